@@ -1,0 +1,63 @@
+# Every target stands alone, in any order, as root or not. What needs root or a Debian package that is
+# not there is skipped aloud. The package index is the one this machine's pip is configured for.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
+
+.DEFAULT_GOAL := check
+.PHONY: demo test check style bench bench-scrape soak docs lock wheelhouse clean
+
+demo: $(VENV)/.runtime  ## Sweep a simulated Azure with faults, on loopback, and show the report
+	@scripts/demo $(BIN)/egressd
+
+test: $(VENV)/.dev  ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: style test  ## Everything a change must pass
+
+style: $(VENV)/.dev  ## Format, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.dev  ## CPU, wall time and memory beside Debian's prometheus-blackbox-exporter
+	$(BIN)/python -m bench.compare $(ARGS)
+	$(BIN)/python -m bench.daemon
+
+bench-scrape: $(VENV)/.dev  ## What a scrape of 500 targets x 3 sources costs, and how long it holds up the loop
+	$(BIN)/python -m bench.scrape $(ARGS)
+
+soak: $(VENV)/.dev  ## Thousands of sweeps of the lab at full speed: does anything grow? Then kill -9, again and again
+	$(BIN)/python -m bench.soak $(ARGS)
+
+docs: $(VENV)/.dev  ## Write the generated pages again
+	PYTHONPATH=. $(BIN)/python scripts/docs.py
+
+lock: $(VENV)/.dev  ## Pin every dependency again; ARGS=--upgrade takes newer versions
+	UV=$(BIN)/uv scripts/lock $(ARGS)
+
+wheelhouse: $(VENV)/.dev  ## Pack all that a host without an Internet needs into dist/; ARGS=3.13 for another Python
+	@scripts/wheelhouse $(BIN)/python dist $(ARGS)
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@scripts/venv "$(PYTHON)" "$(VENV)"
+
+$(VENV)/.build: requirements/build.txt requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.build
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,226 @@
+"""A soak: thousands of sweeps of a lab at full speed, then kill -9 at random moments, again and again.
+
+The daemon runs in a process of its own and counts, after each sweep, its resident memory, descriptors, tasks
+and the size of its state. Memory grows by its slope over the later half of the run (least squares), what is
+counted in pieces by the least it ever comes down to. While it runs, a fault is switched on and off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from egressd.catalog import load_catalog
+from egressd.cli.log import Form, Level, set_up
+from egressd.config import Flags, load_settings
+from egressd.daemon.control import Control
+from egressd.daemon.notify import Notifier
+from egressd.daemon.run import Daemon, run
+from egressd.daemon.snapshot import Board
+from egressd.daemon.sweeping.prober import prepare
+from egressd.model.settings import Settings
+from tests.state.test_kill import check, kill_once
+
+FAULT = "tls_reset=mcr.microsoft.com"
+SWITCH_EVERY = 50
+"""Sweeps between switching a fault."""
+SHOW_EVERY = 100
+"""Sweeps between two signs of life."""
+MOST_SLOPE = 0.5
+"""KiB per sweep; beyond, memory grows."""
+MOST_MORE = 1.25
+"""What is counted in pieces may come down to so much more in the later half than in the earlier one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The daemon after a sweep."""
+
+    sweeps: int
+    rss_kib: int
+    descriptors: int
+    tasks: int
+    state_kib: int
+    cpu_seconds: float
+
+
+def sample(board: Board, directory: Path) -> Sample:
+    """Measure this process."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    return Sample(
+        sweeps=board.current.counters.sweeps,
+        rss_kib=rss,
+        descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()),
+        tasks=len(asyncio.all_tasks()),
+        state_kib=sum(one.stat().st_size for one in directory.iterdir()) // 1024,
+        cpu_seconds=time.process_time(),
+    )
+
+
+def run_child(config: Path, directory: Path, sweeps: int) -> None:
+    """Be the daemon for so many sweeps, and print a sample after each."""
+    set_up(Level.ERROR, Form.JSON)
+    catalog = load_catalog()
+    settings = load_settings(config, Flags(), catalog=catalog)
+
+    async def watch(board: Board, _settings: Settings, control: Control) -> None:
+        control.listening.set()
+        last = 0
+        while last < sweeps:
+            await asyncio.sleep(0.05)
+            if board.current.counters.sweeps > last:
+                last = board.current.counters.sweeps
+                found = sample(board, directory)
+                print(json.dumps({name: getattr(found, name) for name in Sample.__slots__}), flush=True)
+        control.stop()
+
+    daemon = Daemon(
+        settings=settings,
+        read=lambda: settings,
+        prepare=lambda one, found: prepare(one, catalog, identity="soak", discoveries=found),
+        serve=watch,
+        notifier=Notifier(),
+        state=directory,
+    )
+    asyncio.run(run(daemon))
+
+
+@contextmanager
+def lab(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Open a lab in a process of its own; it writes `lab.yml`."""
+    command = [sys.executable, "-m", "egressd", "lab", "--config.write", str(folder / "lab.yml")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        for line in process.stdout or ():
+            if "the lab is open" in line:
+                break
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def write_config(folder: Path, targets: int) -> Path:
+    """Ask for so many targets of the lab, as fast as they can be had."""
+    document = yaml.safe_load((folder / "lab.yml").read_text(encoding="utf-8"))
+    rows = (one for one in load_catalog().endpoints if one.port == 443 and not one.is_wildcard)
+    hosts = sorted({one.pattern for one in rows if "{" not in one.pattern})
+    document |= {
+        "profiles": [],
+        "interval": "100ms",
+        "overrides": [],
+        "values": {},
+        "endpoints": [
+            {
+                "id": f"soak-{number}",
+                "host": hosts[number % len(hosts)],
+                "port": 443,
+                "protocol": "https",
+                "path": f"/?{number}",
+            }
+            for number in range(targets)
+        ],
+    }
+    path = folder / "soak.yml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+def soak(folder: Path, *, sweeps: int, targets: int) -> list[Sample]:
+    """Run the daemon against the lab and return its samples."""
+    state = folder / "state"
+    state.mkdir(mode=0o700)
+    with lab(folder) as world:
+        config = write_config(folder, targets)
+        command = [sys.executable, "-m", "bench.soak", "--child", str(config), str(state), str(sweeps)]
+        samples: list[Sample] = []
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            for line in child.stdout or ():
+                samples.append(Sample(**json.loads(line)))
+                if len(samples) % SHOW_EVERY == 0:
+                    print(samples[-1], flush=True)
+                _switch(world, len(samples))
+        if child.returncode != 0 or not samples:
+            sys.exit(f"the daemon ended with {child.returncode} after {len(samples)} sweeps")
+    return samples
+
+
+def _switch(world: subprocess.Popen[str], number: int) -> None:
+    if number % SWITCH_EVERY == 0 and world.stdin is not None:
+        world.stdin.write(f"on {FAULT}\n" if number % (2 * SWITCH_EVERY) else "off\n")
+        world.stdin.flush()
+
+
+def slope(samples: Sequence[Sample]) -> float:
+    """Return the KiB by which memory grows per sweep."""
+    line = statistics.linear_regression([one.sweeps for one in samples], [one.rss_kib for one in samples])
+    return line.slope
+
+
+def judge(samples: Sequence[Sample]) -> list[str]:
+    """Print the figures; return what grows."""
+    half = len(samples) // 2
+    early, late = samples[half // 5 : half], samples[half:]
+    grows = []
+    growth = slope(late)
+    print(f"sweeps {samples[-1].sweeps}, CPU {samples[-1].cpu_seconds / samples[-1].sweeps:.3f} s each")
+    print(f"memory {early[0].rss_kib / 1024:.1f} -> {late[-1].rss_kib / 1024:.1f} MiB, ", end="")
+    print(f"slope {growth:+.3f} KiB a sweep over the later half")
+    if growth > MOST_SLOPE:
+        grows.append("memory")
+    for name in ("descriptors", "tasks", "state_kib"):
+        before, after = (min(getattr(one, name) for one in part) for part in (early, late))
+        most = max(getattr(one, name) for one in samples)
+        print(f"{name:12} at least {before}, then {after}; at most {most}")
+        if name != "state_kib" and after > before * MOST_MORE + 5:
+            grows.append(name)
+    return grows
+
+
+def kill(folder: Path, times: int) -> None:
+    """Kill a process that keeps state so many times; stop at the first thing that is wrong."""
+    choose, told = random.Random(9), 0
+    for number in range(times):
+        kill_once(folder, number, choose.uniform(0.02, 0.4))
+        told = asyncio.run(check(folder))
+    print(f"killed {times} times: state always loaded, {told} events told, none of them twice")
+
+
+def main() -> int:
+    """Soak, kill, and fail if something grows."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sweeps", type=int, default=2000)
+    parser.add_argument("--targets", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--child", nargs=3, metavar=("CONFIG", "STATE", "SWEEPS"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        run_child(Path(asked.child[0]), Path(asked.child[1]), int(asked.child[2]))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        samples = soak(Path(folder), sweeps=asked.sweeps, targets=asked.targets)
+        grows = judge(samples)
+        killed = Path(folder) / "killed"
+        killed.mkdir(mode=0o700)
+        kill(killed, asked.kills)
+    print(f"GROWS: {', '.join(grows)}" if grows else "nothing grows")
+    return 1 if grows else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

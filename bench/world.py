@@ -1,0 +1,97 @@
+"""The world both programs probe: one dnsmasq, one nginx, 150 names, on a host of its own with port 53."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.servers.papers import ZONE, Order, authority, leaf
+from tests.servers.place import Place
+
+ADDRESS = "20.60.7.7"
+"""A public address, given to this host's loopback inside the namespace."""
+HTTPS_NAMES = tuple(f"s{number}.{ZONE}" for number in range(130))
+HTTP_NAMES = tuple(f"p{number}.{ZONE}" for number in range(20))
+EXPORTER_PORT = 9115
+
+
+def build(place: Place) -> None:
+    """Write every configuration and start the servers."""
+    folder = place.folder
+    root = authority("Bench Root", organization="Bench")
+    between = authority("Bench Issuing CA", organization="Bench", issuer=root)
+    (folder / "root.pem").write_bytes(root.pem())
+    leaf(folder, "server", Order(issuer=between, sent_with=(between,)))
+    place.run("ip", "addr", "add", f"{ADDRESS}/32", "dev", "lo")
+    (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:5\n", encoding="ascii")
+    _start_dns(place)
+    _start_nginx(place)
+
+
+def _start_dns(place: Place) -> None:
+    command = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null"]
+    command += ["--bind-interfaces", "--listen-address=127.0.0.1", "--port=53", "--pid-file="]
+    command += [f"--address=/{ZONE}/{ADDRESS}", "--user=", "--group=", "--log-facility=-"]
+    place.start(*command, tcp=(53,), udp=(53,))
+
+
+def _start_nginx(place: Place) -> None:
+    folder = place.folder
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        "daemon off; user root; worker_processes 1; pid nginx.pid; error_log stderr;\n"
+        "events { worker_connections 4096; }\n"
+        f"http {{ access_log off; {temporary}\n"
+        f"server {{ listen {ADDRESS}:80; location / {{ return 200 ok; }} }}\n"
+        f"server {{ listen {ADDRESS}:443 ssl http2; ssl_certificate {folder}/server.pem; "
+        f"ssl_certificate_key {folder}/server.key; location / {{ return 200 ok; }} }}\n}}\n",
+        encoding="utf-8",
+    )
+    place.start("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf"), tcp=(80, 443))
+
+
+def egressd_config(place: Place, *, first: int | None = None) -> Path:
+    """Write what egressd probes (the first few only): each name once, by IPv4, by the same DNS server."""
+    rows = [(name, 443, "https") for name in HTTPS_NAMES] + [(name, 80, "http") for name in HTTP_NAMES]
+    endpoints = [
+        {
+            "id": name.split(".", maxsplit=1)[0],
+            "service": "Bench",
+            "host": name,
+            "port": port,
+            "protocol": protocol,
+            "roles": ["machine"],
+        }
+        for name, port, protocol in rows[:first]
+    ]
+    root = str(place.folder / "root.pem")
+    config = {
+        "profiles": [],
+        "resolvers": ["127.0.0.1"],
+        "trust": {"store": root, "public_roots": root},
+        "probe": {"families": ["ipv4"]},
+        "endpoints": endpoints,
+    }
+    path = place.folder / f"egressd-{len(endpoints)}.yml"
+    path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+    return path
+
+
+def start_exporter(place: Place) -> int:
+    """Start the exporter with the host's DNS server as its own; return its process id."""
+    module = {
+        "prober": "http",
+        "timeout": "10s",
+        "http": {"preferred_ip_protocol": "ip4", "tls_config": {"ca_file": str(place.folder / "root.pem")}},
+    }
+    config = place.folder / "blackbox.yml"
+    config.write_text(json.dumps({"modules": {"http_2xx": module}}), encoding="utf-8")
+    own_dns = f"mount --bind {place.folder}/resolv.conf /etc/resolv.conf && exec "
+    exporter = (
+        f"prometheus-blackbox-exporter --config.file={config} "
+        f"--web.listen-address=127.0.0.1:{EXPORTER_PORT} --log.level=error"
+    )
+    place.start("unshare", "--mount", "sh", "-c", own_dns + exporter, tcp=(EXPORTER_PORT,))
+    return place.started[-1].pid

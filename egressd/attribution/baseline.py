@@ -1,0 +1,68 @@
+"""What a sweep is remembered by, so that a later one can be measured against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from egressd.attribution.facts.tally import observations
+from egressd.attribution.facts.whole import answered_tls
+from egressd.model.endpoint import SampleKind
+from egressd.model.observation import TlsObservation
+from egressd.model.plan import Target
+from egressd.model.recording import Baseline, Mark, Trail
+from egressd.model.verdict import SourceVerdict, Sweep
+
+
+def baseline_of(sweep: Sweep) -> Baseline:
+    """Return the marks of a judged sweep, in its order."""
+    recording = sweep.recording
+    targets = {one.id: one for one in recording.plan.targets}
+    trails = _trails(sweep)
+    return Baseline(
+        run=recording.id,
+        started=recording.started,
+        marks=tuple(
+            _mark(targets[judged.target], one, trails.get((judged.target, one.source), ()))
+            for judged in sweep.verdicts
+            for one in judged.by_source
+        ),
+        findings=tuple((one.id, one.title) for one in sweep.findings),
+    )
+
+
+def _trails(sweep: Sweep) -> dict[tuple[str, str], tuple[Trail, ...]]:
+    left = {one.probe: one.trails for one in sweep.recording.records}
+    found: dict[tuple[str, str], tuple[Trail, ...]] = {}
+    for probe in (one for one in sweep.recording.plan.probes if not one.contrast):
+        for target in probe.targets:
+            key = (target, probe.source)
+            found[key] = (*found.get(key, ()), *left.get(probe.id, ()))
+    return found
+
+
+def _mark(target: Target, judged: SourceVerdict, trails: Iterable[Trail]) -> Mark:
+    tls = _handshake(trails)
+    return Mark(
+        target=target.id,
+        source=judged.source,
+        outcome=judged.verdict.outcome.value,
+        reason=judged.verdict.reason,
+        random=target.sample is SampleKind.RANDOM,
+        answered=answered_tls(tls) if tls is not None else None,
+        ending=ending_of(tls) if tls is not None else "",
+        alpn=tls.alpn if tls is not None else None,
+        version=tls.version if tls is not None else None,
+    )
+
+
+def _handshake(trails: Iterable[Trail]) -> TlsObservation | None:
+    """Return the handshake that went best."""
+    seen = [one for _, one in observations(trails, TlsObservation)]
+    return min(seen, key=lambda one: (one.failure is not None, not answered_tls(one)), default=None)
+
+
+def ending_of(tls: TlsObservation) -> str:
+    """Say how a handshake failed, so that two of them can be compared; empty: it did not."""
+    if tls.failure is None:
+        return ""
+    return f"alert {tls.alert.description}" if tls.alert is not None else tls.failure.value

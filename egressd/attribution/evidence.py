@@ -1,0 +1,250 @@
+"""What was seen, in lines that can be searched for in a firewall's log: times in UTC, ports, names, bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from egressd.attribution.facts.case import Case
+from egressd.attribution.facts.proxy import schemes, squid_error
+from egressd.attribution.facts.whole import answered_tls
+from egressd.model.observation import (
+    DnsObservation,
+    DnsQuery,
+    Failure,
+    HttpObservation,
+    Icmp,
+    NtpObservation,
+    Phase,
+    ProxyObservation,
+    TcpObservation,
+    TlsObservation,
+)
+from egressd.model.plan import ControlKind
+from egressd.model.recording import Control, Trail
+
+WORDS = {
+    Failure.TIMEOUT: "nothing",
+    Failure.REFUSED: "refused",
+    Failure.RESET: "RST",
+    Failure.CLOSED: "FIN",
+    Failure.UNREACHABLE: "unreachable",
+    Failure.INVALID_SOURCE: "the source address is not on this host",
+    Failure.NO_RESOURCES: "out of local resources",
+}
+
+
+def describe(case: Case, phase: Phase | None) -> tuple[str, ...]:
+    """Return the evidence lines of a trail; the first shows what decided."""
+    lines = [*_names(case.trail), *_conversation(case.trail), *_certificate(case)]
+    if phase is not Phase.DNS:
+        lines = [*_conversation(case.trail), *_certificate(case), *_names(case.trail)]
+    compared = (
+        line for control in case.whole.controls.get(case.probe.id, ()) for line in about_control(control)
+    )
+    return tuple(dict.fromkeys((*lines, *compared)))
+
+
+def endpoint(address: str | None, port: int | None) -> str:
+    """Return `address:port`, an IPv6 address in brackets."""
+    host = address or "?"
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{port if port is not None else '?'}"
+
+
+def _names(trail: Trail) -> Iterator[str]:
+    for one in trail.observations:
+        if isinstance(one, DnsObservation):
+            yield f"{one.resolver} asked for {one.type} {one.name} at {one.started}: {_answer(one)}"
+
+
+def _answer(one: DnsObservation) -> str:
+    parts = [_dns_result(one), f"{one.elapsed_ms:.0f} ms"]
+    if one.cnames:
+        parts.append("via " + " -> ".join(one.cnames))
+    if one.queries:
+        parts += _query_facts(one.queries[-1], failed=one.failure is not None)
+    return ", ".join(parts)
+
+
+def _dns_result(one: DnsObservation) -> str:
+    if one.answers:
+        return " ".join(one.answers)
+    match one.failure:
+        case Failure.NXDOMAIN:
+            return "NXDOMAIN"
+        case Failure.NODATA:
+            return "NOERROR without an address"
+        case Failure.RCODE:
+            return one.rcode or "an error"
+        case Failure.TIMEOUT:
+            return f"no answer to {len(one.queries)} queries"
+        case _:
+            return _failure(one.failure, one.detail)
+
+
+def _query_facts(query: DnsQuery, *, failed: bool) -> Iterator[str]:
+    if failed and query.flags:
+        yield f"flags {' '.join(query.flags)}"
+    if failed and query.authority_soa is not None:
+        yield "SOA in authority" if query.authority_soa else "no SOA in authority"
+    for error in query.extended_errors:
+        yield f"extended error {error.code} {error.text}".rstrip()
+    if query.icmp is not None:
+        yield _icmp(query.icmp)
+
+
+def _conversation(trail: Trail) -> Iterator[str]:
+    """Yield one line for a whole connection, or one datagram."""
+    tcp = next((one for one in trail.observations if isinstance(one, TcpObservation)), None)
+    if tcp is not None:
+        parts = [_dial(tcp), *(part for one in trail.observations for part in _after(one))]
+        yield f"{_ends(tcp)} at {tcp.started}: {'; '.join(parts)}"
+    for one in trail.observations:
+        if isinstance(one, NtpObservation):
+            yield f"{_ends(one)}/udp at {one.started}: {_time(one)}"
+
+
+def _ends(one: TcpObservation | NtpObservation) -> str:
+    local = endpoint(one.local_address, one.local_port)
+    return f"{local} -> {endpoint(one.remote_address, one.remote_port)}"
+
+
+def _dial(one: TcpObservation) -> str:
+    if one.failure is None:
+        size = f" with MSS {one.max_segment}" if one.max_segment is not None else ""
+        return f"TCP connected in {one.elapsed_ms:.0f} ms{size}"
+    if one.failure is Failure.TIMEOUT:
+        return f"no answer to SYN in {one.elapsed_ms:.0f} ms"
+    words = f"TCP {_failure(one.failure, one.detail)} after {one.elapsed_ms:.0f} ms"
+    return f"{words}, {_icmp(one.icmp)}" if one.icmp is not None else words
+
+
+def _after(one: object) -> Iterator[str]:
+    match one:
+        case ProxyObservation():
+            result = f"answered {one.status}" if one.status else _failure(one.failure, one.detail)
+            told = "".join(f", {text}" for text in _said_by_proxy(one))
+            yield f"CONNECT {one.authority} at {one.proxy} {result} after {one.elapsed_ms:.0f} ms{told}"
+        case TlsObservation():
+            yield f"{one.hello_bytes}-byte hello for SNI {one.sni} sent{_acked(one)}"
+            yield _handshake(one)
+        case HttpObservation():
+            yield _exchange(one)
+        case _:
+            return
+
+
+def _said_by_proxy(one: ProxyObservation) -> Iterator[str]:
+    if error := squid_error(one):
+        yield f"X-Squid-Error: {error}"
+    if offered := schemes(one):
+        yield f"asks for {', '.join(offered)}"
+    if one.status == 407:
+        yield "credentials were sent" if one.credentials_sent else "no credentials were sent"
+
+
+def _acked(one: TlsObservation) -> str:
+    if one.info is None:
+        return ""
+    return f", {max(0, one.info.bytes_acked - 1)} bytes acknowledged"
+
+
+def _handshake(one: TlsObservation) -> str:
+    after = f"after {one.elapsed_ms:.0f} ms"
+    if one.failure is None:
+        return f"{one.version or 'TLS'} {one.cipher or ''} {after}".replace("  ", " ")
+    if one.alert is not None:
+        return f"alert {one.alert.description} {after}"
+    if one.failure is Failure.VERIFY:
+        return f"verification failed ({one.verify_code} {one.verify_message})"
+    first = f", first bytes {one.first_text[:60]!r}" if one.failure is Failure.NOT_TLS else ""
+    return f"{_failure(one.failure, one.detail)} {after}, {one.bytes_received} bytes received{first}"
+
+
+def _exchange(one: HttpObservation) -> str:
+    asked = f"{one.method} {one.url_path} for {one.host}"
+    if one.status is None:
+        return f"{asked}: {_failure(one.failure, one.detail)} after {one.elapsed_ms:.0f} ms"
+    told = [f"{name}: {value}" for name, value in one.headers if name.lower() in _TELLING]
+    title = [f"title {one.title!r}"] if one.title else []
+    return ", ".join((f"{asked}: status {one.status}", f"{one.bytes_received} bytes", *told, *title))
+
+
+_TELLING = (
+    "server",
+    "via",
+    "location",
+    "x-squid-error",
+    "proxy-authenticate",
+    "x-ms-request-id",
+    "content-type",
+)
+
+
+def _time(one: NtpObservation) -> str:
+    if one.failure is not None:
+        words = f"no time: {_failure(one.failure, one.detail)} after {one.elapsed_ms:.0f} ms"
+        return f"{words}, {_icmp(one.icmp)}" if one.icmp is not None else words
+    kiss = f", kiss {one.kiss}" if one.kiss else ""
+    return f"stratum {one.stratum}{kiss}, offset {one.offset_seconds} s"
+
+
+def _icmp(icmp: Icmp) -> str:
+    where = "this host" if icmp.local else icmp.offender
+    return f"ICMP {icmp.type}/{icmp.code} reported by {where}"
+
+
+def _failure(failure: Failure | None, detail: str) -> str:
+    if failure is None:
+        return "no error"
+    words = WORDS.get(failure, failure.value)
+    return f"{words} ({detail})" if detail and failure not in WORDS else words
+
+
+def _certificate(case: Case) -> Iterator[str]:
+    tls = case.tls
+    if tls is None or not tls.chain:
+        return
+    leaf = tls.chain[0]
+    public = tls.facts.publicly_anchored if tls.facts is not None else None
+    anchor = {True: "anchored publicly", False: "not anchored publicly", None: "anchor not checked"}[public]
+    yield (
+        f"certificate {leaf.subject}, issued by {case.issuer}, {anchor}, "
+        f"valid {leaf.not_before} to {leaf.not_after}, SHA-256 {leaf.sha256}"
+    )
+
+
+def about_control(control: Control) -> Iterator[str]:
+    """Yield a line for each way a control went; hops are told together."""
+    if control.kind is ControlKind.HOPS:
+        yield from _hops(control)
+        return
+    for trail in control.trails:
+        lines = (*_conversation(trail), *_names(trail))
+        last = trail.last
+        if last is None or not lines:
+            continue
+        worked = last.failure is None or (isinstance(last, TlsObservation) and answered_tls(last))
+        yield f"control {control.kind.value} {'passed' if worked else 'failed'}: {lines[0]}"
+
+
+def _hops(control: Control) -> Iterator[str]:
+    """Yield what was seen at each hop limit, in a line."""
+    seen = (said for trail in control.trails for said in _hop(trail))
+    words = ", ".join(seen)
+    if words:
+        yield f"control hops to {endpoint(control.address, control.port)}: {words}"
+
+
+def _hop(trail: Trail) -> Iterator[str]:
+    dialled = next((one for one in trail.observations if isinstance(one, TcpObservation)), None)
+    last = trail.last
+    if dialled is None or last is None:
+        return
+    what = "hello" if isinstance(last, TlsObservation) else "SYN"
+    if dialled.icmp is not None and what == "SYN":
+        yield f"TTL {dialled.ttl} ends at {dialled.icmp.offender}"
+    elif last.failure is None:
+        yield f"{what} with TTL {dialled.ttl} answered"
+    elif last.failure is not Failure.TIMEOUT and last.failure is not Failure.UNREACHABLE:
+        yield f"{what} with TTL {dialled.ttl} gets {_failure(last.failure, '')}"

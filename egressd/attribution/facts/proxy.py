@@ -1,0 +1,116 @@
+"""What a proxy says for itself: its answers told from those it hands on, its own errors, its schemes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from egressd.attribution.facts.case import Case
+from egressd.attribution.facts.vendors import CDN_HEADERS, PROXY_SERVERS, page_product
+from egressd.model.observation import Failure, HttpObservation, ProxyObservation, TlsObservation
+from egressd.model.plan import ControlKind
+
+Answer = ProxyObservation | HttpObservation
+
+NOT_A_PROXY = frozenset({400, 404, 405, 501})
+"""Answers to CONNECT by what does not know it."""
+BAD_GATEWAY = frozenset({500, 502, 503, 504})
+AMBIGUOUS = frozenset({403, 502, 503, 504})
+"""Statuses that a proxy gives as readily as an origin does."""
+BASIC = "basic"
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]{0,30})(?=\s*(?:,|$)|\s+[A-Za-z0-9+/=])")
+
+
+def headers_of(one: Answer | None) -> dict[str, str]:
+    """Return the headers of an answer, names in lower case."""
+    return {name.lower(): value for name, value in one.headers} if one is not None else {}
+
+
+def schemes(one: Answer | None) -> tuple[str, ...]:
+    """Return the authentication schemes an answer offers, as it spells them (RFC 9110 section 11.6.1)."""
+    headers = one.headers if one is not None else ()
+    offers = (_QUOTED.sub('""', value) for name, value in headers if name.lower() == "proxy-authenticate")
+    return tuple(dict.fromkeys(found for offer in offers for found in _SCHEME.findall(offer)))
+
+
+def squid_error(one: Answer | None) -> str:
+    """Return Squid's own error and errno, such as `ERR_CONNECT_FAIL 111`; empty where it gives none."""
+    return headers_of(one).get("x-squid-error", "")
+
+
+def plain(case: Case) -> HttpObservation | None:
+    """Return a request that the proxy was to hand on as it is: no tunnel is between."""
+    return case.http if case.proxied and case.tunnel is None else None
+
+
+def refusal(case: Case) -> Answer | None:
+    """Return the answer in which the proxy itself refused or failed; None where it handed on."""
+    tunnel = case.tunnel
+    if tunnel is not None:
+        return tunnel if tunnel.failure is Failure.PROXY_STATUS else None
+    asked = plain(case)
+    if asked is None or asked.status is None:
+        return None
+    return asked if _is_marked(asked) or anonymous(case) else None
+
+
+def anonymous(case: Case) -> bool:
+    """Whether nothing says who wrote the answer to a plain request: neither the proxy nor the origin.
+
+    Then it is not taken for the origin's.
+    """
+    asked = plain(case)
+    if asked is None or asked.status not in AMBIGUOUS or _is_marked(asked):
+        return False
+    headers = headers_of(asked)
+    service = any(name in CDN_HEADERS or name.startswith("x-ms-") for name in headers)
+    return not service and not headers.get("server")
+
+
+def _is_marked(one: HttpObservation) -> bool:
+    """Whether a proxy's own marks are on an answer; what an origin says passes without them."""
+    headers = headers_of(one)
+    server = headers.get("server", "").lower()
+    if one.status == 407 or "x-squid-error" in headers or "x-proxy-error" in headers:
+        return True
+    complains = (one.status or 0) >= 400
+    return complains and (server.startswith(PROXY_SERVERS) or bool(page_product(page_text(one))))
+
+
+def page_text(one: HttpObservation) -> str:
+    """Return everything of an answer that a product's mark may be in."""
+    return " ".join((*(f"{name}: {value}" for name, value in one.headers), one.title, one.body))
+
+
+def inside(case: Case) -> HttpObservation | None:
+    """Return what was answered inside a session that somebody else than the server signed."""
+    tls = case.tls
+    if tls is None or tls.facts is None or tls.facts.publicly_anchored is not False:
+        return None
+    if case.http is not None and case.http.status is not None:
+        return case.http
+    return next((one for one in _looked(case) if one.status is not None), None)
+
+
+def _looked(case: Case) -> Iterator[HttpObservation]:
+    for control in case.controls(ControlKind.LOOK_INSIDE):
+        for trail in control.trails:
+            yield from (one for one in trail.observations if isinstance(one, HttpObservation))
+
+
+def words_of(case: Case) -> Answer | None:
+    """Return where the proxy gives its own error: in its refusal, or on a page inside the tunnel."""
+    return refusal(case) or (one if squid_error(one := inside(case)) else None)
+
+
+def hop(case: Case) -> TlsObservation | None:
+    """Return the handshake with the proxy itself, where it failed."""
+    failing = case.failing
+    return failing if case.proxied and case.tls is None and isinstance(failing, TlsObservation) else None
+
+
+def only_unsupported(offered: Iterable[str]) -> bool:
+    """Whether schemes are offered, and none that egressd or the agents speak."""
+    offered = tuple(offered)
+    return bool(offered) and BASIC not in {one.lower() for one in offered}

@@ -1,0 +1,27 @@
+"""Hellos of another size or form, sent to the place a case is about: were they answered?"""
+
+from __future__ import annotations
+
+from egressd.attribution.facts.case import Case
+from egressd.attribution.facts.tally import observations
+from egressd.attribution.facts.whole import answered_tls
+from egressd.model.observation import TcpObservation, TlsObservation
+from egressd.model.plan import ControlKind
+
+LARGEST_SMALL = 1200
+"""Bytes of a hello that fits one segment on any path."""
+
+
+def tried(case: Case, kind: ControlKind, *, max_segment: int | None = None) -> bool | None:
+    """Whether a hello was answered by TLS; None where it was not sent, or no connection came about."""
+    answers = [
+        answered_tls(tls)
+        for control in case.controls(kind)
+        for trail, tls in observations(control.trails, TlsObservation)
+        if _segment(trail.observations[0]) == max_segment
+    ]
+    return any(answers) if answers else None
+
+
+def _segment(dialled: object) -> int | None:
+    return dialled.max_segment if isinstance(dialled, TcpObservation) else None

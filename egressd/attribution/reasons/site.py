@@ -1,0 +1,195 @@
+"""What only many targets together show: one cause, one thing to ask."""
+
+from __future__ import annotations
+
+from egressd.attribution.reasons.commands import CURL_DIRECT, CURL_PROXY, lines
+from egressd.attribution.reasons.reason import Reason
+from egressd.model.verdict import Blame, Confidence, Outcome
+
+_SWEEP = "$ egressd --once --format table"
+
+SITE: tuple[Reason, ...] = (
+    Reason(
+        code="site_requires_proxy",
+        phase=None,
+        title="This site lets traffic out only through its proxy",
+        meaning="Every direct probe fails in the same way and every one through the proxy works. That is "
+        "how the site is built: the agents need the proxy setting.",
+        signal="All direct trails failed alike; the trails through the proxy succeeded.",
+        evidence=(
+            "trails.path: direct against the proxy, over all targets",
+            "tcp.failure: the same one everywhere",
+        ),
+        blame=Blame.EXPLICIT_PROXY,
+        severity=Outcome.BLOCKED,
+        advice="Configure {proxy} for egressd and for the agents on {source}; no firewall rules for single "
+        "endpoints are needed.",
+        confirm=lines(CURL_PROXY, CURL_DIRECT),
+        base=Confidence.HIGH,
+        needs=("proxy", "direct path"),
+    ),
+    Reason(
+        code="site_suffix_rule_missing",
+        phase=None,
+        title="One wildcard rule is missing",
+        meaning="All names below one domain fail, and the others work. One rule with a wildcard mends them "
+        "all.",
+        signal="Every target below the same suffix failed alike; targets below others did not.",
+        evidence=(
+            "target.pattern, target.host: the suffix they share",
+            "tls.failure, tcp.failure: the same one on each",
+        ),
+        blame=Blame.FIREWALL_L7,
+        severity=Outcome.BLOCKED,
+        advice="Allow {host} as a whole, {protocol}/{port} from {source}: every name below it that was tried "
+        "is blocked, and others are not.",
+        confirm=_SWEEP,
+        base=Confidence.HIGH,
+        needs=("several targets",),
+    ),
+    Reason(
+        code="site_source_rule_missing",
+        phase=None,
+        title="A source address is missing in the rule",
+        meaning="The same targets are reached from one address of this site and blocked from another. The "
+        "rule exists and does not name every machine: often it is the second appliance that was forgotten.",
+        signal="A target failed from one source and worked, in the same sweep, from another.",
+        evidence=(
+            "trails.source: which sources pass and which do not",
+            "tcp.local_address, tcp.failure: the address that is missing, and how it fails",
+            "vantage.sources: what was configured",
+        ),
+        blame=Blame.FIREWALL_L3L4,
+        severity=Outcome.BLOCKED,
+        advice="Add {source} to the rules that already let {peers} reach {host}, {protocol}/{port}: nothing "
+        "else differs.",
+        confirm=lines("$ curl -sv -o /dev/null --interface {source} https://{host}:{port}/", _SWEEP),
+        base=Confidence.HIGH,
+        needs=("several sources",),
+    ),
+    Reason(
+        code="site_wildcard_rule_incomplete",
+        phase=None,
+        title="The wildcard was opened only for the known names",
+        meaning="The hosts everybody knows pass, and a fresh name below the same wildcard does not: single "
+        "hosts were allowed instead of the wildcard. It breaks when Azure hands out a new name.",
+        signal="The documented or discovered samples succeeded; a random label below the same pattern was "
+        "blocked in the site's usual way.",
+        evidence=(
+            "target.pattern, target.sample: which sample passed, which did not",
+            "tls.failure, tls.info.bytes_acked: the site's block signature on the random one",
+            "trails.borrowed_from: whose address the random name was sent to",
+        ),
+        blame=Blame.FIREWALL_L7,
+        severity=Outcome.BLOCKED,
+        advice="Replace the single host rules by the documented wildcard for {host}, {protocol}/{port} "
+        "from {source}: a random name below it is blocked while the known ones pass.",
+        confirm=lines(
+            "$ openssl s_client -connect {address}:{port} \\\n  -servername RANDOM-LABEL.DOMAIN </dev/null",
+            "A certificate, even for another name, means that the rule is open.",
+        ),
+        base=Confidence.MEDIUM,
+        capped="High with a baseline from an open network that shows how Azure treats random names.",
+        needs=("random sample",),
+    ),
+    Reason(
+        code="site_service_tag_incomplete",
+        phase=None,
+        title="Address rules cover only part of the service tags",
+        meaning="Addresses inside some service tags pass and those outside fail. The address list on the "
+        "firewall is short of a tag, or old.",
+        signal="The targets that fail have addresses outside the prefixes of those that pass.",
+        evidence=(
+            "tcp.remote_address, tcp.failure: which addresses fail",
+            "controls.address_contrast: which pass",
+        ),
+        blame=Blame.FIREWALL_L3L4,
+        severity=Outcome.BLOCKED,
+        advice="Load the current service-tag file and allow, from {source}, all tags that Azure Arc needs "
+        "(AzureActiveDirectory, AzureTrafficManager, AzureResourceManager, AzureArcInfrastructure in full, "
+        "Storage, AzureFrontDoor.Frontend); {address} is outside what is allowed.",
+        confirm=_SWEEP,
+        base=Confidence.MEDIUM,
+        capped="High when every failing address belongs to the same tag.",
+        needs=("several targets", "service tag file"),
+    ),
+    Reason(
+        code="site_port80_blocked",
+        phase=None,
+        title="Port 80 is closed, 443 is open",
+        meaning="Everything over HTTPS works and everything over plain HTTP fails. Revocation lists live "
+        "on port 80, so certificate checks will fail or hang.",
+        signal="All targets on 443 connected; all targets on 80 failed.",
+        evidence=(
+            "target.port: 80 on all that fail",
+            "tcp.failure: the same one on each",
+            "controls.port_contrast: 443 on the same addresses",
+        ),
+        blame=Blame.FIREWALL_L3L4,
+        severity=Outcome.DEGRADED,
+        advice="Allow http/80 from {source} to the revocation and certificate hosts in this report: they "
+        "are plain HTTP by design, and clients need them to verify TLS.",
+        confirm=lines("$ nc -vz -w 8 {host} 80", "$ nc -vz -w 8 {host} 443"),
+        base=Confidence.HIGH,
+        needs=("several targets",),
+    ),
+    Reason(
+        code="site_inspection_exemption_incomplete",
+        phase=None,
+        title="The inspection exemption misses some names",
+        meaning="One device inspects some Azure names and lets others be: the exemption list exists and "
+        "has gaps.",
+        signal="A part of the targets carries certificates of one private authority, the rest their real "
+        "ones.",
+        evidence=(
+            "tls.chain.issuer: the same private authority on the subset",
+            "tls.facts.publicly_anchored: false there, true elsewhere",
+        ),
+        blame=Blame.TLS_INSPECTION,
+        severity=Outcome.BLOCKED,
+        advice="Add {host} to the TLS inspection exemption for {source}: signed by {issuer}, while other "
+        "names come with their own certificates.",
+        confirm=_SWEEP,
+        base=Confidence.HIGH,
+        needs=("several targets",),
+    ),
+    Reason(
+        code="site_outage",
+        phase=None,
+        title="The whole site is off the air",
+        meaning="Nothing works, the controls included. Mend the line, the gateway or the resolver first; "
+        "single endpoints say nothing now.",
+        signal="The targets fail and so do controls that have nothing to do with Azure.",
+        evidence=(
+            "controls.known_name, controls.address_contrast: failed as well",
+            "vantage.sources: whether it is one source or all of them",
+        ),
+        blame=Blame.UPSTREAM_PATH,
+        severity=Outcome.UNKNOWN,
+        advice="Check the way out of {source} as such: link, gateway, resolver, line. Open no tickets for "
+        "single endpoints until the controls are good.",
+        confirm=lines("$ ip route show default", "$ ping -c 3 GATEWAY", _SWEEP),
+        base=Confidence.MEDIUM,
+        capped="High when all sources and all controls fail.",
+    ),
+    Reason(
+        code="site_change_correlated",
+        phase=None,
+        title="Many endpoints broke at the same moment",
+        meaning="The failures began together. Somebody changed something: a policy push, a certificate, a "
+        "route. The moment is the best clue.",
+        signal="Targets that had worked began to fail within the same interval.",
+        evidence=(
+            "tcp.started, tls.started: the first failures",
+            "run.started, run.finished: the interval in question",
+        ),
+        blame=Blame.UNKNOWN_MIDDLEBOX,
+        severity=Outcome.UNKNOWN,
+        advice="Compare the change logs of firewall, proxy and DNS around {time}: the endpoints of this "
+        "finding failed together from then on.",
+        confirm="$ egressd history",
+        base=Confidence.LOW,
+        capped="Medium when several hosts show the same moment.",
+        needs=("history", "several probing hosts"),
+    ),
+)

@@ -1,0 +1,238 @@
+"""The firewall rules to ask for, per role: what to write into the change request.
+
+Law of the room: pure; text out. What a placeholder stands for is filled in where it is known and
+written `<name>` where it is not, because a rule with a guess in it is worse than a gap.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Literal, assert_never
+
+from egressd.model.catalog import Catalog
+from egressd.model.endpoint import Endpoint, Inspection, Need, Protocol, Role
+from egressd.model.settings import Settings
+from egressd.planning.pattern import matches_host
+from egressd.planning.placeholder import RESOLVER, Vocabulary, fill, show, vocabulary
+from egressd.planning.select import is_named, select
+
+Format = Literal["csv", "json", "markdown"]
+FORMATS: tuple[Format, ...] = ("csv", "json", "markdown")
+
+_STRENGTH = (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(slots=True, kw_only=True)
+class Rule:
+    """One line of a rule request: every row that needs it from one role."""
+
+    role: str
+    sources: list[str]
+    """Addresses the role's probes leave from; empty where the operator gave none."""
+    destination: str
+    port: int
+    transport: str
+    protocols: list[str] = field(default_factory=list)
+    tls_inspection: str = "n/a"
+    """`allowed`, `forbidden`, or `n/a` where no TLS is spoken."""
+    websocket: bool = False
+    subdomains: str = ""
+    """How far a wildcard reaches: `one label` or `any depth`; empty for a plain host."""
+    need: Need = Need.OPTIONAL
+    conditions: list[str] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)
+    purposes: list[str] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+    endpoints: list[str] = field(default_factory=list)
+
+
+def export_rules(catalog: Catalog, settings: Settings, fmt: Format) -> str:
+    """Render the rules of the selected profiles, cloud and region, the operator's rows included.
+
+    CSV is safe to open in a spreadsheet: no cell starts as a formula.
+    """
+    rules = rules_to_ask(catalog, settings)
+    match fmt:
+        case "csv":
+            return _csv(rules)
+        case "json":
+            return _json(rules, catalog, settings)
+        case "markdown":
+            return _markdown(rules, catalog, settings)
+        case _:
+            assert_never(fmt)
+
+
+def rules_to_ask(catalog: Catalog, settings: Settings) -> tuple[Rule, ...]:
+    """Return one rule per role, destination, port and transport, in the order of roles and rows."""
+    words = vocabulary(catalog, settings)
+    rules: dict[tuple[Role, str, int, str], Rule] = {}
+    for role in Role:
+        for row in select(catalog, settings):
+            endpoint = row.endpoint
+            if role not in endpoint.roles or not _asked_for(endpoint, settings, words):
+                continue
+            for destination, port in _destinations(endpoint, settings, words):
+                for transport in _transports(endpoint.protocol):
+                    rule = rules.setdefault(
+                        (role, destination, port, transport),
+                        _blank(role, destination, port, transport, settings),
+                    )
+                    _add(rule, endpoint)
+    return tuple(rules.values())
+
+
+def _asked_for(endpoint: Endpoint, settings: Settings, words: Vocabulary) -> bool:
+    """Say whether `--only`, where given, names the row."""
+    pattern = show(endpoint.pattern, words)
+    return (
+        not settings.only
+        or is_named(endpoint, settings.only)
+        or any(matches_host(glob, pattern) for glob in settings.only)
+    )
+
+
+def _destinations(endpoint: Endpoint, settings: Settings, words: Vocabulary) -> Iterator[tuple[str, int]]:
+    servers = [one for one in settings.resolvers if one.address is not None]
+    if endpoint.pattern == RESOLVER and servers:
+        yield from ((one.address or "", one.port) for one in servers)
+        return
+    if endpoint.pattern == RESOLVER:
+        yield "<your DNS servers>", endpoint.port
+        return
+    for text in fill(endpoint.pattern, words).texts or (show(endpoint.pattern, words),):
+        yield text.lower(), endpoint.port
+
+
+def _transports(protocol: Protocol) -> tuple[str, ...]:
+    match protocol:
+        case Protocol.DNS:
+            return "UDP", "TCP"
+        case Protocol.NTP | Protocol.UDP:
+            return ("UDP",)
+        case Protocol.HTTPS | Protocol.HTTP | Protocol.TLS | Protocol.WSS | Protocol.TCP:
+            return ("TCP",)
+        case _:
+            assert_never(protocol)
+
+
+def _blank(role: Role, destination: str, port: int, transport: str, settings: Settings) -> Rule:
+    playing = [one for one in settings.sources if role in one.roles]
+    places = [one.address or (f"interface {one.interface}" if one.interface else "") for one in playing]
+    return Rule(
+        role=role.value,
+        sources=list(dict.fromkeys(place for place in places if place)),
+        destination=destination,
+        port=port,
+        transport=transport,
+    )
+
+
+def _add(rule: Rule, endpoint: Endpoint) -> None:
+    """Let a rule serve one more row; the strictest demand wins."""
+    if endpoint.protocol.encrypted:
+        forbidden = endpoint.inspection is Inspection.FORBIDDEN or rule.tls_inspection == "forbidden"
+        rule.tls_inspection = "forbidden" if forbidden else "allowed"
+    if endpoint.is_wildcard:
+        rule.subdomains = "any depth" if endpoint.deep or rule.subdomains == "any depth" else "one label"
+    rule.websocket |= endpoint.protocol is Protocol.WSS
+    rule.need = min(rule.need, endpoint.need, key=_STRENGTH.index)
+    _note(rule.protocols, endpoint.protocol.value)
+    _note(rule.conditions, endpoint.condition or "")
+    _note(rule.services, endpoint.service)
+    _note(rule.purposes, endpoint.purpose)
+    _note(rule.endpoints, endpoint.id)
+    if endpoint.provenance is not None:
+        dated = f" ({endpoint.provenance.date})" if endpoint.provenance.date else ""
+        _note(rule.documents, endpoint.provenance.document + dated)
+    if rule.need is Need.REQUIRED:
+        rule.conditions.clear()
+
+
+def _note(words: list[str], word: str) -> None:
+    if word and word not in words:
+        words.append(word)
+
+
+def _cells(rule: Rule) -> dict[str, str]:
+    """Flatten a rule for a table."""
+    return {
+        "role": rule.role,
+        "sources": " ".join(rule.sources),
+        "destination": rule.destination,
+        "port": str(rule.port),
+        "transport": rule.transport,
+        "protocols": " ".join(rule.protocols),
+        "tls_inspection": rule.tls_inspection,
+        "websocket": "yes" if rule.websocket else "no",
+        "subdomains": rule.subdomains,
+        "need": rule.need.value,
+        "condition": "; or ".join(rule.conditions),
+        "services": "; ".join(rule.services),
+        "purposes": " ".join(rule.purposes),
+        "documents": "; ".join(rule.documents),
+        "endpoints": " ".join(rule.endpoints),
+    }
+
+
+def _csv(rules: tuple[Rule, ...]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
+    writer.writerow(_cells(Rule(role="", sources=[], destination="", port=0, transport="")))
+    for rule in rules:
+        writer.writerow(_harmless(cell) for cell in _cells(rule).values())
+    return out.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """Keep a spreadsheet from running a cell as a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def _json(rules: tuple[Rule, ...], catalog: Catalog, settings: Settings) -> str:
+    document = {
+        "schema": "egressd.rules/1",
+        "catalog": {"revision": catalog.revision, "digest": catalog.digest},
+        "cloud": settings.cloud.value,
+        "region": settings.region,
+        "profiles": list(settings.profiles),
+        "rules": [asdict(rule) for rule in rules],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _markdown(rules: tuple[Rule, ...], catalog: Catalog, settings: Settings) -> str:
+    profiles = ", ".join(settings.profiles) or "none"
+    place = f"cloud {settings.cloud.value}, region {settings.region or 'not given'}"
+    lines = [
+        "# Firewall rules",
+        "",
+        f"Outbound. Profiles: {profiles}; {place}; catalog of {catalog.revision}.",
+    ]
+    for role in dict.fromkeys(rule.role for rule in rules):
+        some = [rule for rule in rules if rule.role == role]
+        lines += ["", f"## From: {role}", "", f"Sources: {', '.join(some[0].sources) or 'not given'}", ""]
+        lines.append("| destination | port | TLS inspection | WebSocket | need | for |")
+        lines.append("| --- | --- | --- | --- | --- | --- |")
+        lines += [_markdown_row(rule) for rule in some]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(rule: Rule) -> str:
+    cells = _cells(rule)
+    need = f"{cells['need']}: {cells['condition']}" if cells["condition"] else cells["need"]
+    reach = f" ({rule.subdomains})" if rule.subdomains else ""
+    row = (
+        f"`{rule.destination}`{reach}",
+        f"{rule.port}/{rule.transport}",
+        rule.tls_inspection,
+        cells["websocket"],
+        need,
+        f"{cells['services']}. {cells['purposes']}",
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |"

@@ -1,0 +1,166 @@
+"""Catalog files into a Catalog, or every mistake in them at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from egressd.catalog.rows import RowReader
+from egressd.catalog.schema import ProfileFile, RegionRow, RegionsFile
+from egressd.errors import ConfigError
+from egressd.model.catalog import Catalog, DiscoveryCall, Profile, Region
+from egressd.yamlfile import MAX_CHARACTERS, Document, problems_of, read_yaml
+
+DATA = Path(__file__).parent / "data"
+REGIONS = "regions.yaml"
+
+Model = TypeVar("Model", bound=BaseModel)
+Shaped = tuple[Document, ProfileFile | None]
+"""A file, and its header where that is right."""
+
+
+def load_catalog(directory: Path | None = None) -> Catalog:
+    """Read every `*.yaml` of a directory; the package's own where none is given.
+
+    Raises ConfigError with every problem of every file: file, line, row id.
+    """
+    texts = _texts(DATA if directory is None else directory)
+    problems: list[str] = []
+    documents = dict(_documents(texts, problems))
+    regions = _regions(documents.pop(REGIONS, None), problems)
+    files = [(one, _validated(ProfileFile, one, problems)) for one in documents.values()]
+    reader = RowReader(calls=frozenset(one.name for one in regions.discoveries) if regions else None)
+    for document, file in files:
+        reader.read(
+            document,
+            profile=file.profile.name if file else "",
+            documents=file.documents if file else None,
+        )
+    problems += [*reader.problems, *_profile_problems(files, complete=len(files) == len(texts) - 1)]
+    if problems or regions is None:
+        raise ConfigError(tuple(problems))
+    return Catalog(
+        revision=regions.revision,
+        digest=_digest(texts),
+        profiles=tuple(_profile(file) for _, file in files if file),
+        endpoints=tuple(reader.endpoints),
+        regions=tuple(_region(one) for one in regions.regions),
+        discoveries=tuple(DiscoveryCall(**one.model_dump()) for one in regions.discoveries),
+    )
+
+
+def _texts(directory: Path) -> list[tuple[str, str]]:
+    """Return the name and text of every file, in the order of their names."""
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.suffix == ".yaml" and path.is_file())
+    except OSError as error:
+        raise ConfigError((f"{directory}: cannot read the catalog: {error.strerror}",)) from None
+    if not any(path.name == REGIONS for path in paths):
+        raise ConfigError((f"{directory}: cannot read the catalog: there is no {REGIONS}",))
+    return [(path.name, _text(path)) for path in paths]
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read(MAX_CHARACTERS + 1)
+    except OSError as error:
+        raise ConfigError((f"{path}: cannot read the file: {error.strerror}",)) from None
+    except UnicodeDecodeError:
+        raise ConfigError((f"{path}: cannot read the file: it is not UTF-8",)) from None
+
+
+def _digest(texts: Iterable[tuple[str, str]]) -> str:
+    digest = hashlib.sha256()
+    for name, text in texts:
+        digest.update(f"{name}\0{len(text)}\0{text}".encode())
+    return digest.hexdigest()
+
+
+def _documents(texts: Iterable[tuple[str, str]], problems: list[str]) -> Iterator[tuple[str, Document]]:
+    for name, text in texts:
+        try:
+            document = read_yaml(text, name)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        problems += document.problems
+        yield name, document
+
+
+def _validated(model: type[Model], document: Document, problems: list[str]) -> Model | None:
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        problems += problems_of(error, document, model=model)
+        return None
+
+
+def _regions(document: Document | None, problems: list[str]) -> RegionsFile | None:
+    file = _validated(RegionsFile, document, problems) if document else None
+    if document is None or file is None:
+        return None
+    problems += _twice(document, "regions", [(one.name, one.cloud) for one in file.regions])
+    problems += _twice(document, "discoveries", [(one.name, one.cloud) for one in file.discoveries])
+    for index, one in enumerate(file.regions):
+        taken = sorted({"region", "his", "gas", "resolver"} & one.values.keys())
+        place = document.where(("regions", index, "values"))
+        problems += [f"{place}: {key} has a meaning of its own" for key in taken]
+    return file
+
+
+def _twice(document: Document, key: str, names: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for index, (name, cloud) in enumerate(names):
+        if (name, cloud) in names[:index]:
+            yield f"{document.where((key, index))}: {name} of cloud {cloud} is there twice"
+
+
+def _profile_problems(files: Sequence[Shaped], *, complete: bool) -> Iterator[str]:
+    """Yield what is wrong between profiles; where a file could not be read, none is called missing."""
+    known = {file.profile.name: file.profile.includes for _, file in files if file}
+    complete = complete and all(file for _, file in files)
+    seen: dict[str, str] = {}
+    for document, file in files:
+        if file is None:
+            continue
+        name = file.profile.name
+        if name in seen:
+            yield f"{document.where(('profile', 'name'))}: {name} is the profile of {seen[name]} already"
+        seen.setdefault(name, document.name)
+        for index, include in enumerate(file.profile.includes):
+            place = document.where(("profile", "includes", index))
+            if include not in known and complete:
+                yield f"{place}: there is no profile {include!r}"
+            elif name in _reach(include, known):
+                yield f"{place}: {include} includes {name} again"
+
+
+def _reach(name: str, includes: dict[str, list[str]]) -> set[str]:
+    """Return a profile and all it includes."""
+    reached: set[str] = set()
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if one not in reached:
+            reached.add(one)
+            waiting += includes.get(one, [])
+    return reached
+
+
+def _profile(file: ProfileFile) -> Profile:
+    one = file.profile
+    return Profile(
+        name=one.name,
+        title=one.title,
+        summary=one.summary,
+        includes=tuple(one.includes),
+        offline_limit_days=one.offline_limit_days,
+    )
+
+
+def _region(one: RegionRow) -> Region:
+    return Region(name=one.name, cloud=one.cloud, his=one.his, gas=one.gas, values=tuple(one.values.items()))

@@ -1,0 +1,168 @@
+"""What a catalog file may hold: keys, types and shapes of single values.
+
+What needs more than one value to judge (a sample and its pattern, an id and all others) is in
+`check.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from egressd.model.endpoint import Cloud, Inspection, Need, Protocol, Role
+
+
+def _form(pattern: str, words: str) -> AfterValidator:
+    """Return a check that explains itself, where pydantic's own would show the expression."""
+    wanted = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not wanted.fullmatch(text):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(check)
+
+
+_NAME = "must be lower-case letters, digits and `-`"
+_DATE = r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?"
+_HOST = "must be a host in lower case, with `*` or {placeholder} at most: no scheme, port or path"
+
+Name = Annotated[str, _form(r"[a-z0-9][a-z0-9-]{0,63}", _NAME)]
+Word = Annotated[str, _form(r"[a-z0-9][a-z0-9_-]{0,63}", _NAME)]
+Key = Annotated[str, _form(r"[a-z][a-z0-9_]{0,63}", "must be lower-case letters, digits and `_`")]
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+Host = Annotated[str, _form(r"(?:[a-z0-9_.*-]|\{[a-z][a-z0-9_]*\}){1,253}", _HOST)]
+UrlPath = Annotated[str, _form(r"/[!-~]{0,499}", "must start with `/` and hold no spaces")]
+Date = Annotated[str, _form(_DATE, "must be a date such as 2026-11-20, or a month such as 2026-11")]
+Status = Annotated[int, Field(ge=100, le=599)]
+MediaType = Annotated[str, _form(r"[a-z0-9.+-]+/[a-z0-9.+-]+", "must be a media type such as text/html")]
+Sha256 = Annotated[str, _form(r"[0-9a-f]{64}", "must be 64 lower-case hex digits")]
+Commit = Annotated[str, _form(r"[0-9a-f]{7,40}", "must be 7 to 40 lower-case hex digits")]
+
+
+class Strict(BaseModel):
+    """A mapping in which every key is known and every value has its type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ExpectRow(Strict):
+    """What a right answer looks like."""
+
+    status: list[Status] = []
+    content_type: MediaType | None = None
+    sha256: Sha256 | None = None
+    min_bytes: Annotated[int, Field(ge=1)] | None = None
+
+
+class SamplesRow(Strict):
+    """How hosts are found for a wildcard."""
+
+    documented: list[Host] = []
+    templated: list[Host] = []
+    discovered: Name | None = None
+    random: bool = False
+
+
+class ProvenanceRow(Strict):
+    """The document a row was read from, by its key in the file."""
+
+    document: Text
+
+
+class EndpointRow(Strict):
+    """One row, defaults included."""
+
+    service: Text
+    pattern: Host
+    port: Annotated[int, Field(ge=1, le=65535)]
+    protocol: Annotated[Protocol, Field(strict=False)]
+    roles: Annotated[list[Annotated[Role, Field(strict=False)]], Field(min_length=1)]
+    need: Annotated[Need, Field(strict=False)]
+    condition: Text | None = None
+    purpose: Text
+    inspection: Annotated[Inspection, Field(strict=False)] = Inspection.TOLERATED
+    private_link: bool = False
+    internal: bool = False
+    deep: bool = False
+    path: UrlPath | None = None
+    expect: ExpectRow = ExpectRow()
+    samples: SamplesRow = SamplesRow()
+    clouds: Annotated[list[Annotated[Cloud, Field(strict=False)]], Field(min_length=1)] = [Cloud.PUBLIC]
+    since: Date | None = None
+    until: Date | None = None
+    provenance: ProvenanceRow
+
+
+class ProfileRow(Strict):
+    """The product of a file."""
+
+    name: Name
+    title: Text
+    summary: Text
+    includes: list[Name] = []
+    offline_limit_days: Annotated[int, Field(ge=1)] | None = None
+
+
+class DocumentRow(Strict):
+    """A document rows were read from."""
+
+    title: Text
+    path: Text
+    date: Date | None = None
+    commit: Commit | None = None
+
+
+class ProfileFile(Strict):
+    """A profile file; its rows are judged one by one."""
+
+    schema_: Annotated[Literal["egressd.catalog/1"], Field(alias="schema")]
+    profile: ProfileRow
+    documents: dict[str, DocumentRow] = {}
+    defaults: dict[str, object] = {}
+    endpoints: list[dict[str, object]] = []
+
+
+class RegionRow(Strict):
+    """A region and its codes."""
+
+    name: Word
+    cloud: Annotated[Cloud, Field(strict=False)]
+    his: Word | None = None
+    gas: Word | None = None
+    values: dict[Key, Word] = {}
+
+
+class DiscoveryRow(Strict):
+    """A call that expands a wildcard."""
+
+    name: Name
+    cloud: Annotated[Cloud, Field(strict=False)]
+    host: Host
+    path: UrlPath
+    answer: Literal["json-hosts", "his-region"]
+
+
+class RegionsFile(Strict):
+    """regions.yaml."""
+
+    schema_: Annotated[Literal["egressd.regions/1"], Field(alias="schema")]
+    revision: Date
+    regions: list[RegionRow]
+    discoveries: list[DiscoveryRow] = []
+
+
+FILLER: dict[str, object] = {
+    "service": "any",
+    "pattern": "any.example",
+    "port": 443,
+    "protocol": "https",
+    "roles": ["machine"],
+    "need": "required",
+    "purpose": "any",
+    "provenance": {"document": "any"},
+}
+"""A row with nothing wrong: what is missing elsewhere is not complained about a second time."""

@@ -1,0 +1,99 @@
+"""The catalog as text for people: a list of rows, and one row with everything known of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from egressd.errors import UsageError
+from egressd.model.catalog import Catalog
+from egressd.model.endpoint import Endpoint, Need
+from egressd.model.plan import Plan
+from egressd.model.settings import Settings
+from egressd.planning.placeholder import show, vocabulary
+from egressd.planning.render import table, wrap
+from egressd.planning.select import Row, is_named, select
+
+
+def render_list(catalog: Catalog, settings: Settings) -> str:
+    """Render the rows of the selected profiles and cloud, and the operator's own."""
+    titles = {profile.name: profile.title for profile in catalog.profiles}
+    groups: dict[str, list[Row]] = {}
+    for row in select(catalog, settings):
+        if not settings.only or is_named(row.endpoint, settings.only):
+            groups.setdefault("your own endpoints" if row.ours else row.endpoint.profile, []).append(row)
+    parts = [
+        f"{name}{f': {titles[name]}' if name in titles else ''}\n{_rows(catalog, settings, rows)}"
+        for name, rows in groups.items()
+    ]
+    if not parts:
+        return f"no endpoints for cloud {settings.cloud.value}\n"
+    return "\n".join(parts)
+
+
+def render_show(catalog: Catalog, settings: Settings, plan: Plan, *, match: str = "*") -> str:
+    """Render the rows whose id or pattern `match` names, selected or not, and what the plan makes of them.
+
+    Raises UsageError where it names none.
+    """
+    known = [*catalog.endpoints, *settings.endpoints]
+    rows = [one for one in known if is_named(one, (match,))]
+    if not rows:
+        near = difflib.get_close_matches(match, [one.id for one in known], n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`egressd catalog list` shows them"
+        raise UsageError(f"cannot find a row with the id or pattern {match!r}: {hint}")
+    return "\n".join("\n".join(_row(one, plan)) + "\n" for one in rows)
+
+
+def _rows(catalog: Catalog, settings: Settings, rows: list[Row]) -> str:
+    """Lay out the rows of a profile by how much they are needed."""
+    words = vocabulary(catalog, settings)
+    cells = [("ID", "PORT", "HOST")]
+    for need in (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL):
+        some = [row.endpoint for row in rows if row.endpoint.need is need]
+        cells += [(f"{need}:", "", "")] if some else []
+        cells += [(f"  {one.id}", f"{one.port} {one.protocol}", show(one.pattern, words)) for one in some]
+    return table(cells)
+
+
+def _row(one: Endpoint, plan: Plan) -> Iterator[str]:
+    yield f"{one.id}: {one.service}"
+    for key, value in _facts(one):
+        if value:
+            yield wrap(f"{key:<15} {value}", first="  ", rest=" " * 18)
+    hosts = [f"{target.host} ({target.sample})" for target in plan.targets if target.endpoint == one.id]
+    why = next((unsampled.why for unsampled in plan.unsampled if unsampled.endpoint == one.id), "")
+    note = next((line.note for line in plan.coverage if line.endpoint == one.id), "")
+    probed = ", ".join(hosts) or (f"no: {why}" if why else "no: not selected here")
+    yield wrap(f"{'probed here':<15} {probed}", first="  ", rest=" " * 18)
+    if note and hosts:
+        yield wrap(f"{'note':<15} {note}", first="  ", rest=" " * 18)
+
+
+def _facts(one: Endpoint) -> Iterator[tuple[str, str]]:
+    """Yield what the catalog says; an empty value is left out."""
+    yield "profile", one.profile
+    yield "host", one.pattern + (" (any depth)" if one.deep else "")
+    yield "port", f"{one.port}, {one.protocol}"
+    yield "path", one.path if one.protocol.speaks_http and one.path != "/" else ""
+    yield "needed from", ", ".join(one.roles)
+    yield "need", f"{one.need}: {one.condition}" if one.condition else one.need
+    yield "purpose", one.purpose
+    yield "TLS inspection", one.inspection if one.protocol.encrypted else ""
+    yield "private link", "a private endpoint may answer" if one.private_link else ""
+    yield "internal", "on your own network" if one.internal else ""
+    yield "documented", ", ".join(one.samples.documented)
+    yield "templated", ", ".join(one.samples.templated)
+    yield "discovered", one.samples.discovered or ""
+    yield "random label", "yes" if one.samples.random else ""
+    yield "clouds", ", ".join(one.clouds)
+    yield "listed", _listed(one)
+    source = one.provenance
+    if source is not None:
+        yield "document", source.document + (f", {source.date}" if source.date else "")
+        yield "file", (source.path or "") + (f" @ {source.commit[:12]}" if source.commit else "")
+
+
+def _listed(one: Endpoint) -> str:
+    words = [f"since {one.since}" if one.since else "", f"until {one.until}" if one.until else ""]
+    return " ".join(word for word in words if word)

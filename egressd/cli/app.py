@@ -1,0 +1,210 @@
+"""The commands, and `egressd --once`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egressd import __version__
+from egressd.cli import options
+from egressd.cli.catalog import catalog_app
+from egressd.cli.guard import guarded
+from egressd.cli.lab import lab
+from egressd.cli.log import Form, Level, set_up
+from egressd.cli.output import check_output, width, write
+from egressd.cli.saved import diff, read_baseline, replay
+from egressd.cli.service.healthcheck import healthcheck
+from egressd.cli.service.history import history
+from egressd.cli.settings import read, secrets_in
+from egressd.config import Flags
+from egressd.errors import ExitCode, UsageError
+
+app = typer.Typer(
+    name="egressd",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Say which phase of network egress failed, who is to blame, and what to ask for.",
+)
+config_app = typer.Typer(help="Look at the configuration.", rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(catalog_app, name="catalog")
+app.add_typer(config_app, name="config")
+app.command()(lab)
+app.command()(replay)
+app.command()(diff)
+app.command()(history)
+app.command()(healthcheck)
+
+
+def run() -> None:
+    """Run the command line; ends the process."""
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by the caller
+            setattr(sys, stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
+    app(prog_name="egressd")
+
+
+@app.callback(invoke_without_command=True)
+@guarded
+def main(
+    ctx: typer.Context,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Sweep once, report, and exit.")] = False,
+    config_file: options.ConfigFile = None,
+    region: options.Region = None,
+    cloud: options.CloudName = None,
+    profile: options.Profiles = None,
+    source: options.Sources = None,
+    proxy: options.ProxyUrl = None,
+    compare_paths: options.ComparePaths = False,
+    only: options.Only = None,
+    deadline: options.Deadline = None,
+    fmt: options.ReportFormat = options.Format.TABLE,
+    output: options.Output = None,
+    baseline: options.BaselineFile = None,
+    web_listen: options.WebListen = None,
+    web_config: options.WebConfig = None,
+    log_level: options.MaybeLogLevel = None,
+    log_format: options.MaybeLogFormat = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> ExitCode | None:
+    """Run as a daemon; sweep once (`--once`); or run a command."""
+    if version:
+        print(f"egressd {__version__}")
+        return ExitCode.OK
+    if ctx.invoked_subcommand is not None:
+        _refuse_flags_before(ctx)
+        return None
+    flags = Flags(
+        region=region,
+        cloud=cloud,
+        profiles=tuple(profile or ()),
+        sources=tuple(source or ()),
+        proxy=proxy,
+        compare_paths=compare_paths,
+        only=tuple(only or ()),
+        deadline=deadline,
+    )
+    if not once:
+        _refuse_flags(ctx, "fmt", "output", why="needs --once: the daemon makes no report")
+        _refuse_flags(ctx, "baseline", why="needs --once: the daemon keeps a history of its own")
+        _refuse_flags(ctx, "compare_paths", why="needs --once: the daemon follows one path")
+        from egressd.cli.service.daemon import WebFlags, run_daemon
+
+        web = WebFlags(listen=web_listen, config_file=web_config)
+        return run_daemon(config_file, flags, web, level=log_level, form=log_format)
+    _refuse_flags(ctx, "web_listen", "web_config", why="is for the daemon; leave --once out")
+    from egressd.cli.once import sweep_once
+
+    check_output(output)
+    settings, catalog = read(config_file, flags)
+    set_up(log_level or Level.WARN, log_format or Form.HUMAN, secrets=secrets_in(settings))
+    return sweep_once(settings, catalog, fmt=fmt, output=output, baseline=read_baseline(baseline))
+
+
+def _refuse_flags(ctx: typer.Context, *names: str, why: str) -> None:
+    """Refuse flags that would do nothing."""
+    for parameter in ctx.command.params:
+        if parameter.name in names and _is_given(ctx, parameter.name):
+            raise UsageError(f"{parameter.opts[0]} {why}")
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    origin = ctx.get_parameter_source(name)
+    return origin is not None and origin.name == "COMMANDLINE"
+
+
+def _refuse_flags_before(ctx: typer.Context) -> None:
+    """Refuse flags before a command: they belong behind it, and would do nothing here."""
+    for parameter in ctx.command.params:
+        if _is_given(ctx, parameter.name or ""):
+            flag = parameter.opts[0]
+            raise UsageError(
+                f"cannot use {flag} before a command; write egressd {ctx.invoked_subcommand} {flag} ..."
+            )
+
+
+@app.command()
+@guarded
+def plan(
+    *,
+    config_file: options.ConfigFile = None,
+    region: options.Region = None,
+    cloud: options.CloudName = None,
+    profile: options.Profiles = None,
+    source: options.Sources = None,
+    proxy: options.ProxyUrl = None,
+    compare_paths: options.ComparePaths = False,
+    only: options.Only = None,
+    output: options.Output = None,
+) -> ExitCode:
+    """Print what would be probed, from where, and why; touch nothing."""
+    from egressd.drive import plan_sweep
+    from egressd.planning.render import render_plan
+
+    flags = Flags(
+        region=region,
+        cloud=cloud,
+        profiles=tuple(profile or ()),
+        sources=tuple(source or ()),
+        proxy=proxy,
+        compare_paths=compare_paths,
+        only=tuple(only or ()),
+    )
+    check_output(output)
+    settings, catalog = read(config_file, flags)
+    write(render_plan(plan_sweep(settings, catalog)), output)
+    return ExitCode.OK
+
+
+@app.command()
+@guarded
+def explain(
+    reason: Annotated[str | None, typer.Argument(help="A reason code, such as tls_sni_reset.")] = None,
+) -> ExitCode:
+    """Say what a reason code means; without one, list them all."""
+    from egressd.attribution.reasons import REASONS
+    from egressd.report.explain import render_explanation, render_reason_list, suggest
+
+    columns = min(width(), 100)
+    if reason is None:
+        write(render_reason_list(width=columns), None)
+        return ExitCode.OK
+    if reason not in REASONS:
+        near = suggest(reason)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`egressd explain` lists them"
+        raise UsageError(f"no reason code is called {reason!r}: {hint}")
+    write(render_explanation(REASONS[reason], width=columns), None)
+    return ExitCode.OK
+
+
+@config_app.callback()
+def config_main() -> None:
+    """Look at the configuration."""
+
+
+@config_app.command("check")
+@guarded
+def config_check(config_file: options.ConfigFile = None) -> ExitCode:
+    """List every mistake of the configuration at once."""
+    from egressd.drive import refuse_absent_sources
+
+    settings, _ = read(config_file, Flags())
+    refuse_absent_sources(settings)
+    proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]
+    made = (
+        f"ok: profiles {', '.join(settings.profiles) or 'none'}; cloud {settings.cloud}; "
+        f"region {settings.region or 'not set'}; sources {len(settings.sources)}; "
+        f"resolvers {', '.join(one.name for one in settings.resolvers)}; "
+        f"proxy {', '.join(one.url for one in proxies) or 'none'}; "
+        f"own endpoints {len(settings.endpoints)}; digest {settings.digest[:12]}"
+    )
+    print(made)
+    for warning in settings.warnings:
+        print(f"warning: {warning}")
+    return ExitCode.OK

@@ -1,0 +1,71 @@
+"""How commands end: a user's mistake, a bug and a Ctrl-C each have their exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import typer
+
+from egressd.cli.log import Form, Level, set_up
+from egressd.errors import EgressdError, ExitCode
+
+P = ParamSpec("P")
+
+
+def guarded(command: Callable[P, ExitCode | None]) -> Callable[P, None]:
+    """Turn what a command returns or raises into the end of the process; None goes on."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        code = _code(lambda: command(*args, **kwargs))
+        if code is not None:
+            raise typer.Exit(code)
+
+    return run
+
+
+def _code(command: Callable[[], ExitCode | None]) -> int | None:
+    try:
+        code = command()
+        sys.stdout.flush()
+    except EgressdError as mistake:
+        complain(str(mistake))
+        return mistake.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        drop_stdout()
+        return ExitCode.OK
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as bug:  # noqa: BLE001 - the last line of defence
+        return _report(bug)
+    return code
+
+
+def complain(text: str) -> None:
+    """Say on stderr what is wrong; of several lines each stands alone."""
+    lines = text.splitlines()
+    prefix = "egressd: " if len(lines) == 1 else ""
+    print("\n".join(prefix + line for line in lines), file=sys.stderr)
+
+
+def drop_stdout() -> None:
+    """Let nothing be written at exit: it would raise again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report(bug: Exception) -> ExitCode:
+    import structlog
+
+    if not structlog.is_configured():  # unconfigured, it would write to stdout, variables and all
+        set_up(Level.ERROR, Form.HUMAN)
+    structlog.get_logger("egressd").error("internal error", exc_info=bug)
+    complain(
+        f"internal error ({type(bug).__name__}); this is a bug of egressd, please report it with the above"
+    )
+    return ExitCode.BUG

@@ -1,0 +1,147 @@
+"""Logs, on stderr: for people, as JSON or as logfmt. Secrets never pass, by key or by value.
+
+Under systemd each line starts with its priority (sd-daemon(3)), which the journal takes off again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from enum import StrEnum
+from typing import Any, Protocol, TextIO
+
+import structlog
+
+
+class Level(StrEnum):
+    """The least level that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+class Form(StrEnum):
+    """How a line is written."""
+
+    HUMAN = "human"
+    JSON = "json"
+    LOGFMT = "logfmt"
+
+
+class _Step(Protocol):
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any], /) -> Any:
+        """Pass an event on, changed."""
+
+
+SECRET_KEYS = re.compile(
+    r"password|passwd|secret|token|cookie|credential|authorization|api_?key|webhook", re.IGNORECASE
+)
+"""Keys whose values are never shown, in events and in mappings inside them."""
+USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
+"""A password in a URL."""
+HIDDEN = "***"
+LONGEST_LINE = 16_000
+"""Characters: the journal splits lines at 48 KiB."""
+PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+
+_secrets: set[str] = set()
+
+
+def set_up(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
+    """Configure logging for the process, other libraries' included."""
+    keep_secret(secrets)
+    number = logging.WARNING if level is Level.WARN else logging.getLevelNamesMapping()[level.upper()]
+    before: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(),
+        _hide,
+    ]
+    writer = _with_priority(_writer(form)) if is_journal(sys.stderr) else _writer(form)
+    structlog.configure(
+        processors=[*before, writer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=[_strip, writer])
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+
+
+def keep_secret(secrets: Iterable[str]) -> None:
+    """Register texts that no line may show, also while logging goes on."""
+    _secrets.update(one for one in secrets if one)
+
+
+def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """Say whether a stream leads to the journal: `$JOURNAL_STREAM` names its device and inode."""
+    device, _, inode = environment.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        found = os.fstat(stream.fileno())
+        return (int(device), int(inode)) == (found.st_dev, found.st_ino)
+    except (OSError, ValueError):
+        return False
+
+
+def _strip(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
+    return structlog.stdlib.ProcessorFormatter.remove_processors_meta(logger, method, event)
+
+
+def _writer(form: Form) -> Any:
+    match form:
+        case Form.JSON:
+            return structlog.processors.JSONRenderer(default=str)
+        case Form.LOGFMT:
+            return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+        case Form.HUMAN:
+            # Tracebacks are text by now: no frame's variables, which may hold what must not be shown.
+            return structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            )
+
+
+def _with_priority(writer: Any) -> _Step:
+    """Put a priority before every line of what is written: the journal reads line by line."""
+
+    def step(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
+        prefix = f"<{PRIORITIES.get(str(event.get('level')), 6)}>"
+        text = str(writer(logger, method, event))
+        return "\n".join(prefix + line[:LONGEST_LINE] for line in text.splitlines() or [""])
+
+    return step
+
+
+def _hide(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    """Hide what a key calls secret, and every registered secret in every text, tracebacks included."""
+    secrets = sorted(_secrets, key=len, reverse=True)
+    for key, value in list(event.items()):
+        event[key] = HIDDEN if SECRET_KEYS.search(key) else _without(secrets, value)
+    return event
+
+
+def _without(secrets: list[str], value: Any) -> Any:
+    match value:
+        case str():
+            for secret in secrets:
+                value = value.replace(secret, HIDDEN)
+            return USERINFO.sub(rf"\1:{HIDDEN}@", value)
+        case dict():
+            return {
+                key: HIDDEN if SECRET_KEYS.search(str(key)) else _without(secrets, one)
+                for key, one in value.items()
+            }
+        case list() | tuple():
+            return [_without(secrets, one) for one in value]
+        case None | bool() | int() | float():
+            return value
+        case _:
+            return _without(secrets, str(value))

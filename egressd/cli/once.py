@@ -1,0 +1,99 @@
+"""One sweep from the command line: progress, signals, report, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from egressd.cli.guard import complain
+from egressd.cli.options import Format
+from egressd.cli.output import check_output, write_report
+from egressd.drive import Progress, refuse_absent_sources, run_once
+from egressd.errors import ExitCode
+from egressd.model.catalog import Catalog
+from egressd.model.recording import Baseline
+from egressd.model.settings import Settings
+from egressd.model.verdict import Sweep
+from egressd.report.diff import changes_since
+from egressd.report.diff.render import summarize
+from egressd.report.exit import exit_code
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def sweep_once(
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    fmt: Format,
+    output: Path | None,
+    baseline: Baseline | None = None,
+) -> ExitCode:
+    """Sweep, report, and say how it ended; what changed since a baseline is told as well."""
+    check_output(output)
+    refuse_absent_sources(settings)
+    sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
+    write_report(sweep, fmt, output)
+    if (changes := changes_since(sweep)) is not None:
+        complain(f"since the baseline: {summarize(changes)}")
+    return exit_code(sweep)
+
+
+async def sweep_until_stopped(
+    settings: Settings, catalog: Catalog, *, baseline: Baseline | None = None
+) -> Sweep:
+    """Sweep until done; the first signal asks for what is complete, the second ends the process."""
+    stop = asyncio.Event()
+    with stopped_by_signals(stop), progress_line() as line:
+        return await run_once(settings, catalog, progress=line, stop=stop, baseline=baseline)
+
+
+@contextmanager
+def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set an event on the first SIGINT or SIGTERM, and abort on the second."""
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        if stop.is_set():
+            os._exit(ExitCode.INTERRUPTED)
+        stop.set()
+        complain("stopping; once more to abort")
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, ask)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+class ProgressLine:
+    """One line on a terminal, written over and over."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far it is."""
+        text = f"probing {progress.done}/{progress.total}  ok {progress.ok}  failing {progress.failing}"
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Leave nothing behind."""
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress_line() -> Iterator[ProgressLine | None]:
+    """Give a progress line where stderr is a terminal that can rewrite one."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield None
+        return
+    line = ProgressLine()
+    try:
+        yield line
+    finally:
+        line.clear()

@@ -1,0 +1,129 @@
+"""Where reports go: stdout, or a file that is whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+from egressd.cli.guard import complain, drop_stdout
+from egressd.cli.options import Format
+from egressd.errors import UsageError
+from egressd.model.verdict import Sweep
+
+READABLE = 0o644
+"""What another service reads: node_exporter runs as somebody else, whatever our umask."""
+
+
+def write_report(sweep: Sweep, fmt: Format, output: Path | None) -> None:
+    """Write a report, and say on stderr what became of it if it went to a file."""
+    text = render(sweep, fmt, terminal=output is None)
+    write(text, output, mode=READABLE if fmt is Format.PROMETHEUS else None)
+    if output is not None:
+        from egressd.report.table import conclude
+
+        complain(f"wrote {output}: {conclude(sweep)}")
+
+
+def render(sweep: Sweep, fmt: Format, *, terminal: bool) -> str:
+    """Render a sweep; `terminal` lets a table fit itself to stdout, if that is one."""
+    match fmt:
+        case Format.TABLE:
+            from egressd.report.table import render_table
+
+            if not terminal:
+                return render_table(sweep)
+            return render_table(sweep, width=width(), colour=wants_colour())
+        case Format.JSON:
+            from egressd.report.saved import to_json
+
+            return to_json(sweep)
+        case Format.CSV:
+            from egressd.report.csv import render_csv
+
+            return render_csv(sweep)
+        case Format.PROMETHEUS:
+            from egressd.catalog import load_catalog
+            from egressd.metrics.once import render_prometheus
+
+            return render_prometheus(sweep, load_catalog())
+
+
+def write(text: str, output: Path | None, *, mode: int | None = None) -> None:
+    """Write text to a file or to stdout; if the file can't be written, stdout gets it all the same.
+
+    A file gets the permissions of `mode`; without it, those the umask leaves.
+    """
+    if output is None:
+        _to_stdout(text)
+        return
+    try:
+        _replace(output, text, mode=mode)
+    except OSError as error:
+        _to_stdout(text)
+        raise UsageError(f"cannot write {output}: {error.strerror}; the report went to stdout") from None
+
+
+def check_output(output: Path | None) -> None:
+    """Refuse a file that can't be written before an hour of work goes into it.
+
+    Raises:
+        UsageError: it is a folder, or stands in none that can be written to.
+    """
+    if output is None:
+        return
+    if output.is_dir():
+        raise UsageError(f"cannot write {output}: it is a folder; name a file in it")
+    folder = output.resolve().parent
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {output}: there is no folder {folder}")
+    if not os.access(output if _is_special(output) else folder, os.W_OK):
+        raise UsageError(f"cannot write {output}: no permission")
+
+
+def width() -> int:
+    """Return the columns to fill: those of the terminal, within reason; 80 for a file or a pipe."""
+    return min(shutil.get_terminal_size((80, 24)).columns, 120) if sys.stdout.isatty() else 80
+
+
+def wants_colour() -> bool:
+    """Say whether stdout is a terminal that may be coloured."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _to_stdout(text: str) -> None:
+    # A terminal of another encoding shows an escape, not a traceback; CSV brings its own line ends.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace", newline="")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_stdout()  # whoever read the report has had enough of it; the exit code still counts
+    except OSError as error:
+        drop_stdout()
+        raise UsageError(f"cannot write to stdout: {error.strerror}") from None
+
+
+def _is_special(path: Path) -> bool:
+    """Say whether a path is a device or a pipe, which must not be replaced by a file."""
+    return path.exists() and not stat.S_ISREG(path.stat().st_mode)
+
+
+def _replace(path: Path, text: str, *, mode: int | None) -> None:
+    """Put a file in the place of another in one step."""
+    if _is_special(path):
+        path.write_bytes(text.encode())
+        return
+    path = path.resolve()  # what a link leads to is replaced, not the link
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        fresh.write_bytes(text.encode())
+        if mode is not None:
+            fresh.chmod(mode)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -1,0 +1,107 @@
+"""Saved reports: judged again, compared, measured against."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egressd.cli import options
+from egressd.cli.guard import guarded
+from egressd.cli.output import check_output, width, write, write_report
+from egressd.errors import ExitCode, ReportFileError, UsageError
+from egressd.model.recording import Baseline
+from egressd.model.verdict import Sweep
+
+Saved = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A report written with --format json; - is stdin.")
+]
+
+
+class DiffFormat(StrEnum):
+    """What changes are written as."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@guarded
+def replay(
+    file: Saved,
+    *,
+    fmt: options.ReportFormat = options.Format.TABLE,
+    output: options.Output = None,
+) -> ExitCode:
+    """Judge a saved sweep again, by the rules of this version."""
+    from egressd.report.exit import exit_code
+
+    check_output(output)
+    sweep = read_saved(file)
+    write_report(sweep, fmt, output)
+    return exit_code(sweep)
+
+
+@guarded
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="An earlier report; - is stdin.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="A later report; - is stdin.")],
+    *,
+    fmt: Annotated[
+        DiffFormat, typer.Option("--format", help="What the changes are written as.")
+    ] = DiffFormat.TEXT,
+    output: options.Output = None,
+) -> ExitCode:
+    """Say what changed between two saved sweeps; exit code 1 where something fails that did not before."""
+    from egressd.report.diff import compare, render_json, render_text
+
+    check_output(output)
+    if str(before) == str(after) == "-":
+        raise UsageError("only one of the two reports can come from stdin")
+    changes = compare(read_saved(before), read_saved(after))
+    text = render_json(changes) if fmt is DiffFormat.JSON else render_text(changes, width=width())
+    write(text, output)
+    return ExitCode.FAILED if changes.new_failures else ExitCode.OK
+
+
+def read_baseline(file: Path | None) -> Baseline | None:
+    """Read what to measure a sweep against. Raises ReportFileError."""
+    if file is None:
+        return None
+    from egressd.attribution import baseline_of
+
+    return baseline_of(read_saved(file))
+
+
+def read_saved(file: Path) -> Sweep:
+    """Judge a saved report by the rules of this version.
+
+    Raises:
+        ReportFileError: it can't be read, or is no report.
+    """
+    from egressd.attribution import judge
+    from egressd.report.saved import from_json
+
+    try:
+        return judge(from_json(_text(file)))
+    except ReportFileError as error:
+        raise ReportFileError(f"cannot read {file} as a report: {error}") from None
+
+
+def _text(file: Path) -> str:
+    """Read a report file, whatever its size, but not without end."""
+    from egressd.report.document import MAX_CHARACTERS
+
+    try:
+        if str(file) == "-":
+            data = sys.stdin.buffer.read(MAX_CHARACTERS + 1)
+        else:
+            with file.open("rb") as opened:
+                data = opened.read(MAX_CHARACTERS + 1)
+        return data.decode()
+    except UnicodeDecodeError:
+        raise ReportFileError("not UTF-8 text") from None
+    except OSError as error:
+        raise ReportFileError(error.strerror or str(error)) from None

@@ -1,0 +1,75 @@
+"""`egressd` without a command: the daemon, in the foreground, as systemd or a container starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from egressd.cli.log import Form, Level, keep_secret, set_up
+from egressd.cli.settings import read, secrets_in
+from egressd.config import Flags, load_settings
+from egressd.config.load import find_file
+from egressd.config.words import read_listen
+from egressd.daemon.notify import Notifier
+from egressd.daemon.run import Daemon, host_identity, run, state_directory
+from egressd.daemon.sweeping.prober import Prober, prepare
+from egressd.errors import ExitCode, UsageError
+from egressd.model.catalog import Catalog, Discovery
+from egressd.model.settings import Settings
+from egressd.web.serve import serve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebFlags:
+    """What the command line says of the HTTP server; it wins over the file."""
+
+    listen: str | None = None
+    config_file: Path | None = None
+
+    def apply(self, settings: Settings) -> Settings:
+        """Put the flags over settings. Raises UsageError."""
+        web = settings.web
+        if self.listen is not None:
+            try:
+                web = replace(web, listen=read_listen(self.listen))
+            except ValueError as error:
+                raise UsageError(f"--web.listen-address {error}") from None
+        if self.config_file is not None:
+            web = replace(web, config_file=str(self.config_file))
+        return replace(settings, web=web)
+
+
+def run_daemon(
+    config_file: Path | None, flags: Flags, web: WebFlags, *, level: Level | None, form: Form | None
+) -> ExitCode:
+    """Run until SIGTERM; the same configuration is read again on SIGHUP."""
+    notifier = Notifier.take()
+    settings, catalog = read(config_file, flags)
+    settings = web.apply(settings)
+    usual = Form.HUMAN if sys.stderr.isatty() else Form.JSON
+    set_up(level or Level.INFO, form or usual, secrets=secrets_in(settings))
+    path, identity = find_file(config_file), host_identity()
+
+    def again() -> Settings:
+        fresh = web.apply(load_settings(path, flags, catalog=catalog))
+        keep_secret(secrets_in(fresh))
+        return fresh
+
+    daemon = Daemon(
+        settings=settings,
+        read=again,
+        prepare=_preparing(catalog, identity),
+        serve=partial(serve, catalog=catalog),
+        notifier=notifier,
+        state=state_directory(settings),
+    )
+    asyncio.run(run(daemon))
+    return ExitCode.OK
+
+
+def _preparing(catalog: Catalog, identity: str) -> Callable[[Settings, tuple[Discovery, ...]], Prober]:
+    return lambda settings, found: prepare(settings, catalog, identity=identity, discoveries=found)

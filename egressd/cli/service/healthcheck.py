@@ -1,0 +1,67 @@
+"""`egressd healthcheck`: does the daemon answer, and keep its promises? Containers have no curl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from egressd.cli.guard import complain, guarded
+from egressd.cli.output import write
+from egressd.errors import ExitCode, UsageError
+from egressd.model.settings import Web
+
+USUAL_URL = f"http://{Web().listen}/-/healthy"
+
+
+@guarded
+def healthcheck(
+    *,
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="What to ask; /-/ready is another choice.")
+    ] = USUAL_URL,
+    username: Annotated[
+        str | None, typer.Option("--username", metavar="NAME", help="User, where the daemon wants one.")
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option("--password.file", metavar="FILE", help="A file with the user's password.")
+    ] = None,
+) -> ExitCode:
+    """Ask a running daemon whether it is well; exit code 0 if so, else 1."""
+    from egressd.cli.service.ask import NoGoodAnswerError, ask
+
+    _check(url)
+    login = _login(username, password_file)
+    try:
+        write(ask(url, login=login), None)
+    except NoGoodAnswerError as answer:
+        complain(str(answer))
+        return ExitCode.FAILED
+    return ExitCode.OK
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(f"--url: cannot ask {url!r}; it must look like {USUAL_URL}")
+    if "@" in parts.netloc:
+        raise UsageError("--url: name the user by --username and --password.file")
+
+
+def _login(username: str | None, password_file: Path | None) -> tuple[str, str] | None:
+    if username is None and password_file is None:
+        return None
+    if username is None or password_file is None:
+        raise UsageError("--username and --password.file go together")
+    from egressd.config.files import read_secret
+
+    try:
+        return username, read_secret(password_file)
+    except ValueError as problem:
+        raise UsageError(f"--password.file: {problem}") from None

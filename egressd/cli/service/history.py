@@ -1,0 +1,107 @@
+"""`egressd history`: what changed, when, and why."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egressd import clock
+from egressd.cli import options
+from egressd.cli.guard import guarded
+from egressd.cli.output import check_output, wants_colour, width, write
+from egressd.cli.settings import read
+from egressd.config import Flags
+from egressd.config.words import read_duration
+from egressd.errors import ExitCode, UsageError
+
+USUAL_DIRECTORY = Path("/var/lib/egressd")
+"""Where the shipped service keeps its state."""
+TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+
+
+class HistoryFormat(StrEnum):
+    """What the history is written as."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@guarded
+def history(
+    *,
+    config_file: options.ConfigFile = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="PATTERN",
+            help="Only targets whose id, endpoint or host matches; `*` allowed.",
+        ),
+    ] = None,
+    since: Annotated[
+        str,
+        typer.Option("--since", metavar="TIME", help="A duration such as 2h, or a UTC time such as 03:10."),
+    ] = "24h",
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="The same; without it, now.")
+    ] = None,
+    fmt: Annotated[
+        HistoryFormat, typer.Option("--format", help="What it is written as.")
+    ] = HistoryFormat.TABLE,
+    output: options.Output = None,
+) -> ExitCode:
+    """Show what changed, when, and why: from the daemon's state."""
+    from egressd.state.history import history_json, read_history
+
+    now = clock.now()
+    begin = moment(since, now=now, flag="--since")
+    end = moment(until, now=now, flag="--until") if until is not None else now
+    if end < begin:
+        raise UsageError(
+            f"--until must be after --since: {clock.timestamp(end)} is before {clock.timestamp(begin)}"
+        )
+    check_output(output)
+    found = read_history(
+        directory_of(config_file), since=clock.timestamp(begin), until=clock.timestamp(end), target=target
+    )
+    if fmt is HistoryFormat.JSON:
+        write(history_json(found), output)
+        return ExitCode.OK
+    from egressd.daemon.history import render_history
+
+    columns, colour = (width(), wants_colour()) if output is None else (100, False)
+    write(render_history(found, width=columns, colour=colour), output)
+    return ExitCode.OK
+
+
+def directory_of(config_file: Path | None) -> Path:
+    """Return where the daemon keeps its state, as far as the same configuration says."""
+    settings, _ = read(config_file, Flags())
+    named = settings.state.directory or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(named) if named else USUAL_DIRECTORY
+
+
+def moment(text: str, *, now: datetime, flag: str) -> datetime:
+    """Read a moment: so long ago, or a time in UTC; a bare time of day is the last one that was."""
+    try:
+        return now - timedelta(seconds=read_duration(text))
+    except (ValueError, OverflowError):
+        pass
+    if TIME_OF_DAY.fullmatch(text):
+        hour, minute, second = (int(one) for one in (text + ":0").split(":")[:3])
+        found = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
+        return found if found <= now else found - timedelta(days=1)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{flag} must be a duration such as 2h, or a UTC time such as 03:10 or 2026-11-20T03:10, "
+            f"not {text!r}"
+        ) from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

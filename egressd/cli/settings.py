@@ -1,0 +1,36 @@
+"""Configuration and catalog for a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from egressd.cli.guard import complain
+from egressd.config import Flags, load_settings
+from egressd.config.load import find_file
+from egressd.model.catalog import Catalog
+from egressd.model.settings import Settings
+
+
+def read(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
+    """Load the catalog, then the settings against it; say which file nobody asked for.
+
+    Raises:
+        ConfigError: every mistake of the catalog or the file.
+        UsageError: a flag that can't be right.
+    """
+    from egressd.catalog import load_catalog
+
+    path = find_file(config_file)
+    if path is not None and config_file is None:
+        complain(f"using {path}")
+    catalog = load_catalog()
+    return load_settings(path, flags, catalog=catalog), catalog
+
+
+def secrets_in(settings: Settings) -> tuple[str, ...]:
+    """Return what no log line may show."""
+    if settings.proxy is None and settings.plain_proxy is None:
+        return ()
+    from egressd.net.tunnel import secrets_of
+
+    return secrets_of(settings.proxy, settings.plain_proxy)

@@ -1,0 +1,10 @@
+"""From a file and flags to settings.
+
+Law of the room: every mistake is reported at once, with file, line and key path; a secret is read from
+a file of its own and never shown.
+"""
+
+from egressd.config.flags import Flags
+from egressd.config.load import load_settings
+
+__all__ = ["Flags", "load_settings"]

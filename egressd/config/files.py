@@ -1,0 +1,56 @@
+"""Files a configuration names: certificates and secrets. Their problems are the configuration's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from egressd.errors import ConfigError
+from egressd.model.settings import Trust
+
+MAX_SECRET = 4096
+
+
+def read_secret(path: Path) -> str:
+    """Return a file's only line. Raises ValueError; the content is never part of the message."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_SECRET + 1)
+    except OSError as error:
+        raise ValueError(cannot_read(path, error)) from None
+    try:
+        secret = data.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ValueError(f"cannot use {path}: not UTF-8 text") from None
+    if not secret or len(data) > MAX_SECRET or not secret.isprintable():
+        raise ValueError(f"cannot use {path}: must hold one line of 1 to {MAX_SECRET} characters")
+    return secret
+
+
+def check_certificates(path: Path) -> None:
+    """Refuse a file without certificates in PEM. Raises ValueError."""
+    # A configuration that names no certificate file need not wait for a TLS library.
+    from egressd.net.trust import load_trust  # noqa: PLC0415
+
+    if not path.is_file():
+        check_readable(path)
+    try:
+        load_trust(Trust(store=str(path)))
+    except ConfigError as error:
+        raise ValueError(error.problems[0].removeprefix("trust.store: ")) from None
+
+
+def check_readable(path: Path) -> None:
+    """Refuse what can't be opened, and what is no file. Raises ValueError."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"cannot read {path}: not a file")
+    try:
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        raise ValueError(cannot_read(path, error)) from None
+
+
+def cannot_read(path: Path, error: OSError | ValueError) -> str:
+    """Say that a file can't be read, and why."""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"cannot read {path}: {why}"

@@ -1,0 +1,108 @@
+"""What the command line says; it wins over the file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from egressd.config import words
+from egressd.config.proxy.environment import Found, read_environment
+from egressd.errors import UsageError
+from egressd.model.endpoint import Cloud
+from egressd.model.settings import Proxy, Settings, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """Flags as typed. None and empty: not given."""
+
+    region: str | None = None
+    cloud: Cloud | None = None
+    profiles: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    """`ADDRESS`, `INTERFACE`, or either as `name=...`."""
+    proxy: str | None = None
+    """A URL, `env` for what the environment says, or `none`."""
+    compare_paths: bool = False
+    only: tuple[str, ...] = ()
+    deadline: str | None = None
+    """Everything the sweep may take, as a duration."""
+
+
+def apply(flags: Flags, settings: Settings) -> Settings:
+    """Put flags over settings. Raises UsageError, and ConfigError for what the environment says."""
+    if flags.region is not None and not (flags.region.isascii() and flags.region.isalnum()):
+        raise UsageError(f"--region must be a region such as westeurope, not {flags.region!r}")
+    limits = settings.limits
+    if flags.deadline is not None:
+        limits = replace(limits, sweep_deadline=_deadline(flags.deadline))
+    settings = _with_proxy(flags, settings)
+    return replace(
+        settings,
+        region=flags.region.lower() if flags.region else settings.region,
+        cloud=flags.cloud or settings.cloud,
+        profiles=flags.profiles or settings.profiles,
+        sources=_sources(flags.sources) or settings.sources,
+        only=flags.only or settings.only,
+        limits=limits,
+    )
+
+
+def _deadline(text: str) -> float:
+    try:
+        return words.read_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--deadline {error}") from None
+
+
+def _sources(texts: tuple[str, ...]) -> tuple[Source, ...]:
+    found = tuple(_source(text) for text in texts)
+    if len({one.name for one in found}) < len(found):
+        raise UsageError("--source: two sources have one name; write name=ADDRESS")
+    return found
+
+
+def _source(text: str) -> Source:
+    name, equals, place = text.rpartition("=")
+    if not place or (equals and not name):
+        raise UsageError(f"--source must be ADDRESS, INTERFACE or name=either, not {text!r}")
+    try:
+        return Source(name=name or place, address=words.read_address(place))
+    except ValueError:
+        pass
+    try:
+        return Source(name=name or place, interface=words.read_interface(place))
+    except ValueError as error:
+        raise UsageError(f"--source {text!r}: {error}, or an IP address") from None
+
+
+def _with_proxy(flags: Flags, settings: Settings) -> Settings:
+    """Take the proxy of the flags, and see that there is one where two paths are to be compared."""
+    found = _proxies(flags.proxy, settings)
+    if flags.compare_paths and found.proxy is None:
+        raise UsageError("--compare-paths needs a proxy to compare with: --proxy, or proxy: in the file")
+    return replace(
+        settings,
+        proxy=found.proxy,
+        plain_proxy=found.plain_proxy,
+        warnings=found.warnings,
+        compare_paths=flags.compare_paths,
+    )
+
+
+def _proxies(text: str | None, settings: Settings) -> Found:
+    """Take a proxy by its URL, with the configured bypass list; the password belongs to its own proxy."""
+    configured = settings.proxy
+    if text is None:
+        return Found(proxy=configured, plain_proxy=settings.plain_proxy, warnings=settings.warnings)
+    if text == "none":
+        return Found()
+    if text == "env":
+        return read_environment(os.environ)
+    try:
+        url = words.read_proxy_url(text)
+    except ValueError as error:
+        raise UsageError(f"--proxy {error}, or be env or none") from None
+    if configured is not None and configured.url == url and not configured.origin:
+        return Found(proxy=configured)
+    return Found(proxy=Proxy(url=url, bypass=configured.bypass if configured else ()))

@@ -1,0 +1,135 @@
+"""The kinds of value a configuration file holds: how each is checked, and what the reference calls it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
+
+from egressd.config import files, words
+from egressd.model.endpoint import Cloud, Inspection, Need, Protocol, Role
+from egressd.model.settings import Family
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a value is called in the reference."""
+
+    words: str
+
+
+def _in_folder(text: str, info: ValidationInfo) -> Path:
+    """Resolve a path against the folder of the configuration file."""
+    if not text or "\0" in text:
+        raise ValueError("must be the path of a file")
+    folder = info.context["folder"] if info.context else Path()
+    return Path(folder, text)
+
+
+def readable(text: str, info: ValidationInfo) -> str:
+    """Take a file that can be read."""
+    path = _in_folder(text, info)
+    files.check_readable(path)
+    return str(path)
+
+
+def folder(text: str, info: ValidationInfo) -> str:
+    """Take a folder, which may not be there yet."""
+    return str(_in_folder(text, info))
+
+
+def secret(text: str, info: ValidationInfo) -> str:
+    """Take a file that holds a secret; the secret itself is read later."""
+    path = _in_folder(text, info)
+    files.read_secret(path)
+    return str(path)
+
+
+def certificates(text: str, info: ValidationInfo) -> str:
+    """Take a file of certificates in PEM."""
+    path = _in_folder(text, info)
+    files.check_certificates(path)
+    return str(path)
+
+
+def store(word: str) -> AfterValidator:
+    """Take a word for what it is, anything else for a certificate file."""
+    return AfterValidator(lambda text, info: text if text == word else certificates(text, info))
+
+
+def samples(given: object) -> object:
+    """Take a bare list of hosts for the `documented` ones."""
+    return {"documented": given} if isinstance(given, list) else given
+
+
+def resolver(text: str) -> str:
+    """Check a resolver; it stays as it is written."""
+    return words.read_resolver(text).name
+
+
+def _spoken(protocol: Protocol) -> Protocol:
+    if protocol is Protocol.UDP:
+        raise ValueError("cannot be udp: silence proves nothing; ntp and dns can be probed")
+    return protocol
+
+
+def url_path(text: str) -> str:
+    """Check the path of a URL."""
+    if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must start with / and hold no spaces")
+    return text
+
+
+def spelled(pattern: str, sentence: str) -> AfterValidator:
+    """Ask for a spelling, and say it in words."""
+    wanted = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not wanted.fullmatch(text):
+            raise ValueError(f"must be {sentence}")
+        return text
+
+    return AfterValidator(check)
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def no_text(value: object) -> object:
+    """Refuse a text where a mapping is due, without showing it: URLs with secrets end up there."""
+    if isinstance(value, str):
+        raise ValueError("must be a mapping of keys to values")  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(words.read_duration), Kind(words="duration")]
+Address = Annotated[str, AfterValidator(words.read_address), Kind(words="IP address")]
+Host = Annotated[str, AfterValidator(words.read_host), Kind(words="host")]
+Name = Annotated[
+    str,
+    spelled(
+        r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z, 0-9, dot, _ and -, starting with a letter or digit"
+    ),
+    Kind(words="name"),
+]
+Value = Annotated[
+    str, spelled(r"[A-Za-z0-9._:-]{1,253}", "a host, an address or a part of one"), Kind(words="text")
+]
+Values = Annotated[list[Value], BeforeValidator(_one_or_many), Kind(words="text or list of text")]
+Line = Annotated[str, Field(min_length=1, max_length=200), Kind(words="text")]
+Port = Annotated[int, Field(ge=1, le=65535), Kind(words="port")]
+CloudWord = Annotated[Cloud, Strict(False)]
+FamilyWord = Annotated[Family, Strict(False)]
+RoleWord = Annotated[Role, Strict(False)]
+NeedWord = Annotated[Need, Strict(False)]
+InspectionWord = Annotated[Inspection, Strict(False)]
+ProtocolWord = Annotated[
+    Protocol,
+    Strict(False),
+    AfterValidator(_spoken),
+    Kind(words="`https`, `http`, `tls`, `wss`, `tcp`, `ntp`, `dns`"),
+]

@@ -1,0 +1,106 @@
+"""From a file and flags to settings, or every mistake at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from egressd.config.files import cannot_read
+from egressd.config.flags import Flags, apply
+from egressd.config.proxy.pitfalls import find_pitfalls
+from egressd.errors import ConfigError
+from egressd.model.catalog import Catalog
+from egressd.model.settings import Settings
+from egressd.yamlfile import MAX_CHARACTERS, Document, read_yaml
+
+DEFAULT_PATH = Path("/etc/egressd/egressd.yml")
+"""Read where it exists and no other file is named."""
+
+
+def load_settings(path: Path | None, flags: Flags, *, catalog: Catalog | None = None) -> Settings:
+    """Read the file, if one is given, and put the flags over it.
+
+    With a catalog, names that must be in it are checked as well.
+
+    Raises:
+        ConfigError: every mistake of the file, as `file:line: key.path: message`.
+        UsageError: a flag that can't be right.
+    """
+    settings = Settings() if path is None else _read(path, catalog)
+    settings = apply(flags, settings)
+    warnings = tuple(dict.fromkeys((*settings.warnings, *find_pitfalls(settings))))
+    return replace(settings, digest=digest(settings), warnings=warnings)
+
+
+def find_file(path: Path | None) -> Path | None:
+    """Return the file to read: the one named, else the default one where it can be read."""
+    if path is not None:
+        return path
+    try:
+        with DEFAULT_PATH.open("rb"):
+            return DEFAULT_PATH
+    except OSError:
+        return None
+
+
+def digest(settings: Settings) -> str:
+    """Return the SHA-256 of settings without secrets: equal settings, equal digest."""
+    values = asdict(replace(settings, digest="", warnings=()))
+    for proxy in (values["proxy"], values["plain_proxy"]):
+        if proxy is not None:
+            del proxy["password"]
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(path: Path, catalog: Catalog | None) -> Settings:
+    # Only who has a file to read pays for pydantic.
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from egressd.config.settle import settle  # noqa: PLC0415
+    from egressd.config.shape import File  # noqa: PLC0415
+    from egressd.yamlfile import problems_of  # noqa: PLC0415
+
+    document = read_yaml(_text(path), str(path))
+    data = {} if document.data is None else document.data
+    problems = (*document.problems, *_cross(document, catalog))
+    try:
+        file = File.model_validate(data, context={"folder": path.parent})
+    except ValidationError as error:
+        problems += problems_of(error, document, model=File)
+        raise ConfigError(_by_line(problems)) from None
+    if problems:
+        raise ConfigError(_by_line(problems))
+    return settle(file)
+
+
+def _cross(document: Document, catalog: Catalog | None) -> tuple[str, ...]:
+    from egressd.config.cross import cross_checks  # noqa: PLC0415 - see _read
+
+    found = cross_checks(document.data, catalog)
+    return tuple(f"{document.where(path)}: {message}" for path, message in found)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(4 * MAX_CHARACTERS + 1)
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError((f"{path}:{line}: not UTF-8 text",)) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError((cannot_read(path, error),)) from None
+
+
+def _by_line(problems: tuple[str, ...]) -> tuple[str, ...]:
+    """Put problems in the order of the file."""
+
+    def line(problem: str) -> int:
+        found = re.search(r":(\d+): ", problem)
+        return int(found[1]) if found else 0
+
+    return tuple(sorted(dict.fromkeys(problems), key=line))

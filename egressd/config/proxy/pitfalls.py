@@ -1,0 +1,122 @@
+"""Settings that work here and fail on the appliance: what the bridge's own checks refuse, said beforehand.
+
+Law of the file: nothing here is a mistake of the file. Each is one sentence: what, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network, ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from egressd.model.endpoint import Role
+from egressd.model.settings import Proxy, Settings, Source
+from egressd.planning.bypass import bypass_entry
+
+BRIDGE_PROFILES = frozenset({"resource-bridge", "scvmm", "vmware", "azure-local"})
+AGENT_PROFILE = "connected-machine"
+PODS = ip_network("10.244.0.0/16")
+SERVICES = ip_network("10.96.0.0/24")
+OLD_SERVICES = ip_network("10.96.0.0/12")
+RESERVED = (
+    (PODS, "the appliance's pods"),
+    (SERVICES, "the appliance's services"),
+    (OLD_SERVICES, "the services of an appliance before 1.8"),
+)
+API_PORT = 6443
+ON_APPLIANCE = frozenset({Role.APPLIANCE, Role.CONTROL_PLANE})
+
+
+def find_pitfalls(settings: Settings) -> tuple[str, ...]:
+    """Return what is allowed here and would not work where the products run."""
+    found: list[str] = []
+    proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]
+    if BRIDGE_PROFILES & set(settings.profiles):
+        found += _ranges(settings, proxies)
+        for proxy in proxies:
+            found += [*_names(proxy), *_bypass(proxy), *_appliances(settings.sources, proxy), *_bundle(proxy)]
+    if AGENT_PROFILE in settings.profiles:
+        found += [text for proxy in proxies for text in _agent(proxy)]
+    return tuple(dict.fromkeys(found))
+
+
+def _ranges(settings: Settings, proxies: Iterable[Proxy]) -> Iterator[str]:
+    """Find addresses that mean something else inside the appliance."""
+    places = [
+        *((f"source {one.name}", one.address) for one in settings.sources),
+        *((f"resolver {one.name}", one.address) for one in settings.resolvers),
+        *((f"proxy {one.url}", urlsplit(one.url).hostname) for one in proxies),
+    ]
+    for what, address in places:
+        if taken := _taken(address or ""):
+            network, whose = taken
+            yield (
+                f"{what}: {address} lies in {network}, which is taken by {whose}; "
+                "from inside the appliance it can't be reached"
+            )
+
+
+def _taken(text: str) -> tuple[IPv4Network, str] | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    reserved = ((network, whose) for network, whose in RESERVED if isinstance(network, IPv4Network))
+    return next(((network, whose) for network, whose in reserved if address in network), None)
+
+
+def _names(proxy: Proxy) -> Iterator[str]:
+    host = urlsplit(proxy.url).hostname or ""
+    if host.endswith(".local"):
+        yield f"proxy {proxy.url}: az arcappliance refuses a proxy with a name in .local; use another name"
+
+
+def _bypass(proxy: Proxy) -> Iterator[str]:
+    """Find entries that the appliance's noProxy does not take."""
+    for entry in proxy.bypass:
+        if entry == "*":
+            yield "proxy.bypass: * sends everything past the proxy; the appliance's noProxy does not take it"
+        elif "*" in entry:
+            yield (
+                f"proxy.bypass: {entry}: the appliance's noProxy takes no *; write {entry.removeprefix('*')}"
+            )
+
+
+def _appliances(sources: Iterable[Source], proxy: Proxy) -> Iterator[str]:
+    """Find addresses of the appliance that the management machine would ask the proxy for."""
+    missing = [
+        one.address
+        for one in sources
+        if one.address
+        and ON_APPLIANCE & set(one.roles)
+        and Role.MANAGEMENT not in one.roles
+        and not bypass_entry(one.address, API_PORT, proxy.bypass)
+    ]
+    if missing:
+        yield (
+            f"proxy.bypass should name {', '.join(missing)}: the management machine must reach the appliance "
+            f"without the proxy (ports 22 and {API_PORT})"
+        )
+
+
+def _bundle(proxy: Proxy) -> Iterator[str]:
+    """Find a CA file with several certificates: the appliance takes one."""
+    if proxy.ca_file is None:
+        return
+    try:
+        count = Path(proxy.ca_file).read_bytes().count(b"BEGIN CERTIFICATE")
+    except OSError:
+        return  # said where the file is read
+    if count > 1:
+        yield f"proxy.ca_file: {proxy.ca_file} holds {count} certificates; az arcappliance takes only one"
+
+
+def _agent(proxy: Proxy) -> Iterator[str]:
+    if proxy.username is not None:
+        yield (
+            f"proxy {proxy.url}: the Connected Machine agent can't log in at a proxy; "
+            "exempt its addresses from authentication"
+        )
+    if proxy.url.startswith("https:"):
+        yield f"proxy {proxy.url}: the Connected Machine agent speaks plain HTTP to its proxy, not TLS"

@@ -1,0 +1,128 @@
+"""The configuration reference, made from the shape: `docs/configuration.md`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from enum import Enum
+from itertools import pairwise
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+
+from egressd.config.kinds import Kind
+from egressd.config.shape import DAEMON_ONLY, File
+from egressd.config.words import show_duration
+
+HEAD = """# Configuration
+
+Made by `make docs` from `egressd/config/shape.py`. A commented example is `config/egressd.yml`.
+
+`egressd --once` needs no file. It reads `--config.file`, else `/etc/egressd/egressd.yml` where there is one;
+flags win over the file. `egressd config check` lists every mistake at once, each as
+`file:line: key.path: message`, and so does every command that reads the file (exit code 78).
+
+The file is YAML, read strictly: unknown and duplicate keys, wrong types, tags and anything that only
+looks like a boolean or a date are mistakes. Durations are `500ms`, `60s`, `5m`, `2h`, `90d` or `1m30s`.
+Relative paths start at the folder of the configuration file. A secret never stands in it: `password_file`
+names a file that holds the password alone, such as a credential of systemd.
+
+Keys marked *daemon* are checked everywhere; a single sweep has no use for them.
+"""
+
+KINDS = {str: "text", int: "number", bool: "true or false", float: "number", object: "anything"}
+
+
+def render_reference() -> str:
+    """Render every key with its type, default and meaning, as Markdown."""
+    sections = [HEAD, *_section("", File)]
+    return "\n".join(sections)
+
+
+def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
+    """Render the keys of a mapping, then the mappings below it."""
+    title = f"`{path.removesuffix('.')}`" if path else "Top level"
+    yield f"## {title}\n\n{_one_line(model.__doc__)}\n"
+    hints = get_type_hints(model, include_extras=True)
+    meanings = _meanings(model)
+    yield "| key | type | default | meaning |\n| --- | --- | --- | --- |"
+    for key, info in model.model_fields.items():
+        default = "required" if info.is_required() else _default(info.default, hints[key])
+        mark = "*daemon* " if not path and key in DAEMON_ONLY else ""
+        cells = (f"`{key}`", _kind(hints[key]), default, mark + _one_line(meanings.get(key)))
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
+    for key in model.model_fields:
+        if inner := _model_in(hints[key]):
+            yield from _section(f"{path}{key}{'[]' if _is_list(hints[key]) else ''}.", inner)
+
+
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the text under each field, read from the source.
+
+    Pydantic could collect it while the class is made, but then every start of egressd would pay for it.
+    """
+    tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    meanings: dict[str, str] = {}
+    for field, text in pairwise(body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
+                meanings[name] = inspect.cleandoc(said)
+            case _:
+                pass
+    return meanings
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _kind(hint: object) -> str:
+    """Say in words what a value may be."""
+    if named := _named(hint):
+        return named
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _kind(inner[0])
+    if origin is list:
+        return f"list of {_kind(inner[0])}"
+    if origin in (Union, UnionType):
+        return " or ".join(_kind(one) for one in inner if one is not type(None))
+    if origin is dict:
+        return "mapping"
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return ", ".join(f"`{one.value}`" for one in hint)
+    return "mapping" if _model_in(hint) else KINDS[hint] if isinstance(hint, type) else "text"
+
+
+def _named(hint: object) -> str:
+    kinds = [one.words for one in getattr(hint, "__metadata__", ()) if isinstance(one, Kind)]
+    return kinds[0] if kinds else ""
+
+
+def _is_list(hint: object) -> bool:
+    return get_origin(hint) is list or any(_is_list(one) for one in get_args(hint))
+
+
+def _model_in(hint: object) -> type[BaseModel] | None:
+    if isinstance(hint, type) and get_origin(hint) is None:
+        return hint if issubclass(hint, BaseModel) else None
+    return next((found for one in get_args(hint) if (found := _model_in(one))), None)
+
+
+def _default(value: object, hint: object) -> str:
+    """Show a default the way it is written in the file."""
+    if isinstance(value, BaseModel) or value is None or value in ([], {}):
+        return "`[]`" if value == [] else "-"
+    if isinstance(value, list):
+        words = [
+            one.name if hasattr(one, "name") and not isinstance(one, Enum) else str(one) for one in value
+        ]
+        return f"`[{', '.join(words)}]`"
+    if isinstance(value, float) and _named(hint) == "duration":
+        return f"`{show_duration(value)}`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -1,0 +1,289 @@
+"""The configuration file, key by key. The docstrings are the reference: `docs/configuration.md`.
+
+Unknown keys and wrong types are mistakes; nothing is converted but the words of `words.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from egressd.config import kinds, words
+from egressd.config.kinds import (
+    Address,
+    CloudWord,
+    Duration,
+    FamilyWord,
+    Host,
+    InspectionWord,
+    Kind,
+    Line,
+    Name,
+    NeedWord,
+    Port,
+    ProtocolWord,
+    RoleWord,
+    Values,
+)
+from egressd.model.endpoint import Cloud, Inspection, Need
+from egressd.model.settings import ALL_ROLES, Family
+
+
+class Part(BaseModel):
+    """A mapping of the file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SourcePart(Part):
+    """A local address or interface that probes leave from."""
+
+    name: Name
+    """What reports and metrics call it."""
+    address: Address | None = None
+    """The local address to bind to."""
+    interface: Annotated[str, AfterValidator(words.read_interface), Kind(words="interface")] | None = None
+    """The interface to bind to."""
+    roles: Annotated[list[RoleWord], Field(min_length=1)] = list(ALL_ROLES)
+    """The machines whose endpoints are probed from here."""
+
+
+class TrustPart(Part):
+    """Which roots count."""
+
+    store: Annotated[str, kinds.store("system"), Kind(words="`system` or a PEM file")] = "system"
+    """What the agent would trust: OpenSSL decides with it."""
+    public_roots: Annotated[str, kinds.store("bundled"), Kind(words="`bundled` or a PEM file")] = "bundled"
+    """The roots of the public web: they tell inspection from breakage."""
+
+
+class ProxyPart(Part):
+    """An explicit proxy for everything that is not bypassed."""
+
+    url: Annotated[str, AfterValidator(words.read_proxy_url), Kind(words="URL")] | None = None
+    """`http://host:port` or `https://host:port`, never with a user name or password. Either this, or
+    `from_environment`."""
+    from_environment: bool = False
+    """Read `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` (or the same in lower case) instead, as Go programs
+    do: a plain `http` endpoint goes by the second, everything else by the first."""
+    bypass: list[Annotated[str, AfterValidator(words.read_bypass)]] = []
+    """What is reached directly: hosts (with all below them), `.suffix`, addresses, networks, or `*`; each
+    may end in `:port`."""
+    ca_file: Annotated[str, AfterValidator(kinds.certificates), Kind(words="PEM file")] | None = None
+    """The roots an `https://` proxy's own certificate must lead to; without it, `trust.store`."""
+    username: Annotated[str, kinds.spelled(r"[^:\x00-\x1f\x7f]{1,255}", "a name without a colon")] | None = (
+        None
+    )
+    """Sent to the proxy only, with the password, as Basic credentials."""
+    password_file: Annotated[str, AfterValidator(kinds.secret), Kind(words="file")] | None = None
+    """The file that holds the password, alone, on one line."""
+
+
+class ControlsPart(Part):
+    """Controls that are off unless asked for: a security team may take them for an attack."""
+
+    split_hello: bool = False
+    """Whether a ClientHello may be sent in two parts, to tell a device that cannot reassemble from a rule."""
+    ttl_sweep: bool = False
+    """Whether rising hop limits may be used to find the device that refuses or resets; hourly per target."""
+
+
+class ProbePart(Part):
+    """How hard to try."""
+
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 64
+    """How many probes run at once."""
+    families: Annotated[list[FamilyWord], Field(min_length=1)] = list(Family)
+    """The address families to try."""
+    attempts: Annotated[int, Field(ge=1, le=10)] = 1
+    """How often each address is tried; every attempt leaves a trail, none hides another."""
+    addresses: Annotated[int, Field(ge=1, le=32)] = 4
+    """The most addresses of one family that are dialled for one name."""
+    dns_timeout: Duration = 5.0
+    """For one question to one resolver."""
+    connect_timeout: Duration = 8.0
+    """For one TCP connection. Below 8s a lossy path looks blocked: Linux repeats a SYN after 1, 3 and 7 s."""
+    tls_timeout: Duration = 8.0
+    """For one handshake, and for one CONNECT."""
+    http_timeout: Duration = 10.0
+    """For one request and its answer."""
+    deadline: Duration = 20.0
+    """For everything one probe does."""
+    sweep_deadline: Duration | None = None
+    """For everything one sweep does; without it, as long as its probes take."""
+    controls: ControlsPart = ControlsPart()
+    """Controls that are off unless asked for."""
+
+
+class ExpectPart(Part):
+    """What a right HTTP answer looks like. Empty: any answer of the right server."""
+
+    status: list[Annotated[int, Field(ge=100, le=599)]] = []
+    """The status codes that are right."""
+    content_type: (
+        Annotated[
+            str, kinds.spelled(r"[^/;\s]+/[^/;\s]+", "a media type without parameters, such as text/html")
+        ]
+        | None
+    ) = None
+    """The media type, without parameters: `application/octet-stream`."""
+    sha256: Annotated[str, kinds.spelled(r"[0-9a-f]{64}", "64 hex digits in lower case")] | None = None
+    """The digest of the whole body, in lower-case hex."""
+    min_bytes: Annotated[int, Field(ge=1, le=1 << 30)] | None = None
+    """The least size of the body; so many bytes are asked for."""
+
+
+class SamplesPart(Part):
+    """Hosts that stand for a pattern, as in the catalog's own rows."""
+
+    documented: list[Host] = []
+    """Hosts; each must match the pattern."""
+    random: bool = False
+    """Whether a random label is sent as server name as well, to test the rule itself."""
+
+
+class EndpointPart(Part):
+    """An endpoint of your own, probed beside the catalog's."""
+
+    id: Name
+    """A stable name, unique and not one of the catalog's."""
+    service: Line | None = None
+    """What it is, for people; without it, the id."""
+    host: Host | None = None
+    """The host to probe. Either this, or `pattern` with `samples`."""
+    pattern: Annotated[str, AfterValidator(words.read_pattern), Kind(words="wildcard")] | None = None
+    """The wildcard a firewall rule would name, such as `*.corp.example`."""
+    samples: Annotated[SamplesPart, BeforeValidator(kinds.samples), Kind(words="list of hosts")] = (
+        SamplesPart()
+    )
+    """Hosts that stand for the pattern; each must match it. `{documented: [...], random: true}` also
+    tests the rule itself, by a random label."""
+    port: Port
+    """The TCP port, or the UDP port of `ntp` and `dns`."""
+    protocol: ProtocolWord
+    """What is spoken there."""
+    roles: list[RoleWord] = []
+    """The machines that need it; empty: all of them."""
+    need: NeedWord = Need.REQUIRED
+    """Only `required` endpoints decide the exit code."""
+    condition: Line | None = None
+    """What a `conditional` endpoint is conditional on, in words."""
+    purpose: Line | None = None
+    """What for; it goes into the rules to ask for."""
+    path: Annotated[str, AfterValidator(kinds.url_path), Kind(words="path")] = "/"
+    """The path to request."""
+    expect: ExpectPart = ExpectPart()
+    """What a right answer looks like."""
+    inspection: InspectionWord = Inspection.TOLERATED
+    """Whether TLS inspection on the way is a fault (`forbidden`)."""
+    private_link: bool = False
+    """Whether a private endpoint may answer for it."""
+    internal: bool = False
+    """Whether a private address is the expected answer: a server on your own network."""
+
+
+class OverridePart(Part):
+    """A change to endpoints of the catalog."""
+
+    match: Line
+    """The id, pattern or host of the endpoints to change; `*` stands for anything."""
+    need: NeedWord | None = None
+    """Another need."""
+    inspection: InspectionWord | None = None
+    """Another tolerance of inspection."""
+    path: Annotated[str, AfterValidator(kinds.url_path), Kind(words="path")] | None = None
+    """Another path to request."""
+    expect: ExpectPart | None = None
+    """Another right answer."""
+    skip: bool = False
+    """Leave them out."""
+
+
+class ConnectToPart(Part):
+    """Dial another address than DNS gave, like curl's `--connect-to`."""
+
+    match: Annotated[str, AfterValidator(words.read_match), Kind(words="host:port")]
+    """The host and port to redirect; `*` stands for anything."""
+    address: Address
+    """The address to dial instead."""
+    port: Port
+    """The port to dial instead."""
+
+
+class WebPart(Part):
+    """The HTTP server of the daemon."""
+
+    listen: Annotated[str, AfterValidator(words.read_listen), Kind(words="address:port")] = "127.0.0.1:10980"
+    """Where to listen; `:10980` is every address."""
+    config_file: Annotated[str, AfterValidator(kinds.readable), Kind(words="file")] | None = None
+    """TLS, basic auth and headers, in the format of Prometheus exporters: see `docs/web.md`."""
+    enable_reload: bool = False
+    """Whether `POST /-/reload` reads this file again, as SIGHUP does."""
+    enable_probe: bool = False
+    """Whether `/probe?target=ID` probes a target of the plan on demand. No other host can be named."""
+
+
+class StatePart(Part):
+    """What the daemon remembers over restarts."""
+
+    directory: Annotated[str, AfterValidator(kinds.folder), Kind(words="folder")] | None = None
+    """Where; without it, where systemd says, or nowhere."""
+    retention: Duration = 90 * 86400.0
+    """How long history is kept."""
+
+
+class File(Part):
+    """The whole file. Every key has a default: no file is needed."""
+
+    region: (
+        Annotated[
+            str,
+            kinds.spelled(r"[a-z0-9]{2,40}", "a region's short name, such as westeurope"),
+            Kind(words="region"),
+        ]
+        | None
+    ) = None
+    """The Azure region, such as `westeurope`; needed where a host name carries one."""
+    cloud: CloudWord = Cloud.PUBLIC
+    """The Azure cloud."""
+    profiles: list[Name] = ["resource-bridge", "connected-machine"]
+    """The products whose endpoints are probed; `[]` leaves only `endpoints`."""
+    interval: Duration = 60.0
+    """How often the daemon sweeps."""
+    sources: Annotated[list[SourcePart], Field(min_length=1)] = [SourcePart(name="default")]
+    """Where probes leave from. Without it: one source, chosen by the kernel, playing every role."""
+    resolvers: Annotated[
+        list[
+            Annotated[str, AfterValidator(kinds.resolver), Kind(words="`system`, IP, IP:port or [v6]:port")]
+        ],
+        Field(min_length=1),
+    ] = ["system"]
+    """The DNS resolvers to ask; each is a voice of its own."""
+    trust: TrustPart = TrustPart()
+    """Which roots count."""
+    proxy: Annotated[ProxyPart | None, BeforeValidator(kinds.no_text)] = None
+    """An explicit proxy. Without it, everything is reached directly; the environment is not read unless
+    it is asked for."""
+    probe: ProbePart = ProbePart()
+    """How hard to try."""
+    endpoints: list[EndpointPart] = []
+    """Endpoints of your own."""
+    overrides: list[OverridePart] = []
+    """Changes to the catalog's endpoints."""
+    connect_to: list[ConnectToPart] = []
+    """Dial other addresses than DNS gave."""
+    values: dict[Name, Values] = {}
+    """What the catalog can't know: the placeholders of its patterns, such as `key_vault`."""
+    alerts: Annotated[dict[str, object], BeforeValidator(kinds.no_text)] = {}
+    """When the daemon raises an alert."""
+    notify: Annotated[dict[str, object], BeforeValidator(kinds.no_text)] = {}
+    """Whom the daemon tells."""
+    web: WebPart = WebPart()
+    """The HTTP server of the daemon."""
+    state: StatePart = StatePart()
+    """What the daemon remembers over restarts."""
+
+
+DAEMON_ONLY = frozenset({"interval", "alerts", "notify", "web", "state"})
+"""Keys that `--once` checks and does not use."""

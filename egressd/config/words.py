@@ -1,0 +1,169 @@
+"""What operators write as one word: durations, resolvers, URLs, addresses.
+
+Each function reads one such word and raises ValueError with the rest of a sentence that starts with
+the key: "must be ...".
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
+
+from egressd.model.settings import SYSTEM_RESOLVER, Resolver
+from egressd.planning.placeholder import is_host
+
+_UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
+_DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}){unit})?" for unit, _ in _UNITS))
+_PROXY_PORTS = {"http": 80, "https": 443}
+
+
+def read_duration(text: object) -> float:
+    """Read `500ms`, `60s`, `5m`, `2h`, `90d` or `1m30s` as seconds."""
+    found = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
+    if found is None:
+        shown = f", not {text!r}" if isinstance(text, str | int | float) and len(repr(text)) <= 40 else ""
+        raise ValueError(f"must be a duration such as 500ms, 60s, 5m, 2h or 90d{shown}")
+    seconds = sum(int(part) * scale for part, (_, scale) in zip(found.groups(), _UNITS, strict=True) if part)
+    if seconds <= 0:
+        raise ValueError("must be longer than nothing")
+    return seconds
+
+
+def show_duration(seconds: float) -> str:
+    """Write seconds the way they are read: `90` as `90s`, `86400` as `1d`."""
+    for unit, scale in _UNITS:
+        count = round(seconds / scale, 6)
+        if count >= 1 and count == int(count) and (count < 100 or unit in {"s", "ms"} or scale == 86400.0):
+            return f"{int(count)}{unit}"
+    return f"{seconds}s"
+
+
+def read_address(text: str) -> str:
+    """Read an IP address, without a zone, in its usual spelling."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise ValueError(f"must be an IP address, not {text[:60]!r}") from None
+    if getattr(address, "scope_id", None):
+        raise ValueError("must be an IP address without a zone (%...)")
+    return str(address)
+
+
+def read_interface(text: str) -> str:
+    """Check what could be the name of a network interface."""
+    if not 1 <= len(text.encode()) <= 15 or "/" in text or not text.isprintable() or " " in text:
+        raise ValueError("must be the name of a network interface, such as eth0")
+    return text
+
+
+def split_port(text: str, *, default: int | None = None) -> tuple[str, int]:
+    """Split `host:port` and `[v6]:port`; a bare IPv6 address has no port."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError("must be written as [address]:port")
+        port = rest[1:]
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    else:
+        host, port = text, ""
+    if not port and default is not None and not text.endswith(":"):
+        return host, default
+    return host, _port(port)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise ValueError("must end in a port from 1 to 65535")
+    return int(text)
+
+
+def read_resolver(text: str) -> Resolver:
+    """Read `system`, `IP`, `IP:port` or `[v6]:port`."""
+    if text == SYSTEM_RESOLVER:
+        return Resolver(name=text)
+    try:
+        host, port = split_port(text, default=53)
+        return Resolver(name=text, address=read_address(host), port=port)
+    except ValueError:
+        raise ValueError(
+            f'must be system, or an address as IP, IP:port or "[v6]:port", not {text[:60]!r}'
+        ) from None
+
+
+def read_listen(text: str) -> str:
+    """Check `IP:port`, `[v6]:port` or `:port`."""
+    try:
+        host, _ = split_port(text)
+        if host:
+            read_address(host)
+    except ValueError:
+        raise ValueError("must be IP:port, [v6]:port or :port, such as 127.0.0.1:10980") from None
+    return text
+
+
+def read_proxy_url(text: str) -> str:
+    """Read `scheme://host:port`. What it refuses it never repeats: there may be a password in it."""
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        raise ValueError("must be a URL such as http://proxy.corp.example:3128") from None
+    if problem := _proxy_problem(url, host):
+        raise ValueError(problem)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{url.scheme}://{shown}:{port or _PROXY_PORTS[url.scheme]}"
+
+
+def _proxy_problem(url: SplitResult, host: str) -> str:
+    if "@" in url.netloc:
+        return "must not hold a user name or password; use username and password_file"
+    if url.scheme not in _PROXY_PORTS:
+        return "must start with http:// or https://"
+    if not is_host(host):
+        return "must name a host, as in http://proxy.corp.example:3128"
+    if url.path not in {"", "/"} or url.query or url.fragment:
+        return "must end after the port"
+    return ""
+
+
+def read_bypass(text: str) -> str:
+    """Check an entry of the bypass list: a name, `.suffix`, `*.suffix`, an address, a network, or `*`."""
+    if "/" in text:
+        try:
+            ip_network(text)
+        except ValueError:
+            raise ValueError(f"must be a network such as 10.0.0.0/8, not {text[:60]!r}") from None
+        return text
+    host = text if text.count(":") != 1 and not text.startswith("[") else split_port(text)[0]
+    if host != "*" and not is_host(host.lower().removeprefix("*").removeprefix(".")):
+        raise ValueError(f"must be a host, .suffix, address or network, not {text[:60]!r}")
+    return text
+
+
+def read_host(text: str) -> str:
+    """Read a host name or an IP address, in lower case and without the root's dot."""
+    host = text.lower().removesuffix(".")
+    if not host or not is_host(host):
+        raise ValueError(f"must be a host name or an IP address, not {text[:60]!r}")
+    return host
+
+
+def read_pattern(text: str) -> str:
+    """Read a host with a `*` in it: `*.corp.example`, `azgn*.corp.example`."""
+    pattern = text.lower().removesuffix(".")
+    if "*" not in pattern:
+        raise ValueError("must have a * in it; for a single host use host")
+    first, dot, _ = pattern.partition(".")
+    if not dot or pattern.count("*") > 1 or "*" not in first or not is_host(pattern.replace("*", "x")):
+        raise ValueError("must be a host name with one * in its first label, such as *.corp.example")
+    return pattern
+
+
+def read_match(text: str) -> str:
+    """Check `host:port` where either may be or hold `*`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not re.fullmatch(r"[0-9*]{1,5}", port):
+        raise ValueError('must be host:port, where * stands for anything, such as "*:443"')
+    return text

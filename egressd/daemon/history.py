@@ -1,0 +1,113 @@
+"""What happened, for people: when, what, since when, why, on what evidence, and what to ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from egressd.model.event import (
+    ConfigRejected,
+    ConfigReloaded,
+    DaemonStarted,
+    DaemonStopped,
+    Event,
+    FindingClosed,
+    FindingOpened,
+    History,
+    SweepFinished,
+    SweepOverran,
+    TargetChanged,
+)
+from egressd.model.standing import Belief
+from egressd.report.text import Ink, clean, count, fold, paint
+
+INDENT = " " * 4
+
+
+def render_history(history: History, *, width: int = 80, colour: bool = False) -> str:
+    """Render a stretch of time; no line is wider than `width`."""
+    blocks = [_head(history, width)]
+    if history.already:
+        blocks.append([paint("NOT OK WHEN IT BEGAN", Ink.BOLD, colour=colour)])
+        blocks += [_entry(one, width=width, colour=colour) for one in history.already]
+        blocks.append([paint("THEN", Ink.BOLD, colour=colour)])
+    blocks += [_entry(one, width=width, colour=colour) for one in history.events]
+    if not history.events:
+        blocks.append(["Nothing changed in that time."])
+    return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
+
+
+def _head(history: History, width: int) -> list[str]:
+    watch = history.watch
+    looked = (
+        f"{count(watch.sweeps, 'sweep')} on record, {watch.first} to {watch.last}"
+        if watch.sweeps
+        else "no sweep on record: nobody was looking, or it was too long ago"
+    )
+    return fold(f"From {history.since} to {history.until}: {looked}.", width=width)
+
+
+def _entry(event: Event, *, width: int, colour: bool) -> list[str]:
+    text, ink = _title(event)
+    first, *rest = fold(text, width=width, first=f"{event.at}  ", rest=INDENT)
+    lines = [paint(first, ink, colour=colour) if ink else first, *rest]
+    for detail in _details(event):
+        lines += fold(detail, width=width, first=INDENT)
+    return lines
+
+
+def _title(event: Event) -> tuple[str, Ink | None]:
+    match event:
+        case TargetChanged():
+            before = event.before.outcome if event.before else "not known"
+            text = f"{event.target} from {event.source}: {before} -> {event.after.outcome}"
+            return text, Ink.GREEN if event.after.outcome.reachable else Ink.RED
+        case FindingOpened():
+            return f"cause found: {event.title}, {count(len(event.targets), 'target')}", Ink.RED
+        case FindingClosed():
+            return f"cause gone: {event.title}, seen since {event.since}", Ink.GREEN
+        case SweepOverran():
+            return f"a sweep took {event.seconds:.0f} s and cost {count(event.missed, 'start')}", Ink.YELLOW
+        case SweepFinished():
+            return f"a sweep was completed in {event.seconds:.1f} s", None
+        case ConfigReloaded():
+            return f"configuration read again, digest {event.digest[:12]}", None
+        case ConfigRejected():
+            return "configuration refused; the old one stayed", Ink.YELLOW
+        case DaemonStarted():
+            return f"egressd {clean(event.egressd)} was started", None
+        case DaemonStopped():
+            return "egressd was stopped", None
+        case _:
+            assert_never(event)
+
+
+def _details(event: Event) -> Iterator[str]:
+    match event:
+        case TargetChanged():
+            yield from _belief(event.after, since=event.since)
+        case FindingOpened():
+            yield f"{event.reason}, blame {event.blame}, confidence {event.confidence}, since {event.since}"
+            yield from _evidence(event.evidence, event.advice)
+            yield from event.targets[:10]
+        case ConfigRejected():
+            yield from event.problems
+        case _:
+            return
+
+
+def _belief(belief: Belief, *, since: str) -> Iterator[str]:
+    if belief.reason is None:
+        yield f"first seen {since}"
+        return
+    words = [belief.reason]
+    words += [f"at {belief.phase}"] if belief.phase else []
+    words += [f"blame {belief.blame}"] if belief.blame else []
+    yield f"{', '.join(words)}, confidence {belief.confidence}, first seen {since}"
+    yield from _evidence(belief.evidence, belief.advice)
+
+
+def _evidence(evidence: Iterable[str], advice: str) -> Iterator[str]:
+    yield from evidence
+    if advice:
+        yield f"ask: {advice}"

@@ -1,0 +1,73 @@
+"""What systemd is told, by hand: one datagram per message (sd_notify(3)).
+
+The variables are taken out of the environment, so that no child speaks in our name. Without systemd
+nothing is sent; a socket that can't take a message is no reason to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+LONGEST_STATUS = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class Notifier:
+    """The way to systemd; `address` is empty where there is none."""
+
+    address: str = ""
+    watchdog: float | None = None
+    """Seconds after which systemd gives us up; None: never."""
+    _status: str = ""
+
+    @classmethod
+    def take(cls, environment: MutableMapping[str, str] = os.environ) -> Notifier:
+        """Take what systemd left for us in the environment."""
+        address, usec, pid = (environment.pop(name, "") for name in VARIABLES)
+        ours = pid in ("", str(os.getpid())) and usec.isascii() and usec.isdigit() and int(usec) > 0
+        return cls(
+            address=address if address[:1] in ("/", "@") else "",
+            watchdog=int(usec) / 1_000_000 if ours else None,
+        )
+
+    def ready(self, status: str) -> None:
+        """Say that the configuration is good and the port bound; also ends a reload."""
+        self._status = status
+        self._send("READY=1", f"STATUS={_line(status)}")
+
+    def reloading(self) -> None:
+        """Say that the configuration is being read again."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+    def stopping(self) -> None:
+        """Say that the end was asked for."""
+        self._send("STOPPING=1", "STATUS=stopping")
+
+    def status(self, text: str) -> None:
+        """Show a line in `systemctl status`, if it is another than before."""
+        if text != self._status:
+            self._status = text
+            self._send(f"STATUS={_line(text)}")
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+        self._send("WATCHDOG=1")
+
+    def _send(self, *lines: str) -> None:
+        if not self.address:
+            return
+        address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as way:
+            way.setblocking(False)
+            way.connect(address)
+            way.send("\n".join(lines).encode())
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST_STATUS]

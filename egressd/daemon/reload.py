@@ -1,0 +1,93 @@
+"""Reading the configuration again: all of it is checked before any of it is in force."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from egressd import clock
+from egressd.daemon.control import Control
+from egressd.daemon.notify import Notifier
+from egressd.daemon.snapshot import Board
+from egressd.daemon.sweeping.prober import Prober
+from egressd.daemon.sweeping.sweeper import Sweeper
+from egressd.daemon.tell import status_line
+from egressd.errors import ConfigError, EgressdError
+from egressd.model.catalog import Discovery
+from egressd.model.event import ConfigRejected, ConfigReloaded
+from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus
+
+LEAST_APART = 0.2
+"""Seconds between two reloads: of a storm of signals, the last one counts."""
+MOST_PROBLEMS = 20
+
+Read = Callable[[], Settings]
+"""Reads the file and the flags again. Raises EgressdError."""
+Prepare = Callable[[Settings, tuple[Discovery, ...]], Prober]
+"""Checks what only shows when it is used. Raises EgressdError."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloader:
+    """The task that carries out wishes to reload, one after the other."""
+
+    board: Board
+    control: Control
+    sweeper: Sweeper
+    notifier: Notifier
+    read: Read
+    prepare: Prepare
+
+    async def run(self) -> None:
+        """Reload whenever it is asked for."""
+        while True:
+            await self.control.reload_wanted.wait()
+            waiting = self.control.begin_reload()
+            self.notifier.reloading()
+            try:
+                status = await self._reload()
+            finally:
+                pulse = self.board.pulse
+                self.notifier.ready(status_line(self.board.current, stalled=pulse.stalled))
+            for future in waiting:
+                if not future.done():
+                    future.set_result(status)
+            await asyncio.sleep(LEAST_APART)
+
+    async def _reload(self) -> ConfigStatus:
+        now = clock.timestamp()
+        discoveries = self.sweeper.prober.discoveries
+        try:
+            settings = await asyncio.to_thread(self.read)
+            prober = await asyncio.to_thread(self.prepare, settings, discoveries)
+        except EgressdError as mistake:
+            return await self._refuse(mistake, now)
+        before = self.board.current.settings
+        self._warn_of_restart(before, settings)
+        self.sweeper.adopt(prober, hurry=settings != before)
+        status = ConfigStatus(digest=settings.digest, since=now, attempted=now)
+        self.board.put(settings=settings, config=status)
+        event = ConfigReloaded(at=now, digest=settings.digest)
+        await self.sweeper.ledger.record((event,), discoveries)
+        return status
+
+    async def _refuse(self, mistake: EgressdError, now: str) -> ConfigStatus:
+        problems = mistake.problems if isinstance(mistake, ConfigError) else (str(mistake),)
+        status = replace(self.board.current.config, problems=problems[:MOST_PROBLEMS], attempted=now)
+        self.board.put(config=status)
+        event = ConfigRejected(at=now, problems=status.problems)
+        await self.sweeper.ledger.record((event,), self.sweeper.prober.discoveries)
+        return status
+
+    def _warn_of_restart(self, before: Settings, after: Settings) -> None:
+        """Name what is fixed while the process lives."""
+        if before.web.listen != after.web.listen:
+            log.warning("web.listen needs a restart", listening=before.web.listen, wanted=after.web.listen)
+        if before.state.directory != after.state.directory:
+            log.warning("state.directory needs a restart")

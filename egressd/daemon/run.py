@@ -1,0 +1,181 @@
+"""The root: one TaskGroup with named children, and the one place where they end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from egressd import __version__, clock
+from egressd.daemon.control import Control
+from egressd.daemon.notify import Notifier
+from egressd.daemon.reload import Prepare, Read, Reloader
+from egressd.daemon.snapshot import Board
+from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.sweeping.sweeper import Sweeper
+from egressd.daemon.tell import status_line, tell
+from egressd.errors import EgressdError
+from egressd.model.event import DaemonStarted, DaemonStopped
+from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
+from egressd.state import StateKeeper
+
+Serve = Callable[[Board, Settings, Control], Awaitable[None]]
+"""Binds the port, sets `control.listening`, and serves until cancelled. Raises EgressdError."""
+
+LOOK_AFTER = 5.0
+"""Seconds between two looks of the supervisor, at most."""
+MACHINE_ID = Path("/etc/machine-id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """What it takes to run one."""
+
+    settings: Settings
+    read: Read
+    prepare: Prepare
+    serve: Serve
+    notifier: Notifier
+    state: Path | None
+    """The directory to keep state in; None: nothing is kept."""
+
+
+async def run(daemon: Daemon) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        EgressdError: the settings can't be used, the port can't be bound, the state is another's.
+    """
+    control = Control()
+    keeper = StateKeeper(daemon.state)
+    remembered, state = await keeper.open()
+    prober = await asyncio.to_thread(daemon.prepare, daemon.settings, remembered.discoveries)
+    now = clock.timestamp()
+    board = Board(
+        Snapshot(
+            settings=daemon.settings,
+            config=ConfigStatus(digest=daemon.settings.digest, since=now),
+            started=now,
+            plan=prober.plan,
+            standings=remembered.standings,
+            counters=Counters(profiles=dict(remembered.profiles)),
+            state=state,
+        )
+    )
+    sweeper = Sweeper(board=board, ledger=Ledger(board=board, keeper=keeper, tell=tell), prober=prober)
+    try:
+        with _signals(control):
+            await _children(daemon, board=board, control=control, sweeper=sweeper)
+        await sweeper.ledger.record((DaemonStopped(at=clock.timestamp()),), sweeper.prober.discoveries)
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
+    finally:
+        await keeper.close(board.current, sweeper.prober.discoveries)
+
+
+async def _children(daemon: Daemon, *, board: Board, control: Control, sweeper: Sweeper) -> None:
+    """Start the children in order, and end them all once the end is asked for."""
+    notifier = daemon.notifier
+    reloader = Reloader(
+        board=board,
+        control=control,
+        sweeper=sweeper,
+        notifier=notifier,
+        read=daemon.read,
+        prepare=daemon.prepare,
+    )
+    async with asyncio.TaskGroup() as group:
+        children = [group.create_task(_serve(daemon, board, control), name="server")]
+        await _either(control.listening, control.stopping)
+        if control.listening.is_set() and not control.stopping.is_set():
+            started = DaemonStarted(
+                at=clock.timestamp(), egressd=__version__, config_digest=daemon.settings.digest
+            )
+            await sweeper.ledger.record((started,), sweeper.prober.discoveries)
+            notifier.ready(status_line(board.current, stalled=False))
+            children += [
+                group.create_task(sweeper.run(), name="sweeper"),
+                group.create_task(reloader.run(), name="reloader"),
+                group.create_task(supervise(board, notifier), name="supervisor"),
+            ]
+            await control.stopping.wait()
+        notifier.stopping()
+        for child in children:
+            child.cancel()
+
+
+async def supervise(board: Board, notifier: Notifier) -> None:
+    """Feed systemd's watchdog as long as the sweeper keeps its word, and keep the status line true."""
+    every = min(LOOK_AFTER, notifier.watchdog / 2) if notifier.watchdog else LOOK_AFTER
+    while True:
+        stalled = board.pulse.stalled
+        if notifier.watchdog and not stalled:
+            notifier.alive()
+        notifier.status(status_line(board.current, stalled=stalled))
+        await asyncio.sleep(every)
+
+
+async def _serve(daemon: Daemon, board: Board, control: Control) -> None:
+    await daemon.serve(board, daemon.settings, control)
+
+
+async def _either(*events: asyncio.Event) -> None:
+    """Wait for the first of several events."""
+    done = asyncio.Event()
+
+    async def watch(one: asyncio.Event) -> None:
+        await one.wait()
+        done.set()
+
+    async with asyncio.TaskGroup() as group:
+        watchers = [group.create_task(watch(one)) for one in events]
+        await done.wait()
+        for one in watchers:
+            one.cancel()
+
+
+@contextmanager
+def _signals(control: Control) -> Iterator[None]:
+    """Turn signals into intents while the daemon runs."""
+    loop = asyncio.get_running_loop()
+    wishes = {
+        signal.SIGTERM: control.stop,
+        signal.SIGINT: control.stop,
+        signal.SIGHUP: control.ask_reload,
+    }
+    for number, wish in wishes.items():
+        loop.add_signal_handler(number, wish)
+    try:
+        yield
+    finally:
+        for number in wishes:
+            loop.remove_signal_handler(number)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what to tell: a user's mistake before a bug."""
+    mistakes, bugs = group.split(EgressdError)
+    found: BaseException = mistakes or bugs or group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
+def host_identity() -> str:
+    """Return what tells this host from others; it is only ever hashed."""
+    try:
+        return MACHINE_ID.read_text(encoding="ascii").strip() or platform.node()
+    except (OSError, UnicodeError):
+        return platform.node()
+
+
+def state_directory(settings: Settings) -> Path | None:
+    """Return where state is kept: as configured, else where systemd says, else nowhere."""
+    named = settings.state.directory or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(named) if named else None

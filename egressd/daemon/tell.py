@@ -1,0 +1,107 @@
+"""What the log says of events: one line each, at the level of what it asks of the reader."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import structlog
+
+from egressd.model.event import (
+    ConfigRejected,
+    ConfigReloaded,
+    DaemonStarted,
+    DaemonStopped,
+    Event,
+    FindingClosed,
+    FindingOpened,
+    SweepFinished,
+    SweepOverran,
+    TargetChanged,
+)
+from egressd.model.snapshot import Snapshot
+from egressd.model.standing import Belief
+from egressd.model.verdict import Tally
+
+log = structlog.get_logger("egressd")
+
+
+def tell(event: Event) -> None:
+    """Log an event."""
+    match event:
+        case TargetChanged():
+            _tell_change(event)
+        case FindingOpened():
+            log.warning(
+                "finding opened",
+                finding=event.finding,
+                reason=event.reason,
+                blame=event.blame.value,
+                title=event.title,
+                targets=len(event.targets),
+                evidence=list(event.evidence),
+                advice=event.advice,
+            )
+        case FindingClosed():
+            log.info("finding closed", finding=event.finding, reason=event.reason, since=event.since)
+        case SweepFinished():
+            log.info("sweep", seconds=event.seconds, **_counts(event.tally))
+        case SweepOverran():
+            log.warning("sweep overran", seconds=event.seconds, missed=event.missed)
+        case ConfigReloaded():
+            log.info("configuration read again", digest=event.digest[:12])
+        case ConfigRejected():
+            log.error("configuration is bad, the old one stays", problems=list(event.problems))
+        case DaemonStarted():
+            log.info("started", egressd=event.egressd, digest=event.config_digest[:12])
+        case DaemonStopped():
+            log.info("stopped")
+        case _:
+            assert_never(event)
+
+
+def _tell_change(event: TargetChanged) -> None:
+    say = log.info if event.after.outcome.reachable else log.warning
+    belief: Belief = event.after
+    say(
+        "target changed",
+        target=event.target,
+        source=event.source,
+        before=event.before.outcome.value if event.before else None,
+        outcome=belief.outcome.value,
+        phase=belief.phase.value if belief.phase else None,
+        reason=belief.reason,
+        blame=belief.blame.value if belief.blame else None,
+        confidence=belief.confidence.value,
+        since=event.since,
+        evidence=list(belief.evidence),
+        advice=belief.advice or None,
+    )
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    names = ("targets", "ok", "degraded", "blocked", "down", "unknown")
+    return {name: getattr(tally, name) for name in names}
+
+
+def status_line(snapshot: Snapshot, *, stalled: bool) -> str:
+    """Say in one line how things are, for `systemctl status`."""
+    words = []
+    if stalled:
+        words.append("the scheduler has stalled")
+    if not snapshot.config.successful:
+        words.append("the last reload was refused, the old configuration stays")
+    if snapshot.state.problem:
+        words.append("state is not kept")
+    words.append(_targets(snapshot))
+    return "; ".join(words)
+
+
+def _targets(snapshot: Snapshot) -> str:
+    if snapshot.sweep is None:
+        return "the first sweep is running"
+    standings = snapshot.standings.targets
+    down = sum(not one.up and not one.unknown for one in standings)
+    suspect = sum(not one.settled for one in standings)
+    text = f"{len({one.target for one in standings})} targets, {down} failing, {suspect} suspect"
+    findings = [one.reason for one in snapshot.standings.findings if one.opened]
+    return f"{text}; {', '.join(sorted(set(findings)))}" if findings else text

@@ -1,0 +1,103 @@
+"""Which faults are on, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from egressd.errors import UsageError
+from egressd.lab.faults.fault import Fault, Layer
+from egressd.lab.faults.network import DNS, NTP, TCP
+from egressd.lab.faults.session import CERTIFICATE, HTTP, IMAGES, RELAYS, TLS
+from egressd.planning.pattern import matches_host
+
+FAULTS: Mapping[str, Fault] = {one.name: one for one in (*DNS, *TCP, *TLS, *CERTIFICATE, *HTTP, *NTP)}
+"""Every fault by its name, in the order of the phases."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """A fault switched on for hosts: `FAULT=HOSTGLOB[:PORT]`."""
+
+    fault: Fault
+    pattern: str
+    port: int | None = None
+
+    def __str__(self) -> str:
+        where = self.pattern if self.port is None else f"{self.pattern}:{self.port}"
+        return f"{self.fault.name}={where}"
+
+    def covers(self, host: str, port: int | None) -> bool:
+        """Tell whether the fault holds for a host; a port of None stands for any."""
+        if not matches_host(self.pattern, host):
+            return False
+        return self.port is None or port is None or port == self.port
+
+
+def parse_switch(text: str) -> Switch:
+    """Read `FAULT=HOSTGLOB[:PORT]`.
+
+    Raises:
+        UsageError: there is no such fault, or it is not written like that.
+    """
+    name, equals, where = text.strip().partition("=")
+    fault = FAULTS.get(name.strip())
+    if not equals or not where.strip():
+        raise UsageError(f"cannot read the fault {text!r}: write FAULT=HOST, where HOST may hold `*`")
+    if fault is None:
+        raise UsageError(f"cannot find a fault named {name.strip()!r}: `egressd lab --list` names them all")
+    pattern, _, port = where.strip().lower().partition(":")
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        raise UsageError(f"cannot read the port of {text!r}: it is a number from 1 to 65535")
+    if not pattern:
+        raise UsageError(f"cannot read the host of {text!r}: write `*` for every host")
+    return Switch(fault=fault, pattern=pattern, port=int(port) if port else None)
+
+
+class Switchboard:
+    """The faults that are on. The one changed last wins where two act on the same host and layer."""
+
+    def __init__(self, switches: Iterable[Switch] = ()) -> None:
+        self._switches: tuple[Switch, ...] = tuple(switches)
+
+    @property
+    def switches(self) -> tuple[Switch, ...]:
+        """What is on, oldest first."""
+        return self._switches
+
+    def set(self, switches: Iterable[Switch]) -> None:
+        """Replace everything that is on."""
+        self._switches = tuple(switches)
+
+    def act(self, layer: Layer, host: str, port: int | None = None) -> str | None:
+        """Return what goes wrong for a host at a layer, or None."""
+        for switch in reversed(self._switches):
+            found = switch.fault.act(layer)
+            if found is not None and switch.covers(host, port):
+                return found
+        return None
+
+    def world(self, act: str) -> bool:
+        """Tell whether something that holds everywhere is on."""
+        return any(switch.fault.act(Layer.WORLD) == act for switch in self._switches)
+
+    def routes(self) -> tuple[tuple[Switch, str], ...]:
+        """Return the switches that lead connections elsewhere, the one that wins first."""
+        found = ((switch, switch.fault.act(Layer.ROUTE)) for switch in reversed(self._switches))
+        return tuple((switch, act) for switch, act in found if act is not None)
+
+
+DEMO = (
+    "dns_nxdomain_filtered=linuxgeneva-microsoft.azurecr.io",
+    "tls_reset=*.his.arc.azure.com",
+    "inspection=management.azure.com",
+    "inspection=login.microsoftonline.com",
+    "inspection_block_page=packages.microsoft.com",
+    "tcp_refused=ecpacr.azurecr.io",
+    "cert_expired=gcs.prod.monitoring.core.windows.net",
+    "inspection_trusted=graph.microsoft.com",
+    "http_azure_firewall=graph.microsoft.com",
+    f"http_websocket_blocked={RELAYS}",
+    f"http_replaced={IMAGES}",
+)
+"""A morning after a firewall change: what `make demo` switches on."""

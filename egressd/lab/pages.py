@@ -1,0 +1,314 @@
+"""What the lab's hosts answer, rightly or through a device that has its own idea.
+
+Pure: a request and a host go in, an answer comes out. Block pages are our own few words around the
+product's public marker.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from egressd.lab.authority import AIA_PATH, CRL_PATH, PKI_HOST
+
+IMAGE_BYTES = 8 * 1024 * 1024
+ENDLESS_BYTES = 64 * 1024 * 1024
+"""Where an endless body ends after all."""
+BLOCK = hashlib.shake_256(b"egressd lab image").digest(65536)
+RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
+PORTAL = "http://portal.guest-network.example/login"
+MONTH = timedelta(days=30)
+
+
+class Conduct(StrEnum):
+    """How an answer is sent."""
+
+    NORMAL = "normal"
+    UPGRADE = "upgrade"
+    TRUNCATED = "truncated"
+    SLOW = "slow"
+    ENDLESS_BODY = "endless_body"
+    ENDLESS_HEADERS = "endless_headers"
+    GARBAGE = "garbage"
+    SILENCE = "silence"
+    FIN = "fin"
+    RESET = "reset"
+    GOAWAY = "goaway"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked. Header names are in lower case; the last of equal ones counts."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return self.target.partition("?")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """Bytes that are either given, or a part of the image that is made as it is sent."""
+
+    given: bytes | None = None
+    start: int = 0
+    size: int = 0
+
+    def piece(self, at: int, most: int) -> bytes:
+        """Return up to `most` bytes from an offset into the body."""
+        if self.given is not None:
+            return self.given[at : at + most]
+        offset = (self.start + at) % len(BLOCK)
+        return BLOCK[offset : offset + min(most, self.size - at)]
+
+    @property
+    def length(self) -> int:
+        """How many bytes there are."""
+        return self.size if self.given is None else len(self.given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Status, headers, body, and how they are sent."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: Body = Body(given=b"")
+    conduct: Conduct = Conduct.NORMAL
+
+    def but(self, *headers: tuple[str, str], drop: str = "") -> Answer:
+        """Return the answer with more headers, and without one."""
+        kept = tuple(one for one in self.headers if one[0] != drop)
+        return replace(self, headers=(*kept, *headers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The world as far as pages need it."""
+
+    now: Callable[[], datetime]
+    relays: tuple[str, ...] = ()
+    his_host: str = ""
+    issuing_certificate: Callable[[], bytes] = bytes
+    revocation_list: Callable[[], bytes] = bytes
+
+    def answer(self, request: Request, *, host: str, port: int, act: str | None) -> Answer:
+        """Answer a request, in the way a fault asks for."""
+        right = self._right(request, host, port)
+        dated = right.but(("date", format_datetime(self.now(), usegmt=True)))
+        return dated if act is None else self._spoil(act, request, dated)
+
+    def _right(self, request: Request, host: str, port: int) -> Answer:
+        if request.headers.get("upgrade", "").lower() == "websocket" and ".servicebus." in host:
+            return _upgraded(request)
+        if fnmatchcase(host, "*.dl.delivery.mp.microsoft.com") and port == 80:
+            return _image(request)
+        found = self._document(request.path, host)
+        return found if found is not None else _service(*_habit(host, request.path))
+
+    def _document(self, path: str, host: str) -> Answer | None:
+        if path == "/urls/allowlist" and host.startswith("guestnotificationservice."):
+            return _json(list(self.relays))
+        if path == "/discovery" and host.startswith("gbl.his."):
+            return _json(f"https://{self.his_host}")
+        if (host, path) == (PKI_HOST, AIA_PATH):
+            return _bytes(self.issuing_certificate(), "application/pkix-cert")
+        if (host, path) == (PKI_HOST, CRL_PATH):
+            return _bytes(self.revocation_list(), "application/pkix-crl")
+        if (host, path) == ("www.msftconnecttest.com", "/connecttest.txt"):
+            return _bytes(b"Microsoft Connect Test", "text/plain")
+        return None
+
+    def _spoil(self, act: str, request: Request, right: Answer) -> Answer:
+        if act in CONDUCTS:
+            return replace(right, conduct=CONDUCTS[act])
+        if act in BLOCK_PAGES:
+            return BLOCK_PAGES[act].but(("date", format_datetime(self.now(), usegmt=True)))
+        if act.startswith("service_"):
+            return _service(int(act.removeprefix("service_")), "").but(*_only(right, "date"))
+        if act == "stale":
+            old = format_datetime(self.now() - MONTH, usegmt=True)
+            return right.but(("date", old), ("age", str(int(MONTH.total_seconds()))), CACHE_HIT, drop="date")
+        if act == "range_refused" and "range" in request.headers:
+            return _html(416, "Range Not Satisfiable", "Whole files only.")
+        if act == "range_ignored" and "range" in request.headers:
+            whole = replace(request, headers={**request.headers, "range": ""})
+            return _image(whole).but(*_only(right, "date"))
+        if act == "websocket_blocked":
+            return _html(200, "Service", "This gateway speaks HTTP only.") if right.status == 101 else right
+        return right.but(*PROXY_HEADERS) if act == "proxy_headers" else right
+
+
+CACHE_HIT = ("x-cache", "HIT from cache.corp.example")
+PROXY_HEADERS = (("via", "1.1 cache.corp.example (squid/5.7)"), ("x-cache", "MISS from cache.corp.example"))
+CONDUCTS: Mapping[str, Conduct] = {
+    one.value: one for one in Conduct if one not in (Conduct.NORMAL, Conduct.UPGRADE)
+}
+"""Acts that change how the right answer is sent."""
+
+HABITS: tuple[tuple[str, str, int, str], ...] = (
+    ("*", "/common/oauth2", 200, ""),
+    ("management.*", "/metadata/endpoints", 200, ""),
+    ("graph.microsoft.*", "/v1.0/", 200, ""),
+    ("gcs.*", "/healthcheck", 200, ""),
+    ("mcr.microsoft.com", "/", 200, ""),
+    ("packages.microsoft.com", "/", 200, ""),
+    ("www.microsoft.com", "/", 200, ""),
+    ("download.microsoft.com", "/", 301, "https://www.microsoft.com/download"),
+    ("aka.ms", "/", 301, "https://www.microsoft.com/"),
+    ("*.his.arc.azure.*", "/", 400, ""),
+    ("*.data.mcr.microsoft.com", "/", 400, ""),
+    ("*.blob.core.*", "/", 400, ""),
+    ("*.azureedge.net", "/", 400, ""),
+    ("*.dp.prod.appliances.azure.*", "/", 401, ""),
+    ("*.delivery.mp.microsoft.com", "/", 403, ""),
+    ("*.do.dsp.mp.microsoft.com", "/", 403, ""),
+    ("*.vault.azure.net", "/", 403, ""),
+    ("*.obo.arc.azure.com", "/", 500, ""),
+)
+"""What the real hosts were seen to answer: host, path, status, where a redirect leads. Others say 404."""
+
+
+def _habit(host: str, path: str) -> tuple[int, str]:
+    for pattern, start, status, leads in HABITS:
+        if path.startswith(start) and fnmatchcase(host, pattern):
+            return status, leads
+    return 404, ""
+
+
+def _service(status: int, leads: str) -> Answer:
+    """Answer as an Azure service does: JSON, and a request id that support can find."""
+    body = {} if status < 400 else {"error": {"code": str(status), "message": "The lab says so."}}
+    headers = (
+        ("content-type", "application/json"),
+        ("x-ms-request-id", secrets.token_hex(16)),
+        ("strict-transport-security", "max-age=31536000"),
+    )
+    where = (("location", leads),) if leads else ()
+    return Answer(status=status, headers=(*headers, *where), body=Body(given=json.dumps(body).encode()))
+
+
+def _json(value: object) -> Answer:
+    return _bytes(json.dumps(value).encode(), "application/json")
+
+
+def _bytes(data: bytes, kind: str) -> Answer:
+    return Answer(
+        status=200,
+        headers=(("content-type", kind), ("x-ms-request-id", secrets.token_hex(16))),
+        body=Body(given=data),
+    )
+
+
+def _upgraded(request: Request) -> Answer:
+    """Agree to a WebSocket (RFC 6455 section 4.2.2)."""
+    key = request.headers.get("sec-websocket-key", "")
+    digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False)
+    accept = _base64(digest.digest())
+    headers = (("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-accept", accept))
+    return Answer(status=101, headers=headers, conduct=Conduct.UPGRADE)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _image(request: Request) -> Answer:
+    """Serve the image, or the part of it that was asked for."""
+    headers = (("content-type", "application/octet-stream"), ("accept-ranges", "bytes"), ("etag", '"lab-1"'))
+    asked = RANGE.fullmatch(request.headers.get("range", ""))
+    if asked is None:
+        return Answer(status=200, headers=headers, body=Body(size=IMAGE_BYTES))
+    first = int(asked[1])
+    last = min(int(asked[2] or IMAGE_BYTES - 1), IMAGE_BYTES - 1)
+    if first > last:
+        return Answer(status=416, headers=(*headers, ("content-range", f"bytes */{IMAGE_BYTES}")))
+    where = ("content-range", f"bytes {first}-{last}/{IMAGE_BYTES}")
+    return Answer(status=206, headers=(*headers, where), body=Body(start=first, size=last - first + 1))
+
+
+def _only(answer: Answer, name: str) -> tuple[tuple[str, str], ...]:
+    return tuple(one for one in answer.headers if one[0] == name)
+
+
+def _html(status: int, title: str, text: str, *headers: tuple[str, str]) -> Answer:
+    page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"
+    kind = ("content-type", "text/html; charset=utf-8")
+    return Answer(status=status, headers=(kind, *headers), body=Body(given=page.encode()))
+
+
+BLOCK_PAGES: Mapping[str, Answer] = {
+    "block_generic": _html(403, "Access denied", "Your organisation's policy does not allow this site."),
+    "block_fortinet": _html(
+        403, "Web Page Blocked", "Category: Information Technology. Powered By FortiGuard."
+    ),
+    "block_paloalto": _html(
+        503, "Web Page Blocked", 'Not allowed. <a href="/php/urlblock.php?args=AAAA">Continue</a>'
+    ),
+    "block_zscaler": _html(
+        403,
+        "Internet Security by Zscaler",
+        'Not allowed. <img src="https://gateway.zscaler.net/logo.png">',
+        ("server", "Zscaler/6.2"),
+    ),
+    "block_squid": _html(
+        403,
+        "ERROR: The requested URL could not be retrieved",
+        "Access control denied the request.",
+        ("server", "squid/5.7"),
+        ("x-squid-error", "ERR_ACCESS_DENIED 0"),
+        ("via", "1.1 proxy.corp.example (squid/5.7)"),
+    ),
+    "azure_firewall": Answer(
+        status=470,
+        headers=(("content-type", "text/plain"),),
+        body=Body(given=b"Action: Deny. Reason: No rule matched. Proceeding with default action."),
+    ),
+    "captive_redirect": _html(302, "Redirect", "Sign in first.", ("location", PORTAL)),
+    "captive_511": _html(511, "Network Authentication Required", f'<a href="{PORTAL}">Sign in</a> first.'),
+    "proxy_auth": _html(
+        407,
+        "Proxy authentication required",
+        "Sign in first.",
+        ("proxy-authenticate", 'Basic realm="corp"'),
+        ("via", "1.1 proxy.corp.example"),
+    ),
+    "proxy_401": _html(
+        401,
+        "Authentication required",
+        "Sign in first.",
+        ("www-authenticate", 'Basic realm="corp"'),
+        ("via", "1.1 proxy.corp.example"),
+    ),
+    "private_only": Answer(
+        status=403,
+        headers=(("content-type", "application/json"), ("x-ms-request-id", "0" * 32)),
+        body=Body(given=b'{"error": {"code": "Forbidden", "message": "Public network access is disabled."}}'),
+    ),
+    "replaced": _html(200, "Scanning your download", "The file will be ready soon."),
+}
+"""Acts that answer in the host's place."""
+OTHER_ACTS = frozenset({"stale", "range_ignored", "range_refused", "websocket_blocked", "proxy_headers"})
+"""Acts that bend the right answer."""
+
+
+def plaintext_block_page() -> bytes:
+    """Return a whole HTTP response for a client that wanted TLS."""
+    body = BLOCK_PAGES["block_generic"].body.given or b""
+    head = (
+        f"HTTP/1.1 403 Forbidden\r\nServer: gateway\r\nContent-Type: text/html\r\nContent-Length: {len(body)}"
+    )
+    return f"{head}\r\nConnection: close\r\n\r\n".encode() + body

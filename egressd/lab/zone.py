@@ -1,0 +1,110 @@
+"""Which names exist in the lab, and the addresses they have. Nobody ever dials those addresses.
+
+A wildcard's zone holds the hosts that are documented for it and nothing else, as in reality: a random
+label does not exist.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from egressd.model.catalog import Catalog
+from egressd.model.endpoint import Cloud, Endpoint
+
+EXTRA = ("www.microsoft.com", "www.msftconnecttest.com", "time.windows.com", "crl.microsoft.com")
+"""Hosts that probes and their controls use beside the catalog."""
+PRIVATE_DOMAIN = "lab.test"
+VALUES: Mapping[str, str] = {
+    "scvmm_server": f"vmm01.{PRIVATE_DOMAIN}",
+    "appliance_vm": f"appliance-1.{PRIVATE_DOMAIN}",
+    "appliance_vm_peer": f"appliance-2.{PRIVATE_DOMAIN}",
+    "control_plane": f"control-plane.{PRIVATE_DOMAIN}",
+    "private_cloud": f"vcenter.{PRIVATE_DOMAIN}",
+    "esxi_host": f"esxi01.{PRIVATE_DOMAIN}",
+    "moc_agent": f"moc01.{PRIVATE_DOMAIN}",
+    "key_vault": "egressd-lab",
+    "arc_gateway": "00000000-0000-4000-8000-000000000000",
+}
+"""What an operator would write under `values:`; such hosts exist in the lab."""
+RELAY_ZONES = {Cloud.PUBLIC: "servicebus.windows.net", Cloud.USGOV: "servicebus.usgovcloudapi.net"}
+HIS_ZONES = {
+    Cloud.PUBLIC: "his.arc.azure.com",
+    Cloud.USGOV: "his.arc.azure.us",
+    Cloud.CHINA: "his.arc.azure.cn",
+}
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """The hosts that exist."""
+
+    hosts: frozenset[str]
+
+    def exists(self, name: str) -> bool:
+        """Tell whether a host has addresses."""
+        return name.lower().rstrip(".") in self.hosts
+
+    def has_below(self, name: str) -> bool:
+        """Tell whether the name is on the way to one that exists (an empty non-terminal)."""
+        return any(host.endswith("." + name.lower().rstrip(".")) for host in self.hosts)
+
+
+def zone_of(catalog: Catalog, *, region: str, cloud: Cloud) -> Zone:
+    """Return the zone of a region: every concrete host the catalog knows there."""
+    values = region_values(catalog, region=region, cloud=cloud)
+    hosts = {host for row in catalog.endpoints if cloud in row.clouds for host in _hosts(row, values)}
+    return Zone(hosts=frozenset((*hosts, *EXTRA, *relays(region, cloud), *his_hosts(values, cloud))))
+
+
+def region_values(catalog: Catalog, *, region: str, cloud: Cloud) -> dict[str, str]:
+    """Return what the placeholders of a region stand for."""
+    values = {**VALUES, "region": region}
+    known = catalog.region(region, cloud)
+    if known is not None:
+        codes = {"his": known.his, "gas": known.gas}
+        values |= {name: code for name, code in codes.items() if code is not None}
+        values |= dict(known.values)
+    return values
+
+
+def relays(region: str, cloud: Cloud) -> tuple[str, ...]:
+    """Return the Service Bus hosts that the allowlist call names; () where a cloud has no such call."""
+    suffix = RELAY_ZONES.get(cloud)
+    names = ("public-1p-lab-vazr0001", "public-2p-lab-vazr0002", "public-3s-lab-vazr0003")
+    return tuple(f"azgn-{region}-{name}.{suffix}" for name in names) if suffix else ()
+
+
+def his_hosts(values: Mapping[str, str], cloud: Cloud) -> tuple[str, str]:
+    """Return the identity hosts: the global one and the region's, as its discovery call names it."""
+    zone = HIS_ZONES[cloud]
+    return f"gbl.{zone}", f"{values.get('his') or 'lab'}.{zone}"
+
+
+def _hosts(row: Endpoint, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield a row's concrete hosts; those with a placeholder nobody filled are left out."""
+    written: Iterable[str] = (row.pattern, *row.samples.documented, *row.samples.templated)
+    for one in written:
+        host = PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), one).lower()
+        if "*" not in host and "{" not in host:
+            yield host
+
+
+def public_address(host: str) -> str:
+    """Return a host's address, of the range kept for benchmarks (RFC 2544): never on the Internet."""
+    digest = hashlib.sha256(host.lower().encode()).digest()
+    return f"198.{18 + digest[0] % 2}.{digest[1]}.{digest[2] % 254 + 1}"
+
+
+def private_address(host: str) -> str:
+    """Return the address a private endpoint or an internal server has."""
+    digest = hashlib.sha256(host.lower().encode()).digest()
+    return f"10.20.{digest[1]}.{digest[2] % 254 + 1}"
+
+
+def address_of(host: str) -> str:
+    """Return the address a host has when nothing is wrong."""
+    return private_address(host) if host.endswith("." + PRIVATE_DOMAIN) else public_address(host)

@@ -1,0 +1,202 @@
+"""From a snapshot to metric families: what `/metrics` and `--format prometheus` show."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
+
+from prometheus_client import Metric as Family
+
+from egressd import __version__
+from egressd.metrics.looks import Look, looks_of, unix
+from egressd.metrics.table import METRICS, MOST_REASONS, OTHER_REASONS, Kind, Metric
+from egressd.metrics.troubles import Severity, open_findings, troubles_of
+from egressd.model.endpoint import Need
+from egressd.model.plan import Target
+from egressd.model.snapshot import BUCKETS, Counters, Histogram, Snapshot
+from egressd.model.verdict import Outcome, Sweep
+
+Row = tuple[tuple[str, ...], float]
+"""Label values, in the table's order, and the value."""
+
+
+def rows_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> dict[str, list[Row]]:
+    """Return the samples of every metric; `limits` are the seconds a profile's product may be offline.
+
+    Histograms are not among them: the snapshot has them as they are shown.
+    """
+    rows = dict(_of_daemon(snapshot))
+    rows.update(_of_counters(snapshot.counters))
+    rows.update(_of_standings(snapshot))
+    if snapshot.sweep is not None:
+        rows.update(_of_sweep(snapshot.sweep, limits))
+        rows.update(_of_looks(tuple(looks_of(snapshot.sweep))))
+    return rows
+
+
+def families_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> Iterator[Family]:
+    """Yield every metric of the table, for the client library's registry."""
+    rows = rows_of(snapshot, limits=limits)
+    for name, metric in METRICS.items():
+        yield _family(metric, rows.get(name, ()), snapshot.counters)
+
+
+def _family(metric: Metric, rows: Iterable[Row], counters: Counters) -> Family:
+    family = Family(metric.family, metric.help, metric.kind.value)
+    if metric.kind is Kind.HISTOGRAM:
+        for phase, histogram in counters.latency.items():
+            _add_histogram(family, {"phase": phase.value}, histogram)
+        return family
+    labels = (*metric.labels, metric.full) if metric.kind is Kind.STATESET else metric.labels
+    for values, value in rows:
+        family.add_sample(metric.full, dict(zip(labels, values, strict=True)), value)
+    return family
+
+
+def _add_histogram(family: Family, labels: dict[str, str], histogram: Histogram) -> None:
+    bounds = [*(str(one) for one in BUCKETS), "+Inf"]
+    sums = list(accumulate(histogram.counts))
+    for bound, count in zip(bounds, sums, strict=True):
+        family.add_sample(f"{family.name}_bucket", labels | {"le": bound}, count)
+    family.add_sample(f"{family.name}_count", labels, sums[-1])
+    family.add_sample(f"{family.name}_sum", labels, histogram.seconds)
+
+
+def _of_daemon(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
+    catalog = snapshot.plan.catalog_revision if snapshot.plan else ""
+    yield "build_info", [((__version__, catalog, platform.python_version()), 1)]
+    yield "config_last_reload_successful", _one(snapshot.config.successful)
+    yield "config_last_reload_success_timestamp_seconds", _one(unix(snapshot.config.since))
+    yield "sweep_interval_seconds", _one(snapshot.settings.interval)
+
+
+def _one(value: float) -> list[Row]:
+    return [((), float(value))]
+
+
+def _of_counters(counters: Counters) -> Iterator[tuple[str, list[Row]]]:
+    yield "probes_total", [(key, count) for key, count in counters.probes.items()]
+    yield "probe_failures_total", _failures(counters)
+    yield "sweep_overruns_total", _one(counters.overruns)
+    yield "notifications_total", [((one,), count) for one, count in counters.notifications.items()]
+    yield "notifications_failed_total", [((one,), n) for one, n in counters.notifications_failed.items()]
+    if counters.completed is not None:
+        yield "sweep_last_completed_timestamp_seconds", _one(unix(counters.completed))
+    if counters.sweep_seconds is not None:
+        yield "sweep_duration_seconds", _one(counters.sweep_seconds)
+    yield (
+        "profile_last_reachable_timestamp_seconds",
+        [((name,), unix(when)) for name, when in counters.profiles.items() if name],
+    )
+
+
+def _failures(counters: Counters) -> list[Row]:
+    """Count the first reasons of a target apart and the rest together: series stay bounded."""
+    counted: Counter[tuple[str, str]] = Counter()
+    found: Counter[tuple[str, ...]] = Counter()
+    for (target, source, reason), count in counters.failures.items():
+        counted[target, source] += 1
+        own = reason if counted[target, source] <= MOST_REASONS else OTHER_REASONS
+        found[target, source, own] += count
+    return list(found.items())
+
+
+def _of_standings(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
+    yield (
+        "target_last_success_timestamp_seconds",
+        [(one.key, unix(one.last_success)) for one in snapshot.standings.targets if one.last_success],
+    )
+    active = Counter((one.reason, one.blame.value) for one in open_findings(snapshot.standings))
+    yield "finding_active", list(active.items())
+    explained: dict[str, tuple[str, str]] = {}
+    for one in open_findings(snapshot.standings):
+        for target in one.targets:
+            explained.setdefault(target, (one.reason, one.blame.value))
+    yield "finding_target", [((target, *cause), 1) for target, cause in explained.items()]
+    severities = Counter(one.severity for one in troubles_of(snapshot))
+    yield "alerts_firing", [((one.value,), severities[one]) for one in Severity]
+
+
+def _of_sweep(sweep: Sweep, limits: Mapping[str, float]) -> Iterator[tuple[str, list[Row]]]:
+    plan = sweep.recording.plan
+    yield "target_info", [(_describe(one), 1) for one in plan.targets]
+    up = _profiles(sweep)
+    yield "profile_up", [((name,), float(good)) for name, good in up.items()]
+    yield "profile_offline_limit_seconds", [((name,), limits[name]) for name in up if name in limits]
+    yield "wildcard_samples", _wildcards(sweep)
+    offset = sweep.recording.vantage.clock_offset_seconds
+    if offset is not None:
+        yield "clock_offset_seconds", _one(offset)
+
+
+def _describe(target: Target) -> tuple[str, ...]:
+    return (
+        target.id,
+        target.endpoint,
+        target.service,
+        target.host,
+        str(target.port),
+        target.protocol.value,
+        target.need.value,
+        ",".join(one for one in target.profiles if one),
+    )
+
+
+def _profiles(sweep: Sweep) -> dict[str, bool]:
+    """Say of each profile whether all it requires was reachable; without anything required, all is well."""
+    outcomes = {one.target: one.verdict.outcome for one in sweep.verdicts}
+    found: dict[str, bool] = {}
+    for target in sweep.recording.plan.targets:
+        good = target.need is not Need.REQUIRED or outcomes[target.id].reachable
+        for name in filter(None, target.profiles):
+            found[name] = found.get(name, True) and good
+    return found
+
+
+def _wildcards(sweep: Sweep) -> list[Row]:
+    plan = sweep.recording.plan
+    hosts = {(one.pattern, one.sample.value, one.host) for one in plan.targets if "*" in one.pattern}
+    kinds = Counter((pattern, kind) for pattern, kind, _ in hosts)
+    sampled = {pattern for pattern, _, _ in hosts}
+    missing = {one.pattern for one in plan.unsampled if "*" in one.pattern} - sampled
+    return [*sorted(kinds.items()), *(((pattern, "none"), 0) for pattern in sorted(missing))]
+
+
+def _of_looks(looks: tuple[Look, ...]) -> Iterator[tuple[str, list[Row]]]:
+    yield "target_up", [((one.target, one.source), float(one.verdict.outcome.reachable)) for one in looks]
+    yield (
+        "target_outcome",
+        [
+            ((one.target, one.source, outcome.value), float(one.verdict.outcome is outcome))
+            for one in looks
+            for outcome in Outcome
+        ],
+    )
+    yield "target_failure", [(_failure(one), 1) for one in looks if not one.verdict.outcome.reachable]
+    yield (
+        "probe_phase_duration_seconds",
+        [
+            ((one.target, one.source, phase), seconds)
+            for one in looks
+            for phase, seconds in one.durations.items()
+        ],
+    )
+    for name, pick in _NUMBERS.items():
+        yield (
+            name,
+            [((one.target, one.source), float(value)) for one in looks if (value := pick(one)) is not None],
+        )
+
+
+_NUMBERS: Mapping[str, Callable[[Look], float | None]] = {
+    "tls_chain_expiry_timestamp_seconds": lambda one: one.chain_expiry,
+    "tls_intercepted": lambda one: one.intercepted,
+    "download_bytes_per_second": lambda one: one.throughput,
+}
+
+
+def _failure(look: Look) -> tuple[str, ...]:
+    verdict = look.verdict
+    return (look.target, look.source, verdict.phase or "", verdict.reason or "", verdict.blame or "")

@@ -1,0 +1,18 @@
+"""How long a product may be offline, from the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from egressd.model.catalog import Catalog
+
+DAY = 86400.0
+
+
+def offline_limits(catalog: Catalog) -> Mapping[str, float]:
+    """Return the limit in seconds of every profile that has one."""
+    return {
+        one.name: one.offline_limit_days * DAY
+        for one in catalog.profiles
+        if one.offline_limit_days is not None
+    }

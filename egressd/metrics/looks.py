@@ -1,0 +1,109 @@
+"""What the last look at each target saw, from each source, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from egressd.model.observation import (
+    DnsObservation,
+    HttpObservation,
+    Observation,
+    ProxyObservation,
+    TcpObservation,
+    TlsObservation,
+)
+from egressd.model.recording import Recording, Trail
+from egressd.model.verdict import Sweep, Verdict
+
+INTERCEPTED = "tls_mitm_"
+"""How the codes of everything that opens TLS on the way begin."""
+_DEPTHS = {DnsObservation: 1, TcpObservation: 2, ProxyObservation: 3, TlsObservation: 4, HttpObservation: 5}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Numbers of one target and source."""
+
+    target: str
+    source: str
+    verdict: Verdict
+    durations: Mapping[str, float]
+    """Seconds by phase, of the way that got furthest."""
+    chain_expiry: float | None
+    """Unix time."""
+    intercepted: bool | None
+    """None where no certificate was seen."""
+    throughput: float | None
+    """Bytes per second."""
+
+
+def looks_of(sweep: Sweep) -> Iterator[Look]:
+    """Yield the looks in the order of the plan's targets."""
+    trails = _trails(sweep.recording)
+    for judged in sweep.verdicts:
+        for one in judged.by_source:
+            yield _look(judged.target, one.source, one.verdict, trails.get((judged.target, one.source), ()))
+
+
+def _trails(recording: Recording) -> dict[tuple[str, str], tuple[Trail, ...]]:
+    """Return the trails that answer for a target and source."""
+    records = {one.probe: one.trails for one in recording.records}
+    found: dict[tuple[str, str], tuple[Trail, ...]] = {}
+    for probe in recording.plan.probes:
+        if probe.contrast:  # a look by another way, for comparison
+            continue
+        for target in probe.targets:
+            key = (target, probe.source)
+            found[key] = found.get(key, ()) + records.get(probe.id, ())
+    return found
+
+
+def _look(target: str, source: str, verdict: Verdict, trails: tuple[Trail, ...]) -> Look:
+    seen = [one for trail in trails for one in trail.observations]
+    expiries = list(_expiries(seen))
+    return Look(
+        target=target,
+        source=source,
+        verdict=verdict,
+        durations=_durations(trails),
+        chain_expiry=min(expiries, default=None),
+        intercepted=_intercepted(verdict) if expiries else None,
+        throughput=max(_throughputs(seen), default=None),
+    )
+
+
+def _durations(trails: Iterable[Trail]) -> dict[str, float]:
+    best = max(trails, key=_reach, default=None)
+    if best is None:
+        return {}
+    return {one.phase.value: round(one.elapsed_ms / 1000, 6) for one in best.observations}
+
+
+def _reach(trail: Trail) -> tuple[bool, int]:
+    """Order trails by how far they came; one that was not stopped comes first."""
+    last = trail.last
+    return last is not None and last.failure is None, _DEPTHS.get(type(last), 0) if last else 0
+
+
+def _expiries(seen: Iterable[Observation]) -> Iterator[float]:
+    for one in seen:
+        if isinstance(one, TlsObservation):
+            for certificate in one.chain:
+                yield unix(certificate.not_after)
+
+
+def _throughputs(seen: Iterable[Observation]) -> Iterator[float]:
+    for one in seen:
+        if isinstance(one, HttpObservation) and one.throughput is not None:
+            yield one.throughput
+
+
+def _intercepted(verdict: Verdict) -> bool:
+    return any(code.startswith(INTERCEPTED) for code in (verdict.reason or "", *verdict.also))
+
+
+def unix(timestamp: str) -> float:
+    """Return the Unix time of an RFC 3339 timestamp."""
+    return datetime.fromisoformat(timestamp).timestamp()

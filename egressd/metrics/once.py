@@ -1,0 +1,78 @@
+"""The metrics of a single sweep, for node_exporter's textfile collector.
+
+What only a daemon knows is left out: a counter that starts anew with each file would count nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from egressd.metrics.limits import offline_limits
+from egressd.metrics.table import METRICS, Kind
+from egressd.metrics.writing import write_snapshot
+from egressd.model.catalog import Catalog
+from egressd.model.recording import Recording
+from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
+from egressd.model.standing import Standings
+from egressd.model.verdict import Sweep
+from egressd.standing import advance
+from egressd.standing.lifecycle import Patience
+
+DAEMON_ONLY = frozenset(
+    {
+        "config_last_reload_successful",
+        "config_last_reload_success_timestamp_seconds",
+        "sweep_interval_seconds",
+        "alerts_firing",
+        "profile_last_reachable_timestamp_seconds",
+        *(name for name, one in METRICS.items() if one.kind in (Kind.COUNTER, Kind.HISTOGRAM)),
+    }
+)
+
+
+def render_prometheus(sweep: Sweep, catalog: Catalog) -> str:
+    """Render one sweep as Prometheus text, with every metric that means something for it."""
+    names = frozenset(METRICS) - DAEMON_ONLY
+    return write_snapshot(_snapshot(sweep), limits=offline_limits(catalog), openmetrics=False, names=names)
+
+
+TARGET = frozenset(
+    {
+        "build_info",
+        "target_info",
+        "target_up",
+        "target_outcome",
+        "target_failure",
+        "probe_phase_duration_seconds",
+        "tls_chain_expiry_timestamp_seconds",
+        "tls_intercepted",
+        "download_bytes_per_second",
+    }
+)
+"""What a look at one target tells."""
+
+
+def render_target(sweep: Sweep) -> str:
+    """Render a look at one target."""
+    return write_snapshot(_snapshot(sweep), limits={}, openmetrics=False, names=TARGET)
+
+
+def _snapshot(sweep: Sweep) -> Snapshot:
+    """Believe a sweep at once: there will be no second look."""
+    recording = sweep.recording
+    standings, _ = advance(Standings(), sweep, now=recording.finished, patience=Patience(worse=1, better=1))
+    return Snapshot(
+        settings=Settings(),
+        config=ConfigStatus(digest=recording.plan.config_digest, since=recording.started),
+        started=recording.started,
+        plan=recording.plan,
+        sweep=sweep,
+        standings=standings,
+        counters=Counters(sweep_seconds=_seconds(recording), completed=recording.finished),
+    )
+
+
+def _seconds(recording: Recording) -> float:
+    begun, ended = (datetime.fromisoformat(one) for one in (recording.started, recording.finished))
+    return (ended - begun).total_seconds()

@@ -1,0 +1,70 @@
+"""Metrics as text, written straight from the rows.
+
+The client library's own writer takes some ten times as long for the 20,000 samples of a large site, and it
+makes as many objects for the garbage collector to walk while a scrape waits. A test holds both to the same
+bytes, for both formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import accumulate
+
+from prometheus_client.utils import floatToGoString
+
+from egressd.metrics.collect import Row, rows_of
+from egressd.metrics.table import METRICS, Kind, Metric
+from egressd.model.snapshot import BUCKETS, Counters, Snapshot
+
+_number: Callable[[float], str] = floatToGoString
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+_PLAIN_KINDS = {Kind.INFO: "gauge", Kind.STATESET: "gauge"}
+
+
+def write_snapshot(
+    snapshot: Snapshot,
+    *,
+    limits: Mapping[str, float],
+    openmetrics: bool,
+    names: Collection[str] | None = None,
+) -> str:
+    """Write the metrics of the table, or the named ones; OpenMetrics without its end mark."""
+    rows = rows_of(snapshot, limits=limits)
+    wanted = (one for name, one in METRICS.items() if names is None or name in names)
+    return "".join(
+        line
+        for metric in wanted
+        for line in _family(metric, rows.get(metric.name, ()), snapshot.counters, openmetrics=openmetrics)
+    )
+
+
+def _family(metric: Metric, rows: Collection[Row], counters: Counters, *, openmetrics: bool) -> Iterator[str]:
+    name = metric.family if openmetrics else metric.full
+    kind = metric.kind if openmetrics else _PLAIN_KINDS.get(metric.kind, metric.kind)
+    yield f"# HELP {name} {metric.help}\n# TYPE {name} {kind}\n"
+    if metric.kind is Kind.HISTOGRAM:
+        yield from _histograms(metric, counters)
+        return
+    labels = (*metric.labels, metric.full) if metric.kind is Kind.STATESET else metric.labels
+    order = sorted(range(len(labels)), key=lambda one: labels[one])
+    inner = ",".join(f'{labels[one]}="%s"' for one in order)
+    template = f"{metric.full}{{{inner}}} %s\n" if labels else f"{metric.full} %s\n"
+    escaped: dict[str, str] = {}
+    for values, value in rows:
+        shown = [escaped.get(text) or _escape(text, escaped) for text in values]
+        yield template % (*(shown[one] for one in order), _number(value))
+
+
+def _escape(text: str, known: dict[str, str]) -> str:
+    known[text] = text.translate(_ESCAPES)
+    return known[text]
+
+
+def _histograms(metric: Metric, counters: Counters) -> Iterator[str]:
+    bounds = [*(str(one) for one in BUCKETS), "+Inf"]
+    for phase, histogram in counters.latency.items():
+        sums = list(accumulate(histogram.counts))
+        for bound, count in zip(bounds, sums, strict=True):
+            yield f'{metric.full}_bucket{{le="{bound}",phase="{phase}"}} {_number(count)}\n'
+        yield f'{metric.full}_count{{phase="{phase}"}} {_number(sums[-1])}\n'
+        yield f'{metric.full}_sum{{phase="{phase}"}} {_number(histogram.seconds)}\n'

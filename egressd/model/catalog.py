@@ -1,0 +1,74 @@
+"""All endpoints known, and what is known about regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from egressd.model.endpoint import Cloud, Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The endpoints of one product."""
+
+    name: str
+    title: str
+    summary: str
+    includes: tuple[str, ...] = ()
+    """Profiles whose endpoints this product needs as well."""
+    offline_limit_days: int | None = None
+    """How long the product may be offline before it is beyond repair; None: no limit is documented."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """An Azure region and the short codes services use for it; None: not documented."""
+
+    name: str
+    cloud: Cloud
+    his: str | None = None
+    """Hybrid identity service: `weu` in `weu.his.arc.azure.com`."""
+    gas: str | None = None
+    """Guest configuration service: `we` in `we-agentservice-...`."""
+    values: tuple[tuple[str, str], ...] = ()
+    """Other placeholders that are special to the region, e.g. `appliance` = `scus`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoveryCall:
+    """A documented HTTPS call that expands a wildcard at plan time."""
+
+    name: str
+    cloud: Cloud
+    host: str
+    path: str
+    """With `{region}`."""
+    answer: str
+    """How to read it: `json-hosts` (an array of host names) or `his-region` (a regional host)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What a discovery call gave; no hosts and a note where it could not be had."""
+
+    name: str
+    hosts: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Profiles, endpoints and regions, in file order."""
+
+    revision: str
+    """The date of the documents the rows were read from."""
+    digest: str
+    """SHA-256 over the data files."""
+    profiles: tuple[Profile, ...]
+    endpoints: tuple[Endpoint, ...]
+    regions: tuple[Region, ...]
+    discoveries: tuple[DiscoveryCall, ...]
+
+    def region(self, name: str, cloud: Cloud) -> Region | None:
+        """Return a region of a cloud by its name, or None."""
+        return next((one for one in self.regions if one.name == name and one.cloud is cloud), None)

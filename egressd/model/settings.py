@@ -1,0 +1,178 @@
+"""What the operator asked for, after every file and flag was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from egressd.model.endpoint import Cloud, Endpoint, Expect, Inspection, Need, Protocol, Role
+
+
+class Family(StrEnum):
+    """An address family."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+ALL_ROLES = tuple(Role)
+SYSTEM_RESOLVER = "system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A local address or interface that probes leave from. Neither: the kernel chooses."""
+
+    name: str
+    address: str | None = None
+    interface: str | None = None
+    roles: tuple[Role, ...] = ALL_ROLES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """A DNS voice. `name` is `system`, or the address and port as the operator wrote them."""
+
+    name: str
+    address: str | None = None
+    port: int = 53
+
+    @property
+    def is_system(self) -> bool:
+        """Whether this is the host's own resolver configuration."""
+        return self.address is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Which roots count. Values are a PEM file's path, or the words `system` and `bundled`."""
+
+    store: str = "system"
+    public_roots: str = "bundled"
+
+
+class Traffic(StrEnum):
+    """What a proxy is asked for: tunnels, or plain HTTP requests that it forwards."""
+
+    TUNNELS = "tunnels"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """An explicit proxy. `url` never carries credentials; the credentials are kept out of `repr`."""
+
+    url: str
+    bypass: tuple[str, ...] = ()
+    ca_file: str | None = None
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    carries: tuple[Traffic, ...] = tuple(Traffic)
+    origin: str = ""
+    """The environment variables it was read from; empty: the configuration."""
+
+
+def carrier(protocol: Protocol, *proxies: Proxy | None) -> Proxy | None:
+    """Return the first proxy that carries a protocol: plain HTTP is forwarded, all else is tunnelled."""
+    traffic = Traffic.PLAIN if protocol is Protocol.HTTP else Traffic.TUNNELS
+    return next((one for one in proxies if one is not None and traffic in one.carries), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How hard to try. All times in seconds."""
+
+    concurrency: int = 64
+    families: tuple[Family, ...] = (Family.IPV4, Family.IPV6)
+    attempts: int = 1
+    addresses: int = 4
+    """The most addresses of one family that are dialled for one name."""
+    dns_timeout: float = 5.0
+    connect_timeout: float = 8.0
+    tls_timeout: float = 8.0
+    http_timeout: float = 10.0
+    deadline: float = 20.0
+    """Everything one probe may take."""
+    sweep_deadline: float | None = None
+    """Everything one sweep may take; None: as long as its probes do."""
+    split_hello: bool = False
+    """Whether a control may send a ClientHello in two parts: a filter may take that for evasion."""
+    ttl_sweep: bool = False
+    """Whether controls may look with rising hop limits for the device that refuses or resets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectTo:
+    """Dial another address than DNS gave, as curl's `--connect-to`. `match` is `host:port`, `*` allowed."""
+
+    match: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A change to the catalog rows whose id, pattern or host `match` names (`*` allowed)."""
+
+    match: str
+    need: Need | None = None
+    inspection: Inspection | None = None
+    path: str | None = None
+    expect: Expect | None = None
+    skip: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """The daemon's HTTP server."""
+
+    listen: str = "127.0.0.1:10980"
+    """`address:port`, `[v6]:port`, or `:port` for every address."""
+    config_file: str | None = None
+    """TLS and basic auth, in the format of Prometheus exporters."""
+    enable_reload: bool = False
+    """Whether `POST /-/reload` reads the configuration again."""
+    enable_probe: bool = False
+    """Whether `/probe` probes a target of the plan on demand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateKeep:
+    """What the daemon remembers over restarts."""
+
+    directory: str | None = None
+    """None: where systemd says, or nowhere."""
+    retention: float = 90 * 86400.0
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of it. Everything has a default: no file is needed."""
+
+    region: str | None = None
+    cloud: Cloud = Cloud.PUBLIC
+    profiles: tuple[str, ...] = ("resource-bridge", "connected-machine")
+    interval: float = 60.0
+    sources: tuple[Source, ...] = (Source(name="default"),)
+    resolvers: tuple[Resolver, ...] = (Resolver(name=SYSTEM_RESOLVER),)
+    trust: Trust = field(default_factory=Trust)
+    proxy: Proxy | None = None
+    plain_proxy: Proxy | None = None
+    """The proxy of plain HTTP, where the environment names another one for it."""
+    compare_paths: bool = False
+    """Whether every target a proxy could carry is probed directly and by the proxy."""
+    limits: Limits = field(default_factory=Limits)
+    endpoints: tuple[Endpoint, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    connect_to: tuple[ConnectTo, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    """What the operator knows and the catalog can't: `scvmm_server`, a key vault's name, ..."""
+    web: Web = field(default_factory=Web)
+    state: StateKeep = field(default_factory=StateKeep)
+    only: tuple[str, ...] = ()
+    """Patterns of `--only`: probe just the endpoints whose id, pattern or host matches one."""
+    warnings: tuple[str, ...] = ()
+    """What is allowed, and probably not meant."""
+    digest: str = ""
+    """SHA-256 of the configuration as read, without secrets."""

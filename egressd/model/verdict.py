@@ -1,0 +1,139 @@
+"""What a recording means: outcome, reason, blame, and how sure we are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from egressd.model.observation import Phase
+from egressd.model.recording import Recording
+
+
+class Outcome(StrEnum):
+    """From best to worst; `severity` orders them."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    UNKNOWN = "unknown"
+    DOWN = "down"
+    BLOCKED = "blocked"
+
+    @property
+    def severity(self) -> int:
+        """0 is best. A known failure outranks `unknown`, which outranks what works."""
+        return list(Outcome).index(self)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the endpoint can be used."""
+        return self in (Outcome.OK, Outcome.DEGRADED)
+
+
+class Confidence(StrEnum):
+    """How sure the attribution is."""
+
+    CONFIRMED = "confirmed"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Blame(StrEnum):
+    """The device or party to talk to."""
+
+    LOCAL_HOST = "local_host"
+    LOCAL_GATEWAY = "local_gateway"
+    DNS_RESOLVER = "dns_resolver"
+    DNS_FILTER = "dns_filter"
+    FIREWALL_L3L4 = "firewall_l3l4"
+    FIREWALL_L7 = "firewall_l7"
+    TLS_INSPECTION = "tls_inspection"
+    EXPLICIT_PROXY = "explicit_proxy"
+    TRANSPARENT_PROXY = "transparent_proxy"
+    PATH_MTU_LINK = "path_mtu_link"
+    NAT_DEVICE = "nat_device"
+    UPSTREAM_PATH = "upstream_path"
+    AZURE_SERVICE = "azure_service"
+    PKI_ENDPOINT = "pki_endpoint"
+    EGRESSD_ENV = "egressd_env"
+    UNKNOWN_MIDDLEBOX = "unknown_middlebox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What we say of one target, or of one target from one source.
+
+    An `ok` verdict has no phase, reason, blame or advice; `also` may still hold informational codes.
+    """
+
+    outcome: Outcome
+    phase: Phase | None = None
+    reason: str | None = None
+    confidence: Confidence = Confidence.CONFIRMED
+    blame: Blame | None = None
+    also: tuple[str, ...] = ()
+    """Other reason codes that hold, the most telling first."""
+    flags: tuple[str, ...] = ()
+    """Modifiers, e.g. `single_address`, `accept_all`, `unverified_control`."""
+    evidence: tuple[str, ...] = ()
+    """Lines a firewall engineer can search a log for; the first is the one to show."""
+    advice: str = ""
+    """What to ask for, and of whom."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceVerdict:
+    """A verdict seen from one source, along one path."""
+
+    source: str
+    path: str = "direct"
+    """`direct`, or the proxy as `scheme://host:port`."""
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetVerdict:
+    """The verdict of a target: the worst over its sources."""
+
+    target: str
+    verdict: Verdict
+    by_source: tuple[SourceVerdict, ...]
+    other_path: tuple[SourceVerdict, ...] = ()
+    """How it does along the path that is not taken, where both were compared; it decides nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One cause over many targets."""
+
+    id: str
+    reason: str
+    blame: Blame
+    confidence: Confidence
+    title: str
+    targets: tuple[str, ...]
+    evidence: tuple[str, ...]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many targets ended how."""
+
+    targets: int
+    ok: int
+    degraded: int
+    blocked: int
+    down: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """A recording and what it means. Judging it again gives it again."""
+
+    recording: Recording
+    verdicts: tuple[TargetVerdict, ...]
+    """In the order of the plan's targets."""
+    findings: tuple[Finding, ...]

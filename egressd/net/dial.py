@@ -1,0 +1,180 @@
+"""One TCP connection to one address, from one source. No happy eyeballs, no retry."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+
+from egressd.model.observation import Failure, Icmp, TcpInfo, TcpObservation
+from egressd.model.settings import Source
+from egressd.net.wire.classify import Misbehaviour, detail_of, failure_of
+from egressd.net.wire.socket_facts import take_icmp, tcp_info
+from egressd.net.wire.sockets import (
+    SocketAddress,
+    local_end,
+    open_socket,
+    set_hop_limit,
+    socket_address,
+    until_writable,
+    writable_now,
+)
+from egressd.net.wire.stopwatch import Stopwatch
+
+
+class Stream:
+    """A connected TCP socket."""
+
+    __slots__ = ("_loop", "_returned", "_sock", "source_address", "source_port")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sock = sock
+        self._returned = b""
+        self.source_address, self.source_port = local_end(sock)
+
+    async def read(self, n: int) -> bytes:
+        """Return up to `n` bytes; b"" at the end. Raises OSError."""
+        if self._returned:
+            data, self._returned = self._returned[:n], self._returned[n:]
+            return data
+        return await self._loop.sock_recv(self._sock, n)
+
+    def unread(self, data: bytes) -> None:
+        """Give bytes back; the next read returns them first."""
+        self._returned = data + self._returned
+
+    async def write(self, data: bytes) -> None:
+        """Send all of it. Raises OSError."""
+        await self._loop.sock_sendall(self._sock, data)
+
+    def limit_hops(self, ttl: int) -> None:
+        """Let what is sent from now on go so many hops only; a router beyond makes `read` raise."""
+        with contextlib.suppress(OSError):
+            set_hop_limit(self._sock, ttl)
+
+    def info(self) -> TcpInfo | None:
+        """Return TCP_INFO; None once the socket is closed."""
+        return tcp_info(self._sock)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sock.close()
+
+
+async def dial(
+    address: str,
+    port: int,
+    *,
+    source: Source,
+    timeout: float,
+    max_segment: int | None = None,
+    ttl: int | None = None,
+) -> tuple[TcpObservation, Stream | None]:
+    """Connect within `timeout` seconds; the stream is None where it failed.
+
+    `ttl` is how many hops a packet may go; a router beyond sends an ICMP error, which then is `icmp`.
+    """
+    attempt = _Attempt(address, port, max_segment=max_segment, ttl=ttl)
+    stream: Stream | None = None
+    try:
+        family, peer = socket_address(address, port)
+        stream = await attempt.connect(open_socket(family, socket.SOCK_STREAM, source), peer, timeout)
+    except Misbehaviour as trouble:
+        return attempt.observe(failure=trouble.failure, detail=trouble.detail, number=trouble.errno), None
+    return attempt.observe(), stream
+
+
+class _Attempt:
+    """One connect under way, and the facts it leaves."""
+
+    def __init__(self, address: str, port: int, *, max_segment: int | None, ttl: int | None) -> None:
+        self.watch = Stopwatch()
+        self.address = address
+        self.port = port
+        self.max_segment = max_segment
+        self.ttl = ttl
+        self.local: tuple[str | None, int | None] = (None, None)
+        self.info: TcpInfo | None = None
+        self.icmp: Icmp | None = None
+
+    async def connect(self, sock: socket.socket, peer: SocketAddress, timeout: float) -> Stream:
+        try:
+            self._prepare(sock)
+            await self._establish(sock, peer, timeout)
+            self.info = tcp_info(sock)
+            return Stream(sock)
+        except OSError as error:
+            self.icmp = take_icmp(sock)
+            self.info = tcp_info(sock)
+            sock.close()
+            raise _misbehaviour(error, peer) from None
+        except BaseException:
+            sock.close()
+            raise
+
+    def _prepare(self, sock: socket.socket) -> None:
+        # We write whole messages and wait for the answer: Nagle would only delay them.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.max_segment is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, self.max_segment)
+        if self.ttl is not None:
+            set_hop_limit(sock, self.ttl)
+
+    async def _establish(self, sock: socket.socket, peer: SocketAddress, timeout: float) -> None:
+        """Connect, noting the local end before the answer: firewall logs are searched by it."""
+        number = sock.connect_ex(peer)
+        self.local = local_end(sock)
+        if number == errno.EINPROGRESS:
+            try:
+                async with asyncio.timeout(timeout):
+                    await until_writable(sock)
+            except TimeoutError:
+                # On a busy host the timer may be seen before the answer that came in time.
+                if not writable_now(sock):
+                    raise
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise OSError(number, os.strerror(number))
+        self.local = local_end(sock)
+
+    def observe(
+        self, *, failure: Failure | None = None, detail: str = "", number: int | None = None
+    ) -> TcpObservation:
+        return TcpObservation(
+            started=self.watch.started,
+            elapsed_ms=self.watch.elapsed_ms,
+            remote_address=self.address,
+            remote_port=self.port,
+            local_address=self.local[0],
+            local_port=self.local[1],
+            failure=failure,
+            detail=detail,
+            errno=number,
+            icmp=self.icmp,
+            info=self.info,
+            max_segment=self.max_segment,
+            ttl=self.ttl,
+        )
+
+
+def _misbehaviour(error: OSError, peer: SocketAddress) -> Misbehaviour:
+    failure = failure_of(error)
+    if error.errno == errno.EADDRNOTAVAIL and not _has_source_for(peer):
+        failure = Failure.UNREACHABLE
+    return Misbehaviour(failure, detail_of(error), error.errno)
+
+
+def _has_source_for(peer: SocketAddress) -> bool:
+    """Say whether this host has an address to reach a peer from; nothing is sent.
+
+    EADDRNOTAVAIL means both "no such address family configured here" and "no port left"; a UDP socket
+    needs the same address, but none of TCP's ports.
+    """
+    family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.connect(peer)
+        return True
+    return False

@@ -1,0 +1,156 @@
+"""One TLS handshake on a stream we hold, and everything it shows, also where it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from dataclasses import dataclass
+
+from egressd.model.observation import Alert, ChainFacts, Failure, TlsObservation
+from egressd.net.stream import AlertReceived, ByteStream
+from egressd.net.tls.alerts import alert_of, words_of
+from egressd.net.tls.certificates import Described, describe
+from egressd.net.tls.records import FATAL, RecordScan
+from egressd.net.tls.session import TlsStream
+from egressd.net.trust import TrustStore
+from egressd.net.wire.classify import Misbehaviour, detail_of, failure_of
+from egressd.net.wire.scrub import scrub
+from egressd.net.wire.stopwatch import Stopwatch
+
+_MOST_CERTIFICATES = 16
+_GOODBYE_SECONDS = 1.0
+_HEX_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ending:
+    """How a handshake ended; all empty: well."""
+
+    failure: Failure | None = None
+    detail: str = ""
+    errno: int | None = None
+    alert: Alert | None = None
+    verify_code: int | None = None
+    verify_message: str = ""
+
+
+async def shake(
+    stream: ByteStream, host: str, *, store: TrustStore, alpn: tuple[str, ...], timeout: float
+) -> tuple[TlsObservation, TlsStream | None]:
+    """Shake hands as a client of `host` within `timeout` seconds.
+
+    Where it fails there is no session, and the stream underneath is closed.
+    """
+    watch = Stopwatch()
+    try:
+        session = TlsStream(stream, store.context(alpn), host)
+    except (ValueError, TypeError, ssl.SSLError) as error:
+        stream.close()
+        return _unsendable(watch, host, alpn, error), None
+    ending = await _negotiate(session, timeout, verifies=store.verifies)
+    info = session.info()
+    if ending.failure is not None:
+        session.close()
+    chain = tuple(describe(der) for der in session.chain()[:_MOST_CERTIFICATES])
+    sent, received = session.sent, session.received
+    observation = TlsObservation(
+        started=watch.started,
+        elapsed_ms=watch.elapsed_ms,
+        sni=_sni(session.server_name),
+        alpn_offered=alpn,
+        hello_bytes=session.hello_bytes,
+        bytes_sent=sent.size,
+        bytes_received=received.size,
+        records_sent=sent.records,
+        records_received=received.records,
+        failure=ending.failure,
+        detail=ending.detail,
+        errno=ending.errno,
+        first_bytes=received.head[:_HEX_BYTES].hex(),
+        first_text=received.head_text,
+        server_hello=received.server_hello,
+        alert=ending.alert or received.alert,
+        version=session.version,
+        cipher=session.cipher,
+        alpn=session.alpn,
+        chain=tuple(one.facts for one in chain),
+        verify_code=ending.verify_code,
+        verify_message=ending.verify_message,
+        facts=chain_facts(chain, session.server_name, store) if chain else None,
+        client_certificate_requested=received.certificate_request,
+        info=info,
+    )
+    return observation, None if ending.failure is not None else session
+
+
+async def _negotiate(session: TlsStream, timeout: float, *, verifies: bool) -> _Ending:
+    try:
+        async with asyncio.timeout(timeout):
+            await session.handshake()
+    except ssl.SSLCertVerificationError as error:
+        await session.say_why(seconds=_GOODBYE_SECONDS)
+        message = scrub(error.verify_message, 200)
+        return _Ending(
+            failure=Failure.VERIFY, detail=message, verify_code=error.verify_code, verify_message=message
+        )
+    except ssl.SSLError as error:
+        await session.say_why(seconds=_GOODBYE_SECONDS)
+        return _openssl_ending(error, session.received)
+    except Misbehaviour as trouble:
+        return _Ending(failure=trouble.failure, detail=trouble.detail, errno=trouble.errno)
+    except AlertReceived as received:
+        # A session around this one: the proxy's.
+        return _Ending(failure=Failure.ALERT, detail="in the outer session", alert=received.alert)
+    except OSError as error:
+        return _Ending(failure=failure_of(error), detail=detail_of(error), errno=error.errno)
+    return _Ending(verify_code=0 if verifies else None)
+
+
+def _openssl_ending(error: ssl.SSLError, received: RecordScan) -> _Ending:
+    """Name an OpenSSL error by the bytes that caused it, and by its own name where they are encrypted."""
+    alert = received.alert if received.alert and received.alert.level == FATAL else alert_of(error)
+    if alert is not None:
+        return _Ending(failure=Failure.ALERT, detail=words_of(error), alert=alert)
+    if isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError):
+        return _Ending(failure=Failure.CLOSED, detail="closed by a close_notify alert")
+    return _Ending(failure=Failure.TLS_ERROR, detail=words_of(error))
+
+
+def chain_facts(chain: tuple[Described, ...], host: str, store: TrustStore) -> ChainFacts:
+    """Say what a chain, leaf first, can be shown to be."""
+    by_name = chain[0].covers(host)
+    times = [one.in_time for one in chain]
+    return ChainFacts(
+        publicly_anchored=store.public.anchor(chain),
+        store_anchored=store.trusted.anchor(chain),
+        name_matches=by_name,
+        common_name_matches=not by_name and chain[0].common_name_covers(host),
+        in_time=None if None in times else all(times),
+        issuer_known_public=store.public.know_issuer(chain[-1]),
+    )
+
+
+def _sni(host: str) -> str:
+    """Return the server name as sent; an address is never sent (RFC 6066 section 3)."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return ""
+
+
+def _unsendable(watch: Stopwatch, host: str, alpn: tuple[str, ...], error: Exception) -> TlsObservation:
+    return TlsObservation(
+        started=watch.started,
+        elapsed_ms=watch.elapsed_ms,
+        sni=scrub(host, 300),
+        alpn_offered=alpn,
+        hello_bytes=0,
+        bytes_sent=0,
+        bytes_received=0,
+        records_sent=0,
+        records_received=0,
+        failure=Failure.NAME_INVALID,
+        detail=scrub(f"cannot be sent as server name: {error}", 200),
+    )

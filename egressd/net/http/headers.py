@@ -1,0 +1,98 @@
+"""Which headers of an answer are kept, and in what shape: enough to say who answered, and no secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from egressd.net.wire.scrub import scrub
+
+_MOST_HEADERS = 40
+_VALUE_LIMIT = 200
+_KEPT = frozenset(
+    {
+        "age",
+        "alt-svc",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "last-modified",
+        "location",
+        "proxy-agent",
+        "proxy-authenticate",
+        "proxy-connection",
+        "retry-after",
+        "sec-websocket-accept",
+        "server",
+        "set-cookie",
+        "strict-transport-security",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "warning",
+        "www-authenticate",
+        "x-aspnet-version",
+        "x-azure-ref",
+        "x-cache",
+        "x-cache-lookup",
+        "x-cdn",
+        "x-iinfo",
+        "x-powered-by",
+        "x-proxy-error",
+        "x-request-id",
+        "x-squid-error",
+    }
+)
+_KEPT_PREFIXES = (
+    "x-ms-",
+    "x-azure-",
+    "x-zscaler",
+    "x-bluecoat",
+    "x-fortinet",
+    "x-mcafee",
+    "x-mwg",
+    "x-netskope",
+    "x-ns-",
+    "x-umbrella",
+    "x-palo",
+    "x-pan-",
+    "x-checkpoint",
+    "x-forcepoint",
+    "x-websense",
+    "x-sophos",
+    "x-barracuda",
+    "x-cisco",
+    "x-firewall",
+)
+"""Headers by which Azure and inspection products give themselves away."""
+_QUERY_VALUE = re.compile(r"(?<=[?&;#])([^=&;#]{1,64})=[^&;#]*")
+_USERINFO = re.compile(r"(?<=://)[^/@]*@")
+
+
+def select_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the headers worth keeping, in order, names in lower case."""
+    kept = ((name.lower(), _shown(name.lower(), value)) for name, value in headers if _is_kept(name.lower()))
+    return tuple(pair for pair, _ in zip(kept, range(_MOST_HEADERS), strict=False))
+
+
+def _is_kept(name: str) -> bool:
+    return name in _KEPT or (name.startswith("x-") and name.startswith(_KEPT_PREFIXES))
+
+
+def _shown(name: str, value: str) -> str:
+    if name == "set-cookie":
+        value = value.partition("=")[0].strip()
+    elif name == "location":
+        value = _QUERY_VALUE.sub(r"\1=...", _USERINFO.sub("", value))
+    return scrub(value, _VALUE_LIMIT)
+
+
+def number(value: str | None) -> int | None:
+    """Return a header's decimal number; None where it is none."""
+    text = (value or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -1,0 +1,1 @@
+"""Asking for names: DNS messages, and the host's own `getaddrinfo`."""

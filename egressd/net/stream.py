@@ -1,0 +1,48 @@
+"""What the phases after TCP talk over: bytes in, bytes out, and what the kernel knows."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from egressd.model.observation import Alert, TcpInfo
+
+
+class ByteStream(Protocol):
+    """A connection. Streams nest (TLS in a tunnel in TLS); closing the inmost closes all."""
+
+    async def read(self, n: int) -> bytes:
+        """Return up to `n` bytes; b"" at the end. Raises OSError."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send all of it. Raises OSError."""
+        ...
+
+    def info(self) -> TcpInfo | None:
+        """Return TCP_INFO of the connection underneath; None once it is closed."""
+        ...
+
+    def close(self) -> None:
+        """Close it, at once; closing again does nothing."""
+        ...
+
+
+@runtime_checkable
+class Rewindable(Protocol):
+    """A stream that takes back bytes that were read too far."""
+
+    def unread(self, data: bytes) -> None:
+        """Give bytes back; the next read returns them first."""
+        ...
+
+
+class AlertReceived(ConnectionError):
+    """The peer ended a TLS session with an alert (RFC 8446 section 6)."""
+
+    def __init__(self, alert: Alert) -> None:
+        super().__init__(f"TLS alert {alert.description}")
+        self.alert = alert
+
+
+class TlsBroken(ConnectionError):
+    """Bytes inside a TLS session that OpenSSL can't read."""

@@ -1,0 +1,61 @@
+"""Alerts that arrive encrypted: OpenSSL's names for them, since the bytes can't be read."""
+
+from __future__ import annotations
+
+import ssl
+
+from egressd.model.observation import Alert
+from egressd.net.tls.records import FATAL
+from egressd.net.wire.scrub import scrub
+
+_DESCRIPTIONS = {
+    "SSLV3_ALERT_UNEXPECTED_MESSAGE": 10,
+    "SSLV3_ALERT_BAD_RECORD_MAC": 20,
+    "TLSV1_ALERT_DECRYPTION_FAILED": 21,
+    "TLSV1_ALERT_RECORD_OVERFLOW": 22,
+    "SSLV3_ALERT_DECOMPRESSION_FAILURE": 30,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": 40,
+    "SSLV3_ALERT_NO_CERTIFICATE": 41,
+    "SSLV3_ALERT_BAD_CERTIFICATE": 42,
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": 43,
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": 44,
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": 45,
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": 46,
+    "SSLV3_ALERT_ILLEGAL_PARAMETER": 47,
+    "TLSV1_ALERT_UNKNOWN_CA": 48,
+    "TLSV1_ALERT_ACCESS_DENIED": 49,
+    "TLSV1_ALERT_DECODE_ERROR": 50,
+    "TLSV1_ALERT_DECRYPT_ERROR": 51,
+    "TLSV1_ALERT_EXPORT_RESTRICTION": 60,
+    "TLSV1_ALERT_PROTOCOL_VERSION": 70,
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY": 71,
+    "TLSV1_ALERT_INTERNAL_ERROR": 80,
+    "TLSV1_ALERT_INAPPROPRIATE_FALLBACK": 86,
+    "TLSV1_ALERT_USER_CANCELLED": 90,
+    "TLSV1_ALERT_NO_RENEGOTIATION": 100,
+    "TLSV13_ALERT_MISSING_EXTENSION": 109,
+    "TLSV1_UNSUPPORTED_EXTENSION": 110,
+    "TLSV1_CERTIFICATE_UNOBTAINABLE": 111,
+    "TLSV1_UNRECOGNIZED_NAME": 112,
+    "TLSV1_BAD_CERTIFICATE_STATUS_RESPONSE": 113,
+    "TLSV1_BAD_CERTIFICATE_HASH_VALUE": 114,
+    "TLSV1_UNKNOWN_PSK_IDENTITY": 115,
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": 116,
+    "TLSV1_NO_APPLICATION_PROTOCOL": 120,
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": 120,
+}
+_UNNAMED = "alert no application protocol"
+"""CPython has no name for 120, only OpenSSL's words."""
+
+
+def alert_of(error: ssl.SSLError) -> Alert | None:
+    """Return the alert behind an OpenSSL error; None where it is none."""
+    description = _DESCRIPTIONS.get(error.reason or "")
+    if description is None and _UNNAMED in str(error):
+        description = 120
+    return None if description is None else Alert(level=FATAL, description=description)
+
+
+def words_of(error: ssl.SSLError) -> str:
+    """Say an OpenSSL error in short, without the line of CPython's source it came from."""
+    return scrub(error.reason or str(error).partition(" (_ssl.c")[0], 200)

@@ -1,0 +1,82 @@
+"""Whether a chain leads to one of a set of roots, whatever the time, the name and the purpose.
+
+This is no verification: OpenSSL has done that, as the agent would. It answers one question, "who is behind
+this chain?", and so only signatures and the right to sign count. It can't be forged without a root's key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterable
+
+from cryptography import x509
+
+from egressd.net.tls.certificates import Described, is_authority, is_issued_by
+
+_MOST_SENT = 16
+_MOST_SIGNATURES = 64
+_MOST_REMEMBERED = 4096
+
+
+class Roots:
+    """A set of root certificates."""
+
+    def __init__(self, ders: Iterable[bytes]) -> None:
+        self._digests: set[str] = set()
+        self._by_subject: dict[bytes, list[x509.Certificate]] = {}
+        self._remembered: dict[tuple[str, ...], bool] = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for der in ders:
+                self._add(der)
+
+    def _add(self, der: bytes) -> None:
+        try:
+            root = x509.load_der_x509_certificate(der)
+            self._by_subject.setdefault(root.subject.public_bytes(), []).append(root)
+        except ValueError:
+            return  # OpenSSL read it; a root that only this parser can't read anchors nothing
+        self._digests.add(hashlib.sha256(der).hexdigest())
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def anchor(self, chain: tuple[Described, ...]) -> bool:
+        """Say whether a chain, leaf first, leads to one of the roots."""
+        key = tuple(one.facts.sha256 for one in chain)
+        known = self._remembered.get(key)
+        if known is None:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            known = self._remembered[key] = self._search(chain[:_MOST_SENT])
+        return known
+
+    def know_issuer(self, certificate: Described) -> bool:
+        """Say whether one of the roots has the name of a certificate's issuer."""
+        return bool(certificate.parsed and self._named(certificate.parsed))
+
+    def _search(self, chain: tuple[Described, ...]) -> bool:
+        leaf = chain[0].parsed if chain else None
+        if leaf is None:
+            return False
+        if chain[0].facts.sha256 in self._digests:
+            return True
+        sent = [one.parsed for one in chain[1:] if one.parsed is not None and is_authority(one.parsed)]
+        reached, signatures = [leaf], _MOST_SIGNATURES
+        while reached and signatures > 0:
+            current = reached.pop()
+            roots = self._named(current)
+            signatures -= len(roots) + len(sent)
+            if any(is_issued_by(current, root) for root in roots):
+                return True
+            issuers = [one for one in sent if is_issued_by(current, one)]
+            sent = [one for one in sent if one not in issuers]
+            reached += issuers
+        return False
+
+    def _named(self, certificate: x509.Certificate) -> list[x509.Certificate]:
+        try:
+            return self._by_subject.get(certificate.issuer.public_bytes(), [])
+        except ValueError:
+            return []

@@ -1,0 +1,209 @@
+"""Facts of certificates, read from their DER. Certificates repeat, so each is read once.
+
+Law of the file: a certificate OpenSSL accepted may still be odd to another parser. What can't be read is
+left empty; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+
+from egressd.clock import now, timestamp
+from egressd.model.observation import Certificate
+from egressd.net.wire.scrub import scrub
+
+_MOST_NAMES = 100
+_MOST_URLS = 8
+_TEXT_LIMIT = 500
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """A certificate, parsed once: its facts, and what else the chain facts need."""
+
+    facts: Certificate
+    parsed: x509.Certificate | None
+    dns_names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    common_names: tuple[str, ...] = ()
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+    @property
+    def in_time(self) -> bool | None:
+        """Whether it is valid by this host's clock; None where its dates can't be read."""
+        if self.not_before is None or self.not_after is None:
+            return None
+        return self.not_before <= now() <= self.not_after
+
+    def covers(self, host: str) -> bool:
+        """Say whether a subjectAltName covers a host (RFC 6125)."""
+        address = _address(host)
+        if address is not None:
+            return address in self.addresses
+        return any(covers(name, host) for name in self.dns_names)
+
+    def common_name_covers(self, host: str) -> bool:
+        """Say whether the subject's common name would, for those who still look at it."""
+        return any(covers(name, host) for name in self.common_names)
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Say whether a certificate's name covers a host: exactly, or with `*` for the leftmost label."""
+    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
+    if not pattern.startswith("*."):
+        return pattern == host
+    _, _, parent = host.partition(".")
+    return "." in pattern[2:] and parent == pattern[2:]
+
+
+@lru_cache(maxsize=1024)
+def describe(der: bytes) -> Described:
+    """Read a certificate."""
+    with warnings.catch_warnings():
+        # cryptography warns of certificates that break a rule; that is for attribution to say.
+        warnings.simplefilter("ignore")
+        parsed = _try(lambda: x509.load_der_x509_certificate(der), None)
+        return _unreadable(der) if parsed is None else _read(der, parsed)
+
+
+def _unreadable(der: bytes) -> Described:
+    facts = Certificate(
+        subject="",
+        issuer="",
+        san=(),
+        serial="",
+        not_before="",
+        not_after="",
+        sha256=hashlib.sha256(der).hexdigest(),
+        key="",
+        signature="",
+        self_signed=False,
+    )
+    return Described(facts=facts, parsed=None)
+
+
+def _read(der: bytes, parsed: x509.Certificate) -> Described:
+    dns_names, addresses = _alternative_names(parsed)
+    not_before = _try(lambda: parsed.not_valid_before_utc, None)
+    not_after = _try(lambda: parsed.not_valid_after_utc, None)
+    facts = Certificate(
+        subject=_name(lambda: parsed.subject),
+        issuer=_name(lambda: parsed.issuer),
+        san=tuple(scrub(one, 255) for one in (*dns_names, *addresses)[:_MOST_NAMES]),
+        serial=_try(lambda: f"{parsed.serial_number:x}", ""),
+        not_before=timestamp(not_before) if not_before else "",
+        not_after=timestamp(not_after) if not_after else "",
+        sha256=hashlib.sha256(der).hexdigest(),
+        key=_try(lambda: _key(parsed), "unknown"),
+        signature=_try(lambda: _signature(parsed), "unknown"),
+        self_signed=is_issued_by(parsed, parsed),
+        ocsp_urls=_access(parsed, AuthorityInformationAccessOID.OCSP),
+        issuer_urls=_access(parsed, AuthorityInformationAccessOID.CA_ISSUERS),
+        crl_urls=_try(lambda: _crl_urls(parsed), ()),
+    )
+    return Described(
+        facts=facts,
+        parsed=parsed,
+        dns_names=dns_names,
+        addresses=addresses,
+        common_names=_try(lambda: _common_names(parsed), ()),
+        not_before=not_before,
+        not_after=not_after,
+    )
+
+
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Say whether one certificate signed another: the names agree and the signature is right."""
+    try:
+        if certificate.issuer != issuer.subject:
+            return False
+        certificate.verify_directly_issued_by(issuer)
+    except Exception:  # noqa: BLE001 - odd keys, algorithms and encodings all mean: it can't be shown
+        return False
+    return True
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Say whether a certificate may sign others (RFC 5280 section 4.2.1.9)."""
+    return _try(
+        lambda: bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca), False
+    )
+
+
+def _try(read: Callable[[], T], otherwise: T) -> T:
+    try:
+        return read()
+    except Exception:  # noqa: BLE001 - hostile DER: cryptography raises many kinds, and each means "unreadable"
+        return otherwise
+
+
+def _name(read: Callable[[], x509.Name]) -> str:
+    return scrub(_try(lambda: read().rfc4514_string(), ""), _TEXT_LIMIT)
+
+
+def _common_names(parsed: x509.Certificate) -> tuple[str, ...]:
+    return tuple(str(one.value) for one in parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+
+
+def _alternative_names(parsed: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    names = _try(lambda: parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value, None)
+    if names is None:
+        return (), ()
+    addresses = tuple(str(one) for one in names.get_values_for_type(x509.IPAddress))
+    return tuple(names.get_values_for_type(x509.DNSName)), addresses
+
+
+def _key(parsed: x509.Certificate) -> str:
+    key = parsed.public_key()
+    match key:
+        case rsa.RSAPublicKey():
+            return f"rsa{key.key_size}"
+        case ec.EllipticCurvePublicKey():
+            return f"ec-{key.curve.name}"
+        case dsa.DSAPublicKey():
+            return f"dsa{key.key_size}"
+        case _:
+            return type(key).__name__.removesuffix("PublicKey").lower()
+
+
+def _signature(parsed: x509.Certificate) -> str:
+    algorithm = parsed.signature_hash_algorithm
+    return algorithm.name if algorithm else parsed.signature_algorithm_oid.dotted_string
+
+
+def _access(parsed: x509.Certificate, method: x509.ObjectIdentifier) -> tuple[str, ...]:
+    found = _try(
+        lambda: parsed.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value, None
+    )
+    return _urls(one.access_location for one in found or () if one.access_method == method)
+
+
+def _crl_urls(parsed: x509.Certificate) -> tuple[str, ...]:
+    points = parsed.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    return _urls(name for point in points for name in point.full_name or ())
+
+
+def _urls(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
+    urls = [scrub(one.value, _TEXT_LIMIT) for one in names if isinstance(one, x509.UniformResourceIdentifier)]
+    return tuple(urls[:_MOST_URLS])
+
+
+def _address(host: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None

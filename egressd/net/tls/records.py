@@ -1,0 +1,160 @@
+"""Reading along while TLS records pass (RFC 8446 section 5), for what is still in the clear.
+
+Law of the file: it never raises and keeps a bounded amount, whatever the bytes are.
+"""
+
+from __future__ import annotations
+
+from egressd.model.observation import Alert
+from egressd.net.wire.scrub import scrub
+
+HEADER = 5
+HEAD_LIMIT = 512
+CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
+_TYPES = frozenset({CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, 24})
+_LARGEST = 16384 + 2048
+"""A record's payload, the expansion of TLS 1.2 included (RFC 5246 section 6.2.3)."""
+SERVER_HELLO, CERTIFICATE_REQUEST = 2, 13
+_SUPPORTED_VERSIONS = 43
+_VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
+FATAL = 2
+
+
+class RecordScan:
+    """Counts the records of one direction and picks up what the clear ones say."""
+
+    def __init__(self) -> None:
+        self.head = bytearray()
+        """The first bytes, whatever they are."""
+        self.size = 0
+        self.records = 0
+        self.alert: Alert | None = None
+        """The fatal alert, or else the last warning."""
+        self.version: str | None = None
+        """What the ServerHello chose."""
+        self.server_hello = False
+        self.certificate_request = False
+        self.broken = False
+        """Whether something came that is no TLS record."""
+        self._header = bytearray()
+        self._left = 0
+        self._kind = 0
+        self._clear = True
+        self._alert = bytearray()
+        self._messages = _HandshakeScan()
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the stream may still be TLS, as far as its first bytes tell."""
+        return not (self.broken and self.records == 0)
+
+    def feed(self, data: bytes) -> None:
+        """Take the bytes that passed."""
+        self.size += len(data)
+        if len(self.head) < HEAD_LIMIT:
+            self.head += data[: HEAD_LIMIT - len(self.head)]
+        position = 0
+        while position < len(data) and not self.broken:
+            position += self._payload(data, position) if self._left else self._head(data, position)
+
+    def _head(self, data: bytes, position: int) -> int:
+        """Take bytes of a record header; return how many."""
+        taken = data[position : position + HEADER - len(self._header)]
+        self._header += taken
+        self.broken = not _plausible(self._header)
+        if len(self._header) == HEADER and not self.broken:
+            self._kind = self._header[0]
+            self._left = int.from_bytes(self._header[3:5], "big")
+            self._header.clear()
+            self._alert.clear()
+            self.records += 1
+            self._clear = self._clear and self._kind not in {CHANGE_CIPHER_SPEC, APPLICATION_DATA}
+        return len(taken)
+
+    def _payload(self, data: bytes, position: int) -> int:
+        """Take bytes of a record's payload; return how many."""
+        end = min(len(data), position + self._left)
+        if self._kind == ALERT and self._left + len(self._alert) == 2:
+            self._read_alert(data[position:end])
+        elif self._kind == HANDSHAKE and self._clear:
+            self._messages.feed(data[position:end])
+            self._adopt()
+        self._left -= end - position
+        return end - position
+
+    def _read_alert(self, data: bytes) -> None:
+        """Read an alert of two bytes; encrypted ones are longer."""
+        self._alert += data
+        if len(self._alert) < 2 or (self.alert is not None and self.alert.level == FATAL):
+            return
+        self.alert = Alert(level=self._alert[0], description=self._alert[1])
+
+    def _adopt(self) -> None:
+        self.server_hello = self._messages.server_hello
+        self.certificate_request = self._messages.certificate_request
+        self.version = self._messages.version
+
+    @property
+    def head_text(self) -> str:
+        """The first bytes as text, as far as they are printable."""
+        return "" if self.records else scrub(self.head.decode("utf-8", "ignore"), HEAD_LIMIT)
+
+
+class _HandshakeScan:
+    """Walks the handshake messages inside the clear records; keeps the ServerHello only."""
+
+    def __init__(self) -> None:
+        self.server_hello = False
+        self.certificate_request = False
+        self.version: str | None = None
+        self._header = bytearray()
+        self._left = 0
+        self._hello: bytearray | None = None
+
+    def feed(self, data: bytes) -> None:
+        position = 0
+        while position < len(data):
+            position += self._body(data, position) if self._left else self._head(data, position)
+
+    def _head(self, data: bytes, position: int) -> int:
+        taken = data[position : position + 4 - len(self._header)]
+        self._header += taken
+        if len(self._header) == 4:
+            kind, self._left = self._header[0], int.from_bytes(self._header[1:], "big")
+            self._header.clear()
+            self.server_hello |= kind == SERVER_HELLO
+            self.certificate_request |= kind == CERTIFICATE_REQUEST
+            self._hello = bytearray() if kind == SERVER_HELLO and self._left <= HEAD_LIMIT else None
+        return len(taken)
+
+    def _body(self, data: bytes, position: int) -> int:
+        taken = data[position : position + self._left]
+        self._left -= len(taken)
+        if self._hello is not None:
+            self._hello += taken
+            if self._left == 0:
+                self.version = hello_version(bytes(self._hello))
+        return len(taken)
+
+
+def _plausible(header: bytearray) -> bool:
+    """Say whether this may be the start of a record header."""
+    if header[:1] and header[0] not in _TYPES:
+        return False
+    if header[1:2] and header[1] != 3:
+        return False
+    return len(header) < HEADER or int.from_bytes(header[3:5], "big") <= _LARGEST
+
+
+def hello_version(body: bytes) -> str | None:
+    """Return the version a ServerHello chose (RFC 8446 section 4.1.3); None where it can't be read."""
+    if len(body) < 35:
+        return None
+    version = int.from_bytes(body[:2], "big")
+    position = 35 + body[34] + 3 + 2
+    while position + 4 <= len(body):
+        kind, size = int.from_bytes(body[position : position + 2], "big"), body[position + 2 : position + 4]
+        if kind == _SUPPORTED_VERSIONS:
+            version = int.from_bytes(body[position + 4 : position + 6], "big")
+        position += 4 + int.from_bytes(size, "big")
+    return _VERSIONS.get(version)

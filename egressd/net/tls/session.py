@@ -1,0 +1,198 @@
+"""A TLS client session pumped by hand over a stream, so that every byte can be seen passing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import Any, Protocol, cast
+
+from egressd.model.observation import Failure, TcpInfo
+from egressd.net.stream import AlertReceived, ByteStream, TlsBroken
+from egressd.net.tls.alerts import alert_of, words_of
+from egressd.net.tls.records import HEAD_LIMIT, RecordScan
+from egressd.net.wire.classify import Misbehaviour
+
+READ_SIZE = 32768
+_BANNER_SECONDS = 0.2
+"""How long the rest of an answer that is no TLS is waited for."""
+
+
+class TlsStream:
+    """A stream inside a TLS session. `handshake` must have ended well before reading or writing."""
+
+    def __init__(self, stream: ByteStream, context: ssl.SSLContext, server_name: str) -> None:
+        self._stream = stream
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._returned = b""
+        self.sent = RecordScan()
+        """What passed during the handshake."""
+        self.received = RecordScan()
+        self.hello_bytes = 0
+
+    async def handshake(self) -> None:
+        """Shake hands.
+
+        Raises:
+            ssl.SSLError: OpenSSL gave up.
+            Misbehaviour: CLOSED or NOT_TLS.
+            OSError: the stream broke.
+        """
+        while True:
+            try:
+                self._tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await self._flush_handshake()
+            await self._feed_handshake()
+        await self._flush_handshake()
+
+    async def _flush_handshake(self) -> None:
+        data = self._outgoing.read()
+        if not data:
+            return
+        self.hello_bytes = self.hello_bytes or len(data)
+        self.sent.feed(data)
+        await self._stream.write(data)
+
+    async def _feed_handshake(self) -> None:
+        data = await self._stream.read(READ_SIZE)
+        self.received.feed(data)
+        if not self.received.is_tls:
+            await self._read_banner()
+            raise Misbehaviour(Failure.NOT_TLS, self.received.head_text or self.received.head[:32].hex())
+        if not data:
+            raise Misbehaviour(Failure.CLOSED, f"closed after {self.received.size} bytes")
+        self._incoming.write(data)
+
+    async def _read_banner(self) -> None:
+        """Read on for a moment: what answers in the clear often says who it is."""
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(_BANNER_SECONDS):
+                while len(self.received.head) < HEAD_LIMIT:
+                    data = await self._stream.read(HEAD_LIMIT)
+                    if not data:
+                        return
+                    self.received.feed(data)
+
+    async def say_why(self, *, seconds: float) -> None:
+        """Send the alert OpenSSL left behind when it gave up; the peer may be gone."""
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(seconds):
+                await self._flush_handshake()
+
+    async def read(self, n: int) -> bytes:
+        """Return up to `n` bytes; b"" at the end, announced or not.
+
+        Raises:
+            AlertReceived: the peer ended the session with an alert.
+            TlsBroken: the bytes are no TLS.
+            OSError: the stream broke.
+        """
+        if self._returned:
+            data, self._returned = self._returned[:n], self._returned[n:]
+            return data
+        while True:
+            try:
+                return self._tls.read(n)
+            except ssl.SSLWantReadError:
+                await self._flush()
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                return b""
+            except ssl.SSLError as error:
+                raise _broken(error) from None
+            await self._feed()
+
+    async def write(self, data: bytes) -> None:
+        """Send all of it.
+
+        Raises:
+            TlsBroken: the session can't be written to any more.
+            OSError: the stream broke.
+        """
+        while data:
+            try:
+                data = data[self._tls.write(data) :]
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._feed()
+            except ssl.SSLError as error:
+                raise _broken(error) from None
+        await self._flush()
+
+    async def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data:
+            await self._stream.write(data)
+
+    async def _feed(self) -> None:
+        data = await self._stream.read(READ_SIZE)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    def unread(self, data: bytes) -> None:
+        """Give bytes back; the next read returns them first."""
+        self._returned = data + self._returned
+
+    def info(self) -> TcpInfo | None:
+        """Return TCP_INFO of the connection underneath."""
+        return self._stream.info()
+
+    def close(self) -> None:
+        """Close the connection underneath."""
+        self._stream.close()
+
+    @property
+    def server_name(self) -> str:
+        """The host as asked for, letters outside ASCII in IDNA."""
+        return self._tls.server_hostname or ""
+
+    @property
+    def version(self) -> str | None:
+        """The TLS version, known from the ServerHello even where the handshake failed later."""
+        return self._tls.version() or self.received.version
+
+    @property
+    def cipher(self) -> str | None:
+        """The name of the cipher suite; None before one was chosen."""
+        chosen = self._tls.cipher()
+        return chosen[0] if chosen else None
+
+    @property
+    def alpn(self) -> str | None:
+        """The protocol the server chose."""
+        return self._tls.selected_alpn_protocol()
+
+    @property
+    def unverified(self) -> bool:
+        """Whether any chain would have done."""
+        return self._tls.context.verify_mode is ssl.CERT_NONE
+
+    def chain(self) -> tuple[bytes, ...]:
+        """Return the DER certificates as sent, leaf first; also after a failed verification."""
+        return unverified_chain(self._tls)
+
+
+class _OldCertificate(Protocol):
+    """CPython's private certificate object before 3.13."""
+
+    def public_bytes(self, encoding: int) -> bytes: ...
+
+
+def unverified_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """Return a peer's chain. Public from Python 3.13; the same call exists in private since 3.10."""
+    public = getattr(tls, "get_unverified_chain", None)
+    if public is not None:
+        return tuple(cast("list[bytes] | None", public()) or ())
+    private: Any = getattr(tls, "_sslobj", None)
+    found: list[_OldCertificate] = private.get_unverified_chain() or []
+    return tuple(one.public_bytes(2) for one in found)  # 2: _ssl.ENCODING_DER
+
+
+def _broken(error: ssl.SSLError) -> OSError:
+    alert = alert_of(error)
+    return AlertReceived(alert) if alert else TlsBroken(words_of(error))

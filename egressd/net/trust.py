@@ -1,0 +1,170 @@
+"""Which roots count: what the agent would trust, and what the public web trusts.
+
+OpenSSL decides with the first, by the rules the agent has (Go's), the same on every Python. The second
+only tells inspection from breakage.
+"""
+
+from __future__ import annotations
+
+import ssl
+from functools import cached_property
+from pathlib import Path
+
+from egressd.errors import ConfigError
+from egressd.model.settings import Trust
+from egressd.net.tls.anchors import Roots
+
+SYSTEM = "system"
+BUNDLED = "bundled"
+_FILE_LIMIT = 16 * 1024 * 1024
+
+
+class TrustStore:
+    """TLS contexts, one per set of protocols offered, and the roots they trust."""
+
+    def __init__(self, trust: Trust, *, verifies: bool = True) -> None:
+        self._trust = trust
+        self._store_pem = None if trust.store == SYSTEM else _read_pem(trust.store)
+        self._public_file = None if trust.public_roots == BUNDLED else trust.public_roots
+        self._verifies = verifies
+        self._contexts: dict[tuple[str, ...], ssl.SSLContext] = {}
+
+    def context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
+        """Return the context that offers these protocols."""
+        found = self._contexts.get(alpn)
+        if found is None:
+            found = self._contexts[alpn] = self._make_context(alpn)
+        return found
+
+    def _make_context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # Python 3.13 turns on both; Go does not know them, and the agent is written in Go.
+        context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
+        # Go does not look at common names either.
+        context.hostname_checks_common_name = False
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        if not self._verifies:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        elif self._store_pem is None:
+            context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        else:
+            context.load_verify_locations(cadata=self._store_pem)
+        return context
+
+    @cached_property
+    def unverified(self) -> TrustStore:
+        """A store that lets every chain pass, to look inside a session that did not verify.
+
+        Only for a request without secrets; what comes back is marked.
+        """
+        twin = TrustStore(self._trust, verifies=False)
+        twin.public, twin.trusted = self.public, self.trusted
+        return twin
+
+    @property
+    def verifies(self) -> bool:
+        """Whether a chain must verify."""
+        return self._verifies
+
+    @cached_property
+    def public(self) -> Roots:
+        """The public roots; parsed when they are first needed."""
+        return Roots(_ders(_read_pem(self._public_file or _bundle())))
+
+    @cached_property
+    def trusted(self) -> Roots:
+        """The roots of the trust store; parsed when they are first needed."""
+        return Roots(_system_ders() if self._store_pem is None else _ders(self._store_pem))
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What this is, as names and values for a report."""
+        return (
+            ("store", self._trust.store),
+            ("public_roots", self._trust.public_roots),
+            ("openssl", ssl.OPENSSL_VERSION),
+        )
+
+
+def load_trust(trust: Trust) -> TrustStore:
+    """Load what can be wrong: the files.
+
+    Raises:
+        ConfigError: a file can't be read, or holds no certificate.
+    """
+    problems = []
+    for key, word, path in (
+        ("trust.store", SYSTEM, trust.store),
+        ("trust.public_roots", BUNDLED, trust.public_roots),
+    ):
+        try:
+            if path != word:
+                _check_pem(_read_pem(path), path)
+        except ConfigError as error:
+            problems += [f"{key}: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(tuple(problems))
+    return TrustStore(trust)
+
+
+def _read_pem(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_FILE_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError((f"cannot read {path}: {reason}",)) from None
+    if len(data) > _FILE_LIMIT:
+        raise ConfigError((f"cannot use {path}: larger than {_FILE_LIMIT // 1024 // 1024} MiB",))
+    # Bundles carry comments in any encoding; the certificates themselves are ASCII.
+    return data.decode("ascii", "replace").replace("\ufffd", "?")
+
+
+def _check_pem(pem: str, path: str) -> None:
+    if not pem.strip():
+        raise ConfigError((f"cannot use {path}: the file is empty; give certificates in PEM",))
+    if "-----BEGIN CERTIFICATE-----" not in pem:
+        raise ConfigError((f"cannot use {path}: no certificate in it; give certificates in PEM",))
+    try:
+        _ders(pem)
+    except ssl.SSLError as error:
+        raise ConfigError(
+            (f"cannot use {path}: a certificate in it can't be read ({error.reason})",)
+        ) from None
+
+
+def _ders(pem: str) -> list[bytes]:
+    """Return the certificates of a PEM text. Raises ssl.SSLError where OpenSSL can't read one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=pem)
+    return [ssl.PEM_cert_to_DER_cert(block) for block in _blocks(pem)]
+
+
+def _blocks(pem: str) -> list[str]:
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    parts = pem.split(begin)[1:]
+    return [f"{begin}{part.split(end)[0]}{end}" for part in parts if end in part]
+
+
+def _bundle() -> str:
+    import certifi  # noqa: PLC0415 - only where the operator gave no file
+
+    return certifi.where()
+
+
+def _system_ders() -> list[bytes]:
+    """Return the system's roots: its bundle, or the files of its hashed directory."""
+    paths = ssl.get_default_verify_paths()
+    pems = [Path(paths.cafile)] if paths.cafile else []
+    if not pems and paths.capath:
+        pems = sorted(Path(paths.capath).glob("*.[0-9]"))
+    ders: dict[bytes, None] = {}
+    for path in pems:
+        try:
+            ders.update(dict.fromkeys(_ders(_read_pem(str(path)))))
+        except (ConfigError, ssl.SSLError, ValueError):
+            continue  # OpenSSL skips what it can't read, and so do we
+    return list(ders)

@@ -1,0 +1,106 @@
+"""Where a sweep is made from: this host's name, addresses, families, resolvers and roots."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import platform
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from egressd.model.plan import Plan
+from egressd.model.recording import Vantage, VantageSource
+from egressd.model.settings import Family, Resolver, Source
+from egressd.net.resolve import address_and_port, system_nameservers
+from egressd.net.trust import TrustStore
+from egressd.net.wire.classify import Misbehaviour
+from egressd.net.wire.sockets import open_socket
+
+_FIB_TRIE = Path("/proc/net/fib_trie")
+_IF_INET6 = Path("/proc/net/if_inet6")
+_LOCAL_ROUTE = re.compile(r"\|-- ([0-9.]{7,15})\n\s+/32 host LOCAL")
+_MOST_ADDRESSES = 64
+_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+def survey(plan: Plan, store: TrustStore) -> Vantage:
+    """Return what this host is; the clock is read elsewhere."""
+    addresses = local_addresses()
+    return Vantage(
+        host=socket.gethostname(),
+        sources=tuple(_source(one) for one in plan.sources),
+        resolvers=tuple(_voice(one) for one in plan.resolvers),
+        proxy=plan.proxy.url if plan.proxy else None,
+        families=families(addresses),
+        trust=store.facts,
+        local_addresses=addresses[:_MOST_ADDRESSES],
+        proxy_variables=proxy_variables(os.environ),
+        python=platform.python_version(),
+    )
+
+
+def unusable_sources(sources: Iterable[Source]) -> tuple[str, ...]:
+    """Return a sentence for each source that probes can't leave from."""
+    return tuple(problem for source in sources if (problem := _problem(source)))
+
+
+def _problem(source: Source) -> str:
+    family = socket.AF_INET6 if ":" in (source.address or "") else socket.AF_INET
+    try:
+        open_socket(family, socket.SOCK_DGRAM, source).close()
+    except Misbehaviour as trouble:
+        return trouble.detail
+    return ""
+
+
+def _source(source: Source) -> VantageSource:
+    return VantageSource(
+        name=source.name,
+        address=source.address,
+        interface=source.interface,
+        roles=tuple(role.value for role in source.roles),
+    )
+
+
+def _voice(resolver: Resolver) -> str:
+    if resolver.address is not None:
+        return address_and_port(resolver.address, resolver.port)
+    asked = ", ".join(one.name for one in system_nameservers())
+    return f"system ({asked})" if asked else "system"
+
+
+def proxy_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the variables that send programs to a proxy; their values may hold secrets."""
+    return tuple(
+        sorted(name for name, value in environment.items() if name.lower() in _PROXY_VARIABLES and value)
+    )
+
+
+def local_addresses() -> tuple[str, ...]:
+    """Return the addresses of this network namespace, IPv4 first; none where /proc hides them."""
+    found = dict.fromkeys(_LOCAL_ROUTE.findall(_read(_FIB_TRIE)))
+    rows = (line.split() for line in _read(_IF_INET6).splitlines())
+    found.update(dict.fromkeys(str(ipaddress.IPv6Address(int(row[0], 16))) for row in rows if row))
+    return tuple(found)
+
+
+def families(addresses: Iterable[str]) -> tuple[Family, ...]:
+    """Return the families this host has an address to leave with.
+
+    Where all it has is loopback (a lab, a namespace), loopback counts.
+    """
+    known = [ipaddress.ip_address(one) for one in addresses]
+    leaving = [one for one in known if not (one.is_loopback or one.is_link_local)]
+    versions = {one.version for one in leaving or known}
+    return tuple(
+        family for family, version in ((Family.IPV4, 4), (Family.IPV6, 6)) if version in versions or not known
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

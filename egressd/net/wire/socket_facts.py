@@ -1,0 +1,144 @@
+"""What the Linux kernel knows of a socket: TCP_INFO and the error queue.
+
+Both are feature-detected: an older kernel gives fewer bytes, another system gives none; then the
+fact is None.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import struct
+from typing import Literal
+
+from egressd.model.observation import Icmp, TcpInfo
+
+IP_RECVERR = 11
+IPV6_RECVERR = 25
+MSG_ERRQUEUE = 0x2000
+_TCP_INFO = getattr(socket, "TCP_INFO", 11)
+_TCP_INFO_SIZE = 256
+
+# Offsets into struct tcp_info of linux/tcp.h; fields were only ever added at its end.
+_STATE = struct.Struct("=B")
+_U32 = struct.Struct("=I")
+_U64 = struct.Struct("=Q")
+_SND_MSS, _RCV_MSS, _UNACKED = 16, 20, 24
+_PATH_MTU, _RTT, _TOTAL_RETRANS = 60, 68, 100
+_BYTES_ACKED, _BYTES_RECEIVED = 120, 128
+_BYTES_SENT, _OUT_OF_ORDER, _PEER_WINDOW = 200, 224, 228
+
+# struct sock_extended_err of linux/errqueue.h: errno, origin, type, code, pad, info, data.
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")
+_ORIGIN_LOCAL, _ORIGIN_ICMP, _ORIGIN_ICMP6 = 1, 2, 3
+_MOST_ERRORS = 16
+
+
+def tcp_info(sock: socket.socket) -> TcpInfo | None:
+    """Read TCP_INFO; None where the kernel has none or the socket is closed."""
+    try:
+        raw = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _TCP_INFO_SIZE)
+    except OSError:
+        return None
+    return parse_tcp_info(raw)
+
+
+def parse_tcp_info(raw: bytes) -> TcpInfo | None:
+    """Read struct tcp_info; None where it is too short to tell what was acknowledged (before Linux 4.1)."""
+    acked, received = _u64(raw, _BYTES_ACKED), _u64(raw, _BYTES_RECEIVED)
+    if acked is None or received is None:
+        return None
+    return TcpInfo(
+        state=_STATE.unpack_from(raw)[0],
+        bytes_acked=acked,
+        bytes_received=received,
+        bytes_sent=_u64(raw, _BYTES_SENT),
+        retransmits=_u32(raw, _TOTAL_RETRANS) or 0,
+        out_of_order=_u32(raw, _OUT_OF_ORDER),
+        unacked=_u32(raw, _UNACKED) or 0,
+        rtt_ms=(_u32(raw, _RTT) or 0) / 1000,
+        path_mtu=_u32(raw, _PATH_MTU) or 0,
+        send_mss=_u32(raw, _SND_MSS) or 0,
+        receive_mss=_u32(raw, _RCV_MSS) or 0,
+        peer_window=_u32(raw, _PEER_WINDOW),
+    )
+
+
+def _u32(raw: bytes, offset: int) -> int | None:
+    return int(_U32.unpack_from(raw, offset)[0]) if len(raw) >= offset + 4 else None
+
+
+def _u64(raw: bytes, offset: int) -> int | None:
+    return int(_U64.unpack_from(raw, offset)[0]) if len(raw) >= offset + 8 else None
+
+
+def report_icmp(sock: socket.socket) -> None:
+    """Ask the kernel to queue ICMP errors; a kernel that can't leaves errno as the only fact."""
+    with contextlib.suppress(OSError):
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+
+
+def take_icmp(sock: socket.socket) -> Icmp | None:
+    """Empty the error queue and return its last ICMP error, if there is one."""
+    found: Icmp | None = None
+    for _ in range(_MOST_ERRORS):
+        try:
+            _, ancillary, _, _ = sock.recvmsg(512, 512, MSG_ERRQUEUE | socket.MSG_DONTWAIT)
+        except OSError:
+            break
+        for _, _, payload in ancillary:
+            found = parse_extended_error(payload) or found
+    return found
+
+
+def parse_extended_error(payload: bytes) -> Icmp | None:
+    """Read a sock_extended_err and the offender behind it; None where it is no ICMP error.
+
+    An error the kernel made up itself (origin `local`) has no offender: it is this host.
+    """
+    if len(payload) < _EXTENDED_ERROR.size:
+        return None
+    _, origin, kind, code, _, _, _ = _EXTENDED_ERROR.unpack_from(payload)
+    if origin not in (_ORIGIN_LOCAL, _ORIGIN_ICMP, _ORIGIN_ICMP6):
+        return None
+    offender = _offender(payload[_EXTENDED_ERROR.size :])
+    version: Literal[4, 6] = 6 if origin == _ORIGIN_ICMP6 or ":" in offender else 4
+    local = origin == _ORIGIN_LOCAL or is_local(offender)
+    return Icmp(type=kind, code=code, offender=offender, version=version, local=local)
+
+
+def _offender(address: bytes) -> str:
+    """Read a sockaddr; empty where it is unspecified."""
+    family = int.from_bytes(address[:2], "little" if struct.pack("=H", 1)[0] else "big")
+    if family == socket.AF_INET and len(address) >= 8:
+        return socket.inet_ntop(socket.AF_INET, address[4:8])
+    if family == socket.AF_INET6 and len(address) >= 24:
+        return socket.inet_ntop(socket.AF_INET6, address[8:24])
+    return ""
+
+
+def is_local(address: str) -> bool:
+    """Say whether an address belongs to this host: only such can be bound to."""
+    if not address:
+        return False
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except OSError as error:
+        # A link-local address needs a scope to be bound to, and is known to be on a link of ours.
+        return error.errno == errno.EINVAL and address.lower().startswith("fe80:") and _on_a_link(address)
+    return True
+
+
+def _on_a_link(address: str) -> bool:
+    """Say whether any interface has this link-local address."""
+    for _, name in socket.if_nameindex():
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0, 0, socket.if_nametoindex(name)))
+            return True
+    return False

@@ -1,0 +1,146 @@
+"""Opening non-blocking sockets that leave from the right place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import select
+import socket
+
+from egressd.model.observation import Failure
+from egressd.model.settings import Source
+from egressd.net.wire.classify import Misbehaviour, detail_of, failure_of
+from egressd.net.wire.socket_facts import report_icmp
+
+IP_BIND_ADDRESS_NO_PORT = 24
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+
+
+def socket_address(address: str, port: int) -> tuple[socket.AddressFamily, SocketAddress]:
+    """Return family and socket address of a literal IP address, `%scope` included.
+
+    Raises:
+        Misbehaviour: it is no IP address, or its scope is no interface of this host.
+    """
+    bare, _, scope = address.partition("%")
+    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
+    try:
+        socket.inet_pton(family, bare)
+    except (OSError, ValueError):
+        raise Misbehaviour(Failure.NAME_INVALID, f"{address!r} is not an IP address") from None
+    if family == socket.AF_INET:
+        return family, (bare, port)
+    return family, (bare, port, 0, _scope_id(scope))
+
+
+def _scope_id(scope: str) -> int:
+    if not scope:
+        return 0
+    if scope.isdecimal():
+        return int(scope)
+    try:
+        return socket.if_nametoindex(scope)
+    except OSError as error:
+        raise Misbehaviour(Failure.UNREACHABLE, f"no interface {scope!r}", error.errno) from None
+
+
+def open_socket(family: socket.AddressFamily, kind: socket.SocketKind, source: Source) -> socket.socket:
+    """Open a socket that queues ICMP errors, bound to the source where one is given.
+
+    Raises:
+        Misbehaviour: the source is not on this host, or no socket can be had.
+    """
+    try:
+        sock = socket.socket(family, kind)
+    except OSError as error:
+        raise Misbehaviour(failure_of(error), detail_of(error), error.errno) from None
+    try:
+        sock.setblocking(False)
+        report_icmp(sock)
+        bind_to(sock, source)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def bind_to(sock: socket.socket, source: Source) -> None:
+    """Bind a socket to the interface and address of a source.
+
+    Raises:
+        Misbehaviour: it can't leave from there.
+    """
+    try:
+        if source.interface is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, source.interface.encode() + b"\0")
+        if source.address is not None:
+            _bind_address(sock, source.address)
+    except OSError as error:
+        where = source.address or source.interface
+        detail = f"cannot leave from {where} (source {source.name}): {detail_of(error)}"
+        raise Misbehaviour(Failure.INVALID_SOURCE, detail, error.errno) from None
+
+
+def _bind_address(sock: socket.socket, address: str) -> None:
+    """Bind without taking a port: thousands of probes to different addresses may then share one."""
+    family, local = socket_address(address, 0)
+    if family != sock.family:
+        # No mistake of the operator's: an IPv4 source simply has no way to an IPv6 address.
+        detail = f"the source address {address} is of the other family"
+        raise Misbehaviour(Failure.UNREACHABLE, detail, errno.EAFNOSUPPORT)
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+    sock.bind(local)
+
+
+def set_hop_limit(sock: socket.socket, ttl: int) -> None:
+    """Let packets of a socket go so many hops. Raises OSError."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+
+
+def local_end(sock: socket.socket) -> tuple[str | None, int | None]:
+    """Return the local address and port; None where the kernel has not chosen them."""
+    try:
+        name = sock.getsockname()
+    except OSError:
+        return None, None
+    address, port = name[0], name[1]
+    return (address, port) if port else (None, None)
+
+
+def writable_now(sock: socket.socket) -> bool:
+    """Say whether a connect has ended, well or badly, without waiting."""
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    return bool(poll.poll(0))
+
+
+async def until_writable(sock: socket.socket) -> None:
+    """Wait until a socket can be written to, which is when a connect has ended."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_writer(sock, _wake, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_writer(sock)
+
+
+async def until_readable(sock: socket.socket) -> None:
+    """Wait until there is something to read. What is there stays there, also where we are cancelled."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(sock, _wake, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock)
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

@@ -1,0 +1,62 @@
+"""Which hosts go past the proxy, as the `no_proxy` of the programs that will run there reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+
+from egressd.planning.pattern import covers
+
+
+def bypass_entry(host: str, port: int, bypass: Iterable[str]) -> str:
+    """Return the first entry that names the host; empty: none does, it goes through the proxy.
+
+    An entry is `*`, a name (itself and everything below it), `.suffix` or `*.suffix` (everything
+    below it only), an address, a network, or one of these with `:port`. Names are never looked up: a
+    network matches only hosts given as addresses.
+    """
+    host = host.strip().lower().removesuffix(".")
+    entries = (entry.strip() for entry in bypass)
+    return next((entry for entry in entries if _names(entry.lower(), host, port)), "")
+
+
+def _names(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    name, wanted = _split_port(entry)
+    if wanted is not None and wanted != port:
+        return False
+    if _is_address(host):
+        return _in_network(name, host)
+    if not name.strip("*."):
+        return False
+    if name.startswith((".", "*.")):
+        return covers("*" + name.removeprefix("*"), host, deep=True)
+    return covers(name, host) or covers("*." + name, host, deep=True)
+
+
+def _split_port(entry: str) -> tuple[str, int | None]:
+    """Split `host:port` and `[v6]:port`; a bare IPv6 address or network has no port."""
+    if entry.startswith("["):
+        name, _, port = entry[1:].partition("]")
+        port = port.removeprefix(":")
+    elif entry.count(":") == 1:
+        name, _, port = entry.partition(":")
+    else:
+        return entry, None
+    return name, int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _in_network(entry: str, host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")) in ip_network(entry, strict=False)
+    except ValueError:
+        return False

@@ -1,0 +1,162 @@
+"""The controls of every sweep: is something on the way answering for everybody, and for everything?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from egressd.model.endpoint import Protocol, SampleKind
+from egressd.model.plan import ControlKind, ControlPlan, Probe, Target
+from egressd.model.settings import ConnectTo, Family, Settings, Source, carrier
+from egressd.planning.pattern import matches
+
+TESTNET_TCP = ("192.0.2.1", 443)
+DNS_PORT = 53
+TESTNET_DNS = ("192.0.2.53", DNS_PORT)
+"""Addresses of RFC 5737: nobody has them, so whoever answers is in between."""
+UNRELATED = 2
+"""How many zones are asked for a label that can't exist; one alone may hold a wildcard."""
+KNOWN_TO_EXIST = "example.com"
+"""RFC 2606: a name for asking, nobody's."""
+
+
+def base_controls(
+    settings: Settings, probes: Iterable[Probe]
+) -> tuple[tuple[ControlPlan, ...], tuple[str, ...]]:
+    """Return one dial and one question to nowhere per source, and what to say where there is none.
+
+    A `connect_to` entry that names such an address redirects it. In a loopback world (a lab) an answer
+    from nowhere would tell of the real network around it, so there only redirected ones are planned.
+    """
+    sources = [one for one in settings.sources if _speaks_ipv4(one, settings)]
+    planned = [control for source in sources for control in (_dial(source), _question(source))]
+    kept = [_redirected(control, settings) for control in planned]
+    lab = is_lab(settings, tuple(probes))
+    controls = tuple(control for control, redirected in kept if redirected or not lab)
+    notes = []
+    if len(controls) < len(kept):
+        notes.append("everything is redirected to this host: controls that would leave it are not run")
+    if len(sources) < len(settings.sources):
+        notes.append("a source without IPv4 has no control address: what accepts everything stays unseen")
+    return controls, tuple(notes)
+
+
+def inventions(
+    targets: Iterable[Target], probes: Iterable[Probe], sources: Iterable[Source], *, label: str
+) -> tuple[ControlPlan, ...]:
+    """Return, for each source, questions for labels of two unrelated zones, neither of which can exist.
+
+    A resolver that gives both the same address invents answers. Where only a proxy looks names up, and
+    where the plan has no two such zones, nothing is asked.
+    """
+    direct = {target for probe in probes if not probe.via_proxy for target in probe.targets}
+    zones: dict[str, str] = {}
+    for target in sorted((one for one in targets if one.id in direct and _is_public(one)), key=_by_zone):
+        zone = _zone(target.host)
+        zones.setdefault(".".join(zone.split(".")[-2:]), zone)
+    chosen = tuple(zones.values())[:UNRELATED]
+    if len(chosen) < UNRELATED:
+        return ()
+    return tuple(_stranger(source, label, zone) for source in sources for zone in chosen)
+
+
+def _is_public(target: Target) -> bool:
+    """Say whether the catalog names the host, below a zone that is more than a top-level domain."""
+    ours = target.sample is SampleKind.GIVEN or target.internal
+    return not ours and "." in _zone(target.host)
+
+
+def _zone(host: str) -> str:
+    return host.lower().rstrip(".").partition(".")[2]
+
+
+def _by_zone(target: Target) -> tuple[bool, int, str]:
+    """Take zones whose random label is asked for anyway first, then those high up."""
+    return target.sample is not SampleKind.RANDOM, target.host.count("."), target.host
+
+
+def redirection(host: str, port: int, connect_to: Iterable[ConnectTo]) -> ConnectTo | None:
+    """Return the first `connect_to` entry that names the host and port."""
+    return next((one for one in connect_to if matches(one.match, join(host, port))), None)
+
+
+def join(host: str, port: int) -> str:
+    """Write host and port as one word."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _dial(source: Source) -> ControlPlan:
+    address, port = TESTNET_TCP
+    return ControlPlan(
+        id=f"{source.name}|{ControlKind.TESTNET_TCP}",
+        kind=ControlKind.TESTNET_TCP,
+        source=source.name,
+        why="nobody has this address: a connection shows a device that accepts everything",
+        address=address,
+        port=port,
+        protocol=Protocol.TCP,
+    )
+
+
+def _question(source: Source) -> ControlPlan:
+    address, port = TESTNET_DNS
+    return ControlPlan(
+        id=f"{source.name}|{ControlKind.TESTNET_DNS}",
+        kind=ControlKind.TESTNET_DNS,
+        source=source.name,
+        why="no server has this address: an answer shows that port 53 is intercepted",
+        host=KNOWN_TO_EXIST,
+        address=address,
+        port=port,
+        protocol=Protocol.DNS,
+    )
+
+
+def _stranger(source: Source, label: str, zone: str) -> ControlPlan:
+    return ControlPlan(
+        id=f"{source.name}|{ControlKind.SIBLING_NAME}|{zone}",
+        kind=ControlKind.SIBLING_NAME,
+        source=source.name,
+        why="no such name exists: an address shows a resolver that invents answers",
+        host=f"{label}.{zone}",
+        port=DNS_PORT,
+        protocol=Protocol.DNS,
+    )
+
+
+def _redirected(control: ControlPlan, settings: Settings) -> tuple[ControlPlan, bool]:
+    """Follow an entry that names the control's address; `*:443` means the targets, not a control.
+
+    A control that met somebody's server there would call everything accepted.
+    """
+    host = control.address or ""
+    named = [one for one in settings.connect_to if one.match.strip().startswith(f"{host}:")]
+    to = redirection(host, control.port, named)
+    return (control, False) if to is None else (replace(control, address=to.address, port=to.port), True)
+
+
+def _speaks_ipv4(source: Source, settings: Settings) -> bool:
+    return Family.IPV4 in settings.limits.families and ":" not in (source.address or "")
+
+
+def is_lab(settings: Settings, probes: tuple[Probe, ...]) -> bool:
+    """Say whether nothing of the plan leaves this host."""
+    places = {one.address or "" for one in settings.resolvers} | {_place(one, settings) for one in probes}
+    return bool(probes) and all(_is_loopback(place) for place in places)
+
+
+def _place(probe: Probe, settings: Settings) -> str:
+    """Return the address a probe dials first, or the name where DNS will say."""
+    proxy = carrier(probe.protocol, settings.plain_proxy, settings.proxy)
+    if probe.via_proxy and proxy is not None:
+        return urlsplit(proxy.url).hostname or ""
+    return probe.connect_to.address if probe.connect_to else probe.host
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

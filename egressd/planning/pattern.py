@@ -1,0 +1,58 @@
+"""Which hosts a pattern stands for.
+
+Law of the room: host names are compared as text, without case and without the root's dot; nothing
+here backtracks, so a hostile pattern costs no more than a long one.
+"""
+
+from __future__ import annotations
+
+
+def covers(pattern: str, host: str, *, deep: bool = False) -> bool:
+    """Say whether a firewall rule for the pattern would let the host through.
+
+    `*` is one label at the left, or any part of the label it is written in. Where the document means
+    it so (`deep`), the leading `*` stands for one or more labels. A wildcard never covers its apex.
+    """
+    wanted, given = _labels(pattern), _labels(host)
+    if deep and wanted[0] == "*" and len(given) > len(wanted):
+        if not all(given):
+            return False
+        given = given[len(given) - len(wanted) :]
+    if len(wanted) != len(given):
+        return False
+    return all(bool(label) and _glob(part, label) for part, label in zip(wanted, given, strict=True))
+
+
+def matches(glob: str, text: str) -> bool:
+    """Say whether a pattern of `--only`, `overrides` or `connect_to` names the text; `*` is anything."""
+    return _glob(glob.strip().lower(), text.lower())
+
+
+def matches_host(glob: str, host: str) -> bool:
+    """Match like `matches`, where a dot at the end of either means nothing."""
+    return matches(glob.strip().removesuffix("."), host.removesuffix("."))
+
+
+def put_label(pattern: str, label: str) -> str:
+    """Return the pattern with a label in the place of its first `*`."""
+    return pattern.replace("*", label, 1)
+
+
+def _labels(name: str) -> list[str]:
+    return name.strip().lower().removesuffix(".").split(".")
+
+
+def _glob(pattern: str, text: str) -> bool:
+    first, *rest = pattern.split("*")
+    if not rest:
+        return pattern == text
+    *middle, last = rest
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True

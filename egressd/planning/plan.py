@@ -1,0 +1,252 @@
+"""The plan: what will be probed, from where, and why, as a value to read before anything is touched.
+
+Law of the room: values in, values out. No I/O, no clock, no randomness (the random label is given):
+the same inputs give the same plan, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from egressd.errors import UsageError
+from egressd.model.catalog import Catalog, Discovery, DiscoveryCall
+from egressd.model.endpoint import Endpoint, Expect, Need, Role, SampleKind
+from egressd.model.plan import Plan, Target, Unsampled
+from egressd.model.settings import Resolver, Settings
+from egressd.planning.controls import base_controls, inventions, join
+from egressd.planning.coverage import coverage
+from egressd.planning.expand import Expansion, Sample, Surroundings, expand
+from egressd.planning.pattern import covers, matches_host
+from egressd.planning.placeholder import NEEDS_REGION, placeholders, region_notes, vocabulary
+from egressd.planning.probes import goes_through_proxy, players, probes
+from egressd.planning.select import is_named, override, select, skipped
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What the rows came to."""
+
+    targets: list[Target] = field(default_factory=list)
+    siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unsampled: list[Unsampled] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def make_plan(
+    catalog: Catalog,
+    settings: Settings,
+    *,
+    discoveries: tuple[Discovery, ...] = (),
+    label: str,
+    nameservers: tuple[Resolver, ...] = (),
+) -> Plan:
+    """Plan a sweep.
+
+    `label` is the random label put in the place of a `*`. `nameservers` are those of this host: they
+    stand for the resolver `system`.
+
+    Raises UsageError for a profile that does not exist, an endpoint id that is taken, and an `--only`
+    that names nothing.
+    """
+    around = _surroundings(catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers)
+    every = expand(select(catalog, settings), around)
+    _refuse_idle(settings.only, every)
+    expansions = tuple(one for one in every if _wanted(one, settings.only))
+    draft = _draft(expansions, settings)
+    conversations = probes(draft.targets, settings, siblings=draft.siblings)
+    controls, control_notes = base_controls(settings, conversations)
+    return Plan(
+        region=settings.region,
+        cloud=settings.cloud.value,
+        catalog_revision=catalog.revision,
+        catalog_digest=catalog.digest,
+        config_digest=settings.digest,
+        targets=tuple(draft.targets),
+        probes=conversations,
+        controls=(*controls, *inventions(draft.targets, conversations, settings.sources, label=label)),
+        sources=settings.sources,
+        resolvers=settings.resolvers,
+        trust=settings.trust,
+        limits=settings.limits,
+        proxy=settings.proxy,
+        plain_proxy=settings.plain_proxy,
+        unsampled=tuple(draft.unsampled),
+        coverage=coverage(expansions, draft.targets),
+        notes=(*_notes(catalog, settings, every=every, draft=draft), *control_notes),
+    )
+
+
+def calls_needed(catalog: Catalog, settings: Settings) -> tuple[DiscoveryCall, ...]:
+    """Return the discovery calls that some selected row would use, each once."""
+    wanted = {
+        row.endpoint.samples.discovered
+        for row in select(catalog, settings)
+        if not settings.only or _may_name(settings.only, row.endpoint)
+    }
+    return tuple(
+        call
+        for call in catalog.discoveries
+        if call.name in wanted and call.cloud is settings.cloud and _can_be_made(call, settings)
+    )
+
+
+def _can_be_made(call: DiscoveryCall, settings: Settings) -> bool:
+    return settings.region is not None or "region" not in placeholders(call.path)
+
+
+def _may_name(only: tuple[str, ...], endpoint: Endpoint) -> bool:
+    """Say whether `--only` names the row, or could name a host that is not known yet."""
+    return is_named(endpoint, only) or any(
+        covers(endpoint.pattern, glob, deep=endpoint.deep) for glob in only
+    )
+
+
+def _surroundings(
+    catalog: Catalog,
+    settings: Settings,
+    *,
+    discoveries: tuple[Discovery, ...],
+    label: str,
+    nameservers: tuple[Resolver, ...],
+) -> Surroundings:
+    elsewhere = f"no call is documented for cloud {settings.cloud.value}"
+    calls = dict.fromkeys((call.name for call in catalog.discoveries), elsewhere)
+    calls |= {
+        call.name: "not asked" if _can_be_made(call, settings) else NEEDS_REGION
+        for call in catalog.discoveries
+        if call.cloud is settings.cloud
+    }
+    resolvers = tuple(
+        server for one in settings.resolvers for server in (nameservers if one.is_system else (one,))
+    )
+    return Surroundings(
+        words=vocabulary(catalog, settings),
+        discoveries={one.name: one for one in discoveries},
+        calls=calls,
+        label=label,
+        resolvers=resolvers,
+    )
+
+
+def _wanted(one: Expansion, only: tuple[str, ...]) -> bool:
+    """Say whether `--only` names a row or one of its hosts."""
+    return (
+        not only
+        or is_named(one.row.endpoint, only)
+        or any(_names(only, one, sample) for sample in one.samples)
+    )
+
+
+def _names(only: tuple[str, ...], one: Expansion, sample: Sample) -> bool:
+    return any(matches_host(glob, sample.host) or matches_host(glob, one.pattern) for glob in only)
+
+
+def _refuse_idle(only: tuple[str, ...], expansions: tuple[Expansion, ...]) -> None:
+    idle = [glob for glob in only if not any(_wanted(one, (glob,)) for one in expansions)]
+    if idle:
+        raise UsageError(
+            f"cannot find an endpoint for --only {', '.join(idle)}: "
+            "no selected id, pattern or host matches (`egressd catalog list` shows them)"
+        )
+
+
+def _draft(expansions: Iterable[Expansion], settings: Settings) -> _Draft:
+    draft = _Draft()
+    for one in expansions:
+        endpoint = one.row.endpoint
+        idle = _nobody(endpoint.roles, settings)
+        if idle or not one.samples:
+            why = idle or one.why
+            draft.unsampled.append(
+                Unsampled(endpoint=endpoint.id, pattern=one.pattern, need=endpoint.need, why=why)
+            )
+            continue
+        _add_targets(draft, one, settings)
+    return draft
+
+
+def _nobody(roles: tuple[Role, ...], settings: Settings) -> str:
+    """Say that no source plays the roles of a row; empty where one does."""
+    if any(set(source.roles) & set(roles) for source in settings.sources):
+        return ""
+    return f"no source plays the role {' or '.join(roles)}"
+
+
+def _add_targets(draft: _Draft, one: Expansion, settings: Settings) -> None:
+    named = not settings.only or is_named(one.row.endpoint, settings.only)
+    for sample in one.samples:
+        if not named and not _names(settings.only, one, sample):
+            continue
+        endpoint = override(one.row.endpoint, settings.overrides, host=sample.host)
+        if endpoint is None:
+            draft.skipped.append(f"{one.row.endpoint.id} ({sample.host})")
+            continue
+        target = _target(endpoint, one, sample)
+        draft.targets.append(target)
+        if sample.siblings:
+            draft.siblings[target.id] = sample.siblings
+
+
+def _target(endpoint: Endpoint, one: Expansion, sample: Sample) -> Target:
+    """Make a target. A random label proves a rule, so it can't decide an exit code or expect a body."""
+    rule = sample.kind is SampleKind.RANDOM
+    return Target(
+        id=f"{endpoint.id}/{join(one.pattern if rule else sample.host, sample.port)}",
+        endpoint=endpoint.id,
+        profiles=one.row.profiles,
+        service=endpoint.service,
+        pattern=one.pattern,
+        sample=sample.kind,
+        host=sample.host,
+        port=sample.port,
+        protocol=endpoint.protocol,
+        need=Need.OPTIONAL if rule else endpoint.need,
+        condition=None if rule else endpoint.condition,
+        roles=endpoint.roles,
+        path=endpoint.path,
+        expect=Expect() if rule else endpoint.expect,
+        inspection=endpoint.inspection,
+        private_link=endpoint.private_link,
+        internal=endpoint.internal,
+    )
+
+
+def _notes(
+    catalog: Catalog, settings: Settings, *, every: tuple[Expansion, ...], draft: _Draft
+) -> Iterator[str]:
+    """Say what the reader of the plan should know and could not guess."""
+    yield from region_notes(catalog, settings)
+    waiting = [one.row.endpoint.id for one in every if _wanted(one, settings.only) and _waits(one)]
+    if waiting:
+        yield f"no region is given: not or only partly sampled are {', '.join(waiting)}"
+    if left_out := (*skipped(catalog, settings), *draft.skipped):
+        yield f"skipped by an override: {', '.join(left_out)}"
+    yield from _idle_overrides(catalog, settings, every)
+    through = sorted({one.host for one in draft.targets if one.internal and _proxied(one, settings)})
+    if through:
+        yield f"internal hosts would go through the proxy; `proxy.bypass` should name {', '.join(through)}"
+    idle = [
+        one.name for one in settings.sources if not any(one in players(t, settings) for t in draft.targets)
+    ]
+    if idle:
+        yield f"nothing is probed from source {', '.join(idle)}: no target has one of its roles"
+
+
+def _waits(one: Expansion) -> bool:
+    return any(NEEDS_REGION in note for note in one.notes)
+
+
+def _proxied(target: Target, settings: Settings) -> bool:
+    return goes_through_proxy(target.host, target.port, target.protocol, settings)
+
+
+def _idle_overrides(catalog: Catalog, settings: Settings, every: tuple[Expansion, ...]) -> Iterator[str]:
+    """Name overrides that change nothing here: a typing mistake must not look like consent."""
+    known = [*catalog.endpoints, *settings.endpoints]
+    hosts = {sample.host for one in every for sample in one.samples}
+    for one in settings.overrides:
+        if any(is_named(endpoint, (one.match,)) for endpoint in known):
+            continue
+        if not any(matches_host(one.match, host) for host in hosts):
+            yield f"the override for {one.match} matches nothing"

@@ -1,0 +1,141 @@
+"""From targets to conversations: each is held once per source, however many targets it answers for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from egressd.model.endpoint import Protocol, SampleKind
+from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe, Target
+from egressd.model.settings import Proxy, Settings, Source, carrier
+from egressd.planning.bypass import bypass_entry
+from egressd.planning.controls import is_lab, join, redirection
+
+PROXIED = (Protocol.HTTPS, Protocol.HTTP, Protocol.WSS, Protocol.TLS)
+"""What programs send through a proxy; nothing else ever is."""
+VIA_PROXY = "|proxy"
+"""How the id of a probe through a proxy ends."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    probe: Probe
+    targets: list[str]
+
+
+def probes(
+    targets: Iterable[Target], settings: Settings, *, siblings: Mapping[str, tuple[str, ...]]
+) -> tuple[Probe, ...]:
+    """Return the probes in the order of their first target; ids are unique.
+
+    `siblings` gives, by target id, the hosts a random label borrows an address from.
+    """
+    drafts: dict[tuple[object, ...], _Draft] = {}
+    for target in targets:
+        for source in players(target, settings):
+            probe = _probe(target, source, settings, siblings.get(target.id, ()))
+            for one in (probe, *_contrast(probe, settings)):
+                drafts.setdefault(_key(one), _Draft(one, [])).targets.append(target.id)
+    return tuple(_numbered(drafts.values()))
+
+
+def players(target: Target, settings: Settings) -> tuple[Source, ...]:
+    """Return the sources that play one of the target's roles."""
+    return tuple(source for source in settings.sources if set(source.roles) & set(target.roles))
+
+
+def goes_through_proxy(host: str, port: int, protocol: Protocol, settings: Settings) -> bool:
+    """Say whether the programs that will run there would ask the proxy for it."""
+    proxy = _carrier(protocol, settings)
+    return proxy is not None and not bypass_entry(host, port, proxy.bypass)
+
+
+def _carrier(protocol: Protocol, settings: Settings) -> Proxy | None:
+    if protocol not in PROXIED:
+        return None
+    return carrier(protocol, settings.plain_proxy, settings.proxy)
+
+
+def _contrast(probe: Probe, settings: Settings) -> Iterator[Probe]:
+    """Yield the same conversation along the other path, where both are compared.
+
+    A random label is asked for once: it proves a rule, and there is no host to reach.
+    """
+    if not settings.compare_paths or probe.siblings or _carrier(probe.protocol, settings) is None:
+        return
+    flipped = replace(probe, via_proxy=not probe.via_proxy, bypassed_by="", contrast=True)
+    if probe.via_proxy:
+        to = redirection(probe.host, probe.port, settings.connect_to)
+        yield replace(flipped, id=probe.id.removesuffix(VIA_PROXY), connect_to=to)
+    else:
+        yield replace(flipped, id=probe.id + VIA_PROXY, connect_to=None)
+
+
+def _probe(target: Target, source: Source, settings: Settings, siblings: tuple[str, ...]) -> Probe:
+    proxy = _carrier(target.protocol, settings)
+    entry = bypass_entry(target.host, target.port, proxy.bypass) if proxy is not None else ""
+    via_proxy = proxy is not None and not entry
+    shown = target.pattern if target.sample is SampleKind.RANDOM else target.host
+    path = target.path if target.protocol.speaks_http else ""
+    address = f"{target.protocol}://{join(shown, target.port)}{path}"
+    return Probe(
+        id=f"{source.name}|{address}{VIA_PROXY if via_proxy else ''}",
+        host=target.host,
+        port=target.port,
+        protocol=target.protocol,
+        source=source.name,
+        targets=(),
+        url_path=target.path,
+        expect=target.expect,
+        via_proxy=via_proxy,
+        bypassed_by=entry,
+        # The proxy dials the target: there is nothing of ours to redirect.
+        connect_to=None if via_proxy else redirection(target.host, target.port, settings.connect_to),
+        siblings=siblings,
+    )
+
+
+def _key(probe: Probe) -> tuple[object, ...]:
+    """Name a conversation by everything that could change its course."""
+    return (
+        probe.source,
+        probe.host,
+        probe.port,
+        probe.protocol,
+        probe.url_path,
+        probe.expect,
+        probe.via_proxy,
+        probe.contrast,
+        probe.connect_to,
+    )
+
+
+def _numbered(drafts: Iterable[_Draft]) -> Iterator[Probe]:
+    """Give every probe its targets; ids that would be the same get a number."""
+    taken: dict[str, int] = {}
+    for draft in drafts:
+        name = draft.probe.id
+        taken[name] = taken.get(name, 0) + 1
+        unique = name if taken[name] == 1 else f"{name}#{taken[name]}"
+        yield replace(draft.probe, id=unique, targets=tuple(draft.targets))
+
+
+def route_fetches(controls: Iterable[ControlPlan], settings: Settings, plan: Plan) -> tuple[ControlPlan, ...]:
+    """Give each fetch its way; in a loopback world, leave out what would leave this host."""
+    lab = is_lab(settings, plan.probes)
+    routed = (_route(one, settings) for one in controls)
+    return tuple(one for one in routed if not (lab and _leaves(one)))
+
+
+def _route(one: ControlPlan, settings: Settings) -> ControlPlan:
+    if one.kind is not ControlKind.REVOCATION:
+        return one
+    return replace(
+        one,
+        connect_to=redirection(one.host, one.port, settings.connect_to),
+        via_proxy=goes_through_proxy(one.host, one.port, Protocol.HTTP, settings),
+    )
+
+
+def _leaves(one: ControlPlan) -> bool:
+    return one.kind is ControlKind.REVOCATION and one.connect_to is None and not one.via_proxy

@@ -1,0 +1,166 @@
+"""A plan as text for people: what is probed, from where, and why; and what is not.
+
+Lines are at most 100 columns wide where the names in them allow it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from egressd.model.endpoint import Need, SampleKind
+from egressd.model.plan import Plan, Probe, Target
+from egressd.model.settings import Source, Traffic
+from egressd.planning.controls import join
+
+WIDTH = 100
+CARRIED = {Traffic.TUNNELS: "TLS", Traffic.PLAIN: "plain HTTP"}
+
+
+def render_plan(plan: Plan) -> str:
+    """Render a plan; nothing secret is in it."""
+    parts = [
+        _heading(plan),
+        _targets(plan),
+        _unsampled(plan),
+        _coverage(plan),
+        _controls(plan),
+        _bullets("Notes", plan.notes),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> str:
+    """Lay out rows in columns, the first row as the heading; the last column wraps at the width."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    start = len(indent) + sum(width + 2 for width in widths[:-1])
+    lines: list[str] = []
+    for row in rows:
+        left = indent + "".join(f"{cell:<{width}}  " for cell, width in zip(row[:-1], widths, strict=False))
+        space = max(24, WIDTH - start)
+        last = textwrap.wrap(row[-1], space, break_long_words=False, break_on_hyphens=False) or [""]
+        lines.append((left + last[0]).rstrip())
+        lines += [" " * start + more for more in last[1:]]
+    return "\n".join(lines) + "\n"
+
+
+def wrap(text: str, *, first: str = "", rest: str = "      ") -> str:
+    """Wrap a line at the width, never inside a name."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _heading(plan: Plan) -> str:
+    voices = ", ".join(one.name for one in plan.resolvers) or "none"
+    size = f"{_count(len(plan.targets), 'target')} by {_count(len(plan.probes), 'probe')}"
+    place = f"cloud {plan.cloud}, region {plan.region or 'not given'}"
+    lines = [
+        f"Plan: {size}, {place}, catalog of {plan.catalog_revision}",
+        f"DNS: {voices}",
+        f"Path: {_path(plan)}",
+        "",
+        "Sources",
+        *(f"  {_source(one)}" for one in plan.sources),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _path(plan: Plan) -> str:
+    """Say which proxy carries what, and where its settings come from."""
+    proxies = [one for one in (plan.proxy, plan.plain_proxy) if one is not None]
+    parts = []
+    for one in proxies:
+        what = "" if len(one.carries) > 1 else f"{CARRIED[one.carries[0]]} "
+        origin = f" ({one.origin})" if one.origin else ""
+        parts.append(f"{what}through {one.url}{origin} unless bypassed")
+    if len(parts) == 1 and len(proxies[0].carries) == 1:
+        parts.append("the rest direct")
+    return ", ".join(parts) or "direct"
+
+
+def _source(one: Source) -> str:
+    where = " on ".join(part for part in (one.address, one.interface) if part) or "chosen by the kernel"
+    return f"{one.name}: {where}; plays {', '.join(one.roles)}"
+
+
+def _targets(plan: Plan) -> str:
+    """List the hosts of each row under it, with how they came about and who asks."""
+    asked: dict[str, list[Probe]] = {}
+    for probe in plan.probes:
+        for target in probe.targets:
+            asked.setdefault(target, []).append(probe)
+    lines: list[str] = ["Targets"]
+    for endpoint, some in itertools.groupby(plan.targets, key=lambda one: one.endpoint):
+        targets = list(some)
+        lines.append(wrap(f"{endpoint}: {targets[0].service} ({_need(targets[0])})", first="  "))
+        lines += [_target(one, asked.get(one.id, [])) for one in targets]
+    return "\n".join(lines if plan.targets else [*lines, "  none"]) + "\n"
+
+
+def _need(target: Target) -> str:
+    return f"{target.need}: {target.condition}" if target.condition else target.need
+
+
+def _target(one: Target, probes: list[Probe]) -> str:
+    host = one.pattern if one.sample is SampleKind.RANDOM else one.host
+    sources = dict.fromkeys(_from(probe) for probe in probes)
+    url = f"{one.protocol}://{join(host, one.port)}"
+    return f"    {url:<66}  {one.sample:<10}  {', '.join(sources)}".rstrip()
+
+
+def _from(probe: Probe) -> str:
+    to = probe.connect_to
+    path = " via proxy" if probe.via_proxy else f" direct ({probe.bypassed_by})" if probe.bypassed_by else ""
+    if probe.contrast:
+        path = f"{path or ' direct'} to compare"
+    return probe.source + path + (f" to {join(to.address, to.port)}" if to else "")
+
+
+def _unsampled(plan: Plan) -> str:
+    if not plan.unsampled:
+        return ""
+    rows = [("ENDPOINT", "NEED", "WHY")]
+    rows += [(one.endpoint, one.need, f"{one.pattern}: {one.why}") for one in plan.unsampled]
+    required = sum(one.need is Need.REQUIRED for one in plan.unsampled)
+    return f"Not probed ({required} required)\n" + table(rows)
+
+
+def _coverage(plan: Plan) -> str:
+    """Show only sampled wildcards; the others stand under what is not probed."""
+    lines = (
+        f"{one.pattern} ({one.endpoint}): {', '.join(one.kinds)}" + (f"; {one.note}" if one.note else "")
+        for one in plan.coverage
+        if one.kinds
+    )
+    return _bullets("Wildcards, and what stands for them", lines)
+
+
+def _controls(plan: Plan) -> str:
+    lines = (
+        f"{one.id}: {_asked(one.host)}{_place(one.address, one.port)}: {one.why}" for one in plan.controls
+    )
+    return _bullets("Controls", lines)
+
+
+def _asked(host: str) -> str:
+    return f"ask for {host} at " if host else "dial "
+
+
+def _place(address: str | None, port: int) -> str:
+    return join(address, port) if address is not None else "every resolver"
+
+
+def _bullets(title: str, lines: Iterable[str]) -> str:
+    found = [wrap(line, first="  - ", rest="    ") for line in lines]
+    return "\n".join([title, *found]) + "\n" if found else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,7 @@
+"""Controls: small conversations whose right answer is known, run to tell explanations apart."""
+
+from __future__ import annotations
+
+from egressd.probe.controls.run import run_control
+
+__all__ = ["run_control"]

@@ -1,0 +1,46 @@
+"""Hellos of another size or form, each on a connection of its own."""
+
+from __future__ import annotations
+
+from egressd.model.observation import Observation
+from egressd.model.plan import ControlKind, ControlPlan
+from egressd.net.dial import dial
+from egressd.net.tls.greeting import greet
+from egressd.net.tls.hello import Shape
+from egressd.probe.budget import Deadline
+from egressd.probe.edge import Edge
+
+SHAPES = {
+    ControlKind.LARGE_HELLO: Shape.LARGE,
+    ControlKind.SMALL_HELLO: Shape.SMALL,
+    ControlKind.SPLIT_HELLO: Shape.SMALL,
+    ControlKind.NO_SNI: Shape.NAMELESS,
+    ControlKind.SNI_LAST: Shape.NAME_LAST,
+}
+
+
+async def greet_at(
+    control: ControlPlan, address: str, edge: Edge, *, seconds: float
+) -> tuple[Observation, ...]:
+    """Dial, send the control's hello, hear whether it is answered."""
+    deadline = Deadline.after(seconds)
+    dialled, stream = await dial(
+        address,
+        control.port,
+        source=edge.source(control.source),
+        timeout=deadline.left(edge.limits.connect_timeout),
+        max_segment=control.max_segment,
+    )
+    if stream is None:
+        return (dialled,)
+    try:
+        heard = await greet(
+            stream,
+            control.host,
+            SHAPES[control.kind],
+            timeout=deadline.left(edge.limits.tls_timeout),
+            split=control.kind is ControlKind.SPLIT_HELLO,
+        )
+    finally:
+        stream.close()
+    return dialled, heard

@@ -1,0 +1,144 @@
+"""What is said on one connection: dial, tunnel, TLS, one request. All on the same stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from egressd.model.endpoint import Protocol
+from egressd.model.observation import Observation
+from egressd.model.plan import Probe
+from egressd.model.settings import Proxy
+from egressd.net.dial import dial
+from egressd.net.exchange import Request, exchange
+from egressd.net.handshake import shake
+from egressd.net.stream import ByteStream
+from egressd.net.trust import TrustStore
+from egressd.net.tunnel import connect_through
+from egressd.net.wire.scrub import redact
+from egressd.probe.budget import Deadline
+from egressd.probe.edge import Edge
+
+ALPN = ("h2", "http/1.1")
+ALPN_WEBSOCKET = ("http/1.1",)
+"""A WebSocket upgrade is an HTTP/1.1 matter (RFC 6455)."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversation:
+    """One connection and what was seen on it so far. Streams nest; closing the inmost closes all."""
+
+    probe: Probe
+    edge: Edge
+    deadline: Deadline
+    seen: list[Observation]
+    store: TrustStore
+    """What verifies the target's chain."""
+    stream: ByteStream | None = None
+    alpn: str | None = None
+
+    async def dial(self, address: str, port: int, *, max_segment: int | None = None) -> bool:
+        """Open the connection; return whether it stands."""
+        observation, stream = await dial(
+            address,
+            port,
+            source=self.edge.source(self.probe.source),
+            timeout=self.deadline.left(self.edge.limits.connect_timeout),
+            max_segment=max_segment,
+        )
+        return self._note(observation, stream)
+
+    async def tunnel(self, proxy: Proxy, *, authority: str = "") -> bool:
+        """Ask the proxy for a tunnel, to the target if nothing else is said; return whether it stands."""
+        stream = self._stream()
+        observation = await connect_through(
+            stream,
+            proxy,
+            authority or join(self.probe.host, self.probe.port),
+            timeout=self.deadline.left(self.edge.limits.tls_timeout),
+        )
+        return self._note(observation, stream if observation.failure is None else None)
+
+    async def encrypt(self, host: str, *, alpn: tuple[str, ...], store: TrustStore | None = None) -> bool:
+        """Do TLS with a server name; return whether the session stands."""
+        observation, stream = await shake(
+            self._stream(),
+            host,
+            store=store or self.store,
+            alpn=alpn,
+            timeout=self.deadline.left(self.edge.limits.tls_timeout),
+        )
+        self.alpn = observation.alpn
+        return self._note(observation, stream)
+
+    async def request(self, request: Request) -> bool:
+        """Send the one request; return whether it was answered."""
+        observation = await exchange(
+            self._stream(),
+            request,
+            alpn=self.alpn,
+            timeout=self.deadline.left(self.edge.limits.http_timeout),
+        )
+        return self._note(observation, self.stream)
+
+    def close(self) -> None:
+        """Close the connection, if one is open."""
+        if self.stream is not None:
+            self.stream.close()
+
+    def _stream(self) -> ByteStream:
+        if self.stream is None:
+            raise RuntimeError("a phase was started on a connection that does not stand")
+        return self.stream
+
+    def _note(self, observation: Observation, stream: ByteStream | None) -> bool:
+        self.seen.append(redact(observation, self.edge.secrets))
+        if stream is not None:
+            self.stream = stream
+        return observation.failure is None
+
+
+async def converse(
+    conversation: Conversation, address: str, port: int, *, max_segment: int | None = None
+) -> None:
+    """Walk the phases the probe's protocol has, until one fails."""
+    probe = conversation.probe
+    try:
+        if not await conversation.dial(address, port, max_segment=max_segment):
+            return
+        await finish(conversation, request_for(probe))
+    finally:
+        conversation.close()
+
+
+async def finish(conversation: Conversation, request: Request) -> None:
+    """Do what comes after the connection (or the tunnel) stands."""
+    probe = conversation.probe
+    if probe.protocol.encrypted:
+        alpn = ALPN_WEBSOCKET if probe.protocol is Protocol.WSS else ALPN
+        if not await conversation.encrypt(probe.host, alpn=alpn):
+            return
+    if probe.protocol.speaks_http:
+        await conversation.request(request)
+
+
+def request_for(probe: Probe, *, absolute: bool = False) -> Request:
+    """Return the request of a probe; in absolute form for a proxy that forwards plain HTTP."""
+    authority = bracketed(probe.host) if probe.port in (80, 443) else join(probe.host, probe.port)
+    return Request(
+        method="GET",
+        host=authority,
+        url_path=f"http://{authority}{probe.url_path}" if absolute else probe.url_path,
+        upgrade=probe.protocol is Protocol.WSS,
+        range_bytes=probe.expect.min_bytes,
+        want_sha256=probe.expect.sha256 is not None,
+    )
+
+
+def join(host: str, port: int) -> str:
+    """Write host and port as one word."""
+    return f"{bracketed(host)}:{port}"
+
+
+def bracketed(host: str) -> str:
+    """Write a host as URLs do: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host

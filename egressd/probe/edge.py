@@ -1,0 +1,83 @@
+"""What every walk of one sweep shares: trust, voices, sources, and the names already looked up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from egressd.model.observation import DnsObservation
+from egressd.model.plan import Plan
+from egressd.model.settings import Family, Limits, Resolver, Source
+from egressd.net import resolve
+from egressd.net.trust import TrustStore
+from egressd.probe.recent import Recent
+
+RecordType = Literal["A", "AAAA"]
+TYPES: dict[Family, RecordType] = {Family.IPV4: "A", Family.IPV6: "AAAA"}
+
+
+def voices_of(resolvers: Iterable[Resolver]) -> tuple[Resolver, ...]:
+    """Return every DNS voice to ask; `system` also stands for the nameservers of resolv.conf.
+
+    A nameserver that is configured twice is one voice. `getaddrinfo` comes last: the messages of the
+    others say more.
+    """
+    voices: dict[str, Resolver] = {}
+    system: list[Resolver] = []
+    for one in resolvers:
+        if one.is_system:
+            system.append(one)
+            voices.update({found.name: found for found in resolve.system_nameservers()})
+        else:
+            voices[one.name] = one
+    return (*voices.values(), *system[:1])
+
+
+@dataclass(slots=True, kw_only=True)
+class Edge:
+    """The shared state of one sweep. A name is asked once per voice, type and source."""
+
+    plan: Plan
+    store: TrustStore
+    voices: tuple[Resolver, ...]
+    proxy_store: TrustStore | None = None
+    """What verifies a TLS proxy, where it has a CA of its own."""
+    secrets: tuple[str, ...] = ()
+    """What no observation may show, should a peer echo it."""
+    recent: Recent = field(default_factory=Recent)
+    """Answers that outlive a sweep, where the edge does."""
+    _answers: dict[tuple[str, str, RecordType, str], DnsObservation] = field(default_factory=dict)
+    _locks: dict[tuple[str, str, RecordType, str], asyncio.Lock] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the plan."""
+        return self.plan.limits
+
+    def source(self, name: str) -> Source:
+        """Return a source of the plan by its name."""
+        return next(one for one in self.plan.sources if one.name == name)
+
+    async def look_up(
+        self, name: str, family: Family, *, voice: Resolver, source: Source, timeout: float
+    ) -> DnsObservation:
+        """Look a name up, or return what this sweep already knows of it.
+
+        A walk that is cancelled while it asks leaves the question to the next one that waits.
+        """
+        key = (voice.name, name.lower(), TYPES[family], source.name)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            if key not in self._answers:
+                self._answers[key] = await _ask(name, TYPES[family], voice, source, timeout)
+        return self._answers[key]
+
+
+async def _ask(
+    name: str, rtype: RecordType, voice: Resolver, source: Source, timeout: float
+) -> DnsObservation:
+    if voice.is_system:
+        return await resolve.look_up_system(name, rtype, timeout=timeout)
+    return await resolve.look_up(name, rtype, voice=voice, source=source, timeout=timeout)

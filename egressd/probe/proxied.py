@@ -1,0 +1,112 @@
+"""One probe through an explicit proxy: the proxy's name, a tunnel, and the same phases inside it.
+
+The proxy resolves the target's name, so this host's DNS is asked for the proxy's name alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from egressd.model.endpoint import Protocol
+from egressd.model.observation import Phase
+from egressd.model.plan import ControlPlan, Probe
+from egressd.model.recording import Trail
+from egressd.model.settings import Proxy, Source
+from egressd.net.tunnel import credentials
+from egressd.probe.budget import Deadline
+from egressd.probe.conversation import Conversation, finish, request_for
+from egressd.probe.edge import Edge
+from egressd.probe.names import Lead, follow_names
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def proxy_of(probe: Probe, edge: Edge) -> Proxy:
+    """Return the proxy that carries a probe."""
+    proxy = edge.plan.proxy_of(probe.protocol)
+    if proxy is None:
+        raise RuntimeError(f"probe {probe.id} goes through a proxy, but the plan has none")
+    return proxy
+
+
+async def find_proxy(
+    probe: Probe, edge: Edge, *, source: Source, deadline: Deadline
+) -> tuple[tuple[Lead, ...], tuple[Trail, ...]]:
+    """Return the leads to the proxy of a probe, and the trails of names that led nowhere."""
+    host = urlsplit(proxy_of(probe, edge).url).hostname or ""
+    hop = replace(probe, host=host, siblings=(), connect_to=None)
+    return await follow_names(hop, edge, source=source, deadline=deadline)
+
+
+async def walk_through_proxy(
+    probe: Probe, edge: Edge, *, source: Source, deadline: Deadline
+) -> tuple[Trail, ...]:
+    """Walk a probe through the plan's proxy.
+
+    The addresses of the proxy are tried in turn, as clients do, until one accepts the connection; then
+    the whole is attempted as often as planned, until it succeeds. Every try leaves a trail.
+    """
+    path = proxy_of(probe, edge).url
+    leads, elsewhere = await find_proxy(probe, edge, source=source, deadline=deadline)
+    if not leads:
+        return tuple(replace(trail, path=path) for trail in elsewhere)
+    trails: list[Trail] = []
+    for attempt in range(1, edge.limits.attempts + 1):
+        for lead in leads:
+            trail = await _one_trail(probe, edge, lead, source=source, deadline=deadline, attempt=attempt)
+            trails.append(trail)
+            if not _unreached(trail) or deadline.left(1.0) == 0.0:
+                break
+        if trails[-1].last is None or trails[-1].last.failure is None or deadline.left(1.0) == 0.0:
+            break
+    return tuple(trails)
+
+
+def _unreached(trail: Trail) -> bool:
+    return trail.last is not None and trail.last.phase is Phase.TCP and trail.last.failure is not None
+
+
+async def _one_trail(
+    probe: Probe, edge: Edge, lead: Lead, *, source: Source, deadline: Deadline, attempt: int
+) -> Trail:
+    proxy = proxy_of(probe, edge)
+    conversation = Conversation(probe=probe, edge=edge, deadline=deadline, seen=[], store=edge.store)
+    await talk_through(conversation, proxy, lead.dial_address)
+    trail = lead.trail(source, path=proxy.url, attempt=attempt)
+    return replace(trail, observations=(*trail.observations, *conversation.seen))
+
+
+async def talk_through(
+    conversation: Conversation, proxy: Proxy, address: str, *, authority: str = ""
+) -> None:
+    """Hold a whole conversation through the proxy at an address, then close it."""
+    probe = conversation.probe
+    try:
+        if not await reach_proxy(conversation, proxy, address):
+            return
+        if probe.protocol is Protocol.HTTP:
+            request = replace(request_for(probe, absolute=True), headers=credentials(proxy))
+            await conversation.request(request)
+        elif await conversation.tunnel(proxy, authority=authority):
+            await finish(conversation, request_for(probe))
+    finally:
+        conversation.close()
+
+
+async def reach_proxy(conversation: Conversation, proxy: Proxy, address: str) -> bool:
+    """Connect to the proxy, by TLS where it wants that; return whether it can be spoken to."""
+    url = urlsplit(proxy.url)
+    if not await conversation.dial(address, url.port or DEFAULT_PORTS[url.scheme]):
+        return False
+    store = conversation.edge.proxy_store or conversation.edge.store
+    return url.scheme != "https" or await conversation.encrypt(url.hostname or "", alpn=(), store=store)
+
+
+async def control_through_proxy(conversation: Conversation, control: ControlPlan) -> str:
+    """Hold a control's conversation in a tunnel to where it says; return the path taken."""
+    proxy = proxy_of(conversation.probe, conversation.edge)
+    if control.address is None:
+        raise RuntimeError(f"control {control.id} does not say where the proxy is")
+    await talk_through(conversation, proxy, control.address, authority=control.tunnel)
+    return proxy.url

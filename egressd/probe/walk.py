@@ -1,0 +1,135 @@
+"""One probe, phase by phase: names, then each address on a trail of its own.
+
+A trail stops at its first failure. Attempts are planned, and each leaves a trail: a retry that
+succeeds silently would hide the evidence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from egressd.model.endpoint import Protocol
+from egressd.model.observation import DnsObservation
+from egressd.model.plan import Probe
+from egressd.model.recording import ProbeRecord, Trail
+from egressd.model.settings import Family, Resolver, Source
+from egressd.net.ntp import ask_time
+from egressd.probe.budget import Deadline
+from egressd.probe.conversation import Conversation, converse
+from egressd.probe.edge import Edge
+from egressd.probe.names import DIRECT, Lead, follow_names
+from egressd.probe.proxied import walk_through_proxy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """What one walk needs to know."""
+
+    probe: Probe
+    edge: Edge
+    source: Source
+    deadline: Deadline
+
+
+async def walk(probe: Probe, edge: Edge) -> ProbeRecord:
+    """Hold one probe's conversation from every address it has, and return what happened."""
+    deadline = Deadline.after(edge.limits.deadline)
+    one = Walk(probe=probe, edge=edge, source=edge.source(probe.source), deadline=deadline)
+    match probe.protocol:
+        case Protocol.DNS:
+            trails = await _ask_resolver(one)
+        case Protocol.NTP | Protocol.UDP:
+            trails = await _each_lead(one, _ask_time)
+        case Protocol.HTTPS | Protocol.HTTP | Protocol.TLS | Protocol.WSS | Protocol.TCP:
+            trails = await _converse(one)
+        case _:
+            assert_never(probe.protocol)
+    return ProbeRecord(probe=probe.id, trails=trails)
+
+
+async def _converse(one: Walk) -> tuple[Trail, ...]:
+    if one.probe.via_proxy:
+        return await walk_through_proxy(one.probe, one.edge, source=one.source, deadline=one.deadline)
+    return await _each_lead(one, _dial_and_talk)
+
+
+async def _each_lead(one: Walk, follow: Callable[[Walk, Lead, int], Awaitable[Trail]]) -> tuple[Trail, ...]:
+    """Follow every lead at the same time; the trails come in the order of the leads."""
+    leads, elsewhere = await follow_names(one.probe, one.edge, source=one.source, deadline=one.deadline)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_attempts(one, lead, follow)) for lead in leads]
+    return (*(trail for task in tasks for trail in task.result()), *elsewhere)
+
+
+async def _attempts(
+    one: Walk, lead: Lead, follow: Callable[[Walk, Lead, int], Awaitable[Trail]]
+) -> list[Trail]:
+    """Try as often as planned, until one succeeds; keep every try."""
+    trails: list[Trail] = []
+    for attempt in range(1, one.edge.limits.attempts + 1):
+        trail = await follow(one, lead, attempt)
+        trails.append(trail)
+        if trail.last is None or trail.last.failure is None or one.deadline.left(1.0) == 0.0:
+            break
+    return trails
+
+
+async def _dial_and_talk(one: Walk, lead: Lead, attempt: int) -> Trail:
+    conversation = Conversation(
+        probe=one.probe, edge=one.edge, deadline=one.deadline, seen=[], store=one.edge.store
+    )
+    await converse(conversation, lead.dial_address, lead.dial_port or one.probe.port)
+    return _extend(lead.trail(one.source, attempt=attempt), conversation)
+
+
+def _extend(trail: Trail, conversation: Conversation) -> Trail:
+    return replace(trail, observations=(*trail.observations, *conversation.seen))
+
+
+async def _ask_time(one: Walk, lead: Lead, attempt: int) -> Trail:
+    observation = await ask_time(
+        lead.dial_address,
+        lead.dial_port or one.probe.port,
+        source=one.source,
+        timeout=one.deadline.left(one.edge.limits.dns_timeout),
+    )
+    trail = lead.trail(one.source, attempt=attempt)
+    return replace(trail, observations=(*trail.observations, observation))
+
+
+async def _ask_resolver(one: Walk) -> tuple[Trail, ...]:
+    """Ask the resolver that is the target for a name this plan needs."""
+    voice = Resolver(name=f"{one.probe.host}:{one.probe.port}", address=one.probe.host, port=one.probe.port)
+    question = _name_to_ask(one)
+    answer: DnsObservation = await one.edge.look_up(
+        question,
+        Family.IPV4,
+        voice=voice,
+        source=one.source,
+        timeout=one.deadline.left(one.edge.limits.dns_timeout),
+    )
+    return (
+        Trail(
+            source=one.source.name,
+            family=Family.IPV6 if ":" in one.probe.host else Family.IPV4,
+            address=one.probe.host,
+            path=DIRECT,
+            observations=(answer,),
+            resolver=voice.name,
+        ),
+    )
+
+
+def _name_to_ask(one: Walk) -> str:
+    """Return the first name of the plan; the root where it has none."""
+    return next(
+        (
+            probe.host
+            for probe in one.edge.plan.probes
+            if probe.protocol is not Protocol.DNS and not probe.siblings
+        ),
+        ".",
+    )

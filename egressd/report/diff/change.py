@@ -1,0 +1,153 @@
+"""Telling new failures from old ones, per target and source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from egressd.attribution import baseline_of
+from egressd.model.observation import Timestamp
+from egressd.model.recording import Baseline, Mark
+from egressd.model.verdict import Outcome, Sweep
+
+
+class ChangeKind(StrEnum):
+    """What became of a target, seen from a source; in the order in which it is told."""
+
+    NEW_FAILURE = "new_failure"
+    """Blocked or down now, and was not before, or was not there."""
+    OTHER_CAUSE = "other_cause"
+    """Blocked or down as before, for another reason."""
+    UNSURE = "unsure"
+    """Could be used before; now nothing is known."""
+    MENDED = "mended"
+    """Blocked, down or unknown before; can be used now."""
+    WORSE = "worse"
+    """Was ok, is degraded."""
+    BETTER = "better"
+    """Was degraded, is ok."""
+    APPEARED = "appeared"
+    """Not there before; not failing."""
+    GONE = "gone"
+    """No longer there."""
+
+
+FAILING = frozenset({Outcome.BLOCKED, Outcome.DOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One target seen from one source, before and after; None: it was not there."""
+
+    kind: ChangeKind
+    target: str
+    source: str
+    before: str | None
+    after: str | None
+    reason_before: str | None = None
+    reason_after: str | None = None
+    random: bool = False
+    """Whether it is a random label, which never decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Everything that changed, the worst first, and how much did not."""
+
+    before: str
+    """The id of the run compared with."""
+    before_started: Timestamp
+    after: str
+    after_started: Timestamp
+    changes: tuple[Change, ...]
+    unchanged: int
+    still_failing: int
+    """How many of the unchanged fail."""
+    findings_opened: tuple[str, ...] = ()
+    findings_closed: tuple[str, ...] = ()
+    """Titles."""
+
+    @property
+    def new_failures(self) -> tuple[Change, ...]:
+        """What fails now and did not before; random labels aside."""
+        return tuple(one for one in self.changes if one.kind is ChangeKind.NEW_FAILURE and not one.random)
+
+    def count(self, kind: ChangeKind) -> int:
+        """Count the changes of a kind."""
+        return sum(one.kind is kind for one in self.changes)
+
+
+def compare(before: Sweep, after: Sweep) -> Changes:
+    """Say what changed from one sweep to another."""
+    return _compare(baseline_of(before), baseline_of(after))
+
+
+def changes_since(sweep: Sweep) -> Changes | None:
+    """Say what changed since the baseline a sweep was made against; None where there was none."""
+    baseline = sweep.recording.baseline
+    return None if baseline is None else _compare(baseline, baseline_of(sweep))
+
+
+def _compare(before: Baseline, after: Baseline) -> Changes:
+    old, new = _by_place(before.marks), _by_place(after.marks)
+    places = dict.fromkeys((*new, *old))
+    found = [one for place in places if (one := _change(old.get(place), new.get(place))) is not None]
+    same = [new[place] for place in new if place in old and _change(old[place], new[place]) is None]
+    return Changes(
+        before=before.run,
+        before_started=before.started,
+        after=after.run,
+        after_started=after.started,
+        changes=tuple(sorted(found, key=lambda one: list(ChangeKind).index(one.kind))),
+        unchanged=len(same),
+        still_failing=sum(Outcome(one.outcome) in FAILING for one in same),
+        findings_opened=_titles(after, without=before),
+        findings_closed=_titles(before, without=after),
+    )
+
+
+def _by_place(marks: Iterable[Mark]) -> dict[tuple[str, str], Mark]:
+    return {(one.target, one.source): one for one in marks}
+
+
+def _titles(one: Baseline, *, without: Baseline) -> tuple[str, ...]:
+    known = {name for name, _ in without.findings}
+    return tuple(title for name, title in one.findings if name not in known)
+
+
+def _change(before: Mark | None, after: Mark | None) -> Change | None:
+    kind = _kind(before, after)
+    some = after or before
+    if kind is None or some is None:
+        return None
+    return Change(
+        kind=kind,
+        target=some.target,
+        source=some.source,
+        before=before.outcome if before is not None else None,
+        after=after.outcome if after is not None else None,
+        reason_before=before.reason if before is not None else None,
+        reason_after=after.reason if after is not None else None,
+        random=some.random,
+    )
+
+
+def _kind(before: Mark | None, after: Mark | None) -> ChangeKind | None:
+    """Return what became of it; None: nothing."""
+    if after is None:
+        return ChangeKind.GONE
+    now = Outcome(after.outcome)
+    if before is None:
+        return ChangeKind.NEW_FAILURE if now in FAILING else ChangeKind.APPEARED
+    was = Outcome(before.outcome)
+    if now in FAILING:
+        other = before.reason != after.reason or was is not now
+        return (ChangeKind.OTHER_CAUSE if other else None) if was in FAILING else ChangeKind.NEW_FAILURE
+    if now is Outcome.UNKNOWN:
+        return None if was is Outcome.UNKNOWN else ChangeKind.UNSURE
+    if not was.reachable:
+        return ChangeKind.MENDED
+    if was is now:
+        return None
+    return ChangeKind.WORSE if now is Outcome.DEGRADED else ChangeKind.BETTER

@@ -1,0 +1,240 @@
+"""A sweep as a JSON report, and a report as the recording it was judged from.
+
+What is read must hold together: judging is written for recordings that do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from egressd import __version__
+from egressd.errors import ReportFileError
+from egressd.model.observation import Observation, TlsObservation
+from egressd.model.plan import Plan, Probe, Target
+from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
+from egressd.model.settings import Proxy
+from egressd.model.verdict import SourceVerdict, Sweep, TargetVerdict, Verdict
+from egressd.report.diff import changes_since
+from egressd.report.document import (
+    CatalogEntry,
+    ControlEntry,
+    PlanEntry,
+    ProbeEntry,
+    ProxyEntry,
+    Report,
+    RunEntry,
+    SampleEntry,
+    SeenTrail,
+    SourceEntry,
+    SummaryEntry,
+    TargetEntry,
+    TrailEntry,
+    VantageEntry,
+    adapter,
+    parse,
+)
+from egressd.report.summary import by_profile, outcomes_of, tally
+
+T = TypeVar("T")
+
+
+def to_json(sweep: Sweep) -> str:
+    """Write a sweep as JSON text."""
+    return adapter().dump_json(to_report(sweep), indent=2).decode() + "\n"
+
+
+def to_document(sweep: Sweep) -> dict[str, Any]:
+    """Return a sweep as plain data, as a JSON reader would."""
+    data: dict[str, Any] = adapter().dump_python(to_report(sweep), mode="json")
+    return data
+
+
+def from_json(text: str) -> Recording:
+    """Read a report's facts back; its verdicts are left behind.
+
+    Raises:
+        ReportFileError: it is not a report, or does not hold together.
+    """
+    report = parse(text)
+    _check(report)
+    trails = _trails(report)
+    records = tuple(
+        ProbeRecord(probe=one.id, trails=trails.get(one.id, ()), skipped=one.skipped, bug=one.bug)
+        for one in report.plan.probes
+    )
+    return Recording(
+        id=report.run.id,
+        started=report.run.started,
+        finished=report.run.finished,
+        interrupted=report.run.interrupted,
+        plan=_plan_of(report),
+        vantage=recast(Vantage, report.vantage, trust=tuple(report.vantage.trust.items())),
+        records=records,
+        controls=tuple(
+            recast(Control, one, trails=tuple(recast(Trail, trail) for trail in one.trails))
+            for one in report.controls
+        ),
+        baseline=report.baseline,
+    )
+
+
+def to_report(sweep: Sweep) -> Report:
+    """Lay a sweep out as its report."""
+    recording = sweep.recording
+    plan = recording.plan
+    return Report(
+        schema="egressd.sweep/1",
+        run=RunEntry(
+            id=recording.id,
+            started=recording.started,
+            finished=recording.finished,
+            interrupted=recording.interrupted,
+            egressd=__version__,
+            catalog=CatalogEntry(revision=plan.catalog_revision, digest=plan.catalog_digest),
+            config_digest=plan.config_digest,
+        ),
+        vantage=recast(VantageEntry, recording.vantage, trust=dict(recording.vantage.trust)),
+        summary=recast(SummaryEntry, tally(outcomes_of(sweep).values()), by_profile=by_profile(sweep)),
+        targets=tuple(_targets(sweep)),
+        findings=sweep.findings,
+        controls=tuple(
+            recast(ControlEntry, one, trails=tuple(recast(SeenTrail, trail) for trail in one.trails))
+            for one in recording.controls
+        ),
+        plan=_plan(sweep),
+        baseline=recording.baseline,
+        changes=changes_since(sweep),
+    )
+
+
+def _plan(sweep: Sweep) -> PlanEntry:
+    plan, records = sweep.recording.plan, {one.probe: one for one in sweep.recording.records}
+    probes = tuple(
+        recast(ProbeEntry, one, skipped=records[one.id].skipped, bug=records[one.id].bug)
+        for one in plan.probes
+    )
+    return recast(
+        PlanEntry, plan, proxy=_proxy(plan.proxy), plain_proxy=_proxy(plan.plain_proxy), probes=probes
+    )
+
+
+def _proxy(proxy: Proxy | None) -> ProxyEntry | None:
+    return recast(ProxyEntry, proxy) if proxy else None
+
+
+def _targets(sweep: Sweep) -> Iterator[TargetEntry]:
+    """Yield the targets in the order of the plan."""
+    plan = sweep.recording.plan
+    trails = {one.probe: one.trails for one in sweep.recording.records}
+    verdicts = {one.target: one for one in sweep.verdicts}
+    probes: dict[str, list[str]] = {one.id: [] for one in plan.targets}
+    for probe in plan.probes:
+        for target in probe.targets:
+            probes[target].append(probe.id)
+    for one in plan.targets:
+        entries = tuple(
+            recast(TrailEntry, trail, probe=probe) for probe in probes[one.id] for trail in trails[probe]
+        )
+        yield _target(one, verdicts[one.id], entries)
+
+
+def _target(target: Target, judged: TargetVerdict, trails: tuple[TrailEntry, ...]) -> TargetEntry:
+    verdict = {one.name: getattr(judged.verdict, one.name) for one in fields(Verdict)}
+    return recast(
+        TargetEntry,
+        target,
+        sample=SampleEntry(kind=target.sample),
+        by_source=_source_entries(judged.by_source),
+        other_path=_source_entries(judged.other_path),
+        trails=trails,
+        **verdict,
+    )
+
+
+def _source_entries(verdicts: Iterable[SourceVerdict]) -> tuple[SourceEntry, ...]:
+    return tuple(recast(SourceEntry, one.verdict, source=one.source, path=one.path) for one in verdicts)
+
+
+def _plan_of(report: Report) -> Plan:
+    plan = report.plan
+    return recast(
+        Plan,
+        plan,
+        catalog_revision=report.run.catalog.revision,
+        catalog_digest=report.run.catalog.digest,
+        config_digest=report.run.config_digest,
+        targets=tuple(recast(Target, one, sample=one.sample.kind) for one in report.targets),
+        probes=tuple(recast(Probe, one) for one in plan.probes),
+        proxy=recast(Proxy, plan.proxy) if plan.proxy else None,
+        plain_proxy=recast(Proxy, plan.plain_proxy) if plan.plain_proxy else None,
+    )
+
+
+def _trails(report: Report) -> dict[str, tuple[Trail, ...]]:
+    """Collect the trails of every probe; each target of a probe must repeat the same."""
+    answers = {one.id: one.targets for one in report.plan.probes}
+    found: dict[str, tuple[Trail, ...]] = {}
+    for target in report.targets:
+        groups: dict[str, list[Trail]] = {}
+        for entry in target.trails:
+            if target.id not in answers.get(entry.probe, ()):
+                raise ReportFileError(f"target {target.id!r} has a trail of a probe that is not its own")
+            groups.setdefault(entry.probe, []).append(recast(Trail, entry))
+        for probe, trails in groups.items():
+            if found.setdefault(probe, tuple(trails)) != tuple(trails):
+                raise ReportFileError(f"target {target.id!r} tells another story of a probe it shares")
+    return found
+
+
+def _check(report: Report) -> None:
+    """Refuse what does not hold together."""
+    plan = report.plan
+    for what, names in (
+        ("target", [one.id for one in report.targets]),
+        ("probe", [one.id for one in plan.probes]),
+        ("source", [one.name for one in plan.sources]),
+    ):
+        if len(set(names)) < len(names):
+            raise ReportFileError(f"two of one name: {what}")
+    targets, sources = {one.id for one in report.targets}, {one.name for one in plan.sources}
+    for probe in plan.probes:
+        if not targets.issuperset(probe.targets) or probe.source not in sources:
+            raise ReportFileError(f"probe {probe.id!r} names a target or source that is not there")
+    for moment in _moments(report):
+        _check_time(moment)
+
+
+def _moments(report: Report) -> Iterator[str]:
+    """Yield every time in the report."""
+    yield from (report.run.started, report.run.finished)
+    trails: list[SeenTrail] = [trail for target in report.targets for trail in target.trails]
+    trails += [trail for control in report.controls for trail in control.trails]
+    for trail in trails:
+        for one in trail.observations:
+            yield from _times(one)
+
+
+def _times(one: Observation) -> Iterator[str]:
+    yield one.started
+    if isinstance(one, TlsObservation):
+        for certificate in one.chain:
+            yield from (certificate.not_before, certificate.not_after)
+
+
+def _check_time(text: str) -> None:
+    try:
+        aware = text.endswith("Z") and bool(datetime.fromisoformat(text).tzinfo)
+    except ValueError:
+        aware = False
+    if not aware:
+        raise ReportFileError(f"not a UTC time: {text[:40]!r}")
+
+
+def recast(kind: type[T], value: object, **more: object) -> T:
+    """Make a `kind` of the fields it shares with a value, and of what is given besides."""
+    names = [one.name for one in fields(kind)]  # type: ignore[arg-type]  # always a dataclass
+    shared = {name: getattr(value, name) for name in names if name not in more and hasattr(value, name)}
+    return kind(**shared, **more)

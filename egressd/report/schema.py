@@ -1,0 +1,76 @@
+"""The JSON Schema of a report, made from its dataclasses: `sweep-1.schema.json`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from functools import cache
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+from egressd.model import endpoint, observation, plan, recording, settings, verdict
+from egressd.report import document
+
+_MODULES: tuple[ModuleType, ...] = (document, endpoint, observation, plan, recording, settings, verdict)
+_NOISE = ("title", "default")
+
+
+def render_schema() -> str:
+    """Render the schema as it is shipped. Every key is always written, so every key is required."""
+    made = document.adapter().json_schema(mode="serialization")
+    for name, one in made["$defs"].items():
+        _tidy(one, name)
+    _tidy(made, "Report")
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:{document.SCHEMA.replace('/', ':')}",
+        "title": document.SCHEMA,
+    }
+    return json.dumps(head | made, indent=1) + "\n"
+
+
+def _tidy(one: dict[str, Any], name: str) -> None:
+    """Ask for every key, and say what it is."""
+    _drop(one)
+    properties = one.get("properties", {})
+    if properties:
+        one["required"] = list(properties)
+    for key, text in _docstrings(name).items():
+        if key in properties:
+            properties[key]["description"] = text
+
+
+def _drop(node: Any) -> None:
+    """Drop what only repeats the key, and defaults: nothing is ever left out."""
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _drop(value)
+    if isinstance(node, dict):
+        for key in _NOISE:
+            if not isinstance(node.get(key), dict):
+                node.pop(key, None)
+
+
+@cache
+def _docstrings(name: str) -> dict[str, str]:
+    """Return the docstrings under the fields of a dataclass, those of its parents included."""
+    kind = next((getattr(one, name) for one in _MODULES if hasattr(one, name)), None)
+    texts: dict[str, str] = {}
+    for one in reversed(inspect.getmro(kind)[:-1] if inspect.isclass(kind) else ()):
+        if one.__module__.startswith("egressd."):
+            texts |= _field_docstrings(ast.parse(inspect.getsource(one)).body[0])
+    return texts
+
+
+def _field_docstrings(node: ast.stmt) -> dict[str, str]:
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }

@@ -1,0 +1,14 @@
+"""How much of a verdict's text is kept: it stays for months, and part of it comes from the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MOST_LINES = 6
+LONGEST_LINE = 300
+MOST_TARGETS = 100
+
+
+def shorten(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the first lines of evidence, each cut to what a log line can hold."""
+    return tuple(line[:LONGEST_LINE] for line in tuple(lines)[:MOST_LINES])

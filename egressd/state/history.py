@@ -1,0 +1,124 @@
+"""Reading what happened, beside a daemon that writes or after it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import quote
+
+from egressd.errors import EgressdError
+from egressd.model.event import Event, FindingClosed, FindingOpened, History, TargetChanged, Watch
+from egressd.model.observation import Timestamp
+from egressd.model.verdict import Outcome
+from egressd.state.code import KINDS, from_text, kind_of, mapping, plain
+from egressd.state.database import FILE
+
+MOST_EVENTS = 5000
+"""Events shown at most: the newest."""
+
+_EVENTS = """
+SELECT kind, body FROM events WHERE at >= ? AND at <= ? AND kind != 'sweep' ORDER BY id DESC LIMIT ?
+"""
+_BEFORE = """
+SELECT kind, body FROM events WHERE id IN (
+    SELECT max(id) FROM events WHERE target IS NOT NULL AND at < ? GROUP BY target, source
+) ORDER BY id
+"""
+_SWEEPS = "SELECT count(*), min(at), max(at) FROM events WHERE kind = 'sweep' AND at >= ? AND at <= ?"
+
+
+class HistoryError(EgressdError):
+    """There is no history to read, or no right to read it."""
+
+
+def read_history(directory: Path, *, since: Timestamp, until: Timestamp, target: str | None) -> History:
+    """Return what happened, to targets that match the pattern where one is given.
+
+    Raises:
+        HistoryError: there is none, or it can't be read.
+    """
+    path = directory / FILE
+    try:
+        if not path.exists():
+            raise HistoryError(f"no history in {directory}: no daemon has kept its state there yet")
+        uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, timeout=5.0)
+        try:
+            return _read(connection, since=since, until=until, target=target)
+        finally:
+            connection.close()
+    except (sqlite3.Error, OSError, ValueError) as error:
+        raise HistoryError(
+            f"cannot read {path}: {error}; run it as root or as the daemon's user, on the daemon's host"
+        ) from None
+
+
+def matches(one: Event, pattern: str) -> bool:
+    """Say whether an event is about a target whose id, endpoint or host matches; others always are."""
+    match one:
+        case TargetChanged():
+            return _names(one.target, pattern)
+        case FindingOpened():
+            return not one.targets or any(_names(target, pattern) for target in one.targets)
+        case _:
+            return True
+
+
+def _names(target: str, pattern: str) -> bool:
+    endpoint, _, place = target.partition("/")
+    host = place.rpartition(":")[0]
+    wanted = pattern.lower()
+    return any(fnmatchcase(one.lower(), wanted) for one in (target, endpoint, place, host))
+
+
+def _read(
+    connection: sqlite3.Connection, *, since: Timestamp, until: Timestamp, target: str | None
+) -> History:
+    rows = connection.execute(_EVENTS, (since, until, MOST_EVENTS)).fetchall()
+    events = tuple(_wanted(_events(reversed(rows)), target))
+    before = _wanted(_events(connection.execute(_BEFORE, (since,)).fetchall()), target)
+    already = tuple(
+        one for one in before if isinstance(one, TargetChanged) and one.after.outcome is not Outcome.OK
+    )
+    sweeps, first, last = connection.execute(_SWEEPS, (since, until)).fetchone()
+    watch = Watch(sweeps=sweeps, first=first, last=last)
+    return History(since=since, until=until, already=already, events=events, watch=watch)
+
+
+def _events(rows: Iterable[tuple[str, str]]) -> Iterator[Event]:
+    """Read rows; a kind that a later version wrote is passed over."""
+    for kind, body in rows:
+        if kind in KINDS:
+            yield from_text(body, KINDS[kind])
+
+
+def _wanted(events: Iterable[Event], pattern: str | None) -> Iterator[Event]:
+    """Keep what is about a pattern; the end of a cause only where its beginning was."""
+    opened: set[str] = set()
+    for one in events:
+        if pattern is not None and not matches(one, pattern):
+            continue
+        if isinstance(one, FindingOpened):
+            opened.add(one.finding)
+        if pattern is None or not isinstance(one, FindingClosed) or one.finding in opened:
+            yield one
+
+
+def history_json(history: History) -> str:
+    """Write a stretch of time as JSON, `schema: egressd.history/1`."""
+    document = {
+        "schema": "egressd.history/1",
+        "since": history.since,
+        "until": history.until,
+        "watch": plain(history.watch),
+        "already": [_tagged(one) for one in history.already],
+        "events": [_tagged(one) for one in history.events],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _tagged(one: Event) -> dict[str, object]:
+    return {"kind": kind_of(one), **mapping(one)}

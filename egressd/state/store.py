@@ -1,0 +1,203 @@
+"""What is in the file: beliefs as they are now, and events as they happened.
+
+Blocking, and for one thread at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from egressd import clock
+from egressd.model.catalog import Discovery
+from egressd.model.event import Event, SweepFinished, TargetChanged
+from egressd.model.observation import Timestamp
+from egressd.model.standing import FindingStanding, Standing, Standings
+from egressd.state import database
+from egressd.state.code import from_text, kind_of, to_text
+
+ROUTINE_SHARE = 0.1
+"""Sweeps in which nothing failed are kept for this share of the retention."""
+MOST_ROUTINE = 20_000
+MOST_EVENTS = 100_000
+"""Rows at most, whatever the retention: a network that flaps must not fill a disk."""
+PRUNE_EVERY = 500
+"""Rows written between two prunings."""
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What a daemon starts with."""
+
+    standings: Standings = field(default_factory=Standings)
+    profiles: tuple[tuple[str, Timestamp], ...] = ()
+    """When each profile was last reachable."""
+    discoveries: tuple[Discovery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Profile:
+    name: str
+    at: Timestamp
+
+
+class Store:
+    """An open database."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._connection = database.connect(directory)
+        self._saved: dict[tuple[str, str], Standing] = {}
+        self._findings: tuple[FindingStanding, ...] = ()
+        self._memory: dict[str, str] = {}
+        self._written = PRUNE_EVERY
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def load(self) -> Remembered:
+        """Return what was believed; a row that can't be read is left out, and said."""
+        rows = self._connection.execute("SELECT body FROM standings").fetchall()
+        targets = tuple(sorted(_readable(rows, Standing), key=lambda one: one.key))
+        rows = self._connection.execute("SELECT body FROM findings ORDER BY id").fetchall()
+        findings = tuple(_readable(rows, FindingStanding))
+        rows = self._connection.execute("SELECT body FROM memory WHERE name GLOB 'profile/*'").fetchall()
+        profiles = tuple((one.name, one.at) for one in _readable(rows, _Profile))
+        rows = self._connection.execute("SELECT body FROM memory WHERE name GLOB 'discovery/*'").fetchall()
+        self._saved = {one.key: one for one in targets}
+        self._findings = findings
+        return Remembered(
+            standings=Standings(targets=targets, findings=findings),
+            profiles=profiles,
+            discoveries=tuple(_readable(rows, Discovery)),
+        )
+
+    def save(self, remembered: Remembered, events: Iterable[Event], *, whole: bool) -> None:
+        """Write what changed and the events, all or nothing.
+
+        With `whole` even what changes all the time is written, such as the last success.
+
+        Raises:
+            sqlite3.Error: nothing was written.
+        """
+        events = tuple(events)
+        now = {one.key: one for one in remembered.standings.targets}
+        changed = [one for key, one in now.items() if _differs(self._saved.get(key), one, whole=whole)]
+        gone = [key for key in self._saved if key not in now]
+        memory = _memory(remembered) if whole else {}
+        memory = {name: body for name, body in memory.items() if self._memory.get(name) != body}
+        findings = remembered.standings.findings
+        if not (changed or gone or events or memory or findings != self._findings):
+            return
+        with _transaction(self._connection) as cursor:
+            cursor.executemany("DELETE FROM standings WHERE target = ? AND source = ?", gone)
+            rows = [(one.target, one.source, to_text(one)) for one in changed]
+            cursor.executemany("INSERT OR REPLACE INTO standings VALUES (?, ?, ?)", rows)
+            if findings != self._findings:
+                cursor.execute("DELETE FROM findings")
+                cursor.executemany(
+                    "INSERT INTO findings VALUES (?, ?)", [(one.id, to_text(one)) for one in findings]
+                )
+            cursor.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?)", tuple(memory.items()))
+            cursor.executemany(_INSERT_EVENT, [_row(one) for one in events])
+        self._saved = {key: one for key, one in self._saved.items() if key in now}
+        self._saved |= {one.key: one for one in changed}
+        self._findings = findings
+        self._memory |= memory
+        self._written += len(events)
+
+    def prune(self, retention: float) -> None:
+        """Forget what is older than the retention, routine long before the rest; now and then.
+
+        Raises:
+            sqlite3.Error: nothing was forgotten.
+        """
+        if self._written < PRUNE_EVERY:
+            return
+        self._written = 0
+        now = clock.now()
+        oldest = clock.timestamp(now - timedelta(seconds=retention))
+        routine = clock.timestamp(now - timedelta(seconds=ROUTINE_SHARE * retention))
+        with _transaction(self._connection) as cursor:
+            cursor.execute("DELETE FROM events WHERE at < ?", (oldest,))
+            cursor.execute("DELETE FROM events WHERE routine = 1 AND at < ?", (routine,))
+            for row, most in ((1, MOST_ROUTINE), (0, MOST_EVENTS)):
+                cursor.execute(_DELETE_BEYOND, (row, row, most))
+        self._connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+
+
+_INSERT_EVENT = "INSERT INTO events (at, kind, routine, target, source, body) VALUES (?, ?, ?, ?, ?, ?)"
+_DELETE_BEYOND = """
+DELETE FROM events WHERE routine = ? AND id <= (
+    SELECT id FROM events WHERE routine = ? ORDER BY id DESC LIMIT 1 OFFSET ?
+)
+"""
+
+
+class _transaction:  # noqa: N801 - read as a word: `with _transaction(connection)`
+    """All or nothing, also where the disk is full in the middle of it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Cursor:
+        return self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                self._connection.execute("COMMIT")
+                return
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def _differs(saved: Standing | None, now: Standing, *, whole: bool) -> bool:
+    """Say whether a standing is worth writing; a streak that just goes on is not."""
+    if saved is None or whole:
+        return saved != now
+    still = replace(saved, last_success=now.last_success, streak=now.streak)
+    if now.settled:  # evidence of an unchanged belief is new each time
+        still = replace(still, belief=now.belief) if saved.belief.key == now.belief.key else still
+    return still != now
+
+
+def _memory(remembered: Remembered) -> dict[str, str]:
+    profiles = {f"profile/{name}": to_text(_Profile(name=name, at=at)) for name, at in remembered.profiles}
+    return profiles | {f"discovery/{one.name}": to_text(one) for one in remembered.discoveries if one.hosts}
+
+
+def _row(one: Event) -> tuple[str, str, bool, str | None, str | None, str]:
+    target, source = (one.target, one.source) if isinstance(one, TargetChanged) else (None, None)
+    return (one.at, kind_of(one), _is_routine(one), target, source, to_text(one))
+
+
+def _is_routine(one: Event) -> bool:
+    if not isinstance(one, SweepFinished):
+        return False
+    return one.tally.blocked + one.tally.down + one.tally.unknown == 0
+
+
+def _readable(rows: Iterable[tuple[str]], kind: type[T]) -> Iterator[T]:
+    for (body,) in rows:
+        try:
+            yield from_text(body, kind)
+        except ValueError as error:
+            why = str(error)[:200]
+            log.error("a row of the state can't be read and is left out", why=why)  # noqa: TRY400 - it is data

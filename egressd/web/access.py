@@ -1,0 +1,92 @@
+"""Who may come in, and what every answer carries: the web configuration, as it is now."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from egressd.errors import ConfigError
+from egressd.web.login import Login
+from egressd.web.tls import ServerContext, server_context
+from egressd.web.webconfig import WebConfig, read_web_config
+
+log = structlog.get_logger("egressd")
+
+Signature = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """One reading of the file."""
+
+    config: WebConfig = field(default_factory=WebConfig)
+    login: Login = field(default_factory=lambda: Login(()))
+    context: ServerContext | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Access:
+    """The rules in force. A file that changed for the worse leaves them as they are."""
+
+    rules: Rules = field(default_factory=Rules)
+    _path: Path | None = None
+    _signature: Signature = ()
+
+    def load(self, path: str | None) -> None:
+        """Read the file at start.
+
+        Raises:
+            ConfigError: it is wrong, or a file it names can't be used.
+        """
+        self._path = Path(path) if path else None
+        rules = _read(self._path)
+        self._signature = _sign(self._path, rules)
+        self.rules = rules
+
+    def refresh(self, path: str | None) -> bool:
+        """Read the file again if it, or a file it names, has changed; return whether rules changed."""
+        wanted = Path(path) if path else None
+        signature = _sign(wanted, self.rules)
+        if wanted == self._path and signature == self._signature:
+            return False
+        self._path, self._signature = wanted, signature
+        found = _try(wanted)
+        if isinstance(found, ConfigError):
+            log.error("the web configuration is bad; the one before stays", problems=found.problems)
+            return False
+        self.rules = rules = found
+        self._signature = _sign(wanted, rules)
+        log.info("read the web configuration again", file=str(wanted))
+        return True
+
+
+def _try(path: Path | None) -> Rules | ConfigError:
+    try:
+        return _read(path)
+    except ConfigError as mistake:
+        return mistake
+
+
+def _read(path: Path | None) -> Rules:
+    if path is None:
+        return Rules()
+    config = read_web_config(path)
+    context = server_context(config.tls) if config.tls else None
+    return Rules(config=config, login=Login(config.users), context=context)
+
+
+def _sign(path: Path | None, rules: Rules) -> Signature:
+    """Return what shows that a file was written again; a missing one shows too."""
+    files = (path, *(rules.config.tls.files if rules.config.tls else ())) if path else ()
+    return tuple((str(one), *_stamp(one)) for one in files)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - the same for a file that is gone
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -1,0 +1,133 @@
+"""The routes, and what answers them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from egressd import clock
+from egressd.daemon.control import Control
+from egressd.daemon.snapshot import Board
+from egressd.metrics.exposition import Exposition, choose_form
+from egressd.metrics.limits import offline_limits
+from egressd.model.catalog import Catalog
+from egressd.web.access import Access
+from egressd.web.gate import gate
+from egressd.web.listing import SweepText, alerts_of, targets_of
+from egressd.web.probing import Desk
+from egressd.web.status import render_status
+
+RELOAD_PATIENCE = 30.0
+"""Seconds to wait for a reload to be carried out."""
+MOST_NAMES = 100
+"""Metrics that `name[]` may pick at once."""
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+
+
+def make_app(board: Board, control: Control, access: Access, catalog: Catalog) -> web.Application:
+    """Return the application; it holds no state but caches."""
+    app = web.Application(middlewares=[gate(access)], client_max_size=64 * 1024)
+    site = Site(
+        board=board,
+        control=control,
+        exposition=Exposition(offline_limits(catalog)),
+        sweeps=SweepText(),
+        desk=Desk(board=board),
+    )
+    app.router.add_get("/", site.status)
+    app.router.add_get("/metrics", site.metrics)
+    app.router.add_get("/probe", site.probe)
+    app.router.add_get("/-/healthy", site.healthy)
+    app.router.add_get("/-/ready", site.ready)
+    for method in (hdrs.METH_POST, hdrs.METH_PUT):
+        app.router.add_route(method, "/-/reload", site.reload)
+    app.router.add_get("/api/v1/sweep", site.sweep)
+    app.router.add_get("/api/v1/targets", site.targets)
+    app.router.add_get("/api/v1/alerts", site.alerts)
+    return app
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The pages. Each reads the snapshot once."""
+
+    board: Board
+    control: Control
+    exposition: Exposition
+    sweeps: SweepText
+    desk: Desk
+
+    async def status(self, _request: web.Request) -> web.Response:
+        """Show people how things are."""
+        snapshot, stalled = self.board.current, self.board.pulse.stalled
+        text = await asyncio.to_thread(render_status, snapshot, now=clock.now(), stalled=stalled)
+        headers = {"Content-Security-Policy": PAGE_POLICY}
+        return _compressed(web.Response(text=text, content_type="text/html", headers=headers))
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Show Prometheus everything there is."""
+        form = choose_form(",".join(request.headers.getall(hdrs.ACCEPT, [])))
+        names = tuple(request.query.getall("name[]", []))[:MOST_NAMES]
+        text = await asyncio.to_thread(self.exposition.render, self.board.current, form=form, names=names)
+        return _compressed(web.Response(body=text, headers={hdrs.CONTENT_TYPE: form}))
+
+    async def probe(self, request: web.Request) -> web.Response:
+        """Probe one target of the plan now."""
+        return await self.desk.answer(request)
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        """Say whether the scheduler keeps its promises."""
+        if self.board.pulse.stalled:
+            return web.Response(status=503, text="the scheduler has stalled\n")
+        return web.Response(text="egressd is healthy\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """Say whether there is anything to show yet."""
+        if self.board.current.sweep is None:
+            return web.Response(status=503, text="the first sweep is not done\n")
+        return web.Response(text="egressd is ready\n")
+
+    async def reload(self, _request: web.Request) -> web.Response:
+        """Read the configuration again, and say what became of it."""
+        if not self.board.current.settings.web.enable_reload:
+            return web.Response(status=403, text="reloading is off: set web.enable_reload, or send SIGHUP\n")
+        try:
+            async with asyncio.timeout(RELOAD_PATIENCE):
+                status = await self.control.reload()
+        except TimeoutError:
+            return web.Response(status=503, text="the reload is not done yet; see the log\n")
+        if status.successful:
+            return web.Response(text="reloaded\n")
+        return web.Response(status=500, text="\n".join(("not reloaded:", *status.problems)) + "\n")
+
+    async def sweep(self, _request: web.Request) -> web.Response:
+        """Give the last sweep as `--once --format json` would."""
+        sweep = self.board.current.sweep
+        if sweep is None:
+            return _json(503, '{"error": "the first sweep is not done"}\n')
+        return _json(200, await asyncio.to_thread(self.sweeps.render, sweep))
+
+    async def targets(self, _request: web.Request) -> web.Response:
+        """Give every target, with what was seen and what is believed."""
+        return await self._listed(targets_of)
+
+    async def alerts(self, _request: web.Request) -> web.Response:
+        """Give what is confirmed to be wrong, one entry per cause."""
+        return await self._listed(alerts_of)
+
+    async def _listed(self, make: Callable[..., object]) -> web.Response:
+        text = await asyncio.to_thread(lambda: json.dumps(make(self.board.current), indent=2) + "\n")
+        return _json(200, text)
+
+
+def _json(status: int, text: str) -> web.Response:
+    return _compressed(web.Response(status=status, text=text, content_type="application/json"))
+
+
+def _compressed(response: web.Response) -> web.Response:
+    response.enable_compression()
+    return response

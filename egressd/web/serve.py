@@ -1,0 +1,133 @@
+"""The listening socket: opened once, handed on when TLS changes, closed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from egressd.daemon.control import Control
+from egressd.daemon.snapshot import Board
+from egressd.errors import UsageError
+from egressd.model.catalog import Catalog
+from egressd.model.settings import Settings, Web
+from egressd.web.access import Access
+from egressd.web.app import make_app
+from egressd.web.tls import ServerContext
+
+log = structlog.get_logger("egressd")
+
+LOOK_EVERY = 2.0
+"""Seconds between looks at the web configuration's files."""
+CLOSING = 2.0
+"""Seconds a request may still take at the end; aiohttp waits twice that long at most."""
+HANDSHAKE = 10.0
+
+
+def split_listen(text: str) -> tuple[str | None, int]:
+    """Split `address:port`, `[v6]:port` and `:port`; no address is every address."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]") or None, int(port)
+
+
+def _tls(context: ServerContext | None) -> dict[str, Any]:
+    return {"ssl": context, "ssl_handshake_timeout": HANDSHAKE} if context else {}
+
+
+async def serve(board: Board, settings: Settings, control: Control, *, catalog: Catalog) -> None:
+    """Bind the port, say so, and serve until cancelled.
+
+    Raises:
+        ConfigError: the web configuration is wrong.
+        UsageError: the address can't be had.
+    """
+    server = Server(board=board, control=control, catalog=catalog)
+    await server.open(settings.web)
+    await server.run()
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """The daemon's HTTP server."""
+
+    board: Board
+    control: Control
+    catalog: Catalog
+    access: Access = field(default_factory=Access)
+    _runner: web.AppRunner | None = None
+    _servers: list[asyncio.Server] = field(default_factory=list)
+
+    async def open(self, settings: Web) -> None:
+        """Listen.
+
+        Raises:
+            ConfigError: the web configuration is wrong.
+            UsageError: the address can't be had.
+        """
+        self.access.load(settings.config_file)
+        app = make_app(self.board, self.control, self.access, self.catalog)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING)
+        await self._runner.setup()
+        host, port = split_listen(settings.listen)
+        try:
+            self._servers = [
+                await asyncio.get_running_loop().create_server(
+                    self._protocols(), host, port, **_tls(self.access.rules.context)
+                )
+            ]
+        except OSError as error:
+            await self._runner.cleanup()
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise UsageError(f"cannot listen on {settings.listen}: {why}") from None
+        self.control.listening.set()
+        log.info("listening", addresses=self.addresses)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Return where it listens, as `address:port`."""
+        names = (one.getsockname() for server in self._servers for one in server.sockets)
+        return tuple(f"[{one[0]}]:{one[1]}" if ":" in one[0] else f"{one[0]}:{one[1]}" for one in names)
+
+    async def run(self) -> None:
+        """Serve until cancelled; read the web configuration again when its files change."""
+        try:
+            while True:
+                await asyncio.sleep(LOOK_EVERY)
+                before = self.access.rules.context
+                if self.access.refresh(self.board.current.settings.web.config_file):
+                    await self._hand_on(before)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Listen no more, and let requests end."""
+        self.control.listening.clear()
+        for one in self._servers:
+            one.close()
+        self._servers = []
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    def _protocols(self) -> web.Server:
+        if self._runner is None or self._runner.server is None:
+            raise RuntimeError("the server was not set up")
+        return self._runner.server
+
+    async def _hand_on(self, before: ServerContext | None) -> None:
+        """Let a new context take over the socket; connections that are open go on under the old one."""
+        context = self.access.rules.context
+        if context is before:
+            return
+        loop, old = asyncio.get_running_loop(), self._servers
+        self._servers = [
+            await loop.create_server(self._protocols(), sock=sock.dup(), **_tls(context))
+            for server in old
+            for sock in server.sockets
+        ]
+        for server in old:
+            server.close()

@@ -1,0 +1,64 @@
+"""TLS of the server: a context from a web configuration, and which clients it is for."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+from egressd.errors import ConfigError
+from egressd.web.webconfig import ClientAuth, TlsServer
+
+ServerContext = ssl.SSLContext
+_VERSIONS = {
+    "TLS12": ssl.TLSVersion.TLSv1_2,
+    "TLS13": ssl.TLSVersion.TLSv1_3,
+}
+_VERIFY = {
+    ClientAuth.NONE: ssl.CERT_NONE,
+    ClientAuth.IF_GIVEN: ssl.CERT_OPTIONAL,
+    ClientAuth.REQUIRED: ssl.CERT_REQUIRED,
+}
+
+
+def server_context(tls: TlsServer) -> ssl.SSLContext:
+    """Load certificates and keys.
+
+    Raises:
+        ConfigError: a file can't be read or used, or the key is not the certificate's.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.minimum_version = _VERSIONS[tls.min_version]
+        context.maximum_version = _VERSIONS[tls.max_version]
+        # A pass phrase can't be given anywhere; without this, OpenSSL would ask the terminal for it.
+        context.load_cert_chain(tls.cert_file, tls.key_file, password="")
+    except (OSError, ValueError) as error:
+        raise ConfigError((f"{tls.cert_file} and {tls.key_file}: cannot be used: {_why(error)}",)) from None
+    try:
+        if tls.client_ca_file is not None:
+            context.load_verify_locations(tls.client_ca_file)
+    except (OSError, ValueError) as error:
+        raise ConfigError((f"{tls.client_ca_file}: cannot be used: {_why(error)}",)) from None
+    context.verify_mode = _VERIFY[tls.client_auth]
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not PEM").replace("_", " ").lower()
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
+def client_allowed(certificate: Any, allowed: tuple[str, ...]) -> bool:
+    """Say whether a verified client certificate carries one of the names; no certificate: nothing to say.
+
+    `certificate` is what `ssl` gives for the peer.
+    """
+    return not allowed or not certificate or any(name in allowed for name in _names(certificate))
+
+
+def _names(certificate: Any) -> Iterator[str]:
+    for _, name in certificate.get("subjectAltName", ()):
+        yield str(name)

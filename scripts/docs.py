@@ -1,0 +1,35 @@
+"""Write the pages that are made from the code; `tests/test_house.py` asks that they are fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from egressd.config.reference import render_reference
+from egressd.metrics.reference import render_metrics_page
+from egressd.report.explain import render_reasons_markdown
+from egressd.report.schema import render_schema
+from tests.proofs import proofs
+
+ROOT = Path(__file__).parents[1]
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/configuration.md": render_reference,
+    "egressd/report/sweep-1.schema.json": render_schema,
+    "docs/metrics.md": render_metrics_page,
+    "docs/reason-codes.md": lambda: render_reasons_markdown(proofs()),
+}
+"""Path within the repository, and the function that makes its text."""
+
+
+def main() -> None:
+    """Write each page that differs and say so."""
+    for name, make in PAGES.items():
+        path, text = ROOT / name, make()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
+
+
+if __name__ == "__main__":
+    main()

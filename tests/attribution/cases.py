@@ -1,0 +1,2114 @@
+"""One scene per rule: what was seen, and what must be said of it. The first target added is judged."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from egressd.attribution.reasons import ALERTS, alert_code
+from egressd.model.endpoint import Expect, Protocol, SampleKind
+from egressd.model.observation import ChainFacts, DnsObservation, Failure, Observation
+from egressd.model.plan import ControlKind
+from egressd.model.verdict import Blame, Confidence, Outcome
+from tests.attribution import hellos
+from tests.attribution.crowd import (
+    EARLY,
+    LATE,
+    downgraded,
+    inventing,
+    loaded,
+    reset_before_hello,
+    stale,
+    stale_address,
+    swept,
+    untold,
+)
+from tests.attribution.world import (
+    ADDRESS,
+    HOST,
+    LONG_AGO,
+    OTHER_ADDRESS,
+    PROXY,
+    SECOND,
+    Site,
+    certificate,
+    connect,
+    dns,
+    facts,
+    good,
+    http,
+    icmp,
+    info,
+    ntp,
+    query,
+    tcp,
+    tls,
+    trail,
+)
+
+BLOCKED, DOWN, DEGRADED, OK, UNKNOWN = (
+    Outcome.BLOCKED,
+    Outcome.DOWN,
+    Outcome.DEGRADED,
+    Outcome.OK,
+    Outcome.UNKNOWN,
+)
+LOW, MEDIUM, HIGH, CONFIRMED = (
+    Confidence.LOW,
+    Confidence.MEDIUM,
+    Confidence.HIGH,
+    Confidence.CONFIRMED,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A recording to judge, and the verdict it must get."""
+
+    name: str
+    build: Callable[[], Site]
+    reason: str | None
+    outcome: Outcome
+    least: Confidence = LOW
+    most: Confidence = CONFIRMED
+    blame: Blame | None = None
+    also: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+def alone(*seen: Observation, **target: Any) -> Callable[[], Site]:
+    """One target, one trail, and a neighbour on another address that works."""
+
+    def build() -> Site:
+        site = Site()
+        site.add(trail(*seen), **target)
+        site.add(good("works.example", OTHER_ADDRESS), host="works.example")
+        return site
+
+    return build
+
+
+def solitary(*seen: Observation, **target: Any) -> Callable[[], Site]:
+    """One target, one trail, and nothing to compare with."""
+
+    def build() -> Site:
+        site = Site()
+        site.add(trail(*seen), **target)
+        return site
+
+    return build
+
+
+def beside_one_that_works(*seen: Observation, **target: Any) -> Callable[[], Site]:
+    """One target, and another whose whole conversation went well at another address."""
+
+    def build() -> Site:
+        site = Site()
+        site.add(trail(*seen), **target)
+        site.add(good("other.example", OTHER_ADDRESS), host="other.example")
+        return site
+
+    return build
+
+
+def two_voices(*, first: DnsObservation, second: DnsObservation | None = None) -> Callable[[], Site]:
+    """One voice says something, another gives an address that works."""
+
+    def build() -> Site:
+        site = Site(resolvers=(first.resolver, SECOND))
+        site.add(trail(second or dns(resolver=SECOND), tcp(), tls(), http()), trail(first))
+        return site
+
+    return build
+
+
+def proxied(*seen: Observation, **target: Any) -> Callable[[], Site]:
+    """One target through the proxy."""
+
+    def build() -> Site:
+        site = Site()
+        site.add(trail(*seen, path=PROXY), via_proxy=True, **target)
+        return site
+
+    return build
+
+
+def with_control(
+    base: Callable[[], Site], kind: ControlKind, *seen: Observation, **more: Any
+) -> Callable[[], Site]:
+    """A scene with a control about its first probe."""
+
+    def build() -> Site:
+        site = base()
+        site.control(kind, *seen, **more)
+        return site
+
+    return build
+
+
+def twice(base: Callable[[], Site], *seen: Observation) -> Callable[[], Site]:
+    """A scene whose first probe was repeated."""
+    return with_control(base, ControlKind.REPEAT, *seen)
+
+
+def dns_dead(*, count: int, failure: Failure, rcode: str | None = None) -> Callable[[], Site]:
+    """A voice that treats several names alike."""
+
+    def build() -> Site:
+        site = Site()
+        for number in range(count):
+            name = f"n{number}.example"
+            site.add(trail(dns(name=name, failure=failure, rcode=rcode)), host=name)
+        return site
+
+    return build
+
+
+OWN = "10.20.0.11"
+NXDOMAIN: dict[str, Any] = {"failure": Failure.NXDOMAIN, "rcode": "NXDOMAIN"}
+BLOCK = "<html><title>Blocked</title><!-- Powered By FortiGuard -->"
+UNACKED = info(acked=0)
+ACKED = info()
+FORGED = (certificate(issuer="CN=Corp Inspection CA", aia=()),)
+PRIVATE = facts(False, False)
+
+
+def _local(number: int) -> Callable[[], Site]:
+    return solitary(dns(), tcp(Failure.UNREACHABLE, errno=number))
+
+
+LOCAL = (
+    Scene(
+        name="no-route",
+        build=_local(errno.ENETUNREACH),
+        reason="local_no_route",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="unreachable-route",
+        build=_local(errno.EHOSTUNREACH),
+        reason="local_unreachable_route",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="prohibit-route",
+        build=_local(errno.EACCES),
+        reason="local_prohibit_route",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="blackhole-route",
+        build=_local(errno.EINVAL),
+        reason="local_blackhole_route",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="gateway-dead",
+        build=solitary(
+            dns(),
+            tcp(Failure.UNREACHABLE, errno=errno.EHOSTUNREACH, error=icmp(3, 1, offender=OWN, local=True)),
+        ),
+        reason="local_gateway_dead",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_GATEWAY,
+    ),
+    Scene(
+        name="gateway-dead-for-one-route",
+        build=beside_one_that_works(
+            dns(),
+            tcp(
+                Failure.UNREACHABLE,
+                errno=errno.EHOSTUNREACH,
+                error=icmp(3, 1, offender=OWN, local=True),
+                elapsed_ms=3061.0,
+            ),
+        ),
+        reason="local_gateway_dead",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_GATEWAY,
+    ),
+    Scene(
+        name="host-firewall-by-host-unreachable",
+        build=beside_one_that_works(
+            dns(),
+            tcp(Failure.UNREACHABLE, errno=errno.EHOSTUNREACH, error=icmp(3, 1, offender=OWN, local=True)),
+        ),
+        reason="local_firewall_reject",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="host-firewall",
+        build=solitary(
+            dns(),
+            tcp(Failure.UNREACHABLE, errno=errno.EHOSTUNREACH, error=icmp(3, 13, offender=OWN, local=True)),
+        ),
+        reason="local_firewall_reject",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="host-cgroup",
+        build=_local(errno.EPERM),
+        reason="local_firewall_reject",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="source-invalid",
+        build=solitary(dns(), tcp(Failure.INVALID_SOURCE, errno=errno.EADDRNOTAVAIL)),
+        reason="local_source_invalid",
+        outcome=UNKNOWN,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="exhausted",
+        build=solitary(dns(), tcp(Failure.NO_RESOURCES, errno=errno.EMFILE)),
+        reason="local_resource_exhausted",
+        outcome=UNKNOWN,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="dns-no-route",
+        build=solitary(dns(failure=Failure.UNREACHABLE, errno=errno.ENETUNREACH)),
+        reason="local_no_route",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="dns-unreachable-route",
+        build=solitary(dns(failure=Failure.UNREACHABLE, errno=errno.EHOSTUNREACH)),
+        reason="local_unreachable_route",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="dns-prohibit-route",
+        build=solitary(dns(failure=Failure.UNREACHABLE, errno=errno.EACCES)),
+        reason="local_prohibit_route",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="dns-blackhole-route",
+        build=solitary(dns(failure=Failure.UNREACHABLE, errno=errno.EINVAL)),
+        reason="local_blackhole_route",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="dns-output-drop",
+        build=solitary(dns(failure=Failure.UNREACHABLE, errno=errno.EPERM)),
+        reason="local_firewall_drop_udp",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="dns-gateway-dead",
+        build=solitary(dns(failure=Failure.UNREACHABLE, icmp=icmp(3, 1, offender=OWN, local=True))),
+        reason="local_gateway_dead",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="dns-host-firewall",
+        build=solitary(dns(failure=Failure.REFUSED, icmp=icmp(3, 3, offender=OWN, local=True))),
+        reason="local_firewall_reject",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="dns-source",
+        build=solitary(dns(failure=Failure.INVALID_SOURCE)),
+        reason="local_source_invalid",
+        outcome=UNKNOWN,
+    ),
+    Scene(
+        name="dns-exhausted",
+        build=solitary(dns(failure=Failure.NO_RESOURCES)),
+        reason="local_resource_exhausted",
+        outcome=UNKNOWN,
+    ),
+)
+
+
+def _ntp(failure: Failure, number: int | None = None, **more: Any) -> Callable[[], Site]:
+    return solitary(dns(), ntp(failure, errno=number, **more), port=123, protocol=Protocol.NTP)
+
+
+NTP = (
+    Scene(
+        name="ntp-silent",
+        build=alone(dns(), ntp(Failure.TIMEOUT), port=123, protocol=Protocol.NTP),
+        reason="ntp_no_answer",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="ntp-refused",
+        build=_ntp(Failure.REFUSED, icmp=icmp(3, 3)),
+        reason="ntp_refused",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="ntp-prohibited",
+        build=_ntp(Failure.UNREACHABLE, icmp=icmp(3, 13)),
+        reason="tcp_admin_prohibited",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="ntp-unreachable",
+        build=_ntp(Failure.UNREACHABLE, icmp=icmp(3, 0)),
+        reason="tcp_unreachable",
+        outcome=DOWN,
+    ),
+    Scene(
+        name="ntp-kiss",
+        build=solitary(dns(), ntp(kiss="DENY", stratum=0), port=123, protocol=Protocol.NTP),
+        reason="ntp_kiss_of_death",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="ntp-unsynchronized",
+        build=solitary(dns(), ntp(stratum=16), port=123, protocol=Protocol.NTP),
+        reason="ntp_unsynchronized",
+        outcome=DOWN,
+    ),
+    Scene(name="ntp-garbage", build=_ntp(Failure.MALFORMED), reason="ntp_unknown", outcome=UNKNOWN),
+    Scene(
+        name="ntp-no-route",
+        build=_ntp(Failure.UNREACHABLE, errno.ENETUNREACH),
+        reason="local_no_route",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="ntp-unreachable-route",
+        build=_ntp(Failure.UNREACHABLE, errno.EHOSTUNREACH),
+        reason="local_unreachable_route",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="ntp-prohibit",
+        build=_ntp(Failure.UNREACHABLE, errno.EACCES),
+        reason="local_prohibit_route",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="ntp-blackhole",
+        build=_ntp(Failure.UNREACHABLE, errno.EINVAL),
+        reason="local_blackhole_route",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="ntp-output-drop",
+        build=_ntp(Failure.UNREACHABLE, errno.EPERM),
+        reason="local_firewall_drop_udp",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="ntp-gateway",
+        build=_ntp(Failure.UNREACHABLE, icmp=icmp(3, 1, local=True)),
+        reason="local_gateway_dead",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="ntp-host-firewall",
+        build=_ntp(Failure.UNREACHABLE, icmp=icmp(3, 13, local=True)),
+        reason="local_firewall_reject",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="ntp-source", build=_ntp(Failure.INVALID_SOURCE), reason="local_source_invalid", outcome=UNKNOWN
+    ),
+    Scene(
+        name="ntp-exhausted",
+        build=_ntp(Failure.NO_RESOURCES),
+        reason="local_resource_exhausted",
+        outcome=UNKNOWN,
+    ),
+    Scene(
+        name="ntp-ok", build=solitary(dns(), ntp(), port=123, protocol=Protocol.NTP), reason=None, outcome=OK
+    ),
+)
+
+
+def _revocation() -> Site:
+    site = Site()
+    site.add(
+        trail(dns(name="pki.example"), tcp(Failure.REFUSED, port=80)),
+        host="pki.example",
+        port=80,
+        protocol=Protocol.HTTP,
+    )
+    site.add(good("works.example", OTHER_ADDRESS), host="works.example")
+    return site
+
+
+def _no_resolver() -> Site:
+    site = Site(resolvers=("system",))
+    site.add(trail(dns(failure=Failure.TIMEOUT, resolver="system")))
+    return site
+
+
+def _split() -> Site:
+    site = Site(resolvers=("a", SECOND))
+    private = dns("10.1.0.4", resolver="a", cnames=("gbl.privatelink.his.arc.azure.com",))
+    public = dns(resolver=SECOND)
+    site.add(
+        trail(private, tcp(address="10.1.0.4"), tls(), http()),
+        trail(public, tcp(), tls(), http()),
+        private_link=True,
+    )
+    return site
+
+
+def _unexpected() -> Site:
+    site = Site(resolvers=("a", SECOND))
+    wrong = dns(OTHER_ADDRESS, resolver="a")
+    site.add(
+        trail(
+            wrong,
+            tcp(address=OTHER_ADDRESS),
+            tls(Failure.VERIFY, code=62, about=facts(True, True, name=False)),
+        ),
+        trail(dns(resolver=SECOND), tcp(), tls(), http()),
+    )
+    return site
+
+
+def _override(*seen: Observation) -> Callable[[], Site]:
+    def build() -> Site:
+        site = Site(resolvers=("a",))
+        site.add(trail(dns(resolver="a"), tcp(), tls(), http()), trail(*seen, resolver="system"))
+        return site
+
+    return build
+
+
+def _lossy(count: int) -> Callable[[], Site]:
+    """So many names whose first datagram was lost."""
+
+    def build() -> Site:
+        site = Site()
+        for number in range(count):
+            name = f"n{number}.example"
+            answer = dns(name=name, queries=(query(failure=Failure.TIMEOUT), query()))
+            site.add(trail(answer, tcp(), tls(sni=name), http()), host=name)
+        return site
+
+    return build
+
+
+def _edns_lost_once() -> Site:
+    """A name whose datagrams with EDNS were lost, beside one whose was answered: chance."""
+    site = Site()
+    lost = dns(queries=(query(failure=Failure.TIMEOUT), query(edns=False)))
+    site.add(trail(lost, tcp(), tls(), http()))
+    site.add(good("other.example", OTHER_ADDRESS), host="other.example")
+    return site
+
+
+def _large_answer_lost() -> Site:
+    """The same, where the answer is too long for a datagram without EDNS."""
+    site = Site()
+    queries = (
+        query(failure=Failure.TIMEOUT),
+        query(edns=False, flags=("qr", "tc")),
+        query(transport="tcp", bytes_received=900),
+    )
+    site.add(trail(dns(queries=queries), tcp(), tls(), http()))
+    site.add(good("other.example", OTHER_ADDRESS), host="other.example")
+    return site
+
+
+def _aaaa_broken() -> Site:
+    site = Site()
+    site.add(trail(dns(), tcp(), tls(), http()), trail(dns(failure=Failure.TIMEOUT, v6=True)))
+    return site
+
+
+def _aaaa_refused() -> Site:
+    site = Site()
+    refused = dns(failure=Failure.RCODE, rcode="REFUSED", v6=True)
+    site.add(trail(dns(), tcp(), tls(), http()), trail(refused))
+    return site
+
+
+PRIVATE_LINK = ("gbl.privatelink.his.arc.azure.com",)
+CUT = query(flags=("qr", "tc"), failure=None)
+LOST_TCP = query(transport="tcp", failure=Failure.TIMEOUT)
+
+DNS = (
+    Scene(
+        name="no-resolver",
+        build=_no_resolver,
+        reason="dns_no_resolver",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="resolver-dead",
+        build=dns_dead(count=3, failure=Failure.TIMEOUT),
+        reason="dns_resolver_unreachable",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="resolver-dead-one-name",
+        build=solitary(dns(failure=Failure.TIMEOUT)),
+        reason="dns_resolver_unreachable",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="refused-everyone",
+        build=dns_dead(count=2, failure=Failure.RCODE, rcode="REFUSED"),
+        reason="dns_refused_client",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="refused-one-name-only",
+        build=solitary(dns(failure=Failure.RCODE, rcode="REFUSED")),
+        reason="dns_refused_client",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="no-listener",
+        build=solitary(dns(failure=Failure.REFUSED, icmp=icmp(3, 3))),
+        reason="dns_no_listener",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="no-local-listener",
+        build=solitary(
+            dns(
+                failure=Failure.REFUSED,
+                resolver="127.0.0.1:53",
+                icmp=icmp(3, 3, offender="127.0.0.1", local=True),
+            )
+        ),
+        reason="dns_no_listener",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="dns-prohibited",
+        build=solitary(dns(failure=Failure.UNREACHABLE, icmp=icmp(3, 13))),
+        reason="dns_admin_prohibited",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.FIREWALL_L3L4,
+    ),
+    Scene(
+        name="dropped-name",
+        build=alone(dns(failure=Failure.TIMEOUT)),
+        reason="dns_dropped_name",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="dropped-with-all-its-zone",
+        build=with_control(
+            alone(dns(failure=Failure.TIMEOUT)),
+            ControlKind.SIBLING_NAME,
+            dns(failure=Failure.TIMEOUT, name="egressd-control.his.arc.azure.com"),
+            address="10.0.0.53",
+        ),
+        reason="dns_dropped_name",
+        outcome=BLOCKED,
+        most=LOW,
+        blame=Blame.DNS_RESOLVER,
+    ),
+    Scene(
+        name="dropped-name-tcp-closed",
+        build=alone(
+            dns(
+                failure=Failure.CLOSED,
+                queries=(query(failure=Failure.TIMEOUT), query(transport="tcp", failure=Failure.CLOSED)),
+            )
+        ),
+        reason="dns_dropped_name",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="refused-name",
+        build=alone(dns(failure=Failure.RCODE, rcode="REFUSED")),
+        reason="dns_refused_name",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="servfail",
+        build=alone(dns(failure=Failure.RCODE, rcode="SERVFAIL")),
+        reason="dns_servfail",
+        outcome=DOWN,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="servfail-only-name",
+        build=solitary(dns(failure=Failure.RCODE, rcode="SERVFAIL")),
+        reason="dns_servfail",
+        outcome=DOWN,
+    ),
+    Scene(
+        name="nxdomain-no-soa",
+        build=alone(dns(soa=False, **NXDOMAIN)),
+        reason="dns_nxdomain_filtered",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="nxdomain-soa",
+        build=alone(dns(soa=True, **NXDOMAIN)),
+        reason="dns_name_absent",
+        outcome=DOWN,
+        least=HIGH,
+    ),
+    Scene(
+        name="nxdomain-ede",
+        build=alone(dns(soa=True, ede=(15,), **NXDOMAIN)),
+        reason="dns_nxdomain_filtered",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="nxdomain-other-answers",
+        build=two_voices(first=dns(soa=True, **NXDOMAIN)),
+        reason="dns_nxdomain_filtered",
+        outcome=DEGRADED,
+        least=HIGH,
+    ),
+    Scene(
+        name="nodata",
+        build=alone(dns(failure=Failure.NODATA, soa=False)),
+        reason="dns_nodata_filtered",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="nodata-soa",
+        build=alone(dns(failure=Failure.NODATA, soa=True)),
+        reason="dns_name_absent",
+        outcome=DOWN,
+    ),
+    Scene(
+        name="private-zone",
+        build=alone(dns(cnames=PRIVATE_LINK, soa=True, **NXDOMAIN)),
+        reason="dns_private_zone_missing_record",
+        outcome=DOWN,
+        least=HIGH,
+    ),
+    Scene(
+        name="name-invalid",
+        build=solitary(dns(failure=Failure.NAME_INVALID)),
+        reason="dns_name_invalid",
+        outcome=UNKNOWN,
+    ),
+    Scene(
+        name="dns-malformed",
+        build=solitary(dns(failure=Failure.MALFORMED)),
+        reason="dns_malformed",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="dns-odd",
+        build=alone(dns(failure=Failure.RCODE, rcode="NOTAUTH")),
+        reason="dns_unknown",
+        outcome=UNKNOWN,
+    ),
+    Scene(
+        name="dns-tcp-blocked",
+        build=alone(dns(failure=Failure.TIMEOUT, queries=(CUT, LOST_TCP))),
+        reason="dns_tcp_blocked",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="sinkhole",
+        build=alone(
+            dns("146.112.61.106"),
+            tcp(address="146.112.61.106"),
+            tls(Failure.VERIFY, code=20, about=PRIVATE, chain=FORGED),
+        ),
+        reason="dns_sinkhole_known",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        also=("tls_mitm_untrusted",),
+    ),
+    Scene(
+        name="null",
+        build=alone(dns("0.0.0.0"), tcp(Failure.REFUSED, address="0.0.0.0")),
+        reason="dns_null_answer",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        also=("tcp_refused",),
+    ),
+    Scene(
+        name="loopback-catalog",
+        build=alone(dns("127.0.0.1"), tcp(Failure.REFUSED, address="127.0.0.1")),
+        reason="dns_null_answer",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="loopback-given",
+        build=alone(dns("127.0.0.1"), tcp(Failure.REFUSED, address="127.0.0.1"), sample=SampleKind.GIVEN),
+        reason="tcp_refused",
+        outcome=BLOCKED,
+        also=("dns_null_answer",),
+    ),
+    Scene(
+        name="bogon",
+        build=alone(dns("10.9.9.9"), tcp(Failure.TIMEOUT, address="10.9.9.9")),
+        reason="dns_bogon_answer",
+        outcome=BLOCKED,
+        least=MEDIUM,
+        also=("tcp_ip_blocked_silent",),
+    ),
+    Scene(
+        name="bogon-internal",
+        build=alone(dns("10.9.9.9"), tcp(Failure.TIMEOUT, address="10.9.9.9"), internal=True),
+        reason="tcp_ip_blocked_silent",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="bogon-works",
+        build=alone(dns("10.9.9.9"), tcp(address="10.9.9.9"), tls(), http()),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="private-link",
+        build=alone(
+            dns("10.1.0.4", cnames=PRIVATE_LINK), tcp(address="10.1.0.4"), tls(), http(), private_link=True
+        ),
+        reason=None,
+        outcome=OK,
+        also=("dns_private_link",),
+    ),
+    Scene(
+        name="private-link-unexpected",
+        build=alone(dns("10.1.0.4", cnames=PRIVATE_LINK), tcp(address="10.1.0.4"), tls(), http()),
+        reason="dns_private_link_unexpected",
+        outcome=DEGRADED,
+        least=HIGH,
+        also=("dns_private_link",),
+        flags=("private_link_unexpected",),
+    ),
+    Scene(
+        name="private-link-dead",
+        build=alone(dns("10.1.0.4", cnames=PRIVATE_LINK), tcp(Failure.TIMEOUT, address="10.1.0.4")),
+        reason="dns_private_link_unreachable",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="private-link-split", build=_split, reason="dns_private_link_split", outcome=DEGRADED, least=HIGH
+    ),
+    Scene(
+        name="unexpected-address",
+        build=_unexpected,
+        reason="dns_unexpected_address",
+        outcome=DEGRADED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="hosts-nxdomain",
+        build=_override(dns(resolver="system", **NXDOMAIN)),
+        reason="dns_local_override",
+        outcome=DEGRADED,
+        least=HIGH,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="hosts-elsewhere",
+        build=_override(dns("127.0.0.1", resolver="system"), tcp(Failure.REFUSED, address="127.0.0.1")),
+        reason="dns_local_override",
+        outcome=DEGRADED,
+    ),
+    Scene(name="aaaa-broken", build=_aaaa_broken, reason="dns_aaaa_broken", outcome=DEGRADED, least=HIGH),
+    Scene(name="aaaa-refused-by-a-local-answer", build=_aaaa_refused, reason=None, outcome=OK),
+    Scene(
+        name="rewritten",
+        build=with_control(
+            alone(dns("198.51.100.80"), tcp(address="198.51.100.80"), tls(Failure.NOT_TLS, received=5)),
+            ControlKind.SIBLING_NAME,
+            dns("198.51.100.80", name="egressd-control.his.arc.azure.com"),
+            address="10.0.0.53",
+        ),
+        reason="dns_nxdomain_rewritten",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="edns-unsupported",
+        build=alone(
+            dns(queries=(query(failure=Failure.RCODE, rcode="FORMERR"), query(edns=False))),
+            tcp(),
+            tls(),
+            http(),
+        ),
+        reason="dns_edns_unsupported",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="edns-lost",
+        build=solitary(
+            dns(queries=(query(failure=Failure.TIMEOUT), query(edns=False))), tcp(), tls(), http()
+        ),
+        reason="dns_edns_or_fragment_dropped",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="edns-lost-where-it-works-for-others",
+        build=_edns_lost_once,
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="large-answer-lost",
+        build=_large_answer_lost,
+        reason="dns_edns_or_fragment_dropped",
+        outcome=DEGRADED,
+        least=HIGH,
+    ),
+    Scene(
+        name="no-datagram-answered",
+        build=solitary(
+            dns(
+                queries=(
+                    query(failure=Failure.TIMEOUT),
+                    query(failure=Failure.TIMEOUT, edns=False),
+                    query(transport="tcp"),
+                )
+            ),
+            tcp(),
+            tls(),
+            http(),
+        ),
+        reason="dns_edns_or_fragment_dropped",
+        outcome=DEGRADED,
+        most=LOW,
+    ),
+    Scene(
+        name="lossy",
+        build=_lossy(3),
+        reason="dns_intermittent",
+        outcome=DEGRADED,
+    ),
+    Scene(name="one-lost-datagram", build=_lossy(1), reason=None, outcome=OK),
+    Scene(
+        name="dns64",
+        build=alone(dns("64:ff9b::cb00:7109", v6=True), tcp(address="64:ff9b::cb00:7109"), tls(), http()),
+        reason=None,
+        outcome=OK,
+        also=("dns_dns64_synthesized",),
+    ),
+)
+
+
+def _silent_everywhere() -> Site:
+    site = Site()
+    for number in range(3):
+        name, address = f"n{number}.example", f"203.0.113.{number + 1}"
+        site.add(trail(dns(address, name=name), tcp(Failure.TIMEOUT, address=address)), host=name)
+    return site
+
+
+def _other_port() -> Site:
+    site = Site()
+    site.add(trail(dns(), tcp(Failure.TIMEOUT)))
+    site.add(good("b.example", ADDRESS, 80), host="b.example", port=80, protocol=Protocol.HTTP)
+    return site
+
+
+def _some_addresses() -> Site:
+    site = Site()
+    answer = dns(ADDRESS, OTHER_ADDRESS)
+    site.add(
+        trail(answer, tcp(), tls(), http()),
+        trail(answer, tcp(Failure.TIMEOUT, address=OTHER_ADDRESS)),
+    )
+    return site
+
+
+def _family(*, broken: str, working: str, local: bool = False) -> Callable[[], Site]:
+    failure = (
+        tcp(Failure.UNREACHABLE, address=broken, errno=errno.ENETUNREACH)
+        if local
+        else tcp(Failure.TIMEOUT, address=broken)
+    )
+
+    def build() -> Site:
+        site = Site()
+        site.add(
+            trail(dns(working, v6=":" in working), tcp(address=working), tls(), http()),
+            trail(dns(broken, v6=":" in broken), failure),
+        )
+        return site
+
+    return build
+
+
+def _flaky() -> Site:
+    site = Site()
+    site.add(
+        trail(dns(), tcp(Failure.TIMEOUT), attempt=1),
+        trail(dns(), tcp(), tls(), http(), attempt=2),
+    )
+    return site
+
+
+V6 = "2001:db8::9"
+TCP = (
+    Scene(
+        name="tcp-prohibited",
+        build=solitary(dns(), tcp(Failure.UNREACHABLE, errno=113, error=icmp(3, 13))),
+        reason="tcp_admin_prohibited",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.FIREWALL_L3L4,
+    ),
+    Scene(
+        name="tcp-prohibited-v6",
+        build=solitary(
+            dns(V6, v6=True),
+            tcp(Failure.UNREACHABLE, address=V6, errno=errno.EACCES, error=icmp(1, 1, version=6)),
+        ),
+        reason="tcp_admin_prohibited",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="loop",
+        build=solitary(dns(), tcp(Failure.UNREACHABLE, errno=113, error=icmp(11, 0))),
+        reason="tcp_routing_loop",
+        outcome=DOWN,
+        least=HIGH,
+    ),
+    Scene(
+        name="unreachable",
+        build=solitary(dns(), tcp(Failure.UNREACHABLE, errno=113, error=icmp(3, 1))),
+        reason="tcp_unreachable",
+        outcome=DOWN,
+        least=HIGH,
+    ),
+    Scene(
+        name="refused-icmp",
+        build=solitary(dns(), tcp(Failure.REFUSED, errno=111, error=icmp(3, 3))),
+        reason="tcp_refused_icmp_port",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="refused",
+        build=alone(dns(), tcp(Failure.REFUSED, errno=111)),
+        reason="tcp_refused",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="reset-in-connect",
+        build=alone(dns(), tcp(Failure.RESET, errno=104)),
+        reason="tcp_reset_after_accept",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="silent-everywhere", build=_silent_everywhere, reason="tcp_egress_all_blocked", outcome=BLOCKED
+    ),
+    Scene(
+        name="silent-here",
+        build=twice(alone(dns(), tcp(Failure.TIMEOUT)), tcp(Failure.TIMEOUT)),
+        reason="tcp_ip_blocked_silent",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="silent-alone",
+        build=solitary(dns(), tcp(Failure.TIMEOUT)),
+        reason="tcp_ip_blocked_silent",
+        outcome=BLOCKED,
+        least=Confidence.INCONCLUSIVE,
+    ),
+    Scene(name="silent-port", build=_other_port, reason="tcp_port_blocked", outcome=BLOCKED, least=MEDIUM),
+    Scene(
+        name="revocation",
+        build=_revocation,
+        reason="tcp_refused",
+        outcome=BLOCKED,
+        also=("pki_revocation_unreachable",),
+    ),
+    Scene(
+        name="works-when-repeated",
+        build=with_control(alone(dns(), tcp(Failure.TIMEOUT)), ControlKind.REPEAT, tcp(), tls(), http()),
+        reason="path_loss",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="tcp-odd",
+        build=alone(dns(), tcp(Failure.OS_ERROR, errno=5)),
+        reason="tcp_unknown",
+        outcome=UNKNOWN,
+    ),
+    Scene(
+        name="some-addresses",
+        build=_some_addresses,
+        reason="tcp_some_ips_blocked",
+        outcome=DEGRADED,
+        least=HIGH,
+    ),
+    Scene(
+        name="v6-broken",
+        build=_family(broken=V6, working=ADDRESS),
+        reason="tcp_ipv6_broken",
+        outcome=DEGRADED,
+        least=HIGH,
+    ),
+    Scene(
+        name="v4-broken",
+        build=_family(broken=ADDRESS, working=V6),
+        reason="tcp_ipv4_broken",
+        outcome=DEGRADED,
+        least=HIGH,
+    ),
+    Scene(
+        name="no-v6",
+        build=_family(broken=V6, working=ADDRESS, local=True),
+        reason=None,
+        outcome=OK,
+        flags=("no_ipv6",),
+    ),
+    Scene(name="flaky", build=_flaky, reason="path_loss", outcome=DEGRADED, least=MEDIUM),
+)
+
+
+def _hello(failure: Failure, **more: Any) -> Callable[[], Site]:
+    return alone(dns(), tcp(), tls(failure, **more))
+
+
+def _sni(failure: Failure, **more: Any) -> Callable[[], Site]:
+    return with_control(
+        _hello(failure, **more),
+        ControlKind.SNI_CONTRAST,
+        tcp(),
+        tls(Failure.VERIFY, sni="other.example", code=62),
+    )
+
+
+def _dropped_all() -> Site:
+    site = _hello(Failure.TIMEOUT, seen=UNACKED)()
+    site.control(ControlKind.SNI_CONTRAST, tcp(), tls(Failure.TIMEOUT, sni="other.example", seen=UNACKED))
+    return site
+
+
+def _small_mss(**more: Any) -> Callable[[], Site]:
+    return with_control(_hello(Failure.TIMEOUT, **more), ControlKind.SMALL_MSS, tcp(max_segment=1200), tls())
+
+
+TLS = (
+    Scene(
+        name="sni-reset",
+        build=_sni(Failure.RESET, seen=UNACKED),
+        reason="tls_sni_reset",
+        outcome=BLOCKED,
+        least=HIGH,
+        blame=Blame.FIREWALL_L7,
+    ),
+    Scene(
+        name="sni-reset-alone",
+        build=solitary(dns(), tcp(), tls(Failure.RESET, seen=UNACKED)),
+        reason="tls_sni_reset",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="sni-dropped",
+        build=twice(_sni(Failure.TIMEOUT, seen=UNACKED), tcp(), tls(Failure.TIMEOUT, seen=UNACKED)),
+        reason="tls_sni_dropped",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(name="all-dropped", build=_dropped_all, reason="tls_all_hellos_dropped", outcome=BLOCKED),
+    Scene(
+        name="reset-acked",
+        build=_hello(Failure.RESET),
+        reason="tls_reset_after_hello",
+        outcome=BLOCKED,
+        least=MEDIUM,
+        blame=Blame.TRANSPARENT_PROXY,
+    ),
+    Scene(
+        name="reset-acked-by-name",
+        build=_sni(Failure.RESET),
+        reason="tls_reset_after_hello",
+        outcome=BLOCKED,
+        least=HIGH,
+        blame=Blame.FIREWALL_L7,
+    ),
+    Scene(
+        name="reset-no-info",
+        build=_hello(Failure.RESET, no_info=True),
+        reason="tls_reset_after_hello",
+        outcome=BLOCKED,
+        least=LOW,
+    ),
+    Scene(
+        name="fin", build=_hello(Failure.CLOSED), reason="tls_fin_after_hello", outcome=BLOCKED, least=MEDIUM
+    ),
+    Scene(name="stall", build=_hello(Failure.TIMEOUT), reason="tls_stall_after_hello", outcome=BLOCKED),
+    Scene(
+        name="pmtu-in",
+        build=_hello(Failure.TIMEOUT, seen=info(ooo=2)),
+        reason="tls_pmtu_blackhole_inbound",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="pmtu-in-mss",
+        build=_small_mss(),
+        reason="tls_pmtu_blackhole_inbound",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.PATH_MTU_LINK,
+    ),
+    Scene(
+        name="pmtu-out-mss",
+        build=_small_mss(seen=UNACKED),
+        reason="tls_pmtu_blackhole_outbound",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="synproxy",
+        build=_hello(Failure.TIMEOUT, seen=info(acked=0, sent=0, window=0)),
+        reason="tcp_synproxy_stall",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="page-in-clear",
+        build=_hello(Failure.NOT_TLS, received=80, first_text="HTTP/1.1 403 Forbidden"),
+        reason="tls_plaintext_block_page",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="not-tls",
+        build=_hello(Failure.NOT_TLS, received=20, first_text="SSH-2.0-OpenSSH"),
+        reason="tls_not_tls",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="half-stall",
+        build=_hello(Failure.TIMEOUT, received=40),
+        reason="tls_partial_then_stall",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="half-fin",
+        build=_hello(Failure.CLOSED, received=40),
+        reason="tls_partial_then_fin",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="half-reset",
+        build=_hello(Failure.RESET, received=40),
+        reason="tls_partial_then_reset",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="tls-error",
+        build=_hello(Failure.TLS_ERROR, received=40, detail="bad extension"),
+        reason="tls_protocol_error",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="tls-old",
+        build=_hello(Failure.TLS_ERROR, received=40, detail="UNSUPPORTED_PROTOCOL"),
+        reason="tls_alert_protocol_version",
+        outcome=BLOCKED,
+    ),
+    Scene(name="tls-odd", build=_hello(Failure.OS_ERROR), reason="tls_unknown", outcome=UNKNOWN),
+    Scene(
+        name="mtls-13",
+        build=alone(dns(), tcp(), tls(), http(failure=Failure.ALERT, alert=116)),
+        reason=None,
+        outcome=OK,
+        also=("tls_client_cert_required",),
+    ),
+    Scene(
+        name="mtls-12",
+        build=_hello(Failure.ALERT, alert=40, hello=True, wants_certificate=True, received=900),
+        reason=None,
+        outcome=OK,
+        also=("tls_client_cert_required",),
+    ),
+    *(
+        Scene(
+            name=f"alert-{number}",
+            build=_hello(Failure.ALERT, alert=number, received=7),
+            reason=alert_code(number),
+            outcome=BLOCKED,
+            least=MEDIUM,
+        )
+        for number in ALERTS
+    ),
+)
+
+
+def _verify(
+    code: int, *, about: ChainFacts | None = None, site: Site | None = None, **more: Any
+) -> Callable[[], Site]:
+    def build() -> Site:
+        made = site or Site()
+        seen = tls(Failure.VERIFY, code=code, about=about or facts(), **more)
+        made.add(trail(dns(), tcp(), seen))
+        return made
+
+    return build
+
+
+def _skewed() -> Site:
+    site = Site(clock_offset=86_400.0)
+    site.add(trail(dns(), tcp(), tls(Failure.VERIFY, code=9)))
+    return site
+
+
+def _same_issuer() -> Site:
+    site = _verify(20, about=PRIVATE, chain=FORGED)()
+    for name in ("login.microsoftonline.com", "management.azure.com"):
+        site.add(
+            trail(dns(name=name), tcp(), tls(Failure.VERIFY, sni=name, code=20, about=PRIVATE, chain=FORGED)),
+            host=name,
+        )
+    return site
+
+
+def _trusted(**target: Any) -> Callable[[], Site]:
+    forged = tls(about=facts(False, True), chain=FORGED, alpn="http/1.1")
+    return alone(dns(), tcp(), forged, http(), **target)
+
+
+def _lab_roots() -> Site:
+    site = Site(public_roots="/lab/roots.pem")
+    site.add(
+        trail(dns(), tcp(), tls(about=facts(False, True), chain=FORGED), http()), sample=SampleKind.GIVEN
+    )
+    return site
+
+
+OLD = (certificate(not_after=LONG_AGO),)
+OLD_FORGED = (certificate(issuer="CN=Corp Inspection CA", not_after=LONG_AGO, aia=()),)
+NO_SAN = (certificate(san=()),)
+SOON = (certificate(not_after="2026-11-25T00:00:00.000Z"), certificate())
+
+CERTIFICATE = (
+    Scene(
+        name="skew",
+        build=_skewed,
+        reason="local_clock_skew",
+        outcome=BLOCKED,
+        least=HIGH,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(name="expired", build=_verify(10, chain=OLD), reason="tls_cert_expired", outcome=DOWN, least=HIGH),
+    Scene(
+        name="expired-forged",
+        build=_verify(10, chain=OLD_FORGED, about=facts(False, True)),
+        reason="tls_mitm_cert_expired",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(name="not-yet", build=_verify(9), reason="tls_cert_not_yet_valid", outcome=BLOCKED, least=HIGH),
+    Scene(
+        name="no-san",
+        build=_verify(62, chain=NO_SAN, about=facts(True, True, name=False, cn=True)),
+        reason="tls_cert_without_san",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="wrong-name-public",
+        build=_verify(62, about=facts(True, True, name=False)),
+        reason="tls_hostname_mismatch",
+        outcome=BLOCKED,
+        least=MEDIUM,
+        blame=Blame.DNS_FILTER,
+    ),
+    Scene(
+        name="wrong-name-private",
+        build=_verify(62, about=facts(False, True, name=False)),
+        reason="tls_hostname_mismatch",
+        outcome=BLOCKED,
+        least=MEDIUM,
+        blame=Blame.TRANSPARENT_PROXY,
+    ),
+    Scene(name="weak", build=_verify(66), reason="tls_weak_certificate", outcome=BLOCKED, least=HIGH),
+    Scene(
+        name="page-inside",
+        build=alone(
+            dns(),
+            tcp(),
+            tls(Failure.VERIFY, code=20, about=PRIVATE, chain=FORGED),
+            http(403, body=BLOCK, unverified=True),
+        ),
+        reason="tls_mitm_block_page",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="mitm-page-seen-by-a-control",
+        build=with_control(
+            _verify(20, about=PRIVATE, chain=FORGED),
+            ControlKind.LOOK_INSIDE,
+            tcp(),
+            tls(),
+            http(403, body=BLOCK, unverified=True),
+        ),
+        reason="tls_mitm_block_page",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="origin-untrusted",
+        build=_verify(20, about=PRIVATE, chain=(certificate(issuer='CN=Not trusted by "Corp CA"', aia=()),)),
+        reason="tls_mitm_origin_untrusted",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="store",
+        build=_verify(20, about=facts(True, False)),
+        reason="local_trust_store_incomplete",
+        outcome=BLOCKED,
+        least=HIGH,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="self-signed",
+        build=_verify(18, about=PRIVATE, chain=(certificate(self_signed=True, aia=()),)),
+        reason="tls_self_signed",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="leaf-only",
+        build=_verify(20, about=PRIVATE, chain=(certificate(),)),
+        reason="tls_incomplete_chain",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="inspected",
+        build=_verify(20, about=PRIVATE, chain=FORGED),
+        reason="tls_mitm_untrusted",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="inspected-widely",
+        build=_same_issuer,
+        reason="tls_mitm_untrusted",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="untrusted-root",
+        build=_verify(19, about=facts(None, None)),
+        reason="tls_untrusted_root",
+        outcome=BLOCKED,
+    ),
+    Scene(name="verify-odd", build=_verify(23), reason="tls_unknown", outcome=UNKNOWN),
+    Scene(name="strict-only", build=_verify(85), reason=None, outcome=OK, also=("tls_strict_profile_only",)),
+    Scene(
+        name="inspected-trusted",
+        build=_trusted(),
+        reason="tls_mitm_trusted",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+        also=("tls_alpn_stripped",),
+    ),
+    Scene(
+        name="private-ca",
+        build=_trusted(sample=SampleKind.GIVEN),
+        reason=None,
+        outcome=OK,
+        flags=("private_ca",),
+    ),
+    Scene(name="private-ca-lab", build=_lab_roots, reason="tls_mitm_trusted", outcome=DEGRADED),
+    Scene(
+        name="private-ca-internal",
+        build=_trusted(internal=True),
+        reason=None,
+        outcome=OK,
+        flags=("private_ca",),
+    ),
+    Scene(
+        name="unreadable-date",
+        build=alone(dns(), tcp(), tls(chain=(certificate(not_after="never"),)), http()),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="expiring",
+        build=alone(dns(), tcp(), tls(chain=SOON), http()),
+        reason="tls_cert_expiring",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+    ),
+)
+
+
+def _clear(answer: Observation, **target: Any) -> Callable[[], Site]:
+    return alone(dns(), tcp(port=80), answer, port=80, protocol=Protocol.HTTP, **target)
+
+
+def _secure(answer: Observation, **target: Any) -> Callable[[], Site]:
+    return alone(dns(), tcp(), tls(), answer, **target)
+
+
+def _wss(answer: Observation) -> Callable[[], Site]:
+    return _secure(answer, protocol=Protocol.WSS)
+
+
+BINARY = Expect(status=(200, 206), content_type="application/octet-stream")
+HTML = {"content-type": "text/html; charset=utf-8"}
+HTTP = (
+    Scene(
+        name="azure-firewall",
+        build=_clear(http(470, body="Action: Deny. Reason: No rule matched")),
+        reason="http_azure_firewall_denied",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="page",
+        build=_clear(http(403, body=BLOCK)),
+        reason="http_block_page",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(name="plain-403", build=_clear(http(403, body="Forbidden")), reason=None, outcome=OK),
+    Scene(name="page-words-in-service", build=_secure(http(403, body=BLOCK)), reason=None, outcome=OK),
+    Scene(
+        name="proxy-auth",
+        build=_clear(http(407, headers={"proxy-authenticate": "Basic"})),
+        reason="http_transparent_proxy_auth",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="portal",
+        build=_clear(http(302, headers={"location": "https://login.corp.example/"})),
+        reason="http_captive_portal",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(name="portal-511", build=_clear(http(511)), reason="http_captive_portal", outcome=BLOCKED),
+    Scene(
+        name="redirect-own",
+        build=_clear(http(301, headers={"location": "https://www.microsoft.com/"})),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="redirect-secure",
+        build=_secure(http(302, headers={"location": "https://portal.other.example/"})),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="range",
+        build=_clear(http(416), expect=Expect(min_bytes=1000)),
+        reason="http_range_blocked",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="replaced",
+        build=_clear(http(200, headers=HTML), expect=BINARY),
+        reason="http_content_replaced",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="replaced-digest",
+        build=_clear(http(200, sha256="bb"), expect=Expect(sha256="aa")),
+        reason="http_content_replaced",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="truncated",
+        build=_clear(http(200, Failure.TRUNCATED)),
+        reason="http_truncated",
+        outcome=DEGRADED,
+        least=HIGH,
+    ),
+    Scene(
+        name="unexpected-status",
+        build=_secure(http(404), expect=Expect(status=(200,))),
+        reason="http_unexpected_status",
+        outcome=DOWN,
+    ),
+    Scene(
+        name="expected-status",
+        build=_secure(http(404), expect=Expect(status=(200, 404))),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="unexpected-content",
+        build=_secure(http(200, headers=HTML), expect=BINARY),
+        reason="http_content_unexpected",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="private-only",
+        build=_secure(http(403, body="Public network access is disabled")),
+        reason="service_public_access_denied",
+        outcome=DEGRADED,
+    ),
+    Scene(name="websocket-ok", build=_wss(http(101)), reason=None, outcome=OK),
+    Scene(name="websocket-404", build=_wss(http(404)), reason=None, outcome=OK),
+    Scene(
+        name="websocket-200",
+        build=_wss(http(200)),
+        reason="http_websocket_blocked",
+        outcome=BLOCKED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="websocket-closed",
+        build=_wss(http(failure=Failure.CLOSED)),
+        reason="http_websocket_blocked",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="h2", build=_secure(http(failure=Failure.HTTP2_ERROR)), reason="http_h2_broken", outcome=DEGRADED
+    ),
+    Scene(
+        name="reset-after-request",
+        build=_secure(http(failure=Failure.RESET)),
+        reason="http_reset_after_request",
+        outcome=DOWN,
+    ),
+    Scene(
+        name="reset-in-clear",
+        build=_clear(http(failure=Failure.RESET)),
+        reason="http_reset_after_request",
+        outcome=BLOCKED,
+        blame=Blame.FIREWALL_L7,
+    ),
+    Scene(
+        name="no-answer", build=_secure(http(failure=Failure.TIMEOUT)), reason="http_no_answer", outcome=DOWN
+    ),
+    Scene(
+        name="not-http",
+        build=_clear(http(failure=Failure.NOT_HTTP)),
+        reason="http_not_http",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="too-large",
+        build=_clear(http(failure=Failure.TOO_LARGE)),
+        reason="http_headers_too_large",
+        outcome=UNKNOWN,
+    ),
+    Scene(
+        name="http-odd", build=_clear(http(failure=Failure.OS_ERROR)), reason="http_unknown", outcome=UNKNOWN
+    ),
+    Scene(
+        name="cached",
+        build=_clear(http(200, headers={"via": "1.1 squid.corp"})),
+        reason=None,
+        outcome=OK,
+        also=("http_transparent_proxy_present",),
+    ),
+    Scene(
+        name="cdn",
+        build=_clear(http(200, headers={"x-cache": "TCP_HIT", "x-azure-ref": "0"})),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="slow",
+        build=_secure(http(200, throughput=2000.0)),
+        reason="http_slow_download",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="service-401",
+        build=_secure(http(401)),
+        reason=None,
+        outcome=OK,
+        also=("service_reachable_http",),
+    ),
+)
+
+
+def _connect(answer: Observation, *more: Observation, **target: Any) -> Callable[[], Site]:
+    return proxied(tcp(port=3128), answer, *more, **target)
+
+
+def _squid(error: str, status: int = 503) -> Callable[[], Site]:
+    return _connect(connect(status, headers={"x-squid-error": error}))
+
+
+def _port_denied() -> Site:
+    site = _connect(connect(403), port=8443)()
+    site.add(trail(tcp(port=3128), connect(), tls(), http(), path=PROXY), via_proxy=True)
+    return site
+
+
+def _breaks() -> Site:
+    site = _connect(connect(403))()
+    site.add(good(), host=HOST, contrast=True)
+    return site
+
+
+def _forwarded(status: int, *, credentials: bool = False, **headers: str) -> Callable[[], Site]:
+    """A plain request that a proxy was to hand on."""
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = replace(http(status, headers=told), credentials_sent=credentials)
+    return proxied(tcp(port=3128), answer, port=80, protocol=Protocol.HTTP)
+
+
+def _web_server() -> Site:
+    """What is configured as the proxy is a web server: it has a page for everything."""
+    site = _forwarded(200, server="nginx")()
+    site.add(trail(tcp(port=3128), connect(405), path=PROXY), via_proxy=True)
+    return site
+
+
+def _silent_connect() -> Site:
+    site = _connect(connect(None, Failure.TIMEOUT))()
+    site.add(trail(tcp(port=3128), connect(), tls(), http(), path=PROXY), host="a.example", via_proxy=True)
+    return site
+
+
+PROXY_SCENES = (
+    Scene(
+        name="proxy-tls-untrusted",
+        build=proxied(tcp(port=3128), tls(Failure.VERIFY, code=20)),
+        reason="proxy_certificate_untrusted",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="proxy-tls-not",
+        build=proxied(tcp(port=3128), tls(Failure.NOT_TLS)),
+        reason="proxy_not_connect_capable",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="proxy-407-negotiate",
+        build=_connect(connect(407, headers={"proxy-authenticate": "Negotiate, NTLM"}, credentials=True)),
+        reason="proxy_auth_unsupported",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="plain-407",
+        build=_forwarded(407, proxy_authenticate='Basic realm="a, b"'),
+        reason="proxy_auth_required",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="plain-407-again",
+        build=_forwarded(407, credentials=True, proxy_authenticate="Basic"),
+        reason="proxy_auth_rejected",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="plain-403-squid",
+        build=_forwarded(403, server="squid/5.7", x_squid_error="ERR_ACCESS_DENIED 0"),
+        reason="proxy_denied",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(name="plain-403-nobody", build=_forwarded(403), reason="proxy_denied", outcome=BLOCKED),
+    Scene(name="plain-503-nobody", build=_forwarded(503), reason="proxy_upstream_error", outcome=DOWN),
+    Scene(name="plain-403-origin", build=_forwarded(403, server="AkamaiGHost"), reason=None, outcome=OK),
+    Scene(name="plain-404", build=_forwarded(404, via="1.1 squid"), reason=None, outcome=OK),
+    Scene(name="plain-503-azure", build=_forwarded(503, x_azure_ref="0"), reason=None, outcome=OK),
+    Scene(
+        name="plain-web-server",
+        build=_web_server,
+        reason="proxy_not_connect_capable",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="proxy-silent",
+        build=_silent_connect,
+        reason="proxy_upstream_timeout",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="proxy-name",
+        build=proxied(dns(name="proxy.corp.example", soa=True, **NXDOMAIN)),
+        reason="proxy_name_unresolvable",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="proxy-refused",
+        build=proxied(tcp(Failure.REFUSED, port=3128)),
+        reason="proxy_unreachable",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="proxy-407",
+        build=_connect(connect(407)),
+        reason="proxy_auth_required",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="proxy-407-again",
+        build=_connect(connect(407, credentials=True)),
+        reason="proxy_auth_rejected",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(name="proxy-403", build=_connect(connect(403)), reason="proxy_denied", outcome=BLOCKED, least=HIGH),
+    Scene(name="proxy-port", build=_port_denied, reason="proxy_port_denied", outcome=BLOCKED, least=HIGH),
+    Scene(name="proxy-breaks", build=_breaks, reason="proxy_breaks_path", outcome=BLOCKED, least=HIGH),
+    Scene(
+        name="proxy-111",
+        build=_squid("ERR_CONNECT_FAIL 111"),
+        reason="proxy_upstream_refused",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="proxy-110",
+        build=_squid("ERR_CONNECT_FAIL 110"),
+        reason="proxy_upstream_timeout",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="proxy-101",
+        build=_squid("ERR_CONNECT_FAIL 101"),
+        reason="proxy_upstream_unreachable",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="proxy-dns",
+        build=_squid("ERR_CANNOT_FORWARD 0", 500),
+        reason="proxy_upstream_dns_failed",
+        outcome=DOWN,
+        least=HIGH,
+    ),
+    Scene(
+        name="proxy-502",
+        build=_connect(connect(502)),
+        reason="proxy_upstream_error",
+        outcome=DOWN,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="proxy-405",
+        build=_connect(connect(405)),
+        reason="proxy_not_connect_capable",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="proxy-not-http",
+        build=_connect(connect(None, Failure.NOT_HTTP)),
+        reason="proxy_not_connect_capable",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="proxy-odd",
+        build=_connect(connect(None, Failure.TIMEOUT)),
+        reason="proxy_unknown",
+        outcome=UNKNOWN,
+        least=Confidence.INCONCLUSIVE,
+    ),
+    Scene(
+        name="tunnel-closed",
+        build=_connect(connect(), tls(Failure.CLOSED)),
+        reason="proxy_tunnel_closed_on_sni",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="tunnel-stall",
+        build=_connect(connect(), tls(Failure.TIMEOUT)),
+        reason="proxy_tunnel_stall",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="tunnel-page",
+        build=_connect(
+            connect(),
+            tls(Failure.VERIFY, code=20, about=PRIVATE, chain=FORGED),
+            http(403, headers={"x-squid-error": "ERR_ACCESS_DENIED 0"}, unverified=True),
+        ),
+        reason="proxy_block_page_in_tunnel",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="tunnel-origin",
+        build=_connect(
+            connect(),
+            tls(
+                Failure.VERIFY,
+                code=20,
+                about=PRIVATE,
+                chain=(certificate(issuer='CN=Not trusted by "Proxy CA"'),),
+            ),
+        ),
+        reason="proxy_origin_untrusted",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="tunnel-alert",
+        build=_connect(connect(), tls(Failure.ALERT, alert=40, received=7)),
+        reason="tls_alert_handshake_failure",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="tunnel-forged",
+        build=_connect(connect(), tls(Failure.VERIFY, code=20, about=PRIVATE, chain=FORGED)),
+        reason="tls_mitm_untrusted",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="tunnel-ok",
+        build=_connect(connect(), tls(), http()),
+        reason=None,
+        outcome=OK,
+        flags=("proxied",),
+    ),
+)
+
+
+def _random(*seen: Observation) -> Callable[[], Site]:
+    label = "egressd-probe-0a1b2c3d.his.arc.azure.com"
+    return alone(*seen, host=label, sample=SampleKind.RANDOM, pattern="*.his.arc.azure.com")
+
+
+RANDOM = (
+    Scene(
+        name="random-hello",
+        build=_random(dns(), tcp(), tls(Failure.VERIFY, code=62)),
+        reason=None,
+        outcome=OK,
+        flags=("rule_probe",),
+    ),
+    Scene(
+        name="random-112",
+        build=_random(dns(), tcp(), tls(Failure.ALERT, alert=112, received=7)),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="random-reset",
+        build=_random(dns(), tcp(), tls(Failure.RESET, seen=UNACKED)),
+        reason="tls_sni_reset",
+        outcome=BLOCKED,
+        flags=("rule_probe",),
+    ),
+)
+
+
+def _unprobed() -> Site:
+    site = Site()
+    site.add(skipped="interrupted")
+    return site
+
+
+def _bug() -> Site:
+    site = Site()
+    site.add(bug="KeyError: 'x'")
+    return site
+
+
+def _cut_short() -> Site:
+    site = Site()
+    site.add(trail(dns(), tcp()))
+    return site
+
+
+OWN_SCENES = (
+    Scene(name="skipped", build=_unprobed, reason="not_probed", outcome=UNKNOWN),
+    Scene(name="bug", build=_bug, reason="internal_error", outcome=UNKNOWN),
+    Scene(name="cut-short", build=_cut_short, reason="not_probed", outcome=UNKNOWN),
+    Scene(
+        name="bug-in-phase",
+        build=solitary(dns(), tcp(Failure.INTERNAL_ERROR)),
+        reason="internal_error",
+        outcome=UNKNOWN,
+    ),
+)
+
+CROWD = (
+    Scene(name="burst", build=swept(LATE, EARLY), reason="tcp_rate_limited", outcome=DEGRADED, least=HIGH),
+    Scene(name="load", build=loaded, reason="nat_ports_exhausted", outcome=DEGRADED, blame=Blame.NAT_DEVICE),
+    Scene(
+        name="stale-address",
+        build=stale_address,
+        reason="tcp_some_ips_blocked",
+        outcome=DEGRADED,
+        also=("tcp_fqdn_rule_stale_ip",),
+    ),
+    Scene(
+        name="downgraded",
+        build=downgraded,
+        reason="tls_mitm_trusted",
+        outcome=DEGRADED,
+        also=("tls_version_downgraded",),
+        flags=("tls_mitm_partial",),
+    ),
+    Scene(
+        name="invented",
+        build=inventing,
+        reason="dns_nxdomain_rewritten",
+        outcome=BLOCKED,
+        least=HIGH,
+        also=("tls_hostname_mismatch",),
+    ),
+    Scene(
+        name="stale-answer",
+        build=stale(age="2592000"),
+        reason="http_stale_cache",
+        outcome=DEGRADED,
+        least=MEDIUM,
+        blame=Blame.TRANSPARENT_PROXY,
+    ),
+    Scene(
+        name="proxy-untold",
+        build=untold,
+        reason="tcp_egress_all_blocked",
+        outcome=BLOCKED,
+        also=("local_firewall_drop_tcp", "local_proxy_config_mismatch"),
+        flags=("local_firewall_not_ruled_out",),
+    ),
+    Scene(
+        name="reset-before-hello-when-repeated",
+        build=with_control(
+            alone(dns(), tcp(), tls(Failure.RESET)), ControlKind.REPEAT, tcp(Failure.RESET), address=ADDRESS
+        ),
+        reason="tcp_reset_after_accept",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="reset-of-a-name-that-was-quick-once",
+        build=with_control(
+            with_control(alone(dns(), tcp(), tls(Failure.RESET)), ControlKind.REPEAT, tcp(Failure.RESET)),
+            ControlKind.SNI_CONTRAST,
+            tcp(),
+            tls(sni="other.example"),
+        ),
+        reason="tls_reset_after_hello",
+        outcome=BLOCKED,
+        blame=Blame.FIREWALL_L7,
+    ),
+    Scene(
+        name="reset-before-hello",
+        build=reset_before_hello,
+        reason="tcp_reset_after_accept",
+        outcome=BLOCKED,
+        blame=Blame.TRANSPARENT_PROXY,
+    ),
+)
+
+HELLOS = (
+    Scene(
+        name="large-hello-lost",
+        build=hellos.not_in_two,
+        reason="tls_large_hello_intolerant",
+        outcome=DEGRADED,
+        least=HIGH,
+        blame=Blame.FIREWALL_L7,
+    ),
+    Scene(
+        name="large-hello-lost-once",
+        build=hellos.not_said_why,
+        reason="tls_large_hello_intolerant",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="large-hello-of-our-own",
+        build=hellos.large_of_our_own,
+        reason="tls_large_hello_intolerant",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="large-hello-too-big-for-the-path",
+        build=hellos.not_in_one,
+        reason="tls_pmtu_blackhole_outbound",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+        blame=Blame.PATH_MTU_LINK,
+    ),
+    Scene(
+        name="name-late-in-the-hello",
+        build=hellos.not_late,
+        reason="tls_sni_position_intolerant",
+        outcome=DEGRADED,
+        least=MEDIUM,
+    ),
+    Scene(
+        name="hello-without-a-name",
+        build=hellos.not_nameless,
+        reason=None,
+        outcome=OK,
+        also=("tls_no_sni_denied",),
+    ),
+    Scene(
+        name="refused-on-the-way",
+        build=hellos.refused_at_two,
+        reason="tcp_refused_by_middlebox",
+        outcome=BLOCKED,
+        least=HIGH,
+        blame=Blame.FIREWALL_L3L4,
+    ),
+    Scene(
+        name="refused-by-the-far-end", build=hellos.refused_at_the_end, reason="tcp_refused", outcome=BLOCKED
+    ),
+    Scene(
+        name="reset-on-the-way",
+        build=hellos.reset_at_two,
+        reason="tls_sni_reset",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+)
+
+SCENES = (
+    *HELLOS,
+    *CROWD,
+    *LOCAL,
+    *DNS,
+    *TCP,
+    *PROXY_SCENES,
+    *TLS,
+    *CERTIFICATE,
+    *HTTP,
+    *NTP,
+    *RANDOM,
+    *OWN_SCENES,
+)

@@ -1,0 +1,98 @@
+"""Measured against a baseline: what the far end does with unknown names, and what it used to agree on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from egressd.attribution import baseline_of, judge
+from egressd.model.endpoint import SampleKind
+from egressd.model.observation import Failure, TlsObservation
+from egressd.model.recording import Baseline
+from egressd.model.verdict import Confidence, Outcome, Sweep, Verdict
+from egressd.report.saved import from_json, to_json
+from tests.attribution.cases import UNACKED
+from tests.attribution.world import Site, dns, good, http, tcp, tls, trail
+
+WILDCARD = "*.his.arc.azure.com"
+LABEL = "egressd-probe-1.his.arc.azure.com"
+KNOWN = "gbl.his.arc.azure.com"
+RESET = tls(Failure.RESET, sni=LABEL, seen=UNACKED)
+ALERT = tls(Failure.ALERT, sni=LABEL, alert=112)
+
+
+def site(seen: TlsObservation) -> Site:
+    """A wildcard's known host, which works, and a random label."""
+    one = Site()
+    one.add(good(KNOWN), host=KNOWN, pattern=WILDCARD)
+    end = trail(dns(), tcp(), seen, borrowed_from=KNOWN)
+    one.add(end, host=LABEL, pattern=WILDCARD, sample=SampleKind.RANDOM)
+    return one
+
+
+def baseline(seen: TlsObservation) -> Baseline:
+    return baseline_of(judge(site(seen).recording()))
+
+
+def against(known: Baseline | None, seen: TlsObservation = RESET) -> Sweep:
+    return judge(replace(site(seen).recording(), baseline=known))
+
+
+def of_label(sweep: Sweep) -> Verdict:
+    return sweep.verdicts[1].verdict
+
+
+def test_without_a_baseline_a_label_is_doubted() -> None:
+    """A front end may treat unknown names like that by itself."""
+    assert of_label(against(None)).confidence is Confidence.MEDIUM
+    (finding,) = against(None).findings
+    assert (finding.reason, finding.confidence) == ("site_wildcard_rule_incomplete", Confidence.MEDIUM)
+
+
+@pytest.mark.parametrize("answer", [ALERT, tls(Failure.VERIFY, sni=LABEL, code=62)], ids=["alert", "name"])
+def test_a_label_that_was_answered_then_is_filtered_now(answer: TlsObservation) -> None:
+    """The far end answers unknown names: what stops them is in between."""
+    sweep = against(baseline(answer))
+    verdict = of_label(sweep)
+    assert (verdict.outcome, "baseline_answered" in verdict.flags) == (Outcome.BLOCKED, True)
+    assert verdict.confidence in (Confidence.HIGH, Confidence.CONFIRMED)
+    assert sweep.findings[0].confidence is verdict.confidence
+
+
+def test_a_label_that_failed_then_as_well_says_nothing() -> None:
+    """Where nothing was in the way it failed too: no verdict on the rule, and no finding."""
+    sweep = against(baseline(RESET))
+    verdict = of_label(sweep)
+    assert (verdict.outcome, verdict.confidence) == (Outcome.UNKNOWN, Confidence.INCONCLUSIVE)
+    assert "baseline_alike" in verdict.flags
+    assert sweep.findings == ()
+
+
+def test_http2_that_was_agreed_upon_then() -> None:
+    """The chain is right and HTTP/2 is gone: something in between lost it."""
+    known = Site()
+    known.add(good(KNOWN), host=KNOWN)
+    now = Site()
+    now.add(trail(dns(name=KNOWN), tcp(), replace(tls(sni=KNOWN), alpn="http/1.1"), http()), host=KNOWN)
+    before = baseline_of(judge(known.recording()))
+    verdict = judge(replace(now.recording(), baseline=before)).verdicts[0].verdict
+    assert (verdict.reason, verdict.outcome) == ("tls_alpn_stripped", Outcome.DEGRADED)
+    assert verdict.confidence is Confidence.MEDIUM
+    assert judge(now.recording()).verdicts[0].verdict.outcome is Outcome.OK
+
+
+def test_an_older_version_than_then() -> None:
+    """TLS 1.3 then and 1.2 now is weak evidence, and told as such."""
+    known, now = Site(), Site()
+    known.add(good(KNOWN), host=KNOWN)
+    now.add(trail(dns(name=KNOWN), tcp(), replace(tls(sni=KNOWN), version="TLSv1.2"), http()), host=KNOWN)
+    before = baseline_of(judge(known.recording()))
+    verdict = judge(replace(now.recording(), baseline=before)).verdicts[0].verdict
+    assert (verdict.reason, verdict.confidence) == ("tls_version_downgraded", Confidence.LOW)
+
+
+def test_a_saved_sweep_keeps_its_baseline() -> None:
+    """Judged again from its file, it says the same: the baseline is a fact of it."""
+    sweep = against(baseline(ALERT))
+    assert judge(from_json(to_json(sweep))) == sweep

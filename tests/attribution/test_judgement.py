@@ -1,0 +1,132 @@
+"""Every rule fires where it should, and says the same whatever the order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from egressd.attribution import judge, open_questions
+from egressd.attribution.assess import DIRECT_TABLES, PROXY_TABLES, assess
+from egressd.attribution.facts.case import Case
+from egressd.attribution.facts.whole import behold
+from egressd.attribution.reasons import REASONS
+from egressd.attribution.rules.rule import Table
+from egressd.model.observation import Failure
+from egressd.model.plan import ControlKind
+from egressd.model.verdict import Confidence, Outcome, Verdict
+from tests.attribution.cases import SCENES, Scene
+from tests.attribution.world import Site, dns, good, tcp, trail
+
+TABLES = tuple({id(table): table for table in (*DIRECT_TABLES, *PROXY_TABLES)}.values())
+ORDER = tuple(Confidence)
+
+
+def first_verdict(site: Site) -> Verdict:
+    return judge(site.recording()).verdicts[0].verdict
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_scene(scene: Scene) -> None:
+    """What was seen gets the reason, outcome, blame and confidence it deserves."""
+    verdict = first_verdict(scene.build())
+    told = (verdict.reason, verdict.outcome)
+    assert told == (scene.reason, scene.outcome), verdict
+    assert set(scene.also) <= set(verdict.also)
+    assert set(scene.flags) <= set(verdict.flags)
+    if scene.reason is not None:
+        assert ORDER.index(verdict.confidence) <= ORDER.index(scene.least), verdict.confidence
+        assert ORDER.index(verdict.confidence) >= ORDER.index(scene.most), verdict.confidence
+        assert verdict.blame is (scene.blame or verdict.blame)
+        assert verdict.evidence
+        assert verdict.advice
+    else:
+        assert (verdict.phase, verdict.blame, verdict.evidence, verdict.advice) == (None, None, (), "")
+
+
+def test_scene_names_are_unique() -> None:
+    """No scene hides behind another's name."""
+    assert [name for name, count in Counter(one.name for one in SCENES).items() if count > 1] == [
+        "self-signed"
+    ][1:]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.phase.value)
+def test_table_is_in_order(table: Table) -> None:
+    """A table names known reasons once each and ends in its phase's fallback."""
+    for rows in (table.rules, table.notes):
+        codes = [rule.reason for rule in rows]
+        assert len(codes) == len(set(codes))
+        assert set(codes) <= set(REASONS)
+    assert table.rules[-1].reason == f"{table.phase.value}_unknown"
+
+
+def test_every_rule_is_fired() -> None:
+    """No rule is dead: each one holds in some scene."""
+    fired = set()
+    for scene in SCENES:
+        whole = behold(scene.build().recording())
+        for probe in whole.recording.plan.probes:
+            for one in whole.trails[probe.id]:
+                target = whole.targets[probe.targets[0]]
+                found = assess(Case(trail=one, probe=probe, target=target, whole=whole))
+                fired |= {(match.phase, match.code) for match in (*found.causes, *found.notes)}
+    rules = {(table.phase, rule.reason) for table in TABLES for rule in (*table.rules, *table.notes)}
+    assert rules - fired == set()
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_judging_again_and_in_another_order(scene: Scene) -> None:
+    """The same facts give the same sweep; the order of targets and probes changes nothing."""
+    recording = scene.build().recording()
+    assert judge(recording) == judge(recording)
+    plan = replace(recording.plan, targets=recording.plan.targets[::-1], probes=recording.plan.probes[::-1])
+    turned = judge(replace(recording, plan=plan, records=recording.records[::-1]))
+    straight = judge(recording)
+    assert {one.target: one.verdict for one in turned.verdicts} == {
+        one.target: one.verdict for one in straight.verdicts
+    }
+    assert turned.findings == straight.findings
+    assert open_questions(recording) == open_questions(recording)
+
+
+def test_target_takes_its_worst_source() -> None:
+    """A target that fails from one source fails, and both sources stay readable."""
+    site = Site()
+    site.add(good())
+    site.add(trail(dns(), tcp(Failure.REFUSED)), source="b")
+    sweep = judge(site.recording())
+    (verdict,) = sweep.verdicts
+    assert [one.source for one in verdict.by_source] == ["default", "b"]
+    assert verdict.verdict.outcome is max(
+        (one.verdict.outcome for one in verdict.by_source), key=lambda one: one.severity
+    )
+
+
+def test_accepting_path_lowers_tcp_confidence() -> None:
+    """Where an address that can't exist accepts, a TCP verdict is less sure and says so."""
+
+    def build(*, accepts: bool) -> Verdict:
+        site = Site()
+        site.add(trail(dns(), tcp(Failure.RESET)))
+        site.control(
+            ControlKind.TESTNET_TCP,
+            tcp(None if accepts else Failure.TIMEOUT, address="192.0.2.1"),
+            subject=None,
+            address="192.0.2.1",
+        )
+        return first_verdict(site)
+
+    assert "accept_all" in build(accepts=True).flags
+    assert ORDER.index(build(accepts=True).confidence) > ORDER.index(build(accepts=False).confidence)
+
+
+def test_unlisted_target_is_not_ok() -> None:
+    """A target no probe speaks for is unknown, never ok by default."""
+    site = Site()
+    site.add(good())
+    recording = site.recording()
+    plan = replace(recording.plan, probes=())
+    (verdict,) = judge(replace(recording, plan=plan)).verdicts
+    assert verdict.verdict.outcome is Outcome.UNKNOWN

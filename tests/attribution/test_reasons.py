@@ -1,0 +1,330 @@
+"""The registry of reason codes: complete, consistent, and true to the values it talks about."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import string
+import types
+import typing
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from egressd.attribution.reasons import (
+    ALERTS,
+    CHAPTERS,
+    PLACEHOLDERS,
+    REASONS,
+    Reason,
+    alert_code,
+    fill,
+    find_reason,
+)
+from egressd.model.observation import (
+    DnsObservation,
+    HttpObservation,
+    NtpObservation,
+    Phase,
+    ProxyObservation,
+    TcpObservation,
+    TlsObservation,
+)
+from egressd.model.plan import ControlKind, Target
+from egressd.model.recording import ProbeRecord, Recording, Trail, Vantage
+from egressd.model.verdict import Blame, Confidence, Outcome
+
+EVERY = pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS.keys())
+
+CODE = re.compile(r"[a-z][a-z0-9_]+")
+
+PREFIXES = ("local", "dns", "tcp", "proxy", "tls", "pki", "http", "service", "path", "nat", "ntp", "site")
+OWN = {"internal_error", "not_probed"}
+
+TAXONOMY = """
+local_no_route local_unreachable_route local_prohibit_route local_blackhole_route local_gateway_dead
+local_firewall_reject local_firewall_drop_udp local_firewall_drop_tcp local_source_invalid
+local_resource_exhausted local_clock_skew local_trust_store_incomplete local_proxy_config_mismatch
+dns_resolver_unreachable dns_no_listener dns_admin_prohibited dns_refused_client dns_refused_name
+dns_nxdomain_filtered dns_name_absent dns_nodata_filtered dns_servfail dns_dropped_name
+dns_sinkhole_known dns_null_answer dns_bogon_answer dns_private_link dns_private_link_unreachable
+dns_private_link_split dns_private_zone_missing_record dns_unexpected_address
+dns_address_outside_service_tag dns_transparent_proxy dns_nxdomain_rewritten dns_tcp_blocked
+dns_edns_or_fragment_dropped dns_edns_unsupported dns_dns64_synthesized dns_aaaa_broken
+dns_local_override dns_intermittent dns_not_required dns_malformed dns_name_invalid dns_no_resolver
+tcp_egress_all_blocked tcp_ip_blocked_silent tcp_port_blocked tcp_refused tcp_refused_by_middlebox
+tcp_refused_icmp_port tcp_admin_prohibited tcp_unreachable tcp_routing_loop tcp_reset_after_accept
+tcp_accept_all tcp_synproxy_stall tcp_ipv6_broken tcp_ipv4_broken tcp_some_ips_blocked
+tcp_fqdn_rule_stale_ip tcp_rate_limited tcp_idle_session_dropped path_loss nat_ports_exhausted
+proxy_name_unresolvable proxy_unreachable proxy_not_connect_capable proxy_auth_required
+proxy_auth_rejected proxy_auth_unsupported proxy_certificate_untrusted
+proxy_denied proxy_port_denied proxy_upstream_refused proxy_upstream_timeout
+proxy_upstream_unreachable proxy_upstream_dns_failed proxy_upstream_error proxy_tunnel_closed_on_sni
+proxy_block_page_in_tunnel proxy_origin_untrusted proxy_tunnel_stall proxy_breaks_path proxy_required
+tls_sni_reset tls_reset_after_hello tls_sni_dropped tls_all_hellos_dropped tls_stall_after_hello
+tls_pmtu_blackhole_inbound tls_pmtu_blackhole_outbound tls_large_hello_intolerant
+tls_sni_position_intolerant tls_no_sni_denied tls_fin_after_hello tls_plaintext_block_page tls_not_tls
+tls_partial_then_stall tls_partial_then_fin tls_partial_then_reset tls_protocol_error
+tls_mitm_untrusted tls_mitm_trusted tls_mitm_block_page tls_mitm_origin_untrusted tls_mitm_partial
+tls_hostname_mismatch tls_cert_expired tls_mitm_cert_expired tls_cert_not_yet_valid
+tls_incomplete_chain tls_self_signed tls_weak_certificate tls_strict_profile_only tls_cert_without_san
+tls_cert_expiring tls_version_downgraded tls_alpn_stripped tls_client_cert_required
+tls_alert_unrecognized_name tls_alert_handshake_failure tls_alert_protocol_version
+tls_alert_access_denied tls_alert_internal_error tls_alert_inappropriate_fallback
+tls_alert_insufficient_security tls_alert_close_notify
+pki_revocation_unreachable pki_revocation_tampered http_h2_broken
+service_reachable_http service_public_access_denied http_block_page http_azure_firewall_denied
+http_captive_portal http_transparent_proxy_auth http_transparent_proxy_present http_content_replaced
+http_truncated http_range_blocked http_stale_cache http_websocket_blocked http_reset_after_request
+http_unexpected_status http_content_unexpected http_not_http http_no_answer http_headers_too_large
+http_slow_download ntp_no_answer ntp_refused ntp_kiss_of_death ntp_unsynchronized
+site_requires_proxy site_suffix_rule_missing site_wildcard_rule_incomplete site_service_tag_incomplete
+site_port80_blocked site_inspection_exemption_incomplete site_outage site_change_correlated
+internal_error not_probed
+"""
+
+INFORMATIONAL = {
+    "dns_private_link",
+    "dns_address_outside_service_tag",
+    "dns_dns64_synthesized",
+    "dns_not_required",
+    "tcp_accept_all",
+    "proxy_required",
+    "tls_no_sni_denied",
+    "tls_strict_profile_only",
+    "tls_client_cert_required",
+    "service_reachable_http",
+    "http_transparent_proxy_present",
+}
+
+PLACES: dict[str, type] = {
+    "dns": DnsObservation,
+    "tcp": TcpObservation,
+    "proxy": ProxyObservation,
+    "tls": TlsObservation,
+    "http": HttpObservation,
+    "ntp": NtpObservation,
+    "target": Target,
+    "trails": Trail,
+    "record": ProbeRecord,
+    "run": Recording,
+    "vantage": Vantage,
+}
+
+
+def placeholders(template: str) -> set[str]:
+    """Return the names in braces of a template."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+def exists(path: str) -> bool:
+    """Say whether a dotted name leads to a field of the recorded values, or to a kind of control."""
+    place, *rest = path.split(".")
+    if place == "controls":
+        return rest[0] in {kind.value for kind in ControlKind}
+    return place in PLACES and leads(PLACES[place], rest)
+
+
+def leads(owner: type, names: list[str]) -> bool:
+    """Follow field names through dataclasses, into tuples and optional fields."""
+    if not names:
+        return True
+    fields = typing.get_type_hints(owner)
+    return names[0] in fields and (
+        len(names) == 1 or any(leads(one, names[1:]) for one in values_in(fields[names[0]]))
+    )
+
+
+def values_in(hint: object) -> Iterator[type]:
+    """Yield the dataclasses a type hint speaks of."""
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        yield hint
+    elif isinstance(hint, types.GenericAlias | types.UnionType) or typing.get_args(hint):
+        for part in typing.get_args(hint):
+            yield from values_in(part)
+
+
+def test_the_registry_has_every_code_of_the_taxonomy() -> None:
+    """No documented code is missing: rules may refer to each of them."""
+    assert [code for code in TAXONOMY.split() if code not in REASONS] == []
+
+
+def test_no_code_is_given_twice() -> None:
+    """A code in two tables would silently hide one of them."""
+    counted = Counter(one.code for table in CHAPTERS.values() for one in table)
+    assert [code for code, times in counted.items() if times > 1] == []
+    assert list(counted) == list(REASONS)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_has_a_fallback(phase: Phase) -> None:
+    """What no rule explains is still named, as unknown and never as blocked."""
+    fallback = REASONS[f"{phase}_unknown"]
+    assert fallback.phase is phase
+    assert fallback.severity is Outcome.UNKNOWN
+    assert fallback.base is Confidence.LOW
+
+
+@EVERY
+def test_a_code_is_well_formed_and_has_a_known_prefix(reason: Reason) -> None:
+    """Codes go into metric labels and file names, and their prefix says where they belong."""
+    assert CODE.fullmatch(reason.code)
+    assert reason.code in OWN or reason.code.split("_")[0] in PREFIXES
+
+
+@EVERY
+def test_the_phase_agrees_with_the_prefix(reason: Reason) -> None:
+    """A code named after a phase shows in it, but for what the proxy does inside its tunnel."""
+    prefix = reason.code.split("_")[0]
+    if prefix == "proxy":
+        assert reason.phase in (Phase.PROXY, Phase.TLS, Phase.HTTP)
+    elif prefix in set(Phase):
+        assert reason.phase == prefix
+    elif prefix == "site" or reason.code in OWN:
+        assert reason.phase is None
+
+
+@EVERY
+def test_the_title_is_a_short_heading(reason: Reason) -> None:
+    """Titles stand in table columns and alert subjects."""
+    assert 0 < len(reason.title) <= 60
+    assert not reason.title.endswith(".")
+
+
+@EVERY
+def test_the_words_are_there_and_end(reason: Reason) -> None:
+    """Every text is a sentence of its own, at most three of them where people read at night."""
+    for text in (reason.meaning, reason.signal, reason.advice):
+        assert text == text.strip()
+        assert text.endswith(".")
+        assert "  " not in text
+    assert len(re.findall(r"[.!?](?:\s|$)", reason.meaning)) <= 3
+
+
+@EVERY
+def test_templates_use_known_placeholders_only(reason: Reason) -> None:
+    """A misspelt placeholder would reach a ticket as a word in capitals."""
+    assert placeholders(reason.advice) | placeholders(reason.confirm) <= PLACEHOLDERS
+    for text in (reason.title, reason.meaning, reason.signal, reason.capped, *reason.evidence):
+        assert "{" not in text
+
+
+@EVERY
+def test_no_command_line_holds_words_from_the_network(reason: Reason) -> None:
+    """An issuer or a server's text pasted into a shell could run commands."""
+    assert placeholders(reason.confirm) <= PLACEHOLDERS - {"issuer", "offender", "status"}
+
+
+@EVERY
+def test_the_evidence_names_fields_that_exist(reason: Reason) -> None:
+    """The reader searches the report for these names."""
+    assert reason.evidence
+    for fact in reason.evidence:
+        names, colon, words = fact.partition(": ")
+        assert colon
+        assert words.strip()
+        assert [name for name in names.split(", ") if not exists(name)] == []
+
+
+def test_the_field_check_can_fail() -> None:
+    """The check of field names finds misspelt ones at every depth."""
+    assert exists("tls.chain.issuer")
+    assert exists("dns.queries.icmp.offender")
+    assert not exists("tls.chain.issuers")
+    assert not exists("dns.queries.icmp.offenders")
+    assert not exists("tls.sni.name")
+    assert not exists("controls.guess")
+    assert not exists("quic.sni")
+
+
+def test_informational_codes_are_those_agreed_on() -> None:
+    """What never alarms is a promise to whoever is on call."""
+    assert {one.code for one in REASONS.values() if one.informational} == INFORMATIONAL
+
+
+@EVERY
+def test_ok_and_informational_go_together(reason: Reason) -> None:
+    """A code that leaves a target ok never alarms, and one that never alarms leaves it ok."""
+    assert reason.informational == (reason.severity is Outcome.OK)
+
+
+@EVERY
+def test_egressd_does_not_blame_others_for_itself(reason: Reason) -> None:
+    """Blame on egressd means that nothing is known about the endpoint, unless a setting is plainly wrong."""
+    if reason.blame is Blame.EGRESSD_ENV and reason.code != "proxy_not_connect_capable":
+        assert reason.severity in (Outcome.UNKNOWN, Outcome.OK)
+
+
+def test_the_far_end_is_down_and_not_blocked() -> None:
+    """Where the service itself is to blame nobody is asked to unblock anything."""
+    wrong = [
+        one.code
+        for one in REASONS.values()
+        if one.blame is Blame.AZURE_SERVICE and one.severity is Outcome.BLOCKED
+    ]
+    assert wrong == []
+
+
+def test_silence_alone_never_starts_as_confirmed() -> None:
+    """Bare silence needs a control before anybody is told off."""
+    for code in ("tcp_egress_all_blocked", "tcp_ip_blocked_silent", "tls_stall_after_hello", "ntp_no_answer"):
+        assert REASONS[code].base in (Confidence.MEDIUM, Confidence.LOW)
+        assert REASONS[code].capped
+
+
+def test_every_alert_of_the_rfc_has_its_code() -> None:
+    """An alert number leads to a registered code under its name in RFC 8446."""
+    assert {alert_code(number) for number in ALERTS} == {
+        code for code in REASONS if code.startswith("tls_alert_")
+    }
+    assert alert_code(49) == "tls_alert_access_denied"
+    assert alert_code(120) == "tls_alert_no_application_protocol"
+
+
+@pytest.mark.parametrize("number", [1, 21, 41, 255, 256, -1])
+def test_an_alert_without_a_name_is_unknown(number: int) -> None:
+    """A number no RFC names is not made into a new code."""
+    assert alert_code(number) == "tls_unknown"
+
+
+def test_a_family_is_found_by_its_members() -> None:
+    """The status at the end of a code does not hide its explanation."""
+    assert find_reason("service_reachable_http_404") is REASONS["service_reachable_http"]
+    assert find_reason("service_reachable_http") is REASONS["service_reachable_http"]
+    assert find_reason("tls_sni_reset") is REASONS["tls_sni_reset"]
+
+
+@pytest.mark.parametrize("code", ["", "tls_sni_reset_404", "service_reachable_http_4", "nonsense"])
+def test_what_is_no_code_finds_nothing(code: str) -> None:
+    """Only the one family has members, and only with a whole status."""
+    assert find_reason(code) is None
+
+
+def test_the_registry_can_not_be_changed() -> None:
+    """One registry for everybody: nobody adds a code at run time."""
+    with pytest.raises(TypeError):
+        REASONS["new_code"] = REASONS["tls_unknown"]  # type: ignore[index]  # the point of the test
+
+
+def test_advice_is_filled_in() -> None:
+    """What is known is written out; what is not stays visible as a word in capitals."""
+    advice = REASONS["tls_sni_dropped"].advise(
+        {"host": "gbl.his.arc.azure.com", "port": "443", "protocol": "https", "sni": "gbl.his.arc.azure.com"}
+    )
+    assert advice.startswith("Allow https/443 from SOURCE to gbl.his.arc.azure.com:")
+    assert "{" not in advice
+
+
+@pytest.mark.parametrize("hostile", ["{host}", "{0.__class__}", "{", "}}", "%s"])
+def test_values_are_never_templates_themselves(hostile: str) -> None:
+    """Text from a certificate can hold braces; it is shown as it is."""
+    assert (
+        fill("issued by {issuer} for {host}", {"issuer": hostile, "host": "a"})
+        == f"issued by {hostile} for a"
+    )
+
+
+def test_an_empty_value_is_as_good_as_none() -> None:
+    """An empty address does not leave a hole in the sentence."""
+    assert fill("to {address}", {"address": ""}) == "to ADDRESS"

@@ -1,0 +1,104 @@
+"""The catalog as text: every row is there, within the width of a page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from egressd.catalog import load_catalog
+from egressd.catalog.table import render_list, render_show
+from egressd.errors import UsageError
+from egressd.model.catalog import Catalog
+from egressd.model.endpoint import Cloud
+from egressd.model.settings import Settings
+from egressd.planning import make_plan
+
+SETTINGS = Settings(region="westeurope", profiles=("machine",))
+
+
+@pytest.fixture
+def catalog(catalog_dir: Path) -> Catalog:
+    return load_catalog(catalog_dir)
+
+
+def show(catalog: Catalog, settings: Settings, match: str) -> str:
+    plan = make_plan(catalog, settings, label="egressd-probe-0")
+    return render_show(catalog, settings, plan, match=match)
+
+
+def test_list(catalog: Catalog) -> None:
+    """Rows stand under their profile, an included one with its own heading."""
+    assert render_list(catalog, SETTINGS) == (
+        "machine: The machine\n"
+        "  ID            PORT     HOST\n"
+        "  conditional:\n"
+        "    m-time      123 ntp  time.example\n"
+        "\n"
+        "bridge: The bridge\n"
+        "  ID         PORT       HOST\n"
+        "  required:\n"
+        "    b-arm    443 https  management.example\n"
+        "    b-his    443 https  *.his.example\n"
+    )
+
+
+def test_list_shows_the_operator_s_rows_and_heeds_only(catalog: Catalog) -> None:
+    """Own rows have a heading of their own; `--only` narrows the list."""
+    own = replace(catalog.endpoints[0], id="own", pattern="own.example", profile="")
+    text = render_list(catalog, replace(SETTINGS, endpoints=(own,), only=("own*", "m-time")))
+    assert "your own endpoints\n" in text
+    assert "own.example" in text
+    assert "time.example" in text
+    assert "management.example" not in text
+
+
+def test_list_of_nothing_says_so(catalog: Catalog) -> None:
+    """A cloud without rows is a sentence, not an empty page."""
+    assert render_list(catalog, replace(SETTINGS, cloud=Cloud.CHINA)) == "no endpoints for cloud china\n"
+
+
+def test_show(catalog: Catalog) -> None:
+    """A row is shown with its document, its samples, and what the plan makes of it."""
+    assert show(catalog, SETTINGS, "b-his") == (
+        "b-his: Identity\n"
+        "  profile         bridge\n"
+        "  host            *.his.example\n"
+        "  port            443, https\n"
+        "  needed from     appliance\n"
+        "  need            required\n"
+        "  purpose         Identify.\n"
+        "  TLS inspection  tolerated\n"
+        "  documented      gbl.his.example\n"
+        "  templated       {his}.his.example\n"
+        "  discovered      his-region\n"
+        "  random label    yes\n"
+        "  clouds          public\n"
+        "  document        The list, 2026-09-09\n"
+        "  file            owner/repo/list.md @ 0c23bce664bc\n"
+        "  probed here     gbl.his.example (documented), weu.his.example (templated),\n"
+        "                  egressd-probe-0.his.example (random)\n"
+        "  note            discovery his-region could not be had: not asked\n"
+    )
+
+
+def test_show_finds_rows_by_pattern_selected_or_not(catalog: Catalog) -> None:
+    """Any row of the catalog can be looked up."""
+    assert "  probed here     no: not selected here\n" in show(catalog, Settings(profiles=()), "management.*")
+
+
+def test_show_suggests(catalog: Catalog) -> None:
+    """A name that is not there gets the nearest ones."""
+    with pytest.raises(
+        UsageError, match="cannot find a row with the id or pattern 'b-hiss': did you mean b-his"
+    ):
+        show(catalog, SETTINGS, "b-hiss")
+
+
+def test_the_package_s_catalog_fits_a_page() -> None:
+    """No line of the list is wider than 100 columns."""
+    catalog = load_catalog()
+    for cloud in Cloud:
+        text = render_list(catalog, Settings(cloud=cloud))
+        assert max(map(len, text.splitlines())) <= 100

@@ -1,0 +1,438 @@
+"""The command line as its users run it: what goes where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from egressd import __version__
+from egressd.cli.app import app
+
+ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80"}
+
+
+def egressd(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "egressd", *words],
+        input=stdin,
+        stdin=None if stdin is not None else subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        env=ENVIRONMENT,
+        timeout=60,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def inside(*words: str) -> Result:
+    """Run a command in this process: quicker, where only words and exit code matter."""
+    return CliRunner().invoke(app, words, env={"COLUMNS": "80"})
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of the lab with a fault that blocks one required host."""
+    path = tmp_path_factory.mktemp("saved") / "report.json"
+    done = egressd(
+        "lab", "--once", "--fault", "tls_reset=mcr.microsoft.com", "--format", "json", "--output", str(path)
+    )
+    assert done.returncode == 1, done.stderr
+    return path
+
+
+def test_the_version_needs_no_libraries() -> None:
+    """It is answered without loading what sweeps need."""
+    code = (
+        "import sys; sys.argv = ['egressd', '--version']; from egressd.__main__ import main; main(); "
+        "heavy = {'typer', 'pydantic', 'structlog', 'cryptography', 'yaml'} & set(sys.modules); "
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"egressd {__version__}\n"), done.stderr
+
+
+def test_the_version_stands_beside_other_flags() -> None:
+    """`--version` wins over what stands beside it."""
+    done = egressd("--once", "--version")
+    assert (done.returncode, done.stdout) == (0, f"egressd {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--oncee"], "No such option: --oncee"),
+        (["sweep"], "No such command 'sweep'"),
+        (["--once", "--cloud", "moon"], "Invalid value for '--cloud'"),
+        (["--once", "--format", "xml"], "Invalid value for '--format'"),
+        (["--region", "x", "plan"], "egressd: cannot use --region before a command; write egressd plan "),
+        (["--once", "plan"], "egressd: cannot use --once before a command"),
+        (["--once", "--deadline", "90"], "egressd: --deadline must be a duration"),
+        (["--format", "json"], "egressd: --format needs --once: the daemon makes no report"),
+        (["--output", "x"], "egressd: --output needs --once: the daemon makes no report"),
+        (["--once", "--web.listen-address", ":1"], "egressd: --web.listen-address is for the daemon"),
+        (["--web.listen-address", "here"], "egressd: --web.listen-address must be IP:port"),
+        (["history", "--since", "yesterday"], "egressd: --since must be a duration such as 2h, or a UTC"),
+        (["history", "--since", "1h", "--until", "2h"], "egressd: --until must be after --since"),
+        (["plan", "--profile", "nope"], "egressd: cannot find the profile 'nope'"),
+        (["--once", "--output", "/"], "egressd: cannot write /: it is a folder; name a file in it"),
+        (["--once", "--output", "/nope/x"], "egressd: cannot write /nope/x: there is no folder /nope"),
+        (["explain", "tls_sni_rest"], "no reason code is called 'tls_sni_rest': did you mean tls_sni_reset"),
+        (["catalog", "show", "nope-nope"], "egressd: cannot find a row with the id or pattern 'nope-nope'"),
+        (["lab", "--once", "--fault", "gremlins=x"], "gremlins"),
+        (["lab", "--format", "json"], "egressd: --format and --output need --once"),
+        (["replay", "/nope.json"], "egressd: cannot read /nope.json as a report: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_2(words: list[str], said: str) -> None:
+    """A mistake on the command line is one sentence on stderr and exit code 2."""
+    done = inside(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_configuration_is_78(tmp_path: Path) -> None:
+    """Every mistake is listed with its place, by `config check` as by a sweep."""
+    path = tmp_path / "egressd.yml"
+    path.write_text("regoin: x\ninterval: 60\nproxy: {url: 'http://u:hunter2@p:1'}\n", encoding="utf-8")
+    for words in (["config", "check"], ["--once"], [], ["history"], ["plan"], ["catalog", "list"]):
+        done = inside(*words, "--config.file", str(path))
+        assert (done.exit_code, done.stdout) == (78, "")
+        assert [line.split(": ")[0] for line in done.stderr.splitlines()] == [
+            f"{path}:{number}" for number in (1, 2, 3)
+        ]
+        assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["config", "check"], ["--once"]], ids=" ".join)
+def test_a_source_that_is_not_here_is_78(tmp_path: Path, words: list[str]) -> None:
+    """Nothing is probed from an address or interface that this host does not have; all of them are named."""
+    path = tmp_path / "egressd.yml"
+    rows = (
+        "{name: here, address: 127.0.0.1}, {name: gone, address: 203.0.113.7}, {name: away, interface: nope0}"
+    )
+    path.write_text(f"profiles: [connected-machine]\nsources: [{rows}]\n", encoding="utf-8")
+    done = inside(*words, "--config.file", str(path))
+    assert (done.exit_code, done.stdout) == (78, "")
+    gone, away = done.stderr.splitlines()
+    assert "203.0.113.7 (source gone)" in gone
+    assert "nope0 (source away)" in away
+    assert "the addresses of this host are 127.0.0.1" in gone
+
+
+def test_a_good_configuration_is_ok(tmp_path: Path) -> None:
+    """`config check` says what was understood."""
+    path = tmp_path / "egressd.yml"
+    path.write_text("region: westeurope\nresolvers: [10.0.0.53]\n", encoding="utf-8")
+    done = inside("config", "check", "--config.file", str(path))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith(
+        "ok: profiles resource-bridge, connected-machine; cloud public; region westeurope;"
+    )
+
+
+def test_what_the_appliance_would_refuse_is_a_warning(tmp_path: Path) -> None:
+    """`config check` says it and is content: egressd itself can work with it."""
+    path = tmp_path / "egressd.yml"
+    path.write_text(
+        "proxy: {url: 'http://proxy.corp.local:3128', bypass: ['*.corp.example']}\n", encoding="utf-8"
+    )
+    done = inside("config", "check", "--config.file", str(path))
+    assert (done.exit_code, done.stderr) == (0, "")
+    _, *warnings = done.stdout.splitlines()
+    assert len(warnings) == 2
+    assert all(one.startswith("warning: prox") for one in warnings)
+
+
+def test_comparing_needs_two_paths() -> None:
+    """Without a proxy `--compare-paths` is wrong usage."""
+    done = inside("--once", "--compare-paths")
+    assert done.exit_code == 2
+    assert "--compare-paths needs a proxy" in done.stderr
+    done = inside("--compare-paths", "--proxy", "http://127.0.0.1:1")
+    assert done.exit_code == 2
+    assert "--compare-paths needs --once" in done.stderr
+
+
+def test_a_sweep_without_faults_is_0() -> None:
+    """Every required target of the lab is ok: the report is on stdout, and stderr is silent."""
+    done = egressd("lab", "--once")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nPASS: " in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_a_failing_sweep_is_1(saved: Path) -> None:
+    """A blocked required host decides; the report names the reason."""
+    document = json.loads(saved.read_text(encoding="utf-8"))
+    bad = {(one["host"], one["reason"]) for one in document["targets"] if one["outcome"] != "ok"}
+    assert {host for host, _ in bad} == {"mcr.microsoft.com"}
+    assert all(reason and reason.startswith("tls_") for _, reason in bad)
+
+
+@pytest.mark.parametrize("fmt", ["table", "json", "csv"])
+def test_replay_judges_again(saved: Path, fmt: str) -> None:
+    """A saved sweep gives the same verdicts, in any format, from a file or from stdin."""
+    done = egressd("replay", str(saved), "--format", fmt)
+    assert done.returncode == 1
+    assert egressd("replay", "-", "--format", fmt, stdin=saved.read_bytes()).stdout == done.stdout
+    if fmt == "json":
+        assert done.stdout == saved.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[" * 10_000])
+def test_replay_of_garbage_is_2(tmp_path: Path, content: bytes) -> None:
+    """What is no report ends in a sentence."""
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    done = inside("replay", str(path))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"egressd: cannot read {path} as a report: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_output_replaces_a_file_in_one_step(tmp_path: Path, saved: Path) -> None:
+    """The file is whole, nothing else is left in the folder, a link stays a link, and stderr sums up."""
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    real.write_text("old", encoding="utf-8")
+    link.symlink_to(real)
+    done = egressd("replay", str(saved), "--format", "csv", "--output", str(link))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"egressd: wrote {link}: FAIL: ")
+    assert link.is_symlink()
+    assert real.read_text(encoding="utf-8").startswith("target,endpoint,")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["link.csv", "real.csv"]
+
+
+def test_output_may_be_a_device(saved: Path) -> None:
+    """A device or pipe is written to, never replaced."""
+    done = egressd("replay", str(saved), "--output", "/dev/stdout")
+    assert done.stdout.endswith("(exit code 1)\n")
+
+
+def test_a_full_disk_is_said() -> None:
+    """A report that can't be written is no success."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "egressd", "explain"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == b"egressd: cannot write to stdout: No space left on device\n"
+
+
+def test_a_reader_that_leaves_is_no_error(saved: Path) -> None:
+    """`| head` ends quietly, with the exit code of the sweep."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "egressd", "replay", str(saved), "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1
+
+
+def test_closed_streams_are_no_error() -> None:
+    """A caller may close stdout and stderr."""
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m egressd explain >&- 2>&-"], check=False, timeout=60
+    )
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_any_terminal_can_show_a_report(tmp_path: Path, saved: Path, encoding: str) -> None:
+    """A character the encoding lacks is escaped."""
+    text = saved.read_text(encoding="utf-8").replace(
+        '"service": "Microsoft', '"service": "Micr\\u00f6soft', 1
+    )
+    path = tmp_path / "x.json"
+    path.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "egressd", "replay", str(path), "--format", "csv"],
+        capture_output=True,
+        check=False,
+        env={**ENVIRONMENT, "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 1
+    assert ("Micr\\xf6soft" if encoding == "ascii" else "Micr\u00f6soft") in done.stdout.decode(encoding)
+
+
+def test_reading_commands_work() -> None:
+    """Plan, catalog and explain print to stdout and end with 0, without touching the network."""
+    for words, said in (
+        (["plan", "--region", "westeurope"], "Plan: "),
+        (["catalog", "list", "--profile", "resource-bridge"], "resource-bridge"),
+        (["catalog", "show", "rb-mcr"], "rb-mcr: "),
+        (["catalog", "export", "--format", "json"], "{"),
+        (["catalog", "export", "--format", "csv"], "role"),
+        (["explain"], "dns_servfail"),
+        (["explain", "dns_servfail"], "What it means"),
+        (["lab", "--list"], "tls_reset "),
+    ):
+        done = inside(*words)
+        assert (done.exit_code, done.stderr) == (0, ""), words
+        assert said in done.stdout
+
+
+def test_only_narrows_the_sweep(tmp_path: Path) -> None:
+    """`--only` leaves one host, and finds none without a word."""
+    done = inside("plan", "--only", "mcr.microsoft.com", "--output", str(tmp_path / "plan"))
+    assert done.exit_code == 0
+    assert "mcr.microsoft.com" in (tmp_path / "plan").read_text(encoding="utf-8")
+    assert inside("plan", "--only", "no.such.host").exit_code == 2
+
+
+def _lab(*words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "egressd", "lab", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+    )
+
+
+def test_the_lab_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    """It writes a configuration that a sweep can use, takes commands on stdin, and ends with 0 on SIGTERM."""
+    config = tmp_path / "lab.yml"
+    with _lab("--config.write", str(config)) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert b"egressd --once --config.file" in process.stdout.readline()
+        assert b"the lab is open" in process.stdout.readline()
+        assert egressd("--once", "--config.file", str(config)).returncode == 0
+        process.stdin.write(b"on tls_reset=mcr.microsoft.com\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"tls_reset=mcr.microsoft.com\n"
+        assert egressd("--once", "--config.file", str(config)).returncode == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def _until(terminal: int, word: bytes) -> bytes:
+    """Read a terminal until a word shows."""
+    seen = b""
+    while word not in seen:
+        seen += os.read(terminal, 4096)
+    return seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupted_sweep_ends_with_130(tmp_path: Path, number: signal.Signals, times: int) -> None:
+    """The first signal ends probing and the partial report is written; the second ends everything at once.
+
+    One TLS handshake is met with silence, so that the sweep is still at it when the signal comes. The
+    progress line on a terminal says when it is under way.
+    """
+    config = tmp_path / "lab.yml"
+    terminal, stderr = os.openpty()
+    with _lab("--config.write", str(config), "--fault", "tls_silence=mcr.microsoft.com") as lab:
+        assert lab.stdout is not None
+        lab.stdout.readline()
+        slow = re.sub(r"tls_timeout: \S+", "tls_timeout: 15s", config.read_text(encoding="utf-8"))
+        config.write_text(slow, encoding="utf-8")
+        with subprocess.Popen(
+            [sys.executable, "-m", "egressd", "--once", "--config.file", str(config)],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env={**ENVIRONMENT, "TERM": "xterm"},
+        ) as sweep:
+            assert re.search(rb"probing \d+/\d+  ok \d+  failing \d+", _until(terminal, b"failing"))
+            os.kill(sweep.pid, number)
+            said = _until(terminal, b"once more to abort")
+            if times == 2:
+                os.kill(sweep.pid, number)
+            out, _ = sweep.communicate(timeout=20)
+        lab.terminate()
+    os.close(terminal)
+    os.close(stderr)
+    assert sweep.returncode == 130
+    assert b"egressd: stopping; once more to abort" in said
+    if times == 1:
+        assert b"INTERRUPTED: " in out
+
+
+def test_colour_only_for_a_terminal_that_wants_it(saved: Path) -> None:
+    """A terminal gets colours, unless NO_COLOR says otherwise or the terminal is dumb."""
+    plain = {key: value for key, value in ENVIRONMENT.items() if key != "NO_COLOR"} | {"TERM": "xterm"}
+    for environment, coloured in (
+        (plain, True),
+        (plain | {"NO_COLOR": "1"}, False),
+        (plain | {"TERM": "dumb"}, False),
+    ):
+        terminal, stdout = os.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "egressd", "replay", str(saved)], stdout=stdout, env=environment
+        ) as process:
+            shown = _until(terminal, b"(exit code 1)")
+        assert process.returncode == 1
+        assert (b"\x1b[1;31m" in shown) is coloured
+        os.close(terminal)
+        os.close(stdout)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of the lab without faults."""
+    path = tmp_path_factory.mktemp("sound") / "report.json"
+    done = egressd("lab", "--once", "--format", "json", "--output", str(path))
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_diff_finds_the_new_failure(sound: Path, saved: Path) -> None:
+    """From sound to faulty is exit code 1 and names the host; the other way it is mended, and 0."""
+    worse, better = inside("diff", str(sound), str(saved)), inside("diff", str(saved), str(sound))
+    assert (worse.exit_code, better.exit_code) == (1, 0)
+    assert "mcr.microsoft.com:443: blocked" in worse.stdout
+    assert "MENDED" in better.stdout
+    assert inside("diff", str(sound), str(sound)).exit_code == 0
+
+
+def test_diff_speaks_json(sound: Path, saved: Path) -> None:
+    """Programs get the changes as data."""
+    done = inside("diff", str(sound), str(saved), "--format", "json")
+    assert json.loads(done.stdout)["new_failures"] >= 1
+
+
+def test_diff_refuses_what_is_no_report(sound: Path, tmp_path: Path) -> None:
+    """A file that is none is named; nothing is compared."""
+    path = tmp_path / "x.json"
+    path.write_text("{}", encoding="utf-8")
+    done = inside("diff", str(sound), str(path))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert str(path) in done.stderr
+
+
+def test_a_sweep_is_measured_against_a_baseline(tmp_path: Path, sound: Path) -> None:
+    """The table says what changed since, and so does stderr; the exit code is the sweep's own."""
+    path = tmp_path / "egressd.yml"
+    path.write_text(
+        "profiles: []\nresolvers: ['127.0.0.1:9']\n"
+        "endpoints: [{id: x, host: 127.0.0.1, port: 1, protocol: tcp}]\n",
+        encoding="utf-8",
+    )
+    done = egressd("--once", "--config.file", str(path), "--baseline", str(sound))
+    assert done.returncode == 1, done.stderr
+    assert "SINCE THE BASELINE" in done.stdout
+    assert "NEW FAILURES" in done.stdout
+    assert "egressd: since the baseline: 1 new failure, 0 mended" in done.stderr
+
+
+def test_a_baseline_that_is_none_is_refused_before_probing(tmp_path: Path) -> None:
+    """A wrong file is told at once."""
+    done = inside("--once", "--region", "westeurope", "--baseline", str(tmp_path / "none.json"))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "none.json" in done.stderr

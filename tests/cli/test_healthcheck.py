@@ -1,0 +1,129 @@
+"""`egressd healthcheck` is honest: 0 only where the daemon itself says that it is well."""
+
+from __future__ import annotations
+
+import base64
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from egressd.cli.app import app
+
+
+class Pages(BaseHTTPRequestHandler):
+    """Pages that are well, ill, elsewhere, or for one user only."""
+
+    answers: ClassVar[dict[str, int]] = {
+        "/-/healthy": 200,
+        "/-/ready": 503,
+        "/elsewhere": 302,
+        "/closed": 401,
+    }
+
+    def do_GET(self) -> None:
+        expected = "Basic " + base64.b64encode(b"probe:Tr0ub4dor").decode()
+        code = 200 if self.headers.get("Authorization") == expected else self.answers[self.path]
+        self.send_response(code)
+        self.send_header("Location", "/-/healthy")
+        self.end_headers()
+        self.wfile.write(b"so it is\n")
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """Return the address of a server with those pages."""
+    with HTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def check(*words: str, environment: dict[str, str] | None = None) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(app, ["healthcheck", *words], env=environment)
+
+
+def test_well(site: str) -> None:
+    """A page that answers 200 is exit code 0, and its text is shown."""
+    ended = check("--url", f"{site}/-/healthy")
+    assert (ended.exit_code, ended.stdout) == (0, "so it is\n")
+
+
+@pytest.mark.parametrize(("page", "code"), [("/-/ready", 503), ("/elsewhere", 302), ("/closed", 401)])
+def test_ill(site: str, page: str, code: int) -> None:
+    """Every other answer is exit code 1, a redirect to a healthy page included."""
+    ended = check("--url", site + page)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert f"answers {code}: so it is" in ended.stderr
+
+
+def test_nobody_there() -> None:
+    """A port nobody listens on is exit code 1."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        ended = check("--url", f"http://127.0.0.1:{one.getsockname()[1]}/-/healthy")
+    assert ended.exit_code == 1
+    assert "refused" in ended.stderr
+
+
+def test_not_http() -> None:
+    """A server that speaks something else is exit code 1, not a bug."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            with server.accept()[0] as one:
+                one.sendall(b"220 mail.corp.example ESMTP\r\n")
+
+        thread = Thread(target=greet)
+        thread.start()
+        ended = check("--url", f"http://127.0.0.1:{server.getsockname()[1]}/-/healthy")
+        thread.join()
+    assert ended.exit_code == 1
+    assert "does not answer" in ended.stderr
+
+
+def test_no_proxy_answers_for_the_daemon(site: str) -> None:
+    """A proxy of the environment is not asked: it would answer for a daemon that is dead."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{one.getsockname()[1]}/-/healthy"
+        ended = check("--url", dead, environment={"http_proxy": f"{site}/-/healthy"})
+    assert ended.exit_code == 1
+
+
+def test_logs_in(site: str, tmp_path: Path) -> None:
+    """With a user and a password file the closed page opens."""
+    secret = tmp_path / "password"
+    secret.write_text("Tr0ub4dor\n", encoding="ascii")
+    ended = check("--url", f"{site}/closed", "--username", "probe", "--password.file", str(secret))
+    assert ended.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--url", "127.0.0.1:10980"),
+        ("--url", "file:///etc/passwd"),
+        ("--url", "http://[::1"),
+        ("--url", "http://127.0.0.1:port/"),
+        ("--url", "http://probe:Tr0ub4dor@127.0.0.1/"),
+        ("--username", "probe"),
+        ("--username", "probe", "--password.file", "/nonexistent"),
+    ],
+)
+def test_wrong_usage(words: tuple[str, ...]) -> None:
+    """What can't be asked is exit code 2, and no password is shown."""
+    ended = check(*words)
+    assert ended.exit_code == 2
+    assert "Tr0ub4dor" not in ended.output

@@ -1,0 +1,124 @@
+"""Log lines: where they go, what they are written as, what they never hold."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from egressd.cli.log import Form, Level, is_journal, keep_secret, set_up
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Leave logging as it was for the tests that follow."""
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers))
+    yield
+    structlog.reset_defaults()
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+
+
+def _fail(word: str) -> None:
+    inside = word * 2  # a local variable no log may show
+    raise ValueError(f"proxy said {word}{inside[:0]}")
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_a_traceback_hides_secrets_and_variables(capsys: pytest.CaptureFixture[str], form: Form) -> None:
+    """In every form the traceback is there, on stderr, without the password and without locals."""
+    set_up(Level.WARN, form, secrets=("hunter2",))
+    try:
+        _fail("hunter2")
+    except ValueError as error:
+        structlog.get_logger("t").error("it broke", host="http://u:hunter2@p", exc_info=error)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "ValueError: proxy said ***" in err
+    assert "hunter2" not in err
+    assert "inside =" not in err
+    if form is Form.JSON:
+        line = json.loads(err)
+        assert (line["event"], line["level"], line["host"]) == ("it broke", "error", "http://u:***@p")
+
+
+@pytest.mark.parametrize(
+    ("level", "lines"), [(Level.DEBUG, 3), (Level.INFO, 2), (Level.WARN, 1), (Level.ERROR, 0)]
+)
+def test_the_level_is_the_least_written(capsys: pytest.CaptureFixture[str], level: Level, lines: int) -> None:
+    """What is below the level is not written."""
+    set_up(level, Form.LOGFMT)
+    log = structlog.get_logger("t")
+    log.debug("a")
+    log.info("b")
+    log.warning("c", n=1)
+    err = capsys.readouterr().err
+    assert err.count("\n") == lines
+    assert lines == 0 or "level=warning event=c n=1" in err
+
+
+def test_other_libraries_speak_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning of a library that logs the usual way is a line like ours, without secrets."""
+    set_up(Level.WARN, Form.JSON, secrets=("hunter2",))
+    logging.getLogger("asyncio").warning("lost %s", "hunter2")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["level"]) == ("lost ***", "warning")
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_keys_that_mean_secrets_are_hidden(capsys: pytest.CaptureFixture[str], form: Form) -> None:
+    """A secret under a telling key is hidden, also deep inside, and so is a password in a URL."""
+    set_up(Level.INFO, form)
+    structlog.get_logger("t").info(
+        "asked",
+        headers={"Proxy-Authorization": "Basic c2VzYW1l", "Accept": "*/*"},
+        rows=[{"api_key": "c2VzYW1l"}],
+        password="c2VzYW1l",
+        url="https://joe:c2VzYW1l@hooks.example/x",
+    )
+    err = capsys.readouterr().err
+    assert "c2VzYW1l" not in err
+    assert "*/*" in err
+    assert "https://joe:***@hooks.example/x" in err
+
+
+def test_a_secret_can_be_registered_later(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a reload brings is hidden as well."""
+    set_up(Level.INFO, Form.JSON)
+    keep_secret(["swordfish", ""])
+    structlog.get_logger("t").info("said", evidence=["proxy said swordfish"])
+    assert json.loads(capsys.readouterr().err)["evidence"] == ["proxy said ***"]
+
+
+def test_lines_for_the_journal_carry_a_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every line of a traceback starts with the same priority where stderr is the journal's stream."""
+    with (tmp_path / "journal").open("w+", encoding="utf-8") as stream:
+        found = os.fstat(stream.fileno())
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        set_up(Level.INFO, Form.HUMAN)
+        log = structlog.get_logger("t")
+        log.info("fine")
+        try:
+            _fail("x")
+        except ValueError:
+            log.exception("broke")
+        stream.seek(0)
+        lines = stream.read().splitlines()
+    assert lines[0].startswith("<6>")
+    assert len(lines) > 3
+    assert all(line.startswith("<3>") for line in lines[1:])
+
+
+@pytest.mark.parametrize("value", ["", "x:y", "1:2", "1"])
+def test_another_stream_is_no_journal(value: str) -> None:
+    """Only the very stream that the variable names counts."""
+    with Path(os.devnull).open(encoding="ascii") as stream:
+        assert not is_journal(stream, {"JOURNAL_STREAM": value})

@@ -1,0 +1,91 @@
+"""What `egressd config check` warns of: settings that work here and fail on the appliance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+
+from egressd.config.proxy.pitfalls import find_pitfalls
+from egressd.model.endpoint import Role
+from egressd.model.settings import Proxy, Resolver, Settings, Source
+
+SOUND = Proxy(url="http://proxy.corp.example:3128", bypass=(".corp.example", "10.20.0.0/24", ".svc"))
+APPLIANCE = Source(name="appliance-1", address="10.20.0.11", roles=(Role.APPLIANCE,))
+BRIDGE = Settings(profiles=("resource-bridge",), sources=(APPLIANCE,), proxy=SOUND)
+
+
+def test_sound_settings_are_silent() -> None:
+    """So are those without a proxy, and those of other products."""
+    assert find_pitfalls(BRIDGE) == ()
+    assert find_pitfalls(Settings()) == ()
+    odd = replace(SOUND, url="http://proxy.corp.local:1", bypass=("*",))
+    assert find_pitfalls(replace(BRIDGE, profiles=(), proxy=odd)) == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (replace(BRIDGE, proxy=replace(SOUND, url="http://proxy.corp.local:3128")), "a name in .local"),
+        (replace(BRIDGE, proxy=replace(SOUND, bypass=("*",))), "* sends everything past the proxy"),
+        (
+            replace(BRIDGE, proxy=replace(SOUND, bypass=(*SOUND.bypass, "*.x.example"))),
+            "*.x.example: the appliance's noProxy takes no *; write .x.example",
+        ),
+        (replace(BRIDGE, proxy=replace(SOUND, bypass=())), "proxy.bypass should name 10.20.0.11"),
+        (
+            replace(BRIDGE, proxy=replace(SOUND, url="http://10.244.3.4:3128")),
+            (
+                "proxy http://10.244.3.4:3128: 10.244.3.4 lies in 10.244.0.0/16, which is taken by the "
+                "appliance's pods"
+            ),
+        ),
+        (
+            replace(BRIDGE, resolvers=(Resolver(name="10.96.0.10", address="10.96.0.10"),)),
+            "10.96.0.10 lies in 10.96.0.0/24, which is taken by the appliance's services",
+        ),
+        (
+            replace(BRIDGE, sources=(replace(APPLIANCE, address="10.97.1.1"),)),
+            (
+                "source appliance-1: 10.97.1.1 lies in 10.96.0.0/12, which is taken by the services of an "
+                "appliance before 1.8"
+            ),
+        ),
+        (
+            Settings(
+                profiles=("connected-machine",), proxy=replace(SOUND, username="svc", password="hunter2")
+            ),
+            "the Connected Machine agent can't log in at a proxy",
+        ),
+        (
+            Settings(profiles=("connected-machine",), proxy=replace(SOUND, url="https://proxy:3129")),
+            "speaks plain HTTP to its proxy",
+        ),
+    ],
+)
+def test_a_pitfall_is_said(changed: Settings, said: str) -> None:
+    """One sentence: what, and what to do; never a secret."""
+    found = find_pitfalls(changed)
+    assert any(said in one for one in found), found
+    assert "hunter2" not in str(found)
+
+
+def test_ranges_end_where_they_end() -> None:
+    """The first address behind a reserved range is free."""
+    for free in ("10.95.255.255", "10.112.0.0", "10.243.255.255", "10.245.0.0", "fd00::1"):
+        source = replace(APPLIANCE, address=free, roles=tuple(Role))
+        assert find_pitfalls(replace(BRIDGE, sources=(source,))) == (), free
+
+
+def test_a_bundle_of_certificates(tmp_path: Path) -> None:
+    """The appliance takes one certificate of the proxy."""
+    ca = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(ca))
+    given = replace(BRIDGE, proxy=replace(SOUND, ca_file=str(ca)))
+    assert find_pitfalls(given) == ()
+    trustme.CA().cert_pem.write_to_path(str(ca), append=True)
+    assert find_pitfalls(given) == (
+        f"proxy.ca_file: {ca} holds 2 certificates; az arcappliance takes only one",
+    )

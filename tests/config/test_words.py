@@ -1,0 +1,122 @@
+"""What operators write as one word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egressd.config import words
+
+READERS: tuple[Callable[[str], object], ...] = (
+    words.read_duration,
+    words.read_address,
+    words.read_resolver,
+    words.read_listen,
+    words.read_proxy_url,
+    words.read_bypass,
+    words.read_host,
+    words.read_pattern,
+    words.read_match,
+    words.read_interface,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("500ms", 0.5),
+        ("60s", 60),
+        ("5m", 300),
+        ("2h", 7200),
+        ("90d", 7776000),
+        ("1m30s", 90),
+        ("1s500ms", 1.5),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    """Units are those of Prometheus, alone or from large to small."""
+    assert words.read_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "60", "1.5s", "-1s", "s", "30s1m", "1 m", "0s", "1w", "٣s", "9" * 12 + "s"]
+)
+def test_what_is_no_duration(text: str) -> None:
+    """A bare number has no unit to guess."""
+    with pytest.raises(ValueError, match="must be "):
+        words.read_duration(text)
+
+
+@given(st.integers(min_value=1, max_value=10**8).map(lambda one: one / 1000))
+def test_a_duration_is_written_as_it_is_read(seconds: float) -> None:
+    """What the reference shows can be put into the file."""
+    assert words.read_duration(words.show_duration(seconds)) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://proxy:3128", "http://proxy:3128"),
+        ("http://PROXY.corp/", "http://proxy.corp:80"),
+        ("https://10.0.0.1", "https://10.0.0.1:443"),
+        ("http://[fd00::1]:8080", "http://[fd00::1]:8080"),
+    ],
+)
+def test_proxies(text: str, url: str) -> None:
+    """A proxy is kept as scheme, host and port."""
+    assert words.read_proxy_url(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*",
+        ".corp.example",
+        "*.corp.example",
+        "10.0.0.0/8",
+        "fd00::/8",
+        "10.0.0.1",
+        "fd00::1",
+        "host:8443",
+        "[fd00::1]:443",
+    ],
+)
+def test_bypass_entries(text: str) -> None:
+    """What `no_proxy` may hold may stand here."""
+    assert words.read_bypass(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "a b", "10.0.0.0/33", "http://x", "10.0.0.1/8"])
+def test_what_is_no_bypass_entry(text: str) -> None:
+    """A slip would silently send traffic the wrong way."""
+    with pytest.raises(ValueError, match="must "):
+        words.read_bypass(text)
+
+
+@pytest.mark.parametrize("text", ["*.corp", "azgn*.corp.example", "*-x.corp"])
+def test_patterns(text: str) -> None:
+    """A star stands in the first label, alone or inside it."""
+    assert words.read_pattern(text) == text
+
+
+@pytest.mark.parametrize("text", ["corp", "a.*.corp", "*.*", "*", "**.corp"])
+def test_what_is_no_pattern(text: str) -> None:
+    """What no firewall rule could mean is refused; a star for everything is one of them."""
+    with pytest.raises(ValueError, match="must "):
+        words.read_pattern(text)
+
+
+@pytest.mark.parametrize("read", READERS)
+@given(text=st.text(max_size=30) | st.text(alphabet="0123456789.:[]/*-a@%", max_size=24))
+def test_any_text_is_read_or_refused(read: Callable[[str], object], text: str) -> None:
+    """Nothing but ValueError comes out, and it is a sentence."""
+    try:
+        read(text)
+    except ValueError as error:
+        said = str(error)
+    else:
+        return
+    assert said.startswith("must ")

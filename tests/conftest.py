@@ -1,0 +1,63 @@
+"""What holds for every test: traffic stays on loopback, or in a network namespace a test made."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+NAMES_OF_THIS_HOST = frozenset({"localhost", "ip6-localhost", socket.gethostname()})
+
+
+class LeftLoopback(AssertionError):
+    """A test reached for an address that is not its own."""
+
+
+def _namespace() -> str:
+    try:
+        return str(Path("/proc/thread-self/ns/net").readlink())
+    except OSError:
+        return ""
+
+
+HOME = _namespace()
+
+
+def _is_ours(host: object) -> bool:
+    if not isinstance(host, str) or host == "" or host in NAMES_OF_THIS_HOST or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host.split("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address.is_loopback or address.is_unspecified or (mapped is not None and mapped.is_loopback)
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "socket.getaddrinfo":
+        host = arguments[0].decode() if isinstance(arguments[0], bytes) else arguments[0]
+    elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        host = arguments[1][0] if isinstance(arguments[1], tuple) and arguments[1] else ""
+    else:
+        return
+    if not _is_ours(host) and _namespace() == HOME:
+        message = f"{event} to {host}: tests keep to loopback"
+        raise LeftLoopback(message)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch sockets from here on; an audit hook can't be taken back, nor need it be."""
+    sys.addaudithook(_watch)
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_nobodys() -> Iterator[None]:
+    """Undo what a test set up: its stderr is closed by the time the next one logs."""
+    yield
+    structlog.reset_defaults()

@@ -1,0 +1,104 @@
+"""What happened, as people read it."""
+
+from __future__ import annotations
+
+import pytest
+
+from egressd.daemon.history import render_history
+from egressd.model.event import (
+    ConfigRejected,
+    ConfigReloaded,
+    DaemonStarted,
+    DaemonStopped,
+    Event,
+    FindingClosed,
+    FindingOpened,
+    History,
+    SweepOverran,
+    TargetChanged,
+    Watch,
+)
+from egressd.model.observation import Phase
+from egressd.model.standing import Belief
+from egressd.model.verdict import Blame, Confidence, Outcome
+
+AT, SINCE = "2026-11-20T03:10:04.120Z", "2026-11-20T03:09:58.000Z"
+BLOCKED = Belief(
+    outcome=Outcome.BLOCKED,
+    phase=Phase.TLS,
+    reason="tls_sni_reset",
+    blame=Blame.FIREWALL_L7,
+    confidence=Confidence.HIGH,
+    evidence=("10.0.0.5:40000 -> 203.0.113.9:443: RST after the ClientHello",),
+    advice="Allow SNI mcr.microsoft.com.",
+)
+CHANGED = TargetChanged(
+    at=AT,
+    since=SINCE,
+    target="rb-mcr/mcr.microsoft.com:443",
+    source="default",
+    before=Belief(outcome=Outcome.OK),
+    before_since=SINCE,
+    after=BLOCKED,
+)
+OPENED = FindingOpened(
+    at=AT,
+    since=SINCE,
+    finding="f",
+    reason="tls_mitm_trusted_host",
+    blame=Blame.TLS_INSPECTION,
+    confidence=Confidence.HIGH,
+    title="TLS is inspected",
+    targets=("a/b:443",),
+    evidence=("issuer \x1b[31mEvil",),
+    advice="Exempt them.",
+)
+EVENTS: tuple[tuple[Event, str], ...] = (
+    (CHANGED, "rb-mcr/mcr.microsoft.com:443 from default: ok -> blocked"),
+    (OPENED, "cause found: TLS is inspected, 1 target"),
+    (
+        FindingClosed(at=AT, since=SINCE, finding="f", reason="r", title="T"),
+        "cause gone: T, seen since 2026-",
+    ),
+    (SweepOverran(at=AT, seconds=90, missed=1), "a sweep took 90 s and cost 1 start"),
+    (ConfigReloaded(at=AT, digest="abc"), "configuration read again, digest abc"),
+    (ConfigRejected(at=AT, problems=("x:1: no",)), "x:1: no"),
+    (DaemonStarted(at=AT, egressd="0.1.0", config_digest=""), "egressd 0.1.0 was started"),
+    (DaemonStopped(at=AT), "egressd was stopped"),
+)
+
+
+def history(*events: Event, already: tuple[TargetChanged, ...] = (), sweeps: int = 2) -> History:
+    watch = Watch(sweeps=sweeps, first=AT, last=AT) if sweeps else Watch(sweeps=0)
+    return History(since=SINCE, until=AT, already=already, events=events, watch=watch)
+
+
+@pytest.mark.parametrize(("event", "said"), EVENTS)
+def test_every_event_is_told(event: Event, said: str) -> None:
+    """With its time."""
+    text = render_history(history(event), width=120)
+    assert f"{AT}  " in text
+    assert said in text
+
+
+def test_a_change_says_why_and_what_to_ask() -> None:
+    """Reason, phase, blame, confidence, evidence and advice, and when it was first seen."""
+    text = " ".join(render_history(history(CHANGED), width=80).split())
+    assert f"tls_sni_reset, at tls, blame firewall_l7, confidence high, first seen {SINCE}" in text
+    assert BLOCKED.evidence[0] in text
+    assert "ask: Allow SNI mcr.microsoft.com." in text
+
+
+def test_no_line_is_too_wide_and_nothing_paints() -> None:
+    """Text from the network can't move the cursor; lines fit."""
+    text = render_history(history(CHANGED, OPENED, already=(CHANGED,)), width=60)
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 60 + len("https://")
+    assert text.index("NOT OK WHEN IT BEGAN") < text.index("THEN")
+
+
+def test_nobody_looking_is_no_good_news() -> None:
+    """Without a sweep on record, silence is not taken for health."""
+    text = render_history(history(sweeps=0))
+    assert "nobody was looking" in text
+    assert "Nothing changed in that time." in text

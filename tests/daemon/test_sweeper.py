@@ -1,0 +1,357 @@
+"""The scheduler on a clock that jumps: when it looks at what, how fast it is sure, what overruns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from egressd import clock
+from egressd.daemon.sweeping.rhythm import SLOW_EVERY, Rhythm
+from egressd.daemon.sweeping.suspects import WITNESSES
+from egressd.model.event import SweepFinished, SweepOverran
+from egressd.model.settings import Limits, Settings
+from egressd.model.standing import Lifecycle
+from egressd.standing.lifecycle import Patience
+from tests.daemon.timeless import Times, run
+from tests.daemon.world import Scene, scene
+
+MINUTE = 60.0
+
+
+@asynccontextmanager
+async def sweeping(**kinds: Any) -> AsyncIterator[Scene]:
+    """Run a sweeper until the end of the block."""
+    one = scene(**kinds)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(one.sweeper.run())
+        yield one
+        task.cancel()
+
+
+Play = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture
+def times() -> Times:
+    """The wall clock of the test."""
+    return Times()
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch, times: Times) -> Play:
+    """Run a test's story on jumping time."""
+    return lambda main: run(main, monkeypatch, times)
+
+
+def test_each_target_is_seen_every_interval(play: Play) -> None:
+    """Starts are spread over half the interval; each target has a moment of its own, always the same."""
+
+    async def story() -> None:
+        async with sweeping(hosts=50) as one:
+            await asyncio.sleep(10 * MINUTE)
+        for number in range(50):
+            looks = one.looks_at(f"h{number}")
+            gaps = [round(b - a, 3) for a, b in pairwise(looks)]
+            assert gaps[0] <= MINUTE  # the first sweep is quicker
+            assert set(gaps[1:]) == {MINUTE}
+        second = sorted(one.looks_at(f"h{number}")[2] for number in range(50))
+        assert 20 < second[-1] - second[0] <= one.prober.rhythm.window == 30
+        assert max(b - a for a, b in pairwise(second)) < 5
+
+    play(story())
+
+
+def test_two_hosts_do_not_march_in_step(play: Play) -> None:
+    """Another identity gives another order, and the same identity the same."""
+
+    async def story() -> None:
+        orders = []
+        for identity in ("one", "one", "two"):
+            async with sweeping(hosts=30, identity=identity) as one:
+                began = clock.monotonic()
+                await asyncio.sleep(2 * MINUTE)
+            orders.append([(round(when - began, 3), name) for when, name in one.world.looks])
+        assert orders[0] == orders[1]
+        assert [name for _, name in orders[0]] != [name for _, name in orders[2]]
+        assert orders[0][0][0] != orders[2][0][0]
+
+    play(story())
+
+
+@pytest.mark.parametrize("how", ["refused", "timeout"])
+@pytest.mark.parametrize("offset", [0.0, 7.0, 20.0, 31.0, 44.0, 59.0])
+def test_a_fault_is_confirmed_within_the_stated_bound(play: Play, how: str, offset: float) -> None:
+    """However silent it is and whenever it begins; one that answers takes an interval and seconds."""
+
+    async def story() -> None:
+        async with sweeping() as one:
+            await asyncio.sleep(5 * MINUTE + offset)
+            one.world.down["h3"] = how
+            took = await _seconds_until_told(one, "row/h3:443")
+        assert took <= one.prober.rhythm.detects_within(Patience()) == 167
+        assert how == "timeout" or took <= MINUTE + 7
+
+    play(story())
+
+
+def test_the_readme_states_the_bound() -> None:
+    """What it promises is what the schedule keeps, with the defaults and in general."""
+    text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+    assert "`interval + 5 x probe.deadline + 7 s`, 167 s with the defaults" in text
+    for interval, deadline in ((60.0, 20.0), (300.0, 8.0)):
+        rhythm = Rhythm.of(Settings(interval=interval, limits=Limits(deadline=deadline)), "here")
+        assert rhythm.detects_within(Patience()) == interval + 5 * deadline + 7
+
+
+async def _seconds_until_told(one: Scene, target: str) -> float:
+    begun = clock.monotonic()
+    while target not in [change.target for change in one.changes]:  # noqa: ASYNC110 - time jumps
+        await asyncio.sleep(0.5)
+    return clock.monotonic() - begun
+
+
+@pytest.mark.parametrize("offset", range(0, 60, 7))
+def test_others_being_confirmed_do_not_stretch_the_bound(play: Play, offset: int) -> None:
+    """A silent fault elsewhere, confirmed at the same time, costs a round at most."""
+
+    async def story() -> None:
+        async with sweeping() as one:
+            await asyncio.sleep(5 * MINUTE)
+            one.world.down["h1"] = "timeout"
+            await asyncio.sleep(offset)
+            one.world.down["h3"] = "timeout"
+            took = await _seconds_until_told(one, "row/h3:443")
+        assert took <= one.prober.rhythm.detects_within(Patience())
+
+    play(story())
+
+
+def test_confirming_takes_seconds_not_intervals(play: Play) -> None:
+    """From the first failed look to the confirmed change, and back."""
+
+    async def story() -> None:
+        async with sweeping() as one:
+            await asyncio.sleep(2 * MINUTE)
+            one.world.down["h3"] = "refused"
+            await asyncio.sleep(2 * MINUTE)
+            one.world.down.clear()
+            await asyncio.sleep(2 * MINUTE)
+        failed, mended = one.changes
+        for change in (failed, mended):
+            first, confirmed = (datetime.fromisoformat(text) for text in (change.since, change.at))
+            assert confirmed - first < timedelta(seconds=6)
+        standing = one.board.current.standings.of("row/h3:443", "default")
+        assert standing is not None
+        assert standing.state is Lifecycle.OK
+
+    play(story())
+
+
+def test_a_lone_suspect_brings_few_others_along(play: Play) -> None:
+    """Witnesses are looked at beside it, not everything."""
+
+    async def story() -> None:
+        async with sweeping(hosts=40) as one:
+            await asyncio.sleep(3 * MINUTE)
+            one.world.looks.clear()
+            one.world.down["h3"] = "refused"
+            await asyncio.sleep(MINUTE)
+        assert len(one.looks_at("h3")) == 3
+        others = [name for _, name in one.world.looks if name != "h3"]
+        assert len(others) - 39 <= 2 * WITNESSES
+
+    play(story())
+
+
+def test_when_everything_fails_everything_is_looked_at(play: Play) -> None:
+    """An outage is confirmed for all targets together, soon after the first of them."""
+
+    async def story() -> None:
+        async with sweeping(hosts=40) as one:
+            await asyncio.sleep(3 * MINUTE)
+            one.world.down = {f"h{number}": "refused" for number in range(40)}
+            await asyncio.sleep(MINUTE + 20)
+        assert len(one.changes) == 40
+        moments = sorted(datetime.fromisoformat(one.at) for one in one.changes)
+        assert moments[-1] - moments[0] < timedelta(seconds=15)
+
+    play(story())
+
+
+def test_a_target_that_flickers_does_not_hold_the_scheduler(play: Play) -> None:
+    """Quick looks end after a few, whatever they show; the grid stays."""
+
+    async def story() -> None:
+        async with sweeping(hosts=5) as one:
+            await asyncio.sleep(3 * MINUTE)
+            begun = clock.monotonic()
+            while clock.monotonic() - begun < 10 * MINUTE:
+                one.world.down["h1"] = "refused"
+                await asyncio.sleep(1.1)
+                one.world.down.clear()
+                await asyncio.sleep(1.7)
+        assert len([look for look in one.looks_at("h1") if look > begun]) <= 10 * 11
+        sweeps = [event for event in one.told if isinstance(event, SweepFinished)]
+        assert 12 <= len(sweeps) <= 14
+
+    play(story())
+
+
+def test_slow_rows_have_their_own_rhythm(play: Play) -> None:
+    """A wildcard's random label is sent once an hour, spread over it, not with every sweep."""
+
+    async def story() -> None:
+        async with sweeping(hosts=3, slow=6) as one:
+            await asyncio.sleep(6 * SLOW_EVERY)
+        for number in range(6):
+            looks = one.looks_at(f"w{number}")
+            assert 5 <= len(looks) <= 7
+            assert all(b - a >= SLOW_EVERY / 2 for a, b in pairwise(looks))
+            assert all(abs(b - a - SLOW_EVERY) < MINUTE for a, b in pairwise(looks[1:]))
+        assert len({look // MINUTE for number in range(6) for look in one.looks_at(f"w{number}")[1:2]}) > 3
+        assert len(one.looks_at("h0")) >= 359
+        sweep = one.board.current.sweep
+        assert sweep is not None
+        assert len(sweep.verdicts) == 9
+
+    play(story())
+
+
+def test_a_slow_row_that_fails_is_looked_at_more_often(play: Play) -> None:
+    """So that its recovery is not an hour late."""
+
+    async def story() -> None:
+        async with sweeping(hosts=3, slow=1) as one:
+            one.world.down["w0"] = "refused"
+            await asyncio.sleep(10 * MINUTE)
+            assert [change.target for change in one.changes] == ["row/w0:443"]
+            one.world.down.clear()
+            await asyncio.sleep(12 * MINUTE)
+            assert len(one.changes) == 2
+
+    play(story())
+
+
+def test_discovery_is_refreshed_hourly(play: Play) -> None:
+    """Once at the start, then once an hour, between sweeps."""
+
+    async def story() -> None:
+        async with sweeping(hosts=2) as one:
+            await asyncio.sleep(5 * SLOW_EVERY + MINUTE)
+        assert len(one.prober.refreshes) in (5, 6)
+        assert all(SLOW_EVERY <= b - a <= SLOW_EVERY + 2 * MINUTE for a, b in pairwise(one.prober.refreshes))
+
+    play(story())
+
+
+def test_silence_everywhere_does_not_overrun(play: Play) -> None:
+    """With the defaults a sweep of nothing but silence ends before the next is due."""
+
+    async def story() -> None:
+        async with sweeping(hosts=30) as one:
+            one.world.down = {f"h{number}": "timeout" for number in range(30)}
+            await asyncio.sleep(30 * MINUTE)
+        assert not [event for event in one.told if isinstance(event, SweepOverran)]
+        assert one.board.current.counters.sweeps == 30
+
+    play(story())
+
+
+def test_overruns_are_counted_and_sweeps_never_overlap(play: Play) -> None:
+    """Where probes take longer than the interval, starts are left out, said, and counted."""
+
+    async def story() -> None:
+        async with sweeping(hosts=10, interval=10.0) as one:
+            one.world.down = {f"h{number}": "timeout" for number in range(10)}
+            await asyncio.sleep(10 * MINUTE)
+        overran = [event for event in one.told if isinstance(event, SweepOverran)]
+        assert one.world.most_running == 1
+        assert sum(event.missed for event in overran) == one.board.current.counters.overruns > 20
+        done = one.board.current.counters.sweeps
+        assert 55 <= done + one.board.current.counters.overruns <= 61
+
+    play(story())
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_step_moves_no_sweep(play: Play, times: Times, hours: int) -> None:
+    """The wall clock is set by an hour: looks come as before, nothing changes, nothing overruns."""
+
+    async def story() -> None:
+        async with sweeping(hosts=5) as one:
+            await asyncio.sleep(5 * MINUTE)
+            times.step = timedelta(hours=hours)
+            await asyncio.sleep(5 * MINUTE)
+            gaps = {round(b - a, 3) for a, b in pairwise(one.looks_at("h2")[1:])}
+            assert gaps == {MINUTE}
+            assert one.changes == []
+            assert not one.board.pulse.stalled
+            one.world.down["h2"] = "refused"
+            await asyncio.sleep(2 * MINUTE)
+            assert len(one.changes) == 1
+
+    play(story())
+
+
+def test_a_stalled_sweep_breaks_its_promise(play: Play) -> None:
+    """A sweep that never ends is seen on the pulse soon after its deadline, and not before."""
+
+    async def story() -> None:
+        async with sweeping(hosts=2) as one:
+            for _ in range(10 * 60):
+                await asyncio.sleep(1)
+                assert not one.board.pulse.stalled
+            one.prober.hung = asyncio.Event()
+            seen = []
+            for _ in range(2):
+                await asyncio.sleep(2 * MINUTE)
+                seen.append(one.board.pulse.stalled)
+            one.prober.hung.set()
+            await asyncio.sleep(1)
+            assert [*seen, one.board.pulse.stalled] == [False, True, False]
+
+    play(story())
+
+
+def test_another_configuration_takes_over_between_sweeps(play: Play) -> None:
+    """What is gone leaves no standing; what stays keeps its own; the new rhythm holds."""
+
+    async def story() -> None:
+        async with sweeping(hosts=5) as one:
+            await asyncio.sleep(3 * MINUTE)
+            since = one.board.current.standings.targets[0].since
+            other = scene(hosts=3, interval=30.0).prober
+            other.world = one.world
+            one.sweeper.adopt(other, hurry=True)
+            await asyncio.sleep(3 * MINUTE)
+        standings = one.board.current.standings.targets
+        assert [item.target for item in standings] == [f"row/h{number}:443" for number in range(3)]
+        assert standings[0].since == since
+        assert {round(b - a, 3) for a, b in pairwise(one.looks_at("h1")[-4:])} == {30.0}
+        assert len(one.board.current.counters.probes) == 3
+        assert one.world.most_running == 1
+
+    play(story())
+
+
+@pytest.mark.parametrize("interval", [1.0, 10.0, 30.0, 60.0, 300.0, 3600.0])
+@pytest.mark.parametrize("deadline", [0.5, 5.0, 20.0, 120.0])
+def test_the_grid_never_waits_longer_than_the_interval(interval: float, deadline: float) -> None:
+    """Whatever the settings: a target's next start is at most an interval after the last one."""
+    rhythm = Rhythm.of(Settings(interval=interval, limits=Limits(deadline=deadline)), "here")
+    assert 0 < rhythm.first_window <= rhythm.window <= interval / 2
+    for place in (0.0, 0.3, 0.999):
+        starts = [0.0 + place * rhythm.first_window]
+        starts += [rhythm.start(number) + place * rhythm.window for number in range(1, 5)]
+        assert all(0 < b - a <= interval + 1e-6 for a, b in pairwise(starts))
+    for elapsed in (0.1, interval * 0.99, interval * 1.5, interval * 7.2):
+        number = rhythm.after(elapsed)
+        assert rhythm.start(number) >= elapsed - 1e-6 or number == 1
+        assert number == 1 or rhythm.start(number - 1) < elapsed

@@ -1,0 +1,63 @@
+"""A loop whose clock jumps: hours of scheduling in milliseconds, to the exact second."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from egressd import clock
+
+BEGIN = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+
+
+class StuckError(AssertionError):
+    """Everything waits for nothing."""
+
+
+class _Jump(selectors.DefaultSelector):
+    """Where others would sleep, time moves on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(0)
+        if not found and timeout is None:
+            raise StuckError
+        if not found and timeout is not None and timeout > 0:
+            self.now += timeout
+        return found
+
+
+class TimelessLoop(asyncio.SelectorEventLoop):
+    """An event loop on a clock of its own."""
+
+    def __init__(self) -> None:
+        self.jump = _Jump()
+        super().__init__(self.jump)
+
+    def time(self) -> float:
+        return self.jump.now
+
+
+class Times:
+    """The wall clock of a test, which somebody may set."""
+
+    step = timedelta()
+
+
+def run(main: Coroutine[Any, Any, None], monkeypatch: pytest.MonkeyPatch, times: Times | None = None) -> None:
+    """Run a coroutine on jumping time; both of egressd's clocks follow it."""
+    times = times or Times()
+    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+        loop = runner.get_loop()
+        begin = loop.time()
+        monkeypatch.setattr(clock, "monotonic", loop.time)
+        monkeypatch.setattr(clock, "now", lambda: BEGIN + timedelta(seconds=loop.time() - begin) + times.step)
+        runner.run(main)

@@ -1,0 +1,224 @@
+"""A network made of words for the scheduler: hosts that fail when told to, as slowly as told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from egressd import clock
+from egressd.daemon.snapshot import Board, ConfigStatus, Snapshot
+from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.sweeping.rhythm import Rhythm
+from egressd.daemon.sweeping.sweeper import Sweeper
+from egressd.model.catalog import Discovery
+from egressd.model.endpoint import Need, Protocol, SampleKind
+from egressd.model.event import Event, TargetChanged
+from egressd.model.observation import Failure, TcpObservation
+from egressd.model.plan import Plan, Probe, Target
+from egressd.model.recording import ProbeRecord, Recording, Trail
+from egressd.model.settings import Family, Limits, Settings
+from egressd.model.snapshot import StateStatus
+from egressd.model.verdict import Blame, Outcome, SourceVerdict, Sweep, TargetVerdict, Verdict
+from tests.standing.sweeps import PLAN, VANTAGE
+
+RTT = 0.05
+"""Seconds a probe takes that is answered."""
+
+
+def plan_of(hosts: int, *, slow: int = 0, deadline: float = 20.0) -> Plan:
+    """Return a plan of hosts, and of some wildcards with a random label."""
+    names = [f"h{number}" for number in range(hosts)]
+    rules = [f"w{number}" for number in range(slow)]
+    return replace(
+        PLAN,
+        limits=Limits(deadline=deadline),
+        targets=tuple(
+            _target(name, SampleKind.RANDOM if name in rules else SampleKind.EXACT)
+            for name in (*names, *rules)
+        ),
+        probes=tuple(_probe(name) for name in (*names, *rules)),
+    )
+
+
+def _target(name: str, kind: SampleKind) -> Target:
+    return Target(
+        id=f"row/{name}:443",
+        endpoint="row",
+        profiles=("bridge",),
+        service="",
+        pattern=name,
+        sample=kind,
+        host=name,
+        port=443,
+        protocol=Protocol.TCP,
+        need=Need.REQUIRED,
+    )
+
+
+def _probe(name: str) -> Probe:
+    return Probe(
+        id=f"default|tcp://{name}:443",
+        host=name,
+        port=443,
+        protocol=Protocol.TCP,
+        source="default",
+        targets=(f"row/{name}:443",),
+    )
+
+
+@dataclass
+class World:
+    """What is wrong now, and every look that was made."""
+
+    down: dict[str, str] = field(default_factory=dict)
+    """Hosts that fail, and how: `refused` at once, `timeout` as late as can be."""
+    looks: list[tuple[float, str]] = field(default_factory=list)
+    """When and at which host."""
+    running: int = 0
+    most_running: int = 0
+
+
+@dataclass
+class FakeProber:
+    """The scheduler's side of the world."""
+
+    world: World
+    settings: Settings
+    plan: Plan
+    rhythm: Rhythm
+    discoveries: tuple[Discovery, ...] = ()
+    refreshes: list[float] = field(default_factory=list)
+    hung: asyncio.Event | None = None
+    """Set it to an event, and a sweep does not end before that is set."""
+
+    async def refresh(self) -> None:
+        self.refreshes.append(clock.monotonic())
+
+    async def look(
+        self,
+        probes: tuple[Probe, ...],
+        *,
+        starts: Mapping[str, float],
+        on_done: Callable[[ProbeRecord], None],
+        whole: Callable[[Recording], Recording],
+    ) -> Recording:
+        whole_sweep = bool(starts)
+        self.world.running += whole_sweep
+        self.world.most_running = max(self.world.most_running, self.world.running)
+        started = clock.timestamp()
+        records: dict[str, ProbeRecord] = {}
+
+        async def one(probe: Probe) -> None:
+            await asyncio.sleep(starts.get(probe.id, 0.0))
+            self.world.looks.append((clock.monotonic(), probe.host))
+            how = self.world.down.get(probe.host)
+            await asyncio.sleep(self.rhythm.deadline if how == "timeout" else RTT)
+            records[probe.id] = ProbeRecord(probe=probe.id, trails=(_trail(how),))
+            on_done(records[probe.id])
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for probe in probes:
+                    group.create_task(one(probe))
+            if self.hung is not None:
+                await self.hung.wait()
+        finally:
+            self.world.running -= whole_sweep
+        made = Recording(
+            id=f"r{len(self.world.looks)}",
+            started=started,
+            finished=clock.timestamp(),
+            interrupted=False,
+            plan=replace(self.plan, probes=probes),
+            vantage=VANTAGE,
+            records=tuple(records[probe.id] for probe in probes),
+        )
+        whole(made)
+        return made
+
+    async def judge(self, recording: Recording) -> Sweep:
+        records = {one.probe: one for one in recording.records}
+        verdicts = []
+        for probe in recording.plan.probes:
+            verdict = _verdict(records[probe.id])
+            seen = SourceVerdict(source=probe.source, verdict=verdict)
+            verdicts.append(TargetVerdict(target=probe.targets[0], verdict=verdict, by_source=(seen,)))
+        return Sweep(recording=recording, verdicts=tuple(verdicts), findings=())
+
+
+def _trail(how: str | None) -> Trail:
+    dial = TcpObservation(
+        started=clock.timestamp(),
+        elapsed_ms=50.0,
+        remote_address="203.0.113.9",
+        remote_port=443,
+        failure=Failure(how) if how else None,
+    )
+    return Trail(
+        source="default", family=Family.IPV4, address="203.0.113.9", path="direct", observations=(dial,)
+    )
+
+
+def _verdict(record: ProbeRecord) -> Verdict:
+    if not record.trails:
+        return Verdict(outcome=Outcome.UNKNOWN, reason="not_probed", blame=Blame.EGRESSD_ENV)
+    last = record.trails[0].last
+    if last is None or last.failure is None:
+        return Verdict(outcome=Outcome.OK)
+    return Verdict(
+        outcome=Outcome.BLOCKED, phase=last.phase, reason=f"tcp_{last.failure}", evidence=("a line",)
+    )
+
+
+@dataclass
+class FakeKeeper:
+    """Keeps nothing but a list."""
+
+    saved: list[Event] = field(default_factory=list)
+
+    async def save(
+        self, snapshot: Snapshot, events: tuple[Event, ...], discoveries: tuple[Discovery, ...]
+    ) -> StateStatus:
+        self.saved += events
+        return StateStatus()
+
+
+@dataclass
+class Scene:
+    """A sweeper in its world."""
+
+    world: World
+    prober: FakeProber
+    board: Board
+    sweeper: Sweeper
+    told: list[Event]
+
+    @property
+    def changes(self) -> list[TargetChanged]:
+        """The confirmed changes so far."""
+        return [one for one in self.told if isinstance(one, TargetChanged)]
+
+    def looks_at(self, host: str) -> list[float]:
+        """When a host was looked at."""
+        return [when for when, name in self.world.looks if name == host]
+
+
+def scene(
+    *, hosts: int = 20, slow: int = 0, interval: float = 60.0, deadline: float = 20.0, identity: str = "here"
+) -> Scene:
+    """Set one up; call it inside the loop."""
+    settings = Settings(interval=interval, limits=Limits(deadline=deadline))
+    world, told = World(), list[Event]()
+    prober = FakeProber(
+        world=world,
+        settings=settings,
+        plan=plan_of(hosts, slow=slow, deadline=deadline),
+        rhythm=Rhythm.of(settings, identity),
+    )
+    now = clock.timestamp()
+    snapshot = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)
+    board = Board(snapshot)
+    ledger = Ledger(board=board, keeper=FakeKeeper(), tell=told.append)
+    sweeper = Sweeper(board=board, ledger=ledger, prober=prober)
+    return Scene(world=world, prober=prober, board=board, sweeper=sweeper, told=told)

@@ -1,0 +1,89 @@
+"""The image builds without a registry, and its container passes its own health check."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.image.container import Container, Store
+from tests.systemd.debian import skip_without
+
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(500)]
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    """Return a place for images."""
+    skip_without("buildah", "runc", "mmdebstrap")
+    with tempfile.TemporaryDirectory(prefix="egressd-image-", ignore_cleanup_errors=True) as folder:
+        made = Store(Path(folder))
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def image(store: Store) -> dict[str, Any]:
+    """Return the configuration of the image, built once."""
+    return store.build()
+
+
+@pytest.fixture(scope="module")
+def files(store: Store, image: dict[str, Any]) -> Path:
+    """Return the files in the image."""
+    return store.unpacked()
+
+
+@pytest.fixture
+def container(image: dict[str, Any], files: Path, tmp_path: Path) -> Iterator[Container]:
+    """Return a running container."""
+    made = Container(folder=tmp_path, name=f"egressd-{os.getpid()}-{tmp_path.name}")
+    made.start(files, image)
+    yield made
+    made.close()
+
+
+def health_check(image: dict[str, Any]) -> list[str]:
+    """Return the command of the health check."""
+    kind, *command = map(str, image["Healthcheck"]["Test"])
+    assert kind == "CMD"
+    return command
+
+
+def test_passes_its_health_check(container: Container, image: dict[str, Any]) -> None:
+    """Read-only, without capabilities and without a network, the daemon comes up and says it is well."""
+    container.wait(*health_check(image))
+    container.wait("egressd", "healthcheck", "--url", "http://127.0.0.1:10980/-/ready")
+    assert container.run("touch", "/etc/egressd/new").returncode != 0
+    assert container.run("test", "-s", "/var/lib/egressd/state.db").returncode == 0
+    status = container.run("cat", "/proc/1/status").stdout
+    assert ("CapEff:\t" + "0" * 16) in status
+    assert "Uid:\t65532\t65532" in status
+
+
+def test_a_hung_container_fails_it(container: Container, image: dict[str, Any]) -> None:
+    """A daemon that no longer answers is unhealthy."""
+    container.wait(*health_check(image))
+    container.signal("STOP")
+    ended = container.run(*health_check(image))
+    assert ended.returncode == 1
+    assert "does not answer" in ended.stderr
+
+
+def test_stops_when_asked(container: Container, image: dict[str, Any]) -> None:
+    """The image's stop signal ends the daemon by itself, with success."""
+    container.wait(*health_check(image))
+    container.signal(image["StopSignal"])
+    assert container.process.wait(10) == 0
+    assert '"stopped"' in container.log
+
+
+def test_holds_no_tools(files: Path) -> None:
+    """What builds is left behind: no pip, no sources, no folder of wheels."""
+    assert not list((files / "opt/egressd").glob("lib/python*/site-packages/pip"))
+    assert not (files / "src").exists()
+    assert not (files / "build").exists()

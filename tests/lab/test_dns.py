@@ -1,0 +1,263 @@
+"""The lab's resolver: honest by default, and wrong in exactly the way a fault names."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import dns.asyncquery
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egressd.lab.dns import HALF_SPOILED, SPOILED, Resolver, serve_dns
+from egressd.lab.faults import FAULTS, Layer, Switchboard, parse_switch
+from egressd.lab.wire import LOOPBACK, Harbour
+from egressd.lab.zone import Zone, public_address
+
+HOST = "mcr.microsoft.com"
+HIS = "gbl.his.arc.azure.com"
+ZONE = Zone(hosts=frozenset({HOST, HIS, "vmm01.lab.test"}))
+
+
+def resolver(*faults: str, second: bool = False) -> Resolver:
+    return Resolver(ZONE, Switchboard(parse_switch(one) for one in faults), second=second)
+
+
+def ask(
+    name: str, *faults: str, kind: str = "A", edns: bool = True, second: bool = False
+) -> dns.message.Message | None:
+    """Ask without a socket; None where nothing is said."""
+    query = dns.message.make_query(name, kind, use_edns=0 if edns else False)
+    data = resolver(*faults, second=second).reply(query.to_wire(), tcp=False)
+    return None if data is None else dns.message.from_wire(data)
+
+
+def said(
+    name: str, *faults: str, kind: str = "A", edns: bool = True, second: bool = False
+) -> dns.message.Message:
+    answer = ask(name, *faults, kind=kind, edns=edns, second=second)
+    assert answer is not None
+    return answer
+
+
+def addresses(message: dns.message.Message) -> list[str]:
+    return [
+        record.to_text()
+        for rrset in message.answer
+        for record in rrset
+        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
+    ]
+
+
+def test_a_known_host_has_its_address() -> None:
+    """The answer is the host's own, without AA, and the same each time."""
+    answer = said(HOST)
+    assert addresses(answer) == [public_address(HOST)]
+    assert not answer.flags & dns.flags.AA
+    assert answer.flags & dns.flags.RA
+    assert addresses(said(HOST.upper())) == [public_address(HOST)]
+
+
+def test_addresses_are_never_on_the_internet() -> None:
+    """Public hosts are in the benchmark range, internal ones in a private one."""
+    assert addresses(said(HOST))[0].startswith(("198.18.", "198.19."))
+    assert addresses(said("vmm01.lab.test"))[0].startswith("10.")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "rcode"),
+    [
+        ("egressd-probe-00000000.his.arc.azure.com", "A", dns.rcode.NXDOMAIN),
+        ("his.arc.azure.com", "A", dns.rcode.NOERROR),
+        (HOST, "AAAA", dns.rcode.NOERROR),
+        (HOST, "TXT", dns.rcode.NOERROR),
+        ("nowhere.example", "A", dns.rcode.NXDOMAIN),
+        (".", "A", dns.rcode.NXDOMAIN),
+    ],
+)
+def test_what_is_not_there_is_denied_with_an_soa(name: str, kind: str, rcode: dns.rcode.Rcode) -> None:
+    """Random labels do not exist, empty non-terminals and other types have no data: RFC 2308."""
+    answer = said(name, kind=kind)
+    assert answer.rcode() == rcode
+    assert answer.answer == []
+    assert [rrset.rdtype for rrset in answer.authority] == [dns.rdatatype.SOA]
+
+
+@pytest.mark.parametrize(
+    ("fault", "rcode", "authoritative", "soa"),
+    [
+        ("dns_nxdomain", dns.rcode.NXDOMAIN, False, True),
+        ("dns_nxdomain_filtered", dns.rcode.NXDOMAIN, True, False),
+        ("dns_nodata", dns.rcode.NOERROR, True, False),
+        ("dns_servfail", dns.rcode.SERVFAIL, False, False),
+        ("dns_refused", dns.rcode.REFUSED, False, False),
+    ],
+)
+def test_denials_look_as_named(fault: str, rcode: dns.rcode.Rcode, authoritative: bool, soa: bool) -> None:
+    """A filter and a zone deny differently; other names are not touched."""
+    answer = said(HOST, f"{fault}={HOST}")
+    assert answer.rcode() == rcode
+    assert answer.answer == []
+    assert bool(answer.flags & dns.flags.AA) is authoritative
+    assert bool(answer.authority) is soa
+    assert addresses(said(HIS, f"{fault}={HOST}")) == [public_address(HIS)]
+
+
+def test_extended_errors_are_given_to_those_who_speak_edns() -> None:
+    """SERVFAIL says 22, REFUSED says 18; without EDNS nothing can be said."""
+    for fault, code in (("dns_servfail", 22), ("dns_refused", 18)):
+        options = said(HOST, f"{fault}=*").extended_errors()
+        assert [int(one.code) for one in options] == [code]
+        assert said(HOST, f"{fault}=*", edns=False).edns == -1
+
+
+@pytest.mark.parametrize(
+    ("fault", "answer"),
+    [
+        ("dns_sinkhole", ["146.112.61.104"]),
+        ("dns_sinkhole_page", ["146.112.61.104"]),
+        ("dns_bogon", ["10.9.9.9"]),
+        ("dns_null", ["0.0.0.0"]),
+    ],
+)
+def test_wrong_addresses(fault: str, answer: list[str]) -> None:
+    """The answer is the named wrong one, for A; AAAA has none but the null address."""
+    assert addresses(said(HOST, f"{fault}=*")) == answer
+    assert addresses(said(HOST, f"{fault}=*", kind="AAAA")) == (["::"] if fault == "dns_null" else [])
+
+
+def test_edns_faults_spare_those_who_do_without() -> None:
+    """With an OPT record there is silence or FORMERR; without one the honest answer."""
+    assert ask(HOST, "dns_edns_dropped=*") is None
+    assert said(HOST, "dns_edns_formerr=*").rcode() == dns.rcode.FORMERR
+    for fault in ("dns_edns_dropped=*", "dns_edns_formerr=*"):
+        assert addresses(said(HOST, fault, edns=False)) == [public_address(HOST)]
+
+
+def test_aaaa_faults_spare_a() -> None:
+    """AAAA fails or is synthesized; A is right."""
+    assert said(HOST, "dns_aaaa_servfail=*", kind="AAAA").rcode() == dns.rcode.SERVFAIL
+    assert addresses(said(HOST, "dns_dns64=*", kind="AAAA"))[0].startswith("64:ff9b::")
+    for fault in ("dns_aaaa_servfail=*", "dns_dns64=*"):
+        assert addresses(said(HOST, fault)) == [public_address(HOST)]
+
+
+def test_a_private_link_goes_through_its_zone() -> None:
+    """A CNAME into `privatelink` and a private address; or NXDOMAIN where the zone lacks the record."""
+    answer = said(HIS, f"dns_private_link={HIS}")
+    assert [rrset.rdtype for rrset in answer.answer] == [dns.rdatatype.CNAME, dns.rdatatype.A]
+    assert answer.answer[0][0].to_text() == "gbl.privatelink.his.arc.azure.com."
+    assert addresses(answer)[0].startswith("10.")
+    missing = said(HIS, f"dns_private_link_missing={HIS}")
+    assert missing.rcode() == dns.rcode.NXDOMAIN
+    assert [rrset.rdtype for rrset in missing.answer] == [dns.rdatatype.CNAME]
+
+
+def test_a_split_shows_at_the_first_resolver_only() -> None:
+    """The second resolver gives the public address."""
+    fault = f"dns_private_link_split={HIS}"
+    assert addresses(said(HIS, fault))[0].startswith("10.")
+    assert addresses(said(HIS, fault, second=True)) == [public_address(HIS)]
+
+
+def test_rewriting_gives_one_address_for_all_that_is_gone() -> None:
+    """The name that is gone and a random label beside it share an address; real hosts keep their own."""
+    fault = f"dns_rewritten={HOST}"
+    page = addresses(said(HOST, fault))
+    assert page not in ([], [public_address(HOST)])
+    assert addresses(said("egressd-control.microsoft.com", fault)) == page
+    assert addresses(said(HIS, fault)) == [public_address(HIS)]
+    assert said("his.arc.azure.com", fault).answer == []
+
+
+def test_broken_bytes() -> None:
+    """A malformed answer has the right id and can't be parsed; a wrong id is all that is wrong."""
+    query = dns.message.make_query(HOST, "A")
+    broken = resolver("dns_malformed=*").reply(query.to_wire(), tcp=False)
+    assert broken is not None
+    assert broken[:2] == query.id.to_bytes(2)
+    with pytest.raises(dns.exception.DNSException):
+        dns.message.from_wire(broken)
+    assert said(HOST, "dns_wrong_id=*").id not in (query.id, None)
+    data = resolver("dns_wrong_id=*").reply(query.to_wire(), tcp=False)
+    assert data is not None
+    assert dns.message.from_wire(data).id == query.id ^ 0xFFFF
+
+
+def test_every_act_of_the_table_is_known() -> None:
+    """No fault names an act that the resolver would pass over in silence."""
+    acts = {act for fault in FAULTS.values() if (act := fault.act(Layer.DNS)) is not None}
+    assert acts == {*SPOILED, *HALF_SPOILED}
+
+
+@given(st.binary(max_size=600))
+def test_any_bytes_are_survived(data: bytes) -> None:
+    """What is no question is dropped; nothing raises."""
+    resolver("dns_private_link=*").reply(data, tcp=False)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=63), min_size=1, max_size=3))
+def test_any_name_is_answered_or_dropped(labels: list[bytes]) -> None:
+    """Labels may hold dots, backslashes and bytes: RFC 1035 allows them all."""
+    query = dns.message.make_query(dns.name.Name((*labels, b"")), "A")
+    for faults in ((), ("dns_private_link=*",), ("dns_sinkhole=*",)):
+        data = resolver(*faults).reply(query.to_wire(), tcp=False)
+        if data is not None:
+            assert dns.message.from_wire(data).id == query.id
+
+
+@pytest.fixture
+def query() -> dns.message.Message:
+    return dns.message.make_query(HOST, "A")
+
+
+async def test_udp_and_tcp_share_a_port(query: dns.message.Message) -> None:
+    """Both transports answer; several questions may follow one another on a stream."""
+    async with asyncio.TaskGroup() as group:
+        harbour = Harbour(group)
+        port = serve_dns(harbour, resolver())
+        assert addresses(await dns.asyncquery.udp(query, LOOPBACK, 1.0, port)) == [public_address(HOST)]
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        wire = query.to_wire()
+        for _ in range(2):
+            writer.write(len(wire).to_bytes(2) + wire)
+            size = int.from_bytes(await reader.readexactly(2))
+            assert dns.message.from_wire(await reader.readexactly(size)).id == query.id
+        writer.close()
+        harbour.stop()
+    harbour.close()
+
+
+async def test_truncation_leads_to_a_tcp_that_is_reset(query: dns.message.Message) -> None:
+    """UDP says TC without an answer; TCP is reset."""
+    async with asyncio.TaskGroup() as group:
+        harbour = Harbour(group)
+        port = serve_dns(harbour, resolver("dns_truncated=*"))
+        answer = await dns.asyncquery.udp(query, LOOPBACK, 1.0, port)
+        assert answer.flags & dns.flags.TC
+        assert answer.answer == []
+        with pytest.raises(ConnectionResetError):
+            await dns.asyncquery.tcp(query, LOOPBACK, 1.0, port)
+        harbour.stop()
+    harbour.close()
+
+
+async def test_a_client_that_is_gone_does_no_harm(query: dns.message.Message) -> None:
+    """The ICMP error of an answer nobody waits for does not end the server."""
+    async with asyncio.TaskGroup() as group:
+        harbour = Harbour(group)
+        port = serve_dns(harbour, resolver())
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(query.to_wire(), (LOOPBACK, port))
+        await asyncio.sleep(0.05)
+        assert (await dns.asyncquery.udp(query, LOOPBACK, 1.0, port)).answer
+        harbour.stop()
+    harbour.close()

@@ -1,0 +1,37 @@
+"""What shows over several names only, or by what the catalog says of one: swept against the lab."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from egressd.catalog import load_catalog
+from egressd.drive import run_once
+from egressd.lab import Lab
+from egressd.model.verdict import Outcome, Sweep
+
+CATALOG = load_catalog()
+
+
+async def sweep_with(fault: str, *only: str) -> Sweep:
+    """Sweep a part of the catalog against a lab with one fault."""
+    async with Lab(catalog=CATALOG, faults=(fault,)) as lab:
+        return await run_once(replace(lab.settings(), only=only), CATALOG)
+
+
+async def test_a_rule_for_the_listed_names_only() -> None:
+    """Every listed name of a wildcard passes and a label nobody listed is reset: the wildcard is missing."""
+    sweep = await sweep_with("tls_reset=egressd-probe-*", "*.his.arc.azure.com", "management.azure.com")
+
+    (finding,) = [one for one in sweep.findings if one.reason == "site_wildcard_rule_incomplete"]
+    assert "*.his.arc.azure.com" in finding.title
+
+
+async def test_a_private_endpoint_where_none_belongs() -> None:
+    """A private link answers for a name that is public only: it works, and must not stay so."""
+    sweep = await sweep_with(
+        "dns_private_link=mcr.microsoft.com", "mcr.microsoft.com", "management.azure.com"
+    )
+
+    said = {one.target: one.verdict for one in sweep.verdicts if "/mcr.microsoft.com:" in one.target}
+    assert {one.reason for one in said.values()} == {"dns_private_link_unexpected"}
+    assert {one.outcome for one in said.values()} == {Outcome.DEGRADED}

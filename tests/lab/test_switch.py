@@ -1,0 +1,103 @@
+"""Faults are switched on by name and host, and the table promises only what exists."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from egressd.attribution.reasons import find_reason
+from egressd.errors import UsageError
+from egressd.lab.authority import Leaf
+from egressd.lab.faults import DEMO, FAULTS, Layer, Switchboard, parse_switch
+from egressd.lab.pages import BLOCK_PAGES, CONDUCTS, OTHER_ACTS
+from egressd.lab.tls import MISDEEDS, VARIANTS
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tls_reset=mcr.microsoft.com", "tls_reset=*.his.arc.azure.com", "http_replaced=*:80", *DEMO],
+)
+def test_a_switch_reads_as_it_is_written(text: str) -> None:
+    """Parsing and printing are each other's inverse."""
+    assert str(parse_switch(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("tls_reset", "FAULT=HOST"),
+        ("tls_reset=", "FAULT=HOST"),
+        ("", "FAULT=HOST"),
+        ("nonsense=*", "nonsense"),
+        ("tls_reset=*:x", "port"),
+        ("tls_reset=*:0", "port"),
+        ("tls_reset=*:65536", "port"),
+        ("tls_reset=*:99999999999999999999", "port"),
+        ("tls_reset=:80", "host"),
+    ],
+)
+def test_a_mistake_is_explained(text: str, word: str) -> None:
+    """The message says what was wrong with what was written."""
+    with pytest.raises(UsageError, match=re.escape(word)):
+        parse_switch(text)
+
+
+def test_a_switch_covers_hosts_by_pattern_and_port() -> None:
+    """`*` is anything, case does not matter, and a port narrows."""
+    switch = parse_switch("tls_reset=*.His.arc.azure.com:443")
+    assert switch.covers("WEU.his.arc.azure.com.", 443)
+    assert switch.covers("weu.his.arc.azure.com", None)
+    assert not switch.covers("weu.his.arc.azure.com", 80)
+    assert not switch.covers("his.arc.azure.com", 443)
+
+
+def test_the_last_switch_wins_on_its_layer() -> None:
+    """Two faults on one layer: the later one; on two layers: both."""
+    board = Switchboard(
+        parse_switch(one) for one in ("tls_reset=*", "tls_fin=a.example", "http_reset=a.example")
+    )
+    assert board.act(Layer.TLS, "a.example") == "fin"
+    assert board.act(Layer.TLS, "b.example") == "reset"
+    assert board.act(Layer.HTTP, "a.example") == "reset"
+    assert board.act(Layer.HTTP, "b.example") is None
+    board.set(())
+    assert board.act(Layer.TLS, "a.example") is None
+
+
+def test_every_reason_of_the_table_exists() -> None:
+    """A fault can't promise a code that egressd does not have."""
+    codes = {code for one in FAULTS.values() for code in (*one.reasons, *one.everywhere, *one.notes)}
+    assert {code for code in codes if find_reason(code) is None} == set()
+
+
+def test_every_act_is_one_that_its_layer_knows() -> None:
+    """A misspelt act would be a fault that does nothing."""
+    alerts = {f"alert_{number}" for number in range(256)}
+    partial = {f"partial_{deed}" for deed in ("reset", "fin", "silence")}
+    known = {
+        Layer.TLS: {*MISDEEDS, *VARIANTS, *alerts, *partial},
+        Layer.CERTIFICATE: {one.value for one in Leaf},
+        Layer.HTTP: {*BLOCK_PAGES, *CONDUCTS, *OTHER_ACTS, *(f"service_{code}" for code in range(400, 600))},
+        Layer.WORLD: {"skew", "accept_all", "dns_intercepted", "no_resolver"},
+    }
+    acts = [(layer, act) for fault in FAULTS.values() for layer, act in fault.acts if layer in known]
+    assert [one for one in acts if one[1] not in known[one[0]]] == []
+
+
+def test_every_kind_of_leaf_can_be_switched_on() -> None:
+    """A certificate nobody can ask for would be dead."""
+    acts = {act for fault in FAULTS.values() if (act := fault.act(Layer.CERTIFICATE)) is not None}
+    assert acts == {one.value for one in Leaf} - {Leaf.GOOD.value}
+
+
+def test_every_page_and_conduct_can_be_switched_on() -> None:
+    """Nor is there a page or a misdeed that no fault uses."""
+    acts = {act for fault in FAULTS.values() for _, act in fault.acts}
+    assert {*BLOCK_PAGES, *CONDUCTS, *OTHER_ACTS, *MISDEEDS, *VARIANTS} - acts == set()
+
+
+def test_every_example_is_a_switch() -> None:
+    """What the list shows can be typed."""
+    for fault in FAULTS.values():
+        assert parse_switch(f"{fault.name}={fault.example}").fault is fault

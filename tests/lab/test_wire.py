@@ -1,0 +1,115 @@
+"""The lab's sockets misbehave as promised, and nothing of them is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from egressd.lab.wire import LOOPBACK, MOST_CONNECTIONS, Harbour, Wire, closed_port, silent_port
+
+
+async def test_a_silent_port_drops_syns_and_datagrams() -> None:
+    """A dial of the silent port neither succeeds nor is refused, again and again."""
+    with ExitStack() as kept:
+        port = silent_port(kept.enter_context)
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await asyncio.open_connection(LOOPBACK, port)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(0.2)
+            sock.connect((LOOPBACK, port))
+            sock.send(b"anyone?")
+            with pytest.raises(TimeoutError):
+                sock.recv(10)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_closed_port_refuses(kind: socket.SocketKind) -> None:
+    """TCP gets RST, UDP an ICMP port unreachable."""
+    with ExitStack() as kept, socket.socket(socket.AF_INET, kind) as sock:
+        port = closed_port(kind, kept.enter_context)
+        sock.settimeout(1.0)
+
+        def ask() -> None:
+            sock.connect((LOOPBACK, port))
+            sock.send(b"anyone?")
+            sock.recv(10)
+
+        with pytest.raises(ConnectionRefusedError):
+            ask()
+
+
+async def test_a_harbour_leaves_nothing_behind() -> None:
+    """Tasks in the middle of a conversation end, and their sockets are closed (warnings are errors)."""
+    async with asyncio.TaskGroup() as group:
+        harbour = Harbour(group)
+        port = harbour.listen(Wire.hold)
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        await asyncio.sleep(0.05)
+        harbour.stop()
+    harbour.close()
+    assert await reader.read() == b""
+    writer.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(LOOPBACK, port)
+
+
+async def test_finish_sends_fin_though_bytes_are_unread() -> None:
+    """The client sees the end of the stream, never a reset, even while it is still sending."""
+    async with asyncio.TaskGroup() as group:
+        harbour = Harbour(group)
+        port = harbour.listen(Wire.finish)
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        writer.write(b"x" * 1000)
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        harbour.stop()
+    harbour.close()
+
+
+async def test_reset_sends_rst() -> None:
+    """The client's read fails with ECONNRESET."""
+
+    async def talk(wire: Wire) -> None:
+        await wire.read()
+        wire.reset()
+
+    async with asyncio.TaskGroup() as group:
+        harbour = Harbour(group)
+        reader, writer = await asyncio.open_connection(LOOPBACK, harbour.listen(talk))
+        writer.write(b"hello")
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+        harbour.stop()
+    harbour.close()
+
+
+async def test_connections_are_bounded() -> None:
+    """Beyond the limit connections wait to be accepted; a place that is given up is used."""
+    served = 0
+
+    async def talk(wire: Wire) -> None:
+        nonlocal served
+        served += 1
+        await wire.hold()
+
+    async with asyncio.TaskGroup() as group:
+        harbour = Harbour(group)
+        port = harbour.listen(talk)
+        writers = [(await asyncio.open_connection(LOOPBACK, port))[1] for _ in range(MOST_CONNECTIONS + 3)]
+        await asyncio.sleep(0.2)
+        assert served == MOST_CONNECTIONS
+        for writer in writers[:3]:
+            writer.close()
+        await asyncio.sleep(0.2)
+        assert served == MOST_CONNECTIONS + 3
+        for writer in writers[3:]:
+            writer.close()
+        harbour.stop()
+    harbour.close()

@@ -1,0 +1,114 @@
+"""How metrics are asked for and handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_plain
+
+from egressd.metrics import exposition, writing
+from egressd.metrics.exposition import OPENMETRICS, PLAIN, Exposition, SnapshotCollector, choose_form
+from egressd.model.observation import Phase
+from egressd.model.snapshot import Counters, Histogram, Snapshot
+from egressd.model.verdict import Outcome
+
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+    "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", PLAIN),
+        ("*/*", PLAIN),
+        ("text/html,*/*;q=0.8", PLAIN),
+        ("application/openmetrics-text", OPENMETRICS),
+        (PROMETHEUS_3, OPENMETRICS),
+        ("application/openmetrics-text;version=9.9.9", PLAIN),
+        ("application/openmetrics-text;version=1.0.0;q=0", PLAIN),
+        ("application/openmetrics-text;q=0.1,text/plain;q=0.9", PLAIN),
+        ("application/openmetrics-text;version=1.0.0,*/*;q=0.1", OPENMETRICS),
+        ("application/openmetrics-text;q=x", PLAIN),
+        (";;;=,=,application/openmetrics-text;q=nan", PLAIN),
+        ("," * 100_000, PLAIN),
+    ],
+)
+def test_the_format_is_negotiated(accept: str, form: str) -> None:
+    """OpenMetrics for who prefers it in a version that exists; plain text for everybody else."""
+    assert choose_form(accept) == form
+
+
+def test_both_formats_can_be_read(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
+    """Each form is a whole document of its kind, with this process's own metrics in it."""
+    snapshot, page = snapshot_of(sweep_of(row())), Exposition({})
+    plain = {one.name for one in parse_plain(page.render(snapshot).decode())}
+    read: Callable[[str], Iterable[Metric]] = parse_openmetrics
+    rich = {one.name for one in read(page.render(snapshot, form=OPENMETRICS).decode())}
+    for names in (plain, rich):
+        assert {"egressd_target_up", "process_resident_memory_bytes"} <= names
+    assert "python_info" in plain
+    assert "egressd_target" in rich
+
+
+def test_single_metrics_can_be_picked(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
+    """`name[]` picks samples, ours and the process's."""
+    names = ("egressd_target_up", "process_open_fds")
+    text = Exposition({}).render(snapshot_of(sweep_of(row())), names=names).decode()
+    samples = [line for line in text.splitlines() if not line.startswith("#")]
+    assert {line.replace("{", " ").split()[0] for line in samples} == set(names)
+
+
+def test_a_snapshot_is_rendered_once(
+    snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any number of scrapes of one snapshot cost one rendering; another snapshot is shown at once."""
+    made = []
+    original = writing.write_snapshot
+
+    def count(snapshot: Snapshot, **rest: Any) -> Any:
+        made.append(snapshot)
+        return original(snapshot, **rest)
+
+    monkeypatch.setattr(exposition, "write_snapshot", count)
+    snapshot, page = snapshot_of(sweep_of(row())), Exposition({})
+    for _ in range(3):
+        page.render(snapshot)
+    assert len(made) == 1
+    later = replace(snapshot, sweep=sweep_of(row(host="new.example")))
+    assert b"new.example" in page.render(later)
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("form", [PLAIN, OPENMETRICS])
+def test_our_writer_is_the_librarys(
+    snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, finding_of: Any, form: str
+) -> None:
+    """Byte for byte what the client library would write, odd names and numbers included."""
+    rows = [row(throughput=1234567.875), row(host="\\b", outcome=Outcome.BLOCKED), row(pattern="*.x")]
+    counters = Counters(
+        probes={("t", "s"): 7},
+        failures={("t", 's"\n', "tcp_refused"): 2},
+        latency={Phase.TCP: Histogram(seconds=0.1 + 0.2), Phase.DNS: Histogram()},
+        completed="2026-11-20T03:10:04.000Z",
+        sweep_seconds=1e-7,
+        profiles={"resource-bridge": "2026-11-20T03:10:04.000Z"},
+    )
+    snapshot = snapshot_of(sweep_of(*rows, sources=2), findings=(finding_of("a"),), counters=counters)
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(snapshot, {"resource-bridge": 3888000.0}))
+    encode: Callable[[CollectorRegistry], bytes] = (
+        generate_latest if form == PLAIN else openmetrics.generate_latest
+    )
+    ours = Exposition({"resource-bridge": 3888000.0}).render(snapshot, form=form)
+    theirs = encode(registry).removesuffix(b"# EOF\n")
+    assert ours.startswith(theirs)
+    assert ours.count(b"# TYPE egressd_") == theirs.count(b"# TYPE egressd_")

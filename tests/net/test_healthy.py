@@ -1,0 +1,43 @@
+"""A healthy network gives no false alarm: two hundred targets, one packet in a hundred lost, many sweeps.
+
+EGRESSD_SWEEPS says how many; the default is what a run of all tests has time for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.net import many
+from tests.net.scenario import town
+from tests.net.topology import Network
+
+SWEEPS = int(os.environ.get("EGRESSD_SWEEPS", "8"))
+TARGETS = 200
+AT_ONCE = 2
+USUAL = {"dns_timeout": "5s", "connect_timeout": "8s", "tls_timeout": "8s", "deadline": "20s"}
+
+
+@pytest.mark.timeout(600)
+def test_no_false_alarm(network: Network) -> None:
+    """With the timeouts of an ordinary run, nothing is ever called blocked or down."""
+    names = {f"name-{number}": f"203.0.113.{20 + number}" for number in range(TARGETS - 1)}
+    config = network.client.folder / "egressd.yml"
+    config.write_text(yaml.safe_dump(town(network, names, probe=USUAL)), encoding="utf-8")
+    network.firewall.rules("forward", "numgen random mod 100 == 0 counter drop")
+
+    def sweeps(_: int) -> list[str]:
+        program = (sys.executable, str(Path(many.__file__)), str(config), str(SWEEPS // AT_ONCE))
+        return network.client.run(*program, timeout=550).splitlines()
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        seen = [json.loads(line) for lines in pool.map(sweeps, range(AT_ONCE)) for line in lines]
+
+    assert seen == [[TARGETS, []]] * SWEEPS
+    assert "counter packets 0" not in network.firewall.run("nft", "list", "ruleset")

@@ -1,0 +1,189 @@
+"""Explicit proxies, end to end: what is shown of them, what never is, and what goes through them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+import yaml
+
+from egressd.attribution import judge
+from egressd.cli.log import Form, Level
+from egressd.cli.options import Format
+from egressd.report.saved import from_json, to_document
+from tests.net.programs import haproxy, nginx, papers, plain, squid, unbound, web
+from tests.net.scenario import HEALTHY, host, town
+from tests.net.sweeping import sweep
+from tests.net.topology import Network
+from tests.net.worlds.proxied import (
+    INSPECTED,
+    PASSWORD,
+    PROXY,
+    SPLICED,
+    USER,
+    bumping,
+    closed_but_for_the_proxy,
+    login,
+    through,
+)
+from tests.servers.papers import Order, authority, leaf
+
+SECRETS = (PASSWORD, b64encode(f"{USER}:{PASSWORD}".encode()).decode())
+ECHO = (
+    'http-request return status {status} content-type "text/html" '
+    'lf-string "you sent %[req.hdr(proxy-authorization)] {padding} %[req.hdr(proxy-authorization)]" '
+    'hdr X-Proxy-Error "%[req.hdr(proxy-authorization)]"'
+)
+"""A proxy that tells everybody what it was told."""
+GNS = "guestnotificationservice.azure.com"
+
+
+def echoing(network: Network, status: int) -> Path:
+    """Put an echo in the proxy's place; return a configuration with a login."""
+    haproxy(
+        network.firewall,
+        "frontend proxy\n  mode http\n  bind :3128\n  timeout http-request 60s\n"
+        f"  {ECHO.format(status=status, padding='x' * 430)}\n",
+        tcp=(3128,),
+    )
+    built = town(network, {"seen:80": "203.0.113.20"})
+    secret = network.client.folder / "login"
+    secret.write_text(PASSWORD + "\n", encoding="utf-8")
+    path = network.client.folder / "egressd.yml"
+    config = through(built, username=USER, password_file=str(secret))
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def shows_no_secret(*texts: str) -> bool:
+    """Say whether no spelling of the credentials is in any of the texts, nor half of one."""
+    words = [word for one in SECRETS for word in (one, one.encode().hex(), one[: len(one) // 2 + 1])]
+    return not any(word in text for word in words for text in texts)
+
+
+@pytest.mark.parametrize("status", [407, 200])
+def test_no_output_shows_the_credentials(network: Network, status: int) -> None:
+    """Every format of the report and of the log, though the proxy repeats all it is sent."""
+    path = echoing(network, status)
+    formats, levels, forms = list(Format), list(Level), list(Form)
+    for number in range(max(len(formats), len(levels), len(forms)) if status == 407 else 2):
+        flags = (
+            *("--format", formats[number % len(formats)].value),
+            *("--log.level", levels[number % len(levels)].value),
+            *("--log.format", forms[number % len(forms)].value),
+        )
+        done = network.client.egressd("--once", f"--config.file={path}", *flags)
+        assert done.returncode in (1, 3), done.stderr
+        assert shows_no_secret(done.stdout, done.stderr), flags
+    for command in (("plan",), ("config", "check")):
+        done = network.client.egressd(*command, f"--config.file={path}")
+        assert done.returncode == 0, done.stderr
+        assert shows_no_secret(done.stdout, done.stderr)
+
+
+def test_the_echo_is_an_echo(network: Network) -> None:
+    """Without the care taken, the test above would fail: the proxy does say it."""
+    echoing(network, 407)
+    said = network.client.attempt(
+        "curl", "-s", "-x", PROXY, "-U", f"{USER}:{PASSWORD}", f"http://{host('seen')}/"
+    )
+    if said.returncode == 127:
+        pytest.skip("curl is not installed")
+    assert not shows_no_secret(said.stdout)
+
+
+def test_a_wrong_and_a_right_password_differ_in_nothing_else(network: Network) -> None:
+    """Right credentials make everything ok, and the report says that they were sent, not what they are."""
+    run = sweep(network, login(PASSWORD)(network))
+    assert run.code == 0
+    text = json.dumps(run.report)
+    assert shows_no_secret(text, run.stderr)
+    assert USER not in text
+    sent = [
+        one["credentials_sent"]
+        for target in run.report["targets"]
+        for trail in target["trails"]
+        for one in trail["observations"]
+        if "credentials_sent" in one and (one["phase"] == "proxy" or target["port"] == 80)
+    ]
+    assert sent == [True, True]
+
+
+def test_inspection_of_half_of_the_names_is_one_finding(network: Network) -> None:
+    """It has the CA's name and the exact list; the other half stays ok, and each denial is its own."""
+    run = sweep(network, bumping(network))
+    findings = [one for one in run.report["findings"] if one["reason"].startswith(("tls_mitm", "site_insp"))]
+    assert len(findings) == 1
+    assert "Corp Web Gateway Inspection CA" in findings[0]["title"] + findings[0]["advice"]
+    assert {one.partition("/")[2] for one in findings[0]["targets"]} == {
+        f"{host(label)}:443" for label in INSPECTED
+    }
+    for label in SPLICED:
+        assert run.target(host(label))["outcome"] == "ok"
+
+
+def test_a_report_judged_again_says_the_same(network: Network) -> None:
+    """Both paths, every control and the proxy itself are in the report."""
+    run = sweep(network, closed_but_for_the_proxy(network), "--compare-paths")
+    again = to_document(judge(from_json(json.dumps(run.report))))
+    assert again["findings"] == run.report["findings"]
+    for before, after in zip(run.report["targets"], again["targets"], strict=True):
+        assert before["outcome"] == after["outcome"] == "ok"
+        assert [one["path"] for one in after["by_source"]] == [PROXY]
+        assert [one["path"] for one in after["other_path"]] == ["direct"]
+        assert after["other_path"][0]["outcome"] == "blocked"
+        assert {trail["path"] for trail in after["trails"]} == {PROXY, "direct"}
+
+
+def test_the_decision_for_each_target_is_shown(network: Network) -> None:
+    """By `plan`, with the entry that sends a target past the proxy, and by each trail's path."""
+    squid(network.firewall, "http_port 3128\nhttp_access allow all")
+    built = town(network, {"beside": "203.0.113.20", "seen:80": "203.0.113.20"})
+    config = {**built, "proxy": {"from_environment": True}}
+    path = network.client.folder / "egressd.yml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    environ = ("env", f"HTTPS_PROXY={PROXY}", f"NO_PROXY=.corp.example,{host('beside')}:443")
+    plan = _egressd(network, environ, "plan", path)
+    assert f"TLS through {PROXY} (HTTPS_PROXY) unless bypassed, the rest direct" in plan
+    assert f"https://{HEALTHY}:443" in plan
+    line = next(one for one in plan.splitlines() if f"https://{host('beside')}" in one)
+    assert line.endswith(f"default direct ({host('beside')}:443)")
+    report = json.loads(_egressd(network, environ, "--once", path, "--format", "json"))
+    paths = {one["host"]: {trail["path"] for trail in one["trails"]} for one in report["targets"]}
+    assert paths == {HEALTHY: {PROXY}, host("beside"): {"direct"}, host("seen"): {"direct"}}
+
+
+def _egressd(network: Network, environ: tuple[str, ...], command: str, path: Path, *flags: str) -> str:
+    words = (sys.executable, "-m", "egressd", command, f"--config.file={path}", *flags)
+    done = network.client.attempt(*environ, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_discovery_goes_through_the_proxy(network: Network) -> None:
+    """The call that expands a wildcard takes the path that the probe of its host takes."""
+    folder = papers(network)
+    root = authority("Example Public Root 2", organization="Example Trust Services")
+    leaf(folder, "gns", Order(issuer=root, names=(GNS, "*.servicebus.windows.net")))
+    (folder / "root.pem").write_bytes(root.pem())
+    listed = """return 200 '["azgnrelay-weu-l1.servicebus.windows.net"]';"""
+    nginx(network.server, web(folder=folder, paper="gns", answer=listed), plain())
+    unbound(network.server, records=(f"{HEALTHY}. 300 IN A 203.0.113.10",))
+    hosts = network.firewall.folder / "names"
+    hosts.write_text(f"203.0.113.20 {GNS} azgnrelay-weu-l1.servicebus.windows.net\n", encoding="utf-8")
+    squid(network.firewall, f"http_port 3128\nhosts_file {hosts}\nhttp_access allow all")
+    config = {
+        "region": "westeurope",
+        "profiles": ["resource-bridge"],
+        "resolvers": ["127.0.0.1"],
+        "trust": {"store": str(folder / "root.pem"), "public_roots": str(folder / "root.pem")},
+        "proxy": {"url": PROXY},
+        "probe": {"families": ["ipv4"], "dns_timeout": "1s", "connect_timeout": "2s", "deadline": "6s"},
+    }
+    run = sweep(network, config, "--only", GNS, "--only", "*.servicebus.windows.net")
+    found = [one for one in run.report["targets"] if one["sample"]["kind"] == "discovered"]
+    assert "azgnrelay-weu-l1.servicebus.windows.net" in {one["host"] for one in found}, run.report["plan"]
+    assert {trail["path"] for one in found for trail in one["trails"]} == {PROXY}

@@ -1,0 +1,277 @@
+"""Faults of the handshake: names filtered, hellos lost, sessions opened by somebody else."""
+
+from __future__ import annotations
+
+from tests.net.programs import haproxy, inspection_ca, nginx, papers, plain, squid, web
+from tests.net.scenario import HEALTHY, Built, World, host, row, town
+from tests.net.sweeping import endpoint
+from tests.net.topology import Network
+
+STRING = "FORWARD -p tcp --dport 443 -m string --algo bm --string"
+BLOCK_PAGE = "return 403 '<html><title>Web Page Blocked!</title><body>Powered By FortiGuard</body></html>';"
+
+
+def site(network: Network, address: str, *, paper: str = "good", options: str = "") -> str:
+    """Return a TLS server at one address only."""
+    block = web(listen=f"{address}:443", paper=paper, folder=papers(network), options=options)
+    return block.replace("listen [::]:443 ssl http2;", "")
+
+
+def names_filtered(network: Network) -> Built:
+    """Match names in hellos, and drop or reset."""
+    network.firewall.iptables(f"{STRING} dropped.azure -j DROP")
+    network.firewall.iptables(f"{STRING} cut.azure -j REJECT --reject-with tcp-reset")
+    network.firewall.iptables(f"{STRING} here.azure -j DROP")
+    return town(network, {"dropped": "203.0.113.20", "cut": "203.0.113.21", "here": "203.0.113.10"})
+
+
+def names_read(network: Network) -> Built:
+    """Read names in a proxy nobody configured, and hang up or fall silent."""
+    haproxy(
+        network.firewall,
+        "frontend every\n  bind :9443\n  tcp-request inspect-delay 3s\n"
+        "  tcp-request content reject if { req.ssl_sni fin.azure.example }\n"
+        "  tcp-request content silent-drop if { req.ssl_sni hush.azure.example }\n"
+        "  tcp-request content accept if { req.ssl_hello_type 1 }\n  default_backend far\n"
+        "backend far\n  server far 203.0.113.10:443\n",
+        tcp=(9443,),
+    )
+    network.firewall.rules(
+        "prerouting -100", "ip daddr 203.0.113.30 tcp dport 443 redirect to :9443", family="ip", kind="nat"
+    )
+    return town(
+        network,
+        {"fin": "203.0.113.30", "hush": "203.0.113.30", "passed": "203.0.113.30"},
+        probe={"tls_timeout": "3s", "deadline": "10s"},
+    )
+
+
+def every_hello_dropped(network: Network) -> Built:
+    """Let connections through and drop whatever looks like a ClientHello."""
+    network.firewall.iptables("FORWARD -p tcp --dport 443 -m string --algo bm --hex-string |160301| -j DROP")
+    return town(network, {"b": "203.0.113.20", "c": "203.0.113.21"})
+
+
+def small_link_in(network: Network) -> Built:
+    """Send one server's answers over a link of 1300 bytes whose router may not say so."""
+    network.router.ip("rule", "add", "from", "203.0.113.20", "lookup", "100")
+    network.router.ip("route", "add", "192.0.2.128/26", "via", "192.0.2.193", "mtu", "1300", "table", "100")
+    network.router.rules("output", "icmp type destination-unreachable drop")
+    return town(network, {"narrow": "203.0.113.20"})
+
+
+def strange_servers(network: Network) -> Built:
+    """Answer hellos as strict, old or quite other servers do."""
+    sites = (
+        site(network, "203.0.113.20", options="ssl_reject_handshake on;"),
+        site(network, "203.0.113.21", options="ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"),
+        site(
+            network,
+            "203.0.113.22",
+            options="ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-CAMELLIA256-SHA384;",
+        ),
+        site(network, "203.0.113.23", paper="expired"),
+        site(network, "203.0.113.24", paper="self-signed"),
+        site(network, "203.0.113.25", paper="other-name"),
+        site(network, "203.0.113.26", paper="leaf-only"),
+    )
+    nginx(network.firewall, plain(listen="9080", answer=BLOCK_PAGE), tcp=(9080,))
+    network.firewall.rules(
+        "prerouting -100", "ip daddr 203.0.113.30 tcp dport 443 redirect to :9080", family="ip", kind="nat"
+    )
+    labels = ("strict", "old", "camellia", "expired", "device", "other", "leaf-only")
+    addresses = {label: f"203.0.113.{20 + number}" for number, label in enumerate(labels)}
+    return town(network, {**addresses, "in-clear": "203.0.113.30"}, sites=sites)
+
+
+def inspected(network: Network, *, store: str = "public.pem", options: str = "") -> Built:
+    """Turn 443 and 80 to a squid on the firewall that bumps, splices, cuts and denies by name."""
+    ca = inspection_ca(network)
+    folder = papers(network)
+    sites = (site(network, "203.0.113.25", paper="inspected"),)
+    spliced = " ".join((HEALTHY, host("spliced")))
+    built = town(
+        network,
+        {
+            "spliced": "203.0.113.20",
+            "bumped": "203.0.113.21",
+            "cut": "203.0.113.22",
+            "denied": "203.0.113.23",
+            "badly-signed": "203.0.113.25",
+            "seen:80": "203.0.113.20",
+            "denied:80": "203.0.113.23",
+            "portal:80": "203.0.113.24",
+        },
+        sites=sites,
+        trust={"store": str(folder / store), "public_roots": str(folder / "public.pem")},
+    )
+    squid(
+        network.firewall,
+        "http_port 3128\nhttp_port 3129 intercept\n"
+        f"https_port 3130 intercept ssl-bump tls-cert={ca} generate-host-certificates=on {options}\n"
+        f"tls_outgoing_options cafile={folder}/public.pem\nsslproxy_cert_error allow all\n"
+        f"acl spliced ssl::server_name {spliced}\nacl cut ssl::server_name {host('cut')}\n"
+        f"acl denied dstdomain {host('denied')}\nacl portal dstdomain {host('portal')}\n"
+        "deny_info 302:http://login.portal.example/hello portal\n"
+        "acl first at_step SslBump1\nssl_bump peek first\nssl_bump terminate cut\n"
+        "ssl_bump splice spliced\nssl_bump bump all\n"
+        "http_access deny denied\nhttp_access deny portal\nhttp_access allow all\n"
+        "host_verify_strict off",
+        tcp=(3128, 3129, 3130),
+    )
+    network.firewall.rules(
+        "prerouting -100",
+        "ip daddr 203.0.113.0/24 tcp dport 443 redirect to :3130",
+        "ip daddr 203.0.113.0/24 tcp dport 80 redirect to :3129",
+        family="ip",
+        kind="nat",
+    )
+    return built
+
+
+def inspected_and_trusted(network: Network) -> Built:
+    """The same, where the operator trusts the device's root, and the device knows no TLS 1.3."""
+    return inspected(network, store="trusted.pem", options="options=NO_TLSv1_3")
+
+
+def suffix_filtered(network: Network) -> Built:
+    """Let everything through but the names under one suffix."""
+    network.firewall.iptables(f"{STRING} .dp.azure -j REJECT --reject-with tcp-reset")
+    labels = ("one.dp", "two.dp", "three.dp")
+    built = town(network, dict.fromkeys(labels, "203.0.113.20"))
+    samples = [host(label) for label in labels]
+    pattern = {**endpoint(samples[0]), "pattern": host("*.dp"), "samples": samples}
+    del pattern["host"]
+    return {**built, "endpoints": [endpoint(HEALTHY), pattern]}
+
+
+GREETING = (
+    World(
+        name="tls_names_filtered",
+        build=names_filtered,
+        rows=(
+            row("tls_sni_dropped_by_string_rule", "dropped blocked tls_sni_dropped firewall_l7 high"),
+            row("tls_sni_reset_by_string_rule", "cut blocked tls_sni_reset firewall_l7 high"),
+            row("tls_sni_dropped_at_a_shared_address", "here blocked tls_sni_dropped firewall_l7 high"),
+        ),
+    ),
+    World(
+        name="tls_names_read",
+        build=names_read,
+        rows=(
+            row("tls_fin_after_hello_by_haproxy_reject", "fin blocked tls_fin_after_hello firewall_l7 high"),
+            row(
+                "tls_stall_after_hello_by_haproxy_silent_drop",
+                "hush blocked tls_stall_after_hello firewall_l7 medium",
+            ),
+            row("ok_through_the_same_proxy", "passed ok - - -"),
+        ),
+    ),
+    World(
+        name="tls_every_hello_dropped",
+        build=every_hello_dropped,
+        healthy=False,
+        rows=(
+            row(
+                "tls_all_hellos_dropped_by_string_rule",
+                "healthy blocked tls_all_hellos_dropped firewall_l7 medium",
+                finding="tls_all_hellos_dropped",
+            ),
+        ),
+    ),
+    World(
+        name="tls_small_link_in",
+        build=small_link_in,
+        rows=(
+            row(
+                "tls_pmtu_blackhole_inbound_without_icmp",
+                "narrow blocked tls_pmtu_blackhole_inbound path_mtu_link high",
+            ),
+        ),
+    ),
+    World(
+        name="tls_strange_servers",
+        build=strange_servers,
+        rows=(
+            row(
+                "tls_alert_unrecognized_name_by_nginx",
+                "strict blocked tls_alert_unrecognized_name transparent_proxy low",
+            ),
+            row(
+                "tls_alert_protocol_version_by_nginx",
+                "old blocked tls_alert_protocol_version tls_inspection low",
+            ),
+            row(
+                "tls_alert_handshake_failure_by_nginx",
+                "camellia blocked tls_alert_handshake_failure tls_inspection low",
+            ),
+            row("tls_cert_expired_by_nginx", "expired down tls_cert_expired azure_service high"),
+            row("tls_self_signed_by_nginx", "device blocked tls_self_signed firewall_l7 high"),
+            row("tls_hostname_mismatch_by_nginx", "other blocked tls_hostname_mismatch dns_filter low"),
+            row("tls_incomplete_chain_by_nginx", "leaf-only blocked tls_incomplete_chain - medium"),
+            row(
+                "tls_plaintext_block_page_by_redirect",
+                "in-clear blocked tls_plaintext_block_page firewall_l7 confirmed",
+            ),
+        ),
+    ),
+    World(
+        name="tls_inspected",
+        build=inspected,
+        rows=(
+            row(
+                "tls_mitm_untrusted_by_squid_bump",
+                "bumped blocked tls_mitm_untrusted tls_inspection high",
+                also="tls_mitm_partial",
+                finding="site_inspection_exemption_incomplete",
+            ),
+            row("ok_by_squid_splice", "spliced ok - - -"),
+            row(
+                "tls_fin_after_hello_by_squid_terminate", "cut blocked tls_fin_after_hello firewall_l7 medium"
+            ),
+            row(
+                "tls_mitm_block_page_by_squid_deny",
+                "denied blocked tls_mitm_block_page firewall_l7 confirmed",
+            ),
+            row(
+                "tls_mitm_origin_untrusted_by_squid",
+                "badly-signed blocked tls_mitm_origin_untrusted tls_inspection confirmed",
+            ),
+            row(
+                "http_transparent_proxy_present_by_squid_intercept",
+                "seen:80 ok - - -",
+                also="http_transparent_proxy_present",
+            ),
+            row(
+                "http_block_page_by_squid_intercept",
+                "denied:80 blocked http_block_page firewall_l7 confirmed",
+            ),
+            row(
+                "http_captive_portal_by_squid_deny_info",
+                "portal:80 blocked http_captive_portal transparent_proxy high",
+            ),
+        ),
+    ),
+    World(
+        name="tls_inspected_and_trusted",
+        build=inspected_and_trusted,
+        rows=(
+            row(
+                "tls_mitm_trusted_by_squid_bump",
+                "bumped degraded tls_mitm_trusted tls_inspection confirmed",
+                also="tls_alpn_stripped",
+            ),
+            row(
+                "tls_version_downgraded_by_squid_bump",
+                "bumped degraded tls_mitm_trusted - confirmed",
+                also="tls_version_downgraded",
+            ),
+            row("ok_by_squid_splice_under_a_trusted_root", "spliced ok - - -"),
+        ),
+    ),
+    World(
+        name="tls_suffix_filtered",
+        build=suffix_filtered,
+        rows=(row("site_suffix_rule_missing_by_string_rule", finding="site_suffix_rule_missing"),),
+    ),
+)

@@ -1,0 +1,388 @@
+"""Faults of the resolver, of filters in it, and of the way to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.net.programs import dnsmasq, nginx, papers, plain, unbound, web
+from tests.net.scenario import HEALTHY, HEALTHY_ADDRESS, Built, World, host, row, town
+from tests.net.sweeping import endpoint, settings
+from tests.net.topology import CLIENT, NOWHERE, RESOLVER, SECOND_RESOLVER, Network
+from tests.servers.papers import ZONE
+
+POLICIES = {
+    "refused": "refuse",
+    "dropped": "deny",
+    "filtered": "always_nxdomain",
+    "emptied": "always_nodata",
+    "nulled": "always_null",
+    "sinkholed": "redirect",
+}
+SINKHOLE = "146.112.61.104"
+SERVICE_ADDRESSES = "10.40.0.0/24"
+"""Where private endpoints live; the router knows the way."""
+
+
+def policies(network: Network) -> Built:
+    """Give single names the answers of a filtering resolver."""
+    server = [f'local-zone: "{host(label)}." {policy}' for label, policy in POLICIES.items()]
+    server.append(f'local-data: "{host("sinkholed")}. 300 IN A {SINKHOLE}"')
+    more = ""
+    for label, server_of_it in (("refusing", SECOND_RESOLVER), ("silent", NOWHERE)):
+        server.append(f'local-zone: "{host(label)}." transparent')
+        more += f'forward-zone:\n  name: "{host(label)}."\n  forward-addr: {server_of_it}\n'
+    unbound(network.server, server=("access-control: 198.51.100.0/24 refuse",), at=SECOND_RESOLVER)
+    labels = [*POLICIES, "absent", "name.refusing", "name.silent"]
+    return town(network, dict.fromkeys(labels, ""), server=tuple(server), more=more)
+
+
+def response_policy(network: Network) -> Built:
+    """Answer from a response policy zone, as filtering services are fed."""
+    zone = network.server.folder / "rpz.zone"
+    zone.write_text(
+        "$ORIGIN rpz.example.\n@ 300 IN SOA ns. host. 1 3600 900 86400 300\n@ 300 IN NS ns.\n"
+        f"{host('rpz-nxdomain')} CNAME .\n{host('rpz-nodata')} CNAME *.\n"
+        f"{host('rpz-drop')} CNAME rpz-drop.\n{host('rpz-private')} A 10.9.9.9\n",
+        encoding="utf-8",
+    )
+    more = f'rpz:\n  name: "rpz.example."\n  zonefile: "{zone}"\n'
+    labels = ("rpz-nxdomain", "rpz-nodata", "rpz-drop", "rpz-private")
+    return forwarded(network, labels, more=more)
+
+
+def forwarded(network: Network, labels: tuple[str, ...] = (), *, more: str = "", **options: Any) -> Built:
+    """Let unbound ask dnsmasq for everything, so that its modules see the answers."""
+    dnsmasq(network.server, f"address=/{ZONE}/{HEALTHY_ADDRESS}", f"local=/{ZONE}/", at=SECOND_RESOLVER)
+    unbound(
+        network.server,
+        server=options.pop("server", ()),
+        more=f'forward-zone:\n  name: "."\n  forward-addr: {SECOND_RESOLVER}\n{more}',
+    )
+    nginx(network.server, web(folder=papers(network)), plain())
+    return settings(network, endpoint(HEALTHY), *(endpoint(host(label)) for label in labels), **options)
+
+
+def refusing(network: Network) -> Built:
+    """Leave the client out of the resolver's access list."""
+    return town(network, {}, server=(f"access-control: {CLIENT}/32 refuse",))
+
+
+def prohibited(network: Network) -> Built:
+    """Let the firewall forbid DNS, and say so."""
+    network.firewall.rules(
+        "forward", "udp dport 53 reject with icmpx admin-prohibited", "tcp dport 53 reject with tcp reset"
+    )
+    return town(network, {})
+
+
+def unreachable(network: Network) -> Built:
+    """Drop every question on the way."""
+    network.firewall.rules("forward", "meta l4proto { tcp, udp } th dport 53 drop")
+    return town(network, {})
+
+
+def nobody_listens(network: Network) -> Built:
+    """Configure a resolver address where no resolver runs."""
+    return town(network, {}, resolvers=[SECOND_RESOLVER])
+
+
+def intercepted(network: Network) -> Built:
+    """Turn every question on the way to the firewall's own choice of resolver."""
+    network.firewall.rules(
+        "prerouting -100",
+        f"udp dport 53 dnat to {RESOLVER}",
+        f"tcp dport 53 dnat to {RESOLVER}",
+        family="ip",
+        kind="nat",
+    )
+    server = ('local-zone: "example.com." redirect', 'local-data: "example.com. 300 IN A 203.0.113.20"')
+    return town(network, {}, server=server, resolvers=["203.0.113.53"])
+
+
+def no_dns_over_tcp(network: Network) -> Built:
+    """Cut answers short, and let nobody ask for the rest."""
+    network.firewall.rules("forward", "tcp dport 53 drop")
+    many = " ".join(f"203.0.113.{number}" for number in range(20, 120))
+    return town(network, {"many": many})
+
+
+def large_answers_dropped(network: Network) -> Built:
+    """Drop datagrams of more than 512 bytes from port 53, as an old inspection does."""
+    network.firewall.rules("forward", "udp sport 53 udp length > 520 drop")
+    many = " ".join(f"203.0.113.{number}" for number in range(20, 64))
+    return town(network, {"many": many})
+
+
+def edns_dropped(network: Network) -> Built:
+    """Drop questions with an OPT record."""
+    network.firewall.iptables("FORWARD -p udp --dport 53 -m string --algo bm --hex-string |000029| -j DROP")
+    return town(network, {"plain": "203.0.113.20"})
+
+
+def aaaa_dropped(network: Network) -> Built:
+    """Drop questions for AAAA."""
+    network.firewall.iptables(
+        "FORWARD -p udp --dport 53 -m string --algo bm --hex-string |00001c0001| -j DROP"
+    )
+    network.firewall.iptables(
+        "FORWARD -p tcp --dport 53 -m string --algo bm --hex-string |00001c0001| -j DROP"
+    )
+    return town(network, {}, probe={"families": ["ipv4", "ipv6"]})
+
+
+def private_link(network: Network) -> Built:
+    """Answer through private zones: one endpoint works, one is out of reach, one has no record."""
+    network.router.ip("route", "add", SERVICE_ADDRESSES, "via", "198.51.100.2")
+    network.server.ip("route", "add", "local", SERVICE_ADDRESSES, "dev", "lo")
+    zone = f"privatelink.{ZONE}"
+    options = [
+        f"address=/{HEALTHY}/{HEALTHY_ADDRESS}",
+        f"local=/{zone}/",
+        *(f"cname={host(label)},{label}.{zone}" for label in ("linked", "cut-off", "forgotten")),
+        f"host-record=linked.{zone},10.40.0.5",
+        f"host-record=cut-off.{zone},10.50.0.5",
+    ]
+    dnsmasq(network.server, *options, at=RESOLVER)
+    nginx(network.server, web(folder=papers(network)), plain())
+    names = [endpoint(host(label), private_link=True) for label in ("linked", "cut-off", "forgotten")]
+    return settings(network, endpoint(HEALTHY), *names)
+
+
+def split_private_link(network: Network) -> Built:
+    """Give one resolver the private zone, and another one the public truth."""
+    network.router.ip("route", "add", SERVICE_ADDRESSES, "via", "198.51.100.2")
+    network.server.ip("route", "add", "local", SERVICE_ADDRESSES, "dev", "lo")
+    zone = f"privatelink.{ZONE}"
+    dnsmasq(
+        network.server,
+        f"address=/{HEALTHY}/{HEALTHY_ADDRESS}",
+        f"cname={host('linked')},linked.{zone}",
+        f"host-record=linked.{zone},10.40.0.5",
+        at=SECOND_RESOLVER,
+    )
+    return town(network, {"linked": "203.0.113.20"}, resolvers=[RESOLVER, SECOND_RESOLVER])
+
+
+def two_opinions(network: Network) -> Built:
+    """Let one of two resolvers give an address where somebody else answers."""
+    dnsmasq(
+        network.server,
+        f"address=/{HEALTHY}/{HEALTHY_ADDRESS}",
+        f"address=/{host('hijacked')}/203.0.113.66",
+        at=SECOND_RESOLVER,
+    )
+    folder = papers(network)
+    other = web(listen="203.0.113.66:443", paper="other-name", folder=folder)
+    return town(
+        network,
+        {"hijacked": "203.0.113.20"},
+        sites=(other.replace("listen [::]:443 ssl http2;", ""),),
+        resolvers=[SECOND_RESOLVER, RESOLVER],
+    )
+
+
+def rewritten(network: Network) -> Built:
+    """Answer for names that do not exist with a search page's address."""
+    server = (f'local-zone: "gone.{ZONE}." redirect', f'local-data: "gone.{ZONE}. 300 IN A 203.0.113.66"')
+    folder = papers(network)
+    other = web(listen="203.0.113.66:443", paper="other-name", folder=folder)
+    return town(
+        network,
+        {"service.gone": ""},
+        server=server,
+        sites=(other.replace("listen [::]:443 ssl http2;", ""),),
+    )
+
+
+def dns64(network: Network) -> Built:
+    """Synthesize AAAA from A, with a NAT64 that works behind it."""
+    network.server.ip("-6", "route", "add", "local", "64:ff9b::/96", "dev", "lo")
+    network.router.ip("-6", "route", "add", "64:ff9b::/96", "via", "2001:db8:3::2")
+    server = ('module-config: "dns64 iterator"', "dns64-prefix: 64:ff9b::/96")
+    return forwarded(network, server=server, probe={"families": ["ipv4", "ipv6"]})
+
+
+def every_third_lost(network: Network) -> Built:
+    """Lose every third question, whoever asks."""
+    network.firewall.rules("forward", "udp dport 53 numgen inc mod 3 0 drop")
+    names = {f"name-{number}": "203.0.113.20" for number in range(30)}
+    return town(network, names)
+
+
+NAMING = (
+    World(
+        name="dns_policies",
+        build=policies,
+        rows=(
+            row("dns_refused_name_by_unbound", "refused blocked dns_refused_name dns_filter high"),
+            row("dns_dropped_name_by_unbound", "dropped blocked dns_dropped_name dns_filter medium"),
+            row(
+                "dns_nxdomain_filtered_by_unbound", "filtered blocked dns_nxdomain_filtered dns_filter medium"
+            ),
+            row("dns_nodata_filtered_by_unbound", "emptied blocked dns_nodata_filtered dns_filter medium"),
+            row("dns_null_answer_by_unbound", "nulled blocked dns_null_answer dns_filter confirmed"),
+            row("dns_sinkhole_known_by_unbound", "sinkholed blocked dns_sinkhole_known dns_filter confirmed"),
+            row("dns_name_absent_with_soa", "absent down dns_name_absent azure_service high"),
+            row("dns_servfail_by_refusing_forwarder", "name.refusing down dns_servfail dns_resolver medium"),
+            row(
+                "dns_dropped_name_where_the_zone_is_silent",
+                "name.silent blocked dns_dropped_name dns_resolver low..medium",
+                why="a resolver that cannot reach a zone looks like one that drops its names",
+            ),
+        ),
+    ),
+    World(
+        name="dns_response_policy_zone",
+        build=response_policy,
+        rows=(
+            row(
+                "dns_nxdomain_filtered_by_rpz", "rpz-nxdomain blocked dns_nxdomain_filtered dns_filter medium"
+            ),
+            row("dns_nodata_filtered_by_rpz", "rpz-nodata blocked dns_nodata_filtered dns_filter medium"),
+            row("dns_dropped_name_by_rpz", "rpz-drop blocked dns_dropped_name dns_filter medium"),
+            row("dns_bogon_answer_by_rpz", "rpz-private blocked dns_bogon_answer dns_filter medium"),
+        ),
+    ),
+    World(
+        name="dns_refused",
+        build=refusing,
+        healthy=False,
+        rows=(
+            row(
+                "dns_refused_client_by_acl",
+                "healthy blocked dns_refused_client dns_resolver confirmed",
+                finding="dns_refused_client",
+            ),
+        ),
+    ),
+    World(
+        name="dns_prohibited",
+        build=prohibited,
+        healthy=False,
+        rows=(
+            row(
+                "dns_admin_prohibited_by_nft",
+                "healthy blocked dns_admin_prohibited firewall_l3l4 confirmed",
+                finding="dns_admin_prohibited",
+            ),
+        ),
+    ),
+    World(
+        name="dns_unreachable",
+        build=unreachable,
+        healthy=False,
+        rows=(
+            row(
+                "dns_resolver_unreachable_by_drop",
+                "healthy blocked dns_resolver_unreachable dns_resolver low",
+                finding="dns_resolver_unreachable",
+            ),
+        ),
+    ),
+    World(
+        name="dns_no_listener",
+        build=nobody_listens,
+        healthy=False,
+        rows=(
+            row(
+                "dns_no_listener_at_wrong_address",
+                "healthy blocked dns_no_listener dns_resolver confirmed",
+                finding="dns_no_listener",
+            ),
+        ),
+    ),
+    World(
+        name="dns_intercepted",
+        build=intercepted,
+        rows=(row("dns_transparent_proxy_by_dnat", "- - - - -", finding="dns_transparent_proxy"),),
+    ),
+    World(
+        name="dns_tcp_dropped",
+        build=no_dns_over_tcp,
+        rows=(row("dns_tcp_blocked_by_drop", "many blocked dns_tcp_blocked firewall_l3l4 high"),),
+    ),
+    World(
+        name="dns_large_answers_dropped",
+        build=large_answers_dropped,
+        rows=(
+            row(
+                "dns_edns_or_fragment_dropped_by_length",
+                "many degraded dns_edns_or_fragment_dropped firewall_l3l4 high",
+            ),
+        ),
+    ),
+    World(
+        name="dns_edns_dropped",
+        build=edns_dropped,
+        healthy=False,
+        rows=(
+            row(
+                "dns_edns_or_fragment_dropped_by_string",
+                "plain degraded dns_edns_or_fragment_dropped firewall_l3l4 high",
+            ),
+        ),
+    ),
+    World(
+        name="dns_aaaa_dropped",
+        build=aaaa_dropped,
+        healthy=False,
+        rows=(row("dns_aaaa_broken_by_string", "healthy degraded dns_aaaa_broken dns_resolver high"),),
+    ),
+    World(
+        name="dns_private_link",
+        build=private_link,
+        rows=(
+            row("dns_private_link_that_works", "linked ok - - -", also="dns_private_link"),
+            row(
+                "dns_private_link_unreachable_without_route",
+                "cut-off blocked dns_private_link_unreachable firewall_l3l4 high",
+            ),
+            row(
+                "dns_private_zone_missing_record_in_dnsmasq",
+                "forgotten down dns_private_zone_missing_record dns_resolver high",
+            ),
+        ),
+    ),
+    World(
+        name="dns_private_link_split",
+        build=split_private_link,
+        rows=(
+            row(
+                "dns_private_link_split_by_resolver",
+                "linked degraded dns_private_link_split dns_resolver high",
+            ),
+        ),
+    ),
+    World(
+        name="dns_two_opinions",
+        build=two_opinions,
+        rows=(
+            row(
+                "dns_unexpected_address_from_one_resolver",
+                "hijacked degraded dns_unexpected_address dns_filter medium",
+            ),
+        ),
+    ),
+    World(
+        name="dns_rewritten",
+        build=rewritten,
+        rows=(
+            row(
+                "dns_nxdomain_rewritten_by_redirect",
+                "service.gone blocked dns_nxdomain_rewritten dns_resolver high",
+            ),
+        ),
+    ),
+    World(
+        name="dns_dns64",
+        build=dns64,
+        rows=(row("dns_dns64_synthesized_by_unbound", "healthy ok - - -", also="dns_dns64_synthesized"),),
+    ),
+    World(
+        name="dns_lossy",
+        build=every_third_lost,
+        healthy=False,
+        harmless=True,
+        rows=(row("dns_intermittent_by_numgen", "- - - - -", finding="dns_intermittent"),),
+    ),
+)

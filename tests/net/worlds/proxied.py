@@ -1,0 +1,486 @@
+"""Explicit proxies: squid and haproxy that let through, ask for a login, deny, inspect, or fail behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.net.programs import haproxy, inspection_ca, nginx, papers, plain, squid
+from tests.net.scenario import HEALTHY, Built, World, host, row, town
+from tests.net.topology import FIREWALL, Network, run
+from tests.net.worlds.greeting import site
+from tests.servers.papers import Order, authority, leaf
+
+PROXY = f"http://{FIREWALL}:3128"
+USER, PASSWORD = "svc-egress", "c4n4ry-P4ssw0rd"
+NCSA = "/usr/lib/squid/basic_ncsa_auth"
+NTLM = "/usr/lib/squid/ntlm_fake_auth"
+TUNNELS = "acl tunnels port 443 9443 9444\nacl CONNECT method CONNECT\nhttp_access deny CONNECT !tunnels\n"
+OPEN = f"http_port 3128\n{TUNNELS}http_access allow all"
+
+
+def through(built: Built, **proxy: Any) -> Built:
+    """Send everything through the proxy on the firewall; the client's own resolver is of no use then."""
+    return {**built, "resolvers": ["127.0.0.1"], "proxy": {"url": PROXY, **proxy}}
+
+
+def forwarding(network: Network) -> Built:
+    """Deny names and ports on the proxy; behind it, refuse, drop, reject and know no name."""
+    squid(
+        network.firewall,
+        f"http_port 3128\nconnect_timeout 1 seconds\n{TUNNELS}acl denied dstdomain {host('denied')}\n"
+        "http_access deny denied\nhttp_access allow all",
+    )
+    router = network.router
+    router.iptables("FORWARD -d 203.0.113.31 -j DROP")
+    router.iptables("FORWARD -d 203.0.113.32 -j REJECT --reject-with icmp-net-unreachable")
+    router.iptables("FORWARD -p tcp -d 203.0.113.33 -j REJECT --reject-with tcp-reset")
+    haproxy(
+        network.server,
+        "frontend silent\n  bind :9444\n  tcp-request inspect-delay 60s\n"
+        "  tcp-request content silent-drop if { req.ssl_hello_type 1 }\n",
+        tcp=(9444,),
+    )
+    origins = tuple(
+        plain(listen=f"203.0.113.{last}:80", answer=f"return {code} 'no';").replace("listen [::]:80;", "")
+        for last, code in ((41, 403), (43, 503))
+    )
+    labels = {
+        "denied": "203.0.113.20",
+        "denied:80": "203.0.113.20",
+        "ported:8443": "203.0.113.20",
+        "refused:9443": "203.0.113.20",
+        "refused-plain:80": "203.0.113.33",
+        "dropped": "203.0.113.31",
+        "dropped-plain:80": "203.0.113.31",
+        "unreachable": "203.0.113.32",
+        "absent": "",
+        "absent-plain:80": "",
+        "seen:80": "203.0.113.20",
+        "says-403:80": "203.0.113.41",
+        "says-503:80": "203.0.113.43",
+        "silent:9444": "203.0.113.20",
+    }
+    return through(town(network, labels, sites=origins))
+
+
+def _login(network: Network, text: str) -> Path:
+    """Write the password file an operator would, in the client's folder."""
+    path = network.client.folder / "login"
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def asking(network: Network) -> None:
+    """Start a squid that lets nobody through without a login."""
+    hashed = run("openssl", "passwd", "-apr1", PASSWORD).strip()
+    known = network.firewall.folder / "known"
+    known.write_text(f"{USER}:{hashed}\n", encoding="utf-8")
+    known.chmod(0o644)
+    squid(
+        network.firewall,
+        f"auth_param basic program {NCSA} {known}\nauth_param basic realm corp\n"
+        "acl known proxy_auth REQUIRED\n"
+        "http_port 3128\nhttp_access deny !known\nhttp_access allow known",
+    )
+
+
+def login(password: str | None) -> Callable[[Network], Built]:
+    """Go through a squid that wants a login with a password, or with none."""
+
+    def build(network: Network) -> Built:
+        asking(network)
+        built = town(network, {"seen:80": "203.0.113.20"})
+        if password is None:
+            return through(built)
+        return through(built, username=USER, password_file=str(_login(network, password)))
+
+    return build
+
+
+def unsupported(network: Network) -> Built:
+    """Ask for NTLM alone."""
+    squid(
+        network.firewall,
+        f"auth_param ntlm program {NTLM}\nacl known proxy_auth REQUIRED\n"
+        "http_port 3128\nhttp_access deny !known\nhttp_access allow known",
+    )
+    built = town(network, {"seen:80": "203.0.113.20"})
+    return through(built, username=USER, password_file=str(_login(network, PASSWORD)))
+
+
+INSPECTED = ("bumped-1", "bumped-2", "bumped-3")
+SPLICED = ("spliced-1", "spliced-2")
+
+
+def bumping(network: Network) -> Built:
+    """Open half of the tunnels, let the other half be; cut one, deny one inside, distrust one."""
+    ca = inspection_ca(network)
+    folder = papers(network)
+    spliced = " ".join((HEALTHY, *(host(label) for label in SPLICED)))
+    squid(
+        network.firewall,
+        f"http_port 3128 ssl-bump tls-cert={ca} generate-host-certificates=on\n"
+        f"tls_outgoing_options cafile={folder}/public.pem\nsslproxy_cert_error allow all\n"
+        f"acl spliced ssl::server_name {spliced}\nacl cut ssl::server_name {host('cut')}\n"
+        f"acl denied dstdomain {host('denied')}\n"
+        "acl first at_step SslBump1\nssl_bump peek first\nssl_bump terminate cut\n"
+        "ssl_bump splice spliced\nssl_bump bump all\n"
+        "http_access deny denied\nhttp_access allow all",
+    )
+    labels = dict.fromkeys((*INSPECTED, *SPLICED, "cut", "denied"), "203.0.113.20")
+    sites = (site(network, "203.0.113.25", paper="inspected"),)
+    return through(
+        town(network, {**labels, "badly-signed": "203.0.113.25"}, sites=sites),
+    )
+
+
+def speaking_tls(*, ca: bool, url: str = "https://proxy.corp.example:3129") -> Callable[[Network], Built]:
+    """Reach squid by TLS, so that TLS runs in TLS; with the proxy's CA configured, or without."""
+
+    def build(network: Network) -> Built:
+        folder = papers(network)
+        own = authority("Corp Proxy CA", organization="Corp IT")
+        leaf(folder, "proxy", Order(issuer=own, names=("proxy.corp.example",)))
+        for name in ("proxy.pem", "proxy.key"):
+            (folder / name).chmod(0o644)
+        at = f"https_port 3129 tls-cert={folder}/proxy.pem tls-key={folder}/proxy.key"
+        squid(network.firewall, f"{at}\n{OPEN}", tcp=(3128, 3129))
+        built = town(network, {"seen:80": "203.0.113.20"})
+        if ca:
+            (folder / "proxy-ca.pem").write_bytes(own.pem())
+        network.client.etc("hosts", f"127.0.0.1 localhost\n{FIREWALL} proxy.corp.example\n")
+        more = {"ca_file": str(folder / "proxy-ca.pem")} if ca else {}
+        return {**built, "resolvers": ["system"], "proxy": {"url": url, **more}}
+
+    return build
+
+
+def answering(rule: str) -> Callable[[Network], Built]:
+    """Put a haproxy in the proxy's place that gives every request one answer."""
+
+    def build(network: Network) -> Built:
+        haproxy(
+            network.firewall,
+            f"frontend proxy\n  mode http\n  bind :3128\n  timeout http-request 60s\n  {rule}\n",
+            tcp=(3128,),
+        )
+        return through(town(network, {"seen:80": "203.0.113.20"}))
+
+    return build
+
+
+def web_server(network: Network) -> Built:
+    """Name a web server as the proxy: it has a page for everybody."""
+    nginx(network.firewall, plain(listen="3128"), tcp=(3128,))
+    return through(town(network, {"seen:80": "203.0.113.20"}))
+
+
+def nobody(network: Network) -> Built:
+    """Name a proxy that is not there."""
+    return through(town(network, {"seen:80": "203.0.113.20"}))
+
+
+def nameless(network: Network) -> Built:
+    """Name a proxy that DNS does not know."""
+    built = town(network, {"seen:80": "203.0.113.20"})
+    return {**built, "proxy": {"url": f"http://{host('no-proxy')}:3128"}}
+
+
+def bypassing(network: Network) -> Built:
+    """Send one name past the proxy, which denies it: the bypass list is followed."""
+    squid(
+        network.firewall,
+        f"http_port 3128\nacl denied dstdomain {host('beside')}\nhttp_access deny denied\n"
+        "http_access allow all",
+    )
+    built = town(network, {"beside": "203.0.113.20"})
+    return {**built, "proxy": {"url": PROXY, "bypass": [host("beside") + ":443"]}}
+
+
+def closed_but_for_the_proxy(network: Network) -> Built:
+    """Let names be looked up, but nothing out directly, and everything by the proxy."""
+    squid(network.firewall, OPEN)
+    network.firewall.iptables("FORWARD -i inside -p tcp -j DROP")
+    built = town(network, {"seen:80": "203.0.113.20", "other": "203.0.113.21"})
+    return {**built, "proxy": {"url": PROXY}}
+
+
+def names_only_by_the_proxy(network: Network) -> Built:
+    """Let the proxy alone look names up."""
+    squid(network.firewall, OPEN)
+    return through(town(network, {"other": "203.0.113.21"}))
+
+
+def needlessly_proxied(network: Network) -> Built:
+    """Deny a name by the proxy that the firewall lets out."""
+    squid(
+        network.firewall,
+        f"http_port 3128\nacl denied dstdomain {host('denied')}\nhttp_access deny denied\n"
+        "http_access allow all",
+    )
+    built = town(network, {"denied": "203.0.113.20", "seen:80": "203.0.113.20"})
+    return {**built, "proxy": {"url": PROXY}}
+
+
+PROXIED = (
+    World(
+        name="proxy_forwarding",
+        build=forwarding,
+        rows=(
+            row("proxy_denied_by_squid", "denied blocked proxy_denied explicit_proxy confirmed"),
+            row("proxy_denied_in_plain_by_squid", "denied:80 blocked proxy_denied explicit_proxy confirmed"),
+            row("proxy_port_denied_by_squid", "ported:8443 blocked proxy_port_denied explicit_proxy high"),
+            row(
+                "proxy_upstream_refused_by_squid",
+                "refused:9443 blocked proxy_upstream_refused firewall_l3l4 confirmed",
+            ),
+            row(
+                "proxy_upstream_refused_in_plain",
+                "refused-plain:80 blocked proxy_upstream_refused firewall_l3l4 confirmed",
+            ),
+            row(
+                "proxy_upstream_timeout_by_squid",
+                "dropped blocked proxy_upstream_timeout firewall_l3l4 confirmed",
+            ),
+            row(
+                "proxy_upstream_timeout_in_plain",
+                "dropped-plain:80 blocked proxy_upstream_timeout firewall_l3l4 confirmed",
+            ),
+            row(
+                "proxy_upstream_unreachable_by_squid",
+                "unreachable blocked proxy_upstream_unreachable firewall_l3l4 confirmed",
+            ),
+            row(
+                "proxy_upstream_dns_failed_by_squid",
+                "absent down proxy_upstream_dns_failed dns_resolver high",
+            ),
+            row(
+                "proxy_upstream_error_of_a_name_squid_does_not_find",
+                "absent-plain:80 down proxy_upstream_error explicit_proxy medium..medium",
+                why="for plain requests squid 5 says only that it could not read",
+            ),
+            row("proxy_hands_on_plain_http", "seen:80 ok - - -"),
+            row("proxy_hands_on_the_origins_403", "says-403:80 ok - - -"),
+            row("proxy_hands_on_the_origins_503", "says-503:80 ok - - -"),
+            row(
+                "proxy_tunnel_stall_behind_squid",
+                "silent:9444 blocked proxy_tunnel_stall explicit_proxy medium",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_login_missing",
+        build=login(None),
+        healthy=False,
+        rows=(
+            row(
+                "proxy_auth_required_by_squid",
+                "healthy blocked proxy_auth_required explicit_proxy confirmed",
+                finding="proxy_auth_required",
+            ),
+            row(
+                "proxy_auth_required_in_plain", "seen:80 blocked proxy_auth_required explicit_proxy confirmed"
+            ),
+        ),
+    ),
+    World(
+        name="proxy_login_wrong",
+        build=login("wrong-" + PASSWORD),
+        healthy=False,
+        rows=(
+            row(
+                "proxy_auth_rejected_by_squid",
+                "healthy blocked proxy_auth_rejected explicit_proxy confirmed",
+                finding="proxy_auth_rejected",
+            ),
+            row(
+                "proxy_auth_rejected_in_plain", "seen:80 blocked proxy_auth_rejected explicit_proxy confirmed"
+            ),
+        ),
+    ),
+    World(
+        name="proxy_login_right",
+        build=login(PASSWORD),
+        harmless=True,
+        rows=(row("proxy_login_lets_plain_http_through", "seen:80 ok - - -"),),
+    ),
+    World(
+        name="proxy_login_unsupported",
+        build=unsupported,
+        healthy=False,
+        rows=(
+            row(
+                "proxy_auth_unsupported_by_squid_ntlm",
+                "healthy blocked proxy_auth_unsupported explicit_proxy confirmed",
+                finding="proxy_auth_unsupported",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_bumping",
+        build=bumping,
+        rows=(
+            row(
+                "proxy_inspects_half_of_the_names",
+                "bumped-1 blocked tls_mitm_untrusted tls_inspection high",
+            ),
+            row("proxy_splices_the_other_half", "spliced-1 ok - - -"),
+            row(
+                "proxy_tunnel_closed_on_sni_by_squid",
+                "cut blocked proxy_tunnel_closed_on_sni explicit_proxy high",
+            ),
+            row(
+                "proxy_block_page_in_tunnel_by_squid",
+                "denied blocked proxy_block_page_in_tunnel explicit_proxy confirmed",
+            ),
+            row(
+                "proxy_origin_untrusted_by_squid",
+                "badly-signed blocked proxy_origin_untrusted tls_inspection confirmed",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_by_tls",
+        build=speaking_tls(ca=True),
+        harmless=True,
+        rows=(row("proxy_by_tls_hands_on_plain_http", "seen:80 ok - - -"),),
+    ),
+    World(
+        name="proxy_by_tls_untrusted",
+        build=speaking_tls(ca=False),
+        healthy=False,
+        rows=(
+            row(
+                "proxy_certificate_untrusted_by_squid",
+                "healthy blocked proxy_certificate_untrusted local_host confirmed",
+                finding="proxy_certificate_untrusted",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_by_tls_where_there_is_none",
+        build=speaking_tls(ca=True, url="https://proxy.corp.example:3128"),
+        healthy=False,
+        rows=(
+            row(
+                "proxy_not_connect_capable_without_tls",
+                "healthy blocked proxy_not_connect_capable egressd_env high",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_is_a_web_server",
+        build=web_server,
+        healthy=False,
+        rows=(
+            row(
+                "proxy_not_connect_capable_by_nginx",
+                "healthy blocked proxy_not_connect_capable egressd_env high",
+            ),
+            row(
+                "proxy_not_connect_capable_in_plain",
+                "seen:80 blocked proxy_not_connect_capable egressd_env high",
+                why="its page for everything is not the origin's answer",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_says_502",
+        build=answering("http-request return status 502"),
+        healthy=False,
+        rows=(
+            row("proxy_upstream_error_by_haproxy", "healthy down proxy_upstream_error explicit_proxy medium"),
+            row(
+                "proxy_upstream_error_in_plain",
+                "seen:80 down proxy_upstream_error explicit_proxy low..medium",
+                why="nothing says who wrote it",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_says_403",
+        build=answering("http-request deny deny_status 403"),
+        healthy=False,
+        rows=(
+            row("proxy_denied_by_haproxy", "healthy blocked proxy_denied explicit_proxy high"),
+            row(
+                "proxy_denied_in_plain_by_somebody",
+                "seen:80 blocked proxy_denied explicit_proxy low..medium",
+                why="nothing says who wrote it",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_hangs_up",
+        build=answering("http-request reject"),
+        healthy=False,
+        rows=(row("proxy_unknown_by_haproxy", "healthy unknown proxy_unknown explicit_proxy low"),),
+    ),
+    World(
+        name="proxy_is_not_there",
+        build=nobody,
+        healthy=False,
+        rows=(
+            row(
+                "proxy_unreachable_on_a_closed_port",
+                "healthy blocked proxy_unreachable explicit_proxy confirmed",
+                finding="proxy_unreachable",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_has_no_name",
+        build=nameless,
+        healthy=False,
+        rows=(
+            row(
+                "proxy_name_unresolvable_by_unbound",
+                "healthy blocked proxy_name_unresolvable dns_resolver confirmed",
+                finding="proxy_name_unresolvable",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_bypassed",
+        build=bypassing,
+        harmless=True,
+        rows=(row("proxy_bypass_is_followed", "beside ok - - -"),),
+    ),
+    World(
+        name="proxy_only",
+        build=closed_but_for_the_proxy,
+        arguments=("--compare-paths",),
+        harmless=True,
+        rows=(
+            row(
+                "proxy_required_where_nothing_else_gets_out",
+                "other ok - - -",
+                also="proxy_required",
+                finding="site_requires_proxy",
+            ),
+        ),
+    ),
+    World(
+        name="proxy_looks_names_up",
+        build=names_only_by_the_proxy,
+        arguments=("--compare-paths",),
+        harmless=True,
+        rows=(row("dns_not_required_behind_a_proxy", "other ok - - -", also="dns_not_required"),),
+    ),
+    World(
+        name="proxy_in_the_way",
+        build=needlessly_proxied,
+        arguments=("--compare-paths",),
+        rows=(
+            row(
+                "proxy_breaks_path_of_a_denied_name",
+                "denied blocked proxy_breaks_path explicit_proxy high",
+                also="proxy_denied",
+                finding="proxy_breaks_path",
+            ),
+            row("proxy_and_direct_both_work", "seen:80 ok - - -"),
+        ),
+    ),
+)

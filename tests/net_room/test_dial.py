@@ -1,0 +1,185 @@
+"""One connect, one observation."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from egressd.clock import monotonic
+from egressd.model.observation import Failure
+from egressd.model.settings import Source
+from egressd.net.dial import dial
+from egressd.net.wire import sockets
+from egressd.net.wire.classify import failure_of
+
+
+async def test_a_connection_knows_both_ends(serve: Any, here: Source) -> None:
+    """Local port, remote port and TCP_INFO are facts of a success."""
+    seen = []
+
+    async def greet(peer: Any) -> None:
+        seen.append(peer.writer.get_extra_info("peername"))
+        await peer.say(await peer.hear())
+
+    port = await serve(greet)
+    observation, stream = await dial("127.0.0.1", port, source=here, timeout=5)
+    assert stream is not None
+    await stream.write(b"hello")
+    assert await stream.read(10) == b"hello"
+    assert observation.failure is None
+    assert seen == [(observation.local_address, observation.local_port)]
+    assert observation.info is not None
+    stream.close()
+    stream.close()
+    assert stream.info() is None
+
+
+async def test_refused_keeps_the_source_port(here: Source, closed_port: Callable[..., int]) -> None:
+    """A real RST leaves no ICMP, and the port to look for in a firewall's log."""
+    observation, stream = await dial("127.0.0.1", closed_port(), source=here, timeout=5)
+    assert stream is None
+    assert observation.failure is Failure.REFUSED
+    assert observation.errno == errno.ECONNREFUSED
+    assert observation.icmp is None
+    assert observation.local_port
+
+
+async def test_silence_is_a_timeout_with_retransmits(here: Source, full_backlog: int) -> None:
+    """Dropped SYNs end by our own timer, and TCP_INFO says how often the kernel tried."""
+    begun = monotonic()
+    observation, stream = await dial("127.0.0.1", full_backlog, source=here, timeout=1.5)
+    assert stream is None
+    assert observation.failure is Failure.TIMEOUT
+    assert observation.errno is None
+    assert observation.info is not None
+    assert observation.info.retransmits >= 1
+    assert 1.4 < monotonic() - begun < 3
+
+
+async def test_a_source_address_is_used(serve: Any) -> None:
+    """The connection leaves from the address asked for."""
+
+    async def idle(peer: Any) -> None:
+        await peer.hear()
+
+    observation, stream = await dial(
+        "127.0.0.1", await serve(idle), source=Source(name="two", address="127.0.0.2"), timeout=5
+    )
+    assert stream is not None
+    assert observation.local_address == "127.0.0.2"
+    assert stream.source_port == observation.local_port
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Source(name="foreign", address="198.51.100.7"),
+        Source(name="gone", interface="nope0"),
+        Source(name="long", interface="an-interface-name-no-kernel-has"),
+    ],
+)
+async def test_a_source_that_is_not_here(source: Source) -> None:
+    """It is the configuration's fault, and the name of the source is said."""
+    observation, stream = await dial("127.0.0.1", 1, source=source, timeout=5)
+    assert stream is None
+    assert observation.failure is Failure.INVALID_SOURCE
+    assert source.name in observation.detail
+
+
+async def test_a_source_of_the_other_family_is_no_mistake() -> None:
+    """An IPv4 source just can't reach IPv6."""
+    observation, _ = await dial("::1", 1, source=Source(name="v4", address="127.0.0.1"), timeout=5)
+    assert observation.failure is Failure.UNREACHABLE
+    assert observation.errno == errno.EAFNOSUPPORT
+
+
+@pytest.mark.parametrize("address", ["example.test", "", "127.0.0.1\0", "::1%nope0", "300.1.1.1"])
+async def test_what_is_no_address_is_never_looked_up(address: str, here: Source) -> None:
+    """A name here would make the kernel ask DNS; it is a failure instead."""
+    observation, stream = await dial(address, 443, source=here, timeout=5)
+    assert stream is None
+    assert observation.failure in (Failure.NAME_INVALID, Failure.UNREACHABLE)
+
+
+async def test_a_smaller_segment_is_kept(serve: Any, here: Source) -> None:
+    """TCP_MAXSEG reaches the kernel."""
+
+    async def idle(peer: Any) -> None:
+        await peer.hear()
+
+    port = await serve(idle)
+    observation, stream = await dial("127.0.0.1", port, source=here, timeout=5, max_segment=1200)
+    assert stream is not None
+    assert observation.max_segment == 1200
+    assert observation.info is not None
+    assert observation.info.send_mss <= 1200
+    stream.close()
+
+
+async def test_no_file_descriptors_left(here: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EMFILE is our own shortage."""
+
+    def exhausted(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("egressd.net.wire.sockets.socket.socket", exhausted)
+    observation, _ = await dial("127.0.0.1", 1, source=here, timeout=5)
+    assert observation.failure is Failure.NO_RESOURCES
+
+
+async def test_cancellation_passes_and_closes(
+    here: Source, full_backlog: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancelled dial leaves no socket behind."""
+    opened: list[socket.socket] = []
+    real = sockets.open_socket
+
+    def remember(*arguments: Any) -> socket.socket:
+        opened.append(real(*arguments))
+        return opened[-1]
+
+    monkeypatch.setattr("egressd.net.dial.open_socket", remember)
+    task = asyncio.create_task(dial("127.0.0.1", full_backlog, source=here, timeout=30))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [sock.fileno() for sock in opened] == [-1]
+
+
+@pytest.mark.parametrize(
+    ("number", "failure"),
+    [
+        (errno.ECONNRESET, Failure.RESET),
+        (errno.EPIPE, Failure.RESET),
+        (errno.ETIMEDOUT, Failure.TIMEOUT),
+        (errno.ENETUNREACH, Failure.UNREACHABLE),
+        (errno.EHOSTUNREACH, Failure.UNREACHABLE),
+        (errno.EACCES, Failure.UNREACHABLE),
+        (errno.EINVAL, Failure.UNREACHABLE),
+        (errno.ENFILE, Failure.NO_RESOURCES),
+        (errno.EIO, Failure.OS_ERROR),
+    ],
+)
+def test_errors_have_names(number: int, failure: Failure) -> None:
+    """Each errno of a connect has its failure."""
+    assert failure is failure_of(OSError(number, "x"))
+
+
+async def test_bytes_given_back_come_first(serve: Any, connect: Any) -> None:
+    """What was read too far is read again."""
+
+    async def greet(peer: Any) -> None:
+        await peer.say(b"cd")
+
+    stream = await connect(await serve(greet))
+    stream.unread(b"ab")
+    assert [await stream.read(1), await stream.read(9), await stream.read(9)] == [b"a", b"b", b"cd"]
+    stream.close()

@@ -1,0 +1,439 @@
+"""One request over HTTP/1.1, and everything that can answer it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import ssl
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egressd.clock import monotonic
+from egressd.model.observation import Alert, Failure, HttpObservation
+from egressd.net.exchange import Request, exchange, fetch
+from egressd.net.handshake import shake
+from egressd.net.http.headers import select_headers
+from egressd.net.http.http1 import HEAD_LIMIT
+from egressd.net.http.websocket import accept_of
+
+HOST = "web.test"
+REQUEST = Request(host=HOST)
+
+
+@pytest.fixture
+def ask(serve: Any, connect: Any) -> Any:
+    """Return a function that sends a request to a server that says bytes."""
+
+    async def run(
+        said: bytes | Any, request: Request = REQUEST, *, timeout: float = 3, heard: list[bytes] | None = None
+    ) -> HttpObservation:
+        async def script(peer: Any) -> None:
+            data = await peer.reader.readuntil(b"\r\n\r\n")
+            if heard is not None:
+                heard.append(data)
+            if isinstance(said, bytes):
+                await peer.say(said)
+            else:
+                await said(peer)
+
+        stream = await connect(await serve(script))
+        try:
+            return await exchange(stream, request, alpn=None, timeout=timeout)
+        finally:
+            stream.close()
+
+    return run
+
+
+PAGE = (
+    b"HTTP/1.1 200 OK\r\nServer: test/1\r\nContent-Type: text/html\r\nX-Odd: 1\r\n"
+    b"Set-Cookie: sid=secret; Path=/\r\nContent-Length: 47\r\n\r\n"
+    b"<html><TITLE>A &amp; B\x1b[31m</TITLE>hello</html>   "
+)
+
+
+async def test_an_answer(ask: Any) -> None:
+    """Status, chosen headers, title and body are facts; cookies are names only."""
+    heard: list[bytes] = []
+    seen = await ask(PAGE, heard=heard)
+    assert seen.failure is None, seen
+    assert (seen.status, seen.version, seen.bytes_received, seen.content_length) == (200, "1.1", 47, 47)
+    assert seen.headers == (
+        ("server", "test/1"),
+        ("content-type", "text/html"),
+        ("set-cookie", "sid"),
+        ("content-length", "47"),
+    )
+    assert seen.title == "A & B"
+    assert seen.body == "<html><TITLE>A &amp; B</TITLE>hello</html>"
+    assert seen.info is not None
+    (request,) = heard
+    assert request.startswith(b"GET / HTTP/1.1\r\n")
+    for line in (b"host: web.test", b"accept: */*", b"connection: close"):
+        assert line + b"\r\n" in request.lower()
+    assert re.search(rb"\r\nuser-agent: egressd/\d", request.lower())
+
+
+@pytest.mark.parametrize(
+    ("said", "failure"),
+    [
+        (b"", Failure.CLOSED),
+        (b"HTTP/1.1 200 O", Failure.CLOSED),
+        (b"HTTP/1.1 200 OK\r\nA: b\r\n", Failure.CLOSED),
+        (b"SSH-2.0-x\r\n", Failure.NOT_HTTP),
+        (b"<html>blocked</html>", Failure.NOT_HTTP),
+        (b"\x16\x03\x01\x02\x00", Failure.NOT_HTTP),
+        (b"HTTP/1.1 abc\r\n\r\n", Failure.NOT_HTTP),
+        (b"HTTP/1.1 200 OK\r\nA" * 3, Failure.CLOSED),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Failure.NOT_HTTP),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Failure.TRUNCATED),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", Failure.TRUNCATED),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Failure.NOT_HTTP),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 20, Failure.NOT_HTTP),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"x" * (HEAD_LIMIT * 2) + b"\r\n\r\n", Failure.TOO_LARGE),
+    ],
+)
+async def test_answers_that_are_none(ask: Any, said: bytes, failure: Failure) -> None:
+    """Each kind of broken answer has its name."""
+    seen = await ask(said)
+    assert seen.failure is failure, seen
+
+
+async def test_a_truncated_body_keeps_the_status(ask: Any) -> None:
+    """What came before the end is still said."""
+    seen = await ask(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+    assert (seen.status, seen.bytes_received, seen.content_length) == (200, 3, 9)
+
+
+async def test_a_body_until_the_end_of_the_stream(ask: Any) -> None:
+    """Without a length, the end is the end."""
+    seen = await ask(b"HTTP/1.0 403 Forbidden\r\n\r\n<title>\nNo\n</title>")
+    assert (seen.failure, seen.status, seen.title) == (None, 403, "No")
+
+
+async def test_interim_answers_are_passed_over(ask: Any) -> None:
+    """103 is not the answer."""
+    seen = await ask(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")
+    assert (seen.failure, seen.status) == (None, 204)
+
+
+async def test_resets(ask: Any) -> None:
+    """Before the answer, and in the middle of its body."""
+
+    async def at_once(peer: Any) -> None:
+        peer.reset()
+
+    async def midway(peer: Any) -> None:
+        await peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+        await asyncio.sleep(0.05)
+        peer.reset()
+
+    first, second = await ask(at_once), await ask(midway)
+    assert (first.failure, first.status, first.errno) == (Failure.RESET, None, 104)
+    assert (second.failure, second.status) == (Failure.RESET, 200)
+
+
+async def test_an_answer_given_before_the_request_was_taken(serve: Any, connect: Any) -> None:
+    """A server that answers, and resets because it never read the request, is still heard."""
+
+    async def rude(peer: Any) -> None:
+        await peer.say(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.sleep(0.05)
+        peer.reset()
+
+    stream = await connect(await serve(rude))
+    await asyncio.sleep(0.15)
+    seen = await exchange(stream, REQUEST, alpn=None, timeout=2)
+    stream.close()
+    assert (seen.status, seen.failure) == (503, None)
+
+
+async def test_silence(ask: Any) -> None:
+    """Our timer ends it."""
+
+    async def idle(peer: Any) -> None:
+        await peer.idle()
+
+    begun = monotonic()
+    seen = await ask(idle, timeout=0.3)
+    assert (seen.failure, seen.status) == (Failure.TIMEOUT, None)
+    assert monotonic() - begun < 2
+
+
+async def test_endless_headers_are_bounded(ask: Any) -> None:
+    """They end as too large, long before memory does."""
+
+    async def flood(peer: Any) -> None:
+        await peer.say(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            await peer.say(b"X-More: and more\r\n" * 500)
+
+    assert (await ask(flood)).failure is Failure.TOO_LARGE
+
+
+async def test_an_endless_body_is_left_early(ask: Any) -> None:
+    """A page is only looked at: a bounded part, and no failure."""
+
+    async def flood(peer: Any) -> None:
+        await peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
+        while True:
+            await peer.say(b"x" * 65536)
+
+    begun = monotonic()
+    seen = await ask(flood)
+    assert (seen.failure, seen.status) == (None, 200)
+    assert 65536 <= seen.bytes_received <= 65536 * 3
+    assert len(seen.body) == 512
+    assert monotonic() - begun < 2
+
+
+async def test_a_dripping_body_is_left_after_a_while(ask: Any) -> None:
+    """The status is what counts; waiting for more is no failure."""
+
+    async def drip(peer: Any) -> None:
+        await peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
+        while True:
+            await peer.say(b"x")
+            await asyncio.sleep(0.1)
+
+    begun = monotonic()
+    seen = await ask(drip, timeout=20)
+    assert (seen.failure, seen.status) == (None, 200)
+    assert seen.bytes_received >= 3
+    assert monotonic() - begun < 4
+
+
+async def test_dripping_headers_end_by_the_clock(ask: Any) -> None:
+    """A head that never ends is no answer."""
+
+    async def drip(peer: Any) -> None:
+        while True:
+            await peer.say(b"H")
+            await asyncio.sleep(0.05)
+
+    assert (await ask(drip, timeout=0.5)).failure in (Failure.TIMEOUT, Failure.NOT_HTTP)
+
+
+BODY = bytes(range(256)) * 1024
+
+
+def download(status: bytes, body: bytes, *, length: int | None = None) -> bytes:
+    """Return an answer with a body."""
+    size = len(body) if length is None else length
+    return b"HTTP/1.1 " + status + f"\r\nContent-Length: {size}\r\n\r\n".encode() + body
+
+
+async def test_a_ranged_download_is_measured(ask: Any) -> None:
+    """So many bytes are asked for, read and timed; a part has no digest."""
+    heard: list[bytes] = []
+    request = Request(host=HOST, range_bytes=100_000, want_sha256=False)
+    seen = await ask(download(b"206 Partial Content", BODY[:100_000]), request, heard=heard)
+    assert b"\r\nrange: bytes=0-99999\r\n" in heard[0].lower()
+    assert (seen.failure, seen.status, seen.bytes_received, seen.sha256) == (None, 206, 100_000, None)
+    assert seen.throughput is not None
+    assert seen.throughput > 0
+
+
+async def test_a_server_that_ignores_ranges_is_left_early(ask: Any) -> None:
+    """Enough is enough."""
+    request = Request(host=HOST, range_bytes=1000)
+    seen = await ask(download(b"200 OK", BODY, length=10**10), request)
+    assert seen.failure is None
+    assert 1000 <= seen.bytes_received <= len(BODY)
+
+
+async def test_a_ranged_download_that_stalls(ask: Any) -> None:
+    """Bytes that were wanted and did not come in time are a failure."""
+
+    async def stall(peer: Any) -> None:
+        await peer.say(download(b"206 Partial Content", BODY[:9000], length=100_000))
+        await peer.idle()
+
+    seen = await ask(stall, Request(host=HOST, range_bytes=100_000), timeout=0.4)
+    assert (seen.failure, seen.status, seen.bytes_received) == (Failure.TIMEOUT, 206, 9000)
+
+
+async def test_a_whole_body_is_hashed(ask: Any) -> None:
+    """The digest is of all of it, and None where a part is missing."""
+    request = Request(host=HOST, want_sha256=True)
+    whole = await ask(download(b"200 OK", BODY), request)
+    part = await ask(download(b"200 OK", BODY[:999], length=len(BODY)), request)
+    assert whole.sha256 == hashlib.sha256(BODY).hexdigest()
+    assert (part.sha256, part.failure) == (None, Failure.TRUNCATED)
+
+
+async def test_paths_are_sent_safely(ask: Any) -> None:
+    """What can't stand in a request line is quoted; escapes stay as they are."""
+    heard: list[bytes] = []
+    await ask(PAGE, Request(host=HOST, url_path="/a b\r\nX: y/%41ü?q=1&r=2#f"), heard=heard)
+    line = heard[0].split(b"\r\n")[0]
+    assert line == b"GET /a%20b%0D%0AX:%20y/%41%C3%BC?q=1&r=2#f HTTP/1.1"
+
+
+async def test_an_absolute_url_for_a_forwarding_proxy(ask: Any) -> None:
+    """A proxy that forwards plain HTTP needs the whole URL."""
+    heard: list[bytes] = []
+    await ask(PAGE, Request(host=HOST, url_path="http://web.test/x"), heard=heard)
+    assert heard[0].startswith(b"GET http://web.test/x HTTP/1.1\r\n")
+
+
+async def test_a_host_that_cannot_be_sent(ask: Any, memory_stream: Any) -> None:
+    """It is a failure, never a second header."""
+    stream = memory_stream()
+    seen = await exchange(stream, Request(host="a\r\nEvil: 1"), alpn=None, timeout=1)
+    assert seen.failure is Failure.NAME_INVALID
+    assert stream.written == b""
+
+
+async def test_a_host_outside_ascii_is_sent_in_idna(ask: Any) -> None:
+    """As in DNS and TLS; the port stays."""
+    heard: list[bytes] = []
+    await ask(PAGE, Request(host="bücher.test:8080"), heard=heard)
+    assert b"host: xn--bcher-kva.test:8080\r\n" in heard[0].lower()
+
+
+async def websocket_server(peer: Any, *, key: str | None = None) -> None:
+    """Grant an upgrade."""
+    request = await peer.reader.readuntil(b"\r\n\r\n")
+    sent = re.search(rb"sec-websocket-key: (\S+)", request, re.IGNORECASE)
+    accept = accept_of(key or sent[1].decode()) if sent else ""
+    await peer.say(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        + f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+    )
+    await peer.idle()
+
+
+@pytest.mark.parametrize(("key", "failure"), [(None, None), ("other", Failure.NOT_HTTP)])
+async def test_websocket_upgrades(serve: Any, connect: Any, key: str | None, failure: Failure | None) -> None:
+    """101 must prove that the server read our key."""
+    stream = await connect(await serve(partial(websocket_server, key=key)))
+    seen = await exchange(stream, Request(host=HOST, upgrade=True), alpn="http/1.1", timeout=2)
+    stream.close()
+    assert (seen.status, seen.failure) == (101, failure)
+
+
+async def test_a_refused_upgrade(ask: Any) -> None:
+    """Any other status is an answer."""
+    heard: list[bytes] = []
+    seen = await ask(PAGE, Request(host=HOST, upgrade=True), heard=heard)
+    assert (seen.status, seen.failure) == (200, None)
+    assert b"upgrade: websocket" in heard[0].lower()
+
+
+def test_the_example_of_rfc_6455() -> None:
+    """Section 1.3."""
+    assert accept_of("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+async def test_a_client_certificate_wanted_after_the_handshake(
+    serve: Any, connect: Any, pki: Any, speak_tls: Any
+) -> None:
+    """TLS 1.3 says so only now: alert 116 ends the exchange."""
+    context = pki.server(pki.issue("l", issuer=pki.root, names=(HOST,)))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=pki.root.pem.decode())
+    stream = await connect(await serve(partial(speak_tls, context=context)))
+    store = pki.store(pki.root, public=(pki.root,))
+    _, session = await shake(stream, HOST, store=store, alpn=(), timeout=2)
+    assert session is not None
+    seen = await exchange(session, REQUEST, alpn=None, timeout=2)
+    session.close()
+    assert (seen.failure, seen.alert) == (Failure.ALERT, Alert(level=2, description=116))
+
+
+async def test_a_request_in_an_unverified_session_says_so(serve: Any, connect: Any, pki: Any) -> None:
+    """The block page behind a forged chain is marked."""
+
+    async def page(peer: Any) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.say(PAGE)
+
+    context = pki.server(pki.issue("l", issuer=pki.other_root, names=(HOST,)))
+    stream = await connect(await serve(page, tls=context))
+    store = pki.store(pki.root, public=(pki.root,)).unverified
+    _, session = await shake(stream, HOST, store=store, alpn=(), timeout=2)
+    assert session is not None
+    seen = await exchange(session, REQUEST, alpn=None, timeout=2)
+    session.close()
+    assert (seen.unverified, seen.status, seen.title) == (True, 200, "A & B")
+
+
+async def test_fetch_returns_the_body(serve: Any, connect: Any) -> None:
+    """Whole, or not at all."""
+    limits = {3: (Failure.TOO_LARGE, b""), 4: (None, b"abcd"), 9: (None, b"abcd")}
+
+    async def script(peer: Any) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd")
+
+    port = await serve(script)
+    for limit, expected in limits.items():
+        stream = await connect(port)
+        seen, body = await fetch(stream, REQUEST, alpn=None, timeout=2, limit=limit)
+        stream.close()
+        assert (seen.failure, body) == expected
+
+
+async def test_fetch_of_half_a_body(memory_stream: Any) -> None:
+    """Half an answer is none."""
+    stream = memory_stream(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+    seen, body = await fetch(stream, REQUEST, alpn=None, timeout=2, limit=100)
+    assert (seen.failure, body) == (Failure.TRUNCATED, b"")
+
+
+def test_headers_are_chosen_bounded_and_without_secrets() -> None:
+    """Names in lower case, values cut, query values and credentials gone, forty at most."""
+    kept = select_headers(
+        [
+            ("Location", "https://user:pw@portal.test/login?url=http%3A%2F%2Fx&token=abc#a=b"),
+            ("X-MS-Request-Id", "42\x1b[1m"),
+            ("Authorization", "secret"),
+            ("Set-Cookie", "sid=secret; Secure"),
+            ("Via", "v" * 500),
+            *(("x-ms-n", str(n)) for n in range(60)),
+        ]
+    )
+    assert kept[0] == ("location", "https://portal.test/login?url=...&token=...#a=...")
+    assert kept[1] == ("x-ms-request-id", "42")
+    assert kept[2] == ("set-cookie", "sid")
+    assert len(kept[3][1]) == 200
+    assert len(kept) == 40
+
+
+@given(st.lists(st.binary(max_size=200), max_size=6))
+def test_any_bytes(memory_stream: Any, pieces: list[bytes]) -> None:
+    """No server's bytes raise or hang."""
+    stream = memory_stream(*(piece for piece in pieces if piece))
+    asyncio.run(exchange(stream, REQUEST, alpn=None, timeout=2))
+
+
+@given(
+    st.sampled_from([b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 302 x\r\n", b"HTTP/1.1 101 x\r\n"]),
+    st.lists(
+        st.sampled_from(
+            [
+                b"Content-Length: 5\r\n",
+                b"Content-Length: -1\r\n",
+                b"Transfer-Encoding: chunked\r\n",
+                b"Transfer-Encoding: gzip\r\n",
+                b"Upgrade: websocket\r\n",
+                b"A: \x80\xff\r\n",
+                b" folded\r\n",
+                b": none\r\n",
+            ]
+        ),
+        max_size=5,
+    ),
+    st.binary(max_size=60),
+)
+def test_odd_heads(memory_stream: Any, status: bytes, lines: list[bytes], body: bytes) -> None:
+    """Heads that half make sense end in an observation."""
+    stream = memory_stream(status, *lines, b"\r\n", *([body] if body else []))
+    seen = asyncio.run(exchange(stream, Request(host=HOST, upgrade=True), alpn=None, timeout=2))
+    assert seen.failure is not None or seen.status is not None

@@ -1,0 +1,321 @@
+"""One request over HTTP/2."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import takewhile
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egressd.clock import monotonic
+from egressd.model.observation import Failure, HttpObservation
+from egressd.net.exchange import Request, exchange
+from egressd.net.handshake import shake
+from egressd.net.http.http2 import FrameGate
+from egressd.net.wire.classify import Misbehaviour
+
+REQUEST = Request(host="web.test")
+HEAD = [(":status", "200"), ("server", "h2-test"), ("content-type", "text/html")]
+Answer = Callable[[h2.connection.H2Connection, int], None]
+
+
+async def speak_h2(peer: Any, answer: Answer, heard: list[Any]) -> None:
+    """Be an HTTP/2 server; the answer is written once the request is here."""
+    server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+    server.initiate_connection()
+    await peer.say(server.data_to_send())
+    while data := await peer.hear():
+        for event in server.receive_data(data):
+            if isinstance(event, h2.events.RequestReceived):
+                heard.extend(event.headers or ())
+                answer(server, event.stream_id or 0)
+        await peer.say(server.data_to_send())
+
+
+@pytest.fixture
+def ask(serve: Any, connect: Any) -> Any:
+    """Return a function that sends a request to an HTTP/2 server."""
+
+    async def run(
+        answer: Answer, request: Request = REQUEST, *, timeout: float = 3, heard: list[Any] | None = None
+    ) -> HttpObservation:
+        async def script(peer: Any) -> None:
+            await speak_h2(peer, answer, heard if heard is not None else [])
+
+        stream = await connect(await serve(script))
+        try:
+            return await exchange(stream, request, alpn="h2", timeout=timeout)
+        finally:
+            stream.close()
+
+    return run
+
+
+def page(server: h2.connection.H2Connection, stream: int) -> None:
+    """Answer with a page."""
+    server.send_headers(stream, HEAD)
+    server.send_data(stream, b"<title>two</title>", end_stream=True)
+
+
+async def test_an_answer(ask: Any) -> None:
+    """Status, headers and body are facts, and the request is well formed."""
+    heard: list[Any] = []
+    seen = await ask(page, heard=heard)
+    assert (seen.failure, seen.status, seen.version, seen.title) == (None, 200, "2", "two"), seen
+    assert ("server", "h2-test") in seen.headers
+    assert {b":authority": b"web.test", b":scheme": b"https", b":path": b"/"}.items() <= dict(heard).items()
+
+
+async def test_an_answer_without_a_body(ask: Any) -> None:
+    """The end may come with the head."""
+    seen = await ask(
+        lambda server, stream: server.send_headers(stream, [(":status", "404")], end_stream=True)
+    )
+    assert (seen.failure, seen.status, seen.bytes_received) == (None, 404, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda s, n: s.reset_stream(n, ErrorCodes.HTTP_1_1_REQUIRED), "RST_STREAM HTTP_1_1_REQUIRED"),
+        (
+            lambda s, _: s.close_connection(
+                ErrorCodes.ENHANCE_YOUR_CALM, additional_data=b"slow\x1bdown", last_stream_id=0
+            ),
+            "GOAWAY ENHANCE_YOUR_CALM",
+        ),
+        (lambda s, _: s.close_connection(ErrorCodes.NO_ERROR, last_stream_id=0), "GOAWAY NO_ERROR"),
+        (lambda s, n: s.send_headers(n, [(":status", "abc")], end_stream=True), "status"),
+    ],
+)
+async def test_refusals(ask: Any, answer: Answer, said: str) -> None:
+    """GOAWAY and RST_STREAM are named."""
+    seen = await ask(answer)
+    assert seen.failure is Failure.HTTP2_ERROR
+    assert said in seen.detail
+    assert seen.detail.isprintable()
+
+
+async def test_a_graceful_goaway_lets_the_answer_finish(ask: Any) -> None:
+    """NO_ERROR that covers our stream is no refusal."""
+
+    def answer(server: h2.connection.H2Connection, stream: int) -> None:
+        page(server, stream)
+        server.close_connection(ErrorCodes.NO_ERROR, last_stream_id=stream)
+
+    assert (await ask(answer)).failure is None
+
+
+async def test_silence_and_the_end(ask: Any, serve: Any, connect: Any) -> None:
+    """No answer is a timeout; a FIN is a close."""
+
+    async def leave(peer: Any) -> None:
+        await peer.hear()
+
+    assert (await ask(lambda *_: None, timeout=0.3)).failure is Failure.TIMEOUT
+    stream = await connect(await serve(leave))
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
+    stream.close()
+    assert seen.failure is Failure.CLOSED
+
+
+async def test_a_body_that_stops(serve: Any, connect: Any) -> None:
+    """The status stays, and the missing end is said."""
+
+    async def script(peer: Any) -> None:
+        def part(server: h2.connection.H2Connection, stream: int) -> None:
+            server.send_headers(stream, HEAD)
+            server.send_data(stream, b"half")
+            peer.writer.write(server.data_to_send())
+            peer.writer.write_eof()
+
+        await speak_h2(peer, part, [])
+
+    stream = await connect(await serve(script))
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
+    stream.close()
+    assert (seen.failure, seen.status, seen.bytes_received) == (Failure.TRUNCATED, 200, 4)
+
+
+async def test_http1_where_h2_was_agreed(memory_stream: Any) -> None:
+    """A device that strips HTTP/2 after the handshake is a protocol error."""
+    stream = memory_stream(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
+    assert seen.failure is Failure.HTTP2_ERROR
+
+
+async def test_an_answer_given_before_the_request_was_taken(serve: Any, connect: Any) -> None:
+    """The reset that follows a complete answer does not hide it."""
+
+    async def rude(peer: Any) -> None:
+        server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        server.initiate_connection()
+        await peer.say(server.data_to_send())
+        for event in server.receive_data(await peer.hear()):
+            if isinstance(event, h2.events.RequestReceived):
+                page(server, event.stream_id or 0)
+        await peer.say(server.data_to_send())
+        peer.reset()
+
+    stream = await connect(await serve(rude))
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
+    stream.close()
+    assert (seen.failure, seen.status) == (None, 200)
+
+
+async def test_hosts_that_cannot_be_sent(memory_stream: Any) -> None:
+    """Nothing is sent."""
+    for host in ("a\r\nb", "a b", "", "\udcff.test"):
+        stream = memory_stream()
+        seen = await exchange(stream, Request(host=host), alpn="h2", timeout=1)
+        assert (seen.failure, stream.written) == (Failure.NAME_INVALID, b"")
+
+
+async def test_endless_headers(ask: Any) -> None:
+    """A head beyond the limit is too large."""
+
+    def flood(server: h2.connection.H2Connection, stream: int) -> None:
+        server.remote_settings[SettingCodes.MAX_HEADER_LIST_SIZE] = 10**9
+        server.send_headers(stream, [*HEAD, *((f"x-{n}", "v" * 200) for n in range(600))], end_stream=True)
+
+    assert (await ask(flood)).failure is Failure.TOO_LARGE
+
+
+async def test_a_large_body_flows(serve: Any, connect: Any) -> None:
+    """Windows are opened again, so that more than one window's worth comes."""
+    total = 6_000_000
+
+    async def script(peer: Any) -> None:
+        server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        server.initiate_connection()
+        left, stream = total, 0
+        while left:
+            if stream:
+                size = min(left, server.local_flow_control_window(stream), server.max_outbound_frame_size)
+                if size:
+                    left -= size
+                    server.send_data(stream, bytes(size), end_stream=not left)
+                    await peer.say(server.data_to_send())
+                    continue
+            for event in server.receive_data(await peer.hear()):
+                if isinstance(event, h2.events.RequestReceived):
+                    stream = event.stream_id or 0
+                    server.send_headers(stream, HEAD)
+            await peer.say(server.data_to_send())
+        await peer.idle()
+
+    stream = await connect(await serve(script))
+    request = Request(host="web.test", range_bytes=total)
+    seen = await exchange(stream, request, alpn="h2", timeout=20)
+    stream.close()
+    assert (seen.failure, seen.bytes_received) == (None, total)
+    assert seen.throughput is not None
+
+
+async def test_over_tls(serve: Any, connect: Any, pki: Any) -> None:
+    """Agreed by ALPN, spoken inside the session."""
+
+    async def script(peer: Any) -> None:
+        await speak_h2(peer, page, [])
+
+    context = pki.server(pki.issue("l", issuer=pki.root, names=("web.test",)), alpn=("h2", "http/1.1"))
+    stream = await connect(await serve(script, tls=context))
+    store = pki.store(pki.root, public=(pki.root,))
+    tls, session = await shake(stream, "web.test", store=store, alpn=("h2", "http/1.1"), timeout=3)
+    assert session is not None
+    seen = await exchange(session, REQUEST, alpn=tls.alpn, timeout=3)
+    session.close()
+    assert (tls.alpn, seen.version, seen.status) == ("h2", "2", 200)
+
+
+@pytest.mark.alone
+async def test_a_flood_of_settings_ends_by_the_clock(serve: Any, connect: Any) -> None:
+    """Frames that never answer are answered only as long as the phase lasts."""
+
+    async def flood(peer: Any) -> None:
+        server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        server.initiate_connection()
+        await peer.say(server.data_to_send())
+        while True:
+            server.ping(b"12345678")
+            await peer.say(server.data_to_send())
+            await asyncio.sleep(0)  # the server shares the loop with the client it floods
+
+    stream = await connect(await serve(flood))
+    begun = monotonic()
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=0.5)
+    stream.close()
+    assert seen.failure in (Failure.TIMEOUT, Failure.HTTP2_ERROR)
+    assert monotonic() - begun < 2
+
+
+async def test_an_oversized_frame_is_refused_by_its_head(serve: Any, connect: Any) -> None:
+    """A frame beyond what we announced ends it at once: nobody collects 16 MiB first."""
+
+    async def boast(peer: Any) -> None:
+        await peer.hear()
+        await peer.say(PREFACE + (2**24 - 1).to_bytes(3, "big") + b"\x00\x00\x00\x00\x00\x01")
+        await peer.idle()
+
+    stream = await connect(await serve(boast))
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=5)
+    stream.close()
+    assert seen.failure is Failure.HTTP2_ERROR
+    assert "16777215" in seen.detail
+    assert seen.elapsed_ms < 4000
+
+
+async def test_a_head_without_end_is_too_large(memory_stream: Any) -> None:
+    """Small pieces of a head that never ends are as bad as a large one."""
+    piece = (8).to_bytes(3, "big") + b"%c\x00\x00\x00\x00\x01" + b"\x00\x01x\x04vvvv"
+    stream = memory_stream(PREFACE, piece % 1 + piece % 9 * 200)
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
+    assert seen.failure is Failure.TOO_LARGE
+
+
+@given(st.lists(st.integers(0, 16_384), max_size=6), st.integers(1, 40))
+def test_the_gate_finds_every_frame_however_it_is_cut(lengths: list[int], step: int) -> None:
+    """Allowed frames pass in pieces of any size; the first that is too long does not."""
+    frames = b"".join(size.to_bytes(3, "big") + bytes(6 + size) for size in lengths)
+    hostile = frames + (16_385).to_bytes(3, "big") + bytes(6)
+    gate, limit = FrameGate(), len(frames) + 3
+    pieces = [hostile[at : at + 397 * step] for at in range(0, len(hostile), 397 * step)]
+    passed = sum(len(piece) for piece in takewhile(lambda piece: passes(gate, piece), pieces))
+    assert limit - 397 * step - 9 <= passed < limit + 6
+
+
+def passes(gate: FrameGate, data: bytes) -> bool:
+    try:
+        gate.watch(data)
+    except Misbehaviour:
+        return False
+    return True
+
+
+PREFACE = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
+
+@given(st.lists(st.binary(max_size=120), max_size=5))
+def test_any_bytes(memory_stream: Any, pieces: list[bytes]) -> None:
+    """No server's bytes raise or hang, with a valid beginning or without."""
+    for first in (b"", PREFACE):
+        stream = memory_stream(*(piece for piece in (first, *pieces) if piece))
+        seen = asyncio.run(exchange(stream, REQUEST, alpn="h2", timeout=2))
+        assert seen.failure is not None
+
+
+@given(st.integers(0, 12), st.integers(0, 255), st.sampled_from([0, 1, 2, 3]), st.binary(max_size=60))
+def test_any_frame(memory_stream: Any, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
+    """No well-framed nonsense raises or hangs."""
+    frame = len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream_id.to_bytes(4, "big") + payload
+    stream = memory_stream(PREFACE, frame)
+    asyncio.run(exchange(stream, REQUEST, alpn="h2", timeout=2))

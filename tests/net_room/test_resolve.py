@@ -1,0 +1,491 @@
+"""Each voice says what it says, and every question asked leaves a fact."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+
+from egressd.clock import monotonic
+from egressd.model.observation import DnsObservation, Failure
+from egressd.model.settings import Resolver, Source
+from egressd.net.names import system
+from egressd.net.names.asking import ANSWERED_EARLIER
+from egressd.net.resolve import look_up, look_up_system, look_up_tcp, system_nameservers
+
+HERE = Source(name="here")
+Edit = Callable[[dns.message.Message, dns.message.Message], None]
+
+
+def reply(data: bytes, edit: Edit) -> bytes:
+    """Answer a query, edited."""
+    query = dns.message.from_wire(data)
+    response = dns.message.make_response(query, recursion_available=True)
+    edit(query, response)
+    return response.to_wire()
+
+
+def records(*rows: str) -> Edit:
+    """Return an edit that answers with records: `name ttl IN type value`."""
+
+    def edit(_: dns.message.Message, response: dns.message.Message) -> None:
+        for row in rows:
+            name, ttl, *rest = row.split(None, 4)
+            response.answer.append(dns.rrset.from_text(name, int(ttl), *rest))
+
+    return edit
+
+
+def rcode(code: dns.rcode.Rcode, *, soa: bool = False, ede: int | None = None) -> Edit:
+    """Return an edit that sets an rcode."""
+
+    def edit(_: dns.message.Message, response: dns.message.Message) -> None:
+        response.set_rcode(code)
+        if soa:
+            row = dns.rrset.from_text("test.", 60, "IN", "SOA", "ns.test. admin.test. 1 2 3 4 5")
+            response.authority.append(row)
+        if ede is not None:
+            response.use_edns(options=[dns.edns.EDEOption(dns.edns.EDECode(ede), "policy\x1b[1m")])
+
+    return edit
+
+
+def answering(edit: Edit) -> Callable[[bytes], list[bytes]]:
+    """Return a UDP script."""
+    return lambda data: [reply(data, edit)]
+
+
+async def ask(
+    port: int, *, name: str = "web.test", rtype: Literal["A", "AAAA"] = "A", timeout: float = 2
+) -> DnsObservation:
+    """Look up a name at a scripted resolver."""
+    voice = Resolver(name=f"127.0.0.1:{port}", address="127.0.0.1", port=port)
+    return await look_up(name, rtype, voice=voice, source=HERE, timeout=timeout)
+
+
+async def test_an_answer_with_its_chain(udp: Any) -> None:
+    """Addresses, the CNAMEs in order, and the least TTL on the way."""
+    port = udp(
+        answering(
+            records(
+                "b.test. 20 IN A 192.0.2.2",
+                "web.test. 300 IN CNAME a.privatelink.test.",
+                "a.privatelink.test. 30 IN CNAME b.test.",
+                "b.test. 20 IN A 192.0.2.1",
+                "stray.test. 1 IN A 192.0.2.99",
+            )
+        )
+    )
+    seen = await ask(port)
+    assert seen.failure is None
+    assert set(seen.answers) == {"192.0.2.1", "192.0.2.2"}
+    assert seen.cnames == ("a.privatelink.test", "b.test")
+    assert seen.ttl == 20
+    assert seen.rcode == "NOERROR"
+    assert seen.resolver == f"127.0.0.1:{port}"
+    (query,) = seen.queries
+    assert query.edns
+    assert {"qr", "rd", "ra"} <= set(query.flags)
+
+
+async def test_a_cname_loop_ends(udp: Any) -> None:
+    """A chain that bites its tail is no answer."""
+    seen = await ask(udp(answering(records("web.test. 1 IN CNAME a.test.", "a.test. 1 IN CNAME web.test."))))
+    assert seen.failure is Failure.NODATA
+    assert len(seen.cnames) <= 32
+
+
+@pytest.mark.parametrize(
+    ("edit", "failure", "name"),
+    [
+        (rcode(dns.rcode.NXDOMAIN), Failure.NXDOMAIN, "NXDOMAIN"),
+        (rcode(dns.rcode.NOERROR), Failure.NODATA, "NOERROR"),
+        (rcode(dns.rcode.SERVFAIL), Failure.RCODE, "SERVFAIL"),
+        (rcode(dns.rcode.REFUSED), Failure.RCODE, "REFUSED"),
+    ],
+)
+async def test_negative_answers(udp: Any, edit: Edit, failure: Failure, name: str) -> None:
+    """Each rcode is final after one question."""
+    seen = await ask(udp(answering(edit)))
+    assert (seen.failure, seen.rcode, len(seen.queries)) == (failure, name, 1)
+
+
+async def test_soa_and_extended_errors_tell_a_filter_from_a_zone(udp: Any) -> None:
+    """A filter's NXDOMAIN lacks the SOA; an extended error says who it was."""
+    zone = await ask(udp(answering(rcode(dns.rcode.NXDOMAIN, soa=True))))
+    filtered = await ask(udp(answering(rcode(dns.rcode.NXDOMAIN, ede=15))))
+    assert (zone.queries[0].authority_soa, filtered.queries[0].authority_soa) == (True, False)
+    (error,) = filtered.queries[0].extended_errors
+    assert (error.code, error.text) == (15, "policy")
+
+
+@pytest.mark.parametrize("code", [dns.rcode.FORMERR, dns.rcode.NOTIMP])
+async def test_edns_is_dropped_where_it_is_disliked(udp: Any, code: dns.rcode.Rcode) -> None:
+    """The question is asked again without it, and both facts stay."""
+
+    def answer(data: bytes) -> list[bytes]:
+        if dns.message.from_wire(data).edns >= 0:
+            return [data[:2] + bytes([0x80, code]) + bytes(8)]
+        return [reply(data, records("web.test. 9 IN A 192.0.2.1"))]
+
+    seen = await ask(udp(answer))
+    assert seen.answers == ("192.0.2.1",)
+    assert [(one.edns, one.failure) for one in seen.queries] == [(True, Failure.RCODE), (False, None)]
+
+
+async def test_queries_with_edns_dropped_on_the_way(udp: Any) -> None:
+    """Silence to EDNS, twice, then an answer to the plain question."""
+
+    def answer(data: bytes) -> list[bytes]:
+        if dns.message.from_wire(data).edns >= 0:
+            return []
+        return [reply(data, records("web.test. 9 IN A 192.0.2.1"))]
+
+    seen = await ask(udp(answer))
+    assert seen.failure is None
+    assert [(one.edns, one.failure) for one in seen.queries] == [
+        (True, Failure.TIMEOUT),
+        (True, Failure.TIMEOUT),
+        (False, None),
+    ]
+
+
+async def test_one_lost_datagram_is_not_silence(udp: Any) -> None:
+    """The second question is answered; the first stays on record."""
+    heard: list[bytes] = []
+
+    def answer(data: bytes) -> list[bytes]:
+        heard.append(data)
+        return [reply(data, records("web.test. 9 IN A 192.0.2.1"))] if len(heard) > 1 else []
+
+    seen = await ask(udp(answer))
+    assert [one.failure for one in seen.queries] == [Failure.TIMEOUT, None]
+
+
+async def test_a_late_answer_to_the_first_question_counts(udp: Any) -> None:
+    """A resolver that recurses for long answers the first question while we wait on the second."""
+    heard: list[bytes] = []
+
+    def answer(data: bytes) -> list[bytes]:
+        heard.append(data)
+        return [reply(heard[0], records("web.test. 9 IN A 192.0.2.1"))] if len(heard) > 1 else []
+
+    seen = await ask(udp(answer))
+    assert seen.answers == ("192.0.2.1",)
+    assert [(one.failure, one.answers) for one in seen.queries] == [(None, ("192.0.2.1",)), (None, ())]
+    assert seen.queries[1].detail == ANSWERED_EARLIER
+
+
+async def test_an_answer_that_waits_in_the_socket_is_not_silence() -> None:
+    """A host too busy to look at its sockets in time does not blame the network for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def answer_once() -> None:
+            data, peer = server.recvfrom(4096)
+            server.sendto(reply(data, records("web.test. 9 IN A 192.0.2.1")), peer)
+
+        thread = threading.Thread(target=answer_once)
+        thread.start()
+        async with asyncio.TaskGroup() as group:
+            asked = group.create_task(ask(server.getsockname()[1]))
+            await asyncio.sleep(0)
+            thread.join()
+            time.sleep(0.5)  # noqa: ASYNC251 - the point: the timer is due before anyone looks
+
+    assert [one.failure for one in asked.result().queries] == [None]
+
+
+async def both(udp: Any, serve: Any, over_udp: Callable[[bytes], list[bytes]], over_tcp: Edit) -> int:
+    """Serve DNS on one port over UDP and TCP."""
+
+    async def script(peer: Any) -> None:
+        data = await peer.reader.readexactly(int.from_bytes(await peer.reader.readexactly(2), "big"))
+        answer = reply(data, over_tcp)
+        await peer.say(len(answer).to_bytes(2, "big") + answer)
+
+    for _ in range(20):  # the port that is free for UDP may be taken for TCP
+        port: int = udp(over_udp)
+        with contextlib.suppress(OSError):
+            await serve(script, port=port)
+            return port
+    pytest.fail("no port is free for both")
+
+
+def truncated(_: dns.message.Message, response: dns.message.Message) -> None:
+    """Set TC."""
+    response.flags |= dns.flags.TC
+
+
+async def test_a_truncated_answer_is_completed_over_tcp(udp: Any, serve: Any) -> None:
+    """The truncated answer stays on record as such."""
+    many = records(*(f"web.test. 9 IN A 192.0.2.{n}" for n in range(1, 60)))
+    seen = await ask(await both(udp, serve, answering(truncated), many))
+    assert len(seen.answers) == 59
+    first, second = seen.queries
+    assert (first.transport, first.failure, "tc" in first.flags) == ("udp", Failure.TRUNCATED, True)
+    assert (second.transport, second.failure) == ("tcp", None)
+
+
+async def test_an_answer_cut_in_the_middle_of_a_record(udp: Any, serve: Any) -> None:
+    """Some devices just cut; TC still means: ask over TCP."""
+
+    def cut(data: bytes) -> list[bytes]:
+        whole = bytearray(reply(data, records("web.test. 9 IN A 192.0.2.1", "web.test. 9 IN A 192.0.2.2")))
+        whole[2] |= 2
+        return [bytes(whole[:-20])]
+
+    seen = await ask(await both(udp, serve, cut, records("web.test. 9 IN A 192.0.2.1")))
+    assert seen.answers == ("192.0.2.1",)
+    assert [one.failure for one in seen.queries] == [Failure.TRUNCATED, None]
+
+
+async def test_truncated_and_tcp_refused(udp: Any) -> None:
+    """TCP/53 closed is what is left on record last."""
+    seen = await ask(udp(answering(truncated)))
+    assert seen.failure is Failure.REFUSED
+    assert [one.transport for one in seen.queries] == ["udp", "tcp"]
+    assert seen.answers == ()
+
+
+async def test_silence_over_udp_and_an_answer_over_tcp(udp: Any, serve: Any) -> None:
+    """Three datagrams into the void, then TCP."""
+    port = await both(udp, serve, lambda _: [], records("web.test. 9 IN A 192.0.2.1"))
+    begun = monotonic()
+    seen = await ask(port, timeout=1)
+    assert seen.answers == ("192.0.2.1",)
+    assert [one.transport for one in seen.queries] == ["udp", "udp", "udp", "tcp"]
+    assert monotonic() - begun < 2
+
+
+async def test_total_silence_ends_in_time(udp: Any, full_backlog: int) -> None:
+    """UDP and TCP together stay within the time given."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock:
+        sock.bind(("127.0.0.1", full_backlog))
+        begun = monotonic()
+        seen = await ask(full_backlog, timeout=1)
+    assert seen.failure is Failure.TIMEOUT
+    assert len(seen.queries) == 4
+    assert 0.9 < monotonic() - begun < 2
+
+
+async def test_a_closed_port_is_refused_by_icmp(closed_port: Callable[..., int]) -> None:
+    """A connected socket hears who refused; nothing else is asked."""
+    seen = await ask(closed_port(socket.SOCK_DGRAM))
+    assert seen.failure is Failure.REFUSED
+    (query,) = seen.queries
+    assert query.icmp is not None
+    assert (query.icmp.type, query.icmp.code, query.icmp.offender) == (3, 3, "127.0.0.1")
+
+
+async def test_garbage_with_our_id_is_malformed(udp: Any) -> None:
+    """Bytes that begin like an answer and are none."""
+    seen = await ask(udp(lambda data: [data[:2] + b"\xff" * 30]))
+    assert seen.failure is Failure.MALFORMED
+
+
+async def test_a_wrong_id_is_passed_over(udp: Any) -> None:
+    """A spoofed answer before the real one changes nothing."""
+
+    def answer(data: bytes) -> list[bytes]:
+        forged = reply(data, records("web.test. 9 IN A 198.51.100.1"))
+        real = reply(data, records("web.test. 9 IN A 192.0.2.1"))
+        return [bytes([forged[0] ^ 1]) + forged[1:], b"", b"x", real]
+
+    assert (await ask(udp(answer))).answers == ("192.0.2.1",)
+
+
+async def test_an_answer_to_another_question_is_passed_over(udp: Any) -> None:
+    """The id alone is not enough: the question must be ours."""
+
+    def answer(data: bytes) -> list[bytes]:
+        other = dns.message.make_query("other.test", "A", id=int.from_bytes(data[:2], "big"))
+        return [reply(other.to_wire(), records("other.test. 9 IN A 198.51.100.1"))]
+
+    seen = await ask(udp(answer), timeout=0.6)
+    assert seen.answers == ()
+    assert seen.queries[0].failure is Failure.MALFORMED
+    assert len(seen.queries) == 4
+
+
+@pytest.mark.parametrize("name", ["", ".", "a" * 64 + ".test", "a..b", "x." * 130 + "test", "\udcff.test"])
+async def test_names_that_cannot_be_asked_for(name: str) -> None:
+    """The name is at fault and nothing is sent."""
+    for seen in (await ask(9, name=name), await look_up_system(name, "A", timeout=1)):
+        assert seen.failure is Failure.NAME_INVALID
+        assert seen.queries == ()
+
+
+async def test_letters_outside_ascii_are_asked_for_in_idna(udp: Any) -> None:
+    """A name is asked for as its A-label."""
+    heard: list[str] = []
+
+    def answer(data: bytes) -> list[bytes]:
+        heard.append(dns.message.from_wire(data).question[0].name.to_text())
+        return [reply(data, rcode(dns.rcode.NXDOMAIN))]
+
+    await ask(udp(answer), name="bücher.test")
+    assert heard == ["xn--bcher-kva.test."]
+
+
+@pytest.mark.parametrize(
+    ("name", "rtype", "answers"),
+    [
+        ("192.0.2.1", "A", ("192.0.2.1",)),
+        ("192.0.2.1", "AAAA", ()),
+        ("2001:DB8::1", "AAAA", ("2001:db8::1",)),
+        ("[2001:db8::1]", "A", ()),
+    ],
+)
+async def test_a_literal_address_asks_nobody(
+    name: str, rtype: Literal["A", "AAAA"], answers: tuple[str, ...]
+) -> None:
+    """It is its own answer, of its own family."""
+    for seen in (await ask(9, name=name, rtype=rtype), await look_up_system(name, rtype, timeout=1)):
+        assert (seen.resolver, seen.answers, seen.queries) == ("literal", answers, ())
+        assert seen.failure is (None if answers else Failure.NODATA)
+
+
+async def test_tcp_only(udp: Any, serve: Any) -> None:
+    """The control over TCP sends no datagram."""
+    heard: list[bytes] = []
+
+    def note(data: bytes) -> list[bytes]:
+        heard.append(data)
+        return []
+
+    port = await both(udp, serve, note, records("web.test. 9 IN AAAA 2001:db8::1"))
+    voice = Resolver(name="x", address="127.0.0.1", port=port)
+    seen = await look_up_tcp("web.test", "AAAA", voice=voice, source=HERE, timeout=2)
+    assert seen.answers == ("2001:db8::1",)
+    assert heard == []
+
+
+@pytest.mark.parametrize(
+    ("said", "failure"),
+    [
+        (b"", Failure.CLOSED),
+        (b"\x00", Failure.CLOSED),
+        (b"\x00\x20short", Failure.CLOSED),
+        (b"\x00\x04abcd", Failure.MALFORMED),
+        (b"SSH-2.0-x\r\n", Failure.CLOSED),
+    ],
+)
+async def test_bad_tcp_answers(serve: Any, said: bytes, failure: Failure) -> None:
+    """A stream that is no DNS ends in a failure."""
+
+    async def script(peer: Any) -> None:
+        await peer.hear()
+        await peer.say(said)
+
+    voice = Resolver(name="x", address="127.0.0.1", port=await serve(script))
+    seen = await look_up_tcp("web.test", "A", voice=voice, source=HERE, timeout=2)
+    assert seen.failure is failure
+
+
+async def test_a_resolver_from_a_source_that_is_not_here() -> None:
+    """The source is at fault."""
+    voice = Resolver(name="x", address="127.0.0.1")
+    away = Source(name="away", address="198.51.100.9")
+    seen = await look_up("web.test", "A", voice=voice, source=away, timeout=1)
+    assert seen.failure is Failure.INVALID_SOURCE
+
+
+def gaierror(number: int) -> Callable[..., Any]:
+    """Return a getaddrinfo that fails."""
+
+    def fail(*_: object, **__: object) -> Any:
+        raise socket.gaierror(number, "scripted")
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("number", "failure", "errno"),
+    [
+        (socket.EAI_NONAME, Failure.NXDOMAIN, None),
+        (system.EAI_NODATA, Failure.NODATA, None),
+        (socket.EAI_AGAIN, Failure.OS_ERROR, socket.EAI_AGAIN),
+        (socket.EAI_FAIL, Failure.OS_ERROR, socket.EAI_FAIL),
+    ],
+)
+async def test_what_getaddrinfo_can_say(
+    monkeypatch: pytest.MonkeyPatch, number: int, failure: Failure, errno: int | None
+) -> None:
+    """Its few numbers map to what they can and can't mean."""
+    monkeypatch.setattr("egressd.net.names.system.socket.getaddrinfo", gaierror(number))
+    seen = await look_up_system("web.test", "A", timeout=2)
+    (query,) = seen.queries
+    assert (seen.failure, query.errno, query.transport) == (failure, errno, "getaddrinfo")
+
+
+async def test_localhost_by_the_system() -> None:
+    """The hosts file counts."""
+    seen = await look_up_system("localhost", "A", timeout=2)
+    assert seen.answers == ("127.0.0.1",)
+    assert (seen.resolver, seen.failure) == ("system", None)
+
+
+async def test_a_hanging_getaddrinfo_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout holds, the threads are few, and what was never asked says so."""
+    release = threading.Event()
+
+    def hang(*_: object, **__: object) -> Any:
+        release.wait(20)
+        return []
+
+    monkeypatch.setattr("egressd.net.names.system.socket.getaddrinfo", hang)
+    monkeypatch.setattr(system, "_threads", system._Threads(2))
+    begun = monotonic()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(look_up_system("web.test", "A", timeout=0.3)) for _ in range(6)]
+    release.set()
+    assert monotonic() - begun < 2
+    assert {task.result().failure for task in tasks} == {Failure.TIMEOUT}
+    assert sum("not asked" in task.result().detail for task in tasks) == 4
+
+
+async def test_a_bug_in_a_thread_reaches_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised where it can be logged, and the thread goes on."""
+
+    def bug(*_: object, **__: object) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("egressd.net.names.system.socket.getaddrinfo", bug)
+    with pytest.raises(ZeroDivisionError):
+        await look_up_system("web.test", "A", timeout=2)
+    monkeypatch.undo()
+    assert (await look_up_system("localhost", "A", timeout=2)).failure is None
+
+
+def test_nameservers_of_a_host(tmp_path: Path) -> None:
+    """Three at most, addresses only, comments passed over."""
+    conf = tmp_path / "resolv.conf"
+    conf.write_text(
+        "# nameserver 192.0.2.9\nsearch corp\nnameserver 192.0.2.1\nnameserver bogus\nnameserver\n"
+        "nameserver 2001:db8::1\nnameserver 192.0.2.1\nnameserver 192.0.2.4\n"
+    )
+    found = system_nameservers(conf, tmp_path / "none")
+    assert [one.address for one in found] == ["192.0.2.1", "2001:db8::1"]
+    assert system_nameservers(tmp_path / "none", tmp_path / "none") == ()
+
+
+def test_whom_the_stub_asks(tmp_path: Path) -> None:
+    """Behind systemd-resolved's stub, its upstreams are voices too."""
+    conf, upstreams = tmp_path / "resolv.conf", tmp_path / "upstreams"
+    conf.write_text("nameserver 127.0.0.53\noptions edns0 trust-ad\n")
+    upstreams.write_text("nameserver 192.0.2.53\n")
+    assert [one.address for one in system_nameservers(conf, upstreams)] == ["127.0.0.53", "192.0.2.53"]

@@ -1,0 +1,97 @@
+"""Roots: files that can't be used are said by name, and every Python verifies alike."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+
+from egressd.errors import ConfigError
+from egressd.model.settings import Trust
+from egressd.net.trust import load_trust
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file"),
+        (b"", "empty"),
+        (b"\x00\xff not PEM", "no certificate"),
+        (b"-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydA==\n-----END CERTIFICATE-----\n", "can't be read"),
+        (b"-----BEGIN CERTIFICATE-----\n", "can't be read"),
+    ],
+)
+@pytest.mark.parametrize("key", ["store", "public_roots"])
+def test_files_that_cannot_be_used(tmp_path: Path, key: str, content: bytes | None, reason: str) -> None:
+    """The message names the key, the file and what is wrong."""
+    path = tmp_path / "roots.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_trust(Trust(**{key: str(path)}))
+    (problem,) = caught.value.problems
+    assert f"trust.{key}" in problem
+    assert str(path) in problem
+    assert reason in problem
+
+
+def test_all_mistakes_at_once(tmp_path: Path) -> None:
+    """Both files are reported, and a folder is no file."""
+    with pytest.raises(ConfigError) as caught:
+        load_trust(Trust(store=str(tmp_path), public_roots="/nowhere/roots.pem"))
+    assert len(caught.value.problems) == 2
+
+
+def test_one_broken_certificate_among_good_ones(tmp_path: Path, pki: Any) -> None:
+    """A half-written bundle is not half trusted."""
+    path = tmp_path / "roots.pem"
+    path.write_bytes(pki.root.pem + pki.other_root.pem[:200] + b"\n-----END CERTIFICATE-----\n")
+    with pytest.raises(ConfigError):
+        load_trust(Trust(store=str(path)))
+
+
+def test_comments_in_any_encoding_are_fine(tmp_path: Path, pki: Any) -> None:
+    """Bundles name their roots in between."""
+    path = tmp_path / "roots.pem"
+    path.write_bytes("# Főtanúsítvány\n".encode() + pki.root.pem + b"\xff\xfe\n")
+    assert len(load_trust(Trust(store=str(path))).trusted) == 1
+
+
+def test_contexts_are_shared_and_strict_flags_are_off(pki: Any) -> None:
+    """What Python 3.13 turns on and the agent does not know is off; TLS 1.2 is the least."""
+    store = pki.store(pki.root)
+    context = store.context(("h2", "http/1.1"))
+    assert context is store.context(("h2", "http/1.1"))
+    assert context is not store.context(())
+    assert not context.verify_flags & (ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert not context.hostname_checks_common_name
+    assert context.check_hostname
+
+
+def test_the_bundle_is_the_public_web() -> None:
+    """Its roots are parsed when first asked for, all of them."""
+    count = Path(certifi.where()).read_text(encoding="utf-8").count("BEGIN CERTIFICATE")
+    assert len(load_trust(Trust()).public) == count > 50
+
+
+def test_system_roots_from_a_hashed_directory(
+    tmp_path: Path, pki: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no bundle file, the directory's files are the roots; broken ones are passed over."""
+    (tmp_path / "0a1b2c3d.0").write_bytes(pki.root.pem)
+    (tmp_path / "0a1b2c3d.1").write_bytes(b"broken")
+    (tmp_path / "README").write_bytes(pki.other_root.pem)
+    paths = ssl.DefaultVerifyPaths("", str(tmp_path), "", "", "", "")
+    monkeypatch.setattr("egressd.net.trust.ssl.get_default_verify_paths", lambda: paths)
+    assert len(load_trust(Trust()).trusted) == 1
+
+
+def test_facts_name_what_was_used(pki: Any) -> None:
+    """The report can say with which roots and which OpenSSL."""
+    facts = dict(pki.store(pki.root).facts)
+    assert facts["public_roots"] == "bundled"
+    assert facts["openssl"] == ssl.OPENSSL_VERSION

@@ -1,0 +1,151 @@
+"""CONNECT: a tunnel, or why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egressd.model.observation import Failure
+from egressd.model.settings import Proxy
+from egressd.net.tunnel import connect_through
+
+PROXY = Proxy(url="http://proxy.test:3128")
+SECRET = Proxy(url="http://proxy.test:3128", username="user", password="pa:ss-wörd")
+
+
+def proxy_that_says(said: bytes, heard: list[bytes]) -> Any:
+    """Return a proxy's script; it echoes in the tunnel."""
+
+    async def script(peer: Any) -> None:
+        heard.append(await peer.reader.readuntil(b"\r\n\r\n"))
+        await peer.say(said)
+        await peer.say(await peer.hear())
+
+    return script
+
+
+async def test_a_tunnel(serve: Any, connect: Any) -> None:
+    """After 200 the stream is the target's, and nothing but CONNECT was asked."""
+    heard: list[bytes] = []
+    said = b"HTTP/1.1 200 Connection established\r\nVia: 1.1 squid\r\n\r\n"
+    stream = await connect(await serve(proxy_that_says(said, heard)))
+    seen = await connect_through(stream, PROXY, "web.test:443", timeout=2)
+    assert (seen.failure, seen.status, seen.credentials_sent) == (None, 200, False)
+    assert (seen.proxy, seen.authority) == ("http://proxy.test:3128", "web.test:443")
+    assert seen.headers == (("via", "1.1 squid"),)
+    await stream.write(b"ping")
+    assert await stream.read(10) == b"ping"
+    stream.close()
+    assert heard[0].startswith(b"CONNECT web.test:443 HTTP/1.1\r\n")
+    assert b"authorization" not in heard[0].lower()
+
+
+async def test_bytes_right_behind_the_answer_belong_to_the_tunnel(serve: Any, connect: Any) -> None:
+    """A server that speaks first is not cut off."""
+    said = b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-first"
+    stream = await connect(await serve(proxy_that_says(said, [])))
+    seen = await connect_through(stream, PROXY, "web.test:22", timeout=2)
+    assert seen.failure is None
+    assert await stream.read(100) == b"SSH-2.0-first"
+    stream.close()
+
+
+async def test_credentials_are_sent_and_never_shown(serve: Any, connect: Any) -> None:
+    """Basic, in UTF-8; nothing in the observation repeats them, nor the proxy's own URL."""
+    heard: list[bytes] = []
+    said = (
+        b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\n"
+        b'Proxy-Authenticate: Basic realm="corp"\r\nX-Squid-Error: ERR_CACHE_ACCESS_DENIED 0\r\n'
+        b"Content-Length: 20\r\n\r\n<title>denied</title"
+    )
+    stream = await connect(await serve(proxy_that_says(said, heard)))
+    seen = await connect_through(stream, SECRET, "web.test:443", timeout=2)
+    stream.close()
+    secret = base64.b64encode("user:pa:ss-wörd".encode()).decode()
+    assert f"proxy-authorization: basic {secret}".lower() in heard[0].decode().lower()
+    assert (seen.failure, seen.status, seen.credentials_sent) == (Failure.PROXY_STATUS, 407, True)
+    assert ("proxy-authenticate", "Negotiate") in seen.headers
+    assert ("x-squid-error", "ERR_CACHE_ACCESS_DENIED 0") in seen.headers
+    assert seen.body == "<title>denied</title"
+    assert secret not in repr(seen)
+    assert "wörd" not in repr(seen)
+
+
+async def test_a_url_with_credentials_is_shown_without(memory_stream: Any) -> None:
+    """Should one ever get this far."""
+    proxy = Proxy(url="http://user:secret@proxy.test:3128/x")
+    seen = await connect_through(memory_stream(), proxy, "web.test:443", timeout=1)
+    assert seen.proxy == "http://proxy.test:3128"
+
+
+@pytest.mark.parametrize(
+    ("said", "failure"),
+    [
+        (b"", Failure.CLOSED),
+        (b"SSH-2.0-x\r\n", Failure.NOT_HTTP),
+        (b"\x05\xff", Failure.NOT_HTTP),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort", Failure.PROXY_STATUS),
+        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", Failure.PROXY_STATUS),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", Failure.NOT_HTTP),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://portal.test/?u=1\r\n\r\n", Failure.PROXY_STATUS),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, Failure.TOO_LARGE),
+    ],
+)
+async def test_refusals(memory_stream: Any, said: bytes, failure: Failure) -> None:
+    """Each has its name, and the first bytes are kept."""
+    seen = await connect_through(
+        memory_stream(said) if said else memory_stream(), PROXY, "web.test:443", timeout=1
+    )
+    assert seen.failure is failure
+    assert seen.first_bytes == said[:64].hex()
+
+
+async def test_resets_and_silence(serve: Any, connect: Any) -> None:
+    """The socket's words, as everywhere."""
+
+    async def reset(peer: Any) -> None:
+        await peer.hear()
+        peer.reset()
+
+    async def idle(peer: Any) -> None:
+        await peer.idle()
+
+    for script, failure in ((reset, Failure.RESET), (idle, Failure.TIMEOUT)):
+        stream = await connect(await serve(script))
+        seen = await connect_through(stream, PROXY, "web.test:443", timeout=0.4)
+        stream.close()
+        assert (seen.failure, seen.status) == (failure, None)
+
+
+async def test_an_error_page_that_never_ends(serve: Any, connect: Any) -> None:
+    """The status is enough."""
+
+    async def drip(peer: Any) -> None:
+        await peer.hear()
+        await peer.say(b"HTTP/1.1 403 Forbidden\r\n\r\n<h1>")
+        await peer.idle()
+
+    stream = await connect(await serve(drip))
+    seen = await connect_through(stream, PROXY, "web.test:443", timeout=20)
+    stream.close()
+    assert (seen.failure, seen.status, seen.body) == (Failure.PROXY_STATUS, 403, "<h1>")
+    assert seen.elapsed_ms < 2000
+
+
+async def test_a_target_that_cannot_be_asked_for(memory_stream: Any) -> None:
+    """Nothing is sent."""
+    stream = memory_stream()
+    seen = await connect_through(stream, PROXY, "web.test:443\r\nEvil: 1", timeout=1)
+    assert (seen.failure, stream.written) == (Failure.NAME_INVALID, b"")
+
+
+@given(st.lists(st.binary(max_size=200), max_size=5))
+def test_any_bytes(memory_stream: Any, pieces: list[bytes]) -> None:
+    """No proxy's bytes raise or hang."""
+    stream = memory_stream(*(piece for piece in pieces if piece))
+    asyncio.run(connect_through(stream, PROXY, "web.test:443", timeout=2))

@@ -1,0 +1,75 @@
+"""Slots bound work, not waiting; deadlines only shrink."""
+
+from __future__ import annotations
+
+import asyncio
+
+from egressd.clock import monotonic
+from egressd.probe.budget import Deadline, Slots
+
+
+async def test_slots_bound_those_that_are_busy() -> None:
+    """No more probes than `concurrency` are at work while each ends before its patience."""
+    slots = Slots(3, probes=3, deadline=100.0)
+    busy = most = 0
+
+    async def work() -> None:
+        nonlocal busy, most
+        async with slots.turn():
+            busy += 1
+            most = max(most, busy)
+            await asyncio.sleep(0)
+            busy -= 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(50):
+            group.create_task(work())
+
+    assert most == 3
+    assert busy == 0
+
+
+async def test_silent_probes_give_their_slot_back() -> None:
+    """A hundred probes that only wait end together although two may be busy at once."""
+    slots = Slots(2, probes=100, deadline=1.0)
+
+    async def wait() -> None:
+        async with slots.turn():
+            await asyncio.sleep(0.3)
+
+    began = monotonic()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(100):
+            group.create_task(wait())
+
+    assert monotonic() - began < 100 / 2 * 0.3 / 10
+
+
+async def test_a_slot_is_given_back_once() -> None:
+    """After parking and ending, the semaphore holds what it began with, no more."""
+    slots = Slots(1, probes=1, deadline=0.2)
+    async with slots.turn():
+        await asyncio.sleep(0.05)
+    entered: list[int] = []
+
+    async def hold(number: int) -> None:
+        async with slots.turn():
+            entered.append(number)
+            await asyncio.sleep(0.005)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(hold(1))
+        group.create_task(hold(2))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        first = list(entered)
+
+    assert first == [1]
+    assert entered == [1, 2]
+
+
+def test_a_deadline_never_grants_more_than_is_left() -> None:
+    """A phase gets its share, or the rest, or nothing; never a negative time."""
+    assert Deadline.after(10).left(2.0) == 2.0
+    assert 0.0 < Deadline.after(1).left(2.0) <= 1.0
+    assert Deadline.after(-5).left(2.0) == 0.0

@@ -1,0 +1,168 @@
+"""A walk through a proxy on loopback: every address of it, every attempt, credentials on every request."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from egressd.model.endpoint import Protocol
+from egressd.model.observation import Failure, HttpObservation, Phase, ProxyObservation, TcpObservation
+from egressd.model.plan import Plan, Probe
+from egressd.model.recording import Trail
+from egressd.model.settings import Family, Limits, Proxy, Resolver, Source, Trust
+from egressd.net.trust import load_trust
+from egressd.net.tunnel import secrets_of
+from egressd.probe.budget import Deadline
+from egressd.probe.edge import Edge
+from egressd.probe.names import Lead
+from egressd.probe.proxied import walk_through_proxy
+from egressd.probe.walk import walk
+
+PASSWORD = "c4n4ry-P4ssw0rd"
+PAIR = base64.b64encode(f"svc:{PASSWORD}".encode()).decode()
+
+
+@asynccontextmanager
+async def proxy_that_says(*answers: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Run a proxy that gives each connection the next answer, the last one over and over."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answers[min(len(heard), len(answers)) - 1])
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], heard
+
+
+def edge_of(probe: Probe, port: int, **limits: object) -> Edge:
+    """Return an edge whose plan goes through a proxy on loopback, with a login."""
+    proxy = Proxy(url=f"http://127.0.0.1:{port}", username="svc", password=PASSWORD)
+    plan = Plan(
+        region=None,
+        cloud="public",
+        catalog_revision="",
+        catalog_digest="",
+        config_digest="",
+        targets=(),
+        probes=(probe,),
+        controls=(),
+        sources=(Source(name="default"),),
+        resolvers=(),
+        trust=Trust(),
+        limits=replace(Limits(families=(Family.IPV4,), connect_timeout=1.0, deadline=4.0), **limits),  # type: ignore[arg-type]  # fields of it
+        proxy=proxy,
+    )
+    voices = (Resolver(name="system"),)
+    return Edge(plan=plan, store=load_trust(Trust()), voices=voices, secrets=secrets_of(proxy))
+
+
+def probe_of(protocol: Protocol, port: int) -> Probe:
+    """Return a probe of a host that only a proxy could find."""
+    return Probe(
+        id="p",
+        host="far.invalid",
+        port=port,
+        protocol=protocol,
+        source="default",
+        targets=(),
+        url_path="/crl?x=1",
+        via_proxy=True,
+    )
+
+
+async def test_a_plain_request_is_absolute_and_logs_in() -> None:
+    """The proxy gets the whole URL and the credentials; the observation tells only that they were sent."""
+    probe = probe_of(Protocol.HTTP, 80)
+    async with proxy_that_says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as (port, heard):
+        (trail,) = (await walk(probe, edge_of(probe, port))).trails
+    assert heard[0].startswith(b"GET http://far.invalid/crl?x=1 HTTP/1.1\r\nhost: far.invalid\r\n")
+    assert f"proxy-authorization: Basic {PAIR}".encode() in heard[0]
+    seen = trail.seen(Phase.HTTP)
+    assert isinstance(seen, HttpObservation)
+    assert (seen.status, seen.credentials_sent) == (200, True)
+    assert trail.path == f"http://127.0.0.1:{port}"
+    assert PAIR not in repr(trail)
+
+
+@pytest.mark.parametrize("protocol", [Protocol.HTTP, Protocol.HTTPS])
+async def test_what_a_proxy_repeats_is_hidden(protocol: Protocol) -> None:
+    """In headers, body, title and first bytes; whole, and cut off at the end of what is kept."""
+    page = f"<title>{PAIR}</title>{'x' * (512 - 7 - len(PAIR) - 8 - 9)} {PASSWORD}{PASSWORD}".encode()
+    head = f"HTTP/1.1 407 {PAIR}\r\nServer: {PASSWORD}\r\nContent-Length: {len(page)}\r\n\r\n".encode()
+    probe = probe_of(protocol, 443)
+    async with proxy_that_says(head + page) as (port, _):
+        (trail,) = (await walk(probe, edge_of(probe, port))).trails
+    shown = repr(trail)
+    assert "***" in shown
+    for word in (PAIR, PASSWORD):
+        for text in (word, word.encode().hex()):
+            assert text not in shown
+            assert text[: len(text) // 2] not in shown
+
+
+def lead(address: str) -> Lead:
+    """Return a lead to an address of the proxy."""
+    return Lead(family=Family.IPV4, address=address, dial_address=address, dial_port=0, names=())
+
+
+@pytest.fixture
+def two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the proxy's name have two addresses; nobody listens at the first."""
+
+    async def found(*_: object, **__: object) -> tuple[tuple[Lead, ...], tuple[Trail, ...]]:
+        return (lead("127.0.0.2"), lead("127.0.0.1")), ()
+
+    monkeypatch.setattr("egressd.probe.proxied.find_proxy", found)
+
+
+async def _walk(probe: Probe, edge: Edge) -> tuple[Trail, ...]:
+    source = edge.plan.sources[0]
+    return await walk_through_proxy(probe, edge, source=source, deadline=Deadline.after(4.0))
+
+
+@pytest.mark.usefixtures("two_addresses")
+async def test_the_next_address_of_the_proxy_is_tried() -> None:
+    """As clients do; the dead one leaves a trail of its own."""
+    probe = probe_of(Protocol.HTTPS, 443)
+    async with proxy_that_says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as (port, heard):
+        dead, alive = await _walk(probe, edge_of(probe, port))
+    assert isinstance(dead.last, TcpObservation)
+    assert dead.last.failure is Failure.REFUSED
+    assert isinstance(alive.last, ProxyObservation)
+    assert (alive.last.status, len(heard)) == (403, 1)
+
+
+async def test_attempts_are_made_until_one_succeeds() -> None:
+    """Each leaves a trail, and says which it was."""
+    probe = probe_of(Protocol.HTTP, 80)
+    bad, good = b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    async with proxy_that_says(bad, bad, good) as (port, heard):
+        trails = await _walk(probe, edge_of(probe, port, attempts=5))
+    assert [one.attempt for one in trails] == [1, 2, 3]
+    assert [one.last is not None and one.last.failure for one in trails] == [
+        Failure.NOT_HTTP,
+        Failure.NOT_HTTP,
+        None,
+    ]
+    assert len(heard) == 3
+
+
+async def test_an_address_with_colons_is_bracketed() -> None:
+    """CONNECT and the URL of a plain request write IPv6 as URLs do."""
+    answer = b"HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n"
+    async with AsyncExitStack() as stack:
+        port, heard = await stack.enter_async_context(proxy_that_says(answer))
+        for protocol, number in ((Protocol.HTTPS, 443), (Protocol.HTTP, 8080)):
+            probe = replace(probe_of(protocol, number), host="fd00::1")
+            await walk(probe, edge_of(probe, port))
+    assert heard[0].startswith(b"CONNECT [fd00::1]:443 HTTP/1.1\r\n")
+    assert heard[1].startswith(b"GET http://[fd00::1]:8080/crl?x=1 HTTP/1.1\r\nhost: [fd00::1]:8080\r\n")

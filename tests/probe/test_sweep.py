@@ -1,0 +1,142 @@
+"""A sweep ends when it should, keeps what is complete, and survives a bug in one probe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+
+from egressd.clock import monotonic
+from egressd.model.endpoint import Protocol
+from egressd.model.plan import Plan, Probe
+from egressd.model.recording import ProbeRecord, Recording, Trail
+from egressd.model.settings import Family, Limits, Source, Trust
+from egressd.net.trust import load_trust
+from egressd.probe.edge import Edge
+from egressd.probe.sweep import INTERRUPTED, OUT_OF_TIME, sweep
+
+
+def probe(name: str) -> Probe:
+    """Return a probe of a host."""
+    return Probe(
+        id=f"default|tcp://{name}:443/",
+        host=name,
+        port=443,
+        protocol=Protocol.TCP,
+        source="default",
+        targets=(),
+    )
+
+
+def plan_of(*probes: Probe, limits: Limits | None = None) -> Plan:
+    """Return a plan without controls."""
+    return Plan(
+        region=None,
+        cloud="public",
+        catalog_revision="test",
+        catalog_digest="",
+        config_digest="",
+        targets=(),
+        probes=probes,
+        controls=(),
+        sources=(Source(name="default"),),
+        resolvers=(),
+        trust=Trust(),
+        limits=limits or Limits(families=(Family.IPV4,)),
+    )
+
+
+async def scripted_walk(one: Probe, edge: Edge) -> ProbeRecord:
+    """Stand for a walk: the host's name says how it goes."""
+    if one.host == "bug.test":
+        raise ZeroDivisionError("ours")
+    if one.host == "slow.test":
+        await asyncio.sleep(30)
+    trail = Trail(
+        source="default", family=Family.IPV4, address="198.51.100.1", path="direct", observations=()
+    )
+    return ProbeRecord(probe=one.id, trails=(trail,))
+
+
+@pytest.fixture(autouse=True)
+def _walks() -> Iterator[None]:
+    with patch("egressd.probe.sweep.walk", scripted_walk):
+        yield
+
+
+async def run(plan: Plan, *, stop: asyncio.Event | None = None) -> Recording:
+    """Sweep a plan with nothing to ask afterwards."""
+    edge = Edge(plan=plan, store=load_trust(Trust()), voices=())
+    return await sweep(
+        plan, edge, stop=stop or asyncio.Event(), on_done=lambda _: None, questions=lambda _: ()
+    )
+
+
+async def test_a_bug_ends_one_probe_only() -> None:
+    """The probe with the bug is recorded as such; its neighbour is untouched."""
+    recording = await run(plan_of(probe("bug.test"), probe("fine.test")))
+
+    assert recording.records[0].bug == "ZeroDivisionError: ours"
+    assert recording.records[1].trails
+    assert not recording.interrupted
+
+
+async def test_stop_keeps_what_is_complete() -> None:
+    """After a stop, complete probes keep their trails and the rest say `interrupted`."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.2, stop.set)
+    began = monotonic()
+
+    recording = await run(plan_of(probe("fine.test"), probe("slow.test")), stop=stop)
+
+    assert monotonic() - began < 5
+    assert recording.interrupted
+    assert recording.records[0].trails
+    assert recording.records[1].skipped == INTERRUPTED
+
+
+async def test_the_sweep_deadline_ends_a_sweep() -> None:
+    """Out of time is not an interruption, and says so."""
+    limits = Limits(sweep_deadline=0.2)
+
+    recording = await run(plan_of(probe("slow.test"), limits=limits))
+
+    assert not recording.interrupted
+    assert recording.records[0].skipped == OUT_OF_TIME
+
+
+async def test_records_keep_the_order_of_the_plan() -> None:
+    """Whatever ends first, the recording is in plan order."""
+    plan = plan_of(*(probe(f"h{number}.test") for number in range(20)))
+
+    recording = await run(plan)
+
+    assert [one.probe for one in recording.records] == [one.id for one in plan.probes]
+
+
+async def test_probes_start_when_they_are_told_to() -> None:
+    """Each waits its own time; one that is not named starts at once; follow-up still gets its share."""
+    begun: dict[str, float] = {}
+
+    async def walk(one: Probe, edge: Edge) -> ProbeRecord:
+        begun[one.host] = monotonic()
+        return await scripted_walk(one, edge)
+
+    plan = plan_of(probe("a.test"), probe("b.test"), probe("c.test"))
+    starts = {plan.probes[1].id: 0.3, plan.probes[2].id: 0.6}
+    started = monotonic()
+    with patch("egressd.probe.sweep.walk", walk):
+        recording = await sweep(
+            plan,
+            Edge(plan=plan, store=load_trust(Trust()), voices=()),
+            stop=asyncio.Event(),
+            on_done=lambda _: None,
+            questions=lambda _: (),
+            starts=starts,
+        )
+    waited = [begun[name] - started for name in ("a.test", "b.test", "c.test")]
+    assert waited[0] < 0.3 <= waited[1] < waited[2]
+    assert waited[2] >= 0.6
+    assert all(one.trails for one in recording.records)

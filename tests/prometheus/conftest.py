@@ -1,0 +1,16 @@
+"""Where the files for Prometheus are, and whether its programs are on this machine."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+CONFIG = Path(__file__).parents[2] / "config"
+RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
+RULES = sorted((CONFIG / "prometheus").glob("egressd-*.yml"))
+
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed (Debian's package prometheus)"
+)

@@ -1,0 +1,235 @@
+"""Rules, dashboard, runbooks and examples: whole, consistent with the code and with each other."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from egressd.metrics.table import METRICS, Kind
+from egressd.model.verdict import Outcome
+from tests.prometheus.conftest import CONFIG, RULES, RUNBOOKS, needs_promtool
+
+DASHBOARD = json.loads((CONFIG / "grafana" / "egressd.json").read_text(encoding="utf-8"))
+RUNBOOK_URL = re.compile(r"https://docs\.corp\.example/egressd/runbooks/([a-z]+\.md)#([a-z]+)")
+OTHERS = {"up", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
+OTHERS |= {"ALERTS"}
+"""Metrics that Prometheus and its client make."""
+LABELS = {"job", "instance", "target", "source", "reason", "blame", "le"}
+
+
+def rules() -> list[dict[str, Any]]:
+    """Every rule that is shipped."""
+    loaded = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in RULES)
+    return [rule for file in loaded for group in file["groups"] for rule in group["rules"]]
+
+
+ALERTS = [one for one in rules() if "alert" in one]
+
+
+def panels() -> list[dict[str, Any]]:
+    """Every panel but the headings."""
+    return [one for one in DASHBOARD["panels"] if one["type"] != "row"]
+
+
+def expressions() -> Iterator[str]:
+    """Every expression of the rules and the dashboard."""
+    yield from (one["expr"] for one in rules())
+    yield from (target["expr"] for panel in panels() for target in panel["targets"])
+
+
+def exposed() -> set[str]:
+    """The names of all samples there can be."""
+    names = {one.full for one in METRICS.values()}
+    histograms = [one.full for one in METRICS.values() if one.kind is Kind.HISTOGRAM]
+    return names | {f"{name}_{suffix}" for name in histograms for suffix in ("bucket", "sum", "count")}
+
+
+def metrics_in(expression: str) -> set[str]:
+    """The metric names of an expression: what is followed by no bracket, and is no word of PromQL."""
+    bare = re.sub(r'"[^"]*"', '""', expression)
+    bare = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
+    bare = re.sub(r"\{[^}]*\}", " ", bare)
+    bare = re.sub(r"\[[^]]*\]", " ", bare)
+    words = re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\(|[a-zA-Z0-9_:])", bare)
+    return set(words) - {"and", "or", "unless", "bool"}
+
+
+def test_every_metric_exists() -> None:
+    """A rule or a panel about a metric that was renamed would be silent for ever."""
+    recorded = {one["record"] for one in rules() if "record" in one}
+    known = exposed() | recorded | OTHERS
+    asked = {name for expression in expressions() for name in metrics_in(expression)}
+    assert asked - known == set()
+    assert len(asked & exposed()) > 20
+
+
+def test_every_label_exists() -> None:
+    """Matchers and groupings name labels that the metrics have."""
+    known = LABELS | {label for one in METRICS.values() for label in one.labels}
+    known |= {one.full for one in METRICS.values() if one.kind is Kind.STATESET}
+    known |= {"alertname", "alertstate", "severity"}
+    for expression in expressions():
+        used = re.findall(r"([a-z_]+)\s*(?:=~|!~|!=|=)\s*\"", expression)
+        lists = re.findall(r"\b(?:by|on|group_left)\s*\(([^)]*)\)", expression)
+        used += [one for names in lists for one in re.findall(r"[a-z_]+", names)]
+        assert set(used) - known == set(), expression
+
+
+def test_outcomes_in_rules_are_real() -> None:
+    """Outcomes are matched by words egressd uses."""
+    asked = {
+        word
+        for expression in expressions()
+        for words in re.findall(r'egressd_target_outcome=~?"([^"]*)"', expression)
+        for word in words.split("|")
+    }
+    assert asked
+    assert asked <= set(Outcome)
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda one: one["alert"])
+def test_an_alert_is_whole(alert: dict[str, Any]) -> None:
+    """Severity, summary, description, and a runbook whose heading is the alert's name."""
+    assert alert["labels"]["severity"] in {"critical", "warning", "info", "none"}
+    notes = alert["annotations"]
+    assert notes["summary"]
+    assert len(notes["description"]) > len(notes["summary"])
+    found = RUNBOOK_URL.fullmatch(notes["runbook_url"])
+    assert found is not None
+    text = (RUNBOOKS / found[1]).read_text(encoding="utf-8")
+    headings = re.findall(r"^## (\w+)$", text, re.MULTILINE)
+    assert alert["alert"] in headings
+    assert found[2] == alert["alert"].lower()
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda one: one["alert"])
+def test_a_description_says_why_and_who(alert: dict[str, Any]) -> None:
+    """What is about the network names reason and blame, or where they stand, and what to do."""
+    text = alert["annotations"]["description"]
+    if alert["alert"].startswith("Egressd") or alert["alert"] == "Watchdog":
+        return
+    assert "reason" in text.lower()
+    assert "blame" in text
+    assert re.search(r"[Aa]sk|advice|NTP", text)
+
+
+def test_every_runbook_has_an_alert() -> None:
+    """A heading without an alert is left over; each has its four parts."""
+    names = {one["alert"] for one in ALERTS}
+    for path in RUNBOOKS.glob("*.md"):
+        for part in re.split(r"^## ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            name, _, text = part.partition("\n")
+            assert name in names
+            for heading in ("**Meaning.**", "**Confirm.**", "**Call.**", "**Send.**"):
+                assert heading in text, f"{name} {heading}"
+
+
+def test_every_alert_has_a_test() -> None:
+    """Each alert fires in a unit test of promtool."""
+    fired: set[str] = set()
+    for path in (CONFIG / "prometheus" / "tests").glob("*.yml"):
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+            fired |= {one["alertname"] for one in test.get("alert_rule_test", ()) if one.get("exp_alerts")}
+    assert fired == {one["alert"] for one in ALERTS}
+
+
+def test_alertmanager_names_alerts_that_exist() -> None:
+    """Routes and inhibitions match alerts and labels there are, and receivers are defined."""
+    file = yaml.safe_load((CONFIG / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
+    names = {one["alert"] for one in ALERTS}
+    matchers = [one for route in file["route"]["routes"] for one in route["matchers"]]
+    for rule in file["inhibit_rules"]:
+        matchers += [*rule["source_matchers"], *rule["target_matchers"]]
+    for matcher in matchers:
+        label, wanted = re.fullmatch(r'(\w+) =~? "(.*)"', matcher).groups()  # type: ignore[union-attr]  # fails
+        if label == "alertname":
+            assert [name for name in names if re.fullmatch(wanted, name)], matcher
+    receivers = {one["name"] for one in file["receivers"]}
+    assert {file["route"]["receiver"], *(one["receiver"] for one in file["route"]["routes"])} == receivers
+
+
+def test_the_dashboard_keeps_the_linters_rules() -> None:
+    """One data source variable, variables that refresh, and nothing a user can change by accident."""
+    variables = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
+    assert [one["label"] for one in variables.values() if one["type"] == "datasource"] == ["Data Source"]
+    assert DASHBOARD["editable"] is False
+    assert DASHBOARD["id"] is None
+    assert DASHBOARD["uid"]
+    assert DASHBOARD["tags"] == ["egressd"]
+    assert "__inputs" not in DASHBOARD
+    for name in ("job", "instance"):
+        one = variables[name]
+        assert (one["label"], one["multi"], one["allValue"], one["refresh"]) == (name, True, ".+", 2)
+        assert one["datasource"]["uid"] == "${datasource}"
+
+
+@pytest.mark.parametrize("panel", panels(), ids=lambda one: one["title"])
+def test_a_panel_keeps_the_linters_rules(panel: dict[str, Any]) -> None:
+    """Title, description, unit, the variable data source, and selectors by job and instance."""
+    assert panel["title"]
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["datasource"]["uid"] == "${datasource}"
+    assert panel["targets"]
+    for target in panel["targets"]:
+        assert target["datasource"]["uid"] == "${datasource}"
+        selectors = re.findall(r"(?:egressd|process)_[a-z_]+\{([^}]*)\}", target["expr"])
+        assert len(selectors) == len(metrics_in(target["expr"]) - {"vector"}) or len(selectors) > 1
+        assert all('job=~"$job"' in one and 'instance=~"$instance"' in one for one in selectors)
+        for window in re.findall(r"\[([^]]*)\]", target["expr"]):
+            assert window == "$__rate_interval"
+
+
+def test_panels_do_not_overlap() -> None:
+    """Every panel has its own place on the grid of 24 columns."""
+    taken: set[tuple[int, int]] = set()
+    for one in DASHBOARD["panels"]:
+        place = one["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, one["title"]
+        taken |= cells
+    assert len({one["id"] for one in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def promtool(*words: str | Path) -> str:
+    done = subprocess.run(
+        ["promtool", *map(str, words)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@needs_promtool
+def test_promtool_checks_rules() -> None:
+    """The rules are well formed, without a twin."""
+    assert "SUCCESS" in promtool("check", "rules", "--lint=all", "--lint-fatal", *RULES)
+
+
+@needs_promtool
+def test_promtool_checks_the_configuration() -> None:
+    """The scrape example is a configuration of Prometheus that finds its rules."""
+    assert "2 rule files found" in promtool("check", "config", CONFIG / "prometheus" / "prometheus.yml")
+
+
+@needs_promtool
+def test_promtool_checks_the_web_configuration() -> None:
+    """The example for TLS and passwords is one to Prometheus' own tool as well."""
+    promtool("check", "web-config", CONFIG / "web.yml")
+
+
+@needs_promtool
+def test_rules_pass_their_unit_tests() -> None:
+    """Each alert fires when it should, with the right labels, and not otherwise."""
+    promtool("test", "rules", *sorted((CONFIG / "prometheus" / "tests").glob("*.yml")))

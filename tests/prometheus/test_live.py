@@ -1,0 +1,237 @@
+"""A real Prometheus scrapes the daemon on the lab: the right alert fires, and resolves."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import bcrypt
+import pytest
+import trustme
+import yaml
+
+from tests.prometheus.conftest import CONFIG, RULES
+
+pytestmark = [
+    pytest.mark.skipif(
+        shutil.which("prometheus") is None, reason="prometheus is not installed (Debian's package)"
+    ),
+    pytest.mark.timeout(180),
+]
+PATIENCE = 45.0
+HOSTS = ("mcr.microsoft.com", "management.azure.com", "login.microsoftonline.com")
+PASSWORD = "a password of the test"
+Alert = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """The lab's faults, the daemon's door, and Prometheus' opinion."""
+
+    commands: IO[str]
+    prometheus: str
+    metrics: str
+    trust: ssl.SSLContext
+
+    def fault(self, command: str) -> None:
+        """Switch a fault of the lab."""
+        self.commands.write(f"{command}\n")
+        self.commands.flush()
+
+    def ask(self, path: str) -> Any:
+        """Ask Prometheus' API."""
+        with urllib.request.urlopen(f"http://{self.prometheus}/api/v1/{path}", timeout=10) as answer:
+            return json.load(answer)["data"]
+
+    def firing(self, *names: str) -> list[Alert]:
+        """The alerts of these names that fire."""
+        found: list[Alert] = self.ask("alerts")["alerts"]
+        return [one for one in found if one["state"] == "firing" and one["labels"]["alertname"] in names]
+
+    def scrape(self) -> str:
+        """What the daemon shows Prometheus."""
+        login = base64.b64encode(f"prometheus:{PASSWORD}".encode()).decode()
+        asked = urllib.request.Request(self.metrics, headers={"Authorization": f"Basic {login}"})
+        with urllib.request.urlopen(asked, timeout=10, context=self.trust) as answer:
+            text: str = answer.read().decode()
+            return text
+
+
+def until(true: Callable[[], object], what: str) -> Any:
+    """Wait for something to become true, and return it."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            if found := true():
+                return found
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"never: {what}")
+
+
+def free_port() -> int:
+    """Return a port below those that the lab and connections take."""
+    while True:
+        port = random.randrange(20000, 30000)
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
+@contextmanager
+def lab(folder: Path) -> Iterator[IO[str]]:
+    """Run the lab; give what takes commands."""
+    command = [sys.executable, "-m", "egressd", "lab", "--config.write", str(folder / "lab.yml")]
+    with ExitStack() as stack:
+        stream = stack.enter_context((folder / "lab.log").open("w"))
+        one = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stream, text=True)
+        stack.enter_context(one)
+        stack.callback(one.kill)
+        until((folder / "lab.yml").exists, "a lab")
+        assert one.stdin is not None
+        yield one.stdin
+
+
+def write_daemon_config(folder: Path) -> None:
+    """A few hosts of the lab, probed every other second, behind TLS and a password."""
+    document = yaml.safe_load((folder / "lab.yml").read_text(encoding="utf-8"))
+    own = [
+        {"id": f"own-{number}", "host": host, "port": 443, "protocol": "https"}
+        for number, host in enumerate(HOSTS)
+    ]
+    document |= {"profiles": [], "interval": "2s", "endpoints": own, "overrides": [], "values": {}}
+    (folder / "egressd.yml").write_text(yaml.safe_dump(document))
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(folder / "ca.pem")
+    issued = ca.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(folder / "web.key")
+    issued.cert_chain_pems[0].write_to_path(folder / "web.pem")
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    web = {
+        "tls_server_config": {"cert_file": "web.pem", "key_file": "web.key"},
+        "basic_auth_users": {"prometheus": hashed},
+    }
+    (folder / "web.yml").write_text(yaml.safe_dump(web))
+
+
+def write_prometheus_config(folder: Path, daemon: str) -> None:
+    """The shipped scrape job and rules; what takes minutes takes seconds here."""
+    for path in RULES:
+        text = path.read_text(encoding="utf-8")
+        (folder / path.name).write_text(re.sub(r"(for: )\d+[mh]", r"\g<1>2s", text))
+    document = yaml.safe_load((CONFIG / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    del document["alerting"]
+    (job,) = document["scrape_configs"]
+    job |= {
+        "scrape_interval": "1s",
+        "scrape_timeout": "1s",
+        "static_configs": [{"targets": [daemon]}],
+        "scheme": "https",
+        "tls_config": {"ca_file": str(folder / "ca.pem")},
+        "basic_auth": {"username": "prometheus", "password": PASSWORD},
+    }
+    document["global"] = {"evaluation_interval": "1s"}
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(document))
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """The lab, the daemon and Prometheus, each a process."""
+    folder = tmp_path_factory.mktemp("live")
+    daemon, prometheus = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    with ExitStack() as stack:
+        commands = stack.enter_context(lab(folder))
+        write_daemon_config(folder)
+        write_prometheus_config(folder, daemon)
+        run = [sys.executable, "-m", "egressd", "--config.file", str(folder / "egressd.yml")]
+        run += ["--web.listen-address", daemon, "--web.config.file", str(folder / "web.yml")]
+        watch = [
+            "prometheus",
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--web.listen-address={prometheus}",
+        ]
+        watch += [f"--storage.tsdb.path={folder / 'data'}", "--log.level=warn"]
+        for name, command in (("egressd", run), ("prometheus", watch)):
+            stream = stack.enter_context((folder / f"{name}.log").open("w"))
+            process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=folder)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+        yield Scene(
+            commands=commands,
+            prometheus=prometheus,
+            metrics=f"https://{daemon}/metrics",
+            trust=ssl.create_default_context(cafile=str(folder / "ca.pem")),
+        )
+
+
+def test_an_alert_fires_and_resolves(scene: Scene) -> None:
+    """One endpoint is reset after the ClientHello: its alert says so, and ends with the fault."""
+    query = "query?query=count(egressd_target_up%20%3D%3D%201)"
+    until(lambda: (found := scene.ask(query)["result"]) and found[0]["value"][1] == "3", "all is well")
+    until(lambda: not scene.firing("EgressdDown", "EgressdAbsent"), "the daemon is scraped")
+    network = ("EgressTargetUnreachable", "EgressCause", "EgressdStalled", "EgressProfileUnreachable")
+    assert scene.firing(*network) == []
+    assert scene.firing("Watchdog")
+    scene.fault("on tls_reset=mcr.microsoft.com")
+    (alert,) = until(lambda: scene.firing("EgressTargetUnreachable"), "the alert fires")
+    wanted = {
+        "severity": "critical",
+        "job": "egressd",
+        "host": "mcr.microsoft.com",
+        "port": "443",
+        "need": "required",
+        "source": "default",
+        "phase": "tls",
+        "reason": "tls_reset_after_hello",
+        "blame": "firewall_l7",
+    }
+    assert wanted.items() <= alert["labels"].items()
+    assert "egressd explain tls_reset_after_hello" in alert["annotations"]["description"]
+    assert scene.firing("EgressCause") == []
+    scene.fault("off")
+    until(lambda: not scene.firing("EgressTargetUnreachable"), "the alert resolves")
+
+
+def test_one_cause_is_one_alert(scene: Scene) -> None:
+    """The same fault on every host is one alert that counts them, and none for each."""
+    scene.fault("on tls_reset=*")
+    (alert,) = until(lambda: scene.firing("EgressCause"), "the cause is told")
+    assert (alert["labels"]["reason"], alert["labels"]["severity"]) == ("tls_reset_after_hello", "critical")
+    assert (
+        f"takes down {len(HOSTS)} required targets"
+        in until(
+            lambda: [
+                text
+                for one in scene.firing("EgressCause")
+                if "takes down 3" in (text := one["annotations"]["description"])
+            ],
+            "all of them are counted",
+        )[0]
+    )
+    until(lambda: not scene.firing("EgressTargetUnreachable"), "the targets are silent")
+    scene.fault("off")
+    until(lambda: not scene.firing("EgressCause", "EgressTargetUnreachable"), "it resolves")
+
+
+def test_the_page_is_clean(scene: Scene) -> None:
+    """promtool has nothing to say about what the running daemon shows."""
+    until(lambda: "egressd_sweep_last_completed_timestamp_seconds 1" in scene.scrape(), "a sweep")
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=scene.scrape(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,66 @@
+"""Which test shows which reason code on real sockets: read from the tables those tests run on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from egressd.attribution.reasons import find_reason
+from egressd.lab.faults import FAULTS
+from tests.net.worlds import WORLDS
+from tests.servers import test_matrix
+
+ROOT = Path(__file__).parents[1]
+UNPROVEN = ROOT / "docs" / "unproven.md"
+SINGLE = {
+    "site_wildcard_rule_incomplete": "tests/lab/test_one_rule.py::test_a_rule_for_the_listed_names_only",
+    "dns_private_link_unexpected": "tests/lab/test_one_rule.py::test_a_private_endpoint_where_none_belongs",
+}
+"""Tests that stand in no table."""
+_ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.+) \|$", re.MULTILINE)
+
+Shown = tuple[str, str]
+"""A code, and the test that shows it."""
+
+
+def proofs() -> Mapping[str, tuple[str, ...]]:
+    """Return the tests that show each code, those in namespaces first."""
+    found: dict[str, dict[str, None]] = {}
+    single = ((code, f"test: `{name}`") for code, name in SINGLE.items())
+    for code, where in (*_namespaces(), *_servers(), *_lab(), *single):
+        reason = find_reason(code)
+        if reason is not None:
+            found.setdefault(reason.code, {})[where] = None
+    return {code: tuple(places) for code, places in found.items()}
+
+
+def unproven() -> Mapping[str, str]:
+    """Return the codes that no test here can show, and why."""
+    return dict(_ROW.findall(UNPROVEN.read_text(encoding="utf-8")))
+
+
+def _namespaces() -> Iterator[Shown]:
+    for world in WORLDS:
+        for one in world.rows:
+            for code in {one.reason: None, one.finding: None, one.also: None}:
+                yield code, f"namespaces: `{one.name}`"
+
+
+def _servers() -> Iterator[Shown]:
+    """Yield what a case proves alone; one that allows several codes proves none."""
+    for parameters in test_matrix.CASES:
+        (case,) = parameters.values
+        assert isinstance(case, test_matrix.Case)
+        certain = case.reasons if len(case.reasons) == 1 else ()
+        for code in (*certain, case.also):
+            yield code, f"real servers: `{parameters.id}`"
+
+
+def _lab() -> Iterator[Shown]:
+    for fault in FAULTS.values():
+        for codes in (fault.reasons, fault.everywhere):
+            if len(codes) == 1:
+                yield codes[0], f"lab: `{fault.name}`"
+        for code in fault.notes:
+            yield code, f"lab: `{fault.name}`"

@@ -1,0 +1,122 @@
+"""What changed between two sweeps: new failures first, and nothing that did not change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from egressd.model.verdict import Outcome, Sweep, TargetVerdict
+from egressd.report.diff import ChangeKind, compare, render_json, render_text
+
+SweepOf = Callable[..., Sweep]
+RowOf = Callable[..., Any]
+OK, DEGRADED, BLOCKED, DOWN, UNKNOWN = (
+    Outcome.OK,
+    Outcome.DEGRADED,
+    Outcome.BLOCKED,
+    Outcome.DOWN,
+    Outcome.UNKNOWN,
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (OK, BLOCKED, ChangeKind.NEW_FAILURE),
+        (DEGRADED, DOWN, ChangeKind.NEW_FAILURE),
+        (UNKNOWN, BLOCKED, ChangeKind.NEW_FAILURE),
+        (BLOCKED, DOWN, ChangeKind.OTHER_CAUSE),
+        (BLOCKED, OK, ChangeKind.MENDED),
+        (DOWN, DEGRADED, ChangeKind.MENDED),
+        (UNKNOWN, OK, ChangeKind.MENDED),
+        (OK, UNKNOWN, ChangeKind.UNSURE),
+        (BLOCKED, UNKNOWN, ChangeKind.UNSURE),
+        (OK, DEGRADED, ChangeKind.WORSE),
+        (DEGRADED, OK, ChangeKind.BETTER),
+    ],
+)
+def test_every_step_has_its_name(
+    sweep_of: SweepOf, row: RowOf, before: Outcome, after: Outcome, kind: ChangeKind
+) -> None:
+    """From any outcome to any other, one word for it."""
+    (change,) = compare(sweep_of(row(outcome=before)), sweep_of(row(outcome=after))).changes
+    assert (change.kind, change.before, change.after) == (kind, before.value, after.value)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_what_stays_is_only_counted(sweep_of: SweepOf, row: RowOf, outcome: Outcome) -> None:
+    """Compared with itself, nothing changed."""
+    sweep = sweep_of(row(outcome=outcome), row(host="b.example", outcome=outcome))
+    found = compare(sweep, sweep)
+    assert (found.changes, found.unchanged) == ((), 2)
+    assert found.still_failing == (2 if outcome in (BLOCKED, DOWN) else 0)
+    assert found.new_failures == ()
+
+
+def test_another_reason_is_a_change(sweep_of: SweepOf, row: RowOf) -> None:
+    """Still blocked, by something else: worth telling, and no new failure."""
+    found = compare(
+        sweep_of(row(outcome=BLOCKED, reason="tcp_refused")),
+        sweep_of(row(outcome=BLOCKED, reason="tls_sni_reset")),
+    )
+    assert [one.kind for one in found.changes] == [ChangeKind.OTHER_CAUSE]
+    assert found.new_failures == ()
+
+
+def test_targets_come_and_go(sweep_of: SweepOf, row: RowOf) -> None:
+    """A target that is new and fails is a new failure; one that is gone is not mended."""
+    before = sweep_of(row(outcome=BLOCKED))
+    after = sweep_of(row(outcome=BLOCKED), row(host="b.example", outcome=BLOCKED), row(host="c.example"))
+    grown, shrunk = compare(before, after), compare(after, before)
+    assert [one.kind for one in grown.changes] == [ChangeKind.NEW_FAILURE, ChangeKind.APPEARED]
+    assert [one.kind for one in shrunk.changes] == [ChangeKind.GONE, ChangeKind.GONE]
+
+
+def _seen_from(sweep: Sweep, *names: str) -> Sweep:
+    """Return a sweep whose verdicts are those of several sources, one after the other."""
+    sources = [one.by_source[0] for one in sweep.verdicts]
+    merged = TargetVerdict(
+        target=sweep.verdicts[0].target,
+        verdict=sweep.verdicts[0].verdict,
+        by_source=tuple(replace(one, source=name) for name, one in zip(names, sources, strict=True)),
+    )
+    return replace(sweep, verdicts=(merged,))
+
+
+def test_each_source_is_compared_with_itself(sweep_of: SweepOf, row: RowOf) -> None:
+    """A target that stays blocked from one source is newly blocked from another."""
+    before = _seen_from(sweep_of(row(outcome=BLOCKED), row()), "a", "b")
+    after = _seen_from(sweep_of(row(outcome=BLOCKED), row(outcome=BLOCKED)), "a", "b")
+    assert [(one.kind, one.source) for one in compare(before, after).changes] == [
+        (ChangeKind.NEW_FAILURE, "b")
+    ]
+
+
+def test_the_text_fits_and_says_the_worst_first(sweep_of: SweepOf, row: RowOf) -> None:
+    """No line is too wide; new failures come before what was mended."""
+    before = sweep_of(row(outcome=BLOCKED), row(host="b.example"), row(host="c.example"))
+    after = sweep_of(row(), row(host="b.example", outcome=BLOCKED), row(host="c.example"))
+    text = render_text(compare(before, after))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert text.index("NEW FAILURES") < text.index("MENDED")
+    assert "  - b.example:443: blocked (tcp_ip_blocked_silent), was ok\n" in text
+    assert "1 new failure, 1 mended, 1 unchanged" in " ".join(text.split())
+
+
+def test_hostile_names_do_not_move_the_cursor(sweep_of: SweepOf, row: RowOf) -> None:
+    """What a report file holds is shown, never interpreted."""
+    name = "a\x1b[2J.example"
+    text = render_text(compare(sweep_of(row(host=name)), sweep_of(row(host=name, outcome=BLOCKED))))
+    assert "\x1b" not in text
+
+
+def test_json_says_the_same(sweep_of: SweepOf, row: RowOf) -> None:
+    """Programs get every change, and the number that decides."""
+    found = json.loads(render_json(compare(sweep_of(row()), sweep_of(row(outcome=BLOCKED)))))
+    assert (found["schema"], found["new_failures"]) == ("egressd.diff/1", 1)
+    (change,) = found["changes"]
+    assert (change["kind"], change["target"]) == ("new_failure", "row-0/mcr.microsoft.com:443")

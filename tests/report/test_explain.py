@@ -1,0 +1,132 @@
+"""Reason codes as people read them: on a terminal, as a list, and in the manual."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from egressd.attribution.reasons import CHAPTERS, REASONS, Reason
+from egressd.model.verdict import Blame
+from egressd.report.explain import (
+    party,
+    render_explanation,
+    render_reason_list,
+    render_reasons_markdown,
+    suggest,
+)
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reason-codes.md"
+EVERY = pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS.keys())
+
+
+def too_long(text: str, width: int = 80) -> list[str]:
+    """Return the lines a terminal would break."""
+    return [line for line in text.splitlines() if len(line) > width]
+
+
+def commands(text: str) -> str:
+    """Return the command lines of a check as one script."""
+    kept = [line for line in text.splitlines() if line.startswith(("$ ", "  "))]
+    return "\n".join(line.removeprefix("$ ") for line in kept)
+
+
+@EVERY
+def test_an_explanation_fits_a_terminal(reason: Reason) -> None:
+    """Nothing is broken at 80 columns, commands to copy least of all."""
+    assert too_long(render_explanation(reason)) == []
+
+
+@EVERY
+def test_an_explanation_says_everything(reason: Reason) -> None:
+    """All texts of a reason are shown, the words of wrapped ones too."""
+    shown = " ".join(render_explanation(reason).split())
+    texts = (reason.code, reason.title, reason.meaning, reason.signal, reason.capped, reason.advise({}))
+    for text in (*texts, *reason.evidence, *reason.needs, party(reason.blame), str(reason.base)):
+        assert " ".join(text.split()) in shown
+
+
+@EVERY
+def test_the_commands_are_a_shell_script(reason: Reason) -> None:
+    """A command to copy that a shell can't even parse would be an embarrassment on the phone."""
+    shell = shutil.which("bash") or shutil.which("sh")
+    assert shell, "a POSIX shell is part of every system this runs on"
+    script = commands(reason.confirmation({}))
+    done = subprocess.run([shell, "-n"], input=script, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_commands_are_not_wrapped_in_a_narrow_window() -> None:
+    """Prose follows the width; a command stays whole, for it is going to be copied."""
+    text = render_explanation(REASONS["tls_sni_reset"], width=50)
+    assert "  $ openssl s_client -connect ADDRESS:PORT -servername SNI </dev/null" in text.splitlines()
+    assert [line for line in too_long(text, 50) if "$ " not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ("tls_sni_rset", "tls_sni_reset"),
+        ("TLS-SNI-RESET", "tls_sni_reset"),
+        (" proxy_denid ", "proxy_denied"),
+        ("sinkhole", "dns_sinkhole_known"),
+        ("captive", "http_captive_portal"),
+    ],
+)
+def test_a_misspelt_code_finds_the_one_meant(asked: str, first: str) -> None:
+    """Typing errors, other separators and a part of a code all lead to the code."""
+    assert suggest(asked)[0] == first
+
+
+@pytest.mark.parametrize("asked", ["", "  ", "zzz", "x" * 100_000, "ünïcödé", "_" * 3])
+def test_nonsense_finds_nothing_and_quickly(asked: str) -> None:
+    """Whatever is typed ends in a bounded answer."""
+    assert suggest(asked) == ()
+
+
+def test_suggestions_are_few() -> None:
+    """A prefix of dozens of codes does not flood the screen."""
+    assert len(suggest("tls_alert")) == 5
+
+
+def test_the_list_has_every_code_once_and_fits() -> None:
+    """Every code stands at the start of exactly one line, below its chapter."""
+    text = render_reason_list()
+    listed = re.findall(r"^  ([a-z][a-z0-9_]+)", text, flags=re.MULTILINE)
+    assert listed == list(REASONS)
+    assert too_long(text) == []
+    assert [line for line in text.splitlines() if line and not line.startswith(" ")] == list(CHAPTERS)
+
+
+def test_every_party_has_a_name() -> None:
+    """No value of the model is shown as a bare identifier."""
+    assert len({party(blame) for blame in Blame}) == len(Blame)
+
+
+def test_the_page_has_a_heading_per_code_and_links_to_each() -> None:
+    """Links of alerts and of the contents lead to a heading that exists."""
+    page = render_reasons_markdown({})
+    assert re.findall(r"^### (.+)$", page, flags=re.MULTILINE) == list(REASONS)
+    assert re.findall(r"\]\(#([a-z0-9_]+)\)", page) == list(REASONS)
+
+
+def test_the_page_shows_no_bare_placeholder_or_markup() -> None:
+    """Outside of code, a brace is a template not filled in and an angle bracket would vanish as HTML."""
+    page = re.sub(r"<!--.*?-->", "", render_reasons_markdown({}), flags=re.DOTALL)
+    prose = re.sub(r"```sh\n.*?```|`[^`\n]*`", "", page, flags=re.DOTALL)
+    assert [line for line in prose.splitlines() if re.search(r"[{}<>]", line)] == []
+
+
+def test_the_page_names_proofs_or_says_why_not() -> None:
+    """Each code names the tests that show it; one without leads to the page that says why."""
+    page = render_reasons_markdown({"tls_sni_reset": ("namespaces: `some_row`",)})
+    proven = re.findall(r"^\*Proven by:\* (.+)$", page, flags=re.MULTILINE)
+    assert len(proven) == len(REASONS)
+    assert proven[list(REASONS).index("tls_sni_reset")] == "namespaces: `some_row`"
+    assert set(proven) - {"namespaces: `some_row`"} == {
+        "no test on a network: see [unproven.md](unproven.md)"
+    }

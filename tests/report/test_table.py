@@ -1,0 +1,163 @@
+"""The report for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from egressd.model.endpoint import Need
+from egressd.model.plan import Unsampled
+from egressd.model.verdict import Blame, Confidence, Finding, Outcome, Sweep
+from egressd.report.table import conclude, render_table
+
+SweepOf = Callable[..., Sweep]
+RowOf = Callable[..., object]
+
+
+def _finding(*targets: str, title: str = "One rule is missing") -> Finding:
+    return Finding(
+        id="f",
+        reason="site_suffix_rule_missing",
+        blame=Blame.FIREWALL_L7,
+        confidence=Confidence.CONFIRMED,
+        title=title,
+        targets=targets,
+        evidence=("RST after 12 ms", "2 targets from source default"),
+        advice="Add the rule.",
+    )
+
+
+def test_a_failure_shows_cause_hosts_evidence_and_advice(sweep_of: SweepOf, row: RowOf) -> None:
+    """A reader gets the reason, who is to blame, how sure, where, what was seen, what to ask."""
+    text = render_table(sweep_of(row(), row(host="a.example", outcome=Outcome.BLOCKED)))
+    block = text[text.index("FAILING") : text.index("PROFILE")]
+    facts = "tcp_ip_blocked_silent; blocked in tcp; blame: a firewall, by address or port; confidence: high"
+    assert f"{facts}; 1 required target" in " ".join(block.split())
+    assert "    hosts  a.example:443\n" in block
+    assert "    saw    10.0.0.5:40000 -> 203.0.113.9:443: nothing after 8 s\n" in block
+    assert "    ask    Allow tcp/443.\n" in block
+    assert text.startswith("2 targets, 1 ok, 1 blocked\n")
+    assert text.endswith("\nFAIL: 1 required target blocked or down (exit code 1)\n")
+
+
+def test_one_reason_is_one_block(sweep_of: SweepOf, row: RowOf) -> None:
+    """Targets that fail alike without a finding stand together, with the surest one's evidence."""
+    sweep = sweep_of(
+        row(host="a.example", outcome=Outcome.BLOCKED, confidence=Confidence.LOW, evidence=("unsure",)),
+        row(host="b.example", outcome=Outcome.BLOCKED, evidence=("sure",)),
+    )
+    text = render_table(sweep)
+    assert "hosts  a.example:443, b.example:443" in text
+    assert text.count("tcp_ip_blocked_silent") == 1
+    assert "saw    sure" in text
+    assert "unsure" not in text
+
+
+def test_a_finding_covers_its_targets(sweep_of: SweepOf, row: RowOf) -> None:
+    """What a finding explains is not told again, and the line that counts targets is left to the heading."""
+    failing = [row(host=f"{one}.example", outcome=Outcome.BLOCKED) for one in "abc"]
+    sweep = sweep_of(*failing, findings=(_finding("row-0/a.example:443", "row-1/b.example:443"),))
+    text = render_table(sweep)
+    assert " 1. One rule is missing\n" in text
+    assert "hosts  a.example:443, b.example:443\n" in text
+    assert "saw    RST after 12 ms\n" in text
+    assert " 2. " in text
+    assert "hosts  c.example:443\n" in text
+
+
+def test_what_matters_most_comes_first(sweep_of: SweepOf, row: RowOf) -> None:
+    """Failures of required targets precede those of optional ones; then degraded, then unknown."""
+    sweep = sweep_of(
+        row(host="u.example", outcome=Outcome.UNKNOWN, reason="not_probed"),
+        row(host="d.example", outcome=Outcome.DEGRADED, reason="path_loss"),
+        row(host="o.example", outcome=Outcome.BLOCKED, reason="tcp_refused", need=Need.OPTIONAL),
+        row(host="r.example", outcome=Outcome.DOWN, reason="tls_cert_expired"),
+    )
+    text = render_table(sweep)
+    places = [text.index(f"{one}.example:443") for one in "rodu"]
+    assert places == sorted(places)
+    assert text.index("DEGRADED") < text.index("UNKNOWN")
+
+
+def test_many_hosts_are_cut_short(sweep_of: SweepOf, row: RowOf) -> None:
+    """Eight hosts are named; the rest is counted, and the reader is told where to find it."""
+    text = render_table(
+        sweep_of(*(row(host=f"h{one:02}.example", outcome=Outcome.BLOCKED) for one in range(20)))
+    )
+    assert len(re.findall(r"h\d\d\.example", text)) == 8
+    assert "and 12 more (--format json or csv names them all)" in " ".join(text.split())
+
+
+def test_what_was_not_probed_is_said(sweep_of: SweepOf, row: RowOf) -> None:
+    """Endpoints without a host are named with why, together where the reason is one."""
+    unsampled = tuple(
+        Unsampled(endpoint=f"e{one}", pattern="*.x", need=Need.REQUIRED, why="needs `region`")
+        for one in range(8)
+    )
+    text = " ".join(render_table(sweep_of(row(), unsampled=unsampled)).split())
+    assert (
+        "- needs `region`: e0, e1, e2, e3, e4, e5 and 2 more (see `egressd plan`) (8 of 8 required)" in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "interrupted", "said"),
+    [
+        ([Outcome.OK], False, "PASS: 1 required target, each can be reached (exit code 0)"),
+        (
+            [Outcome.DOWN, Outcome.UNKNOWN],
+            False,
+            "FAIL: 1 required target blocked or down, 1 required target unknown",
+        ),
+        ([Outcome.UNKNOWN], False, "UNSURE: nothing proved bad, 1 required target unknown (exit code 3)"),
+        ([Outcome.OK], True, "INTERRUPTED: 0 required targets blocked or down, 0 required targets unknown"),
+        ([], False, "UNSURE: nothing required was probed (exit code 3)"),
+    ],
+)
+def test_the_last_line_is_the_exit_code(
+    sweep_of: SweepOf, row: RowOf, rows: list[Outcome], interrupted: bool, said: str
+) -> None:
+    """The conclusion says in words what the process says in a number."""
+    sweep = sweep_of(*(row(outcome=one) for one in rows), interrupted=interrupted)
+    assert said in conclude(sweep)
+    assert said in " ".join(render_table(sweep).split())
+
+
+def test_colour_only_where_wanted(sweep_of: SweepOf, row: RowOf) -> None:
+    """Without colour there is no escape in the text; with it, the text under the escapes is the same."""
+    sweep = sweep_of(row(), row(host="a.example", outcome=Outcome.BLOCKED))
+    plain, coloured = render_table(sweep), render_table(sweep, colour=True)
+    assert "\x1b" not in plain
+    assert "\x1b[1;31m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hostile=st.text(max_size=300), width=st.integers(min_value=50, max_value=130))
+def test_hostile_text_is_only_shown(sweep_of: SweepOf, row: RowOf, hostile: str, width: int) -> None:
+    """Whatever a file or a server put there: no line is too wide, and all of it is printable."""
+    sweep = sweep_of(
+        row(outcome=Outcome.BLOCKED, evidence=(hostile,), advice=hostile),
+        row(host="b.example", outcome=Outcome.DEGRADED, reason=hostile or "x", profiles=(hostile, "p")),
+        findings=(_finding("row-0/mcr.microsoft.com:443", title=hostile),),
+    )
+    text = render_table(sweep, width=width)
+    assert max(len(line) for line in text.split("\n")) <= width
+    assert all(one.isprintable() for one in text.replace("\n", ""))
+
+
+def test_markup_is_text(sweep_of: SweepOf, row: RowOf) -> None:
+    """What looks like markup of a terminal library stays as it is."""
+    assert "saw    [red]x[/red]" in render_table(
+        sweep_of(row(outcome=Outcome.DOWN, evidence=("[red]x[/red]",)))
+    )
+
+
+def test_the_same_sweep_gives_the_same_report(sweep_of: SweepOf, row: RowOf) -> None:
+    """Nothing but the sweep decides: no clock, no set order."""
+    made = [sweep_of(row(), row(host="a.example", outcome=Outcome.DOWN)) for _ in range(2)]
+    assert render_table(made[0]) == render_table(made[1])

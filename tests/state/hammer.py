@@ -1,0 +1,87 @@
+"""A program that keeps state as fast as it can, to be killed; and what must be true of what it leaves.
+
+`python -m tests.state.hammer DIRECTORY SEED` looks at a few targets that come and go, and saves after each
+look, until somebody ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from egressd import clock
+from egressd.model.event import Event, TargetChanged
+from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Snapshot
+from egressd.model.standing import Standings
+from egressd.model.verdict import Outcome
+from egressd.standing import advance
+from egressd.state import StateKeeper
+from tests.standing.sweeps import sweep
+
+TARGETS = tuple(f"row-{number}/h{number}:443" for number in range(8))
+
+
+async def hammer(directory: Path, seed: str) -> None:
+    """Save without end; say so after each save."""
+    keeper = StateKeeper(directory)
+    remembered, status = await keeper.open()
+    say(f"open {status.problem}")
+    believed, choose = remembered.standings, random.Random(seed)
+    words = dict.fromkeys(TARGETS, "ok")
+    number = 0
+    while True:
+        if number % 3 == 0:
+            words[choose.choice(TARGETS)] = choose.choice(["ok", "blocked:tls_reset", "down:dns_nxdomain"])
+        number += 1
+        now = clock.timestamp()
+        believed, events = advance(believed, sweep(f"{seed}-{number}", words), now=now)
+        shown = Snapshot(
+            settings=Settings(),
+            config=ConfigStatus(digest="", since=now),
+            started=now,
+            standings=believed,
+        )
+        status = await keeper.save(shown, events, ())
+        say(f"saved {status.problem}")
+
+
+def say(line: str) -> None:
+    """Tell who is watching."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def broken_stories(events: Iterable[Event]) -> list[str]:
+    """Say of each change that does not start from where the one before it ended."""
+    last: dict[tuple[str, str], tuple[object, ...]] = {}
+    broken = []
+    for one in events:
+        if not isinstance(one, TargetChanged):
+            continue
+        key = (one.target, one.source)
+        before = one.before.key if one.before is not None else None
+        first = before is None or before[0] is Outcome.OK
+        known = last.get(key, before if first else ())
+        if before != known or one.after.key == before:
+            broken.append(f"{one.at} {one.target}: {before} -> {one.after.key}, after {known}")
+        last[key] = one.after.key
+    return broken
+
+
+def disagreements(events: Iterable[Event], standings: Standings) -> list[str]:
+    """Say of each target that is believed to be something else than the last event told."""
+    last = {(one.target, one.source): one.after.key for one in events if isinstance(one, TargetChanged)}
+    return [
+        f"{one.target}: believed {one.belief.key}, told {last.get(one.key)}"
+        for one in standings.targets
+        if not one.unknown
+        and one.belief.key != last.get(one.key, one.belief.key if one.belief.outcome is Outcome.OK else None)
+    ]
+
+
+if __name__ == "__main__":
+    asyncio.run(hammer(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,363 @@
+"""What outlives the daemon: restarts, damage, full disks, and a second daemon."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from egressd import clock
+from egressd.model.catalog import Discovery
+from egressd.model.event import ConfigReloaded, Event, SweepFinished, TargetChanged
+from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
+from egressd.model.standing import Standings
+from egressd.model.verdict import Tally
+from egressd.standing import advance
+from egressd.state import Remembered, StateKeeper
+from egressd.state.database import FILE, MOST_ASIDE, StateInUseError
+from egressd.state.history import HistoryError, history_json, read_history
+from egressd.state.store import Store
+from tests.standing.sweeps import at, sweep
+
+RETENTION = 90 * 86400.0
+DISCOVERY = Discovery(name="service-bus-allowlist", hosts=("a.servicebus.windows.net",))
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """The wall clock stands at a moment, and can be set."""
+    moments = [datetime(2026, 11, 20, 4, 0, tzinfo=UTC)]
+    monkeypatch.setattr(clock, "now", lambda: moments[0])
+    return lambda moment: moments.__setitem__(0, moment)
+
+
+def snapshot(standings: Standings = Standings(), *, profiles: dict[str, str] | None = None) -> Snapshot:  # noqa: B008 - frozen
+    return Snapshot(
+        settings=Settings(),
+        config=ConfigStatus(digest="", since=at(0)),
+        started=at(0),
+        standings=standings,
+        counters=Counters(profiles=profiles or {}),
+    )
+
+
+def failing(looks: int = 4, word: str = "blocked:tls_reset") -> tuple[Standings, list[Event]]:
+    """Return what is believed after a target that was well failed so many times."""
+    believed, told = Standings(), list[Event]()
+    for number, one in enumerate(["ok", *[word] * (looks - 1)]):
+        believed, events = advance(
+            believed, sweep(number, {"row/a:443": one, "row/b:443": "ok"}), now=at(number)
+        )
+        told += events
+    return believed, told
+
+
+async def keep(directory: Path, standings: Standings, events: list[Event], **kinds: dict[str, str]) -> None:
+    """Save something with a keeper of its own, and close it."""
+    keeper = StateKeeper(directory)
+    await keeper.open()
+    status = await keeper.save(snapshot(standings, **kinds), tuple(events), (DISCOVERY,))
+    assert status.problem == ""
+    await keeper.close(snapshot(standings, **kinds), (DISCOVERY,))
+
+
+async def remembered(directory: Path) -> Remembered:
+    keeper = StateKeeper(directory)
+    found, status = await keeper.open()
+    assert status.problem == ""
+    await keeper.close(snapshot(found.standings), ())
+    return found
+
+
+def history(directory: Path) -> tuple[Event, ...]:
+    return read_history(directory, since="2000", until="3000", target=None).events
+
+
+async def test_a_restart_loses_nothing_and_reports_nothing_again(tmp_path: Path) -> None:
+    """Since when, the evidence, profiles and discoveries are there; the same failure is no news."""
+    standings, told = failing()
+    await keep(tmp_path, standings, told, profiles={"bridge": at(0)})
+    found = await remembered(tmp_path)
+    assert found.standings.targets == standings.targets
+    assert found.profiles == (("bridge", at(0)),)
+    assert found.discoveries == (DISCOVERY,)
+    after, events = advance(
+        found.standings, sweep("x", {"row/a:443": "blocked:tls_reset", "row/b:443": "ok"}), now=at(99)
+    )
+    assert events == ()
+    assert after.targets[0].since == standings.targets[0].since
+    assert history(tmp_path) == tuple(told)
+
+
+async def test_a_suspect_is_still_one_after_a_restart(tmp_path: Path) -> None:
+    """What was not confirmed when it stopped is neither forgotten nor taken for confirmed."""
+    standings, told = failing(3)
+    assert told == []
+    await keep(tmp_path, standings, told)
+    found = await remembered(tmp_path)
+    assert found.standings.targets == standings.targets
+    _, events = advance(
+        found.standings, sweep("x", {"row/a:443": "blocked:tls_reset", "row/b:443": "ok"}), now=at(99)
+    )
+    assert [type(one) for one in events] == [TargetChanged]
+
+
+async def test_what_is_kept_is_for_its_owner(tmp_path: Path) -> None:
+    """The directory and the files say more of a network than everybody should read."""
+    directory = tmp_path / "deep" / "state"
+    await keep(directory, *failing())
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE((directory / FILE).stat().st_mode) == 0o600
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "text": lambda _: b"hello\n" * 1000,
+    "cut": lambda data: data[: len(data) // 2],
+    "head": lambda data: b"\0" * 100 + data[100:],
+    "middle": lambda data: data[:4096] + os.urandom(8192) + data[12288:],
+    "other program": lambda data: data[:68] + b"\0\0\0\7" + data[72:],
+    "later schema": lambda data: data[:60] + b"\0\0\0\x63" + data[64:],
+}
+
+
+@pytest.mark.parametrize("kind", list(DAMAGE))
+async def test_damage_is_moved_aside_and_said(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The daemon starts all the same, keeps state again, and the damaged file is there to look at."""
+    await keep(tmp_path, *failing())
+    path = tmp_path / FILE
+    path.write_bytes(DAMAGE[kind](path.read_bytes()))
+    found = await remembered(tmp_path)
+    assert found.standings.targets == ()
+    await keep(tmp_path, *failing())
+    assert len((await remembered(tmp_path)).standings.targets) == 2
+    aside = _aside(tmp_path)
+    assert len(aside) == (kind != "empty")
+    assert ("state moved aside" in capsys.readouterr().out) is (kind != "empty")
+
+
+async def test_damage_does_not_pile_up(tmp_path: Path, now: Callable[[datetime], None]) -> None:
+    """Only the last few damaged files are kept."""
+    for number in range(MOST_ASIDE + 3):
+        now(datetime(2026, 11, 20, 4, number, tzinfo=UTC))
+        (tmp_path / FILE).write_bytes(b"no database" * 500)
+        await remembered(tmp_path)
+    assert len(_aside(tmp_path)) == MOST_ASIDE
+
+
+async def test_damage_while_in_use_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the daemon believes is saved whole in a new file, with the event that met the damage."""
+    standings, told = failing()
+    keeper = StateKeeper(tmp_path)
+    await keeper.open()
+    await keeper.save(snapshot(standings), tuple(told), ())
+    reloaded = ConfigReloaded(at=at(9), digest="x")
+    with monkeypatch.context() as damage:
+        damage.setattr(Store, "save", _malformed)
+        assert "malformed" in (await keeper.save(snapshot(standings), (reloaded,), ())).problem
+    assert (await keeper.save(snapshot(standings), (), ())).problem == ""
+    await keeper.close(snapshot(standings), ())
+    assert len(_aside(tmp_path)) == 1
+    assert (await remembered(tmp_path)).standings.targets == standings.targets
+    assert history(tmp_path) == (reloaded,)
+
+
+def _malformed(*_: object, **__: object) -> None:
+    raise sqlite3.DatabaseError("database disk image is malformed")
+
+
+def _aside(directory: Path) -> list[Path]:
+    return list(directory.glob("*.damaged-*"))
+
+
+async def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
+    """Two writers would report everything twice."""
+    keeper = StateKeeper(tmp_path)
+    await keeper.open()
+    with pytest.raises(StateInUseError, match="another egressd keeps its state in"):
+        await StateKeeper(tmp_path).open()
+    await keeper.close(snapshot(), ())
+    await keep(tmp_path, *failing())
+
+
+async def test_without_a_directory_nothing_is_kept() -> None:
+    """And nothing fails."""
+    keeper = StateKeeper(None)
+    assert await keeper.open() == (Remembered(), keeper._status().__class__())
+    assert (await keeper.save(snapshot(), tuple(failing()[1]), ())).directory is None
+    await keeper.close(snapshot(), ())
+
+
+async def test_a_directory_that_cannot_be_made_is_a_status(tmp_path: Path) -> None:
+    """The daemon goes on without; as soon as it can, it keeps what happened meanwhile."""
+    (tmp_path / "file").write_text("", encoding="ascii")
+    keeper = StateKeeper(tmp_path / "file" / "state")
+    _, status = await keeper.open()
+    assert "cannot keep state in" in status.problem
+    standings, told = failing()
+    assert "Not a directory" in (await keeper.save(snapshot(standings), tuple(told), ())).problem
+    (tmp_path / "file").unlink()
+    assert (await keeper.save(snapshot(standings), (), ())).problem == ""
+    await keeper.close(snapshot(standings), ())
+    assert history(tmp_path / "file" / "state") == tuple(told)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one MiB, where root may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("SKIPPED: a full disk needs root, to mount a small one")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+async def test_a_full_disk_is_survived(small_disk: Path) -> None:
+    """It is said, nothing is lost while it lasts, and all is written once there is room."""
+    standings, told = failing()
+    keeper = StateKeeper(small_disk)
+    await keeper.open()
+    assert (await keeper.save(snapshot(), (), ())).problem == ""
+    filler = small_disk / "filler"
+    _fill(filler)
+    problems = [(await keeper.save(snapshot(standings), (one,), ())).problem for one in _many(told)]
+    assert any("full" in one or "I/O" in one for one in problems)
+    filler.unlink()
+    assert (await keeper.save(snapshot(standings), (), ())).problem == ""
+    await keeper.close(snapshot(standings), ())
+    assert history(small_disk) == tuple(_many(told))
+    assert (await remembered(small_disk)).standings.targets == standings.targets
+
+
+def _fill(filler: Path) -> None:
+    """Write until there is no room for another byte."""
+    descriptor = os.open(filler, os.O_WRONLY | os.O_CREAT)
+    try:
+        with suppress(OSError):
+            while os.write(descriptor, b"x" * 4096):
+                pass
+    finally:
+        os.close(descriptor)
+
+
+def _many(told: list[Event]) -> list[Event]:
+    return [*told, *(ConfigReloaded(at=at(number), digest="x" * 2000) for number in range(30))]
+
+
+def finished(moment: str, *, bad: int = 0) -> SweepFinished:
+    tally = Tally(targets=9, ok=9 - bad, degraded=0, blocked=bad, down=0, unknown=0)
+    return SweepFinished(at=moment, recording="r", started=moment, seconds=1.0, tally=tally)
+
+
+def rows(directory: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Ask the database directly."""
+    with closing(sqlite3.connect(directory / FILE)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def test_failures_are_kept_longer_than_successes(tmp_path: Path, now: Callable[[datetime], None]) -> None:
+    """Routine goes after a tenth of the retention, what failed stays for all of it, nothing stays longer."""
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    store = Store(tmp_path)
+    change = failing()[1][0]
+    assert isinstance(change, TargetChanged)
+    for days in (1, 20, 80, 100):
+        stamp = clock.timestamp(moment - timedelta(days=days))
+        events = (finished(stamp), finished(stamp, bad=1), replace(change, at=stamp))
+        store.save(Remembered(), events, whole=False)
+    now(moment)
+    store.prune(90 * 86400.0)
+    store.close()
+    found = rows(tmp_path, "SELECT kind, routine, at FROM events ORDER BY id")
+    kept = [(kind, routine, (moment - datetime.fromisoformat(stamp)).days) for kind, routine, stamp in found]
+    assert kept == [
+        ("sweep", 1, 1), ("sweep", 0, 1), ("target", 0, 1),
+        ("sweep", 0, 20), ("target", 0, 20),
+        ("sweep", 0, 80), ("target", 0, 80),
+    ]  # fmt: skip
+
+
+def test_the_database_is_bounded_whatever_flaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows have a limit of their own, and the space of old ones is given back."""
+    monkeypatch.setattr("egressd.state.store.MOST_EVENTS", 200)
+    monkeypatch.setattr("egressd.state.store.PRUNE_EVERY", 50)
+    store, sizes = Store(tmp_path), list[int]()
+    for number in range(60):
+        reloads = tuple(ConfigReloaded(at=at(number), digest="x" * 500) for _ in range(50))
+        store.save(Remembered(), reloads, whole=False)
+        store.prune(RETENTION)
+        sizes.append((tmp_path / FILE).stat().st_size + (tmp_path / f"{FILE}-wal").stat().st_size)
+    store.close()
+    assert max(sizes[30:]) <= max(sizes[:30]) * 1.1
+    assert max(sizes) < 6_000_000
+    assert rows(tmp_path, "SELECT count(*) FROM events")[0][0] <= 250
+
+
+def test_looks_that_agree_cost_no_writing(tmp_path: Path) -> None:
+    """A target that just goes on being well is not written with every sweep."""
+    store = Store(tmp_path)
+    standings, _ = failing()
+    store.save(Remembered(standings=standings), (), whole=False)
+    changes = store._connection.total_changes
+    for number in range(10, 20):
+        words = {"row/a:443": "blocked:tls_reset", "row/b:443": "ok"}
+        standings, _ = advance(standings, sweep(number, words), now=at(number))
+        store.save(Remembered(standings=standings), (), whole=False)
+    assert store._connection.total_changes == changes
+    store.save(Remembered(standings=standings), (), whole=True)
+    assert store._connection.total_changes == changes + 2
+    store.close()
+
+
+async def test_history_tells_what_happened_and_why(tmp_path: Path) -> None:
+    """What was so before, what changed with its evidence, and only what was asked about."""
+    standings, told = failing()
+    mended, events = advance(standings, sweep(70, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(70))
+    mended, events = advance(mended, sweep(71, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(71))
+    await keep(tmp_path, mended, [*told, finished(at(30)), *events])
+    found = read_history(tmp_path, since=at(60), until=at(100), target="A")
+    (was,), (now_ok,) = found.already, found.events
+    assert isinstance(now_ok, TargetChanged)
+    assert (was.after.reason, was.after.evidence) == ("tls_reset", ("evidence of blocked:tls_reset",))
+    assert (now_ok.before_since, now_ok.since) == (at(1), at(70))
+    assert found.watch.sweeps == 0
+    whole = read_history(tmp_path, since=at(0), until=at(100), target=None)
+    assert (whole.watch.sweeps, len(whole.events)) == (1, 2)
+    assert '"kind": "target"' in history_json(whole)
+    for pattern, count in (("row", 2), ("row/a:443", 2), ("a:443", 2), ("*", 2), ("b", 0), ("r?w/*", 2)):
+        assert len(read_history(tmp_path, since=at(0), until=at(100), target=pattern).events) == count
+
+
+async def test_history_can_be_read_beside_the_daemon(tmp_path: Path) -> None:
+    """A reader neither waits for the writer nor stops it."""
+    standings, told = failing()
+    keeper = StateKeeper(tmp_path)
+    await keeper.open()
+    await keeper.save(snapshot(standings), tuple(told), ())
+    assert history(tmp_path) == tuple(told)
+    assert (await keeper.save(snapshot(standings), (ConfigReloaded(at=at(9), digest="x"),), ())).problem == ""
+    assert len(history(tmp_path)) == 2
+    await keeper.close(snapshot(standings), ())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a database" * 100])
+def test_no_history_is_a_sentence(tmp_path: Path, content: bytes | None) -> None:
+    """No file, an empty one, and one that is none of ours."""
+    if content is not None:
+        (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(HistoryError, match=r"no history in|cannot read"):
+        history(tmp_path)

@@ -1,0 +1,59 @@
+"""Killed at random moments, the state always loads, and nothing is told twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from egressd.state import StateKeeper
+from egressd.state.history import read_history
+from tests.state.hammer import broken_stories, disagreements
+
+ROOT = Path(__file__).parents[2]
+TIMES = 8
+"""`make soak` does it fifty times."""
+
+
+def kill_once(directory: Path, seed: int, patience: float) -> int:
+    """Run the program, kill it after so many seconds of saving, and return how often it saved."""
+    command = [sys.executable, "-m", "tests.state.hammer", str(directory), str(seed)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "open \n"
+        try:
+            child.wait(patience)
+        except subprocess.TimeoutExpired:
+            child.kill()
+        return child.stdout.read().count("saved \n")
+
+
+async def check(directory: Path) -> int:
+    """Load what was left, hold it against what was told, and return how much was told."""
+    keeper = StateKeeper(directory)
+    remembered, status = await keeper.open()
+    keeper._let_go()
+    assert status.problem == ""
+    assert remembered.standings.targets
+    events = read_history(directory, since="2000", until="3000", target=None).events
+    assert broken_stories(events) == []
+    assert disagreements(events, remembered.standings) == []
+    assert not [name for name in os.listdir(directory) if "damaged" in name]  # noqa: PTH208 - names will do
+    return len(events)
+
+
+@pytest.mark.timeout(180)
+async def test_killed_at_random_moments(tmp_path: Path) -> None:
+    """Each life goes on where the one before was cut off."""
+    choose = random.Random(4)
+    told = [0]
+    for number in range(TIMES):
+        saved = kill_once(tmp_path, number, choose.uniform(0.02, 0.3))
+        told.append(await check(tmp_path))
+        assert saved or told[-1] >= told[-2]
+    assert told == sorted(told)
+    assert told[-1] > TIMES

@@ -1,0 +1,226 @@
+"""The shipped unit under a real systemd: what an operator sees of start, reload, stall, crash and stop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.conftest import CONFIG, DROP_INS, configure, drop_in
+from tests.systemd.debian import ROOT
+from tests.systemd.machine import UNIT, Machine
+
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(400)]
+
+BAD = "interval: sometimes\nregion: [\n"
+ASKING = (
+    "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1], timeout=9).read().decode())"
+)
+
+STALL = """
+import asyncio, pathlib
+
+from egressd.daemon.sweeping import sweeper
+from egressd.daemon.sweeping.prober import NetworkProber
+
+sweeper.MARGIN = 1.0
+look = NetworkProber.look
+
+
+async def look_or_stall(*arguments, **words):
+    while pathlib.Path("/srv/stall").exists():
+        await asyncio.sleep(0.1)
+    return await look(*arguments, **words)
+
+
+NetworkProber.look = look_or_stall
+"""
+"""Loaded by Python before the program: a scheduler that can be made to hang while all else goes on."""
+
+
+def start(machine: Machine) -> str:
+    """Start the service, wait for the first sweep, and return its process id."""
+    machine.must("systemctl", "start", UNIT)
+    machine.wait(until="targets", of="StatusText")
+    return machine.show("MainPID")
+
+
+def get(machine: Machine, path: str) -> str:
+    """Ask the daemon for a page, from the same machine."""
+    return machine.must("python3", "-c", ASKING, f"http://127.0.0.1:10980{path}")
+
+
+def test_starts_and_says_how_things_are(machine: Machine) -> None:
+    """Start returns once the daemon is ready; the status line counts targets after the first sweep."""
+    machine.must("systemctl", "start", UNIT)
+    assert machine.show("ActiveState") == "active"
+    assert get(machine, "/-/healthy")
+    machine.wait(until="targets, 0 failing", of="StatusText")
+    assert "egressd_sweep_last_completed_timestamp_seconds" in get(machine, "/metrics")
+    assert machine.show("StatusText") in machine.must("systemctl", "status", UNIT)
+
+
+def test_starts_without_a_network(machine: Machine) -> None:
+    """Ready does not wait for a successful probe: it says what is down, and stays up."""
+    configure(machine, resolvers=["127.0.0.1:9"])
+    machine.must("systemctl", "start", UNIT)
+    machine.wait(until="dns_no_listener", of="StatusText", seconds=90)
+    assert machine.show("ActiveState") == "active"
+
+
+def test_is_confined(machine: Machine) -> None:
+    """It runs as a user made for it, without capabilities, under a system call filter, and owns its state."""
+    pid = start(machine)
+    status = dict(
+        line.split(":\t", 1)
+        for line in machine.must("cat", f"/proc/{pid}/status").splitlines()
+        if ":\t" in line
+    )
+    assert int(status["Uid"].split()[0]) >= 61184  # where systemd's dynamic users begin
+    assert (status["CapEff"], status["NoNewPrivs"], status["Seccomp"]) == ("0" * 16, "1", "2")
+    assert machine.must("stat", "--format=%a", "/var/lib/private/egressd").strip() == "700"
+    assert machine.must("sh", "-c", "ls /var/lib/private/egressd").strip()
+    assert "process_cpu_seconds_total" in get(machine, "/metrics")
+
+
+def test_reload_takes_a_good_configuration(machine: Machine) -> None:
+    """A reload returns 0 and puts the new settings in force in the same process."""
+    pid = start(machine)
+    configure(machine, overrides=[{"match": "*", "need": "optional"}])
+    machine.must("systemctl", "reload", UNIT)
+    assert machine.show("MainPID") == pid
+    assert machine.show("ActiveState") == "active"
+    assert "configuration read again" in machine.log()
+    assert "egressd_config_last_reload_successful 1.0" in get(machine, "/metrics")
+
+
+def test_reload_refuses_a_bad_configuration(machine: Machine) -> None:
+    """With a bad file the old settings stay in force, and status, metrics and the journal say so."""
+    pid = start(machine)
+    machine.write(CONFIG, BAD)
+    machine.must("systemctl", "reload", UNIT)
+    assert (machine.show("MainPID"), machine.show("ActiveState")) == (pid, "active")
+    assert "refused" in machine.show("StatusText")
+    assert "egressd_config_last_reload_successful 0.0" in get(machine, "/metrics")
+    assert "bad" in machine.log("--priority=err")
+    configure(machine)
+    machine.must("systemctl", "reload", UNIT)
+    assert "refused" not in machine.show("StatusText")
+
+
+def test_does_not_start_with_a_bad_configuration(machine: Machine) -> None:
+    """Start fails with exit code 78, every mistake is in the journal, and systemd does not try again."""
+    machine.write(CONFIG, BAD)
+    assert machine.run("systemctl", "start", UNIT).returncode != 0
+    assert (machine.show("ExecMainStatus"), machine.show("NRestarts")) == ("78", "0")
+    assert machine.show("ActiveState") == "failed"
+    assert "egressd.yml" in machine.log()
+
+
+def test_wrong_usage_is_not_tried_again(machine: Machine) -> None:
+    """An unknown flag ends with exit code 2, and systemd leaves it at that."""
+    drop_in(machine, "ExecStart=", "ExecStart=/usr/bin/egressd --no.such.flag")
+    assert machine.run("systemctl", "start", UNIT).returncode != 0
+    assert (machine.show("ExecMainStatus"), machine.show("NRestarts")) == ("2", "0")
+
+
+def test_a_stopped_process_is_replaced(machine: Machine) -> None:
+    """A process that no longer feeds the watchdog is killed and started again."""
+    drop_in(machine, "WatchdogSec=3s", "RestartSec=100ms")
+    pid = start(machine)
+    machine.must("sh", "-c", f"kill -STOP {pid}")
+    machine.wait(until="1", of="NRestarts")
+    machine.wait(until="targets", of="StatusText")
+    assert machine.show("MainPID") != pid
+    assert "Watchdog timeout" in machine.log()
+
+
+def test_a_stalled_scheduler_is_replaced(machine: Machine) -> None:
+    """A scheduler that hangs while the process lives and answers is noticed, shown, and started again."""
+    machine.write("/srv/hook/sitecustomize.py", STALL)
+    drop_in(machine, "WatchdogSec=3s", "RestartSec=100ms", "Environment=PYTHONPATH=/srv/hook")
+    pid = start(machine)
+    machine.write("/srv/stall", "")
+    machine.wait(until="stalled", of="StatusText")
+    machine.wait(until="1", of="NRestarts")
+    machine.must("rm", "/srv/stall")
+    machine.wait(until="targets", of="StatusText")
+    assert machine.show("MainPID") != pid
+    log = machine.log()
+    assert "Watchdog timeout" in log
+    assert "Fatal Python error" in log  # and with it where every thread stood
+
+
+def test_a_crash_loses_nothing(machine: Machine) -> None:
+    """A killed process is started again, remembers what is down, and does not report it once more."""
+    configure(machine, resolvers=["127.0.0.1:9"])
+    drop_in(machine, "RestartSec=100ms")
+    machine.must("systemctl", "start", UNIT)
+    machine.wait(until="dns_no_listener", of="StatusText")
+    machine.must("systemctl", "kill", "--signal=KILL", UNIT)
+    machine.wait(until="1", of="NRestarts")
+    machine.wait(until="dns_no_listener", of="StatusText")
+    assert machine.log().count('"finding opened"') == 1
+
+
+def test_stops_within_ten_seconds(machine: Machine) -> None:
+    """In the middle of its first sweep it ends by itself, with success, before systemd would kill it."""
+    drop_in(machine, "TimeoutStopSec=10s")
+    machine.must("systemctl", "start", UNIT)
+    machine.must("systemctl", "stop", UNIT)
+    assert (machine.show("Result"), machine.show("ExecMainStatus")) == ("success", "0")
+    assert machine.show("ActiveState") == "inactive"
+
+
+def test_systemctl_tells_scripts_the_truth(machine: Machine) -> None:
+    """The exit codes of systemctl are what scripts rely on: 3 while stopped, 0 while running."""
+    assert machine.run("systemctl", "is-active", UNIT).returncode == 3
+    assert machine.run("systemctl", "status", UNIT).returncode == 3
+    start(machine)
+    assert machine.run("systemctl", "is-active", UNIT).returncode == 0
+    assert machine.run("systemctl", "status", UNIT).returncode == 0
+    assert machine.run("systemctl", "is-failed", UNIT).returncode == 1
+
+
+def test_the_journal_knows_priorities(machine: Machine) -> None:
+    """Lines are JSON of priority 6 or graver, and nothing but trouble is a warning."""
+    start(machine)
+    lines = [json.loads(line) for line in machine.log("--output=json").splitlines()]
+    ours = [line for line in lines if line.get("SYSLOG_IDENTIFIER") == "egressd"]
+    started = next(line for line in ours if '"started"' in line["MESSAGE"])
+    assert started["PRIORITY"] == "6"
+    assert json.loads(started["MESSAGE"])["event"] == "started"
+    assert {line["PRIORITY"] for line in ours} == {"6"}
+
+
+def test_credentials_reach_it(machine: Machine) -> None:
+    """A password kept by root reaches the service by the shipped example, and is shown nowhere."""
+    machine.write("/etc/egressd/credentials/proxy-password", "Tr0ub4dor\n", mode=0o600)
+    example = (ROOT / "systemd/egressd.service.d/credentials.conf.example").read_text(encoding="utf-8")
+    machine.write(f"{DROP_INS}/credentials.conf", example)
+    machine.must("systemctl", "daemon-reload")
+    path = "/run/credentials/egressd.service/proxy-password"
+    proxy = {"url": "http://127.0.0.1:3128", "username": "svc-arc", "password_file": path}
+    configure(machine, proxy=proxy)
+    machine.must("systemctl", "start", UNIT)
+    machine.must("test", "-s", path)
+    machine.wait(until="targets", of="StatusText")
+    assert "Tr0ub4dor" not in machine.log() + get(machine, "/api/v1/sweep")
+
+
+def test_a_missing_credential_is_named(machine: Machine) -> None:
+    """Without the file the start fails as the example says: 243/CREDENTIALS."""
+    example = (ROOT / "systemd/egressd.service.d/credentials.conf.example").read_text(encoding="utf-8")
+    machine.write(f"{DROP_INS}/credentials.conf", example)
+    drop_in(machine, "Restart=no")
+    assert machine.run("systemctl", "start", UNIT).returncode != 0
+    assert machine.show("ExecMainStatus") == "243"
+
+
+def test_installed_units_are_right(machine: Machine) -> None:
+    """The units verify as installed, with the program they name in place."""
+    for name in ("egressd.service", "egressd-once.service", "egressd-once.timer"):
+        path = Path("/usr/local/lib/systemd/system") / name
+        ended = machine.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=one", str(path))
+        assert ended.returncode == 0, ended.stderr

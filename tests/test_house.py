@@ -1,0 +1,211 @@
+"""The house is in order: sizes, names, laws, fresh pages, and no word that must not be here."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import runpy
+import shlex
+import statistics
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from egressd.config import Flags, load_settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = runpy.run_path(str(ROOT / "scripts" / "docs.py"))["PAGES"]
+
+MEDIAN_FUNCTION, P95_FUNCTION, LONGEST_FUNCTION = 10, 35, 60
+LONGEST_FILE = 350
+MODULES_IN_A_FOLDER = 10
+
+TABLES = frozenset({"egressd/model/observation.py"})
+TABLE_ROOMS = ("egressd/attribution/reasons/", "egressd/attribution/rules/")
+"""Data, one row after the other: length does no harm there, nor does a module per chapter."""
+
+EMPTY_WORDS = frozenset({"utils", "util", "helpers", "helper", "manager", "handler", "misc", "stage"})
+EMPTY_NAMES = frozenset({"common", "base"})
+"""Words that say something only beside another one: an X.509 common name, a base URL."""
+
+
+@cache
+def tracked() -> tuple[str, ...]:
+    """Every file of the repository, or of the unpacked source archive."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode == 0:
+        return tuple(name for name in listed.stdout.splitlines() if (ROOT / name).is_file())
+    return tuple(str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file())
+
+
+def sources(*folders: str) -> tuple[str, ...]:
+    """The Python files under folders."""
+    return tuple(name for name in tracked() if name.endswith(".py") and name.startswith(folders))
+
+
+@cache
+def tree(name: str) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse((ROOT / name).read_text(encoding="utf-8"))
+
+
+def functions(names: tuple[str, ...]) -> Iterator[tuple[str, str, int]]:
+    """Yield where each function stands, its name and its length in lines."""
+    for name in names:
+        for node in ast.walk(tree(name)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                yield f"{name}:{node.lineno}", node.name, lines
+
+
+def test_functions_are_short() -> None:
+    """The median is 10 lines, the 95th percentile 35, and no function is over 60."""
+    found = [(lines, f"{where} {name}") for where, name, lines in functions(sources("egressd/"))]
+    lengths = [lines for lines, _ in found]
+    assert [one for one in found if one[0] > LONGEST_FUNCTION] == []
+    assert statistics.median(lengths) <= MEDIAN_FUNCTION
+    assert statistics.quantiles(lengths, n=20)[-1] <= P95_FUNCTION
+
+
+def test_test_functions_are_readable() -> None:
+    """Tests, scripts and the bench keep the same limit for the longest function."""
+    names = sources("tests/", "bench/", "scripts/")
+    assert [one for one in functions(names) if one[2] > LONGEST_FUNCTION] == []
+
+
+def test_files_are_short() -> None:
+    """A file over 350 lines is a table, and named as one here."""
+    long = {
+        name
+        for name in sources("egressd/", "bench/", "scripts/")
+        if len((ROOT / name).read_text(encoding="utf-8").splitlines()) > LONGEST_FILE
+    }
+    assert [name for name in sorted(long - TABLES) if not name.startswith(TABLE_ROOMS)] == []
+
+
+def test_rooms_are_small() -> None:
+    """A folder with more modules than one can keep in mind holds two ideas."""
+    modules = [name for name in sources("egressd/") if not name.endswith("__init__.py")]
+    rooms = Counter(str(Path(name).parent) for name in modules if not name.startswith(TABLE_ROOMS))
+    assert {room: count for room, count in rooms.items() if count > MODULES_IN_A_FOLDER} == {}
+
+
+def test_every_module_states_its_law() -> None:
+    """A module opens with a docstring."""
+    names = sources("egressd/", "tests/", "bench/", "scripts/")
+    assert [name for name in names if not ast.get_docstring(tree(name))] == []
+
+
+def test_every_test_says_what_it_proves() -> None:
+    """A test has a docstring, so that its failure can be read."""
+    mute = [
+        f"{name}:{node.lineno} {node.name}"
+        for name in sources("tests/")
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and not ast.get_docstring(node)
+    ]
+    assert mute == []
+
+
+def _names() -> Iterator[tuple[str, str]]:
+    for name in sources("egressd/"):
+        yield name, Path(name).stem
+        for node in ast.walk(tree(name)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield f"{name}:{node.lineno}", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.name).lower()
+
+
+def test_names_say_something() -> None:
+    """No module, class or function is called after nothing in particular."""
+    assert [one for one in _names() if one[1] in EMPTY_NAMES or EMPTY_WORDS & set(one[1].split("_"))] == []
+
+
+def test_no_file_names_a_registry() -> None:
+    """Where packages come from is the machine's business; the names are put together here only."""
+    hosts = ("py" + r"pi\.org", "python" + r"hosted\.org", "npm" + r"js\.(?:org|com)", "deb" + r"ian\.org")
+    forbidden = re.compile(r"\b(?:[a-z0-9.-]*\.)?(?:" + "|".join(hosts) + r")\b", re.IGNORECASE)
+    named = [
+        f"{name}:{number}"
+        for name in tracked()
+        for number, line in enumerate(
+            (ROOT / name).read_text(encoding="utf-8", errors="replace").splitlines(), 1
+        )
+        if forbidden.search(line)
+    ]
+    assert named == []
+
+
+def test_lock_files_pin_every_line() -> None:
+    """Each requirement has an exact version and a hash, and none says where to fetch it."""
+    for path in sorted((ROOT / "requirements").glob("*.txt")):
+        text = path.read_text(encoding="utf-8")
+        rows = [row for row in text.replace("\\\n", " ").splitlines() if row.strip()]
+        assert rows, path.name
+        loose = [row for row in rows if not re.match(r"^[a-z0-9._-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", row)]
+        assert loose == [], path.name
+        assert "://" not in text, path.name
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_generated_pages_are_fresh(page: str) -> None:
+    """A page made from the code says what the code says; `make docs` mends it."""
+    assert (ROOT / page).read_text(encoding="utf-8") == PAGES[page]()
+
+
+def help_blocks() -> list[tuple[str, str]]:
+    """The command and the text of every fenced block of the README that shows `--help`."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.findall(
+        r"^```[a-z]*\n\$ (?:\S*/)?(egressd\b[^\n]*--help)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
+    return [(command, shown) for command, shown in found]
+
+
+def test_readme_shows_help() -> None:
+    """The README has at least one help text, so that the check below checks something."""
+    assert help_blocks()
+
+
+@pytest.mark.parametrize(("command", "shown"), help_blocks())
+def test_readme_help_is_the_programs_own(command: str, shown: str) -> None:
+    """What the README shows of `--help` is what the program prints."""
+    words = shlex.split(command)[1:]
+    printed = subprocess.run(
+        [sys.executable, "-m", "egressd", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"},
+    ).stdout
+    assert _without_padding(shown) == _without_padding(printed)
+
+
+def _without_padding(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
+
+
+@pytest.mark.parametrize("name", [name for name in tracked() if name.endswith((".yml", ".yaml"))])
+def test_every_yaml_file_parses(name: str) -> None:
+    """No shipped YAML file is broken."""
+    with (ROOT / name).open(encoding="utf-8") as file:
+        assert list(yaml.safe_load_all(file))
+
+
+def test_the_shipped_configuration_loads() -> None:
+    """The commented configuration an operator starts from has no mistake."""
+    assert load_settings(ROOT / "config" / "egressd.yml", Flags()).profiles

@@ -1,0 +1,75 @@
+"""A running server on loopback, and a client that asks it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+import aiohttp
+import pytest
+
+from egressd.catalog import load_catalog
+from egressd.daemon.control import Control
+from egressd.daemon.snapshot import Board
+from egressd.model.settings import Settings, Web
+from egressd.model.snapshot import Snapshot
+from egressd.web.serve import Server
+from tests.metrics.pictures import make_snapshot
+
+
+@dataclass(kw_only=True)
+class Running:
+    """A server, what it shows, and a way to ask."""
+
+    server: Server
+    board: Board
+    control: Control
+    session: aiohttp.ClientSession
+
+    def url(self, path: str, *, scheme: str = "http") -> str:
+        return f"{scheme}://{self.server.addresses[0]}{path}"
+
+    async def get(self, path: str, **rest: object) -> tuple[int, str]:
+        async with self.session.get(self.url(path), **rest) as answer:  # type: ignore[arg-type]  # as given
+            return answer.status, await answer.text()
+
+
+Start = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Start servers; they end with the test."""
+    catalog = load_catalog()
+    async with AsyncExitStack() as stack:
+
+        async def run(snapshot: Snapshot | None = None, **web: object) -> Running:
+            settings = Web(listen="127.0.0.1:0", **web)  # type: ignore[arg-type]  # as given
+            shown = snapshot or make_snapshot()
+            board = Board(replace(shown, settings=replace(shown.settings, web=settings)))
+            control = Control()
+            server = Server(board=board, control=control, catalog=catalog)
+            await server.open(settings)
+            stack.push_async_callback(server.close)
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
+            )
+            return Running(server=server, board=board, control=control, session=session)
+
+        yield run
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that will come soon."""
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not come")

@@ -1,0 +1,188 @@
+"""What the pages answer, asked over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from egressd.model.snapshot import ConfigStatus, StateStatus
+from egressd.model.verdict import Outcome
+from egressd.report.saved import from_json
+from tests.metrics.pictures import NOW, Row, finding, make_snapshot, make_sweep
+from tests.web.conftest import Start
+
+SWEEP = make_sweep(Row(), Row(host="a.example", outcome=Outcome.BLOCKED))
+
+
+async def test_metrics_are_negotiated(start: Start) -> None:
+    """Plain text by default, OpenMetrics for who prefers it, gzip for who takes it."""
+    running = await start(make_snapshot(SWEEP))
+    url = running.url("/metrics")
+    async with running.session.get(url, headers={"Accept-Encoding": "gzip"}) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        names = {one.name for one in text_string_to_metric_families(await answer.text())}
+        assert {"egressd_target_up", "process_cpu_seconds"} <= names
+    wanted = {"Accept": "application/openmetrics-text;version=1.0.0"}
+    async with running.session.get(url, headers=wanted, auto_decompress=False) as answer:
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    status, text = await running.get("/metrics", params=[("name[]", "egressd_profile_up")])
+    assert status == 200
+    assert {line.split("{")[0] for line in text.splitlines() if line[0] != "#"} == {"egressd_profile_up"}
+
+
+async def test_a_new_snapshot_is_shown_at_once(start: Start) -> None:
+    """What a page shows is what hangs on the board."""
+    running = await start(make_snapshot(SWEEP))
+    assert "a.example" in (await running.get("/metrics"))[1]
+    running.board.put(sweep=make_sweep(Row(host="new.example")))
+    text = (await running.get("/metrics"))[1]
+    assert "new.example" in text
+    assert 'host="a.example"' not in text
+
+
+async def test_ready_after_the_first_sweep(start: Start) -> None:
+    """Nothing is claimed before anything was seen; the API says so in JSON."""
+    running = await start()
+    assert (await running.get("/-/ready"))[0] == 503
+    status, text = await running.get("/api/v1/sweep")
+    assert (status, "error" in json.loads(text)) == (503, True)
+    assert json.loads((await running.get("/api/v1/targets"))[1])["targets"] == []
+    assert "Waiting for the first sweep" in (await running.get("/"))[1]
+    running.board.put(sweep=SWEEP)
+    assert await running.get("/-/ready") == (200, "egressd is ready\n")
+
+
+async def test_healthy_until_the_scheduler_stalls(start: Start) -> None:
+    """A broken promise of the scheduler shows as 503, and on the page."""
+    running = await start(make_snapshot(SWEEP))
+    assert (await running.get("/-/healthy"))[0] == 200
+    running.board.pulse.due = 0.0
+    assert (await running.get("/-/healthy"))[0] == 503
+    assert "stalled" in (await running.get("/"))[1]
+
+
+async def test_the_sweep_is_the_report_of_once(start: Start) -> None:
+    """What the API gives, `egressd replay` reads."""
+    running = await start(make_snapshot(SWEEP))
+    assert from_json((await running.get("/api/v1/sweep"))[1]) == SWEEP.recording
+
+
+async def test_targets_and_alerts(start: Start) -> None:
+    """Each target with look and belief; alerts one per cause, with evidence and advice."""
+    rows = [Row(host=f"{name}.example", outcome=Outcome.BLOCKED) for name in "abc"]
+    sweep = make_sweep(*rows, Row(), sources=2)
+    ids = [one.id for one in sweep.recording.plan.targets]
+    running = await start(make_snapshot(sweep, findings=(finding(*ids[:2]),)))
+    targets = json.loads((await running.get("/api/v1/targets"))[1])
+    assert [one["id"] for one in targets["targets"]] == ids
+    seen = targets["targets"][0]["sources"][1]
+    assert (seen["source"], seen["standing"]["state"], seen["standing"]["since"]) == (
+        "source-1",
+        "failing",
+        NOW,
+    )
+    assert seen["last_look"]["reason"] == "tls_reset_after_hello"
+    alerts = json.loads((await running.get("/api/v1/alerts"))[1])["alerts"]
+    assert {(one["kind"], one["reason"]) for one in alerts} == {
+        ("finding", "site_port80_blocked"),
+        ("target", "tls_reset_after_hello"),
+    }
+    alone = next(one for one in alerts if one["kind"] == "target")
+    assert (alone["severity"], alone["targets"], alone["sources"]) == (
+        "critical",
+        [ids[2]],
+        ["source-0", "source-1"],
+    )
+    assert alone["evidence"]
+    assert alone["advice"] == "Allow the name."
+
+
+async def test_the_status_page_says_what_matters(start: Start) -> None:
+    """Cause, party, advice and evidence are on the page, and a bad reload and a full disk, too."""
+    snapshot = replace(
+        make_snapshot(SWEEP),
+        config=ConfigStatus(digest="d", since=NOW, problems=("egressd.yml:3: region: unknown",)),
+        state=StateStatus(directory="/var/lib/egressd", problem="No space left on device"),
+    )
+    running = await start(snapshot)
+    status, page = await running.get("/")
+    assert status == 200
+    wanted = (
+        "1 cause keeps required endpoints out of reach",
+        "tls_reset_after_hello",
+        "a firewall, by name or application",
+        "Allow the name.",
+        "RST after 517 bytes",
+        "egressd.yml:3: region: unknown",
+        "No space left on device",
+        'href="api/v1/sweep"',
+    )
+    assert [one for one in wanted if one not in page] == []
+
+
+async def test_hostile_text_stays_text(start: Start) -> None:
+    """What a server on the way wrote is shown, not obeyed."""
+    evil = "<script>alert(1)</script>"
+    snapshot = make_snapshot(SWEEP)
+    standings = replace(
+        snapshot.standings,
+        targets=tuple(
+            replace(one, belief=replace(one.belief, evidence=(evil,), advice=evil))
+            for one in snapshot.standings.targets
+        ),
+    )
+    running = await start(replace(snapshot, standings=standings))
+    async with running.session.get(running.url("/")) as answer:
+        page = await answer.text()
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert evil not in page
+    assert "&lt;script&gt;" in page
+
+
+async def test_reload_is_off_unless_asked_for(start: Start) -> None:
+    """Nobody who merely reaches the port can make the daemon read files."""
+    running = await start()
+    async with running.session.post(running.url("/-/reload")) as answer:
+        assert answer.status == 403
+    assert not running.control.reload_wanted.is_set()
+    async with running.session.get(running.url("/-/reload")) as answer:
+        assert answer.status == 405
+
+
+@pytest.mark.parametrize(
+    ("problems", "status", "said"),
+    [((), 200, "reloaded\n"), (("egressd.yml:1: bad",), 500, "not reloaded:\negressd.yml:1: bad\n")],
+)
+async def test_a_reload_is_answered(start: Start, problems: tuple[str, ...], status: int, said: str) -> None:
+    """Whoever asks for a reload hears what became of it."""
+    running = await start(enable_reload=True)
+
+    async def carry_out() -> None:
+        await running.control.reload_wanted.wait()
+        for future in running.control.begin_reload():
+            future.set_result(ConfigStatus(digest="d", since=NOW, problems=problems))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(carry_out())
+        async with running.session.put(running.url("/-/reload")) as answer:
+            assert (answer.status, await answer.text()) == (status, said)
+
+
+async def test_what_is_not_there_is_not_there(start: Start) -> None:
+    """Unknown paths are 404 and tell nothing more; odd requests do not end the server."""
+    running = await start()
+    assert (await running.get("/config"))[0] == 404
+    assert (await running.get("/../../etc/passwd"))[0] == 404
+    host, _, port = running.server.addresses[0].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"\x16\x03\x01 nonsense\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.")
+    writer.close()
+    await writer.wait_closed()
+    assert (await running.get("/-/healthy"))[0] == 200

@@ -1,0 +1,106 @@
+"""`/probe`: a target of the plan, looked at now; never anything else."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from egressd.drive import plan_sweep
+from egressd.lab import Lab
+from egressd.model.snapshot import Snapshot
+from egressd.web import probing
+from tests.metrics.pictures import make_snapshot
+from tests.web.conftest import Running, Start
+
+
+def of_lab(lab: Lab) -> Snapshot:
+    settings = lab.settings()
+    return replace(make_snapshot(), settings=settings, plan=plan_sweep(settings, lab.catalog))
+
+
+async def start_on(lab: Lab, start: Start) -> Running:
+    return await start(of_lab(lab), enable_probe=True)
+
+
+TARGET = "rb-mcr/mcr.microsoft.com:443"
+
+
+async def test_it_is_off_unless_asked_for(start: Start) -> None:
+    """Who merely reaches the port can't make the host send anything."""
+    running = await start()
+    assert (await running.get("/probe", params={"target": TARGET}))[0] == 403
+
+
+async def test_one_target_is_probed_now(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is of this moment, and of this target; the next one has to wait."""
+    monkeypatch.setattr(probing, "AGAIN_AFTER", 60.0)
+    async with Lab() as lab:
+        running = await start_on(lab, start)
+        status, text = await running.get("/probe", params={"target": TARGET})
+        assert status == 200
+        assert f'egressd_target_up{{source="default",target="{TARGET}"}} 1.0' in text
+        assert text.count("egressd_target_up{") == 1
+        assert (await running.get("/probe", params={"target": TARGET}))[0] == 429
+
+
+async def test_a_fault_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at one target says why it fails, as a sweep would."""
+    monkeypatch.setattr(probing, "AGAIN_AFTER", 0.0)
+    async with Lab(faults=["tls_reset=mcr.microsoft.com"]) as lab:
+        running = await start_on(lab, start)
+        for _ in range(2):
+            status, text = await running.get("/probe", params={"target": TARGET})
+            assert status == 200
+            assert 'reason="tls_reset_after_hello"' in text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"target": "169.254.169.254:80"},
+        {"target": "http://127.0.0.1:22/"},
+        {"target": "rb-mcr"},
+        {"target": ""},
+        [("target", TARGET), ("target", TARGET)],
+    ],
+)
+async def test_no_other_host_can_be_named(
+    start: Start, query: dict[str, str] | list[tuple[str, str]]
+) -> None:
+    """Anything but the id of a target is refused before a socket is opened."""
+    async with Lab() as lab:
+        running = await start_on(lab, start)
+        status, text = await running.get("/probe", params=query)
+        assert status == 400
+        assert "169.254" not in text
+
+
+async def test_prometheus_gets_its_answer_in_time(start: Start) -> None:
+    """A look that takes longer than the scrape may is given up, and said."""
+    async with Lab(faults=["tcp_silent=mcr.microsoft.com"]) as lab:
+        running = await start_on(lab, start)
+        brief = {probing.SCRAPE_TIMEOUT: "1.1"}
+        status, text = await running.get("/probe", params={"target": TARGET}, headers=brief)
+        assert (status, "0.6 seconds" in text) == (504, True)
+
+
+async def test_few_wait(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks are made one at a time, and who comes when too many wait is sent away at once."""
+    monkeypatch.setattr(probing, "MOST_WAITING", 2)
+    async with Lab(faults=["tcp_silent=*"]) as lab:
+        running = await start_on(lab, start)
+        plan = running.board.current.plan
+        assert plan is not None
+        found: list[int] = []
+
+        async def ask(target: str) -> None:
+            headers = {probing.SCRAPE_TIMEOUT: "2"}
+            found.append((await running.get("/probe", params={"target": target}, headers=headers))[0])
+
+        async with asyncio.TaskGroup() as group:
+            for one in plan.targets[10:15]:
+                group.create_task(ask(one.id))
+        assert found.count(429) == 3
