@@ -22,7 +22,7 @@ from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus
 
 LEAST_APART = 0.2
-"""Seconds between two reloads: of a storm of signals, the last one counts."""
+"""Seconds a wish to reload waits for others: of a storm of signals, the last one counts."""
 MOST_PROBLEMS = 20
 
 Read = Callable[[], Settings]
@@ -48,8 +48,9 @@ class Reloader:
         """Reload whenever it is asked for."""
         while True:
             await self.control.reload_wanted.wait()
+            self.notifier.reloading()  # at once: `systemctl reload` waits only for what it heard begin
+            await asyncio.sleep(LEAST_APART)
             waiting = self.control.begin_reload()
-            self.notifier.reloading()
             try:
                 status = await self._reload()
             finally:
@@ -58,7 +59,6 @@ class Reloader:
             for future in waiting:
                 if not future.done():
                     future.set_result(status)
-            await asyncio.sleep(LEAST_APART)
 
     async def _reload(self) -> ConfigStatus:
         now = clock.timestamp()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,11 +65,21 @@ class Machine:
 
     def wait(self, *, until: str, of: str, unit: str = UNIT, seconds: float = 60) -> None:
         """Wait until a property of a unit contains a text."""
+        self.settle(lambda: until in self.show(of, unit), f"{of} of {unit} to hold {until!r}", seconds)
+
+    def wait_without(self, text: str, *, of: str, unit: str = UNIT) -> None:
+        """Wait until a property of a unit no longer contains a text."""
+        self.settle(lambda: text not in self.show(of, unit), f"{of} of {unit} to lose {text!r}")
+
+    def wait_log(self, text: str, *words: str, unit: str = UNIT) -> None:
+        """Wait until the journal of a unit contains a text."""
+        self.settle(lambda: text in self.log(*words, unit=unit), f"{text!r} in the journal")
+
+    def settle(self, true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        """Wait until something is true; reports and the journal arrive when they arrive."""
         end = time.monotonic() + seconds
-        while until not in self.show(of, unit):
-            assert time.monotonic() < end, (
-                f"{of} is {self.show(of, unit)!r}, not {until!r}\n{self.log(unit=unit)[-LEGIBLE:]}"
-            )
+        while not true():
+            assert time.monotonic() < end, f"waited {seconds:g} s for {what}\n{self.log()[-LEGIBLE:]}"
             time.sleep(0.1)
 
     def power_off(self) -> None:

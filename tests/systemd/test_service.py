@@ -91,7 +91,7 @@ def test_reload_takes_a_good_configuration(machine: Machine) -> None:
     machine.must("systemctl", "reload", UNIT)
     assert machine.show("MainPID") == pid
     assert machine.show("ActiveState") == "active"
-    assert "configuration read again" in machine.log()
+    machine.wait_log("configuration read again")
     assert "egressd_config_last_reload_successful 1.0" in get(machine, "/metrics")
 
 
@@ -101,12 +101,12 @@ def test_reload_refuses_a_bad_configuration(machine: Machine) -> None:
     machine.write(CONFIG, BAD)
     machine.must("systemctl", "reload", UNIT)
     assert (machine.show("MainPID"), machine.show("ActiveState")) == (pid, "active")
-    assert "refused" in machine.show("StatusText")
+    machine.wait(until="refused", of="StatusText")
     assert "egressd_config_last_reload_successful 0.0" in get(machine, "/metrics")
-    assert "bad" in machine.log("--priority=err")
+    machine.wait_log("bad", "--priority=err")
     configure(machine)
     machine.must("systemctl", "reload", UNIT)
-    assert "refused" not in machine.show("StatusText")
+    machine.wait_without("refused", of="StatusText")
 
 
 def test_does_not_start_with_a_bad_configuration(machine: Machine) -> None:
@@ -115,7 +115,7 @@ def test_does_not_start_with_a_bad_configuration(machine: Machine) -> None:
     assert machine.run("systemctl", "start", UNIT).returncode != 0
     assert (machine.show("ExecMainStatus"), machine.show("NRestarts")) == ("78", "0")
     assert machine.show("ActiveState") == "failed"
-    assert "egressd.yml" in machine.log()
+    machine.wait_log("egressd.yml")
 
 
 def test_wrong_usage_is_not_tried_again(machine: Machine) -> None:
@@ -133,7 +133,7 @@ def test_a_stopped_process_is_replaced(machine: Machine) -> None:
     machine.wait(until="1", of="NRestarts")
     machine.wait(until="targets", of="StatusText")
     assert machine.show("MainPID") != pid
-    assert "Watchdog timeout" in machine.log()
+    machine.wait_log("Watchdog timeout")
 
 
 def test_a_stalled_scheduler_is_replaced(machine: Machine) -> None:
@@ -161,6 +161,7 @@ def test_a_crash_loses_nothing(machine: Machine) -> None:
     machine.must("systemctl", "kill", "--signal=KILL", UNIT)
     machine.wait(until="1", of="NRestarts")
     machine.wait(until="dns_no_listener", of="StatusText")
+    machine.wait_log('"finding opened"')
     assert machine.log().count('"finding opened"') == 1
 
 
