@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from egressd.model.endpoint import Cloud, Endpoint, Expect, Inspection, Need, Protocol, Role
+from egressd.model.notification import Alerting, Notify
 
 
 class Family(StrEnum):
@@ -170,6 +171,8 @@ class Settings:
     """What the operator knows and the catalog can't: `scvmm_server`, a key vault's name, ..."""
     web: Web = field(default_factory=Web)
     state: StateKeep = field(default_factory=StateKeep)
+    alerting: Alerting = field(default_factory=Alerting)
+    notify: Notify = field(default_factory=Notify)
     only: tuple[str, ...] = ()
     """Patterns of `--only`: probe just the endpoints whose id, pattern or host matches one."""
     warnings: tuple[str, ...] = ()

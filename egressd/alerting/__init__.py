@@ -1,0 +1,5 @@
+"""From what is believed to what somebody is told: conditions, alerts, notices.
+
+Law of the room: pure. No I/O, no clock, no randomness; the time is given. Taking the same moment in twice
+says nothing the second time. One cause is one alert; nothing is over before it is mended.
+"""
