@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from egressd.model.alert import Alert, Outbox
 from egressd.model.observation import Phase, Timestamp
 from egressd.model.plan import Plan
 from egressd.model.settings import Settings
@@ -79,6 +80,20 @@ class StateStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverStatus:
+    """How deliveries to one receiver go."""
+
+    name: str
+    waiting: int = 0
+    """Notices in its queue."""
+    failing_since: Timestamp | None = None
+    """When deliveries began to fail without one that succeeded; None: the last one did."""
+    why: str = ""
+    """What went wrong last, while it fails."""
+    delivered_at: Timestamp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Immutable: the daemon swaps it for another, and never changes it."""
 
@@ -95,3 +110,8 @@ class Snapshot:
     state: StateStatus = field(default_factory=StateStatus)
     next_sweep: Timestamp | None = None
     """When the next sweep is due."""
+    alerts: tuple[Alert, ...] = ()
+    """By id, sorted; resolved ones are kept for a while."""
+    outbox: Outbox = field(default_factory=Outbox)
+    receivers: tuple[ReceiverStatus, ...] = ()
+    """As configured, in that order."""
