@@ -10,20 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from egressd.model.observation import Phase, Timestamp
+from egressd.model.severity import Labels, Severity
 from egressd.model.verdict import Blame, Confidence
-
-
-class Severity(StrEnum):
-    """How urgent it is: by who needs what fails, and by the time a product may be offline."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
-    INFO = "info"
-
-    @property
-    def rank(self) -> int:
-        """0 is the most urgent."""
-        return list(Severity).index(self)
 
 
 class Fault(StrEnum):
@@ -40,12 +28,7 @@ class Fault(StrEnum):
     OFFLINE_HALF = "EgressProfileOfflineHalf"
     OFFLINE_NEAR_LIMIT = "EgressProfileOfflineNearLimit"
     RELOAD_FAILED = "EgressdConfigReloadFailed"
-    OVERRUN = "EgressdSweepsOverrun"
     NOTIFICATIONS_FAILING = "EgressdNotificationsFailing"
-
-
-Labels = tuple[tuple[str, str], ...]
-"""Names and values, sorted by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

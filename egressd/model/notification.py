@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from egressd.model.alert import Labels, Severity
+from egressd.model.severity import Labels, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
