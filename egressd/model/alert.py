@@ -29,6 +29,8 @@ class Fault(StrEnum):
     OFFLINE_NEAR_LIMIT = "EgressProfileOfflineNearLimit"
     RELOAD_FAILED = "EgressdConfigReloadFailed"
     NOTIFICATIONS_FAILING = "EgressdNotificationsFailing"
+    TEST = "EgressdTest"
+    """Nothing is wrong: somebody tries whether notices arrive. No rule of Prometheus has this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

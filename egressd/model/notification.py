@@ -99,6 +99,8 @@ class Http:
 
     urls: tuple[str, ...] = field(repr=False)
     """One; of Alertmanager, every peer. Any of them may hold a secret."""
+    secret: bool = False
+    """Whether the URL was read from a file, because it is a secret."""
     authorization: str | None = field(default=None, repr=False)
     """The whole value of the `Authorization` header."""
     proxy: str | None = None
