@@ -61,7 +61,9 @@ def render_target(sweep: Sweep) -> str:
 def _snapshot(sweep: Sweep) -> Snapshot:
     """Believe a sweep at once: there will be no second look."""
     recording = sweep.recording
-    standings, _ = advance(Standings(), sweep, now=recording.finished, patience=Patience(worse=1, better=1))
+    standings, _ = advance(
+        Standings(), sweep, now=recording.finished, patience=Patience(explicit=1, silent=1, better=1)
+    )
     return Snapshot(
         settings=Settings(),
         config=ConfigStatus(digest=recording.plan.config_digest, since=recording.started),

@@ -24,6 +24,10 @@ class Lifecycle(StrEnum):
     """Believed unreachable, and the last look agreed."""
     RECOVERING = "recovering"
     """Believed unreachable, but the last look succeeded."""
+    FLAPPING = "flapping"
+    """Comes and goes too often for either belief to be told."""
+    MAINTENANCE = "maintenance"
+    """Looked at as ever, while a maintenance window keeps it quiet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,8 @@ class Standing:
     pending: Belief | None = None
     """What the last looks say instead, while that is not confirmed."""
     pending_since: Timestamp | None = None
+    looks: str = ""
+    """The last looks, the newest last: `1` reachable, `0` not."""
 
     @property
     def key(self) -> tuple[str, str]:

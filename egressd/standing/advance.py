@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from egressd.model.event import TargetChanged, TargetEvent
+from egressd.model.notification import Flapping
 from egressd.model.observation import Timestamp
 from egressd.model.standing import NOTHING, Belief, Lifecycle, Standing, Standings
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
 from egressd.standing.causes import advance_findings
-from egressd.standing.lifecycle import Patience, move
+from egressd.standing.explicit import explicit_pairs
+from egressd.standing.flutter import remember, share_of_changes
+from egressd.standing.lifecycle import Patience, Signal, move
 from egressd.standing.text import LONGEST_LINE, shorten
+
+CALM = Flapping()
+NONE: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """One look at one target from one source, and how it is to be taken."""
+
+    target: str
+    source: str
+    belief: Belief
+    now: Timestamp
+    worse: int
+    """Looks in a row that it takes to believe a failure like this one."""
+    better: int
+    covered: bool
+    flapping: Flapping
+
+    @property
+    def good(self) -> bool:
+        return self.belief.outcome.reachable
 
 
 def advance(
@@ -21,15 +46,19 @@ def advance(
     now: Timestamp,
     fresh: frozenset[tuple[str, str]] | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
+    flapping: Flapping = CALM,
+    covered: frozenset[tuple[str, str]] = NONE,
 ) -> tuple[Standings, tuple[TargetEvent, ...]]:
     """Return what is believed after this sweep, and the events that led there.
 
     `fresh` names, by target and source, what was really looked at; None: everything. The verdicts of
     others rest on older looks and count for nothing here. Targets the sweep does not know are forgotten.
+    `covered` names what a maintenance window covers: it is looked at and believed as ever.
     """
     if sweep.recording.id == standings.recording:
         return standings, ()
     known = {one.key: one for one in standings.targets}
+    told = explicit_pairs(sweep.recording, fresh)
     kept: list[Standing] = []
     events: list[TargetEvent] = []
     for target, seen in _looks(sweep):
@@ -38,16 +67,31 @@ def advance(
         if fresh is not None and key not in fresh:
             kept += [before] if before is not None else []
             continue
-        after = _look(before, target, seen, now=now, patience=patience)
+        look = _Look(
+            target=target,
+            source=seen.source,
+            belief=believe(seen.verdict),
+            now=now,
+            worse=patience.explicit if key in told else patience.silent,
+            better=patience.better,
+            covered=key in covered,
+            flapping=flapping,
+        )
+        after = _take(before, look)
         kept.append(after)
         events += _changes(before, after)
     touched = None if fresh is None else frozenset(target for target, _ in fresh)
-    findings, told = advance_findings(
-        standings.findings, sweep.findings, now=now, fresh=touched, patience=patience
+    findings, changes = advance_findings(
+        standings.findings,
+        sweep.findings,
+        now=now,
+        fresh=touched,
+        patience=patience,
+        confirmed=frozenset(one.target for one in kept if one.settled and not one.up),
     )
     kept.sort(key=lambda one: one.key)
     made = Standings(targets=tuple(kept), findings=findings, recording=sweep.recording.id)
-    return made, (*events, *told)
+    return made, (*events, *changes)
 
 
 def believe(verdict: Verdict) -> Belief:
@@ -69,63 +113,81 @@ def _looks(sweep: Sweep) -> Iterator[tuple[str, SourceVerdict]]:
             yield verdict.target, seen
 
 
-def _look(
-    before: Standing | None, target: str, seen: SourceVerdict, *, now: Timestamp, patience: Patience
-) -> Standing:
-    belief = believe(seen.verdict)
-    success = now if belief.outcome.reachable else None
+def _take(before: Standing | None, look: _Look) -> Standing:
+    success = look.now if look.good else None
     if before is None or (before.unknown and success):
-        return _first(target, seen.source, belief, now=now, patience=patience)
-    before = replace(before, last_success=success or before.last_success)
-    if belief.key == before.belief.key:
-        return _agrees(before, belief)
-    return _differs(before, belief, now=now, patience=patience)
-
-
-def _first(target: str, source: str, belief: Belief, *, now: Timestamp, patience: Patience) -> Standing:
-    """A target that is well is believed at once; one that is not must be seen again first."""
-    good = belief.outcome.reachable
-    settled = good or patience.worse <= 1
-    return Standing(
-        target=target,
-        source=source,
-        state=move(Lifecycle.OK, reachable=good, enough=patience.worse <= 1),
-        belief=belief if settled else NOTHING,
-        since=now,
-        last_changed=now,
-        last_success=now if good else None,
-        pending=None if settled else belief,
-        pending_since=None if settled else now,
-    )
-
-
-def _agrees(before: Standing, belief: Belief) -> Standing:
-    state = move(before.state, reachable=belief.outcome.reachable, enough=False)
-    streak = before.streak + 1 if before.settled else 1
-    return replace(before, state=state, belief=belief, streak=streak, pending=None, pending_since=None)
-
-
-def _differs(before: Standing, belief: Belief, *, now: Timestamp, patience: Patience) -> Standing:
-    """Count looks that contradict what is believed the same way: reachable, or not."""
-    good = belief.outcome.reachable
-    same = before.pending is not None and before.pending.outcome.reachable is good
-    streak = before.streak + 1 if same else 1
-    needed = patience.better if good else patience.worse
-    enough = streak >= needed
-    since = (before.pending_since if same else None) or now
-    state = move(before.state, reachable=good, enough=enough)
-    if not enough:
-        return replace(before, state=state, streak=streak, pending=belief, pending_since=since)
-    return replace(
+        return _first(before, look)
+    before = replace(
         before,
-        state=state,
-        belief=belief,
+        last_success=success or before.last_success,
+        looks=remember(before.looks, reachable=look.good),
+    )
+    if look.belief.key == before.belief.key:
+        return _agrees(before, look)
+    return _differs(before, look)
+
+
+def _first(before: Standing | None, look: _Look) -> Standing:
+    """A target that is well is believed at once; one that is not must be seen again first."""
+    settled = look.good or look.worse <= 1
+    made = Standing(
+        target=look.target,
+        source=look.source,
+        state=before.state if before else Lifecycle.OK,
+        belief=look.belief if settled else NOTHING,
+        since=look.now,
+        last_changed=look.now,
+        last_success=look.now if look.good else None,
+        pending=None if settled else look.belief,
+        pending_since=None if settled else look.now,
+        looks=remember(before.looks if before else "", reachable=look.good),
+    )
+    return _moved(made, look, enough=settled)
+
+
+def _agrees(before: Standing, look: _Look) -> Standing:
+    streak = before.streak + 1 if before.settled else 1
+    after = replace(before, belief=look.belief, streak=streak, pending=None, pending_since=None)
+    return _moved(after, look, enough=False)
+
+
+def _differs(before: Standing, look: _Look) -> Standing:
+    """Count looks that contradict what is believed the same way: reachable, or not."""
+    same = before.pending is not None and before.pending.outcome.reachable is look.good
+    streak = before.streak + 1 if same else 1
+    since = (before.pending_since if same else None) or look.now
+    if streak < (look.better if look.good else look.worse):
+        after = replace(before, streak=streak, pending=look.belief, pending_since=since)
+        return _moved(after, look, enough=False)
+    after = replace(
+        before,
+        belief=look.belief,
         since=since,
-        last_changed=now,
+        last_changed=look.now,
         streak=streak,
         pending=None,
         pending_since=None,
     )
+    return _moved(after, look, enough=True)
+
+
+def _moved(after: Standing, look: _Look, *, enough: bool) -> Standing:
+    return replace(after, state=move(after.state, _signal(after, look, enough=enough)))
+
+
+def _signal(after: Standing, look: _Look, *, enough: bool) -> Signal:
+    """Say what a look means; `after` still is in the state before it."""
+    if look.covered:
+        return Signal.COVERED
+    share = share_of_changes(after.looks)
+    fluttering = after.state is Lifecycle.FLAPPING and share > look.flapping.low
+    if fluttering or share >= look.flapping.high:
+        return Signal.FLUTTERS
+    if after.state in (Lifecycle.FLAPPING, Lifecycle.MAINTENANCE):
+        return Signal.CALM_WELL if after.up else Signal.CALM_ILL
+    if enough:
+        return Signal.MENDED if look.good else Signal.BROKEN
+    return Signal.GOOD if look.good else Signal.BAD
 
 
 def _changes(before: Standing | None, after: Standing) -> Iterator[TargetChanged]:

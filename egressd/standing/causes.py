@@ -22,8 +22,12 @@ def advance_findings(
     now: Timestamp,
     fresh: frozenset[str] | None,
     patience: Patience,
+    confirmed: frozenset[str] = frozenset(),
 ) -> tuple[tuple[FindingStanding, ...], tuple[FindingEvent, ...]]:
     """Return the findings as they stand now, and which of them were opened or closed.
+
+    `confirmed` are the targets that are believed to fail: a cause of those alone needs no more patience than
+    they did.
 
     Where only some targets were looked at, a finding that none of them belongs to stays as it was; one
     without targets is a fact about the path, which every look tries anew.
@@ -37,7 +41,9 @@ def advance_findings(
         if not _is_touched(old, new, fresh):
             after = old
         elif new is not None:
-            after = _shown(old, new, now=now, patience=patience)
+            known_to_fail = bool(new.targets) and confirmed.issuperset(new.targets)
+            worse = patience.explicit if known_to_fail else patience.silent
+            after = _shown(old, new, now=now, worse=worse)
         else:
             after = _missed(old, patience=patience)
         kept += [after] if after is not None else []
@@ -52,9 +58,7 @@ def _is_touched(old: FindingStanding | None, new: Finding | None, fresh: frozens
     return not mine or not fresh.isdisjoint(mine)
 
 
-def _shown(
-    old: FindingStanding | None, new: Finding, *, now: Timestamp, patience: Patience
-) -> FindingStanding:
+def _shown(old: FindingStanding | None, new: Finding, *, now: Timestamp, worse: int) -> FindingStanding:
     streak = old.streak + 1 if old is not None and not old.fading else 1
     opened = old is not None and old.opened
     return FindingStanding(
@@ -67,7 +71,7 @@ def _shown(
         evidence=shorten(new.evidence),
         advice=new.advice[: 2 * LONGEST_LINE],
         since=old.since if old is not None else now,
-        opened=opened or streak >= patience.worse,
+        opened=opened or streak >= worse,
         streak=streak,
     )
 

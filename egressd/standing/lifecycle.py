@@ -3,43 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from egressd.model.standing import Lifecycle
 
-OK, SUSPECT, FAILING, RECOVERING = Lifecycle
+OK, SUSPECT, FAILING, RECOVERING, FLAPPING, MAINTENANCE = Lifecycle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How many looks in a row it takes to believe something else."""
 
-    worse: int = 3
-    """That a target can't be reached any more, or fails in another way."""
+    explicit: int = 2
+    """That it fails, where somebody said so: a reset, an ICMP error, a block page, NXDOMAIN."""
+    silent: int = 3
+    """That it fails, where nobody answered: loss does that, too."""
     better: int = 2
     """That it can be reached again."""
 
 
-# From the state, whether the look found the target reachable, and whether patience has run out.
-MOVES: dict[tuple[Lifecycle, bool, bool], Lifecycle] = {
-    (OK, True, False): OK,
-    (OK, True, True): OK,
-    (OK, False, False): SUSPECT,
-    (OK, False, True): FAILING,
-    (SUSPECT, True, False): OK,
-    (SUSPECT, True, True): OK,
-    (SUSPECT, False, False): SUSPECT,
-    (SUSPECT, False, True): FAILING,
-    (FAILING, False, False): FAILING,
-    (FAILING, False, True): FAILING,
-    (FAILING, True, False): RECOVERING,
-    (FAILING, True, True): OK,
-    (RECOVERING, False, False): FAILING,
-    (RECOVERING, False, True): FAILING,
-    (RECOVERING, True, False): RECOVERING,
-    (RECOVERING, True, True): OK,
+class Signal(StrEnum):
+    """What one more look means for the state."""
+
+    GOOD = "good"
+    """It was reachable; where it is believed to fail, that is not enough yet."""
+    BAD = "bad"
+    """It was not; where it is believed well, that is not enough yet."""
+    MENDED = "mended"
+    """It was reachable, often enough."""
+    BROKEN = "broken"
+    """It was not, often enough."""
+    FLUTTERS = "flutters"
+    """It changes too often to believe either."""
+    CALM_WELL = "calm_well"
+    """It stopped fluttering, or maintenance is over, and it is believed reachable."""
+    CALM_ILL = "calm_ill"
+    """The same, and it is not."""
+    COVERED = "covered"
+    """A maintenance window covers it."""
+
+
+_APART = {
+    Signal.FLUTTERS: FLAPPING,
+    Signal.CALM_WELL: OK,
+    Signal.CALM_ILL: FAILING,
+    Signal.COVERED: MAINTENANCE,
+}
+_ENOUGH = {
+    Signal.MENDED: OK,
+    Signal.BROKEN: FAILING,
+    Signal.FLUTTERS: FLAPPING,
+    Signal.COVERED: MAINTENANCE,
+}
+# From each state, what each signal that can come then leads to.
+MOVES: dict[Lifecycle, dict[Signal, Lifecycle]] = {
+    OK: {Signal.GOOD: OK, Signal.BAD: SUSPECT, **_ENOUGH},
+    SUSPECT: {Signal.GOOD: OK, Signal.BAD: SUSPECT, **_ENOUGH},
+    FAILING: {Signal.GOOD: RECOVERING, Signal.BAD: FAILING, **_ENOUGH},
+    RECOVERING: {Signal.GOOD: RECOVERING, Signal.BAD: FAILING, **_ENOUGH},
+    FLAPPING: _APART,
+    MAINTENANCE: _APART,
 }
 
 
-def move(state: Lifecycle, *, reachable: bool, enough: bool) -> Lifecycle:
-    """Return the state after one more look; `enough`: it is the last one that was needed."""
-    return MOVES[state, reachable, enough]
+def move(state: Lifecycle, signal: Signal) -> Lifecycle:
+    """Return the state after one more look."""
+    return MOVES[state][signal]

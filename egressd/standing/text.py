@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 MOST_LINES = 6
 LONGEST_LINE = 300
-MOST_TARGETS = 100
+MOST_TARGETS = 2000
 
 
 def shorten(lines: Iterable[str]) -> tuple[str, ...]:

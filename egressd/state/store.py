@@ -172,7 +172,7 @@ def _differs(saved: Standing | None, now: Standing, *, whole: bool) -> bool:
     """Say whether a standing is worth writing; a streak that just goes on is not."""
     if saved is None or whole:
         return saved != now
-    still = replace(saved, last_success=now.last_success, streak=now.streak)
+    still = replace(saved, last_success=now.last_success, streak=now.streak, looks=now.looks)
     if now.settled:  # evidence of an unchanged belief is new each time
         still = replace(still, belief=now.belief) if saved.belief.key == now.belief.key else still
     return still != now

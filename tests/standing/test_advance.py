@@ -68,6 +68,8 @@ def test_the_state_follows_the_belief(words: list[str]) -> None:
     for word, one in zip(words, seen, strict=True):
         reachable = Outcome(word.partition(":")[0]).reachable
         state = one.state.value
+        if state == "flapping":
+            continue
         assert state in (("ok", "recovering") if reachable else ("failing", "suspect"))
         assert one.up is (state == "ok" or (state == "suspect" and not one.unknown))
         assert state != "recovering" or one.pending is not None
@@ -84,7 +86,7 @@ def test_a_change_takes_patience(words: list[str]) -> None:
     for event in told:
         assert isinstance(event, TargetChanged)
         moment = next(number for number in range(len(words)) if at(number) == event.at)
-        needed = PATIENCE.better if event.after.outcome.reachable else PATIENCE.worse
+        needed = PATIENCE.better if event.after.outcome.reachable else PATIENCE.silent
         if event.before is None and event.after.outcome.reachable:
             needed = 1
         row = ok[max(0, moment - needed + 1) : moment + 1]
@@ -115,8 +117,10 @@ def test_enough_looks_settle_it(words: list[str], last: str) -> None:
 
 
 def test_the_table_has_every_move() -> None:
-    """From each state, for each look, whether it was enough or not."""
-    assert set(MOVES) == {(s, r, e) for s in Lifecycle for r in (True, False) for e in (True, False)}
+    """Every state has a row, every row leads to known states, and every state can be left and reached."""
+    assert set(MOVES) == set(Lifecycle)
+    assert {after for row in MOVES.values() for after in row.values()} == set(Lifecycle)
+    assert all(set(row.values()) - {state} for state, row in MOVES.items())
 
 
 def test_one_lost_packet_is_no_change() -> None:

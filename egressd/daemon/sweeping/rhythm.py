@@ -103,7 +103,7 @@ class Rhythm:
         The next start is at most an interval away; then the probe, a round of quick looks that may be
         under way for others, and each further look end by their deadlines, controls included.
         """
-        looks = max(0, patience.worse - 1)
+        looks = max(0, max(patience.silent, patience.explicit) - 1)
         rounds = (1 + looks) * (GAP + CLEANUP * self.deadline)
         return self.interval + CLEANUP * self.deadline + SETTLE + rounds
 

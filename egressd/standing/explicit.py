@@ -1,0 +1,32 @@
+"""Whether a look that failed was told so, or met silence: an answer needs less patience than none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from egressd.model.observation import Failure
+from egressd.model.recording import Recording
+
+SILENT = frozenset({Failure.TIMEOUT, Failure.NO_RESOURCES, Failure.OS_ERROR, Failure.INTERNAL_ERROR})
+"""Endings that loss or a busy host can cause as well."""
+
+
+def explicit_pairs(
+    recording: Recording, pairs: Collection[tuple[str, str]] | None
+) -> frozenset[tuple[str, str]]:
+    """Return the targets and sources whose every trail ended with an answer, whatever it said.
+
+    `pairs`: those that matter; None: all.
+    """
+    trails = {one.probe: one.trails for one in recording.records}
+    found: dict[tuple[str, str], bool] = {}
+    for probe in recording.plan.probes:
+        if probe.contrast:
+            continue
+        ends = [one.last for one in trails.get(probe.id, ())]
+        answered = bool(ends) and all(one is not None and one.failure not in SILENT for one in ends)
+        for target in probe.targets:
+            key = (target, probe.source)
+            if pairs is None or key in pairs:
+                found[key] = found.get(key, True) and answered
+    return frozenset(key for key, answered in found.items() if answered)

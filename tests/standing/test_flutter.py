@@ -1,0 +1,128 @@
+"""What comes and goes is told from what fails, and silence from an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from egressd.model.endpoint import Protocol
+from egressd.model.notification import Flapping
+from egressd.model.observation import Failure, TcpObservation
+from egressd.model.plan import Probe
+from egressd.model.recording import ProbeRecord, Trail
+from egressd.model.settings import Family
+from egressd.model.standing import Lifecycle, Standing, Standings
+from egressd.model.verdict import Sweep
+from egressd.standing import advance
+from egressd.standing.explicit import SILENT
+from egressd.standing.flutter import LOOKS, remember, share_of_changes
+from tests.standing.sweeps import PLAN, at, sweep
+
+looks = st.text(alphabet="01", max_size=LOOKS)
+
+
+@given(looks)
+def test_the_share_is_a_share(seen: str) -> None:
+    """Nothing changes: 0 per cent. Every look differs from the one before: 100."""
+    assert 0 <= share_of_changes(seen) <= 100.001
+    if len(set(seen)) <= 1:
+        assert share_of_changes(seen) == 0
+
+
+def test_every_change_counts_and_recent_ones_count_more() -> None:
+    """Twenty changes are all there can be; the same one weighs less with every look."""
+    assert share_of_changes(("01" * LOOKS)[:LOOKS]) == pytest.approx(100)
+    assert share_of_changes("1" * 20 + "0") == pytest.approx(6)
+    assert share_of_changes("1" + "0" * 20) == pytest.approx(4)
+
+
+@given(looks, st.booleans())
+def test_so_many_looks_are_remembered(seen: str, good: bool) -> None:
+    """The newest is last, and no more are kept."""
+    after = remember(seen, reachable=good)
+    assert after[-1] == ("1" if good else "0")
+    assert len(after) <= LOOKS
+
+
+def states(words: str, *, covered: str = "") -> list[Lifecycle]:
+    """Look as often as there are letters: `1` reachable, `0` not; `covered` has an `m` for maintenance."""
+    believed = Standings()
+    found = []
+    for number, word in enumerate(words):
+        inside = covered[number : number + 1] == "m"
+        believed, _ = advance(
+            believed,
+            sweep(number, {"a": "ok" if word == "1" else "blocked"}),
+            now=at(number),
+            covered=frozenset({("a", "default")}) if inside else frozenset(),
+        )
+        found.append(believed.targets[0].state)
+    return found
+
+
+def test_a_target_that_comes_and_goes_flaps_until_it_is_calm() -> None:
+    """It is flapping from 30 per cent on, and stays so until below 10, whatever its looks say meanwhile."""
+    flapping = states("1" * 12 + "10" * 6 + "1" * 21)
+    first = flapping.index(Lifecycle.FLAPPING)
+    assert 14 <= first <= 22
+    last = len(flapping) - flapping[::-1].index(Lifecycle.FLAPPING)
+    assert set(flapping[first:last]) == {Lifecycle.FLAPPING}
+    assert flapping[-1] is Lifecycle.OK
+
+
+def test_an_outage_is_no_flapping() -> None:
+    """Two outages within twenty looks are two outages."""
+    assert Lifecycle.FLAPPING not in states("1" * 10 + "0" * 5 + "1" * 5 + "0" * 4 + "1" * 9)
+
+
+def test_maintenance_covers_and_uncovers() -> None:
+    """Looks go on under it: when it is over, what is believed is what they said."""
+    seen = states("1" * 4 + "0" * 6 + "0" * 2, covered="...." + "m" * 6)
+    assert set(seen[4:10]) == {Lifecycle.MAINTENANCE}
+    assert seen[10] is Lifecycle.FAILING
+    calm = states("1" * 8, covered="..mmm")
+    assert calm[2:6] == [Lifecycle.MAINTENANCE] * 3 + [Lifecycle.OK]
+
+
+def test_a_low_threshold_is_the_operators() -> None:
+    """The thresholds are settings."""
+    believed = Standings()
+    for number, word in enumerate("1101"):
+        one = sweep(number, {"a": "ok" if word == "1" else "down"})
+        believed, _ = advance(believed, one, now=at(number), flapping=Flapping(high=5, low=1))
+    assert believed.targets[0].state is Lifecycle.FLAPPING
+
+
+def seen_with(number: int, failure: Failure | None) -> Sweep:
+    """Return a sweep in which the only probe of a target ended that way."""
+    probe = Probe(id="p", host="a", port=443, protocol=Protocol.HTTPS, source="default", targets=("a",))
+    observation = TcpObservation(
+        started=at(number), elapsed_ms=1.0, remote_address="192.0.2.1", remote_port=443, failure=failure
+    )
+    trail = Trail(
+        source="default",
+        family=Family.IPV4,
+        address="192.0.2.1",
+        path="direct",
+        observations=(observation,),
+    )
+    one = sweep(number, {"a": "ok" if number == 0 else "blocked"})
+    plan = replace(PLAN, probes=(probe,))
+    records = (ProbeRecord(probe="p", trails=(trail,)),)
+    return replace(one, recording=replace(one.recording, plan=plan, records=records))
+
+
+@pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.REFUSED, Failure.RESET, Failure.ALERT])
+def test_an_answer_needs_less_patience_than_silence(failure: Failure) -> None:
+    """A reset is believed at the second look, silence at the third."""
+    believed = Standings()
+    states: list[Standing] = []
+    for number in range(5):
+        look = seen_with(number, failure if number else None)
+        believed, _ = advance(believed, look, now=at(number))
+        states += believed.targets
+    failing = [one.state for one in states].index(Lifecycle.FAILING)
+    assert failing == (3 if failure in SILENT else 2)
