@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from egressd.attribution.advice import advise
 from egressd.attribution.assess import assess
 from egressd.attribution.combine import Ruling, combine
-from egressd.attribution.confidence import weigh
+from egressd.attribution.confidence import weigh, worse
 from egressd.attribution.evidence import describe
 from egressd.attribution.facts.case import Case
 from egressd.attribution.facts.whole import Whole, behold
@@ -122,11 +122,12 @@ def _explained(opinion: Opinion, ruling: Ruling, shared: Mapping[tuple[str, ...]
         raise RuntimeError("a ruling without a match explains nothing")
     phase = match.phase or match.case.failed_in
     alike = shared.get(signature(opinion.source, match), 1)
+    sure = weigh(match.case, match.rule, phase=phase, alike=alike)
     return Verdict(
         outcome=ruling.outcome,
         phase=match.phase,
         reason=match.code,
-        confidence=weigh(match.case, match.rule, phase=phase, alike=alike),
+        confidence=worse(sure, REASONS[match.code].ceiling),
         blame=match.blame,
         also=ruling.also,
         flags=ruling.flags,

@@ -17,7 +17,7 @@ from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Confidence, Outcome, Verdict
 from tests.attribution.cases import SCENES, Scene
-from tests.attribution.world import Site, dns, good, tcp, trail
+from tests.attribution.world import Site, dns, good, tcp, tls, trail
 
 TABLES = tuple({id(table): table for table in (*DIRECT_TABLES, *PROXY_TABLES)}.values())
 ORDER = tuple(Confidence)
@@ -120,6 +120,20 @@ def test_accepting_path_lowers_tcp_confidence() -> None:
 
     assert "accept_all" in build(accepts=True).flags
     assert ORDER.index(build(accepts=True).confidence) > ORDER.index(build(accepts=False).confidence)
+
+
+def test_the_taxonomy_limits_what_points_add_up_to() -> None:
+    """A hang-up that only one name meets is as sure as anonymous evidence gets: high, not confirmed."""
+    site = Site()
+    for number in range(3):
+        name = f"n{number}.example"
+        closed = tls(Failure.CLOSED, sni=name)
+        site.add(*[trail(dns(name=name), tcp(), closed)] * 2, host=name)
+        site.control(ControlKind.SNI_CONTRAST, tcp(), tls(sni="good.example"), subject=number)
+    sweep = judge(site.recording())
+    told = {(one.verdict.reason, one.verdict.confidence) for one in sweep.verdicts}
+    assert told == {("tls_fin_after_hello", Confidence.HIGH)}
+    assert {(one.reason, one.confidence) for one in sweep.findings} == told
 
 
 def test_unlisted_target_is_not_ok() -> None:

@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from egressd.attribution import judge, open_questions
-from egressd.attribution.reasons import find_reason
+from egressd.attribution.reasons import REASONS, find_reason
 from egressd.model.endpoint import Expect, Inspection, Protocol, SampleKind
 from egressd.model.observation import Certificate, DnsQuery, Failure, Icmp, Observation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.settings import Family
+from egressd.model.verdict import Confidence
 from tests.attribution.world import (
     Site,
     certificate,
@@ -44,6 +45,7 @@ ADDRESSES = st.sampled_from(
         "",
     ]
 )
+LEVELS = tuple(Confidence)
 FAILURES = st.none() | st.sampled_from(Failure)
 NUMBERS = st.none() | st.integers(0, 200)
 BOOLEANS = st.none() | st.booleans()
@@ -209,6 +211,9 @@ def test_judging_never_fails_and_never_wavers(site: Site) -> None:
         assert len(codes) == len(set(codes))
     named = [target for finding in sweep.findings for target in finding.targets]
     assert len(named) == len(set(named))
+    sure = [(one.verdict.reason, one.verdict.confidence) for one in sweep.verdicts if one.verdict.reason]
+    sure += [(one.reason, one.confidence) for one in sweep.findings]
+    assert [one for one in sure if LEVELS.index(one[1]) < LEVELS.index(REASONS[one[0]].ceiling)] == []
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

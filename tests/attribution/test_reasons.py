@@ -266,6 +266,18 @@ def test_the_far_end_is_down_and_not_blocked() -> None:
     assert wrong == []
 
 
+def test_what_raises_a_code_takes_it_above_its_base() -> None:
+    """The words begin with a level, and it is a better one; most codes can never be confirmed."""
+    levels = list(Confidence)
+    for one in REASONS.values():
+        assert levels.index(one.ceiling) < levels.index(one.base) or (
+            not one.capped and one.ceiling is one.base
+        )
+    assert REASONS["tls_sni_reset"].ceiling is Confidence.CONFIRMED
+    assert REASONS["tls_fin_after_hello"].ceiling is Confidence.HIGH
+    assert REASONS["dns_edns_unsupported"].ceiling is Confidence.HIGH
+
+
 def test_silence_alone_never_starts_as_confirmed() -> None:
     """Bare silence needs a control before anybody is told off."""
     for code in ("tcp_egress_all_blocked", "tcp_ip_blocked_silent", "tls_stall_after_hello", "ntp_no_answer"):

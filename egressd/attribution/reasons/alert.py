@@ -27,6 +27,7 @@ class _Row(NamedTuple):
     severity: Outcome = Outcome.BLOCKED
 
 
+_RAISED = "High when another name on the same address is answered with a certificate."
 _EXEMPT = "exempt {host} from TLS inspection for {source}."
 _DEVICE = "Find the device that speaks TLS between {source} and {address} at {time}, and "
 
@@ -276,7 +277,7 @@ def _reason(row: _Row) -> Reason:
         advice=row.advice,
         confirm=lines(HELLO, HELLO_OTHER, f"The first ends with `alert number {row.number}`."),
         base=row.base,
-        capped="High when another name on the same address is answered with a certificate.",
+        capped=_RAISED if row.base is Confidence.MEDIUM else "",
     )
 
 

@@ -70,11 +70,16 @@ class Reason:
     base: Confidence
     """How sure one standard run makes us, before controls raise or lower it."""
     capped: str = ""
-    """What raises the confidence."""
+    """What raises the confidence; its first word is the level it rises to."""
     informational: bool = False
     """Whether it never alarms by itself."""
     needs: tuple[str, ...] = ()
     """What must be there for the code to arise at all: `proxy`, `second source`, ..."""
+
+    @property
+    def ceiling(self) -> Confidence:
+        """How sure this code may ever make us: what raises it says so, else it stays at its base."""
+        return Confidence(self.capped.split()[0].lower()) if self.capped else self.base
 
     def advise(self, values: Mapping[str, str]) -> str:
         """Fill the advice in."""

@@ -53,7 +53,7 @@ def finding(
         id=slug(code, key),
         reason=code,
         blame=_blame(verdicts, own=own) or reason.blame,
-        confidence=sure or _confidence(verdicts, None if own else reason.base),
+        confidence=sure or _confidence(verdicts, reason.ceiling if own else reason.base),
         title=f"{reason.title} ({key})" if key else reason.title,
         targets=tuple(dict.fromkeys(one.target.id for one in some)),
         evidence=_evidence(some, lines),
@@ -65,10 +65,9 @@ def _cases(some: list[Opinion]) -> list[Case]:
     return [one.telling.case for one in some if one.telling is not None]
 
 
-def _confidence(verdicts: list[Verdict], most: Confidence | None) -> Confidence:
-    """Return the least sure of all; a cause above them is no surer than its base."""
-    sure = min((one.confidence for one in verdicts), key=tuple(Confidence).index)
-    return sure if most is None else worse(sure, most)
+def _confidence(verdicts: list[Verdict], most: Confidence) -> Confidence:
+    """Let the surest speak for all, for its evidence is the best; but never above what the code allows."""
+    return worse(min((one.confidence for one in verdicts), key=tuple(Confidence).index), most)
 
 
 def _blame(verdicts: list[Verdict], *, own: bool) -> Blame | None:
