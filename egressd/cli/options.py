@@ -17,6 +17,9 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JUNIT = "junit"
     CSV = "csv"
     PROMETHEUS = "prometheus"
 

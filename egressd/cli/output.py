@@ -8,6 +8,7 @@ import shutil
 import stat
 import sys
 from pathlib import Path
+from typing import Literal
 
 from egressd.cli.guard import complain, drop_stdout
 from egressd.cli.options import Format
@@ -50,6 +51,25 @@ def render(sweep: Sweep, fmt: Format, *, terminal: bool) -> str:
             from egressd.metrics.once import render_prometheus
 
             return render_prometheus(sweep, load_catalog())
+        case _:
+            return _render_ticket(sweep, fmt)
+
+
+def _render_ticket(sweep: Sweep, fmt: Literal[Format.MARKDOWN, Format.HTML, Format.JUNIT]) -> str:
+    """Render a sweep for those who were not there."""
+    match fmt:
+        case Format.MARKDOWN:
+            from egressd.report.ticket.markdown import render_markdown
+
+            return render_markdown(sweep)
+        case Format.HTML:
+            from egressd.report.ticket.html import render_html
+
+            return render_html(sweep)
+        case Format.JUNIT:
+            from egressd.report.ticket.junit import render_junit
+
+            return render_junit(sweep)
 
 
 def write(text: str, output: Path | None, *, mode: int | None = None) -> None:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
 
-from egressd.model.observation import NtpObservation, Phase, TcpObservation
 from egressd.model.plan import Target
-from egressd.model.recording import Trail
-from egressd.model.verdict import SourceVerdict, Sweep, Verdict
+from egressd.model.verdict import SourceVerdict, Sweep
 from egressd.report.text import clean
+from egressd.report.ticket.connection import Connection, connection_of, trails_of
 
 COLUMNS = (
     "target",
@@ -49,16 +47,16 @@ def render_csv(sweep: Sweep) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    trails = _trails(sweep)
+    trails = trails_of(sweep)
     targets = {one.id: one for one in sweep.recording.plan.targets}
     for judged in sweep.verdicts:
         for one in (*judged.by_source, *judged.other_path):
-            row = _row(targets[judged.target], one, trails.get((judged.target, one.source, one.path), ()))
+            row = _row(targets[judged.target], one, connection_of(judged.target, one, trails))
             writer.writerow(_harmless(cell) for cell in row)
     return out.getvalue()
 
 
-def _row(target: Target, judged: SourceVerdict, trails: Iterable[Trail]) -> tuple[str, ...]:
+def _row(target: Target, judged: SourceVerdict, seen: Connection) -> tuple[str, ...]:
     verdict = judged.verdict
     return (
         target.id,
@@ -77,46 +75,19 @@ def _row(target: Target, judged: SourceVerdict, trails: Iterable[Trail]) -> tupl
         verdict.confidence,
         verdict.blame or "",
         " ".join(verdict.flags),
-        *_connection(verdict, trails),
+        seen.time,
+        *_ends(seen),
         "; ".join(verdict.evidence),
         verdict.advice,
     )
 
 
-def _trails(sweep: Sweep) -> dict[tuple[str, str, str], tuple[Trail, ...]]:
-    """Collect the trails of every target, source and path."""
-    left = {one.probe: one.trails for one in sweep.recording.records}
-    found: dict[tuple[str, str, str], tuple[Trail, ...]] = {}
-    for probe in sweep.recording.plan.probes:
-        for target in probe.targets:
-            key = (target, probe.source, sweep.recording.plan.path_of(probe))
-            found[key] = (*found.get(key, ()), *left.get(probe.id, ()))
-    return found
-
-
-def _connection(verdict: Verdict, trails: Iterable[Trail]) -> tuple[str, ...]:
-    """Return the time and both ends of the connection that decided; empty where none was made."""
-    deciding = sorted(trails, key=lambda one: _decides(verdict, one), reverse=True)
-    for trail in deciding[:1]:
-        for one in _dials(trail):
-            ends = (one.local_address, one.local_port, one.remote_address, one.remote_port)
-            return (one.started, *("" if end is None else str(end) for end in ends))
-        return (trail.observations[0].started if trail.observations else "", "", "", "", "")
-    return ("",) * 5
-
-
-def _decides(verdict: Verdict, trail: Trail) -> bool:
-    """Say whether a trail ended where the verdict says; for a good verdict, at the end."""
-    last = trail.last
-    if last is None or verdict.phase is None:
-        return last is not None and last.failure is None and last.phase is not Phase.DNS
-    return last.phase is verdict.phase
-
-
-def _dials(trail: Trail) -> Iterator[TcpObservation | NtpObservation]:
-    for one in trail.observations:
-        if isinstance(one, TcpObservation | NtpObservation):
-            yield one
+def _ends(seen: Connection) -> tuple[str, ...]:
+    """Return both ends of a connection; of a question to a resolver there is none to look for."""
+    if seen.transport == "DNS":
+        return ("",) * 4
+    ends = (seen.local_address, seen.local_port, seen.remote_address, seen.remote_port)
+    return tuple("" if end is None else str(end) for end in ends)
 
 
 def _harmless(cell: str) -> str:

@@ -12,7 +12,7 @@ from egressd import __version__
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target, Unsampled
-from egressd.model.recording import Vantage
+from egressd.model.recording import Recording, Vantage
 from egressd.model.verdict import Outcome, Sweep, Tally
 from egressd.planning.render import table
 from egressd.report.cause import Cause, causes_of
@@ -60,16 +60,17 @@ def _headline(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
     recording = sweep.recording
     plan = recording.plan
     place = f"region {plan.region}, " if plan.region else ""
-    made = f"egressd {__version__}, {recording.started}, {_seconds(recording.started, recording.finished)}"
+    made = f"egressd {__version__}, {recording.started}, {seconds_of(recording):.1f} s"
     lines = [
         *fold(f"{made}, {place}cloud {plan.cloud}, catalog {plan.catalog_revision}", width=width),
-        *fold(f"from {_vantage(recording.vantage)}", width=width, rest="  "),
+        *fold(f"from {describe(recording.vantage)}", width=width, rest="  "),
     ]
-    summary = _counts(tally(outcomes_of(sweep).values()))
+    summary = counts(tally(outcomes_of(sweep).values()))
     return [paint(line, Ink.BOLD, colour=colour) for line in fold(summary, width=width)] + lines
 
 
-def _vantage(vantage: Vantage) -> str:
+def describe(vantage: Vantage) -> str:
+    """Say where a sweep was made from."""
     sources = [
         one.name + (f" ({where})" if (where := one.address or one.interface) else "")
         for one in vantage.sources
@@ -85,9 +86,10 @@ def _vantage(vantage: Vantage) -> str:
     return f"{vantage.host}{named}, {through}, DNS by {', '.join(vantage.resolvers) or 'nobody'}{skew}"
 
 
-def _seconds(started: str, finished: str) -> str:
-    elapsed = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
-    return f"{max(elapsed.total_seconds(), 0):.1f} s"
+def seconds_of(recording: Recording) -> float:
+    """Return how long a sweep took."""
+    elapsed = datetime.fromisoformat(recording.finished) - datetime.fromisoformat(recording.started)
+    return max(elapsed.total_seconds(), 0.0)
 
 
 def _cause(cause: Cause, number: int, *, width: int, colour: bool, full: bool) -> list[str]:
@@ -169,11 +171,11 @@ def _profiles(sweep: Sweep, *, width: int) -> list[str]:
     lines = table(rows, indent="").splitlines() if tallies else []
     if all(len(line) <= width for line in lines):
         return lines
-    sentences = (f"{name}: {_counts(one)}" for name, one in tallies.items())
+    sentences = (f"{name}: {counts(one)}" for name, one in tallies.items())
     return [line for text in sentences for line in fold(text, width=width, rest="  ")]
 
 
-def _counts(one: Tally) -> str:
+def counts(one: Tally) -> str:
     """Say how many ended how; what did not happen is not mentioned."""
     outcomes = (
         ("ok", one.ok),

@@ -178,7 +178,7 @@ def test_a_failing_sweep_is_1(saved: Path) -> None:
     assert all(reason and reason.startswith("tls_") for _, reason in bad)
 
 
-@pytest.mark.parametrize("fmt", ["table", "json", "csv"])
+@pytest.mark.parametrize("fmt", ["table", "json", "csv", "markdown", "html", "junit"])
 def test_replay_judges_again(saved: Path, fmt: str) -> None:
     """A saved sweep gives the same verdicts, in any format, from a file or from stdin."""
     done = egressd("replay", str(saved), "--format", fmt)

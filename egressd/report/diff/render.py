@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -31,24 +32,35 @@ def render_text(changes: Changes, *, width: int = 80) -> str:
 
 def blocks_of(changes: Changes, *, width: int) -> Iterator[list[str]]:
     """Yield a block of lines for each kind of change, then the causes that came and went."""
+    for heading, lines in lines_of(changes):
+        yield [heading, *(part for line in lines for part in fold(line, width=width, first="  - "))]
+
+
+def lines_of(changes: Changes) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the heading of each kind of change with a line for each; what reads the same is one line."""
     several = len({one.source for one in changes.changes}) > 1
     for kind, heading in HEADINGS.items():
-        some = [one for one in changes.changes if one.kind is kind]
+        some = [line_of(one, several=several) for one in changes.changes if one.kind is kind]
         if some:
-            yield [heading, *(line for one in some for line in _lines(one, width=width, several=several))]
-    for heading, titles in (
-        ("CAUSES THAT ARE NEW", changes.findings_opened),
-        ("CAUSES THAT ARE GONE", changes.findings_closed),
-    ):
-        if titles:
-            yield [heading, *(line for one in titles for line in fold(one, width=width, first="  - "))]
+            yield heading, tuple(_counted(some))
+    if changes.findings_opened:
+        yield "CAUSES THAT ARE NEW", changes.findings_opened
+    if changes.findings_closed:
+        yield "CAUSES THAT ARE GONE", changes.findings_closed
 
 
-def _lines(one: Change, *, width: int, several: bool) -> list[str]:
+def _counted(lines: list[str]) -> Iterator[str]:
+    """Yield each line once; endpoints that share a host read the same."""
+    for line, number in Counter(lines).items():
+        yield line if number == 1 else f"{line}; {number} endpoints"
+
+
+def line_of(one: Change, *, several: bool) -> str:
+    """Say what became of a target; from which source, where there are several."""
     place = one.target.partition("/")[2] or one.target
     where = f" from {one.source}" if several else ""
     label = " (random label)" if one.random else ""
-    return fold(f"{place}{where}: {_said(one)}{label}", width=width, first="  - ")
+    return f"{place}{where}: {_said(one)}{label}"
 
 
 def _said(one: Change) -> str:

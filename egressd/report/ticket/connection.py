@@ -1,0 +1,105 @@
+"""The conversation that a verdict rests on, so that its row in a firewall's log can be found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from egressd.model.observation import DnsObservation, NtpObservation, Phase, TcpObservation, TlsObservation
+from egressd.model.recording import Trail
+from egressd.model.verdict import SourceVerdict, Sweep, Verdict
+
+T = TypeVar("T")
+Trails = dict[tuple[str, str, str], tuple[Trail, ...]]
+"""By target, source and path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One conversation as a log would have it. Empty and None: there was no such thing."""
+
+    time: str = ""
+    """When it began, RFC 3339 in UTC."""
+    transport: str = ""
+    """`TCP`, `UDP`, or `DNS` where it ended with a question to a resolver."""
+    local_address: str = ""
+    local_port: int | None = None
+    remote_address: str = ""
+    """Of a DNS question the resolver, as `address:port` or `system`."""
+    remote_port: int | None = None
+    sni: str = ""
+    bytes_sent: int | None = None
+    """In the TLS handshake."""
+    bytes_received: int | None = None
+
+
+NOTHING = Connection()
+
+
+def trails_of(sweep: Sweep) -> Trails:
+    """Collect the trails of every target, source and path."""
+    left = {one.probe: one.trails for one in sweep.recording.records}
+    found: Trails = {}
+    for probe in sweep.recording.plan.probes:
+        for target in probe.targets:
+            key = (target, probe.source, sweep.recording.plan.path_of(probe))
+            found[key] = (*found.get(key, ()), *left.get(probe.id, ()))
+    return found
+
+
+def connection_of(target: str, judged: SourceVerdict, trails: Trails) -> Connection:
+    """Return the conversation that decided how a target does from a source along a path."""
+    own = trails.get((target, judged.source, judged.path), ())
+    for trail in sorted(own, key=lambda one: _weight(judged.verdict, one), reverse=True)[:1]:
+        return _connection(trail)
+    return NOTHING
+
+
+def milliseconds(target: str, judged: SourceVerdict, trails: Trails) -> float:
+    """Return how long the longest of a target's trails took, from a source along a path."""
+    own = trails.get((target, judged.source, judged.path), ())
+    return max((sum(one.elapsed_ms for one in trail.observations) for trail in own), default=0.0)
+
+
+def _weight(verdict: Verdict, trail: Trail) -> tuple[bool, bool]:
+    """Put the trail first that ended where the verdict says, one that failed before one that did not.
+
+    For a good verdict it is one that came to its end.
+    """
+    last = trail.last
+    if last is None:
+        return False, False
+    if verdict.phase is None:
+        return last.failure is None and last.phase is not Phase.DNS, False
+    return last.phase is verdict.phase, last.failure is not None
+
+
+def _connection(trail: Trail) -> Connection:
+    dial = _first(trail.observations, TcpObservation) or _first(trail.observations, NtpObservation)
+    if dial is None:
+        return _question(trail)
+    hello = _first(trail.observations, TlsObservation)
+    return Connection(
+        time=dial.started,
+        transport="TCP" if isinstance(dial, TcpObservation) else "UDP",
+        local_address=dial.local_address or "",
+        local_port=dial.local_port,
+        remote_address=dial.remote_address,
+        remote_port=dial.remote_port,
+        sni=hello.sni if hello else "",
+        bytes_sent=hello.bytes_sent if hello else None,
+        bytes_received=hello.bytes_received if hello else None,
+    )
+
+
+def _question(trail: Trail) -> Connection:
+    """Return the question to a resolver that a trail ended with."""
+    asked = _first(trail.observations, DnsObservation)
+    if asked is None:
+        return NOTHING
+    return Connection(time=asked.started, transport="DNS", remote_address=asked.resolver)
+
+
+def _first(observations: Iterable[object], kind: type[T]) -> T | None:
+    return next((one for one in observations if isinstance(one, kind)), None)

@@ -1,0 +1,131 @@
+"""The report as JUnit XML, for a CI server: a test case for every target and source.
+
+A required target that is blocked or down has failed; one that is unknown is an error, because no evidence
+is not good news. What is optional or conditional never fails: where it is
+not well it is skipped, and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from egressd import __version__
+from egressd.model.endpoint import Need
+from egressd.model.plan import Target
+from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
+from egressd.report.exit import exit_code
+from egressd.report.explain import party
+from egressd.report.table import conclude, seconds_of
+from egressd.report.text import clean
+from egressd.report.ticket.connection import Trails, milliseconds, trails_of
+
+DIRECT = "direct"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One target seen from one source, and what a CI server makes of it."""
+
+    target: Target
+    judged: SourceVerdict
+    seconds: float
+
+    @property
+    def result(self) -> str:
+        """`passed`, `failure`, `error` or `skipped`."""
+        outcome = self.judged.verdict.outcome
+        if outcome.reachable:
+            return "passed"
+        if self.target.need is not Need.REQUIRED:
+            return "skipped"
+        return "error" if outcome is Outcome.UNKNOWN else "failure"
+
+
+def render_junit(sweep: Sweep) -> str:
+    """Render a sweep: one suite for each source, in the order of the plan."""
+    trails = trails_of(sweep)
+    cases = tuple(_cases(sweep, trails))
+    spent = f"{seconds_of(sweep.recording):.3f}"
+    root = Element("testsuites", {"name": "egressd", **_numbers(cases), "time": spent})
+    for source in dict.fromkeys(one.judged.source for one in cases):
+        _suite(root, sweep, source, tuple(one for one in cases if one.judged.source == source))
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _cases(sweep: Sweep, trails: Trails) -> Iterable[Case]:
+    targets = {one.id: one for one in sweep.recording.plan.targets}
+    for judged in sweep.verdicts:
+        for one in judged.by_source:
+            spent = milliseconds(judged.target, one, trails) / 1000
+            yield Case(target=targets[judged.target], judged=one, seconds=spent)
+
+
+def _numbers(cases: tuple[Case, ...]) -> dict[str, str]:
+    found = [one.result for one in cases]
+    return {
+        "tests": str(len(cases)),
+        "failures": str(found.count("failure")),
+        "errors": str(found.count("error")),
+        "skipped": str(found.count("skipped")),
+    }
+
+
+def _suite(root: Element, sweep: Sweep, source: str, cases: tuple[Case, ...]) -> None:
+    recording = sweep.recording
+    head = {
+        "name": clean(f"egressd from {source}"),
+        **_numbers(cases),
+        "time": f"{sum(one.seconds for one in cases):.3f}",
+        "timestamp": recording.started.partition(".")[0],  # readers of JUnit take no fraction and no zone
+        "hostname": clean(recording.vantage.host),
+    }
+    suite = SubElement(root, "testsuite", head)
+    properties = SubElement(suite, "properties")
+    for name, value in (
+        ("egressd", __version__),
+        ("run", recording.id),
+        ("cloud", recording.plan.cloud),
+        ("region", recording.plan.region or ""),
+        ("catalog", recording.plan.catalog_revision),
+        ("conclusion", conclude(sweep)),
+        ("exit_code", str(exit_code(sweep).value)),
+    ):
+        SubElement(properties, "property", name=name, value=clean(value))
+    for one in cases:
+        _case(suite, one)
+
+
+def _case(suite: Element, one: Case) -> None:
+    verdict, path = one.judged.verdict, one.judged.path
+    through = "" if path == DIRECT else f" through {path}"
+    place = one.target.id.partition("/")[2] or one.target.host
+    case = SubElement(
+        suite,
+        "testcase",
+        classname=clean(f"egressd.{one.target.endpoint}"),
+        name=clean(f"{place} {one.target.protocol} from {one.judged.source}{through}"),
+        time=f"{one.seconds:.3f}",
+    )
+    if one.result == "skipped":
+        SubElement(case, "skipped", message=clean(f"{one.target.need}: {_said(verdict)}"))
+    elif one.result != "passed":
+        kind = clean(verdict.reason or "unknown")
+        SubElement(case, one.result, message=clean(_said(verdict)), type=kind).text = _told(verdict)
+    if one.result in {"skipped", "passed"} and verdict.outcome is not Outcome.OK:
+        SubElement(case, "system-out").text = _told(verdict)
+
+
+def _said(verdict: Verdict) -> str:
+    where = f" in {verdict.phase}" if verdict.phase else ""
+    blame = f", {party(verdict.blame)}" if verdict.blame else ""
+    return f"{verdict.outcome}{where} ({verdict.reason or 'unknown'}){blame}"
+
+
+def _told(verdict: Verdict) -> str:
+    """Return the ask and the evidence, a line each."""
+    ask = [f"ask: {verdict.advice}"] if verdict.advice else []
+    lines = [f"{_said(verdict)}, confidence {verdict.confidence}", *ask, *verdict.evidence]
+    return "\n".join(clean(line) for line in lines)
