@@ -1,0 +1,54 @@
+"""What Prometheus and Alertmanager know an alert by: the labels of the shipped rules; their fingerprint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from egressd.model.alert import Alert, AlertState, Condition
+from egressd.model.notification import Alerting
+
+MAINTENANCE = "maintenance/"
+"""How the name of a window begins among what keeps an alert quiet."""
+_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
+"""FNV-1a, 64 bits."""
+_SEPARATOR = b"\xff"
+
+
+def labels_of(condition: Condition, rules: Alerting) -> dict[str, str]:
+    """Return the labels a rule's alert has, sorted by name.
+
+    As in Prometheus, external labels (`rules.labels`) overwrite nothing. Empty ones are left out, and so are
+    names that are none: Alertmanager would refuse every alert of the same request.
+    """
+    own = {
+        **dict(rules.labels),
+        **dict(condition.labels),
+        "job": rules.job,
+        "instance": rules.instance,
+        "alertname": condition.fault.value,
+        "severity": condition.severity.value,
+    }
+    return {name: own[name] for name in sorted(own) if own[name] and _NAME.fullmatch(name)}
+
+
+def fingerprint(labels: Mapping[str, str]) -> str:
+    """Return what Alertmanager shows as an alert's fingerprint: FNV-1a over names and values, in hex."""
+    hashed = _OFFSET
+    for name in sorted(labels):
+        for word in (name, labels[name]):
+            for byte in word.encode("utf-8", "replace") + _SEPARATOR:
+                hashed = ((hashed ^ byte) * _PRIME) & _MASK
+    return f"{hashed:016x}"
+
+
+def fires(alert: Alert) -> bool:
+    """Whether Alertmanager should hold it for firing.
+
+    What another alert speaks for is not: the shipped rules take it back as well (`unless on finding_target`).
+    What only maintenance keeps quiet is: Alertmanager has silences for that, and Prometheus no windows.
+    """
+    if alert.state is AlertState.QUIET:
+        return all(one.startswith(MAINTENANCE) for one in alert.kept_quiet_by)
+    return alert.state in (AlertState.FIRING, AlertState.FADING)

@@ -1,0 +1,30 @@
+"""Moments and how long things last, for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from egressd.model.observation import Timestamp
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def moment(text: Timestamp) -> datetime:
+    """Return a timestamp as an aware time in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def shown(text: Timestamp) -> str:
+    """Return a timestamp to the second: `2026-11-21 02:13:05 UTC`."""
+    return moment(text).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def lasted(begin: Timestamp, end: Timestamp) -> str:
+    """Return how long it was, in the two largest units: `1 h 4 min`."""
+    left = max(0, round((moment(end) - moment(begin)) / timedelta(seconds=1)))
+    counts = []
+    for seconds, unit in _UNITS:
+        counts.append((left // seconds, unit))
+        left %= seconds
+    first = next((place for place, (count, _) in enumerate(counts) if count), len(counts) - 1)
+    return " ".join(f"{count} {unit}" for count, unit in counts[first : first + 2] if count) or "0 s"

@@ -1,0 +1,201 @@
+"""The story of a notice: a title, sections of lines, and a link. Every format for people is laid out from it.
+
+All text in it is scrubbed: printable, one line each, bounded. What is left out by a bound is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
+from egressd.model.notification import Alerting
+from egressd.net.wire.scrub import scrub
+from egressd.notify.message.words.party import blamed
+from egressd.notify.message.words.span import lasted, shown
+
+LONGEST_TITLE = 300
+LONGEST_LINE = 500
+LONGEST_ADVICE = 2000
+LONGEST_NAME = 256
+"""Characters of a target's id: a DNS name has 253."""
+MOST_EVIDENCE = 20
+"""Lines of one alert: what to search for, not the log itself."""
+MOST_NAMED = 5
+"""Names in one line, but for targets: those are all named."""
+
+_ENDED = {
+    Resolution.FIXED: "it is good again",
+    Resolution.SUPERSEDED: "what still fails goes on under other alerts",
+    Resolution.REMOVED: "nobody asks for it any more: the configuration has changed",
+}
+_NOTHING_WRONG = "This is a test: nothing is wrong, and nothing is to be done."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Lines that belong together, under a heading or none."""
+
+    heading: str = ""
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What people are told."""
+
+    title: str
+    sections: tuple[Section, ...]
+    link: str = ""
+    """The runbook; empty: there is none, or there are many."""
+
+
+def tell(notices: Sequence[Notice], *, dropped: int, rules: Alerting) -> Story:
+    """Return the story of one notice, or the digest of several; `dropped` ones before are confessed."""
+    lost = (confess(dropped),) if dropped else ()
+    if len(notices) == 1:
+        (one,) = notices
+        sections = (*_sections(one, rules), *_section("", lost))
+        return Story(title=title_of(one), sections=sections, link=runbook(one.alert.condition, rules))
+    urgent = sorted(notices, key=_urgency)
+    each = tuple(Section(heading=title_of(one), lines=tuple(_in_short(one, rules))) for one in urgent)
+    return Story(title=_digest_title(notices, rules), sections=(*_section("", lost), *each))
+
+
+def title_of(notice: Notice) -> str:
+    """Return one line: how urgent, what is new, what is wrong and where."""
+    return f"{_mark(notice)}: {scrub(notice.alert.condition.summary, LONGEST_TITLE)}"
+
+
+def confess(dropped: int) -> str:
+    """Return that notices were lost to the bound of the queue."""
+    notices = "1 notice before this one was" if dropped == 1 else f"{dropped} notices before this one were"
+    return f"{notices} dropped: the queue for this receiver was full. `egressd history` has what happened."
+
+
+def runbook(condition: Condition, rules: Alerting) -> str:
+    """Return the address of the alert's heading in the runbooks; empty where nobody said where they are."""
+    name = condition.fault.value
+    if not rules.runbooks:
+        return ""
+    file = "egressd.md" if name.startswith("Egressd") else "targets.md"
+    return f"{rules.runbooks.rstrip('/')}/{file}#{name.lower()}"
+
+
+def evidence_of(condition: Condition) -> tuple[str, ...]:
+    """Return the lines to search a log for; what is beyond the bound is counted."""
+    lines = tuple(scrub(line, LONGEST_LINE) for line in condition.evidence[:MOST_EVIDENCE])
+    more = len(condition.evidence) - len(lines)
+    return (*lines, f"and {more} lines more, on the status page") if more else lines
+
+
+def targets_of(condition: Condition) -> tuple[str, ...]:
+    """Return all targets by name."""
+    return tuple(scrub(one, LONGEST_NAME) for one in condition.targets)
+
+
+def advice_of(condition: Condition) -> str:
+    """Return what to ask for."""
+    return scrub(condition.advice, LONGEST_ADVICE)
+
+
+def outline(notice: Notice, rules: Alerting) -> tuple[str, ...]:
+    """Return what, since when, from where, how urgent, whose: a line each."""
+    found = ((name, value) for name, value in _outline(notice, rules) if value)
+    return tuple(f"{name}: {scrub(value, LONGEST_LINE)}" for name, value in found)
+
+
+def _outline(notice: Notice, rules: Alerting) -> Iterator[tuple[str, str]]:
+    alert, condition = notice.alert, notice.alert.condition
+    yield "Changed", notice.change
+    yield "Since", shown(condition.since)
+    yield from _ending(alert)
+    yield "Seen from", _named(tuple(one for one in (rules.instance, *condition.sources) if one))
+    yield "Severity", condition.severity.value
+    yield "Reason", _reason(condition)
+    yield "To blame", blamed(condition.blame) if condition.blame else ""
+    yield "Suffering", _named(condition.profiles)
+
+
+def _ending(alert: Alert) -> Iterator[tuple[str, str]]:
+    if alert.closed is None:
+        return
+    end = alert.gone or alert.closed
+    yield "Ended", shown(end)
+    yield "Lasted", lasted(alert.condition.since, end)
+    if alert.resolution is not None:
+        yield "Why it ended", _ENDED[alert.resolution]
+    yield "Goes on as", _named(alert.succeeded_by)
+
+
+def _named(names: Sequence[str]) -> str:
+    """Name the first few and count the rest."""
+    more = len(names) - MOST_NAMED
+    return ", ".join((*names[:MOST_NAMED], *((f"and {more} more",) if more > 0 else ())))
+
+
+def _reason(condition: Condition) -> str:
+    if condition.reason is None:
+        return ""
+    phase = f" in phase {condition.phase.value}" if condition.phase else ""
+    sure = f" (confidence: {condition.confidence.value})" if condition.confidence else ""
+    return f"{condition.reason}{phase}{sure}"
+
+
+def _sections(notice: Notice, rules: Alerting) -> Iterator[Section]:
+    condition = notice.alert.condition
+    if notice.kind is NoticeKind.TEST:
+        yield Section(lines=(_NOTHING_WRONG,))
+    yield from _section("", outline(notice, rules))
+    yield from _section("Ask for", (advice_of(condition),))
+    yield from _section("Evidence, to search logs for", evidence_of(condition))
+    targets = targets_of(condition)
+    yield from _section(f"Targets ({len(targets)})", targets)
+    yield Section(lines=(f"Alert: {scrub(notice.alert.id, LONGEST_LINE)}",))
+
+
+def _section(heading: str, lines: Sequence[str]) -> tuple[Section, ...]:
+    kept = tuple(line for line in lines if line)
+    return (Section(heading=heading, lines=kept),) if kept else ()
+
+
+def _in_short(notice: Notice, rules: Alerting) -> Iterator[str]:
+    """Yield the lines of one among many: the outline, what to ask for, every target."""
+    condition = notice.alert.condition
+    yield from outline(notice, rules)
+    yield from (f"Ask for: {text}" for text in (advice_of(condition),) if text)
+    yield from (f"Evidence: {line}" for line in evidence_of(condition)[:1])
+    targets = targets_of(condition)
+    if targets:
+        yield f"Targets ({len(targets)}):"
+    yield from targets
+    yield from (f"Runbook: {link}" for link in (runbook(condition, rules),) if link)
+
+
+def _digest_title(notices: Sequence[Notice], rules: Alerting) -> str:
+    kinds = [one.kind for one in notices]
+    counts = ", ".join(f"{kinds.count(kind)} {kind.value}" for kind in NoticeKind if kind in kinds)
+    where = f" on {scrub(rules.instance, LONGEST_NAME)}" if rules.instance else ""
+    worst = min((one for one in notices if one.kind is not NoticeKind.CLOSED), key=_urgency, default=None)
+    mark = f"{worst.alert.condition.severity.value.upper()}: " if worst else ""
+    return f"{mark}{len(notices)} notices{where}: {counts}"
+
+
+def _urgency(notice: Notice) -> tuple[bool, int]:
+    """What is open before what is over, the most urgent first; otherwise in order."""
+    return notice.kind is NoticeKind.CLOSED, notice.alert.condition.severity.rank
+
+
+def _mark(notice: Notice) -> str:
+    severity = notice.alert.condition.severity.value.upper()
+    match notice.kind:
+        case NoticeKind.OPENED:
+            return severity
+        case NoticeKind.CHANGED:
+            return f"{severity}, changed"
+        case NoticeKind.REMINDED:
+            return f"{severity}, still"
+        case NoticeKind.CLOSED:
+            return "ENDED"
+        case NoticeKind.TEST:
+            return "TEST"
