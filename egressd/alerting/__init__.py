@@ -3,3 +3,9 @@
 Law of the room: pure. No I/O, no clock, no randomness; the time is given. Taking the same moment in twice
 says nothing the second time. One cause is one alert; nothing is over before it is mended.
 """
+
+from egressd.alerting.advance import advance_alerts
+from egressd.alerting.maintenance import InForce, covered_pairs, in_force
+from egressd.alerting.routing import receivers_for
+
+__all__ = ["InForce", "advance_alerts", "covered_pairs", "in_force", "receivers_for"]

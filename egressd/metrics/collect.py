@@ -10,7 +10,7 @@ from itertools import accumulate
 from prometheus_client import Metric as Family
 
 from egressd import __version__
-from egressd.metrics.looks import Look, looks_of, unix
+from egressd.standing.looks import Look, looks_of, unix
 from egressd.metrics.table import METRICS, MOST_REASONS, OTHER_REASONS, Kind, Metric
 from egressd.metrics.troubles import Severity, open_findings, troubles_of
 from egressd.model.endpoint import Need

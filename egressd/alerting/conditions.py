@@ -1,0 +1,298 @@
+"""What is wrong now, one condition per thing that somebody would mend.
+
+The names, labels and severities are those of the shipped Prometheus rules, so that both together are one
+alert in Alertmanager. Whether a condition is told is not decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from egressd.alerting.scene import Scene
+from egressd.attribution.reasons import find_reason
+from egressd.model.alert import Condition, Fault
+from egressd.model.endpoint import Need
+from egressd.model.plan import Target
+from egressd.model.severity import Severity
+from egressd.model.standing import FindingStanding, Lifecycle, Standing
+from egressd.model.verdict import Blame, Outcome
+
+BY_NEED = {
+    Need.REQUIRED: Severity.CRITICAL,
+    Need.CONDITIONAL: Severity.WARNING,
+    Need.OPTIONAL: Severity.INFO,
+}
+EXPIRING_WITHIN = 7 * 86400.0
+"""Seconds before its end from which on a certificate is an alert."""
+LARGEST_OFFSET = 120.0
+"""Seconds of clock offset that nobody needs to hear of."""
+CLOCK_REASON = "local_clock_skew"
+HALF, NEAR_LIMIT = 0.5, 0.8
+"""Shares of the time a product may be offline."""
+
+
+def conditions_of(scene: Scene, *, now: datetime) -> tuple[Condition, ...]:
+    """Return them, by id."""
+    found = [one for make in _MAKERS for one in make(scene, now)]
+    return tuple(sorted(found, key=lambda one: one.id))
+
+
+def _causes(scene: Scene, _: datetime) -> Iterator[Condition]:
+    for one in scene.causes:
+        yield _cause(scene, one)
+
+
+def _cause(scene: Scene, one: FindingStanding) -> Condition:
+    touched = [name for name in one.targets if name in scene.down]
+    needed = [name for name in touched if scene.targets[name].need is Need.REQUIRED]
+    if touched:
+        suffix = f"{_count(len(touched), 'endpoint')} out of reach, {len(needed)} of them required"
+    else:
+        suffix = f"{_count(len(one.targets), 'endpoint')} touched" if one.targets else "the whole path"
+    sources = {source for target, source in scene.failing if target in one.targets}
+    return Condition(
+        id=f"{Fault.CAUSE}/{one.id}",
+        fault=Fault.CAUSE,
+        severity=Severity.CRITICAL if needed else Severity.WARNING,
+        labels=scene.labels(finding=one.id, reason=one.reason, blame=one.blame),
+        summary=f"{one.title}: {suffix}",
+        since=one.since,
+        reason=one.reason,
+        blame=one.blame,
+        confidence=one.confidence,
+        evidence=one.evidence,
+        advice=one.advice,
+        targets=one.targets,
+        sources=tuple(sorted(sources)),
+        profiles=scene.profiles(*one.targets),
+    )
+
+
+def _targets(scene: Scene, _: datetime) -> Iterator[Condition]:
+    """Yield what is wrong with each target from each source: one thing, or that it comes and goes too."""
+    for one in scene.standings:
+        target, look = scene.targets[one.target], scene.looks.get(one.key)
+        if one.state is Lifecycle.FLAPPING:
+            yield _flapping(scene, target, one)
+        outcome = one.belief.outcome
+        if outcome in (Outcome.BLOCKED, Outcome.DOWN):
+            yield _unreachable(scene, target, one)
+        elif outcome is Outcome.UNKNOWN:
+            yield _unknown(scene, target, one)
+        elif look is not None and look.intercepted:
+            yield _intercepted(scene, target, one)
+        elif outcome is Outcome.DEGRADED:
+            yield _degraded(scene, target, one)
+
+
+def _unreachable(scene: Scene, target: Target, one: Standing) -> Condition:
+    belief = one.belief
+    labels = scene.labels(
+        target=target.id,
+        source=one.source,
+        phase=belief.phase,
+        reason=belief.reason,
+        blame=belief.blame,
+        need=target.need,
+        service=target.service,
+        host=target.host,
+        port=str(target.port),
+    )
+    made = _of_target(scene, Fault.UNREACHABLE, target, one, "can't be reached")
+    return replace(made, severity=BY_NEED[target.need], labels=labels)
+
+
+def _unknown(scene: Scene, target: Target, one: Standing) -> Condition:
+    shown = one if one.pending is None else replace(one, belief=one.pending)
+    made = _of_target(scene, Fault.UNKNOWN, target, shown, "is not known to work")
+    labels = scene.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.UNKNOWN)
+    return replace(made, labels=labels)
+
+
+def _degraded(scene: Scene, target: Target, one: Standing) -> Condition:
+    made = _of_target(scene, Fault.DEGRADED, target, one, "works, but not as it should")
+    labels = scene.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.DEGRADED)
+    return replace(made, severity=Severity.INFO, labels=labels)
+
+
+def _intercepted(scene: Scene, target: Target, one: Standing) -> Condition:
+    return _of_target(scene, Fault.INTERCEPTED, target, one, "has its TLS opened on the way")
+
+
+def _flapping(scene: Scene, target: Target, one: Standing) -> Condition:
+    shown = one if one.pending is None or not one.up else replace(one, belief=one.pending)
+    made = _of_target(scene, Fault.FLAPPING, target, shown, "comes and goes")
+    return replace(made, since=one.last_changed)
+
+
+def _of_target(scene: Scene, fault: Fault, target: Target, one: Standing, what: str) -> Condition:
+    """Build a condition of one target from one source, a warning with the usual labels."""
+    belief = one.belief
+    reason = find_reason(belief.reason) if belief.reason else None
+    why = f": {reason.title}" if reason else ""
+    return Condition(
+        id=f"{fault}/{target.id}@{one.source}",
+        fault=fault,
+        severity=Severity.WARNING,
+        labels=scene.labels(target=target.id, source=one.source),
+        summary=f"{target.host}:{target.port} ({target.service}) {what} from {one.source}{why}",
+        since=one.since,
+        reason=belief.reason,
+        blame=belief.blame,
+        phase=belief.phase,
+        confidence=belief.confidence,
+        evidence=belief.evidence,
+        advice=belief.advice,
+        targets=(target.id,),
+        sources=(one.source,),
+        profiles=scene.profiles(target.id),
+    )
+
+
+def _expiring(scene: Scene, now: datetime) -> Iterator[Condition]:
+    """Yield certificates that end soon, one per host, port and source."""
+    soonest: dict[tuple[str, str, int], tuple[float, list[str]]] = {}
+    for (name, source), look in scene.looks.items():
+        if look.chain_expiry is None or look.chain_expiry - now.timestamp() >= EXPIRING_WITHIN:
+            continue
+        target = scene.targets[name]
+        key = (source, target.host, target.port)
+        known, names = soonest.get(key, (look.chain_expiry, []))
+        soonest[key] = (min(known, look.chain_expiry), [*names, name])
+    for (source, host, port), (ends, names) in soonest.items():
+        yield _expiry(scene, source, host, port, ends=ends, names=tuple(names), now=now)
+
+
+def _expiry(
+    scene: Scene, source: str, host: str, port: int, *, ends: float, names: tuple[str, ...], now: datetime
+) -> Condition:
+    day = f"{datetime.fromtimestamp(ends, now.tzinfo):%Y-%m-%d %H:%M} UTC"
+    over = ends <= now.timestamp()
+    inspected = any((look := scene.looks.get((name, source))) and look.intercepted for name in names)
+    return Condition(
+        id=f"{Fault.EXPIRING}/{host}:{port}@{source}",
+        fault=Fault.EXPIRING,
+        severity=Severity.WARNING,
+        labels=scene.labels(source=source, host=host, port=str(port)),
+        summary=f"a certificate of {host}:{port} {'ended' if over else 'ends'} on {day}",
+        since=_moment(datetime.fromtimestamp(ends - EXPIRING_WITHIN, now.tzinfo)),
+        reason="tls_cert_expired" if over else "tls_cert_expiring",
+        blame=Blame.TLS_INSPECTION if inspected else Blame.AZURE_SERVICE,
+        evidence=(f"the chain that {host}:{port} showed to {source} ends on {day}",),
+        advice=_renew(inspected=inspected),
+        targets=names,
+        sources=(source,),
+        profiles=scene.profiles(*names),
+    )
+
+
+def _renew(*, inspected: bool) -> str:
+    if inspected:
+        return "Ask the team that runs TLS inspection to renew its authority's certificate."
+    return "It should be renewed by its owner; if it is not two days before its end, ask them."
+
+
+def _clock(scene: Scene, now: datetime) -> Iterator[Condition]:
+    offset = scene.sweep.recording.vantage.clock_offset_seconds
+    told = any(one.reason == CLOCK_REASON for one in scene.causes)
+    if offset is None or abs(offset) <= LARGEST_OFFSET or told:
+        return
+    reason = find_reason(CLOCK_REASON)
+    yield Condition(
+        id=f"{Fault.CLOCK}/{scene.instance}",
+        fault=Fault.CLOCK,
+        severity=Severity.WARNING,
+        labels=scene.labels(),
+        summary=f"this host's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead'}",
+        since=_moment(now),
+        reason=CLOCK_REASON,
+        blame=Blame.LOCAL_HOST,
+        evidence=tuple(
+            f"{one.host} is {one.offset_seconds:+.1f} s off, by {one.origin}"
+            for one in scene.sweep.recording.vantage.clock_readings[:6]
+        ),
+        advice=reason.advise({}) if reason else "",
+    )
+
+
+def _offline(scene: Scene, now: datetime) -> Iterator[Condition]:
+    """Yield the products that have used up much of the time they may be offline."""
+    for profile, last in scene.snapshot.counters.profiles.items():
+        limit = scene.limits.get(profile)
+        if limit is None or not any(profile in one.profiles for one in scene.targets.values()):
+            continue
+        began = datetime.fromisoformat(last)
+        used = (now - began).total_seconds() / limit
+        if used > HALF:
+            yield _offline_for(scene, profile, used=used, began=began, limit=limit)
+
+
+def _offline_for(scene: Scene, profile: str, *, used: float, began: datetime, limit: float) -> Condition:
+    near = used > NEAR_LIMIT
+    fault = Fault.OFFLINE_NEAR_LIMIT if near else Fault.OFFLINE_HALF
+    end = began + timedelta(seconds=limit)
+    return Condition(
+        id=f"{fault}/{profile}",
+        fault=fault,
+        severity=Severity.CRITICAL if near else Severity.WARNING,
+        labels=scene.labels(profile=profile),
+        summary=f"{profile} has used {100 * used:.0f} % of the time it may be offline",
+        since=_moment(began + timedelta(seconds=(NEAR_LIMIT if near else HALF) * limit)),
+        evidence=(
+            f"everything {profile} requires was last reachable at {_moment(began)}",
+            f"from {_moment(end)} on its credentials can't be renewed, and it must be deployed anew",
+        ),
+        advice="Mend what keeps it offline: the other alerts name the reason and whom to ask."
+        + (" Escalate it now." if near else ""),
+        profiles=(profile,),
+    )
+
+
+def _own(scene: Scene, now: datetime) -> Iterator[Condition]:
+    """Yield what is wrong with egressd itself."""
+    config = scene.snapshot.config
+    if not config.successful:
+        yield Condition(
+            id=f"{Fault.RELOAD_FAILED}/{scene.instance}",
+            fault=Fault.RELOAD_FAILED,
+            severity=Severity.WARNING,
+            labels=scene.labels(),
+            summary="egressd runs with an old configuration: the new one is bad",
+            since=config.attempted or _moment(now),
+            blame=Blame.EGRESSD_ENV,
+            evidence=config.problems,
+            advice="Mend the file and reload; a restart would fail. `egressd config check` lists every mistake.",
+        )
+    for one in scene.snapshot.receivers:
+        if one.failing_since is not None:
+            yield Condition(
+                id=f"{Fault.NOTIFICATIONS_FAILING}/{one.name}",
+                fault=Fault.NOTIFICATIONS_FAILING,
+                severity=Severity.WARNING,
+                labels=scene.labels(receiver=one.name),
+                summary=f"notices can't be delivered to {one.name}: {one.waiting} wait",
+                since=one.failing_since,
+                blame=Blame.EGRESSD_ENV,
+                evidence=(one.why,) if one.why else (),
+                advice=f"`egressd notify test {one.name}` shows what happens.",
+            )
+
+
+_MAKERS: tuple[Callable[[Scene, datetime], Iterator[Condition]], ...] = (
+    _causes,
+    _targets,
+    _expiring,
+    _clock,
+    _offline,
+    _own,
+)
+
+
+def _moment(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,81 @@
+"""Who keeps a condition quiet: its cause, a window, or that it comes and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from egressd.alerting.maintenance import InForce
+from egressd.alerting.scene import Pair, Scene
+from egressd.model.alert import Condition, Fault
+
+OF_ONE_TARGET = frozenset(
+    {Fault.UNREACHABLE, Fault.UNKNOWN, Fault.DEGRADED, Fault.INTERCEPTED, Fault.FLAPPING}
+)
+"""What a cause speaks for."""
+MAINTENANCE = "maintenance/"
+SUSPECTED = "suspected"
+"""A cause is seen that is not confirmed yet: the next looks will say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hush:
+    """What keeps others quiet at one moment."""
+
+    by_target: dict[str, list[str]]
+    """Ids of causes, by the targets they explain."""
+    flapping: frozenset[Pair]
+    suspected: frozenset[str]
+    windows: tuple[InForce, ...]
+    covered: dict[str, frozenset[Pair]]
+    """What each window covers, by its name."""
+
+    @classmethod
+    def of(cls, scene: Scene, conditions: Collection[Condition], windows: tuple[InForce, ...]) -> Hush:
+        """Find out who speaks for whom."""
+        by_target: dict[str, list[str]] = {}
+        for one in conditions:
+            for target in one.targets if one.fault is Fault.CAUSE else ():
+                by_target.setdefault(target, []).append(one.id)
+        pairs = [one.key for one in scene.standings]
+        return cls(
+            by_target=by_target,
+            flapping=frozenset(_pair(one) for one in conditions if one.fault is Fault.FLAPPING),
+            suspected=scene.suspected,
+            windows=windows,
+            covered={
+                one.name: frozenset(pair for pair in pairs if one.covers(scene.targets[pair[0]], pair[1]))
+                for one in windows
+            },
+        )
+
+    def over(self, one: Condition, scene: Scene) -> tuple[str, ...]:
+        """Return the ids of what keeps a condition quiet."""
+        return (*self._others(one), *self._windows(one, scene))
+
+    def _others(self, one: Condition) -> Iterator[str]:
+        if one.fault not in OF_ONE_TARGET:
+            return
+        target = one.targets[0]
+        yield from self.by_target.get(target, ())
+        if target in self.suspected and target not in self.by_target:
+            yield SUSPECTED
+        if one.fault is not Fault.FLAPPING and _pair(one) in self.flapping:
+            yield f"{Fault.FLAPPING}/{target}@{one.sources[0]}"
+
+    def _windows(self, one: Condition, scene: Scene) -> Iterator[str]:
+        mine = _pairs(one, scene)
+        for window in self.windows:
+            if window.covers_all or (mine and mine <= self.covered[window.name]):
+                yield f"{MAINTENANCE}{window.name}"
+
+
+def _pair(one: Condition) -> Pair:
+    return (one.targets[0], one.sources[0])
+
+
+def _pairs(one: Condition, scene: Scene) -> frozenset[Pair]:
+    """Return the targets and sources a condition is about, as far as they fail."""
+    if one.fault in OF_ONE_TARGET:
+        return frozenset({_pair(one)})
+    return frozenset(pair for pair in scene.failing if pair[0] in one.targets)

@@ -1,0 +1,97 @@
+"""Maintenance: when nothing is to be said, and about what. Probing goes on as ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from egressd.model.alert import Downtime
+from egressd.model.notification import Scope, Window
+from egressd.model.plan import Plan, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """A maintenance window that covers this moment."""
+
+    name: str
+    began: datetime
+    ends: datetime
+    reason: str
+    scope: Scope
+    by: str = ""
+    """Who opened it by hand; empty: the configuration."""
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether nothing is left out."""
+        return self.scope == Scope()
+
+    def covers(self, target: Target, source: str) -> bool:
+        """Say whether a target seen from a source is covered."""
+        scope = self.scope
+        return (
+            _any(scope.targets, (target.id, target.endpoint, target.host))
+            and _any(scope.profiles, target.profiles)
+            and _any(scope.sources, (source,))
+        )
+
+
+def in_force(windows: Iterable[Window], downtimes: Iterable[Downtime], now: datetime) -> tuple[InForce, ...]:
+    """Return what is in force now (aware), planned windows first."""
+    planned = (_planned(one, now) for one in windows)
+    by_hand = (_by_hand(one) for one in downtimes)
+    return tuple(one for one in (*planned, *by_hand) if one is not None and one.began <= now < one.ends)
+
+
+def next_start(window: Window, after: datetime) -> datetime:
+    """Return when a planned window begins next, in UTC."""
+    return next(_starts(window, after)).astimezone(UTC)
+
+
+def covered_pairs(plan: Plan, windows: Iterable[InForce]) -> frozenset[tuple[str, str]]:
+    """Return the targets and sources that any of the windows covers."""
+    targets = {one.id: one for one in plan.targets}
+    pairs = {(name, probe.source) for probe in plan.probes for name in probe.targets if name in targets}
+    windows = tuple(windows)
+    return frozenset(
+        (name, source) for name, source in pairs if any(one.covers(targets[name], source) for one in windows)
+    )
+
+
+def _planned(window: Window, now: datetime) -> InForce | None:
+    """Return the window's last turn that began not later than now, where it may still last."""
+    lasts = timedelta(seconds=window.seconds)
+    turn = None
+    for start in _starts(window, now - lasts - timedelta(minutes=1)):
+        if start > now:
+            break
+        turn = start.astimezone(UTC)
+    if turn is None:
+        return None
+    return InForce(name=window.name, began=turn, ends=turn + lasts, reason=window.reason, scope=window.scope)
+
+
+def _starts(window: Window, after: datetime) -> Iterator[datetime]:
+    return CronSim(window.schedule, after.astimezone(ZoneInfo(window.timezone)))
+
+
+def _by_hand(one: Downtime) -> InForce:
+    return InForce(
+        name=one.name,
+        began=datetime.fromisoformat(one.began),
+        ends=datetime.fromisoformat(one.ends),
+        reason=one.reason,
+        scope=Scope(targets=one.targets, sources=one.sources),
+        by=one.by,
+    )
+
+
+def _any(patterns: tuple[str, ...], words: Iterable[str]) -> bool:
+    """Say whether a word matches a pattern; without patterns, anything does."""
+    return not patterns or any(fnmatchcase(word, pattern) for word in words for pattern in patterns)

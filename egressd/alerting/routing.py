@@ -1,0 +1,50 @@
+"""Where a notice goes: the first route that matches decides, unless it says to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from egressd.model.alert import Condition, Notice, NoticeKind
+from egressd.model.notification import Match, Notify, ReceiverKind
+
+UNFED = frozenset({ReceiverKind.HEARTBEAT})
+"""What hears of completed sweeps only."""
+
+
+def receivers_for(notice: Notice, notify: Notify) -> tuple[str, ...]:
+    """Return the names of the receivers of a notice, in the order of the configuration."""
+    wanted = routed(notice.alert.condition, notify)
+    closed = notice.kind is NoticeKind.CLOSED
+    return tuple(
+        one.name for one in notify.receivers if one.name in wanted and (one.send_resolved or not closed)
+    )
+
+
+def routed(condition: Condition, notify: Notify) -> frozenset[str]:
+    """Return the names of the receivers that hear of a condition."""
+    fed = {one.name for one in notify.receivers if one.kind not in UNFED}
+    if not notify.routes:
+        return frozenset(fed)
+    names: set[str] = set()
+    for route in notify.routes:
+        if matches(route.match, condition):
+            names.update(route.receivers)
+            if not route.go_on:
+                break
+    return frozenset(names & fed)
+
+
+def matches(match: Match, condition: Condition) -> bool:
+    """Say whether a condition is meant: every field that is not empty must match one of its own."""
+    return (
+        (not match.severity or condition.severity in match.severity)
+        and _any(match.profiles, condition.profiles)
+        and _any(match.sources, condition.sources)
+        and _any(match.reasons, (condition.reason or "",))
+        and _any(match.alerts, (condition.fault,))
+    )
+
+
+def _any(patterns: tuple[str, ...], words: Iterable[str]) -> bool:
+    return not patterns or any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
