@@ -12,7 +12,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 import yaml
 
@@ -114,10 +114,16 @@ def problems_of(
     """
     problems: dict[str, None] = {}
     for detail in error.errors(include_url=False):
-        path = _known_part(detail["loc"], document.data, missing=detail["type"] == "missing")
+        path = _known_part(_place(detail), document.data, missing=detail["type"] in _ABSENT)
         words = _unknown(detail, model) if detail["type"] == "extra_forbidden" else _wording(detail)
         problems[f"{document.where(path)}: {words}"] = None
     return tuple(problems)
+
+
+def _place(detail: ErrorDetails) -> Path:
+    """Return where a complaint belongs: one about a union's tag, to the key of the tag."""
+    tag = detail.get("ctx", {}).get("discriminator")
+    return (*detail["loc"], str(tag).strip("'")) if tag else detail["loc"]
 
 
 def _known_part(loc: Path, data: object, *, missing: bool) -> Path:
@@ -139,9 +145,11 @@ def _holds(data: object, part: str | int) -> bool:
 def _wording(detail: ErrorDetails) -> str:
     """Say what is wrong with one value."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
-    if kind == "missing":
+    if kind in _ABSENT:
         return "is missing"
-    if kind in ("enum", "literal_error"):
+    if kind == "union_tag_invalid":
+        given, context = context["tag"], {"expected": context["expected_tags"]}
+    if kind in ("enum", "literal_error", "union_tag_invalid"):
         return f"must be {context['expected']}{_not(given)}{_nearest(given, _quoted(context['expected']))}"
     if kind in _BOUNDS:
         return f"must be {_BOUNDS[kind]} {next(iter(context.values()))}{_not(given)}"
@@ -152,6 +160,7 @@ def _wording(detail: ErrorDetails) -> str:
     return str(context["error"]) if kind == "value_error" else detail["msg"][:1].lower() + detail["msg"][1:]
 
 
+_ABSENT = ("missing", "union_tag_not_found")
 _BOUNDS = {
     "greater_than": "greater than",
     "greater_than_equal": "at least",
@@ -195,13 +204,24 @@ def _nearest(given: object, known: Iterable[str]) -> str:
 
 
 def _unknown(detail: ErrorDetails, model: type[BaseModel] | None) -> str:
-    """Say that a key is unknown, and what was probably meant."""
+    """Say that a key is unknown, and what was probably meant; a model's `hints` know better."""
     models = [model] if model else []
     for part in detail["loc"][:-1]:
         named = [one.model_fields[name] for one in models for name in _named(one, part)]
-        models = [inner for known in named for inner in _models_in(known.annotation)] if named else models
+        inside = [inner for known in named for inner in _models_in(known.annotation)]
+        models = inside or [one for one in models if _is_tagged(one, part)] or models
+    key = detail["loc"][-1]
+    hints: list[Mapping[str, str]] = [getattr(one, "hints", {}) for one in models]
+    if hint := next((one[str(key)] for one in hints if key in one), ""):
+        return hint
     known = [info.alias or name for one in models for name, info in one.model_fields.items()]
-    return "unknown key" + _nearest(detail["loc"][-1], known)
+    return "unknown key" + _nearest(key, known)
+
+
+def _is_tagged(model: type[BaseModel], tag: str | int) -> bool:
+    """Say whether this is the member of a union that a tag stands for."""
+    kinds = (info.annotation for info in model.model_fields.values())
+    return any(get_origin(kind) is Literal and tag in get_args(kind) for kind in kinds)
 
 
 def _named(model: type[BaseModel], part: str | int) -> list[str]:

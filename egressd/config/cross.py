@@ -12,28 +12,28 @@ from collections.abc import Iterable, Iterator
 from egressd.model.catalog import Catalog
 from egressd.planning.pattern import covers
 from egressd.planning.placeholder import placeholders
-from egressd.yamltree import Path
+from egressd.yamltree import Path, render_path
 
 Problem = tuple[Path, str]
 
 
 def cross_checks(data: object, catalog: Catalog | None) -> Iterator[Problem]:
     """Yield where keys contradict each other, or the catalog."""
-    file = _mapping(data)
-    yield from _twice(file, "endpoints", "id")
-    yield from _twice(file, "sources", "name")
+    file = mapping(data)
+    yield from twice(file, "endpoints", "id")
+    yield from twice(file, "sources", "name")
     yield from _proxy(file.get("proxy"))
-    for index, row in enumerate(_list(file.get("endpoints"))):
-        yield from _hosts(_mapping(row), ("endpoints", index))
+    for index, row in enumerate(items(file.get("endpoints"))):
+        yield from _hosts(mapping(row), ("endpoints", index))
     if catalog is not None:
         yield from _against_catalog(file, catalog)
 
 
-def _twice(file: dict[str, object], key: str, name: str) -> Iterator[Problem]:
+def twice(file: dict[str, object], key: str, name: str) -> Iterator[Problem]:
     """Find names that stand for two things."""
     first: dict[str, int] = {}
-    for index, row in enumerate(_list(file.get(key))):
-        value = _mapping(row).get(name)
+    for index, row in enumerate(items(file.get(key))):
+        value = mapping(row).get(name)
         if isinstance(value, str) and value in first:
             yield (key, index, name), f"{value!r} is taken by {key}[{first[value]}]"
         elif isinstance(value, str):
@@ -44,27 +44,28 @@ def _proxy(value: object) -> Iterator[Problem]:
     """Ask for one origin of the proxy's settings."""
     if not isinstance(value, dict):
         return
-    proxy = _mapping(value)
+    proxy = mapping(value)
     if proxy.get("from_environment") is True:
         for key in ("url", "bypass"):
             if proxy.get(key) is not None:
                 yield ("proxy", key), "cannot stand beside from_environment"
     elif proxy.get("url") is None:
         yield ("proxy",), "must have a url, or from_environment: true"
-    yield from _credentials(proxy)
+    yield from credentials(proxy, ("proxy",))
 
 
-def _credentials(proxy: dict[str, object]) -> Iterator[Problem]:
+def credentials(part: dict[str, object], path: Path) -> Iterator[Problem]:
+    """Ask for a password with a user name, and the other way round."""
     for one, other in (("username", "password_file"), ("password_file", "username")):
-        if proxy.get(one) is not None and proxy.get(other) is None:
-            yield ("proxy", one), f"needs proxy.{other}"
+        if part.get(one) is not None and part.get(other) is None:
+            yield (*path, one), f"needs {render_path((*path, other))}"
 
 
 def _hosts(row: dict[str, object], path: Path) -> Iterator[Problem]:
     """Ask for a host, or for a pattern with samples it covers."""
     pattern, given = row.get("pattern"), row.get("samples")
     below: Path = ("samples",) if isinstance(given, list) else ("samples", "documented")
-    samples = _list(given if isinstance(given, list) else _mapping(given).get("documented"))
+    samples = items(given if isinstance(given, list) else mapping(given).get("documented"))
     if row.get("host") is not None:
         for key in ("pattern", "samples"):
             if row.get(key) is not None:
@@ -81,18 +82,18 @@ def _hosts(row: dict[str, object], path: Path) -> Iterator[Problem]:
 
 def _against_catalog(file: dict[str, object], catalog: Catalog) -> Iterator[Problem]:
     profiles = [one.name for one in catalog.profiles]
-    for index, name in enumerate(_list(file.get("profiles"))):
+    for index, name in enumerate(items(file.get("profiles"))):
         if isinstance(name, str) and name not in profiles:
-            yield ("profiles", index), f"no such profile: {name[:60]!r}{_hint(name, profiles)}"
+            yield ("profiles", index), f"no such profile: {name[:60]!r}{hint(name, profiles)}"
     taken = {one.id for one in catalog.endpoints}
-    for index, row in enumerate(_list(file.get("endpoints"))):
-        own = _mapping(row).get("id")
+    for index, row in enumerate(items(file.get("endpoints"))):
+        own = mapping(row).get("id")
         if isinstance(own, str) and own in taken:
             yield ("endpoints", index, "id"), f"{own!r} is an id of the catalog; change that row in overrides"
     known = _placeholders(catalog)
-    for key in _mapping(file.get("values")):
+    for key in mapping(file.get("values")):
         if key not in known:
-            yield ("values", key), f"no endpoint has a place for it{_hint(key, sorted(known))}"
+            yield ("values", key), f"no endpoint has a place for it{hint(key, sorted(known))}"
 
 
 def _placeholders(catalog: Catalog) -> set[str]:
@@ -101,15 +102,18 @@ def _placeholders(catalog: Catalog) -> set[str]:
     return {name for text in texts for name in placeholders(text)}
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def hint(name: str, known: Iterable[str]) -> str:
+    """Say what was probably meant, or what there is."""
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
 
 
-def _mapping(value: object) -> dict[str, object]:
+def mapping(value: object) -> dict[str, object]:
+    """Return a mapping; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: object) -> list[object]:
+def items(value: object) -> list[object]:
+    """Return a list; an empty one for anything else."""
     return value if isinstance(value, list) else []

@@ -21,7 +21,7 @@ class Kind:
     words: str
 
 
-def _in_folder(text: str, info: ValidationInfo) -> Path:
+def in_folder(text: str, info: ValidationInfo) -> Path:
     """Resolve a path against the folder of the configuration file."""
     if not text or "\0" in text:
         raise ValueError("must be the path of a file")
@@ -31,26 +31,26 @@ def _in_folder(text: str, info: ValidationInfo) -> Path:
 
 def readable(text: str, info: ValidationInfo) -> str:
     """Take a file that can be read."""
-    path = _in_folder(text, info)
+    path = in_folder(text, info)
     files.check_readable(path)
     return str(path)
 
 
 def folder(text: str, info: ValidationInfo) -> str:
     """Take a folder, which may not be there yet."""
-    return str(_in_folder(text, info))
+    return str(in_folder(text, info))
 
 
 def secret(text: str, info: ValidationInfo) -> str:
     """Take a file that holds a secret; the secret itself is read later."""
-    path = _in_folder(text, info)
+    path = in_folder(text, info)
     files.read_secret(path)
     return str(path)
 
 
 def certificates(text: str, info: ValidationInfo) -> str:
     """Take a file of certificates in PEM."""
-    path = _in_folder(text, info)
+    path = in_folder(text, info)
     files.check_certificates(path)
     return str(path)
 
@@ -95,7 +95,8 @@ def spelled(pattern: str, sentence: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _one_or_many(value: object) -> object:
+def one_or_many(value: object) -> object:
+    """Take one text for a list of one."""
     return [value] if isinstance(value, str) else value
 
 
@@ -119,7 +120,7 @@ Name = Annotated[
 Value = Annotated[
     str, spelled(r"[A-Za-z0-9._:-]{1,253}", "a host, an address or a part of one"), Kind(words="text")
 ]
-Values = Annotated[list[Value], BeforeValidator(_one_or_many), Kind(words="text or list of text")]
+Values = Annotated[list[Value], BeforeValidator(one_or_many), Kind(words="text or list of text")]
 Line = Annotated[str, Field(min_length=1, max_length=200), Kind(words="text")]
 Port = Annotated[int, Field(ge=1, le=65535), Kind(words="port")]
 CloudWord = Annotated[Cloud, Strict(False)]

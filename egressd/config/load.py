@@ -8,6 +8,8 @@ import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from egressd.config.alerts.pitfalls import find_alert_pitfalls
+from egressd.config.alerts.secret import without_secrets
 from egressd.config.files import cannot_read
 from egressd.config.flags import Flags, apply
 from egressd.config.proxy.pitfalls import find_pitfalls
@@ -31,7 +33,8 @@ def load_settings(path: Path | None, flags: Flags, *, catalog: Catalog | None = 
     """
     settings = Settings() if path is None else _read(path, catalog)
     settings = apply(flags, settings)
-    warnings = tuple(dict.fromkeys((*settings.warnings, *find_pitfalls(settings))))
+    found = (*settings.warnings, *find_pitfalls(settings), *find_alert_pitfalls(settings))
+    warnings = tuple(dict.fromkeys(found))
     return replace(settings, digest=digest(settings), warnings=warnings)
 
 
@@ -48,7 +51,7 @@ def find_file(path: Path | None) -> Path | None:
 
 def digest(settings: Settings) -> str:
     """Return the SHA-256 of settings without secrets: equal settings, equal digest."""
-    values = asdict(replace(settings, digest="", warnings=()))
+    values = asdict(replace(settings, notify=without_secrets(settings.notify), digest="", warnings=()))
     for proxy in (values["proxy"], values["plain_proxy"]):
         if proxy is not None:
             del proxy["password"]
@@ -78,9 +81,12 @@ def _read(path: Path, catalog: Catalog | None) -> Settings:
 
 
 def _cross(document: Document, catalog: Catalog | None) -> tuple[str, ...]:
-    from egressd.config.cross import cross_checks  # noqa: PLC0415 - see _read
+    # Like all of _read, only for who has a file.
+    from egressd.config.alerts.cross import cross_checks_of_alerts  # noqa: PLC0415
+    from egressd.config.cross import cross_checks  # noqa: PLC0415
 
-    found = cross_checks(document.data, catalog)
+    data = document.data
+    found = (*cross_checks(data, catalog), *cross_checks_of_alerts(data, catalog))
     return tuple(f"{document.where(path)}: {message}" for path, message in found)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from enum import Enum
 from itertools import pairwise
 from types import UnionType
-from typing import Annotated, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
@@ -27,8 +27,9 @@ flags win over the file. `egressd config check` lists every mistake at once, eac
 
 The file is YAML, read strictly: unknown and duplicate keys, wrong types, tags and anything that only
 looks like a boolean or a date are mistakes. Durations are `500ms`, `60s`, `5m`, `2h`, `90d` or `1m30s`.
-Relative paths start at the folder of the configuration file. A secret never stands in it: `password_file`
-names a file that holds the password alone, such as a credential of systemd.
+Relative paths start at the folder of the configuration file. A secret never stands in it: `password_file`,
+`bearer_token_file` and `url_file` name files that hold the secret alone, such as credentials of systemd.
+In a pattern `*` stands for anything.
 
 Keys marked *daemon* are checked everywhere; a single sweep has no use for them.
 """
@@ -38,13 +39,26 @@ KINDS = {str: "text", int: "number", bool: "true or false", float: "number", obj
 
 def render_reference() -> str:
     """Render every key with its type, default and meaning, as Markdown."""
-    sections = [HEAD, *_section("", File)]
-    return "\n".join(sections)
+    sections = dict.fromkeys(_section("", File))  # several types of receiver have the same part once
+    return "\n".join([HEAD, *sections])
 
 
 def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
     """Render the keys of a mapping, then the mappings below it."""
-    title = f"`{path.removesuffix('.')}`" if path else "Top level"
+    yield _table(path, model)
+    hints = get_type_hints(model, include_extras=True)
+    for key, info in model.model_fields.items():
+        for inner in _models_in(hints[key]):
+            yield from _section(f"{path}{info.alias or key}{'[]' if _is_list(hints[key]) else ''}.", inner)
+
+
+def _table(path: str, model: type[BaseModel]) -> str:
+    """Render the keys of one mapping."""
+    return "\n".join([*_rows(path, model), ""])
+
+
+def _rows(path: str, model: type[BaseModel]) -> Iterator[str]:
+    title = f"`{path.removesuffix('.')}`{_tag(model)}" if path else "Top level"
     yield f"## {title}\n\n{_one_line(model.__doc__)}\n"
     hints = get_type_hints(model, include_extras=True)
     meanings = _meanings(model)
@@ -52,16 +66,24 @@ def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
     for key, info in model.model_fields.items():
         default = "required" if info.is_required() else _default(info.default, hints[key])
         mark = "*daemon* " if not path and key in DAEMON_ONLY else ""
-        cells = (f"`{key}`", _kind(hints[key]), default, mark + _one_line(meanings.get(key)))
+        cells = (f"`{info.alias or key}`", _kind(hints[key]), default, mark + _one_line(meanings.get(key)))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-    yield ""
-    for key in model.model_fields:
-        if inner := _model_in(hints[key]):
-            yield from _section(f"{path}{key}{'[]' if _is_list(hints[key]) else ''}.", inner)
+
+
+def _tag(model: type[BaseModel]) -> str:
+    """Say which member of a union this is."""
+    kind = model.__annotations__.get("type") and get_type_hints(model)["type"]
+    return f" of type `{get_args(kind)[0]}`" if get_origin(kind) is Literal else ""
 
 
 def _meanings(model: type[BaseModel]) -> dict[str, str]:
-    """Return the text under each field, read from the source.
+    """Return the text under each field, its parents' included."""
+    parents = [one for one in reversed(model.__mro__) if issubclass(one, BaseModel) and one is not BaseModel]
+    return {key: said for one in parents for key, said in _own_meanings(one).items()}
+
+
+def _own_meanings(model: type[BaseModel]) -> dict[str, str]:
+    """Read the text under each field from the source.
 
     Pydantic could collect it while the class is made, but then every start of egressd would pay for it.
     """
@@ -91,12 +113,14 @@ def _kind(hint: object) -> str:
     if origin is list:
         return f"list of {_kind(inner[0])}"
     if origin in (Union, UnionType):
-        return " or ".join(_kind(one) for one in inner if one is not type(None))
+        return " or ".join(dict.fromkeys(_kind(one) for one in inner if one is not type(None)))
     if origin is dict:
         return "mapping"
     if isinstance(hint, type) and issubclass(hint, Enum):
         return ", ".join(f"`{one.value}`" for one in hint)
-    return "mapping" if _model_in(hint) else KINDS[hint] if isinstance(hint, type) else "text"
+    if origin is Literal:
+        return ", ".join(f"`{one}`" for one in inner)
+    return "mapping" if _models_in(hint) else KINDS[hint] if isinstance(hint, type) else "text"
 
 
 def _named(hint: object) -> str:
@@ -108,10 +132,11 @@ def _is_list(hint: object) -> bool:
     return get_origin(hint) is list or any(_is_list(one) for one in get_args(hint))
 
 
-def _model_in(hint: object) -> type[BaseModel] | None:
+def _models_in(hint: object) -> list[type[BaseModel]]:
+    """Find the mappings inside a type; of a union, all of them."""
     if isinstance(hint, type) and get_origin(hint) is None:
-        return hint if issubclass(hint, BaseModel) else None
-    return next((found for one in get_args(hint) if (found := _model_in(one))), None)
+        return [hint] if issubclass(hint, BaseModel) else []
+    return [found for one in get_args(hint) for found in _models_in(one)]
 
 
 def _default(value: object, hint: object) -> str:

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from egressd.config.alerts.settle import settle_alerts, settle_notify
 from egressd.config.files import read_secret
 from egressd.config.proxy.environment import Found, read_environment
 from egressd.config.shape import (
@@ -62,6 +63,8 @@ def settle(file: File) -> Settings:
         values=tuple(_values(file.values)),
         state=StateKeep(directory=file.state.directory, retention=file.state.retention),
         web=_web(file.web),
+        alerting=settle_alerts(file.alerts),
+        notify=settle_notify(file.notify),
     )
 
 

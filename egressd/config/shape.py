@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from egressd.config import kinds, words
+from egressd.config.alerts.receivers import NotifyPart
+from egressd.config.alerts.shape import AlertsPart
 from egressd.config.kinds import (
     Address,
     CloudWord,
@@ -26,14 +28,9 @@ from egressd.config.kinds import (
     RoleWord,
     Values,
 )
+from egressd.config.part import Part
 from egressd.model.endpoint import Cloud, Inspection, Need
 from egressd.model.settings import ALL_ROLES, Family
-
-
-class Part(BaseModel):
-    """A mapping of the file."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SourcePart(Part):
@@ -275,10 +272,10 @@ class File(Part):
     """Dial other addresses than DNS gave."""
     values: dict[Name, Values] = {}
     """What the catalog can't know: the placeholders of its patterns, such as `key_vault`."""
-    alerts: Annotated[dict[str, object], BeforeValidator(kinds.no_text)] = {}
-    """When the daemon raises an alert."""
-    notify: Annotated[dict[str, object], BeforeValidator(kinds.no_text)] = {}
-    """Whom the daemon tells."""
+    alerts: AlertsPart = AlertsPart()
+    """When something is an alert, and what it is called."""
+    notify: Annotated[NotifyPart, BeforeValidator(kinds.no_text)] = NotifyPart()
+    """Whom the daemon tells. Without receivers it tells nobody; Prometheus can still ask."""
     web: WebPart = WebPart()
     """The HTTP server of the daemon."""
     state: StatePart = StatePart()

@@ -138,8 +138,6 @@ overrides:
 connect_to:
   - {match: "*:443", address: 127.0.0.1, port: 10443}
 values: {key_vault: [one, two]}
-alerts: {anything: goes}
-notify: {webhook: {url_file: x}}
 web: {listen: ":10980"}
 state: {directory: /var/lib/egressd, retention: 90d}
 """

@@ -1,0 +1,127 @@
+"""What must fit together in `alerts:` and `notify:`.
+
+Law of the file: as in `egressd.config.cross`, the data is looked at as it was read, and a check that
+meets a value of the wrong type says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from egressd.attribution.reasons import REASONS
+from egressd.config.alerts.words import is_loopback, read_mail_server
+from egressd.config.cross import Problem, credentials, hint, items, mapping, twice
+from egressd.model.alert import Fault
+from egressd.model.catalog import Catalog
+from egressd.model.notification import Flapping, ReceiverKind
+from egressd.planning.pattern import matches
+from egressd.yamltree import Path
+
+WITH_URL = frozenset({ReceiverKind.WEBHOOK, ReceiverKind.CLOUDEVENTS, ReceiverKind.HEARTBEAT})
+
+ALERTS = tuple(one.value for one in Fault if one is not Fault.TEST)
+
+
+def cross_checks_of_alerts(data: object, catalog: Catalog | None) -> Iterator[Problem]:
+    """Yield where keys of `alerts:` and `notify:` contradict each other, or what is known."""
+    alerts, notify = mapping(mapping(data).get("alerts")), mapping(mapping(data).get("notify"))
+    profiles = None if catalog is None else [one.name for one in catalog.profiles]
+    for path, said in _alerts(alerts, profiles):
+        yield ("alerts", *path), said
+    yield from _notify(notify, profiles)
+
+
+def _alerts(alerts: dict[str, object], profiles: list[str] | None) -> Iterator[Problem]:
+    yield from twice(alerts, "maintenance", "name")
+    flapping, usual = mapping(alerts.get("flapping")), Flapping()
+    low, high = flapping.get("low", usual.low), flapping.get("high", usual.high)
+    if _is_number(low) and _is_number(high) and not low < high:  # type: ignore[operator]  # _is_number looked
+        key = "low" if "low" in flapping else "high"
+        yield ("flapping", key), f"low must be less than high, and {low} is not less than {high}"
+    for index, window in enumerate(items(alerts.get("maintenance"))):
+        scope = mapping(mapping(window).get("match"))
+        yield from _known(scope, "profile", profiles, ("maintenance", index, "match"))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _notify(notify: dict[str, object], profiles: list[str] | None) -> Iterator[Problem]:
+    for place, said in twice(notify, "receivers", "name"):
+        yield ("notify", *place), said
+    receivers = [mapping(one) for one in items(notify.get("receivers"))]
+    for index, receiver in enumerate(receivers):
+        yield from _receiver(receiver, ("notify", "receivers", index))
+    for index, route in enumerate(items(notify.get("routes"))):
+        path: Path = ("notify", "routes", index)
+        yield from _targets_of(mapping(route), receivers, path)
+        match = mapping(mapping(route).get("match"))
+        yield from _known(match, "profile", profiles, (*path, "match"))
+        yield from _known(match, "reason", REASONS, (*path, "match"))
+        yield from _known(match, "alert", ALERTS, (*path, "match"))
+
+
+def _receiver(receiver: dict[str, object], path: Path) -> Iterator[Problem]:
+    """Ask for one place, and for one way to log in."""
+    url, url_file = (receiver.get(key) is not None for key in ("url", "url_file"))
+    if receiver.get("type") in WITH_URL and not url and not url_file:
+        yield path, "must have a url, or a url_file where the URL is a secret"
+    if receiver.get("type") in WITH_URL and url and url_file:
+        yield (*path, "url_file"), "cannot stand beside url"
+    if receiver.get("bearer_token_file") is not None and receiver.get("username") is not None:
+        yield (*path, "bearer_token_file"), "cannot stand beside username"
+    yield from credentials(receiver, path)
+    yield from credentials(mapping(receiver.get("proxy")), (*path, "proxy"))
+    if _shouts_password(receiver):
+        yield (
+            (*path, "username"),
+            "needs security: starttls or tls; else the password could be read on the way",
+        )
+
+
+def _shouts_password(receiver: dict[str, object]) -> bool:
+    """Say whether a password of mail would leave this host in plain text."""
+    if receiver.get("security") != "none" or receiver.get("username") is None:
+        return False
+    try:
+        return not is_loopback(read_mail_server(str(receiver.get("server")))[0])
+    except ValueError:
+        return False
+
+
+def _targets_of(
+    route: dict[str, object], receivers: list[dict[str, object]], path: Path
+) -> Iterator[Problem]:
+    """Ask that a route leads to receivers that hear of alerts."""
+    kinds = {str(one.get("name")): one.get("type") for one in receivers if one.get("name") is not None}
+    given = route.get("receivers")
+    names = [given] if isinstance(given, str) else items(given)
+    for index, name in enumerate(names):
+        place = (*path, "receivers", index) if isinstance(given, list) else (*path, "receivers")
+        if not isinstance(name, str):
+            continue
+        if name not in kinds:
+            said = hint(name, kinds) if kinds else "; notify.receivers is empty"
+            yield place, f"no such receiver: {name[:60]!r}{said}"
+        elif kinds[name] == ReceiverKind.HEARTBEAT:
+            yield (
+                place,
+                f"{name!r} is a heartbeat: it hears of sweeps, not of alerts; take it out of the routes",
+            )
+
+
+def _known(part: dict[str, object], key: str, known: Iterable[str] | None, path: Path) -> Iterator[Problem]:
+    """Ask that a pattern can match something that exists."""
+    given = part.get(key)
+    if known is None:
+        return
+    for index, pattern in enumerate([given] if isinstance(given, str) else items(given)):
+        if isinstance(pattern, str) and pattern and not any(matches(pattern, one) for one in known):
+            place = (*path, key, index) if isinstance(given, list) else (*path, key)
+            yield place, f"matches no {key}: {pattern[:60]!r}{_near(pattern, known)}"
+
+
+def _near(pattern: str, known: Iterable[str]) -> str:
+    near = hint(pattern, known)
+    return near if "did you mean" in near or len(near) <= 80 else ""

@@ -1,0 +1,130 @@
+"""The kinds of value that alerts and receivers are configured with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
+
+from egressd.config import files
+from egressd.config.alerts import words
+from egressd.config.kinds import Duration, Kind, certificates, one_or_many, secret, spelled
+from egressd.config.words import read_proxy_url, show_duration
+from egressd.model.severity import Severity
+
+
+def lasting(low: float, high: float) -> AfterValidator:
+    """Ask for a duration between two others, in seconds."""
+
+    def check(seconds: float) -> float:
+        if not low <= seconds <= high:
+            raise ValueError(f"must be from {show_duration(low)} to {show_duration(high)}")
+        return seconds
+
+    return AfterValidator(check)
+
+
+def secret_file(text: str, info: ValidationInfo) -> str:
+    """Take a file that holds a secret; a URL in its place is refused without being shown."""
+    if "://" in text:
+        raise ValueError("must be the path of a file, not a URL; write the URL into that file")
+    return secret(text, info)
+
+
+def _url_file(text: str, info: ValidationInfo) -> str:
+    path = secret_file(text, info)
+    read_url_file(Path(path))
+    return path
+
+
+def _https_file(text: str, info: ValidationInfo) -> str:
+    path = _url_file(text, info)
+    if words.is_exposed(read_url_file(Path(path))):
+        raise ValueError(f"cannot use {path}: the URL in it must start with https://")
+    return path
+
+
+def _token_file(text: str, info: ValidationInfo) -> str:
+    path = secret_file(text, info)
+    token = files.read_secret(Path(path))
+    if not token.isascii() or " " in token:
+        raise ValueError(f"cannot use {path}: a token has no spaces and nothing but ASCII")
+    return path
+
+
+def read_url_file(path: Path) -> str:
+    """Return the URL in a file. Raises ValueError; the URL is never part of the message."""
+    try:
+        return words.read_url(files.read_secret(path))
+    except ValueError as error:
+        said = str(error)
+        raise ValueError(
+            f"cannot use {path}: the URL in it {said}" if said.startswith("must") else said
+        ) from None
+
+
+def _plain_proxy(text: str) -> str:
+    url = read_proxy_url(text)
+    if not url.startswith("http:"):
+        raise ValueError("must start with http://: notices go through it by CONNECT")
+    return url
+
+
+def _checked_server(text: str) -> str:
+    words.read_mail_server(text)
+    return text
+
+
+def _checked_syslog(text: str) -> str:
+    words.read_syslog_address(text)
+    return text
+
+
+def _known_facility(text: str) -> str:
+    if text not in words.FACILITIES:
+        raise ValueError(f"must be a facility of syslog: {', '.join(words.FACILITIES)}")
+    return text
+
+
+Url = Annotated[str, AfterValidator(words.read_url), Kind(words="URL")]
+BaseUrl = Annotated[str, AfterValidator(words.read_base_url), Kind(words="URL")]
+BaseUrls = Annotated[
+    list[BaseUrl],
+    BeforeValidator(one_or_many),
+    Field(min_length=1, max_length=10),
+    Kind(words="URL or list of URL"),
+]
+ProxyUrl = Annotated[str, AfterValidator(_plain_proxy), Kind(words="URL")]
+UrlFile = Annotated[str, AfterValidator(_url_file), Kind(words="file")]
+HttpsFile = Annotated[str, AfterValidator(_https_file), Kind(words="file")]
+SecretFile = Annotated[str, AfterValidator(secret_file), Kind(words="file")]
+TokenFile = Annotated[str, AfterValidator(_token_file), Kind(words="file")]
+CaFile = Annotated[str, AfterValidator(certificates), Kind(words="PEM file")]
+UserName = Annotated[str, spelled(r"[^:\x00-\x1f\x7f]{1,255}", "a name without a colon"), Kind(words="text")]
+LabelName = Annotated[str, AfterValidator(words.read_label_name), Kind(words="label")]
+Line = Annotated[str, AfterValidator(words.read_line), Kind(words="text")]
+Glob = Annotated[str, AfterValidator(words.read_glob), Kind(words="pattern")]
+Globs = Annotated[list[Glob], BeforeValidator(one_or_many), Kind(words="pattern or list of pattern")]
+Severities = Annotated[
+    list[Annotated[Severity, Strict(False)]],
+    BeforeValidator(one_or_many),
+    Kind(words="`critical`, `warning`, `info`, or a list of them"),
+]
+MailAddress = Annotated[str, AfterValidator(words.read_mail_address), Kind(words="mail address")]
+MailAddresses = Annotated[
+    list[MailAddress],
+    BeforeValidator(one_or_many),
+    Field(min_length=1, max_length=50),
+    Kind(words="mail address or list of mail address"),
+]
+MailServer = Annotated[str, AfterValidator(_checked_server), Kind(words="host or host:port")]
+SyslogAddress = Annotated[
+    str, AfterValidator(_checked_syslog), Kind(words="path, udp://host:port or tcp://host:port")
+]
+Facility = Annotated[str, AfterValidator(_known_facility), Kind(words="facility of syslog")]
+Schedule = Annotated[str, AfterValidator(words.read_schedule), Kind(words="five fields of cron")]
+TimeZone = Annotated[str, AfterValidator(words.read_timezone), Kind(words="IANA time zone")]
+Timeout = Annotated[Duration, lasting(0.1, 300.0)]
+Wait = Annotated[Duration, lasting(0.001, 600.0)]
+Looks = Annotated[int, Field(ge=1, le=100)]
