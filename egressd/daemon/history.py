@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
+from egressd.model.alert import NoticeKind
 from egressd.model.event import (
     ConfigRejected,
     ConfigReloaded,
@@ -14,10 +15,12 @@ from egressd.model.event import (
     FindingClosed,
     FindingOpened,
     History,
+    NoticePosted,
     SweepFinished,
     SweepOverran,
     TargetChanged,
 )
+from egressd.model.severity import Severity
 from egressd.model.standing import Belief
 from egressd.report.text import Ink, clean, count, fold, paint
 
@@ -70,6 +73,16 @@ def _title(event: Event) -> tuple[str, Ink | None]:
             return f"a sweep took {event.seconds:.0f} s and cost {count(event.missed, 'start')}", Ink.YELLOW
         case SweepFinished():
             return f"a sweep was completed in {event.seconds:.1f} s", None
+        case NoticePosted():
+            return _notice_title(event)
+        case _:
+            return _daemon_title(event)
+
+
+def _daemon_title(
+    event: ConfigReloaded | ConfigRejected | DaemonStarted | DaemonStopped,
+) -> tuple[str, Ink | None]:
+    match event:
         case ConfigReloaded():
             return f"configuration read again, digest {event.digest[:12]}", None
         case ConfigRejected():
@@ -82,6 +95,13 @@ def _title(event: Event) -> tuple[str, Ink | None]:
             assert_never(event)
 
 
+def _notice_title(event: NoticePosted) -> tuple[str, Ink]:
+    over = event.said is NoticeKind.CLOSED
+    ended = f" ({event.resolution})" if event.resolution else ""
+    ink = Ink.GREEN if over else Ink.RED if event.severity is Severity.CRITICAL else Ink.YELLOW
+    return f"alert {event.said}{ended}: {event.fault}: {event.summary}", ink
+
+
 def _details(event: Event) -> Iterator[str]:
     match event:
         case TargetChanged():
@@ -90,6 +110,10 @@ def _details(event: Event) -> Iterator[str]:
             yield f"{event.reason}, blame {event.blame}, confidence {event.confidence}, since {event.since}"
             yield from _evidence(event.evidence, event.advice)
             yield from event.targets[:10]
+        case NoticePosted():
+            yield f"{event.alert}, {event.severity}, since {event.since}"
+            yield f"told to: {', '.join(event.receivers) or 'nobody from the queue'}"
+            yield from [f"changed: {event.change}"] if event.change else []
         case ConfigRejected():
             yield from event.problems
         case _:

@@ -6,6 +6,7 @@ from typing import assert_never
 
 import structlog
 
+from egressd.model.alert import NoticeKind
 from egressd.model.event import (
     ConfigRejected,
     ConfigReloaded,
@@ -14,10 +15,12 @@ from egressd.model.event import (
     Event,
     FindingClosed,
     FindingOpened,
+    NoticePosted,
     SweepFinished,
     SweepOverran,
     TargetChanged,
 )
+from egressd.model.severity import Severity
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief
 from egressd.model.verdict import Tally
@@ -47,6 +50,14 @@ def tell(event: Event) -> None:
             log.info("sweep", seconds=event.seconds, **_counts(event.tally))
         case SweepOverran():
             log.warning("sweep overran", seconds=event.seconds, missed=event.missed)
+        case NoticePosted():
+            _tell_notice(event)
+        case _:
+            _tell_daemon(event)
+
+
+def _tell_daemon(event: ConfigReloaded | ConfigRejected | DaemonStarted | DaemonStopped) -> None:
+    match event:
         case ConfigReloaded():
             log.info("configuration read again", digest=event.digest[:12])
         case ConfigRejected():
@@ -75,6 +86,24 @@ def _tell_change(event: TargetChanged) -> None:
         since=event.since,
         evidence=list(belief.evidence),
         advice=belief.advice or None,
+    )
+
+
+def _tell_notice(event: NoticePosted) -> None:
+    over = event.said in (NoticeKind.CLOSED, NoticeKind.REMINDED)
+    say = log.info if over or event.severity is Severity.INFO else log.warning
+    say(
+        f"alert {event.said}",
+        alert=event.alert,
+        name=event.fault.value,
+        severity=event.severity.value,
+        summary=event.summary,
+        reason=event.reason,
+        since=event.since,
+        targets=len(event.targets) or None,
+        resolution=event.resolution.value if event.resolution else None,
+        change=event.change or None,
+        receivers=list(event.receivers),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from egressd.model.alert import Fault, NoticeKind, Resolution
 from egressd.model.observation import Timestamp
+from egressd.model.severity import Severity
 from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Tally
 
@@ -107,6 +109,29 @@ class DaemonStopped:
     at: Timestamp
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticePosted:
+    """Something was said of an alert: a notice waits for receivers, which may be none."""
+
+    at: Timestamp
+    notice: str
+    """Its id, as receivers get it."""
+    said: NoticeKind
+    alert: str
+    """The id of the alert."""
+    fault: Fault
+    severity: Severity
+    summary: str
+    since: Timestamp
+    reason: str | None = None
+    resolution: Resolution | None = None
+    change: str = ""
+    targets: tuple[str, ...] = ()
+    """What it is about, by id: the first of them, where they are many."""
+    receivers: tuple[str, ...] = ()
+    """Whom it waits for; Alertmanagers are told apart from the queue."""
+
+
 TargetEvent = TargetChanged | FindingOpened | FindingClosed
 """What `advance` tells."""
 Event = (
@@ -117,6 +142,7 @@ Event = (
     | ConfigRejected
     | DaemonStarted
     | DaemonStopped
+    | NoticePosted
 )
 
 

@@ -45,9 +45,11 @@ class Counters:
     profiles: Mapping[str, Timestamp] = field(default_factory=dict)
     """When every required target of a profile was last believed reachable; kept over restarts."""
     notifications: Mapping[str, int] = field(default_factory=dict)
-    """Notifications that were due, by receiver."""
+    """Deliveries that were tried, by receiver."""
     notifications_failed: Mapping[str, int] = field(default_factory=dict)
-    """Those that could not be delivered, by receiver."""
+    """Those of them that failed, by receiver; each try counts."""
+    notifications_dropped: Mapping[str, int] = field(default_factory=dict)
+    """Notices that were given up, by receiver: beyond the bound of its queue, or refused by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,18 @@ class ReceiverStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """A maintenance window that is in force: what it covers is probed, and nothing is said of it."""
+
+    name: str
+    began: Timestamp
+    ends: Timestamp
+    reason: str = ""
+    by: str = ""
+    """Who opened it by hand; empty: the configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Immutable: the daemon swaps it for another, and never changes it."""
 
@@ -112,6 +126,8 @@ class Snapshot:
     """When the next sweep is due."""
     alerts: tuple[Alert, ...] = ()
     """By id, sorted; resolved ones are kept for a while."""
+    maintenance: tuple[Maintenance, ...] = ()
+    """The windows in force, planned ones first."""
     outbox: Outbox = field(default_factory=Outbox)
     receivers: tuple[ReceiverStatus, ...] = ()
     """As configured, in that order."""

@@ -24,6 +24,7 @@ KINDS: dict[str, type[Event]] = {
     "rejected": event.ConfigRejected,
     "started": event.DaemonStarted,
     "stopped": event.DaemonStopped,
+    "notice": event.NoticePosted,
 }
 """The word for each event, in the database and in JSON."""
 NAMES = {kind: name for name, kind in KINDS.items()}
@@ -75,13 +76,22 @@ def _read(value: Any, hint: Any) -> Any:
     if origin is tuple:
         if not isinstance(value, list):
             raise TypeError("a list is due")
-        return tuple(_read(one, inner[0]) for one in value)
+        return _read_tuple(value, inner)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(value)
     wanted = (int, float) if hint is float else hint
     if not isinstance(value, wanted):
         raise TypeError(f"{hint} is due")
     return value
+
+
+def _read_tuple(value: list[Any], inner: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Read a row of any length (`tuple[str, ...]`), or one whose places are known (`tuple[str, int]`)."""
+    if inner[-1] is Ellipsis:
+        return tuple(_read(one, inner[0]) for one in value)
+    if len(value) != len(inner):
+        raise TypeError(f"{len(inner)} values are due")
+    return tuple(_read(one, hint) for one, hint in zip(value, inner, strict=True))
 
 
 def _read_mapping(value: Any, kind: type[Any]) -> Any:

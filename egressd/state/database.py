@@ -15,8 +15,8 @@ from egressd.errors import EgressdError, ExitCode
 
 FILE = "state.db"
 LOCK = "state.lock"
-VERSION = 1
-"""PRAGMA user_version. A later one is not ours to read."""
+VERSION = 2
+"""PRAGMA user_version. An earlier one is brought up to it in place; a later one is not ours to read."""
 APPLICATION = 0x65677264
 """PRAGMA application_id: `egrd`."""
 MOST_ASIDE = 3
@@ -25,7 +25,7 @@ BUSY = 2.0
 """Seconds to wait for a reader of the history."""
 SUFFIXES = ("", "-wal", "-shm")
 
-TABLES = """
+_FIRST = """
 CREATE TABLE standings (
     target TEXT NOT NULL, source TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (target, source)
@@ -41,6 +41,14 @@ CREATE INDEX events_at ON events (at);
 CREATE INDEX events_routine ON events (routine, id);
 CREATE INDEX events_target ON events (target, source, id) WHERE target IS NOT NULL;
 """
+_ALERTS = """
+CREATE TABLE alerts (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE notices (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE outbox (number INTEGER PRIMARY KEY, receiver TEXT NOT NULL, notice TEXT NOT NULL);
+CREATE TABLE tally (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+STEPS = (_FIRST, _ALERTS)
+"""What each version adds to the one before; published steps never change."""
 
 log = structlog.get_logger(__name__)
 
@@ -143,20 +151,21 @@ def _inspect(connection: sqlite3.Connection) -> str:
         return ""
     if application != APPLICATION:
         return "it is a database of another program"
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         return f"its schema is version {version}, and this egressd knows {VERSION}"
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     return "" if found == "ok" else str(found)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Bring an empty file to the schema; settings that are not kept in it are set each time."""
+    """Bring a file to the schema, all or nothing; settings that are not kept in it are set each time."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA journal_size_limit = 4194304")
     connection.execute("PRAGMA cache_size = -1024")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        script = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-        connection.executescript(f"BEGIN IMMEDIATE; {TABLES} {script} COMMIT;")
+    if version < VERSION:
+        steps = "".join(STEPS[version:])
+        marks = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+        connection.executescript(f"BEGIN IMMEDIATE; {steps} {marks} COMMIT;")

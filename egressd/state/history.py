@@ -10,7 +10,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from egressd.errors import EgressdError
-from egressd.model.event import Event, FindingClosed, FindingOpened, History, TargetChanged, Watch
+from egressd.model.event import (
+    Event,
+    FindingClosed,
+    FindingOpened,
+    History,
+    NoticePosted,
+    TargetChanged,
+    Watch,
+)
 from egressd.model.observation import Timestamp
 from egressd.model.verdict import Outcome
 from egressd.state.code import KINDS, from_text, kind_of, mapping, plain
@@ -61,7 +69,7 @@ def matches(one: Event, pattern: str) -> bool:
     match one:
         case TargetChanged():
             return _names(one.target, pattern)
-        case FindingOpened():
+        case FindingOpened() | NoticePosted():
             return not one.targets or any(_names(target, pattern) for target in one.targets)
         case _:
             return True

@@ -162,4 +162,6 @@ def _of(snapshot: Snapshot, discoveries: tuple[Discovery, ...]) -> Remembered:
         standings=snapshot.standings,
         profiles=tuple(snapshot.counters.profiles.items()),
         discoveries=discoveries,
+        alerts=snapshot.alerts,
+        outbox=snapshot.outbox,
     )

@@ -15,12 +15,14 @@ from typing import TypeVar
 import structlog
 
 from egressd import clock
+from egressd.model.alert import Alert, Outbox
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event, SweepFinished, TargetChanged
 from egressd.model.observation import Timestamp
 from egressd.model.standing import FindingStanding, Standing, Standings
 from egressd.state import database
 from egressd.state.code import from_text, kind_of, to_text
+from egressd.state.post import Post
 
 ROUTINE_SHARE = 0.1
 """Sweeps in which nothing failed are kept for this share of the retention."""
@@ -42,6 +44,8 @@ class Remembered:
     profiles: tuple[tuple[str, Timestamp], ...] = ()
     """When each profile was last reachable."""
     discoveries: tuple[Discovery, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    outbox: Outbox = field(default_factory=Outbox)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,7 @@ class Store:
         self._saved: dict[tuple[str, str], Standing] = {}
         self._findings: tuple[FindingStanding, ...] = ()
         self._memory: dict[str, str] = {}
+        self._post = Post()
         self._written = PRUNE_EVERY
 
     def close(self) -> None:
@@ -76,10 +81,13 @@ class Store:
         rows = self._connection.execute("SELECT body FROM memory WHERE name GLOB 'discovery/*'").fetchall()
         self._saved = {one.key: one for one in targets}
         self._findings = findings
+        alerts, outbox = self._post.load(self._connection)
         return Remembered(
             standings=Standings(targets=targets, findings=findings),
             profiles=profiles,
             discoveries=tuple(_readable(rows, Discovery)),
+            alerts=alerts,
+            outbox=outbox,
         )
 
     def save(self, remembered: Remembered, events: Iterable[Event], *, whole: bool) -> None:
@@ -97,7 +105,8 @@ class Store:
         memory = _memory(remembered) if whole else {}
         memory = {name: body for name, body in memory.items() if self._memory.get(name) != body}
         findings = remembered.standings.findings
-        if not (changed or gone or events or memory or findings != self._findings):
+        post = self._post.changes(remembered.alerts, remembered.outbox, whole=whole)
+        if not (changed or gone or events or memory or post or findings != self._findings):
             return
         with _transaction(self._connection) as cursor:
             cursor.executemany("DELETE FROM standings WHERE target = ? AND source = ?", gone)
@@ -109,7 +118,9 @@ class Store:
                     "INSERT INTO findings VALUES (?, ?)", [(one.id, to_text(one)) for one in findings]
                 )
             cursor.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?)", tuple(memory.items()))
+            self._post.write(cursor, post)
             cursor.executemany(_INSERT_EVENT, [_row(one) for one in events])
+        self._post.written(post)
         self._saved = {key: one for key, one in self._saved.items() if key in now}
         self._saved |= {one.key: one for one in changed}
         self._findings = findings

@@ -1,0 +1,109 @@
+"""What waits to be delivered: bounded, in order, each notice once for each receiver. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from egressd.model.alert import Notice, Outbox, Queued
+from egressd.model.notification import Notify, Receiver, ReceiverKind
+
+UNQUEUED = frozenset({ReceiverKind.ALERTMANAGER, ReceiverKind.HEARTBEAT})
+"""Alertmanager is sent what is so, again and again; a heartbeat says that a sweep was completed."""
+FOR_PEOPLE = frozenset({ReceiverKind.SLACK, ReceiverKind.TEAMS, ReceiverKind.EMAIL})
+"""Where many notices at once are one message; a program is told of each."""
+
+
+def bounds_of(notify: Notify) -> dict[str, int]:
+    """Return how many notices may wait for each receiver that is fed from the queue."""
+    return {one.name: one.queue for one in notify.receivers if one.kind not in UNQUEUED}
+
+
+def post(outbox: Outbox, notice: Notice, receivers: Iterable[str], bounds: Mapping[str, int]) -> Outbox:
+    """Queue a notice for those of the receivers that have a bound; beyond it, the oldest are dropped.
+
+    A notice that waits for a receiver already is not queued for it again.
+    """
+    there = {one.receiver for one in outbox.waiting if one.notice.id == notice.id}
+    wanted = [name for name in dict.fromkeys(receivers) if name in bounds and name not in there]
+    fresh = tuple(
+        Queued(receiver=name, number=number, notice=notice)
+        for number, name in enumerate(wanted, outbox.next_number)
+    )
+    made = replace(outbox, waiting=outbox.waiting + fresh, next_number=outbox.next_number + len(fresh))
+    return _bounded(made, {name: bounds[name] for name in wanted})
+
+
+def due_in(outbox: Outbox, receiver: Receiver, now: datetime) -> float | None:
+    """Return in how many seconds what waits for a receiver is due; None: nothing waits.
+
+    All of it is, once the first of it has waited for others as long as it should. A clock that was set back
+    delays nothing.
+    """
+    waiting = outbox.of(receiver.name)
+    if not waiting:
+        return None
+    age = (now - datetime.fromisoformat(waiting[0].notice.at)).total_seconds()
+    return 0.0 if age < 0 else max(0.0, receiver.wait - age)
+
+
+def batch_of(outbox: Outbox, receiver: Receiver) -> tuple[Queued, ...]:
+    """Return what the next delivery takes: the first notice, or for people all of many."""
+    waiting = outbox.of(receiver.name)
+    digest = receiver.kind in FOR_PEOPLE and len(waiting) > receiver.digest
+    return waiting if digest else waiting[:1]
+
+
+def dropped_of(outbox: Outbox, receiver: str) -> int:
+    """Return how many notices a receiver lost to the bound and was not told of yet."""
+    return dict(outbox.dropped).get(receiver, 0)
+
+
+def delivered(outbox: Outbox, numbers: Iterable[int], receiver: str, *, confessed: int = 0) -> Outbox:
+    """Take out what a receiver has got, and the count of dropped notices it was told of.
+
+    What the bound dropped while it was on its way has arrived after all, and is not counted as dropped.
+    """
+    gone = frozenset(numbers)
+    there = {one.number for one in outbox.of(receiver)}
+    left = dropped_of(outbox, receiver) - confessed - len(gone - there)
+    kept = tuple(one for one in outbox.waiting if one.receiver != receiver or one.number not in gone)
+    return _with_dropped(replace(outbox, waiting=kept), {receiver: max(0, left)})
+
+
+def keep_to(outbox: Outbox, bounds: Mapping[str, int]) -> tuple[Outbox, tuple[tuple[str, int], ...]]:
+    """Keep to receivers that are configured, and to their bounds.
+
+    Returns the outbox, and how much waited for each receiver that is not there any more.
+    """
+    lost: dict[str, int] = {}
+    for one in outbox.waiting:
+        if one.receiver not in bounds:
+            lost[one.receiver] = lost.get(one.receiver, 0) + 1
+    kept = replace(
+        outbox,
+        waiting=tuple(one for one in outbox.waiting if one.receiver in bounds),
+        dropped=tuple((name, count) for name, count in outbox.dropped if name in bounds),
+    )
+    return _bounded(kept, bounds), tuple(sorted(lost.items()))
+
+
+def _bounded(outbox: Outbox, bounds: Mapping[str, int]) -> Outbox:
+    """Drop the oldest of what is too much, and count it."""
+    excess = {name: max(0, len(outbox.of(name)) - bound) for name, bound in bounds.items()}
+    if not any(excess.values()):
+        return outbox
+    left, kept = dict(excess), list[Queued]()
+    for one in outbox.waiting:
+        if left.get(one.receiver, 0) > 0:
+            left[one.receiver] -= 1
+        else:
+            kept.append(one)
+    counts = {name: dropped_of(outbox, name) + count for name, count in excess.items()}
+    return _with_dropped(replace(outbox, waiting=tuple(kept)), counts)
+
+
+def _with_dropped(outbox: Outbox, changes: Mapping[str, int]) -> Outbox:
+    counts = {**dict(outbox.dropped), **changes}
+    return replace(outbox, dropped=tuple(sorted((name, count) for name, count in counts.items() if count)))

@@ -1,0 +1,139 @@
+"""Alerts, and what waits to be told, as rows: each notice once, however many receivers it waits for.
+
+Blocking, and for one thread at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import structlog
+
+from egressd.model.alert import Alert, Notice, Outbox, Queued
+from egressd.state.code import from_text, to_text
+
+NEXT = "next"
+DROPPED = "dropped/"
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+Row = tuple[str, str]
+"""A receiver, and the id of a notice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a save has to write."""
+
+    alerts: tuple[Alert, ...]
+    ended: tuple[str, ...]
+    rows: Mapping[int, Row]
+    gone: tuple[int, ...]
+    notices: Mapping[str, Notice]
+    unwanted: tuple[str, ...]
+    """Notices that wait for nobody any more."""
+    tally: Mapping[str, int] | None
+    """None: as it was."""
+
+    def __bool__(self) -> bool:
+        return any((self.alerts, self.ended, self.rows, self.gone, self.tally is not None))
+
+
+@dataclass(slots=True)
+class Post:
+    """What of it is in the file."""
+
+    alerts: dict[str, Alert | None] = field(default_factory=dict)
+    """By id; None: its row can't be read."""
+    rows: dict[int, Row] = field(default_factory=dict)
+    tally: Mapping[str, int] = field(default_factory=dict)
+
+    def load(self, connection: sqlite3.Connection) -> tuple[tuple[Alert, ...], Outbox]:
+        """Read all of it; a row that can't be read is left out, and said."""
+        read = connection.execute
+        alerts = dict(_readable(read("SELECT id, body FROM alerts ORDER BY id"), Alert))
+        notices = dict(_readable(read("SELECT id, body FROM notices"), Notice))
+        found = read("SELECT number, receiver, notice FROM outbox ORDER BY number").fetchall()
+        tally = dict(read("SELECT name, value FROM tally").fetchall())
+        self.alerts = {key: alerts.get(key) for (key,) in read("SELECT id FROM alerts")}
+        self.tally = tally
+        self.rows = {number: (receiver, notice) for number, receiver, notice in found}
+        outbox = Outbox(
+            waiting=tuple(
+                Queued(receiver=receiver, number=number, notice=notices[notice])
+                for number, receiver, notice in found
+                if notice in notices
+            ),
+            next_number=max([tally.get(NEXT, 1), *(number + 1 for number in self.rows)]),
+            dropped=tuple(sorted(_dropped(tally))),
+        )
+        return tuple(alerts.values()), outbox
+
+    def changes(self, alerts: Iterable[Alert], outbox: Outbox, *, whole: bool) -> Changes:
+        """Compare with what is in the file; with `whole`, also evidence that is new each time."""
+        now = {one.id: one for one in alerts}
+        waiting = {one.number: one for one in outbox.waiting}
+        wanted = {one.notice.id for one in outbox.waiting}
+        known = {notice for _, notice in self.rows.values()}
+        fresh = {number: one for number, one in waiting.items() if number not in self.rows}
+        tally = {NEXT: outbox.next_number} | {DROPPED + name: count for name, count in outbox.dropped}
+        return Changes(
+            alerts=tuple(one for key, one in now.items() if _differs(self.alerts.get(key), one, whole=whole)),
+            ended=tuple(key for key in self.alerts if key not in now),
+            rows={number: (one.receiver, one.notice.id) for number, one in fresh.items()},
+            gone=tuple(number for number in self.rows if number not in waiting),
+            notices={one.notice.id: one.notice for one in fresh.values() if one.notice.id not in known},
+            unwanted=tuple(known - wanted),
+            tally=tally if tally != self.tally else None,
+        )
+
+    def write(self, cursor: sqlite3.Cursor, changes: Changes) -> None:
+        """Write changes, inside a transaction."""
+        cursor.executemany("DELETE FROM alerts WHERE id = ?", [(key,) for key in changes.ended])
+        bodies = [(one.id, to_text(one)) for one in changes.alerts]
+        cursor.executemany("INSERT OR REPLACE INTO alerts VALUES (?, ?)", bodies)
+        cursor.executemany("DELETE FROM outbox WHERE number = ?", [(number,) for number in changes.gone])
+        cursor.executemany("DELETE FROM notices WHERE id = ?", [(key,) for key in changes.unwanted])
+        texts = [(key, to_text(one)) for key, one in changes.notices.items()]
+        cursor.executemany("INSERT OR REPLACE INTO notices VALUES (?, ?)", texts)
+        rows = [(number, *row) for number, row in changes.rows.items()]
+        cursor.executemany("INSERT INTO outbox VALUES (?, ?, ?)", rows)
+        if changes.tally is not None:
+            cursor.execute("DELETE FROM tally")
+            cursor.executemany("INSERT INTO tally VALUES (?, ?)", tuple(changes.tally.items()))
+
+    def written(self, changes: Changes) -> None:
+        """Note that changes are in the file now."""
+        for key in changes.ended:
+            del self.alerts[key]
+        self.alerts |= {one.id: one for one in changes.alerts}
+        for number in changes.gone:
+            del self.rows[number]
+        self.rows |= changes.rows
+        self.tally = self.tally if changes.tally is None else changes.tally
+
+
+def _dropped(tally: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    for name, count in tally.items():
+        if name.startswith(DROPPED):
+            yield name.removeprefix(DROPPED), count
+
+
+def _differs(saved: Alert | None, now: Alert, *, whole: bool) -> bool:
+    if saved is None or whole:
+        return saved != now
+    condition = replace(saved.condition, evidence=now.condition.evidence, advice=now.condition.advice)
+    return replace(saved, condition=condition) != now
+
+
+def _readable(rows: Iterable[tuple[str, str]], kind: type[T]) -> Iterator[tuple[str, T]]:
+    for key, body in rows:
+        try:
+            yield key, from_text(body, kind)
+        except ValueError as error:
+            why = str(error)[:200]
+            log.error("a row of the state can't be read and is left out", why=why)  # noqa: TRY400 - it is data

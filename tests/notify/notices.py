@@ -1,0 +1,39 @@
+"""Alerts and notices made of words: what a test of the queue and of couriers needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from egressd import clock
+from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind
+from egressd.model.severity import Severity
+
+AT = "2026-11-20T03:00:00.000Z"
+
+
+def condition(name: str = "a", **fields: object) -> Condition:
+    """Return what is wrong with a target."""
+    made = Condition(
+        id=f"{Fault.UNREACHABLE}/{name}",
+        fault=Fault.UNREACHABLE,
+        severity=Severity.CRITICAL,
+        labels=(("target", name),),
+        summary=f"{name} can't be reached",
+        since=AT,
+        evidence=(f"a line about {name}",),
+        targets=(name,),
+        sources=("default",),
+    )
+    return replace(made, **fields)  # type: ignore[arg-type]  # as given
+
+
+def alert(name: str = "a", state: AlertState = AlertState.FIRING, **fields: object) -> Alert:
+    """Return an alert about a target."""
+    made = condition(name)
+    base = Alert(condition=made, state=state, started=AT, opened=AT, told=made, told_at=AT, notices=1)
+    return replace(base, **fields)  # type: ignore[arg-type]  # as given
+
+
+def notice(number: int = 1, kind: NoticeKind = NoticeKind.OPENED, *, at: str | None = None) -> Notice:
+    """Return a notice; each number is another one, said now."""
+    return Notice(id=f"n{number}", at=at or clock.timestamp(), kind=kind, alert=alert(f"t{number}"))

@@ -1,0 +1,189 @@
+"""The queue: bounded, in order, nothing twice, and whatever is lost is counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from egressd.model.alert import Outbox
+from egressd.model.notification import Notify, Receiver, ReceiverKind
+from egressd.notify.outbox import (
+    batch_of,
+    bounds_of,
+    delivered,
+    dropped_of,
+    due_in,
+    keep_to,
+    post,
+)
+from tests.notify.notices import notice
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+HOOK = Receiver(name="hook", kind=ReceiverKind.WEBHOOK)
+CHAT = Receiver(name="chat", kind=ReceiverKind.SLACK, digest=3)
+
+
+def filled(*numbers: int, bound: int = 10, receiver: str = "hook") -> Outbox:
+    """Return a queue that was given notices."""
+    outbox = Outbox()
+    for number in numbers:
+        outbox = post(outbox, notice(number, at="2026-11-20T03:00:00.000Z"), [receiver], {receiver: bound})
+    return outbox
+
+
+def ids(outbox: Outbox, receiver: str = "hook") -> list[str]:
+    return [one.notice.id for one in outbox.of(receiver)]
+
+
+def test_numbers_count_up_over_all_receivers() -> None:
+    """The order in which notices were posted is the order of their numbers, whoever they are for."""
+    bounds = {"hook": 5, "chat": 5}
+    outbox = post(Outbox(next_number=41), notice(1), ["chat", "hook", "chat"], bounds)
+    outbox = post(outbox, notice(2), ["hook", "nobody"], bounds)
+    assert [(one.number, one.receiver) for one in outbox.waiting] == [
+        (41, "chat"),
+        (42, "hook"),
+        (43, "hook"),
+    ]
+    assert outbox.next_number == 44
+
+
+def test_the_oldest_goes_first_when_it_is_too_much() -> None:
+    """What is new says more; the loss is counted until the receiver was told of it."""
+    outbox = filled(1, 2, 3, 4, 5, bound=3)
+    assert ids(outbox) == ["n3", "n4", "n5"]
+    assert dropped_of(outbox, "hook") == 2
+    first = batch_of(outbox, HOOK)
+    outbox = delivered(outbox, [one.number for one in first], "hook", confessed=2)
+    assert (ids(outbox), outbox.dropped) == (["n4", "n5"], ())
+
+
+def test_what_the_bound_cost_on_its_way_was_not_lost() -> None:
+    """A notice that was being delivered when the bound dropped it has arrived: only what is lost counts."""
+    outbox = filled(1, 2, bound=2)
+    on_its_way = batch_of(outbox, HOOK)
+    outbox = post(outbox, notice(3), ["hook"], {"hook": 2})
+    assert dropped_of(outbox, "hook") == 1
+    outbox = delivered(outbox, [one.number for one in on_its_way], "hook")
+    assert (ids(outbox), outbox.dropped) == (["n2", "n3"], ())
+
+
+@pytest.mark.parametrize(("age", "due"), [(0, 5.0), (3, 2.0), (5, 0.0), (60, 0.0), (-1, 0.0), (-9999, 0.0)])
+def test_a_notice_waits_for_others_and_for_no_clock(age: int, due: float) -> None:
+    """It is due when the first has waited; where the clock was set back, at once."""
+    assert due_in(filled(1, 2), HOOK, NOW + timedelta(seconds=age)) == due
+    assert due_in(Outbox(), HOOK, NOW) is None
+    assert due_in(filled(1), CHAT, NOW) is None
+
+
+@pytest.mark.parametrize(("waiting", "taken"), [(1, 1), (3, 1), (4, 4), (9, 9)])
+def test_many_at_once_are_one_message_for_people(waiting: int, taken: int) -> None:
+    """People get a digest instead of a storm; a program gets one after the other."""
+    assert len(batch_of(filled(*range(waiting), receiver="chat"), CHAT)) == taken
+    assert len(batch_of(filled(*range(waiting)), HOOK)) == 1
+
+
+def test_a_receiver_that_is_gone_leaves_nothing() -> None:
+    """What waited for it is counted for the log; a smaller bound holds at once."""
+    outbox = post(filled(1, 2, 3, 4), notice(9), ["chat"], {"chat": 5})
+    kept, lost = keep_to(replace(outbox, dropped=(("chat", 7),)), {"hook": 2})
+    assert (ids(kept), lost, kept.dropped) == (["n3", "n4"], (("chat", 1),), (("hook", 2),))
+    assert kept.next_number == outbox.next_number
+
+
+def test_only_some_kinds_are_fed_from_the_queue() -> None:
+    """Alertmanager is sent what is so, a heartbeat hears of sweeps."""
+    kinds = [Receiver(name=one.value, kind=one, queue=7) for one in ReceiverKind]
+    bounds = bounds_of(Notify(receivers=tuple(kinds)))
+    assert set(ReceiverKind) - set(bounds) == {ReceiverKind.ALERTMANAGER, ReceiverKind.HEARTBEAT}
+    assert set(bounds.values()) == {7}
+
+
+NAMES = st.sampled_from(["hook", "chat"])
+
+
+class Post(RuleBasedStateMachine):
+    """Any order of posting, delivering late, in part or not at all, and reloading."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outbox = Outbox()
+        self.bounds = {"hook": 3, "chat": 5}
+        self.posted = {"hook": 0, "chat": 0}
+        self.arrived: dict[str, list[int]] = {"hook": [], "chat": []}
+        self.confessed = {"hook": 0, "chat": 0}
+        self.on_its_way: dict[str, tuple[list[int], int]] = {}
+        self.count = 0
+
+    @rule(names=st.sets(NAMES))
+    def post(self, names: set[str]) -> None:
+        self.count += 1
+        made = notice(self.count)
+        self.outbox = post(self.outbox, made, names, self.bounds)
+        self.outbox = post(self.outbox, made, names, self.bounds)  # saying it twice is saying it once
+        for name in names:
+            self.posted[name] += 1
+
+    @rule(name=NAMES)
+    def set_out(self, name: str) -> None:
+        batch = batch_of(self.outbox, CHAT if name == "chat" else HOOK)
+        if name not in self.on_its_way and batch:
+            numbers = [one.number for one in batch]
+            self.on_its_way[name] = (numbers, dropped_of(self.outbox, name))
+
+    @rule(name=NAMES, share=st.floats(0, 1))
+    def arrive(self, name: str, share: float) -> None:
+        numbers, confessed = self.on_its_way.pop(name, ([], 0))
+        there = numbers[: round(share * len(numbers))]
+        if there:
+            self.outbox = delivered(self.outbox, there, name, confessed=confessed)
+            self.confessed[name] += confessed
+            self.arrived[name] += there
+
+    @rule(name=NAMES)
+    def fail(self, name: str) -> None:
+        self.on_its_way.pop(name, None)
+
+    @rule()
+    def reload(self) -> None:
+        self.outbox, lost = keep_to(self.outbox, self.bounds)
+        assert lost == ()
+
+    @invariant()
+    def bounded(self) -> None:
+        assert all(len(self.outbox.of(name)) <= bound for name, bound in self.bounds.items())
+
+    @invariant()
+    def nothing_twice_and_in_order(self) -> None:
+        for name in self.bounds:
+            waiting = [one.number for one in self.outbox.of(name)]
+            assert waiting == sorted(set(waiting))
+            assert self.arrived[name] == sorted(set(self.arrived[name]))
+            assert not set(waiting) & set(self.arrived[name])
+
+    @invariant()
+    def nothing_unaccounted_for(self) -> None:
+        for name in self.bounds:
+            waiting = len(self.outbox.of(name))
+            dropped = dropped_of(self.outbox, name) + self.confessed[name]
+            assert self.posted[name] == waiting + len(self.arrived[name]) + dropped
+
+
+TestPost = Post.TestCase
+
+
+@given(st.integers(1, 40), st.floats(0, 0.999))
+def test_the_pause_grows_and_is_bounded(failures: int, chance: float) -> None:
+    """It doubles from a second to five minutes, spread so that not all come back at once."""
+    from egressd.notify.backoff import pause
+
+    grown = min(300.0, 2.0 ** (failures - 1))
+    assert grown / 2 <= pause(failures, asked=None, chance=chance) < grown or grown == 1.0
+    assert pause(failures, asked=120.0, chance=chance) >= 120.0
+    assert pause(failures, asked=1e9, chance=chance) == 3600.0
+    assert pause(failures, asked=0.0, chance=chance) == pause(failures, asked=None, chance=chance)

@@ -1,0 +1,209 @@
+"""Alerts and the outbox outlive the daemon, with the events that led to them, or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from egressd.model.alert import Alert, AlertState, Notice, Outbox
+from egressd.model.event import Event
+from egressd.model.snapshot import Snapshot
+from egressd.notify.outbox import delivered, keep_to, post
+from egressd.state import StateKeeper, database
+from egressd.state.database import FILE, STEPS
+from egressd.state.history import read_history
+from egressd.state.store import Remembered, Store
+from tests.notify.notices import AT, alert, condition, notice
+from tests.state.test_keeper import failing, keep, snapshot
+
+BOUNDS = {"hook": 3, "chat": 10}
+
+
+def told(*names: str, outbox: Outbox = Outbox()) -> Snapshot:  # noqa: B008 - frozen
+    """Return a snapshot with alerts, and an outbox."""
+    return replace(snapshot(), alerts=tuple(alert(name) for name in names), outbox=outbox)
+
+
+def queue(*numbers: int) -> Outbox:
+    """Return a queue in which two receivers share notices, and the bound has cost some."""
+    outbox = Outbox(next_number=100)
+    for number in numbers:
+        outbox = post(outbox, notice(number, at=AT), BOUNDS, BOUNDS)
+    return outbox
+
+
+async def save(directory: Path, *snapshots: Snapshot) -> None:
+    """Save snapshots with one keeper, and die: nothing is closed."""
+    keeper = StateKeeper(directory)
+    await keeper.open()
+    for one in snapshots:
+        assert (await keeper.save(one, (), ())).problem == ""
+    keeper._let_go()
+
+
+async def load(directory: Path) -> Remembered:
+    keeper = StateKeeper(directory)
+    found, status = await keeper.open()
+    keeper._let_go()
+    assert status.problem == ""
+    return found
+
+
+async def test_alerts_and_the_queue_outlive_a_kill(tmp_path: Path) -> None:
+    """Both come back as they were: order, numbers, what was dropped, and what an alert was told with."""
+    shown = told("a", "b", outbox=queue(1, 2, 3, 4, 5))
+    await save(tmp_path, shown)
+    found = await load(tmp_path)
+    assert found.alerts == shown.alerts
+    assert found.outbox == shown.outbox
+    assert found.outbox.dropped == (("hook", 2),)
+
+
+async def test_what_is_done_is_gone_and_numbers_are_never_used_twice(tmp_path: Path) -> None:
+    """A delivered notice is no row any more; an empty queue still knows where it was."""
+    first = queue(1, 2)
+    done = delivered(first, [one.number for one in first.waiting], "hook")
+    empty, _ = keep_to(done, {})
+    await save(tmp_path, told("a", outbox=first), told("a", outbox=done))
+    assert (await load(tmp_path)).outbox == done
+    with closing(sqlite3.connect(tmp_path / FILE)) as file:
+        assert file.execute("SELECT count(*) FROM notices").fetchone() == (2,)
+    await save(tmp_path, told(outbox=empty))
+    found = await load(tmp_path)
+    assert (found.alerts, found.outbox.waiting, found.outbox.next_number) == ((), (), 104)
+    with closing(sqlite3.connect(tmp_path / FILE)) as file:
+        for table in ("alerts", "notices", "outbox"):
+            assert file.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+
+
+async def test_new_evidence_alone_is_not_written(tmp_path: Path) -> None:
+    """Every look brings new evidence; the disk gets it with the next change."""
+    before = alert("a")
+    newer = replace(before, condition=condition("a", evidence=("another line",)))
+    changed = replace(newer, state=AlertState.FADING, gone=AT)
+    await save(tmp_path, replace(snapshot(), alerts=(before,)), replace(snapshot(), alerts=(newer,)))
+    assert (await load(tmp_path)).alerts == (before,)
+    await save(tmp_path, replace(snapshot(), alerts=(changed,)))
+    assert (await load(tmp_path)).alerts == (changed,)
+
+
+async def test_all_of_a_save_or_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk fails in the middle, no alert, notice or event is there, until all of them are."""
+    keeper = StateKeeper(tmp_path)
+    await keeper.open()
+    before = told("a", outbox=queue(1))
+    await keeper.save(before, (), ())
+    after, events = told("a", "b", outbox=queue(1, 2)), tuple(failing()[1])
+    with monkeypatch.context() as full:
+        full.setattr("egressd.state.store._row", _disk_full)
+        assert "full" in (await keeper.save(after, events, ())).problem
+    assert _rows(tmp_path) == (1, 2, 0)
+    assert (await keeper.save(after, (), ())).problem == ""
+    assert _rows(tmp_path) == (2, 4, len(events))
+    keeper._let_go()
+
+
+def _disk_full(_: Event) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def _rows(directory: Path) -> tuple[int, ...]:
+    with closing(sqlite3.connect(directory / FILE)) as file:
+        tables = ("alerts", "outbox", "events")
+        return tuple(file.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables)
+
+
+async def test_a_row_that_cannot_be_read_costs_only_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bad alert or notice is left out and said; the rest is there, and is saved again."""
+    await save(tmp_path, told("a", "b", outbox=queue(1, 2)))
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as file:
+        file.execute("UPDATE alerts SET body = '{}' WHERE id LIKE '%/a'")
+        file.execute("UPDATE notices SET body = 'nonsense' WHERE id = 'n1'")
+    found = await load(tmp_path)
+    assert [one.id for one in found.alerts] == [alert("b").id]
+    assert [(one.receiver, one.notice.id) for one in found.outbox.waiting] == [("hook", "n2"), ("chat", "n2")]
+    assert capsys.readouterr().out.count("can't be read and is left out") == 2
+    await save(tmp_path, told("b", outbox=found.outbox))
+    assert (await load(tmp_path)).outbox == found.outbox
+    assert capsys.readouterr().out == ""
+
+
+def first_version(directory: Path) -> None:
+    """Write the file that the version before alerts kept: its first step, with some rows."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(directory / FILE, isolation_level=None)) as file:
+        file.executescript(
+            f"PRAGMA journal_mode = WAL; BEGIN; {STEPS[0]}"
+            f"PRAGMA application_id = {database.APPLICATION}; PRAGMA user_version = 1; COMMIT;"
+        )
+
+
+async def test_a_file_of_the_first_version_is_brought_up_in_place(tmp_path: Path) -> None:
+    """Nothing that was believed or told is lost, nothing is moved aside, and alerts can be kept."""
+    standings, events = failing()
+    await keep(tmp_path / "new", standings, events)
+    first_version(tmp_path / "old")
+    with closing(sqlite3.connect(tmp_path / "old" / FILE, isolation_level=None)) as file:
+        file.execute("ATTACH ? AS new", (str(tmp_path / "new" / FILE),))
+        for table in ("standings", "findings", "memory", "events"):
+            file.execute(f"INSERT INTO {table} SELECT * FROM new.{table}")
+    found = await load(tmp_path / "old")
+    assert found.standings.targets == standings.targets
+    assert (found.alerts, found.outbox) == ((), Outbox())
+    await save(tmp_path / "old", replace(told("a", outbox=queue(1)), standings=standings))
+    assert (await load(tmp_path / "old")).outbox == queue(1)
+    assert read_history(tmp_path / "old", since="2000", until="3000", target=None).events == tuple(events)
+    assert [one.name for one in (tmp_path / "old").iterdir() if "damaged" in one.name] == []
+
+
+async def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a step is no step: the file stays of the first version, and the next start tries again."""
+    first_version(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(database, "STEPS", (STEPS[0], STEPS[1] + "INSERT INTO events VALUES (1);"))
+        with pytest.raises(sqlite3.Error):
+            database.connect(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (1,)
+        assert file.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alerts'").fetchone() == (0,)
+    assert (await load(tmp_path)).outbox == Outbox()
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=st.lists(st.tuples(st.sampled_from(["post", "arrive", "kill"]), st.integers(1, 6)), max_size=25))
+def test_the_file_always_holds_what_was_saved_last(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    """Whatever is posted and delivered, and however often it is opened again."""
+    directory = tmp_path_factory.mktemp("state")
+    outbox, alerts, count = Outbox(), dict[str, Alert](), 0
+    store = Store(directory)
+    store.load()
+    for what, number in steps:
+        if what == "post":
+            count += 1
+            made: Notice = notice(count, at=AT)
+            outbox = post(outbox, made, BOUNDS, BOUNDS)
+            alerts[f"x{number}"] = alert(f"x{number}")
+        elif what == "arrive":
+            outbox = delivered(outbox, [one.number for one in outbox.of("hook")[:number]], "hook")
+            alerts.pop(f"x{number}", None)
+        else:
+            store.close()
+            store = Store(directory)
+            store.load()
+        listed = tuple(alerts[name] for name in sorted(alerts))
+        store.save(Remembered(alerts=listed, outbox=outbox), (), whole=False)
+        other = Store(directory)
+        found = other.load()
+        other.close()
+        assert (found.alerts, found.outbox) == (listed, outbox)
+    store.close()
