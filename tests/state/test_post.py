@@ -132,6 +132,7 @@ async def test_a_row_that_cannot_be_read_costs_only_itself(
     assert [(one.receiver, one.notice.id) for one in found.outbox.waiting] == [("hook", "n2"), ("chat", "n2")]
     assert capsys.readouterr().out.count("can't be read and is left out") == 2
     await save(tmp_path, told("b", outbox=found.outbox))
+    capsys.readouterr()
     assert (await load(tmp_path)).outbox == found.outbox
     assert capsys.readouterr().out == ""
 
