@@ -1,9 +1,10 @@
-"""Alerts as Alertmanager's API v2 takes them, and what a peer must be told is over.
+"""Alerts as Alertmanager's API v2 takes them: what fires, and what is over.
 
 A label set is an alert's whole identity there, and ours change: the reason becomes known, the severity rises.
-The set before must then be ended. Part of that is in the alert itself (`told` is the condition as it was
-when something was last said); the rest is in what we pushed. `Shown` remembers that, one per peer, in memory
-only: after a restart it is empty, and what it would have ended ends by itself `HOLD` after its last push.
+The set before must then be ended. Here it is ended while the alert itself knows it (`told` is the condition
+as it was when something was last said); which sets a peer has taken beyond that, the courier remembers and
+gives as alerts that are over. It does so in memory only: what a restart makes it forget ends by itself,
+`HOLD` after it was last sent.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ from egressd.notify.message.words.split import pack
 
 HOLD = timedelta(minutes=4)
 """How long a firing alert is believed without word from us: two pushes may be lost, a minute apart."""
-REPEAT = timedelta(minutes=15)
-"""How long an end is told again, as Prometheus does."""
 MOST = 64
 """Alerts in one request, as Prometheus sends them."""
 LARGEST = 1_000_000
@@ -49,28 +48,17 @@ class Entry:
         return fingerprint(self.labels)
 
 
-Shown = tuple[Entry, ...]
-"""What a peer was told, and not yet long enough that it is over. Empty at first."""
+def entries(alerts: Iterable[Alert], *, now: datetime, rules: Alerting) -> tuple[Entry, ...]:
+    """Return what a peer is to be told, one entry for each label set.
 
-
-def entries(alerts: Iterable[Alert], shown: Shown, *, now: datetime, rules: Alerting) -> tuple[Entry, ...]:
-    """Return all a peer is to be told now, by label set: what fires, and what is over.
-
-    Where two claim one label set, the one that fires is right.
+    Where two alerts claim one set, the one that fires is right.
     """
-    told = tuple(one for alert in alerts for one in _of_alert(alert, now=now, rules=rules))
-    there = {one.key for one in told}
-    ended = tuple(_ended(one, now) for one in shown if one.key not in there)
     best: dict[str, Entry] = {}
-    for one in (*ended, *told):
-        if one.key not in best or one.fires >= best[one.key].fires:
-            best[one.key] = one
+    for alert in alerts:
+        for one in _of_alert(alert, now=now, rules=rules):
+            if one.key not in best or one.fires >= best[one.key].fires:
+                best[one.key] = one
     return tuple(best.values())
-
-
-def remember(told: Iterable[Entry], *, now: datetime) -> Shown:
-    """Return what a peer must hear of again after it has taken these: all that fires, and fresh ends."""
-    return tuple(one for one in told if one.fires or now - one.ends < REPEAT)
 
 
 def requests(told: Iterable[Entry]) -> tuple[bytes, ...]:
@@ -104,11 +92,6 @@ def _entry(
 def _end(alert: Alert, now: datetime) -> datetime:
     """Return when it was over: never after now, or Alertmanager would hold it for firing until then."""
     return min(now, moment(alert.closed)) if alert.closed is not None else now
-
-
-def _ended(one: Entry, now: datetime) -> Entry:
-    ends = max(one.begins, now) if one.fires else one.ends
-    return Entry(labels=one.labels, notes=one.notes, begins=one.begins, ends=ends, fires=False)
 
 
 def _document(one: Entry) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from egressd.net.wire.scrub import scrub
 from egressd.notify.message.words.level import level_of
 from egressd.notify.message.words.story import (
     LONGEST_NAME,
-    advice_of,
+    ask_of,
     confess,
     evidence_of,
     outline,
@@ -53,7 +53,7 @@ def _fields(notice: Notice, dropped: int, rules: Alerting) -> Iterator[Field]:
     yield "EGRESSD_PHASE", condition.phase.value if condition.phase else ""
     yield "EGRESSD_BLAME", condition.blame.value if condition.blame else ""
     yield "EGRESSD_CONFIDENCE", condition.confidence.value if condition.confidence else ""
-    yield "EGRESSD_ASK", advice_of(condition)
+    yield "EGRESSD_ASK", ask_of(notice)
     yield "EGRESSD_EVIDENCE", "\n".join(evidence_of(condition))
     yield "EGRESSD_TARGETS", "\n".join(targets_of(condition))
     yield "EGRESSD_SOURCES", "\n".join(scrub(one, LONGEST_NAME) for one in condition.sources)
@@ -66,7 +66,7 @@ def _message(notice: Notice, dropped: int, rules: Alerting) -> str:
     """Return what `journalctl` shows: all but the evidence and the targets, which have their own fields."""
     condition = notice.alert.condition
     count = len(condition.targets)
-    ask = advice_of(condition)
+    ask = ask_of(notice)
     lines = (
         title_of(notice),
         *outline(notice, rules),

@@ -17,7 +17,7 @@ from egressd.notify.message.words.level import level_of
 from egressd.notify.message.words.split import fit, part_of
 from egressd.notify.message.words.story import (
     Section,
-    advice_of,
+    ask_of,
     confess,
     evidence_of,
     outline,
@@ -61,7 +61,7 @@ def lines(notice: Notice, *, dropped: int, way: Way, rules: Alerting) -> tuple[b
 def _texts(notice: Notice, dropped: int, rules: Alerting, room: int) -> Iterator[str]:
     """Yield what the messages say: first what it is, then the targets."""
     condition = notice.alert.condition
-    ask, link, targets = advice_of(condition), runbook(condition, rules), targets_of(condition)
+    ask, link, targets = ask_of(notice), runbook(condition, rules), targets_of(condition)
     about = (
         *((confess(dropped),) if dropped else ()),
         *outline(notice, rules),

@@ -99,6 +99,11 @@ def advice_of(condition: Condition) -> str:
     return scrub(condition.advice, LONGEST_ADVICE)
 
 
+def ask_of(notice: Notice) -> str:
+    """Return what to ask for, as long as there is something to mend."""
+    return "" if notice.kind is NoticeKind.CLOSED else advice_of(notice.alert.condition)
+
+
 def outline(notice: Notice, rules: Alerting) -> tuple[str, ...]:
     """Return what, since when, from where, how urgent, whose: a line each."""
     found = ((name, value) for name, value in _outline(notice, rules) if value)
@@ -147,7 +152,7 @@ def _sections(notice: Notice, rules: Alerting) -> Iterator[Section]:
     if notice.kind is NoticeKind.TEST:
         yield Section(lines=(_NOTHING_WRONG,))
     yield from _section("", outline(notice, rules))
-    yield from _section("Ask for", (advice_of(condition),))
+    yield from _section("Ask for", (ask_of(notice),))
     yield from _section("Evidence, to search logs for", evidence_of(condition))
     targets = targets_of(condition)
     yield from _section(f"Targets ({len(targets)})", targets)
@@ -163,7 +168,7 @@ def _in_short(notice: Notice, rules: Alerting) -> Iterator[str]:
     """Yield the lines of one among many: the outline, what to ask for, every target."""
     condition = notice.alert.condition
     yield from outline(notice, rules)
-    yield from (f"Ask for: {text}" for text in (advice_of(condition),) if text)
+    yield from (f"Ask for: {text}" for text in (ask_of(notice),) if text)
     yield from (f"Evidence: {line}" for line in evidence_of(condition)[:1])
     targets = targets_of(condition)
     if targets:

@@ -1,0 +1,137 @@
+"""Mail: one message to one server. Encryption that was asked for is never given up."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from email.message import EmailMessage
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPResponse,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
+
+from egressd.model.notification import Mail, Receiver
+from egressd.notify.delivery import Delivery, arrived, failed, refused
+from egressd.notify.send.secret import quoted
+from egressd.notify.send.trouble import describe, too_slow
+from egressd.notify.send.trust import trust, unusable
+
+STARTTLS, TLS = "starttls", "tls"
+_PERMANENT = 500
+_GOODBYE = 2.0
+"""Seconds for the end of a conversation that has done its work."""
+
+
+class _NotOfferedError(Exception):
+    """The server lacks what was asked for; the text says what."""
+
+
+async def send_mail(receiver: Receiver, message: EmailMessage) -> Delivery:
+    """Send a mail and say how it went, within the receiver's timeout."""
+    way = _way(receiver)
+    try:
+        tls = await trust(way.ca_file) if way.security in (STARTTLS, TLS) else None
+    except OSError as error:
+        return failed(unusable(way.ca_file, error))
+    smtp = SMTP(
+        hostname=way.server,
+        port=way.port,
+        use_tls=way.security == TLS,
+        start_tls=False,
+        tls_context=tls,
+        timeout=receiver.timeout,
+        local_hostname=_own_name(),
+    )
+    delivery = await _hand_over(smtp, receiver, way, message)
+    with suppress(SMTPException, OSError):
+        async with asyncio.timeout(_GOODBYE):
+            await smtp.quit()
+    smtp.close()
+    return delivery
+
+
+async def _hand_over(smtp: SMTP, receiver: Receiver, way: Mail, message: EmailMessage) -> Delivery:
+    place = f"{way.server}:{way.port}"
+    try:
+        async with asyncio.timeout(receiver.timeout):
+            await _begin(smtp, way)
+            recipients = list(way.recipients)
+            left_out, _ = await smtp.send_message(message, sender=way.sender, recipients=recipients)
+    except TimeoutError:
+        return failed(too_slow(place, receiver.timeout))
+    except _NotOfferedError as error:
+        return failed(f"{place} {error}")
+    except SMTPRecipientsRefused as error:
+        worst = min(error.recipients, key=lambda one: one.code)
+        return _of_code(worst, f"{place} refused every recipient", receiver)
+    except SMTPResponseException as error:
+        return _of_code(error, f"{place} refused {_what(error)}", receiver)
+    except (SMTPException, OSError) as error:
+        return failed(describe(error, place))
+    except ValueError:
+        return refused(f"an address or the login for {place} holds characters that can't be sent")
+    return arrived(_partly(left_out, receiver, place))
+
+
+async def _begin(smtp: SMTP, way: Mail) -> None:
+    """Connect, encrypt where that was asked for, log in.
+
+    Raises:
+        _NotOfferedError: the server does not do that.
+    """
+    await smtp.connect()
+    await smtp.ehlo()
+    if way.security == STARTTLS:
+        if not smtp.supports_extension("starttls"):
+            raise _NotOfferedError("does not offer STARTTLS; nothing is sent in the clear")
+        await smtp.starttls()
+        await smtp.ehlo()
+    if way.username is not None:
+        if not smtp.supports_extension("auth"):
+            raise _NotOfferedError("offers no login; is it the right port, and does it want encryption?")
+        await smtp.login(way.username, way.password or "")
+
+
+def _partly(left_out: Mapping[str, SMTPResponse], receiver: Receiver, place: str) -> str:
+    """Return which recipients were refused while others were not; empty: none."""
+    said = "; ".join(f"{name} ({one.code} {one.message})" for name, one in left_out.items())
+    return f"{place} refused {len(left_out)} of the recipients: {quoted(said, receiver)}" if said else ""
+
+
+def _of_code(error: SMTPResponseException, what: str, receiver: Receiver) -> Delivery:
+    """Return what a reply means: 4yz may be better next time, 5yz is not (RFC 5321, 4.2.1)."""
+    why = f"{what}: {error.code} {quoted(error.message, receiver)}"
+    return refused(why) if error.code >= _PERMANENT else failed(why)
+
+
+def _what(error: SMTPResponseException) -> str:
+    match error:
+        case SMTPAuthenticationError():
+            return "the login"
+        case SMTPSenderRefused():
+            return "the sender"
+        case SMTPDataError():
+            return "the message"
+        case _:
+            return "the conversation"
+
+
+def _own_name() -> str:
+    """Return this host's name for EHLO, without asking DNS for a longer one."""
+    name = socket.gethostname()
+    return name if name.isascii() and name else "localhost"
+
+
+def _way(receiver: Receiver) -> Mail:
+    if not isinstance(receiver.way, Mail):
+        raise TypeError(f"{receiver.name}: a receiver of kind {receiver.kind.value} needs a mail server")
+    return receiver.way

@@ -1,0 +1,174 @@
+"""HTTP: one request, one answer. No redirect is followed, nothing is taken from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import hdrs
+
+from egressd import __version__, clock
+from egressd.model.notification import Http, Receiver
+from egressd.net.wire.scrub import scrub
+from egressd.notify.delivery import Delivery, arrived, failed, refused
+from egressd.notify.send.secret import place_of, quoted
+from egressd.notify.send.trouble import describe, too_slow
+from egressd.notify.send.trust import trust, unusable
+
+LONGEST_PAUSE = 3600.0
+"""Seconds: the most a server may ask us to wait."""
+_LONGEST_BODY = 4096
+"""Bytes of a refusal that are read."""
+_READ_WITHIN = 2.0
+"""Seconds for that: the status has said enough."""
+_TOO_MANY = 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What is sent: a POST with a body, or a GET without."""
+
+    body: bytes | None = None
+    content_type: str = ""
+
+
+async def send(receiver: Receiver, url: str, letter: Letter) -> Delivery:
+    """Send a letter and say how it went, within the receiver's timeout."""
+    way = _way(receiver)
+    place = place_of(url)
+    try:
+        tls = await trust(way.ca_file) if _is_tls(url, way) else None
+    except OSError as error:
+        return failed(unusable(way.ca_file, error))
+    try:
+        async with asyncio.timeout(receiver.timeout):
+            return await _ask(receiver, way, url, letter, tls)
+    except TimeoutError:
+        return failed(too_slow(place, receiver.timeout))
+    except aiohttp.ClientHttpProxyError as error:
+        return _of_status(error.status, error.headers, f"the proxy {place_of(way.proxy or '')} answered", "")
+    except aiohttp.ClientProxyConnectionError as error:
+        return failed(f"the proxy: {describe(error, place_of(way.proxy or ''))}")
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        return refused("the URL is none that can be asked; mend it in the configuration")
+    except aiohttp.ClientResponseError:
+        return failed(f"{place} does not answer in HTTP")
+    except aiohttp.ServerDisconnectedError:
+        return failed(f"{place} closed the connection before it answered")
+    except (aiohttp.ClientError, OSError) as error:
+        return failed(describe(error, place))
+    except ValueError:
+        return refused(
+            f"a header or the URL for {place} holds characters that can't be sent; look at the secrets"
+        )
+
+
+async def _ask(
+    receiver: Receiver, way: Http, url: str, letter: Letter, tls: ssl.SSLContext | None
+) -> Delivery:
+    connector = aiohttp.TCPConnector(ssl=tls or True, force_close=True, use_dns_cache=False)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        trust_env=False,
+        auto_decompress=False,
+    ) as session:
+        method = hdrs.METH_GET if letter.body is None else hdrs.METH_POST
+        async with session.request(
+            method,
+            url,
+            data=letter.body,
+            headers=_headers(url, way, letter),
+            allow_redirects=False,
+            **_through(way),
+        ) as answer:
+            return await _judge(receiver, way, url, answer)
+
+
+def _headers(url: str, way: Http, letter: Letter) -> dict[str, str]:
+    headers: dict[str, str] = {hdrs.USER_AGENT: f"egressd/{__version__}"}
+    if letter.content_type:
+        headers[hdrs.CONTENT_TYPE] = letter.content_type
+    if way.authorization:
+        headers[hdrs.AUTHORIZATION] = way.authorization
+    if way.proxy and way.proxy_authorization and not url.lower().startswith("https:"):
+        # Without a tunnel the request itself is the proxy's: aiohttp leaves `proxy_headers` out then.
+        headers[hdrs.PROXY_AUTHORIZATION] = way.proxy_authorization
+    return headers
+
+
+def _through(way: Http) -> dict[str, Any]:
+    """Return how to get out. Credentials go in a header: in a URL they would be in every error's text."""
+    if way.proxy is None:
+        return {}
+    headers = {hdrs.PROXY_AUTHORIZATION: way.proxy_authorization} if way.proxy_authorization else {}
+    return {"proxy": way.proxy, "proxy_headers": headers}
+
+
+async def _judge(receiver: Receiver, way: Http, url: str, answer: aiohttp.ClientResponse) -> Delivery:
+    if 200 <= answer.status < 300:
+        return arrived()
+    plain_proxy = way.proxy is not None and not url.lower().startswith("https:")
+    who = f"{place_of(url)}, or the proxy before it, answered" if plain_proxy else f"{place_of(url)} answered"
+    said = quoted(await _beginning(answer), receiver)
+    return _of_status(answer.status, answer.headers, who, said)
+
+
+def _of_status(status: int, headers: Any, who: str, said: str) -> Delivery:
+    """Return what a status means that is no success (RFC 9110, 15)."""
+    tail = f": {said}" if said else ""
+    if status == _TOO_MANY or status >= 500:
+        return failed(f"{who} {status}{tail}", after=_pause(headers))
+    if 300 <= status < 400:
+        return refused(
+            f"{who} {status}, a redirect{_leads_to(headers)}; none is followed: configure where it leads"
+        )
+    return refused(f"{who} {status}{tail}")
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """Return the beginning of a body, however it goes on."""
+    body = b""
+    try:
+        async with asyncio.timeout(_READ_WITHIN):
+            while len(body) < _LONGEST_BODY and (
+                more := await answer.content.read(_LONGEST_BODY - len(body))
+            ):
+                body += more
+    except (aiohttp.ClientError, OSError):
+        pass  # what was read so far is all there is to show
+    return body
+
+
+def _pause(headers: Any) -> float | None:
+    """Return the seconds of `Retry-After`, given as such or as a date (RFC 9110, 10.2.3)."""
+    text = headers.get(hdrs.RETRY_AFTER, "").strip() if headers else ""
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), LONGEST_PAUSE)
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+        seconds = (until - clock.now()).total_seconds()
+    except (TypeError, ValueError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_PAUSE)
+
+
+def _leads_to(headers: Any) -> str:
+    """Return the host of a redirect; its path may be as secret as ours."""
+    target = headers.get(hdrs.LOCATION, "") if headers else ""
+    return f" to {scrub(place_of(target), 300)}" if "://" in target else ""
+
+
+def _is_tls(url: str, way: Http) -> bool:
+    return any(one.lower().startswith("https:") for one in (url, way.proxy or ""))
+
+
+def _way(receiver: Receiver) -> Http:
+    if not isinstance(receiver.way, Http):
+        raise TypeError(f"{receiver.name}: a receiver of kind {receiver.kind.value} needs a URL")
+    return receiver.way
