@@ -78,8 +78,10 @@ class _Step:
         after = replace(old, condition=condition, state=state, gone=None, kept_quiet_by=hushed)
         since = min(old.condition.since, condition.since)
         after = replace(after, condition=replace(condition, since=since))
-        opens = state is AlertState.FIRING and not old.is_open
-        return self._opened(after) if opens else after
+        if state is AlertState.FIRING and not old.is_open:
+            return self._opened(after)
+        back = old.state is AlertState.FADING
+        return replace(after, openings=self._openings(after)) if back else after
 
     def absent(self, alert: Alert, heirs: _Heirs) -> Alert | None:
         """Take in that its condition is gone."""
@@ -118,7 +120,6 @@ class _Step:
         return before
 
     def _opened(self, alert: Alert) -> Alert:
-        recent = tuple(one for one in alert.openings if self._since(one) < self.flapping.within)
         return replace(
             alert,
             opened=self.moment,
@@ -126,8 +127,13 @@ class _Step:
             resolution=None,
             succeeded_by=(),
             notices=0,
-            openings=(*recent, self.moment)[-MOST_OPENINGS:],
+            openings=self._openings(alert),
         )
+
+    def _openings(self, alert: Alert) -> tuple[str, ...]:
+        """Return when it was opened of late, or came back before it was over, and that it does now."""
+        recent = (one for one in alert.openings if self._since(one) < self.flapping.within)
+        return (*recent, self.moment)[-MOST_OPENINGS:]
 
     def _comes_back(self, alert: Alert) -> bool:
         """Say whether it was opened so often of late that its end is not believed yet."""

@@ -263,7 +263,7 @@ def _own(scene: Scene, now: datetime) -> Iterator[Condition]:
             since=config.attempted or _moment(now),
             blame=Blame.EGRESSD_ENV,
             evidence=config.problems,
-            advice="Mend the file and reload; a restart would fail. `egressd config check` lists every mistake.",
+            advice="Mend the file and reload: a restart would fail. `egressd config check` has all mistakes.",
         )
     for one in scene.snapshot.receivers:
         if one.failing_since is not None:

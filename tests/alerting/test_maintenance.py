@@ -1,0 +1,85 @@
+"""When a window is in force: planned by a calendar, in its own time zone, or opened by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from egressd.alerting.maintenance import covered_pairs, in_force, next_start
+from egressd.model.alert import Downtime
+from egressd.model.endpoint import Need
+from egressd.model.notification import Scope, Window
+from tests.alerting.story import plan_of
+
+NIGHT = Window(name="night", schedule="0 2 * * SAT", seconds=4 * 3600, timezone="Europe/Berlin")
+
+
+def at(text: str) -> datetime:
+    """Return a moment in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("moment", "inside"),
+    [
+        ("2026-11-21T00:59:59", False),
+        ("2026-11-21T01:00:00", True),  # 02:00 in Berlin, in winter
+        ("2026-11-21T04:59:59", True),
+        ("2026-11-21T05:00:00", False),
+        ("2026-11-22T02:00:00", False),
+        ("2026-07-18T00:00:00", True),  # 02:00 in Berlin, in summer
+        ("2026-07-18T04:00:00", False),
+    ],
+)
+def test_a_planned_window_keeps_local_time(moment: str, inside: bool) -> None:
+    """It begins by the clock on the wall there, and lasts as long as it says."""
+    assert bool(in_force((NIGHT,), (), at(moment))) is inside
+
+
+def test_a_window_longer_than_its_period_is_always_in_force() -> None:
+    """Of turns that overlap, the last one counts."""
+    hourly = Window(name="all", schedule="0 * * * *", seconds=7200)
+    (one,) = in_force((hourly,), (), at("2026-11-21T10:30:00"))
+    assert (one.began, one.ends) == (at("2026-11-21T10:00:00"), at("2026-11-21T12:00:00"))
+
+
+@pytest.mark.parametrize("day", range(0, 365, 13))
+def test_the_next_start_is_the_start_of_a_window(day: int) -> None:
+    """What is announced comes true, in summer and in winter."""
+    start = next_start(NIGHT, at("2026-01-01T12:00:00") + timedelta(days=day))
+    assert in_force((NIGHT,), (), start)
+    assert not in_force((NIGHT,), (), start - timedelta(seconds=1))
+
+
+def test_a_window_opened_by_hand_ends_by_itself() -> None:
+    """From its beginning up to its end, and by whom it was opened."""
+    change = Downtime(
+        name="CHG-1",
+        began="2026-11-21T10:00:00.000Z",
+        ends="2026-11-21T12:00:00.000Z",
+        reason="new rules",
+        by="root",
+    )
+    assert not in_force((), (change,), at("2026-11-21T09:59:59"))
+    (one,) = in_force((), (change,), at("2026-11-21T11:59:59"))
+    assert (one.name, one.by, one.covers_all) == ("CHG-1", "root", True)
+    assert not in_force((), (change,), at("2026-11-21T12:00:00"))
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        (Scope(), {("a", "one"), ("a", "two"), ("b", "one"), ("b", "two")}),
+        (Scope(targets=("a*",)), {("a", "one"), ("a", "two")}),
+        (Scope(targets=("*.example",), sources=("t*",)), {("a", "two"), ("b", "two")}),
+        (Scope(profiles=("resource-*",), targets=("row-b",)), {("b", "one"), ("b", "two")}),
+        (Scope(profiles=("scvmm",)), set()),
+    ],
+)
+def test_a_scope_covers_what_it_names(scope: Scope, expected: set[tuple[str, str]]) -> None:
+    """Targets by id, endpoint or host, sources and profiles by name; what is empty excludes nothing."""
+    plan = plan_of({"a": Need.REQUIRED, "b": Need.REQUIRED}, ("one", "two"))
+    window = Window(name="w", schedule="* * * * *", seconds=3600, scope=scope)
+    windows = in_force((window,), (), at("2026-11-21T10:30:00"))
+    assert covered_pairs(plan, windows) == expected

@@ -1,0 +1,93 @@
+"""Where a notice goes: the first route that matches, and on where it says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from egressd.alerting.lifecycle import HOLDS_FOR, MOVES, Signal
+from egressd.alerting.routing import receivers_for
+from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind
+from egressd.model.notification import Match, Notify, Receiver, ReceiverKind, Route
+from egressd.model.severity import Severity
+
+NAMES = ("noc", "chat", "am", "beat")
+KINDS = (ReceiverKind.EMAIL, ReceiverKind.SLACK, ReceiverKind.ALERTMANAGER, ReceiverKind.HEARTBEAT)
+
+
+def notice(kind: NoticeKind = NoticeKind.OPENED, **about: object) -> Notice:
+    """Return a notice of a critical cause."""
+    words: dict[str, object] = {
+        "severity": Severity.CRITICAL,
+        "reason": "tls_mitm_trusted",
+        "profiles": ("resource-bridge",),
+        "sources": ("appliance-1",),
+    }
+    condition = Condition(
+        id="EgressCause/x",
+        fault=Fault.CAUSE,
+        labels=(),
+        summary="",
+        since="2026-11-20T03:00:00.000Z",
+        **{**words, **about},  # type: ignore[arg-type]
+    )
+    alert = Alert(condition=condition, state=AlertState.FIRING, started=condition.since)
+    return Notice(id="n", at=condition.since, kind=kind, alert=alert)
+
+
+def notify(*routes: Route, chat_hears_ends: bool = True) -> Notify:
+    """Return four receivers and routes to them."""
+    receivers = tuple(
+        Receiver(name=name, kind=kind, send_resolved=chat_hears_ends or name != "chat")
+        for name, kind in zip(NAMES, KINDS, strict=True)
+    )
+    return Notify(receivers=receivers, routes=routes)
+
+
+def test_without_routes_everything_goes_everywhere() -> None:
+    """But for a heartbeat, which hears of sweeps only."""
+    assert receivers_for(notice(), notify()) == ("noc", "chat", "am")
+
+
+@pytest.mark.parametrize(
+    ("match", "yes"),
+    [
+        (Match(), True),
+        (Match(severity=(Severity.CRITICAL,)), True),
+        (Match(severity=(Severity.WARNING, Severity.INFO)), False),
+        (Match(reasons=("tls_mitm_*",)), True),
+        (Match(reasons=("dns_*", "tcp_*")), False),
+        (Match(profiles=("resource-*",), sources=("appliance-1",)), True),
+        (Match(profiles=("resource-*",), sources=("appliance-2",)), False),
+        (Match(alerts=("EgressCause",)), True),
+        (Match(alerts=("EgressTarget*",)), False),
+    ],
+)
+def test_every_field_that_is_given_must_match(match: Match, yes: bool) -> None:
+    """Patterns within a field are alternatives; fields are not."""
+    found = receivers_for(notice(), notify(Route(match=match, receivers=("noc",))))
+    assert found == (("noc",) if yes else ())
+
+
+def test_the_first_route_decides_unless_it_goes_on() -> None:
+    """And nobody is told twice."""
+    first = Route(match=Match(reasons=("tls_*",)), receivers=("chat",), go_on=True)
+    second = Route(receivers=("noc", "chat"))
+    third = Route(receivers=("am",))
+    assert receivers_for(notice(), notify(first, second, third)) == ("noc", "chat")
+    assert receivers_for(notice(reason="dns_servfail"), notify(first, second, third)) == ("noc", "chat")
+    assert receivers_for(notice(), notify(Route(receivers=("chat",)), second)) == ("chat",)
+
+
+def test_who_does_not_want_ends_hears_none() -> None:
+    """`send_resolved` is about ends only."""
+    quiet = notify(chat_hears_ends=False)
+    assert receivers_for(notice(NoticeKind.CLOSED), quiet) == ("noc", "am")
+    assert receivers_for(notice(), quiet) == ("noc", "chat", "am")
+
+
+def test_the_tables_are_whole() -> None:
+    """Every state knows every signal, every state can be reached, every fault has its time."""
+    assert {state: set(row) for state, row in MOVES.items()} == {state: set(Signal) for state in AlertState}
+    reached = {after for row in MOVES.values() for after in row.values() if after is not None}
+    assert reached == set(AlertState)
+    assert {fault for fault, _ in HOLDS_FOR} == set(Fault) - {Fault.TEST}
