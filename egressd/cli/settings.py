@@ -6,6 +6,7 @@ from pathlib import Path
 
 from egressd.cli.guard import complain
 from egressd.config import Flags, load_settings
+from egressd.config.alerts.secret import secrets_of_receivers
 from egressd.config.load import find_file
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
@@ -28,9 +29,10 @@ def read(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
 
 
 def secrets_in(settings: Settings) -> tuple[str, ...]:
-    """Return what no log line may show."""
-    if settings.proxy is None and settings.plain_proxy is None:
-        return ()
-    from egressd.net.tunnel import secrets_of
+    """Return what no log line may show: of proxies, and of receivers."""
+    found: tuple[str, ...] = ()
+    if settings.proxy is not None or settings.plain_proxy is not None:
+        from egressd.net.tunnel import secrets_of
 
-    return secrets_of(settings.proxy, settings.plain_proxy)
+        found = secrets_of(settings.proxy, settings.plain_proxy)
+    return (*found, *secrets_of_receivers(settings.notify))

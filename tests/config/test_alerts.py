@@ -71,10 +71,8 @@ notify:
       timeout: 3s
       queue: 10
       send_resolved: false
-      digest: 2
-      wait: 1s
     - {name: events, type: cloudevents, url_file: url}
-    - {name: chat, type: slack, url_file: url}
+    - {name: chat, type: slack, url_file: url, digest: 2, wait: 1s}
     - {name: teams, type: teams, url_file: url}
     - name: noc
       type: email
@@ -168,6 +166,7 @@ def test_receivers_are_read(load: Load, tmp_path: Path) -> None:
         name="am",
         kind=ReceiverKind.ALERTMANAGER,
         way=Http(urls=("http://127.0.0.1:9093/am", "https://am-2:9093"), authorization=basic["u"]),
+        wait=0.0,
     )
     assert made["tickets"] == Receiver(
         name="tickets",
@@ -182,12 +181,11 @@ def test_receivers_are_read(load: Load, tmp_path: Path) -> None:
         timeout=3.0,
         queue=10,
         send_resolved=False,
-        digest=2,
-        wait=1.0,
+        wait=0.0,
     )
     hidden = Http(urls=(URL,), secret=True)
-    assert made["events"] == Receiver(name="events", kind=ReceiverKind.CLOUDEVENTS, way=hidden)
-    assert made["chat"] == Receiver(name="chat", kind=ReceiverKind.SLACK, way=hidden)
+    assert made["events"] == Receiver(name="events", kind=ReceiverKind.CLOUDEVENTS, way=hidden, wait=0.0)
+    assert made["chat"] == Receiver(name="chat", kind=ReceiverKind.SLACK, way=hidden, digest=2, wait=1.0)
     assert made["teams"] == Receiver(name="teams", kind=ReceiverKind.TEAMS, way=hidden)
     assert made["deadman"].way == Http(urls=("https://dead.example/x",))
 
@@ -235,10 +233,10 @@ def test_routes_are_read(load: Load) -> None:
 
 def test_without_keys_the_defaults_of_the_model_hold(load: Load) -> None:
     """The shape and the model agree on every default; a receiver's too."""
-    made = load("alerts: {}\nnotify: {receivers: [{name: a, type: webhook, url: 'https://a.example'}]}\n")
+    made = load("alerts: {}\nnotify: {receivers: [{name: a, type: teams, url_file: url}]}\n")
     assert made.alerting == Alerting()
     (one,) = made.notify.receivers
-    assert one == Receiver(name="a", kind=ReceiverKind.WEBHOOK, way=Http(urls=("https://a.example",)))
+    assert one == Receiver(name="a", kind=ReceiverKind.TEAMS, way=Http(urls=(URL,), secret=True))
     assert load("notify: {receivers: [], routes: []}").notify == Notify()
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from egressd.cli.log import Form, Level, keep_secret, set_up
+from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import read, secrets_in
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
@@ -18,6 +19,7 @@ from egressd.daemon.notify import Notifier
 from egressd.daemon.run import Daemon, host_identity, run, state_directory
 from egressd.daemon.sweeping.prober import Prober, prepare
 from egressd.errors import ExitCode, UsageError
+from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.settings import Settings
 from egressd.web.serve import serve
@@ -49,13 +51,13 @@ def run_daemon(
     """Run until SIGTERM; the same configuration is read again on SIGHUP."""
     notifier = Notifier.take()
     settings, catalog = read(config_file, flags)
-    settings = web.apply(settings)
+    settings = with_instance(web.apply(settings))
     usual = Form.HUMAN if sys.stderr.isatty() else Form.JSON
     set_up(level or Level.INFO, form or usual, secrets=secrets_in(settings))
     path, identity = find_file(config_file), host_identity()
 
     def again() -> Settings:
-        fresh = web.apply(load_settings(path, flags, catalog=catalog))
+        fresh = with_instance(web.apply(load_settings(path, flags, catalog=catalog)))
         keep_secret(secrets_in(fresh))
         return fresh
 
@@ -66,6 +68,7 @@ def run_daemon(
         serve=partial(serve, catalog=catalog),
         notifier=notifier,
         state=state_directory(settings),
+        limits=offline_limits(catalog),
     )
     asyncio.run(run(daemon))
     return ExitCode.OK

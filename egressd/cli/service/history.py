@@ -19,6 +19,7 @@ from egressd.cli.settings import read
 from egressd.config import Flags
 from egressd.config.words import read_duration
 from egressd.errors import ExitCode, UsageError
+from egressd.model.settings import Settings
 
 USUAL_DIRECTORY = Path("/var/lib/egressd")
 """Where the shipped service keeps its state."""
@@ -82,7 +83,11 @@ def history(
 
 def directory_of(config_file: Path | None) -> Path:
     """Return where the daemon keeps its state, as far as the same configuration says."""
-    settings, _ = read(config_file, Flags())
+    return directory_in(read(config_file, Flags())[0])
+
+
+def directory_in(settings: Settings) -> Path:
+    """Return where a daemon with these settings keeps its state."""
     named = settings.state.directory or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Path(named) if named else USUAL_DIRECTORY
 

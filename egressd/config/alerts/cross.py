@@ -7,6 +7,7 @@ meets a value of the wrong type says nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 
 from egressd.attribution.reasons import REASONS
 from egressd.config.alerts.words import is_loopback, read_mail_server
@@ -14,7 +15,6 @@ from egressd.config.cross import Problem, credentials, hint, items, mapping, twi
 from egressd.model.alert import Fault
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Flapping, ReceiverKind
-from egressd.planning.pattern import matches
 from egressd.yamltree import Path
 
 WITH_URL = frozenset({ReceiverKind.WEBHOOK, ReceiverKind.CLOUDEVENTS, ReceiverKind.HEARTBEAT})
@@ -117,7 +117,7 @@ def _known(part: dict[str, object], key: str, known: Iterable[str] | None, path:
     if known is None:
         return
     for index, pattern in enumerate([given] if isinstance(given, str) else items(given)):
-        if isinstance(pattern, str) and pattern and not any(matches(pattern, one) for one in known):
+        if isinstance(pattern, str) and pattern and not any(fnmatchcase(one, pattern) for one in known):
             place = (*path, key, index) if isinstance(given, list) else (*path, key)
             yield place, f"matches no {key}: {pattern[:60]!r}{_near(pattern, known)}"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,6 @@ from egressd.config.alerts.words import REFERENCE, is_exposed
 from egressd.config.words import show_duration
 from egressd.model.notification import Http, Match, Notify, Receiver, ReceiverKind, Window
 from egressd.model.settings import Settings
-from egressd.planning.pattern import matches
 
 BEGINNINGS = 50
 """So many beginnings of a window are looked at to see whether it ever ends."""
@@ -76,7 +76,7 @@ def _sources(settings: Settings) -> Iterator[str]:
     ]
     for where, patterns in places:
         for pattern in patterns:
-            if not any(matches(pattern, name) for name in names):
+            if not any(fnmatchcase(name, pattern) for name in names):
                 yield f"{where}: no source matches {pattern}; there are {', '.join(names)}"
 
 

@@ -112,7 +112,7 @@ class AlertmanagerPart(LoginPart):
     """Every peer, not a load balancer in front of them; the path of `--web.route-prefix` included."""
 
 
-class WebhookPart(DigestPart, LoginPart):
+class WebhookPart(QueuePart, LoginPart):
     """A URL that takes a POST."""
 
     type: Literal["webhook"]

@@ -114,8 +114,8 @@ class _Extras(TypedDict, total=False):
 
 
 def _extras(part: ReceiverPart) -> _Extras:
-    """Take what this type of receiver has; the rest is as without a file."""
-    extras: _Extras = {}
+    """Take what this type of receiver has. A program is told at once: what waits is for people."""
+    extras: _Extras = {"wait": 0.0}
     if isinstance(part, HttpPart | EmailPart | SyslogPart):
         extras["timeout"] = part.timeout
     if isinstance(part, QueuePart):

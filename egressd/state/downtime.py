@@ -1,0 +1,182 @@
+"""Maintenance windows that somebody has opened by hand: one small file, `maintenance.json`.
+
+The command line writes it, often as root, and the daemon reads it, as a user of its own. So it is readable
+by all, takes the place of the old one by rename, and is believed only where every word of it is understood.
+Blocking.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from egressd.errors import EgressdError
+from egressd.model.alert import Downtime
+from egressd.state.code import mapping
+
+FILE = "maintenance.json"
+SCHEMA = "egressd.maintenance/1"
+MOST = 100
+"""Windows that are open at once."""
+LARGEST = 256 * 1024
+"""Bytes of the file."""
+LONGEST_TEXT = 300
+MOST_PATTERNS = 100
+TEXTS, LISTS = ("name", "began", "ends", "reason", "by"), ("sources", "targets")
+
+
+class DowntimeError(EgressdError):
+    """The file can't be read, written or understood."""
+
+
+def read_downtimes(directory: Path) -> tuple[Downtime, ...]:
+    """Return what was opened by hand, the ones that are over included; nothing where there is no file.
+
+    Raises:
+        DowntimeError: the file is damaged, or can't be read.
+    """
+    path = directory / FILE
+    try:
+        data = _bytes(path)
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise DowntimeError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        return _document(data)
+    except (ValueError, RecursionError) as error:
+        raise DowntimeError(
+            f"cannot use {path}: {_flat(error)}; remove it and open your maintenance windows again"
+        ) from None
+
+
+def write_downtimes(directory: Path, downtimes: Iterable[Downtime], *, now: datetime) -> None:
+    """Write what is open now (aware); what is over is left out.
+
+    Raises:
+        DowntimeError: it is too much, or the file can't be written.
+    """
+    kept = [one for one in downtimes if datetime.fromisoformat(one.ends) > now]
+    if len(kept) > MOST:
+        raise DowntimeError(
+            f"{MOST} maintenance windows are open already; end some: egressd maintenance list"
+        )
+    text = json.dumps({"schema": SCHEMA, "windows": [mapping(one) for one in kept]}, indent=2) + "\n"
+    if len(text) > LARGEST:
+        raise DowntimeError("the open maintenance windows have too many patterns; end some, or name fewer")
+    try:
+        _replace(directory, text.encode("ascii"))
+    except OSError as error:
+        raise _not_writable(directory, error) from None
+
+
+@contextmanager
+def changing(directory: Path) -> Iterator[None]:
+    """Keep others from changing the file meanwhile.
+
+    Raises:
+        DowntimeError: there is no such directory, no right to it, or somebody else is changing the file.
+    """
+    try:
+        held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise DowntimeError(
+            f"no state directory {directory}: no daemon has kept its state there; start it first, or name "
+            "its configuration with --config.file"
+        ) from None
+    except OSError as error:
+        raise _not_writable(directory, error) from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise DowntimeError(f"somebody else is changing {directory / FILE}; try again") from None
+    finally:
+        os.close(held)
+
+
+def _not_writable(directory: Path, error: OSError) -> DowntimeError:
+    return DowntimeError(
+        f"cannot write to {directory}: {error.strerror}; run it as root or as the daemon's user, "
+        "on the daemon's host"
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a regular file: who may write to the folder could put a pipe there, or a link."""
+    held = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(held, "rb") as file:
+        if not stat.S_ISREG(os.fstat(held).st_mode):
+            raise OSError(0, "not a file")
+        return file.read(LARGEST + 1)
+
+
+def _replace(directory: Path, data: bytes) -> None:
+    held, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=directory)
+    try:
+        with os.fdopen(held, "wb") as file:
+            file.write(data)
+            os.fchmod(held, 0o644)
+            file.flush()
+            os.fsync(held)
+        Path(name).replace(directory / FILE)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _document(data: bytes) -> tuple[Downtime, ...]:
+    """Read the file's text. Raises ValueError."""
+    if len(data) > LARGEST:
+        raise ValueError(f"more than {LARGEST} bytes")
+    document = json.loads(data)
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ValueError(f"not {SCHEMA}")
+    rows = document.get("windows")
+    if set(document) != {"schema", "windows"} or not isinstance(rows, list) or len(rows) > MOST:
+        raise ValueError(f"must hold up to {MOST} windows, and nothing else")
+    found = tuple(_downtime(row) for row in rows)
+    if len({one.name for one in found}) < len(found):
+        raise ValueError("two windows have one name")
+    return found
+
+
+def _downtime(row: Any) -> Downtime:
+    if not isinstance(row, dict) or set(row) != {*TEXTS, *LISTS}:
+        raise ValueError(f"a window must have {', '.join((*TEXTS, *LISTS))}, and nothing else")
+    texts = {key: _text(row[key], key) for key in TEXTS}
+    if not texts["name"] or _moment(texts["ends"]) <= _moment(texts["began"]):
+        raise ValueError("a window must have a name, and end after it began")
+    return Downtime(**texts, sources=_patterns(row["sources"]), targets=_patterns(row["targets"]))
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
+        raise ValueError(f"{what} must be one line of up to {LONGEST_TEXT} characters")
+    return value
+
+
+def _patterns(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST_PATTERNS:
+        raise ValueError(f"sources and targets must be lists of up to {MOST_PATTERNS} patterns")
+    return tuple(_text(one, "a pattern") for one in value)
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.utcoffset() != timedelta(0):
+        raise ValueError("times must be in UTC")
+    return found
+
+
+def _flat(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
