@@ -10,13 +10,13 @@ from itertools import accumulate
 from prometheus_client import Metric as Family
 
 from egressd import __version__
-from egressd.standing.looks import Look, looks_of, unix
 from egressd.metrics.table import METRICS, MOST_REASONS, OTHER_REASONS, Kind, Metric
 from egressd.metrics.troubles import Severity, open_findings, troubles_of
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target
 from egressd.model.snapshot import BUCKETS, Counters, Histogram, Snapshot
 from egressd.model.verdict import Outcome, Sweep
+from egressd.standing.looks import Look, looks_of, unix
 
 Row = tuple[tuple[str, ...], float]
 """Label values, in the table's order, and the value."""
@@ -108,12 +108,13 @@ def _of_standings(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
         "target_last_success_timestamp_seconds",
         [(one.key, unix(one.last_success)) for one in snapshot.standings.targets if one.last_success],
     )
-    active = Counter((one.reason, one.blame.value) for one in open_findings(snapshot.standings))
-    yield "finding_active", list(active.items())
-    explained: dict[str, tuple[str, str]] = {}
-    for one in open_findings(snapshot.standings):
+    causes = [(one.id, one.reason, one.blame.value) for one in open_findings(snapshot.standings)]
+    yield "finding_active", list(Counter(cause[1:] for cause in causes).items())
+    yield "finding_info", [(cause, 1) for cause in causes]
+    explained: dict[str, tuple[str, str, str]] = {}
+    for one, cause in zip(open_findings(snapshot.standings), causes, strict=True):
         for target in one.targets:
-            explained.setdefault(target, (one.reason, one.blame.value))
+            explained.setdefault(target, cause)
     yield "finding_target", [((target, *cause), 1) for target, cause in explained.items()]
     severities = Counter(one.severity for one in troubles_of(snapshot))
     yield "alerts_firing", [((one.value,), severities[one]) for one in Severity]

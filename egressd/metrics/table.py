@@ -165,11 +165,18 @@ _ROWS = (
         "How many confirmed causes over many targets have this reason and blame now.",
     ),
     _metric(
+        "finding_info",
+        Kind.INFO,
+        "finding reason blame",
+        "at most N",
+        "1 for each cause over many targets that is confirmed now.",
+    ),
+    _metric(
         "finding_target",
         Kind.GAUGE,
-        "target reason blame",
+        "target finding reason blame",
         "N",
-        "1 for a target that a confirmed cause explains now, by the reason and blame of that cause.",
+        "1 for a target that a confirmed cause explains now, with that cause's id, reason and blame.",
     ),
     _metric(
         "profile_up",

@@ -135,7 +135,9 @@ def test_findings_cover_their_targets(
     found = read(snapshot_of(sweep, findings=(finding_of(*ids[:2]),)))
     cause = {"reason": "site_port80_blocked", "blame": "firewall_l3l4"}
     assert found["egressd_finding_active"] == {labels(**cause): 1}
-    assert found["egressd_finding_target"] == {labels(target=one, **cause): 1 for one in ids[:2]}
+    own = {"finding": "site_port80_blocked", **cause}
+    assert found["egressd_finding_info"] == {labels(**own): 1}
+    assert found["egressd_finding_target"] == {labels(target=one, **own): 1 for one in ids[:2]}
     assert found["egressd_alerts_firing"][labels(severity="critical")] == 2
 
 

@@ -1,0 +1,100 @@
+"""What egressd sends carries the labels the rules would give: in Alertmanager both are one alert."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from egressd.alerting.lifecycle import HOLDS_FOR
+from egressd.model.alert import Condition, Fault
+from egressd.model.endpoint import Need
+from egressd.model.severity import Severity
+from egressd.model.snapshot import ReceiverStatus
+from tests.alerting.story import Story
+
+ROOT = Path(__file__).parents[2] / "config/prometheus"
+OWN = {"severity"}
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def rules() -> list[dict[str, Any]]:
+    """Return the alerting rules."""
+    file = yaml.safe_load((ROOT / "egressd-alerts.yml").read_text(encoding="utf-8"))
+    return [one for group in file["groups"] for one in group["rules"]]
+
+
+def expected() -> dict[str, set[str]]:
+    """Return the names of the labels of each alert, as promtool's tests have them."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "tests").glob("*.yml"):
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+            for test in group.get("alert_rule_test", ()):
+                for alert in test.get("exp_alerts", ()):
+                    found[test["alertname"]] = set(alert["exp_labels"]) - OWN
+    return found
+
+
+def conditions() -> dict[Fault, Condition]:
+    """Return one condition of every kind that a story can bring about."""
+    one = Story(targets=dict.fromkeys("abcd", Need.REQUIRED))
+    one.limits = {"resource-bridge": 86400.0}
+    one.again(3)
+    words = {"a": "blocked:tcp_port_blocked", "b": "unknown:tls_unknown", "c": "degraded:http_slow"}
+    for number in range(8):
+        one.look({**words, "d": "blocked:tls_reset" if number % 2 else "ok"}, findings={"m": ("a",)})
+    counters = replace(one.snapshot.counters, profiles={"resource-bridge": "2026-11-19T14:00:00.000Z"})
+    receiver = ReceiverStatus(name="noc", failing_since="2026-11-20T03:00:00.000Z")
+    recording = one.snapshot.sweep.recording if one.snapshot.sweep else None
+    assert one.snapshot.sweep is not None
+    assert recording is not None
+    vantage = replace(recording.vantage, clock_offset_seconds=500.0)
+    one.snapshot = replace(
+        one.snapshot,
+        sweep=replace(one.snapshot.sweep, recording=replace(recording, vantage=vantage)),
+        counters=counters,
+        receivers=(receiver,),
+        config=replace(one.snapshot.config, problems=("bad",)),
+    )
+    one.tick()
+    found = {each.condition.fault: each.condition for each in one.snapshot.alerts}
+    counters = replace(counters, profiles={"resource-bridge": "2026-11-19T05:00:00.000Z"})
+    one.snapshot = replace(one.snapshot, counters=counters)
+    one.tick()
+    return found | {each.condition.fault: each.condition for each in one.snapshot.alerts}
+
+
+CONDITIONS = conditions()
+UNTOLD = {Fault.TEST, Fault.INTERCEPTED, Fault.EXPIRING}
+"""A test is no rule; the other two need certificates, and have tests of their own."""
+
+
+def test_the_story_has_every_kind() -> None:
+    """None is left out by mistake."""
+    assert set(CONDITIONS) == set(Fault) - UNTOLD
+
+
+@pytest.mark.parametrize("fault", sorted(CONDITIONS))
+def test_the_labels_are_those_of_the_rule(fault: Fault) -> None:
+    """The same names, no more and no fewer."""
+    assert {name for name, _ in CONDITIONS[fault].labels} == expected()[fault]
+
+
+@pytest.mark.parametrize(
+    "rule", [one for one in rules() if one["alert"] in set(Fault)], ids=lambda one: one["alert"]
+)
+def test_a_rule_waits_as_long_as_the_engine_or_longer(rule: dict[str, Any]) -> None:
+    """And both know the same severities."""
+    number, unit = re.fullmatch(r"(\d+)([smh])", rule["for"]).groups()  # type: ignore[union-attr]
+    held = HOLDS_FOR[Fault(rule["alert"]), Severity(rule["labels"]["severity"])]
+    assert held <= int(number) * UNITS[unit]
+
+
+def test_every_alert_of_the_engine_is_a_rule() -> None:
+    """With each of its severities."""
+    known = {(one["alert"], one["labels"]["severity"]) for one in rules()}
+    assert {(fault.value, severity.value) for fault, severity in HOLDS_FOR} <= known
