@@ -164,6 +164,12 @@ def _matters(one: Assessment) -> bool:
     return answered_elsewhere(one.case) and not _has_other_type(one.case)
 
 
+def _lacks_one_type_only(case: Case) -> bool:
+    """Whether the voice has addresses of the other type, and nobody has one of this type."""
+    none = case.dns is not None and case.dns.failure is Failure.NODATA
+    return none and _has_other_type(case) and not answered_elsewhere(case)
+
+
 def _has_other_type(case: Case) -> bool:
     own = case.dns
     return own is not None and any(
@@ -175,7 +181,8 @@ def _has_other_type(case: Case) -> bool:
 
 
 def _unreachable(ways: list[Assessment], names: list[Assessment], *, flags: list[str]) -> Ruling:
-    names = sorted(names, key=lambda one: one.rank_of_name)
+    telling = [one for one in names if not (ways and _lacks_one_type_only(one.case))]
+    names = sorted(telling, key=lambda one: one.rank_of_name)
     failed = [one for one in (*ways, *names) if one.primary is not None]
     causes = [match for one in failed for match in one.causes]
     notes = [note for one in failed for note in one.notes]

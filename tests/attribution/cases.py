@@ -1109,11 +1109,25 @@ def _dropped_all() -> Site:
     return site
 
 
+def _dropped_name_on_a_bad_link() -> Site:
+    site = _hello(Failure.TIMEOUT, seen=UNACKED)()
+    site.control(ControlKind.SNI_CONTRAST, tcp(), tls(Failure.TIMEOUT, sni="other.example", seen=info()))
+    return site
+
+
 def _small_mss(**more: Any) -> Callable[[], Site]:
     return with_control(_hello(Failure.TIMEOUT, **more), ControlKind.SMALL_MSS, tcp(max_segment=1200), tls())
 
 
 TLS = (
+    Scene(
+        name="sni-dropped-and-other-names-unanswered",
+        build=_dropped_name_on_a_bad_link,
+        reason="tls_sni_dropped",
+        outcome=BLOCKED,
+        least=Confidence.INCONCLUSIVE,
+        most=Confidence.INCONCLUSIVE,
+    ),
     Scene(
         name="sni-reset",
         build=_sni(Failure.RESET, seen=UNACKED),

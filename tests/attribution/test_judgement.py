@@ -17,7 +17,7 @@ from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Confidence, Outcome, Verdict
 from tests.attribution.cases import SCENES, Scene
-from tests.attribution.world import Site, dns, good, tcp, tls, trail
+from tests.attribution.world import RESOLVER, Site, dns, good, tcp, tls, trail
 
 TABLES = tuple({id(table): table for table in (*DIRECT_TABLES, *PROXY_TABLES)}.values())
 ORDER = tuple(Confidence)
@@ -120,6 +120,18 @@ def test_accepting_path_lowers_tcp_confidence() -> None:
 
     assert "accept_all" in build(accepts=True).flags
     assert ORDER.index(build(accepts=True).confidence) > ORDER.index(build(accepts=False).confidence)
+
+
+def test_a_blocked_name_without_ipv6_addresses_exists() -> None:
+    """Where the IPv4 address is blocked, having no AAAA is no second fault; being denied one's A is."""
+    site = Site()
+    site.add(trail(dns(), tcp(Failure.REFUSED)), trail(dns(v6=True, failure=Failure.NODATA, soa=True)))
+    assert (first_verdict(site).reason, first_verdict(site).also) == ("tcp_refused", ())
+    second = "10.0.0.54:53"
+    site = Site(resolvers=(RESOLVER, second))
+    emptied = dns(failure=Failure.NODATA, resolver=second)
+    site.add(trail(dns(), tcp(Failure.REFUSED)), trail(emptied))
+    assert first_verdict(site).also == ("dns_nodata_filtered",)
 
 
 def test_the_taxonomy_limits_what_points_add_up_to() -> None:

@@ -174,10 +174,7 @@ class Case:
     @property
     def hello_acked(self) -> bool | None:
         """Whether the whole ClientHello was acknowledged; None where the kernel could not say."""
-        tls = self.tls
-        if tls is None or tls.info is None:
-            return None
-        return tls.info.bytes_acked >= 1 + tls.hello_bytes
+        return hello_arrived(self.tls) if self.tls is not None else None
 
     @property
     def public_tls(self) -> bool:
@@ -294,6 +291,11 @@ _ELSEWHERE = frozenset(
     }
 )
 """Controls that go to another place than the case itself."""
+
+
+def hello_arrived(tls: TlsObservation) -> bool | None:
+    """Whether the whole ClientHello was acknowledged; None where the kernel could not say."""
+    return tls.info.bytes_acked >= 1 + tls.hello_bytes if tls.info is not None else None
 
 
 def _last(trail: Trail, kind: type[Seen]) -> Seen | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from egressd.attribution.facts.case import Case
+from egressd.attribution.facts.case import Case, hello_arrived
 from egressd.attribution.facts.whole import answered_tls
 from egressd.model.observation import (
     DnsObservation,
@@ -104,6 +104,13 @@ def sni_contrast(case: Case) -> Contrast:
     if others or any(answered_tls(one) for one in shown):
         return Contrast.FLIP if tries(case) > 1 and always_fails(case) else Contrast.PASSED
     return Contrast.FAILED if shown else Contrast.NONE
+
+
+def other_name_arrives(case: Case) -> bool:
+    """Whether a hello with another server name was acknowledged at the same address, answered or not."""
+    return any(
+        hello_arrived(one) for control in case.controls(ControlKind.SNI_CONTRAST) for one in _tls(control)
+    )
 
 
 def mss_contrast(case: Case) -> Contrast:

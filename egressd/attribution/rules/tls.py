@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.compare import Contrast, mss_contrast, sni_contrast
+from egressd.attribution.facts.compare import Contrast, mss_contrast, other_name_arrives, sni_contrast
 from egressd.attribution.facts.vendors import page_product
 from egressd.attribution.reasons import ALERTS, alert_code
 from egressd.attribution.rules.hello import HELLO_NOTES, HELLO_RULES
@@ -134,7 +134,7 @@ def _unacked(case: Case, failure: Failure) -> bool:
 
 def _all_dropped(case: Case) -> bool:
     """Whether no hello to the address is ever acknowledged, whatever the name."""
-    if not _unacked(case, Failure.TIMEOUT):
+    if not _unacked(case, Failure.TIMEOUT) or other_name_arrives(case):
         return False
     nowhere = not any(source == case.source for source, _, _ in case.whole.greeted)
     several = sum(source == case.source for source, _, _ in case.whole.ungreeted) > 1
