@@ -21,6 +21,7 @@ from tests.servers.papers import ZONE
 HEALTHY = f"healthy.{ZONE}"
 HEALTHY_ADDRESS = "203.0.113.10"
 LEVELS = tuple(Confidence)
+FAILED = ("blocked", "down")
 
 
 def host(label: str) -> str:
@@ -61,9 +62,13 @@ class Row:
         if self.says and self.says not in json.dumps(told):
             found.append(f"the finding does not say {self.says!r}: {told}")
         if self.host:
-            name = self.host if self.host.endswith(".example") else host(self.host)
-            found += self._about(run.target(name, self.port))
+            found += self._about(run.target(self.name_of_host, self.port))
         return found
+
+    @property
+    def name_of_host(self) -> str:
+        """The name the row is about, in full."""
+        return self.host if self.host.endswith(".example") else host(self.host)
 
     def _about(self, target: dict[str, Any]) -> list[str]:
         said = {key: target[key] for key in ("outcome", "reason", "blame", "confidence", "also", "flags")}
@@ -103,6 +108,11 @@ def row(name: str, said: str = "- - - - -", **more: str) -> Row:
     )
 
 
+def _said(target: dict[str, Any]) -> str:
+    name = f"{target['host']}:{target['port']}"
+    return f"{name} is {target['outcome']}: {target['reason']}, {target['confidence']}"
+
+
 Built = dict[str, Any]
 """The configuration to sweep with."""
 
@@ -125,11 +135,7 @@ class World:
 
     def complaints(self, run: Run) -> list[str]:
         """Return what is wrong with the report as a whole."""
-        bad = [
-            f"{one['host']} is {one['outcome']}: {one['reason']}, {one['confidence']}"
-            for one in run.report["targets"]
-            if one["outcome"] in ("blocked", "down")
-        ]
+        bad = [_said(one) for one in run.report["targets"] if one["outcome"] in FAILED]
         found = [*(bad if self.harmless else ()), *self._unbuilt(run)]
         if self.healthy:
             one = run.target(HEALTHY, 443)
@@ -139,13 +145,23 @@ class World:
         return found + (["a traceback on stderr"] if "Traceback" in run.stderr else [])
 
     def _unbuilt(self, run: Run) -> list[str]:
-        """Return what is confirmed and was never built: of all mistakes the worst."""
-        built = {code for one in self.rows for code in (one.reason, one.also, one.finding)}
+        """Return what is said and was never built: of all mistakes the worst.
+
+        A target that failed, or that something is confirmed of, has a row that says what it must be, or is
+        one of those that an expected finding is about. Every finding is expected by a row, or is about what
+        rows say of single targets.
+        """
+        told = {code for one in self.rows for code in (one.reason, one.also, one.finding)}
+        named = {(one.name_of_host, one.port) for one in self.rows if one.host}
+        expected = {one.finding for one in self.rows if one.finding}
+        findings = run.report["findings"]
+        covered = {target for one in findings if one["reason"] in expected for target in one["targets"]}
         return [
-            f"{one['host']} is confirmed to have {one['reason']}, which nobody built"
+            f"{_said(one)}, which nobody built"
             for one in run.report["targets"]
-            if one["reason"] and one["confidence"] == "confirmed" and one["reason"] not in built
-        ]
+            if one["outcome"] in FAILED or (one["reason"] and one["confidence"] == "confirmed")
+            if (one["host"], one["port"]) not in named and one["id"] not in covered
+        ] + [f"a finding nobody built: {one['id']}" for one in findings if one["reason"] not in told]
 
     def sweep(self) -> Run:
         """Build the network, sweep it once, and give it back."""

@@ -10,5 +10,15 @@ from tests.net.worlds.greeting import GREETING
 from tests.net.worlds.here import HERE
 from tests.net.worlds.naming import NAMING
 from tests.net.worlds.proxied import PROXIED
+from tests.net.worlds.sabotaged import SABOTAGED
 
-WORLDS: tuple[World, ...] = (*HERE, *NAMING, *DIALLING, *GREETING, *ANSWERING, *DECIDING, *PROXIED)
+WORLDS: tuple[World, ...] = (
+    *HERE,
+    *NAMING,
+    *DIALLING,
+    *GREETING,
+    *ANSWERING,
+    *DECIDING,
+    *PROXIED,
+    *SABOTAGED,
+)

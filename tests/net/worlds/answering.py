@@ -146,7 +146,15 @@ ANSWERING = (
         name="site_outage",
         build=outage,
         healthy=False,
-        rows=(row("site_outage_without_routes", finding="site_outage"),),
+        rows=(
+            row(
+                "site_outage_without_routes",
+                "healthy blocked tcp_ip_blocked_silent firewall_l3l4 low..low",
+                finding="site_outage",
+                why="what is silent everywhere is nobody's rule in particular",
+            ),
+            row("tcp_unreachable_in_an_outage", "d down tcp_unreachable upstream_path high"),
+        ),
     ),
     World(
         name="dns_no_resolver",

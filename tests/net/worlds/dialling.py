@@ -271,7 +271,13 @@ DIALLING = (
         name="tcp_ipv4_dropped",
         build=ipv4_dropped,
         healthy=False,
-        rows=(row("tcp_ipv4_broken_by_drop", "both degraded tcp_ipv4_broken upstream_path medium"),),
+        rows=(
+            row("tcp_ipv4_broken_by_drop", "both degraded tcp_ipv4_broken upstream_path medium"),
+            row(
+                "tcp_port_blocked_where_a_name_has_no_ipv6_address",
+                "healthy blocked tcp_port_blocked firewall_l3l4 medium",
+            ),
+        ),
     ),
     World(
         name="tcp_looping",

@@ -159,7 +159,10 @@ GREETING = (
         name="tls_names_read",
         build=names_read,
         rows=(
-            row("tls_fin_after_hello_by_haproxy_reject", "fin blocked tls_fin_after_hello firewall_l7 high"),
+            row(
+                "tls_fin_after_hello_by_haproxy_reject",
+                "fin blocked tls_fin_after_hello firewall_l7 high..high",
+            ),
             row(
                 "tls_stall_after_hello_by_haproxy_silent_drop",
                 "hush blocked tls_stall_after_hello firewall_l7 medium",
@@ -227,7 +230,8 @@ GREETING = (
             ),
             row("ok_by_squid_splice", "spliced ok - - -"),
             row(
-                "tls_fin_after_hello_by_squid_terminate", "cut blocked tls_fin_after_hello firewall_l7 medium"
+                "tls_fin_after_hello_by_squid_terminate",
+                "cut blocked tls_fin_after_hello firewall_l7 medium..high",
             ),
             row(
                 "tls_mitm_block_page_by_squid_deny",
@@ -266,12 +270,44 @@ GREETING = (
                 "bumped degraded tls_mitm_trusted - confirmed",
                 also="tls_version_downgraded",
             ),
+            row(
+                "site_inspection_exemption_incomplete_under_a_trusted_root",
+                finding="site_inspection_exemption_incomplete",
+            ),
             row("ok_by_squid_splice_under_a_trusted_root", "spliced ok - - -"),
+            row(
+                "tls_fin_after_hello_by_squid_terminate_under_a_trusted_root",
+                "cut blocked tls_fin_after_hello firewall_l7 medium..high",
+            ),
+            row(
+                "http_block_page_in_a_trusted_session",
+                "denied blocked http_block_page firewall_l7 confirmed",
+                also="tls_mitm_trusted",
+            ),
+            row(
+                "tls_mitm_origin_untrusted_under_a_trusted_root",
+                "badly-signed blocked tls_mitm_origin_untrusted tls_inspection confirmed",
+            ),
+            row(
+                "http_block_page_in_clear_beside_it",
+                "denied:80 blocked http_block_page firewall_l7 confirmed",
+            ),
+            row(
+                "http_captive_portal_beside_trusted_inspection",
+                "portal:80 blocked http_captive_portal transparent_proxy high",
+            ),
         ),
     ),
     World(
         name="tls_suffix_filtered",
         build=suffix_filtered,
-        rows=(row("site_suffix_rule_missing_by_string_rule", finding="site_suffix_rule_missing"),),
+        rows=(
+            row(
+                "site_suffix_rule_missing_by_string_rule",
+                "one.dp blocked tls_sni_reset firewall_l7 high",
+                finding="site_suffix_rule_missing",
+                says="*.dp.azure.example",
+            ),
+        ),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.net.programs import dnsmasq, nginx, papers, plain, unbound, web
+from tests.net.programs import dnsmasq, issuer, nginx, papers, plain, unbound, web
 from tests.net.scenario import HEALTHY, HEALTHY_ADDRESS, Built, World, host, row, town
 from tests.net.sweeping import endpoint, settings
 from tests.net.topology import CLIENT, NOWHERE, RESOLVER, SECOND_RESOLVER, Network
@@ -58,7 +58,7 @@ def forwarded(network: Network, labels: tuple[str, ...] = (), *, more: str = "",
         server=options.pop("server", ()),
         more=f'forward-zone:\n  name: "."\n  forward-addr: {SECOND_RESOLVER}\n{more}',
     )
-    nginx(network.server, web(folder=papers(network)), plain())
+    nginx(network.server, web(folder=papers(network)), plain(options=issuer(network)))
     return settings(network, endpoint(HEALTHY), *(endpoint(host(label)) for label in labels), **options)
 
 
@@ -136,14 +136,14 @@ def private_link(network: Network) -> Built:
     network.server.ip("route", "add", "local", SERVICE_ADDRESSES, "dev", "lo")
     zone = f"privatelink.{ZONE}"
     options = [
-        f"address=/{HEALTHY}/{HEALTHY_ADDRESS}",
+        *(f"address=/{name}/{HEALTHY_ADDRESS}" for name in (HEALTHY, host("pki"))),
         f"local=/{zone}/",
         *(f"cname={host(label)},{label}.{zone}" for label in ("linked", "cut-off", "forgotten")),
         f"host-record=linked.{zone},10.40.0.5",
         f"host-record=cut-off.{zone},10.50.0.5",
     ]
     dnsmasq(network.server, *options, at=RESOLVER)
-    nginx(network.server, web(folder=papers(network)), plain())
+    nginx(network.server, web(folder=papers(network)), plain(options=issuer(network)))
     names = [endpoint(host(label), private_link=True) for label in ("linked", "cut-off", "forgotten")]
     return settings(network, endpoint(HEALTHY), *names)
 

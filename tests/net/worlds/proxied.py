@@ -325,11 +325,13 @@ PROXIED = (
             row(
                 "proxy_inspects_half_of_the_names",
                 "bumped-1 blocked tls_mitm_untrusted tls_inspection high",
+                finding="site_inspection_exemption_incomplete",
+                says="Corp Web Gateway Inspection CA",
             ),
             row("proxy_splices_the_other_half", "spliced-1 ok - - -"),
             row(
                 "proxy_tunnel_closed_on_sni_by_squid",
-                "cut blocked proxy_tunnel_closed_on_sni explicit_proxy high",
+                "cut blocked proxy_tunnel_closed_on_sni explicit_proxy high..high",
             ),
             row(
                 "proxy_block_page_in_tunnel_by_squid",
@@ -367,6 +369,7 @@ PROXIED = (
             row(
                 "proxy_not_connect_capable_without_tls",
                 "healthy blocked proxy_not_connect_capable egressd_env high",
+                finding="proxy_not_connect_capable",
             ),
         ),
     ),
@@ -467,7 +470,14 @@ PROXIED = (
         build=names_only_by_the_proxy,
         arguments=("--compare-paths",),
         harmless=True,
-        rows=(row("dns_not_required_behind_a_proxy", "other ok - - -", also="dns_not_required"),),
+        rows=(
+            row(
+                "dns_not_required_behind_a_proxy",
+                "other ok - - -",
+                also="dns_not_required",
+                finding="site_requires_proxy",
+            ),
+        ),
     ),
     World(
         name="proxy_in_the_way",
