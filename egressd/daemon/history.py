@@ -112,7 +112,7 @@ def _details(event: Event) -> Iterator[str]:
             yield from event.targets[:10]
         case NoticePosted():
             yield f"{event.alert}, {event.severity}, since {event.since}"
-            yield f"told to: {', '.join(event.receivers) or 'nobody from the queue'}"
+            yield f"told to: {', '.join(event.receivers) or 'nobody'}"
             yield from [f"changed: {event.change}"] if event.change else []
         case ConfigRejected():
             yield from event.problems

@@ -72,9 +72,10 @@ class Reloader:
         self._warn_of_restart(before, settings)
         self.sweeper.adopt(prober, hurry=settings != before)
         status = ConfigStatus(digest=settings.digest, since=now, attempted=now)
-        self.board.put(settings=settings, config=status)
-        event = ConfigReloaded(at=now, digest=settings.digest)
-        await self.sweeper.ledger.record((event,), discoveries)
+        ledger = self.sweeper.ledger
+        ledger.adopt(replace(self.board.current, settings=settings, config=status))
+        await ledger.record((ConfigReloaded(at=now, digest=settings.digest),), discoveries)
+        await ledger.tick()
         return status
 
     async def _refuse(self, mistake: EgressdError, now: str) -> ConfigStatus:

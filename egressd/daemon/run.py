@@ -6,12 +6,14 @@ import asyncio
 import os
 import platform
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from egressd import __version__, clock
+from egressd.daemon.alarm.desk import Desk
+from egressd.daemon.alarm.ticker import Ticker
 from egressd.daemon.control import Control
 from egressd.daemon.notify import Notifier
 from egressd.daemon.reload import Prepare, Read, Reloader
@@ -23,11 +25,16 @@ from egressd.errors import EgressdError
 from egressd.model.event import DaemonStarted, DaemonStopped
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
+from egressd.notify.courier import Bell, Courier, Ways
+from egressd.notify.send import beat, deliver, push_alerts
 from egressd.state import StateKeeper
 
 Serve = Callable[[Board, Settings, Control], Awaitable[None]]
 """Binds the port, sets `control.listening`, and serves until cancelled. Raises EgressdError."""
 
+WAYS = Ways(deliver=deliver, push=push_alerts, beat=beat)
+LAST_TRIES = 3.0
+"""Seconds the couriers may take at the end; what they could not deliver is kept."""
 LOOK_AFTER = 5.0
 """Seconds between two looks of the supervisor, at most."""
 MACHINE_ID = Path("/etc/machine-id")
@@ -44,6 +51,10 @@ class Daemon:
     notifier: Notifier
     state: Path | None
     """The directory to keep state in; None: nothing is kept."""
+    limits: Mapping[str, float]
+    """Seconds a profile may be offline, by profile."""
+    ways: Ways = WAYS
+    """How receivers are reached."""
 
 
 async def run(daemon: Daemon) -> None:
@@ -66,9 +77,13 @@ async def run(daemon: Daemon) -> None:
             standings=remembered.standings,
             counters=Counters(profiles=dict(remembered.profiles)),
             state=state,
+            alerts=remembered.alerts,
+            outbox=remembered.outbox,
         )
     )
-    sweeper = Sweeper(board=board, ledger=Ledger(board=board, keeper=keeper, tell=tell), prober=prober)
+    ledger = Ledger(board=board, keeper=keeper, tell=tell, limits=daemon.limits)
+    ledger.adopt(board.current)
+    sweeper = Sweeper(board=board, ledger=ledger, prober=prober)
     try:
         with _signals(control):
             await _children(daemon, board=board, control=control, sweeper=sweeper)
@@ -90,24 +105,41 @@ async def _children(daemon: Daemon, *, board: Board, control: Control, sweeper: 
         read=daemon.read,
         prepare=daemon.prepare,
     )
+    ticker = Ticker(ledger=sweeper.ledger, directory=daemon.state)
+    desk = Desk(board=board, ledger=sweeper.ledger)
     async with asyncio.TaskGroup() as group:
         children = [group.create_task(_serve(daemon, board, control), name="server")]
+        couriers: list[asyncio.Task[None]] = []
         await _either(control.listening, control.stopping)
         if control.listening.is_set() and not control.stopping.is_set():
+            await ticker.look()
             started = DaemonStarted(
                 at=clock.timestamp(), egressd=__version__, config_digest=daemon.settings.digest
             )
             await sweeper.ledger.record((started,), sweeper.prober.discoveries)
             notifier.ready(status_line(board.current, stalled=False))
+            courier = Courier(office=desk, ways=daemon.ways)
+            couriers.append(group.create_task(courier.run(), name="courier"))
             children += [
                 group.create_task(sweeper.run(), name="sweeper"),
                 group.create_task(reloader.run(), name="reloader"),
+                group.create_task(ticker.run(), name="ticker"),
                 group.create_task(supervise(board, notifier), name="supervisor"),
             ]
             await control.stopping.wait()
         notifier.stopping()
         for child in children:
             child.cancel()
+        await _send_home(couriers, desk.bell)
+
+
+async def _send_home(couriers: list[asyncio.Task[None]], bell: Bell) -> None:
+    """Let the couriers try what is due, for some seconds; the queue keeps the rest."""
+    bell.close()
+    if couriers:
+        _, late = await asyncio.wait(couriers, timeout=LAST_TRIES)
+        for one in late:
+            one.cancel()
 
 
 async def supervise(board: Board, notifier: Notifier) -> None:

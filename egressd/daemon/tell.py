@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import assert_never
 
 import structlog
@@ -122,7 +124,22 @@ def status_line(snapshot: Snapshot, *, stalled: bool) -> str:
     if snapshot.state.problem:
         words.append("state is not kept")
     words.append(_targets(snapshot))
+    words += _alerts(snapshot)
     return "; ".join(words)
+
+
+def _alerts(snapshot: Snapshot) -> Iterator[str]:
+    """Yield how many alerts are open, and what keeps people from hearing of them."""
+    severities = Counter(one.condition.severity for one in snapshot.alerts if one.is_open)
+    if severities:
+        parts = ", ".join(f"{severities[one]} {one}" for one in Severity if severities[one])
+        count = severities.total()
+        yield f"{count} alert{'' if count == 1 else 's'} ({parts})"
+    if snapshot.maintenance:
+        yield f"maintenance: {', '.join(one.name for one in snapshot.maintenance)}"
+    failing = [one.name for one in snapshot.receivers if one.failing_since]
+    if failing:
+        yield f"notices can't be delivered to {', '.join(failing)}"
 
 
 def _targets(snapshot: Snapshot) -> str:

@@ -111,7 +111,7 @@ class DaemonStopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticePosted:
-    """Something was said of an alert: a notice waits for receivers, which may be none."""
+    """Something was said of an alert: a notice is on its way to receivers, which may be none."""
 
     at: Timestamp
     notice: str
@@ -129,7 +129,7 @@ class NoticePosted:
     targets: tuple[str, ...] = ()
     """What it is about, by id: the first of them, where they are many."""
     receivers: tuple[str, ...] = ()
-    """Whom it waits for; Alertmanagers are told apart from the queue."""
+    """Whom it is for, by name."""
 
 
 TargetEvent = TargetChanged | FindingOpened | FindingClosed

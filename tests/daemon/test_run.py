@@ -237,9 +237,15 @@ def test_a_fault_is_told_once_also_over_a_restart(tmp_path: Path, config: Path, 
         text=True,
         check=True,
     )
-    kinds = [(one["kind"], one.get("target", "")) for one in json.loads(done.stdout)["events"]]
-    changed = ("target", "own-0/mcr.microsoft.com:443")
-    assert kinds == [("started", ""), changed, ("started", ""), changed, ("stopped", "")]
+    events = json.loads(done.stdout)["events"]
+    kinds = [(one["kind"], one.get("target", one.get("said", ""))) for one in events]
+    changed, opened, closed = (
+        ("target", "own-0/mcr.microsoft.com:443"),
+        ("notice", "opened"),
+        ("notice", "closed"),
+    )
+    life, end = ("started", ""), ("stopped", "")
+    assert kinds == [life, changed, opened, life, changed, closed, end]
 
 
 @pytest.mark.parametrize(

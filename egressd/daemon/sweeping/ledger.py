@@ -1,17 +1,23 @@
-"""The one place where what is believed changes: judge, advance, put on the board, save, tell."""
+"""The one place where beliefs and alerts change: judge, advance, put on the board, save, tell."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from egressd import clock
+from egressd.alerting import InForce, covered_pairs
+from egressd.daemon.alarm.step import fit, take_stock, windows_of
 from egressd.daemon.snapshot import Board
 from egressd.daemon.sweeping.counting import count_look, reachable_profiles
 from egressd.daemon.sweeping.picture import Picture
 from egressd.daemon.sweeping.prober import Prober
+from egressd.model.alert import Downtime
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event, SweepFinished
 from egressd.model.plan import Plan
@@ -19,8 +25,12 @@ from egressd.model.recording import Recording
 from egressd.model.snapshot import Counters, Snapshot, StateStatus
 from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
+from egressd.notify.courier import Bell
 from egressd.report.summary import outcomes_of, tally
 from egressd.standing import advance
+from egressd.standing.lifecycle import Patience
+
+log = structlog.get_logger("egressd")
 
 
 class Keeper(Protocol):
@@ -35,14 +45,25 @@ class Keeper(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """Where looks are taken in, one at a time."""
+    """Where looks are taken in, one at a time, and alerts move with them."""
 
     board: Board
     keeper: Keeper
     tell: Callable[[Event], None]
     """Told of every event, in order, once it is saved."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """Seconds a profile may be offline, by profile."""
+    downtimes: tuple[Downtime, ...] = ()
+    """What somebody has opened by hand."""
+    bell: Bell = field(default_factory=Bell)
+    """Rings whenever something was saved."""
+    saved: Snapshot = field(init=False)
+    """What is on the disk, or would be if that took it: nobody is told of more."""
     picture: Picture = field(default_factory=Picture)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.saved = self.board.current
 
     async def take_in(
         self, prober: Prober, *, of: Recording, probes: frozenset[str], seconds: float | None = None
@@ -55,24 +76,73 @@ class Ledger:
         async with self.turn:
             plan = prober.plan
             sweep = await prober.judge(self.picture.recording(plan, of))
-            now = clock.timestamp()
-            before = self.board.current
+            moment = clock.now()
+            now, before = clock.timestamp(moment), self.board.current
+            rules = before.settings.alerting
+            windows = windows_of(before, self.downtimes, moment)
             fresh = pairs_of(plan, probes)
-            standings, events = advance(before.standings, sweep, now=now, fresh=fresh)
+            standings, events = advance(
+                before.standings,
+                sweep,
+                now=now,
+                fresh=fresh,
+                patience=Patience(explicit=rules.explicit, silent=rules.silent, better=rules.better),
+                flapping=rules.flapping,
+                covered=covered_pairs(plan, windows),
+            )
             counters = count_look(before.counters, sweep, fresh=fresh, probes=probes)
             told: tuple[Event, ...] = events
             if seconds is not None:
                 told = (*events, _finished(sweep, now=now, seconds=seconds))
                 counters = _completed(counters, plan, standings, now=now, seconds=seconds)
             shown = sweep if seconds is not None or before.sweep is not None else None
-            self.board.put(standings=standings, counters=counters, plan=plan, sweep=shown)
+            after = replace(before, standings=standings, counters=counters, plan=plan, sweep=shown)
+            told = (*told, *self._advance(after, windows, moment))
             await self.record(told, prober.discoveries)
         return standings
 
+    async def tick(self) -> None:
+        """Let time pass for the alerts where nobody looks: windows, reminders, what has held long enough."""
+        before, moment = self.board.current, clock.now()
+        events = self._advance(before, windows_of(before, self.downtimes, moment), moment)
+        after = self.board.current
+        if events or (after.alerts, after.maintenance) != (before.alerts, before.maintenance):
+            await self.record(events)
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Put a snapshot with other settings on the board, fitted to its receivers."""
+        fitted, lost = fit(snapshot)
+        self.board.current = fitted
+        for receiver, count in lost:
+            log.warning(
+                "notices for a receiver that is not configured any more are dropped",
+                receiver=receiver,
+                count=count,
+            )
+
+    def _advance(
+        self, snapshot: Snapshot, windows: tuple[InForce, ...], moment: datetime
+    ) -> tuple[Event, ...]:
+        """Put a snapshot on the board together with the alerts it leads to."""
+        step = take_stock(snapshot, windows, now=moment, limits=self.limits)
+        known = dict(snapshot.outbox.dropped)
+        self.board.current = step.snapshot
+        for receiver, count in step.dropped:
+            if receiver not in known:  # the first of them; how many it were is told with the next delivery
+                log.error(
+                    "the queue of a receiver is full, the oldest notices are dropped",
+                    receiver=receiver,
+                    count=count,
+                )
+        return step.events
+
     async def record(self, events: tuple[Event, ...], discoveries: tuple[Discovery, ...] = ()) -> None:
         """Save what the board shows together with events, then tell them."""
-        status = await self.keeper.save(self.board.current, events, discoveries)
+        shown = self.board.current
+        status = await self.keeper.save(shown, events, discoveries)
         self.board.put(state=status)
+        self.saved = replace(shown, state=status)
+        self.bell.ring()
         for one in events:
             self.tell(one)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from egressd import clock
 from egressd.attribution import judge
 from egressd.daemon.sweeping.rhythm import Rhythm, label_of
-from egressd.drive import ask, open_edge, plan_sweep
+from egressd.drive import ask, open_edge, plan_sweep, refuse_absent_sources
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.plan import ControlPlan, Plan, Probe
 from egressd.model.recording import ProbeRecord, Recording
@@ -127,9 +127,10 @@ def prepare(
     """Check all that can be wrong with settings before they are in force.
 
     Raises:
-        ConfigError: a trust store can't be read.
+        ConfigError: a trust store can't be read, or a source is not on this host.
         UsageError: there is nothing to plan.
     """
+    refuse_absent_sources(settings)
     plan = plan_now(settings, catalog, identity=identity, discoveries=discoveries)
     return NetworkProber(
         settings=settings,

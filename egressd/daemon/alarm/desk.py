@@ -1,0 +1,123 @@
+"""The couriers' side of the ledger: what they may deliver, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import structlog
+
+from egressd import clock
+from egressd.daemon.alarm.step import count_dropped, statuses
+from egressd.daemon.snapshot import Board
+from egressd.daemon.sweeping.ledger import Ledger
+from egressd.model.alert import Queued
+from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
+from egressd.notify.courier import Bell
+from egressd.notify.delivery import Delivery
+from egressd.notify.outbox import delivered
+
+log = structlog.get_logger("egressd")
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """Where couriers come for notices, and say how it went."""
+
+    board: Board
+    ledger: Ledger
+    _trouble: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    """By receiver, then by peer: since when it fails, and why."""
+
+    @property
+    def bell(self) -> Bell:
+        """What rings whenever something was saved."""
+        return self.ledger.bell
+
+    @property
+    def current(self) -> Snapshot:
+        """The newest picture that was saved."""
+        return self.ledger.saved
+
+    def tried(self, receiver: str, delivery: Delivery, *, peer: str = "") -> None:
+        """Count an attempt, and note how it ended; the log hears when that changes."""
+        before = self._status(receiver)
+        now = clock.timestamp()
+        trouble = self._trouble.setdefault(receiver, {})
+        if delivery.ok:
+            trouble.pop(peer, None)
+        else:
+            since, _ = trouble.get(peer, ((not trouble and before.failing_since) or now, ""))
+            trouble[peer] = (since, f"{peer}: {delivery.why}" if peer else delivery.why)
+        worst = min(trouble.values(), default=None)
+        after = replace(
+            before,
+            failing_since=worst[0] if worst else None,
+            why=worst[1] if worst else "",
+            delivered_at=now if delivery.ok else before.delivered_at,
+        )
+        self._put(after, _count(self.board.current.counters, receiver, failed=not delivery.ok))
+        _say(before, after, delivery)
+
+    async def delivered(self, receiver: str, batch: tuple[Queued, ...], *, confessed: int) -> None:
+        """Take out of the queue what has arrived, and save that."""
+        if confessed:
+            log.info("a receiver was told of dropped notices", receiver=receiver, dropped=confessed)
+        self._take_out(receiver, batch, confessed=confessed)
+        await self.ledger.record(())
+
+    async def refused(self, receiver: str, batch: tuple[Queued, ...], *, why: str) -> None:
+        """Give up what a receiver will never take, say so, and save that."""
+        log.error(
+            "notices were refused and are dropped",
+            receiver=receiver,
+            why=why,
+            notices=[f"{one.notice.kind} {one.notice.alert.id}" for one in batch],
+        )
+        counters = count_dropped(self.board.current.counters, ((receiver, len(batch)),))
+        self.board.put(counters=counters)
+        self._take_out(receiver, batch, confessed=0)
+        await self.ledger.record(())
+
+    def _take_out(self, receiver: str, batch: tuple[Queued, ...], *, confessed: int) -> None:
+        current = self.board.current
+        outbox = delivered(current.outbox, (one.number for one in batch), receiver, confessed=confessed)
+        found = statuses(current.receivers, current.settings.notify, outbox)
+        self.board.put(outbox=outbox, receivers=tuple(found))
+
+    def _status(self, receiver: str) -> ReceiverStatus:
+        found = (one for one in self.board.current.receivers if one.name == receiver)
+        return next(found, ReceiverStatus(name=receiver))
+
+    def _put(self, status: ReceiverStatus, counters: Counters) -> None:
+        receivers = self.board.current.receivers
+        shown = tuple(status if one.name == status.name else one for one in receivers)
+        self.board.put(receivers=shown, counters=counters)
+
+
+def _count(counters: Counters, receiver: str, *, failed: bool) -> Counters:
+    """Add an attempt; a receiver that is not configured any more leaves no series."""
+    if receiver not in counters.notifications:
+        return counters
+    return replace(
+        counters,
+        notifications=_more(counters.notifications, receiver, 1),
+        notifications_failed=_more(counters.notifications_failed, receiver, int(failed)),
+    )
+
+
+def _more(counts: Mapping[str, int], name: str, count: int) -> Mapping[str, int]:
+    return MappingProxyType({**counts, name: counts.get(name, 0) + count})
+
+
+def _say(before: ReceiverStatus, after: ReceiverStatus, delivery: Delivery) -> None:
+    if after.failing_since is None:
+        if before.failing_since is not None:
+            log.info("notices are delivered again", receiver=after.name, since=before.failing_since)
+        if delivery.ok and delivery.why:
+            log.warning(
+                "a notice was delivered, but not as it should be", receiver=after.name, why=delivery.why
+            )
+    elif before.failing_since is None or before.why != after.why:
+        log.warning("notices can't be delivered", receiver=after.name, why=after.why, waiting=after.waiting)

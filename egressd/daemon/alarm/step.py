@@ -1,0 +1,160 @@
+"""One step of the alerts: the same with a look at the network and without. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from egressd import clock
+from egressd.alerting import advance_alerts, in_force, receivers_for
+from egressd.alerting.maintenance import InForce
+from egressd.model.alert import Alert, Downtime, Fault, Notice, NoticeKind, Outbox
+from egressd.model.event import NoticePosted
+from egressd.model.notification import Notify
+from egressd.model.snapshot import Counters, Maintenance, ReceiverStatus, Snapshot
+from egressd.notify.outbox import bounds_of, dropped_of, keep_to, post
+
+MOST_NAMED = 100
+"""Targets that an event names at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a step led to."""
+
+    snapshot: Snapshot
+    events: tuple[NoticePosted, ...] = ()
+    dropped: tuple[tuple[str, int], ...] = ()
+    """Notices that the bound cost, by receiver."""
+
+
+def windows_of(snapshot: Snapshot, downtimes: tuple[Downtime, ...], now: datetime) -> tuple[InForce, ...]:
+    """Return the maintenance windows that are in force now."""
+    return in_force(snapshot.settings.alerting.maintenance, downtimes, now)
+
+
+def take_stock(
+    snapshot: Snapshot, windows: tuple[InForce, ...], *, now: datetime, limits: Mapping[str, float]
+) -> Step:
+    """Advance the alerts, and queue what is to be said of them.
+
+    `limits`: seconds a profile may be offline, by profile.
+    """
+    alerts, notices = advance_alerts(snapshot, windows, now=now, limits=limits)
+    outbox, events = _post(snapshot, notices)
+    dropped = tuple(_fresh_drops(snapshot.outbox, outbox, snapshot.settings.notify))
+    after = replace(
+        snapshot,
+        alerts=alerts,
+        outbox=outbox,
+        maintenance=tuple(_shown(one) for one in windows),
+        receivers=tuple(statuses(snapshot.receivers, snapshot.settings.notify, outbox)),
+        counters=count_dropped(snapshot.counters, dropped),
+    )
+    return Step(snapshot=after, events=events, dropped=dropped)
+
+
+def fit(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[str, int], ...]]:
+    """Fit queue, counts and statuses to the receivers that are configured.
+
+    Returns what waited for receivers that are not there any more as well.
+    """
+    notify, counters = snapshot.settings.notify, snapshot.counters
+    outbox, lost = keep_to(snapshot.outbox, bounds_of(notify))
+    names = [one.name for one in notify.receivers]
+    fitted = replace(
+        counters,
+        notifications=_zeroed(counters.notifications, names),
+        notifications_failed=_zeroed(counters.notifications_failed, names),
+        notifications_dropped=_zeroed(counters.notifications_dropped, names),
+    )
+    dropped = tuple(_fresh_drops(snapshot.outbox, outbox, notify))
+    known = snapshot.receivers or _failing(snapshot.alerts)
+    made = replace(
+        snapshot,
+        outbox=outbox,
+        counters=count_dropped(fitted, dropped),
+        receivers=tuple(statuses(known, notify, outbox)),
+    )
+    return made, lost
+
+
+def statuses(before: Iterable[ReceiverStatus], notify: Notify, outbox: Outbox) -> Iterable[ReceiverStatus]:
+    """Yield how each receiver does, with what waits for it now."""
+    known = {one.name: one for one in before}
+    counts: dict[str, int] = {}
+    for queued in outbox.waiting:
+        counts[queued.receiver] = counts.get(queued.receiver, 0) + 1
+    for one in notify.receivers:
+        status = known.get(one.name) or ReceiverStatus(name=one.name)
+        yield replace(status, waiting=counts.get(one.name, 0))
+
+
+def count_dropped(counters: Counters, dropped: Iterable[tuple[str, int]]) -> Counters:
+    """Add notices that were given up."""
+    found = dict(counters.notifications_dropped)
+    for name, count in dropped:
+        found[name] = found.get(name, 0) + count
+    return replace(counters, notifications_dropped=MappingProxyType(found))
+
+
+def _post(snapshot: Snapshot, notices: tuple[Notice, ...]) -> tuple[Outbox, tuple[NoticePosted, ...]]:
+    notify, outbox = snapshot.settings.notify, snapshot.outbox
+    bounds = bounds_of(notify)
+    events = []
+    for notice in notices:
+        receivers = receivers_for(notice, notify)
+        outbox = post(outbox, notice, receivers, bounds)
+        events.append(_posted(notice, receivers))
+    return outbox, tuple(events)
+
+
+def _posted(notice: Notice, receivers: tuple[str, ...]) -> NoticePosted:
+    alert, condition = notice.alert, notice.alert.condition
+    return NoticePosted(
+        at=notice.at,
+        notice=notice.id,
+        said=notice.kind,
+        alert=alert.id,
+        fault=condition.fault,
+        severity=condition.severity,
+        summary=condition.summary,
+        since=condition.since,
+        reason=condition.reason,
+        resolution=alert.resolution if notice.kind is NoticeKind.CLOSED else None,
+        change=notice.change,
+        targets=condition.targets[:MOST_NAMED],
+        receivers=receivers,
+    )
+
+
+def _fresh_drops(before: Outbox, after: Outbox, notify: Notify) -> Iterable[tuple[str, int]]:
+    for one in notify.receivers:
+        count = dropped_of(after, one.name) - dropped_of(before, one.name)
+        if count > 0:
+            yield one.name, count
+
+
+def _shown(one: InForce) -> Maintenance:
+    return Maintenance(
+        name=one.name,
+        began=clock.timestamp(one.began),
+        ends=clock.timestamp(one.ends),
+        reason=one.reason,
+        by=one.by,
+    )
+
+
+def _zeroed(counts: Mapping[str, int], names: Iterable[str]) -> Mapping[str, int]:
+    return MappingProxyType({name: counts.get(name, 0) for name in names})
+
+
+def _failing(alerts: Iterable[Alert]) -> Iterable[ReceiverStatus]:
+    """Yield who failed before a restart: nobody has tried since, so nothing is mended."""
+    for one in alerts:
+        if one.is_open and one.condition.fault is Fault.NOTIFICATIONS_FAILING:
+            name = dict(one.condition.labels).get("receiver", "")
+            why = next(iter(one.condition.evidence), "")
+            yield ReceiverStatus(name=name, failing_since=one.condition.since, why=why)

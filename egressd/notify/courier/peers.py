@@ -1,0 +1,145 @@
+"""One Alertmanager: it is told what is so, every minute and whenever that changes.
+
+It forgets an alert that is not sent again, so nothing is queued: what it missed while it was away is in the
+next push. The end of an alert is sent for at least five minutes, and until this one has had it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from egressd import clock
+from egressd.alerting import receivers_for
+from egressd.model.alert import Alert, AlertState, Notice, NoticeKind, Resolution
+from egressd.model.notification import Alerting, Http, Receiver, ReceiverKind
+from egressd.model.severity import Labels
+from egressd.model.snapshot import Snapshot
+from egressd.notify.courier.attempt import Attempts
+from egressd.notify.courier.office import Office, Push, heard
+from egressd.notify.message.words.labels import fires, labels_of
+
+RESEND = 60.0
+"""Seconds between two pushes of what is unchanged."""
+KEPT = 300.0
+"""Seconds for which the end of an alert is sent at least..."""
+KEPT_MOST = 900.0
+"""...and at most, where it was never taken."""
+
+Identity = Labels
+"""What Alertmanager knows an alert by: all its labels."""
+Said = tuple[Identity, bool, str | None, str | None]
+"""An identity, whether it fires, and when its alert was opened and closed: what makes it news."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Peer:
+    """The task of one Alertmanager."""
+
+    name: str
+    url: str
+    label: str
+    """What it is called where people read; the URL may hold a secret."""
+    office: Office
+    push: Push
+    attempts: Attempts
+    _receiver: Receiver | None = None
+    _had: frozenset[Said] = frozenset()
+    """What it has taken of what is so now."""
+    _open: dict[Identity, Alert] = field(default_factory=dict)
+    """What it takes to be open."""
+    _ended: dict[Identity, Alert] = field(default_factory=dict)
+    """Alerts that go by other labels now, and must end under the old ones."""
+    _pushed: float = 0.0
+
+    async def run(self) -> None:
+        """Push until it is not configured any more."""
+        while (receiver := self._configured()) is not None:
+            bell = self.office.bell
+            rung = bell.next
+            alerts = self._owed(receiver)
+            seconds = self._due_in(alerts)
+            if seconds == 0:
+                await self._push(receiver, alerts)
+            elif bell.closing:
+                return
+            else:
+                await heard(rung, seconds)
+
+    def _configured(self) -> Receiver | None:
+        receiver = self.office.current.settings.notify.receiver(self.name)
+        if receiver != self._receiver:
+            self._receiver = receiver
+            self.attempts.forget()
+        if receiver is None or receiver.kind is not ReceiverKind.ALERTMANAGER:
+            return None
+        return receiver if isinstance(receiver.way, Http) and self.url in receiver.way.urls else None
+
+    def _due_in(self, alerts: tuple[Alert, ...]) -> float | None:
+        if not alerts:
+            return None
+        if self.attempts.failures:
+            return self.attempts.wait
+        if not self._had.issuperset(self._said(one) for one in alerts):
+            return 0.0
+        return max(0.0, self._pushed + RESEND - clock.monotonic())
+
+    def _owed(self, receiver: Receiver) -> tuple[Alert, ...]:
+        """Return what this one should know now, with the ends of what goes by other labels by now."""
+        now = clock.now()
+        found = [one for one in _routed(self.office.current, receiver) if self._is_owed(one, now)]
+        there = {self._identity(one) for one in found}
+        for identity in self._open.keys() - there:
+            self._ended.setdefault(identity, _end(self._open.pop(identity), clock.timestamp(now)))
+        self._ended = {
+            identity: one
+            for identity, one in self._ended.items()
+            if identity not in there and self._is_owed(one, now)
+        }
+        return (*found, *self._ended.values())
+
+    def _is_owed(self, alert: Alert, now: datetime) -> bool:
+        if alert.is_open:
+            return True
+        if alert.closed is None:
+            return False
+        age = (now - datetime.fromisoformat(alert.closed)).total_seconds()
+        return age <= (KEPT if self._said(alert) in self._had else KEPT_MOST)
+
+    async def _push(self, receiver: Receiver, alerts: tuple[Alert, ...]) -> None:
+        said = frozenset(self._said(one) for one in alerts)
+        firing = {self._identity(one): one for one in alerts if fires(one)}
+        attempt = self.push(receiver, self.url, alerts, now=clock.now(), rules=self._rules)
+        delivery = await self.attempts.make(attempt, what=receiver.name)
+        self.office.tried(receiver.name, delivery, peer=self.label)
+        self._pushed = clock.monotonic()
+        if delivery.ok or not delivery.retry:
+            self._had, self._open = said, firing
+        else:  # it may have taken some of it
+            self._open |= firing
+
+    @property
+    def _rules(self) -> Alerting:
+        return self.office.current.settings.alerting
+
+    def _identity(self, alert: Alert) -> Identity:
+        return tuple(labels_of(alert.condition, self._rules).items())
+
+    def _said(self, alert: Alert) -> Said:
+        return (self._identity(alert), fires(alert), alert.opened, alert.closed)
+
+
+def _routed(snapshot: Snapshot, receiver: Receiver) -> Iterator[Alert]:
+    """Yield the alerts that were told and that this receiver is to know of."""
+    for one in snapshot.alerts:
+        if one.state is AlertState.PENDING:
+            continue
+        kind = NoticeKind.OPENED if one.is_open else NoticeKind.CLOSED
+        notice = Notice(id=one.id, at=one.condition.since, kind=kind, alert=one)
+        if receiver.name in receivers_for(notice, snapshot.settings.notify):
+            yield one
+
+
+def _end(alert: Alert, at: str) -> Alert:
+    return replace(alert, state=AlertState.RESOLVED, closed=at, resolution=Resolution.SUPERSEDED)
