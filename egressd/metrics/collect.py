@@ -11,10 +11,12 @@ from prometheus_client import Metric as Family
 
 from egressd import __version__
 from egressd.metrics.table import METRICS, MOST_REASONS, OTHER_REASONS, Kind, Metric
-from egressd.metrics.troubles import Severity, open_findings, troubles_of
+from egressd.model.alert import AlertState
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target
+from egressd.model.severity import Severity
 from egressd.model.snapshot import BUCKETS, Counters, Histogram, Snapshot
+from egressd.model.standing import FindingStanding
 from egressd.model.verdict import Outcome, Sweep
 from egressd.standing.looks import Look, looks_of, unix
 
@@ -30,6 +32,7 @@ def rows_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> dict[str, lis
     rows = dict(_of_daemon(snapshot))
     rows.update(_of_counters(snapshot.counters))
     rows.update(_of_standings(snapshot))
+    rows.update(_of_alerts(snapshot))
     if snapshot.sweep is not None:
         rows.update(_of_sweep(snapshot.sweep, limits))
         rows.update(_of_looks(tuple(looks_of(snapshot.sweep))))
@@ -82,6 +85,7 @@ def _of_counters(counters: Counters) -> Iterator[tuple[str, list[Row]]]:
     yield "sweep_overruns_total", _one(counters.overruns)
     yield "notifications_total", [((one,), count) for one, count in counters.notifications.items()]
     yield "notifications_failed_total", [((one,), n) for one, n in counters.notifications_failed.items()]
+    yield "notifications_dropped_total", [((one,), n) for one, n in counters.notifications_dropped.items()]
     if counters.completed is not None:
         yield "sweep_last_completed_timestamp_seconds", _one(unix(counters.completed))
     if counters.sweep_seconds is not None:
@@ -108,16 +112,32 @@ def _of_standings(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
         "target_last_success_timestamp_seconds",
         [(one.key, unix(one.last_success)) for one in snapshot.standings.targets if one.last_success],
     )
-    causes = [(one.id, one.reason, one.blame.value) for one in open_findings(snapshot.standings)]
+    causes = [(one.id, one.reason, one.blame.value) for one in _open_findings(snapshot)]
     yield "finding_active", list(Counter(cause[1:] for cause in causes).items())
     yield "finding_info", [(cause, 1) for cause in causes]
     explained: dict[str, tuple[str, str, str]] = {}
-    for one, cause in zip(open_findings(snapshot.standings), causes, strict=True):
+    for one, cause in zip(_open_findings(snapshot), causes, strict=True):
         for target in one.targets:
             explained.setdefault(target, cause)
     yield "finding_target", [((target, *cause), 1) for target, cause in explained.items()]
-    severities = Counter(one.severity for one in troubles_of(snapshot))
+
+
+def _open_findings(snapshot: Snapshot) -> Iterator[FindingStanding]:
+    """Yield the findings that are confirmed."""
+    return (one for one in snapshot.standings.findings if one.opened)
+
+
+def _of_alerts(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
+    firing = (AlertState.FIRING, AlertState.FADING)
+    severities = Counter(one.condition.severity for one in snapshot.alerts if one.state in firing)
     yield "alerts_firing", [((one.value,), severities[one]) for one in Severity]
+    yield "maintenance_active", _one(len(snapshot.maintenance))
+    receivers = snapshot.receivers
+    yield "notifications_queue_length", [((one.name,), one.waiting) for one in receivers]
+    yield (
+        "notifications_last_success_timestamp_seconds",
+        [((one.name,), unix(one.delivered_at)) for one in receivers if one.delivered_at],
+    )
 
 
 def _of_sweep(sweep: Sweep, limits: Mapping[str, float]) -> Iterator[tuple[str, list[Row]]]:

@@ -25,6 +25,9 @@ DAEMON_ONLY = frozenset(
         "config_last_reload_success_timestamp_seconds",
         "sweep_interval_seconds",
         "alerts_firing",
+        "maintenance_active",
+        "notifications_queue_length",
+        "notifications_last_success_timestamp_seconds",
         "profile_last_reachable_timestamp_seconds",
         *(name for name, one in METRICS.items() if one.kind in (Kind.COUNTER, Kind.HISTOGRAM)),
     }

@@ -25,7 +25,7 @@ change of what is shown, so that a scrape does not hold up probing.
 ## How many series
 
 With N targets (endpoint, host and port), S sources, P profiles and R receivers of notifications, there
-are at most `38 N x S + 4 N + 3 P + 2 R + 110`, where N x S stands for the pairs of target and source that
+are at most `38 N x S + 4 N + 3 P + 5 R + 111`, where N x S stands for the pairs of target and source that
 are probed; a source probes only the targets of its roles. In practice it is some 15 for each pair:
 `probe_failures_total` has one series per reason that was seen, {MOST_REASONS} at most and one for the
 rest. Labels are ids and words from closed lists, never text from the network.

@@ -116,7 +116,7 @@ class Site:
         return await self._listed(targets_of)
 
     async def alerts(self, _request: web.Request) -> web.Response:
-        """Give what is confirmed to be wrong, one entry per cause."""
+        """Give what is wrong and not over, one entry per cause, and who is told of it."""
         return await self._listed(alerts_of)
 
     async def _listed(self, make: Callable[..., object]) -> web.Response:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from egressd.metrics.troubles import troubles_of
+from egressd.model.alert import Alert, AlertState, Condition, Fault
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief, Standing
-from egressd.model.verdict import Sweep, Verdict
+from egressd.model.verdict import Outcome, Sweep, Verdict
 from egressd.report.saved import to_json
+from egressd.state.code import mapping
 
 TARGETS_SCHEMA = "egressd.targets/1"
 ALERTS_SCHEMA = "egressd.alerts/1"
@@ -40,12 +40,75 @@ def targets_of(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def alerts_of(snapshot: Snapshot) -> dict[str, Any]:
-    """Return what is confirmed to be wrong, the most urgent first; one entry per cause."""
+    """Return what is wrong and not over, told or not, the most urgent first; one entry per cause.
+
+    With it, who is to be told, and which maintenance keeps what quiet.
+    """
     return {
         "schema": ALERTS_SCHEMA,
         "completed": snapshot.counters.completed,
-        "alerts": [asdict(one) for one in troubles_of(snapshot)],
+        "alerts": [_alert(one, snapshot) for one in by_urgency(snapshot.alerts)],
+        "maintenance": [mapping(one) for one in snapshot.maintenance],
+        "receivers": [mapping(one) for one in snapshot.receivers],
     }
+
+
+def by_urgency(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return those that are not over: the told ones first, the urgent ones first, then the oldest.
+
+    What was never told because another alert speaks for it is not among them: its cause is.
+    """
+    alerts = tuple(alerts)
+    ids = {one.id for one in alerts}
+    there = (
+        one
+        for one in alerts
+        if one.is_open or (one.state is AlertState.PENDING and ids.isdisjoint(one.kept_quiet_by))
+    )
+    return sorted(
+        there, key=lambda one: (not one.is_open, one.condition.severity.rank, one.condition.since, one.id)
+    )
+
+
+def _alert(alert: Alert, snapshot: Snapshot) -> dict[str, Any]:
+    condition = alert.condition
+    return {
+        "id": alert.id,
+        "kind": _KINDS.get(condition.fault, "target" if len(condition.targets) == 1 else "other"),
+        "name": condition.fault,
+        "severity": condition.severity,
+        "state": alert.state,
+        "title": condition.summary,
+        "outcome": _outcome(condition, snapshot),
+        "phase": condition.phase,
+        "reason": condition.reason,
+        "blame": condition.blame,
+        "confidence": condition.confidence,
+        "since": condition.since,
+        "opened": alert.opened,
+        "told_at": alert.told_at,
+        "targets": condition.targets,
+        "sources": condition.sources,
+        "profiles": condition.profiles,
+        "evidence": condition.evidence,
+        "advice": condition.advice,
+        "kept_quiet_by": alert.kept_quiet_by,
+        "labels": dict(condition.labels),
+    }
+
+
+_KINDS = {Fault.CAUSE: "finding", Fault.EXPIRING: "certificate"}
+
+
+def _outcome(condition: Condition, snapshot: Snapshot) -> Outcome | None:
+    """Return the worst that is believed of what an alert is about."""
+    about = set(condition.targets)
+    beliefs = (
+        one.belief.outcome
+        for one in snapshot.standings.targets
+        if one.target in about and (not condition.sources or one.source in condition.sources)
+    )
+    return max(beliefs, key=lambda one: one.severity, default=None)
 
 
 def _targets(snapshot: Snapshot) -> Iterator[dict[str, Any]]:

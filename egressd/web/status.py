@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
 from egressd import __version__, clock
-from egressd.metrics.troubles import Severity, Trouble, troubles_of
+from egressd.model.alert import Alert
 from egressd.model.plan import Unsampled
-from egressd.model.snapshot import Snapshot
+from egressd.model.severity import Severity
+from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome, Sweep, Tally
 from egressd.report.explain import party
 from egressd.report.summary import by_profile, outcomes_of, tally
+from egressd.report.text import count
+from egressd.web.listing import by_urgency
 
 MOST_ROWS = 500
 """Rows of a table; the API has them all."""
@@ -46,6 +49,43 @@ class Failing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One alert that was told."""
+
+    title: str
+    severity: str
+    how: str
+    since: str
+    reason: str
+    party: str
+    advice: str
+    evidence: tuple[str, ...]
+    targets: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsaid:
+    """One alert that nobody was told of."""
+
+    title: str
+    severity: str
+    since: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One receiver."""
+
+    name: str
+    kind: str
+    waiting: int
+    delivered: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What the template shows."""
 
@@ -58,7 +98,10 @@ class Page:
     completed: str
     next_sweep: str
     notes: tuple[str, ...]
-    troubles: tuple[dict[str, Any], ...]
+    alerts: tuple[Shown, ...]
+    unsaid: tuple[Unsaid, ...]
+    maintenance: tuple[str, ...]
+    receivers: tuple[Place, ...]
     failing: tuple[Failing, ...]
     profiles: tuple[Profile, ...]
     unsampled: tuple[Unsampled, ...]
@@ -76,8 +119,8 @@ def _template() -> Template:
 
 
 def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> Page:
-    sweep, troubles = snapshot.sweep, troubles_of(snapshot)
-    headline, good = _headline(snapshot, troubles, stalled=stalled)
+    sweep, alerts = snapshot.sweep, by_urgency(snapshot.alerts)
+    headline, good = _headline(snapshot, stalled=stalled)
     return Page(
         headline=headline,
         good=good,
@@ -88,25 +131,30 @@ def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> Page:
         completed=_ago(snapshot.counters.completed, now),
         next_sweep=_ago(snapshot.next_sweep, now),
         notes=tuple(_notes(snapshot)),
-        troubles=tuple(_trouble(one, now) for one in troubles[:MOST_ROWS]),
+        alerts=tuple(_shown(one, now) for one in alerts if one.is_open)[:MOST_ROWS],
+        unsaid=tuple(_unsaid(one, now) for one in alerts if not one.is_open)[:MOST_ROWS],
+        maintenance=tuple(_window(one, now) for one in snapshot.maintenance),
+        receivers=tuple(_places(snapshot, now)),
         failing=tuple(_failing(snapshot, sweep, now))[:MOST_ROWS] if sweep else (),
         profiles=tuple(_profiles(snapshot, sweep, now)) if sweep else (),
         unsampled=sweep.recording.plan.unsampled[:MOST_ROWS] if sweep else (),
     )
 
 
-def _headline(snapshot: Snapshot, troubles: tuple[Trouble, ...], *, stalled: bool) -> tuple[str, bool]:
+def _headline(snapshot: Snapshot, *, stalled: bool) -> tuple[str, bool]:
     if stalled:
         return "The scheduler has stalled: what follows is old", False
     if snapshot.sweep is None:
         return "Waiting for the first sweep", True
-    urgent = sum(one.severity is Severity.CRITICAL for one in troubles)
+    severities = Counter(one.condition.severity for one in snapshot.alerts if one.is_open)
+    urgent = severities[Severity.CRITICAL]
     if urgent:
-        causes = "1 cause keeps" if urgent == 1 else f"{urgent} causes keep"
-        return f"{causes} required endpoints out of reach", False
+        return f"{count(urgent, 'critical alert')} open", False
     suspects = sum(not one.settled for one in snapshot.standings.targets)
     if suspects:
-        return f"Nothing required is confirmed to fail; {suspects} looked at again", True
+        return f"Nothing critical is confirmed; {suspects} looked at again", True
+    if severities:
+        return f"Nothing critical; {count(severities.total(), 'alert')} open", True
     return "Everything required is reachable", True
 
 
@@ -123,9 +171,53 @@ def _notes(snapshot: Snapshot) -> Iterator[str]:
         yield f"What is believed can't be saved: {snapshot.state.problem}"
 
 
-def _trouble(one: Trouble, now: datetime) -> dict[str, Any]:
-    shown = {field.name: getattr(one, field.name) for field in fields(one)}
-    return shown | {"since": _ago(one.since, now), "party": party(one.blame) if one.blame else "nobody yet"}
+def _shown(one: Alert, now: datetime) -> Shown:
+    about = one.condition
+    words = [one.state.value, f"in {about.phase}" if about.phase else ""]
+    words.append(f"confidence {about.confidence}" if about.confidence else "")
+    words.append(_quiet(one) if one.kept_quiet_by else "")
+    return Shown(
+        title=about.summary,
+        severity=about.severity,
+        how=", ".join(word for word in words if word),
+        since=_ago(about.since, now),
+        reason=about.reason or "",
+        party=party(about.blame) if about.blame else "nobody yet",
+        advice=about.advice,
+        evidence=about.evidence,
+        targets=about.targets,
+        sources=about.sources,
+    )
+
+
+def _unsaid(one: Alert, now: datetime) -> Unsaid:
+    about = one.condition
+    why = _quiet(one) if one.kept_quiet_by else "not for long enough"
+    return Unsaid(title=about.summary, severity=about.severity, since=_ago(about.since, now), why=why)
+
+
+def _quiet(one: Alert) -> str:
+    return f"kept quiet by {', '.join(one.kept_quiet_by)}"
+
+
+def _window(one: Maintenance, now: datetime) -> str:
+    why = f": {one.reason}" if one.reason else ""
+    who = f", opened by {one.by}" if one.by else ""
+    return f"{one.name}{why}{who}, ends {_ago(one.ends, now)}"
+
+
+def _places(snapshot: Snapshot, now: datetime) -> Iterator[Place]:
+    known = {one.name: one for one in snapshot.receivers}
+    for one in snapshot.settings.notify.receivers:
+        status = known.get(one.name) or ReceiverStatus(name=one.name)
+        failing = status.failing_since
+        yield Place(
+            name=one.name,
+            kind=one.kind,
+            waiting=status.waiting,
+            delivered=_ago(status.delivered_at, now),
+            trouble=f"fails since {_ago(failing, now)}: {status.why}" if failing else "",
+        )
 
 
 def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[Failing]:

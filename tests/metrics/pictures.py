@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from egressd.alerting import advance_alerts
 from egressd.model.endpoint import Need, Protocol, SampleKind
 from egressd.model.observation import (
     Certificate,
@@ -226,7 +228,7 @@ def make_snapshot(
     counters: Counters | None = None,
     problems: tuple[str, ...] = (),
 ) -> Snapshot:
-    return Snapshot(
+    made = Snapshot(
         settings=Settings(interval=60.0),
         config=ConfigStatus(digest="d", since=NOW, problems=problems),
         started=NOW,
@@ -235,3 +237,5 @@ def make_snapshot(
         standings=Standings(targets=believed(sweep) if sweep else (), findings=findings),
         counters=counters or Counters(),
     )
+    alerts, _ = advance_alerts(made, (), now=datetime.fromisoformat(NOW))
+    return replace(made, alerts=alerts)

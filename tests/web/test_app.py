@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from egressd.model.snapshot import ConfigStatus, StateStatus
+from egressd.model.alert import AlertState
+from egressd.model.notification import Http, Notify, Receiver, ReceiverKind
+from egressd.model.snapshot import ConfigStatus, Maintenance, ReceiverStatus, StateStatus
 from egressd.model.verdict import Outcome
 from egressd.report.saved import from_json
 from tests.metrics.pictures import NOW, Row, finding, make_snapshot, make_sweep
@@ -88,18 +90,53 @@ async def test_targets_and_alerts(start: Start) -> None:
     )
     assert seen["last_look"]["reason"] == "tls_reset_after_hello"
     alerts = json.loads((await running.get("/api/v1/alerts"))[1])["alerts"]
-    assert {(one["kind"], one["reason"]) for one in alerts} == {
-        ("finding", "site_port80_blocked"),
-        ("target", "tls_reset_after_hello"),
-    }
-    alone = next(one for one in alerts if one["kind"] == "target")
-    assert (alone["severity"], alone["targets"], alone["sources"]) == (
-        "critical",
-        [ids[2]],
-        ["source-0", "source-1"],
-    )
+    assert [(one["kind"], one["reason"], one["state"]) for one in alerts] == [
+        ("finding", "site_port80_blocked", "firing"),
+        ("target", "tls_reset_after_hello", "firing"),
+        ("target", "tls_reset_after_hello", "firing"),
+    ]
+    cause, alone, _ = alerts
+    assert cause["targets"] == ids[:2]
+    assert (alone["severity"], alone["targets"], alone["sources"]) == ("critical", [ids[2]], ["source-0"])
+    assert (alone["since"], alone["outcome"], alone["kept_quiet_by"]) == (NOW, "blocked", [])
     assert alone["evidence"]
     assert alone["advice"] == "Allow the name."
+
+
+async def test_who_is_told_and_what_is_kept_quiet(start: Start) -> None:
+    """Receivers with what waits and fails, windows with their end, and what is not told because of one."""
+    hook = Receiver(name="hook", kind=ReceiverKind.WEBHOOK, way=Http(urls=("https://x.example/secret",)))
+    window = Maintenance(
+        name="patch", began=NOW, ends="2026-11-20T04:00:00.000Z", reason="new rules", by="ann"
+    )
+    status = ReceiverStatus(name="hook", waiting=7, failing_since=NOW, why="x.example:443: refused")
+    shown = make_snapshot(SWEEP)
+    (alert,) = shown.alerts
+    hushed = replace(alert, state=AlertState.PENDING, opened=None, kept_quiet_by=("maintenance/patch",))
+    running = await start(
+        replace(
+            shown,
+            settings=replace(shown.settings, notify=Notify(receivers=(hook,))),
+            alerts=(hushed,),
+            maintenance=(window,),
+            receivers=(status,),
+        )
+    )
+    page = (await running.get("/"))[1]
+    for said in ("patch: new rules, opened by ann", "kept quiet by maintenance/patch", "hook", "refused"):
+        assert said in page, said
+    assert "secret" not in page
+    listed = json.loads((await running.get("/api/v1/alerts"))[1])
+    assert [(one["state"], one["kept_quiet_by"]) for one in listed["alerts"]] == [
+        ("pending", ["maintenance/patch"])
+    ]
+    assert listed["receivers"][0]["waiting"] == 7
+    assert listed["maintenance"][0]["ends"] == "2026-11-20T04:00:00.000Z"
+    assert "secret" not in json.dumps(listed)
+    text = (await running.get("/metrics"))[1]
+    assert 'egressd_notifications_queue_length{receiver="hook"} 7.0' in text
+    assert "egressd_maintenance_active 1.0" in text
+    assert 'egressd_alerts_firing{severity="critical"} 0.0' in text
 
 
 async def test_the_status_page_says_what_matters(start: Start) -> None:
@@ -113,7 +150,7 @@ async def test_the_status_page_says_what_matters(start: Start) -> None:
     status, page = await running.get("/")
     assert status == 200
     wanted = (
-        "1 cause keeps required endpoints out of reach",
+        "1 critical alert open",
         "tls_reset_after_hello",
         "a firewall, by name or application",
         "Allow the name.",
@@ -129,14 +166,11 @@ async def test_hostile_text_stays_text(start: Start) -> None:
     """What a server on the way wrote is shown, not obeyed."""
     evil = "<script>alert(1)</script>"
     snapshot = make_snapshot(SWEEP)
-    standings = replace(
-        snapshot.standings,
-        targets=tuple(
-            replace(one, belief=replace(one.belief, evidence=(evil,), advice=evil))
-            for one in snapshot.standings.targets
-        ),
+    alerts = tuple(
+        replace(one, condition=replace(one.condition, evidence=(evil,), advice=evil, summary=evil))
+        for one in snapshot.alerts
     )
-    running = await start(replace(snapshot, standings=standings))
+    running = await start(replace(snapshot, alerts=alerts))
     async with running.session.get(running.url("/")) as answer:
         page = await answer.text()
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
