@@ -19,6 +19,8 @@ from egressd.cli.output import check_output, width, write
 from egressd.cli.saved import diff, read_baseline, replay
 from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
+from egressd.cli.service.maintenance import maintenance_app
+from egressd.cli.service.notify import notify_app
 from egressd.cli.settings import read, secrets_in
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -34,6 +36,8 @@ app = typer.Typer(
 config_app = typer.Typer(help="Look at the configuration.", rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(config_app, name="config")
+app.add_typer(notify_app, name="notify")
+app.add_typer(maintenance_app, name="maintenance")
 app.command()(lab)
 app.command()(replay)
 app.command()(diff)
@@ -202,7 +206,8 @@ def config_check(config_file: options.ConfigFile = None) -> ExitCode:
         f"region {settings.region or 'not set'}; sources {len(settings.sources)}; "
         f"resolvers {', '.join(one.name for one in settings.resolvers)}; "
         f"proxy {', '.join(one.url for one in proxies) or 'none'}; "
-        f"own endpoints {len(settings.endpoints)}; digest {settings.digest[:12]}"
+        f"own endpoints {len(settings.endpoints)}; receivers {len(settings.notify.receivers)}; "
+        f"digest {settings.digest[:12]}"
     )
     print(made)
     for warning in settings.warnings:

@@ -1,0 +1,251 @@
+"""`egressd maintenance`: windows in which nothing is said, opened and ended by hand."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from egressd import clock
+from egressd.alerting.maintenance import InForce, covered_pairs, in_force, next_start
+from egressd.cli import options
+from egressd.cli.guard import complain, guarded
+from egressd.cli.service.history import directory_in
+from egressd.cli.settings import read
+from egressd.config import Flags
+from egressd.config.alerts.words import read_glob, read_line
+from egressd.config.words import read_duration, show_duration
+from egressd.errors import ExitCode, UsageError
+from egressd.model.alert import Downtime
+from egressd.model.catalog import Catalog
+from egressd.model.notification import Scope, Window
+from egressd.model.settings import Settings
+
+SHORTEST, LONGEST = 60.0, 7 * 86400.0
+"""Seconds: what goes on for longer is no window, and would be forgotten."""
+LONGEST_USER = 64
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+maintenance_app = typer.Typer(
+    help="Say nothing for a while; probing goes on.", rich_markup_mode=None, no_args_is_help=True
+)
+
+
+@maintenance_app.callback()
+def maintenance_main() -> None:
+    """Say nothing for a while; probing goes on."""
+
+
+@maintenance_app.command("start")
+@guarded
+def maintenance_start(
+    *,
+    lasting: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="How long, such as 2h; up to 7d.", show_default=False)
+    ],
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call it.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="PATTERN", help="Only what is seen from there; repeatable."),
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="PATTERN",
+            help="Only targets whose id, endpoint or host matches; repeatable.",
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for people.")] = None,
+    config_file: options.ConfigFile = None,
+) -> ExitCode:
+    """Open a maintenance window now."""
+    from egressd.state.downtime import changing, read_downtimes, write_downtimes
+
+    seconds = _seconds(lasting)
+    sources, targets = (
+        _patterns(flag, given) for flag, given in (("--source", source), ("--target", target))
+    )
+    why = _line(reason)
+    settings, catalog = read(config_file, Flags())
+    directory = directory_in(settings)
+    with changing(directory):
+        now = clock.now()
+        there = _open(read_downtimes(directory), now)
+        fresh = Downtime(
+            name=_name(name, there, settings.alerting.maintenance),
+            began=clock.timestamp(now),
+            ends=clock.timestamp(now + timedelta(seconds=seconds)),
+            reason=why,
+            by=_user(),
+            sources=sources,
+            targets=targets,
+        )
+        write_downtimes(directory, (*there, fresh), now=now)
+    for line in _started(in_force((), (fresh,), clock.now())[0], settings, catalog):
+        print(line)
+    return ExitCode.OK
+
+
+@maintenance_app.command("end")
+@guarded
+def maintenance_end(
+    name: Annotated[str | None, typer.Argument(help="The window; not needed where only one is open.")] = None,
+    config_file: options.ConfigFile = None,
+) -> ExitCode:
+    """End a window that was opened by hand."""
+    from egressd.state.downtime import changing, read_downtimes, write_downtimes
+
+    settings, _ = read(config_file, Flags())
+    directory = directory_in(settings)
+    with changing(directory):
+        now = clock.now()
+        there = _open(read_downtimes(directory), now)
+        ended = _chosen(name, there, settings.alerting.maintenance)
+        write_downtimes(directory, (one for one in there if one is not ended), now=now)
+    left = datetime.fromisoformat(ended.ends) - now
+    print(f"maintenance {ended.name}: ended, {_roughly(left)} before its time; what is wrong is told again")
+    return ExitCode.OK
+
+
+@maintenance_app.command("list")
+@guarded
+def maintenance_list(config_file: options.ConfigFile = None) -> ExitCode:
+    """List the windows in force, and when planned ones begin next."""
+    from egressd.state.downtime import read_downtimes
+
+    settings, _ = read(config_file, Flags())
+    now = clock.now()
+    windows = settings.alerting.maintenance
+    current = in_force(windows, read_downtimes(directory_in(settings)), now)
+    for one in current:
+        print(f"in force  {one.name}: until {_moment(one.ends)}; {_described(one)}")
+    for window in sorted(windows, key=lambda one: next_start(one, now)):
+        begins = next_start(window, now)
+        lasts = show_duration(window.seconds)
+        planned = InForce(
+            name=window.name, began=begins, ends=begins, reason=window.reason, scope=window.scope
+        )
+        print(f"planned   {window.name}: from {_moment(begins)} for {lasts}; {_described(planned)}")
+    if not current and not windows:
+        print("no maintenance: nothing is in force, and nothing is planned in alerts.maintenance")
+    return ExitCode.OK
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = read_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--for {error}") from None
+    if not SHORTEST <= seconds <= LONGEST:
+        raise UsageError(
+            f"--for must be from {show_duration(SHORTEST)} to {show_duration(LONGEST)}, not {text}; "
+            "plan what comes again in alerts.maintenance, and leave out what nobody needs with overrides"
+        )
+    return seconds
+
+
+def _patterns(flag: str, given: list[str] | None) -> tuple[str, ...]:
+    try:
+        return tuple(dict.fromkeys(read_glob(one) for one in given or ()))
+    except ValueError as error:
+        raise UsageError(f"{flag} {error}") from None
+
+
+def _line(reason: str | None) -> str:
+    try:
+        return read_line(reason) if reason is not None else ""
+    except ValueError as error:
+        raise UsageError(f"--reason {error}") from None
+
+
+def _open(downtimes: Iterable[Downtime], now: datetime) -> tuple[Downtime, ...]:
+    return tuple(one for one in downtimes if datetime.fromisoformat(one.ends) > now)
+
+
+def _name(given: str | None, there: tuple[Downtime, ...], windows: tuple[Window, ...]) -> str:
+    """Return the window's name: one that no other has."""
+    taken = {
+        one.name: f"is open until {_moment(datetime.fromisoformat(one.ends))}; end it first" for one in there
+    }
+    taken |= {one.name: "is planned in alerts.maintenance; take another name" for one in windows}
+    if given is None:
+        return next(name for number in range(1, len(taken) + 2) if (name := f"manual-{number}") not in taken)
+    if not NAME.fullmatch(given):
+        raise UsageError("--name must be 1 to 64 of a-z, 0-9, dot, _ and -, starting with a letter or digit")
+    if given in taken:
+        raise UsageError(f"--name {given} {taken[given]}")
+    return given
+
+
+def _chosen(name: str | None, there: tuple[Downtime, ...], windows: tuple[Window, ...]) -> Downtime:
+    """Return the window to end. Raises UsageError."""
+    names = ", ".join(one.name for one in there)
+    if name in {one.name for one in windows}:
+        raise UsageError(f"{name} is planned: change alerts.maintenance in the configuration, and reload")
+    if not there:
+        raise UsageError("no maintenance window was opened by hand")
+    if name is None and len(there) > 1:
+        raise UsageError(f"name the window to end: {names}")
+    found = next((one for one in there if name in (None, one.name)), None)
+    if found is None:
+        raise UsageError(f"no window is called {name!r}; open are {names}")
+    return found
+
+
+def _user() -> str:
+    """Return who is at the keyboard, as far as the environment says."""
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container without a user database
+        return ""
+    return user if user.isprintable() and len(user) <= LONGEST_USER else ""
+
+
+def _started(one: InForce, settings: Settings, catalog: Catalog) -> Iterator[str]:
+    yield f"maintenance {one.name}: until {_moment(one.ends)}"
+    yield f"  covers {_covered(one, settings, catalog)}"
+    yield "  nothing is said of what it covers; probing, metrics and history go on"
+    yield f"  end it sooner with: egressd maintenance end {one.name}"
+
+
+def _covered(one: InForce, settings: Settings, catalog: Catalog) -> str:
+    """Say what is covered, and how much of the plan that is."""
+    if one.covers_all:
+        return "everything"
+    from egressd.drive import plan_sweep
+
+    plan = plan_sweep(settings, catalog)
+    count = len({target for target, _ in covered_pairs(plan, (one,))})
+    if count == 0:
+        complain(f"maintenance {one.name} covers no target that is planned now; `egressd plan` lists them")
+    return f"{_scope(one.scope)}: {count} of {len(plan.targets)} targets"
+
+
+def _described(one: InForce) -> str:
+    by = f"; opened by {one.by}" if one.by else ""
+    reason = f"; {one.reason}" if one.reason else ""
+    return f"covers {_scope(one.scope)}{reason}{by}"
+
+
+def _scope(scope: Scope) -> str:
+    if scope == Scope():
+        return "everything"
+    parts = (("sources", scope.sources), ("targets", scope.targets), ("profiles", scope.profiles))
+    return ", ".join(f"{what} {' '.join(patterns)}" for what, patterns in parts if patterns)
+
+
+def _moment(at: datetime) -> str:
+    """Write a moment in UTC, and in this host's own time where that is another."""
+    utc, local = at.strftime("%Y-%m-%d %H:%M UTC"), at.astimezone()
+    same = local.utcoffset() == timedelta(0)
+    return utc if same else f"{utc} ({local.strftime('%Y-%m-%d %H:%M %Z')})"
+
+
+def _roughly(left: timedelta) -> str:
+    return show_duration(max(60.0, round(left.total_seconds() / 60) * 60.0))
