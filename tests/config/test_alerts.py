@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -432,6 +433,26 @@ def test_plain_http_to_this_host_may_carry_a_secret(load: Load, tmp_path: Path) 
     (tmp_path / "near").write_text("http://127.0.0.1:8080/services/x", encoding="utf-8")
     made = load("notify: {receivers: [{name: a, type: slack, url_file: near}]}")
     assert made.warnings == ()
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "alerts.md"
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_has_examples() -> None:
+    """So that the check below checks something."""
+    assert len(EXAMPLES) >= 5
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_the_examples_of_the_page_are_right(load: Load, tmp_path: Path, text: str) -> None:
+    """What an operator copies loads without a warning, with nothing to add but the secrets' files."""
+    for name in re.findall(r"_file: ([a-z.-]+)", text):
+        (tmp_path / name).write_text("https://hooks.example/x", encoding="utf-8")
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "corp-ca.pem"))
+    made = load(f"sources: [{{name: appliance-1}}]\n{text}")
+    assert made.warnings == ()
+    assert made.notify != Notify() or made.alerting != Alerting()
 
 
 READERS = (

@@ -18,6 +18,7 @@ from egressd.config.load import digest, find_file
 from egressd.config.shape import EndpointPart, File, ProxyPart, SourcePart
 from egressd.errors import ConfigError, ExitCode
 from egressd.model.endpoint import Cloud, Expect, Inspection, Need, Protocol, Role
+from egressd.model.notification import ReceiverKind
 from egressd.model.settings import ConnectTo, Family, Override, Resolver, Settings, Source
 
 CATALOG = load_catalog()
@@ -268,7 +269,10 @@ def test_the_shipped_example_is_the_defaults() -> None:
 def test_every_example_in_the_shipped_file_is_right(load: Callable[[str], Settings], tmp_path: Path) -> None:
     """With every commented key switched on the file still loads; only the files it names have to be made."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "proxy-ca.pem"))
-    (tmp_path / "proxy-password").write_text("x", encoding="utf-8")
+    for name in ("proxy-password", "am-password", "tickets-token", "mail-password"):
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    for name in ("events-url", "slack-url", "teams-url", "heartbeat-url"):
+        (tmp_path / name).write_text("https://hooks.example/x", encoding="utf-8")
     (tmp_path / "web.yml").write_text("", encoding="utf-8")
     lines = (ROOT / "config" / "egressd.yml").read_text(encoding="utf-8").splitlines()
     text = "\n".join(line[1:] if line[:1] == "#" and not _is_prose(line) else line for line in lines)
@@ -276,6 +280,9 @@ def test_every_example_in_the_shipped_file_is_right(load: Callable[[str], Settin
     assert made.region == "westeurope"
     assert made.proxy is not None
     assert [len(one) for one in (made.sources, made.endpoints, made.overrides, made.values)] == [3, 2, 2, 1]
+    assert {one.kind for one in made.notify.receivers} == set(ReceiverKind)
+    assert (len(made.notify.routes), len(made.alerting.maintenance)) == (4, 1)
+    assert not [one for one in made.warnings if "proxy" not in one]
 
 
 def _is_prose(line: str) -> bool:
