@@ -108,7 +108,7 @@ class Story:
             now=timestamp(self.now),
             patience=self.patience,
             flapping=self.rules.flapping,
-            covered=covered_pairs(plan, self.windows),
+            covered=covered_pairs(plan, self.in_force),
         )
         self.snapshot = replace(self.snapshot, plan=plan, sweep=one, standings=standings)
         return self.tick(0)
@@ -116,8 +116,7 @@ class Story:
     def tick(self, seconds: float = 15.0) -> list[Notice]:
         """Let time pass without a look."""
         self.now += timedelta(seconds=seconds)
-        in_force = tuple(one for one in self.windows if one.began <= self.now < one.ends)
-        alerts, said = advance_alerts(self.snapshot, in_force, now=self.now, limits=self.limits)
+        alerts, said = advance_alerts(self.snapshot, self.in_force, now=self.now, limits=self.limits)
         self.snapshot = replace(self.snapshot, alerts=alerts)
         self.said += said
         return list(said)
@@ -131,6 +130,11 @@ class Story:
         kept = tuple(from_text(to_text(one), Alert) for one in self.snapshot.alerts)
         assert kept == self.snapshot.alerts
         self.snapshot = replace(self.snapshot, alerts=kept, sweep=None)
+
+    @property
+    def in_force(self) -> tuple[InForce, ...]:
+        """The windows that cover this moment."""
+        return tuple(one for one in self.windows if one.began <= self.now < one.ends)
 
     @property
     def open(self) -> dict[str, Alert]:

@@ -1,0 +1,173 @@
+"""Two real Alertmanagers that gossip, and whoever they notify."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+PROGRAM = "prometheus-alertmanager"
+CONFIG = """
+route:
+  receiver: hook
+  group_by: [alertname, instance]
+  group_wait: 1s
+  group_interval: 1s
+  repeat_interval: 4h
+receivers:
+  - name: hook
+    webhook_configs: [{url: "http://127.0.0.1:%d/", send_resolved: true, max_alerts: 0}]
+"""
+PATIENCE = 30.0
+"""Seconds to wait for what must come."""
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody has."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def until(true: Callable[[], bool], what: Callable[[], object]) -> None:
+    """Wait until something is true; `what` says what is so instead."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, what()
+        time.sleep(0.1)
+
+
+@dataclass(kw_only=True)
+class Peer:
+    """One of the two."""
+
+    folder: Path
+    port: int
+    cluster: int
+    other: int
+    hook: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its API is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        self.folder.mkdir(exist_ok=True)
+        config = self.folder / "alertmanager.yml"
+        config.write_text(CONFIG % self.hook, encoding="utf-8")
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    PROGRAM,
+                    f"--config.file={config}",
+                    f"--storage.path={self.folder}",
+                    f"--web.listen-address=127.0.0.1:{self.port}",
+                    f"--cluster.listen-address=127.0.0.1:{self.cluster}",
+                    f"--cluster.peer=127.0.0.1:{self.other}",
+                    "--cluster.peer-timeout=3s",
+                    "--cluster.settle-timeout=2s",
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        until(self._is_ready, lambda: (self.folder / "log").read_text(encoding="utf-8")[-2000:])
+
+    def kill(self) -> None:
+        """Let it vanish."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return what amtool shows: the alerts that are active."""
+        ended = subprocess.run(
+            ["amtool", f"--alertmanager.url={self.url}", "--output=json", "alert", "query"],
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE,
+            env={**os.environ, "HOME": str(self.folder)},
+        )
+        found: list[dict[str, Any]] = json.loads(ended.stdout)
+        return found
+
+    def _is_ready(self) -> bool:
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:
+            return bool(answer.status == 200)
+        return False
+
+
+@dataclass(kw_only=True)
+class Hook:
+    """Whoever the two notify: every notification, in the order it came."""
+
+    port: int
+    heard: list[dict[str, Any]] = field(default_factory=list)
+
+    def told(self, status: str) -> list[dict[str, Any]]:
+        """Return the alerts of all notifications with a status, in the order they were told."""
+        return [one for message in list(self.heard) for one in message["alerts"] if one["status"] == status]
+
+
+@contextmanager
+def hook() -> Iterator[Hook]:
+    """Listen for notifications."""
+    heard: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Hook(port=server.server_address[1], heard=heard)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def two_peers(folder: Path) -> Iterator[tuple[Peer, Peer, Hook]]:
+    """Run both, and whoever they notify."""
+    clusters = (free_port(), free_port())
+    with hook() as listener:
+        peers = [
+            Peer(
+                folder=folder / f"peer-{number}",
+                port=free_port(),
+                cluster=clusters[number],
+                other=clusters[1 - number],
+                hook=listener.port,
+            )
+            for number in range(2)
+        ]
+        try:
+            for one in peers:
+                one.start()
+            yield peers[0], peers[1], listener
+        finally:
+            for one in peers:
+                one.kill()
