@@ -64,7 +64,8 @@ def entries(alerts: Iterable[Alert], *, now: datetime, rules: Alerting) -> tuple
 def requests(told: Iterable[Entry]) -> tuple[bytes, ...]:
     """Return the bodies of the requests that tell a peer, in order."""
     bodies = [_json(_document(one)) for one in told]
-    return tuple(f"[{','.join(group)}]".encode() for group in pack(bodies, LARGEST, len, most=MOST))
+    groups = pack(bodies, LARGEST, len, most=MOST) if bodies else ()
+    return tuple(f"[{','.join(group)}]".encode() for group in groups)
 
 
 def _of_alert(alert: Alert, *, now: datetime, rules: Alerting) -> Iterator[Entry]:

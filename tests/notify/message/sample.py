@@ -1,0 +1,131 @@
+"""An alert with everything in it, and strategies for alerts with anything in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind, Resolution
+from egressd.model.notification import Alerting, Mail, Syslog
+from egressd.model.observation import Phase
+from egressd.model.severity import Severity
+from egressd.model.verdict import Blame, Confidence
+
+BEGAN, OPENED, CLOSED = "2026-11-21T02:13:05.123Z", "2026-11-21T02:14:00.000Z", "2026-11-21T03:17:09.500Z"
+RULES = Alerting(
+    instance="bridge-1:10980",
+    runbooks="https://docs.corp.example/egressd/runbooks",
+    labels=(("datacenter", "ams"),),
+)
+MAIL = Mail(
+    server="127.0.0.1",
+    port=25,
+    security="none",
+    sender="Egress <egressd@corp.example>",
+    recipients=("net@corp.example", "ops@corp.example"),
+)
+UDP = Syslog(transport="udp", address="127.0.0.1")
+
+CAUSE = Condition(
+    id="EgressCause/site-tls-reset",
+    fault=Fault.CAUSE,
+    severity=Severity.CRITICAL,
+    labels=(
+        ("blame", "firewall_l7"),
+        ("finding", "site-tls-reset"),
+        ("nothing", ""),
+        ("reason", "tls_reset_after_hello"),
+    ),
+    summary="A firewall resets TLS by name: 3 endpoints out of reach, 2 of them required",
+    since=BEGAN,
+    reason="tls_reset_after_hello",
+    blame=Blame.FIREWALL_L7,
+    phase=Phase.TLS,
+    confidence=Confidence.CONFIRMED,
+    evidence=("10.20.0.11:51234 -> 20.61.1.2:443 RST 4 ms after the ClientHello", "SNI gas.azure.example"),
+    advice="Allow TLS to the names below from 10.20.0.11, without inspection.",
+    targets=("mcr.microsoft.com:443", "gas.azure.example:443", "his.azure.example:443"),
+    sources=("appliance-1",),
+    profiles=("resource-bridge",),
+)
+
+
+def alert(state: AlertState = AlertState.FIRING, **fields: object) -> Alert:
+    """Return the alert of the cause."""
+    made = Alert(condition=CAUSE, state=state, started=BEGAN, opened=OPENED, told=CAUSE, told_at=OPENED)
+    return replace(made, **fields)  # type: ignore[arg-type]  # as given
+
+
+def notice(kind: NoticeKind = NoticeKind.OPENED, *, told: Alert | None = None, **fields: object) -> Notice:
+    """Return a notice of it."""
+    at = CLOSED if kind is NoticeKind.CLOSED else OPENED
+    base = told or (over() if kind is NoticeKind.CLOSED else alert())
+    return replace(Notice(id=f"notice-{kind.value}", at=at, kind=kind, alert=base), **fields)  # type: ignore[arg-type]
+
+
+def over(**fields: object) -> Alert:
+    """Return the alert when it was over."""
+    return alert(AlertState.RESOLVED, **({"closed": CLOSED, "resolution": Resolution.FIXED} | fields))
+
+
+HOSTILE = (
+    "<!channel> <script>alert(1)</script> & [click](http://evil.example) **bold** `x` *y* _z_ ~q~",
+    "line\r\nSubject: spoofed\r\n\r\nbody\x00\x07\x1b[31mred\x1b]0;title\x07",
+    'quote " backslash \\ bracket ] end',
+    "\u202ereversed\u2066 \u200bhidden \ud800 \U0001f600",
+)
+"""What a middlebox may put into a certificate or a page."""
+
+words = st.text(max_size=60) | st.sampled_from(HOSTILE)
+names = st.text(alphabet=st.characters(codec="utf-8", exclude_characters=" "), min_size=1, max_size=40)
+"""Ids of targets: any characters, but none that are only space."""
+
+
+@st.composite
+def many_targets(draw: st.DrawFn) -> tuple[str, ...]:
+    """Draw from none to 2000 targets; their ids are longer or shorter, and some are hostile."""
+    count = draw(st.sampled_from((0, 1, 12, 300, 2000)))
+    stem = draw(
+        st.sampled_from(("t", "a-long-name-of-a-host.with.labels", "&<>", '"\\]', "é\U0001f600")) | names
+    )
+    return tuple(f"{stem[:200]}{number}.example:443" for number in range(count))
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> Condition:
+    """Draw a condition that says anything of any number of targets."""
+    return replace(
+        CAUSE,
+        id=draw(words),
+        fault=draw(st.sampled_from(Fault)),
+        severity=draw(st.sampled_from(Severity)),
+        summary=draw(words | st.text(min_size=200, max_size=400)),
+        reason=draw(st.none() | st.just("tcp_timeout")),
+        blame=draw(st.none() | st.sampled_from(Blame)),
+        phase=draw(st.none() | st.sampled_from(Phase)),
+        confidence=draw(st.none() | st.sampled_from(Confidence)),
+        evidence=tuple(draw(st.lists(words, max_size=30))),
+        advice=draw(words | st.just("ask & ask " * 400)),
+        targets=draw(many_targets()),
+        sources=tuple(draw(st.lists(names, max_size=4))),
+        profiles=tuple(draw(st.lists(names, max_size=4))),
+    )
+
+
+@st.composite
+def notices(draw: st.DrawFn) -> Notice:
+    """Draw a notice of any kind."""
+    kind = draw(st.sampled_from(NoticeKind))
+    condition = draw(conditions())
+    closed = kind is NoticeKind.CLOSED
+    told = Alert(
+        condition=condition,
+        state=AlertState.RESOLVED if closed else AlertState.FIRING,
+        started=BEGAN,
+        opened=OPENED,
+        closed=CLOSED if closed else None,
+        resolution=draw(st.sampled_from(Resolution)) if closed else None,
+        succeeded_by=tuple(draw(st.lists(words, max_size=8))),
+    )
+    return Notice(id=draw(words), at=OPENED, kind=kind, alert=told, change=draw(words))

@@ -1,0 +1,198 @@
+"""Any text, any number of targets: no limit is exceeded, every target is named, no markup is alive."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from egressd.model.alert import Condition, Notice
+from egressd.model.notification import Syslog
+from egressd.notify.message.alertmanager import entries, requests
+from egressd.notify.message.cloudevents import events
+from egressd.notify.message.journal import entry
+from egressd.notify.message.mail import mail
+from egressd.notify.message.slack import messages
+from egressd.notify.message.syslog import lines
+from egressd.notify.message.teams import cards
+from egressd.notify.message.webhook import webhook
+from egressd.notify.message.words.story import targets_of, tell
+from tests.notify.message.sample import CAUSE, MAIL, RULES, UDP, alert, notice, notices
+from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, SLACK, TEAMS, WEBHOOK, check
+
+NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
+anything = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+batches = st.lists(notices(), min_size=1, max_size=3).map(tuple)
+SYSLOG = re.compile(
+    rb"<(\d{1,3})>1 (\S+) ([!-~]{1,255}) egressd - ([a-z]+) "
+    rb'\[egressd@32473(( [a-z]+="(?:[^"\\\]]|\\["\\\]])*")*)\] \xef\xbb\xbf([^\x00-\x1f\x7f]*)',
+    re.DOTALL,
+)
+
+
+def named(told: tuple[Notice, ...]) -> set[str]:
+    """The targets that must be found."""
+    return {name for one in told for name in targets_of(one.alert.condition)}
+
+
+def unescaped(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+@anything
+@given(told=batches, dropped=st.integers(0, 10**6))
+def test_slack_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
+    """At most 50 blocks and 12,000 characters, each section below 3000; only our link is markup."""
+    seen: set[str] = set()
+    for body in messages(tell(told, dropped=dropped, rules=RULES)):
+        document = json.loads(body)
+        check(SLACK, document)
+        texts = [one["text"]["text"] for one in document["blocks"] if one["type"] != "context"]
+        assert sum(map(len, texts)) <= 12_000
+        for text in (document["text"], *texts):
+            assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", text)
+        links = [one["elements"][0]["text"] for one in document["blocks"] if one["type"] == "context"]
+        assert all(re.fullmatch(r"<https://[^<>|]+\|Runbook>", link) for link in links)
+        seen |= {line for text in texts for line in unescaped(text).split("\n")}
+    assert named(told) <= seen
+
+
+@anything
+@given(told=batches, dropped=st.integers(0, 10**6))
+def test_teams_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
+    """A message is 28 KB at most and holds only elements that read no Markdown."""
+    seen: set[str] = set()
+    for body in cards(tell(told, dropped=dropped, rules=RULES)):
+        assert len(body) <= 28_000
+        document = json.loads(body)
+        check(TEAMS, document)
+        elements = document["attachments"][0]["content"]["body"]
+        seen |= {line for one in elements for run in one["inlines"] for line in run["text"].split("\n")}
+    assert named(told) <= seen
+
+
+@anything
+@given(told=notices(), dropped=st.integers(0, 10**6))
+def test_cloudevents_are_passed_on_by_everybody(told: Notice, dropped: int) -> None:
+    """An event has 64 KiB at most; together they name all targets, and no two have one id."""
+    told = replace(told, id=told.id or "n", alert=replace(told.alert, condition=_with_id(told)))
+    bodies = events(told, dropped=dropped, rules=RULES)
+    assert bodies == events(told, dropped=dropped, rules=RULES)
+    documents = [json.loads(body) for body in bodies]
+    for body, document in zip(bodies, documents, strict=True):
+        assert len(body) <= 64 * 1024
+        check(CLOUDEVENT, document)
+    assert len({one["id"] for one in documents}) == len(documents)
+    assert [one["data"]["part"] for one in documents] == list(range(1, len(documents) + 1))
+    found = tuple(name for one in documents for name in one["data"]["targets"])
+    assert found == targets_of(told.alert.condition)
+
+
+def _with_id(told: Notice) -> Condition:
+    return replace(told.alert.condition, id=told.alert.id or "a")
+
+
+@anything
+@given(told=notices(), dropped=st.integers(0, 10**6))
+def test_webhooks_are_alertmanagers(told: Notice, dropped: int) -> None:
+    """Version 4, with all targets in an annotation."""
+    document = json.loads(webhook(told, dropped=dropped, receiver="hook", rules=RULES))
+    check(WEBHOOK, document)
+    targets = document["alerts"][0]["annotations"].get("targets", "").split("\n")
+    assert targets == list(targets_of(told.alert.condition) or ("",))
+
+
+@anything
+@given(told=batches)
+def test_alertmanager_takes_it(told: tuple[Notice, ...]) -> None:
+    """Whatever the alerts are, each request is one of its API, and no end is before its beginning."""
+    bodies = requests(entries((one.alert for one in told), now=NOW, rules=RULES))
+    for body in bodies:
+        document = json.loads(body)
+        check(POSTABLE_ALERTS, document)
+        assert all(one["startsAt"] <= one["endsAt"] for one in document)
+
+
+@anything
+@given(told=batches, dropped=st.integers(0, 10**6))
+def test_a_mail_is_one_mail(told: tuple[Notice, ...], dropped: int) -> None:
+    """No text adds a header; what is parsed is what was written; lines are short enough for any server."""
+    message = mail(told, dropped=dropped, way=MAIL, rules=RULES)
+    sent = message.as_bytes()
+    assert max(map(len, sent.split(b"\r\n"))) <= 998
+    assert sent.isascii()
+    read = email.message_from_bytes(sent, policy=email.policy.default)
+    assert isinstance(read, EmailMessage)
+    assert [name for name, _ in read.items()] == [name for name, _ in message.items()]
+    assert read.defects == []
+    assert re.fullmatch(r"[^\x00-\x1f\x7f]+", read["Subject"])
+    assert named(told) <= {line.strip() for line in read.get_content().splitlines()} | {""}
+
+
+@anything
+@given(told=notices(), dropped=st.integers(0, 10**6), transport=st.sampled_from(("udp", "unix", "tcp")))
+def test_syslog_messages_are_rfc_5424(told: Notice, dropped: int, transport: str) -> None:
+    """Each parses, none is longer than its transport takes, and together they name all targets."""
+    way: Syslog = replace(UDP, transport=transport)
+    bodies = []
+    for line in lines(told, dropped=dropped, way=way, rules=RULES):
+        assert len(line) <= {"udp": 2048, "unix": 8000, "tcp": 8000}[transport]
+        found = SYSLOG.fullmatch(line)
+        assert found is not None, line
+        assert int(found[1]) // 8 == way.facility
+        bodies.append(found[7].decode())
+    text = "\n".join(bodies)
+    assert all(name in text for name in named((told,)))
+
+
+def parse_entry(data: bytes) -> list[tuple[str, str]]:
+    """Read the journal's native protocol back."""
+    fields: list[tuple[str, str]] = []
+    while data:
+        head, _, rest = data.partition(b"\n")
+        name, equals, value = head.partition(b"=")
+        if not equals:
+            length = int.from_bytes(rest[:8], "little")
+            value, data = rest[8 : 8 + length], rest[8 + length :]
+            assert data[:1] == b"\n"
+            data = data[1:]
+        else:
+            data = rest
+        assert re.fullmatch(rb"[A-Z][A-Z0-9_]{0,63}", name)
+        fields.append((name.decode(), value.decode()))
+    return fields
+
+
+@anything
+@given(told=notices(), dropped=st.integers(0, 10**6))
+def test_an_entry_of_the_journal_has_our_fields_only(told: Notice, dropped: int) -> None:
+    """Nothing in a value becomes a field of its own, and every target is in EGRESSD_TARGETS."""
+    fields = parse_entry(entry(told, dropped=dropped, rules=RULES))
+    names = [name for name, _ in fields]
+    assert len(names) == len(set(names))
+    assert {"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER"} <= set(names)
+    rest = set(names) - {"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "DOCUMENTATION"}
+    assert all(name.startswith("EGRESSD_") for name in rest)
+    targets = dict(fields).get("EGRESSD_TARGETS", "").split("\n")
+    assert targets == list(targets_of(told.alert.condition) or ("",))
+
+
+def test_three_hundred_targets_are_few_messages() -> None:
+    """An ordinary storm stays readable: a handful of parts, each counted in its title."""
+    targets = tuple(f"bridge-endpoint-{n}.westeurope.azure.example:443" for n in range(300))
+    told = notice(told=alert(condition=replace(CAUSE, targets=targets)))
+    story = tell((told,), dropped=0, rules=RULES)
+    posts = [json.loads(body) for body in messages(story)]
+    assert [one["text"].rpartition(" (")[2] for one in posts] == [f"{n} of 2)" for n in (1, 2)]
+    assert len(cards(story)) == 1
+    assert len(events(told, dropped=0, rules=RULES)) == 1
+    assert len(lines(told, dropped=0, way=replace(UDP, transport="tcp"), rules=RULES)) <= 4

@@ -1,0 +1,179 @@
+"""What programs are sent: the labels of the rules, what fires and what is over, ids that stay."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from egressd.model.alert import Alert, AlertState, NoticeKind
+from egressd.model.severity import Severity
+from egressd.notify.message.alertmanager import entries, requests
+from egressd.notify.message.cloudevents import events
+from egressd.notify.message.webhook import webhook
+from egressd.notify.message.words.labels import fingerprint, labels_of
+from tests.notify.message.sample import CAUSE, CLOSED, OPENED, RULES, alert, notice, over
+from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, WEBHOOK, check
+
+NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
+LATER = replace(CAUSE, labels=(("reason", "tcp_timeout"),), reason="tcp_timeout", severity=Severity.WARNING)
+
+
+def pushed(*alerts: Alert) -> list[dict[str, Any]]:
+    """What a peer is told of alerts."""
+    bodies = requests(entries(alerts, now=NOW, rules=RULES))
+    documents = [json.loads(body) for body in bodies]
+    for one in documents:
+        check(POSTABLE_ALERTS, one)
+    return [one for document in documents for one in document]
+
+
+def posted(kind: NoticeKind = NoticeKind.OPENED, **fields: Any) -> dict[str, Any]:
+    """What a webhook is sent."""
+    document: dict[str, Any] = json.loads(
+        webhook(notice(kind, **fields), dropped=0, receiver="hook", rules=RULES)
+    )
+    check(WEBHOOK, document)
+    return document
+
+
+def test_labels_are_those_of_the_rules() -> None:
+    """Name, severity, job and instance, what tells it apart, external labels; nothing empty."""
+    assert labels_of(CAUSE, RULES) == {
+        "alertname": "EgressCause",
+        "blame": "firewall_l7",
+        "datacenter": "ams",
+        "finding": "site-tls-reset",
+        "instance": "bridge-1:10980",
+        "job": "egressd",
+        "reason": "tls_reset_after_hello",
+        "severity": "critical",
+    }
+
+
+def test_a_bad_name_costs_itself_only() -> None:
+    """Alertmanager refuses a whole request for one name that is none; external labels overwrite nothing."""
+    rules = replace(
+        RULES, labels=(("9bad", "x"), ("bad-name", "x"), ("é", "x"), ("job", "other"), ("ok_1", "y"))
+    )
+    labels = labels_of(CAUSE, rules)
+    assert labels["ok_1"] == "y"
+    assert labels["job"] == "egressd"
+    assert all(re.fullmatch(r"[a-zA-Z_]\w*", name, re.ASCII) for name in labels)
+
+
+def test_no_annotation_of_the_rules_is_missing() -> None:
+    """Whoever writes templates for the shipped rules can use them for what is pushed."""
+    path = Path(__file__).parents[3] / "config/prometheus/egressd-alerts.yml"
+    rules = yaml.safe_load(path.read_text("utf-8"))
+    wanted = {name for group in rules["groups"] for rule in group["rules"] for name in rule["annotations"]}
+    (one,) = pushed(alert())
+    assert wanted <= set(one["annotations"])
+    assert one["annotations"]["targets"].split("\n") == list(CAUSE.targets)
+    assert one["annotations"]["ask"] == CAUSE.advice
+
+
+@pytest.mark.parametrize(
+    ("told", "ends"),
+    [
+        (alert(), "2026-11-21T04:04:00.000Z"),
+        (alert(AlertState.FADING, gone=CLOSED), "2026-11-21T04:04:00.000Z"),
+        (alert(AlertState.QUIET, kept_quiet_by=("maintenance/patch",)), "2026-11-21T04:04:00.000Z"),
+        (
+            alert(AlertState.QUIET, kept_quiet_by=("maintenance/patch", "EgressCause/x")),
+            "2026-11-21T04:00:00.000Z",
+        ),
+        (alert(AlertState.QUIET, kept_quiet_by=("EgressCause/x",)), "2026-11-21T04:00:00.000Z"),
+        (over(), CLOSED),
+        (over(closed="2026-11-22T00:00:00.000Z"), "2026-11-21T04:00:00.000Z"),
+        (over(closed="2026-11-20T00:00:00.000Z"), OPENED),
+    ],
+)
+def test_when_it_ends(told: Alert, ends: str) -> None:
+    """Four minutes ahead while it fires; at its end when over; now where another alert speaks for it."""
+    (one,) = pushed(told)
+    assert (one["startsAt"], one["endsAt"]) == (OPENED, ends)
+
+
+def test_what_was_not_told_is_not_pushed() -> None:
+    """A doubt is no alert."""
+    assert pushed(alert(AlertState.PENDING, opened=None, told=None)) == []
+
+
+def test_a_label_set_that_changed_is_ended() -> None:
+    """The reason became another: the set before is over, the new one fires."""
+    new, old = pushed(alert(condition=LATER))
+    assert (new["labels"]["reason"], new["endsAt"]) == ("tcp_timeout", "2026-11-21T04:04:00.000Z")
+    assert (old["labels"]["reason"], old["endsAt"]) == ("tls_reset_after_hello", "2026-11-21T04:00:00.000Z")
+    assert (old["labels"]["severity"], new["labels"]["severity"]) == ("critical", "warning")
+
+
+def test_what_fires_wins_over_what_ended() -> None:
+    """Where an old label set is another alert's now, that one is not ended, in either order."""
+    fires, changed = alert(), alert(condition=replace(LATER, id="other"))
+    for both in ((fires, changed), (changed, fires)):
+        found = {one["labels"]["reason"]: one["endsAt"] for one in pushed(*both)}
+        assert found == dict.fromkeys(("tls_reset_after_hello", "tcp_timeout"), "2026-11-21T04:04:00.000Z")
+
+
+def test_many_alerts_are_several_requests() -> None:
+    """64 in one at most, and a megabyte."""
+    alerts = [alert(condition=replace(CAUSE, labels=(("target", str(n)),))) for n in range(150)]
+    alerts = [replace(one, told=None) for one in alerts]
+    sizes = [len(json.loads(body)) for body in requests(entries(alerts, now=NOW, rules=RULES))]
+    assert sizes == [64, 64, 22]
+    wide = [replace(one, condition=replace(one.condition, targets=("x" * 250,) * 2000)) for one in alerts[:4]]
+    assert [len(json.loads(body)) for body in requests(entries(wide, now=NOW, rules=RULES))] == [1] * 4
+
+
+def test_nothing_to_say_is_no_request() -> None:
+    """No alerts, no call."""
+    assert requests(entries((), now=NOW, rules=RULES)) == ()
+
+
+def test_fingerprints_are_fnv_1a() -> None:
+    """Of no labels at all it is the hash's own beginning; order does not count."""
+    assert fingerprint({}) == "cbf29ce484222325"
+    assert fingerprint({"a": "1", "b": "2"}) == fingerprint({"b": "2", "a": "1"})
+    assert fingerprint({"a": "1"}) != fingerprint({"a": "2"})
+
+
+def test_a_webhooks_group_stays() -> None:
+    """One alert is one group from its opening to its end, whatever its labels are by then."""
+    opened, closed = posted(), posted(NoticeKind.CLOSED)
+    changed = posted(NoticeKind.CHANGED, told=alert(condition=LATER), change="the reason")
+    assert opened["groupKey"] == closed["groupKey"] == changed["groupKey"]
+    assert opened["groupKey"] == '{}/{egressd_alert="EgressCause/site-tls-reset"}:{alertname="EgressCause"}'
+    assert [one["status"] for one in (opened, changed, closed)] == ["firing", "firing", "resolved"]
+    assert [one["status"] for one in changed["alerts"]] == ["firing", "resolved"]
+    assert changed["alerts"][0]["annotations"]["change"] == "the reason"
+    assert "reason" not in changed["commonLabels"]
+    assert opened["alerts"][0]["endsAt"] == "0001-01-01T00:00:00Z"
+    assert closed["alerts"][0]["endsAt"] == CLOSED
+    assert opened["alerts"][0]["fingerprint"] == closed["alerts"][0]["fingerprint"]
+
+
+def test_a_webhook_confesses_what_was_dropped() -> None:
+    """A program that reads annotations can tell."""
+    document = json.loads(webhook(notice(), dropped=7, receiver="hook", rules=RULES))
+    assert "7 notices" in document["commonAnnotations"]["dropped"]
+
+
+def test_an_event_says_all() -> None:
+    """Id, type, subject and source tell events apart; the data is the alert."""
+    (body,) = events(notice(), dropped=3, rules=RULES)
+    document = json.loads(body)
+    check(CLOUDEVENT, document)
+    assert document["id"] == "notice-opened"
+    assert document["type"] == "io.egressd.alert.opened"
+    assert document["source"] == "/egressd/bridge-1%3A10980"
+    data = document["data"]
+    assert data["labels"] == labels_of(CAUSE, RULES)
+    assert (data["targets"], data["evidence"]) == (list(CAUSE.targets), list(CAUSE.evidence))
+    assert (data["blame"], data["ask"], data["dropped"]) == ("firewall_l7", CAUSE.advice, 3)

@@ -1,0 +1,168 @@
+"""What people read: everything they need, in words, and nothing a middlebox can play with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+
+from egressd.model.alert import Fault, Notice, NoticeKind, Resolution
+from egressd.model.notification import Alerting
+from egressd.model.severity import Severity
+from egressd.model.verdict import Blame
+from egressd.notify.message.text import plain
+from egressd.notify.message.words.party import CALL
+from egressd.notify.message.words.span import lasted
+from egressd.notify.message.words.story import runbook, tell
+from tests.notify.message.sample import CAUSE, RULES, alert, notice, notices, over
+
+ROOT = Path(__file__).parents[3]
+
+
+def text_of(*told: Notice, dropped: int = 0, rules: Alerting = RULES) -> str:
+    """The text of one notice or of a digest."""
+    return plain(tell(told, dropped=dropped, rules=rules))
+
+
+def test_a_notice_has_what_one_needs_at_night() -> None:
+    """What, since when, from where, how urgent, whose it is, what to ask for, the evidence, the runbook."""
+    text = text_of(notice())
+    for wanted in (
+        "CRITICAL: A firewall resets TLS by name: 3 endpoints out of reach, 2 of them required\n",
+        "Since: 2026-11-21 02:13:05 UTC\n",
+        "Seen from: bridge-1:10980, appliance-1\n",
+        "Severity: critical\n",
+        "Reason: tls_reset_after_hello in phase tls (confidence: confirmed)\n",
+        "To blame: a firewall, by name or application (firewall_l7); call the firewall team\n",
+        "Suffering: resource-bridge\n",
+        "Ask for:\n  Allow TLS to the names below from 10.20.0.11, without inspection.\n",
+        "Evidence, to search logs for:\n  10.20.0.11:51234 -> 20.61.1.2:443 RST 4 ms after the ClientHello\n",
+        "Targets (3):\n  mcr.microsoft.com:443\n  gas.azure.example:443\n  his.azure.example:443\n",
+        "Runbook: https://docs.corp.example/egressd/runbooks/targets.md#egresscause\n",
+    ):
+        assert wanted in text
+    assert "Ended" not in text
+    assert "dropped" not in text
+
+
+def test_the_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
+    """What is over needs no action: when, how long, why."""
+    text = text_of(notice(NoticeKind.CLOSED, told=over(gone="2026-11-21T03:12:05.200Z")))
+    assert text.startswith("ENDED: A firewall resets")
+    assert "Ended: 2026-11-21 03:12:05 UTC\nLasted: 59 min\nWhy it ended: it is good again\n" in text
+    assert "Ask for" not in text
+
+
+def test_what_was_superseded_names_its_successors() -> None:
+    """Nobody thinks it mended: what goes on is named."""
+    told = over(resolution=Resolution.SUPERSEDED, succeeded_by=("EgressTargetUnreachable/a@default", "b"))
+    text = text_of(notice(NoticeKind.CLOSED, told=told))
+    assert "Why it ended: what still fails goes on under other alerts\n" in text
+    assert "Goes on as: EgressTargetUnreachable/a@default, b\n" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        (NoticeKind.CHANGED, "CRITICAL, changed: "),
+        (NoticeKind.REMINDED, "CRITICAL, still: "),
+        (NoticeKind.TEST, "TEST: "),
+    ],
+)
+def test_a_title_says_what_is_new(kind: NoticeKind, title: str) -> None:
+    """One can tell from the first line whether to get up."""
+    text = text_of(notice(kind, change="the severity rose from warning to critical"))
+    assert text.startswith(title)
+    assert "Changed: the severity rose from warning to critical\n" in text
+    assert ("nothing is wrong" in text) == (kind is NoticeKind.TEST)
+
+
+def test_a_digest_has_every_notice_the_urgent_first() -> None:
+    """Many causes at once are one text: counted, each with its own lines, what is over at the end."""
+    mild = alert(condition=replace(CAUSE, severity=Severity.INFO, summary="something mild"))
+    told = (notice(NoticeKind.CLOSED), notice(told=mild), notice())
+    text = text_of(*told, dropped=2)
+    assert text.startswith("CRITICAL: 3 notices on bridge-1:10980: 2 opened, 1 closed\n")
+    assert "2 notices before this one were dropped" in text
+    places = [
+        text.index(part) for part in ("CRITICAL: A firewall", "INFO: something mild", "ENDED: A firewall")
+    ]
+    assert places == sorted(places)
+    assert text.count("Targets (3):") == 3
+
+
+def test_one_that_was_dropped_is_confessed() -> None:
+    """A receiver that lost something is told so, in the singular where it was one."""
+    assert "1 notice before this one was dropped: the queue" in text_of(notice(), dropped=1)
+
+
+def test_more_evidence_than_one_reads_is_counted() -> None:
+    """Nothing is left out without a word."""
+    many = alert(condition=replace(CAUSE, evidence=tuple(f"line {n}" for n in range(25))))
+    text = text_of(notice(told=many))
+    assert "line 19\n  and 5 lines more, on the status page\n" in text
+    assert "line 20" not in text
+
+
+@pytest.mark.parametrize("fault", [one for one in Fault if one is not Fault.TEST])
+def test_every_fault_has_its_runbook(fault: Fault) -> None:
+    """The link leads to a file and a heading that are there."""
+    link = runbook(replace(CAUSE, fault=fault), RULES)
+    file, _, anchor = link.removeprefix(f"{RULES.runbooks}/").partition("#")
+    headings = re.findall(r"^## (\w+)$", (ROOT / "docs/runbooks" / file).read_text("utf-8"), re.MULTILINE)
+    assert anchor in {one.lower() for one in headings}
+    assert runbook(replace(CAUSE, fault=fault), Alerting()) == ""
+
+
+def test_links_are_those_of_the_rules() -> None:
+    """The same alert has the same runbook whoever tells of it."""
+    rules = yaml.safe_load((ROOT / "config/prometheus/egressd-alerts.yml").read_text("utf-8"))
+    shipped = {
+        rule["alert"]: rule["annotations"]["runbook_url"]
+        for group in rules["groups"]
+        for rule in group["rules"]
+    }
+    told = {
+        fault.value: runbook(replace(CAUSE, fault=fault), RULES) for fault in Fault if fault.value in shipped
+    }
+    assert len(told) >= 10
+    assert told == {name: shipped[name] for name in told}
+
+
+def test_the_runbooks_say_whom_to_call_as_well() -> None:
+    """The table of the runbooks and the words of a notice are the same."""
+    page = (ROOT / "docs/runbooks/targets.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`.*`) \| (.*) \|$", page, re.MULTILINE)
+    said = {Blame(code): team for codes, team in rows for code in re.findall(r"`(\w+)`", codes)}
+    assert said == dict(CALL)
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("2026-11-21T02:13:05.123Z", "0 s"),
+        ("2026-11-21T02:13:47.000Z", "42 s"),
+        ("2026-11-21T02:14:05.123Z", "1 min"),
+        ("2026-11-21T03:17:06.123Z", "1 h 4 min"),
+        ("2026-11-24T02:13:35.123Z", "3 d"),
+        ("2026-11-20T02:13:05.123Z", "0 s"),
+    ],
+)
+def test_how_long_it_was(end: str, words: str) -> None:
+    """Two units at most; a clock that was set back makes no negative time."""
+    assert lasted("2026-11-21T02:13:05.123Z", end) == words
+
+
+@given(told=notices())
+def test_text_is_printable_lines(told: Notice) -> None:
+    """Whatever a middlebox put into it, there is no control character and no line of its own."""
+    story = tell((told,), dropped=0, rules=RULES)
+    for line in (story.title, *(line for one in story.sections for line in one.lines)):
+        assert line.isprintable(), repr(line)
+    assert all(
+        scrubbed in plain(story) for scrubbed in (f"Targets ({len(told.alert.condition.targets)})",)
+    ) or (not told.alert.condition.targets)

@@ -1,0 +1,412 @@
+"""HTTP receivers against real servers: those that take it, and every way of not taking it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import socket
+import ssl
+import urllib.parse
+from datetime import timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from egressd import clock
+from egressd.model.alert import NoticeKind
+from egressd.model.notification import Http, Receiver, ReceiverKind
+from egressd.notify.delivery import Delivery
+from egressd.notify.send import beat, deliver
+from egressd.notify.send.secret import place_of, quoted, secrets_of
+from tests.notify.message.sample import RULES, alert, notice
+from tests.notify.message.schemas import CLOUDEVENT, SLACK, TEAMS, WEBHOOK, check
+from tests.notify.send.rig import (
+    BEARER,
+    PATH,
+    QUERY,
+    SECRETS,
+    Asked,
+    answering,
+    http,
+    listening,
+    proxying,
+    receiver,
+)
+
+HOOK = ReceiverKind.WEBHOOK
+PROXY_PASSWORD = "pr0xy-very-secret"
+PROXY_LOGIN = f"Basic {base64.b64encode(f'proxyuser:{PROXY_PASSWORD}'.encode()).decode()}"
+OK = http("200 OK", b"ok")
+
+
+def safe(delivery: Delivery) -> Delivery:
+    """Return it, checked for secrets."""
+    for secret in (*SECRETS, PROXY_PASSWORD, PROXY_LOGIN.split()[1]):
+        assert secret not in delivery.why
+    assert delivery.ok or delivery.why
+    assert delivery.why.isprintable()
+    return delivery
+
+
+async def tell(to: Receiver, **options: int) -> Delivery:
+    """Deliver one notice."""
+    return safe(await deliver(to, (notice(),), dropped=0, rules=RULES, **options))
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema", "content_type"),
+    [
+        (ReceiverKind.WEBHOOK, WEBHOOK, "application/json"),
+        (ReceiverKind.CLOUDEVENTS, CLOUDEVENT, "application/cloudevents+json; charset=utf-8"),
+        (ReceiverKind.SLACK, SLACK, "application/json"),
+        (ReceiverKind.TEAMS, TEAMS, "application/json"),
+    ],
+)
+async def test_what_arrives_is_the_public_format(
+    kind: ReceiverKind, schema: dict[str, object], content_type: str
+) -> None:
+    """One POST, to the path and query of the URL, with the authorization, in the receiver's format."""
+    async with answering(OK) as server:
+        delivery = await tell(receiver(kind, server.url(), authorization=BEARER))
+    assert delivery == Delivery(ok=True, delivered=1)
+    (asked,) = server.asked
+    assert asked.line == f"POST {PATH}?{QUERY} HTTP/1.1"
+    assert asked.headers["content-type"] == content_type
+    assert asked.headers["authorization"] == BEARER
+    assert asked.headers["user-agent"].startswith("egressd/")
+    check(schema, json.loads(asked.body))
+
+
+async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> None:
+    """People get one message for many; a program gets each; what was dropped is confessed once."""
+    told = (notice(), notice(NoticeKind.CHANGED), notice(NoticeKind.CLOSED))
+    async with answering(OK) as server:
+        slack = Receiver(name="s", kind=ReceiverKind.SLACK, way=Http(urls=(server.url(),)), digest=2)
+        assert (await deliver(slack, told, dropped=4, rules=RULES)).delivered == 3
+        assert len(server.asked) == 1
+        assert b"4 notices before this one" in server.asked.pop().body
+        assert (await deliver(slack, told[:2], dropped=4, rules=RULES)).delivered == 2
+        assert ["4 notices" in one.body.decode() for one in server.asked] == [True, False]
+        server.asked.clear()
+        hook = receiver(ReceiverKind.CLOUDEVENTS, server.url())
+        assert (await deliver(hook, told, dropped=0, rules=RULES)).delivered == 3
+        assert [json.loads(one.body)["id"] for one in server.asked] == [one.id for one in told]
+
+
+async def test_what_stopped_in_the_middle_goes_on_there() -> None:
+    """The third of several parts is refused for now: the next try begins with it, and nothing comes twice."""
+    from dataclasses import replace
+
+    from tests.notify.message.sample import CAUSE
+
+    wide = alert(condition=replace(CAUSE, targets=tuple(f"{'t' * 60}{n}" for n in range(1000))))
+    told = (notice(), notice(NoticeKind.CHANGED, told=wide))
+    busy = True
+
+    def answer(_: Asked) -> bytes:
+        return http("503 Busy") if busy and len(server.asked) == 4 else OK
+
+    async with answering(answer) as server:
+        slack = receiver(ReceiverKind.SLACK, server.url())
+        first = safe(await deliver(slack, told, dropped=0, rules=RULES))
+        assert (first.ok, first.retry, first.delivered, first.parts) == (False, True, 1, 2)
+        busy = False
+        server.asked.pop()
+        rest = await deliver(slack, told[1:], dropped=0, rules=RULES, skip=first.parts)
+        assert (rest.ok, rest.delivered) == (True, 1)
+        parts = [json.loads(one.body)["text"] for one in server.asked[1:]]
+        total = len(parts)
+        assert [one.rpartition(" (")[2] for one in parts] == [f"{n} of {total})" for n in range(1, total + 1)]
+        sections = "\n".join(one.body.decode() for one in server.asked)
+        assert all(f"{'t' * 60}{n}" in sections for n in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("answer", "retry", "after", "words"),
+    [
+        (http("500 Oops", b"broken"), True, None, "answered 500: broken"),
+        (http("503 Busy", b"", "Retry-After: 7"), True, 7.0, "answered 503"),
+        (http("429 Slow", b"", "Retry-After: 30"), True, 30.0, "answered 429"),
+        (http("429 Slow", b"", "Retry-After: 99999999999"), True, 3600.0, "answered 429"),
+        (http("429 Slow", b"", "Retry-After: soon"), True, None, "answered 429"),
+        (http("429 Slow", b"", "Retry-After: Sat, 21 Nov 2020 00:00:00 GMT"), True, 0.0, "answered 429"),
+        (http("404 No", f"no {PATH} for {BEARER}".encode()), False, None, "answered 404: no *** for ***"),
+        (http("400 Bad", b"\x1b[31mbad\x00\r\nX: y" + b"z" * 9000), False, None, "answered 400: bad X: yzzz"),
+        (
+            http("302 Found", b"", f"Location: https://login.example{PATH}"),
+            False,
+            None,
+            "to login.example:443",
+        ),
+        (http("307 Here", b"", f"Location: {PATH}"), False, None, "a redirect; none is followed"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", True, None, "does not answer in HTTP"),
+        (b"", True, None, "closed the connection before it answered"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", True, None, "127.0.0.1"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut", None, None, ""),
+        (b"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\ncut", True, None, "answered 500: cut"),
+    ],
+)
+async def test_what_an_answer_means(
+    answer: bytes, retry: bool | None, after: float | None, words: str
+) -> None:
+    """2xx is ok even if cut off after; 429, 5xx and trouble are tried again; the rest is refused."""
+    async with answering(answer) as server:
+        delivery = await tell(receiver(HOOK, server.url(), authorization=BEARER))
+    assert len(server.asked) == 1
+    assert delivery.ok == (retry is None)
+    assert delivery.retry == bool(retry)
+    assert delivery.after == after
+    assert words in delivery.why
+    assert len(delivery.why) < 500
+
+
+async def test_a_date_to_wait_for() -> None:
+    """`Retry-After` may be a date."""
+    until = format_datetime(clock.now() + timedelta(seconds=100), usegmt=False)
+    async with answering(http("503 Busy", b"", f"Retry-After: {until}")) as server:
+        delivery = await tell(receiver(HOOK, server.url()))
+    assert delivery.after is not None
+    assert 60 < delivery.after <= 100
+
+
+async def test_a_closed_port(unused_tcp_port: int) -> None:
+    """Nobody listens: try again, and say where."""
+    delivery = await tell(receiver(HOOK, f"http://127.0.0.1:{unused_tcp_port}{PATH}?{QUERY}"))
+    assert delivery.retry
+    assert delivery.why == f"127.0.0.1:{unused_tcp_port} can't be reached (connection refused)"
+
+
+async def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that can't be resolved is trouble on the way."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    delivery = await tell(receiver(HOOK, f"http://hook.corp.example{PATH}"))
+    assert delivery.retry
+    assert delivery.why == "the name of hook.corp.example:80 can't be resolved (name or service not known)"
+
+
+async def test_a_server_that_stalls() -> None:
+    """The time for one delivery is over: try again."""
+
+    async def stall(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        await asyncio.sleep(60)
+
+    async with listening(stall) as port:
+        delivery = await tell(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}", timeout=0.3))
+    assert delivery == Delivery(ok=False, retry=True, why=f"no answer from 127.0.0.1:{port} within 0.3 s")
+
+
+@pytest.mark.parametrize(("status", "ok"), [(b"200 OK", True), (b"500 No", False)])
+async def test_an_endless_body(status: bytes, ok: bool) -> None:
+    """The beginning is enough; nobody keeps us, or our memory, busy."""
+
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %s\r\nTransfer-Encoding: chunked\r\n\r\n" % status)
+        while True:
+            writer.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+            await writer.drain()
+
+    async with listening(babble) as port:
+        delivery = await tell(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}"))
+    assert delivery.ok == ok
+    assert len(delivery.why) < 500
+
+
+async def test_a_reset() -> None:
+    """A connection that is reset is tried again, and not silently."""
+    count = 0
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        await reader.read(10)
+        writer.transport.abort()
+
+    async with listening(reset) as port:
+        delivery = await tell(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}"))
+    assert (delivery.retry, count) == (True, 1)
+
+
+async def test_the_environment_says_nothing(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
+    """A proxy in the environment, which may be the one under test, is not taken."""
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
+    async with answering(OK) as server:
+        assert (await tell(receiver(HOOK, server.url()))).ok
+
+
+@pytest.fixture
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_tls(ca: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert(name).configure_cert(context)
+    return context
+
+
+def pem(ca: trustme.CA, folder: Path) -> str:
+    path = folder / "ca.pem"
+    ca.cert_pem.write_to_path(path)
+    return str(path)
+
+
+async def test_tls_with_its_own_ca(ca: trustme.CA, tmp_path: Path) -> None:
+    """The receiver's own roots count."""
+    async with answering(OK, tls=server_tls(ca)) as server:
+        delivery = await tell(receiver(HOOK, server.url("https"), ca_file=pem(ca, tmp_path)))
+    assert delivery.ok
+
+
+@pytest.mark.parametrize("which", ["other", "system", "name", "missing", "empty"])
+async def test_tls_that_does_not_verify(which: str, ca: trustme.CA, tmp_path: Path) -> None:
+    """An unknown root, another name, a file that is gone: nothing is sent, and why is said."""
+    tls = server_tls(ca, "other.example" if which == "name" else "127.0.0.1")
+    (tmp_path / "empty.pem").write_text("")
+    files = {
+        "other": pem(trustme.CA(), tmp_path) if which == "other" else "",
+        "system": None,
+        "name": pem(ca, tmp_path) if which == "name" else "",
+        "missing": str(tmp_path / "missing.pem"),
+        "empty": str(tmp_path / "empty.pem"),
+    }
+    async with answering(OK, tls=tls) as server:
+        delivery = await tell(receiver(HOOK, server.url("https"), ca_file=files[which]))
+    assert server.asked == []
+    assert delivery.retry
+    assert "ca_file" in delivery.why
+    trouble = which in ("missing", "empty")
+    assert ("cannot use ca_file" if trouble else "is not trusted") in delivery.why
+
+
+async def test_no_tls_where_tls_is_expected() -> None:
+    """A server that speaks in the clear on a TLS port is trouble with the handshake."""
+
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(http("400 Bad Request"))
+        await writer.drain()
+
+    async with listening(talk) as port:
+        delivery = await tell(receiver(HOOK, f"https://127.0.0.1:{port}{PATH}"))
+    assert delivery.retry
+    assert "the TLS handshake with 127.0.0.1" in delivery.why
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_through_a_proxy_with_a_password(scheme: str, ca: trustme.CA, tmp_path: Path) -> None:
+    """The proxy has the credentials, the receiver never sees them; the proxy resolves the name."""
+    tls = server_tls(ca, "hook.corp.example") if scheme == "https" else None
+    async with proxying(password=PROXY_PASSWORD) as proxy, answering(OK, tls=tls) as server:
+        to = receiver(
+            HOOK,
+            server.url(scheme, "hook.corp.example"),
+            proxy=f"http://127.0.0.1:{proxy.port}",
+            proxy_authorization=PROXY_LOGIN,
+            ca_file=pem(ca, tmp_path),
+            authorization=BEARER,
+        )
+        delivery = await tell(to)
+    assert delivery.ok, delivery.why
+    (through,), (asked,) = proxy.asked, server.asked
+    assert through.headers["proxy-authorization"] == PROXY_LOGIN
+    assert asked.headers["authorization"] == BEARER
+    if scheme == "https":
+        assert through.line.startswith(f"CONNECT hook.corp.example:{server.port} ")
+        assert "proxy-authorization" not in asked.headers
+        assert "authorization" not in through.headers
+    else:
+        assert through.line.startswith("POST http://hook.corp.example:")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("refusal", "retry"), [("", False), ("403 Forbidden", False), ("502 Bad Gateway", True)]
+)
+async def test_a_proxy_that_refuses(scheme: str, refusal: str, retry: bool) -> None:
+    """A wrong password, a policy, a far end that is away: it is the proxy that said so."""
+    async with proxying(password=PROXY_PASSWORD, refusal=refusal) as proxy:
+        to = receiver(
+            HOOK,
+            f"{scheme}://hook.corp.example:9{PATH}?{QUERY}",
+            proxy=f"http://127.0.0.1:{proxy.port}",
+            proxy_authorization="Basic d3Jvbmctc2VjcmV0",
+        )
+        delivery = await tell(to)
+    assert (delivery.ok, delivery.retry) == (False, retry)
+    assert "proxy" in delivery.why
+    assert (refusal[:3] or "407") in delivery.why
+    assert "d3Jvbmctc2VjcmV0" not in delivery.why
+
+
+async def test_a_proxy_that_is_away(unused_tcp_port: int) -> None:
+    """It is the proxy that can't be reached, not the receiver."""
+    proxy = f"http://127.0.0.1:{unused_tcp_port}"
+    delivery = await tell(receiver(HOOK, f"https://hook.corp.example{PATH}", proxy=proxy))
+    assert delivery.retry
+    assert delivery.why == f"the proxy: 127.0.0.1:{unused_tcp_port} can't be reached (connection refused)"
+
+
+async def test_a_heartbeat_is_a_get() -> None:
+    """The URL is called as it is, without a body."""
+    async with answering(OK) as server:
+        assert (await beat(receiver(ReceiverKind.HEARTBEAT, server.url(), authorization=BEARER))).ok
+    (asked,) = server.asked
+    assert asked.line == f"GET {PATH}?{QUERY} HTTP/1.1"
+    assert asked.headers["authorization"] == BEARER
+    async with answering(http("404 Gone")) as server:
+        delivery = safe(await beat(receiver(ReceiverKind.HEARTBEAT, server.url())))
+    assert (delivery.ok, delivery.retry) == (False, False)
+
+
+@pytest.mark.parametrize("bad", ["Bearer x\r\nInjected: 1", "Bearer \x00"])
+async def test_a_header_that_can_not_be_sent(bad: str) -> None:
+    """A secret file with a line break in it is said without showing it, and injects nothing."""
+    async with answering(OK) as server:
+        delivery = await tell(receiver(HOOK, server.url(), authorization=bad))
+    assert all("injected" not in one.headers for one in server.asked)
+    assert delivery.ok is False
+    assert "Injected" not in delivery.why
+
+
+@settings(deadline=None)
+@given(
+    token=st.text("abcdefXYZ0123456789-_%", min_size=8, max_size=40),
+    around=st.text(max_size=30),
+    password=st.text(min_size=8, max_size=30),
+)
+def test_no_secret_is_ever_quoted(token: str, around: str, password: str) -> None:
+    """Whatever a server sends back of what it was sent, and in whichever of its usual forms, is hidden."""
+    login = f"Basic {base64.b64encode(f'user:{password}'.encode()).decode()}"
+    way = Http(urls=(f"https://hooks.example/services/{token}?sig={token}2",), authorization=login)
+    to = Receiver(name="r", kind=HOOK, way=way)
+    for secret in (token, f"/services/{token}", f"sig={token}2", login, login.split()[1]):
+        for text in (f"{around}{secret}{around}", f"{around} {urllib.parse.unquote(secret)}"):
+            said = quoted(text.encode(), to)
+            assert secret not in said.replace(around, "") or secret in around
+            assert said.isprintable()
+    assert place_of(way.urls[0]) == "hooks.example:443"
+    assert token not in repr(to)
+    assert login not in repr(to)
+    assert set(secrets_of(to)) >= {token, password, login}
+
+
+async def test_nothing_is_logged(caplog: pytest.LogCaptureFixture, unused_tcp_port: int) -> None:
+    """Neither a library nor we write a line about it: the courier does, from `why`."""
+    caplog.set_level(logging.DEBUG)
+    async with answering(http("500 No", PATH.encode())) as server:
+        await tell(receiver(HOOK, server.url(), authorization=BEARER))
+    await tell(receiver(HOOK, f"https://127.0.0.1:{unused_tcp_port}{PATH}?{QUERY}", authorization=BEARER))
+    for secret in SECRETS:
+        assert secret not in caplog.text
