@@ -88,16 +88,19 @@ class Peer:
     def _owed(self, receiver: Receiver) -> tuple[Alert, ...]:
         """Return what this one should know now, with the ends of what goes by other labels by now."""
         now = clock.now()
-        found = [one for one in _routed(self.office.current, receiver) if self._is_owed(one, now)]
-        there = {self._identity(one) for one in found}
-        for identity in self._open.keys() - there:
+        routed = sorted(_routed(self.office.current, receiver), key=fires)  # of two, the one that fires
+        known = {self._identity(one): one for one in routed}
+        found = {identity: one for identity, one in known.items() if self._is_owed(one, now)}
+        for identity in known.keys() - found.keys():  # over, and said long enough
+            self._open.pop(identity, None)
+        for identity in self._open.keys() - found.keys():
             self._ended.setdefault(identity, _end(self._open.pop(identity), clock.timestamp(now)))
         self._ended = {
             identity: one
             for identity, one in self._ended.items()
-            if identity not in there and self._is_owed(one, now)
+            if identity not in found and self._is_owed(one, now)
         }
-        return (*found, *self._ended.values())
+        return (*found.values(), *self._ended.values())
 
     def _is_owed(self, alert: Alert, now: datetime) -> bool:
         if alert.is_open:

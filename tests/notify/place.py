@@ -1,0 +1,191 @@
+"""A desk with a disk that may be slow, and receivers that answer as they are told to; time jumps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from unittest.mock import patch
+
+from egressd import clock
+from egressd.daemon.alarm.desk import Desk
+from egressd.daemon.snapshot import Board
+from egressd.daemon.sweeping.ledger import Ledger
+from egressd.model.alert import Alert, Notice
+from egressd.model.catalog import Discovery
+from egressd.model.event import Event
+from egressd.model.notification import Alerting, Http, Notify, Receiver, ReceiverKind
+from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, ReceiverStatus, Snapshot, StateStatus
+from egressd.notify.courier import Courier, Ways
+from egressd.notify.delivery import Delivery, arrived
+from egressd.notify.outbox import bounds_of, post
+from tests.notify.notices import notice
+
+HOOK = Receiver(name="hook", kind=ReceiverKind.WEBHOOK, wait=0.0)
+CHAT = Receiver(name="chat", kind=ReceiverKind.SLACK, digest=3)
+PEERS = Receiver(
+    name="am", kind=ReceiverKind.ALERTMANAGER, way=Http(urls=("http://one.example", "http://two.example"))
+)
+HEART = Receiver(name="heart", kind=ReceiverKind.HEARTBEAT)
+Answer = Callable[[], Delivery]
+
+
+@dataclass
+class Disk:
+    """Keeps the last snapshot that was saved whole."""
+
+    slow: float = 0.0
+    saved: Snapshot | None = None
+
+    async def save(
+        self, snapshot: Snapshot, events: tuple[Event, ...], discoveries: tuple[Discovery, ...]
+    ) -> StateStatus:
+        await asyncio.sleep(self.slow)
+        self.saved = snapshot
+        return StateStatus()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """One attempt."""
+
+    at: float
+    """Seconds since the story began."""
+    receiver: str
+    ids: tuple[str, ...]
+    """Of notices; of alerts, with a `-` in front where they are over."""
+    dropped: int = 0
+    skip: int = 0
+    timeout: float = 0.0
+
+
+@dataclass
+class Place:
+    """All of it."""
+
+    desk: Desk
+    disk: Disk
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """By receiver, or by URL of a peer; who is not there takes everything at once."""
+    takes: dict[str, float] = field(default_factory=dict)
+    """Seconds until the answer."""
+    sent: list[Sent] = field(default_factory=list)
+    unsaved: list[Sent] = field(default_factory=list)
+    """Attempts at what was not on the disk, or was there no more."""
+    begun: float = field(default_factory=lambda: clock.monotonic())  # noqa: PLW0108 - the test's clock
+    count: int = 0
+
+    @property
+    def board(self) -> Board:
+        return self.desk.board
+
+    def to(self, receiver: str) -> list[Sent]:
+        """Every attempt at a receiver, or at a peer."""
+        return [one for one in self.sent if one.receiver == receiver]
+
+    def told(self, receiver: str) -> list[str]:
+        """What a receiver was sent, in order."""
+        return [name for one in self.to(receiver) for name in one.ids]
+
+    def status(self, receiver: str) -> ReceiverStatus:
+        return next(one for one in self.board.current.receivers if one.name == receiver)
+
+    async def say(self, count: int = 1) -> None:
+        """Say things to every receiver, as the ledger would: on the board, then on the disk."""
+        current = self.board.current
+        outbox, notify = current.outbox, current.settings.notify
+        for _ in range(count):
+            self.count += 1
+            names = [one.name for one in notify.receivers]
+            outbox = post(outbox, notice(self.count), names, bounds_of(notify))
+        self.board.put(outbox=outbox)
+        await self.desk.ledger.record(())
+
+    async def overflow(self) -> None:
+        """Say something more as a step of the ledger does, where the bound may cost something."""
+        before = self.board.current
+        self.count += 1
+        said = notice(self.count)
+        with patch("egressd.daemon.alarm.step.advance_alerts", lambda *_, **__: ((), (said,))):
+            await self.desk.ledger.tick()
+        assert self.board.current is not before
+
+    async def show(self, *alerts: Alert) -> None:
+        """Let these be the alerts."""
+        self.board.put(alerts=alerts)
+        await self.desk.ledger.record(())
+
+    async def sweep(self) -> None:
+        """Let a sweep be completed."""
+        counters = self.board.current.counters
+        self.board.put(counters=replace(counters, sweeps=counters.sweeps + 1))
+        await self.desk.ledger.record(())
+
+    async def configure(self, *receivers: Receiver) -> None:
+        """Reload."""
+        settings = replace(self.board.current.settings, notify=Notify(receivers=receivers))
+        self.desk.ledger.adopt(replace(self.board.current, settings=settings))
+        await self.desk.ledger.record(())
+
+    async def deliver(
+        self, receiver: Receiver, batch: tuple[Notice, ...], *, dropped: int, rules: Alerting, skip: int = 0
+    ) -> Delivery:
+        ids = tuple(one.id for one in batch)
+        sent = Sent(at=self._now(), receiver=receiver.name, ids=ids, dropped=dropped, skip=skip)
+        there = (
+            {one.notice.id for one in self.disk.saved.outbox.of(receiver.name)} if self.disk.saved else set()
+        )
+        self.unsaved += [] if there.issuperset(ids) else [sent]
+        return await self._answer(receiver.name, sent)
+
+    async def push(
+        self, receiver: Receiver, url: str, alerts: tuple[Alert, ...], *, now: datetime, rules: Alerting
+    ) -> Delivery:
+        ids = tuple(
+            f"{'' if one.is_open else '-'}{'/'.join(value for _, value in one.condition.labels)}"
+            for one in alerts
+        )
+        return await self._answer(url, Sent(at=self._now(), receiver=url, ids=ids))
+
+    async def beat(self, receiver: Receiver) -> Delivery:
+        sent = Sent(at=self._now(), receiver=receiver.name, ids=(), timeout=receiver.timeout)
+        return await self._answer(receiver.name, sent)
+
+    async def _answer(self, name: str, sent: Sent) -> Delivery:
+        self.sent.append(sent)
+        await asyncio.sleep(self.takes.get(name, 0.0))
+        return self.answers.get(name, arrived)()
+
+    def _now(self) -> float:
+        return round(clock.monotonic() - self.begun, 3)
+
+
+def make_place(*receivers: Receiver, before: Snapshot | None = None) -> Place:
+    """Set one up, with what a life before has left; call it inside the loop."""
+    now = clock.timestamp()
+    settings = Settings(notify=Notify(receivers=receivers))
+    fresh = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)
+    if before is not None:
+        fresh = replace(fresh, outbox=before.outbox, alerts=before.alerts)
+    disk = Disk(saved=before)
+    board = Board(fresh)
+    ledger = Ledger(board=board, keeper=disk, tell=lambda _: None)
+    ledger.adopt(fresh)
+    ledger.saved = board.current
+    place = Place(desk=Desk(board=board, ledger=ledger), disk=disk)
+    place.count = before.outbox.next_number * 1000 if before is not None else 0
+    return place
+
+
+@asynccontextmanager
+async def at_work(place: Place) -> AsyncIterator[Place]:
+    """Run the couriers until the end of the block, then cut them off, as a crash would."""
+    ways = Ways(deliver=place.deliver, push=place.push, beat=place.beat)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(Courier(office=place.desk, ways=ways, chance=lambda: 0.999).run())
+        await asyncio.sleep(0)
+        yield place
+        task.cancel()
