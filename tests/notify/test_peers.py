@@ -171,7 +171,7 @@ def test_after_a_restart_all_is_said_at_once(play: Play) -> None:
             await place.show(alert("a"), over(alert("b")))
         async with at_work(make_place(PEERS, before=place.disk.saved)) as again:
             await asyncio.sleep(0.1)
-            assert again.to(ONE)[0].ids == again.to(TWO)[0].ids == ("a", "-b")
+            assert again.to(ONE)[0].ids == again.to(TWO)[0].ids == ("-b", "a")
 
     play(story())
 
