@@ -37,6 +37,7 @@ from tests.notify.send.rig import (
     listening,
     proxying,
     receiver,
+    reset,
 )
 
 HOOK = ReceiverKind.WEBHOOK
@@ -227,15 +228,16 @@ async def test_a_reset() -> None:
     """A connection that is reset is tried again, and not silently."""
     count = 0
 
-    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal count
         count += 1
         await reader.read(10)
-        writer.transport.abort()
+        reset(writer)
 
-    async with listening(reset) as port:
+    async with listening(talk) as port:
         delivery = await tell(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}"))
     assert (delivery.retry, count) == (True, 1)
+    assert "connection reset" in delivery.why
 
 
 async def test_the_environment_says_nothing(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:

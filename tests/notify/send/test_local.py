@@ -1,0 +1,236 @@
+"""The journal and syslog: sockets that stand for them, and a real systemd-journald."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from egressd.model.alert import NoticeKind
+from egressd.model.notification import Receiver, ReceiverKind, Syslog
+from egressd.notify.delivery import Delivery
+from egressd.notify.message.journal import MESSAGE_ID, entry
+from egressd.notify.send import deliver
+from egressd.notify.send import journal as journal_way
+from egressd.notify.send.journal import send_entry
+from tests.notify.message.sample import CAUSE, HOSTILE, RULES, alert, notice
+from tests.notify.message.test_limits import SYSLOG, parse_entry
+from tests.notify.send.rig import listening, reset
+
+JOURNAL = Receiver(name="journal", kind=ReceiverKind.JOURNALD)
+WIDE = alert(condition=replace(CAUSE, targets=tuple(f"{'endpoint' * 12}-{n}:443" for n in range(3000))))
+JOURNALD = "/lib/systemd/systemd-journald"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path: the name of a socket has 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="egressd-") as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def box(folder: Path) -> Iterator[socket.socket]:
+    """A datagram socket in the file system."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+        one.bind(str(folder / "socket"))
+        one.settimeout(5)
+        yield one
+
+
+async def test_an_entry_is_one_datagram(box: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal gets it whole."""
+    monkeypatch.setattr(journal_way.send_entry, "__defaults__", (box.getsockname(),))
+    assert (await deliver(JOURNAL, (notice(),), dropped=0, rules=RULES)) == Delivery(ok=True, delivered=1)
+    assert dict(parse_entry(box.recv(1 << 20)))["EGRESSD_ALERT"] == "EgressCause"
+
+
+async def test_a_large_entry_is_a_sealed_file(box: socket.socket) -> None:
+    """What no datagram can hold comes as a file descriptor, sealed, as journald demands."""
+    sent = entry(notice(told=WIDE), dropped=0, rules=RULES)
+    assert len(sent) > box.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    assert (await send_entry(sent, box.getsockname())).ok
+    data, (ancillary,), *_ = box.recvmsg(10, socket.CMSG_SPACE(4))
+    (descriptor,) = array.array("i", ancillary[2])
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(0)
+        assert (data, file.read()) == (b"", sent)
+        with pytest.raises(PermissionError):
+            os.ftruncate(descriptor, 1)
+
+
+async def test_no_journal_and_a_full_one(box: socket.socket, folder: Path) -> None:
+    """Nobody there, and nobody who reads: nothing waits, it is tried again."""
+    delivery = await send_entry(b"MESSAGE=x\n", str(folder / "nothing"))
+    assert delivery.retry
+    assert "no such file" in delivery.why
+    for _ in range(10_000):
+        delivery = await send_entry(b"MESSAGE=x\n", box.getsockname())
+        if not delivery.ok:
+            break
+    assert delivery.retry
+    assert "temporarily unavailable" in delivery.why
+
+
+@pytest.fixture
+def journald() -> Iterator[tuple[str, Any]]:
+    """A real journald, in a namespace and with a /run of its own; its socket, and how to read it."""
+    if os.geteuid() != 0 or not Path(JOURNALD).exists() or not shutil.which("unshare"):
+        pytest.skip("a journald of one's own takes root, systemd-journald and unshare")
+    script = (
+        "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal /run/log/journal && "
+        "{ ! test -d /var/log/journal || mount -t tmpfs tmpfs /var/log/journal; } && "
+        f"exec {JOURNALD} eg"
+    )
+    run = subprocess.Popen(
+        ["unshare", "-m", "--propagation", "private", "sh", "-c", script],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        way = f"/proc/{run.pid}/root/run/systemd/journal.eg/socket"
+        end = time.monotonic() + 10
+        while not Path(way).exists() and time.monotonic() < end:
+            time.sleep(0.05)
+
+        def read(*words: str) -> list[dict[str, Any]]:
+            command = [
+                "nsenter",
+                "-t",
+                str(run.pid),
+                "-m",
+                "journalctl",
+                "--namespace=eg",
+                "-o",
+                "json",
+                "-a",
+            ]
+            done = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=20)
+            return [json.loads(line) for line in done.stdout.splitlines()]
+
+        yield way, read
+    finally:
+        run.send_signal(signal.SIGTERM)
+        run.wait(10)
+
+
+def _until(read: Callable[[], list[dict[str, Any]]], count: int) -> list[dict[str, Any]]:
+    end = time.monotonic() + 10
+    while len(found := read()) < count and time.monotonic() < end:
+        time.sleep(0.1)
+    return found
+
+
+@pytest.mark.servers
+async def test_a_real_journald_reads_every_field(journald: tuple[str, Any]) -> None:
+    """A small entry, a hostile one and one too large for a datagram: each has exactly our values."""
+    way, read = journald
+    hostile = alert(condition=replace(CAUSE, id="hostile", advice=HOSTILE[1], evidence=HOSTILE))
+    large = replace(WIDE, condition=replace(WIDE.condition, id="large"))
+    told = [notice(), notice(told=hostile), notice(NoticeKind.CHANGED, told=large)]
+    for one in told:
+        delivery = await send_entry(entry(one, dropped=0, rules=RULES), way)
+        assert delivery.ok, delivery.why
+    found = _until(lambda: read(f"MESSAGE_ID={MESSAGE_ID}"), len(told))
+    for got, one in zip(found, told, strict=True):
+        sent = dict(parse_entry(entry(one, dropped=0, rules=RULES)))
+        assert {name: got.get(name) for name in sent} == sent
+    assert len(read("EGRESSD_ALERT_ID=large", "PRIORITY=2")) == 1
+
+
+def receiver(transport: str, address: str = "127.0.0.1", port: int = 514, timeout: float = 5.0) -> Receiver:
+    way = Syslog(transport=transport, address=address, port=port, facility=16)
+    return Receiver(name="syslog", kind=ReceiverKind.SYSLOG, way=way, timeout=timeout)
+
+
+async def test_syslog_over_a_local_socket(box: socket.socket, folder: Path) -> None:
+    """/dev/log takes one datagram for each message."""
+    delivery = await deliver(receiver("unix", box.getsockname()), (notice(),), dropped=0, rules=RULES)
+    assert delivery == Delivery(ok=True, delivered=1)
+    found = SYSLOG.fullmatch(box.recv(65536))
+    assert found is not None
+    assert int(found[1]) == 16 * 8 + 2
+    delivery = await deliver(receiver("unix", str(folder / "no")), (notice(),), dropped=0, rules=RULES)
+    assert delivery.retry
+    assert "syslog: " in delivery.why
+
+
+async def test_syslog_over_udp() -> None:
+    """2000 targets come as datagrams of 2 KiB, each of them a message."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        one.bind(("127.0.0.1", 0))
+        one.settimeout(5)
+        few = alert(condition=replace(CAUSE, targets=tuple(f"target-{n}:443" for n in range(300))))
+        to = receiver("udp", port=one.getsockname()[1])
+        assert (await deliver(to, (notice(told=few),), dropped=0, rules=RULES)).ok
+        one.settimeout(0)
+        got = []
+        while True:
+            try:
+                got.append(one.recv(65536))
+            except BlockingIOError:
+                break
+    assert all(len(line) <= 2048 and SYSLOG.fullmatch(line) for line in got)
+    text = b"\n".join(got).decode()
+    assert all(f"target-{n}:443" in text for n in range(300))
+
+
+async def test_a_closed_udp_port(unused_udp_port: int) -> None:
+    """What the host there says of it is heard."""
+    delivery = await deliver(receiver("udp", port=unused_udp_port), (notice(),), dropped=0, rules=RULES)
+    assert delivery.retry
+    assert delivery.why == f"syslog: 127.0.0.1:{unused_udp_port} can't be reached (connection refused)"
+
+
+async def test_syslog_over_tcp_counts_octets() -> None:
+    """Each frame says how long it is (RFC 6587); what is longer than a message comes as several."""
+    streams: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        streams.append(await reader.read(-1))
+
+    async with listening(talk) as port:
+        told = notice(
+            told=replace(WIDE, condition=replace(WIDE.condition, targets=WIDE.condition.targets[:300]))
+        )
+        delivery = await deliver(receiver("tcp", port=port), (told,), dropped=0, rules=RULES)
+    assert delivery.ok, delivery.why
+    assert len(streams) > 1
+    for stream in streams:
+        length, _, line = stream.partition(b" ")
+        assert int(length) == len(line)
+        assert SYSLOG.fullmatch(line)
+
+
+async def test_tcp_trouble(unused_tcp_port: int) -> None:
+    """A closed port, a reset, and one that reads nothing: the first two are tried again."""
+
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        reset(writer)
+
+    async def keep(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    delivery = await deliver(receiver("tcp", port=unused_tcp_port), (notice(),), dropped=0, rules=RULES)
+    assert (delivery.retry, "connection refused" in delivery.why) == (True, True)
+    async with listening(cut) as port:
+        delivery = await deliver(receiver("tcp", port=port), (notice(),), dropped=0, rules=RULES)
+    assert (delivery.retry, "reset" in delivery.why) == (True, True)
+    async with listening(keep) as port:
+        delivery = await deliver(receiver("tcp", port=port), (notice(),), dropped=0, rules=RULES)
+    assert delivery.ok

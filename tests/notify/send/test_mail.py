@@ -1,0 +1,286 @@
+"""Mail against a real SMTP server: encryption, login, refusals, and a server that is slow or cuts."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from egressd.model.alert import NoticeKind
+from egressd.model.notification import Mail, Receiver, ReceiverKind
+from egressd.notify.delivery import Delivery
+from egressd.notify.send import deliver
+from tests.notify.message.sample import CAUSE, RULES, alert, notice
+from tests.notify.send.rig import listening
+
+PASSWORD = "m4il-very-secret"
+ENCODED = "bTRpbC12ZXJ5LXNlY3JldA=="
+"""The password as a server sees it in AUTH LOGIN."""
+
+
+class Box:
+    """What a server does with mail: takes it, or answers otherwise."""
+
+    def __init__(
+        self, *, rcpt: dict[str, str] | None = None, data: str = "250 OK", wait: float = 0.0
+    ) -> None:
+        self.rcpt, self.data, self.wait = rcpt or {}, data, wait
+        self.got: list[Envelope] = []
+        self.ssl: list[bool] = []
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address not in self.rcpt:
+            envelope.rcpt_tos.append(address)
+        return self.rcpt.get(address, "250 OK")
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        await asyncio.sleep(self.wait)
+        if self.data.startswith("2"):
+            self.got.append(envelope)
+            self.ssl.append(session.ssl is not None)
+        return self.data
+
+
+def login(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+    """Let one user in; tell the others what they have sent, as careless servers do."""
+    right = isinstance(data, LoginPassword) and (data.login, data.password) == (b"egressd", PASSWORD.encode())
+    return AuthResult(
+        success=right, handled=right, message=None if right else f"535 5.7.8 no {PASSWORD} {ENCODED}"
+    )
+
+
+@asynccontextmanager
+async def serving(box: Box, *, implicit: ssl.SSLContext | None = None, **options: Any) -> AsyncIterator[int]:
+    """Run a server; its port. `implicit` is TLS from the first byte."""
+    loop = asyncio.get_running_loop()
+    made: list[SMTP] = []
+
+    def make() -> SMTP:
+        made.append(SMTP(box, hostname="mx.corp.example", loop=loop, **options))
+        return made[-1]
+
+    server = await loop.create_server(make, "127.0.0.1", 0, ssl=implicit)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for one in made:
+            if one.transport is not None:
+                one.transport.close()
+        await asyncio.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(ca: trustme.CA, tmp_path: Path) -> str:
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return str(tmp_path / "ca.pem")
+
+
+@pytest.fixture
+def tls(ca: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def receiver(port: int, security: str = "none", timeout: float = 5.0, **fields: Any) -> Receiver:
+    """A receiver of mail on loopback."""
+    way = Mail(
+        server="127.0.0.1",
+        port=port,
+        security=security,
+        sender="Egress <egressd@corp.example>",
+        recipients=("net@corp.example", "ops@corp.example"),
+    )
+    return Receiver(name="mail", kind=ReceiverKind.EMAIL, way=replace(way, **fields), timeout=timeout)
+
+
+async def tell(to: Receiver) -> Delivery:
+    """Deliver one notice; whatever happens, nothing secret is said."""
+    delivery = await deliver(to, (notice(),), dropped=0, rules=RULES)
+    assert PASSWORD not in delivery.why
+    assert ENCODED not in delivery.why
+    assert delivery.ok or delivery.why
+    return delivery
+
+
+async def test_a_mail_arrives_whole() -> None:
+    """Both recipients, the sender's bare address, and 2000 targets by name."""
+    box = Box()
+    targets = tuple(f"endpoint-{n}.é.example:443" for n in range(2000))
+    told = notice(NoticeKind.CHANGED, told=alert(condition=replace(CAUSE, targets=targets)))
+    async with serving(box) as port:
+        delivery = await deliver(receiver(port), (told,), dropped=2, rules=RULES)
+    assert delivery == Delivery(ok=True, delivered=1)
+    (got,) = box.got
+    assert (got.mail_from, got.rcpt_tos) == ("egressd@corp.example", ["net@corp.example", "ops@corp.example"])
+    assert isinstance(got.content, bytes)
+    body = message_from_bytes(got.content, policy=policy.default).get_content()  # type: ignore[attr-defined]
+    assert set(targets) <= {line.strip() for line in body.splitlines()}
+    assert "2 notices before this one were dropped" in body
+
+
+async def test_starttls_and_login(tls: ssl.SSLContext, ca_file: str) -> None:
+    """Encrypted first, then logged in, then sent."""
+    box = Box()
+    options = {"tls_context": tls, "require_starttls": True, "authenticator": login, "auth_required": True}
+    async with serving(box, **options) as port:
+        to = receiver(port, "starttls", ca_file=ca_file, username="egressd", password=PASSWORD)
+        delivery = await tell(to)
+    assert delivery.ok, delivery.why
+    assert box.ssl == [True]
+
+
+async def test_a_wrong_password(tls: ssl.SSLContext, ca_file: str) -> None:
+    """It is refused for good, and what the server sends back is not shown."""
+    async with serving(Box(), tls_context=tls, authenticator=login) as port:
+        to = receiver(port, "starttls", ca_file=ca_file, username="wrong", password=PASSWORD)
+        delivery = await tell(to)
+    assert (delivery.ok, delivery.retry) == (False, False)
+    assert "refused the login: 535" in delivery.why
+
+
+async def test_starttls_is_never_given_up() -> None:
+    """A server, or somebody on the way, that offers none gets nothing; it may offer it again."""
+    box = Box()
+    async with serving(box, authenticator=login, auth_require_tls=False) as port:
+        delivery = await tell(receiver(port, "starttls", username="egressd", password=PASSWORD))
+    assert delivery.retry
+    assert "does not offer STARTTLS; nothing is sent in the clear" in delivery.why
+    assert box.got == []
+
+
+async def test_a_server_without_login() -> None:
+    """A login that nobody asks for is a mistake worth saying."""
+    async with serving(Box()) as port:
+        delivery = await tell(receiver(port, username="egressd", password=PASSWORD))
+    assert delivery.retry
+    assert "offers no login" in delivery.why
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_a_certificate_nobody_knows(security: str, tls: ssl.SSLContext, tmp_path: Path) -> None:
+    """Nothing is sent to a server whose certificate does not verify; it is said what to do."""
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    box = Box()
+    options = {"tls_context": tls} if security == "starttls" else {"implicit": tls}
+    async with serving(box, **options) as port:
+        delivery = await tell(receiver(port, security, ca_file=str(tmp_path / "other.pem")))
+    assert delivery.retry
+    assert "is not trusted" in delivery.why
+    assert box.got == []
+
+
+async def test_implicit_tls(tls: ssl.SSLContext, ca_file: str) -> None:
+    """Port 465's way."""
+    box = Box()
+    async with serving(box, implicit=tls) as port:
+        delivery = await tell(receiver(port, "tls", ca_file=ca_file))
+    assert delivery.ok, delivery.why
+    assert len(box.got) == 1
+
+
+async def test_a_file_of_roots_that_is_gone(tmp_path: Path) -> None:
+    """Said before anything is sent."""
+    delivery = await tell(receiver(9, "starttls", ca_file=str(tmp_path / "gone.pem")))
+    assert delivery.retry
+    assert "cannot use ca_file" in delivery.why
+
+
+@pytest.mark.parametrize(
+    ("box", "ok", "retry", "words"),
+    [
+        (Box(data="451 4.3.0 try later"), False, True, "refused the message: 451 4.3.0 try later"),
+        (Box(data="554 5.7.1 spam\x1b[31m"), False, False, "refused the message: 554 5.7.1 spam"),
+        (Box(rcpt={"net@corp.example": "550 5.1.1 nobody"}), True, False, "refused 1 of the recipients"),
+        (
+            Box(rcpt=dict.fromkeys(("net@corp.example", "ops@corp.example"), "550 5.1.1 nobody")),
+            False,
+            False,
+            "refused every recipient: 550 5.1.1 nobody",
+        ),
+        (
+            Box(rcpt={"net@corp.example": "550 nobody", "ops@corp.example": "450 4.2.0 greylisted"}),
+            False,
+            True,
+            "refused every recipient: 450 4.2.0 greylisted",
+        ),
+    ],
+)
+async def test_what_a_reply_means(box: Box, ok: bool, retry: bool, words: str) -> None:
+    """4yz is tried again, 5yz is not; who was left out is said, though the others have it."""
+    async with serving(box) as port:
+        delivery = await tell(receiver(port))
+    assert (delivery.ok, delivery.retry) == (ok, retry)
+    assert words in delivery.why
+    assert delivery.why.isprintable()
+    assert len(box.got) == int(ok)
+
+
+async def test_a_slow_server() -> None:
+    """The time is over: tried again."""
+    async with serving(Box(wait=2.0)) as port:
+        delivery = await tell(receiver(port, timeout=0.5))
+    assert delivery.retry
+    assert "within 0.5 s" in delivery.why
+
+
+async def test_a_server_that_does_not_speak(unused_tcp_port: int) -> None:
+    """A closed port, silence, a cut, and another protocol are trouble, each said."""
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def cut(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        return
+
+    async def other(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+    delivery = await tell(receiver(unused_tcp_port))
+    assert delivery == Delivery(
+        ok=False, retry=True, why=f"127.0.0.1:{unused_tcp_port} can't be reached (connection refused)"
+    )
+    for talk in (silent, cut, other):
+        async with listening(talk) as port:
+            delivery = await tell(receiver(port, timeout=0.5))
+        assert delivery.retry, talk
+        assert f"127.0.0.1:{port}" in delivery.why
+
+
+async def test_a_cut_after_the_end_is_no_failure() -> None:
+    """The server has taken the mail and closes without a goodbye: it must not be sent twice."""
+    taken: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        for answer in (b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            await reader.readline()
+            writer.write(answer)
+        taken.append(await reader.readuntil(b"\r\n.\r\n"))
+        writer.write(b"250 taken\r\n")
+        await writer.drain()
+        writer.transport.abort()
+
+    async with listening(talk) as port:
+        delivery = await tell(receiver(port))
+    assert delivery.ok, delivery.why
+    assert len(taken) == 1
