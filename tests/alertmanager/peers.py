@@ -66,7 +66,7 @@ class Peer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it and wait until it is ready."""
+        """Start it."""
         self.folder.mkdir(exist_ok=True)
         config = self.folder / "alertmanager.yml"
         config.write_text(CONFIG % self.hook, encoding="utf-8")
@@ -85,6 +85,9 @@ class Peer:
                 stdout=log,
                 stderr=log,
             )
+
+    def settle(self) -> None:
+        """Wait until it is ready."""
         until(self._is_ready, lambda: (self.folder / "log").read_text(encoding="utf-8")[-2000:])
 
     def kill(self) -> None:
@@ -107,8 +110,10 @@ class Peer:
         return found
 
     def _is_ready(self) -> bool:
-        with suppress(OSError), urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:
-            return bool(answer.status == 200)
+        """Say whether it has found its peer: before, it would notify as if it were alone."""
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/api/v2/status", timeout=1) as answer:
+            cluster = json.load(answer)["cluster"]
+            return bool(cluster["status"] == "ready" and len(cluster["peers"]) == 2)
         return False
 
 
@@ -167,6 +172,8 @@ def two_peers(folder: Path) -> Iterator[tuple[Peer, Peer, Hook]]:
         try:
             for one in peers:
                 one.start()
+            for one in peers:
+                one.settle()
             yield peers[0], peers[1], listener
         finally:
             for one in peers:

@@ -189,7 +189,7 @@ async def test_a_day_of_faults(peers: tuple[Peer, Peer, Hook], monkeypatch: pyte
         await one.expect("EgressCause/critical/port80", "EgressCause/critical/sni")
 
         # The first is mended; of the second the lone target is left, and goes on under its own name.
-        story.again(4, {"t25": SNI}, seconds=600)
+        story.again(4, {"t25": SNI})
         await one.expect("EgressTargetUnreachable/critical/t25")
 
         # It fails in another way now: another set of labels, one alert.
@@ -207,7 +207,7 @@ async def test_a_day_of_faults(peers: tuple[Peer, Peer, Hook], monkeypatch: pyte
         story.again(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=HOUR)
         await one.expect("EgressTargetUnreachable/critical/t25", "EgressCause/critical/port80")
 
-        story.again(4, seconds=600)
+        story.again(4)
         await one.expect()
 
         # A target that comes and goes is one alert.
@@ -244,6 +244,7 @@ async def test_a_peer_that_is_down_delays_and_loses_nothing(
         one.story.again(4, {**dict.fromkeys(PLAIN, PORT80), "t29": SNI}, findings={"port80": PLAIN})
         await one.expect("EgressCause/critical/port80", "EgressTargetUnreachable/critical/t29", on=(first,))
         await asyncio.to_thread(second.start)
+        await asyncio.to_thread(second.settle)
         await one.expect("EgressCause/critical/port80", "EgressTargetUnreachable/critical/t29")
         one.story.again(4)
         await one.expect()
