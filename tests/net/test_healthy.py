@@ -1,6 +1,6 @@
 """A healthy network gives no false alarm: two hundred targets, one packet in a hundred lost, many sweeps.
 
-EGRESSD_SWEEPS says how many; the default is what a run of all tests has time for.
+EGRESSD_SWEEPS says how many, an even number; the default is what a run of all tests has time for.
 """
 
 from __future__ import annotations

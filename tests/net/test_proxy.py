@@ -31,7 +31,10 @@ from tests.net.worlds.proxied import (
 )
 from tests.servers.papers import Order, authority, leaf
 
-SECRETS = (PASSWORD, b64encode(f"{USER}:{PASSWORD}".encode()).decode())
+SECRETS = (
+    PASSWORD,
+    *(b64encode(f"{USER}:{one}".encode()).decode() for one in (PASSWORD, f"wrong-{PASSWORD}")),
+)
 ECHO = (
     'http-request return status {status} content-type "text/html" '
     'lf-string "you sent %[req.hdr(proxy-authorization)] {padding} %[req.hdr(proxy-authorization)]" '
@@ -95,21 +98,37 @@ def test_the_echo_is_an_echo(network: Network) -> None:
     assert not shows_no_secret(said.stdout)
 
 
-def test_a_wrong_and_a_right_password_differ_in_nothing_else(network: Network) -> None:
-    """Right credentials make everything ok, and the report says that they were sent, not what they are."""
-    run = sweep(network, login(PASSWORD)(network))
-    assert run.code == 0
-    text = json.dumps(run.report)
-    assert shows_no_secret(text, run.stderr)
-    assert USER not in text
-    sent = [
+@pytest.mark.parametrize(
+    ("password", "code", "reason", "sent"),
+    [
+        (None, 1, "proxy_auth_required", False),
+        (f"wrong-{PASSWORD}", 1, "proxy_auth_rejected", True),
+        (PASSWORD, 0, None, True),
+    ],
+    ids=["missing", "wrong", "right"],
+)
+def test_a_login_is_told_of_and_never_shown(
+    network: Network, password: str | None, code: int, reason: str | None, sent: bool
+) -> None:
+    """With squid: no, a wrong and the right login differ in what is said, not in what is shown."""
+    built = login(password)(network)
+
+    run = sweep(network, built, "--log.level", "debug")
+
+    assert run.code == code
+    assert {one["reason"] for one in run.report["targets"]} == {reason}
+    assert run.reasons() == [reason] * (reason is not None)
+    told = [
         one["credentials_sent"]
         for target in run.report["targets"]
         for trail in target["trails"]
         for one in trail["observations"]
         if "credentials_sent" in one and (one["phase"] == "proxy" or target["port"] == 80)
     ]
-    assert sent == [True, True]
+    assert told == [sent, sent]
+    text = json.dumps(run.report)
+    assert shows_no_secret(text, run.stderr)
+    assert USER not in text + run.stderr
 
 
 def test_inspection_of_half_of_the_names_is_one_finding(network: Network) -> None:

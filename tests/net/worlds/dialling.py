@@ -152,14 +152,30 @@ def nat_exhausted(network: Network) -> Built:
 
 
 def nat_crowded(network: Network) -> Built:
-    """Hide the client behind three ports, with more than three names at one address."""
+    """Hide the client behind three ports, with nine names at one address that takes its time to answer.
+
+    It does, so that connections overlap however slowly this machine begins them; and there are names enough
+    at other addresses, so that a late acknowledgement here and there does not make a line that loses packets.
+    """
+    haproxy(
+        network.server,
+        "frontend slow\n  bind :9443\n  tcp-request inspect-delay 1500ms\n"
+        "  tcp-request content accept if WAIT_END\n  default_backend near\n"
+        "backend near\n  server near 127.0.0.1:443\n",
+        tcp=(9443,),
+    )
+    network.server.rules(
+        "prerouting -100", "ip daddr 203.0.113.40 tcp dport 443 redirect to :9443", family="ip", kind="nat"
+    )
+    network.firewall.sysctl({"net.netfilter.nf_conntrack_tcp_timeout_time_wait": "1"})
     network.firewall.rules(
         "postrouting 100",
         "oifname outside ip protocol tcp masquerade to :20000-20002",
         family="ip",
         kind="nat",
     )
-    return town(network, {f"name-{number}": "203.0.113.40" for number in range(9)})
+    crowd = {f"name-{number}": "203.0.113.40" for number in range(9)}
+    return town(network, crowd | {f"other-{number}": f"203.0.113.{50 + number}" for number in range(12)})
 
 
 def first_lost(network: Network) -> Built:
