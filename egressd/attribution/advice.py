@@ -10,11 +10,14 @@ from egressd.attribution.facts.shown.hops import before, begins_at
 from egressd.attribution.facts.whole import Whole
 from egressd.attribution.reasons import Reason
 from egressd.model.endpoint import Inspection
-from egressd.model.observation import HttpObservation, ProxyObservation
+from egressd.model.observation import DnsObservation, HttpObservation, ProxyObservation
+from egressd.model.settings import SYSTEM_RESOLVER
 
 FORBIDDEN = "The documents for this endpoint do not allow TLS inspection: exempt it."
 FORBIDDEN_FOR = "The documents do not allow TLS inspection for"
 ABOUT_INSPECTION = ("tls_mitm_", "site_inspection_")
+THE_RESOLVERS = "the resolvers of this host"
+UNNAMED = "a scheme that it does not name"
 MOST_NAMED = 4
 """How many names a sentence bears; the rest is counted."""
 
@@ -58,13 +61,12 @@ def source_address(whole: Whole, name: str) -> str:
 
 def values_of(case: Case) -> dict[str, str]:
     """Return what is known of the names a template may use."""
-    address = case.dialled[0]
     icmp, last = case.icmp, case.failing or case.trail.last
     return {
         "host": case.probe.host,
         "port": str(case.probe.port),
         "source": _source(case),
-        "address": address,
+        "address": _address(case),
         "sni": case.tls.sni if case.tls is not None else case.probe.host,
         "offender": icmp.offender if icmp is not None else before(case, begins_at(case) or 0),
         "resolver": case.trail.resolver,
@@ -73,8 +75,17 @@ def values_of(case: Case) -> dict[str, str]:
         "time": last.started if last is not None else case.whole.recording.started,
         "proxy": case.trail.path if case.proxied else case.whole.recording.vantage.proxy or "",
         "status": _status(case),
-        "schemes": ", ".join(schemes(refusal(case))),
+        "schemes": ", ".join(schemes(refusal(case))) or UNNAMED,
     }
+
+
+def _address(case: Case) -> str:
+    """Return where the packets went: to the address dialled, or no further than to a resolver."""
+    match case.failing:
+        case DnsObservation(resolver=resolver):
+            return THE_RESOLVERS if resolver == SYSTEM_RESOLVER else resolver.rpartition(":")[0].strip("[]")
+        case _:
+            return case.dialled[0]
 
 
 def _source(case: Case) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from egressd.attribution import judge, open_questions
 from egressd.attribution.assess import DIRECT_TABLES, PROXY_TABLES, assess
 from egressd.attribution.facts.case import Case
 from egressd.attribution.facts.whole import behold
-from egressd.attribution.reasons import REASONS
+from egressd.attribution.reasons import PLACEHOLDERS, REASONS
 from egressd.attribution.rules.rule import Table
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
@@ -21,6 +22,8 @@ from tests.attribution.world import RESOLVER, Site, dns, good, tcp, tls, trail
 
 TABLES = tuple({id(table): table for table in (*DIRECT_TABLES, *PROXY_TABLES)}.values())
 ORDER = tuple(Confidence)
+SPOKEN = frozenset({"sni"})
+"""Placeholders whose name is a word that advice uses."""
 
 
 def first_verdict(site: Site) -> Verdict:
@@ -43,6 +46,16 @@ def test_scene(scene: Scene) -> None:
         assert verdict.advice
     else:
         assert (verdict.phase, verdict.blame, verdict.evidence, verdict.advice) == (None, None, (), "")
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_advice_names_what_is_meant(scene: Scene) -> None:
+    """Nobody is told to open a rule for `ADDRESS`: every template is filled in, in every scene."""
+    sweep = judge(scene.build().recording())
+    texts = [two.verdict.advice for one in sweep.verdicts for two in one.by_source]
+    texts += [one.verdict.advice for one in sweep.verdicts] + [one.advice for one in sweep.findings]
+    words = re.compile(rf"\b({'|'.join(name.upper() for name in PLACEHOLDERS - SPOKEN)})\b")
+    assert [text for text in texts if words.search(text)] == []
 
 
 def test_scene_names_are_unique() -> None:
