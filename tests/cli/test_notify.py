@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import secrets_in
 from egressd.config import Flags, load_settings
 
@@ -283,3 +284,15 @@ def test_the_log_hides_secrets_of_receivers_and_proxies(tmp_path: Path) -> None:
     found = secrets_in(load_settings(path, Flags()))
     assert {"hunter-one", "hunter-two", "https://hooks.example/hunter-three", "/hunter-three"} <= set(found)
     assert secrets_in(load_settings(None, Flags())) == ()
+
+
+def test_an_instance_is_named_as_prometheus_would(tmp_path: Path) -> None:
+    """Without `alerts.instance` it is this host and the port of the pages; the digest knows nothing of it."""
+    path = tmp_path / "egressd.yml"
+    path.write_text("web: {listen: '[::1]:1234'}", encoding="utf-8")
+    before = load_settings(path, Flags())
+    named = with_instance(before)
+    assert named.alerting.instance == f"{socket.gethostname()}:1234"
+    assert named.digest == before.digest
+    path.write_text("alerts: {instance: 'a:1'}", encoding="utf-8")
+    assert with_instance(load_settings(path, Flags())).alerting.instance == "a:1"

@@ -7,12 +7,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from egressd import clock
-from egressd.alerting.maintenance import InForce, covered_pairs, in_force, next_start
 from egressd.cli import options
 from egressd.cli.guard import complain, guarded
 from egressd.cli.service.history import directory_in
@@ -25,6 +24,9 @@ from egressd.model.alert import Downtime
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Scope, Window
 from egressd.model.settings import Settings
+
+if TYPE_CHECKING:  # the room of alerting is loaded by the command that needs it
+    from egressd.alerting.maintenance import InForce
 
 SHORTEST, LONGEST = 60.0, 7 * 86400.0
 """Seconds: what goes on for longer is no window, and would be forgotten."""
@@ -65,6 +67,7 @@ def maintenance_start(
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
     """Open a maintenance window now."""
+    from egressd.alerting.maintenance import in_force
     from egressd.state.downtime import changing, read_downtimes, write_downtimes
 
     seconds = _seconds(lasting)
@@ -109,7 +112,9 @@ def maintenance_end(
         ended = _chosen(name, there, settings.alerting.maintenance)
         write_downtimes(directory, (one for one in there if one is not ended), now=now)
     left = datetime.fromisoformat(ended.ends) - now
-    print(f"maintenance {ended.name}: ended, {_roughly(left)} before its time; what is wrong is told again")
+    print(
+        f"maintenance {ended.name}: ended, {_roughly(left)} before its time; what is still wrong is told now"
+    )
     return ExitCode.OK
 
 
@@ -117,6 +122,7 @@ def maintenance_end(
 @guarded
 def maintenance_list(config_file: options.ConfigFile = None) -> ExitCode:
     """List the windows in force, and when planned ones begin next."""
+    from egressd.alerting.maintenance import InForce, in_force, next_start
     from egressd.state.downtime import read_downtimes
 
     settings, _ = read(config_file, Flags())
@@ -218,6 +224,7 @@ def _covered(one: InForce, settings: Settings, catalog: Catalog) -> str:
     """Say what is covered, and how much of the plan that is."""
     if one.covers_all:
         return "everything"
+    from egressd.alerting.maintenance import covered_pairs
     from egressd.drive import plan_sweep
 
     plan = plan_sweep(settings, catalog)
