@@ -1,0 +1,26 @@
+"""What the page for operators promises is what the table says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from egressd.alerting.lifecycle import HOLDS_FOR
+from egressd.model.alert import Fault
+from egressd.model.severity import Severity
+
+ROWS = [
+    line
+    for line in (Path(__file__).parents[2] / "docs/alerts.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| `Egress")
+]
+
+
+@pytest.mark.parametrize(("fault", "severity"), sorted(HOLDS_FOR))
+def test_the_page_says_how_urgent_and_how_soon(fault: Fault, severity: Severity) -> None:
+    """Each alert has a row with each of its severities and times."""
+    (row,) = [one for one in ROWS if f"`{fault}`" in one]
+    seconds = HOLDS_FOR[fault, severity]
+    assert severity in row
+    assert (f"{seconds / 60:.0f} min" if seconds else "0 s") in row
