@@ -90,17 +90,30 @@ async def run_once(
         UsageError: there is nothing to plan.
     """
     stop = stop or asyncio.Event()
-    label = random_label()
-    edge = open_edge(settings, plan_sweep(settings, catalog, label=label))
-    calls = calls_needed(catalog, settings)
-    if calls:
-        found = await discover(calls, edge, region=settings.region or "", stop=stop)
-        edge.plan = plan_sweep(settings, catalog, label=label, discoveries=found)
+    edge, _ = await prepare(settings, catalog, label=random_label(), stop=stop)
     on_done = _count(len(edge.plan.probes), progress)
     recording = await sweep(
         edge.plan, edge, stop=stop, on_done=on_done, questions=lambda seen: ask(settings, seen)
     )
     return judge(replace(recording, baseline=baseline))
+
+
+async def prepare(
+    settings: Settings, catalog: Catalog, *, label: str, stop: asyncio.Event
+) -> tuple[Edge, tuple[Discovery, ...]]:
+    """Plan, load what probing needs, and plan again with the hosts that discovery calls gave.
+
+    Raises:
+        ConfigError: a trust store can't be read.
+        UsageError: there is nothing to plan.
+    """
+    edge = open_edge(settings, plan_sweep(settings, catalog, label=label))
+    calls = calls_needed(catalog, settings)
+    if not calls:
+        return edge, ()
+    found = await discover(calls, edge, region=settings.region or "", stop=stop)
+    edge.plan = plan_sweep(settings, catalog, label=label, discoveries=found)
+    return edge, found
 
 
 def ask(settings: Settings, recording: Recording) -> tuple[ControlPlan, ...]:

@@ -22,6 +22,7 @@ from egressd.cli.service.history import history
 from egressd.cli.service.maintenance import maintenance_app
 from egressd.cli.service.notify import notify_app
 from egressd.cli.settings import read, secrets_in
+from egressd.cli.watch.command import watch
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 
@@ -38,6 +39,7 @@ app.add_typer(catalog_app, name="catalog")
 app.add_typer(config_app, name="config")
 app.add_typer(notify_app, name="notify")
 app.add_typer(maintenance_app, name="maintenance")
+app.command()(watch)
 app.command()(lab)
 app.command()(replay)
 app.command()(diff)

@@ -6,9 +6,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from egressd.cli.guard import complain
 from egressd.cli.options import Format
@@ -49,19 +50,24 @@ async def sweep_until_stopped(
 ) -> Sweep:
     """Sweep until done; the first signal asks for what is complete, the second ends the process."""
     stop = asyncio.Event()
-    with stopped_by_signals(stop), progress_line() as line:
+    with progress_line() as line, stopped_by_signals(stop, clear=line.clear if line else None):
         return await run_once(settings, catalog, progress=line, stop=stop, baseline=baseline)
 
 
 @contextmanager
-def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set an event on the first SIGINT or SIGTERM, and abort on the second."""
+def stopped_by_signals(stop: asyncio.Event, *, clear: Callable[[], None] | None = None) -> Iterator[None]:
+    """Set an event on the first SIGINT or SIGTERM, and abort on the second.
+
+    `clear` makes room on a terminal for the word about it.
+    """
     loop = asyncio.get_running_loop()
 
     def ask() -> None:
         if stop.is_set():
             os._exit(ExitCode.INTERRUPTED)
         stop.set()
+        if clear is not None:
+            clear()
         complain("stopping; once more to abort")
 
     for number in SIGNALS:
@@ -86,10 +92,15 @@ class ProgressLine:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
+def is_rewritable(stream: TextIO) -> bool:
+    """Say whether a stream is a terminal that can write a line over and over."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 @contextmanager
 def progress_line() -> Iterator[ProgressLine | None]:
     """Give a progress line where stderr is a terminal that can rewrite one."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not is_rewritable(sys.stderr):
         yield None
         return
     line = ProgressLine()

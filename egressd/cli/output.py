@@ -7,8 +7,9 @@ import secrets
 import shutil
 import stat
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from egressd.cli.guard import complain, drop_stdout
 from egressd.cli.options import Format
@@ -114,10 +115,14 @@ def wants_colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def allow_any_text(stream: TextIO) -> None:
+    """Let a terminal of another encoding show an escape, not a traceback; CSV brings its own line ends."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace", newline="")
+
+
 def _to_stdout(text: str) -> None:
-    # A terminal of another encoding shows an escape, not a traceback; CSV brings its own line ends.
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace", newline="")
+    allow_any_text(sys.stdout)
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -5,7 +5,7 @@ Failures first, grouped by cause; plain characters, so that it survives a mail a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
 
 from egressd import __version__
@@ -38,21 +38,39 @@ _SECTIONS = (
 def render_table(sweep: Sweep, *, width: int = 80, colour: bool = False) -> str:
     """Render a sweep; no line is wider than `width`, which is at least 50."""
     width = max(width, LEAST_WIDTH)
-    causes = causes_of(sweep)
-    blocks = [_headline(sweep, width=width, colour=colour)]
-    for title, outcomes, ink in _SECTIONS:
-        chosen = [one for one in causes if one.outcome in outcomes]
-        if chosen:
-            blocks.append([paint(title, ink, colour=colour)])
-            full = outcomes != (Outcome.DEGRADED,)
-            blocks += [
-                _cause(one, number, width=width, colour=colour, full=full)
-                for number, one in enumerate(chosen, 1)
-            ]
+    blocks = [_headline(sweep, width=width, colour=colour), *_causes(sweep, width=width, colour=colour)]
     blocks += _since(sweep, width=width)
     blocks += [_unsampled(sweep, width=width), _notes(sweep, width=width), _profiles(sweep, width=width)]
     blocks.append(_conclusion(sweep, width=width, colour=colour))
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
+
+
+def render_causes(sweep: Sweep, *, width: int = 80, colour: bool = False) -> str:
+    """Render what is not well, by cause; empty where everything is."""
+    width = max(width, LEAST_WIDTH)
+    bad = set(Outcome) - {Outcome.OK}
+    blocks = _causes(sweep, width=width, colour=colour, outcomes=bad)
+    return "".join("\n".join(lines) + "\n\n" for lines in blocks)
+
+
+def _causes(
+    sweep: Sweep, *, width: int, colour: bool, outcomes: Container[Outcome] = tuple(Outcome)
+) -> Iterator[list[str]]:
+    """Yield a heading for each kind of cause, then its causes; of what is degraded in short."""
+    causes = [one for one in causes_of(sweep) if one.outcome in outcomes]
+    for title, some, ink in _SECTIONS:
+        chosen = [one for one in causes if one.outcome in some]
+        full = some != (Outcome.DEGRADED,)
+        if chosen:
+            yield [paint(title, ink, colour=colour)]
+        for number, one in enumerate(chosen, 1):
+            yield _cause(one, number, width=width, colour=colour, full=full)
+
+
+def headline(sweep: Sweep) -> str:
+    """Say in one line how many ended how, and where that was seen from."""
+    recording = sweep.recording
+    return f"{counts(tally(outcomes_of(sweep).values()))}; from {describe(recording.vantage)}"
 
 
 def _headline(sweep: Sweep, *, width: int, colour: bool) -> list[str]:

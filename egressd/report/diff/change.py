@@ -80,16 +80,17 @@ class Changes:
 
 def compare(before: Sweep, after: Sweep) -> Changes:
     """Say what changed from one sweep to another."""
-    return _compare(baseline_of(before), baseline_of(after))
+    return compare_baselines(baseline_of(before), baseline_of(after))
 
 
 def changes_since(sweep: Sweep) -> Changes | None:
     """Say what changed since the baseline a sweep was made against; None where there was none."""
     baseline = sweep.recording.baseline
-    return None if baseline is None else _compare(baseline, baseline_of(sweep))
+    return None if baseline is None else compare_baselines(baseline, baseline_of(sweep))
 
 
-def _compare(before: Baseline, after: Baseline) -> Changes:
+def compare_baselines(before: Baseline, after: Baseline) -> Changes:
+    """Say what changed between what two sweeps are remembered by."""
     old, new = _by_place(before.marks), _by_place(after.marks)
     places = dict.fromkeys((*new, *old))
     found = [one for place in places if (one := _change(old.get(place), new.get(place))) is not None]

@@ -1,0 +1,149 @@
+"""`egressd watch`: the same configuration and options as a sweep, and what a watch adds."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from egressd.cli import options
+from egressd.cli.guard import guarded
+from egressd.cli.log import Form, Level, set_up
+from egressd.cli.output import check_output, write_report
+from egressd.cli.saved import read_baseline
+from egressd.cli.settings import read, secrets_in
+from egressd.config import Flags
+from egressd.config.words import read_duration
+from egressd.errors import ExitCode, UsageError
+from egressd.model.catalog import Catalog
+from egressd.model.recording import Baseline
+from egressd.model.settings import Settings
+from egressd.model.verdict import Sweep
+
+if TYPE_CHECKING:
+    from egressd.cli.watch.screen import Screen
+
+
+LEAST_INTERVAL = 1.0
+USUAL_INTERVAL = "5s"
+
+
+@guarded
+def watch(
+    *,
+    config_file: options.ConfigFile = None,
+    region: options.Region = None,
+    cloud: options.CloudName = None,
+    profile: options.Profiles = None,
+    source: options.Sources = None,
+    proxy: options.ProxyUrl = None,
+    compare_paths: options.ComparePaths = False,
+    only: options.Only = None,
+    deadline: options.Deadline = None,
+    interval: Annotated[
+        str, typer.Option("--interval", metavar="TIME", help="How often to look at what fails.")
+    ] = USUAL_INTERVAL,
+    limit: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="End after this long, whatever the state.")
+    ] = None,
+    fmt: Annotated[
+        options.Format | None, typer.Option("--format", help="What the last report is written as.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Write a report of the last state there."),
+    ] = None,
+    baseline: options.BaselineFile = None,
+    log_level: options.LogLevel = Level.WARN,
+    log_format: options.LogFormat = Form.HUMAN,
+) -> ExitCode:
+    """Look again and again, show what changes at once, and end when every required target is ok.
+
+    Made for a change window: what fails is looked at every few seconds, what is well every minute. Exit
+    codes are those of a sweep, by the last state; Ctrl-C says what still fails, and ends with 130.
+    """
+    flags = Flags(
+        region=region,
+        cloud=cloud,
+        profiles=tuple(profile or ()),
+        sources=tuple(source or ()),
+        proxy=proxy,
+        compare_paths=compare_paths,
+        only=tuple(only or ()),
+        deadline=deadline,
+    )
+    every, seconds = _seconds("--interval", interval), _seconds("--for", limit) if limit else None
+    if every < LEAST_INTERVAL:
+        raise UsageError(f"--interval must be at least 1s, not {interval!r}")
+    if fmt is not None and output is None:
+        raise UsageError("--format needs --output: stdout shows what changes")
+    check_output(output)
+    settings, catalog = read(config_file, flags)
+    set_up(log_level, log_format, secrets=secrets_in(settings))
+    sweep = _run(settings, catalog, every=every, limit=seconds, baseline=read_baseline(baseline))
+    if output is not None:
+        write_report(sweep, fmt or options.Format.TABLE, output)
+    from egressd.report.exit import exit_code
+
+    return exit_code(sweep)
+
+
+def _seconds(flag: str, text: str) -> float:
+    try:
+        return read_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} {error}") from None
+
+
+def _run(
+    settings: Settings, catalog: Catalog, *, every: float, limit: float | None, baseline: Baseline | None
+) -> Sweep:
+    from egressd.cli.watch.screen import Screen
+    from egressd.drive import refuse_absent_sources
+
+    refuse_absent_sources(settings)
+    screen = Screen()
+    try:
+        sweep = asyncio.run(_watch(settings, catalog, screen, every=every, limit=limit, baseline=baseline))
+    finally:
+        screen.stand("")
+    _close(sweep, screen)
+    return sweep
+
+
+async def _watch(
+    settings: Settings,
+    catalog: Catalog,
+    screen: Screen,
+    *,
+    every: float,
+    limit: float | None,
+    baseline: Baseline | None,
+) -> Sweep:
+    from egressd.cli.once import stopped_by_signals
+    from egressd.cli.watch.watch import Watch
+
+    stop = asyncio.Event()
+    one = Watch(
+        settings=settings,
+        catalog=catalog,
+        every=every,
+        limit=limit,
+        screen=screen,
+        stop=stop,
+        baseline=baseline,
+    )
+    with stopped_by_signals(stop, clear=screen.clear):
+        return await one.run()
+
+
+def _close(sweep: Sweep, screen: Screen) -> None:
+    """Say what is left, and how it ended."""
+    from egressd.report.table import conclude, render_causes
+    from egressd.report.text import fold
+
+    left = render_causes(sweep, width=screen.width, colour=screen.colour)
+    lines = ["", *left.rstrip().splitlines(), ""] if left else [""]
+    screen.print([*lines, *fold(conclude(sweep), width=screen.width)])

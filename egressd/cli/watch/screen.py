@@ -1,0 +1,73 @@
+"""Where a watch is shown: lines on stdout, and on a terminal one line on stderr that stands below them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from egressd.cli.guard import drop_stdout
+from egressd.cli.once import is_rewritable
+from egressd.cli.output import allow_any_text, wants_colour, width
+from egressd.errors import UsageError
+
+
+@dataclass(slots=True, kw_only=True)
+class Screen:
+    """stdout and stderr, which may be one terminal."""
+
+    closed: bool = False
+    """Whether nobody reads stdout any more."""
+    _standing: str = ""
+
+    @property
+    def width(self) -> int:
+        """Columns to fill."""
+        return width()
+
+    @property
+    def colour(self) -> bool:
+        """Whether stdout may be coloured."""
+        return wants_colour()
+
+    def print(self, lines: Iterable[str]) -> None:
+        """Print lines above the standing one. Raises UsageError where they can't be written."""
+        text = "".join(f"{line}\n" for line in lines)
+        if not text:
+            return
+        self._rewrite("")
+        allow_any_text(sys.stdout)
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            drop_stdout()
+            self.closed = True
+        except OSError as error:
+            drop_stdout()
+            raise UsageError(f"cannot write to stdout: {error.strerror}") from None
+        self._rewrite(self._standing)
+
+    def stand(self, text: str) -> None:
+        """Put a text into the standing line; nothing happens where stderr is no terminal."""
+        self._standing = text
+        self._rewrite(text)
+
+    def clear(self) -> None:
+        """Take the standing line away for what somebody else has to say."""
+        self._rewrite("")
+
+    def _rewrite(self, text: str) -> None:
+        if not is_rewritable(sys.stderr):
+            return
+        columns = _columns() - 1  # a full line would scroll
+        print(f"\r\x1b[K{text[:columns]}", end="", file=sys.stderr, flush=True)
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return shutil.get_terminal_size((80, 24)).columns

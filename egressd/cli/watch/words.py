@@ -1,0 +1,95 @@
+"""What is said of changes, and the line that stands below them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from egressd.cli.watch.turn import WELL_EVERY
+from egressd.config.words import show_duration
+from egressd.model.endpoint import Need
+from egressd.model.verdict import Outcome, Sweep, Verdict
+from egressd.report.diff.change import Change, ChangeKind
+from egressd.report.diff.render import line_of
+from egressd.report.summary import outcomes_of
+from egressd.report.text import Ink, clean, count, fold, paint
+
+MOST_DETAILED = 3
+"""Changes for the worse of which evidence and ask are shown; of more, the list of causes tells more."""
+MARGIN = " " * 11
+WORD = 9
+"""Columns of the word that says what became of a target."""
+
+_KINDS = {
+    ChangeKind.NEW_FAILURE: ("BAD", Ink.RED),
+    ChangeKind.OTHER_CAUSE: ("BAD", Ink.RED),
+    ChangeKind.UNSURE: ("UNKNOWN", Ink.YELLOW),
+    ChangeKind.MENDED: ("GOOD", Ink.GREEN),
+    ChangeKind.WORSE: ("DEGRADED", Ink.YELLOW),
+    ChangeKind.BETTER: ("GOOD", Ink.GREEN),
+    ChangeKind.APPEARED: ("NEW", Ink.BOLD),
+    ChangeKind.GONE: ("GONE", Ink.BOLD),
+}
+
+
+def say_changes(
+    changes: tuple[Change, ...], sweep: Sweep, *, at: str, width: int, colour: bool
+) -> Iterator[str]:
+    """Yield the lines that tell what changed at a time (`HH:MM:SSZ`); targets that share a host are one."""
+    verdicts = {(one.target, by.source): by.verdict for one in sweep.verdicts for by in one.by_source}
+    several = len(sweep.recording.plan.sources) > 1
+    told: dict[str, Change] = {}
+    for one in changes:
+        told.setdefault(line_of(one, several=several), one)
+    worse = [one for one in told.values() if _is_worse(one)]
+    for text, one in told.items():
+        word, ink = _KINDS[one.kind]
+        first, *rest = fold(text, width=width, first=f"{at}  {word:<{WORD}}")
+        yield paint(first, ink, colour=colour)
+        yield from rest
+        verdict = verdicts.get((one.target, one.source))
+        if verdict is not None and one in worse and len(worse) <= MOST_DETAILED:
+            yield from _details(verdict, width=width)
+
+
+def say(text: str, *, at: str, width: int) -> list[str]:
+    """Return the lines that tell something else at a time."""
+    return fold(text, width=width, first=f"{at}  ", rest=MARGIN)
+
+
+def say_tally(sweep: Sweep, doing: str) -> str:
+    """Return the standing line: how many are well, and what happens now."""
+    outcomes = outcomes_of(sweep)
+    well = sum(one.reachable for one in outcomes.values())
+    missing = _required_missing(sweep, outcomes)
+    wait = f"{count(missing, 'required target')} to go" if missing else "every required target is ok"
+    return clean(f"{well} of {count(len(outcomes), 'target')} well, {wait}; {doing}")
+
+
+def plan_of(every: float) -> str:
+    """Say when it will look again."""
+    well = show_duration(max(WELL_EVERY, every))
+    return (
+        f"looking again every {show_duration(every)} at what fails, every {well} at what is well; "
+        "Ctrl-C ends it"
+    )
+
+
+def clock_of(timestamp: str) -> str:
+    """Cut a timestamp down to the time of day, in UTC."""
+    return timestamp[11:19] + "Z"
+
+
+def _is_worse(one: Change) -> bool:
+    return one.kind in (ChangeKind.NEW_FAILURE, ChangeKind.OTHER_CAUSE)
+
+
+def _required_missing(sweep: Sweep, outcomes: dict[str, Outcome]) -> int:
+    required: Iterable[str] = (one.id for one in sweep.recording.plan.targets if one.need is Need.REQUIRED)
+    return sum(not outcomes[name].reachable for name in required)
+
+
+def _details(verdict: Verdict, *, width: int) -> Iterator[str]:
+    if verdict.evidence:
+        yield from fold(verdict.evidence[0], width=width, first=f"{MARGIN}saw  ")
+    if verdict.advice:
+        yield from fold(verdict.advice, width=width, first=f"{MARGIN}ask  ")

@@ -1,0 +1,341 @@
+"""`egressd watch`: what is looked at when, what is said, and a change window from its start to its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from egressd.attribution import baseline_of, judge
+from egressd.cli.app import app
+from egressd.cli.saved import read_saved
+from egressd.cli.watch import words
+from egressd.cli.watch.turn import LEAST_GAP, WELL_EVERY, is_over, next_turn, pause
+from egressd.cli.watch.view import View
+from egressd.model.verdict import Outcome, Sweep
+from egressd.report.diff.change import compare_baselines
+
+HOST, OTHER = "mcr.microsoft.com", "packages.microsoft.com"
+ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80"}
+CLOCK = r"\d\d:\d\d:\d\dZ  "
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """A sweep of the lab in which one required host is reset."""
+    return _swept(tmp_path_factory.mktemp("broken"), "--fault", f"tls_reset={HOST}")
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """A sweep of the lab without a fault."""
+    return _swept(tmp_path_factory.mktemp("sound"))
+
+
+def _swept(folder: Path, *words_: str) -> Sweep:
+    path = folder / "report.json"
+    command = [sys.executable, "-m", "egressd", "lab", "--once", "--format", "json", "--output", str(path)]
+    subprocess.run([*command, *words_], check=False, capture_output=True, timeout=60)
+    return read_saved(path)
+
+
+def _hosts(sweep: Sweep, ids: tuple[str, ...]) -> set[str]:
+    return {one.host for one in sweep.recording.plan.probes if one.id in ids}
+
+
+def test_everything_is_looked_at_first(broken: Sweep) -> None:
+    """The first look leaves nothing out."""
+    plan = broken.recording.plan
+    turn = next_turn(plan, None, since=0.0, every=5.0)
+    assert (turn.probes, turn.everything, turn.last) == (plan.probes, True, True)
+
+
+def test_what_fails_is_looked_at_more_often(broken: Sweep) -> None:
+    """Only what fails has its turn, until a minute is over; then it comes first, before what is well."""
+    plan = broken.recording.plan
+    quick = next_turn(plan, broken, since=WELL_EVERY - 1, every=5.0)
+    assert {one.host for one in quick.probes} == {HOST}
+    assert not quick.everything
+    full = next_turn(plan, broken, since=WELL_EVERY, every=5.0)
+    assert full.everything
+    assert full.probes[: len(quick.probes)] == quick.probes
+    assert len(full.probes) > len(quick.probes)
+    assert not next_turn(plan, broken, since=WELL_EVERY, every=300.0).everything
+
+
+def test_wildcard_rules_that_are_well_wait_for_the_last_look(broken: Sweep, sound: Sweep) -> None:
+    """Random labels are not sent again each minute, and are sent before all is called well."""
+    plan = broken.recording.plan
+    minute = next_turn(plan, broken, since=WELL_EVERY, every=5.0)
+    last = next_turn(plan, sound, since=0.0, every=5.0)
+    assert not any("egressd-probe" in one.host for one in minute.probes)
+    assert set(last.probes) == set(plan.probes)
+    assert (last.everything, last.last) == (True, True)
+
+
+def test_it_is_over_when_every_required_target_can_be_reached(broken: Sweep, sound: Sweep) -> None:
+    """As the exit code of a sweep says."""
+    assert is_over(sound)
+    assert not is_over(broken)
+
+
+@pytest.mark.parametrize(("now", "left"), [(100.5, 4.5), (104.9, LEAST_GAP), (130.0, LEAST_GAP)])
+def test_looks_never_follow_end_on_end(now: float, left: float) -> None:
+    """A look that took long is followed by a breath, a short one by what is left of the interval."""
+    assert pause(began=100.0, now=now, every=5.0) == pytest.approx(left)
+
+
+def test_a_probe_of_another_story_loses_its_controls(broken: Sweep, sound: Sweep) -> None:
+    """What a control said of a failure is not held against what comes after; other controls stay."""
+    recording = broken.recording
+    plan = recording.plan
+    view = View(plan=plan)
+    view.begin(plan)
+    for record in recording.records:
+        view.take(record)
+    view.end(recording, everything=True)
+    assert view.whole(recording).controls == recording.controls
+    (failing,) = (one.id for one in plan.probes if one.host == HOST)
+    assert any(one.subject == failing for one in recording.controls)
+
+    assert not view.moved
+
+    view.begin(plan)
+    good = next(one for one in sound.recording.plan.probes if one.host == HOST).id
+    mended = next(one for one in sound.recording.records if one.probe == good)
+    assert not any(view.take(one) for one in recording.records)
+    assert view.take(replace(mended, probe=failing))
+    whole = view.whole(replace(recording, controls=()))
+    assert {one.subject for one in whole.controls} == {one.subject for one in recording.controls} - {failing}
+    assert is_over(judge(whole))
+    assert view.moved
+
+
+def test_what_was_not_looked_at_stays_known(broken: Sweep) -> None:
+    """A look that was cut short takes nothing back."""
+    recording = broken.recording
+    view = View(plan=recording.plan)
+    view.begin(recording.plan)
+    for record in recording.records:
+        view.take(record)
+    view.end(recording, everything=True)
+    cut = tuple(replace(one, trails=(), skipped="interrupted") for one in recording.records)
+    view.begin(recording.plan)
+    view.end(replace(recording, records=cut, interrupted=True), everything=True)
+    assert view.whole(recording).records == recording.records
+
+
+def test_a_change_is_told_with_time_and_both_reasons(broken: Sweep, sound: Sweep) -> None:
+    """Good news is a line; bad news comes with what was seen and what to ask for."""
+    good = compare_baselines(baseline_of(broken), baseline_of(sound)).changes
+    mended = tuple(one for one in good if HOST in one.target)
+    lines = list(words.say_changes(mended, sound, at="10:11:12Z", width=80, colour=False))
+    assert lines == [
+        f"10:11:12Z  GOOD     {HOST}:443: ok, was blocked",
+        f"{'':20}(tls_reset_after_hello)",
+    ]
+    bad = compare_baselines(baseline_of(sound), baseline_of(broken)).changes
+    worse = tuple(one for one in bad if HOST in one.target)
+    lines = list(words.say_changes(worse, broken, at="10:11:12Z", width=80, colour=False))
+    assert " ".join(" ".join(lines[:2]).split()) == (
+        f"10:11:12Z BAD {HOST}:443: blocked (tls_reset_after_hello), was ok"
+    )
+    assert lines[2].startswith("           saw  127.0.0.1:")
+    assert any(line.startswith("           ask  ") for line in lines)
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_many_at_once_are_told_in_short(broken: Sweep) -> None:
+    """When everything breaks, a line each is enough."""
+    marks = tuple(replace(one, outcome=Outcome.OK.value, reason=None) for one in baseline_of(broken).marks)
+    before = replace(baseline_of(broken), marks=marks)
+    (one,) = compare_baselines(before, baseline_of(broken)).changes
+    many = tuple(replace(one, reason_after=f"reason_{number}") for number in range(9))
+    lines = list(words.say_changes(many, broken, at="10:11:12Z", width=100, colour=False))
+    assert len(lines) == 9
+
+
+def test_the_standing_line_counts(broken: Sweep, sound: Sweep) -> None:
+    """It says how many are well, how many required ones are not, and what happens now."""
+    assert words.say_tally(broken, "x") == "113 of 114 targets well, 1 required target to go; x"
+    assert words.say_tally(sound, "x") == "114 of 114 targets well, every required target is ok; x"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--interval", "5"], "egressd: --interval must be a duration"),
+        (["--interval", "200ms"], "egressd: --interval must be at least 1s, not '200ms'"),
+        (["--for", "never"], "egressd: --for must be a duration"),
+        (["--format", "json"], "egressd: --format needs --output: stdout shows what changes"),
+        (["--only", "no.such.host"], "no.such.host"),
+        (["--source", "203.0.113.7"], "203.0.113.7"),
+    ],
+)
+def test_wrong_usage_is_told_before_probing(given: list[str], said: str) -> None:
+    """A mistake is one sentence, and nothing is probed."""
+    done = CliRunner().invoke(app, ["watch", *given], env={"COLUMNS": "80"})
+    assert done.exit_code in {2, 78}
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A lab that is open, and how to change its faults."""
+
+    config: Path
+    process: subprocess.Popen[str]
+
+    def apply(self, command: str) -> None:
+        """Switch a fault on or off, and wait until it is."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{command}\n")
+        self.process.stdin.flush()
+        self.process.stdout.readline()
+
+
+@contextmanager
+def rehearsal(folder: Path, *faults: str) -> Iterator[Rehearsal]:
+    """Open a lab, for the bridge alone."""
+    config = folder / "lab.yml"
+    given = [word for fault in faults for word in ("--fault", fault)]
+    command = [sys.executable, "-m", "egressd", "lab", "--profile", "resource-bridge", *given]
+    with subprocess.Popen(
+        [*command, "--config.write", str(config)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.readline()
+        try:
+            yield Rehearsal(config, process)
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def _start(lab: Rehearsal, *given: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+    """Start a watch that ends with the test, however that ends."""
+    command = [sys.executable, "-m", "egressd", "watch", "--config.file", str(lab.config), "--interval", "1s"]
+    with subprocess.Popen(
+        [*command, *given],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        env={**ENVIRONMENT, "TERM": "xterm"},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _until(watch: subprocess.Popen[str], pattern: str) -> str:
+    """Read lines up to one that matches."""
+    assert watch.stdout is not None
+    seen = ""
+    for line in watch.stdout:
+        seen += line
+        if re.search(pattern, line):
+            return seen
+    raise AssertionError(seen)
+
+
+def test_a_change_window(tmp_path: Path) -> None:
+    """Each change is told when it happens, the watch ends with 0 by itself, and a report is left behind."""
+    report = tmp_path / "after.json"
+    with (
+        rehearsal(tmp_path, f"tls_reset={HOST}") as lab,
+        _start(lab, "--format", "json", "--output", str(report)) as watch,
+    ):
+        start = _until(watch, "looking again every 1s at what fails")
+        assert re.match(CLOCK + r"\d+ targets, \d+ ok, 1 blocked; from ", start)
+        assert "tls_reset_after_hello; blocked in tls" in start
+        lab.apply(f"on tls_reset={OTHER}")
+        lab.apply(f"off tls_reset={HOST}")
+        _until(watch, CLOCK + rf"GOOD     {HOST}:443: ok, was blocked")
+        seen = _until(watch, CLOCK + rf"BAD      {OTHER}:443: blocked")
+        assert "every required target can be reached; looking at everything once more" in seen
+        lab.apply(f"off tls_reset={OTHER}")
+        _until(watch, CLOCK + rf"GOOD     {OTHER}:443: ")
+        rest, errors = watch.communicate(timeout=60)
+    assert watch.returncode == 0
+    assert rest.endswith("PASS: 39 required targets, each can be reached (exit code 0)\n")
+    assert errors == f"egressd: wrote {report}: {rest.splitlines()[-1]}\n"
+    assert "\x1b" not in start + seen + rest + errors
+    assert is_over(read_saved(report))
+
+
+def test_a_watch_with_nothing_to_wait_for_ends_at_once(tmp_path: Path) -> None:
+    """One look is enough where everything is well."""
+    with rehearsal(tmp_path) as lab, _start(lab) as watch:
+        out, errors = watch.communicate(timeout=60)
+    assert (watch.returncode, errors) == (0, "")
+    assert "looking" not in out
+    assert out.endswith("(exit code 0)\n")
+
+
+def test_ctrl_c_says_what_still_fails(tmp_path: Path) -> None:
+    """It ends with 130, and the last thing on stdout is what is left to do."""
+    with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab) as watch:
+        _until(watch, "looking again")
+        watch.send_signal(signal.SIGINT)
+        out, errors = watch.communicate(timeout=60)
+    assert watch.returncode == 130
+    assert "FAILING" in out
+    assert f"hosts  {HOST}:443" in out
+    assert "INTERRUPTED: 1 required target blocked or down" in out.splitlines()[-2]
+    assert out.endswith("code 130)\n")
+    assert errors == "egressd: stopping; once more to abort\n"
+
+
+def test_it_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    """`--for` ends it with the exit code of the last state."""
+    with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab, "--for", "6s") as watch:
+        out, errors = watch.communicate(timeout=60)
+    assert (watch.returncode, errors) == (1, "")
+    assert out.endswith("FAIL: 1 required target blocked or down (exit code 1)\n")
+
+
+def test_a_terminal_gets_a_standing_line(tmp_path: Path) -> None:
+    """stderr, where it is a terminal, has one line that is written over; stdout stays plain."""
+    terminal, stderr = os.openpty()
+    with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab, stderr=stderr) as watch:
+        shown = b""
+        while not re.search(rb"looking at 1, [01] done", shown):
+            shown += os.read(terminal, 4096)
+        watch.send_signal(signal.SIGINT)
+        out, _ = watch.communicate(timeout=60)
+    os.close(terminal)
+    os.close(stderr)
+    assert re.search(rb"\r\x1b\[K\d+ of \d+ targets well, 1 required target to go; next look at ", shown)
+    assert b"\n" not in shown
+    assert "\x1b" not in out
+
+
+def test_a_reader_that_leaves_ends_it(tmp_path: Path) -> None:
+    """`| head -1` ends the watch at the next thing it would say."""
+    with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab) as watch:
+        assert watch.stdout is not None
+        _until(watch, "looking again")
+        watch.stdout.close()
+        lab.apply(f"on tls_reset={OTHER}")
+        lab.apply(f"off tls_reset={HOST}")
+        assert watch.wait(60) in {0, 1}
+        assert watch.stderr is not None
+        assert watch.stderr.read() == ""
