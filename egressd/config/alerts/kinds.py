@@ -67,7 +67,7 @@ def read_url_file(path: Path) -> str:
 def _plain_proxy(text: str) -> str:
     url = read_proxy_url(text)
     if not url.startswith("http:"):
-        raise ValueError("must start with http://: notices go through it by CONNECT")
+        raise ValueError("must start with http://: notices are given to a proxy in plain HTTP")
     return url
 
 
