@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from egressd.model.alert import AlertState, Condition, Fault
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 
 PENDING, FIRING, QUIET, FADING, RESOLVED = AlertState
 CRITICAL, WARNING, INFO = Severity

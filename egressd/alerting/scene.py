@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from egressd.model.notification import Labels
 from egressd.model.plan import Target
-from egressd.model.severity import Labels
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import FindingStanding, Standing
 from egressd.model.verdict import Outcome, Sweep

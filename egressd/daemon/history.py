@@ -20,7 +20,7 @@ from egressd.model.event import (
     SweepOverran,
     TargetChanged,
 )
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 from egressd.model.standing import Belief
 from egressd.report.text import Ink, clean, count, fold, paint
 

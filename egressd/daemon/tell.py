@@ -22,7 +22,7 @@ from egressd.model.event import (
     SweepOverran,
     TargetChanged,
 )
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief
 from egressd.model.verdict import Tally

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from egressd.model.notification import Labels, Severity
 from egressd.model.observation import Phase, Timestamp
-from egressd.model.severity import Labels, Severity
 from egressd.model.verdict import Blame, Confidence
 
 

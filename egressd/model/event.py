@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from egressd.model.alert import Fault, NoticeKind, Resolution
+from egressd.model.notification import Severity
 from egressd.model.observation import Timestamp
-from egressd.model.severity import Severity
 from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Tally
 

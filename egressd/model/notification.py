@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from egressd.model.severity import Labels, Severity
+Labels = tuple[tuple[str, str], ...]
+"""Names and values, sorted by name."""
+
+
+class Severity(StrEnum):
+    """How urgent it is: by who needs what fails, and by the time a product may be offline."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most urgent."""
+        return list(Severity).index(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from egressd import __version__, clock
 from egressd.model.alert import Alert
+from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
-from egressd.model.severity import Severity
 from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome, Sweep, Tally
 from egressd.report.explain import party

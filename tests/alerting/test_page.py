@@ -8,7 +8,7 @@ import pytest
 
 from egressd.alerting.lifecycle import HOLDS_FOR
 from egressd.model.alert import Fault
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 
 ROWS = [
     line

@@ -7,8 +7,7 @@ import pytest
 from egressd.alerting.lifecycle import HOLDS_FOR, MOVES, Signal
 from egressd.alerting.routing import receivers_for
 from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind
-from egressd.model.notification import Match, Notify, Receiver, ReceiverKind, Route
-from egressd.model.severity import Severity
+from egressd.model.notification import Match, Notify, Receiver, ReceiverKind, Route, Severity
 
 NAMES = ("noc", "chat", "am", "beat")
 KINDS = (ReceiverKind.EMAIL, ReceiverKind.SLACK, ReceiverKind.ALERTMANAGER, ReceiverKind.HEARTBEAT)

@@ -10,8 +10,7 @@ import pytest
 from egressd.alerting import InForce
 from egressd.model.alert import AlertState, Fault, NoticeKind, Resolution
 from egressd.model.endpoint import Need
-from egressd.model.notification import Alerting, Scope
-from egressd.model.severity import Severity
+from egressd.model.notification import Alerting, Scope, Severity
 from egressd.model.snapshot import ReceiverStatus
 from tests.alerting.story import START, Story, kinds, words_of
 

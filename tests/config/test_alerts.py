@@ -30,11 +30,11 @@ from egressd.model.notification import (
     ReceiverKind,
     Route,
     Scope,
+    Severity,
     Syslog,
     Window,
 )
 from egressd.model.settings import Settings
-from egressd.model.severity import Severity
 
 CATALOG = load_catalog()
 URL = "https://hooks.example/services/T00/B00/hunter2hunter2?sig=hunter%2F2two"

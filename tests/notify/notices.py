@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from egressd import clock
 from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 
 AT = "2026-11-20T03:00:00.000Z"
 

@@ -12,8 +12,7 @@ import pytest
 
 from egressd import clock
 from egressd.model.alert import Alert, AlertState, Resolution
-from egressd.model.notification import Http, Match, Notify, Route
-from egressd.model.severity import Severity
+from egressd.model.notification import Http, Match, Notify, Route, Severity
 from egressd.notify.delivery import Delivery, failed, refused
 from tests.daemon.timeless import run
 from tests.notify.notices import alert, condition

@@ -13,7 +13,7 @@ import yaml
 from egressd.alerting.lifecycle import HOLDS_FOR
 from egressd.model.alert import Condition, Fault
 from egressd.model.endpoint import Need
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 from egressd.model.snapshot import ReceiverStatus
 from tests.alerting.story import Story
 

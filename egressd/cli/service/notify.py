@@ -28,10 +28,10 @@ from egressd.model.notification import (
     Receiver,
     ReceiverKind,
     Route,
+    Severity,
     Syslog,
 )
 from egressd.model.settings import Settings
-from egressd.model.severity import Severity
 from egressd.notify.delivery import Delivery
 
 NONE_YET = "no receivers are configured: add some under notify.receivers; docs/alerts.md has examples"

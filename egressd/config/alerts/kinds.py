@@ -11,7 +11,7 @@ from egressd.config import files
 from egressd.config.alerts import words
 from egressd.config.kinds import Duration, Kind, certificates, one_or_many, secret, spelled
 from egressd.config.words import read_proxy_url, show_duration
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 
 
 def lasting(low: float, high: float) -> AfterValidator:

@@ -13,8 +13,7 @@ from datetime import datetime
 from egressd import clock
 from egressd.alerting import receivers_for
 from egressd.model.alert import Alert, AlertState, Notice, NoticeKind, Resolution
-from egressd.model.notification import Alerting, Http, Receiver, ReceiverKind
-from egressd.model.severity import Labels
+from egressd.model.notification import Alerting, Http, Labels, Receiver, ReceiverKind
 from egressd.model.snapshot import Snapshot
 from egressd.notify.courier.attempt import Attempts
 from egressd.notify.courier.office import Office, Push, heard

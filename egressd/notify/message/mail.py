@@ -9,9 +9,8 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
 from egressd.model.alert import Notice, NoticeKind
-from egressd.model.notification import Alerting
+from egressd.model.notification import Alerting, Severity
 from egressd.model.notification import Mail as Way
-from egressd.model.severity import Severity
 from egressd.net.wire.scrub import scrub
 from egressd.notify.message.text import plain
 from egressd.notify.message.words.span import moment

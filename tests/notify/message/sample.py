@@ -7,9 +7,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind, Resolution
-from egressd.model.notification import Alerting, Mail, Syslog
+from egressd.model.notification import Alerting, Mail, Severity, Syslog
 from egressd.model.observation import Phase
-from egressd.model.severity import Severity
 from egressd.model.verdict import Blame, Confidence
 
 BEGAN, OPENED, CLOSED = "2026-11-21T02:13:05.123Z", "2026-11-21T02:14:00.000Z", "2026-11-21T03:17:09.500Z"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from egressd.model.alert import NoticeKind
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 from egressd.notify.message.journal import entry
 from egressd.notify.message.mail import mail
 from egressd.notify.message.syslog import lines

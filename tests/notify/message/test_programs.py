@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from egressd.model.alert import Alert, AlertState, NoticeKind
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 from egressd.notify.message.alertmanager import entries, requests
 from egressd.notify.message.cloudevents import events
 from egressd.notify.message.webhook import webhook

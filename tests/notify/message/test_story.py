@@ -11,8 +11,7 @@ import yaml
 from hypothesis import given
 
 from egressd.model.alert import Fault, Notice, NoticeKind, Resolution
-from egressd.model.notification import Alerting
-from egressd.model.severity import Severity
+from egressd.model.notification import Alerting, Severity
 from egressd.model.verdict import Blame
 from egressd.notify.message.text import plain
 from egressd.notify.message.words.party import CALL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from egressd.model.alert import Notice, NoticeKind
-from egressd.model.severity import Severity
+from egressd.model.notification import Severity
 
 _OPEN: Mapping[Severity, int] = {Severity.CRITICAL: 2, Severity.WARNING: 4, Severity.INFO: 6}
 _NOTICE = 5
