@@ -1,0 +1,254 @@
+"""A real Alertmanager: it takes what is pushed, resolves it, and knows it by the labels we say it has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from egressd import clock
+from egressd.model.alert import Alert, AlertState, Fault, Notice, NoticeKind
+from egressd.model.notification import ReceiverKind
+from egressd.notify.delivery import Delivery
+from egressd.notify.message.words.labels import fingerprint, labels_of
+from egressd.notify.send import deliver, push_alerts
+from tests.notify.message.sample import CAUSE, RULES, alert, over
+from tests.notify.message.schemas import WEBHOOK, check
+from tests.notify.send.rig import Server, answering, http, receiver
+
+PROGRAM = "prometheus-alertmanager"
+PATIENCE = 20.0
+PREFIX = "/a-prefix"
+SETTLED = 2.0
+"""Seconds: twice what the second peer waits for the first. It must be well below `group_interval`, as it is
+in practice: a peer that waits with what was true before the other's next turn tells it again."""
+CONFIG = """\
+route: {{receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 6s, repeat_interval: 1h}}
+receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:{port}/', send_resolved: true}}]}}]
+"""
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.skipif(
+        shutil.which(PROGRAM) is None, reason=f"{PROGRAM} is not installed (Debian's package)"
+    ),
+]
+Found = list[dict[str, Any]]
+
+
+@dataclass(kw_only=True)
+class Pair:
+    """Two peers that gossip, and the webhook both of them tell."""
+
+    urls: tuple[str, str]
+    hook: Server
+
+    async def alerts(self, peer: int = 0) -> Found:
+        """The alerts a peer holds for firing."""
+        url = f"{self.urls[peer]}/api/v2/alerts"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            found: Found = await answer.json()
+            return found
+
+    async def push(self, *alerts: Alert, peer: int = 0, now: datetime | None = None) -> Delivery:
+        """Push to one peer."""
+        to = receiver(ReceiverKind.ALERTMANAGER, *self.urls)
+        return await push_alerts(to, self.urls[peer], alerts, now=now or clock.now(), rules=RULES)
+
+
+async def until(true: Callable[[], Any], what: str) -> Any:
+    """Wait for something to become true; it may be asked of a server."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = true()
+            found = await found if asyncio.iscoroutine(found) else found
+            if found:
+                return found
+            await asyncio.sleep(0.1)
+    raise AssertionError(what)
+
+
+@pytest.fixture
+def ports(unused_tcp_port_factory: Callable[[], int]) -> tuple[int, ...]:
+    return tuple(unused_tcp_port_factory() for _ in range(4))
+
+
+@asynccontextmanager
+async def running(folder: Path, ports: tuple[int, ...]) -> AsyncIterator[Pair]:
+    """Start both peers."""
+    web, gossip = ports[:2], ports[2:]
+    urls = (f"http://127.0.0.1:{web[0]}{PREFIX}", f"http://127.0.0.1:{web[1]}{PREFIX}")
+    async with answering(http("200 OK")) as hook:
+        (folder / "alertmanager.yml").write_text(CONFIG.format(port=hook.port))
+        with ExitStack() as stack:
+            for number in range(2):
+                _start(stack, folder, number, web=web[number], gossip=(gossip[number], gossip[1 - number]))
+            pair = Pair(urls=urls, hook=hook)
+            for url in urls:
+                await until(lambda url=url: _ready(url), f"{url} is ready")
+            yield pair
+
+
+def _start(stack: ExitStack, folder: Path, number: int, *, web: int, gossip: tuple[int, int]) -> None:
+    """Start one peer; `gossip` is its own port and the other's."""
+    data = folder / f"data-{number}"
+    log = stack.enter_context((folder / f"alertmanager-{number}.log").open("w"))
+    command = [
+        PROGRAM,
+        f"--config.file={folder / 'alertmanager.yml'}",
+        f"--storage.path={data}",
+        f"--web.listen-address=127.0.0.1:{web}",
+        f"--web.route-prefix={PREFIX}",
+        f"--cluster.listen-address=127.0.0.1:{gossip[0]}",
+        f"--cluster.peer=127.0.0.1:{gossip[1]}",
+        "--cluster.settle-timeout=1s",
+        "--cluster.peer-timeout=1s",
+    ]
+    process = subprocess.Popen(command, stdout=log, stderr=log)
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+
+
+async def _ready(url: str) -> bool:
+    """Whether a peer answers and knows the other."""
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/api/v2/status") as answer:
+            cluster = (await answer.json())["cluster"]
+            return cluster["status"] == "ready" and len(cluster["peers"]) == 2
+    except aiohttp.ClientError:
+        return False
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, ports: tuple[int, ...]) -> AsyncIterator[Pair]:
+    async with running(tmp_path, ports) as one:
+        yield one
+
+
+def fresh(**fields: Any) -> Alert:
+    """An alert that was opened a minute ago."""
+    at = clock.timestamp(clock.now() - timedelta(minutes=1))
+    return alert(started=at, opened=at, **fields)
+
+
+async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
+    """One alert by our labels and our fingerprint, for four minutes; a new reason ends the old; then none."""
+    told = fresh()
+    assert (await pair.push(told)) == Delivery(ok=True)
+    (found,) = await pair.alerts()
+    assert found["labels"] == labels_of(CAUSE, RULES)
+    assert found["fingerprint"] == fingerprint(found["labels"])
+    assert found["annotations"]["targets"].split("\n") == list(CAUSE.targets)
+    ends = datetime.fromisoformat(found["endsAt"]) - clock.now()
+    assert timedelta(minutes=3, seconds=30) < ends <= timedelta(minutes=4)
+    later = replace(CAUSE, labels=(("reason", "tcp_timeout"),), reason="tcp_timeout")
+    assert (await pair.push(replace(told, condition=later))).ok
+    (found,) = await pair.alerts()
+    assert found["labels"]["reason"] == "tcp_timeout"
+    ended = replace(told, condition=later, told=later, state=AlertState.RESOLVED, closed=clock.timestamp())
+    assert (await pair.push(ended)).ok
+    assert await pair.alerts() == []
+
+
+async def test_what_another_speaks_for_is_taken_back(pair: Pair) -> None:
+    """Quiet by a cause it ends; quiet by maintenance alone it goes on."""
+    told = fresh()
+    assert (await pair.push(told)).ok
+    assert (await pair.push(replace(told, state=AlertState.QUIET, kept_quiet_by=("maintenance/x",)))).ok
+    assert len(await pair.alerts()) == 1
+    assert (await pair.push(replace(told, state=AlertState.QUIET, kept_quiet_by=("EgressCause/x",)))).ok
+    assert await pair.alerts() == []
+
+
+async def test_two_peers_and_prometheus_are_one_alert(pair: Pair) -> None:
+    """Both peers are told, Prometheus tells the same: one notification when it fires, one when it ends."""
+    told = fresh()
+    rule = [{"labels": labels_of(CAUSE, RULES), "annotations": {"summary": "as the rule says"}}]
+    url = f"{pair.urls[0]}/api/v2/alerts"
+    async with aiohttp.ClientSession() as session, session.post(url, json=rule) as answer:
+        assert answer.status == 200
+    for peer in range(2):
+        assert (await pair.push(told, peer=peer)).ok
+        assert len(await pair.alerts(peer)) == 1
+    await until(lambda: pair.hook.asked, "the webhook is told")
+    await asyncio.sleep(SETTLED)
+    (first,) = pair.hook.asked
+    document = json.loads(first.body)
+    check(WEBHOOK, document)
+    assert document["alerts"][0]["fingerprint"] == fingerprint(labels_of(CAUSE, RULES))
+    ended = replace(told, state=AlertState.RESOLVED, closed=clock.timestamp())
+    for peer in range(2):
+        assert (await pair.push(ended, peer=peer)).ok
+    await until(lambda: len(pair.hook.asked) > 1, "the webhook is told of the end")
+    await asyncio.sleep(SETTLED)
+    statuses = [json.loads(one.body)["status"] for one in pair.hook.asked]
+    assert statuses == ["firing", "resolved"]
+    check(WEBHOOK, json.loads(pair.hook.asked[1].body))
+
+
+async def test_many_alerts_at_once(pair: Pair) -> None:
+    """300 alerts with 50 targets each, in requests of 64 at most, all taken."""
+    targets = tuple(f"endpoint-{n}.example:443" for n in range(50))
+    alerts = [
+        fresh(condition=replace(CAUSE, labels=(("target", f"t{n}"),), targets=targets), told=None)
+        for n in range(300)
+    ]
+    assert (await pair.push(*alerts)).ok
+    found = await pair.alerts()
+    assert {one["labels"]["target"] for one in found} == {f"t{n}" for n in range(300)}
+
+
+async def test_a_test_reaches_every_peer(pair: Pair) -> None:
+    """What `notify test` sends is an alert of its own on both, and ends by itself."""
+    condition = replace(CAUSE, id="EgressdTest", fault=Fault.TEST, labels=(), targets=())
+    told = Notice(
+        id="t", at=clock.timestamp(), kind=NoticeKind.TEST, alert=fresh(condition=condition, told=None)
+    )
+    to = receiver(ReceiverKind.ALERTMANAGER, *pair.urls)
+    assert (await deliver(to, (told,), dropped=0, rules=RULES)).ok
+    for peer in range(2):
+        assert [one["labels"]["alertname"] for one in await pair.alerts(peer)] == ["EgressdTest"]
+
+
+async def test_amtool_shows_it(pair: Pair) -> None:
+    """What an operator types shows the alert with its severity."""
+    if shutil.which("amtool") is None:
+        pytest.skip("amtool is not installed (Debian's package prometheus-alertmanager)")
+    assert (await pair.push(fresh())).ok
+    command = (
+        "amtool",
+        f"--alertmanager.url={pair.urls[0]}",
+        "alert",
+        "query",
+        "-o",
+        "json",
+        "severity=critical",
+    )
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
+    assert [one["labels"]["alertname"] for one in json.loads(done.stdout)] == ["EgressCause"]
+
+
+async def test_a_refusal_is_shown_and_stops_nothing_else(unused_tcp_port: int) -> None:
+    """A peer that refuses one request still gets the others; one that is away ends the push."""
+    alerts = [alert(condition=replace(CAUSE, labels=(("t", str(n)),)), told=None) for n in range(100)]
+    now = datetime(2026, 11, 21, 4, tzinfo=UTC)
+    async with answering(lambda _: http("400 Bad Request", b"bad labels")) as server:
+        to = receiver(ReceiverKind.ALERTMANAGER, server.url())
+        delivery = await push_alerts(
+            to, f"http://127.0.0.1:{server.port}/", tuple(alerts), now=now, rules=RULES
+        )
+    assert len(server.asked) == 2
+    assert all(one.line == "POST /api/v2/alerts HTTP/1.1" for one in server.asked)
+    assert (delivery.ok, delivery.retry, "400: bad labels" in delivery.why) == (False, False, True)
+    away = f"http://127.0.0.1:{unused_tcp_port}/api/v2/alerts"
+    delivery = await push_alerts(to, away, (over(),), now=now, rules=RULES)
+    assert delivery.retry
