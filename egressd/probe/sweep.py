@@ -69,7 +69,7 @@ async def sweep(
 
     `stop` ends the sweep early: what is complete is kept, the rest is marked `interrupted`.
     `questions` says, from the recording, which follow-up controls to run; it is asked `ROUNDS` times,
-    because an answer may open the next question. `starts` gives, by probe id,
+    because an answer may open the next question, and in a thread. `starts` gives, by probe id,
     the seconds to wait before a probe; those it does not name start at once.
     """
     allow_descriptors(SOCKETS_PER_PROBE * len(plan.probes))
@@ -79,7 +79,7 @@ async def sweep(
     if stop.is_set():
         return recording
     for _ in range(ROUNDS):
-        asked = questions(recording)
+        asked = await asyncio.to_thread(questions, recording)  # a large plan takes a while to read
         if not asked or one.ended_by:
             break
         in_time = await _follow_up(one, plan, asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from unittest.mock import patch
 
@@ -10,7 +11,7 @@ import pytest
 
 from egressd.clock import monotonic
 from egressd.model.endpoint import Protocol
-from egressd.model.plan import Plan, Probe
+from egressd.model.plan import ControlPlan, Plan, Probe
 from egressd.model.recording import ProbeRecord, Recording, Trail
 from egressd.model.settings import Family, Limits, Source, Trust
 from egressd.net.trust import load_trust
@@ -140,3 +141,19 @@ async def test_probes_start_when_they_are_told_to() -> None:
     assert waited[0] < 0.3 <= waited[1] < waited[2]
     assert waited[2] >= 0.6
     assert all(one.trails for one in recording.records)
+
+
+async def test_what_to_ask_next_is_found_beside_the_loop() -> None:
+    """Reading a large recording for open questions must not keep running looks from their timers."""
+    asked: list[int] = []
+    plan = plan_of(probe("fine.test"))
+    edge = Edge(plan=plan, store=load_trust(Trust()), voices=())
+
+    def questions(_: Recording) -> tuple[ControlPlan, ...]:
+        asked.append(threading.get_ident())
+        return ()
+
+    await sweep(plan, edge, stop=asyncio.Event(), on_done=lambda _: None, questions=questions)
+
+    assert len(asked) == 1
+    assert threading.get_ident() not in asked
