@@ -2,7 +2,8 @@
 
 The daemon runs in a process of its own and counts, after each sweep, its resident memory, descriptors, tasks
 and the size of its state. Memory grows by its slope over the later half of the run (least squares), what is
-counted in pieces by the least it ever comes down to. While it runs, a fault is switched on and off.
+counted in pieces by the least it ever comes down to. While it runs, a fault is switched on and off, and a
+webhook is told of it.
 """
 
 from __future__ import annotations
@@ -11,26 +12,33 @@ import argparse
 import asyncio
 import json
 import random
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import yaml
 
 from egressd.catalog import load_catalog
 from egressd.cli.log import Form, Level, set_up
+from egressd.cli.service.daemon import spare_the_loop
 from egressd.config import Flags, load_settings
 from egressd.daemon.control import Control
 from egressd.daemon.notify import Notifier
 from egressd.daemon.run import Daemon, run
 from egressd.daemon.snapshot import Board
 from egressd.daemon.sweeping.prober import prepare
+from egressd.metrics.limits import offline_limits
+from egressd.model.endpoint import Cloud
 from egressd.model.settings import Settings
 from tests.state.test_kill import check, kill_once
 
@@ -95,7 +103,9 @@ def run_child(config: Path, directory: Path, sweeps: int) -> None:
         serve=watch,
         notifier=Notifier(),
         state=directory,
+        limits=offline_limits(catalog),
     )
+    spare_the_loop()
     asyncio.run(run(daemon))
 
 
@@ -115,16 +125,43 @@ def lab(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.terminate()
 
 
-def write_config(folder: Path, targets: int) -> Path:
+@contextmanager
+def sink() -> Iterator[tuple[str, list[str]]]:
+    """Open a webhook that takes everything; give its URL, and the list it writes into what it was told."""
+    told: list[str] = []
+
+    class Taker(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            told.extend(f"{one['status']} {one['labels']['alertname']}" for one in body["alerts"])
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Taker) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", told
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def write_config(folder: Path, targets: int, webhook: str) -> Path:
     """Ask for so many targets of the lab, as fast as they can be had."""
     document = yaml.safe_load((folder / "lab.yml").read_text(encoding="utf-8"))
-    rows = (one for one in load_catalog().endpoints if one.port == 443 and not one.is_wildcard)
-    hosts = sorted({one.pattern for one in rows if "{" not in one.pattern})
+    rows = (one for one in load_catalog().endpoints if one.port == 443 and Cloud.PUBLIC in one.clouds)
+    hosts = sorted({one.pattern for one in rows if not one.is_wildcard and "{" not in one.pattern})
     document |= {
         "profiles": [],
         "interval": "100ms",
         "overrides": [],
         "values": {},
+        "notify": {"receivers": [{"name": "sink", "type": "webhook", "url": webhook}]},
         "endpoints": [
             {
                 "id": f"soak-{number}",
@@ -145,8 +182,8 @@ def soak(folder: Path, *, sweeps: int, targets: int) -> list[Sample]:
     """Run the daemon against the lab and return its samples."""
     state = folder / "state"
     state.mkdir(mode=0o700)
-    with lab(folder) as world:
-        config = write_config(folder, targets)
+    with lab(folder) as world, sink() as (webhook, told):
+        config = write_config(folder, targets, webhook)
         command = [sys.executable, "-m", "bench.soak", "--child", str(config), str(state), str(sweeps)]
         samples: list[Sample] = []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
@@ -157,6 +194,8 @@ def soak(folder: Path, *, sweeps: int, targets: int) -> list[Sample]:
                 _switch(world, len(samples))
         if child.returncode != 0 or not samples:
             sys.exit(f"the daemon ended with {child.returncode} after {len(samples)} sweeps")
+    counts = ", ".join(f"{count} {what}" for what, count in sorted(Counter(told).items()))
+    print(f"the webhook was told: {counts or 'nothing'}")
     return samples
 
 
@@ -212,6 +251,7 @@ def main() -> int:
     if asked.child:
         run_child(Path(asked.child[0]), Path(asked.child[1]), int(asked.child[2]))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the lab ends with us
     with tempfile.TemporaryDirectory() as folder:
         samples = soak(Path(folder), sweeps=asked.sweeps, targets=asked.targets)
         grows = judge(samples)

@@ -74,12 +74,12 @@ def run_daemon(
         state=state_directory(settings),
         limits=offline_limits(catalog),
     )
-    _spare_the_loop()
+    spare_the_loop()
     asyncio.run(run(daemon))
     return ExitCode.OK
 
 
-def _spare_the_loop() -> None:
+def spare_the_loop() -> None:
     """Leave what lives as long as the process, modules and catalog, out of the garbage collector's walks.
 
     Nothing else runs during a walk: over everything it takes a tenth of a second and more.
