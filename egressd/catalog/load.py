@@ -53,6 +53,33 @@ def load_catalog(directory: Path | None = None) -> Catalog:
     )
 
 
+def load_profile(path: Path) -> Catalog:
+    """Read one profile file as a catalog without regions; its revision is the file's name.
+
+    Raises ConfigError with every problem of the file.
+    """
+    text, problems = _text(path), list[str]()
+    documents = [document for _, document in _documents([(str(path), text)], problems)]
+    reader = RowReader(calls=None)
+    profiles = []
+    for document in documents:
+        file = _validated(ProfileFile, document, problems)
+        if file is not None:
+            profiles.append(_profile(file))
+            reader.read(document, profile=file.profile.name, documents=file.documents)
+    problems += reader.problems
+    if problems:
+        raise ConfigError(tuple(problems))
+    return Catalog(
+        revision=path.name,
+        digest=_digest([(path.name, text)]),
+        profiles=tuple(profiles),
+        endpoints=tuple(reader.endpoints),
+        regions=(),
+        discoveries=(),
+    )
+
+
 def _texts(directory: Path) -> list[tuple[str, str]]:
     """Return the name and text of every file, in the order of their names."""
     try:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from egressd.cli import options
 from egressd.cli.guard import guarded
-from egressd.cli.output import check_output, write
+from egressd.cli.importing.command import catalog_import
+from egressd.cli.output import check_output, width, write
 from egressd.cli.settings import read
 from egressd.config import Flags
 from egressd.errors import ExitCode
 
 catalog_app = typer.Typer(
-    help="Look at the endpoints, and export the rules to ask for.",
+    help="Look at the endpoints, export the rules to ask for, import a list.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -29,9 +31,19 @@ class RuleFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+class ChangeFormat(StrEnum):
+    """What the changes of a catalog are written as."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+catalog_app.command("import")(catalog_import)
+
+
 @catalog_app.callback()
 def catalog_main() -> None:
-    """Look at the endpoints, and export the rules to ask for."""
+    """Look at the endpoints, export the rules to ask for, import a list."""
 
 
 @catalog_app.command("list")
@@ -103,4 +115,30 @@ def catalog_export(
     check_output(output)
     settings, catalog = read(config_file, flags)
     write(export_rules(catalog, settings, fmt.value), output)
+    return ExitCode.OK
+
+
+@catalog_app.command("diff")
+@guarded
+def catalog_diff(
+    before: Annotated[
+        Path, typer.Argument(metavar="OLD", help="A folder of catalog files, or one profile's file.")
+    ],
+    after: Annotated[
+        Path | None, typer.Argument(metavar="NEW", help="The same; without it, the catalog built in.")
+    ] = None,
+    *,
+    fmt: Annotated[
+        ChangeFormat, typer.Option("--format", help="What the changes are written as.")
+    ] = ChangeFormat.TEXT,
+    output: options.Output = None,
+) -> ExitCode:
+    """Say which rows came, went and changed from one catalog to another."""
+    from egressd.catalog.diff import compare_catalogs, render_json, render_text
+    from egressd.catalog.single import load_pair
+
+    check_output(output)
+    changes = compare_catalogs(*load_pair(before, after))
+    text = render_json(changes) if fmt is ChangeFormat.JSON else render_text(changes, width=width())
+    write(text, output)
     return ExitCode.OK

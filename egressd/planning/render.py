@@ -45,11 +45,11 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> str:
     return "\n".join(lines) + "\n"
 
 
-def wrap(text: str, *, first: str = "", rest: str = "      ") -> str:
+def wrap(text: str, *, first: str = "", rest: str = "      ", width: int = WIDTH) -> str:
     """Wrap a line at the width, never inside a name."""
     return textwrap.fill(
         text,
-        WIDTH,
+        width,
         initial_indent=first,
         subsequent_indent=rest,
         break_long_words=False,

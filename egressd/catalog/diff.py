@@ -1,0 +1,138 @@
+"""What came, went and changed from one catalog to another. Pure; text out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+
+from egressd.model.catalog import Catalog
+from egressd.model.endpoint import Endpoint
+from egressd.planning.render import wrap
+
+SCHEMA = "egressd.catalog-diff/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One key of a row, before and after, as text."""
+
+    key: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogChanges:
+    """Rows by their ids, which are never reused; regions by cloud and name."""
+
+    before: str
+    """Its revision."""
+    after: str
+    came: tuple[Endpoint, ...]
+    went: tuple[Endpoint, ...]
+    changed: tuple[tuple[Endpoint, tuple[FieldChange, ...]], ...]
+    regions_came: tuple[str, ...]
+    regions_went: tuple[str, ...]
+    regions_changed: tuple[str, ...]
+    unchanged: int
+
+
+def compare_catalogs(before: Catalog, after: Catalog) -> CatalogChanges:
+    """Compare the rows of the profiles that both have or one of them gained, and the regions."""
+    old = {one.id: one for one in before.endpoints}
+    new = {one.id: one for one in after.endpoints}
+    changed = [
+        (one, found) for name, one in new.items() if name in old and (found := _fields(old[name], one))
+    ]
+    places = {f"{one.cloud} {one.name}": one for one in before.regions}
+    fresh = {f"{one.cloud} {one.name}": one for one in after.regions}
+    return CatalogChanges(
+        before=before.revision,
+        after=after.revision,
+        came=tuple(one for name, one in new.items() if name not in old),
+        went=tuple(one for name, one in old.items() if name not in new),
+        changed=tuple(changed),
+        regions_came=tuple(name for name in fresh if name not in places),
+        regions_went=tuple(name for name in places if name not in fresh),
+        regions_changed=tuple(name for name in fresh if name in places and fresh[name] != places[name]),
+        unchanged=len(old.keys() & new.keys()) - len(changed),
+    )
+
+
+def _fields(old: Endpoint, new: Endpoint) -> tuple[FieldChange, ...]:
+    pairs = ((one.name, getattr(old, one.name), getattr(new, one.name)) for one in fields(Endpoint))
+    return tuple(
+        FieldChange(key=key, before=_show(was), after=_show(now)) for key, was, now in pairs if was != now
+    )
+
+
+def _show(value: object) -> str:
+    """Write a value of a row as text."""
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(str(one) for one in value)
+    if isinstance(value, StrEnum | str | int):
+        return str(value)
+    parts = ((one.name, getattr(value, one.name)) for one in fields(value))  # type: ignore[arg-type]  # a value of the model
+    return "; ".join(f"{name} {_show(one)}" for name, one in parts if one not in (None, (), False)) or "none"
+
+
+def render_text(changes: CatalogChanges, *, width: int = 80) -> str:
+    """Render changes for people: what to ask for anew, what to take back, what to look at again."""
+    blocks = [[_summary(changes)], *_blocks(changes)]
+    return "\n".join(
+        "\n".join(wrap(line, first="" if n == 0 else "  ", width=width) for n, line in enumerate(lines))
+        + "\n"
+        for lines in blocks
+    )
+
+
+def _summary(one: CatalogChanges) -> str:
+    return (
+        f"catalog of {one.before} to catalog of {one.after}: {_rows(len(one.came))} came, "
+        f"{len(one.went)} went, {len(one.changed)} changed, {one.unchanged} did not"
+    )
+
+
+def _rows(number: int) -> str:
+    return f"{number} row{'' if number == 1 else 's'}"
+
+
+def _blocks(changes: CatalogChanges) -> Iterator[list[str]]:
+    if changes.came:
+        yield ["CAME: ask for these", *(_row(one) for one in changes.came)]
+    if changes.went:
+        yield ["WENT: no longer in the catalog", *(_row(one) for one in changes.went)]
+    if changes.changed:
+        lines = (
+            f"{row.id}: {', '.join(f'{one.key} {one.after}, was {one.before}' for one in found)}"
+            for row, found in changes.changed
+        )
+        yield ["CHANGED", *lines]
+    for title, names in (
+        ("REGIONS THAT CAME", changes.regions_came),
+        ("REGIONS THAT WENT", changes.regions_went),
+        ("REGIONS THAT CHANGED", changes.regions_changed),
+    ):
+        if names:
+            yield [title, ", ".join(names)]
+
+
+def _row(one: Endpoint) -> str:
+    return f"{one.id}: {one.pattern} {one.port} {one.protocol} ({one.need}), {one.service}"
+
+
+def render_json(changes: CatalogChanges) -> str:
+    """Render changes for programs (`egressd.catalog-diff/1`)."""
+    document = asdict(changes) | {
+        "changed": [
+            {"id": row.id, "profile": row.profile, "changes": [asdict(one) for one in found]}
+            for row, found in changes.changed
+        ]
+    }
+    return json.dumps({"schema": SCHEMA, **document}, indent=2, ensure_ascii=False) + "\n"

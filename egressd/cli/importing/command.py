@@ -1,0 +1,112 @@
+"""`egressd catalog import FILE`: read, check by the schema of the configuration, write."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from egressd.cli import options
+from egressd.cli.guard import complain, guarded
+from egressd.cli.output import check_output, write
+from egressd.errors import ConfigError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from egressd.cli.importing.rows import Imported
+
+
+@guarded
+def catalog_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A list as CSV, JSON or YAML; - is stdin.")],
+    *,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out rows that can't be used, and say which.")
+    ] = False,
+    output: options.Output = None,
+) -> ExitCode:
+    """Turn a list of endpoints into `endpoints:` for the configuration; every bad row is named at once.
+
+    The list is a vendor's, your own, or one that `catalog export` wrote. It needs a column for the host
+    (or URL, or wildcard with `samples`); port, protocol, need, roles, service, purpose are used where there.
+    """
+    from egressd.cli.importing.rows import import_rows
+    from egressd.cli.importing.table import read_table
+
+    check_output(output)
+    name = "stdin" if str(file) == "-" else str(file)
+    table = read_table(_text(file), name)
+    found = import_rows(table.rows)
+    problems = _problems(found, name)
+    if problems and not skip_bad:
+        raise ConfigError(tuple(line for lines in problems.values() for line in lines))
+    if problems:
+        complain("\n".join(f"left out: {line}" for lines in problems.values() for line in lines))
+    if table.unused:
+        complain(f"columns that were not used: {', '.join(table.unused)}")
+    good = tuple(one for index, one in enumerate(found) if index not in problems)
+    if not good:
+        raise UsageError(f"cannot import {name}: no row of it can be used")
+    write(_render(good, name), output)
+    return ExitCode.OK
+
+
+def _text(file: Path) -> str:
+    from egressd.yamlfile import MAX_CHARACTERS
+
+    try:
+        data = sys.stdin.buffer.read(4 * MAX_CHARACTERS) if str(file) == "-" else file.read_bytes()
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"cannot import {file}: not UTF-8 text") from None
+    except OSError as error:
+        raise UsageError(f"cannot import {file}: {error.strerror or error}") from None
+    if len(text) > MAX_CHARACTERS:
+        raise UsageError(f"cannot import {file}: more than {MAX_CHARACTERS} characters")
+    return text
+
+
+def _problems(found: tuple[Imported, ...], name: str) -> dict[int, list[str]]:
+    """Return what is wrong with each endpoint, by its place in the list: as `config check` would say it."""
+    from pydantic import ValidationError
+
+    from egressd.catalog import load_catalog
+    from egressd.config.cross import cross_checks
+    from egressd.config.shape import File
+    from egressd.yamlfile import Document, problems_of
+
+    data = {"profiles": [], "endpoints": [one.row for one in found]}
+    lines: dict[tuple[str | int, ...], int] = {
+        ("endpoints", index): one.line for index, one in enumerate(found)
+    }
+    document = Document(data=data, name=name, lines=lines)
+    said = [f"{document.where(path)}: {words}" for path, words in cross_checks(data, load_catalog())]
+    try:
+        File.model_validate(data, context={"folder": Path()})
+    except ValidationError as error:
+        said += problems_of(error, document, model=File)
+    problems: dict[int, list[str]] = {}
+    for line in dict.fromkeys(said):
+        place = re.search(r": endpoints\[(\d+)\]\.?", line)
+        index = int(place[1]) if place else 0
+        # The place in our list means nothing to who wrote the file: its line does, and the host.
+        row = found[index].row
+        named = f": {row.get('host') or row.get('pattern') or 'no host'}: "
+        problems.setdefault(index, []).append(line.replace(place[0], named, 1) if place else line)
+    return dict(sorted(problems.items()))
+
+
+def _render(good: tuple[Imported, ...], name: str) -> str:
+    import yaml
+
+    from egressd.report.text import clean
+
+    plural = "" if len(good) == 1 else "s"
+    origin = f"{len(good)} endpoint{plural} from {clean(Path(name).name)}"
+    head = f"# {origin}; check by: egressd config check --config.file FILE\n"
+    rows = [{key: value for key, value in one.row.items() if value not in ("", [])} for one in good]
+    return head + yaml.safe_dump(
+        {"endpoints": rows}, sort_keys=False, allow_unicode=True, width=100, default_flow_style=False
+    )

@@ -1,0 +1,102 @@
+"""What came, went and changed from one catalog to another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from egressd.catalog import load_catalog
+from egressd.catalog.diff import compare_catalogs, render_json, render_text
+from egressd.catalog.single import load_pair
+from egressd.errors import ConfigError
+
+
+@pytest.fixture
+def newer(catalog_dir: Path, tmp_path: Path) -> Path:
+    """The same catalog a revision later: a row has another id, one another need, a region another code."""
+    folder = tmp_path / "newer"
+    folder.mkdir()
+    for path in catalog_dir.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("id: b-arm", "id: b-manager").replace(
+            "templated: [", "templated: ['x-{his}.his.example', "
+        )
+        text = text.replace("need: conditional\n    condition: there is no other clock", "need: required")
+        text = text.replace("his: usgv", "his: usgx").replace("revision: 2026-11-20", "revision: 2027-01-02")
+        (folder / path.name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_rows_are_compared_by_their_ids(catalog_dir: Path, newer: Path) -> None:
+    """Each key that changed is named with both values; what stayed is a number."""
+    changes = compare_catalogs(load_catalog(catalog_dir), load_catalog(newer))
+    assert [one.id for one in changes.came] == ["b-manager"]
+    assert [one.id for one in changes.went] == ["b-arm"]
+    found = {row.id: [(one.key, one.before, one.after) for one in some] for row, some in changes.changed}
+    assert found["m-time"] == [
+        ("need", "conditional", "required"),
+        ("condition", "there is no other clock", "none"),
+    ]
+    ((key, before, after),) = found["b-his"]
+    assert key == "samples"
+    assert "templated {his}.his.example;" in before
+    assert "templated x-{his}.his.example, {his}.his.example;" in after
+    assert changes.regions_changed == ("usgov usgovvirginia",)
+    assert (changes.unchanged, changes.regions_came, changes.regions_went) == (0, (), ())
+
+
+def test_text_fits_and_says_what_to_do(catalog_dir: Path, newer: Path) -> None:
+    """New rows are to be asked for; no line is wider than asked."""
+    text = render_text(compare_catalogs(load_catalog(catalog_dir), load_catalog(newer)), width=60)
+    assert "1 row came" in text
+    assert "CAME: ask for these\n  b-manager: management.example 443 https (required)" in text
+    assert "m-time: need required, was conditional" in text
+    assert all(len(line) <= 60 for line in text.splitlines())
+
+
+def test_nothing_changed(catalog_dir: Path) -> None:
+    """A catalog is the same as itself."""
+    text = render_text(compare_catalogs(load_catalog(catalog_dir), load_catalog(catalog_dir)))
+    assert " ".join(text.split()).endswith("0 rows came, 0 went, 0 changed, 3 did not")
+
+
+def test_json_names_its_schema(catalog_dir: Path, newer: Path) -> None:
+    """Programs get the same."""
+    document = json.loads(render_json(compare_catalogs(load_catalog(catalog_dir), load_catalog(newer))))
+    assert document["schema"] == "egressd.catalog-diff/1"
+    assert (document["before"], document["after"]) == ("2026-11-20", "2027-01-02")
+    assert [one["id"] for one in document["came"]] == ["b-manager"]
+    assert document["changed"][-1]["changes"][0] == {
+        "key": "need", "before": "conditional", "after": "required",
+    }  # fmt: skip
+
+
+def test_a_single_file_is_measured_against_its_profile(catalog_dir: Path, newer: Path) -> None:
+    """Rows of other profiles did not come or go, whichever of the two is the file."""
+    changes = compare_catalogs(*load_pair(catalog_dir / "bridge.yaml", newer))
+    assert [one.id for one in changes.came] == ["b-manager"]
+    assert not any(row.profile == "machine" for row, _ in changes.changed)
+    changes = compare_catalogs(*load_pair(catalog_dir, newer / "machine.yaml"))
+    assert (changes.came, changes.went) == ((), ())
+    assert [row.id for row, _ in changes.changed] == ["m-time"]
+
+
+def test_the_built_in_catalog_is_the_other_one(tmp_path: Path) -> None:
+    """Without a second catalog the first is compared with the one that ships."""
+    shipped = Path(load_catalog.__code__.co_filename).parent / "data"
+    changes = compare_catalogs(*load_pair(shipped, None))
+    assert (changes.came, changes.went, changes.changed) == ((), (), ())
+    assert changes.unchanged > 100
+
+
+def test_mistakes_of_a_file_are_all_named(catalog_dir: Path) -> None:
+    """A file that is wrong is refused with every problem, by its path."""
+    path = catalog_dir / "bridge.yaml"
+    text = path.read_text(encoding="utf-8").replace("port: 443", "port: 0").replace("id: b-arm", "id: B ARM")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_pair(path, None)
+    assert len(caught.value.problems) >= 2
+    assert all(one.startswith(f"{path}:") for one in caught.value.problems)
