@@ -44,7 +44,8 @@ def identity(alert: Alert) -> str:
 def _notice(alert: Alert, kind: NoticeKind, *, now: datetime, change: str = "") -> Notice:
     moment = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
     said = replace(alert, told=alert.condition, told_at=moment, notices=alert.notices + 1)
-    return Notice(id=identity(alert), at=moment, kind=kind, alert=said, change=change)
+    before = None if kind is NoticeKind.OPENED else alert.told
+    return Notice(id=identity(alert), at=moment, kind=kind, alert=said, change=change, before=before)
 
 
 def _change(told: Condition, now: Condition) -> str:

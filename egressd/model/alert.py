@@ -152,6 +152,8 @@ class Notice:
     """As it stood then."""
     change: str = ""
     """What changed, in words."""
+    before: Condition | None = None
+    """The condition as the notice before told it; None: this opens the alert. Its labels may be others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,7 @@ def _known(notice: Notice, dropped: int, rules: Alerting) -> dict[str, Any]:
         "state": alert.state.value,
         "severity": condition.severity.value,
         "labels": labels_of(condition, rules),
+        "labels_before": labels_of(notice.before, rules) if notice.before else None,
         "summary": scrub(condition.summary, LONGEST_TITLE),
         "since": condition.since,
         "opened": alert.opened,

@@ -25,8 +25,8 @@ def mail(notices: Sequence[Notice], *, dropped: int, way: Way, rules: Alerting) 
     """Return the mail of one notice, or of a digest."""
     story = tell(notices, dropped=dropped, rules=rules)
     message = EmailMessage(policy=_POLICY)
-    message["From"] = way.sender
-    message["To"] = ", ".join(way.recipients)
+    message["From"] = scrub(way.sender, LONGEST_NAME)
+    message["To"] = ", ".join(scrub(one, LONGEST_NAME) for one in way.recipients)
     message["Subject"] = f"[egressd] {scrub(story.title, LONGEST_SUBJECT)}"
     message["Date"] = format_datetime(moment(notices[-1].at))
     _thread(message, notices, _domain(way.sender))

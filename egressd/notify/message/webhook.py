@@ -40,14 +40,15 @@ def webhook(notice: Notice, *, dropped: int, receiver: str, rules: Alerting) -> 
 
 
 def _alerts(notice: Notice, dropped: int, rules: Alerting) -> Iterator[dict[str, Any]]:
-    """Yield the alert, and what it was before its labels changed, as ended."""
+    """Yield the alert; and as ended, what the notice before told it by, where that were other labels."""
     alert, over = notice.alert, notice.kind is NoticeKind.CLOSED
     notes = annotate(alert, rules, change=notice.change, dropped=confess(dropped) if dropped else "")
     yield _alert(
         alert, alert.condition, end=(alert.closed or notice.at) if over else None, notes=notes, rules=rules
     )
-    if alert.told is not None and labels_of(alert.told, rules) != labels_of(alert.condition, rules):
-        yield _alert(alert, alert.told, end=notice.at, notes=notes, rules=rules)
+    before = notice.before
+    if before is not None and labels_of(before, rules) != labels_of(alert.condition, rules):
+        yield _alert(alert, before, end=notice.at, notes=notes, rules=rules)
 
 
 def _alert(

@@ -13,6 +13,7 @@ from aiosmtplib import (
     SMTPAuthenticationError,
     SMTPDataError,
     SMTPException,
+    SMTPNotSupported,
     SMTPRecipientsRefused,
     SMTPResponse,
     SMTPResponseException,
@@ -75,6 +76,8 @@ async def _hand_over(smtp: SMTP, receiver: Receiver, way: Mail, message: EmailMe
         return _of_code(worst, f"{place} refused every recipient", receiver)
     except SMTPResponseException as error:
         return _of_code(error, f"{place} refused {_what(error)}", receiver)
+    except SMTPNotSupported:
+        return refused(f"{place} does not take addresses with letters beyond ASCII (SMTPUTF8)")
     except (SMTPException, OSError) as error:
         return failed(describe(error, place))
     except ValueError:

@@ -37,18 +37,21 @@ def secrets_of(receiver: Receiver) -> tuple[str, ...]:
 
 def place_of(url: str) -> str:
     """Return the host and port of a URL, all of it that may be shown."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or {"https": 443}.get(parts.scheme, 80)
     except ValueError:
-        port = 0
+        return "a host that is written wrongly"
     host = scrub(parts.hostname or "a host", 255)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _of_http(way: Http) -> Iterator[str]:
     for url in (*way.urls, *((way.proxy,) if way.proxy else ())):
-        yield from _of_url(url)
+        try:
+            yield from _of_url(url)
+        except ValueError:
+            yield url
     for header in (way.authorization, way.proxy_authorization):
         yield from _of_header(header or "")
 

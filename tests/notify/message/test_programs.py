@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from egressd.alerting.telling import notice_of
 from egressd.model.alert import Alert, AlertState, NoticeKind
 from egressd.model.notification import Severity
 from egressd.notify.message.alertmanager import entries, requests
@@ -147,13 +148,16 @@ def test_fingerprints_are_fnv_1a() -> None:
 def test_a_webhooks_group_stays() -> None:
     """One alert is one group from its opening to its end, whatever its labels are by then."""
     opened, closed = posted(), posted(NoticeKind.CLOSED)
-    changed = posted(NoticeKind.CHANGED, told=alert(condition=LATER), change="the reason")
+    changed = posted(NoticeKind.CHANGED, told=alert(condition=LATER), change="the reason", before=CAUSE)
     assert opened["groupKey"] == closed["groupKey"] == changed["groupKey"]
     assert opened["groupKey"] == '{}/{egressd_alert="EgressCause/site-tls-reset"}:{alertname="EgressCause"}'
     assert [one["status"] for one in (opened, changed, closed)] == ["firing", "firing", "resolved"]
     assert [one["status"] for one in changed["alerts"]] == ["firing", "resolved"]
     assert changed["alerts"][0]["annotations"]["change"] == "the reason"
     assert "reason" not in changed["commonLabels"]
+    assert changed["alerts"][1]["fingerprint"] == opened["alerts"][0]["fingerprint"]
+    end = posted(NoticeKind.CLOSED, told=over(condition=LATER, told=LATER), before=CAUSE)
+    assert [one["status"] for one in end["alerts"]] == ["resolved", "resolved"]
     assert opened["alerts"][0]["endsAt"] == "0001-01-01T00:00:00Z"
     assert closed["alerts"][0]["endsAt"] == CLOSED
     assert opened["alerts"][0]["fingerprint"] == closed["alerts"][0]["fingerprint"]
@@ -163,6 +167,18 @@ def test_a_webhook_confesses_what_was_dropped() -> None:
     """A program that reads annotations can tell."""
     document = json.loads(webhook(notice(), dropped=7, receiver="hook", rules=RULES))
     assert "7 notices" in document["commonAnnotations"]["dropped"]
+
+
+def test_the_engine_says_what_was_told_before() -> None:
+    """A receiver that keeps alerts by their labels can end the ones it has: a notice knows them."""
+    now = datetime(2026, 11, 21, 5, tzinfo=UTC)
+    urgent = alert(condition=replace(LATER, severity=Severity.CRITICAL), told=LATER)
+    said = notice_of(urgent, urgent, now=now, rules=RULES)
+    assert said is not None
+    assert (said.kind, said.before, said.alert.told) == (NoticeKind.CHANGED, LATER, urgent.condition)
+    opened = notice_of(None, alert(told=LATER), now=now, rules=RULES)
+    assert opened is not None
+    assert opened.before is None
 
 
 def test_an_event_says_all() -> None:

@@ -59,7 +59,8 @@ def test_the_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
 def test_what_was_superseded_names_its_successors() -> None:
     """Nobody thinks it mended: what goes on is named."""
     told = over(resolution=Resolution.SUPERSEDED, succeeded_by=("EgressTargetUnreachable/a@default", "b"))
-    text = text_of(notice(NoticeKind.CLOSED, told=told))
+    text = text_of(notice(NoticeKind.CLOSED, told=told, change="b"))
+    assert "Changed" not in text
     assert "Why it ended: what still fails goes on under other alerts\n" in text
     assert "Goes on as: EgressTargetUnreachable/a@default, b\n" in text
 
@@ -92,6 +93,7 @@ def test_a_digest_has_every_notice_the_urgent_first() -> None:
     ]
     assert places == sorted(places)
     assert text.count("Targets (3):") == 3
+    assert text.count("Ask for: Allow TLS") == text.count("To blame: ") == 2
 
 
 def test_one_that_was_dropped_is_confessed() -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ async def running(folder: Path, ports: tuple[int, ...]) -> AsyncIterator[Pair]:
                 _start(stack, folder, number, web=web[number], gossip=(gossip[number], gossip[1 - number]))
             pair = Pair(urls=urls, hook=hook)
             for url in urls:
-                await until(lambda url=url: _ready(url), f"{url} is ready")
+                await until(partial(_ready, url), f"{url} is ready")
             yield pair
 
 

@@ -131,7 +131,7 @@ async def test_a_mail_arrives_whole() -> None:
     (got,) = box.got
     assert (got.mail_from, got.rcpt_tos) == ("egressd@corp.example", ["net@corp.example", "ops@corp.example"])
     assert isinstance(got.content, bytes)
-    body = message_from_bytes(got.content, policy=policy.default).get_content()  # type: ignore[attr-defined]
+    body = message_from_bytes(got.content, policy=policy.default).get_content()
     assert set(targets) <= {line.strip() for line in body.splitlines()}
     assert "2 notices before this one were dropped" in body
 
@@ -139,7 +139,12 @@ async def test_a_mail_arrives_whole() -> None:
 async def test_starttls_and_login(tls: ssl.SSLContext, ca_file: str) -> None:
     """Encrypted first, then logged in, then sent."""
     box = Box()
-    options = {"tls_context": tls, "require_starttls": True, "authenticator": login, "auth_required": True}
+    options: dict[str, Any] = {
+        "tls_context": tls,
+        "require_starttls": True,
+        "authenticator": login,
+        "auth_required": True,
+    }
     async with serving(box, **options) as port:
         to = receiver(port, "starttls", ca_file=ca_file, username="egressd", password=PASSWORD)
         delivery = await tell(to)
@@ -179,7 +184,7 @@ async def test_a_certificate_nobody_knows(security: str, tls: ssl.SSLContext, tm
     """Nothing is sent to a server whose certificate does not verify; it is said what to do."""
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     box = Box()
-    options = {"tls_context": tls} if security == "starttls" else {"implicit": tls}
+    options: dict[str, Any] = {"tls_context": tls} if security == "starttls" else {"implicit": tls}
     async with serving(box, **options) as port:
         delivery = await tell(receiver(port, security, ca_file=str(tmp_path / "other.pem")))
     assert delivery.retry
@@ -231,6 +236,19 @@ async def test_what_a_reply_means(box: Box, ok: bool, retry: bool, words: str) -
     assert words in delivery.why
     assert delivery.why.isprintable()
     assert len(box.got) == int(ok)
+
+
+async def test_letters_beyond_ascii() -> None:
+    """An address the server can't take is said to be one."""
+    with_umlaut = {"recipients": ("netz@corp.example", "bj\u00f6rn@corp.example")}
+    async with serving(Box(), enable_SMTPUTF8=False) as port:
+        delivery = await tell(receiver(port, **with_umlaut))
+    assert (delivery.ok, delivery.retry) == (False, False)
+    assert "SMTPUTF8" in delivery.why
+    box = Box()
+    async with serving(box, enable_SMTPUTF8=True) as port:
+        assert (await tell(receiver(port, **with_umlaut))).ok
+    assert box.got[0].rcpt_tos == list(with_umlaut["recipients"])
 
 
 async def test_a_slow_server() -> None:

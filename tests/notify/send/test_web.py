@@ -145,6 +145,12 @@ async def test_what_stopped_in_the_middle_goes_on_there() -> None:
             None,
             "to login.example:443",
         ),
+        (
+            http("302 Found", b"", "Location: http://[::1"),
+            False,
+            None,
+            "a redirect to a host that is written",
+        ),
         (http("307 Here", b"", f"Location: {PATH}"), False, None, "a redirect; none is followed"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", True, None, "does not answer in HTTP"),
         (b"", True, None, "closed the connection before it answered"),
@@ -402,6 +408,13 @@ def test_no_secret_is_ever_quoted(token: str, around: str, password: str) -> Non
     assert token not in repr(to)
     assert login not in repr(to)
     assert set(secrets_of(to)) >= {token, password, login}
+
+
+async def test_a_url_that_is_none() -> None:
+    """A mistake in the configuration is a refusal that shows nothing of it."""
+    for url in (f"http://[bad{PATH}", f"http://127.0.0.1:99999{PATH}", f"ftp://127.0.0.1{PATH}"):
+        delivery = await tell(receiver(HOOK, url))
+        assert (delivery.ok, delivery.retry) == (False, False), url
 
 
 async def test_nothing_is_logged(caplog: pytest.LogCaptureFixture, unused_tcp_port: int) -> None:

@@ -29,6 +29,8 @@ _ENDED = {
     Resolution.SUPERSEDED: "what still fails goes on under other alerts",
     Resolution.REMOVED: "nobody asks for it any more: the configuration has changed",
 }
+_OPEN_ONLY = ("Severity", "Reason", "To blame", "Suffering", "Seen from")
+"""What is left out of a digest for what is over."""
 _NOTHING_WRONG = "This is a test: nothing is wrong, and nothing is to be done."
 
 
@@ -112,7 +114,7 @@ def outline(notice: Notice, rules: Alerting) -> tuple[str, ...]:
 
 def _outline(notice: Notice, rules: Alerting) -> Iterator[tuple[str, str]]:
     alert, condition = notice.alert, notice.alert.condition
-    yield "Changed", notice.change
+    yield "Changed", "" if notice.kind is NoticeKind.CLOSED else notice.change
     yield "Since", shown(condition.since)
     yield from _ending(alert)
     yield "Seen from", _named(tuple(one for one in (rules.instance, *condition.sources) if one))
@@ -165,16 +167,18 @@ def _section(heading: str, lines: Sequence[str]) -> tuple[Section, ...]:
 
 
 def _in_short(notice: Notice, rules: Alerting) -> Iterator[str]:
-    """Yield the lines of one among many: the outline, what to ask for, every target."""
-    condition = notice.alert.condition
-    yield from outline(notice, rules)
-    yield from (f"Ask for: {text}" for text in (ask_of(notice),) if text)
-    yield from (f"Evidence: {line}" for line in evidence_of(condition)[:1])
+    """Yield the lines of one among many: what to know, and while it is open what to do; every target."""
+    condition, over = notice.alert.condition, notice.kind is NoticeKind.CLOSED
+    skipped = _OPEN_ONLY if over else ("Severity",)
+    yield from (line for line in outline(notice, rules) if not line.startswith(skipped))
+    if not over:
+        yield from (f"Ask for: {text}" for text in (ask_of(notice),) if text)
+        yield from (f"Evidence: {line}" for line in evidence_of(condition)[:1])
+        yield from (f"Runbook: {link}" for link in (runbook(condition, rules),) if link)
     targets = targets_of(condition)
     if targets:
         yield f"Targets ({len(targets)}):"
     yield from targets
-    yield from (f"Runbook: {link}" for link in (runbook(condition, rules),) if link)
 
 
 def _digest_title(notices: Sequence[Notice], rules: Alerting) -> str:
