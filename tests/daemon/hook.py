@@ -1,0 +1,83 @@
+"""A webhook on loopback that can be away, busy or silent, and remembers what it was told."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+@dataclass
+class Hook:
+    """One port. Nothing listens before `open` and after `close`."""
+
+    port: int = 0
+    status: int = 200
+    hangs: bool = False
+    told: list[dict[str, Any]] = field(default_factory=list)
+    """The bodies that were answered with 200."""
+    calls: int = 0
+    beats: int = 0
+    _server: ThreadingHTTPServer | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def heard(self) -> list[tuple[str, str]]:
+        """What was told, in order: the host, and whether it fires or is resolved."""
+        return [(one["alerts"][0]["labels"].get("host", "?"), one["status"]) for one in self.told]
+
+    def open(self) -> None:
+        """Listen."""
+        hook = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.calls += 1
+                if hook.hangs:
+                    hook._over.wait(30)
+                    return
+                if hook.status == 200:
+                    hook.told.append(json.loads(body))
+                self.send_response(hook.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                hook.beats += 1
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Answer)
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._over.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None

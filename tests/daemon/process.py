@@ -1,0 +1,133 @@
+"""The whole daemon as a process, against the lab: what it told systemd, where it serves, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PATIENCE = 40.0
+HOSTS = ("mcr.microsoft.com", "management.azure.com", "login.microsoftonline.com")
+
+
+@dataclass
+class Lab:
+    """A lab in a process of its own."""
+
+    process: subprocess.Popen[str]
+    config: Path
+
+    def do(self, command: str) -> None:
+        """Switch faults. Nobody reads what the lab prints of it, so that must stay little."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{command}\n")
+        self.process.stdin.flush()
+
+
+@dataclass
+class Running:
+    """A daemon, what it told systemd, and where it serves."""
+
+    process: subprocess.Popen[str]
+    heard: socket.socket
+    port: int
+    errors: Path
+    told: list[str] = field(default_factory=list)
+
+    def wait_for(self, text: str) -> str:
+        """Wait for a message to systemd that holds a text."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                self.told.append(self.heard.recv(65536).decode())
+            except TimeoutError:
+                continue
+            if text in self.told[-1]:
+                return self.told[-1]
+        raise AssertionError(f"no {text!r} in {self.told}: {self.errors.read_text(encoding='utf-8')}")
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask the HTTP server."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The log."""
+        return [json.loads(line) for line in self.errors.read_text(encoding="utf-8").splitlines()]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The lines of one event."""
+        return [line for line in self.lines() if line["event"] == name]
+
+    def until(self, true: Callable[[], object], what: str) -> None:
+        """Wait for something to become true."""
+        end = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < end, f"never {what}: {self.errors.read_text(encoding='utf-8')}"
+            time.sleep(0.1)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """End it; return the exit code and the seconds it took."""
+        begun = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(20), time.monotonic() - begun
+
+
+def settings(lab: Lab, **changes: object) -> str:
+    """Return a configuration that sweeps a few of the lab's hosts often."""
+    document = yaml.safe_load(lab.config.read_text(encoding="utf-8"))
+    own = [
+        {"id": f"own-{number}", "host": host, "port": 443, "protocol": "https"}
+        for number, host in enumerate(HOSTS)
+    ]
+    document |= {"profiles": [], "interval": "2s", "endpoints": own, "overrides": [], "values": {}, **changes}
+    return yaml.safe_dump(document)
+
+
+def put(config: Path, text: str) -> None:
+    """Replace a configuration whole: half of one, read at the wrong moment, is another configuration."""
+    fresh = config.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(config)
+
+
+@contextmanager
+def daemon(folder: Path, config: Path, **environment: str) -> Iterator[Running]:
+    """Start a daemon as systemd would."""
+    with socket.socket() as free, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        name = folder / f"notify-{port}"
+        heard.bind(str(name))
+        heard.settimeout(1)
+        command = [sys.executable, "-m", "egressd", f"--config.file={config}"]
+        command += [f"--web.listen-address=127.0.0.1:{port}"]
+        errors = folder / f"log-{port}"
+        surroundings = {**os.environ, "NOTIFY_SOCKET": str(name), "STATE_DIRECTORY": str(folder / "state")}
+        with (
+            errors.open("w", encoding="utf-8") as stream,
+            subprocess.Popen(
+                command, stderr=stream, stdout=stream, text=True, env=surroundings | environment
+            ) as process,
+        ):
+            try:
+                yield Running(process, heard, port, errors)
+            finally:
+                process.kill()
