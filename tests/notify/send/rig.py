@@ -111,7 +111,9 @@ def http(status: str, body: bytes = b"", *headers: str) -> bytes:
 
 
 @asynccontextmanager
-async def proxying(*, password: str | None = None, refusal: str = "") -> AsyncIterator[Server]:
+async def proxying(
+    *, password: str | None = None, refusal: str = "", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
     """Run a proxy: a tunnel for CONNECT, a whole URL passed on; every target's name is loopback to it."""
     server = Server(port=0)
     wanted = f"Basic {base64.b64encode(f'proxyuser:{password}'.encode()).decode()}" if password else None
@@ -129,7 +131,7 @@ async def proxying(*, password: str | None = None, refusal: str = "") -> AsyncIt
             await _pass_on(asked, reader, writer)
         await writer.drain()
 
-    async with listening(talk) as port:
+    async with listening(talk, tls=tls) as port:
         server.port = port
         yield server
 

@@ -240,7 +240,7 @@ async def test_what_a_reply_means(box: Box, ok: bool, retry: bool, words: str) -
 
 async def test_letters_beyond_ascii() -> None:
     """An address the server can't take is said to be one."""
-    with_umlaut = {"recipients": ("netz@corp.example", "bj\u00f6rn@corp.example")}
+    with_umlaut: dict[str, Any] = {"recipients": ("netz@corp.example", "bj\u00f6rn@corp.example")}
     async with serving(Box(), enable_SMTPUTF8=False) as port:
         delivery = await tell(receiver(port, **with_umlaut))
     assert (delivery.ok, delivery.retry) == (False, False)

@@ -312,15 +312,19 @@ async def test_no_tls_where_tls_is_expected() -> None:
     assert "the TLS handshake with 127.0.0.1" in delivery.why
 
 
+@pytest.mark.parametrize("proxy_scheme", ["http", "https"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_through_a_proxy_with_a_password(scheme: str, ca: trustme.CA, tmp_path: Path) -> None:
+async def test_through_a_proxy_with_a_password(
+    scheme: str, proxy_scheme: str, ca: trustme.CA, tmp_path: Path
+) -> None:
     """The proxy has the credentials, the receiver never sees them; the proxy resolves the name."""
     tls = server_tls(ca, "hook.corp.example") if scheme == "https" else None
-    async with proxying(password=PROXY_PASSWORD) as proxy, answering(OK, tls=tls) as server:
+    outer = server_tls(ca) if proxy_scheme == "https" else None
+    async with proxying(password=PROXY_PASSWORD, tls=outer) as proxy, answering(OK, tls=tls) as server:
         to = receiver(
             HOOK,
             server.url(scheme, "hook.corp.example"),
-            proxy=f"http://127.0.0.1:{proxy.port}",
+            proxy=f"{proxy_scheme}://127.0.0.1:{proxy.port}",
             proxy_authorization=PROXY_LOGIN,
             ca_file=pem(ca, tmp_path),
             authorization=BEARER,
