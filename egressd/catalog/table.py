@@ -11,27 +11,29 @@ from egressd.model.endpoint import Endpoint, Need
 from egressd.model.plan import Plan
 from egressd.model.settings import Settings
 from egressd.planning.placeholder import show, vocabulary
-from egressd.planning.render import table, wrap
+from egressd.planning.render import WIDTH, table, wrap
 from egressd.planning.select import Row, is_named, select
 
 
-def render_list(catalog: Catalog, settings: Settings) -> str:
+def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> str:
     """Render the rows of the selected profiles and cloud, and the operator's own."""
     titles = {profile.name: profile.title for profile in catalog.profiles}
     groups: dict[str, list[Row]] = {}
     for row in select(catalog, settings):
         if not settings.only or is_named(row.endpoint, settings.only):
             groups.setdefault("your own endpoints" if row.ours else row.endpoint.profile, []).append(row)
+    headings = {name: f"{name}: {titles[name]}" if name in titles else name for name in groups}
     parts = [
-        f"{name}{f': {titles[name]}' if name in titles else ''}\n{_rows(catalog, settings, rows)}"
-        for name, rows in groups.items()
+        f"{headings[name]}\n{_rows(catalog, settings, rows, width=width)}" for name, rows in groups.items()
     ]
     if not parts:
         return f"no endpoints for cloud {settings.cloud.value}\n"
     return "\n".join(parts)
 
 
-def render_show(catalog: Catalog, settings: Settings, plan: Plan, *, match: str = "*") -> str:
+def render_show(
+    catalog: Catalog, settings: Settings, plan: Plan, *, match: str = "*", width: int = WIDTH
+) -> str:
     """Render the rows whose id or pattern `match` names, selected or not, and what the plan makes of them.
 
     Raises UsageError where it names none.
@@ -42,10 +44,10 @@ def render_show(catalog: Catalog, settings: Settings, plan: Plan, *, match: str 
         near = difflib.get_close_matches(match, [one.id for one in known], n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`egressd catalog list` shows them"
         raise UsageError(f"cannot find a row with the id or pattern {match!r}: {hint}")
-    return "\n".join("\n".join(_row(one, plan)) + "\n" for one in rows)
+    return "\n".join("\n".join(_row(one, plan, width=width)) + "\n" for one in rows)
 
 
-def _rows(catalog: Catalog, settings: Settings, rows: list[Row]) -> str:
+def _rows(catalog: Catalog, settings: Settings, rows: list[Row], *, width: int) -> str:
     """Lay out the rows of a profile by how much they are needed."""
     words = vocabulary(catalog, settings)
     cells = [("ID", "PORT", "HOST")]
@@ -53,21 +55,26 @@ def _rows(catalog: Catalog, settings: Settings, rows: list[Row]) -> str:
         some = [row.endpoint for row in rows if row.endpoint.need is need]
         cells += [(f"{need}:", "", "")] if some else []
         cells += [(f"  {one.id}", f"{one.port} {one.protocol}", show(one.pattern, words)) for one in some]
-    return table(cells)
+    return table(cells, width=width)
 
 
-def _row(one: Endpoint, plan: Plan) -> Iterator[str]:
+def _row(one: Endpoint, plan: Plan, *, width: int) -> Iterator[str]:
     yield f"{one.id}: {one.service}"
     for key, value in _facts(one):
         if value:
-            yield wrap(f"{key:<15} {value}", first="  ", rest=" " * 18)
+            yield _fact(key, value, width=width)
     hosts = [f"{target.host} ({target.sample})" for target in plan.targets if target.endpoint == one.id]
     why = next((unsampled.why for unsampled in plan.unsampled if unsampled.endpoint == one.id), "")
     note = next((line.note for line in plan.coverage if line.endpoint == one.id), "")
     probed = ", ".join(hosts) or (f"no: {why}" if why else "no: not selected here")
-    yield wrap(f"{'probed here':<15} {probed}", first="  ", rest=" " * 18)
+    yield _fact("probed here", probed, width=width)
     if note and hosts:
-        yield wrap(f"{'note':<15} {note}", first="  ", rest=" " * 18)
+        yield _fact("note", note, width=width)
+
+
+def _fact(key: str, value: str, *, width: int) -> str:
+    """Lay out a key and its value; a name longer than the line stays whole, beside its key."""
+    return wrap(value, first=f"  {key:<15} ", rest=" " * 18, width=max(width, 40))
 
 
 def _facts(one: Endpoint) -> Iterator[tuple[str, str]]:

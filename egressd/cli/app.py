@@ -164,7 +164,8 @@ def plan(
     )
     check_output(output)
     settings, catalog = read(config_file, flags)
-    write(render_plan(plan_sweep(settings, catalog)), output)
+    columns = width() if output is None else 100
+    write(render_plan(plan_sweep(settings, catalog), width=columns), output)
     return ExitCode.OK
 
 

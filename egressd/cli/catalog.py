@@ -61,7 +61,7 @@ def catalog_list(
 
     flags = Flags(region=region, cloud=cloud, profiles=tuple(profile or ()), only=tuple(only or ()))
     settings, catalog = read(config_file, flags)
-    write(render_list(catalog, settings), None)
+    write(render_list(catalog, settings, width=width()), None)
     return ExitCode.OK
 
 
@@ -83,7 +83,8 @@ def catalog_show(
 
     flags = Flags(region=region, cloud=cloud, profiles=tuple(profile or ()))
     settings, catalog = read(config_file, flags)
-    write(render_show(catalog, settings, plan_sweep(settings, catalog), match=match), None)
+    plan = plan_sweep(settings, catalog)
+    write(render_show(catalog, settings, plan, match=match, width=width()), None)
     return ExitCode.OK
 
 

@@ -15,7 +15,7 @@ import typer
 from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, set_up
-from egressd.cli.output import check_output, write, write_report
+from egressd.cli.output import check_output, width, write, write_report
 from egressd.errors import ExitCode, UsageError
 from egressd.model.endpoint import Cloud
 
@@ -59,7 +59,7 @@ def lab(
     from egressd.lab.faults.console import list_faults as render_faults
 
     if list_faults:
-        write(render_faults() + "\n", None)
+        write(render_faults(width=width()) + "\n", None)
         return ExitCode.OK
     if not once and (output is not None or fmt is not options.Format.TABLE):
         raise UsageError("--format and --output need --once: without it the lab makes no report")

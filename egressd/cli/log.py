@@ -1,6 +1,7 @@
 """Logs, on stderr: for people, as JSON or as logfmt. Secrets never pass, by key or by value.
 
-Under systemd each line starts with its priority (sd-daemon(3)), which the journal takes off again.
+Under systemd each line starts with its priority (sd-daemon(3)), which the journal takes off again. structlog
+is loaded by whoever logs: it takes a while, and most commands have nothing to log.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from enum import StrEnum
 from typing import Any, Protocol, TextIO
-
-import structlog
 
 
 class Level(StrEnum):
@@ -54,6 +53,8 @@ _secrets: set[str] = set()
 
 def set_up(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
     """Configure logging for the process, other libraries' included."""
+    import structlog
+
     keep_secret(secrets)
     number = logging.WARNING if level is Level.WARN else logging.getLevelNamesMapping()[level.upper()]
     before: list[Any] = [
@@ -93,10 +94,14 @@ def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> b
 
 
 def _strip(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
+    import structlog
+
     return structlog.stdlib.ProcessorFormatter.remove_processors_meta(logger, method, event)
 
 
 def _writer(form: Form) -> Any:
+    import structlog
+
     match form:
         case Form.JSON:
             return structlog.processors.JSONRenderer(default=str)

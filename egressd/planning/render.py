@@ -1,6 +1,6 @@
 """A plan as text for people: what is probed, from where, and why; and what is not.
 
-Lines are at most 100 columns wide where the names in them allow it.
+Lines are as wide as asked for where the names in them allow it.
 """
 
 from __future__ import annotations
@@ -15,30 +15,34 @@ from egressd.model.settings import Source, Traffic
 from egressd.planning.controls import join
 
 WIDTH = 100
+WIDEST_NAME = 66
+"""Columns for a target's name at most."""
+TARGET_REST = 26
+"""Columns of a target's line besides its name: indent, sample, a source."""
 CARRIED = {Traffic.TUNNELS: "TLS", Traffic.PLAIN: "plain HTTP"}
 
 
-def render_plan(plan: Plan) -> str:
+def render_plan(plan: Plan, *, width: int = WIDTH) -> str:
     """Render a plan; nothing secret is in it."""
     parts = [
-        _heading(plan),
-        _targets(plan),
-        _unsampled(plan),
-        _coverage(plan),
-        _controls(plan),
-        _bullets("Notes", plan.notes),
+        _heading(plan, width=width),
+        _targets(plan, width=width),
+        _unsampled(plan, width=width),
+        _coverage(plan, width=width),
+        _controls(plan, width=width),
+        _bullets("Notes", plan.notes, width=width),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> str:
+def table(rows: Sequence[Sequence[str]], *, indent: str = "  ", width: int = WIDTH) -> str:
     """Lay out rows in columns, the first row as the heading; the last column wraps at the width."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    start = len(indent) + sum(width + 2 for width in widths[:-1])
+    start = len(indent) + sum(one + 2 for one in widths[:-1])
     lines: list[str] = []
     for row in rows:
-        left = indent + "".join(f"{cell:<{width}}  " for cell, width in zip(row[:-1], widths, strict=False))
-        space = max(24, WIDTH - start)
+        left = indent + "".join(f"{cell:<{one}}  " for cell, one in zip(row[:-1], widths, strict=False))
+        space = max(24, width - start)
         last = textwrap.wrap(row[-1], space, break_long_words=False, break_on_hyphens=False) or [""]
         lines.append((left + last[0]).rstrip())
         lines += [" " * start + more for more in last[1:]]
@@ -57,7 +61,7 @@ def wrap(text: str, *, first: str = "", rest: str = "      ", width: int = WIDTH
     )
 
 
-def _heading(plan: Plan) -> str:
+def _heading(plan: Plan, *, width: int) -> str:
     voices = ", ".join(one.name for one in plan.resolvers) or "none"
     size = f"{_count(len(plan.targets), 'target')} by {_count(len(plan.probes), 'probe')}"
     place = f"cloud {plan.cloud}, region {plan.region or 'not given'}"
@@ -69,7 +73,7 @@ def _heading(plan: Plan) -> str:
         "Sources",
         *(f"  {_source(one)}" for one in plan.sources),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(wrap(line, width=width) for line in lines) + "\n"
 
 
 def _path(plan: Plan) -> str:
@@ -90,7 +94,7 @@ def _source(one: Source) -> str:
     return f"{one.name}: {where}; plays {', '.join(one.roles)}"
 
 
-def _targets(plan: Plan) -> str:
+def _targets(plan: Plan, *, width: int) -> str:
     """List the hosts of each row under it, with how they came about and who asks."""
     asked: dict[str, list[Probe]] = {}
     for probe in plan.probes:
@@ -99,8 +103,9 @@ def _targets(plan: Plan) -> str:
     lines: list[str] = ["Targets"]
     for endpoint, some in itertools.groupby(plan.targets, key=lambda one: one.endpoint):
         targets = list(some)
-        lines.append(wrap(f"{endpoint}: {targets[0].service} ({_need(targets[0])})", first="  "))
-        lines += [_target(one, asked.get(one.id, [])) for one in targets]
+        heading = f"{endpoint}: {targets[0].service} ({_need(targets[0])})"
+        lines.append(wrap(heading, first="  ", width=width))
+        lines += [_target(one, asked.get(one.id, []), width=width) for one in targets]
     return "\n".join(lines if plan.targets else [*lines, "  none"]) + "\n"
 
 
@@ -108,11 +113,14 @@ def _need(target: Target) -> str:
     return f"{target.need}: {target.condition}" if target.condition else target.need
 
 
-def _target(one: Target, probes: list[Probe]) -> str:
+def _target(one: Target, probes: list[Probe], *, width: int) -> str:
+    """Lay out a target; a name that leaves no room for the rest has a line of its own."""
     host = one.pattern if one.sample is SampleKind.RANDOM else one.host
     sources = dict.fromkeys(_from(probe) for probe in probes)
     url = f"{one.protocol}://{join(host, one.port)}"
-    return f"    {url:<66}  {one.sample:<10}  {', '.join(sources)}".rstrip()
+    space = min(WIDEST_NAME, width - TARGET_REST)
+    rest = f"  {one.sample:<10}  {', '.join(sources)}".rstrip()
+    return f"    {url:<{space}}{rest}" if len(url) <= space else f"    {url}\n    {'':<{space}}{rest}"
 
 
 def _from(probe: Probe) -> str:
@@ -123,30 +131,30 @@ def _from(probe: Probe) -> str:
     return probe.source + path + (f" to {join(to.address, to.port)}" if to else "")
 
 
-def _unsampled(plan: Plan) -> str:
+def _unsampled(plan: Plan, *, width: int) -> str:
     if not plan.unsampled:
         return ""
     rows = [("ENDPOINT", "NEED", "WHY")]
     rows += [(one.endpoint, one.need, f"{one.pattern}: {one.why}") for one in plan.unsampled]
     required = sum(one.need is Need.REQUIRED for one in plan.unsampled)
-    return f"Not probed ({required} required)\n" + table(rows)
+    return f"Not probed ({required} required)\n" + table(rows, width=width)
 
 
-def _coverage(plan: Plan) -> str:
+def _coverage(plan: Plan, *, width: int) -> str:
     """Show only sampled wildcards; the others stand under what is not probed."""
     lines = (
         f"{one.pattern} ({one.endpoint}): {', '.join(one.kinds)}" + (f"; {one.note}" if one.note else "")
         for one in plan.coverage
         if one.kinds
     )
-    return _bullets("Wildcards, and what stands for them", lines)
+    return _bullets("Wildcards, and what stands for them", lines, width=width)
 
 
-def _controls(plan: Plan) -> str:
+def _controls(plan: Plan, *, width: int) -> str:
     lines = (
         f"{one.id}: {_asked(one.host)}{_place(one.address, one.port)}: {one.why}" for one in plan.controls
     )
-    return _bullets("Controls", lines)
+    return _bullets("Controls", lines, width=width)
 
 
 def _asked(host: str) -> str:
@@ -157,8 +165,8 @@ def _place(address: str | None, port: int) -> str:
     return join(address, port) if address is not None else "every resolver"
 
 
-def _bullets(title: str, lines: Iterable[str]) -> str:
-    found = [wrap(line, first="  - ", rest="    ") for line in lines]
+def _bullets(title: str, lines: Iterable[str], *, width: int) -> str:
+    found = [wrap(line, first="  - ", rest="    ", width=width) for line in lines]
     return "\n".join([title, *found]) + "\n" if found else ""
 
 

@@ -70,7 +70,7 @@ def test_what_a_proxy_carries(
     """The environment may name a proxy for one kind of traffic only, or two proxies."""
     made = plan(settings)
     assert [made.path_of(one) for one in made.probes] == paths
-    assert shown in render_plan(made)
+    assert shown in render_plan(made, width=200)
 
 
 def test_both_paths_of_each_target(plan: Callable[..., Plan]) -> None:

@@ -90,3 +90,11 @@ def test_the_package_s_plans_fit_a_page() -> None:
         settings = Settings(cloud=cloud, region=region, profiles=("scvmm", "connected-machine"))
         lines = render_plan(make_plan(shipped, settings, label=LABEL)).splitlines()
         assert [line for line in lines if len(line) > 100 and "://" not in line] == []
+
+
+def test_a_narrow_terminal_has_no_long_lines() -> None:
+    """At 80 columns a line is wider only where a single name is."""
+    plan = make_plan(load_catalog(), Settings(region="westeurope"), label=LABEL)
+    lines = render_plan(plan, width=80).splitlines()
+    assert [line for line in lines if len(line) > 80 and len(line.split()) > 1] == []
+    assert all(len(line) <= 100 for line in render_plan(plan).splitlines())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from egressd.errors import UsageError
@@ -59,13 +60,20 @@ def show(switches: Sequence[Switch]) -> str:
     return "\n".join(str(one) for one in switches) if switches else "no fault is on"
 
 
-def list_faults() -> str:
-    """Return every fault with its summary and the reason it shows, one line each."""
+def list_faults(*, width: int = 100) -> str:
+    """Return every fault with its summary and the reason it shows, beside its name."""
     wide = max(len(name) for name in FAULTS)
     lines = []
     for one in FAULTS.values():
         reason = one.reasons[0] if one.reasons else "ok"
-        lines.append(f"{one.name:{wide}}  {one.summary} -> {reason}")
+        text, margin = f"{one.summary} -> {reason}", " " * (wide + 2)
+        lines += textwrap.wrap(
+            text,
+            width,
+            initial_indent=f"{one.name:{wide}}  ",
+            subsequent_indent=margin,
+            break_long_words=False,
+        )
     return "\n".join(lines)
 
 
