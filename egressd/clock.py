@@ -19,4 +19,4 @@ def monotonic() -> float:
 def timestamp(moment: datetime | None = None) -> str:
     """Render a moment (now, if none is given) as RFC 3339 in UTC with milliseconds."""
     moment = now() if moment is None else moment.astimezone(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

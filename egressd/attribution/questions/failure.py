@@ -100,12 +100,12 @@ def _for_probe(probe: Probe, whole: Whole) -> Iterator[ControlPlan]:
     target = next((whole.targets[one] for one in probe.targets if one in whole.targets), None)
     if target is None or probe.contrast:
         return iter(())
-    cases = (
-        Case(trail=trail, probe=probe, target=target, whole=whole) for trail in whole.trails.get(probe.id, ())
-    )
-    found = [assess(case) for case in cases]
-    if any(one.works and not one.causes for one in found):
-        return iter(())
+    found: list[Assessment] = []
+    for trail in whole.trails.get(probe.id, ()):
+        one = assess(Case(trail=trail, probe=probe, target=target, whole=whole))
+        if one.works and not one.causes:
+            return iter(())  # most of a sweep ends here; no other trail needs to be read
+        found.append(one)
     failed = sorted((one for one in found if one.causes), key=lambda one: one.rank)
     return chain.from_iterable(_for_trail(one) for one in failed)
 
