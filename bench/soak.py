@@ -152,7 +152,7 @@ def sink() -> Iterator[tuple[str, list[str]]]:
 
 
 def write_config(folder: Path, targets: int, webhook: str) -> Path:
-    """Ask for so many targets of the lab, as fast as they can be had."""
+    """Ask for so many targets of the lab, one address each, as fast as they can be had."""
     document = yaml.safe_load((folder / "lab.yml").read_text(encoding="utf-8"))
     rows = (one for one in load_catalog().endpoints if one.port == 443 and Cloud.PUBLIC in one.clouds)
     hosts = sorted({one.pattern for one in rows if not one.is_wildcard and "{" not in one.pattern})
@@ -161,6 +161,7 @@ def write_config(folder: Path, targets: int, webhook: str) -> Path:
         "interval": "100ms",
         "overrides": [],
         "values": {},
+        "probe": document["probe"] | {"families": ["ipv4"]},
         "notify": {"receivers": [{"name": "sink", "type": "webhook", "url": webhook}]},
         "endpoints": [
             {
