@@ -14,7 +14,8 @@ from egressd.model.notification import Mail as Way
 from egressd.net.wire.scrub import scrub
 from egressd.notify.message.text import plain
 from egressd.notify.message.words.span import moment
-from egressd.notify.message.words.story import LONGEST_NAME, tell
+from egressd.notify.message.words.story import LONGEST_NAME
+from egressd.notify.message.words.telling import tell
 
 LONGEST_SUBJECT = 200
 _POLICY = SMTP.clone(cte_type="7bit")

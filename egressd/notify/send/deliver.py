@@ -14,7 +14,7 @@ from egressd.notify.message import cloudevents, slack, teams, webhook
 from egressd.notify.message.journal import entry
 from egressd.notify.message.mail import mail
 from egressd.notify.message.syslog import lines
-from egressd.notify.message.words.story import tell
+from egressd.notify.message.words.telling import tell
 from egressd.notify.outbox import FOR_PEOPLE
 from egressd.notify.send.alertmanager import push_alerts
 from egressd.notify.send.journal import send_entry

@@ -23,7 +23,8 @@ from egressd.notify.message.slack import messages
 from egressd.notify.message.syslog import lines
 from egressd.notify.message.teams import cards
 from egressd.notify.message.webhook import webhook
-from egressd.notify.message.words.story import targets_of, tell
+from egressd.notify.message.words.story import targets_of
+from egressd.notify.message.words.telling import tell
 from tests.notify.message.sample import CAUSE, MAIL, RULES, UDP, alert, notice, notices
 from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, SLACK, TEAMS, WEBHOOK, check
 
@@ -184,6 +185,29 @@ def test_an_entry_of_the_journal_has_our_fields_only(told: Notice, dropped: int)
     assert all(name.startswith("EGRESSD_") for name in rest)
     targets = dict(fields).get("EGRESSD_TARGETS", "").split("\n")
     assert targets == list(targets_of(told.alert.condition) or ("",))
+
+
+@anything
+@given(told=notices(), count=st.sampled_from((21, 200)))
+def test_a_storm_keeps_the_limits_too(told: Notice, count: int) -> None:
+    """Many notices in a line each: nothing is too long, every target is named."""
+    targets = told.alert.condition.targets[:40]
+    condition = replace(told.alert.condition, targets=targets)
+    storm = tuple(
+        replace(told, id=f"n{n}", alert=replace(told.alert, condition=condition)) for n in range(count)
+    )
+    story = tell(storm, dropped=1, rules=RULES)
+    slack = [json.loads(body) for body in messages(story)]
+    teams = cards(story)
+    for document in slack:
+        check(SLACK, document)
+    for body in teams:
+        assert len(body) <= 28_000
+        check(TEAMS, json.loads(body))
+    text = unescaped(
+        "\n".join(one["text"]["text"] for document in slack for one in document["blocks"] if "text" in one)
+    )
+    assert all(name in text for name in named(storm))
 
 
 def test_three_hundred_targets_are_few_messages() -> None:

@@ -16,7 +16,8 @@ from egressd.model.verdict import Blame
 from egressd.notify.message.text import plain
 from egressd.notify.message.words.party import CALL
 from egressd.notify.message.words.span import lasted
-from egressd.notify.message.words.story import runbook, tell
+from egressd.notify.message.words.story import runbook
+from egressd.notify.message.words.telling import tell
 from tests.notify.message.sample import CAUSE, RULES, alert, notice, notices, over
 
 ROOT = Path(__file__).parents[3]
@@ -94,6 +95,31 @@ def test_a_digest_has_every_notice_the_urgent_first() -> None:
     assert places == sorted(places)
     assert text.count("Targets (3):") == 3
     assert text.count("Ask for: Allow TLS") == text.count("To blame: ") == 2
+
+
+def test_a_storm_is_a_line_each() -> None:
+    """A hundred at once can still be read: what, since when, whom to call; every target is named."""
+    told = tuple(
+        notice(
+            kind,
+            told=replace(base, condition=replace(CAUSE, summary=f"thing {n}", targets=(f"t{n}", f"u{n}"))),
+        )
+        for n in range(50)
+        for kind, base in ((NoticeKind.OPENED, alert()), (NoticeKind.CLOSED, over()))
+    )
+    text = text_of(*told, dropped=3)
+    assert text.startswith("CRITICAL: 100 notices on bridge-1:10980: 50 opened, 50 closed\n")
+    assert "3 notices before this one were dropped" in text
+    for n in range(50):
+        assert (
+            f"CRITICAL: thing {n}; since 2026-11-21 02:13:05 UTC; call the firewall team; 2 targets: t{n}, u{n}\n"
+            in text
+        )
+        assert (
+            f"ENDED: thing {n}; since 2026-11-21 02:13:05 UTC; lasted 1 h 4 min; 2 targets: t{n}, u{n}\n"
+            in text
+        )
+    assert text.index("Open (50):") < text.index("Over (50):")
 
 
 def test_one_that_was_dropped_is_confessed() -> None:

@@ -29,8 +29,6 @@ _ENDED = {
     Resolution.SUPERSEDED: "what still fails goes on under other alerts",
     Resolution.REMOVED: "nobody asks for it any more: the configuration has changed",
 }
-_OPEN_ONLY = ("Severity", "Reason", "To blame", "Suffering", "Seen from")
-"""What is left out of a digest for what is over."""
 _NOTHING_WRONG = "This is a test: nothing is wrong, and nothing is to be done."
 
 
@@ -50,18 +48,6 @@ class Story:
     sections: tuple[Section, ...]
     link: str = ""
     """The runbook; empty: there is none, or there are many."""
-
-
-def tell(notices: Sequence[Notice], *, dropped: int, rules: Alerting) -> Story:
-    """Return the story of one notice, or the digest of several; `dropped` ones before are confessed."""
-    lost = (confess(dropped),) if dropped else ()
-    if len(notices) == 1:
-        (one,) = notices
-        sections = (*_sections(one, rules), *_section("", lost))
-        return Story(title=title_of(one), sections=sections, link=runbook(one.alert.condition, rules))
-    urgent = sorted(notices, key=_urgency)
-    each = tuple(Section(heading=title_of(one), lines=tuple(_in_short(one, rules))) for one in urgent)
-    return Story(title=_digest_title(notices, rules), sections=(*_section("", lost), *each))
 
 
 def title_of(notice: Notice) -> str:
@@ -149,50 +135,23 @@ def _reason(condition: Condition) -> str:
     return f"{condition.reason}{phase}{sure}"
 
 
-def _sections(notice: Notice, rules: Alerting) -> Iterator[Section]:
+def sections_of(notice: Notice, rules: Alerting) -> Iterator[Section]:
+    """Yield all there is to say of one notice, in the order one reads it."""
     condition = notice.alert.condition
     if notice.kind is NoticeKind.TEST:
         yield Section(lines=(_NOTHING_WRONG,))
-    yield from _section("", outline(notice, rules))
-    yield from _section("Ask for", (ask_of(notice),))
-    yield from _section("Evidence, to search logs for", evidence_of(condition))
+    yield from section("", outline(notice, rules))
+    yield from section("Ask for", (ask_of(notice),))
+    yield from section("Evidence, to search logs for", evidence_of(condition))
     targets = targets_of(condition)
-    yield from _section(f"Targets ({len(targets)})", targets)
+    yield from section(f"Targets ({len(targets)})", targets)
     yield Section(lines=(f"Alert: {scrub(notice.alert.id, LONGEST_LINE)}",))
 
 
-def _section(heading: str, lines: Sequence[str]) -> tuple[Section, ...]:
+def section(heading: str, lines: Sequence[str]) -> tuple[Section, ...]:
+    """Return a section of the lines that say something; nothing where none does."""
     kept = tuple(line for line in lines if line)
     return (Section(heading=heading, lines=kept),) if kept else ()
-
-
-def _in_short(notice: Notice, rules: Alerting) -> Iterator[str]:
-    """Yield the lines of one among many: what to know, and while it is open what to do; every target."""
-    condition, over = notice.alert.condition, notice.kind is NoticeKind.CLOSED
-    skipped = _OPEN_ONLY if over else ("Severity",)
-    yield from (line for line in outline(notice, rules) if not line.startswith(skipped))
-    if not over:
-        yield from (f"Ask for: {text}" for text in (ask_of(notice),) if text)
-        yield from (f"Evidence: {line}" for line in evidence_of(condition)[:1])
-        yield from (f"Runbook: {link}" for link in (runbook(condition, rules),) if link)
-    targets = targets_of(condition)
-    if targets:
-        yield f"Targets ({len(targets)}):"
-    yield from targets
-
-
-def _digest_title(notices: Sequence[Notice], rules: Alerting) -> str:
-    kinds = [one.kind for one in notices]
-    counts = ", ".join(f"{kinds.count(kind)} {kind.value}" for kind in NoticeKind if kind in kinds)
-    where = f" on {scrub(rules.instance, LONGEST_NAME)}" if rules.instance else ""
-    worst = min((one for one in notices if one.kind is not NoticeKind.CLOSED), key=_urgency, default=None)
-    mark = f"{worst.alert.condition.severity.value.upper()}: " if worst else ""
-    return f"{mark}{len(notices)} notices{where}: {counts}"
-
-
-def _urgency(notice: Notice) -> tuple[bool, int]:
-    """What is open before what is over, the most urgent first; otherwise in order."""
-    return notice.kind is NoticeKind.CLOSED, notice.alert.condition.severity.rank
 
 
 def _mark(notice: Notice) -> str:
