@@ -11,7 +11,7 @@ from egressd.model.snapshot import BUCKETS, Counters
 from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
-from tests.daemon.world import _trail, plan_of
+from tests.daemon.world import plan_of, trail_of
 from tests.standing.sweeps import at, recording, sweep
 
 A, B = ("a", "default"), ("b", "default")
@@ -40,10 +40,10 @@ def test_what_is_gone_is_not_counted_any_more() -> None:
 def test_each_success_lands_in_one_bucket() -> None:
     """50 ms belong into the bucket that ends there; a failed phase into none; a shared one counts once."""
     plan = plan_of(2)
-    shared = _trail(None)
+    shared = trail_of(None)
     records = (
         ProbeRecord(probe=plan.probes[0].id, trails=(shared, shared)),
-        ProbeRecord(probe=plan.probes[1].id, trails=(_trail("refused"),)),
+        ProbeRecord(probe=plan.probes[1].id, trails=(trail_of("refused"),)),
     )
     seen = Sweep(recording=replace(recording("x", plan=plan), records=records), verdicts=(), findings=())
     probes = frozenset(one.id for one in plan.probes)

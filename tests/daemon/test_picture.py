@@ -7,7 +7,7 @@ from dataclasses import replace
 from egressd.daemon.sweeping.picture import NOT_YET, Picture
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control, ProbeRecord, Recording
-from tests.daemon.world import _trail, plan_of
+from tests.daemon.world import plan_of, trail_of
 from tests.standing.sweeps import VANTAGE, recording
 
 PLAN = plan_of(3)
@@ -15,7 +15,7 @@ IDS = tuple(one.id for one in PLAN.probes)
 
 
 def record(number: int, how: str | None = None) -> ProbeRecord:
-    return ProbeRecord(probe=IDS[number], trails=(_trail(how),))
+    return ProbeRecord(probe=IDS[number], trails=(trail_of(how),))
 
 
 def control(name: str, subject: str) -> Control:

@@ -114,7 +114,7 @@ class FakeProber:
             self.world.looks.append((clock.monotonic(), probe.host))
             how = self.world.down.get(probe.host)
             await asyncio.sleep(self.rhythm.deadline if how == "timeout" else RTT)
-            records[probe.id] = ProbeRecord(probe=probe.id, trails=(_trail(how),))
+            records[probe.id] = ProbeRecord(probe=probe.id, trails=(trail_of(how),))
             on_done(records[probe.id])
 
         try:
@@ -147,7 +147,8 @@ class FakeProber:
         return Sweep(recording=recording, verdicts=tuple(verdicts), findings=())
 
 
-def _trail(how: str | None) -> Trail:
+def trail_of(how: str | None) -> Trail:
+    """Return what a dial saw that failed so; None: it did not."""
     dial = TcpObservation(
         started=clock.timestamp(),
         elapsed_ms=50.0,

@@ -1,0 +1,126 @@
+"""A daemon without a network that tells as fast as it can, to be killed.
+
+`python -m tests.daemon.crier DIRECTORY SEED` makes hosts come and go and tells a receiver, which is a file,
+until somebody ends it. With the seed `drain` it only delivers what waits, and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+from egressd import clock
+from egressd.daemon.alarm.desk import Desk
+from egressd.daemon.snapshot import Board
+from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.sweeping.rhythm import Rhythm
+from egressd.model.alert import Alert, Notice
+from egressd.model.notification import Alerting, Flapping, Notify, Receiver, ReceiverKind
+from egressd.model.recording import ProbeRecord, Recording
+from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Snapshot
+from egressd.notify.courier import Courier, Ways
+from egressd.notify.delivery import Delivery, arrived, failed
+from egressd.state import StateKeeper
+from tests.daemon.world import FakeProber, World, plan_of, trail_of
+from tests.standing.sweeps import VANTAGE
+
+HOSTS = tuple(f"h{number}" for number in range(6))
+RECEIVED = "received"
+SETTINGS = Settings(
+    alerting=Alerting(
+        instance="here:1", explicit=1, silent=1, better=1, flapping=Flapping(high=101.0, times=10_000)
+    ),
+    notify=Notify(receivers=(Receiver(name="file", kind=ReceiverKind.WEBHOOK, queue=10_000, wait=0.0),)),
+)
+
+
+class Way:
+    """The receiver: a file that a kill does not harm, and that is away now and then."""
+
+    def __init__(self, directory: Path, choose: random.Random) -> None:
+        self._file = (directory / RECEIVED).open("a", encoding="utf-8", buffering=1)
+        self._choose = choose
+
+    async def deliver(
+        self, receiver: Receiver, batch: tuple[Notice, ...], *, dropped: int, rules: Alerting, skip: int = 0
+    ) -> Delivery:
+        await asyncio.sleep(0)
+        if self._choose.random() < 0.02:
+            return failed("away")
+        (one,) = batch
+        self._file.write(f"{one.id} {one.kind} {one.alert.id}\n")
+        return arrived()
+
+    async def push(self, receiver: Receiver, url: str, alerts: tuple[Alert, ...], **_: object) -> Delivery:
+        raise AssertionError(url)
+
+    async def beat(self, receiver: Receiver) -> Delivery:
+        raise AssertionError(receiver.name)
+
+
+async def cry(directory: Path, seed: str) -> None:
+    """Tell without end, or only what waits."""
+    keeper, choose = StateKeeper(directory), random.Random(seed)
+    remembered, status = await keeper.open()
+    assert status.problem == ""
+    now = clock.timestamp()
+    snapshot = Snapshot(
+        settings=SETTINGS,
+        config=ConfigStatus(digest="", since=now),
+        started=now,
+        standings=remembered.standings,
+        alerts=remembered.alerts,
+        outbox=remembered.outbox,
+    )
+    board = Board(snapshot)
+    ledger = Ledger(board=board, keeper=keeper, tell=lambda _: None)
+    ledger.adopt(snapshot)
+    await ledger.record(())
+    way = Way(directory, choose)
+    ways = Ways(deliver=way.deliver, push=way.push, beat=way.beat)
+    async with asyncio.TaskGroup() as group:
+        couriers = group.create_task(
+            Courier(office=Desk(board=board, ledger=ledger), ways=ways, chance=lambda: 0.0).run()
+        )
+        sys.stdout.write("open\n")
+        sys.stdout.flush()
+        if seed == "drain":
+            while board.current.outbox.waiting:  # noqa: ASYNC110 - nobody rings for an empty queue
+                await asyncio.sleep(0.05)
+            couriers.cancel()
+        else:
+            await _look_on(ledger, seed, choose)
+    await keeper.close(board.current, ())
+
+
+async def _look_on(ledger: Ledger, seed: str, choose: random.Random) -> None:
+    plan = plan_of(len(HOSTS))
+    rhythm = Rhythm.of(SETTINGS, "here")
+    prober = FakeProber(world=World(), settings=SETTINGS, plan=plan, rhythm=rhythm)
+    down = {one.target for one in ledger.board.current.standings.targets if not one.up}
+    words = {one.id: "refused" if one.targets[0] in down else None for one in plan.probes}
+    number = 0
+    while True:
+        number += 1
+        name = choose.choice(list(words))
+        words[name] = None if words[name] else "refused"
+        for probe, how in words.items():
+            ledger.picture.take(ProbeRecord(probe=probe, trails=(trail_of(how),)))
+        recording = Recording(
+            id=f"{seed}-{number}",
+            started=clock.timestamp(),
+            finished=clock.timestamp(),
+            interrupted=False,
+            plan=plan,
+            vantage=VANTAGE,
+            records=(),
+        )
+        await ledger.take_in(prober, of=recording, probes=frozenset(words), seconds=0.1)
+        await asyncio.sleep(0.005)
+
+
+if __name__ == "__main__":
+    asyncio.run(cry(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,251 @@
+"""From beliefs to notices: one step, and the clock that ticks; without a network, on a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from egressd import clock
+from egressd.daemon.alarm.step import fit, take_stock, windows_of
+from egressd.daemon.alarm.ticker import Ticker
+from egressd.daemon.tell import status_line
+from egressd.model.alert import AlertState, Downtime, Fault, NoticeKind, Outbox
+from egressd.model.endpoint import Need
+from egressd.model.event import NoticePosted
+from egressd.model.notification import Alerting, Notify, Receiver, ReceiverKind, Severity, Window
+from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
+from egressd.notify.outbox import post
+from egressd.state.downtime import FILE, write_downtimes
+from tests.alerting.story import Story
+from tests.daemon.timeless import run
+from tests.daemon.world import Scene, scene
+from tests.notify.notices import alert, condition, notice
+from tests.notify.place import CHAT, HOOK, PEERS
+
+Play = Callable[[Coroutine[Any, Any, None]], None]
+MINUTE = 60.0
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Run a test's story on jumping time."""
+    return lambda main: run(main, monkeypatch)
+
+
+def failing(*receivers: Receiver) -> tuple[Story, Snapshot]:
+    """Return a story in which a target has failed for long enough, and nobody was told of it."""
+    story = Story(targets={"a": Need.REQUIRED, "b": Need.REQUIRED})
+    story.again(2)
+    story.again(4, {"a": "blocked:tls_reset"})
+    settings = replace(story.snapshot.settings, notify=Notify(receivers=receivers))
+    return story, replace(story.snapshot, alerts=(), settings=settings)
+
+
+def test_a_step_queues_what_is_to_be_said() -> None:
+    """One notice for each that is fed from the queue, and one event that names everybody it is for."""
+    story, snapshot = failing(HOOK, CHAT, PEERS)
+    step = take_stock(snapshot, (), now=story.now, limits={})
+    (event,) = step.events
+    assert (event.said, event.fault, event.targets) == (NoticeKind.OPENED, Fault.UNREACHABLE, ("a",))
+    assert event.receivers == ("hook", "chat", "am")
+    waiting = [(one.receiver, one.notice.id) for one in step.snapshot.outbox.waiting]
+    assert waiting == [("hook", event.notice), ("chat", event.notice)]
+    assert [(one.name, one.waiting) for one in step.snapshot.receivers] == [
+        ("hook", 1),
+        ("chat", 1),
+        ("am", 0),
+    ]
+    again = take_stock(step.snapshot, (), now=story.now, limits={})
+    assert (again.events, again.snapshot.outbox) == ((), step.snapshot.outbox)
+
+
+def test_a_step_shows_the_windows_and_keeps_quiet() -> None:
+    """What a window covers is an alert that nobody was told of; it is told when the window ends."""
+    story, snapshot = failing(HOOK)
+    ends = story.now + timedelta(minutes=30)
+    by_hand = Downtime(
+        name="change",
+        began=clock.timestamp(story.now),
+        ends=clock.timestamp(ends),
+        reason="a rule",
+        by="ann",
+    )
+    planned = Window(name="nightly", schedule="0 3 * * *", seconds=3600)
+    snapshot = replace(
+        snapshot, settings=replace(snapshot.settings, alerting=Alerting(instance="x", maintenance=(planned,)))
+    )
+    windows = windows_of(snapshot, (by_hand,), story.now)
+    step = take_stock(snapshot, windows, now=story.now, limits={})
+    assert (step.events, step.snapshot.outbox.waiting) == ((), ())
+    assert [(one.name, one.by, one.reason) for one in step.snapshot.maintenance] == [
+        ("nightly", "", ""),
+        ("change", "ann", "a rule"),
+    ]
+    (quiet,) = step.snapshot.alerts
+    assert quiet.kept_quiet_by == ("maintenance/nightly", "maintenance/change")
+    later = story.now + timedelta(hours=1)
+    after = take_stock(step.snapshot, windows_of(snapshot, (by_hand,), later), now=later, limits={})
+    assert [one.said for one in after.events] == [NoticeKind.OPENED]
+    assert after.snapshot.maintenance == ()
+
+
+def test_what_a_full_queue_costs_is_counted() -> None:
+    """The step says how many it were; the count only grows."""
+    story, snapshot = failing(replace(HOOK, queue=1))
+    full = post(Outbox(), notice(1, at=clock.timestamp(story.now)), ["hook"], {"hook": 1})
+    step = take_stock(replace(snapshot, outbox=full), (), now=story.now, limits={})
+    assert step.dropped == (("hook", 1),)
+    assert step.snapshot.counters.notifications_dropped == {"hook": 1}
+    assert step.snapshot.receivers[0].waiting == 1
+
+
+def test_all_is_fitted_to_the_receivers_there_are() -> None:
+    """Counts begin at 0, what waited for others is named, and who failed before a restart still does."""
+    story, snapshot = failing(HOOK, PEERS)
+    outbox = post(Outbox(), notice(1, at=clock.timestamp(story.now)), ["gone"], {"gone": 5})
+    about = condition(
+        "hook",
+        id=f"{Fault.NOTIFICATIONS_FAILING}/hook",
+        fault=Fault.NOTIFICATIONS_FAILING,
+        labels=(("instance", "x"), ("receiver", "hook")),
+        evidence=("refused",),
+    )
+    fitted, lost = fit(replace(snapshot, outbox=outbox, alerts=(alert("hook", condition=about),)))
+    assert lost == (("gone", 1),)
+    assert fitted.outbox.waiting == ()
+    for counts in (
+        fitted.counters.notifications,
+        fitted.counters.notifications_failed,
+        fitted.counters.notifications_dropped,
+    ):
+        assert counts == {"hook": 0, "am": 0}
+    hook, peers = fitted.receivers
+    assert (hook.failing_since, hook.why) == (about.since, "refused")
+    assert peers == ReceiverStatus(name="am")
+
+
+def test_time_passes_for_alerts_while_nobody_looks(play: Play) -> None:
+    """What must hold for minutes is told after minutes, also between two sweeps that are an hour apart."""
+
+    async def story() -> None:
+        one = telling(scene(hosts=3, interval=3600.0))
+        ticker = Ticker(ledger=one.sweeper.ledger, directory=None)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one.sweeper.run()), group.create_task(ticker.run())]
+            await asyncio.sleep(10 * MINUTE)
+            one.board.put(receivers=(ReceiverStatus(name="hook", failing_since=clock.timestamp(), why="x"),))
+            await asyncio.sleep(4 * MINUTE)
+            assert notices(one) == []
+            await asyncio.sleep(90)
+            assert notices(one) == [(NoticeKind.OPENED, Fault.NOTIFICATIONS_FAILING)]
+            for task in tasks:
+                task.cancel()
+
+    play(story())
+
+
+async def inline(work: Callable[..., Any], *given: Any) -> Any:
+    """Do at once what would be done in a thread: jumping time does not wait for threads."""
+    return work(*given)
+
+
+def test_a_window_that_is_opened_by_hand_holds_at_once(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is looked at every few seconds; a damaged one leaves what was known, and is said once."""
+
+    async def story() -> None:
+        one = telling(scene(hosts=3))
+        ledger = one.sweeper.ledger
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(Ticker(ledger=ledger, directory=tmp_path).run())
+            await asyncio.sleep(10)
+            now = clock.now()
+            window = Downtime(
+                name="change",
+                began=clock.timestamp(now),
+                ends=clock.timestamp(now + timedelta(minutes=10)),
+                reason="r",
+            )
+            write_downtimes(tmp_path, (window,), now=now)
+            await asyncio.sleep(3)
+            assert [each.name for each in one.board.current.maintenance] == ["change"]
+            (tmp_path / FILE).write_text("{", encoding="utf-8")
+            await asyncio.sleep(30)
+            assert [each.name for each in one.board.current.maintenance] == ["change"]
+            await asyncio.sleep(10 * MINUTE)
+            assert one.board.current.maintenance == ()
+            task.cancel()
+
+    monkeypatch.setattr(asyncio, "to_thread", inline)
+    with capture_logs() as said:
+        play(story())
+    assert [line["event"] for line in said].count("maintenance windows can't be read, those before stay") == 1
+
+
+def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
+    """The alert, its notice in the queue and the event come in one swap, and one save."""
+
+    async def story() -> None:
+        one = telling(scene(hosts=5))
+        swaps: list[tuple[int, int]] = []
+        keeper: Any = one.sweeper.ledger.keeper
+        plain = keeper.save
+
+        async def save(snapshot: Snapshot, events: tuple[Any, ...], found: tuple[Any, ...]) -> Any:
+            told = sum(isinstance(each, NoticePosted) for each in events)
+            swaps.append((told, len(snapshot.outbox.waiting)))
+            return await plain(snapshot, events, found)
+
+        keeper.save = save
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(one.sweeper.run())
+            await asyncio.sleep(3 * MINUTE)
+            one.world.down["h3"] = "refused"
+            await asyncio.sleep(2 * MINUTE)
+            task.cancel()
+        assert notices(one) == [(NoticeKind.OPENED, Fault.UNREACHABLE)]
+        assert [pair for pair in swaps if pair[0]] == [(1, 1)]
+        assert next(waiting for told, waiting in swaps if not told) == 0
+
+    play(story())
+
+
+def telling(one: Scene) -> Scene:
+    """Give a scene a receiver."""
+    hook = Receiver(name="hook", kind=ReceiverKind.WEBHOOK)
+    settings = replace(one.board.current.settings, notify=Notify(receivers=(hook,)))
+    one.sweeper.ledger.adopt(replace(one.board.current, settings=settings))
+    return one
+
+
+def notices(one: Scene) -> list[tuple[NoticeKind, Fault]]:
+    return [(each.said, each.fault) for each in one.told if isinstance(each, NoticePosted)]
+
+
+def test_the_status_line_counts_alerts() -> None:
+    """How many are open and how urgent, which window is in force, and who can't be told."""
+    _, snapshot = failing(HOOK)
+    assert "alert" not in status_line(snapshot, stalled=False)
+    mild = alert("b", condition=condition("b", severity=Severity.WARNING))
+    shown = replace(
+        snapshot,
+        alerts=(alert("a"), mild, alert("c", AlertState.PENDING), alert("d", AlertState.RESOLVED)),
+        maintenance=(Maintenance(name="change", began="", ends=""),),
+        receivers=(ReceiverStatus(name="hook", failing_since="2026-11-20T03:00:00.000Z"),),
+    )
+    assert status_line(shown, stalled=False).endswith(
+        "; 2 alerts (1 critical, 1 warning); maintenance: change; notices can't be delivered to hook"
+    )
+    assert (
+        json.dumps(status_line(replace(shown, alerts=(mild,)), stalled=False)).count("1 alert (1 warning)")
+        == 1
+    )

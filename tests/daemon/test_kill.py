@@ -1,0 +1,58 @@
+"""Killed at random moments: no notice is lost, none is made twice, and all arrive in order."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from egressd.model.alert import NoticeKind
+from egressd.model.event import NoticePosted
+from egressd.state.history import read_history
+from tests.daemon.crier import RECEIVED
+
+ROOT = Path(__file__).parents[2]
+TIMES = 8
+
+
+def live(directory: Path, seed: str, patience: float | None) -> None:
+    """Let it tell for so many seconds and kill it; None: let it end."""
+    command = [sys.executable, "-m", "tests.daemon.crier", str(directory), seed]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "open\n"
+        try:
+            assert child.wait(patience or 60) == 0
+        except subprocess.TimeoutExpired:
+            child.kill()
+            assert patience is not None
+
+
+def posted(directory: Path) -> list[NoticePosted]:
+    """Return what was to be told, in order."""
+    events = read_history(directory, since="2000", until="3000", target=None).events
+    return [one for one in events if isinstance(one, NoticePosted)]
+
+
+@pytest.mark.timeout(180)
+def test_killed_at_random_moments(tmp_path: Path) -> None:
+    """What was made is what arrives; only what was on its way when it died may arrive once more."""
+    choose = random.Random(11)
+    for number in range(TIMES):
+        live(tmp_path, str(number), choose.uniform(0.1, 0.8))
+    live(tmp_path, "drain", None)
+    made = posted(tmp_path)
+    assert len(made) > 5 * TIMES
+    assert len({one.notice for one in made}) == len(made)
+    lines = (tmp_path / RECEIVED).read_text(encoding="utf-8").splitlines()
+    once = [key for key, _ in groupby(line.split()[0] for line in lines)]
+    assert once == [one.notice for one in made]
+    assert len(lines) - len(once) <= TIMES
+    for alert in {one.alert for one in made}:
+        said = [one.said for one in made if one.alert == alert]
+        turns = [NoticeKind.OPENED, NoticeKind.CLOSED] * len(said)
+        assert said == turns[: len(said)], alert
