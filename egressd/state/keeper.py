@@ -39,6 +39,8 @@ class StateKeeper:
         self._thread = threading.Lock()
         """A save that was cancelled goes on in its thread."""
         self._unsaved: deque[Event] = deque(maxlen=MOST_UNSAVED)
+        self._left: tuple[Event, ...] = ()
+        """Of a save that was cancelled before its turn: the next one takes them."""
         self._lost = 0
         self._problem = ""
         self._whole_at = clock.monotonic()
@@ -61,14 +63,20 @@ class StateKeeper:
         """Save all or nothing, with what could not be saved before."""
         if self._directory is None:
             return StateStatus()
-        async with self._turn:
-            self._lost += max(0, len(self._unsaved) + len(events) - MOST_UNSAVED)
-            self._unsaved.extend(events)
+        try:
+            await self._turn.acquire()
+        except asyncio.CancelledError:
+            self._left += events
+            raise
+        try:
+            self._queue(events)
             remembered, retention = _of(snapshot, discoveries), snapshot.settings.state.retention
             due = clock.monotonic() - self._whole_at >= WHOLE_EVERY
             await asyncio.to_thread(
                 self._attempt, lambda: self._save(remembered, retention=retention, whole=due)
             )
+        finally:
+            self._turn.release()
         return self._status()
 
     async def close(self, snapshot: Snapshot, discoveries: tuple[Discovery, ...]) -> None:
@@ -76,11 +84,18 @@ class StateKeeper:
         if self._directory is None:
             return
         async with self._turn:
+            self._queue(())
             remembered, retention = _of(snapshot, discoveries), snapshot.settings.state.retention
             await asyncio.to_thread(
                 self._attempt, lambda: self._save(remembered, retention=retention, whole=True)
             )
             await asyncio.to_thread(self._let_go)
+
+    def _queue(self, events: tuple[Event, ...]) -> None:
+        """Let events wait for the save that comes now."""
+        events, self._left = self._left + events, ()
+        self._lost += max(0, len(self._unsaved) + len(events) - MOST_UNSAVED)
+        self._unsaved.extend(events)
 
     def _open(self) -> Remembered:
         if self._directory is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +109,28 @@ async def test_all_of_a_save_or_none_of_it(tmp_path: Path, monkeypatch: pytest.M
     assert (await keeper.save(after, (), ())).problem == ""
     assert _rows(tmp_path) == (2, 4, len(events))
     keeper._let_go()
+
+
+async def test_a_save_that_is_cancelled_loses_no_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end the sweeper is cut off in the middle: what it had to say is saved with the last words."""
+    keeper, events = StateKeeper(tmp_path), tuple(failing()[1])
+    await keeper.open()
+    go = threading.Event()
+    with monkeypatch.context() as slow:
+        plain = Store.save
+        slow.setattr(Store, "save", lambda *given, **more: (go.wait(10), plain(*given, **more))[1])
+        async with asyncio.TaskGroup() as group:
+            group.create_task(keeper.save(told("a"), (), ()))
+            await asyncio.sleep(0.05)
+            late = group.create_task(keeper.save(told("a", "b"), events, ()))
+            await asyncio.sleep(0.05)
+            late.cancel()
+            await asyncio.sleep(0)
+            go.set()
+    await keeper.close(told("a", "b"), ())
+    assert read_history(tmp_path, since="2000", until="3000", target=None).events == events
 
 
 def _disk_full(_: Event) -> None:
