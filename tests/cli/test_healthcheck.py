@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -11,6 +12,7 @@ from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
+import trustme
 from typer.testing import CliRunner, Result
 
 from egressd.cli.app import app
@@ -110,6 +112,41 @@ def test_logs_in(site: str, tmp_path: Path) -> None:
     assert ended.exit_code == 0
 
 
+def test_an_image_is_told_by_its_environment(site: str, tmp_path: Path) -> None:
+    """The command of a container's health check is fixed; what it needs comes by variables, as files."""
+    secret = tmp_path / "password"
+    secret.write_text("Tr0ub4dor\n", encoding="ascii")
+    asking = {"EGRESSD_HEALTHCHECK_URL": f"{site}/closed"}
+    login = {
+        "EGRESSD_HEALTHCHECK_USERNAME": "probe",
+        "EGRESSD_HEALTHCHECK_PASSWORD_FILE": str(secret),
+    }
+    assert check(environment=asking).exit_code == 1
+    assert check(environment=asking | login).exit_code == 0
+
+
+def test_trusts_the_roots_it_is_given(tmp_path: Path) -> None:
+    """A daemon with TLS passes with its own authority's root, and with no other."""
+    mine, other = trustme.CA(), trustme.CA()
+    mine.cert_pem.write_to_path(tmp_path / "mine.pem")
+    other.cert_pem.write_to_path(tmp_path / "other.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    mine.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    with HTTPServer(("127.0.0.1", 0), Pages) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        url = f"https://127.0.0.1:{server.server_port}/-/healthy"
+        ended = {
+            name: check("--url", url, "--ca.file", str(tmp_path / name)) for name in ("other.pem", "mine.pem")
+        }
+        server.shutdown()
+        thread.join()
+    assert (ended["mine.pem"].exit_code, ended["mine.pem"].stdout) == (0, "so it is\n")
+    assert ended["other.pem"].exit_code == 1
+    assert "certificate verify failed" in ended["other.pem"].stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -120,6 +157,8 @@ def test_logs_in(site: str, tmp_path: Path) -> None:
         ("--url", "http://probe:Tr0ub4dor@127.0.0.1/"),
         ("--username", "probe"),
         ("--username", "probe", "--password.file", "/nonexistent"),
+        ("--ca.file", "/nonexistent"),
+        ("--ca.file", __file__),
     ],
 )
 def test_wrong_usage(words: tuple[str, ...]) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import http.client
+import ssl
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
+
+from egressd.errors import UsageError
 
 PATIENCE = 4.0
 """Seconds to wait for an answer; whoever asks for it waits a little longer."""
@@ -22,14 +26,25 @@ class _NoRedirect(HTTPRedirectHandler):
         """Take a redirect for the answer, and so for a failure."""
 
 
-def ask(url: str, *, login: tuple[str, str] | None = None) -> str:
+def load_roots(file: Path | None) -> ssl.SSLContext:
+    """Load what the daemon's certificate must lead to; None: the roots of the system. Raises UsageError."""
+    try:
+        return ssl.create_default_context(cafile=file)
+    except ssl.SSLError:
+        raise UsageError(f"--ca.file: there is no certificate in {file}") from None
+    except OSError as error:
+        raise UsageError(f"--ca.file: cannot read {file}: {error.strerror}") from None
+
+
+def ask(url: str, *, roots: ssl.SSLContext, login: tuple[str, str] | None = None) -> str:
     """Return what a page says that answers with 2xx. Raises NoGoodAnswerError."""
     request = Request(url)  # noqa: S310 - the caller takes nothing but http and https
     if login is not None:
         word = base64.b64encode(":".join(login).encode()).decode("ascii")
         request.add_header("Authorization", f"Basic {word}")
     try:
-        with build_opener(ProxyHandler({}), _NoRedirect).open(request, timeout=PATIENCE) as answer:
+        opener = build_opener(ProxyHandler({}), HTTPSHandler(context=roots), _NoRedirect)
+        with opener.open(request, timeout=PATIENCE) as answer:
             return _text(answer)
     except HTTPError as refusal:
         with refusal:

@@ -1,4 +1,7 @@
-"""`egressd healthcheck`: does the daemon answer, and keep its promises? Containers have no curl."""
+"""`egressd healthcheck`: does the daemon answer, and keep its promises? Containers have no curl.
+
+The command of an image is fixed when that is built, so each option has a variable of the environment.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from egressd.cli.output import write
 from egressd.errors import ExitCode, UsageError
 from egressd.model.settings import Web
 
+VARIABLES = "EGRESSD_HEALTHCHECK"
 USUAL_URL = f"http://{Web().listen}/-/healthy"
 
 
@@ -20,22 +24,46 @@ USUAL_URL = f"http://{Web().listen}/-/healthy"
 def healthcheck(
     *,
     url: Annotated[
-        str, typer.Option("--url", metavar="URL", help="What to ask; /-/ready is another choice.")
+        str,
+        typer.Option(
+            "--url", envvar=f"{VARIABLES}_URL", metavar="URL", help="What to ask; /-/ready is another choice."
+        ),
     ] = USUAL_URL,
     username: Annotated[
-        str | None, typer.Option("--username", metavar="NAME", help="User, where the daemon wants one.")
+        str | None,
+        typer.Option(
+            "--username",
+            envvar=f"{VARIABLES}_USERNAME",
+            metavar="NAME",
+            help="User, where the daemon wants one.",
+        ),
     ] = None,
     password_file: Annotated[
-        Path | None, typer.Option("--password.file", metavar="FILE", help="A file with the user's password.")
+        Path | None,
+        typer.Option(
+            "--password.file",
+            envvar=f"{VARIABLES}_PASSWORD_FILE",
+            metavar="FILE",
+            help="A file with the user's password.",
+        ),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca.file",
+            envvar=f"{VARIABLES}_CA_FILE",
+            metavar="FILE",
+            help="The roots its certificate must lead to; without it, those of the system.",
+        ),
     ] = None,
 ) -> ExitCode:
     """Ask a running daemon whether it is well; exit code 0 if so, else 1."""
-    from egressd.cli.service.ask import NoGoodAnswerError, ask
+    from egressd.cli.service.ask import NoGoodAnswerError, ask, load_roots
 
     _check(url)
-    login = _login(username, password_file)
+    login, roots = _login(username, password_file), load_roots(ca_file)
     try:
-        write(ask(url, login=login), None)
+        write(ask(url, login=login, roots=roots), None)
     except NoGoodAnswerError as answer:
         complain(str(answer))
         return ExitCode.FAILED
