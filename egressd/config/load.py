@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from egressd.config.alerts.pitfalls import find_alert_pitfalls
 from egressd.config.alerts.secret import without_secrets
@@ -17,6 +18,9 @@ from egressd.errors import ConfigError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
 from egressd.yamlfile import MAX_CHARACTERS, Document, read_yaml
+
+if TYPE_CHECKING:
+    from egressd.config.shape import File
 
 DEFAULT_PATH = Path("/etc/egressd/egressd.yml")
 """Read where it exists and no other file is named."""
@@ -59,25 +63,34 @@ def digest(settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def problems_in(document: Document, catalog: Catalog, *, folder: Path) -> tuple[str, ...]:
+    """Say what is wrong with data that is to be a configuration; `folder` is where its files are."""
+    return _check(document, catalog, folder)[1]
+
+
 def _read(path: Path, catalog: Catalog | None) -> Settings:
     # Only who has a file to read pays for pydantic.
-    from pydantic import ValidationError  # noqa: PLC0415
-
     from egressd.config.settle import settle  # noqa: PLC0415
+
+    file, problems = _check(read_yaml(_text(path), str(path)), catalog, path.parent)
+    if file is None or problems:
+        raise ConfigError(problems)
+    return settle(file)
+
+
+def _check(document: Document, catalog: Catalog | None, folder: Path) -> tuple[File | None, tuple[str, ...]]:
+    """Return the checked shape, if it has one, and every mistake."""
+    from pydantic import ValidationError  # noqa: PLC0415 - see _read
+
     from egressd.config.shape import File  # noqa: PLC0415
     from egressd.yamlfile import problems_of  # noqa: PLC0415
 
-    document = read_yaml(_text(path), str(path))
     data = {} if document.data is None else document.data
     problems = (*document.problems, *_cross(document, catalog))
     try:
-        file = File.model_validate(data, context={"folder": path.parent})
+        return File.model_validate(data, context={"folder": folder}), _by_line(problems)
     except ValidationError as error:
-        problems += problems_of(error, document, model=File)
-        raise ConfigError(_by_line(problems)) from None
-    if problems:
-        raise ConfigError(_by_line(problems))
-    return settle(file)
+        return None, _by_line((*problems, *problems_of(error, document, model=File)))
 
 
 def _cross(document: Document, catalog: Catalog | None) -> tuple[str, ...]:

@@ -70,25 +70,17 @@ def _text(file: Path) -> str:
 
 def _problems(found: tuple[Imported, ...], name: str) -> dict[int, list[str]]:
     """Return what is wrong with each endpoint, by its place in the list: as `config check` would say it."""
-    from pydantic import ValidationError
-
     from egressd.catalog import load_catalog
-    from egressd.config.cross import cross_checks
-    from egressd.config.shape import File
-    from egressd.yamlfile import Document, problems_of
+    from egressd.config.load import problems_in
+    from egressd.yamlfile import Document
 
     data = {"profiles": [], "endpoints": [one.row for one in found]}
     lines: dict[tuple[str | int, ...], int] = {
         ("endpoints", index): one.line for index, one in enumerate(found)
     }
     document = Document(data=data, name=name, lines=lines)
-    said = [f"{document.where(path)}: {words}" for path, words in cross_checks(data, load_catalog())]
-    try:
-        File.model_validate(data, context={"folder": Path()})
-    except ValidationError as error:
-        said += problems_of(error, document, model=File)
     problems: dict[int, list[str]] = {}
-    for line in dict.fromkeys(said):
+    for line in problems_in(document, load_catalog(), folder=Path()):
         place = re.search(r": endpoints\[(\d+)\]\.?", line)
         index = int(place[1]) if place else 0
         # The place in our list means nothing to who wrote the file: its line does, and the host.
