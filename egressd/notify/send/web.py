@@ -26,6 +26,8 @@ _LONGEST_BODY = 4096
 _READ_WITHIN = 2.0
 """Seconds for that: the status has said enough."""
 _TOO_MANY = 429
+_A_PROXYS_WORD = frozenset({403, 407})
+"""What a policy or a login answers; through a plain proxy nobody can tell whose it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,9 @@ async def send(receiver: Receiver, url: str, letter: Letter) -> Delivery:
     except TimeoutError:
         return failed(too_slow(place, receiver.timeout))
     except aiohttp.ClientHttpProxyError as error:
-        return _of_status(error.status, error.headers, f"the proxy {place_of(way.proxy or '')} answered", "")
+        # Whatever it says: a proxy in the way is mended one day, and the receiver has refused nothing.
+        pause = _pause(error.headers)
+        return failed(f"the proxy {place_of(way.proxy or '')} answered {error.status}", after=pause)
     except aiohttp.ClientProxyConnectionError as error:
         return failed(f"the proxy: {describe(error, place_of(way.proxy or ''))}")
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
@@ -116,6 +120,8 @@ async def _judge(receiver: Receiver, way: Http, url: str, answer: aiohttp.Client
     plain_proxy = way.proxy is not None and not url.lower().startswith("https:")
     who = f"{place_of(url)}, or the proxy before it, answered" if plain_proxy else f"{place_of(url)} answered"
     said = quoted(await _beginning(answer), receiver)
+    if plain_proxy and answer.status in _A_PROXYS_WORD:
+        return failed(f"{who} {answer.status}{f': {said}' if said else ''}")
     return _of_status(answer.status, answer.headers, who, said)
 
 
@@ -125,7 +131,8 @@ def _of_status(status: int, headers: Any, who: str, said: str) -> Delivery:
     if status == _TOO_MANY or status >= 500:
         return failed(f"{who} {status}{tail}", after=_pause(headers))
     if 300 <= status < 400:
-        return refused(
+        # Not the receiver's word, perhaps: a portal in the way answers everything like this.
+        return failed(
             f"{who} {status}, a redirect{_leads_to(headers)}; none is followed: configure where it leads"
         )
     return refused(f"{who} {status}{tail}")
