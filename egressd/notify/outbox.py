@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -25,14 +26,22 @@ def post(outbox: Outbox, notice: Notice, receivers: Iterable[str], bounds: Mappi
 
     A notice that waits for a receiver already is not queued for it again.
     """
-    there = {one.receiver for one in outbox.waiting if one.notice.id == notice.id}
-    wanted = [name for name in dict.fromkeys(receivers) if name in bounds and name not in there]
-    fresh = tuple(
-        Queued(receiver=name, number=number, notice=notice)
-        for number, name in enumerate(wanted, outbox.next_number)
-    )
-    made = replace(outbox, waiting=outbox.waiting + fresh, next_number=outbox.next_number + len(fresh))
-    return _bounded(made, {name: bounds[name] for name in wanted})
+    return post_all(outbox, ((notice, receivers),), bounds)
+
+
+def post_all(
+    outbox: Outbox, letters: Iterable[tuple[Notice, Iterable[str]]], bounds: Mapping[str, int]
+) -> Outbox:
+    """Queue notices, each for its receivers, in this order."""
+    there = {(one.receiver, one.notice.id) for one in outbox.waiting}
+    waiting, number = list(outbox.waiting), outbox.next_number
+    for notice, receivers in letters:
+        for name in receivers:
+            if name in bounds and (name, notice.id) not in there:
+                there.add((name, notice.id))
+                waiting.append(Queued(receiver=name, number=number, notice=notice))
+                number += 1
+    return _bounded(replace(outbox, waiting=tuple(waiting), next_number=number), bounds)
 
 
 def due_in(outbox: Outbox, receiver: Receiver, now: datetime) -> float | None:
@@ -91,8 +100,9 @@ def keep_to(outbox: Outbox, bounds: Mapping[str, int]) -> tuple[Outbox, tuple[tu
 
 def _bounded(outbox: Outbox, bounds: Mapping[str, int]) -> Outbox:
     """Drop the oldest of what is too much, and count it."""
-    excess = {name: max(0, len(outbox.of(name)) - bound) for name, bound in bounds.items()}
-    if not any(excess.values()):
+    lengths = Counter(one.receiver for one in outbox.waiting)
+    excess = {name: lengths[name] - bound for name, bound in bounds.items() if lengths[name] > bound}
+    if not excess:
         return outbox
     left, kept = dict(excess), list[Queued]()
     for one in outbox.waiting:

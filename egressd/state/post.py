@@ -51,6 +51,8 @@ class Post:
     """By id; None: its row can't be read."""
     rows: dict[int, Row] = field(default_factory=dict)
     tally: Mapping[str, int] = field(default_factory=dict)
+    _compared: tuple[Alert, ...] | None = None
+    """The alerts of the last save: while queues are worked off, they stay the very same."""
 
     def load(self, connection: sqlite3.Connection) -> tuple[tuple[Alert, ...], Outbox]:
         """Read all of it; a row that can't be read is left out, and said."""
@@ -73,8 +75,9 @@ class Post:
         )
         return tuple(alerts.values()), outbox
 
-    def changes(self, alerts: Iterable[Alert], outbox: Outbox, *, whole: bool) -> Changes:
+    def changes(self, alerts: tuple[Alert, ...], outbox: Outbox, *, whole: bool) -> Changes:
         """Compare with what is in the file; with `whole`, also evidence that is new each time."""
+        fixed = alerts is self._compared and not whole
         now = {one.id: one for one in alerts}
         waiting = {one.number: one for one in outbox.waiting}
         wanted = {one.notice.id for one in outbox.waiting}
@@ -82,7 +85,11 @@ class Post:
         fresh = {number: one for number, one in waiting.items() if number not in self.rows}
         tally = {NEXT: outbox.next_number} | {DROPPED + name: count for name, count in outbox.dropped}
         return Changes(
-            alerts=tuple(one for key, one in now.items() if _differs(self.alerts.get(key), one, whole=whole)),
+            alerts=tuple(
+                one
+                for key, one in ({} if fixed else now).items()
+                if _differs(self.alerts.get(key), one, whole=whole)
+            ),
             ended=tuple(key for key in self.alerts if key not in now),
             rows={number: (one.receiver, one.notice.id) for number, one in fresh.items()},
             gone=tuple(number for number in self.rows if number not in waiting),
@@ -106,8 +113,9 @@ class Post:
             cursor.execute("DELETE FROM tally")
             cursor.executemany("INSERT INTO tally VALUES (?, ?)", tuple(changes.tally.items()))
 
-    def written(self, changes: Changes) -> None:
-        """Note that changes are in the file now."""
+    def written(self, changes: Changes, alerts: tuple[Alert, ...]) -> None:
+        """Note that changes are in the file now: all there were to these alerts."""
+        self._compared = alerts
         for key in changes.ended:
             del self.alerts[key]
         self.alerts |= {one.id: one for one in changes.alerts}

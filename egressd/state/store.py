@@ -120,7 +120,7 @@ class Store:
             cursor.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?)", tuple(memory.items()))
             self._post.write(cursor, post)
             cursor.executemany(_INSERT_EVENT, [_row(one) for one in events])
-        self._post.written(post)
+        self._post.written(post, remembered.alerts)
         self._saved = {key: one for key, one in self._saved.items() if key in now}
         self._saved |= {one.key: one for one in changed}
         self._findings = findings

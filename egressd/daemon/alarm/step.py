@@ -14,7 +14,7 @@ from egressd.model.alert import Alert, Downtime, Fault, Notice, NoticeKind, Outb
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Notify
 from egressd.model.snapshot import Counters, Maintenance, ReceiverStatus, Snapshot
-from egressd.notify.outbox import bounds_of, dropped_of, keep_to, post
+from egressd.notify.outbox import bounds_of, dropped_of, keep_to, post_all
 
 MOST_NAMED = 100
 """Targets that an event names at most."""
@@ -101,14 +101,10 @@ def count_dropped(counters: Counters, dropped: Iterable[tuple[str, int]]) -> Cou
 
 
 def _post(snapshot: Snapshot, notices: tuple[Notice, ...]) -> tuple[Outbox, tuple[NoticePosted, ...]]:
-    notify, outbox = snapshot.settings.notify, snapshot.outbox
-    bounds = bounds_of(notify)
-    events = []
-    for notice in notices:
-        receivers = receivers_for(notice, notify)
-        outbox = post(outbox, notice, receivers, bounds)
-        events.append(_posted(notice, receivers))
-    return outbox, tuple(events)
+    notify = snapshot.settings.notify
+    letters = [(notice, receivers_for(notice, notify)) for notice in notices]
+    outbox = post_all(snapshot.outbox, letters, bounds_of(notify))
+    return outbox, tuple(_posted(notice, receivers) for notice, receivers in letters)
 
 
 def _posted(notice: Notice, receivers: tuple[str, ...]) -> NoticePosted:
