@@ -11,27 +11,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from egressd.attribution.party import party
 from egressd.attribution.reasons import CHAPTERS, REASONS, Reason
-from egressd.model.verdict import Blame, Outcome
-
-_PARTIES: Mapping[Blame, str] = {
-    Blame.LOCAL_HOST: "the probing host itself",
-    Blame.LOCAL_GATEWAY: "the gateway of the probing host",
-    Blame.DNS_RESOLVER: "the DNS resolver",
-    Blame.DNS_FILTER: "a DNS filter",
-    Blame.FIREWALL_L3L4: "a firewall, by address or port",
-    Blame.FIREWALL_L7: "a firewall, by name or application",
-    Blame.TLS_INSPECTION: "a device that inspects TLS",
-    Blame.EXPLICIT_PROXY: "the configured proxy",
-    Blame.TRANSPARENT_PROXY: "a proxy nobody configured",
-    Blame.PATH_MTU_LINK: "a link with a smaller MTU",
-    Blame.NAT_DEVICE: "the NAT device",
-    Blame.UPSTREAM_PATH: "the network beyond",
-    Blame.AZURE_SERVICE: "the service itself",
-    Blame.PKI_ENDPOINT: "a revocation or certificate server",
-    Blame.EGRESSD_ENV: "egressd or its configuration",
-    Blame.UNKNOWN_MIDDLEBOX: "a device not identified",
-}
+from egressd.model.verdict import Outcome
 
 _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.OK: "ok (only worth knowing)",
@@ -61,11 +43,6 @@ names the tests that show the code on real sockets: with real firewalls, resolve
 namespaces (`tests/net`), with real servers on loopback (`tests/servers`), or in `egressd lab`.
 [unproven.md](unproven.md) lists the others, and why.
 """
-
-
-def party(blame: Blame) -> str:
-    """Name the party to blame in words."""
-    return _PARTIES[blame]
 
 
 def render_explanation(reason: Reason, *, width: int = 80) -> str:

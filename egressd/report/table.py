@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
 
 from egressd import __version__
+from egressd.attribution.party import party
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target, Unsampled
@@ -19,7 +20,6 @@ from egressd.report.cause import Cause, causes_of
 from egressd.report.diff import changes_since
 from egressd.report.diff.render import blocks_of, summarize
 from egressd.report.exit import exit_code, required_outcomes
-from egressd.report.explain import party
 from egressd.report.summary import by_profile, outcomes_of, tally
 from egressd.report.text import Ink, clean, count, fold, paint
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from egressd import __version__
+from egressd.attribution.party import party
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
 from egressd.report.exit import exit_code
-from egressd.report.explain import party
 from egressd.report.table import conclude, seconds_of
 from egressd.report.text import clean
 from egressd.report.ticket.connection import Trails, milliseconds, trails_of

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from egressd import __version__
+from egressd.attribution.party import party
 from egressd.errors import ExitCode
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Tally
@@ -16,7 +17,6 @@ from egressd.report.cause import Cause, causes_of
 from egressd.report.diff import changes_since
 from egressd.report.diff.render import lines_of, summarize
 from egressd.report.exit import exit_code
-from egressd.report.explain import party
 from egressd.report.summary import by_profile, outcomes_of, tally
 from egressd.report.table import conclude, counts, describe, seconds_of
 from egressd.report.ticket.connection import Connection, Trails, connection_of, trails_of

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from hypothesis import given
 
+from egressd.attribution.party import CALL
 from egressd.model.alert import Fault, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Severity
 from egressd.model.verdict import Blame
 from egressd.notify.message.text import plain
-from egressd.notify.message.words.party import CALL
 from egressd.notify.message.words.span import lasted
 from egressd.notify.message.words.story import runbook
 from egressd.notify.message.words.telling import tell

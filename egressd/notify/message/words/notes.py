@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from egressd.attribution.party import blamed
 from egressd.model.alert import Alert
 from egressd.model.notification import Alerting
 from egressd.net.wire.scrub import scrub
-from egressd.notify.message.words.party import blamed
 from egressd.notify.message.words.span import shown
 from egressd.notify.message.words.story import (
     LONGEST_TITLE,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from egressd.attribution.party import blamed
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting
 from egressd.net.wire.scrub import scrub
-from egressd.notify.message.words.party import blamed
 from egressd.notify.message.words.span import lasted, shown
 
 LONGEST_TITLE = 300

@@ -1,4 +1,4 @@
-"""Whom to call. The runbooks say the same, and a test keeps it so."""
+"""Who is to blame, in words, and whom to call. The runbooks say the same, and a test keeps it so."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ CALL: Mapping[Blame, str] = {
 }
 
 _WHAT: Mapping[Blame, str] = {
-    Blame.LOCAL_HOST: "this host itself",
-    Blame.LOCAL_GATEWAY: "this host's gateway",
+    Blame.LOCAL_HOST: "the probing host itself",
+    Blame.LOCAL_GATEWAY: "the gateway of the probing host",
     Blame.DNS_RESOLVER: "the DNS resolver",
     Blame.DNS_FILTER: "a DNS filter",
     Blame.FIREWALL_L3L4: "a firewall, by address or port",
@@ -50,6 +50,11 @@ _WHAT: Mapping[Blame, str] = {
     Blame.EGRESSD_ENV: "egressd or its configuration",
     Blame.UNKNOWN_MIDDLEBOX: "a device not identified",
 }
+
+
+def party(blame: Blame) -> str:
+    """Name the party to blame in words."""
+    return _WHAT[blame]
 
 
 def blamed(blame: Blame) -> str:
