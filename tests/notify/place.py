@@ -38,12 +38,15 @@ class Disk:
     """Keeps the last snapshot that was saved whole."""
 
     slow: float = 0.0
+    full: bool = False
     saved: Snapshot | None = None
 
     async def save(
         self, snapshot: Snapshot, events: tuple[Event, ...], discoveries: tuple[Discovery, ...]
     ) -> StateStatus:
         await asyncio.sleep(self.slow)
+        if self.full:
+            return StateStatus(problem="No space left on device")
         self.saved = snapshot
         return StateStatus()
 

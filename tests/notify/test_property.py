@@ -1,0 +1,171 @@
+"""Any sequence of notices, outages, reloads, crashes and quiet: in order, once, and all accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from egressd.model.alert import Outbox
+from egressd.model.notification import Receiver
+from egressd.model.snapshot import Snapshot
+from egressd.notify.delivery import Delivery, arrived, failed, refused
+from egressd.notify.outbox import bounds_of, dropped_of
+from tests.daemon.timeless import run
+from tests.notify.place import CHAT, HOOK, Place, at_work, make_place
+
+MOVES = st.one_of(
+    st.tuples(st.just("say"), st.integers(1, 6)),
+    st.tuples(st.just("pass"), st.sampled_from([0, 1, 7, 60, 600])),
+    st.tuples(st.sampled_from(["hook", "chat"]), st.sampled_from(["down", "slow", "busy", "well"])),
+    st.tuples(st.just("reload"), st.integers(0, 2)),
+    st.tuples(st.just("crash"), st.just(0)),
+)
+BOUND = 7
+ANSWERS: dict[str, Callable[[], Delivery]] = {
+    "down": lambda: failed("down"),
+    "slow": arrived,
+    "busy": lambda: failed("busy", after=30.0),
+    "well": arrived,
+}
+
+
+class Life:
+    """What the receivers heard over all lives, and what must be true of it."""
+
+    def __init__(self) -> None:
+        self.said = 0
+        self.left: Snapshot | None = None
+        self.heard: dict[str, list[str]] = {"hook": [], "chat": []}
+        self.confessed = {"hook": 0, "chat": 0}
+        self.state = {"hook": "well", "chat": "well"}
+
+    def listen(self, place: Place) -> None:
+        """Let the receivers of a place answer as they are, and remember what they took."""
+        for name in self.heard:
+            place.answers[name] = lambda name=name: self._answer(place, name)  # type: ignore[misc]  # a default
+            place.takes[name] = 5.0 if self.state[name] == "slow" else 0.0
+
+    def _answer(self, place: Place, name: str) -> Delivery:
+        delivery = ANSWERS[self.state[name]]()
+        if delivery.ok:
+            sent = place.to(name)[-1]
+            self.heard[name] += sent.ids
+            self.confessed[name] += sent.dropped
+        return delivery
+
+    def check(self, outbox: Outbox, *, crashes: int) -> None:
+        """In order; once, but for what was on its way in a crash; within the bound; all accounted for."""
+        for name, heard in self.heard.items():
+            numbers = [int(one.removeprefix("n")) for one in heard]
+            once = sorted(set(numbers))
+            assert len(numbers) - len(once) <= crashes * BOUND
+            waiting = [int(one.notice.id.removeprefix("n")) for one in outbox.of(name)]
+            assert len(waiting) <= BOUND
+            assert waiting == sorted(set(waiting))
+            if not crashes:
+                assert numbers == once
+                assert not set(once) & set(waiting)
+                lost = dropped_of(outbox, name) + self.confessed[name]
+                assert len(once) + len(waiting) + lost == self.said
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(moves=st.lists(MOVES, max_size=30))
+def test_any_sequence(moves: list[tuple[str, object]]) -> None:
+    """Whatever happens in whatever order."""
+
+    async def story() -> None:
+        life, crashes, todo = Life(), 0, list(moves)
+        while todo or life.left is None:
+            async with at_work(make_place(*receivers(0), before=life.left)) as place:
+                place.count = life.said
+                life.listen(place)
+                while todo:
+                    what, how = todo.pop(0)
+                    if what == "crash":
+                        crashes += 1
+                        break
+                    await move(life, place, what, how)
+                    await settle()
+                    life.check(place.board.current.outbox, crashes=crashes)
+                else:
+                    place.desk.bell.close()
+                    await settle()
+            life.left = place.disk.saved or place.board.current
+        await drain(life)
+        life.check(life.left.outbox, crashes=crashes)
+        assert life.left.outbox.waiting == ()
+        for heard in life.heard.values():
+            assert len(set(heard)) >= min(life.said, 1)
+
+    with pytest.MonkeyPatch.context() as patches:
+        run(story(), patches)
+
+
+async def settle() -> None:
+    """Let everybody do what can be done at this moment."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+def receivers(number: int) -> tuple[Receiver, ...]:
+    """Return the receivers as one of several configurations has them."""
+    return tuple(replace(one, queue=BOUND, timeout=10.0 + number) for one in (HOOK, CHAT))
+
+
+async def move(life: Life, place: Place, what: str, how: object) -> None:
+    """Let one thing happen."""
+    if what == "say" and isinstance(how, int):
+        for _ in range(how):
+            life.said += 1
+            await place.say()
+    elif what == "pass" and isinstance(how, int):
+        await asyncio.sleep(how)
+    elif what == "reload" and isinstance(how, int):
+        await place.configure(*receivers(how))
+    else:
+        life.state[what] = str(how)
+        life.listen(place)
+
+
+async def drain(life: Life) -> None:
+    """Let both be well, and wait until nothing is left."""
+    life.state = {"hook": "well", "chat": "well"}
+    async with at_work(make_place(*receivers(0), before=life.left)) as place:
+        life.listen(place)
+        await asyncio.sleep(3600)
+        assert place.disk.saved is not None
+        life.left = replace(place.disk.saved, outbox=place.board.current.outbox)
+        assert bounds_of(life.left.settings.notify) == {"hook": BOUND, "chat": BOUND}
+
+
+def test_a_disk_that_is_full_stops_nobody_from_hearing() -> None:
+    """Nothing can be saved: all goes on in memory, is delivered once, and is saved when there is room."""
+
+    async def story() -> None:
+        async with at_work(make_place(HOOK)) as place:
+            place.disk.full = True
+            await place.say(3)
+            await asyncio.sleep(60)
+            assert place.told("hook") == ["n1", "n2", "n3"]
+            assert place.disk.saved is None
+            place.answers["hook"] = lambda: refused("no")
+            place.disk.full = False
+            await place.say()
+            await asyncio.sleep(60)
+            saved: Snapshot | None = place.disk.saved
+            assert saved is not None
+            assert saved.outbox.waiting == ()
+            assert saved.outbox.next_number == 5
+
+    with pytest.MonkeyPatch.context() as patches:
+        run(story(), patches)
