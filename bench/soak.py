@@ -47,6 +47,8 @@ SWITCH_EVERY = 50
 """Sweeps between switching a fault."""
 SHOW_EVERY = 100
 """Sweeps between two signs of life."""
+PROTOCOLS = ("https", "https", "tls", "tcp")
+"""What is asked for, in turn: every way a conversation ends well."""
 MOST_SLOPE = 0.5
 """KiB per sweep; beyond, memory grows."""
 MOST_MORE = 1.25
@@ -168,8 +170,8 @@ def write_config(folder: Path, targets: int, webhook: str) -> Path:
                 "id": f"soak-{number}",
                 "host": hosts[number % len(hosts)],
                 "port": 443,
-                "protocol": "https",
-                "path": f"/?{number}",
+                "protocol": (protocol := PROTOCOLS[number % len(PROTOCOLS)]),
+                **({"path": f"/?{number}"} if protocol == "https" else {}),
             }
             for number in range(targets)
         ],
