@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from egressd.daemon.history import render_history
+from egressd.model.alert import Fault, NoticeKind, Resolution
 from egressd.model.event import (
     ConfigRejected,
     ConfigReloaded,
@@ -14,13 +17,16 @@ from egressd.model.event import (
     FindingClosed,
     FindingOpened,
     History,
+    NoticePosted,
     SweepOverran,
     TargetChanged,
     Watch,
 )
+from egressd.model.notification import Severity
 from egressd.model.observation import Phase
 from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.state.history import matches
 
 AT, SINCE = "2026-11-20T03:10:04.120Z", "2026-11-20T03:09:58.000Z"
 BLOCKED = Belief(
@@ -53,6 +59,18 @@ OPENED = FindingOpened(
     evidence=("issuer \x1b[31mEvil",),
     advice="Exempt them.",
 )
+TOLD = NoticePosted(
+    at=AT,
+    notice="n1",
+    said=NoticeKind.OPENED,
+    alert="EgressTargetUnreachable/x@default",
+    fault=Fault.UNREACHABLE,
+    severity=Severity.CRITICAL,
+    summary="x can't be reached",
+    since=SINCE,
+    targets=("row/x:443",),
+    receivers=("chat", "noc"),
+)
 EVENTS: tuple[tuple[Event, str], ...] = (
     (CHANGED, "rb-mcr/mcr.microsoft.com:443 from default: ok -> blocked"),
     (OPENED, "cause found: TLS is inspected, 1 target"),
@@ -65,6 +83,11 @@ EVENTS: tuple[tuple[Event, str], ...] = (
     (ConfigRejected(at=AT, problems=("x:1: no",)), "x:1: no"),
     (DaemonStarted(at=AT, egressd="0.1.0", config_digest=""), "egressd 0.1.0 was started"),
     (DaemonStopped(at=AT), "egressd was stopped"),
+    (TOLD, "alert opened: EgressTargetUnreachable: x can't be reached"),
+    (replace(TOLD, said=NoticeKind.CLOSED, resolution=Resolution.FIXED), "alert closed (fixed): Egress"),
+    (TOLD, "told to: chat, noc"),
+    (replace(TOLD, receivers=()), "told to: nobody"),
+    (replace(TOLD, said=NoticeKind.CHANGED, change="was warning, is critical"), "changed: was warning"),
 )
 
 
@@ -79,6 +102,13 @@ def test_every_event_is_told(event: Event, said: str) -> None:
     text = render_history(history(event), width=120)
     assert f"{AT}  " in text
     assert said in text
+
+
+def test_a_notice_is_found_by_its_targets() -> None:
+    """Who asks for one target hears what was told of it, and of egressd itself."""
+    assert matches(TOLD, "x")
+    assert not matches(TOLD, "y")
+    assert matches(replace(TOLD, targets=()), "y")
 
 
 def test_a_change_says_why_and_what_to_ask() -> None:
