@@ -191,6 +191,12 @@ def test_a_peer_comes_and_goes_with_the_configuration(play: Play) -> None:
             assert len(place.to(TWO)) == tries
             assert [one.at for one in place.to(three)][:2] == [300, 360]
             assert place.status("am").failing_since is None
+            place.answers[three] = down
+            await asyncio.sleep(2 * MINUTE)
+            assert place.status("am").why == "peer 2: two.example:80: refused"
+            await place.configure(replace(PEERS, way=Http(urls=(ONE,))))
+            await asyncio.sleep(2 * MINUTE)
+            assert place.status("am").failing_since is None
 
     play(story())
 

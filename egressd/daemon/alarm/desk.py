@@ -15,6 +15,7 @@ from egressd.daemon.sweeping.ledger import Ledger
 from egressd.model.alert import Queued
 from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
 from egressd.notify.courier import Bell
+from egressd.notify.courier.peers import peers_of
 from egressd.notify.delivery import Delivery
 from egressd.notify.outbox import delivered
 
@@ -44,7 +45,7 @@ class Desk:
         """Count an attempt, and note how it ended; the log hears when that changes."""
         before = self._status(receiver)
         now = clock.timestamp()
-        trouble = self._trouble.setdefault(receiver, {})
+        trouble = self._known_trouble(receiver)
         if delivery.ok:
             trouble.pop(peer, None)
         else:
@@ -59,6 +60,14 @@ class Desk:
         )
         self._put(after, _count(self.board.current.counters, receiver, failed=not delivery.ok))
         _say(before, after, delivery)
+
+    def _known_trouble(self, receiver: str) -> dict[str, tuple[str, str]]:
+        """Return what fails, without peers that are not configured any more."""
+        configured = self.board.current.settings.notify.receiver(receiver)
+        peers = {"", *peers_of(configured).values()} if configured is not None else set()
+        known = self._trouble.get(receiver, {})
+        self._trouble[receiver] = {peer: known[peer] for peer in known if peer in peers}
+        return self._trouble[receiver]
 
     async def delivered(self, receiver: str, batch: tuple[Queued, ...], *, confessed: int) -> None:
         """Take out of the queue what has arrived, and save that."""

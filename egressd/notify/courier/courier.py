@@ -11,12 +11,12 @@ from typing import Protocol
 
 import structlog
 
-from egressd.model.notification import Http, Receiver, ReceiverKind
+from egressd.model.notification import Receiver, ReceiverKind
 from egressd.notify.courier.attempt import Attempts
 from egressd.notify.courier.carrier import Carrier
 from egressd.notify.courier.heartbeat import Heartbeat
 from egressd.notify.courier.office import Office, Ways
-from egressd.notify.courier.peers import RESEND, Peer
+from egressd.notify.courier.peers import RESEND, Peer, peers_of
 
 AFTER_A_BUG = 60.0
 """Seconds before a task that ended by our own bug is begun again."""
@@ -67,9 +67,8 @@ class Courier:
                     yield (one.name, "queue"), partial(self._carrier, one)
 
     def _peers(self, receiver: Receiver) -> Iterator[tuple[Key, Callable[[], Task]]]:
-        urls = receiver.way.urls if isinstance(receiver.way, Http) else ()
-        for number, url in enumerate(urls, 1):
-            yield (receiver.name, url), partial(self._peer, receiver, url, f"peer {number}")
+        for url, label in peers_of(receiver).items():
+            yield (receiver.name, url), partial(self._peer, receiver, url, label)
 
     def _carrier(self, receiver: Receiver) -> Task:
         attempts = Attempts(chance=self.chance)

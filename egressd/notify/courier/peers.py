@@ -71,9 +71,7 @@ class Peer:
         if receiver != self._receiver:
             self._receiver = receiver
             self.attempts.forget()
-        if receiver is None or receiver.kind is not ReceiverKind.ALERTMANAGER:
-            return None
-        return receiver if isinstance(receiver.way, Http) and self.url in receiver.way.urls else None
+        return receiver if receiver is not None and self.url in peers_of(receiver) else None
 
     def _due_in(self, alerts: tuple[Alert, ...]) -> float | None:
         if not alerts:
@@ -130,6 +128,13 @@ class Peer:
 
     def _said(self, alert: Alert) -> Said:
         return (self._identity(alert), fires(alert), alert.opened, alert.closed)
+
+
+def peers_of(receiver: Receiver) -> dict[str, str]:
+    """Return what each peer of an Alertmanager receiver is called where people read, by its URL."""
+    if receiver.kind is not ReceiverKind.ALERTMANAGER or not isinstance(receiver.way, Http):
+        return {}
+    return {url: f"peer {number}" for number, url in enumerate(receiver.way.urls, 1)}
 
 
 def _routed(snapshot: Snapshot, receiver: Receiver) -> Iterator[Alert]:
