@@ -97,14 +97,28 @@ class Container:
     name: str
     process: subprocess.Popen[bytes] = field(init=False)
 
-    def start(self, files: Path, image: dict[str, Any]) -> None:
-        """Start it."""
+    def start(
+        self,
+        files: Path,
+        image: dict[str, Any],
+        *,
+        words: tuple[str, ...] = (),
+        environment: tuple[str, ...] = (),
+        given: Path | None = None,
+    ) -> None:
+        """Start it, with further words of its command and its environment, and a folder at `/run/given`."""
         bundle = self.folder / "bundle"
         bundle.mkdir()
         subprocess.run(["runc", "spec"], cwd=bundle, check=True)
         path = bundle / "config.json"
         spec = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps(_confined(spec, files, image)), encoding="utf-8")
+        spec = _confined(spec, files, image)
+        spec["process"]["args"] += words
+        spec["process"]["env"] = [*spec["process"]["env"], *environment]
+        if given is not None:
+            way = {"type": "bind", "source": str(given), "options": ["bind", "ro"]}
+            spec["mounts"].append({"destination": "/run/given", **way})
+        path.write_text(json.dumps(spec), encoding="utf-8")
         with (self.folder / "log").open("wb") as log:
             command = ["runc", f"--root={self.folder}/runc", "run", f"--bundle={bundle}", self.name]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

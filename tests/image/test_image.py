@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import pytest
+import trustme
 
 from tests.image.container import Container, Store
 from tests.systemd.debian import skip_without
@@ -63,6 +66,48 @@ def test_passes_its_health_check(container: Container, image: dict[str, Any]) ->
     status = container.run("cat", "/proc/1/status").stdout
     assert ("CapEff:\t" + "0" * 16) in status
     assert "Uid:\t65532\t65532" in status
+
+
+def test_passes_it_behind_tls_and_a_password(files: Path, image: dict[str, Any], tmp_path: Path) -> None:
+    """The same command, told by the environment how to log in and whom to trust; without, it fails."""
+    given = tmp_path / "given"
+    given.mkdir(mode=0o755)
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(given / "ca.pem")
+    issued.private_key_and_cert_chain_pem.write_to_path(given / "server.pem")
+    (given / "password").write_text("Tr0ub4dor\n", encoding="ascii")
+    pem = "/run/given/server.pem"
+    web = {
+        "tls_server_config": {"cert_file": pem, "key_file": pem},
+        "basic_auth_users": {"probe": bcrypt.hashpw(b"Tr0ub4dor", bcrypt.gensalt(4)).decode()},
+    }
+    (given / "web.yml").write_text(json.dumps(web), encoding="utf-8")
+    for one in given.iterdir():
+        one.chmod(0o644)
+    container = Container(folder=tmp_path, name=f"egressd-{os.getpid()}-behind")
+    environment = {
+        "URL": "https://127.0.0.1:10980/-/healthy",
+        "USERNAME": "probe",
+        "PASSWORD_FILE": "/run/given/password",
+        "CA_FILE": "/run/given/ca.pem",
+    }
+    container.start(
+        files,
+        image,
+        words=("--web.config.file=/run/given/web.yml",),
+        environment=tuple(f"EGRESSD_HEALTHCHECK_{name}={value}" for name, value in environment.items()),
+        given=given,
+    )
+    try:
+        container.wait(*health_check(image))
+        ended = container.run("env", "-u", "EGRESSD_HEALTHCHECK_CA_FILE", *health_check(image))
+        assert (ended.returncode, "certificate verify failed" in ended.stderr) == (1, True)
+        without = ("-u", "EGRESSD_HEALTHCHECK_USERNAME", "-u", "EGRESSD_HEALTHCHECK_PASSWORD_FILE")
+        ended = container.run("env", *without, *health_check(image))
+        assert (ended.returncode, "answers 401" in ended.stderr) == (1, True)
+    finally:
+        container.close()
 
 
 def test_a_hung_container_fails_it(container: Container, image: dict[str, Any]) -> None:
