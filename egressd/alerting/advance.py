@@ -17,8 +17,8 @@ from egressd.alerting.maintenance import InForce
 from egressd.alerting.scene import Pair, Scene
 from egressd.alerting.telling import notice_of
 from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, Resolution
+from egressd.model.memory.snapshot import Snapshot
 from egressd.model.notification import Flapping
-from egressd.model.snapshot import Snapshot
 
 KEPT = 900.0
 """Seconds a resolved alert is kept at least."""

@@ -14,9 +14,9 @@ from egressd.alerting.scene import Scene
 from egressd.attribution.reasons import find_reason
 from egressd.model.alert import Condition, Fault
 from egressd.model.endpoint import Need
+from egressd.model.memory.standing import FindingStanding, Lifecycle, Standing
 from egressd.model.notification import Severity
 from egressd.model.plan import Target
-from egressd.model.standing import FindingStanding, Lifecycle, Standing
 from egressd.model.verdict import Blame, Outcome
 
 BY_NEED = {

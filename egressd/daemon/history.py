@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from egressd.model.alert import NoticeKind
-from egressd.model.event import (
+from egressd.model.memory.event import (
     ConfigRejected,
     ConfigReloaded,
     DaemonStarted,
@@ -20,8 +20,8 @@ from egressd.model.event import (
     SweepOverran,
     TargetChanged,
 )
+from egressd.model.memory.standing import Belief
 from egressd.model.notification import Severity
-from egressd.model.standing import Belief
 from egressd.report.text import Ink, clean, count, fold, paint
 
 INDENT = " " * 4

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from egressd.errors import EgressdError
-from egressd.model.event import (
+from egressd.model.memory.event import (
     Event,
     FindingClosed,
     FindingOpened,

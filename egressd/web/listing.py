@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from egressd.model.alert import Alert, AlertState, Condition, Fault
-from egressd.model.snapshot import Snapshot
-from egressd.model.standing import Belief, Standing
+from egressd.model.memory.snapshot import Snapshot
+from egressd.model.memory.standing import Belief, Standing
 from egressd.model.verdict import Outcome, Sweep, Verdict
 from egressd.report.saved import to_json
 from egressd.state.code import mapping

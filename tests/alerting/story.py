@@ -10,10 +10,10 @@ from egressd.alerting import InForce, advance_alerts, covered_pairs
 from egressd.clock import timestamp
 from egressd.model.alert import Alert, Notice, NoticeKind
 from egressd.model.endpoint import Need, Protocol, SampleKind
+from egressd.model.memory.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.model.notification import Alerting
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.settings import Settings, Web
-from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.standing import advance
 from egressd.standing.lifecycle import Patience
 from egressd.state.code import from_text, to_text

@@ -10,8 +10,8 @@ import pytest
 from egressd.alerting import InForce
 from egressd.model.alert import AlertState, Fault, NoticeKind, Resolution
 from egressd.model.endpoint import Need
+from egressd.model.memory.snapshot import ReceiverStatus
 from egressd.model.notification import Alerting, Scope, Severity
-from egressd.model.snapshot import ReceiverStatus
 from tests.alerting.story import START, Story, kinds, words_of
 
 MANY = tuple(f"t{number:03d}" for number in range(300))

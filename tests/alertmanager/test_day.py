@@ -23,8 +23,8 @@ from egressd import clock
 from egressd.alerting import InForce
 from egressd.model.alert import Alert, Queued
 from egressd.model.endpoint import Need
+from egressd.model.memory.snapshot import Snapshot
 from egressd.model.notification import Alerting, Http, Notify, Receiver, ReceiverKind, Scope
-from egressd.model.snapshot import Snapshot
 from egressd.notify.courier import Bell, Courier, Ways
 from egressd.notify.delivery import Delivery
 from egressd.notify.send import beat, deliver, push_alerts

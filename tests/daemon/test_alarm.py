@@ -19,9 +19,9 @@ from egressd.daemon.alarm.ticker import Ticker
 from egressd.daemon.tell import status_line
 from egressd.model.alert import AlertState, Downtime, Fault, NoticeKind, Outbox
 from egressd.model.endpoint import Need
-from egressd.model.event import NoticePosted
+from egressd.model.memory.event import NoticePosted
+from egressd.model.memory.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.model.notification import Alerting, Notify, Receiver, ReceiverKind, Severity, Window
-from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.notify.outbox import post
 from egressd.state.downtime import FILE, write_downtimes
 from tests.alerting.story import Story

@@ -8,7 +8,7 @@ import pytest
 
 from egressd.daemon.history import render_history
 from egressd.model.alert import Fault, NoticeKind, Resolution
-from egressd.model.event import (
+from egressd.model.memory.event import (
     ConfigRejected,
     ConfigReloaded,
     DaemonStarted,
@@ -22,9 +22,9 @@ from egressd.model.event import (
     TargetChanged,
     Watch,
 )
+from egressd.model.memory.standing import Belief
 from egressd.model.notification import Severity
 from egressd.model.observation import Phase
-from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Outcome
 from egressd.state.history import matches
 

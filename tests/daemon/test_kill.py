@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from egressd.model.alert import NoticeKind
-from egressd.model.event import NoticePosted
+from egressd.model.memory.event import NoticePosted
 from egressd.state.history import read_history
 from tests.daemon.crier import RECEIVED
 

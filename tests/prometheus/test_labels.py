@@ -13,8 +13,8 @@ import yaml
 from egressd.alerting.lifecycle import HOLDS_FOR
 from egressd.model.alert import Condition, Fault
 from egressd.model.endpoint import Need
+from egressd.model.memory.snapshot import ReceiverStatus
 from egressd.model.notification import Severity
-from egressd.model.snapshot import ReceiverStatus
 from tests.alerting.story import Story
 
 ROOT = Path(__file__).parents[2] / "config/prometheus"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from egressd.attribution.party import party
 from egressd.attribution.reasons import CHAPTERS, REASONS, Reason
 from egressd.model.verdict import Blame
 from egressd.report.explain import (
-    party,
     render_explanation,
     render_reason_list,
     render_reasons_markdown,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.model import event
 from egressd.model.catalog import Discovery
-from egressd.model.event import Event
-from egressd.model.standing import FindingStanding, Standing
+from egressd.model.memory import event
+from egressd.model.memory.event import Event
+from egressd.model.memory.standing import FindingStanding, Standing
 from egressd.state.code import KINDS, from_text, kind_of, to_text
 
 ANY_EVENT = st.one_of([st.from_type(kind) for kind in KINDS.values()])

@@ -11,9 +11,9 @@ from egressd import clock
 from egressd.alerting import advance_alerts, in_force, receivers_for
 from egressd.alerting.maintenance import InForce
 from egressd.model.alert import Alert, Downtime, Fault, Notice, NoticeKind, Outbox
-from egressd.model.event import NoticePosted
+from egressd.model.memory.event import NoticePosted
+from egressd.model.memory.snapshot import Counters, Maintenance, ReceiverStatus, Snapshot
 from egressd.model.notification import Notify
-from egressd.model.snapshot import Counters, Maintenance, ReceiverStatus, Snapshot
 from egressd.notify.outbox import bounds_of, dropped_of, keep_to, post_all
 
 MOST_NAMED = 100

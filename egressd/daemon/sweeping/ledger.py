@@ -19,11 +19,11 @@ from egressd.daemon.sweeping.picture import Picture
 from egressd.daemon.sweeping.prober import Prober
 from egressd.model.alert import Downtime
 from egressd.model.catalog import Discovery
-from egressd.model.event import Event, SweepFinished
+from egressd.model.memory.event import Event, SweepFinished
+from egressd.model.memory.snapshot import Counters, Snapshot, StateStatus
+from egressd.model.memory.standing import Standings
 from egressd.model.plan import Plan
 from egressd.model.recording import Recording
-from egressd.model.snapshot import Counters, Snapshot, StateStatus
-from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 from egressd.notify.courier import Bell
 from egressd.report.summary import outcomes_of, tally

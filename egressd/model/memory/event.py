@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from egressd.model.alert import Fault, NoticeKind, Resolution
+from egressd.model.memory.standing import Belief
 from egressd.model.notification import Severity
 from egressd.model.observation import Timestamp
-from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Tally
 
 
