@@ -126,7 +126,8 @@ def _after(one: object) -> Iterator[str]:
             told = "".join(f", {text}" for text in _said_by_proxy(one))
             yield f"CONNECT {one.authority} at {one.proxy} {result} after {one.elapsed_ms:.0f} ms{told}"
         case TlsObservation():
-            yield f"{one.hello_bytes}-byte hello for SNI {one.sni} sent{_acked(one)}"
+            name = f"for SNI {one.sni}" if one.sni else "without SNI"
+            yield f"{one.hello_bytes}-byte hello {name} sent{_acked(one)}"
             yield _handshake(one)
         case HttpObservation():
             yield _exchange(one)

@@ -46,6 +46,7 @@ USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 HIDDEN = "***"
 LONGEST_LINE = 16_000
 """Characters: the journal splits lines at 48 KiB."""
+FIRST = ("timestamp", "level", "event")
 PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 _secrets: set[str] = set()
@@ -62,6 +63,7 @@ def set_up(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(),
+        _order,
         _hide,
     ]
     writer = _with_priority(_writer(form)) if is_journal(sys.stderr) else _writer(form)
@@ -106,7 +108,7 @@ def _writer(form: Form) -> Any:
         case Form.JSON:
             return structlog.processors.JSONRenderer(default=str)
         case Form.LOGFMT:
-            return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+            return structlog.processors.LogfmtRenderer(key_order=list(FIRST))
         case Form.HUMAN:
             # Tracebacks are text by now: no frame's variables, which may hold what must not be shown.
             return structlog.dev.ConsoleRenderer(
@@ -123,6 +125,11 @@ def _with_priority(writer: Any) -> _Step:
         return "\n".join(prefix + line[:LONGEST_LINE] for line in text.splitlines() or [""])
 
     return step
+
+
+def _order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    """Put first what every line has: people read them as well."""
+    return {name: event.pop(name) for name in FIRST if name in event} | dict(event)
 
 
 def _hide(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:

@@ -46,6 +46,7 @@ def test_a_traceback_hides_secrets_and_variables(capsys: pytest.CaptureFixture[s
     assert "inside =" not in err
     if form is Form.JSON:
         line = json.loads(err)
+        assert list(line)[:3] == ["timestamp", "level", "event"]
         assert (line["event"], line["level"], line["host"]) == ("it broke", "error", "http://u:***@p")
 
 
