@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 MOST_LINES = 6
-LONGEST_LINE = 300
+LONGEST_LINE = 480
 MOST_TARGETS = 2000
 
 
