@@ -196,7 +196,7 @@ def soak(folder: Path, *, sweeps: int, targets: int) -> list[Sample]:
             for line in child.stdout or ():
                 samples.append(Sample(**json.loads(line)))
                 if len(samples) % SHOW_EVERY == 0:
-                    print(samples[-1], flush=True)
+                    print(samples[-1])
                 _switch(world, len(samples))
         if child.returncode != 0 or not samples:
             sys.exit(f"the daemon ended with {child.returncode} after {len(samples)} sweeps")
@@ -257,6 +257,7 @@ def main() -> int:
     if asked.child:
         run_child(Path(asked.child[0]), Path(asked.child[1]), int(asked.child[2]))
         return 0
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is read while this runs
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the lab ends with us
     with tempfile.TemporaryDirectory() as folder:
         samples = soak(Path(folder), sweeps=asked.sweeps, targets=asked.targets)
