@@ -89,9 +89,9 @@ def test_reload_takes_a_good_configuration(machine: Machine) -> None:
     pid = start(machine)
     configure(machine, overrides=[{"match": "*", "need": "optional"}])
     machine.must("systemctl", "reload", UNIT)
-    assert machine.show("MainPID") == pid
-    assert machine.show("ActiveState") == "active"
     machine.wait_log("configuration read again")
+    machine.settle(lambda: machine.show("ActiveState") == "active", "the end of the reload")
+    assert machine.show("MainPID") == pid
     assert "egressd_config_last_reload_successful 1.0" in get(machine, "/metrics")
 
 
@@ -100,8 +100,8 @@ def test_reload_refuses_a_bad_configuration(machine: Machine) -> None:
     pid = start(machine)
     machine.write(CONFIG, BAD)
     machine.must("systemctl", "reload", UNIT)
-    assert (machine.show("MainPID"), machine.show("ActiveState")) == (pid, "active")
     machine.wait(until="refused", of="StatusText")
+    assert (machine.show("MainPID"), machine.show("ActiveState")) == (pid, "active")
     assert "egressd_config_last_reload_successful 0.0" in get(machine, "/metrics")
     machine.wait_log("bad", "--priority=err")
     configure(machine)
