@@ -185,8 +185,8 @@ def first_lost(network: Network) -> Built:
 
 
 def lossy(network: Network) -> Built:
-    """Lose three of ten packets each way."""
-    network.firewall.rules("forward", "ip protocol tcp numgen random mod 10 < 3 drop")
+    """Lose three of twenty packets each way."""
+    network.firewall.rules("forward", "ip protocol tcp numgen random mod 20 < 3 drop")
     wide = {"connect_timeout": "8s", "tls_timeout": "8s", "deadline": "20s", "attempts": 2}
     return town(network, {f"name-{number}": f"203.0.113.{20 + number}" for number in range(8)}, probe=wide)
 
@@ -369,7 +369,7 @@ DIALLING = (
         build=lossy,
         healthy=False,
         harmless=True,
-        rows=(row("path_loss_of_three_in_ten_blocks_nothing"),),
+        rows=(row("path_loss_of_three_in_twenty_blocks_nothing"),),
     ),
     World(
         name="ntp",
