@@ -7,13 +7,17 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := check
-.PHONY: demo test check style bench bench-scrape soak docs lock wheelhouse clean
+.PHONY: demo test search check style bench bench-scrape soak docs lock wheelhouse clean
 
 demo: $(VENV)/.runtime  ## Sweep a simulated Azure with faults, on loopback, and show the report
 	@scripts/demo $(BIN)/egressd
 
 test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+ROUNDS ?= 5
+search: $(VENV)/.dev  ## Hold every property to examples it has not seen: ROUNDS=20 for longer
+	for round in $$(seq $(ROUNDS)); do EGRESSD_EXAMPLES=search $(BIN)/python -m pytest -q -m hypothesis $(ARGS) || exit; done
 
 check: style test  ## Everything a change must pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,21 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
+
+# A property is held to the same examples each time, so that whether a change passes is no matter of luck;
+# `make search` looks for new ones. How fast an example is made says something of the machine only.
+LENIENT = settings(
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+    ],
+)
+settings.register_profile("same", LENIENT, derandomize=True)
+settings.register_profile("search", LENIENT, max_examples=500, print_blob=True)
+settings.load_profile(os.environ.get("EGRESSD_EXAMPLES", "same"))
 
 NAMES_OF_THIS_HOST = frozenset({"localhost", "ip6-localhost", socket.gethostname()})
 

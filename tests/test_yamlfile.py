@@ -177,7 +177,7 @@ def test_size_is_bounded() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from(list("ab:-[]{}&*!|>'\"#?%,\n\t 1.~<\\=@`\u00e9\u2028")), max_size=80))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_gives_data_or_a_clear_error(text: str) -> None:
     """Garbage ends in a value or in a ConfigError whose lines name the file."""
     value, complaints = _read(text)
@@ -186,7 +186,7 @@ def test_any_text_gives_data_or_a_clear_error(text: str) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_read_as_latin_give_data_or_a_clear_error(raw: bytes) -> None:
     """The same for what no one would type."""
     value, complaints = _read(raw.decode("latin-1"))
@@ -215,7 +215,7 @@ _VALUES = st.recursive(
 
 
 @given(_VALUES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_was_written_is_read_back(value: object) -> None:
     """Values survive being written by somebody else's YAML writer."""
     text = yaml.safe_dump(value, default_flow_style=False).removesuffix("...\n")

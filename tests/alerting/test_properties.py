@@ -99,7 +99,7 @@ def spoken_for(one: Story) -> set[tuple[str, str]]:
     return found & failing(one)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(moments)
 def test_openings_and_ends_take_turns_and_everything_ends(story: list[Moment]) -> None:
     """No alert ends that never opened, none opens twice, and each one ends once its cause is gone.
@@ -125,7 +125,7 @@ def test_openings_and_ends_take_turns_and_everything_ends(story: list[Moment]) -
     assert len({notice.id for notice in one.said}) == len(one.said)
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(moments)
 def test_nothing_opens_under_maintenance(story: list[Moment]) -> None:
     """A window that covers everything lets ends through, and nothing else."""

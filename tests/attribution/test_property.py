@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.attribution import judge, open_questions
@@ -196,7 +196,7 @@ def sites(draw: st.DrawFn) -> Site:
     return site
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250)
 @given(sites())
 def test_judging_never_fails_and_never_wavers(site: Site) -> None:
     """Any recording gets a known reason for each target, twice the same, in whatever order it comes."""
@@ -216,7 +216,7 @@ def test_judging_never_fails_and_never_wavers(site: Site) -> None:
     assert [one for one in sure if LEVELS.index(one[1]) < LEVELS.index(REASONS[one[0]].ceiling)] == []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(sites())
 def test_order_of_targets_is_irrelevant(site: Site) -> None:
     """Turning the plan round turns nothing but the order of the verdicts."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.catalog import load_catalog
@@ -485,7 +485,7 @@ NEARLY = st.sampled_from(
 
 
 @pytest.mark.parametrize("read", READERS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(text=st.text(max_size=30) | NEARLY | st.tuples(NEARLY, st.text(max_size=3)).map("".join))
 def test_any_word_is_read_or_refused(read: Callable[[str], object], text: str) -> None:
     """No text leads to anything but a value or a ValueError, and no line break gets through."""
@@ -525,7 +525,7 @@ JUNK = st.recursive(
 PARTS = st.dictionaries(st.sampled_from(["receivers", "routes", "maintenance", "flapping", "labels"]), JUNK)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(alerts=PARTS, notify=PARTS)
 def test_any_data_is_settings_or_mistakes(load: Load, alerts: object, notify: object) -> None:
     """No value in any place leads to another exception, and no mistake is without its place."""

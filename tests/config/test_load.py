@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.catalog import load_catalog
@@ -300,7 +300,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(data=st.dictionaries(KEYS, JUNK, max_size=6))
 def test_any_data_is_settings_or_mistakes(load: Callable[[str], Settings], data: dict[str, object]) -> None:
     """No value in any place leads to another exception, and no mistake is without its place."""
@@ -308,7 +308,7 @@ def test_any_data_is_settings_or_mistakes(load: Callable[[str], Settings], data:
     assert all("egressd.yml:" in one for one in places)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(text=st.text(max_size=80))
 def test_any_text_is_settings_or_mistakes(load: Callable[[str], Settings], text: str) -> None:
     """No text leads to another exception."""

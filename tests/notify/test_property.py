@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.alert import Outbox
@@ -74,11 +74,7 @@ class Life:
                 assert len(once) + len(waiting) + lost == self.said
 
 
-@settings(
-    max_examples=120,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=120)
 @given(moves=st.lists(MOVES, max_size=30))
 def test_any_sequence(moves: list[tuple[str, object]]) -> None:
     """Whatever happens in whatever order."""

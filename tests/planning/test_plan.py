@@ -681,7 +681,7 @@ def test_calls_needed(catalog: Catalog, changed: dict[str, Any], expected: list[
     found=st.lists(st.text(alphabet="azgn.-busexmpl*{} \n", max_size=30), max_size=12).map(tuple),
     value=st.text(max_size=20),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_same_inputs_same_plan(
     catalog: Catalog,
     region: str | None,

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.verdict import Outcome, Sweep
@@ -43,7 +43,7 @@ def test_a_row_has_what_finds_it_in_a_firewall_log(sweep_of: SweepOf, row: RowOf
     assert rows[0]["reason"] == ""
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(hostile=st.text(max_size=60) | st.sampled_from(["=1+1", "+x", "-x", "@x", "\t=1", "a\r\nb", '"']))
 def test_no_cell_is_a_formula(sweep_of: SweepOf, row: RowOf, hostile: str) -> None:
     """Text from elsewhere stays in its cell, and a spreadsheet takes none for a formula."""

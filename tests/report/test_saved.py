@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.attribution import judge
@@ -61,15 +61,7 @@ TRAILS = st.builds(Trail, observations=st.lists(OBSERVATIONS, max_size=4).map(tu
 MANY_TRAILS = st.lists(TRAILS, max_size=3).map(tuple)
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-        HealthCheck.data_too_large,
-    ],
-)
+@settings(max_examples=40)
 @given(first=MANY_TRAILS, second=MANY_TRAILS, control=st.builds(Control, trails=MANY_TRAILS))
 def test_what_is_written_is_read_back(
     sweep_of: SweepOf,
@@ -234,7 +226,7 @@ def test_any_text_is_a_report_or_refused(text: str) -> None:
         from_json(text)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(
     seed=st.integers(), junk=st.none() | st.booleans() | st.integers() | st.text() | st.just([]) | st.just({})
 )

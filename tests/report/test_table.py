@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.endpoint import Need
@@ -136,7 +136,7 @@ def test_colour_only_where_wanted(sweep_of: SweepOf, row: RowOf) -> None:
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(hostile=st.text(max_size=300), width=st.integers(min_value=50, max_value=130))
 def test_hostile_text_is_only_shown(sweep_of: SweepOf, row: RowOf, hostile: str, width: int) -> None:
     """Whatever a file or a server put there: no line is too wide, and all of it is printable."""

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -110,7 +110,7 @@ def test_markdown_holds_no_markup_of_others(sweep_of: SweepOf, row: RowOf, text:
     assert all(one.isprintable() or one == "\n" for one in rendered)
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80)
 @given(text=st.text(alphabet=st.sampled_from("ab `|\\<>[]()!*_~#@:/\n\r-+.=&\x1b"), max_size=40))
 def test_markdown_holds_whatever_comes(sweep_of: SweepOf, row: RowOf, text: str) -> None:
     """The same for anything made of the characters that Markdown knows."""

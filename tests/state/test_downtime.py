@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.alert import Downtime
@@ -161,7 +161,7 @@ def test_a_damaged_file_is_said(tmp_path: Path, data: bytes) -> None:
     assert len(said) < 600
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(data=st.binary(max_size=300) | st.dictionaries(st.text(max_size=8), st.text()).map(document))
 def test_any_bytes_are_windows_or_a_sentence(tmp_path: Path, data: bytes) -> None:
     """Nothing in the file leads to another exception."""

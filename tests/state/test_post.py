@@ -202,7 +202,7 @@ async def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch
     assert (await load(tmp_path)).outbox == Outbox()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(steps=st.lists(st.tuples(st.sampled_from(["post", "arrive", "kill"]), st.integers(1, 6)), max_size=25))
 def test_the_file_always_holds_what_was_saved_last(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]

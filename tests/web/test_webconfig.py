@@ -138,7 +138,7 @@ def test_a_file_that_is_none_is_a_mistake(tmp_path: Path) -> None:
         read_web_config(tmp_path / "nothing.yml")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     """Whatever stands in the file, the answer is a configuration or a ConfigError."""

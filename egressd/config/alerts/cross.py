@@ -65,10 +65,12 @@ def _notify(notify: dict[str, object], profiles: list[str] | None) -> Iterator[P
 def _receiver(receiver: dict[str, object], path: Path) -> Iterator[Problem]:
     """Ask for one place, and for one way to log in."""
     url, url_file = (receiver.get(key) is not None for key in ("url", "url_file"))
-    if receiver.get("type") in WITH_URL and not url and not url_file:
-        yield path, "must have a url, or a url_file where the URL is a secret"
-    if receiver.get("type") in WITH_URL and url and url_file:
-        yield (*path, "url_file"), "cannot stand beside url"
+    kind = receiver.get("type")
+    if isinstance(kind, str) and kind in WITH_URL:
+        if not url and not url_file:
+            yield path, "must have a url, or a url_file where the URL is a secret"
+        elif url and url_file:
+            yield (*path, "url_file"), "cannot stand beside url"
     if receiver.get("bearer_token_file") is not None and receiver.get("username") is not None:
         yield (*path, "bearer_token_file"), "cannot stand beside username"
     yield from credentials(receiver, path)

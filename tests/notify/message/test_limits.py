@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.alert import Condition, Notice
@@ -29,9 +29,7 @@ from tests.notify.message.sample import CAUSE, MAIL, RULES, UDP, alert, notice, 
 from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, SLACK, TEAMS, WEBHOOK, check
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
-anything = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+anything = settings(max_examples=40)
 batches = st.lists(notices(), min_size=1, max_size=3).map(tuple)
 SYSLOG = re.compile(
     rb"<(\d{1,3})>1 (\S+) ([!-~]{1,255}) egressd - ([a-z]+) "

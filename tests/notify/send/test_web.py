@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd import clock
@@ -390,7 +390,6 @@ async def test_a_header_that_can_not_be_sent(bad: str) -> None:
     assert "Injected" not in delivery.why
 
 
-@settings(deadline=None)
 @given(
     token=st.text("abcdefXYZ0123456789-_%", min_size=8, max_size=40),
     around=st.text(max_size=30),
