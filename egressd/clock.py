@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from egressd.wording import stamp
+
 
 def now() -> datetime:
     """Return the wall-clock time, aware, in UTC."""
@@ -18,5 +20,4 @@ def monotonic() -> float:
 
 def timestamp(moment: datetime | None = None) -> str:
     """Render a moment (now, if none is given) as RFC 3339 in UTC with milliseconds."""
-    moment = now() if moment is None else moment.astimezone(UTC)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return stamp(now() if moment is None else moment)

@@ -19,6 +19,7 @@ from egressd.alerting.telling import notice_of
 from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, Resolution
 from egressd.model.memory.snapshot import Snapshot
 from egressd.model.notification import Flapping
+from egressd.wording import stamp
 
 KEPT = 900.0
 """Seconds a resolved alert is kept at least."""
@@ -109,7 +110,7 @@ class _Step:
     @property
     def moment(self) -> str:
         """The time, as it is written down."""
-        return self.now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.now.microsecond // 1000:03d}Z"
+        return stamp(self.now)
 
     def _begin(self, before: Alert | None, condition: Condition) -> Alert:
         """Return the alert as it was, or as one that begins now; one that is over begins anew."""

@@ -18,6 +18,7 @@ from egressd.model.memory.standing import FindingStanding, Lifecycle, Standing
 from egressd.model.notification import Severity
 from egressd.model.plan import Target
 from egressd.model.verdict import Blame, Outcome
+from egressd.wording import count, stamp
 
 BY_NEED = {
     Need.REQUIRED: Severity.CRITICAL,
@@ -48,9 +49,9 @@ def _cause(scene: Scene, one: FindingStanding) -> Condition:
     touched = [name for name in one.targets if name in scene.down]
     needed = [name for name in touched if scene.targets[name].need is Need.REQUIRED]
     if touched:
-        suffix = f"{_count(len(touched), 'endpoint')} out of reach, {len(needed)} of them required"
+        suffix = f"{count(len(touched), 'endpoint')} out of reach, {len(needed)} of them required"
     else:
-        suffix = f"{_count(len(one.targets), 'endpoint')} touched" if one.targets else "the whole path"
+        suffix = f"{count(len(one.targets), 'endpoint')} touched" if one.targets else "the whole path"
     sources = {source for target, source in scene.failing if target in one.targets}
     return Condition(
         id=f"{Fault.CAUSE}/{one.id}",
@@ -177,7 +178,7 @@ def _expiry(
         severity=Severity.WARNING,
         labels=scene.labels(source=source, host=host, port=str(port)),
         summary=f"a certificate of {host}:{port} {'ended' if over else 'ends'} on {day}",
-        since=_moment(datetime.fromtimestamp(ends - EXPIRING_WITHIN, now.tzinfo)),
+        since=stamp(datetime.fromtimestamp(ends - EXPIRING_WITHIN, now.tzinfo)),
         reason="tls_cert_expired" if over else "tls_cert_expiring",
         blame=Blame.TLS_INSPECTION if inspected else Blame.AZURE_SERVICE,
         evidence=(f"the chain that {host}:{port} showed to {source} ends on {day}",),
@@ -206,7 +207,7 @@ def _clock(scene: Scene, now: datetime) -> Iterator[Condition]:
         severity=Severity.WARNING,
         labels=scene.labels(),
         summary=f"this host's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead'}",
-        since=_moment(now),
+        since=stamp(now),
         reason=CLOCK_REASON,
         blame=Blame.LOCAL_HOST,
         evidence=tuple(
@@ -239,10 +240,10 @@ def _offline_for(scene: Scene, profile: str, *, used: float, began: datetime, li
         severity=Severity.CRITICAL if near else Severity.WARNING,
         labels=scene.labels(profile=profile),
         summary=f"{profile} has used {100 * used:.0f} % of the time it may be offline",
-        since=_moment(began + timedelta(seconds=(NEAR_LIMIT if near else HALF) * limit)),
+        since=stamp(began + timedelta(seconds=(NEAR_LIMIT if near else HALF) * limit)),
         evidence=(
-            f"everything {profile} requires was last reachable at {_moment(began)}",
-            f"from {_moment(end)} on its credentials can't be renewed, and it must be deployed anew",
+            f"everything {profile} requires was last reachable at {stamp(began)}",
+            f"from {stamp(end)} on its credentials can't be renewed, and it must be deployed anew",
         ),
         advice="Mend what keeps it offline: the other alerts name the reason and whom to ask."
         + (" Escalate it now." if near else ""),
@@ -260,7 +261,7 @@ def _own(scene: Scene, now: datetime) -> Iterator[Condition]:
             severity=Severity.WARNING,
             labels=scene.labels(),
             summary="egressd runs with an old configuration: the new one is bad",
-            since=config.attempted or _moment(now),
+            since=config.attempted or stamp(now),
             blame=Blame.EGRESSD_ENV,
             evidence=config.problems,
             advice="Mend the file and reload: a restart would fail. `egressd config check` has all mistakes.",
@@ -288,11 +289,3 @@ _MAKERS: tuple[Callable[[Scene, datetime], Iterator[Condition]], ...] = (
     _offline,
     _own,
 )
-
-
-def _moment(when: datetime) -> str:
-    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

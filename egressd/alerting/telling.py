@@ -8,6 +8,7 @@ from datetime import datetime
 
 from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind
 from egressd.model.notification import Alerting, Flapping
+from egressd.wording import stamp
 
 CHANGES_APART = 600.0
 """Seconds between two changes of one alert, unless it becomes more urgent."""
@@ -42,7 +43,7 @@ def identity(alert: Alert) -> str:
 
 
 def _notice(alert: Alert, kind: NoticeKind, *, now: datetime, change: str = "") -> Notice:
-    moment = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+    moment = stamp(now)
     said = replace(alert, told=alert.condition, told_at=moment, notices=alert.notices + 1)
     before = None if kind is NoticeKind.OPENED else alert.told
     return Notice(id=identity(alert), at=moment, kind=kind, alert=said, change=change, before=before)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Endpoint
 from egressd.planning.render import wrap
+from egressd.wording import count
 
 SCHEMA = "egressd.catalog-diff/1"
 
@@ -94,13 +95,9 @@ def render_text(changes: CatalogChanges, *, width: int = 80) -> str:
 
 def _summary(one: CatalogChanges) -> str:
     return (
-        f"catalog of {one.before} to catalog of {one.after}: {_rows(len(one.came))} came, "
+        f"catalog of {one.before} to catalog of {one.after}: {count(len(one.came), 'row')} came, "
         f"{len(one.went)} went, {len(one.changed)} changed, {one.unchanged} did not"
     )
-
-
-def _rows(number: int) -> str:
-    return f"{number} row{'' if number == 1 else 's'}"
 
 
 def _blocks(changes: CatalogChanges) -> Iterator[list[str]]:

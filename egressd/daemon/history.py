@@ -22,7 +22,8 @@ from egressd.model.memory.event import (
 )
 from egressd.model.memory.standing import Belief
 from egressd.model.notification import Severity
-from egressd.report.text import Ink, clean, count, fold, paint
+from egressd.report.text import Ink, clean, fold, paint
+from egressd.wording import count
 
 INDENT = " " * 4
 

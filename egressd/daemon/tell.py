@@ -26,6 +26,7 @@ from egressd.model.memory.snapshot import Snapshot
 from egressd.model.memory.standing import Belief
 from egressd.model.notification import Severity
 from egressd.model.verdict import Tally
+from egressd.wording import count
 
 log = structlog.get_logger("egressd")
 
@@ -133,8 +134,7 @@ def _alerts(snapshot: Snapshot) -> Iterator[str]:
     severities = Counter(one.condition.severity for one in snapshot.alerts if one.is_open)
     if severities:
         parts = ", ".join(f"{severities[one]} {one}" for one in Severity if severities[one])
-        count = severities.total()
-        yield f"{count} alert{'' if count == 1 else 's'} ({parts})"
+        yield f"{count(severities.total(), 'alert')} ({parts})"
     if snapshot.maintenance:
         yield f"maintenance: {', '.join(one.name for one in snapshot.maintenance)}"
     failing = [one.name for one in snapshot.receivers if one.failing_since]

@@ -13,6 +13,7 @@ from egressd.model.endpoint import Need, SampleKind
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.settings import Source, Traffic
 from egressd.planning.controls import join
+from egressd.wording import count
 
 WIDTH = 100
 WIDEST_NAME = 66
@@ -63,7 +64,7 @@ def wrap(text: str, *, first: str = "", rest: str = "      ", width: int = WIDTH
 
 def _heading(plan: Plan, *, width: int) -> str:
     voices = ", ".join(one.name for one in plan.resolvers) or "none"
-    size = f"{_count(len(plan.targets), 'target')} by {_count(len(plan.probes), 'probe')}"
+    size = f"{count(len(plan.targets), 'target')} by {count(len(plan.probes), 'probe')}"
     place = f"cloud {plan.cloud}, region {plan.region or 'not given'}"
     lines = [
         f"Plan: {size}, {place}, catalog of {plan.catalog_revision}",
@@ -168,7 +169,3 @@ def _place(address: str | None, port: int) -> str:
 def _bullets(title: str, lines: Iterable[str], *, width: int) -> str:
     found = [wrap(line, first="  - ", rest="    ", width=width) for line in lines]
     return "\n".join([title, *found]) + "\n" if found else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -21,7 +21,8 @@ from egressd.report.diff import changes_since
 from egressd.report.diff.render import blocks_of, summarize
 from egressd.report.exit import exit_code, required_outcomes
 from egressd.report.summary import by_profile, outcomes_of, tally
-from egressd.report.text import Ink, clean, count, fold, paint
+from egressd.report.text import Ink, clean, fold, paint
+from egressd.wording import count
 
 LEAST_WIDTH = 50
 MOST_HOSTS = 8

@@ -47,8 +47,3 @@ def fold(text: str, *, width: int, first: str = "", rest: str | None = None) -> 
 
 def _narrow(text: str) -> bool:
     return text.isascii() or not any(unicodedata.east_asian_width(one) in "WF" for one in text)
-
-
-def count(number: int, noun: str) -> str:
-    """Say `1 target`, `2 targets`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

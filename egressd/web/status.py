@@ -19,8 +19,8 @@ from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
 from egressd.model.verdict import Outcome, Sweep, Tally
 from egressd.report.summary import by_profile, outcomes_of, tally
-from egressd.report.text import count
 from egressd.web.listing import by_urgency
+from egressd.wording import count
 
 MOST_ROWS = 500
 """Rows of a table; the API has them all."""

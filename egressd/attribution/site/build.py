@@ -17,6 +17,7 @@ from egressd.attribution.opinion import Opinion, device
 from egressd.attribution.reasons import REASONS
 from egressd.attribution.site.field import Field
 from egressd.model.verdict import Blame, Confidence, Finding, Verdict
+from egressd.wording import count
 
 MOST_LINES = 8
 
@@ -84,9 +85,8 @@ def _evidence(some: list[Opinion], lines: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _touched(some: list[Opinion]) -> str:
-    targets = len({one.target.id for one in some})
-    sources = listed(sorted({one.source for one in some}))
-    return f"{targets} target{'' if targets == 1 else 's'} from source {sources}"
+    targets = count(len({one.target.id for one in some}), "target")
+    return f"{targets} from source {listed(sorted({one.source for one in some}))}"
 
 
 def slug(code: str, key: str) -> str:

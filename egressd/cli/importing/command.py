@@ -13,6 +13,7 @@ from egressd.cli import options
 from egressd.cli.guard import complain, guarded
 from egressd.cli.output import check_output, write
 from egressd.errors import ConfigError, ExitCode, UsageError
+from egressd.wording import count
 
 if TYPE_CHECKING:
     from egressd.cli.importing.rows import Imported
@@ -95,8 +96,7 @@ def _render(good: tuple[Imported, ...], name: str) -> str:
 
     from egressd.report.text import clean
 
-    plural = "" if len(good) == 1 else "s"
-    origin = f"{len(good)} endpoint{plural} from {clean(Path(name).name)}"
+    origin = f"{count(len(good), 'endpoint')} from {clean(Path(name).name)}"
     head = f"# {origin}; check by: egressd config check --config.file FILE\n"
     rows = [{key: value for key, value in one.row.items() if value not in ("", [])} for one in good]
     return head + yaml.safe_dump(

@@ -11,7 +11,8 @@ from egressd.model.verdict import Outcome, Sweep, Verdict
 from egressd.report.diff.change import Change, ChangeKind
 from egressd.report.diff.render import line_of
 from egressd.report.summary import outcomes_of
-from egressd.report.text import Ink, clean, count, fold, paint
+from egressd.report.text import Ink, clean, fold, paint
+from egressd.wording import count
 
 MOST_DETAILED = 3
 """Changes for the worse of which evidence and ask are shown; of more, the list of causes tells more."""

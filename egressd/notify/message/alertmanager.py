@@ -12,16 +12,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from egressd.model.alert import Alert, AlertState, Condition
 from egressd.model.notification import Alerting
-from egressd.model.observation import Timestamp
 from egressd.notify.message.words.labels import fingerprint, fires, labels_of
 from egressd.notify.message.words.notes import annotate
 from egressd.notify.message.words.span import moment
 from egressd.notify.message.words.split import pack
+from egressd.wording import stamp
 
 HOLD = timedelta(minutes=4)
 """How long a firing alert is believed without word from us: two pushes may be lost, a minute apart."""
@@ -99,13 +99,9 @@ def _document(one: Entry) -> dict[str, Any]:
     return {
         "labels": dict(one.labels),
         "annotations": dict(one.notes),
-        "startsAt": _time(one.begins),
-        "endsAt": _time(one.ends),
+        "startsAt": stamp(one.begins),
+        "endsAt": stamp(one.ends),
     }
-
-
-def _time(at: datetime) -> Timestamp:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _json(value: object) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from egressd.report.diff.change import Change, ChangeKind, Changes
-from egressd.report.text import count, fold
+from egressd.report.text import fold
+from egressd.wording import count
 
 SCHEMA = "egressd.diff/1"
 HEADINGS = {
