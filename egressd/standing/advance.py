@@ -85,6 +85,7 @@ def advance(
         standings.findings,
         sweep.findings,
         now=now,
+        asked=frozenset(one.target for one in sweep.verdicts),
         fresh=touched,
         patience=patience,
         confirmed=frozenset(one.target for one in kept if one.settled and not one.up),

@@ -20,13 +20,15 @@ def advance_findings(
     found: Iterable[Finding],
     *,
     now: Timestamp,
+    asked: frozenset[str],
     fresh: frozenset[str] | None,
     patience: Patience,
     confirmed: frozenset[str] = frozenset(),
 ) -> tuple[tuple[FindingStanding, ...], tuple[FindingEvent, ...]]:
     """Return the findings as they stand now, and which of them were opened or closed.
 
-    `confirmed` are the targets that are believed to fail: a cause of those alone needs no more patience than
+    `asked` are the targets there are: no finding names others, and one that has lost all of its targets is
+    over. `confirmed` are those that are believed to fail: a cause of those alone needs no more patience than
     they did.
 
     Where only some targets were looked at, a finding that none of them belongs to stays as it was; one
@@ -38,17 +40,30 @@ def advance_findings(
     events: list[FindingEvent] = []
     for key in sorted({*known, *seen}):
         old, new = known.get(key), seen.get(key)
-        if not _is_touched(old, new, fresh):
-            after = old
+        if old is not None and new is None and _is_deserted(old, asked):
+            after = None
+        elif not _is_touched(old, new, fresh):
+            after = _without_others(old, asked)
         elif new is not None:
             known_to_fail = bool(new.targets) and confirmed.issuperset(new.targets)
             worse = patience.explicit if known_to_fail else patience.silent
             after = _shown(old, new, now=now, worse=worse)
         else:
-            after = _missed(old, patience=patience)
+            after = _missed(_without_others(old, asked), patience=patience)
         kept += [after] if after is not None else []
         events += _tell(old, after, now=now)
     return tuple(kept), tuple(events)
+
+
+def _is_deserted(old: FindingStanding, asked: frozenset[str]) -> bool:
+    """Say whether nobody asks for anything it explains: no look can end it any more."""
+    return bool(old.targets) and asked.isdisjoint(old.targets)
+
+
+def _without_others(old: FindingStanding | None, asked: frozenset[str]) -> FindingStanding | None:
+    if old is None or asked.issuperset(old.targets):
+        return old
+    return replace(old, targets=tuple(one for one in old.targets if one in asked))
 
 
 def _is_touched(old: FindingStanding | None, new: Finding | None, fresh: frozenset[str] | None) -> bool:

@@ -207,6 +207,22 @@ def test_a_cause_of_others_stays_untouched() -> None:
     assert [one.id for one in believed.findings] == ["m"]
 
 
+def test_a_cause_ends_with_the_last_target_that_anybody_asks_for() -> None:
+    """What left the configuration is named no more, and keeps no cause open that no look can end."""
+    believed = Standings()
+    for number in range(3):
+        one = sweep(number, {"a": "blocked", "b": "blocked", "c": "ok"}, findings={"m": ("a", "b")})
+        believed, _ = advance(believed, one, now=at(number))
+    elsewhere = frozenset({("c", "default")})
+    without_a = sweep(3, {"b": "blocked", "c": "ok"})
+    believed, events = advance(believed, without_a, now=at(3), fresh=elsewhere)
+    assert [one.targets for one in believed.findings] == [("b",)]
+    assert events == ()
+    believed, events = advance(believed, sweep(4, {"c": "ok"}), now=at(4), fresh=elsewhere)
+    assert believed.findings == ()
+    assert [type(one) for one in events] == [FindingClosed]
+
+
 def test_evidence_is_bounded() -> None:
     """What a hostile server can put into evidence is cut before it is kept."""
     one = sweep(0, {"a": "blocked"})
