@@ -14,6 +14,7 @@ OF_ONE_TARGET = frozenset(
 )
 """What a cause speaks for."""
 MAINTENANCE = "maintenance/"
+"""How a window is called among what keeps an alert quiet: this, and its name."""
 SUSPECTED = "suspected"
 """A cause is seen that is not confirmed yet: the next looks will say."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from egressd.alerting.pattern import matches_any
 from egressd.model.alert import Downtime
 from egressd.model.notification import Scope, Window
 from egressd.model.plan import Plan, Target
@@ -36,9 +36,9 @@ class InForce:
         """Say whether a target seen from a source is covered."""
         scope = self.scope
         return (
-            _any(scope.targets, (target.id, target.endpoint, target.host))
-            and _any(scope.profiles, target.profiles)
-            and _any(scope.sources, (source,))
+            matches_any(scope.targets, (target.id, target.endpoint, target.host))
+            and matches_any(scope.profiles, target.profiles)
+            and matches_any(scope.sources, (source,))
         )
 
 
@@ -56,9 +56,11 @@ def next_start(window: Window, after: datetime) -> datetime:
 
 def covered_pairs(plan: Plan, windows: Iterable[InForce]) -> frozenset[tuple[str, str]]:
     """Return the targets and sources that any of the windows covers."""
+    windows = tuple(windows)
+    if not windows:  # as nearly always
+        return frozenset()
     targets = {one.id: one for one in plan.targets}
     pairs = {(name, probe.source) for probe in plan.probes for name in probe.targets if name in targets}
-    windows = tuple(windows)
     return frozenset(
         (name, source) for name, source in pairs if any(one.covers(targets[name], source) for one in windows)
     )
@@ -90,8 +92,3 @@ def _by_hand(one: Downtime) -> InForce:
         scope=Scope(targets=one.targets, sources=one.sources),
         by=one.by,
     )
-
-
-def _any(patterns: tuple[str, ...], words: Iterable[str]) -> bool:
-    """Say whether a word matches a pattern; without patterns, anything does."""
-    return not patterns or any(fnmatchcase(word, pattern) for word in words for pattern in patterns)

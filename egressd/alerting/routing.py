@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
-
+from egressd.alerting.pattern import matches_any
 from egressd.model.alert import Condition, Notice, NoticeKind
 from egressd.model.notification import Match, Notify, ReceiverKind
 
@@ -14,8 +12,12 @@ UNFED = frozenset({ReceiverKind.HEARTBEAT})
 
 def receivers_for(notice: Notice, notify: Notify) -> tuple[str, ...]:
     """Return the names of the receivers of a notice, in the order of the configuration."""
-    wanted = routed(notice.alert.condition, notify)
-    closed = notice.kind is NoticeKind.CLOSED
+    return audience_of(notice.alert.condition, notify, closed=notice.kind is NoticeKind.CLOSED)
+
+
+def audience_of(condition: Condition, notify: Notify, *, closed: bool) -> tuple[str, ...]:
+    """Return the names of the receivers that hear of a condition, or that it is over."""
+    wanted = routed(condition, notify)
     return tuple(
         one.name for one in notify.receivers if one.name in wanted and (one.send_resolved or not closed)
     )
@@ -39,12 +41,8 @@ def matches(match: Match, condition: Condition) -> bool:
     """Say whether a condition is meant: every field that is not empty must match one of its own."""
     return (
         (not match.severity or condition.severity in match.severity)
-        and _any(match.profiles, condition.profiles)
-        and _any(match.sources, condition.sources)
-        and _any(match.reasons, (condition.reason or "",))
-        and _any(match.alerts, (condition.fault,))
+        and matches_any(match.profiles, condition.profiles)
+        and matches_any(match.sources, condition.sources)
+        and matches_any(match.reasons, (condition.reason or "",))
+        and matches_any(match.alerts, (condition.fault,))
     )
-
-
-def _any(patterns: tuple[str, ...], words: Iterable[str]) -> bool:
-    return not patterns or any(fnmatchcase(word, pattern) for word in words for pattern in patterns)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from egressd import clock
-from egressd.alerting import receivers_for
-from egressd.model.alert import Alert, AlertState, Notice, NoticeKind, Resolution
+from egressd.alerting import audience_of
+from egressd.model.alert import Alert, AlertState, Resolution
 from egressd.model.memory.snapshot import Snapshot
 from egressd.model.notification import Alerting, Http, Labels, Receiver, ReceiverKind
 from egressd.notify.courier.attempt import Attempts
@@ -142,9 +142,7 @@ def _routed(snapshot: Snapshot, receiver: Receiver) -> Iterator[Alert]:
     for one in snapshot.alerts:
         if one.state is AlertState.PENDING:
             continue
-        kind = NoticeKind.OPENED if one.is_open else NoticeKind.CLOSED
-        notice = Notice(id=one.id, at=one.condition.since, kind=kind, alert=one)
-        if receiver.name in receivers_for(notice, snapshot.settings.notify):
+        if receiver.name in audience_of(one.condition, snapshot.settings.notify, closed=not one.is_open):
             yield one
 
 

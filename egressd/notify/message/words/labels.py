@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from egressd.alerting.hush import MAINTENANCE
 from egressd.model.alert import Alert, AlertState, Condition
 from egressd.model.notification import Alerting
 
-MAINTENANCE = "maintenance/"
-"""How the name of a window begins among what keeps an alert quiet."""
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 """FNV-1a, 64 bits."""
