@@ -21,18 +21,13 @@ def bounds_of(notify: Notify) -> dict[str, int]:
     return {one.name: one.queue for one in notify.receivers if one.kind not in UNQUEUED}
 
 
-def post(outbox: Outbox, notice: Notice, receivers: Iterable[str], bounds: Mapping[str, int]) -> Outbox:
-    """Queue a notice for those of the receivers that have a bound; beyond it, the oldest are dropped.
-
-    A notice that waits for a receiver already is not queued for it again.
-    """
-    return post_all(outbox, ((notice, receivers),), bounds)
-
-
-def post_all(
+def post(
     outbox: Outbox, letters: Iterable[tuple[Notice, Iterable[str]]], bounds: Mapping[str, int]
 ) -> Outbox:
-    """Queue notices, each for its receivers, in this order."""
+    """Queue notices in this order, each for those of its receivers that have a bound.
+
+    Beyond it, the oldest are dropped. A notice that waits for a receiver already is not queued for it again.
+    """
     there = {(one.receiver, one.notice.id) for one in outbox.waiting}
     waiting, number = list(outbox.waiting), outbox.next_number
     for notice, receivers in letters:
@@ -86,10 +81,7 @@ def keep_to(outbox: Outbox, bounds: Mapping[str, int]) -> tuple[Outbox, tuple[tu
 
     Returns the outbox, and how much waited for each receiver that is not there any more.
     """
-    lost: dict[str, int] = {}
-    for one in outbox.waiting:
-        if one.receiver not in bounds:
-            lost[one.receiver] = lost.get(one.receiver, 0) + 1
+    lost = Counter(one.receiver for one in outbox.waiting if one.receiver not in bounds)
     kept = replace(
         outbox,
         waiting=tuple(one for one in outbox.waiting if one.receiver in bounds),

@@ -100,7 +100,7 @@ def test_a_step_shows_the_windows_and_keeps_quiet() -> None:
 def test_what_a_full_queue_costs_is_counted() -> None:
     """The step says how many it were; the count only grows."""
     story, snapshot = failing(replace(HOOK, queue=1))
-    full = post(Outbox(), notice(1, at=clock.timestamp(story.now)), ["hook"], {"hook": 1})
+    full = post(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["hook"])], {"hook": 1})
     step = take_stock(replace(snapshot, outbox=full), (), now=story.now, limits={})
     assert step.dropped == (("hook", 1),)
     assert step.snapshot.counters.notifications_dropped == {"hook": 1}
@@ -110,7 +110,7 @@ def test_what_a_full_queue_costs_is_counted() -> None:
 def test_all_is_fitted_to_the_receivers_there_are() -> None:
     """Counts begin at 0, what waited for others is named, and who failed before a restart still does."""
     story, snapshot = failing(HOOK, PEERS)
-    outbox = post(Outbox(), notice(1, at=clock.timestamp(story.now)), ["gone"], {"gone": 5})
+    outbox = post(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["gone"])], {"gone": 5})
     about = condition(
         "hook",
         id=f"{Fault.NOTIFICATIONS_FAILING}/hook",

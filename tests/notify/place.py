@@ -103,7 +103,7 @@ class Place:
         for _ in range(count):
             self.count += 1
             names = [one.name for one in notify.receivers]
-            outbox = post(outbox, notice(self.count), names, bounds_of(notify))
+            outbox = post(outbox, [(notice(self.count), names)], bounds_of(notify))
         self.board.put(outbox=outbox)
         await self.desk.ledger.record(())
 

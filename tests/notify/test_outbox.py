@@ -32,7 +32,9 @@ def filled(*numbers: int, bound: int = 10, receiver: str = "hook") -> Outbox:
     """Return a queue that was given notices."""
     outbox = Outbox()
     for number in numbers:
-        outbox = post(outbox, notice(number, at="2026-11-20T03:00:00.000Z"), [receiver], {receiver: bound})
+        outbox = post(
+            outbox, [(notice(number, at="2026-11-20T03:00:00.000Z"), [receiver])], {receiver: bound}
+        )
     return outbox
 
 
@@ -43,8 +45,8 @@ def ids(outbox: Outbox, receiver: str = "hook") -> list[str]:
 def test_numbers_count_up_over_all_receivers() -> None:
     """The order in which notices were posted is the order of their numbers, whoever they are for."""
     bounds = {"hook": 5, "chat": 5}
-    outbox = post(Outbox(next_number=41), notice(1), ["chat", "hook", "chat"], bounds)
-    outbox = post(outbox, notice(2), ["hook", "nobody"], bounds)
+    outbox = post(Outbox(next_number=41), [(notice(1), ["chat", "hook", "chat"])], bounds)
+    outbox = post(outbox, [(notice(2), ["hook", "nobody"])], bounds)
     assert [(one.number, one.receiver) for one in outbox.waiting] == [
         (41, "chat"),
         (42, "hook"),
@@ -67,7 +69,7 @@ def test_what_the_bound_cost_on_its_way_was_not_lost() -> None:
     """A notice that was being delivered when the bound dropped it has arrived: only what is lost counts."""
     outbox = filled(1, 2, bound=2)
     on_its_way = batch_of(outbox, HOOK)
-    outbox = post(outbox, notice(3), ["hook"], {"hook": 2})
+    outbox = post(outbox, [(notice(3), ["hook"])], {"hook": 2})
     assert dropped_of(outbox, "hook") == 1
     outbox = delivered(outbox, [one.number for one in on_its_way], "hook")
     assert (ids(outbox), outbox.dropped) == (["n2", "n3"], ())
@@ -90,7 +92,7 @@ def test_many_at_once_are_one_message_for_people(waiting: int, taken: int) -> No
 
 def test_a_receiver_that_is_gone_leaves_nothing() -> None:
     """What waited for it is counted for the log; a smaller bound holds at once."""
-    outbox = post(filled(1, 2, 3, 4), notice(9), ["chat"], {"chat": 5})
+    outbox = post(filled(1, 2, 3, 4), [(notice(9), ["chat"])], {"chat": 5})
     kept, lost = keep_to(replace(outbox, dropped=(("chat", 7),)), {"hook": 2})
     assert (ids(kept), lost, kept.dropped) == (["n3", "n4"], (("chat", 1),), (("hook", 2),))
     assert kept.next_number == outbox.next_number
@@ -124,8 +126,8 @@ class Post(RuleBasedStateMachine):
     def post(self, names: set[str]) -> None:
         self.count += 1
         made = notice(self.count)
-        self.outbox = post(self.outbox, made, names, self.bounds)
-        self.outbox = post(self.outbox, made, names, self.bounds)  # saying it twice is saying it once
+        self.outbox = post(self.outbox, [(made, names)], self.bounds)
+        self.outbox = post(self.outbox, [(made, names)], self.bounds)  # saying it twice is saying it once
         for name in names:
             self.posted[name] += 1
 

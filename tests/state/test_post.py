@@ -36,7 +36,7 @@ def queue(*numbers: int) -> Outbox:
     """Return a queue in which two receivers share notices, and the bound has cost some."""
     outbox = Outbox(next_number=100)
     for number in numbers:
-        outbox = post(outbox, notice(number, at=AT), BOUNDS, BOUNDS)
+        outbox = post(outbox, [(notice(number, at=AT), BOUNDS)], BOUNDS)
     return outbox
 
 
@@ -216,7 +216,7 @@ def test_the_file_always_holds_what_was_saved_last(
         if what == "post":
             count += 1
             made: Notice = notice(count, at=AT)
-            outbox = post(outbox, made, BOUNDS, BOUNDS)
+            outbox = post(outbox, [(made, BOUNDS)], BOUNDS)
             alerts[f"x{number}"] = alert(f"x{number}")
         elif what == "arrive":
             outbox = delivered(outbox, [one.number for one in outbox.of("hook")[:number]], "hook")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import structlog
 
 from egressd import clock
-from egressd.daemon.alarm.step import count_dropped, statuses
+from egressd.daemon.alarm.step import added, count_dropped, statuses
 from egressd.daemon.snapshot import Board
 from egressd.daemon.sweeping.ledger import Ledger
 from egressd.model.alert import Queued
@@ -111,13 +109,9 @@ def _count(counters: Counters, receiver: str, *, failed: bool) -> Counters:
         return counters
     return replace(
         counters,
-        notifications=_more(counters.notifications, receiver, 1),
-        notifications_failed=_more(counters.notifications_failed, receiver, int(failed)),
+        notifications=added(counters.notifications, ((receiver, 1),)),
+        notifications_failed=added(counters.notifications_failed, ((receiver, int(failed)),)),
     )
-
-
-def _more(counts: Mapping[str, int], name: str, count: int) -> Mapping[str, int]:
-    return MappingProxyType({**counts, name: counts.get(name, 0) + count})
 
 
 def _say(before: ReceiverStatus, after: ReceiverStatus, delivery: Delivery) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from egressd.model.alert import Alert, Downtime, Fault, Notice, NoticeKind, Outb
 from egressd.model.memory.event import NoticePosted
 from egressd.model.memory.snapshot import Counters, Maintenance, ReceiverStatus, Snapshot
 from egressd.model.notification import Notify
-from egressd.notify.outbox import bounds_of, dropped_of, keep_to, post_all
+from egressd.notify.outbox import bounds_of, dropped_of, keep_to, post
 
 MOST_NAMED = 100
 """Targets that an event names at most."""
@@ -84,26 +85,29 @@ def fit(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[str, int], ...]]:
 def statuses(before: Iterable[ReceiverStatus], notify: Notify, outbox: Outbox) -> Iterable[ReceiverStatus]:
     """Yield how each receiver does, with what waits for it now."""
     known = {one.name: one for one in before}
-    counts: dict[str, int] = {}
-    for queued in outbox.waiting:
-        counts[queued.receiver] = counts.get(queued.receiver, 0) + 1
+    counts = Counter(queued.receiver for queued in outbox.waiting)
     for one in notify.receivers:
         status = known.get(one.name) or ReceiverStatus(name=one.name)
-        yield replace(status, waiting=counts.get(one.name, 0))
+        yield replace(status, waiting=counts[one.name])
 
 
 def count_dropped(counters: Counters, dropped: Iterable[tuple[str, int]]) -> Counters:
     """Add notices that were given up."""
-    found = dict(counters.notifications_dropped)
-    for name, count in dropped:
-        found[name] = found.get(name, 0) + count
-    return replace(counters, notifications_dropped=MappingProxyType(found))
+    return replace(counters, notifications_dropped=added(counters.notifications_dropped, dropped))
+
+
+def added(counts: Mapping[str, int], more: Iterable[tuple[str, int]]) -> Mapping[str, int]:
+    """Return counts by name, with more of some of them."""
+    found = Counter(counts)
+    for name, count in more:
+        found[name] += count
+    return MappingProxyType(dict(found))
 
 
 def _post(snapshot: Snapshot, notices: tuple[Notice, ...]) -> tuple[Outbox, tuple[NoticePosted, ...]]:
     notify = snapshot.settings.notify
     letters = [(notice, receivers_for(notice, notify)) for notice in notices]
-    outbox = post_all(snapshot.outbox, letters, bounds_of(notify))
+    outbox = post(snapshot.outbox, letters, bounds_of(notify))
     return outbox, tuple(_posted(notice, receivers) for notice, receivers in letters)
 
 
