@@ -58,13 +58,18 @@ def read_downtimes(directory: Path) -> tuple[Downtime, ...]:
         ) from None
 
 
+def open_of(downtimes: Iterable[Downtime], now: datetime) -> tuple[Downtime, ...]:
+    """Return those that are not over `now` (aware)."""
+    return tuple(one for one in downtimes if datetime.fromisoformat(one.ends) > now)
+
+
 def write_downtimes(directory: Path, downtimes: Iterable[Downtime], *, now: datetime) -> None:
     """Write what is open now (aware); what is over is left out.
 
     Raises:
         DowntimeError: it is too much, or the file can't be written.
     """
-    kept = [one for one in downtimes if datetime.fromisoformat(one.ends) > now]
+    kept = open_of(downtimes, now)
     if len(kept) > MOST:
         raise DowntimeError(
             f"{MOST} maintenance windows are open already; end some: egressd maintenance list"

@@ -6,21 +6,16 @@ Blocking, and for one thread at a time.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
-
-import structlog
 
 from egressd.model.alert import Alert, Notice, Outbox, Queued
-from egressd.state.code import from_text, to_text
+from egressd.state.code import to_text
+from egressd.state.rows import readable
 
 NEXT = "next"
 DROPPED = "dropped/"
 
-log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 Row = tuple[str, str]
 """A receiver, and the id of a notice."""
 
@@ -57,8 +52,8 @@ class Post:
     def load(self, connection: sqlite3.Connection) -> tuple[tuple[Alert, ...], Outbox]:
         """Read all of it; a row that can't be read is left out, and said."""
         read = connection.execute
-        alerts = dict(_readable(read("SELECT id, body FROM alerts ORDER BY id"), Alert))
-        notices = dict(_readable(read("SELECT id, body FROM notices"), Notice))
+        alerts = dict(readable(read("SELECT id, body FROM alerts ORDER BY id"), Alert))
+        notices = dict(readable(read("SELECT id, body FROM notices"), Notice))
         found = read("SELECT number, receiver, notice FROM outbox ORDER BY number").fetchall()
         tally = dict(read("SELECT name, value FROM tally").fetchall())
         self.alerts = {key: alerts.get(key) for (key,) in read("SELECT id FROM alerts")}
@@ -136,12 +131,3 @@ def _differs(saved: Alert | None, now: Alert, *, whole: bool) -> bool:
         return saved != now
     condition = replace(saved.condition, evidence=now.condition.evidence, advice=now.condition.advice)
     return replace(saved, condition=condition) != now
-
-
-def _readable(rows: Iterable[tuple[str, str]], kind: type[T]) -> Iterator[tuple[str, T]]:
-    for key, body in rows:
-        try:
-            yield key, from_text(body, kind)
-        except ValueError as error:
-            why = str(error)[:200]
-            log.error("a row of the state can't be read and is left out", why=why)  # noqa: TRY400 - it is data

@@ -6,7 +6,7 @@ Blocking, and for one thread at a time.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,8 +21,9 @@ from egressd.model.memory.event import Event, SweepFinished, TargetChanged
 from egressd.model.memory.standing import FindingStanding, Standing, Standings
 from egressd.model.observation import Timestamp
 from egressd.state import database
-from egressd.state.code import from_text, kind_of, to_text
+from egressd.state.code import kind_of, to_text
 from egressd.state.post import Post
+from egressd.state.rows import readable
 
 ROUTINE_SHARE = 0.1
 """Sweeps in which nothing failed are kept for this share of the retention."""
@@ -72,23 +73,24 @@ class Store:
 
     def load(self) -> Remembered:
         """Return what was believed; a row that can't be read is left out, and said."""
-        rows = self._connection.execute("SELECT body FROM standings").fetchall()
-        targets = tuple(sorted(_readable(rows, Standing), key=lambda one: one.key))
-        rows = self._connection.execute("SELECT body FROM findings ORDER BY id").fetchall()
-        findings = tuple(_readable(rows, FindingStanding))
-        rows = self._connection.execute("SELECT body FROM memory WHERE name GLOB 'profile/*'").fetchall()
-        profiles = tuple((one.name, one.at) for one in _readable(rows, _Profile))
-        rows = self._connection.execute("SELECT body FROM memory WHERE name GLOB 'discovery/*'").fetchall()
+        targets = self._values("SELECT target, body FROM standings ORDER BY target, source", Standing)
+        findings = self._values("SELECT id, body FROM findings ORDER BY id", FindingStanding)
+        profiles = self._values("SELECT name, body FROM memory WHERE name GLOB 'profile/*'", _Profile)
+        discoveries = self._values("SELECT name, body FROM memory WHERE name GLOB 'discovery/*'", Discovery)
         self._saved = {one.key: one for one in targets}
         self._findings = findings
         alerts, outbox = self._post.load(self._connection)
         return Remembered(
             standings=Standings(targets=targets, findings=findings),
-            profiles=profiles,
-            discoveries=tuple(_readable(rows, Discovery)),
+            profiles=tuple((one.name, one.at) for one in profiles),
+            discoveries=discoveries,
             alerts=alerts,
             outbox=outbox,
         )
+
+    def _values(self, query: str, kind: type[T]) -> tuple[T, ...]:
+        """Return what the rows of a query, each a key and a body, stand for."""
+        return tuple(one for _, one in readable(self._connection.execute(query), kind))
 
     def save(self, remembered: Remembered, events: Iterable[Event], *, whole: bool) -> None:
         """Write what changed and the events, all or nothing.
@@ -203,12 +205,3 @@ def _is_routine(one: Event) -> bool:
     if not isinstance(one, SweepFinished):
         return False
     return one.tally.blocked + one.tally.down + one.tally.unknown == 0
-
-
-def _readable(rows: Iterable[tuple[str]], kind: type[T]) -> Iterator[T]:
-    for (body,) in rows:
-        try:
-            yield from_text(body, kind)
-        except ValueError as error:
-            why = str(error)[:200]
-            log.error("a row of the state can't be read and is left out", why=why)  # noqa: TRY400 - it is data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,7 +68,7 @@ def maintenance_start(
 ) -> ExitCode:
     """Open a maintenance window now."""
     from egressd.alerting.maintenance import in_force
-    from egressd.state.downtime import changing, read_downtimes, write_downtimes
+    from egressd.state.downtime import changing, open_of, read_downtimes, write_downtimes
 
     seconds = _seconds(lasting)
     sources, targets = (
@@ -79,7 +79,7 @@ def maintenance_start(
     directory = directory_in(settings)
     with changing(directory):
         now = clock.now()
-        there = _open(read_downtimes(directory), now)
+        there = open_of(read_downtimes(directory), now)
         fresh = Downtime(
             name=_name(name, there, settings.alerting.maintenance),
             began=clock.timestamp(now),
@@ -102,13 +102,13 @@ def maintenance_end(
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
     """End a window that was opened by hand."""
-    from egressd.state.downtime import changing, read_downtimes, write_downtimes
+    from egressd.state.downtime import changing, open_of, read_downtimes, write_downtimes
 
     settings, _ = read(config_file, Flags())
     directory = directory_in(settings)
     with changing(directory):
         now = clock.now()
-        there = _open(read_downtimes(directory), now)
+        there = open_of(read_downtimes(directory), now)
         ended = _chosen(name, there, settings.alerting.maintenance)
         write_downtimes(directory, (one for one in there if one is not ended), now=now)
     left = datetime.fromisoformat(ended.ends) - now
@@ -168,10 +168,6 @@ def _line(reason: str | None) -> str:
         return read_line(reason) if reason is not None else ""
     except ValueError as error:
         raise UsageError(f"--reason {error}") from None
-
-
-def _open(downtimes: Iterable[Downtime], now: datetime) -> tuple[Downtime, ...]:
-    return tuple(one for one in downtimes if datetime.fromisoformat(one.ends) > now)
 
 
 def _name(given: str | None, there: tuple[Downtime, ...], windows: tuple[Window, ...]) -> str:
