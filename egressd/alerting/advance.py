@@ -76,9 +76,9 @@ class _Step:
             young = self._since(old.started) < holds_for(condition)
             signal = Signal.YOUNG if young else Signal.HOLDS
         state = move(old.state, signal) or AlertState.PENDING
+        if old.condition.since < condition.since:
+            condition = replace(condition, since=old.condition.since)
         after = replace(old, condition=condition, state=state, gone=None, kept_quiet_by=hushed)
-        since = min(old.condition.since, condition.since)
-        after = replace(after, condition=replace(condition, since=since))
         if state is AlertState.FIRING and not old.is_open:
             return self._opened(after)
         back = old.state is AlertState.FADING

@@ -15,7 +15,8 @@ from egressd.attribution.reasons import find_reason
 from egressd.model.alert import Condition, Fault
 from egressd.model.endpoint import Need
 from egressd.model.memory.standing import FindingStanding, Lifecycle, Standing
-from egressd.model.notification import Severity
+from egressd.model.notification import Labels, Severity
+from egressd.model.observation import Timestamp
 from egressd.model.plan import Target
 from egressd.model.verdict import Blame, Outcome
 from egressd.wording import count, stamp
@@ -52,7 +53,8 @@ def _cause(scene: Scene, one: FindingStanding) -> Condition:
         suffix = f"{count(len(touched), 'endpoint')} out of reach, {len(needed)} of them required"
     else:
         suffix = f"{count(len(one.targets), 'endpoint')} touched" if one.targets else "the whole path"
-    sources = {source for target, source in scene.failing if target in one.targets}
+    targets = frozenset(one.targets)
+    sources = {source for target, source in scene.failing if target in targets}
     return Condition(
         id=f"{Fault.CAUSE}/{one.id}",
         fault=Fault.CAUSE,
@@ -101,21 +103,22 @@ def _unreachable(scene: Scene, target: Target, one: Standing) -> Condition:
         host=target.host,
         port=str(target.port),
     )
-    made = _of_target(scene, Fault.UNREACHABLE, target, one, "can't be reached")
-    return replace(made, severity=BY_NEED[target.need], labels=labels)
+    severity = BY_NEED[target.need]
+    return _of_target(
+        scene, Fault.UNREACHABLE, target, one, "can't be reached", severity=severity, labels=labels
+    )
 
 
 def _unknown(scene: Scene, target: Target, one: Standing) -> Condition:
     shown = one if one.pending is None else replace(one, belief=one.pending)
-    made = _of_target(scene, Fault.UNKNOWN, target, shown, "is not known to work")
     labels = scene.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.UNKNOWN)
-    return replace(made, labels=labels)
+    return _of_target(scene, Fault.UNKNOWN, target, shown, "is not known to work", labels=labels)
 
 
 def _degraded(scene: Scene, target: Target, one: Standing) -> Condition:
-    made = _of_target(scene, Fault.DEGRADED, target, one, "works, but not as it should")
     labels = scene.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.DEGRADED)
-    return replace(made, severity=Severity.INFO, labels=labels)
+    what = "works, but not as it should"
+    return _of_target(scene, Fault.DEGRADED, target, one, what, severity=Severity.INFO, labels=labels)
 
 
 def _intercepted(scene: Scene, target: Target, one: Standing) -> Condition:
@@ -124,22 +127,31 @@ def _intercepted(scene: Scene, target: Target, one: Standing) -> Condition:
 
 def _flapping(scene: Scene, target: Target, one: Standing) -> Condition:
     shown = one if one.pending is None or not one.up else replace(one, belief=one.pending)
-    made = _of_target(scene, Fault.FLAPPING, target, shown, "comes and goes")
-    return replace(made, since=one.last_changed)
+    return _of_target(scene, Fault.FLAPPING, target, shown, "comes and goes", since=one.last_changed)
 
 
-def _of_target(scene: Scene, fault: Fault, target: Target, one: Standing, what: str) -> Condition:
-    """Build a condition of one target from one source, a warning with the usual labels."""
+def _of_target(
+    scene: Scene,
+    fault: Fault,
+    target: Target,
+    one: Standing,
+    what: str,
+    *,
+    severity: Severity = Severity.WARNING,
+    labels: Labels | None = None,
+    since: Timestamp | None = None,
+) -> Condition:
+    """Build a condition of one target from one source; without `labels`, those two are its own."""
     belief = one.belief
     reason = find_reason(belief.reason) if belief.reason else None
     why = f": {reason.title}" if reason else ""
     return Condition(
         id=f"{fault}/{target.id}@{one.source}",
         fault=fault,
-        severity=Severity.WARNING,
-        labels=scene.labels(target=target.id, source=one.source),
+        severity=severity,
+        labels=scene.labels(target=target.id, source=one.source) if labels is None else labels,
         summary=f"{target.host}:{target.port} ({target.service}) {what} from {one.source}{why}",
-        since=one.since,
+        since=since or one.since,
         reason=belief.reason,
         blame=belief.blame,
         phase=belief.phase,

@@ -65,7 +65,7 @@ class Hush:
             yield f"{Fault.FLAPPING}/{target}@{one.sources[0]}"
 
     def _windows(self, one: Condition, scene: Scene) -> Iterator[str]:
-        mine = _pairs(one, scene)
+        mine = _pairs(one, scene) if self.windows else frozenset()
         for window in self.windows:
             if window.covers_all or (mine and mine <= self.covered[window.name]):
                 yield f"{MAINTENANCE}{window.name}"
@@ -79,4 +79,5 @@ def _pairs(one: Condition, scene: Scene) -> frozenset[Pair]:
     """Return the targets and sources a condition is about, as far as they fail."""
     if one.fault in OF_ONE_TARGET:
         return frozenset({_pair(one)})
-    return frozenset(pair for pair in scene.failing if pair[0] in one.targets)
+    targets = frozenset(one.targets)
+    return frozenset(pair for pair in scene.failing if pair[0] in targets)

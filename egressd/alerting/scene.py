@@ -76,7 +76,5 @@ class Scene:
 
     @cached_property
     def instance(self) -> str:
-        """What Prometheus calls this egressd: as configured, else this host's name and the port."""
-        settings = self.snapshot.settings
-        port = settings.web.listen.rpartition(":")[2]
-        return settings.alerting.instance or f"{self.sweep.recording.vantage.host}:{port}"
+        """What Prometheus calls this egressd."""
+        return self.snapshot.settings.alerting.instance
