@@ -10,6 +10,16 @@ def stamp(when: datetime) -> str:
     return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+def span(seconds: float) -> str:
+    """Say how long something is, in its two largest units: `1 h 58 min`."""
+    whole = int(seconds)
+    for unit, size, small, below in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // below
+            return f"{whole // size} {unit} {rest} {small}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
 def count(number: int, noun: str) -> str:
     """Say `1 target`, `2 targets`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

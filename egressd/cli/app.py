@@ -12,10 +12,10 @@ import typer
 from egressd import __version__
 from egressd.cli import options
 from egressd.cli.catalog import catalog_app
-from egressd.cli.guard import guarded
+from egressd.cli.guard import complain, drop_stdout, guarded
 from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, set_up
-from egressd.cli.output import check_output, width, write
+from egressd.cli.output import check_output, say, width, write
 from egressd.cli.saved import diff, read_baseline, replay
 from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
@@ -49,10 +49,15 @@ app.command()(healthcheck)
 
 def run() -> None:
     """Run the command line; ends the process."""
-    for stream in ("stdout", "stderr"):
+    for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, stream) is None:  # closed by the caller
-            setattr(sys, stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
-    app(prog_name="egressd")
+            setattr(sys, stream, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
+    try:
+        app(prog_name="egressd")
+    except OSError as error:  # a text of typer's, such as --help: commands are guarded
+        drop_stdout()
+        complain(f"cannot write to stdout: {error.strerror}")
+        sys.exit(ExitCode.USAGE)
 
 
 @app.callback(invoke_without_command=True)
@@ -81,7 +86,7 @@ def main(
 ) -> ExitCode | None:
     """Run as a daemon; sweep once (`--once`); or run a command."""
     if version:
-        print(f"egressd {__version__}")
+        say(f"egressd {__version__}")
         return ExitCode.OK
     if ctx.invoked_subcommand is not None:
         _refuse_flags_before(ctx)
@@ -212,7 +217,7 @@ def config_check(config_file: options.ConfigFile = None) -> ExitCode:
         f"own endpoints {len(settings.endpoints)}; receivers {len(settings.notify.receivers)}; "
         f"digest {settings.digest[:12]}"
     )
-    print(made)
+    say(made)
     for warning in settings.warnings:
-        print(f"warning: {warning}")
+        say(f"warning: {warning}")
     return ExitCode.OK

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import ParamSpec
 
@@ -51,7 +52,8 @@ def complain(text: str) -> None:
     """Say on stderr what is wrong; of several lines each stands alone."""
     lines = text.splitlines()
     prefix = "egressd: " if len(lines) == 1 else ""
-    print("\n".join(prefix + line for line in lines), file=sys.stderr)
+    with suppress(OSError):  # a stderr that can't be written to changes nothing else
+        print("\n".join(prefix + line for line in lines), file=sys.stderr)
 
 
 def drop_stdout() -> None:

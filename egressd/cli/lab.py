@@ -15,7 +15,7 @@ import typer
 from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, set_up
-from egressd.cli.output import check_output, width, write, write_report
+from egressd.cli.output import check_output, say, width, write, write_report
 from egressd.errors import ExitCode, UsageError
 from egressd.model.endpoint import Cloud
 
@@ -96,10 +96,11 @@ async def _serve(lab: Lab, profiles: tuple[str, ...], config_write: Path | None)
     async with lab:
         if config_write is not None:
             lab.write_config(config_write, *profiles)
-            print(f"probe it from another terminal: egressd --once --config.file {config_write}")
-        print("the lab is open on 127.0.0.1; Ctrl-C closes it; `help` lists its commands", flush=True)
-        with stopped_by_signals(stop), _commands(lab):
-            await stop.wait()
+            say(f"probe it from another terminal: egressd --once --config.file {config_write}")
+        with stopped_by_signals(stop):
+            say("the lab is open on 127.0.0.1; Ctrl-C closes it; `help` lists its commands")
+            with _commands(lab):
+                await stop.wait()
 
 
 @contextmanager
@@ -128,7 +129,7 @@ def _line_taker(lab: Lab, at_end: Callable[[], object]) -> Callable[[], bool]:
         *lines, rest = (rest + (data or b"\n")).split(b"\n")
         for line in lines:
             if line.strip():
-                print(lab.apply(line.decode(errors="replace")), flush=True)
+                say(lab.apply(line.decode(errors="replace")))
         if not data:
             at_end()
         return bool(data)

@@ -88,6 +88,11 @@ def write(text: str, output: Path | None, *, mode: int | None = None) -> None:
         raise UsageError(f"cannot write {output}: {error.strerror}; the report went to stdout") from None
 
 
+def say(line: str) -> None:
+    """Write a line to stdout at once."""
+    _to_stdout(line + "\n")
+
+
 def check_output(output: Path | None) -> None:
     """Refuse a file that can't be written before an hour of work goes into it.
 

@@ -7,6 +7,7 @@ and each trail names its probe. The credentials of a proxy are left out.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -25,6 +26,7 @@ from egressd.report.diff.change import Changes
 from egressd.yamltree import render_path
 
 SCHEMA = "egressd.sweep/1"
+_OTHER_SWEEP = re.compile(r"egressd\.sweep/[0-9]{1,9}")
 
 MAX_CHARACTERS = 64 * 1024 * 1024
 MAX_VALUES = 500_000
@@ -235,6 +237,8 @@ def parse(text: str) -> Report:
     """
     if len(text) > MAX_CHARACTERS or text.count("{") + text.count("[") > MAX_VALUES:
         raise ReportFileError(f"too big: more than {MAX_CHARACTERS} characters or {MAX_VALUES} objects")
+    if not text.strip():
+        raise ReportFileError("it is empty")
     try:
         report: Report = reader().validate_json(text)
     except ValidationError as error:
@@ -254,9 +258,17 @@ def _hasten(schema: Any) -> Any:
 
 def _complaint(error: ValidationError) -> str:
     """Name the first thing that is wrong, without showing more than its place."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    first = error.errors(include_url=False, include_context=False)[0]
     if first["type"] == "json_invalid":
-        return f"not JSON ({first['msg'].removeprefix('Invalid JSON: ')[:100]})"
+        return _not_json(first["msg"].removeprefix("Invalid JSON: ")[:100])
+    if first["loc"] == ("schema",) and _OTHER_SWEEP.fullmatch(str(first["input"])):
+        return f"it is {first['input']}, and this egressd reads {SCHEMA}; use the version that wrote it"
     if first["loc"] in {(), ("schema",)}:
         return f'not a report: its schema is not "{SCHEMA}"'
     return f"{render_path(first['loc'])[:200]}: {first['msg'][:1].lower()}{first['msg'][1:200]}"
+
+
+def _not_json(why: str) -> str:
+    if why.startswith("EOF"):
+        return f"it ends too soon, so it was cut off or is still being written ({why})"
+    return f"not JSON, which --format json writes ({why})"

@@ -20,7 +20,7 @@ from egressd.model.plan import Unsampled
 from egressd.model.verdict import Outcome, Sweep, Tally
 from egressd.report.summary import by_profile, outcomes_of, tally
 from egressd.web.listing import by_urgency
-from egressd.wording import count
+from egressd.wording import count, span
 
 MOST_ROWS = 500
 """Rows of a table; the API has them all."""
@@ -252,14 +252,4 @@ def _ago(moment: str | None, now: datetime) -> str:
         return "never"
     seconds = (now - datetime.fromisoformat(moment)).total_seconds()
     shown = f"{moment[:19]}Z"
-    return f"{shown} (in {_span(-seconds)})" if seconds < 0 else f"{shown} ({_span(seconds)} ago)"
-
-
-def _span(seconds: float) -> str:
-    whole = int(seconds)
-    for unit, size, below in (("d", 86400, 3600), ("h", 3600, 60), ("min", 60, 1)):
-        if whole >= size:
-            rest = whole % size // below
-            small = {"d": "h", "h": "min", "min": "s"}[unit]
-            return f"{whole // size} {unit} {rest} {small}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"
+    return f"{shown} (in {span(-seconds)})" if seconds < 0 else f"{shown} ({span(seconds)} ago)"

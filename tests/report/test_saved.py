@@ -144,7 +144,11 @@ def _broken(sweep: Sweep, change: Callable[[dict[str, Any]], object]) -> str:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda one: one.update(schema="egressd.sweep/2"), 'its schema is not "egressd.sweep/1"'),
+        (
+            lambda one: one.update(schema="egressd.sweep/2"),
+            "it is egressd.sweep/2, and this egressd reads egressd.sweep/1; use the version that wrote it",
+        ),
+        (lambda one: one.update(schema="other.sweep/2"), 'its schema is not "egressd.sweep/1"'),
         (lambda one: one.pop("schema"), "its schema is not"),
         (lambda one: one["run"].pop("started"), "run.started: field required"),
         (lambda one: one["run"].update(started="yesterday"), "not a UTC time: 'yesterday'"),

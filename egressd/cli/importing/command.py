@@ -58,8 +58,7 @@ def _text(file: Path) -> str:
     from egressd.yamlfile import MAX_CHARACTERS
 
     try:
-        data = sys.stdin.buffer.read(4 * MAX_CHARACTERS) if str(file) == "-" else file.read_bytes()
-        text = data.decode()
+        text = _bytes(file, 4 * MAX_CHARACTERS + 1).decode()
     except UnicodeDecodeError:
         raise UsageError(f"cannot import {file}: not UTF-8 text") from None
     except OSError as error:
@@ -67,6 +66,13 @@ def _text(file: Path) -> str:
     if len(text) > MAX_CHARACTERS:
         raise UsageError(f"cannot import {file}: more than {MAX_CHARACTERS} characters")
     return text
+
+
+def _bytes(file: Path, most: int) -> bytes:
+    if str(file) == "-":
+        return sys.stdin.buffer.read(most)
+    with file.open("rb") as opened:
+        return opened.read(most)
 
 
 def _problems(found: tuple[Imported, ...], name: str) -> dict[int, list[str]]:

@@ -14,6 +14,7 @@ import typer
 from egressd import clock
 from egressd.cli import options
 from egressd.cli.guard import complain, guarded
+from egressd.cli.output import say
 from egressd.cli.service.history import directory_in
 from egressd.cli.settings import read
 from egressd.config import Flags
@@ -24,6 +25,7 @@ from egressd.model.alert import Downtime
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Scope, Window
 from egressd.model.settings import Settings
+from egressd.wording import span
 
 if TYPE_CHECKING:  # the room of alerting is loaded by the command that needs it
     from egressd.alerting.maintenance import InForce
@@ -91,7 +93,7 @@ def maintenance_start(
         )
         write_downtimes(directory, (*there, fresh), now=now)
     for line in _started(in_force((), (fresh,), clock.now())[0], settings, catalog):
-        print(line)
+        say(line)
     return ExitCode.OK
 
 
@@ -112,9 +114,7 @@ def maintenance_end(
         ended = _chosen(name, there, settings.alerting.maintenance)
         write_downtimes(directory, (one for one in there if one is not ended), now=now)
     left = datetime.fromisoformat(ended.ends) - now
-    print(
-        f"maintenance {ended.name}: ended, {_roughly(left)} before its time; what is still wrong is told now"
-    )
+    say(f"maintenance {ended.name}: ended, {_roughly(left)} before its time; what is still wrong is told now")
     return ExitCode.OK
 
 
@@ -130,16 +130,16 @@ def maintenance_list(config_file: options.ConfigFile = None) -> ExitCode:
     windows = settings.alerting.maintenance
     current = in_force(windows, read_downtimes(directory_in(settings)), now)
     for one in current:
-        print(f"in force  {one.name}: until {_moment(one.ends)}; {_described(one)}")
+        say(f"in force  {one.name}: until {_moment(one.ends)}; {_described(one)}")
     for window in sorted(windows, key=lambda one: next_start(one, now)):
         begins = next_start(window, now)
         lasts = show_duration(window.seconds)
         planned = InForce(
             name=window.name, began=begins, ends=begins, reason=window.reason, scope=window.scope
         )
-        print(f"planned   {window.name}: from {_moment(begins)} for {lasts}; {_described(planned)}")
+        say(f"planned   {window.name}: from {_moment(begins)} for {lasts}; {_described(planned)}")
     if not current and not windows:
-        print("no maintenance: nothing is in force, and nothing is planned in alerts.maintenance")
+        say("no maintenance: nothing is in force, and nothing is planned in alerts.maintenance")
     return ExitCode.OK
 
 
@@ -251,4 +251,4 @@ def _moment(at: datetime) -> str:
 
 
 def _roughly(left: timedelta) -> str:
-    return show_duration(max(60.0, round(left.total_seconds() / 60) * 60.0))
+    return span(max(60, round(left.total_seconds() / 60) * 60))

@@ -14,6 +14,7 @@ from egressd import clock
 from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.log import HIDDEN, Form, Level, set_up
+from egressd.cli.output import say
 from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import read, secrets_in
 from egressd.config import Flags
@@ -51,11 +52,11 @@ def notify_list(config_file: options.ConfigFile = None) -> ExitCode:
     settings, _ = read(config_file, Flags())
     notify = settings.notify
     if not notify.receivers:
-        print(NONE_YET)
+        say(NONE_YET)
     rows = [(one.name, one.kind.value, place_of(one), hears(one, notify)) for one in notify.receivers]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for row in rows:
-        print("  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3])))
+        say("  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3])))
     return ExitCode.OK
 
 
@@ -75,7 +76,7 @@ def notify_test(
     set_up(Level.WARN, Form.HUMAN, secrets=secrets_in(settings))
     tries = asyncio.run(_try_all(wanted, settings.alerting))
     for one in tries:
-        print(_without_secrets(one.line, settings))
+        say(_without_secrets(one.line, settings))
     return ExitCode.OK if all(one.ok for one in tries) else ExitCode.FAILED
 
 

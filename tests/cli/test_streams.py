@@ -1,0 +1,119 @@
+"""What the command line does with streams and signals that are not as usual."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAM = (sys.executable, "-m", "egressd")
+
+
+def closed(words: tuple[str, ...], *, how: str) -> subprocess.CompletedProcess[str]:
+    """Run a command from a shell that has done something to its streams."""
+    line = f'exec "$@" {how}'
+    return subprocess.run(
+        ["sh", "-c", line, "sh", *PROGRAM, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A configuration that asks nobody."""
+    folder = tmp_path_factory.mktemp("streams")
+    path = folder / "egressd.yml"
+    path.write_text(f"resolvers: [127.0.0.1]\nstate: {{directory: {folder}}}\n", encoding="utf-8")
+    return str(path)
+
+
+COMMANDS = [
+    ("--version",),
+    ("--help",),
+    ("catalog", "list"),
+    ("config", "check"),
+    ("maintenance", "list"),
+    ("notify", "list"),
+]
+
+
+def with_config(words: tuple[str, ...], config: str) -> tuple[str, ...]:
+    return words if words[0].startswith("-") else (*words, "--config.file", config)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_full_disk_is_said_and_is_no_bug_of_ours(words: tuple[str, ...], config: str) -> None:
+    """Exit code 2 with one line that names stdout; nobody is asked to report a traceback."""
+    done = closed(with_config(words, config), how=">/dev/full")
+    assert done.returncode == 2
+    assert done.stderr == "egressd: cannot write to stdout: No space left on device\n"
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_closed_stdout_changes_nothing_else(words: tuple[str, ...], config: str) -> None:
+    """Whoever closes stdout wants the exit code."""
+    done = closed(with_config(words, config), how=">&-")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_full_stderr_changes_nothing(config: str) -> None:
+    """The exit code of a mistake stays its own."""
+    done = closed(("plan", "--config.file", config, "--profile", "nope"), how="2>/dev/full")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_closed_stdin_is_an_empty_one() -> None:
+    """Of a report that is to come from there it is said that it is empty; the lab needs no commands."""
+    done = closed(("replay", "-"), how="<&-")
+    assert (done.returncode, done.stderr) == (2, "egressd: cannot read - as a report: it is empty\n")
+
+
+def test_a_lab_without_stdin_opens_and_closes() -> None:
+    """It stays open until a signal comes, and says nothing is wrong."""
+    lab = subprocess.Popen(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *PROGRAM, "lab"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert lab.stdout is not None
+    assert lab.stdout.readline().startswith("the lab is open on 127.0.0.1")
+    lab.send_signal(signal.SIGTERM)
+    _, said = lab.communicate(timeout=60)
+    assert (lab.returncode, said) == (0, "egressd: stopping; once more to abort\n")
+
+
+def test_an_endless_list_to_import_is_not_read_to_its_end() -> None:
+    """A device is no list; memory stays bounded."""
+    done = closed(("catalog", "import", "/dev/zero"), how="")
+    assert done.returncode == 2
+    assert done.stderr.startswith("egressd: cannot import /dev/zero: more than ")
+
+
+def test_ctrl_c_while_modules_are_loaded_shows_no_traceback(tmp_path: Path) -> None:
+    """Before a command has begun there is nothing to report: exit code 130, and not a word."""
+    (tmp_path / "typer").mkdir()
+    (tmp_path / "typer" / "__init__.py").write_text(
+        "import os, time\nos.write(2, b'loading\\n')\ntime.sleep(60)\n", encoding="utf-8"
+    )
+    program = subprocess.Popen(
+        [*PROGRAM, "explain"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert program.stderr is not None
+    assert program.stderr.readline() == "loading\n"
+    time.sleep(0.05)
+    program.send_signal(signal.SIGINT)
+    _, said = program.communicate(timeout=60)
+    assert (program.returncode, said) == (130, "")
