@@ -19,6 +19,7 @@ from egressd.model.memory.event import (
     SweepFinished,
     SweepOverran,
     TargetChanged,
+    TargetRemoved,
 )
 from egressd.model.memory.standing import Belief
 from egressd.model.notification import Severity
@@ -48,7 +49,12 @@ def _head(history: History, width: int) -> list[str]:
         if watch.sweeps
         else "no sweep on record: nobody was looking, or it was too long ago"
     )
-    return fold(f"From {history.since} to {history.until}: {looked}.", width=width)
+    lines = fold(f"From {history.since} to {history.until}: {looked}.", width=width)
+    if history.cut:
+        lines += fold(
+            "More happened than is shown here: these are the newest; ask for less time.", width=width
+        )
+    return lines
 
 
 def _entry(event: Event, *, width: int, colour: bool) -> list[str]:
@@ -66,6 +72,8 @@ def _title(event: Event) -> tuple[str, Ink | None]:
             before = event.before.outcome if event.before else "not known"
             text = f"{event.target} from {event.source}: {before} -> {event.after.outcome}"
             return text, Ink.GREEN if event.after.outcome.reachable else Ink.RED
+        case TargetRemoved():
+            return f"{event.target} from {event.source}: {event.before.outcome} -> not probed any more", None
         case FindingOpened():
             return f"cause found: {event.title}, {count(len(event.targets), 'target')}", Ink.RED
         case FindingClosed():

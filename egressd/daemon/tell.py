@@ -21,6 +21,7 @@ from egressd.model.memory.event import (
     SweepFinished,
     SweepOverran,
     TargetChanged,
+    TargetRemoved,
 )
 from egressd.model.memory.snapshot import Snapshot
 from egressd.model.memory.standing import Belief
@@ -36,6 +37,15 @@ def tell(event: Event) -> None:
     match event:
         case TargetChanged():
             _tell_change(event)
+        case TargetRemoved():
+            log.info(
+                "target removed",
+                target=event.target,
+                source=event.source,
+                before=event.before.outcome.value,
+                reason=event.before.reason,
+                since=event.before_since,
+            )
         case FindingOpened():
             log.warning(
                 "finding opened",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from egressd.model.memory.event import TargetChanged, TargetEvent
+from egressd.model.memory.event import TargetChanged, TargetEvent, TargetRemoved
 from egressd.model.memory.standing import NOTHING, Belief, Lifecycle, Standing, Standings
 from egressd.model.notification import Flapping
 from egressd.model.observation import Timestamp
@@ -80,6 +80,8 @@ def advance(
         after = _take(before, look)
         kept.append(after)
         events += _changes(before, after)
+    here = {(target, seen.source) for target, seen in _looks(sweep)}
+    events += [event for key, one in known.items() if key not in here for event in _gone(one, now=now)]
     touched = None if fresh is None else frozenset(target for target, _ in fresh)
     findings, changes = advance_findings(
         standings.findings,
@@ -206,4 +208,17 @@ def _changes(before: Standing | None, after: Standing) -> Iterator[TargetChanged
         before=known.belief if known else None,
         before_since=known.since if known else None,
         after=after.belief,
+    )
+
+
+def _gone(before: Standing, *, now: Timestamp) -> Iterator[TargetRemoved]:
+    """Tell that a target left that was not well: who reads on must not take it for one that still fails."""
+    if before.unknown or before.belief.outcome is Outcome.OK:
+        return
+    yield TargetRemoved(
+        at=now,
+        target=before.target,
+        source=before.source,
+        before=before.belief,
+        before_since=before.since,
     )

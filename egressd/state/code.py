@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 KINDS: dict[str, type[Event]] = {
     "target": event.TargetChanged,
+    "target_removed": event.TargetRemoved,
     "finding_opened": event.FindingOpened,
     "finding_closed": event.FindingClosed,
     "sweep": event.SweepFinished,

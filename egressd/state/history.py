@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +19,7 @@ from egressd.model.memory.event import (
     History,
     NoticePosted,
     TargetChanged,
+    TargetRemoved,
     Watch,
 )
 from egressd.model.observation import Timestamp
@@ -25,14 +28,20 @@ from egressd.state.code import KINDS, from_text, kind_of, mapping, plain
 from egressd.state.database import FILE
 
 MOST_EVENTS = 5000
-"""Events shown at most: the newest."""
+"""Events shown at most: the newest of those that are asked for."""
 
 _EVENTS = """
-SELECT kind, body FROM events WHERE at >= ? AND at <= ? AND kind != 'sweep' ORDER BY id DESC LIMIT ?
+SELECT kind, body FROM events WHERE at >= ? AND at <= ? AND kind != 'sweep' ORDER BY id
 """
 _BEFORE = """
 SELECT kind, body FROM events WHERE id IN (
     SELECT max(id) FROM events WHERE target IS NOT NULL AND at < ? GROUP BY target, source
+) ORDER BY id
+"""
+_CAUSES = """
+SELECT kind, body FROM events WHERE id IN (
+    SELECT max(id) FROM events WHERE kind IN ('finding_opened', 'finding_closed') AND at < ?
+    GROUP BY json_extract(body, '$.finding')
 ) ORDER BY id
 """
 _SWEEPS = "SELECT count(*), min(at), max(at) FROM events WHERE kind = 'sweep' AND at >= ? AND at <= ?"
@@ -67,7 +76,7 @@ def read_history(directory: Path, *, since: Timestamp, until: Timestamp, target:
 def matches(one: Event, pattern: str) -> bool:
     """Say whether an event is about a target whose id, endpoint or host matches; others always are."""
     match one:
-        case TargetChanged():
+        case TargetChanged() | TargetRemoved():
             return _names(one.target, pattern)
         case FindingOpened() | NoticePosted():
             return not one.targets or any(_names(target, pattern) for target in one.targets)
@@ -85,15 +94,36 @@ def _names(target: str, pattern: str) -> bool:
 def _read(
     connection: sqlite3.Connection, *, since: Timestamp, until: Timestamp, target: str | None
 ) -> History:
-    rows = connection.execute(_EVENTS, (since, until, MOST_EVENTS)).fetchall()
-    events = tuple(_wanted(_events(reversed(rows)), target))
-    before = _wanted(_events(connection.execute(_BEFORE, (since,)).fetchall()), target)
-    already = tuple(
-        one for one in before if isinstance(one, TargetChanged) and one.after.outcome is not Outcome.OK
+    earlier = chain.from_iterable(
+        _events(connection.execute(query, (since,))) for query in (_CAUSES, _BEFORE)
     )
+    already = tuple(_unwell(_wanted(earlier, target)))
+    causes = {one.finding for one in already if isinstance(one, FindingOpened)}
+    events: deque[Event] = deque(
+        maxlen=MOST_EVENTS + 1
+    )  # a pattern may fit few of many: all are read, few are kept
+    events.extend(_wanted(_events(connection.execute(_EVENTS, (since, until))), target, causes))
     sweeps, first, last = connection.execute(_SWEEPS, (since, until)).fetchone()
-    watch = Watch(sweeps=sweeps, first=first, last=last)
-    return History(since=since, until=until, already=already, events=events, watch=watch)
+    return History(
+        since=since,
+        until=until,
+        already=already,
+        events=tuple(events)[-MOST_EVENTS:],
+        watch=Watch(sweeps=sweeps, first=first, last=last),
+        cut=len(events) > MOST_EVENTS,
+    )
+
+
+def _unwell(events: Iterable[Event]) -> Iterator[FindingOpened | TargetChanged]:
+    """Yield what still held of the last that was told of each cause and target."""
+    for one in events:
+        match one:
+            case FindingOpened():
+                yield one
+            case TargetChanged() if one.after.outcome is not Outcome.OK:
+                yield one
+            case _:
+                pass
 
 
 def _events(rows: Iterable[tuple[str, str]]) -> Iterator[Event]:
@@ -103,9 +133,9 @@ def _events(rows: Iterable[tuple[str, str]]) -> Iterator[Event]:
             yield from_text(body, KINDS[kind])
 
 
-def _wanted(events: Iterable[Event], pattern: str | None) -> Iterator[Event]:
-    """Keep what is about a pattern; the end of a cause only where its beginning was."""
-    opened: set[str] = set()
+def _wanted(events: Iterable[Event], pattern: str | None, causes: Collection[str] = ()) -> Iterator[Event]:
+    """Keep what is about a pattern; the end of a cause only where its beginning was, now or before."""
+    opened = set(causes)
     for one in events:
         if pattern is not None and not matches(one, pattern):
             continue
@@ -121,6 +151,7 @@ def history_json(history: History) -> str:
         "schema": "egressd.history/1",
         "since": history.since,
         "until": history.until,
+        "cut": history.cut,
         "watch": plain(history.watch),
         "already": [_tagged(one) for one in history.already],
         "events": [_tagged(one) for one in history.events],

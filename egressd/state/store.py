@@ -17,7 +17,7 @@ import structlog
 from egressd import clock
 from egressd.model.alert import Alert, Outbox
 from egressd.model.catalog import Discovery
-from egressd.model.memory.event import Event, SweepFinished, TargetChanged
+from egressd.model.memory.event import Event, SweepFinished, TargetChanged, TargetRemoved
 from egressd.model.memory.standing import FindingStanding, Standing, Standings
 from egressd.model.observation import Timestamp
 from egressd.state import database
@@ -197,7 +197,9 @@ def _memory(remembered: Remembered) -> dict[str, str]:
 
 
 def _row(one: Event) -> tuple[str, str, bool, str | None, str | None, str]:
-    target, source = (one.target, one.source) if isinstance(one, TargetChanged) else (None, None)
+    target, source = (
+        (one.target, one.source) if isinstance(one, TargetChanged | TargetRemoved) else (None, None)
+    )
     return (one.at, kind_of(one), _is_routine(one), target, source, to_text(one))
 
 

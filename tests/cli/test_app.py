@@ -80,6 +80,7 @@ def test_the_version_stands_beside_other_flags() -> None:
         (["--once", "--web.listen-address", ":1"], "egressd: --web.listen-address is for the daemon"),
         (["--web.listen-address", "here"], "egressd: --web.listen-address must be IP:port"),
         (["history", "--since", "yesterday"], "egressd: --since must be a duration such as 2h, or a UTC"),
+        (["history", "--since", "0001-01-01T00:00+14:00"], "egressd: --since is out of range"),
         (["history", "--since", "1h", "--until", "2h"], "egressd: --until must be after --since"),
         (["plan", "--profile", "nope"], "egressd: cannot find the profile 'nope'"),
         (["--once", "--output", "/"], "egressd: cannot write /: it is a folder; name a file in it"),

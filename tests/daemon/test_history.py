@@ -20,6 +20,7 @@ from egressd.model.memory.event import (
     NoticePosted,
     SweepOverran,
     TargetChanged,
+    TargetRemoved,
     Watch,
 )
 from egressd.model.memory.standing import Belief
@@ -73,6 +74,10 @@ TOLD = NoticePosted(
 )
 EVENTS: tuple[tuple[Event, str], ...] = (
     (CHANGED, "rb-mcr/mcr.microsoft.com:443 from default: ok -> blocked"),
+    (
+        TargetRemoved(at=AT, target="a/b:443", source="s", before=BLOCKED, before_since=SINCE),
+        "a/b:443 from s: blocked -> not probed any more",
+    ),
     (OPENED, "cause found: TLS is inspected, 1 target"),
     (
         FindingClosed(at=AT, since=SINCE, finding="f", reason="r", title="T"),
@@ -125,6 +130,13 @@ def test_no_line_is_too_wide_and_nothing_paints() -> None:
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 60 + len("https://")
     assert text.index("NOT OK WHEN IT BEGAN") < text.index("THEN")
+
+
+def test_what_is_left_out_is_said() -> None:
+    """A history that was cut is not taken for all that happened."""
+    whole = history(CHANGED)
+    assert "More happened than is shown" in render_history(replace(whole, cut=True))
+    assert "More happened" not in render_history(whole)
 
 
 def test_nobody_looking_is_no_good_news() -> None:

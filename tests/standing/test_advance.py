@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egressd.model.memory.event import FindingClosed, FindingOpened, TargetChanged, TargetEvent
+from egressd.model.memory.event import FindingClosed, FindingOpened, TargetChanged, TargetEvent, TargetRemoved
 from egressd.model.memory.standing import Lifecycle, Standing, Standings
 from egressd.model.verdict import Outcome
 from egressd.standing import advance
@@ -217,10 +217,10 @@ def test_a_cause_ends_with_the_last_target_that_anybody_asks_for() -> None:
     without_a = sweep(3, {"b": "blocked", "c": "ok"})
     believed, events = advance(believed, without_a, now=at(3), fresh=elsewhere)
     assert [one.targets for one in believed.findings] == [("b",)]
-    assert events == ()
+    assert [type(one) for one in events] == [TargetRemoved]
     believed, events = advance(believed, sweep(4, {"c": "ok"}), now=at(4), fresh=elsewhere)
     assert believed.findings == ()
-    assert [type(one) for one in events] == [FindingClosed]
+    assert [type(one) for one in events] == [TargetRemoved, FindingClosed]
 
 
 def test_evidence_is_bounded() -> None:

@@ -331,6 +331,7 @@ async def test_history_tells_what_happened_and_why(tmp_path: Path) -> None:
     await keep(tmp_path, mended, [*told, finished(at(30)), *events])
     found = read_history(tmp_path, since=at(60), until=at(100), target="A")
     (was,), (now_ok,) = found.already, found.events
+    assert isinstance(was, TargetChanged)
     assert isinstance(now_ok, TargetChanged)
     assert (was.after.reason, was.after.evidence) == ("tls_reset", ("evidence of blocked:tls_reset",))
     assert (now_ok.before_since, now_ok.since) == (at(1), at(70))

@@ -109,4 +109,7 @@ def moment(text: str, *, now: datetime, flag: str) -> datetime:
             f"{flag} must be a duration such as 2h, or a UTC time such as 03:10 or 2026-11-20T03:10, "
             f"not {text!r}"
         ) from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:  # the first and the last day there is, seen from elsewhere
+        raise UsageError(f"{flag} is out of range: {text!r}") from None

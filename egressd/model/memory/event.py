@@ -28,6 +28,18 @@ class TargetChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRemoved:
+    """A target that was not well is looked at no more from a source: nobody asks for it since then."""
+
+    at: Timestamp
+    target: str
+    source: str
+    before: Belief
+    """What was believed last. A target that was well when it left is no event."""
+    before_since: Timestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindingOpened:
     """One cause over many targets is confirmed."""
 
@@ -132,7 +144,7 @@ class NoticePosted:
     """Whom it is for, by name."""
 
 
-TargetEvent = TargetChanged | FindingOpened | FindingClosed
+TargetEvent = TargetChanged | TargetRemoved | FindingOpened | FindingClosed
 """What `advance` tells."""
 Event = (
     TargetEvent
@@ -162,8 +174,10 @@ class History:
 
     since: Timestamp
     until: Timestamp
-    already: tuple[TargetChanged, ...]
-    """The last change before `since` of each target that was not ok then."""
+    already: tuple[FindingOpened | TargetChanged, ...]
+    """The causes that were open before `since`, and the last change of each target that was not ok then."""
     events: tuple[Event, ...]
     """Without sweeps."""
     watch: Watch
+    cut: bool = False
+    """Whether there was more than is shown; the oldest events are left out then."""

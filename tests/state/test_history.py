@@ -1,0 +1,61 @@
+"""What a history holds: what was so when it began, what happened, and what is left out of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from egressd.model.memory.event import Event, FindingClosed, FindingOpened, TargetChanged, TargetRemoved
+from egressd.model.memory.standing import Standings
+from egressd.standing import advance
+from egressd.state.history import history_json, read_history
+from tests.standing.sweeps import at, sweep
+from tests.state.test_keeper import failing, keep
+
+
+async def test_what_left_the_configuration_is_not_said_to_fail_still(tmp_path: Path) -> None:
+    """Its end is an event, and only its own: what was well when it left is none."""
+    standings, told = failing()
+    left, events = advance(standings, sweep(70, {}), now=at(70))
+    assert left.targets == ()
+    (removed,) = events
+    assert isinstance(removed, TargetRemoved)
+    assert (removed.target, removed.before.reason, removed.before_since) == ("row/a:443", "tls_reset", at(1))
+    back, more = advance(left, sweep(80, {"row/a:443": "ok"}), now=at(80))
+    assert more == ()
+    await keep(tmp_path, back, [*told, *events])
+    during = read_history(tmp_path, since=at(60), until=at(75), target="a")
+    assert [type(one) for one in (*during.already, *during.events)] == [TargetChanged, TargetRemoved]
+    assert read_history(tmp_path, since=at(75), until=at(100), target=None).already == ()
+
+
+async def test_a_cause_that_was_open_already_is_told(tmp_path: Path) -> None:
+    """Also where nothing else says it, and its end is told though it began before."""
+    standings, told = Standings(), list[Event]()
+    for number in range(20):
+        findings = {"path": ()} if number < 10 else {}
+        standings, events = advance(standings, sweep(number, {"a": "ok"}, findings=findings), now=at(number))
+        told += events
+    await keep(tmp_path, standings, told)
+    found = read_history(tmp_path, since=at(5), until=at(100), target="a")
+    assert [type(one) for one in (*found.already, *found.events)] == [FindingOpened, FindingClosed]
+    assert read_history(tmp_path, since=at(15), until=at(100), target=None).already == ()
+
+
+async def test_a_long_history_is_cut_aloud_and_after_it_was_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked about is found behind any number of other events; what is too much is said."""
+    monkeypatch.setattr("egressd.state.history.MOST_EVENTS", 3)
+    standings, told = failing()
+    change = told[0]
+    assert isinstance(change, TargetChanged)
+    others = [replace(change, at=at(10 + number), target=f"row/x{number}:443") for number in range(5)]
+    await keep(tmp_path, standings, [change, *others])
+    found = read_history(tmp_path, since=at(0), until=at(100), target="a")
+    assert (found.events, found.cut) == ((change,), False)
+    whole = read_history(tmp_path, since=at(0), until=at(100), target=None)
+    assert (whole.events, whole.cut) == (tuple(others[2:]), True)
+    assert '"cut": true' in history_json(whole)
