@@ -17,7 +17,7 @@ from egressd.model.verdict import Sweep
 from egressd.net.resolve import system_nameservers
 from egressd.net.trust import load_trust
 from egressd.net.tunnel import secrets_of
-from egressd.net.vantage import local_addresses, unusable_sources
+from egressd.net.vantage import local_addresses, local_interfaces, unusable_sources
 from egressd.planning import calls_needed, make_plan
 from egressd.planning.probes import route_fetches
 from egressd.probe.discovery import discover
@@ -25,7 +25,7 @@ from egressd.probe.edge import Edge, voices_of
 from egressd.probe.sweep import sweep
 
 MOST_SHOWN = 12
-"""Addresses that are told to somebody who named one that is not there."""
+"""Addresses, or interfaces, that are told to somebody who named one that is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +64,10 @@ def refuse_absent_sources(settings: Settings) -> None:
     """
     problems = unusable_sources(settings.sources)
     if problems:
-        known = ", ".join(local_addresses()[:MOST_SHOWN]) or "none that can be read"
-        raise ConfigError(
-            tuple(f"sources: {one}; the addresses of this host are {known}" for one in problems)
-        )
+        addresses = ", ".join(local_addresses()[:MOST_SHOWN]) or "none that can be read"
+        interfaces = ", ".join(local_interfaces()[:MOST_SHOWN])
+        known = f"the addresses of this host are {addresses}; its interfaces {interfaces}"
+        raise ConfigError(tuple(f"sources: {one}; {known}" for one in problems))
 
 
 def random_label() -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from egressd import __version__
 from egressd.cli import options
@@ -21,7 +22,7 @@ from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
 from egressd.cli.service.maintenance import maintenance_app
 from egressd.cli.service.notify import notify_app
-from egressd.cli.settings import read, secrets_in
+from egressd.cli.settings import read, refuse_sources, secrets_in
 from egressd.cli.watch.command import watch
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -114,6 +115,7 @@ def main(
 
     check_output(output)
     settings, catalog = read(config_file, flags)
+    refuse_sources(settings, flags)
     set_up(log_level or Level.WARN, log_format or Form.HUMAN, secrets=secrets_in(settings))
     return sweep_once(settings, catalog, fmt=fmt, output=output, baseline=read_baseline(baseline))
 
@@ -134,10 +136,18 @@ def _refuse_flags_before(ctx: typer.Context) -> None:
     """Refuse flags before a command: they belong behind it, and would do nothing here."""
     for parameter in ctx.command.params:
         if _is_given(ctx, parameter.name or ""):
-            flag = parameter.opts[0]
-            raise UsageError(
-                f"cannot use {flag} before a command; write egressd {ctx.invoked_subcommand} {flag} ..."
-            )
+            raise UsageError(_misplaced(ctx, parameter.opts[0]))
+
+
+def _misplaced(ctx: typer.Context, flag: str) -> str:
+    """Say what to do about a flag that stands before a command: put it behind, where it is known there."""
+    name, group = ctx.invoked_subcommand or "", ctx.command
+    command = group.commands[name] if isinstance(group, TyperGroup) else group
+    inner = command.commands.values() if isinstance(command, TyperGroup) else (command,)
+    if not any(flag in parameter.opts for one in inner for parameter in one.params):
+        return f"cannot use {flag} with egressd {name}: leave one of them out"
+    words = f"{name} COMMAND" if isinstance(command, TyperGroup) else name
+    return f"cannot use {flag} before a command; write egressd {words} {flag} ..."
 
 
 @app.command()
@@ -204,10 +214,8 @@ def config_main() -> None:
 @guarded
 def config_check(config_file: options.ConfigFile = None) -> ExitCode:
     """List every mistake of the configuration at once."""
-    from egressd.drive import refuse_absent_sources
-
     settings, _ = read(config_file, Flags())
-    refuse_absent_sources(settings)
+    refuse_sources(settings, Flags())
     proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]
     made = (
         f"ok: profiles {', '.join(settings.profiles) or 'none'}; cloud {settings.cloud}; "

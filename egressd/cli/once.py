@@ -14,7 +14,7 @@ from typing import TextIO
 from egressd.cli.guard import complain
 from egressd.cli.options import Format
 from egressd.cli.output import check_output, write_report
-from egressd.drive import Progress, refuse_absent_sources, run_once
+from egressd.drive import Progress, run_once
 from egressd.errors import ExitCode
 from egressd.model.catalog import Catalog
 from egressd.model.recording import Baseline
@@ -37,7 +37,6 @@ def sweep_once(
 ) -> ExitCode:
     """Sweep, report, and say how it ended; what changed since a baseline is told as well."""
     check_output(output)
-    refuse_absent_sources(settings)
     sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
     write_report(sweep, fmt, output)
     if (changes := changes_since(sweep)) is not None:

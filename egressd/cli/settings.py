@@ -8,6 +8,7 @@ from egressd.cli.guard import complain
 from egressd.config import Flags, load_settings
 from egressd.config.alerts.secret import secrets_of_receivers
 from egressd.config.load import find_file
+from egressd.errors import ConfigError, UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
 
@@ -26,6 +27,25 @@ def read(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
         complain(f"using {path}")
     catalog = load_catalog()
     return load_settings(path, flags, catalog=catalog), catalog
+
+
+def refuse_sources(settings: Settings, flags: Flags) -> None:
+    """Refuse sources that probes can't leave from.
+
+    Raises:
+        ConfigError: an address or interface of the file is not on this host.
+        UsageError: one of the command line is not.
+    """
+    from egressd.drive import refuse_absent_sources
+
+    try:
+        refuse_absent_sources(settings)
+    except ConfigError as error:
+        if not flags.sources:
+            raise
+        raise UsageError(
+            "\n".join(one.replace("sources:", "--source:", 1) for one in error.problems)
+        ) from None
 
 
 def secrets_in(settings: Settings) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def _with_proxy(flags: Flags, settings: Settings) -> Settings:
         settings,
         proxy=found.proxy,
         plain_proxy=found.plain_proxy,
-        warnings=found.warnings,
+        environment=found.warnings,
         compare_paths=flags.compare_paths,
     )
 
@@ -94,7 +94,7 @@ def _proxies(text: str | None, settings: Settings) -> Found:
     """Take a proxy by its URL, with the configured bypass list; the password belongs to its own proxy."""
     configured = settings.proxy
     if text is None:
-        return Found(proxy=configured, plain_proxy=settings.plain_proxy, warnings=settings.warnings)
+        return Found(proxy=configured, plain_proxy=settings.plain_proxy, warnings=settings.environment)
     if text == "none":
         return Found()
     if text == "env":

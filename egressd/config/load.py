@@ -37,7 +37,7 @@ def load_settings(path: Path | None, flags: Flags, *, catalog: Catalog | None = 
     """
     settings = Settings() if path is None else _read(path, catalog)
     settings = apply(flags, settings)
-    found = (*settings.warnings, *find_pitfalls(settings), *find_alert_pitfalls(settings))
+    found = (*settings.environment, *find_pitfalls(settings), *find_alert_pitfalls(settings))
     warnings = tuple(dict.fromkeys(found))
     return replace(settings, digest=digest(settings), warnings=warnings)
 
@@ -55,7 +55,8 @@ def find_file(path: Path | None) -> Path | None:
 
 def digest(settings: Settings) -> str:
     """Return the SHA-256 of settings without secrets: equal settings, equal digest."""
-    values = asdict(replace(settings, notify=without_secrets(settings.notify), digest="", warnings=()))
+    bare = replace(settings, notify=without_secrets(settings.notify), digest="", environment=(), warnings=())
+    values = asdict(bare)
     for proxy in (values["proxy"], values["plain_proxy"]):
         if proxy is not None:
             del proxy["password"]

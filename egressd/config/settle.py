@@ -53,7 +53,7 @@ def settle(file: File) -> Settings:
         trust=Trust(store=file.trust.store, public_roots=file.trust.public_roots),
         proxy=found.proxy,
         plain_proxy=found.plain_proxy,
-        warnings=found.warnings,
+        environment=found.warnings,
         limits=_limits(file.probe),
         endpoints=tuple(_endpoint(one) for one in file.endpoints),
         overrides=tuple(_override(one) for one in file.overrides),

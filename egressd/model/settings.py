@@ -175,6 +175,8 @@ class Settings:
     notify: Notify = field(default_factory=Notify)
     only: tuple[str, ...] = ()
     """Patterns of `--only`: probe just the endpoints whose id, pattern or host matches one."""
+    environment: tuple[str, ...] = ()
+    """What the environment says of proxies, where that was asked for and may surprise."""
     warnings: tuple[str, ...] = ()
     """What is allowed, and probably not meant."""
     digest: str = ""

@@ -86,6 +86,11 @@ def local_addresses() -> tuple[str, ...]:
     return tuple(found)
 
 
+def local_interfaces() -> tuple[str, ...]:
+    """Return the names of the interfaces of this network namespace."""
+    return tuple(name for _, name in socket.if_nameindex())
+
+
 def families(addresses: Iterable[str]) -> tuple[Family, ...]:
     """Return the families this host has an address to leave with.
 

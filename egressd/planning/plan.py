@@ -216,6 +216,7 @@ def _notes(
     catalog: Catalog, settings: Settings, *, every: tuple[Expansion, ...], draft: _Draft
 ) -> Iterator[str]:
     """Say what the reader of the plan should know and could not guess."""
+    yield from settings.environment
     yield from region_notes(catalog, settings)
     waiting = [one.row.endpoint.id for one in every if _wanted(one, settings.only) and _waits(one)]
     if waiting:

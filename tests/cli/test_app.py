@@ -73,7 +73,7 @@ def test_the_version_stands_beside_other_flags() -> None:
         (["--once", "--cloud", "moon"], "Invalid value for '--cloud'"),
         (["--once", "--format", "xml"], "Invalid value for '--format'"),
         (["--region", "x", "plan"], "egressd: cannot use --region before a command; write egressd plan "),
-        (["--once", "plan"], "egressd: cannot use --once before a command"),
+        (["--once", "plan"], "egressd: cannot use --once with egressd plan"),
         (["--once", "--deadline", "90"], "egressd: --deadline must be a duration"),
         (["--format", "json"], "egressd: --format needs --once: the daemon makes no report"),
         (["--output", "x"], "egressd: --output needs --once: the daemon makes no report"),

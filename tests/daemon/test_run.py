@@ -57,6 +57,44 @@ def test_reload_good_and_bad(tmp_path: Path, config: Path, lab: Lab) -> None:
         assert len(refused["problems"]) == 2
 
 
+def test_a_bad_web_configuration_is_said_and_no_reload_takes_it(
+    tmp_path: Path, config: Path, lab: Lab
+) -> None:
+    """What a restart would fail by shows before the restart, and stays said whatever else is reloaded."""
+    web = tmp_path / "web.yml"
+    put(web, "")
+    put(config, settings(lab, web={"config_file": str(web)}))
+    good = "egressd_config_last_reload_successful 1.0"
+    with daemon(tmp_path, config) as running:
+        running.wait_for("3 targets")
+        put(web, "basic_auth_user: {}")
+        running.wait_for("the web configuration is bad, the one before stays")
+        assert good not in running.get("/metrics")[1]
+        running.process.send_signal(signal.SIGHUP)
+        assert "the last reload was refused" in running.wait_for("READY=1")
+        (refused,) = running.events("configuration is bad, the old one stays")
+        assert refused["problems"] == [f"{web}:1: basic_auth_user: unknown key"]
+        put(config, settings(lab))
+        running.process.send_signal(signal.SIGHUP)
+        assert "the last reload" not in running.wait_for("READY=1")
+        running.until(lambda: good in running.get("/metrics")[1], "without that file all is well")
+        assert running.stop()[0] == 0
+
+
+def test_what_was_probably_not_meant_is_logged(tmp_path: Path, config: Path, lab: Lab) -> None:
+    """What `config check` warns of is in the log as well, at the start and after each reload."""
+    always = {"maintenance": [{"name": "m", "schedule": "0 * * * *", "for": "1h"}]}
+    config.write_text(settings(lab, alerts=always), encoding="utf-8")
+    with daemon(tmp_path, config) as running:
+        running.wait_for("READY=1")
+        (said,) = running.events("configuration")
+        assert (said["level"], said["warning"][:31]) == ("warning", "maintenance m: lasts 1h and beg")
+        running.process.send_signal(signal.SIGHUP)
+        running.wait_for("RELOADING=1")
+        running.wait_for("READY=1")
+        assert len(running.events("configuration")) == 2
+
+
 def test_a_storm_of_signals_is_weathered(tmp_path: Path, config: Path, lab: Lab) -> None:
     """Hundreds of SIGHUP, good and bad files in turn: sweeps go on, reloads are few, the last file holds."""
     with daemon(tmp_path, config) as running:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from egressd.cli.log import Form, Level, keep_secret, set_up
 from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import read, secrets_in
@@ -23,6 +25,7 @@ from egressd.errors import ExitCode, UsageError
 from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.settings import Settings
+from egressd.web.access import check_file
 from egressd.web.serve import serve
 
 YOUNG = 10_000
@@ -58,11 +61,14 @@ def run_daemon(
     settings = with_instance(web.apply(settings))
     usual = Form.HUMAN if sys.stderr.isatty() else Form.JSON
     set_up(level or Level.INFO, form or usual, secrets=secrets_in(settings))
+    _warn(settings)
     path, identity = find_file(config_file), host_identity()
 
     def again() -> Settings:
         fresh = with_instance(web.apply(load_settings(path, flags, catalog=catalog)))
+        check_file(fresh.web.config_file)
         keep_secret(secrets_in(fresh))
+        _warn(fresh)
         return fresh
 
     daemon = Daemon(
@@ -77,6 +83,12 @@ def run_daemon(
     spare_the_loop()
     asyncio.run(run(daemon))
     return ExitCode.OK
+
+
+def _warn(settings: Settings) -> None:
+    """Log what is allowed and probably not meant, as `config check` says it."""
+    for one in settings.warnings:
+        structlog.get_logger("egressd").warning("configuration", warning=one)
 
 
 def spare_the_loop() -> None:

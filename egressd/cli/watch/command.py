@@ -13,7 +13,7 @@ from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, set_up
 from egressd.cli.output import check_output, write_report
 from egressd.cli.saved import read_baseline
-from egressd.cli.settings import read, secrets_in
+from egressd.cli.settings import read, refuse_sources, secrets_in
 from egressd.config import Flags
 from egressd.config.words import read_duration
 from egressd.errors import ExitCode, UsageError
@@ -81,6 +81,7 @@ def watch(
         raise UsageError("--format needs --output: stdout shows what changes")
     check_output(output)
     settings, catalog = read(config_file, flags)
+    refuse_sources(settings, flags)
     set_up(log_level, log_format, secrets=secrets_in(settings))
     sweep = _run(settings, catalog, every=every, limit=seconds, baseline=read_baseline(baseline))
     if output is not None:
@@ -101,9 +102,7 @@ def _run(
     settings: Settings, catalog: Catalog, *, every: float, limit: float | None, baseline: Baseline | None
 ) -> Sweep:
     from egressd.cli.watch.screen import Screen
-    from egressd.drive import refuse_absent_sources
 
-    refuse_absent_sources(settings)
     screen = Screen()
     try:
         sweep = asyncio.run(_watch(settings, catalog, screen, every=every, limit=limit, baseline=baseline))

@@ -44,7 +44,8 @@ def read_environment(environ: Mapping[str, str]) -> Found:
     warnings = (*_doubled(environ), *_pitfalls(text))
     if tunnels is None and plain is None:
         nothing = (
-            "from_environment: neither HTTPS_PROXY nor HTTP_PROXY is set, so everything is reached directly"
+            "the environment is to name the proxy, and neither HTTPS_PROXY nor HTTP_PROXY is set: "
+            "everything is reached directly"
         )
         return Found(warnings=(nothing, *warnings))
     if tunnels is None or plain is None:

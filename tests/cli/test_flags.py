@@ -1,0 +1,60 @@
+"""Flags that stand in the wrong place, name what is not there, or ask the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from egressd.cli.app import app
+
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, words, env={"COLUMNS": "80"})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--region", "x", "plan"], "cannot use --region before a command; write egressd plan --region ..."),
+        (
+            ["--config.file", "x", "catalog", "list"],
+            "cannot use --config.file before a command; write egressd catalog COMMAND --config.file ...",
+        ),
+        (["--once", "plan"], "cannot use --once with egressd plan: leave one of them out"),
+        (["--baseline", "x", "maintenance", "list"], "cannot use --baseline with egressd maintenance"),
+    ],
+)
+def test_a_misplaced_flag_is_sent_where_it_is_known(words: list[str], said: str) -> None:
+    """Nobody is told to write what would be refused as well."""
+    done = run(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--once",), ("watch",)], ids=" ".join)
+def test_a_source_of_the_command_line_is_wrong_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """The flag is named, not a key of a file that nobody wrote; so are the interfaces there are."""
+    path = tmp_path / "egressd.yml"
+    path.write_text("resolvers: [127.0.0.1]\n", encoding="utf-8")
+    done = run(*words, "--config.file", str(path), "--source", "nope0")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("egressd: --source: cannot leave from nope0")
+    assert "its interfaces lo" in done.stderr
+
+
+def test_what_the_environment_does_not_say_is_in_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--proxy env` without a variable goes directly: whoever asked for it is told."""
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    path = tmp_path / "egressd.yml"
+    path.write_text("resolvers: [127.0.0.1]\n", encoding="utf-8")
+    asked = run("plan", "--config.file", str(path), "--proxy", "env")
+    assert "neither HTTPS_PROXY nor HTTP_PROXY" in " ".join(asked.stdout.split())
+    assert "HTTPS_PROXY" not in run("plan", "--config.file", str(path)).stdout
