@@ -71,8 +71,8 @@ class Reloader:
         before = self.board.current.settings
         self._warn_of_restart(before, settings)
         self.sweeper.adopt(prober, hurry=settings != before)
-        status = ConfigStatus(digest=settings.digest, since=now, attempted=now)
-        ledger = self.sweeper.ledger
+        ledger, still = self.sweeper.ledger, self.board.current.config.web_problems
+        status = ConfigStatus(digest=settings.digest, since=now).with_web(still, now)
         ledger.adopt(replace(self.board.current, settings=settings, config=status))
         await ledger.record((ConfigReloaded(at=now, digest=settings.digest),), discoveries)
         await ledger.tick()
@@ -80,9 +80,11 @@ class Reloader:
 
     async def _refuse(self, mistake: EgressdError, now: str) -> ConfigStatus:
         problems = mistake.problems if isinstance(mistake, ConfigError) else (str(mistake),)
-        status = replace(self.board.current.config, problems=problems[:MOST_PROBLEMS], attempted=now)
+        before = self.board.current.config
+        refused = replace(before, problems=problems[:MOST_PROBLEMS], web_problems=())
+        status = refused.with_web(before.web_problems, now)
         self.board.put(config=status)
-        event = ConfigRejected(at=now, problems=status.problems)
+        event = ConfigRejected(at=now, problems=status.refused)
         await self.sweeper.ledger.record((event,), self.sweeper.prober.discoveries)
         return status
 

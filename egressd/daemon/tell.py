@@ -130,8 +130,10 @@ def status_line(snapshot: Snapshot, *, stalled: bool) -> str:
     words = []
     if stalled:
         words.append("the scheduler has stalled")
-    if not snapshot.config.successful:
+    if snapshot.config.refused:
         words.append("the last reload was refused, the old configuration stays")
+    if snapshot.config.web_problems:
+        words.append("the web configuration is bad, the one before stays")
     if snapshot.state.problem:
         words.append("state is not kept")
     words.append(_targets(snapshot))

@@ -64,7 +64,7 @@ _ROWS = (
         Kind.GAUGE,
         "",
         "1",
-        "Whether the last attempt to read the configuration succeeded; if not, the one before is in force.",
+        "Whether configuration and web configuration, as last read, are in force; if not, those before are.",
     ),
     _metric(
         "config_last_reload_success_timestamp_seconds",

@@ -32,6 +32,8 @@ class Access:
     """The rules in force. A file that changed for the worse leaves them as they are."""
 
     rules: Rules = field(default_factory=Rules)
+    problems: tuple[str, ...] = ()
+    """Why the file is not in force as it is now; empty: it is."""
     _path: Path | None = None
     _signature: Signature = ()
 
@@ -56,11 +58,22 @@ class Access:
         found = _try(wanted)
         if isinstance(found, ConfigError):
             log.error("the web configuration is bad; the one before stays", problems=found.problems)
+            self.problems = found.problems
             return False
+        self.problems = ()
         self.rules = rules = found
         self._signature = _sign(wanted, rules)
         log.info("read the web configuration again", file=str(wanted))
         return True
+
+
+def check_file(path: str | None) -> None:
+    """Read a web configuration, certificates and keys included, and forget it again.
+
+    Raises:
+        ConfigError: every mistake of it, or a file it names can't be used.
+    """
+    _read(Path(path) if path else None)
 
 
 def _try(path: Path | None) -> Rules | ConfigError:

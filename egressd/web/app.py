@@ -100,9 +100,9 @@ class Site:
                 status = await self.control.reload()
         except TimeoutError:
             return web.Response(status=503, text="the reload is not done yet; see the log\n")
-        if status.successful:
-            return web.Response(text="reloaded\n")
-        return web.Response(status=500, text="\n".join(("not reloaded:", *status.problems)) + "\n")
+        if status.refused:
+            return web.Response(status=500, text="\n".join(("not reloaded:", *status.refused)) + "\n")
+        return web.Response(text="reloaded\n")
 
     async def sweep(self, _request: web.Request) -> web.Response:
         """Give the last sweep as `--once --format json` would."""

@@ -10,7 +10,9 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from egressd import clock
 from egressd.daemon.control import Control
+from egressd.daemon.reload import MOST_PROBLEMS
 from egressd.daemon.snapshot import Board
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
@@ -100,8 +102,16 @@ class Server:
                 before = self.access.rules.context
                 if self.access.refresh(self.board.current.settings.web.config_file):
                     await self._hand_on(before)
+                self._confess()
         finally:
             await self.close()
+
+    def _confess(self) -> None:
+        """Put on the board that the file is bad, or is so no more: a restart would fail with it."""
+        config = self.board.current.config
+        problems = self.access.problems[:MOST_PROBLEMS]
+        if problems != config.web_problems:
+            self.board.put(config=config.with_web(problems, clock.timestamp()))
 
     async def close(self) -> None:
         """Listen no more, and let requests end."""

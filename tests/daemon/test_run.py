@@ -73,7 +73,7 @@ def test_a_bad_web_configuration_is_said_and_no_reload_takes_it(
         running.process.send_signal(signal.SIGHUP)
         assert "the last reload was refused" in running.wait_for("READY=1")
         (refused,) = running.events("configuration is bad, the old one stays")
-        assert refused["problems"] == [f"{web}:1: basic_auth_user: unknown key"]
+        assert [one.startswith(f"{web}:1: basic_auth_user: unknown") for one in refused["problems"]] == [True]
         put(config, settings(lab))
         running.process.send_signal(signal.SIGHUP)
         assert "the last reload" not in running.wait_for("READY=1")

@@ -222,11 +222,14 @@ async def test_a_bad_change_leaves_things_as_they_are(
             change()
             await asyncio.sleep(0.2)
             assert await ask(running, client(ca)) == 200
+            config = running.board.current.config
+            assert (config.successful, config.refused) == (False, ())
         issue(ca, tmp_path)
         write(tmp_path, "")
         await until(lambda: running.server.access.rules.context is None)
         await asyncio.sleep(0.1)
         assert (await running.get("/-/healthy"))[0] == 200
+        assert running.board.current.config.successful
         task.cancel()
 
 

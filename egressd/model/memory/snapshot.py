@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from egressd.model.alert import Alert, Outbox
 from egressd.model.memory.standing import Standings
@@ -61,14 +61,25 @@ class ConfigStatus:
     since: Timestamp
     """When it was read."""
     problems: tuple[str, ...] = ()
-    """Why the last reload was refused; empty: it was not."""
+    """Why the last reading was refused, of the file or of the web configuration; empty: it was not."""
     attempted: Timestamp | None = None
-    """When the last reload was tried."""
+    """When something was read last."""
+    web_problems: tuple[str, ...] = ()
+    """Those of the problems that are about the web configuration, which is read by itself."""
 
     @property
     def successful(self) -> bool:
-        """Whether the last attempt was good."""
+        """Whether all that was read last is in force."""
         return not self.problems
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Why the last reload was refused; empty: it was not."""
+        return self.problems[: len(self.problems) - len(self.web_problems)]
+
+    def with_web(self, problems: tuple[str, ...], at: Timestamp) -> ConfigStatus:
+        """Return this with what the web configuration is like now."""
+        return replace(self, problems=(*self.refused, *problems), web_problems=problems, attempted=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
