@@ -187,7 +187,9 @@ def plan(
 @app.command()
 @guarded
 def explain(
-    reason: Annotated[str | None, typer.Argument(help="A reason code, such as tls_sni_reset.")] = None,
+    reason: Annotated[
+        str | None, typer.Argument(metavar="REASON", help="A reason code, such as tls_sni_reset.")
+    ] = None,
 ) -> ExitCode:
     """Say what a reason code means; without one, list them all."""
     from egressd.attribution.reasons import REASONS
@@ -214,7 +216,10 @@ def config_main() -> None:
 @guarded
 def config_check(config_file: options.ConfigFile = None) -> ExitCode:
     """List every mistake of the configuration at once."""
+    from egressd.web.access import check_file
+
     settings, _ = read(config_file, Flags())
+    check_file(settings.web.config_file)
     refuse_sources(settings, Flags())
     proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]
     made = (

@@ -129,6 +129,18 @@ def test_a_source_that_is_not_here_is_78(tmp_path: Path, words: list[str]) -> No
     assert "the addresses of this host are 127.0.0.1" in gone
 
 
+def test_the_web_configuration_is_checked_too(tmp_path: Path) -> None:
+    """What the daemon would not start with is found before it is started."""
+    path, web = tmp_path / "egressd.yml", tmp_path / "web.yml"
+    path.write_text("region: westeurope\nweb: {config_file: web.yml}\n", encoding="utf-8")
+    web.write_text("rate_limit: {interval: 1s}\n", encoding="utf-8")
+    done = inside("config", "check", "--config.file", str(path))
+    assert (done.exit_code, done.stdout) == (78, "")
+    assert f"{web}:1: rate_limit: is not supported" in done.stderr
+    web.write_text("", encoding="utf-8")
+    assert inside("config", "check", "--config.file", str(path)).exit_code == 0
+
+
 def test_a_good_configuration_is_ok(tmp_path: Path) -> None:
     """`config check` says what was understood."""
     path = tmp_path / "egressd.yml"
