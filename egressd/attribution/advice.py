@@ -34,7 +34,7 @@ def advise_all(reason: Reason, cases: Sequence[Case], **values: str) -> str:
     if not cases:
         return reason.advise(values)
     known = values_of(cases[0])
-    for name in ("host", "sni", "address", "source", "port", "protocol"):
+    for name in ("host", "sni", "address", "source", "port", "protocol", "place"):
         known[name] = listed(dict.fromkeys(values_of(case)[name] for case in cases))
     text = reason.advise(known | values)
     if not reason.code.startswith(ABOUT_INSPECTION):
@@ -65,6 +65,7 @@ def values_of(case: Case) -> dict[str, str]:
     return {
         "host": case.probe.host,
         "port": str(case.probe.port),
+        "place": f"{case.probe.host}:{case.probe.port}",
         "source": _source(case),
         "address": _address(case),
         "sni": case.tls.sni if case.tls is not None else case.probe.host,

@@ -24,6 +24,8 @@ from egressd.planning.select import Row
 MOST_DISCOVERED = 8
 """A discovered list may name hundreds of hosts; so many stand for all of them."""
 MOST_SIBLINGS = 4
+NOT_ASKED = "not asked"
+"""Why a call has no answer that can be made, and is made when a sweep begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,8 @@ def _discovered(
     answer = around.discoveries.get(name)
     if answer is None or not answer.hosts:
         why = (answer.note if answer else "") or around.calls.get(name, "no such call is known")
+        if why == NOT_ASKED:
+            return (), (f"hosts are asked of discovery {name} when a sweep begins",)
         return (), (why if why == NEEDS_REGION else f"discovery {name} could not be had: {why}",)
     clean, _ = _hosts(Filled(texts=answer.hosts))
     hosts = tuple(host for host in clean if _covered(endpoint, patterns, host))

@@ -16,7 +16,7 @@ from egressd.model.plan import Plan, Target, Unsampled
 from egressd.model.settings import Resolver, Settings
 from egressd.planning.controls import base_controls, inventions, join
 from egressd.planning.coverage import coverage
-from egressd.planning.expand import Expansion, Sample, Surroundings, expand
+from egressd.planning.expand import NOT_ASKED, Expansion, Sample, Surroundings, expand
 from egressd.planning.pattern import covers, matches_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholders, region_notes, vocabulary
 from egressd.planning.probes import goes_through_proxy, players, probes
@@ -113,7 +113,7 @@ def _surroundings(
     elsewhere = f"no call is documented for cloud {settings.cloud.value}"
     calls = dict.fromkeys((call.name for call in catalog.discoveries), elsewhere)
     calls |= {
-        call.name: "not asked" if _can_be_made(call, settings) else NEEDS_REGION
+        call.name: NOT_ASKED if _can_be_made(call, settings) else NEEDS_REGION
         for call in catalog.discoveries
         if call.cloud is settings.cloud
     }

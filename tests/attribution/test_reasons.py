@@ -211,6 +211,12 @@ def test_templates_use_known_placeholders_only(reason: Reason) -> None:
 
 
 @EVERY
+def test_an_ask_names_each_host_with_its_port(reason: Reason) -> None:
+    """An ask may list hosts: a port behind a list would belong to the last one, or to a count."""
+    assert "{host}:{port}" not in reason.advice
+
+
+@EVERY
 def test_no_command_line_holds_words_from_the_network(reason: Reason) -> None:
     """An issuer or a server's text pasted into a shell could run commands."""
     assert placeholders(reason.confirm) <= PLACEHOLDERS - {"issuer", "offender", "status"}

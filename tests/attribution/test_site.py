@@ -201,7 +201,10 @@ def test_a_refused_upgrade_is_no_missing_rule() -> None:
         end = trail(dns(name=name), tcp(), tls(sni=name), http(200))
         site.add(end, host=name, pattern="*.servicebus.windows.net", protocol=Protocol.WSS)
     site.add(good("b.example"), host="b.example")
-    assert only(site).reason == "http_websocket_blocked"
+    finding = only(site)
+    assert finding.reason == "http_websocket_blocked"
+    names = ", ".join(f"r{number}.servicebus.windows.net:443" for number in range(3))
+    assert f"to {names} on the proxy or firewall" in finding.advice
 
 
 def test_the_missing_wildcard_is_asked_for_by_its_own_name() -> None:

@@ -26,6 +26,7 @@ class Pages(BaseHTTPRequestHandler):
         "/-/ready": 503,
         "/elsewhere": 302,
         "/closed": 401,
+        "/gone": 404,
     }
 
     def do_GET(self) -> None:
@@ -34,7 +35,7 @@ class Pages(BaseHTTPRequestHandler):
         self.send_response(code)
         self.send_header("Location", "/-/healthy")
         self.end_headers()
-        self.wfile.write(b"so it is\n")
+        self.wfile.write(b"404: Not Found\n" if code == 404 else b"so it is\n")
 
     def log_message(self, *_arguments: Any) -> None:
         """Keep quiet."""
@@ -70,13 +71,19 @@ def test_ill(site: str, page: str, code: int) -> None:
     assert f"answers {code}: so it is" in ended.stderr
 
 
+def test_a_page_that_is_not_there_is_said_once(site: str) -> None:
+    """Servers repeat the status in the text of their error pages; people need it once."""
+    ended = check("--url", f"{site}/gone")
+    assert ended.stderr == f"egressd: {site}/gone answers 404: Not Found\n"
+
+
 def test_nobody_there() -> None:
     """A port nobody listens on is exit code 1."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         ended = check("--url", f"http://127.0.0.1:{one.getsockname()[1]}/-/healthy")
     assert ended.exit_code == 1
-    assert "refused" in ended.stderr
+    assert ended.stderr.endswith("/-/healthy does not answer: Connection refused\n")
 
 
 def test_not_http() -> None:

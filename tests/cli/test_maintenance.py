@@ -75,7 +75,9 @@ def test_a_window_is_opened_listed_and_ended(run: Run, tmp_path: Path) -> None:
     assert listed.startswith("in force  manual-1: until ")
     assert listed.rstrip().endswith(f"; covers everything; new firewall; opened by {one.by}")
     done = run("end")
-    assert done.stdout == "maintenance manual-1: ended, 2 h before its time; what is still wrong is told now\n"
+    assert (
+        done.stdout == "maintenance manual-1: ended, 2 h before its time; what is still wrong is told now\n"
+    )
     assert read_downtimes(tmp_path / "state") == ()
     assert run("list").stdout.startswith("no maintenance: ")
 

@@ -139,10 +139,14 @@ def test_a_code_that_is_not_documented(catalog: Catalog) -> None:
     samples = Samples(templated=("{his}.his.example",), discovered="his-region")
     rows = only_rows(catalog, replace(catalog.endpoints[2], samples=samples))
     central = replace(BRIDGE, region="centralus")
-    unknown = "HIS code of region centralus is not documented; discovery his-region could not be had"
-    assert whys(plan(rows, central)) == {"b-his": f"{unknown}: not asked"}
+    unknown = "HIS code of region centralus is not documented"
+    assert whys(plan(rows, central)) == {
+        "b-his": f"{unknown}; hosts are asked of discovery his-region when a sweep begins"
+    }
     failed = Discovery(name="his-region", hosts=(), note="gbl.his.example could not be asked: tcp timeout")
-    assert whys(plan(rows, central, discoveries=(failed,))) == {"b-his": f"{unknown}: {failed.note}"}
+    assert whys(plan(rows, central, discoveries=(failed,))) == {
+        "b-his": f"{unknown}; discovery his-region could not be had: {failed.note}"
+    }
     found = Discovery(name="his-region", hosts=("scus.his.example",))
     made = plan(rows, central, discoveries=(found,))
     assert hosts(made) == [("b-his", "scus.his.example", SampleKind.DISCOVERED)]
@@ -344,7 +348,7 @@ def test_coverage_has_a_line_per_wildcard(catalog: Catalog) -> None:
     assert his.kinds == (SampleKind.DOCUMENTED, SampleKind.TEMPLATED, SampleKind.RANDOM)
     assert his.hosts == ("gbl.his.example", "weu.his.example")
     assert (relay.kinds, relay.hosts) == ((), ())
-    assert relay.note == whys(made)["m-relay"] == "discovery relays could not be had: not asked"
+    assert relay.note == whys(made)["m-relay"] == "hosts are asked of discovery relays when a sweep begins"
 
 
 # --- overrides and only -------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def test_the_whole_text(catalog: Catalog) -> None:
         "Not probed (2 required)\n"
         "  ENDPOINT  NEED      WHY\n"
         "  b-obo     required  <region>.obo.example: needs `region`\n"
-        "  m-relay   required  azgn*.bus.example: discovery relays could not be had: not asked\n"
+        "  m-relay   required  azgn*.bus.example: hosts are asked of discovery relays when a sweep begins\n"
         "\n"
         "Wildcards, and what stands for them\n"
         "  - *.his.example (b-his): documented, random; needs `region`\n"

@@ -237,8 +237,8 @@ HTTP: tuple[Reason, ...] = (
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Allow WebSocket (the HTTP/1.1 upgrade) from {source} to {host}:{port} on the proxy or "
-        "firewall; plain HTTPS to it works already.",
+        advice="Allow WebSocket (the HTTP/1.1 upgrade) from {source} to {place} on the proxy or "
+        "firewall; plain HTTPS works there already.",
         confirm=lines(_UPGRADE),
         base=Confidence.HIGH,
         capped="Confirmed when the answer carries the marks of a proxy.",

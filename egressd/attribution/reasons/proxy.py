@@ -165,7 +165,7 @@ PROXY: tuple[Reason, ...] = (
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Allow CONNECT to {host}:{port} for {source} on {proxy}; it answers 403. The access log has "
+        advice="Allow CONNECT to {place} for {source} on {proxy}; it answers 403. The access log has "
         "the line at {time} (Squid: TCP_DENIED/403).",
         confirm=lines(CURL_PROXY, "Expect `200` to CONNECT, not `403`."),
         base=Confidence.HIGH,
@@ -274,7 +274,7 @@ PROXY: tuple[Reason, ...] = (
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.DOWN,
-        advice="Give us the access-log line of {proxy} for CONNECT {host}:{port} from {source} at {time}, "
+        advice="Give us the access-log line of {proxy} for CONNECT {place} from {source} at {time}, "
         "and mend the cause it shows.",
         confirm=lines(CURL_PROXY),
         base=Confidence.MEDIUM,
@@ -355,7 +355,7 @@ PROXY: tuple[Reason, ...] = (
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
-        advice="On {proxy}, look up the tunnel to {host}:{port} from {source} at {time}: it was granted, and "
+        advice="On {proxy}, look up the tunnel to {place} from {source} at {time}: it was granted, and "
         "no byte came back from the server's side.",
         confirm=lines(_PROXY_HELLO, "It hangs after `CONNECTED`."),
         base=Confidence.MEDIUM,
@@ -413,7 +413,7 @@ PROXY: tuple[Reason, ...] = (
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.UNKNOWN,
-        advice="Give us the log lines of {proxy} for {source} at {time}, CONNECT {host}:{port}.",
+        advice="Give us the log lines of {proxy} for {source} at {time}, CONNECT {place}.",
         confirm=lines(CURL_PROXY, AGAIN),
         base=Confidence.LOW,
         needs=("proxy",),

@@ -24,6 +24,7 @@ PLACEHOLDERS = frozenset(
         "proxy",
         "status",
         "schemes",
+        "place",
     }
 )
 """The names a template may use in braces; nothing else is ever filled in."""
@@ -33,7 +34,7 @@ class _Filled(dict[str, str]):
     """Values for a template; what is not known stands as its name in capitals, as in a manual page."""
 
     def __missing__(self, key: str) -> str:
-        return key.upper()
+        return "HOST:PORT" if key == "place" else key.upper()
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -354,7 +354,7 @@ TCP: tuple[Reason, ...] = (
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.DEGRADED,
-        advice="Raise the TCP idle timeout for {source} to {host}:{port}, or send a reset when a session is "
+        advice="Raise the TCP idle timeout for {source} to {place}, or send a reset when a session is "
         "aged out; switch on keepalive in the client where it can be had.",
         confirm=lines("$ nc -v {address} {port}", "Leave it idle, then type: see when it dies."),
         base=Confidence.MEDIUM,

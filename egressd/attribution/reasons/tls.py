@@ -264,7 +264,7 @@ TLS: tuple[Reason, ...] = (
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Allow {host}:{port} for {source} on the device that answers TLS with plain HTTP at {time}; "
+        advice="Allow {place} for {source} on the device that answers TLS with plain HTTP at {time}; "
         "its page names the product and the policy.",
         confirm=lines("$ curl -sv http://{host}:{port}/ \\\n  --resolve {host}:{port}:{address}"),
         base=Confidence.CONFIRMED,

@@ -48,10 +48,12 @@ def ask(url: str, *, roots: ssl.SSLContext, login: tuple[str, str] | None = None
             return _text(answer)
     except HTTPError as refusal:
         with refusal:
-            raise NoGoodAnswerError(f"{url} answers {refusal.code}: {_text(refusal).strip()}") from None
+            said = _text(refusal).strip().removeprefix(f"{refusal.code}: ")
+            raise NoGoodAnswerError(f"{url} answers {refusal.code}: {said}") from None
     except (OSError, http.client.HTTPException) as error:
         why = error.reason if isinstance(error, URLError) else error
-        raise NoGoodAnswerError(f"{url} does not answer: {why or type(error).__name__}") from None
+        words = getattr(why, "strerror", None) or str(why) or type(error).__name__
+        raise NoGoodAnswerError(f"{url} does not answer: {words}") from None
 
 
 def _text(answer: Any) -> str:

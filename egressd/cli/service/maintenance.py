@@ -100,7 +100,9 @@ def maintenance_start(
 @maintenance_app.command("end")
 @guarded
 def maintenance_end(
-    name: Annotated[str | None, typer.Argument(help="The window; not needed where only one is open.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The window; not needed where only one is open.")
+    ] = None,
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
     """End a window that was opened by hand."""

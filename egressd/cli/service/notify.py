@@ -64,9 +64,7 @@ def notify_list(config_file: options.ConfigFile = None) -> ExitCode:
 @guarded
 def notify_test(
     *,
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[RECEIVER]...", help="Names of receivers.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="RECEIVER", help="Names of receivers.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Try all of them.")] = False,
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
