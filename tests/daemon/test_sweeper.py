@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,9 +19,10 @@ from egressd.daemon.sweeping.suspects import WITNESSES
 from egressd.model.memory.event import SweepFinished, SweepOverran
 from egressd.model.memory.standing import Lifecycle
 from egressd.model.settings import Limits, Settings
+from egressd.model.verdict import Outcome
 from egressd.standing.lifecycle import Patience
 from tests.daemon.timeless import Times, run
-from tests.daemon.world import Scene, scene
+from tests.daemon.world import Scene, plan_of, scene
 
 MINUTE = 60.0
 
@@ -316,6 +318,26 @@ def test_a_stalled_sweep_breaks_its_promise(play: Play) -> None:
             one.prober.hung.set()
             await asyncio.sleep(1)
             assert [*seen, one.board.pulse.stalled] == [False, True, False]
+
+    play(story())
+
+
+@pytest.mark.parametrize("offset", [1.0, 20.0, 45.0])
+def test_nothing_is_shown_of_what_nobody_has_looked_at(play: Play, offset: float) -> None:
+    """A fault right after a reload is confirmed, and new targets are not shown before they were seen."""
+
+    async def story() -> None:
+        async with sweeping() as one:
+            await asyncio.sleep(5 * MINUTE + offset)
+            one.sweeper.adopt(replace(one.prober, plan=plan_of(60)), hurry=True)
+            one.world.down["h3"] = "refused"
+            for _ in range(150):
+                await asyncio.sleep(1)
+                shown = one.board.current.sweep
+                outcomes = [row.verdict.outcome for row in shown.verdicts] if shown else []
+                assert Outcome.UNKNOWN not in outcomes
+            assert len(outcomes) == 60
+            assert [row.target for row in one.changes] == ["row/h3:443"]
 
     play(story())
 

@@ -67,9 +67,9 @@ class Suspects:
                     break
 
     async def _judge_noted(self) -> None:
-        """Judge what a running sweep has found so far; before the first has ended, nothing."""
+        """Judge what a running sweep has found so far; before the first of a plan has ended, nothing."""
         last, noted = self.ledger.board.current.sweep, frozenset(self.noted)
-        if last is None or not noted:
+        if last is None or not noted or self._unseen():
             return
         self.judged(noted)
         seen = replace(last.recording, id=secrets.token_hex(8), finished=clock.timestamp())
@@ -82,6 +82,8 @@ class Suspects:
         await asyncio.sleep(GAP)
         prober = self.prober()
         probes = again(prober, self.ledger.board.current.standings)
+        asked = {one.id for one in probes}
+        probes += tuple(one for one in self._unseen() if one.id not in asked)
         whole = partial(self.ledger.picture.recording, prober.plan)
         recording = await prober.look(probes, starts={}, on_done=self.see, whole=whole)
         if self.prober() is not prober:  # another configuration is in force by now
@@ -91,6 +93,10 @@ class Suspects:
         self.judged(looked)
         await self.ledger.take_in(prober, of=recording, probes=looked)
         return True
+
+    def _unseen(self) -> tuple[Probe, ...]:
+        """Return what nobody has looked at yet: judged now, it would be shown as a failure."""
+        return tuple(one for one in self.prober().plan.probes if one.id not in self.ledger.picture.records)
 
 
 def again(prober: Prober, standings: Standings) -> tuple[Probe, ...]:
