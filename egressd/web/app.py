@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ RELOAD_PATIENCE = 30.0
 """Seconds to wait for a reload to be carried out."""
 MOST_NAMES = 100
 """Metrics that `name[]` may pick at once."""
+_REFUSED = re.compile(r"q=0(\.0*)?")
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
@@ -61,19 +63,20 @@ class Site:
     sweeps: SweepText
     desk: Desk
 
-    async def status(self, _request: web.Request) -> web.Response:
+    async def status(self, request: web.Request) -> web.Response:
         """Show people how things are."""
         snapshot, stalled = self.board.current, self.board.pulse.stalled
         text = await asyncio.to_thread(render_status, snapshot, now=clock.now(), stalled=stalled)
         headers = {"Content-Security-Policy": PAGE_POLICY}
-        return _compressed(web.Response(text=text, content_type="text/html", headers=headers))
+        return _compressed(request, web.Response(text=text, content_type="text/html", headers=headers))
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Show Prometheus everything there is."""
         form = choose_form(",".join(request.headers.getall(hdrs.ACCEPT, [])))
         names = tuple(request.query.getall("name[]", []))[:MOST_NAMES]
         text = await asyncio.to_thread(self.exposition.render, self.board.current, form=form, names=names)
-        return _compressed(web.Response(body=text, headers={hdrs.CONTENT_TYPE: form}))
+        headers = {hdrs.CONTENT_TYPE: form, hdrs.VARY: hdrs.ACCEPT}
+        return _compressed(request, web.Response(body=text, headers=headers))
 
     async def probe(self, request: web.Request) -> web.Response:
         """Probe one target of the plan now."""
@@ -104,30 +107,41 @@ class Site:
             return web.Response(status=500, text="\n".join(("not reloaded:", *status.refused)) + "\n")
         return web.Response(text="reloaded\n")
 
-    async def sweep(self, _request: web.Request) -> web.Response:
+    async def sweep(self, request: web.Request) -> web.Response:
         """Give the last sweep as `--once --format json` would."""
         sweep = self.board.current.sweep
         if sweep is None:
-            return _json(503, '{"error": "the first sweep is not done"}\n')
-        return _json(200, await asyncio.to_thread(self.sweeps.render, sweep))
+            return _json(request, 503, '{"error": "the first sweep is not done"}\n')
+        return _json(request, 200, await asyncio.to_thread(self.sweeps.render, sweep))
 
-    async def targets(self, _request: web.Request) -> web.Response:
+    async def targets(self, request: web.Request) -> web.Response:
         """Give every target, with what was seen and what is believed."""
-        return await self._listed(targets_of)
+        return await self._listed(request, targets_of)
 
-    async def alerts(self, _request: web.Request) -> web.Response:
+    async def alerts(self, request: web.Request) -> web.Response:
         """Give what is wrong and not over, one entry per cause, and who is told of it."""
-        return await self._listed(alerts_of)
+        return await self._listed(request, alerts_of)
 
-    async def _listed(self, make: Callable[..., object]) -> web.Response:
+    async def _listed(self, request: web.Request, make: Callable[..., object]) -> web.Response:
         text = await asyncio.to_thread(lambda: json.dumps(make(self.board.current), indent=2) + "\n")
-        return _json(200, text)
+        return _json(request, 200, text)
 
 
-def _json(status: int, text: str) -> web.Response:
-    return _compressed(web.Response(status=status, text=text, content_type="application/json"))
+def _json(request: web.Request, status: int, text: str) -> web.Response:
+    return _compressed(request, web.Response(status=status, text=text, content_type="application/json"))
 
 
-def _compressed(response: web.Response) -> web.Response:
-    response.enable_compression()
+def _compressed(request: web.Request, response: web.Response) -> web.Response:
+    """Compress for whoever takes gzip, and tell caches that the answer depends on it."""
+    if takes_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, []))):
+        response.enable_compression(web.ContentCoding.gzip)
+    response.headers.add(hdrs.VARY, hdrs.ACCEPT_ENCODING)
     return response
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Say whether an `Accept-Encoding` header lets gzip come; weight 0 does not, whatever else it says."""
+    parts = [part.partition(";")[::2] for part in accepted[:2000].lower().split(",")]
+    weights = {coding.strip(): parameter.replace(" ", "") for coding, parameter in parts}
+    found = weights.get("gzip", weights.get("*"))
+    return found is not None and _REFUSED.fullmatch(found) is None

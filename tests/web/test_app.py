@@ -37,6 +37,32 @@ async def test_metrics_are_negotiated(start: Start) -> None:
     assert {line.split("{")[0] for line in text.splitlines() if line[0] != "#"} == {"egressd_profile_up"}
 
 
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("gzip, deflate, br, zstd", "gzip"),
+        ("deflate, *;q=0.1", "gzip"),
+        ("identity", None),
+        ("gzip;q=0, identity", None),
+        ("gzip; q=0.000", None),
+        ("deflate", None),
+        ("*;q=0", None),
+        ("", None),
+    ],
+)
+async def test_only_who_takes_gzip_gets_it(start: Start, accepted: str, coding: str | None) -> None:
+    """What a client refuses is not sent, and a cache can tell the answers apart."""
+    running = await start()
+    for path in ("/metrics", "/", "/api/v1/targets"):
+        async with running.session.get(
+            running.url(path), headers={"Accept-Encoding": accepted}, auto_decompress=False
+        ) as answer:
+            assert answer.headers.get("Content-Encoding") == coding
+            assert answer.headers.getall("Vary")[-1] == "Accept-Encoding"
+            assert (await answer.read())[:2] == b"\x1f\x8b" or coding is None
+
+
 async def test_a_new_snapshot_is_shown_at_once(start: Start) -> None:
     """What a page shows is what hangs on the board."""
     running = await start(make_snapshot(SWEEP))
