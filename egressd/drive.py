@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from egressd.attribution import judge, open_questions
-from egressd.errors import ConfigError
+from egressd.errors import AbsentSourceError
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.plan import ControlPlan, Plan
 from egressd.model.recording import Baseline, ProbeRecord, Recording
@@ -60,14 +60,14 @@ def refuse_absent_sources(settings: Settings) -> None:
     """Refuse sources that probes can't leave from: whoever starts a sweep asks this first.
 
     Raises:
-        ConfigError: an address or interface is not on this host.
+        AbsentSourceError: an address or interface is not on this host.
     """
     problems = unusable_sources(settings.sources)
     if problems:
         addresses = ", ".join(local_addresses()[:MOST_SHOWN]) or "none that can be read"
         interfaces = ", ".join(local_interfaces()[:MOST_SHOWN])
         known = f"the addresses of this host are {addresses}; its interfaces {interfaces}"
-        raise ConfigError(tuple(f"sources: {one}; {known}" for one in problems))
+        raise AbsentSourceError(tuple(f"sources: {one}; {known}" for one in problems))
 
 
 def random_label() -> str:

@@ -49,5 +49,13 @@ class ConfigError(EgressdError):
         """One line each: file, line, key path, what is wrong."""
 
 
+class AbsentSourceError(ConfigError):
+    """An address or interface to probe from is not on this host, or not yet."""
+
+
+class AbsentListenError(UsageError):
+    """The address to listen on is not on this host, or not yet."""
+
+
 class ReportFileError(EgressdError):
     """A report file that can't be read as one."""

@@ -41,6 +41,10 @@ class Notifier:
         self._status = status
         self._send("READY=1", f"STATUS={_line(status)}")
 
+    def waiting(self, seconds: float, status: str) -> None:
+        """Ask for more time to start, from now on, and say what for."""
+        self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}", f"STATUS={_line(status)}")
+
     def reloading(self) -> None:
         """Say that the configuration is being read again."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")

@@ -9,7 +9,11 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+import structlog
 
 from egressd import __version__, clock
 from egressd.daemon.alarm.desk import Desk
@@ -21,13 +25,16 @@ from egressd.daemon.snapshot import Board
 from egressd.daemon.sweeping.ledger import Ledger
 from egressd.daemon.sweeping.sweeper import Sweeper
 from egressd.daemon.tell import status_line, tell
-from egressd.errors import EgressdError
+from egressd.errors import AbsentListenError, AbsentSourceError, EgressdError
 from egressd.model.memory.event import DaemonStarted, DaemonStopped
 from egressd.model.memory.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.model.settings import Settings
 from egressd.notify.courier import Bell, Courier, Ways
 from egressd.notify.send import beat, deliver, push_alerts
 from egressd.state import StateKeeper
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 Serve = Callable[[Board, Settings, Control], Awaitable[None]]
 """Binds the port, sets `control.listening`, and serves until cancelled. Raises EgressdError."""
@@ -37,6 +44,9 @@ LAST_TRIES = 3.0
 """Seconds the couriers may take at the end; what they could not deliver is kept."""
 LOOK_AFTER = 5.0
 """Seconds between two looks of the supervisor, at most."""
+SETTLED = 180.0
+"""Seconds after it was booted by which a host has all of its addresses."""
+PAUSE = 1.0
 MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -66,7 +76,8 @@ async def run(daemon: Daemon) -> None:
     control = Control()
     keeper = StateKeeper(daemon.state)
     remembered, state = await keeper.open()
-    prober = await asyncio.to_thread(daemon.prepare, daemon.settings, remembered.discoveries)
+    prepare = partial(asyncio.to_thread, daemon.prepare, daemon.settings, remembered.discoveries)
+    prober = await patiently(prepare, daemon.notifier)
     now = clock.timestamp()
     board = Board(
         Snapshot(
@@ -154,7 +165,27 @@ async def supervise(board: Board, notifier: Notifier) -> None:
 
 
 async def _serve(daemon: Daemon, board: Board, control: Control) -> None:
-    await daemon.serve(board, daemon.settings, control)
+    await patiently(partial(daemon.serve, board, daemon.settings, control), daemon.notifier)
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]], notifier: Notifier) -> T:
+    """Try again what fails for want of an address, as long as the host has only just been booted.
+
+    A service that starts with the host comes before some of its addresses, and is not started again for
+    what looks like a bad configuration.
+    """
+    said = False
+    while True:
+        try:
+            return await attempt()
+        except (AbsentSourceError, AbsentListenError) as absent:
+            if not notifier.address or clock.monotonic() > SETTLED:
+                raise
+            if not said:
+                log.warning("waiting for an address: this host was just booted", why=str(absent))
+            said = True
+            notifier.waiting(LOOK_AFTER, f"waiting for an address: {absent}")
+        await asyncio.sleep(PAUSE)
 
 
 async def _either(*events: asyncio.Event) -> None:

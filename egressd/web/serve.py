@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from egressd import clock
 from egressd.daemon.control import Control
 from egressd.daemon.reload import MOST_PROBLEMS
 from egressd.daemon.snapshot import Board
-from egressd.errors import UsageError
+from egressd.errors import AbsentListenError, UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings, Web
 from egressd.web.access import Access
@@ -84,7 +85,8 @@ class Server:
         except OSError as error:
             await self._runner.cleanup()
             why = os.strerror(error.errno) if error.errno else str(error)
-            raise UsageError(f"cannot listen on {settings.listen}: {why}") from None
+            kind = AbsentListenError if error.errno == errno.EADDRNOTAVAIL else UsageError
+            raise kind(f"cannot listen on {settings.listen}: {why}") from None
         self.control.listening.set()
         log.info("listening", addresses=self.addresses)
 

@@ -1,0 +1,92 @@
+"""A host that was just booted: addresses that are to come are waited for, and others are not."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from egressd import clock
+from egressd.catalog import load_catalog
+from egressd.daemon import run
+from egressd.daemon.control import Control
+from egressd.daemon.notify import Notifier
+from egressd.daemon.run import SETTLED, patiently
+from egressd.drive import refuse_absent_sources
+from egressd.errors import AbsentListenError, AbsentSourceError, ConfigError, EgressdError, UsageError
+from egressd.model.settings import Settings, Source, Web
+from egressd.web.serve import Server
+from tests.daemon.world import scene
+
+GONE = AbsentSourceError(("sources: 192.0.2.7 (source a) is not on this host",))
+
+
+class Attempts:
+    """Something that fails some times before it works."""
+
+    def __init__(self, *errors: EgressdError) -> None:
+        self.errors = list(errors)
+
+    async def __call__(self) -> str:
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+
+@pytest.fixture
+def booted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host was booted a minute ago."""
+    monkeypatch.setattr(clock, "monotonic", lambda: 60.0)
+    monkeypatch.setattr(run, "PAUSE", 0.01)
+
+
+@pytest.mark.usefixtures("booted")
+async def test_an_address_that_comes_late_is_waited_for(tmp_path: Path) -> None:
+    """systemd hears what for, and gives the time."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        notifier = Notifier(address=str(tmp_path / "notify"))
+        assert await patiently(Attempts(GONE, AbsentListenError("cannot listen"), GONE), notifier) == "done"
+        told = [heard.recv(4096).decode() for _ in range(3)]
+        assert all(
+            one.startswith("EXTEND_TIMEOUT_USEC=5000000\nSTATUS=waiting for an address: ") for one in told
+        )
+        assert "192.0.2.7" in told[0]
+
+
+@pytest.mark.usefixtures("booted")
+@pytest.mark.parametrize("error", [ConfigError(("bad",)), UsageError("port in use")])
+async def test_a_mistake_is_not_waited_for(error: EgressdError) -> None:
+    """Time does not mend it."""
+    with pytest.raises(type(error)):
+        await patiently(Attempts(error), Notifier(address="/nowhere"))
+
+
+@pytest.mark.parametrize(("age", "address"), [(SETTLED + 1, "/nowhere"), (60.0, "")])
+async def test_nobody_waits_for_long_or_at_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, age: float, address: str
+) -> None:
+    """A host that is up for a while has its addresses; without systemd somebody reads the answer."""
+    monkeypatch.setattr(clock, "monotonic", lambda: age)
+    with pytest.raises(AbsentSourceError):
+        await patiently(Attempts(GONE), Notifier(address=address))
+
+
+def test_an_absent_source_is_what_is_waited_for() -> None:
+    """By whoever finds it out."""
+    with pytest.raises(AbsentSourceError, match=r"203\.0\.113\.7"):
+        refuse_absent_sources(Settings(sources=(Source(name="a", address="203.0.113.7"),)))
+
+
+async def test_an_absent_listener_is_what_is_waited_for() -> None:
+    """And no port that is taken."""
+    server = Server(board=scene().board, control=Control(), catalog=load_catalog())
+    with pytest.raises(AbsentListenError, match="cannot listen on"):
+        await server.open(Web(listen="203.0.113.7:10980"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UsageError) as caught:
+            await server.open(Web(listen=f"127.0.0.1:{taken.getsockname()[1]}"))
+    assert type(caught.value) is UsageError
