@@ -16,6 +16,7 @@ from egressd import clock
 from egressd.attribution import judge
 from egressd.daemon.snapshot import Board
 from egressd.drive import ask, open_edge
+from egressd.errors import EgressdError
 from egressd.metrics.exposition import PLAIN
 from egressd.metrics.once import render_target
 from egressd.model.plan import Plan
@@ -72,6 +73,8 @@ class Desk:
         try:
             async with asyncio.timeout(patience), self._turn:
                 seen = await look(target, settings, plan)
+        except EgressdError as error:
+            return _refuse(503, f"cannot probe now: {error}")
         except TimeoutError:
             return _refuse(504, f"the probe was not done within {patience:g} seconds")
         finally:

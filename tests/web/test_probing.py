@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,19 @@ async def test_a_fault_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -
             status, text = await running.get("/probe", params={"target": TARGET})
             assert status == 200
             assert 'reason="tls_reset_after_hello"' in text
+
+
+async def test_what_can_not_be_read_now_is_an_answer(start: Start, tmp_path: Path) -> None:
+    """A trust store that is gone is a sentence, not a bug."""
+    async with Lab() as lab:
+        shown = of_lab(lab)
+        trust = replace(shown.settings.trust, store=str(tmp_path / "gone.pem"))
+        running = await start(
+            replace(shown, settings=replace(shown.settings, trust=trust)), enable_probe=True
+        )
+        status, text = await running.get("/probe", params={"target": TARGET})
+        assert status == 503
+        assert "gone.pem" in text
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import structlog
+
 from egressd import clock
 from egressd.attribution import judge
 from egressd.daemon.sweeping.rhythm import Rhythm, label_of
 from egressd.drive import ask, open_edge, plan_sweep, refuse_absent_sources
+from egressd.errors import EgressdError
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.plan import ControlPlan, Plan, Probe
 from egressd.model.recording import ProbeRecord, Recording
@@ -22,6 +25,8 @@ from egressd.probe.edge import Edge, voices_of
 from egressd.probe.sweep import sweep
 
 HOUR = 3600
+
+log = structlog.get_logger(__name__)
 
 
 class Prober(Protocol):
@@ -64,9 +69,10 @@ class NetworkProber:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def refresh(self) -> None:
-        """Make the discovery calls and plan again, with this hour's random label.
+        """Make the discovery calls, plan again with this hour's random label, and read the trust stores.
 
-        A call that gives nothing now leaves what it gave before: hosts do not come and go with it.
+        A call that gives nothing now leaves what it gave before: hosts do not come and go with it. So does a
+        file that can't be read now: somebody may be writing it.
         """
         calls = calls_needed(self.catalog, self.settings)
         if calls:
@@ -77,7 +83,12 @@ class NetworkProber:
         self.plan = plan_now(
             self.settings, self.catalog, identity=self.rhythm.identity, discoveries=self.discoveries
         )
-        self.edge = replace(open_edge(self.settings, self.plan), recent=self.edge.recent)
+        try:
+            fresh = await asyncio.to_thread(open_edge, self.settings, self.plan)
+        except EgressdError as error:
+            log.error("what is trusted can't be read; what was read before stays", why=str(error))  # noqa: TRY400 - it is a file, no bug
+            return
+        self.edge = replace(fresh, recent=self.edge.recent)
 
     async def look(
         self,
