@@ -190,7 +190,7 @@ _ROWS = (
         Kind.GAUGE,
         "profile",
         "P",
-        "When every required target of the profile was last believed reachable; kept over restarts.",
+        "When all the profile requires was last believed reachable; kept over restarts; absent if never.",
     ),
     _metric(
         "profile_offline_limit_seconds",
