@@ -66,6 +66,7 @@ class Store:
         self._memory: dict[str, str] = {}
         self._post = Post()
         self._written = PRUNE_EVERY
+        self._retention = 0.0
 
     def close(self) -> None:
         """Let go of the file."""
@@ -132,12 +133,14 @@ class Store:
     def prune(self, retention: float) -> None:
         """Forget what is older than the retention, routine long before the rest; now and then.
 
+        A retention that is new is kept at once: whoever makes it shorter may need the room.
+
         Raises:
             sqlite3.Error: nothing was forgotten.
         """
-        if self._written < PRUNE_EVERY:
+        if self._written < PRUNE_EVERY and retention == self._retention:
             return
-        self._written = 0
+        self._written, self._retention = 0, retention
         now = clock.now()
         oldest = clock.timestamp(now - timedelta(seconds=retention))
         routine = clock.timestamp(now - timedelta(seconds=ROUTINE_SHARE * retention))

@@ -291,6 +291,21 @@ def test_failures_are_kept_longer_than_successes(tmp_path: Path, now: Callable[[
     ]  # fmt: skip
 
 
+def test_a_shorter_retention_holds_at_once(tmp_path: Path, now: Callable[[datetime], None]) -> None:
+    """Whoever needs the room does not wait for the next hundreds of events."""
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    now(moment)
+    store = Store(tmp_path)
+    store.prune(90 * 86400.0)
+    stamp = clock.timestamp(moment - timedelta(days=20))
+    store.save(Remembered(), (ConfigReloaded(at=stamp, digest="x"),), whole=False)
+    store.prune(90 * 86400.0)
+    assert rows(tmp_path, "SELECT count(*) FROM events") == [(1,)]
+    store.prune(7 * 86400.0)
+    store.close()
+    assert rows(tmp_path, "SELECT count(*) FROM events") == [(0,)]
+
+
 def test_the_database_is_bounded_whatever_flaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows have a limit of their own, and the space of old ones is given back."""
     monkeypatch.setattr("egressd.state.store.MOST_EVENTS", 200)
