@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from egressd import clock
 from egressd.daemon.control import Control
@@ -29,6 +32,19 @@ LOOK_EVERY = 2.0
 CLOSING = 2.0
 """Seconds a request may still take at the end; aiohttp waits twice that long at most."""
 HANDSHAKE = 10.0
+
+
+def is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Refuse what only says that a request could not be read: it was answered 400, and that is all.
+
+    Scanners, and clients that speak TLS to a plain port, would fill the journal with tracebacks.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, HttpProcessingError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+requests_log = logging.getLogger("egressd.http")
+requests_log.addFilter(is_worth_a_line)
 
 
 def split_listen(text: str) -> tuple[str | None, int]:
@@ -73,7 +89,7 @@ class Server:
         """
         self.access.load(settings.config_file)
         app = make_app(self.board, self.control, self.access, self.catalog)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING, logger=requests_log)
         await self._runner.setup()
         host, port = split_listen(settings.listen)
         try:

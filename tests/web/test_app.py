@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import replace
 
 import pytest
@@ -232,6 +233,32 @@ async def test_a_reload_is_answered(start: Start, problems: tuple[str, ...], sta
         group.create_task(carry_out())
         async with running.session.put(running.url("/-/reload")) as answer:
             assert (answer.status, await answer.text()) == (status, said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/9.9.9\r\n\r\n",
+        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+    ],
+)
+async def test_what_is_no_request_is_answered_and_not_logged(
+    start: Start, text: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A scanner gets its 400, and the journal no traceback."""
+    running = await start()
+    host, _, port = running.server.addresses[0].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(text)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+    logging.getLogger("egressd.http").error("a bug", exc_info=ValueError("bug"))
+    assert caplog.records[-1].message == "a bug"
 
 
 async def test_what_is_not_there_is_not_there(start: Start) -> None:
