@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, assert_never
 
 from egressd.model.catalog import Catalog
@@ -18,7 +18,7 @@ from egressd.model.endpoint import Endpoint, Inspection, Need, Protocol, Role
 from egressd.model.settings import Settings
 from egressd.planning.pattern import matches_host
 from egressd.planning.placeholder import RESOLVER, Vocabulary, fill, show, vocabulary
-from egressd.planning.select import is_named, select
+from egressd.planning.select import may_name, refuse_idle, select
 
 Format = Literal["csv", "json", "markdown"]
 FORMATS: tuple[Format, ...] = ("csv", "json", "markdown")
@@ -69,11 +69,18 @@ def export_rules(catalog: Catalog, settings: Settings, fmt: Format) -> str:
 
 
 def rules_to_ask(catalog: Catalog, settings: Settings) -> tuple[Rule, ...]:
-    """Return one rule per role, destination, port and transport, in the order of roles and rows."""
-    words = vocabulary(catalog, settings)
+    """Return one rule per role, destination, port and transport, in the order of roles and rows.
+
+    Raises UsageError for an `--only` that names no row.
+    """
+    words, every = vocabulary(catalog, settings), select(catalog, settings)
+    refuse_idle(
+        settings.only,
+        lambda glob: any(_asked_for(row.endpoint, replace(settings, only=(glob,)), words) for row in every),
+    )
     rules: dict[tuple[Role, str, int, str], Rule] = {}
     for role in Role:
-        for row in select(catalog, settings):
+        for row in every:
             endpoint = row.endpoint
             if role not in endpoint.roles or not _asked_for(endpoint, settings, words):
                 continue
@@ -92,7 +99,7 @@ def _asked_for(endpoint: Endpoint, settings: Settings, words: Vocabulary) -> boo
     pattern = show(endpoint.pattern, words)
     return (
         not settings.only
-        or is_named(endpoint, settings.only)
+        or may_name(endpoint, settings.only)
         or any(matches_host(glob, pattern) for glob in settings.only)
     )
 

@@ -12,15 +12,20 @@ from egressd.model.plan import Plan
 from egressd.model.settings import Settings
 from egressd.planning.placeholder import show, vocabulary
 from egressd.planning.render import WIDTH, table, wrap
-from egressd.planning.select import Row, is_named, select
+from egressd.planning.select import Row, is_named, may_name, refuse_idle, select
 
 
 def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> str:
-    """Render the rows of the selected profiles and cloud, and the operator's own."""
+    """Render the rows of the selected profiles and cloud, and the operator's own.
+
+    Raises UsageError for an `--only` that names none.
+    """
     titles = {profile.name: profile.title for profile in catalog.profiles}
     groups: dict[str, list[Row]] = {}
-    for row in select(catalog, settings):
-        if not settings.only or is_named(row.endpoint, settings.only):
+    rows = select(catalog, settings)
+    refuse_idle(settings.only, lambda glob: any(may_name(row.endpoint, (glob,)) for row in rows))
+    for row in rows:
+        if not settings.only or may_name(row.endpoint, settings.only):
             groups.setdefault("your own endpoints" if row.ours else row.endpoint.profile, []).append(row)
     headings = {name: f"{name}: {titles[name]}" if name in titles else name for name in groups}
     parts = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from egressd.errors import UsageError
 from egressd.model.catalog import Catalog, Discovery, DiscoveryCall
 from egressd.model.endpoint import Endpoint, Expect, Need, Role, SampleKind
 from egressd.model.plan import Plan, Target, Unsampled
@@ -17,10 +16,10 @@ from egressd.model.settings import Resolver, Settings
 from egressd.planning.controls import base_controls, inventions, join
 from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_ASKED, Expansion, Sample, Surroundings, expand
-from egressd.planning.pattern import covers, matches_host
+from egressd.planning.pattern import matches_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholders, region_notes, vocabulary
 from egressd.planning.probes import goes_through_proxy, players, probes
-from egressd.planning.select import is_named, override, select, skipped
+from egressd.planning.select import is_named, may_name, override, refuse_idle, select, skipped
 
 
 @dataclass(slots=True)
@@ -51,7 +50,7 @@ def make_plan(
     """
     around = _surroundings(catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers)
     every = expand(select(catalog, settings), around)
-    _refuse_idle(settings.only, every)
+    refuse_idle(settings.only, lambda glob: any(_wanted(one, (glob,)) for one in every))
     expansions = tuple(one for one in every if _wanted(one, settings.only))
     draft = _draft(expansions, settings)
     conversations = probes(draft.targets, settings, siblings=draft.siblings)
@@ -82,7 +81,7 @@ def calls_needed(catalog: Catalog, settings: Settings) -> tuple[DiscoveryCall, .
     wanted = {
         row.endpoint.samples.discovered
         for row in select(catalog, settings)
-        if not settings.only or _may_name(settings.only, row.endpoint)
+        if not settings.only or may_name(row.endpoint, settings.only)
     }
     return tuple(
         call
@@ -93,13 +92,6 @@ def calls_needed(catalog: Catalog, settings: Settings) -> tuple[DiscoveryCall, .
 
 def _can_be_made(call: DiscoveryCall, settings: Settings) -> bool:
     return settings.region is not None or "region" not in placeholders(call.path)
-
-
-def _may_name(only: tuple[str, ...], endpoint: Endpoint) -> bool:
-    """Say whether `--only` names the row, or could name a host that is not known yet."""
-    return is_named(endpoint, only) or any(
-        covers(endpoint.pattern, glob, deep=endpoint.deep) for glob in only
-    )
 
 
 def _surroundings(
@@ -140,15 +132,6 @@ def _wanted(one: Expansion, only: tuple[str, ...]) -> bool:
 
 def _names(only: tuple[str, ...], one: Expansion, sample: Sample) -> bool:
     return any(matches_host(glob, sample.host) or matches_host(glob, one.pattern) for glob in only)
-
-
-def _refuse_idle(only: tuple[str, ...], expansions: tuple[Expansion, ...]) -> None:
-    idle = [glob for glob in only if not any(_wanted(one, (glob,)) for one in expansions)]
-    if idle:
-        raise UsageError(
-            f"cannot find an endpoint for --only {', '.join(idle)}: "
-            "no selected id, pattern or host matches (`egressd catalog list` shows them)"
-        )
 
 
 def _draft(expansions: Iterable[Expansion], settings: Settings) -> _Draft:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Endpoint, Need
 from egressd.model.settings import ALL_ROLES, Override, Settings
-from egressd.planning.pattern import matches, matches_host
+from egressd.planning.pattern import covers, matches, matches_host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,28 @@ def override(
 def is_named(endpoint: Endpoint, globs: Iterable[str]) -> bool:
     """Say whether a glob names the row by its id or pattern."""
     return any(matches(glob, endpoint.id) or matches_host(glob, endpoint.pattern) for glob in globs)
+
+
+def may_name(endpoint: Endpoint, globs: Iterable[str]) -> bool:
+    """Say whether a glob names the row, or could name a host that its pattern covers."""
+    found = tuple(globs)
+    return is_named(endpoint, found) or any(
+        covers(endpoint.pattern, glob, deep=endpoint.deep) for glob in found
+    )
+
+
+def refuse_idle(only: tuple[str, ...], names: Callable[[str], bool]) -> None:
+    """Refuse patterns of `--only` that name nothing: what is not there must not look like good news.
+
+    Raises:
+        UsageError: with all of them.
+    """
+    idle = [glob for glob in only if not names(glob)]
+    if idle:
+        raise UsageError(
+            f"cannot find an endpoint for --only {', '.join(idle)}: "
+            "no selected id, pattern or host matches (`egressd catalog list` shows them)"
+        )
 
 
 def _meant(one: Override, endpoint: Endpoint, host: str | None) -> bool:

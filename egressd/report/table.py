@@ -218,6 +218,8 @@ def conclude(sweep: Sweep) -> str:
     match code:
         case ExitCode.OK:
             text = f"PASS: {count(len(required), 'required target')}, each can be reached"
+            if not required:
+                text = f"PASS: none of {count(len(sweep.verdicts), 'target')} is required"
         case ExitCode.FAILED:
             text = f"FAIL: {bad}" + (f", {unsure}" if unknown else "")
         case ExitCode.INTERRUPTED:

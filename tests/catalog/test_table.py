@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from egressd.catalog import load_catalog
+from egressd.catalog.export import rules_to_ask
 from egressd.catalog.table import render_list, render_show
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
@@ -52,6 +53,18 @@ def test_list_shows_the_operator_s_rows_and_heeds_only(catalog: Catalog) -> None
     assert "own.example" in text
     assert "time.example" in text
     assert "management.example" not in text
+
+
+def test_only_may_name_a_host_or_nothing_at_all(catalog: Catalog) -> None:
+    """A host leads to the row that covers it, in list and rules; what names nothing is refused by name."""
+    host = replace(SETTINGS, only=("weu.his.example",))
+    assert "b-his" in (text := render_list(catalog, host))
+    assert "b-arm" not in text
+    assert {rule.destination for rule in rules_to_ask(catalog, host)} == {"*.his.example"}
+    idle = replace(SETTINGS, only=("b-his", "nope", "x.*.example"))
+    for asked in (render_list, rules_to_ask):
+        with pytest.raises(UsageError, match=r"cannot find an endpoint for --only nope, x\.\*\.example: "):
+            asked(catalog, idle)
 
 
 def test_list_of_nothing_says_so(catalog: Catalog) -> None:

@@ -46,6 +46,15 @@ def test_a_source_of_the_command_line_is_wrong_usage(tmp_path: Path, words: tupl
     assert "its interfaces lo" in done.stderr
 
 
+def test_a_watch_over_nothing_is_refused(tmp_path: Path) -> None:
+    """It would wait for ever for what is not in the plan."""
+    path = tmp_path / "egressd.yml"
+    path.write_text("resolvers: [127.0.0.1]\ncloud: china\nprofiles: [resource-bridge]\n", encoding="utf-8")
+    done = run("watch", "--config.file", str(path))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "egressd: cannot watch: the plan has no target; `egressd plan` says why\n"
+
+
 def test_what_the_environment_does_not_say_is_in_the_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

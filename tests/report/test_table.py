@@ -127,6 +127,12 @@ def test_the_last_line_is_the_exit_code(
     assert said in " ".join(render_table(sweep).split())
 
 
+def test_a_pass_without_anything_required_says_so(sweep_of: SweepOf, row: RowOf) -> None:
+    """What is optional decides nothing; nobody is to read that each of none can be reached."""
+    sweep = sweep_of(row(outcome=Outcome.BLOCKED, need=Need.OPTIONAL))
+    assert conclude(sweep) == "PASS: none of 1 target is required (exit code 0)"
+
+
 def test_colour_only_where_wanted(sweep_of: SweepOf, row: RowOf) -> None:
     """Without colour there is no escape in the text; with it, the text under the escapes is the same."""
     sweep = sweep_of(row(), row(host="a.example", outcome=Outcome.BLOCKED))

@@ -13,6 +13,7 @@ from egressd.cli.watch.screen import Screen
 from egressd.cli.watch.turn import LEAST_GAP, Turn, is_over, next_turn, pause
 from egressd.cli.watch.view import View
 from egressd.drive import ask, prepare, random_label
+from egressd.errors import UsageError
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.plan import ControlPlan, Plan
 from egressd.model.recording import Baseline, ProbeRecord, Recording
@@ -58,12 +59,14 @@ class Watch:
 
         Raises:
             ConfigError: a trust store can't be read.
-            UsageError: there is nothing to plan.
+            UsageError: there is nothing to plan, or to wait for.
         """
         if self.limit is not None:
             asyncio.get_running_loop().call_later(self.limit, self._time_out)
         self.screen.stand("planning")
         await self._plan()
+        if not self.edge.plan.targets:
+            raise UsageError("cannot watch: the plan has no target; `egressd plan` says why")
         self.view = View(plan=self.edge.plan, baseline=self.baseline)
         began = everything = clock.monotonic()
         turn = next_turn(self.edge.plan, None, since=0.0, every=self.every)
