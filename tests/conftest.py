@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+
+from tests.patience import PatientLoop, wait_patiently
 
 # A property is held to the same examples each time, so that whether a change passes is no matter of luck;
 # `make search` looks for new ones. How fast an example is made says something of the machine only.
@@ -70,6 +73,12 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Watch sockets from here on; an audit hook can't be taken back, nor need it be."""
     sys.addaudithook(_watch)
+    wait_patiently()
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run every test that is a coroutine on a clock that a busy machine does not hurry."""
+    return {"patient": PatientLoop}
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,44 @@
+"""The loop of the tests counts the time its process had."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from egressd import clock
+from tests.patience import TURN, PatientLoop
+
+
+async def test_a_pause_ends_no_timer() -> None:
+    """Half a second in which nobody could answer is no time; egressd's clock says the same."""
+    assert isinstance(asyncio.get_running_loop(), PatientLoop)
+    begun = clock.monotonic()
+    async with asyncio.timeout(0.1):
+        for _ in range(3):
+            time.sleep(0.2)  # noqa: ASYNC251 - the point
+            await asyncio.sleep(0)
+    assert 0 < clock.monotonic() - begun < 10 * TURN
+
+
+async def test_waiting_in_vain_takes_its_time() -> None:
+    """It is never shorter than by the wall, nor without end, also where the loop is never idle."""
+
+    async def busy() -> None:
+        while True:  # noqa: ASYNC110 - busy is what it shall be
+            await asyncio.sleep(0)
+
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await asyncio.Event().wait()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await busy()
+    assert time.monotonic() - begun > 0.19
+
+
+def test_without_a_loop_time_is_the_machines() -> None:
+    """What runs in threads and without coroutines is not held up."""
+    assert abs(clock.monotonic() - time.monotonic()) < 60
