@@ -17,6 +17,7 @@ from egressd.config.proxy.pitfalls import find_pitfalls
 from egressd.errors import ConfigError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
+from egressd.planning.placeholder import region_notes
 from egressd.yamlfile import MAX_CHARACTERS, Document, read_yaml
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def load_settings(path: Path | None, flags: Flags, *, catalog: Catalog | None = 
     """
     settings = Settings() if path is None else _read(path, catalog)
     settings = apply(flags, settings)
-    found = (*settings.environment, *find_pitfalls(settings), *find_alert_pitfalls(settings))
+    region = region_notes(catalog, settings) if catalog is not None else ()
+    found = (*region, *settings.environment, *find_pitfalls(settings), *find_alert_pitfalls(settings))
     warnings = tuple(dict.fromkeys(found))
     return replace(settings, digest=digest(settings), warnings=warnings)
 

@@ -260,6 +260,24 @@ def test_the_default_file_is_used_where_it_can_be_read(
     assert find_file(tmp_path / "other.yml") == tmp_path / "other.yml"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("region: westeurop", "did you mean westeurope"),
+        ("region: usgovvirginia", "it is a region of cloud usgov"),
+        ("region: newregion", "hosts are named after it as it is written"),
+    ],
+)
+def test_a_region_nobody_knows_is_a_warning(tmp_path: Path, text: str, said: str) -> None:
+    """It may be newer than the catalog; it may be a typing mistake that looks like a firewall."""
+    path = tmp_path / "egressd.yml"
+    path.write_text(text, encoding="utf-8")
+    (warning,) = load_settings(path, Flags(), catalog=CATALOG).warnings
+    assert said in warning
+    path.write_text("region: westeurope", encoding="utf-8")
+    assert load_settings(path, Flags(), catalog=CATALOG).warnings == ()
+
+
 def test_the_shipped_example_is_the_defaults() -> None:
     """What an operator starts from says what holds without a file."""
     shipped = load_settings(ROOT / "config" / "egressd.yml", Flags(), catalog=CATALOG)
