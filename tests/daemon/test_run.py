@@ -95,6 +95,28 @@ def test_what_was_probably_not_meant_is_logged(tmp_path: Path, config: Path, lab
         assert len(running.events("configuration")) == 2
 
 
+def test_a_file_that_does_not_answer_holds_up_no_end(tmp_path: Path, config: Path, lab: Lab) -> None:
+    """A thread that hangs in a file, as on a server that is gone, is left behind; sweeps go on until then."""
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2", encoding="utf-8")
+    row = {"name": "hook", "type": "webhook", "url": "http://127.0.0.1:9", "bearer_token_file": str(secret)}
+    config.write_text(settings(lab, notify={"receivers": [row]}), encoding="utf-8")
+    with daemon(tmp_path, config) as running:
+        running.wait_for("3 targets")
+        secret.unlink()
+        os.mkfifo(secret)  # nobody ever writes
+        running.process.send_signal(signal.SIGHUP)
+        running.wait_for("RELOADING=1")
+        before = len(running.events("sweep"))
+        running.until(lambda: len(running.events("sweep")) > before + 1, "more sweeps")
+        code, seconds = running.stop()
+        assert (code, seconds < 10) == (0, True)
+        assert [one["event"] for one in running.lines()][-2:] == [
+            "stopped",
+            "a file can't be read to its end; ending without it",
+        ]
+
+
 def test_a_storm_of_signals_is_weathered(tmp_path: Path, config: Path, lab: Lab) -> None:
     """Hundreds of SIGHUP, good and bad files in turn: sweeps go on, reloads are few, the last file holds."""
     with daemon(tmp_path, config) as running:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +30,8 @@ from egressd.model.settings import Settings
 from egressd.web.access import check_file
 from egressd.web.serve import serve
 
+LAST_THREADS = 3.0
+"""Seconds for threads that still read or write something at the end; what must be saved is saved by then."""
 YOUNG = 10_000
 """New objects between two walks over the youngest; a sweep makes many, and few of them in cycles."""
 
@@ -81,8 +85,22 @@ def run_daemon(
         limits=offline_limits(catalog),
     )
     spare_the_loop()
-    asyncio.run(run(daemon))
+    asyncio.run(_to_the_end(daemon))
     return ExitCode.OK
+
+
+async def _to_the_end(daemon: Daemon) -> None:
+    """Run; once all is saved, let no thread that hangs in a file keep the process from its end."""
+    await run(daemon)
+    end = threading.Timer(LAST_THREADS, _leave)
+    end.daemon = True
+    end.start()
+
+
+def _leave() -> None:
+    structlog.get_logger("egressd").warning("a file can't be read to its end; ending without it")
+    sys.stderr.flush()
+    os._exit(ExitCode.OK)
 
 
 def _warn(settings: Settings) -> None:
