@@ -118,7 +118,8 @@ class Server:
             while True:
                 await asyncio.sleep(LOOK_EVERY)
                 before = self.access.rules.context
-                if self.access.refresh(self.board.current.settings.web.config_file):
+                path = self.board.current.settings.web.config_file
+                if await asyncio.to_thread(self.access.refresh, path):
                     await self._hand_on(before)
                 self._confess()
         finally:

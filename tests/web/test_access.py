@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def write(folder: Path, text: str) -> str:
     path = folder / "web.yml"
     path.write_text(text)
     return str(path)
+
+
+def hang(path: str) -> None:
+    """Put a file there that nobody ever answers for."""
+    Path(path).unlink()
+    os.mkfifo(path)
 
 
 TLS = "tls_server_config: {cert_file: web.pem, key_file: web.key}\n"
@@ -230,6 +237,22 @@ async def test_a_bad_change_leaves_things_as_they_are(
         await asyncio.sleep(0.1)
         assert (await running.get("/-/healthy"))[0] == 200
         assert running.board.current.config.successful
+        task.cancel()
+
+
+async def test_a_file_that_does_not_answer_stops_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read that hangs hangs beside the server, under the rules there are."""
+    monkeypatch.setattr(serve, "LOOK_EVERY", 0.05)
+    path = write(tmp_path, "")
+    running = await start(config_file=path)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(running.server.run())
+        hang(path)
+        await asyncio.sleep(0.3)
+        assert (await running.get("/-/healthy"))[0] == 200
+        write(tmp_path, "")  # somebody answers at last
         task.cancel()
 
 
