@@ -18,8 +18,9 @@ from egressd.wording import count
 WIDTH = 100
 WIDEST_NAME = 66
 """Columns for a target's name at most."""
-TARGET_REST = 26
-"""Columns of a target's line besides its name: indent, sample, a source."""
+NARROWEST_NAME = 28
+"""Columns for it at least, however much there is to say of who asks."""
+INDENT = " " * 4
 CARRIED = {Traffic.TUNNELS: "TLS", Traffic.PLAIN: "plain HTTP"}
 
 
@@ -101,12 +102,15 @@ def _targets(plan: Plan, *, width: int) -> str:
     for probe in plan.probes:
         for target in probe.targets:
             asked.setdefault(target, []).append(probe)
+    rests = {one.id: _rest(one, asked.get(one.id, [])) for one in plan.targets}
+    room = width - len(INDENT) - max(map(len, rests.values()), default=0)
+    space = min(WIDEST_NAME, max(NARROWEST_NAME, room))
     lines: list[str] = ["Targets"]
     for endpoint, some in itertools.groupby(plan.targets, key=lambda one: one.endpoint):
         targets = list(some)
         heading = f"{endpoint}: {targets[0].service} ({_need(targets[0])})"
         lines.append(wrap(heading, first="  ", width=width))
-        lines += [_target(one, asked.get(one.id, []), width=width) for one in targets]
+        lines += [_target(one, rests[one.id], space=space) for one in targets]
     return "\n".join(lines if plan.targets else [*lines, "  none"]) + "\n"
 
 
@@ -114,14 +118,18 @@ def _need(target: Target) -> str:
     return f"{target.need}: {target.condition}" if target.condition else target.need
 
 
-def _target(one: Target, probes: list[Probe], *, width: int) -> str:
+def _target(one: Target, rest: str, *, space: int) -> str:
     """Lay out a target; a name that leaves no room for the rest has a line of its own."""
     host = one.pattern if one.sample is SampleKind.RANDOM else one.host
-    sources = dict.fromkeys(_from(probe) for probe in probes)
     url = f"{one.protocol}://{join(host, one.port)}"
-    space = min(WIDEST_NAME, width - TARGET_REST)
-    rest = f"  {one.sample:<10}  {', '.join(sources)}".rstrip()
-    return f"    {url:<{space}}{rest}" if len(url) <= space else f"    {url}\n    {'':<{space}}{rest}"
+    first = f"{url:<{space}}" if len(url) <= space else f"{url}\n{INDENT}{'':<{space}}"
+    return f"{INDENT}{first}{rest}"
+
+
+def _rest(one: Target, probes: list[Probe]) -> str:
+    """Say how a target came about, and who asks for it which way."""
+    sources = dict.fromkeys(_from(probe) for probe in probes)
+    return f"  {one.sample:<10}  {', '.join(sources)}".rstrip()
 
 
 def _from(probe: Probe) -> str:

@@ -35,20 +35,20 @@ def test_the_whole_text(catalog: Catalog) -> None:
         "\n"
         "Targets\n"
         "  b-dns: Service of b-dns (required)\n"
-        "    dns://10.0.0.53:53                                                  given       appliance\n"
+        "    dns://10.0.0.53:53                                               given       appliance\n"
         "  b-arm: Service of b-arm (required)\n"
-        "    https://management.example:443                                      exact       "
+        "    https://management.example:443                                   exact       "
         "appliance via proxy\n"
         "  b-his: Service of b-his (required)\n"
-        "    https://gbl.his.example:443                                         documented  "
+        "    https://gbl.his.example:443                                      documented  "
         "appliance via proxy\n"
-        "    https://*.his.example:443                                           random      "
+        "    https://*.his.example:443                                        random      "
         "appliance via proxy\n"
         "  m-arm: Service of m-arm (required)\n"
-        "    https://management.example:443                                      exact       "
+        "    https://management.example:443                                   exact       "
         "machine via proxy\n"
         "  m-time: Service of m-time (required)\n"
-        "    ntp://time.example:123                                              exact       machine\n"
+        "    ntp://time.example:123                                           exact       machine\n"
         "\n"
         "Not probed (2 required)\n"
         "  ENDPOINT  NEED      WHY\n"
@@ -98,3 +98,12 @@ def test_a_narrow_terminal_has_no_long_lines() -> None:
     lines = render_plan(plan, width=80).splitlines()
     assert [line for line in lines if len(line) > 80 and len(line.split()) > 1] == []
     assert all(len(line) <= 100 for line in render_plan(plan).splitlines())
+
+
+def test_who_asks_fits_beside_the_name_or_below_it(catalog: Catalog) -> None:
+    """With a proxy there is more to say of each target than a source: 80 columns hold it."""
+    plan = make_plan(catalog, SETTINGS, label=LABEL)
+    text = render_plan(plan, width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    name = f"{'https://gbl.his.example:443':<43}"
+    assert f"    {name}  documented  appliance via proxy\n" in text
