@@ -84,6 +84,15 @@ def matches(one: Event, pattern: str) -> bool:
             return True
 
 
+def tells_of_targets(history: History) -> bool:
+    """Say whether anything in it is about a target, and not about the daemon alone."""
+    return any(
+        isinstance(one, TargetChanged | TargetRemoved)
+        or (isinstance(one, FindingOpened | NoticePosted) and one.targets)
+        for one in (*history.already, *history.events)
+    )
+
+
 def _names(target: str, pattern: str) -> bool:
     endpoint, _, place = target.partition("/")
     host = place.rpartition(":")[0]

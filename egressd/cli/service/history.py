@@ -13,7 +13,7 @@ import typer
 
 from egressd import clock
 from egressd.cli import options
-from egressd.cli.guard import guarded
+from egressd.cli.guard import complain, guarded
 from egressd.cli.output import check_output, wants_colour, width, write
 from egressd.cli.settings import read
 from egressd.config import Flags
@@ -58,7 +58,7 @@ def history(
     output: options.Output = None,
 ) -> ExitCode:
     """Show what changed, when, and why: from the daemon's state."""
-    from egressd.state.history import history_json, read_history
+    from egressd.state.history import history_json, read_history, tells_of_targets
 
     now = clock.now()
     begin = moment(since, now=now, flag="--since")
@@ -71,6 +71,8 @@ def history(
     found = read_history(
         directory_of(config_file), since=clock.timestamp(begin), until=clock.timestamp(end), target=target
     )
+    if target is not None and not tells_of_targets(found):
+        complain(f"no change of a target that matches {target!r} is on record for that time")
     if fmt is HistoryFormat.JSON:
         write(history_json(found), output)
         return ExitCode.OK

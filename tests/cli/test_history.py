@@ -1,0 +1,35 @@
+"""`egressd history`: what it says of a pattern that fits nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from egressd.cli.app import app
+from tests.state.test_keeper import failing, keep
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration whose state tells of one target that failed."""
+    standings, events = failing()
+    asyncio.run(keep(tmp_path / "state", standings, list(events)))
+    path = tmp_path / "egressd.yml"
+    path.write_text(f"state: {{directory: {tmp_path / 'state'}}}\n", encoding="utf-8")
+    return path
+
+
+def history(config: Path, target: str) -> Result:
+    words = ["history", "--config.file", str(config), "--since", "2000-01-01", "--target", target]
+    return CliRunner().invoke(app, words)
+
+
+def test_a_pattern_that_fits_nothing_is_said(config: Path) -> None:
+    """An empty answer to a typing mistake looks like a quiet night."""
+    done = history(config, "nope*")
+    said = "egressd: no change of a target that matches 'nope*' is on record for that time\n"
+    assert (done.exit_code, done.stderr) == (0, said)
+    assert history(config, "row*").stderr == ""
