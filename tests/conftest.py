@@ -15,6 +15,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.patience import PatientLoop, wait_patiently
+from tests.ports import closed_port, free_port
 
 # A property is held to the same examples each time, so that whether a change passes is no matter of luck;
 # `make search` looks for new ones. How fast an example is made says something of the machine only.
@@ -86,3 +87,16 @@ def _logging_is_nobodys() -> Iterator[None]:
     """Undo what a test set up: its stderr is closed by the time the next one logs."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def unused_tcp_port() -> Iterator[int]:
+    """Keep a port where nobody listens; pytest-asyncio's may be somebody's by the time it is dialled."""
+    with closed_port() as port:
+        yield port
+
+
+@pytest.fixture
+def unused_udp_port() -> int:
+    """Return a port that nobody is handed."""
+    return free_port()

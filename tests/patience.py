@@ -4,20 +4,25 @@ Where a test's client and server share one loop, a pause of the machine stops bo
 client's is over before the server had a chance to answer. On this loop each turn takes a few milliseconds at
 most, however long it took. Whoever waits in vain still waits as long as ever, or longer.
 
-`python -m tests.patience WORDS` is egressd on such a loop.
+`EGRESSD`, before the words of a command, is egressd on such a loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import selectors
+import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 from egressd import clock
 
 TURN = 0.005
 """The most seconds a turn of the loop counts for."""
+EGRESSD = (sys.executable, "-P", str(Path(__file__).resolve()))
+"""The command line for sweeps of a lab in one process: what answers shares the loop with what asks."""
 
 
 class _Turns(selectors.DefaultSelector):
@@ -64,6 +69,13 @@ class PatientPolicy(asyncio.DefaultEventLoopPolicy):
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
         return PatientLoop()
+
+
+def unhurried(lab: str) -> str:
+    """Give the configuration of a lab in another process so much time that only what is silent uses it up."""
+    return re.sub(r"(connect|tls|dns|http)_timeout: \S+", r"\1_timeout: 20s", lab).replace(
+        "deadline: 10000ms", "deadline: 60s"
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_port
 
 PROGRAM = "prometheus-alertmanager"
 CONFIG = """
@@ -29,16 +30,8 @@ receivers:
   - name: hook
     webhook_configs: [{url: "http://127.0.0.1:%d/", send_resolved: true, max_alerts: 0}]
 """
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds to wait for what must come."""
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody has."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def until(true: Callable[[], bool], what: Callable[[], object]) -> None:
@@ -111,7 +104,7 @@ class Peer:
 
     def _is_ready(self) -> bool:
         """Say whether it has found its peer: before, it would notify as if it were alone."""
-        with suppress(OSError), urllib.request.urlopen(f"{self.url}/api/v2/status", timeout=1) as answer:
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/api/v2/status", timeout=20) as answer:
             cluster = json.load(answer)["cluster"]
             return bool(cluster["status"] == "ready" and len(cluster["peers"]) == 2)
         return False

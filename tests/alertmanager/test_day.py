@@ -33,7 +33,6 @@ from tests.alertmanager.peers import PATIENCE, PROGRAM, Hook, Peer, two_peers, u
 
 pytestmark = [
     pytest.mark.servers,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(
         not (shutil.which(PROGRAM) and shutil.which("amtool")),
         reason="Debian's package prometheus-alertmanager is not installed",
@@ -288,5 +287,5 @@ def post(peer: Peer, alerts: list[dict[str, Any]]) -> None:
         data=json.dumps(alerts).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         assert answer.status == 200

@@ -19,6 +19,7 @@ from aiosmtpd.controller import Controller
 from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import secrets_in
 from egressd.config import Flags, load_settings
+from tests.ports import free_port
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
@@ -80,9 +81,8 @@ class Mailbox:
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
     box = Mailbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    controller = Controller(box, hostname="127.0.0.1", port=port)
+    port = free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=60)
     controller.start()
     yield box, port
     controller.stop()
@@ -100,7 +100,7 @@ def run(tmp_path: Path) -> Run:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
 
     return command
@@ -154,8 +154,7 @@ def test_every_kind_gets_its_test(run: Run, web: Web, mailbox: tuple[Mailbox, in
 
 def test_an_alertmanagers_test_is_over_at_once(run: Run, web: Web) -> None:
     """Every peer gets an alert and its end, by a name that no real alert has; one that is down is named."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        dead = f"http://127.0.0.1:{free.getsockname()[1]}"
+    dead = f"http://127.0.0.1:{free_port()}"
     am = f"{{receivers: [{{name: am, type: alertmanager, urls: ['{dead}', '{web.url}/am']}}]}}"
     done = run("test", "am", notify=am)
     assert done.returncode == 1

@@ -23,7 +23,7 @@ def closed(words: tuple[str, ...], *, how: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -88,7 +88,7 @@ def test_a_lab_without_stdin_opens_and_closes() -> None:
     assert lab.stdout is not None
     assert lab.stdout.readline().startswith("the lab is open on 127.0.0.1")
     lab.send_signal(signal.SIGTERM)
-    _, said = lab.communicate(timeout=60)
+    _, said = lab.communicate(timeout=300)
     assert (lab.returncode, said) == (0, "egressd: stopping; once more to abort\n")
 
 
@@ -115,5 +115,5 @@ def test_ctrl_c_while_modules_are_loaded_shows_no_traceback(tmp_path: Path) -> N
     assert program.stderr.readline() == "loading\n"
     time.sleep(0.05)
     program.send_signal(signal.SIGINT)
-    _, said = program.communicate(timeout=60)
+    _, said = program.communicate(timeout=300)
     assert (program.returncode, said) == (130, "")

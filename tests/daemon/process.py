@@ -19,7 +19,10 @@ from typing import Any
 
 import yaml
 
-PATIENCE = 40.0
+from tests.patience import unhurried
+from tests.ports import free_port
+
+PATIENCE = 120.0
 HOSTS = ("mcr.microsoft.com", "management.azure.com", "login.microsoftonline.com")
 
 
@@ -62,7 +65,7 @@ class Running:
     def get(self, path: str) -> tuple[int, str]:
         """Ask the HTTP server."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -86,12 +89,12 @@ class Running:
         """End it; return the exit code and the seconds it took."""
         begun = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(20), time.monotonic() - begun
+        return self.process.wait(PATIENCE), time.monotonic() - begun
 
 
 def settings(lab: Lab, **changes: object) -> str:
     """Return a configuration that sweeps a few of the lab's hosts often."""
-    document = yaml.safe_load(lab.config.read_text(encoding="utf-8"))
+    document = yaml.safe_load(unhurried(lab.config.read_text(encoding="utf-8")))
     own = [
         {"id": f"own-{number}", "host": host, "port": 443, "protocol": "https"}
         for number, host in enumerate(HOSTS)
@@ -110,10 +113,8 @@ def put(config: Path, text: str) -> None:
 @contextmanager
 def daemon(folder: Path, config: Path, **environment: str) -> Iterator[Running]:
     """Start a daemon as systemd would."""
-    with socket.socket() as free, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    port = free_port()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         name = folder / f"notify-{port}"
         heard.bind(str(name))
         heard.settimeout(1)

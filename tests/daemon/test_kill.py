@@ -8,8 +8,6 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-import pytest
-
 from egressd.model.alert import NoticeKind
 from egressd.model.memory.event import NoticePosted
 from egressd.state.history import read_history
@@ -26,7 +24,7 @@ def live(directory: Path, seed: str, patience: float | None) -> None:
         assert child.stdout is not None
         assert child.stdout.readline() == "open\n"
         try:
-            assert child.wait(patience or 60) == 0
+            assert child.wait(patience or 300) == 0
         except subprocess.TimeoutExpired:
             child.kill()
             assert patience is not None
@@ -38,7 +36,6 @@ def posted(directory: Path) -> list[NoticePosted]:
     return [one for one in events if isinstance(one, NoticePosted)]
 
 
-@pytest.mark.timeout(180)
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     """What was made is what arrives; only what was on its way when it died may arrive once more."""
     choose = random.Random(11)

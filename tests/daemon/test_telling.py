@@ -21,8 +21,6 @@ SECRET = "the-secret-part"
 ONE, TWO, THREE = HOSTS
 QUICK = {"patience": {"explicit": 1, "silent": 1, "better": 1}}
 
-pytestmark = pytest.mark.timeout(180)
-
 
 def telling(lab: Lab, hook: Hook, **more: Any) -> str:
     """Return a configuration that tells a webhook what it finds, as soon as it is sure."""
@@ -161,7 +159,7 @@ def maintain(folder: Path, config: Path, *words: str) -> None:
     """Open or end a maintenance window by hand."""
     command = [sys.executable, "-m", "egressd", "maintenance", *words, f"--config.file={config}"]
     surroundings = {**os.environ, "STATE_DIRECTORY": str(folder / "state")}
-    subprocess.run(command, env=surroundings, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, env=surroundings, check=True, capture_output=True, timeout=300)
 
 
 def test_maintenance_keeps_quiet_and_a_heartbeat_goes_on(tmp_path: Path, config: Path, lab: Lab) -> None:

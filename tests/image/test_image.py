@@ -16,7 +16,7 @@ import trustme
 from tests.image.container import Container, Store
 from tests.systemd.debian import skip_without
 
-pytestmark = [pytest.mark.machine, pytest.mark.timeout(500)]
+pytestmark = pytest.mark.machine
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ async def test_an_honest_server_tells_the_labs_time(ahead: float) -> None:
     assert said[24:32] == REQUEST[40:48]
     seconds, _ = struct.unpack("!II", said[40:48])
     offset = seconds - (clock.now() - EPOCH).total_seconds()
-    assert abs(offset - ahead) < 2.0
+    assert abs(offset - ahead) < 60
 
 
 async def test_useless_servers() -> None:

@@ -50,7 +50,7 @@ PREFIX = "egressd"
 PARTS = ("client", "firewall", "router", "server")
 CONFIGURED = Path("/etc/netns")
 """Files here shadow those of /etc for what `ip netns exec` starts."""
-STARTING = 20.0
+STARTING = 90.0
 """Seconds a server may take until it listens."""
 SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Servers live in sbin, which is not on everybody's PATH."""
@@ -116,7 +116,7 @@ SETTINGS = {
 FORWARDING = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
 
 
-def run(*command: str, stdin: str = "", timeout: float = 60) -> str:
+def run(*command: str, stdin: str = "", timeout: float = 300) -> str:
     """Run a command that must succeed; return what it printed."""
     done = subprocess.run(
         command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False, env=_environment()
@@ -162,12 +162,12 @@ class Host:
         """Run `ip` inside."""
         return run("ip", "-n", self.name, *words)
 
-    def run(self, *command: str, stdin: str = "", timeout: float = 60) -> str:
+    def run(self, *command: str, stdin: str = "", timeout: float = 300) -> str:
         """Run a command inside that must succeed; return what it printed."""
         return run("ip", "netns", "exec", self.name, *command, stdin=stdin, timeout=timeout)
 
     def attempt(
-        self, *command: str, timeout: float = 60, environment: Mapping[str, str] | None = None
+        self, *command: str, timeout: float = 300, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside, however it ends, with further variables in its environment."""
         return subprocess.run(
@@ -181,7 +181,7 @@ class Host:
         )
 
     def egressd(
-        self, *arguments: str, timeout: float = 100, environment: Mapping[str, str] | None = None
+        self, *arguments: str, timeout: float = 300, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run egressd inside, however it ends."""
         command = (sys.executable, "-m", "egressd", *arguments)

@@ -23,6 +23,7 @@ from egressd.model.observation import TcpInfo
 from egressd.model.settings import Source, Trust
 from egressd.net.dial import Stream, dial
 from egressd.net.trust import TrustStore, load_trust
+from tests import ports
 
 HERE = Source(name="here")
 NOW = datetime.now(UTC)
@@ -198,18 +199,11 @@ def memory_stream() -> type[MemoryStream]:
     return MemoryStream
 
 
-def closed_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """Return a port nobody listens on."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
-@pytest.fixture(name="closed_port")
-def closed_port_fixture() -> Callable[..., int]:
-    """Return `closed_port`."""
-    return closed_port
+@pytest.fixture
+def closed_port() -> Iterator[Callable[..., int]]:
+    """Return a function that returns a port nobody listens on, until the test is over."""
+    with contextlib.ExitStack() as kept:
+        yield lambda *kind: kept.enter_context(ports.closed_port(*kind))
 
 
 @pytest.fixture

@@ -41,10 +41,10 @@ async def ask(port: int, *, timeout: float = 2) -> NtpObservation:
 
 @pytest.mark.parametrize("ahead", [0.0, 3600.0, -86400.0])
 async def test_the_offset_is_theirs_minus_ours(udp: Any, ahead: float) -> None:
-    """Whatever the distance, within what loopback takes."""
+    """Whatever the distance, within what a busy machine takes: a wrong sign or half of it is far beyond."""
     seen = await ask(udp(lambda query: [answer(query, ahead=ahead)]))
     assert (seen.failure, seen.stratum) == (None, 2)
-    assert seen.offset_seconds == pytest.approx(ahead, abs=0.5)
+    assert seen.offset_seconds == pytest.approx(ahead, abs=60)
     assert seen.local_port
 
 
@@ -80,7 +80,7 @@ async def test_a_server_that_does_not_know_the_time(udp: Any, wrong: dict[str, A
 async def test_answers_to_somebody_else_are_passed_over(udp: Any) -> None:
     """A spoofed answer can't know the cookie, and the real one still counts."""
     seen = await ask(udp(lambda query: [answer(bytes(48), ahead=9e5), b"", answer(query)]))
-    assert seen.offset_seconds == pytest.approx(0, abs=0.5)
+    assert seen.offset_seconds == pytest.approx(0, abs=60)
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_panels_do_not_overlap() -> None:
 
 def promtool(*words: str | Path) -> str:
     done = subprocess.run(
-        ["promtool", *map(str, words)], capture_output=True, text=True, check=False, timeout=60
+        ["promtool", *map(str, words)], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import random
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -24,15 +22,16 @@ import pytest
 import trustme
 import yaml
 
+from tests.patience import unhurried
+from tests.ports import free_port
 from tests.prometheus.conftest import CONFIG, RULES
 
 pytestmark = [
     pytest.mark.skipif(
         shutil.which("prometheus") is None, reason="prometheus is not installed (Debian's package)"
     ),
-    pytest.mark.timeout(180),
 ]
-PATIENCE = 45.0
+PATIENCE = 120.0
 HOSTS = ("mcr.microsoft.com", "management.azure.com", "login.microsoftonline.com")
 PASSWORD = "a password of the test"
 Alert = dict[str, Any]
@@ -54,7 +53,7 @@ class Scene:
 
     def ask(self, path: str) -> Any:
         """Ask Prometheus' API."""
-        with urllib.request.urlopen(f"http://{self.prometheus}/api/v1/{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.prometheus}/api/v1/{path}", timeout=PATIENCE) as answer:
             return json.load(answer)["data"]
 
     def firing(self, *names: str) -> list[Alert]:
@@ -66,7 +65,7 @@ class Scene:
         """What the daemon shows Prometheus."""
         login = base64.b64encode(f"prometheus:{PASSWORD}".encode()).decode()
         asked = urllib.request.Request(self.metrics, headers={"Authorization": f"Basic {login}"})
-        with urllib.request.urlopen(asked, timeout=10, context=self.trust) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE, context=self.trust) as answer:
             text: str = answer.read().decode()
             return text
 
@@ -82,15 +81,6 @@ def until(true: Callable[[], object], what: str) -> Any:
             pass
         time.sleep(0.2)
     raise AssertionError(f"never: {what}")
-
-
-def free_port() -> int:
-    """Return a port below those that the lab and connections take."""
-    while True:
-        port = random.randrange(20000, 30000)
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) != 0:
-                return port
 
 
 @contextmanager
@@ -109,7 +99,7 @@ def lab(folder: Path) -> Iterator[IO[str]]:
 
 def write_daemon_config(folder: Path) -> None:
     """A few hosts of the lab, probed every other second, behind TLS and a password."""
-    document = yaml.safe_load((folder / "lab.yml").read_text(encoding="utf-8"))
+    document = yaml.safe_load(unhurried((folder / "lab.yml").read_text(encoding="utf-8")))
     own = [
         {"id": f"own-{number}", "host": host, "port": 443, "protocol": "https"}
         for number, host in enumerate(HOSTS)

@@ -11,13 +11,14 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from tests.ports import free_port
 
 SETTING_UP = """
 set -e
@@ -31,7 +32,7 @@ ip route add default via 198.18.0.1
 echo ready
 exec sleep infinity
 """
-STARTING = 20.0
+STARTING = 90.0
 """Seconds a server may take until it listens."""
 LISTEN = "0A"
 """State of a listening socket in /proc/net/tcp."""
@@ -88,7 +89,7 @@ class Place:
             server.terminate()
         for server in self.started:
             try:
-                server.wait(5)
+                server.wait(30)
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
@@ -98,12 +99,8 @@ class Place:
 
     def port(self, name: str) -> int:
         """Return the port known under a name, a free one at the first call."""
-        while name not in self.ports:
-            with socket.socket() as one:
-                one.bind(("127.0.0.1", 0))
-                free = one.getsockname()[1]
-            if free not in self.ports.values():
-                self.ports[name] = free
+        if name not in self.ports:
+            self.ports[name] = free_port()
         return self.ports[name]
 
     def start(self, *command: str, tcp: tuple[int, ...] = (), udp: tuple[int, ...] = ()) -> None:

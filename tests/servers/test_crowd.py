@@ -57,7 +57,6 @@ def _seconds(run: dict[str, Any]) -> float:
     return (ended - begun).total_seconds()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(("resolver", "phase"), [("unbound", "tcp"), ("dns_silent", "dns")])
 def test_a_thousand_black_holes(
     resolver: str,
@@ -76,7 +75,6 @@ def test_a_thousand_black_holes(
     assert run.ended.code in (1, 3)
 
 
-@pytest.mark.timeout(120)
 def test_interrupt_leaves_a_valid_partial_report(
     world: Place, settings: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -103,7 +101,6 @@ def test_interrupt_leaves_a_valid_partial_report(
     assert time.monotonic() - begun < 30
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("protocol", ["http", "https"])
 @pytest.mark.parametrize("server", HOSTILE)
 def test_hostile_server(
@@ -125,7 +122,6 @@ def test_hostile_server(
     assert "Traceback" not in run.ended.stderr
 
 
-@pytest.mark.timeout(180)
 def test_a_download_that_never_ends(
     settings: Callable[..., dict[str, Any]], sweep: Callable[..., Run]
 ) -> None:

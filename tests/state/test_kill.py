@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from egressd.state import StateKeeper
 from egressd.state.history import read_history
 from tests.state.hammer import broken_stories, disagreements
@@ -46,7 +44,6 @@ async def check(directory: Path) -> int:
     return len(events)
 
 
-@pytest.mark.timeout(180)
 async def test_killed_at_random_moments(tmp_path: Path) -> None:
     """Each life goes on where the one before was cut off."""
     choose = random.Random(4)

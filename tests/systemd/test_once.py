@@ -9,7 +9,7 @@ import pytest
 from tests.systemd.conftest import CONFIG
 from tests.systemd.machine import Machine
 
-pytestmark = [pytest.mark.machine, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.machine
 
 ONCE = "egressd-once.service"
 TIMER = "egressd-once.timer"

@@ -11,7 +11,7 @@ from tests.systemd.conftest import CONFIG, DROP_INS, configure, drop_in
 from tests.systemd.debian import ROOT
 from tests.systemd.machine import UNIT, Machine
 
-pytestmark = [pytest.mark.machine, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.machine
 
 BAD = "interval: sometimes\nregion: [\n"
 ASKING = (

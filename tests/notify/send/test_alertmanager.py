@@ -26,9 +26,10 @@ from egressd.notify.send import deliver, push_alerts
 from tests.notify.message.sample import CAUSE, RULES, alert, over
 from tests.notify.message.schemas import WEBHOOK, check
 from tests.notify.send.rig import Server, answering, http, receiver
+from tests.ports import free_port
 
 PROGRAM = "prometheus-alertmanager"
-PATIENCE = 20.0
+PATIENCE = 90.0
 PREFIX = "/a-prefix"
 SETTLED = 2.0
 """Seconds: twice what the second peer waits for the first. It must be well below `group_interval`, as it is
@@ -79,8 +80,8 @@ async def until(true: Callable[[], Any], what: str) -> Any:
 
 
 @pytest.fixture
-def ports(unused_tcp_port_factory: Callable[[], int]) -> tuple[int, ...]:
-    return tuple(unused_tcp_port_factory() for _ in range(4))
+def ports() -> tuple[int, ...]:
+    return tuple(free_port() for _ in range(4))
 
 
 @asynccontextmanager

@@ -102,7 +102,7 @@ def journald() -> Iterator[tuple[str, Any]]:
     )
     try:
         way = f"/proc/{run.pid}/root/run/systemd/journal.eg/socket"
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not Path(way).exists() and time.monotonic() < end:
             time.sleep(0.05)
 
@@ -118,17 +118,17 @@ def journald() -> Iterator[tuple[str, Any]]:
                 "json",
                 "-a",
             ]
-            done = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=20)
+            done = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=60)
             return [json.loads(line) for line in done.stdout.splitlines()]
 
         yield way, read
     finally:
         run.send_signal(signal.SIGTERM)
-        run.wait(10)
+        run.wait(60)
 
 
 def _until(read: Callable[[], list[dict[str, Any]]], count: int) -> list[dict[str, Any]]:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while len(found := read()) < count and time.monotonic() < end:
         time.sleep(0.1)
     return found
