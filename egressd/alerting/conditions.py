@@ -14,11 +14,12 @@ from egressd.alerting.scene import Scene
 from egressd.attribution.reasons import find_reason
 from egressd.model.alert import Condition, Fault
 from egressd.model.endpoint import Need
-from egressd.model.memory.standing import FindingStanding, Lifecycle, Standing
+from egressd.model.memory.standing import Belief, FindingStanding, Lifecycle, Standing
 from egressd.model.notification import Labels, Severity
 from egressd.model.observation import Timestamp
 from egressd.model.plan import Target
 from egressd.model.verdict import Blame, Outcome
+from egressd.standing.looks import INTERCEPTED
 from egressd.wording import count, stamp
 
 BY_NEED = {
@@ -50,9 +51,9 @@ def _cause(scene: Scene, one: FindingStanding) -> Condition:
     touched = [name for name in one.targets if name in scene.down]
     needed = [name for name in touched if scene.targets[name].need is Need.REQUIRED]
     if touched:
-        suffix = f"{count(len(touched), 'endpoint')} out of reach, {len(needed)} of them required"
+        suffix = f"{count(len(touched), 'target')} out of reach, {len(needed)} of them required"
     else:
-        suffix = f"{count(len(one.targets), 'endpoint')} touched" if one.targets else "the whole path"
+        suffix = f"{count(len(one.targets), 'target')} touched" if one.targets else "the whole path"
     targets = frozenset(one.targets)
     sources = {source for target, source in scene.failing if target in targets}
     return Condition(
@@ -122,7 +123,15 @@ def _degraded(scene: Scene, target: Target, one: Standing) -> Condition:
 
 
 def _intercepted(scene: Scene, target: Target, one: Standing) -> Condition:
-    return _of_target(scene, Fault.INTERCEPTED, target, one, "has its TLS opened on the way")
+    what = "has its TLS opened on the way"
+    if one.pending is not None and _names_inspection(one.pending) and not _names_inspection(one.belief):
+        shown = replace(one, belief=one.pending)  # seen, and not confirmed yet
+        return _of_target(scene, Fault.INTERCEPTED, target, shown, what, since=one.pending_since)
+    return _of_target(scene, Fault.INTERCEPTED, target, one, what)
+
+
+def _names_inspection(belief: Belief) -> bool:
+    return (belief.reason or "").startswith(INTERCEPTED)
 
 
 def _flapping(scene: Scene, target: Target, one: Standing) -> Condition:

@@ -58,7 +58,7 @@ def _change(told: Condition, now: Condition) -> str:
         words.append(f"the reason was {told.reason}, is {now.reason}")
     before, after = len(told.targets), len(now.targets)
     if after >= GROWN * before and after - before >= MANY_MORE:
-        words.append(f"touches {after} endpoints, were {before}")
+        words.append(f"touches {after} targets, were {before}")
     return "; ".join(words)
 
 

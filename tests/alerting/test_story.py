@@ -41,7 +41,7 @@ def test_three_hundred_targets_of_one_cause_are_one_alert() -> None:
     (notice,) = said
     assert notice.alert.condition.targets == MANY
     assert notice.alert.condition.severity is Severity.CRITICAL
-    assert "300 endpoints out of reach, 300 of them required" in notice.alert.condition.summary
+    assert "300 targets out of reach, 300 of them required" in notice.alert.condition.summary
     said = one.again(4)
     assert words_of(said) == ["closed EgressCause/tcp_port_blocked:443"]
     assert said[0].alert.resolution is Resolution.FIXED
@@ -148,7 +148,7 @@ def test_a_cause_that_grows_is_told_again() -> None:
     said = one.again(4, dict.fromkeys(MANY[:5], BAD), findings={"x": MANY[:5]}, seconds=300)
     assert said == []
     said = one.again(2, dict.fromkeys(MANY, BAD), findings={"x": MANY}, seconds=300)
-    assert [notice.change for notice in said] == ["touches 300 endpoints, were 4"]
+    assert [notice.change for notice in said] == ["touches 300 targets, were 4"]
 
 
 def test_reminders_come_only_when_asked_for() -> None:

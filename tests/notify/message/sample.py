@@ -36,7 +36,7 @@ CAUSE = Condition(
         ("nothing", ""),
         ("reason", "tls_reset_after_hello"),
     ),
-    summary="A firewall resets TLS by name: 3 endpoints out of reach, 2 of them required",
+    summary="A firewall resets TLS by name: 3 targets out of reach, 2 of them required",
     since=BEGAN,
     reason="tls_reset_after_hello",
     blame=Blame.FIREWALL_L7,

@@ -32,7 +32,7 @@ def test_a_notice_has_what_one_needs_at_night() -> None:
     """What, since when, from where, how urgent, whose it is, what to ask for, the evidence, the runbook."""
     text = text_of(notice())
     for wanted in (
-        "CRITICAL: A firewall resets TLS by name: 3 endpoints out of reach, 2 of them required\n",
+        "CRITICAL: A firewall resets TLS by name: 3 targets out of reach, 2 of them required\n",
         "Since: 2026-11-21 02:13:05 UTC\n",
         "Seen from: bridge-1:10980, appliance-1\n",
         "Severity: critical\n",

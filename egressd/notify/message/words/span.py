@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from egressd.model.observation import Timestamp
-
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+from egressd.wording import span
 
 
 def moment(text: Timestamp) -> datetime:
@@ -21,10 +20,4 @@ def shown(text: Timestamp) -> str:
 
 def lasted(begin: Timestamp, end: Timestamp) -> str:
     """Return how long it was, in the two largest units: `1 h 4 min`."""
-    left = max(0, round((moment(end) - moment(begin)) / timedelta(seconds=1)))
-    counts = []
-    for seconds, unit in _UNITS:
-        counts.append((left // seconds, unit))
-        left %= seconds
-    first = next((place for place, (count, _) in enumerate(counts) if count), len(counts) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in counts[first : first + 2] if count) or "0 s"
+    return span(max(0, round((moment(end) - moment(begin)) / timedelta(seconds=1))))

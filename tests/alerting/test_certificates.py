@@ -1,0 +1,88 @@
+"""What is said of certificates: who opens TLS on the way and since when, and what ends soon."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from egressd.alerting.conditions import EXPIRING_WITHIN, conditions_of
+from egressd.alerting.scene import Scene
+from egressd.clock import timestamp
+from egressd.model.alert import Condition, Fault
+from egressd.model.memory.snapshot import Snapshot
+from egressd.model.memory.standing import Belief, Standing, Standings
+from egressd.model.verdict import Blame, Confidence, Outcome
+from tests.metrics.pictures import EXPIRY, Row, make_snapshot, make_sweep
+
+SEEN = datetime(2026, 11, 20, 3, 10, tzinfo=UTC)
+FORGED = Belief(
+    outcome=Outcome.DEGRADED,
+    reason="tls_mitm_trusted_ca",
+    blame=Blame.TLS_INSPECTION,
+    confidence=Confidence.HIGH,
+    evidence=("issued by Corp CA",),
+)
+INSPECTED = Row(outcome=Outcome.DEGRADED, reason="tls_mitm_trusted_ca")
+
+
+def found(snapshot: Snapshot, fault: Fault, *, now: datetime = SEEN) -> list[Condition]:
+    """Return the conditions of a kind."""
+    assert snapshot.sweep is not None
+    scene = Scene(snapshot=snapshot, sweep=snapshot.sweep, limits={})
+    return [one for one in conditions_of(scene, now=now) if one.fault is fault]
+
+
+def believing(snapshot: Snapshot, **changes: object) -> Snapshot:
+    """Return the snapshot with what is believed of its one target changed."""
+    (one,) = snapshot.standings.targets
+    changed: Standing = replace(one, **changes)  # type: ignore[arg-type]  # fields of a standing
+    return replace(snapshot, standings=Standings(targets=(changed,), findings=()))
+
+
+def test_inspection_is_as_old_as_the_first_look_that_saw_it() -> None:
+    """Before it is confirmed and after; with its own evidence, not that of the good days before."""
+    snapshot = make_snapshot(make_sweep(INSPECTED))
+    good, since = "2026-11-01T00:00:00.000Z", "2026-11-20T03:09:00.000Z"
+    fresh = believing(
+        snapshot, belief=Belief(outcome=Outcome.OK), since=good, pending=FORGED, pending_since=since
+    )
+    known = believing(snapshot, belief=FORGED, since=since)
+    for one in (fresh, known):
+        (condition,) = found(one, Fault.INTERCEPTED)
+        assert (condition.since, condition.reason, condition.evidence) == (
+            since,
+            "tls_mitm_trusted_ca",
+            ("issued by Corp CA",),
+        )
+        assert dict(condition.labels).keys() >= {"target", "source"}
+
+
+def test_inspection_that_was_there_is_not_newer_for_another_fault() -> None:
+    """What is pending may be something else: the belief speaks for the inspection."""
+    snapshot = believing(
+        make_snapshot(make_sweep(INSPECTED)),
+        belief=FORGED,
+        since="2026-11-20T03:00:00.000Z",
+        pending=Belief(outcome=Outcome.DEGRADED, reason="http_slow"),
+        pending_since="2026-11-20T03:09:00.000Z",
+    )
+    (condition,) = found(snapshot, Fault.INTERCEPTED)
+    assert (condition.since, condition.reason) == ("2026-11-20T03:00:00.000Z", "tls_mitm_trusted_ca")
+
+
+def test_a_certificate_that_ends_soon_is_one_condition_for_its_host() -> None:
+    """From a week before its end on; who renews it depends on who issued it."""
+    ends = datetime.fromisoformat(EXPIRY)
+    begins = ends - timedelta(seconds=EXPIRING_WITHIN)
+    two = make_snapshot(make_sweep(Row(), Row(profiles=("connected-machine",))))
+    assert found(two, Fault.EXPIRING, now=begins) == []
+    (one,) = found(two, Fault.EXPIRING, now=begins + timedelta(seconds=1))
+    assert (one.since, one.reason, one.blame) == (timestamp(begins), "tls_cert_expiring", Blame.AZURE_SERVICE)
+    assert len(one.targets) == 2
+    assert one.profiles == ("connected-machine", "resource-bridge")
+    assert dict(one.labels).keys() >= {"source", "host", "port"}
+    (over,) = found(two, Fault.EXPIRING, now=ends)
+    assert over.reason == "tls_cert_expired"
+    (inspected,) = found(make_snapshot(make_sweep(INSPECTED)), Fault.EXPIRING, now=ends)
+    assert inspected.blame is Blame.TLS_INSPECTION
+    assert "authority" in inspected.advice
