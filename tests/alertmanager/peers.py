@@ -24,12 +24,14 @@ route:
   receiver: hook
   group_by: [alertname, instance]
   group_wait: 1s
-  group_interval: 1s
+  group_interval: 15s
   repeat_interval: 4h
 receivers:
   - name: hook
     webhook_configs: [{url: "http://127.0.0.1:%d/", send_resolved: true, max_alerts: 0}]
 """
+"""The second peer waits for the first for far less than `group_interval`: else it tells again what was true
+before, now and then."""
 PATIENCE = 90.0
 """Seconds to wait for what must come."""
 
@@ -72,7 +74,7 @@ class Peer:
                     f"--web.listen-address=127.0.0.1:{self.port}",
                     f"--cluster.listen-address=127.0.0.1:{self.cluster}",
                     f"--cluster.peer=127.0.0.1:{self.other}",
-                    "--cluster.peer-timeout=3s",
+                    "--cluster.peer-timeout=5s",
                     "--cluster.settle-timeout=2s",
                 ],
                 stdout=log,

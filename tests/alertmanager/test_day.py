@@ -44,8 +44,8 @@ PLAIN, SECURE = NAMES[:10], NAMES[10:20]
 PORT80 = "blocked:tcp_port_blocked"
 SNI = "blocked:tls_sni_reset"
 HOUR = 3600.0
-SECOND_PEER = 5.0
-"""Seconds after which the second peer has seen that the first has told; it waits for three."""
+SECOND_PEER = 8.0
+"""Seconds after which the second peer has seen that the first has told; it waits for five."""
 
 
 @dataclass(kw_only=True)

@@ -233,7 +233,7 @@ def rehearsal(folder: Path, *faults: str) -> Iterator[Rehearsal]:
 @contextmanager
 def _start(lab: Rehearsal, *given: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     """Start a watch that ends with the test, however that ends."""
-    command = [sys.executable, "-m", "egressd", "watch", "--config.file", str(lab.config), "--interval", "1s"]
+    command = [*EGRESSD, "watch", "--config.file", str(lab.config), "--interval", "1s"]
     with subprocess.Popen(
         [*command, *given],
         stdout=subprocess.PIPE,

@@ -72,7 +72,8 @@ class Running:
 
     def lines(self) -> list[dict[str, Any]]:
         """The log."""
-        return [json.loads(line) for line in self.errors.read_text(encoding="utf-8").splitlines()]
+        whole, _, _ = self.errors.read_text(encoding="utf-8").rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of one event."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import time
 from itertools import groupby
 from pathlib import Path
 
@@ -17,17 +18,27 @@ ROOT = Path(__file__).parents[2]
 TIMES = 8
 
 
-def live(directory: Path, seed: str, patience: float | None) -> None:
-    """Let it tell for so many seconds and kill it; None: let it end."""
+def live(directory: Path, seed: str, *, told: int = 0, more: float = 0.0) -> None:
+    """Kill it some seconds after it told so much; 0: let it end."""
+    wanted = len(heard(directory)) + told
     command = [sys.executable, "-m", "tests.daemon.crier", str(directory), seed]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "open\n"
-        try:
-            assert child.wait(patience or 300) == 0
-        except subprocess.TimeoutExpired:
+        while told and len(heard(directory)) < wanted:
+            assert child.poll() is None
+            time.sleep(0.005)
+        if told:
+            time.sleep(more)
             child.kill()
-            assert patience is not None
+        else:
+            assert child.wait(300) == 0
+
+
+def heard(directory: Path) -> list[str]:
+    """Return what the receiver was told."""
+    path = directory / RECEIVED
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def posted(directory: Path) -> list[NoticePosted]:
@@ -40,12 +51,12 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     """What was made is what arrives; only what was on its way when it died may arrive once more."""
     choose = random.Random(11)
     for number in range(TIMES):
-        live(tmp_path, str(number), choose.uniform(0.1, 0.8))
-    live(tmp_path, "drain", None)
+        live(tmp_path, str(number), told=choose.randint(6, 30), more=choose.uniform(0.0, 0.1))
+    live(tmp_path, "drain")
     made = posted(tmp_path)
     assert len(made) > 5 * TIMES
     assert len({one.notice for one in made}) == len(made)
-    lines = (tmp_path / RECEIVED).read_text(encoding="utf-8").splitlines()
+    lines = heard(tmp_path)
     once = [key for key, _ in groupby(line.split()[0] for line in lines)]
     assert once == [one.notice for one in made]
     assert len(lines) - len(once) <= TIMES

@@ -102,7 +102,7 @@ def lost(place: Place, lab: Lab, **changes: object) -> Iterator[Running]:
 def test_a_black_hole_is_told_as_one_cause(void: Place, lab: Lab) -> None:
     """Every dial is swallowed: sweeps end in time, one finding names it, and it still ends within seconds."""
     probe = {"connect_timeout": "1s", "deadline": "2s", "families": ["ipv4"]}
-    with lost(void, lab, probe=probe, interval="6s") as running:
+    with lost(void, lab, probe=probe, interval="12s") as running:
         running.wait_for(f"{len(NOWHERE)} failing")
         running.until(lambda: running.events("finding opened"), "a finding")
         (finding,) = running.events("finding opened")

@@ -128,8 +128,8 @@ def write_prometheus_config(folder: Path, daemon: str) -> None:
     del document["alerting"]
     (job,) = document["scrape_configs"]
     job |= {
-        "scrape_interval": "1s",
-        "scrape_timeout": "1s",
+        "scrape_interval": "3s",
+        "scrape_timeout": "3s",
         "static_configs": [{"targets": [daemon]}],
         "scheme": "https",
         "tls_config": {"ca_file": str(folder / "ca.pem")},
@@ -175,8 +175,7 @@ def test_an_alert_fires_and_resolves(scene: Scene) -> None:
     until(lambda: (found := scene.ask(query)["result"]) and found[0]["value"][1] == "3", "all is well")
     until(lambda: not scene.firing("EgressdDown", "EgressdAbsent"), "the daemon is scraped")
     network = ("EgressTargetUnreachable", "EgressCause", "EgressdStalled", "EgressProfileUnreachable")
-    assert scene.firing(*network) == []
-    assert scene.firing("Watchdog")
+    until(lambda: not scene.firing(*network) and scene.firing("Watchdog"), "no alert but the one that must")
     scene.fault("on tls_reset=mcr.microsoft.com")
     (alert,) = until(lambda: scene.firing("EgressTargetUnreachable"), "the alert fires")
     wanted = {

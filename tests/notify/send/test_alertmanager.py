@@ -31,11 +31,11 @@ from tests.ports import free_port
 PROGRAM = "prometheus-alertmanager"
 PATIENCE = 90.0
 PREFIX = "/a-prefix"
-SETTLED = 2.0
+SETTLED = 6.0
 """Seconds: twice what the second peer waits for the first. It must be well below `group_interval`, as it is
 in practice: a peer that waits with what was true before the other's next turn tells it again."""
 CONFIG = """\
-route: {{receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 6s, repeat_interval: 1h}}
+route: {{receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 12s, repeat_interval: 1h}}
 receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:{port}/', send_resolved: true}}]}}]
 """
 pytestmark = [
@@ -113,7 +113,7 @@ def _start(stack: ExitStack, folder: Path, number: int, *, web: int, gossip: tup
         f"--cluster.listen-address=127.0.0.1:{gossip[0]}",
         f"--cluster.peer=127.0.0.1:{gossip[1]}",
         "--cluster.settle-timeout=1s",
-        "--cluster.peer-timeout=1s",
+        "--cluster.peer-timeout=3s",
     ]
     process = subprocess.Popen(command, stdout=log, stderr=log)
     stack.callback(process.wait)
