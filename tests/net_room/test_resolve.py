@@ -188,8 +188,11 @@ async def test_a_late_answer_to_the_first_question_counts(udp: Any) -> None:
     assert seen.queries[1].detail == ANSWERED_EARLIER
 
 
-async def test_an_answer_that_waits_in_the_socket_is_not_silence() -> None:
-    """A host too busy to look at its sockets in time does not blame the network for it."""
+def test_an_answer_that_waits_in_the_socket_is_not_silence() -> None:
+    """A host too busy to look at its sockets in time does not blame the network for it.
+
+    On a loop that is not patient: such a host is the point.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
 
@@ -197,15 +200,18 @@ async def test_an_answer_that_waits_in_the_socket_is_not_silence() -> None:
             data, peer = server.recvfrom(4096)
             server.sendto(reply(data, records("web.test. 9 IN A 192.0.2.1")), peer)
 
-        thread = threading.Thread(target=answer_once)
-        thread.start()
-        async with asyncio.TaskGroup() as group:
-            asked = group.create_task(ask(server.getsockname()[1]))
-            await asyncio.sleep(0)
-            thread.join()
-            time.sleep(0.5)  # noqa: ASYNC251 - the point: the timer is due before anyone looks
+        async def busy() -> DnsObservation:
+            thread = threading.Thread(target=answer_once)
+            thread.start()
+            async with asyncio.TaskGroup() as group:
+                asked = group.create_task(ask(server.getsockname()[1]))
+                await asyncio.sleep(0)
+                thread.join()
+                time.sleep(0.5)  # noqa: ASYNC251 - the timer is due before anyone looks
+            return asked.result()
 
-    assert [one.failure for one in asked.result().queries] == [None]
+        seen = asyncio.run(busy())
+    assert [one.failure for one in seen.queries] == [None]
 
 
 async def both(udp: Any, serve: Any, over_udp: Callable[[bytes], list[bytes]], over_tcp: Edit) -> int:
@@ -451,9 +457,9 @@ async def test_a_hanging_getaddrinfo_is_left_behind(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(system, "_threads", system._Threads(2))
     begun = monotonic()
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(look_up_system("web.test", "A", timeout=0.3)) for _ in range(6)]
+        tasks = [group.create_task(look_up_system("web.test", "A", timeout=1)) for _ in range(6)]
     release.set()
-    assert monotonic() - begun < 2
+    assert monotonic() - begun < 10
     assert {task.result().failure for task in tasks} == {Failure.TIMEOUT}
     assert sum("not asked" in task.result().detail for task in tasks) == 4
 
