@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -34,8 +35,8 @@ exec sleep infinity
 """
 STARTING = 90.0
 """Seconds a server may take until it listens."""
-LISTEN = "0A"
-"""State of a listening socket in /proc/net/tcp."""
+LISTEN, SYN_SENT = "0A", "02"
+"""States of a socket in /proc/net/tcp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +116,13 @@ class Place:
                 raise AssertionError(f"{command} does not listen: {log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.05)
 
+    def _sockets(self, kind: str) -> list[str]:
+        whose = self.holder.pid if self.holder else "self"
+        return Path(f"/proc/{whose}/net/{kind}").read_text(encoding="ascii").splitlines()[1:]
+
     def _listens(self, kind: str, ports: tuple[int, ...]) -> bool:
         """Read the namespace's own socket table: no test connection disturbs the server."""
-        whose = self.holder.pid if self.holder else "self"
-        rows = Path(f"/proc/{whose}/net/{kind}").read_text(encoding="ascii").splitlines()[1:]
-        cells = [row.split() for row in rows]
+        cells = [row.split() for row in self._sockets(kind)]
         open_ports = {int(cell[1].split(":")[1], 16) for cell in cells if kind == "udp" or cell[3] == LISTEN}
         return open_ports.issuperset(ports)
 
@@ -127,14 +130,20 @@ class Place:
         """Run a command on this host; it must succeed."""
         subprocess.run([*self.enter, *command], check=True)
 
-    def egressd(self, *arguments: str, interrupt_when: Path | None = None, patience: float = 90) -> Ended:
-        """Run egressd on this host; with `interrupt_when`, send SIGINT once that file exists."""
+    def dialling(self) -> int:
+        """Return how many connections wait for an answer."""
+        return sum(row.split()[3] == SYN_SENT for row in self._sockets("tcp"))
+
+    def egressd(
+        self, *arguments: str, interrupt_when: Callable[[], bool] | None = None, patience: float = 90
+    ) -> Ended:
+        """Run egressd on this host; with `interrupt_when`, send SIGINT once that is so."""
         stdout, stderr = self.folder / "stdout", self.folder / "stderr"
         begun = time.monotonic()
         with stdout.open("wb") as out, stderr.open("wb") as err:
             child = self._spawn(arguments, out, err)
             if interrupt_when is not None:
-                _wait_for_file(interrupt_when, child)
+                _wait_for(interrupt_when, child)
                 child.send_signal(signal.SIGINT)
             used, peak_kib = _reap(child, patience)
         return Ended(
@@ -152,11 +161,11 @@ class Place:
         return subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=kept)
 
 
-def _wait_for_file(path: Path, child: subprocess.Popen[bytes]) -> None:
+def _wait_for(true: Callable[[], bool], child: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + STARTING
-    while not path.exists():
+    while not true():
         assert child.poll() is None, "ended before it could be interrupted"
-        assert time.monotonic() < end, f"{path} never came"
+        assert time.monotonic() < end, "what was waited for never came"
         time.sleep(0.02)
 
 
