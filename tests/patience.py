@@ -64,13 +64,6 @@ def wait_patiently() -> None:
     clock.time = SimpleNamespace(monotonic=monotonic)  # type: ignore[assignment,attr-defined]  # all it takes of it
 
 
-class PatientPolicy(asyncio.DefaultEventLoopPolicy):
-    """Every loop of the process is a patient one."""
-
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return PatientLoop()
-
-
 def unhurried(lab: str) -> str:
     """Give the configuration of a lab in another process so much time that only what is silent uses it up."""
     return re.sub(r"(connect|tls|dns|http)_timeout: \S+", r"\1_timeout: 20s", lab).replace(
@@ -81,6 +74,12 @@ def unhurried(lab: str) -> str:
 if __name__ == "__main__":
     from egressd.__main__ import main
 
-    asyncio.set_event_loop_policy(PatientPolicy())
+    class Patient(asyncio.DefaultEventLoopPolicy):
+        """Every loop of the process is a patient one."""
+
+        def new_event_loop(self) -> asyncio.AbstractEventLoop:
+            return PatientLoop()
+
+    asyncio.set_event_loop_policy(Patient())
     wait_patiently()
     main()
