@@ -269,7 +269,7 @@ def kill(folder: Path, times: int) -> None:
     """Kill a process that keeps state so many times; stop at the first thing that is wrong."""
     choose, told = random.Random(9), 0
     for number in range(times):
-        kill_once(folder, number, choose.uniform(0.02, 0.4))
+        kill_once(folder, number, choose.randint(1, 60), choose.uniform(0.0, 0.05))
         told = asyncio.run(check(folder))
     print(f"killed {times} times: state always loaded, {told} events told, none of them twice")
 
