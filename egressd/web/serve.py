@@ -100,9 +100,10 @@ class Server:
             ]
         except OSError as error:
             await self._runner.cleanup()
-            why = os.strerror(error.errno) if error.errno else str(error)
-            kind = AbsentListenError if error.errno == errno.EADDRNOTAVAIL else UsageError
-            raise kind(f"cannot listen on {settings.listen}: {why}") from None
+            # From Python 3.13 on the loop skips an address that is not here, and names no number.
+            number = error.errno or errno.EADDRNOTAVAIL
+            kind = AbsentListenError if number == errno.EADDRNOTAVAIL else UsageError
+            raise kind(f"cannot listen on {settings.listen}: {os.strerror(number)}") from None
         self.control.listening.set()
         log.info("listening", addresses=self.addresses)
 
