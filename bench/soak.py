@@ -59,6 +59,8 @@ COUNT_EVERY = 10
 """Sweeps between two counts of blocks: they take a collection."""
 MOST_SLOPE = 2.0
 """Blocks per sweep; beyond, something is never let go. A target's standing alone is hundreds."""
+ENOUGH = 1000
+"""Sweeps from which on a slope is more than the ups and downs of what lives for a few sweeps."""
 MOST_MORE = 1.25
 """What is counted in pieces may come down to so much more in the later half than in the earlier one."""
 
@@ -242,12 +244,13 @@ def judge(samples: Sequence[Sample]) -> list[str]:
     half = len(samples) // 2
     early, late = samples[half // 5 : half], samples[half:]
     growth = slope(late)
-    grows = ["memory"] if growth > MOST_SLOPE else []
     last = samples[-1]
+    grows = ["memory"] if growth > MOST_SLOPE and last.sweeps >= ENOUGH else []
     print(f"sweeps {last.sweeps}, CPU {last.cpu_seconds / last.sweeps:.3f} s each")
     print(
         f"live objects: slope {growth:+.3f} blocks a sweep over the later half, "
         f"of {max(one.blocks for one in late)}"
+        + ("" if last.sweeps >= ENOUGH else f"; too short to judge by: it takes {ENOUGH} sweeps")
     )
     print(
         "resident MiB: "
