@@ -80,7 +80,7 @@ def advance(
         after = _take(before, look)
         kept.append(after)
         events += _changes(before, after)
-    here = {(target, seen.source) for target, seen in _looks(sweep)}
+    here = {one.key for one in kept}  # all that was known and is still asked for was kept
     events += [event for key, one in known.items() if key not in here for event in _gone(one, now=now)]
     touched = None if fresh is None else frozenset(target for target, _ in fresh)
     findings, changes = advance_findings(
