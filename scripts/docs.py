@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from egressd.config.reference import render_reference
-from egressd.metrics.reference import render_metrics_page
 from egressd.report.explain import render_reasons_markdown
-from egressd.report.schema import render_schema
+from scripts.pages.configuration import render_reference
+from scripts.pages.lab import render_lab_page
+from scripts.pages.metrics import render_metrics_page
+from scripts.pages.schema import render_schema
 from tests.proofs import proofs
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/configuration.md": render_reference,
     "egressd/report/sweep-1.schema.json": render_schema,
+    "docs/lab.md": render_lab_page,
     "docs/metrics.md": render_metrics_page,
     "docs/reason-codes.md": lambda: render_reasons_markdown(proofs()),
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from egressd.config.reference import render_reference
 from egressd.config.shape import EndpointPart, File, ProbePart
+from scripts.pages.configuration import render_reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

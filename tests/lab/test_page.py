@@ -6,14 +6,17 @@ import re
 from pathlib import Path
 
 from egressd.lab import parse_switch
-from egressd.lab.faults.console import markdown_table
+from egressd.lab.faults import FAULTS
+from scripts.pages.lab import fault_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "lab.md"
 
 
-def test_the_table_is_the_codes() -> None:
-    """After a change of faults, the end of the page is replaced by what `markdown_table` returns."""
-    assert PAGE.read_text(encoding="utf-8").endswith("\n\n" + markdown_table())
+def test_the_table_has_every_fault() -> None:
+    """The page ends with the table that `make docs` writes, one row per fault of the code."""
+    assert PAGE.read_text(encoding="utf-8").endswith(f"\n\n{fault_table()}\n\n<!-- end: faults -->\n")
+    for name in FAULTS:
+        assert f"| `{name}` |" in fault_table()
 
 
 def test_every_fault_it_writes_can_be_switched_on() -> None:

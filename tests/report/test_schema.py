@@ -11,7 +11,7 @@ import pytest
 
 from egressd.model.verdict import Outcome, Sweep
 from egressd.report.saved import to_document
-from egressd.report.schema import render_schema
+from scripts.pages.schema import render_schema
 
 SCHEMA = Path(__file__).parents[2] / "egressd" / "report" / "sweep-1.schema.json"
 

@@ -1,4 +1,4 @@
-"""The faults as text: the commands that switch them, the list for a terminal, the table for the docs."""
+"""The faults as text: the commands that switch them, and the list for a terminal."""
 
 from __future__ import annotations
 
@@ -75,16 +75,3 @@ def list_faults(*, width: int = 100) -> str:
             break_long_words=False,
         )
     return "\n".join(lines)
-
-
-def markdown_table() -> str:
-    """Return the table of docs/lab.md."""
-    lines = ["| fault | phase | what happens | egressd says |", "| --- | --- | --- | --- |"]
-    for one in FAULTS.values():
-        said = " or ".join(f"`{code}`" for code in one.reasons) or "ok"
-        everywhere = ", ".join(f"`{code}`" for code in one.everywhere)
-        said += f"; everywhere: {everywhere}" if everywhere else ""
-        noted = ", ".join(f"`{code}`" for code in one.notes)
-        said += f", noting {noted}" if noted else ""
-        lines.append(f"| `{one.name}` | {one.phase} | {one.summary} | {said} |")
-    return "\n".join(lines) + "\n"
