@@ -23,7 +23,7 @@ from egressd.cli.service.daemon import spare_the_loop
 from egressd.daemon.control import Control
 from egressd.daemon.snapshot import Board
 from egressd.metrics.exposition import Exposition
-from egressd.model.memory.snapshot import Snapshot
+from egressd.model.snapshot import Snapshot
 from egressd.model.verdict import Outcome
 from egressd.web.access import Access
 from egressd.web.app import make_app

@@ -20,8 +20,8 @@ from egressd.net.tunnel import secrets_of
 from egressd.net.vantage import local_addresses, local_interfaces, unusable_sources
 from egressd.planning import calls_needed, make_plan
 from egressd.planning.probes import route_fetches
+from egressd.probe.context import ProbeContext, expand_resolvers
 from egressd.probe.discovery import discover
-from egressd.probe.edge import Edge, voices_of
 from egressd.probe.sweep import sweep
 
 MOST_SHOWN = 12
@@ -90,30 +90,30 @@ async def run_once(
         UsageError: there is nothing to plan.
     """
     stop = stop or asyncio.Event()
-    edge, _ = await prepare(settings, catalog, label=random_label(), stop=stop)
-    on_done = _count(len(edge.plan.probes), progress)
+    context, _ = await prepare(settings, catalog, label=random_label(), stop=stop)
+    on_done = _count(len(context.plan.probes), progress)
     recording = await sweep(
-        edge.plan, edge, stop=stop, on_done=on_done, questions=lambda seen: ask(settings, seen)
+        context.plan, context, stop=stop, on_done=on_done, questions=lambda seen: ask(settings, seen)
     )
     return judge(replace(recording, baseline=baseline))
 
 
 async def prepare(
     settings: Settings, catalog: Catalog, *, label: str, stop: asyncio.Event
-) -> tuple[Edge, tuple[Discovery, ...]]:
+) -> tuple[ProbeContext, tuple[Discovery, ...]]:
     """Plan, load what probing needs, and plan again with the hosts that discovery calls gave.
 
     Raises:
         ConfigError: a trust store can't be read.
         UsageError: there is nothing to plan.
     """
-    edge = open_edge(settings, plan_sweep(settings, catalog, label=label))
+    context = open_context(settings, plan_sweep(settings, catalog, label=label))
     calls = calls_needed(catalog, settings)
     if not calls:
-        return edge, ()
-    found = await discover(calls, edge, region=settings.region or "", stop=stop)
-    edge.plan = plan_sweep(settings, catalog, label=label, discoveries=found)
-    return edge, found
+        return context, ()
+    found = await discover(calls, context, region=settings.region or "", stop=stop)
+    context.plan = plan_sweep(settings, catalog, label=label, discoveries=found)
+    return context, found
 
 
 def ask(settings: Settings, recording: Recording) -> tuple[ControlPlan, ...]:
@@ -121,13 +121,13 @@ def ask(settings: Settings, recording: Recording) -> tuple[ControlPlan, ...]:
     return route_fetches(open_questions(recording), settings, recording.plan)
 
 
-def open_edge(settings: Settings, plan: Plan) -> Edge:
-    """Load what probing needs: the trust stores and the DNS voices."""
+def open_context(settings: Settings, plan: Plan) -> ProbeContext:
+    """Load what probing needs: the trust stores and the DNS resolvers."""
     proxy = settings.proxy
-    return Edge(
+    return ProbeContext(
         plan=plan,
         store=load_trust(settings.trust),
-        voices=voices_of(settings.resolvers),
+        resolvers=expand_resolvers(settings.resolvers),
         proxy_store=load_trust(Trust(store=proxy.ca_file)) if proxy and proxy.ca_file else None,
         secrets=secrets_of(settings.proxy, settings.plain_proxy),
     )

@@ -20,6 +20,16 @@ def span(seconds: float) -> str:
     return f"{whole} s"
 
 
+def host_port(host: str, port: int) -> str:
+    """Write `host:port` as URLs do: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
+    return f"{bracketed(host)}:{port}"
+
+
+def bracketed(host: str) -> str:
+    """Write a host as URLs do: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def count(number: int, noun: str) -> str:
     """Say `1 target`, `2 targets`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

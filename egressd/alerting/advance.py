@@ -13,25 +13,25 @@ from datetime import datetime, timedelta
 from egressd.alerting.conditions import conditions_of
 from egressd.alerting.hush import OF_ONE_TARGET, Hush
 from egressd.alerting.lifecycle import Signal, holds_for, move
-from egressd.alerting.maintenance import InForce
+from egressd.alerting.maintenance import ActiveSilence
 from egressd.alerting.scene import Pair, Scene
 from egressd.alerting.telling import notice_of
-from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, Resolution
-from egressd.model.memory.snapshot import Snapshot
+from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, Resolution
 from egressd.model.notification import Flapping
+from egressd.model.snapshot import Snapshot
 from egressd.wording import stamp
 
 KEPT = 900.0
 """Seconds a resolved alert is kept at least."""
 MOST_OPENINGS = 8
-SPEAKERS = frozenset({Fault.CAUSE, *OF_ONE_TARGET})
+SPEAKERS = frozenset({AlertName.CAUSE, *OF_ONE_TARGET})
 """Alerts that go on with what is left of another."""
 NO_LIMITS: Mapping[str, float] = {}
 
 
 def advance_alerts(
     snapshot: Snapshot,
-    windows: tuple[InForce, ...],
+    windows: tuple[ActiveSilence, ...],
     *,
     now: datetime,
     limits: Mapping[str, float] = NO_LIMITS,
@@ -171,11 +171,11 @@ class _Heirs:
         by_profile: dict[str, Alert] = {}
         for one in present:
             about = one.condition
-            if about.fault is Fault.OFFLINE_NEAR_LIMIT:
+            if about.fault is AlertName.OFFLINE_NEAR_LIMIT:
                 by_profile[about.profiles[0]] = one
             if not one.is_open or about.fault not in SPEAKERS:
                 continue
-            if about.fault is Fault.CAUSE:
+            if about.fault is AlertName.CAUSE:
                 for target in about.targets:
                     by_target[target] = (*by_target.get(target, ()), one.id)
             else:
@@ -188,7 +188,7 @@ class _Heirs:
     def of_rest(self, alert: Alert, scene: Scene) -> tuple[bool, tuple[str, ...]]:
         """Return whether something of it is left that nobody speaks for, and who speaks for the rest."""
         about = alert.condition
-        if about.fault is Fault.OFFLINE_HALF:
+        if about.fault is AlertName.OFFLINE_HALF:
             near = self.by_profile.get(about.profiles[0])
             return (near is not None and not near.is_open), ((near.id,) if near is not None else ())
         found: dict[str, None] = {}
@@ -200,11 +200,11 @@ class _Heirs:
         return left, tuple(found)
 
     def _rest(self, about: Condition, scene: Scene) -> tuple[Pair, ...]:
-        if about.fault is Fault.CAUSE:
+        if about.fault is AlertName.CAUSE:
             targets = frozenset(about.targets)
             return tuple(sorted(one for one in self.troubled if one[0] in targets))
         pairs = [(target, source) for target in about.targets for source in about.sources]
-        among = scene.failing if about.fault is Fault.EXPIRING else self.troubled
+        among = scene.failing if about.fault is AlertName.EXPIRING else self.troubled
         return tuple(one for one in pairs if one in among)
 
 
@@ -212,4 +212,4 @@ def _order(notice: Notice) -> tuple[bool, int, bool, str]:
     """Put what ends last, what is urgent first, and a cause before what it explains."""
     condition = notice.alert.condition
     ended = notice.alert.state is AlertState.RESOLVED
-    return ended, condition.severity.rank, condition.fault is not Fault.CAUSE, notice.alert.id
+    return ended, condition.severity.rank, condition.fault is not AlertName.CAUSE, notice.alert.id

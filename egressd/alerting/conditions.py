@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 
 from egressd.alerting.scene import Scene
 from egressd.attribution.reasons import find_reason
-from egressd.model.alert import Condition, Fault
+from egressd.model.alert import AlertName, Condition
 from egressd.model.endpoint import Need
-from egressd.model.memory.standing import Belief, FindingStanding, Lifecycle, Standing
 from egressd.model.notification import Labels, Severity
 from egressd.model.observation import Timestamp
 from egressd.model.plan import Target
+from egressd.model.standing import Belief, FindingStanding, Lifecycle, Standing
 from egressd.model.verdict import Blame, Outcome
 from egressd.standing.looks import INTERCEPTED
 from egressd.wording import count, stamp
@@ -57,8 +57,8 @@ def _cause(scene: Scene, one: FindingStanding) -> Condition:
     targets = frozenset(one.targets)
     sources = {source for target, source in scene.failing if target in targets}
     return Condition(
-        id=f"{Fault.CAUSE}/{one.id}",
-        fault=Fault.CAUSE,
+        id=f"{AlertName.CAUSE}/{one.id}",
+        fault=AlertName.CAUSE,
         severity=Severity.CRITICAL if needed else Severity.WARNING,
         labels=scene.labels(finding=one.id, reason=one.reason, blame=one.blame),
         summary=f"{one.title}: {suffix}",
@@ -106,28 +106,28 @@ def _unreachable(scene: Scene, target: Target, one: Standing) -> Condition:
     )
     severity = BY_NEED[target.need]
     return _of_target(
-        scene, Fault.UNREACHABLE, target, one, "can't be reached", severity=severity, labels=labels
+        scene, AlertName.UNREACHABLE, target, one, "can't be reached", severity=severity, labels=labels
     )
 
 
 def _unknown(scene: Scene, target: Target, one: Standing) -> Condition:
     shown = one if one.pending is None else replace(one, belief=one.pending)
     labels = scene.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.UNKNOWN)
-    return _of_target(scene, Fault.UNKNOWN, target, shown, "is not known to work", labels=labels)
+    return _of_target(scene, AlertName.UNKNOWN, target, shown, "is not known to work", labels=labels)
 
 
 def _degraded(scene: Scene, target: Target, one: Standing) -> Condition:
     labels = scene.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.DEGRADED)
     what = "works, but not as it should"
-    return _of_target(scene, Fault.DEGRADED, target, one, what, severity=Severity.INFO, labels=labels)
+    return _of_target(scene, AlertName.DEGRADED, target, one, what, severity=Severity.INFO, labels=labels)
 
 
 def _intercepted(scene: Scene, target: Target, one: Standing) -> Condition:
     what = "has its TLS opened on the way"
     if one.pending is not None and _names_inspection(one.pending) and not _names_inspection(one.belief):
         shown = replace(one, belief=one.pending)  # seen, and not confirmed yet
-        return _of_target(scene, Fault.INTERCEPTED, target, shown, what, since=one.pending_since)
-    return _of_target(scene, Fault.INTERCEPTED, target, one, what)
+        return _of_target(scene, AlertName.INTERCEPTED, target, shown, what, since=one.pending_since)
+    return _of_target(scene, AlertName.INTERCEPTED, target, one, what)
 
 
 def _names_inspection(belief: Belief) -> bool:
@@ -136,12 +136,12 @@ def _names_inspection(belief: Belief) -> bool:
 
 def _flapping(scene: Scene, target: Target, one: Standing) -> Condition:
     shown = one if one.pending is None or not one.up else replace(one, belief=one.pending)
-    return _of_target(scene, Fault.FLAPPING, target, shown, "comes and goes", since=one.last_changed)
+    return _of_target(scene, AlertName.FLAPPING, target, shown, "comes and goes", since=one.last_changed)
 
 
 def _of_target(
     scene: Scene,
-    fault: Fault,
+    fault: AlertName,
     target: Target,
     one: Standing,
     what: str,
@@ -194,8 +194,8 @@ def _expiry(
     over = ends <= now.timestamp()
     inspected = any((look := scene.looks.get((name, source))) and look.intercepted for name in names)
     return Condition(
-        id=f"{Fault.EXPIRING}/{host}:{port}@{source}",
-        fault=Fault.EXPIRING,
+        id=f"{AlertName.EXPIRING}/{host}:{port}@{source}",
+        fault=AlertName.EXPIRING,
         severity=Severity.WARNING,
         labels=scene.labels(source=source, host=host, port=str(port)),
         summary=f"a certificate of {host}:{port} {'ended' if over else 'ends'} on {day}",
@@ -223,8 +223,8 @@ def _clock(scene: Scene, now: datetime) -> Iterator[Condition]:
         return
     reason = find_reason(CLOCK_REASON)
     yield Condition(
-        id=f"{Fault.CLOCK}/{scene.instance}",
-        fault=Fault.CLOCK,
+        id=f"{AlertName.CLOCK}/{scene.instance}",
+        fault=AlertName.CLOCK,
         severity=Severity.WARNING,
         labels=scene.labels(),
         summary=f"this host's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead'}",
@@ -253,7 +253,7 @@ def _offline(scene: Scene, now: datetime) -> Iterator[Condition]:
 
 def _offline_for(scene: Scene, profile: str, *, used: float, began: datetime, limit: float) -> Condition:
     near = used > NEAR_LIMIT
-    fault = Fault.OFFLINE_NEAR_LIMIT if near else Fault.OFFLINE_HALF
+    fault = AlertName.OFFLINE_NEAR_LIMIT if near else AlertName.OFFLINE_HALF
     end = began + timedelta(seconds=limit)
     return Condition(
         id=f"{fault}/{profile}",
@@ -277,8 +277,8 @@ def _own(scene: Scene, now: datetime) -> Iterator[Condition]:
     config = scene.snapshot.config
     if not config.successful:
         yield Condition(
-            id=f"{Fault.RELOAD_FAILED}/{scene.instance}",
-            fault=Fault.RELOAD_FAILED,
+            id=f"{AlertName.RELOAD_FAILED}/{scene.instance}",
+            fault=AlertName.RELOAD_FAILED,
             severity=Severity.WARNING,
             labels=scene.labels(),
             summary="egressd runs with an old configuration: the new one is bad",
@@ -290,8 +290,8 @@ def _own(scene: Scene, now: datetime) -> Iterator[Condition]:
     for one in scene.snapshot.receivers:
         if one.failing_since is not None:
             yield Condition(
-                id=f"{Fault.NOTIFICATIONS_FAILING}/{one.name}",
-                fault=Fault.NOTIFICATIONS_FAILING,
+                id=f"{AlertName.NOTIFICATIONS_FAILING}/{one.name}",
+                fault=AlertName.NOTIFICATIONS_FAILING,
                 severity=Severity.WARNING,
                 labels=scene.labels(receiver=one.name),
                 summary=f"notices can't be delivered to {one.name}: {one.waiting} wait",

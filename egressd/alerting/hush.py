@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from egressd.alerting.maintenance import InForce
+from egressd.alerting.maintenance import ActiveSilence
 from egressd.alerting.scene import Pair, Scene
-from egressd.model.alert import Condition, Fault
+from egressd.model.alert import AlertName, Condition
 
 OF_ONE_TARGET = frozenset(
-    {Fault.UNREACHABLE, Fault.UNKNOWN, Fault.DEGRADED, Fault.INTERCEPTED, Fault.FLAPPING}
+    {AlertName.UNREACHABLE, AlertName.UNKNOWN, AlertName.DEGRADED, AlertName.INTERCEPTED, AlertName.FLAPPING}
 )
 """What a cause speaks for."""
 MAINTENANCE = "maintenance/"
@@ -27,21 +27,21 @@ class Hush:
     """Ids of causes, by the targets they explain."""
     flapping: frozenset[Pair]
     suspected: frozenset[str]
-    windows: tuple[InForce, ...]
+    windows: tuple[ActiveSilence, ...]
     covered: dict[str, frozenset[Pair]]
     """What each window covers, by its name."""
 
     @classmethod
-    def of(cls, scene: Scene, conditions: Collection[Condition], windows: tuple[InForce, ...]) -> Hush:
+    def of(cls, scene: Scene, conditions: Collection[Condition], windows: tuple[ActiveSilence, ...]) -> Hush:
         """Find out who speaks for whom."""
         by_target: dict[str, list[str]] = {}
         for one in conditions:
-            for target in one.targets if one.fault is Fault.CAUSE else ():
+            for target in one.targets if one.fault is AlertName.CAUSE else ():
                 by_target.setdefault(target, []).append(one.id)
         pairs = [one.key for one in scene.standings]
         return cls(
             by_target=by_target,
-            flapping=frozenset(_pair(one) for one in conditions if one.fault is Fault.FLAPPING),
+            flapping=frozenset(_pair(one) for one in conditions if one.fault is AlertName.FLAPPING),
             suspected=scene.suspected,
             windows=windows,
             covered={
@@ -61,8 +61,8 @@ class Hush:
         yield from self.by_target.get(target, ())
         if target in self.suspected and target not in self.by_target:
             yield SUSPECTED
-        if one.fault is not Fault.FLAPPING and _pair(one) in self.flapping:
-            yield f"{Fault.FLAPPING}/{target}@{one.sources[0]}"
+        if one.fault is not AlertName.FLAPPING and _pair(one) in self.flapping:
+            yield f"{AlertName.FLAPPING}/{target}@{one.sources[0]}"
 
     def _windows(self, one: Condition, scene: Scene) -> Iterator[str]:
         mine = _pairs(one, scene) if self.windows else frozenset()

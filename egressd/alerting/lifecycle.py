@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from egressd.model.alert import AlertState, Condition, Fault
+from egressd.model.alert import AlertName, AlertState, Condition
 from egressd.model.notification import Severity
 
 PENDING, FIRING, QUIET, FADING, RESOLVED = AlertState
@@ -69,22 +69,22 @@ MOVES: Mapping[AlertState, Mapping[Signal, AlertState | None]] = {
 MINUTE = 60.0
 # Seconds a condition must hold before it is told. What was confirmed look by look is told at once where it
 # is urgent; the rest may mend by itself. The Prometheus rules wait as long, or longer.
-HOLDS_FOR: Mapping[tuple[Fault, Severity], float] = {
-    (Fault.CAUSE, CRITICAL): 0.0,
-    (Fault.CAUSE, WARNING): 10 * MINUTE,
-    (Fault.UNREACHABLE, CRITICAL): 0.0,
-    (Fault.UNREACHABLE, WARNING): 5 * MINUTE,
-    (Fault.UNREACHABLE, INFO): 15 * MINUTE,
-    (Fault.UNKNOWN, WARNING): 30 * MINUTE,
-    (Fault.DEGRADED, INFO): 60 * MINUTE,
-    (Fault.FLAPPING, WARNING): 0.0,
-    (Fault.INTERCEPTED, WARNING): 15 * MINUTE,
-    (Fault.EXPIRING, WARNING): 60 * MINUTE,
-    (Fault.CLOCK, WARNING): 15 * MINUTE,
-    (Fault.OFFLINE_HALF, WARNING): 10 * MINUTE,
-    (Fault.OFFLINE_NEAR_LIMIT, CRITICAL): 10 * MINUTE,
-    (Fault.RELOAD_FAILED, WARNING): 10 * MINUTE,
-    (Fault.NOTIFICATIONS_FAILING, WARNING): 5 * MINUTE,
+HOLDS_FOR: Mapping[tuple[AlertName, Severity], float] = {
+    (AlertName.CAUSE, CRITICAL): 0.0,
+    (AlertName.CAUSE, WARNING): 10 * MINUTE,
+    (AlertName.UNREACHABLE, CRITICAL): 0.0,
+    (AlertName.UNREACHABLE, WARNING): 5 * MINUTE,
+    (AlertName.UNREACHABLE, INFO): 15 * MINUTE,
+    (AlertName.UNKNOWN, WARNING): 30 * MINUTE,
+    (AlertName.DEGRADED, INFO): 60 * MINUTE,
+    (AlertName.FLAPPING, WARNING): 0.0,
+    (AlertName.INTERCEPTED, WARNING): 15 * MINUTE,
+    (AlertName.EXPIRING, WARNING): 60 * MINUTE,
+    (AlertName.CLOCK, WARNING): 15 * MINUTE,
+    (AlertName.OFFLINE_HALF, WARNING): 10 * MINUTE,
+    (AlertName.OFFLINE_NEAR_LIMIT, CRITICAL): 10 * MINUTE,
+    (AlertName.RELOAD_FAILED, WARNING): 10 * MINUTE,
+    (AlertName.NOTIFICATIONS_FAILING, WARNING): 5 * MINUTE,
 }
 
 

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from egressd.alerting.pattern import matches_any
-from egressd.model.alert import Downtime
-from egressd.model.notification import Scope, Window
+from egressd.model.alert import Silence
+from egressd.model.notification import Scope, TimeInterval
 from egressd.model.plan import Plan, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InForce:
+class ActiveSilence:
     """A maintenance window that covers this moment."""
 
     name: str
@@ -42,19 +42,21 @@ class InForce:
         )
 
 
-def in_force(windows: Iterable[Window], downtimes: Iterable[Downtime], now: datetime) -> tuple[InForce, ...]:
+def in_force(
+    windows: Iterable[TimeInterval], silences: Iterable[Silence], now: datetime
+) -> tuple[ActiveSilence, ...]:
     """Return what is in force now (aware), planned windows first."""
     planned = (_planned(one, now) for one in windows)
-    by_hand = (_by_hand(one) for one in downtimes)
+    by_hand = (_by_hand(one) for one in silences)
     return tuple(one for one in (*planned, *by_hand) if one is not None and one.began <= now < one.ends)
 
 
-def next_start(window: Window, after: datetime) -> datetime:
+def next_start(window: TimeInterval, after: datetime) -> datetime:
     """Return when a planned window begins next, in UTC."""
     return next(_starts(window, after)).astimezone(UTC)
 
 
-def covered_pairs(plan: Plan, windows: Iterable[InForce]) -> frozenset[tuple[str, str]]:
+def covered_pairs(plan: Plan, windows: Iterable[ActiveSilence]) -> frozenset[tuple[str, str]]:
     """Return the targets and sources that any of the windows covers."""
     windows = tuple(windows)
     if not windows:  # as nearly always
@@ -66,7 +68,7 @@ def covered_pairs(plan: Plan, windows: Iterable[InForce]) -> frozenset[tuple[str
     )
 
 
-def _planned(window: Window, now: datetime) -> InForce | None:
+def _planned(window: TimeInterval, now: datetime) -> ActiveSilence | None:
     """Return the window's last turn that began not later than now, where it may still last."""
     lasts = timedelta(seconds=window.seconds)
     turn = None
@@ -76,15 +78,17 @@ def _planned(window: Window, now: datetime) -> InForce | None:
         turn = start.astimezone(UTC)
     if turn is None:
         return None
-    return InForce(name=window.name, began=turn, ends=turn + lasts, reason=window.reason, scope=window.scope)
+    return ActiveSilence(
+        name=window.name, began=turn, ends=turn + lasts, reason=window.reason, scope=window.scope
+    )
 
 
-def _starts(window: Window, after: datetime) -> Iterator[datetime]:
+def _starts(window: TimeInterval, after: datetime) -> Iterator[datetime]:
     return CronSim(window.schedule, after.astimezone(ZoneInfo(window.timezone)))
 
 
-def _by_hand(one: Downtime) -> InForce:
-    return InForce(
+def _by_hand(one: Silence) -> ActiveSilence:
+    return ActiveSilence(
         name=one.name,
         began=datetime.fromisoformat(one.began),
         ends=datetime.fromisoformat(one.ends),

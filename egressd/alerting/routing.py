@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from egressd.alerting.pattern import matches_any
 from egressd.model.alert import Condition, Notice, NoticeKind
-from egressd.model.notification import Match, Notify, ReceiverKind
+from egressd.model.notification import Matcher, Notify, ReceiverKind
 
 UNFED = frozenset({ReceiverKind.HEARTBEAT})
 """What hears of completed sweeps only."""
@@ -37,7 +37,7 @@ def routed(condition: Condition, notify: Notify) -> frozenset[str]:
     return frozenset(names & fed)
 
 
-def matches(match: Match, condition: Condition) -> bool:
+def matches(match: Matcher, condition: Condition) -> bool:
     """Say whether a condition is meant: every field that is not empty must match one of its own."""
     return (
         (not match.severity or condition.severity in match.severity)

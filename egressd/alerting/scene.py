@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from egressd.model.memory.snapshot import Snapshot
-from egressd.model.memory.standing import FindingStanding, Standing
 from egressd.model.notification import Labels
 from egressd.model.plan import Target
+from egressd.model.snapshot import Snapshot
+from egressd.model.standing import FindingStanding, Standing
 from egressd.model.verdict import Outcome, Sweep
 from egressd.standing.looks import Look, looks_of
 

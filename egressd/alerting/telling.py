@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
-from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind
+from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind
 from egressd.model.notification import Alerting, Flapping
 from egressd.wording import stamp
 
@@ -54,7 +54,7 @@ def _change(told: Condition, now: Condition) -> str:
     words = []
     if told.severity is not now.severity:
         words.append(f"was {told.severity}, is {now.severity}")
-    if told.fault is Fault.UNREACHABLE and told.reason != now.reason:
+    if told.fault is AlertName.UNREACHABLE and told.reason != now.reason:
         words.append(f"the reason was {told.reason}, is {now.reason}")
     before, after = len(told.targets), len(now.targets)
     if after >= GROWN * before and after - before >= MANY_MORE:

@@ -21,6 +21,7 @@ from egressd.model.observation import (
 )
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control, Trail
+from egressd.wording import bracketed
 
 WORDS = {
     Failure.TIMEOUT: "nothing",
@@ -46,9 +47,7 @@ def describe(case: Case, phase: Phase | None) -> tuple[str, ...]:
 
 def endpoint(address: str | None, port: int | None) -> str:
     """Return `address:port`, an IPv6 address in brackets."""
-    host = address or "?"
-    host = f"[{host}]" if ":" in host else host
-    return f"{host}:{port if port is not None else '?'}"
+    return f"{bracketed(address or '?')}:{port if port is not None else '?'}"
 
 
 def _names(trail: Trail) -> Iterator[str]:

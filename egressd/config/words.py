@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from egressd.model.settings import SYSTEM_RESOLVER, Resolver
 from egressd.planning.placeholder import is_host
+from egressd.wording import host_port
 
 _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}){unit})?" for unit, _ in _UNITS))
@@ -112,8 +113,7 @@ def read_proxy_url(text: str) -> str:
         raise ValueError("must be a URL such as http://proxy.corp.example:3128") from None
     if problem := _proxy_problem(url, host):
         raise ValueError(problem)
-    shown = f"[{host}]" if ":" in host else host
-    return f"{url.scheme}://{shown}:{port or _PROXY_PORTS[url.scheme]}"
+    return f"{url.scheme}://{host_port(host, port or _PROXY_PORTS[url.scheme])}"
 
 
 def _proxy_problem(url: SplitResult, host: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from egressd.model.memory.snapshot import ConfigStatus
+from egressd.model.snapshot import ConfigStatus
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from egressd.model.alert import NoticeKind
-from egressd.model.memory.event import (
+from egressd.model.event import (
     ConfigRejected,
     ConfigReloaded,
     DaemonStarted,
@@ -21,8 +21,8 @@ from egressd.model.memory.event import (
     TargetChanged,
     TargetRemoved,
 )
-from egressd.model.memory.standing import Belief
 from egressd.model.notification import Severity
+from egressd.model.standing import Belief
 from egressd.report.text import Ink, clean, fold, paint
 from egressd.wording import count
 

@@ -17,9 +17,9 @@ from egressd.daemon.sweeping.sweeper import Sweeper
 from egressd.daemon.tell import status_line
 from egressd.errors import ConfigError, EgressdError
 from egressd.model.catalog import Discovery
-from egressd.model.memory.event import ConfigRejected, ConfigReloaded
-from egressd.model.memory.snapshot import ConfigStatus
+from egressd.model.event import ConfigRejected, ConfigReloaded
 from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus
 
 LEAST_APART = 0.2
 """Seconds a wish to reload waits for others: of a storm of signals, the last one counts."""

@@ -26,9 +26,9 @@ from egressd.daemon.sweeping.ledger import Ledger
 from egressd.daemon.sweeping.sweeper import Sweeper
 from egressd.daemon.tell import status_line, tell
 from egressd.errors import AbsentListenError, AbsentSourceError, EgressdError
-from egressd.model.memory.event import DaemonStarted, DaemonStopped
-from egressd.model.memory.snapshot import ConfigStatus, Counters, Snapshot
+from egressd.model.event import DaemonStarted, DaemonStopped
 from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.notify.courier import Bell, Courier, Ways
 from egressd.notify.send import beat, deliver, push_alerts
 from egressd.state import StateKeeper

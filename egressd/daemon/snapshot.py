@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from egressd import clock
-from egressd.model.memory.snapshot import ConfigStatus, Counters, Histogram, Snapshot, StateStatus
+from egressd.model.snapshot import ConfigStatus, Counters, Histogram, Snapshot, StateStatus
 
 __all__ = ["Board", "ConfigStatus", "Counters", "Histogram", "Pulse", "Snapshot", "StateStatus"]
 

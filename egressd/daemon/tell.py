@@ -9,7 +9,7 @@ from typing import assert_never
 import structlog
 
 from egressd.model.alert import NoticeKind
-from egressd.model.memory.event import (
+from egressd.model.event import (
     ConfigRejected,
     ConfigReloaded,
     DaemonStarted,
@@ -23,9 +23,9 @@ from egressd.model.memory.event import (
     TargetChanged,
     TargetRemoved,
 )
-from egressd.model.memory.snapshot import Snapshot
-from egressd.model.memory.standing import Belief
 from egressd.model.notification import Severity
+from egressd.model.snapshot import Snapshot
+from egressd.model.standing import Belief
 from egressd.model.verdict import Tally
 from egressd.wording import count
 

@@ -13,10 +13,10 @@ from egressd import __version__
 from egressd.metrics.table import METRICS, MOST_REASONS, OTHER_REASONS, Kind, Metric
 from egressd.model.alert import AlertState
 from egressd.model.endpoint import Need
-from egressd.model.memory.snapshot import BUCKETS, Counters, Histogram, Snapshot
-from egressd.model.memory.standing import FindingStanding
 from egressd.model.notification import Severity
 from egressd.model.plan import Target
+from egressd.model.snapshot import BUCKETS, Counters, Histogram, Snapshot
+from egressd.model.standing import FindingStanding
 from egressd.model.verdict import Outcome, Sweep
 from egressd.standing.looks import Look, looks_of, unix
 

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from egressd.metrics.collect import families_of
 from egressd.metrics.writing import write_snapshot
-from egressd.model.memory.snapshot import Snapshot
+from egressd.model.snapshot import Snapshot
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"

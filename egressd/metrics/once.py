@@ -11,10 +11,10 @@ from egressd.metrics.limits import offline_limits
 from egressd.metrics.table import METRICS, Kind
 from egressd.metrics.writing import write_snapshot
 from egressd.model.catalog import Catalog
-from egressd.model.memory.snapshot import ConfigStatus, Counters, Snapshot
-from egressd.model.memory.standing import Standings
 from egressd.model.recording import Recording
 from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
+from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
 from egressd.standing.lifecycle import Patience

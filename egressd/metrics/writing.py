@@ -14,7 +14,7 @@ from prometheus_client.utils import floatToGoString
 
 from egressd.metrics.collect import Row, rows_of
 from egressd.metrics.table import METRICS, Kind, Metric
-from egressd.model.memory.snapshot import BUCKETS, Counters, Snapshot
+from egressd.model.snapshot import BUCKETS, Counters, Snapshot
 
 _number: Callable[[float], str] = floatToGoString
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})

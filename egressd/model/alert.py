@@ -14,7 +14,7 @@ from egressd.model.observation import Phase, Timestamp
 from egressd.model.verdict import Blame, Confidence
 
 
-class Fault(StrEnum):
+class AlertName(StrEnum):
     """The names of alerts, shared with the Prometheus rules; each has a heading in the runbooks."""
 
     CAUSE = "EgressCause"
@@ -39,7 +39,7 @@ class Condition:
 
     id: str
     """What it is about: the fault, and the cause, target and source, profile or receiver."""
-    fault: Fault
+    fault: AlertName
     severity: Severity
     labels: Labels
     """What tells it from others in Prometheus, without `alertname` and `severity`."""
@@ -182,7 +182,7 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Downtime:
+class Silence:
     """A maintenance window that somebody has opened by hand."""
 
     name: str

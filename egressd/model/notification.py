@@ -53,7 +53,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class TimeInterval:
     """Maintenance that comes again and again: nothing is said of what it covers while it lasts."""
 
     name: str
@@ -88,7 +88,7 @@ class Alerting:
     reminder: float | None = None
     """Seconds after which an open alert is told again; None: never."""
     flapping: Flapping = field(default_factory=Flapping)
-    maintenance: tuple[Window, ...] = ()
+    maintenance: tuple[TimeInterval, ...] = ()
 
 
 class ReceiverKind(StrEnum):
@@ -173,7 +173,7 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Matcher:
     """Which alerts are meant: every field that is not empty must match one of the alert's own."""
 
     severity: tuple[Severity, ...] = ()
@@ -190,7 +190,7 @@ class Route:
     """Where matching alerts go. The first route that matches decides, unless it says to go on."""
 
     receivers: tuple[str, ...]
-    match: Match = field(default_factory=Match)
+    match: Matcher = field(default_factory=Matcher)
     go_on: bool = False
     """Whether later routes are asked as well."""
 

@@ -140,7 +140,7 @@ class DnsQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsObservation:
-    """One name and type asked of one voice, with every fallback that was needed."""
+    """One name and type asked of one resolver, with every fallback that was needed."""
 
     started: Timestamp
     elapsed_ms: float
@@ -206,7 +206,7 @@ class ProxyObservation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class TlsAlert:
     """A TLS alert record (RFC 8446 section 6)."""
 
     level: int
@@ -280,7 +280,7 @@ class TlsObservation:
     """The first bytes as text where they are printable, 512 characters at most."""
     server_hello: bool = False
     """Whether a ServerHello came back."""
-    alert: Alert | None = None
+    alert: TlsAlert | None = None
     version: str | None = None
     cipher: str | None = None
     alpn: str | None = None
@@ -324,7 +324,7 @@ class HttpObservation:
     """The HTML title, if any."""
     der: bool | None = None
     """Whether the body is one DER value (X.690), as CRLs and certificates are; None: there is no body."""
-    alert: Alert | None = None
+    alert: TlsAlert | None = None
     """A TLS alert that ended the exchange (116: a client certificate is wanted)."""
     unverified: bool = False
     """Whether it ran inside a TLS session whose chain did not verify."""

@@ -26,7 +26,7 @@ class Trail:
     observations: tuple[Observation, ...]
     attempt: int = 1
     resolver: str = ""
-    """The voice whose answer was used."""
+    """The resolver whose answer was used."""
     borrowed_from: str | None = None
     redirected: bool = False
     """Whether `connect_to` replaced the address."""
@@ -85,7 +85,7 @@ class Vantage:
     host: str
     sources: tuple[VantageSource, ...]
     resolvers: tuple[str, ...]
-    """Every voice asked, `system` expanded to what the host's files say."""
+    """Every resolver asked, `system` expanded to what the host's files say."""
     proxy: str | None
     families: tuple[Family, ...]
     trust: tuple[tuple[str, str], ...]

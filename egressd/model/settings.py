@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolver:
-    """A DNS voice. `name` is `system`, or the address and port as the operator wrote them."""
+    """A DNS resolver. `name` is `system`, or the address and port as the operator wrote them."""
 
     name: str
     address: str | None = None

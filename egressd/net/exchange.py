@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Protocol
 
-from egressd.model.observation import Alert, Failure, HttpObservation
+from egressd.model.observation import Failure, HttpObservation, TlsAlert
 from egressd.net.http.headers import select_headers
 from egressd.net.http.http1 import Http1
 from egressd.net.http.intake import Intake
@@ -53,7 +53,7 @@ async def _converse(
     intake = Intake(appetite, lambda: _hurry(limit, appetite.seconds))
     version = "2" if alpn == "h2" else "1.1"
     trouble: Misbehaviour | None = None
-    alert: Alert | None = None
+    alert: TlsAlert | None = None
     try:
         async with limit:
             await _speaker(version, stream, intake).speak(request)
@@ -110,7 +110,7 @@ def _observe(
     intake: Intake,
     *,
     trouble: Misbehaviour | None,
-    alert: Alert | None,
+    alert: TlsAlert | None,
 ) -> HttpObservation:
     return HttpObservation(
         started=watch.started,

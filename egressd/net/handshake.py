@@ -7,7 +7,7 @@ import ipaddress
 import ssl
 from dataclasses import dataclass
 
-from egressd.model.observation import Alert, ChainFacts, Failure, TlsObservation
+from egressd.model.observation import ChainFacts, Failure, TlsAlert, TlsObservation
 from egressd.net.stream import AlertReceived, ByteStream
 from egressd.net.tls.alerts import alert_of, words_of
 from egressd.net.tls.certificates import Described, describe
@@ -30,7 +30,7 @@ class _Ending:
     failure: Failure | None = None
     detail: str = ""
     errno: int | None = None
-    alert: Alert | None = None
+    alert: TlsAlert | None = None
     verify_code: int | None = None
     verify_message: str = ""
 

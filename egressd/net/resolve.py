@@ -1,4 +1,4 @@
-"""Looking a name up with one voice: a resolver asked by message, or the host itself.
+"""Looking a name up with one resolver: a resolver asked by message, or the host itself.
 
 Every question that was sent leaves a fact. A fallback (EDNS dropped, UDP dropped, answer truncated) is
 never silent: it is what tells a filtered port from a filtered name.
@@ -19,6 +19,7 @@ from egressd.net.names.message import Answer, RecordType, parse_name
 from egressd.net.wire.classify import Misbehaviour
 from egressd.net.wire.scrub import scrub
 from egressd.net.wire.stopwatch import Stopwatch
+from egressd.wording import host_port
 
 FAMILIES = {"A": socket.AF_INET, "AAAA": socket.AF_INET6}
 LITERAL = "literal"
@@ -26,43 +27,43 @@ LITERAL = "literal"
 
 
 async def look_up(
-    name: str, rtype: RecordType, *, voice: Resolver, source: Source, timeout: float
+    name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float
 ) -> DnsObservation:
     """Ask a resolver by message; all fallbacks together end within `timeout` seconds."""
-    if voice.address is None:
+    if resolver.address is None:
         return await look_up_system(name, rtype, timeout=timeout)
-    return await _by_message(name, rtype, voice=voice, source=source, timeout=timeout, udp=True)
+    return await _by_message(name, rtype, resolver=resolver, source=source, timeout=timeout, udp=True)
 
 
 async def look_up_tcp(
-    name: str, rtype: RecordType, *, voice: Resolver, source: Source, timeout: float
+    name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float
 ) -> DnsObservation:
     """Ask a resolver by message over TCP only."""
-    return await _by_message(name, rtype, voice=voice, source=source, timeout=timeout, udp=False)
+    return await _by_message(name, rtype, resolver=resolver, source=source, timeout=timeout, udp=False)
 
 
 async def _by_message(
-    name: str, rtype: RecordType, *, voice: Resolver, source: Source, timeout: float, udp: bool
+    name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float, udp: bool
 ) -> DnsObservation:
     watch = Stopwatch()
     known = literal(name, rtype, watch)
     if known is not None:
         return known
-    resolver = address_and_port(voice.address or "", voice.port)
+    asked = host_port(resolver.address or "", resolver.port)
     try:
         question = parse_name(name)
     except Misbehaviour as trouble:
-        return _invalid(name, rtype, resolver, watch, trouble)
+        return _invalid(name, rtype, asked, watch, trouble)
     inquiry = Inquiry(
         question,
         rtype,
-        address=voice.address or "",
-        port=voice.port,
+        address=resolver.address or "",
+        port=resolver.port,
         source=source,
         end=monotonic() + timeout,
     )
     last = await (inquiry.run() if udp else inquiry.run_tcp())
-    return _observe(name, rtype, resolver, watch, queries=tuple(inquiry.queries), last=last)
+    return _observe(name, rtype, asked, watch, queries=tuple(inquiry.queries), last=last)
 
 
 def _observe(
@@ -89,11 +90,6 @@ def _observe(
         cnames=answer.cnames if answer else (),
         ttl=answer.ttl if answer else None,
     )
-
-
-def address_and_port(address: str, port: int) -> str:
-    """Write an address and a port so that they can be told apart."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def literal(name: str, rtype: RecordType, watch: Stopwatch) -> DnsObservation | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from egressd.model.observation import Alert, TcpInfo
+from egressd.model.observation import TcpInfo, TlsAlert
 
 
 class ByteStream(Protocol):
@@ -39,7 +39,7 @@ class Rewindable(Protocol):
 class AlertReceived(ConnectionError):
     """The peer ended a TLS session with an alert (RFC 8446 section 6)."""
 
-    def __init__(self, alert: Alert) -> None:
+    def __init__(self, alert: TlsAlert) -> None:
         super().__init__(f"TLS alert {alert.description}")
         self.alert = alert
 

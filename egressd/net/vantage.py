@@ -13,10 +13,11 @@ from pathlib import Path
 from egressd.model.plan import Plan
 from egressd.model.recording import Vantage, VantageSource
 from egressd.model.settings import Family, Resolver, Source
-from egressd.net.resolve import address_and_port, system_nameservers
+from egressd.net.resolve import system_nameservers
 from egressd.net.trust import TrustStore
 from egressd.net.wire.classify import Misbehaviour
 from egressd.net.wire.sockets import open_socket
+from egressd.wording import host_port
 
 _FIB_TRIE = Path("/proc/net/fib_trie")
 _IF_INET6 = Path("/proc/net/if_inet6")
@@ -31,7 +32,7 @@ def survey(plan: Plan, store: TrustStore) -> Vantage:
     return Vantage(
         host=socket.gethostname(),
         sources=tuple(_source(one) for one in plan.sources),
-        resolvers=tuple(_voice(one) for one in plan.resolvers),
+        resolvers=tuple(_resolver_name(one) for one in plan.resolvers),
         proxy=plan.proxy.url if plan.proxy else None,
         families=families(addresses),
         trust=store.facts,
@@ -64,9 +65,9 @@ def _source(source: Source) -> VantageSource:
     )
 
 
-def _voice(resolver: Resolver) -> str:
+def _resolver_name(resolver: Resolver) -> str:
     if resolver.address is not None:
-        return address_and_port(resolver.address, resolver.port)
+        return host_port(resolver.address, resolver.port)
     asked = ", ".join(one.name for one in system_nameservers())
     return f"system ({asked})" if asked else "system"
 

@@ -11,6 +11,7 @@ from egressd.model.endpoint import Protocol, SampleKind
 from egressd.model.plan import ControlKind, ControlPlan, Probe, Target
 from egressd.model.settings import ConnectTo, Family, Settings, Source, carrier
 from egressd.planning.pattern import matches
+from egressd.wording import host_port
 
 TESTNET_TCP = ("192.0.2.1", 443)
 DNS_PORT = 53
@@ -79,12 +80,7 @@ def _by_zone(target: Target) -> tuple[bool, int, str]:
 
 def redirection(host: str, port: int, connect_to: Iterable[ConnectTo]) -> ConnectTo | None:
     """Return the first `connect_to` entry that names the host and port."""
-    return next((one for one in connect_to if matches(one.match, join(host, port))), None)
-
-
-def join(host: str, port: int) -> str:
-    """Write host and port as one word."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return next((one for one in connect_to if matches(one.match, host_port(host, port))), None)
 
 
 def _dial(source: Source) -> ControlPlan:

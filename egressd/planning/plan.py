@@ -13,13 +13,14 @@ from egressd.model.catalog import Catalog, Discovery, DiscoveryCall
 from egressd.model.endpoint import Endpoint, Expect, Need, Role, SampleKind
 from egressd.model.plan import Plan, Target, Unsampled
 from egressd.model.settings import Resolver, Settings
-from egressd.planning.controls import base_controls, inventions, join
+from egressd.planning.controls import base_controls, inventions
 from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_ASKED, Expansion, Sample, Surroundings, expand
 from egressd.planning.pattern import matches_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholders, region_notes, vocabulary
 from egressd.planning.probes import goes_through_proxy, players, probes
 from egressd.planning.select import is_named, may_name, override, refuse_idle, select, skipped
+from egressd.wording import host_port
 
 
 @dataclass(slots=True)
@@ -175,7 +176,7 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample) -> Target:
     """Make a target. A random label proves a rule, so it can't decide an exit code or expect a body."""
     rule = sample.kind is SampleKind.RANDOM
     return Target(
-        id=f"{endpoint.id}/{join(one.pattern if rule else sample.host, sample.port)}",
+        id=f"{endpoint.id}/{host_port(one.pattern if rule else sample.host, sample.port)}",
         endpoint=endpoint.id,
         profiles=one.row.profiles,
         service=endpoint.service,

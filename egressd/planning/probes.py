@@ -9,7 +9,8 @@ from egressd.model.endpoint import Protocol, SampleKind
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe, Target
 from egressd.model.settings import Proxy, Settings, Source, carrier
 from egressd.planning.bypass import bypass_entry
-from egressd.planning.controls import is_lab, join, redirection
+from egressd.planning.controls import is_lab, redirection
+from egressd.wording import host_port
 
 PROXIED = (Protocol.HTTPS, Protocol.HTTP, Protocol.WSS, Protocol.TLS)
 """What programs send through a proxy; nothing else ever is."""
@@ -77,7 +78,7 @@ def _probe(target: Target, source: Source, settings: Settings, siblings: tuple[s
     via_proxy = proxy is not None and not entry
     shown = target.pattern if target.sample is SampleKind.RANDOM else target.host
     path = target.path if target.protocol.speaks_http else ""
-    address = f"{target.protocol}://{join(shown, target.port)}{path}"
+    address = f"{target.protocol}://{host_port(shown, target.port)}{path}"
     return Probe(
         id=f"{source.name}|{address}{VIA_PROXY if via_proxy else ''}",
         host=target.host,

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 from egressd.model.endpoint import Need, SampleKind
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.settings import Source, Traffic
-from egressd.planning.controls import join
-from egressd.wording import count
+from egressd.wording import count, host_port
 
 WIDTH = 100
 WIDEST_NAME = 66
@@ -121,7 +120,7 @@ def _need(target: Target) -> str:
 def _target(one: Target, rest: str, *, space: int) -> str:
     """Lay out a target; a name that leaves no room for the rest has a line of its own."""
     host = one.pattern if one.sample is SampleKind.RANDOM else one.host
-    url = f"{one.protocol}://{join(host, one.port)}"
+    url = f"{one.protocol}://{host_port(host, one.port)}"
     first = f"{url:<{space}}" if len(url) <= space else f"{url}\n{INDENT}{'':<{space}}"
     return f"{INDENT}{first}{rest}"
 
@@ -137,7 +136,7 @@ def _from(probe: Probe) -> str:
     path = " via proxy" if probe.via_proxy else f" direct ({probe.bypassed_by})" if probe.bypassed_by else ""
     if probe.contrast:
         path = f"{path or ' direct'} to compare"
-    return probe.source + path + (f" to {join(to.address, to.port)}" if to else "")
+    return probe.source + path + (f" to {host_port(to.address, to.port)}" if to else "")
 
 
 def _unsampled(plan: Plan, *, width: int) -> str:
@@ -171,7 +170,7 @@ def _asked(host: str) -> str:
 
 
 def _place(address: str | None, port: int) -> str:
-    return join(address, port) if address is not None else "every resolver"
+    return host_port(address, port) if address is not None else "every resolver"
 
 
 def _bullets(title: str, lines: Iterable[str], *, width: int) -> str:

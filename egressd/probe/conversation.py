@@ -16,7 +16,8 @@ from egressd.net.trust import TrustStore
 from egressd.net.tunnel import connect_through
 from egressd.net.wire.scrub import redact
 from egressd.probe.budget import Deadline
-from egressd.probe.edge import Edge
+from egressd.probe.context import ProbeContext
+from egressd.wording import bracketed, host_port
 
 ALPN = ("h2", "http/1.1")
 ALPN_WEBSOCKET = ("http/1.1",)
@@ -28,7 +29,7 @@ class Conversation:
     """One connection and what was seen on it so far. Streams nest; closing the inmost closes all."""
 
     probe: Probe
-    edge: Edge
+    context: ProbeContext
     deadline: Deadline
     seen: list[Observation]
     store: TrustStore
@@ -41,8 +42,8 @@ class Conversation:
         observation, stream = await dial(
             address,
             port,
-            source=self.edge.source(self.probe.source),
-            timeout=self.deadline.left(self.edge.limits.connect_timeout),
+            source=self.context.source(self.probe.source),
+            timeout=self.deadline.left(self.context.limits.connect_timeout),
             max_segment=max_segment,
         )
         return self._note(observation, stream)
@@ -53,8 +54,8 @@ class Conversation:
         observation = await connect_through(
             stream,
             proxy,
-            authority or join(self.probe.host, self.probe.port),
-            timeout=self.deadline.left(self.edge.limits.tls_timeout),
+            authority or host_port(self.probe.host, self.probe.port),
+            timeout=self.deadline.left(self.context.limits.tls_timeout),
         )
         return self._note(observation, stream if observation.failure is None else None)
 
@@ -65,7 +66,7 @@ class Conversation:
             host,
             store=store or self.store,
             alpn=alpn,
-            timeout=self.deadline.left(self.edge.limits.tls_timeout),
+            timeout=self.deadline.left(self.context.limits.tls_timeout),
         )
         self.alpn = observation.alpn
         return self._note(observation, stream)
@@ -76,7 +77,7 @@ class Conversation:
             self._stream(),
             request,
             alpn=self.alpn,
-            timeout=self.deadline.left(self.edge.limits.http_timeout),
+            timeout=self.deadline.left(self.context.limits.http_timeout),
         )
         return self._note(observation, self.stream)
 
@@ -91,7 +92,7 @@ class Conversation:
         return self.stream
 
     def _note(self, observation: Observation, stream: ByteStream | None) -> bool:
-        self.seen.append(redact(observation, self.edge.secrets))
+        self.seen.append(redact(observation, self.context.secrets))
         if stream is not None:
             self.stream = stream
         return observation.failure is None
@@ -123,7 +124,7 @@ async def finish(conversation: Conversation, request: Request) -> None:
 
 def request_for(probe: Probe, *, absolute: bool = False) -> Request:
     """Return the request of a probe; in absolute form for a proxy that forwards plain HTTP."""
-    authority = bracketed(probe.host) if probe.port in (80, 443) else join(probe.host, probe.port)
+    authority = bracketed(probe.host) if probe.port in (80, 443) else host_port(probe.host, probe.port)
     return Request(
         method="GET",
         host=authority,
@@ -132,13 +133,3 @@ def request_for(probe: Probe, *, absolute: bool = False) -> Request:
         range_bytes=probe.expect.min_bytes,
         want_sha256=probe.expect.sha256 is not None,
     )
-
-
-def join(host: str, port: int) -> str:
-    """Write host and port as one word."""
-    return f"{bracketed(host)}:{port}"
-
-
-def bracketed(host: str) -> str:
-    """Write a host as URLs do: an IPv6 address in brackets."""
-    return f"[{host}]" if ":" in host else host

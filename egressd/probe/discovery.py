@@ -14,8 +14,8 @@ from egressd.model.observation import Observation
 from egressd.model.plan import Probe
 from egressd.net.exchange import fetch
 from egressd.probe.budget import Deadline, run_until
+from egressd.probe.context import ProbeContext
 from egressd.probe.conversation import ALPN, Conversation, request_for
-from egressd.probe.edge import Edge
 from egressd.probe.names import Lead, follow_names
 from egressd.probe.proxied import find_proxy, proxy_of, reach_proxy
 
@@ -27,46 +27,48 @@ HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})+")
 
 
 async def discover(
-    calls: Iterable[DiscoveryCall], edge: Edge, *, region: str, stop: asyncio.Event
+    calls: Iterable[DiscoveryCall], context: ProbeContext, *, region: str, stop: asyncio.Event
 ) -> tuple[Discovery, ...]:
     """Make the calls and return what each gave; `stop` ends them early.
 
     A call leaves along the path that the probe of its host has in the plan.
     """
     calls = tuple(calls)
-    known = {(one.host, one.port): one for one in edge.plan.probes if not one.contrast}
+    known = {(one.host, one.port): one for one in context.plan.probes if not one.contrast}
     found: dict[str, Discovery] = {}
 
     async def ask(call: DiscoveryCall) -> None:
-        found[call.name] = await _call(call, edge, region=region, known=known.get((call.host, 443)))
+        found[call.name] = await _call(call, context, region=region, known=known.get((call.host, 443)))
 
     await run_until(stop, [ask(call) for call in calls], seconds=SECONDS)
     late = "no answer in time"
     return tuple(found.get(call.name) or Discovery(name=call.name, hosts=(), note=late) for call in calls)
 
 
-async def _call(call: DiscoveryCall, edge: Edge, *, region: str, known: Probe | None) -> Discovery:
+async def _call(call: DiscoveryCall, context: ProbeContext, *, region: str, known: Probe | None) -> Discovery:
     if known is None:
         return Discovery(name=call.name, hosts=(), note=f"{call.host} was not asked: no probe of its own")
     probe = replace(
         known, protocol=Protocol.HTTPS, url_path=call.path.replace("{region}", region), siblings=()
     )
     seen: list[Observation] = []
-    body = await _get(probe, edge, seen)
+    body = await _get(probe, context, seen)
     hosts = read_answer(call.answer, body) if body is not None else ()
     if hosts:
         return Discovery(name=call.name, hosts=hosts)
     return Discovery(name=call.name, hosts=(), note=_note(call, seen))
 
 
-async def _get(probe: Probe, edge: Edge, seen: list[Observation]) -> bytes | None:
+async def _get(probe: Probe, context: ProbeContext, seen: list[Observation]) -> bytes | None:
     """Fetch over the first address that answers; None where none did."""
     deadline = Deadline.after(SECONDS)
     find = find_proxy if probe.via_proxy else follow_names
-    leads, trails = await find(probe, edge, source=edge.source(probe.source), deadline=deadline)
+    leads, trails = await find(probe, context, source=context.source(probe.source), deadline=deadline)
     seen.extend(one for trail in trails for one in trail.observations)
     for lead in leads:
-        conversation = Conversation(probe=probe, edge=edge, deadline=deadline, seen=seen, store=edge.store)
+        conversation = Conversation(
+            probe=probe, context=context, deadline=deadline, seen=seen, store=context.store
+        )
         try:
             body = await _ask(conversation, lead)
         finally:
@@ -98,7 +100,7 @@ async def _reach(conversation: Conversation, lead: Lead) -> bool:
     probe = conversation.probe
     if not probe.via_proxy:
         return await conversation.dial(lead.dial_address, lead.dial_port or probe.port)
-    proxy = proxy_of(probe, conversation.edge)
+    proxy = proxy_of(probe, conversation.context)
     return await reach_proxy(conversation, proxy, lead.dial_address) and await conversation.tunnel(proxy)
 
 

@@ -1,4 +1,4 @@
-"""From a name to the addresses worth dialling, every voice heard."""
+"""From a name to the addresses worth dialling, every resolver heard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from egressd.model.plan import Probe
 from egressd.model.recording import Trail
 from egressd.model.settings import ConnectTo, Family, Source
 from egressd.probe.budget import Deadline
-from egressd.probe.edge import Edge
+from egressd.probe.context import ProbeContext
 
 DIRECT = "direct"
 
@@ -45,33 +45,35 @@ class Lead:
 
 
 async def follow_names(
-    probe: Probe, edge: Edge, *, source: Source, deadline: Deadline
+    probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> tuple[tuple[Lead, ...], tuple[Trail, ...]]:
     """Return the leads of a probe, and a trail for each answer that leads nowhere new.
 
     A random label is not looked up: it need not exist. It borrows one address of its siblings.
     """
     if probe.siblings:
-        return await _borrow(probe, edge, source=source, deadline=deadline)
-    answers = await _hear(probe.host, edge, source=source, deadline=deadline)
-    leads = tuple(_redirect(_leads(answers, edge.limits.addresses), probe.connect_to))
+        return await _borrow(probe, context, source=source, deadline=deadline)
+    answers = await _hear(probe.host, context, source=source, deadline=deadline)
+    leads = tuple(_redirect(_leads(answers, context.limits.addresses), probe.connect_to))
     used = {id(lead.names[0]) for lead in leads}
     return leads, tuple(_dead_end(one, source) for one in answers if id(one[1]) not in used)
 
 
 async def _hear(
-    name: str, edge: Edge, *, source: Source, deadline: Deadline
+    name: str, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> Sequence[tuple[Family, DnsObservation]]:
-    """Ask every voice for every family at once; return the answers in a stable order."""
-    timeout = deadline.left(edge.limits.dns_timeout)
+    """Ask every resolver for every family at once; return the answers in a stable order."""
+    timeout = deadline.left(context.limits.dns_timeout)
     async with asyncio.TaskGroup() as group:
         asked = [
             (
                 family,
-                group.create_task(edge.look_up(name, family, voice=voice, source=source, timeout=timeout)),
+                group.create_task(
+                    context.look_up(name, family, resolver=resolver, source=source, timeout=timeout)
+                ),
             )
-            for family in families_of(source, edge.limits.families)
-            for voice in edge.voices
+            for family in families_of(source, context.limits.families)
+            for resolver in context.resolvers
         ]
     return [(family, task.result()) for family, task in asked]
 
@@ -85,7 +87,7 @@ def families_of(source: Source, wanted: Iterable[Family]) -> tuple[Family, ...]:
 
 
 def _leads(answers: Iterable[tuple[Family, DnsObservation]], most: int) -> list[Lead]:
-    """Return one lead per address, `most` of a family; the first voice that gave it leads."""
+    """Return one lead per address, `most` of a family; the first resolver that gave it leads."""
     leads: dict[tuple[Family, str], Lead] = {}
     for family, answer in answers:
         known = sum(1 for key in leads if key[0] is family)
@@ -128,12 +130,12 @@ def _dead_end(answer: tuple[Family, DnsObservation], source: Source) -> Trail:
 
 
 async def _borrow(
-    probe: Probe, edge: Edge, *, source: Source, deadline: Deadline
+    probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> tuple[tuple[Lead, ...], tuple[Trail, ...]]:
     """Take the first address of the first sibling that has one."""
     answers: Sequence[tuple[Family, DnsObservation]] = ()
     for sibling in probe.siblings:
-        answers = await _hear(sibling, edge, source=source, deadline=deadline)
+        answers = await _hear(sibling, context, source=source, deadline=deadline)
         found = _leads(answers, 1)[:1]
         if found:
             lead = found[0]

@@ -15,46 +15,46 @@ from egressd.model.recording import Trail
 from egressd.model.settings import Proxy, Source
 from egressd.net.tunnel import credentials
 from egressd.probe.budget import Deadline
+from egressd.probe.context import ProbeContext
 from egressd.probe.conversation import Conversation, finish, request_for
-from egressd.probe.edge import Edge
 from egressd.probe.names import Lead, follow_names
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def proxy_of(probe: Probe, edge: Edge) -> Proxy:
+def proxy_of(probe: Probe, context: ProbeContext) -> Proxy:
     """Return the proxy that carries a probe."""
-    proxy = edge.plan.proxy_of(probe.protocol)
+    proxy = context.plan.proxy_of(probe.protocol)
     if proxy is None:
         raise RuntimeError(f"probe {probe.id} goes through a proxy, but the plan has none")
     return proxy
 
 
 async def find_proxy(
-    probe: Probe, edge: Edge, *, source: Source, deadline: Deadline
+    probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> tuple[tuple[Lead, ...], tuple[Trail, ...]]:
     """Return the leads to the proxy of a probe, and the trails of names that led nowhere."""
-    host = urlsplit(proxy_of(probe, edge).url).hostname or ""
+    host = urlsplit(proxy_of(probe, context).url).hostname or ""
     hop = replace(probe, host=host, siblings=(), connect_to=None)
-    return await follow_names(hop, edge, source=source, deadline=deadline)
+    return await follow_names(hop, context, source=source, deadline=deadline)
 
 
 async def walk_through_proxy(
-    probe: Probe, edge: Edge, *, source: Source, deadline: Deadline
+    probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> tuple[Trail, ...]:
     """Walk a probe through the plan's proxy.
 
     The addresses of the proxy are tried in turn, as clients do, until one accepts the connection; then
     the whole is attempted as often as planned, until it succeeds. Every try leaves a trail.
     """
-    path = proxy_of(probe, edge).url
-    leads, elsewhere = await find_proxy(probe, edge, source=source, deadline=deadline)
+    path = proxy_of(probe, context).url
+    leads, elsewhere = await find_proxy(probe, context, source=source, deadline=deadline)
     if not leads:
         return tuple(replace(trail, path=path) for trail in elsewhere)
     trails: list[Trail] = []
-    for attempt in range(1, edge.limits.attempts + 1):
+    for attempt in range(1, context.limits.attempts + 1):
         for lead in leads:
-            trail = await _one_trail(probe, edge, lead, source=source, deadline=deadline, attempt=attempt)
+            trail = await _one_trail(probe, context, lead, source=source, deadline=deadline, attempt=attempt)
             trails.append(trail)
             if not _unreached(trail) or deadline.left(1.0) == 0.0:
                 break
@@ -68,10 +68,10 @@ def _unreached(trail: Trail) -> bool:
 
 
 async def _one_trail(
-    probe: Probe, edge: Edge, lead: Lead, *, source: Source, deadline: Deadline, attempt: int
+    probe: Probe, context: ProbeContext, lead: Lead, *, source: Source, deadline: Deadline, attempt: int
 ) -> Trail:
-    proxy = proxy_of(probe, edge)
-    conversation = Conversation(probe=probe, edge=edge, deadline=deadline, seen=[], store=edge.store)
+    proxy = proxy_of(probe, context)
+    conversation = Conversation(probe=probe, context=context, deadline=deadline, seen=[], store=context.store)
     await talk_through(conversation, proxy, lead.dial_address)
     trail = lead.trail(source, path=proxy.url, attempt=attempt)
     return replace(trail, observations=(*trail.observations, *conversation.seen))
@@ -99,13 +99,13 @@ async def reach_proxy(conversation: Conversation, proxy: Proxy, address: str) ->
     url = urlsplit(proxy.url)
     if not await conversation.dial(address, url.port or DEFAULT_PORTS[url.scheme]):
         return False
-    store = conversation.edge.proxy_store or conversation.edge.store
+    store = conversation.context.proxy_store or conversation.context.store
     return url.scheme != "https" or await conversation.encrypt(url.hostname or "", alpn=(), store=store)
 
 
 async def control_through_proxy(conversation: Conversation, control: ControlPlan) -> str:
     """Hold a control's conversation in a tunnel to where it says; return the path taken."""
-    proxy = proxy_of(conversation.probe, conversation.edge)
+    proxy = proxy_of(conversation.probe, conversation.context)
     if control.address is None:
         raise RuntimeError(f"control {control.id} does not say where the proxy is")
     await talk_through(conversation, proxy, control.address, authority=control.tunnel)

@@ -17,8 +17,8 @@ from egressd.net.descriptors import allow_descriptors
 from egressd.net.vantage import survey
 from egressd.net.wire.scrub import redact
 from egressd.probe.budget import Slots, run_until
+from egressd.probe.context import ProbeContext
 from egressd.probe.controls import run_control
-from egressd.probe.edge import Edge
 from egressd.probe.timekeeping import clock_of
 from egressd.probe.walk import walk
 
@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 class Pass:
     """The state of one sweep while it runs."""
 
-    edge: Edge
+    context: ProbeContext
     started: str
     began: float
     stop: asyncio.Event
@@ -58,7 +58,7 @@ class Pass:
 
 async def sweep(
     plan: Plan,
-    edge: Edge,
+    context: ProbeContext,
     *,
     stop: asyncio.Event,
     on_done: Callable[[ProbeRecord], None],
@@ -73,7 +73,9 @@ async def sweep(
     the seconds to wait before a probe; those it does not name start at once.
     """
     allow_descriptors(SOCKETS_PER_PROBE * len(plan.probes))
-    one = Pass(edge=edge, started=timestamp(), began=monotonic(), stop=stop, on_done=on_done, starts=starts)
+    one = Pass(
+        context=context, started=timestamp(), began=monotonic(), stop=stop, on_done=on_done, starts=starts
+    )
     await _first_pass(one, plan)
     recording = _record(one, plan)
     if stop.is_set():
@@ -126,20 +128,20 @@ async def _guarded(one: Pass, probe: Probe, slots: Slots) -> None:
     await asyncio.sleep(one.starts.get(probe.id, 0.0))
     async with slots.turn():
         try:
-            async with asyncio.timeout(BACKSTOP * one.edge.limits.deadline + 1.0):
-                record = await walk(probe, one.edge)
+            async with asyncio.timeout(BACKSTOP * one.context.limits.deadline + 1.0):
+                record = await walk(probe, one.context)
         except Exception as bug:
             log.exception("probe ended by our own bug", probe=probe.id)
-            record = ProbeRecord(probe=probe.id, trails=(), bug=redact(_name_bug(bug), one.edge.secrets))
+            record = ProbeRecord(probe=probe.id, trails=(), bug=redact(_name_bug(bug), one.context.secrets))
     one.records[probe.id] = record
     one.on_done(record)
 
 
 async def _control(one: Pass, control: ControlPlan, *, after: float = 0.0) -> None:
     await asyncio.sleep(after)
-    recent = one.edge.recent
+    recent = one.context.recent
     try:
-        answer = recent.recall(control) or await run_control(control, one.edge)
+        answer = recent.recall(control) or await run_control(control, one.context)
         one.controls[control.id] = answer
         recent.keep(answer)
     except Exception:
@@ -159,7 +161,7 @@ def _record(one: Pass, plan: Plan) -> Recording:
         or ProbeRecord(probe=probe.id, trails=(), skipped=one.ended_by or OUT_OF_TIME)
         for probe in plan.probes
     )
-    vantage = survey(plan, one.edge.store)
+    vantage = survey(plan, one.context.store)
     readings, offset = clock_of(records)
     return Recording(
         id=secrets.token_hex(8),

@@ -18,8 +18,8 @@ from egressd.model.recording import ProbeRecord, Trail
 from egressd.model.settings import Family, Resolver, Source
 from egressd.net.ntp import ask_time
 from egressd.probe.budget import Deadline
+from egressd.probe.context import ProbeContext
 from egressd.probe.conversation import Conversation, converse
-from egressd.probe.edge import Edge
 from egressd.probe.names import DIRECT, Lead, follow_names
 from egressd.probe.proxied import walk_through_proxy
 
@@ -29,15 +29,15 @@ class Walk:
     """What one walk needs to know."""
 
     probe: Probe
-    edge: Edge
+    context: ProbeContext
     source: Source
     deadline: Deadline
 
 
-async def walk(probe: Probe, edge: Edge) -> ProbeRecord:
+async def walk(probe: Probe, context: ProbeContext) -> ProbeRecord:
     """Hold one probe's conversation from every address it has, and return what happened."""
-    deadline = Deadline.after(edge.limits.deadline)
-    one = Walk(probe=probe, edge=edge, source=edge.source(probe.source), deadline=deadline)
+    deadline = Deadline.after(context.limits.deadline)
+    one = Walk(probe=probe, context=context, source=context.source(probe.source), deadline=deadline)
     match probe.protocol:
         case Protocol.DNS:
             trails = await _ask_resolver(one)
@@ -52,13 +52,13 @@ async def walk(probe: Probe, edge: Edge) -> ProbeRecord:
 
 async def _converse(one: Walk) -> tuple[Trail, ...]:
     if one.probe.via_proxy:
-        return await walk_through_proxy(one.probe, one.edge, source=one.source, deadline=one.deadline)
+        return await walk_through_proxy(one.probe, one.context, source=one.source, deadline=one.deadline)
     return await _each_lead(one, _dial_and_talk)
 
 
 async def _each_lead(one: Walk, follow: Callable[[Walk, Lead, int], Awaitable[Trail]]) -> tuple[Trail, ...]:
     """Follow every lead at the same time; the trails come in the order of the leads."""
-    leads, elsewhere = await follow_names(one.probe, one.edge, source=one.source, deadline=one.deadline)
+    leads, elsewhere = await follow_names(one.probe, one.context, source=one.source, deadline=one.deadline)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_attempts(one, lead, follow)) for lead in leads]
     return (*(trail for task in tasks for trail in task.result()), *elsewhere)
@@ -69,7 +69,7 @@ async def _attempts(
 ) -> list[Trail]:
     """Try as often as planned, until one succeeds; keep every try."""
     trails: list[Trail] = []
-    for attempt in range(1, one.edge.limits.attempts + 1):
+    for attempt in range(1, one.context.limits.attempts + 1):
         trail = await follow(one, lead, attempt)
         trails.append(trail)
         if trail.last is None or trail.last.failure is None or one.deadline.left(1.0) == 0.0:
@@ -79,7 +79,7 @@ async def _attempts(
 
 async def _dial_and_talk(one: Walk, lead: Lead, attempt: int) -> Trail:
     conversation = Conversation(
-        probe=one.probe, edge=one.edge, deadline=one.deadline, seen=[], store=one.edge.store
+        probe=one.probe, context=one.context, deadline=one.deadline, seen=[], store=one.context.store
     )
     await converse(conversation, lead.dial_address, lead.dial_port or one.probe.port)
     return _extend(lead.trail(one.source, attempt=attempt), conversation)
@@ -94,7 +94,7 @@ async def _ask_time(one: Walk, lead: Lead, attempt: int) -> Trail:
         lead.dial_address,
         lead.dial_port or one.probe.port,
         source=one.source,
-        timeout=one.deadline.left(one.edge.limits.dns_timeout),
+        timeout=one.deadline.left(one.context.limits.dns_timeout),
     )
     trail = lead.trail(one.source, attempt=attempt)
     return replace(trail, observations=(*trail.observations, observation))
@@ -102,14 +102,16 @@ async def _ask_time(one: Walk, lead: Lead, attempt: int) -> Trail:
 
 async def _ask_resolver(one: Walk) -> tuple[Trail, ...]:
     """Ask the resolver that is the target for a name this plan needs."""
-    voice = Resolver(name=f"{one.probe.host}:{one.probe.port}", address=one.probe.host, port=one.probe.port)
+    resolver = Resolver(
+        name=f"{one.probe.host}:{one.probe.port}", address=one.probe.host, port=one.probe.port
+    )
     question = _name_to_ask(one)
-    answer: DnsObservation = await one.edge.look_up(
+    answer: DnsObservation = await one.context.look_up(
         question,
         Family.IPV4,
-        voice=voice,
+        resolver=resolver,
         source=one.source,
-        timeout=one.deadline.left(one.edge.limits.dns_timeout),
+        timeout=one.deadline.left(one.context.limits.dns_timeout),
     )
     return (
         Trail(
@@ -118,7 +120,7 @@ async def _ask_resolver(one: Walk) -> tuple[Trail, ...]:
             address=one.probe.host,
             path=DIRECT,
             observations=(answer,),
-            resolver=voice.name,
+            resolver=resolver.name,
         ),
     )
 
@@ -128,7 +130,7 @@ def _name_to_ask(one: Walk) -> str:
     return next(
         (
             probe.host
-            for probe in one.edge.plan.probes
+            for probe in one.context.plan.probes
             if probe.protocol is not Protocol.DNS and not probe.siblings
         ),
         ".",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from egressd.model.memory.event import TargetChanged, TargetEvent, TargetRemoved
-from egressd.model.memory.standing import NOTHING, Belief, Lifecycle, Standing, Standings
+from egressd.model.event import TargetChanged, TargetEvent, TargetRemoved
 from egressd.model.notification import Flapping
 from egressd.model.observation import Timestamp
+from egressd.model.standing import NOTHING, Belief, Lifecycle, Standing, Standings
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
 from egressd.standing.causes import advance_findings
 from egressd.standing.explicit import explicit_pairs

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from egressd.model.memory.event import FindingClosed, FindingOpened
-from egressd.model.memory.standing import FindingStanding
+from egressd.model.event import FindingClosed, FindingOpened
 from egressd.model.observation import Timestamp
+from egressd.model.standing import FindingStanding
 from egressd.model.verdict import Finding
 from egressd.standing.lifecycle import Patience
 from egressd.standing.text import LONGEST_LINE, MOST_TARGETS, shorten

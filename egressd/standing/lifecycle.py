@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from egressd.model.memory.standing import Lifecycle
+from egressd.model.standing import Lifecycle
 
 OK, SUSPECT, FAILING, RECOVERING, FLAPPING, MAINTENANCE = Lifecycle
 

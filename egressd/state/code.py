@@ -9,8 +9,8 @@ import typing
 from enum import Enum
 from typing import Any, TypeVar, get_args, get_origin
 
-from egressd.model.memory import event
-from egressd.model.memory.event import Event
+from egressd.model import event
+from egressd.model.event import Event
 
 T = TypeVar("T")
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from egressd.errors import EgressdError
-from egressd.model.memory.event import (
+from egressd.model.event import (
     Event,
     FindingClosed,
     FindingOpened,
     History,
     NoticePosted,
+    SweepActivity,
     TargetChanged,
     TargetRemoved,
-    Watch,
 )
 from egressd.model.observation import Timestamp
 from egressd.model.verdict import Outcome
@@ -118,7 +118,7 @@ def _read(
         until=until,
         already=already,
         events=tuple(events)[-MOST_EVENTS:],
-        watch=Watch(sweeps=sweeps, first=first, last=last),
+        watch=SweepActivity(sweeps=sweeps, first=first, last=last),
         cut=len(events) > MOST_EVENTS,
     )
 

@@ -15,8 +15,8 @@ import structlog
 
 from egressd import clock
 from egressd.model.catalog import Discovery
-from egressd.model.memory.event import Event
-from egressd.model.memory.snapshot import Snapshot, StateStatus
+from egressd.model.event import Event
+from egressd.model.snapshot import Snapshot, StateStatus
 from egressd.state import database
 from egressd.state.store import Remembered, Store
 

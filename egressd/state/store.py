@@ -17,9 +17,9 @@ import structlog
 from egressd import clock
 from egressd.model.alert import Alert, Outbox
 from egressd.model.catalog import Discovery
-from egressd.model.memory.event import Event, SweepFinished, TargetChanged, TargetRemoved
-from egressd.model.memory.standing import FindingStanding, Standing, Standings
+from egressd.model.event import Event, SweepFinished, TargetChanged, TargetRemoved
 from egressd.model.observation import Timestamp
+from egressd.model.standing import FindingStanding, Standing, Standings
 from egressd.state import database
 from egressd.state.code import kind_of, to_text
 from egressd.state.post import Post

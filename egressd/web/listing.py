@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from egressd.model.alert import Alert, AlertState, Condition, Fault
-from egressd.model.memory.snapshot import Snapshot
-from egressd.model.memory.standing import Belief, Standing
+from egressd.model.alert import Alert, AlertName, AlertState, Condition
+from egressd.model.snapshot import Snapshot
+from egressd.model.standing import Belief, Standing
 from egressd.model.verdict import Outcome, Sweep, Verdict
 from egressd.report.saved import to_json
 from egressd.state.code import mapping
@@ -97,7 +97,7 @@ def _alert(alert: Alert, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-_KINDS = {Fault.CAUSE: "finding", Fault.EXPIRING: "certificate"}
+_KINDS = {AlertName.CAUSE: "finding", AlertName.EXPIRING: "certificate"}
 
 
 def _outcome(condition: Condition, snapshot: Snapshot) -> Outcome | None:

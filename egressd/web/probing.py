@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from egressd import clock
 from egressd.attribution import judge
 from egressd.daemon.snapshot import Board
-from egressd.drive import ask, open_edge
+from egressd.drive import ask, open_context
 from egressd.errors import EgressdError
 from egressd.metrics.exposition import PLAIN
 from egressd.metrics.once import render_target
@@ -92,9 +92,9 @@ async def look(target: str, settings: Settings, plan: Plan) -> Sweep:
         unsampled=(),
         coverage=(),
     )
-    edge = await asyncio.to_thread(open_edge, settings, narrow)
+    context = await asyncio.to_thread(open_context, settings, narrow)
     recording = await sweep(
-        narrow, edge, stop=asyncio.Event(), on_done=_ignore, questions=partial(ask, settings)
+        narrow, context, stop=asyncio.Event(), on_done=_ignore, questions=partial(ask, settings)
     )
     return await asyncio.to_thread(judge, recording)
 

@@ -24,6 +24,7 @@ from egressd.model.settings import Settings, Web
 from egressd.web.access import Access
 from egressd.web.app import make_app
 from egressd.web.tls import ServerContext
+from egressd.wording import host_port
 
 log = structlog.get_logger("egressd")
 
@@ -111,7 +112,7 @@ class Server:
     def addresses(self) -> tuple[str, ...]:
         """Return where it listens, as `address:port`."""
         names = (one.getsockname() for server in self._servers for one in server.sockets)
-        return tuple(f"[{one[0]}]:{one[1]}" if ":" in one[0] else f"{one[0]}:{one[1]}" for one in names)
+        return tuple(host_port(host, port) for host, port, *_ in names)
 
     async def run(self) -> None:
         """Serve until cancelled; read the web configuration again when its files change."""

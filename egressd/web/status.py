@@ -14,9 +14,9 @@ from jinja2 import Environment, StrictUndefined, Template
 from egressd import __version__, clock
 from egressd.attribution.party import party
 from egressd.model.alert import Alert
-from egressd.model.memory.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
+from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome, Sweep, Tally
 from egressd.report.summary import by_profile, outcomes_of, tally
 from egressd.web.listing import by_urgency

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from egressd.alerting import InForce, advance_alerts, covered_pairs
+from egressd.alerting import ActiveSilence, advance_alerts, covered_pairs
 from egressd.clock import timestamp
 from egressd.model.alert import Alert, Notice, NoticeKind
 from egressd.model.endpoint import Need, Protocol, SampleKind
-from egressd.model.memory.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.model.notification import Alerting
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.settings import Settings, Web
+from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.standing import advance
 from egressd.standing.lifecycle import Patience
 from egressd.state.code import from_text, to_text
@@ -67,7 +67,7 @@ class Story:
     now: datetime = START
     looks: int = 0
     said: list[Notice] = field(default_factory=list)
-    windows: tuple[InForce, ...] = ()
+    windows: tuple[ActiveSilence, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     snapshot: Snapshot = field(init=False)
 
@@ -132,7 +132,7 @@ class Story:
         self.snapshot = replace(self.snapshot, alerts=kept, sweep=None)
 
     @property
-    def in_force(self) -> tuple[InForce, ...]:
+    def in_force(self) -> tuple[ActiveSilence, ...]:
         """The windows that cover this moment."""
         return tuple(one for one in self.windows if one.began <= self.now < one.ends)
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from egressd.alerting.conditions import EXPIRING_WITHIN, conditions_of
 from egressd.alerting.scene import Scene
 from egressd.clock import timestamp
-from egressd.model.alert import Condition, Fault
-from egressd.model.memory.snapshot import Snapshot
-from egressd.model.memory.standing import Belief, Standing, Standings
+from egressd.model.alert import AlertName, Condition
+from egressd.model.snapshot import Snapshot
+from egressd.model.standing import Belief, Standing, Standings
 from egressd.model.verdict import Blame, Confidence, Outcome
 from tests.metrics.pictures import EXPIRY, Row, make_snapshot, make_sweep
 
@@ -25,7 +25,7 @@ FORGED = Belief(
 INSPECTED = Row(outcome=Outcome.DEGRADED, reason="tls_mitm_trusted_ca")
 
 
-def found(snapshot: Snapshot, fault: Fault, *, now: datetime = SEEN) -> list[Condition]:
+def found(snapshot: Snapshot, fault: AlertName, *, now: datetime = SEEN) -> list[Condition]:
     """Return the conditions of a kind."""
     assert snapshot.sweep is not None
     scene = Scene(snapshot=snapshot, sweep=snapshot.sweep, limits={})
@@ -48,7 +48,7 @@ def test_inspection_is_as_old_as_the_first_look_that_saw_it() -> None:
     )
     known = believing(snapshot, belief=FORGED, since=since)
     for one in (fresh, known):
-        (condition,) = found(one, Fault.INTERCEPTED)
+        (condition,) = found(one, AlertName.INTERCEPTED)
         assert (condition.since, condition.reason, condition.evidence) == (
             since,
             "tls_mitm_trusted_ca",
@@ -66,7 +66,7 @@ def test_inspection_that_was_there_is_not_newer_for_another_fault() -> None:
         pending=Belief(outcome=Outcome.DEGRADED, reason="http_slow"),
         pending_since="2026-11-20T03:09:00.000Z",
     )
-    (condition,) = found(snapshot, Fault.INTERCEPTED)
+    (condition,) = found(snapshot, AlertName.INTERCEPTED)
     assert (condition.since, condition.reason) == ("2026-11-20T03:00:00.000Z", "tls_mitm_trusted_ca")
 
 
@@ -75,14 +75,14 @@ def test_a_certificate_that_ends_soon_is_one_condition_for_its_host() -> None:
     ends = datetime.fromisoformat(EXPIRY)
     begins = ends - timedelta(seconds=EXPIRING_WITHIN)
     two = make_snapshot(make_sweep(Row(), Row(profiles=("connected-machine",))))
-    assert found(two, Fault.EXPIRING, now=begins) == []
-    (one,) = found(two, Fault.EXPIRING, now=begins + timedelta(seconds=1))
+    assert found(two, AlertName.EXPIRING, now=begins) == []
+    (one,) = found(two, AlertName.EXPIRING, now=begins + timedelta(seconds=1))
     assert (one.since, one.reason, one.blame) == (timestamp(begins), "tls_cert_expiring", Blame.AZURE_SERVICE)
     assert len(one.targets) == 2
     assert one.profiles == ("connected-machine", "resource-bridge")
     assert dict(one.labels).keys() >= {"source", "host", "port"}
-    (over,) = found(two, Fault.EXPIRING, now=ends)
+    (over,) = found(two, AlertName.EXPIRING, now=ends)
     assert over.reason == "tls_cert_expired"
-    (inspected,) = found(make_snapshot(make_sweep(INSPECTED)), Fault.EXPIRING, now=ends)
+    (inspected,) = found(make_snapshot(make_sweep(INSPECTED)), AlertName.EXPIRING, now=ends)
     assert inspected.blame is Blame.TLS_INSPECTION
     assert "authority" in inspected.advice

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from egressd.alerting.maintenance import covered_pairs, in_force, next_start
-from egressd.model.alert import Downtime
+from egressd.model.alert import Silence
 from egressd.model.endpoint import Need
-from egressd.model.notification import Scope, Window
+from egressd.model.notification import Scope, TimeInterval
 from tests.alerting.story import plan_of
 
-NIGHT = Window(name="night", schedule="0 2 * * SAT", seconds=4 * 3600, timezone="Europe/Berlin")
+NIGHT = TimeInterval(name="night", schedule="0 2 * * SAT", seconds=4 * 3600, timezone="Europe/Berlin")
 
 
 def at(text: str) -> datetime:
@@ -39,7 +39,7 @@ def test_a_planned_window_keeps_local_time(moment: str, inside: bool) -> None:
 
 def test_a_window_longer_than_its_period_is_always_in_force() -> None:
     """Of turns that overlap, the last one counts."""
-    hourly = Window(name="all", schedule="0 * * * *", seconds=7200)
+    hourly = TimeInterval(name="all", schedule="0 * * * *", seconds=7200)
     (one,) = in_force((hourly,), (), at("2026-11-21T10:30:00"))
     assert (one.began, one.ends) == (at("2026-11-21T10:00:00"), at("2026-11-21T12:00:00"))
 
@@ -54,7 +54,7 @@ def test_the_next_start_is_the_start_of_a_window(day: int) -> None:
 
 def test_a_window_opened_by_hand_ends_by_itself() -> None:
     """From its beginning up to its end, and by whom it was opened."""
-    change = Downtime(
+    change = Silence(
         name="CHG-1",
         began="2026-11-21T10:00:00.000Z",
         ends="2026-11-21T12:00:00.000Z",
@@ -80,6 +80,6 @@ def test_a_window_opened_by_hand_ends_by_itself() -> None:
 def test_a_scope_covers_what_it_names(scope: Scope, expected: set[tuple[str, str]]) -> None:
     """Targets by id, endpoint or host, sources and profiles by name; what is empty excludes nothing."""
     plan = plan_of({"a": Need.REQUIRED, "b": Need.REQUIRED}, ("one", "two"))
-    window = Window(name="w", schedule="* * * * *", seconds=3600, scope=scope)
+    window = TimeInterval(name="w", schedule="* * * * *", seconds=3600, scope=scope)
     windows = in_force((window,), (), at("2026-11-21T10:30:00"))
     assert covered_pairs(plan, windows) == expected

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from egressd.alerting.lifecycle import HOLDS_FOR
-from egressd.model.alert import Fault
+from egressd.model.alert import AlertName
 from egressd.model.notification import Severity
 
 ROWS = [
@@ -18,7 +18,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("fault", "severity"), sorted(HOLDS_FOR))
-def test_the_page_says_how_urgent_and_how_soon(fault: Fault, severity: Severity) -> None:
+def test_the_page_says_how_urgent_and_how_soon(fault: AlertName, severity: Severity) -> None:
     """Each alert has a row with each of its severities and times."""
     (row,) = [one for one in ROWS if f"`{fault}`" in one]
     seconds = HOLDS_FOR[fault, severity]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egressd.alerting import InForce
+from egressd.alerting import ActiveSilence
 from egressd.alerting.hush import OF_ONE_TARGET
-from egressd.model.alert import AlertState, Fault, Notice, NoticeKind
+from egressd.model.alert import AlertName, AlertState, Notice, NoticeKind
 from egressd.model.endpoint import Need
 from egressd.model.notification import Alerting, Scope
 from tests.alerting.story import START, Story
@@ -61,7 +61,7 @@ def live(one: Story, moment: Moment) -> None:
         one.restart()
         one.tick()
     one.targets = {name: need for name, need in NEEDS.items() if name not in moment.gone}
-    window = InForce(name="w", began=START, ends=START.replace(year=2030), reason="", scope=Scope())
+    window = ActiveSilence(name="w", began=START, ends=START.replace(year=2030), reason="", scope=Scope())
     one.windows = (window,) if moment.covered else ()
     causes = {
         name: tuple(target for target in CAUSES[name] if target in one.targets) for name in moment.causes
@@ -93,7 +93,7 @@ def spoken_for(one: Story) -> set[tuple[str, str]]:
     for alert in one.open.values():
         about = alert.condition
         pairs = {(target, source) for target in about.targets for source in one.sources}
-        if about.fault is not Fault.CAUSE:
+        if about.fault is not AlertName.CAUSE:
             pairs = {(target, source) for target in about.targets for source in about.sources}
         found |= pairs
     return found & failing(one)

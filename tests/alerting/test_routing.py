@@ -6,8 +6,8 @@ import pytest
 
 from egressd.alerting.lifecycle import HOLDS_FOR, MOVES, Signal
 from egressd.alerting.routing import receivers_for
-from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind
-from egressd.model.notification import Match, Notify, Receiver, ReceiverKind, Route, Severity
+from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind
+from egressd.model.notification import Matcher, Notify, Receiver, ReceiverKind, Route, Severity
 
 NAMES = ("noc", "chat", "am", "beat")
 KINDS = (ReceiverKind.EMAIL, ReceiverKind.SLACK, ReceiverKind.ALERTMANAGER, ReceiverKind.HEARTBEAT)
@@ -23,7 +23,7 @@ def notice(kind: NoticeKind = NoticeKind.OPENED, **about: object) -> Notice:
     }
     condition = Condition(
         id="EgressCause/x",
-        fault=Fault.CAUSE,
+        fault=AlertName.CAUSE,
         labels=(),
         summary="",
         since="2026-11-20T03:00:00.000Z",
@@ -50,18 +50,18 @@ def test_without_routes_everything_goes_everywhere() -> None:
 @pytest.mark.parametrize(
     ("match", "yes"),
     [
-        (Match(), True),
-        (Match(severity=(Severity.CRITICAL,)), True),
-        (Match(severity=(Severity.WARNING, Severity.INFO)), False),
-        (Match(reasons=("tls_mitm_*",)), True),
-        (Match(reasons=("dns_*", "tcp_*")), False),
-        (Match(profiles=("resource-*",), sources=("appliance-1",)), True),
-        (Match(profiles=("resource-*",), sources=("appliance-2",)), False),
-        (Match(alerts=("EgressCause",)), True),
-        (Match(alerts=("EgressTarget*",)), False),
+        (Matcher(), True),
+        (Matcher(severity=(Severity.CRITICAL,)), True),
+        (Matcher(severity=(Severity.WARNING, Severity.INFO)), False),
+        (Matcher(reasons=("tls_mitm_*",)), True),
+        (Matcher(reasons=("dns_*", "tcp_*")), False),
+        (Matcher(profiles=("resource-*",), sources=("appliance-1",)), True),
+        (Matcher(profiles=("resource-*",), sources=("appliance-2",)), False),
+        (Matcher(alerts=("EgressCause",)), True),
+        (Matcher(alerts=("EgressTarget*",)), False),
     ],
 )
-def test_every_field_that_is_given_must_match(match: Match, yes: bool) -> None:
+def test_every_field_that_is_given_must_match(match: Matcher, yes: bool) -> None:
     """Patterns within a field are alternatives; fields are not."""
     found = receivers_for(notice(), notify(Route(match=match, receivers=("noc",))))
     assert found == (("noc",) if yes else ())
@@ -69,7 +69,7 @@ def test_every_field_that_is_given_must_match(match: Match, yes: bool) -> None:
 
 def test_the_first_route_decides_unless_it_goes_on() -> None:
     """And nobody is told twice."""
-    first = Route(match=Match(reasons=("tls_*",)), receivers=("chat",), go_on=True)
+    first = Route(match=Matcher(reasons=("tls_*",)), receivers=("chat",), go_on=True)
     second = Route(receivers=("noc", "chat"))
     third = Route(receivers=("am",))
     assert receivers_for(notice(), notify(first, second, third)) == ("noc", "chat")
@@ -89,4 +89,4 @@ def test_the_tables_are_whole() -> None:
     assert {state: set(row) for state, row in MOVES.items()} == {state: set(Signal) for state in AlertState}
     reached = {after for row in MOVES.values() for after in row.values() if after is not None}
     assert reached == set(AlertState)
-    assert {fault for fault, _ in HOLDS_FOR} == set(Fault) - {Fault.TEST}
+    assert {fault for fault, _ in HOLDS_FOR} == set(AlertName) - {AlertName.TEST}

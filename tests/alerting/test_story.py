@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from egressd.alerting import InForce
-from egressd.model.alert import AlertState, Fault, NoticeKind, Resolution
+from egressd.alerting import ActiveSilence
+from egressd.model.alert import AlertName, AlertState, NoticeKind, Resolution
 from egressd.model.endpoint import Need
-from egressd.model.memory.snapshot import ReceiverStatus
 from egressd.model.notification import Alerting, Scope, Severity
+from egressd.model.snapshot import ReceiverStatus
 from tests.alerting.story import START, Story, kinds, words_of
 
 MANY = tuple(f"t{number:03d}" for number in range(300))
@@ -64,12 +64,12 @@ def test_a_target_that_fails_alone_is_told_by_who_needs_it() -> None:
     """Required as soon as confirmed, conditional after five minutes, optional after fifteen."""
     one = few()
     said = one.again(3, {"a": BAD, "b": BAD, "c": BAD})
-    assert words_of(said) == [f"opened {Fault.UNREACHABLE}/a@default"]
+    assert words_of(said) == [f"opened {AlertName.UNREACHABLE}/a@default"]
     assert said[0].alert.condition.since == "2026-11-20T03:04:00.000Z"
     later = one.again(14, {"a": BAD, "b": BAD, "c": BAD})
-    assert words_of(later) == [f"opened {Fault.UNREACHABLE}/b@default"]
+    assert words_of(later) == [f"opened {AlertName.UNREACHABLE}/b@default"]
     last = one.again(4, {"a": BAD, "b": BAD, "c": BAD})
-    assert words_of(last) == [f"opened {Fault.UNREACHABLE}/c@default"]
+    assert words_of(last) == [f"opened {AlertName.UNREACHABLE}/c@default"]
     assert [each.condition.severity for each in one.open.values()] == list(Severity)
 
 
@@ -88,17 +88,17 @@ def test_a_cause_takes_over_what_was_told_and_gives_it_back() -> None:
     """The target's alert stays open and silent under its cause, and goes on when the cause is gone."""
     one = few(a=Need.REQUIRED, b=Need.REQUIRED)
     one.again(3, {"a": BAD})
-    assert set(one.open) == {f"{Fault.UNREACHABLE}/a@default"}
+    assert set(one.open) == {f"{AlertName.UNREACHABLE}/a@default"}
     both = {"a": BAD, "b": BAD}
     said = one.again(4, both, findings={"x": ("a", "b")})
     assert words_of(said) == ["opened EgressCause/x"]
-    target = one.open[f"{Fault.UNREACHABLE}/a@default"]
+    target = one.open[f"{AlertName.UNREACHABLE}/a@default"]
     assert (target.state, target.kept_quiet_by) == (AlertState.QUIET, ("EgressCause/x",))
     said = one.again(4, {"a": BAD})
     assert words_of(said) == ["closed EgressCause/x"]
     assert said[0].alert.resolution is Resolution.SUPERSEDED
-    assert said[0].alert.succeeded_by == (f"{Fault.UNREACHABLE}/a@default",)
-    assert words_of(one.again(3)) == [f"closed {Fault.UNREACHABLE}/a@default"]
+    assert said[0].alert.succeeded_by == (f"{AlertName.UNREACHABLE}/a@default",)
+    assert words_of(one.again(3)) == [f"closed {AlertName.UNREACHABLE}/a@default"]
 
 
 def test_a_cause_is_not_over_while_what_is_left_was_not_told() -> None:
@@ -107,10 +107,10 @@ def test_a_cause_is_not_over_while_what_is_left_was_not_told() -> None:
     both = {"a": BAD, "b": BAD}
     one.again(4, both, findings={"x": ("a", "b")})
     said = one.again(2, both)
-    assert words_of(said) == [f"opened {Fault.UNREACHABLE}/a@default"]
+    assert words_of(said) == [f"opened {AlertName.UNREACHABLE}/a@default"]
     assert one.open["EgressCause/x"].state is AlertState.FADING
     said = one.again(6, both)
-    assert words_of(said) == [f"opened {Fault.UNREACHABLE}/b@default", "closed EgressCause/x"]
+    assert words_of(said) == [f"opened {AlertName.UNREACHABLE}/b@default", "closed EgressCause/x"]
 
 
 def test_another_cause_for_the_same_targets_is_told_before_the_first_ends() -> None:
@@ -163,9 +163,11 @@ def test_reminders_come_only_when_asked_for() -> None:
     assert [notice.kind for notice in said] == [NoticeKind.REMINDED] * 3
 
 
-def window(name: str, minutes: float, scope: Scope = Scope()) -> InForce:  # noqa: B008 - frozen
+def window(name: str, minutes: float, scope: Scope = Scope()) -> ActiveSilence:  # noqa: B008 - frozen
     """Return a window from the beginning of the story on."""
-    return InForce(name=name, began=START, ends=START + timedelta(minutes=minutes), reason="", scope=scope)
+    return ActiveSilence(
+        name=name, began=START, ends=START + timedelta(minutes=minutes), reason="", scope=scope
+    )
 
 
 def test_maintenance_keeps_quiet_and_forgets_nothing() -> None:
@@ -176,7 +178,7 @@ def test_maintenance_keeps_quiet_and_forgets_nothing() -> None:
     assert one.again(6, {"a": BAD}) == []
     assert {each.state.value for each in one.snapshot.standings.targets} == {"maintenance"}
     said = one.again(20, {"a": BAD})
-    assert words_of(said) == [f"opened {Fault.UNREACHABLE}/a@default"]
+    assert words_of(said) == [f"opened {AlertName.UNREACHABLE}/a@default"]
     assert said[0].at >= "2026-11-20T03:30:00.000Z"
     assert said[0].alert.condition.since == "2026-11-20T03:04:00.000Z"
 
@@ -186,7 +188,7 @@ def test_maintenance_of_some_leaves_others_alone() -> None:
     one = few(a=Need.REQUIRED, b=Need.REQUIRED)
     one.windows = (window("a", 600, Scope(targets=("a*",))),)
     bad = {"a": BAD, "b": BAD}
-    assert words_of(one.again(4, bad)) == [f"opened {Fault.UNREACHABLE}/b@default"]
+    assert words_of(one.again(4, bad)) == [f"opened {AlertName.UNREACHABLE}/b@default"]
     assert words_of(one.again(4, bad, findings={"x": ("a", "b")})) == ["opened EgressCause/x"]
     two = few(a=Need.REQUIRED, b=Need.REQUIRED)
     two.windows = (window("a", 600, Scope(targets=("a*",))),)
@@ -200,7 +202,7 @@ def test_what_was_told_before_a_window_may_end_in_it() -> None:
     one.windows = (window("night", 600),)
     one.again(2, {"a": BAD})
     assert [each.kept_quiet_by for each in one.open.values()] == [("maintenance/night",)]
-    assert words_of(one.again(4)) == [f"closed {Fault.UNREACHABLE}/a@default"]
+    assert words_of(one.again(4)) == [f"closed {AlertName.UNREACHABLE}/a@default"]
 
 
 def test_an_alert_that_comes_back_again_and_again_is_held_open() -> None:
@@ -209,16 +211,16 @@ def test_an_alert_that_comes_back_again_and_again_is_held_open() -> None:
     for _ in range(3):
         one.again(4, {"a": BAD}, seconds=120)
         one.again(5, seconds=120)
-    mine = [notice for notice in one.said if notice.alert.condition.fault is Fault.UNREACHABLE]
+    mine = [notice for notice in one.said if notice.alert.condition.fault is AlertName.UNREACHABLE]
     assert [notice.kind for notice in mine] == [NoticeKind.OPENED, NoticeKind.CLOSED] * 2 + [
         NoticeKind.OPENED
     ]
     assert "opened 3 times within 60 minutes" in mine[-1].change
     one.again(4, {"a": BAD}, seconds=120)
     one.again(5, seconds=120)
-    assert kinds(one.said, f"{Fault.UNREACHABLE}/a@default")[-1] is NoticeKind.OPENED
+    assert kinds(one.said, f"{AlertName.UNREACHABLE}/a@default")[-1] is NoticeKind.OPENED
     one.again(8, seconds=120)
-    assert kinds(one.said, f"{Fault.UNREACHABLE}/a@default")[-1] is NoticeKind.CLOSED
+    assert kinds(one.said, f"{AlertName.UNREACHABLE}/a@default")[-1] is NoticeKind.CLOSED
 
 
 def test_a_target_that_flutters_has_one_alert() -> None:
@@ -228,9 +230,9 @@ def test_a_target_that_flutters_has_one_alert() -> None:
         one.look({"a": BAD})
         one.look()
     about = [notice for notice in one.said if "a@default" in notice.alert.id]
-    assert words_of(about) == [f"opened {Fault.FLAPPING}/a@default"]
+    assert words_of(about) == [f"opened {AlertName.FLAPPING}/a@default"]
     one.again(30)
-    assert kinds(one.said, f"{Fault.FLAPPING}/a@default") == [NoticeKind.OPENED, NoticeKind.CLOSED]
+    assert kinds(one.said, f"{AlertName.FLAPPING}/a@default") == [NoticeKind.OPENED, NoticeKind.CLOSED]
     assert one.open == {}
 
 
@@ -240,7 +242,7 @@ def test_a_target_nobody_asks_for_any_more_is_removed() -> None:
     one.again(3, {"a": BAD})
     del one.targets["a"]
     said = one.again(1)
-    assert words_of(said) == [f"closed {Fault.UNREACHABLE}/a@default"]
+    assert words_of(said) == [f"closed {AlertName.UNREACHABLE}/a@default"]
     assert said[0].alert.resolution is Resolution.REMOVED
 
 
@@ -265,7 +267,7 @@ def test_the_offline_clock_warns_at_half_and_again_near_the_end() -> None:
     )
     day = 86400.0
     one.tick(22 * day)
-    assert not [each for each in one.said if each.alert.condition.fault is Fault.OFFLINE_HALF]
+    assert not [each for each in one.said if each.alert.condition.fault is AlertName.OFFLINE_HALF]
     one.tick(day)
     assert words_of(one.tick(700)) == ["opened EgressProfileOfflineHalf/resource-bridge"]
     one.tick(14 * day)
@@ -307,6 +309,6 @@ def test_evidence_that_has_to_be_discarded_ends_no_alert(fault: str) -> None:
     one = few(a=Need.REQUIRED)
     one.again(4, {"a": BAD})
     one.again(12, {"a": fault}, seconds=120)
-    assert f"{Fault.UNREACHABLE}/a@default" in one.open
+    assert f"{AlertName.UNREACHABLE}/a@default" in one.open
     one.again(12, {"a": fault}, seconds=300)
     assert len([each for each in one.open.values() if each.state is AlertState.FIRING]) == 1

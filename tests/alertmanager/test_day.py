@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from egressd import clock
-from egressd.alerting import InForce
+from egressd.alerting import ActiveSilence
 from egressd.model.alert import Alert, Queued
 from egressd.model.endpoint import Need
-from egressd.model.memory.snapshot import Snapshot
 from egressd.model.notification import Alerting, Http, Notify, Receiver, ReceiverKind, Scope
+from egressd.model.snapshot import Snapshot
 from egressd.notify.courier import Bell, Courier, Ways
 from egressd.notify.delivery import Delivery
 from egressd.notify.send import beat, deliver, push_alerts
@@ -197,7 +197,7 @@ async def test_a_day_of_faults(peers: tuple[Peer, Peer, Hook], monkeypatch: pyte
         assert {each["labels"]["reason"] for each in one.peers[0].alerts()} == {"dns_nxdomain"}
 
         # A window keeps new ones quiet, and leaves what was told where it is.
-        window = InForce(
+        window = ActiveSilence(
             name="night", began=story.now, ends=story.now + timedelta(hours=4), reason="", scope=Scope()
         )
         story.windows = (window,)

@@ -7,7 +7,6 @@ from typing import Any
 
 from egressd.model.endpoint import Expect, Inspection, Need, Protocol, SampleKind
 from egressd.model.observation import (
-    Alert,
     Certificate,
     ChainFacts,
     DnsObservation,
@@ -21,6 +20,7 @@ from egressd.model.observation import (
     ProxyObservation,
     TcpInfo,
     TcpObservation,
+    TlsAlert,
     TlsObservation,
 )
 from egressd.model.plan import ControlKind, Plan, Probe, Target
@@ -219,7 +219,7 @@ def tls(
         detail=detail,
         first_text=first_text,
         server_hello=server_hello,
-        alert=Alert(level=2, description=alert) if alert is not None else None,
+        alert=TlsAlert(level=2, description=alert) if alert is not None else None,
         version="TLSv1.3" if good else None,
         alpn=alpn if good else None,
         chain=chain or ((certificate(), certificate(subject="CN=Public CA")) if answered else ()),
@@ -258,7 +258,7 @@ def http(
         bytes_received=received,
         sha256=sha256,
         throughput=throughput,
-        alert=Alert(level=2, description=alert) if alert is not None else None,
+        alert=TlsAlert(level=2, description=alert) if alert is not None else None,
         unverified=unverified,
     )
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from egressd.alerting import in_force
 from egressd.cli.app import app
-from egressd.state.downtime import FILE, read_downtimes
+from egressd.state.silences import FILE, read_silences
 
 CONFIG = """
 region: westeurope
@@ -64,7 +64,7 @@ def test_a_window_is_opened_listed_and_ended(run: Run, tmp_path: Path) -> None:
         "  nothing is said of what it covers; probing, metrics and history go on",
         "  end it sooner with: egressd maintenance end manual-1",
     ]
-    (one,) = read_downtimes(tmp_path / "state")
+    (one,) = read_silences(tmp_path / "state")
     began, ends = datetime.fromisoformat(one.began), datetime.fromisoformat(one.ends)
     assert ends - began == timedelta(hours=2)
     assert abs(began - before) < timedelta(minutes=1)
@@ -78,7 +78,7 @@ def test_a_window_is_opened_listed_and_ended(run: Run, tmp_path: Path) -> None:
     assert (
         done.stdout == "maintenance manual-1: ended, 2 h before its time; what is still wrong is told now\n"
     )
-    assert read_downtimes(tmp_path / "state") == ()
+    assert read_silences(tmp_path / "state") == ()
     assert run("list").stdout.startswith("no maintenance: ")
 
 
@@ -100,7 +100,7 @@ def test_windows_stand_side_by_side(run: Run, tmp_path: Path) -> None:
     run("start", "--for", "1h")
     run("start", "--for", "1h", "--name", "change-7")
     run("start", "--for", "1h")
-    assert [one.name for one in read_downtimes(tmp_path / "state")] == ["manual-1", "change-7", "manual-2"]
+    assert [one.name for one in read_silences(tmp_path / "state")] == ["manual-1", "change-7", "manual-2"]
     done = run("end")
     assert (done.exit_code, done.stderr) == (
         2,
@@ -113,7 +113,7 @@ def test_windows_stand_side_by_side(run: Run, tmp_path: Path) -> None:
     path.write_text(json.dumps(document), encoding="utf-8")
     assert "manual-1" not in run("list").stdout
     run("start", "--for", "1h", "--name", "manual-1")
-    assert [one.name for one in read_downtimes(tmp_path / "state")] == ["manual-2", "manual-1"]
+    assert [one.name for one in read_silences(tmp_path / "state")] == ["manual-2", "manual-1"]
 
 
 def test_planned_windows_are_listed(run: Run) -> None:
@@ -195,6 +195,6 @@ def test_times_are_local_too(run: Run, tmp_path: Path) -> None:
         check=True,
         env={**os.environ, "TZ": "XYZ-5:30"},
     )
-    (one,) = read_downtimes(tmp_path / "state")
+    (one,) = read_silences(tmp_path / "state")
     local = datetime.fromisoformat(one.ends) + timedelta(hours=5, minutes=30)
     assert f" UTC ({local:%Y-%m-%d %H:%M} XYZ); covers" in done.stdout

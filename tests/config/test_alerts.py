@@ -24,7 +24,7 @@ from egressd.model.notification import (
     Flapping,
     Http,
     Mail,
-    Match,
+    Matcher,
     Notify,
     Receiver,
     ReceiverKind,
@@ -32,7 +32,7 @@ from egressd.model.notification import (
     Scope,
     Severity,
     Syslog,
-    Window,
+    TimeInterval,
 )
 from egressd.model.settings import Settings
 
@@ -147,7 +147,7 @@ def test_the_rules_are_read(load: Load) -> None:
         reminder=8 * 3600.0,
         flapping=Flapping(high=40.0, low=5.5, times=4, within=7200.0, hold=1200.0),
         maintenance=(
-            Window(
+            TimeInterval(
                 name="patch-night",
                 schedule="0 2 * * SAT",
                 seconds=4 * 3600.0,
@@ -219,7 +219,7 @@ def test_routes_are_read(load: Load) -> None:
     first, last = load(FULL).notify.routes
     assert first == Route(
         receivers=("noc", "am"),
-        match=Match(
+        match=Matcher(
             severity=(Severity.CRITICAL,),
             profiles=("resource-bridge",),
             sources=("default",),
@@ -228,7 +228,7 @@ def test_routes_are_read(load: Load) -> None:
         ),
         go_on=True,
     )
-    assert last.match == Match()
+    assert last.match == Matcher()
     assert not last.go_on
 
 

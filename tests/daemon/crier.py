@@ -17,10 +17,10 @@ from egressd.daemon.snapshot import Board
 from egressd.daemon.sweeping.ledger import Ledger
 from egressd.daemon.sweeping.rhythm import Rhythm
 from egressd.model.alert import Alert, Notice
-from egressd.model.memory.snapshot import ConfigStatus, Snapshot
 from egressd.model.notification import Alerting, Flapping, Notify, Receiver, ReceiverKind
 from egressd.model.recording import ProbeRecord, Recording
 from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Snapshot
 from egressd.notify.courier import Courier, Ways
 from egressd.notify.delivery import Delivery, arrived, failed
 from egressd.state import StateKeeper

@@ -17,13 +17,13 @@ from egressd import clock
 from egressd.daemon.alarm.step import fit, take_stock, windows_of
 from egressd.daemon.alarm.ticker import Ticker
 from egressd.daemon.tell import status_line
-from egressd.model.alert import AlertState, Downtime, Fault, NoticeKind, Outbox
+from egressd.model.alert import AlertName, AlertState, NoticeKind, Outbox, Silence
 from egressd.model.endpoint import Need
-from egressd.model.memory.event import NoticePosted
-from egressd.model.memory.snapshot import Maintenance, ReceiverStatus, Snapshot
-from egressd.model.notification import Alerting, Notify, Receiver, ReceiverKind, Severity, Window
+from egressd.model.event import NoticePosted
+from egressd.model.notification import Alerting, Notify, Receiver, ReceiverKind, Severity, TimeInterval
+from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.notify.outbox import post
-from egressd.state.downtime import FILE, write_downtimes
+from egressd.state.silences import FILE, write_silences
 from tests.alerting.story import Story
 from tests.daemon.timeless import run
 from tests.daemon.world import Scene, scene
@@ -54,7 +54,7 @@ def test_a_step_queues_what_is_to_be_said() -> None:
     story, snapshot = failing(HOOK, CHAT, PEERS)
     step = take_stock(snapshot, (), now=story.now, limits={})
     (event,) = step.events
-    assert (event.said, event.fault, event.targets) == (NoticeKind.OPENED, Fault.UNREACHABLE, ("a",))
+    assert (event.said, event.fault, event.targets) == (NoticeKind.OPENED, AlertName.UNREACHABLE, ("a",))
     assert event.receivers == ("hook", "chat", "am")
     waiting = [(one.receiver, one.notice.id) for one in step.snapshot.outbox.waiting]
     assert waiting == [("hook", event.notice), ("chat", event.notice)]
@@ -71,14 +71,14 @@ def test_a_step_shows_the_windows_and_keeps_quiet() -> None:
     """What a window covers is an alert that nobody was told of; it is told when the window ends."""
     story, snapshot = failing(HOOK)
     ends = story.now + timedelta(minutes=30)
-    by_hand = Downtime(
+    by_hand = Silence(
         name="change",
         began=clock.timestamp(story.now),
         ends=clock.timestamp(ends),
         reason="a rule",
         by="ann",
     )
-    planned = Window(name="nightly", schedule="0 3 * * *", seconds=3600)
+    planned = TimeInterval(name="nightly", schedule="0 3 * * *", seconds=3600)
     snapshot = replace(
         snapshot, settings=replace(snapshot.settings, alerting=Alerting(instance="x", maintenance=(planned,)))
     )
@@ -113,8 +113,8 @@ def test_all_is_fitted_to_the_receivers_there_are() -> None:
     outbox = post(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["gone"])], {"gone": 5})
     about = condition(
         "hook",
-        id=f"{Fault.NOTIFICATIONS_FAILING}/hook",
-        fault=Fault.NOTIFICATIONS_FAILING,
+        id=f"{AlertName.NOTIFICATIONS_FAILING}/hook",
+        fault=AlertName.NOTIFICATIONS_FAILING,
         labels=(("instance", "x"), ("receiver", "hook")),
         evidence=("refused",),
     )
@@ -145,7 +145,7 @@ def test_time_passes_for_alerts_while_nobody_looks(play: Play) -> None:
             await asyncio.sleep(4 * MINUTE)
             assert notices(one) == []
             await asyncio.sleep(90)
-            assert notices(one) == [(NoticeKind.OPENED, Fault.NOTIFICATIONS_FAILING)]
+            assert notices(one) == [(NoticeKind.OPENED, AlertName.NOTIFICATIONS_FAILING)]
             for task in tasks:
                 task.cancel()
 
@@ -169,13 +169,13 @@ def test_a_window_that_is_opened_by_hand_holds_at_once(
             task = group.create_task(Ticker(ledger=ledger, directory=tmp_path).run())
             await asyncio.sleep(10)
             now = clock.now()
-            window = Downtime(
+            window = Silence(
                 name="change",
                 began=clock.timestamp(now),
                 ends=clock.timestamp(now + timedelta(minutes=10)),
                 reason="r",
             )
-            write_downtimes(tmp_path, (window,), now=now)
+            write_silences(tmp_path, (window,), now=now)
             await asyncio.sleep(3)
             assert [each.name for each in one.board.current.maintenance] == ["change"]
             (tmp_path / FILE).write_text("{", encoding="utf-8")
@@ -212,7 +212,7 @@ def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
             one.world.down["h3"] = "refused"
             await asyncio.sleep(2 * MINUTE)
             task.cancel()
-        assert notices(one) == [(NoticeKind.OPENED, Fault.UNREACHABLE)]
+        assert notices(one) == [(NoticeKind.OPENED, AlertName.UNREACHABLE)]
         assert [pair for pair in swaps if pair[0]] == [(1, 1)]
         assert next(waiting for told, waiting in swaps if not told) == 0
 
@@ -227,7 +227,7 @@ def telling(one: Scene) -> Scene:
     return one
 
 
-def notices(one: Scene) -> list[tuple[NoticeKind, Fault]]:
+def notices(one: Scene) -> list[tuple[NoticeKind, AlertName]]:
     return [(each.said, each.fault) for each in one.told if isinstance(each, NoticePosted)]
 
 

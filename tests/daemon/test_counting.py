@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from egressd.daemon.sweeping.counting import count_look, reachable_profiles
-from egressd.model.memory.snapshot import BUCKETS, Counters
-from egressd.model.memory.standing import Standings
 from egressd.model.observation import Phase
 from egressd.model.recording import ProbeRecord
+from egressd.model.snapshot import BUCKETS, Counters
+from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
 from tests.daemon.world import plan_of, trail_of

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from egressd.daemon.history import render_history
-from egressd.model.alert import Fault, NoticeKind, Resolution
-from egressd.model.memory.event import (
+from egressd.model.alert import AlertName, NoticeKind, Resolution
+from egressd.model.event import (
     ConfigRejected,
     ConfigReloaded,
     DaemonStarted,
@@ -18,14 +18,14 @@ from egressd.model.memory.event import (
     FindingOpened,
     History,
     NoticePosted,
+    SweepActivity,
     SweepOverran,
     TargetChanged,
     TargetRemoved,
-    Watch,
 )
-from egressd.model.memory.standing import Belief
 from egressd.model.notification import Severity
 from egressd.model.observation import Phase
+from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Outcome
 from egressd.state.history import matches
 
@@ -65,7 +65,7 @@ TOLD = NoticePosted(
     notice="n1",
     said=NoticeKind.OPENED,
     alert="EgressTargetUnreachable/x@default",
-    fault=Fault.UNREACHABLE,
+    fault=AlertName.UNREACHABLE,
     severity=Severity.CRITICAL,
     summary="x can't be reached",
     since=SINCE,
@@ -97,7 +97,7 @@ EVENTS: tuple[tuple[Event, str], ...] = (
 
 
 def history(*events: Event, already: tuple[TargetChanged, ...] = (), sweeps: int = 2) -> History:
-    watch = Watch(sweeps=sweeps, first=AT, last=AT) if sweeps else Watch(sweeps=0)
+    watch = SweepActivity(sweeps=sweeps, first=AT, last=AT) if sweeps else SweepActivity(sweeps=0)
     return History(since=SINCE, until=AT, already=already, events=events, watch=watch)
 
 

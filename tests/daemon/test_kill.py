@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from egressd.model.alert import NoticeKind
-from egressd.model.memory.event import NoticePosted
+from egressd.model.event import NoticePosted
 from egressd.state.history import read_history
 from tests.daemon.crier import RECEIVED
 

@@ -22,14 +22,14 @@ async def test_a_trust_store_that_is_gone_does_not_end_the_daemon(tmp_path: Path
         shutil.copy(str(given.trust.store), store)
         settings = replace(given, trust=replace(given.trust, store=str(store)))
         prober = prepare(settings, lab.catalog, identity="here")
-        before = prober.edge.store
+        before = prober.context.store
         store.unlink()
         if text is not None:
             store.write_text(text, encoding="utf-8")
         with pytest.raises(ConfigError):
             prepare(settings, lab.catalog, identity="here")
         await prober.refresh()
-        assert prober.edge.store is before
+        assert prober.context.store is before
         shutil.copy(str(given.trust.store), store)
         await prober.refresh()
-        assert prober.edge.store is not before
+        assert prober.context.store is not before

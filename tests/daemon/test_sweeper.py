@@ -16,9 +16,9 @@ import pytest
 from egressd import clock
 from egressd.daemon.sweeping.rhythm import SLOW_EVERY, Rhythm
 from egressd.daemon.sweeping.suspects import WITNESSES
-from egressd.model.memory.event import SweepFinished, SweepOverran
-from egressd.model.memory.standing import Lifecycle
+from egressd.model.event import SweepFinished, SweepOverran
 from egressd.model.settings import Limits, Settings
+from egressd.model.standing import Lifecycle
 from egressd.model.verdict import Outcome
 from egressd.standing.lifecycle import Patience
 from tests.daemon.timeless import Times, run

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from egressd.model.memory.event import DaemonStarted, DaemonStopped, TargetChanged
+from egressd.model.event import DaemonStarted, DaemonStopped, TargetChanged
 from egressd.state.history import read_history
 from tests.daemon.process import Lab, Running, daemon, settings
 from tests.servers.place import Place

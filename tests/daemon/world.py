@@ -13,12 +13,12 @@ from egressd.daemon.sweeping.rhythm import Rhythm
 from egressd.daemon.sweeping.sweeper import Sweeper
 from egressd.model.catalog import Discovery
 from egressd.model.endpoint import Need, Protocol, SampleKind
-from egressd.model.memory.event import Event, TargetChanged
-from egressd.model.memory.snapshot import StateStatus
+from egressd.model.event import Event, TargetChanged
 from egressd.model.observation import Failure, TcpObservation
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.recording import ProbeRecord, Recording, Trail
 from egressd.model.settings import Family, Limits, Settings
+from egressd.model.snapshot import StateStatus
 from egressd.model.verdict import Blame, Outcome, SourceVerdict, Sweep, TargetVerdict, Verdict
 from tests.standing.sweeps import PLAN, VANTAGE
 

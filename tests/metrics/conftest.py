@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from egressd.model.memory.snapshot import Snapshot
-from egressd.model.memory.standing import FindingStanding
+from egressd.model.snapshot import Snapshot
+from egressd.model.standing import FindingStanding
 from egressd.model.verdict import Sweep
 from tests.metrics.pictures import Row, finding, make_snapshot, make_sweep
 

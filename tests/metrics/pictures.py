@@ -7,8 +7,6 @@ from datetime import datetime
 
 from egressd.alerting import advance_alerts
 from egressd.model.endpoint import Need, Protocol, SampleKind
-from egressd.model.memory.snapshot import ConfigStatus, Counters, Snapshot
-from egressd.model.memory.standing import Belief, FindingStanding, Lifecycle, Standing, Standings
 from egressd.model.observation import (
     Certificate,
     Failure,
@@ -20,6 +18,8 @@ from egressd.model.observation import (
 from egressd.model.plan import Plan, Probe, Target, Unsampled
 from egressd.model.recording import ProbeRecord, Recording, Trail, Vantage
 from egressd.model.settings import Family, Limits, Resolver, Settings, Source, Trust
+from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
+from egressd.model.standing import Belief, FindingStanding, Lifecycle, Standing, Standings
 from egressd.model.verdict import (
     Blame,
     Confidence,

@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from egressd.metrics.table import METRICS, MOST_REASONS
 from egressd.metrics.writing import write_snapshot
 from egressd.model.endpoint import Need, SampleKind
-from egressd.model.memory.snapshot import BUCKETS, Counters, Histogram, Snapshot
 from egressd.model.observation import Phase
 from egressd.model.plan import Unsampled
+from egressd.model.snapshot import BUCKETS, Counters, Histogram, Snapshot
 from egressd.model.verdict import Outcome
 
 LIMITS = {"resource-bridge": 45 * 86400.0}

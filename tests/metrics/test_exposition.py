@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 
 from egressd.metrics import exposition, writing
 from egressd.metrics.exposition import OPENMETRICS, PLAIN, Exposition, SnapshotCollector, choose_form
-from egressd.model.memory.snapshot import Counters, Histogram, Snapshot
 from egressd.model.observation import Phase
+from egressd.model.snapshot import Counters, Histogram, Snapshot
 from egressd.model.verdict import Outcome
 
 PROMETHEUS_3 = (

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd.clock import monotonic
-from egressd.model.observation import Alert, Failure, HttpObservation
+from egressd.model.observation import Failure, HttpObservation, TlsAlert
 from egressd.net.exchange import Request, exchange, fetch
 from egressd.net.handshake import shake
 from egressd.net.http.headers import select_headers
@@ -344,7 +344,7 @@ async def test_a_client_certificate_wanted_after_the_handshake(
     assert session is not None
     seen = await exchange(session, REQUEST, alpn=None, timeout=2)
     session.close()
-    assert (seen.failure, seen.alert) == (Failure.ALERT, Alert(level=2, description=116))
+    assert (seen.failure, seen.alert) == (Failure.ALERT, TlsAlert(level=2, description=116))
 
 
 async def test_a_request_in_an_unverified_session_says_so(serve: Any, connect: Any, pki: Any) -> None:

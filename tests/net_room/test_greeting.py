@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from egressd.model.observation import Alert, Failure, TlsObservation
+from egressd.model.observation import Failure, TlsAlert, TlsObservation
 from egressd.model.settings import Source
 from egressd.net.dial import dial
 from egressd.net.tls.greeting import greet
@@ -104,14 +104,14 @@ async def test_a_split_hello_is_two_writes(serve: Serve, here: Source) -> None:
     ("answer", "failure", "alert"),
     [
         (b"", Failure.CLOSED, None),
-        (b"\x15\x03\x03\x00\x02\x02\x28", Failure.ALERT, Alert(level=2, description=40)),
+        (b"\x15\x03\x03\x00\x02\x02\x28", Failure.ALERT, TlsAlert(level=2, description=40)),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", Failure.NOT_TLS, None),
         (b"\x16\x03\x03\x00\x20\x0b\x00", Failure.MALFORMED, None),
     ],
     ids=["fin", "alert", "page", "no hello"],
 )
 async def test_other_answers(
-    serve: Serve, here: Source, answer: bytes, failure: Failure, alert: Alert | None
+    serve: Serve, here: Source, answer: bytes, failure: Failure, alert: TlsAlert | None
 ) -> None:
     """What is no ServerHello is named for what it is."""
 

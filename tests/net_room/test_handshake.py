@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd.clock import monotonic, now
-from egressd.model.observation import Alert, Failure, TlsObservation
+from egressd.model.observation import Failure, TlsAlert, TlsObservation
 from egressd.net.handshake import shake
 from egressd.net.stream import AlertReceived
 from egressd.net.tls.session import TlsStream
@@ -185,7 +185,7 @@ async def test_fatal_alerts(attempt: Any, description: int) -> None:
     seen, session = await attempt(refuse)
     assert session is None
     assert seen.failure in (Failure.ALERT, Failure.TLS_ERROR)
-    assert seen.alert == Alert(level=2, description=description)
+    assert seen.alert == TlsAlert(level=2, description=description)
     assert seen.failure is Failure.ALERT
     assert not seen.server_hello
 
@@ -213,7 +213,7 @@ async def test_a_warning_is_noted_and_the_handshake_goes_on(attempt: Any) -> Non
 
     seen, _ = await attempt(warn, timeout=0.3)
     assert seen.failure is Failure.TIMEOUT
-    assert seen.alert == Alert(level=1, description=112)
+    assert seen.alert == TlsAlert(level=1, description=112)
 
 
 async def test_close_notify_instead_of_a_hello(attempt: Any) -> None:
@@ -225,7 +225,7 @@ async def test_close_notify_instead_of_a_hello(attempt: Any) -> None:
 
     seen, _ = await attempt(leave)
     assert seen.failure is Failure.CLOSED
-    assert seen.alert == Alert(level=1, description=0)
+    assert seen.alert == TlsAlert(level=1, description=0)
 
 
 async def test_reset_after_the_hello(attempt: Any) -> None:
@@ -354,7 +354,7 @@ async def test_an_old_server(attempt: Any, pki: Any) -> None:
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     seen, _ = await attempt(by_hand=context)
     assert seen.failure is Failure.ALERT
-    assert seen.alert == Alert(level=2, description=70)
+    assert seen.alert == TlsAlert(level=2, description=70)
 
 
 async def test_client_certificate_wanted_by_tls12(attempt: Any, pki: Any) -> None:
@@ -378,7 +378,7 @@ async def test_client_certificate_wanted_by_tls13(attempt: Any, pki: Any) -> Non
     assert seen.failure is None
     with pytest.raises(AlertReceived) as caught:
         await session.read(10)
-    assert caught.value.alert == Alert(level=2, description=116)
+    assert caught.value.alert == TlsAlert(level=2, description=116)
     session.close()
 
 

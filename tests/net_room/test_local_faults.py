@@ -45,7 +45,9 @@ Seen = tuple[TcpObservation, DnsObservation, NtpObservation]
 async def look(address: str) -> Seen:
     """Dial, look up and ask the time at one address."""
     tcp, _ = await dial(address, 443, source=HERE, timeout=5)
-    dns = await look_up("web.test", "A", voice=Resolver(name="r", address=address), source=HERE, timeout=0.4)
+    dns = await look_up(
+        "web.test", "A", resolver=Resolver(name="r", address=address), source=HERE, timeout=0.4
+    )
     return tcp, dns, await ask_time(address, 123, source=HERE, timeout=0.2)
 
 

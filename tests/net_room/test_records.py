@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.model.observation import Alert
+from egressd.model.observation import TlsAlert
 from egressd.net.tls.records import HEAD_LIMIT, RecordScan, hello_version
 
 
@@ -53,7 +53,7 @@ def test_a_flight_cut_anywhere(cuts: list[int]) -> None:
     assert found.server_hello
     assert found.certificate_request
     assert found.version == "TLSv1.2"
-    assert found.alert == Alert(level=2, description=40)
+    assert found.alert == TlsAlert(level=2, description=40)
     assert (found.records, found.size, found.is_tls) == (3, len(FLIGHT), True)
 
 
@@ -79,7 +79,7 @@ def test_version_by_extension() -> None:
 def test_a_fatal_alert_outweighs_a_later_warning() -> None:
     """close_notify after the alert that mattered does not hide it."""
     found = scan(record(21, b"\x02\x50") + record(21, b"\x01\x00"))
-    assert found.alert == Alert(level=2, description=80)
+    assert found.alert == TlsAlert(level=2, description=80)
 
 
 def test_what_is_encrypted_is_not_read() -> None:

@@ -1,4 +1,4 @@
-"""Each voice says what it says, and every question asked leaves a fact."""
+"""Each resolver says what it says, and every question asked leaves a fact."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ async def ask(
     port: int, *, name: str = "web.test", rtype: Literal["A", "AAAA"] = "A", timeout: float = 2
 ) -> DnsObservation:
     """Look up a name at a scripted resolver."""
-    voice = Resolver(name=f"127.0.0.1:{port}", address="127.0.0.1", port=port)
-    return await look_up(name, rtype, voice=voice, source=HERE, timeout=timeout)
+    resolver = Resolver(name=f"127.0.0.1:{port}", address="127.0.0.1", port=port)
+    return await look_up(name, rtype, resolver=resolver, source=HERE, timeout=timeout)
 
 
 async def test_an_answer_with_its_chain(udp: Any) -> None:
@@ -374,8 +374,8 @@ async def test_tcp_only(udp: Any, serve: Any) -> None:
         return []
 
     port = await both(udp, serve, note, records("web.test. 9 IN AAAA 2001:db8::1"))
-    voice = Resolver(name="x", address="127.0.0.1", port=port)
-    seen = await look_up_tcp("web.test", "AAAA", voice=voice, source=HERE, timeout=2)
+    resolver = Resolver(name="x", address="127.0.0.1", port=port)
+    seen = await look_up_tcp("web.test", "AAAA", resolver=resolver, source=HERE, timeout=2)
     assert seen.answers == ("2001:db8::1",)
     assert heard == []
 
@@ -397,16 +397,16 @@ async def test_bad_tcp_answers(serve: Any, said: bytes, failure: Failure) -> Non
         await peer.hear()
         await peer.say(said)
 
-    voice = Resolver(name="x", address="127.0.0.1", port=await serve(script))
-    seen = await look_up_tcp("web.test", "A", voice=voice, source=HERE, timeout=2)
+    resolver = Resolver(name="x", address="127.0.0.1", port=await serve(script))
+    seen = await look_up_tcp("web.test", "A", resolver=resolver, source=HERE, timeout=2)
     assert seen.failure is failure
 
 
 async def test_a_resolver_from_a_source_that_is_not_here() -> None:
     """The source is at fault."""
-    voice = Resolver(name="x", address="127.0.0.1")
+    resolver = Resolver(name="x", address="127.0.0.1")
     away = Source(name="away", address="198.51.100.9")
-    seen = await look_up("web.test", "A", voice=voice, source=away, timeout=1)
+    seen = await look_up("web.test", "A", resolver=resolver, source=away, timeout=1)
     assert seen.failure is Failure.INVALID_SOURCE
 
 
@@ -490,7 +490,7 @@ def test_nameservers_of_a_host(tmp_path: Path) -> None:
 
 
 def test_whom_the_stub_asks(tmp_path: Path) -> None:
-    """Behind systemd-resolved's stub, its upstreams are voices too."""
+    """Behind systemd-resolved's stub, its upstreams are resolvers too."""
     conf, upstreams = tmp_path / "resolv.conf", tmp_path / "upstreams"
     conf.write_text("nameserver 127.0.0.53\noptions edns0 trust-ad\n")
     upstreams.write_text("nameserver 192.0.2.53\n")

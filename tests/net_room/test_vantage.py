@@ -65,7 +65,7 @@ def test_sources_that_are_not_here() -> None:
 
 
 def test_a_survey(pki: Any) -> None:
-    """Host, sources, voices, roots and Python are said."""
+    """Host, sources, resolvers, roots and Python are said."""
     plan = Plan(
         region=None,
         cloud="public",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from egressd import clock
-from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind
+from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind
 from egressd.model.notification import Severity
 
 AT = "2026-11-20T03:00:00.000Z"
@@ -14,8 +14,8 @@ AT = "2026-11-20T03:00:00.000Z"
 def condition(name: str = "a", **fields: object) -> Condition:
     """Return what is wrong with a target."""
     made = Condition(
-        id=f"{Fault.UNREACHABLE}/{name}",
-        fault=Fault.UNREACHABLE,
+        id=f"{AlertName.UNREACHABLE}/{name}",
+        fault=AlertName.UNREACHABLE,
         severity=Severity.CRITICAL,
         labels=(("target", name),),
         summary=f"{name} can't be reached",

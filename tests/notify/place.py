@@ -15,10 +15,10 @@ from egressd.daemon.snapshot import Board
 from egressd.daemon.sweeping.ledger import Ledger
 from egressd.model.alert import Alert, Notice
 from egressd.model.catalog import Discovery
-from egressd.model.memory.event import Event
-from egressd.model.memory.snapshot import ConfigStatus, ReceiverStatus, Snapshot, StateStatus
+from egressd.model.event import Event
 from egressd.model.notification import Alerting, Http, Notify, Receiver, ReceiverKind
 from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, ReceiverStatus, Snapshot, StateStatus
 from egressd.notify.courier import Courier, Ways
 from egressd.notify.delivery import Delivery, arrived
 from egressd.notify.outbox import bounds_of, post

@@ -12,7 +12,7 @@ import pytest
 
 from egressd import clock
 from egressd.model.alert import Alert, AlertState, Resolution
-from egressd.model.notification import Http, Match, Notify, Route, Severity
+from egressd.model.notification import Http, Matcher, Notify, Route, Severity
 from egressd.notify.delivery import Delivery, failed, refused
 from tests.daemon.timeless import run
 from tests.notify.notices import alert, condition
@@ -132,7 +132,7 @@ def test_routes_hold_for_alertmanagers_too(play: Play) -> None:
 
     async def story() -> None:
         async with at_work(make_place(PEERS)) as place:
-            route = Route(receivers=("am",), match=Match(severity=(Severity.CRITICAL,)))
+            route = Route(receivers=("am",), match=Matcher(severity=(Severity.CRITICAL,)))
             notify = Notify(receivers=(PEERS,), routes=(route,))
             settings = replace(place.board.current.settings, notify=notify)
             place.desk.ledger.adopt(replace(place.board.current, settings=settings))

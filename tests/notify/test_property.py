@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.alert import Outbox
-from egressd.model.memory.snapshot import Snapshot
 from egressd.model.notification import Receiver
+from egressd.model.snapshot import Snapshot
 from egressd.notify.delivery import Delivery, arrived, failed, refused
 from egressd.notify.outbox import bounds_of, dropped_of
 from tests.daemon.timeless import run

@@ -18,7 +18,7 @@ from egressd.model.settings import Family, Limits, Proxy, Resolver, Source, Trus
 from egressd.net.trust import load_trust
 from egressd.net.tunnel import secrets_of
 from egressd.probe.budget import Deadline
-from egressd.probe.edge import Edge
+from egressd.probe.context import ProbeContext
 from egressd.probe.names import Lead
 from egressd.probe.proxied import walk_through_proxy
 from egressd.probe.walk import walk
@@ -43,8 +43,8 @@ async def proxy_that_says(*answers: bytes) -> AsyncIterator[tuple[int, list[byte
         yield server.sockets[0].getsockname()[1], heard
 
 
-def edge_of(probe: Probe, port: int, **limits: object) -> Edge:
-    """Return an edge whose plan goes through a proxy on loopback, with a login."""
+def edge_of(probe: Probe, port: int, **limits: object) -> ProbeContext:
+    """Return an context whose plan goes through a proxy on loopback, with a login."""
     proxy = Proxy(url=f"http://127.0.0.1:{port}", username="svc", password=PASSWORD)
     plan = Plan(
         region=None,
@@ -61,8 +61,8 @@ def edge_of(probe: Probe, port: int, **limits: object) -> Edge:
         limits=replace(Limits(families=(Family.IPV4,), connect_timeout=1.0, deadline=4.0), **limits),  # type: ignore[arg-type]  # fields of it
         proxy=proxy,
     )
-    voices = (Resolver(name="system"),)
-    return Edge(plan=plan, store=load_trust(Trust()), voices=voices, secrets=secrets_of(proxy))
+    resolvers = (Resolver(name="system"),)
+    return ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=resolvers, secrets=secrets_of(proxy))
 
 
 def probe_of(protocol: Protocol, port: int) -> Probe:
@@ -124,9 +124,9 @@ def two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("egressd.probe.proxied.find_proxy", found)
 
 
-async def _walk(probe: Probe, edge: Edge) -> tuple[Trail, ...]:
-    source = edge.plan.sources[0]
-    return await walk_through_proxy(probe, edge, source=source, deadline=Deadline.after(4.0))
+async def _walk(probe: Probe, context: ProbeContext) -> tuple[Trail, ...]:
+    source = context.plan.sources[0]
+    return await walk_through_proxy(probe, context, source=source, deadline=Deadline.after(4.0))
 
 
 @pytest.mark.usefixtures("two_addresses")

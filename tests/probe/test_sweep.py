@@ -15,7 +15,7 @@ from egressd.model.plan import ControlPlan, Plan, Probe
 from egressd.model.recording import ProbeRecord, Recording, Trail
 from egressd.model.settings import Family, Limits, Source, Trust
 from egressd.net.trust import load_trust
-from egressd.probe.edge import Edge
+from egressd.probe.context import ProbeContext
 from egressd.probe.sweep import INTERRUPTED, OUT_OF_TIME, sweep
 
 
@@ -49,7 +49,7 @@ def plan_of(*probes: Probe, limits: Limits | None = None) -> Plan:
     )
 
 
-async def scripted_walk(one: Probe, edge: Edge) -> ProbeRecord:
+async def scripted_walk(one: Probe, context: ProbeContext) -> ProbeRecord:
     """Stand for a walk: the host's name says how it goes."""
     if one.host == "bug.test":
         raise ZeroDivisionError("ours")
@@ -69,9 +69,9 @@ def _walks() -> Iterator[None]:
 
 async def run(plan: Plan, *, stop: asyncio.Event | None = None) -> Recording:
     """Sweep a plan with nothing to ask afterwards."""
-    edge = Edge(plan=plan, store=load_trust(Trust()), voices=())
+    context = ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=())
     return await sweep(
-        plan, edge, stop=stop or asyncio.Event(), on_done=lambda _: None, questions=lambda _: ()
+        plan, context, stop=stop or asyncio.Event(), on_done=lambda _: None, questions=lambda _: ()
     )
 
 
@@ -121,9 +121,9 @@ async def test_probes_start_when_they_are_told_to() -> None:
     """Each waits its own time; one that is not named starts at once; follow-up still gets its share."""
     begun: dict[str, float] = {}
 
-    async def walk(one: Probe, edge: Edge) -> ProbeRecord:
+    async def walk(one: Probe, context: ProbeContext) -> ProbeRecord:
         begun[one.host] = monotonic()
-        return await scripted_walk(one, edge)
+        return await scripted_walk(one, context)
 
     plan = plan_of(probe("a.test"), probe("b.test"), probe("c.test"))
     starts = {plan.probes[1].id: 0.3, plan.probes[2].id: 0.6}
@@ -131,7 +131,7 @@ async def test_probes_start_when_they_are_told_to() -> None:
     with patch("egressd.probe.sweep.walk", walk):
         recording = await sweep(
             plan,
-            Edge(plan=plan, store=load_trust(Trust()), voices=()),
+            ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=()),
             stop=asyncio.Event(),
             on_done=lambda _: None,
             questions=lambda _: (),
@@ -147,13 +147,13 @@ async def test_what_to_ask_next_is_found_beside_the_loop() -> None:
     """Reading a large recording for open questions must not keep running looks from their timers."""
     asked: list[int] = []
     plan = plan_of(probe("fine.test"))
-    edge = Edge(plan=plan, store=load_trust(Trust()), voices=())
+    context = ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=())
 
     def questions(_: Recording) -> tuple[ControlPlan, ...]:
         asked.append(threading.get_ident())
         return ()
 
-    await sweep(plan, edge, stop=asyncio.Event(), on_done=lambda _: None, questions=questions)
+    await sweep(plan, context, stop=asyncio.Event(), on_done=lambda _: None, questions=questions)
 
     assert len(asked) == 1
     assert threading.get_ident() not in asked

@@ -14,10 +14,10 @@ import yaml
 from egressd.alerting.conditions import conditions_of
 from egressd.alerting.lifecycle import HOLDS_FOR
 from egressd.alerting.scene import Scene
-from egressd.model.alert import Condition, Fault
+from egressd.model.alert import AlertName, Condition
 from egressd.model.endpoint import Need
-from egressd.model.memory.snapshot import ReceiverStatus
 from egressd.model.notification import Alerting, Severity
+from egressd.model.snapshot import ReceiverStatus
 from egressd.model.verdict import Outcome
 from tests.alerting.story import Story
 from tests.metrics.pictures import EXPIRY, Row, make_snapshot, make_sweep
@@ -44,7 +44,7 @@ def expected() -> dict[str, set[str]]:
     return found
 
 
-def conditions() -> dict[Fault, Condition]:
+def conditions() -> dict[AlertName, Condition]:
     """Return one condition of every kind that a story can bring about."""
     one = Story(targets=dict.fromkeys("abcd", Need.REQUIRED))
     one.limits = {"resource-bridge": 86400.0}
@@ -73,7 +73,7 @@ def conditions() -> dict[Fault, Condition]:
     return found | {each.condition.fault: each.condition for each in one.snapshot.alerts}
 
 
-def of_certificates() -> dict[Fault, Condition]:
+def of_certificates() -> dict[AlertName, Condition]:
     """Return one condition of each kind that needs a certificate."""
     made = make_snapshot(make_sweep(Row(outcome=Outcome.DEGRADED, reason="tls_mitm_trusted_ca")))
     assert made.sweep is not None
@@ -87,22 +87,22 @@ CONDITIONS = conditions() | of_certificates()
 
 def test_the_story_has_every_kind() -> None:
     """None is left out by mistake; a test of a receiver is no rule."""
-    assert set(CONDITIONS) == set(Fault) - {Fault.TEST}
+    assert set(CONDITIONS) == set(AlertName) - {AlertName.TEST}
 
 
 @pytest.mark.parametrize("fault", sorted(CONDITIONS))
-def test_the_labels_are_those_of_the_rule(fault: Fault) -> None:
+def test_the_labels_are_those_of_the_rule(fault: AlertName) -> None:
     """The same names, no more and no fewer."""
     assert {name for name, _ in CONDITIONS[fault].labels} == expected()[fault]
 
 
 @pytest.mark.parametrize(
-    "rule", [one for one in rules() if one["alert"] in set(Fault)], ids=lambda one: one["alert"]
+    "rule", [one for one in rules() if one["alert"] in set(AlertName)], ids=lambda one: one["alert"]
 )
 def test_a_rule_waits_as_long_as_the_engine_or_longer(rule: dict[str, Any]) -> None:
     """And both know the same severities."""
     number, unit = re.fullmatch(r"(\d+)([smh])", rule["for"]).groups()  # type: ignore[union-attr]
-    held = HOLDS_FOR[Fault(rule["alert"]), Severity(rule["labels"]["severity"])]
+    held = HOLDS_FOR[AlertName(rule["alert"]), Severity(rule["labels"]["severity"])]
     assert held <= int(number) * UNITS[unit]
 
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egressd.model.memory.event import FindingClosed, FindingOpened, TargetChanged, TargetEvent, TargetRemoved
-from egressd.model.memory.standing import Lifecycle, Standing, Standings
+from egressd.model.event import FindingClosed, FindingOpened, TargetChanged, TargetEvent, TargetRemoved
+from egressd.model.standing import Lifecycle, Standing, Standings
 from egressd.model.verdict import Outcome
 from egressd.standing import advance
 from egressd.standing.lifecycle import MOVES, Patience

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd.model.endpoint import Protocol
-from egressd.model.memory.standing import Lifecycle, Standing, Standings
 from egressd.model.notification import Flapping
 from egressd.model.observation import Failure, TcpObservation
 from egressd.model.plan import Probe
 from egressd.model.recording import ProbeRecord, Trail
 from egressd.model.settings import Family
+from egressd.model.standing import Lifecycle, Standing, Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
 from egressd.standing.explicit import SILENT

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from egressd import clock
-from egressd.model.memory.event import Event, TargetChanged
-from egressd.model.memory.snapshot import ConfigStatus, Snapshot
-from egressd.model.memory.standing import Standings
+from egressd.model.event import Event, TargetChanged
 from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Snapshot
+from egressd.model.standing import Standings
 from egressd.model.verdict import Outcome
 from egressd.standing import advance
 from egressd.state import StateKeeper

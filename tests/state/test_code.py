@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from egressd.model import event
 from egressd.model.catalog import Discovery
-from egressd.model.memory import event
-from egressd.model.memory.event import Event
-from egressd.model.memory.standing import FindingStanding, Standing
+from egressd.model.event import Event
+from egressd.model.standing import FindingStanding, Standing
 from egressd.state.code import KINDS, from_text, kind_of, to_text
 
 # No sweep took NaN seconds; and NaN is not equal to itself.

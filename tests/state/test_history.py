@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from egressd.model.memory.event import Event, FindingClosed, FindingOpened, TargetChanged, TargetRemoved
-from egressd.model.memory.standing import Standings
+from egressd.model.event import Event, FindingClosed, FindingOpened, TargetChanged, TargetRemoved
+from egressd.model.standing import Standings
 from egressd.standing import advance
 from egressd.state.history import history_json, read_history
 from tests.standing.sweeps import at, sweep

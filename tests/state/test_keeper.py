@@ -17,10 +17,10 @@ import pytest
 
 from egressd import clock
 from egressd.model.catalog import Discovery
-from egressd.model.memory.event import ConfigReloaded, Event, SweepFinished, TargetChanged
-from egressd.model.memory.snapshot import ConfigStatus, Counters, Snapshot
-from egressd.model.memory.standing import Standings
+from egressd.model.event import ConfigReloaded, Event, SweepFinished, TargetChanged
 from egressd.model.settings import Settings
+from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
+from egressd.model.standing import Standings
 from egressd.model.verdict import Tally
 from egressd.standing import advance
 from egressd.state import Remembered, StateKeeper

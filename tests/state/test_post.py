@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.alert import Alert, AlertState, Notice, Outbox
-from egressd.model.memory.event import Event
-from egressd.model.memory.snapshot import Snapshot
+from egressd.model.event import Event
+from egressd.model.snapshot import Snapshot
 from egressd.notify.outbox import delivered, keep_to, post
 from egressd.state import StateKeeper, database
 from egressd.state.database import FILE, STEPS

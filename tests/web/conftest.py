@@ -13,8 +13,8 @@ import pytest
 from egressd.catalog import load_catalog
 from egressd.daemon.control import Control
 from egressd.daemon.snapshot import Board
-from egressd.model.memory.snapshot import Snapshot
 from egressd.model.settings import Settings, Web
+from egressd.model.snapshot import Snapshot
 from egressd.web.serve import Server
 from tests.metrics.pictures import make_snapshot
 

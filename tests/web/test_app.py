@@ -11,8 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from egressd.model.alert import AlertState
-from egressd.model.memory.snapshot import ConfigStatus, Maintenance, ReceiverStatus, StateStatus
 from egressd.model.notification import Http, Notify, Receiver, ReceiverKind
+from egressd.model.snapshot import ConfigStatus, Maintenance, ReceiverStatus, StateStatus
 from egressd.model.verdict import Outcome
 from egressd.report.saved import from_json
 from tests.metrics.pictures import NOW, Row, finding, make_snapshot, make_sweep

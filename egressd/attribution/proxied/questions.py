@@ -10,6 +10,7 @@ from egressd.attribution.facts.proxy import inside
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, Phase
 from egressd.model.plan import ControlKind, ControlPlan
+from egressd.wording import host_port
 
 CLOSED = frozenset({"proxy_tunnel_closed_on_sni", "proxy_tunnel_stall"})
 SILENT = frozenset({"proxy_tunnel_stall", "proxy_upstream_timeout"})
@@ -78,7 +79,6 @@ def _control(
     protocol: Protocol = Protocol.TLS,
 ) -> ControlPlan:
     port = port or case.probe.port
-    name = f"[{case.probe.host}]" if ":" in case.probe.host else case.probe.host
     return ControlPlan(
         id=f"{kind.value}:{case.probe.id}",
         kind=kind,
@@ -89,5 +89,5 @@ def _control(
         address=case.dialled[0],
         port=port,
         protocol=protocol,
-        tunnel=f"{name}:{port}",
+        tunnel=host_port(case.probe.host, port),
     )

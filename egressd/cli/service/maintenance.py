@@ -21,14 +21,14 @@ from egressd.config import Flags
 from egressd.config.alerts.words import read_glob, read_line
 from egressd.config.words import read_duration, show_duration
 from egressd.errors import ExitCode, UsageError
-from egressd.model.alert import Downtime
+from egressd.model.alert import Silence
 from egressd.model.catalog import Catalog
-from egressd.model.notification import Scope, Window
+from egressd.model.notification import Scope, TimeInterval
 from egressd.model.settings import Settings
 from egressd.wording import span
 
 if TYPE_CHECKING:  # the room of alerting is loaded by the command that needs it
-    from egressd.alerting.maintenance import InForce
+    from egressd.alerting.maintenance import ActiveSilence
 
 SHORTEST, LONGEST = 60.0, 7 * 86400.0
 """Seconds: what goes on for longer is no window, and would be forgotten."""
@@ -70,7 +70,7 @@ def maintenance_start(
 ) -> ExitCode:
     """Open a maintenance window now."""
     from egressd.alerting.maintenance import in_force
-    from egressd.state.downtime import changing, open_of, read_downtimes, write_downtimes
+    from egressd.state.silences import changing, open_of, read_silences, write_silences
 
     seconds = _seconds(lasting)
     sources, targets = (
@@ -81,8 +81,8 @@ def maintenance_start(
     directory = directory_in(settings)
     with changing(directory):
         now = clock.now()
-        there = open_of(read_downtimes(directory), now)
-        fresh = Downtime(
+        there = open_of(read_silences(directory), now)
+        fresh = Silence(
             name=_name(name, there, settings.alerting.maintenance),
             began=clock.timestamp(now),
             ends=clock.timestamp(now + timedelta(seconds=seconds)),
@@ -91,7 +91,7 @@ def maintenance_start(
             sources=sources,
             targets=targets,
         )
-        write_downtimes(directory, (*there, fresh), now=now)
+        write_silences(directory, (*there, fresh), now=now)
     for line in _started(in_force((), (fresh,), clock.now())[0], settings, catalog):
         say(line)
     return ExitCode.OK
@@ -106,15 +106,15 @@ def maintenance_end(
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
     """End a window that was opened by hand."""
-    from egressd.state.downtime import changing, open_of, read_downtimes, write_downtimes
+    from egressd.state.silences import changing, open_of, read_silences, write_silences
 
     settings, _ = read(config_file, Flags())
     directory = directory_in(settings)
     with changing(directory):
         now = clock.now()
-        there = open_of(read_downtimes(directory), now)
+        there = open_of(read_silences(directory), now)
         ended = _chosen(name, there, settings.alerting.maintenance)
-        write_downtimes(directory, (one for one in there if one is not ended), now=now)
+        write_silences(directory, (one for one in there if one is not ended), now=now)
     left = datetime.fromisoformat(ended.ends) - now
     say(f"maintenance {ended.name}: ended, {_roughly(left)} before its time; what is still wrong is told now")
     return ExitCode.OK
@@ -124,19 +124,19 @@ def maintenance_end(
 @guarded
 def maintenance_list(config_file: options.ConfigFile = None) -> ExitCode:
     """List the windows in force, and when planned ones begin next."""
-    from egressd.alerting.maintenance import InForce, in_force, next_start
-    from egressd.state.downtime import read_downtimes
+    from egressd.alerting.maintenance import ActiveSilence, in_force, next_start
+    from egressd.state.silences import read_silences
 
     settings, _ = read(config_file, Flags())
     now = clock.now()
     windows = settings.alerting.maintenance
-    current = in_force(windows, read_downtimes(directory_in(settings)), now)
+    current = in_force(windows, read_silences(directory_in(settings)), now)
     for one in current:
         say(f"in force  {one.name}: until {_moment(one.ends)}; {_described(one)}")
     for window in sorted(windows, key=lambda one: next_start(one, now)):
         begins = next_start(window, now)
         lasts = show_duration(window.seconds)
-        planned = InForce(
+        planned = ActiveSilence(
             name=window.name, began=begins, ends=begins, reason=window.reason, scope=window.scope
         )
         say(f"planned   {window.name}: from {_moment(begins)} for {lasts}; {_described(planned)}")
@@ -172,7 +172,7 @@ def _line(reason: str | None) -> str:
         raise UsageError(f"--reason {error}") from None
 
 
-def _name(given: str | None, there: tuple[Downtime, ...], windows: tuple[Window, ...]) -> str:
+def _name(given: str | None, there: tuple[Silence, ...], windows: tuple[TimeInterval, ...]) -> str:
     """Return the window's name: one that no other has."""
     taken = {
         one.name: f"is open until {_moment(datetime.fromisoformat(one.ends))}; end it first" for one in there
@@ -187,7 +187,7 @@ def _name(given: str | None, there: tuple[Downtime, ...], windows: tuple[Window,
     return given
 
 
-def _chosen(name: str | None, there: tuple[Downtime, ...], windows: tuple[Window, ...]) -> Downtime:
+def _chosen(name: str | None, there: tuple[Silence, ...], windows: tuple[TimeInterval, ...]) -> Silence:
     """Return the window to end. Raises UsageError."""
     names = ", ".join(one.name for one in there)
     if name in {one.name for one in windows}:
@@ -211,14 +211,14 @@ def _user() -> str:
     return user if user.isprintable() and len(user) <= LONGEST_USER else ""
 
 
-def _started(one: InForce, settings: Settings, catalog: Catalog) -> Iterator[str]:
+def _started(one: ActiveSilence, settings: Settings, catalog: Catalog) -> Iterator[str]:
     yield f"maintenance {one.name}: until {_moment(one.ends)}"
     yield f"  covers {_covered(one, settings, catalog)}"
     yield "  nothing is said of what it covers; probing, metrics and history go on"
     yield f"  end it sooner with: egressd maintenance end {one.name}"
 
 
-def _covered(one: InForce, settings: Settings, catalog: Catalog) -> str:
+def _covered(one: ActiveSilence, settings: Settings, catalog: Catalog) -> str:
     """Say what is covered, and how much of the plan that is."""
     if one.covers_all:
         return "everything"
@@ -232,7 +232,7 @@ def _covered(one: InForce, settings: Settings, catalog: Catalog) -> str:
     return f"{_scope(one.scope)}: {count} of {len(plan.targets)} targets"
 
 
-def _described(one: InForce) -> str:
+def _described(one: ActiveSilence) -> str:
     by = f"; opened by {one.by}" if one.by else ""
     reason = f"; {one.reason}" if one.reason else ""
     return f"covers {_scope(one.scope)}{reason}{by}"

@@ -19,12 +19,12 @@ from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import read, secrets_in
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
-from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind, Resolution
+from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import (
     Alerting,
     Http,
     Mail,
-    Match,
+    Matcher,
     Notify,
     Receiver,
     ReceiverKind,
@@ -153,8 +153,8 @@ def notice_for(receiver: Receiver, rules: Alerting) -> Notice:
     """Write the test notice of a receiver; no rule and no real alert has its name or its id."""
     now = clock.timestamp()
     condition = Condition(
-        id=f"{Fault.TEST}/{receiver.name}",
-        fault=Fault.TEST,
+        id=f"{AlertName.TEST}/{receiver.name}",
+        fault=AlertName.TEST,
         severity=Severity.INFO,
         labels=(("receiver", receiver.name),),
         summary=f"A test of receiver {receiver.name} by egressd on {rules.instance}: nothing is wrong",
@@ -212,7 +212,7 @@ def hears(receiver: Receiver, notify: Notify) -> str:
 
 def _described(route: Route) -> str:
     match = route.match
-    if match == Match():
+    if match == Matcher():
         return "every alert that comes so far"
     fields = (
         ("severity", tuple(match.severity)),

@@ -19,7 +19,7 @@ from egressd.model.plan import ControlPlan, Plan
 from egressd.model.recording import Baseline, ProbeRecord, Recording
 from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
-from egressd.probe.edge import Edge, voices_of
+from egressd.probe.context import ProbeContext, expand_resolvers
 from egressd.probe.sweep import sweep
 from egressd.report.diff.change import Change, ChangeKind, compare_baselines
 from egressd.report.table import headline, render_causes
@@ -45,7 +45,7 @@ class Watch:
     baseline: Baseline | None = None
     """What every look is measured against."""
     view: View = field(init=False)
-    edge: Edge = field(init=False)
+    context: ProbeContext = field(init=False)
     found: tuple[Discovery, ...] = ()
     label: str = field(default_factory=random_label)
     told: Baseline | None = None
@@ -65,18 +65,18 @@ class Watch:
             asyncio.get_running_loop().call_later(self.limit, self._time_out)
         self.screen.stand("planning")
         await self._plan()
-        if not self.edge.plan.targets:
+        if not self.context.plan.targets:
             raise UsageError("cannot watch: the plan has no target; `egressd plan` says why")
-        self.view = View(plan=self.edge.plan, baseline=self.baseline)
+        self.view = View(plan=self.context.plan, baseline=self.baseline)
         began = everything = clock.monotonic()
-        turn = next_turn(self.edge.plan, None, since=0.0, every=self.every)
+        turn = next_turn(self.context.plan, None, since=0.0, every=self.every)
         latest = await self._look(turn)
         while not (self._is_stopped() or self._is_settled(latest, turn)):
             await self._wait(latest, began)
             if self._is_stopped():
                 break
             began = clock.monotonic()
-            turn = next_turn(self.edge.plan, latest, since=began - everything, every=self.every)
+            turn = next_turn(self.context.plan, latest, since=began - everything, every=self.every)
             if turn.everything:
                 everything = began
                 await self._plan_again()
@@ -104,18 +104,20 @@ class Watch:
         return self.stop.is_set() or self.screen.closed
 
     async def _plan(self) -> None:
-        self.edge, self.found = await prepare(self.settings, self.catalog, label=self.label, stop=self.stop)
+        self.context, self.found = await prepare(
+            self.settings, self.catalog, label=self.label, stop=self.stop
+        )
 
     async def _plan_again(self) -> None:
         """Ask again for what discovery could not give: a rule may let it through by now."""
         if any(not one.hosts for one in self.found):
-            recent = self.edge.recent
+            recent = self.context.recent
             await self._plan()
-            self.edge.recent = recent
+            self.context.recent = recent
 
     async def _look(self, turn: Turn) -> Sweep:
         """Sweep over a part of the plan, tell what is seen while it is seen, and judge the whole."""
-        plan = self.edge.plan
+        plan = self.context.plan
         self.view.begin(plan)
         controls = plan.controls if turn.everything else ()
         recording = await self._sweep(replace(plan, probes=turn.probes, controls=controls))
@@ -140,10 +142,12 @@ class Watch:
             asked = ask(self.settings, self.view.whole(seen))
             return tuple(one for one in asked if one.subject in self.view.turned | whole_sweep)
 
-        edge = replace(self.edge, voices=voices_of(self.settings.resolvers), _answers={}, _locks={})
+        context = replace(
+            self.context, resolvers=expand_resolvers(self.settings.resolvers), _answers={}, _locks={}
+        )
         async with asyncio.TaskGroup() as group:
             teller = group.create_task(self._tell_at_once())
-            recording = await sweep(part, edge, stop=self.stop, on_done=on_done, questions=questions)
+            recording = await sweep(part, context, stop=self.stop, on_done=on_done, questions=questions)
             teller.cancel()
         return recording
 

@@ -12,14 +12,14 @@ from fnmatch import fnmatchcase
 from egressd.attribution.reasons import REASONS
 from egressd.config.alerts.words import is_loopback, read_mail_server
 from egressd.config.cross import Problem, credentials, hint, items, mapping, twice
-from egressd.model.alert import Fault
+from egressd.model.alert import AlertName
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Flapping, ReceiverKind
 from egressd.yamltree import Path
 
 WITH_URL = frozenset({ReceiverKind.WEBHOOK, ReceiverKind.CLOUDEVENTS, ReceiverKind.HEARTBEAT})
 
-ALERTS = tuple(one.value for one in Fault if one is not Fault.TEST)
+ALERTS = tuple(one.value for one in AlertName if one is not AlertName.TEST)
 
 
 def cross_checks_of_alerts(data: object, catalog: Catalog | None) -> Iterator[Problem]:

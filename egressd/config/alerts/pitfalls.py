@@ -15,7 +15,7 @@ from cronsim import CronSim
 
 from egressd.config.alerts.words import REFERENCE, is_exposed
 from egressd.config.words import show_duration
-from egressd.model.notification import Http, Match, Notify, Receiver, ReceiverKind, Window
+from egressd.model.notification import Http, Matcher, Notify, Receiver, ReceiverKind, TimeInterval
 from egressd.model.settings import Settings
 
 BEGINNINGS = 50
@@ -52,8 +52,8 @@ def _routes(notify: Notify) -> Iterator[str]:
     routes = notify.routes
     if not routes:
         return
-    end = next((at for at, one in enumerate(routes) if one.match == Match() and not one.go_on), None)
-    if end is None and not any(one.match == Match() for one in routes):
+    end = next((at for at, one in enumerate(routes) if one.match == Matcher() and not one.go_on), None)
+    if end is None and not any(one.match == Matcher() for one in routes):
         yield "notify.routes: who hears of an alert that no route matches? End with a route without match"
     reached = routes if end is None else routes[: end + 1]
     for index in range(len(reached), len(routes)):
@@ -80,7 +80,7 @@ def _sources(settings: Settings) -> Iterator[str]:
                 yield f"{where}: no source matches {pattern}; there are {', '.join(names)}"
 
 
-def _endless(window: Window) -> Iterator[str]:
+def _endless(window: TimeInterval) -> Iterator[str]:
     """Find windows that begin again before they end, always."""
     beginnings = CronSim(window.schedule, REFERENCE.astimezone(ZoneInfo(window.timezone)))
     gaps = [later - one for one, later in pairwise(islice(beginnings, BEGINNINGS))]

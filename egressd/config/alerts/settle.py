@@ -36,14 +36,14 @@ from egressd.model.notification import (
     Flapping,
     Http,
     Mail,
-    Match,
+    Matcher,
     Notify,
     Receiver,
     ReceiverKind,
     Route,
     Scope,
     Syslog,
-    Window,
+    TimeInterval,
 )
 
 
@@ -69,8 +69,8 @@ def settle_alerts(part: AlertsPart) -> Alerting:
     )
 
 
-def _window(part: WindowPart) -> Window:
-    return Window(
+def _window(part: WindowPart) -> TimeInterval:
+    return TimeInterval(
         name=part.name,
         schedule=part.schedule,
         seconds=part.duration,
@@ -186,8 +186,8 @@ def _route(part: RoutePart) -> Route:
     return Route(receivers=tuple(dict.fromkeys(part.receivers)), match=_match(part.match), go_on=part.go_on)
 
 
-def _match(part: MatchPart) -> Match:
-    return Match(
+def _match(part: MatchPart) -> Matcher:
+    return Matcher(
         severity=tuple(dict.fromkeys(part.severity)),
         profiles=tuple(part.profile),
         sources=tuple(part.source),

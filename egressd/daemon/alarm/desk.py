@@ -11,7 +11,7 @@ from egressd.daemon.alarm.step import added, count_dropped, statuses
 from egressd.daemon.snapshot import Board
 from egressd.daemon.sweeping.ledger import Ledger
 from egressd.model.alert import Queued
-from egressd.model.memory.snapshot import Counters, ReceiverStatus, Snapshot
+from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
 from egressd.notify.courier import Bell
 from egressd.notify.courier.peers import peers_of
 from egressd.notify.delivery import Delivery

@@ -10,11 +10,11 @@ from types import MappingProxyType
 
 from egressd import clock
 from egressd.alerting import advance_alerts, in_force, receivers_for
-from egressd.alerting.maintenance import InForce
-from egressd.model.alert import Alert, Downtime, Fault, Notice, NoticeKind, Outbox
-from egressd.model.memory.event import NoticePosted
-from egressd.model.memory.snapshot import Counters, Maintenance, ReceiverStatus, Snapshot
+from egressd.alerting.maintenance import ActiveSilence
+from egressd.model.alert import Alert, AlertName, Notice, NoticeKind, Outbox, Silence
+from egressd.model.event import NoticePosted
 from egressd.model.notification import Notify
+from egressd.model.snapshot import Counters, Maintenance, ReceiverStatus, Snapshot
 from egressd.notify.outbox import bounds_of, dropped_of, keep_to, post
 
 MOST_NAMED = 100
@@ -31,13 +31,13 @@ class Step:
     """Notices that the bound cost, by receiver."""
 
 
-def windows_of(snapshot: Snapshot, downtimes: tuple[Downtime, ...], now: datetime) -> tuple[InForce, ...]:
+def windows_of(snapshot: Snapshot, silences: tuple[Silence, ...], now: datetime) -> tuple[ActiveSilence, ...]:
     """Return the maintenance windows that are in force now."""
-    return in_force(snapshot.settings.alerting.maintenance, downtimes, now)
+    return in_force(snapshot.settings.alerting.maintenance, silences, now)
 
 
 def take_stock(
-    snapshot: Snapshot, windows: tuple[InForce, ...], *, now: datetime, limits: Mapping[str, float]
+    snapshot: Snapshot, windows: tuple[ActiveSilence, ...], *, now: datetime, limits: Mapping[str, float]
 ) -> Step:
     """Advance the alerts, and queue what is to be said of them.
 
@@ -137,7 +137,7 @@ def _fresh_drops(before: Outbox, after: Outbox, notify: Notify) -> Iterable[tupl
             yield one.name, count
 
 
-def _shown(one: InForce) -> Maintenance:
+def _shown(one: ActiveSilence) -> Maintenance:
     return Maintenance(
         name=one.name,
         began=clock.timestamp(one.began),
@@ -154,7 +154,7 @@ def _zeroed(counts: Mapping[str, int], names: Iterable[str]) -> Mapping[str, int
 def _failing(alerts: Iterable[Alert]) -> Iterable[ReceiverStatus]:
     """Yield who failed before a restart: nobody has tried since, so nothing is mended."""
     for one in alerts:
-        if one.is_open and one.condition.fault is Fault.NOTIFICATIONS_FAILING:
+        if one.is_open and one.condition.fault is AlertName.NOTIFICATIONS_FAILING:
             name = dict(one.condition.labels).get("receiver", "")
             why = next(iter(one.condition.evidence), "")
             yield ReceiverStatus(name=name, failing_since=one.condition.since, why=why)

@@ -10,7 +10,7 @@ import structlog
 
 from egressd import clock
 from egressd.daemon.sweeping.ledger import Ledger
-from egressd.state.downtime import FILE, DowntimeError, read_downtimes
+from egressd.state.silences import FILE, SilencesFileError, read_silences
 
 EVERY = 15.0
 """Seconds between two ticks."""
@@ -53,16 +53,16 @@ class Ticker:
         stamp = await asyncio.to_thread(_stamp_of, self.directory / FILE)
         if stamp == self._stamp:
             return False
-        before = self.ledger.downtimes
+        before = self.ledger.silences
         try:
-            self.ledger.downtimes = await asyncio.to_thread(read_downtimes, self.directory)
-        except DowntimeError as error:
+            self.ledger.silences = await asyncio.to_thread(read_silences, self.directory)
+        except SilencesFileError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
                 log.error("maintenance windows can't be read, those before stay", why=self._problem)  # noqa: TRY400
             return False
         self._stamp, self._problem = stamp, ""
-        return self.ledger.downtimes != before
+        return self.ledger.silences != before
 
 
 def _stamp_of(path: Path) -> Stamp:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from egressd.model.endpoint import Need
-from egressd.model.memory.snapshot import BUCKETS, Counters, Histogram
-from egressd.model.memory.standing import Standings
 from egressd.model.observation import Phase, Timestamp
 from egressd.model.plan import Plan
 from egressd.model.recording import ProbeRecord
+from egressd.model.snapshot import BUCKETS, Counters, Histogram
+from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 
 

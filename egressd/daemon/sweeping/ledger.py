@@ -11,19 +11,19 @@ from typing import Protocol
 import structlog
 
 from egressd import clock
-from egressd.alerting import InForce, covered_pairs
+from egressd.alerting import ActiveSilence, covered_pairs
 from egressd.daemon.alarm.step import fit, take_stock, windows_of
 from egressd.daemon.snapshot import Board
 from egressd.daemon.sweeping.counting import count_look, reachable_profiles
 from egressd.daemon.sweeping.picture import Picture
 from egressd.daemon.sweeping.prober import Prober
-from egressd.model.alert import Downtime
+from egressd.model.alert import Silence
 from egressd.model.catalog import Discovery
-from egressd.model.memory.event import Event, SweepFinished
-from egressd.model.memory.snapshot import Counters, Snapshot, StateStatus
-from egressd.model.memory.standing import Standings
+from egressd.model.event import Event, SweepFinished
 from egressd.model.plan import Plan
 from egressd.model.recording import Recording
+from egressd.model.snapshot import Counters, Snapshot, StateStatus
+from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 from egressd.notify.courier import Bell
 from egressd.report.summary import outcomes_of, tally
@@ -53,7 +53,7 @@ class Ledger:
     """Told of every event, in order, once it is saved."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """Seconds a profile may be offline, by profile."""
-    downtimes: tuple[Downtime, ...] = ()
+    silences: tuple[Silence, ...] = ()
     """What somebody has opened by hand."""
     bell: Bell = field(default_factory=Bell)
     """Rings whenever something was saved."""
@@ -79,7 +79,7 @@ class Ledger:
             moment = clock.now()
             now, before = clock.timestamp(moment), self.board.current
             rules = before.settings.alerting
-            windows = windows_of(before, self.downtimes, moment)
+            windows = windows_of(before, self.silences, moment)
             fresh = pairs_of(plan, probes)
             standings, events = advance(
                 before.standings,
@@ -104,7 +104,7 @@ class Ledger:
     async def tick(self) -> None:
         """Let time pass for the alerts where nobody looks: windows, reminders, what has held long enough."""
         before, moment = self.board.current, clock.now()
-        events = self._advance(before, windows_of(before, self.downtimes, moment), moment)
+        events = self._advance(before, windows_of(before, self.silences, moment), moment)
         after = self.board.current
         if events or (after.alerts, after.maintenance) != (before.alerts, before.maintenance):
             await self.record(events)
@@ -121,7 +121,7 @@ class Ledger:
             )
 
     def _advance(
-        self, snapshot: Snapshot, windows: tuple[InForce, ...], moment: datetime
+        self, snapshot: Snapshot, windows: tuple[ActiveSilence, ...], moment: datetime
     ) -> tuple[Event, ...]:
         """Put a snapshot on the board together with the alerts it leads to."""
         step = take_stock(snapshot, windows, now=moment, limits=self.limits)

@@ -12,7 +12,7 @@ import structlog
 from egressd import clock
 from egressd.attribution import judge
 from egressd.daemon.sweeping.rhythm import Rhythm, label_of
-from egressd.drive import ask, open_edge, plan_sweep, refuse_absent_sources
+from egressd.drive import ask, open_context, plan_sweep, refuse_absent_sources
 from egressd.errors import EgressdError
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.plan import ControlPlan, Plan, Probe
@@ -20,8 +20,8 @@ from egressd.model.recording import ProbeRecord, Recording
 from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
 from egressd.planning import calls_needed
+from egressd.probe.context import ProbeContext, expand_resolvers
 from egressd.probe.discovery import discover
-from egressd.probe.edge import Edge, voices_of
 from egressd.probe.sweep import sweep
 
 HOUR = 3600
@@ -64,7 +64,7 @@ class NetworkProber:
     catalog: Catalog
     rhythm: Rhythm
     plan: Plan
-    edge: Edge
+    context: ProbeContext
     discoveries: tuple[Discovery, ...] = ()
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -77,18 +77,18 @@ class NetworkProber:
         calls = calls_needed(self.catalog, self.settings)
         if calls:
             region = self.settings.region or ""
-            found = await discover(calls, self._fresh_edge(), region=region, stop=self.stop)
+            found = await discover(calls, self._fresh_context(), region=region, stop=self.stop)
             before = {one.name: one for one in self.discoveries}
             self.discoveries = tuple(one if one.hosts else before.get(one.name, one) for one in found)
         self.plan = plan_now(
             self.settings, self.catalog, identity=self.rhythm.identity, discoveries=self.discoveries
         )
         try:
-            fresh = await asyncio.to_thread(open_edge, self.settings, self.plan)
+            fresh = await asyncio.to_thread(open_context, self.settings, self.plan)
         except EgressdError as error:
             log.error("what is trusted can't be read; what was read before stays", why=str(error))  # noqa: TRY400 - it is a file, no bug
             return
-        self.edge = replace(fresh, recent=self.edge.recent)
+        self.context = replace(fresh, recent=self.context.recent)
 
     async def look(
         self,
@@ -107,7 +107,7 @@ class NetworkProber:
 
         return await sweep(
             replace(self.plan, probes=probes, limits=limits),
-            self._fresh_edge(),
+            self._fresh_context(),
             stop=self.stop,
             on_done=on_done,
             questions=questions,
@@ -118,10 +118,10 @@ class NetworkProber:
         """Judge in a thread: with many targets it takes longer than a scrape may wait."""
         return await asyncio.to_thread(judge, recording)
 
-    def _fresh_edge(self) -> Edge:
-        """Return an edge that knows no answers yet; the trust stores are shared."""
-        voices = voices_of(self.settings.resolvers)
-        return replace(self.edge, plan=self.plan, voices=voices, _answers={}, _locks={})
+    def _fresh_context(self) -> ProbeContext:
+        """Return an context that knows no answers yet; the trust stores are shared."""
+        resolvers = expand_resolvers(self.settings.resolvers)
+        return replace(self.context, plan=self.plan, resolvers=resolvers, _answers={}, _locks={})
 
 
 def plan_now(
@@ -148,6 +148,6 @@ def prepare(
         catalog=catalog,
         rhythm=Rhythm.of(settings, identity),
         plan=plan,
-        edge=open_edge(settings, plan),
+        context=open_context(settings, plan),
         discoveries=discoveries,
     )

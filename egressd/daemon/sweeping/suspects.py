@@ -17,9 +17,9 @@ from egressd import clock
 from egressd.daemon.sweeping.ledger import Ledger
 from egressd.daemon.sweeping.prober import Prober
 from egressd.daemon.sweeping.rhythm import GAP, SETTLE, Rhythm, share, slow_probes
-from egressd.model.memory.standing import Lifecycle, Standings
 from egressd.model.plan import Probe
 from egressd.model.recording import ProbeRecord
+from egressd.model.standing import Lifecycle, Standings
 
 MANY = 4
 """Suspect hosts from which on it may be everything."""

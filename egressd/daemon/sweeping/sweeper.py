@@ -13,7 +13,7 @@ from egressd.daemon.sweeping.ledger import Ledger
 from egressd.daemon.sweeping.prober import Prober
 from egressd.daemon.sweeping.rhythm import CLEANUP, SLOW_EVERY, SLOW_FAILING_EVERY, slow_probes
 from egressd.daemon.sweeping.suspects import Suspects
-from egressd.model.memory.event import SweepOverran
+from egressd.model.event import SweepOverran
 from egressd.model.plan import Probe
 
 MARGIN = 30.0

@@ -1,4 +1,4 @@
-"""The host's own voice: `getaddrinfo`, with everything nsswitch.conf and /etc/hosts add to it.
+"""The host's own resolver: `getaddrinfo`, with everything nsswitch.conf and /etc/hosts add to it.
 
 A lookup can't be cancelled, so it runs in a daemon thread that nobody waits for: neither a timeout
 nor the end of the process hangs on a dead resolver.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from egressd.model.observation import Alert
+from egressd.model.observation import TlsAlert
 from egressd.net.tls.records import FATAL
 from egressd.net.wire.scrub import scrub
 
@@ -48,12 +48,12 @@ _UNNAMED = "alert no application protocol"
 """CPython has no name for 120, only OpenSSL's words."""
 
 
-def alert_of(error: ssl.SSLError) -> Alert | None:
+def alert_of(error: ssl.SSLError) -> TlsAlert | None:
     """Return the alert behind an OpenSSL error; None where it is none."""
     description = _DESCRIPTIONS.get(error.reason or "")
     if description is None and _UNNAMED in str(error):
         description = 120
-    return None if description is None else Alert(level=FATAL, description=description)
+    return None if description is None else TlsAlert(level=FATAL, description=description)
 
 
 def words_of(error: ssl.SSLError) -> str:

@@ -5,7 +5,7 @@ Law of the file: it never raises and keeps a bounded amount, whatever the bytes 
 
 from __future__ import annotations
 
-from egressd.model.observation import Alert
+from egressd.model.observation import TlsAlert
 from egressd.net.wire.scrub import scrub
 
 HEADER = 5
@@ -28,7 +28,7 @@ class RecordScan:
         """The first bytes, whatever they are."""
         self.size = 0
         self.records = 0
-        self.alert: Alert | None = None
+        self.alert: TlsAlert | None = None
         """The fatal alert, or else the last warning."""
         self.version: str | None = None
         """What the ServerHello chose."""
@@ -87,7 +87,7 @@ class RecordScan:
         self._alert += data
         if len(self._alert) < 2 or (self.alert is not None and self.alert.level == FATAL):
             return
-        self.alert = Alert(level=self._alert[0], description=self._alert[1])
+        self.alert = TlsAlert(level=self._alert[0], description=self._alert[1])
 
     def _adopt(self) -> None:
         self.server_hello = self._messages.server_hello

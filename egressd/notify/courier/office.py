@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Protocol
 
 from egressd.model.alert import Alert, Notice, Queued
-from egressd.model.memory.snapshot import Snapshot
 from egressd.model.notification import Alerting, Receiver
+from egressd.model.snapshot import Snapshot
 from egressd.notify.delivery import Delivery
 
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from egressd import clock
 from egressd.alerting import audience_of
 from egressd.model.alert import Alert, AlertState, Resolution
-from egressd.model.memory.snapshot import Snapshot
 from egressd.model.notification import Alerting, Http, Labels, Receiver, ReceiverKind
+from egressd.model.snapshot import Snapshot
 from egressd.notify.courier.attempt import Attempts
 from egressd.notify.courier.office import Office, Push, heard
 from egressd.notify.message.words.labels import fires, labels_of

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from egressd.model.notification import Http, Mail, Receiver
 from egressd.net.wire.scrub import redact, scrub, scrub_bytes
+from egressd.wording import host_port
 
 LEAST = 8
 """Characters of a piece of a path from which on it may be a token rather than a word."""
@@ -42,8 +43,7 @@ def place_of(url: str) -> str:
         port = parts.port or {"https": 443}.get(parts.scheme, 80)
     except ValueError:
         return "a host that is written wrongly"
-    host = scrub(parts.hostname or "a host", 255)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host_port(scrub(parts.hostname or "a host", 255), port)
 
 
 def _of_http(way: Http) -> Iterator[str]:

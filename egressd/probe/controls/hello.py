@@ -8,7 +8,7 @@ from egressd.net.dial import dial
 from egressd.net.tls.greeting import greet
 from egressd.net.tls.hello import Shape
 from egressd.probe.budget import Deadline
-from egressd.probe.edge import Edge
+from egressd.probe.context import ProbeContext
 
 SHAPES = {
     ControlKind.LARGE_HELLO: Shape.LARGE,
@@ -20,15 +20,15 @@ SHAPES = {
 
 
 async def greet_at(
-    control: ControlPlan, address: str, edge: Edge, *, seconds: float
+    control: ControlPlan, address: str, context: ProbeContext, *, seconds: float
 ) -> tuple[Observation, ...]:
     """Dial, send the control's hello, hear whether it is answered."""
     deadline = Deadline.after(seconds)
     dialled, stream = await dial(
         address,
         control.port,
-        source=edge.source(control.source),
-        timeout=deadline.left(edge.limits.connect_timeout),
+        source=context.source(control.source),
+        timeout=deadline.left(context.limits.connect_timeout),
         max_segment=control.max_segment,
     )
     if stream is None:
@@ -38,7 +38,7 @@ async def greet_at(
             stream,
             control.host,
             SHAPES[control.kind],
-            timeout=deadline.left(edge.limits.tls_timeout),
+            timeout=deadline.left(context.limits.tls_timeout),
             split=control.kind is ControlKind.SPLIT_HELLO,
         )
     finally:

@@ -15,7 +15,7 @@ from egressd.model.plan import ControlPlan
 from egressd.net.dial import dial
 from egressd.net.tls.greeting import greet
 from egressd.net.tls.hello import Shape
-from egressd.probe.edge import Edge
+from egressd.probe.context import ProbeContext
 
 MOST_HOPS = 24
 AT_ONCE = 6
@@ -28,19 +28,19 @@ ENDS = frozenset({None, Failure.REFUSED, Failure.RESET})
 Seen = tuple[Observation, ...]
 
 
-async def sweep_hops(control: ControlPlan, address: str, edge: Edge) -> tuple[Seen, ...]:
+async def sweep_hops(control: ControlPlan, address: str, context: ProbeContext) -> tuple[Seen, ...]:
     """Return what was seen at each hop limit, in order; the hello follows where a name is given."""
 
     async def knock(ttl: int) -> Seen:
         observation, stream = await dial(
-            address, control.port, source=edge.source(control.source), timeout=SECONDS, ttl=ttl
+            address, control.port, source=context.source(control.source), timeout=SECONDS, ttl=ttl
         )
         if stream is not None:
             stream.close()
         return (observation,)
 
     async def greet_within(ttl: int) -> Seen:
-        return await _greet_within(control, address, edge, ttl)
+        return await _greet_within(control, address, context, ttl)
 
     knocks = await _rising(knock, MOST_HOPS, _ended)
     distance = next((_ttl(one) for one in knocks if _failure(one) is None), 0)
@@ -63,9 +63,11 @@ async def _rising(
     return tuple(found)
 
 
-async def _greet_within(control: ControlPlan, address: str, edge: Edge, ttl: int) -> Seen:
+async def _greet_within(control: ControlPlan, address: str, context: ProbeContext, ttl: int) -> Seen:
     """Dial as usual, then let the hello go so many hops."""
-    dialled, stream = await dial(address, control.port, source=edge.source(control.source), timeout=SECONDS)
+    dialled, stream = await dial(
+        address, control.port, source=context.source(control.source), timeout=SECONDS
+    )
     dialled = replace(dialled, ttl=ttl)
     if stream is None:
         return (dialled,)

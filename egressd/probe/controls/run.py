@@ -12,11 +12,11 @@ from egressd.model.recording import Control, Trail
 from egressd.model.settings import Family, Resolver
 from egressd.net import resolve
 from egressd.probe.budget import Deadline
+from egressd.probe.context import TYPES, ProbeContext
 from egressd.probe.controls.hello import greet_at
 from egressd.probe.controls.hops import sweep_hops
 from egressd.probe.controls.revocation import fetch_url
 from egressd.probe.conversation import Conversation, converse
-from egressd.probe.edge import TYPES, Edge
 from egressd.probe.names import DIRECT
 from egressd.probe.proxied import control_through_proxy
 
@@ -26,7 +26,7 @@ NEARBY_TIMEOUT = 1.5
 """Seconds for what only a device on the way could answer: silence is the rule, and holds no sweep up."""
 
 
-async def run_control(control: ControlPlan, edge: Edge) -> Control:
+async def run_control(control: ControlPlan, context: ProbeContext) -> Control:
     """Run one control and return the trails it left."""
     match control.kind:
         case (
@@ -36,7 +36,7 @@ async def run_control(control: ControlPlan, edge: Edge) -> Control:
             | ControlKind.DNS_TCP
             | ControlKind.OTHER_RESOLVER
         ):
-            trails = await _ask(control, edge)
+            trails = await _ask(control, context)
         case (
             ControlKind.TESTNET_TCP
             | ControlKind.PORT_CONTRAST
@@ -47,7 +47,7 @@ async def run_control(control: ControlPlan, edge: Edge) -> Control:
             | ControlKind.REPEAT
             | ControlKind.CLOCK
         ):
-            trails = await _dial(control, edge)
+            trails = await _dial(control, context)
         case (
             ControlKind.LARGE_HELLO
             | ControlKind.SMALL_HELLO
@@ -55,11 +55,11 @@ async def run_control(control: ControlPlan, edge: Edge) -> Control:
             | ControlKind.NO_SNI
             | ControlKind.SNI_LAST
         ):
-            trails = await _greet(control, edge)
+            trails = await _greet(control, context)
         case ControlKind.HOPS:
-            trails = await _hops(control, edge)
+            trails = await _hops(control, context)
         case ControlKind.REVOCATION:
-            trails = await fetch_url(control, edge, seconds=CONTROL_TIMEOUT)
+            trails = await fetch_url(control, context, seconds=CONTROL_TIMEOUT)
         case _:
             assert_never(control.kind)
     return Control(
@@ -81,38 +81,40 @@ def _patience(control: ControlPlan) -> float:
     return NEARBY_TIMEOUT if nearby else CONTROL_TIMEOUT
 
 
-async def _ask(control: ControlPlan, edge: Edge) -> tuple[Trail, ...]:
-    """Ask the control's name of its resolver, or of every voice that answers by message."""
-    voices = _voices(control, edge)
-    source = edge.source(control.source)
-    timeout = min(_patience(control), edge.limits.dns_timeout)
+async def _ask(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
+    """Ask the control's name of its resolver, or of every resolver that answers by message."""
+    resolvers = _resolvers(control, context)
+    source = context.source(control.source)
+    timeout = min(_patience(control), context.limits.dns_timeout)
     ask = resolve.look_up_tcp if control.kind is ControlKind.DNS_TCP else resolve.look_up
     trails = []
-    for voice in voices:
-        answer = await ask(control.host, TYPES[Family.IPV4], voice=voice, source=source, timeout=timeout)
-        trails.append(_trail(control, None, (answer,), resolver=voice.name))
+    for resolver in resolvers:
+        answer = await ask(
+            control.host, TYPES[Family.IPV4], resolver=resolver, source=source, timeout=timeout
+        )
+        trails.append(_trail(control, None, (answer,), resolver=resolver.name))
     return tuple(trails)
 
 
-def _voices(control: ControlPlan, edge: Edge) -> tuple[Resolver, ...]:
+def _resolvers(control: ControlPlan, context: ProbeContext) -> tuple[Resolver, ...]:
     if control.address is not None:
         name = control.resolver or f"{control.address}:{control.port}"
         return (Resolver(name=name, address=control.address, port=control.port),)
-    spoken = tuple(voice for voice in edge.voices if not voice.is_system)
-    return tuple(voice for voice in spoken if control.resolver in (None, voice.name))
+    spoken = tuple(resolver for resolver in context.resolvers if not resolver.is_system)
+    return tuple(resolver for resolver in spoken if control.resolver in (None, resolver.name))
 
 
-async def _dial(control: ControlPlan, edge: Edge) -> tuple[Trail, ...]:
+async def _dial(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
     """Dial the control's address and speak its protocol."""
     if control.address is None:
         return ()
-    timeout = edge.limits.deadline if control.kind is ControlKind.REPEAT else _patience(control)
+    timeout = context.limits.deadline if control.kind is ControlKind.REPEAT else _patience(control)
     conversation = Conversation(
-        probe=_probe(control, edge),
-        edge=edge,
+        probe=_probe(control, context),
+        context=context,
         deadline=Deadline.after(timeout),
         seen=[],
-        store=edge.store.unverified if control.kind is ControlKind.LOOK_INSIDE else edge.store,
+        store=context.store.unverified if control.kind is ControlKind.LOOK_INSIDE else context.store,
     )
     if control.tunnel:
         path = await control_through_proxy(conversation, control)
@@ -121,28 +123,28 @@ async def _dial(control: ControlPlan, edge: Edge) -> tuple[Trail, ...]:
     return (_trail(control, control.address, tuple(conversation.seen)),)
 
 
-async def _greet(control: ControlPlan, edge: Edge) -> tuple[Trail, ...]:
+async def _greet(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
     if control.address is None:
         return ()
-    seen = await greet_at(control, control.address, edge, seconds=CONTROL_TIMEOUT)
+    seen = await greet_at(control, control.address, context, seconds=CONTROL_TIMEOUT)
     return (_trail(control, control.address, seen),)
 
 
-async def _hops(control: ControlPlan, edge: Edge) -> tuple[Trail, ...]:
+async def _hops(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
     """Leave a trail for each hop limit."""
     if control.address is None:
         return ()
-    found = await sweep_hops(control, control.address, edge)
+    found = await sweep_hops(control, control.address, context)
     return tuple(_trail(control, control.address, seen) for seen in found)
 
 
-def _probe(control: ControlPlan, edge: Edge) -> Probe:
+def _probe(control: ControlPlan, context: ProbeContext) -> Probe:
     """Return the probe to hold: the subject's own for a repeat, a bare one for the rest.
 
     Looking inside a forged session sends `GET /` and nothing that could be secret.
     """
     if control.kind is ControlKind.REPEAT:
-        subject = next(one for one in edge.plan.probes if one.id == control.subject)
+        subject = next(one for one in context.plan.probes if one.id == control.subject)
         return replace(subject, connect_to=None, siblings=())
     protocol = Protocol.TLS if control.protocol.encrypted else Protocol.TCP
     if control.kind is ControlKind.LOOK_INSIDE:

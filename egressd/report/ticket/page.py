@@ -20,6 +20,7 @@ from egressd.report.exit import exit_code
 from egressd.report.summary import by_profile, outcomes_of, tally
 from egressd.report.table import conclude, counts, describe, seconds_of
 from egressd.report.ticket.connection import Connection, Trails, connection_of, trails_of
+from egressd.wording import host_port
 
 SECTIONS = (
     ("Failing", (Outcome.BLOCKED, Outcome.DOWN)),
@@ -187,10 +188,10 @@ def _lines(sweep: Sweep) -> Iterator[Line]:
 
 
 def _place(target: Target) -> str:
-    return target.id.partition("/")[2] or f"{target.host}:{target.port}"
+    return target.id.partition("/")[2] or host_port(target.host, target.port)
 
 
 def _join(address: str, port: int | None) -> str:
     if port is None:
         return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return host_port(address, port)

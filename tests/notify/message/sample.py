@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from egressd.model.alert import Alert, AlertState, Condition, Fault, Notice, NoticeKind, Resolution
+from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Mail, Severity, Syslog
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence
@@ -28,7 +28,7 @@ UDP = Syslog(transport="udp", address="127.0.0.1")
 
 CAUSE = Condition(
     id="EgressCause/site-tls-reset",
-    fault=Fault.CAUSE,
+    fault=AlertName.CAUSE,
     severity=Severity.CRITICAL,
     labels=(
         ("blame", "firewall_l7"),
@@ -97,7 +97,7 @@ def conditions(draw: st.DrawFn) -> Condition:
     return replace(
         CAUSE,
         id=draw(words),
-        fault=draw(st.sampled_from(Fault)),
+        fault=draw(st.sampled_from(AlertName)),
         severity=draw(st.sampled_from(Severity)),
         summary=draw(words | st.text(min_size=200, max_size=400)),
         reason=draw(st.none() | st.just("tcp_timeout")),

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 
 from egressd.attribution.party import CALL
-from egressd.model.alert import Fault, Notice, NoticeKind, Resolution
+from egressd.model.alert import AlertName, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Severity
 from egressd.model.verdict import Blame
 from egressd.notify.message.text import plain
@@ -130,8 +130,8 @@ def test_more_evidence_than_one_reads_is_counted() -> None:
     assert "line 20" not in text
 
 
-@pytest.mark.parametrize("fault", [one for one in Fault if one is not Fault.TEST])
-def test_every_fault_has_its_runbook(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [one for one in AlertName if one is not AlertName.TEST])
+def test_every_fault_has_its_runbook(fault: AlertName) -> None:
     """The link leads to a file and a heading that are there."""
     link = runbook(replace(CAUSE, fault=fault), RULES)
     file, _, anchor = link.removeprefix(f"{RULES.runbooks}/").partition("#")
@@ -149,7 +149,9 @@ def test_links_are_those_of_the_rules() -> None:
         for rule in group["rules"]
     }
     told = {
-        fault.value: runbook(replace(CAUSE, fault=fault), RULES) for fault in Fault if fault.value in shipped
+        fault.value: runbook(replace(CAUSE, fault=fault), RULES)
+        for fault in AlertName
+        if fault.value in shipped
     }
     assert len(told) >= 10
     assert told == {name: shipped[name] for name in told}

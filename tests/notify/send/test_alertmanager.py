@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 
 from egressd import clock
-from egressd.model.alert import Alert, AlertState, Fault, Notice, NoticeKind
+from egressd.model.alert import Alert, AlertName, AlertState, Notice, NoticeKind
 from egressd.model.notification import ReceiverKind
 from egressd.notify.delivery import Delivery
 from egressd.notify.message.words.labels import fingerprint, labels_of
@@ -211,7 +211,7 @@ async def test_many_alerts_at_once(pair: Pair) -> None:
 
 async def test_a_test_reaches_every_peer(pair: Pair) -> None:
     """What `notify test` sends is an alert of its own on both, and ends by itself."""
-    condition = replace(CAUSE, id="EgressdTest", fault=Fault.TEST, labels=(), targets=())
+    condition = replace(CAUSE, id="EgressdTest", fault=AlertName.TEST, labels=(), targets=())
     told = Notice(
         id="t", at=clock.timestamp(), kind=NoticeKind.TEST, alert=fresh(condition=condition, told=None)
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from egressd.errors import EgressdError
-from egressd.model.alert import Downtime
+from egressd.model.alert import Silence
 from egressd.state.code import mapping
 
 FILE = "maintenance.json"
@@ -33,15 +33,15 @@ MOST_PATTERNS = 100
 TEXTS, LISTS = ("name", "began", "ends", "reason", "by"), ("sources", "targets")
 
 
-class DowntimeError(EgressdError):
+class SilencesFileError(EgressdError):
     """The file can't be read, written or understood."""
 
 
-def read_downtimes(directory: Path) -> tuple[Downtime, ...]:
+def read_silences(directory: Path) -> tuple[Silence, ...]:
     """Return what was opened by hand, the ones that are over included; nothing where there is no file.
 
     Raises:
-        DowntimeError: the file is damaged, or can't be read.
+        SilencesFileError: the file is damaged, or can't be read.
     """
     path = directory / FILE
     try:
@@ -49,34 +49,36 @@ def read_downtimes(directory: Path) -> tuple[Downtime, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise DowntimeError(f"cannot read {path}: {error.strerror}") from None
+        raise SilencesFileError(f"cannot read {path}: {error.strerror}") from None
     try:
         return _document(data)
     except (ValueError, RecursionError) as error:
-        raise DowntimeError(
+        raise SilencesFileError(
             f"cannot use {path}: {_flat(error)}; remove it and open your maintenance windows again"
         ) from None
 
 
-def open_of(downtimes: Iterable[Downtime], now: datetime) -> tuple[Downtime, ...]:
+def open_of(silences: Iterable[Silence], now: datetime) -> tuple[Silence, ...]:
     """Return those that are not over `now` (aware)."""
-    return tuple(one for one in downtimes if datetime.fromisoformat(one.ends) > now)
+    return tuple(one for one in silences if datetime.fromisoformat(one.ends) > now)
 
 
-def write_downtimes(directory: Path, downtimes: Iterable[Downtime], *, now: datetime) -> None:
+def write_silences(directory: Path, silences: Iterable[Silence], *, now: datetime) -> None:
     """Write what is open now (aware); what is over is left out.
 
     Raises:
-        DowntimeError: it is too much, or the file can't be written.
+        SilencesFileError: it is too much, or the file can't be written.
     """
-    kept = open_of(downtimes, now)
+    kept = open_of(silences, now)
     if len(kept) > MOST:
-        raise DowntimeError(
+        raise SilencesFileError(
             f"{MOST} maintenance windows are open already; end some: egressd maintenance list"
         )
     text = json.dumps({"schema": SCHEMA, "windows": [mapping(one) for one in kept]}, indent=2) + "\n"
     if len(text) > LARGEST:
-        raise DowntimeError("the open maintenance windows have too many patterns; end some, or name fewer")
+        raise SilencesFileError(
+            "the open maintenance windows have too many patterns; end some, or name fewer"
+        )
     try:
         _replace(directory, text.encode("ascii"))
     except OSError as error:
@@ -88,12 +90,12 @@ def changing(directory: Path) -> Iterator[None]:
     """Keep others from changing the file meanwhile.
 
     Raises:
-        DowntimeError: there is no such directory, no right to it, or somebody else is changing the file.
+        SilencesFileError: there is no such directory, no right to it, or somebody else is changing the file.
     """
     try:
         held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise DowntimeError(
+        raise SilencesFileError(
             f"no state directory {directory}: no daemon has kept its state there; start it first, or name "
             "its configuration with --config.file"
         ) from None
@@ -103,13 +105,13 @@ def changing(directory: Path) -> Iterator[None]:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise DowntimeError(f"somebody else is changing {directory / FILE}; try again") from None
+        raise SilencesFileError(f"somebody else is changing {directory / FILE}; try again") from None
     finally:
         os.close(held)
 
 
-def _not_writable(directory: Path, error: OSError) -> DowntimeError:
-    return DowntimeError(
+def _not_writable(directory: Path, error: OSError) -> SilencesFileError:
+    return SilencesFileError(
         f"cannot write to {directory}: {error.strerror}; run it as root or as the daemon's user, "
         "on the daemon's host"
     )
@@ -139,7 +141,7 @@ def _replace(directory: Path, data: bytes) -> None:
         raise
 
 
-def _document(data: bytes) -> tuple[Downtime, ...]:
+def _document(data: bytes) -> tuple[Silence, ...]:
     """Read the file's text. Raises ValueError."""
     if len(data) > LARGEST:
         raise ValueError(f"more than {LARGEST} bytes")
@@ -149,19 +151,19 @@ def _document(data: bytes) -> tuple[Downtime, ...]:
     rows = document.get("windows")
     if set(document) != {"schema", "windows"} or not isinstance(rows, list) or len(rows) > MOST:
         raise ValueError(f"must hold up to {MOST} windows, and nothing else")
-    found = tuple(_downtime(row) for row in rows)
+    found = tuple(_silence(row) for row in rows)
     if len({one.name for one in found}) < len(found):
         raise ValueError("two windows have one name")
     return found
 
 
-def _downtime(row: Any) -> Downtime:
+def _silence(row: Any) -> Silence:
     if not isinstance(row, dict) or set(row) != {*TEXTS, *LISTS}:
         raise ValueError(f"a window must have {', '.join((*TEXTS, *LISTS))}, and nothing else")
     texts = {key: _text(row[key], key) for key in TEXTS}
     if not texts["name"] or _moment(texts["ends"]) <= _moment(texts["began"]):
         raise ValueError("a window must have a name, and end after it began")
-    return Downtime(**texts, sources=_patterns(row["sources"]), targets=_patterns(row["targets"]))
+    return Silence(**texts, sources=_patterns(row["sources"]), targets=_patterns(row["targets"]))
 
 
 def _text(value: Any, what: str) -> str:

@@ -1,4 +1,4 @@
-"""What every walk of one sweep shares: trust, voices, sources, and the names already looked up."""
+"""What every walk of one sweep shares: trust, resolvers, sources, and the names already looked up."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ RecordType = Literal["A", "AAAA"]
 TYPES: dict[Family, RecordType] = {Family.IPV4: "A", Family.IPV6: "AAAA"}
 
 
-def voices_of(resolvers: Iterable[Resolver]) -> tuple[Resolver, ...]:
-    """Return every DNS voice to ask; `system` also stands for the nameservers of resolv.conf.
+def expand_resolvers(resolvers: Iterable[Resolver]) -> tuple[Resolver, ...]:
+    """Return every resolver to ask; `system` also stands for the nameservers of resolv.conf.
 
-    A nameserver that is configured twice is one voice. `getaddrinfo` comes last: the messages of the
+    A nameserver that is configured twice is asked once. `getaddrinfo` comes last: the messages of the
     others say more.
     """
-    voices: dict[str, Resolver] = {}
+    expanded: dict[str, Resolver] = {}
     system: list[Resolver] = []
     for one in resolvers:
         if one.is_system:
             system.append(one)
-            voices.update({found.name: found for found in resolve.system_nameservers()})
+            expanded.update({found.name: found for found in resolve.system_nameservers()})
         else:
-            voices[one.name] = one
-    return (*voices.values(), *system[:1])
+            expanded[one.name] = one
+    return (*expanded.values(), *system[:1])
 
 
 @dataclass(slots=True, kw_only=True)
-class Edge:
-    """The shared state of one sweep. A name is asked once per voice, type and source."""
+class ProbeContext:
+    """The shared state of one sweep. A name is asked once per resolver, type and source."""
 
     plan: Plan
     store: TrustStore
-    voices: tuple[Resolver, ...]
+    resolvers: tuple[Resolver, ...]
     proxy_store: TrustStore | None = None
     """What verifies a TLS proxy, where it has a CA of its own."""
     secrets: tuple[str, ...] = ()
     """What no observation may show, should a peer echo it."""
     recent: Recent = field(default_factory=Recent)
-    """Answers that outlive a sweep, where the edge does."""
+    """Answers that outlive a sweep, where the context does."""
     _answers: dict[tuple[str, str, RecordType, str], DnsObservation] = field(default_factory=dict)
     _locks: dict[tuple[str, str, RecordType, str], asyncio.Lock] = field(default_factory=dict)
 
@@ -61,23 +61,23 @@ class Edge:
         return next(one for one in self.plan.sources if one.name == name)
 
     async def look_up(
-        self, name: str, family: Family, *, voice: Resolver, source: Source, timeout: float
+        self, name: str, family: Family, *, resolver: Resolver, source: Source, timeout: float
     ) -> DnsObservation:
         """Look a name up, or return what this sweep already knows of it.
 
         A walk that is cancelled while it asks leaves the question to the next one that waits.
         """
-        key = (voice.name, name.lower(), TYPES[family], source.name)
+        key = (resolver.name, name.lower(), TYPES[family], source.name)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             if key not in self._answers:
-                self._answers[key] = await _ask(name, TYPES[family], voice, source, timeout)
+                self._answers[key] = await _ask(name, TYPES[family], resolver, source, timeout)
         return self._answers[key]
 
 
 async def _ask(
-    name: str, rtype: RecordType, voice: Resolver, source: Source, timeout: float
+    name: str, rtype: RecordType, resolver: Resolver, source: Source, timeout: float
 ) -> DnsObservation:
-    if voice.is_system:
+    if resolver.is_system:
         return await resolve.look_up_system(name, rtype, timeout=timeout)
-    return await resolve.look_up(name, rtype, voice=voice, source=source, timeout=timeout)
+    return await resolve.look_up(name, rtype, resolver=resolver, source=source, timeout=timeout)

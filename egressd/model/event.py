@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from egressd.model.alert import Fault, NoticeKind, Resolution
-from egressd.model.memory.standing import Belief
+from egressd.model.alert import AlertName, NoticeKind, Resolution
 from egressd.model.notification import Severity
 from egressd.model.observation import Timestamp
+from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Tally
 
 
@@ -131,7 +131,7 @@ class NoticePosted:
     said: NoticeKind
     alert: str
     """The id of the alert."""
-    fault: Fault
+    fault: AlertName
     severity: Severity
     summary: str
     since: Timestamp
@@ -159,7 +159,7 @@ Event = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class SweepActivity:
     """How well somebody looked meanwhile."""
 
     sweeps: int
@@ -178,6 +178,6 @@ class History:
     """The causes that were open before `since`, and the last change of each target that was not ok then."""
     events: tuple[Event, ...]
     """Without sweeps."""
-    watch: Watch
+    watch: SweepActivity
     cut: bool = False
     """Whether there was more than is shown; the oldest events are left out then."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from egressd.model.alert import Alert, Outbox
-from egressd.model.memory.standing import Standings
 from egressd.model.observation import Phase, Timestamp
 from egressd.model.plan import Plan
 from egressd.model.settings import Settings
+from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -15,19 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egressd.model.alert import Downtime
-from egressd.state.downtime import (
+from egressd.model.alert import Silence
+from egressd.state.silences import (
     FILE,
     LARGEST,
     MOST,
-    DowntimeError,
+    SilencesFileError,
     changing,
-    read_downtimes,
-    write_downtimes,
+    read_silences,
+    write_silences,
 )
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-ONE = Downtime(
+ONE = Silence(
     name="change-7",
     began="2026-11-21T11:00:00.000Z",
     ends="2026-11-21T13:00:00.000Z",
@@ -42,22 +42,22 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     """Everything comes back; what is over by then does not."""
     over = replace(ONE, name="over", ends="2026-11-21T12:00:00.000Z")
     other = replace(ONE, name="other", reason="", by="", sources=(), targets=())
-    write_downtimes(tmp_path, (ONE, over, other), now=NOW)
-    assert read_downtimes(tmp_path) == (ONE, other)
+    write_silences(tmp_path, (ONE, over, other), now=NOW)
+    assert read_silences(tmp_path) == (ONE, other)
     assert [one.name for one in tmp_path.iterdir()] == [FILE]
 
 
 def test_nothing_is_open_without_a_file(tmp_path: Path) -> None:
     """Neither a missing file nor a missing folder is a mistake."""
-    assert read_downtimes(tmp_path) == ()
-    assert read_downtimes(tmp_path / "absent") == ()
+    assert read_silences(tmp_path) == ()
+    assert read_silences(tmp_path / "absent") == ()
 
 
 def test_the_daemons_user_can_read_what_root_wrote(tmp_path: Path) -> None:
     """The mode is 0644 whatever the umask is."""
     before = os.umask(0o077)
     try:
-        write_downtimes(tmp_path, (ONE,), now=NOW)
+        write_silences(tmp_path, (ONE,), now=NOW)
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o644
@@ -70,11 +70,11 @@ def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     (state / FILE).symlink_to(elsewhere)
-    with pytest.raises(DowntimeError, match="cannot read"):
-        read_downtimes(state)
-    write_downtimes(state, (ONE,), now=NOW)
+    with pytest.raises(SilencesFileError, match="cannot read"):
+        read_silences(state)
+    write_silences(state, (ONE,), now=NOW)
     assert elsewhere.read_text(encoding="utf-8") == "kept"
-    assert read_downtimes(state) == (ONE,)
+    assert read_silences(state) == (ONE,)
 
 
 def _pipe(path: Path) -> None:
@@ -89,8 +89,8 @@ def _folder(path: Path) -> None:
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
     """A pipe without a writer would hang a daemon."""
     make(tmp_path / FILE)
-    with pytest.raises(DowntimeError, match=f"cannot read {tmp_path / FILE}: "):
-        read_downtimes(tmp_path)
+    with pytest.raises(SilencesFileError, match=f"cannot read {tmp_path / FILE}: "):
+        read_silences(tmp_path)
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def document(*rows: Any, **changes: Any) -> bytes:
 def test_the_row_below_is_good(tmp_path: Path) -> None:
     """What the damaged ones are made of can be read."""
     (tmp_path / FILE).write_bytes(document(row()))
-    assert [one.name for one in read_downtimes(tmp_path)] == ["a"]
+    assert [one.name for one in read_silences(tmp_path)] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_the_row_below_is_good(tmp_path: Path) -> None:
 def test_a_damaged_file_is_said(tmp_path: Path, data: bytes) -> None:
     """One sentence with the path and what to do; never a traceback, and no window out of it."""
     (tmp_path / FILE).write_bytes(data)
-    with pytest.raises(DowntimeError) as caught:
-        read_downtimes(tmp_path)
+    with pytest.raises(SilencesFileError) as caught:
+        read_silences(tmp_path)
     said = str(caught.value)
     assert said.startswith(f"cannot use {tmp_path / FILE}: ")
     assert said.endswith("; remove it and open your maintenance windows again")
@@ -167,29 +167,29 @@ def test_any_bytes_are_windows_or_a_sentence(tmp_path: Path, data: bytes) -> Non
     """Nothing in the file leads to another exception."""
     (tmp_path / FILE).write_bytes(data)
     try:
-        found = read_downtimes(tmp_path)
-    except DowntimeError:
+        found = read_silences(tmp_path)
+    except SilencesFileError:
         return
     assert found == ()
 
 
 def test_too_much_is_refused_and_loses_nothing(tmp_path: Path) -> None:
     """The file that was there stays."""
-    write_downtimes(tmp_path, (ONE,), now=NOW)
+    write_silences(tmp_path, (ONE,), now=NOW)
     many = [replace(ONE, name=f"n{number}") for number in range(MOST + 1)]
-    with pytest.raises(DowntimeError, match="are open already"):
-        write_downtimes(tmp_path, many, now=NOW)
+    with pytest.raises(SilencesFileError, match="are open already"):
+        write_silences(tmp_path, many, now=NOW)
     large = [replace(ONE, name=f"n{number}", targets=("x" * 300,) * 100) for number in range(20)]
-    with pytest.raises(DowntimeError, match="too many patterns"):
-        write_downtimes(tmp_path, large, now=NOW)
-    assert read_downtimes(tmp_path) == (ONE,)
+    with pytest.raises(SilencesFileError, match="too many patterns"):
+        write_silences(tmp_path, large, now=NOW)
+    assert read_silences(tmp_path) == (ONE,)
 
 
 def test_a_failed_write_leaves_no_litter(tmp_path: Path) -> None:
     """A folder in the place of the file can't be replaced; the half-made file is gone."""
     (tmp_path / FILE / "x").mkdir(parents=True)
-    with pytest.raises(DowntimeError, match="cannot write to"):
-        write_downtimes(tmp_path, (ONE,), now=NOW)
+    with pytest.raises(SilencesFileError, match="cannot write to"):
+        write_silences(tmp_path, (ONE,), now=NOW)
     assert [one.name for one in tmp_path.iterdir()] == [FILE]
 
 
@@ -197,11 +197,11 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     """Two people can't lose each other's windows; a folder that is not there is explained."""
     with (
         changing(tmp_path),
-        pytest.raises(DowntimeError, match="somebody else is changing"),
+        pytest.raises(SilencesFileError, match="somebody else is changing"),
         changing(tmp_path),
     ):
         pass
     with changing(tmp_path):
-        write_downtimes(tmp_path, (ONE,), now=NOW + timedelta(minutes=1))
-    with pytest.raises(DowntimeError, match="no state directory"), changing(tmp_path / "absent"):
+        write_silences(tmp_path, (ONE,), now=NOW + timedelta(minutes=1))
+    with pytest.raises(SilencesFileError, match="no state directory"), changing(tmp_path / "absent"):
         pass
