@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from egressd.model.observation import DnsObservation
@@ -50,6 +50,10 @@ class ProbeContext:
     """Answers that outlive a sweep, where the context does."""
     _answers: dict[tuple[str, str, RecordType, str], DnsObservation] = field(default_factory=dict)
     _locks: dict[tuple[str, str, RecordType, str], asyncio.Lock] = field(default_factory=dict)
+
+    def fresh(self, plan: Plan, resolvers: tuple[Resolver, ...]) -> ProbeContext:
+        """Return the context of a new sweep: names are looked up again, everything else is shared."""
+        return replace(self, plan=plan, resolvers=resolvers, _answers={}, _locks={})
 
     @property
     def limits(self) -> Limits:
