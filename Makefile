@@ -7,13 +7,25 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := check
-.PHONY: demo test search check style bench bench-scrape soak docs lock wheelhouse clean
+.PHONY: demo test quick coverage search check style bench bench-scrape soak docs lock wheelhouse clean
 
 demo: $(VENV)/.runtime  ## Sweep a simulated Azure with faults, on loopback, and show the report
 	@scripts/demo $(BIN)/egressd
 
 test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+QUICK := tests/planning tests/attribution tests/standing tests/alerting tests/catalog tests/report tests/metrics \
+	tests/config tests/notify/message tests/test_yamlfile.py tests/test_proofs.py tests/test_house.py
+MEASURED := $(QUICK) tests/state tests/probe tests/net_room tests/web
+PLAIN := not servers and not machine and not alone
+
+quick: $(VENV)/.dev  ## Run the tests of the rooms without I/O, and the house test: about a minute
+	$(BIN)/python -m pytest -q -m '$(PLAIN)' $(QUICK) $(ARGS)
+
+coverage: $(VENV)/.dev  ## Report line and branch coverage of each room whose tests run in one process
+	$(BIN)/python -m coverage run -m pytest -q -m '$(PLAIN)' $(MEASURED) $(ARGS)
+	@$(BIN)/python -m coverage json -q -o - | $(BIN)/python scripts/room_coverage.py
 
 ROUNDS ?= 5
 search: $(VENV)/.dev  ## Hold every property to examples it has not seen: ROUNDS=20 for longer
@@ -47,7 +59,7 @@ wheelhouse: $(VENV)/.dev  ## Pack all that a host without an Internet needs into
 	@scripts/wheelhouse $(BIN)/python dist $(ARGS)
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
 $(BIN)/python:
 	@scripts/venv "$(PYTHON)" "$(VENV)"

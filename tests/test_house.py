@@ -161,6 +161,18 @@ def test_lock_files_pin_every_line() -> None:
         assert "://" not in text, path.name
 
 
+def test_quick_rooms_exist() -> None:
+    """Every test folder that the Makefile names for `make quick` and `make coverage` is there."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    named = [
+        one
+        for line in re.findall(r"^(?:QUICK|MEASURED) := (.*)$", text, re.MULTILINE)
+        for one in line.split()
+    ]
+    assert len(named) > 10
+    assert [one for one in named if one != "$(QUICK)" and not (ROOT / one).exists()] == []
+
+
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_generated_pages_are_fresh(page: str) -> None:
     """A page made from the code says what the code says; `make docs` mends it."""
