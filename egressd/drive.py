@@ -16,7 +16,7 @@ from egressd.model.settings import Settings, Trust
 from egressd.model.verdict import Sweep
 from egressd.net.resolve import system_nameservers
 from egressd.net.trust import load_trust
-from egressd.net.tunnel import secrets_of
+from egressd.net.tunnel import proxy_secrets
 from egressd.net.vantage import local_addresses, local_interfaces, unusable_sources
 from egressd.planning import calls_needed, make_plan
 from egressd.planning.probes import route_fetches
@@ -93,7 +93,7 @@ async def run_once(
     context, _ = await prepare(settings, catalog, label=random_label(), stop=stop)
     on_done = _count(len(context.plan.probes), progress)
     recording = await sweep(
-        context.plan, context, stop=stop, on_done=on_done, questions=lambda seen: ask(settings, seen)
+        context.plan, context, stop=stop, on_done=on_done, plan_followups=lambda seen: ask(settings, seen)
     )
     return judge(replace(recording, baseline=baseline))
 
@@ -129,7 +129,7 @@ def open_context(settings: Settings, plan: Plan) -> ProbeContext:
         store=load_trust(settings.trust),
         resolvers=expand_resolvers(settings.resolvers),
         proxy_store=load_trust(Trust(store=proxy.ca_file)) if proxy and proxy.ca_file else None,
-        secrets=secrets_of(settings.proxy, settings.plain_proxy),
+        secrets=proxy_secrets(settings.proxy, settings.plain_proxy),
     )
 
 

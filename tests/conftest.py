@@ -34,7 +34,7 @@ settings.load_profile(os.environ.get("EGRESSD_EXAMPLES", "same"))
 NAMES_OF_THIS_HOST = frozenset({"localhost", "ip6-localhost", socket.gethostname()})
 
 
-class LeftLoopback(AssertionError):
+class LeftLoopbackError(AssertionError):
     """A test reached for an address that is not its own."""
 
 
@@ -68,7 +68,7 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         return
     if not _is_ours(host) and _namespace() == HOME:
         message = f"{event} to {host}: tests keep to loopback"
-        raise LeftLoopback(message)
+        raise LeftLoopbackError(message)
 
 
 def pytest_configure(config: pytest.Config) -> None:

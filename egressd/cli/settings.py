@@ -52,7 +52,7 @@ def secrets_in(settings: Settings) -> tuple[str, ...]:
     """Return what no log line may show: of proxies, and of receivers."""
     found: tuple[str, ...] = ()
     if settings.proxy is not None or settings.plain_proxy is not None:
-        from egressd.net.tunnel import secrets_of
+        from egressd.net.tunnel import proxy_secrets
 
-        found = secrets_of(settings.proxy, settings.plain_proxy)
+        found = proxy_secrets(settings.proxy, settings.plain_proxy)
     return (*found, *secrets_of_receivers(settings.notify))

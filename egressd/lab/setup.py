@@ -85,7 +85,7 @@ def _leads(ports: Ports, board: Switchboard) -> Iterator[ConnectTo]:
 
 
 def _detours(ports: Ports, switch: Switch, act: str) -> Iterator[ConnectTo]:
-    """Lead the hosts of one switch elsewhere, on every port it names."""
+    """Redirect the hosts of one switch elsewhere, on every port it names."""
     time = act.startswith("ntp_")
     for documented in (NTP_PORT,) if time else ports.served:
         if switch.port in (None, documented):

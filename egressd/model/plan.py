@@ -107,7 +107,7 @@ class ControlKind(StrEnum):
     """One NTP or HTTP `Date` reading used to judge this host's clock."""
 
 
-ODD_DIALS = frozenset(
+SYNTHETIC_CONTROLS = frozenset(
     {
         ControlKind.TESTNET_TCP,
         ControlKind.TESTNET_DNS,

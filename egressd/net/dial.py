@@ -10,21 +10,21 @@ import socket
 
 from egressd.model.observation import Failure, Icmp, TcpInfo, TcpObservation
 from egressd.model.settings import Source
-from egressd.net.wire.classify import Misbehaviour, detail_of, failure_of
-from egressd.net.wire.socket_facts import take_icmp, tcp_info
-from egressd.net.wire.sockets import (
+from egressd.net.sockets.errors import PhaseError, detail_of, failure_of
+from egressd.net.sockets.kernel import read_icmp, tcp_info
+from egressd.net.sockets.opening import (
     SocketAddress,
-    local_end,
+    local_address,
     open_socket,
     set_hop_limit,
     socket_address,
     until_writable,
     writable_now,
 )
-from egressd.net.wire.stopwatch import Stopwatch
+from egressd.net.stopwatch import Stopwatch
 
 
-class Stream:
+class TcpStream:
     """A connected TCP socket."""
 
     __slots__ = ("_loop", "_returned", "_sock", "source_address", "source_port")
@@ -33,7 +33,7 @@ class Stream:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._returned = b""
-        self.source_address, self.source_port = local_end(sock)
+        self.source_address, self.source_port = local_address(sock)
 
     async def read(self, n: int) -> bytes:
         """Return up to `n` bytes; b"" at the end. Raises OSError."""
@@ -50,7 +50,7 @@ class Stream:
         """Send all of it. Raises OSError."""
         await self._loop.sock_sendall(self._sock, data)
 
-    def limit_hops(self, ttl: int) -> None:
+    def set_hop_limit(self, ttl: int) -> None:
         """Let what is sent from now on go so many hops only; a router beyond makes `read` raise."""
         with contextlib.suppress(OSError):
             set_hop_limit(self._sock, ttl)
@@ -72,22 +72,22 @@ async def dial(
     timeout: float,
     max_segment: int | None = None,
     ttl: int | None = None,
-) -> tuple[TcpObservation, Stream | None]:
+) -> tuple[TcpObservation, TcpStream | None]:
     """Connect within `timeout` seconds; the stream is None where it failed.
 
     `ttl` is how many hops a packet may go; a router beyond sends an ICMP error, which then is `icmp`.
     """
-    attempt = _Attempt(address, port, max_segment=max_segment, ttl=ttl)
-    stream: Stream | None = None
+    attempt = _ConnectAttempt(address, port, max_segment=max_segment, ttl=ttl)
+    stream: TcpStream | None = None
     try:
         family, peer = socket_address(address, port)
         stream = await attempt.connect(open_socket(family, socket.SOCK_STREAM, source), peer, timeout)
-    except Misbehaviour as trouble:
+    except PhaseError as trouble:
         return attempt.observe(failure=trouble.failure, detail=trouble.detail, number=trouble.errno), None
     return attempt.observe(), stream
 
 
-class _Attempt:
+class _ConnectAttempt:
     """One connect under way, and the facts it leaves."""
 
     def __init__(self, address: str, port: int, *, max_segment: int | None, ttl: int | None) -> None:
@@ -100,22 +100,22 @@ class _Attempt:
         self.info: TcpInfo | None = None
         self.icmp: Icmp | None = None
 
-    async def connect(self, sock: socket.socket, peer: SocketAddress, timeout: float) -> Stream:
+    async def connect(self, sock: socket.socket, peer: SocketAddress, timeout: float) -> TcpStream:
         try:
-            self._prepare(sock)
+            self._set_options(sock)
             await self._establish(sock, peer, timeout)
             self.info = tcp_info(sock)
-            return Stream(sock)
+            return TcpStream(sock)
         except OSError as error:
-            self.icmp = take_icmp(sock)
+            self.icmp = read_icmp(sock)
             self.info = tcp_info(sock)
             sock.close()
-            raise _misbehaviour(error, peer) from None
+            raise _connect_error(error, peer) from None
         except BaseException:
             sock.close()
             raise
 
-    def _prepare(self, sock: socket.socket) -> None:
+    def _set_options(self, sock: socket.socket) -> None:
         # We write whole messages and wait for the answer: Nagle would only delay them.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.max_segment is not None:
@@ -126,7 +126,7 @@ class _Attempt:
     async def _establish(self, sock: socket.socket, peer: SocketAddress, timeout: float) -> None:
         """Connect, noting the local end before the answer: firewall logs are searched by it."""
         number = sock.connect_ex(peer)
-        self.local = local_end(sock)
+        self.local = local_address(sock)
         if number == errno.EINPROGRESS:
             try:
                 async with asyncio.timeout(timeout):
@@ -138,7 +138,7 @@ class _Attempt:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             raise OSError(number, os.strerror(number))
-        self.local = local_end(sock)
+        self.local = local_address(sock)
 
     def observe(
         self, *, failure: Failure | None = None, detail: str = "", number: int | None = None
@@ -160,11 +160,11 @@ class _Attempt:
         )
 
 
-def _misbehaviour(error: OSError, peer: SocketAddress) -> Misbehaviour:
+def _connect_error(error: OSError, peer: SocketAddress) -> PhaseError:
     failure = failure_of(error)
     if error.errno == errno.EADDRNOTAVAIL and not _has_source_for(peer):
         failure = Failure.UNREACHABLE
-    return Misbehaviour(failure, detail_of(error), error.errno)
+    return PhaseError(failure, detail_of(error), error.errno)
 
 
 def _has_source_for(peer: SocketAddress) -> bool:

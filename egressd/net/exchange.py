@@ -8,13 +8,13 @@ from typing import Protocol
 
 from egressd.model.observation import Failure, HttpObservation, TlsAlert
 from egressd.net.http.headers import select_headers
-from egressd.net.http.http1 import Http1
-from egressd.net.http.intake import Intake
-from egressd.net.http.request import Appetite, Request, appetite_of
-from egressd.net.stream import AlertReceived, ByteStream, TlsBroken
+from egressd.net.http.http1 import Http1Client
+from egressd.net.http.request import ReadLimits, Request, read_limits
+from egressd.net.http.response import ResponseBuffer
+from egressd.net.sockets.errors import PhaseError, detail_of, phase_error
+from egressd.net.stopwatch import Stopwatch
+from egressd.net.stream import ByteStream, TlsAlertError, TlsDataError
 from egressd.net.tls.session import TlsStream
-from egressd.net.wire.classify import Misbehaviour, detail_of, misbehaviour
-from egressd.net.wire.stopwatch import Stopwatch
 
 __all__ = ["Request", "exchange", "fetch"]
 
@@ -26,7 +26,7 @@ async def exchange(
 
     The stream stays open; it is the caller's to close.
     """
-    observation, _ = await _converse(stream, request, appetite_of(request), alpn=alpn, timeout=timeout)
+    observation, _ = await _converse(stream, request, read_limits(request), alpn=alpn, timeout=timeout)
     return observation
 
 
@@ -37,53 +37,53 @@ async def fetch(
 
     A body larger than `limit` bytes, or one that did not come whole, is a failure.
     """
-    appetite = Appetite(wanted=limit + 1, keep=limit + 1, seconds=None)
-    observation, intake = await _converse(stream, request, appetite, alpn=alpn, timeout=timeout)
-    if intake.received > limit and observation.failure is None:
+    limits = ReadLimits(wanted=limit + 1, keep=limit + 1, seconds=None)
+    observation, response = await _converse(stream, request, limits, alpn=alpn, timeout=timeout)
+    if response.received > limit and observation.failure is None:
         detail = f"the body is larger than {limit} bytes"
         return replace(observation, failure=Failure.TOO_LARGE, detail=detail), b""
-    return observation, bytes(intake.kept) if observation.failure is None else b""
+    return observation, bytes(response.kept) if observation.failure is None else b""
 
 
 async def _converse(
-    stream: ByteStream, request: Request, appetite: Appetite, *, alpn: str | None, timeout: float
-) -> tuple[HttpObservation, Intake]:
+    stream: ByteStream, request: Request, limits: ReadLimits, *, alpn: str | None, timeout: float
+) -> tuple[HttpObservation, ResponseBuffer]:
     watch = Stopwatch()
     limit = asyncio.timeout(timeout)
-    intake = Intake(appetite, lambda: _hurry(limit, appetite.seconds))
+    response = ResponseBuffer(limits, lambda: _hurry(limit, limits.seconds))
     version = "2" if alpn == "h2" else "1.1"
-    trouble: Misbehaviour | None = None
+    trouble: PhaseError | None = None
     alert: TlsAlert | None = None
     try:
         async with limit:
-            await _speaker(version, stream, intake).speak(request)
+            await _speaker(version, stream, response).exchange(request)
     except TimeoutError as error:
-        trouble = _late(error, intake, appetite)
-    except Misbehaviour as found:
+        trouble = _late(error, response, limits)
+    except PhaseError as found:
         trouble = found
-    except AlertReceived as received:
-        trouble, alert = Misbehaviour(Failure.ALERT, str(received)), received.alert
-    except TlsBroken as error:
-        trouble = Misbehaviour(Failure.TLS_ERROR, detail_of(error))
+    except TlsAlertError as received:
+        trouble, alert = PhaseError(Failure.ALERT, str(received)), received.alert
+    except TlsDataError as error:
+        trouble = PhaseError(Failure.TLS_ERROR, detail_of(error))
     except OSError as error:
-        trouble = misbehaviour(error)
-    return _observe(stream, request, version, watch, intake, trouble=trouble, alert=alert), intake
+        trouble = phase_error(error)
+    return _observe(stream, request, version, watch, response, trouble=trouble, alert=alert), response
 
 
-class Speaker(Protocol):
+class HttpClient(Protocol):
     """Speaks one version of HTTP."""
 
-    async def speak(self, request: Request) -> None:
+    async def exchange(self, request: Request) -> None:
         """Send a request and take its answer in."""
         ...
 
 
-def _speaker(version: str, stream: ByteStream, intake: Intake) -> Speaker:
+def _speaker(version: str, stream: ByteStream, response: ResponseBuffer) -> HttpClient:
     if version == "1.1":
-        return Http1(stream, intake)
-    from egressd.net.http.http2 import Http2  # noqa: PLC0415 - h2 is slow to import and often not needed
+        return Http1Client(stream, response)
+    from egressd.net.http.http2 import Http2Client  # noqa: PLC0415 - h2 is slow to import and often not needed
 
-    return Http2(stream, intake)
+    return Http2Client(stream, response)
 
 
 def _hurry(limit: asyncio.Timeout, seconds: float | None) -> None:
@@ -94,12 +94,12 @@ def _hurry(limit: asyncio.Timeout, seconds: float | None) -> None:
     limit.reschedule(min(sooner, limit.when() or sooner))
 
 
-def _late(error: TimeoutError, intake: Intake, appetite: Appetite) -> Misbehaviour | None:
+def _late(error: TimeoutError, response: ResponseBuffer, limits: ReadLimits) -> PhaseError | None:
     """Say what a timeout means: nothing, where the answer came and its body was only looked at."""
-    if intake.status is not None and appetite.seconds is not None:
+    if response.status is not None and limits.seconds is not None:
         return None
-    where = "no answer" if intake.status is None else f"{intake.received} bytes of the body came in time"
-    return Misbehaviour(Failure.TIMEOUT, where, error.errno)
+    where = "no answer" if response.status is None else f"{response.received} bytes of the body came in time"
+    return PhaseError(Failure.TIMEOUT, where, error.errno)
 
 
 def _observe(
@@ -107,9 +107,9 @@ def _observe(
     request: Request,
     version: str,
     watch: Stopwatch,
-    intake: Intake,
+    response: ResponseBuffer,
     *,
-    trouble: Misbehaviour | None,
+    trouble: PhaseError | None,
     alert: TlsAlert | None,
 ) -> HttpObservation:
     return HttpObservation(
@@ -122,17 +122,17 @@ def _observe(
         failure=trouble.failure if trouble else None,
         detail=trouble.detail if trouble else "",
         errno=trouble.errno if trouble else None,
-        status=intake.status,
-        headers=select_headers(intake.headers),
-        content_length=intake.content_length,
-        bytes_received=intake.received,
-        throughput=intake.throughput,
-        sha256=intake.sha256,
-        body=intake.body_text,
-        title=intake.title,
-        der=intake.der,
+        status=response.status,
+        headers=select_headers(response.headers),
+        content_length=response.content_length,
+        bytes_received=response.received,
+        throughput=response.throughput,
+        sha256=response.sha256,
+        body=response.body_text,
+        title=response.title,
+        der=response.der,
         alert=alert,
         unverified=isinstance(stream, TlsStream) and stream.unverified,
-        credentials_sent=request.logs_in,
+        credentials_sent=request.has_credentials,
         info=stream.info(),
     )

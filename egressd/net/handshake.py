@@ -8,15 +8,15 @@ import ssl
 from dataclasses import dataclass
 
 from egressd.model.observation import ChainFacts, Failure, TlsAlert, TlsObservation
-from egressd.net.stream import AlertReceived, ByteStream
-from egressd.net.tls.alerts import alert_of, words_of
-from egressd.net.tls.certificates import Described, describe
-from egressd.net.tls.records import FATAL, RecordScan
+from egressd.net.scrub import scrub
+from egressd.net.sockets.errors import PhaseError, detail_of, failure_of
+from egressd.net.stopwatch import Stopwatch
+from egressd.net.stream import ByteStream, TlsAlertError
+from egressd.net.tls.alerts import alert_from_openssl, openssl_reason
+from egressd.net.tls.certificates import ParsedCertificate, parse_certificate
+from egressd.net.tls.records import FATAL, RecordScanner
 from egressd.net.tls.session import TlsStream
 from egressd.net.trust import TrustStore
-from egressd.net.wire.classify import Misbehaviour, detail_of, failure_of
-from egressd.net.wire.scrub import scrub
-from egressd.net.wire.stopwatch import Stopwatch
 
 _MOST_CERTIFICATES = 16
 _GOODBYE_SECONDS = 1.0
@@ -35,7 +35,7 @@ class _Ending:
     verify_message: str = ""
 
 
-async def shake(
+async def handshake(
     stream: ByteStream, host: str, *, store: TrustStore, alpn: tuple[str, ...], timeout: float
 ) -> tuple[TlsObservation, TlsStream | None]:
     """Shake hands as a client of `host` within `timeout` seconds.
@@ -52,7 +52,7 @@ async def shake(
     info = session.info()
     if ending.failure is not None:
         session.close()
-    chain = tuple(describe(der) for der in session.chain()[:_MOST_CERTIFICATES])
+    chain = tuple(parse_certificate(der) for der in session.chain()[:_MOST_CERTIFICATES])
     sent, received = session.sent, session.received
     observation = TlsObservation(
         started=watch.started,
@@ -89,17 +89,17 @@ async def _negotiate(session: TlsStream, timeout: float, *, verifies: bool) -> _
         async with asyncio.timeout(timeout):
             await session.handshake()
     except ssl.SSLCertVerificationError as error:
-        await session.say_why(seconds=_GOODBYE_SECONDS)
+        await session.send_pending_alert(seconds=_GOODBYE_SECONDS)
         message = scrub(error.verify_message, 200)
         return _Ending(
             failure=Failure.VERIFY, detail=message, verify_code=error.verify_code, verify_message=message
         )
     except ssl.SSLError as error:
-        await session.say_why(seconds=_GOODBYE_SECONDS)
+        await session.send_pending_alert(seconds=_GOODBYE_SECONDS)
         return _openssl_ending(error, session.received)
-    except Misbehaviour as trouble:
+    except PhaseError as trouble:
         return _Ending(failure=trouble.failure, detail=trouble.detail, errno=trouble.errno)
-    except AlertReceived as received:
+    except TlsAlertError as received:
         # A session around this one: the proxy's.
         return _Ending(failure=Failure.ALERT, detail="in the outer session", alert=received.alert)
     except OSError as error:
@@ -107,27 +107,27 @@ async def _negotiate(session: TlsStream, timeout: float, *, verifies: bool) -> _
     return _Ending(verify_code=0 if verifies else None)
 
 
-def _openssl_ending(error: ssl.SSLError, received: RecordScan) -> _Ending:
+def _openssl_ending(error: ssl.SSLError, received: RecordScanner) -> _Ending:
     """Name an OpenSSL error by the bytes that caused it, and by its own name where they are encrypted."""
-    alert = received.alert if received.alert and received.alert.level == FATAL else alert_of(error)
+    alert = received.alert if received.alert and received.alert.level == FATAL else alert_from_openssl(error)
     if alert is not None:
-        return _Ending(failure=Failure.ALERT, detail=words_of(error), alert=alert)
+        return _Ending(failure=Failure.ALERT, detail=openssl_reason(error), alert=alert)
     if isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError):
         return _Ending(failure=Failure.CLOSED, detail="closed by a close_notify alert")
-    return _Ending(failure=Failure.TLS_ERROR, detail=words_of(error))
+    return _Ending(failure=Failure.TLS_ERROR, detail=openssl_reason(error))
 
 
-def chain_facts(chain: tuple[Described, ...], host: str, store: TrustStore) -> ChainFacts:
+def chain_facts(chain: tuple[ParsedCertificate, ...], host: str, store: TrustStore) -> ChainFacts:
     """Say what a chain, leaf first, can be shown to be."""
-    by_name = chain[0].covers(host)
+    by_name = chain[0].name_covers(host)
     times = [one.in_time for one in chain]
     return ChainFacts(
-        publicly_anchored=store.public.anchor(chain),
-        store_anchored=store.trusted.anchor(chain),
+        publicly_anchored=store.public.anchors(chain),
+        store_anchored=store.trusted.anchors(chain),
         name_matches=by_name,
         common_name_matches=not by_name and chain[0].common_name_covers(host),
         in_time=None if None in times else all(times),
-        issuer_known_public=store.public.know_issuer(chain[-1]),
+        issuer_known_public=store.public.has_issuer_of(chain[-1]),
     )
 
 

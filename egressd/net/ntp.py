@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from egressd.clock import now
 from egressd.model.observation import Failure, NtpObservation
 from egressd.model.settings import Source
-from egressd.net.wire.classify import Misbehaviour
-from egressd.net.wire.datagram import Datagrams
-from egressd.net.wire.scrub import scrub_bytes
-from egressd.net.wire.stopwatch import Stopwatch
+from egressd.net.scrub import scrub_bytes
+from egressd.net.sockets.datagram import Datagrams
+from egressd.net.sockets.errors import PhaseError
+from egressd.net.stopwatch import Stopwatch
 
 _PACKET = struct.Struct("!BBbb4x4x4s8x8sQQ")
 """Leap, version and mode; stratum; poll; precision; reference id; originate, receive and transmit times."""
@@ -42,21 +42,21 @@ class Reply:
     """When its answer arrived here, by our clock."""
 
 
-async def ask_time(address: str, port: int, *, source: Source, timeout: float) -> NtpObservation:
+async def query_ntp(address: str, port: int, *, source: Source, timeout: float) -> NtpObservation:
     """Ask an NTP server for the time, once."""
     watch = Stopwatch()
     local: tuple[str | None, int | None] = (None, None)
     icmp, reply, trouble, begun = None, None, None, 0.0
     try:
         datagrams = Datagrams(address, port, source=source)
-    except Misbehaviour as found:
+    except PhaseError as found:
         trouble = found
     else:
         local = datagrams.local
         try:
             begun = now().timestamp()
             reply = await _ask(datagrams, timeout)
-        except Misbehaviour as found:
+        except PhaseError as found:
             trouble, icmp = found, datagrams.icmp
         finally:
             datagrams.close()
@@ -85,16 +85,16 @@ async def _ask(datagrams: Datagrams, timeout: float) -> Reply:
     def read(data: bytes) -> Reply | None:
         try:
             return read_reply(data, cookie)
-        except Misbehaviour as trouble:
+        except PhaseError as trouble:
             strays.append(trouble.detail)
             return None
 
     datagrams.send(bytes([_CLIENT]) + bytes(39) + cookie)
     try:
         return await datagrams.wait_for_answer(read, timeout=timeout)
-    except Misbehaviour as trouble:
+    except PhaseError as trouble:
         if trouble.failure is Failure.TIMEOUT and strays:
-            raise Misbehaviour(Failure.MALFORMED, strays[-1]) from None
+            raise PhaseError(Failure.MALFORMED, strays[-1]) from None
         raise
 
 
@@ -102,13 +102,13 @@ def read_reply(data: bytes, cookie: bytes) -> Reply | None:
     """Read an answer; None where it is an answer to somebody else.
 
     Raises:
-        Misbehaviour: MALFORMED.
+        PhaseError: MALFORMED.
     """
     if len(data) < _SIZE:
-        raise Misbehaviour(Failure.MALFORMED, f"{len(data)} bytes are no NTP packet")
+        raise PhaseError(Failure.MALFORMED, f"{len(data)} bytes are no NTP packet")
     first, stratum, _, _, reference, originate, received, sent = _PACKET.unpack_from(data)
     if first & 7 != _SERVER_MODE:
-        raise Misbehaviour(Failure.MALFORMED, f"mode {first & 7} is no server's answer")
+        raise PhaseError(Failure.MALFORMED, f"mode {first & 7} is no server's answer")
     if originate != cookie:
         return None
     return Reply(

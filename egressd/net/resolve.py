@@ -13,12 +13,12 @@ from pathlib import Path
 from egressd.clock import monotonic
 from egressd.model.observation import DnsObservation, DnsQuery, Failure
 from egressd.model.settings import Resolver, Source
-from egressd.net.names import system
-from egressd.net.names.asking import Asked, Inquiry
-from egressd.net.names.message import Answer, RecordType, parse_name
-from egressd.net.wire.classify import Misbehaviour
-from egressd.net.wire.scrub import scrub
-from egressd.net.wire.stopwatch import Stopwatch
+from egressd.net.dns import system
+from egressd.net.dns.message import RecordType, ResponseMessage, parse_name
+from egressd.net.dns.query import DnsQuerySession, QueryResult
+from egressd.net.scrub import scrub
+from egressd.net.sockets.errors import PhaseError
+from egressd.net.stopwatch import Stopwatch
 from egressd.wording import host_port
 
 FAMILIES = {"A": socket.AF_INET, "AAAA": socket.AF_INET6}
@@ -46,15 +46,15 @@ async def _by_message(
     name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float, udp: bool
 ) -> DnsObservation:
     watch = Stopwatch()
-    known = literal(name, rtype, watch)
+    known = literal_address(name, rtype, watch)
     if known is not None:
         return known
     asked = host_port(resolver.address or "", resolver.port)
     try:
         question = parse_name(name)
-    except Misbehaviour as trouble:
+    except PhaseError as trouble:
         return _invalid(name, rtype, asked, watch, trouble)
-    inquiry = Inquiry(
+    inquiry = DnsQuerySession(
         question,
         rtype,
         address=resolver.address or "",
@@ -73,9 +73,9 @@ def _observe(
     watch: Stopwatch,
     *,
     queries: tuple[DnsQuery, ...],
-    last: Asked,
+    last: QueryResult,
 ) -> DnsObservation:
-    answer: Answer | None = last.answer
+    answer: ResponseMessage | None = last.answer
     return DnsObservation(
         started=watch.started,
         elapsed_ms=watch.elapsed_ms,
@@ -92,7 +92,7 @@ def _observe(
     )
 
 
-def literal(name: str, rtype: RecordType, watch: Stopwatch) -> DnsObservation | None:
+def literal_address(name: str, rtype: RecordType, watch: Stopwatch) -> DnsObservation | None:
     """Return the observation of a host that is an address already; None for a name."""
     try:
         address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
@@ -113,7 +113,7 @@ def literal(name: str, rtype: RecordType, watch: Stopwatch) -> DnsObservation | 
 
 
 def _invalid(
-    name: str, rtype: RecordType, resolver: str, watch: Stopwatch, trouble: Misbehaviour
+    name: str, rtype: RecordType, resolver: str, watch: Stopwatch, trouble: PhaseError
 ) -> DnsObservation:
     return DnsObservation(
         started=watch.started,
@@ -130,12 +130,12 @@ def _invalid(
 async def look_up_system(name: str, rtype: RecordType, *, timeout: float) -> DnsObservation:
     """Ask getaddrinfo, as applications on this host do."""
     watch = Stopwatch()
-    known = literal(name, rtype, watch)
+    known = literal_address(name, rtype, watch)
     if known is not None:
         return known
     try:
         host = parse_name(name).to_text(omit_final_dot=True)
-    except Misbehaviour as trouble:
+    except PhaseError as trouble:
         return _invalid(name, rtype, "system", watch, trouble)
     try:
         found = await system.find(host.encode("ascii"), FAMILIES[rtype], timeout=timeout)
@@ -147,7 +147,7 @@ async def look_up_system(name: str, rtype: RecordType, *, timeout: float) -> Dns
     return _system(name, rtype, watch, _found_fact(watch, found), cnames=cnames)
 
 
-def _found_fact(watch: Stopwatch, found: system.Found) -> DnsQuery:
+def _found_fact(watch: Stopwatch, found: system.AddrInfo) -> DnsQuery:
     """Say what getaddrinfo's number means, and what it can't tell apart."""
     match found.error:
         case 0 if found.addresses:

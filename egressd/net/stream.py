@@ -28,7 +28,7 @@ class ByteStream(Protocol):
 
 
 @runtime_checkable
-class Rewindable(Protocol):
+class SupportsUnread(Protocol):
     """A stream that takes back bytes that were read too far."""
 
     def unread(self, data: bytes) -> None:
@@ -36,7 +36,7 @@ class Rewindable(Protocol):
         ...
 
 
-class AlertReceived(ConnectionError):
+class TlsAlertError(ConnectionError):
     """The peer ended a TLS session with an alert (RFC 8446 section 6)."""
 
     def __init__(self, alert: TlsAlert) -> None:
@@ -44,5 +44,5 @@ class AlertReceived(ConnectionError):
         self.alert = alert
 
 
-class TlsBroken(ConnectionError):
+class TlsDataError(ConnectionError):
     """Bytes inside a TLS session that OpenSSL can't read."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from egressd.errors import ConfigError
 from egressd.model.settings import Trust
-from egressd.net.tls.anchors import Roots
+from egressd.net.tls.anchors import RootSet
 
 SYSTEM = "system"
 BUNDLED = "bundled"
@@ -70,14 +70,14 @@ class TrustStore:
         return self._verifies
 
     @cached_property
-    def public(self) -> Roots:
+    def public(self) -> RootSet:
         """The public roots; parsed when they are first needed."""
-        return Roots(_ders(_read_pem(self._public_file or _bundle())))
+        return RootSet(_ders(_read_pem(self._public_file or _bundle())))
 
     @cached_property
-    def trusted(self) -> Roots:
+    def trusted(self) -> RootSet:
         """The roots of the trust store; parsed when they are first needed."""
-        return Roots(_system_ders() if self._store_pem is None else _ders(self._store_pem))
+        return RootSet(_system_ders() if self._store_pem is None else _ders(self._store_pem))
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:

@@ -14,9 +14,9 @@ from egressd.model.plan import Plan
 from egressd.model.recording import Vantage, VantageSource
 from egressd.model.settings import Family, Resolver, Source
 from egressd.net.resolve import system_nameservers
+from egressd.net.sockets.errors import PhaseError
+from egressd.net.sockets.opening import open_socket
 from egressd.net.trust import TrustStore
-from egressd.net.wire.classify import Misbehaviour
-from egressd.net.wire.sockets import open_socket
 from egressd.wording import host_port
 
 _FIB_TRIE = Path("/proc/net/fib_trie")
@@ -26,7 +26,7 @@ _MOST_ADDRESSES = 64
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-def survey(plan: Plan, store: TrustStore) -> Vantage:
+def read_vantage(plan: Plan, store: TrustStore) -> Vantage:
     """Return what this host is; the clock is read elsewhere."""
     addresses = local_addresses()
     return Vantage(
@@ -34,7 +34,7 @@ def survey(plan: Plan, store: TrustStore) -> Vantage:
         sources=tuple(_source(one) for one in plan.sources),
         resolvers=tuple(_resolver_name(one) for one in plan.resolvers),
         proxy=plan.proxy.url if plan.proxy else None,
-        families=families(addresses),
+        families=usable_families(addresses),
         trust=store.facts,
         local_addresses=addresses[:_MOST_ADDRESSES],
         proxy_variables=proxy_variables(os.environ),
@@ -51,7 +51,7 @@ def _problem(source: Source) -> str:
     family = socket.AF_INET6 if ":" in (source.address or "") else socket.AF_INET
     try:
         open_socket(family, socket.SOCK_DGRAM, source).close()
-    except Misbehaviour as trouble:
+    except PhaseError as trouble:
         return trouble.detail
     return ""
 
@@ -92,7 +92,7 @@ def local_interfaces() -> tuple[str, ...]:
     return tuple(name for _, name in socket.if_nameindex())
 
 
-def families(addresses: Iterable[str]) -> tuple[Family, ...]:
+def usable_families(addresses: Iterable[str]) -> tuple[Family, ...]:
     """Return the families this host has an address to leave with.
 
     Where all it has is loopback (a lab, a namespace), loopback counts.

@@ -31,7 +31,7 @@ class Deadline:
         return max(0.0, min(share, self.at - monotonic()))
 
 
-class Slots:
+class Limiter:
     """How many probes may be busy at once.
 
     A probe that has been at it for `patience` seconds gives its slot back and goes on: by then it is
@@ -45,7 +45,7 @@ class Slots:
         self._patience = min(LONGEST_PATIENCE, window * concurrency / max(1, probes))
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[None]:
         """Wait for a slot; hold it until the end, or until patience ends."""
         await self._free.acquire()
         held = [True]

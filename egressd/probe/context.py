@@ -1,4 +1,4 @@
-"""What every walk of one sweep shares: trust, resolvers, sources, and the names already looked up."""
+"""What all probes of one sweep share: trust, resolvers, sources, and the names already looked up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from egressd.model.plan import Plan
 from egressd.model.settings import Family, Limits, Resolver, Source
 from egressd.net import resolve
 from egressd.net.trust import TrustStore
-from egressd.probe.recent import Recent
+from egressd.probe.control_cache import ControlCache
 
 RecordType = Literal["A", "AAAA"]
 TYPES: dict[Family, RecordType] = {Family.IPV4: "A", Family.IPV6: "AAAA"}
@@ -46,7 +46,7 @@ class ProbeContext:
     """What verifies a TLS proxy, where it has a CA of its own."""
     secrets: tuple[str, ...] = ()
     """What no observation may show, should a peer echo it."""
-    recent: Recent = field(default_factory=Recent)
+    control_cache: ControlCache = field(default_factory=ControlCache)
     """Answers that outlive a sweep, where the context does."""
     _answers: dict[tuple[str, str, RecordType, str], DnsObservation] = field(default_factory=dict)
     _locks: dict[tuple[str, str, RecordType, str], asyncio.Lock] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class ProbeContext:
     ) -> DnsObservation:
         """Look a name up, or return what this sweep already knows of it.
 
-        A walk that is cancelled while it asks leaves the question to the next one that waits.
+        A probe that is cancelled while it asks leaves the question to the next one that waits.
         """
         key = (resolver.name, name.lower(), TYPES[family], source.name)
         lock = self._locks.setdefault(key, asyncio.Lock())

@@ -10,11 +10,11 @@ from egressd.model.plan import Probe
 from egressd.model.settings import Proxy
 from egressd.net.dial import dial
 from egressd.net.exchange import Request, exchange
-from egressd.net.handshake import shake
+from egressd.net.handshake import handshake
+from egressd.net.scrub import redact
 from egressd.net.stream import ByteStream
 from egressd.net.trust import TrustStore
-from egressd.net.tunnel import connect_through
-from egressd.net.wire.scrub import redact
+from egressd.net.tunnel import open_tunnel
 from egressd.probe.budget import Deadline
 from egressd.probe.context import ProbeContext
 from egressd.wording import bracketed, host_port
@@ -51,7 +51,7 @@ class Conversation:
     async def tunnel(self, proxy: Proxy, *, authority: str = "") -> bool:
         """Ask the proxy for a tunnel, to the target if nothing else is said; return whether it stands."""
         stream = self._stream()
-        observation = await connect_through(
+        observation = await open_tunnel(
             stream,
             proxy,
             authority or host_port(self.probe.host, self.probe.port),
@@ -59,9 +59,9 @@ class Conversation:
         )
         return self._note(observation, stream if observation.failure is None else None)
 
-    async def encrypt(self, host: str, *, alpn: tuple[str, ...], store: TrustStore | None = None) -> bool:
+    async def start_tls(self, host: str, *, alpn: tuple[str, ...], store: TrustStore | None = None) -> bool:
         """Do TLS with a server name; return whether the session stands."""
-        observation, stream = await shake(
+        observation, stream = await handshake(
             self._stream(),
             host,
             store=store or self.store,
@@ -98,31 +98,31 @@ class Conversation:
         return observation.failure is None
 
 
-async def converse(
+async def run_conversation(
     conversation: Conversation, address: str, port: int, *, max_segment: int | None = None
 ) -> None:
-    """Walk the phases the probe's protocol has, until one fails."""
+    """Run the phases the probe's protocol has, until one fails."""
     probe = conversation.probe
     try:
         if not await conversation.dial(address, port, max_segment=max_segment):
             return
-        await finish(conversation, request_for(probe))
+        await tls_and_http(conversation, build_request(probe))
     finally:
         conversation.close()
 
 
-async def finish(conversation: Conversation, request: Request) -> None:
+async def tls_and_http(conversation: Conversation, request: Request) -> None:
     """Do what comes after the connection (or the tunnel) stands."""
     probe = conversation.probe
     if probe.protocol.encrypted:
         alpn = ALPN_WEBSOCKET if probe.protocol is Protocol.WSS else ALPN
-        if not await conversation.encrypt(probe.host, alpn=alpn):
+        if not await conversation.start_tls(probe.host, alpn=alpn):
             return
     if probe.protocol.speaks_http:
         await conversation.request(request)
 
 
-def request_for(probe: Probe, *, absolute: bool = False) -> Request:
+def build_request(probe: Probe, *, absolute: bool = False) -> Request:
     """Return the request of a probe; in absolute form for a proxy that forwards plain HTTP."""
     authority = bracketed(probe.host) if probe.port in (80, 443) else host_port(probe.host, probe.port)
     return Request(

@@ -14,10 +14,10 @@ from egressd.model.observation import Observation
 from egressd.model.plan import Probe
 from egressd.net.exchange import fetch
 from egressd.probe.budget import Deadline, run_until
+from egressd.probe.candidates import Candidate, find_candidates
 from egressd.probe.context import ProbeContext
-from egressd.probe.conversation import ALPN, Conversation, request_for
-from egressd.probe.names import Lead, follow_names
-from egressd.probe.proxied import find_proxy, proxy_of, reach_proxy
+from egressd.probe.conversation import ALPN, Conversation, build_request
+from egressd.probe.via_proxy import connect_to_proxy, find_proxy_candidates, proxy_of
 
 SECONDS = 6.0
 """All calls together; they run at the same time."""
@@ -53,7 +53,7 @@ async def _call(call: DiscoveryCall, context: ProbeContext, *, region: str, know
     )
     seen: list[Observation] = []
     body = await _get(probe, context, seen)
-    hosts = read_answer(call.answer, body) if body is not None else ()
+    hosts = parse_hosts(call.answer, body) if body is not None else ()
     if hosts:
         return Discovery(name=call.name, hosts=hosts)
     return Discovery(name=call.name, hosts=(), note=_note(call, seen))
@@ -62,15 +62,15 @@ async def _call(call: DiscoveryCall, context: ProbeContext, *, region: str, know
 async def _get(probe: Probe, context: ProbeContext, seen: list[Observation]) -> bytes | None:
     """Fetch over the first address that answers; None where none did."""
     deadline = Deadline.after(SECONDS)
-    find = find_proxy if probe.via_proxy else follow_names
-    leads, trails = await find(probe, context, source=context.source(probe.source), deadline=deadline)
+    find = find_proxy_candidates if probe.via_proxy else find_candidates
+    candidates, trails = await find(probe, context, source=context.source(probe.source), deadline=deadline)
     seen.extend(one for trail in trails for one in trail.observations)
-    for lead in leads:
+    for candidate in candidates:
         conversation = Conversation(
             probe=probe, context=context, deadline=deadline, seen=seen, store=context.store
         )
         try:
-            body = await _ask(conversation, lead)
+            body = await _ask(conversation, candidate)
         finally:
             conversation.close()
         if body is not None:
@@ -78,16 +78,16 @@ async def _get(probe: Probe, context: ProbeContext, seen: list[Observation]) -> 
     return None
 
 
-async def _ask(conversation: Conversation, lead: Lead) -> bytes | None:
+async def _ask(conversation: Conversation, candidate: Candidate) -> bytes | None:
     """Make the request at one address, or by the proxy at that address."""
     probe, deadline = conversation.probe, conversation.deadline
-    if not await _reach(conversation, lead) or not await conversation.encrypt(probe.host, alpn=ALPN):
+    if not await _reach(conversation, candidate) or not await conversation.start_tls(probe.host, alpn=ALPN):
         return None
     if conversation.stream is None:
         return None
     observation, body = await fetch(
         conversation.stream,
-        request_for(probe),
+        build_request(probe),
         alpn=conversation.alpn,
         timeout=deadline.left(SECONDS),
         limit=MOST_BYTES,
@@ -96,12 +96,14 @@ async def _ask(conversation: Conversation, lead: Lead) -> bytes | None:
     return body if observation.status == 200 else None
 
 
-async def _reach(conversation: Conversation, lead: Lead) -> bool:
+async def _reach(conversation: Conversation, candidate: Candidate) -> bool:
     probe = conversation.probe
     if not probe.via_proxy:
-        return await conversation.dial(lead.dial_address, lead.dial_port or probe.port)
+        return await conversation.dial(candidate.dial_address, candidate.dial_port or probe.port)
     proxy = proxy_of(probe, conversation.context)
-    return await reach_proxy(conversation, proxy, lead.dial_address) and await conversation.tunnel(proxy)
+    return await connect_to_proxy(conversation, proxy, candidate.dial_address) and await conversation.tunnel(
+        proxy
+    )
 
 
 def _note(call: DiscoveryCall, seen: list[Observation]) -> str:
@@ -112,7 +114,7 @@ def _note(call: DiscoveryCall, seen: list[Observation]) -> str:
     return f"{call.host} could not be asked: {failed.phase} {failed.failure}"
 
 
-def read_answer(answer: str, body: bytes) -> tuple[str, ...]:
+def parse_hosts(answer: str, body: bytes) -> tuple[str, ...]:
     """Return the host names of an answer, in order, without repeats; () where it is no such answer.
 
     `json-hosts` is an array of names; `his-region` is one name or URL, bare or inside JSON.

@@ -13,14 +13,14 @@ import structlog
 from egressd.clock import monotonic, timestamp
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe
 from egressd.model.recording import Control, ProbeRecord, Recording
-from egressd.net.descriptors import allow_descriptors
-from egressd.net.vantage import survey
-from egressd.net.wire.scrub import redact
-from egressd.probe.budget import Slots, run_until
+from egressd.net.scrub import redact
+from egressd.net.sockets.descriptors import allow_descriptors
+from egressd.net.vantage import read_vantage
+from egressd.probe.budget import Limiter, run_until
+from egressd.probe.clock_offset import clock_offset
 from egressd.probe.context import ProbeContext
 from egressd.probe.controls import run_control
-from egressd.probe.timekeeping import clock_of
-from egressd.probe.walk import walk
+from egressd.probe.run import run_probe
 
 INTERRUPTED = "interrupted"
 OUT_OF_TIME = "sweep deadline"
@@ -34,7 +34,7 @@ REPEAT_SHARE = 0.4
 """The share of the time for follow-up controls in which the repeats begin."""
 ROUNDS = 2
 SOCKETS_PER_PROBE = 4
-"""What a probe may hold at once: a few questions, or a few dials."""
+"""What a probe may hold at once: a few queries, or a few dials."""
 BACKSTOP = 1.1
 """A probe that outlives its deadline by this factor is a bug of ours, and is ended."""
 
@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
-class Pass:
+class SweepRun:
     """The state of one sweep while it runs."""
 
     context: ProbeContext
@@ -62,18 +62,18 @@ async def sweep(
     *,
     stop: asyncio.Event,
     on_done: Callable[[ProbeRecord], None],
-    questions: Callable[[Recording], tuple[ControlPlan, ...]],
+    plan_followups: Callable[[Recording], tuple[ControlPlan, ...]],
     starts: Mapping[str, float] = MappingProxyType({}),
 ) -> Recording:
     """Run a plan and the controls its outcome calls for.
 
     `stop` ends the sweep early: what is complete is kept, the rest is marked `interrupted`.
-    `questions` says, from the recording, which follow-up controls to run; it is asked `ROUNDS` times,
+    `plan_followups` says, from the recording, which follow-up controls to run; it is asked `ROUNDS` times,
     because an answer may open the next question, and in a thread. `starts` gives, by probe id,
     the seconds to wait before a probe; those it does not name start at once.
     """
     allow_descriptors(SOCKETS_PER_PROBE * len(plan.probes))
-    one = Pass(
+    one = SweepRun(
         context=context, started=timestamp(), began=monotonic(), stop=stop, on_done=on_done, starts=starts
     )
     await _first_pass(one, plan)
@@ -81,7 +81,7 @@ async def sweep(
     if stop.is_set():
         return recording
     for _ in range(ROUNDS):
-        asked = await asyncio.to_thread(questions, recording)  # a large plan takes a while to read
+        asked = await asyncio.to_thread(plan_followups, recording)  # a large plan takes a while to read
         if not asked or one.ended_by:
             break
         in_time = await _follow_up(one, plan, asked)
@@ -91,16 +91,16 @@ async def sweep(
     return recording
 
 
-async def _first_pass(one: Pass, plan: Plan) -> None:
+async def _first_pass(one: SweepRun, plan: Plan) -> None:
     limits = plan.limits
-    slots = Slots(limits.concurrency, probes=len(plan.probes), deadline=limits.deadline)
+    limiter = Limiter(limits.concurrency, probes=len(plan.probes), deadline=limits.deadline)
     controls = [_control(one, control) for control in plan.controls]
-    probes = [_guarded(one, probe, slots) for probe in plan.probes]
+    probes = [_guarded(one, probe, limiter) for probe in plan.probes]
     if not await run_until(one.stop, [*controls, *probes], seconds=limits.sweep_deadline):
         one.ended_by = INTERRUPTED if one.stop.is_set() else OUT_OF_TIME
 
 
-async def _follow_up(one: Pass, plan: Plan, controls: Iterable[ControlPlan]) -> bool:
+async def _follow_up(one: SweepRun, plan: Plan, controls: Iterable[ControlPlan]) -> bool:
     """Run controls in what is left of the time; return whether they came to their end."""
     spent = monotonic() - one.began
     spread = max(one.starts.values(), default=0.0)
@@ -114,7 +114,7 @@ async def _follow_up(one: Pass, plan: Plan, controls: Iterable[ControlPlan]) -> 
 
 
 def _paced(
-    one: Pass, controls: Iterable[ControlPlan], *, seconds: float
+    one: SweepRun, controls: Iterable[ControlPlan], *, seconds: float
 ) -> list[Coroutine[object, object, None]]:
     """Return the controls, the repeats among them one after another: a burst may be what was too much."""
     planned = tuple(controls)
@@ -123,13 +123,13 @@ def _paced(
     return [_control(one, control, after=gap * turns.get(control.id, 0)) for control in planned]
 
 
-async def _guarded(one: Pass, probe: Probe, slots: Slots) -> None:
-    """Walk one probe; a bug of ours ends that probe alone."""
+async def _guarded(one: SweepRun, probe: Probe, limiter: Limiter) -> None:
+    """Run one probe; a bug of ours ends that probe alone."""
     await asyncio.sleep(one.starts.get(probe.id, 0.0))
-    async with slots.turn():
+    async with limiter.slot():
         try:
             async with asyncio.timeout(BACKSTOP * one.context.limits.deadline + 1.0):
-                record = await walk(probe, one.context)
+                record = await run_probe(probe, one.context)
         except Exception as bug:
             log.exception("probe ended by our own bug", probe=probe.id)
             record = ProbeRecord(probe=probe.id, trails=(), bug=redact(_name_bug(bug), one.context.secrets))
@@ -137,13 +137,13 @@ async def _guarded(one: Pass, probe: Probe, slots: Slots) -> None:
     one.on_done(record)
 
 
-async def _control(one: Pass, control: ControlPlan, *, after: float = 0.0) -> None:
+async def _control(one: SweepRun, control: ControlPlan, *, after: float = 0.0) -> None:
     await asyncio.sleep(after)
-    recent = one.context.recent
+    control_cache = one.context.control_cache
     try:
-        answer = recent.recall(control) or await run_control(control, one.context)
+        answer = control_cache.get(control) or await run_control(control, one.context)
         one.controls[control.id] = answer
-        recent.keep(answer)
+        control_cache.put(answer)
     except Exception:
         log.exception("control ended by our own bug", control=control.id)
 
@@ -154,15 +154,15 @@ def _name_bug(bug: Exception) -> str:
     return f"{type(bug).__name__}: {bug}"[:200]
 
 
-def _record(one: Pass, plan: Plan) -> Recording:
+def _record(one: SweepRun, plan: Plan) -> Recording:
     """Assemble the recording: one record per probe and the controls, in the plan's order."""
     records = tuple(
         one.records.get(probe.id)
         or ProbeRecord(probe=probe.id, trails=(), skipped=one.ended_by or OUT_OF_TIME)
         for probe in plan.probes
     )
-    vantage = survey(plan, one.context.store)
-    readings, offset = clock_of(records)
+    vantage = read_vantage(plan, one.context.store)
+    readings, offset = clock_offset(records)
     return Recording(
         id=secrets.token_hex(8),
         started=one.started,

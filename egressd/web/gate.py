@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from egressd.web.access import Access
-from egressd.web.login import Busy
+from egressd.web.login import TooBusyError
 from egressd.web.tls import client_allowed
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -43,7 +43,7 @@ async def _refuse(request: web.Request, access: Access) -> web.Response | None:
     try:
         if await rules.login.admits(request.headers.get(hdrs.AUTHORIZATION, "")):
             return None
-    except Busy:
+    except TooBusyError:
         return web.Response(status=503, text="too many logins at once\n", headers={hdrs.RETRY_AFTER: "5"})
     return web.Response(
         status=401, text="Unauthorized\n", headers={hdrs.WWW_AUTHENTICATE: 'Basic realm="egressd"'}

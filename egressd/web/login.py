@@ -18,7 +18,7 @@ _MOST_REMEMBERED = 256
 _MOST_WAITING = 16
 
 
-class Busy(Exception):
+class TooBusyError(Exception):
     """Too many passwords wait to be checked: each costs the processor dearly."""
 
 
@@ -42,7 +42,7 @@ class Login:
         """Check an `Authorization` header.
 
         Raises:
-            Busy: too many checks are waiting already.
+            TooBusyError: too many checks are waiting already.
         """
         found = _credentials(header)
         if found is None:
@@ -66,7 +66,7 @@ class Login:
     async def _check(self, password: bytes, known: str) -> bool:
         """Compare in a thread, one at a time: a flood of guesses must not take every processor."""
         if self._waiting >= _MOST_WAITING:
-            raise Busy
+            raise TooBusyError
         self._waiting += 1
         try:
             async with self._turn:

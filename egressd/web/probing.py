@@ -94,7 +94,7 @@ async def look(target: str, settings: Settings, plan: Plan) -> Sweep:
     )
     context = await asyncio.to_thread(open_context, settings, narrow)
     recording = await sweep(
-        narrow, context, stop=asyncio.Event(), on_done=_ignore, questions=partial(ask, settings)
+        narrow, context, stop=asyncio.Event(), on_done=_ignore, plan_followups=partial(ask, settings)
     )
     return await asyncio.to_thread(judge, recording)
 

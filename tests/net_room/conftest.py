@@ -21,7 +21,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 
 from egressd.model.observation import TcpInfo
 from egressd.model.settings import Source, Trust
-from egressd.net.dial import Stream, dial
+from egressd.net.dial import TcpStream, dial
 from egressd.net.trust import TrustStore, load_trust
 from tests import ports
 
@@ -145,7 +145,7 @@ async def udp() -> AsyncIterator[Callable[[Callable[[bytes], list[bytes]]], int]
         sock.close()
 
 
-async def connect(port: int, *, host: str = "127.0.0.1") -> Stream:
+async def connect(port: int, *, host: str = "127.0.0.1") -> TcpStream:
     """Dial a port that answers."""
     observation, stream = await dial(host, port, source=HERE, timeout=5)
     assert stream is not None, observation
@@ -153,7 +153,7 @@ async def connect(port: int, *, host: str = "127.0.0.1") -> Stream:
 
 
 @pytest.fixture(name="connect")
-def connect_fixture() -> Callable[..., Awaitable[Stream]]:
+def connect_fixture() -> Callable[..., Awaitable[TcpStream]]:
     """Return `connect`."""
     return connect
 

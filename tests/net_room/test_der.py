@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.net.http.intake import is_der
+from egressd.net.http.response import is_der
 
 
 def test_a_certificate_is(pki: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from egressd.net.descriptors import SPARE, allow_descriptors
+from egressd.net.sockets.descriptors import SPARE, allow_descriptors
 
 
 @pytest.fixture

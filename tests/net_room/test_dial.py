@@ -15,8 +15,8 @@ from egressd.clock import monotonic
 from egressd.model.observation import Failure
 from egressd.model.settings import Source
 from egressd.net.dial import dial
-from egressd.net.wire import sockets
-from egressd.net.wire.classify import failure_of
+from egressd.net.sockets import opening
+from egressd.net.sockets.errors import failure_of
 
 
 async def test_a_connection_knows_both_ends(serve: Any, here: Source) -> None:
@@ -129,7 +129,7 @@ async def test_no_file_descriptors_left(here: Source, monkeypatch: pytest.Monkey
     def exhausted(*_: object) -> socket.socket:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr("egressd.net.wire.sockets.socket.socket", exhausted)
+    monkeypatch.setattr("egressd.net.sockets.opening.socket.socket", exhausted)
     observation, _ = await dial("127.0.0.1", 1, source=here, timeout=5)
     assert observation.failure is Failure.NO_RESOURCES
 
@@ -139,7 +139,7 @@ async def test_cancellation_passes_and_closes(
 ) -> None:
     """A cancelled dial leaves no socket behind."""
     opened: list[socket.socket] = []
-    real = sockets.open_socket
+    real = opening.open_socket
 
     def remember(*arguments: Any) -> socket.socket:
         opened.append(real(*arguments))

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from egressd.clock import monotonic
 from egressd.model.observation import Failure, HttpObservation, TlsAlert
 from egressd.net.exchange import Request, exchange, fetch
-from egressd.net.handshake import shake
+from egressd.net.handshake import handshake
 from egressd.net.http.headers import select_headers
 from egressd.net.http.http1 import HEAD_LIMIT
-from egressd.net.http.websocket import accept_of
+from egressd.net.http.websocket import accept_value
 
 HOST = "web.test"
 REQUEST = Request(host=HOST)
@@ -301,7 +301,7 @@ async def websocket_server(peer: Any, *, key: str | None = None) -> None:
     """Grant an upgrade."""
     request = await peer.reader.readuntil(b"\r\n\r\n")
     sent = re.search(rb"sec-websocket-key: (\S+)", request, re.IGNORECASE)
-    accept = accept_of(key or sent[1].decode()) if sent else ""
+    accept = accept_value(key or sent[1].decode()) if sent else ""
     await peer.say(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         + f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
@@ -328,7 +328,7 @@ async def test_a_refused_upgrade(ask: Any) -> None:
 
 def test_the_example_of_rfc_6455() -> None:
     """Section 1.3."""
-    assert accept_of("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    assert accept_value("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
 async def test_a_client_certificate_wanted_after_the_handshake(
@@ -340,7 +340,7 @@ async def test_a_client_certificate_wanted_after_the_handshake(
     context.load_verify_locations(cadata=pki.root.pem.decode())
     stream = await connect(await serve(partial(speak_tls, context=context)))
     store = pki.store(pki.root, public=(pki.root,))
-    _, session = await shake(stream, HOST, store=store, alpn=(), timeout=2)
+    _, session = await handshake(stream, HOST, store=store, alpn=(), timeout=2)
     assert session is not None
     seen = await exchange(session, REQUEST, alpn=None, timeout=2)
     session.close()
@@ -357,7 +357,7 @@ async def test_a_request_in_an_unverified_session_says_so(serve: Any, connect: A
     context = pki.server(pki.issue("l", issuer=pki.other_root, names=(HOST,)))
     stream = await connect(await serve(page, tls=context))
     store = pki.store(pki.root, public=(pki.root,)).unverified
-    _, session = await shake(stream, HOST, store=store, alpn=(), timeout=2)
+    _, session = await handshake(stream, HOST, store=store, alpn=(), timeout=2)
     assert session is not None
     seen = await exchange(session, REQUEST, alpn=None, timeout=2)
     session.close()

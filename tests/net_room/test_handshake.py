@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from egressd.clock import monotonic, now
 from egressd.model.observation import Failure, TlsAlert, TlsObservation
-from egressd.net.handshake import shake
-from egressd.net.stream import AlertReceived
+from egressd.net.handshake import handshake
+from egressd.net.stream import TlsAlertError
 from egressd.net.tls.session import TlsStream
 
 HOST = "web.test"
@@ -48,7 +48,7 @@ async def attempt(serve: Any, connect: Any, pki: Any, speak_tls: Any) -> Any:
         stream = await connect(await serve(script, tls=tls))
         opened.append(stream)
         store = store or pki.store(pki.root, public=(pki.other_root,))
-        return await shake(stream, host, store=store, alpn=alpn, timeout=timeout)
+        return await handshake(stream, host, store=store, alpn=alpn, timeout=timeout)
 
     yield run
     for stream in opened:
@@ -376,7 +376,7 @@ async def test_client_certificate_wanted_by_tls13(attempt: Any, pki: Any) -> Non
     context.load_verify_locations(cadata=pki.root.pem.decode())
     seen, session = await attempt(by_hand=context)
     assert seen.failure is None
-    with pytest.raises(AlertReceived) as caught:
+    with pytest.raises(TlsAlertError) as caught:
         await session.read(10)
     assert caught.value.alert == TlsAlert(level=2, description=116)
     session.close()
@@ -418,9 +418,9 @@ async def test_tls_inside_tls(serve: Any, connect: Any, pki: Any, speak_tls: Any
 
     store = pki.store(pki.root, public=(pki.root,))
     stream = await connect(await serve(terminate, tls=pki.server(leaf)))
-    _, outer = await shake(stream, HOST, store=store, alpn=(), timeout=3)
+    _, outer = await handshake(stream, HOST, store=store, alpn=(), timeout=3)
     assert outer is not None
-    seen, session = await shake(outer, HOST, store=store, alpn=(), timeout=3)
+    seen, session = await handshake(outer, HOST, store=store, alpn=(), timeout=3)
     assert seen.failure is None, seen
     assert session is not None
     assert await session.read(20) == b"inside"
@@ -447,7 +447,7 @@ def test_any_bytes_end_in_a_failure(memory_stream: Any, pki: Any, pieces: list[b
     """Whatever a server says that is no TLS, the handshake ends, and closes."""
     stream = memory_stream(*(piece for piece in pieces if piece))
     store = pki.store(pki.root, public=(pki.root,))
-    seen, session = asyncio.run(shake(stream, HOST, store=store, alpn=("h2",), timeout=2))
+    seen, session = asyncio.run(handshake(stream, HOST, store=store, alpn=("h2",), timeout=2))
     assert session is None
     assert seen.failure is not None
     assert stream.closed

@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 
 from egressd.model.observation import Failure, HttpObservation
 from egressd.net.exchange import Request, exchange
-from egressd.net.handshake import shake
-from egressd.net.http.http2 import FrameGate
-from egressd.net.wire.classify import Misbehaviour
+from egressd.net.handshake import handshake
+from egressd.net.http.http2 import FrameLimiter
+from egressd.net.sockets.errors import PhaseError
 
 REQUEST = Request(host="web.test")
 HEAD = [(":status", "200"), ("server", "h2-test"), ("content-type", "text/html")]
-Answer = Callable[[h2.connection.H2Connection, int], None]
+ResponseMessage = Callable[[h2.connection.H2Connection, int], None]
 
 
-async def speak_h2(peer: Any, answer: Answer, heard: list[Any]) -> None:
+async def speak_h2(peer: Any, answer: ResponseMessage, heard: list[Any]) -> None:
     """Be an HTTP/2 server; the answer is written once the request is here."""
     server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
     server.initiate_connection()
@@ -46,7 +46,11 @@ def ask(serve: Any, connect: Any) -> Any:
     """Return a function that sends a request to an HTTP/2 server."""
 
     async def run(
-        answer: Answer, request: Request = REQUEST, *, timeout: float = 3, heard: list[Any] | None = None
+        answer: ResponseMessage,
+        request: Request = REQUEST,
+        *,
+        timeout: float = 3,
+        heard: list[Any] | None = None,
     ) -> HttpObservation:
         async def script(peer: Any) -> None:
             await speak_h2(peer, answer, heard if heard is not None else [])
@@ -97,7 +101,7 @@ async def test_an_answer_without_a_body(ask: Any) -> None:
         (lambda s, n: s.send_headers(n, [(":status", "abc")], end_stream=True), "status"),
     ],
 )
-async def test_refusals(ask: Any, answer: Answer, said: str) -> None:
+async def test_refusals(ask: Any, answer: ResponseMessage, said: str) -> None:
     """GOAWAY and RST_STREAM are named."""
     seen = await ask(answer)
     assert seen.failure is Failure.HTTP2_ERROR
@@ -230,7 +234,7 @@ async def test_over_tls(serve: Any, connect: Any, pki: Any) -> None:
     context = pki.server(pki.issue("l", issuer=pki.root, names=("web.test",)), alpn=("h2", "http/1.1"))
     stream = await connect(await serve(script, tls=context))
     store = pki.store(pki.root, public=(pki.root,))
-    tls, session = await shake(stream, "web.test", store=store, alpn=("h2", "http/1.1"), timeout=3)
+    tls, session = await handshake(stream, "web.test", store=store, alpn=("h2", "http/1.1"), timeout=3)
     assert session is not None
     seen = await exchange(session, REQUEST, alpn=tls.alpn, timeout=3)
     session.close()
@@ -287,16 +291,16 @@ def test_the_gate_finds_every_frame_however_it_is_cut(lengths: list[int], step: 
     """Allowed frames pass in pieces of any size; the first that is too long does not."""
     frames = b"".join(size.to_bytes(3, "big") + bytes(6 + size) for size in lengths)
     hostile = frames + (16_385).to_bytes(3, "big") + bytes(6)
-    gate, limit = FrameGate(), len(frames) + 3
+    gate, limit = FrameLimiter(), len(frames) + 3
     pieces = [hostile[at : at + 397 * step] for at in range(0, len(hostile), 397 * step)]
     passed = sum(len(piece) for piece in takewhile(lambda piece: passes(gate, piece), pieces))
     assert limit - 397 * step - 9 <= passed < limit + 6
 
 
-def passes(gate: FrameGate, data: bytes) -> bool:
+def passes(gate: FrameLimiter, data: bytes) -> bool:
     try:
         gate.watch(data)
-    except Misbehaviour:
+    except PhaseError:
         return False
     return True
 

@@ -19,7 +19,7 @@ import pytest
 from egressd.model.observation import DnsObservation, Failure, NtpObservation, TcpObservation
 from egressd.model.settings import Resolver, Source
 from egressd.net.dial import dial
-from egressd.net.ntp import ask_time
+from egressd.net.ntp import query_ntp
 from egressd.net.resolve import look_up
 
 CLONE_NEWNET = 0x40000000
@@ -48,7 +48,7 @@ async def look(address: str) -> Seen:
     dns = await look_up(
         "web.test", "A", resolver=Resolver(name="r", address=address), source=HERE, timeout=0.4
     )
-    return tcp, dns, await ask_time(address, 123, source=HERE, timeout=0.2)
+    return tcp, dns, await query_ntp(address, 123, source=HERE, timeout=0.2)
 
 
 @pytest.fixture

@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd.model.observation import Failure
-from egressd.net.names.message import Answer, ask_for, parse_name, read_answer
-from egressd.net.wire.classify import Misbehaviour
+from egressd.net.dns.message import ResponseMessage, make_query, parse_name, parse_response
+from egressd.net.sockets.errors import PhaseError
 
-QUESTION = ask_for(parse_name("web.test"), "A", edns=True)
+QUESTION = make_query(parse_name("web.test"), "A", edns=True)
 ASKED = {QUESTION.id: QUESTION}
 
 
-def read(data: bytes) -> Answer | Failure | None:
+def read(data: bytes) -> ResponseMessage | Failure | None:
     """Read an answer; the failure is a value here."""
     try:
-        return read_answer(data, ASKED)
-    except Misbehaviour as trouble:
+        return parse_response(data, ASKED)
+    except PhaseError as trouble:
         return trouble.failure
 
 
@@ -33,7 +33,7 @@ def test_any_bytes(data: bytes) -> None:
 def test_any_bytes_under_our_id(data: bytes) -> None:
     """Whatever comes under our id is an answer, malformed, or to another question."""
     found = read(QUESTION.wire[:2] + data)
-    assert found is None or found is Failure.MALFORMED or isinstance(found, Answer)
+    assert found is None or found is Failure.MALFORMED or isinstance(found, ResponseMessage)
 
 
 @given(st.data())
@@ -46,7 +46,7 @@ def test_a_damaged_answer(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(0, 6))):
         wire[data.draw(st.integers(2, len(wire) - 1))] = data.draw(st.integers(0, 255))
     found = read(bytes(wire[: data.draw(st.integers(0, len(wire)))]))
-    assert found is None or found is Failure.MALFORMED or isinstance(found, Answer)
+    assert found is None or found is Failure.MALFORMED or isinstance(found, ResponseMessage)
 
 
 @given(st.text(max_size=300))
@@ -54,7 +54,7 @@ def test_any_name(text: str) -> None:
     """A name is absolute, or invalid."""
     try:
         valid = parse_name(text).is_absolute()
-    except Misbehaviour as trouble:
+    except PhaseError as trouble:
         valid = trouble.failure is Failure.NAME_INVALID
     assert valid
 
@@ -62,4 +62,4 @@ def test_any_name(text: str) -> None:
 @pytest.mark.parametrize("edns", [True, False])
 def test_ids_are_random(edns: bool) -> None:
     """Two questions for one name do not share an id for long."""
-    assert len({ask_for(parse_name("a.test"), "A", edns=edns).id for _ in range(8)}) > 1
+    assert len({make_query(parse_name("a.test"), "A", edns=edns).id for _ in range(8)}) > 1

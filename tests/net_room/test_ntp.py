@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from egressd.clock import now
 from egressd.model.observation import Failure, NtpObservation
 from egressd.model.settings import Source
-from egressd.net.ntp import Reply, ask_time, offset, read_reply
-from egressd.net.wire.classify import Misbehaviour
+from egressd.net.ntp import Reply, offset, query_ntp, read_reply
+from egressd.net.sockets.errors import PhaseError
 
 HERE = Source(name="here")
 TO_1900 = 2_208_988_800
@@ -36,7 +36,7 @@ def answer(
 
 async def ask(port: int, *, timeout: float = 2) -> NtpObservation:
     """Ask a scripted server."""
-    return await ask_time("127.0.0.1", port, source=HERE, timeout=timeout)
+    return await query_ntp("127.0.0.1", port, source=HERE, timeout=timeout)
 
 
 @pytest.mark.parametrize("ahead", [0.0, 3600.0, -86400.0])
@@ -108,7 +108,7 @@ async def test_refused(closed_port: Callable[..., int]) -> None:
 async def test_a_source_that_is_not_here() -> None:
     """The configuration is at fault."""
     away = Source(name="away", address="198.51.100.9")
-    assert (await ask_time("127.0.0.1", 123, source=away, timeout=1)).failure is Failure.INVALID_SOURCE
+    assert (await query_ntp("127.0.0.1", 123, source=away, timeout=1)).failure is Failure.INVALID_SOURCE
 
 
 def test_the_era_after_2036() -> None:
@@ -131,7 +131,7 @@ def test_any_bytes(data: bytes) -> None:
     """A reply, nobody's reply, or malformed."""
     try:
         read = read_reply(data, b"12345678")
-    except Misbehaviour as trouble:
+    except PhaseError as trouble:
         read = None
         assert_malformed = trouble.failure is Failure.MALFORMED
         if not assert_malformed:

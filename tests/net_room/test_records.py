@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd.model.observation import TlsAlert
-from egressd.net.tls.records import HEAD_LIMIT, RecordScan, hello_version
+from egressd.net.tls.records import HEAD_LIMIT, RecordScanner, server_hello_version
 
 
 def record(kind: int, payload: bytes) -> bytes:
@@ -30,9 +30,9 @@ def hello(*, extension: bytes = b"") -> bytes:
 TLS13 = b"\x00\x2b\x00\x02\x03\x04"
 
 
-def scan(data: bytes, *cuts: int) -> RecordScan:
+def scan(data: bytes, *cuts: int) -> RecordScanner:
     """Feed bytes, cut at places."""
-    found = RecordScan()
+    found = RecordScanner()
     places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     for start, end in pairwise(places):
         found.feed(data[start:end])
@@ -68,7 +68,7 @@ def test_any_bytes(data: bytes, cuts: list[int]) -> None:
 @given(st.binary(max_size=300))
 def test_any_hello(body: bytes) -> None:
     """A ServerHello's body of any bytes has a version or none."""
-    hello_version(body)
+    server_hello_version(body)
 
 
 def test_version_by_extension() -> None:

@@ -21,8 +21,8 @@ import pytest
 from egressd.clock import monotonic
 from egressd.model.observation import DnsObservation, Failure
 from egressd.model.settings import Resolver, Source
-from egressd.net.names import system
-from egressd.net.names.asking import ANSWERED_EARLIER
+from egressd.net.dns import system
+from egressd.net.dns.query import ANSWERED_EARLIER
 from egressd.net.resolve import look_up, look_up_system, look_up_tcp, system_nameservers
 
 HERE = Source(name="here")
@@ -432,7 +432,7 @@ async def test_what_getaddrinfo_can_say(
     monkeypatch: pytest.MonkeyPatch, number: int, failure: Failure, errno: int | None
 ) -> None:
     """Its few numbers map to what they can and can't mean."""
-    monkeypatch.setattr("egressd.net.names.system.socket.getaddrinfo", gaierror(number))
+    monkeypatch.setattr("egressd.net.dns.system.socket.getaddrinfo", gaierror(number))
     seen = await look_up_system("web.test", "A", timeout=2)
     (query,) = seen.queries
     assert (seen.failure, query.errno, query.transport) == (failure, errno, "getaddrinfo")
@@ -453,7 +453,7 @@ async def test_a_hanging_getaddrinfo_is_left_behind(monkeypatch: pytest.MonkeyPa
         release.wait(20)
         return []
 
-    monkeypatch.setattr("egressd.net.names.system.socket.getaddrinfo", hang)
+    monkeypatch.setattr("egressd.net.dns.system.socket.getaddrinfo", hang)
     monkeypatch.setattr(system, "_threads", system._Threads(2))
     begun = monotonic()
     async with asyncio.TaskGroup() as group:
@@ -470,7 +470,7 @@ async def test_a_bug_in_a_thread_reaches_who_asked(monkeypatch: pytest.MonkeyPat
     def bug(*_: object, **__: object) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("egressd.net.names.system.socket.getaddrinfo", bug)
+    monkeypatch.setattr("egressd.net.dns.system.socket.getaddrinfo", bug)
     with pytest.raises(ZeroDivisionError):
         await look_up_system("web.test", "A", timeout=2)
     monkeypatch.undo()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd.model.observation import Failure
-from egressd.net.wire.scrub import redact, scrub, scrub_bytes
+from egressd.net.scrub import redact, scrub, scrub_bytes
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from egressd.model.observation import Failure
 from egressd.model.settings import Proxy
-from egressd.net.tunnel import connect_through
+from egressd.net.tunnel import open_tunnel
 
 PROXY = Proxy(url="http://proxy.test:3128")
 SECRET = Proxy(url="http://proxy.test:3128", username="user", password="pa:ss-wörd")
@@ -34,7 +34,7 @@ async def test_a_tunnel(serve: Any, connect: Any) -> None:
     heard: list[bytes] = []
     said = b"HTTP/1.1 200 Connection established\r\nVia: 1.1 squid\r\n\r\n"
     stream = await connect(await serve(proxy_that_says(said, heard)))
-    seen = await connect_through(stream, PROXY, "web.test:443", timeout=2)
+    seen = await open_tunnel(stream, PROXY, "web.test:443", timeout=2)
     assert (seen.failure, seen.status, seen.credentials_sent) == (None, 200, False)
     assert (seen.proxy, seen.authority) == ("http://proxy.test:3128", "web.test:443")
     assert seen.headers == (("via", "1.1 squid"),)
@@ -49,7 +49,7 @@ async def test_bytes_right_behind_the_answer_belong_to_the_tunnel(serve: Any, co
     """A server that speaks first is not cut off."""
     said = b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-first"
     stream = await connect(await serve(proxy_that_says(said, [])))
-    seen = await connect_through(stream, PROXY, "web.test:22", timeout=2)
+    seen = await open_tunnel(stream, PROXY, "web.test:22", timeout=2)
     assert seen.failure is None
     assert await stream.read(100) == b"SSH-2.0-first"
     stream.close()
@@ -64,7 +64,7 @@ async def test_credentials_are_sent_and_never_shown(serve: Any, connect: Any) ->
         b"Content-Length: 20\r\n\r\n<title>denied</title"
     )
     stream = await connect(await serve(proxy_that_says(said, heard)))
-    seen = await connect_through(stream, SECRET, "web.test:443", timeout=2)
+    seen = await open_tunnel(stream, SECRET, "web.test:443", timeout=2)
     stream.close()
     secret = base64.b64encode("user:pa:ss-wörd".encode()).decode()
     assert f"proxy-authorization: basic {secret}".lower() in heard[0].decode().lower()
@@ -79,7 +79,7 @@ async def test_credentials_are_sent_and_never_shown(serve: Any, connect: Any) ->
 async def test_a_url_with_credentials_is_shown_without(memory_stream: Any) -> None:
     """Should one ever get this far."""
     proxy = Proxy(url="http://user:secret@proxy.test:3128/x")
-    seen = await connect_through(memory_stream(), proxy, "web.test:443", timeout=1)
+    seen = await open_tunnel(memory_stream(), proxy, "web.test:443", timeout=1)
     assert seen.proxy == "http://proxy.test:3128"
 
 
@@ -98,7 +98,7 @@ async def test_a_url_with_credentials_is_shown_without(memory_stream: Any) -> No
 )
 async def test_refusals(memory_stream: Any, said: bytes, failure: Failure) -> None:
     """Each has its name, and the first bytes are kept."""
-    seen = await connect_through(
+    seen = await open_tunnel(
         memory_stream(said) if said else memory_stream(), PROXY, "web.test:443", timeout=1
     )
     assert seen.failure is failure
@@ -117,7 +117,7 @@ async def test_resets_and_silence(serve: Any, connect: Any) -> None:
 
     for script, failure in ((reset, Failure.RESET), (idle, Failure.TIMEOUT)):
         stream = await connect(await serve(script))
-        seen = await connect_through(stream, PROXY, "web.test:443", timeout=0.4)
+        seen = await open_tunnel(stream, PROXY, "web.test:443", timeout=0.4)
         stream.close()
         assert (seen.failure, seen.status) == (failure, None)
 
@@ -131,7 +131,7 @@ async def test_an_error_page_that_never_ends(serve: Any, connect: Any) -> None:
         await peer.idle()
 
     stream = await connect(await serve(drip))
-    seen = await connect_through(stream, PROXY, "web.test:443", timeout=20)
+    seen = await open_tunnel(stream, PROXY, "web.test:443", timeout=20)
     stream.close()
     assert (seen.failure, seen.status, seen.body) == (Failure.PROXY_STATUS, 403, "<h1>")
     assert seen.elapsed_ms < 2000
@@ -140,7 +140,7 @@ async def test_an_error_page_that_never_ends(serve: Any, connect: Any) -> None:
 async def test_a_target_that_cannot_be_asked_for(memory_stream: Any) -> None:
     """Nothing is sent."""
     stream = memory_stream()
-    seen = await connect_through(stream, PROXY, "web.test:443\r\nEvil: 1", timeout=1)
+    seen = await open_tunnel(stream, PROXY, "web.test:443\r\nEvil: 1", timeout=1)
     assert (seen.failure, stream.written) == (Failure.NAME_INVALID, b"")
 
 
@@ -148,4 +148,4 @@ async def test_a_target_that_cannot_be_asked_for(memory_stream: Any) -> None:
 def test_any_bytes(memory_stream: Any, pieces: list[bytes]) -> None:
     """No proxy's bytes raise or hang."""
     stream = memory_stream(*(piece for piece in pieces if piece))
-    asyncio.run(connect_through(stream, PROXY, "web.test:443", timeout=2))
+    asyncio.run(open_tunnel(stream, PROXY, "web.test:443", timeout=2))

@@ -10,7 +10,13 @@ import pytest
 
 from egressd.model.plan import Plan
 from egressd.model.settings import Family, Limits, Resolver, Source, Trust
-from egressd.net.vantage import families, local_addresses, proxy_variables, survey, unusable_sources
+from egressd.net.vantage import (
+    local_addresses,
+    proxy_variables,
+    read_vantage,
+    unusable_sources,
+    usable_families,
+)
 
 
 def test_addresses_of_this_host() -> None:
@@ -32,7 +38,7 @@ def test_addresses_of_this_host() -> None:
 )
 def test_families_one_can_leave_with(addresses: tuple[str, ...], expected: tuple[Family, ...]) -> None:
     """Loopback and link-local lead nowhere, unless there is nothing else, or nothing known."""
-    assert families(addresses) == expected
+    assert usable_families(addresses) == expected
 
 
 def test_proxy_variables_are_named_and_never_shown() -> None:
@@ -80,7 +86,7 @@ def test_a_survey(pki: Any) -> None:
         trust=Trust(),
         limits=Limits(),
     )
-    seen = survey(plan, pki.store(pki.root))
+    seen = read_vantage(plan, pki.store(pki.root))
     assert (seen.host, seen.python) == (socket.gethostname(), platform.python_version())
     assert [one.name for one in seen.sources] == ["here"]
     assert seen.resolvers[0] == "[::1]:5353"

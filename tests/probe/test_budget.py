@@ -1,21 +1,21 @@
-"""Slots bound work, not waiting; deadlines only shrink."""
+"""The limiter bounds work, not waiting; deadlines only shrink."""
 
 from __future__ import annotations
 
 import asyncio
 
 from egressd.clock import monotonic
-from egressd.probe.budget import Deadline, Slots
+from egressd.probe.budget import Deadline, Limiter
 
 
 async def test_slots_bound_those_that_are_busy() -> None:
     """No more probes than `concurrency` are at work while each ends before its patience."""
-    slots = Slots(3, probes=3, deadline=100.0)
+    limiter = Limiter(3, probes=3, deadline=100.0)
     busy = most = 0
 
     async def work() -> None:
         nonlocal busy, most
-        async with slots.turn():
+        async with limiter.slot():
             busy += 1
             most = max(most, busy)
             await asyncio.sleep(0)
@@ -31,10 +31,10 @@ async def test_slots_bound_those_that_are_busy() -> None:
 
 async def test_silent_probes_give_their_slot_back() -> None:
     """A hundred probes that only wait end together although two may be busy at once."""
-    slots = Slots(2, probes=100, deadline=1.0)
+    limiter = Limiter(2, probes=100, deadline=1.0)
 
     async def wait() -> None:
-        async with slots.turn():
+        async with limiter.slot():
             await asyncio.sleep(0.3)
 
     began = monotonic()
@@ -47,13 +47,13 @@ async def test_silent_probes_give_their_slot_back() -> None:
 
 async def test_a_slot_is_given_back_once() -> None:
     """After parking and ending, the semaphore holds what it began with, no more."""
-    slots = Slots(1, probes=1, deadline=0.2)
-    async with slots.turn():
+    limiter = Limiter(1, probes=1, deadline=0.2)
+    async with limiter.slot():
         await asyncio.sleep(0.05)
     entered: list[int] = []
 
     async def hold(number: int) -> None:
-        async with slots.turn():
+        async with limiter.slot():
             entered.append(number)
             await asyncio.sleep(0.005)
 

@@ -30,4 +30,8 @@ async def test_a_fresh_context_has_no_cached_answers(monkeypatch: pytest.MonkeyP
         await one.look_up("A.test", Family.IPV4, resolver=RESOLVER, source=Source(name="default"), timeout=1)
     assert len(asked) == 2
     assert (fresh.plan, fresh.resolvers) == (plan, (RESOLVER,))
-    assert (fresh.store, fresh.secrets, fresh.recent) == (context.store, context.secrets, context.recent)
+    assert (fresh.store, fresh.secrets, fresh.control_cache) == (
+        context.store,
+        context.secrets,
+        context.control_cache,
+    )

@@ -49,8 +49,8 @@ def plan_of(*probes: Probe, limits: Limits | None = None) -> Plan:
     )
 
 
-async def scripted_walk(one: Probe, context: ProbeContext) -> ProbeRecord:
-    """Stand for a walk: the host's name says how it goes."""
+async def scripted_probe(one: Probe, context: ProbeContext) -> ProbeRecord:
+    """Stand for run_probe: the host's name says how it goes."""
     if one.host == "bug.test":
         raise ZeroDivisionError("ours")
     if one.host == "slow.test":
@@ -63,7 +63,7 @@ async def scripted_walk(one: Probe, context: ProbeContext) -> ProbeRecord:
 
 @pytest.fixture(autouse=True)
 def _walks() -> Iterator[None]:
-    with patch("egressd.probe.sweep.walk", scripted_walk):
+    with patch("egressd.probe.sweep.run_probe", scripted_probe):
         yield
 
 
@@ -71,7 +71,7 @@ async def run(plan: Plan, *, stop: asyncio.Event | None = None) -> Recording:
     """Sweep a plan with nothing to ask afterwards."""
     context = ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=())
     return await sweep(
-        plan, context, stop=stop or asyncio.Event(), on_done=lambda _: None, questions=lambda _: ()
+        plan, context, stop=stop or asyncio.Event(), on_done=lambda _: None, plan_followups=lambda _: ()
     )
 
 
@@ -121,20 +121,20 @@ async def test_probes_start_when_they_are_told_to() -> None:
     """Each waits its own time; one that is not named starts at once; follow-up still gets its share."""
     begun: dict[str, float] = {}
 
-    async def walk(one: Probe, context: ProbeContext) -> ProbeRecord:
+    async def run_probe(one: Probe, context: ProbeContext) -> ProbeRecord:
         begun[one.host] = monotonic()
-        return await scripted_walk(one, context)
+        return await scripted_probe(one, context)
 
     plan = plan_of(probe("a.test"), probe("b.test"), probe("c.test"))
     starts = {plan.probes[1].id: 0.3, plan.probes[2].id: 0.6}
     started = monotonic()
-    with patch("egressd.probe.sweep.walk", walk):
+    with patch("egressd.probe.sweep.run_probe", run_probe):
         recording = await sweep(
             plan,
             ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=()),
             stop=asyncio.Event(),
             on_done=lambda _: None,
-            questions=lambda _: (),
+            plan_followups=lambda _: (),
             starts=starts,
         )
     waited = [begun[name] - started for name in ("a.test", "b.test", "c.test")]
@@ -144,16 +144,16 @@ async def test_probes_start_when_they_are_told_to() -> None:
 
 
 async def test_what_to_ask_next_is_found_beside_the_loop() -> None:
-    """Reading a large recording for open questions must not keep running looks from their timers."""
+    """Reading a large recording for follow-ups must not keep running looks from their timers."""
     asked: list[int] = []
     plan = plan_of(probe("fine.test"))
     context = ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=())
 
-    def questions(_: Recording) -> tuple[ControlPlan, ...]:
+    def plan_followups(_: Recording) -> tuple[ControlPlan, ...]:
         asked.append(threading.get_ident())
         return ()
 
-    await sweep(plan, context, stop=asyncio.Event(), on_done=lambda _: None, questions=questions)
+    await sweep(plan, context, stop=asyncio.Event(), on_done=lambda _: None, plan_followups=plan_followups)
 
     assert len(asked) == 1
     assert threading.get_ident() not in asked

@@ -33,7 +33,7 @@ from egressd.model.observation import (
     TcpObservation,
     TlsObservation,
 )
-from egressd.model.plan import ODD_DIALS, ControlKind, Probe, Target
+from egressd.model.plan import SYNTHETIC_CONTROLS, ControlKind, Probe, Target
 from egressd.model.recording import Control, Recording, Trail
 from egressd.model.settings import SYSTEM_RESOLVER, Family
 
@@ -125,7 +125,10 @@ def behold(recording: Recording) -> Whole:
     controls = _by_subject(recording.controls)
     asked = tuple(trail for control in recording.controls for trail in control.trails)
     real = tuple(
-        trail for control in recording.controls if control.kind not in ODD_DIALS for trail in control.trails
+        trail
+        for control in recording.controls
+        if control.kind not in SYNTHETIC_CONTROLS
+        for trail in control.trails
     )
     dials = count_dials((*every, *real))
     greeted, ungreeted = _greetings((*every, *real))

@@ -111,9 +111,9 @@ class Watch:
     async def _plan_again(self) -> None:
         """Ask again for what discovery could not give: a rule may let it through by now."""
         if any(not one.hosts for one in self.found):
-            recent = self.context.recent
+            control_cache = self.context.control_cache
             await self._plan()
-            self.context.recent = recent
+            self.context.control_cache = control_cache
 
     async def _look(self, turn: Turn) -> Sweep:
         """Sweep over a part of the plan, tell what is seen while it is seen, and judge the whole."""
@@ -147,7 +147,7 @@ class Watch:
         )
         async with asyncio.TaskGroup() as group:
             teller = group.create_task(self._tell_at_once())
-            recording = await sweep(part, context, stop=self.stop, on_done=on_done, questions=questions)
+            recording = await sweep(part, context, stop=self.stop, on_done=on_done, plan_followups=questions)
             teller.cancel()
         return recording
 

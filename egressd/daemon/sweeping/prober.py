@@ -88,7 +88,7 @@ class NetworkProber:
         except EgressdError as error:
             log.error("what is trusted can't be read; what was read before stays", why=str(error))  # noqa: TRY400 - it is a file, no bug
             return
-        self.context = replace(fresh, recent=self.context.recent)
+        self.context = replace(fresh, control_cache=self.context.control_cache)
 
     async def look(
         self,
@@ -110,7 +110,7 @@ class NetworkProber:
             self._fresh_context(),
             stop=self.stop,
             on_done=on_done,
-            questions=questions,
+            plan_followups=questions,
             starts=starts,
         )
 

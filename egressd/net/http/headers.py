@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 
 _MOST_HEADERS = 40
 _VALUE_LIMIT = 200
@@ -92,7 +92,7 @@ def _shown(name: str, value: str) -> str:
     return scrub(value, _VALUE_LIMIT)
 
 
-def number(value: str | None) -> int | None:
+def parse_decimal(value: str | None) -> int | None:
     """Return a header's decimal number; None where it is none."""
     text = (value or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

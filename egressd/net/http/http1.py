@@ -6,11 +6,11 @@ import h11
 
 from egressd.model.observation import Failure
 from egressd.net.http import websocket
-from egressd.net.http.intake import Intake
 from egressd.net.http.request import Request
-from egressd.net.stream import AlertReceived, ByteStream
-from egressd.net.wire.classify import Misbehaviour
-from egressd.net.wire.scrub import scrub_bytes
+from egressd.net.http.response import ResponseBuffer
+from egressd.net.scrub import scrub_bytes
+from egressd.net.sockets.errors import PhaseError
+from egressd.net.stream import ByteStream, TlsAlertError
 
 HEAD_LIMIT = 64 * 1024
 READ_SIZE = 65536
@@ -19,34 +19,34 @@ _SHOWN = 80
 _Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
 
-class Http1:
+class Http1Client:
     """One request over one stream.
 
     Raises:
-        Misbehaviour: the answer is not what HTTP allows, or ended early.
+        PhaseError: the answer is not what HTTP allows, or ended early.
         OSError: the stream broke.
     """
 
-    def __init__(self, stream: ByteStream, intake: Intake) -> None:
+    def __init__(self, stream: ByteStream, response: ResponseBuffer) -> None:
         self._stream = stream
-        self._intake = intake
+        self._response = response
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
         self._heard = 0
         self._unsent: OSError | None = None
         self.first = b""
         """The first bytes of the answer."""
 
-    async def speak(self, request: Request) -> None:
+    async def exchange(self, request: Request) -> None:
         """Send a request and take its answer in."""
         key = websocket.new_key()
         closing = websocket.upgrade_headers(key) if request.upgrade else (("connection", "close"),)
         headers = (("host", request.authority), *request.all_headers, *closing)
         await self.send(request.method, request.target, headers)
-        await self.take_answer()
-        if self._intake.status == 101 and self._intake.header("sec-websocket-accept") != websocket.accept_of(
-            key
-        ):
-            raise Misbehaviour(Failure.NOT_HTTP, "101, but Sec-WebSocket-Accept does not answer our key")
+        await self.read_response()
+        if self._response.status == 101 and self._response.header(
+            "sec-websocket-accept"
+        ) != websocket.accept_value(key):
+            raise PhaseError(Failure.NOT_HTTP, "101, but Sec-WebSocket-Accept does not answer our key")
 
     async def send(self, method: str, target: str, headers: tuple[tuple[str, str], ...]) -> None:
         """Send a request without a body.
@@ -57,18 +57,18 @@ class Http1:
             head = self._h11.send(h11.Request(method=method, target=target, headers=list(headers)))
             end = self._h11.send(h11.EndOfMessage())
         except h11.LocalProtocolError as error:
-            raise Misbehaviour(Failure.NAME_INVALID, f"cannot be asked for: {error}") from None
+            raise PhaseError(Failure.NAME_INVALID, f"cannot be asked for: {error}") from None
         try:
             await self._stream.write((head or b"") + (end or b""))
-        except AlertReceived:
+        except TlsAlertError:
             raise
         except OSError as error:
             self._unsent = error
 
-    async def take_answer(self) -> None:
+    async def read_response(self) -> None:
         """Read until the answer is complete, or enough of it is here."""
         interim = 0
-        while not self._intake.satisfied:
+        while not self._response.enough:
             event = await self._next()
             match event:
                 case h11.InformationalResponse(status_code=101):
@@ -77,21 +77,21 @@ class Http1:
                 case h11.InformationalResponse():
                     interim += 1
                     if interim > _MOST_INTERIM:
-                        raise Misbehaviour(Failure.NOT_HTTP, f"more than {_MOST_INTERIM} interim answers")
+                        raise PhaseError(Failure.NOT_HTTP, f"more than {_MOST_INTERIM} interim answers")
                 case h11.Response():
                     self._take_head(event)
                     if self._h11.their_state is h11.SWITCHED_PROTOCOL:
                         return  # CONNECT was granted: what follows is the tunnel's
                 case h11.Data():
-                    self._intake.take_body(bytes(event.data))
+                    self._response.add_body(bytes(event.data))
                 case h11.EndOfMessage():
-                    self._intake.complete = True
+                    self._response.complete = True
                 case _:
                     raise self._closed()
 
     def _take_head(self, event: h11.Response | h11.InformationalResponse) -> None:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers)
-        self._intake.take_head(event.status_code, headers)
+        self._response.add_head(event.status_code, headers)
 
     async def _next(self) -> _Event:
         while True:
@@ -106,7 +106,7 @@ class Http1:
     async def _read(self) -> bytes:
         try:
             data = await self._stream.read(READ_SIZE)
-        except AlertReceived:
+        except TlsAlertError:
             raise
         except OSError as error:
             raise self._unsent or error from None
@@ -115,30 +115,30 @@ class Http1:
         return data
 
     def _hear(self, data: bytes) -> None:
-        if not data and self._intake.status is None:
+        if not data and self._response.status is None:
             raise self._closed()
         self._heard += len(data)
         if len(self.first) < 512:
             self.first += data[: 512 - len(self.first)]
         self._h11.receive_data(data)
 
-    def _closed(self) -> Misbehaviour:
+    def _closed(self) -> PhaseError:
         """Say how much there was when the peer hung up."""
         if not self._heard:
-            return Misbehaviour(Failure.CLOSED, "closed without an answer")
+            return PhaseError(Failure.CLOSED, "closed without an answer")
         if not b"HTTP/".startswith(self.first[:5]):
-            return Misbehaviour(Failure.NOT_HTTP, scrub_bytes(self.first, _SHOWN) or self.first[:32].hex())
-        return Misbehaviour(Failure.CLOSED, f"closed after {self._heard} bytes, in the middle of the head")
+            return PhaseError(Failure.NOT_HTTP, scrub_bytes(self.first, _SHOWN) or self.first[:32].hex())
+        return PhaseError(Failure.CLOSED, f"closed after {self._heard} bytes, in the middle of the head")
 
-    def _explain(self, error: h11.RemoteProtocolError) -> Misbehaviour:
-        if self._intake.status is None:
+    def _explain(self, error: h11.RemoteProtocolError) -> PhaseError:
+        if self._response.status is None:
             if error.error_status_hint == 431:
-                return Misbehaviour(Failure.TOO_LARGE, f"the head is larger than {HEAD_LIMIT} bytes")
+                return PhaseError(Failure.TOO_LARGE, f"the head is larger than {HEAD_LIMIT} bytes")
             shown = scrub_bytes(self.first, _SHOWN) or self.first[:32].hex()
-            return Misbehaviour(Failure.NOT_HTTP, f"{error}: {shown}")
+            return PhaseError(Failure.NOT_HTTP, f"{error}: {shown}")
         if self._h11.trailing_data[1]:
-            return Misbehaviour(Failure.TRUNCATED, str(error))
-        return Misbehaviour(Failure.NOT_HTTP, f"the body is broken: {error}")
+            return PhaseError(Failure.TRUNCATED, str(error))
+        return PhaseError(Failure.NOT_HTTP, f"the body is broken: {error}")
 
     @property
     def beyond(self) -> bytes:

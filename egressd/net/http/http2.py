@@ -21,11 +21,11 @@ from h2.settings import SettingCodes, Settings
 
 from egressd.model.observation import Failure
 from egressd.net.http.http1 import HEAD_LIMIT, READ_SIZE
-from egressd.net.http.intake import Intake
 from egressd.net.http.request import MIB, Request
-from egressd.net.stream import AlertReceived, ByteStream
-from egressd.net.wire.classify import Misbehaviour
-from egressd.net.wire.scrub import scrub_bytes
+from egressd.net.http.response import ResponseBuffer
+from egressd.net.scrub import scrub_bytes
+from egressd.net.sockets.errors import PhaseError
+from egressd.net.stream import ByteStream, TlsAlertError
 
 _WINDOW = 4 * MIB
 """What a server may send ahead; the default of 64 KiB would measure latency, not speed."""
@@ -38,20 +38,20 @@ _FRAGMENT_LIMIT = 60
 """Frames that one head may come in; h2 gives up soon after, and does not say why."""
 
 
-class Http2:
+class Http2Client:
     """One request over one stream.
 
     Raises:
-        Misbehaviour: the server broke off, or does not speak HTTP/2.
+        PhaseError: the server broke off, or does not speak HTTP/2.
         OSError: the stream broke.
     """
 
-    def __init__(self, stream: ByteStream, intake: Intake) -> None:
+    def __init__(self, stream: ByteStream, response: ResponseBuffer) -> None:
         self._stream = stream
-        self._intake = intake
+        self._response = response
         self._heard = 0
         self._unsent: OSError | None = None
-        self._frames = FrameGate()
+        self._frames = FrameLimiter()
         self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
         self._h2.local_settings = Settings(
             client=True,
@@ -63,14 +63,14 @@ class Http2:
             },
         )
 
-    async def speak(self, request: Request) -> None:
+    async def exchange(self, request: Request) -> None:
         """Send a request and take its answer in."""
         head = _head(request)
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(_WINDOW)
         self._h2.send_headers(_STREAM, head, end_stream=True)
         await self._flush()
-        while not self._intake.satisfied:
+        while not self._response.enough:
             data = await self._read()
             self._hear(data)
             self._take(self._receive(data))
@@ -79,7 +79,7 @@ class Http2:
     async def _read(self) -> bytes:
         try:
             data = await self._stream.read(READ_SIZE)
-        except AlertReceived:
+        except TlsAlertError:
             raise
         except OSError as error:
             raise self._unsent or error from None
@@ -90,7 +90,7 @@ class Http2:
     def _hear(self, data: bytes) -> None:
         """Notice an answer in the older protocol; h2 would take it for a long frame and wait."""
         if not self._heard and data.startswith(b"HTTP/"):
-            raise Misbehaviour(Failure.HTTP2_ERROR, f"answered in {scrub_bytes(data, 80)}")
+            raise PhaseError(Failure.HTTP2_ERROR, f"answered in {scrub_bytes(data, 80)}")
         self._heard += len(data)
 
     def _receive(self, data: bytes) -> list[Event]:
@@ -98,9 +98,9 @@ class Http2:
         try:
             return self._h2.receive_data(data)
         except DenialOfServiceError as error:
-            raise Misbehaviour(Failure.TOO_LARGE, str(error)) from None
+            raise PhaseError(Failure.TOO_LARGE, str(error)) from None
         except ProtocolError as error:
-            raise Misbehaviour(Failure.HTTP2_ERROR, f"{type(error).__name__}: {error}") from None
+            raise PhaseError(Failure.HTTP2_ERROR, f"{type(error).__name__}: {error}") from None
 
     def _take(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -110,12 +110,12 @@ class Http2:
                 case DataReceived(stream_id=1):
                     self._take_data(event)
                 case StreamEnded(stream_id=1):
-                    self._intake.complete = True
-                case StreamReset(stream_id=1) if not self._intake.satisfied:
+                    self._response.complete = True
+                case StreamReset(stream_id=1) if not self._response.enough:
                     name = _error_name(event.error_code)
-                    raise Misbehaviour(Failure.HTTP2_ERROR, f"RST_STREAM {name}")
-                case ConnectionTerminated() if self._ends_ours(event) and not self._intake.satisfied:
-                    raise Misbehaviour(Failure.HTTP2_ERROR, _goodbye(event))
+                    raise PhaseError(Failure.HTTP2_ERROR, f"RST_STREAM {name}")
+                case ConnectionTerminated() if self._ends_ours(event) and not self._response.enough:
+                    raise PhaseError(Failure.HTTP2_ERROR, _goodbye(event))
                 case _:
                     pass  # settings, pings, windows: h2 answers them itself
 
@@ -128,11 +128,11 @@ class Http2:
         pairs = [(_text(name), _text(value)) for name, value in event.headers or ()]
         status = next((value for name, value in pairs if name == ":status"), "")
         if not (len(status) == 3 and status.isascii() and status.isdigit()):
-            raise Misbehaviour(Failure.HTTP2_ERROR, f"the status is {status!r}")
-        self._intake.take_head(int(status), tuple(pair for pair in pairs if not pair[0].startswith(":")))
+            raise PhaseError(Failure.HTTP2_ERROR, f"the status is {status!r}")
+        self._response.add_head(int(status), tuple(pair for pair in pairs if not pair[0].startswith(":")))
 
     def _take_data(self, event: DataReceived) -> None:
-        self._intake.take_body(event.data or b"")
+        self._response.add_body(event.data or b"")
         if event.flow_controlled_length:
             self._h2.acknowledge_received_data(event.flow_controlled_length, _STREAM)
 
@@ -146,13 +146,13 @@ class Http2:
         except OSError as error:
             self._unsent = error
 
-    def _closed(self) -> Misbehaviour:
-        if self._intake.status is not None:
-            return Misbehaviour(Failure.TRUNCATED, "closed before the end of the body")
-        return Misbehaviour(Failure.CLOSED, f"closed after {self._heard} bytes, without an answer")
+    def _closed(self) -> PhaseError:
+        if self._response.status is not None:
+            return PhaseError(Failure.TRUNCATED, "closed before the end of the body")
+        return PhaseError(Failure.CLOSED, f"closed after {self._heard} bytes, without an answer")
 
 
-class FrameGate:
+class FrameLimiter:
     """Follows the frames of a stream by their heads alone, to refuse one before it is collected.
 
     h2 collects a whole frame, 16 MiB at most, before it looks at its length (RFC 9113 section 4.2).
@@ -167,7 +167,7 @@ class FrameGate:
         """Follow more bytes.
 
         Raises:
-            Misbehaviour: HTTP2_ERROR, a frame is longer than we allow; TOO_LARGE, a head is.
+            PhaseError: HTTP2_ERROR, a frame is longer than we allow; TOO_LARGE, a head is.
         """
         at = 0
         while at < len(data):
@@ -183,10 +183,10 @@ class FrameGate:
     def _enter(self, length: int, *, kind: int) -> None:
         if length > _FRAME_LIMIT:
             words = f"a frame of {length} bytes is announced, where {_FRAME_LIMIT} are allowed"
-            raise Misbehaviour(Failure.HTTP2_ERROR, words)
+            raise PhaseError(Failure.HTTP2_ERROR, words)
         self._fragments = self._fragments + 1 if kind in (_HEADERS, _CONTINUATION) else 0
         if self._fragments > _FRAGMENT_LIMIT:
-            raise Misbehaviour(Failure.TOO_LARGE, f"a head of more than {_FRAGMENT_LIMIT} frames")
+            raise PhaseError(Failure.TOO_LARGE, f"a head of more than {_FRAGMENT_LIMIT} frames")
         self._head, self._body = b"", length
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from egressd import __version__
 from egressd.model.observation import Failure
-from egressd.net.wire.classify import Misbehaviour
+from egressd.net.sockets.errors import PhaseError
 
 USER_AGENT = f"egressd/{__version__}"
 AUTHORIZATION = "proxy-authorization"
@@ -36,8 +36,8 @@ class Request:
 
     @property
     def authority(self) -> str:
-        """The host as it is sent. Raises Misbehaviour where it can't be."""
-        return sendable(self.host)
+        """The host as it is sent. Raises PhaseError where it can't be."""
+        return encode_authority(self.host)
 
     @property
     def target(self) -> str:
@@ -45,7 +45,7 @@ class Request:
         return quote(self.url_path, safe=_TARGET_SAFE) or "/"
 
     @property
-    def logs_in(self) -> bool:
+    def has_credentials(self) -> bool:
         """Whether credentials for a proxy go with it."""
         return any(name == AUTHORIZATION for name, _ in self.headers)
 
@@ -62,23 +62,23 @@ class Request:
         )
 
 
-def sendable(authority: str) -> str:
+def encode_authority(authority: str) -> str:
     """Return a host and port as they are sent, letters outside ASCII in IDNA.
 
     Raises:
-        Misbehaviour: NAME_INVALID; the authority would break the request.
+        PhaseError: NAME_INVALID; the authority would break the request.
     """
     try:
         sent = authority.encode("ascii" if authority.isascii() else "idna").decode("ascii")
     except UnicodeError as error:
-        raise Misbehaviour(Failure.NAME_INVALID, f"cannot be asked for: {error}") from None
+        raise PhaseError(Failure.NAME_INVALID, f"cannot be asked for: {error}") from None
     if not sent or not sent.isprintable() or " " in sent:
-        raise Misbehaviour(Failure.NAME_INVALID, f"cannot be asked for: {authority!r}")
+        raise PhaseError(Failure.NAME_INVALID, f"cannot be asked for: {authority!r}")
     return sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Appetite:
+class ReadLimits:
     """How much of a body is read."""
 
     wanted: int
@@ -90,9 +90,9 @@ class Appetite:
     hashed: bool = False
 
 
-def appetite_of(request: Request) -> Appetite:
+def read_limits(request: Request) -> ReadLimits:
     """Return what a request wants of its answer's body."""
     if request.want_sha256 or request.range_bytes:
         wanted = DOWNLOAD_LIMIT if request.want_sha256 else min(request.range_bytes or 0, DOWNLOAD_LIMIT)
-        return Appetite(wanted=wanted, keep=PAGE_LIMIT // 4, seconds=None, hashed=request.want_sha256)
-    return Appetite(wanted=PAGE_LIMIT, keep=PAGE_LIMIT // 4, seconds=PAGE_SECONDS)
+        return ReadLimits(wanted=wanted, keep=PAGE_LIMIT // 4, seconds=None, hashed=request.want_sha256)
+    return ReadLimits(wanted=PAGE_LIMIT, keep=PAGE_LIMIT // 4, seconds=PAGE_SECONDS)

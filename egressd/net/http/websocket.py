@@ -24,6 +24,6 @@ def upgrade_headers(key: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def accept_of(key: str) -> str:
+def accept_value(key: str) -> str:
     """Return what only a server that read the key can answer."""
     return base64.b64encode(hashlib.sha1(f"{key}{_GUID}".encode()).digest()).decode()  # noqa: S324 - RFC 6455

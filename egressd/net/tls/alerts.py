@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 
 from egressd.model.observation import TlsAlert
+from egressd.net.scrub import scrub
 from egressd.net.tls.records import FATAL
-from egressd.net.wire.scrub import scrub
 
 _DESCRIPTIONS = {
     "SSLV3_ALERT_UNEXPECTED_MESSAGE": 10,
@@ -48,7 +48,7 @@ _UNNAMED = "alert no application protocol"
 """CPython has no name for 120, only OpenSSL's words."""
 
 
-def alert_of(error: ssl.SSLError) -> TlsAlert | None:
+def alert_from_openssl(error: ssl.SSLError) -> TlsAlert | None:
     """Return the alert behind an OpenSSL error; None where it is none."""
     description = _DESCRIPTIONS.get(error.reason or "")
     if description is None and _UNNAMED in str(error):
@@ -56,6 +56,6 @@ def alert_of(error: ssl.SSLError) -> TlsAlert | None:
     return None if description is None else TlsAlert(level=FATAL, description=description)
 
 
-def words_of(error: ssl.SSLError) -> str:
+def openssl_reason(error: ssl.SSLError) -> str:
     """Say an OpenSSL error in short, without the line of CPython's source it came from."""
     return scrub(error.reason or str(error).partition(" (_ssl.c")[0], 200)

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 
 from cryptography import x509
 
-from egressd.net.tls.certificates import Described, is_authority, is_issued_by
+from egressd.net.tls.certificates import ParsedCertificate, is_authority, is_issued_by
 
 _MOST_SENT = 16
 _MOST_SIGNATURES = 64
 _MOST_REMEMBERED = 4096
 
 
-class Roots:
+class RootSet:
     """A set of root certificates."""
 
     def __init__(self, ders: Iterable[bytes]) -> None:
@@ -42,7 +42,7 @@ class Roots:
     def __len__(self) -> int:
         return len(self._digests)
 
-    def anchor(self, chain: tuple[Described, ...]) -> bool:
+    def anchors(self, chain: tuple[ParsedCertificate, ...]) -> bool:
         """Say whether a chain, leaf first, leads to one of the roots."""
         key = tuple(one.facts.sha256 for one in chain)
         known = self._remembered.get(key)
@@ -52,11 +52,11 @@ class Roots:
             known = self._remembered[key] = self._search(chain[:_MOST_SENT])
         return known
 
-    def know_issuer(self, certificate: Described) -> bool:
+    def has_issuer_of(self, certificate: ParsedCertificate) -> bool:
         """Say whether one of the roots has the name of a certificate's issuer."""
         return bool(certificate.parsed and self._named(certificate.parsed))
 
-    def _search(self, chain: tuple[Described, ...]) -> bool:
+    def _search(self, chain: tuple[ParsedCertificate, ...]) -> bool:
         leaf = chain[0].parsed if chain else None
         if leaf is None:
             return False

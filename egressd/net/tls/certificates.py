@@ -21,7 +21,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from egressd.clock import now, timestamp
 from egressd.model.observation import Certificate
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 
 _MOST_NAMES = 100
 _MOST_URLS = 8
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class ParsedCertificate:
     """A certificate, parsed once: its facts, and what else the chain facts need."""
 
     facts: Certificate
@@ -49,19 +49,19 @@ class Described:
             return None
         return self.not_before <= now() <= self.not_after
 
-    def covers(self, host: str) -> bool:
+    def name_covers(self, host: str) -> bool:
         """Say whether a subjectAltName covers a host (RFC 6125)."""
         address = _address(host)
         if address is not None:
             return address in self.addresses
-        return any(covers(name, host) for name in self.dns_names)
+        return any(name_covers(name, host) for name in self.dns_names)
 
     def common_name_covers(self, host: str) -> bool:
         """Say whether the subject's common name would, for those who still look at it."""
-        return any(covers(name, host) for name in self.common_names)
+        return any(name_covers(name, host) for name in self.common_names)
 
 
-def covers(pattern: str, host: str) -> bool:
+def name_covers(pattern: str, host: str) -> bool:
     """Say whether a certificate's name covers a host: exactly, or with `*` for the leftmost label."""
     pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
     if not pattern.startswith("*."):
@@ -71,7 +71,7 @@ def covers(pattern: str, host: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def describe(der: bytes) -> Described:
+def parse_certificate(der: bytes) -> ParsedCertificate:
     """Read a certificate."""
     with warnings.catch_warnings():
         # cryptography warns of certificates that break a rule; that is for attribution to say.
@@ -80,7 +80,7 @@ def describe(der: bytes) -> Described:
         return _unreadable(der) if parsed is None else _read(der, parsed)
 
 
-def _unreadable(der: bytes) -> Described:
+def _unreadable(der: bytes) -> ParsedCertificate:
     facts = Certificate(
         subject="",
         issuer="",
@@ -93,10 +93,10 @@ def _unreadable(der: bytes) -> Described:
         signature="",
         self_signed=False,
     )
-    return Described(facts=facts, parsed=None)
+    return ParsedCertificate(facts=facts, parsed=None)
 
 
-def _read(der: bytes, parsed: x509.Certificate) -> Described:
+def _read(der: bytes, parsed: x509.Certificate) -> ParsedCertificate:
     dns_names, addresses = _alternative_names(parsed)
     not_before = _try(lambda: parsed.not_valid_before_utc, None)
     not_after = _try(lambda: parsed.not_valid_after_utc, None)
@@ -115,7 +115,7 @@ def _read(der: bytes, parsed: x509.Certificate) -> Described:
         issuer_urls=_access(parsed, AuthorityInformationAccessOID.CA_ISSUERS),
         crl_urls=_try(lambda: _crl_urls(parsed), ()),
     )
-    return Described(
+    return ParsedCertificate(
         facts=facts,
         parsed=parsed,
         dns_names=dns_names,

@@ -6,7 +6,7 @@ Law of the file: it never raises and keeps a bounded amount, whatever the bytes 
 from __future__ import annotations
 
 from egressd.model.observation import TlsAlert
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 
 HEADER = 5
 HEAD_LIMIT = 512
@@ -20,7 +20,7 @@ _VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1
 FATAL = 2
 
 
-class RecordScan:
+class RecordScanner:
     """Counts the records of one direction and picks up what the clear ones say."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class RecordScan:
         self._kind = 0
         self._clear = True
         self._alert = bytearray()
-        self._messages = _HandshakeScan()
+        self._messages = _HandshakeScanner()
 
     @property
     def is_tls(self) -> bool:
@@ -100,7 +100,7 @@ class RecordScan:
         return "" if self.records else scrub(self.head.decode("utf-8", "ignore"), HEAD_LIMIT)
 
 
-class _HandshakeScan:
+class _HandshakeScanner:
     """Walks the handshake messages inside the clear records; keeps the ServerHello only."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ class _HandshakeScan:
         if self._hello is not None:
             self._hello += taken
             if self._left == 0:
-                self.version = hello_version(bytes(self._hello))
+                self.version = server_hello_version(bytes(self._hello))
         return len(taken)
 
 
@@ -146,7 +146,7 @@ def _plausible(header: bytearray) -> bool:
     return len(header) < HEADER or int.from_bytes(header[3:5], "big") <= _LARGEST
 
 
-def hello_version(body: bytes) -> str | None:
+def server_hello_version(body: bytes) -> str | None:
     """Return the version a ServerHello chose (RFC 8446 section 4.1.3); None where it can't be read."""
     if len(body) < 35:
         return None

@@ -8,10 +8,10 @@ import ssl
 from typing import Any, Protocol, cast
 
 from egressd.model.observation import Failure, TcpInfo
-from egressd.net.stream import AlertReceived, ByteStream, TlsBroken
-from egressd.net.tls.alerts import alert_of, words_of
-from egressd.net.tls.records import HEAD_LIMIT, RecordScan
-from egressd.net.wire.classify import Misbehaviour
+from egressd.net.sockets.errors import PhaseError
+from egressd.net.stream import ByteStream, TlsAlertError, TlsDataError
+from egressd.net.tls.alerts import alert_from_openssl, openssl_reason
+from egressd.net.tls.records import HEAD_LIMIT, RecordScanner
 
 READ_SIZE = 32768
 _BANNER_SECONDS = 0.2
@@ -27,9 +27,9 @@ class TlsStream:
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._returned = b""
-        self.sent = RecordScan()
+        self.sent = RecordScanner()
         """What passed during the handshake."""
-        self.received = RecordScan()
+        self.received = RecordScanner()
         self.hello_bytes = 0
 
     async def handshake(self) -> None:
@@ -37,7 +37,7 @@ class TlsStream:
 
         Raises:
             ssl.SSLError: OpenSSL gave up.
-            Misbehaviour: CLOSED or NOT_TLS.
+            PhaseError: CLOSED or NOT_TLS.
             OSError: the stream broke.
         """
         while True:
@@ -62,9 +62,9 @@ class TlsStream:
         self.received.feed(data)
         if not self.received.is_tls:
             await self._read_banner()
-            raise Misbehaviour(Failure.NOT_TLS, self.received.head_text or self.received.head[:32].hex())
+            raise PhaseError(Failure.NOT_TLS, self.received.head_text or self.received.head[:32].hex())
         if not data:
-            raise Misbehaviour(Failure.CLOSED, f"closed after {self.received.size} bytes")
+            raise PhaseError(Failure.CLOSED, f"closed after {self.received.size} bytes")
         self._incoming.write(data)
 
     async def _read_banner(self) -> None:
@@ -77,7 +77,7 @@ class TlsStream:
                         return
                     self.received.feed(data)
 
-    async def say_why(self, *, seconds: float) -> None:
+    async def send_pending_alert(self, *, seconds: float) -> None:
         """Send the alert OpenSSL left behind when it gave up; the peer may be gone."""
         with contextlib.suppress(OSError):
             async with asyncio.timeout(seconds):
@@ -87,8 +87,8 @@ class TlsStream:
         """Return up to `n` bytes; b"" at the end, announced or not.
 
         Raises:
-            AlertReceived: the peer ended the session with an alert.
-            TlsBroken: the bytes are no TLS.
+            TlsAlertError: the peer ended the session with an alert.
+            TlsDataError: the bytes are no TLS.
             OSError: the stream broke.
         """
         if self._returned:
@@ -109,7 +109,7 @@ class TlsStream:
         """Send all of it.
 
         Raises:
-            TlsBroken: the session can't be written to any more.
+            TlsDataError: the session can't be written to any more.
             OSError: the stream broke.
         """
         while data:
@@ -194,5 +194,5 @@ def unverified_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
 
 
 def _broken(error: ssl.SSLError) -> OSError:
-    alert = alert_of(error)
-    return AlertReceived(alert) if alert else TlsBroken(words_of(error))
+    alert = alert_from_openssl(error)
+    return TlsAlertError(alert) if alert else TlsDataError(openssl_reason(error))

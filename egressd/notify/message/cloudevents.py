@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from egressd.model.alert import Alert, Notice
 from egressd.model.notification import Alerting
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 from egressd.notify.message.words.labels import labels_of
 from egressd.notify.message.words.split import pack
 from egressd.notify.message.words.story import (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from egressd.model.alert import Notice
 from egressd.model.notification import Alerting
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 from egressd.notify.message.words.level import level_of
 from egressd.notify.message.words.story import (
     LONGEST_NAME,

@@ -11,7 +11,7 @@ from email.utils import format_datetime, parseaddr
 from egressd.model.alert import Notice, NoticeKind
 from egressd.model.notification import Alerting, Severity
 from egressd.model.notification import Mail as Way
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 from egressd.notify.message.text import plain
 from egressd.notify.message.words.span import moment
 from egressd.notify.message.words.story import LONGEST_NAME

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from egressd.model.alert import Notice
 from egressd.model.notification import Alerting
 from egressd.model.notification import Syslog as Way
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 from egressd.notify.message.words.level import level_of
 from egressd.notify.message.words.split import fit, part_of
 from egressd.notify.message.words.story import (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from egressd.model.notification import Http, Mail, Receiver
-from egressd.net.wire.scrub import redact, scrub, scrub_bytes
+from egressd.net.scrub import redact, scrub, scrub_bytes
 from egressd.wording import host_port
 
 LEAST = 8

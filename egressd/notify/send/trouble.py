@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 
 _LONGEST = 200
 

@@ -13,7 +13,7 @@ from aiohttp import hdrs
 
 from egressd import __version__, clock
 from egressd.model.notification import Http, Receiver
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 from egressd.notify.delivery import Delivery, arrived, failed, refused
 from egressd.notify.send.secret import place_of, quoted
 from egressd.notify.send.trouble import describe, too_slow

@@ -13,8 +13,8 @@ from dataclasses import replace
 from egressd.model.observation import Failure, Observation, TcpObservation
 from egressd.model.plan import ControlPlan
 from egressd.net.dial import dial
-from egressd.net.tls.greeting import greet
-from egressd.net.tls.hello import Shape
+from egressd.net.tls.client_hello import ClientHelloShape
+from egressd.net.tls.hello_probe import send_client_hello
 from egressd.probe.context import ProbeContext
 
 MOST_HOPS = 24
@@ -28,7 +28,7 @@ ENDS = frozenset({None, Failure.REFUSED, Failure.RESET})
 Seen = tuple[Observation, ...]
 
 
-async def sweep_hops(control: ControlPlan, address: str, context: ProbeContext) -> tuple[Seen, ...]:
+async def trace_hops(control: ControlPlan, address: str, context: ProbeContext) -> tuple[Seen, ...]:
     """Return what was seen at each hop limit, in order; the hello follows where a name is given."""
 
     async def knock(ttl: int) -> Seen:
@@ -72,10 +72,10 @@ async def _greet_within(control: ControlPlan, address: str, context: ProbeContex
     if stream is None:
         return (dialled,)
     try:
-        stream.limit_hops(ttl)
-        heard = await greet(stream, control.host, Shape.SMALL, timeout=SECONDS)
+        stream.set_hop_limit(ttl)
+        heard = await send_client_hello(stream, control.host, ClientHelloShape.SMALL, timeout=SECONDS)
     finally:
-        stream.limit_hops(USUAL_TTL)  # the farewell is to arrive
+        stream.set_hop_limit(USUAL_TTL)  # the farewell is to arrive
         stream.close()
     return dialled, heard
 

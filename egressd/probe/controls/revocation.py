@@ -8,10 +8,10 @@ from egressd.model.endpoint import Protocol
 from egressd.model.plan import ControlPlan, Probe
 from egressd.model.recording import Trail
 from egressd.probe.budget import Deadline
+from egressd.probe.candidates import find_candidates
 from egressd.probe.context import ProbeContext
-from egressd.probe.conversation import Conversation, converse
-from egressd.probe.names import follow_names
-from egressd.probe.proxied import walk_through_proxy
+from egressd.probe.conversation import Conversation, run_conversation
+from egressd.probe.via_proxy import run_probe_via_proxy
 
 
 async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: float) -> tuple[Trail, ...]:
@@ -30,11 +30,11 @@ async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: flo
         connect_to=control.connect_to,
     )
     if probe.via_proxy:
-        return await walk_through_proxy(probe, context, source=source, deadline=deadline)
-    leads, elsewhere = await follow_names(probe, context, source=source, deadline=deadline)
-    if not leads:
+        return await run_probe_via_proxy(probe, context, source=source, deadline=deadline)
+    candidates, elsewhere = await find_candidates(probe, context, source=source, deadline=deadline)
+    if not candidates:
         return elsewhere
     conversation = Conversation(probe=probe, context=context, deadline=deadline, seen=[], store=context.store)
-    await converse(conversation, leads[0].dial_address, leads[0].dial_port or probe.port)
-    trail = leads[0].trail(source)
+    await run_conversation(conversation, candidates[0].dial_address, candidates[0].dial_port or probe.port)
+    trail = candidates[0].trail(source)
     return (replace(trail, observations=(*trail.observations, *conversation.seen)),)

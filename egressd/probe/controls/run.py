@@ -12,13 +12,13 @@ from egressd.model.recording import Control, Trail
 from egressd.model.settings import Family, Resolver
 from egressd.net import resolve
 from egressd.probe.budget import Deadline
+from egressd.probe.candidates import DIRECT
 from egressd.probe.context import TYPES, ProbeContext
-from egressd.probe.controls.hello import greet_at
-from egressd.probe.controls.hops import sweep_hops
+from egressd.probe.controls.client_hello import probe_client_hello
+from egressd.probe.controls.hops import trace_hops
 from egressd.probe.controls.revocation import fetch_url
-from egressd.probe.conversation import Conversation, converse
-from egressd.probe.names import DIRECT
-from egressd.probe.proxied import control_through_proxy
+from egressd.probe.conversation import Conversation, run_conversation
+from egressd.probe.via_proxy import run_control_via_proxy
 
 CONTROL_TIMEOUT = 4.0
 """Seconds for a control that only dials or asks."""
@@ -117,16 +117,16 @@ async def _dial(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...
         store=context.store.unverified if control.kind is ControlKind.LOOK_INSIDE else context.store,
     )
     if control.tunnel:
-        path = await control_through_proxy(conversation, control)
+        path = await run_control_via_proxy(conversation, control)
         return (replace(_trail(control, control.address, tuple(conversation.seen)), path=path),)
-    await converse(conversation, control.address, control.port, max_segment=control.max_segment)
+    await run_conversation(conversation, control.address, control.port, max_segment=control.max_segment)
     return (_trail(control, control.address, tuple(conversation.seen)),)
 
 
 async def _greet(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
     if control.address is None:
         return ()
-    seen = await greet_at(control, control.address, context, seconds=CONTROL_TIMEOUT)
+    seen = await probe_client_hello(control, control.address, context, seconds=CONTROL_TIMEOUT)
     return (_trail(control, control.address, seen),)
 
 
@@ -134,7 +134,7 @@ async def _hops(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...
     """Leave a trail for each hop limit."""
     if control.address is None:
         return ()
-    found = await sweep_hops(control, control.address, context)
+    found = await trace_hops(control, control.address, context)
     return tuple(_trail(control, control.address, seen) for seen in found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from egressd.attribution.party import blamed
 from egressd.model.alert import Alert
 from egressd.model.notification import Alerting
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 from egressd.notify.message.words.span import shown
 from egressd.notify.message.words.story import (
     LONGEST_TITLE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from egressd.attribution.party import blamed
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 from egressd.notify.message.words.span import lasted, shown
 
 LONGEST_TITLE = 300

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from egressd.attribution.party import CALL
 from egressd.model.alert import Notice, NoticeKind
 from egressd.model.notification import Alerting
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 from egressd.notify.message.words.span import lasted, shown
 from egressd.notify.message.words.story import (
     LONGEST_NAME,

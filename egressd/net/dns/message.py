@@ -17,8 +17,8 @@ import dns.rdtypes.ANY.CNAME
 import dns.rrset
 
 from egressd.model.observation import ExtendedError, Failure
-from egressd.net.wire.classify import Misbehaviour
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
+from egressd.net.sockets.errors import PhaseError
 
 RecordType = Literal["A", "AAAA"]
 EDNS_SIZE = 1232
@@ -29,7 +29,7 @@ _MOST_EXTENDED_ERRORS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class QueryMessage:
     """One message to send."""
 
     query: dns.message.QueryMessage
@@ -43,7 +43,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ResponseMessage:
     """What one message said."""
 
     id: int
@@ -65,7 +65,7 @@ class Answer:
         return "tc" in self.flags
 
     @property
-    def dislikes_edns(self) -> bool:
+    def rejects_edns(self) -> bool:
         """Whether the server may only have stumbled over EDNS (RFC 6891 section 7)."""
         return self.edns and self.rcode in {"FORMERR", "NOTIMP", "BADVERS"}
 
@@ -83,30 +83,30 @@ def parse_name(text: str) -> dns.name.Name:
     """Return an absolute name, letters outside ASCII in IDNA.
 
     Raises:
-        Misbehaviour: NAME_INVALID.
+        PhaseError: NAME_INVALID.
     """
     try:
         name = dns.name.from_text(text)
     except (dns.exception.DNSException, UnicodeError, ValueError) as error:
-        raise Misbehaviour(Failure.NAME_INVALID, str(error)) from None
+        raise PhaseError(Failure.NAME_INVALID, str(error)) from None
     if name == dns.name.root:
-        raise Misbehaviour(Failure.NAME_INVALID, "the name is empty")
+        raise PhaseError(Failure.NAME_INVALID, "the name is empty")
     return name
 
 
-def ask_for(name: dns.name.Name, rtype: RecordType, *, edns: bool) -> Question:
+def make_query(name: dns.name.Name, rtype: RecordType, *, edns: bool) -> QueryMessage:
     """Return a question with a random id."""
     query = dns.message.make_query(
         name, rtype, use_edns=0 if edns else False, payload=EDNS_SIZE if edns else None
     )
-    return Question(query=query, edns=edns, wire=query.to_wire())
+    return QueryMessage(query=query, edns=edns, wire=query.to_wire())
 
 
-def read_answer(data: bytes, asked: dict[int, Question]) -> Answer | None:
+def parse_response(data: bytes, asked: dict[int, QueryMessage]) -> ResponseMessage | None:
     """Return the answer to one of the questions asked; None where it is an answer to something else.
 
     Raises:
-        Misbehaviour: MALFORMED, where the id is one of ours and the rest can't be read.
+        PhaseError: MALFORMED, where the id is one of ours and the rest can't be read.
     """
     question = asked.get(int.from_bytes(data[:2], "big")) if len(data) >= 2 else None
     if question is None:
@@ -121,16 +121,16 @@ def read_answer(data: bytes, asked: dict[int, Question]) -> Answer | None:
             return None
         return _facts(question, response, len(data))
     except Exception as error:  # noqa: BLE001 - the bytes are hostile; whatever they upset, they are at fault
-        raise Misbehaviour(Failure.MALFORMED, f"{type(error).__name__}: {error}") from None
+        raise PhaseError(Failure.MALFORMED, f"{type(error).__name__}: {error}") from None
 
 
-def _facts(question: Question, response: dns.message.Message, size: int) -> Answer:
+def _facts(question: QueryMessage, response: dns.message.Message, size: int) -> ResponseMessage:
     asked = question.query.question[0]
     cnames, final, ttls = _chain(response, asked.name)
     found = _records(response, final, asked.rdtype)
     addresses = () if found is None else tuple(rdata.to_text() for rdata in found)
     ttls += [] if found is None else [found.ttl]
-    return Answer(
+    return ResponseMessage(
         id=question.id,
         edns=question.edns,
         rcode=dns.rcode.to_text(response.rcode()),

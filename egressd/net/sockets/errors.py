@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from egressd.model.observation import Failure
-from egressd.net.wire.scrub import scrub
+from egressd.net.scrub import scrub
 
 DETAIL_LIMIT = 200
 
@@ -36,7 +36,7 @@ _BY_ERRNO = {
 }
 
 
-class Misbehaviour(Exception):
+class PhaseError(Exception):
     """Something a phase can't go on after; it becomes the observation's failure."""
 
     def __init__(
@@ -64,6 +64,6 @@ def detail_of(error: OSError) -> str:
     return scrub(f"{symbol}: {error.strerror}", DETAIL_LIMIT)
 
 
-def misbehaviour(error: OSError) -> Misbehaviour:
+def phase_error(error: OSError) -> PhaseError:
     """Return an error of reading or writing as what the phase ended with."""
-    return Misbehaviour(failure_of(error), detail_of(error), error.errno)
+    return PhaseError(failure_of(error), detail_of(error), error.errno)

@@ -13,11 +13,11 @@ from egressd.model.observation import Phase
 from egressd.model.plan import ControlPlan, Probe
 from egressd.model.recording import Trail
 from egressd.model.settings import Proxy, Source
-from egressd.net.tunnel import credentials
+from egressd.net.tunnel import proxy_auth_headers
 from egressd.probe.budget import Deadline
+from egressd.probe.candidates import Candidate, find_candidates
 from egressd.probe.context import ProbeContext
-from egressd.probe.conversation import Conversation, finish, request_for
-from egressd.probe.names import Lead, follow_names
+from egressd.probe.conversation import Conversation, build_request, tls_and_http
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -30,31 +30,33 @@ def proxy_of(probe: Probe, context: ProbeContext) -> Proxy:
     return proxy
 
 
-async def find_proxy(
+async def find_proxy_candidates(
     probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
-) -> tuple[tuple[Lead, ...], tuple[Trail, ...]]:
-    """Return the leads to the proxy of a probe, and the trails of names that led nowhere."""
+) -> tuple[tuple[Candidate, ...], tuple[Trail, ...]]:
+    """Return the addresses of the proxy of a probe, and the trails of names that led nowhere."""
     host = urlsplit(proxy_of(probe, context).url).hostname or ""
     hop = replace(probe, host=host, siblings=(), connect_to=None)
-    return await follow_names(hop, context, source=source, deadline=deadline)
+    return await find_candidates(hop, context, source=source, deadline=deadline)
 
 
-async def walk_through_proxy(
+async def run_probe_via_proxy(
     probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> tuple[Trail, ...]:
-    """Walk a probe through the plan's proxy.
+    """Run a probe through the plan's proxy.
 
     The addresses of the proxy are tried in turn, as clients do, until one accepts the connection; then
     the whole is attempted as often as planned, until it succeeds. Every try leaves a trail.
     """
     path = proxy_of(probe, context).url
-    leads, elsewhere = await find_proxy(probe, context, source=source, deadline=deadline)
-    if not leads:
+    candidates, elsewhere = await find_proxy_candidates(probe, context, source=source, deadline=deadline)
+    if not candidates:
         return tuple(replace(trail, path=path) for trail in elsewhere)
     trails: list[Trail] = []
     for attempt in range(1, context.limits.attempts + 1):
-        for lead in leads:
-            trail = await _one_trail(probe, context, lead, source=source, deadline=deadline, attempt=attempt)
+        for candidate in candidates:
+            trail = await _one_trail(
+                probe, context, candidate, source=source, deadline=deadline, attempt=attempt
+            )
             trails.append(trail)
             if not _unreached(trail) or deadline.left(1.0) == 0.0:
                 break
@@ -68,45 +70,51 @@ def _unreached(trail: Trail) -> bool:
 
 
 async def _one_trail(
-    probe: Probe, context: ProbeContext, lead: Lead, *, source: Source, deadline: Deadline, attempt: int
+    probe: Probe,
+    context: ProbeContext,
+    candidate: Candidate,
+    *,
+    source: Source,
+    deadline: Deadline,
+    attempt: int,
 ) -> Trail:
     proxy = proxy_of(probe, context)
     conversation = Conversation(probe=probe, context=context, deadline=deadline, seen=[], store=context.store)
-    await talk_through(conversation, proxy, lead.dial_address)
-    trail = lead.trail(source, path=proxy.url, attempt=attempt)
+    await converse_via_proxy(conversation, proxy, candidate.dial_address)
+    trail = candidate.trail(source, path=proxy.url, attempt=attempt)
     return replace(trail, observations=(*trail.observations, *conversation.seen))
 
 
-async def talk_through(
+async def converse_via_proxy(
     conversation: Conversation, proxy: Proxy, address: str, *, authority: str = ""
 ) -> None:
     """Hold a whole conversation through the proxy at an address, then close it."""
     probe = conversation.probe
     try:
-        if not await reach_proxy(conversation, proxy, address):
+        if not await connect_to_proxy(conversation, proxy, address):
             return
         if probe.protocol is Protocol.HTTP:
-            request = replace(request_for(probe, absolute=True), headers=credentials(proxy))
+            request = replace(build_request(probe, absolute=True), headers=proxy_auth_headers(proxy))
             await conversation.request(request)
         elif await conversation.tunnel(proxy, authority=authority):
-            await finish(conversation, request_for(probe))
+            await tls_and_http(conversation, build_request(probe))
     finally:
         conversation.close()
 
 
-async def reach_proxy(conversation: Conversation, proxy: Proxy, address: str) -> bool:
+async def connect_to_proxy(conversation: Conversation, proxy: Proxy, address: str) -> bool:
     """Connect to the proxy, by TLS where it wants that; return whether it can be spoken to."""
     url = urlsplit(proxy.url)
     if not await conversation.dial(address, url.port or DEFAULT_PORTS[url.scheme]):
         return False
     store = conversation.context.proxy_store or conversation.context.store
-    return url.scheme != "https" or await conversation.encrypt(url.hostname or "", alpn=(), store=store)
+    return url.scheme != "https" or await conversation.start_tls(url.hostname or "", alpn=(), store=store)
 
 
-async def control_through_proxy(conversation: Conversation, control: ControlPlan) -> str:
+async def run_control_via_proxy(conversation: Conversation, control: ControlPlan) -> str:
     """Hold a control's conversation in a tunnel to where it says; return the path taken."""
     proxy = proxy_of(conversation.probe, conversation.context)
     if control.address is None:
         raise RuntimeError(f"control {control.id} does not say where the proxy is")
-    await talk_through(conversation, proxy, control.address, authority=control.tunnel)
+    await converse_via_proxy(conversation, proxy, control.address, authority=control.tunnel)
     return proxy.url

@@ -8,8 +8,8 @@ import pytest
 
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Control
-from egressd.probe import recent
-from egressd.probe.recent import KEPT, MOST, Recent
+from egressd.probe import control_cache
+from egressd.probe.control_cache import MOST, TTL_SECONDS, ControlCache
 
 ASKED = ControlPlan(
     id="hops:x",
@@ -40,41 +40,41 @@ def answer(plan: ControlPlan) -> Control:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     moment = [1000.0]
-    monkeypatch.setattr(recent, "monotonic", lambda: moment[0])
+    monkeypatch.setattr(control_cache, "monotonic", lambda: moment[0])
     return moment
 
 
 def test_hops_are_counted_once_an_hour(now: list[float]) -> None:
     """The answer stands for an hour, and not a second longer."""
-    known = Recent()
-    known.keep(answer(ASKED))
+    known = ControlCache()
+    known.put(answer(ASKED))
     now[0] += 3599.0
-    assert known.recall(ASKED) == answer(ASKED)
+    assert known.get(ASKED) == answer(ASKED)
     now[0] += 1.0
-    assert known.recall(ASKED) is None
-    assert KEPT[ControlKind.HOPS] == 3600.0
+    assert known.get(ASKED) is None
+    assert TTL_SECONDS[ControlKind.HOPS] == 3600.0
 
 
 @pytest.mark.parametrize("other", [{"address": "203.0.113.10"}, {"host": "b.example"}, {"port": 80}])
 def test_another_place_is_another_question(now: list[float], other: dict[str, object]) -> None:
     """A name that moved is asked again, although the control is called the same."""
-    known = Recent()
-    known.keep(answer(ASKED))
-    assert known.recall(replace(ASKED, **other)) is None  # type: ignore[arg-type]  # fields by name
+    known = ControlCache()
+    known.put(answer(ASKED))
+    assert known.get(replace(ASKED, **other)) is None  # type: ignore[arg-type]  # fields by name
 
 
 def test_what_decides_now_is_asked_now(now: list[float]) -> None:
     """A repeat is worth nothing when it is old."""
-    known, repeat = Recent(), replace(ASKED, kind=ControlKind.REPEAT)
-    known.keep(answer(repeat))
-    assert known.recall(repeat) is None
+    known, repeat = ControlCache(), replace(ASKED, kind=ControlKind.REPEAT)
+    known.put(answer(repeat))
+    assert known.get(repeat) is None
 
 
 def test_it_does_not_grow_without_end(now: list[float]) -> None:
     """The oldest makes room."""
-    known = Recent()
+    known = ControlCache()
     plans = [replace(ASKED, id=f"hops:{number}") for number in range(MOST + 1)]
     for plan in plans:
-        known.keep(answer(plan))
-    assert known.recall(plans[0]) is None
-    assert known.recall(plans[-1]) is not None
+        known.put(answer(plan))
+    assert known.get(plans[0]) is None
+    assert known.get(plans[-1]) is not None

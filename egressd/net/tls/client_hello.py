@@ -18,7 +18,7 @@ LARGE = 1700
 _MLKEM_COEFFICIENTS, _MLKEM_Q, _MLKEM_SEED = 768, 3329, 32
 
 
-class Shape(StrEnum):
+class ClientHelloShape(StrEnum):
     """How a hello is laid out."""
 
     SMALL = "small"
@@ -31,18 +31,18 @@ class Shape(StrEnum):
     """One segment, no server name."""
 
 
-def build_hello(host: str, shape: Shape) -> bytes:
+def build_client_hello(host: str, shape: ClientHelloShape) -> bytes:
     """Return one TLS record with a ClientHello; `host` is in ASCII (RFC 6066 section 3)."""
     name = (
         b""
-        if shape is Shape.NAMELESS
+        if shape is ClientHelloShape.NAMELESS
         else _extension(0, _vector(2, b"\0" + _vector(2, host.encode("ascii"))))
     )
-    large = shape in (Shape.LARGE, Shape.NAME_LAST)
+    large = shape in (ClientHelloShape.LARGE, ClientHelloShape.NAME_LAST)
     rest = _extensions(large=large)
     if large:
         rest += _padding(LARGE - len(_record(name + rest)))
-    return _record(rest + name if shape is Shape.NAME_LAST else name + rest)
+    return _record(rest + name if shape is ClientHelloShape.NAME_LAST else name + rest)
 
 
 def _record(extensions: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from egressd.model.observation import HttpObservation, NtpObservation, Observation
 from egressd.model.recording import ProbeRecord, Trail
 from egressd.model.settings import Family
-from egressd.probe.timekeeping import clock_of
+from egressd.probe.clock_offset import clock_offset
 
 OURS = "2026-11-20T12:00:00.000Z"
 
@@ -35,7 +35,7 @@ def record(*seen: Observation) -> ProbeRecord:
 
 def test_two_hosts_give_an_offset() -> None:
     """The offset is the median over hosts, theirs minus ours."""
-    readings, offset = clock_of(
+    readings, offset = clock_offset(
         [
             record(http("a", "Fri, 20 Nov 2026 13:00:00 GMT")),
             record(http("b", "Fri, 20 Nov 2026 13:00:02 GMT")),
@@ -50,7 +50,7 @@ def test_one_host_is_no_evidence() -> None:
     """One host heard many times states nothing."""
     same = record(http("a", "Fri, 20 Nov 2026 13:00:00 GMT"))
 
-    assert clock_of([same, same])[1] is None
+    assert clock_offset([same, same])[1] is None
 
 
 def test_cached_and_broken_dates_do_not_count() -> None:
@@ -59,7 +59,7 @@ def test_cached_and_broken_dates_do_not_count() -> None:
     broken = record(http("b", "yesterday"))
     naive = record(http("c", "Fri, 20 Nov 2026 13:00:00 -0000"))
 
-    assert clock_of([cached, broken, naive]) == ((), None)
+    assert clock_offset([cached, broken, naive]) == ((), None)
 
 
 def test_ntp_counts_too() -> None:
@@ -68,7 +68,7 @@ def test_ntp_counts_too() -> None:
         started=OURS, elapsed_ms=1.0, remote_address="192.0.2.7", remote_port=123, offset_seconds=-0.5
     )
 
-    readings, offset = clock_of([record(ntp), record(http("a", "Fri, 20 Nov 2026 12:00:00 GMT"))])
+    readings, offset = clock_offset([record(ntp), record(http("a", "Fri, 20 Nov 2026 12:00:00 GMT"))])
 
     assert {one.origin for one in readings} == {"ntp", "http-date"}
     assert offset == 0.0

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.net.wire.socket_facts import (
-    is_local,
+from egressd.net.sockets.kernel import (
+    is_own_address,
     parse_extended_error,
     parse_tcp_info,
-    report_icmp,
-    take_icmp,
+    queue_icmp,
+    read_icmp,
 )
 
 
@@ -87,14 +87,14 @@ def test_an_ipv6_offender() -> None:
 def test_a_closed_udp_port_is_reported_with_its_sender(closed_port: Callable[..., int]) -> None:
     """The kernel queues the ICMP port unreachable of a connected UDP socket."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        report_icmp(sock)
+        queue_icmp(sock)
         sock.connect(("127.0.0.1", closed_port(socket.SOCK_DGRAM)))
         sock.send(b"anybody?")
         sock.settimeout(2)
         with pytest.raises(ConnectionRefusedError):
             sock.recv(10)
         sock.setblocking(False)
-        icmp = take_icmp(sock)
+        icmp = read_icmp(sock)
     assert icmp is not None
     assert (icmp.type, icmp.code, icmp.offender, icmp.local) == (3, 3, "127.0.0.1", True)
 
@@ -102,11 +102,11 @@ def test_a_closed_udp_port_is_reported_with_its_sender(closed_port: Callable[...
 def test_an_empty_queue_has_no_icmp() -> None:
     """Nothing queued, nothing found."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        assert take_icmp(sock) is None
+        assert read_icmp(sock) is None
 
 
 def test_local_addresses() -> None:
     """Only an address of this host can be bound to."""
-    assert is_local("127.0.0.1")
-    assert not is_local("203.0.113.7")
-    assert not is_local("")
+    assert is_own_address("127.0.0.1")
+    assert not is_own_address("203.0.113.7")
+    assert not is_own_address("")

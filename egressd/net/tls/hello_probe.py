@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import dataclass
 
 from egressd.model.observation import Failure, TlsObservation
+from egressd.net.scrub import scrub
+from egressd.net.sockets.errors import PhaseError, detail_of, failure_of
+from egressd.net.stopwatch import Stopwatch
 from egressd.net.stream import ByteStream
-from egressd.net.tls.hello import Shape, build_hello
-from egressd.net.tls.records import FATAL, SERVER_HELLO, RecordScan
-from egressd.net.wire.classify import Misbehaviour, detail_of, failure_of
-from egressd.net.wire.scrub import scrub
-from egressd.net.wire.stopwatch import Stopwatch
+from egressd.net.tls.client_hello import ClientHelloShape, build_client_hello
+from egressd.net.tls.records import FATAL, SERVER_HELLO, RecordScanner
 
 ENOUGH = 7
 """Bytes that tell a ServerHello (`16 03 xx .. .. 02`), and an alert with its description."""
@@ -27,16 +27,16 @@ class _Ending:
     errno: int | None = None
 
 
-async def greet(
-    stream: ByteStream, host: str, shape: Shape, *, timeout: float, split: bool = False
+async def send_client_hello(
+    stream: ByteStream, host: str, shape: ClientHelloShape, *, timeout: float, split: bool = False
 ) -> TlsObservation:
     """Send a hello within `timeout` seconds and read until it is clear whether TLS answers.
 
     `split` sends it in two parts. The stream stays open; it is the caller's to close.
     """
-    watch, heard = Stopwatch(), RecordScan()
+    watch, heard = Stopwatch(), RecordScanner()
     try:
-        hello = build_hello(host.encode("idna").decode("ascii"), shape)
+        hello = build_client_hello(host.encode("idna").decode("ascii"), shape)
     except UnicodeError as error:
         ending, hello = _Ending(failure=Failure.NAME_INVALID, detail=scrub(str(error), 200)), b""
     else:
@@ -44,7 +44,7 @@ async def greet(
     return TlsObservation(
         started=watch.started,
         elapsed_ms=watch.elapsed_ms,
-        sni="" if shape is Shape.NAMELESS else scrub(host, 300),
+        sni="" if shape is ClientHelloShape.NAMELESS else scrub(host, 300),
         alpn_offered=("h2", "http/1.1"),
         hello_bytes=len(hello),
         bytes_sent=len(hello),
@@ -63,7 +63,7 @@ async def greet(
 
 
 async def _send_and_hear(
-    stream: ByteStream, hello: bytes, heard: RecordScan, *, timeout: float, split: bool
+    stream: ByteStream, hello: bytes, heard: RecordScanner, *, timeout: float, split: bool
 ) -> _Ending:
     try:
         async with asyncio.timeout(timeout):
@@ -75,7 +75,7 @@ async def _send_and_hear(
                 if not data:
                     return _Ending(failure=Failure.CLOSED, detail=f"closed after {heard.size} bytes")
                 heard.feed(data)
-    except Misbehaviour as trouble:
+    except PhaseError as trouble:
         return _Ending(failure=trouble.failure, detail=trouble.detail, errno=trouble.errno)
     except OSError as error:
         return _Ending(failure=failure_of(error), detail=detail_of(error), errno=error.errno)
@@ -88,7 +88,7 @@ def _parts(hello: bytes, *, split: bool) -> tuple[bytes, ...]:
     return (hello[:middle], hello[middle:]) if split else (hello,)
 
 
-def _judge(heard: RecordScan) -> _Ending:
+def _judge(heard: RecordScanner) -> _Ending:
     if _is_server_hello(heard):
         return _Ending()
     if heard.alert is not None and heard.alert.level == FATAL:
@@ -96,5 +96,5 @@ def _judge(heard: RecordScan) -> _Ending:
     return _Ending(failure=Failure.MALFORMED if heard.is_tls else Failure.NOT_TLS)
 
 
-def _is_server_hello(heard: RecordScan) -> bool:
+def _is_server_hello(heard: RecordScanner) -> bool:
     return len(heard.head) > 5 and heard.head[0] == 0x16 and heard.head[5] == SERVER_HELLO

@@ -73,7 +73,7 @@ def _u64(raw: bytes, offset: int) -> int | None:
     return int(_U64.unpack_from(raw, offset)[0]) if len(raw) >= offset + 8 else None
 
 
-def report_icmp(sock: socket.socket) -> None:
+def queue_icmp(sock: socket.socket) -> None:
     """Ask the kernel to queue ICMP errors; a kernel that can't leaves errno as the only fact."""
     with contextlib.suppress(OSError):
         if sock.family == socket.AF_INET6:
@@ -82,7 +82,7 @@ def report_icmp(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
 
 
-def take_icmp(sock: socket.socket) -> Icmp | None:
+def read_icmp(sock: socket.socket) -> Icmp | None:
     """Empty the error queue and return its last ICMP error, if there is one."""
     found: Icmp | None = None
     for _ in range(_MOST_ERRORS):
@@ -107,7 +107,7 @@ def parse_extended_error(payload: bytes) -> Icmp | None:
         return None
     offender = _offender(payload[_EXTENDED_ERROR.size :])
     version: Literal[4, 6] = 6 if origin == _ORIGIN_ICMP6 or ":" in offender else 4
-    local = origin == _ORIGIN_LOCAL or is_local(offender)
+    local = origin == _ORIGIN_LOCAL or is_own_address(offender)
     return Icmp(type=kind, code=code, offender=offender, version=version, local=local)
 
 
@@ -121,7 +121,7 @@ def _offender(address: bytes) -> str:
     return ""
 
 
-def is_local(address: str) -> bool:
+def is_own_address(address: str) -> bool:
     """Say whether an address belongs to this host: only such can be bound to."""
     if not address:
         return False

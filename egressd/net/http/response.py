@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable
 
 from egressd.clock import monotonic
-from egressd.net.http.headers import number
-from egressd.net.http.request import Appetite
-from egressd.net.wire.scrub import scrub, scrub_bytes
+from egressd.net.http.headers import parse_decimal
+from egressd.net.http.request import ReadLimits
+from egressd.net.scrub import scrub, scrub_bytes
 
 BODY_LIMIT = 512
 _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,400})", re.IGNORECASE)
@@ -19,11 +19,11 @@ _MEASURABLE = 64 * 1024
 """A download below this says nothing about speed."""
 
 
-class Intake:
+class ResponseBuffer:
     """One answer, as it comes in. `on_head` is called once its head is complete."""
 
-    def __init__(self, appetite: Appetite, on_head: Callable[[], None]) -> None:
-        self.appetite = appetite
+    def __init__(self, limits: ReadLimits, on_head: Callable[[], None]) -> None:
+        self.limits = limits
         self.status: int | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
         self.received = 0
@@ -31,35 +31,35 @@ class Intake:
         """Whether the whole body came."""
         self.kept = bytearray()
         self._on_head = on_head
-        self._hash = hashlib.sha256() if appetite.hashed else None
+        self._hash = hashlib.sha256() if limits.hashed else None
         self._begun = 0.0
         self._last = 0.0
 
-    def take_head(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
+    def add_head(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
         """Take the status and all headers of the final answer."""
         self.status = status
         self.headers = headers
         self._begun = self._last = monotonic()
         self._on_head()
 
-    def take_body(self, data: bytes) -> None:
+    def add_body(self, data: bytes) -> None:
         """Take a piece of the body."""
         self.received += len(data)
         self._last = monotonic()
-        if len(self.kept) < self.appetite.keep:
-            self.kept += data[: self.appetite.keep - len(self.kept)]
+        if len(self.kept) < self.limits.keep:
+            self.kept += data[: self.limits.keep - len(self.kept)]
         if self._hash is not None:
             self._hash.update(data)
 
     @property
-    def satisfied(self) -> bool:
+    def enough(self) -> bool:
         """Whether enough of the body is here."""
-        return self.complete or self.received >= self.appetite.wanted
+        return self.complete or self.received >= self.limits.wanted
 
     @property
     def content_length(self) -> int | None:
         """What the answer promised."""
-        return number(self.header("content-length"))
+        return parse_decimal(self.header("content-length"))
 
     def header(self, name: str) -> str | None:
         """Return the first header of a name in lower case."""

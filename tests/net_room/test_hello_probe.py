@@ -13,8 +13,8 @@ import pytest
 from egressd.model.observation import Failure, TlsAlert, TlsObservation
 from egressd.model.settings import Source
 from egressd.net.dial import dial
-from egressd.net.tls.greeting import greet
-from egressd.net.tls.hello import LARGE, Shape, build_hello
+from egressd.net.tls.client_hello import LARGE, ClientHelloShape, build_client_hello
+from egressd.net.tls.hello_probe import send_client_hello
 
 NAME = "gbl.his.arc.azure.com"
 ONE_SEGMENT = 1000
@@ -35,44 +35,52 @@ def named_by(hello: bytes) -> str | None:
     return names[0]
 
 
-@pytest.mark.parametrize("shape", Shape)
-def test_openssl_reads_the_name(shape: Shape) -> None:
+@pytest.mark.parametrize("shape", ClientHelloShape)
+def test_openssl_reads_the_name(shape: ClientHelloShape) -> None:
     """The name is where a server finds it, at the front or at the end, or it is not there."""
-    assert named_by(build_hello(NAME, shape)) == (None if shape is Shape.NAMELESS else NAME)
+    assert named_by(build_client_hello(NAME, shape)) == (None if shape is ClientHelloShape.NAMELESS else NAME)
 
 
 @pytest.mark.parametrize("host", ["a.example", NAME, "x" * 60 + ".example.com"])
 def test_sizes(host: str) -> None:
     """A small hello fits one segment; a large one is as large whatever the name, and fits none."""
-    assert len(build_hello(host, Shape.SMALL)) < ONE_SEGMENT
-    assert len(build_hello(host, Shape.NAMELESS)) < ONE_SEGMENT
-    assert len(build_hello(host, Shape.LARGE)) == len(build_hello(host, Shape.NAME_LAST)) == LARGE
+    assert len(build_client_hello(host, ClientHelloShape.SMALL)) < ONE_SEGMENT
+    assert len(build_client_hello(host, ClientHelloShape.NAMELESS)) < ONE_SEGMENT
+    assert (
+        len(build_client_hello(host, ClientHelloShape.LARGE))
+        == len(build_client_hello(host, ClientHelloShape.NAME_LAST))
+        == LARGE
+    )
 
 
 def test_the_name_stands_where_it_is_said_to() -> None:
     """First within the first few hundred bytes, last beyond any single segment's first kilobyte."""
     name = NAME.encode()
-    assert build_hello(NAME, Shape.LARGE).index(name) < 256
-    assert build_hello(NAME, Shape.NAME_LAST).index(name) > 1024
+    assert build_client_hello(NAME, ClientHelloShape.LARGE).index(name) < 256
+    assert build_client_hello(NAME, ClientHelloShape.NAME_LAST).index(name) > 1024
 
 
 def test_hellos_differ() -> None:
     """Nothing secret is reused: two hellos share neither random nor key."""
-    assert build_hello(NAME, Shape.SMALL) != build_hello(NAME, Shape.SMALL)
+    assert build_client_hello(NAME, ClientHelloShape.SMALL) != build_client_hello(
+        NAME, ClientHelloShape.SMALL
+    )
 
 
-async def say_hello(here: Source, port: int, shape: Shape = Shape.SMALL, **more: Any) -> TlsObservation:
+async def say_hello(
+    here: Source, port: int, shape: ClientHelloShape = ClientHelloShape.SMALL, **more: Any
+) -> TlsObservation:
     _, stream = await dial("127.0.0.1", port, source=here, timeout=2.0)
     assert stream is not None
     try:
-        return await greet(stream, NAME, shape, timeout=more.pop("timeout", 2.0), **more)
+        return await send_client_hello(stream, NAME, shape, timeout=more.pop("timeout", 2.0), **more)
     finally:
         stream.close()
 
 
-@pytest.mark.parametrize(("shape", "version"), list(product(Shape, VERSIONS)))
+@pytest.mark.parametrize(("shape", "version"), list(product(ClientHelloShape, VERSIONS)))
 async def test_a_server_answers(
-    serve: Serve, pki: Any, speak_tls: Any, shape: Shape, version: ssl.TLSVersion
+    serve: Serve, pki: Any, speak_tls: Any, shape: ClientHelloShape, version: ssl.TLSVersion
 ) -> None:
     """OpenSSL answers each shape with a ServerHello, in TLS 1.2 as in 1.3; six bytes are enough to see it."""
     context, here = pki.server(pki.issue("web", issuer=pki.root, names=(NAME,))), Source(name="here")
@@ -80,7 +88,7 @@ async def test_a_server_answers(
     port = await serve(lambda peer: speak_tls(peer, context))
     seen = await say_hello(here, port, shape)
     assert (seen.failure, seen.server_hello) == (None, True)
-    assert seen.sni == ("" if shape is Shape.NAMELESS else NAME)
+    assert seen.sni == ("" if shape is ClientHelloShape.NAMELESS else NAME)
     assert seen.bytes_received >= 7
 
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from egressd.model.observation import Failure, Icmp
 from egressd.model.settings import Source
-from egressd.net.wire.classify import Misbehaviour, detail_of, misbehaviour
-from egressd.net.wire.socket_facts import take_icmp
-from egressd.net.wire.sockets import local_end, open_socket, socket_address, until_readable
+from egressd.net.sockets.errors import PhaseError, detail_of, phase_error
+from egressd.net.sockets.kernel import read_icmp
+from egressd.net.sockets.opening import local_address, open_socket, socket_address, until_readable
 
 LARGEST = 4096
 _MOST_STRAYS = 100
@@ -25,7 +25,7 @@ class Datagrams:
     """A conversation in datagrams with one peer.
 
     Raises:
-        Misbehaviour: by any method, when the socket says that it can't go on.
+        PhaseError: by any method, when the socket says that it can't go on.
     """
 
     def __init__(self, address: str, port: int, *, source: Source) -> None:
@@ -37,33 +37,33 @@ class Datagrams:
             self._sock.connect(peer)
         except OSError as error:
             self._sock.close()
-            raise _unconnected(error) from None
-        self.local = local_end(self._sock)
+            raise _connect_error(error) from None
+        self.local = local_address(self._sock)
 
     def send(self, data: bytes) -> None:
         """Send one datagram; a full buffer is an error, as there is nothing to wait for."""
         try:
             self._sock.send(data)
         except OSError as error:
-            raise self._trouble(error) from None
+            raise self._socket_error(error) from None
 
     async def wait_for_answer(self, read: Callable[[bytes], T | None], *, timeout: float) -> T:
         """Return what `read` makes of the first datagram it accepts; others are passed over.
 
         Raises:
-            Misbehaviour: TIMEOUT, the socket's error, or what `read` raised.
+            PhaseError: TIMEOUT, the socket's error, or what `read` raised.
         """
         try:
             async with asyncio.timeout(timeout):
-                return await self._first(read)
+                return await self._first_answer(read)
         except TimeoutError as error:
             if error.errno is not None:
-                raise self._trouble(error) from None
-            return self._already_here(read)
+                raise self._socket_error(error) from None
+            return self._answer_in_buffer(read)
         except OSError as error:
-            raise self._trouble(error) from None
+            raise self._socket_error(error) from None
 
-    async def _first(self, read: Callable[[bytes], T | None]) -> T:
+    async def _first_answer(self, read: Callable[[bytes], T | None]) -> T:
         for _ in range(_MOST_STRAYS):
             await until_readable(self._sock)
             try:
@@ -73,9 +73,9 @@ class Datagrams:
             answer = read(data)
             if answer is not None:
                 return answer
-        raise Misbehaviour(Failure.MALFORMED, f"{_MOST_STRAYS} datagrams came and none was an answer")
+        raise PhaseError(Failure.MALFORMED, f"{_MOST_STRAYS} datagrams came and none was an answer")
 
-    def _already_here(self, read: Callable[[bytes], T | None]) -> T:
+    def _answer_in_buffer(self, read: Callable[[bytes], T | None]) -> T:
         """Return the answer that waits in the socket: on a busy host the timer may be seen first."""
         try:
             for _ in range(_MOST_STRAYS):
@@ -85,20 +85,20 @@ class Datagrams:
         except BlockingIOError:
             pass
         except OSError as error:
-            raise self._trouble(error) from None
-        raise Misbehaviour(Failure.TIMEOUT)
+            raise self._socket_error(error) from None
+        raise PhaseError(Failure.TIMEOUT)
 
-    def _trouble(self, error: OSError) -> Misbehaviour:
-        self.icmp = take_icmp(self._sock)
-        return misbehaviour(error)
+    def _socket_error(self, error: OSError) -> PhaseError:
+        self.icmp = read_icmp(self._sock)
+        return phase_error(error)
 
     def close(self) -> None:
         """Close the socket."""
         self._sock.close()
 
 
-def _unconnected(error: OSError) -> Misbehaviour:
+def _connect_error(error: OSError) -> PhaseError:
     """Name an error of connecting: with no port asked for, EADDRNOTAVAIL means no address to leave from."""
     if error.errno == errno.EADDRNOTAVAIL:
-        return Misbehaviour(Failure.UNREACHABLE, detail_of(error), error.errno)
-    return misbehaviour(error)
+        return PhaseError(Failure.UNREACHABLE, detail_of(error), error.errno)
+    return phase_error(error)

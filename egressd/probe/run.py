@@ -16,17 +16,17 @@ from egressd.model.observation import DnsObservation
 from egressd.model.plan import Probe
 from egressd.model.recording import ProbeRecord, Trail
 from egressd.model.settings import Family, Resolver, Source
-from egressd.net.ntp import ask_time
+from egressd.net.ntp import query_ntp
 from egressd.probe.budget import Deadline
+from egressd.probe.candidates import DIRECT, Candidate, find_candidates
 from egressd.probe.context import ProbeContext
-from egressd.probe.conversation import Conversation, converse
-from egressd.probe.names import DIRECT, Lead, follow_names
-from egressd.probe.proxied import walk_through_proxy
+from egressd.probe.conversation import Conversation, run_conversation
+from egressd.probe.via_proxy import run_probe_via_proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """What one walk needs to know."""
+class ProbeRun:
+    """What the run of one probe needs to know."""
 
     probe: Probe
     context: ProbeContext
@@ -34,10 +34,10 @@ class Walk:
     deadline: Deadline
 
 
-async def walk(probe: Probe, context: ProbeContext) -> ProbeRecord:
+async def run_probe(probe: Probe, context: ProbeContext) -> ProbeRecord:
     """Hold one probe's conversation from every address it has, and return what happened."""
     deadline = Deadline.after(context.limits.deadline)
-    one = Walk(probe=probe, context=context, source=context.source(probe.source), deadline=deadline)
+    one = ProbeRun(probe=probe, context=context, source=context.source(probe.source), deadline=deadline)
     match probe.protocol:
         case Protocol.DNS:
             trails = await _ask_resolver(one)
@@ -50,57 +50,61 @@ async def walk(probe: Probe, context: ProbeContext) -> ProbeRecord:
     return ProbeRecord(probe=probe.id, trails=trails)
 
 
-async def _converse(one: Walk) -> tuple[Trail, ...]:
+async def _converse(one: ProbeRun) -> tuple[Trail, ...]:
     if one.probe.via_proxy:
-        return await walk_through_proxy(one.probe, one.context, source=one.source, deadline=one.deadline)
+        return await run_probe_via_proxy(one.probe, one.context, source=one.source, deadline=one.deadline)
     return await _each_lead(one, _dial_and_talk)
 
 
-async def _each_lead(one: Walk, follow: Callable[[Walk, Lead, int], Awaitable[Trail]]) -> tuple[Trail, ...]:
-    """Follow every lead at the same time; the trails come in the order of the leads."""
-    leads, elsewhere = await follow_names(one.probe, one.context, source=one.source, deadline=one.deadline)
+async def _each_lead(
+    one: ProbeRun, follow: Callable[[ProbeRun, Candidate, int], Awaitable[Trail]]
+) -> tuple[Trail, ...]:
+    """Follow every candidate at the same time; the trails come in the order of the candidates."""
+    candidates, elsewhere = await find_candidates(
+        one.probe, one.context, source=one.source, deadline=one.deadline
+    )
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_attempts(one, lead, follow)) for lead in leads]
+        tasks = [group.create_task(_attempts(one, candidate, follow)) for candidate in candidates]
     return (*(trail for task in tasks for trail in task.result()), *elsewhere)
 
 
 async def _attempts(
-    one: Walk, lead: Lead, follow: Callable[[Walk, Lead, int], Awaitable[Trail]]
+    one: ProbeRun, candidate: Candidate, follow: Callable[[ProbeRun, Candidate, int], Awaitable[Trail]]
 ) -> list[Trail]:
     """Try as often as planned, until one succeeds; keep every try."""
     trails: list[Trail] = []
     for attempt in range(1, one.context.limits.attempts + 1):
-        trail = await follow(one, lead, attempt)
+        trail = await follow(one, candidate, attempt)
         trails.append(trail)
         if trail.last is None or trail.last.failure is None or one.deadline.left(1.0) == 0.0:
             break
     return trails
 
 
-async def _dial_and_talk(one: Walk, lead: Lead, attempt: int) -> Trail:
+async def _dial_and_talk(one: ProbeRun, candidate: Candidate, attempt: int) -> Trail:
     conversation = Conversation(
         probe=one.probe, context=one.context, deadline=one.deadline, seen=[], store=one.context.store
     )
-    await converse(conversation, lead.dial_address, lead.dial_port or one.probe.port)
-    return _extend(lead.trail(one.source, attempt=attempt), conversation)
+    await run_conversation(conversation, candidate.dial_address, candidate.dial_port or one.probe.port)
+    return _extend(candidate.trail(one.source, attempt=attempt), conversation)
 
 
 def _extend(trail: Trail, conversation: Conversation) -> Trail:
     return replace(trail, observations=(*trail.observations, *conversation.seen))
 
 
-async def _ask_time(one: Walk, lead: Lead, attempt: int) -> Trail:
-    observation = await ask_time(
-        lead.dial_address,
-        lead.dial_port or one.probe.port,
+async def _ask_time(one: ProbeRun, candidate: Candidate, attempt: int) -> Trail:
+    observation = await query_ntp(
+        candidate.dial_address,
+        candidate.dial_port or one.probe.port,
         source=one.source,
         timeout=one.deadline.left(one.context.limits.dns_timeout),
     )
-    trail = lead.trail(one.source, attempt=attempt)
+    trail = candidate.trail(one.source, attempt=attempt)
     return replace(trail, observations=(*trail.observations, observation))
 
 
-async def _ask_resolver(one: Walk) -> tuple[Trail, ...]:
+async def _ask_resolver(one: ProbeRun) -> tuple[Trail, ...]:
     """Ask the resolver that is the target for a name this plan needs."""
     resolver = Resolver(
         name=f"{one.probe.host}:{one.probe.port}", address=one.probe.host, port=one.probe.port
@@ -125,7 +129,7 @@ async def _ask_resolver(one: Walk) -> tuple[Trail, ...]:
     )
 
 
-def _name_to_ask(one: Walk) -> str:
+def _name_to_ask(one: ProbeRun) -> str:
     """Return the first name of the plan; the root where it has none."""
     return next(
         (

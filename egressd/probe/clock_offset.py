@@ -9,7 +9,7 @@ from statistics import median
 
 from egressd.model.observation import HttpObservation, NtpObservation, Phase
 from egressd.model.recording import ClockReading, ProbeRecord, Trail
-from egressd.probe.names import DIRECT
+from egressd.probe.candidates import DIRECT
 
 INDEPENDENT = 2
 """How many hosts must have been heard before an offset is stated."""
@@ -18,7 +18,7 @@ WHOLE_SECOND = 0.5
 """`Date` is cut to whole seconds: on average it is half a second behind."""
 
 
-def clock_of(records: Iterable[ProbeRecord]) -> tuple[tuple[ClockReading, ...], float | None]:
+def clock_offset(records: Iterable[ProbeRecord]) -> tuple[tuple[ClockReading, ...], float | None]:
     """Return one reading per host, and their median in seconds; None below two hosts."""
     readings: dict[str, ClockReading] = {}
     for reading in _readings(records):

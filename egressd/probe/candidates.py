@@ -17,7 +17,7 @@ DIRECT = "direct"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lead:
+class Candidate:
     """An address to dial, and how we came by it."""
 
     family: Family
@@ -44,19 +44,19 @@ class Lead:
         )
 
 
-async def follow_names(
+async def find_candidates(
     probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
-) -> tuple[tuple[Lead, ...], tuple[Trail, ...]]:
-    """Return the leads of a probe, and a trail for each answer that leads nowhere new.
+) -> tuple[tuple[Candidate, ...], tuple[Trail, ...]]:
+    """Return the candidates of a probe, and a trail for each answer that gives no new one.
 
     A random label is not looked up: it need not exist. It borrows one address of its siblings.
     """
     if probe.siblings:
         return await _borrow(probe, context, source=source, deadline=deadline)
     answers = await _hear(probe.host, context, source=source, deadline=deadline)
-    leads = tuple(_redirect(_leads(answers, context.limits.addresses), probe.connect_to))
-    used = {id(lead.names[0]) for lead in leads}
-    return leads, tuple(_dead_end(one, source) for one in answers if id(one[1]) not in used)
+    candidates = tuple(_redirect(_leads(answers, context.limits.addresses), probe.connect_to))
+    used = {id(candidate.names[0]) for candidate in candidates}
+    return candidates, tuple(_dead_end(one, source) for one in answers if id(one[1]) not in used)
 
 
 async def _hear(
@@ -72,13 +72,13 @@ async def _hear(
                     context.look_up(name, family, resolver=resolver, source=source, timeout=timeout)
                 ),
             )
-            for family in families_of(source, context.limits.families)
+            for family in source_families(source, context.limits.families)
             for resolver in context.resolvers
         ]
     return [(family, task.result()) for family, task in asked]
 
 
-def families_of(source: Source, wanted: Iterable[Family]) -> tuple[Family, ...]:
+def source_families(source: Source, wanted: Iterable[Family]) -> tuple[Family, ...]:
     """Return the families a source can speak: an address speaks its own alone."""
     if source.address is None:
         return tuple(wanted)
@@ -86,34 +86,34 @@ def families_of(source: Source, wanted: Iterable[Family]) -> tuple[Family, ...]:
     return tuple(family for family in wanted if family is own)
 
 
-def _leads(answers: Iterable[tuple[Family, DnsObservation]], most: int) -> list[Lead]:
-    """Return one lead per address, `most` of a family; the first resolver that gave it leads."""
-    leads: dict[tuple[Family, str], Lead] = {}
+def _leads(answers: Iterable[tuple[Family, DnsObservation]], most: int) -> list[Candidate]:
+    """Return one candidate per address, `most` of a family; the first resolver that gave it counts."""
+    candidates: dict[tuple[Family, str], Candidate] = {}
     for family, answer in answers:
-        known = sum(1 for key in leads if key[0] is family)
-        fresh = [address for address in answer.answers if (family, address) not in leads]
+        known = sum(1 for key in candidates if key[0] is family)
+        fresh = [address for address in answer.answers if (family, address) not in candidates]
         for address in fresh[: max(0, most - known)]:
-            leads[family, address] = Lead(
+            candidates[family, address] = Candidate(
                 family=family, address=address, dial_address=address, dial_port=0, names=(answer,)
             )
-    return list(leads.values())
+    return list(candidates.values())
 
 
-def _redirect(leads: list[Lead], connect_to: ConnectTo | None) -> list[Lead]:
-    """Dial what `connect_to` says instead, once: every address would lead to the same place."""
+def _redirect(candidates: list[Candidate], connect_to: ConnectTo | None) -> list[Candidate]:
+    """Dial what `connect_to` says instead, once: every address leads to the same place."""
     if connect_to is None:
-        return leads
+        return candidates
     return [
-        Lead(
-            family=lead.family,
-            address=lead.address,
+        Candidate(
+            family=candidate.family,
+            address=candidate.address,
             dial_address=connect_to.address,
             dial_port=connect_to.port,
-            names=lead.names,
-            borrowed_from=lead.borrowed_from,
+            names=candidate.names,
+            borrowed_from=candidate.borrowed_from,
             redirected=True,
         )
-        for lead in leads[:1]
+        for candidate in candidates[:1]
     ]
 
 
@@ -131,20 +131,20 @@ def _dead_end(answer: tuple[Family, DnsObservation], source: Source) -> Trail:
 
 async def _borrow(
     probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
-) -> tuple[tuple[Lead, ...], tuple[Trail, ...]]:
+) -> tuple[tuple[Candidate, ...], tuple[Trail, ...]]:
     """Take the first address of the first sibling that has one."""
     answers: Sequence[tuple[Family, DnsObservation]] = ()
     for sibling in probe.siblings:
         answers = await _hear(sibling, context, source=source, deadline=deadline)
         found = _leads(answers, 1)[:1]
         if found:
-            lead = found[0]
-            borrowed = Lead(
-                family=lead.family,
-                address=lead.address,
-                dial_address=lead.dial_address,
-                dial_port=lead.dial_port,
-                names=lead.names,
+            candidate = found[0]
+            borrowed = Candidate(
+                family=candidate.family,
+                address=candidate.address,
+                dial_address=candidate.dial_address,
+                dial_port=candidate.dial_port,
+                names=candidate.names,
                 borrowed_from=sibling,
             )
             return tuple(_redirect([borrowed], probe.connect_to)), ()

@@ -10,8 +10,8 @@ import socket
 
 from egressd.model.observation import Failure
 from egressd.model.settings import Source
-from egressd.net.wire.classify import Misbehaviour, detail_of, failure_of
-from egressd.net.wire.socket_facts import report_icmp
+from egressd.net.sockets.errors import PhaseError, detail_of, failure_of
+from egressd.net.sockets.kernel import queue_icmp
 
 IP_BIND_ADDRESS_NO_PORT = 24
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
@@ -21,14 +21,14 @@ def socket_address(address: str, port: int) -> tuple[socket.AddressFamily, Socke
     """Return family and socket address of a literal IP address, `%scope` included.
 
     Raises:
-        Misbehaviour: it is no IP address, or its scope is no interface of this host.
+        PhaseError: it is no IP address, or its scope is no interface of this host.
     """
     bare, _, scope = address.partition("%")
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
     try:
         socket.inet_pton(family, bare)
     except (OSError, ValueError):
-        raise Misbehaviour(Failure.NAME_INVALID, f"{address!r} is not an IP address") from None
+        raise PhaseError(Failure.NAME_INVALID, f"{address!r} is not an IP address") from None
     if family == socket.AF_INET:
         return family, (bare, port)
     return family, (bare, port, 0, _scope_id(scope))
@@ -42,22 +42,22 @@ def _scope_id(scope: str) -> int:
     try:
         return socket.if_nametoindex(scope)
     except OSError as error:
-        raise Misbehaviour(Failure.UNREACHABLE, f"no interface {scope!r}", error.errno) from None
+        raise PhaseError(Failure.UNREACHABLE, f"no interface {scope!r}", error.errno) from None
 
 
 def open_socket(family: socket.AddressFamily, kind: socket.SocketKind, source: Source) -> socket.socket:
     """Open a socket that queues ICMP errors, bound to the source where one is given.
 
     Raises:
-        Misbehaviour: the source is not on this host, or no socket can be had.
+        PhaseError: the source is not on this host, or no socket can be had.
     """
     try:
         sock = socket.socket(family, kind)
     except OSError as error:
-        raise Misbehaviour(failure_of(error), detail_of(error), error.errno) from None
+        raise PhaseError(failure_of(error), detail_of(error), error.errno) from None
     try:
         sock.setblocking(False)
-        report_icmp(sock)
+        queue_icmp(sock)
         bind_to(sock, source)
     except BaseException:
         sock.close()
@@ -69,7 +69,7 @@ def bind_to(sock: socket.socket, source: Source) -> None:
     """Bind a socket to the interface and address of a source.
 
     Raises:
-        Misbehaviour: it can't leave from there.
+        PhaseError: it can't leave from there.
     """
     try:
         if source.interface is not None:
@@ -79,7 +79,7 @@ def bind_to(sock: socket.socket, source: Source) -> None:
     except OSError as error:
         where = source.address or source.interface
         detail = f"cannot leave from {where} (source {source.name}): {detail_of(error)}"
-        raise Misbehaviour(Failure.INVALID_SOURCE, detail, error.errno) from None
+        raise PhaseError(Failure.INVALID_SOURCE, detail, error.errno) from None
 
 
 def _bind_address(sock: socket.socket, address: str) -> None:
@@ -88,7 +88,7 @@ def _bind_address(sock: socket.socket, address: str) -> None:
     if family != sock.family:
         # No mistake of the operator's: an IPv4 source simply has no way to an IPv6 address.
         detail = f"the source address {address} is of the other family"
-        raise Misbehaviour(Failure.UNREACHABLE, detail, errno.EAFNOSUPPORT)
+        raise PhaseError(Failure.UNREACHABLE, detail, errno.EAFNOSUPPORT)
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
     sock.bind(local)
@@ -102,7 +102,7 @@ def set_hop_limit(sock: socket.socket, ttl: int) -> None:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
 
 
-def local_end(sock: socket.socket) -> tuple[str | None, int | None]:
+def local_address(sock: socket.socket) -> tuple[str | None, int | None]:
     """Return the local address and port; None where the kernel has not chosen them."""
     try:
         name = sock.getsockname()

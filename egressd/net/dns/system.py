@@ -30,7 +30,7 @@ _FILE_LIMIT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class AddrInfo:
     """What getaddrinfo gave; `error` is its number (EAI_*), 0 where it worked."""
 
     addresses: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class _Job:
     host: bytes
     family: socket.AddressFamily
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Found]
+    future: asyncio.Future[AddrInfo]
     begun: bool = False
 
 
@@ -79,7 +79,7 @@ class _Threads:
 _threads = _Threads(MOST_THREADS)
 
 
-async def find(host: bytes, family: socket.AddressFamily, *, timeout: float) -> Found:
+async def find(host: bytes, family: socket.AddressFamily, *, timeout: float) -> AddrInfo:
     """Ask getaddrinfo for addresses of one family.
 
     Raises:
@@ -101,14 +101,14 @@ def _run(job: _Job) -> None:
         return
     job.begun = True
     try:
-        found: Found | Exception = _getaddrinfo(job.host, job.family)
+        found: AddrInfo | Exception = _getaddrinfo(job.host, job.family)
     except Exception as error:  # noqa: BLE001 - our bug: it belongs to who asked, and this thread lives on
         found = error
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants it any more
         job.loop.call_soon_threadsafe(_deliver, job.future, found)
 
 
-def _deliver(future: asyncio.Future[Found], found: Found | Exception) -> None:
+def _deliver(future: asyncio.Future[AddrInfo], found: AddrInfo | Exception) -> None:
     if future.done():
         return
     if isinstance(found, Exception):
@@ -117,16 +117,16 @@ def _deliver(future: asyncio.Future[Found], found: Found | Exception) -> None:
         future.set_result(found)
 
 
-def _getaddrinfo(host: bytes, family: socket.AddressFamily) -> Found:
+def _getaddrinfo(host: bytes, family: socket.AddressFamily) -> AddrInfo:
     """Call getaddrinfo; without AI_ADDRCONFIG, so that the answer does not depend on our own addresses."""
     try:
         rows = socket.getaddrinfo(host, None, family, socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
     except socket.gaierror as error:
-        return Found(error=error.errno or socket.EAI_FAIL, message=str(error.strerror))
+        return AddrInfo(error=error.errno or socket.EAI_FAIL, message=str(error.strerror))
     except (OSError, UnicodeError) as error:
-        return Found(error=socket.EAI_SYSTEM, message=str(error))
+        return AddrInfo(error=socket.EAI_SYSTEM, message=str(error))
     addresses = tuple(dict.fromkeys(str(row[4][0]) for row in rows if row[0] == family))
-    return Found(addresses=addresses, canonical=rows[0][3] if rows else "")
+    return AddrInfo(addresses=addresses, canonical=rows[0][3] if rows else "")
 
 
 def read_nameservers(conf: Path, stub_upstreams: Path) -> tuple[Resolver, ...]:

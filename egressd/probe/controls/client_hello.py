@@ -5,21 +5,21 @@ from __future__ import annotations
 from egressd.model.observation import Observation
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.net.dial import dial
-from egressd.net.tls.greeting import greet
-from egressd.net.tls.hello import Shape
+from egressd.net.tls.client_hello import ClientHelloShape
+from egressd.net.tls.hello_probe import send_client_hello
 from egressd.probe.budget import Deadline
 from egressd.probe.context import ProbeContext
 
 SHAPES = {
-    ControlKind.LARGE_HELLO: Shape.LARGE,
-    ControlKind.SMALL_HELLO: Shape.SMALL,
-    ControlKind.SPLIT_HELLO: Shape.SMALL,
-    ControlKind.NO_SNI: Shape.NAMELESS,
-    ControlKind.SNI_LAST: Shape.NAME_LAST,
+    ControlKind.LARGE_HELLO: ClientHelloShape.LARGE,
+    ControlKind.SMALL_HELLO: ClientHelloShape.SMALL,
+    ControlKind.SPLIT_HELLO: ClientHelloShape.SMALL,
+    ControlKind.NO_SNI: ClientHelloShape.NAMELESS,
+    ControlKind.SNI_LAST: ClientHelloShape.NAME_LAST,
 }
 
 
-async def greet_at(
+async def probe_client_hello(
     control: ControlPlan, address: str, context: ProbeContext, *, seconds: float
 ) -> tuple[Observation, ...]:
     """Dial, send the control's hello, hear whether it is answered."""
@@ -34,7 +34,7 @@ async def greet_at(
     if stream is None:
         return (dialled,)
     try:
-        heard = await greet(
+        heard = await send_client_hello(
             stream,
             control.host,
             SHAPES[control.kind],

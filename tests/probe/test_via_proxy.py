@@ -1,4 +1,4 @@
-"""A walk through a proxy on loopback: every address of it, every attempt, credentials on every request."""
+"""A probe through a proxy on loopback: every address of it, every attempt, credentials on every request."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from egressd.model.plan import Plan, Probe
 from egressd.model.recording import Trail
 from egressd.model.settings import Family, Limits, Proxy, Resolver, Source, Trust
 from egressd.net.trust import load_trust
-from egressd.net.tunnel import secrets_of
+from egressd.net.tunnel import proxy_secrets
 from egressd.probe.budget import Deadline
+from egressd.probe.candidates import Candidate
 from egressd.probe.context import ProbeContext
-from egressd.probe.names import Lead
-from egressd.probe.proxied import walk_through_proxy
-from egressd.probe.walk import walk
+from egressd.probe.run import run_probe
+from egressd.probe.via_proxy import run_probe_via_proxy
 
 PASSWORD = "c4n4ry-P4ssw0rd"
 PAIR = base64.b64encode(f"svc:{PASSWORD}".encode()).decode()
@@ -62,7 +62,9 @@ def edge_of(probe: Probe, port: int, **limits: object) -> ProbeContext:
         proxy=proxy,
     )
     resolvers = (Resolver(name="system"),)
-    return ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=resolvers, secrets=secrets_of(proxy))
+    return ProbeContext(
+        plan=plan, store=load_trust(Trust()), resolvers=resolvers, secrets=proxy_secrets(proxy)
+    )
 
 
 def probe_of(protocol: Protocol, port: int) -> Probe:
@@ -83,7 +85,7 @@ async def test_a_plain_request_is_absolute_and_logs_in() -> None:
     """The proxy gets the whole URL and the credentials; the observation tells only that they were sent."""
     probe = probe_of(Protocol.HTTP, 80)
     async with proxy_that_says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as (port, heard):
-        (trail,) = (await walk(probe, edge_of(probe, port))).trails
+        (trail,) = (await run_probe(probe, edge_of(probe, port))).trails
     assert heard[0].startswith(b"GET http://far.invalid/crl?x=1 HTTP/1.1\r\nhost: far.invalid\r\n")
     assert f"proxy-authorization: Basic {PAIR}".encode() in heard[0]
     seen = trail.seen(Phase.HTTP)
@@ -100,7 +102,7 @@ async def test_what_a_proxy_repeats_is_hidden(protocol: Protocol) -> None:
     head = f"HTTP/1.1 407 {PAIR}\r\nServer: {PASSWORD}\r\nContent-Length: {len(page)}\r\n\r\n".encode()
     probe = probe_of(protocol, 443)
     async with proxy_that_says(head + page) as (port, _):
-        (trail,) = (await walk(probe, edge_of(probe, port))).trails
+        (trail,) = (await run_probe(probe, edge_of(probe, port))).trails
     shown = repr(trail)
     assert "***" in shown
     for word in (PAIR, PASSWORD):
@@ -109,24 +111,24 @@ async def test_what_a_proxy_repeats_is_hidden(protocol: Protocol) -> None:
             assert text[: len(text) // 2] not in shown
 
 
-def lead(address: str) -> Lead:
-    """Return a lead to an address of the proxy."""
-    return Lead(family=Family.IPV4, address=address, dial_address=address, dial_port=0, names=())
+def candidate(address: str) -> Candidate:
+    """Return a candidate for an address of the proxy."""
+    return Candidate(family=Family.IPV4, address=address, dial_address=address, dial_port=0, names=())
 
 
 @pytest.fixture
 def two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the proxy's name have two addresses; nobody listens at the first."""
 
-    async def found(*_: object, **__: object) -> tuple[tuple[Lead, ...], tuple[Trail, ...]]:
-        return (lead("127.0.0.2"), lead("127.0.0.1")), ()
+    async def found(*_: object, **__: object) -> tuple[tuple[Candidate, ...], tuple[Trail, ...]]:
+        return (candidate("127.0.0.2"), candidate("127.0.0.1")), ()
 
-    monkeypatch.setattr("egressd.probe.proxied.find_proxy", found)
+    monkeypatch.setattr("egressd.probe.via_proxy.find_proxy_candidates", found)
 
 
 async def _walk(probe: Probe, context: ProbeContext) -> tuple[Trail, ...]:
     source = context.plan.sources[0]
-    return await walk_through_proxy(probe, context, source=source, deadline=Deadline.after(4.0))
+    return await run_probe_via_proxy(probe, context, source=source, deadline=Deadline.after(4.0))
 
 
 @pytest.mark.usefixtures("two_addresses")
@@ -163,6 +165,6 @@ async def test_an_address_with_colons_is_bracketed() -> None:
         port, heard = await stack.enter_async_context(proxy_that_says(answer))
         for protocol, number in ((Protocol.HTTPS, 443), (Protocol.HTTP, 8080)):
             probe = replace(probe_of(protocol, number), host="fd00::1")
-            await walk(probe, edge_of(probe, port))
+            await run_probe(probe, edge_of(probe, port))
     assert heard[0].startswith(b"CONNECT [fd00::1]:443 HTTP/1.1\r\n")
     assert heard[1].startswith(b"GET http://[fd00::1]:8080/crl?x=1 HTTP/1.1\r\nhost: [fd00::1]:8080\r\n")

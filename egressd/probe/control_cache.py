@@ -11,7 +11,7 @@ from egressd.clock import monotonic
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Control
 
-KEPT = {
+TTL_SECONDS = {
     ControlKind.HOPS: 3600.0,
     ControlKind.LARGE_HELLO: 600.0,
     ControlKind.SPLIT_HELLO: 3600.0,
@@ -24,12 +24,12 @@ MOST = 2000
 
 
 @dataclass(slots=True)
-class Recent:
+class ControlCache:
     """What was asked lately, by the id of the control."""
 
     _answers: dict[str, tuple[float, Control]] = field(default_factory=dict)
 
-    def recall(self, asked: ControlPlan) -> Control | None:
+    def get(self, asked: ControlPlan) -> Control | None:
         """Return the answer to the same question, if it still stands."""
         until, answer = self._answers.get(asked.id, (0.0, None))
         if answer is None or monotonic() >= until:
@@ -37,9 +37,9 @@ class Recent:
         same = (answer.address, answer.port, answer.host, answer.url)
         return answer if same == (asked.address, asked.port, asked.host, asked.url) else None
 
-    def keep(self, answer: Control) -> None:
+    def put(self, answer: Control) -> None:
         """Keep an answer for as long as its kind stands; the oldest makes room."""
-        seconds = KEPT.get(answer.kind)
+        seconds = TTL_SECONDS.get(answer.kind)
         if seconds is None:
             return
         self._answers.pop(answer.id, None)
