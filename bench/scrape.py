@@ -20,8 +20,8 @@ from aiohttp import web
 
 from egressd.catalog import load_catalog
 from egressd.cli.service.daemon import spare_the_loop
-from egressd.daemon.control import Control
-from egressd.daemon.snapshot import Board
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.intents import Intents
 from egressd.metrics.exposition import Exposition
 from egressd.model.snapshot import Snapshot
 from egressd.model.verdict import Outcome
@@ -98,8 +98,8 @@ async def scrape(port: int) -> Scrape:
 
 async def measure(snapshot: Snapshot, runs: int) -> list[Scrape]:
     """Scrape the daemon's pages so many times, each time after something has changed."""
-    board = Board(snapshot)
-    app = make_app(board, Control(), Access(), load_catalog())
+    holder = SnapshotHolder(snapshot)
+    app = make_app(holder, Intents(), Access(), load_catalog())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -107,7 +107,7 @@ async def measure(snapshot: Snapshot, runs: int) -> list[Scrape]:
         port = runner.addresses[0][1]
         found = []
         for number in range(runs):
-            board.put(next_sweep=f"2026-11-21T00:00:{number % 60:02d}.000Z")
+            holder.update(next_sweep=f"2026-11-21T00:00:{number % 60:02d}.000Z")
             found.append(await scrape(port))
         return found
     finally:

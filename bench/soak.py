@@ -34,10 +34,10 @@ from egressd.catalog import load_catalog
 from egressd.cli.log import Form, Level, set_up
 from egressd.cli.service.daemon import spare_the_loop
 from egressd.config import Flags, load_settings
-from egressd.daemon.control import Control
-from egressd.daemon.notify import Notifier
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.intents import Intents
 from egressd.daemon.run import Daemon, run
-from egressd.daemon.snapshot import Board
+from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.sweeping.prober import prepare
 from egressd.metrics.limits import offline_limits
 from egressd.model.endpoint import Cloud
@@ -81,11 +81,11 @@ class Sample:
     cpu_seconds: float
 
 
-def sample(board: Board, directory: Path) -> Sample:
+def sample(holder: SnapshotHolder, directory: Path) -> Sample:
     """Measure this process."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
-    sweeps = board.current.counters.sweeps
+    sweeps = holder.current.counters.sweeps
     return Sample(
         sweeps=sweeps,
         seconds=round(time.monotonic(), 1),
@@ -110,23 +110,23 @@ def run_child(config: Path, directory: Path, sweeps: int) -> None:
     catalog = load_catalog()
     settings = load_settings(config, Flags(), catalog=catalog)
 
-    async def watch(board: Board, _settings: Settings, control: Control) -> None:
-        control.listening.set()
+    async def watch(holder: SnapshotHolder, _settings: Settings, intents: Intents) -> None:
+        intents.listening.set()
         last = 0
         while last < sweeps:
             await asyncio.sleep(0.05)
-            if board.current.counters.sweeps > last:
-                last = board.current.counters.sweeps
-                found = sample(board, directory)
+            if holder.current.counters.sweeps > last:
+                last = holder.current.counters.sweeps
+                found = sample(holder, directory)
                 print(json.dumps({name: getattr(found, name) for name in Sample.__slots__}), flush=True)
-        control.stop()
+        intents.stop()
 
     daemon = Daemon(
         settings=settings,
         read=lambda: settings,
         prepare=lambda one, found: prepare(one, catalog, identity="soak", discoveries=found),
         serve=watch,
-        notifier=Notifier(),
+        notifier=SdNotifier(),
         state=directory,
         limits=offline_limits(catalog),
     )

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import structlog
 
 from egressd import clock
-from egressd.daemon.control import Control
-from egressd.daemon.notify import Notifier
-from egressd.daemon.snapshot import Board
+from egressd.daemon.event_log import status_line
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.intents import Intents
+from egressd.daemon.scheduler import Scheduler
+from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.sweeping.prober import Prober
-from egressd.daemon.sweeping.sweeper import Sweeper
-from egressd.daemon.tell import status_line
 from egressd.errors import ConfigError, EgressdError
 from egressd.model.catalog import Discovery
 from egressd.model.event import ConfigRejected, ConfigReloaded
@@ -37,55 +37,55 @@ log = structlog.get_logger(__name__)
 class Reloader:
     """The task that carries out wishes to reload, one after the other."""
 
-    board: Board
-    control: Control
-    sweeper: Sweeper
-    notifier: Notifier
+    holder: SnapshotHolder
+    intents: Intents
+    scheduler: Scheduler
+    notifier: SdNotifier
     read: Read
     prepare: Prepare
 
     async def run(self) -> None:
         """Reload whenever it is asked for."""
         while True:
-            await self.control.reload_wanted.wait()
+            await self.intents.reload_wanted.wait()
             self.notifier.reloading()  # at once: `systemctl reload` waits only for what it heard begin
             await asyncio.sleep(LEAST_APART)
-            waiting = self.control.begin_reload()
+            waiting = self.intents.begin_reload()
             try:
                 status = await self._reload()
             finally:
-                pulse = self.board.pulse
-                self.notifier.ready(status_line(self.board.current, stalled=pulse.stalled))
+                watchdog = self.holder.watchdog
+                self.notifier.ready(status_line(self.holder.current, stalled=watchdog.stalled))
             for future in waiting:
                 if not future.done():
                     future.set_result(status)
 
     async def _reload(self) -> ConfigStatus:
         now = clock.timestamp()
-        discoveries = self.sweeper.prober.discoveries
+        discoveries = self.scheduler.prober.discoveries
         try:
             settings = await asyncio.to_thread(self.read)
             prober = await asyncio.to_thread(self.prepare, settings, discoveries)
         except EgressdError as mistake:
             return await self._refuse(mistake, now)
-        before = self.board.current.settings
+        before = self.holder.current.settings
         self._warn_of_restart(before, settings)
-        self.sweeper.adopt(prober, hurry=settings != before)
-        ledger, still = self.sweeper.ledger, self.board.current.config.web_problems
+        self.scheduler.adopt(prober, hurry=settings != before)
+        store, still = self.scheduler.store, self.holder.current.config.web_problems
         status = ConfigStatus(digest=settings.digest, since=now).with_web(still, now)
-        ledger.adopt(replace(self.board.current, settings=settings, config=status))
-        await ledger.record((ConfigReloaded(at=now, digest=settings.digest),), discoveries)
-        await ledger.tick()
+        store.adopt(replace(self.holder.current, settings=settings, config=status))
+        await store.record((ConfigReloaded(at=now, digest=settings.digest),), discoveries)
+        await store.tick()
         return status
 
     async def _refuse(self, mistake: EgressdError, now: str) -> ConfigStatus:
         problems = mistake.problems if isinstance(mistake, ConfigError) else (str(mistake),)
-        before = self.board.current.config
+        before = self.holder.current.config
         refused = replace(before, problems=problems[:MOST_PROBLEMS], web_problems=())
         status = refused.with_web(before.web_problems, now)
-        self.board.put(config=status)
+        self.holder.update(config=status)
         event = ConfigRejected(at=now, problems=status.refused)
-        await self.sweeper.ledger.record((event,), self.sweeper.prober.discoveries)
+        await self.scheduler.store.record((event,), self.scheduler.prober.discoveries)
         return status
 
     def _warn_of_restart(self, before: Settings, after: Settings) -> None:

@@ -18,13 +18,13 @@ import structlog
 from egressd import __version__, clock
 from egressd.daemon.alarm.desk import Desk
 from egressd.daemon.alarm.ticker import Ticker
-from egressd.daemon.control import Control
-from egressd.daemon.notify import Notifier
+from egressd.daemon.event_log import log_event, status_line
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.intents import Intents
 from egressd.daemon.reload import Prepare, Read, Reloader
-from egressd.daemon.snapshot import Board
-from egressd.daemon.sweeping.ledger import Ledger
-from egressd.daemon.sweeping.sweeper import Sweeper
-from egressd.daemon.tell import status_line, tell
+from egressd.daemon.scheduler import Scheduler
+from egressd.daemon.sdnotify import SdNotifier
+from egressd.daemon.state_store import StateStore
 from egressd.errors import AbsentListenError, AbsentSourceError, EgressdError
 from egressd.model.event import DaemonStarted, DaemonStopped
 from egressd.model.settings import Settings
@@ -36,8 +36,8 @@ from egressd.state import StateKeeper
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-Serve = Callable[[Board, Settings, Control], Awaitable[None]]
-"""Binds the port, sets `control.listening`, and serves until cancelled. Raises EgressdError."""
+Serve = Callable[[SnapshotHolder, Settings, Intents], Awaitable[None]]
+"""Binds the port, sets `intents.listening`, and serves until cancelled. Raises EgressdError."""
 
 WAYS = Ways(deliver=deliver, push=push_alerts, beat=beat)
 LAST_TRIES = 3.0
@@ -58,7 +58,7 @@ class Daemon:
     read: Read
     prepare: Prepare
     serve: Serve
-    notifier: Notifier
+    notifier: SdNotifier
     state: Path | None
     """The directory to keep state in; None: nothing is kept."""
     limits: Mapping[str, float]
@@ -73,13 +73,13 @@ async def run(daemon: Daemon) -> None:
     Raises:
         EgressdError: the settings can't be used, the port can't be bound, the state is another's.
     """
-    control = Control()
+    intents = Intents()
     keeper = StateKeeper(daemon.state)
     remembered, state = await keeper.open()
     prepare = partial(asyncio.to_thread, daemon.prepare, daemon.settings, remembered.discoveries)
     prober = await patiently(prepare, daemon.notifier)
     now = clock.timestamp()
-    board = Board(
+    holder = SnapshotHolder(
         Snapshot(
             settings=daemon.settings,
             config=ConfigStatus(digest=daemon.settings.digest, since=now),
@@ -92,52 +92,54 @@ async def run(daemon: Daemon) -> None:
             outbox=remembered.outbox,
         )
     )
-    ledger = Ledger(board=board, keeper=keeper, tell=tell, limits=daemon.limits)
-    ledger.adopt(board.current)
-    sweeper = Sweeper(board=board, ledger=ledger, prober=prober)
+    store = StateStore(holder=holder, keeper=keeper, on_event=log_event, limits=daemon.limits)
+    store.adopt(holder.current)
+    scheduler = Scheduler(holder=holder, store=store, prober=prober)
     try:
-        with _signals(control):
-            await _children(daemon, board=board, control=control, sweeper=sweeper)
-        await sweeper.ledger.record((DaemonStopped(at=clock.timestamp()),), sweeper.prober.discoveries)
+        with _signals(intents):
+            await _children(daemon, holder=holder, intents=intents, scheduler=scheduler)
+        await scheduler.store.record((DaemonStopped(at=clock.timestamp()),), scheduler.prober.discoveries)
     except BaseExceptionGroup as group:
         raise _first(group) from None
     finally:
-        await keeper.close(board.current, sweeper.prober.discoveries)
+        await keeper.close(holder.current, scheduler.prober.discoveries)
 
 
-async def _children(daemon: Daemon, *, board: Board, control: Control, sweeper: Sweeper) -> None:
+async def _children(
+    daemon: Daemon, *, holder: SnapshotHolder, intents: Intents, scheduler: Scheduler
+) -> None:
     """Start the children in order, and end them all once the end is asked for."""
     notifier = daemon.notifier
     reloader = Reloader(
-        board=board,
-        control=control,
-        sweeper=sweeper,
+        holder=holder,
+        intents=intents,
+        scheduler=scheduler,
         notifier=notifier,
         read=daemon.read,
         prepare=daemon.prepare,
     )
-    ticker = Ticker(ledger=sweeper.ledger, directory=daemon.state)
-    desk = Desk(board=board, ledger=sweeper.ledger)
+    ticker = Ticker(store=scheduler.store, directory=daemon.state)
+    desk = Desk(holder=holder, store=scheduler.store)
     async with asyncio.TaskGroup() as group:
-        children = [group.create_task(_serve(daemon, board, control), name="server")]
+        children = [group.create_task(_serve(daemon, holder, intents), name="server")]
         couriers: list[asyncio.Task[None]] = []
-        await _either(control.listening, control.stopping)
-        if control.listening.is_set() and not control.stopping.is_set():
+        await _either(intents.listening, intents.stopping)
+        if intents.listening.is_set() and not intents.stopping.is_set():
             await ticker.look()
             started = DaemonStarted(
                 at=clock.timestamp(), egressd=__version__, config_digest=daemon.settings.digest
             )
-            await sweeper.ledger.record((started,), sweeper.prober.discoveries)
-            notifier.ready(status_line(board.current, stalled=False))
+            await scheduler.store.record((started,), scheduler.prober.discoveries)
+            notifier.ready(status_line(holder.current, stalled=False))
             courier = Courier(office=desk, ways=daemon.ways)
             couriers.append(group.create_task(courier.run(), name="courier"))
             children += [
-                group.create_task(sweeper.run(), name="sweeper"),
+                group.create_task(scheduler.run(), name="scheduler"),
                 group.create_task(reloader.run(), name="reloader"),
                 group.create_task(ticker.run(), name="ticker"),
-                group.create_task(supervise(board, notifier), name="supervisor"),
+                group.create_task(supervise(holder, notifier), name="supervisor"),
             ]
-            await control.stopping.wait()
+            await intents.stopping.wait()
         notifier.stopping()
         for child in children:
             child.cancel()
@@ -153,22 +155,22 @@ async def _send_home(couriers: list[asyncio.Task[None]], bell: Bell) -> None:
             one.cancel()
 
 
-async def supervise(board: Board, notifier: Notifier) -> None:
-    """Feed systemd's watchdog as long as the sweeper keeps its word, and keep the status line true."""
+async def supervise(holder: SnapshotHolder, notifier: SdNotifier) -> None:
+    """Feed systemd's watchdog as long as the scheduler keeps its word, and keep the status line true."""
     every = min(LOOK_AFTER, notifier.watchdog / 2) if notifier.watchdog else LOOK_AFTER
     while True:
-        stalled = board.pulse.stalled
+        stalled = holder.watchdog.stalled
         if notifier.watchdog and not stalled:
             notifier.alive()
-        notifier.status(status_line(board.current, stalled=stalled))
+        notifier.status(status_line(holder.current, stalled=stalled))
         await asyncio.sleep(every)
 
 
-async def _serve(daemon: Daemon, board: Board, control: Control) -> None:
-    await patiently(partial(daemon.serve, board, daemon.settings, control), daemon.notifier)
+async def _serve(daemon: Daemon, holder: SnapshotHolder, intents: Intents) -> None:
+    await patiently(partial(daemon.serve, holder, daemon.settings, intents), daemon.notifier)
 
 
-async def patiently(attempt: Callable[[], Awaitable[T]], notifier: Notifier) -> T:
+async def patiently(attempt: Callable[[], Awaitable[T]], notifier: SdNotifier) -> T:
     """Try again what fails for want of an address, as long as the host has only just been booted.
 
     A service that starts with the host comes before some of its addresses, and is not started again for
@@ -204,13 +206,13 @@ async def _either(*events: asyncio.Event) -> None:
 
 
 @contextmanager
-def _signals(control: Control) -> Iterator[None]:
+def _signals(intents: Intents) -> Iterator[None]:
     """Turn signals into intents while the daemon runs."""
     loop = asyncio.get_running_loop()
     wishes = {
-        signal.SIGTERM: control.stop,
-        signal.SIGINT: control.stop,
-        signal.SIGHUP: control.ask_reload,
+        signal.SIGTERM: intents.stop,
+        signal.SIGINT: intents.stop,
+        signal.SIGHUP: intents.request_reload,
     }
     for number, wish in wishes.items():
         loop.add_signal_handler(number, wish)
@@ -222,7 +224,7 @@ def _signals(control: Control) -> Iterator[None]:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return what to tell: a user's mistake before a bug."""
+    """Return what to raise: a user's mistake before a bug."""
     mistakes, bugs = group.split(EgressdError)
     found: BaseException = mistakes or bugs or group
     while isinstance(found, BaseExceptionGroup):

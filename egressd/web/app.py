@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from aiohttp import hdrs, web
 
 from egressd import clock
-from egressd.daemon.control import Control
-from egressd.daemon.snapshot import Board
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.intents import Intents
 from egressd.metrics.exposition import Exposition, choose_form
 from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog
@@ -30,15 +30,15 @@ _REFUSED = re.compile(r"q=0(\.0*)?")
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
-def make_app(board: Board, control: Control, access: Access, catalog: Catalog) -> web.Application:
+def make_app(holder: SnapshotHolder, intents: Intents, access: Access, catalog: Catalog) -> web.Application:
     """Return the application; it holds no state but caches."""
     app = web.Application(middlewares=[gate(access)], client_max_size=64 * 1024)
     site = Site(
-        board=board,
-        control=control,
+        holder=holder,
+        intents=intents,
         exposition=Exposition(offline_limits(catalog)),
         sweeps=SweepText(),
-        desk=Desk(board=board),
+        desk=Desk(holder=holder),
     )
     app.router.add_get("/", site.status)
     app.router.add_get("/metrics", site.metrics)
@@ -57,15 +57,15 @@ def make_app(board: Board, control: Control, access: Access, catalog: Catalog) -
 class Site:
     """The pages. Each reads the snapshot once."""
 
-    board: Board
-    control: Control
+    holder: SnapshotHolder
+    intents: Intents
     exposition: Exposition
     sweeps: SweepText
     desk: Desk
 
     async def status(self, request: web.Request) -> web.Response:
         """Show people how things are."""
-        snapshot, stalled = self.board.current, self.board.pulse.stalled
+        snapshot, stalled = self.holder.current, self.holder.watchdog.stalled
         text = await asyncio.to_thread(render_status, snapshot, now=clock.now(), stalled=stalled)
         headers = {"Content-Security-Policy": PAGE_POLICY}
         return _compressed(request, web.Response(text=text, content_type="text/html", headers=headers))
@@ -74,7 +74,7 @@ class Site:
         """Show Prometheus everything there is."""
         form = choose_form(",".join(request.headers.getall(hdrs.ACCEPT, [])))
         names = tuple(request.query.getall("name[]", []))[:MOST_NAMES]
-        text = await asyncio.to_thread(self.exposition.render, self.board.current, form=form, names=names)
+        text = await asyncio.to_thread(self.exposition.render, self.holder.current, form=form, names=names)
         headers = {hdrs.CONTENT_TYPE: form, hdrs.VARY: hdrs.ACCEPT}
         return _compressed(request, web.Response(body=text, headers=headers))
 
@@ -84,23 +84,23 @@ class Site:
 
     async def healthy(self, _request: web.Request) -> web.Response:
         """Say whether the scheduler keeps its promises."""
-        if self.board.pulse.stalled:
+        if self.holder.watchdog.stalled:
             return web.Response(status=503, text="the scheduler has stalled\n")
         return web.Response(text="egressd is healthy\n")
 
     async def ready(self, _request: web.Request) -> web.Response:
         """Say whether there is anything to show yet."""
-        if self.board.current.sweep is None:
+        if self.holder.current.sweep is None:
             return web.Response(status=503, text="the first sweep is not done\n")
         return web.Response(text="egressd is ready\n")
 
     async def reload(self, _request: web.Request) -> web.Response:
         """Read the configuration again, and say what became of it."""
-        if not self.board.current.settings.web.enable_reload:
+        if not self.holder.current.settings.web.enable_reload:
             return web.Response(status=403, text="reloading is off: set web.enable_reload, or send SIGHUP\n")
         try:
             async with asyncio.timeout(RELOAD_PATIENCE):
-                status = await self.control.reload()
+                status = await self.intents.reload()
         except TimeoutError:
             return web.Response(status=503, text="the reload is not done yet; see the log\n")
         if status.refused:
@@ -109,7 +109,7 @@ class Site:
 
     async def sweep(self, request: web.Request) -> web.Response:
         """Give the last sweep as `--once --format json` would."""
-        sweep = self.board.current.sweep
+        sweep = self.holder.current.sweep
         if sweep is None:
             return _json(request, 503, '{"error": "the first sweep is not done"}\n')
         return _json(request, 200, await asyncio.to_thread(self.sweeps.render, sweep))
@@ -123,7 +123,7 @@ class Site:
         return await self._listed(request, alerts_of)
 
     async def _listed(self, request: web.Request, make: Callable[..., object]) -> web.Response:
-        text = await asyncio.to_thread(lambda: json.dumps(make(self.board.current), indent=2) + "\n")
+        text = await asyncio.to_thread(lambda: json.dumps(make(self.holder.current), indent=2) + "\n")
         return _json(request, 200, text)
 
 

@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 
 from egressd import clock
 from egressd.attribution import judge
-from egressd.daemon.snapshot import Board
+from egressd.daemon.holder import SnapshotHolder
 from egressd.drive import ask, open_context
 from egressd.errors import EgressdError
 from egressd.metrics.exposition import PLAIN
@@ -39,14 +39,14 @@ HEAD_START = 0.5
 class Desk:
     """Where single looks are asked for."""
 
-    board: Board
+    holder: SnapshotHolder
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: int = 0
     _asked: dict[str, float] = field(default_factory=dict)
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer with the metrics of one target, from a look made now."""
-        settings, plan = self.board.current.settings, self.board.current.plan
+        settings, plan = self.holder.current.settings, self.holder.current.plan
         if not settings.web.enable_probe:
             return _refuse(403, "single probes are off: set web.enable_probe")
         wanted = request.query.getall("target", [])

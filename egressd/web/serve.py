@@ -15,9 +15,9 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from egressd import clock
-from egressd.daemon.control import Control
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.intents import Intents
 from egressd.daemon.reload import MOST_PROBLEMS
-from egressd.daemon.snapshot import Board
 from egressd.errors import AbsentListenError, UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings, Web
@@ -58,14 +58,14 @@ def _tls(context: ServerContext | None) -> dict[str, Any]:
     return {"ssl": context, "ssl_handshake_timeout": HANDSHAKE} if context else {}
 
 
-async def serve(board: Board, settings: Settings, control: Control, *, catalog: Catalog) -> None:
+async def serve(holder: SnapshotHolder, settings: Settings, intents: Intents, *, catalog: Catalog) -> None:
     """Bind the port, say so, and serve until cancelled.
 
     Raises:
         ConfigError: the web configuration is wrong.
         UsageError: the address can't be had.
     """
-    server = Server(board=board, control=control, catalog=catalog)
+    server = Server(holder=holder, intents=intents, catalog=catalog)
     await server.open(settings.web)
     await server.run()
 
@@ -74,8 +74,8 @@ async def serve(board: Board, settings: Settings, control: Control, *, catalog: 
 class Server:
     """The daemon's HTTP server."""
 
-    board: Board
-    control: Control
+    holder: SnapshotHolder
+    intents: Intents
     catalog: Catalog
     access: Access = field(default_factory=Access)
     _runner: web.AppRunner | None = None
@@ -89,7 +89,7 @@ class Server:
             UsageError: the address can't be had.
         """
         self.access.load(settings.config_file)
-        app = make_app(self.board, self.control, self.access, self.catalog)
+        app = make_app(self.holder, self.intents, self.access, self.catalog)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING, logger=requests_log)
         await self._runner.setup()
         host, port = split_listen(settings.listen)
@@ -105,7 +105,7 @@ class Server:
             number = error.errno or errno.EADDRNOTAVAIL
             kind = AbsentListenError if number == errno.EADDRNOTAVAIL else UsageError
             raise kind(f"cannot listen on {settings.listen}: {os.strerror(number)}") from None
-        self.control.listening.set()
+        self.intents.listening.set()
         log.info("listening", addresses=self.addresses)
 
     @property
@@ -120,7 +120,7 @@ class Server:
             while True:
                 await asyncio.sleep(LOOK_EVERY)
                 before = self.access.rules.context
-                path = self.board.current.settings.web.config_file
+                path = self.holder.current.settings.web.config_file
                 if await asyncio.to_thread(self.access.refresh, path):
                     await self._hand_on(before)
                 self._confess()
@@ -128,15 +128,15 @@ class Server:
             await self.close()
 
     def _confess(self) -> None:
-        """Put on the board that the file is bad, or is so no more: a restart would fail with it."""
-        config = self.board.current.config
+        """Put on the holder that the file is bad, or is so no more: a restart would fail with it."""
+        config = self.holder.current.config
         problems = self.access.problems[:MOST_PROBLEMS]
         if problems != config.web_problems:
-            self.board.put(config=config.with_web(problems, clock.timestamp()))
+            self.holder.update(config=config.with_web(problems, clock.timestamp()))
 
     async def close(self) -> None:
         """Listen no more, and let requests end."""
-        self.control.listening.clear()
+        self.intents.listening.clear()
         for one in self._servers:
             one.close()
         self._servers = []

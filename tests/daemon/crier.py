@@ -13,8 +13,8 @@ from pathlib import Path
 
 from egressd import clock
 from egressd.daemon.alarm.desk import Desk
-from egressd.daemon.snapshot import Board
-from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.state_store import StateStore
 from egressd.daemon.sweeping.rhythm import Rhythm
 from egressd.model.alert import Alert, Notice
 from egressd.model.notification import Alerting, Flapping, Notify, Receiver, ReceiverKind
@@ -24,7 +24,7 @@ from egressd.model.snapshot import ConfigStatus, Snapshot
 from egressd.notify.courier import Courier, Ways
 from egressd.notify.delivery import Delivery, arrived, failed
 from egressd.state import StateKeeper
-from tests.daemon.world import FakeProber, World, plan_of, trail_of
+from tests.daemon.simulation import FakeProber, World, plan_of, trail_of
 from tests.standing.sweeps import VANTAGE
 
 HOSTS = tuple(f"h{number}" for number in range(6))
@@ -75,32 +75,32 @@ async def cry(directory: Path, seed: str) -> None:
         alerts=remembered.alerts,
         outbox=remembered.outbox,
     )
-    board = Board(snapshot)
-    ledger = Ledger(board=board, keeper=keeper, tell=lambda _: None)
-    ledger.adopt(snapshot)
-    await ledger.record(())
+    holder = SnapshotHolder(snapshot)
+    store = StateStore(holder=holder, keeper=keeper, on_event=lambda _: None)
+    store.adopt(snapshot)
+    await store.record(())
     way = Way(directory, choose)
     ways = Ways(deliver=way.deliver, push=way.push, beat=way.beat)
     async with asyncio.TaskGroup() as group:
         couriers = group.create_task(
-            Courier(office=Desk(board=board, ledger=ledger), ways=ways, chance=lambda: 0.0).run()
+            Courier(office=Desk(holder=holder, store=store), ways=ways, chance=lambda: 0.0).run()
         )
         sys.stdout.write("open\n")
         sys.stdout.flush()
         if seed == "drain":
-            while board.current.outbox.waiting:  # noqa: ASYNC110 - nobody rings for an empty queue
+            while holder.current.outbox.waiting:  # noqa: ASYNC110 - nobody rings for an empty queue
                 await asyncio.sleep(0.05)
             couriers.cancel()
         else:
-            await _look_on(ledger, seed, choose)
-    await keeper.close(board.current, ())
+            await _look_on(store, seed, choose)
+    await keeper.close(holder.current, ())
 
 
-async def _look_on(ledger: Ledger, seed: str, choose: random.Random) -> None:
+async def _look_on(store: StateStore, seed: str, choose: random.Random) -> None:
     plan = plan_of(len(HOSTS))
     rhythm = Rhythm.of(SETTINGS, "here")
     prober = FakeProber(world=World(), settings=SETTINGS, plan=plan, rhythm=rhythm)
-    down = {one.target for one in ledger.board.current.standings.targets if not one.up}
+    down = {one.target for one in store.holder.current.standings.targets if not one.up}
     words = {one.id: "refused" if one.targets[0] in down else None for one in plan.probes}
     number = 0
     while True:
@@ -108,7 +108,7 @@ async def _look_on(ledger: Ledger, seed: str, choose: random.Random) -> None:
         name = choose.choice(list(words))
         words[name] = None if words[name] else "refused"
         for probe, how in words.items():
-            ledger.picture.take(ProbeRecord(probe=probe, trails=(trail_of(how),)))
+            store.picture.take(ProbeRecord(probe=probe, trails=(trail_of(how),)))
         recording = Recording(
             id=f"{seed}-{number}",
             started=clock.timestamp(),
@@ -118,7 +118,7 @@ async def _look_on(ledger: Ledger, seed: str, choose: random.Random) -> None:
             vantage=VANTAGE,
             records=(),
         )
-        await ledger.take_in(prober, of=recording, probes=frozenset(words), seconds=0.1)
+        await store.apply(prober, of=recording, probes=frozenset(words), seconds=0.1)
         await asyncio.sleep(0.005)
 
 

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from egressd import clock
 from egressd.daemon.alarm.step import fit, take_stock, windows_of
 from egressd.daemon.alarm.ticker import Ticker
-from egressd.daemon.tell import status_line
+from egressd.daemon.event_log import status_line
 from egressd.model.alert import AlertName, AlertState, NoticeKind, Outbox, Silence
 from egressd.model.endpoint import Need
 from egressd.model.event import NoticePosted
@@ -25,8 +25,8 @@ from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.notify.outbox import post
 from egressd.state.silences import FILE, write_silences
 from tests.alerting.story import Story
+from tests.daemon.simulation import Scene, scene
 from tests.daemon.timeless import run
-from tests.daemon.world import Scene, scene
 from tests.notify.notices import alert, condition, notice
 from tests.notify.place import CHAT, HOOK, PEERS
 
@@ -137,11 +137,13 @@ def test_time_passes_for_alerts_while_nobody_looks(play: Play) -> None:
 
     async def story() -> None:
         one = telling(scene(hosts=3, interval=3600.0))
-        ticker = Ticker(ledger=one.sweeper.ledger, directory=None)
+        ticker = Ticker(store=one.scheduler.store, directory=None)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one.sweeper.run()), group.create_task(ticker.run())]
+            tasks = [group.create_task(one.scheduler.run()), group.create_task(ticker.run())]
             await asyncio.sleep(10 * MINUTE)
-            one.board.put(receivers=(ReceiverStatus(name="hook", failing_since=clock.timestamp(), why="x"),))
+            one.holder.update(
+                receivers=(ReceiverStatus(name="hook", failing_since=clock.timestamp(), why="x"),)
+            )
             await asyncio.sleep(4 * MINUTE)
             assert notices(one) == []
             await asyncio.sleep(90)
@@ -164,9 +166,9 @@ def test_a_window_that_is_opened_by_hand_holds_at_once(
 
     async def story() -> None:
         one = telling(scene(hosts=3))
-        ledger = one.sweeper.ledger
+        store = one.scheduler.store
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(Ticker(ledger=ledger, directory=tmp_path).run())
+            task = group.create_task(Ticker(store=store, directory=tmp_path).run())
             await asyncio.sleep(10)
             now = clock.now()
             window = Silence(
@@ -177,12 +179,12 @@ def test_a_window_that_is_opened_by_hand_holds_at_once(
             )
             write_silences(tmp_path, (window,), now=now)
             await asyncio.sleep(3)
-            assert [each.name for each in one.board.current.maintenance] == ["change"]
+            assert [each.name for each in one.holder.current.maintenance] == ["change"]
             (tmp_path / FILE).write_text("{", encoding="utf-8")
             await asyncio.sleep(30)
-            assert [each.name for each in one.board.current.maintenance] == ["change"]
+            assert [each.name for each in one.holder.current.maintenance] == ["change"]
             await asyncio.sleep(10 * MINUTE)
-            assert one.board.current.maintenance == ()
+            assert one.holder.current.maintenance == ()
             task.cancel()
 
     monkeypatch.setattr(asyncio, "to_thread", inline)
@@ -197,7 +199,7 @@ def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
     async def story() -> None:
         one = telling(scene(hosts=5))
         swaps: list[tuple[int, int]] = []
-        keeper: Any = one.sweeper.ledger.keeper
+        keeper: Any = one.scheduler.store.keeper
         plain = keeper.save
 
         async def save(snapshot: Snapshot, events: tuple[Any, ...], found: tuple[Any, ...]) -> Any:
@@ -207,7 +209,7 @@ def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
 
         keeper.save = save
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(one.sweeper.run())
+            task = group.create_task(one.scheduler.run())
             await asyncio.sleep(3 * MINUTE)
             one.world.down["h3"] = "refused"
             await asyncio.sleep(2 * MINUTE)
@@ -222,8 +224,8 @@ def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
 def telling(one: Scene) -> Scene:
     """Give a scene a receiver."""
     hook = Receiver(name="hook", kind=ReceiverKind.WEBHOOK)
-    settings = replace(one.board.current.settings, notify=Notify(receivers=(hook,)))
-    one.sweeper.ledger.adopt(replace(one.board.current, settings=settings))
+    settings = replace(one.holder.current.settings, notify=Notify(receivers=(hook,)))
+    one.scheduler.store.adopt(replace(one.holder.current, settings=settings))
     return one
 
 

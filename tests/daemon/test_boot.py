@@ -10,14 +10,14 @@ import pytest
 from egressd import clock
 from egressd.catalog import load_catalog
 from egressd.daemon import run
-from egressd.daemon.control import Control
-from egressd.daemon.notify import Notifier
+from egressd.daemon.intents import Intents
 from egressd.daemon.run import SETTLED, patiently
+from egressd.daemon.sdnotify import SdNotifier
 from egressd.drive import refuse_absent_sources
 from egressd.errors import AbsentListenError, AbsentSourceError, ConfigError, EgressdError, UsageError
 from egressd.model.settings import Settings, Source, Web
 from egressd.web.serve import Server
-from tests.daemon.world import scene
+from tests.daemon.simulation import scene
 
 GONE = AbsentSourceError(("sources: 192.0.2.7 (source a) is not on this host",))
 
@@ -46,7 +46,7 @@ async def test_an_address_that_comes_late_is_waited_for(tmp_path: Path) -> None:
     """systemd hears what for, and gives the time."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(tmp_path / "notify"))
-        notifier = Notifier(address=str(tmp_path / "notify"))
+        notifier = SdNotifier(address=str(tmp_path / "notify"))
         assert await patiently(Attempts(GONE, AbsentListenError("cannot listen"), GONE), notifier) == "done"
         told = [heard.recv(4096).decode() for _ in range(3)]
         assert all(
@@ -60,7 +60,7 @@ async def test_an_address_that_comes_late_is_waited_for(tmp_path: Path) -> None:
 async def test_a_mistake_is_not_waited_for(error: EgressdError) -> None:
     """Time does not mend it."""
     with pytest.raises(type(error)):
-        await patiently(Attempts(error), Notifier(address="/nowhere"))
+        await patiently(Attempts(error), SdNotifier(address="/nowhere"))
 
 
 @pytest.mark.parametrize(("age", "address"), [(SETTLED + 1, "/nowhere"), (60.0, "")])
@@ -70,7 +70,7 @@ async def test_nobody_waits_for_long_or_at_a_terminal(
     """A host that is up for a while has its addresses; without systemd somebody reads the answer."""
     monkeypatch.setattr(clock, "monotonic", lambda: age)
     with pytest.raises(AbsentSourceError):
-        await patiently(Attempts(GONE), Notifier(address=address))
+        await patiently(Attempts(GONE), SdNotifier(address=address))
 
 
 def test_an_absent_source_is_what_is_waited_for() -> None:
@@ -81,7 +81,7 @@ def test_an_absent_source_is_what_is_waited_for() -> None:
 
 async def test_an_absent_listener_is_what_is_waited_for() -> None:
     """And no port that is taken."""
-    server = Server(board=scene().board, control=Control(), catalog=load_catalog())
+    server = Server(holder=scene().holder, intents=Intents(), catalog=load_catalog())
     with pytest.raises(AbsentListenError, match=r"203\.0\.113\.7:10980: Cannot assign requested address"):
         await server.open(Web(listen="203.0.113.7:10980"))
     with socket.socket() as taken:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from egressd.daemon.sweeping.picture import NOT_YET, Picture
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control, ProbeRecord, Recording
-from tests.daemon.world import plan_of, trail_of
+from tests.daemon.simulation import plan_of, trail_of
 from tests.standing.sweeps import VANTAGE, recording
 
 PLAN = plan_of(3)

@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 from egressd import clock
 from egressd.daemon.alarm.desk import Desk
-from egressd.daemon.snapshot import Board
-from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.state_store import StateStore
 from egressd.model.alert import Alert, Notice
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event
@@ -82,8 +82,8 @@ class Place:
     count: int = 0
 
     @property
-    def board(self) -> Board:
-        return self.desk.board
+    def holder(self) -> SnapshotHolder:
+        return self.desk.holder
 
     def to(self, receiver: str) -> list[Sent]:
         """Every attempt at a receiver, or at a peer."""
@@ -94,44 +94,44 @@ class Place:
         return [name for one in self.to(receiver) for name in one.ids]
 
     def status(self, receiver: str) -> ReceiverStatus:
-        return next(one for one in self.board.current.receivers if one.name == receiver)
+        return next(one for one in self.holder.current.receivers if one.name == receiver)
 
     async def say(self, count: int = 1) -> None:
-        """Say things to every receiver, as the ledger would: on the board, then on the disk."""
-        current = self.board.current
+        """Say things to every receiver, as the store would: on the holder, then on the disk."""
+        current = self.holder.current
         outbox, notify = current.outbox, current.settings.notify
         for _ in range(count):
             self.count += 1
             names = [one.name for one in notify.receivers]
             outbox = post(outbox, [(notice(self.count), names)], bounds_of(notify))
-        self.board.put(outbox=outbox)
-        await self.desk.ledger.record(())
+        self.holder.update(outbox=outbox)
+        await self.desk.store.record(())
 
     async def overflow(self) -> None:
-        """Say something more as a step of the ledger does, where the bound may cost something."""
-        before = self.board.current
+        """Say something more as a step of the store does, where the bound may cost something."""
+        before = self.holder.current
         self.count += 1
         said = notice(self.count)
         with patch("egressd.daemon.alarm.step.advance_alerts", lambda *_, **__: ((), (said,))):
-            await self.desk.ledger.tick()
-        assert self.board.current is not before
+            await self.desk.store.tick()
+        assert self.holder.current is not before
 
     async def show(self, *alerts: Alert) -> None:
         """Let these be the alerts."""
-        self.board.put(alerts=alerts)
-        await self.desk.ledger.record(())
+        self.holder.update(alerts=alerts)
+        await self.desk.store.record(())
 
     async def sweep(self) -> None:
         """Let a sweep be completed."""
-        counters = self.board.current.counters
-        self.board.put(counters=replace(counters, sweeps=counters.sweeps + 1))
-        await self.desk.ledger.record(())
+        counters = self.holder.current.counters
+        self.holder.update(counters=replace(counters, sweeps=counters.sweeps + 1))
+        await self.desk.store.record(())
 
     async def configure(self, *receivers: Receiver) -> None:
         """Reload."""
-        settings = replace(self.board.current.settings, notify=Notify(receivers=receivers))
-        self.desk.ledger.adopt(replace(self.board.current, settings=settings))
-        await self.desk.ledger.record(())
+        settings = replace(self.holder.current.settings, notify=Notify(receivers=receivers))
+        self.desk.store.adopt(replace(self.holder.current, settings=settings))
+        await self.desk.store.record(())
 
     async def deliver(
         self, receiver: Receiver, batch: tuple[Notice, ...], *, dropped: int, rules: Alerting, skip: int = 0
@@ -174,11 +174,11 @@ def make_place(*receivers: Receiver, before: Snapshot | None = None) -> Place:
     if before is not None:
         fresh = replace(fresh, outbox=before.outbox, alerts=before.alerts)
     disk = Disk(saved=before)
-    board = Board(fresh)
-    ledger = Ledger(board=board, keeper=disk, tell=lambda _: None)
-    ledger.adopt(fresh)
-    ledger.saved = board.current
-    place = Place(desk=Desk(board=board, ledger=ledger), disk=disk)
+    holder = SnapshotHolder(fresh)
+    store = StateStore(holder=holder, keeper=disk, on_event=lambda _: None)
+    store.adopt(fresh)
+    store.saved = holder.current
+    place = Place(desk=Desk(holder=holder, store=store), disk=disk)
     place.count = before.outbox.next_number * 1000 if before is not None else 0
     return place
 

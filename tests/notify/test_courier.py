@@ -47,9 +47,9 @@ def test_in_order_once_and_never_before_it_was_saved(play: Play) -> None:
             assert place.told("hook") == place.told("other") == ids(*range(1, 11))
             assert place.unsaved == []
             assert place.to("hook")[0].at >= 3
-            assert place.board.current.outbox.waiting == ()
-            assert place.board.current.counters.notifications == {"hook": 10, "other": 10}
-            assert place.board.current.counters.notifications_failed == {"hook": 0, "other": 0}
+            assert place.holder.current.outbox.waiting == ()
+            assert place.holder.current.counters.notifications == {"hook": 10, "other": 10}
+            assert place.holder.current.counters.notifications_failed == {"hook": 0, "other": 0}
 
     play(story())
 
@@ -111,7 +111,7 @@ def test_it_is_tried_again_later_and_later(play: Play) -> None:
             await asyncio.sleep(20 * MINUTE)
             status = place.status("hook")
             assert (status.failing_since, status.why, status.waiting) == (None, "", 0)
-            counters = place.board.current.counters
+            counters = place.holder.current.counters
             tries = len(place.to("hook"))
             assert (counters.notifications["hook"], counters.notifications_failed["hook"]) == (
                 tries,
@@ -131,8 +131,8 @@ def test_what_is_refused_is_given_up_aloud(play: Play, capsys: pytest.CaptureFix
             await place.say(3)
             await asyncio.sleep(MINUTE)
             assert place.told("hook") == ids(1, 2, 3)
-            assert place.board.current.counters.notifications_dropped == {"hook": 1}
-            assert place.board.current.outbox.waiting == ()
+            assert place.holder.current.counters.notifications_dropped == {"hook": 1}
+            assert place.holder.current.outbox.waiting == ()
 
     play(story())
     said = capsys.readouterr().out
@@ -157,7 +157,7 @@ def test_what_the_bound_costs_is_counted_told_and_said_once(
             arrived = [one for one in place.to("hook") if one.at > 10 * MINUTE]
             assert [one.ids[0] for one in arrived] == ids(7, 8, 9, 10)
             assert [one.dropped for one in arrived] == [6, 0, 0, 0]
-            assert place.board.current.counters.notifications_dropped == {"hook": 6}
+            assert place.holder.current.counters.notifications_dropped == {"hook": 6}
 
     play(story())
     said = capsys.readouterr().out
@@ -231,8 +231,8 @@ def test_reloads_change_ways_and_lose_nothing(play: Play) -> None:
             await place.configure(HOOK)
             await asyncio.sleep(30 * MINUTE)
             assert place.told("other")[-1] == "n5"
-            assert place.board.current.outbox.waiting == ()
-            assert set(place.board.current.counters.notifications) == {"hook"}
+            assert place.holder.current.outbox.waiting == ()
+            assert set(place.holder.current.counters.notifications) == {"hook"}
             await place.configure(HOOK, OTHER)
             await place.say()
             await asyncio.sleep(30 * MINUTE)
@@ -276,7 +276,7 @@ def test_a_bug_of_ours_costs_one_notice_at_most(play: Play) -> None:
             await asyncio.sleep(5 * MINUTE)
             assert place.told("hook") == ids(1, 1, 1, 1, 1, 2)
             assert place.told("other") == ids(1, 2)
-            assert place.board.current.counters.notifications_dropped["hook"] == 1
+            assert place.holder.current.counters.notifications_dropped["hook"] == 1
 
     with capture_logs() as said:
         play(story())
@@ -339,7 +339,7 @@ def test_a_kind_that_changes_is_another_task(play: Play) -> None:
             await place.sweep()
             await asyncio.sleep(10)
             assert [one.ids for one in place.to("hook")][tries:][0] == ()
-            assert place.board.current.outbox.waiting == ()
+            assert place.holder.current.outbox.waiting == ()
 
     play(story())
 
@@ -352,7 +352,7 @@ def test_a_place_is_what_it_says(play: Play) -> None:
         async with at_work(place):
             await place.say()
             place.disk.saved = replace(
-                place.board.current, outbox=replace(place.board.current.outbox, waiting=())
+                place.holder.current, outbox=replace(place.holder.current.outbox, waiting=())
             )
             await asyncio.sleep(1)
             assert len(place.unsaved) == 1

@@ -60,7 +60,7 @@ def test_what_is_so_is_said_at_once_and_every_minute(play: Play) -> None:
                     (720, ("a",)),
                     (770, ("a", "b")),
                 ]
-            assert place.board.current.counters.notifications == {"am": 8}
+            assert place.holder.current.counters.notifications == {"am": 8}
 
     play(story())
 
@@ -134,8 +134,8 @@ def test_routes_hold_for_alertmanagers_too(play: Play) -> None:
         async with at_work(make_place(PEERS)) as place:
             route = Route(receivers=("am",), match=Matcher(severity=(Severity.CRITICAL,)))
             notify = Notify(receivers=(PEERS,), routes=(route,))
-            settings = replace(place.board.current.settings, notify=notify)
-            place.desk.ledger.adopt(replace(place.board.current, settings=settings))
+            settings = replace(place.holder.current.settings, notify=notify)
+            place.desk.store.adopt(replace(place.holder.current, settings=settings))
             mild = replace(alert("b"), condition=condition("b", severity=Severity.WARNING))
             await place.show(alert("a"), mild)
             await asyncio.sleep(1)
@@ -156,7 +156,7 @@ def test_a_refusal_is_counted_and_said_again_next_minute(play: Play) -> None:
             await place.show(alert("a"))
             await asyncio.sleep(10 * MINUTE)
             assert [one.at for one in place.to(TWO)] == [60.0 * number for number in range(10)]
-            assert place.board.current.counters.notifications_failed == {"am": 10}
+            assert place.holder.current.counters.notifications_failed == {"am": 10}
             assert place.status("am").failing_since == "2026-11-20T03:00:00.000Z"
 
     play(story())
@@ -209,8 +209,8 @@ def test_the_end_is_said_before_going_home(play: Play) -> None:
             place.answers[TWO] = down
             await place.show(alert("a"))
             await asyncio.sleep(5)
-            place.board.put(alerts=(over(alert("a")),))
-            await place.desk.ledger.record(())
+            place.holder.update(alerts=(over(alert("a")),))
+            await place.desk.store.record(())
             place.desk.bell.close()
             await asyncio.sleep(0.1)
             assert place.to(ONE)[-1].ids == ("-a",)

@@ -92,11 +92,11 @@ def test_any_sequence(moves: list[tuple[str, object]]) -> None:
                         break
                     await move(life, place, what, how)
                     await settle()
-                    life.check(place.board.current.outbox, crashes=crashes)
+                    life.check(place.holder.current.outbox, crashes=crashes)
                 else:
                     place.desk.bell.close()
                     await settle()
-            life.left = place.disk.saved or place.board.current
+            life.left = place.disk.saved or place.holder.current
         await drain(life)
         life.check(life.left.outbox, crashes=crashes)
         assert life.left.outbox.waiting == ()
@@ -140,7 +140,7 @@ async def drain(life: Life) -> None:
         life.listen(place)
         await asyncio.sleep(3600)
         assert place.disk.saved is not None
-        life.left = replace(place.disk.saved, outbox=place.board.current.outbox)
+        life.left = replace(place.disk.saved, outbox=place.holder.current.outbox)
         assert bounds_of(life.left.settings.notify) == {"hook": BOUND, "chat": BOUND}
 
 

@@ -21,10 +21,10 @@ ASKING = (
 STALL = """
 import asyncio, pathlib
 
-from egressd.daemon.sweeping import sweeper
+from egressd.daemon.sweeping import scheduler
 from egressd.daemon.sweeping.prober import NetworkProber
 
-sweeper.MARGIN = 1.0
+scheduler.MARGIN = 1.0
 look = NetworkProber.look
 
 

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from egressd.catalog import load_catalog
-from egressd.daemon.control import Control
-from egressd.daemon.snapshot import Board
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.intents import Intents
 from egressd.model.settings import Settings, Web
 from egressd.model.snapshot import Snapshot
 from egressd.web.serve import Server
@@ -24,8 +24,8 @@ class Running:
     """A server, what it shows, and a way to ask."""
 
     server: Server
-    board: Board
-    control: Control
+    holder: SnapshotHolder
+    intents: Intents
     session: aiohttp.ClientSession
 
     def url(self, path: str, *, scheme: str = "http") -> str:
@@ -48,15 +48,15 @@ async def start() -> AsyncIterator[Start]:
         async def run(snapshot: Snapshot | None = None, **web: object) -> Running:
             settings = Web(listen="127.0.0.1:0", **web)  # type: ignore[arg-type]  # as given
             shown = snapshot or make_snapshot()
-            board = Board(replace(shown, settings=replace(shown.settings, web=settings)))
-            control = Control()
-            server = Server(board=board, control=control, catalog=catalog)
+            holder = SnapshotHolder(replace(shown, settings=replace(shown.settings, web=settings)))
+            intents = Intents()
+            server = Server(holder=holder, intents=intents, catalog=catalog)
             await server.open(settings)
             stack.push_async_callback(server.close)
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
             )
-            return Running(server=server, board=board, control=control, session=session)
+            return Running(server=server, holder=holder, intents=intents, session=session)
 
         yield run
 

@@ -229,14 +229,14 @@ async def test_a_bad_change_leaves_things_as_they_are(
             change()
             await asyncio.sleep(0.2)
             assert await ask(running, client(ca)) == 200
-            config = running.board.current.config
+            config = running.holder.current.config
             assert (config.successful, config.refused) == (False, ())
         issue(ca, tmp_path)
         write(tmp_path, "")
         await until(lambda: running.server.access.rules.context is None)
         await asyncio.sleep(0.1)
         assert (await running.get("/-/healthy"))[0] == 200
-        assert running.board.current.config.successful
+        assert running.holder.current.config.successful
         task.cancel()
 
 
@@ -278,9 +278,11 @@ async def test_a_port_that_is_taken(start: Start) -> None:
     taken = running.server.addresses[0]
     with pytest.raises(UsageError, match=f"cannot listen on {taken}"):
         await serve.serve(
-            running.board,
-            type(running.board.current.settings)(web=type(running.board.current.settings.web)(listen=taken)),
-            running.control,
+            running.holder,
+            type(running.holder.current.settings)(
+                web=type(running.holder.current.settings.web)(listen=taken)
+            ),
+            running.intents,
             catalog=running.server.catalog,
         )
 

@@ -65,10 +65,10 @@ async def test_only_who_takes_gzip_gets_it(start: Start, accepted: str, coding: 
 
 
 async def test_a_new_snapshot_is_shown_at_once(start: Start) -> None:
-    """What a page shows is what hangs on the board."""
+    """What a page shows is what hangs on the holder."""
     running = await start(make_snapshot(SWEEP))
     assert "a.example" in (await running.get("/metrics"))[1]
-    running.board.put(sweep=make_sweep(Row(host="new.example")))
+    running.holder.update(sweep=make_sweep(Row(host="new.example")))
     text = (await running.get("/metrics"))[1]
     assert "new.example" in text
     assert 'host="a.example"' not in text
@@ -82,15 +82,15 @@ async def test_ready_after_the_first_sweep(start: Start) -> None:
     assert (status, "error" in json.loads(text)) == (503, True)
     assert json.loads((await running.get("/api/v1/targets"))[1])["targets"] == []
     assert "Waiting for the first sweep" in (await running.get("/"))[1]
-    running.board.put(sweep=SWEEP)
+    running.holder.update(sweep=SWEEP)
     assert await running.get("/-/ready") == (200, "egressd is ready\n")
 
 
 async def test_healthy_until_the_scheduler_stalls(start: Start) -> None:
-    """A broken promise of the scheduler shows as 503, and on the page."""
+    """A stalled scheduler shows as 503, and on the page."""
     running = await start(make_snapshot(SWEEP))
     assert (await running.get("/-/healthy"))[0] == 200
-    running.board.pulse.due = 0.0
+    running.holder.watchdog.due = 0.0
     assert (await running.get("/-/healthy"))[0] == 503
     assert "stalled" in (await running.get("/"))[1]
 
@@ -211,7 +211,7 @@ async def test_reload_is_off_unless_asked_for(start: Start) -> None:
     running = await start()
     async with running.session.post(running.url("/-/reload")) as answer:
         assert answer.status == 403
-    assert not running.control.reload_wanted.is_set()
+    assert not running.intents.reload_wanted.is_set()
     async with running.session.get(running.url("/-/reload")) as answer:
         assert answer.status == 405
 
@@ -225,8 +225,8 @@ async def test_a_reload_is_answered(start: Start, problems: tuple[str, ...], sta
     running = await start(enable_reload=True)
 
     async def carry_out() -> None:
-        await running.control.reload_wanted.wait()
-        for future in running.control.begin_reload():
+        await running.intents.reload_wanted.wait()
+        for future in running.intents.begin_reload():
             future.set_result(ConfigStatus(digest="d", since=NOW, problems=problems))
 
     async with asyncio.TaskGroup() as group:

@@ -106,7 +106,7 @@ async def test_few_wait(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probing, "MOST_WAITING", 2)
     async with Lab(faults=["tcp_silent=*"]) as lab:
         running = await start_on(lab, start)
-        plan = running.board.current.plan
+        plan = running.holder.current.plan
         assert plan is not None
         found: list[int] = []
 

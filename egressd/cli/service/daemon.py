@@ -20,8 +20,8 @@ from egressd.cli.settings import read, secrets_in
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
 from egressd.config.words import read_listen
-from egressd.daemon.notify import Notifier
 from egressd.daemon.run import Daemon, host_identity, run, state_directory
+from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.sweeping.prober import Prober, prepare
 from egressd.errors import ExitCode, UsageError
 from egressd.metrics.limits import offline_limits
@@ -60,7 +60,7 @@ def run_daemon(
     config_file: Path | None, flags: Flags, web: WebFlags, *, level: Level | None, form: Form | None
 ) -> ExitCode:
     """Run until SIGTERM; the same configuration is read again on SIGHUP."""
-    notifier = Notifier.take()
+    notifier = SdNotifier.from_environment()
     settings, catalog = read(config_file, flags)
     settings = with_instance(web.apply(settings))
     usual = Form.HUMAN if sys.stderr.isatty() else Form.JSON

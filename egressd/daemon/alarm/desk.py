@@ -1,4 +1,4 @@
-"""The couriers' side of the ledger: what they may deliver, and what becomes of it."""
+"""The couriers' side of the store: what they may deliver, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import structlog
 
 from egressd import clock
 from egressd.daemon.alarm.step import added, count_dropped, statuses
-from egressd.daemon.snapshot import Board
-from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.state_store import StateStore
 from egressd.model.alert import Queued
 from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
 from egressd.notify.courier import Bell
@@ -24,20 +24,20 @@ log = structlog.get_logger("egressd")
 class Desk:
     """Where couriers come for notices, and say how it went."""
 
-    board: Board
-    ledger: Ledger
+    holder: SnapshotHolder
+    store: StateStore
     _trouble: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     """By receiver, then by peer: since when it fails, and why."""
 
     @property
     def bell(self) -> Bell:
         """What rings whenever something was saved."""
-        return self.ledger.bell
+        return self.store.bell
 
     @property
     def current(self) -> Snapshot:
         """The newest picture that was saved."""
-        return self.ledger.saved
+        return self.store.saved
 
     def tried(self, receiver: str, delivery: Delivery, *, peer: str = "") -> None:
         """Count an attempt, and note how it ended; the log hears when that changes."""
@@ -56,12 +56,12 @@ class Desk:
             why=worst[1] if worst else "",
             delivered_at=now if delivery.ok else before.delivered_at,
         )
-        self._put(after, _count(self.board.current.counters, receiver, failed=not delivery.ok))
+        self._put(after, _count(self.holder.current.counters, receiver, failed=not delivery.ok))
         _say(before, after, delivery)
 
     def _known_trouble(self, receiver: str) -> dict[str, tuple[str, str]]:
         """Return what fails, without peers that are not configured any more."""
-        configured = self.board.current.settings.notify.receiver(receiver)
+        configured = self.holder.current.settings.notify.receiver(receiver)
         peers = {"", *peers_of(configured).values()} if configured is not None else set()
         known = self._trouble.get(receiver, {})
         self._trouble[receiver] = {peer: known[peer] for peer in known if peer in peers}
@@ -72,7 +72,7 @@ class Desk:
         if confessed:
             log.info("a receiver was told of dropped notices", receiver=receiver, dropped=confessed)
         self._take_out(receiver, batch, confessed=confessed)
-        await self.ledger.record(())
+        await self.store.record(())
 
     async def refused(self, receiver: str, batch: tuple[Queued, ...], *, why: str) -> None:
         """Give up what a receiver will never take, say so, and save that."""
@@ -82,25 +82,25 @@ class Desk:
             why=why,
             notices=[f"{one.notice.kind} {one.notice.alert.id}" for one in batch],
         )
-        counters = count_dropped(self.board.current.counters, ((receiver, len(batch)),))
-        self.board.put(counters=counters)
+        counters = count_dropped(self.holder.current.counters, ((receiver, len(batch)),))
+        self.holder.update(counters=counters)
         self._take_out(receiver, batch, confessed=0)
-        await self.ledger.record(())
+        await self.store.record(())
 
     def _take_out(self, receiver: str, batch: tuple[Queued, ...], *, confessed: int) -> None:
-        current = self.board.current
+        current = self.holder.current
         outbox = delivered(current.outbox, (one.number for one in batch), receiver, confessed=confessed)
         found = statuses(current.receivers, current.settings.notify, outbox)
-        self.board.put(outbox=outbox, receivers=tuple(found))
+        self.holder.update(outbox=outbox, receivers=tuple(found))
 
     def _status(self, receiver: str) -> ReceiverStatus:
-        found = (one for one in self.board.current.receivers if one.name == receiver)
+        found = (one for one in self.holder.current.receivers if one.name == receiver)
         return next(found, ReceiverStatus(name=receiver))
 
     def _put(self, status: ReceiverStatus, counters: Counters) -> None:
-        receivers = self.board.current.receivers
+        receivers = self.holder.current.receivers
         shown = tuple(status if one.name == status.name else one for one in receivers)
-        self.board.put(receivers=shown, counters=counters)
+        self.holder.update(receivers=shown, counters=counters)
 
 
 def _count(counters: Counters, receiver: str, *, failed: bool) -> Counters:

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from egressd import clock
-from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.state_store import StateStore
 from egressd.state.silences import FILE, SilencesFileError, read_silences
 
 EVERY = 15.0
@@ -27,7 +27,7 @@ log = structlog.get_logger("egressd")
 class Ticker:
     """The task that lets time pass."""
 
-    ledger: Ledger
+    store: StateStore
     directory: Path | None
     """Where the file is; None: there is none, for nothing is kept."""
     _stamp: Stamp = None
@@ -41,7 +41,7 @@ class Ticker:
             changed = await self.look()
             if changed or clock.monotonic() - ticked >= EVERY:
                 ticked = clock.monotonic()
-                await self.ledger.tick()
+                await self.store.tick()
 
     async def look(self) -> bool:
         """Read the windows again where the file has changed; return whether they are others now.
@@ -53,16 +53,16 @@ class Ticker:
         stamp = await asyncio.to_thread(_stamp_of, self.directory / FILE)
         if stamp == self._stamp:
             return False
-        before = self.ledger.silences
+        before = self.store.silences
         try:
-            self.ledger.silences = await asyncio.to_thread(read_silences, self.directory)
+            self.store.silences = await asyncio.to_thread(read_silences, self.directory)
         except SilencesFileError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
                 log.error("maintenance windows can't be read, those before stay", why=self._problem)  # noqa: TRY400
             return False
         self._stamp, self._problem = stamp, ""
-        return self.ledger.silences != before
+        return self.store.silences != before
 
 
 def _stamp_of(path: Path) -> Stamp:

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 
 from egressd import clock
-from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.state_store import StateStore
 from egressd.daemon.sweeping.prober import Prober
 from egressd.daemon.sweeping.rhythm import GAP, SETTLE, Rhythm, share, slow_probes
 from egressd.model.plan import Probe
@@ -29,10 +29,10 @@ MOST_ROUNDS = 5
 
 
 @dataclass(slots=True, kw_only=True)
-class Suspects:
+class Recheck:
     """Probes whose record nobody judged yet, and the task that looks again at what is not settled."""
 
-    ledger: Ledger
+    store: StateStore
     prober: Callable[[], Prober]
     unjudged: set[str] = field(default_factory=set)
     noted: set[str] = field(default_factory=set)
@@ -42,7 +42,7 @@ class Suspects:
     def see(self, record: ProbeRecord) -> None:
         """Take a record into the picture; wake up where it tells another story."""
         self.unjudged.add(record.probe)
-        if self.ledger.picture.take(record):
+        if self.store.picture.take(record):
             self.noted.add(record.probe)
             self._wake.set()
 
@@ -68,35 +68,35 @@ class Suspects:
 
     async def _judge_noted(self) -> None:
         """Judge what a running sweep has found so far; before the first of a plan has ended, nothing."""
-        last, noted = self.ledger.board.current.sweep, frozenset(self.noted)
+        last, noted = self.store.holder.current.sweep, frozenset(self.noted)
         if last is None or not noted or self._unseen():
             return
         self.judged(noted)
         seen = replace(last.recording, id=secrets.token_hex(8), finished=clock.timestamp())
-        await self.ledger.take_in(self.prober(), of=seen, probes=noted)
+        await self.store.apply(self.prober(), of=seen, probes=noted)
 
     async def _round(self) -> bool:
         """Look once more at what is not settled; return whether there was anything."""
-        if not again(self.prober(), self.ledger.board.current.standings):
+        if not again(self.prober(), self.store.holder.current.standings):
             return False
         await asyncio.sleep(GAP)
         prober = self.prober()
-        probes = again(prober, self.ledger.board.current.standings)
+        probes = again(prober, self.store.holder.current.standings)
         asked = {one.id for one in probes}
         probes += tuple(one for one in self._unseen() if one.id not in asked)
-        whole = partial(self.ledger.picture.recording, prober.plan)
+        whole = partial(self.store.picture.recording, prober.plan)
         recording = await prober.look(probes, starts={}, on_done=self.see, whole=whole)
         if self.prober() is not prober:  # another configuration is in force by now
             return False
-        self.ledger.picture.take_rest(recording)
+        self.store.picture.take_rest(recording)
         looked = frozenset(one.id for one in probes)
         self.judged(looked)
-        await self.ledger.take_in(prober, of=recording, probes=looked)
+        await self.store.apply(prober, of=recording, probes=looked)
         return True
 
     def _unseen(self) -> tuple[Probe, ...]:
         """Return what nobody has looked at yet: judged now, it would be shown as a failure."""
-        return tuple(one for one in self.prober().plan.probes if one.id not in self.ledger.picture.records)
+        return tuple(one for one in self.prober().plan.probes if one.id not in self.store.picture.records)
 
 
 def again(prober: Prober, standings: Standings) -> tuple[Probe, ...]:

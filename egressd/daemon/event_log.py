@@ -32,11 +32,11 @@ from egressd.wording import count
 log = structlog.get_logger("egressd")
 
 
-def tell(event: Event) -> None:
+def log_event(event: Event) -> None:
     """Log an event."""
     match event:
         case TargetChanged():
-            _tell_change(event)
+            _log_change(event)
         case TargetRemoved():
             log.info(
                 "target removed",
@@ -64,12 +64,12 @@ def tell(event: Event) -> None:
         case SweepOverran():
             log.warning("sweep overran", seconds=event.seconds, missed=event.missed)
         case NoticePosted():
-            _tell_notice(event)
+            _log_notice(event)
         case _:
-            _tell_daemon(event)
+            _log_daemon(event)
 
 
-def _tell_daemon(event: ConfigReloaded | ConfigRejected | DaemonStarted | DaemonStopped) -> None:
+def _log_daemon(event: ConfigReloaded | ConfigRejected | DaemonStarted | DaemonStopped) -> None:
     match event:
         case ConfigReloaded():
             log.info("configuration read again", digest=event.digest[:12])
@@ -83,7 +83,7 @@ def _tell_daemon(event: ConfigReloaded | ConfigRejected | DaemonStarted | Daemon
             assert_never(event)
 
 
-def _tell_change(event: TargetChanged) -> None:
+def _log_change(event: TargetChanged) -> None:
     say = log.info if event.after.outcome.reachable else log.warning
     belief: Belief = event.after
     say(
@@ -102,7 +102,7 @@ def _tell_change(event: TargetChanged) -> None:
     )
 
 
-def _tell_notice(event: NoticePosted) -> None:
+def _log_notice(event: NoticePosted) -> None:
     over = event.said in (NoticeKind.CLOSED, NoticeKind.REMINDED)
     say = log.info if over or event.severity is Severity.INFO else log.warning
     say(

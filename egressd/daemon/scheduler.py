@@ -1,4 +1,4 @@
-"""The sweeper: whole sweeps, one after the other, on the grid of the rhythm."""
+"""The scheduler: whole sweeps, one after the other, on the grid of the rhythm."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import timedelta
 from functools import partial
 
 from egressd import clock
-from egressd.daemon.snapshot import Board
-from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.recheck import Recheck
+from egressd.daemon.state_store import StateStore
 from egressd.daemon.sweeping.prober import Prober
 from egressd.daemon.sweeping.rhythm import CLEANUP, SLOW_EVERY, SLOW_FAILING_EVERY, slow_probes
-from egressd.daemon.sweeping.suspects import Suspects
 from egressd.model.event import SweepOverran
 from egressd.model.plan import Probe
 
 MARGIN = 30.0
-"""Seconds beyond every deadline before the sweeper counts as stalled."""
+"""Seconds beyond every deadline before the scheduler counts as stalled."""
 LATE = 0.5
 """Seconds by which a sweep may be late and still start: a busy host is no overrun."""
 REFRESH_EVERY = 3600.0
@@ -26,13 +26,13 @@ REFRESH_NEEDS = 8.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Sweeper:
+class Scheduler:
     """What is in force, and where on the grid we are."""
 
-    board: Board
-    ledger: Ledger
+    holder: SnapshotHolder
+    store: StateStore
     prober: Prober
-    suspects: Suspects = field(init=False)
+    recheck: Recheck = field(init=False)
     number: int = 0
     began: float = 0.0
     """When sweep 0 started, on the monotonic clock."""
@@ -43,7 +43,7 @@ class Sweeper:
     """When each slow probe was last part of a sweep."""
 
     def __post_init__(self) -> None:
-        self.suspects = Suspects(ledger=self.ledger, prober=lambda: self.prober)
+        self.recheck = Recheck(store=self.store, prober=lambda: self.prober)
 
     def adopt(self, prober: Prober, *, hurry: bool) -> None:
         """Put another configuration in force before the next sweep; in a hurry, that is made at once."""
@@ -54,7 +54,7 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.suspects.run(), name="suspects")
+            group.create_task(self.recheck.run(), name="recheck")
             await self._pause(self.prober.rhythm.delay)
             await self._refresh()
             self.began = clock.monotonic()
@@ -68,28 +68,28 @@ class Sweeper:
         rhythm = self.prober.rhythm
         probes = self._due()
         window = rhythm.window if self.number else rhythm.first_window
-        self.board.pulse.promise(rhythm.sweep_deadline + CLEANUP * rhythm.deadline + MARGIN)
+        self.holder.watchdog.expect_within(rhythm.sweep_deadline + CLEANUP * rhythm.deadline + MARGIN)
         started = clock.monotonic()
         recording = await self.prober.look(
             probes,
             starts=rhythm.starts(probes, window=window),
-            on_done=self.suspects.see,
-            whole=partial(self.ledger.picture.recording, self.prober.plan),
+            on_done=self.recheck.see,
+            whole=partial(self.store.picture.recording, self.prober.plan),
         )
-        self.ledger.picture.take_rest(recording)
+        self.store.picture.take_rest(recording)
         skipped = {one.probe for one in recording.records if one.skipped}
-        judged = frozenset(self.suspects.unjudged | skipped)
-        self.suspects.judged(judged)
+        judged = frozenset(self.recheck.unjudged | skipped)
+        self.recheck.judged(judged)
         seconds = clock.monotonic() - started
-        standings = await self.ledger.take_in(self.prober, of=recording, probes=judged, seconds=seconds)
+        standings = await self.store.apply(self.prober, of=recording, probes=judged, seconds=seconds)
         if not all(one.settled for one in standings.targets):
-            self.suspects.look_again()
+            self.recheck.look_again()
 
     def _due(self) -> tuple[Probe, ...]:
         """Return what this sweep probes: everything but the slow rows whose turn it is not."""
         plan, now = self.prober.plan, clock.monotonic()
-        known = self.ledger.picture.records
-        down = {one.key for one in self.board.current.standings.targets if not one.up}
+        known = self.store.picture.records
+        down = {one.key for one in self.holder.current.standings.targets if not one.up}
         slow = slow_probes(plan)
         due = tuple(
             one
@@ -119,18 +119,18 @@ class Sweeper:
             self.number = following
 
     async def _overran(self, missed: int) -> None:
-        counters = self.board.current.counters
-        self.board.put(counters=replace(counters, overruns=counters.overruns + missed))
+        counters = self.holder.current.counters
+        self.holder.update(counters=replace(counters, overruns=counters.overruns + missed))
         event = SweepOverran(
             at=clock.timestamp(), seconds=round(counters.sweep_seconds or 0.0, 3), missed=missed
         )
-        await self.ledger.record((event,), self.prober.discoveries)
+        await self.store.record((event,), self.prober.discoveries)
 
     async def _pause(self, seconds: float) -> bool:
         """Wait; return whether the time is over, and not somebody in a hurry."""
         seconds = max(0.0, seconds)
-        self.board.pulse.promise(seconds + MARGIN)
-        self.board.put(next_sweep=clock.timestamp(clock.now() + timedelta(seconds=seconds)))
+        self.holder.watchdog.expect_within(seconds + MARGIN)
+        self.holder.update(next_sweep=clock.timestamp(clock.now() + timedelta(seconds=seconds)))
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -140,7 +140,7 @@ class Sweeper:
         return False
 
     async def _refresh(self) -> None:
-        self.board.pulse.promise(REFRESH_NEEDS + MARGIN)
+        self.holder.watchdog.expect_within(REFRESH_NEEDS + MARGIN)
         await self.prober.refresh()
         self.refreshed = clock.monotonic()
 
@@ -158,11 +158,11 @@ class Sweeper:
         fresh, self.next_prober = self.next_prober, None
         if fresh is None:
             return
-        async with self.ledger.turn:
+        async with self.store.turn:
             if fresh.rhythm != self.prober.rhythm:
                 self.number, self.began = 0, clock.monotonic()
             self.prober = fresh
-            self.ledger.picture.keep_to(fresh.plan)
-            self.suspects.judged(frozenset(self.suspects.unjudged) - {one.id for one in fresh.plan.probes})
+            self.store.picture.keep_to(fresh.plan)
+            self.recheck.judged(frozenset(self.recheck.unjudged) - {one.id for one in fresh.plan.probes})
             known = {one.id for one in fresh.plan.probes}
             self._looked = {key: at for key, at in self._looked.items() if key in known}

@@ -1,7 +1,7 @@
-"""What systemd is told, by hand: one datagram per message (sd_notify(3)).
+"""The sd_notify(3) protocol: readiness, status and watchdog, one datagram per message.
 
-The variables are taken out of the environment, so that no child speaks in our name. Without systemd
-nothing is sent; a socket that can't take a message is no reason to fail.
+The variables are removed from the environment, so that no child process notifies systemd in our name.
+Without systemd nothing is sent; a socket that can't take a message is no error.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ LONGEST_STATUS = 500
 
 
 @dataclass(slots=True, kw_only=True)
-class Notifier:
-    """The way to systemd; `address` is empty where there is none."""
+class SdNotifier:
+    """Sends messages to systemd; `address` is empty where there is none."""
 
     address: str = ""
     watchdog: float | None = None
-    """Seconds after which systemd gives us up; None: never."""
+    """Seconds after which systemd kills a silent daemon; None: never."""
     _status: str = ""
 
     @classmethod
-    def take(cls, environment: MutableMapping[str, str] = os.environ) -> Notifier:
-        """Take what systemd left for us in the environment."""
+    def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> SdNotifier:
+        """Read and remove the variables of systemd."""
         address, usec, pid = (environment.pop(name, "") for name in VARIABLES)
         ours = pid in ("", str(os.getpid())) and usec.isascii() and usec.isdigit() and int(usec) > 0
         return cls(
@@ -37,24 +37,24 @@ class Notifier:
         )
 
     def ready(self, status: str) -> None:
-        """Say that the configuration is good and the port bound; also ends a reload."""
+        """Report that the configuration is good and the port bound; also ends a reload."""
         self._status = status
         self._send("READY=1", f"STATUS={_line(status)}")
 
     def waiting(self, seconds: float, status: str) -> None:
-        """Ask for more time to start, from now on, and say what for."""
+        """Ask for more time to start, counted from now, and say why."""
         self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}", f"STATUS={_line(status)}")
 
     def reloading(self) -> None:
-        """Say that the configuration is being read again."""
+        """Report that the configuration is being read again."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self) -> None:
-        """Say that the end was asked for."""
+        """Report that the daemon is stopping."""
         self._send("STOPPING=1", "STATUS=stopping")
 
     def status(self, text: str) -> None:
-        """Show a line in `systemctl status`, if it is another than before."""
+        """Set the line of `systemctl status`, if it has changed."""
         if text != self._status:
             self._status = text
             self._send(f"STATUS={_line(text)}")
@@ -67,10 +67,13 @@ class Notifier:
         if not self.address:
             return
         address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as way:
-            way.setblocking(False)
-            way.connect(address)
-            way.send("\n".join(lines).encode())
+        with (
+            suppress(OSError),
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection,
+        ):
+            connection.setblocking(False)
+            connection.connect(address)
+            connection.send("\n".join(lines).encode())
 
 
 def _line(text: str) -> str:

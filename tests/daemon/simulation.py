@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from egressd import clock
-from egressd.daemon.snapshot import Board, ConfigStatus, Snapshot
-from egressd.daemon.sweeping.ledger import Ledger
+from egressd.daemon.holder import SnapshotHolder
+from egressd.daemon.scheduler import Scheduler
+from egressd.daemon.state_store import StateStore
 from egressd.daemon.sweeping.rhythm import Rhythm
-from egressd.daemon.sweeping.sweeper import Sweeper
 from egressd.model.catalog import Discovery
 from egressd.model.endpoint import Need, Protocol, SampleKind
 from egressd.model.event import Event, TargetChanged
@@ -18,7 +18,7 @@ from egressd.model.observation import Failure, TcpObservation
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.recording import ProbeRecord, Recording, Trail
 from egressd.model.settings import Family, Limits, Settings
-from egressd.model.snapshot import StateStatus
+from egressd.model.snapshot import ConfigStatus, Snapshot, StateStatus
 from egressd.model.verdict import Blame, Outcome, SourceVerdict, Sweep, TargetVerdict, Verdict
 from tests.standing.sweeps import PLAN, VANTAGE
 
@@ -187,12 +187,12 @@ class FakeKeeper:
 
 @dataclass
 class Scene:
-    """A sweeper in its world."""
+    """A scheduler in its world."""
 
     world: World
     prober: FakeProber
-    board: Board
-    sweeper: Sweeper
+    holder: SnapshotHolder
+    scheduler: Scheduler
     told: list[Event]
 
     @property
@@ -219,7 +219,7 @@ def scene(
     )
     now = clock.timestamp()
     snapshot = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)
-    board = Board(snapshot)
-    ledger = Ledger(board=board, keeper=FakeKeeper(), tell=told.append)
-    sweeper = Sweeper(board=board, ledger=ledger, prober=prober)
-    return Scene(world=world, prober=prober, board=board, sweeper=sweeper, told=told)
+    holder = SnapshotHolder(snapshot)
+    store = StateStore(holder=holder, keeper=FakeKeeper(), on_event=told.append)
+    scheduler = Scheduler(holder=holder, store=store, prober=prober)
+    return Scene(world=world, prober=prober, holder=holder, scheduler=scheduler, told=told)

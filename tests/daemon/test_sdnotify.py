@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from egressd.daemon.notify import LONGEST_STATUS, Notifier
+from egressd.daemon.sdnotify import LONGEST_STATUS, SdNotifier
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -26,7 +26,7 @@ def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
 def test_the_messages(listener: tuple[socket.socket, str]) -> None:
     """READY, RELOADING with a monotonic time, STATUS once per text, WATCHDOG, STOPPING."""
     heard, name = listener
-    notifier = Notifier(address=name)
+    notifier = SdNotifier(address=name)
     notifier.ready("3 targets")
     assert heard.recv(4096) == b"READY=1\nSTATUS=3 targets"
     notifier.status("3 targets")
@@ -47,7 +47,7 @@ def test_the_messages(listener: tuple[socket.socket, str]) -> None:
 def test_the_variables_are_taken() -> None:
     """No child inherits them, and the watchdog counts in seconds."""
     environment = {"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}
-    notifier = Notifier.take(environment)
+    notifier = SdNotifier.from_environment(environment)
     assert (notifier.address, notifier.watchdog, environment) == ("/run/x", 30.0, {})
 
 
@@ -62,17 +62,17 @@ def test_the_variables_are_taken() -> None:
 )
 def test_what_is_not_for_us_is_let_be(environment: dict[str, str]) -> None:
     """No socket, one we can't speak to, another process's watchdog: nothing is sent, nothing fails."""
-    notifier = Notifier.take(environment)
+    notifier = SdNotifier.from_environment(environment)
     assert (notifier.address, notifier.watchdog) == ("", None)
     notifier.ready("x")
 
 
 def test_a_socket_that_is_gone_is_no_failure(tmp_path: Path) -> None:
     """Nobody listens, or nobody reads: the daemon goes on."""
-    Notifier(address=str(tmp_path / "none")).alive()
+    SdNotifier(address=str(tmp_path / "none")).alive()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full:
         full.bind(str(tmp_path / "full"))
         begun = time.monotonic()
         for number in range(3000):
-            Notifier(address=str(tmp_path / "full")).status(str(number))
+            SdNotifier(address=str(tmp_path / "full")).status(str(number))
         assert time.monotonic() - begun < 10

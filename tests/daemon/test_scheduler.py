@@ -14,25 +14,25 @@ from typing import Any
 import pytest
 
 from egressd import clock
+from egressd.daemon.recheck import WITNESSES
 from egressd.daemon.sweeping.rhythm import SLOW_EVERY, Rhythm
-from egressd.daemon.sweeping.suspects import WITNESSES
 from egressd.model.event import SweepFinished, SweepOverran
 from egressd.model.settings import Limits, Settings
 from egressd.model.standing import Lifecycle
 from egressd.model.verdict import Outcome
 from egressd.standing.lifecycle import Patience
+from tests.daemon.simulation import Scene, plan_of, scene
 from tests.daemon.timeless import Times, run
-from tests.daemon.world import Scene, plan_of, scene
 
 MINUTE = 60.0
 
 
 @asynccontextmanager
 async def sweeping(**kinds: Any) -> AsyncIterator[Scene]:
-    """Run a sweeper until the end of the block."""
+    """Run a scheduler until the end of the block."""
     one = scene(**kinds)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(one.sweeper.run())
+        task = group.create_task(one.scheduler.run())
         yield one
         task.cancel()
 
@@ -149,7 +149,7 @@ def test_confirming_takes_seconds_not_intervals(play: Play) -> None:
         for change in (failed, mended):
             first, confirmed = (datetime.fromisoformat(text) for text in (change.since, change.at))
             assert confirmed - first < timedelta(seconds=6)
-        standing = one.board.current.standings.of("row/h3:443", "default")
+        standing = one.holder.current.standings.of("row/h3:443", "default")
         assert standing is not None
         assert standing.state is Lifecycle.OK
 
@@ -219,7 +219,7 @@ def test_slow_rows_have_their_own_rhythm(play: Play) -> None:
             assert all(abs(b - a - SLOW_EVERY) < MINUTE for a, b in pairwise(looks[1:]))
         assert len({look // MINUTE for number in range(6) for look in one.looks_at(f"w{number}")[1:2]}) > 3
         assert len(one.looks_at("h0")) >= 359
-        sweep = one.board.current.sweep
+        sweep = one.holder.current.sweep
         assert sweep is not None
         assert len(sweep.verdicts) == 9
 
@@ -261,7 +261,7 @@ def test_silence_everywhere_does_not_overrun(play: Play) -> None:
             one.world.down = {f"h{number}": "timeout" for number in range(30)}
             await asyncio.sleep(30 * MINUTE)
         assert not [event for event in one.told if isinstance(event, SweepOverran)]
-        assert one.board.current.counters.sweeps == 30
+        assert one.holder.current.counters.sweeps == 30
 
     play(story())
 
@@ -275,9 +275,9 @@ def test_overruns_are_counted_and_sweeps_never_overlap(play: Play) -> None:
             await asyncio.sleep(10 * MINUTE)
         overran = [event for event in one.told if isinstance(event, SweepOverran)]
         assert one.world.most_running == 1
-        assert sum(event.missed for event in overran) == one.board.current.counters.overruns > 20
-        done = one.board.current.counters.sweeps
-        assert 55 <= done + one.board.current.counters.overruns <= 61
+        assert sum(event.missed for event in overran) == one.holder.current.counters.overruns > 20
+        done = one.holder.current.counters.sweeps
+        assert 55 <= done + one.holder.current.counters.overruns <= 61
 
     play(story())
 
@@ -294,7 +294,7 @@ def test_a_clock_step_moves_no_sweep(play: Play, times: Times, hours: int) -> No
             gaps = {round(b - a, 3) for a, b in pairwise(one.looks_at("h2")[1:])}
             assert gaps == {MINUTE}
             assert one.changes == []
-            assert not one.board.pulse.stalled
+            assert not one.holder.watchdog.stalled
             one.world.down["h2"] = "refused"
             await asyncio.sleep(2 * MINUTE)
             assert len(one.changes) == 1
@@ -303,21 +303,21 @@ def test_a_clock_step_moves_no_sweep(play: Play, times: Times, hours: int) -> No
 
 
 def test_a_stalled_sweep_breaks_its_promise(play: Play) -> None:
-    """A sweep that never ends is seen on the pulse soon after its deadline, and not before."""
+    """A sweep that never ends is seen on the watchdog soon after its deadline, and not before."""
 
     async def story() -> None:
         async with sweeping(hosts=2) as one:
             for _ in range(10 * 60):
                 await asyncio.sleep(1)
-                assert not one.board.pulse.stalled
+                assert not one.holder.watchdog.stalled
             one.prober.hung = asyncio.Event()
             seen = []
             for _ in range(2):
                 await asyncio.sleep(2 * MINUTE)
-                seen.append(one.board.pulse.stalled)
+                seen.append(one.holder.watchdog.stalled)
             one.prober.hung.set()
             await asyncio.sleep(1)
-            assert [*seen, one.board.pulse.stalled] == [False, True, False]
+            assert [*seen, one.holder.watchdog.stalled] == [False, True, False]
 
     play(story())
 
@@ -329,11 +329,11 @@ def test_nothing_is_shown_of_what_nobody_has_looked_at(play: Play, offset: float
     async def story() -> None:
         async with sweeping() as one:
             await asyncio.sleep(5 * MINUTE + offset)
-            one.sweeper.adopt(replace(one.prober, plan=plan_of(60)), hurry=True)
+            one.scheduler.adopt(replace(one.prober, plan=plan_of(60)), hurry=True)
             one.world.down["h3"] = "refused"
             for _ in range(150):
                 await asyncio.sleep(1)
-                shown = one.board.current.sweep
+                shown = one.holder.current.sweep
                 outcomes = [row.verdict.outcome for row in shown.verdicts] if shown else []
                 assert Outcome.UNKNOWN not in outcomes
             assert len(outcomes) == 60
@@ -348,16 +348,16 @@ def test_another_configuration_takes_over_between_sweeps(play: Play) -> None:
     async def story() -> None:
         async with sweeping(hosts=5) as one:
             await asyncio.sleep(3 * MINUTE)
-            since = one.board.current.standings.targets[0].since
+            since = one.holder.current.standings.targets[0].since
             other = scene(hosts=3, interval=30.0).prober
             other.world = one.world
-            one.sweeper.adopt(other, hurry=True)
+            one.scheduler.adopt(other, hurry=True)
             await asyncio.sleep(3 * MINUTE)
-        standings = one.board.current.standings.targets
+        standings = one.holder.current.standings.targets
         assert [item.target for item in standings] == [f"row/h{number}:443" for number in range(3)]
         assert standings[0].since == since
         assert {round(b - a, 3) for a, b in pairwise(one.looks_at("h1")[-4:])} == {30.0}
-        assert len(one.board.current.counters.probes) == 3
+        assert len(one.holder.current.counters.probes) == 3
         assert one.world.most_running == 1
 
     play(story())

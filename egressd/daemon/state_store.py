@@ -1,4 +1,4 @@
-"""The one place where beliefs and alerts change: judge, advance, put on the board, save, tell."""
+"""The one place where standings and alerts change: judge, advance, replace the snapshot, save, log."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import structlog
 from egressd import clock
 from egressd.alerting import ActiveSilence, covered_pairs
 from egressd.daemon.alarm.step import fit, take_stock, windows_of
-from egressd.daemon.snapshot import Board
-from egressd.daemon.sweeping.counting import count_look, reachable_profiles
+from egressd.daemon.counters import count_results, reachable_profiles
+from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.sweeping.picture import Picture
 from egressd.daemon.sweeping.prober import Prober
 from egressd.model.alert import Silence
@@ -44,12 +44,12 @@ class Keeper(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Ledger:
+class StateStore:
     """Where looks are taken in, one at a time, and alerts move with them."""
 
-    board: Board
+    holder: SnapshotHolder
     keeper: Keeper
-    tell: Callable[[Event], None]
+    on_event: Callable[[Event], None]
     """Told of every event, in order, once it is saved."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """Seconds a profile may be offline, by profile."""
@@ -63,9 +63,9 @@ class Ledger:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.saved = self.board.current
+        self.saved = self.holder.current
 
-    async def take_in(
+    async def apply(
         self, prober: Prober, *, of: Recording, probes: frozenset[str], seconds: float | None = None
     ) -> Standings:
         """Judge the picture, and believe what it says of these probes' targets.
@@ -77,7 +77,7 @@ class Ledger:
             plan = prober.plan
             sweep = await prober.judge(self.picture.recording(plan, of))
             moment = clock.now()
-            now, before = clock.timestamp(moment), self.board.current
+            now, before = clock.timestamp(moment), self.holder.current
             rules = before.settings.alerting
             windows = windows_of(before, self.silences, moment)
             fresh = pairs_of(plan, probes)
@@ -90,7 +90,7 @@ class Ledger:
                 flapping=rules.flapping,
                 covered=covered_pairs(plan, windows),
             )
-            counters = count_look(before.counters, sweep, fresh=fresh, probes=probes)
+            counters = count_results(before.counters, sweep, fresh=fresh, probes=probes)
             told: tuple[Event, ...] = events
             if seconds is not None:
                 told = (*events, _finished(sweep, now=now, seconds=seconds))
@@ -103,16 +103,16 @@ class Ledger:
 
     async def tick(self) -> None:
         """Let time pass for the alerts where nobody looks: windows, reminders, what has held long enough."""
-        before, moment = self.board.current, clock.now()
+        before, moment = self.holder.current, clock.now()
         events = self._advance(before, windows_of(before, self.silences, moment), moment)
-        after = self.board.current
+        after = self.holder.current
         if events or (after.alerts, after.maintenance) != (before.alerts, before.maintenance):
             await self.record(events)
 
     def adopt(self, snapshot: Snapshot) -> None:
-        """Put a snapshot with other settings on the board, fitted to its receivers."""
+        """Put a snapshot with other settings on the holder, fitted to its receivers."""
         fitted, lost = fit(snapshot)
-        self.board.current = fitted
+        self.holder.current = fitted
         for receiver, count in lost:
             log.warning(
                 "notices for a receiver that is not configured any more are dropped",
@@ -123,10 +123,10 @@ class Ledger:
     def _advance(
         self, snapshot: Snapshot, windows: tuple[ActiveSilence, ...], moment: datetime
     ) -> tuple[Event, ...]:
-        """Put a snapshot on the board together with the alerts it leads to."""
+        """Put a snapshot on the holder together with the alerts it leads to."""
         step = take_stock(snapshot, windows, now=moment, limits=self.limits)
         known = dict(snapshot.outbox.dropped)
-        self.board.current = step.snapshot
+        self.holder.current = step.snapshot
         for receiver, count in step.dropped:
             if receiver not in known:  # the first of them; how many it were is told with the next delivery
                 log.error(
@@ -137,14 +137,14 @@ class Ledger:
         return step.events
 
     async def record(self, events: tuple[Event, ...], discoveries: tuple[Discovery, ...] = ()) -> None:
-        """Save what the board shows together with events, then tell them."""
-        shown = self.board.current
+        """Save the current snapshot together with events, then pass the events on."""
+        shown = self.holder.current
         status = await self.keeper.save(shown, events, discoveries)
-        self.board.put(state=status)
+        self.holder.update(state=status)
         self.saved = replace(shown, state=status)
         self.bell.ring()
         for one in events:
-            self.tell(one)
+            self.on_event(one)
 
 
 def pairs_of(plan: Plan, probes: frozenset[str]) -> frozenset[tuple[str, str]]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from egressd.daemon.sweeping.counting import count_look, reachable_profiles
+from egressd.daemon.counters import count_results, reachable_profiles
 from egressd.model.observation import Phase
 from egressd.model.recording import ProbeRecord
 from egressd.model.snapshot import BUCKETS, Counters
 from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
-from tests.daemon.world import plan_of, trail_of
+from tests.daemon.simulation import plan_of, trail_of
 from tests.standing.sweeps import at, recording, sweep
 
 A, B = ("a", "default"), ("b", "default")
 
 
 def looked(counters: Counters, words: dict[str, str], *fresh: tuple[str, str]) -> Counters:
-    return count_look(counters, sweep("x", words), fresh=frozenset(fresh), probes=frozenset())
+    return count_results(counters, sweep("x", words), fresh=frozenset(fresh), probes=frozenset())
 
 
 def test_only_fresh_looks_count() -> None:
@@ -47,7 +47,7 @@ def test_each_success_lands_in_one_bucket() -> None:
     )
     seen = Sweep(recording=replace(recording("x", plan=plan), records=records), verdicts=(), findings=())
     probes = frozenset(one.id for one in plan.probes)
-    counters = count_look(Counters(), seen, fresh=frozenset(), probes=probes)
+    counters = count_results(Counters(), seen, fresh=frozenset(), probes=probes)
     tcp = counters.latency[Phase.TCP]
     assert (sum(tcp.counts), tcp.counts[BUCKETS.index(0.05)], tcp.seconds) == (1, 1, 0.05)
     assert all(sum(counters.latency[phase].counts) == 0 for phase in Phase if phase is not Phase.TCP)

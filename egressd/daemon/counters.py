@@ -16,7 +16,7 @@ from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 
 
-def count_look(
+def count_results(
     counters: Counters, sweep: Sweep, *, fresh: frozenset[tuple[str, str]], probes: frozenset[str]
 ) -> Counters:
     """Add a look: at `fresh`, by target and source, with these probes."""
