@@ -10,6 +10,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -21,6 +22,7 @@ import yaml
 from egressd.config import Flags, load_settings
 
 ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PAGES = runpy.run_path(str(ROOT / "scripts" / "docs.py"))["PAGES"]
 
 MEDIAN_FUNCTION, P95_FUNCTION, LONGEST_FUNCTION = 10, 35, 60
@@ -148,6 +150,16 @@ def test_no_file_names_a_registry() -> None:
         if forbidden.search(line)
     ]
     assert named == []
+
+
+def test_source_archive_is_complete() -> None:
+    """Every file and folder at the top of the repository goes into the source archive."""
+    sdist = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split("\n")
+    top = {name.split("/")[0] for name in listed if name}
+    assert top - {*sdist["include"], "pyproject.toml"} == set()
 
 
 def test_lock_files_pin_every_line() -> None:
