@@ -29,8 +29,11 @@ from egressd.errors import AbsentListenError, AbsentSourceError, EgressdError
 from egressd.model.event import DaemonStarted, DaemonStopped
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
-from egressd.notify.courier import Bell, Courier, Ways
-from egressd.notify.send import beat, deliver, push_alerts
+from egressd.notify.alertmanager.push import push_alerts
+from egressd.notify.dispatch import beat, deliver
+from egressd.notify.interface import Senders
+from egressd.notify.supervisor import DeliverySupervisor
+from egressd.notify.wakeup import Wakeup
 from egressd.state import StateKeeper
 
 T = TypeVar("T")
@@ -39,7 +42,7 @@ log = structlog.get_logger(__name__)
 Serve = Callable[[SnapshotHolder, Settings, Intents], Awaitable[None]]
 """Binds the port, sets `intents.listening`, and serves until cancelled. Raises EgressdError."""
 
-WAYS = Ways(deliver=deliver, push=push_alerts, beat=beat)
+SENDERS = Senders(deliver=deliver, push=push_alerts, beat=beat)
 LAST_TRIES = 3.0
 """Seconds the couriers may take at the end; what they could not deliver is kept."""
 LOOK_AFTER = 5.0
@@ -63,7 +66,7 @@ class Daemon:
     """The directory to keep state in; None: nothing is kept."""
     limits: Mapping[str, float]
     """Seconds a profile may be offline, by profile."""
-    ways: Ways = WAYS
+    senders: Senders = SENDERS
     """How receivers are reached."""
 
 
@@ -131,7 +134,7 @@ async def _children(
             )
             await scheduler.store.record((started,), scheduler.prober.discoveries)
             notifier.ready(status_line(holder.current, stalled=False))
-            courier = Courier(office=desk, ways=daemon.ways)
+            courier = DeliverySupervisor(store=desk, senders=daemon.senders)
             couriers.append(group.create_task(courier.run(), name="courier"))
             children += [
                 group.create_task(scheduler.run(), name="scheduler"),
@@ -143,12 +146,12 @@ async def _children(
         notifier.stopping()
         for child in children:
             child.cancel()
-        await _send_home(couriers, desk.bell)
+        await _send_home(couriers, desk.wakeup)
 
 
-async def _send_home(couriers: list[asyncio.Task[None]], bell: Bell) -> None:
+async def _send_home(couriers: list[asyncio.Task[None]], wakeup: Wakeup) -> None:
     """Let the couriers try what is due, for some seconds; the queue keeps the rest."""
-    bell.close()
+    wakeup.close()
     if couriers:
         _, late = await asyncio.wait(couriers, timeout=LAST_TRIES)
         for one in late:

@@ -25,7 +25,7 @@ from egressd.model.recording import Recording
 from egressd.model.snapshot import Counters, Snapshot, StateStatus
 from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
-from egressd.notify.courier import Bell
+from egressd.notify.wakeup import Wakeup
 from egressd.report.summary import outcomes_of, tally
 from egressd.standing import advance
 from egressd.standing.lifecycle import Patience
@@ -55,7 +55,7 @@ class StateStore:
     """Seconds a profile may be offline, by profile."""
     silences: tuple[Silence, ...] = ()
     """What somebody has opened by hand."""
-    bell: Bell = field(default_factory=Bell)
+    wakeup: Wakeup = field(default_factory=Wakeup)
     """Rings whenever something was saved."""
     saved: Snapshot = field(init=False)
     """What is on the disk, or would be if that took it: nobody is told of more."""
@@ -142,7 +142,7 @@ class StateStore:
         status = await self.keeper.save(shown, events, discoveries)
         self.holder.update(state=status)
         self.saved = replace(shown, state=status)
-        self.bell.ring()
+        self.wakeup.wake_all()
         for one in events:
             self.on_event(one)
 

@@ -108,7 +108,7 @@ class ReceiverKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Http:
+class HttpTransport:
     """How an HTTP receiver is reached. Secrets are kept out of `repr`."""
 
     urls: tuple[str, ...] = field(repr=False)
@@ -126,7 +126,7 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class SmtpTransport:
     """How mail is sent."""
 
     server: str
@@ -141,10 +141,10 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Syslog:
+class SyslogTransport:
     """Where RFC 5424 messages go."""
 
-    transport: str
+    protocol: str
     """`unix`, `udp` or `tcp`."""
     address: str
     """A path, or a host."""
@@ -155,11 +155,11 @@ class Syslog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """One place where notices go. `way` fits the kind; journald needs none."""
+    """One place where notices go. `transport` fits the kind; journald needs none."""
 
     name: str
     kind: ReceiverKind
-    way: Http | Mail | Syslog | None = None
+    transport: HttpTransport | SmtpTransport | SyslogTransport | None = None
     timeout: float = 10.0
     """Seconds one delivery may take."""
     queue: int = 1000

@@ -1,6 +1,6 @@
-"""Telling people and machines: what waits, what is written, how it is sent, and who carries it.
+"""Notifications: what is queued, how a message is written, how it is sent, and the tasks that deliver it.
 
-Law of the room: `message` writes and knows values only; `send` is the one place that opens a
-connection; what waits changes only through `outbox`, which is pure; only `courier` waits and tries again.
-What a receiver answers is a `Delivery`, never an exception.
+`content` and `alertmanager.payload` write messages and do no I/O; `transport` and `receivers` open
+connections; the queue changes only through `outbox`, which is pure; only the tasks of `supervisor` wait and
+retry. An attempt ends as a `DeliveryResult`, never as an exception; only cancellation and bugs pass through.
 """

@@ -64,14 +64,14 @@ def dropped_of(outbox: Outbox, receiver: str) -> int:
     return dict(outbox.dropped).get(receiver, 0)
 
 
-def delivered(outbox: Outbox, numbers: Iterable[int], receiver: str, *, confessed: int = 0) -> Outbox:
+def delivered(outbox: Outbox, numbers: Iterable[int], receiver: str, *, dropped_reported: int = 0) -> Outbox:
     """Take out what a receiver has got, and the count of dropped notices it was told of.
 
-    What the bound dropped while it was on its way has arrived after all, and is not counted as dropped.
+    What the bound dropped while it was being sent has arrived after all, and is not counted as dropped.
     """
     gone = frozenset(numbers)
     there = {one.number for one in outbox.of(receiver)}
-    left = dropped_of(outbox, receiver) - confessed - len(gone - there)
+    left = dropped_of(outbox, receiver) - dropped_reported - len(gone - there)
     kept = tuple(one for one in outbox.waiting if one.receiver != receiver or one.number not in gone)
     return _with_dropped(replace(outbox, waiting=kept), {receiver: max(0, left)})
 

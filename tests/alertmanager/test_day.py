@@ -23,11 +23,14 @@ from egressd import clock
 from egressd.alerting import ActiveSilence
 from egressd.model.alert import Alert, Queued
 from egressd.model.endpoint import Need
-from egressd.model.notification import Alerting, Http, Notify, Receiver, ReceiverKind, Scope
+from egressd.model.notification import Alerting, HttpTransport, Notify, Receiver, ReceiverKind, Scope
 from egressd.model.snapshot import Snapshot
-from egressd.notify.courier import Bell, Courier, Ways
-from egressd.notify.delivery import Delivery
-from egressd.notify.send import beat, deliver, push_alerts
+from egressd.notify.alertmanager.push import push_alerts
+from egressd.notify.dispatch import beat, deliver
+from egressd.notify.interface import Senders
+from egressd.notify.result import DeliveryResult
+from egressd.notify.supervisor import DeliverySupervisor
+from egressd.notify.wakeup import Wakeup
 from tests.alerting.story import Story
 from tests.alertmanager.peers import PATIENCE, PROGRAM, Hook, Peer, two_peers, until
 
@@ -53,13 +56,13 @@ class Desk:
     """An office that keeps what the story shows, and counts attempts."""
 
     current: Snapshot
-    bell: Bell = field(default_factory=Bell)
+    wakeup: Wakeup = field(default_factory=Wakeup)
     attempts: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
-    def tried(self, receiver: str, delivery: Delivery, *, peer: str = "") -> None:
+    def tried(self, receiver: str, delivery: DeliveryResult, *, peer: str = "") -> None:
         self.attempts[peer, delivery.ok] += 1
 
-    async def delivered(self, receiver: str, batch: tuple[Queued, ...], *, confessed: int) -> None:
+    async def delivered(self, receiver: str, batch: tuple[Queued, ...], *, dropped_reported: int) -> None:
         raise AssertionError("Alertmanager has no queue")
 
     async def refused(self, receiver: str, batch: tuple[Queued, ...], *, why: str) -> None:
@@ -94,7 +97,7 @@ class Day:
     def show(self, *expected: str, on: tuple[Peer, ...] = ()) -> None:
         """Hand over what the story says now; both peers must show these alerts, and no others."""
         self.desk.current = replace(self.story.snapshot, settings=self.desk.current.settings)
-        self.desk.bell.ring()
+        self.desk.wakeup.wake_all()
         self._expected = Counter(expected)
         self._on = on or self.peers
 
@@ -141,7 +144,10 @@ async def day(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(clock, "now", lambda: story.now)
 
     receiver = Receiver(
-        name="am", kind=ReceiverKind.ALERTMANAGER, way=Http(urls=(first.url, second.url)), timeout=3.0
+        name="am",
+        kind=ReceiverKind.ALERTMANAGER,
+        transport=HttpTransport(urls=(first.url, second.url)),
+        timeout=3.0,
     )
     settings = replace(story.snapshot.settings, notify=Notify(receivers=(receiver,)))
     desk = Desk(current=replace(story.snapshot, settings=settings))
@@ -149,11 +155,13 @@ async def day(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -
 
     async def push(
         receiver: Receiver, url: str, alerts: tuple[Alert, ...], *, now: datetime, rules: Alerting
-    ) -> Delivery:
+    ) -> DeliveryResult:
         moved = tuple(shift(each, one.shift()) for each in alerts)
         return await push_alerts(receiver, url, moved, now=datetime.now(UTC), rules=rules)
 
-    courier = Courier(office=desk, ways=Ways(deliver=deliver, push=push, beat=beat), chance=lambda: 0.5)
+    courier = DeliverySupervisor(
+        store=desk, senders=Senders(deliver=deliver, push=push, beat=beat), chance=lambda: 0.5
+    )
     async with asyncio.TaskGroup() as group:
         task = group.create_task(courier.run())
         yield one

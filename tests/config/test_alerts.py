@@ -22,8 +22,7 @@ from egressd.errors import ConfigError
 from egressd.model.notification import (
     Alerting,
     Flapping,
-    Http,
-    Mail,
+    HttpTransport,
     Matcher,
     Notify,
     Receiver,
@@ -31,7 +30,8 @@ from egressd.model.notification import (
     Route,
     Scope,
     Severity,
-    Syslog,
+    SmtpTransport,
+    SyslogTransport,
     TimeInterval,
 )
 from egressd.model.settings import Settings
@@ -166,13 +166,15 @@ def test_receivers_are_read(load: Load, tmp_path: Path) -> None:
     assert made["am"] == Receiver(
         name="am",
         kind=ReceiverKind.ALERTMANAGER,
-        way=Http(urls=("http://127.0.0.1:9093/am", "https://am-2:9093"), authorization=basic["u"]),
+        transport=HttpTransport(
+            urls=("http://127.0.0.1:9093/am", "https://am-2:9093"), authorization=basic["u"]
+        ),
         wait=0.0,
     )
     assert made["tickets"] == Receiver(
         name="tickets",
         kind=ReceiverKind.WEBHOOK,
-        way=Http(
+        transport=HttpTransport(
             urls=("https://tickets.corp.example/hook?a=b",),
             authorization="Bearer tok-hunter2",
             proxy="http://proxy:3128",
@@ -184,17 +186,21 @@ def test_receivers_are_read(load: Load, tmp_path: Path) -> None:
         send_resolved=False,
         wait=0.0,
     )
-    hidden = Http(urls=(URL,), secret=True)
-    assert made["events"] == Receiver(name="events", kind=ReceiverKind.CLOUDEVENTS, way=hidden, wait=0.0)
-    assert made["chat"] == Receiver(name="chat", kind=ReceiverKind.SLACK, way=hidden, digest=2, wait=1.0)
-    assert made["teams"] == Receiver(name="teams", kind=ReceiverKind.TEAMS, way=hidden)
-    assert made["deadman"].way == Http(urls=("https://dead.example/x",))
+    hidden = HttpTransport(urls=(URL,), secret=True)
+    assert made["events"] == Receiver(
+        name="events", kind=ReceiverKind.CLOUDEVENTS, transport=hidden, wait=0.0
+    )
+    assert made["chat"] == Receiver(
+        name="chat", kind=ReceiverKind.SLACK, transport=hidden, digest=2, wait=1.0
+    )
+    assert made["teams"] == Receiver(name="teams", kind=ReceiverKind.TEAMS, transport=hidden)
+    assert made["deadman"].transport == HttpTransport(urls=("https://dead.example/x",))
 
 
 def test_receivers_without_http_are_read(load: Load) -> None:
     """Mail has the port of its security; syslog a transport, a place and the facility's number."""
-    made = {one.name: one.way for one in load(FULL).notify.receivers}
-    assert made["noc"] == Mail(
+    made = {one.name: one.transport for one in load(FULL).notify.receivers}
+    assert made["noc"] == SmtpTransport(
         server="smtp.corp.example",
         port=587,
         security="starttls",
@@ -203,15 +209,15 @@ def test_receivers_without_http_are_read(load: Load) -> None:
         username="u",
         password="hunter2",
     )
-    assert isinstance(made["mail"], Mail)
+    assert isinstance(made["mail"], SmtpTransport)
     assert (made["mail"].server, made["mail"].port, made["mail"].recipients) == (
         "::1",
         2525,
         ("c@d.example",),
     )
     assert made["journal"] is None
-    assert made["socket"] == Syslog(transport="unix", address="/dev/log", port=0)
-    assert made["far"] == Syslog(transport="udp", address="10.0.0.5", port=514, facility=19)
+    assert made["socket"] == SyslogTransport(protocol="unix", address="/dev/log", port=0)
+    assert made["far"] == SyslogTransport(protocol="udp", address="10.0.0.5", port=514, facility=19)
 
 
 def test_routes_are_read(load: Load) -> None:
@@ -237,7 +243,9 @@ def test_without_keys_the_defaults_of_the_model_hold(load: Load) -> None:
     made = load("alerts: {}\nnotify: {receivers: [{name: a, type: teams, url_file: url}]}\n")
     assert made.alerting == Alerting()
     (one,) = made.notify.receivers
-    assert one == Receiver(name="a", kind=ReceiverKind.TEAMS, way=Http(urls=(URL,), secret=True))
+    assert one == Receiver(
+        name="a", kind=ReceiverKind.TEAMS, transport=HttpTransport(urls=(URL,), secret=True)
+    )
     assert load("notify: {receivers: [], routes: []}").notify == Notify()
 
 
@@ -429,7 +437,7 @@ def test_what_is_usual_is_no_warning(load: Load, text: str) -> None:
 
 
 def test_plain_http_to_this_host_may_carry_a_secret(load: Load, tmp_path: Path) -> None:
-    """Slack's URL must be https, except towards loopback, where nothing is on the way."""
+    """Slack's URL must be https, except towards loopback, where nobody else can read it."""
     (tmp_path / "near").write_text("http://127.0.0.1:8080/services/x", encoding="utf-8")
     made = load("notify: {receivers: [{name: a, type: slack, url_file: near}]}")
     assert made.warnings == ()

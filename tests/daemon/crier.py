@@ -21,8 +21,9 @@ from egressd.model.notification import Alerting, Flapping, Notify, Receiver, Rec
 from egressd.model.recording import ProbeRecord, Recording
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Snapshot
-from egressd.notify.courier import Courier, Ways
-from egressd.notify.delivery import Delivery, arrived, failed
+from egressd.notify.interface import Senders
+from egressd.notify.result import DeliveryResult, arrived, failed
+from egressd.notify.supervisor import DeliverySupervisor
 from egressd.state import StateKeeper
 from tests.daemon.simulation import FakeProber, World, plan_of, trail_of
 from tests.standing.sweeps import VANTAGE
@@ -46,7 +47,7 @@ class Way:
 
     async def deliver(
         self, receiver: Receiver, batch: tuple[Notice, ...], *, dropped: int, rules: Alerting, skip: int = 0
-    ) -> Delivery:
+    ) -> DeliveryResult:
         await asyncio.sleep(0)
         if self._choose.random() < 0.02:
             return failed("away")
@@ -54,10 +55,12 @@ class Way:
         self._file.write(f"{one.id} {one.kind} {one.alert.id}\n")
         return arrived()
 
-    async def push(self, receiver: Receiver, url: str, alerts: tuple[Alert, ...], **_: object) -> Delivery:
+    async def push(
+        self, receiver: Receiver, url: str, alerts: tuple[Alert, ...], **_: object
+    ) -> DeliveryResult:
         raise AssertionError(url)
 
-    async def beat(self, receiver: Receiver) -> Delivery:
+    async def beat(self, receiver: Receiver) -> DeliveryResult:
         raise AssertionError(receiver.name)
 
 
@@ -80,10 +83,12 @@ async def cry(directory: Path, seed: str) -> None:
     store.adopt(snapshot)
     await store.record(())
     way = Way(directory, choose)
-    ways = Ways(deliver=way.deliver, push=way.push, beat=way.beat)
+    senders = Senders(deliver=way.deliver, push=way.push, beat=way.beat)
     async with asyncio.TaskGroup() as group:
         couriers = group.create_task(
-            Courier(office=Desk(holder=holder, store=store), ways=ways, chance=lambda: 0.0).run()
+            DeliverySupervisor(
+                store=Desk(holder=holder, store=store), senders=senders, chance=lambda: 0.0
+            ).run()
         )
         sys.stdout.write("open\n")
         sys.stdout.flush()

@@ -110,9 +110,9 @@ def test_what_the_bound_costs_is_counted_and_confessed(tmp_path: Path, config: P
             first, second = (json.dumps(one) for one in hook.told)
             assert "2 notices" in first
             assert "2 notices" not in second
-            confessed = "a receiver was told of dropped notices"
-            running.until(lambda: running.events(confessed), "logged")
-            assert [one["dropped"] for one in running.events(confessed)] == [2]
+            dropped_reported = "a receiver was told of dropped notices"
+            running.until(lambda: running.events(dropped_reported), "logged")
+            assert [one["dropped"] for one in running.events(dropped_reported)] == [2]
 
 
 def test_a_storm_of_reloads_loses_and_repeats_nothing(tmp_path: Path, config: Path, lab: Lab) -> None:

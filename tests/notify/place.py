@@ -16,21 +16,24 @@ from egressd.daemon.state_store import StateStore
 from egressd.model.alert import Alert, Notice
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event
-from egressd.model.notification import Alerting, Http, Notify, Receiver, ReceiverKind
+from egressd.model.notification import Alerting, HttpTransport, Notify, Receiver, ReceiverKind
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, ReceiverStatus, Snapshot, StateStatus
-from egressd.notify.courier import Courier, Ways
-from egressd.notify.delivery import Delivery, arrived
+from egressd.notify.interface import Senders
 from egressd.notify.outbox import bounds_of, post
+from egressd.notify.result import DeliveryResult, arrived
+from egressd.notify.supervisor import DeliverySupervisor
 from tests.notify.notices import notice
 
 HOOK = Receiver(name="hook", kind=ReceiverKind.WEBHOOK, wait=0.0)
 CHAT = Receiver(name="chat", kind=ReceiverKind.SLACK, digest=3)
 PEERS = Receiver(
-    name="am", kind=ReceiverKind.ALERTMANAGER, way=Http(urls=("http://one.example", "http://two.example"))
+    name="am",
+    kind=ReceiverKind.ALERTMANAGER,
+    transport=HttpTransport(urls=("http://one.example", "http://two.example")),
 )
 HEART = Receiver(name="heart", kind=ReceiverKind.HEARTBEAT)
-Answer = Callable[[], Delivery]
+Answer = Callable[[], DeliveryResult]
 
 
 @dataclass
@@ -56,7 +59,7 @@ class Sent:
     """One attempt."""
 
     at: float
-    """Seconds since the story began."""
+    """Seconds since the start."""
     receiver: str
     ids: tuple[str, ...]
     """Of notices; of alerts, with a `-` in front where they are over."""
@@ -77,7 +80,7 @@ class Place:
     """Seconds until the answer."""
     sent: list[Sent] = field(default_factory=list)
     unsaved: list[Sent] = field(default_factory=list)
-    """Attempts at what was not on the disk, or was there no more."""
+    """Retry at what was not on the disk, or was there no more."""
     begun: float = field(default_factory=lambda: clock.monotonic())  # noqa: PLW0108 - the test's clock
     count: int = 0
 
@@ -135,7 +138,7 @@ class Place:
 
     async def deliver(
         self, receiver: Receiver, batch: tuple[Notice, ...], *, dropped: int, rules: Alerting, skip: int = 0
-    ) -> Delivery:
+    ) -> DeliveryResult:
         ids = tuple(one.id for one in batch)
         sent = Sent(at=self._now(), receiver=receiver.name, ids=ids, dropped=dropped, skip=skip)
         there = (
@@ -146,18 +149,18 @@ class Place:
 
     async def push(
         self, receiver: Receiver, url: str, alerts: tuple[Alert, ...], *, now: datetime, rules: Alerting
-    ) -> Delivery:
+    ) -> DeliveryResult:
         ids = tuple(
             f"{'' if one.is_open else '-'}{'/'.join(value for _, value in one.condition.labels)}"
             for one in alerts
         )
         return await self._answer(url, Sent(at=self._now(), receiver=url, ids=ids))
 
-    async def beat(self, receiver: Receiver) -> Delivery:
+    async def beat(self, receiver: Receiver) -> DeliveryResult:
         sent = Sent(at=self._now(), receiver=receiver.name, ids=(), timeout=receiver.timeout)
         return await self._answer(receiver.name, sent)
 
-    async def _answer(self, name: str, sent: Sent) -> Delivery:
+    async def _answer(self, name: str, sent: Sent) -> DeliveryResult:
         self.sent.append(sent)
         await asyncio.sleep(self.takes.get(name, 0.0))
         return self.answers.get(name, arrived)()
@@ -186,9 +189,11 @@ def make_place(*receivers: Receiver, before: Snapshot | None = None) -> Place:
 @asynccontextmanager
 async def at_work(place: Place) -> AsyncIterator[Place]:
     """Run the couriers until the end of the block, then cut them off, as a crash would."""
-    ways = Ways(deliver=place.deliver, push=place.push, beat=place.beat)
+    senders = Senders(deliver=place.deliver, push=place.push, beat=place.beat)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(Courier(office=place.desk, ways=ways, chance=lambda: 0.999).run())
+        task = group.create_task(
+            DeliverySupervisor(store=place.desk, senders=senders, chance=lambda: 0.999).run()
+        )
         await asyncio.sleep(0)
         yield place
         task.cancel()

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from egressd.model.notification import Receiver, ReceiverKind
-from egressd.notify.delivery import Delivery, failed, refused
+from egressd.notify.result import DeliveryResult, failed, refused
 from tests.daemon.timeless import run
 from tests.notify.place import CHAT, HEART, HOOK, Place, at_work, make_place
 
@@ -23,11 +23,11 @@ OTHER = replace(HOOK, name="other")
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Run a test's story on jumping time."""
+    """Run a test's content on jumping time."""
     return lambda main: run(main, monkeypatch)
 
 
-def down() -> Delivery:
+def down() -> DeliveryResult:
     return failed("hook.example:443: refused")
 
 
@@ -38,7 +38,7 @@ def ids(*numbers: int) -> list[str]:
 def test_in_order_once_and_never_before_it_was_saved(play: Play) -> None:
     """However slow the disk is: what is sent is on it, and is gone from it before the next is sent."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(HOOK, OTHER)) as place:
             place.disk.slow = 3.0
             for _ in range(5):
@@ -51,13 +51,13 @@ def test_in_order_once_and_never_before_it_was_saved(play: Play) -> None:
             assert place.holder.current.counters.notifications == {"hook": 10, "other": 10}
             assert place.holder.current.counters.notifications_failed == {"hook": 0, "other": 0}
 
-    play(story())
+    play(scenario())
 
 
 def test_a_notice_waits_for_others_and_many_are_a_digest(play: Play) -> None:
     """Each waits, and few are messages of their own; more than the receiver's digest are one."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(CHAT)) as place:
             await place.say()
             await asyncio.sleep(2)
@@ -68,13 +68,13 @@ def test_a_notice_waits_for_others_and_many_are_a_digest(play: Play) -> None:
             await asyncio.sleep(MINUTE)
             assert [one.ids for one in place.to("chat")][2:] == [tuple(ids(*range(3, 10)))]
 
-    play(story())
+    play(scenario())
 
 
 def test_who_does_not_answer_delays_nobody(play: Play) -> None:
     """One hangs for its whole timeout again and again; the others hear at once."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(HOOK, OTHER)) as place:
             place.answers["hook"], place.takes["hook"] = down, 10.0
             for _ in range(20):
@@ -87,13 +87,13 @@ def test_who_does_not_answer_delays_nobody(play: Play) -> None:
             await asyncio.sleep(10 * MINUTE)
             assert [one for one in place.told("hook") if one != "n1"] == ids(*range(2, 21))
 
-    play(story())
+    play(scenario())
 
 
 def test_it_is_tried_again_later_and_later(play: Play) -> None:
     """A second, doubling to five minutes; what the server asks for is not undercut; success begins anew."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(HOOK)) as place:
             place.answers["hook"] = down
             await place.say()
@@ -118,23 +118,23 @@ def test_it_is_tried_again_later_and_later(play: Play) -> None:
                 tries - 1,
             )
 
-    play(story())
+    play(scenario())
 
 
 def test_what_is_refused_is_given_up_aloud(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
     """It is dropped, counted and said; the next one goes on."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(HOOK)) as place:
             answers = iter([refused("hook.example: 400 no such room")])
-            place.answers["hook"] = lambda: next(answers, Delivery(ok=True))
+            place.answers["hook"] = lambda: next(answers, DeliveryResult(ok=True))
             await place.say(3)
             await asyncio.sleep(MINUTE)
             assert place.told("hook") == ids(1, 2, 3)
             assert place.holder.current.counters.notifications_dropped == {"hook": 1}
             assert place.holder.current.outbox.waiting == ()
 
-    play(story())
+    play(scenario())
     said = capsys.readouterr().out
     assert said.count("notices were refused and are dropped") == 1
     assert "400 no such room" in said
@@ -145,7 +145,7 @@ def test_what_the_bound_costs_is_counted_told_and_said_once(
 ) -> None:
     """The newest are kept, the receiver is told how many are missing, and the log once that it happens."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(replace(HOOK, queue=4))) as place:
             place.answers["hook"] = down
             for _ in range(10):
@@ -159,7 +159,7 @@ def test_what_the_bound_costs_is_counted_told_and_said_once(
             assert [one.dropped for one in arrived] == [6, 0, 0, 0]
             assert place.holder.current.counters.notifications_dropped == {"hook": 6}
 
-    play(story())
+    play(scenario())
     said = capsys.readouterr().out
     assert said.count("the queue of a receiver is full") == 1
     assert said.count("a receiver was told of dropped notices") == 1
@@ -168,10 +168,10 @@ def test_what_the_bound_costs_is_counted_told_and_said_once(
 def test_a_message_in_parts_is_gone_on_with(play: Play) -> None:
     """What has arrived of a batch leaves the queue, and a message goes on with the part that failed."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(CHAT)) as place:
-            answers = iter([Delivery(ok=False, retry=True, why="cut off", parts=2)])
-            place.answers["chat"] = lambda: next(answers, Delivery(ok=True))
+            answers = iter([DeliveryResult(ok=False, retry=True, why="cut off", parts=2)])
+            place.answers["chat"] = lambda: next(answers, DeliveryResult(ok=True))
             await place.say(5)
             await asyncio.sleep(5.5)
             await place.say(5)  # must not change the message that has begun
@@ -181,13 +181,13 @@ def test_a_message_in_parts_is_gone_on_with(play: Play) -> None:
             assert (first.skip, again.skip, rest.skip) == (0, 2, 0)
             assert rest.ids == tuple(ids(6, 7, 8, 9, 10))
 
-    play(story())
+    play(scenario())
 
 
 def test_a_restart_loses_and_repeats_nothing(play: Play) -> None:
     """Cut off in the middle of a cut network, again and again: all arrives in order, once."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         left, told = None, list[str]()
         for life in range(6):
             async with at_work(make_place(HOOK, before=left)) as place:
@@ -203,13 +203,13 @@ def test_a_restart_loses_and_repeats_nothing(play: Play) -> None:
             left = place.disk.saved
         assert told == ids(*range(1, 51))
 
-    play(story())
+    play(scenario())
 
 
 def test_reloads_change_ways_and_lose_nothing(play: Play) -> None:
-    """A delivery on its way ends; a way that was mended is tried at once; who is gone is gone."""
+    """A delivery under way ends; a changed transport is tried at once; a removed receiver gets nothing."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(HOOK, OTHER)) as place:
             place.takes["hook"] = 8.0
             await place.say(3)
@@ -238,13 +238,13 @@ def test_reloads_change_ways_and_lose_nothing(play: Play) -> None:
             await asyncio.sleep(30 * MINUTE)
             assert set(place.told("other")[-1:]) == {"n7"}
 
-    play(story())
+    play(scenario())
 
 
 def test_at_the_end_what_is_due_is_tried_and_the_rest_is_kept(play: Play) -> None:
     """Nobody waits for others any more; who failed is not tried again; who hangs is left."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         place = make_place(HOOK, CHAT, OTHER)
         place.answers["other"] = down
         async with at_work(place):
@@ -252,24 +252,24 @@ def test_at_the_end_what_is_due_is_tried_and_the_rest_is_kept(play: Play) -> Non
             await place.say(2)
             await asyncio.sleep(0.1)
             tries = len(place.to("other"))
-            place.desk.bell.close()
+            place.desk.wakeup.close()
             await asyncio.sleep(0.1)
             assert place.told("chat") == place.told("hook") == ids(1, 2)
             assert len(place.to("other")) == tries
         assert place.disk.saved is not None
         assert [one.receiver for one in place.disk.saved.outbox.waiting] == ["other", "other"]
 
-    play(story())
+    play(scenario())
 
 
 def test_a_bug_of_ours_costs_one_notice_at_most(play: Play) -> None:
     """It is logged with a traceback and tried again; then the next one goes on, and nobody else notices."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(HOOK, OTHER)) as place:
 
-            def stumble() -> Delivery:
-                return Delivery(ok=1 // len(place.to("hook")[5:]) >= 0)
+            def stumble() -> DeliveryResult:
+                return DeliveryResult(ok=1 // len(place.to("hook")[5:]) >= 0)
 
             place.answers["hook"] = stumble
             await place.say(2)
@@ -279,7 +279,7 @@ def test_a_bug_of_ours_costs_one_notice_at_most(play: Play) -> None:
             assert place.holder.current.counters.notifications_dropped["hook"] == 1
 
     with capture_logs() as said:
-        play(story())
+        play(scenario())
     bugs = [line for line in said if line["event"] == "a bug in a delivery"]
     assert [(line["receiver"], line["exc_info"]) for line in bugs] == [("hook", True)] * 5
 
@@ -287,7 +287,7 @@ def test_a_bug_of_ours_costs_one_notice_at_most(play: Play) -> None:
 def test_a_heartbeat_beats_for_sweeps_only(play: Play) -> None:
     """One call for each completed sweep, none because time passes, and none for a sweep of a life before."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(HEART, HOOK)) as place:
             await place.say()
             await asyncio.sleep(10 * MINUTE)
@@ -299,13 +299,13 @@ def test_a_heartbeat_beats_for_sweeps_only(play: Play) -> None:
             await asyncio.sleep(60 * MINUTE)
             assert len(place.to("heart")) == 3
 
-    play(story())
+    play(scenario())
 
 
 def test_a_heartbeat_is_never_late(play: Play) -> None:
     """A sweep that could not be told of within its interval is not told of later: it says nothing of now."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(replace(HEART, timeout=500.0))) as place:
             place.answers["heart"] = down
             await place.sweep()
@@ -322,13 +322,13 @@ def test_a_heartbeat_is_never_late(play: Play) -> None:
             assert len(place.to("heart")) == len(tries) + 1
             assert place.status("heart").failing_since is None
 
-    play(story())
+    play(scenario())
 
 
 def test_a_kind_that_changes_is_another_task(play: Play) -> None:
     """What was a webhook and is a heartbeat now is called for sweeps, and hears no notice more."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(HOOK)) as place:
             place.answers["hook"] = down
             await place.say()
@@ -341,13 +341,13 @@ def test_a_kind_that_changes_is_another_task(play: Play) -> None:
             assert [one.ids for one in place.to("hook")][tries:][0] == ()
             assert place.holder.current.outbox.waiting == ()
 
-    play(story())
+    play(scenario())
 
 
 def test_a_place_is_what_it_says(play: Play) -> None:
     """The fake would notice a notice that is not on the disk."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         place: Place = make_place(HOOK)
         async with at_work(place):
             await place.say()
@@ -357,4 +357,4 @@ def test_a_place_is_what_it_says(play: Play) -> None:
             await asyncio.sleep(1)
             assert len(place.unsaved) == 1
 
-    play(story())
+    play(scenario())

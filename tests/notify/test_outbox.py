@@ -61,7 +61,7 @@ def test_the_oldest_goes_first_when_it_is_too_much() -> None:
     assert ids(outbox) == ["n3", "n4", "n5"]
     assert dropped_of(outbox, "hook") == 2
     first = batch_of(outbox, HOOK)
-    outbox = delivered(outbox, [one.number for one in first], "hook", confessed=2)
+    outbox = delivered(outbox, [one.number for one in first], "hook", dropped_reported=2)
     assert (ids(outbox), outbox.dropped) == (["n4", "n5"], ())
 
 
@@ -118,7 +118,7 @@ class Post(RuleBasedStateMachine):
         self.bounds = {"hook": 3, "chat": 5}
         self.posted = {"hook": 0, "chat": 0}
         self.arrived: dict[str, list[int]] = {"hook": [], "chat": []}
-        self.confessed = {"hook": 0, "chat": 0}
+        self.dropped_reported = {"hook": 0, "chat": 0}
         self.on_its_way: dict[str, tuple[list[int], int]] = {}
         self.count = 0
 
@@ -140,11 +140,11 @@ class Post(RuleBasedStateMachine):
 
     @rule(name=NAMES, share=st.floats(0, 1))
     def arrive(self, name: str, share: float) -> None:
-        numbers, confessed = self.on_its_way.pop(name, ([], 0))
+        numbers, dropped_reported = self.on_its_way.pop(name, ([], 0))
         there = numbers[: round(share * len(numbers))]
         if there:
-            self.outbox = delivered(self.outbox, there, name, confessed=confessed)
-            self.confessed[name] += confessed
+            self.outbox = delivered(self.outbox, there, name, dropped_reported=dropped_reported)
+            self.dropped_reported[name] += dropped_reported
             self.arrived[name] += there
 
     @rule(name=NAMES)
@@ -172,7 +172,7 @@ class Post(RuleBasedStateMachine):
     def nothing_unaccounted_for(self) -> None:
         for name in self.bounds:
             waiting = len(self.outbox.of(name))
-            dropped = dropped_of(self.outbox, name) + self.confessed[name]
+            dropped = dropped_of(self.outbox, name) + self.dropped_reported[name]
             assert self.posted[name] == waiting + len(self.arrived[name]) + dropped
 
 
@@ -182,10 +182,10 @@ TestPost = Post.TestCase
 @given(st.integers(1, 40), st.floats(0, 0.999))
 def test_the_pause_grows_and_is_bounded(failures: int, chance: float) -> None:
     """It doubles from a second to five minutes, spread so that not all come back at once."""
-    from egressd.notify.backoff import pause
+    from egressd.notify.retry import backoff
 
     grown = min(300.0, 2.0 ** (failures - 1))
-    assert grown / 2 <= pause(failures, asked=None, chance=chance) < grown or grown == 1.0
-    assert pause(failures, asked=120.0, chance=chance) >= 120.0
-    assert pause(failures, asked=1e9, chance=chance) == 3600.0
-    assert pause(failures, asked=0.0, chance=chance) == pause(failures, asked=None, chance=chance)
+    assert grown / 2 <= backoff(failures, asked=None, chance=chance) < grown or grown == 1.0
+    assert backoff(failures, asked=120.0, chance=chance) >= 120.0
+    assert backoff(failures, asked=1e9, chance=chance) == 3600.0
+    assert backoff(failures, asked=0.0, chance=chance) == backoff(failures, asked=None, chance=chance)

@@ -12,8 +12,8 @@ import pytest
 
 from egressd import clock
 from egressd.model.alert import Alert, AlertState, Resolution
-from egressd.model.notification import Http, Matcher, Notify, Route, Severity
-from egressd.notify.delivery import Delivery, failed, refused
+from egressd.model.notification import HttpTransport, Matcher, Notify, Route, Severity
+from egressd.notify.result import DeliveryResult, failed, refused
 from tests.daemon.timeless import run
 from tests.notify.notices import alert, condition
 from tests.notify.place import PEERS, Place, at_work, make_place
@@ -25,11 +25,11 @@ ONE, TWO = "http://one.example", "http://two.example"
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Run a test's story on jumping time."""
+    """Run a test's content on jumping time."""
     return lambda main: run(main, monkeypatch)
 
 
-def down() -> Delivery:
+def down() -> DeliveryResult:
     return failed("two.example:80: refused")
 
 
@@ -41,7 +41,7 @@ def over(one: Alert) -> Alert:
 def test_what_is_so_is_said_at_once_and_every_minute(play: Play) -> None:
     """News goes out when it comes; without any, all is repeated; new evidence alone is no news."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(PEERS)) as place:
             await asyncio.sleep(10 * MINUTE)
             assert place.sent == []
@@ -62,13 +62,13 @@ def test_what_is_so_is_said_at_once_and_every_minute(play: Play) -> None:
                 ]
             assert place.holder.current.counters.notifications == {"am": 8}
 
-    play(story())
+    play(scenario())
 
 
 def test_a_dead_peer_delays_nobody_and_hears_all_when_it_is_back(play: Play) -> None:
     """One that hangs costs the other nothing; back, it hears within a minute what is so and what is over."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(PEERS)) as place:
             place.answers[TWO], place.takes[TWO] = down, 10.0
             await place.show(alert("a"), alert("b"))
@@ -85,13 +85,13 @@ def test_a_dead_peer_delays_nobody_and_hears_all_when_it_is_back(play: Play) -> 
             assert place.to(TWO)[-1].ids == ("-a", "b")
             assert place.status("am").failing_since is None
 
-    play(story())
+    play(scenario())
 
 
 def test_an_end_is_said_for_a_while_and_not_for_ever(play: Play) -> None:
     """At least five minutes where it was taken, at most a quarter of an hour where it never was."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(PEERS)) as place:
             await place.show(alert("a"))
             await asyncio.sleep(1)
@@ -104,13 +104,13 @@ def test_an_end_is_said_for_a_while_and_not_for_ever(play: Play) -> None:
             tried = [one.at - begun for one in place.to(TWO) if one.ids == ("-a",)]
             assert 840 <= tried[-1] <= 901
 
-    play(story())
+    play(scenario())
 
 
 def test_other_labels_end_the_old_ones(play: Play) -> None:
     """When the reason becomes known Alertmanager sees another alert: the one under the old labels ends."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(PEERS)) as place:
             await place.show(alert("a"))
             await asyncio.sleep(1)
@@ -124,13 +124,13 @@ def test_other_labels_end_the_old_ones(play: Play) -> None:
             await asyncio.sleep(1)
             assert place.to(ONE)[-1].ids == ("a", "-tls_reset/a")
 
-    play(story())
+    play(scenario())
 
 
 def test_routes_hold_for_alertmanagers_too(play: Play) -> None:
     """What goes elsewhere is not pushed; what is not critical any more ends where only that goes."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(PEERS)) as place:
             route = Route(receivers=("am",), match=Matcher(severity=(Severity.CRITICAL,)))
             notify = Notify(receivers=(PEERS,), routes=(route,))
@@ -144,13 +144,13 @@ def test_routes_hold_for_alertmanagers_too(play: Play) -> None:
             await asyncio.sleep(1)
             assert place.to(ONE)[-1].ids == ("-a",)
 
-    play(story())
+    play(scenario())
 
 
 def test_a_refusal_is_counted_and_said_again_next_minute(play: Play) -> None:
     """What one peer will not take is no storm of attempts; it may take it when something has changed."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(PEERS)) as place:
             place.answers[TWO] = lambda: refused("two.example: 400 bad labels")
             await place.show(alert("a"))
@@ -159,33 +159,33 @@ def test_a_refusal_is_counted_and_said_again_next_minute(play: Play) -> None:
             assert place.holder.current.counters.notifications_failed == {"am": 10}
             assert place.status("am").failing_since == "2026-11-20T03:00:00.000Z"
 
-    play(story())
+    play(scenario())
 
 
 def test_after_a_restart_all_is_said_at_once(play: Play) -> None:
     """Open alerts are pushed before any look, and so is the end of one that was closed just before."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(PEERS)) as place:
             await place.show(alert("a"), over(alert("b")))
         async with at_work(make_place(PEERS, before=place.disk.saved)) as again:
             await asyncio.sleep(0.1)
             assert again.to(ONE)[0].ids == again.to(TWO)[0].ids == ("-b", "a")
 
-    play(story())
+    play(scenario())
 
 
 def test_a_peer_comes_and_goes_with_the_configuration(play: Play) -> None:
     """A new one hears all at once; one that is gone hears no more, also in the middle of its patience."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         place: Place
         async with at_work(make_place(PEERS)) as place:
             place.answers[TWO] = down
             await place.show(alert("a"))
             await asyncio.sleep(5 * MINUTE)
             three = "http://three.example"
-            await place.configure(replace(PEERS, way=Http(urls=(ONE, three))))
+            await place.configure(replace(PEERS, transport=HttpTransport(urls=(ONE, three))))
             tries = len(place.to(TWO))
             await asyncio.sleep(5 * MINUTE)
             assert len(place.to(TWO)) == tries
@@ -194,25 +194,25 @@ def test_a_peer_comes_and_goes_with_the_configuration(play: Play) -> None:
             place.answers[three] = down
             await asyncio.sleep(2 * MINUTE)
             assert place.status("am").why == "peer 2: two.example:80: refused"
-            await place.configure(replace(PEERS, way=Http(urls=(ONE,))))
+            await place.configure(replace(PEERS, transport=HttpTransport(urls=(ONE,))))
             await asyncio.sleep(2 * MINUTE)
             assert place.status("am").failing_since is None
 
-    play(story())
+    play(scenario())
 
 
 def test_the_end_is_said_before_going_home(play: Play) -> None:
     """At the end news is pushed once more; who fails is left alone."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(PEERS)) as place:
             place.answers[TWO] = down
             await place.show(alert("a"))
             await asyncio.sleep(5)
             place.holder.update(alerts=(over(alert("a")),))
             await place.desk.store.record(())
-            place.desk.bell.close()
+            place.desk.wakeup.close()
             await asyncio.sleep(0.1)
             assert place.to(ONE)[-1].ids == ("-a",)
 
-    play(story())
+    play(scenario())

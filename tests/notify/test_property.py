@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from egressd.model.alert import Outbox
 from egressd.model.notification import Receiver
 from egressd.model.snapshot import Snapshot
-from egressd.notify.delivery import Delivery, arrived, failed, refused
 from egressd.notify.outbox import bounds_of, dropped_of
+from egressd.notify.result import DeliveryResult, arrived, failed, refused
 from tests.daemon.timeless import run
 from tests.notify.place import CHAT, HOOK, Place, at_work, make_place
 
@@ -26,7 +26,7 @@ MOVES = st.one_of(
     st.tuples(st.just("crash"), st.just(0)),
 )
 BOUND = 7
-ANSWERS: dict[str, Callable[[], Delivery]] = {
+ANSWERS: dict[str, Callable[[], DeliveryResult]] = {
     "down": lambda: failed("down"),
     "slow": arrived,
     "busy": lambda: failed("busy", after=30.0),
@@ -41,7 +41,7 @@ class Life:
         self.said = 0
         self.left: Snapshot | None = None
         self.heard: dict[str, list[str]] = {"hook": [], "chat": []}
-        self.confessed = {"hook": 0, "chat": 0}
+        self.dropped_reported = {"hook": 0, "chat": 0}
         self.state = {"hook": "well", "chat": "well"}
 
     def listen(self, place: Place) -> None:
@@ -50,16 +50,16 @@ class Life:
             place.answers[name] = lambda name=name: self._answer(place, name)  # type: ignore[misc]  # a default
             place.takes[name] = 5.0 if self.state[name] == "slow" else 0.0
 
-    def _answer(self, place: Place, name: str) -> Delivery:
+    def _answer(self, place: Place, name: str) -> DeliveryResult:
         delivery = ANSWERS[self.state[name]]()
         if delivery.ok:
             sent = place.to(name)[-1]
             self.heard[name] += sent.ids
-            self.confessed[name] += sent.dropped
+            self.dropped_reported[name] += sent.dropped
         return delivery
 
     def check(self, outbox: Outbox, *, crashes: int) -> None:
-        """In order; once, but for what was on its way in a crash; within the bound; all accounted for."""
+        """In order; once, but for what was being sent in a crash; within the bound; all accounted for."""
         for name, heard in self.heard.items():
             numbers = [int(one.removeprefix("n")) for one in heard]
             once = sorted(set(numbers))
@@ -70,7 +70,7 @@ class Life:
             if not crashes:
                 assert numbers == once
                 assert not set(once) & set(waiting)
-                lost = dropped_of(outbox, name) + self.confessed[name]
+                lost = dropped_of(outbox, name) + self.dropped_reported[name]
                 assert len(once) + len(waiting) + lost == self.said
 
 
@@ -79,7 +79,7 @@ class Life:
 def test_any_sequence(moves: list[tuple[str, object]]) -> None:
     """Whatever happens in whatever order."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         life, crashes, todo = Life(), 0, list(moves)
         while todo or life.left is None:
             async with at_work(make_place(*receivers(0), before=life.left)) as place:
@@ -94,7 +94,7 @@ def test_any_sequence(moves: list[tuple[str, object]]) -> None:
                     await settle()
                     life.check(place.holder.current.outbox, crashes=crashes)
                 else:
-                    place.desk.bell.close()
+                    place.desk.wakeup.close()
                     await settle()
             life.left = place.disk.saved or place.holder.current
         await drain(life)
@@ -104,7 +104,7 @@ def test_any_sequence(moves: list[tuple[str, object]]) -> None:
             assert len(set(heard)) >= min(life.said, 1)
 
     with pytest.MonkeyPatch.context() as patches:
-        run(story(), patches)
+        run(scenario(), patches)
 
 
 async def settle() -> None:
@@ -147,7 +147,7 @@ async def drain(life: Life) -> None:
 def test_a_disk_that_is_full_stops_nobody_from_hearing() -> None:
     """Nothing can be saved: all goes on in memory, is delivered once, and is saved when there is room."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with at_work(make_place(HOOK)) as place:
             place.disk.full = True
             await place.say(3)
@@ -164,4 +164,4 @@ def test_a_disk_that_is_full_stops_nobody_from_hearing() -> None:
             assert saved.outbox.next_number == 5
 
     with pytest.MonkeyPatch.context() as patches:
-        run(story(), patches)
+        run(scenario(), patches)

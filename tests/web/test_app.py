@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from egressd.model.alert import AlertState
-from egressd.model.notification import Http, Notify, Receiver, ReceiverKind
+from egressd.model.notification import HttpTransport, Notify, Receiver, ReceiverKind
 from egressd.model.snapshot import ConfigStatus, Maintenance, ReceiverStatus, StateStatus
 from egressd.model.verdict import Outcome
 from egressd.report.saved import from_json
@@ -132,7 +132,9 @@ async def test_targets_and_alerts(start: Start) -> None:
 
 async def test_who_is_told_and_what_is_kept_quiet(start: Start) -> None:
     """Receivers with what waits and fails, windows with their end, and what is not told because of one."""
-    hook = Receiver(name="hook", kind=ReceiverKind.WEBHOOK, way=Http(urls=("https://x.example/secret",)))
+    hook = Receiver(
+        name="hook", kind=ReceiverKind.WEBHOOK, transport=HttpTransport(urls=("https://x.example/secret",))
+    )
     window = Maintenance(
         name="patch", began=NOW, ends="2026-11-20T04:00:00.000Z", reason="new rules", by="ann"
     )
@@ -190,7 +192,7 @@ async def test_the_status_page_says_what_matters(start: Start) -> None:
 
 
 async def test_hostile_text_stays_text(start: Start) -> None:
-    """What a server on the way wrote is shown, not obeyed."""
+    """What a server on the transport wrote is shown, not obeyed."""
     evil = "<script>alert(1)</script>"
     snapshot = make_snapshot(SWEEP)
     alerts = tuple(

@@ -22,18 +22,18 @@ from egressd.errors import ExitCode, UsageError
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import (
     Alerting,
-    Http,
-    Mail,
+    HttpTransport,
     Matcher,
     Notify,
     Receiver,
     ReceiverKind,
     Route,
     Severity,
-    Syslog,
+    SmtpTransport,
+    SyslogTransport,
 )
 from egressd.model.settings import Settings
-from egressd.notify.delivery import Delivery
+from egressd.notify.result import DeliveryResult
 
 NONE_YET = "no receivers are configured: add some under notify.receivers; docs/alerts.md has examples"
 
@@ -108,7 +108,7 @@ async def _try_all(receivers: Iterable[Receiver], rules: Alerting) -> tuple[Try,
 
 
 async def _try(receiver: Receiver, rules: Alerting) -> Try:
-    from egressd.notify.send import beat, deliver
+    from egressd.notify.dispatch import beat, deliver
 
     notice = notice_for(receiver, rules)
     match receiver.kind:
@@ -123,9 +123,9 @@ async def _try(receiver: Receiver, rules: Alerting) -> Try:
 
 async def _try_peers(receiver: Receiver, alert: Alert, rules: Alerting) -> Try:
     """Open an alert at every peer and end it right after; a peer that fails keeps no other from its turn."""
-    from egressd.notify.send import push_alerts
+    from egressd.notify.alertmanager.push import push_alerts
 
-    urls = receiver.way.urls if isinstance(receiver.way, Http) else ()
+    urls = receiver.transport.urls if isinstance(receiver.transport, HttpTransport) else ()
     over = replace(alert, state=AlertState.RESOLVED, resolution=Resolution.FIXED)
     bad: list[str] = []
     for url in urls:
@@ -142,7 +142,7 @@ async def _try_peers(receiver: Receiver, alert: Alert, rules: Alerting) -> Try:
     return Try(ok=False, line=f"{receiver.name}: failed: {took}; {'; '.join(bad)}\n  {advice(receiver)}")
 
 
-def _try_of(receiver: Receiver, delivery: Delivery, done: str) -> Try:
+def _try_of(receiver: Receiver, delivery: DeliveryResult, done: str) -> Try:
     if not delivery.ok:
         return Try(ok=False, line=f"{receiver.name}: failed: {delivery.why}\n  {advice(receiver)}")
     but = f"; {delivery.why}" if delivery.why else ""
@@ -175,20 +175,22 @@ def notice_for(receiver: Receiver, rules: Alerting) -> Notice:
 
 def place_of(receiver: Receiver) -> str:
     """Say where a receiver is, without what is secret."""
-    match receiver.way:
-        case Http() as way:
-            return ", ".join(_origin(url) for url in way.urls) + (
-                f" by proxy {way.proxy}" if way.proxy else ""
+    match receiver.transport:
+        case HttpTransport() as transport:
+            return ", ".join(_origin(url) for url in transport.urls) + (
+                f" by proxy {transport.proxy}" if transport.proxy else ""
             )
-        case Mail() as way:
-            return f"{', '.join(way.recipients)} by {way.server}:{way.port}"
-        case Syslog() as way:
-            place = way.address if way.transport == "unix" else f"{way.address}:{way.port}"
-            return f"{way.transport}:{place}"
+        case SmtpTransport() as transport:
+            return f"{', '.join(transport.recipients)} by {transport.server}:{transport.port}"
+        case SyslogTransport() as transport:
+            place = (
+                transport.address if transport.protocol == "unix" else f"{transport.address}:{transport.port}"
+            )
+            return f"{transport.protocol}:{place}"
         case None:
             return "the journal of this host"
         case _:
-            assert_never(receiver.way)
+            assert_never(receiver.transport)
 
 
 def _origin(url: str) -> str:
@@ -226,24 +228,26 @@ def _described(route: Route) -> str:
 
 def advice(receiver: Receiver) -> str:
     """Say what to look at when a receiver does not get its test."""
-    match receiver.way:
-        case Http() as way:
+    match receiver.transport:
+        case HttpTransport() as transport:
             through = (
-                f"that {way.proxy} lets it through" if way.proxy else "that this host may go there directly"
+                f"that {transport.proxy} lets it through"
+                if transport.proxy
+                else "that this host may go there directly"
             )
-            secret = "the URL in url_file" if way.secret else "the URL"
-            login = ", the credentials" if way.authorization else ""
+            secret = "the URL in url_file" if transport.secret else "the URL"
+            login = ", the credentials" if transport.authorization else ""
             return f"check {secret}{login}, and {through} (proxy:, ca_file:)"
-        case Mail():
+        case SmtpTransport():
             return "check server, security, the credentials, and that the server relays for this host"
-        case Syslog(transport="unix"):
+        case SyslogTransport(protocol="unix"):
             return "check that a syslog daemon listens there"
-        case Syslog():
+        case SyslogTransport():
             return "check the address, and that a syslog server listens there"
         case None:
             return "check that systemd-journald runs, and that /run/systemd/journal/socket can be reached"
         case _:
-            assert_never(receiver.way)
+            assert_never(receiver.transport)
 
 
 def _without_secrets(text: str, settings: Settings) -> str:

@@ -15,7 +15,7 @@ from cronsim import CronSim
 
 from egressd.config.alerts.words import REFERENCE, is_exposed
 from egressd.config.words import show_duration
-from egressd.model.notification import Http, Matcher, Notify, Receiver, ReceiverKind, TimeInterval
+from egressd.model.notification import HttpTransport, Matcher, Notify, Receiver, ReceiverKind, TimeInterval
 from egressd.model.settings import Settings
 
 BEGINNINGS = 50
@@ -36,8 +36,8 @@ def find_alert_pitfalls(settings: Settings) -> tuple[str, ...]:
 
 def _exposed(receiver: Receiver) -> Iterator[str]:
     """Find secrets that can be read on the way."""
-    way = receiver.way
-    if not isinstance(way, Http):
+    way = receiver.transport
+    if not isinstance(way, HttpTransport):
         return
     where = f"receiver {receiver.name}"
     exposed = [url for url in way.urls if is_exposed(url)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote, unquote, urlsplit
 
-from egressd.model.notification import Http, Mail, Notify, Receiver
+from egressd.model.notification import HttpTransport, Notify, Receiver, SmtpTransport
 
 SHORTEST_PART = 8
 """Characters: a shorter path or query is no secret, and hiding it would tear holes into every line."""
@@ -21,13 +21,13 @@ def secrets_of_receivers(notify: Notify) -> tuple[str, ...]:
 
 
 def _secrets(receiver: Receiver) -> Iterator[str]:
-    match receiver.way:
-        case Http() as way:
+    match receiver.transport:
+        case HttpTransport() as way:
             for url in way.urls if way.secret else ():
                 yield from _parts_of_url(url)
             for header in (way.authorization, way.proxy_authorization):
                 yield from _parts_of_header(header or "")
-        case Mail(username=username, password=str(password)):
+        case SmtpTransport(username=username, password=str(password)):
             yield from _spellings(password)
             yield _base64(password)  # AUTH LOGIN
             yield _base64(f"\0{username}\0{password}")  # AUTH PLAIN
@@ -81,13 +81,13 @@ def without_secrets(notify: Notify) -> Notify:
 
 
 def _bare(receiver: Receiver) -> Receiver:
-    match receiver.way:
-        case Http() as way:
+    match receiver.transport:
+        case HttpTransport() as way:
             urls = () if way.secret else way.urls
             return replace(
-                receiver, way=replace(way, urls=urls, authorization=None, proxy_authorization=None)
+                receiver, transport=replace(way, urls=urls, authorization=None, proxy_authorization=None)
             )
-        case Mail() as way:
-            return replace(receiver, way=replace(way, password=None))
+        case SmtpTransport() as way:
+            return replace(receiver, transport=replace(way, password=None))
         case _:
             return receiver

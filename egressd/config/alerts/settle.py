@@ -34,15 +34,15 @@ from egressd.errors import ConfigError
 from egressd.model.notification import (
     Alerting,
     Flapping,
-    Http,
-    Mail,
+    HttpTransport,
     Matcher,
     Notify,
     Receiver,
     ReceiverKind,
     Route,
     Scope,
-    Syslog,
+    SmtpTransport,
+    SyslogTransport,
     TimeInterval,
 )
 
@@ -102,7 +102,7 @@ def _receiver(part: ReceiverPart) -> Receiver:
     except ValueError as error:  # it could be read a moment ago
         raise ConfigError((f"notify.receivers: {part.name}: {error}",)) from None
     kind = ReceiverKind(part.type)  # type: ignore[attr-defined]  # every part of the union has one
-    return Receiver(name=part.name, kind=kind, way=way, **_extras(part))
+    return Receiver(name=part.name, kind=kind, transport=way, **_extras(part))
 
 
 class _Extras(TypedDict, total=False):
@@ -125,7 +125,7 @@ def _extras(part: ReceiverPart) -> _Extras:
     return extras
 
 
-def _way(part: ReceiverPart) -> Http | Mail | Syslog | None:
+def _way(part: ReceiverPart) -> HttpTransport | SmtpTransport | SyslogTransport | None:
     match part:
         case AlertmanagerPart():
             return _http(part)(urls=tuple(dict.fromkeys(part.urls)))
@@ -137,17 +137,19 @@ def _way(part: ReceiverPart) -> Http | Mail | Syslog | None:
             return _mail(part)
         case SyslogPart():
             transport, address, port = read_syslog_address(part.address)
-            return Syslog(transport=transport, address=address, port=port, facility=FACILITIES[part.facility])
+            return SyslogTransport(
+                protocol=transport, address=address, port=port, facility=FACILITIES[part.facility]
+            )
         case _:
             return None
 
 
-def _http(part: HttpPart) -> Callable[..., Http]:
+def _http(part: HttpPart) -> Callable[..., HttpTransport]:
     """Prepare all but the URLs."""
     login = part if isinstance(part, LoginPart) else None
     proxy = part.proxy
     return partial(
-        Http,
+        HttpTransport,
         authorization=_authorization(login) if login else None,
         proxy=proxy.url if proxy else None,
         proxy_authorization=_basic(proxy.username, proxy.password_file) if proxy else None,
@@ -168,9 +170,9 @@ def _basic(username: str | None, password_file: str | None) -> str | None:
     return f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
 
 
-def _mail(part: EmailPart) -> Mail:
+def _mail(part: EmailPart) -> SmtpTransport:
     server, port = read_mail_server(part.server)
-    return Mail(
+    return SmtpTransport(
         server=server,
         port=port or MAIL_PORTS[part.security],
         security=part.security,

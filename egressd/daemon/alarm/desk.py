@@ -12,10 +12,10 @@ from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.state_store import StateStore
 from egressd.model.alert import Queued
 from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
-from egressd.notify.courier import Bell
-from egressd.notify.courier.peers import peers_of
-from egressd.notify.delivery import Delivery
+from egressd.notify.alertmanager.worker import peer_labels
 from egressd.notify.outbox import delivered
+from egressd.notify.result import DeliveryResult
+from egressd.notify.wakeup import Wakeup
 
 log = structlog.get_logger("egressd")
 
@@ -30,16 +30,16 @@ class Desk:
     """By receiver, then by peer: since when it fails, and why."""
 
     @property
-    def bell(self) -> Bell:
+    def wakeup(self) -> Wakeup:
         """What rings whenever something was saved."""
-        return self.store.bell
+        return self.store.wakeup
 
     @property
     def current(self) -> Snapshot:
         """The newest picture that was saved."""
         return self.store.saved
 
-    def tried(self, receiver: str, delivery: Delivery, *, peer: str = "") -> None:
+    def tried(self, receiver: str, delivery: DeliveryResult, *, peer: str = "") -> None:
         """Count an attempt, and note how it ended; the log hears when that changes."""
         before = self._status(receiver)
         now = clock.timestamp()
@@ -62,16 +62,16 @@ class Desk:
     def _known_trouble(self, receiver: str) -> dict[str, tuple[str, str]]:
         """Return what fails, without peers that are not configured any more."""
         configured = self.holder.current.settings.notify.receiver(receiver)
-        peers = {"", *peers_of(configured).values()} if configured is not None else set()
+        peers = {"", *peer_labels(configured).values()} if configured is not None else set()
         known = self._trouble.get(receiver, {})
         self._trouble[receiver] = {peer: known[peer] for peer in known if peer in peers}
         return self._trouble[receiver]
 
-    async def delivered(self, receiver: str, batch: tuple[Queued, ...], *, confessed: int) -> None:
+    async def delivered(self, receiver: str, batch: tuple[Queued, ...], *, dropped_reported: int) -> None:
         """Take out of the queue what has arrived, and save that."""
-        if confessed:
-            log.info("a receiver was told of dropped notices", receiver=receiver, dropped=confessed)
-        self._take_out(receiver, batch, confessed=confessed)
+        if dropped_reported:
+            log.info("a receiver was told of dropped notices", receiver=receiver, dropped=dropped_reported)
+        self._take_out(receiver, batch, dropped_reported=dropped_reported)
         await self.store.record(())
 
     async def refused(self, receiver: str, batch: tuple[Queued, ...], *, why: str) -> None:
@@ -84,12 +84,14 @@ class Desk:
         )
         counters = count_dropped(self.holder.current.counters, ((receiver, len(batch)),))
         self.holder.update(counters=counters)
-        self._take_out(receiver, batch, confessed=0)
+        self._take_out(receiver, batch, dropped_reported=0)
         await self.store.record(())
 
-    def _take_out(self, receiver: str, batch: tuple[Queued, ...], *, confessed: int) -> None:
+    def _take_out(self, receiver: str, batch: tuple[Queued, ...], *, dropped_reported: int) -> None:
         current = self.holder.current
-        outbox = delivered(current.outbox, (one.number for one in batch), receiver, confessed=confessed)
+        outbox = delivered(
+            current.outbox, (one.number for one in batch), receiver, dropped_reported=dropped_reported
+        )
         found = statuses(current.receivers, current.settings.notify, outbox)
         self.holder.update(outbox=outbox, receivers=tuple(found))
 
@@ -114,7 +116,7 @@ def _count(counters: Counters, receiver: str, *, failed: bool) -> Counters:
     )
 
 
-def _say(before: ReceiverStatus, after: ReceiverStatus, delivery: Delivery) -> None:
+def _say(before: ReceiverStatus, after: ReceiverStatus, delivery: DeliveryResult) -> None:
     if after.failing_since is None:
         if before.failing_since is not None:
             log.info("notices are delivered again", receiver=after.name, since=before.failing_since)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
-from egressd.model.notification import Alerting, Mail, Severity, Syslog
+from egressd.model.notification import Alerting, Severity, SmtpTransport, SyslogTransport
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence
 
@@ -17,14 +17,14 @@ RULES = Alerting(
     runbooks="https://docs.corp.example/egressd/runbooks",
     labels=(("datacenter", "ams"),),
 )
-MAIL = Mail(
+MAIL = SmtpTransport(
     server="127.0.0.1",
     port=25,
     security="none",
     sender="Egress <egressd@corp.example>",
     recipients=("net@corp.example", "ops@corp.example"),
 )
-UDP = Syslog(transport="udp", address="127.0.0.1")
+UDP = SyslogTransport(protocol="udp", address="127.0.0.1")
 
 CAUSE = Condition(
     id="EgressCause/site-tls-reset",

@@ -14,17 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.alert import Condition, Notice
-from egressd.model.notification import Syslog
-from egressd.notify.message.alertmanager import entries, requests
-from egressd.notify.message.cloudevents import events
-from egressd.notify.message.journal import entry
-from egressd.notify.message.mail import mail
-from egressd.notify.message.slack import messages
-from egressd.notify.message.syslog import lines
-from egressd.notify.message.teams import cards
-from egressd.notify.message.webhook import webhook
-from egressd.notify.message.words.story import targets_of
-from egressd.notify.message.words.telling import tell
+from egressd.notify.alertmanager.payload import entries, requests
+from egressd.notify.content.compose import compose
+from egressd.notify.content.content import target_names
+from egressd.notify.receivers.cloudevents import events
+from egressd.notify.receivers.email import mail
+from egressd.notify.receivers.journald import entry
+from egressd.notify.receivers.slack import messages
+from egressd.notify.receivers.syslog import lines
+from egressd.notify.receivers.teams import cards
+from egressd.notify.receivers.webhook import webhook
 from tests.notify.message.sample import CAUSE, MAIL, RULES, UDP, alert, notice, notices
 from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, SLACK, TEAMS, WEBHOOK, check
 
@@ -40,7 +39,7 @@ SYSLOG = re.compile(
 
 def named(told: tuple[Notice, ...]) -> set[str]:
     """The targets that must be found."""
-    return {name for one in told for name in targets_of(one.alert.condition)}
+    return {name for one in told for name in target_names(one.alert.condition)}
 
 
 def unescaped(text: str) -> str:
@@ -52,7 +51,7 @@ def unescaped(text: str) -> str:
 def test_slack_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
     """At most 50 blocks and 12,000 characters, each section below 3000; only our link is markup."""
     seen: set[str] = set()
-    for body in messages(tell(told, dropped=dropped, rules=RULES)):
+    for body in messages(compose(told, dropped=dropped, rules=RULES)):
         document = json.loads(body)
         check(SLACK, document)
         texts = [one["text"]["text"] for one in document["blocks"] if one["type"] != "context"]
@@ -70,7 +69,7 @@ def test_slack_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
 def test_teams_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
     """A message is 28 KB at most and holds only elements that read no Markdown."""
     seen: set[str] = set()
-    for body in cards(tell(told, dropped=dropped, rules=RULES)):
+    for body in cards(compose(told, dropped=dropped, rules=RULES)):
         assert len(body) <= 28_000
         document = json.loads(body)
         check(TEAMS, document)
@@ -93,7 +92,7 @@ def test_cloudevents_are_passed_on_by_everybody(told: Notice, dropped: int) -> N
     assert len({one["id"] for one in documents}) == len(documents)
     assert [one["data"]["part"] for one in documents] == list(range(1, len(documents) + 1))
     found = tuple(name for one in documents for name in one["data"]["targets"])
-    assert found == targets_of(told.alert.condition)
+    assert found == target_names(told.alert.condition)
 
 
 def _with_id(told: Notice) -> Condition:
@@ -107,7 +106,7 @@ def test_webhooks_are_alertmanagers(told: Notice, dropped: int) -> None:
     document = json.loads(webhook(told, dropped=dropped, receiver="hook", rules=RULES))
     check(WEBHOOK, document)
     targets = document["alerts"][0]["annotations"].get("targets", "").split("\n")
-    assert targets == list(targets_of(told.alert.condition) or ("",))
+    assert targets == list(target_names(told.alert.condition) or ("",))
 
 
 @anything
@@ -125,7 +124,7 @@ def test_alertmanager_takes_it(told: tuple[Notice, ...]) -> None:
 @given(told=batches, dropped=st.integers(0, 10**6))
 def test_a_mail_is_one_mail(told: tuple[Notice, ...], dropped: int) -> None:
     """No text adds a header; what is parsed is what was written; lines are short enough for any server."""
-    message = mail(told, dropped=dropped, way=MAIL, rules=RULES)
+    message = mail(told, dropped=dropped, transport=MAIL, rules=RULES)
     sent = message.as_bytes()
     assert max(map(len, sent.split(b"\r\n"))) <= 998
     assert sent.isascii()
@@ -141,13 +140,13 @@ def test_a_mail_is_one_mail(told: tuple[Notice, ...], dropped: int) -> None:
 @given(told=notices(), dropped=st.integers(0, 10**6), transport=st.sampled_from(("udp", "unix", "tcp")))
 def test_syslog_messages_are_rfc_5424(told: Notice, dropped: int, transport: str) -> None:
     """Each parses, none is longer than its transport takes, and together they name all targets."""
-    way: Syslog = replace(UDP, transport=transport)
+    syslog = replace(UDP, protocol=transport)
     bodies = []
-    for line in lines(told, dropped=dropped, way=way, rules=RULES):
+    for line in lines(told, dropped=dropped, transport=syslog, rules=RULES):
         assert len(line) <= {"udp": 2048, "unix": 8000, "tcp": 8000}[transport]
         found = SYSLOG.fullmatch(line)
         assert found is not None, line
-        assert int(found[1]) // 8 == way.facility
+        assert int(found[1]) // 8 == syslog.facility
         bodies.append(found[7].decode())
     text = "\n".join(bodies)
     assert all(name in text for name in named((told,)))
@@ -182,7 +181,7 @@ def test_an_entry_of_the_journal_has_our_fields_only(told: Notice, dropped: int)
     rest = set(names) - {"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "DOCUMENTATION"}
     assert all(name.startswith("EGRESSD_") for name in rest)
     targets = dict(fields).get("EGRESSD_TARGETS", "").split("\n")
-    assert targets == list(targets_of(told.alert.condition) or ("",))
+    assert targets == list(target_names(told.alert.condition) or ("",))
 
 
 @anything
@@ -194,9 +193,9 @@ def test_a_storm_keeps_the_limits_too(told: Notice, count: int) -> None:
     storm = tuple(
         replace(told, id=f"n{n}", alert=replace(told.alert, condition=condition)) for n in range(count)
     )
-    story = tell(storm, dropped=1, rules=RULES)
-    slack = [json.loads(body) for body in messages(story)]
-    teams = cards(story)
+    content = compose(storm, dropped=1, rules=RULES)
+    slack = [json.loads(body) for body in messages(content)]
+    teams = cards(content)
     for document in slack:
         check(SLACK, document)
     for body in teams:
@@ -212,9 +211,9 @@ def test_three_hundred_targets_are_few_messages() -> None:
     """An ordinary storm stays readable: a handful of parts, each counted in its title."""
     targets = tuple(f"bridge-endpoint-{n}.westeurope.azure.example:443" for n in range(300))
     told = notice(told=alert(condition=replace(CAUSE, targets=targets)))
-    story = tell((told,), dropped=0, rules=RULES)
-    posts = [json.loads(body) for body in messages(story)]
+    content = compose((told,), dropped=0, rules=RULES)
+    posts = [json.loads(body) for body in messages(content)]
     assert [one["text"].rpartition(" (")[2] for one in posts] == [f"{n} of 2)" for n in (1, 2)]
-    assert len(cards(story)) == 1
+    assert len(cards(content)) == 1
     assert len(events(told, dropped=0, rules=RULES)) == 1
-    assert len(lines(told, dropped=0, way=replace(UDP, transport="tcp"), rules=RULES)) <= 4
+    assert len(lines(told, dropped=0, transport=replace(UDP, protocol="tcp"), rules=RULES)) <= 4

@@ -15,10 +15,10 @@ import yaml
 from egressd.alerting.telling import notice_of
 from egressd.model.alert import Alert, AlertState, NoticeKind
 from egressd.model.notification import Severity
-from egressd.notify.message.alertmanager import entries, requests
-from egressd.notify.message.cloudevents import events
-from egressd.notify.message.webhook import webhook
-from egressd.notify.message.words.labels import fingerprint, labels_of
+from egressd.notify.alertmanager.payload import entries, requests
+from egressd.notify.content.labels import fingerprint, labels_of
+from egressd.notify.receivers.cloudevents import events
+from egressd.notify.receivers.webhook import webhook
 from tests.notify.message.sample import CAUSE, CLOSED, OPENED, RULES, alert, notice, over
 from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, WEBHOOK, check
 

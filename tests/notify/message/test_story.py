@@ -14,23 +14,23 @@ from egressd.attribution.party import CALL
 from egressd.model.alert import AlertName, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Severity
 from egressd.model.verdict import Blame
-from egressd.notify.message.text import plain
-from egressd.notify.message.words.span import lasted
-from egressd.notify.message.words.story import runbook
-from egressd.notify.message.words.telling import tell
+from egressd.notify.content.compose import compose
+from egressd.notify.content.content import runbook
+from egressd.notify.content.text import plain
+from egressd.notify.content.times import format_duration
 from tests.notify.message.sample import CAUSE, RULES, alert, notice, notices, over
 
 ROOT = Path(__file__).parents[3]
 
 
-def text_of(*told: Notice, dropped: int = 0, rules: Alerting = RULES) -> str:
+def section_text(*told: Notice, dropped: int = 0, rules: Alerting = RULES) -> str:
     """The text of one notice or of a digest."""
-    return plain(tell(told, dropped=dropped, rules=rules))
+    return plain(compose(told, dropped=dropped, rules=rules))
 
 
 def test_a_notice_has_what_one_needs_at_night() -> None:
     """What, since when, from where, how urgent, whose it is, what to ask for, the evidence, the runbook."""
-    text = text_of(notice())
+    text = section_text(notice())
     for wanted in (
         "CRITICAL: A firewall resets TLS by name: 3 targets out of reach, 2 of them required\n",
         "Since: 2026-11-21 02:13:05 UTC\n",
@@ -51,7 +51,7 @@ def test_a_notice_has_what_one_needs_at_night() -> None:
 
 def test_the_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
     """What is over needs no action: when, how long, why."""
-    text = text_of(notice(NoticeKind.CLOSED, told=over(gone="2026-11-21T03:12:05.200Z")))
+    text = section_text(notice(NoticeKind.CLOSED, told=over(gone="2026-11-21T03:12:05.200Z")))
     assert text.startswith("ENDED: A firewall resets")
     assert "Ended: 2026-11-21 03:12:05 UTC\nLasted: 59 min\nWhy it ended: it is good again\n" in text
     assert "Ask for" not in text
@@ -60,7 +60,7 @@ def test_the_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
 def test_what_was_superseded_names_its_successors() -> None:
     """Nobody thinks it mended: what goes on is named."""
     told = over(resolution=Resolution.SUPERSEDED, succeeded_by=("EgressTargetUnreachable/a@default", "b"))
-    text = text_of(notice(NoticeKind.CLOSED, told=told, change="b"))
+    text = section_text(notice(NoticeKind.CLOSED, told=told, change="b"))
     assert "Changed" not in text
     assert "Why it ended: what still fails goes on under other alerts\n" in text
     assert "Goes on as: EgressTargetUnreachable/a@default, b\n" in text
@@ -76,7 +76,7 @@ def test_what_was_superseded_names_its_successors() -> None:
 )
 def test_a_title_says_what_is_new(kind: NoticeKind, title: str) -> None:
     """One can tell from the first line whether to get up."""
-    text = text_of(notice(kind, change="the severity rose from warning to critical"))
+    text = section_text(notice(kind, change="the severity rose from warning to critical"))
     assert text.startswith(title)
     assert "Changed: the severity rose from warning to critical\n" in text
     assert ("nothing is wrong" in text) == (kind is NoticeKind.TEST)
@@ -86,7 +86,7 @@ def test_a_digest_has_every_notice_the_urgent_first() -> None:
     """Many causes at once are one text: counted, each with its own lines, what is over at the end."""
     mild = alert(condition=replace(CAUSE, severity=Severity.INFO, summary="something mild"))
     told = (notice(NoticeKind.CLOSED), notice(told=mild), notice())
-    text = text_of(*told, dropped=2)
+    text = section_text(*told, dropped=2)
     assert text.startswith("CRITICAL: 3 notices on bridge-1:10980: 2 opened, 1 closed\n")
     assert "2 notices before this one were dropped" in text
     places = [
@@ -106,26 +106,26 @@ def test_a_storm_is_a_line_each() -> None:
         for n in range(50)
         for kind, base in ((NoticeKind.OPENED, alert()), (NoticeKind.CLOSED, over()))
     )
-    text = text_of(*told, dropped=3)
+    text = section_text(*told, dropped=3)
     assert text.startswith("CRITICAL: 100 notices on bridge-1:10980: 50 opened, 50 closed\n")
     assert "3 notices before this one were dropped" in text
     since = "since 2026-11-21 02:13:05 UTC"
     for n in range(50):
         targets = f"2 targets: t{n}, u\n"
         assert f"CRITICAL: thing {n}; {since}; call the firewall team; {targets}" in text
-        assert f"ENDED: thing {n}; {since}; lasted 1 h 4 min; {targets}" in text
+        assert f"ENDED: thing {n}; {since}; format_duration 1 h 4 min; {targets}" in text
     assert text.index("Open (50):") < text.index("Over (50):")
 
 
 def test_one_that_was_dropped_is_confessed() -> None:
     """A receiver that lost something is told so, in the singular where it was one."""
-    assert "1 notice before this one was dropped: the queue" in text_of(notice(), dropped=1)
+    assert "1 notice before this one was dropped: the queue" in section_text(notice(), dropped=1)
 
 
 def test_more_evidence_than_one_reads_is_counted() -> None:
     """Nothing is left out without a word."""
     many = alert(condition=replace(CAUSE, evidence=tuple(f"line {n}" for n in range(25))))
-    text = text_of(notice(told=many))
+    text = section_text(notice(told=many))
     assert "line 19\n  and 5 lines more, on the status page\n" in text
     assert "line 20" not in text
 
@@ -178,15 +178,15 @@ def test_the_runbooks_say_whom_to_call_as_well() -> None:
 )
 def test_how_long_it_was(end: str, words: str) -> None:
     """Two units at most; a clock that was set back makes no negative time."""
-    assert lasted("2026-11-21T02:13:05.123Z", end) == words
+    assert format_duration("2026-11-21T02:13:05.123Z", end) == words
 
 
 @given(told=notices())
 def test_text_is_printable_lines(told: Notice) -> None:
     """Whatever a middlebox put into it, there is no control character and no line of its own."""
-    story = tell((told,), dropped=0, rules=RULES)
-    for line in (story.title, *(line for one in story.sections for line in one.lines)):
+    content = compose((told,), dropped=0, rules=RULES)
+    for line in (content.title, *(line for one in content.sections for line in one.lines)):
         assert line.isprintable(), repr(line)
     assert all(
-        scrubbed in plain(story) for scrubbed in (f"Targets ({len(told.alert.condition.targets)})",)
+        scrubbed in plain(content) for scrubbed in (f"Targets ({len(told.alert.condition.targets)})",)
     ) or (not told.alert.condition.targets)

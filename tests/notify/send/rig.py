@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from egressd.model.notification import Http, Receiver, ReceiverKind
+from egressd.model.notification import HttpTransport, Receiver, ReceiverKind
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 TOKEN = "T0K3N-very-secret"
@@ -168,11 +168,11 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """End a connection by a RST."""
-    way: socket.socket = writer.get_extra_info("socket")
-    way.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connected: socket.socket = writer.get_extra_info("socket")
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
-def receiver(kind: ReceiverKind, *urls: str, timeout: float = 5.0, **way: str | None) -> Receiver:
+def receiver(kind: ReceiverKind, *urls: str, timeout: float = 5.0, **transport: str | None) -> Receiver:
     """Return a receiver that is reached over HTTP."""
-    return Receiver(name="hook", kind=kind, way=Http(urls=urls, **way), timeout=timeout)  # type: ignore[arg-type]
+    return Receiver(name="hook", kind=kind, transport=HttpTransport(urls=urls, **transport), timeout=timeout)  # type: ignore[arg-type]

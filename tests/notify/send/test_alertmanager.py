@@ -20,9 +20,10 @@ import pytest
 from egressd import clock
 from egressd.model.alert import Alert, AlertName, AlertState, Notice, NoticeKind
 from egressd.model.notification import ReceiverKind
-from egressd.notify.delivery import Delivery
-from egressd.notify.message.words.labels import fingerprint, labels_of
-from egressd.notify.send import deliver, push_alerts
+from egressd.notify.alertmanager.push import push_alerts
+from egressd.notify.content.labels import fingerprint, labels_of
+from egressd.notify.dispatch import deliver
+from egressd.notify.result import DeliveryResult
 from tests.notify.message.sample import CAUSE, RULES, alert, over
 from tests.notify.message.schemas import WEBHOOK, check
 from tests.notify.send.rig import Server, answering, http, receiver
@@ -61,7 +62,7 @@ class Pair:
             found: Found = await answer.json()
             return found
 
-    async def push(self, *alerts: Alert, peer: int = 0, now: datetime | None = None) -> Delivery:
+    async def push(self, *alerts: Alert, peer: int = 0, now: datetime | None = None) -> DeliveryResult:
         """Push to one peer."""
         to = receiver(ReceiverKind.ALERTMANAGER, *self.urls)
         return await push_alerts(to, self.urls[peer], alerts, now=now or clock.now(), rules=RULES)
@@ -145,7 +146,7 @@ def fresh(**fields: Any) -> Alert:
 async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
     """One alert by our labels and our fingerprint, for four minutes; a new reason ends the old; then none."""
     told = fresh()
-    assert (await pair.push(told)) == Delivery(ok=True)
+    assert (await pair.push(told)) == DeliveryResult(ok=True)
     (found,) = await pair.alerts()
     assert found["labels"] == labels_of(CAUSE, RULES)
     assert found["fingerprint"] == fingerprint(found["labels"])

@@ -20,12 +20,10 @@ from typing import Any
 import pytest
 
 from egressd.model.alert import NoticeKind
-from egressd.model.notification import Receiver, ReceiverKind, Syslog
-from egressd.notify.delivery import Delivery
-from egressd.notify.message.journal import MESSAGE_ID, entry
-from egressd.notify.send import deliver
-from egressd.notify.send import journal as journal_way
-from egressd.notify.send.journal import send_entry
+from egressd.model.notification import Receiver, ReceiverKind, SyslogTransport
+from egressd.notify.dispatch import deliver
+from egressd.notify.receivers.journald import MESSAGE_ID, entry, send_entry
+from egressd.notify.result import DeliveryResult
 from tests.notify.message.sample import CAUSE, HOSTILE, RULES, alert, notice
 from tests.notify.message.test_limits import SYSLOG, parse_entry
 from tests.notify.send.rig import listening, reset
@@ -53,8 +51,10 @@ def box(folder: Path) -> Iterator[socket.socket]:
 
 async def test_an_entry_is_one_datagram(box: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal gets it whole."""
-    monkeypatch.setattr(journal_way.send_entry, "__defaults__", (box.getsockname(),))
-    assert (await deliver(JOURNAL, (notice(),), dropped=0, rules=RULES)) == Delivery(ok=True, delivered=1)
+    monkeypatch.setattr(send_entry, "__defaults__", (box.getsockname(),))
+    assert (await deliver(JOURNAL, (notice(),), dropped=0, rules=RULES)) == DeliveryResult(
+        ok=True, delivered=1
+    )
     assert dict(parse_entry(box.recv(1 << 20)))["EGRESSD_ALERT"] == "EgressCause"
 
 
@@ -101,9 +101,9 @@ def journald() -> Iterator[tuple[str, Any]]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        way = f"/proc/{run.pid}/root/run/systemd/journal.eg/socket"
+        path = f"/proc/{run.pid}/root/run/systemd/journal.eg/socket"
         end = time.monotonic() + 60
-        while not Path(way).exists() and time.monotonic() < end:
+        while not Path(path).exists() and time.monotonic() < end:
             time.sleep(0.05)
 
         def read(*words: str) -> list[dict[str, Any]]:
@@ -121,7 +121,7 @@ def journald() -> Iterator[tuple[str, Any]]:
             done = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=60)
             return [json.loads(line) for line in done.stdout.splitlines()]
 
-        yield way, read
+        yield path, read
     finally:
         run.send_signal(signal.SIGTERM)
         run.wait(60)
@@ -137,12 +137,12 @@ def _until(read: Callable[[], list[dict[str, Any]]], count: int) -> list[dict[st
 @pytest.mark.servers
 async def test_a_real_journald_reads_every_field(journald: tuple[str, Any]) -> None:
     """A small entry, a hostile one and one too large for a datagram: each has exactly our values."""
-    way, read = journald
+    path, read = journald
     hostile = alert(condition=replace(CAUSE, id="hostile", advice=HOSTILE[1], evidence=HOSTILE))
     large = replace(WIDE, condition=replace(WIDE.condition, id="large"))
     told = [notice(), notice(told=hostile), notice(NoticeKind.CHANGED, told=large)]
     for one in told:
-        delivery = await send_entry(entry(one, dropped=0, rules=RULES), way)
+        delivery = await send_entry(entry(one, dropped=0, rules=RULES), path)
         assert delivery.ok, delivery.why
     found = _until(lambda: read(f"MESSAGE_ID={MESSAGE_ID}"), len(told))
     for got, one in zip(found, told, strict=True):
@@ -152,14 +152,14 @@ async def test_a_real_journald_reads_every_field(journald: tuple[str, Any]) -> N
 
 
 def receiver(transport: str, address: str = "127.0.0.1", port: int = 514, timeout: float = 5.0) -> Receiver:
-    way = Syslog(transport=transport, address=address, port=port, facility=16)
-    return Receiver(name="syslog", kind=ReceiverKind.SYSLOG, way=way, timeout=timeout)
+    syslog = SyslogTransport(protocol=transport, address=address, port=port, facility=16)
+    return Receiver(name="syslog", kind=ReceiverKind.SYSLOG, transport=syslog, timeout=timeout)
 
 
 async def test_syslog_over_a_local_socket(box: socket.socket, folder: Path) -> None:
     """/dev/log takes one datagram for each message."""
     delivery = await deliver(receiver("unix", box.getsockname()), (notice(),), dropped=0, rules=RULES)
-    assert delivery == Delivery(ok=True, delivered=1)
+    assert delivery == DeliveryResult(ok=True, delivered=1)
     found = SYSLOG.fullmatch(box.recv(65536))
     assert found is not None
     assert int(found[1]) == 16 * 8 + 2

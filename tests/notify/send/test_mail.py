@@ -16,9 +16,9 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from egressd.model.alert import NoticeKind
-from egressd.model.notification import Mail, Receiver, ReceiverKind
-from egressd.notify.delivery import Delivery
-from egressd.notify.send import deliver
+from egressd.model.notification import Receiver, ReceiverKind, SmtpTransport
+from egressd.notify.dispatch import deliver
+from egressd.notify.result import DeliveryResult
 from tests.notify.message.sample import CAUSE, RULES, alert, notice
 from tests.notify.send.rig import listening
 
@@ -101,17 +101,19 @@ def tls(ca: trustme.CA) -> ssl.SSLContext:
 
 def receiver(port: int, security: str = "none", timeout: float = 5.0, **fields: Any) -> Receiver:
     """A receiver of mail on loopback."""
-    way = Mail(
+    transport = SmtpTransport(
         server="127.0.0.1",
         port=port,
         security=security,
         sender="Egress <egressd@corp.example>",
         recipients=("net@corp.example", "ops@corp.example"),
     )
-    return Receiver(name="mail", kind=ReceiverKind.EMAIL, way=replace(way, **fields), timeout=timeout)
+    return Receiver(
+        name="mail", kind=ReceiverKind.EMAIL, transport=replace(transport, **fields), timeout=timeout
+    )
 
 
-async def tell(to: Receiver) -> Delivery:
+async def attempt(to: Receiver) -> DeliveryResult:
     """Deliver one notice; whatever happens, nothing secret is said."""
     delivery = await deliver(to, (notice(),), dropped=0, rules=RULES)
     assert PASSWORD not in delivery.why
@@ -127,7 +129,7 @@ async def test_a_mail_arrives_whole() -> None:
     told = notice(NoticeKind.CHANGED, told=alert(condition=replace(CAUSE, targets=targets)))
     async with serving(box) as port:
         delivery = await deliver(receiver(port), (told,), dropped=2, rules=RULES)
-    assert delivery == Delivery(ok=True, delivered=1)
+    assert delivery == DeliveryResult(ok=True, delivered=1)
     (got,) = box.got
     assert (got.mail_from, got.rcpt_tos) == ("egressd@corp.example", ["net@corp.example", "ops@corp.example"])
     assert isinstance(got.content, bytes)
@@ -147,7 +149,7 @@ async def test_starttls_and_login(tls: ssl.SSLContext, ca_file: str) -> None:
     }
     async with serving(box, **options) as port:
         to = receiver(port, "starttls", ca_file=ca_file, username="egressd", password=PASSWORD)
-        delivery = await tell(to)
+        delivery = await attempt(to)
     assert delivery.ok, delivery.why
     assert box.ssl == [True]
 
@@ -156,16 +158,16 @@ async def test_a_wrong_password(tls: ssl.SSLContext, ca_file: str) -> None:
     """It is refused for good, and what the server sends back is not shown."""
     async with serving(Box(), tls_context=tls, authenticator=login) as port:
         to = receiver(port, "starttls", ca_file=ca_file, username="wrong", password=PASSWORD)
-        delivery = await tell(to)
+        delivery = await attempt(to)
     assert (delivery.ok, delivery.retry) == (False, False)
     assert "refused the login: 535" in delivery.why
 
 
 async def test_starttls_is_never_given_up() -> None:
-    """A server, or somebody on the way, that offers none gets nothing; it may offer it again."""
+    """A server, or a device on the path, that offers none gets nothing; it may offer it again."""
     box = Box()
     async with serving(box, authenticator=login, auth_require_tls=False) as port:
-        delivery = await tell(receiver(port, "starttls", username="egressd", password=PASSWORD))
+        delivery = await attempt(receiver(port, "starttls", username="egressd", password=PASSWORD))
     assert delivery.retry
     assert "does not offer STARTTLS; nothing is sent in the clear" in delivery.why
     assert box.got == []
@@ -174,7 +176,7 @@ async def test_starttls_is_never_given_up() -> None:
 async def test_a_server_without_login() -> None:
     """A login that nobody asks for is a mistake worth saying."""
     async with serving(Box()) as port:
-        delivery = await tell(receiver(port, username="egressd", password=PASSWORD))
+        delivery = await attempt(receiver(port, username="egressd", password=PASSWORD))
     assert delivery.retry
     assert "offers no login" in delivery.why
 
@@ -186,24 +188,24 @@ async def test_a_certificate_nobody_knows(security: str, tls: ssl.SSLContext, tm
     box = Box()
     options: dict[str, Any] = {"tls_context": tls} if security == "starttls" else {"implicit": tls}
     async with serving(box, **options) as port:
-        delivery = await tell(receiver(port, security, ca_file=str(tmp_path / "other.pem")))
+        delivery = await attempt(receiver(port, security, ca_file=str(tmp_path / "other.pem")))
     assert delivery.retry
     assert "is not trusted" in delivery.why
     assert box.got == []
 
 
 async def test_implicit_tls(tls: ssl.SSLContext, ca_file: str) -> None:
-    """Port 465's way."""
+    """Port 465's transport."""
     box = Box()
     async with serving(box, implicit=tls) as port:
-        delivery = await tell(receiver(port, "tls", ca_file=ca_file))
+        delivery = await attempt(receiver(port, "tls", ca_file=ca_file))
     assert delivery.ok, delivery.why
     assert len(box.got) == 1
 
 
 async def test_a_file_of_roots_that_is_gone(tmp_path: Path) -> None:
     """Said before anything is sent."""
-    delivery = await tell(receiver(9, "starttls", ca_file=str(tmp_path / "gone.pem")))
+    delivery = await attempt(receiver(9, "starttls", ca_file=str(tmp_path / "gone.pem")))
     assert delivery.retry
     assert "cannot use ca_file" in delivery.why
 
@@ -231,7 +233,7 @@ async def test_a_file_of_roots_that_is_gone(tmp_path: Path) -> None:
 async def test_what_a_reply_means(box: Box, ok: bool, retry: bool, words: str) -> None:
     """4yz is tried again, 5yz is not; who was left out is said, though the others have it."""
     async with serving(box) as port:
-        delivery = await tell(receiver(port))
+        delivery = await attempt(receiver(port))
     assert (delivery.ok, delivery.retry) == (ok, retry)
     assert words in delivery.why
     assert delivery.why.isprintable()
@@ -242,19 +244,19 @@ async def test_letters_beyond_ascii() -> None:
     """An address the server can't take is said to be one."""
     with_umlaut: dict[str, Any] = {"recipients": ("netz@corp.example", "bj\u00f6rn@corp.example")}
     async with serving(Box(), enable_SMTPUTF8=False) as port:
-        delivery = await tell(receiver(port, **with_umlaut))
+        delivery = await attempt(receiver(port, **with_umlaut))
     assert (delivery.ok, delivery.retry) == (False, False)
     assert "SMTPUTF8" in delivery.why
     box = Box()
     async with serving(box, enable_SMTPUTF8=True) as port:
-        assert (await tell(receiver(port, **with_umlaut))).ok
+        assert (await attempt(receiver(port, **with_umlaut))).ok
     assert box.got[0].rcpt_tos == list(with_umlaut["recipients"])
 
 
 async def test_a_slow_server() -> None:
     """The time is over: tried again."""
     async with serving(Box(wait=2.0)) as port:
-        delivery = await tell(receiver(port, timeout=0.5))
+        delivery = await attempt(receiver(port, timeout=0.5))
     assert delivery.retry
     assert "within 0.5 s" in delivery.why
 
@@ -273,13 +275,13 @@ async def test_a_server_that_does_not_speak(unused_tcp_port: int) -> None:
         await writer.drain()
         await asyncio.sleep(0.1)
 
-    delivery = await tell(receiver(unused_tcp_port))
-    assert delivery == Delivery(
+    delivery = await attempt(receiver(unused_tcp_port))
+    assert delivery == DeliveryResult(
         ok=False, retry=True, why=f"127.0.0.1:{unused_tcp_port} can't be reached (connection refused)"
     )
     for talk in (silent, cut, other):
         async with listening(talk) as port:
-            delivery = await tell(receiver(port, timeout=0.5))
+            delivery = await attempt(receiver(port, timeout=0.5))
         assert delivery.retry, talk
         assert f"127.0.0.1:{port}" in delivery.why
 
@@ -299,6 +301,6 @@ async def test_a_cut_after_the_end_is_no_failure() -> None:
         writer.transport.abort()
 
     async with listening(talk) as port:
-        delivery = await tell(receiver(port))
+        delivery = await attempt(receiver(port))
     assert delivery.ok, delivery.why
     assert len(taken) == 1

@@ -1,4 +1,4 @@
-"""HTTP receivers against real servers: those that take it, and every way of not taking it."""
+"""HTTP receivers against real servers: those that take it, and every way of refusing it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from egressd import clock
 from egressd.model.alert import NoticeKind
-from egressd.model.notification import Http, Receiver, ReceiverKind
-from egressd.notify.delivery import Delivery
-from egressd.notify.send import beat, deliver
-from egressd.notify.send.secret import place_of, quoted, secrets_of
+from egressd.model.notification import HttpTransport, Receiver, ReceiverKind
+from egressd.notify.dispatch import beat, deliver
+from egressd.notify.result import DeliveryResult
+from egressd.notify.transport.redact import quoted, secrets_of, url_host_port
 from tests.notify.message.sample import RULES, alert, notice
 from tests.notify.message.schemas import CLOUDEVENT, SLACK, TEAMS, WEBHOOK, check
 from tests.notify.send.rig import (
@@ -46,7 +46,7 @@ PROXY_LOGIN = f"Basic {base64.b64encode(f'proxyuser:{PROXY_PASSWORD}'.encode()).
 OK = http("200 OK", b"ok")
 
 
-def safe(delivery: Delivery) -> Delivery:
+def safe(delivery: DeliveryResult) -> DeliveryResult:
     """Return it, checked for secrets."""
     for secret in (*SECRETS, PROXY_PASSWORD, PROXY_LOGIN.split()[1]):
         assert secret not in delivery.why
@@ -55,7 +55,7 @@ def safe(delivery: Delivery) -> Delivery:
     return delivery
 
 
-async def tell(to: Receiver, **options: int) -> Delivery:
+async def attempt(to: Receiver, **options: int) -> DeliveryResult:
     """Deliver one notice."""
     return safe(await deliver(to, (notice(),), dropped=0, rules=RULES, **options))
 
@@ -74,8 +74,8 @@ async def test_what_arrives_is_the_public_format(
 ) -> None:
     """One POST, to the path and query of the URL, with the authorization, in the receiver's format."""
     async with answering(OK) as server:
-        delivery = await tell(receiver(kind, server.url(), authorization=BEARER))
-    assert delivery == Delivery(ok=True, delivered=1)
+        delivery = await attempt(receiver(kind, server.url(), authorization=BEARER))
+    assert delivery == DeliveryResult(ok=True, delivered=1)
     (asked,) = server.asked
     assert asked.line == f"POST {PATH}?{QUERY} HTTP/1.1"
     assert asked.headers["content-type"] == content_type
@@ -85,10 +85,12 @@ async def test_what_arrives_is_the_public_format(
 
 
 async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> None:
-    """People get one message for many; a program gets each; what was dropped is confessed once."""
+    """People get one message for many; a program gets each; what was dropped is dropped_reported once."""
     told = (notice(), notice(NoticeKind.CHANGED), notice(NoticeKind.CLOSED))
     async with answering(OK) as server:
-        slack = Receiver(name="s", kind=ReceiverKind.SLACK, way=Http(urls=(server.url(),)), digest=2)
+        slack = Receiver(
+            name="s", kind=ReceiverKind.SLACK, transport=HttpTransport(urls=(server.url(),)), digest=2
+        )
         assert (await deliver(slack, told, dropped=4, rules=RULES)).delivered == 3
         assert len(server.asked) == 1
         assert b"4 notices before this one" in server.asked.pop().body
@@ -164,7 +166,7 @@ async def test_what_an_answer_means(
 ) -> None:
     """2xx is ok even if cut off after; 429, 5xx, redirects and trouble come again; the rest is refused."""
     async with answering(answer) as server:
-        delivery = await tell(receiver(HOOK, server.url(), authorization=BEARER))
+        delivery = await attempt(receiver(HOOK, server.url(), authorization=BEARER))
     assert len(server.asked) == 1
     assert delivery.ok == (retry is None)
     assert delivery.retry == bool(retry)
@@ -177,26 +179,26 @@ async def test_a_date_to_wait_for() -> None:
     """`Retry-After` may be a date."""
     until = format_datetime(clock.now() + timedelta(seconds=100), usegmt=False)
     async with answering(http("503 Busy", b"", f"Retry-After: {until}")) as server:
-        delivery = await tell(receiver(HOOK, server.url()))
+        delivery = await attempt(receiver(HOOK, server.url()))
     assert delivery.after is not None
     assert 60 < delivery.after <= 100
 
 
 async def test_a_closed_port(unused_tcp_port: int) -> None:
     """Nobody listens: try again, and say where."""
-    delivery = await tell(receiver(HOOK, f"http://127.0.0.1:{unused_tcp_port}{PATH}?{QUERY}"))
+    delivery = await attempt(receiver(HOOK, f"http://127.0.0.1:{unused_tcp_port}{PATH}?{QUERY}"))
     assert delivery.retry
     assert delivery.why == f"127.0.0.1:{unused_tcp_port} can't be reached (connection refused)"
 
 
 async def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that can't be resolved is trouble on the way."""
+    """A name that can't be resolved is a transport error."""
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    delivery = await tell(receiver(HOOK, f"http://hook.corp.example{PATH}"))
+    delivery = await attempt(receiver(HOOK, f"http://hook.corp.example{PATH}"))
     assert delivery.retry
     assert delivery.why == "the name of hook.corp.example:80 can't be resolved (name or service not known)"
 
@@ -209,8 +211,10 @@ async def test_a_server_that_stalls() -> None:
         await asyncio.sleep(60)
 
     async with listening(stall) as port:
-        delivery = await tell(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}", timeout=0.3))
-    assert delivery == Delivery(ok=False, retry=True, why=f"no answer from 127.0.0.1:{port} within 0.3 s")
+        delivery = await attempt(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}", timeout=0.3))
+    assert delivery == DeliveryResult(
+        ok=False, retry=True, why=f"no answer from 127.0.0.1:{port} within 0.3 s"
+    )
 
 
 @pytest.mark.parametrize(("status", "ok"), [(b"200 OK", True), (b"500 No", False)])
@@ -225,7 +229,7 @@ async def test_an_endless_body(status: bytes, ok: bool) -> None:
             await writer.drain()
 
     async with listening(babble) as port:
-        delivery = await tell(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}"))
+        delivery = await attempt(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}"))
     assert delivery.ok == ok
     assert len(delivery.why) < 500
 
@@ -241,7 +245,7 @@ async def test_a_reset() -> None:
         reset(writer)
 
     async with listening(talk) as port:
-        delivery = await tell(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}"))
+        delivery = await attempt(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}"))
     assert (delivery.retry, count) == (True, 1)
     assert "connection reset" in delivery.why
 
@@ -251,7 +255,7 @@ async def test_the_environment_says_nothing(monkeypatch: pytest.MonkeyPatch, unu
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
     async with answering(OK) as server:
-        assert (await tell(receiver(HOOK, server.url()))).ok
+        assert (await attempt(receiver(HOOK, server.url()))).ok
 
 
 @pytest.fixture
@@ -274,7 +278,7 @@ def pem(ca: trustme.CA, folder: Path) -> str:
 async def test_tls_with_its_own_ca(ca: trustme.CA, tmp_path: Path) -> None:
     """The receiver's own roots count."""
     async with answering(OK, tls=server_tls(ca)) as server:
-        delivery = await tell(receiver(HOOK, server.url("https"), ca_file=pem(ca, tmp_path)))
+        delivery = await attempt(receiver(HOOK, server.url("https"), ca_file=pem(ca, tmp_path)))
     assert delivery.ok
 
 
@@ -291,7 +295,7 @@ async def test_tls_that_does_not_verify(which: str, ca: trustme.CA, tmp_path: Pa
         "empty": str(tmp_path / "empty.pem"),
     }
     async with answering(OK, tls=tls) as server:
-        delivery = await tell(receiver(HOOK, server.url("https"), ca_file=files[which]))
+        delivery = await attempt(receiver(HOOK, server.url("https"), ca_file=files[which]))
     assert server.asked == []
     assert delivery.retry
     assert "ca_file" in delivery.why
@@ -307,7 +311,7 @@ async def test_no_tls_where_tls_is_expected() -> None:
         await writer.drain()
 
     async with listening(talk) as port:
-        delivery = await tell(receiver(HOOK, f"https://127.0.0.1:{port}{PATH}"))
+        delivery = await attempt(receiver(HOOK, f"https://127.0.0.1:{port}{PATH}"))
     assert delivery.retry
     assert "the TLS handshake with 127.0.0.1" in delivery.why
 
@@ -329,7 +333,7 @@ async def test_through_a_proxy_with_a_password(
             ca_file=pem(ca, tmp_path),
             authorization=BEARER,
         )
-        delivery = await tell(to)
+        delivery = await attempt(to)
     assert delivery.ok, delivery.why
     (through,), (asked,) = proxy.asked, server.asked
     assert through.headers["proxy-authorization"] == PROXY_LOGIN
@@ -353,7 +357,7 @@ async def test_a_proxy_that_refuses(scheme: str, refusal: str) -> None:
             proxy=f"http://127.0.0.1:{proxy.port}",
             proxy_authorization="Basic d3Jvbmctc2VjcmV0",
         )
-        delivery = await tell(to)
+        delivery = await attempt(to)
     assert (delivery.ok, delivery.retry) == (False, True)
     assert "proxy" in delivery.why
     assert (refusal[:3] or "407") in delivery.why
@@ -363,7 +367,7 @@ async def test_a_proxy_that_refuses(scheme: str, refusal: str) -> None:
 async def test_a_proxy_that_is_away(unused_tcp_port: int) -> None:
     """It is the proxy that can't be reached, not the receiver."""
     proxy = f"http://127.0.0.1:{unused_tcp_port}"
-    delivery = await tell(receiver(HOOK, f"https://hook.corp.example{PATH}", proxy=proxy))
+    delivery = await attempt(receiver(HOOK, f"https://hook.corp.example{PATH}", proxy=proxy))
     assert delivery.retry
     assert delivery.why == f"the proxy: 127.0.0.1:{unused_tcp_port} can't be reached (connection refused)"
 
@@ -384,7 +388,7 @@ async def test_a_heartbeat_is_a_get() -> None:
 async def test_a_header_that_can_not_be_sent(bad: str) -> None:
     """A secret file with a line break in it is said without showing it, and injects nothing."""
     async with answering(OK) as server:
-        delivery = await tell(receiver(HOOK, server.url(), authorization=bad))
+        delivery = await attempt(receiver(HOOK, server.url(), authorization=bad))
     assert all("injected" not in one.headers for one in server.asked)
     assert delivery.ok is False
     assert "Injected" not in delivery.why
@@ -398,14 +402,16 @@ async def test_a_header_that_can_not_be_sent(bad: str) -> None:
 def test_no_secret_is_ever_quoted(token: str, around: str, password: str) -> None:
     """Whatever a server sends back of what it was sent, and in whichever of its usual forms, is hidden."""
     login = f"Basic {base64.b64encode(f'user:{password}'.encode()).decode()}"
-    way = Http(urls=(f"https://hooks.example/services/{token}?sig={token}2",), authorization=login)
-    to = Receiver(name="r", kind=HOOK, way=way)
+    transport = HttpTransport(
+        urls=(f"https://hooks.example/services/{token}?sig={token}2",), authorization=login
+    )
+    to = Receiver(name="r", kind=HOOK, transport=transport)
     for secret in (token, f"/services/{token}", f"sig={token}2", login, login.split()[1]):
         for text in (f"{around}{secret}{around}", f"{around} {urllib.parse.unquote(secret)}"):
             said = quoted(text.encode(), to)
             assert secret not in said.replace(around, "") or secret in around
             assert said.isprintable()
-    assert place_of(way.urls[0]) == "hooks.example:443"
+    assert url_host_port(transport.urls[0]) == "hooks.example:443"
     assert token not in repr(to)
     assert login not in repr(to)
     assert set(secrets_of(to)) >= {token, password, login}
@@ -414,7 +420,7 @@ def test_no_secret_is_ever_quoted(token: str, around: str, password: str) -> Non
 async def test_a_url_that_is_none() -> None:
     """A mistake in the configuration is a refusal that shows nothing of it."""
     for url in (f"http://[bad{PATH}", f"http://127.0.0.1:99999{PATH}", f"ftp://127.0.0.1{PATH}"):
-        delivery = await tell(receiver(HOOK, url))
+        delivery = await attempt(receiver(HOOK, url))
         assert (delivery.ok, delivery.retry) == (False, False), url
 
 
@@ -422,7 +428,7 @@ async def test_nothing_is_logged(caplog: pytest.LogCaptureFixture, unused_tcp_po
     """Neither a library nor we write a line about it: the courier does, from `why`."""
     caplog.set_level(logging.DEBUG)
     async with answering(http("500 No", PATH.encode())) as server:
-        await tell(receiver(HOOK, server.url(), authorization=BEARER))
-    await tell(receiver(HOOK, f"https://127.0.0.1:{unused_tcp_port}{PATH}?{QUERY}", authorization=BEARER))
+        await attempt(receiver(HOOK, server.url(), authorization=BEARER))
+    await attempt(receiver(HOOK, f"https://127.0.0.1:{unused_tcp_port}{PATH}?{QUERY}", authorization=BEARER))
     for secret in SECRETS:
         assert secret not in caplog.text

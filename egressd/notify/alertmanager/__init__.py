@@ -1,0 +1,1 @@
+"""Alertmanager: the alerts that fire or have ended, pushed to each peer again and again."""

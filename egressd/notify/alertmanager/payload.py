@@ -1,0 +1,108 @@
+"""Alerts as Alertmanager's API v2 takes them: what fires, and what is over.
+
+A label set is an alert's whole identity there, and ours change: the reason becomes known, the severity rises.
+The set before must then be ended. Here it is ended while the alert itself knows it (`told` is the condition
+as it was when something was last said); which sets a peer has taken beyond that, the courier remembers and
+gives as alerts that are over. It does so in memory only: what a restart makes it forget ends by itself,
+`HOLD` after it was last sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from egressd.model.alert import Alert, AlertState, Condition
+from egressd.model.notification import Alerting
+from egressd.notify.content.annotations import annotate
+from egressd.notify.content.labels import fingerprint, fires, labels_of
+from egressd.notify.content.layout import pack
+from egressd.notify.content.times import parse_time
+from egressd.wording import stamp
+
+HOLD = timedelta(minutes=4)
+"""How long a firing alert is believed without word from us: two pushes may be lost, a minute apart."""
+MOST = 64
+"""Alerts in one request, as Prometheus sends them."""
+LARGEST = 1_000_000
+"""Bytes of one request, but for an alert that is larger alone."""
+TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One alert of a request."""
+
+    labels: Mapping[str, str]
+    notes: Mapping[str, str]
+    begins: datetime
+    ends: datetime
+    fires: bool
+
+    @property
+    def key(self) -> str:
+        """The label set, as Alertmanager's fingerprint."""
+        return fingerprint(self.labels)
+
+
+def entries(alerts: Iterable[Alert], *, now: datetime, rules: Alerting) -> tuple[Entry, ...]:
+    """Return what a peer is to be told, one entry for each label set.
+
+    Where two alerts claim one set, the one that fires is right.
+    """
+    best: dict[str, Entry] = {}
+    for alert in alerts:
+        for one in _of_alert(alert, now=now, rules=rules):
+            if one.key not in best or one.fires >= best[one.key].fires:
+                best[one.key] = one
+    return tuple(best.values())
+
+
+def requests(told: Iterable[Entry]) -> tuple[bytes, ...]:
+    """Return the bodies of the requests that tell a peer, in order."""
+    bodies = [_json(_document(one)) for one in told]
+    groups = pack(bodies, LARGEST, len, most=MOST) if bodies else ()
+    return tuple(f"[{','.join(group)}]".encode() for group in groups)
+
+
+def _of_alert(alert: Alert, *, now: datetime, rules: Alerting) -> Iterator[Entry]:
+    if alert.state is AlertState.PENDING:
+        return
+    firing = fires(alert)
+    yield _entry(alert, alert.condition, ends=None if firing else _end(alert, now), now=now, rules=rules)
+    if alert.told is not None and labels_of(alert.told, rules) != labels_of(alert.condition, rules):
+        yield _entry(alert, alert.told, ends=_end(alert, now), now=now, rules=rules)
+
+
+def _entry(
+    alert: Alert, condition: Condition, *, ends: datetime | None, now: datetime, rules: Alerting
+) -> Entry:
+    begins = min(now, parse_time(alert.opened or alert.started))
+    return Entry(
+        labels=labels_of(condition, rules),
+        notes=annotate(alert, rules),
+        begins=begins,
+        ends=now + HOLD if ends is None else max(begins, ends),
+        fires=ends is None,
+    )
+
+
+def _end(alert: Alert, now: datetime) -> datetime:
+    """Return when it was over: never after now, or Alertmanager would hold it for firing until then."""
+    return min(now, parse_time(alert.closed)) if alert.closed is not None else now
+
+
+def _document(one: Entry) -> dict[str, Any]:
+    return {
+        "labels": dict(one.labels),
+        "annotations": dict(one.notes),
+        "startsAt": stamp(one.begins),
+        "endsAt": stamp(one.ends),
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

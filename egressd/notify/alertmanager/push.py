@@ -1,0 +1,36 @@
+"""Alertmanager: one push to one peer, in as many requests as it takes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from egressd.model.alert import Alert
+from egressd.model.notification import Alerting, Receiver
+from egressd.notify.alertmanager.payload import TYPE, entries, requests
+from egressd.notify.result import DeliveryResult, arrived
+from egressd.notify.transport.http import HttpRequest, send
+
+_PATH = "/api/v2/alerts"
+
+
+async def push_alerts(
+    receiver: Receiver, url: str, alerts: tuple[Alert, ...], *, now: datetime, rules: Alerting
+) -> DeliveryResult:
+    """Tell one peer what fires and what is over.
+
+    Ends at the first request that fails, if trying again can help; the next push repeats it all. A request
+    that is refused keeps no other from being sent, for what is wrong with it is wrong with that one.
+    """
+    target = _target(url)
+    ended = arrived()
+    for body in requests(entries(alerts, now=now, rules=rules)):
+        delivery = await send(receiver, target, HttpRequest(body=body, content_type=TYPE))
+        if delivery.retry:
+            return delivery
+        ended = ended if delivery.ok else delivery
+    return ended
+
+
+def _target(url: str) -> str:
+    base = url.rstrip("/")
+    return base if base.endswith(_PATH) else base + _PATH

@@ -1,0 +1,151 @@
+"""One Alertmanager: it is told what is so, every minute and whenever that changes.
+
+It forgets an alert that is not sent again, so nothing is queued: what it missed while it was away is in the
+next push. The end of an alert is sent for at least five minutes, and until this one has had it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from egressd import clock
+from egressd.alerting import audience_of
+from egressd.model.alert import Alert, AlertState, Resolution
+from egressd.model.notification import Alerting, HttpTransport, Labels, Receiver, ReceiverKind
+from egressd.model.snapshot import Snapshot
+from egressd.notify.content.labels import fires, labels_of
+from egressd.notify.interface import DeliveryStore, Push
+from egressd.notify.retry import Retry
+from egressd.notify.wakeup import wait_for
+
+RESEND = 60.0
+"""Seconds between two pushes of what is unchanged."""
+KEPT = 300.0
+"""Seconds for which the end of an alert is sent at least..."""
+KEPT_MOST = 900.0
+"""...and at most, where it was never taken."""
+
+Identity = Labels
+"""What Alertmanager knows an alert by: all its labels."""
+Said = tuple[Identity, bool, str | None, str | None]
+"""An identity, whether it fires, and when its alert was opened and closed: what makes it news."""
+
+
+@dataclass(slots=True, kw_only=True)
+class AlertmanagerWorker:
+    """The task of one Alertmanager."""
+
+    name: str
+    url: str
+    label: str
+    """What it is called where people read; the URL may hold a secret."""
+    store: DeliveryStore
+    push: Push
+    retry: Retry
+    _receiver: Receiver | None = None
+    _had: frozenset[Said] = frozenset()
+    """What it has taken of what is so now."""
+    _open: dict[Identity, Alert] = field(default_factory=dict)
+    """What it takes to be open."""
+    _ended: dict[Identity, Alert] = field(default_factory=dict)
+    """Alerts that go by other labels now, and must end under the old ones."""
+    _pushed: float = 0.0
+
+    async def run(self) -> None:
+        """Push until it is not configured any more."""
+        while (receiver := self._configured()) is not None:
+            wakeup = self.store.wakeup
+            woken = wakeup.next
+            alerts = self._owed(receiver)
+            seconds = self._due_in(alerts)
+            if seconds == 0:
+                await self._push(receiver, alerts)
+            elif wakeup.closing:
+                return
+            else:
+                await wait_for(woken, seconds)
+
+    def _configured(self) -> Receiver | None:
+        receiver = self.store.current.settings.notify.receiver(self.name)
+        if receiver != self._receiver:
+            self._receiver = receiver
+            self.retry.forget()
+        return receiver if receiver is not None and self.url in peer_labels(receiver) else None
+
+    def _due_in(self, alerts: tuple[Alert, ...]) -> float | None:
+        if not alerts:
+            return None
+        if self.retry.failures:
+            return self.retry.wait
+        if not self._had.issuperset(self._said(one) for one in alerts):
+            return 0.0
+        return max(0.0, self._pushed + RESEND - clock.monotonic())
+
+    def _owed(self, receiver: Receiver) -> tuple[Alert, ...]:
+        """Return what this one should know now, with the ends of what goes by other labels by now."""
+        now = clock.now()
+        routed = sorted(_routed(self.store.current, receiver), key=fires)  # of two, the one that fires
+        known = {self._identity(one): one for one in routed}
+        found = {identity: one for identity, one in known.items() if self._is_owed(one, now)}
+        for identity in known.keys() - found.keys():  # over, and said long enough
+            self._open.pop(identity, None)
+        for identity in self._open.keys() - found.keys():
+            self._ended.setdefault(identity, _end(self._open.pop(identity), clock.timestamp(now)))
+        self._ended = {
+            identity: one
+            for identity, one in self._ended.items()
+            if identity not in found and self._is_owed(one, now)
+        }
+        return (*found.values(), *self._ended.values())
+
+    def _is_owed(self, alert: Alert, now: datetime) -> bool:
+        if alert.is_open:
+            return True
+        if alert.closed is None:
+            return False
+        age = (now - datetime.fromisoformat(alert.closed)).total_seconds()
+        return age <= (KEPT if self._said(alert) in self._had else KEPT_MOST)
+
+    async def _push(self, receiver: Receiver, alerts: tuple[Alert, ...]) -> None:
+        said = frozenset(self._said(one) for one in alerts)
+        firing = {self._identity(one): one for one in alerts if fires(one)}
+        attempt = self.push(receiver, self.url, alerts, now=clock.now(), rules=self._rules)
+        delivery = await self.retry.make(attempt, what=receiver.name)
+        self.store.tried(receiver.name, delivery, peer=self.label)
+        self._pushed = clock.monotonic()
+        if delivery.ok or not delivery.retry:
+            self._had, self._open = said, firing
+        else:  # it may have taken some of it
+            self._open |= firing
+
+    @property
+    def _rules(self) -> Alerting:
+        return self.store.current.settings.alerting
+
+    def _identity(self, alert: Alert) -> Identity:
+        return tuple(labels_of(alert.condition, self._rules).items())
+
+    def _said(self, alert: Alert) -> Said:
+        return (self._identity(alert), fires(alert), alert.opened, alert.closed)
+
+
+def peer_labels(receiver: Receiver) -> dict[str, str]:
+    """Return what each peer of an Alertmanager receiver is called where people read, by its URL."""
+    if receiver.kind is not ReceiverKind.ALERTMANAGER or not isinstance(receiver.transport, HttpTransport):
+        return {}
+    return {url: f"peer {number}" for number, url in enumerate(receiver.transport.urls, 1)}
+
+
+def _routed(snapshot: Snapshot, receiver: Receiver) -> Iterator[Alert]:
+    """Yield the alerts that were told and that this receiver is to know of."""
+    for one in snapshot.alerts:
+        if one.state is AlertState.PENDING:
+            continue
+        if receiver.name in audience_of(one.condition, snapshot.settings.notify, closed=not one.is_open):
+            yield one
+
+
+def _end(alert: Alert, at: str) -> Alert:
+    return replace(alert, state=AlertState.RESOLVED, closed=at, resolution=Resolution.SUPERSEDED)

@@ -1,0 +1,51 @@
+"""The annotations of an alert, for programs: one line each, scrubbed; all targets are named."""
+
+from __future__ import annotations
+
+from egressd.attribution.party import blamed
+from egressd.model.alert import Alert
+from egressd.model.notification import Alerting
+from egressd.net.scrub import scrub
+from egressd.notify.content.content import (
+    LONGEST_TITLE,
+    advice_of,
+    evidence_of,
+    runbook,
+    target_names,
+)
+from egressd.notify.content.times import format_time
+
+
+def annotate(alert: Alert, rules: Alerting, *, change: str = "", dropped: str = "") -> dict[str, str]:
+    """Return what is known of an alert as annotations; what is empty is left out."""
+    condition = alert.condition
+    found = {
+        "summary": scrub(condition.summary, LONGEST_TITLE),
+        "description": _description(alert),
+        "runbook_url": runbook(condition, rules),
+        "change": scrub(change, LONGEST_TITLE),
+        "since": condition.since,
+        "blame": blamed(condition.blame) if condition.blame else "",
+        "ask": advice_of(condition),
+        "evidence": "\n".join(evidence_of(condition)),
+        "targets": "\n".join(target_names(condition)),
+        "sources": ", ".join(condition.sources),
+        "profiles": ", ".join(condition.profiles),
+        "egressd_alert": alert.id,
+        "dropped": dropped,
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def _description(alert: Alert) -> str:
+    condition = alert.condition
+    parts = [f"{scrub(condition.summary, LONGEST_TITLE)}. Since {format_time(condition.since)}."]
+    if condition.reason:
+        phase = f" in phase {condition.phase.value}" if condition.phase else ""
+        sure = f", confidence {condition.confidence.value}" if condition.confidence else ""
+        parts.append(f"Reason: {condition.reason}{phase}{sure}.")
+    if condition.blame:
+        parts.append(f"To blame: {blamed(condition.blame)}.")
+    parts += [f"Ask for: {text}" for text in (advice_of(condition),) if text]
+    parts += [f"Evidence: {line}" for line in evidence_of(condition)[:1]]
+    return " ".join(parts)

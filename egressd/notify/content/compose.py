@@ -1,0 +1,101 @@
+"""What is told at once: one notice whole, a few in short, many in a line each; every target is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from egressd.attribution.party import CALL
+from egressd.model.alert import Notice, NoticeKind
+from egressd.model.notification import Alerting
+from egressd.net.scrub import scrub
+from egressd.notify.content.content import (
+    LONGEST_NAME,
+    ContentSection,
+    MessageContent,
+    ask_of,
+    evidence_of,
+    outline,
+    report_dropped,
+    runbook,
+    section,
+    sections_of,
+    target_names,
+    title_of,
+)
+from egressd.notify.content.times import format_duration, format_time
+
+MANY = 20
+"""More notices than this are told in a line each: a digest that is a storm itself helps nobody."""
+_OPEN_ONLY = ("Severity", "Reason", "To blame", "Suffering", "Seen from")
+"""What is left out of a digest for what is over."""
+
+
+def compose(notices: Sequence[Notice], *, dropped: int, rules: Alerting) -> MessageContent:
+    """Return the content of one notice, or the digest of several; with the count of `dropped` ones before."""
+    lost = section("", (report_dropped(dropped),) if dropped else ())
+    if len(notices) == 1:
+        (one,) = notices
+        sections = (*sections_of(one, rules), *lost)
+        return MessageContent(
+            title=title_of(one), sections=sections, link=runbook(one.alert.condition, rules)
+        )
+    urgent = sorted(notices, key=_urgency)
+    each = _lines(urgent) if len(urgent) > MANY else _shorts(urgent, rules)
+    return MessageContent(title=_title(notices, rules), sections=(*lost, *each))
+
+
+def _lines(notices: Sequence[Notice]) -> Iterator[ContentSection]:
+    """Yield what is open and what is over, a line each."""
+    for over in (False, True):
+        lines = [_line(one) for one in notices if (one.kind is NoticeKind.CLOSED) is over]
+        yield from section(f"{'Over' if over else 'Open'} ({len(lines)})", lines)
+
+
+def _line(notice: Notice) -> str:
+    condition, alert = notice.alert.condition, notice.alert
+    over = notice.kind is NoticeKind.CLOSED and alert.closed is not None
+    said = [f"{title_of(notice)}; since {format_time(condition.since)}"]
+    if over:
+        said.append(
+            f"format_duration {format_duration(condition.since, alert.gone or alert.closed or notice.at)}"
+        )
+    elif condition.blame is not None:
+        said.append(f"call {CALL[condition.blame]}")
+    targets = target_names(condition)
+    if targets:
+        said.append(f"{len(targets)} targets: {', '.join(targets)}" if len(targets) > 1 else targets[0])
+    return "; ".join(said)
+
+
+def _shorts(notices: Sequence[Notice], rules: Alerting) -> Iterator[ContentSection]:
+    for one in notices:
+        yield ContentSection(heading=title_of(one), lines=tuple(_in_short(one, rules)))
+
+
+def _in_short(notice: Notice, rules: Alerting) -> Iterator[str]:
+    """Yield the lines of one among several: what to know, and while it is open what to do; every target."""
+    condition, over = notice.alert.condition, notice.kind is NoticeKind.CLOSED
+    skipped = _OPEN_ONLY if over else ("Severity",)
+    yield from (line for line in outline(notice, rules) if not line.startswith(skipped))
+    if not over:
+        yield from (f"Ask for: {text}" for text in (ask_of(notice),) if text)
+        yield from (f"Evidence: {line}" for line in evidence_of(condition)[:1])
+        yield from (f"Runbook: {link}" for link in (runbook(condition, rules),) if link)
+    targets = target_names(condition)
+    if targets:
+        yield f"Targets ({len(targets)}):"
+    yield from targets
+
+
+def _title(notices: Sequence[Notice], rules: Alerting) -> str:
+    kinds = [one.kind for one in notices]
+    counts = ", ".join(f"{kinds.count(kind)} {kind.value}" for kind in NoticeKind if kind in kinds)
+    where = f" on {scrub(rules.instance, LONGEST_NAME)}" if rules.instance else ""
+    worst = min((one for one in notices if one.kind is not NoticeKind.CLOSED), key=_urgency, default=None)
+    mark = f"{worst.alert.condition.severity.value.upper()}: " if worst else ""
+    return f"{mark}{len(notices)} notices{where}: {counts}"
+
+
+def _urgency(notice: Notice) -> tuple[bool, int]:
+    """What is open before what is over, the most urgent first; otherwise in order."""
+    return notice.kind is NoticeKind.CLOSED, notice.alert.condition.severity.rank

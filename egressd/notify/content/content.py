@@ -1,0 +1,169 @@
+"""The content of a message for people: a title, sections of lines, and a link; receivers lay it out.
+
+All text in it is scrubbed: printable, one line each, bounded. What is left out by a bound is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from egressd.attribution.party import blamed
+from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
+from egressd.model.notification import Alerting
+from egressd.net.scrub import scrub
+from egressd.notify.content.times import format_duration, format_time
+
+LONGEST_TITLE = 300
+LONGEST_LINE = 500
+LONGEST_ADVICE = 2000
+LONGEST_NAME = 256
+"""Characters of a target's id: a DNS name has 253."""
+MOST_EVIDENCE = 20
+"""Lines of one alert: what to search for, not the log itself."""
+MOST_NAMED = 5
+"""Names in one line, but for targets: those are all named."""
+
+_ENDED = {
+    Resolution.FIXED: "it is good again",
+    Resolution.SUPERSEDED: "what still fails goes on under other alerts",
+    Resolution.REMOVED: "nobody asks for it any more: the configuration has changed",
+}
+_NOTHING_WRONG = "This is a test: nothing is wrong, and nothing is to be done."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentSection:
+    """Lines that belong together, under a heading or none."""
+
+    heading: str = ""
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageContent:
+    """What people are told."""
+
+    title: str
+    sections: tuple[ContentSection, ...]
+    link: str = ""
+    """The runbook; empty: there is none, or there are many."""
+
+
+def title_of(notice: Notice) -> str:
+    """Return one line: how urgent, what is new, what is wrong and where."""
+    return f"{_mark(notice)}: {scrub(notice.alert.condition.summary, LONGEST_TITLE)}"
+
+
+def report_dropped(dropped: int) -> str:
+    """Return that notices were lost to the bound of the queue."""
+    notices = "1 notice before this one was" if dropped == 1 else f"{dropped} notices before this one were"
+    return f"{notices} dropped: the queue for this receiver was full. `egressd history` has what happened."
+
+
+def runbook(condition: Condition, rules: Alerting) -> str:
+    """Return the address of the alert's heading in the runbooks; empty where nobody said where they are."""
+    name = condition.fault.value
+    if not rules.runbooks:
+        return ""
+    file = "egressd.md" if name.startswith("Egressd") else "targets.md"
+    return f"{rules.runbooks.rstrip('/')}/{file}#{name.lower()}"
+
+
+def evidence_of(condition: Condition) -> tuple[str, ...]:
+    """Return the lines to search a log for; what is beyond the bound is counted."""
+    lines = tuple(scrub(line, LONGEST_LINE) for line in condition.evidence[:MOST_EVIDENCE])
+    more = len(condition.evidence) - len(lines)
+    return (*lines, f"and {more} lines more, on the status page") if more else lines
+
+
+def target_names(condition: Condition) -> tuple[str, ...]:
+    """Return all targets by name."""
+    return tuple(scrub(one, LONGEST_NAME) for one in condition.targets)
+
+
+def advice_of(condition: Condition) -> str:
+    """Return what to ask for."""
+    return scrub(condition.advice, LONGEST_ADVICE)
+
+
+def ask_of(notice: Notice) -> str:
+    """Return what to ask for, as long as there is something to mend."""
+    return "" if notice.kind is NoticeKind.CLOSED else advice_of(notice.alert.condition)
+
+
+def outline(notice: Notice, rules: Alerting) -> tuple[str, ...]:
+    """Return what, since when, from where, how urgent, whose: a line each."""
+    found = ((name, value) for name, value in _outline(notice, rules) if value)
+    return tuple(f"{name}: {scrub(value, LONGEST_LINE)}" for name, value in found)
+
+
+def _outline(notice: Notice, rules: Alerting) -> Iterator[tuple[str, str]]:
+    alert, condition = notice.alert, notice.alert.condition
+    yield "Changed", "" if notice.kind is NoticeKind.CLOSED else notice.change
+    yield "Since", format_time(condition.since)
+    yield from _ending(alert)
+    yield "Seen from", _named(tuple(one for one in (rules.instance, *condition.sources) if one))
+    yield "Severity", condition.severity.value
+    yield "Reason", _reason(condition)
+    yield "To blame", blamed(condition.blame) if condition.blame else ""
+    yield "Suffering", _named(condition.profiles)
+
+
+def _ending(alert: Alert) -> Iterator[tuple[str, str]]:
+    if alert.closed is None:
+        return
+    end = alert.gone or alert.closed
+    yield "Ended", format_time(end)
+    yield "Lasted", format_duration(alert.condition.since, end)
+    if alert.resolution is not None:
+        yield "Why it ended", _ENDED[alert.resolution]
+    yield "Goes on as", _named(alert.succeeded_by)
+
+
+def _named(names: Sequence[str]) -> str:
+    """Name the first few and count the rest."""
+    more = len(names) - MOST_NAMED
+    return ", ".join((*names[:MOST_NAMED], *((f"and {more} more",) if more > 0 else ())))
+
+
+def _reason(condition: Condition) -> str:
+    if condition.reason is None:
+        return ""
+    phase = f" in phase {condition.phase.value}" if condition.phase else ""
+    sure = f" (confidence: {condition.confidence.value})" if condition.confidence else ""
+    return f"{condition.reason}{phase}{sure}"
+
+
+def sections_of(notice: Notice, rules: Alerting) -> Iterator[ContentSection]:
+    """Yield all there is to say of one notice, in the order one reads it."""
+    condition = notice.alert.condition
+    if notice.kind is NoticeKind.TEST:
+        yield ContentSection(lines=(_NOTHING_WRONG,))
+    yield from section("", outline(notice, rules))
+    yield from section("Ask for", (ask_of(notice),))
+    yield from section("Evidence, to search logs for", evidence_of(condition))
+    targets = target_names(condition)
+    yield from section(f"Targets ({len(targets)})", targets)
+    yield ContentSection(lines=(f"Alert: {scrub(notice.alert.id, LONGEST_LINE)}",))
+
+
+def section(heading: str, lines: Sequence[str]) -> tuple[ContentSection, ...]:
+    """Return a section of the lines that say something; nothing where none does."""
+    kept = tuple(line for line in lines if line)
+    return (ContentSection(heading=heading, lines=kept),) if kept else ()
+
+
+def _mark(notice: Notice) -> str:
+    severity = notice.alert.condition.severity.value.upper()
+    match notice.kind:
+        case NoticeKind.OPENED:
+            return severity
+        case NoticeKind.CHANGED:
+            return f"{severity}, changed"
+        case NoticeKind.REMINDED:
+            return f"{severity}, still"
+        case NoticeKind.CLOSED:
+            return "ENDED"
+        case NoticeKind.TEST:
+            return "TEST"

@@ -1,0 +1,30 @@
+"""A notice as plain text: what a mail says, and what one would want to read at two in the morning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from egressd.notify.content.content import ContentSection, MessageContent
+
+
+def plain(content: MessageContent) -> str:
+    """Return the content as text, lines ended by a newline."""
+    return "\n".join(_lines(content)) + "\n"
+
+
+def _lines(content: MessageContent) -> Iterator[str]:
+    yield content.title
+    for section in content.sections:
+        yield ""
+        yield from _section(section)
+    if content.link:
+        yield ""
+        yield f"Runbook: {content.link}"
+
+
+def _section(section: ContentSection) -> Iterator[str]:
+    if not section.heading:
+        yield from section.lines
+        return
+    yield f"{section.heading}:"
+    yield from (f"  {line}" for line in section.lines)

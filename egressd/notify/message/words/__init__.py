@@ -1,1 +1,0 @@
-"""What is to be said, before a format decides how: one story of a notice or of many."""

@@ -1,0 +1,1 @@
+"""One module per receiver type: its message, and how it is sent."""

@@ -1,0 +1,115 @@
+"""A notice as CloudEvents 1.0 in structured mode.
+
+Whoever passes events on need not take more than 64 KiB (CloudEvents 1.0, "Size Limits"): an alert with more
+to name is several events that share its lists. Each has an id of its own, the same on every try.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+from egressd.model.alert import Alert, Notice
+from egressd.model.notification import Alerting
+from egressd.net.scrub import scrub
+from egressd.notify.content.content import (
+    LONGEST_NAME,
+    LONGEST_TITLE,
+    advice_of,
+    evidence_of,
+    runbook,
+    target_names,
+)
+from egressd.notify.content.labels import labels_of
+from egressd.notify.content.layout import pack
+
+TYPE = "application/cloudevents+json; charset=utf-8"
+LARGEST = 64 * 1024
+"""Bytes of one event."""
+_LISTS = ("targets", "evidence", "sources", "profiles", "succeeded_by")
+
+Item = tuple[str, str]
+"""The name of a list, and one thing in it."""
+
+
+def events(notice: Notice, *, dropped: int, rules: Alerting) -> tuple[bytes, ...]:
+    """Return the bodies of the POSTs."""
+    known = _known(notice, dropped, rules)
+    room = LARGEST - len(_json(_event(notice, known, (), part=9999, parts=9999, rules=rules)))
+    shares = pack(tuple(_items(notice.alert)), room, _size, most=LARGEST)
+    return tuple(
+        _json(_event(notice, known, share, part=part, parts=len(shares), rules=rules))
+        for part, share in enumerate(shares, 1)
+    )
+
+
+def _event(
+    notice: Notice, known: dict[str, Any], share: Iterable[Item], *, part: int, parts: int, rules: Alerting
+) -> dict[str, Any]:
+    share = tuple(share)
+    lists = {name: [item for kind, item in share if kind == name] for name in _LISTS}
+    return {
+        "specversion": "1.0",
+        "id": notice.id if part == 1 else f"{notice.id}/{part}",
+        "source": f"/egressd/{quote(rules.instance, safe='')}",
+        "type": f"io.egressd.alert.{notice.kind.value}",
+        "subject": notice.alert.id,
+        "time": notice.at,
+        "datacontenttype": "application/json",
+        "data": {**known, **lists, "part": part, "parts": parts},
+    }
+
+
+def _known(notice: Notice, dropped: int, rules: Alerting) -> dict[str, Any]:
+    """Return what every event of the notice says."""
+    alert, condition = notice.alert, notice.alert.condition
+    return {
+        "notice": notice.id,
+        "kind": notice.kind.value,
+        "change": scrub(notice.change, LONGEST_TITLE),
+        "alert": alert.id,
+        "name": condition.fault.value,
+        "state": alert.state.value,
+        "severity": condition.severity.value,
+        "labels": labels_of(condition, rules),
+        "labels_before": labels_of(notice.before, rules) if notice.before else None,
+        "summary": scrub(condition.summary, LONGEST_TITLE),
+        "since": condition.since,
+        "opened": alert.opened,
+        "closed": alert.closed,
+        "resolution": alert.resolution.value if alert.resolution else None,
+        "reason": condition.reason,
+        "phase": condition.phase.value if condition.phase else None,
+        "confidence": condition.confidence.value if condition.confidence else None,
+        "blame": condition.blame.value if condition.blame else None,
+        "ask": advice_of(condition),
+        "runbook": runbook(condition, rules),
+        "dropped": dropped,
+    }
+
+
+def _items(alert: Alert) -> Iterator[Item]:
+    condition = alert.condition
+    for name, found in zip(
+        _LISTS,
+        (
+            target_names(condition),
+            evidence_of(condition),
+            *(
+                tuple(scrub(one, LONGEST_NAME) for one in names)
+                for names in (condition.sources, condition.profiles, alert.succeeded_by)
+            ),
+        ),
+        strict=True,
+    ):
+        yield from ((name, item) for item in found)
+
+
+def _size(item: Item) -> int:
+    return len(_json(item[1])) + len(",")
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,44 @@
+"""How one attempt to deliver ended. A value: what to do about it is the courier's business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryResult:
+    """How a delivery of one or more notices ended.
+
+    A batch may take several messages, and a message several parts: where sending breaks off in the middle,
+    `delivered` and `parts` say what has arrived, so that nobody hears it twice.
+    """
+
+    ok: bool
+    """Whether all of it arrived."""
+    retry: bool = False
+    """Whether trying again can help."""
+    after: float | None = None
+    """Seconds the receiver asks us to wait before that (`Retry-After`), bounded."""
+    why: str = ""
+    """For people: what happened, where, what to do. No secret, no path or query of a URL. Not empty where
+    `ok` is false; where it is true, something to know all the same, such as a recipient that was refused."""
+    delivered: int = 0
+    """How many notices have arrived whole, counted from the beginning of the batch."""
+    parts: int = 0
+    """Where not `ok`: how many parts of the message after those have arrived. Give them to the next try of
+    the same batch without its first `delivered` notices as `skip`."""
+
+
+def arrived(why: str = "") -> DeliveryResult:
+    """Return that it arrived."""
+    return DeliveryResult(ok=True, why=why)
+
+
+def refused(why: str) -> DeliveryResult:
+    """Return that the receiver will never take it as it is."""
+    return DeliveryResult(ok=False, why=why)
+
+
+def failed(why: str, *, after: float | None = None) -> DeliveryResult:
+    """Return that it did not arrive now, and may later."""
+    return DeliveryResult(ok=False, retry=True, after=after, why=why)

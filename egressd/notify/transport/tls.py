@@ -1,0 +1,30 @@
+"""Which certificates a receiver's server may show: signed by its own `ca_file`, or by the system's roots."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+
+async def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Return a TLS context. Read anew each time: a file that was replaced counts at once.
+
+    Raises:
+        OSError: the file can't be read.
+        ssl.SSLError: there is no certificate in it.
+    """
+    return await asyncio.to_thread(_make, ca_file)
+
+
+def _make(ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # On by default from Python 3.13: a CA of one's own often lacks the extensions this asks for.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def ca_file_error(ca_file: str | None, error: OSError) -> str:
+    """Return that the roots can't be used: somebody may be replacing the file just now."""
+    reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    return f"cannot use ca_file {ca_file}: {reason or 'no certificate in it'}"

@@ -1,0 +1,87 @@
+"""Delivering from the queue of one receiver: in order, the next only when the one before is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from egressd import clock
+from egressd.model.alert import Outbox, Queued
+from egressd.model.notification import Receiver
+from egressd.notify.interface import Deliver, DeliveryStore
+from egressd.notify.outbox import UNQUEUED, batch_of, dropped_of, due_in
+from egressd.notify.retry import Retry
+from egressd.notify.wakeup import wait_for
+
+Batch = tuple[Queued, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class QueueWorker:
+    """The task of one receiver. It lives as long as the receiver is configured."""
+
+    name: str
+    store: DeliveryStore
+    deliver: Deliver
+    retry: Retry
+    _receiver: Receiver | None = None
+    _begun: tuple[Batch, int] = ((), 0)
+    """What could not be delivered whole, and how many parts of it have arrived."""
+
+    async def run(self) -> None:
+        """Deliver whatever is due."""
+        while (receiver := self._configured()) is not None:
+            wakeup = self.store.wakeup
+            woken = wakeup.next
+            seconds = self._due_in(receiver)
+            if seconds == 0:
+                await self._carry(receiver)
+            elif wakeup.closing:
+                return
+            else:
+                await wait_for(woken, seconds)
+
+    def _configured(self) -> Receiver | None:
+        """Return the receiver as it is now; after a change the next attempt is made at once."""
+        receiver = self.store.current.settings.notify.receiver(self.name)
+        if receiver != self._receiver:
+            self._receiver, self._begun = receiver, ((), 0)
+            self.retry.forget()
+        return None if receiver is None or receiver.kind in UNQUEUED else receiver
+
+    def _due_in(self, receiver: Receiver) -> float | None:
+        seconds = due_in(self.store.current.outbox, receiver, clock.now())
+        if seconds is None:
+            return None
+        return max(0.0 if self.store.wakeup.closing else seconds, self.retry.wait)
+
+    async def _carry(self, receiver: Receiver) -> None:
+        snapshot = self.store.current
+        batch, skip = self._batch(snapshot.outbox, receiver)
+        dropped_reported = dropped_of(snapshot.outbox, receiver.name)
+        attempt = self.deliver(
+            receiver,
+            tuple(one.notice for one in batch),
+            dropped=dropped_reported,
+            rules=snapshot.settings.alerting,
+            skip=skip,
+        )
+        delivery = await self.retry.make(attempt, what=receiver.name)
+        self.store.tried(receiver.name, delivery)
+        arrived, rest = (
+            (batch, ()) if delivery.ok else (batch[: delivery.delivered], batch[delivery.delivered :])
+        )
+        self._begun = (rest, delivery.parts)
+        if arrived:
+            await self.store.delivered(receiver.name, arrived, dropped_reported=dropped_reported)
+        if not delivery.ok and not delivery.retry:
+            await self.store.refused(receiver.name, rest, why=delivery.why)
+
+    def _batch(self, outbox: Outbox, receiver: Receiver) -> tuple[Batch, int]:
+        """Return what to deliver, and how many parts of it have arrived already.
+
+        A message that has arrived in part is gone on with, unless the bound has cost some of it.
+        """
+        begun, parts = self._begun
+        if parts and begun == outbox.of(receiver.name)[: len(begun)]:
+            return begun, parts
+        return batch_of(outbox, receiver), 0
