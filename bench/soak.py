@@ -31,7 +31,7 @@ from threading import Thread
 import yaml
 
 from egressd.catalog import load_catalog
-from egressd.cli.log import Form, Level, set_up
+from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.service.daemon import spare_the_loop
 from egressd.config import Flags, load_settings
 from egressd.daemon.holder import SnapshotHolder
@@ -106,7 +106,7 @@ def live_blocks() -> int:
 
 def run_child(config: Path, directory: Path, sweeps: int) -> None:
     """Be the daemon for so many sweeps, and print a sample after each."""
-    set_up(Level.ERROR, Form.JSON)
+    configure_logging(Level.ERROR, Form.JSON)
     catalog = load_catalog()
     settings = load_settings(config, Flags(), catalog=catalog)
 

@@ -14,9 +14,9 @@ def main() -> None:
     try:
         if sys.argv[1:] == ["--version"] and _is_told(f"egressd {__version__}\n"):
             return
-        from egressd.cli.app import run  # noqa: PLC0415 - see the module's law
+        from egressd.cli.app import run_cli  # noqa: PLC0415 - see the module's law
 
-        run()
+        run_cli()
     except KeyboardInterrupt:  # while modules are loaded: no command has begun
         sys.exit(ExitCode.INTERRUPTED)
 

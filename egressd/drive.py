@@ -19,7 +19,7 @@ from egressd.net.trust import load_trust
 from egressd.net.tunnel import proxy_secrets
 from egressd.net.vantage import local_addresses, local_interfaces, unusable_sources
 from egressd.planning import calls_needed, make_plan
-from egressd.planning.probes import route_fetches
+from egressd.planning.probes import route_revocation_fetches
 from egressd.probe.context import ProbeContext, expand_resolvers
 from egressd.probe.discovery import discover
 from egressd.probe.sweep import sweep
@@ -118,7 +118,7 @@ async def prepare(
 
 def ask(settings: Settings, recording: Recording) -> tuple[ControlPlan, ...]:
     """Return the controls that a recording calls for, each with the way it takes."""
-    return route_fetches(open_questions(recording), settings, recording.plan)
+    return route_revocation_fetches(open_questions(recording), settings, recording.plan)
 
 
 def open_context(settings: Settings, plan: Plan) -> ProbeContext:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from egressd.catalog.schema import EndpointRow
 from egressd.model.endpoint import Need
-from egressd.planning.pattern import covers
+from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import PLACEHOLDER, RESOLVER, is_host, placeholders
 from egressd.yamlfile import Document
 from egressd.yamltree import render_path
@@ -17,7 +17,7 @@ Problem = tuple[tuple[str | int, ...], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RowLocation:
     """A row in its file."""
 
     document: Document
@@ -95,7 +95,7 @@ def _sample(
 def _fits(row: EndpointRow, host: str) -> bool:
     """Compare with placeholders as fixed words, or as anything where only the pattern has them."""
     loose = PLACEHOLDER.sub("*", row.pattern)
-    return any(covers(one, _solid(host), deep=row.deep) for one in (_solid(row.pattern), loose))
+    return any(pattern_covers(one, _solid(host), deep=row.deep) for one in (_solid(row.pattern), loose))
 
 
 def _solid(text: str) -> str:

@@ -83,7 +83,7 @@ def _show(value: object) -> str:
     return "; ".join(f"{name} {_show(one)}" for name, one in parts if one not in (None, (), False)) or "none"
 
 
-def render_text(changes: CatalogChanges, *, width: int = 80) -> str:
+def render_catalog_diff_text(changes: CatalogChanges, *, width: int = 80) -> str:
     """Render changes for people: what to ask for anew, what to take back, what to look at again."""
     blocks = [[_summary(changes)], *_blocks(changes)]
     return "\n".join(
@@ -124,7 +124,7 @@ def _row(one: Endpoint) -> str:
     return f"{one.id}: {one.pattern} {one.port} {one.protocol} ({one.need}), {one.service}"
 
 
-def render_json(changes: CatalogChanges) -> str:
+def render_catalog_diff_json(changes: CatalogChanges) -> str:
     """Render changes for programs (`egressd.catalog-diff/1`)."""
     document = asdict(changes) | {
         "changed": [

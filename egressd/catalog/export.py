@@ -16,9 +16,15 @@ from typing import Literal, assert_never
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Endpoint, Inspection, Need, Protocol, Role
 from egressd.model.settings import Settings
-from egressd.planning.pattern import matches_host
-from egressd.planning.placeholder import RESOLVER, Vocabulary, fill, show, vocabulary
-from egressd.planning.select import may_name, refuse_idle, select
+from egressd.planning.pattern import glob_matches_host
+from egressd.planning.placeholder import (
+    RESOLVER,
+    PlaceholderValues,
+    placeholder_values,
+    substitute,
+    substitute_known,
+)
+from egressd.planning.select import endpoint_may_match, refuse_unmatched, select
 
 Format = Literal["csv", "json", "markdown"]
 FORMATS: tuple[Format, ...] = ("csv", "json", "markdown")
@@ -28,7 +34,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(slots=True, kw_only=True)
-class Rule:
+class FirewallRule:
     """One line of a rule request: every row that needs it from one role."""
 
     role: str
@@ -56,7 +62,7 @@ def export_rules(catalog: Catalog, settings: Settings, fmt: Format) -> str:
 
     CSV is safe to open in a spreadsheet: no cell starts as a formula.
     """
-    rules = rules_to_ask(catalog, settings)
+    rules = firewall_rules(catalog, settings)
     match fmt:
         case "csv":
             return _csv(rules)
@@ -68,17 +74,17 @@ def export_rules(catalog: Catalog, settings: Settings, fmt: Format) -> str:
             assert_never(fmt)
 
 
-def rules_to_ask(catalog: Catalog, settings: Settings) -> tuple[Rule, ...]:
+def firewall_rules(catalog: Catalog, settings: Settings) -> tuple[FirewallRule, ...]:
     """Return one rule per role, destination, port and transport, in the order of roles and rows.
 
     Raises UsageError for an `--only` that names no row.
     """
-    words, every = vocabulary(catalog, settings), select(catalog, settings)
-    refuse_idle(
+    words, every = placeholder_values(catalog, settings), select(catalog, settings)
+    refuse_unmatched(
         settings.only,
         lambda glob: any(_asked_for(row.endpoint, replace(settings, only=(glob,)), words) for row in every),
     )
-    rules: dict[tuple[Role, str, int, str], Rule] = {}
+    rules: dict[tuple[Role, str, int, str], FirewallRule] = {}
     for role in Role:
         for row in every:
             endpoint = row.endpoint
@@ -94,17 +100,19 @@ def rules_to_ask(catalog: Catalog, settings: Settings) -> tuple[Rule, ...]:
     return tuple(rules.values())
 
 
-def _asked_for(endpoint: Endpoint, settings: Settings, words: Vocabulary) -> bool:
+def _asked_for(endpoint: Endpoint, settings: Settings, words: PlaceholderValues) -> bool:
     """Say whether `--only`, where given, names the row."""
-    pattern = show(endpoint.pattern, words)
+    pattern = substitute_known(endpoint.pattern, words)
     return (
         not settings.only
-        or may_name(endpoint, settings.only)
-        or any(matches_host(glob, pattern) for glob in settings.only)
+        or endpoint_may_match(endpoint, settings.only)
+        or any(glob_matches_host(glob, pattern) for glob in settings.only)
     )
 
 
-def _destinations(endpoint: Endpoint, settings: Settings, words: Vocabulary) -> Iterator[tuple[str, int]]:
+def _destinations(
+    endpoint: Endpoint, settings: Settings, words: PlaceholderValues
+) -> Iterator[tuple[str, int]]:
     servers = [one for one in settings.resolvers if one.address is not None]
     if endpoint.pattern == RESOLVER and servers:
         yield from ((one.address or "", one.port) for one in servers)
@@ -112,7 +120,7 @@ def _destinations(endpoint: Endpoint, settings: Settings, words: Vocabulary) -> 
     if endpoint.pattern == RESOLVER:
         yield "<your DNS servers>", endpoint.port
         return
-    for text in fill(endpoint.pattern, words).texts or (show(endpoint.pattern, words),):
+    for text in substitute(endpoint.pattern, words).texts or (substitute_known(endpoint.pattern, words),):
         yield text.lower(), endpoint.port
 
 
@@ -128,10 +136,10 @@ def _transports(protocol: Protocol) -> tuple[str, ...]:
             assert_never(protocol)
 
 
-def _blank(role: Role, destination: str, port: int, transport: str, settings: Settings) -> Rule:
+def _blank(role: Role, destination: str, port: int, transport: str, settings: Settings) -> FirewallRule:
     playing = [one for one in settings.sources if role in one.roles]
     places = [one.address or (f"interface {one.interface}" if one.interface else "") for one in playing]
-    return Rule(
+    return FirewallRule(
         role=role.value,
         sources=list(dict.fromkeys(place for place in places if place)),
         destination=destination,
@@ -140,7 +148,7 @@ def _blank(role: Role, destination: str, port: int, transport: str, settings: Se
     )
 
 
-def _add(rule: Rule, endpoint: Endpoint) -> None:
+def _add(rule: FirewallRule, endpoint: Endpoint) -> None:
     """Let a rule serve one more row; the strictest demand wins."""
     if endpoint.protocol.encrypted:
         forbidden = endpoint.inspection is Inspection.FORBIDDEN or rule.tls_inspection == "forbidden"
@@ -166,7 +174,7 @@ def _note(words: list[str], word: str) -> None:
         words.append(word)
 
 
-def _cells(rule: Rule) -> dict[str, str]:
+def _cells(rule: FirewallRule) -> dict[str, str]:
     """Flatten a rule for a table."""
     return {
         "role": rule.role,
@@ -187,10 +195,10 @@ def _cells(rule: Rule) -> dict[str, str]:
     }
 
 
-def _csv(rules: tuple[Rule, ...]) -> str:
+def _csv(rules: tuple[FirewallRule, ...]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
-    writer.writerow(_cells(Rule(role="", sources=[], destination="", port=0, transport="")))
+    writer.writerow(_cells(FirewallRule(role="", sources=[], destination="", port=0, transport="")))
     for rule in rules:
         writer.writerow(_harmless(cell) for cell in _cells(rule).values())
     return out.getvalue()
@@ -201,7 +209,7 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
-def _json(rules: tuple[Rule, ...], catalog: Catalog, settings: Settings) -> str:
+def _json(rules: tuple[FirewallRule, ...], catalog: Catalog, settings: Settings) -> str:
     document = {
         "schema": "egressd.rules/1",
         "catalog": {"revision": catalog.revision, "digest": catalog.digest},
@@ -213,7 +221,7 @@ def _json(rules: tuple[Rule, ...], catalog: Catalog, settings: Settings) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _markdown(rules: tuple[Rule, ...], catalog: Catalog, settings: Settings) -> str:
+def _markdown(rules: tuple[FirewallRule, ...], catalog: Catalog, settings: Settings) -> str:
     profiles = ", ".join(settings.profiles) or "none"
     place = f"cloud {settings.cloud.value}, region {settings.region or 'not given'}"
     lines = [
@@ -230,7 +238,7 @@ def _markdown(rules: tuple[Rule, ...], catalog: Catalog, settings: Settings) -> 
     return "\n".join(lines) + "\n"
 
 
-def _markdown_row(rule: Rule) -> str:
+def _markdown_row(rule: FirewallRule) -> str:
     cells = _cells(rule)
     need = f"{cells['need']}: {cells['condition']}" if cells["condition"] else cells["need"]
     reach = f" ({rule.subdomains})" if rule.subdomains else ""

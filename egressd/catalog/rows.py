@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
-from egressd.catalog.check import Place, row_problems
-from egressd.catalog.schema import FILLER, DocumentRow, EndpointRow
+from egressd.catalog.check import RowLocation, row_problems
+from egressd.catalog.schema import VALID_ROW, DocumentRow, EndpointRow
 from egressd.model.endpoint import Endpoint, Expect, Provenance, Samples
 from egressd.yamlfile import Document, problems_of
 
@@ -61,30 +61,30 @@ class RowReader:
         ]
         good = {key: value for key, value in defaults.items() if key not in _OWN}
         try:
-            _ROWS.validate_python({"defaults": {**FILLER, **good}})
+            _ROWS.validate_python({"defaults": {**VALID_ROW, **good}})
         except ValidationError as error:
             self.problems += problems_of(error, document, model=EndpointRow)
             bad: set[object] = {detail["loc"][1] for detail in error.errors(include_url=False)}
             right = {key: value for key, value in good.items() if key not in bad}
-            return right | {key: value for key, value in FILLER.items() if key in bad}, bad
+            return right | {key: value for key, value in VALID_ROW.items() if key in bad}, bad
         return good, set()
 
-    def _place(self, document: Document, index: int, raw: Raw) -> Place:
+    def _place(self, document: Document, index: int, raw: Raw) -> RowLocation:
         """Name a row, by its number where its id is none."""
         name = raw.get("id")
         if isinstance(name, str) and _ID.fullmatch(name):
-            place = Place(document=document, index=index, id=name)
+            place = RowLocation(document=document, index=index, id=name)
             here = f"{document.name}:{document.line(('endpoints', index, 'id'))}"
             if name in self._seen:
                 self.problems.append(place.say(("id",), f"given twice, first at {self._seen[name]}"))
             self._seen.setdefault(name, here)
             return place
-        place = Place(document=document, index=index, id=f"endpoints[{index}]")
+        place = RowLocation(document=document, index=index, id=f"endpoints[{index}]")
         words = "is missing" if name is None else f"must be lower-case letters, digits and `-`, not {name!r}"
         self.problems.append(place.say(("id",), words))
         return place
 
-    def _row(self, place: Place, merged: Raw) -> EndpointRow | None:
+    def _row(self, place: RowLocation, merged: Raw) -> EndpointRow | None:
         merged.pop("id", None)
         try:
             return _ROWS.validate_python({place.id: merged})[place.id]
@@ -100,7 +100,7 @@ def _rows(rows: object) -> Iterator[tuple[int, Raw]]:
             yield index, row
 
 
-def _alone(place: Place, merged: Raw) -> Document:
+def _alone(place: RowLocation, merged: Raw) -> Document:
     """Make a document of one row under its id, so that messages name it."""
     start: tuple[str | int, ...] = ("endpoints", place.index)
     lines = {(place.id, *path[2:]): line for path, line in place.document.lines.items() if path[:2] == start}

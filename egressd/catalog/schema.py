@@ -155,7 +155,7 @@ class RegionsFile(Strict):
     discoveries: list[DiscoveryRow] = []
 
 
-FILLER: dict[str, object] = {
+VALID_ROW: dict[str, object] = {
     "service": "any",
     "pattern": "any.example",
     "port": 443,

@@ -10,9 +10,9 @@ from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Endpoint, Need
 from egressd.model.plan import Plan
 from egressd.model.settings import Settings
-from egressd.planning.placeholder import show, vocabulary
+from egressd.planning.placeholder import placeholder_values, substitute_known
 from egressd.planning.render import WIDTH, table, wrap
-from egressd.planning.select import Row, is_named, may_name, refuse_idle, select
+from egressd.planning.select import Row, endpoint_matches, endpoint_may_match, refuse_unmatched, select
 
 
 def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> str:
@@ -23,9 +23,11 @@ def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> 
     titles = {profile.name: profile.title for profile in catalog.profiles}
     groups: dict[str, list[Row]] = {}
     rows = select(catalog, settings)
-    refuse_idle(settings.only, lambda glob: any(may_name(row.endpoint, (glob,)) for row in rows))
+    refuse_unmatched(
+        settings.only, lambda glob: any(endpoint_may_match(row.endpoint, (glob,)) for row in rows)
+    )
     for row in rows:
-        if not settings.only or may_name(row.endpoint, settings.only):
+        if not settings.only or endpoint_may_match(row.endpoint, settings.only):
             groups.setdefault("your own endpoints" if row.ours else row.endpoint.profile, []).append(row)
     headings = {name: f"{name}: {titles[name]}" if name in titles else name for name in groups}
     parts = [
@@ -44,7 +46,7 @@ def render_show(
     Raises UsageError where it names none.
     """
     known = [*catalog.endpoints, *settings.endpoints]
-    rows = [one for one in known if is_named(one, (match,))]
+    rows = [one for one in known if endpoint_matches(one, (match,))]
     if not rows:
         near = difflib.get_close_matches(match, [one.id for one in known], n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`egressd catalog list` shows them"
@@ -54,12 +56,15 @@ def render_show(
 
 def _rows(catalog: Catalog, settings: Settings, rows: list[Row], *, width: int) -> str:
     """Lay out the rows of a profile by how much they are needed."""
-    words = vocabulary(catalog, settings)
+    words = placeholder_values(catalog, settings)
     cells = [("ID", "PORT", "HOST")]
     for need in (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL):
         some = [row.endpoint for row in rows if row.endpoint.need is need]
         cells += [(f"{need}:", "", "")] if some else []
-        cells += [(f"  {one.id}", f"{one.port} {one.protocol}", show(one.pattern, words)) for one in some]
+        cells += [
+            (f"  {one.id}", f"{one.port} {one.protocol}", substitute_known(one.pattern, words))
+            for one in some
+        ]
     return table(cells, width=width)
 
 

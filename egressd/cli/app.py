@@ -13,16 +13,16 @@ from typer.core import TyperGroup
 from egressd import __version__
 from egressd.cli import options
 from egressd.cli.catalog import catalog_app
-from egressd.cli.guard import complain, drop_stdout, guarded
+from egressd.cli.guard import discard_stdout, guarded, print_error
 from egressd.cli.lab import lab
-from egressd.cli.log import Form, Level, set_up
-from egressd.cli.output import check_output, say, width, write
+from egressd.cli.log import Form, Level, configure_logging
+from egressd.cli.output import check_output, print_line, width, write
 from egressd.cli.saved import diff, read_baseline, replay
 from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
 from egressd.cli.service.maintenance import maintenance_app
 from egressd.cli.service.notify import notify_app
-from egressd.cli.settings import read, refuse_sources, secrets_in
+from egressd.cli.settings import read, refuse_sources, settings_secrets
 from egressd.cli.watch.command import watch
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -48,7 +48,7 @@ app.command()(history)
 app.command()(healthcheck)
 
 
-def run() -> None:
+def run_cli() -> None:
     """Run the command line; ends the process."""
     for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, stream) is None:  # closed by the caller
@@ -56,14 +56,14 @@ def run() -> None:
     try:
         app(prog_name="egressd")
     except OSError as error:  # a text of typer's, such as --help: commands are guarded
-        drop_stdout()
-        complain(f"cannot write to stdout: {error.strerror}")
+        discard_stdout()
+        print_error(f"cannot write to stdout: {error.strerror}")
         sys.exit(ExitCode.USAGE)
 
 
 @app.callback(invoke_without_command=True)
 @guarded
-def main(
+def root_command(
     ctx: typer.Context,
     *,
     once: Annotated[bool, typer.Option("--once", help="Sweep once, report, and exit.")] = False,
@@ -87,7 +87,7 @@ def main(
 ) -> ExitCode | None:
     """Run as a daemon; sweep once (`--once`); or run a command."""
     if version:
-        say(f"egressd {__version__}")
+        print_line(f"egressd {__version__}")
         return ExitCode.OK
     if ctx.invoked_subcommand is not None:
         _refuse_flags_before(ctx)
@@ -116,7 +116,7 @@ def main(
     check_output(output)
     settings, catalog = read(config_file, flags)
     refuse_sources(settings, flags)
-    set_up(log_level or Level.WARN, log_format or Form.HUMAN, secrets=secrets_in(settings))
+    configure_logging(log_level or Level.WARN, log_format or Form.HUMAN, secrets=settings_secrets(settings))
     return sweep_once(settings, catalog, fmt=fmt, output=output, baseline=read_baseline(baseline))
 
 
@@ -230,7 +230,7 @@ def config_check(config_file: options.ConfigFile = None) -> ExitCode:
         f"own endpoints {len(settings.endpoints)}; receivers {len(settings.notify.receivers)}; "
         f"digest {settings.digest[:12]}"
     )
-    say(made)
+    print_line(made)
     for warning in settings.warnings:
-        say(f"warning: {warning}")
+        print_line(f"warning: {warning}")
     return ExitCode.OK

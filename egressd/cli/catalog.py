@@ -135,11 +135,15 @@ def catalog_diff(
     output: options.Output = None,
 ) -> ExitCode:
     """Say which rows came, went and changed from one catalog to another."""
-    from egressd.catalog.diff import compare_catalogs, render_json, render_text
+    from egressd.catalog.diff import compare_catalogs, render_catalog_diff_json, render_catalog_diff_text
     from egressd.catalog.single import load_pair
 
     check_output(output)
     changes = compare_catalogs(*load_pair(before, after))
-    text = render_json(changes) if fmt is ChangeFormat.JSON else render_text(changes, width=width())
+    text = (
+        render_catalog_diff_json(changes)
+        if fmt is ChangeFormat.JSON
+        else render_catalog_diff_text(changes, width=width())
+    )
     write(text, output)
     return ExitCode.OK

@@ -11,7 +11,7 @@ from typing import ParamSpec
 
 import typer
 
-from egressd.cli.log import Form, Level, set_up
+from egressd.cli.log import Form, Level, configure_logging
 from egressd.errors import EgressdError, ExitCode
 
 P = ParamSpec("P")
@@ -34,12 +34,12 @@ def _code(command: Callable[[], ExitCode | None]) -> int | None:
         code = command()
         sys.stdout.flush()
     except EgressdError as mistake:
-        complain(str(mistake))
+        print_error(str(mistake))
         return mistake.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        drop_stdout()
+        discard_stdout()
         return ExitCode.OK
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
@@ -48,7 +48,7 @@ def _code(command: Callable[[], ExitCode | None]) -> int | None:
     return code
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """Say on stderr what is wrong; of several lines each stands alone."""
     lines = text.splitlines()
     prefix = "egressd: " if len(lines) == 1 else ""
@@ -56,7 +56,7 @@ def complain(text: str) -> None:
         print("\n".join(prefix + line for line in lines), file=sys.stderr)
 
 
-def drop_stdout() -> None:
+def discard_stdout() -> None:
     """Let nothing be written at exit: it would raise again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -65,9 +65,9 @@ def _report(bug: Exception) -> ExitCode:
     import structlog
 
     if not structlog.is_configured():  # unconfigured, it would write to stdout, variables and all
-        set_up(Level.ERROR, Form.HUMAN)
+        configure_logging(Level.ERROR, Form.HUMAN)
     structlog.get_logger("egressd").error("internal error", exc_info=bug)
-    complain(
+    print_error(
         f"internal error ({type(bug).__name__}); this is a bug of egressd, please report it with the above"
     )
     return ExitCode.BUG

@@ -14,8 +14,8 @@ import typer
 
 from egressd.cli import options
 from egressd.cli.guard import guarded
-from egressd.cli.log import Form, Level, set_up
-from egressd.cli.output import check_output, say, width, write, write_report
+from egressd.cli.log import Form, Level, configure_logging
+from egressd.cli.output import check_output, print_line, width, write, write_report
 from egressd.errors import ExitCode, UsageError
 from egressd.model.endpoint import Cloud
 
@@ -66,7 +66,7 @@ def lab(
     if once and config_write is not None:
         raise UsageError("--config.write needs a lab that stays open; leave --once out")
     check_output(output)
-    set_up(log_level, log_format)
+    configure_logging(log_level, log_format)
     made = Lab(
         faults=[*(DEMO if demo else ()), *(fault or ())], region=region, cloud=cloud, port_base=port_base
     )
@@ -96,9 +96,9 @@ async def _serve(lab: Lab, profiles: tuple[str, ...], config_write: Path | None)
     async with lab:
         if config_write is not None:
             lab.write_config(config_write, *profiles)
-            say(f"probe it from another terminal: egressd --once --config.file {config_write}")
+            print_line(f"probe it from another terminal: egressd --once --config.file {config_write}")
         with stopped_by_signals(stop):
-            say("the lab is open on 127.0.0.1; Ctrl-C closes it; `help` lists its commands")
+            print_line("the lab is open on 127.0.0.1; Ctrl-C closes it; `help` lists its commands")
             with _commands(lab):
                 await stop.wait()
 
@@ -129,7 +129,7 @@ def _line_taker(lab: Lab, at_end: Callable[[], object]) -> Callable[[], bool]:
         *lines, rest = (rest + (data or b"\n")).split(b"\n")
         for line in lines:
             if line.strip():
-                say(lab.apply(line.decode(errors="replace")))
+                print_line(lab.apply(line.decode(errors="replace")))
         if not data:
             at_end()
         return bool(data)

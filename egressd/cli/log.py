@@ -52,11 +52,11 @@ PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 _secrets: set[str] = set()
 
 
-def set_up(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
+def configure_logging(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
     """Configure logging for the process, other libraries' included."""
     import structlog
 
-    keep_secret(secrets)
+    register_secrets(secrets)
     number = logging.WARNING if level is Level.WARN else logging.getLevelNamesMapping()[level.upper()]
     before: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -80,7 +80,7 @@ def set_up(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
 
 
-def keep_secret(secrets: Iterable[str]) -> None:
+def register_secrets(secrets: Iterable[str]) -> None:
     """Register texts that no line may show, also while logging goes on."""
     _secrets.update(one for one in secrets if one)
 

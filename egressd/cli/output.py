@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal, TextIO
 
-from egressd.cli.guard import complain, drop_stdout
+from egressd.cli.guard import discard_stdout, print_error
 from egressd.cli.options import Format
 from egressd.errors import UsageError
 from egressd.model.verdict import Sweep
@@ -27,7 +27,7 @@ def write_report(sweep: Sweep, fmt: Format, output: Path | None) -> None:
     if output is not None:
         from egressd.report.table import conclude
 
-        complain(f"wrote {output}: {conclude(sweep)}")
+        print_error(f"wrote {output}: {conclude(sweep)}")
 
 
 def render(sweep: Sweep, fmt: Format, *, terminal: bool) -> str:
@@ -88,7 +88,7 @@ def write(text: str, output: Path | None, *, mode: int | None = None) -> None:
         raise UsageError(f"cannot write {output}: {error.strerror}; the report went to stdout") from None
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Write a line to stdout at once."""
     _to_stdout(line + "\n")
 
@@ -132,9 +132,9 @@ def _to_stdout(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        drop_stdout()  # whoever read the report has had enough of it; the exit code still counts
+        discard_stdout()  # whoever read the report has had enough of it; the exit code still counts
     except OSError as error:
-        drop_stdout()
+        discard_stdout()
         raise UsageError(f"cannot write to stdout: {error.strerror}") from None
 
 

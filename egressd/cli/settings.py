@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from egressd.cli.guard import complain
+from egressd.cli.guard import print_error
 from egressd.config import Flags, load_settings
 from egressd.config.alerts.secret import secrets_of_receivers
 from egressd.config.load import find_file
@@ -24,7 +24,7 @@ def read(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
 
     path = find_file(config_file)
     if path is not None and config_file is None:
-        complain(f"using {path}")
+        print_error(f"using {path}")
     catalog = load_catalog()
     return load_settings(path, flags, catalog=catalog), catalog
 
@@ -48,7 +48,7 @@ def refuse_sources(settings: Settings, flags: Flags) -> None:
         ) from None
 
 
-def secrets_in(settings: Settings) -> tuple[str, ...]:
+def settings_secrets(settings: Settings) -> tuple[str, ...]:
     """Return what no log line may show: of proxies, and of receivers."""
     found: tuple[str, ...] = ()
     if settings.proxy is not None or settings.plain_proxy is not None:

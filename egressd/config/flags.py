@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from egressd.config import words
-from egressd.config.proxy.environment import Found, read_environment
+from egressd.config import parse
+from egressd.config.environment import EnvironmentProxies, read_environment
 from egressd.errors import UsageError
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import Proxy, Settings, Source
@@ -29,7 +29,7 @@ class Flags:
     """Everything the sweep may take, as a duration."""
 
 
-def apply(flags: Flags, settings: Settings) -> Settings:
+def apply_flags(flags: Flags, settings: Settings) -> Settings:
     """Put flags over settings. Raises UsageError, and ConfigError for what the environment says."""
     if flags.region is not None and not (flags.region.isascii() and flags.region.isalnum()):
         raise UsageError(f"--region must be a region such as westeurope, not {flags.region!r}")
@@ -50,7 +50,7 @@ def apply(flags: Flags, settings: Settings) -> Settings:
 
 def _deadline(text: str) -> float:
     try:
-        return words.read_duration(text)
+        return parse.parse_duration(text)
     except ValueError as error:
         raise UsageError(f"--deadline {error}") from None
 
@@ -67,11 +67,11 @@ def _source(text: str) -> Source:
     if not place or (equals and not name):
         raise UsageError(f"--source must be ADDRESS, INTERFACE or name=either, not {text!r}")
     try:
-        return Source(name=name or place, address=words.read_address(place))
+        return Source(name=name or place, address=parse.parse_address(place))
     except ValueError:
         pass
     try:
-        return Source(name=name or place, interface=words.read_interface(place))
+        return Source(name=name or place, interface=parse.parse_interface(place))
     except ValueError as error:
         raise UsageError(f"--source {text!r}: {error}, or an IP address") from None
 
@@ -90,19 +90,21 @@ def _with_proxy(flags: Flags, settings: Settings) -> Settings:
     )
 
 
-def _proxies(text: str | None, settings: Settings) -> Found:
+def _proxies(text: str | None, settings: Settings) -> EnvironmentProxies:
     """Take a proxy by its URL, with the configured bypass list; the password belongs to its own proxy."""
     configured = settings.proxy
     if text is None:
-        return Found(proxy=configured, plain_proxy=settings.plain_proxy, warnings=settings.environment)
+        return EnvironmentProxies(
+            proxy=configured, plain_proxy=settings.plain_proxy, warnings=settings.environment
+        )
     if text == "none":
-        return Found()
+        return EnvironmentProxies()
     if text == "env":
         return read_environment(os.environ)
     try:
-        url = words.read_proxy_url(text)
+        url = parse.parse_proxy_url(text)
     except ValueError as error:
         raise UsageError(f"--proxy {error}, or be env or none") from None
     if configured is not None and configured.url == url and not configured.origin:
-        return Found(proxy=configured)
-    return Found(proxy=Proxy(url=url, bypass=configured.bypass if configured else ()))
+        return EnvironmentProxies(proxy=configured)
+    return EnvironmentProxies(proxy=Proxy(url=url, bypass=configured.bypass if configured else ()))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from egressd.config.alerts.pitfalls import find_alert_pitfalls
 from egressd.config.alerts.secret import without_secrets
 from egressd.config.files import cannot_read
-from egressd.config.flags import Flags, apply
-from egressd.config.proxy.pitfalls import find_pitfalls
+from egressd.config.flags import Flags, apply_flags
+from egressd.config.warnings import appliance_warnings
 from egressd.errors import ConfigError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
@@ -21,7 +21,7 @@ from egressd.planning.placeholder import region_notes
 from egressd.yamlfile import MAX_CHARACTERS, Document, read_yaml
 
 if TYPE_CHECKING:
-    from egressd.config.shape import File
+    from egressd.config.schema import File
 
 DEFAULT_PATH = Path("/etc/egressd/egressd.yml")
 """Read where it exists and no other file is named."""
@@ -37,9 +37,9 @@ def load_settings(path: Path | None, flags: Flags, *, catalog: Catalog | None = 
         UsageError: a flag that can't be right.
     """
     settings = Settings() if path is None else _read(path, catalog)
-    settings = apply(flags, settings)
+    settings = apply_flags(flags, settings)
     region = region_notes(catalog, settings) if catalog is not None else ()
-    found = (*region, *settings.environment, *find_pitfalls(settings), *find_alert_pitfalls(settings))
+    found = (*region, *settings.environment, *appliance_warnings(settings), *find_alert_pitfalls(settings))
     warnings = tuple(dict.fromkeys(found))
     return replace(settings, digest=digest(settings), warnings=warnings)
 
@@ -73,19 +73,19 @@ def problems_in(document: Document, catalog: Catalog, *, folder: Path) -> tuple[
 
 def _read(path: Path, catalog: Catalog | None) -> Settings:
     # Only who has a file to read pays for pydantic.
-    from egressd.config.settle import settle  # noqa: PLC0415
+    from egressd.config.convert import convert  # noqa: PLC0415
 
     file, problems = _check(read_yaml(_text(path), str(path)), catalog, path.parent)
     if file is None or problems:
         raise ConfigError(problems)
-    return settle(file)
+    return convert(file)
 
 
 def _check(document: Document, catalog: Catalog | None, folder: Path) -> tuple[File | None, tuple[str, ...]]:
     """Return the checked shape, if it has one, and every mistake."""
     from pydantic import ValidationError  # noqa: PLC0415 - see _read
 
-    from egressd.config.shape import File  # noqa: PLC0415
+    from egressd.config.schema import File  # noqa: PLC0415
     from egressd.yamlfile import problems_of  # noqa: PLC0415
 
     data = {} if document.data is None else document.data
@@ -99,7 +99,7 @@ def _check(document: Document, catalog: Catalog | None, folder: Path) -> tuple[F
 def _cross(document: Document, catalog: Catalog | None) -> tuple[str, ...]:
     # Like all of _read, only for who has a file.
     from egressd.config.alerts.cross import cross_checks_of_alerts  # noqa: PLC0415
-    from egressd.config.cross import cross_checks  # noqa: PLC0415
+    from egressd.config.validate import cross_checks  # noqa: PLC0415
 
     data = document.data
     found = (*cross_checks(data, catalog), *cross_checks_of_alerts(data, catalog))

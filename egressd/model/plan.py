@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from egressd.model.endpoint import Expect, Inspection, Need, Protocol, Role, SampleKind
-from egressd.model.settings import ConnectTo, Limits, Proxy, Resolver, Source, Trust, carrier
+from egressd.model.settings import ConnectTo, Limits, Proxy, Resolver, Source, Trust, proxy_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +198,7 @@ class Plan:
 
     def proxy_of(self, protocol: Protocol) -> Proxy | None:
         """Return the proxy that carries a protocol, if any."""
-        return carrier(protocol, self.plain_proxy, self.proxy)
+        return proxy_for(protocol, self.plain_proxy, self.proxy)
 
     def path_of(self, probe: Probe) -> str:
         """Return how a probe gets out: `direct`, or the proxy as `scheme://host:port`."""

@@ -73,7 +73,7 @@ class Proxy:
     """The environment variables it was read from; empty: the configuration."""
 
 
-def carrier(protocol: Protocol, *proxies: Proxy | None) -> Proxy | None:
+def proxy_for(protocol: Protocol, *proxies: Proxy | None) -> Proxy | None:
     """Return the first proxy that carries a protocol: plain HTTP is forwarded, all else is tunnelled."""
     traffic = Traffic.PLAIN if protocol is Protocol.HTTP else Traffic.TUNNELS
     return next((one for one in proxies if one is not None and traffic in one.carries), None)

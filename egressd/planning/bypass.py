@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
-from egressd.planning.pattern import covers
+from egressd.planning.pattern import pattern_covers
 
 
 def bypass_entry(host: str, port: int, bypass: Iterable[str]) -> str:
@@ -31,8 +31,8 @@ def _names(entry: str, host: str, port: int) -> bool:
     if not name.strip("*."):
         return False
     if name.startswith((".", "*.")):
-        return covers("*" + name.removeprefix("*"), host, deep=True)
-    return covers(name, host) or covers("*." + name, host, deep=True)
+        return pattern_covers("*" + name.removeprefix("*"), host, deep=True)
+    return pattern_covers(name, host) or pattern_covers("*." + name, host, deep=True)
 
 
 def _split_port(entry: str) -> tuple[str, int | None]:

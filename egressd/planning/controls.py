@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 
 from egressd.model.endpoint import Protocol, SampleKind
 from egressd.model.plan import ControlKind, ControlPlan, Probe, Target
-from egressd.model.settings import ConnectTo, Family, Settings, Source, carrier
-from egressd.planning.pattern import matches
+from egressd.model.settings import ConnectTo, Family, Settings, Source, proxy_for
+from egressd.planning.pattern import glob_matches
 from egressd.wording import host_port
 
-TESTNET_TCP = ("192.0.2.1", 443)
+TESTNET_TCP_ADDRESS = ("192.0.2.1", 443)
 DNS_PORT = 53
 TESTNET_DNS = ("192.0.2.53", DNS_PORT)
 """Addresses of RFC 5737: nobody has them, so whoever answers is in between."""
-UNRELATED = 2
+UNRELATED_ZONES = 2
 """How many zones are asked for a label that can't exist; one alone may hold a wildcard."""
-KNOWN_TO_EXIST = "example.com"
+EXISTING_NAME = "example.com"
 """RFC 2606: a name for asking, nobody's."""
 
 
@@ -31,10 +31,14 @@ def base_controls(
     A `connect_to` entry that names such an address redirects it. In a loopback world (a lab) an answer
     from nowhere would tell of the real network around it, so there only redirected ones are planned.
     """
-    sources = [one for one in settings.sources if _speaks_ipv4(one, settings)]
-    planned = [control for source in sources for control in (_dial(source), _question(source))]
+    sources = [one for one in settings.sources if _uses_ipv4(one, settings)]
+    planned = [
+        control
+        for source in sources
+        for control in (_testnet_tcp_control(source), _testnet_dns_control(source))
+    ]
     kept = [_redirected(control, settings) for control in planned]
-    lab = is_lab(settings, tuple(probes))
+    lab = stays_on_loopback(settings, tuple(probes))
     controls = tuple(control for control, redirected in kept if redirected or not lab)
     notes = []
     if len(controls) < len(kept):
@@ -44,7 +48,7 @@ def base_controls(
     return controls, tuple(notes)
 
 
-def inventions(
+def nxdomain_controls(
     targets: Iterable[Target], probes: Iterable[Probe], sources: Iterable[Source], *, label: str
 ) -> tuple[ControlPlan, ...]:
     """Return, for each source, questions for labels of two unrelated zones, neither of which can exist.
@@ -54,16 +58,18 @@ def inventions(
     """
     direct = {target for probe in probes if not probe.via_proxy for target in probe.targets}
     zones: dict[str, str] = {}
-    for target in sorted((one for one in targets if one.id in direct and _is_public(one)), key=_by_zone):
+    for target in sorted(
+        (one for one in targets if one.id in direct and _is_in_catalog(one)), key=_zone_order
+    ):
         zone = _zone(target.host)
         zones.setdefault(".".join(zone.split(".")[-2:]), zone)
-    chosen = tuple(zones.values())[:UNRELATED]
-    if len(chosen) < UNRELATED:
+    chosen = tuple(zones.values())[:UNRELATED_ZONES]
+    if len(chosen) < UNRELATED_ZONES:
         return ()
-    return tuple(_stranger(source, label, zone) for source in sources for zone in chosen)
+    return tuple(_nxdomain_control(source, label, zone) for source in sources for zone in chosen)
 
 
-def _is_public(target: Target) -> bool:
+def _is_in_catalog(target: Target) -> bool:
     """Say whether the catalog names the host, below a zone that is more than a top-level domain."""
     ours = target.sample is SampleKind.GIVEN or target.internal
     return not ours and "." in _zone(target.host)
@@ -73,18 +79,18 @@ def _zone(host: str) -> str:
     return host.lower().rstrip(".").partition(".")[2]
 
 
-def _by_zone(target: Target) -> tuple[bool, int, str]:
+def _zone_order(target: Target) -> tuple[bool, int, str]:
     """Take zones whose random label is asked for anyway first, then those high up."""
     return target.sample is not SampleKind.RANDOM, target.host.count("."), target.host
 
 
 def redirection(host: str, port: int, connect_to: Iterable[ConnectTo]) -> ConnectTo | None:
     """Return the first `connect_to` entry that names the host and port."""
-    return next((one for one in connect_to if matches(one.match, host_port(host, port))), None)
+    return next((one for one in connect_to if glob_matches(one.match, host_port(host, port))), None)
 
 
-def _dial(source: Source) -> ControlPlan:
-    address, port = TESTNET_TCP
+def _testnet_tcp_control(source: Source) -> ControlPlan:
+    address, port = TESTNET_TCP_ADDRESS
     return ControlPlan(
         id=f"{source.name}|{ControlKind.TESTNET_TCP}",
         kind=ControlKind.TESTNET_TCP,
@@ -96,21 +102,21 @@ def _dial(source: Source) -> ControlPlan:
     )
 
 
-def _question(source: Source) -> ControlPlan:
+def _testnet_dns_control(source: Source) -> ControlPlan:
     address, port = TESTNET_DNS
     return ControlPlan(
         id=f"{source.name}|{ControlKind.TESTNET_DNS}",
         kind=ControlKind.TESTNET_DNS,
         source=source.name,
         why="no server has this address: an answer shows that port 53 is intercepted",
-        host=KNOWN_TO_EXIST,
+        host=EXISTING_NAME,
         address=address,
         port=port,
         protocol=Protocol.DNS,
     )
 
 
-def _stranger(source: Source, label: str, zone: str) -> ControlPlan:
+def _nxdomain_control(source: Source, label: str, zone: str) -> ControlPlan:
     return ControlPlan(
         id=f"{source.name}|{ControlKind.SIBLING_NAME}|{zone}",
         kind=ControlKind.SIBLING_NAME,
@@ -133,11 +139,11 @@ def _redirected(control: ControlPlan, settings: Settings) -> tuple[ControlPlan, 
     return (control, False) if to is None else (replace(control, address=to.address, port=to.port), True)
 
 
-def _speaks_ipv4(source: Source, settings: Settings) -> bool:
+def _uses_ipv4(source: Source, settings: Settings) -> bool:
     return Family.IPV4 in settings.limits.families and ":" not in (source.address or "")
 
 
-def is_lab(settings: Settings, probes: tuple[Probe, ...]) -> bool:
+def stays_on_loopback(settings: Settings, probes: tuple[Probe, ...]) -> bool:
     """Say whether nothing of the plan leaves this host."""
     places = {one.address or "" for one in settings.resolvers} | {_place(one, settings) for one in probes}
     return bool(probes) and all(_is_loopback(place) for place in places)
@@ -145,7 +151,7 @@ def is_lab(settings: Settings, probes: tuple[Probe, ...]) -> bool:
 
 def _place(probe: Probe, settings: Settings) -> str:
     """Return the address a probe dials first, or the name where DNS will say."""
-    proxy = carrier(probe.protocol, settings.plain_proxy, settings.proxy)
+    proxy = proxy_for(probe.protocol, settings.plain_proxy, settings.proxy)
     if probe.via_proxy and proxy is not None:
         return urlsplit(proxy.url).hostname or ""
     return probe.connect_to.address if probe.connect_to else probe.host

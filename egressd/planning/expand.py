@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from egressd.model.catalog import Discovery
 from egressd.model.endpoint import Endpoint, Protocol, SampleKind
 from egressd.model.settings import Resolver
-from egressd.planning.pattern import covers, put_label
+from egressd.planning.pattern import pattern_covers, replace_wildcard
 from egressd.planning.placeholder import (
     NEEDS_REGION,
     RESOLVER,
-    Filled,
-    Vocabulary,
-    fill,
+    PlaceholderValues,
+    Substitution,
     is_host,
-    show,
+    substitute,
+    substitute_known,
     why_missing,
 )
 from egressd.planning.select import Row
@@ -24,15 +24,15 @@ from egressd.planning.select import Row
 MOST_DISCOVERED = 8
 """A discovered list may name hundreds of hosts; so many stand for all of them."""
 MOST_SIBLINGS = 4
-NOT_ASKED = "not asked"
+NOT_CALLED = "not asked"
 """Why a call has no answer that can be made, and is made when a sweep begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class ExpansionContext:
     """What expansion may know besides the rows."""
 
-    words: Vocabulary
+    words: PlaceholderValues
     discoveries: Mapping[str, Discovery]
     calls: Mapping[str, str]
     """Why a discovery call that was named has no answer, by its name."""
@@ -66,55 +66,55 @@ class Expansion:
         return "; ".join(self.notes) or "no sample is documented, and none can be made"
 
 
-def expand(rows: Iterable[Row], around: Surroundings) -> tuple[Expansion, ...]:
+def expand(rows: Iterable[Row], context: ExpansionContext) -> tuple[Expansion, ...]:
     """Expand every row; random labels last, because they borrow the addresses of the others."""
-    concrete = [_concrete(row, around) for row in rows]
+    concrete = [_concrete(row, context) for row in rows]
     hosts = tuple(dict.fromkeys(sample.host for one in concrete for sample in one.samples))
-    return tuple(_with_random(one, hosts, around) for one in concrete)
+    return tuple(_with_random(one, hosts, context) for one in concrete)
 
 
-def _concrete(row: Row, around: Surroundings) -> Expansion:
+def _concrete(row: Row, context: ExpansionContext) -> Expansion:
     endpoint = row.endpoint
-    blank = Expansion(row=row, pattern=show(endpoint.pattern, around.words))
+    blank = Expansion(row=row, pattern=substitute_known(endpoint.pattern, context.words))
     if endpoint.protocol is Protocol.UDP:
         return replace(blank, notes=("UDP without a known protocol can't be verified",))
-    if endpoint.pattern == RESOLVER and "resolver" not in around.words.given:
-        return _resolvers(blank, around)
-    filled = fill(endpoint.pattern, around.words)
+    if endpoint.pattern == RESOLVER and "resolver" not in context.words.given:
+        return _resolvers(blank, context)
+    filled = substitute(endpoint.pattern, context.words)
     if filled.missing:
-        return replace(blank, notes=(why_missing(filled.missing, around.words),))
+        return replace(blank, notes=(why_missing(filled.missing, context.words),))
     if endpoint.is_wildcard:
-        return _wildcard(blank, filled, around)
+        return _wildcard(blank, filled, context)
     hosts, refused = _hosts(filled)
     kind = _kind(row, filled)
     samples = tuple(Sample(host=host, port=endpoint.port, kind=kind) for host in hosts)
     return replace(blank, samples=samples, notes=refused)
 
 
-def _kind(row: Row, filled: Filled) -> SampleKind:
+def _kind(row: Row, filled: Substitution) -> SampleKind:
     """Say how the host of a row without a wildcard came about."""
     if row.ours or filled.given:
         return SampleKind.GIVEN
     return SampleKind.EXACT if filled.texts == (row.endpoint.pattern,) else SampleKind.TEMPLATED
 
 
-def _hosts(filled: Filled) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _hosts(filled: Substitution) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split what was filled into hosts and sentences about what can't be one."""
     names = [text.strip().lower().removesuffix(".") for text in filled.texts]
     refused = tuple(f"{name[:80]!r} is not a host name" for name in names if not is_host(name))
     return tuple(dict.fromkeys(name for name in names if is_host(name))), refused
 
 
-def _resolvers(blank: Expansion, around: Surroundings) -> Expansion:
+def _resolvers(blank: Expansion, context: ExpansionContext) -> Expansion:
     """Make a sample of each DNS server, at the port it listens on."""
-    servers = dict.fromkeys((one.address, one.port) for one in around.resolvers if one.address is not None)
+    servers = dict.fromkeys((one.address, one.port) for one in context.resolvers if one.address is not None)
     if not servers:
         return replace(blank, notes=("the name servers of this host are not known",))
     samples = tuple(Sample(host=host, port=port, kind=SampleKind.GIVEN) for host, port in servers)
     return replace(blank, samples=samples)
 
 
-def _wildcard(blank: Expansion, patterns: Filled, around: Surroundings) -> Expansion:
+def _wildcard(blank: Expansion, patterns: Substitution, context: ExpansionContext) -> Expansion:
     """Collect documented, templated and discovered hosts, each once, under its first kind."""
     found: dict[str, SampleKind] = {}
     notes: list[str] = []
@@ -123,7 +123,7 @@ def _wildcard(blank: Expansion, patterns: Filled, around: Surroundings) -> Expan
     for text in endpoint.samples.documented:
         found.setdefault(text.lower(), SampleKind.GIVEN if ours else SampleKind.DOCUMENTED)
     for text in endpoint.samples.templated:
-        filled = fill(text, around.words)
+        filled = substitute(text, context.words)
         missing += filled.missing
         hosts, refused = _hosts(filled)
         notes += refused
@@ -131,13 +131,13 @@ def _wildcard(blank: Expansion, patterns: Filled, around: Surroundings) -> Expan
             found.setdefault(host, SampleKind.GIVEN if ours or filled.given else SampleKind.TEMPLATED)
     kept = {host: kind for host, kind in found.items() if _covered(endpoint, patterns, host)}
     notes += [f"{host} is outside the pattern" for host in found if host not in kept]
-    hosts, words = _discovered(endpoint, patterns, around)
+    hosts, words = _discovered(endpoint, patterns, context)
     chosen = _spread([host for host in hosts if host not in kept])
     if len(chosen) < len(hosts):
         words = (*words, f"{len(chosen)} of {len(hosts)} discovered hosts are probed")
     kept |= dict.fromkeys(chosen, SampleKind.DISCOVERED)
     if missing := [name for name in missing if name != "his" or not hosts]:
-        notes.append(why_missing(missing, around.words))
+        notes.append(why_missing(missing, context.words))
     samples = tuple(Sample(host=host, port=endpoint.port, kind=kind) for host, kind in kept.items())
     return replace(blank, samples=samples, notes=_joined(notes, words))
 
@@ -147,30 +147,30 @@ def _joined(notes: list[str], discovery: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _discovered(
-    endpoint: Endpoint, patterns: Filled, around: Surroundings
+    endpoint: Endpoint, patterns: Substitution, context: ExpansionContext
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the discovered hosts that the pattern covers, and what to say about the call."""
     name = endpoint.samples.discovered
     if name is None:
         return (), ()
-    answer = around.discoveries.get(name)
+    answer = context.discoveries.get(name)
     if answer is None or not answer.hosts:
-        why = (answer.note if answer else "") or around.calls.get(name, "no such call is known")
-        if why == NOT_ASKED:
+        why = (answer.note if answer else "") or context.calls.get(name, "no such call is known")
+        if why == NOT_CALLED:
             return (), (f"hosts are asked of discovery {name} when a sweep begins",)
         return (), (why if why == NEEDS_REGION else f"discovery {name} could not be had: {why}",)
-    clean, _ = _hosts(Filled(texts=answer.hosts))
+    clean, _ = _hosts(Substitution(texts=answer.hosts))
     hosts = tuple(host for host in clean if _covered(endpoint, patterns, host))
     if len(hosts) == len(clean) > 0:
         return hosts, ()
     return hosts, (f"{len(clean) - len(hosts)} names that discovery {name} gave are outside the pattern",)
 
 
-def _covered(endpoint: Endpoint, patterns: Filled, host: str) -> bool:
-    return any(covers(pattern, host, deep=endpoint.deep) for pattern in patterns.texts)
+def _covered(endpoint: Endpoint, patterns: Substitution, host: str) -> bool:
+    return any(pattern_covers(pattern, host, deep=endpoint.deep) for pattern in patterns.texts)
 
 
-def _is_apex(patterns: Filled, host: str) -> bool:
+def _is_apex(patterns: Substitution, host: str) -> bool:
     return any(pattern.lower() == f"*.{host}" for pattern in patterns.texts)
 
 
@@ -182,10 +182,10 @@ def _spread(hosts: list[str]) -> list[str]:
     return [ordered[index * len(ordered) // MOST_DISCOVERED] for index in range(MOST_DISCOVERED)]
 
 
-def _with_random(one: Expansion, hosts: tuple[str, ...], around: Surroundings) -> Expansion:
+def _with_random(one: Expansion, hosts: tuple[str, ...], context: ExpansionContext) -> Expansion:
     """Add a random label, which proves the rule itself, where the row asks for one."""
     endpoint = one.row.endpoint
-    patterns = fill(endpoint.pattern, around.words)
+    patterns = substitute(endpoint.pattern, context.words)
     speaks = endpoint.protocol.encrypted or endpoint.protocol.speaks_http
     if not (endpoint.is_wildcard and endpoint.samples.random and patterns.texts and speaks):
         return one
@@ -196,12 +196,14 @@ def _with_random(one: Expansion, hosts: tuple[str, ...], around: Surroundings) -
     if not siblings:
         words = "no host of the pattern is known, so there is no address to send a random name to"
         return replace(one, notes=one.notes or (words,))
-    labels = tuple(_random(endpoint, patterns, around.label, siblings[:MOST_SIBLINGS]))
+    labels = tuple(_random(endpoint, patterns, context.label, siblings[:MOST_SIBLINGS]))
     return replace(one, samples=(*one.samples, *labels))
 
 
-def _random(endpoint: Endpoint, patterns: Filled, label: str, siblings: tuple[str, ...]) -> Iterator[Sample]:
+def _random(
+    endpoint: Endpoint, patterns: Substitution, label: str, siblings: tuple[str, ...]
+) -> Iterator[Sample]:
     for pattern in patterns.texts:
-        host = put_label(pattern.lower(), label)
+        host = replace_wildcard(pattern.lower(), label)
         if is_host(host):
             yield Sample(host=host, port=endpoint.port, kind=SampleKind.RANDOM, siblings=siblings)

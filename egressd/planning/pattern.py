@@ -7,7 +7,7 @@ here backtracks, so a hostile pattern costs no more than a long one.
 from __future__ import annotations
 
 
-def covers(pattern: str, host: str, *, deep: bool = False) -> bool:
+def pattern_covers(pattern: str, host: str, *, deep: bool = False) -> bool:
     """Say whether a firewall rule for the pattern would let the host through.
 
     `*` is one label at the left, or any part of the label it is written in. Where the document means
@@ -23,17 +23,17 @@ def covers(pattern: str, host: str, *, deep: bool = False) -> bool:
     return all(bool(label) and _glob(part, label) for part, label in zip(wanted, given, strict=True))
 
 
-def matches(glob: str, text: str) -> bool:
+def glob_matches(glob: str, text: str) -> bool:
     """Say whether a pattern of `--only`, `overrides` or `connect_to` names the text; `*` is anything."""
     return _glob(glob.strip().lower(), text.lower())
 
 
-def matches_host(glob: str, host: str) -> bool:
+def glob_matches_host(glob: str, host: str) -> bool:
     """Match like `matches`, where a dot at the end of either means nothing."""
-    return matches(glob.strip().removesuffix("."), host.removesuffix("."))
+    return glob_matches(glob.strip().removesuffix("."), host.removesuffix("."))
 
 
-def put_label(pattern: str, label: str) -> str:
+def replace_wildcard(pattern: str, label: str) -> str:
     """Return the pattern with a label in the place of its first `*`."""
     return pattern.replace("*", label, 1)
 

@@ -23,7 +23,7 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vocabulary:
+class PlaceholderValues:
     """What every placeholder stands for here."""
 
     region: str | None
@@ -35,7 +35,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
+class Substitution:
     """A text with its placeholders replaced: one text per value the operator gave."""
 
     texts: tuple[str, ...]
@@ -49,7 +49,7 @@ def placeholders(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(PLACEHOLDER.findall(text)))
 
 
-def vocabulary(catalog: Catalog, settings: Settings) -> Vocabulary:
+def placeholder_values(catalog: Catalog, settings: Settings) -> PlaceholderValues:
     """Collect what is known; what the operator says wins over the catalog."""
     regional = {"region", "his", "gas", *(key for one in catalog.regions for key, _ in one.values)}
     words: dict[str, tuple[str, ...]] = {}
@@ -63,7 +63,7 @@ def vocabulary(catalog: Catalog, settings: Settings) -> Vocabulary:
     given: dict[str, tuple[str, ...]] = {}
     for key, value in settings.values:
         given[key] = (*given.get(key, ()), value)
-    return Vocabulary(
+    return PlaceholderValues(
         region=settings.region,
         words=words | given,
         given=frozenset(given),
@@ -71,24 +71,24 @@ def vocabulary(catalog: Catalog, settings: Settings) -> Vocabulary:
     )
 
 
-def fill(text: str, words: Vocabulary) -> Filled:
+def substitute(text: str, words: PlaceholderValues) -> Substitution:
     """Replace every placeholder; no texts where one has no value."""
     names = placeholders(text)
     missing = tuple(name for name in names if not words.words.get(name))
     if missing:
-        return Filled(texts=(), missing=missing)
+        return Substitution(texts=(), missing=missing)
     choices = itertools.product(*(words.words[name] for name in names))
-    texts = tuple(_put(text, dict(zip(names, values, strict=True))) for values in choices)
-    return Filled(texts=texts, given=any(name in words.given for name in names))
+    texts = tuple(_replace_placeholders(text, dict(zip(names, values, strict=True))) for values in choices)
+    return Substitution(texts=texts, given=any(name in words.given for name in names))
 
 
-def show(text: str, words: Vocabulary) -> str:
+def substitute_known(text: str, words: PlaceholderValues) -> str:
     """Fill what can be filled and write the rest as `<name>`, for people to read."""
     values = {name: words.words.get(name, (f"<{name}>",))[0] for name in placeholders(text)}
-    return _put(text, values)
+    return _replace_placeholders(text, values)
 
 
-def why_missing(names: Iterable[str], words: Vocabulary) -> str:
+def why_missing(names: Iterable[str], words: PlaceholderValues) -> str:
     """Say in words what would have to be known."""
     absent = tuple(dict.fromkeys(names))
     regional = [name for name in absent if name in words.regional]
@@ -137,5 +137,5 @@ def is_host(text: str) -> bool:
     return len(text) <= 254 and all(_LABEL.fullmatch(label) for label in labels)
 
 
-def _put(text: str, values: Mapping[str, str]) -> str:
+def _replace_placeholders(text: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values[found[1]], text)

@@ -13,13 +13,20 @@ from egressd.model.catalog import Catalog, Discovery, DiscoveryCall
 from egressd.model.endpoint import Endpoint, Expect, Need, Role, SampleKind
 from egressd.model.plan import Plan, Target, Unsampled
 from egressd.model.settings import Resolver, Settings
-from egressd.planning.controls import base_controls, inventions
+from egressd.planning.controls import base_controls, nxdomain_controls
 from egressd.planning.coverage import coverage
-from egressd.planning.expand import NOT_ASKED, Expansion, Sample, Surroundings, expand
-from egressd.planning.pattern import matches_host
-from egressd.planning.placeholder import NEEDS_REGION, placeholders, region_notes, vocabulary
-from egressd.planning.probes import goes_through_proxy, players, probes
-from egressd.planning.select import is_named, may_name, override, refuse_idle, select, skipped
+from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sample, expand
+from egressd.planning.pattern import glob_matches_host
+from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders, region_notes
+from egressd.planning.probes import goes_through_proxy, plan_probes, sources_for
+from egressd.planning.select import (
+    apply_overrides,
+    endpoint_matches,
+    endpoint_may_match,
+    refuse_unmatched,
+    select,
+    skipped_by_override,
+)
 from egressd.wording import host_port
 
 
@@ -49,12 +56,14 @@ def make_plan(
     Raises UsageError for a profile that does not exist, an endpoint id that is taken, and an `--only`
     that names nothing.
     """
-    around = _surroundings(catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers)
-    every = expand(select(catalog, settings), around)
-    refuse_idle(settings.only, lambda glob: any(_wanted(one, (glob,)) for one in every))
-    expansions = tuple(one for one in every if _wanted(one, settings.only))
+    context = _expansion_context(
+        catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers
+    )
+    every = expand(select(catalog, settings), context)
+    refuse_unmatched(settings.only, lambda glob: any(_selected(one, (glob,)) for one in every))
+    expansions = tuple(one for one in every if _selected(one, settings.only))
     draft = _draft(expansions, settings)
-    conversations = probes(draft.targets, settings, siblings=draft.siblings)
+    conversations = plan_probes(draft.targets, settings, siblings=draft.siblings)
     controls, control_notes = base_controls(settings, conversations)
     return Plan(
         region=settings.region,
@@ -64,7 +73,7 @@ def make_plan(
         config_digest=settings.digest,
         targets=tuple(draft.targets),
         probes=conversations,
-        controls=(*controls, *inventions(draft.targets, conversations, settings.sources, label=label)),
+        controls=(*controls, *nxdomain_controls(draft.targets, conversations, settings.sources, label=label)),
         sources=settings.sources,
         resolvers=settings.resolvers,
         trust=settings.trust,
@@ -82,7 +91,7 @@ def calls_needed(catalog: Catalog, settings: Settings) -> tuple[DiscoveryCall, .
     wanted = {
         row.endpoint.samples.discovered
         for row in select(catalog, settings)
-        if not settings.only or may_name(row.endpoint, settings.only)
+        if not settings.only or endpoint_may_match(row.endpoint, settings.only)
     }
     return tuple(
         call
@@ -95,26 +104,26 @@ def _can_be_made(call: DiscoveryCall, settings: Settings) -> bool:
     return settings.region is not None or "region" not in placeholders(call.path)
 
 
-def _surroundings(
+def _expansion_context(
     catalog: Catalog,
     settings: Settings,
     *,
     discoveries: tuple[Discovery, ...],
     label: str,
     nameservers: tuple[Resolver, ...],
-) -> Surroundings:
+) -> ExpansionContext:
     elsewhere = f"no call is documented for cloud {settings.cloud.value}"
     calls = dict.fromkeys((call.name for call in catalog.discoveries), elsewhere)
     calls |= {
-        call.name: NOT_ASKED if _can_be_made(call, settings) else NEEDS_REGION
+        call.name: NOT_CALLED if _can_be_made(call, settings) else NEEDS_REGION
         for call in catalog.discoveries
         if call.cloud is settings.cloud
     }
     resolvers = tuple(
         server for one in settings.resolvers for server in (nameservers if one.is_system else (one,))
     )
-    return Surroundings(
-        words=vocabulary(catalog, settings),
+    return ExpansionContext(
+        words=placeholder_values(catalog, settings),
         discoveries={one.name: one for one in discoveries},
         calls=calls,
         label=label,
@@ -122,24 +131,24 @@ def _surroundings(
     )
 
 
-def _wanted(one: Expansion, only: tuple[str, ...]) -> bool:
+def _selected(one: Expansion, only: tuple[str, ...]) -> bool:
     """Say whether `--only` names a row or one of its hosts."""
     return (
         not only
-        or is_named(one.row.endpoint, only)
+        or endpoint_matches(one.row.endpoint, only)
         or any(_names(only, one, sample) for sample in one.samples)
     )
 
 
 def _names(only: tuple[str, ...], one: Expansion, sample: Sample) -> bool:
-    return any(matches_host(glob, sample.host) or matches_host(glob, one.pattern) for glob in only)
+    return any(glob_matches_host(glob, sample.host) or glob_matches_host(glob, one.pattern) for glob in only)
 
 
 def _draft(expansions: Iterable[Expansion], settings: Settings) -> _Draft:
     draft = _Draft()
     for one in expansions:
         endpoint = one.row.endpoint
-        idle = _nobody(endpoint.roles, settings)
+        idle = _no_source_for(endpoint.roles, settings)
         if idle or not one.samples:
             why = idle or one.why
             draft.unsampled.append(
@@ -150,7 +159,7 @@ def _draft(expansions: Iterable[Expansion], settings: Settings) -> _Draft:
     return draft
 
 
-def _nobody(roles: tuple[Role, ...], settings: Settings) -> str:
+def _no_source_for(roles: tuple[Role, ...], settings: Settings) -> str:
     """Say that no source plays the roles of a row; empty where one does."""
     if any(set(source.roles) & set(roles) for source in settings.sources):
         return ""
@@ -158,11 +167,11 @@ def _nobody(roles: tuple[Role, ...], settings: Settings) -> str:
 
 
 def _add_targets(draft: _Draft, one: Expansion, settings: Settings) -> None:
-    named = not settings.only or is_named(one.row.endpoint, settings.only)
+    named = not settings.only or endpoint_matches(one.row.endpoint, settings.only)
     for sample in one.samples:
         if not named and not _names(settings.only, one, sample):
             continue
-        endpoint = override(one.row.endpoint, settings.overrides, host=sample.host)
+        endpoint = apply_overrides(one.row.endpoint, settings.overrides, host=sample.host)
         if endpoint is None:
             draft.skipped.append(f"{one.row.endpoint.id} ({sample.host})")
             continue
@@ -202,17 +211,19 @@ def _notes(
     """Say what the reader of the plan should know and could not guess."""
     yield from settings.environment
     yield from region_notes(catalog, settings)
-    waiting = [one.row.endpoint.id for one in every if _wanted(one, settings.only) and _waits(one)]
+    waiting = [one.row.endpoint.id for one in every if _selected(one, settings.only) and _waits(one)]
     if waiting:
         yield f"no region is given: not or only partly sampled are {', '.join(waiting)}"
-    if left_out := (*skipped(catalog, settings), *draft.skipped):
+    if left_out := (*skipped_by_override(catalog, settings), *draft.skipped):
         yield f"skipped by an override: {', '.join(left_out)}"
     yield from _idle_overrides(catalog, settings, every)
     through = sorted({one.host for one in draft.targets if one.internal and _proxied(one, settings)})
     if through:
         yield f"internal hosts would go through the proxy; `proxy.bypass` should name {', '.join(through)}"
     idle = [
-        one.name for one in settings.sources if not any(one in players(t, settings) for t in draft.targets)
+        one.name
+        for one in settings.sources
+        if not any(one in sources_for(t, settings) for t in draft.targets)
     ]
     if idle:
         yield f"nothing is probed from source {', '.join(idle)}: no target has one of its roles"
@@ -231,7 +242,7 @@ def _idle_overrides(catalog: Catalog, settings: Settings, every: tuple[Expansion
     known = [*catalog.endpoints, *settings.endpoints]
     hosts = {sample.host for one in every for sample in one.samples}
     for one in settings.overrides:
-        if any(is_named(endpoint, (one.match,)) for endpoint in known):
+        if any(endpoint_matches(endpoint, (one.match,)) for endpoint in known):
             continue
-        if not any(matches_host(one.match, host) for host in hosts):
+        if not any(glob_matches_host(one.match, host) for host in hosts):
             yield f"the override for {one.match} matches nothing"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from egressd.model.endpoint import Protocol, SampleKind
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe, Target
-from egressd.model.settings import Proxy, Settings, Source, carrier
+from egressd.model.settings import Proxy, Settings, Source, proxy_for
 from egressd.planning.bypass import bypass_entry
-from egressd.planning.controls import is_lab, redirection
+from egressd.planning.controls import redirection, stays_on_loopback
 from egressd.wording import host_port
 
 PROXIED = (Protocol.HTTPS, Protocol.HTTP, Protocol.WSS, Protocol.TLS)
@@ -24,7 +24,7 @@ class _Draft:
     targets: list[str]
 
 
-def probes(
+def plan_probes(
     targets: Iterable[Target], settings: Settings, *, siblings: Mapping[str, tuple[str, ...]]
 ) -> tuple[Probe, ...]:
     """Return the probes in the order of their first target; ids are unique.
@@ -33,28 +33,28 @@ def probes(
     """
     drafts: dict[tuple[object, ...], _Draft] = {}
     for target in targets:
-        for source in players(target, settings):
+        for source in sources_for(target, settings):
             probe = _probe(target, source, settings, siblings.get(target.id, ()))
             for one in (probe, *_contrast(probe, settings)):
                 drafts.setdefault(_key(one), _Draft(one, [])).targets.append(target.id)
     return tuple(_numbered(drafts.values()))
 
 
-def players(target: Target, settings: Settings) -> tuple[Source, ...]:
+def sources_for(target: Target, settings: Settings) -> tuple[Source, ...]:
     """Return the sources that play one of the target's roles."""
     return tuple(source for source in settings.sources if set(source.roles) & set(target.roles))
 
 
 def goes_through_proxy(host: str, port: int, protocol: Protocol, settings: Settings) -> bool:
     """Say whether the programs that will run there would ask the proxy for it."""
-    proxy = _carrier(protocol, settings)
+    proxy = _proxy_for(protocol, settings)
     return proxy is not None and not bypass_entry(host, port, proxy.bypass)
 
 
-def _carrier(protocol: Protocol, settings: Settings) -> Proxy | None:
+def _proxy_for(protocol: Protocol, settings: Settings) -> Proxy | None:
     if protocol not in PROXIED:
         return None
-    return carrier(protocol, settings.plain_proxy, settings.proxy)
+    return proxy_for(protocol, settings.plain_proxy, settings.proxy)
 
 
 def _contrast(probe: Probe, settings: Settings) -> Iterator[Probe]:
@@ -62,7 +62,7 @@ def _contrast(probe: Probe, settings: Settings) -> Iterator[Probe]:
 
     A random label is asked for once: it proves a rule, and there is no host to reach.
     """
-    if not settings.compare_paths or probe.siblings or _carrier(probe.protocol, settings) is None:
+    if not settings.compare_paths or probe.siblings or _proxy_for(probe.protocol, settings) is None:
         return
     flipped = replace(probe, via_proxy=not probe.via_proxy, bypassed_by="", contrast=True)
     if probe.via_proxy:
@@ -73,7 +73,7 @@ def _contrast(probe: Probe, settings: Settings) -> Iterator[Probe]:
 
 
 def _probe(target: Target, source: Source, settings: Settings, siblings: tuple[str, ...]) -> Probe:
-    proxy = _carrier(target.protocol, settings)
+    proxy = _proxy_for(target.protocol, settings)
     entry = bypass_entry(target.host, target.port, proxy.bypass) if proxy is not None else ""
     via_proxy = proxy is not None and not entry
     shown = target.pattern if target.sample is SampleKind.RANDOM else target.host
@@ -121,9 +121,11 @@ def _numbered(drafts: Iterable[_Draft]) -> Iterator[Probe]:
         yield replace(draft.probe, id=unique, targets=tuple(draft.targets))
 
 
-def route_fetches(controls: Iterable[ControlPlan], settings: Settings, plan: Plan) -> tuple[ControlPlan, ...]:
+def route_revocation_fetches(
+    controls: Iterable[ControlPlan], settings: Settings, plan: Plan
+) -> tuple[ControlPlan, ...]:
     """Give each fetch its way; in a loopback world, leave out what would leave this host."""
-    lab = is_lab(settings, plan.probes)
+    lab = stays_on_loopback(settings, plan.probes)
     routed = (_route(one, settings) for one in controls)
     return tuple(one for one in routed if not (lab and _leaves(one)))
 

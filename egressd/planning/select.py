@@ -11,7 +11,7 @@ from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Endpoint, Need
 from egressd.model.settings import ALL_ROLES, Override, Settings
-from egressd.planning.pattern import covers, matches, matches_host
+from egressd.planning.pattern import glob_matches, glob_matches_host, pattern_covers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +30,16 @@ def select(catalog: Catalog, settings: Settings) -> tuple[Row, ...]:
 
     Raises UsageError for a profile that does not exist and for an id that is taken.
     """
-    changed = ((row, override(row.endpoint, settings.overrides)) for row in _asked_for(catalog, settings))
+    changed = (
+        (row, apply_overrides(row.endpoint, settings.overrides)) for row in _asked_for(catalog, settings)
+    )
     return tuple(replace(row, endpoint=endpoint) for row, endpoint in changed if endpoint is not None)
 
 
-def skipped(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
+def skipped_by_override(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
     """Return the ids of the rows that an override leaves out as a whole."""
     rows = _asked_for(catalog, settings)
-    return tuple(row.endpoint.id for row in rows if override(row.endpoint, settings.overrides) is None)
+    return tuple(row.endpoint.id for row in rows if apply_overrides(row.endpoint, settings.overrides) is None)
 
 
 def _asked_for(catalog: Catalog, settings: Settings) -> Iterator[Row]:
@@ -51,7 +53,7 @@ def _asked_for(catalog: Catalog, settings: Settings) -> Iterator[Row]:
         yield _own(endpoint)
 
 
-def override(
+def apply_overrides(
     endpoint: Endpoint, overrides: Iterable[Override], *, host: str | None = None
 ) -> Endpoint | None:
     """Apply the overrides that name the row, or its one host; None where one says to skip it.
@@ -74,20 +76,20 @@ def override(
     return endpoint
 
 
-def is_named(endpoint: Endpoint, globs: Iterable[str]) -> bool:
+def endpoint_matches(endpoint: Endpoint, globs: Iterable[str]) -> bool:
     """Say whether a glob names the row by its id or pattern."""
-    return any(matches(glob, endpoint.id) or matches_host(glob, endpoint.pattern) for glob in globs)
+    return any(glob_matches(glob, endpoint.id) or glob_matches_host(glob, endpoint.pattern) for glob in globs)
 
 
-def may_name(endpoint: Endpoint, globs: Iterable[str]) -> bool:
+def endpoint_may_match(endpoint: Endpoint, globs: Iterable[str]) -> bool:
     """Say whether a glob names the row, or could name a host that its pattern covers."""
     found = tuple(globs)
-    return is_named(endpoint, found) or any(
-        covers(endpoint.pattern, glob, deep=endpoint.deep) for glob in found
+    return endpoint_matches(endpoint, found) or any(
+        pattern_covers(endpoint.pattern, glob, deep=endpoint.deep) for glob in found
     )
 
 
-def refuse_idle(only: tuple[str, ...], names: Callable[[str], bool]) -> None:
+def refuse_unmatched(only: tuple[str, ...], names: Callable[[str], bool]) -> None:
     """Refuse patterns of `--only` that name nothing: what is not there must not look like good news.
 
     Raises:
@@ -102,9 +104,9 @@ def refuse_idle(only: tuple[str, ...], names: Callable[[str], bool]) -> None:
 
 
 def _meant(one: Override, endpoint: Endpoint, host: str | None) -> bool:
-    if host is not None and matches_host(one.match, host):
+    if host is not None and glob_matches_host(one.match, host):
         return True
-    return is_named(endpoint, (one.match,))
+    return endpoint_matches(endpoint, (one.match,))
 
 
 def _own(endpoint: Endpoint) -> Row:

@@ -13,13 +13,13 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 
 from pydantic import BaseModel
 
-from egressd.config.kinds import Kind
-from egressd.config.shape import DAEMON_ONLY, File
-from egressd.config.words import show_duration
+from egressd.config.parse import format_duration
+from egressd.config.schema import DAEMON_ONLY, File
+from egressd.config.types import TypeName
 
 HEAD = """# Configuration
 
-Made by `make docs` from `egressd/config/shape.py`. A commented example is `config/egressd.yml`.
+Made by `make docs` from `egressd/config/schema.py`. A commented example is `config/egressd.yml`.
 
 `egressd --once` needs no file. It reads `--config.file`, else `/etc/egressd/egressd.yml` where there is one;
 flags win over the file. `egressd config check` lists every mistake at once, each as
@@ -124,7 +124,7 @@ def _kind(hint: object) -> str:
 
 
 def _named(hint: object) -> str:
-    kinds = [one.words for one in getattr(hint, "__metadata__", ()) if isinstance(one, Kind)]
+    kinds = [one.text for one in getattr(hint, "__metadata__", ()) if isinstance(one, TypeName)]
     return kinds[0] if kinds else ""
 
 
@@ -149,5 +149,5 @@ def _default(value: object, hint: object) -> str:
         ]
         return f"`[{', '.join(words)}]`"
     if isinstance(value, float) and _named(hint) == "duration":
-        return f"`{show_duration(value)}`"
+        return f"`{format_duration(value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

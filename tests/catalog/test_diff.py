@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from egressd.catalog import load_catalog
-from egressd.catalog.diff import compare_catalogs, render_json, render_text
+from egressd.catalog.diff import compare_catalogs, render_catalog_diff_json, render_catalog_diff_text
 from egressd.catalog.single import load_pair
 from egressd.errors import ConfigError
 
@@ -49,7 +49,9 @@ def test_rows_are_compared_by_their_ids(catalog_dir: Path, newer: Path) -> None:
 
 def test_text_fits_and_says_what_to_do(catalog_dir: Path, newer: Path) -> None:
     """New rows are to be asked for; no line is wider than asked."""
-    text = render_text(compare_catalogs(load_catalog(catalog_dir), load_catalog(newer)), width=60)
+    text = render_catalog_diff_text(
+        compare_catalogs(load_catalog(catalog_dir), load_catalog(newer)), width=60
+    )
     assert "1 row came" in text
     assert "CAME: ask for these\n  b-manager: management.example 443 https (required)" in text
     assert "m-time: need required, was conditional" in text
@@ -58,13 +60,15 @@ def test_text_fits_and_says_what_to_do(catalog_dir: Path, newer: Path) -> None:
 
 def test_nothing_changed(catalog_dir: Path) -> None:
     """A catalog is the same as itself."""
-    text = render_text(compare_catalogs(load_catalog(catalog_dir), load_catalog(catalog_dir)))
+    text = render_catalog_diff_text(compare_catalogs(load_catalog(catalog_dir), load_catalog(catalog_dir)))
     assert " ".join(text.split()).endswith("0 rows came, 0 went, 0 changed, 3 did not")
 
 
 def test_json_names_its_schema(catalog_dir: Path, newer: Path) -> None:
     """Programs get the same."""
-    document = json.loads(render_json(compare_catalogs(load_catalog(catalog_dir), load_catalog(newer))))
+    document = json.loads(
+        render_catalog_diff_json(compare_catalogs(load_catalog(catalog_dir), load_catalog(newer)))
+    )
     assert document["schema"] == "egressd.catalog-diff/1"
     assert (document["before"], document["after"]) == ("2026-11-20", "2027-01-02")
     assert [one["id"] for one in document["came"]] == ["b-manager"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from egressd.catalog import load_catalog
-from egressd.catalog.export import FORMATS, export_rules, rules_to_ask
+from egressd.catalog.export import FORMATS, export_rules, firewall_rules
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint, Inspection, Need, Protocol, Role
@@ -45,7 +45,7 @@ def with_rows(catalog: Catalog, *rows: Endpoint) -> Catalog:
 
 
 def summary(catalog: Catalog, settings: Settings) -> list[tuple[str, str, int, str]]:
-    return [(one.role, one.destination, one.port, one.transport) for one in rules_to_ask(catalog, settings)]
+    return [(one.role, one.destination, one.port, one.transport) for one in firewall_rules(catalog, settings)]
 
 
 def test_one_rule_per_role_and_destination(catalog: Catalog) -> None:
@@ -65,7 +65,7 @@ def test_rows_with_the_same_destination_become_one_rule(catalog: Catalog) -> Non
         row("b", "*.x.example", protocol=Protocol.WSS, inspection=Inspection.FORBIDDEN, deep=True),
         row("c", "*.x.example", need=Need.OPTIONAL),
     )
-    (rule,) = rules_to_ask(with_rows(catalog, *rows), SETTINGS)
+    (rule,) = firewall_rules(with_rows(catalog, *rows), SETTINGS)
     assert (rule.need, rule.conditions, rule.tls_inspection) == (Need.REQUIRED, [], "forbidden")
     assert (rule.websocket, rule.subdomains, rule.protocols) == (True, "any depth", ["https", "wss"])
     assert rule.endpoints == ["a", "b", "c"]
@@ -78,7 +78,7 @@ def test_conditions_are_kept_where_nothing_is_required(catalog: Catalog) -> None
         row("a", "x.example", need=Need.CONDITIONAL, condition="SSH is used"),
         row("b", "x.example", need=Need.CONDITIONAL, condition="SQL is used"),
     )
-    (rule,) = rules_to_ask(with_rows(catalog, *rows), SETTINGS)
+    (rule,) = firewall_rules(with_rows(catalog, *rows), SETTINGS)
     assert (rule.need, rule.conditions) == (Need.CONDITIONAL, ["SSH is used", "SQL is used"])
 
 
@@ -115,7 +115,7 @@ def test_sources_of_the_role_are_named(catalog: Catalog) -> None:
         Source(name="a", address="10.0.0.1", roles=(Role.APPLIANCE,)),
         Source(name="b", interface="eth1", roles=(Role.APPLIANCE, Role.MACHINE)),
     )
-    rules = rules_to_ask(catalog, replace(SETTINGS, sources=sources))
+    rules = firewall_rules(catalog, replace(SETTINGS, sources=sources))
     assert {rule.role: rule.sources for rule in rules} == {
         "management": [],
         "appliance": ["10.0.0.1", "interface eth1"],
@@ -128,14 +128,14 @@ def test_overrides_clouds_only_and_own_rows_count(catalog: Catalog) -> None:
     rows = with_rows(catalog, row("a", "a.example"), row("b", "b.example", clouds=(Cloud.CHINA,)))
     own = row("own", "own.example", profile="", roles=())
     settings = replace(SETTINGS, endpoints=(own,), overrides=(Override(match="a", need=Need.OPTIONAL),))
-    rules = rules_to_ask(rows, settings)
+    rules = firewall_rules(rows, settings)
     assert [(rule.destination, rule.need) for rule in rules if rule.role == "appliance"] == [
         ("a.example", Need.OPTIONAL),
         ("own.example", Need.REQUIRED),
     ]
     assert {rule.role for rule in rules if rule.destination == "own.example"} == set(Role)
     skipped = replace(settings, overrides=(Override(match="a.*", skip=True),), only=("*.example",))
-    assert {rule.destination for rule in rules_to_ask(rows, skipped)} == {"own.example"}
+    assert {rule.destination for rule in firewall_rules(rows, skipped)} == {"own.example"}
 
 
 def test_csv_reads_back(catalog: Catalog) -> None:
@@ -207,4 +207,4 @@ def test_every_format_of_the_package_s_catalog(fmt: str) -> None:
 def test_unknown_profile(catalog: Catalog) -> None:
     """A profile that does not exist is a mistake with a suggestion."""
     with pytest.raises(UsageError, match="cannot find the profile 'machin': did you mean machine\\?"):
-        rules_to_ask(catalog, Settings(profiles=("machin",)))
+        firewall_rules(catalog, Settings(profiles=("machin",)))

@@ -13,7 +13,7 @@ from egressd.catalog import load_catalog
 from egressd.errors import ConfigError
 from egressd.model.catalog import DiscoveryCall, Profile, Region
 from egressd.model.endpoint import Cloud, Endpoint, Need, Protocol, Provenance, Role, Samples
-from egressd.planning.pattern import covers
+from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import placeholders
 
 
@@ -161,7 +161,7 @@ def test_the_package_s_own_catalog_loads() -> None:
     for endpoint in catalog.endpoints:
         for host in endpoint.samples.documented:
             pattern = re.sub(r"\{[a-z_]+\}", "*", endpoint.pattern)
-            assert covers(pattern, host, deep=endpoint.deep), f"{endpoint.id}: {host}"
+            assert pattern_covers(pattern, host, deep=endpoint.deep), f"{endpoint.id}: {host}"
 
 
 def test_every_placeholder_of_the_package_can_be_filled() -> None:

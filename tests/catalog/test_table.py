@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from egressd.catalog import load_catalog
-from egressd.catalog.export import rules_to_ask
+from egressd.catalog.export import firewall_rules
 from egressd.catalog.table import render_list, render_show
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
@@ -60,9 +60,9 @@ def test_only_may_name_a_host_or_nothing_at_all(catalog: Catalog) -> None:
     host = replace(SETTINGS, only=("weu.his.example",))
     assert "b-his" in (text := render_list(catalog, host))
     assert "b-arm" not in text
-    assert {rule.destination for rule in rules_to_ask(catalog, host)} == {"*.his.example"}
+    assert {rule.destination for rule in firewall_rules(catalog, host)} == {"*.his.example"}
     idle = replace(SETTINGS, only=("b-his", "nope", "x.*.example"))
-    for asked in (render_list, rules_to_ask):
+    for asked in (render_list, firewall_rules):
         with pytest.raises(UsageError, match=r"cannot find an endpoint for --only nope, x\.\*\.example: "):
             asked(catalog, idle)
 

@@ -9,7 +9,7 @@ import structlog
 import typer
 
 from egressd.cli.guard import guarded
-from egressd.cli.log import Form, Level, set_up
+from egressd.cli.log import Form, Level, configure_logging
 from egressd.errors import ConfigError, ExitCode, UsageError
 
 
@@ -42,7 +42,7 @@ def test_every_way_out_has_its_code(
 
 def test_a_bug_is_70_and_leaves_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """The traceback goes to the log, the last line says whose fault it is."""
-    set_up(Level.WARN, Form.HUMAN)
+    configure_logging(Level.WARN, Form.HUMAN)
     with pytest.raises(typer.Exit) as caught:
         guarded(_raise(ZeroDivisionError("x")))()
     structlog.reset_defaults()

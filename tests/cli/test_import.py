@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from egressd.cli.app import app
 from egressd.cli.importing.rows import import_rows
-from egressd.cli.importing.table import Raw, read_table
+from egressd.cli.importing.table import TextRow, read_table
 from egressd.config import Flags, load_settings
 from egressd.errors import EgressdError
 from egressd.model.endpoint import Need, Protocol, Role
@@ -137,7 +137,7 @@ def test_the_strictest_need_wins() -> None:
 def test_ids_are_unique() -> None:
     """An id that is taken gets a number; a given one is kept."""
     raws = tuple(
-        Raw(line=2, cells={"host": host, "port": "443", "id": "x"}) for host in ("a.example", "b.example")
+        TextRow(line=2, cells={"host": host, "port": "443", "id": "x"}) for host in ("a.example", "b.example")
     )
     assert [one.row["id"] for one in import_rows(raws)] == ["x", "x-2"]
 

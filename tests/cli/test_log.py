@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from egressd.cli.log import Form, Level, is_journal, keep_secret, set_up
+from egressd.cli.log import Form, Level, configure_logging, is_journal, register_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def _fail(word: str) -> None:
 @pytest.mark.parametrize("form", list(Form))
 def test_a_traceback_hides_secrets_and_variables(capsys: pytest.CaptureFixture[str], form: Form) -> None:
     """In every form the traceback is there, on stderr, without the password and without locals."""
-    set_up(Level.WARN, form, secrets=("hunter2",))
+    configure_logging(Level.WARN, form, secrets=("hunter2",))
     try:
         _fail("hunter2")
     except ValueError as error:
@@ -55,7 +55,7 @@ def test_a_traceback_hides_secrets_and_variables(capsys: pytest.CaptureFixture[s
 )
 def test_the_level_is_the_least_written(capsys: pytest.CaptureFixture[str], level: Level, lines: int) -> None:
     """What is below the level is not written."""
-    set_up(level, Form.LOGFMT)
+    configure_logging(level, Form.LOGFMT)
     log = structlog.get_logger("t")
     log.debug("a")
     log.info("b")
@@ -67,7 +67,7 @@ def test_the_level_is_the_least_written(capsys: pytest.CaptureFixture[str], leve
 
 def test_other_libraries_speak_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
     """A warning of a library that logs the usual way is a line like ours, without secrets."""
-    set_up(Level.WARN, Form.JSON, secrets=("hunter2",))
+    configure_logging(Level.WARN, Form.JSON, secrets=("hunter2",))
     logging.getLogger("asyncio").warning("lost %s", "hunter2")
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["level"]) == ("lost ***", "warning")
@@ -76,7 +76,7 @@ def test_other_libraries_speak_the_same_form(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize("form", list(Form))
 def test_keys_that_mean_secrets_are_hidden(capsys: pytest.CaptureFixture[str], form: Form) -> None:
     """A secret under a telling key is hidden, also deep inside, and so is a password in a URL."""
-    set_up(Level.INFO, form)
+    configure_logging(Level.INFO, form)
     structlog.get_logger("t").info(
         "asked",
         headers={"Proxy-Authorization": "Basic c2VzYW1l", "Accept": "*/*"},
@@ -92,8 +92,8 @@ def test_keys_that_mean_secrets_are_hidden(capsys: pytest.CaptureFixture[str], f
 
 def test_a_secret_can_be_registered_later(capsys: pytest.CaptureFixture[str]) -> None:
     """What a reload brings is hidden as well."""
-    set_up(Level.INFO, Form.JSON)
-    keep_secret(["swordfish", ""])
+    configure_logging(Level.INFO, Form.JSON)
+    register_secrets(["swordfish", ""])
     structlog.get_logger("t").info("said", evidence=["proxy said swordfish"])
     assert json.loads(capsys.readouterr().err)["evidence"] == ["proxy said ***"]
 
@@ -104,7 +104,7 @@ def test_lines_for_the_journal_carry_a_priority(tmp_path: Path, monkeypatch: pyt
         found = os.fstat(stream.fileno())
         monkeypatch.setattr(sys, "stderr", stream)
         monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
-        set_up(Level.INFO, Form.HUMAN)
+        configure_logging(Level.INFO, Form.HUMAN)
         log = structlog.get_logger("t")
         log.info("fine")
         try:

@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from egressd.cli.service.instance import with_instance
-from egressd.cli.settings import secrets_in
+from egressd.cli.settings import settings_secrets
 from egressd.config import Flags, load_settings
 from tests.ports import free_port
 
@@ -280,9 +280,9 @@ def test_the_log_hides_secrets_of_receivers_and_proxies(tmp_path: Path) -> None:
         "proxy: {url: 'http://q:1', username: u, password_file: two}}]}\n",
         encoding="utf-8",
     )
-    found = secrets_in(load_settings(path, Flags()))
+    found = settings_secrets(load_settings(path, Flags()))
     assert {"hunter-one", "hunter-two", "https://hooks.example/hunter-three", "/hunter-three"} <= set(found)
-    assert secrets_in(load_settings(None, Flags())) == ()
+    assert settings_secrets(load_settings(None, Flags())) == ()
 
 
 def test_an_instance_is_named_as_prometheus_would(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd.config import Flags, load_settings
-from egressd.config.proxy.environment import NEVER_PROXIED, read_environment
+from egressd.config.environment import NEVER_PROXIED, read_environment
 from egressd.errors import ConfigError, UsageError
 from egressd.model.endpoint import Protocol
-from egressd.model.settings import Settings, Traffic, carrier
+from egressd.model.settings import Settings, Traffic, proxy_for
 from egressd.planning.bypass import bypass_entry
 
 URL = "http://proxy.corp.example:3128"
@@ -57,14 +57,14 @@ def test_both_variables_alike_are_one_proxy(load: Callable[..., Settings]) -> No
 def test_each_variable_is_for_its_own_scheme(load: Callable[..., Settings]) -> None:
     """What one does not name goes directly; two proxies divide the work."""
     only = load("proxy: {from_environment: true}", HTTPS_PROXY=URL)
-    assert carrier(Protocol.HTTPS, only.plain_proxy, only.proxy) is only.proxy
-    assert carrier(Protocol.HTTP, only.plain_proxy, only.proxy) is None
+    assert proxy_for(Protocol.HTTPS, only.plain_proxy, only.proxy) is only.proxy
+    assert proxy_for(Protocol.HTTP, only.plain_proxy, only.proxy) is None
     plain = load("proxy: {from_environment: true}", http_proxy=URL)
-    assert carrier(Protocol.WSS, plain.plain_proxy, plain.proxy) is None
-    assert carrier(Protocol.HTTP, plain.plain_proxy, plain.proxy) is plain.proxy
+    assert proxy_for(Protocol.WSS, plain.plain_proxy, plain.proxy) is None
+    assert proxy_for(Protocol.HTTP, plain.plain_proxy, plain.proxy) is plain.proxy
     both = load("proxy: {from_environment: true}", HTTPS_PROXY=URL, HTTP_PROXY="http://other:80")
     assert both.plain_proxy is not None
-    assert carrier(Protocol.HTTP, both.plain_proxy, both.proxy) is both.plain_proxy
+    assert proxy_for(Protocol.HTTP, both.plain_proxy, both.proxy) is both.plain_proxy
     assert both.plain_proxy.url == "http://other:80"
 
 

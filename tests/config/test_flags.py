@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from egressd.config.flags import Flags, apply
+from egressd.config.flags import Flags, apply_flags
 from egressd.errors import ExitCode, UsageError
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import Proxy, Settings, Source
@@ -19,7 +19,7 @@ CONFIGURED = Settings(
 
 def test_no_flag_changes_nothing() -> None:
     """What is not given on the command line stays as the file has it."""
-    assert apply(Flags(), CONFIGURED) == CONFIGURED
+    assert apply_flags(Flags(), CONFIGURED) == CONFIGURED
 
 
 def test_flags_win() -> None:
@@ -32,7 +32,7 @@ def test_flags_win() -> None:
         only=("rb-*",),
         deadline="1m30s",
     )
-    made = apply(flags, CONFIGURED)
+    made = apply_flags(flags, CONFIGURED)
     assert (made.region, made.cloud, made.profiles, made.only) == (
         "northeurope",
         Cloud.CHINA,
@@ -49,10 +49,10 @@ def test_flags_win() -> None:
 
 def test_another_proxy_does_not_get_the_password() -> None:
     """Credentials belong to the proxy they were configured for; the bypass list belongs to the network."""
-    assert apply(Flags(proxy="http://new:8080"), CONFIGURED).proxy == Proxy(
+    assert apply_flags(Flags(proxy="http://new:8080"), CONFIGURED).proxy == Proxy(
         url="http://new:8080", bypass=(".corp",)
     )
-    assert apply(Flags(proxy="none"), CONFIGURED).proxy is None
+    assert apply_flags(Flags(proxy="none"), CONFIGURED).proxy is None
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_another_proxy_does_not_get_the_password() -> None:
 def test_a_wrong_flag_is_wrong_usage(flags: Flags, said: str) -> None:
     """The flag is named, and what it should be."""
     with pytest.raises(UsageError) as caught:
-        apply(flags, CONFIGURED)
+        apply_flags(flags, CONFIGURED)
     assert str(caught.value) == said
     assert caught.value.exit_code is ExitCode.USAGE
 
@@ -91,5 +91,5 @@ def test_a_wrong_flag_is_wrong_usage(flags: Flags, said: str) -> None:
 def test_credentials_on_the_command_line_are_not_repeated() -> None:
     """A password in --proxy is refused and not shown."""
     with pytest.raises(UsageError, match="must not hold a user name or password") as caught:
-        apply(Flags(proxy="http://u:hunter2@p:1"), CONFIGURED)
+        apply_flags(Flags(proxy="http://u:hunter2@p:1"), CONFIGURED)
     assert "hunter2" not in str(caught.value)

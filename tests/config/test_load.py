@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from egressd.catalog import load_catalog
 from egressd.config import Flags, load_settings
 from egressd.config.load import digest, find_file
-from egressd.config.shape import EndpointPart, File, ProxyPart, SourcePart
+from egressd.config.schema import EndpointPart, File, ProxyPart, SourcePart
 from egressd.errors import ConfigError, ExitCode
 from egressd.model.endpoint import Cloud, Expect, Inspection, Need, Protocol, Role
 from egressd.model.notification import ReceiverKind

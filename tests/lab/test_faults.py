@@ -15,7 +15,7 @@ from egressd.catalog import load_catalog
 from egressd.drive import run_once
 from egressd.lab import DEMO, FAULTS, Fault, Lab
 from egressd.model.verdict import Outcome, Sweep
-from egressd.planning.pattern import matches
+from egressd.planning.pattern import glob_matches
 from tests.patience import PatientLoop
 
 pytestmark = pytest.mark.timeout(1800)
@@ -95,7 +95,9 @@ def hit_by(sweep: Sweep, scene: Scene) -> frozenset[str]:
     """Return the ids of the targets that have the fault."""
     host, _, port = scene.where.partition(":")
     targets = sweep.recording.plan.targets
-    return frozenset(one.id for one in targets if matches(host, one.host) and port in ("", str(one.port)))
+    return frozenset(
+        one.id for one in targets if glob_matches(host, one.host) and port in ("", str(one.port))
+    )
 
 
 @pytest.mark.parametrize("switch", SCENES)

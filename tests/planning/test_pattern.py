@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.planning.pattern import covers, matches, matches_host, put_label
+from egressd.planning.pattern import glob_matches, glob_matches_host, pattern_covers, replace_wildcard
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ from egressd.planning.pattern import covers, matches, matches_host, put_label
 )
 def test_covers(pattern: str, host: str, deep: bool, expected: bool) -> None:
     """`*` is one label, or part of one; only `deep` makes it several; never the apex."""
-    assert covers(pattern, host, deep=deep) is expected
+    assert pattern_covers(pattern, host, deep=deep) is expected
 
 
 @pytest.mark.parametrize(
@@ -67,19 +67,19 @@ def test_covers(pattern: str, host: str, deep: bool, expected: bool) -> None:
 )
 def test_matches(glob: str, text: str, expected: bool) -> None:
     """Only `*` is special: a pattern of `--only` is no regular expression."""
-    assert matches(glob, text) is expected
+    assert glob_matches(glob, text) is expected
 
 
 def test_a_dot_at_the_end_of_a_host_means_nothing() -> None:
     """The root's dot is a matter of taste."""
-    assert matches_host("a.example.", "a.example")
-    assert matches_host("*.example", "a.example.")
+    assert glob_matches_host("a.example.", "a.example")
+    assert glob_matches_host("*.example", "a.example.")
 
 
 def test_put_label() -> None:
     """A label takes the place of the first `*` and keeps what is written around it."""
-    assert put_label("*.his.example", "egressd-probe-0") == "egressd-probe-0.his.example"
-    assert put_label("azgn*.bus.example", "x") == "azgnx.bus.example"
+    assert replace_wildcard("*.his.example", "egressd-probe-0") == "egressd-probe-0.his.example"
+    assert replace_wildcard("azgn*.bus.example", "x") == "azgnx.bus.example"
 
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
@@ -90,33 +90,33 @@ WEIRD = st.text(alphabet="ab*.-\u00e9 ", max_size=30)
 @given(LABEL, HOST)
 def test_a_wildcard_covers_one_more_label_and_not_its_apex(label: str, apex: str) -> None:
     """For every name: itself under `*`, never the bare domain, never two labels unless deep."""
-    assert covers(f"*.{apex}", f"{label}.{apex}")
-    assert not covers(f"*.{apex}", apex)
-    assert not covers(f"*.{apex}", apex, deep=True)
-    assert not covers(f"*.{apex}", f"{label}.{label}.{apex}")
-    assert covers(f"*.{apex}", f"{label}.{label}.{apex}", deep=True)
+    assert pattern_covers(f"*.{apex}", f"{label}.{apex}")
+    assert not pattern_covers(f"*.{apex}", apex)
+    assert not pattern_covers(f"*.{apex}", apex, deep=True)
+    assert not pattern_covers(f"*.{apex}", f"{label}.{label}.{apex}")
+    assert pattern_covers(f"*.{apex}", f"{label}.{label}.{apex}", deep=True)
 
 
 @given(HOST)
 def test_a_host_covers_itself_in_any_case(host: str) -> None:
     """A pattern without a wildcard is the host, whatever its case."""
-    assert covers(host, host.upper() + ".")
+    assert pattern_covers(host, host.upper() + ".")
 
 
 @given(WEIRD, WEIRD)
 def test_deep_only_adds(pattern: str, host: str) -> None:
     """Whatever one label covers, several do too."""
-    if covers(pattern, host):
-        assert covers(pattern, host, deep=True)
+    if pattern_covers(pattern, host):
+        assert pattern_covers(pattern, host, deep=True)
 
 
 @given(st.text(alphabet="ab*", max_size=12), st.text(alphabet="ab", max_size=12))
 def test_matches_agrees_with_a_regular_expression(glob: str, text: str) -> None:
     """The hand-written matching says what the obvious one would."""
     expression = ".*".join(re.escape(part) for part in glob.split("*"))
-    assert matches(glob, text) is (re.fullmatch(expression, text) is not None)
+    assert glob_matches(glob, text) is (re.fullmatch(expression, text) is not None)
 
 
 def test_a_hostile_glob_costs_little() -> None:
     """Thousands of wildcards do not backtrack."""
-    assert not matches("*a" * 20_000 + "b", "a" * 40_000)
+    assert not glob_matches("*a" * 20_000 + "b", "a" * 40_000)

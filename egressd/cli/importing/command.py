@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from egressd.cli import options
-from egressd.cli.guard import complain, guarded
+from egressd.cli.guard import guarded, print_error
 from egressd.cli.output import check_output, write
 from egressd.errors import ConfigError, ExitCode, UsageError
 from egressd.wording import count
 
 if TYPE_CHECKING:
-    from egressd.cli.importing.rows import Imported
+    from egressd.cli.importing.rows import ImportedEndpoint
 
 
 @guarded
@@ -44,9 +44,9 @@ def catalog_import(
     if problems and not skip_bad:
         raise ConfigError(tuple(line for lines in problems.values() for line in lines))
     if problems:
-        complain("\n".join(f"left out: {line}" for lines in problems.values() for line in lines))
+        print_error("\n".join(f"left out: {line}" for lines in problems.values() for line in lines))
     if table.unused:
-        complain(f"columns that were not used: {', '.join(table.unused)}")
+        print_error(f"columns that were not used: {', '.join(table.unused)}")
     good = tuple(one for index, one in enumerate(found) if index not in problems)
     if not good:
         raise UsageError(f"cannot import {name}: no row of it can be used")
@@ -75,7 +75,7 @@ def _bytes(file: Path, most: int) -> bytes:
         return opened.read(most)
 
 
-def _problems(found: tuple[Imported, ...], name: str) -> dict[int, list[str]]:
+def _problems(found: tuple[ImportedEndpoint, ...], name: str) -> dict[int, list[str]]:
     """Return what is wrong with each endpoint, by its place in the list: as `config check` would say it."""
     from egressd.catalog import load_catalog
     from egressd.config.load import problems_in
@@ -97,7 +97,7 @@ def _problems(found: tuple[Imported, ...], name: str) -> dict[int, list[str]]:
     return dict(sorted(problems.items()))
 
 
-def _render(good: tuple[Imported, ...], name: str) -> str:
+def _render(good: tuple[ImportedEndpoint, ...], name: str) -> str:
     import yaml
 
     from egressd.report.text import clean

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from egressd.cli.importing.table import Raw
+from egressd.cli.importing.table import TextRow
 from egressd.model.endpoint import Need, Protocol
 
 Row = dict[str, object]
@@ -20,28 +20,28 @@ _LONGEST = 200
 
 
 @dataclass(slots=True, kw_only=True)
-class Imported:
+class ImportedEndpoint:
     """An endpoint, and the line it was first read from."""
 
     line: int
     row: Row
 
 
-def import_rows(raws: tuple[Raw, ...]) -> tuple[Imported, ...]:
+def import_rows(raws: tuple[TextRow, ...]) -> tuple[ImportedEndpoint, ...]:
     """Return the endpoints of rows; those of one host, port and protocol are one, for all their roles."""
-    found: dict[tuple[object, ...], Imported] = {}
+    found: dict[tuple[object, ...], ImportedEndpoint] = {}
     for raw in raws:
         for row in _rows(raw):
             key = (row.get("host", row.get("pattern")), row.get("port"), row.get("protocol"), row.get("path"))
             if key in found:
                 _merge(found[key].row, row)
             else:
-                found[key] = Imported(line=raw.line, row=row)
+                found[key] = ImportedEndpoint(line=raw.line, row=row)
     _name(list(found.values()))
     return tuple(found.values())
 
 
-def _rows(raw: Raw) -> Iterator[Row]:
+def _rows(raw: TextRow) -> Iterator[Row]:
     """Yield an endpoint for every port and protocol of a row."""
     cells = raw.cells
     host, scheme, port, path = _place(cells.get("host", ""))
@@ -131,7 +131,7 @@ def _merge(row: Row, other: Row) -> None:
         row.pop("condition", None)
 
 
-def _name(found: list[Imported]) -> None:
+def _name(found: list[ImportedEndpoint]) -> None:
     """Give an id to every endpoint that has none, or one that another has."""
     taken: set[str] = set()
     for one in found:

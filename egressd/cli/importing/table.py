@@ -34,7 +34,7 @@ _NAMES = {name: key for key, names in COLUMNS.items() for name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Raw:
+class TextRow:
     """One row as it stands in the file; several values of a cell are separated by spaces."""
 
     line: int
@@ -42,15 +42,15 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class ImportedTable:
     """All rows of a file."""
 
-    rows: tuple[Raw, ...]
+    rows: tuple[TextRow, ...]
     unused: tuple[str, ...]
     """Columns that mean nothing here."""
 
 
-def read_table(text: str, name: str) -> Table:
+def read_table(text: str, name: str) -> ImportedTable:
     """Read a file; what begins like a list or a mapping, or is called so, is JSON or YAML.
 
     Raises:
@@ -62,15 +62,15 @@ def read_table(text: str, name: str) -> Table:
     if len(rows) > MOST_ROWS:
         raise UsageError(f"cannot import {name}: more than {MOST_ROWS} rows")
     unused = dict.fromkeys(key for row in rows for key in row.cells if _key(key) is None)
-    known = tuple(Raw(line=row.line, cells=_known(row.cells)) for row in rows)
+    known = tuple(TextRow(line=row.line, cells=_known(row.cells)) for row in rows)
     if not any("host" in row.cells for row in known):
         raise UsageError(
             f"cannot import {name}: no column is called {', '.join(COLUMNS['host'][:-1])} or address"
         )
-    return Table(rows=known, unused=tuple(unused))
+    return ImportedTable(rows=known, unused=tuple(unused))
 
 
-def _csv(text: str, name: str) -> Iterator[Raw]:
+def _csv(text: str, name: str) -> Iterator[TextRow]:
     text = text.removeprefix("\ufeff")
     heading = text.partition("\n")[0]
     delimiter = max(",;\t", key=heading.count)
@@ -83,12 +83,12 @@ def _csv(text: str, name: str) -> Iterator[Raw]:
                 )
             cells = {key: (value or "").strip() for key, value in row.items()}
             if any(cells.values()):
-                yield Raw(line=reader.line_num, cells={key: one for key, one in cells.items() if one})
+                yield TextRow(line=reader.line_num, cells={key: one for key, one in cells.items() if one})
     except csv.Error as error:
         raise ConfigError((f"{name}:{reader.line_num}: not valid CSV: {error}",)) from None
 
 
-def _structured(text: str, name: str) -> Iterator[Raw]:
+def _structured(text: str, name: str) -> Iterator[TextRow]:
     document = read_yaml(text, name)
     if document.problems:
         raise ConfigError(document.problems)
@@ -104,7 +104,7 @@ def _structured(text: str, name: str) -> Iterator[Raw]:
     for index, row in enumerate(data):
         line = document.line((*path, index))
         if isinstance(row, dict):
-            yield Raw(line=line, cells={key: cell for key, one in row.items() if (cell := _text(one))})
+            yield TextRow(line=line, cells={key: cell for key, one in row.items() if (cell := _text(one))})
         else:
             problems.append(f"{name}:{line}: must be a mapping of keys to values")
     if problems:

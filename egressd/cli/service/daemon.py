@@ -14,12 +14,12 @@ from pathlib import Path
 
 import structlog
 
-from egressd.cli.log import Form, Level, keep_secret, set_up
+from egressd.cli.log import Form, Level, configure_logging, register_secrets
 from egressd.cli.service.instance import with_instance
-from egressd.cli.settings import read, secrets_in
+from egressd.cli.settings import read, settings_secrets
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
-from egressd.config.words import read_listen
+from egressd.config.parse import parse_listen
 from egressd.daemon.run import Daemon, host_identity, run, state_directory
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.sweeping.prober import Prober, prepare
@@ -48,7 +48,7 @@ class WebFlags:
         web = settings.web
         if self.listen is not None:
             try:
-                web = replace(web, listen=read_listen(self.listen))
+                web = replace(web, listen=parse_listen(self.listen))
             except ValueError as error:
                 raise UsageError(f"--web.listen-address {error}") from None
         if self.config_file is not None:
@@ -64,14 +64,14 @@ def run_daemon(
     settings, catalog = read(config_file, flags)
     settings = with_instance(web.apply(settings))
     usual = Form.HUMAN if sys.stderr.isatty() else Form.JSON
-    set_up(level or Level.INFO, form or usual, secrets=secrets_in(settings))
+    configure_logging(level or Level.INFO, form or usual, secrets=settings_secrets(settings))
     _warn(settings)
     path, identity = find_file(config_file), host_identity()
 
     def again() -> Settings:
         fresh = with_instance(web.apply(load_settings(path, flags, catalog=catalog)))
         check_file(fresh.web.config_file)
-        keep_secret(secrets_in(fresh))
+        register_secrets(settings_secrets(fresh))
         _warn(fresh)
         return fresh
 

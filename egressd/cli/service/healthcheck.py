@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from egressd.cli.guard import complain, guarded
+from egressd.cli.guard import guarded, print_error
 from egressd.cli.output import write
 from egressd.errors import ExitCode, UsageError
 from egressd.model.settings import Web
@@ -58,14 +58,14 @@ def healthcheck(
     ] = None,
 ) -> ExitCode:
     """Ask a running daemon whether it is well; exit code 0 if so, else 1."""
-    from egressd.cli.service.ask import NoGoodAnswerError, ask, load_roots
+    from egressd.cli.service.fetch import DaemonResponseError, fetch_page, load_roots
 
     _check(url)
     login, roots = _login(username, password_file), load_roots(ca_file)
     try:
-        write(ask(url, login=login, roots=roots), None)
-    except NoGoodAnswerError as answer:
-        complain(str(answer))
+        write(fetch_page(url, login=login, roots=roots), None)
+    except DaemonResponseError as answer:
+        print_error(str(answer))
         return ExitCode.FAILED
     return ExitCode.OK
 

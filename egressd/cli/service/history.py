@@ -13,11 +13,11 @@ import typer
 
 from egressd import clock
 from egressd.cli import options
-from egressd.cli.guard import complain, guarded
+from egressd.cli.guard import guarded, print_error
 from egressd.cli.output import check_output, wants_colour, width, write
 from egressd.cli.settings import read
 from egressd.config import Flags
-from egressd.config.words import read_duration
+from egressd.config.parse import parse_duration
 from egressd.errors import ExitCode, UsageError
 from egressd.model.settings import Settings
 
@@ -61,8 +61,8 @@ def history(
     from egressd.state.history import history_json, read_history, tells_of_targets
 
     now = clock.now()
-    begin = moment(since, now=now, flag="--since")
-    end = moment(until, now=now, flag="--until") if until is not None else now
+    begin = parse_time(since, now=now, flag="--since")
+    end = parse_time(until, now=now, flag="--until") if until is not None else now
     if end < begin:
         raise UsageError(
             f"--until must be after --since: {clock.timestamp(end)} is before {clock.timestamp(begin)}"
@@ -72,7 +72,7 @@ def history(
         directory_of(config_file), since=clock.timestamp(begin), until=clock.timestamp(end), target=target
     )
     if target is not None and not tells_of_targets(found):
-        complain(f"no change of a target that matches {target!r} is on record for that time")
+        print_error(f"no change of a target that matches {target!r} is on record for that time")
     if fmt is HistoryFormat.JSON:
         write(history_json(found), output)
         return ExitCode.OK
@@ -94,10 +94,10 @@ def directory_in(settings: Settings) -> Path:
     return Path(named) if named else USUAL_DIRECTORY
 
 
-def moment(text: str, *, now: datetime, flag: str) -> datetime:
+def parse_time(text: str, *, now: datetime, flag: str) -> datetime:
     """Read a moment: so long ago, or a time in UTC; a bare time of day is the last one that was."""
     try:
-        return now - timedelta(seconds=read_duration(text))
+        return now - timedelta(seconds=parse_duration(text))
     except (ValueError, OverflowError):
         pass
     if TIME_OF_DAY.fullmatch(text):

@@ -13,13 +13,13 @@ import typer
 
 from egressd import clock
 from egressd.cli import options
-from egressd.cli.guard import complain, guarded
-from egressd.cli.output import say
+from egressd.cli.guard import guarded, print_error
+from egressd.cli.output import print_line
 from egressd.cli.service.history import directory_in
 from egressd.cli.settings import read
 from egressd.config import Flags
 from egressd.config.alerts.words import read_glob, read_line
-from egressd.config.words import read_duration, show_duration
+from egressd.config.parse import format_duration, parse_duration
 from egressd.errors import ExitCode, UsageError
 from egressd.model.alert import Silence
 from egressd.model.catalog import Catalog
@@ -93,7 +93,7 @@ def maintenance_start(
         )
         write_silences(directory, (*there, fresh), now=now)
     for line in _started(in_force((), (fresh,), clock.now())[0], settings, catalog):
-        say(line)
+        print_line(line)
     return ExitCode.OK
 
 
@@ -116,7 +116,9 @@ def maintenance_end(
         ended = _chosen(name, there, settings.alerting.maintenance)
         write_silences(directory, (one for one in there if one is not ended), now=now)
     left = datetime.fromisoformat(ended.ends) - now
-    say(f"maintenance {ended.name}: ended, {_roughly(left)} before its time; what is still wrong is told now")
+    print_line(
+        f"maintenance {ended.name}: ended, {_roughly(left)} before its time; what is still wrong is told now"
+    )
     return ExitCode.OK
 
 
@@ -132,27 +134,27 @@ def maintenance_list(config_file: options.ConfigFile = None) -> ExitCode:
     windows = settings.alerting.maintenance
     current = in_force(windows, read_silences(directory_in(settings)), now)
     for one in current:
-        say(f"in force  {one.name}: until {_moment(one.ends)}; {_described(one)}")
+        print_line(f"in force  {one.name}: until {_moment(one.ends)}; {_described(one)}")
     for window in sorted(windows, key=lambda one: next_start(one, now)):
         begins = next_start(window, now)
-        lasts = show_duration(window.seconds)
+        lasts = format_duration(window.seconds)
         planned = ActiveSilence(
             name=window.name, began=begins, ends=begins, reason=window.reason, scope=window.scope
         )
-        say(f"planned   {window.name}: from {_moment(begins)} for {lasts}; {_described(planned)}")
+        print_line(f"planned   {window.name}: from {_moment(begins)} for {lasts}; {_described(planned)}")
     if not current and not windows:
-        say("no maintenance: nothing is in force, and nothing is planned in alerts.maintenance")
+        print_line("no maintenance: nothing is in force, and nothing is planned in alerts.maintenance")
     return ExitCode.OK
 
 
 def _seconds(text: str) -> float:
     try:
-        seconds = read_duration(text)
+        seconds = parse_duration(text)
     except ValueError as error:
         raise UsageError(f"--for {error}") from None
     if not SHORTEST <= seconds <= LONGEST:
         raise UsageError(
-            f"--for must be from {show_duration(SHORTEST)} to {show_duration(LONGEST)}, not {text}; "
+            f"--for must be from {format_duration(SHORTEST)} to {format_duration(LONGEST)}, not {text}; "
             "plan what comes again in alerts.maintenance, and leave out what nobody needs with overrides"
         )
     return seconds
@@ -228,7 +230,7 @@ def _covered(one: ActiveSilence, settings: Settings, catalog: Catalog) -> str:
     plan = plan_sweep(settings, catalog)
     count = len({target for target, _ in covered_pairs(plan, (one,))})
     if count == 0:
-        complain(f"maintenance {one.name} covers no target that is planned now; `egressd plan` lists them")
+        print_error(f"maintenance {one.name} covers no target that is planned now; `egressd plan` lists them")
     return f"{_scope(one.scope)}: {count} of {len(plan.targets)} targets"
 
 

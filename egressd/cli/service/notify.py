@@ -13,10 +13,10 @@ import typer
 from egressd import clock
 from egressd.cli import options
 from egressd.cli.guard import guarded
-from egressd.cli.log import HIDDEN, Form, Level, set_up
-from egressd.cli.output import say
+from egressd.cli.log import HIDDEN, Form, Level, configure_logging
+from egressd.cli.output import print_line
 from egressd.cli.service.instance import with_instance
-from egressd.cli.settings import read, secrets_in
+from egressd.cli.settings import read, settings_secrets
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
@@ -52,11 +52,13 @@ def notify_list(config_file: options.ConfigFile = None) -> ExitCode:
     settings, _ = read(config_file, Flags())
     notify = settings.notify
     if not notify.receivers:
-        say(NONE_YET)
+        print_line(NONE_YET)
     rows = [(one.name, one.kind.value, place_of(one), hears(one, notify)) for one in notify.receivers]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for row in rows:
-        say("  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3])))
+        print_line(
+            "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]))
+        )
     return ExitCode.OK
 
 
@@ -71,10 +73,10 @@ def notify_test(
     """Send a test to receivers, past queues and routes; exit code 1 if one does not get it."""
     settings = with_instance(read(config_file, Flags())[0])
     wanted = _wanted(settings.notify, tuple(names or ()), every=every)
-    set_up(Level.WARN, Form.HUMAN, secrets=secrets_in(settings))
+    configure_logging(Level.WARN, Form.HUMAN, secrets=settings_secrets(settings))
     tries = asyncio.run(_try_all(wanted, settings.alerting))
     for one in tries:
-        say(_without_secrets(one.line, settings))
+        print_line(_without_secrets(one.line, settings))
     return ExitCode.OK if all(one.ok for one in tries) else ExitCode.FAILED
 
 
@@ -252,6 +254,6 @@ def advice(receiver: Receiver) -> str:
 
 def _without_secrets(text: str, settings: Settings) -> str:
     """Keep to the promise, whatever a library or a server has said."""
-    for secret in secrets_in(settings):
+    for secret in settings_secrets(settings):
         text = text.replace(secret, HIDDEN)
     return text

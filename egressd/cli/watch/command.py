@@ -10,12 +10,12 @@ import typer
 
 from egressd.cli import options
 from egressd.cli.guard import guarded
-from egressd.cli.log import Form, Level, set_up
+from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.output import check_output, write_report
 from egressd.cli.saved import read_baseline
-from egressd.cli.settings import read, refuse_sources, secrets_in
+from egressd.cli.settings import read, refuse_sources, settings_secrets
 from egressd.config import Flags
-from egressd.config.words import read_duration
+from egressd.config.parse import parse_duration
 from egressd.errors import ExitCode, UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.recording import Baseline
@@ -82,7 +82,7 @@ def watch(
     check_output(output)
     settings, catalog = read(config_file, flags)
     refuse_sources(settings, flags)
-    set_up(log_level, log_format, secrets=secrets_in(settings))
+    configure_logging(log_level, log_format, secrets=settings_secrets(settings))
     sweep = _run(settings, catalog, every=every, limit=seconds, baseline=read_baseline(baseline))
     if output is not None:
         write_report(sweep, fmt or options.Format.TABLE, output)
@@ -93,7 +93,7 @@ def watch(
 
 def _seconds(flag: str, text: str) -> float:
     try:
-        return read_duration(text)
+        return parse_duration(text)
     except ValueError as error:
         raise UsageError(f"{flag} {error}") from None
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from egressd.cli.guard import drop_stdout
+from egressd.cli.guard import discard_stdout
 from egressd.cli.once import is_rewritable
 from egressd.cli.output import allow_any_text, wants_colour, width
 from egressd.errors import UsageError
@@ -43,10 +43,10 @@ class Screen:
             sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:
-            drop_stdout()
+            discard_stdout()
             self.closed = True
         except OSError as error:
-            drop_stdout()
+            discard_stdout()
             raise UsageError(f"cannot write to stdout: {error.strerror}") from None
         self._rewrite(self._standing)
 

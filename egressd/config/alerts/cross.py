@@ -1,6 +1,6 @@
 """What must fit together in `alerts:` and `notify:`.
 
-Law of the file: as in `egressd.config.cross`, the data is looked at as it was read, and a check that
+Law of the file: as in `egressd.config.validate`, the data is looked at as it was read, and a check that
 meets a value of the wrong type says nothing.
 """
 
@@ -11,7 +11,14 @@ from fnmatch import fnmatchcase
 
 from egressd.attribution.reasons import REASONS
 from egressd.config.alerts.words import is_loopback, read_mail_server
-from egressd.config.cross import Problem, credentials, hint, items, mapping, twice
+from egressd.config.validate import (
+    Problem,
+    as_items,
+    as_mapping,
+    credential_problems,
+    did_you_mean,
+    duplicates,
+)
 from egressd.model.alert import AlertName
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Flapping, ReceiverKind
@@ -24,7 +31,7 @@ ALERTS = tuple(one.value for one in AlertName if one is not AlertName.TEST)
 
 def cross_checks_of_alerts(data: object, catalog: Catalog | None) -> Iterator[Problem]:
     """Yield where keys of `alerts:` and `notify:` contradict each other, or what is known."""
-    alerts, notify = mapping(mapping(data).get("alerts")), mapping(mapping(data).get("notify"))
+    alerts, notify = as_mapping(as_mapping(data).get("alerts")), as_mapping(as_mapping(data).get("notify"))
     profiles = None if catalog is None else [one.name for one in catalog.profiles]
     for path, said in _alerts(alerts, profiles):
         yield ("alerts", *path), said
@@ -32,14 +39,14 @@ def cross_checks_of_alerts(data: object, catalog: Catalog | None) -> Iterator[Pr
 
 
 def _alerts(alerts: dict[str, object], profiles: list[str] | None) -> Iterator[Problem]:
-    yield from twice(alerts, "maintenance", "name")
-    flapping, usual = mapping(alerts.get("flapping")), Flapping()
+    yield from duplicates(alerts, "maintenance", "name")
+    flapping, usual = as_mapping(alerts.get("flapping")), Flapping()
     low, high = flapping.get("low", usual.low), flapping.get("high", usual.high)
     if _is_number(low) and _is_number(high) and not low < high:  # type: ignore[operator]  # _is_number looked
         key = "low" if "low" in flapping else "high"
         yield ("flapping", key), f"low must be less than high, and {low} is not less than {high}"
-    for index, window in enumerate(items(alerts.get("maintenance"))):
-        scope = mapping(mapping(window).get("match"))
+    for index, window in enumerate(as_items(alerts.get("maintenance"))):
+        scope = as_mapping(as_mapping(window).get("match"))
         yield from _known(scope, "profile", profiles, ("maintenance", index, "match"))
 
 
@@ -48,15 +55,15 @@ def _is_number(value: object) -> bool:
 
 
 def _notify(notify: dict[str, object], profiles: list[str] | None) -> Iterator[Problem]:
-    for place, said in twice(notify, "receivers", "name"):
+    for place, said in duplicates(notify, "receivers", "name"):
         yield ("notify", *place), said
-    receivers = [mapping(one) for one in items(notify.get("receivers"))]
+    receivers = [as_mapping(one) for one in as_items(notify.get("receivers"))]
     for index, receiver in enumerate(receivers):
         yield from _receiver(receiver, ("notify", "receivers", index))
-    for index, route in enumerate(items(notify.get("routes"))):
+    for index, route in enumerate(as_items(notify.get("routes"))):
         path: Path = ("notify", "routes", index)
-        yield from _targets_of(mapping(route), receivers, path)
-        match = mapping(mapping(route).get("match"))
+        yield from _targets_of(as_mapping(route), receivers, path)
+        match = as_mapping(as_mapping(route).get("match"))
         yield from _known(match, "profile", profiles, (*path, "match"))
         yield from _known(match, "reason", REASONS, (*path, "match"))
         yield from _known(match, "alert", ALERTS, (*path, "match"))
@@ -73,8 +80,8 @@ def _receiver(receiver: dict[str, object], path: Path) -> Iterator[Problem]:
             yield (*path, "url_file"), "cannot stand beside url"
     if receiver.get("bearer_token_file") is not None and receiver.get("username") is not None:
         yield (*path, "bearer_token_file"), "cannot stand beside username"
-    yield from credentials(receiver, path)
-    yield from credentials(mapping(receiver.get("proxy")), (*path, "proxy"))
+    yield from credential_problems(receiver, path)
+    yield from credential_problems(as_mapping(receiver.get("proxy")), (*path, "proxy"))
     if _shouts_password(receiver):
         yield (
             (*path, "username"),
@@ -98,13 +105,13 @@ def _targets_of(
     """Ask that a route leads to receivers that hear of alerts."""
     kinds = {str(one.get("name")): one.get("type") for one in receivers if one.get("name") is not None}
     given = route.get("receivers")
-    names = [given] if isinstance(given, str) else items(given)
+    names = [given] if isinstance(given, str) else as_items(given)
     for index, name in enumerate(names):
         place = (*path, "receivers", index) if isinstance(given, list) else (*path, "receivers")
         if not isinstance(name, str):
             continue
         if name not in kinds:
-            said = hint(name, kinds) if kinds else "; notify.receivers is empty"
+            said = did_you_mean(name, kinds) if kinds else "; notify.receivers is empty"
             yield place, f"no such receiver: {name[:60]!r}{said}"
         elif kinds[name] == ReceiverKind.HEARTBEAT:
             yield (
@@ -118,12 +125,12 @@ def _known(part: dict[str, object], key: str, known: Iterable[str] | None, path:
     given = part.get(key)
     if known is None:
         return
-    for index, pattern in enumerate([given] if isinstance(given, str) else items(given)):
+    for index, pattern in enumerate([given] if isinstance(given, str) else as_items(given)):
         if isinstance(pattern, str) and pattern and not any(fnmatchcase(one, pattern) for one in known):
             place = (*path, key, index) if isinstance(given, list) else (*path, key)
             yield place, f"matches no {key}: {pattern[:60]!r}{_near(pattern, known)}"
 
 
 def _near(pattern: str, known: Iterable[str]) -> str:
-    near = hint(pattern, known)
+    near = did_you_mean(pattern, known)
     return near if "did you mean" in near or len(near) <= 80 else ""

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationI
 
 from egressd.config import files
 from egressd.config.alerts import words
-from egressd.config.kinds import Duration, Kind, certificates, one_or_many, secret, spelled
-from egressd.config.words import read_proxy_url, show_duration
+from egressd.config.parse import format_duration, parse_proxy_url
+from egressd.config.types import Duration, TypeName, certificates_path, matching, one_or_many, secret_path
 from egressd.model.notification import Severity
 
 
@@ -19,7 +19,7 @@ def lasting(low: float, high: float) -> AfterValidator:
 
     def check(seconds: float) -> float:
         if not low <= seconds <= high:
-            raise ValueError(f"must be from {show_duration(low)} to {show_duration(high)}")
+            raise ValueError(f"must be from {format_duration(low)} to {format_duration(high)}")
         return seconds
 
     return AfterValidator(check)
@@ -29,7 +29,7 @@ def secret_file(text: str, info: ValidationInfo) -> str:
     """Take a file that holds a secret; a URL in its place is refused without being shown."""
     if "://" in text:
         raise ValueError("must be the path of a file, not a URL; write the URL into that file")
-    return secret(text, info)
+    return secret_path(text, info)
 
 
 def _url_file(text: str, info: ValidationInfo) -> str:
@@ -65,7 +65,7 @@ def read_url_file(path: Path) -> str:
 
 
 def _plain_proxy(text: str) -> str:
-    url = read_proxy_url(text)
+    url = parse_proxy_url(text)
     if not url.startswith("http:"):
         raise ValueError("must start with http://: notices are given to a proxy in plain HTTP")
     return url
@@ -87,44 +87,46 @@ def _known_facility(text: str) -> str:
     return text
 
 
-Url = Annotated[str, AfterValidator(words.read_url), Kind(words="URL")]
-BaseUrl = Annotated[str, AfterValidator(words.read_base_url), Kind(words="URL")]
+Url = Annotated[str, AfterValidator(words.read_url), TypeName(text="URL")]
+BaseUrl = Annotated[str, AfterValidator(words.read_base_url), TypeName(text="URL")]
 BaseUrls = Annotated[
     list[BaseUrl],
     BeforeValidator(one_or_many),
     Field(min_length=1, max_length=10),
-    Kind(words="URL or list of URL"),
+    TypeName(text="URL or list of URL"),
 ]
-ProxyUrl = Annotated[str, AfterValidator(_plain_proxy), Kind(words="URL")]
-UrlFile = Annotated[str, AfterValidator(_url_file), Kind(words="file")]
-HttpsFile = Annotated[str, AfterValidator(_https_file), Kind(words="file")]
-SecretFile = Annotated[str, AfterValidator(secret_file), Kind(words="file")]
-TokenFile = Annotated[str, AfterValidator(_token_file), Kind(words="file")]
-CaFile = Annotated[str, AfterValidator(certificates), Kind(words="PEM file")]
-UserName = Annotated[str, spelled(r"[^:\x00-\x1f\x7f]{1,255}", "a name without a colon"), Kind(words="text")]
-LabelName = Annotated[str, AfterValidator(words.read_label_name), Kind(words="label")]
-Line = Annotated[str, AfterValidator(words.read_line), Kind(words="text")]
-Glob = Annotated[str, AfterValidator(words.read_glob), Kind(words="pattern")]
-Globs = Annotated[list[Glob], BeforeValidator(one_or_many), Kind(words="pattern or list of pattern")]
+ProxyUrl = Annotated[str, AfterValidator(_plain_proxy), TypeName(text="URL")]
+UrlFile = Annotated[str, AfterValidator(_url_file), TypeName(text="file")]
+HttpsFile = Annotated[str, AfterValidator(_https_file), TypeName(text="file")]
+SecretFile = Annotated[str, AfterValidator(secret_file), TypeName(text="file")]
+TokenFile = Annotated[str, AfterValidator(_token_file), TypeName(text="file")]
+CaFile = Annotated[str, AfterValidator(certificates_path), TypeName(text="PEM file")]
+UserName = Annotated[
+    str, matching(r"[^:\x00-\x1f\x7f]{1,255}", "a name without a colon"), TypeName(text="text")
+]
+LabelName = Annotated[str, AfterValidator(words.read_label_name), TypeName(text="label")]
+Line = Annotated[str, AfterValidator(words.read_line), TypeName(text="text")]
+Glob = Annotated[str, AfterValidator(words.read_glob), TypeName(text="pattern")]
+Globs = Annotated[list[Glob], BeforeValidator(one_or_many), TypeName(text="pattern or list of pattern")]
 Severities = Annotated[
     list[Annotated[Severity, Strict(False)]],
     BeforeValidator(one_or_many),
-    Kind(words="`critical`, `warning`, `info`, or a list of them"),
+    TypeName(text="`critical`, `warning`, `info`, or a list of them"),
 ]
-MailAddress = Annotated[str, AfterValidator(words.read_mail_address), Kind(words="mail address")]
+MailAddress = Annotated[str, AfterValidator(words.read_mail_address), TypeName(text="mail address")]
 MailAddresses = Annotated[
     list[MailAddress],
     BeforeValidator(one_or_many),
     Field(min_length=1, max_length=50),
-    Kind(words="mail address or list of mail address"),
+    TypeName(text="mail address or list of mail address"),
 ]
-MailServer = Annotated[str, AfterValidator(_checked_server), Kind(words="host or host:port")]
+MailServer = Annotated[str, AfterValidator(_checked_server), TypeName(text="host or host:port")]
 SyslogAddress = Annotated[
-    str, AfterValidator(_checked_syslog), Kind(words="path, udp://host:port or tcp://host:port")
+    str, AfterValidator(_checked_syslog), TypeName(text="path, udp://host:port or tcp://host:port")
 ]
-Facility = Annotated[str, AfterValidator(_known_facility), Kind(words="facility of syslog")]
-Schedule = Annotated[str, AfterValidator(words.read_schedule), Kind(words="five fields of cron")]
-TimeZone = Annotated[str, AfterValidator(words.read_timezone), Kind(words="IANA time zone")]
+Facility = Annotated[str, AfterValidator(_known_facility), TypeName(text="facility of syslog")]
+Schedule = Annotated[str, AfterValidator(words.read_schedule), TypeName(text="five fields of cron")]
+TimeZone = Annotated[str, AfterValidator(words.read_timezone), TypeName(text="IANA time zone")]
 Timeout = Annotated[Duration, lasting(0.1, 300.0)]
 Wait = Annotated[Duration, lasting(0.001, 600.0)]
 Looks = Annotated[int, Field(ge=1, le=100)]

@@ -27,8 +27,8 @@ from egressd.config.alerts.kinds import (
     UserName,
     Wait,
 )
-from egressd.config.kinds import Name, no_text, one_or_many
-from egressd.config.part import Part
+from egressd.config.types import Name, one_or_many, refuse_text
+from egressd.yamlschema import StrictModel
 
 IN_A_FILE = {
     key: f"a secret never stands here; put it alone into a file, and name that in {file}"
@@ -41,7 +41,7 @@ IN_A_FILE = {
 SECRET_URL = {"url": "the URL is a secret; put it alone into a file, and name that in url_file"}
 
 
-class ProxyPart(Part):
+class ProxyPart(StrictModel):
     """The proxy that notices go through. The one under test is not used unless it is named here."""
 
     hints: ClassVar[Mapping[str, str]] = IN_A_FILE
@@ -54,7 +54,7 @@ class ProxyPart(Part):
     """The file that holds the password, alone, on one line."""
 
 
-class ReceiverPart(Part):
+class ReceiverPart(StrictModel):
     """One place where notices go."""
 
     hints: ClassVar[Mapping[str, str]] = IN_A_FILE
@@ -68,7 +68,7 @@ class HttpPart(ReceiverPart):
 
     timeout: Timeout = 10.0
     """What one delivery may take."""
-    proxy: Annotated[ProxyPart, BeforeValidator(no_text)] | None = None
+    proxy: Annotated[ProxyPart, BeforeValidator(refuse_text)] | None = None
     """The proxy to go through; without it, direct, whatever the environment says."""
     ca_file: CaFile | None = None
     """The roots its certificate must lead to; without it, those of the system."""
@@ -224,7 +224,7 @@ Receivers = Annotated[
 ]
 
 
-class MatchPart(Part):
+class MatchPart(StrictModel):
     """Which alerts a route is for: each key that is given must fit."""
 
     severity: Severities = []
@@ -239,7 +239,7 @@ class MatchPart(Part):
     """An alert's name, such as `EgressCause`."""
 
 
-class RoutePart(Part):
+class RoutePart(StrictModel):
     """Where matching alerts go. The first route that matches decides."""
 
     match: MatchPart = MatchPart()
@@ -250,10 +250,10 @@ class RoutePart(Part):
     """Whether later routes are asked as well."""
 
 
-class NotifyPart(Part):
+class NotifyPart(StrictModel):
     """Whom the daemon tells."""
 
-    receivers: list[Annotated[Receivers, BeforeValidator(no_text)]] = []
+    receivers: list[Annotated[Receivers, BeforeValidator(refuse_text)]] = []
     """Where notices go. Every URL, password and token that is a secret stands in a file of its own."""
     routes: list[RoutePart] = []
     """Which alert goes where; without routes, every alert goes to every receiver."""

@@ -16,13 +16,13 @@ from egressd.config.alerts.kinds import (
     TimeZone,
     lasting,
 )
-from egressd.config.kinds import Duration, Name
-from egressd.config.part import Part
+from egressd.config.types import Duration, Name
+from egressd.yamlschema import StrictModel
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
-class PatiencePart(Part):
+class PatiencePart(StrictModel):
     """How many looks in a row it takes to believe something."""
 
     explicit: Looks = 2
@@ -33,7 +33,7 @@ class PatiencePart(Part):
     """For a target that is reachable again."""
 
 
-class FlappingPart(Part):
+class FlappingPart(StrictModel):
     """When something counts as coming and going, so that it is said once and not each time."""
 
     high: Annotated[float, Field(gt=0, le=100)] = 30.0
@@ -48,7 +48,7 @@ class FlappingPart(Part):
     """...until what it is about was gone for so long."""
 
 
-class ScopePart(Part):
+class ScopePart(StrictModel):
     """What a maintenance window covers. What is left out excludes nothing."""
 
     source: Globs = []
@@ -59,7 +59,7 @@ class ScopePart(Part):
     """Products."""
 
 
-class WindowPart(Part):
+class WindowPart(StrictModel):
     """Maintenance that comes again and again. Probing goes on, and nothing is said of what it covers."""
 
     name: Name
@@ -76,7 +76,7 @@ class WindowPart(Part):
     """What it covers; without it, everything."""
 
 
-class AlertsPart(Part):
+class AlertsPart(StrictModel):
     """When something is an alert, and what it is called."""
 
     job: Line = "egressd"

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from egressd.config.words import split_port
+from egressd.config.parse import split_host_port
 from egressd.planning.placeholder import is_address, is_host
 
 OWN_LABELS = frozenset(
@@ -135,7 +135,7 @@ def read_mail_address(text: str) -> str:
 def read_mail_server(text: str) -> tuple[str, int | None]:
     """Read `host`, `host:port` or `[v6]:port`."""
     try:
-        host, port = split_port(text, default=0)
+        host, port = split_host_port(text, default=0)
     except ValueError:
         host, port = "", 0
     if not host or not is_host(host.lower()):
@@ -151,7 +151,7 @@ def read_syslog_address(text: str) -> tuple[str, str, int]:
     if not separator or transport not in {"udp", "tcp"}:
         raise ValueError('must be the path of a socket, "udp://host:port" or "tcp://host:port"')
     try:
-        host, port = split_port(place, default=514)
+        host, port = split_host_port(place, default=514)
     except ValueError as error:
         raise ValueError(str(error)) from None
     if not is_host(host.lower()):

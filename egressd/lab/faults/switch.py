@@ -9,7 +9,7 @@ from egressd.errors import UsageError
 from egressd.lab.faults.fault import Fault, Layer
 from egressd.lab.faults.network import DNS, NTP, TCP
 from egressd.lab.faults.session import CERTIFICATE, HTTP, IMAGES, RELAYS, TLS
-from egressd.planning.pattern import matches_host
+from egressd.planning.pattern import glob_matches_host
 
 FAULTS: Mapping[str, Fault] = {one.name: one for one in (*DNS, *TCP, *TLS, *CERTIFICATE, *HTTP, *NTP)}
 """Every fault by its name, in the order of the phases."""
@@ -29,7 +29,7 @@ class Switch:
 
     def covers(self, host: str, port: int | None) -> bool:
         """Tell whether the fault holds for a host; a port of None stands for any."""
-        if not matches_host(self.pattern, host):
+        if not glob_matches_host(self.pattern, host):
             return False
         return self.port is None or port is None or port == self.port
 

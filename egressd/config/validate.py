@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from egressd.model.catalog import Catalog
-from egressd.planning.pattern import covers
+from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import placeholders
 from egressd.yamltree import Path, render_path
 
@@ -19,21 +19,21 @@ Problem = tuple[Path, str]
 
 def cross_checks(data: object, catalog: Catalog | None) -> Iterator[Problem]:
     """Yield where keys contradict each other, or the catalog."""
-    file = mapping(data)
-    yield from twice(file, "endpoints", "id")
-    yield from twice(file, "sources", "name")
+    file = as_mapping(data)
+    yield from duplicates(file, "endpoints", "id")
+    yield from duplicates(file, "sources", "name")
     yield from _proxy(file.get("proxy"))
-    for index, row in enumerate(items(file.get("endpoints"))):
-        yield from _hosts(mapping(row), ("endpoints", index))
+    for index, row in enumerate(as_items(file.get("endpoints"))):
+        yield from _hosts(as_mapping(row), ("endpoints", index))
     if catalog is not None:
         yield from _against_catalog(file, catalog)
 
 
-def twice(file: dict[str, object], key: str, name: str) -> Iterator[Problem]:
+def duplicates(file: dict[str, object], key: str, name: str) -> Iterator[Problem]:
     """Find names that stand for two things."""
     first: dict[str, int] = {}
-    for index, row in enumerate(items(file.get(key))):
-        value = mapping(row).get(name)
+    for index, row in enumerate(as_items(file.get(key))):
+        value = as_mapping(row).get(name)
         if isinstance(value, str) and value in first:
             yield (key, index, name), f"{value!r} is taken by {key}[{first[value]}]"
         elif isinstance(value, str):
@@ -44,17 +44,17 @@ def _proxy(value: object) -> Iterator[Problem]:
     """Ask for one origin of the proxy's settings."""
     if not isinstance(value, dict):
         return
-    proxy = mapping(value)
+    proxy = as_mapping(value)
     if proxy.get("from_environment") is True:
         for key in ("url", "bypass"):
             if proxy.get(key) is not None:
                 yield ("proxy", key), "cannot stand beside from_environment"
     elif proxy.get("url") is None:
         yield ("proxy",), "must have a url, or from_environment: true"
-    yield from credentials(proxy, ("proxy",))
+    yield from credential_problems(proxy, ("proxy",))
 
 
-def credentials(part: dict[str, object], path: Path) -> Iterator[Problem]:
+def credential_problems(part: dict[str, object], path: Path) -> Iterator[Problem]:
     """Ask for a password with a user name, and the other way round."""
     for one, other in (("username", "password_file"), ("password_file", "username")):
         if part.get(one) is not None and part.get(other) is None:
@@ -65,7 +65,7 @@ def _hosts(row: dict[str, object], path: Path) -> Iterator[Problem]:
     """Ask for a host, or for a pattern with samples it covers."""
     pattern, given = row.get("pattern"), row.get("samples")
     below: Path = ("samples",) if isinstance(given, list) else ("samples", "documented")
-    samples = items(given if isinstance(given, list) else mapping(given).get("documented"))
+    samples = as_items(given if isinstance(given, list) else as_mapping(given).get("documented"))
     if row.get("host") is not None:
         for key in ("pattern", "samples"):
             if row.get(key) is not None:
@@ -76,24 +76,24 @@ def _hosts(row: dict[str, object], path: Path) -> Iterator[Problem]:
     elif not samples:
         yield (*path, "pattern"), "needs samples: hosts that stand for it"
     for index, sample in enumerate(samples):
-        if isinstance(sample, str) and isinstance(pattern, str) and not covers(pattern, sample):
+        if isinstance(sample, str) and isinstance(pattern, str) and not pattern_covers(pattern, sample):
             yield (*path, *below, index), f"{sample[:60]!r} does not match the pattern {pattern[:60]!r}"
 
 
 def _against_catalog(file: dict[str, object], catalog: Catalog) -> Iterator[Problem]:
     profiles = [one.name for one in catalog.profiles]
-    for index, name in enumerate(items(file.get("profiles"))):
+    for index, name in enumerate(as_items(file.get("profiles"))):
         if isinstance(name, str) and name not in profiles:
-            yield ("profiles", index), f"no such profile: {name[:60]!r}{hint(name, profiles)}"
+            yield ("profiles", index), f"no such profile: {name[:60]!r}{did_you_mean(name, profiles)}"
     taken = {one.id for one in catalog.endpoints}
-    for index, row in enumerate(items(file.get("endpoints"))):
-        own = mapping(row).get("id")
+    for index, row in enumerate(as_items(file.get("endpoints"))):
+        own = as_mapping(row).get("id")
         if isinstance(own, str) and own in taken:
             yield ("endpoints", index, "id"), f"{own!r} is an id of the catalog; change that row in overrides"
     known = _placeholders(catalog)
-    for key in mapping(file.get("values")):
+    for key in as_mapping(file.get("values")):
         if key not in known:
-            yield ("values", key), f"no endpoint has a place for it{hint(key, sorted(known))}"
+            yield ("values", key), f"no endpoint has a place for it{did_you_mean(key, sorted(known))}"
 
 
 def _placeholders(catalog: Catalog) -> set[str]:
@@ -102,18 +102,18 @@ def _placeholders(catalog: Catalog) -> set[str]:
     return {name for text in texts for name in placeholders(text)}
 
 
-def hint(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Say what was probably meant, or what there is."""
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
 
 
-def mapping(value: object) -> dict[str, object]:
+def as_mapping(value: object) -> dict[str, object]:
     """Return a mapping; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def items(value: object) -> list[object]:
+def as_items(value: object) -> list[object]:
     """Return a list; an empty one for anything else."""
     return value if isinstance(value, list) else []

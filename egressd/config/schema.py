@@ -1,6 +1,6 @@
 """The configuration file, key by key. The docstrings are the reference: `docs/configuration.md`.
 
-Unknown keys and wrong types are mistakes; nothing is converted but the words of `words.py`.
+Unknown keys and wrong types are mistakes; nothing is converted but the words of `parse.py`.
 """
 
 from __future__ import annotations
@@ -9,75 +9,77 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from egressd.config import kinds, words
+from egressd.config import parse, types
 from egressd.config.alerts.receivers import NotifyPart
 from egressd.config.alerts.shape import AlertsPart
-from egressd.config.kinds import (
+from egressd.config.types import (
     Address,
-    CloudWord,
+    CloudName,
     Duration,
-    FamilyWord,
+    FamilyName,
     Host,
-    InspectionWord,
-    Kind,
+    InspectionName,
     Line,
     Name,
-    NeedWord,
+    NeedName,
     Port,
-    ProtocolWord,
-    RoleWord,
+    ProtocolName,
+    RoleName,
+    TypeName,
     Values,
 )
-from egressd.config.part import Part
 from egressd.model.endpoint import Cloud, Inspection, Need
 from egressd.model.settings import ALL_ROLES, Family
+from egressd.yamlschema import StrictModel
 
 
-class SourcePart(Part):
+class SourcePart(StrictModel):
     """A local address or interface that probes leave from."""
 
     name: Name
     """What reports and metrics call it."""
     address: Address | None = None
     """The local address to bind to."""
-    interface: Annotated[str, AfterValidator(words.read_interface), Kind(words="interface")] | None = None
+    interface: Annotated[str, AfterValidator(parse.parse_interface), TypeName(text="interface")] | None = None
     """The interface to bind to."""
-    roles: Annotated[list[RoleWord], Field(min_length=1)] = list(ALL_ROLES)
+    roles: Annotated[list[RoleName], Field(min_length=1)] = list(ALL_ROLES)
     """The machines whose endpoints are probed from here."""
 
 
-class TrustPart(Part):
+class TrustPart(StrictModel):
     """Which roots count."""
 
-    store: Annotated[str, kinds.store("system"), Kind(words="`system` or a PEM file")] = "system"
+    store: Annotated[str, types.certificates_or("system"), TypeName(text="`system` or a PEM file")] = "system"
     """What the agent would trust: OpenSSL decides with it."""
-    public_roots: Annotated[str, kinds.store("bundled"), Kind(words="`bundled` or a PEM file")] = "bundled"
+    public_roots: Annotated[
+        str, types.certificates_or("bundled"), TypeName(text="`bundled` or a PEM file")
+    ] = "bundled"
     """The roots of the public web: they tell inspection from breakage."""
 
 
-class ProxyPart(Part):
+class ProxyPart(StrictModel):
     """An explicit proxy for everything that is not bypassed."""
 
-    url: Annotated[str, AfterValidator(words.read_proxy_url), Kind(words="URL")] | None = None
+    url: Annotated[str, AfterValidator(parse.parse_proxy_url), TypeName(text="URL")] | None = None
     """`http://host:port` or `https://host:port`, never with a user name or password. Either this, or
     `from_environment`."""
     from_environment: bool = False
     """Read `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` (or the same in lower case) instead, as Go programs
     do: a plain `http` endpoint goes by the second, everything else by the first."""
-    bypass: list[Annotated[str, AfterValidator(words.read_bypass)]] = []
+    bypass: list[Annotated[str, AfterValidator(parse.parse_bypass)]] = []
     """What is reached directly: hosts (with all below them), `.suffix`, addresses, networks, or `*`; each
     may end in `:port`."""
-    ca_file: Annotated[str, AfterValidator(kinds.certificates), Kind(words="PEM file")] | None = None
+    ca_file: Annotated[str, AfterValidator(types.certificates_path), TypeName(text="PEM file")] | None = None
     """The roots an `https://` proxy's own certificate must lead to; without it, `trust.store`."""
-    username: Annotated[str, kinds.spelled(r"[^:\x00-\x1f\x7f]{1,255}", "a name without a colon")] | None = (
+    username: Annotated[str, types.matching(r"[^:\x00-\x1f\x7f]{1,255}", "a name without a colon")] | None = (
         None
     )
     """Sent to the proxy only, with the password, as Basic credentials."""
-    password_file: Annotated[str, AfterValidator(kinds.secret), Kind(words="file")] | None = None
+    password_file: Annotated[str, AfterValidator(types.secret_path), TypeName(text="file")] | None = None
     """The file that holds the password, alone, on one line."""
 
 
-class ControlsPart(Part):
+class ControlsPart(StrictModel):
     """Controls that are off unless asked for: a security team may take them for an attack."""
 
     split_hello: bool = False
@@ -86,12 +88,12 @@ class ControlsPart(Part):
     """Whether rising hop limits may be used to find the device that refuses or resets; hourly per target."""
 
 
-class ProbePart(Part):
+class ProbePart(StrictModel):
     """How hard to try."""
 
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 64
     """How many probes run at once."""
-    families: Annotated[list[FamilyWord], Field(min_length=1)] = list(Family)
+    families: Annotated[list[FamilyName], Field(min_length=1)] = list(Family)
     """The address families to try."""
     attempts: Annotated[int, Field(ge=1, le=10)] = 1
     """How often each address is tried; every attempt leaves a trail, none hides another."""
@@ -113,25 +115,25 @@ class ProbePart(Part):
     """Controls that are off unless asked for."""
 
 
-class ExpectPart(Part):
+class ExpectPart(StrictModel):
     """What a right HTTP answer looks like. Empty: any answer of the right server."""
 
     status: list[Annotated[int, Field(ge=100, le=599)]] = []
     """The status codes that are right."""
     content_type: (
         Annotated[
-            str, kinds.spelled(r"[^/;\s]+/[^/;\s]+", "a media type without parameters, such as text/html")
+            str, types.matching(r"[^/;\s]+/[^/;\s]+", "a media type without parameters, such as text/html")
         ]
         | None
     ) = None
     """The media type, without parameters: `application/octet-stream`."""
-    sha256: Annotated[str, kinds.spelled(r"[0-9a-f]{64}", "64 hex digits in lower case")] | None = None
+    sha256: Annotated[str, types.matching(r"[0-9a-f]{64}", "64 hex digits in lower case")] | None = None
     """The digest of the whole body, in lower-case hex."""
     min_bytes: Annotated[int, Field(ge=1, le=1 << 30)] | None = None
     """The least size of the body; so many bytes are asked for."""
 
 
-class SamplesPart(Part):
+class SamplesPart(StrictModel):
     """Hosts that stand for a pattern, as in the catalog's own rows."""
 
     documented: list[Host] = []
@@ -140,7 +142,7 @@ class SamplesPart(Part):
     """Whether a random label is sent as server name as well, to test the rule itself."""
 
 
-class EndpointPart(Part):
+class EndpointPart(StrictModel):
     """An endpoint of your own, probed beside the catalog's."""
 
     id: Name
@@ -149,30 +151,30 @@ class EndpointPart(Part):
     """What it is, for people; without it, the id."""
     host: Host | None = None
     """The host to probe. Either this, or `pattern` with `samples`."""
-    pattern: Annotated[str, AfterValidator(words.read_pattern), Kind(words="wildcard")] | None = None
+    pattern: Annotated[str, AfterValidator(parse.parse_pattern), TypeName(text="wildcard")] | None = None
     """The wildcard a firewall rule would name, such as `*.corp.example`."""
-    samples: Annotated[SamplesPart, BeforeValidator(kinds.samples), Kind(words="list of hosts")] = (
-        SamplesPart()
-    )
+    samples: Annotated[
+        SamplesPart, BeforeValidator(types.documented_samples), TypeName(text="list of hosts")
+    ] = SamplesPart()
     """Hosts that stand for the pattern; each must match it. `{documented: [...], random: true}` also
     tests the rule itself, by a random label."""
     port: Port
     """The TCP port, or the UDP port of `ntp` and `dns`."""
-    protocol: ProtocolWord
+    protocol: ProtocolName
     """What is spoken there."""
-    roles: list[RoleWord] = []
+    roles: list[RoleName] = []
     """The machines that need it; empty: all of them."""
-    need: NeedWord = Need.REQUIRED
+    need: NeedName = Need.REQUIRED
     """Only `required` endpoints decide the exit code."""
     condition: Line | None = None
     """What a `conditional` endpoint is conditional on, in words."""
     purpose: Line | None = None
     """What for; it goes into the rules to ask for."""
-    path: Annotated[str, AfterValidator(kinds.url_path), Kind(words="path")] = "/"
+    path: Annotated[str, AfterValidator(types.checked_url_path), TypeName(text="path")] = "/"
     """The path to request."""
     expect: ExpectPart = ExpectPart()
     """What a right answer looks like."""
-    inspection: InspectionWord = Inspection.TOLERATED
+    inspection: InspectionName = Inspection.TOLERATED
     """Whether TLS inspection on the way is a fault (`forbidden`)."""
     private_link: bool = False
     """Whether a private endpoint may answer for it."""
@@ -180,16 +182,16 @@ class EndpointPart(Part):
     """Whether a private address is the expected answer: a server on your own network."""
 
 
-class OverridePart(Part):
+class OverridePart(StrictModel):
     """A change to endpoints of the catalog."""
 
     match: Line
     """The id, pattern or host of the endpoints to change; `*` stands for anything."""
-    need: NeedWord | None = None
+    need: NeedName | None = None
     """Another need."""
-    inspection: InspectionWord | None = None
+    inspection: InspectionName | None = None
     """Another tolerance of inspection."""
-    path: Annotated[str, AfterValidator(kinds.url_path), Kind(words="path")] | None = None
+    path: Annotated[str, AfterValidator(types.checked_url_path), TypeName(text="path")] | None = None
     """Another path to request."""
     expect: ExpectPart | None = None
     """Another right answer."""
@@ -197,10 +199,10 @@ class OverridePart(Part):
     """Leave them out."""
 
 
-class ConnectToPart(Part):
+class ConnectToPart(StrictModel):
     """Dial another address than DNS gave, like curl's `--connect-to`."""
 
-    match: Annotated[str, AfterValidator(words.read_match), Kind(words="host:port")]
+    match: Annotated[str, AfterValidator(parse.parse_match), TypeName(text="host:port")]
     """The host and port to redirect; `*` stands for anything."""
     address: Address
     """The address to dial instead."""
@@ -208,12 +210,14 @@ class ConnectToPart(Part):
     """The port to dial instead."""
 
 
-class WebPart(Part):
+class WebPart(StrictModel):
     """The HTTP server of the daemon."""
 
-    listen: Annotated[str, AfterValidator(words.read_listen), Kind(words="address:port")] = "127.0.0.1:10980"
+    listen: Annotated[str, AfterValidator(parse.parse_listen), TypeName(text="address:port")] = (
+        "127.0.0.1:10980"
+    )
     """Where to listen; `:10980` is every address."""
-    config_file: Annotated[str, AfterValidator(kinds.readable), Kind(words="file")] | None = None
+    config_file: Annotated[str, AfterValidator(types.readable_path), TypeName(text="file")] | None = None
     """TLS, basic auth and headers, in the format of Prometheus exporters: see `docs/web.md`."""
     enable_reload: bool = False
     """Whether `POST /-/reload` reads this file again, as SIGHUP does."""
@@ -221,28 +225,28 @@ class WebPart(Part):
     """Whether `/probe?target=ID` probes a target of the plan on demand. No other host can be named."""
 
 
-class StatePart(Part):
+class StatePart(StrictModel):
     """What the daemon remembers over restarts."""
 
-    directory: Annotated[str, AfterValidator(kinds.folder), Kind(words="folder")] | None = None
+    directory: Annotated[str, AfterValidator(types.folder_path), TypeName(text="folder")] | None = None
     """Where; without it, where systemd says, or nowhere."""
     retention: Duration = 90 * 86400.0
     """How long history is kept."""
 
 
-class File(Part):
+class File(StrictModel):
     """The whole file. Every key has a default: no file is needed."""
 
     region: (
         Annotated[
             str,
-            kinds.spelled(r"[a-z0-9]{2,40}", "a region's short name, such as westeurope"),
-            Kind(words="region"),
+            types.matching(r"[a-z0-9]{2,40}", "a region's short name, such as westeurope"),
+            TypeName(text="region"),
         ]
         | None
     ) = None
     """The Azure region, such as `westeurope`; needed where a host name carries one."""
-    cloud: CloudWord = Cloud.PUBLIC
+    cloud: CloudName = Cloud.PUBLIC
     """The Azure cloud."""
     profiles: list[Name] = ["resource-bridge", "connected-machine"]
     """The products whose endpoints are probed; `[]` leaves only `endpoints`."""
@@ -252,14 +256,18 @@ class File(Part):
     """Where probes leave from. Without it: one source, chosen by the kernel, playing every role."""
     resolvers: Annotated[
         list[
-            Annotated[str, AfterValidator(kinds.resolver), Kind(words="`system`, IP, IP:port or [v6]:port")]
+            Annotated[
+                str,
+                AfterValidator(types.checked_resolver),
+                TypeName(text="`system`, IP, IP:port or [v6]:port"),
+            ]
         ],
         Field(min_length=1),
     ] = ["system"]
     """The DNS resolvers to ask; each is a voice of its own."""
     trust: TrustPart = TrustPart()
     """Which roots count."""
-    proxy: Annotated[ProxyPart | None, BeforeValidator(kinds.no_text)] = None
+    proxy: Annotated[ProxyPart | None, BeforeValidator(types.refuse_text)] = None
     """An explicit proxy. Without it, everything is reached directly; the environment is not read unless
     it is asked for."""
     probe: ProbePart = ProbePart()
@@ -274,7 +282,7 @@ class File(Part):
     """What the catalog can't know: the placeholders of its patterns, such as `key_vault`."""
     alerts: AlertsPart = AlertsPart()
     """When something is an alert, and what it is called."""
-    notify: Annotated[NotifyPart, BeforeValidator(kinds.no_text)] = NotifyPart()
+    notify: Annotated[NotifyPart, BeforeValidator(types.refuse_text)] = NotifyPart()
     """Whom the daemon tells. Without receivers it tells nobody; Prometheus can still ask."""
     web: WebPart = WebPart()
     """The HTTP server of the daemon."""

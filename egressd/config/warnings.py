@@ -28,7 +28,7 @@ API_PORT = 6443
 ON_APPLIANCE = frozenset({Role.APPLIANCE, Role.CONTROL_PLANE})
 
 
-def find_pitfalls(settings: Settings) -> tuple[str, ...]:
+def appliance_warnings(settings: Settings) -> tuple[str, ...]:
     """Return what is allowed here and would not work where the products run."""
     found: list[str] = []
     proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]

@@ -12,12 +12,12 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 
 from egressd.errors import UsageError
 
-PATIENCE = 4.0
+TIMEOUT = 4.0
 """Seconds to wait for an answer; whoever asks for it waits a little longer."""
 LONGEST_ANSWER = 1000
 
 
-class NoGoodAnswerError(Exception):
+class DaemonResponseError(Exception):
     """The daemon did not say yes. The message says what it said instead."""
 
 
@@ -36,7 +36,7 @@ def load_roots(file: Path | None) -> ssl.SSLContext:
         raise UsageError(f"--ca.file: cannot read {file}: {error.strerror}") from None
 
 
-def ask(url: str, *, roots: ssl.SSLContext, login: tuple[str, str] | None = None) -> str:
+def fetch_page(url: str, *, roots: ssl.SSLContext, login: tuple[str, str] | None = None) -> str:
     """Return what a page says that answers with 2xx. Raises NoGoodAnswerError."""
     request = Request(url)  # noqa: S310 - the caller takes nothing but http and https
     if login is not None:
@@ -44,16 +44,16 @@ def ask(url: str, *, roots: ssl.SSLContext, login: tuple[str, str] | None = None
         request.add_header("Authorization", f"Basic {word}")
     try:
         opener = build_opener(ProxyHandler({}), HTTPSHandler(context=roots), _NoRedirect)
-        with opener.open(request, timeout=PATIENCE) as answer:
+        with opener.open(request, timeout=TIMEOUT) as answer:
             return _text(answer)
     except HTTPError as refusal:
         with refusal:
             said = _text(refusal).strip().removeprefix(f"{refusal.code}: ")
-            raise NoGoodAnswerError(f"{url} answers {refusal.code}: {said}") from None
+            raise DaemonResponseError(f"{url} answers {refusal.code}: {said}") from None
     except (OSError, http.client.HTTPException) as error:
         why = error.reason if isinstance(error, URLError) else error
         words = getattr(why, "strerror", None) or str(why) or type(error).__name__
-        raise NoGoodAnswerError(f"{url} does not answer: {words}") from None
+        raise DaemonResponseError(f"{url} does not answer: {words}") from None
 
 
 def _text(answer: Any) -> str:

@@ -19,7 +19,7 @@ _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}){unit})?" for unit, _ in _UNI
 _PROXY_PORTS = {"http": 80, "https": 443}
 
 
-def read_duration(text: object) -> float:
+def parse_duration(text: object) -> float:
     """Read `500ms`, `60s`, `5m`, `2h`, `90d` or `1m30s` as seconds."""
     found = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
     if found is None:
@@ -31,7 +31,7 @@ def read_duration(text: object) -> float:
     return seconds
 
 
-def show_duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write seconds the way they are read: `90` as `90s`, `86400` as `1d`."""
     for unit, scale in _UNITS:
         count = round(seconds / scale, 6)
@@ -40,7 +40,7 @@ def show_duration(seconds: float) -> str:
     return f"{seconds}s"
 
 
-def read_address(text: str) -> str:
+def parse_address(text: str) -> str:
     """Read an IP address, without a zone, in its usual spelling."""
     try:
         address = ip_address(text)
@@ -51,14 +51,14 @@ def read_address(text: str) -> str:
     return str(address)
 
 
-def read_interface(text: str) -> str:
+def parse_interface(text: str) -> str:
     """Check what could be the name of a network interface."""
     if not 1 <= len(text.encode()) <= 15 or "/" in text or not text.isprintable() or " " in text:
         raise ValueError("must be the name of a network interface, such as eth0")
     return text
 
 
-def split_port(text: str, *, default: int | None = None) -> tuple[str, int]:
+def split_host_port(text: str, *, default: int | None = None) -> tuple[str, int]:
     """Split `host:port` and `[v6]:port`; a bare IPv6 address has no port."""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
@@ -80,31 +80,31 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def read_resolver(text: str) -> Resolver:
+def parse_resolver(text: str) -> Resolver:
     """Read `system`, `IP`, `IP:port` or `[v6]:port`."""
     if text == SYSTEM_RESOLVER:
         return Resolver(name=text)
     try:
-        host, port = split_port(text, default=53)
-        return Resolver(name=text, address=read_address(host), port=port)
+        host, port = split_host_port(text, default=53)
+        return Resolver(name=text, address=parse_address(host), port=port)
     except ValueError:
         raise ValueError(
             f'must be system, or an address as IP, IP:port or "[v6]:port", not {text[:60]!r}'
         ) from None
 
 
-def read_listen(text: str) -> str:
+def parse_listen(text: str) -> str:
     """Check `IP:port`, `[v6]:port` or `:port`."""
     try:
-        host, _ = split_port(text)
+        host, _ = split_host_port(text)
         if host:
-            read_address(host)
+            parse_address(host)
     except ValueError:
         raise ValueError("must be IP:port, [v6]:port or :port, such as 127.0.0.1:10980") from None
     return text
 
 
-def read_proxy_url(text: str) -> str:
+def parse_proxy_url(text: str) -> str:
     """Read `scheme://host:port`. What it refuses it never repeats: there may be a password in it."""
     try:
         url = urlsplit(text)
@@ -128,7 +128,7 @@ def _proxy_problem(url: SplitResult, host: str) -> str:
     return ""
 
 
-def read_bypass(text: str) -> str:
+def parse_bypass(text: str) -> str:
     """Check an entry of the bypass list: a name, `.suffix`, `*.suffix`, an address, a network, or `*`."""
     if "/" in text:
         try:
@@ -136,13 +136,13 @@ def read_bypass(text: str) -> str:
         except ValueError:
             raise ValueError(f"must be a network such as 10.0.0.0/8, not {text[:60]!r}") from None
         return text
-    host = text if text.count(":") != 1 and not text.startswith("[") else split_port(text)[0]
+    host = text if text.count(":") != 1 and not text.startswith("[") else split_host_port(text)[0]
     if host != "*" and not is_host(host.lower().removeprefix("*").removeprefix(".")):
         raise ValueError(f"must be a host, .suffix, address or network, not {text[:60]!r}")
     return text
 
 
-def read_host(text: str) -> str:
+def parse_host(text: str) -> str:
     """Read a host name or an IP address, in lower case and without the root's dot."""
     host = text.lower().removesuffix(".")
     if not host or not is_host(host):
@@ -150,7 +150,7 @@ def read_host(text: str) -> str:
     return host
 
 
-def read_pattern(text: str) -> str:
+def parse_pattern(text: str) -> str:
     """Read a host with a `*` in it: `*.corp.example`, `azgn*.corp.example`."""
     pattern = text.lower().removesuffix(".")
     if "*" not in pattern:
@@ -161,7 +161,7 @@ def read_pattern(text: str) -> str:
     return pattern
 
 
-def read_match(text: str) -> str:
+def parse_match(text: str) -> str:
     """Check `host:port` where either may be or hold `*`."""
     host, colon, port = text.rpartition(":")
     if not colon or not host or not re.fullmatch(r"[0-9*]{1,5}", port):

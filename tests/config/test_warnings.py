@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from egressd.config.proxy.pitfalls import find_pitfalls
+from egressd.config.warnings import appliance_warnings
 from egressd.model.endpoint import Role
 from egressd.model.settings import Proxy, Resolver, Settings, Source
 
@@ -19,10 +19,10 @@ BRIDGE = Settings(profiles=("resource-bridge",), sources=(APPLIANCE,), proxy=SOU
 
 def test_sound_settings_are_silent() -> None:
     """So are those without a proxy, and those of other products."""
-    assert find_pitfalls(BRIDGE) == ()
-    assert find_pitfalls(Settings()) == ()
+    assert appliance_warnings(BRIDGE) == ()
+    assert appliance_warnings(Settings()) == ()
     odd = replace(SOUND, url="http://proxy.corp.local:1", bypass=("*",))
-    assert find_pitfalls(replace(BRIDGE, profiles=(), proxy=odd)) == ()
+    assert appliance_warnings(replace(BRIDGE, profiles=(), proxy=odd)) == ()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_sound_settings_are_silent() -> None:
 )
 def test_a_pitfall_is_said(changed: Settings, said: str) -> None:
     """One sentence: what, and what to do; never a secret."""
-    found = find_pitfalls(changed)
+    found = appliance_warnings(changed)
     assert any(said in one for one in found), found
     assert "hunter2" not in str(found)
 
@@ -76,7 +76,7 @@ def test_ranges_end_where_they_end() -> None:
     """The first address behind a reserved range is free."""
     for free in ("10.95.255.255", "10.112.0.0", "10.243.255.255", "10.245.0.0", "fd00::1"):
         source = replace(APPLIANCE, address=free, roles=tuple(Role))
-        assert find_pitfalls(replace(BRIDGE, sources=(source,))) == (), free
+        assert appliance_warnings(replace(BRIDGE, sources=(source,))) == (), free
 
 
 def test_a_bundle_of_certificates(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_bundle_of_certificates(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     trustme.CA().cert_pem.write_to_path(str(ca))
     given = replace(BRIDGE, proxy=replace(SOUND, ca_file=str(ca)))
-    assert find_pitfalls(given) == ()
+    assert appliance_warnings(given) == ()
     trustme.CA().cert_pem.write_to_path(str(ca), append=True)
-    assert find_pitfalls(given) == (
+    assert appliance_warnings(given) == (
         f"proxy.ca_file: {ca} holds 2 certificates; az arcappliance takes only one",
     )

@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.config import words
+from egressd.config import parse
 
 READERS: tuple[Callable[[str], object], ...] = (
-    words.read_duration,
-    words.read_address,
-    words.read_resolver,
-    words.read_listen,
-    words.read_proxy_url,
-    words.read_bypass,
-    words.read_host,
-    words.read_pattern,
-    words.read_match,
-    words.read_interface,
+    parse.parse_duration,
+    parse.parse_address,
+    parse.parse_resolver,
+    parse.parse_listen,
+    parse.parse_proxy_url,
+    parse.parse_bypass,
+    parse.parse_host,
+    parse.parse_pattern,
+    parse.parse_match,
+    parse.parse_interface,
 )
 
 
@@ -38,7 +38,7 @@ READERS: tuple[Callable[[str], object], ...] = (
 )
 def test_durations(text: str, seconds: float) -> None:
     """Units are those of Prometheus, alone or from large to small."""
-    assert words.read_duration(text) == seconds
+    assert parse.parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     """A bare number has no unit to guess."""
     with pytest.raises(ValueError, match="must be "):
-        words.read_duration(text)
+        parse.parse_duration(text)
 
 
 @given(st.integers(min_value=1, max_value=10**8).map(lambda one: one / 1000))
 def test_a_duration_is_written_as_it_is_read(seconds: float) -> None:
     """What the reference shows can be put into the file."""
-    assert words.read_duration(words.show_duration(seconds)) == pytest.approx(seconds)
+    assert parse.parse_duration(parse.format_duration(seconds)) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_duration_is_written_as_it_is_read(seconds: float) -> None:
 )
 def test_proxies(text: str, url: str) -> None:
     """A proxy is kept as scheme, host and port."""
-    assert words.read_proxy_url(text) == url
+    assert parse.parse_proxy_url(text) == url
 
 
 @pytest.mark.parametrize(
@@ -86,27 +86,27 @@ def test_proxies(text: str, url: str) -> None:
 )
 def test_bypass_entries(text: str) -> None:
     """What `no_proxy` may hold may stand here."""
-    assert words.read_bypass(text) == text
+    assert parse.parse_bypass(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "a b", "10.0.0.0/33", "http://x", "10.0.0.1/8"])
 def test_what_is_no_bypass_entry(text: str) -> None:
     """A slip would silently send traffic the wrong way."""
     with pytest.raises(ValueError, match="must "):
-        words.read_bypass(text)
+        parse.parse_bypass(text)
 
 
 @pytest.mark.parametrize("text", ["*.corp", "azgn*.corp.example", "*-x.corp"])
 def test_patterns(text: str) -> None:
     """A star stands in the first label, alone or inside it."""
-    assert words.read_pattern(text) == text
+    assert parse.parse_pattern(text) == text
 
 
 @pytest.mark.parametrize("text", ["corp", "a.*.corp", "*.*", "*", "**.corp"])
 def test_what_is_no_pattern(text: str) -> None:
     """What no firewall rule could mean is refused; a star for everything is one of them."""
     with pytest.raises(ValueError, match="must "):
-        words.read_pattern(text)
+        parse.parse_pattern(text)
 
 
 @pytest.mark.parametrize("read", READERS)

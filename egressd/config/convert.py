@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from egressd.config.alerts.settle import settle_alerts, settle_notify
+from egressd.config.environment import EnvironmentProxies, read_environment
 from egressd.config.files import read_secret
-from egressd.config.proxy.environment import Found, read_environment
-from egressd.config.shape import (
+from egressd.config.parse import parse_resolver
+from egressd.config.schema import (
     EndpointPart,
     ExpectPart,
     File,
@@ -20,7 +21,6 @@ from egressd.config.shape import (
     SourcePart,
     WebPart,
 )
-from egressd.config.words import read_resolver
 from egressd.errors import ConfigError
 from egressd.model.endpoint import Cloud, Endpoint, Expect, Samples
 from egressd.model.settings import (
@@ -36,20 +36,20 @@ from egressd.model.settings import (
 )
 
 
-def settle(file: File) -> Settings:
+def convert(file: File) -> Settings:
     """Turn a file without mistakes into settings.
 
     Raises:
         ConfigError: what the file leads to can't be used: a secret, or the environment.
     """
-    found = _proxies(file.proxy) if file.proxy else Found()
+    found = _proxies(file.proxy) if file.proxy else EnvironmentProxies()
     return Settings(
         region=file.region,
         cloud=file.cloud,
         profiles=tuple(dict.fromkeys(file.profiles)),
         interval=file.interval,
         sources=tuple(_source(one) for one in file.sources),
-        resolvers=tuple(read_resolver(one) for one in dict.fromkeys(file.resolvers)),
+        resolvers=tuple(parse_resolver(one) for one in dict.fromkeys(file.resolvers)),
         trust=Trust(store=file.trust.store, public_roots=file.trust.public_roots),
         proxy=found.proxy,
         plain_proxy=found.plain_proxy,
@@ -77,10 +77,12 @@ def _source(part: SourcePart) -> Source:
     )
 
 
-def _proxies(part: ProxyPart) -> Found:
+def _proxies(part: ProxyPart) -> EnvironmentProxies:
     """Take the proxy of the file, or those of the environment; the file's credentials and CA win."""
     if not part.from_environment:
-        return Found(proxy=_completed(Proxy(url=part.url or "", bypass=tuple(part.bypass)), part))
+        return EnvironmentProxies(
+            proxy=_completed(Proxy(url=part.url or "", bypass=tuple(part.bypass)), part)
+        )
     found = read_environment(os.environ)
     return replace(
         found, proxy=_completed(found.proxy, part), plain_proxy=_completed(found.plain_proxy, part)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from egressd.config.words import read_bypass, read_proxy_url
+from egressd.config.parse import parse_bypass, parse_proxy_url
 from egressd.errors import ConfigError
 from egressd.model.settings import Proxy, Traffic
 
@@ -19,7 +19,7 @@ NEVER_PROXIED = ("localhost", "127.0.0.0/8", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class EnvironmentProxies:
     """What the environment says."""
 
     proxy: Proxy | None = None
@@ -28,7 +28,7 @@ class Found:
     warnings: tuple[str, ...] = ()
 
 
-def read_environment(environ: Mapping[str, str]) -> Found:
+def read_environment(environ: Mapping[str, str]) -> EnvironmentProxies:
     """Read HTTPS_PROXY, HTTP_PROXY and NO_PROXY; where one is not set, the same in lower case.
 
     Raises:
@@ -47,14 +47,14 @@ def read_environment(environ: Mapping[str, str]) -> Found:
             "the environment is to name the proxy, and neither HTTPS_PROXY nor HTTP_PROXY is set: "
             "everything is reached directly"
         )
-        return Found(warnings=(nothing, *warnings))
+        return EnvironmentProxies(warnings=(nothing, *warnings))
     if tunnels is None or plain is None:
         one = tunnels or plain
-        return Found(proxy=one, warnings=warnings)
+        return EnvironmentProxies(proxy=one, warnings=warnings)
     if _alike(tunnels, plain):
         both = replace(tunnels, carries=tuple(Traffic), origin=f"{tunnels.origin}, {plain.origin}")
-        return Found(proxy=both, warnings=warnings)
-    return Found(proxy=tunnels, plain_proxy=plain, warnings=warnings)
+        return EnvironmentProxies(proxy=both, warnings=warnings)
+    return EnvironmentProxies(proxy=tunnels, plain_proxy=plain, warnings=warnings)
 
 
 def _value(environ: Mapping[str, str], name: str) -> str:
@@ -74,7 +74,7 @@ def _proxy(
         return None, ()
     try:
         url = urlsplit(text if "://" in text else f"http://{text}")
-        shown = read_proxy_url(url._replace(netloc=url.netloc.rpartition("@")[2]).geturl())
+        shown = parse_proxy_url(url._replace(netloc=url.netloc.rpartition("@")[2]).geturl())
         username, password = _credentials(url)
     except ValueError as error:
         return None, (f"{name} (proxy.from_environment): {_sentence(error)}",)
@@ -126,7 +126,7 @@ def _pitfalls(text: str) -> tuple[str, ...]:
 
 def _is_entry(text: str) -> bool:
     try:
-        read_bypass(text)
+        parse_bypass(text)
     except ValueError:
         return _is_loose_network(text)
     return True
@@ -135,7 +135,7 @@ def _is_entry(text: str) -> bool:
 def _is_loose_network(text: str) -> bool:
     """Say whether a network is only written with host bits, as in 10.1.2.3/8."""
     try:
-        read_bypass(text.partition("/")[0])
+        parse_bypass(text.partition("/")[0])
     except ValueError:
         return False
     return text.partition("/")[2].isdecimal()

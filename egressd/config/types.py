@@ -9,19 +9,19 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
-from egressd.config import files, words
+from egressd.config import files, parse
 from egressd.model.endpoint import Cloud, Inspection, Need, Protocol, Role
 from egressd.model.settings import Family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class TypeName:
     """What a value is called in the reference."""
 
-    words: str
+    text: str
 
 
-def in_folder(text: str, info: ValidationInfo) -> Path:
+def resolve_path(text: str, info: ValidationInfo) -> Path:
     """Resolve a path against the folder of the configuration file."""
     if not text or "\0" in text:
         raise ValueError("must be the path of a file")
@@ -29,61 +29,61 @@ def in_folder(text: str, info: ValidationInfo) -> Path:
     return Path(folder, text)
 
 
-def readable(text: str, info: ValidationInfo) -> str:
+def readable_path(text: str, info: ValidationInfo) -> str:
     """Take a file that can be read."""
-    path = in_folder(text, info)
+    path = resolve_path(text, info)
     files.check_readable(path)
     return str(path)
 
 
-def folder(text: str, info: ValidationInfo) -> str:
+def folder_path(text: str, info: ValidationInfo) -> str:
     """Take a folder, which may not be there yet."""
-    return str(in_folder(text, info))
+    return str(resolve_path(text, info))
 
 
-def secret(text: str, info: ValidationInfo) -> str:
+def secret_path(text: str, info: ValidationInfo) -> str:
     """Take a file that holds a secret; the secret itself is read later."""
-    path = in_folder(text, info)
+    path = resolve_path(text, info)
     files.read_secret(path)
     return str(path)
 
 
-def certificates(text: str, info: ValidationInfo) -> str:
+def certificates_path(text: str, info: ValidationInfo) -> str:
     """Take a file of certificates in PEM."""
-    path = in_folder(text, info)
+    path = resolve_path(text, info)
     files.check_certificates(path)
     return str(path)
 
 
-def store(word: str) -> AfterValidator:
+def certificates_or(word: str) -> AfterValidator:
     """Take a word for what it is, anything else for a certificate file."""
-    return AfterValidator(lambda text, info: text if text == word else certificates(text, info))
+    return AfterValidator(lambda text, info: text if text == word else certificates_path(text, info))
 
 
-def samples(given: object) -> object:
+def documented_samples(given: object) -> object:
     """Take a bare list of hosts for the `documented` ones."""
     return {"documented": given} if isinstance(given, list) else given
 
 
-def resolver(text: str) -> str:
+def checked_resolver(text: str) -> str:
     """Check a resolver; it stays as it is written."""
-    return words.read_resolver(text).name
+    return parse.parse_resolver(text).name
 
 
-def _spoken(protocol: Protocol) -> Protocol:
+def _not_udp(protocol: Protocol) -> Protocol:
     if protocol is Protocol.UDP:
         raise ValueError("cannot be udp: silence proves nothing; ntp and dns can be probed")
     return protocol
 
 
-def url_path(text: str) -> str:
+def checked_url_path(text: str) -> str:
     """Check the path of a URL."""
     if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("must start with / and hold no spaces")
     return text
 
 
-def spelled(pattern: str, sentence: str) -> AfterValidator:
+def matching(pattern: str, sentence: str) -> AfterValidator:
     """Ask for a spelling, and say it in words."""
     wanted = re.compile(pattern)
 
@@ -100,37 +100,37 @@ def one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def no_text(value: object) -> object:
+def refuse_text(value: object) -> object:
     """Refuse a text where a mapping is due, without showing it: URLs with secrets end up there."""
     if isinstance(value, str):
         raise ValueError("must be a mapping of keys to values")  # noqa: TRY004 - pydantic wants ValueError
     return value
 
 
-Duration = Annotated[float, BeforeValidator(words.read_duration), Kind(words="duration")]
-Address = Annotated[str, AfterValidator(words.read_address), Kind(words="IP address")]
-Host = Annotated[str, AfterValidator(words.read_host), Kind(words="host")]
+Duration = Annotated[float, BeforeValidator(parse.parse_duration), TypeName(text="duration")]
+Address = Annotated[str, AfterValidator(parse.parse_address), TypeName(text="IP address")]
+Host = Annotated[str, AfterValidator(parse.parse_host), TypeName(text="host")]
 Name = Annotated[
     str,
-    spelled(
+    matching(
         r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z, 0-9, dot, _ and -, starting with a letter or digit"
     ),
-    Kind(words="name"),
+    TypeName(text="name"),
 ]
 Value = Annotated[
-    str, spelled(r"[A-Za-z0-9._:-]{1,253}", "a host, an address or a part of one"), Kind(words="text")
+    str, matching(r"[A-Za-z0-9._:-]{1,253}", "a host, an address or a part of one"), TypeName(text="text")
 ]
-Values = Annotated[list[Value], BeforeValidator(one_or_many), Kind(words="text or list of text")]
-Line = Annotated[str, Field(min_length=1, max_length=200), Kind(words="text")]
-Port = Annotated[int, Field(ge=1, le=65535), Kind(words="port")]
-CloudWord = Annotated[Cloud, Strict(False)]
-FamilyWord = Annotated[Family, Strict(False)]
-RoleWord = Annotated[Role, Strict(False)]
-NeedWord = Annotated[Need, Strict(False)]
-InspectionWord = Annotated[Inspection, Strict(False)]
-ProtocolWord = Annotated[
+Values = Annotated[list[Value], BeforeValidator(one_or_many), TypeName(text="text or list of text")]
+Line = Annotated[str, Field(min_length=1, max_length=200), TypeName(text="text")]
+Port = Annotated[int, Field(ge=1, le=65535), TypeName(text="port")]
+CloudName = Annotated[Cloud, Strict(False)]
+FamilyName = Annotated[Family, Strict(False)]
+RoleName = Annotated[Role, Strict(False)]
+NeedName = Annotated[Need, Strict(False)]
+InspectionName = Annotated[Inspection, Strict(False)]
+ProtocolName = Annotated[
     Protocol,
     Strict(False),
-    AfterValidator(_spoken),
-    Kind(words="`https`, `http`, `tls`, `wss`, `tcp`, `ntp`, `dns`"),
+    AfterValidator(_not_udp),
+    TypeName(text="`https`, `http`, `tls`, `wss`, `tcp`, `ntp`, `dns`"),
 ]

@@ -1,1 +1,0 @@
-"""The proxy's settings: from the environment where that is asked for, and what is wrong with them."""
