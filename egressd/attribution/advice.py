@@ -12,6 +12,7 @@ from egressd.attribution.reasons import Reason
 from egressd.model.endpoint import Inspection
 from egressd.model.observation import DnsObservation, HttpObservation, ProxyObservation
 from egressd.model.settings import SYSTEM_RESOLVER
+from egressd.wording import host_port
 
 FORBIDDEN = "The documents for this endpoint do not allow TLS inspection: exempt it."
 FORBIDDEN_FOR = "The documents do not allow TLS inspection for"
@@ -34,7 +35,7 @@ def advise_all(reason: Reason, cases: Sequence[Case], **values: str) -> str:
     if not cases:
         return reason.advise(values)
     known = values_of(cases[0])
-    for name in ("host", "sni", "address", "source", "port", "protocol", "place"):
+    for name in ("host", "sni", "address", "source", "port", "protocol", "place", "remote"):
         known[name] = listed(dict.fromkeys(values_of(case)[name] for case in cases))
     text = reason.advise(known | values)
     if not reason.code.startswith(ABOUT_INSPECTION):
@@ -62,12 +63,14 @@ def source_address(whole: Whole, name: str) -> str:
 def values_of(case: Case) -> dict[str, str]:
     """Return what is known of the names a template may use."""
     icmp, last = case.icmp, case.failing or case.trail.last
+    address = _address(case)
     return {
         "host": case.probe.host,
         "port": str(case.probe.port),
-        "place": f"{case.probe.host}:{case.probe.port}",
+        "place": host_port(case.probe.host, case.probe.port),
         "source": _source(case),
-        "address": _address(case),
+        "address": address,
+        "remote": host_port(address, case.probe.port) if address else "",
         "sni": case.tls.sni if case.tls is not None else case.probe.host,
         "offender": icmp.offender if icmp is not None else before(case, begins_at(case) or 0),
         "resolver": case.trail.resolver,

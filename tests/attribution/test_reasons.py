@@ -19,7 +19,7 @@ from egressd.attribution.reasons import (
     REASONS,
     Reason,
     alert_code,
-    fill,
+    fill_template,
     find_reason,
 )
 from egressd.model.observation import (
@@ -338,11 +338,11 @@ def test_advice_is_filled_in() -> None:
 def test_values_are_never_templates_themselves(hostile: str) -> None:
     """Text from a certificate can hold braces; it is shown as it is."""
     assert (
-        fill("issued by {issuer} for {host}", {"issuer": hostile, "host": "a"})
+        fill_template("issued by {issuer} for {host}", {"issuer": hostile, "host": "a"})
         == f"issued by {hostile} for a"
     )
 
 
 def test_an_empty_value_is_as_good_as_none() -> None:
     """An empty address does not leave a hole in the sentence."""
-    assert fill("to {address}", {"address": ""}) == "to ADDRESS"
+    assert fill_template("to {address}", {"address": ""}) == "to ADDRESS"

@@ -1,7 +1,7 @@
-"""Every reason code with its words, in the order of the phases.
+"""Every reason code with its texts, in the order of the phases.
 
-Codes are API: never renamed, never reused. Their prefix says where they belong; the tables of this
-room hold text and usual values only, the rules that find a code live next door.
+Codes are API: never renamed, never reused. The prefix of a code names its phase. The tables hold texts and
+usual values only; the rules that select a code are in `attribution.rules`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from egressd.attribution.reasons.local import LOCAL
 from egressd.attribution.reasons.ntp import NTP
 from egressd.attribution.reasons.own import OWN
 from egressd.attribution.reasons.proxy import PROXY
-from egressd.attribution.reasons.reason import PLACEHOLDERS, Reason, fill
+from egressd.attribution.reasons.reason import PLACEHOLDERS, Reason, fill_template
 from egressd.attribution.reasons.site import SITE
 from egressd.attribution.reasons.tcp import TCP
 from egressd.attribution.reasons.tls import TLS
 
-__all__ = ["ALERTS", "CHAPTERS", "PLACEHOLDERS", "REASONS", "Reason", "alert_code", "fill", "find_reason"]
+__all__ = ["ALERTS", "CHAPTERS", "PLACEHOLDERS", "REASONS", "Reason", "alert_code", "fill_template", "find_reason"]
 
 CHAPTERS: Mapping[str, tuple[Reason, ...]] = MappingProxyType(
     {
@@ -40,7 +40,7 @@ CHAPTERS: Mapping[str, tuple[Reason, ...]] = MappingProxyType(
         "egressd itself": OWN,
     }
 )
-"""The reasons as a book has them: heading, then table."""
+"""The tables of reasons by heading, as the manual shows them."""
 
 REASONS: Mapping[str, Reason] = MappingProxyType(
     {one.code: one for table in CHAPTERS.values() for one in table}
@@ -51,7 +51,7 @@ _STATUS_AT_END = re.compile(r"_[0-9]{3}$")
 
 
 def find_reason(code: str) -> Reason | None:
-    """Return the reason of a code; a member of a family, `service_reachable_http_404`, finds its family."""
+    """Return the reason of a code; `service_reachable_http_404` has the reason `service_reachable_http`."""
     if code in REASONS:
         return REASONS[code]
     return REASONS.get("service_reachable_http") if _is_reachable(code) else None

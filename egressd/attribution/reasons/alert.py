@@ -1,7 +1,7 @@
 """The fatal TLS alerts (RFC 8446 section 6), each as a reason of its own.
 
-What an alert says is the peer's opinion; whether the peer is Azure or a device on the way, the
-alert does not say. So all of them share signal and check, and differ in what they usually mean.
+An alert does not show whether the peer is Azure or a device on the path, so all of them share signal
+and check, and differ in what they usually mean.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from egressd.attribution.reasons.commands import HELLO, HELLO_OTHER, lines
+from egressd.attribution.reasons.commands import CLIENT_HELLO, CLIENT_HELLO_OTHER, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence, Outcome
@@ -29,22 +29,22 @@ class _Row(NamedTuple):
 
 _RAISED = "High when another name on the same address is answered with a certificate."
 _EXEMPT = "exempt {host} from TLS inspection for {source}."
-_DEVICE = "Find the device that speaks TLS between {source} and {address} at {time}, and "
+_DEVICE = "Find the device that terminates TLS between {source} and {address} at {time}, and "
 
 _ROWS = (
     _Row(
         0,
         "close_notify",
-        "The peer closes TLS before it began",
-        "The peer took the hello and said goodbye in the proper TLS way. It did not want this session, and "
-        "does not say why.",
-        _DEVICE + "allow {sni} there; a fatal close before the handshake is hardly the server's own.",
+        "The peer closes TLS before the handshake",
+        "The peer took the ClientHello and closed with close_notify. It rejected this session and gives no "
+        "reason.",
+        _DEVICE + "allow {sni} there; a server rarely closes before the handshake by itself.",
     ),
     _Row(
         10,
         "unexpected_message",
         "The peer got a TLS message it did not expect",
-        "The two sides lost step. A device that rewrites the handshake is the usual cause.",
+        "The two sides disagree on the state of the handshake. A device that rewrites it is the usual cause.",
         _DEVICE + _EXEMPT,
     ),
     _Row(
@@ -52,70 +52,69 @@ _ROWS = (
         "bad_record_mac",
         "The peer could not decrypt our record",
         "Bytes were changed between the two ends: by a device that rewrites them, or by broken hardware.",
-        _DEVICE + "take it out of the way for {host}; then look for errors on the link.",
+        _DEVICE + "bypass it for {host}; then look for errors on the link.",
         Blame.UNKNOWN_MIDDLEBOX,
     ),
     _Row(
         22,
         "record_overflow",
         "The peer got a TLS record that is too long",
-        "A record arrived longer than the protocol allows, so it was changed or glued together on the way.",
+        "A record arrived longer than the protocol allows, so it was changed or joined on the path.",
         _DEVICE + _EXEMPT,
         Blame.UNKNOWN_MIDDLEBOX,
     ),
     _Row(
         40,
         "handshake_failure",
-        "The peer finds no common ground (alert 40)",
-        "No cipher, group or signature suits the peer, or it refuses without a better word. Inspection "
-        "devices send it when their own connection to Azure fails.",
+        "No common cipher or signature (alert 40)",
+        "The peer accepts no cipher, group or signature offered, or refuses without a more exact alert. "
+        "Inspection devices send it when their own connection to Azure fails.",
         _DEVICE + "check its cipher policy and its own connection to {host}; or " + _EXEMPT,
     ),
     _Row(
         42,
         "bad_certificate",
         "The peer rejects a certificate as broken",
-        "The peer met a certificate it cannot read. We sent none, so an inspecting device may be passing "
-        "on its trouble with the real server.",
+        "The peer received a certificate it cannot read. We sent none, so an inspecting device may be "
+        "passing on a failure with the real server.",
         _DEVICE + "check how it verifies the real server; or " + _EXEMPT,
     ),
     _Row(
         43,
         "unsupported_certificate",
         "The peer does not support a certificate type",
-        "The peer met a certificate of a kind it does not know. We sent none, so a device in between is "
-        "likely.",
+        "The peer received a certificate of a kind it does not know. We sent none, so a device in between "
+        "is likely.",
         _DEVICE + "update it, or " + _EXEMPT,
     ),
     _Row(
         44,
         "certificate_revoked",
         "The peer says a certificate was revoked",
-        "The peer judged some certificate revoked. We sent none, so a device in between is likely to be "
-        "judging the real server's.",
+        "The peer considers a certificate revoked. We sent none, so a device in between is likely to mean "
+        "the real server's.",
         _DEVICE + "check its revocation data for {host}.",
     ),
     _Row(
         45,
         "certificate_expired",
         "The peer says a certificate has expired",
-        "The peer judged some certificate out of date. We sent none; a device in between may have a wrong "
-        "clock.",
+        "The peer considers a certificate expired. We sent none; a device in between may have a wrong clock.",
         _DEVICE + "check its clock and its own certificates.",
     ),
     _Row(
         46,
         "certificate_unknown",
         "The peer does not accept a certificate",
-        "The peer met a certificate it would not accept, for a reason it does not give.",
+        "The peer received a certificate it does not accept, and gives no reason.",
         _DEVICE + "check how it verifies the real server; or " + _EXEMPT,
     ),
     _Row(
         47,
         "illegal_parameter",
-        "The peer finds our hello inconsistent",
+        "The peer finds the ClientHello inconsistent",
         "A field of the handshake contradicts another. Clients and servers of today do not do that: "
-        "something edits the handshake on the way.",
+        "something edits the handshake on the path.",
         _DEVICE + _EXEMPT,
     ),
     _Row(
@@ -130,16 +129,16 @@ _ROWS = (
         49,
         "access_denied",
         "The peer denies access (alert 49)",
-        "The peer says in TLS that policy is against it. Azure front ends hardly use it; inspecting "
+        "The peer reports that policy denies access. Azure front ends hardly use this alert; inspecting "
         "firewalls do.",
         _DEVICE + "allow {sni} in its policy.",
     ),
     _Row(
         50,
         "decode_error",
-        "The peer can't parse our hello",
-        "The hello reached the peer in a shape it cannot read. Devices that do not know newer extensions "
-        "or larger hellos answer so.",
+        "The peer can't parse the ClientHello",
+        "The ClientHello reached the peer in a form it cannot parse. Devices that do not support newer "
+        "extensions or larger ClientHellos answer with this.",
         _DEVICE + "update it, or " + _EXEMPT,
     ),
     _Row(
@@ -152,9 +151,9 @@ _ROWS = (
     _Row(
         70,
         "protocol_version",
-        "The peer speaks only old TLS versions",
-        "The peer does not speak TLS 1.2 or 1.3, which Azure does: what answered is an old device on the "
-        "way.",
+        "The peer supports only old TLS versions",
+        "The peer does not support TLS 1.2 or 1.3, which Azure does: what answered is an old device on the "
+        "path.",
         _DEVICE + "enable TLS 1.2 and 1.3 on it, or " + _EXEMPT,
         Blame.TLS_INSPECTION,
         Confidence.HIGH,
@@ -170,16 +169,16 @@ _ROWS = (
         80,
         "internal_error",
         "The peer had an internal error (alert 80)",
-        "The peer broke down, or its own connection to the server failed. From an inspecting device it often "
-        "stands for a policy or an upstream failure.",
+        "The peer failed, or its own connection to the server did. From an inspecting device it often means "
+        "a policy or an upstream failure.",
         _DEVICE + "read its log for {sni}; if there is none, try again later: Azure may be at fault.",
     ),
     _Row(
         86,
         "inappropriate_fallback",
         "The peer suspects a version downgrade",
-        "The peer believes that the client was talked down to an older version. A device repeats "
-        "handshakes with older versions.",
+        "The peer believes that the client was forced to an older version. A device repeats handshakes with "
+        "older versions.",
         _DEVICE + "switch off its TLS fallback, or " + _EXEMPT,
     ),
     _Row(
@@ -192,15 +191,16 @@ _ROWS = (
     _Row(
         109,
         "missing_extension",
-        "The peer misses an extension in our hello",
-        "A part that must be in the hello did not reach the peer: a device on the way removes extensions.",
+        "The ClientHello lacks an extension",
+        "An extension that must be in the ClientHello did not reach the peer: a device on the path removes "
+        "extensions.",
         _DEVICE + _EXEMPT,
     ),
     _Row(
         110,
         "unsupported_extension",
         "The peer got an extension it did not ask for",
-        "An extension appeared where it has no place: a device on the way edits the handshake.",
+        "An extension appeared where it is not allowed: a device on the path edits the handshake.",
         _DEVICE + _EXEMPT,
     ),
     _Row(
@@ -217,24 +217,25 @@ _ROWS = (
         113,
         "bad_certificate_status_response",
         "The peer rejects a revocation answer",
-        "The peer met an OCSP answer it does not accept. A device in between fails to check the real server.",
+        "The peer received an OCSP answer it does not accept. A device in between fails to check the real "
+        "server.",
         _DEVICE + "let it reach OCSP servers over port 80.",
     ),
     _Row(
         115,
         "unknown_psk_identity",
         "The peer does not know a session key",
-        "The peer was offered a key that it does not know; egressd offers none, so something else speaks "
-        "for us.",
+        "The peer was offered a key that it does not know; egressd offers none, so something changed the "
+        "handshake.",
         _DEVICE + _EXEMPT,
     ),
     _Row(
         116,
         "certificate_required",
-        "The peer demands a client certificate",
+        "The peer requires a client certificate",
         "The peer ends the session without a client certificate, and it did not prove to be Azure. From the "
         "genuine server this is reported as tls_client_cert_required and is a pass.",
-        "Check whether {address} is the right server for {host}; if a proxy in between demands the "
+        "Check whether {address} is the right server for {host}; if a proxy in between requires the "
         "certificate, exempt {source} from it.",
         Blame.TRANSPARENT_PROXY,
     ),
@@ -242,7 +243,7 @@ _ROWS = (
         120,
         "no_application_protocol",
         "The peer accepts none of the protocols offered",
-        "Neither HTTP/2 nor HTTP/1.1 was to the peer's liking. It is not the web service expected here.",
+        "The peer accepts neither HTTP/2 nor HTTP/1.1. It is not the web service expected here.",
         "Check that {address} really belongs to {host}; then look for a proxy between {source} and it that "
         "rejects ALPN.",
         Blame.TRANSPARENT_PROXY,
@@ -250,7 +251,7 @@ _ROWS = (
 )
 
 ALERTS: Mapping[int, str] = MappingProxyType({row.number: row.name for row in _ROWS})
-"""TLS alert descriptions by number, as RFC 8446 spells them."""
+"""TLS alert descriptions by number, spelt as in RFC 8446."""
 
 
 def alert_code(description: int) -> str:
@@ -275,7 +276,7 @@ def _reason(row: _Row) -> Reason:
         blame=row.blame,
         severity=row.severity,
         advice=row.advice,
-        confirm=lines(HELLO, HELLO_OTHER, f"The first ends with `alert number {row.number}`."),
+        confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, f"The first ends with `alert number {row.number}`."),
         base=row.base,
         capped=_RAISED if row.base is Confidence.MEDIUM else "",
     )

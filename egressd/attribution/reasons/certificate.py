@@ -1,15 +1,13 @@
-"""What the certificate chain says, and what stands behind it (revocation servers)."""
+"""Reasons in the certificate chain and on the revocation servers it names."""
 
 from __future__ import annotations
 
-from egressd.attribution.reasons.commands import AGAIN, CHAIN, HELLO, lines
+from egressd.attribution.reasons.commands import AGAIN, CHAIN, CLIENT_HELLO, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence, Outcome
 
-_READ = (
-    "$ openssl s_client -connect {address}:{port} -servername {sni} \\\n  </dev/null | openssl x509 -noout "
-)
+_READ = "$ openssl s_client -connect {remote} -servername {sni} \\\n  </dev/null | openssl x509 -noout "
 _ISSUER = _READ + "-issuer -subject -dates"
 _SAN = _READ + "-ext subjectAltName"
 _CDP = _READ + "-ext crlDistributionPoints"
@@ -19,11 +17,11 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_mitm_untrusted",
         phase=Phase.TLS,
         title="TLS is inspected with a CA this host does not trust",
-        meaning="A device opens the encrypted session and signs its own certificate for Azure's name. This "
-        "host does not trust that authority, so agents fail; some would fail even if it did.",
+        meaning="A device decrypts the session and presents its own certificate for Azure's name. This host "
+        "does not trust that CA, so agents fail; some would fail even if it did.",
         signal="The chain leads neither to the trust store nor to any public root: its issuer is private.",
         evidence=(
-            "tls.chain.issuer: the authority of the device, which often names the product",
+            "tls.chain.issuer: the CA of the device, which often names the product",
             "tls.facts.publicly_anchored, tls.facts.store_anchored: both false",
             "tls.verify_code: 18, 19, 20 or 21",
             "tls.chain.sha256: the same issuer on unrelated names is proof",
@@ -31,9 +29,9 @@ CERTIFICATE: tuple[Reason, ...] = (
         blame=Blame.TLS_INSPECTION,
         severity=Outcome.BLOCKED,
         advice="Exempt {host} from TLS inspection for {source}: the certificate is signed by {issuer} "
-        "instead of a public authority. Exempt by server name (SNI), for the whole list of Azure names in "
-        "this report.",
-        confirm=lines(_ISSUER, "The issuer is not a public authority."),
+        "instead of a public CA. Exempt by server name (SNI), for the whole list of Azure names in this "
+        "report.",
+        confirm=steps(_ISSUER, "The issuer is not a public CA."),
         base=Confidence.HIGH,
         capped="Confirmed when unrelated names carry the same issuer.",
     ),
@@ -41,19 +39,19 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_mitm_trusted",
         phase=Phase.TLS,
         title="TLS is inspected with a CA this host trusts",
-        meaning="A device opens the encrypted session, and its authority is installed here, so it works "
-        "for now. Components that pin certificates, need HTTP/2 or carry their own bundle will still fail.",
+        meaning="A device decrypts the session, and its CA is installed here, so it works for now. "
+        "Components that pin certificates, need HTTP/2 or carry their own bundle will still fail.",
         signal="The chain verified, but only because of a root in the local store that no public set has.",
         evidence=(
-            "tls.chain.issuer: the authority of the device",
+            "tls.chain.issuer: the CA of the device",
             "tls.facts.publicly_anchored: false",
             "tls.facts.store_anchored: true",
         ),
         blame=Blame.TLS_INSPECTION,
         severity=Outcome.DEGRADED,
-        advice="Exempt {host} from TLS inspection for {source}, although it works today: the certificate "
-        "is signed by {issuer}, and pinned components will not accept it.",
-        confirm=lines(_ISSUER, CHAIN),
+        advice="Exempt {host} from TLS inspection for {source}, although it works today: the certificate is "
+        "signed by {issuer}, and components that pin certificates will not accept it.",
+        confirm=steps(_ISSUER, CHAIN),
         base=Confidence.CONFIRMED,
     ),
     Reason(
@@ -61,10 +59,10 @@ CERTIFICATE: tuple[Reason, ...] = (
         phase=Phase.TLS,
         title="A firewall forges a certificate to show its block page",
         meaning="The device signed a certificate for this name only to deliver a block page. It is a deny: "
-        "being exempted from inspection does not help, the name must be allowed.",
+        "an exemption from inspection does not help, the name must be allowed.",
         signal="The chain is the device's own, and inside the session came a known block page.",
         evidence=(
-            "tls.chain.issuer: the authority of the device",
+            "tls.chain.issuer: the CA of the device",
             "http.status, http.title, http.body: the page",
             "http.unverified: true, read without trusting it",
         ),
@@ -72,16 +70,16 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Allow {host} for {source} in the URL or web-filter policy: the firewall answers with its "
         "block page, signed by {issuer} (FortiGate: web filter log at {time}).",
-        confirm=lines("$ curl -skv https://{host}:{port}/ \\\n  --resolve {host}:{port}:{address}", _ISSUER),
+        confirm=steps("$ curl -skv https://{place}/ \\\n  --connect-to ::{remote}", _ISSUER),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_mitm_origin_untrusted",
         phase=Phase.TLS,
         title="The inspection device does not trust the real server",
-        meaning="The device opened the session, could not verify Azure's certificate and says so in the "
-        "one it forged. Its root store, its clock or its access to intermediates is at fault.",
-        signal="The issuer is the device's authority for untrusted servers.",
+        meaning="The device decrypts the session, could not verify Azure's certificate and says so in the "
+        "certificate it presents. Its root store, its clock or its access to intermediates is at fault.",
+        signal="The issuer is the device's CA for untrusted servers.",
         evidence=(
             "tls.chain.issuer: words such as `Untrusted CA` or `Not trusted by`",
             "tls.facts.publicly_anchored: false",
@@ -90,7 +88,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="On the TLS inspection device: update the root store, let it fetch intermediates over port "
         "80, check its clock; or exempt {host} for {source}. Its certificate comes from {issuer}.",
-        confirm=lines(_ISSUER),
+        confirm=steps(_ISSUER),
         base=Confidence.CONFIRMED,
     ),
     Reason(
@@ -99,7 +97,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         title="Only some of the names are inspected",
         meaning="There is an exemption list, and it is not complete: some Azure names come with their real "
         "certificate, others with the device's.",
-        signal="In the same sweep some names were anchored publicly and others at one private authority.",
+        signal="In the same sweep some names led to public roots and others to one private CA.",
         evidence=(
             "tls.facts.publicly_anchored: true for some targets, false for others",
             "tls.chain.issuer: the private one, on the names that are missing",
@@ -108,45 +106,45 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Add the remaining names to the inspection exemption that others already have; {host} is "
         "among those still signed by {issuer}.",
-        confirm=lines(_ISSUER, AGAIN),
+        confirm=steps(_ISSUER, AGAIN),
         base=Confidence.HIGH,
     ),
     Reason(
         code="tls_mitm_cert_expired",
         phase=Phase.TLS,
         title="The inspection device's certificate has expired",
-        meaning="A device inspects TLS, and its own authority or the certificate it forges is out of date. "
-        "Every inspected name fails at once.",
+        meaning="A device inspects TLS, and its own CA or the certificate it presents has expired. Every "
+        "inspected name fails at once.",
         signal="The chain expired and is the device's, not Azure's.",
         evidence=(
             "tls.verify_code: 10",
-            "tls.chain.issuer, tls.chain.not_after: whose, and since when",
+            "tls.chain.issuer, tls.chain.not_after: which CA, and since when",
             "tls.facts.publicly_anchored: false",
         ),
         blame=Blame.TLS_INSPECTION,
         severity=Outcome.BLOCKED,
-        advice="Renew the certificate authority {issuer} on the TLS inspection device and install it where "
-        "it is needed; better, exempt {host} for {source}.",
-        confirm=lines(_ISSUER),
+        advice="Renew the CA {issuer} on the TLS inspection device and install it where it is needed; "
+        "better, exempt {host} for {source}.",
+        confirm=steps(_ISSUER),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_untrusted_root",
         phase=Phase.TLS,
         title="An internal server uses a CA this host does not trust",
-        meaning="The endpoint is a server of your own network, where a private authority is to be "
-        "expected. This host has not been given that authority; nobody is inspecting.",
+        meaning="The endpoint is a server of your own network, where a private CA is expected. This host "
+        "does not have that CA in its trust store; this is not TLS inspection.",
         signal="The chain of an internal endpoint leads to a private root that the trust store lacks.",
         evidence=(
             "target.internal: true",
-            "tls.chain.issuer: the authority that is missing",
+            "tls.chain.issuer: the CA that is missing",
             "tls.verify_code: 18, 19 or 20",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
-        advice="Install the authority {issuer} in the trust store of the machine that connects to {host}, "
-        "or give the server a certificate it trusts.",
-        confirm=lines(CHAIN, _ISSUER),
+        advice="Install the CA {issuer} in the trust store of the host that connects to {host}, or give the "
+        "server a certificate it trusts.",
+        confirm=steps(CHAIN, _ISSUER),
         base=Confidence.MEDIUM,
         needs=("internal endpoint",),
     ),
@@ -154,12 +152,12 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_hostname_mismatch",
         phase=Phase.TLS,
         title="The certificate is for another name",
-        meaning="A TLS server answers, but not the one that was asked for. With a public issuer the "
-        "address is wrong; with a private one it is a portal or a block device.",
+        meaning="A TLS server answers, but not the one that was requested. With a public issuer the address "
+        "is wrong; with a private one it is a portal or a blocking device.",
         signal="No name in the certificate covers the host.",
         evidence=(
-            "tls.chain.san, tls.chain.subject: whose certificate it is",
-            "tls.chain.issuer: public, or a device's",
+            "tls.chain.san, tls.chain.subject: the names in the certificate",
+            "tls.chain.issuer: a public CA, or a device",
             "tls.verify_code: 62",
             "dns.answers: whether the address is right",
         ),
@@ -167,7 +165,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Find out why {address} answers for {host}: check the DNS answer against another resolver, "
         "then look for a portal or redirect between {source} and it. Its certificate comes from {issuer}.",
-        confirm=lines(_SAN, _ISSUER),
+        confirm=steps(_SAN, _ISSUER),
         base=Confidence.MEDIUM,
         capped="High when the issuer settles it: public means a wrong address, private means a device.",
     ),
@@ -175,7 +173,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_cert_expired",
         phase=Phase.TLS,
         title="The server's certificate has expired",
-        meaning="The chain is public and out of date, and this host's clock is right. The far end has to "
+        meaning="The chain is public and expired, and this host's clock is right. The server's owner has to "
         "renew; no network change will help.",
         signal="Verification failed on the end of validity, the chain is public, and the clock was checked.",
         evidence=(
@@ -188,7 +186,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.DOWN,
         advice="Report the expired certificate of {host} to the service's owner; if a cache or an old "
         "address is in use between {source} and it, refresh that first.",
-        confirm=lines("$ date -u", _ISSUER),
+        confirm=steps("$ date -u", _ISSUER),
         base=Confidence.HIGH,
         capped="Confirmed when two time sources agree with this host's clock.",
     ),
@@ -196,8 +194,8 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_cert_not_yet_valid",
         phase=Phase.TLS,
         title="The certificate is not valid yet",
-        meaning="The certificate begins in the future. Nearly always this host's clock is behind; "
-        "sometimes a device forges certificates with a clock that is ahead.",
+        meaning="The certificate becomes valid in the future. Nearly always this host's clock is behind; "
+        "sometimes a device issues certificates with a clock that is ahead.",
         signal="Verification failed on the start of validity.",
         evidence=(
             "tls.chain.not_before: from when",
@@ -208,15 +206,15 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Check the clock of {source} against a time server (udp/123) first; if it is right, have "
         "the clock of the device behind {issuer} checked.",
-        confirm=lines("$ date -u", "$ chronyc tracking", _ISSUER),
+        confirm=steps("$ date -u", "$ chronyc tracking", _ISSUER),
         base=Confidence.HIGH,
         capped="Confirmed when a time source shows the offset.",
     ),
     Reason(
         code="tls_cert_expiring",
         phase=Phase.TLS,
-        title="A certificate ends within 14 days",
-        meaning="Everything works, but a certificate in the chain runs out soon. Azure renews its own well "
+        title="A certificate expires within 14 days",
+        meaning="Everything works, but a certificate in the chain expires soon. Azure renews its own well "
         "before that; a device or an internal server may not.",
         signal="The chain verified and its nearest end of validity is less than 14 days away.",
         evidence=(
@@ -226,16 +224,16 @@ CERTIFICATE: tuple[Reason, ...] = (
         blame=Blame.AZURE_SERVICE,
         severity=Outcome.DEGRADED,
         advice="Have the certificate of {host} (issued by {issuer}) renewed in time; if the issuer is an "
-        "inspection device, its owner is the one to ask.",
-        confirm=lines(_ISSUER),
+        "inspection device, ask its owner.",
+        confirm=steps(_ISSUER),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_incomplete_chain",
         phase=Phase.TLS,
-        title="The server leaves out an intermediate certificate",
-        meaning="The chain is broken in the middle: browsers mend it by downloading, agents do not. A "
-        "misconfigured device or server sends only the leaf.",
+        title="The server does not send an intermediate certificate",
+        meaning="The chain lacks an intermediate: browsers download it, agents do not. A misconfigured "
+        "device or server sends only the leaf.",
         signal="The issuer of the last certificate sent was not found, and the certificate says where it "
         "can be downloaded.",
         evidence=(
@@ -245,9 +243,9 @@ CERTIFICATE: tuple[Reason, ...] = (
         ),
         blame=Blame.TLS_INSPECTION,
         severity=Outcome.BLOCKED,
-        advice="Have whatever terminates TLS for {host} send the intermediate certificate {issuer} along "
-        "with its own; clients on {source} do not fetch it.",
-        confirm=lines(CHAIN, "Only one certificate is listed."),
+        advice="Have the server or device that terminates TLS for {host} send the intermediate certificate "
+        "{issuer} along with its own; clients on {source} do not fetch it.",
+        confirm=steps(CHAIN, "Only one certificate is listed."),
         base=Confidence.HIGH,
         capped="Confirmed when the chain verifies once the intermediate is added.",
     ),
@@ -255,19 +253,19 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_self_signed",
         phase=Phase.TLS,
         title="A self-signed certificate answers",
-        meaning="What answers vouches for itself: typically the administration page of a firewall, a "
-        "printer or a default install. The connection never reached Azure.",
+        meaning="The peer presents a certificate that it signed itself: typically the administration page "
+        "of a firewall, a printer or a default install. The connection never reached Azure.",
         signal="The only certificate is its own issuer and is in no trust store.",
         evidence=(
             "tls.chain.self_signed, tls.chain.subject: who it claims to be",
             "tls.verify_code: 18",
-            "tcp.remote_address: which machine answered",
+            "tcp.remote_address: which host answered",
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Find the device that answers for {address}:{port} from {source} with its own certificate "
+        advice="Find the device that answers for {remote} from {source} with its own certificate "
         "({issuer}), and let the traffic pass through it to {host}.",
-        confirm=lines(_ISSUER, "Subject and issuer are the same."),
+        confirm=steps(_ISSUER, "Subject and issuer are the same."),
         base=Confidence.HIGH,
         capped="Confirmed when another name gets the same certificate.",
     ),
@@ -276,7 +274,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         phase=Phase.TLS,
         title="The certificate is too weak to be accepted",
         meaning="Key or signature is below what current TLS libraries accept. Azure does not use such "
-        "ones; old inspection authorities do.",
+        "certificates; old inspection CAs do.",
         signal="OpenSSL rejected the key size or the hash of a certificate.",
         evidence=(
             "tls.chain.key, tls.chain.signature: for instance rsa1024, sha1",
@@ -285,27 +283,27 @@ CERTIFICATE: tuple[Reason, ...] = (
         ),
         blame=Blame.TLS_INSPECTION,
         severity=Outcome.BLOCKED,
-        advice="Replace the authority {issuer} on the TLS inspection device by one with RSA 2048 or better "
-        "and SHA-256; or exempt {host} for {source}.",
-        confirm=lines(_READ + "-text | grep -E 'Public-Key|Signature Alg'"),
+        advice="Replace the CA {issuer} on the TLS inspection device by one with RSA 2048 or better and "
+        "SHA-256; or exempt {host} for {source}.",
+        confirm=steps(_READ + "-text | grep -E 'Public-Key|Signature Alg'"),
         base=Confidence.HIGH,
     ),
     Reason(
         code="tls_strict_profile_only",
         phase=Phase.TLS,
-        title="Only the strictest reading rejects the certificate",
-        meaning="The certificate departs from a rule that hardly anyone enforces. Agents accept it; only a "
-        "strict verifier, such as newer Python by default, does not.",
+        title="Only strict verification rejects the certificate",
+        meaning="The certificate departs from a rule that hardly any client enforces. Agents accept it; "
+        "only a strict verifier, such as newer Python by default, does not.",
         signal="Verification fails with the strict flag and passes without it.",
         evidence=(
-            "tls.verify_code: 85 or a neighbour, under the strict flag only",
+            "tls.verify_code: 85 or a similar code, with the strict flag only",
             "vantage.python: 3.13 and later are strict by default",
         ),
         blame=Blame.EGRESSD_ENV,
         severity=Outcome.OK,
         advice="Nothing to ask for the agents. If the certificate is a device's, its next one should carry "
         "key identifiers.",
-        confirm=lines(HELLO.replace("</dev/null", "\\\n  -x509_strict </dev/null")),
+        confirm=steps(CLIENT_HELLO.replace("</dev/null", "\\\n  -x509_strict </dev/null")),
         base=Confidence.CONFIRMED,
         informational=True,
         needs=("strict verification",),
@@ -313,9 +311,9 @@ CERTIFICATE: tuple[Reason, ...] = (
     Reason(
         code="tls_cert_without_san",
         phase=Phase.TLS,
-        title="The certificate has no alternative name",
-        meaning="The name stands in the old place only (common name). Agents written in Go reject it while "
-        "some other tools accept it, so tests with those mislead.",
+        title="The certificate has no subjectAltName",
+        meaning="The name is in the common name only. Agents written in Go reject it while some other tools "
+        "accept it, so tests with those mislead.",
         signal="The common name fits the host, and no subjectAltName does.",
         evidence=(
             "tls.facts.common_name_matches: true",
@@ -326,7 +324,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Have the device behind {issuer} put the server name into subjectAltName, or exempt {host} "
         "from TLS inspection for {source}.",
-        confirm=lines(_SAN, "No DNS name listed means: none."),
+        confirm=steps(_SAN, "No DNS name is listed."),
         base=Confidence.CONFIRMED,
     ),
     Reason(
@@ -344,26 +342,26 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Allow http/80 from {source} to {host}: it serves revocation data for certificates in use "
         "here, and it is plain HTTP by design.",
-        confirm=lines("$ curl -sv -o /dev/null http://{host}/", _CDP),
+        confirm=steps("$ curl -sv -o /dev/null http://{host}/", _CDP),
         base=Confidence.HIGH,
         capped="Confirmed when 443 to the same address works.",
     ),
     Reason(
         code="pki_revocation_tampered",
         phase=Phase.HTTP,
-        title="Revocation data is replaced on the way",
-        meaning="The revocation server seems to answer, but with something that is no revocation list: a "
-        "block page or a stale copy. Verification fails later and elsewhere.",
-        signal="200 with a body that is no CRL, comes from another issuer or is past its next update.",
+        title="Revocation data is replaced on the path",
+        meaning="The revocation server seems to answer, but not with a revocation list: a block page or a "
+        "stale copy came back. Verification fails later and elsewhere.",
+        signal="200 with a body that is not a CRL, comes from another issuer or is past its next update.",
         evidence=(
             "http.status, http.headers: content type, `Via`, `Age`",
-            "http.body, http.title: what it is instead",
+            "http.body, http.title: what came instead",
         ),
         blame=Blame.TRANSPARENT_PROXY,
         severity=Outcome.DEGRADED,
         advice="Let http/80 from {source} to {host} pass unchanged: take it out of the web filter and of "
         "the cache on the proxy.",
-        confirm=lines("$ curl -s CRL-URL | openssl crl -inform der -noout -nextupdate", _CDP),
+        confirm=steps("$ curl -s CRL-URL | openssl crl -inform der -noout -nextupdate", _CDP),
         base=Confidence.HIGH,
         needs=("revocation download",),
     ),

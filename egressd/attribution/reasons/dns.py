@@ -1,17 +1,17 @@
-"""What goes wrong with names: the resolver, a filter in front of it, or the name itself."""
+"""Reasons in DNS: the resolver, a filter in front of it, or the name itself."""
 
 from __future__ import annotations
 
 from egressd.attribution.reasons.commands import (
     AGAIN,
+    CLIENT_HELLO,
     CONNECT,
     DIG,
     DIG_AAAA,
     DIG_OTHER,
     DIG_SIBLING,
     DIG_TCP,
-    HELLO,
-    lines,
+    steps,
 )
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
@@ -22,39 +22,39 @@ DNS: tuple[Reason, ...] = (
         code="dns_no_resolver",
         phase=Phase.DNS,
         title="No resolver is configured on this host",
-        meaning="The machine does not know whom to ask for names, so every name fails. This is host "
-        "configuration, not a network fault.",
+        meaning="The host has no DNS server configured, so every name fails. This is host configuration, "
+        "not a network fault.",
         signal="The host's resolver files list no name server and none was given to egressd.",
         evidence=(
             "vantage.resolvers: empty, or only `system`",
-            "dns.detail: what the resolver library said",
+            "dns.detail: the resolver library's error",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
         advice="Configure a resolver on the probing host (DHCP, systemd-resolved or /etc/resolv.conf), or "
         "name one under `resolvers:`.",
-        confirm=lines("$ cat /etc/resolv.conf", "$ resolvectl status"),
+        confirm=steps("$ cat /etc/resolv.conf", "$ resolvectl status"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_resolver_unreachable",
         phase=Phase.DNS,
         title="The resolver does not answer at all",
-        meaning="Every name asked of this resolver stays unanswered, over UDP and over TCP. Either the "
-        "address is wrong, the resolver is down, or port 53 towards it is closed.",
-        signal="All questions to this resolver timed out on both transports; other resolvers, if any, may "
+        meaning="Every query to this resolver stays unanswered, over UDP and over TCP. Either the address "
+        "is wrong, the resolver is down, or port 53 to it is closed.",
+        signal="All queries to this resolver timed out on both transports; other resolvers, if any, may "
         "answer.",
         evidence=(
-            "dns.resolver: the address that stays silent",
+            "dns.resolver: the address that does not answer",
             "dns.queries.transport, dns.queries.failure: timeout on udp and on tcp",
-            "controls.known_name: a name that must exist is silent too",
-            "controls.other_resolver: whether anyone else answers",
+            "controls.known_name: a name that must exist gets no answer either",
+            "controls.other_resolver: whether another resolver answers",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.BLOCKED,
         advice="Allow udp/53 and tcp/53 from {source} to {resolver}, or tell us the resolver this subnet "
         "should use.",
-        confirm=lines(DIG, DIG_TCP, "$ nc -vz -w 5 {resolver} 53"),
+        confirm=steps(DIG, DIG_TCP, "$ nc -vz -w 5 {resolver} 53"),
         base=Confidence.HIGH,
         capped="Confirmed when a second resolver answers the same names in the same minute.",
     ),
@@ -62,26 +62,26 @@ DNS: tuple[Reason, ...] = (
         code="dns_no_listener",
         phase=Phase.DNS,
         title="Nothing listens on port 53 at that address",
-        meaning="The machine is there but runs no DNS service, or a device says so on its behalf. Most often "
-        "the resolver address is simply wrong.",
-        signal="The question was answered by an ICMP port unreachable, or the TCP dial was refused.",
+        meaning="The host at that address is up but runs no DNS service, or a device reports so in its "
+        "place. Most often the resolver address is wrong.",
+        signal="The query was answered by an ICMP port unreachable, or the TCP connection was refused.",
         evidence=(
-            "dns.queries.icmp.offender: who said so",
+            "dns.queries.icmp.offender: the sender of the error",
             "dns.queries.errno: 111, ECONNREFUSED",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.BLOCKED,
         advice="Start the DNS service on {resolver}, or correct the resolver address given to {source}.",
-        confirm=lines(DIG, "dig prints `connection refused`."),
+        confirm=steps(DIG, "dig prints `connection refused`."),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_admin_prohibited",
         phase=Phase.DNS,
         title="A firewall forbids DNS to this resolver",
-        meaning="A router or firewall has an explicit rule against this traffic and was kind enough to say "
-        "so. The device is known by its address.",
-        signal="An ICMP `administratively prohibited` came back for the question on port 53.",
+        meaning="A router or firewall has an explicit rule against this traffic and reported it by ICMP. "
+        "The address of the device is known.",
+        signal="An ICMP `administratively prohibited` came back for the query to port 53.",
         evidence=(
             "dns.queries.icmp.type, dns.queries.icmp.code: 3/13, 3/9, 3/10, or 1/1 in IPv6",
             "dns.queries.icmp.offender: the device, as reported",
@@ -89,8 +89,8 @@ DNS: tuple[Reason, ...] = (
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
         advice="On the device reporting itself as {offender}: allow udp/53 and tcp/53 from {source} to "
-        "{resolver}, or tell us which resolver is sanctioned.",
-        confirm=lines(DIG, "$ tcpdump -n -i any 'icmp or icmp6'"),
+        "{resolver}, or tell us which resolver may be used.",
+        confirm=steps(DIG, "$ tcpdump -n -i any 'icmp or icmp6'"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
@@ -99,23 +99,23 @@ DNS: tuple[Reason, ...] = (
         title="The resolver refuses this client",
         meaning="The resolver is healthy but does not serve this source address. Its access list lacks the "
         "subnet of the appliance.",
-        signal="The answer was REFUSED for every name, also for one that must exist.",
+        signal="The answer was REFUSED for every name, including one that must exist.",
         evidence=(
             "dns.rcode: REFUSED",
-            "dns.queries.extended_errors: 18, Prohibited, where the resolver explains itself",
+            "dns.queries.extended_errors: 18, Prohibited, where the resolver gives a reason",
             "controls.known_name: refused as well",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.BLOCKED,
         advice="Add {source} (better: its whole subnet) to the access list of the resolver {resolver}.",
-        confirm=lines(DIG, "$ dig @{resolver} . NS +tries=1", "Both answer `status: REFUSED`."),
+        confirm=steps(DIG, "$ dig @{resolver} . NS +tries=1", "Both answer `status: REFUSED`."),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_refused_name",
         phase=Phase.DNS,
         title="The resolver refuses this one name",
-        meaning="Other names are served, this one is refused: a policy on the resolver singles it out.",
+        meaning="Other names are served, this one is refused: a policy on the resolver covers it.",
         signal="REFUSED for the name, while a name that must exist is answered by the same resolver.",
         evidence=(
             "dns.rcode: REFUSED",
@@ -126,7 +126,7 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Allow {host} in the DNS policy of {resolver}; other names are served to {source}, so it is "
         "not the access list.",
-        confirm=lines(DIG, "$ dig @{resolver} www.microsoft.com A", "Only the first is REFUSED."),
+        confirm=steps(DIG, "$ dig @{resolver} www.microsoft.com A", "Only the first is REFUSED."),
         base=Confidence.HIGH,
         capped="Confirmed when another resolver knows the name.",
     ),
@@ -134,8 +134,8 @@ DNS: tuple[Reason, ...] = (
         code="dns_nxdomain_filtered",
         phase=Phase.DNS,
         title="A DNS filter denies that the name exists",
-        meaning="The name exists, but this resolver says it does not. That is how response-policy zones and "
-        "DNS firewalls block; Azure itself is fine.",
+        meaning="The name exists, but this resolver answers that it does not. Response-policy zones and DNS "
+        "firewalls block in this way; Azure itself is fine.",
         signal="NXDOMAIN without the zone's SOA record in the authority section, or with an Extended DNS "
         "Error of a filter, while another resolver answers the name.",
         evidence=(
@@ -143,13 +143,13 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.authority_soa: false, which a real denial would carry",
             "dns.queries.flags: `aa` from a resolver that does not own the zone",
             "dns.queries.extended_errors: 15 blocked, 16 censored, 17 filtered",
-            "controls.sibling_name, controls.other_resolver: what neighbours and others say",
+            "controls.sibling_name, controls.other_resolver: a sibling name, another resolver",
         ),
         blame=Blame.DNS_FILTER,
         severity=Outcome.BLOCKED,
         advice="Allow {host} in the DNS filter or response-policy zone behind {resolver}; look in its DNS "
         "security log (on FortiGate: the DNS filter log) at {time} for client {source}.",
-        confirm=lines(DIG, DIG_OTHER, DIG_SIBLING, "A genuine NXDOMAIN carries an SOA record."),
+        confirm=steps(DIG, DIG_OTHER, DIG_SIBLING, "A genuine NXDOMAIN carries an SOA record."),
         base=Confidence.HIGH,
         capped="Confirmed when a second resolver answers and the sibling name is denied with an SOA.",
     ),
@@ -169,16 +169,16 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.DOWN,
         advice="Check region, cloud and spelling of {host} in the configuration first; if they are right, "
         "ask the service's owner whether the name was withdrawn. No firewall rule helps.",
-        confirm=lines(DIG, DIG_OTHER, "$ dig {host} A +trace"),
+        confirm=steps(DIG, DIG_OTHER, "$ dig {host} A +trace"),
         base=Confidence.HIGH,
         capped="Confirmed when independent resolvers agree.",
     ),
     Reason(
         code="dns_nodata_filtered",
         phase=Phase.DNS,
-        title="A DNS filter empties the answer",
-        meaning="The resolver admits that the name exists but hides its addresses. It is the quiet variant "
-        "of a DNS block.",
+        title="A DNS filter returns an empty answer",
+        meaning="The resolver answers that the name exists but returns no address for it. Some DNS filters "
+        "block in this way.",
         signal="NOERROR without any address, while another resolver returns addresses.",
         evidence=(
             "dns.rcode: NOERROR",
@@ -189,7 +189,7 @@ DNS: tuple[Reason, ...] = (
         blame=Blame.DNS_FILTER,
         severity=Outcome.BLOCKED,
         advice="Allow {host} in the DNS filter behind {resolver}: it returns an empty answer to {source}.",
-        confirm=lines(DIG, DIG_OTHER, "The first shows `ANSWER: 0`, the second does not."),
+        confirm=steps(DIG, DIG_OTHER, "The first shows `ANSWER: 0`, the second does not."),
         base=Confidence.HIGH,
         capped="Confirmed when a second resolver has addresses in the same minute.",
     ),
@@ -209,84 +209,86 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.DOWN,
         advice="On {resolver}, find out why {host} ends in SERVFAIL: test the forwarders, DNSSEC validation "
         "of the zone, and a DNS filter that answers SERVFAIL for blocked names.",
-        confirm=lines(DIG, "$ dig @{resolver} {host} A +cd", DIG_OTHER, "+cd works: DNSSEC is to blame."),
+        confirm=steps(
+            DIG, "$ dig @{resolver} {host} A +cd", DIG_OTHER, "If +cd works, DNSSEC validation fails."
+        ),
         base=Confidence.MEDIUM,
         capped="High when it repeats and an Extended DNS Error names the cause.",
     ),
     Reason(
         code="dns_dropped_name",
         phase=Phase.DNS,
-        title="Questions for this one name are dropped",
-        meaning="The resolver is quick with other names and silent on this one. Something between here and "
-        "there throws the question away because of the name in it.",
-        signal="The question timed out each time, while other names asked of the same resolver before and "
+        title="Queries for this one name are dropped",
+        meaning="The resolver answers other names quickly and this one not at all. Something between this "
+        "host and the resolver drops the query because of the name in it.",
+        signal="The query timed out each time, while other names asked of the same resolver before and "
         "after were answered.",
         evidence=(
             "dns.queries.failure: timeout on each try",
             "controls.known_name: answered, in how many milliseconds",
-            "controls.repeat: silent again",
+            "controls.repeat: no answer again",
         ),
         blame=Blame.DNS_FILTER,
         severity=Outcome.BLOCKED,
-        advice="Find the DNS policy that drops questions for {host} from {source} to {resolver} at {time}, "
+        advice="Find the DNS policy that drops queries for {host} from {source} to {resolver} at {time}, "
         "and allow the name.",
-        confirm=lines("$ dig @{resolver} www.microsoft.com A", DIG, "Only the second one hangs."),
+        confirm=steps("$ dig @{resolver} www.microsoft.com A", DIG, "Only the second one hangs."),
         base=Confidence.MEDIUM,
-        capped="High when good answers frame three silent tries.",
+        capped="High when answers to other names come before and after three timeouts.",
     ),
     Reason(
         code="dns_sinkhole_known",
         phase=Phase.DNS,
         title="The answer is a vendor's block address",
-        meaning="The resolver sends the client to the block page of a security product instead of Azure. The "
-        "address itself tells which product.",
+        meaning="The resolver sends the client to the block page of a security product instead of Azure. "
+        "The address identifies the product.",
         signal="An answer is one of the published sinkhole addresses of a DNS security product.",
         evidence=(
             "dns.answers: the sinkhole address",
-            "dns.cnames: sometimes the vendor's name",
-            "dns.resolver: who gave it",
+            "dns.cnames: sometimes a name of the vendor",
+            "dns.resolver: which resolver gave it",
         ),
         blame=Blame.DNS_FILTER,
         severity=Outcome.BLOCKED,
         advice="In the DNS security product behind {resolver}, allow {host}: it is answered with the block "
         "address {address}; the product's log names the category for client {source}.",
-        confirm=lines(DIG, DIG_OTHER, "$ whois {address}"),
+        confirm=steps(DIG, DIG_OTHER, "$ whois {address}"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_null_answer",
         phase=Phase.DNS,
         title="The answer is a null or loopback address",
-        meaning="Somebody blocks the name by pointing it at nowhere, the way ad blockers and hosts lists do.",
+        meaning="The name is blocked by an answer that leads nowhere, as ad blockers and hosts lists do.",
         signal="The answer is 0.0.0.0, :: or an address in 127.0.0.0/8.",
         evidence=(
             "dns.answers: the null address",
-            "dns.resolver: who gave it; `system` may mean the hosts file",
+            "dns.resolver: which resolver gave it; `system` may mean the hosts file",
         ),
         blame=Blame.DNS_FILTER,
         severity=Outcome.BLOCKED,
         advice="Take {host} off the block list of {resolver}: it answers {address} to {source}.",
-        confirm=lines(DIG, DIG_OTHER, "$ getent ahosts {host}"),
+        confirm=steps(DIG, DIG_OTHER, "$ getent ahosts {host}"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_bogon_answer",
         phase=Phase.DNS,
         title="A public name has a private answer",
-        meaning="A public Azure name points into private or reserved address space and not by way of private "
-        "link. An internal override or a forgotten zone sends clients to the wrong machine.",
-        signal="A private or reserved address, without a `privatelink.` name in the chain.",
+        meaning="A public Azure name resolves to private or reserved address space, and not through private "
+        "link. An internal override or a forgotten zone sends clients to the wrong server.",
+        signal="A private or reserved address, without a `privatelink.` name in the CNAME chain.",
         evidence=(
             "dns.answers: the private address",
             "dns.cnames: no privatelink name among them",
             "controls.other_resolver: a different, public answer",
-            "tls.failure: what the wrong machine did",
+            "tls.failure: how the wrong server answered",
         ),
         blame=Blame.DNS_FILTER,
         severity=Outcome.BLOCKED,
         advice="Remove the internal override for {host} on {resolver}: it answers {address}, which is not "
         "Azure and not a private endpoint.",
-        confirm=lines(DIG, DIG_OTHER, HELLO),
+        confirm=steps(DIG, DIG_OTHER, CLIENT_HELLO),
         base=Confidence.HIGH,
         capped="Confirmed when another resolver differs and the TLS behind the private address is wrong.",
     ),
@@ -294,18 +296,18 @@ DNS: tuple[Reason, ...] = (
         code="dns_private_link",
         phase=Phase.DNS,
         title="The name is served by private link",
-        meaning="The name leads through a private link zone to a private address. That is as it should be "
-        "where an Arc private link scope is in use; Entra ID and Resource Manager stay public all the same.",
-        signal="The chain of canonical names passes through `privatelink.` and ends in a private address.",
+        meaning="The name resolves through a private link zone to a private address. This is correct where "
+        "an Arc private link scope is in use; Entra ID and Resource Manager stay public.",
+        signal="The CNAME chain passes through `privatelink.` and ends in a private address.",
         evidence=(
             "dns.cnames: the privatelink name",
             "dns.answers: the private endpoint",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.OK,
-        advice="Nothing to ask. Make sure that every machine uses the same forwarder, and that {source} is "
+        advice="Nothing to ask. Make sure that every host uses the same forwarder, and that {source} is "
         "meant to use the private endpoint of {host}.",
-        confirm=lines(DIG, "The chain shows `privatelink.`."),
+        confirm=steps(DIG, "The CNAME chain shows `privatelink.`."),
         base=Confidence.CONFIRMED,
         informational=True,
     ),
@@ -313,9 +315,9 @@ DNS: tuple[Reason, ...] = (
         code="dns_private_link_unexpected",
         phase=Phase.DNS,
         title="A private endpoint answers for a public-only name",
-        meaning="The name leads to a private endpoint, and Microsoft documents none for it. It works now; "
-        "whoever runs that endpoint decides how long, and updates of the service may miss it.",
-        signal="`privatelink.` in the chain of names and a private answer, for a row of the catalog that is "
+        meaning="The name resolves to a private endpoint, and Microsoft documents none for it. It works "
+        "now; the owner of that endpoint decides how long, and updates of the service may miss it.",
+        signal="`privatelink.` in the CNAME chain and a private answer, for a row of the catalog that is "
         "not private-link capable.",
         evidence=(
             "dns.cnames, dns.answers: the zone and the private address",
@@ -325,7 +327,7 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Ask who linked the private DNS zone that answers for {host} at {resolver}: only documented "
         "endpoints can be private, so let this name resolve publicly for {source}.",
-        confirm=lines(DIG, "A chain through `privatelink.` and a private address."),
+        confirm=steps(DIG, "Expect a CNAME through `privatelink.` and a private address."),
         base=Confidence.HIGH,
         needs=("private link",),
     ),
@@ -333,7 +335,7 @@ DNS: tuple[Reason, ...] = (
         code="dns_private_link_unreachable",
         phase=Phase.DNS,
         title="The private endpoint can't be reached",
-        meaning="DNS points at a private endpoint, but this network has no way to it. Either routing to it "
+        meaning="DNS points at a private endpoint, but this network has no path to it. Either routing to it "
         "is missing, or a stale private zone hides the public service.",
         signal="The name resolves through private link, and TCP or TLS to the private address fails.",
         evidence=(
@@ -345,7 +347,7 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Route and allow {protocol}/{port} from {source} to the private endpoint {address} over "
         "ExpressRoute or VPN; or remove the stale private zone, so that {host} resolves publicly.",
-        confirm=lines(DIG, CONNECT, "$ ip route get {address}"),
+        confirm=steps(DIG, CONNECT, "$ ip route get {address}"),
         base=Confidence.HIGH,
         capped="Confirmed when the public address of the same name works.",
     ),
@@ -353,18 +355,18 @@ DNS: tuple[Reason, ...] = (
         code="dns_private_link_split",
         phase=Phase.DNS,
         title="Resolvers disagree on private or public",
-        meaning="Some resolvers give the private endpoint and some the public address. Agents will change "
-        "sides with every lookup, which shows as faults that come and go.",
-        signal="Of the resolvers asked, at least one answered with the private endpoint and one without.",
+        meaning="Some resolvers give the private endpoint and some the public address. Agents get one or "
+        "the other with each lookup, which shows as intermittent failures.",
+        signal="Of the resolvers queried, at least one answered with the private endpoint and one without.",
         evidence=(
             "dns.resolver, dns.answers: one row per resolver",
-            "dns.cnames: who goes through privatelink",
+            "dns.cnames: which answers go through privatelink",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.DEGRADED,
         advice="Let every resolver of this network forward the privatelink zones to the same place, so that "
         "{host} has one answer.",
-        confirm=lines(DIG, DIG_OTHER),
+        confirm=steps(DIG, DIG_OTHER),
         base=Confidence.HIGH,
         needs=("second resolver",),
     ),
@@ -374,7 +376,8 @@ DNS: tuple[Reason, ...] = (
         title="The private zone lacks the record",
         meaning="A private DNS zone is linked here but holds no entry for this resource, and it hides the "
         "public record. The name works elsewhere.",
-        signal="The chain ends in a `privatelink.` name that does not exist, though the public name does.",
+        signal="The CNAME chain ends in a `privatelink.` name that does not exist, though the public name "
+        "does.",
         evidence=(
             "dns.cnames: the privatelink name at the end",
             "dns.rcode: NXDOMAIN or an empty answer",
@@ -383,16 +386,16 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.DOWN,
         advice="Add the record of {host} to the private DNS zone behind {resolver} (the private endpoint's "
         "DNS zone group does it), or unlink the zone from this network.",
-        confirm=lines(DIG, "$ dig @{resolver} {host} CNAME", DIG_OTHER),
+        confirm=steps(DIG, "$ dig @{resolver} {host} CNAME", DIG_OTHER),
         base=Confidence.HIGH,
         capped="Confirmed when a resolver without the zone has an address.",
     ),
     Reason(
         code="dns_unexpected_address",
         phase=Phase.DNS,
-        title="The answer leads to somebody else's server",
-        meaning="Resolvers disagree, and behind this answer stands a server that cannot prove to be the "
-        "right one. Somebody answers for the zone who should not.",
+        title="The answer leads to the wrong server",
+        meaning="Resolvers disagree, and the server at this answer cannot prove to be the right one. "
+        "Something answers for the zone that should not.",
         signal="The answer differs from that of another resolver, and TLS to it is not valid for the name.",
         evidence=(
             "dns.answers: what this resolver gave",
@@ -401,9 +404,8 @@ DNS: tuple[Reason, ...] = (
         ),
         blame=Blame.DNS_FILTER,
         severity=Outcome.BLOCKED,
-        advice="On {resolver}, find out who answers for {host} with {address}, and restore the public "
-        "answer.",
-        confirm=lines(DIG, DIG_OTHER, HELLO),
+        advice="On {resolver}, find out what answers {address} for {host}, and restore the public answer.",
+        confirm=steps(DIG, DIG_OTHER, CLIENT_HELLO),
         base=Confidence.MEDIUM,
         capped="High when another resolver's address presents a valid certificate.",
     ),
@@ -412,7 +414,7 @@ DNS: tuple[Reason, ...] = (
         phase=Phase.DNS,
         title="A good address outside the known service tag",
         meaning="The server proved its name over TLS, yet its address is not in the service-tag list at "
-        "hand. The list is old more often than not.",
+        "hand. Usually the list is out of date.",
         signal="The address is outside the tag's prefixes, and the TLS behind it is valid and public.",
         evidence=(
             "dns.answers: the address",
@@ -422,7 +424,7 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.OK,
         advice="Refresh the service-tag file on the firewall; tags change weekly. Address rules built from "
         "an older one will miss {address}.",
-        confirm=lines(DIG, HELLO),
+        confirm=steps(DIG, CLIENT_HELLO),
         base=Confidence.LOW,
         informational=True,
         needs=("service tag file",),
@@ -431,35 +433,35 @@ DNS: tuple[Reason, ...] = (
         code="dns_transparent_proxy",
         phase=Phase.DNS,
         title="Port 53 is intercepted",
-        meaning="Whatever resolver is asked, the same device answers. Changing the resolver on the host "
+        meaning="The same device answers whichever resolver is queried. Changing the resolver on the host "
         "will not change the answers.",
-        signal="A question sent to an address that runs no DNS (192.0.2.53) was answered.",
+        signal="A query sent to an address that runs no DNS (192.0.2.53) was answered.",
         evidence=(
-            "controls.testnet_dns: the answer that should not exist",
-            "dns.answers: given by the same device, whatever resolver is named",
+            "controls.testnet_dns: an answer that should not exist",
+            "dns.answers: given by the same device, whichever resolver is queried",
         ),
         blame=Blame.DNS_FILTER,
         severity=Outcome.DEGRADED,
         advice="Tell us which device redirects udp/53 from {source}, and make DNS policy changes for {host} "
         "there; naming another resolver has no effect.",
-        confirm=lines("$ dig @192.0.2.53 {host} A +tries=1 +time=3", "Any answer proves interception."),
+        confirm=steps("$ dig @192.0.2.53 {host} A +tries=1 +time=3", "Any answer proves interception."),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_nxdomain_rewritten",
         phase=Phase.DNS,
-        title="The resolver invents answers for unknown names",
+        title="The resolver answers names that do not exist",
         meaning="Names that do not exist get an address here. A success in DNS then proves nothing, and "
-        "typing errors end at an advertising or block page.",
+        "typing errors lead to an advertising or block page.",
         signal="A random name, which cannot exist, was answered with an address.",
         evidence=(
             "controls.sibling_name: the random names, in two unrelated zones, and the address they got",
-            "dns.resolver: who invented it",
+            "dns.resolver: which resolver gave it",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.DEGRADED,
         advice="Switch off the rewriting of NXDOMAIN on {resolver} for {source}.",
-        confirm=lines(DIG_SIBLING, "Expect `status: NXDOMAIN`."),
+        confirm=steps(DIG_SIBLING, "Expect `status: NXDOMAIN`."),
         base=Confidence.HIGH,
         capped="Confirmed when two random names get the same address.",
     ),
@@ -467,19 +469,19 @@ DNS: tuple[Reason, ...] = (
         code="dns_tcp_blocked",
         phase=Phase.DNS,
         title="DNS over TCP is blocked",
-        meaning="The answer is too long for UDP, and the repeat over TCP is not let through. Long answers, "
-        "such as chains of names, fail while short ones work.",
-        signal="The UDP answer was cut short (TC), and tcp/53 to the same resolver was refused or silent.",
+        meaning="The answer is too long for UDP, and the retry over TCP is blocked. Long answers, such as "
+        "CNAME chains, fail while short ones work.",
+        signal="The UDP answer was truncated (TC), and tcp/53 to the same resolver was refused or timed out.",
         evidence=(
             "dns.queries.flags: `tc` on the UDP answer",
             "dns.queries.transport, dns.queries.failure: the failure over tcp",
-            "controls.dns_tcp: the same question over TCP",
+            "controls.dns_tcp: the same query over TCP",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
         advice="Allow tcp/53 from {source} to {resolver} beside udp/53; the answer for {host} does not fit "
         "in UDP.",
-        confirm=lines(DIG_TCP, "$ dig @{resolver} {host} A +ignore", "The second shows the flag `tc`."),
+        confirm=steps(DIG_TCP, "$ dig @{resolver} {host} A +ignore", "The second shows the flag `tc`."),
         base=Confidence.HIGH,
         capped="Confirmed when the device names itself by ICMP.",
     ),
@@ -487,18 +489,18 @@ DNS: tuple[Reason, ...] = (
         code="dns_edns_or_fragment_dropped",
         phase=Phase.DNS,
         title="Large DNS answers over UDP are dropped",
-        meaning="Plain small questions are answered, larger or EDNS ones vanish. Every lookup pays for the "
-        "fallback with a delay, and some clients do not fall back at all.",
-        signal="The question with EDNS stayed unanswered; without EDNS, or over TCP, it was answered.",
+        meaning="Small plain queries are answered, larger ones or those with EDNS are dropped. Every lookup "
+        "pays for the fallback with a delay, and some clients do not fall back at all.",
+        signal="The query with EDNS stayed unanswered; without EDNS, or over TCP, it was answered.",
         evidence=(
-            "dns.queries.edns, dns.queries.failure: silence with, an answer without",
+            "dns.queries.edns, dns.queries.failure: no answer with EDNS, an answer without",
             "dns.queries.transport: what worked in the end",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.DEGRADED,
         advice="Let UDP answers over 512 bytes and fragments from {resolver} pass to {source}, and switch "
-        "off a DNS inspection that limits the length; or set the EDNS size of the resolver to 1232.",
-        confirm=lines(
+        "off DNS inspection that limits the length; or set the EDNS size of the resolver to 1232.",
+        confirm=steps(
             "$ dig @{resolver} {host} A +bufsize=4096",
             "$ dig @{resolver} {host} A +bufsize=1232",
             "$ dig @{resolver} {host} A +noedns",
@@ -508,26 +510,27 @@ DNS: tuple[Reason, ...] = (
     Reason(
         code="dns_edns_unsupported",
         phase=Phase.DNS,
-        title="The resolver does not understand EDNS",
-        meaning="The resolver, or a gateway in front of it, rejects questions of the current form. It works "
-        "only after a fallback that costs time.",
+        title="The resolver does not support EDNS",
+        meaning="The resolver, or a gateway in front of it, rejects queries with EDNS. It works only after "
+        "a fallback that costs time.",
         signal="FORMERR or NOTIMP with EDNS, a normal answer without.",
         evidence=(
-            "dns.queries.edns, dns.queries.rcode: FORMERR with, NOERROR without",
+            "dns.queries.edns, dns.queries.rcode: FORMERR with EDNS, NOERROR without",
             "dns.resolver: who",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.DEGRADED,
-        advice="Update the resolver {resolver}, or the DNS gateway in front of it, to one that speaks EDNS.",
-        confirm=lines("$ dig @{resolver} {host} A +edns=0", "$ dig @{resolver} {host} A +noedns"),
+        advice="Update the resolver {resolver}, or the DNS gateway in front of it, to one that supports "
+        "EDNS.",
+        confirm=steps("$ dig @{resolver} {host} A +edns=0", "$ dig @{resolver} {host} A +noedns"),
         base=Confidence.HIGH,
     ),
     Reason(
         code="dns_dns64_synthesized",
         phase=Phase.DNS,
-        title="IPv6 addresses are made up by DNS64",
+        title="IPv6 addresses are synthesised by DNS64",
         meaning="This network reaches IPv4 services through NAT64. The IPv6 answers are translations, and "
-        "the NAT64 gateway is on the way of every connection.",
+        "the NAT64 gateway is on the path of every connection.",
         signal="All AAAA answers lie in 64:ff9b::/96 or in the network's own NAT64 prefix.",
         evidence=(
             "dns.type, dns.answers: AAAA records in the translation prefix",
@@ -535,28 +538,27 @@ DNS: tuple[Reason, ...] = (
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.OK,
-        advice="Nothing to ask. If connections fail, have the NAT64 gateway looked at as well as the "
-        "firewall.",
-        confirm=lines(DIG_AAAA, "$ dig @{resolver} ipv4only.arpa AAAA"),
+        advice="Nothing to ask. If connections fail, check the NAT64 gateway as well as the firewall.",
+        confirm=steps(DIG_AAAA, "$ dig @{resolver} ipv4only.arpa AAAA"),
         base=Confidence.CONFIRMED,
         informational=True,
     ),
     Reason(
         code="dns_aaaa_broken",
         phase=Phase.DNS,
-        title="Questions for IPv6 addresses fail",
-        meaning="IPv4 lookups work, IPv6 lookups fail or hang instead of saying that there is none. "
+        title="AAAA queries fail",
+        meaning="IPv4 lookups work; IPv6 lookups fail or time out instead of returning an empty answer. "
         "Dual-stack clients wait for the failure on each connection.",
-        signal="A is answered; AAAA for the same name ends in SERVFAIL or silence.",
+        signal="A is answered; AAAA for the same name ends in SERVFAIL or a timeout.",
         evidence=(
             "dns.type, dns.failure: AAAA fails, A does not",
             "dns.queries.elapsed_ms: the delay clients suffer",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.DEGRADED,
-        advice="Make {resolver}, or the DNS gateway in front of it, answer AAAA questions: an empty "
-        "NOERROR is right where there is no IPv6.",
-        confirm=lines(DIG, DIG_AAAA),
+        advice="Make {resolver}, or the DNS gateway in front of it, answer AAAA queries: an empty NOERROR "
+        "is right where there is no IPv6.",
+        confirm=steps(DIG, DIG_AAAA),
         base=Confidence.HIGH,
     ),
     Reason(
@@ -564,35 +566,35 @@ DNS: tuple[Reason, ...] = (
         phase=Phase.DNS,
         title="This host overrides the name",
         meaning="The operating system gives another answer than the resolvers do: a line in the hosts file "
-        "or an nsswitch module. It may be on purpose, and it is often forgotten.",
-        signal="getaddrinfo and the resolvers asked by message disagree on the addresses.",
+        "or an nsswitch module. It may be intended, and is often forgotten.",
+        signal="getaddrinfo and the resolvers queried directly disagree on the addresses.",
         evidence=(
             "dns.resolver, dns.answers: `system` against the others",
-            "trails.resolver: whose answer was dialled",
+            "trails.resolver: whose answer was used",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.DEGRADED,
         advice="On the probing host, remove {host} from /etc/hosts (or from the nsswitch module that "
         "overrides it), unless it is meant to be there.",
-        confirm=lines("$ getent ahosts {host}", "$ grep -n '{host}' /etc/hosts", DIG),
+        confirm=steps("$ getent ahosts {host}", "$ grep -n '{host}' /etc/hosts", DIG),
         base=Confidence.HIGH,
     ),
     Reason(
         code="dns_intermittent",
         phase=Phase.DNS,
-        title="Answers to DNS questions get lost now and then",
-        meaning="Some tries are answered and some are not, for good names too. That is loss or overload; a "
-        "rule would fail every time.",
-        signal="Of several tries, some failed; so did some of the controls.",
+        title="DNS queries are lost now and then",
+        meaning="Some attempts are answered and some are not, for good names too. That is loss or overload; "
+        "a rule would fail every time.",
+        signal="Of several attempts, some failed; so did some of the controls.",
         evidence=(
-            "dns.queries.failure, dns.queries.elapsed_ms: which tries failed, how slow the others were",
+            "dns.queries.failure, dns.queries.elapsed_ms: which attempts failed, how slow the others were",
             "controls.repeat, controls.known_name: losses there too",
         ),
         blame=Blame.UPSTREAM_PATH,
         severity=Outcome.DEGRADED,
         advice="Look for loss between {source} and {resolver}, and for load on the resolver; there is no "
         "missing rule.",
-        confirm=lines(
+        confirm=steps(
             "$ for n in 1 2 3 4 5 6; do dig @{resolver} {host} +tries=1 +time=2 \\\n  +short; done"
         ),
         base=Confidence.MEDIUM,
@@ -601,9 +603,9 @@ DNS: tuple[Reason, ...] = (
         code="dns_not_required",
         phase=Phase.DNS,
         title="DNS fails here, but the proxy resolves names",
-        meaning="Behind a proxy this host need not resolve public names. The failure is a fact about the "
-        "host and no fault of the path.",
-        signal="The local lookup failed while the probe went through a proxy, which looks names up itself.",
+        meaning="Behind a proxy this host need not resolve public names. The failure concerns the host and "
+        "is not a fault of the path.",
+        signal="The local lookup failed while the probe went through a proxy, which resolves names itself.",
         evidence=(
             "dns.failure: what failed locally",
             "trails.path: the proxy that was used",
@@ -612,7 +614,7 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.OK,
         advice="Nothing to ask, unless some component connects without the proxy: then allow udp/53 and "
         "tcp/53 from {source} to {resolver}.",
-        confirm=lines(DIG, "$ curl -sv -o /dev/null -x {proxy} https://{host}:{port}/"),
+        confirm=steps(DIG, "$ curl -sv -o /dev/null -x {proxy} https://{place}/"),
         base=Confidence.CONFIRMED,
         informational=True,
         needs=("proxy",),
@@ -620,30 +622,30 @@ DNS: tuple[Reason, ...] = (
     Reason(
         code="dns_malformed",
         phase=Phase.DNS,
-        title="The answer is not proper DNS",
-        meaning="What came back on port 53 cannot be read as an answer to the question. A broken resolver, "
+        title="The answer is not valid DNS",
+        meaning="What came back from port 53 cannot be parsed as an answer to the query. A broken resolver, "
         "a protocol gateway, or something that is not DNS at all.",
-        signal="The bytes received are no DNS message, do not fit the question, or the rcode is FORMERR "
+        signal="The bytes received are not a DNS message, do not match the query, or the rcode is FORMERR "
         "with and without EDNS.",
         evidence=(
             "dns.queries.failure, dns.queries.detail: what is wrong with the message",
             "dns.queries.bytes_received: how much came",
-            "dns.queries.rcode: FORMERR, where it was readable",
+            "dns.queries.rcode: FORMERR, where it was parsed",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.BLOCKED,
-        advice="Check what serves port 53 at {resolver}, and take DNS inspection off the way from {source} "
-        "to it as a test.",
-        confirm=lines(DIG, DIG_TCP, "$ tcpdump -n -X -i any host {resolver} and port 53"),
+        advice="Check what serves port 53 at {resolver}; as a test, disable DNS inspection between {source} "
+        "and it.",
+        confirm=steps(DIG, DIG_TCP, "$ tcpdump -n -X -i any host {resolver} and port 53"),
         base=Confidence.MEDIUM,
-        capped="High when the same question is answered properly by another resolver.",
+        capped="High when the same query is answered properly by another resolver.",
     ),
     Reason(
         code="dns_name_invalid",
         phase=Phase.DNS,
-        title="The name can't be asked for",
-        meaning="The host name in the plan breaks the rules for names, so no question was sent. The list of "
-        "endpoints or the configuration is wrong.",
+        title="The host name is not valid",
+        meaning="The host name in the plan violates the rules for DNS names, so no query was sent. The "
+        "catalog or the configuration is wrong.",
         signal="A label is empty or longer than 63 bytes, or an internationalised label is malformed.",
         evidence=(
             "dns.name: the name as configured",
@@ -652,15 +654,14 @@ DNS: tuple[Reason, ...] = (
         blame=Blame.EGRESSD_ENV,
         severity=Outcome.UNKNOWN,
         advice="Correct `{host}` in the configuration or the catalog file.",
-        confirm=lines("$ egressd config check", "$ egressd plan"),
+        confirm=steps("$ egressd config check", "$ egressd plan"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_unknown",
         phase=Phase.DNS,
-        title="DNS failed in a way we have no name for",
-        meaning="The lookup failed and no rule explains it. The recorded facts are all there is; do not call "
-        "it a block.",
+        title="DNS failed for an unknown reason",
+        meaning="The lookup failed and no rule explains it. Do not call it a block on this evidence alone.",
         signal="A failure in the DNS phase that fits none of the known signatures.",
         evidence=(
             "dns.failure, dns.detail: the raw failure",
@@ -670,7 +671,7 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.UNKNOWN,
         advice="Look at the resolver's log at {time} for {host} from {source}, with the raw facts of this "
         "report beside it.",
-        confirm=lines(DIG, DIG_TCP, AGAIN),
+        confirm=steps(DIG, DIG_TCP, AGAIN),
         base=Confidence.LOW,
     ),
 )

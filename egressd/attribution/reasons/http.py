@@ -1,39 +1,38 @@
-"""What the answer to a request says, in clear on port 80 or inside TLS."""
+"""Reasons in the HTTP answer, in clear text or inside TLS."""
 
 from __future__ import annotations
 
-from egressd.attribution.reasons.commands import AGAIN, CURL, CURL_PLAIN, lines
+from egressd.attribution.reasons.commands import AGAIN, CURL, CURL_PLAIN, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence, Outcome
 
-_HEADERS = "$ curl -sI https://{host}:{port}/"
-_HTTP1 = "$ curl -sv --http1.1 -o /dev/null https://{host}:{port}/"
-_HTTP2 = "$ curl -sv --http2 -o /dev/null https://{host}:{port}/"
+_HEADERS = "$ curl -sI https://{place}/"
+_HTTP1 = "$ curl -sv --http1.1 -o /dev/null https://{place}/"
+_HTTP2 = "$ curl -sv --http2 -o /dev/null https://{place}/"
 _UPGRADE = (
-    "$ curl -sv --http1.1 https://{host}:{port}/ \\\n"
-    "  -H 'Connection: Upgrade' -H 'Upgrade: websocket' \\\n"
-    "  -H 'Sec-WebSocket-Version: 13' \\\n  -H 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='"
+    "$ curl -sv --http1.1 https://{place}/ \\\n  -H 'Connection: Upgrade' -H 'Upgrade: websocket' \\\n  -H "
+    "'Sec-WebSocket-Version: 13' \\\n  -H 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='"
 )
 
 HTTP: tuple[Reason, ...] = (
     Reason(
         code="service_reachable_http",
         phase=Phase.HTTP,
-        title="The service answered; the status is its own business",
-        meaning="The genuine server answered over verified TLS. An error status without a login is what it "
-        "gives to strangers: the network is fine. The status follows the code, as in "
+        title="The service answered; its status is not a network fault",
+        meaning="The genuine server answered over verified TLS. An error status is its answer to a request "
+        "without a login: the network is fine. The status follows the code, as in "
         "service_reachable_http_403.",
-        signal="An HTTP answer, with the marks of the service, inside TLS that is valid for the name.",
+        signal="An HTTP answer, with the headers of the service, inside TLS that is valid for the name.",
         evidence=(
             "http.status: the number at the end of the code",
-            "http.headers: `x-ms-request-id` and its kin",
+            "http.headers: `x-ms-request-id` and similar",
             "tls.facts.publicly_anchored, tls.facts.name_matches: both true",
         ),
         blame=Blame.AZURE_SERVICE,
         severity=Outcome.OK,
         advice="Nothing to ask: {host} can be reached from {source}.",
-        confirm=lines(CURL),
+        confirm=steps(CURL),
         base=Confidence.CONFIRMED,
         informational=True,
     ),
@@ -45,7 +44,7 @@ HTTP: tuple[Reason, ...] = (
         "endpoint. A private link scope that forbids public access is the usual cause.",
         signal="403 from the genuine service on its public address, where a private endpoint may be in use.",
         evidence=(
-            "http.status, http.body: 403 and the service's words",
+            "http.status, http.body: 403 and the service's message",
             "http.headers: the request id, for a support case",
             "dns.answers: a public address",
         ),
@@ -53,7 +52,7 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Ask the owner of the Arc private link scope to allow public access, or let {source} "
         "resolve {host} to the private endpoint. The firewall has nothing to change.",
-        confirm=lines("$ dig {host} A", CURL),
+        confirm=steps("$ dig {host} A", CURL),
         base=Confidence.MEDIUM,
     ),
     Reason(
@@ -72,16 +71,16 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Allow {host} for {source} in the web filter; the block page at {time} names the policy or "
         "the category to change (FortiGate: web filter log; PAN: URL filtering log; Squid: access.log).",
-        confirm=lines(CURL_PLAIN, "Read the page."),
+        confirm=steps(CURL_PLAIN, "Read the page."),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="http_azure_firewall_denied",
         phase=Phase.HTTP,
         title="Azure Firewall denied the request",
-        meaning="An Azure Firewall on the way has no application rule for this name, and says so in its "
+        meaning="An Azure Firewall on the path has no application rule for this name, and says so in its "
         "answer.",
-        signal="Status 470 with the firewall's sentence about the rule that did not match.",
+        signal="Status 470 with the firewall's message about the rule that did not match.",
         evidence=(
             "http.status: 470",
             "http.body: `Action: Deny` and the reason",
@@ -91,13 +90,13 @@ HTTP: tuple[Reason, ...] = (
         advice="Add an application rule for {host} ({protocol}:{port}) from {source} on the Azure "
         "Firewall; see AZFWApplicationRule at {time}. A wildcard does not cover its bare domain: add that "
         "one too.",
-        confirm=lines(CURL_PLAIN),
+        confirm=steps(CURL_PLAIN),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="http_captive_portal",
         phase=Phase.HTTP,
-        title="A portal wants somebody to log in",
+        title="A captive portal requires a login",
         meaning="The network sends the client to a login page. An appliance cannot log in; it has to be "
         "exempted.",
         signal="A redirect to another host, or status 511, where the service itself would have answered.",
@@ -108,16 +107,16 @@ HTTP: tuple[Reason, ...] = (
         blame=Blame.TRANSPARENT_PROXY,
         severity=Outcome.BLOCKED,
         advice="Exempt {source} from the login portal that answers for {host} at {time}.",
-        confirm=lines("$ curl -s http://www.msftconnecttest.com/connecttest.txt", CURL_PLAIN),
+        confirm=steps("$ curl -s http://www.msftconnecttest.com/connecttest.txt", CURL_PLAIN),
         base=Confidence.HIGH,
         capped="Confirmed when a page with known content is replaced as well.",
     ),
     Reason(
         code="http_transparent_proxy_auth",
         phase=Phase.HTTP,
-        title="A hidden proxy asks for credentials",
-        meaning="No proxy is configured, yet one answers and wants a login. Clients do not know that it is "
-        "there, so they cannot log in.",
+        title="A transparent proxy requires credentials",
+        meaning="No proxy is configured, yet one answers and requires a login. Clients do not know of it, "
+        "so they cannot log in.",
         signal="401 or 407 from something other than the service, on a direct connection.",
         evidence=(
             "http.status: 407 or 401",
@@ -128,15 +127,15 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Exempt {source} from authentication on the transparent proxy that answers for {host}, or "
         "give it a proxy address to configure.",
-        confirm=lines(CURL_PLAIN),
+        confirm=steps(CURL_PLAIN),
         base=Confidence.HIGH,
     ),
     Reason(
         code="http_transparent_proxy_present",
         phase=Phase.HTTP,
-        title="A hidden proxy is on the way",
-        meaning="Plain HTTP passes through a proxy nobody configured. That is not an error, but it "
-        "explains changed or stale downloads.",
+        title="A transparent proxy is on the path",
+        meaning="Plain HTTP passes through a proxy that is not configured on this host. That is not an "
+        "error, but it explains changed or stale downloads.",
         signal="Headers of a proxy or cache on an answer that should come straight from the server.",
         evidence=(
             "http.headers: `Via`, `X-Cache`, `Age`",
@@ -146,16 +145,16 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.OK,
         advice="Nothing to ask by itself; if downloads from {host} are stale or changed, exempt {source} "
         "from it.",
-        confirm=lines("$ curl -sI http://{host}/"),
+        confirm=steps("$ curl -sI http://{host}/"),
         base=Confidence.HIGH,
         informational=True,
     ),
     Reason(
         code="http_content_replaced",
         phase=Phase.HTTP,
-        title="The content was replaced on the way",
+        title="The content was replaced on the path",
         meaning="The answer looks like a success and holds something else: an HTML page where a file or a "
-        "list was due. Downloads will fail later, with a misleading message.",
+        "list was expected. Downloads will fail later, with a misleading message.",
         signal="200 with HTML where a binary, a revocation list or JSON was expected.",
         evidence=(
             "http.headers: `content-type`",
@@ -166,35 +165,35 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Let downloads from {host} to {source} pass unchanged: take the name out of the web filter "
         "and of malware-scan pages.",
-        confirm=lines(CURL_PLAIN, "$ curl -s https://{host}:{port}/ | head -c 200"),
+        confirm=steps(CURL_PLAIN, "$ curl -s https://{place}/ | head -c 200"),
         base=Confidence.HIGH,
         capped="Confirmed when the page is that of a known product.",
     ),
     Reason(
         code="http_truncated",
         phase=Phase.HTTP,
-        title="The download breaks off",
-        meaning="Fewer bytes came than were promised. Always at the same point, it is a size limit or a "
+        title="The download is cut off",
+        meaning="Fewer bytes came than were announced. Always at the same point, it is a size limit or a "
         "virus scanner; at varying points, it is the line.",
         signal="The stream ended before the announced length was reached.",
         evidence=(
-            "http.content_length, http.bytes_received: promised and received",
-            "controls.repeat: whether it breaks at the same point",
+            "http.content_length, http.bytes_received: announced and received",
+            "controls.repeat: whether it is cut off at the same point",
         ),
         blame=Blame.TRANSPARENT_PROXY,
         severity=Outcome.DEGRADED,
         advice="Raise the size limit or exempt {host} from scanning on the proxy for {source}: downloads "
-        "break off. If the point varies, look for loss on the line.",
-        confirm=lines("$ curl -sv -o /dev/null https://{host}:{port}/", "curl reports `transfer closed`."),
+        "are cut off. If the point varies, look for loss on the line.",
+        confirm=steps("$ curl -sv -o /dev/null https://{place}/", "curl reports `transfer closed`."),
         base=Confidence.HIGH,
-        capped="Confirmed when three downloads break at the same byte.",
+        capped="Confirmed when three downloads are cut off at the same byte.",
     ),
     Reason(
         code="http_range_blocked",
         phase=Phase.HTTP,
-        title="Partial downloads are not let through",
+        title="Range requests are not allowed",
         meaning="Requests for a part of a file are answered with the whole file or refused. Updaters that "
-        "resume will start anew, or fail.",
+        "resume will start again, or fail.",
         signal="A ranged request got 200, 403 or 416, where the server is known to answer 206.",
         evidence=(
             "http.status: something other than 206",
@@ -204,29 +203,29 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Allow range requests from {source} to {host} on the proxy (FortiGate and Squid can strip "
         "them for scanning).",
-        confirm=lines("$ curl -sv -o /dev/null -r 0-1023 https://{host}:{port}/", "Expect 206."),
+        confirm=steps("$ curl -sv -o /dev/null -r 0-1023 https://{place}/", "Expect 206."),
         base=Confidence.HIGH,
     ),
     Reason(
         code="http_stale_cache",
         phase=Phase.HTTP,
         title="A cache serves an old copy",
-        meaning="The answer is older than what the server has now. Revocation lists and update catalogs go "
-        "wrong in ways that are hard to see.",
-        signal="`Age`, `Date` or `Last-Modified` of the answer lie too far back.",
+        meaning="The answer is older than what the server has now. Revocation lists and update catalogs "
+        "then fail in ways that are hard to see.",
+        signal="`Age`, `Date` or `Last-Modified` of the answer are too old.",
         evidence=("http.headers: `age`, `date`, `last-modified`, `via`",),
         blame=Blame.TRANSPARENT_PROXY,
         severity=Outcome.DEGRADED,
         advice="Purge {host} from the cache of the proxy in the path of {source}, and exempt the name from "
         "caching.",
-        confirm=lines("$ curl -sI http://{host}/", "$ curl -sI -H 'Cache-Control: no-cache' http://{host}/"),
+        confirm=steps("$ curl -sI http://{host}/", "$ curl -sI -H 'Cache-Control: no-cache' http://{host}/"),
         base=Confidence.MEDIUM,
         capped="High when the answer changes as soon as the cache is bypassed.",
     ),
     Reason(
         code="http_websocket_blocked",
         phase=Phase.HTTP,
-        title="WebSocket connections are not let through",
+        title="WebSocket connections are blocked",
         meaning="Ordinary requests pass and the upgrade to a WebSocket does not. Notifications and remote "
         "access of Azure Arc depend on it.",
         signal="The upgrade was answered by something other than 101, while a plain request is answered "
@@ -239,16 +238,16 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Allow WebSocket (the HTTP/1.1 upgrade) from {source} to {place} on the proxy or "
         "firewall; plain HTTPS works there already.",
-        confirm=lines(_UPGRADE),
+        confirm=steps(_UPGRADE),
         base=Confidence.HIGH,
-        capped="Confirmed when the answer carries the marks of a proxy.",
+        capped="Confirmed when the answer carries the headers of a proxy.",
     ),
     Reason(
         code="http_h2_broken",
         phase=Phase.HTTP,
-        title="HTTP/2 is agreed on and then breaks",
-        meaning="The peer chose HTTP/2 and cannot keep it up; HTTP/1.1 works. Inspection devices do that, "
-        "and the resource bridge needs HTTP/2.",
+        title="HTTP/2 is negotiated and then fails",
+        meaning="The peer chose HTTP/2 and then broke it; HTTP/1.1 works. Inspection devices do that, and "
+        "the resource bridge needs HTTP/2.",
         signal="`h2` was chosen, then GOAWAY, a reset stream or a protocol error before an answer.",
         evidence=(
             "tls.alpn: h2",
@@ -257,18 +256,18 @@ HTTP: tuple[Reason, ...] = (
         ),
         blame=Blame.TLS_INSPECTION,
         severity=Outcome.DEGRADED,
-        advice="Exempt {host} from TLS inspection for {source}, or mend HTTP/2 on the device that "
+        advice="Exempt {host} from TLS inspection for {source}, or repair HTTP/2 on the device that "
         "terminates the session; only HTTP/1.1 works through it.",
-        confirm=lines(_HTTP2, _HTTP1),
+        confirm=steps(_HTTP2, _HTTP1),
         base=Confidence.HIGH,
         capped="Confirmed when HTTP/1.1 on the same address is answered.",
     ),
     Reason(
         code="http_reset_after_request",
         phase=Phase.HTTP,
-        title="The connection ends right after the request",
-        meaning="TLS was genuine, so nobody on the way could read the request: the server itself, or its "
-        "front end, hung up. Try again before anything else.",
+        title="The connection is closed right after the request",
+        meaning="TLS was genuine, so no device on the path could read the request: the server itself, or "
+        "its front end, closed the connection. Repeat before anything else.",
         signal="Reset or end of stream after the request, before a status line.",
         evidence=(
             "http.failure: reset or closed",
@@ -279,7 +278,7 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.DOWN,
         advice="Repeat in some minutes; if it goes on, give the service's owner the time {time}, {host} "
         "and the address {address}. The firewall is unlikely to be involved.",
-        confirm=lines(CURL, AGAIN),
+        confirm=steps(CURL, AGAIN),
         base=Confidence.LOW,
         capped="Medium when repeats end in the same way.",
     ),
@@ -287,38 +286,38 @@ HTTP: tuple[Reason, ...] = (
         code="http_no_answer",
         phase=Phase.HTTP,
         title="The request is never answered",
-        meaning="The connection stands, the request went out, and silence follows. The server is "
+        meaning="The connection is up, the request was sent, and nothing came back. The server is "
         "overloaded or hangs, or a proxy holds the request back.",
         signal="No status line within the time allowed, after the request had been sent.",
         evidence=(
             "http.failure, http.elapsed_ms: timeout",
             "http.info.bytes_acked: whether the request arrived",
-            "tls.facts.publicly_anchored: true speaks for the server, false for a device",
+            "tls.facts.publicly_anchored: true points to the server, false to a device",
         ),
         blame=Blame.AZURE_SERVICE,
         severity=Outcome.DOWN,
         advice="Repeat in some minutes; if it goes on, look for a proxy that holds requests of {source} to "
         "{host} for scanning, then tell the service's owner.",
-        confirm=lines(CURL + " -m 30", AGAIN),
+        confirm=steps(CURL + " -m 30", AGAIN),
         base=Confidence.LOW,
-        capped="Medium when repeats stay silent and other names answer.",
+        capped="Medium when repeats stay unanswered and other names answer.",
     ),
     Reason(
         code="http_not_http",
         phase=Phase.HTTP,
         title="What answers is not HTTP",
-        meaning="Some other protocol answers on this port. A port forward, a NAT rule, or an address that "
+        meaning="Another protocol answers on this port: a port forward, a NAT rule, or an address that "
         "leads to the wrong service.",
         signal="The answer to the request does not parse as HTTP.",
         evidence=(
             "http.detail, http.body: the first bytes",
-            "tcp.remote_address: which machine",
+            "tcp.remote_address: which host",
         ),
         blame=Blame.UNKNOWN_MIDDLEBOX,
         severity=Outcome.BLOCKED,
-        advice="Check port forwards and destination NAT for {address}:{port} from {source}: what answers "
-        "does not speak HTTP.",
-        confirm=lines(
+        advice="Check port forwards and destination NAT for {remote} from {source}: what answers is not "
+        "HTTP.",
+        confirm=steps(
             "$ printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {address} {port} | head -c 200 | xxd", CURL_PLAIN
         ),
         base=Confidence.HIGH,
@@ -327,8 +326,8 @@ HTTP: tuple[Reason, ...] = (
         code="http_headers_too_large",
         phase=Phase.HTTP,
         title="The headers of the answer are too large",
-        meaning="The answer carries more headers than egressd reads. A device that piles up headers, or "
-        "not the service that was meant.",
+        meaning="The answer carries more headers than egressd reads. A device adds headers, or it is not "
+        "the expected service.",
         signal="The header section went beyond the limit before it ended.",
         evidence=(
             "http.failure: too_large",
@@ -336,27 +335,27 @@ HTTP: tuple[Reason, ...] = (
         ),
         blame=Blame.UNKNOWN_MIDDLEBOX,
         severity=Outcome.UNKNOWN,
-        advice="Look at the answer of {host} to {source} by hand, and find out who adds the headers.",
-        confirm=lines(_HEADERS + " | wc -c"),
+        advice="Look at the answer of {host} to {source} by hand, and find out what adds the headers.",
+        confirm=steps(_HEADERS + " | wc -c"),
         base=Confidence.MEDIUM,
     ),
     Reason(
         code="http_unexpected_status",
         phase=Phase.HTTP,
         title="The status is not one of those expected",
-        meaning="The server answered with a status that the endpoint's row does not accept. A wrong path, "
-        "a changed service, or something else answering.",
+        meaning="The server answered with a status that the endpoint's row does not accept: a wrong path, a "
+        "changed service, or another server.",
         signal="An HTTP status outside the list under `expect.status`.",
         evidence=(
             "http.status: what came",
             "target.expect: what was allowed",
-            "http.headers, http.body: who answered",
+            "http.headers, http.body: which server answered",
         ),
         blame=Blame.AZURE_SERVICE,
         severity=Outcome.DOWN,
         advice="Check the path and the `expect` of {host} in the configuration; if they are right, ask the "
         "owner of the service about status {status}.",
-        confirm=lines(CURL),
+        confirm=steps(CURL),
         base=Confidence.MEDIUM,
     ),
     Reason(
@@ -364,7 +363,7 @@ HTTP: tuple[Reason, ...] = (
         phase=Phase.HTTP,
         title="The content is not what was expected",
         meaning="The right status came with a body that fails the operator's check: another type, too few "
-        "bytes or another digest. Either the file changed, or something on the way changed it.",
+        "bytes or another digest. Either the file changed, or it was changed on the path.",
         signal="Content type, size or SHA-256 differ from the endpoint's `expect`.",
         evidence=(
             "target.expect: what was asked for",
@@ -375,7 +374,7 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Compare the download of {host} with one from an open network: if they differ, exempt "
         "{source} from content scanning for that name; if not, update `expect`.",
-        confirm=lines("$ curl -s https://{host}:{port}/ | sha256sum", _HEADERS),
+        confirm=steps("$ curl -s https://{place}/ | sha256sum", _HEADERS),
         base=Confidence.MEDIUM,
         capped="High when another network gets what was expected.",
     ),
@@ -384,7 +383,7 @@ HTTP: tuple[Reason, ...] = (
         phase=Phase.HTTP,
         title="The download is very slow",
         meaning="It works, at a speed at which large images take hours or time out. Traffic shaping, a "
-        "scanner or a full line.",
+        "scanner or a full line are the usual causes.",
         signal="The measured throughput is below the least acceptable one.",
         evidence=(
             "http.throughput, http.bytes_received: how fast, over how much",
@@ -394,15 +393,15 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Take {host} out of traffic shaping and content scanning for {source}; if it stays slow, "
         "look for loss or a full line at {time}.",
-        confirm=lines(
-            "$ curl -s -o /dev/null -w '%{{speed_download}}\\n' -r 0-8388607 \\\n  https://{host}:{port}/"
+        confirm=steps(
+            "$ curl -s -o /dev/null -w '%{{speed_download}}\\n' -r 0-8388607 \\\n  https://{place}/"
         ),
         base=Confidence.MEDIUM,
     ),
     Reason(
         code="http_unknown",
         phase=Phase.HTTP,
-        title="HTTP failed in a way we have no name for",
+        title="HTTP failed for an unknown reason",
         meaning="The request failed and no rule explains it. Do not call it a block on this evidence alone.",
         signal="A failure in the HTTP phase that fits none of the known signatures.",
         evidence=(
@@ -411,9 +410,9 @@ HTTP: tuple[Reason, ...] = (
         ),
         blame=Blame.UNKNOWN_MIDDLEBOX,
         severity=Outcome.UNKNOWN,
-        advice="Look up the session {source} to {address}:{port} at {time} on every proxy in the path, "
-        "with the raw facts of this report beside it.",
-        confirm=lines(CURL, AGAIN),
+        advice="Look up the session {source} to {remote} at {time} on every proxy in the path, with the "
+        "facts of this report at hand.",
+        confirm=steps(CURL, AGAIN),
         base=Confidence.LOW,
     ),
 )

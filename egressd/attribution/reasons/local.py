@@ -1,8 +1,8 @@
-"""What goes wrong before a packet leaves: this host, its own firewall, its first hop."""
+"""Reasons on the probing host and its first hop: routes, the local packet filter, the gateway."""
 
 from __future__ import annotations
 
-from egressd.attribution.reasons.commands import AGAIN, CHAIN, CONNECT, ROUTE, lines
+from egressd.attribution.reasons.commands import AGAIN, CHAIN, CONNECT, ROUTE, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence, Outcome
@@ -12,64 +12,64 @@ LOCAL: tuple[Reason, ...] = (
         code="local_no_route",
         phase=Phase.TCP,
         title="This host has no route to the address",
-        meaning="The kernel has nowhere to send the packet, so nothing left this host. "
-        "No firewall team can help: the routing table of the probing machine lacks an entry.",
+        meaning="The kernel has no route for the packet, so nothing left this host. The routing table of "
+        "the probing host lacks an entry; no firewall is involved.",
         signal="connect failed at once with ENETUNREACH and no ICMP error was queued on the socket.",
         evidence=(
             "tcp.errno: 101, ENETUNREACH",
-            "tcp.icmp: empty, so no router said it",
-            "tcp.elapsed_ms: next to nothing",
-            "vantage.local_addresses: whether the family has an address here at all",
+            "tcp.icmp: empty, so no router reported it",
+            "tcp.elapsed_ms: near zero",
+            "vantage.local_addresses: whether this host has an address of the family",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, add a default route (or one that covers {address}) for traffic from "
         "{source}; do not raise a firewall ticket for this.",
-        confirm=lines(ROUTE, "$ ip route show default", "Expect `Network is unreachable` from the first."),
+        confirm=steps(ROUTE, "$ ip route show default", "Expect `Network is unreachable` from the first."),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_unreachable_route",
         phase=Phase.TCP,
-        title="A local route says unreachable",
-        meaning="Somebody, or a routing daemon, put an `unreachable` route over this address on the probing "
-        "host. Packets are refused by the kernel before they reach the wire.",
+        title="An unreachable route on this host covers the address",
+        meaning="An `unreachable` route on the probing host covers this address, added by hand or by a "
+        "routing daemon. The kernel refuses the packets before they reach the wire.",
         signal="connect failed at once with EHOSTUNREACH and no ICMP error was queued on the socket.",
         evidence=(
             "tcp.errno: 113, EHOSTUNREACH",
-            "tcp.icmp: empty, so no router said it",
-            "tcp.elapsed_ms: next to nothing; a dead gateway takes about three seconds",
+            "tcp.icmp: empty, so no router reported it",
+            "tcp.elapsed_ms: near zero; a dead gateway takes about three seconds",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, remove the `unreachable` route that covers {address}, or add a more "
         "specific working one.",
-        confirm=lines(ROUTE, "$ ip route show type unreachable"),
+        confirm=steps(ROUTE, "$ ip route show type unreachable"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_prohibit_route",
         phase=Phase.TCP,
-        title="A local route prohibits the address",
-        meaning="The probing host carries a `prohibit` route over this address. It is a deliberate local "
-        "deny, often left by a hardening script or a VPN client.",
+        title="A prohibit route on this host covers the address",
+        meaning="A `prohibit` route on the probing host covers this address. It is a deliberate local deny, "
+        "often left by a hardening script or a VPN client.",
         signal="connect failed at once with EACCES and no ICMP error was queued on the socket.",
         evidence=(
             "tcp.errno: 13, EACCES",
-            "tcp.icmp: empty, so no router said it",
+            "tcp.icmp: empty, so no router reported it",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, remove the `prohibit` route that covers {address} for {source}.",
-        confirm=lines(ROUTE, "$ ip route show type prohibit", "$ ip rule show"),
+        confirm=steps(ROUTE, "$ ip route show type prohibit", "$ ip rule show"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_blackhole_route",
         phase=Phase.TCP,
-        title="A local route swallows the address",
-        meaning="A `blackhole` route on the probing host covers this address. The kernel discards the packet "
-        "and reports an invalid argument, which looks like a bug but is a route.",
+        title="A blackhole route on this host covers the address",
+        meaning="A `blackhole` route on the probing host covers this address. The kernel discards the "
+        "packet and reports `Invalid argument`, which looks like a bug but is a route.",
         signal="connect to an ordinary address failed at once with EINVAL.",
         evidence=(
             "tcp.errno: 22, EINVAL",
@@ -78,17 +78,18 @@ LOCAL: tuple[Reason, ...] = (
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, remove the `blackhole` route that covers {address}.",
-        confirm=lines(ROUTE, "$ ip route show type blackhole"),
+        confirm=steps(ROUTE, "$ ip route show type blackhole"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_gateway_dead",
         phase=Phase.TCP,
         title="The default gateway does not answer",
-        meaning="The host knows its gateway but gets no link-layer answer from it. Wrong VLAN, wrong gateway "
-        "address, a cable, or the gateway itself: everything off-link fails until it is mended.",
+        meaning="The host has a gateway configured and gets no ARP or neighbour discovery answer from it: "
+        "wrong VLAN, wrong gateway address, a cable, or the gateway itself. Everything off-link fails until "
+        "that is fixed.",
         signal="After about three seconds the kernel itself reported host unreachable: the ICMP error names "
-        "this host as its sender, which is what a failed neighbour lookup looks like.",
+        "this host as its sender, as it does after a failed neighbour lookup.",
         evidence=(
             "tcp.icmp.offender: an address of this host",
             "tcp.icmp.local: true",
@@ -98,7 +99,7 @@ LOCAL: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Check the gateway of {source}: its address, the VLAN of the port, and that it answers ARP or "
         "neighbour discovery. Nothing beyond it has been tested yet.",
-        confirm=lines(ROUTE, "$ ip neigh show", "The gateway shows as FAILED or INCOMPLETE."),
+        confirm=steps(ROUTE, "$ ip neigh show", "The gateway shows as FAILED or INCOMPLETE."),
         base=Confidence.CONFIRMED,
     ),
     Reason(
@@ -107,17 +108,17 @@ LOCAL: tuple[Reason, ...] = (
         title="The firewall of this host rejects the connection",
         meaning="A rule in the probing host's own packet filter refuses outgoing traffic. The corporate "
         "firewall never saw the packet.",
-        signal="An ICMP reject came back at once and its sender is an address of this very host.",
+        signal="An ICMP reject came back at once, sent from an address of this host.",
         evidence=(
             "tcp.icmp.type, tcp.icmp.code: which reject the rule sends",
             "tcp.icmp.local: true, the offender is this host",
-            "tcp.elapsed_ms: next to nothing",
+            "tcp.elapsed_ms: near zero",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, allow outgoing {protocol}/{port} from {source} in nftables, iptables or "
         "firewalld; the corporate firewall is not involved.",
-        confirm=lines("$ nft list ruleset", "$ iptables -S OUTPUT", CONNECT),
+        confirm=steps("$ nft list ruleset", "$ iptables -S OUTPUT", CONNECT),
         base=Confidence.CONFIRMED,
     ),
     Reason(
@@ -135,56 +136,58 @@ LOCAL: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="On the probing host, allow outgoing UDP from {source} to {resolver} (port 53) and to time "
         "servers (port 123) in the local packet filter.",
-        confirm=lines("$ nft list ruleset", "$ dig @{resolver} {host}", "dig reports `permission denied`."),
+        confirm=steps("$ nft list ruleset", "$ dig @{resolver} {host}", "dig reports `permission denied`."),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_firewall_drop_tcp",
         phase=Phase.TCP,
-        title="Perhaps this host's own firewall drops the SYN",
+        title="This host's own firewall may drop the SYN",
         meaning="From the socket a local drop and a remote drop look the same. Rule out the local packet "
-        "filter before asking anybody else: it is the cheapest check.",
-        signal="The SYN went unanswered and every destination behaves alike, so a local rule cannot be told "
-        "from a remote one.",
+        "filter first: it is the cheapest check.",
+        signal="The SYN stayed unanswered for every destination, so a local rule cannot be told from a "
+        "remote one.",
         evidence=(
             "tcp.failure: timeout",
-            "tcp.info.retransmits: the kernel kept repeating the SYN",
-            "controls.testnet_tcp: silence there as well",
+            "tcp.info.retransmits: the kernel kept retransmitting the SYN",
+            "controls.testnet_tcp: no answer there either",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.UNKNOWN,
-        advice="On the probing host, read the OUTPUT rules and their counters for tcp/{port}; only when "
-        "they are clean, take the matter to the corporate firewall.",
-        confirm=lines("$ nft list ruleset", "$ iptables -L OUTPUT -v -n", "A counter that grows is the one."),
+        advice="On the probing host, read the OUTPUT rules and their counters for tcp/{port}; ask for a "
+        "change on the corporate firewall only if no local rule drops the traffic.",
+        confirm=steps(
+            "$ nft list ruleset", "$ iptables -L OUTPUT -v -n", "A counter that grows marks the rule."
+        ),
         base=Confidence.INCONCLUSIVE,
         capped="High once the local rules or their counters have been read (root only).",
-        needs=("several targets, all of them silent",),
+        needs=("several targets, all unanswered",),
     ),
     Reason(
         code="local_source_invalid",
         phase=Phase.TCP,
         title="The configured source is not on this host",
-        meaning="egressd was told to send from an address or interface this machine does not have. Nothing "
-        "was probed, so nothing is known about the endpoint.",
+        meaning="egressd is configured to send from an address or interface that this host does not have. "
+        "Nothing was probed, so nothing is known about the endpoint.",
         signal="Binding the socket failed with EADDRNOTAVAIL (address) or ENODEV (interface).",
         evidence=(
             "tcp.failure: invalid_source",
             "tcp.errno: 99 for an address, 19 for an interface",
-            "vantage.sources: what was asked for",
-            "vantage.local_addresses: what is there",
+            "vantage.sources: what was configured",
+            "vantage.local_addresses: what the host has",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.UNKNOWN,
         advice="Correct `sources:` in the configuration, or give this host the address or interface of "
         "{source}; then run again.",
-        confirm=lines("$ ip -brief address", "$ egressd config check"),
+        confirm=steps("$ ip -brief address", "$ egressd config check"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_resource_exhausted",
         phase=Phase.TCP,
         title="This host ran out of ports, files or buffers",
-        meaning="The machine could not open another socket. That says nothing about the network; lower the "
+        meaning="The host could not open another socket. That says nothing about the network; lower the "
         "load or raise the limits and probe again.",
         signal="The system answered with EMFILE, ENFILE, ENOBUFS, or no free local port was left.",
         evidence=(
@@ -195,8 +198,11 @@ LOCAL: tuple[Reason, ...] = (
         severity=Outcome.UNKNOWN,
         advice="Raise the open-files limit or the local port range of the probing host, or lower "
         "`probe.concurrency`, and run again before blaming the network.",
-        confirm=lines(
-            "$ ulimit -n", "$ sysctl net.ipv4.ip_local_port_range", "$ ss -s", "Many TIME-WAIT: ports."
+        confirm=steps(
+            "$ ulimit -n",
+            "$ sysctl net.ipv4.ip_local_port_range",
+            "$ ss -s",
+            "Many sockets in TIME-WAIT: no free ports.",
         ),
         base=Confidence.CONFIRMED,
     ),
@@ -204,21 +210,21 @@ LOCAL: tuple[Reason, ...] = (
         code="local_clock_skew",
         phase=None,
         title="The clock of this host is wrong",
-        meaning="Certificates look expired or not yet valid only because this machine's time is off. Agents "
-        "on it will fail in the same way, and tokens will be refused too.",
+        meaning="Certificates look expired or not yet valid only because the time on this host is off. "
+        "Agents on it will fail in the same way, and tokens will be refused too.",
         signal="Chains that fail on time would verify at a shifted time, and `Date` headers or time servers "
         "agree that this host is more than five minutes off.",
         evidence=(
             "vantage.clock_offset_seconds: how far off",
-            "vantage.clock_readings: who says so; two independent hosts are proof",
+            "vantage.clock_readings: from which hosts; two independent ones are proof",
             "tls.verify_code: 9 or 10 on otherwise good chains",
-            "tls.chain.not_before, tls.chain.not_after: the window that was missed",
+            "tls.chain.not_before, tls.chain.not_after: the validity period",
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
         advice="Set the clock of the probing host and let it reach a time source (udp/123 from {source} to "
         "the agreed server). No firewall rule for {host} is missing.",
-        confirm=lines("$ date -u", "$ chronyc tracking", "$ curl -sI http://{host}/ | grep -i ^date"),
+        confirm=steps("$ date -u", "$ chronyc tracking", "$ curl -sI http://{host}/ | grep -i ^date"),
         base=Confidence.HIGH,
         capped="Confirmed when two unrelated hosts show the same offset.",
     ),
@@ -226,8 +232,8 @@ LOCAL: tuple[Reason, ...] = (
         code="local_trust_store_incomplete",
         phase=Phase.TLS,
         title="The trust store of this host lacks a public root",
-        meaning="The server sent a good public chain, but the CA bundle of this machine does not contain its "
-        "root. No device is interfering; the bundle is old or was trimmed.",
+        meaning="The server sent a good public chain, but the CA bundle of this host does not contain its "
+        "root. No device interferes; the bundle is old or was trimmed.",
         signal="Verification failed with `unable to get local issuer`, while the very same chain leads to a "
         "public root that egressd carries.",
         evidence=(
@@ -238,9 +244,9 @@ LOCAL: tuple[Reason, ...] = (
         ),
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
-        advice="Update the CA bundle of the machine (package `ca-certificates` or the appliance's own "
-        "bundle) so that it holds the root of `{issuer}`; no exemption is needed on any device.",
-        confirm=lines(CHAIN, "The last `i:` line of the chain names the root that the bundle lacks."),
+        advice="Update the CA bundle of the host (package `ca-certificates` or the appliance's own bundle) "
+        "so that it holds the root of `{issuer}`; no exemption is needed on any device.",
+        confirm=steps(CHAIN, "The last `i:` line of the chain names the root that the bundle lacks."),
         base=Confidence.HIGH,
         capped="Confirmed when several unrelated public names fail on the same root.",
     ),
@@ -248,19 +254,19 @@ LOCAL: tuple[Reason, ...] = (
         code="local_proxy_config_mismatch",
         phase=None,
         title="egressd and the agent use different proxy settings",
-        meaning="The probes went another way than the agent will. A pass or a failure seen here need not be "
-        "what the agent meets.",
-        signal="The environment names a proxy, egressd was told of none, and what it dials directly fails.",
+        meaning="The probes took another path than the agent will. A pass or a failure seen here may not "
+        "apply to the agent.",
+        signal="The environment names a proxy, egressd has none configured, and direct connections fail.",
         evidence=(
             "vantage.proxy_variables: the names of the variables, never their values",
             "vantage.proxy: what the probes used",
-            "trails.path: the way each trail went",
+            "trails.path: the path each trail took",
         ),
         blame=Blame.EGRESSD_ENV,
         severity=Outcome.UNKNOWN,
         advice="Give egressd the proxy settings the agent has (`proxy:` in the configuration, or `--proxy`), "
         "or remove them from both, and run again.",
-        confirm=lines("$ env | grep -i _proxy", "$ azcmagent config list", AGAIN),
+        confirm=steps("$ env | grep -i _proxy", "$ azcmagent config list", AGAIN),
         base=Confidence.HIGH,
         needs=("proxy variables in the environment",),
     ),

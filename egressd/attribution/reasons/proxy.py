@@ -1,16 +1,16 @@
-"""What goes wrong at, or behind, the explicit proxy."""
+"""Reasons at, or behind, the explicit proxy."""
 
 from __future__ import annotations
 
-from egressd.attribution.reasons.commands import AGAIN, CURL_DIRECT, CURL_PROXY, lines
+from egressd.attribution.reasons.commands import AGAIN, CURL_DIRECT, CURL_PROXY, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence, Outcome
 
-_PROXY_HELLO = (
-    "$ openssl s_client -proxy PROXY-HOST:PORT -connect {host}:{port} \\\n  -servername {sni} </dev/null"
+_PROXY_CLIENT_HELLO = (
+    "$ openssl s_client -proxy PROXY-HOST:PORT -connect {place} \\\n  -servername {sni} </dev/null"
 )
-_SQUID_ERRNO = "proxy.headers: `X-Squid-Error: ERR_CONNECT_FAIL` and the errno the proxy itself met"
+_SQUID_ERRNO = "proxy.headers: `X-Squid-Error: ERR_CONNECT_FAIL` and the errno of the proxy's own connection"
 
 PROXY: tuple[Reason, ...] = (
     Reason(
@@ -28,7 +28,7 @@ PROXY: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Correct the host name of the proxy {proxy} in the configuration, or add it to the zone that "
         "{resolver} serves.",
-        confirm=lines("$ getent ahosts PROXY-HOST", "$ dig @{resolver} PROXY-HOST A"),
+        confirm=steps("$ getent ahosts PROXY-HOST", "$ dig @{resolver} PROXY-HOST A"),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
@@ -36,29 +36,30 @@ PROXY: tuple[Reason, ...] = (
         code="proxy_unreachable",
         phase=Phase.PROXY,
         title="The proxy can't be reached",
-        meaning="The connection to the proxy itself fails. Every endpoint behind it fails with it: mend this "
-        "one thing first.",
-        signal="The dial to the proxy's address and port was refused, unanswered or unreachable.",
+        meaning="The connection to the proxy itself fails. Every endpoint behind it fails with it: fix this "
+        "first.",
+        signal="The connection to the proxy's address and port was refused, timed out or ended in "
+        "unreachable.",
         evidence=(
             "tcp.remote_address, tcp.remote_port: the proxy",
-            "tcp.failure, tcp.errno, tcp.icmp: how it failed and who said so",
+            "tcp.failure, tcp.errno, tcp.icmp: how it failed, and the sender of an ICMP error",
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
         advice="Check that {proxy} is up and listening, and allow tcp from {source} to its port; nothing "
         "beyond it has been tested.",
-        confirm=lines("$ nc -vz -w 8 PROXY-HOST PROXY-PORT", CURL_PROXY),
+        confirm=steps("$ nc -vz -w 8 PROXY-HOST PROXY-PORT", CURL_PROXY),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
         code="proxy_not_connect_capable",
         phase=Phase.PROXY,
-        title="The proxy does not understand CONNECT",
-        meaning="What answers at the proxy's port is no HTTP proxy, or does not offer tunnels there. The "
-        "port or the scheme in the configuration is probably wrong.",
-        signal="CONNECT was answered by something that is not HTTP, or by status 400, 404, 405 or 501; or an "
-        "`https://` proxy does not speak TLS.",
+        title="The proxy does not support CONNECT",
+        meaning="What answers on the proxy's port is not an HTTP proxy, or does not offer tunnels there. "
+        "The port or the scheme in the configuration is probably wrong.",
+        signal="CONNECT was answered by something that is not HTTP, or by status 400, 404, 405 or 501; or "
+        "an `https://` proxy does not answer with TLS.",
         evidence=(
             "proxy.status, proxy.first_bytes: what came back",
             "proxy.proxy: scheme, host and port in use",
@@ -67,16 +68,16 @@ PROXY: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Correct the scheme or the port of {proxy} in the configuration; ask the proxy team for the "
         "port that accepts CONNECT.",
-        confirm=lines("$ curl -sv -x {proxy} https://{host}:{port}/", "Look at the answer to CONNECT."),
+        confirm=steps("$ curl -sv -x {proxy} https://{place}/", "Look at the answer to CONNECT."),
         base=Confidence.HIGH,
         needs=("proxy",),
     ),
     Reason(
         code="proxy_auth_required",
         phase=Phase.PROXY,
-        title="The proxy wants credentials",
-        meaning="The proxy lets nobody through without logging in, and no credentials are configured. Agents "
-        "often speak Basic only, hardly ever NTLM or Negotiate.",
+        title="The proxy requires credentials",
+        meaning="The proxy requires authentication, and no credentials are configured. Agents often support "
+        "Basic only, hardly ever NTLM or Negotiate.",
         signal="CONNECT was answered by 407, and no credentials had been sent.",
         evidence=(
             "proxy.status: 407",
@@ -87,16 +88,16 @@ PROXY: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Exempt {source} from authentication on {proxy} for the Azure names, or give us credentials: "
         "it asks for {schemes}.",
-        confirm=lines(CURL_PROXY, "Look for `Proxy-Authenticate` in the answer."),
+        confirm=steps(CURL_PROXY, "Look for `Proxy-Authenticate` in the answer."),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
         code="proxy_auth_unsupported",
         phase=Phase.PROXY,
-        title="The proxy wants a login nobody here speaks",
-        meaning="The proxy asks for credentials by schemes that neither egressd nor the agents speak, such "
-        "as Negotiate (Kerberos) or NTLM. A user name and a password would not help.",
+        title="The proxy requires an unsupported login scheme",
+        meaning="The proxy asks for credentials by schemes that neither egressd nor the agents support, "
+        "such as Negotiate (Kerberos) or NTLM. A user name and a password would not help.",
         signal="407, and Basic is not among the schemes that were offered.",
         evidence=(
             "proxy.status: 407",
@@ -105,8 +106,8 @@ PROXY: tuple[Reason, ...] = (
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
         advice="Exempt {source} from authentication on {proxy} for the Azure names, or offer Basic: it asks "
-        "for {schemes}, which the agents do not speak.",
-        confirm=lines(CURL_PROXY, "Look for `Proxy-Authenticate` in the answer."),
+        "for {schemes}, which the agents do not support.",
+        confirm=steps(CURL_PROXY, "Look for `Proxy-Authenticate` in the answer."),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
@@ -114,9 +115,9 @@ PROXY: tuple[Reason, ...] = (
         code="proxy_certificate_untrusted",
         phase=Phase.PROXY,
         title="The TLS proxy's own certificate is not trusted",
-        meaning="The proxy is spoken to by TLS, and its own certificate does not lead to a trusted root or "
-        "bears another name. No endpoint was asked for yet.",
-        signal="The handshake with the proxy itself failed to verify.",
+        meaning="The connection to the proxy uses TLS, and the proxy's certificate does not lead to a "
+        "trusted root or is for another name. No endpoint was requested yet.",
+        signal="The TLS handshake with the proxy itself failed verification.",
         evidence=(
             "tls.sni: the proxy's name",
             "tls.verify_code, tls.verify_message: what is wrong",
@@ -125,8 +126,8 @@ PROXY: tuple[Reason, ...] = (
         blame=Blame.LOCAL_HOST,
         severity=Outcome.BLOCKED,
         advice="Name the CA of {proxy} in `proxy.ca_file` and in the trust store of the agents, or give the "
-        "proxy a certificate for the name it is called by.",
-        confirm=lines("$ openssl s_client -connect PROXY:PORT -servername PROXY </dev/null"),
+        "proxy a certificate for the name that is configured.",
+        confirm=steps("$ openssl s_client -connect PROXY:PORT -servername PROXY </dev/null"),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
@@ -146,7 +147,7 @@ PROXY: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Check user name, password file and account state for {proxy}; the proxy log at {time} names "
         "the cause.",
-        confirm=lines("$ curl -sv -o /dev/null -x {proxy} -U USER https://{host}:{port}/"),
+        confirm=steps("$ curl -sv -o /dev/null -x {proxy} -U USER https://{place}/"),
         base=Confidence.CONFIRMED,
         needs=("proxy", "credentials"),
     ),
@@ -160,14 +161,14 @@ PROXY: tuple[Reason, ...] = (
         evidence=(
             "proxy.status: 403",
             "proxy.headers: `Via`, `Server`, `X-Squid-Error: ERR_ACCESS_DENIED`",
-            "proxy.body: the block page, with the category where the product tells it",
-            "proxy.authority: the name and port that were asked for",
+            "proxy.body: the block page, with the category where the product shows it",
+            "proxy.authority: the name and port requested",
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
         advice="Allow CONNECT to {place} for {source} on {proxy}; it answers 403. The access log has "
         "the line at {time} (Squid: TCP_DENIED/403).",
-        confirm=lines(CURL_PROXY, "Expect `200` to CONNECT, not `403`."),
+        confirm=steps(CURL_PROXY, "Expect `200` to CONNECT, not `403`."),
         base=Confidence.HIGH,
         capped="Confirmed when another name gets 200 from the same proxy.",
         needs=("proxy",),
@@ -180,14 +181,14 @@ PROXY: tuple[Reason, ...] = (
         "short.",
         signal="403 for this port, 200 for the same name on 443.",
         evidence=(
-            "proxy.authority, proxy.status: 403 with the port in question",
+            "proxy.authority, proxy.status: 403 with this port",
             "controls.port_contrast: 200 on 443",
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
         advice="Add port {port} to the tunnel ports of {proxy} (Squid: `SSL_ports`); {host} is allowed on "
         "443 already.",
-        confirm=lines(CURL_PROXY, "$ curl -sv -o /dev/null -x {proxy} https://{host}:443/"),
+        confirm=steps(CURL_PROXY, "$ curl -sv -o /dev/null -x {proxy} https://{host}:443/"),
         base=Confidence.HIGH,
         capped="Confirmed when a second name shows the same difference.",
         needs=("proxy",),
@@ -195,23 +196,23 @@ PROXY: tuple[Reason, ...] = (
     Reason(
         code="proxy_upstream_refused",
         phase=Phase.PROXY,
-        title="Behind the proxy, the connection is refused",
-        meaning="The proxy was willing, but its own connection was refused. The firewall between the proxy "
-        "and the Internet is the one to look at, not the proxy's policy.",
+        title="The proxy's own connection is refused",
+        meaning="The proxy accepted the request, but its own connection to the server was refused. Look at "
+        "the firewall between the proxy and the Internet, not at the proxy's policy.",
         signal="The proxy answered 502 or 503 and named `connection refused` as its own error.",
         evidence=("proxy.status: 502 or 503", _SQUID_ERRNO + ": 111"),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
         advice="Allow tcp/{port} to {host} from the outside address of {proxy}: its own connection is "
         "refused. The rule for {source} is not the one in question.",
-        confirm=lines("On the proxy:", "$ nc -vz -w 8 {host} {port}"),
+        confirm=steps("On the proxy:", "$ nc -vz -w 8 {host} {port}"),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
         code="proxy_upstream_timeout",
         phase=Phase.PROXY,
-        title="Behind the proxy, the connection times out",
+        title="The proxy's own connection times out",
         meaning="The proxy tried to reach the server and got no answer. A firewall behind the proxy drops "
         "the proxy's own traffic.",
         signal="The proxy answered 503 or 504 and named a timeout as its own error; or it left this request "
@@ -221,7 +222,7 @@ PROXY: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Allow tcp/{port} to {host} from the outside address of {proxy}: its SYN stays unanswered. "
         "The rule for {source} is not the one in question.",
-        confirm=lines("On the proxy:", "$ nc -vz -w 8 {host} {port}"),
+        confirm=steps("On the proxy:", "$ nc -vz -w 8 {host} {port}"),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
@@ -229,15 +230,15 @@ PROXY: tuple[Reason, ...] = (
         code="proxy_upstream_unreachable",
         phase=Phase.PROXY,
         title="The proxy has no route to the server",
-        meaning="The proxy itself cannot route to the server's address. Often it picked IPv6 without having "
+        meaning="The proxy itself has no route to the server's address. Often it chose IPv6 without having "
         "any.",
         signal="The proxy answered 503 and named `network unreachable` as its own error.",
         evidence=("proxy.status: 503", _SQUID_ERRNO + ": 101 or 113"),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
-        advice="On {proxy}, check the route to {host} and whether it prefers an IPv6 it does not have; a "
+        advice="On {proxy}, check the route to {host} and whether it prefers IPv6 without having it; a "
         "device behind it may also answer unreachable.",
-        confirm=lines("On the proxy:", "$ ip route get {address}", "$ nc -vz -w 8 {host} {port}"),
+        confirm=steps("On the proxy:", "$ ip route get {address}", "$ nc -vz -w 8 {host} {port}"),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
@@ -245,18 +246,18 @@ PROXY: tuple[Reason, ...] = (
         code="proxy_upstream_dns_failed",
         phase=Phase.PROXY,
         title="The proxy can't resolve the name",
-        meaning="The proxy looks names up itself, and failed on this one. Its resolver is dead, or does not "
-        "know or does not want to know the name.",
-        signal="The proxy answered 500, 502, 503 or 504 and its headers or its page speak of DNS.",
+        meaning="The proxy resolves names itself and failed on this one. Its resolver is down, does not "
+        "know the name or refuses it.",
+        signal="The proxy answered 500, 502, 503 or 504 and its headers or its page name DNS as the cause.",
         evidence=(
             "proxy.status, proxy.headers: for Squid `ERR_DNS_FAIL` or `ERR_CANNOT_FORWARD`",
-            "proxy.body: the sentence about DNS",
-            "proxy.elapsed_ms: long when the resolver is dead",
+            "proxy.body: the text about DNS",
+            "proxy.elapsed_ms: long when the resolver is down",
         ),
         blame=Blame.DNS_RESOLVER,
         severity=Outcome.DOWN,
         advice="On {proxy}, make {host} resolve: check the resolvers the proxy uses, not those of {source}.",
-        confirm=lines("On the proxy:", "$ dig {host} A"),
+        confirm=steps("On the proxy:", "$ dig {host} A"),
         base=Confidence.HIGH,
         capped="Confirmed when other names pass the same proxy.",
         needs=("proxy",),
@@ -264,51 +265,50 @@ PROXY: tuple[Reason, ...] = (
     Reason(
         code="proxy_upstream_error",
         phase=Phase.PROXY,
-        title="The proxy fails without saying why",
-        meaning="The proxy answered with a gateway error and gave no cause. Its own log is the only place "
-        "that knows more.",
+        title="The proxy fails without giving a cause",
+        meaning="The proxy answered with a gateway error and gave no cause. Only its own log shows more.",
         signal="CONNECT was answered by 502, 503 or 504, without a usable error header or text.",
         evidence=(
-            "proxy.status, proxy.headers, proxy.body: all there is",
-            "proxy.started: for the line in the access log",
+            "proxy.status, proxy.headers, proxy.body: all that is known",
+            "proxy.started: to find the line in the access log",
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.DOWN,
-        advice="Give us the access-log line of {proxy} for CONNECT {place} from {source} at {time}, "
-        "and mend the cause it shows.",
-        confirm=lines(CURL_PROXY),
+        advice="Give us the access-log line of {proxy} for CONNECT {place} from {source} at {time}, and fix "
+        "the cause it shows.",
+        confirm=steps(CURL_PROXY),
         base=Confidence.MEDIUM,
         needs=("proxy",),
     ),
     Reason(
         code="proxy_tunnel_closed_on_sni",
         phase=Phase.TLS,
-        title="The proxy closes the tunnel when it sees the name",
-        meaning="The proxy granted the tunnel and closed it as soon as the TLS hello came. It reads the "
-        "server name and has a rule against it.",
-        signal="CONNECT was answered by 200; after the hello the stream ended without a byte.",
+        title="The proxy closes the tunnel on the SNI",
+        meaning="The proxy granted the tunnel and closed it as soon as the ClientHello came. It reads the "
+        "server name (SNI) and has a rule against it.",
+        signal="CONNECT was answered by 200; after the ClientHello the stream ended without a byte.",
         evidence=(
             "proxy.status: 200",
             "tls.failure, tls.bytes_received: closed or reset, 0 bytes",
-            "tls.sni: the name that set it off",
+            "tls.sni: the name that triggers it",
             "controls.sni_contrast: another name in the same tunnel",
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
         advice="On {proxy}, allow {sni} in the TLS inspection rules as well as in the CONNECT rules: the "
         "tunnel is granted and then terminated (Squid: `ssl_bump terminate`).",
-        confirm=lines(_PROXY_HELLO),
+        confirm=steps(_PROXY_CLIENT_HELLO),
         base=Confidence.MEDIUM,
-        capped="High when another server name passes in a tunnel to the same place.",
+        capped="High when another server name passes in a tunnel to the same host and port.",
         needs=("proxy",),
     ),
     Reason(
         code="proxy_block_page_in_tunnel",
         phase=Phase.HTTP,
         title="The proxy serves its block page inside the tunnel",
-        meaning="The proxy opened the TLS session itself only to show that it denies the name. It is a deny, "
+        meaning="The proxy terminated the TLS session only to show that it denies the name. It is a deny, "
         "not inspection in general: an exemption from inspection alone will not help.",
-        signal="200 to CONNECT, then a certificate of the proxy's own CA, and inside it a denial page.",
+        signal="200 to CONNECT, then a certificate of the proxy's own CA, and inside it a block page.",
         evidence=(
             "tls.chain.issuer: the proxy's CA",
             "http.status, http.headers, http.title: 403 and the block page",
@@ -316,9 +316,9 @@ PROXY: tuple[Reason, ...] = (
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Allow {host} in the policy of {proxy}: it denies the name by a page inside the tunnel, "
-        "signed by {issuer}.",
-        confirm=lines("$ curl -skv -x {proxy} https://{host}:{port}/"),
+        advice="Allow {host} in the policy of {proxy}: it denies the name with a block page inside the "
+        "tunnel, signed by {issuer}.",
+        confirm=steps("$ curl -skv -x {proxy} https://{place}/"),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
@@ -326,7 +326,7 @@ PROXY: tuple[Reason, ...] = (
         code="proxy_origin_untrusted",
         phase=Phase.TLS,
         title="The proxy does not trust the real server",
-        meaning="The proxy inspects TLS and could not verify Azure's own certificate, so it passes on one "
+        meaning="The proxy inspects TLS and could not verify Azure's own certificate, so it presents one "
         "that says so. Its root store or its clock is out of date.",
         signal="The certificate that came back is the proxy's, and its issuer says `Not trusted by`.",
         evidence=(
@@ -337,27 +337,28 @@ PROXY: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="On {proxy}, update the root store, allow it to fetch intermediates over port 80, and check "
         "its clock; better still, exempt {host} from inspection.",
-        confirm=lines(_PROXY_HELLO, "Read the `issuer=` line."),
+        confirm=steps(_PROXY_CLIENT_HELLO, "Read the `issuer=` line."),
         base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
         code="proxy_tunnel_stall",
         phase=Phase.TLS,
-        title="The tunnel is granted and then stays silent",
-        meaning="The proxy accepted the tunnel and took our hello, but nothing comes back. It says yes "
-        "before its own connection is made, or that connection stalls.",
-        signal="200 to CONNECT, the hello was acknowledged, and then silence.",
+        title="The tunnel is granted and nothing comes back",
+        meaning="The proxy granted the tunnel and took the ClientHello, but nothing comes back. It answers "
+        "200 before its own connection is made, or that connection stalls.",
+        signal="200 to CONNECT, the ClientHello was acknowledged, and no byte was received until the "
+        "timeout.",
         evidence=(
             "proxy.status: 200",
-            "tls.info.bytes_acked: the whole hello",
+            "tls.info.bytes_acked: the whole ClientHello",
             "tls.bytes_received: 0",
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
         advice="On {proxy}, look up the tunnel to {place} from {source} at {time}: it was granted, and "
         "no byte came back from the server's side.",
-        confirm=lines(_PROXY_HELLO, "It hangs after `CONNECTED`."),
+        confirm=steps(_PROXY_CLIENT_HELLO, "It hangs after `CONNECTED`."),
         base=Confidence.MEDIUM,
         capped="High when another name through the same proxy completes.",
         needs=("proxy",),
@@ -366,8 +367,8 @@ PROXY: tuple[Reason, ...] = (
         code="proxy_breaks_path",
         phase=Phase.PROXY,
         title="It works directly and fails through the proxy",
-        meaning="The network lets the host out directly, and only the way through the proxy fails. A bypass "
-        "entry is the quickest repair.",
+        meaning="Direct connections work, and only the path through the proxy fails. A bypass entry is the "
+        "quickest fix.",
         signal="The direct trail succeeded, the one through the proxy did not.",
         evidence=(
             "trails.path: direct against the proxy",
@@ -375,27 +376,27 @@ PROXY: tuple[Reason, ...] = (
         ),
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Put {host} on the proxy bypass list of {source}, or mend the policy of {proxy}: the direct "
-        "way works.",
-        confirm=lines(CURL_PROXY, CURL_DIRECT),
+        advice="Put {host} on the proxy bypass list of {source}, or correct the policy of {proxy}: the "
+        "direct path works.",
+        confirm=steps(CURL_PROXY, CURL_DIRECT),
         base=Confidence.HIGH,
         needs=("proxy", "direct path"),
     ),
     Reason(
         code="proxy_required",
         phase=Phase.PROXY,
-        title="Only the way through the proxy works",
+        title="Only the path through the proxy works",
         meaning="Direct connections are closed by design and the proxy works. The agents need the proxy "
         "setting; nothing is broken.",
         signal="The trail through the proxy succeeded, the direct one did not.",
         evidence=(
             "trails.path: the proxy against direct",
-            "tcp.failure: how the direct way failed",
+            "tcp.failure: how the direct path failed",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.OK,
         advice="Nothing to ask. Configure {proxy} for the agents on {source}.",
-        confirm=lines(CURL_PROXY, CURL_DIRECT),
+        confirm=steps(CURL_PROXY, CURL_DIRECT),
         base=Confidence.HIGH,
         informational=True,
         needs=("proxy", "direct path"),
@@ -403,9 +404,8 @@ PROXY: tuple[Reason, ...] = (
     Reason(
         code="proxy_unknown",
         phase=Phase.PROXY,
-        title="The proxy failed in a way we have no name for",
-        meaning="The tunnel could not be made and no rule explains why. The proxy's log will know more than "
-        "we do.",
+        title="The proxy failed for an unknown reason",
+        meaning="The tunnel was not established and no rule explains why. The proxy's log should show more.",
         signal="A failure in the proxy phase that fits none of the known signatures.",
         evidence=(
             "proxy.failure, proxy.detail: the raw failure",
@@ -414,7 +414,7 @@ PROXY: tuple[Reason, ...] = (
         blame=Blame.EXPLICIT_PROXY,
         severity=Outcome.UNKNOWN,
         advice="Give us the log lines of {proxy} for {source} at {time}, CONNECT {place}.",
-        confirm=lines(CURL_PROXY, AGAIN),
+        confirm=steps(CURL_PROXY, AGAIN),
         base=Confidence.LOW,
         needs=("proxy",),
     ),

@@ -1,4 +1,4 @@
-"""What a reason code says to people. The wording lives here; deciding which code holds does not."""
+"""One reason code: its texts and usual values. The rules that select a code are in `attribution.rules`."""
 
 from __future__ import annotations
 
@@ -25,21 +25,24 @@ PLACEHOLDERS = frozenset(
         "status",
         "schemes",
         "place",
+        "remote",
     }
 )
-"""The names a template may use in braces; nothing else is ever filled in."""
+"""The names a template may use in braces. `place` is host and port, `remote` address and port, as URLs write
+them (an IPv6 address in brackets)."""
+_PAIRS = {"place": "HOST:PORT", "remote": "ADDRESS:PORT"}
 
 
-class _Filled(dict[str, str]):
-    """Values for a template; what is not known stands as its name in capitals, as in a manual page."""
+class _TemplateValues(dict[str, str]):
+    """Values of a template; a missing one reads as its name in capitals, as in a manual page."""
 
     def __missing__(self, key: str) -> str:
-        return "HOST:PORT" if key == "place" else key.upper()
+        return _PAIRS.get(key, key.upper())
 
 
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put values into a template's placeholders; unknown or empty ones read `NAME`, in capitals."""
-    return template.format_map(_Filled({name: value for name, value in values.items() if value}))
+def fill_template(template: str, values: Mapping[str, str]) -> str:
+    """Fill the placeholders of a template; unknown or empty values read as the name in capitals."""
+    return template.format_map(_TemplateValues({name: value for name, value in values.items() if value}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,44 +51,44 @@ class Reason:
 
     code: str
     phase: Phase | None
-    """Where it shows; None for what is seen over several phases or targets, or is not the network's."""
+    """The phase that fails; None if it spans several phases or targets, or does not concern the network."""
     title: str
-    """A heading in plain words, 60 characters at most."""
+    """A heading, 60 characters at most."""
     meaning: str
     """What it means for the person on call, in one to three sentences."""
     signal: str
-    """What egressd saw to say so."""
+    """What egressd observed."""
     evidence: tuple[str, ...]
-    """Which recorded facts to look at: field names, a colon, words. `tls.alert.level` is a field of an
-    observation, `controls.repeat` a kind of control; `target`, `trails`, `record`, `run` and `vantage` are
-    what they are called."""
+    """Recorded facts to look at: field names, a colon, text. `tls.alert.level` is a field of an observation,
+    `controls.repeat` a kind of control; `target`, `trails`, `record`, `run` and `vantage` are parts of the
+    report."""
     blame: Blame
-    """The usual party."""
+    """The usual device or party to blame."""
     severity: Outcome
-    """The usual outcome of a target; `ok` for what is only worth knowing."""
+    """The usual outcome of a target; `ok` for a fact that needs no action."""
     advice: str
-    """What to ask for, addressed to the party to blame; a template for `fill`."""
+    """What to ask for, addressed to the team to blame; a template for `fill_template`."""
     confirm: str
-    """How a person checks by hand: lines that start with `$ ` are commands and lines indented by two blanks
-    go on with them, the rest is prose; a template for `fill`."""
+    """How to check by hand: lines that start with `$ ` are commands, lines indented by two blanks continue
+    them, the rest is prose; a template for `fill_template`."""
     base: Confidence
-    """How sure one standard run makes us, before controls raise or lower it."""
+    """Confidence after one standard run, before controls raise or lower it."""
     capped: str = ""
     """What raises the confidence; its first word is the level it rises to."""
     informational: bool = False
-    """Whether it never alarms by itself."""
+    """Whether it never raises an alert by itself."""
     needs: tuple[str, ...] = ()
-    """What must be there for the code to arise at all: `proxy`, `second source`, ..."""
+    """What the code requires to arise: `proxy`, `second source`, ..."""
 
     @property
     def ceiling(self) -> Confidence:
-        """How sure this code may ever make us: what raises it says so, else it stays at its base."""
+        """The highest confidence of this code: the level that `capped` names, or `base`."""
         return Confidence(self.capped.split()[0].lower()) if self.capped else self.base
 
     def advise(self, values: Mapping[str, str]) -> str:
-        """Fill the advice in."""
-        return fill(self.advice, values)
+        """Return the advice with values filled in."""
+        return fill_template(self.advice, values)
 
     def confirmation(self, values: Mapping[str, str]) -> str:
-        """Fill the check by hand in."""
-        return fill(self.confirm, values)
+        """Return the check by hand with values filled in."""
+        return fill_template(self.confirm, values)

@@ -1,8 +1,8 @@
-"""What only many targets together show: one cause, one thing to ask."""
+"""Reasons of findings: what only several targets together show."""
 
 from __future__ import annotations
 
-from egressd.attribution.reasons.commands import CURL_DIRECT, CURL_PROXY, lines
+from egressd.attribution.reasons.commands import CURL_DIRECT, CURL_PROXY, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.verdict import Blame, Confidence, Outcome
 
@@ -12,9 +12,9 @@ SITE: tuple[Reason, ...] = (
     Reason(
         code="site_requires_proxy",
         phase=None,
-        title="This site lets traffic out only through its proxy",
-        meaning="Every direct probe fails in the same way and every one through the proxy works. That is "
-        "how the site is built: the agents need the proxy setting.",
+        title="This site allows outbound traffic only through its proxy",
+        meaning="Every direct probe fails in the same way and every one through the proxy works. The site "
+        "is built like that: the agents need the proxy setting.",
         signal="All direct trails failed alike; the trails through the proxy succeeded.",
         evidence=(
             "trails.path: direct against the proxy, over all targets",
@@ -24,7 +24,7 @@ SITE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Configure {proxy} for egressd and for the agents on {source}; no firewall rules for single "
         "endpoints are needed.",
-        confirm=lines(CURL_PROXY, CURL_DIRECT),
+        confirm=steps(CURL_PROXY, CURL_DIRECT),
         base=Confidence.HIGH,
         needs=("proxy", "direct path"),
     ),
@@ -32,7 +32,7 @@ SITE: tuple[Reason, ...] = (
         code="site_suffix_rule_missing",
         phase=None,
         title="One wildcard rule is missing",
-        meaning="All names below one domain fail, and the others work. One rule with a wildcard mends them "
+        meaning="All names below one domain fail, and the others work. One rule with a wildcard fixes them "
         "all.",
         signal="Every target below the same suffix failed alike; targets below others did not.",
         evidence=(
@@ -52,7 +52,7 @@ SITE: tuple[Reason, ...] = (
         phase=None,
         title="A source address is missing in the rule",
         meaning="The same targets are reached from one address of this site and blocked from another. The "
-        "rule exists and does not name every machine: often it is the second appliance that was forgotten.",
+        "rule exists and does not name every host: often the second appliance was forgotten.",
         signal="A target failed from one source and worked, in the same sweep, from another.",
         evidence=(
             "trails.source: which sources pass and which do not",
@@ -63,7 +63,7 @@ SITE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Add {source} to the rules that already let {peers} reach {host}, {protocol}/{port}: nothing "
         "else differs.",
-        confirm=lines("$ curl -sv -o /dev/null --interface {source} https://{host}:{port}/", _SWEEP),
+        confirm=steps("$ curl -sv -o /dev/null --interface {source} https://{place}/", _SWEEP),
         base=Confidence.HIGH,
         needs=("several sources",),
     ),
@@ -71,8 +71,8 @@ SITE: tuple[Reason, ...] = (
         code="site_wildcard_rule_incomplete",
         phase=None,
         title="The wildcard was opened only for the known names",
-        meaning="The hosts everybody knows pass, and a fresh name below the same wildcard does not: single "
-        "hosts were allowed instead of the wildcard. It breaks when Azure hands out a new name.",
+        meaning="The well-known hosts pass, and a new name below the same wildcard does not: single hosts "
+        "were allowed instead of the wildcard. It breaks when Azure uses a new name.",
         signal="The documented or discovered samples succeeded; a random label below the same pattern was "
         "blocked in the site's usual way.",
         evidence=(
@@ -84,8 +84,8 @@ SITE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Replace the single host rules by the documented wildcard for {host}, {protocol}/{port} "
         "from {source}: a random name below it is blocked while the known ones pass.",
-        confirm=lines(
-            "$ openssl s_client -connect {address}:{port} \\\n  -servername RANDOM-LABEL.DOMAIN </dev/null",
+        confirm=steps(
+            "$ openssl s_client -connect {remote} \\\n  -servername RANDOM-LABEL.DOMAIN </dev/null",
             "A certificate, even for another name, means that the rule is open.",
         ),
         base=Confidence.MEDIUM,
@@ -97,7 +97,7 @@ SITE: tuple[Reason, ...] = (
         phase=None,
         title="Address rules cover only part of the service tags",
         meaning="Addresses inside some service tags pass and those outside fail. The address list on the "
-        "firewall is short of a tag, or old.",
+        "firewall lacks a tag, or is old.",
         signal="The targets that fail have addresses outside the prefixes of those that pass.",
         evidence=(
             "tcp.remote_address, tcp.failure: which addresses fail",
@@ -117,8 +117,8 @@ SITE: tuple[Reason, ...] = (
         code="site_port80_blocked",
         phase=None,
         title="Port 80 is closed, 443 is open",
-        meaning="Everything over HTTPS works and everything over plain HTTP fails. Revocation lists live "
-        "on port 80, so certificate checks will fail or hang.",
+        meaning="Everything over HTTPS works and everything over plain HTTP fails. Revocation lists are "
+        "served on port 80, so certificate checks will fail or hang.",
         signal="All targets on 443 connected; all targets on 80 failed.",
         evidence=(
             "target.port: 80 on all that fail",
@@ -129,7 +129,7 @@ SITE: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Allow http/80 from {source} to the revocation and certificate hosts in this report: they "
         "are plain HTTP by design, and clients need them to verify TLS.",
-        confirm=lines("$ nc -vz -w 8 {host} 80", "$ nc -vz -w 8 {host} 443"),
+        confirm=steps("$ nc -vz -w 8 {host} 80", "$ nc -vz -w 8 {host} 443"),
         base=Confidence.HIGH,
         needs=("several targets",),
     ),
@@ -137,12 +137,11 @@ SITE: tuple[Reason, ...] = (
         code="site_inspection_exemption_incomplete",
         phase=None,
         title="The inspection exemption misses some names",
-        meaning="One device inspects some Azure names and lets others be: the exemption list exists and "
-        "has gaps.",
-        signal="A part of the targets carries certificates of one private authority, the rest their real "
-        "ones.",
+        meaning="One device inspects some Azure names and not others: the exemption list exists and has "
+        "gaps.",
+        signal="Some targets carry certificates of one private CA, the rest their real ones.",
         evidence=(
-            "tls.chain.issuer: the same private authority on the subset",
+            "tls.chain.issuer: the same private CA on some of them",
             "tls.facts.publicly_anchored: false there, true elsewhere",
         ),
         blame=Blame.TLS_INSPECTION,
@@ -156,8 +155,8 @@ SITE: tuple[Reason, ...] = (
     Reason(
         code="site_outage",
         phase=None,
-        title="The whole site is off the air",
-        meaning="Nothing works, the controls included. Mend the line, the gateway or the resolver first; "
+        title="The whole site is offline",
+        meaning="Nothing works, the controls included. Fix the line, the gateway or the resolver first; "
         "single endpoints say nothing now.",
         signal="The targets fail and so do controls that have nothing to do with Azure.",
         evidence=(
@@ -166,9 +165,9 @@ SITE: tuple[Reason, ...] = (
         ),
         blame=Blame.UPSTREAM_PATH,
         severity=Outcome.UNKNOWN,
-        advice="Check the way out of {source} as such: link, gateway, resolver, line. Open no tickets for "
-        "single endpoints until the controls are good.",
-        confirm=lines("$ ip route show default", "$ ping -c 3 GATEWAY", _SWEEP),
+        advice="Check the outbound path of {source} as such: link, gateway, resolver, line. Open no tickets "
+        "for single endpoints until the controls are good.",
+        confirm=steps("$ ip route show default", "$ ping -c 3 GATEWAY", _SWEEP),
         base=Confidence.MEDIUM,
         capped="High when all sources and all controls fail.",
     ),
@@ -176,8 +175,8 @@ SITE: tuple[Reason, ...] = (
         code="site_change_correlated",
         phase=None,
         title="Many endpoints broke at the same moment",
-        meaning="The failures began together. Somebody changed something: a policy push, a certificate, a "
-        "route. The moment is the best clue.",
+        meaning="The failures began together. Something was changed: a policy push, a certificate, a route. "
+        "The moment is the best clue.",
         signal="Targets that had worked began to fail within the same interval.",
         evidence=(
             "tcp.started, tls.started: the first failures",
@@ -185,7 +184,7 @@ SITE: tuple[Reason, ...] = (
         ),
         blame=Blame.UNKNOWN_MIDDLEBOX,
         severity=Outcome.UNKNOWN,
-        advice="Compare the change logs of firewall, proxy and DNS around {time}: the endpoints of this "
+        advice="Compare the change logs of firewall, proxy and DNS around {time}: the targets of this "
         "finding failed together from then on.",
         confirm="$ egressd history",
         base=Confidence.LOW,

@@ -1,8 +1,8 @@
-"""What goes wrong while dialling an address, and what only repeated dials show."""
+"""Reasons in TCP: single connection attempts, and what only repeated ones show."""
 
 from __future__ import annotations
 
-from egressd.attribution.reasons.commands import AGAIN, CAPTURE, CONNECT, DIG, HELLO, TRACE, lines
+from egressd.attribution.reasons.commands import AGAIN, CAPTURE, CLIENT_HELLO, CONNECT, DIG, TRACE, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence, Outcome
@@ -11,22 +11,22 @@ TCP: tuple[Reason, ...] = (
     Reason(
         code="tcp_egress_all_blocked",
         phase=Phase.TCP,
-        title="No connection leaves towards any address",
+        title="No outbound connection works, whatever the address",
         meaning="DNS and the gateway work, but every SYN to the outside stays unanswered. The rule for this "
-        "source is missing altogether, or the source address is not the one in the rule.",
-        signal="All dials timed out, whatever the address or the port, the unrelated ones included.",
+        "source is missing altogether, or names another source address.",
+        signal="All connection attempts timed out, whatever the address or port, unrelated ones included.",
         evidence=(
             "tcp.failure, tcp.remote_address: timeout on each",
-            "tcp.info.retransmits: the SYN was repeated and never answered",
-            "controls.address_contrast: unrelated addresses are silent as well",
-            "tcp.local_address: the source the firewall sees, before NAT",
+            "tcp.info.retransmits: the SYN was retransmitted and never answered",
+            "controls.address_contrast: unrelated addresses do not answer either",
+            "tcp.local_address: the source address that the firewall sees, before NAT",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
         advice="Allow outbound tcp/443 from {source}: no SYN to any destination is answered. Look for "
         "dropped sessions of {source} at {time} (PAN traffic log, action drop; AZFWNetworkRule; FortiGate "
         "forward traffic, policy 0).",
-        confirm=lines(CONNECT, TRACE, CAPTURE),
+        confirm=steps(CONNECT, TRACE, CAPTURE),
         base=Confidence.MEDIUM,
         capped="High when two unrelated addresses fail in the same minute.",
     ),
@@ -36,21 +36,22 @@ TCP: tuple[Reason, ...] = (
         title="The firewall silently drops this address",
         meaning="Other addresses answer on the same port, this one does not. An address rule is missing, or "
         "was built from one lookup instead of the whole service tag.",
-        signal="The dial to this address timed out on each try, while another address on the port connected.",
+        signal="The SYN to this address timed out on each attempt, while another address connected on the "
+        "same port.",
         evidence=(
-            "tcp.remote_address, tcp.failure: the address that stays silent",
-            "tcp.info.retransmits: how often the SYN was repeated",
+            "tcp.remote_address, tcp.failure: the address that does not answer",
+            "tcp.info.retransmits: how often the SYN was retransmitted",
             "controls.address_contrast: an address that does connect",
-            "controls.repeat: silent again",
+            "controls.repeat: no answer again",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
         advice="Allow {protocol}/{port} from {source} to the full service tag behind {host}, not to "
         "single addresses: {address} is dropped without an answer while others connect. The SYN of {time} "
         "is in the drop log.",
-        confirm=lines(CONNECT, TRACE, "The last router that shows is the one before the drop."),
+        confirm=steps(CONNECT, TRACE, "The last router shown is the one before the drop."),
         base=Confidence.MEDIUM,
-        capped="High when three tries agree and an unrelated address connects in the same minute.",
+        capped="High when three attempts agree and an unrelated address connects in the same minute.",
     ),
     Reason(
         code="tcp_port_blocked",
@@ -58,7 +59,8 @@ TCP: tuple[Reason, ...] = (
         title="The address is open, this port is not",
         meaning="The same address connects on another port, so routing and the address rule are fine. The "
         "service object of the rule lacks this port.",
-        signal="The dial on this port timed out or was refused; on 443 (or 80) the same address connected.",
+        signal="The connection to this port timed out or was refused; on 443 (or 80) the same address "
+        "connected.",
         evidence=(
             "tcp.remote_port, tcp.failure: the port that fails",
             "controls.port_contrast: the port that works",
@@ -67,7 +69,7 @@ TCP: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Add tcp/{port} to the rule from {source} to {host}: the address {address} already connects "
         "on another port. 443 carries the agents, 80 the revocation lists.",
-        confirm=lines("$ nc -vz -w 8 {address} 443", "$ nc -vz -w 8 {address} 80"),
+        confirm=steps("$ nc -vz -w 8 {address} 443", "$ nc -vz -w 8 {address} 80"),
         base=Confidence.HIGH,
         capped="Confirmed when the device names itself by ICMP.",
     ),
@@ -75,28 +77,28 @@ TCP: tuple[Reason, ...] = (
         code="tcp_refused",
         phase=Phase.TCP,
         title="The connection is refused",
-        meaning="Something answered the SYN with a reset: a firewall that rejects instead of dropping, or "
-        "the server itself with nothing on that port. A reset alone does not say who.",
+        meaning="The SYN was answered with a reset: by a firewall that rejects instead of dropping, or by "
+        "the server itself with nothing listening on that port. A reset alone does not show which.",
         signal="ECONNREFUSED, and no ICMP error on the socket: a TCP reset answered.",
         evidence=(
             "tcp.errno: 111, ECONNREFUSED",
             "tcp.icmp: empty, so it was a reset",
-            "tcp.elapsed_ms: much faster than the way to Azure means a device nearby",
+            "tcp.elapsed_ms: much faster than the round trip to Azure means a device nearby",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
         advice="Look for a rule that resets tcp/{port} from {source} to {address} at {time}, and allow it; "
         "if no device logs it, the server itself refuses.",
-        confirm=lines(CONNECT, TRACE, CAPTURE, "The TTL of the reset tells how far its sender is."),
+        confirm=steps(CONNECT, TRACE, CAPTURE, "The TTL of the reset shows how far away its sender is."),
         base=Confidence.MEDIUM,
         capped="High when the reset comes from fewer hops than the server is away.",
     ),
     Reason(
         code="tcp_refused_by_middlebox",
         phase=Phase.TCP,
-        title="A device on the way refuses the connection",
-        meaning="The reset comes from nearer than the server stands. A device between here and there rejects "
-        "the connection in the server's name.",
+        title="A device on the path refuses the connection",
+        meaning="The reset comes from fewer hops away than the server. A device on the path rejects the "
+        "connection in the server's name.",
         signal="The refusal already appears with a hop limit too small to reach the server.",
         evidence=(
             "tcp.errno, tcp.elapsed_ms: refused, and quickly",
@@ -107,7 +109,7 @@ TCP: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Allow tcp/{port} from {source} to {host}: the device just behind {offender} resets the SYN, "
         "the server never saw it.",
-        confirm=lines(TRACE, CAPTURE),
+        confirm=steps(TRACE, CAPTURE),
         base=Confidence.HIGH,
         capped="Confirmed when the hop is the same in three sweeps.",
         needs=("hop limit sweep",),
@@ -116,8 +118,8 @@ TCP: tuple[Reason, ...] = (
         code="tcp_refused_icmp_port",
         phase=Phase.TCP,
         title="A firewall rejects with ICMP port unreachable",
-        meaning="A device that is not the server rejects the connection and says who it is. That is the "
-        "default reject of Linux packet filters.",
+        meaning="A device that is not the server rejects the connection and reports its address. ICMP port "
+        "unreachable is the default reject of Linux packet filters.",
         signal="ECONNREFUSED with an ICMP port unreachable whose sender is not the target.",
         evidence=(
             "tcp.icmp.offender: the device, as reported; NAT may rewrite it",
@@ -127,34 +129,34 @@ TCP: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="On the device reporting itself as {offender}: allow tcp/{port} from {source} to {host} "
         "({address}); it rejects with port unreachable.",
-        confirm=lines(CONNECT, "$ tcpdump -n -i any 'icmp or icmp6'"),
+        confirm=steps(CONNECT, "$ tcpdump -n -i any 'icmp or icmp6'"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tcp_admin_prohibited",
         phase=Phase.TCP,
         title="A firewall has an explicit deny",
-        meaning="A device on the way told us in so many words that policy forbids this connection. It is the "
-        "clearest block there is.",
+        meaning="A device on the path reported by ICMP that policy forbids this connection. It is the "
+        "clearest evidence of a block.",
         signal="An ICMP `administratively prohibited` came back for the SYN.",
         evidence=(
             "tcp.icmp.offender: the device, as reported; NAT may rewrite it",
             "tcp.icmp.type, tcp.icmp.code: 3/13, 3/9, 3/10; 1/1, 1/5, 1/6 in IPv6",
-            "tcp.local_port: for the row in the log",
+            "tcp.local_port: to find the log entry",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
         advice="On the device reporting itself as {offender}: allow tcp/{port} from {source} to {host} "
         "({address}). Its deny rule hit at {time}.",
-        confirm=lines(CONNECT, "$ tcpdump -n -i any 'icmp or icmp6'"),
+        confirm=steps(CONNECT, "$ tcpdump -n -i any 'icmp or icmp6'"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tcp_unreachable",
         phase=Phase.TCP,
-        title="A router says it has no way to the address",
-        meaning="Routing breaks beyond this host: a router knows no path to the destination. No policy is "
-        "involved, but the network team is.",
+        title="A router has no route to the address",
+        meaning="Routing fails beyond this host: a router has no route to the destination. It is a matter "
+        "for the network team, not for a firewall policy.",
         signal="An ICMP network or host unreachable from a router that is not this host.",
         evidence=(
             "tcp.icmp.offender: the router, as reported",
@@ -162,18 +164,18 @@ TCP: tuple[Reason, ...] = (
         ),
         blame=Blame.UPSTREAM_PATH,
         severity=Outcome.DOWN,
-        advice="On the router {offender}: add or repair the route towards {address}; it answers "
-        "unreachable to {source}.",
-        confirm=lines(TRACE, CONNECT),
+        advice="On the router {offender}: add or repair the route to {address}; it answers unreachable to "
+        "{source}.",
+        confirm=steps(TRACE, CONNECT),
         base=Confidence.HIGH,
         capped="Confirmed when a repeat names the same router.",
     ),
     Reason(
         code="tcp_routing_loop",
         phase=Phase.TCP,
-        title="Packets go round in a routing loop",
-        meaning="Two or more routers send the packet to one another until it expires. No rule change helps; "
-        "the routes do.",
+        title="Packets are caught in a routing loop",
+        meaning="Two or more routers send the packet to one another until it expires. The routes must be "
+        "fixed; no rule change helps.",
         signal="An ICMP time exceeded came back although the packet left with the normal hop limit.",
         evidence=(
             "tcp.icmp.type: 11, or 3 in IPv6",
@@ -182,16 +184,16 @@ TCP: tuple[Reason, ...] = (
         blame=Blame.UPSTREAM_PATH,
         severity=Outcome.DOWN,
         advice="Break the routing loop at {offender} for packets from {source} to {address}.",
-        confirm=lines(TRACE, "The same two routers take turns."),
+        confirm=steps(TRACE, "The same two routers alternate."),
         base=Confidence.HIGH,
     ),
     Reason(
         code="tcp_reset_after_accept",
         phase=Phase.TCP,
-        title="Accepted and reset in the same moment",
-        meaning="Somebody accepted the connection and dropped it at once: a proxy or SYN-proxy that cannot "
-        "reach the server, or one that accepts before it looks at its policy.",
-        signal="connect ended with ECONNRESET, not with ECONNREFUSED: the SYN was accepted first.",
+        title="The connection is accepted and reset at once",
+        meaning="A device accepted the connection and reset it at once: a proxy or SYN proxy that cannot "
+        "reach the server, or one that accepts before it applies its policy.",
+        signal="connect() ended with ECONNRESET, not with ECONNREFUSED: the SYN was accepted first.",
         evidence=(
             "tcp.errno: 104, ECONNRESET",
             "tcp.info.bytes_acked: only the SYN",
@@ -199,19 +201,19 @@ TCP: tuple[Reason, ...] = (
         ),
         blame=Blame.TRANSPARENT_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Find the device that accepts tcp/{port} from {source} in the name of {address} and resets it "
-        "at {time}; allow {host} there, or mend its own way to the server.",
-        confirm=lines(CONNECT, CAPTURE),
+        advice="Find the device that accepts tcp/{port} from {source} in the name of {address} and resets "
+        "it at {time}; allow {host} there, or repair its own connection to the server.",
+        confirm=steps(CONNECT, CAPTURE),
         base=Confidence.MEDIUM,
         capped="High when the test address 192.0.2.1 is accepted as well.",
     ),
     Reason(
         code="tcp_accept_all",
         phase=Phase.TCP,
-        title="A device on the way accepts every connection",
+        title="A device on the path accepts every connection",
         meaning="Even an address that cannot exist accepts the connection, so a TCP success proves nothing "
         "here. Only TLS or HTTP from the right server does.",
-        signal="A dial to 192.0.2.1:443, which no host may own, was accepted.",
+        signal="A connection to 192.0.2.1:443, an address that no host may own, was accepted.",
         evidence=(
             "controls.testnet_tcp: accepted, in how many milliseconds",
             "tcp.elapsed_ms: equally short for every address",
@@ -219,74 +221,74 @@ TCP: tuple[Reason, ...] = (
         blame=Blame.TRANSPARENT_PROXY,
         severity=Outcome.OK,
         advice="Nothing to ask for by itself. Do not accept a bare TCP test as proof; Azure Firewall and "
-        "transparent proxies answer the handshake themselves and log no such test.",
-        confirm=lines("$ nc -vz -w 8 192.0.2.1 443", HELLO),
+        "transparent proxies complete the three-way handshake themselves and do not log such a test.",
+        confirm=steps("$ nc -vz -w 8 192.0.2.1 443", CLIENT_HELLO),
         base=Confidence.CONFIRMED,
         informational=True,
     ),
     Reason(
         code="tcp_synproxy_stall",
         phase=Phase.TCP,
-        title="A SYN proxy accepted, the server never did",
-        meaning="The firewall completed the handshake itself and then could not open its own side towards "
-        "the server. It looks like a connection, but no byte can be sent.",
+        title="A SYN proxy accepted, the server did not",
+        meaning="The firewall completed the three-way handshake itself and then could not open its own "
+        "connection to the server. It looks connected, but no byte can be sent.",
         signal="Connected, but the peer's window stayed at zero and none of our bytes could leave.",
         evidence=(
-            "tls.info.bytes_sent: 0 although a hello was written",
+            "tls.info.bytes_sent: 0 although a ClientHello was written",
             "tls.info.peer_window: 0",
             "tls.info.bytes_acked: only the SYN",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
-        advice="On the firewall with SYN-flood protection: check why its side towards {address}:{port} does "
-        "not open for {source}; the client side is stuck at window zero.",
-        confirm=lines(CAPTURE, HELLO, "The SYN-ACK shows `win 0`."),
+        advice="On the firewall with SYN-flood protection: check why its own connection to {remote} is not "
+        "established for {source}; the client side is stuck at window zero.",
+        confirm=steps(CAPTURE, CLIENT_HELLO, "The SYN-ACK shows `win 0`."),
         base=Confidence.HIGH,
     ),
     Reason(
         code="tcp_ipv6_broken",
         phase=Phase.TCP,
         title="IPv6 fails where IPv4 works",
-        meaning="The host is offered IPv6 but cannot use it. Clients lose time on each connection before "
-        "they fall back; those which do not fall back fail.",
-        signal="All IPv6 dials of the name failed, the IPv4 ones connected.",
+        meaning="The host has IPv6 but cannot use it. Clients lose time on each connection before they fall "
+        "back; those that do not fall back fail.",
+        signal="All IPv6 connections to the name failed, the IPv4 ones succeeded.",
         evidence=(
             "trails.family: which trails failed",
-            "tcp.failure, tcp.errno: how the IPv6 dials failed",
-            "vantage.families: what this host has",
+            "tcp.failure, tcp.errno: how the IPv6 connections failed",
+            "vantage.families: the address families of this host",
         ),
         blame=Blame.UPSTREAM_PATH,
         severity=Outcome.DEGRADED,
-        advice="Repair the IPv6 way out of {source}, or withdraw the IPv6 default route; IPv4 to {host} "
+        advice="Repair the IPv6 path out of {source}, or withdraw the IPv6 default route; IPv4 to {host} "
         "works, so no rule for it is missing.",
-        confirm=lines("$ curl -6 -sv -o /dev/null https://{host}:{port}/", "$ ip -6 route show default"),
+        confirm=steps("$ curl -6 -sv -o /dev/null https://{place}/", "$ ip -6 route show default"),
         base=Confidence.HIGH,
     ),
     Reason(
         code="tcp_ipv4_broken",
         phase=Phase.TCP,
         title="IPv4 fails where IPv6 works",
-        meaning="The endpoint can be used over IPv6 only. Components that know IPv4 alone will fail.",
-        signal="All IPv4 dials of the name failed, the IPv6 ones connected.",
+        meaning="The endpoint can be used over IPv6 only. Components that support IPv4 only will fail.",
+        signal="All IPv4 connections to the name failed, the IPv6 ones succeeded.",
         evidence=(
             "trails.family: which trails failed",
-            "tcp.failure, tcp.errno: how the IPv4 dials failed",
-            "vantage.families: what this host has",
+            "tcp.failure, tcp.errno: how the IPv4 connections failed",
+            "vantage.families: the address families of this host",
         ),
         blame=Blame.UPSTREAM_PATH,
         severity=Outcome.DEGRADED,
-        advice="Repair the IPv4 way out of {source} to {host}: IPv6 works, and some components use IPv4 "
+        advice="Repair the IPv4 path out of {source} to {host}: IPv6 works, and some components use IPv4 "
         "only.",
-        confirm=lines("$ curl -4 -sv -o /dev/null https://{host}:{port}/", "$ ip -4 route show default"),
+        confirm=steps("$ curl -4 -sv -o /dev/null https://{place}/", "$ ip -4 route show default"),
         base=Confidence.HIGH,
     ),
     Reason(
         code="tcp_some_ips_blocked",
         phase=Phase.TCP,
         title="Some addresses of the name are blocked",
-        meaning="The name has several addresses and only some get through. It works by luck: with the next "
-        "lookup the agent may get one that does not.",
-        signal="Of the addresses in the answer, some connected and some timed out on each try.",
+        meaning="The name has several addresses and only some get through. Whether it works depends on "
+        "which address the next lookup returns.",
+        signal="Of the addresses in the answer, some connected and some timed out on each attempt.",
         evidence=(
             "tcp.remote_address, tcp.failure: address by address",
             "dns.answers, dns.ttl: what the name had, and for how long",
@@ -296,7 +298,7 @@ TCP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Allow {protocol}/{port} from {source} to every address of {host}: {address} is dropped. If "
         "the rule is an FQDN object, let firewall and clients use the same resolver.",
-        confirm=lines(DIG, CONNECT, "Try each address of the answer."),
+        confirm=steps(DIG, CONNECT, "Try each address of the answer."),
         base=Confidence.HIGH,
         capped="Confirmed when repeats fail on exactly the same addresses.",
     ),
@@ -306,19 +308,19 @@ TCP: tuple[Reason, ...] = (
         title="The firewall's FQDN rule holds old addresses",
         meaning="The rule names the host, but the firewall fills it with addresses it saw in DNS, and those "
         "are not the ones this client got. The rule looks right and still does not match.",
-        signal="An address that lives for minutes only is silent, and one that another resolver gave for the "
-        "same name works.",
+        signal="An address with a TTL of minutes does not answer, and one that another resolver gave for "
+        "the same name connects.",
         evidence=(
             "tcp.remote_address, tcp.failure: which addresses fail, and which work",
-            "dns.resolver, dns.ttl: whose answer, and how long it lives",
+            "dns.resolver, dns.ttl: whose answer, and its TTL",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.BLOCKED,
         advice="Let the firewall learn {host} from the resolver that {source} uses ({resolver}), or replace "
         "the FQDN object by the service tag: {address} is current and not in the rule.",
-        confirm=lines(DIG, CONNECT, "Compare with the addresses the firewall shows for the object."),
+        confirm=steps(DIG, CONNECT, "Compare with the addresses the firewall shows for the object."),
         base=Confidence.MEDIUM,
-        capped="High when a fresh lookup works at once and fails after the record's lifetime.",
+        capped="High when a fresh lookup works at once and fails after the record's TTL.",
         needs=("second resolver",),
     ),
     Reason(
@@ -326,8 +328,8 @@ TCP: tuple[Reason, ...] = (
         phase=Phase.TCP,
         title="New connections are rate limited",
         meaning="One connection at a time works, a burst does not. A limit on new sessions per host is in "
-        "force; agents that start together will suffer.",
-        signal="Bursts of dials failed in part; the same dials spread out all connected.",
+        "force; agents that start together will run into it.",
+        signal="Some connection attempts of a burst failed; the same attempts, spread out, all connected.",
         evidence=(
             "tcp.started, tcp.failure: failures cluster in time",
             "controls.repeat: paced repeats connect",
@@ -336,7 +338,7 @@ TCP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Raise the limit of new sessions per second for {source} (DoS protection or zone protection "
         "profile, threat log at {time}).",
-        confirm=lines("$ for n in $(seq 20); do nc -z -w 3 {address} {port} & done; wait"),
+        confirm=steps("$ for n in $(seq 20); do nc -z -w 3 {address} {port} & done; wait"),
         base=Confidence.MEDIUM,
         capped="High when paced repeats succeed without exception.",
         needs=("several targets", "repeats"),
@@ -345,18 +347,18 @@ TCP: tuple[Reason, ...] = (
         code="tcp_idle_session_dropped",
         phase=Phase.TCP,
         title="Idle connections are cut after a fixed time",
-        meaning="Long-lived connections, such as the notification channel, die after some idle time and the "
-        "client learns of it late. New connections work.",
+        meaning="Long-lived connections, such as the notification channel, are dropped after some idle "
+        "time, and the client notices late. New connections work.",
         signal="Established connections stopped working after the same idle time; new ones were fine.",
         evidence=(
             "tcp.started, http.failure: how long it lived and how it ended",
-            "http.elapsed_ms: the idle time at death",
+            "http.elapsed_ms: the idle time when it ended",
         ),
         blame=Blame.FIREWALL_L3L4,
         severity=Outcome.DEGRADED,
-        advice="Raise the TCP idle timeout for {source} to {place}, or send a reset when a session is "
-        "aged out; switch on keepalive in the client where it can be had.",
-        confirm=lines("$ nc -v {address} {port}", "Leave it idle, then type: see when it dies."),
+        advice="Raise the TCP idle timeout for {source} to {place}, or send a reset when a session is aged "
+        "out; enable keepalive in the client where possible.",
+        confirm=steps("$ nc -v {address} {port}", "Leave it idle, then type: note when it fails."),
         base=Confidence.MEDIUM,
         capped="High when several idle times bracket the limit.",
         needs=("a connection held open over many sweeps",),
@@ -365,9 +367,10 @@ TCP: tuple[Reason, ...] = (
         code="nat_ports_exhausted",
         phase=Phase.TCP,
         title="The NAT device may have run out of ports",
-        meaning="New connections fail while old ones live on, and it gets better when traffic goes down. "
-        "That is how exhausted source NAT looks from inside.",
-        signal="Dials fail in proportion to the number of concurrent connections, on unrelated destinations.",
+        meaning="New connections fail while established ones continue, and it improves when traffic goes "
+        "down. Exhausted source NAT ports look like this from inside.",
+        signal="Connection attempts fail in proportion to the number of concurrent connections, on "
+        "unrelated destinations.",
         evidence=(
             "tcp.failure, tcp.started: failures across destinations at busy times",
             "controls.repeat: succeeds when it is quiet",
@@ -376,7 +379,7 @@ TCP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Check the source NAT pool used for {source} at {time} (FortiGate logs `NAT port exhausted`; "
         "Azure Firewall has a metric for SNAT port use), and add public addresses to it.",
-        confirm=lines(CONNECT, "$ ss -s", "Compare a quiet hour with a busy one."),
+        confirm=steps(CONNECT, "$ ss -s", "Compare a quiet hour with a busy one."),
         base=Confidence.LOW,
         capped="Medium when failures follow the connection count and another NAT address is fine.",
         needs=("several targets", "repeats"),
@@ -384,10 +387,10 @@ TCP: tuple[Reason, ...] = (
     Reason(
         code="path_loss",
         phase=None,
-        title="Packets get lost on the way",
-        meaning="Connections work, but slowly or only at the second try, and to several destinations. A line "
-        "or a queue loses packets; no rule is missing.",
-        signal="Some tries succeed and some do not, and the successful ones needed retransmissions.",
+        title="Packets are lost on the path",
+        meaning="Connections work, but slowly or only at the second attempt, and to several destinations. A "
+        "line or a queue loses packets; no rule is missing.",
+        signal="Some attempts succeed and some do not, and the successful ones needed retransmissions.",
         evidence=(
             "tcp.info.retransmits: above zero in successes",
             "tcp.info.rtt_ms, tcp.elapsed_ms: how slow it gets",
@@ -395,18 +398,18 @@ TCP: tuple[Reason, ...] = (
         ),
         blame=Blame.UPSTREAM_PATH,
         severity=Outcome.DEGRADED,
-        advice="Look for loss on the line between {source} and the Internet at {time}: errors, duplex, a "
+        advice="Look for loss on the path between {source} and the Internet at {time}: errors, duplex, a "
         "full queue. Policies need no change.",
-        confirm=lines("$ mtr -n -T -P {port} -c 50 -r {address}", "$ nstat -az TcpRetransSegs"),
+        confirm=steps("$ mtr -n -T -P {port} -c 50 -r {address}", "$ nstat -az TcpRetransSegs"),
         base=Confidence.MEDIUM,
         capped="High when controls to unrelated hosts show loss as well.",
     ),
     Reason(
         code="tcp_unknown",
         phase=Phase.TCP,
-        title="The dial failed in a way we have no name for",
-        meaning="The connection could not be made and no rule explains why. Do not call it a block on this "
-        "evidence alone.",
+        title="TCP failed for an unknown reason",
+        meaning="The connection failed and no rule explains it. Do not call it a block on this evidence "
+        "alone.",
         signal="A failure in the TCP phase that fits none of the known signatures.",
         evidence=(
             "tcp.failure, tcp.errno, tcp.detail: the raw failure",
@@ -414,9 +417,9 @@ TCP: tuple[Reason, ...] = (
         ),
         blame=Blame.UNKNOWN_MIDDLEBOX,
         severity=Outcome.UNKNOWN,
-        advice="Look up the session {source} to {address}:{port} at {time} in the firewall log, with the raw "
-        "facts of this report beside it.",
-        confirm=lines(CONNECT, CAPTURE, AGAIN),
+        advice="Look up the session {source} to {remote} at {time} in the firewall log, with the facts of "
+        "this report at hand.",
+        confirm=steps(CONNECT, CAPTURE, AGAIN),
         base=Confidence.LOW,
     ),
 )

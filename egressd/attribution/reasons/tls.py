@@ -1,99 +1,98 @@
-"""What goes wrong between the hello and the server's first useful bytes."""
+"""Reasons in the TLS handshake, from the ClientHello to the server's first useful bytes."""
 
 from __future__ import annotations
 
-from egressd.attribution.reasons.commands import AGAIN, CAPTURE, HELLO, HELLO_OTHER, lines
+from egressd.attribution.reasons.commands import AGAIN, CAPTURE, CLIENT_HELLO, CLIENT_HELLO_OTHER, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence, Outcome
 
-_SMALL_HELLO = (
-    "$ openssl s_client -connect {address}:{port} -servername {sni} \\\n  -groups X25519 </dev/null"
-)
+_SMALL_CLIENT_HELLO = "$ openssl s_client -connect {remote} -servername {sni} \\\n  -groups X25519 </dev/null"
 _PING = "$ ping -c 3 -M do -s 1472 HOST-BEHIND-THE-TUNNEL"
-_TLS12 = "$ openssl s_client -connect {address}:{port} -servername {sni} \\\n  -tls1_2 </dev/null"
+_TLS12 = "$ openssl s_client -connect {remote} -servername {sni} \\\n  -tls1_2 </dev/null"
 _MTU = "$ tracepath -n {address}"
 
 TLS: tuple[Reason, ...] = (
     Reason(
         code="tls_sni_reset",
         phase=Phase.TLS,
-        title="The firewall resets the TLS hello by its name",
-        meaning="The TCP connection is allowed; the hello that carries the server name is answered by a "
-        "reset from a device on the way. The address rule is fine, the URL or application policy is not.",
-        signal="A reset followed the hello, which the server never acknowledged, while another name sent to "
-        "the same address got an answer.",
+        title="The firewall resets the ClientHello by its SNI",
+        meaning="The TCP connection is allowed; the ClientHello that carries the server name (SNI) is "
+        "answered by a reset from a device on the path. The address rule is fine, the URL or application "
+        "policy is not.",
+        signal="A reset followed the ClientHello, which the server never acknowledged, while another name "
+        "sent to the same address got an answer.",
         evidence=(
             "tls.sni, tls.hello_bytes: what was sent",
-            "tls.info.bytes_acked: 1, so the hello never arrived",
-            "tls.elapsed_ms: faster than the server could be",
+            "tls.info.bytes_acked: 1, so the ClientHello never arrived",
+            "tls.elapsed_ms: faster than the server could answer",
             "controls.sni_contrast: another name on the same address",
-            "tcp.local_address, tcp.local_port: for the row in the log",
+            "tcp.local_address, tcp.local_port: to find the log entry",
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Allow {sni} for {source} in the URL, FQDN or App-ID policy: TCP to {address}:{port} "
-        "completes and the hello carrying that name is reset. Look at {time} in the PAN traffic log "
-        "(subtype deny) and URL log, AZFWApplicationRule, or the FortiGate web filter and application logs.",
-        confirm=lines(HELLO, HELLO_OTHER, "Only the first ends in a reset."),
+        advice="Allow {sni} for {source} in the URL, FQDN or App-ID policy: TCP to {remote} completes and "
+        "the ClientHello carrying that name is reset. Look at {time} in the PAN traffic log (subtype deny) "
+        "and URL log, AZFWApplicationRule, or the FortiGate web filter and application logs.",
+        confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "Only the first ends in a reset."),
         base=Confidence.HIGH,
         capped="Confirmed when the reset comes from fewer hops than the server is away.",
     ),
     Reason(
         code="tls_sni_dropped",
         phase=Phase.TLS,
-        title="The firewall drops the TLS hello by its name",
-        meaning="The TCP connection is allowed; the hello that carries the server name disappears. That is "
-        "what application firewalls do once they know the name and have no rule for it.",
-        signal="The hello was repeated and never acknowledged, while another name sent to the same address "
-        "got an answer.",
+        title="The firewall drops the ClientHello by its SNI",
+        meaning="The TCP connection is allowed; the ClientHello that carries the server name (SNI) is never "
+        "acknowledged. L7 firewalls do that when they have read the name and have no rule for it.",
+        signal="The ClientHello was retransmitted and never acknowledged, while another name sent to the "
+        "same address got an answer.",
         evidence=(
             "tls.sni, tls.hello_bytes: what was sent",
-            "tls.info.bytes_acked, tls.info.retransmits: 1, and several repeats",
+            "tls.info.bytes_acked, tls.info.retransmits: 1, and several retransmissions",
             "tls.bytes_received: 0",
             "controls.sni_contrast: another name on the same address",
-            "tcp.local_address, tcp.local_port: for the row in the log",
+            "tcp.local_address, tcp.local_port: to find the log entry",
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Allow {protocol}/{port} from {source} to {host}: the TCP handshake completes and the hello "
-        "carrying {sni} is dropped. Check the URL or App-ID policy, not the address rule (PAN traffic log at "
-        "{time}, subtype drop or deny; AZFWApplicationRule; FortiGate application control).",
-        confirm=lines(HELLO, HELLO_OTHER, "Only the first hangs."),
+        advice="Allow {protocol}/{port} from {source} to {host}: the TCP handshake completes and the "
+        "ClientHello carrying {sni} is dropped. Check the URL or App-ID policy, not the address rule (PAN "
+        "traffic log at {time}, subtype drop or deny; AZFWApplicationRule; FortiGate application control).",
+        confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "Only the first hangs."),
         base=Confidence.HIGH,
-        capped="Confirmed when three tries with the name fail and three with another succeed.",
+        capped="Confirmed when three attempts with the name fail and three with another succeed.",
     ),
     Reason(
         code="tls_all_hellos_dropped",
         phase=Phase.TLS,
-        title="Every TLS hello is dropped, whatever the name",
-        meaning="TCP is allowed but no TLS gets through, for any server name. The policy lets the port pass "
-        "and not the application, or a default deny takes over once the hello is seen.",
-        signal="Connected, then every hello stayed unacknowledged, also with other names and other "
+        title="Every ClientHello is dropped, whatever the name",
+        meaning="TCP is allowed but no TLS gets through, for any server name. The policy allows the port "
+        "and not the application, or a default deny applies once the ClientHello is seen.",
+        signal="Connected, then every ClientHello stayed unacknowledged, also with other names and to other "
         "addresses.",
         evidence=(
             "tls.info.bytes_acked: 1 on each",
-            "tls.info.retransmits: repeats on each",
+            "tls.info.retransmits: retransmissions on each",
             "controls.sni_contrast, controls.address_contrast: dropped as well",
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Allow the application `ssl` (TLS) for {source}, not just tcp/{port}: every hello is "
+        advice="Allow the application `ssl` (TLS) for {source}, not just tcp/{port}: every ClientHello is "
         "dropped after the TCP handshake, whatever the name. Look at {time} for sessions of {source} "
         "without an application.",
-        confirm=lines(HELLO, HELLO_OTHER, "Both hang after `CONNECTED`."),
+        confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "Both hang after `CONNECTED`."),
         base=Confidence.MEDIUM,
         capped="High when unrelated addresses behave alike.",
     ),
     Reason(
         code="tls_reset_after_hello",
         phase=Phase.TLS,
-        title="The hello arrives and the connection is reset",
-        meaning="Whoever terminates the TCP connection read the whole hello and then hung up. That is a "
-        "proxy on the way or the server itself; a packet filter would not have acknowledged it.",
-        signal="A reset followed the hello, after the hello had been acknowledged in full.",
+        title="The ClientHello arrives and the connection is reset",
+        meaning="The peer acknowledged the whole ClientHello and then reset the connection. It is a proxy "
+        "on the path or the server itself; a packet filter would not have acknowledged it.",
+        signal="A reset followed the ClientHello, after the ClientHello had been acknowledged in full.",
         evidence=(
-            "tls.info.bytes_acked: the size of the hello plus one",
+            "tls.info.bytes_acked: the size of the ClientHello plus one",
             "tls.failure: reset",
             "tls.elapsed_ms: compare with the round trip",
             "controls.sni_contrast: whether another name is reset too",
@@ -101,41 +100,42 @@ TLS: tuple[Reason, ...] = (
         blame=Blame.TRANSPARENT_PROXY,
         severity=Outcome.BLOCKED,
         advice="Find the device that terminates TLS between {source} and {address} and resets {sni} at "
-        "{time}; allow the name there. If there is none, the server itself hangs up.",
-        confirm=lines(HELLO, HELLO_OTHER, CAPTURE),
+        "{time}; allow the name there. If there is none, the server itself resets.",
+        confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, CAPTURE),
         base=Confidence.MEDIUM,
         capped="High when another name on the same address is answered.",
     ),
     Reason(
         code="tls_fin_after_hello",
         phase=Phase.TLS,
-        title="The hello is answered by a polite hang-up",
-        meaning="The peer took the hello and closed the connection in order, without a word of TLS. Proxies "
-        "and load balancers reject names in this way.",
-        signal="The stream ended after the hello, with no byte received.",
+        title="The ClientHello arrives and the connection is closed",
+        meaning="The peer took the ClientHello and closed the connection with a FIN, without a TLS answer. "
+        "Proxies and load balancers reject names in this way.",
+        signal="The stream ended after the ClientHello, with no byte received.",
         evidence=(
             "tls.failure: closed",
             "tls.bytes_received: 0",
-            "tls.info.bytes_acked: the whole hello",
+            "tls.info.bytes_acked: the whole ClientHello",
             "controls.sni_contrast: whether another name is answered",
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Allow {sni} from {source} on the proxy or application firewall in the path: it accepts the "
-        "hello to {address}:{port} and closes without an answer at {time}.",
-        confirm=lines(HELLO, HELLO_OTHER, "`unexpected eof` only for the first."),
+        advice="Allow {sni} from {source} on the proxy or L7 firewall in the path: it accepts the "
+        "ClientHello to {remote} and closes without an answer at {time}.",
+        confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "`unexpected eof` only for the first."),
         base=Confidence.MEDIUM,
         capped="High when another name on the same address is answered.",
     ),
     Reason(
         code="tls_stall_after_hello",
         phase=Phase.TLS,
-        title="The hello arrives and nothing comes back",
-        meaning="The peer acknowledged the hello and then stayed silent. A device that swallows the "
-        "session, a server that hangs, or an answer lost for its size: the controls have to tell.",
-        signal="The hello was acknowledged in full, no byte was received, and nothing arrived out of order.",
+        title="The ClientHello arrives and nothing comes back",
+        meaning="The peer acknowledged the ClientHello and then sent nothing. A device that holds the "
+        "session, a server that hangs, or an answer lost for its size: the controls have to show which.",
+        signal="The ClientHello was acknowledged in full, no byte was received, and nothing arrived out of "
+        "order.",
         evidence=(
-            "tls.info.bytes_acked: the whole hello",
+            "tls.info.bytes_acked: the whole ClientHello",
             "tls.bytes_received, tls.info.out_of_order: both 0",
             "controls.small_mss: whether small segments help",
             "controls.sni_contrast: whether another name is answered",
@@ -144,99 +144,100 @@ TLS: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Look for a device that terminates tcp/{port} from {source} to {address} and holds the "
         "session with {sni} at {time} without answering; smaller segments did not change it.",
-        confirm=lines(HELLO, HELLO_OTHER, _PING),
+        confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, _PING),
         base=Confidence.LOW,
         capped="Medium once the segment-size and server-name controls have run.",
     ),
     Reason(
         code="tls_pmtu_blackhole_inbound",
         phase=Phase.TLS,
-        title="Large packets from the server get lost (MTU)",
-        meaning="Small packets pass and the server's full-size ones vanish: a tunnel with a smaller MTU on "
-        "the way, whose ICMP messages are filtered. It looks like a TLS problem and is none.",
-        signal="The hello was acknowledged; either later small segments arrived without the large ones "
-        "before them, or the same probe completed with small segments.",
+        title="Large packets from the server are lost (MTU)",
+        meaning="Small packets pass and the server's full-size ones are lost: a tunnel with a smaller MTU "
+        "on the path, whose ICMP messages are filtered. It looks like a TLS problem and is not one.",
+        signal="The ClientHello was acknowledged; either later small segments arrived without the large "
+        "ones before them, or the same probe completed with small segments.",
         evidence=(
             "tls.info.out_of_order: at least 1, with no byte delivered",
             "tls.info.bytes_received: 0",
             "controls.small_mss: completes with a segment size of 1200",
-            "tls.info.path_mtu, tls.info.receive_mss: what this host believes",
+            "tls.info.path_mtu, tls.info.receive_mss: what this host assumes",
         ),
         blame=Blame.PATH_MTU_LINK,
         severity=Outcome.BLOCKED,
         advice="On the tunnel or VPN between {source} and the Internet: clamp the TCP segment size to the "
         "tunnel MTU, or let ICMP type 3 code 4 (IPv6: type 2) through. With segments of 1200 bytes {host} "
         "works.",
-        confirm=lines(_MTU, _PING, HELLO),
+        confirm=steps(_MTU, _PING, CLIENT_HELLO),
         base=Confidence.MEDIUM,
         capped="Confirmed when the same probe completes with a segment size of 1200.",
     ),
     Reason(
         code="tls_pmtu_blackhole_outbound",
         phase=Phase.TLS,
-        title="Large packets to the server get lost (MTU)",
-        meaning="A small hello passes and a large one never arrives, unless it is cut into smaller segments. "
-        "A link on the way has a smaller MTU and its ICMP messages are filtered.",
-        signal="The large hello stayed unacknowledged; with small segments it was answered.",
+        title="Large packets to the server are lost (MTU)",
+        meaning="A small ClientHello passes and a large one never arrives, unless it is sent in smaller "
+        "segments. A link on the path has a smaller MTU and its ICMP messages are filtered.",
+        signal="The large ClientHello stayed unacknowledged; with small segments it was answered.",
         evidence=(
             "tls.hello_bytes: the size that fails",
-            "tls.info.bytes_acked, tls.info.retransmits: nothing but the SYN, and repeats",
-            "tls.info.send_mss, tls.info.path_mtu: what this host believes",
+            "tls.info.bytes_acked, tls.info.retransmits: only the SYN, and retransmissions",
+            "tls.info.send_mss, tls.info.path_mtu: what this host assumes",
             "controls.small_mss: completes",
         ),
         blame=Blame.PATH_MTU_LINK,
         severity=Outcome.BLOCKED,
-        advice="On the tunnel or VPN from {source} towards the Internet: clamp the TCP segment size, or "
-        "let ICMP type 3 code 4 (IPv6: type 2) back to {source}; full-size packets towards {address} vanish.",
-        confirm=lines(_MTU, _PING, HELLO),
+        advice="On the tunnel or VPN from {source} towards the Internet: clamp the TCP segment size, or let "
+        "ICMP type 3 code 4 (IPv6: type 2) back to {source}; full-size packets towards {address} are lost.",
+        confirm=steps(_MTU, _PING, CLIENT_HELLO),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_large_hello_intolerant",
         phase=Phase.TLS,
-        title="A device can't cope with a large TLS hello",
-        meaning="Modern clients send a hello in two packets (post-quantum key share). A device on the way "
-        "expects one and resets or drops the rest; older clients on the same network still work.",
-        signal="A small hello was answered, a large one was not, and smaller segments made no difference.",
+        title="A device can't handle a large ClientHello",
+        meaning="Modern clients send a ClientHello in two packets (post-quantum key share). A device on the "
+        "path expects one and resets or drops the rest; older clients on the same network still work.",
+        signal="A small ClientHello was answered, a large one was not, and smaller segments made no "
+        "difference.",
         evidence=(
             "tls.hello_bytes: which size fails and which passes",
             "controls.large_hello: fails with smaller segments as well, so it is not the MTU",
-            "tls.info.bytes_acked: how much of the hello arrived",
+            "tls.info.bytes_acked: how much of the ClientHello arrived",
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Update the inspecting firewall or proxy to a version that reassembles a TLS hello of several "
-        "packets: {source} to {host} fails only with a large hello. Until then Go agents can be run with "
-        "GODEBUG=tlsmlkem=0.",
-        confirm=lines(HELLO, _SMALL_HELLO, "With OpenSSL 3.5 or later only the second works."),
+        advice="Update the inspecting firewall or proxy to a version that reassembles a ClientHello of "
+        "several packets: {source} to {host} fails only with a large ClientHello. Until then Go agents can "
+        "be run with GODEBUG=tlsmlkem=0.",
+        confirm=steps(CLIENT_HELLO, _SMALL_CLIENT_HELLO, "With OpenSSL 3.5 or later only the second works."),
         base=Confidence.HIGH,
-        needs=("hellos of two sizes",),
+        needs=("ClientHellos of two sizes",),
     ),
     Reason(
         code="tls_sni_position_intolerant",
         phase=Phase.TLS,
-        title="A device finds the name only early in the hello",
-        meaning="The device on the way looks for the server name in the first part of the hello alone. "
-        "Clients which put it later are treated as if they had sent none.",
-        signal="The answer was right with the name first, and wrong or missing with the name last.",
+        title="A device finds the SNI only early in the ClientHello",
+        meaning="The device on the path looks for the server name in the first part of the ClientHello "
+        "alone. Clients that put it later are treated as if they had sent none.",
+        signal="The answer was right with the SNI first, and wrong or missing with the SNI last.",
         evidence=(
             "tls.hello_bytes, tls.sni: what was sent",
             "tls.chain.subject: a placeholder certificate such as `no-sni.invalid`",
         ),
         blame=Blame.TLS_INSPECTION,
         severity=Outcome.BLOCKED,
-        advice="Update the TLS proxy between {source} and {host}: it overlooks the server name unless it "
-        "comes early in the hello. Exempt {host} from it until then.",
-        confirm=lines(HELLO, "$ curl -sv -o /dev/null https://{host}:{port}/", "Compare the certificates."),
+        advice="Update the TLS proxy between {source} and {host}: it misses the SNI unless it comes early "
+        "in the ClientHello. Exempt {host} from it until then.",
+        confirm=steps(CLIENT_HELLO, "$ curl -sv -o /dev/null https://{place}/", "Compare the certificates."),
         base=Confidence.HIGH,
-        needs=("hello with the name last",),
+        needs=("ClientHello with the SNI last",),
     ),
     Reason(
         code="tls_no_sni_denied",
         phase=Phase.TLS,
-        title="A hello without a server name is denied",
-        meaning="Connections with a server name pass and those without are cut. That is normal for firewalls "
-        "which filter by name; every current agent sends one.",
+        title="A ClientHello without SNI is denied",
+        meaning="Connections with a server name pass and those without are cut. That is normal for "
+        "firewalls that filter by name; every current agent sends one.",
         signal="The probe with a server name succeeded, the one without failed.",
         evidence=(
             "tls.sni: empty on the probe that failed",
@@ -244,19 +245,19 @@ TLS: tuple[Reason, ...] = (
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.OK,
-        advice="Nothing to ask for {host}. Tools that connect by address will fail from {source}; have "
-        "them use the name.",
-        confirm=lines(HELLO, "$ openssl s_client -connect {address}:{port} -noservername </dev/null"),
+        advice="Nothing to ask for {host}. Tools that connect by address will fail from {source}; use the "
+        "name with them.",
+        confirm=steps(CLIENT_HELLO, "$ openssl s_client -connect {remote} -noservername </dev/null"),
         base=Confidence.HIGH,
         informational=True,
-        needs=("probe without a name",),
+        needs=("probe without SNI",),
     ),
     Reason(
         code="tls_plaintext_block_page",
         phase=Phase.TLS,
         title="A block page in clear text instead of TLS",
-        meaning="A device answered the TLS hello with plain HTTP. Browsers show it as a protocol error; in "
-        "fact it is a block or login page.",
+        meaning="A device answered the ClientHello with plain HTTP. Browsers show it as a protocol error; "
+        "in fact it is a block or login page.",
         signal="The first bytes received are an HTTP status line.",
         evidence=(
             "tls.first_text: the status line, the server header, the page",
@@ -266,34 +267,34 @@ TLS: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Allow {place} for {source} on the device that answers TLS with plain HTTP at {time}; "
         "its page names the product and the policy.",
-        confirm=lines("$ curl -sv http://{host}:{port}/ \\\n  --resolve {host}:{port}:{address}"),
+        confirm=steps("$ curl -sv http://{place}/ \\\n  --connect-to ::{remote}"),
         base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_not_tls",
         phase=Phase.TLS,
         title="What answers is not TLS",
-        meaning="Some other service answers on this port: a port forward, a NAT rule or an address that "
-        "leads to the wrong machine.",
+        meaning="Another service answers on this port: a port forward, a NAT rule or an address that leads "
+        "to the wrong server.",
         signal="The first bytes received are neither a TLS record nor HTTP.",
         evidence=(
-            "tls.first_bytes, tls.first_text: for instance an SSH greeting",
-            "tcp.remote_address: which machine",
+            "tls.first_bytes, tls.first_text: for instance an SSH banner",
+            "tcp.remote_address: which host",
         ),
         blame=Blame.UNKNOWN_MIDDLEBOX,
         severity=Outcome.BLOCKED,
-        advice="Check port forwards and destination NAT for {address}:{port} from {source}: what answers "
-        "there does not speak TLS.",
-        confirm=lines("$ nc -w 5 {address} {port} </dev/null | head -c 200 | xxd", HELLO),
+        advice="Check port forwards and destination NAT for {remote} from {source}: what answers there is "
+        "not TLS.",
+        confirm=steps("$ nc -w 5 {address} {port} </dev/null | head -c 200 | xxd", CLIENT_HELLO),
         base=Confidence.HIGH,
     ),
     Reason(
         code="tls_partial_then_stall",
         phase=Phase.TLS,
-        title="The handshake stops half-way",
-        meaning="The server began to answer and the rest never came. Large packets lost on the way (MTU) "
-        "is the usual cause; a filter that reads certificates is the other.",
-        signal="Some handshake bytes arrived, then silence until the time was up.",
+        title="The handshake stalls part-way",
+        meaning="The server began to answer and the rest never came. Large packets lost on the path (MTU) "
+        "are the usual cause; a filter that reads certificates is the other.",
+        signal="Some handshake bytes arrived, then nothing until the timeout.",
         evidence=(
             "tls.bytes_received, tls.records_received: how far it got",
             "tls.info.out_of_order: segments beyond a hole point to lost packets",
@@ -302,101 +303,99 @@ TLS: tuple[Reason, ...] = (
         blame=Blame.PATH_MTU_LINK,
         severity=Outcome.BLOCKED,
         advice="Clamp the TCP segment size on the tunnel between {source} and the Internet and let ICMP "
-        "type 3 code 4 through; if that is in order, look for a filter that judges the certificate of "
+        "type 3 code 4 through; if that is in order, look for a filter that decides by the certificate of "
         "{host}.",
-        confirm=lines(_MTU, _PING, HELLO),
+        confirm=steps(_MTU, _PING, CLIENT_HELLO),
         base=Confidence.MEDIUM,
         capped="High when the same probe completes with a segment size of 1200.",
     ),
     Reason(
         code="tls_partial_then_fin",
         phase=Phase.TLS,
-        title="The handshake is closed half-way",
-        meaning="The answer began and the stream was then closed in order. Something judged the session by "
-        "the server's certificate, or the server gave up.",
+        title="The handshake is closed part-way",
+        meaning="The answer began and the connection was then closed with a FIN. A device rejected the "
+        "session by the server's certificate, or the server gave up.",
         signal="Some handshake bytes arrived, then the stream ended.",
         evidence=(
             "tls.bytes_received, tls.server_hello: how far it got",
             "tls.failure: closed",
-            "tls.version: in TLS 1.2 the certificate can be read on the way",
+            "tls.version: in TLS 1.2 the certificate can be read on the path",
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Look for a policy that judges the certificate of {host} for {source} at {time} and closes "
-        "the session half-way; allow the name there.",
-        confirm=lines(HELLO, _TLS12),
+        advice="Look for a policy that decides by the certificate of {host} for {source} at {time} and "
+        "closes the session part-way; allow the name there.",
+        confirm=steps(CLIENT_HELLO, _TLS12),
         base=Confidence.MEDIUM,
         capped="High when the small-segment control fails in the same way.",
     ),
     Reason(
         code="tls_partial_then_reset",
         phase=Phase.TLS,
-        title="The handshake is reset half-way",
+        title="The handshake is reset part-way",
         meaning="The answer began and a reset followed. Firewalls that categorise by the server's "
-        "certificate act at this very moment.",
+        "certificate act at this moment.",
         signal="Some handshake bytes arrived, then a reset.",
         evidence=(
             "tls.bytes_received, tls.server_hello: how far it got",
             "tls.failure: reset",
-            "tls.version: in TLS 1.2 the certificate can be read on the way",
+            "tls.version: in TLS 1.2 the certificate can be read on the path",
         ),
         blame=Blame.FIREWALL_L7,
         severity=Outcome.BLOCKED,
-        advice="Look for a policy that judges the certificate of {host} for {source} at {time} and resets "
-        "the session half-way; allow the name or its category there.",
-        confirm=lines(HELLO, _TLS12),
+        advice="Look for a policy that decides by the certificate of {host} for {source} at {time} and "
+        "resets the session part-way; allow the name or its category there.",
+        confirm=steps(CLIENT_HELLO, _TLS12),
         base=Confidence.MEDIUM,
         capped="High when the small-segment control fails in the same way.",
     ),
     Reason(
         code="tls_protocol_error",
         phase=Phase.TLS,
-        title="The peer breaks the rules of TLS",
-        meaning="The bytes look like TLS but OpenSSL could not accept them. A device that tampers with the "
+        title="The peer violates the TLS protocol",
+        meaning="The bytes look like TLS but OpenSSL could not accept them. A device that alters the "
         "handshake is more likely than a broken Azure front end.",
         signal="OpenSSL reported an error that is neither an alert of the peer nor a certificate problem.",
         evidence=(
-            "tls.detail: OpenSSL's words",
+            "tls.detail: OpenSSL's error",
             "tls.first_bytes, tls.bytes_received: what came",
         ),
         blame=Blame.UNKNOWN_MIDDLEBOX,
         severity=Outcome.BLOCKED,
-        advice="Take TLS inspection and protocol checks off the way from {source} to {host} as a test; the "
+        advice="As a test, disable TLS inspection and protocol checks between {source} and {host}; the "
         "handshake at {time} was broken by what came back.",
-        confirm=lines(HELLO + " -msg", CAPTURE),
+        confirm=steps(CLIENT_HELLO + " -msg", CAPTURE),
         base=Confidence.LOW,
         capped="Medium when another name on the same address completes.",
     ),
     Reason(
         code="tls_version_downgraded",
         phase=Phase.TLS,
-        title="An older TLS version than usual was agreed on",
+        title="An older TLS version than usual was negotiated",
         meaning="The handshake works, with an older version than the same service gives elsewhere. Weak "
-        "evidence of a device in between, for front ends differ as well.",
+        "evidence of a device in between, because front ends differ as well.",
         signal="TLS 1.2 under the certificate of a device, TLS 1.3 under the real one of a name beside it or "
         "at the same address.",
         evidence=(
-            "tls.version, tls.cipher: what was agreed on",
+            "tls.version, tls.cipher: what was negotiated",
             "tls.chain.issuer: whether the certificate is the real one",
         ),
         blame=Blame.TLS_INSPECTION,
         severity=Outcome.DEGRADED,
         advice="If a device terminates TLS between {source} and {host}, enable TLS 1.3 on it or exempt the "
         "name.",
-        confirm=lines(
-            "$ openssl s_client -connect {address}:{port} -servername {sni} \\\n  -tls1_3 </dev/null"
-        ),
+        confirm=steps("$ openssl s_client -connect {remote} -servername {sni} \\\n  -tls1_3 </dev/null"),
         base=Confidence.LOW,
-        capped="Medium when the same name agrees on more from elsewhere.",
+        capped="Medium when the same name negotiates a newer version elsewhere.",
         needs=("inspection of some names only",),
     ),
     Reason(
         code="tls_alpn_stripped",
         phase=Phase.TLS,
         title="HTTP/2 was offered and not chosen",
-        meaning="The service speaks HTTP/2 and the connection here does not. Inspection devices often "
-        "remove it, and the resource bridge needs it.",
-        signal="`h2` was offered; the peer chose HTTP/1.1 or nothing, where HTTP/2 is known to be spoken.",
+        meaning="The service supports HTTP/2 and this connection did not negotiate it. Inspection devices "
+        "often remove it, and the resource bridge needs it.",
+        signal="`h2` was offered; the peer chose HTTP/1.1 or nothing, where HTTP/2 is known to be supported.",
         evidence=(
             "tls.alpn_offered, tls.alpn: offered and chosen",
             "tls.chain.issuer: a private one points to inspection",
@@ -405,9 +404,8 @@ TLS: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Exempt {host} from TLS inspection for {source}, or allow HTTP/2 (ALPN h2) on the device that "
         "terminates the session: the resource bridge depends on it.",
-        confirm=lines(
-            "$ openssl s_client -connect {address}:{port} -servername {sni} \\\n  -alpn h2,http/1.1 "
-            "</dev/null",
+        confirm=steps(
+            "$ openssl s_client -connect {remote} -servername {sni} \\\n  -alpn h2,http/1.1 </dev/null",
             "Look for `ALPN protocol: h2`.",
         ),
         base=Confidence.MEDIUM,
@@ -416,7 +414,7 @@ TLS: tuple[Reason, ...] = (
     Reason(
         code="tls_client_cert_required",
         phase=Phase.TLS,
-        title="The server wants a client certificate",
+        title="The server requires a client certificate",
         meaning="The right server was reached and asks for a certificate, which the agent has and egressd "
         "does not. For reachability this is a pass.",
         signal="A genuine server ended the session because no client certificate was given.",
@@ -428,14 +426,14 @@ TLS: tuple[Reason, ...] = (
         blame=Blame.AZURE_SERVICE,
         severity=Outcome.OK,
         advice="Nothing to ask: {host} can be reached from {source}.",
-        confirm=lines(HELLO, "Look for `Acceptable client certificate CA names`."),
+        confirm=steps(CLIENT_HELLO, "Look for `Acceptable client certificate CA names`."),
         base=Confidence.HIGH,
         informational=True,
     ),
     Reason(
         code="tls_unknown",
         phase=Phase.TLS,
-        title="TLS failed in a way we have no name for",
+        title="TLS failed for an unknown reason",
         meaning="The handshake failed and no rule explains it. The raw bytes are recorded; do not call it a "
         "block on this evidence alone.",
         signal="A failure in the TLS phase that fits none of the known signatures, or an alert number that "
@@ -446,9 +444,9 @@ TLS: tuple[Reason, ...] = (
         ),
         blame=Blame.UNKNOWN_MIDDLEBOX,
         severity=Outcome.UNKNOWN,
-        advice="Look up the session {source} to {address}:{port} at {time} on every device that inspects "
-        "TLS, with the raw facts of this report beside it.",
-        confirm=lines(HELLO, CAPTURE, AGAIN),
+        advice="Look up the session {source} to {remote} at {time} on every device that inspects TLS, with "
+        "the facts of this report at hand.",
+        confirm=steps(CLIENT_HELLO, CAPTURE, AGAIN),
         base=Confidence.LOW,
     ),
 )
