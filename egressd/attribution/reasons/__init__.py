@@ -23,7 +23,16 @@ from egressd.attribution.reasons.site import SITE
 from egressd.attribution.reasons.tcp import TCP
 from egressd.attribution.reasons.tls import TLS
 
-__all__ = ["ALERTS", "CHAPTERS", "PLACEHOLDERS", "REASONS", "Reason", "alert_code", "fill_template", "find_reason"]
+__all__ = [
+    "ALERTS",
+    "CHAPTERS",
+    "PLACEHOLDERS",
+    "REASONS",
+    "Reason",
+    "alert_code",
+    "fill_template",
+    "find_reason",
+]
 
 CHAPTERS: Mapping[str, tuple[Reason, ...]] = MappingProxyType(
     {
