@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from egressd.attribution import judge, open_questions
+from egressd.attribution import judge, plan_followups
 from egressd.errors import AbsentSourceError
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.plan import ControlPlan, Plan
@@ -118,7 +118,7 @@ async def prepare(
 
 def ask(settings: Settings, recording: Recording) -> tuple[ControlPlan, ...]:
     """Return the controls that a recording calls for, each with the way it takes."""
-    return route_revocation_fetches(open_questions(recording), settings, recording.plan)
+    return route_revocation_fetches(plan_followups(recording), settings, recording.plan)
 
 
 def open_context(settings: Settings, plan: Plan) -> ProbeContext:

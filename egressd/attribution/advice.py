@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.proxy import refusal, schemes
-from egressd.attribution.facts.shown.hops import before, begins_at
-from egressd.attribution.facts.whole import Whole
+from egressd.attribution.control_results.hops import failure_hop, router_before
+from egressd.attribution.facts.proxy import auth_schemes, proxy_refusal
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import Reason
 from egressd.model.endpoint import Inspection
 from egressd.model.observation import DnsObservation, HttpObservation, ProxyObservation
@@ -23,25 +23,25 @@ MOST_NAMED = 4
 """How many names a sentence bears; the rest is counted."""
 
 
-def advise(reason: Reason, case: Case) -> str:
+def advise(reason: Reason, context: TrailContext) -> str:
     """Return the advice of a reason for a case."""
-    text = reason.advise(values_of(case))
-    forbidden = reason.code.startswith("tls_mitm_") and case.target.inspection is Inspection.FORBIDDEN
+    text = reason.advise(values_of(context))
+    forbidden = reason.code.startswith("tls_mitm_") and context.target.inspection is Inspection.FORBIDDEN
     return f"{text} {FORBIDDEN}" if forbidden else text
 
 
-def advise_all(reason: Reason, cases: Sequence[Case], **values: str) -> str:
+def advise_all(reason: Reason, contexts: Sequence[TrailContext], **values: str) -> str:
     """Return the advice of a reason for several targets at once: it names them, the first few at least."""
-    if not cases:
+    if not contexts:
         return reason.advise(values)
-    known = values_of(cases[0])
+    known = values_of(contexts[0])
     for name in ("host", "sni", "address", "source", "port", "protocol", "place", "remote"):
-        known[name] = listed(dict.fromkeys(values_of(case)[name] for case in cases))
+        known[name] = listed(dict.fromkeys(values_of(context)[name] for context in contexts))
     text = reason.advise(known | values)
     if not reason.code.startswith(ABOUT_INSPECTION):
         return text
     forbidden = dict.fromkeys(
-        case.probe.host for case in cases if case.target.inspection is Inspection.FORBIDDEN
+        context.probe.host for context in contexts if context.target.inspection is Inspection.FORBIDDEN
     )
     return f"{text} {FORBIDDEN_FOR} {listed(forbidden)}." if forbidden else text
 
@@ -53,52 +53,52 @@ def listed(names: Iterable[str]) -> str:
     return f"{shown} and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else shown
 
 
-def source_address(whole: Whole, name: str) -> str:
+def source_address(index: SweepIndex, name: str) -> str:
     """Return where a source's packets come from: what was seen on them, what was configured, or its name."""
-    seen = next(iter(whole.left_from.get(name, ())), "")
-    named = (one for one in whole.recording.vantage.sources if one.name == name)
+    seen = next(iter(index.local_addresses.get(name, ())), "")
+    named = (one for one in index.recording.vantage.sources if one.name == name)
     return seen or next((one.address or one.interface or "" for one in named), "") or name
 
 
-def values_of(case: Case) -> dict[str, str]:
+def values_of(context: TrailContext) -> dict[str, str]:
     """Return what is known of the names a template may use."""
-    icmp, last = case.icmp, case.failing or case.trail.last
-    address = _address(case)
+    icmp, last = context.icmp, context.failing or context.trail.last
+    address = _address(context)
     return {
-        "host": case.probe.host,
-        "port": str(case.probe.port),
-        "place": host_port(case.probe.host, case.probe.port),
-        "source": _source(case),
+        "host": context.probe.host,
+        "port": str(context.probe.port),
+        "place": host_port(context.probe.host, context.probe.port),
+        "source": _source(context),
         "address": address,
-        "remote": host_port(address, case.probe.port) if address else "",
-        "sni": case.tls.sni if case.tls is not None else case.probe.host,
-        "offender": icmp.offender if icmp is not None else before(case, begins_at(case) or 0),
-        "resolver": case.trail.resolver,
-        "issuer": case.issuer,
-        "protocol": case.probe.protocol.value,
-        "time": last.started if last is not None else case.whole.recording.started,
-        "proxy": case.trail.path if case.proxied else case.whole.recording.vantage.proxy or "",
-        "status": _status(case),
-        "schemes": ", ".join(schemes(refusal(case))) or UNNAMED,
+        "remote": host_port(address, context.probe.port) if address else "",
+        "sni": context.tls.sni if context.tls is not None else context.probe.host,
+        "offender": icmp.offender if icmp is not None else router_before(context, failure_hop(context) or 0),
+        "resolver": context.trail.resolver,
+        "issuer": context.issuer,
+        "protocol": context.probe.protocol.value,
+        "time": last.started if last is not None else context.index.recording.started,
+        "proxy": context.trail.path if context.proxied else context.index.recording.vantage.proxy or "",
+        "status": _status(context),
+        "schemes": ", ".join(auth_schemes(proxy_refusal(context))) or UNNAMED,
     }
 
 
-def _address(case: Case) -> str:
+def _address(context: TrailContext) -> str:
     """Return where the packets went: to the address dialled, or no further than to a resolver."""
-    match case.failing:
+    match context.failing:
         case DnsObservation(resolver=resolver):
             return THE_RESOLVERS if resolver == SYSTEM_RESOLVER else resolver.rpartition(":")[0].strip("[]")
         case _:
-            return case.dialled[0]
+            return context.dialled[0]
 
 
-def _source(case: Case) -> str:
-    if case.tcp is not None and case.tcp.local_address:
-        return case.tcp.local_address
-    return source_address(case.whole, case.source)
+def _source(context: TrailContext) -> str:
+    if context.tcp is not None and context.tcp.local_address:
+        return context.tcp.local_address
+    return source_address(context.index, context.source)
 
 
-def _status(case: Case) -> str:
-    seen = (one for one in reversed(case.trail.observations))
+def _status(context: TrailContext) -> str:
+    seen = (one for one in reversed(context.trail.observations))
     statuses = (one.status for one in seen if isinstance(one, HttpObservation | ProxyObservation))
     return next((str(status) for status in statuses if status is not None), "")

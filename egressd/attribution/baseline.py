@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from egressd.attribution.facts.tally import observations
-from egressd.attribution.facts.whole import answered_tls
+from egressd.attribution.facts.stats import observations
+from egressd.attribution.facts.sweep_index import answered_tls
 from egressd.model.endpoint import SampleKind
 from egressd.model.observation import TlsObservation
 from egressd.model.plan import Target

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.compare import Contrast, always_fails, tries
-from egressd.attribution.facts.shown.hops import begins_at
-from egressd.attribution.facts.shown.marks import answered_before
+from egressd.attribution.control_results.contrast import Contrast, always_fails, tries
+from egressd.attribution.control_results.hops import failure_hop
+from egressd.attribution.facts.baseline_entries import answered_in_baseline
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.rule import Rule
 from egressd.model.observation import Phase
 from egressd.model.verdict import Confidence
@@ -15,54 +15,56 @@ _ORDER = tuple(Confidence)
 _CONTRAST = {Contrast.NONE: 0, Contrast.FAILED: 0, Contrast.PASSED: 1, Contrast.FLIP: 2}
 
 
-def weigh(case: Case, rule: Rule, *, phase: Phase | None, alike: int = 1) -> Confidence:
+def weigh(context: TrailContext, rule: Rule, *, phase: Phase | None, alike: int = 1) -> Confidence:
     """Return the confidence of a rule that holds; `alike` hosts show the same signature."""
-    contrast = rule.contrast(case)
+    contrast = rule.contrast(context)
     if contrast is Contrast.FAILED:
         return Confidence.INCONCLUSIVE
-    points = rule.score + _agreement(case, rule) + _CONTRAST[contrast] + _setting(case, rule, phase=phase)
+    points = (
+        rule.score + _agreement(context, rule) + _CONTRAST[contrast] + _setting(context, rule, phase=phase)
+    )
     points += 1 if alike > 1 else 0
     level = next((level for least, level in _STEPS if points >= least), Confidence.INCONCLUSIVE)
-    return _cap(level, case, rule, contrast=contrast)
+    return _cap(level, context, rule, contrast=contrast)
 
 
-def _agreement(case: Case, rule: Rule) -> int:
+def _agreement(context: TrailContext, rule: Rule) -> int:
     """Explicit evidence needs one try; silence needs two that agree."""
     if not rule.silent:
         return 1
-    return 1 if tries(case) > 1 and always_fails(case) else 0
+    return 1 if tries(context) > 1 and always_fails(context) else 0
 
 
-def _setting(case: Case, rule: Rule, *, phase: Phase | None) -> int:
+def _setting(context: TrailContext, rule: Rule, *, phase: Phase | None) -> int:
     """Return what the circumstances add or take away."""
     points = 0
-    if case.icmp is not None and not case.icmp.local:
+    if context.icmp is not None and not context.icmp.local:
         points += 1
-    if begins_at(case) is not None:
+    if failure_hop(context) is not None:
         points += 1
-    if phase is Phase.TCP and case.source in case.whole.accepting:
+    if phase is Phase.TCP and context.source in context.index.accept_all:
         points -= 1
-    if case.untried_addresses:
+    if context.untried_addresses:
         points -= 1
-    if not rule.alone and not case.controlled:
+    if not rule.alone and not context.has_comparison:
         points -= 2
-    if rule.faint(case):
+    if rule.weak(context):
         points -= 2
-    if phase is Phase.TLS and case.tls is not None and case.tls.info is None and not rule.alone:
+    if phase is Phase.TLS and context.tls is not None and context.tls.info is None and not rule.alone:
         points -= 1
     return points
 
 
-def _cap(level: Confidence, case: Case, rule: Rule, *, contrast: Contrast) -> Confidence:
+def _cap(level: Confidence, context: TrailContext, rule: Rule, *, contrast: Contrast) -> Confidence:
     """Hold silence at high without a flip, and a random label at what its baseline allows."""
     if rule.silent and contrast is not Contrast.FLIP:
         level = worse(level, Confidence.HIGH)
-    return worse(level, _most_of_label(case)) if case.random else level
+    return worse(level, _most_of_label(context)) if context.random else level
 
 
-def _most_of_label(case: Case) -> Confidence:
+def _most_of_label(context: TrailContext) -> Confidence:
     """Return how sure a label's failure can make us: it may be the far end's way with unknown names."""
-    match answered_before(case):
+    match answered_in_baseline(context):
         case True:
             return Confidence.CONFIRMED
         case False:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.proxy import schemes, squid_error
-from egressd.attribution.facts.whole import answered_tls
+from egressd.attribution.facts.proxy import auth_schemes, squid_error
+from egressd.attribution.facts.sweep_index import answered_tls
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import (
     DnsObservation,
     DnsQuery,
@@ -34,13 +34,15 @@ WORDS = {
 }
 
 
-def describe(case: Case, phase: Phase | None) -> tuple[str, ...]:
+def describe(context: TrailContext, phase: Phase | None) -> tuple[str, ...]:
     """Return the evidence lines of a trail; the first shows what decided."""
-    lines = [*_names(case.trail), *_conversation(case.trail), *_certificate(case)]
+    lines = [*_names(context.trail), *_conversation(context.trail), *_certificate(context)]
     if phase is not Phase.DNS:
-        lines = [*_conversation(case.trail), *_certificate(case), *_names(case.trail)]
+        lines = [*_conversation(context.trail), *_certificate(context), *_names(context.trail)]
     compared = (
-        line for control in case.whole.controls.get(case.probe.id, ()) for line in about_control(control)
+        line
+        for control in context.index.controls.get(context.probe.id, ())
+        for line in about_control(control)
     )
     return tuple(dict.fromkeys((*lines, *compared)))
 
@@ -137,7 +139,7 @@ def _after(one: object) -> Iterator[str]:
 def _said_by_proxy(one: ProxyObservation) -> Iterator[str]:
     if error := squid_error(one):
         yield f"X-Squid-Error: {error}"
-    if offered := schemes(one):
+    if offered := auth_schemes(one):
         yield f"asks for {', '.join(offered)}"
     if one.status == 407:
         yield "credentials were sent" if one.credentials_sent else "no credentials were sent"
@@ -201,15 +203,15 @@ def _failure(failure: Failure | None, detail: str) -> str:
     return f"{words} ({detail})" if detail and failure not in WORDS else words
 
 
-def _certificate(case: Case) -> Iterator[str]:
-    tls = case.tls
+def _certificate(context: TrailContext) -> Iterator[str]:
+    tls = context.tls
     if tls is None or not tls.chain:
         return
     leaf = tls.chain[0]
     public = tls.facts.publicly_anchored if tls.facts is not None else None
     anchor = {True: "anchored publicly", False: "not anchored publicly", None: "anchor not checked"}[public]
     yield (
-        f"certificate {leaf.subject}, issued by {case.issuer}, {anchor}, "
+        f"certificate {leaf.subject}, issued by {context.issuer}, {anchor}, "
         f"valid {leaf.not_before} to {leaf.not_after}, SHA-256 {leaf.sha256}"
     )
 

@@ -10,16 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from egressd.attribution.advice import advise
-from egressd.attribution.assess import assess
-from egressd.attribution.combine import Ruling, combine
 from egressd.attribution.confidence import weigh, worse
+from egressd.attribution.detectors import detect_findings
 from egressd.attribution.evidence import describe
-from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.whole import Whole, behold
-from egressd.attribution.opinion import Opinion, signature
-from egressd.attribution.proxied.paths import compare
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.path_comparison import compare_paths
+from egressd.attribution.probe_judgement import ProbeJudgement, judge_probe
 from egressd.attribution.reasons import REASONS
-from egressd.attribution.site import find
+from egressd.attribution.target_judgement import TargetJudgement, signature
+from egressd.attribution.trail_judgement import judge_trail
 from egressd.model.plan import Probe, Target
 from egressd.model.recording import ProbeRecord, Recording
 from egressd.model.verdict import (
@@ -35,104 +35,112 @@ from egressd.model.verdict import (
 
 def judge(recording: Recording) -> Sweep:
     """Say what a recording means. Judging it again gives it again."""
-    whole = behold(recording)
-    others = _opinions(whole, contrast=True)
-    opinions = [compare(one, others.get(key)) for key, one in _opinions(whole, contrast=False).items()]
-    shared = _shared_signatures(opinions)
-    verdicts = {(one.target.id, one.source): _verdict(one, shared) for one in opinions}
-    own = _by_target(whole, opinions, verdicts)
-    beside = _by_target(whole, others.values(), {key: _verdict(one, {}) for key, one in others.items()})
+    index = SweepIndex.build(recording)
+    others = _judge_targets(index, contrast=True)
+    judgements = [
+        compare_paths(one, others.get(key)) for key, one in _judge_targets(index, contrast=False).items()
+    ]
+    shared = _shared_signatures(judgements)
+    verdicts = {(one.target.id, one.source): _verdict(one, shared) for one in judgements}
+    own = _by_target(index, judgements, verdicts)
+    beside = _by_target(index, others.values(), {key: _verdict(one, {}) for key, one in others.items()})
     targets = tuple(_target_verdict(one, own[one.id], beside[one.id]) for one in recording.plan.targets)
-    findings = find(whole, opinions, verdicts)
+    findings = detect_findings(index, judgements, verdicts)
     return Sweep(recording=recording, verdicts=targets, findings=findings)
 
 
 def _by_target(
-    whole: Whole, opinions: Iterable[Opinion], verdicts: Mapping[tuple[str, str], Verdict]
+    index: SweepIndex, judgements: Iterable[TargetJudgement], verdicts: Mapping[tuple[str, str], Verdict]
 ) -> defaultdict[str, tuple[SourceVerdict, ...]]:
     found: defaultdict[str, tuple[SourceVerdict, ...]] = defaultdict(tuple)
-    for one in opinions:
-        path = whole.recording.plan.path_of(one.probe)
+    for one in judgements:
+        path = index.recording.plan.path_of(one.probe)
         verdict = verdicts[one.target.id, one.source]
         found[one.target.id] += (SourceVerdict(source=one.source, path=path, verdict=verdict),)
     return found
 
 
-def _opinions(whole: Whole, *, contrast: bool) -> dict[tuple[str, str], Opinion]:
+def _judge_targets(index: SweepIndex, *, contrast: bool) -> dict[tuple[str, str], TargetJudgement]:
     """Return one opinion per target and source: the worst, where several probes speak.
 
     With `contrast` they are those of the probes that only show how the other path would do.
     """
-    records = {record.probe: record for record in whole.recording.records}
-    worst: dict[tuple[str, str], Opinion] = {}
-    for probe in (one for one in whole.recording.plan.probes if one.contrast is contrast):
+    records = {record.probe: record for record in index.recording.records}
+    worst: dict[tuple[str, str], TargetJudgement] = {}
+    for probe in (one for one in index.recording.plan.probes if one.contrast is contrast):
         for target_id in probe.targets:
-            target = whole.targets.get(target_id)
+            target = index.targets.get(target_id)
             if target is None:
                 continue
-            opinion = _opinion(whole, probe, target, records.get(probe.id))
+            judgement = _judge_target(index, probe, target, records.get(probe.id))
             key = (target.id, probe.source)
-            if key not in worst or opinion.outcome.severity > worst[key].outcome.severity:
-                worst[key] = opinion
+            if key not in worst or judgement.outcome.severity > worst[key].outcome.severity:
+                worst[key] = judgement
     return worst
 
 
-def _opinion(whole: Whole, probe: Probe, target: Target, record: ProbeRecord | None) -> Opinion:
+def _judge_target(
+    index: SweepIndex, probe: Probe, target: Target, record: ProbeRecord | None
+) -> TargetJudgement:
     if record is None or not record.trails:
         bug = record.bug if record is not None else ""
         why = bug or (record.skipped if record is not None else "") or "no record of this probe"
-        return Opinion(target=target, probe=probe, ruling=None, why=why, bug=bool(bug))
-    cases = (Case(trail=trail, probe=probe, target=target, whole=whole) for trail in record.trails)
-    return Opinion(target=target, probe=probe, ruling=combine([assess(case) for case in cases]))
+        return TargetJudgement(target=target, probe=probe, result=None, why=why, bug=bool(bug))
+    contexts = (TrailContext(trail=trail, probe=probe, target=target, index=index) for trail in record.trails)
+    return TargetJudgement(
+        target=target, probe=probe, result=judge_probe([judge_trail(context) for context in contexts])
+    )
 
 
-def _shared_signatures(opinions: Iterable[Opinion]) -> Mapping[tuple[str, ...], int]:
+def _shared_signatures(judgements: Iterable[TargetJudgement]) -> Mapping[tuple[str, ...], int]:
     """Count the hosts that show each signature."""
     hosts: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-    for one in opinions:
-        if one.ruling is not None and one.ruling.match is not None:
-            hosts[signature(one.source, one.ruling.match)].add(one.probe.host)
+    for one in judgements:
+        if one.result is not None and one.result.match is not None:
+            hosts[signature(one.source, one.result.match)].add(one.probe.host)
     return {key: len(names) for key, names in hosts.items()}
 
 
-def _verdict(opinion: Opinion, shared: Mapping[tuple[str, ...], int]) -> Verdict:
-    ruling = opinion.ruling
-    if ruling is None:
-        return _unknown(opinion)
-    if ruling.match is None:
-        return Verdict(outcome=Outcome.OK, also=ruling.also, flags=ruling.flags)
-    return _explained(opinion, ruling, shared)
+def _verdict(judgement: TargetJudgement, shared: Mapping[tuple[str, ...], int]) -> Verdict:
+    result = judgement.result
+    if result is None:
+        return _unknown(judgement)
+    if result.match is None:
+        return Verdict(outcome=Outcome.OK, also=result.also, flags=result.flags)
+    return _explained(judgement, result, shared)
 
 
-def _unknown(opinion: Opinion) -> Verdict:
-    code = "internal_error" if opinion.bug else "not_probed"
+def _unknown(judgement: TargetJudgement) -> Verdict:
+    code = "internal_error" if judgement.bug else "not_probed"
     return Verdict(
         outcome=Outcome.UNKNOWN,
         reason=code,
         confidence=Confidence.CONFIRMED,
         blame=Blame.EGRESSD_ENV,
-        evidence=(opinion.why,),
-        advice=REASONS[code].advise({"host": opinion.probe.host, "port": str(opinion.probe.port)}),
+        evidence=(judgement.why,),
+        advice=REASONS[code].advise({"host": judgement.probe.host, "port": str(judgement.probe.port)}),
     )
 
 
-def _explained(opinion: Opinion, ruling: Ruling, shared: Mapping[tuple[str, ...], int]) -> Verdict:
-    match = ruling.match
+def _explained(
+    judgement: TargetJudgement, result: ProbeJudgement, shared: Mapping[tuple[str, ...], int]
+) -> Verdict:
+    match = result.match
     if match is None:
         raise RuntimeError("a ruling without a match explains nothing")
-    phase = match.phase or match.case.failed_in
-    alike = shared.get(signature(opinion.source, match), 1)
-    sure = weigh(match.case, match.rule, phase=phase, alike=alike)
+    phase = match.phase or match.context.failed_in
+    alike = shared.get(signature(judgement.source, match), 1)
+    sure = weigh(match.context, match.rule, phase=phase, alike=alike)
     return Verdict(
-        outcome=ruling.outcome,
+        outcome=result.outcome,
         phase=match.phase,
         reason=match.code,
         confidence=worse(sure, REASONS[match.code].ceiling),
         blame=match.blame,
-        also=ruling.also,
-        flags=ruling.flags,
-        evidence=describe(match.case, phase),
-        advice=advise(REASONS[match.code], match.case),
+        also=result.also,
+        flags=result.flags,
+        evidence=describe(match.context, phase),
+        advice=advise(REASONS[match.code], match.context),
     )
 
 
@@ -140,7 +148,7 @@ def _target_verdict(
     target: Target, own: tuple[SourceVerdict, ...], beside: tuple[SourceVerdict, ...]
 ) -> TargetVerdict:
     if not own:
-        nobody = Verdict(outcome=Outcome.UNKNOWN, reason="not_probed", blame=Blame.EGRESSD_ENV)
-        return TargetVerdict(target=target.id, verdict=nobody, by_source=())
+        usual_blame = Verdict(outcome=Outcome.UNKNOWN, reason="not_probed", blame=Blame.EGRESSD_ENV)
+        return TargetVerdict(target=target.id, verdict=usual_blame, by_source=())
     worst = max(own, key=lambda one: one.verdict.outcome.severity)
     return TargetVerdict(target=target.id, verdict=worst.verdict, by_source=own, other_path=beside)

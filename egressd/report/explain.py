@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from egressd.attribution.party import party
+from egressd.attribution.blame_text import party
 from egressd.attribution.reasons import CHAPTERS, REASONS, Reason
 from egressd.model.verdict import Outcome
 

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
 
 from egressd import __version__
-from egressd.attribution.party import party
+from egressd.attribution.blame_text import party
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target, Unsampled

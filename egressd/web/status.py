@@ -12,7 +12,7 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 
 from egressd import __version__, clock
-from egressd.attribution.party import party
+from egressd.attribution.blame_text import party
 from egressd.model.alert import Alert
 from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled

@@ -12,8 +12,8 @@ from egressd.model.endpoint import Expect, Protocol, SampleKind
 from egressd.model.observation import ChainFacts, DnsObservation, Failure, Observation
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Blame, Confidence, Outcome
-from tests.attribution import hellos
-from tests.attribution.crowd import (
+from tests.attribution import control_scenes
+from tests.attribution.peer_scenes import (
     EARLY,
     LATE,
     downgraded,
@@ -25,7 +25,7 @@ from tests.attribution.crowd import (
     swept,
     untold,
 )
-from tests.attribution.world import (
+from tests.attribution.recordings import (
     ADDRESS,
     HOST,
     LONG_AGO,
@@ -2051,7 +2051,7 @@ CROWD = (
 HELLOS = (
     Scene(
         name="large-hello-lost",
-        build=hellos.not_in_two,
+        build=control_scenes.not_in_two,
         reason="tls_large_hello_intolerant",
         outcome=DEGRADED,
         least=HIGH,
@@ -2059,20 +2059,20 @@ HELLOS = (
     ),
     Scene(
         name="large-hello-lost-once",
-        build=hellos.not_said_why,
+        build=control_scenes.not_said_why,
         reason="tls_large_hello_intolerant",
         outcome=DEGRADED,
     ),
     Scene(
         name="large-hello-of-our-own",
-        build=hellos.large_of_our_own,
+        build=control_scenes.large_of_our_own,
         reason="tls_large_hello_intolerant",
         outcome=BLOCKED,
         least=HIGH,
     ),
     Scene(
         name="large-hello-too-big-for-the-path",
-        build=hellos.not_in_one,
+        build=control_scenes.not_in_one,
         reason="tls_pmtu_blackhole_outbound",
         outcome=DEGRADED,
         least=CONFIRMED,
@@ -2080,32 +2080,35 @@ HELLOS = (
     ),
     Scene(
         name="name-late-in-the-hello",
-        build=hellos.not_late,
+        build=control_scenes.not_late,
         reason="tls_sni_position_intolerant",
         outcome=DEGRADED,
         least=MEDIUM,
     ),
     Scene(
         name="hello-without-a-name",
-        build=hellos.not_nameless,
+        build=control_scenes.not_nameless,
         reason=None,
         outcome=OK,
         also=("tls_no_sni_denied",),
     ),
     Scene(
         name="refused-on-the-way",
-        build=hellos.refused_at_two,
+        build=control_scenes.refused_at_two,
         reason="tcp_refused_by_middlebox",
         outcome=BLOCKED,
         least=HIGH,
         blame=Blame.FIREWALL_L3L4,
     ),
     Scene(
-        name="refused-by-the-far-end", build=hellos.refused_at_the_end, reason="tcp_refused", outcome=BLOCKED
+        name="refused-by-the-far-end",
+        build=control_scenes.refused_at_the_end,
+        reason="tcp_refused",
+        outcome=BLOCKED,
     ),
     Scene(
         name="reset-on-the-way",
-        build=hellos.reset_at_two,
+        build=control_scenes.reset_at_two,
         reason="tls_sni_reset",
         outcome=BLOCKED,
         least=HIGH,

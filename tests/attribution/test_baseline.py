@@ -13,7 +13,7 @@ from egressd.model.recording import Baseline
 from egressd.model.verdict import Confidence, Outcome, Sweep, Verdict
 from egressd.report.saved import from_json, to_json
 from tests.attribution.cases import UNACKED
-from tests.attribution.world import Site, dns, good, http, tcp, tls, trail
+from tests.attribution.recordings import Site, dns, good, http, tcp, tls, trail
 
 WILDCARD = "*.his.arc.azure.com"
 LABEL = "egressd-probe-1.his.arc.azure.com"

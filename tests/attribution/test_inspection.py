@@ -12,7 +12,7 @@ from egressd.model.observation import Failure, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Blame, Finding, Outcome, Sweep
 from tests.attribution.cases import FORGED, PRIVATE
-from tests.attribution.world import Site, dns, facts, good, http, tcp, tls, trail, verdict_of
+from tests.attribution.recordings import Site, dns, facts, good, http, tcp, tls, trail, verdict_of
 
 ISSUER = FORGED[-1].issuer
 INSPECTED = tuple(f"i{number}.example" for number in range(10))

@@ -8,17 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from egressd.attribution import judge, open_questions
-from egressd.attribution.assess import DIRECT_TABLES, PROXY_TABLES, assess
-from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.whole import behold
+from egressd.attribution import judge, plan_followups
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import PLACEHOLDERS, REASONS
-from egressd.attribution.rules.rule import Table
+from egressd.attribution.rules.rule import RuleTable
+from egressd.attribution.trail_judgement import DIRECT_TABLES, PROXY_TABLES, judge_trail
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Confidence, Outcome, Verdict
 from tests.attribution.cases import SCENES, Scene
-from tests.attribution.world import RESOLVER, Site, dns, good, tcp, tls, trail
+from tests.attribution.recordings import RESOLVER, Site, dns, good, tcp, tls, trail
 
 TABLES = tuple({id(table): table for table in (*DIRECT_TABLES, *PROXY_TABLES)}.values())
 ORDER = tuple(Confidence)
@@ -66,7 +66,7 @@ def test_scene_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.phase.value)
-def test_table_is_in_order(table: Table) -> None:
+def test_table_is_in_order(table: RuleTable) -> None:
     """A table names known reasons once each and ends in its phase's fallback."""
     for rows in (table.rules, table.notes):
         codes = [rule.reason for rule in rows]
@@ -79,11 +79,11 @@ def test_every_rule_is_fired() -> None:
     """No rule is dead: each one holds in some scene."""
     fired = set()
     for scene in SCENES:
-        whole = behold(scene.build().recording())
-        for probe in whole.recording.plan.probes:
-            for one in whole.trails[probe.id]:
-                target = whole.targets[probe.targets[0]]
-                found = assess(Case(trail=one, probe=probe, target=target, whole=whole))
+        index = SweepIndex.build(scene.build().recording())
+        for probe in index.recording.plan.probes:
+            for one in index.trails[probe.id]:
+                target = index.targets[probe.targets[0]]
+                found = judge_trail(TrailContext(trail=one, probe=probe, target=target, index=index))
                 fired |= {(match.phase, match.code) for match in (*found.causes, *found.notes)}
     rules = {(table.phase, rule.reason) for table in TABLES for rule in (*table.rules, *table.notes)}
     assert rules - fired == set()
@@ -101,7 +101,7 @@ def test_judging_again_and_in_another_order(scene: Scene) -> None:
         one.target: one.verdict for one in straight.verdicts
     }
     assert turned.findings == straight.findings
-    assert open_questions(recording) == open_questions(recording)
+    assert plan_followups(recording) == plan_followups(recording)
 
 
 def test_target_takes_its_worst_source() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egressd.attribution import judge, open_questions
+from egressd.attribution import judge, plan_followups
 from egressd.attribution.reasons import REASONS, find_reason
 from egressd.model.endpoint import Expect, Inspection, Protocol, SampleKind
 from egressd.model.observation import Certificate, DnsQuery, Failure, Icmp, Observation
@@ -16,7 +16,7 @@ from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.settings import Family
 from egressd.model.verdict import Confidence
-from tests.attribution.world import (
+from tests.attribution.recordings import (
     Site,
     certificate,
     connect,
@@ -203,7 +203,7 @@ def test_judging_never_fails_and_never_wavers(site: Site) -> None:
     recording = site.recording()
     sweep = judge(recording)
     assert sweep == judge(recording)
-    assert open_questions(recording) == open_questions(recording)
+    assert plan_followups(recording) == plan_followups(recording)
     for one in sweep.verdicts:
         assert (one.verdict.reason is None) == (one.verdict.outcome.value == "ok")
         codes = [code for code in (one.verdict.reason, *one.verdict.also) if code is not None]

@@ -12,7 +12,7 @@ from egressd.model.recording import Recording, Trail, VantageSource
 from egressd.model.settings import Source
 from egressd.model.verdict import Confidence, Finding, Sweep
 from egressd.report.exit import exit_code
-from tests.attribution.world import NOW, RESOLVER, Site, dns, good, tcp, tls, trail
+from tests.attribution.recordings import NOW, RESOLVER, Site, dns, good, tcp, tls, trail
 
 PLACES = {"management": "10.20.0.10", "appliance-1": "10.20.0.11", "appliance-2": "10.20.0.12"}
 

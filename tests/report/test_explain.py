@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from egressd.attribution.party import party
+from egressd.attribution.blame_text import party
 from egressd.attribution.reasons import CHAPTERS, REASONS, Reason
 from egressd.model.verdict import Blame
 from egressd.report.explain import (

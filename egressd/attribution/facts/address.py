@@ -28,7 +28,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str) -> IPv4Address | IPv6Address | None:
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address a text spells, an IPv4-mapped one as IPv4; None where it is none."""
     try:
         one = ip_address(text.partition("%")[0])
@@ -44,22 +44,22 @@ def is_null(text: str) -> bool:
 
 def is_loopback(text: str) -> bool:
     """Whether it is this host itself."""
-    one = parse(text)
+    one = parse_address(text)
     return one is not None and one.is_loopback
 
 
 def is_bogon(text: str) -> bool:
     """Whether no public server can have it: private, shared, link-local or reserved."""
-    one = parse(text)
+    one = parse_address(text)
     return one is not None and any(one in net for net in _BOGONS if net.version == one.version)
 
 
 def is_ordinary(text: str) -> bool:
     """Whether a public server could have it."""
-    return parse(text) is not None and not (is_null(text) or is_loopback(text) or is_bogon(text))
+    return parse_address(text) is not None and not (is_null(text) or is_loopback(text) or is_bogon(text))
 
 
 def is_nat64(text: str) -> bool:
     """Whether it was synthesized with the well-known prefix (RFC 6052)."""
-    one = parse(text)
+    one = parse_address(text)
     return isinstance(one, IPv6Address) and one in _NAT64

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from egressd.attribution.facts.case import Case
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import CDN_HEADERS, PROXY_SERVERS, page_product
 from egressd.model.observation import Failure, HttpObservation, ProxyObservation, TlsObservation
 from egressd.model.plan import ControlKind
 
-Answer = ProxyObservation | HttpObservation
+ProxyAnswer = ProxyObservation | HttpObservation
 
 NOT_A_PROXY = frozenset({400, 404, 405, 501})
 """Answers to CONNECT by what does not know it."""
@@ -22,45 +22,45 @@ _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]{0,30})(?=\s*(?:,|$)|\s+[A-Za-z0-9+/=])")
 
 
-def headers_of(one: Answer | None) -> dict[str, str]:
+def headers_of(one: ProxyAnswer | None) -> dict[str, str]:
     """Return the headers of an answer, names in lower case."""
     return {name.lower(): value for name, value in one.headers} if one is not None else {}
 
 
-def schemes(one: Answer | None) -> tuple[str, ...]:
+def auth_schemes(one: ProxyAnswer | None) -> tuple[str, ...]:
     """Return the authentication schemes an answer offers, as it spells them (RFC 9110 section 11.6.1)."""
     headers = one.headers if one is not None else ()
     offers = (_QUOTED.sub('""', value) for name, value in headers if name.lower() == "proxy-authenticate")
     return tuple(dict.fromkeys(found for offer in offers for found in _SCHEME.findall(offer)))
 
 
-def squid_error(one: Answer | None) -> str:
+def squid_error(one: ProxyAnswer | None) -> str:
     """Return Squid's own error and errno, such as `ERR_CONNECT_FAIL 111`; empty where it gives none."""
     return headers_of(one).get("x-squid-error", "")
 
 
-def plain(case: Case) -> HttpObservation | None:
+def plain_request(context: TrailContext) -> HttpObservation | None:
     """Return a request that the proxy was to hand on as it is: no tunnel is between."""
-    return case.http if case.proxied and case.tunnel is None else None
+    return context.http if context.proxied and context.tunnel is None else None
 
 
-def refusal(case: Case) -> Answer | None:
+def proxy_refusal(context: TrailContext) -> ProxyAnswer | None:
     """Return the answer in which the proxy itself refused or failed; None where it handed on."""
-    tunnel = case.tunnel
+    tunnel = context.tunnel
     if tunnel is not None:
         return tunnel if tunnel.failure is Failure.PROXY_STATUS else None
-    asked = plain(case)
+    asked = plain_request(context)
     if asked is None or asked.status is None:
         return None
-    return asked if _is_marked(asked) or anonymous(case) else None
+    return asked if _is_marked(asked) or is_unattributed(context) else None
 
 
-def anonymous(case: Case) -> bool:
+def is_unattributed(context: TrailContext) -> bool:
     """Whether nothing says who wrote the answer to a plain request: neither the proxy nor the origin.
 
     Then it is not taken for the origin's.
     """
-    asked = plain(case)
+    asked = plain_request(context)
     if asked is None or asked.status not in AMBIGUOUS or _is_marked(asked):
         return False
     headers = headers_of(asked)
@@ -83,31 +83,33 @@ def page_text(one: HttpObservation) -> str:
     return " ".join((*(f"{name}: {value}" for name, value in one.headers), one.title, one.body))
 
 
-def inside(case: Case) -> HttpObservation | None:
+def inspected_answer(context: TrailContext) -> HttpObservation | None:
     """Return what was answered inside a session that somebody else than the server signed."""
-    tls = case.tls
+    tls = context.tls
     if tls is None or tls.facts is None or tls.facts.publicly_anchored is not False:
         return None
-    if case.http is not None and case.http.status is not None:
-        return case.http
-    return next((one for one in _looked(case) if one.status is not None), None)
+    if context.http is not None and context.http.status is not None:
+        return context.http
+    return next((one for one in _looked(context) if one.status is not None), None)
 
 
-def _looked(case: Case) -> Iterator[HttpObservation]:
-    for control in case.controls(ControlKind.LOOK_INSIDE):
+def _looked(context: TrailContext) -> Iterator[HttpObservation]:
+    for control in context.controls(ControlKind.LOOK_INSIDE):
         for trail in control.trails:
             yield from (one for one in trail.observations if isinstance(one, HttpObservation))
 
 
-def words_of(case: Case) -> Answer | None:
+def proxy_error(context: TrailContext) -> ProxyAnswer | None:
     """Return where the proxy gives its own error: in its refusal, or on a page inside the tunnel."""
-    return refusal(case) or (one if squid_error(one := inside(case)) else None)
+    return proxy_refusal(context) or (one if squid_error(one := inspected_answer(context)) else None)
 
 
-def hop(case: Case) -> TlsObservation | None:
+def proxy_handshake(context: TrailContext) -> TlsObservation | None:
     """Return the handshake with the proxy itself, where it failed."""
-    failing = case.failing
-    return failing if case.proxied and case.tls is None and isinstance(failing, TlsObservation) else None
+    failing = context.failing
+    return (
+        failing if context.proxied and context.tls is None and isinstance(failing, TlsObservation) else None
+    )
 
 
 def only_unsupported(offered: Iterable[str]) -> bool:

@@ -13,10 +13,10 @@ from types import MappingProxyType
 from egressd.attribution.reasons.alert import ALERT_REASONS, ALERTS, alert_code
 from egressd.attribution.reasons.certificate import CERTIFICATE
 from egressd.attribution.reasons.dns import DNS
+from egressd.attribution.reasons.egressd import EGRESSD
 from egressd.attribution.reasons.http import HTTP
 from egressd.attribution.reasons.local import LOCAL
 from egressd.attribution.reasons.ntp import NTP
-from egressd.attribution.reasons.own import OWN
 from egressd.attribution.reasons.proxy import PROXY
 from egressd.attribution.reasons.reason import PLACEHOLDERS, Reason, fill_template
 from egressd.attribution.reasons.site import SITE
@@ -46,7 +46,7 @@ CHAPTERS: Mapping[str, tuple[Reason, ...]] = MappingProxyType(
         "HTTP": HTTP,
         "NTP": NTP,
         "The whole site": SITE,
-        "egressd itself": OWN,
+        "egressd itself": EGRESSD,
     }
 )
 """The tables of reasons by heading, as the manual shows them."""

@@ -9,8 +9,8 @@ import errno
 from collections.abc import Callable
 from dataclasses import replace
 
-from egressd.attribution.facts.address import parse
-from egressd.attribution.facts.case import Case
+from egressd.attribution.facts.address import parse_address
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.rule import IDENTIFIED, Rule
 from egressd.model.observation import DnsObservation, Failure, NtpObservation, Phase, TcpObservation
 
@@ -20,10 +20,10 @@ NEIGHBOUR_WAIT_MS = 900.0
 """A kernel asks for a neighbour three times, a second apart; a question under way is joined."""
 
 
-def _silent_kernel(case: Case, *numbers: int) -> bool:
+def _silent_kernel(context: TrailContext, *numbers: int) -> bool:
     """Whether a call ended with one of these and no ICMP error: the kernel decided alone."""
-    match case.failing:
-        case _ if case.icmp is not None:
+    match context.failing:
+        case _ if context.icmp is not None:
             return False
         case DnsObservation(queries=queries):
             return any(one.failure is Failure.UNREACHABLE and one.errno in numbers for one in queries)
@@ -33,8 +33,8 @@ def _silent_kernel(case: Case, *numbers: int) -> bool:
             return False
 
 
-def _failure(case: Case) -> Failure | None:
-    match case.failing:
+def _failure(context: TrailContext) -> Failure | None:
+    match context.failing:
         case DnsObservation(failure=failure, queries=queries):
             return queries[-1].failure if queries else failure
         case None:
@@ -43,48 +43,48 @@ def _failure(case: Case) -> Failure | None:
             return other.failure
 
 
-def _sends(case: Case) -> bool:
-    return isinstance(case.failing, DnsObservation | TcpObservation | NtpObservation)
+def _sends(context: TrailContext) -> bool:
+    return isinstance(context.failing, DnsObservation | TcpObservation | NtpObservation)
 
 
-def _source_invalid(case: Case) -> bool:
-    return _sends(case) and _failure(case) is Failure.INVALID_SOURCE
+def _source_invalid(context: TrailContext) -> bool:
+    return _sends(context) and _failure(context) is Failure.INVALID_SOURCE
 
 
-def _exhausted(case: Case) -> bool:
-    return _failure(case) is Failure.NO_RESOURCES
+def _exhausted(context: TrailContext) -> bool:
+    return _failure(context) is Failure.NO_RESOURCES
 
 
-def _no_route(case: Case) -> bool:
-    return _silent_kernel(case, errno.ENETUNREACH)
+def _no_route(context: TrailContext) -> bool:
+    return _silent_kernel(context, errno.ENETUNREACH)
 
 
-def _unreachable_route(case: Case) -> bool:
-    return _silent_kernel(case, errno.EHOSTUNREACH)
+def _unreachable_route(context: TrailContext) -> bool:
+    return _silent_kernel(context, errno.EHOSTUNREACH)
 
 
-def _prohibit_route(case: Case) -> bool:
-    return _silent_kernel(case, errno.EACCES)
+def _prohibit_route(context: TrailContext) -> bool:
+    return _silent_kernel(context, errno.EACCES)
 
 
-def _blackhole_route(case: Case) -> bool:
-    return _silent_kernel(case, errno.EINVAL)
+def _blackhole_route(context: TrailContext) -> bool:
+    return _silent_kernel(context, errno.EINVAL)
 
 
-def _udp_dropped(case: Case) -> bool:
-    return not isinstance(case.failing, TcpObservation) and _silent_kernel(case, errno.EPERM)
+def _udp_dropped(context: TrailContext) -> bool:
+    return not isinstance(context.failing, TcpObservation) and _silent_kernel(context, errno.EPERM)
 
 
-def _rejected(case: Case) -> bool:
+def _rejected(context: TrailContext) -> bool:
     """Whether this host's own rules refused: by ICMP, or (a cgroup filter of systemd) by EPERM."""
-    if case.icmp is not None:
-        return case.icmp.local and parse(case.icmp.offender) != parse(_asked(case))
-    return case.failed_in is Phase.TCP and _silent_kernel(case, errno.EPERM)
+    if context.icmp is not None:
+        return context.icmp.local and parse_address(context.icmp.offender) != parse_address(_asked(context))
+    return context.failed_in is Phase.TCP and _silent_kernel(context, errno.EPERM)
 
 
-def _asked(case: Case) -> str:
+def _asked(context: TrailContext) -> str:
     """Return where the packet went: a service of this very host may refuse without any rule."""
-    match case.failing:
+    match context.failing:
         case DnsObservation(resolver=resolver):
             return resolver.rpartition(":")[0].strip("[]") or resolver
         case TcpObservation(remote_address=address) | NtpObservation(remote_address=address):
@@ -93,16 +93,16 @@ def _asked(case: Case) -> str:
             return ""
 
 
-def _gateway_dead(case: Case) -> bool:
+def _gateway_dead(context: TrailContext) -> bool:
     """Whether nobody answers on the link: the kernel waited for it, or nothing else gets out either.
 
     A rule of this host that rejects with the same code does so at once.
     """
-    icmp = case.icmp
+    icmp = context.icmp
     if icmp is None or not icmp.local or icmp.code != HOST_UNREACHABLE[icmp.version]:
         return False
-    waited = case.failing is not None and case.failing.elapsed_ms >= NEIGHBOUR_WAIT_MS
-    return waited or not case.whole.dialled(case.source, case.trail.family).connected
+    waited = context.failing is not None and context.failing.elapsed_ms >= NEIGHBOUR_WAIT_MS
+    return waited or not context.index.dial_stats(context.source, context.trail.family).connected
 
 
 _LOCAL = (
@@ -124,5 +124,5 @@ def local_rules(phase: Phase) -> tuple[Rule, ...]:
     return tuple(replace(rule, when=_in(phase, rule.when)) for rule in rules)
 
 
-def _in(phase: Phase, when: Callable[[Case], bool]) -> Callable[[Case], bool]:
-    return lambda case: case.failed_in is phase and when(case)
+def _in(phase: Phase, when: Callable[[TrailContext], bool]) -> Callable[[TrailContext], bool]:
+    return lambda context: context.failed_in is phase and when(context)

@@ -2,62 +2,68 @@
 
 from __future__ import annotations
 
-from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.compare import Contrast
+from egressd.attribution.control_results.contrast import Contrast
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.dns import is_port_unreachable, is_prohibited
 from egressd.attribution.rules.local import local_rules
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, Rule, Table
+from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, Rule, RuleTable
 from egressd.model.observation import Failure, NtpObservation, Phase
 
 UNSYNCHRONIZED = 16
 
 
-def _failed(case: Case, *failures: Failure) -> bool:
-    return case.ntp is not None and case.ntp.failure in failures
+def _failed(context: TrailContext, *failures: Failure) -> bool:
+    return context.ntp is not None and context.ntp.failure in failures
 
 
-def _prohibited(case: Case) -> bool:
-    return case.ntp is not None and case.ntp.failure is not None and is_prohibited(case.icmp)
+def _prohibited(context: TrailContext) -> bool:
+    return context.ntp is not None and context.ntp.failure is not None and is_prohibited(context.icmp)
 
 
-def _refused(case: Case) -> bool:
-    return _failed(case, Failure.REFUSED) or (
-        case.ntp is not None and case.ntp.failure is not None and is_port_unreachable(case.icmp)
+def _refused(context: TrailContext) -> bool:
+    return _failed(context, Failure.REFUSED) or (
+        context.ntp is not None and context.ntp.failure is not None and is_port_unreachable(context.icmp)
     )
 
 
-def _kiss(case: Case) -> bool:
-    return case.ntp is not None and bool(case.ntp.kiss)
+def _kiss(context: TrailContext) -> bool:
+    return context.ntp is not None and bool(context.ntp.kiss)
 
 
-def _unsynchronized(case: Case) -> bool:
-    return case.ntp is not None and case.ntp.failure is None and case.ntp.stratum in (0, UNSYNCHRONIZED)
+def _unsynchronized(context: TrailContext) -> bool:
+    return (
+        context.ntp is not None and context.ntp.failure is None and context.ntp.stratum in (0, UNSYNCHRONIZED)
+    )
 
 
-def _unreachable(case: Case) -> bool:
-    return _failed(case, Failure.UNREACHABLE)
+def _unreachable(context: TrailContext) -> bool:
+    return _failed(context, Failure.UNREACHABLE)
 
 
-def _silent(case: Case) -> bool:
-    return _failed(case, Failure.TIMEOUT)
+def _silent(context: TrailContext) -> bool:
+    return _failed(context, Failure.TIMEOUT)
 
 
-def _any_failure(case: Case) -> bool:
-    return case.ntp is not None and case.ntp.failure is not None
+def _any_failure(context: TrailContext) -> bool:
+    return context.ntp is not None and context.ntp.failure is not None
 
 
-def _by_other_traffic(case: Case) -> Contrast:
+def _by_other_traffic(context: TrailContext) -> Contrast:
     """Compare with the same host's TCP: where that gets out, the path itself stands."""
-    return Contrast.PASSED if case.whole.connected(case.source) or _other_server(case) else Contrast.NONE
+    return (
+        Contrast.PASSED
+        if context.index.connected(context.source) or _other_server(context)
+        else Contrast.NONE
+    )
 
 
-def _other_server(case: Case) -> bool:
-    every = (trail for trails in case.whole.trails.values() for trail in trails)
-    seen = (one for trail in every if trail.source == case.source for one in trail.observations)
+def _other_server(context: TrailContext) -> bool:
+    every = (trail for trails in context.index.trails.values() for trail in trails)
+    seen = (one for trail in every if trail.source == context.source for one in trail.observations)
     return any(isinstance(one, NtpObservation) and one.failure is None for one in seen)
 
 
-NTP = Table(
+NTP = RuleTable(
     phase=Phase.NTP,
     rules=(
         *local_rules(Phase.NTP),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.compare import Contrast
+from egressd.attribution.control_results.contrast import Contrast
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Outcome
 
@@ -22,22 +22,22 @@ SILENCE = 1
 """Nothing came, and nothing else is known."""
 
 
-def no_contrast(_: Case) -> Contrast:
+def no_contrast(_: TrailContext) -> Contrast:
     """Compare with nothing."""
     return Contrast.NONE
 
 
-def nobody(_: Case) -> Blame | None:
+def usual_blame(_: TrailContext) -> Blame | None:
     """Leave the blame with the reason's usual party."""
     return None
 
 
-def as_usual(_: Case) -> Outcome | None:
+def usual_outcome(_: TrailContext) -> Outcome | None:
     """Leave the outcome at the reason's usual one."""
     return None
 
 
-def never(_: Case) -> bool:
+def never(_: TrailContext) -> bool:
     """Doubt nothing."""
     return False
 
@@ -47,35 +47,35 @@ class Rule:
     """A reason code and when it holds."""
 
     reason: str
-    when: Callable[[Case], bool]
+    when: Callable[[TrailContext], bool]
     score: int = EXPLICIT
     """Where confidence starts, before controls raise or lower it."""
     silent: bool = False
     """Whether the evidence is that nothing came: then one try proves little."""
-    blame: Callable[[Case], Blame | None] = nobody
+    blame: Callable[[TrailContext], Blame | None] = usual_blame
     """Whom to blame, where it is not the reason's usual party."""
-    outcome: Callable[[Case], Outcome | None] = as_usual
+    outcome: Callable[[TrailContext], Outcome | None] = usual_outcome
     """What it means for the target, where it is not the reason's usual outcome."""
-    contrast: Callable[[Case], Contrast] = no_contrast
+    contrast: Callable[[TrailContext], Contrast] = no_contrast
     """The comparison that would raise or lower confidence."""
-    faint: Callable[[Case], bool] = never
+    weak: Callable[[TrailContext], bool] = never
     """Whether, in a case, the evidence is weaker than the score says."""
     alone: bool = False
     """Whether the evidence speaks for itself, so that no control is missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class RuleTable:
     """The rules of one phase, in order. `rules` explain what failed; `notes` what else is to be seen."""
 
     phase: Phase
     rules: tuple[Rule, ...]
     notes: tuple[Rule, ...] = ()
 
-    def explain(self, case: Case) -> Rule | None:
+    def explain(self, context: TrailContext) -> Rule | None:
         """Return the first rule that holds, or None where the phase is sound."""
-        return next((rule for rule in self.rules if rule.when(case)), None)
+        return next((rule for rule in self.rules if rule.when(context)), None)
 
-    def remark(self, case: Case) -> tuple[Rule, ...]:
+    def notes_for(self, context: TrailContext) -> tuple[Rule, ...]:
         """Return every note that holds."""
-        return tuple(rule for rule in self.notes if rule.when(case))
+        return tuple(rule for rule in self.notes if rule.when(context))

@@ -2,116 +2,118 @@
 
 from __future__ import annotations
 
-from egressd.attribution.facts.burst import Pattern
-from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.compare import Contrast, always_fails, port_contrast, tries
-from egressd.attribution.facts.shown.hops import begins_at
+from egressd.attribution.control_results.contrast import Contrast, always_fails, port_contrast, tries
+from egressd.attribution.control_results.hops import failure_hop
+from egressd.attribution.facts.loss_pattern import LossPattern
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.dns import is_port_unreachable, is_prohibited
 from egressd.attribution.rules.local import local_rules
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, Rule, Table
+from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, Rule, RuleTable
 from egressd.model.observation import Failure, Phase
 
 TIME_EXCEEDED = {4: 11, 6: 3}
 
 
-def _failed(case: Case, *failures: Failure) -> bool:
-    return case.tcp is not None and case.tcp.failure in failures and not case.proxied
+def _failed(context: TrailContext, *failures: Failure) -> bool:
+    return context.tcp is not None and context.tcp.failure in failures and not context.proxied
 
 
-def _any_failure(case: Case) -> bool:
-    return case.tcp is not None and case.tcp.failure is not None
+def _any_failure(context: TrailContext) -> bool:
+    return context.tcp is not None and context.tcp.failure is not None
 
 
-def _prohibited(case: Case) -> bool:
-    return case.failed_in is Phase.TCP and is_prohibited(case.icmp)
+def _prohibited(context: TrailContext) -> bool:
+    return context.failed_in is Phase.TCP and is_prohibited(context.icmp)
 
 
-def _looping(case: Case) -> bool:
-    icmp = case.icmp
-    return case.failed_in is Phase.TCP and icmp is not None and icmp.type == TIME_EXCEEDED[icmp.version]
+def _looping(context: TrailContext) -> bool:
+    icmp = context.icmp
+    return context.failed_in is Phase.TCP and icmp is not None and icmp.type == TIME_EXCEEDED[icmp.version]
 
 
-def _refused_by_icmp(case: Case) -> bool:
-    return _failed(case, Failure.REFUSED) and is_port_unreachable(case.icmp)
+def _refused_by_icmp(context: TrailContext) -> bool:
+    return _failed(context, Failure.REFUSED) and is_port_unreachable(context.icmp)
 
 
-def _refused(case: Case) -> bool:
-    return _failed(case, Failure.REFUSED)
+def _refused(context: TrailContext) -> bool:
+    return _failed(context, Failure.REFUSED)
 
 
-def _refused_on_the_way(case: Case) -> bool:
+def _refused_on_the_way(context: TrailContext) -> bool:
     """Whether the refusal begins at a hop nearer than the far end."""
-    return _refused(case) and begins_at(case) is not None
+    return _refused(context) and failure_hop(context) is not None
 
 
-def _unreachable(case: Case) -> bool:
-    return _failed(case, Failure.UNREACHABLE)
+def _unreachable(context: TrailContext) -> bool:
+    return _failed(context, Failure.UNREACHABLE)
 
 
-def _reset(case: Case) -> bool:
-    return _failed(case, Failure.RESET, Failure.CLOSED)
+def _reset(context: TrailContext) -> bool:
+    return _failed(context, Failure.RESET, Failure.CLOSED)
 
 
-def _silent(case: Case) -> bool:
-    return _failed(case, Failure.TIMEOUT)
+def _silent(context: TrailContext) -> bool:
+    return _failed(context, Failure.TIMEOUT)
 
 
-def _all_silent(case: Case) -> bool:
-    return _silent(case) and case.whole.dialled(case.source, case.trail.family).all_silent
+def _all_silent(context: TrailContext) -> bool:
+    return _silent(context) and context.index.dial_stats(context.source, context.trail.family).all_silent
 
 
-def _port_blocked(case: Case) -> bool:
-    return _silent(case) and port_contrast(case) is Contrast.PASSED
+def _port_blocked(context: TrailContext) -> bool:
+    return _silent(context) and port_contrast(context) is Contrast.PASSED
 
 
-def _by_port(case: Case) -> Contrast:
-    return port_contrast(case)
+def _by_port(context: TrailContext) -> Contrast:
+    return port_contrast(context)
 
 
-def _by_other_port(case: Case) -> Contrast:
+def _by_other_port(context: TrailContext) -> Contrast:
     """Compare with another port of the address; if that fails too, it speaks against nothing."""
-    return Contrast.PASSED if port_contrast(case) is Contrast.PASSED else Contrast.NONE
+    return Contrast.PASSED if port_contrast(context) is Contrast.PASSED else Contrast.NONE
 
 
-def _by_address(case: Case) -> Contrast:
+def _by_address(context: TrailContext) -> Contrast:
     """Compare with other addresses on the same port."""
-    port = case.dialled[1]
-    reached = case.whole.connected(case.source)
-    works = any(other == port or case.trail.redirected for _, other in reached)
+    port = context.dialled[1]
+    reached = context.index.connected(context.source)
+    works = any(other == port or context.trail.redirected for _, other in reached)
     if not works:
         return Contrast.NONE
-    return Contrast.FLIP if tries(case) > 2 and always_fails(case) else Contrast.PASSED
+    return Contrast.FLIP if tries(context) > 2 and always_fails(context) else Contrast.PASSED
 
 
-def _by_known_good(case: Case) -> Contrast:
+def _by_known_good(context: TrailContext) -> Contrast:
     """Compare with what ought to work: nothing did, over three addresses or more."""
-    silent = case.whole.dialled(case.source, case.trail.family).silent
+    silent = context.index.dial_stats(context.source, context.trail.family).silent
     return Contrast.PASSED if len({address for address, _ in silent}) > 2 else Contrast.NONE
 
 
-def _too_fast(case: Case) -> bool:
-    return case.burst is Pattern.PACE
+def _too_fast(context: TrailContext) -> bool:
+    return context.loss_pattern is LossPattern.RATE
 
 
-def _too_many(case: Case) -> bool:
-    return case.burst is Pattern.LOAD
+def _too_many(context: TrailContext) -> bool:
+    return context.loss_pattern is LossPattern.CONCURRENCY
 
 
-def _proxy_not_told(case: Case) -> bool:
+def _proxy_not_told(context: TrailContext) -> bool:
     """Whether the environment names a proxy, and this dial went out without one."""
-    recording = case.whole.recording
+    recording = context.index.recording
     told = recording.plan.proxy or recording.plan.plain_proxy
     named = bool(recording.vantage.proxy_variables)
-    return named and told is None and not case.proxied and case.failed_in is Phase.TCP
+    return named and told is None and not context.proxied and context.failed_in is Phase.TCP
 
 
-def _revocation(case: Case) -> bool:
+def _revocation(context: TrailContext) -> bool:
     """Whether certificates of this sweep are checked at the host that can't be reached."""
-    broken = case.failed_in in (Phase.DNS, Phase.TCP, Phase.HTTP)
-    return broken and case.probe.port == 80 and case.probe.host.lower() in case.whole.revocation_hosts
+    broken = context.failed_in in (Phase.DNS, Phase.TCP, Phase.HTTP)
+    return (
+        broken and context.probe.port == 80 and context.probe.host.lower() in context.index.revocation_hosts
+    )
 
 
-TCP = Table(
+TCP = RuleTable(
     phase=Phase.TCP,
     rules=(
         *local_rules(Phase.TCP),

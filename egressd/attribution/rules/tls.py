@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from egressd.attribution.facts.case import Case
-from egressd.attribution.facts.compare import Contrast, mss_contrast, other_name_arrives, sni_contrast
+from egressd.attribution.control_results.contrast import (
+    Contrast,
+    mss_contrast,
+    other_sni_acknowledged,
+    sni_contrast,
+)
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import page_product
 from egressd.attribution.reasons import ALERTS, alert_code
-from egressd.attribution.rules.hello import HELLO_NOTES, HELLO_RULES
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, STAGED, Rule, Table
+from egressd.attribution.rules.client_hello import HELLO_NOTES, HELLO_RULES
+from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, STAGED, Rule, RuleTable
 from egressd.model.observation import (
     Failure,
     Observation,
@@ -25,29 +30,29 @@ PROTOCOL_VERSION = 70
 OLD_PROTOCOL = ("unsupported protocol", "unsupported_protocol", "protocol version", "protocol_version")
 
 
-def _failed(case: Case, *failures: Failure) -> TlsObservation | None:
+def _failed(context: TrailContext, *failures: Failure) -> TlsObservation | None:
     """Return the handshake, if it failed like that."""
-    tls = case.tls
+    tls = context.tls
     return tls if tls is not None and tls.failure in failures else None
 
 
-def _info(case: Case) -> TcpInfo | None:
-    return case.tls.info if case.tls is not None else None
+def _info(context: TrailContext) -> TcpInfo | None:
+    return context.tls.info if context.tls is not None else None
 
 
-def _received(case: Case) -> bool:
-    return case.tls is not None and (case.tls.bytes_received > 0 or case.tls.server_hello)
+def _received(context: TrailContext) -> bool:
+    return context.tls is not None and (context.tls.bytes_received > 0 or context.tls.server_hello)
 
 
-def _reset_unasked(case: Case) -> bool:
+def _reset_unasked(context: TrailContext) -> bool:
     """Whether the connection, or the same one tried again, was reset before a hello could be read.
 
     Where the hello was quicker than the RST, what was compared with it may not have been.
     """
-    tls = _failed(case, Failure.RESET)
-    if tls is None or tls.server_hello or sni_contrast(case) in (Contrast.PASSED, Contrast.FLIP):
+    tls = _failed(context, Failure.RESET)
+    if tls is None or tls.server_hello or sni_contrast(context) in (Contrast.PASSED, Contrast.FLIP):
         return False
-    compared = (*case.controls(ControlKind.REPEAT), *case.controls(ControlKind.SNI_CONTRAST))
+    compared = (*context.controls(ControlKind.REPEAT), *context.controls(ControlKind.SNI_CONTRAST))
     ends = [trail.last for control in compared for trail in control.trails]
     return any(_unasked(one) for one in (tls, *ends))
 
@@ -62,20 +67,20 @@ def _unasked(one: Observation | None) -> bool:
             return False
 
 
-def _page(case: Case) -> bool:
-    tls = case.tls
+def _page(context: TrailContext) -> bool:
+    tls = context.tls
     if tls is None or tls.failure is None or tls.server_hello:
         return False
     return tls.first_text.startswith("HTTP/") or bool(page_product(tls.first_text))
 
 
-def _not_tls(case: Case) -> bool:
-    return _failed(case, Failure.NOT_TLS) is not None
+def _not_tls(context: TrailContext) -> bool:
+    return _failed(context, Failure.NOT_TLS) is not None
 
 
-def _alert(description: int) -> Callable[[Case], bool]:
-    def when(case: Case) -> bool:
-        tls = case.tls
+def _alert(description: int) -> Callable[[TrailContext], bool]:
+    def when(context: TrailContext) -> bool:
+        tls = context.tls
         if tls is None or tls.failure is None or tls.failure is Failure.VERIFY:
             return False
         if description == PROTOCOL_VERSION and _speaks_old(tls):
@@ -91,105 +96,105 @@ def _speaks_old(tls: TlsObservation) -> bool:
     return tls.failure is Failure.TLS_ERROR and any(mark in words for mark in OLD_PROTOCOL)
 
 
-def _synproxy(case: Case) -> bool:
-    info = _info(case)
-    if _failed(case, Failure.TIMEOUT) is None or info is None or _received(case):
+def _synproxy(context: TrailContext) -> bool:
+    info = _info(context)
+    if _failed(context, Failure.TIMEOUT) is None or info is None or _received(context):
         return False
     return info.bytes_sent == 0 and info.peer_window == 0 and info.bytes_acked <= 1
 
 
-def _pmtu_in(case: Case) -> bool:
+def _pmtu_in(context: TrailContext) -> bool:
     """Whether small segments get in and full-size ones do not."""
-    info = _info(case)
-    if _failed(case, Failure.TIMEOUT) is None or case.hello_acked is False:
+    info = _info(context)
+    if _failed(context, Failure.TIMEOUT) is None or context.hello_acked is False:
         return False
     hole = info is not None and bool(info.out_of_order) and info.bytes_received == 0
-    return hole or mss_contrast(case) is Contrast.FLIP
+    return hole or mss_contrast(context) is Contrast.FLIP
 
 
-def _pmtu_out(case: Case) -> bool:
-    lost = _failed(case, Failure.TIMEOUT) is not None and case.hello_acked is False
-    return lost and not _received(case) and mss_contrast(case) is Contrast.FLIP
+def _pmtu_out(context: TrailContext) -> bool:
+    lost = _failed(context, Failure.TIMEOUT) is not None and context.hello_acked is False
+    return lost and not _received(context) and mss_contrast(context) is Contrast.FLIP
 
 
-def _partial(case: Case, failure: Failure) -> bool:
-    return _failed(case, failure) is not None and _received(case)
+def _partial(context: TrailContext, failure: Failure) -> bool:
+    return _failed(context, failure) is not None and _received(context)
 
 
-def _partial_stall(case: Case) -> bool:
-    return _partial(case, Failure.TIMEOUT)
+def _partial_stall(context: TrailContext) -> bool:
+    return _partial(context, Failure.TIMEOUT)
 
 
-def _partial_fin(case: Case) -> bool:
-    return _partial(case, Failure.CLOSED)
+def _partial_fin(context: TrailContext) -> bool:
+    return _partial(context, Failure.CLOSED)
 
 
-def _partial_reset(case: Case) -> bool:
-    return _partial(case, Failure.RESET)
+def _partial_reset(context: TrailContext) -> bool:
+    return _partial(context, Failure.RESET)
 
 
-def _unacked(case: Case, failure: Failure) -> bool:
-    return _failed(case, failure) is not None and case.hello_acked is False and not _received(case)
+def _unacked(context: TrailContext, failure: Failure) -> bool:
+    return _failed(context, failure) is not None and context.hello_acked is False and not _received(context)
 
 
-def _all_dropped(case: Case) -> bool:
+def _all_dropped(context: TrailContext) -> bool:
     """Whether no hello to the address is ever acknowledged, whatever the name."""
-    if not _unacked(case, Failure.TIMEOUT) or other_name_arrives(case):
+    if not _unacked(context, Failure.TIMEOUT) or other_sni_acknowledged(context):
         return False
-    nowhere = not any(source == case.source for source, _, _ in case.whole.greeted)
-    several = sum(source == case.source for source, _, _ in case.whole.ungreeted) > 1
-    return sni_contrast(case) is Contrast.FAILED or (nowhere and several)
+    nowhere = not any(source == context.source for source, _, _ in context.index.answered_sni)
+    several = sum(source == context.source for source, _, _ in context.index.unanswered_sni) > 1
+    return sni_contrast(context) is Contrast.FAILED or (nowhere and several)
 
 
-def _sni_dropped(case: Case) -> bool:
-    return _unacked(case, Failure.TIMEOUT)
+def _sni_dropped(context: TrailContext) -> bool:
+    return _unacked(context, Failure.TIMEOUT)
 
 
-def _sni_reset(case: Case) -> bool:
-    return _unacked(case, Failure.RESET)
+def _sni_reset(context: TrailContext) -> bool:
+    return _unacked(context, Failure.RESET)
 
 
-def _reset(case: Case) -> bool:
-    return _failed(case, Failure.RESET) is not None
+def _reset(context: TrailContext) -> bool:
+    return _failed(context, Failure.RESET) is not None
 
 
-def _fin(case: Case) -> bool:
-    return _failed(case, Failure.CLOSED) is not None
+def _fin(context: TrailContext) -> bool:
+    return _failed(context, Failure.CLOSED) is not None
 
 
-def _stall(case: Case) -> bool:
-    return _failed(case, Failure.TIMEOUT) is not None
+def _stall(context: TrailContext) -> bool:
+    return _failed(context, Failure.TIMEOUT) is not None
 
 
-def _protocol_error(case: Case) -> bool:
-    return _failed(case, Failure.TLS_ERROR, Failure.MALFORMED) is not None
+def _protocol_error(context: TrailContext) -> bool:
+    return _failed(context, Failure.TLS_ERROR, Failure.MALFORMED) is not None
 
 
-def _any_failure(case: Case) -> bool:
-    tls = case.tls
+def _any_failure(context: TrailContext) -> bool:
+    tls = context.tls
     return tls is not None and tls.failure is not None and tls.failure is not Failure.VERIFY
 
 
-def _by_name(case: Case) -> Contrast:
-    return sni_contrast(case)
+def _by_name(context: TrailContext) -> Contrast:
+    return sni_contrast(context)
 
 
-def _by_name_if_passed(case: Case) -> Contrast:
+def _by_name_if_passed(context: TrailContext) -> Contrast:
     """Compare with another name; if that fails too, the claim is about the address and still stands."""
-    return Contrast.NONE if sni_contrast(case) is Contrast.FAILED else sni_contrast(case)
+    return Contrast.NONE if sni_contrast(context) is Contrast.FAILED else sni_contrast(context)
 
 
-def _by_mss(case: Case) -> Contrast:
-    return Contrast.NONE if mss_contrast(case) is Contrast.FAILED else mss_contrast(case)
+def _by_mss(context: TrailContext) -> Contrast:
+    return Contrast.NONE if mss_contrast(context) is Contrast.FAILED else mss_contrast(context)
 
 
-def _filter(case: Case) -> Blame | None:
+def _filter(context: TrailContext) -> Blame | None:
     """Blame a filter where another name is answered at the same address: then it is the name."""
-    return Blame.FIREWALL_L7 if sni_contrast(case) in (Contrast.PASSED, Contrast.FLIP) else None
+    return Blame.FIREWALL_L7 if sni_contrast(context) in (Contrast.PASSED, Contrast.FLIP) else None
 
 
-def _client_certificate(case: Case) -> bool:
-    return case.wants_certificate
+def _client_certificate(context: TrailContext) -> bool:
+    return context.wants_client_certificate
 
 
 ALERT_RULES = tuple(
@@ -202,7 +207,7 @@ ALERT_RULES = tuple(
     for description in ALERTS
 )
 
-TLS = Table(
+TLS = RuleTable(
     phase=Phase.TLS,
     rules=(
         Rule(reason="tls_plaintext_block_page", when=_page, score=IDENTIFIED, alone=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from egressd.attribution.party import blamed
+from egressd.attribution.blame_text import blamed
 from egressd.model.alert import Alert
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub

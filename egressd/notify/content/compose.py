@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from egressd.attribution.party import CALL
+from egressd.attribution.blame_text import CALL
 from egressd.model.alert import Notice, NoticeKind
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub

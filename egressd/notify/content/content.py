@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from egressd.attribution.party import blamed
+from egressd.attribution.blame_text import blamed
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from egressd import __version__
-from egressd.attribution.party import party
+from egressd.attribution.blame_text import party
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from egressd import __version__
-from egressd.attribution.party import party
+from egressd.attribution.blame_text import party
 from egressd.errors import ExitCode
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Tally

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hypothesis import given
 
-from egressd.attribution.party import CALL
+from egressd.attribution.blame_text import CALL
 from egressd.model.alert import AlertName, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Severity
 from egressd.model.verdict import Blame

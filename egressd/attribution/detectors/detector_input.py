@@ -1,0 +1,68 @@
+"""What the detectors look at: every opinion, the worst of each target, and what is explained already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.target_judgement import TargetJudgement
+from egressd.model.endpoint import SampleKind
+from egressd.model.verdict import Verdict
+
+EGRESSD_CODES = frozenset({"internal_error", "not_probed"})
+
+Verdicts = Mapping[tuple[str, str], Verdict]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorInput:
+    """The worst opinion of each target, and what was already explained."""
+
+    index: SweepIndex
+    judgements: tuple[TargetJudgement, ...]
+    """One per target and source."""
+    worst: tuple[TargetJudgement, ...]
+    """By target id."""
+    verdicts: Verdicts
+    claimed: frozenset[str] = frozenset()
+
+    @classmethod
+    def build(
+        cls, index: SweepIndex, judgements: Iterable[TargetJudgement], verdicts: Verdicts
+    ) -> DetectorInput:
+        """Return the input with no target claimed yet."""
+        judgements = tuple(judgements)
+        return cls(index=index, judgements=judgements, worst=_worst(judgements), verdicts=verdicts)
+
+    @property
+    def open(self) -> tuple[TargetJudgement, ...]:
+        """Targets with a reason that no finding explains yet."""
+        return tuple(
+            one
+            for one in self.worst
+            if one.code and one.code not in EGRESSD_CODES and one.target.id not in self.claimed
+        )
+
+    @property
+    def reachable(self) -> tuple[TargetJudgement, ...]:
+        """Targets that can be used."""
+        return tuple(one for one in self.worst if one.outcome.reachable)
+
+    def verdict(self, one: TargetJudgement) -> Verdict:
+        """Return the verdict that was made of an opinion."""
+        return self.verdicts[one.target.id, one.source]
+
+
+def _worst(judgements: Iterable[TargetJudgement]) -> tuple[TargetJudgement, ...]:
+    worst: dict[str, TargetJudgement] = {}
+    for one in judgements:
+        known = worst.get(one.target.id)
+        if known is None or one.outcome.severity > known.outcome.severity:
+            worst[one.target.id] = one
+    return tuple(worst[key] for key in sorted(worst))
+
+
+def is_random(one: TargetJudgement) -> bool:
+    """Whether the host is a random label."""
+    return one.target.sample is SampleKind.RANDOM

@@ -1,0 +1,69 @@
+"""What is wrong around the probes, whether or not a target fails for it yet."""
+
+from __future__ import annotations
+
+from egressd.attribution.detectors.build import slug
+from egressd.attribution.detectors.detector_input import DetectorInput
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.reasons import REASONS
+from egressd.model.observation import DnsObservation
+from egressd.model.plan import ControlKind
+from egressd.model.verdict import Confidence, Finding
+
+
+def nxdomain_rewriting(index: SweepIndex) -> list[Finding]:
+    """Resolvers that give one address for labels of unrelated zones, none of which can exist."""
+    return [
+        _nxdomain_rewriting(index, source, resolver, addresses)
+        for (source, resolver), addresses in sorted(index.peers.rewritten_answers.items())
+    ]
+
+
+def _nxdomain_rewriting(index: SweepIndex, source: str, resolver: str, addresses: frozenset[str]) -> Finding:
+    reason = REASONS["dns_nxdomain_rewritten"]
+    answers = [
+        one
+        for control in index.controls.get("", ())
+        if control.kind is ControlKind.SIBLING_NAME and control.source == source
+        for one in (seen for trail in control.trails for seen in trail.observations)
+        if isinstance(one, DnsObservation) and one.resolver == resolver and addresses & set(one.answers)
+    ]
+    return Finding(
+        id=slug(reason.code, f"{source} {resolver}"),
+        reason=reason.code,
+        blame=reason.blame,
+        confidence=Confidence.CONFIRMED,
+        title=f"{reason.title} ({resolver})",
+        targets=(),
+        evidence=tuple(
+            f"{resolver} asked for {one.type} {one.name} at {one.started}: {' '.join(one.answers)}, "
+            f"and there is no such name"
+            for one in answers
+        ),
+        advice=reason.advise({"source": source, "resolver": resolver}),
+    )
+
+
+def unused_proxy(inputs: DetectorInput) -> list[Finding]:
+    """The environment names a proxy, egressd was given none, and what it reaches directly fails."""
+    recording = inputs.index.recording
+    names = recording.vantage.proxy_variables
+    failing = [one for one in inputs.worst if one.code and not one.outcome.reachable]
+    if not names or recording.plan.proxy or recording.plan.plain_proxy or not failing:
+        return []
+    reason = REASONS["local_proxy_config_mismatch"]
+    return [
+        Finding(
+            id=reason.code,
+            reason=reason.code,
+            blame=reason.blame,
+            confidence=Confidence.MEDIUM,
+            title=reason.title,
+            targets=(),
+            evidence=(
+                f"the environment has {', '.join(names)}; egressd was told of no proxy and dialled directly",
+                f"{len(failing)} of {len(inputs.worst)} targets can't be used this way",
+            ),
+            advice=reason.advise({}),
+        )
+    ]

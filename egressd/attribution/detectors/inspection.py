@@ -1,0 +1,40 @@
+"""One inspecting device: whose authority it is, every name it touches, and whether it lets others be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from egressd.attribution.detectors.build import finding
+from egressd.attribution.detectors.detector_input import DetectorInput
+from egressd.attribution.target_judgement import TargetJudgement
+from egressd.model.verdict import Finding
+
+INSPECTED = frozenset({"tls_mitm_untrusted", "tls_mitm_trusted"})
+"""Codes of mere inspection: a deny page, or an authority that has expired, is another matter."""
+PARTIAL = "tls_mitm_partial"
+
+
+def inspected(inputs: DetectorInput) -> list[Finding]:
+    """Put together the names that one authority signs, in one finding, trusted or not."""
+    groups: defaultdict[str, list[TargetJudgement]] = defaultdict(list)
+    for one in inputs.open:
+        if one.code in INSPECTED and one.deciding_match is not None:
+            groups[one.deciding_match.context.issuer].append(one)
+    return [_finding(inputs, issuer, some) for issuer, some in sorted(groups.items())]
+
+
+def _finding(inputs: DetectorInput, issuer: str, some: list[TargetJudgement]) -> Finding:
+    partial = any(one.result is not None and PARTIAL in one.result.flags for one in some)
+    worst = max(some, key=lambda one: one.outcome.severity)
+    names = sorted({one.probe.host for one in some})
+    trusted = all(one.code == "tls_mitm_trusted" for one in some)
+    return finding(
+        inputs,
+        "site_inspection_exemption_incomplete" if partial else worst.code,
+        issuer,
+        some,
+        lines=(
+            f"signed by {issuer}: {', '.join(names)}",
+            f"this authority is {'' if trusted else 'not '}in the trust store",
+        ),
+    )

@@ -1,0 +1,88 @@
+"""Rules that are missing for a port, for a wildcard, or for the names below one."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from egressd.attribution.detectors.build import by_device, finding
+from egressd.attribution.detectors.detector_input import DetectorInput, is_random
+from egressd.attribution.target_judgement import TargetJudgement
+from egressd.model.verdict import Confidence, Finding, Outcome
+
+NO_RULE = re.compile(
+    r"tls_(sni_(reset|dropped)|reset_|fin_|stall|plaintext|partial|alert|all_hellos)"
+    r"|tcp_(ip_blocked|refused|admin|port_blocked|reset|some_ips|egress)"
+    r"|dns_(nxdomain_f|nodata_f|null|sinkhole|refused_name|dropped|bogon)"
+    r"|proxy_(denied|port_denied|tunnel_closed|tunnel_stall)|http_azure_firewall"
+)
+"""What a missing rule for a name or an address does: never a certificate, nor an answer inside TLS."""
+
+
+def port80(inputs: DetectorInput) -> list[Finding]:
+    """Port 80 is closed everywhere while 443 is open nearly everywhere."""
+    plain_request = [one for one in inputs.worst if one.target.port == 80]
+    secure = [one for one in inputs.worst if one.target.port == 443]
+    reached = [one for one in secure if one.outcome.reachable]
+    closed = [one for one in inputs.open if one.target.port == 80 and one.outcome is Outcome.BLOCKED]
+    if len(closed) < 2 or len(closed) < len(plain_request) or 2 * len(reached) <= len(secure):
+        return []
+    return [finding(inputs, "site_port80_blocked", "", closed)]
+
+
+def wildcard(inputs: DetectorInput) -> list[Finding]:
+    """Named hosts of a wildcard get through, and a label nobody listed does not."""
+    named = {(one.target.pattern, one.target.port) for one in inputs.reachable if not is_random(one)}
+    missed: defaultdict[tuple[str, int], list[TargetJudgement]] = defaultdict(list)
+    for one in inputs.open:
+        key = (one.target.pattern, one.target.port)
+        if is_random(one) and key in named and _no_rule(one):
+            missed[key].append(one)
+    return [
+        finding(
+            inputs,
+            "site_wildcard_rule_incomplete",
+            f"{pattern}:{port}",
+            some,
+            sure=_calibrated(inputs, some),
+            host=pattern,
+        )
+        for (pattern, port), some in sorted(missed.items())
+    ]
+
+
+def _calibrated(inputs: DetectorInput, some: list[TargetJudgement]) -> Confidence | None:
+    """Return the verdicts' own confidence where a baseline shows how the far end treats unknown names."""
+    verdicts = [inputs.verdict(one) for one in some]
+    if not all("baseline_answered" in one.flags for one in verdicts):
+        return None
+    return min((one.confidence for one in verdicts), key=tuple(Confidence).index)
+
+
+def suffix(inputs: DetectorInput) -> list[Finding]:
+    """All hosts of a wildcard fail for want of a rule, and others on the same port do not."""
+    groups: defaultdict[tuple[str, int], list[TargetJudgement]] = defaultdict(list)
+    for one in inputs.worst:
+        if "*" in one.target.pattern:
+            groups[one.target.pattern, one.target.port].append(one)
+    free = {one.target.id for one in inputs.open}
+    passing = {one.target.port for one in inputs.reachable}
+    return [
+        finding(inputs, "site_suffix_rule_missing", f"{pattern}:{port}", some, host=pattern)
+        for (pattern, port), some in sorted(groups.items())
+        if port in passing and _missing(some) and all(one.target.id in free for one in some)
+    ]
+
+
+def _missing(some: list[TargetJudgement]) -> bool:
+    hosts = {one.probe.host for one in some if not is_random(one)}
+    return len(hosts) > 1 and all(_no_rule(one) for one in some)
+
+
+def _no_rule(one: TargetJudgement) -> bool:
+    return one.outcome is Outcome.BLOCKED and NO_RULE.match(one.code) is not None
+
+
+def shared(inputs: DetectorInput) -> list[Finding]:
+    """Whatever else two targets have in common."""
+    return by_device(inputs, inputs.open, least=2)

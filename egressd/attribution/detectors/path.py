@@ -1,0 +1,132 @@
+"""What lies on the whole path, whatever the target: an accepting device, a dead line, a wrong clock."""
+
+from __future__ import annotations
+
+from egressd.attribution.detectors.build import by_device, finding, slug
+from egressd.attribution.detectors.detector_input import EGRESSD_CODES, DetectorInput
+from egressd.attribution.evidence import about_control
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.path_comparison import needs_proxy, path_causes
+from egressd.attribution.reasons import REASONS
+from egressd.model.plan import ControlKind
+from egressd.model.verdict import Confidence, Finding
+
+WHOLE_PATH = frozenset(
+    {
+        "dns_no_resolver",
+        "dns_resolver_unreachable",
+        "dns_refused_client",
+        "dns_no_listener",
+        "dns_admin_prohibited",
+        "tcp_egress_all_blocked",
+        "tls_all_hellos_dropped",
+        "tls_large_hello_intolerant",
+        "tls_sni_position_intolerant",
+        "tls_pmtu_blackhole_inbound",
+        "tls_pmtu_blackhole_outbound",
+        "proxy_name_unresolvable",
+        "proxy_unreachable",
+        "proxy_auth_required",
+        "proxy_auth_rejected",
+        "proxy_auth_unsupported",
+        "proxy_certificate_untrusted",
+        "proxy_not_connect_capable",
+    }
+)
+WHOLE_PATH_FAMILIES = ("local_", "tls_mitm_")
+QUIET = frozenset(
+    {
+        "dns_resolver_unreachable",
+        "tcp_egress_all_blocked",
+        "tcp_ip_blocked_silent",
+        "tcp_unreachable",
+        "tcp_routing_loop",
+        "local_gateway_dead",
+        "ntp_no_answer",
+    }
+)
+"""Codes of what a dead path looks like."""
+
+
+def accept_all(index: SweepIndex) -> list[Finding]:
+    """A fact about the path: it has no targets of its own."""
+    return [
+        _path_fact(index, "tcp_accept_all", source, ControlKind.TESTNET_TCP)
+        for source in sorted(index.accept_all)
+    ]
+
+
+def dns_interception(index: SweepIndex) -> list[Finding]:
+    """Port 53 is answered by somebody who was not asked."""
+    return [
+        _path_fact(index, "dns_transparent_proxy", source, ControlKind.TESTNET_DNS)
+        for source in sorted(index.dns_intercepted)
+    ]
+
+
+def _path_fact(index: SweepIndex, code: str, source: str, kind: ControlKind) -> Finding:
+    reason = REASONS[code]
+    asked = [one for one in index.recording.controls if one.kind is kind and one.source == source]
+    seen = [line for one in asked for line in about_control(one)]
+    told = [f"{one.address or one.host}:{one.port} answered from source {source}" for one in asked]
+    return Finding(
+        id=slug(code, source),
+        reason=code,
+        blame=reason.blame,
+        confidence=Confidence.CONFIRMED,
+        title=f"{reason.title} ({source})",
+        targets=(),
+        evidence=(*seen, *told),
+        advice=reason.advise({"source": source, "address": asked[0].address or "", "port": "443"}),
+    )
+
+
+def outage(inputs: DetectorInput) -> list[Finding]:
+    """Nothing at all is reached, in more ways than one cause would explain."""
+    probed = [one for one in inputs.worst if one.code not in EGRESSD_CODES]
+    codes = {one.code for one in probed}
+    if inputs.reachable or len({one.probe.host for one in probed}) < 3 or len(codes) < 2:
+        return []
+    return [finding(inputs, "site_outage", "", probed)] if codes <= QUIET else []
+
+
+def clock(inputs: DetectorInput) -> list[Finding]:
+    """The clock is a finding of its own, whether or not a certificate already failed for it."""
+    if not inputs.index.clock_is_off:
+        return []
+    touched = [one for one in inputs.open if one.code == "local_clock_skew"]
+    if touched:
+        return [finding(inputs, "local_clock_skew", "", touched)]
+    offset = inputs.index.recording.vantage.clock_offset_seconds
+    reason = REASONS["local_clock_skew"]
+    return [
+        Finding(
+            id="local_clock_skew",
+            reason=reason.code,
+            blame=reason.blame,
+            confidence=Confidence.HIGH,
+            title=reason.title,
+            targets=(),
+            evidence=(f"the clock of other hosts is {offset:+.0f} s from ours",),
+            advice=reason.advise({}),
+        )
+    ]
+
+
+def whole_path(inputs: DetectorInput) -> list[Finding]:
+    """What one device or setting does to everything that passes it."""
+    wide = [one for one in inputs.open if one.code in WHOLE_PATH or one.code.startswith(WHOLE_PATH_FAMILIES)]
+    return by_device(inputs, wide, least=1)
+
+
+def proxy_needed(inputs: DetectorInput) -> list[Finding]:
+    """Nothing gets out directly, and everything does by the proxy that is not used."""
+    free = {one.target.id for one in inputs.open}
+    some = [one for one in needs_proxy(inputs.worst) if one.target.id in free]
+    return [finding(inputs, "site_requires_proxy", "", some)] if some else []
+
+
+def two_paths(inputs: DetectorInput) -> list[Finding]:
+    """What comparing the direct path with the proxy shows."""
+    causes = path_causes(inputs.worst, claimed=inputs.claimed)
+    return [finding(inputs, code, path, some) for code, path, some in causes]

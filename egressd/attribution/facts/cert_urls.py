@@ -1,0 +1,64 @@
+"""What the received chains name: where CRLs, OCSP answers and issuers are fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from egressd.attribution.facts.stats import observations
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.model.observation import Certificate, TlsObservation
+from egressd.model.plan import Probe
+
+CRL, OCSP, ISSUER = "its CRL", "OCSP", "its issuer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateUrl:
+    """A plain-HTTP URL out of a certificate."""
+
+    kind: str
+    host: str
+    port: int
+    path: str
+    probe: str
+    """The id of a probe that received it."""
+
+    @property
+    def url(self) -> str:
+        """The URL again."""
+        authority = self.host if self.port == 80 else f"{self.host}:{self.port}"
+        return f"http://{authority}{self.path}"
+
+
+def certificate_urls(index: SweepIndex, source: str) -> tuple[CertificateUrl, ...]:
+    """Return the links of the publicly anchored chains a source received, once each."""
+    probes = (one for one in index.recording.plan.probes if one.source == source and not one.contrast)
+    return tuple({url.url: url for probe in probes for url in _urls_of(index, probe)}.values())
+
+
+def _urls_of(index: SweepIndex, probe: Probe) -> Iterator[CertificateUrl]:
+    for _, one in observations(index.trails.get(probe.id, ()), TlsObservation):
+        if one.facts is not None and one.facts.publicly_anchored is True:
+            for certificate in one.chain:
+                yield from _named_by(certificate, probe.id)
+
+
+def _named_by(one: Certificate, probe: str) -> Iterator[CertificateUrl]:
+    for kind, urls in ((CRL, one.crl_urls), (OCSP, one.ocsp_urls), (ISSUER, one.issuer_urls)):
+        yield from (found for url in urls if (found := _read(url, kind, probe)) is not None)
+
+
+def _read(url: str, kind: str, probe: str) -> CertificateUrl | None:
+    """Read a URL; None where it is no plain HTTP, or none at all."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port or 80
+    except ValueError:
+        return None
+    if parts.scheme.lower() != "http" or not host or not url.isprintable() or " " in url:
+        return None
+    path = parts.path or "/"
+    path = f"{path}?{parts.query}" if parts.query else path
+    return CertificateUrl(kind=kind, host=host, port=port, path=path, probe=probe)

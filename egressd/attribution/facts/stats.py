@@ -1,0 +1,176 @@
+"""Answers and dials of the whole sweep, counted by voice and by source."""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from egressd.attribution.facts.address import is_ordinary
+from egressd.model.observation import DnsObservation, DnsQuery, Failure, Phase, TcpObservation, TlsObservation
+from egressd.model.recording import Trail
+from egressd.model.settings import Family
+
+DIRECT = "direct"
+
+
+ANSWERS = frozenset({None, Failure.NXDOMAIN, Failure.NODATA})
+"""DNS results that prove the resolver spoke and knew what to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolverStats:
+    """How one DNS voice served one source."""
+
+    answered: frozenset[str]
+    """Names it answered, with an address or by knowing there is none."""
+    lossy: frozenset[str] = frozenset()
+    """Those for which a datagram was lost, and another one sent for it was answered."""
+    edns: bool = False
+    """Whether it ever answered a datagram with EDNS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialStats:
+    """How the dials of one source and family ended, as (address, port) pairs."""
+
+    connected: frozenset[tuple[str, int]]
+    silent: frozenset[tuple[str, int]]
+    rejected: frozenset[tuple[str, int]]
+    """Refused, reset or reported by ICMP: somebody answered."""
+    unroutable: frozenset[tuple[str, int]]
+    """Failed inside this host: no route, or no source address of the family."""
+    all_silent: bool = False
+    """Whether at least two destinations were dialled and nothing ever answered."""
+
+    @property
+    def lacks_family(self) -> bool:
+        """Whether the host simply does not have the family."""
+        return bool(self.unroutable) and not (self.connected or self.silent or self.rejected)
+
+
+NO_RESOLVER_STATS = ResolverStats(answered=frozenset())
+NO_DIAL_STATS = DialStats(
+    connected=frozenset(), silent=frozenset(), rejected=frozenset(), unroutable=frozenset()
+)
+
+
+Seen = TypeVar("Seen", DnsObservation, TcpObservation, TlsObservation)
+
+
+def observations(trails: Iterable[Trail], kind: type[Seen]) -> Iterator[tuple[Trail, Seen]]:
+    """Yield the observations of one phase with their trails."""
+    return ((trail, one) for trail in trails for one in trail.observations if isinstance(one, kind))
+
+
+def handshakes(trail: Trail) -> tuple[TlsObservation, ...]:
+    """Return the handshakes with the target: through a proxy, those inside the tunnel."""
+    seen = trail.observations
+    if trail.path != DIRECT:
+        at = next((n for n, one in enumerate(seen) if one.phase is Phase.PROXY), len(seen))
+        seen = seen[at:]
+    return tuple(one for one in seen if isinstance(one, TlsObservation))
+
+
+def failed_locally(one: TcpObservation) -> bool:
+    """Whether a dial ended inside this host, before a packet could leave."""
+    if one.failure is Failure.INVALID_SOURCE:
+        return True
+    return one.failure is Failure.UNREACHABLE and one.icmp is None and one.errno in _NO_ROUTE
+
+
+_NO_ROUTE = frozenset({None, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
+
+def count_resolvers(trails: Iterable[Trail]) -> dict[tuple[str, str], ResolverStats]:
+    """Return what each voice answered, controls included."""
+    answered: dict[tuple[str, str], set[str]] = {}
+    lossy: dict[tuple[str, str], set[str]] = {}
+    edns: set[tuple[str, str]] = set()
+    for trail, one in observations(trails, DnsObservation):
+        key = (trail.source, one.resolver)
+        if any(_with_edns(query) for query in one.queries):
+            edns.add(key)
+        if one.failure in ANSWERS:
+            answered.setdefault(key, set()).add(one.name.lower())
+        if one.failure in ANSWERS and _asked_twice(one):
+            lossy.setdefault(key, set()).add(one.name.lower())
+    return {
+        key: ResolverStats(answered=frozenset(names), lossy=frozenset(lossy.get(key, ())), edns=key in edns)
+        for key, names in answered.items()
+    }
+
+
+def _with_edns(query: DnsQuery) -> bool:
+    return query.edns and query.transport == "udp" and query.failure in ANSWERS
+
+
+def _asked_twice(one: DnsObservation) -> bool:
+    """Whether a datagram was lost and the question, sent again, was answered."""
+    udp = [query.failure for query in one.queries if query.transport == "udp"]
+    return Failure.TIMEOUT in udp and None in udp
+
+
+def count_dials(trails: Iterable[Trail]) -> dict[tuple[str, Family], DialStats]:
+    """Sort what each source dialled by how it ended; proxies and trimmed segments aside."""
+    ends: dict[tuple[str, Family], dict[str, set[tuple[str, int]]]] = {}
+    for trail, one in observations(trails, TcpObservation):
+        if trail.path != DIRECT or one.max_segment is not None:
+            continue
+        family = Family.IPV6 if ":" in one.remote_address else Family.IPV4
+        kinds = ends.setdefault((trail.source, family), {})
+        kinds.setdefault(_end(one), set()).add((one.remote_address, one.remote_port))
+    return {key: _ends(kinds) for key, kinds in ends.items()}
+
+
+def local_addresses(trails: Iterable[Trail]) -> dict[str, tuple[str, ...]]:
+    """Return the local addresses each source was seen to leave from, the most used first."""
+    used: dict[str, Counter[str]] = {}
+    for trail, one in observations(trails, TcpObservation):
+        if one.local_address:
+            used.setdefault(trail.source, Counter())[one.local_address] += 1
+    return {source: tuple(address for address, _ in seen.most_common()) for source, seen in used.items()}
+
+
+def connected_by_source(
+    dials: Mapping[tuple[str, Family], DialStats],
+) -> dict[str, frozenset[tuple[str, int]]]:
+    """Return what each source connected to, whatever the family."""
+    found: dict[str, frozenset[tuple[str, int]]] = {}
+    for (source, _), one in dials.items():
+        found[source] = found.get(source, frozenset()) | one.connected
+    return found
+
+
+def _ends(kinds: Mapping[str, set[tuple[str, int]]]) -> DialStats:
+    connected = frozenset(kinds.get("connected", ()))
+    silent = frozenset(kinds.get("silent", ())) - connected
+    rejected = frozenset(kinds.get("rejected", ())) - connected
+    unroutable = frozenset(kinds.get("homeless", ()))
+    return DialStats(
+        connected=connected,
+        silent=silent,
+        rejected=rejected,
+        unroutable=unroutable,
+        all_silent=not unroutable and _nothing_answers(silent, connected | rejected),
+    )
+
+
+def _nothing_answers(silent: frozenset[tuple[str, int]], heard: frozenset[tuple[str, int]]) -> bool:
+    """Judge by the addresses outside; by all of them where there are none."""
+    quiet = {address for address, _ in silent}
+    answering = {address for address, _ in heard}
+    outside = {address for address in quiet | answering if is_ordinary(address)}
+    if outside:
+        quiet, answering = quiet & outside, answering & outside
+    return len(quiet) > 1 and not answering
+
+
+def _end(one: TcpObservation) -> str:
+    if one.failure is None:
+        return "connected"
+    if one.failure is Failure.TIMEOUT:
+        return "silent"
+    return "homeless" if failed_locally(one) else "rejected"

@@ -1,0 +1,302 @@
+"""One trail in its context: what the rules look at. Facts and comparisons, no verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from egressd.attribution.facts.loss_pattern import LossPattern
+from egressd.attribution.facts.stats import DIRECT, ResolverStats, handshakes
+from egressd.attribution.facts.sweep_index import SweepIndex, issuer_of
+from egressd.model.endpoint import Protocol, SampleKind
+from egressd.model.observation import (
+    DnsObservation,
+    Failure,
+    HttpObservation,
+    Icmp,
+    NtpObservation,
+    Observation,
+    Phase,
+    ProxyObservation,
+    TcpObservation,
+    TlsObservation,
+)
+from egressd.model.plan import ControlKind, Probe, Target
+from egressd.model.recording import Control, Trail
+from egressd.model.settings import SYSTEM_RESOLVER
+
+Seen = TypeVar(
+    "Seen",
+    DnsObservation,
+    TcpObservation,
+    ProxyObservation,
+    TlsObservation,
+    HttpObservation,
+    NtpObservation,
+)
+
+LAST_PHASE = {
+    Protocol.HTTPS: Phase.HTTP,
+    Protocol.HTTP: Phase.HTTP,
+    Protocol.WSS: Phase.HTTP,
+    Protocol.TLS: Phase.TLS,
+    Protocol.TCP: Phase.TCP,
+    Protocol.UDP: Phase.NTP,
+    Protocol.NTP: Phase.NTP,
+    Protocol.DNS: Phase.DNS,
+}
+
+HANDSHAKE_FAILURE, UNRECOGNIZED_NAME, CERTIFICATE_REQUIRED = 40, 112, 116
+STRICT_CODES = frozenset(range(85, 95))
+"""OpenSSL verify codes that only X509_V_FLAG_X509_STRICT produces."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrailContext:
+    """One trail of a probe, seen for one of its targets.
+
+    Every rule asks for the same few things, so they are looked up once (which is why it has no slots).
+    """
+
+    trail: Trail
+    probe: Probe
+    target: Target
+    index: SweepIndex
+
+    @property
+    def source(self) -> str:
+        """The name of the source."""
+        return self.probe.source
+
+    @cached_property
+    def probe_trails(self) -> tuple[Trail, ...]:
+        """Every trail of the probe, this one included."""
+        return self.index.trails.get(self.probe.id, ())
+
+    @cached_property
+    def dns(self) -> DnsObservation | None:
+        """The answer that led here."""
+        return _last(self.trail, DnsObservation)
+
+    @cached_property
+    def tcp(self) -> TcpObservation | None:
+        """The dial."""
+        return _last(self.trail, TcpObservation)
+
+    @cached_property
+    def tunnel(self) -> ProxyObservation | None:
+        """The CONNECT."""
+        return _last(self.trail, ProxyObservation)
+
+    @cached_property
+    def tls(self) -> TlsObservation | None:
+        """The handshake with the target; one with a proxy on the way there does not count."""
+        return next(reversed(handshakes(self.trail)), None)
+
+    @cached_property
+    def http(self) -> HttpObservation | None:
+        """The exchange."""
+        return _last(self.trail, HttpObservation)
+
+    @cached_property
+    def ntp(self) -> NtpObservation | None:
+        """The time datagram."""
+        return _last(self.trail, NtpObservation)
+
+    @cached_property
+    def failing(self) -> Observation | None:
+        """The first observation that failed."""
+        return next((one for one in self.trail.observations if one.failure is not None), None)
+
+    @property
+    def failed_in(self) -> Phase | None:
+        """The phase that failed."""
+        failing = self.failing
+        return failing.phase if failing is not None else None
+
+    @property
+    def proxied(self) -> bool:
+        """Whether the trail goes through an explicit proxy."""
+        return self.trail.path != DIRECT
+
+    @property
+    def random(self) -> bool:
+        """Whether the host is a random label: only the rule is tested, not the host."""
+        return self.target.sample is SampleKind.RANDOM
+
+    @property
+    def last_phase(self) -> Phase:
+        """The phase a whole conversation ends with."""
+        usual = LAST_PHASE[self.probe.protocol]
+        return Phase.TLS if self.random and self.probe.protocol.encrypted else usual
+
+    @property
+    def complete(self) -> bool:
+        """Whether every phase ran and none failed, or what failed proves the way as well."""
+        if self.excused:
+            return True
+        return self.failing is None and self.trail.seen(self.last_phase) is not None
+
+    @property
+    def excused(self) -> bool:
+        """Whether the trail ended in a failure that only the server itself can have caused."""
+        return self.wants_client_certificate or self.rule_proven or self.strict_only
+
+    @property
+    def wants_client_certificate(self) -> bool:
+        """Whether the server ended it because it wants a client certificate."""
+        tls, http = self.tls, self.http
+        if http is not None and http.alert is not None and http.alert.description == CERTIFICATE_REQUIRED:
+            return True
+        if tls is None or tls.alert is None or not tls.client_certificate_requested:
+            return False
+        return tls.alert.description in (HANDSHAKE_FAILURE, CERTIFICATE_REQUIRED)
+
+    @property
+    def rule_proven(self) -> bool:
+        """Whether a random label got an answer no filter would send; a wrong name is to be expected."""
+        tls, tunnel = self.tls, self.tunnel
+        if self.random and tunnel is not None and tunnel.failure is Failure.PROXY_STATUS:
+            # The proxy's policy let it pass; it need not exist.
+            return (tunnel.status or 0) >= 500
+        if not self.random or tls is None:
+            return False
+        refused = tls.alert is not None and tls.alert.description == UNRECOGNIZED_NAME
+        return tls.failure is Failure.VERIFY or (refused and self.hello_acked is not False)
+
+    @property
+    def strict_only(self) -> bool:
+        """Whether the chain fails only by the strict profile, which the agents do not ask for."""
+        tls = self.tls
+        return tls is not None and tls.failure is Failure.VERIFY and tls.verify_code in STRICT_CODES
+
+    @property
+    def hello_acked(self) -> bool | None:
+        """Whether the whole ClientHello was acknowledged; None where the kernel could not say."""
+        return hello_arrived(self.tls) if self.tls is not None else None
+
+    @property
+    def public_tls(self) -> bool:
+        """Whether the server proved its name by a public chain: then what it says is its own."""
+        tls = self.tls
+        return (
+            tls is not None
+            and tls.failure is None
+            and (tls.facts is None or tls.facts.publicly_anchored is not False)
+        )
+
+    @property
+    def address(self) -> str:
+        """The address as DNS gave it."""
+        return self.trail.address or ""
+
+    @property
+    def dialled(self) -> tuple[str, int]:
+        """The address and port really dialled."""
+        if self.tcp is not None:
+            return self.tcp.remote_address, self.tcp.remote_port
+        return self.address, self.probe.port
+
+    @property
+    def icmp(self) -> Icmp | None:
+        """The ICMP error that ended the trail."""
+        match self.failing:
+            case TcpObservation(icmp=icmp) | NtpObservation(icmp=icmp):
+                return icmp
+            case DnsObservation(queries=queries):
+                return next((one.icmp for one in queries if one.icmp is not None), None)
+            case _:
+                return None
+
+    @property
+    def duplicate_answer(self) -> bool:
+        """Whether it is another voice's answer that led nowhere new."""
+        own = self.dns
+        return self.trail.address is None and own is not None and own.failure is None
+
+    @property
+    def untried_addresses(self) -> bool:
+        """Whether DNS gave several addresses of the family and only one was tried."""
+        if self.trail.redirected or self.random or self.proxied:
+            return False
+        same = [one for one in self.probe_trails if one.family is self.trail.family]
+        known = {
+            answer
+            for trail in same
+            for one in trail.observations
+            if isinstance(one, DnsObservation)
+            for answer in one.answers
+        }
+        return len(known) > 1 and len({one.address for one in same if one.address}) == 1
+
+    @property
+    def loss_pattern(self) -> LossPattern | None:
+        """The pattern among lost dials that this silence may belong to."""
+        if self.tcp is None or self.tcp.failure is not Failure.TIMEOUT or self.proxied:
+            return None
+        return self.index.peers.loss_patterns.of(self.source, self.trail.family, self.dialled)
+
+    @property
+    def reached_by_other_dial(self) -> bool:
+        """Whether the address and port that were silent here answered another dial of the sweep."""
+        silent = self.tcp is not None and self.tcp.failure is Failure.TIMEOUT and not self.proxied
+        return silent and self.dialled in self.index.connected(self.source)
+
+    @property
+    def uses_system_resolver(self) -> bool:
+        """Whether the voice is the host's own getaddrinfo."""
+        return self.trail.resolver == SYSTEM_RESOLVER
+
+    @property
+    def resolver_stats(self) -> ResolverStats:
+        """How the voice behaved in the whole sweep."""
+        return self.index.resolver_stats(self.source, self.trail.resolver)
+
+    def controls(self, kind: ControlKind) -> tuple[Control, ...]:
+        """Return the controls of a kind that were asked for this probe and address."""
+        address = self.dialled[0]
+        return tuple(
+            one
+            for one in self.index.controls.get(self.probe.id, ())
+            if one.kind is kind and (kind in _ELSEWHERE or one.address in (None, address))
+        )
+
+    @property
+    def has_comparison(self) -> bool:
+        """Whether anything was there to compare with: a control, or a conversation that worked."""
+        if self.index.controls.get(self.probe.id) or self.index.recording.controls:
+            return True
+        if self.proxied:
+            return self.trail.path in self.index.working_proxies
+        return bool(self.index.connected(self.source)) or bool(self.resolver_stats.answered)
+
+    @property
+    def issuer(self) -> str:
+        """Who signed the chain that was received."""
+        return issuer_of(self.tls) if self.tls is not None else ""
+
+    @property
+    def given(self) -> bool:
+        """Whether the operator asked for this endpoint, not the catalog."""
+        return self.target.sample is SampleKind.GIVEN
+
+
+_ELSEWHERE = frozenset(
+    {
+        ControlKind.SIBLING_NAME,
+        ControlKind.KNOWN_NAME,
+        ControlKind.OTHER_RESOLVER,
+        ControlKind.ADDRESS_CONTRAST,
+    }
+)
+"""Controls that go to another place than the case itself."""
+
+
+def hello_arrived(tls: TlsObservation) -> bool | None:
+    """Whether the whole ClientHello was acknowledged; None where the kernel could not say."""
+    return tls.info.bytes_acked >= 1 + tls.hello_bytes if tls.info is not None else None
+
+
+def _last(trail: Trail, kind: type[Seen]) -> Seen | None:
+    return next((one for one in reversed(trail.observations) if isinstance(one, kind)), None)

@@ -1,0 +1,93 @@
+"""What to ask through the proxy: another name in the same tunnel, another port, a look inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from egressd.attribution.facts.proxy import inspected_answer
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.trail_judgement import TrailJudgement
+from egressd.model.endpoint import Protocol
+from egressd.model.observation import Failure, Phase
+from egressd.model.plan import ControlKind, ControlPlan
+from egressd.wording import host_port
+
+CLOSED = frozenset({"proxy_tunnel_closed_on_sni", "proxy_tunnel_stall"})
+SILENT = frozenset({"proxy_tunnel_stall", "proxy_upstream_timeout"})
+USUAL_PORT = 443
+
+
+def proxy_controls(one: TrailJudgement) -> Iterator[ControlPlan]:
+    """Yield the controls that one failed trail through a proxy calls for."""
+    context, code = one.context, one.causes[0].code
+    if context.tcp is None:
+        return
+    if code == "proxy_denied" and context.tunnel is not None and context.probe.port != USUAL_PORT:
+        yield _control(
+            context,
+            ControlKind.PORT_CONTRAST,
+            host=context.probe.host,
+            port=USUAL_PORT,
+            why=f"a tunnel to port {USUAL_PORT} of the same name tells a port rule from a name rule",
+        )
+    if code in CLOSED and (other := _other_name(context)):
+        yield _control(
+            context,
+            ControlKind.SNI_CONTRAST,
+            host=other,
+            why="another server name in a tunnel to the same place tells a name rule from the place",
+        )
+    if code in CLOSED or (code in SILENT and context.failed_in is Phase.PROXY):
+        yield _control(
+            context,
+            ControlKind.REPEAT,
+            host=context.probe.host,
+            protocol=context.probe.protocol,
+            why="silence or a hang-up once may be chance; twice is a rule",
+        )
+    if _is_forged(context) and inspected_answer(context) is None:
+        yield _control(
+            context,
+            ControlKind.LOOK_INSIDE,
+            host=context.probe.host,
+            why="a look inside the forged session tells a deny page from mere inspection",
+        )
+
+
+def _is_forged(context: TrailContext) -> bool:
+    tls = context.tls
+    if tls is None or tls.failure is not Failure.VERIFY or tls.facts is None:
+        return False
+    return tls.facts.publicly_anchored is False
+
+
+def _other_name(context: TrailContext) -> str:
+    """Return a name to compare with: one that was answered through this proxy, else any that was not."""
+    mine = context.probe.host.lower()
+    heard = sorted(context.index.tunnel_answered_sni.get(context.trail.path, frozenset()))
+    planned = sorted(one.host for one in context.index.probes.values() if one.via_proxy and not one.siblings)
+    return next((name for name in (*heard, *planned) if name.lower() != mine), "")
+
+
+def _control(
+    context: TrailContext,
+    kind: ControlKind,
+    *,
+    host: str,
+    why: str,
+    port: int | None = None,
+    protocol: Protocol = Protocol.TLS,
+) -> ControlPlan:
+    port = port or context.probe.port
+    return ControlPlan(
+        id=f"{kind.value}:{context.probe.id}",
+        kind=kind,
+        source=context.source,
+        subject=context.probe.id,
+        why=why,
+        host=host,
+        address=context.dialled[0],
+        port=port,
+        protocol=protocol,
+        tunnel=host_port(context.probe.host, port),
+    )

@@ -1,0 +1,110 @@
+"""Hellos of other sizes and forms: what gets through in one piece and not in two, or not without a name."""
+
+from __future__ import annotations
+
+from egressd.attribution.control_results.client_hello import ONE_SEGMENT, hello_answered
+from egressd.attribution.control_results.contrast import Contrast, mss_contrast
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.rules.rule import EXPLICIT, STAGED, Rule
+from egressd.model.observation import Failure
+from egressd.model.plan import ControlKind
+from egressd.model.verdict import Blame, Outcome
+
+SMALLER = 1200
+
+
+def _answered(context: TrailContext) -> bool:
+    return context.tls is not None and context.tls.failure is None
+
+
+def _large_lost(context: TrailContext) -> bool:
+    """Whether the usual small hello was answered at a place where a large one was not."""
+    return _answered(context) and hello_answered(context, ControlKind.LARGE_HELLO) is False
+
+
+def _fits_smaller(context: TrailContext) -> bool | None:
+    return hello_answered(context, ControlKind.LARGE_HELLO, max_segment=SMALLER)
+
+
+def _cannot_reassemble(context: TrailContext) -> bool:
+    """Whether the size of the packets makes no difference, but that there are two of them does."""
+    return _large_lost(context) and _fits_smaller(context) is not True
+
+
+def _path_too_small(context: TrailContext) -> bool:
+    return _large_lost(context) and _fits_smaller(context) is True
+
+
+def _only_small_passes(context: TrailContext) -> bool:
+    """Whether the usual hello is large and lost, and a small one is answered, whatever the segments."""
+    tls = context.tls
+    if tls is None or tls.failure in (None, Failure.VERIFY) or tls.server_hello or tls.alert is not None:
+        return False
+    large = tls.hello_bytes > ONE_SEGMENT
+    return (
+        large
+        and hello_answered(context, ControlKind.SMALL_HELLO) is True
+        and mss_contrast(context) is not Contrast.FLIP
+    )
+
+
+def _by_segments(context: TrailContext) -> Contrast:
+    """Compare with the same hello in smaller segments; decisive once that ran and failed as well."""
+    return Contrast.NONE if _fits_smaller(context) is None else Contrast.FLIP
+
+
+def _by_size(context: TrailContext) -> Contrast:
+    return Contrast.PASSED if hello_answered(context, ControlKind.SMALL_HELLO) is True else Contrast.NONE
+
+
+def _nameless_denied(context: TrailContext) -> bool:
+    """Whether a hello without a name gets no TLS answer where one with a name does."""
+    named = _answered(context) or (context.tls is not None and context.tls.server_hello)
+    return named and hello_answered(context, ControlKind.NO_SNI) is False
+
+
+def _late_name_missed(context: TrailContext) -> bool:
+    large = hello_answered(context, ControlKind.LARGE_HELLO) is True
+    return _answered(context) and large and hello_answered(context, ControlKind.SNI_LAST) is False
+
+
+def _degraded(_: TrailContext) -> Outcome:
+    """We get through; who says a larger hello does not."""
+    return Outcome.DEGRADED
+
+
+def _link(_: TrailContext) -> Blame:
+    return Blame.PATH_MTU_LINK
+
+
+HELLO_RULES = (
+    Rule(
+        reason="tls_large_hello_intolerant",
+        when=_only_small_passes,
+        score=STAGED,
+        contrast=_by_size,
+    ),
+)
+"""What broke a conversation whose own hello is large."""
+
+HELLO_NOTES = (
+    Rule(
+        reason="tls_large_hello_intolerant",
+        when=_cannot_reassemble,
+        score=STAGED,
+        silent=True,
+        contrast=_by_segments,
+        outcome=_degraded,
+    ),
+    Rule(
+        reason="tls_pmtu_blackhole_outbound",
+        when=_path_too_small,
+        score=STAGED,
+        contrast=_by_segments,
+        outcome=_degraded,
+        blame=_link,
+    ),
+    Rule(reason="tls_sni_position_intolerant", when=_late_name_missed, score=EXPLICIT, outcome=_degraded),
+    Rule(reason="tls_no_sni_denied", when=_nameless_denied, score=EXPLICIT, alone=True),
+)
+"""What a conversation of ours gets through, and an agent's would not."""

@@ -1,0 +1,69 @@
+"""What is thought of one target from one source, and the signature that tells causes apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from egressd.attribution.probe_judgement import ProbeJudgement
+from egressd.attribution.trail_judgement import Match
+from egressd.model.plan import Probe, Target
+from egressd.model.verdict import Outcome
+
+FAMILY_WIDE = frozenset({"tcp_ipv4_broken", "tcp_ipv6_broken"})
+"""A family that is broken is broken as a whole, whichever router says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetJudgement:
+    """A target, the probe that speaks for it, and the ruling; no ruling: it was not probed."""
+
+    target: Target
+    probe: Probe
+    result: ProbeJudgement | None
+    why: str = ""
+    """Why there is no ruling."""
+    bug: bool = False
+    other: ProbeJudgement | None = None
+    """The ruling along the path that is not taken, where both were compared."""
+
+    @property
+    def source(self) -> str:
+        """The name of the source."""
+        return self.probe.source
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the probe says of the target."""
+        return self.result.outcome if self.result is not None else Outcome.UNKNOWN
+
+    @property
+    def code(self) -> str:
+        """The reason code; empty where all is well."""
+        if self.result is None:
+            return "internal_error" if self.bug else "not_probed"
+        return self.result.match.code if self.result.match is not None else ""
+
+    @property
+    def deciding_match(self) -> Match | None:
+        """What shows the cause; for a target that works, what the other path failed by."""
+        results = (one for one in (self.result, self.other) if one is not None)
+        return next((one.match for one in results if one.match is not None), None)
+
+
+def signature(source: str, match: Match) -> tuple[str, ...]:
+    """Return what two targets share when one device does the same to both."""
+    return (match.code, source, device_of(match))
+
+
+def device_of(match: Match) -> str:
+    """Return what is known of the device: its resolver, issuer, reporting address or proxy."""
+    context = match.context
+    if match.code in FAMILY_WIDE:
+        return ""
+    if match.code.startswith("proxy_"):
+        return context.trail.path
+    if match.code.startswith("dns_"):
+        return context.trail.resolver
+    if match.code.startswith(("tls_mitm_", "local_trust")):
+        return context.issuer
+    return context.icmp.offender if context.icmp is not None else ""

@@ -1,0 +1,134 @@
+"""One trail read by the tables: what broke it, what else is to be seen on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.reasons import REASONS
+from egressd.attribution.rules.certificate import CERTIFICATE
+from egressd.attribution.rules.dns import DNS
+from egressd.attribution.rules.http import HTTP
+from egressd.attribution.rules.ntp import NTP
+from egressd.attribution.rules.proxy import PROXY, TUNNEL
+from egressd.attribution.rules.rule import IDENTIFIED, Rule, RuleTable
+from egressd.attribution.rules.tcp import TCP
+from egressd.attribution.rules.tls import TLS
+from egressd.model.observation import Failure, Phase
+from egressd.model.settings import Family
+from egressd.model.verdict import Blame, Outcome
+
+DIRECT_TABLES = (DNS, TCP, CERTIFICATE, TLS, HTTP, NTP)
+"""The phases in the order they are walked; a chain that was received is read before what followed it."""
+PROXY_TABLES = (PROXY, TUNNEL, CERTIFICATE, HTTP)
+EXCUSED = frozenset({Phase.PROXY, Phase.TLS, Phase.HTTP})
+"""Phases whose failure only the server itself can have caused, where a case is excused."""
+
+
+def _never(_: TrailContext) -> bool:
+    return False
+
+
+INTERNAL_ERROR = Rule(reason="internal_error", when=_never, score=IDENTIFIED, alone=True)
+NOT_PROBED = Rule(reason="not_probed", when=_never, score=IDENTIFIED, alone=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A rule that holds for a case."""
+
+    context: TrailContext
+    rule: Rule
+    phase: Phase | None
+
+    @property
+    def code(self) -> str:
+        """The reason code."""
+        return self.rule.reason
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it means for the target."""
+        return self.rule.outcome(self.context) or REASONS[self.code].severity
+
+    @property
+    def blame(self) -> Blame:
+        """Whom to talk to."""
+        return self.rule.blame(self.context) or REASONS[self.code].blame
+
+    @property
+    def informational(self) -> bool:
+        """Whether it is only worth knowing."""
+        return REASONS[self.code].informational or self.outcome is Outcome.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailJudgement:
+    """One trail and what the tables say of it."""
+
+    context: TrailContext
+    causes: tuple[Match, ...]
+    """What broke it, the first broken phase first."""
+    notes: tuple[Match, ...]
+
+    @property
+    def primary(self) -> Match | None:
+        """What to say first."""
+        return self.causes[0] if self.causes else None
+
+    @property
+    def works(self) -> bool:
+        """Whether the endpoint can be used this way."""
+        primary = self.primary
+        if primary is None:
+            return self.context.complete
+        usable = self.context.complete or primary.phase is Phase.HTTP
+        return usable and primary.outcome.reachable
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, str, str, int]:
+        """The order among trails that all fail: this says most first. No two trails rank the same."""
+        trail = self.context.trail
+        score = self.primary.rule.score if self.primary is not None else 0
+        on_v6 = trail.family is Family.IPV6
+        return (
+            self.context.uses_system_resolver,
+            on_v6,
+            -score,
+            trail.resolver,
+            trail.address or "",
+            trail.attempt,
+        )
+
+    @property
+    def rank_of_name(self) -> tuple[bool, int, bool, str]:
+        """The order among names that led nowhere: an explicit answer says more than silence."""
+        system, on_v6, score, resolver, *_ = self.rank
+        return system, score, on_v6, resolver
+
+
+def judge_trail(context: TrailContext) -> TrailJudgement:
+    """Read every table for one trail."""
+    if context.failing is not None and context.failing.failure is Failure.INTERNAL_ERROR:
+        bug = Match(context=context, rule=INTERNAL_ERROR, phase=context.failing.phase)
+        return TrailJudgement(context=context, causes=(bug,), notes=())
+    tables = PROXY_TABLES if context.proxied else DIRECT_TABLES
+    causes = tuple(match for table in tables if (match := _explain(table, context)) is not None)
+    if context.proxied and causes and causes[0].code.startswith("proxy_"):
+        # The proxy's own page is no answer of the origin.
+        causes = tuple(one for one in causes if one.phase is not Phase.HTTP)
+    notes = tuple(
+        Match(context=context, rule=rule, phase=table.phase)
+        for table in tables
+        for rule in table.notes_for(context)
+    )
+    if not causes and not context.complete and not context.duplicate_answer:
+        causes = (Match(context=context, rule=NOT_PROBED, phase=None),)
+    return TrailJudgement(context=context, causes=causes, notes=notes)
+
+
+def _explain(table: RuleTable, context: TrailContext) -> Match | None:
+    if context.excused and table.phase in EXCUSED:
+        return None
+    rule = table.explain(context)
+    return Match(context=context, rule=rule, phase=table.phase) if rule is not None else None
