@@ -5,7 +5,7 @@ says nothing the second time. One cause is one alert; nothing is over before it 
 """
 
 from egressd.alerting.advance import advance_alerts
-from egressd.alerting.maintenance import ActiveSilence, covered_pairs, in_force
 from egressd.alerting.routing import audience_of, receivers_for
+from egressd.alerting.silences import ActiveSilence, covered_pairs, in_force
 
 __all__ = ["ActiveSilence", "advance_alerts", "audience_of", "covered_pairs", "in_force", "receivers_for"]

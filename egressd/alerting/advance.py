@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from egressd.alerting.conditions import conditions_of
-from egressd.alerting.hush import OF_ONE_TARGET, Hush
-from egressd.alerting.lifecycle import Signal, holds_for, move
-from egressd.alerting.maintenance import ActiveSilence
-from egressd.alerting.scene import Pair, Scene
-from egressd.alerting.telling import notice_of
+from egressd.alerting.context import AlertContext, Pair
+from egressd.alerting.inhibit import OF_ONE_TARGET, Inhibitor
+from egressd.alerting.lifecycle import AlertSignal, hold_seconds, next_alert_state
+from egressd.alerting.notices import next_notice
+from egressd.alerting.silences import ActiveSilence
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, Resolution
 from egressd.model.notification import Flapping
 from egressd.model.snapshot import Snapshot
@@ -43,17 +43,17 @@ def advance_alerts(
     """
     if snapshot.sweep is None:
         return snapshot.alerts, ()
-    scene = Scene(snapshot=snapshot, sweep=snapshot.sweep, limits=limits)
-    conditions = conditions_of(scene, now=now)
-    hush = Hush.of(scene, conditions, windows)
+    context = AlertContext(snapshot=snapshot, sweep=snapshot.sweep, limits=limits)
+    conditions = conditions_of(context, now=now)
+    inhibitor = Inhibitor.of(context, conditions, windows)
     known = {one.id: one for one in snapshot.alerts}
-    step = _Step(scene=scene, now=now, flapping=snapshot.settings.alerting.flapping)
-    present = [step.present(known.get(one.id), one, hush.over(one, scene)) for one in conditions]
-    heirs = _Heirs.of(present, conditions)
+    step = _Step(context=context, now=now, flapping=snapshot.settings.alerting.flapping)
+    present = [step.present(known.get(one.id), one, inhibitor.over(one, context)) for one in conditions]
+    successors_index = _Successors.of(present, conditions)
     names = {one.id for one in conditions}
-    absent = [step.absent(one, heirs) for one in snapshot.alerts if one.id not in names]
+    absent = [step.absent(one, successors_index) for one in snapshot.alerts if one.id not in names]
     after = [one for one in (*present, *absent) if one is not None]
-    said = [notice_of(known.get(one.id), one, now=now, rules=snapshot.settings.alerting) for one in after]
+    said = [next_notice(known.get(one.id), one, now=now, rules=snapshot.settings.alerting) for one in after]
     notices = sorted((one for one in said if one is not None), key=_order)
     told = {one.alert.id: one.alert for one in notices}
     return tuple(sorted((told.get(one.id, one) for one in after), key=lambda one: one.id)), tuple(notices)
@@ -63,46 +63,46 @@ def advance_alerts(
 class _Step:
     """One moment, for one alert after the other."""
 
-    scene: Scene
+    context: AlertContext
     now: datetime
     flapping: Flapping
 
-    def present(self, before: Alert | None, condition: Condition, hushed: tuple[str, ...]) -> Alert:
+    def present(self, before: Alert | None, condition: Condition, suppressed_by: tuple[str, ...]) -> Alert:
         """Take in that a condition holds."""
         old = self._begin(before, condition)
-        if hushed:
-            signal = Signal.HUSHED
+        if suppressed_by:
+            signal = AlertSignal.SUPPRESSED
         else:
-            young = self._since(old.started) < holds_for(condition)
-            signal = Signal.YOUNG if young else Signal.HOLDS
-        state = move(old.state, signal) or AlertState.PENDING
+            young = self._since(old.started) < hold_seconds(condition)
+            signal = AlertSignal.HOLDS_BRIEFLY if young else AlertSignal.HOLDS
+        state = next_alert_state(old.state, signal) or AlertState.PENDING
         if old.condition.since < condition.since:
             condition = replace(condition, since=old.condition.since)
-        after = replace(old, condition=condition, state=state, gone=None, kept_quiet_by=hushed)
+        after = replace(old, condition=condition, state=state, gone=None, suppressed_by=suppressed_by)
         if state is AlertState.FIRING and not old.is_open:
             return self._opened(after)
-        back = old.state is AlertState.FADING
+        back = old.state is AlertState.RESOLVING
         return replace(after, openings=self._openings(after)) if back else after
 
-    def absent(self, alert: Alert, heirs: _Heirs) -> Alert | None:
+    def absent(self, alert: Alert, successors_index: _Successors) -> Alert | None:
         """Take in that its condition is gone."""
         if alert.state is AlertState.RESOLVED:
             return alert if self._since(alert.closed) <= max(KEPT, self.flapping.within) else None
-        left, successors = heirs.of_rest(alert, self.scene)
+        left, successors = successors_index.of_rest(alert, self.context)
         removed = self._is_removed(alert)
         lingers = not removed and (left or self._comes_back(alert))
-        state = move(alert.state, Signal.LINGERS if lingers else Signal.ENDS)
+        state = next_alert_state(alert.state, AlertSignal.CLEARING if lingers else AlertSignal.CLEARED)
         if state is None:  # never told; what was told of it before is over
             return replace(alert, state=AlertState.RESOLVED) if alert.closed else None
-        if state is AlertState.FADING:
-            return replace(alert, state=state, gone=alert.gone or self.moment, kept_quiet_by=())
+        if state is AlertState.RESOLVING:
+            return replace(alert, state=state, gone=alert.gone or self.moment, suppressed_by=())
         how = Resolution.SUPERSEDED if successors else Resolution.FIXED
         return replace(
             alert,
             state=state,
             closed=self.moment,
             gone=None,
-            kept_quiet_by=(),
+            suppressed_by=(),
             resolution=Resolution.REMOVED if removed else how,
             succeeded_by=() if removed else successors,
         )
@@ -145,14 +145,14 @@ class _Step:
     def _is_removed(self, alert: Alert) -> bool:
         """Say whether nobody asks for anything it is about any more."""
         targets = alert.condition.targets
-        return bool(targets) and not any(one in self.scene.targets for one in targets)
+        return bool(targets) and not any(one in self.context.targets for one in targets)
 
     def _since(self, moment: str | None) -> float:
         return (self.now - datetime.fromisoformat(moment)) / timedelta(seconds=1) if moment else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Heirs:
+class _Successors:
     """Who goes on with what is left of an alert whose condition is gone."""
 
     by_target: Mapping[str, tuple[str, ...]]
@@ -165,46 +165,46 @@ class _Heirs:
     """Alerts of a profile near its limit."""
 
     @classmethod
-    def of(cls, present: Iterable[Alert], conditions: Iterable[Condition]) -> _Heirs:
+    def of(cls, present: Iterable[Alert], conditions: Iterable[Condition]) -> _Successors:
         by_target: dict[str, tuple[str, ...]] = {}
         by_pair: dict[Pair, tuple[str, ...]] = {}
         by_profile: dict[str, Alert] = {}
         for one in present:
             about = one.condition
-            if about.fault is AlertName.OFFLINE_NEAR_LIMIT:
+            if about.alertname is AlertName.OFFLINE_NEAR_LIMIT:
                 by_profile[about.profiles[0]] = one
-            if not one.is_open or about.fault not in SPEAKERS:
+            if not one.is_open or about.alertname not in SPEAKERS:
                 continue
-            if about.fault is AlertName.CAUSE:
+            if about.alertname is AlertName.CAUSE:
                 for target in about.targets:
                     by_target[target] = (*by_target.get(target, ()), one.id)
             else:
                 pair = (about.targets[0], about.sources[0])
                 by_pair[pair] = (*by_pair.get(pair, ()), one.id)
-        alone = (one for one in conditions if one.fault in OF_ONE_TARGET)
+        alone = (one for one in conditions if one.alertname in OF_ONE_TARGET)
         troubled = frozenset((one.targets[0], one.sources[0]) for one in alone)
         return cls(by_target=by_target, by_pair=by_pair, troubled=troubled, by_profile=by_profile)
 
-    def of_rest(self, alert: Alert, scene: Scene) -> tuple[bool, tuple[str, ...]]:
+    def of_rest(self, alert: Alert, context: AlertContext) -> tuple[bool, tuple[str, ...]]:
         """Return whether something of it is left that nobody speaks for, and who speaks for the rest."""
         about = alert.condition
-        if about.fault is AlertName.OFFLINE_HALF:
+        if about.alertname is AlertName.OFFLINE_HALF:
             near = self.by_profile.get(about.profiles[0])
             return (near is not None and not near.is_open), ((near.id,) if near is not None else ())
         found: dict[str, None] = {}
         left = False
-        for pair in self._rest(about, scene):
+        for pair in self._rest(about, context):
             speakers = (*self.by_target.get(pair[0], ()), *self.by_pair.get(pair, ()))
             left = left or not speakers
             found.update(dict.fromkeys(speakers))
         return left, tuple(found)
 
-    def _rest(self, about: Condition, scene: Scene) -> tuple[Pair, ...]:
-        if about.fault is AlertName.CAUSE:
+    def _rest(self, about: Condition, context: AlertContext) -> tuple[Pair, ...]:
+        if about.alertname is AlertName.CAUSE:
             targets = frozenset(about.targets)
             return tuple(sorted(one for one in self.troubled if one[0] in targets))
         pairs = [(target, source) for target in about.targets for source in about.sources]
-        among = scene.failing if about.fault is AlertName.EXPIRING else self.troubled
+        among = context.failing if about.alertname is AlertName.EXPIRING else self.troubled
         return tuple(one for one in pairs if one in among)
 
 
@@ -212,4 +212,4 @@ def _order(notice: Notice) -> tuple[bool, int, bool, str]:
     """Put what ends last, what is urgent first, and a cause before what it explains."""
     condition = notice.alert.condition
     ended = notice.alert.state is AlertState.RESOLVED
-    return ended, condition.severity.rank, condition.fault is not AlertName.CAUSE, notice.alert.id
+    return ended, condition.severity.rank, condition.alertname is not AlertName.CAUSE, notice.alert.id

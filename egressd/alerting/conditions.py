@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from egressd.alerting.scene import Scene
+from egressd.alerting.context import AlertContext
 from egressd.attribution.reasons import find_reason
 from egressd.model.alert import AlertName, Condition
 from egressd.model.endpoint import Need
@@ -19,7 +19,7 @@ from egressd.model.observation import Timestamp
 from egressd.model.plan import Target
 from egressd.model.standing import Belief, FindingStanding, Lifecycle, Standing
 from egressd.model.verdict import Blame, Outcome
-from egressd.standing.looks import INTERCEPTED
+from egressd.standing.results import INTERCEPTED
 from egressd.wording import count, stamp
 
 BY_NEED = {
@@ -36,31 +36,31 @@ HALF, NEAR_LIMIT = 0.5, 0.8
 """Shares of the time a product may be offline."""
 
 
-def conditions_of(scene: Scene, *, now: datetime) -> tuple[Condition, ...]:
+def conditions_of(context: AlertContext, *, now: datetime) -> tuple[Condition, ...]:
     """Return them, by id."""
-    found = [one for make in _MAKERS for one in make(scene, now)]
+    found = [one for make in _MAKERS for one in make(context, now)]
     return tuple(sorted(found, key=lambda one: one.id))
 
 
-def _causes(scene: Scene, _: datetime) -> Iterator[Condition]:
-    for one in scene.causes:
-        yield _cause(scene, one)
+def _causes(context: AlertContext, _: datetime) -> Iterator[Condition]:
+    for one in context.causes:
+        yield _cause(context, one)
 
 
-def _cause(scene: Scene, one: FindingStanding) -> Condition:
-    touched = [name for name in one.targets if name in scene.down]
-    needed = [name for name in touched if scene.targets[name].need is Need.REQUIRED]
+def _cause(context: AlertContext, one: FindingStanding) -> Condition:
+    touched = [name for name in one.targets if name in context.down]
+    needed = [name for name in touched if context.targets[name].need is Need.REQUIRED]
     if touched:
         suffix = f"{count(len(touched), 'target')} out of reach, {len(needed)} of them required"
     else:
         suffix = f"{count(len(one.targets), 'target')} touched" if one.targets else "the whole path"
     targets = frozenset(one.targets)
-    sources = {source for target, source in scene.failing if target in targets}
+    sources = {source for target, source in context.failing if target in targets}
     return Condition(
         id=f"{AlertName.CAUSE}/{one.id}",
-        fault=AlertName.CAUSE,
+        alertname=AlertName.CAUSE,
         severity=Severity.CRITICAL if needed else Severity.WARNING,
-        labels=scene.labels(finding=one.id, reason=one.reason, blame=one.blame),
+        labels=context.labels(finding=one.id, reason=one.reason, blame=one.blame),
         summary=f"{one.title}: {suffix}",
         since=one.since,
         reason=one.reason,
@@ -70,30 +70,30 @@ def _cause(scene: Scene, one: FindingStanding) -> Condition:
         advice=one.advice,
         targets=one.targets,
         sources=tuple(sorted(sources)),
-        profiles=scene.profiles(*one.targets),
+        profiles=context.profiles(*one.targets),
     )
 
 
-def _targets(scene: Scene, _: datetime) -> Iterator[Condition]:
+def _targets(context: AlertContext, _: datetime) -> Iterator[Condition]:
     """Yield what is wrong with each target from each source: one thing, or that it comes and goes too."""
-    for one in scene.standings:
-        target, look = scene.targets[one.target], scene.looks.get(one.key)
+    for one in context.standings:
+        target, look = context.targets[one.target], context.looks.get(one.key)
         if one.state is Lifecycle.FLAPPING:
-            yield _flapping(scene, target, one)
+            yield _flapping(context, target, one)
         outcome = one.belief.outcome
         if outcome in (Outcome.BLOCKED, Outcome.DOWN):
-            yield _unreachable(scene, target, one)
+            yield _unreachable(context, target, one)
         elif outcome is Outcome.UNKNOWN:
-            yield _unknown(scene, target, one)
+            yield _unknown(context, target, one)
         elif look is not None and look.intercepted:
-            yield _intercepted(scene, target, one)
+            yield _intercepted(context, target, one)
         elif outcome is Outcome.DEGRADED:
-            yield _degraded(scene, target, one)
+            yield _degraded(context, target, one)
 
 
-def _unreachable(scene: Scene, target: Target, one: Standing) -> Condition:
+def _unreachable(context: AlertContext, target: Target, one: Standing) -> Condition:
     belief = one.belief
-    labels = scene.labels(
+    labels = context.labels(
         target=target.id,
         source=one.source,
         phase=belief.phase,
@@ -106,42 +106,42 @@ def _unreachable(scene: Scene, target: Target, one: Standing) -> Condition:
     )
     severity = BY_NEED[target.need]
     return _of_target(
-        scene, AlertName.UNREACHABLE, target, one, "can't be reached", severity=severity, labels=labels
+        context, AlertName.UNREACHABLE, target, one, "can't be reached", severity=severity, labels=labels
     )
 
 
-def _unknown(scene: Scene, target: Target, one: Standing) -> Condition:
+def _unknown(context: AlertContext, target: Target, one: Standing) -> Condition:
     shown = one if one.pending is None else replace(one, belief=one.pending)
-    labels = scene.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.UNKNOWN)
-    return _of_target(scene, AlertName.UNKNOWN, target, shown, "is not known to work", labels=labels)
+    labels = context.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.UNKNOWN)
+    return _of_target(context, AlertName.UNKNOWN, target, shown, "is not known to work", labels=labels)
 
 
-def _degraded(scene: Scene, target: Target, one: Standing) -> Condition:
-    labels = scene.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.DEGRADED)
+def _degraded(context: AlertContext, target: Target, one: Standing) -> Condition:
+    labels = context.labels(target=target.id, source=one.source, egressd_target_outcome=Outcome.DEGRADED)
     what = "works, but not as it should"
-    return _of_target(scene, AlertName.DEGRADED, target, one, what, severity=Severity.INFO, labels=labels)
+    return _of_target(context, AlertName.DEGRADED, target, one, what, severity=Severity.INFO, labels=labels)
 
 
-def _intercepted(scene: Scene, target: Target, one: Standing) -> Condition:
+def _intercepted(context: AlertContext, target: Target, one: Standing) -> Condition:
     what = "has its TLS opened on the way"
     if one.pending is not None and _names_inspection(one.pending) and not _names_inspection(one.belief):
         shown = replace(one, belief=one.pending)  # seen, and not confirmed yet
-        return _of_target(scene, AlertName.INTERCEPTED, target, shown, what, since=one.pending_since)
-    return _of_target(scene, AlertName.INTERCEPTED, target, one, what)
+        return _of_target(context, AlertName.INTERCEPTED, target, shown, what, since=one.pending_since)
+    return _of_target(context, AlertName.INTERCEPTED, target, one, what)
 
 
 def _names_inspection(belief: Belief) -> bool:
     return (belief.reason or "").startswith(INTERCEPTED)
 
 
-def _flapping(scene: Scene, target: Target, one: Standing) -> Condition:
+def _flapping(context: AlertContext, target: Target, one: Standing) -> Condition:
     shown = one if one.pending is None or not one.up else replace(one, belief=one.pending)
-    return _of_target(scene, AlertName.FLAPPING, target, shown, "comes and goes", since=one.last_changed)
+    return _of_target(context, AlertName.FLAPPING, target, shown, "comes and goes", since=one.last_changed)
 
 
 def _of_target(
-    scene: Scene,
-    fault: AlertName,
+    context: AlertContext,
+    alertname: AlertName,
     target: Target,
     one: Standing,
     what: str,
@@ -155,10 +155,10 @@ def _of_target(
     reason = find_reason(belief.reason) if belief.reason else None
     why = f": {reason.title}" if reason else ""
     return Condition(
-        id=f"{fault}/{target.id}@{one.source}",
-        fault=fault,
+        id=f"{alertname}/{target.id}@{one.source}",
+        alertname=alertname,
         severity=severity,
-        labels=scene.labels(target=target.id, source=one.source) if labels is None else labels,
+        labels=context.labels(target=target.id, source=one.source) if labels is None else labels,
         summary=f"{target.host}:{target.port} ({target.service}) {what} from {one.source}{why}",
         since=since or one.since,
         reason=belief.reason,
@@ -169,35 +169,42 @@ def _of_target(
         advice=belief.advice,
         targets=(target.id,),
         sources=(one.source,),
-        profiles=scene.profiles(target.id),
+        profiles=context.profiles(target.id),
     )
 
 
-def _expiring(scene: Scene, now: datetime) -> Iterator[Condition]:
+def _expiring(context: AlertContext, now: datetime) -> Iterator[Condition]:
     """Yield certificates that end soon, one per host, port and source."""
     soonest: dict[tuple[str, str, int], tuple[float, list[str]]] = {}
-    for (name, source), look in scene.looks.items():
+    for (name, source), look in context.looks.items():
         if look.chain_expiry is None or look.chain_expiry - now.timestamp() >= EXPIRING_WITHIN:
             continue
-        target = scene.targets[name]
+        target = context.targets[name]
         key = (source, target.host, target.port)
         known, names = soonest.get(key, (look.chain_expiry, []))
         soonest[key] = (min(known, look.chain_expiry), [*names, name])
     for (source, host, port), (ends, names) in soonest.items():
-        yield _expiry(scene, source, host, port, ends=ends, names=tuple(names), now=now)
+        yield _expiry(context, source, host, port, ends=ends, names=tuple(names), now=now)
 
 
 def _expiry(
-    scene: Scene, source: str, host: str, port: int, *, ends: float, names: tuple[str, ...], now: datetime
+    context: AlertContext,
+    source: str,
+    host: str,
+    port: int,
+    *,
+    ends: float,
+    names: tuple[str, ...],
+    now: datetime,
 ) -> Condition:
     day = f"{datetime.fromtimestamp(ends, now.tzinfo):%Y-%m-%d %H:%M} UTC"
     over = ends <= now.timestamp()
-    inspected = any((look := scene.looks.get((name, source))) and look.intercepted for name in names)
+    inspected = any((look := context.looks.get((name, source))) and look.intercepted for name in names)
     return Condition(
         id=f"{AlertName.EXPIRING}/{host}:{port}@{source}",
-        fault=AlertName.EXPIRING,
+        alertname=AlertName.EXPIRING,
         severity=Severity.WARNING,
-        labels=scene.labels(source=source, host=host, port=str(port)),
+        labels=context.labels(source=source, host=host, port=str(port)),
         summary=f"a certificate of {host}:{port} {'ended' if over else 'ends'} on {day}",
         since=stamp(datetime.fromtimestamp(ends - EXPIRING_WITHIN, now.tzinfo)),
         reason="tls_cert_expired" if over else "tls_cert_expiring",
@@ -206,7 +213,7 @@ def _expiry(
         advice=_renew(inspected=inspected),
         targets=names,
         sources=(source,),
-        profiles=scene.profiles(*names),
+        profiles=context.profiles(*names),
     )
 
 
@@ -216,50 +223,52 @@ def _renew(*, inspected: bool) -> str:
     return "It should be renewed by its owner; if it is not two days before its end, ask them."
 
 
-def _clock(scene: Scene, now: datetime) -> Iterator[Condition]:
-    offset = scene.sweep.recording.vantage.clock_offset_seconds
-    told = any(one.reason == CLOCK_REASON for one in scene.causes)
+def _clock(context: AlertContext, now: datetime) -> Iterator[Condition]:
+    offset = context.sweep.recording.vantage.clock_offset_seconds
+    told = any(one.reason == CLOCK_REASON for one in context.causes)
     if offset is None or abs(offset) <= LARGEST_OFFSET or told:
         return
     reason = find_reason(CLOCK_REASON)
     yield Condition(
-        id=f"{AlertName.CLOCK}/{scene.instance}",
-        fault=AlertName.CLOCK,
+        id=f"{AlertName.CLOCK}/{context.instance}",
+        alertname=AlertName.CLOCK,
         severity=Severity.WARNING,
-        labels=scene.labels(),
+        labels=context.labels(),
         summary=f"this host's clock is {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead'}",
         since=stamp(now),
         reason=CLOCK_REASON,
         blame=Blame.LOCAL_HOST,
         evidence=tuple(
             f"{one.host} is {one.offset_seconds:+.1f} s off, by {one.origin}"
-            for one in scene.sweep.recording.vantage.clock_readings[:6]
+            for one in context.sweep.recording.vantage.clock_readings[:6]
         ),
         advice=reason.advise({}) if reason else "",
     )
 
 
-def _offline(scene: Scene, now: datetime) -> Iterator[Condition]:
+def _offline(context: AlertContext, now: datetime) -> Iterator[Condition]:
     """Yield the products that have used up much of the time they may be offline."""
-    for profile, last in scene.snapshot.counters.profiles.items():
-        limit = scene.limits.get(profile)
-        if limit is None or not any(profile in one.profiles for one in scene.targets.values()):
+    for profile, last in context.snapshot.counters.profiles.items():
+        limit = context.limits.get(profile)
+        if limit is None or not any(profile in one.profiles for one in context.targets.values()):
             continue
         began = datetime.fromisoformat(last)
         used = (now - began).total_seconds() / limit
         if used > HALF:
-            yield _offline_for(scene, profile, used=used, began=began, limit=limit)
+            yield _offline_for(context, profile, used=used, began=began, limit=limit)
 
 
-def _offline_for(scene: Scene, profile: str, *, used: float, began: datetime, limit: float) -> Condition:
+def _offline_for(
+    context: AlertContext, profile: str, *, used: float, began: datetime, limit: float
+) -> Condition:
     near = used > NEAR_LIMIT
-    fault = AlertName.OFFLINE_NEAR_LIMIT if near else AlertName.OFFLINE_HALF
+    alertname = AlertName.OFFLINE_NEAR_LIMIT if near else AlertName.OFFLINE_HALF
     end = began + timedelta(seconds=limit)
     return Condition(
-        id=f"{fault}/{profile}",
-        fault=fault,
+        id=f"{alertname}/{profile}",
+        alertname=alertname,
         severity=Severity.CRITICAL if near else Severity.WARNING,
-        labels=scene.labels(profile=profile),
+        labels=context.labels(profile=profile),
         summary=f"{profile} has used {100 * used:.0f} % of the time it may be offline",
         since=stamp(began + timedelta(seconds=(NEAR_LIMIT if near else HALF) * limit)),
         evidence=(
@@ -272,28 +281,28 @@ def _offline_for(scene: Scene, profile: str, *, used: float, began: datetime, li
     )
 
 
-def _own(scene: Scene, now: datetime) -> Iterator[Condition]:
+def _own(context: AlertContext, now: datetime) -> Iterator[Condition]:
     """Yield what is wrong with egressd itself."""
-    config = scene.snapshot.config
+    config = context.snapshot.config
     if not config.successful:
         yield Condition(
-            id=f"{AlertName.RELOAD_FAILED}/{scene.instance}",
-            fault=AlertName.RELOAD_FAILED,
+            id=f"{AlertName.RELOAD_FAILED}/{context.instance}",
+            alertname=AlertName.RELOAD_FAILED,
             severity=Severity.WARNING,
-            labels=scene.labels(),
+            labels=context.labels(),
             summary="egressd runs with an old configuration: the new one is bad",
             since=config.attempted or stamp(now),
             blame=Blame.EGRESSD_ENV,
             evidence=config.problems,
             advice="Mend the file and reload: a restart would fail. `egressd config check` has all mistakes.",
         )
-    for one in scene.snapshot.receivers:
+    for one in context.snapshot.receivers:
         if one.failing_since is not None:
             yield Condition(
                 id=f"{AlertName.NOTIFICATIONS_FAILING}/{one.name}",
-                fault=AlertName.NOTIFICATIONS_FAILING,
+                alertname=AlertName.NOTIFICATIONS_FAILING,
                 severity=Severity.WARNING,
-                labels=scene.labels(receiver=one.name),
+                labels=context.labels(receiver=one.name),
                 summary=f"notices can't be delivered to {one.name}: {one.waiting} wait",
                 since=one.failing_since,
                 blame=Blame.EGRESSD_ENV,
@@ -302,7 +311,7 @@ def _own(scene: Scene, now: datetime) -> Iterator[Condition]:
             )
 
 
-_MAKERS: tuple[Callable[[Scene, datetime], Iterator[Condition]], ...] = (
+_MAKERS: tuple[Callable[[AlertContext, datetime], Iterator[Condition]], ...] = (
     _causes,
     _targets,
     _expiring,

@@ -8,68 +8,68 @@ from enum import StrEnum
 from egressd.model.alert import AlertName, AlertState, Condition
 from egressd.model.notification import Severity
 
-PENDING, FIRING, QUIET, FADING, RESOLVED = AlertState
+PENDING, FIRING, SUPPRESSED, RESOLVING, RESOLVED = AlertState
 CRITICAL, WARNING, INFO = Severity
 
 
-class Signal(StrEnum):
+class AlertSignal(StrEnum):
     """What one moment means for an alert."""
 
-    YOUNG = "young"
+    HOLDS_BRIEFLY = "young"
     """Its condition holds, but not for long enough to tell."""
     HOLDS = "holds"
     """Its condition holds, for long enough."""
-    HUSHED = "hushed"
+    SUPPRESSED = "suppressed_by"
     """Its condition holds, and something keeps it quiet."""
-    LINGERS = "lingers"
+    CLEARING = "lingers"
     """Its condition is gone, but it is not mended, or not for good."""
-    ENDS = "ends"
+    CLEARED = "ends"
     """Its condition is gone, for good."""
 
 
 # From each state, what each signal leads to; None: it is forgotten, for it was never told.
-MOVES: Mapping[AlertState, Mapping[Signal, AlertState | None]] = {
+TRANSITIONS: Mapping[AlertState, Mapping[AlertSignal, AlertState | None]] = {
     PENDING: {
-        Signal.YOUNG: PENDING,
-        Signal.HOLDS: FIRING,
-        Signal.HUSHED: PENDING,
-        Signal.LINGERS: None,
-        Signal.ENDS: None,
+        AlertSignal.HOLDS_BRIEFLY: PENDING,
+        AlertSignal.HOLDS: FIRING,
+        AlertSignal.SUPPRESSED: PENDING,
+        AlertSignal.CLEARING: None,
+        AlertSignal.CLEARED: None,
     },
     FIRING: {
-        Signal.YOUNG: FIRING,
-        Signal.HOLDS: FIRING,
-        Signal.HUSHED: QUIET,
-        Signal.LINGERS: FADING,
-        Signal.ENDS: RESOLVED,
+        AlertSignal.HOLDS_BRIEFLY: FIRING,
+        AlertSignal.HOLDS: FIRING,
+        AlertSignal.SUPPRESSED: SUPPRESSED,
+        AlertSignal.CLEARING: RESOLVING,
+        AlertSignal.CLEARED: RESOLVED,
     },
-    QUIET: {
-        Signal.YOUNG: FIRING,
-        Signal.HOLDS: FIRING,
-        Signal.HUSHED: QUIET,
-        Signal.LINGERS: FADING,
-        Signal.ENDS: RESOLVED,
+    SUPPRESSED: {
+        AlertSignal.HOLDS_BRIEFLY: FIRING,
+        AlertSignal.HOLDS: FIRING,
+        AlertSignal.SUPPRESSED: SUPPRESSED,
+        AlertSignal.CLEARING: RESOLVING,
+        AlertSignal.CLEARED: RESOLVED,
     },
-    FADING: {
-        Signal.YOUNG: FIRING,
-        Signal.HOLDS: FIRING,
-        Signal.HUSHED: QUIET,
-        Signal.LINGERS: FADING,
-        Signal.ENDS: RESOLVED,
+    RESOLVING: {
+        AlertSignal.HOLDS_BRIEFLY: FIRING,
+        AlertSignal.HOLDS: FIRING,
+        AlertSignal.SUPPRESSED: SUPPRESSED,
+        AlertSignal.CLEARING: RESOLVING,
+        AlertSignal.CLEARED: RESOLVED,
     },
     RESOLVED: {
-        Signal.YOUNG: PENDING,
-        Signal.HOLDS: FIRING,
-        Signal.HUSHED: PENDING,
-        Signal.LINGERS: RESOLVED,
-        Signal.ENDS: RESOLVED,
+        AlertSignal.HOLDS_BRIEFLY: PENDING,
+        AlertSignal.HOLDS: FIRING,
+        AlertSignal.SUPPRESSED: PENDING,
+        AlertSignal.CLEARING: RESOLVED,
+        AlertSignal.CLEARED: RESOLVED,
     },
 }
 
 MINUTE = 60.0
 # Seconds a condition must hold before it is told. What was confirmed look by look is told at once where it
 # is urgent; the rest may mend by itself. The Prometheus rules wait as long, or longer.
-HOLDS_FOR: Mapping[tuple[AlertName, Severity], float] = {
+HOLD_SECONDS: Mapping[tuple[AlertName, Severity], float] = {
     (AlertName.CAUSE, CRITICAL): 0.0,
     (AlertName.CAUSE, WARNING): 10 * MINUTE,
     (AlertName.UNREACHABLE, CRITICAL): 0.0,
@@ -88,11 +88,11 @@ HOLDS_FOR: Mapping[tuple[AlertName, Severity], float] = {
 }
 
 
-def move(state: AlertState, signal: Signal) -> AlertState | None:
+def next_alert_state(state: AlertState, signal: AlertSignal) -> AlertState | None:
     """Return the state after one more moment; None: nothing is left of it."""
-    return MOVES[state][signal]
+    return TRANSITIONS[state][signal]
 
 
-def holds_for(condition: Condition) -> float:
+def hold_seconds(condition: Condition) -> float:
     """Return the seconds a condition must hold before it is told."""
-    return HOLDS_FOR[condition.fault, condition.severity]
+    return HOLD_SECONDS[condition.alertname, condition.severity]

@@ -30,19 +30,19 @@ def routed(condition: Condition, notify: Notify) -> frozenset[str]:
         return frozenset(fed)
     names: set[str] = set()
     for route in notify.routes:
-        if matches(route.match, condition):
+        if alert_matches(route.match, condition):
             names.update(route.receivers)
             if not route.go_on:
                 break
     return frozenset(names & fed)
 
 
-def matches(match: Matcher, condition: Condition) -> bool:
+def alert_matches(match: Matcher, condition: Condition) -> bool:
     """Say whether a condition is meant: every field that is not empty must match one of its own."""
     return (
         (not match.severity or condition.severity in match.severity)
         and matches_any(match.profiles, condition.profiles)
         and matches_any(match.sources, condition.sources)
         and matches_any(match.reasons, (condition.reason or "",))
-        and matches_any(match.alerts, (condition.fault,))
+        and matches_any(match.alerts, (condition.alertname,))
     )

@@ -108,7 +108,7 @@ def _log_notice(event: NoticePosted) -> None:
     say(
         f"alert {event.said}",
         alert=event.alert,
-        name=event.fault.value,
+        name=event.alertname.value,
         severity=event.severity.value,
         summary=event.summary,
         reason=event.reason,

@@ -16,8 +16,7 @@ from typing import TypeVar
 import structlog
 
 from egressd import __version__, clock
-from egressd.daemon.alarm.desk import Desk
-from egressd.daemon.alarm.ticker import Ticker
+from egressd.daemon.delivery_store import DaemonDeliveryStore
 from egressd.daemon.event_log import log_event, status_line
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
@@ -25,6 +24,7 @@ from egressd.daemon.reload import Prepare, Read, Reloader
 from egressd.daemon.scheduler import Scheduler
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.state_store import StateStore
+from egressd.daemon.ticker import Ticker
 from egressd.errors import AbsentListenError, AbsentSourceError, EgressdError
 from egressd.model.event import DaemonStarted, DaemonStopped
 from egressd.model.settings import Settings
@@ -34,7 +34,7 @@ from egressd.notify.dispatch import beat, deliver
 from egressd.notify.interface import Senders
 from egressd.notify.supervisor import DeliverySupervisor
 from egressd.notify.wakeup import Wakeup
-from egressd.state import StateKeeper
+from egressd.state import Persistence
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -77,9 +77,9 @@ async def run(daemon: Daemon) -> None:
         EgressdError: the settings can't be used, the port can't be bound, the state is another's.
     """
     intents = Intents()
-    keeper = StateKeeper(daemon.state)
-    remembered, state = await keeper.open()
-    prepare = partial(asyncio.to_thread, daemon.prepare, daemon.settings, remembered.discoveries)
+    keeper = Persistence(daemon.state)
+    saved_state, state = await keeper.open()
+    prepare = partial(asyncio.to_thread, daemon.prepare, daemon.settings, saved_state.discoveries)
     prober = await patiently(prepare, daemon.notifier)
     now = clock.timestamp()
     holder = SnapshotHolder(
@@ -88,11 +88,11 @@ async def run(daemon: Daemon) -> None:
             config=ConfigStatus(digest=daemon.settings.digest, since=now),
             started=now,
             plan=prober.plan,
-            standings=remembered.standings,
-            counters=Counters(profiles=dict(remembered.profiles)),
+            standings=saved_state.standings,
+            counters=Counters(profiles=dict(saved_state.profiles)),
             state=state,
-            alerts=remembered.alerts,
-            outbox=remembered.outbox,
+            alerts=saved_state.alerts,
+            outbox=saved_state.outbox,
         )
     )
     store = StateStore(holder=holder, keeper=keeper, on_event=log_event, limits=daemon.limits)
@@ -122,7 +122,7 @@ async def _children(
         prepare=daemon.prepare,
     )
     ticker = Ticker(store=scheduler.store, directory=daemon.state)
-    desk = Desk(holder=holder, store=scheduler.store)
+    desk = DaemonDeliveryStore(holder=holder, store=scheduler.store)
     async with asyncio.TaskGroup() as group:
         children = [group.create_task(_serve(daemon, holder, intents), name="server")]
         couriers: list[asyncio.Task[None]] = []

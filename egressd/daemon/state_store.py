@@ -12,8 +12,8 @@ import structlog
 
 from egressd import clock
 from egressd.alerting import ActiveSilence, covered_pairs
-from egressd.daemon.alarm.step import fit, take_stock, windows_of
 from egressd.daemon.counters import count_results, reachable_profiles
+from egressd.daemon.evaluate import active_silences, evaluate, fit_receivers
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.sweeping.picture import Picture
 from egressd.daemon.sweeping.prober import Prober
@@ -28,7 +28,7 @@ from egressd.model.verdict import Sweep
 from egressd.notify.wakeup import Wakeup
 from egressd.report.summary import outcomes_of, tally
 from egressd.standing import advance
-from egressd.standing.lifecycle import Patience
+from egressd.standing.lifecycle import Thresholds
 
 log = structlog.get_logger("egressd")
 
@@ -79,14 +79,14 @@ class StateStore:
             moment = clock.now()
             now, before = clock.timestamp(moment), self.holder.current
             rules = before.settings.alerting
-            windows = windows_of(before, self.silences, moment)
+            windows = active_silences(before, self.silences, moment)
             fresh = pairs_of(plan, probes)
             standings, events = advance(
                 before.standings,
                 sweep,
                 now=now,
                 fresh=fresh,
-                patience=Patience(explicit=rules.explicit, silent=rules.silent, better=rules.better),
+                patience=Thresholds(explicit=rules.explicit, silent=rules.silent, better=rules.better),
                 flapping=rules.flapping,
                 covered=covered_pairs(plan, windows),
             )
@@ -104,14 +104,14 @@ class StateStore:
     async def tick(self) -> None:
         """Let time pass for the alerts where nobody looks: windows, reminders, what has held long enough."""
         before, moment = self.holder.current, clock.now()
-        events = self._advance(before, windows_of(before, self.silences, moment), moment)
+        events = self._advance(before, active_silences(before, self.silences, moment), moment)
         after = self.holder.current
         if events or (after.alerts, after.maintenance) != (before.alerts, before.maintenance):
             await self.record(events)
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Put a snapshot with other settings on the holder, fitted to its receivers."""
-        fitted, lost = fit(snapshot)
+        fitted, lost = fit_receivers(snapshot)
         self.holder.current = fitted
         for receiver, count in lost:
             log.warning(
@@ -124,7 +124,7 @@ class StateStore:
         self, snapshot: Snapshot, windows: tuple[ActiveSilence, ...], moment: datetime
     ) -> tuple[Event, ...]:
         """Put a snapshot on the holder together with the alerts it leads to."""
-        step = take_stock(snapshot, windows, now=moment, limits=self.limits)
+        step = evaluate(snapshot, windows, now=moment, limits=self.limits)
         known = dict(snapshot.outbox.dropped)
         self.holder.current = step.snapshot
         for receiver, count in step.dropped:

@@ -18,7 +18,7 @@ from egressd.model.plan import Target
 from egressd.model.snapshot import BUCKETS, Counters, Histogram, Snapshot
 from egressd.model.standing import FindingStanding
 from egressd.model.verdict import Outcome, Sweep
-from egressd.standing.looks import Look, looks_of, unix
+from egressd.standing.results import TargetResult, results_of, unix
 
 Row = tuple[tuple[str, ...], float]
 """Label values, in the table's order, and the value."""
@@ -35,7 +35,7 @@ def rows_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> dict[str, lis
     rows.update(_of_alerts(snapshot))
     if snapshot.sweep is not None:
         rows.update(_of_sweep(snapshot.sweep, limits))
-        rows.update(_of_looks(tuple(looks_of(snapshot.sweep))))
+        rows.update(_of_looks(tuple(results_of(snapshot.sweep))))
     return rows
 
 
@@ -128,7 +128,7 @@ def _open_findings(snapshot: Snapshot) -> Iterator[FindingStanding]:
 
 
 def _of_alerts(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
-    firing = (AlertState.FIRING, AlertState.FADING)
+    firing = (AlertState.FIRING, AlertState.RESOLVING)
     severities = Counter(one.condition.severity for one in snapshot.alerts if one.state in firing)
     yield "alerts_firing", [((one.value,), severities[one]) for one in Severity]
     yield "maintenance_active", _one(len(snapshot.maintenance))
@@ -185,7 +185,7 @@ def _wildcards(sweep: Sweep) -> list[Row]:
     return [*sorted(kinds.items()), *(((pattern, "none"), 0) for pattern in sorted(missing))]
 
 
-def _of_looks(looks: tuple[Look, ...]) -> Iterator[tuple[str, list[Row]]]:
+def _of_looks(looks: tuple[TargetResult, ...]) -> Iterator[tuple[str, list[Row]]]:
     yield "target_up", [((one.target, one.source), float(one.verdict.outcome.reachable)) for one in looks]
     yield (
         "target_outcome",
@@ -211,13 +211,13 @@ def _of_looks(looks: tuple[Look, ...]) -> Iterator[tuple[str, list[Row]]]:
         )
 
 
-_NUMBERS: Mapping[str, Callable[[Look], float | None]] = {
+_NUMBERS: Mapping[str, Callable[[TargetResult], float | None]] = {
     "tls_chain_expiry_timestamp_seconds": lambda one: one.chain_expiry,
     "tls_intercepted": lambda one: one.intercepted,
     "download_bytes_per_second": lambda one: one.throughput,
 }
 
 
-def _failure(look: Look) -> tuple[str, ...]:
+def _failure(look: TargetResult) -> tuple[str, ...]:
     verdict = look.verdict
     return (look.target, look.source, verdict.phase or "", verdict.reason or "", verdict.blame or "")

@@ -17,7 +17,7 @@ from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
-from egressd.standing.lifecycle import Patience
+from egressd.standing.lifecycle import Thresholds
 
 DAEMON_ONLY = frozenset(
     {
@@ -65,7 +65,7 @@ def _snapshot(sweep: Sweep) -> Snapshot:
     """Believe a sweep at once: there will be no second look."""
     recording = sweep.recording
     standings, _ = advance(
-        Standings(), sweep, now=recording.finished, patience=Patience(explicit=1, silent=1, better=1)
+        Standings(), sweep, now=recording.finished, patience=Thresholds(explicit=1, silent=1, better=1)
     )
     return Snapshot(
         settings=Settings(),

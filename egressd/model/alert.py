@@ -6,7 +6,7 @@ Alertmanager know it by, change with what we know: the reason, the severity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from egressd.model.notification import Labels, Severity
@@ -39,7 +39,7 @@ class Condition:
 
     id: str
     """What it is about: the fault, and the cause, target and source, profile or receiver."""
-    fault: AlertName
+    alertname: AlertName = field(metadata={"alias": "fault"})
     severity: Severity
     labels: Labels
     """What tells it from others in Prometheus, without `alertname` and `severity`."""
@@ -70,9 +70,9 @@ class AlertState(StrEnum):
     """Its condition holds, and nothing was said yet: not for long enough, or somebody keeps it quiet."""
     FIRING = "firing"
     """Told, and its condition holds."""
-    QUIET = "quiet"
+    SUPPRESSED = "quiet"  # stored, and in the JSON of the API, under this value
     """Told, its condition holds, and another alert or a maintenance window speaks for it now."""
-    FADING = "fading"
+    RESOLVING = "fading"  # likewise
     """Told, and its condition is gone, but not yet for good."""
     RESOLVED = "resolved"
     """Told, and over. Kept for a while: it may come back, and late receivers must hear of the end."""
@@ -105,7 +105,7 @@ class Alert:
     resolution: Resolution | None = None
     gone: Timestamp | None = None
     """While fading: since when the condition is gone."""
-    kept_quiet_by: tuple[str, ...] = ()
+    suppressed_by: tuple[str, ...] = field(default=(), metadata={"alias": "kept_quiet_by"})
     """Ids of alerts, or `maintenance/NAME`."""
     succeeded_by: tuple[str, ...] = ()
     """Of one that was superseded: the ids of the alerts that go on."""
@@ -125,7 +125,7 @@ class Alert:
     @property
     def is_open(self) -> bool:
         """Whether it was told and is not over."""
-        return self.state in (AlertState.FIRING, AlertState.QUIET, AlertState.FADING)
+        return self.state in (AlertState.FIRING, AlertState.SUPPRESSED, AlertState.RESOLVING)
 
 
 class NoticeKind(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from egressd.model.alert import AlertName, NoticeKind, Resolution
 from egressd.model.notification import Severity
@@ -21,9 +21,9 @@ class TargetChanged:
     """When it was first seen."""
     target: str
     source: str
-    before: Belief | None
+    before: Belief | None = None
     """None: nothing was known. A target that is well at first sight is no event."""
-    before_since: Timestamp | None
+    before_since: Timestamp | None = None
     after: Belief
 
 
@@ -131,7 +131,7 @@ class NoticePosted:
     said: NoticeKind
     alert: str
     """The id of the alert."""
-    fault: AlertName
+    alertname: AlertName = field(metadata={"alias": "fault"})
     severity: Severity
     summary: str
     since: Timestamp

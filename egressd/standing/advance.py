@@ -10,10 +10,10 @@ from egressd.model.notification import Flapping
 from egressd.model.observation import Timestamp
 from egressd.model.standing import NOTHING, Belief, Lifecycle, Standing, Standings
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
-from egressd.standing.causes import advance_findings
 from egressd.standing.explicit import explicit_pairs
-from egressd.standing.flutter import remember, share_of_changes
-from egressd.standing.lifecycle import Patience, Signal, move
+from egressd.standing.findings import advance_findings
+from egressd.standing.flapping import add_result, change_share
+from egressd.standing.lifecycle import TargetSignal, Thresholds, next_target_state
 from egressd.standing.text import LONGEST_LINE, shorten
 
 CALM = Flapping()
@@ -45,7 +45,7 @@ def advance(
     *,
     now: Timestamp,
     fresh: frozenset[tuple[str, str]] | None = None,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
+    patience: Thresholds = Thresholds(),  # noqa: B008 - frozen
     flapping: Flapping = CALM,
     covered: frozenset[tuple[str, str]] = NONE,
 ) -> tuple[Standings, tuple[TargetEvent, ...]]:
@@ -70,7 +70,7 @@ def advance(
         look = _Look(
             target=target,
             source=seen.source,
-            belief=believe(seen.verdict),
+            belief=belief_of(seen.verdict),
             now=now,
             worse=patience.explicit if key in told else patience.silent,
             better=patience.better,
@@ -97,7 +97,7 @@ def advance(
     return made, (*events, *changes)
 
 
-def believe(verdict: Verdict) -> Belief:
+def belief_of(verdict: Verdict) -> Belief:
     """Return what a verdict would have us believe, bounded in size."""
     return Belief(
         outcome=verdict.outcome,
@@ -123,7 +123,7 @@ def _take(before: Standing | None, look: _Look) -> Standing:
     before = replace(
         before,
         last_success=success or before.last_success,
-        looks=remember(before.looks, reachable=look.good),
+        looks=add_result(before.looks, reachable=look.good),
     )
     if look.belief.key == before.belief.key:
         return _agrees(before, look)
@@ -143,7 +143,7 @@ def _first(before: Standing | None, look: _Look) -> Standing:
         last_success=look.now if look.good else None,
         pending=None if settled else look.belief,
         pending_since=None if settled else look.now,
-        looks=remember(before.looks if before else "", reachable=look.good),
+        looks=add_result(before.looks if before else "", reachable=look.good),
     )
     return _moved(made, look, enough=settled)
 
@@ -175,22 +175,22 @@ def _differs(before: Standing, look: _Look) -> Standing:
 
 
 def _moved(after: Standing, look: _Look, *, enough: bool) -> Standing:
-    return replace(after, state=move(after.state, _signal(after, look, enough=enough)))
+    return replace(after, state=next_target_state(after.state, _signal(after, look, enough=enough)))
 
 
-def _signal(after: Standing, look: _Look, *, enough: bool) -> Signal:
+def _signal(after: Standing, look: _Look, *, enough: bool) -> TargetSignal:
     """Say what a look means; `after` still is in the state before it."""
     if look.covered:
-        return Signal.COVERED
-    share = share_of_changes(after.looks)
+        return TargetSignal.SILENCED
+    share = change_share(after.looks)
     fluttering = after.state is Lifecycle.FLAPPING and share > look.flapping.low
     if fluttering or share >= look.flapping.high:
-        return Signal.FLUTTERS
+        return TargetSignal.UNSTABLE
     if after.state in (Lifecycle.FLAPPING, Lifecycle.MAINTENANCE):
-        return Signal.CALM_WELL if after.up else Signal.CALM_ILL
+        return TargetSignal.STABLE_UP if after.up else TargetSignal.STABLE_DOWN
     if enough:
-        return Signal.MENDED if look.good else Signal.BROKEN
-    return Signal.GOOD if look.good else Signal.BAD
+        return TargetSignal.RECOVERED if look.good else TargetSignal.FAILED
+    return TargetSignal.GOOD if look.good else TargetSignal.BAD
 
 
 def _changes(before: Standing | None, after: Standing) -> Iterator[TargetChanged]:

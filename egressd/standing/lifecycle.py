@@ -11,7 +11,7 @@ OK, SUSPECT, FAILING, RECOVERING, FLAPPING, MAINTENANCE = Lifecycle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Thresholds:
     """How many looks in a row it takes to believe something else."""
 
     explicit: int = 2
@@ -22,50 +22,50 @@ class Patience:
     """That it can be reached again."""
 
 
-class Signal(StrEnum):
+class TargetSignal(StrEnum):
     """What one more look means for the state."""
 
     GOOD = "good"
     """It was reachable; where it is believed to fail, that is not enough yet."""
     BAD = "bad"
     """It was not; where it is believed well, that is not enough yet."""
-    MENDED = "mended"
+    RECOVERED = "recovered"
     """It was reachable, often enough."""
-    BROKEN = "broken"
+    FAILED = "failed"
     """It was not, often enough."""
-    FLUTTERS = "flutters"
+    UNSTABLE = "unstable"
     """It changes too often to believe either."""
-    CALM_WELL = "calm_well"
+    STABLE_UP = "stable_up"
     """It stopped fluttering, or maintenance is over, and it is believed reachable."""
-    CALM_ILL = "calm_ill"
+    STABLE_DOWN = "stable_down"
     """The same, and it is not."""
-    COVERED = "covered"
+    SILENCED = "silenced"
     """A maintenance window covers it."""
 
 
 _APART = {
-    Signal.FLUTTERS: FLAPPING,
-    Signal.CALM_WELL: OK,
-    Signal.CALM_ILL: FAILING,
-    Signal.COVERED: MAINTENANCE,
+    TargetSignal.UNSTABLE: FLAPPING,
+    TargetSignal.STABLE_UP: OK,
+    TargetSignal.STABLE_DOWN: FAILING,
+    TargetSignal.SILENCED: MAINTENANCE,
 }
 _ENOUGH = {
-    Signal.MENDED: OK,
-    Signal.BROKEN: FAILING,
-    Signal.FLUTTERS: FLAPPING,
-    Signal.COVERED: MAINTENANCE,
+    TargetSignal.RECOVERED: OK,
+    TargetSignal.FAILED: FAILING,
+    TargetSignal.UNSTABLE: FLAPPING,
+    TargetSignal.SILENCED: MAINTENANCE,
 }
 # From each state, what each signal that can come then leads to.
-MOVES: dict[Lifecycle, dict[Signal, Lifecycle]] = {
-    OK: {Signal.GOOD: OK, Signal.BAD: SUSPECT, **_ENOUGH},
-    SUSPECT: {Signal.GOOD: OK, Signal.BAD: SUSPECT, **_ENOUGH},
-    FAILING: {Signal.GOOD: RECOVERING, Signal.BAD: FAILING, **_ENOUGH},
-    RECOVERING: {Signal.GOOD: RECOVERING, Signal.BAD: FAILING, **_ENOUGH},
+TRANSITIONS: dict[Lifecycle, dict[TargetSignal, Lifecycle]] = {
+    OK: {TargetSignal.GOOD: OK, TargetSignal.BAD: SUSPECT, **_ENOUGH},
+    SUSPECT: {TargetSignal.GOOD: OK, TargetSignal.BAD: SUSPECT, **_ENOUGH},
+    FAILING: {TargetSignal.GOOD: RECOVERING, TargetSignal.BAD: FAILING, **_ENOUGH},
+    RECOVERING: {TargetSignal.GOOD: RECOVERING, TargetSignal.BAD: FAILING, **_ENOUGH},
     FLAPPING: _APART,
     MAINTENANCE: _APART,
 }
 
 
-def move(state: Lifecycle, signal: Signal) -> Lifecycle:
+def next_target_state(state: Lifecycle, signal: TargetSignal) -> Lifecycle:
     """Return the state after one more look."""
-    return MOVES[state][signal]
+    return TRANSITIONS[state][signal]

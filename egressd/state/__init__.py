@@ -4,7 +4,7 @@ Law of the room: one SQLite file, one writer. A file that can't be read is moved
 disk that is full is survived, and what is written is written with the events that led to it or not at all.
 """
 
-from egressd.state.keeper import StateKeeper
-from egressd.state.store import Remembered
+from egressd.state.persistence import Persistence
+from egressd.state.store import SavedState
 
-__all__ = ["Remembered", "StateKeeper"]
+__all__ = ["Persistence", "SavedState"]

@@ -24,7 +24,7 @@ from egressd.model.event import (
 )
 from egressd.model.observation import Timestamp
 from egressd.model.verdict import Outcome
-from egressd.state.code import KINDS, from_text, kind_of, mapping, plain
+from egressd.state.codec import EVENT_TYPES, decode, kind_of, to_dict
 from egressd.state.database import FILE
 
 MOST_EVENTS = 5000
@@ -73,7 +73,7 @@ def read_history(directory: Path, *, since: Timestamp, until: Timestamp, target:
         ) from None
 
 
-def matches(one: Event, pattern: str) -> bool:
+def event_matches(one: Event, pattern: str) -> bool:
     """Say whether an event is about a target whose id, endpoint or host matches; others always are."""
     match one:
         case TargetChanged() | TargetRemoved():
@@ -84,7 +84,7 @@ def matches(one: Event, pattern: str) -> bool:
             return True
 
 
-def tells_of_targets(history: History) -> bool:
+def mentions_targets(history: History) -> bool:
     """Say whether anything in it is about a target, and not about the daemon alone."""
     return any(
         isinstance(one, TargetChanged | TargetRemoved)
@@ -138,15 +138,15 @@ def _unwell(events: Iterable[Event]) -> Iterator[FindingOpened | TargetChanged]:
 def _events(rows: Iterable[tuple[str, str]]) -> Iterator[Event]:
     """Read rows; a kind that a later version wrote is passed over."""
     for kind, body in rows:
-        if kind in KINDS:
-            yield from_text(body, KINDS[kind])
+        if kind in EVENT_TYPES:
+            yield decode(body, EVENT_TYPES[kind])
 
 
 def _wanted(events: Iterable[Event], pattern: str | None, causes: Collection[str] = ()) -> Iterator[Event]:
     """Keep what is about a pattern; the end of a cause only where its beginning was, now or before."""
     opened = set(causes)
     for one in events:
-        if pattern is not None and not matches(one, pattern):
+        if pattern is not None and not event_matches(one, pattern):
             continue
         if isinstance(one, FindingOpened):
             opened.add(one.finding)
@@ -161,7 +161,7 @@ def history_json(history: History) -> str:
         "since": history.since,
         "until": history.until,
         "cut": history.cut,
-        "watch": plain(history.watch),
+        "watch": to_dict(history.watch),
         "already": [_tagged(one) for one in history.already],
         "events": [_tagged(one) for one in history.events],
     }
@@ -169,4 +169,4 @@ def history_json(history: History) -> str:
 
 
 def _tagged(one: Event) -> dict[str, object]:
-    return {"kind": kind_of(one), **mapping(one)}
+    return {"kind": kind_of(one), **to_dict(one)}

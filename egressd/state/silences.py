@@ -1,6 +1,6 @@
 """Maintenance windows that somebody has opened by hand: one small file, `maintenance.json`.
 
-The command line writes it, often as root, and the daemon reads it, as a user of its own. So it is readable
+The command line writes it, often as root, and the daemon reads it, as a user of its own. So it is decode_rows
 by all, takes the place of the old one by rename, and is believed only where every word of it is understood.
 Blocking.
 """
@@ -20,7 +20,7 @@ from typing import Any
 
 from egressd.errors import EgressdError
 from egressd.model.alert import Silence
-from egressd.state.code import mapping
+from egressd.state.codec import to_dict
 
 FILE = "maintenance.json"
 SCHEMA = "egressd.maintenance/1"
@@ -74,7 +74,7 @@ def write_silences(directory: Path, silences: Iterable[Silence], *, now: datetim
         raise SilencesFileError(
             f"{MOST} maintenance windows are open already; end some: egressd maintenance list"
         )
-    text = json.dumps({"schema": SCHEMA, "windows": [mapping(one) for one in kept]}, indent=2) + "\n"
+    text = json.dumps({"schema": SCHEMA, "windows": [to_dict(one) for one in kept]}, indent=2) + "\n"
     if len(text) > LARGEST:
         raise SilencesFileError(
             "the open maintenance windows have too many patterns; end some, or name fewer"
@@ -86,7 +86,7 @@ def write_silences(directory: Path, silences: Iterable[Silence], *, now: datetim
 
 
 @contextmanager
-def changing(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Keep others from changing the file meanwhile.
 
     Raises:

@@ -21,9 +21,8 @@ from egressd.model.event import Event, SweepFinished, TargetChanged, TargetRemov
 from egressd.model.observation import Timestamp
 from egressd.model.standing import FindingStanding, Standing, Standings
 from egressd.state import database
-from egressd.state.code import kind_of, to_text
-from egressd.state.post import Post
-from egressd.state.rows import readable
+from egressd.state.alerts import AlertStore
+from egressd.state.codec import decode_rows, encode, kind_of
 
 ROUTINE_SHARE = 0.1
 """Sweeps in which nothing failed are kept for this share of the retention."""
@@ -38,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class SavedState:
     """What a daemon starts with."""
 
     standings: Standings = field(default_factory=Standings)
@@ -64,7 +63,7 @@ class Store:
         self._saved: dict[tuple[str, str], Standing] = {}
         self._findings: tuple[FindingStanding, ...] = ()
         self._memory: dict[str, str] = {}
-        self._post = Post()
+        self._alerts = AlertStore()
         self._written = PRUNE_EVERY
         self._retention = 0.0
 
@@ -72,7 +71,7 @@ class Store:
         """Let go of the file."""
         self._connection.close()
 
-    def load(self) -> Remembered:
+    def load(self) -> SavedState:
         """Return what was believed; a row that can't be read is left out, and said."""
         targets = self._values("SELECT target, body FROM standings ORDER BY target, source", Standing)
         findings = self._values("SELECT id, body FROM findings ORDER BY id", FindingStanding)
@@ -80,8 +79,8 @@ class Store:
         discoveries = self._values("SELECT name, body FROM memory WHERE name GLOB 'discovery/*'", Discovery)
         self._saved = {one.key: one for one in targets}
         self._findings = findings
-        alerts, outbox = self._post.load(self._connection)
-        return Remembered(
+        alerts, outbox = self._alerts.load(self._connection)
+        return SavedState(
             standings=Standings(targets=targets, findings=findings),
             profiles=tuple((one.name, one.at) for one in profiles),
             discoveries=discoveries,
@@ -91,9 +90,9 @@ class Store:
 
     def _values(self, query: str, kind: type[T]) -> tuple[T, ...]:
         """Return what the rows of a query, each a key and a body, stand for."""
-        return tuple(one for _, one in readable(self._connection.execute(query), kind))
+        return tuple(one for _, one in decode_rows(self._connection.execute(query), kind))
 
-    def save(self, remembered: Remembered, events: Iterable[Event], *, whole: bool) -> None:
+    def save(self, saved_state: SavedState, events: Iterable[Event], *, whole: bool) -> None:
         """Write what changed and the events, all or nothing.
 
         With `whole` even what changes all the time is written, such as the last success.
@@ -102,28 +101,28 @@ class Store:
             sqlite3.Error: nothing was written.
         """
         events = tuple(events)
-        now = {one.key: one for one in remembered.standings.targets}
+        now = {one.key: one for one in saved_state.standings.targets}
         changed = [one for key, one in now.items() if _differs(self._saved.get(key), one, whole=whole)]
         gone = [key for key in self._saved if key not in now]
-        memory = _memory(remembered) if whole else {}
+        memory = _memory(saved_state) if whole else {}
         memory = {name: body for name, body in memory.items() if self._memory.get(name) != body}
-        findings = remembered.standings.findings
-        post = self._post.changes(remembered.alerts, remembered.outbox, whole=whole)
+        findings = saved_state.standings.findings
+        post = self._alerts.changes(saved_state.alerts, saved_state.outbox, whole=whole)
         if not (changed or gone or events or memory or post or findings != self._findings):
             return
         with _transaction(self._connection) as cursor:
             cursor.executemany("DELETE FROM standings WHERE target = ? AND source = ?", gone)
-            rows = [(one.target, one.source, to_text(one)) for one in changed]
+            rows = [(one.target, one.source, encode(one)) for one in changed]
             cursor.executemany("INSERT OR REPLACE INTO standings VALUES (?, ?, ?)", rows)
             if findings != self._findings:
                 cursor.execute("DELETE FROM findings")
                 cursor.executemany(
-                    "INSERT INTO findings VALUES (?, ?)", [(one.id, to_text(one)) for one in findings]
+                    "INSERT INTO findings VALUES (?, ?)", [(one.id, encode(one)) for one in findings]
                 )
             cursor.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?)", tuple(memory.items()))
-            self._post.write(cursor, post)
+            self._alerts.write(cursor, post)
             cursor.executemany(_INSERT_EVENT, [_row(one) for one in events])
-        self._post.written(post, remembered.alerts)
+        self._alerts.written(post, saved_state.alerts)
         self._saved = {key: one for key, one in self._saved.items() if key in now}
         self._saved |= {one.key: one for one in changed}
         self._findings = findings
@@ -194,16 +193,16 @@ def _differs(saved: Standing | None, now: Standing, *, whole: bool) -> bool:
     return still != now
 
 
-def _memory(remembered: Remembered) -> dict[str, str]:
-    profiles = {f"profile/{name}": to_text(_Profile(name=name, at=at)) for name, at in remembered.profiles}
-    return profiles | {f"discovery/{one.name}": to_text(one) for one in remembered.discoveries if one.hosts}
+def _memory(saved_state: SavedState) -> dict[str, str]:
+    profiles = {f"profile/{name}": encode(_Profile(name=name, at=at)) for name, at in saved_state.profiles}
+    return profiles | {f"discovery/{one.name}": encode(one) for one in saved_state.discoveries if one.hosts}
 
 
 def _row(one: Event) -> tuple[str, str, bool, str | None, str | None, str]:
     target, source = (
         (one.target, one.source) if isinstance(one, TargetChanged | TargetRemoved) else (None, None)
     )
-    return (one.at, kind_of(one), _is_routine(one), target, source, to_text(one))
+    return (one.at, kind_of(one), _is_routine(one), target, source, encode(one))
 
 
 def _is_routine(one: Event) -> bool:

@@ -19,7 +19,7 @@ Signature = tuple[tuple[str, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class AccessRules:
     """One reading of the file."""
 
     config: WebConfig = field(default_factory=WebConfig)
@@ -31,7 +31,7 @@ class Rules:
 class Access:
     """The rules in force. A file that changed for the worse leaves them as they are."""
 
-    rules: Rules = field(default_factory=Rules)
+    rules: AccessRules = field(default_factory=AccessRules)
     problems: tuple[str, ...] = ()
     """Why the file is not in force as it is now; empty: it is."""
     _path: Path | None = None
@@ -76,22 +76,22 @@ def check_file(path: str | None) -> None:
     _read(Path(path) if path else None)
 
 
-def _try(path: Path | None) -> Rules | ConfigError:
+def _try(path: Path | None) -> AccessRules | ConfigError:
     try:
         return _read(path)
     except ConfigError as mistake:
         return mistake
 
 
-def _read(path: Path | None) -> Rules:
+def _read(path: Path | None) -> AccessRules:
     if path is None:
-        return Rules()
+        return AccessRules()
     config = read_web_config(path)
     context = server_context(config.tls) if config.tls else None
-    return Rules(config=config, login=Login(config.users), context=context)
+    return AccessRules(config=config, login=Login(config.users), context=context)
 
 
-def _sign(path: Path | None, rules: Rules) -> Signature:
+def _sign(path: Path | None, rules: AccessRules) -> Signature:
     """Return what shows that a file was written again; a missing one shows too."""
     files = (path, *(rules.config.tls.files if rules.config.tls else ())) if path else ()
     return tuple((str(one), *_stamp(one)) for one in files)

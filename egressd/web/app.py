@@ -17,8 +17,8 @@ from egressd.metrics.exposition import Exposition, choose_form
 from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog
 from egressd.web.access import Access
-from egressd.web.gate import gate
-from egressd.web.listing import SweepText, alerts_of, targets_of
+from egressd.web.json_api import SweepJson, alerts_document, targets_document
+from egressd.web.middleware import access_middleware
 from egressd.web.probing import Desk
 from egressd.web.status import render_status
 
@@ -32,12 +32,12 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'n
 
 def make_app(holder: SnapshotHolder, intents: Intents, access: Access, catalog: Catalog) -> web.Application:
     """Return the application; it holds no state but caches."""
-    app = web.Application(middlewares=[gate(access)], client_max_size=64 * 1024)
-    site = Site(
+    app = web.Application(middlewares=[access_middleware(access)], client_max_size=64 * 1024)
+    site = Handlers(
         holder=holder,
         intents=intents,
         exposition=Exposition(offline_limits(catalog)),
-        sweeps=SweepText(),
+        sweeps=SweepJson(),
         desk=Desk(holder=holder),
     )
     app.router.add_get("/", site.status)
@@ -54,13 +54,13 @@ def make_app(holder: SnapshotHolder, intents: Intents, access: Access, catalog: 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Handlers:
     """The pages. Each reads the snapshot once."""
 
     holder: SnapshotHolder
     intents: Intents
     exposition: Exposition
-    sweeps: SweepText
+    sweeps: SweepJson
     desk: Desk
 
     async def status(self, request: web.Request) -> web.Response:
@@ -116,11 +116,11 @@ class Site:
 
     async def targets(self, request: web.Request) -> web.Response:
         """Give every target, with what was seen and what is believed."""
-        return await self._listed(request, targets_of)
+        return await self._listed(request, targets_document)
 
     async def alerts(self, request: web.Request) -> web.Response:
         """Give what is wrong and not over, one entry per cause, and who is told of it."""
-        return await self._listed(request, alerts_of)
+        return await self._listed(request, alerts_document)
 
     async def _listed(self, request: web.Request, make: Callable[..., object]) -> web.Response:
         text = await asyncio.to_thread(lambda: json.dumps(make(self.holder.current), indent=2) + "\n")

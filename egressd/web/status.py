@@ -19,7 +19,7 @@ from egressd.model.plan import Unsampled
 from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome, Sweep, Tally
 from egressd.report.summary import by_profile, outcomes_of, tally
-from egressd.web.listing import by_urgency
+from egressd.web.json_api import by_urgency
 from egressd.wording import count, span
 
 MOST_ROWS = 500
@@ -27,7 +27,7 @@ MOST_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class ProfileRow:
     """One product's row."""
 
     name: str
@@ -36,7 +36,7 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failing:
+class FailingRow:
     """One target and source that is not well."""
 
     target: str
@@ -49,7 +49,7 @@ class Failing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class AlertRow:
     """One alert that was told."""
 
     title: str
@@ -65,7 +65,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unsaid:
+class PendingRow:
     """One alert that nobody was told of."""
 
     title: str
@@ -75,7 +75,7 @@ class Unsaid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ReceiverRow:
     """One receiver."""
 
     name: str
@@ -86,7 +86,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class StatusPage:
     """What the template shows."""
 
     headline: str
@@ -98,12 +98,12 @@ class Page:
     completed: str
     next_sweep: str
     notes: tuple[str, ...]
-    alerts: tuple[Shown, ...]
-    unsaid: tuple[Unsaid, ...]
+    alerts: tuple[AlertRow, ...]
+    unsaid: tuple[PendingRow, ...]
     maintenance: tuple[str, ...]
-    receivers: tuple[Place, ...]
-    failing: tuple[Failing, ...]
-    profiles: tuple[Profile, ...]
+    receivers: tuple[ReceiverRow, ...]
+    failing: tuple[FailingRow, ...]
+    profiles: tuple[ProfileRow, ...]
     unsampled: tuple[Unsampled, ...]
 
 
@@ -118,10 +118,10 @@ def _template() -> Template:
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(text)
 
 
-def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> Page:
+def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> StatusPage:
     sweep, alerts = snapshot.sweep, by_urgency(snapshot.alerts)
     headline, good = _headline(snapshot, stalled=stalled)
-    return Page(
+    return StatusPage(
         headline=headline,
         good=good,
         version=__version__,
@@ -171,12 +171,12 @@ def _notes(snapshot: Snapshot) -> Iterator[str]:
         yield f"What is believed can't be saved: {snapshot.state.problem}"
 
 
-def _shown(one: Alert, now: datetime) -> Shown:
+def _shown(one: Alert, now: datetime) -> AlertRow:
     about = one.condition
     words = [one.state.value, f"in {about.phase}" if about.phase else ""]
     words.append(f"confidence {about.confidence}" if about.confidence else "")
-    words.append(_quiet(one) if one.kept_quiet_by else "")
-    return Shown(
+    words.append(_quiet(one) if one.suppressed_by else "")
+    return AlertRow(
         title=about.summary,
         severity=about.severity,
         how=", ".join(word for word in words if word),
@@ -190,14 +190,14 @@ def _shown(one: Alert, now: datetime) -> Shown:
     )
 
 
-def _unsaid(one: Alert, now: datetime) -> Unsaid:
+def _unsaid(one: Alert, now: datetime) -> PendingRow:
     about = one.condition
-    why = _quiet(one) if one.kept_quiet_by else "not for long enough"
-    return Unsaid(title=about.summary, severity=about.severity, since=_ago(about.since, now), why=why)
+    why = _quiet(one) if one.suppressed_by else "not for long enough"
+    return PendingRow(title=about.summary, severity=about.severity, since=_ago(about.since, now), why=why)
 
 
 def _quiet(one: Alert) -> str:
-    return f"kept quiet by {', '.join(one.kept_quiet_by)}"
+    return f"kept quiet by {', '.join(one.suppressed_by)}"
 
 
 def _window(one: Maintenance, now: datetime) -> str:
@@ -206,12 +206,12 @@ def _window(one: Maintenance, now: datetime) -> str:
     return f"{one.name}{why}{who}, ends {_ago(one.ends, now)}"
 
 
-def _places(snapshot: Snapshot, now: datetime) -> Iterator[Place]:
+def _places(snapshot: Snapshot, now: datetime) -> Iterator[ReceiverRow]:
     known = {one.name: one for one in snapshot.receivers}
     for one in snapshot.settings.notify.receivers:
         status = known.get(one.name) or ReceiverStatus(name=one.name)
         failing = status.failing_since
-        yield Place(
+        yield ReceiverRow(
             name=one.name,
             kind=one.kind,
             waiting=status.waiting,
@@ -220,7 +220,7 @@ def _places(snapshot: Snapshot, now: datetime) -> Iterator[Place]:
         )
 
 
-def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[Failing]:
+def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[FailingRow]:
     """Yield what the last look or the belief says is not well, the worst first."""
     standings = {one.key: one for one in snapshot.standings.targets}
     needs = {one.id: one.need for one in sweep.recording.plan.targets}
@@ -230,7 +230,7 @@ def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[Failin
         standing = standings.get((target, one.source))
         well = one.verdict.outcome is Outcome.OK and (standing is None or standing.up)
         if not well:
-            yield Failing(
+            yield FailingRow(
                 target=target,
                 need=needs[target],
                 source=one.source,
@@ -241,9 +241,9 @@ def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[Failin
             )
 
 
-def _profiles(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[Profile]:
+def _profiles(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[ProfileRow]:
     for name, counts in by_profile(sweep).items():
-        yield Profile(name=name, tally=counts, reachable=_ago(snapshot.counters.profiles.get(name), now))
+        yield ProfileRow(name=name, tally=counts, reachable=_ago(snapshot.counters.profiles.get(name), now))
 
 
 def _ago(moment: str | None, now: datetime) -> str:

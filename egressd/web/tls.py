@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from egressd.errors import ConfigError
-from egressd.web.webconfig import ClientAuth, TlsServer
+from egressd.web.webconfig import ClientAuth, ServerTls
 
 ServerContext = ssl.SSLContext
 _VERSIONS = {
@@ -21,7 +21,7 @@ _VERIFY = {
 }
 
 
-def server_context(tls: TlsServer) -> ssl.SSLContext:
+def server_context(tls: ServerTls) -> ssl.SSLContext:
     """Load certificates and keys.
 
     Raises:

@@ -30,7 +30,7 @@ class ClientAuth(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsServer:
+class ServerTls:
     """How the server shakes hands."""
 
     cert_file: Path
@@ -52,7 +52,7 @@ class TlsServer:
 class WebConfig:
     """One web configuration file; without one, nothing of it."""
 
-    tls: TlsServer | None = None
+    tls: ServerTls | None = None
     headers: tuple[tuple[str, str], ...] = ()
     users: tuple[tuple[str, str], ...] = ()
     """User names and bcrypt hashes."""
@@ -249,8 +249,8 @@ def _settle(file: _File, folder: Path) -> WebConfig:
     )
 
 
-def _tls(part: _Tls, folder: Path) -> TlsServer:
-    return TlsServer(
+def _tls(part: _Tls, folder: Path) -> ServerTls:
+    return ServerTls(
         cert_file=folder / part.cert_file,
         key_file=folder / part.key_file,
         client_auth=ClientAuth(part.client_auth_type),

@@ -15,8 +15,8 @@ from egressd.model.plan import Plan, Probe, Target
 from egressd.model.settings import Settings, Web
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.standing import advance
-from egressd.standing.lifecycle import Patience
-from egressd.state.code import from_text, to_text
+from egressd.standing.lifecycle import Thresholds
+from egressd.state.codec import decode, encode
 from tests.standing.sweeps import PLAN, sweep
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -81,9 +81,9 @@ class Story:
         )
 
     @property
-    def patience(self) -> Patience:
+    def patience(self) -> Thresholds:
         """As the daemon takes it from the rules."""
-        return Patience(explicit=self.rules.explicit, silent=self.rules.silent, better=self.rules.better)
+        return Thresholds(explicit=self.rules.explicit, silent=self.rules.silent, better=self.rules.better)
 
     def look(
         self,
@@ -122,12 +122,12 @@ class Story:
         return list(said)
 
     def again(self, times: int, words: Mapping[str, str] | None = None, **more: object) -> list[Notice]:
-        """Look several times at the same."""
+        """TargetResult several times at the same."""
         return [one for _ in range(times) for one in self.look(words, **more)]  # type: ignore[arg-type]
 
     def restart(self) -> None:
         """Stop and start: what is kept is what can be written down and read back; no sweep was made yet."""
-        kept = tuple(from_text(to_text(one), Alert) for one in self.snapshot.alerts)
+        kept = tuple(decode(encode(one), Alert) for one in self.snapshot.alerts)
         assert kept == self.snapshot.alerts
         self.snapshot = replace(self.snapshot, alerts=kept, sweep=None)
 

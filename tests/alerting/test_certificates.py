@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from egressd.alerting.conditions import EXPIRING_WITHIN, conditions_of
-from egressd.alerting.scene import Scene
+from egressd.alerting.context import AlertContext
 from egressd.clock import timestamp
 from egressd.model.alert import AlertName, Condition
 from egressd.model.snapshot import Snapshot
@@ -28,8 +28,8 @@ INSPECTED = Row(outcome=Outcome.DEGRADED, reason="tls_mitm_trusted_ca")
 def found(snapshot: Snapshot, fault: AlertName, *, now: datetime = SEEN) -> list[Condition]:
     """Return the conditions of a kind."""
     assert snapshot.sweep is not None
-    scene = Scene(snapshot=snapshot, sweep=snapshot.sweep, limits={})
-    return [one for one in conditions_of(scene, now=now) if one.fault is fault]
+    context = AlertContext(snapshot=snapshot, sweep=snapshot.sweep, limits={})
+    return [one for one in conditions_of(context, now=now) if one.alertname is fault]
 
 
 def believing(snapshot: Snapshot, **changes: object) -> Snapshot:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from egressd.alerting.lifecycle import HOLDS_FOR
+from egressd.alerting.lifecycle import HOLD_SECONDS
 from egressd.model.alert import AlertName
 from egressd.model.notification import Severity
 
@@ -17,10 +17,10 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "severity"), sorted(HOLDS_FOR))
+@pytest.mark.parametrize(("fault", "severity"), sorted(HOLD_SECONDS))
 def test_the_page_says_how_urgent_and_how_soon(fault: AlertName, severity: Severity) -> None:
     """Each alert has a row with each of its severities and times."""
     (row,) = [one for one in ROWS if f"`{fault}`" in one]
-    seconds = HOLDS_FOR[fault, severity]
+    seconds = HOLD_SECONDS[fault, severity]
     assert severity in row
     assert (f"{seconds / 60:.0f} min" if seconds else "0 s") in row

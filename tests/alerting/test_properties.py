@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.alerting import ActiveSilence
-from egressd.alerting.hush import OF_ONE_TARGET
+from egressd.alerting.inhibit import OF_ONE_TARGET
 from egressd.model.alert import AlertName, AlertState, Notice, NoticeKind
 from egressd.model.endpoint import Need
 from egressd.model.notification import Alerting, Scope
@@ -79,7 +79,7 @@ def is_explained(one: Story, notice: Notice) -> bool:
     explained = {target for each in one.snapshot.standings.findings if each.opened for target in each.targets}
     about = notice.alert.condition
     ended = notice.kind is NoticeKind.CLOSED
-    return not ended and about.fault in OF_ONE_TARGET and not explained.isdisjoint(about.targets)
+    return not ended and about.alertname in OF_ONE_TARGET and not explained.isdisjoint(about.targets)
 
 
 def failing(one: Story) -> set[tuple[str, str]]:
@@ -93,7 +93,7 @@ def spoken_for(one: Story) -> set[tuple[str, str]]:
     for alert in one.open.values():
         about = alert.condition
         pairs = {(target, source) for target in about.targets for source in one.sources}
-        if about.fault is not AlertName.CAUSE:
+        if about.alertname is not AlertName.CAUSE:
             pairs = {(target, source) for target in about.targets for source in about.sources}
         found |= pairs
     return found & failing(one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from egressd.alerting.lifecycle import HOLDS_FOR, MOVES, Signal
+from egressd.alerting.lifecycle import HOLD_SECONDS, TRANSITIONS, AlertSignal
 from egressd.alerting.routing import receivers_for
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind
 from egressd.model.notification import Matcher, Notify, Receiver, ReceiverKind, Route, Severity
@@ -23,7 +23,7 @@ def notice(kind: NoticeKind = NoticeKind.OPENED, **about: object) -> Notice:
     }
     condition = Condition(
         id="EgressCause/x",
-        fault=AlertName.CAUSE,
+        alertname=AlertName.CAUSE,
         labels=(),
         summary="",
         since="2026-11-20T03:00:00.000Z",
@@ -86,7 +86,9 @@ def test_who_does_not_want_ends_hears_none() -> None:
 
 def test_the_tables_are_whole() -> None:
     """Every state knows every signal, every state can be reached, every fault has its time."""
-    assert {state: set(row) for state, row in MOVES.items()} == {state: set(Signal) for state in AlertState}
-    reached = {after for row in MOVES.values() for after in row.values() if after is not None}
+    assert {state: set(row) for state, row in TRANSITIONS.items()} == {
+        state: set(AlertSignal) for state in AlertState
+    }
+    reached = {after for row in TRANSITIONS.values() for after in row.values() if after is not None}
     assert reached == set(AlertState)
-    assert {fault for fault, _ in HOLDS_FOR} == set(AlertName) - {AlertName.TEST}
+    assert {fault for fault, _ in HOLD_SECONDS} == set(AlertName) - {AlertName.TEST}

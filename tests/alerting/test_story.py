@@ -93,7 +93,7 @@ def test_a_cause_takes_over_what_was_told_and_gives_it_back() -> None:
     said = one.again(4, both, findings={"x": ("a", "b")})
     assert words_of(said) == ["opened EgressCause/x"]
     target = one.open[f"{AlertName.UNREACHABLE}/a@default"]
-    assert (target.state, target.kept_quiet_by) == (AlertState.QUIET, ("EgressCause/x",))
+    assert (target.state, target.suppressed_by) == (AlertState.SUPPRESSED, ("EgressCause/x",))
     said = one.again(4, {"a": BAD})
     assert words_of(said) == ["closed EgressCause/x"]
     assert said[0].alert.resolution is Resolution.SUPERSEDED
@@ -108,7 +108,7 @@ def test_a_cause_is_not_over_while_what_is_left_was_not_told() -> None:
     one.again(4, both, findings={"x": ("a", "b")})
     said = one.again(2, both)
     assert words_of(said) == [f"opened {AlertName.UNREACHABLE}/a@default"]
-    assert one.open["EgressCause/x"].state is AlertState.FADING
+    assert one.open["EgressCause/x"].state is AlertState.RESOLVING
     said = one.again(6, both)
     assert words_of(said) == [f"opened {AlertName.UNREACHABLE}/b@default", "closed EgressCause/x"]
 
@@ -201,7 +201,7 @@ def test_what_was_told_before_a_window_may_end_in_it() -> None:
     one.again(3, {"a": BAD})
     one.windows = (window("night", 600),)
     one.again(2, {"a": BAD})
-    assert [each.kept_quiet_by for each in one.open.values()] == [("maintenance/night",)]
+    assert [each.suppressed_by for each in one.open.values()] == [("maintenance/night",)]
     assert words_of(one.again(4)) == [f"closed {AlertName.UNREACHABLE}/a@default"]
 
 
@@ -211,7 +211,7 @@ def test_an_alert_that_comes_back_again_and_again_is_held_open() -> None:
     for _ in range(3):
         one.again(4, {"a": BAD}, seconds=120)
         one.again(5, seconds=120)
-    mine = [notice for notice in one.said if notice.alert.condition.fault is AlertName.UNREACHABLE]
+    mine = [notice for notice in one.said if notice.alert.condition.alertname is AlertName.UNREACHABLE]
     assert [notice.kind for notice in mine] == [NoticeKind.OPENED, NoticeKind.CLOSED] * 2 + [
         NoticeKind.OPENED
     ]
@@ -267,7 +267,7 @@ def test_the_offline_clock_warns_at_half_and_again_near_the_end() -> None:
     )
     day = 86400.0
     one.tick(22 * day)
-    assert not [each for each in one.said if each.alert.condition.fault is AlertName.OFFLINE_HALF]
+    assert not [each for each in one.said if each.alert.condition.alertname is AlertName.OFFLINE_HALF]
     one.tick(day)
     assert words_of(one.tick(700)) == ["opened EgressProfileOfflineHalf/resource-bridge"]
     one.tick(14 * day)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from egressd.cli.app import app
-from tests.state.test_keeper import failing, keep
+from tests.state.test_persistence import failing, keep
 
 
 @pytest.fixture

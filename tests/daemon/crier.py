@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from egressd import clock
-from egressd.daemon.alarm.desk import Desk
+from egressd.daemon.delivery_store import DaemonDeliveryStore
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.state_store import StateStore
 from egressd.daemon.sweeping.rhythm import Rhythm
@@ -24,7 +24,7 @@ from egressd.model.snapshot import ConfigStatus, Snapshot
 from egressd.notify.interface import Senders
 from egressd.notify.result import DeliveryResult, arrived, failed
 from egressd.notify.supervisor import DeliverySupervisor
-from egressd.state import StateKeeper
+from egressd.state import Persistence
 from tests.daemon.simulation import FakeProber, World, plan_of, trail_of
 from tests.standing.sweeps import VANTAGE
 
@@ -66,7 +66,7 @@ class Way:
 
 async def cry(directory: Path, seed: str) -> None:
     """Tell without end, or only what waits."""
-    keeper, choose = StateKeeper(directory), random.Random(seed)
+    keeper, choose = Persistence(directory), random.Random(seed)
     remembered, status = await keeper.open()
     assert status.problem == ""
     now = clock.timestamp()
@@ -87,7 +87,7 @@ async def cry(directory: Path, seed: str) -> None:
     async with asyncio.TaskGroup() as group:
         couriers = group.create_task(
             DeliverySupervisor(
-                store=Desk(holder=holder, store=store), senders=senders, chance=lambda: 0.0
+                store=DaemonDeliveryStore(holder=holder, store=store), senders=senders, chance=lambda: 0.0
             ).run()
         )
         sys.stdout.write("open\n")

@@ -27,7 +27,7 @@ from egressd.model.notification import Severity
 from egressd.model.observation import Phase
 from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Outcome
-from egressd.state.history import matches
+from egressd.state.history import event_matches
 
 AT, SINCE = "2026-11-20T03:10:04.120Z", "2026-11-20T03:09:58.000Z"
 BLOCKED = Belief(
@@ -65,7 +65,7 @@ TOLD = NoticePosted(
     notice="n1",
     said=NoticeKind.OPENED,
     alert="EgressTargetUnreachable/x@default",
-    fault=AlertName.UNREACHABLE,
+    alertname=AlertName.UNREACHABLE,
     severity=Severity.CRITICAL,
     summary="x can't be reached",
     since=SINCE,
@@ -111,9 +111,9 @@ def test_every_event_is_told(event: Event, said: str) -> None:
 
 def test_a_notice_is_found_by_its_targets() -> None:
     """Who asks for one target hears what was told of it, and of egressd itself."""
-    assert matches(TOLD, "x")
-    assert not matches(TOLD, "y")
-    assert matches(replace(TOLD, targets=()), "y")
+    assert event_matches(TOLD, "x")
+    assert not event_matches(TOLD, "y")
+    assert event_matches(replace(TOLD, targets=()), "y")
 
 
 def test_a_change_says_why_and_what_to_ask() -> None:

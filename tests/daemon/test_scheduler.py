@@ -20,7 +20,7 @@ from egressd.model.event import SweepFinished, SweepOverran
 from egressd.model.settings import Limits, Settings
 from egressd.model.standing import Lifecycle
 from egressd.model.verdict import Outcome
-from egressd.standing.lifecycle import Patience
+from egressd.standing.lifecycle import Thresholds
 from tests.daemon.simulation import Scene, plan_of, scene
 from tests.daemon.timeless import Times, run
 
@@ -97,7 +97,7 @@ def test_a_fault_is_confirmed_within_the_stated_bound(play: Play, how: str, offs
             await asyncio.sleep(5 * MINUTE + offset)
             one.world.down["h3"] = how
             took = await _seconds_until_told(one, "row/h3:443")
-        assert took <= one.prober.rhythm.detects_within(Patience()) == 167
+        assert took <= one.prober.rhythm.detects_within(Thresholds()) == 167
         assert how == "timeout" or took <= MINUTE + 7
 
     play(story())
@@ -109,7 +109,7 @@ def test_the_readme_states_the_bound() -> None:
     assert "`interval + 5 x probe.deadline + 7 s`, 167 s with the defaults" in text
     for interval, deadline in ((60.0, 20.0), (300.0, 8.0)):
         rhythm = Rhythm.of(Settings(interval=interval, limits=Limits(deadline=deadline)), "here")
-        assert rhythm.detects_within(Patience()) == interval + 5 * deadline + 7
+        assert rhythm.detects_within(Thresholds()) == interval + 5 * deadline + 7
 
 
 async def _seconds_until_told(one: Scene, target: str) -> float:
@@ -130,7 +130,7 @@ def test_others_being_confirmed_do_not_stretch_the_bound(play: Play, offset: int
             await asyncio.sleep(offset)
             one.world.down["h3"] = "timeout"
             took = await _seconds_until_told(one, "row/h3:443")
-        assert took <= one.prober.rhythm.detects_within(Patience())
+        assert took <= one.prober.rhythm.detects_within(Thresholds())
 
     play(story())
 

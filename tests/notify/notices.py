@@ -15,7 +15,7 @@ def condition(name: str = "a", **fields: object) -> Condition:
     """Return what is wrong with a target."""
     made = Condition(
         id=f"{AlertName.UNREACHABLE}/{name}",
-        fault=AlertName.UNREACHABLE,
+        alertname=AlertName.UNREACHABLE,
         severity=Severity.CRITICAL,
         labels=(("target", name),),
         summary=f"{name} can't be reached",

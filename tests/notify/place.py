@@ -10,7 +10,7 @@ from datetime import datetime
 from unittest.mock import patch
 
 from egressd import clock
-from egressd.daemon.alarm.desk import Desk
+from egressd.daemon.delivery_store import DaemonDeliveryStore
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.state_store import StateStore
 from egressd.model.alert import Alert, Notice
@@ -72,7 +72,7 @@ class Sent:
 class Place:
     """All of it."""
 
-    desk: Desk
+    desk: DaemonDeliveryStore
     disk: Disk
     answers: dict[str, Answer] = field(default_factory=dict)
     """By receiver, or by URL of a peer; who is not there takes everything at once."""
@@ -115,7 +115,7 @@ class Place:
         before = self.holder.current
         self.count += 1
         said = notice(self.count)
-        with patch("egressd.daemon.alarm.step.advance_alerts", lambda *_, **__: ((), (said,))):
+        with patch("egressd.daemon.evaluate.advance_alerts", lambda *_, **__: ((), (said,))):
             await self.desk.store.tick()
         assert self.holder.current is not before
 
@@ -181,7 +181,7 @@ def make_place(*receivers: Receiver, before: Snapshot | None = None) -> Place:
     store = StateStore(holder=holder, keeper=disk, on_event=lambda _: None)
     store.adopt(fresh)
     store.saved = holder.current
-    place = Place(desk=Desk(holder=holder, store=store), disk=disk)
+    place = Place(desk=DaemonDeliveryStore(holder=holder, store=store), disk=disk)
     place.count = before.outbox.next_number * 1000 if before is not None else 0
     return place
 

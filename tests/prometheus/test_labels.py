@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from egressd.alerting.conditions import conditions_of
-from egressd.alerting.lifecycle import HOLDS_FOR
-from egressd.alerting.scene import Scene
+from egressd.alerting.context import AlertContext
+from egressd.alerting.lifecycle import HOLD_SECONDS
 from egressd.model.alert import AlertName, Condition
 from egressd.model.endpoint import Need
 from egressd.model.notification import Alerting, Severity
@@ -66,11 +66,11 @@ def conditions() -> dict[AlertName, Condition]:
         config=replace(one.snapshot.config, problems=("bad",)),
     )
     one.tick()
-    found = {each.condition.fault: each.condition for each in one.snapshot.alerts}
+    found = {each.condition.alertname: each.condition for each in one.snapshot.alerts}
     counters = replace(counters, profiles={"resource-bridge": "2026-11-19T05:00:00.000Z"})
     one.snapshot = replace(one.snapshot, counters=counters)
     one.tick()
-    return found | {each.condition.fault: each.condition for each in one.snapshot.alerts}
+    return found | {each.condition.alertname: each.condition for each in one.snapshot.alerts}
 
 
 def of_certificates() -> dict[AlertName, Condition]:
@@ -78,8 +78,8 @@ def of_certificates() -> dict[AlertName, Condition]:
     made = make_snapshot(make_sweep(Row(outcome=Outcome.DEGRADED, reason="tls_mitm_trusted_ca")))
     assert made.sweep is not None
     settings = replace(made.settings, alerting=Alerting(instance="here:10980"))
-    scene = Scene(snapshot=replace(made, settings=settings), sweep=made.sweep, limits={})
-    return {one.fault: one for one in conditions_of(scene, now=datetime.fromisoformat(EXPIRY))}
+    context = AlertContext(snapshot=replace(made, settings=settings), sweep=made.sweep, limits={})
+    return {one.alertname: one for one in conditions_of(context, now=datetime.fromisoformat(EXPIRY))}
 
 
 CONDITIONS = conditions() | of_certificates()
@@ -102,11 +102,11 @@ def test_the_labels_are_those_of_the_rule(fault: AlertName) -> None:
 def test_a_rule_waits_as_long_as_the_engine_or_longer(rule: dict[str, Any]) -> None:
     """And both know the same severities."""
     number, unit = re.fullmatch(r"(\d+)([smh])", rule["for"]).groups()  # type: ignore[union-attr]
-    held = HOLDS_FOR[AlertName(rule["alert"]), Severity(rule["labels"]["severity"])]
+    held = HOLD_SECONDS[AlertName(rule["alert"]), Severity(rule["labels"]["severity"])]
     assert held <= int(number) * UNITS[unit]
 
 
 def test_every_alert_of_the_engine_is_a_rule() -> None:
     """With each of its severities."""
     known = {(one["alert"], one["labels"]["severity"]) for one in rules()}
-    assert {(fault.value, severity.value) for fault, severity in HOLDS_FOR} <= known
+    assert {(fault.value, severity.value) for fault, severity in HOLD_SECONDS} <= known

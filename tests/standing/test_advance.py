@@ -11,7 +11,7 @@ from egressd.model.event import FindingClosed, FindingOpened, TargetChanged, Tar
 from egressd.model.standing import Lifecycle, Standing, Standings
 from egressd.model.verdict import Outcome
 from egressd.standing import advance
-from egressd.standing.lifecycle import MOVES, Patience
+from egressd.standing.lifecycle import TRANSITIONS, Thresholds
 from tests.standing.sweeps import at, sweep
 
 WORDS = (
@@ -23,7 +23,7 @@ WORDS = (
     "unknown:tls_unknown",
 )
 KEYS = ("a/x:443", "b/y:443", "b/y:443@second")
-PATIENCE = Patience()
+PATIENCE = Thresholds()
 history = st.lists(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(WORDS), min_size=1), max_size=14)
 steady = st.lists(st.sampled_from(WORDS), min_size=1, max_size=20)
 
@@ -118,9 +118,9 @@ def test_enough_looks_settle_it(words: list[str], last: str) -> None:
 
 def test_the_table_has_every_move() -> None:
     """Every state has a row, every row leads to known states, and every state can be left and reached."""
-    assert set(MOVES) == set(Lifecycle)
-    assert {after for row in MOVES.values() for after in row.values()} == set(Lifecycle)
-    assert all(set(row.values()) - {state} for state, row in MOVES.items())
+    assert set(TRANSITIONS) == set(Lifecycle)
+    assert {after for row in TRANSITIONS.values() for after in row.values()} == set(Lifecycle)
+    assert all(set(row.values()) - {state} for state, row in TRANSITIONS.items())
 
 
 def test_one_lost_packet_is_no_change() -> None:

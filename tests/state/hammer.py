@@ -19,7 +19,7 @@ from egressd.model.snapshot import ConfigStatus, Snapshot
 from egressd.model.standing import Standings
 from egressd.model.verdict import Outcome
 from egressd.standing import advance
-from egressd.state import StateKeeper
+from egressd.state import Persistence
 from tests.standing.sweeps import sweep
 
 TARGETS = tuple(f"row-{number}/h{number}:443" for number in range(8))
@@ -27,10 +27,10 @@ TARGETS = tuple(f"row-{number}/h{number}:443" for number in range(8))
 
 async def hammer(directory: Path, seed: str) -> None:
     """Save without end; say so after each save."""
-    keeper = StateKeeper(directory)
-    remembered, status = await keeper.open()
+    keeper = Persistence(directory)
+    saved_state, status = await keeper.open()
     say(f"open {status.problem}")
-    believed, choose = remembered.standings, random.Random(seed)
+    believed, choose = saved_state.standings, random.Random(seed)
     words = dict.fromkeys(TARGETS, "ok")
     number = 0
     while True:

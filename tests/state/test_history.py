@@ -12,7 +12,7 @@ from egressd.model.standing import Standings
 from egressd.standing import advance
 from egressd.state.history import history_json, read_history
 from tests.standing.sweeps import at, sweep
-from tests.state.test_keeper import failing, keep
+from tests.state.test_persistence import failing, keep
 
 
 async def test_what_left_the_configuration_is_not_said_to_fail_still(tmp_path: Path) -> None:

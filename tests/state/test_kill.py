@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from egressd.state import StateKeeper
+from egressd.state import Persistence
 from egressd.state.history import read_history
 from tests.state.hammer import broken_stories, disagreements
 
@@ -33,14 +33,14 @@ def kill_once(directory: Path, seed: int, saves: int, more: float) -> int:
 
 async def check(directory: Path) -> int:
     """Load what was left, hold it against what was told, and return how much was told."""
-    keeper = StateKeeper(directory)
-    remembered, status = await keeper.open()
+    keeper = Persistence(directory)
+    saved_state, status = await keeper.open()
     keeper._let_go()
     assert status.problem == ""
-    assert remembered.standings.targets
+    assert saved_state.standings.targets
     events = read_history(directory, since="2000", until="3000", target=None).events
     assert broken_stories(events) == []
-    assert disagreements(events, remembered.standings) == []
+    assert disagreements(events, saved_state.standings) == []
     assert not [name for name in os.listdir(directory) if "damaged" in name]  # noqa: PTH208 - names will do
     return len(events)
 

@@ -21,7 +21,7 @@ from egressd.state.silences import (
     LARGEST,
     MOST,
     SilencesFileError,
-    changing,
+    locked,
     read_silences,
     write_silences,
 )
@@ -196,12 +196,12 @@ def test_a_failed_write_leaves_no_litter(tmp_path: Path) -> None:
 def test_one_at_a_time(tmp_path: Path) -> None:
     """Two people can't lose each other's windows; a folder that is not there is explained."""
     with (
-        changing(tmp_path),
+        locked(tmp_path),
         pytest.raises(SilencesFileError, match="somebody else is changing"),
-        changing(tmp_path),
+        locked(tmp_path),
     ):
         pass
-    with changing(tmp_path):
+    with locked(tmp_path):
         write_silences(tmp_path, (ONE,), now=NOW + timedelta(minutes=1))
-    with pytest.raises(SilencesFileError, match="no state directory"), changing(tmp_path / "absent"):
+    with pytest.raises(SilencesFileError, match="no state directory"), locked(tmp_path / "absent"):
         pass

@@ -141,7 +141,7 @@ async def test_who_is_told_and_what_is_kept_quiet(start: Start) -> None:
     status = ReceiverStatus(name="hook", waiting=7, failing_since=NOW, why="x.example:443: refused")
     shown = make_snapshot(SWEEP)
     (alert,) = shown.alerts
-    hushed = replace(alert, state=AlertState.PENDING, opened=None, kept_quiet_by=("maintenance/patch",))
+    hushed = replace(alert, state=AlertState.PENDING, opened=None, suppressed_by=("maintenance/patch",))
     running = await start(
         replace(
             shown,

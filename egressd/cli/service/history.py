@@ -58,7 +58,7 @@ def history(
     output: options.Output = None,
 ) -> ExitCode:
     """Show what changed, when, and why: from the daemon's state."""
-    from egressd.state.history import history_json, read_history, tells_of_targets
+    from egressd.state.history import history_json, mentions_targets, read_history
 
     now = clock.now()
     begin = parse_time(since, now=now, flag="--since")
@@ -71,7 +71,7 @@ def history(
     found = read_history(
         directory_of(config_file), since=clock.timestamp(begin), until=clock.timestamp(end), target=target
     )
-    if target is not None and not tells_of_targets(found):
+    if target is not None and not mentions_targets(found):
         print_error(f"no change of a target that matches {target!r} is on record for that time")
     if fmt is HistoryFormat.JSON:
         write(history_json(found), output)

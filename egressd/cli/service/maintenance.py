@@ -28,7 +28,7 @@ from egressd.model.settings import Settings
 from egressd.wording import span
 
 if TYPE_CHECKING:  # the room of alerting is loaded by the command that needs it
-    from egressd.alerting.maintenance import ActiveSilence
+    from egressd.alerting.silences import ActiveSilence
 
 SHORTEST, LONGEST = 60.0, 7 * 86400.0
 """Seconds: what goes on for longer is no window, and would be forgotten."""
@@ -69,8 +69,8 @@ def maintenance_start(
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
     """Open a maintenance window now."""
-    from egressd.alerting.maintenance import in_force
-    from egressd.state.silences import changing, open_of, read_silences, write_silences
+    from egressd.alerting.silences import in_force
+    from egressd.state.silences import locked, open_of, read_silences, write_silences
 
     seconds = _seconds(lasting)
     sources, targets = (
@@ -79,7 +79,7 @@ def maintenance_start(
     why = _line(reason)
     settings, catalog = read(config_file, Flags())
     directory = directory_in(settings)
-    with changing(directory):
+    with locked(directory):
         now = clock.now()
         there = open_of(read_silences(directory), now)
         fresh = Silence(
@@ -106,11 +106,11 @@ def maintenance_end(
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
     """End a window that was opened by hand."""
-    from egressd.state.silences import changing, open_of, read_silences, write_silences
+    from egressd.state.silences import locked, open_of, read_silences, write_silences
 
     settings, _ = read(config_file, Flags())
     directory = directory_in(settings)
-    with changing(directory):
+    with locked(directory):
         now = clock.now()
         there = open_of(read_silences(directory), now)
         ended = _chosen(name, there, settings.alerting.maintenance)
@@ -126,7 +126,7 @@ def maintenance_end(
 @guarded
 def maintenance_list(config_file: options.ConfigFile = None) -> ExitCode:
     """List the windows in force, and when planned ones begin next."""
-    from egressd.alerting.maintenance import ActiveSilence, in_force, next_start
+    from egressd.alerting.silences import ActiveSilence, in_force, next_start
     from egressd.state.silences import read_silences
 
     settings, _ = read(config_file, Flags())
@@ -224,7 +224,7 @@ def _covered(one: ActiveSilence, settings: Settings, catalog: Catalog) -> str:
     """Say what is covered, and how much of the plan that is."""
     if one.covers_all:
         return "everything"
-    from egressd.alerting.maintenance import covered_pairs
+    from egressd.alerting.silences import covered_pairs
     from egressd.drive import plan_sweep
 
     plan = plan_sweep(settings, catalog)

@@ -156,7 +156,7 @@ def notice_for(receiver: Receiver, rules: Alerting) -> Notice:
     now = clock.timestamp()
     condition = Condition(
         id=f"{AlertName.TEST}/{receiver.name}",
-        fault=AlertName.TEST,
+        alertname=AlertName.TEST,
         severity=Severity.INFO,
         labels=(("receiver", receiver.name),),
         summary=f"A test of receiver {receiver.name} by egressd on {rules.instance}: nothing is wrong",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from egressd.model.endpoint import SampleKind
 from egressd.model.plan import Plan, Probe
 from egressd.model.settings import Settings
-from egressd.standing.lifecycle import Patience
+from egressd.standing.lifecycle import Thresholds
 
 FIRST_WINDOW = 10.0
 """Seconds over which the first sweep is spread: somebody may be waiting for it."""
@@ -97,7 +97,7 @@ class Rhythm:
         every = max(1, math.ceil(SLOW_EVERY / self.interval))
         return (number + int(share(self.identity, probe.id) * every)) % every == 0
 
-    def detects_within(self, patience: Patience) -> float:
+    def detects_within(self, patience: Thresholds) -> float:
         """Return the seconds from a fault to its confirmation, however silent it is.
 
         The next start is at most an interval away; then the probe, a round of quick looks that may be

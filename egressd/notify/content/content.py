@@ -63,7 +63,7 @@ def report_dropped(dropped: int) -> str:
 
 def runbook(condition: Condition, rules: Alerting) -> str:
     """Return the address of the alert's heading in the runbooks; empty where nobody said where they are."""
-    name = condition.fault.value
+    name = condition.alertname.value
     if not rules.runbooks:
         return ""
     file = "egressd.md" if name.startswith("Egressd") else "targets.md"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from egressd.alerting.hush import MAINTENANCE
+from egressd.alerting.inhibit import MAINTENANCE
 from egressd.model.alert import Alert, AlertState, Condition
 from egressd.model.notification import Alerting
 
@@ -26,7 +26,7 @@ def labels_of(condition: Condition, rules: Alerting) -> dict[str, str]:
         **dict(condition.labels),
         "job": rules.job,
         "instance": rules.instance,
-        "alertname": condition.fault.value,
+        "alertname": condition.alertname.value,
         "severity": condition.severity.value,
     }
     return {name: own[name] for name in sorted(own) if own[name] and _NAME.fullmatch(name)}
@@ -48,6 +48,6 @@ def fires(alert: Alert) -> bool:
     What another alert speaks for is not: the shipped rules take it back as well (`unless on finding_target`).
     What only maintenance keeps quiet is: Alertmanager has silences for that, and Prometheus no windows.
     """
-    if alert.state is AlertState.QUIET:
-        return all(one.startswith(MAINTENANCE) for one in alert.kept_quiet_by)
-    return alert.state in (AlertState.FIRING, AlertState.FADING)
+    if alert.state is AlertState.SUPPRESSED:
+        return all(one.startswith(MAINTENANCE) for one in alert.suppressed_by)
+    return alert.state in (AlertState.FIRING, AlertState.RESOLVING)

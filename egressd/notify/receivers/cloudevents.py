@@ -70,7 +70,7 @@ def _known(notice: Notice, dropped: int, rules: Alerting) -> dict[str, Any]:
         "kind": notice.kind.value,
         "change": scrub(notice.change, LONGEST_TITLE),
         "alert": alert.id,
-        "name": condition.fault.value,
+        "name": condition.alertname.value,
         "state": alert.state.value,
         "severity": condition.severity.value,
         "labels": labels_of(condition, rules),

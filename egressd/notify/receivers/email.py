@@ -48,7 +48,7 @@ def mail(
 def _mark(message: EmailMessage, notice: Notice) -> None:
     """Write what a filter of mails may want to know of one notice."""
     message["X-Egressd-Kind"] = notice.kind.value
-    message["X-Egressd-Alert"] = notice.alert.condition.fault.value
+    message["X-Egressd-Alert"] = notice.alert.condition.alertname.value
     message["X-Egressd-Alert-Id"] = scrub(notice.alert.id, LONGEST_NAME)
     if notice.alert.condition.reason:
         message["X-Egressd-Reason"] = scrub(notice.alert.condition.reason, LONGEST_NAME)

@@ -52,7 +52,7 @@ def _fields(notice: Notice, dropped: int, rules: Alerting) -> Iterator[Field]:
     yield "EGRESSD_NOTICE", scrub(notice.id, LONGEST_NAME)
     yield "EGRESSD_KIND", notice.kind.value
     yield "EGRESSD_AT", notice.at
-    yield "EGRESSD_ALERT", condition.fault.value
+    yield "EGRESSD_ALERT", condition.alertname.value
     yield "EGRESSD_ALERT_ID", scrub(notice.alert.id, LONGEST_NAME)
     yield "EGRESSD_SEVERITY", condition.severity.value
     yield "EGRESSD_SINCE", condition.since

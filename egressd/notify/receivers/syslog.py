@@ -96,7 +96,7 @@ def _values(notice: Notice, dropped: int) -> Values:
     condition = notice.alert.condition
     found = {
         "notice": notice.id,
-        "alert": condition.fault.value,
+        "alert": condition.alertname.value,
         "id": notice.alert.id,
         "severity": condition.severity.value,
         "reason": condition.reason or "",

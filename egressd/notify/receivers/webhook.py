@@ -23,7 +23,7 @@ NEVER = "0001-01-01T00:00:00Z"
 def webhook(notice: Notice, *, dropped: int, receiver: str, rules: Alerting) -> bytes:
     """Return the body of a POST."""
     alerts = list(_alerts(notice, dropped, rules))
-    group = {"alertname": notice.alert.condition.fault.value}
+    group = {"alertname": notice.alert.condition.alertname.value}
     document = {
         "version": "4",
         "groupKey": f"{{}}/{{egressd_alert={json.dumps(notice.alert.id)}}}:{_group(group)}",

@@ -28,7 +28,7 @@ UDP = SyslogTransport(protocol="udp", address="127.0.0.1")
 
 CAUSE = Condition(
     id="EgressCause/site-tls-reset",
-    fault=AlertName.CAUSE,
+    alertname=AlertName.CAUSE,
     severity=Severity.CRITICAL,
     labels=(
         ("blame", "firewall_l7"),
@@ -97,7 +97,7 @@ def conditions(draw: st.DrawFn) -> Condition:
     return replace(
         CAUSE,
         id=draw(words),
-        fault=draw(st.sampled_from(AlertName)),
+        alertname=draw(st.sampled_from(AlertName)),
         severity=draw(st.sampled_from(Severity)),
         summary=draw(words | st.text(min_size=200, max_size=400)),
         reason=draw(st.none() | st.just("tcp_timeout")),

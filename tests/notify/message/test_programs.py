@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from egressd.alerting.telling import notice_of
+from egressd.alerting.notices import next_notice
 from egressd.model.alert import Alert, AlertState, NoticeKind
 from egressd.model.notification import Severity
 from egressd.notify.alertmanager.payload import entries, requests
@@ -84,13 +84,13 @@ def test_no_annotation_of_the_rules_is_missing() -> None:
     ("told", "ends"),
     [
         (alert(), "2026-11-21T04:04:00.000Z"),
-        (alert(AlertState.FADING, gone=CLOSED), "2026-11-21T04:04:00.000Z"),
-        (alert(AlertState.QUIET, kept_quiet_by=("maintenance/patch",)), "2026-11-21T04:04:00.000Z"),
+        (alert(AlertState.RESOLVING, gone=CLOSED), "2026-11-21T04:04:00.000Z"),
+        (alert(AlertState.SUPPRESSED, suppressed_by=("maintenance/patch",)), "2026-11-21T04:04:00.000Z"),
         (
-            alert(AlertState.QUIET, kept_quiet_by=("maintenance/patch", "EgressCause/x")),
+            alert(AlertState.SUPPRESSED, suppressed_by=("maintenance/patch", "EgressCause/x")),
             "2026-11-21T04:00:00.000Z",
         ),
-        (alert(AlertState.QUIET, kept_quiet_by=("EgressCause/x",)), "2026-11-21T04:00:00.000Z"),
+        (alert(AlertState.SUPPRESSED, suppressed_by=("EgressCause/x",)), "2026-11-21T04:00:00.000Z"),
         (over(), CLOSED),
         (over(closed="2026-11-22T00:00:00.000Z"), "2026-11-21T04:00:00.000Z"),
         (over(closed="2026-11-20T00:00:00.000Z"), OPENED),
@@ -173,10 +173,10 @@ def test_the_engine_says_what_was_told_before() -> None:
     """A receiver that keeps alerts by their labels can end the ones it has: a notice knows them."""
     now = datetime(2026, 11, 21, 5, tzinfo=UTC)
     urgent = alert(condition=replace(LATER, severity=Severity.CRITICAL), told=LATER)
-    said = notice_of(urgent, urgent, now=now, rules=RULES)
+    said = next_notice(urgent, urgent, now=now, rules=RULES)
     assert said is not None
     assert (said.kind, said.before, said.alert.told) == (NoticeKind.CHANGED, LATER, urgent.condition)
-    opened = notice_of(None, alert(told=LATER), now=now, rules=RULES)
+    opened = next_notice(None, alert(told=LATER), now=now, rules=RULES)
     assert opened is not None
     assert opened.before is None
 

@@ -133,11 +133,11 @@ def test_more_evidence_than_one_reads_is_counted() -> None:
 @pytest.mark.parametrize("fault", [one for one in AlertName if one is not AlertName.TEST])
 def test_every_fault_has_its_runbook(fault: AlertName) -> None:
     """The link leads to a file and a heading that are there."""
-    link = runbook(replace(CAUSE, fault=fault), RULES)
+    link = runbook(replace(CAUSE, alertname=fault), RULES)
     file, _, anchor = link.removeprefix(f"{RULES.runbooks}/").partition("#")
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs/runbooks" / file).read_text("utf-8"), re.MULTILINE)
     assert anchor in {one.lower() for one in headings}
-    assert runbook(replace(CAUSE, fault=fault), Alerting()) == ""
+    assert runbook(replace(CAUSE, alertname=fault), Alerting()) == ""
 
 
 def test_links_are_those_of_the_rules() -> None:
@@ -149,7 +149,7 @@ def test_links_are_those_of_the_rules() -> None:
         for rule in group["rules"]
     }
     told = {
-        fault.value: runbook(replace(CAUSE, fault=fault), RULES)
+        fault.value: runbook(replace(CAUSE, alertname=fault), RULES)
         for fault in AlertName
         if fault.value in shipped
     }

@@ -166,9 +166,9 @@ async def test_what_another_speaks_for_is_taken_back(pair: Pair) -> None:
     """Quiet by a cause it ends; quiet by maintenance alone it goes on."""
     told = fresh()
     assert (await pair.push(told)).ok
-    assert (await pair.push(replace(told, state=AlertState.QUIET, kept_quiet_by=("maintenance/x",)))).ok
+    assert (await pair.push(replace(told, state=AlertState.SUPPRESSED, suppressed_by=("maintenance/x",)))).ok
     assert len(await pair.alerts()) == 1
-    assert (await pair.push(replace(told, state=AlertState.QUIET, kept_quiet_by=("EgressCause/x",)))).ok
+    assert (await pair.push(replace(told, state=AlertState.SUPPRESSED, suppressed_by=("EgressCause/x",)))).ok
     assert await pair.alerts() == []
 
 
@@ -212,7 +212,7 @@ async def test_many_alerts_at_once(pair: Pair) -> None:
 
 async def test_a_test_reaches_every_peer(pair: Pair) -> None:
     """What `notify test` sends is an alert of its own on both, and ends by itself."""
-    condition = replace(CAUSE, id="EgressdTest", fault=AlertName.TEST, labels=(), targets=())
+    condition = replace(CAUSE, id="EgressdTest", alertname=AlertName.TEST, labels=(), targets=())
     told = Notice(
         id="t", at=clock.timestamp(), kind=NoticeKind.TEST, alert=fresh(condition=condition, told=None)
     )

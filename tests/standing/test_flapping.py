@@ -18,7 +18,7 @@ from egressd.model.standing import Lifecycle, Standing, Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
 from egressd.standing.explicit import SILENT
-from egressd.standing.flutter import LOOKS, remember, share_of_changes
+from egressd.standing.flapping import LOOKS, add_result, change_share
 from tests.standing.sweeps import PLAN, at, sweep
 
 looks = st.text(alphabet="01", max_size=LOOKS)
@@ -27,22 +27,22 @@ looks = st.text(alphabet="01", max_size=LOOKS)
 @given(looks)
 def test_the_share_is_a_share(seen: str) -> None:
     """Nothing changes: 0 per cent. Every look differs from the one before: 100."""
-    assert 0 <= share_of_changes(seen) <= 100.001
+    assert 0 <= change_share(seen) <= 100.001
     if len(set(seen)) <= 1:
-        assert share_of_changes(seen) == 0
+        assert change_share(seen) == 0
 
 
 def test_every_change_counts_and_recent_ones_count_more() -> None:
     """Twenty changes are all there can be; the same one weighs less with every look."""
-    assert share_of_changes(("01" * LOOKS)[:LOOKS]) == pytest.approx(100)
-    assert share_of_changes("1" * 20 + "0") == pytest.approx(6)
-    assert share_of_changes("1" + "0" * 20) == pytest.approx(4)
+    assert change_share(("01" * LOOKS)[:LOOKS]) == pytest.approx(100)
+    assert change_share("1" * 20 + "0") == pytest.approx(6)
+    assert change_share("1" + "0" * 20) == pytest.approx(4)
 
 
 @given(looks, st.booleans())
 def test_so_many_looks_are_remembered(seen: str, good: bool) -> None:
     """The newest is last, and no more are kept."""
-    after = remember(seen, reachable=good)
+    after = add_result(seen, reachable=good)
     assert after[-1] == ("1" if good else "0")
     assert len(after) <= LOOKS
 

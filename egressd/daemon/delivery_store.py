@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from egressd import clock
-from egressd.daemon.alarm.step import added, count_dropped, statuses
+from egressd.daemon.evaluate import add_counts, count_dropped, receiver_statuses
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.state_store import StateStore
 from egressd.model.alert import Queued
@@ -21,7 +21,7 @@ log = structlog.get_logger("egressd")
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class DaemonDeliveryStore:
     """Where couriers come for notices, and say how it went."""
 
     holder: SnapshotHolder
@@ -92,7 +92,7 @@ class Desk:
         outbox = delivered(
             current.outbox, (one.number for one in batch), receiver, dropped_reported=dropped_reported
         )
-        found = statuses(current.receivers, current.settings.notify, outbox)
+        found = receiver_statuses(current.receivers, current.settings.notify, outbox)
         self.holder.update(outbox=outbox, receivers=tuple(found))
 
     def _status(self, receiver: str) -> ReceiverStatus:
@@ -111,8 +111,8 @@ def _count(counters: Counters, receiver: str, *, failed: bool) -> Counters:
         return counters
     return replace(
         counters,
-        notifications=added(counters.notifications, ((receiver, 1),)),
-        notifications_failed=added(counters.notifications_failed, ((receiver, int(failed)),)),
+        notifications=add_counts(counters.notifications, ((receiver, 1),)),
+        notifications_failed=add_counts(counters.notifications_failed, ((receiver, int(failed)),)),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from egressd.alerting.maintenance import covered_pairs, in_force, next_start
+from egressd.alerting.silences import covered_pairs, in_force, next_start
 from egressd.model.alert import Silence
 from egressd.model.endpoint import Need
 from egressd.model.notification import Scope, TimeInterval

@@ -18,7 +18,7 @@ MANY_MORE = 3
 """...where they are so many more."""
 
 
-def notice_of(before: Alert | None, after: Alert, *, now: datetime, rules: Alerting) -> Notice | None:
+def next_notice(before: Alert | None, after: Alert, *, now: datetime, rules: Alerting) -> Notice | None:
     """Return what is to be said, with the alert as it is once that is said; None: nothing."""
     was_open = before is not None and before.is_open
     if after.is_open and not was_open:
@@ -54,7 +54,7 @@ def _change(told: Condition, now: Condition) -> str:
     words = []
     if told.severity is not now.severity:
         words.append(f"was {told.severity}, is {now.severity}")
-    if told.fault is AlertName.UNREACHABLE and told.reason != now.reason:
+    if told.alertname is AlertName.UNREACHABLE and told.reason != now.reason:
         words.append(f"the reason was {told.reason}, is {now.reason}")
     before, after = len(told.targets), len(now.targets)
     if after >= GROWN * before and after - before >= MANY_MORE:

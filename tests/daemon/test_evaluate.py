@@ -14,9 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from egressd import clock
-from egressd.daemon.alarm.step import fit, take_stock, windows_of
-from egressd.daemon.alarm.ticker import Ticker
+from egressd.daemon.evaluate import active_silences, evaluate, fit_receivers
 from egressd.daemon.event_log import status_line
+from egressd.daemon.ticker import Ticker
 from egressd.model.alert import AlertName, AlertState, NoticeKind, Outbox, Silence
 from egressd.model.endpoint import Need
 from egressd.model.event import NoticePosted
@@ -52,9 +52,9 @@ def failing(*receivers: Receiver) -> tuple[Story, Snapshot]:
 def test_a_step_queues_what_is_to_be_said() -> None:
     """One notice for each that is fed from the queue, and one event that names everybody it is for."""
     story, snapshot = failing(HOOK, CHAT, PEERS)
-    step = take_stock(snapshot, (), now=story.now, limits={})
+    step = evaluate(snapshot, (), now=story.now, limits={})
     (event,) = step.events
-    assert (event.said, event.fault, event.targets) == (NoticeKind.OPENED, AlertName.UNREACHABLE, ("a",))
+    assert (event.said, event.alertname, event.targets) == (NoticeKind.OPENED, AlertName.UNREACHABLE, ("a",))
     assert event.receivers == ("hook", "chat", "am")
     waiting = [(one.receiver, one.notice.id) for one in step.snapshot.outbox.waiting]
     assert waiting == [("hook", event.notice), ("chat", event.notice)]
@@ -63,7 +63,7 @@ def test_a_step_queues_what_is_to_be_said() -> None:
         ("chat", 1),
         ("am", 0),
     ]
-    again = take_stock(step.snapshot, (), now=story.now, limits={})
+    again = evaluate(step.snapshot, (), now=story.now, limits={})
     assert (again.events, again.snapshot.outbox) == ((), step.snapshot.outbox)
 
 
@@ -82,17 +82,17 @@ def test_a_step_shows_the_windows_and_keeps_quiet() -> None:
     snapshot = replace(
         snapshot, settings=replace(snapshot.settings, alerting=Alerting(instance="x", maintenance=(planned,)))
     )
-    windows = windows_of(snapshot, (by_hand,), story.now)
-    step = take_stock(snapshot, windows, now=story.now, limits={})
+    windows = active_silences(snapshot, (by_hand,), story.now)
+    step = evaluate(snapshot, windows, now=story.now, limits={})
     assert (step.events, step.snapshot.outbox.waiting) == ((), ())
     assert [(one.name, one.by, one.reason) for one in step.snapshot.maintenance] == [
         ("nightly", "", ""),
         ("change", "ann", "a rule"),
     ]
     (quiet,) = step.snapshot.alerts
-    assert quiet.kept_quiet_by == ("maintenance/nightly", "maintenance/change")
+    assert quiet.suppressed_by == ("maintenance/nightly", "maintenance/change")
     later = story.now + timedelta(hours=1)
-    after = take_stock(step.snapshot, windows_of(snapshot, (by_hand,), later), now=later, limits={})
+    after = evaluate(step.snapshot, active_silences(snapshot, (by_hand,), later), now=later, limits={})
     assert [one.said for one in after.events] == [NoticeKind.OPENED]
     assert after.snapshot.maintenance == ()
 
@@ -101,7 +101,7 @@ def test_what_a_full_queue_costs_is_counted() -> None:
     """The step says how many it were; the count only grows."""
     story, snapshot = failing(replace(HOOK, queue=1))
     full = post(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["hook"])], {"hook": 1})
-    step = take_stock(replace(snapshot, outbox=full), (), now=story.now, limits={})
+    step = evaluate(replace(snapshot, outbox=full), (), now=story.now, limits={})
     assert step.dropped == (("hook", 1),)
     assert step.snapshot.counters.notifications_dropped == {"hook": 1}
     assert step.snapshot.receivers[0].waiting == 1
@@ -114,11 +114,11 @@ def test_all_is_fitted_to_the_receivers_there_are() -> None:
     about = condition(
         "hook",
         id=f"{AlertName.NOTIFICATIONS_FAILING}/hook",
-        fault=AlertName.NOTIFICATIONS_FAILING,
+        alertname=AlertName.NOTIFICATIONS_FAILING,
         labels=(("instance", "x"), ("receiver", "hook")),
         evidence=("refused",),
     )
-    fitted, lost = fit(replace(snapshot, outbox=outbox, alerts=(alert("hook", condition=about),)))
+    fitted, lost = fit_receivers(replace(snapshot, outbox=outbox, alerts=(alert("hook", condition=about),)))
     assert lost == (("gone", 1),)
     assert fitted.outbox.waiting == ()
     for counts in (
@@ -230,7 +230,7 @@ def telling(one: Scene) -> Scene:
 
 
 def notices(one: Scene) -> list[tuple[NoticeKind, AlertName]]:
-    return [(each.said, each.fault) for each in one.told if isinstance(each, NoticePosted)]
+    return [(each.said, each.alertname) for each in one.told if isinstance(each, NoticePosted)]
 
 
 def test_the_status_line_counts_alerts() -> None:

@@ -18,7 +18,7 @@ from egressd.model.catalog import Discovery
 from egressd.model.event import Event
 from egressd.model.snapshot import Snapshot, StateStatus
 from egressd.state import database
-from egressd.state.store import Remembered, Store
+from egressd.state.store import SavedState, Store
 
 MOST_UNSAVED = 5000
 """Events that wait for a disk that can't take them; beyond, the oldest are lost, and that is said."""
@@ -28,7 +28,7 @@ WHOLE_EVERY = 600.0
 log = structlog.get_logger(__name__)
 
 
-class StateKeeper:
+class Persistence:
     """Saves in a thread, one save at a time; trouble is a status, never an exception."""
 
     def __init__(self, directory: Path | None) -> None:
@@ -45,7 +45,7 @@ class StateKeeper:
         self._problem = ""
         self._whole_at = clock.monotonic()
 
-    async def open(self) -> tuple[Remembered, StateStatus]:
+    async def open(self) -> tuple[SavedState, StateStatus]:
         """Load what was kept.
 
         Raises:
@@ -53,9 +53,9 @@ class StateKeeper:
         """
         if self._directory is None:
             log.warning("nothing is kept over a restart: no state.directory, and no $STATE_DIRECTORY")
-            return Remembered(), StateStatus()
-        remembered = await asyncio.to_thread(self._attempt, self._open)
-        return remembered or Remembered(), self._status()
+            return SavedState(), StateStatus()
+        saved_state = await asyncio.to_thread(self._attempt, self._open)
+        return saved_state or SavedState(), self._status()
 
     async def save(
         self, snapshot: Snapshot, events: tuple[Event, ...], discoveries: tuple[Discovery, ...]
@@ -70,10 +70,10 @@ class StateKeeper:
             raise
         try:
             self._queue(events)
-            remembered, retention = _of(snapshot, discoveries), snapshot.settings.state.retention
+            saved_state, retention = _of(snapshot, discoveries), snapshot.settings.state.retention
             due = clock.monotonic() - self._whole_at >= WHOLE_EVERY
             await asyncio.to_thread(
-                self._attempt, lambda: self._save(remembered, retention=retention, whole=due)
+                self._attempt, lambda: self._save(saved_state, retention=retention, whole=due)
             )
         finally:
             self._turn.release()
@@ -85,9 +85,9 @@ class StateKeeper:
             return
         async with self._turn:
             self._queue(())
-            remembered, retention = _of(snapshot, discoveries), snapshot.settings.state.retention
+            saved_state, retention = _of(snapshot, discoveries), snapshot.settings.state.retention
             await asyncio.to_thread(
-                self._attempt, lambda: self._save(remembered, retention=retention, whole=True)
+                self._attempt, lambda: self._save(saved_state, retention=retention, whole=True)
             )
             await asyncio.to_thread(self._let_go)
 
@@ -97,7 +97,7 @@ class StateKeeper:
         self._lost += max(0, len(self._unsaved) + len(events) - MOST_UNSAVED)
         self._unsaved.extend(events)
 
-    def _open(self) -> Remembered:
+    def _open(self) -> SavedState:
         if self._directory is None:
             raise RuntimeError("nothing to open")
         if self._lock is None:
@@ -106,14 +106,14 @@ class StateKeeper:
         self._store = Store(self._directory)
         return self._store.load()
 
-    def _save(self, remembered: Remembered, *, retention: float, whole: bool) -> None:
+    def _save(self, saved_state: SavedState, *, retention: float, whole: bool) -> None:
         if self._store is None:  # the disk was full, or the file damaged: it may all be new
             self._open()
             whole = True
         if self._store is None:
             return
         events = tuple(self._unsaved)
-        self._store.save(remembered, events, whole=whole)
+        self._store.save(saved_state, events, whole=whole)
         for _ in events:
             self._unsaved.popleft()
         if self._lost:
@@ -123,7 +123,7 @@ class StateKeeper:
             self._whole_at = clock.monotonic()
         self._store.prune(retention)
 
-    def _attempt(self, work: Callable[[], Remembered | None]) -> Remembered | None:
+    def _attempt(self, work: Callable[[], SavedState | None]) -> SavedState | None:
         """Do something with the file; note what went wrong, and say it once."""
         try:
             with self._thread:
@@ -172,8 +172,8 @@ class StateKeeper:
         return StateStatus(directory=str(self._directory), problem=self._problem)
 
 
-def _of(snapshot: Snapshot, discoveries: tuple[Discovery, ...]) -> Remembered:
-    return Remembered(
+def _of(snapshot: Snapshot, discoveries: tuple[Discovery, ...]) -> SavedState:
+    return SavedState(
         standings=snapshot.standings,
         profiles=tuple(snapshot.counters.profiles.items()),
         discoveries=discoveries,

@@ -23,7 +23,7 @@ from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.model.standing import Standings
 from egressd.model.verdict import Tally
 from egressd.standing import advance
-from egressd.state import Remembered, StateKeeper
+from egressd.state import Persistence, SavedState
 from egressd.state.database import FILE, MOST_ASIDE, StateInUseError
 from egressd.state.history import HistoryError, history_json, read_history
 from egressd.state.store import Store
@@ -64,15 +64,15 @@ def failing(looks: int = 4, word: str = "blocked:tls_reset") -> tuple[Standings,
 
 async def keep(directory: Path, standings: Standings, events: list[Event], **kinds: dict[str, str]) -> None:
     """Save something with a keeper of its own, and close it."""
-    keeper = StateKeeper(directory)
+    keeper = Persistence(directory)
     await keeper.open()
     status = await keeper.save(snapshot(standings, **kinds), tuple(events), (DISCOVERY,))
     assert status.problem == ""
     await keeper.close(snapshot(standings, **kinds), (DISCOVERY,))
 
 
-async def remembered(directory: Path) -> Remembered:
-    keeper = StateKeeper(directory)
+async def saved_state(directory: Path) -> SavedState:
+    keeper = Persistence(directory)
     found, status = await keeper.open()
     assert status.problem == ""
     await keeper.close(snapshot(found.standings), ())
@@ -87,7 +87,7 @@ async def test_a_restart_loses_nothing_and_reports_nothing_again(tmp_path: Path)
     """Since when, the evidence, profiles and discoveries are there; the same failure is no news."""
     standings, told = failing()
     await keep(tmp_path, standings, told, profiles={"bridge": at(0)})
-    found = await remembered(tmp_path)
+    found = await saved_state(tmp_path)
     assert found.standings.targets == standings.targets
     assert found.profiles == (("bridge", at(0)),)
     assert found.discoveries == (DISCOVERY,)
@@ -104,7 +104,7 @@ async def test_a_suspect_is_still_one_after_a_restart(tmp_path: Path) -> None:
     standings, told = failing(3)
     assert told == []
     await keep(tmp_path, standings, told)
-    found = await remembered(tmp_path)
+    found = await saved_state(tmp_path)
     assert found.standings.targets == standings.targets
     _, events = advance(
         found.standings, sweep("x", {"row/a:443": "blocked:tls_reset", "row/b:443": "ok"}), now=at(99)
@@ -139,10 +139,10 @@ async def test_damage_is_moved_aside_and_said(
     await keep(tmp_path, *failing())
     path = tmp_path / FILE
     path.write_bytes(DAMAGE[kind](path.read_bytes()))
-    found = await remembered(tmp_path)
+    found = await saved_state(tmp_path)
     assert found.standings.targets == ()
     await keep(tmp_path, *failing())
-    assert len((await remembered(tmp_path)).standings.targets) == 2
+    assert len((await saved_state(tmp_path)).standings.targets) == 2
     aside = _aside(tmp_path)
     assert len(aside) == (kind != "empty")
     assert ("state moved aside" in capsys.readouterr().out) is (kind != "empty")
@@ -153,14 +153,14 @@ async def test_damage_does_not_pile_up(tmp_path: Path, now: Callable[[datetime],
     for number in range(MOST_ASIDE + 3):
         now(datetime(2026, 11, 20, 4, number, tzinfo=UTC))
         (tmp_path / FILE).write_bytes(b"no database" * 500)
-        await remembered(tmp_path)
+        await saved_state(tmp_path)
     assert len(_aside(tmp_path)) == MOST_ASIDE
 
 
 async def test_damage_while_in_use_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the daemon believes is saved whole in a new file, with the event that met the damage."""
     standings, told = failing()
-    keeper = StateKeeper(tmp_path)
+    keeper = Persistence(tmp_path)
     await keeper.open()
     await keeper.save(snapshot(standings), tuple(told), ())
     reloaded = ConfigReloaded(at=at(9), digest="x")
@@ -170,7 +170,7 @@ async def test_damage_while_in_use_is_survived(tmp_path: Path, monkeypatch: pyte
     assert (await keeper.save(snapshot(standings), (), ())).problem == ""
     await keeper.close(snapshot(standings), ())
     assert len(_aside(tmp_path)) == 1
-    assert (await remembered(tmp_path)).standings.targets == standings.targets
+    assert (await saved_state(tmp_path)).standings.targets == standings.targets
     assert history(tmp_path) == (reloaded,)
 
 
@@ -184,18 +184,18 @@ def _aside(directory: Path) -> list[Path]:
 
 async def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
     """Two writers would report everything twice."""
-    keeper = StateKeeper(tmp_path)
+    keeper = Persistence(tmp_path)
     await keeper.open()
     with pytest.raises(StateInUseError, match="another egressd keeps its state in"):
-        await StateKeeper(tmp_path).open()
+        await Persistence(tmp_path).open()
     await keeper.close(snapshot(), ())
     await keep(tmp_path, *failing())
 
 
 async def test_without_a_directory_nothing_is_kept() -> None:
     """And nothing fails."""
-    keeper = StateKeeper(None)
-    assert await keeper.open() == (Remembered(), keeper._status().__class__())
+    keeper = Persistence(None)
+    assert await keeper.open() == (SavedState(), keeper._status().__class__())
     assert (await keeper.save(snapshot(), tuple(failing()[1]), ())).directory is None
     await keeper.close(snapshot(), ())
 
@@ -203,7 +203,7 @@ async def test_without_a_directory_nothing_is_kept() -> None:
 async def test_a_directory_that_cannot_be_made_is_a_status(tmp_path: Path) -> None:
     """The daemon goes on without; as soon as it can, it keeps what happened meanwhile."""
     (tmp_path / "file").write_text("", encoding="ascii")
-    keeper = StateKeeper(tmp_path / "file" / "state")
+    keeper = Persistence(tmp_path / "file" / "state")
     _, status = await keeper.open()
     assert "cannot keep state in" in status.problem
     standings, told = failing()
@@ -229,7 +229,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 async def test_a_full_disk_is_survived(small_disk: Path) -> None:
     """It is said, nothing is lost while it lasts, and all is written once there is room."""
     standings, told = failing()
-    keeper = StateKeeper(small_disk)
+    keeper = Persistence(small_disk)
     await keeper.open()
     assert (await keeper.save(snapshot(), (), ())).problem == ""
     filler = small_disk / "filler"
@@ -240,7 +240,7 @@ async def test_a_full_disk_is_survived(small_disk: Path) -> None:
     assert (await keeper.save(snapshot(standings), (), ())).problem == ""
     await keeper.close(snapshot(standings), ())
     assert history(small_disk) == tuple(_many(told))
-    assert (await remembered(small_disk)).standings.targets == standings.targets
+    assert (await saved_state(small_disk)).standings.targets == standings.targets
 
 
 def _fill(filler: Path) -> None:
@@ -278,7 +278,7 @@ def test_failures_are_kept_longer_than_successes(tmp_path: Path, now: Callable[[
     for days in (1, 20, 80, 100):
         stamp = clock.timestamp(moment - timedelta(days=days))
         events = (finished(stamp), finished(stamp, bad=1), replace(change, at=stamp))
-        store.save(Remembered(), events, whole=False)
+        store.save(SavedState(), events, whole=False)
     now(moment)
     store.prune(90 * 86400.0)
     store.close()
@@ -298,7 +298,7 @@ def test_a_shorter_retention_holds_at_once(tmp_path: Path, now: Callable[[dateti
     store = Store(tmp_path)
     store.prune(90 * 86400.0)
     stamp = clock.timestamp(moment - timedelta(days=20))
-    store.save(Remembered(), (ConfigReloaded(at=stamp, digest="x"),), whole=False)
+    store.save(SavedState(), (ConfigReloaded(at=stamp, digest="x"),), whole=False)
     store.prune(90 * 86400.0)
     assert rows(tmp_path, "SELECT count(*) FROM events") == [(1,)]
     store.prune(7 * 86400.0)
@@ -313,7 +313,7 @@ def test_the_database_is_bounded_whatever_flaps(tmp_path: Path, monkeypatch: pyt
     store, sizes = Store(tmp_path), list[int]()
     for number in range(60):
         reloads = tuple(ConfigReloaded(at=at(number), digest="x" * 500) for _ in range(50))
-        store.save(Remembered(), reloads, whole=False)
+        store.save(SavedState(), reloads, whole=False)
         store.prune(RETENTION)
         sizes.append((tmp_path / FILE).stat().st_size + (tmp_path / f"{FILE}-wal").stat().st_size)
     store.close()
@@ -326,14 +326,14 @@ def test_looks_that_agree_cost_no_writing(tmp_path: Path) -> None:
     """A target that just goes on being well is not written with every sweep."""
     store = Store(tmp_path)
     standings, _ = failing()
-    store.save(Remembered(standings=standings), (), whole=False)
+    store.save(SavedState(standings=standings), (), whole=False)
     changes = store._connection.total_changes
     for number in range(10, 20):
         words = {"row/a:443": "blocked:tls_reset", "row/b:443": "ok"}
         standings, _ = advance(standings, sweep(number, words), now=at(number))
-        store.save(Remembered(standings=standings), (), whole=False)
+        store.save(SavedState(standings=standings), (), whole=False)
     assert store._connection.total_changes == changes
-    store.save(Remembered(standings=standings), (), whole=True)
+    store.save(SavedState(standings=standings), (), whole=True)
     assert store._connection.total_changes == changes + 2
     store.close()
 
@@ -361,7 +361,7 @@ async def test_history_tells_what_happened_and_why(tmp_path: Path) -> None:
 async def test_history_can_be_read_beside_the_daemon(tmp_path: Path) -> None:
     """A reader neither waits for the writer nor stops it."""
     standings, told = failing()
-    keeper = StateKeeper(tmp_path)
+    keeper = Persistence(tmp_path)
     await keeper.open()
     await keeper.save(snapshot(standings), tuple(told), ())
     assert history(tmp_path) == tuple(told)

@@ -11,14 +11,14 @@ from egressd.model.plan import Target
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import FindingStanding, Standing
 from egressd.model.verdict import Outcome, Sweep
-from egressd.standing.looks import Look, looks_of
+from egressd.standing.results import TargetResult, results_of
 
 Pair = tuple[str, str]
 """A target's id and a source's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class AlertContext:
     """One moment. `sweep` is the snapshot's, which must have one."""
 
     snapshot: Snapshot
@@ -59,9 +59,9 @@ class Scene:
         return frozenset(name for one in found if not one.opened for name in one.targets)
 
     @cached_property
-    def looks(self) -> Mapping[Pair, Look]:
+    def looks(self) -> Mapping[Pair, TargetResult]:
         """What the last looks saw, in numbers."""
-        return {(one.target, one.source): one for one in looks_of(self.sweep)}
+        return {(one.target, one.source): one for one in results_of(self.sweep)}
 
     def profiles(self, *targets: str) -> tuple[str, ...]:
         """Return the products that need any of these targets."""

@@ -14,12 +14,12 @@ OLDEST, NEWEST = 0.8, 1.2
 """The weights of the oldest and the newest change; those between lie on a line."""
 
 
-def remember(looks: str, *, reachable: bool) -> str:
+def add_result(looks: str, *, reachable: bool) -> str:
     """Add a look to those that are remembered, the newest last."""
     return (looks + (WELL if reachable else ILL))[-LOOKS:]
 
 
-def share_of_changes(looks: str) -> float:
+def change_share(looks: str) -> float:
     """Return the weighted share of changes in per cent; looks that are not there yet did not change."""
     changes = LOOKS - 1
     step = (NEWEST - OLDEST) / (changes - 1)

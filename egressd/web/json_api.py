@@ -10,13 +10,13 @@ from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief, Standing
 from egressd.model.verdict import Outcome, Sweep, Verdict
 from egressd.report.saved import to_json
-from egressd.state.code import mapping
+from egressd.state.codec import to_dict
 
 TARGETS_SCHEMA = "egressd.targets/1"
 ALERTS_SCHEMA = "egressd.alerts/1"
 
 
-class SweepText:
+class SweepJson:
     """The last sweep's JSON, made once however many ask for it."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class SweepText:
         return self._text
 
 
-def targets_of(snapshot: Snapshot) -> dict[str, Any]:
+def targets_document(snapshot: Snapshot) -> dict[str, Any]:
     """Return every target of the plan with the last look and the standing from each source."""
     return {
         "schema": TARGETS_SCHEMA,
@@ -39,7 +39,7 @@ def targets_of(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def alerts_of(snapshot: Snapshot) -> dict[str, Any]:
+def alerts_document(snapshot: Snapshot) -> dict[str, Any]:
     """Return what is wrong and not over, told or not, the most urgent first; one entry per cause.
 
     With it, who is to be told, and which maintenance keeps what quiet.
@@ -48,8 +48,8 @@ def alerts_of(snapshot: Snapshot) -> dict[str, Any]:
         "schema": ALERTS_SCHEMA,
         "completed": snapshot.counters.completed,
         "alerts": [_alert(one, snapshot) for one in by_urgency(snapshot.alerts)],
-        "maintenance": [mapping(one) for one in snapshot.maintenance],
-        "receivers": [mapping(one) for one in snapshot.receivers],
+        "maintenance": [to_dict(one) for one in snapshot.maintenance],
+        "receivers": [to_dict(one) for one in snapshot.receivers],
     }
 
 
@@ -63,7 +63,7 @@ def by_urgency(alerts: Iterable[Alert]) -> list[Alert]:
     there = (
         one
         for one in alerts
-        if one.is_open or (one.state is AlertState.PENDING and ids.isdisjoint(one.kept_quiet_by))
+        if one.is_open or (one.state is AlertState.PENDING and ids.isdisjoint(one.suppressed_by))
     )
     return sorted(
         there, key=lambda one: (not one.is_open, one.condition.severity.rank, one.condition.since, one.id)
@@ -74,8 +74,8 @@ def _alert(alert: Alert, snapshot: Snapshot) -> dict[str, Any]:
     condition = alert.condition
     return {
         "id": alert.id,
-        "kind": _KINDS.get(condition.fault, "target" if len(condition.targets) == 1 else "other"),
-        "name": condition.fault,
+        "kind": _KINDS.get(condition.alertname, "target" if len(condition.targets) == 1 else "other"),
+        "name": condition.alertname,
         "severity": condition.severity,
         "state": alert.state,
         "title": condition.summary,
@@ -92,7 +92,7 @@ def _alert(alert: Alert, snapshot: Snapshot) -> dict[str, Any]:
         "profiles": condition.profiles,
         "evidence": condition.evidence,
         "advice": condition.advice,
-        "kept_quiet_by": alert.kept_quiet_by,
+        "kept_quiet_by": alert.suppressed_by,
         "labels": dict(condition.labels),
     }
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from egressd import clock
 from egressd.alerting import advance_alerts, in_force, receivers_for
-from egressd.alerting.maintenance import ActiveSilence
+from egressd.alerting.silences import ActiveSilence
 from egressd.model.alert import Alert, AlertName, Notice, NoticeKind, Outbox, Silence
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Notify
@@ -22,7 +22,7 @@ MOST_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Evaluation:
     """What a step led to."""
 
     snapshot: Snapshot
@@ -31,14 +31,16 @@ class Step:
     """Notices that the bound cost, by receiver."""
 
 
-def windows_of(snapshot: Snapshot, silences: tuple[Silence, ...], now: datetime) -> tuple[ActiveSilence, ...]:
+def active_silences(
+    snapshot: Snapshot, silences: tuple[Silence, ...], now: datetime
+) -> tuple[ActiveSilence, ...]:
     """Return the maintenance windows that are in force now."""
     return in_force(snapshot.settings.alerting.maintenance, silences, now)
 
 
-def take_stock(
+def evaluate(
     snapshot: Snapshot, windows: tuple[ActiveSilence, ...], *, now: datetime, limits: Mapping[str, float]
-) -> Step:
+) -> Evaluation:
     """Advance the alerts, and queue what is to be said of them.
 
     `limits`: seconds a profile may be offline, by profile.
@@ -51,14 +53,14 @@ def take_stock(
         alerts=alerts,
         outbox=outbox,
         maintenance=tuple(_shown(one) for one in windows),
-        receivers=tuple(statuses(snapshot.receivers, snapshot.settings.notify, outbox)),
+        receivers=tuple(receiver_statuses(snapshot.receivers, snapshot.settings.notify, outbox)),
         counters=count_dropped(snapshot.counters, dropped),
     )
-    return Step(snapshot=after, events=events, dropped=dropped)
+    return Evaluation(snapshot=after, events=events, dropped=dropped)
 
 
-def fit(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[str, int], ...]]:
-    """Fit queue, counts and statuses to the receivers that are configured.
+def fit_receivers(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[str, int], ...]]:
+    """Fit queue, counts and receiver_statuses to the receivers that are configured.
 
     Returns what waited for receivers that are not there any more as well.
     """
@@ -77,12 +79,14 @@ def fit(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[str, int], ...]]:
         snapshot,
         outbox=outbox,
         counters=count_dropped(fitted, dropped),
-        receivers=tuple(statuses(known, notify, outbox)),
+        receivers=tuple(receiver_statuses(known, notify, outbox)),
     )
     return made, lost
 
 
-def statuses(before: Iterable[ReceiverStatus], notify: Notify, outbox: Outbox) -> Iterable[ReceiverStatus]:
+def receiver_statuses(
+    before: Iterable[ReceiverStatus], notify: Notify, outbox: Outbox
+) -> Iterable[ReceiverStatus]:
     """Yield how each receiver does, with what waits for it now."""
     known = {one.name: one for one in before}
     counts = Counter(queued.receiver for queued in outbox.waiting)
@@ -93,10 +97,10 @@ def statuses(before: Iterable[ReceiverStatus], notify: Notify, outbox: Outbox) -
 
 def count_dropped(counters: Counters, dropped: Iterable[tuple[str, int]]) -> Counters:
     """Add notices that were given up."""
-    return replace(counters, notifications_dropped=added(counters.notifications_dropped, dropped))
+    return replace(counters, notifications_dropped=add_counts(counters.notifications_dropped, dropped))
 
 
-def added(counts: Mapping[str, int], more: Iterable[tuple[str, int]]) -> Mapping[str, int]:
+def add_counts(counts: Mapping[str, int], more: Iterable[tuple[str, int]]) -> Mapping[str, int]:
     """Return counts by name, with more of some of them."""
     found = Counter(counts)
     for name, count in more:
@@ -118,7 +122,7 @@ def _posted(notice: Notice, receivers: tuple[str, ...]) -> NoticePosted:
         notice=notice.id,
         said=notice.kind,
         alert=alert.id,
-        fault=condition.fault,
+        alertname=condition.alertname,
         severity=condition.severity,
         summary=condition.summary,
         since=condition.since,
@@ -154,7 +158,7 @@ def _zeroed(counts: Mapping[str, int], names: Iterable[str]) -> Mapping[str, int
 def _failing(alerts: Iterable[Alert]) -> Iterable[ReceiverStatus]:
     """Yield who failed before a restart: nobody has tried since, so nothing is mended."""
     for one in alerts:
-        if one.is_open and one.condition.fault is AlertName.NOTIFICATIONS_FAILING:
+        if one.is_open and one.condition.alertname is AlertName.NOTIFICATIONS_FAILING:
             name = dict(one.condition.labels).get("receiver", "")
             why = next(iter(one.condition.evidence), "")
             yield ReceiverStatus(name=name, failing_since=one.condition.since, why=why)

@@ -15,7 +15,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ALWAYS = {"X-Content-Type-Options": "nosniff"}
 
 
-def gate(access: Access) -> Middleware:
+def access_middleware(access: Access) -> Middleware:
     """Return the middleware that asks the rules in force."""
 
     @web.middleware

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from egressd.model.alert import Alert, Notice, Outbox, Queued
-from egressd.state.code import to_text
-from egressd.state.rows import readable
+from egressd.state.codec import decode_rows, encode
 
 NEXT = "next"
 DROPPED = "dropped/"
@@ -21,7 +20,7 @@ Row = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class AlertChanges:
     """What a save has to write."""
 
     alerts: tuple[Alert, ...]
@@ -39,7 +38,7 @@ class Changes:
 
 
 @dataclass(slots=True)
-class Post:
+class AlertStore:
     """What of it is in the file."""
 
     alerts: dict[str, Alert | None] = field(default_factory=dict)
@@ -52,8 +51,8 @@ class Post:
     def load(self, connection: sqlite3.Connection) -> tuple[tuple[Alert, ...], Outbox]:
         """Read all of it; a row that can't be read is left out, and said."""
         read = connection.execute
-        alerts = dict(readable(read("SELECT id, body FROM alerts ORDER BY id"), Alert))
-        notices = dict(readable(read("SELECT id, body FROM notices"), Notice))
+        alerts = dict(decode_rows(read("SELECT id, body FROM alerts ORDER BY id"), Alert))
+        notices = dict(decode_rows(read("SELECT id, body FROM notices"), Notice))
         found = read("SELECT number, receiver, notice FROM outbox ORDER BY number").fetchall()
         tally = dict(read("SELECT name, value FROM tally").fetchall())
         self.alerts = {key: alerts.get(key) for (key,) in read("SELECT id FROM alerts")}
@@ -70,7 +69,7 @@ class Post:
         )
         return tuple(alerts.values()), outbox
 
-    def changes(self, alerts: tuple[Alert, ...], outbox: Outbox, *, whole: bool) -> Changes:
+    def changes(self, alerts: tuple[Alert, ...], outbox: Outbox, *, whole: bool) -> AlertChanges:
         """Compare with what is in the file; with `whole`, also evidence that is new each time."""
         fixed = alerts is self._compared and not whole
         now = {one.id: one for one in alerts}
@@ -79,7 +78,7 @@ class Post:
         known = {notice for _, notice in self.rows.values()}
         fresh = {number: one for number, one in waiting.items() if number not in self.rows}
         tally = {NEXT: outbox.next_number} | {DROPPED + name: count for name, count in outbox.dropped}
-        return Changes(
+        return AlertChanges(
             alerts=tuple(
                 one
                 for key, one in ({} if fixed else now).items()
@@ -93,14 +92,14 @@ class Post:
             tally=tally if tally != self.tally else None,
         )
 
-    def write(self, cursor: sqlite3.Cursor, changes: Changes) -> None:
+    def write(self, cursor: sqlite3.Cursor, changes: AlertChanges) -> None:
         """Write changes, inside a transaction."""
         cursor.executemany("DELETE FROM alerts WHERE id = ?", [(key,) for key in changes.ended])
-        bodies = [(one.id, to_text(one)) for one in changes.alerts]
+        bodies = [(one.id, encode(one)) for one in changes.alerts]
         cursor.executemany("INSERT OR REPLACE INTO alerts VALUES (?, ?)", bodies)
         cursor.executemany("DELETE FROM outbox WHERE number = ?", [(number,) for number in changes.gone])
         cursor.executemany("DELETE FROM notices WHERE id = ?", [(key,) for key in changes.unwanted])
-        texts = [(key, to_text(one)) for key, one in changes.notices.items()]
+        texts = [(key, encode(one)) for key, one in changes.notices.items()]
         cursor.executemany("INSERT OR REPLACE INTO notices VALUES (?, ?)", texts)
         rows = [(number, *row) for number, row in changes.rows.items()]
         cursor.executemany("INSERT INTO outbox VALUES (?, ?, ?)", rows)
@@ -108,7 +107,7 @@ class Post:
             cursor.execute("DELETE FROM tally")
             cursor.executemany("INSERT INTO tally VALUES (?, ?)", tuple(changes.tally.items()))
 
-    def written(self, changes: Changes, alerts: tuple[Alert, ...]) -> None:
+    def written(self, changes: AlertChanges, alerts: tuple[Alert, ...]) -> None:
         """Note that changes are in the file now: all there were to these alerts."""
         self._compared = alerts
         for key in changes.ended:

@@ -23,7 +23,7 @@ _DEPTHS = {DnsObservation: 1, TcpObservation: 2, ProxyObservation: 3, TlsObserva
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class TargetResult:
     """Numbers of one target and source."""
 
     target: str
@@ -39,7 +39,7 @@ class Look:
     """Bytes per second."""
 
 
-def looks_of(sweep: Sweep) -> Iterator[Look]:
+def results_of(sweep: Sweep) -> Iterator[TargetResult]:
     """Yield the looks in the order of the plan's targets."""
     trails = _trails(sweep.recording)
     for judged in sweep.verdicts:
@@ -60,10 +60,10 @@ def _trails(recording: Recording) -> dict[tuple[str, str], tuple[Trail, ...]]:
     return found
 
 
-def _look(target: str, source: str, verdict: Verdict, trails: tuple[Trail, ...]) -> Look:
+def _look(target: str, source: str, verdict: Verdict, trails: tuple[Trail, ...]) -> TargetResult:
     seen = [one for trail in trails for one in trail.observations]
     expiries = list(_expiries(seen))
-    return Look(
+    return TargetResult(
         target=target,
         source=source,
         verdict=verdict,

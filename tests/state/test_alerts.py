@@ -17,12 +17,12 @@ from egressd.model.alert import Alert, AlertState, Notice, Outbox
 from egressd.model.event import Event
 from egressd.model.snapshot import Snapshot
 from egressd.notify.outbox import delivered, keep_to, post
-from egressd.state import StateKeeper, database
+from egressd.state import Persistence, database
 from egressd.state.database import FILE, STEPS
 from egressd.state.history import read_history
-from egressd.state.store import Remembered, Store
+from egressd.state.store import SavedState, Store
 from tests.notify.notices import AT, alert, condition, notice
-from tests.state.test_keeper import failing, keep, snapshot
+from tests.state.test_persistence import failing, keep, snapshot
 
 BOUNDS = {"hook": 3, "chat": 10}
 
@@ -42,15 +42,15 @@ def queue(*numbers: int) -> Outbox:
 
 async def save(directory: Path, *snapshots: Snapshot) -> None:
     """Save snapshots with one keeper, and die: nothing is closed."""
-    keeper = StateKeeper(directory)
+    keeper = Persistence(directory)
     await keeper.open()
     for one in snapshots:
         assert (await keeper.save(one, (), ())).problem == ""
     keeper._let_go()
 
 
-async def load(directory: Path) -> Remembered:
-    keeper = StateKeeper(directory)
+async def load(directory: Path) -> SavedState:
+    keeper = Persistence(directory)
     found, status = await keeper.open()
     keeper._let_go()
     assert status.problem == ""
@@ -88,7 +88,7 @@ async def test_new_evidence_alone_is_not_written(tmp_path: Path) -> None:
     """Every look brings new evidence; the disk gets it with the next change."""
     before = alert("a")
     newer = replace(before, condition=condition("a", evidence=("another line",)))
-    changed = replace(newer, state=AlertState.FADING, gone=AT)
+    changed = replace(newer, state=AlertState.RESOLVING, gone=AT)
     await save(tmp_path, replace(snapshot(), alerts=(before,)), replace(snapshot(), alerts=(newer,)))
     assert (await load(tmp_path)).alerts == (before,)
     await save(tmp_path, replace(snapshot(), alerts=(changed,)))
@@ -97,7 +97,7 @@ async def test_new_evidence_alone_is_not_written(tmp_path: Path) -> None:
 
 async def test_all_of_a_save_or_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the disk fails in the middle, no alert, notice or event is there, until all of them are."""
-    keeper = StateKeeper(tmp_path)
+    keeper = Persistence(tmp_path)
     await keeper.open()
     before = told("a", outbox=queue(1))
     await keeper.save(before, (), ())
@@ -115,7 +115,7 @@ async def test_a_save_that_is_cancelled_loses_no_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the end the sweeper is cut off in the middle: what it had to say is saved with the last words."""
-    keeper, events = StateKeeper(tmp_path), tuple(failing()[1])
+    keeper, events = Persistence(tmp_path), tuple(failing()[1])
     await keeper.open()
     go = threading.Event()
     with monkeypatch.context() as slow:
@@ -226,7 +226,7 @@ def test_the_file_always_holds_what_was_saved_last(
             store = Store(directory)
             store.load()
         listed = tuple(alerts[name] for name in sorted(alerts))
-        store.save(Remembered(alerts=listed, outbox=outbox), (), whole=False)
+        store.save(SavedState(alerts=listed, outbox=outbox), (), whole=False)
         other = Store(directory)
         found = other.load()
         other.close()

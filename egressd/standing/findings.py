@@ -9,7 +9,7 @@ from egressd.model.event import FindingClosed, FindingOpened
 from egressd.model.observation import Timestamp
 from egressd.model.standing import FindingStanding
 from egressd.model.verdict import Finding
-from egressd.standing.lifecycle import Patience
+from egressd.standing.lifecycle import Thresholds
 from egressd.standing.text import LONGEST_LINE, MOST_TARGETS, shorten
 
 FindingEvent = FindingOpened | FindingClosed
@@ -22,7 +22,7 @@ def advance_findings(
     now: Timestamp,
     asked: frozenset[str],
     fresh: frozenset[str] | None,
-    patience: Patience,
+    patience: Thresholds,
     confirmed: frozenset[str] = frozenset(),
 ) -> tuple[tuple[FindingStanding, ...], tuple[FindingEvent, ...]]:
     """Return the findings as they stand now, and which of them were opened or closed.
@@ -91,7 +91,7 @@ def _shown(old: FindingStanding | None, new: Finding, *, now: Timestamp, worse: 
     )
 
 
-def _missed(old: FindingStanding | None, *, patience: Patience) -> FindingStanding | None:
+def _missed(old: FindingStanding | None, *, patience: Thresholds) -> FindingStanding | None:
     """Return a finding that was not seen this time; None once it is gone."""
     if old is None or not old.opened:
         return None

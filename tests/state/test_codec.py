@@ -14,10 +14,10 @@ from egressd.model import event
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event
 from egressd.model.standing import FindingStanding, Standing
-from egressd.state.code import KINDS, from_text, kind_of, to_text
+from egressd.state.codec import EVENT_TYPES, decode, encode, kind_of
 
 # No sweep took NaN seconds; and NaN is not equal to itself.
-ANY_EVENT = st.one_of([st.from_type(kind) for kind in KINDS.values()]).filter(
+ANY_EVENT = st.one_of([st.from_type(kind) for kind in EVENT_TYPES.values()]).filter(
     lambda one: not (isinstance(one, event.SweepFinished) and math.isnan(one.seconds))
 )
 
@@ -25,19 +25,19 @@ ANY_EVENT = st.one_of([st.from_type(kind) for kind in KINDS.values()]).filter(
 @given(ANY_EVENT)
 def test_every_event_comes_back_as_it_was(one: Event) -> None:
     """Whatever its texts hold."""
-    assert from_text(to_text(one), KINDS[kind_of(one)]) == one
+    assert decode(encode(one), EVENT_TYPES[kind_of(one)]) == one
 
 
 @given(st.from_type(Standing))
 def test_every_standing_comes_back_as_it_was(one: Standing) -> None:
     """With its belief, and what is pending."""
-    assert from_text(to_text(one), Standing) == one
+    assert decode(encode(one), Standing) == one
 
 
 @given(st.from_type(FindingStanding))
 def test_every_finding_comes_back_as_it_was(one: FindingStanding) -> None:
     """With its targets and evidence."""
-    assert from_text(to_text(one), FindingStanding) == one
+    assert decode(encode(one), FindingStanding) == one
 
 
 @given(
@@ -58,23 +58,23 @@ def test_every_finding_comes_back_as_it_was(one: FindingStanding) -> None:
 def test_other_json_is_a_value_error(value: object) -> None:
     """Nothing else comes out of a row that somebody else wrote."""
     with suppress(ValueError):
-        assert isinstance(from_text(json.dumps(value), Standing), Standing)
+        assert isinstance(decode(json.dumps(value), Standing), Standing)
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", "7", "[" * 5000, '{"name": 1, "hosts": "abc"}'])
 def test_damaged_text_is_a_value_error(text: str) -> None:
     """A row that was cut, or never was JSON."""
     with pytest.raises(ValueError):
-        from_text(text, Discovery)
+        decode(text, Discovery)
 
 
 def test_a_field_of_a_later_version_is_passed_over() -> None:
     """So that going back to an older version keeps what it knows."""
-    made = from_text('{"at": "2026-11-20T03:10:00.000Z", "mood": "fine"}', event.DaemonStopped)
+    made = decode('{"at": "2026-11-20T03:10:00.000Z", "mood": "fine"}', event.DaemonStopped)
     assert made == event.DaemonStopped(at="2026-11-20T03:10:00.000Z")
 
 
 def test_every_event_has_a_word() -> None:
     """And no two share one."""
-    assert set(KINDS.values()) == set(Event.__args__)
-    assert len(KINDS) == len(set(KINDS.values()))
+    assert set(EVENT_TYPES.values()) == set(Event.__args__)
+    assert len(EVENT_TYPES) == len(set(EVENT_TYPES.values()))

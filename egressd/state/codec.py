@@ -1,0 +1,79 @@
+"""Values to JSON and back, by pydantic. JSON that is no such value is a `ValueError`.
+
+A field that has another name on disk says so in its metadata: `field(metadata={"alias": "fault"})`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any, TypeVar
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from egressd.model import event
+from egressd.model.event import Event
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    "target": event.TargetChanged,
+    "target_removed": event.TargetRemoved,
+    "finding_opened": event.FindingOpened,
+    "finding_closed": event.FindingClosed,
+    "sweep": event.SweepFinished,
+    "overrun": event.SweepOverran,
+    "reloaded": event.ConfigReloaded,
+    "rejected": event.ConfigRejected,
+    "started": event.DaemonStarted,
+    "stopped": event.DaemonStopped,
+    "notice": event.NoticePosted,
+}
+"""Event types by their `kind` in the database and in JSON."""
+_KINDS = {kind: name for name, kind in EVENT_TYPES.items()}
+
+
+def kind_of(one: Event) -> str:
+    """Return the `kind` of an event."""
+    return _KINDS[type(one)]
+
+
+def encode(value: object) -> str:
+    """Write a dataclass as JSON; fields that are None are left out."""
+    return _adapter(type(value)).dump_json(value, by_alias=True, exclude_none=True).decode()
+
+
+def to_dict(value: object) -> dict[str, Any]:
+    """Return what `encode` writes as a dict."""
+    found: dict[str, Any] = _adapter(type(value)).dump_python(
+        value, mode="json", by_alias=True, exclude_none=True
+    )
+    return found
+
+
+def decode(text: str, kind: type[T]) -> T:
+    """Read what `encode` wrote; fields of a later version are ignored.
+
+    Raises:
+        ValueError: it is no such value.
+    """
+    try:
+        found: T = _adapter(kind).validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"not a {kind.__name__}: {where}: {first['msg']}") from None
+    return found
+
+
+def decode_rows(rows: Iterable[tuple[str, str]], kind: type[T]) -> Iterator[tuple[str, T]]:
+    """Yield keys with their decoded bodies; a row that can't be decoded is logged and left out."""
+    for key, body in rows:
+        try:
+            yield key, decode(body, kind)
+        except ValueError as error:
+            why = str(error)[:200]
+            log.error("a row of the state can't be read and is left out", why=why)  # noqa: TRY400 - it is data
