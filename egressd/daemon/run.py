@@ -24,7 +24,6 @@ from egressd.daemon.reload import Prepare, Read, Reloader
 from egressd.daemon.scheduler import Scheduler
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.state_store import StateStore
-from egressd.daemon.ticker import Ticker
 from egressd.errors import AbsentListenError, AbsentSourceError, EgressdError
 from egressd.model.event import DaemonStarted, DaemonStopped
 from egressd.model.settings import Settings
@@ -35,6 +34,7 @@ from egressd.notify.interface import Senders
 from egressd.notify.supervisor import DeliverySupervisor
 from egressd.notify.wakeup import Wakeup
 from egressd.state import Persistence
+from egressd.state.silences import SilencesFile
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -95,7 +95,13 @@ async def run(daemon: Daemon) -> None:
             outbox=saved_state.outbox,
         )
     )
-    store = StateStore(holder=holder, keeper=keeper, on_event=log_event, limits=daemon.limits)
+    store = StateStore(
+        holder=holder,
+        keeper=keeper,
+        on_event=log_event,
+        limits=daemon.limits,
+        silences_file=SilencesFile(daemon.state) if daemon.state else None,
+    )
     store.adopt(holder.current)
     scheduler = Scheduler(holder=holder, store=store, prober=prober)
     try:
@@ -121,14 +127,13 @@ async def _children(
         read=daemon.read,
         prepare=daemon.prepare,
     )
-    ticker = Ticker(store=scheduler.store, directory=daemon.state)
     desk = DaemonDeliveryStore(holder=holder, store=scheduler.store)
     async with asyncio.TaskGroup() as group:
         children = [group.create_task(_serve(daemon, holder, intents), name="server")]
         couriers: list[asyncio.Task[None]] = []
         await _either(intents.listening, intents.stopping)
         if intents.listening.is_set() and not intents.stopping.is_set():
-            await ticker.look()
+            await scheduler.store.refresh_silences()
             started = DaemonStarted(
                 at=clock.timestamp(), egressd=__version__, config_digest=daemon.settings.digest
             )
@@ -139,7 +144,7 @@ async def _children(
             children += [
                 group.create_task(scheduler.run(), name="scheduler"),
                 group.create_task(reloader.run(), name="reloader"),
-                group.create_task(ticker.run(), name="ticker"),
+                group.create_task(scheduler.store.run(), name="evaluation"),
                 group.create_task(supervise(holder, notifier), name="supervisor"),
             ]
             await intents.stopping.wait()

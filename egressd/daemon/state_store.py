@@ -29,8 +29,14 @@ from egressd.notify.wakeup import Wakeup
 from egressd.report.summary import outcomes_of, tally
 from egressd.standing import advance
 from egressd.standing.lifecycle import Thresholds
+from egressd.state.silences import SilencesFile
 
 log = structlog.get_logger("egressd")
+
+EVALUATE_EVERY = 15.0
+"""Seconds between two evaluations of the alerts when no sweep ends."""
+SILENCES_EVERY = 2.0
+"""Seconds between two checks of the silences file."""
 
 
 class Keeper(Protocol):
@@ -54,7 +60,9 @@ class StateStore:
     limits: Mapping[str, float] = field(default_factory=dict)
     """Seconds a profile may be offline, by profile."""
     silences: tuple[Silence, ...] = ()
-    """What somebody has opened by hand."""
+    """Opened by hand."""
+    silences_file: SilencesFile | None = None
+    """Where they are read from; None: there is no state directory."""
     wakeup: Wakeup = field(default_factory=Wakeup)
     """Rings whenever something was saved."""
     saved: Snapshot = field(init=False)
@@ -100,6 +108,23 @@ class StateStore:
             told = (*told, *self._advance(after, windows, moment))
             await self.record(told, prober.discoveries)
         return standings
+
+    async def run(self) -> None:
+        """Evaluate the alerts every 15 s, and at once when silences change, until cancelled."""
+        evaluated = clock.monotonic()
+        while True:
+            await asyncio.sleep(SILENCES_EVERY)
+            changed = await self.refresh_silences()
+            if changed or clock.monotonic() - evaluated >= EVALUATE_EVERY:
+                evaluated = clock.monotonic()
+                await self.tick()
+
+    async def refresh_silences(self) -> bool:
+        """Read silences again if their file has changed; return whether they are others now."""
+        if self.silences_file is None or not await asyncio.to_thread(self.silences_file.refresh):
+            return False
+        self.silences = self.silences_file.silences
+        return True
 
     async def tick(self) -> None:
         """Let time pass for the alerts where nobody looks: windows, reminders, what has held long enough."""

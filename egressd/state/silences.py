@@ -14,13 +14,18 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from egressd.errors import EgressdError
 from egressd.model.alert import Silence
 from egressd.state.codec import to_dict
+
+log = structlog.get_logger("egressd")
 
 FILE = "maintenance.json"
 SCHEMA = "egressd.maintenance/1"
@@ -35,6 +40,35 @@ TEXTS, LISTS = ("name", "began", "ends", "reason", "by"), ("sources", "targets")
 
 class SilencesFileError(EgressdError):
     """The file can't be read, written or understood."""
+
+
+@dataclass(slots=True)
+class SilencesFile:
+    """The daemon's view of the file: read again when it changes."""
+
+    directory: Path
+    silences: tuple[Silence, ...] = ()
+    _stat: tuple[int, int, int] | None = None
+    """Inode, time and size of the file that was read; None: there was none."""
+    _problem: str = ""
+
+    def refresh(self) -> bool:
+        """Read the file if it has changed; return whether the silences are others now.
+
+        A file that can't be used is logged and changes nothing: an edit must not end a silence.
+        """
+        stat, before = _stat(self.directory / FILE), self.silences
+        if stat == self._stat:
+            return False
+        try:
+            self.silences = read_silences(self.directory)
+        except SilencesFileError as error:
+            if str(error) != self._problem:
+                self._problem = str(error)
+                log.error("silences can't be read, those before stay", why=self._problem)  # noqa: TRY400
+            return False
+        self._stat, self._problem = stat, ""
+        return self.silences != before
 
 
 def read_silences(directory: Path) -> tuple[Silence, ...]:
@@ -115,6 +149,14 @@ def _not_writable(directory: Path, error: OSError) -> SilencesFileError:
         f"cannot write to {directory}: {error.strerror}; run it as root or as the daemon's user, "
         "on the daemon's host"
     )
+
+
+def _stat(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _bytes(path: Path) -> bytes:

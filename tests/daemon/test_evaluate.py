@@ -16,14 +16,13 @@ from structlog.testing import capture_logs
 from egressd import clock
 from egressd.daemon.evaluate import active_silences, evaluate, fit_receivers
 from egressd.daemon.event_log import status_line
-from egressd.daemon.ticker import Ticker
 from egressd.model.alert import AlertName, AlertState, NoticeKind, Outbox, Silence
 from egressd.model.endpoint import Need
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Alerting, Notify, Receiver, ReceiverKind, Severity, TimeInterval
 from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.notify.outbox import post
-from egressd.state.silences import FILE, write_silences
+from egressd.state.silences import FILE, SilencesFile, write_silences
 from tests.alerting.story import Story
 from tests.daemon.simulation import Scene, scene
 from tests.daemon.timeless import run
@@ -137,9 +136,8 @@ def test_time_passes_for_alerts_while_nobody_looks(play: Play) -> None:
 
     async def story() -> None:
         one = telling(scene(hosts=3, interval=3600.0))
-        ticker = Ticker(store=one.scheduler.store, directory=None)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one.scheduler.run()), group.create_task(ticker.run())]
+            tasks = [group.create_task(one.scheduler.run()), group.create_task(one.scheduler.store.run())]
             await asyncio.sleep(10 * MINUTE)
             one.holder.update(
                 receivers=(ReceiverStatus(name="hook", failing_since=clock.timestamp(), why="x"),)
@@ -168,7 +166,8 @@ def test_a_window_that_is_opened_by_hand_holds_at_once(
         one = telling(scene(hosts=3))
         store = one.scheduler.store
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(Ticker(store=store, directory=tmp_path).run())
+            store.silences_file = SilencesFile(tmp_path)
+            task = group.create_task(store.run())
             await asyncio.sleep(10)
             now = clock.now()
             window = Silence(
@@ -190,7 +189,7 @@ def test_a_window_that_is_opened_by_hand_holds_at_once(
     monkeypatch.setattr(asyncio, "to_thread", inline)
     with capture_logs() as said:
         play(story())
-    assert [line["event"] for line in said].count("maintenance windows can't be read, those before stay") == 1
+    assert [line["event"] for line in said].count("silences can't be read, those before stay") == 1
 
 
 def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:

@@ -76,7 +76,7 @@ def history(
     if fmt is HistoryFormat.JSON:
         write(history_json(found), output)
         return ExitCode.OK
-    from egressd.daemon.history import render_history
+    from egressd.report.history import render_history
 
     columns, colour = (width(), wants_colour()) if output is None else (100, False)
     write(render_history(found, width=columns, colour=colour), output)

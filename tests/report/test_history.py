@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from egressd.daemon.history import render_history
 from egressd.model.alert import AlertName, NoticeKind, Resolution
 from egressd.model.event import (
     ConfigRejected,
@@ -27,6 +26,7 @@ from egressd.model.notification import Severity
 from egressd.model.observation import Phase
 from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.report.history import render_history
 from egressd.state.history import event_matches
 
 AT, SINCE = "2026-11-20T03:10:04.120Z", "2026-11-20T03:09:58.000Z"
