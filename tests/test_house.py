@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -32,6 +32,149 @@ MODULES_IN_A_FOLDER = 12
 TABLES = frozenset({"egressd/model/observation.py"})
 TABLE_ROOMS = ("egressd/attribution/reasons/", "egressd/attribution/rules/")
 """Data, one row after the other: length does no harm there, nor does a module per chapter."""
+
+PROTOCOL_NAMES: Mapping[str, str] = {
+    "main": "the program's entry point, and the command line behind it",
+}
+"""Public names that stand in several modules because they are one interface with several implementations."""
+
+HOME_MADE: dict[str, str] = {
+    "appetite": "read limits",
+    "assessment": "judgement",
+    "behold": "build an index",
+    "bell": "wakeup",
+    "carrier": "queue worker",
+    "confess": "report dropped",
+    "confessed": "dropped reported",
+    "courier": "delivery supervisor",
+    "crowd": "peers",
+    "desk": "store",
+    "fading": "resolving",
+    "flutter": "flapping",
+    "flutters": "flapping",
+    "greet": "send ClientHello",
+    "greeted": "answered",
+    "hear": "query",
+    "heard": "answered",
+    "heirs": "successors",
+    "hush": "inhibit",
+    "hushed": "suppressed",
+    "inquiry": "query session",
+    "intake": "response reader",
+    "inventions": "nonexistent names",
+    "ledger": "state store",
+    "letter": "payload",
+    "lingers": "resolving",
+    "mended": "resolved, fixed",
+    "nobody": "none",
+    "obey": "run a command",
+    "office": "delivery store",
+    "opinion": "judgement",
+    "papers": "certificate URLs",
+    "picture": "latest results",
+    "pitfalls": "warnings",
+    "players": "sources",
+    "rhythm": "schedule",
+    "ruling": "judgement",
+    "scene": "context",
+    "shake": "handshake",
+    "somebody": "a person",
+    "story": "content, signature",
+    "stranger": "unknown",
+    "suspects": "recheck",
+    "tell": "notify, log, render",
+    "telling": "notices, content",
+    "tells": "notifies, logs",
+    "told": "notified",
+    "voice": "resolver",
+    "voices": "resolvers",
+    "whoever": "the one who",
+}
+"""Words that no identifier may have, as networking, monitoring and Python have a word for the thing."""
+
+HOME_MADE_NAMES: dict[str, str] = {
+    "Board": "SnapshotHolder",
+    "Edge": "ProbeContext",
+    "Lead": "Candidate",
+    "Slots": "Limiter",
+    "Walk": "run_probe",
+    "Way": "Transport",
+    "Ways": "Transports",
+    "Whole": "SweepIndex",
+    "take_stock": "evaluate",
+}
+"""Whole names, made of words that are fine elsewhere."""
+
+PENDING: frozenset[str] = frozenset(
+    {
+        "Case",
+        "Changes",
+        "Desk",
+        "Page",
+        "Profile",
+        "ProxyPart",
+        "Request",
+        "Resolver",
+        "Signal",
+        "Site",
+        "TlsServer",
+        "Whole",
+        "assessment",
+        "behold",
+        "carrier",
+        "compare",
+        "confess",
+        "courier",
+        "crowd",
+        "describe",
+        "desk",
+        "fading",
+        "find",
+        "flutter",
+        "flutters",
+        "format_duration",
+        "greet",
+        "greeted",
+        "hear",
+        "heard",
+        "heirs",
+        "hush",
+        "hushed",
+        "inquiry",
+        "is_loopback",
+        "letter",
+        "lines",
+        "lingers",
+        "matches",
+        "mended",
+        "move",
+        "nobody",
+        "obey",
+        "opinion",
+        "papers",
+        "parse",
+        "parse_time",
+        "picture",
+        "pitfalls",
+        "plain",
+        "prepare",
+        "rhythm",
+        "ruling",
+        "scene",
+        "shake",
+        "story",
+        "stranger",
+        "suspects",
+        "take_stock",
+        "tell",
+        "telling",
+        "tells",
+        "told",
+        "voice",
+        "voices",
+    }
+)
+"""Names that still have two meanings, and words that are still used; to become empty."""
 
 EMPTY_WORDS = frozenset({"utils", "util", "helpers", "helper", "manager", "handler", "misc", "stage"})
 EMPTY_NAMES = frozenset({"common", "base"})
@@ -135,6 +278,70 @@ def _names() -> Iterator[tuple[str, str]]:
 def test_names_say_something() -> None:
     """No module, class or function is called after nothing in particular."""
     assert [one for one in _names() if one[1] in EMPTY_NAMES or EMPTY_WORDS & set(one[1].split("_"))] == []
+
+
+def public_names(modules: Mapping[str, ast.Module]) -> Mapping[str, tuple[str, ...]]:
+    """Return where each public class and function at module level stands, by its name."""
+    found: dict[str, list[str]] = {}
+    for name, module in modules.items():
+        for node in module.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                found.setdefault(node.name, []).append(name)
+    return {name: tuple(places) for name, places in found.items() if not name.startswith("_")}
+
+
+def homonyms(modules: Mapping[str, ast.Module]) -> Mapping[str, tuple[str, ...]]:
+    """Return the public names that stand in more than one module."""
+    return {name: places for name, places in public_names(modules).items() if len(places) > 1}
+
+
+def test_homonyms_are_found() -> None:
+    """A class and a function of one name are found; private names and methods don't count."""
+    one = ast.parse("class Alert:\n    def render(self): ...\ndef _read(): ...\ndef load(): ...")
+    other = ast.parse("async def Alert(): ...\ndef render(): ...\ndef _read(): ...")
+    assert homonyms({"one.py": one, "other.py": other}) == {"Alert": ("one.py", "other.py")}
+    assert homonyms({"one.py": one}) == {}
+
+
+def test_public_names_have_one_meaning() -> None:
+    """No public name stands in two modules, unless it is one interface with several implementations."""
+    twice = homonyms({name: tree(name) for name in sources("egressd/")})
+    assert {name: places for name, places in twice.items() if name not in {*PROTOCOL_NAMES, *PENDING}} == {}
+
+
+def identifiers(module: ast.Module) -> frozenset[str]:
+    """Return every name that a module defines or uses."""
+    found: set[str] = set()
+    for node in ast.walk(module):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.alias(name=name):
+                found.add(name)
+    return frozenset(found)
+
+
+def home_made(name: str) -> frozenset[str]:
+    """Return what is home-made in a name: words of it, or the whole."""
+    words = re.split(r"[_.]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
+    return (frozenset(words) & HOME_MADE.keys()) | (frozenset({name}) & HOME_MADE_NAMES.keys())
+
+
+@pytest.mark.parametrize("name", ["Hush", "_Heirs", "egressd.alerting.hush", "kept_story", "Whole"])
+def test_home_made_words_are_found(name: str) -> None:
+    """In classes, private names, modules and parts of a name."""
+    assert home_made(name)
+
+
+def test_home_made_names_are_gone() -> None:
+    """No identifier uses a word of our own where networking, monitoring or Python has one."""
+    found = {
+        f"{name}: {one}": [f"say {(HOME_MADE | HOME_MADE_NAMES)[word]}" for word in words]
+        for name in sources("egressd/")
+        for one in sorted({Path(name).stem, Path(name).parent.name, *identifiers(tree(name))})
+        if (words := home_made(one) - PENDING)
+    }
+    assert found == {}
 
 
 def test_no_file_names_a_registry() -> None:
