@@ -178,7 +178,7 @@ PENDING: frozenset[str] = frozenset(
 
 EMPTY_WORDS = frozenset({"utils", "util", "helpers", "helper", "manager", "handler", "misc", "stage"})
 EMPTY_NAMES = frozenset({"common", "base"})
-"""Words that say something only beside another one: an X.509 common name, a base URL."""
+"""Words that mean something only beside another one: an X.509 common name, a base URL."""
 
 
 @cache
@@ -242,7 +242,7 @@ def test_files_are_short() -> None:
 
 
 def test_rooms_are_small() -> None:
-    """A folder with more modules than one can keep in mind holds two ideas."""
+    """No folder has more modules than a reader can keep in mind."""
     modules = [name for name in sources("egressd/") if not name.endswith("__init__.py")]
     rooms = Counter(str(Path(name).parent) for name in modules if not name.startswith(TABLE_ROOMS))
     assert {room: count for room, count in rooms.items() if count > MODULES_IN_A_FOLDER} == {}
