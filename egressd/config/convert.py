@@ -8,8 +8,6 @@ from pathlib import Path
 
 from egressd.config.alerts.settle import settle_alerts, settle_notify
 from egressd.config.environment import EnvironmentProxies, read_environment
-from egressd.config.files import read_secret
-from egressd.config.parse import parse_resolver
 from egressd.config.schema import (
     EndpointPart,
     ExpectPart,
@@ -22,6 +20,8 @@ from egressd.config.schema import (
     WebPart,
 )
 from egressd.errors import ConfigError
+from egressd.fields.files import read_secret
+from egressd.fields.parse import parse_resolver
 from egressd.model.endpoint import Cloud, Endpoint, Expect, Samples
 from egressd.model.settings import (
     ConnectTo,

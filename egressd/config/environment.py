@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from egressd.config.parse import parse_bypass, parse_proxy_url
 from egressd.errors import ConfigError
+from egressd.fields.parse import parse_bypass, parse_proxy_url
 from egressd.model.settings import Proxy, Traffic
 
 TUNNELS, PLAIN, BYPASS = "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from egressd.config import parse
 from egressd.config.environment import EnvironmentProxies, read_environment
 from egressd.errors import UsageError
+from egressd.fields import parse
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import Proxy, Settings, Source
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from egressd.config.alerts.pitfalls import find_alert_pitfalls
 from egressd.config.alerts.secret import without_secrets
-from egressd.config.files import cannot_read
 from egressd.config.flags import Flags, apply_flags
 from egressd.config.warnings import appliance_warnings
 from egressd.errors import ConfigError
+from egressd.fields.files import cannot_read
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
 from egressd.planning.placeholder import region_notes

@@ -9,10 +9,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from egressd.config import parse, types
 from egressd.config.alerts.receivers import NotifyPart
 from egressd.config.alerts.shape import AlertsPart
-from egressd.config.types import (
+from egressd.fields import parse, types
+from egressd.fields.types import (
     Address,
     CloudName,
     Duration,

@@ -6,15 +6,13 @@ every mistake of a file is found at once, whatever the others are.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from egressd.fields.checks import Problem, as_items, as_mapping, credential_problems, did_you_mean, duplicates
 from egressd.model.catalog import Catalog
 from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import placeholders
-from egressd.yamltree import Path, render_path
-
-Problem = tuple[Path, str]
+from egressd.yamltree import Path
 
 
 def cross_checks(data: object, catalog: Catalog | None) -> Iterator[Problem]:
@@ -29,17 +27,6 @@ def cross_checks(data: object, catalog: Catalog | None) -> Iterator[Problem]:
         yield from _against_catalog(file, catalog)
 
 
-def duplicates(file: dict[str, object], key: str, name: str) -> Iterator[Problem]:
-    """Find names that stand for two things."""
-    first: dict[str, int] = {}
-    for index, row in enumerate(as_items(file.get(key))):
-        value = as_mapping(row).get(name)
-        if isinstance(value, str) and value in first:
-            yield (key, index, name), f"{value!r} is taken by {key}[{first[value]}]"
-        elif isinstance(value, str):
-            first[value] = index
-
-
 def _proxy(value: object) -> Iterator[Problem]:
     """Ask for one origin of the proxy's settings."""
     if not isinstance(value, dict):
@@ -52,13 +39,6 @@ def _proxy(value: object) -> Iterator[Problem]:
     elif proxy.get("url") is None:
         yield ("proxy",), "must have a url, or from_environment: true"
     yield from credential_problems(proxy, ("proxy",))
-
-
-def credential_problems(part: dict[str, object], path: Path) -> Iterator[Problem]:
-    """Ask for a password with a user name, and the other way round."""
-    for one, other in (("username", "password_file"), ("password_file", "username")):
-        if part.get(one) is not None and part.get(other) is None:
-            yield (*path, one), f"needs {render_path((*path, other))}"
 
 
 def _hosts(row: dict[str, object], path: Path) -> Iterator[Problem]:
@@ -100,20 +80,3 @@ def _placeholders(catalog: Catalog) -> set[str]:
     """Collect what the catalog's rows leave open."""
     texts = [text for row in catalog.endpoints for text in (row.pattern, *row.samples.templated)]
     return {name for text in texts for name in placeholders(text)}
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Say what was probably meant, or what there is."""
-    known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-
-
-def as_mapping(value: object) -> dict[str, object]:
-    """Return a mapping; an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_items(value: object) -> list[object]:
-    """Return a list; an empty one for anything else."""
-    return value if isinstance(value, list) else []

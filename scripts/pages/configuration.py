@@ -13,9 +13,9 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 
 from pydantic import BaseModel
 
-from egressd.config.parse import format_duration
 from egressd.config.schema import DAEMON_ONLY, File
-from egressd.config.types import TypeName
+from egressd.fields.parse import format_duration
+from egressd.fields.types import TypeName
 
 HEAD = """# Configuration
 

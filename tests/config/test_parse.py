@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.config import parse
+from egressd.fields import parse
 
 READERS: tuple[Callable[[str], object], ...] = (
     parse.parse_duration,

@@ -19,11 +19,11 @@ from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import read, settings_secrets
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
-from egressd.config.parse import parse_listen
 from egressd.daemon.run import Daemon, host_identity, run, state_directory
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.sweeping.prober import Prober, prepare
 from egressd.errors import ExitCode, UsageError
+from egressd.fields.parse import parse_listen
 from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.settings import Settings

@@ -87,7 +87,7 @@ def _login(username: str | None, password_file: Path | None) -> tuple[str, str] 
         return None
     if username is None or password_file is None:
         raise UsageError("--username and --password.file go together")
-    from egressd.config.files import read_secret
+    from egressd.fields.files import read_secret
 
     try:
         return username, read_secret(password_file)

@@ -17,8 +17,8 @@ from egressd.cli.guard import guarded, print_error
 from egressd.cli.output import check_output, wants_colour, width, write
 from egressd.cli.settings import read
 from egressd.config import Flags
-from egressd.config.parse import parse_duration
 from egressd.errors import ExitCode, UsageError
+from egressd.fields.parse import parse_duration
 from egressd.model.settings import Settings
 
 USUAL_DIRECTORY = Path("/var/lib/egressd")

@@ -19,8 +19,8 @@ from egressd.cli.service.history import directory_in
 from egressd.cli.settings import read
 from egressd.config import Flags
 from egressd.config.alerts.words import read_glob, read_line
-from egressd.config.parse import format_duration, parse_duration
 from egressd.errors import ExitCode, UsageError
+from egressd.fields.parse import format_duration, parse_duration
 from egressd.model.alert import Silence
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Scope, TimeInterval

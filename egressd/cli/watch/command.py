@@ -15,8 +15,8 @@ from egressd.cli.output import check_output, write_report
 from egressd.cli.saved import read_baseline
 from egressd.cli.settings import read, refuse_sources, settings_secrets
 from egressd.config import Flags
-from egressd.config.parse import parse_duration
 from egressd.errors import ExitCode, UsageError
+from egressd.fields.parse import parse_duration
 from egressd.model.catalog import Catalog
 from egressd.model.recording import Baseline
 from egressd.model.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from egressd.cli.watch.turn import WELL_EVERY
-from egressd.config.parse import format_duration
+from egressd.fields.parse import format_duration
 from egressd.model.endpoint import Need
 from egressd.model.verdict import Outcome, Sweep, Verdict
 from egressd.report.diff.change import Change, ChangeKind

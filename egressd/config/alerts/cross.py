@@ -11,14 +11,7 @@ from fnmatch import fnmatchcase
 
 from egressd.attribution.reasons import REASONS
 from egressd.config.alerts.words import is_loopback, read_mail_server
-from egressd.config.validate import (
-    Problem,
-    as_items,
-    as_mapping,
-    credential_problems,
-    did_you_mean,
-    duplicates,
-)
+from egressd.fields.checks import Problem, as_items, as_mapping, credential_problems, did_you_mean, duplicates
 from egressd.model.alert import AlertName
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Flapping, ReceiverKind

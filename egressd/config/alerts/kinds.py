@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
-from egressd.config import files
 from egressd.config.alerts import words
-from egressd.config.parse import format_duration, parse_proxy_url
-from egressd.config.types import Duration, TypeName, certificates_path, matching, one_or_many, secret_path
+from egressd.fields import files
+from egressd.fields.parse import format_duration, parse_proxy_url
+from egressd.fields.types import Duration, TypeName, certificates_path, matching, one_or_many, secret_path
 from egressd.model.notification import Severity
 
 

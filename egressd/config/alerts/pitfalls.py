@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from egressd.config.alerts.words import REFERENCE, is_exposed
-from egressd.config.parse import format_duration
+from egressd.fields.parse import format_duration
 from egressd.model.notification import HttpTransport, Matcher, Notify, Receiver, ReceiverKind, TimeInterval
 from egressd.model.settings import Settings
 

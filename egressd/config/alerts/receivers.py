@@ -27,7 +27,7 @@ from egressd.config.alerts.kinds import (
     UserName,
     Wait,
 )
-from egressd.config.types import Name, one_or_many, refuse_text
+from egressd.fields.types import Name, one_or_many, refuse_text
 from egressd.yamlschema import StrictModel
 
 IN_A_FILE = {

@@ -29,8 +29,8 @@ from egressd.config.alerts.receivers import (
 )
 from egressd.config.alerts.shape import AlertsPart, ScopePart, WindowPart
 from egressd.config.alerts.words import FACILITIES, MAIL_PORTS, read_mail_server, read_syslog_address
-from egressd.config.files import read_secret
 from egressd.errors import ConfigError
+from egressd.fields.files import read_secret
 from egressd.model.notification import (
     Alerting,
     Flapping,

@@ -16,7 +16,7 @@ from egressd.config.alerts.kinds import (
     TimeZone,
     lasting,
 )
-from egressd.config.types import Duration, Name
+from egressd.fields.types import Duration, Name
 from egressd.yamlschema import StrictModel
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from egressd.config.parse import split_host_port
+from egressd.fields.parse import split_host_port
 from egressd.planning.placeholder import is_address, is_host
 
 OWN_LABELS = frozenset(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
-from egressd.config import files, parse
+from egressd.fields import files, parse
 from egressd.model.endpoint import Cloud, Inspection, Need, Protocol, Role
 from egressd.model.settings import Family
 
