@@ -1,5 +1,5 @@
-"""The edge: sockets, TLS, DNS, HTTP and NTP.
+"""Network I/O: sockets, TLS, DNS, HTTP and NTP, one call per phase.
 
-Law of the room: it writes down what happened and never what it means. Trouble on the network is a
-`Failure` in an observation, never an exception; only cancellation and our own bugs pass through.
+Rule of the package: record what happened, never what it means. A network error is a `Failure` in an
+observation, not an exception; only cancellation and bugs of egressd propagate.
 """

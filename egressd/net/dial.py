@@ -1,4 +1,4 @@
-"""One TCP connection to one address, from one source. No happy eyeballs, no retry."""
+"""One TCP connect to one address, from one source. No happy eyeballs (RFC 8305), no retry."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class TcpStream:
         return await self._loop.sock_recv(self._sock, n)
 
     def unread(self, data: bytes) -> None:
-        """Give bytes back; the next read returns them first."""
+        """Push bytes back; the next read returns them first."""
         self._returned = data + self._returned
 
     async def write(self, data: bytes) -> None:
-        """Send all of it. Raises OSError."""
+        """Send all bytes. Raises OSError."""
         await self._loop.sock_sendall(self._sock, data)
 
     def set_hop_limit(self, ttl: int) -> None:
-        """Let what is sent from now on go so many hops only; a router beyond makes `read` raise."""
+        """Limit the hops of packets sent from now on; where the limit is exceeded, `read` raises."""
         with contextlib.suppress(OSError):
             set_hop_limit(self._sock, ttl)
 
@@ -73,22 +73,22 @@ async def dial(
     max_segment: int | None = None,
     ttl: int | None = None,
 ) -> tuple[TcpObservation, TcpStream | None]:
-    """Connect within `timeout` seconds; the stream is None where it failed.
+    """Connect within `timeout` seconds; the stream is None where that failed.
 
-    `ttl` is how many hops a packet may go; a router beyond sends an ICMP error, which then is `icmp`.
+    `ttl` is the hop limit: a router at which it runs out sends an ICMP error, recorded as `icmp`.
     """
     attempt = _ConnectAttempt(address, port, max_segment=max_segment, ttl=ttl)
     stream: TcpStream | None = None
     try:
         family, peer = socket_address(address, port)
         stream = await attempt.connect(open_socket(family, socket.SOCK_STREAM, source), peer, timeout)
-    except PhaseError as trouble:
-        return attempt.observe(failure=trouble.failure, detail=trouble.detail, number=trouble.errno), None
+    except PhaseError as error:
+        return attempt.observe(failure=error.failure, detail=error.detail, number=error.errno), None
     return attempt.observe(), stream
 
 
 class _ConnectAttempt:
-    """One connect under way, and the facts it leaves."""
+    """One connect in progress, and the facts for its observation."""
 
     def __init__(self, address: str, port: int, *, max_segment: int | None, ttl: int | None) -> None:
         self.watch = Stopwatch()
@@ -116,7 +116,7 @@ class _ConnectAttempt:
             raise
 
     def _set_options(self, sock: socket.socket) -> None:
-        # We write whole messages and wait for the answer: Nagle would only delay them.
+        # Whole messages are written, then an answer is read: Nagle's algorithm would only delay them.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.max_segment is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, self.max_segment)
@@ -124,7 +124,7 @@ class _ConnectAttempt:
             set_hop_limit(sock, self.ttl)
 
     async def _establish(self, sock: socket.socket, peer: SocketAddress, timeout: float) -> None:
-        """Connect, noting the local end before the answer: firewall logs are searched by it."""
+        """Connect; note the local address before the answer, as firewall logs are searched by it."""
         number = sock.connect_ex(peer)
         self.local = local_address(sock)
         if number == errno.EINPROGRESS:
@@ -132,7 +132,7 @@ class _ConnectAttempt:
                 async with asyncio.timeout(timeout):
                     await until_writable(sock)
             except TimeoutError:
-                # On a busy host the timer may be seen before the answer that came in time.
+                # On a busy host the loop may see the timer before an answer that came in time.
                 if not writable_now(sock):
                     raise
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -162,16 +162,16 @@ class _ConnectAttempt:
 
 def _connect_error(error: OSError, peer: SocketAddress) -> PhaseError:
     failure = failure_of(error)
-    if error.errno == errno.EADDRNOTAVAIL and not _has_source_for(peer):
+    if error.errno == errno.EADDRNOTAVAIL and not _has_local_address_for(peer):
         failure = Failure.UNREACHABLE
     return PhaseError(failure, detail_of(error), error.errno)
 
 
-def _has_source_for(peer: SocketAddress) -> bool:
-    """Say whether this host has an address to reach a peer from; nothing is sent.
+def _has_local_address_for(peer: SocketAddress) -> bool:
+    """Return whether this host has an address to reach a peer from; nothing is sent.
 
-    EADDRNOTAVAIL means both "no such address family configured here" and "no port left"; a UDP socket
-    needs the same address, but none of TCP's ports.
+    EADDRNOTAVAIL means both "no address of this family configured" and "no local port left". A connected
+    UDP socket needs the same address, but none of TCP's ports.
     """
     family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:

@@ -1,4 +1,4 @@
-"""One HTTP request on the stream the earlier phases made. No redirect is followed, nothing is retried."""
+"""The HTTP phase: one request on an open stream. No redirect is followed, nothing is retried."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["Request", "exchange", "fetch"]
 async def exchange(
     stream: ByteStream, request: Request, *, alpn: str | None, timeout: float
 ) -> HttpObservation:
-    """Send a request and read as much of the answer as it wants, within `timeout` seconds.
+    """Send a request and read as much of the response as it needs, within `timeout` seconds.
 
-    The stream stays open; it is the caller's to close.
+    The stream stays open; the caller closes it.
     """
-    observation, _ = await _converse(stream, request, read_limits(request), alpn=alpn, timeout=timeout)
+    observation, _ = await _exchange(stream, request, read_limits(request), alpn=alpn, timeout=timeout)
     return observation
 
 
@@ -35,50 +35,50 @@ async def fetch(
 ) -> tuple[HttpObservation, bytes]:
     """Send a request and return the body as well.
 
-    A body larger than `limit` bytes, or one that did not come whole, is a failure.
+    A body larger than `limit` bytes, or an incomplete one, is a failure.
     """
-    limits = ReadLimits(wanted=limit + 1, keep=limit + 1, seconds=None)
-    observation, response = await _converse(stream, request, limits, alpn=alpn, timeout=timeout)
+    limits = ReadLimits(stop_after=limit + 1, keep=limit + 1, body_seconds=None)
+    observation, response = await _exchange(stream, request, limits, alpn=alpn, timeout=timeout)
     if response.received > limit and observation.failure is None:
         detail = f"the body is larger than {limit} bytes"
         return replace(observation, failure=Failure.TOO_LARGE, detail=detail), b""
     return observation, bytes(response.kept) if observation.failure is None else b""
 
 
-async def _converse(
+async def _exchange(
     stream: ByteStream, request: Request, limits: ReadLimits, *, alpn: str | None, timeout: float
 ) -> tuple[HttpObservation, ResponseBuffer]:
     watch = Stopwatch()
-    limit = asyncio.timeout(timeout)
-    response = ResponseBuffer(limits, lambda: _hurry(limit, limits.seconds))
+    timer = asyncio.timeout(timeout)
+    response = ResponseBuffer(limits, timer)
     version = "2" if alpn == "h2" else "1.1"
-    trouble: PhaseError | None = None
+    failed: PhaseError | None = None
     alert: TlsAlert | None = None
     try:
-        async with limit:
-            await _speaker(version, stream, response).exchange(request)
+        async with timer:
+            await _http_client(version, stream, response).exchange(request)
     except TimeoutError as error:
-        trouble = _late(error, response, limits)
-    except PhaseError as found:
-        trouble = found
-    except TlsAlertError as received:
-        trouble, alert = PhaseError(Failure.ALERT, str(received)), received.alert
+        failed = _timeout_error(error, response)
+    except PhaseError as error:
+        failed = error
+    except TlsAlertError as error:
+        failed, alert = PhaseError(Failure.ALERT, str(error)), error.alert
     except TlsDataError as error:
-        trouble = PhaseError(Failure.TLS_ERROR, detail_of(error))
+        failed = PhaseError(Failure.TLS_ERROR, detail_of(error))
     except OSError as error:
-        trouble = phase_error(error)
-    return _observe(stream, request, version, watch, response, trouble=trouble, alert=alert), response
+        failed = phase_error(error)
+    return _observe(stream, request, version, watch, response, failed=failed, alert=alert), response
 
 
 class HttpClient(Protocol):
-    """Speaks one version of HTTP."""
+    """A client of one version of HTTP, for one request."""
 
     async def exchange(self, request: Request) -> None:
-        """Send a request and take its answer in."""
+        """Send a request and read the response into the buffer."""
         ...
 
 
-def _speaker(version: str, stream: ByteStream, response: ResponseBuffer) -> HttpClient:
+def _http_client(version: str, stream: ByteStream, response: ResponseBuffer) -> HttpClient:
     if version == "1.1":
         return Http1Client(stream, response)
     from egressd.net.http.http2 import Http2Client  # noqa: PLC0415 - h2 is slow to import and often not needed
@@ -86,17 +86,9 @@ def _speaker(version: str, stream: ByteStream, response: ResponseBuffer) -> Http
     return Http2Client(stream, response)
 
 
-def _hurry(limit: asyncio.Timeout, seconds: float | None) -> None:
-    """Once the head is here, give a body that is only looked at less time."""
-    if seconds is None:
-        return
-    sooner = asyncio.get_running_loop().time() + seconds
-    limit.reschedule(min(sooner, limit.when() or sooner))
-
-
-def _late(error: TimeoutError, response: ResponseBuffer, limits: ReadLimits) -> PhaseError | None:
-    """Say what a timeout means: nothing, where the answer came and its body was only looked at."""
-    if response.status is not None and limits.seconds is not None:
+def _timeout_error(error: TimeoutError, response: ResponseBuffer) -> PhaseError | None:
+    """Return the failure of a timeout; None where the response came and its body is not needed in full."""
+    if response.status is not None and response.limits.body_seconds is not None:
         return None
     where = "no answer" if response.status is None else f"{response.received} bytes of the body came in time"
     return PhaseError(Failure.TIMEOUT, where, error.errno)
@@ -109,7 +101,7 @@ def _observe(
     watch: Stopwatch,
     response: ResponseBuffer,
     *,
-    trouble: PhaseError | None,
+    failed: PhaseError | None,
     alert: TlsAlert | None,
 ) -> HttpObservation:
     return HttpObservation(
@@ -119,9 +111,9 @@ def _observe(
         host=request.host,
         url_path=request.url_path,
         version=version,
-        failure=trouble.failure if trouble else None,
-        detail=trouble.detail if trouble else "",
-        errno=trouble.errno if trouble else None,
+        failure=failed.failure if failed else None,
+        detail=failed.detail if failed else "",
+        errno=failed.errno if failed else None,
         status=response.status,
         headers=select_headers(response.headers),
         content_length=response.content_length,

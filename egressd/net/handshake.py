@@ -1,4 +1,4 @@
-"""One TLS handshake on a stream we hold, and everything it shows, also where it fails."""
+"""The TLS phase: one handshake on an open stream, and all it reveals, also where it fails."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from egressd.net.tls.session import TlsStream
 from egressd.net.trust import TrustStore
 
 _MOST_CERTIFICATES = 16
-_GOODBYE_SECONDS = 1.0
+_ALERT_SECONDS = 1.0
 _HEX_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ending:
-    """How a handshake ended; all empty: well."""
+class _Outcome:
+    """How a handshake ended; all fields empty: it succeeded."""
 
     failure: Failure | None = None
     detail: str = ""
@@ -38,19 +38,19 @@ class _Ending:
 async def handshake(
     stream: ByteStream, host: str, *, store: TrustStore, alpn: tuple[str, ...], timeout: float
 ) -> tuple[TlsObservation, TlsStream | None]:
-    """Shake hands as a client of `host` within `timeout` seconds.
+    """Do a TLS handshake as a client of `host` within `timeout` seconds.
 
-    Where it fails there is no session, and the stream underneath is closed.
+    Where it fails the session is None, and the underlying stream is closed.
     """
     watch = Stopwatch()
     try:
         session = TlsStream(stream, store.context(alpn), host)
     except (ValueError, TypeError, ssl.SSLError) as error:
         stream.close()
-        return _unsendable(watch, host, alpn, error), None
-    ending = await _negotiate(session, timeout, verifies=store.verifies)
+        return _invalid_name(watch, host, alpn, error), None
+    outcome = await _run(session, timeout, verifies=store.verifies)
     info = session.info()
-    if ending.failure is not None:
+    if outcome.failure is not None:
         session.close()
     chain = tuple(parse_certificate(der) for der in session.chain()[:_MOST_CERTIFICATES])
     sent, received = session.sent, session.received
@@ -64,75 +64,75 @@ async def handshake(
         bytes_received=received.size,
         records_sent=sent.records,
         records_received=received.records,
-        failure=ending.failure,
-        detail=ending.detail,
-        errno=ending.errno,
+        failure=outcome.failure,
+        detail=outcome.detail,
+        errno=outcome.errno,
         first_bytes=received.head[:_HEX_BYTES].hex(),
         first_text=received.head_text,
         server_hello=received.server_hello,
-        alert=ending.alert or received.alert,
+        alert=outcome.alert or received.alert,
         version=session.version,
         cipher=session.cipher,
         alpn=session.alpn,
         chain=tuple(one.facts for one in chain),
-        verify_code=ending.verify_code,
-        verify_message=ending.verify_message,
+        verify_code=outcome.verify_code,
+        verify_message=outcome.verify_message,
         facts=chain_facts(chain, session.server_name, store) if chain else None,
         client_certificate_requested=received.certificate_request,
         info=info,
     )
-    return observation, None if ending.failure is not None else session
+    return observation, None if outcome.failure is not None else session
 
 
-async def _negotiate(session: TlsStream, timeout: float, *, verifies: bool) -> _Ending:
+async def _run(session: TlsStream, timeout: float, *, verifies: bool) -> _Outcome:
     try:
         async with asyncio.timeout(timeout):
             await session.handshake()
     except ssl.SSLCertVerificationError as error:
-        await session.send_pending_alert(seconds=_GOODBYE_SECONDS)
+        await session.send_pending_alert(seconds=_ALERT_SECONDS)
         message = scrub(error.verify_message, 200)
-        return _Ending(
+        return _Outcome(
             failure=Failure.VERIFY, detail=message, verify_code=error.verify_code, verify_message=message
         )
     except ssl.SSLError as error:
-        await session.send_pending_alert(seconds=_GOODBYE_SECONDS)
-        return _openssl_ending(error, session.received)
-    except PhaseError as trouble:
-        return _Ending(failure=trouble.failure, detail=trouble.detail, errno=trouble.errno)
-    except TlsAlertError as received:
-        # A session around this one: the proxy's.
-        return _Ending(failure=Failure.ALERT, detail="in the outer session", alert=received.alert)
+        await session.send_pending_alert(seconds=_ALERT_SECONDS)
+        return _openssl_failure(error, session.received)
+    except PhaseError as error:
+        return _Outcome(failure=error.failure, detail=error.detail, errno=error.errno)
+    except TlsAlertError as error:
+        # The alert is of the outer session: that with the proxy.
+        return _Outcome(failure=Failure.ALERT, detail="in the outer session", alert=error.alert)
     except OSError as error:
-        return _Ending(failure=failure_of(error), detail=detail_of(error), errno=error.errno)
-    return _Ending(verify_code=0 if verifies else None)
+        return _Outcome(failure=failure_of(error), detail=detail_of(error), errno=error.errno)
+    return _Outcome(verify_code=0 if verifies else None)
 
 
-def _openssl_ending(error: ssl.SSLError, received: RecordScanner) -> _Ending:
-    """Name an OpenSSL error by the bytes that caused it, and by its own name where they are encrypted."""
+def _openssl_failure(error: ssl.SSLError, received: RecordScanner) -> _Outcome:
+    """Map an OpenSSL error to a failure: by the alert received or, where encrypted, by OpenSSL's reason."""
     alert = received.alert if received.alert and received.alert.level == FATAL else alert_from_openssl(error)
     if alert is not None:
-        return _Ending(failure=Failure.ALERT, detail=openssl_reason(error), alert=alert)
+        return _Outcome(failure=Failure.ALERT, detail=openssl_reason(error), alert=alert)
     if isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError):
-        return _Ending(failure=Failure.CLOSED, detail="closed by a close_notify alert")
-    return _Ending(failure=Failure.TLS_ERROR, detail=openssl_reason(error))
+        return _Outcome(failure=Failure.CLOSED, detail="closed by a close_notify alert")
+    return _Outcome(failure=Failure.TLS_ERROR, detail=openssl_reason(error))
 
 
 def chain_facts(chain: tuple[ParsedCertificate, ...], host: str, store: TrustStore) -> ChainFacts:
-    """Say what a chain, leaf first, can be shown to be."""
-    by_name = chain[0].name_covers(host)
+    """Return what can be verified about a chain, leaf first."""
+    name_matches = chain[0].matches(host)
     times = [one.in_time for one in chain]
     return ChainFacts(
         publicly_anchored=store.public.anchors(chain),
         store_anchored=store.trusted.anchors(chain),
-        name_matches=by_name,
-        common_name_matches=not by_name and chain[0].common_name_covers(host),
+        name_matches=name_matches,
+        common_name_matches=not name_matches and chain[0].common_name_matches(host),
         in_time=None if None in times else all(times),
         issuer_known_public=store.public.has_issuer_of(chain[-1]),
     )
 
 
 def _sni(host: str) -> str:
-    """Return the server name as sent; an address is never sent (RFC 6066 section 3)."""
+    """Return the SNI sent; empty for an address (RFC 6066 section 3)."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -140,7 +140,7 @@ def _sni(host: str) -> str:
     return ""
 
 
-def _unsendable(watch: Stopwatch, host: str, alpn: tuple[str, ...], error: Exception) -> TlsObservation:
+def _invalid_name(watch: Stopwatch, host: str, alpn: tuple[str, ...], error: Exception) -> TlsObservation:
     return TlsObservation(
         started=watch.started,
         elapsed_ms=watch.elapsed_ms,

@@ -1,4 +1,4 @@
-"""The time of a server, asked with one client datagram (RFC 5905)."""
+"""The NTP phase: one client datagram and its reply (RFC 5905)."""
 
 from __future__ import annotations
 
@@ -25,39 +25,40 @@ _UNSYNCHRONISED = 3
 _ERA_0 = datetime(1900, 1, 1, tzinfo=UTC).timestamp()
 _ERA_SECONDS = 2**32
 _ERA_PIVOT = 2**31
-"""Seconds below this are of the era that begins in 2036."""
+"""Smaller NTP seconds belong to era 1, which begins in 2036."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a server said of itself and of the time."""
+    """The reply of an NTP server."""
 
     stratum: int
     kiss: str
     synchronised: bool
     received: float
-    """When our datagram arrived there, as a Unix time of the server's clock."""
+    """When our request arrived, by the server's clock; Unix time, as all times here."""
     sent: float
     arrived: float
-    """When its answer arrived here, by our clock."""
+    """When the reply arrived here, by our clock."""
 
 
 async def query_ntp(address: str, port: int, *, source: Source, timeout: float) -> NtpObservation:
-    """Ask an NTP server for the time, once."""
+    """Query an NTP server for the time, once."""
     watch = Stopwatch()
     local: tuple[str | None, int | None] = (None, None)
-    icmp, reply, trouble, begun = None, None, None, 0.0
+    failed: PhaseError | None = None
+    icmp, reply, sent_at = None, None, 0.0
     try:
         datagrams = Datagrams(address, port, source=source)
-    except PhaseError as found:
-        trouble = found
+    except PhaseError as error:
+        failed = error
     else:
         local = datagrams.local
         try:
-            begun = now().timestamp()
-            reply = await _ask(datagrams, timeout)
-        except PhaseError as found:
-            trouble, icmp = found, datagrams.icmp
+            sent_at = now().timestamp()
+            reply = await _exchange(datagrams, timeout)
+        except PhaseError as error:
+            failed, icmp = error, datagrams.icmp
         finally:
             datagrams.close()
     return NtpObservation(
@@ -67,39 +68,39 @@ async def query_ntp(address: str, port: int, *, source: Source, timeout: float) 
         remote_port=port,
         local_address=local[0],
         local_port=local[1],
-        failure=trouble.failure if trouble else None,
-        detail=trouble.detail if trouble else _remark(reply),
-        errno=trouble.errno if trouble else None,
+        failure=failed.failure if failed else None,
+        detail=failed.detail if failed else _unsynchronised_detail(reply),
+        errno=failed.errno if failed else None,
         icmp=icmp,
         stratum=reply.stratum if reply else None,
         kiss=reply.kiss if reply else "",
-        offset_seconds=offset(reply, begun) if reply else None,
+        offset_seconds=offset(reply, sent_at) if reply else None,
     )
 
 
-async def _ask(datagrams: Datagrams, timeout: float) -> Reply:
-    """Send a cookie where the time of sending would stand: the answer must repeat it, nobody can guess it."""
+async def _exchange(datagrams: Datagrams, timeout: float) -> Reply:
+    """Send a random cookie as transmit timestamp: a genuine reply repeats it as originate timestamp."""
     cookie = secrets.token_bytes(8)
-    strays: list[str] = []
+    rejected: list[str] = []
 
     def read(data: bytes) -> Reply | None:
         try:
             return read_reply(data, cookie)
-        except PhaseError as trouble:
-            strays.append(trouble.detail)
+        except PhaseError as error:
+            rejected.append(error.detail)
             return None
 
     datagrams.send(bytes([_CLIENT]) + bytes(39) + cookie)
     try:
         return await datagrams.wait_for_answer(read, timeout=timeout)
-    except PhaseError as trouble:
-        if trouble.failure is Failure.TIMEOUT and strays:
-            raise PhaseError(Failure.MALFORMED, strays[-1]) from None
+    except PhaseError as error:
+        if error.failure is Failure.TIMEOUT and rejected:
+            raise PhaseError(Failure.MALFORMED, rejected[-1]) from None
         raise
 
 
 def read_reply(data: bytes, cookie: bytes) -> Reply | None:
-    """Read an answer; None where it is an answer to somebody else.
+    """Parse a reply; None where its originate timestamp is not our cookie.
 
     Raises:
         PhaseError: MALFORMED.
@@ -121,14 +122,14 @@ def read_reply(data: bytes, cookie: bytes) -> Reply | None:
     )
 
 
-def offset(reply: Reply, begun: float) -> float | None:
-    """Return the server's time minus ours, in seconds; None where the server does not know the time."""
+def offset(reply: Reply, sent_at: float) -> float | None:
+    """Return the server's time minus ours, in seconds; None where the server is not synchronised."""
     if not reply.synchronised:
         return None
-    return round(((reply.received - begun) + (reply.sent - reply.arrived)) / 2, 6)
+    return round(((reply.received - sent_at) + (reply.sent - reply.arrived)) / 2, 6)
 
 
-def _remark(reply: Reply | None) -> str:
+def _unsynchronised_detail(reply: Reply | None) -> str:
     if reply is None or reply.synchronised or reply.kiss:
         return ""
     return "the server's own clock is not synchronised"

@@ -1,13 +1,15 @@
-"""Looking a name up with one resolver: a resolver asked by message, or the host itself.
+"""The DNS phase: one name looked up at one resolver, or by the host's own getaddrinfo.
 
-Every question that was sent leaves a fact. A fallback (EDNS dropped, UDP dropped, answer truncated) is
-never silent: it is what tells a filtered port from a filtered name.
+Every query sent is recorded. A fallback (EDNS or UDP got no answer, answer truncated) is never silent: it
+tells a filtered port from a filtered name.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from egressd.clock import monotonic
@@ -23,38 +25,38 @@ from egressd.wording import host_port
 
 FAMILIES = {"A": socket.AF_INET, "AAAA": socket.AF_INET6}
 LITERAL = "literal"
-"""The resolver of a host that is an address already: nobody was asked."""
+"""The resolver of a host that is an address already: no query was sent."""
 
 
 async def look_up(
     name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float
 ) -> DnsObservation:
-    """Ask a resolver by message; all fallbacks together end within `timeout` seconds."""
+    """Query a resolver over UDP with its fallbacks, all within `timeout` seconds."""
     if resolver.address is None:
         return await look_up_system(name, rtype, timeout=timeout)
-    return await _by_message(name, rtype, resolver=resolver, source=source, timeout=timeout, udp=True)
+    return await _query_resolver(name, rtype, resolver=resolver, source=source, timeout=timeout, udp=True)
 
 
 async def look_up_tcp(
     name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float
 ) -> DnsObservation:
-    """Ask a resolver by message over TCP only."""
-    return await _by_message(name, rtype, resolver=resolver, source=source, timeout=timeout, udp=False)
+    """Query a resolver over TCP only."""
+    return await _query_resolver(name, rtype, resolver=resolver, source=source, timeout=timeout, udp=False)
 
 
-async def _by_message(
+async def _query_resolver(
     name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float, udp: bool
 ) -> DnsObservation:
     watch = Stopwatch()
-    known = literal_address(name, rtype, watch)
-    if known is not None:
-        return known
-    asked = host_port(resolver.address or "", resolver.port)
+    literal = literal_address(name, rtype, watch)
+    if literal is not None:
+        return literal
+    server = host_port(resolver.address or "", resolver.port)
     try:
         question = parse_name(name)
-    except PhaseError as trouble:
-        return _invalid(name, rtype, asked, watch, trouble)
-    inquiry = DnsQuerySession(
+    except PhaseError as error:
+        return _invalid_name(name, rtype, server, watch, error)
+    session = DnsQuerySession(
         question,
         rtype,
         address=resolver.address or "",
@@ -62,8 +64,8 @@ async def _by_message(
         source=source,
         end=monotonic() + timeout,
     )
-    last = await (inquiry.run() if udp else inquiry.run_tcp())
-    return _observe(name, rtype, asked, watch, queries=tuple(inquiry.queries), last=last)
+    last = await (session.run() if udp else session.run_tcp())
+    return _observe(name, rtype, server, watch, queries=tuple(session.queries), last=last)
 
 
 def _observe(
@@ -83,17 +85,17 @@ def _observe(
         type=rtype,
         resolver=resolver,
         queries=queries,
-        failure=last.fact.failure,
-        detail=last.fact.detail,
-        rcode=last.fact.rcode,
-        answers=last.fact.answers if last.fact.failure is None else (),
+        failure=last.query.failure,
+        detail=last.query.detail,
+        rcode=last.query.rcode,
+        answers=last.query.answers if last.query.failure is None else (),
         cnames=answer.cnames if answer else (),
         ttl=answer.ttl if answer else None,
     )
 
 
 def literal_address(name: str, rtype: RecordType, watch: Stopwatch) -> DnsObservation | None:
-    """Return the observation of a host that is an address already; None for a name."""
+    """Return the observation of a host that is an IP address; None for a name."""
     try:
         address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
@@ -112,8 +114,8 @@ def literal_address(name: str, rtype: RecordType, watch: Stopwatch) -> DnsObserv
     )
 
 
-def _invalid(
-    name: str, rtype: RecordType, resolver: str, watch: Stopwatch, trouble: PhaseError
+def _invalid_name(
+    name: str, rtype: RecordType, resolver: str, watch: Stopwatch, error: PhaseError
 ) -> DnsObservation:
     return DnsObservation(
         started=watch.started,
@@ -122,74 +124,57 @@ def _invalid(
         type=rtype,
         resolver=resolver,
         queries=(),
-        failure=trouble.failure,
-        detail=trouble.detail,
+        failure=error.failure,
+        detail=error.detail,
     )
 
 
 async def look_up_system(name: str, rtype: RecordType, *, timeout: float) -> DnsObservation:
-    """Ask getaddrinfo, as applications on this host do."""
+    """Look a name up by getaddrinfo, as applications on this host do."""
     watch = Stopwatch()
-    known = literal_address(name, rtype, watch)
-    if known is not None:
-        return known
+    literal = literal_address(name, rtype, watch)
+    if literal is not None:
+        return literal
     try:
         host = parse_name(name).to_text(omit_final_dot=True)
-    except PhaseError as trouble:
-        return _invalid(name, rtype, "system", watch, trouble)
+    except PhaseError as error:
+        return _invalid_name(name, rtype, "system", watch, error)
     try:
-        found = await system.find(host.encode("ascii"), FAMILIES[rtype], timeout=timeout)
+        result = await system.getaddrinfo(host.encode("ascii"), FAMILIES[rtype], timeout=timeout)
     except TimeoutError as error:
-        fact = _system_fact(watch, failure=Failure.TIMEOUT, detail=str(error))
-        return _system(name, rtype, watch, fact)
-    canonical = found.canonical.rstrip(".")
+        query = _getaddrinfo_record(watch)(failure=Failure.TIMEOUT, detail=str(error))
+        return _observe_system(name, rtype, watch, query)
+    canonical = result.canonical.rstrip(".")
     cnames = (scrub(canonical, 255),) if canonical and canonical.lower() != host.lower() else ()
-    return _system(name, rtype, watch, _found_fact(watch, found), cnames=cnames)
+    return _observe_system(name, rtype, watch, _getaddrinfo_query(watch, result), cnames=cnames)
 
 
-def _found_fact(watch: Stopwatch, found: system.AddrInfo) -> DnsQuery:
-    """Say what getaddrinfo's number means, and what it can't tell apart."""
-    match found.error:
-        case 0 if found.addresses:
-            return _system_fact(watch, rcode="NOERROR", answers=found.addresses)
+def _getaddrinfo_record(watch: Stopwatch) -> Callable[..., DnsQuery]:
+    return partial(DnsQuery, transport="getaddrinfo", edns=False, elapsed_ms=watch.elapsed_ms)
+
+
+def _getaddrinfo_query(watch: Stopwatch, result: system.AddrInfoResult) -> DnsQuery:
+    """Map an EAI_* number to a failure; the detail says what getaddrinfo can't tell apart."""
+    query = _getaddrinfo_record(watch)
+    match result.error:
+        case 0 if result.addresses:
+            return query(rcode="NOERROR", answers=result.addresses)
         case 0 | system.EAI_NODATA:
-            return _system_fact(watch, failure=Failure.NODATA, detail="no address of this family")
+            return query(failure=Failure.NODATA, detail="no address of this family")
         case socket.EAI_NONAME:
             detail = "EAI_NONAME: no such name, or no address of this family; getaddrinfo can't tell"
-            return _system_fact(watch, failure=Failure.NXDOMAIN, detail=detail)
+            return query(failure=Failure.NXDOMAIN, detail=detail)
         case socket.EAI_AGAIN:
             detail = (
                 "EAI_AGAIN: temporary failure; getaddrinfo can't tell SERVFAIL, REFUSED and silence apart"
             )
-            return _system_fact(watch, failure=Failure.OS_ERROR, detail=detail, errno=found.error)
         case _:
-            detail = scrub(f"getaddrinfo {found.error}: {found.message}", 200)
-            return _system_fact(watch, failure=Failure.OS_ERROR, detail=detail, errno=found.error)
+            detail = scrub(f"getaddrinfo {result.error}: {result.message}", 200)
+    return query(failure=Failure.OS_ERROR, detail=detail, errno=result.error)
 
 
-def _system_fact(
-    watch: Stopwatch,
-    *,
-    failure: Failure | None = None,
-    detail: str = "",
-    rcode: str | None = None,
-    answers: tuple[str, ...] = (),
-    errno: int | None = None,
-) -> DnsQuery:
-    return DnsQuery(
-        transport="getaddrinfo",
-        edns=False,
-        elapsed_ms=watch.elapsed_ms,
-        failure=failure,
-        detail=detail,
-        rcode=rcode,
-        answers=answers,
-        errno=errno,
-    )
-
-
-def _system(
-    name: str, rtype: RecordType, watch: Stopwatch, fact: DnsQuery, *, cnames: tuple[str, ...] = ()
+def _observe_system(
+    name: str, rtype: RecordType, watch: Stopwatch, query: DnsQuery, *, cnames: tuple[str, ...] = ()
 ) -> DnsObservation:
     return DnsObservation(
         started=watch.started,
@@ -197,11 +182,11 @@ def _system(
         name=name,
         type=rtype,
         resolver="system",
-        queries=(fact,),
-        failure=fact.failure,
-        detail=fact.detail,
-        rcode=fact.rcode,
-        answers=fact.answers,
+        queries=(query,),
+        failure=query.failure,
+        detail=query.detail,
+        rcode=query.rcode,
+        answers=query.answers,
         cnames=cnames,
     )
 
@@ -209,5 +194,5 @@ def _system(
 def system_nameservers(
     conf: Path = system.RESOLV_CONF, stub_upstreams: Path = system.STUB_UPSTREAMS
 ) -> tuple[Resolver, ...]:
-    """Return the nameservers this host is configured with; () where there is no resolv.conf."""
+    """Return the nameservers configured on this host; () where there is no resolv.conf."""
     return system.read_nameservers(conf, stub_upstreams)

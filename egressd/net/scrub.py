@@ -1,4 +1,4 @@
-"""Text from the network, made safe to print."""
+"""Sanitising text from the network before it is recorded or printed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Value = TypeVar("Value")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 """ANSI control sequences, operating system commands and two-character escapes (ECMA-48)."""
 _SPARE = 4
-"""How much more than the limit is looked at, so that dropped characters leave enough."""
-HIDDEN = "***"
+"""Multiple of the limit that is read, as characters may be dropped."""
+REDACTED = "***"
 _LEAST_SECRET = 4
-"""A shorter secret is found in any text: hiding it would show it."""
+"""A shorter secret occurs in ordinary text: replacing it there would reveal it."""
 
 
 def scrub(text: str, limit: int) -> str:
@@ -32,37 +32,37 @@ def scrub(text: str, limit: int) -> str:
 
 
 def scrub_bytes(data: bytes, limit: int) -> str:
-    """Return the printable part of bytes that may be text in UTF-8."""
+    """Return bytes as printable text of `limit` characters at most; what is not UTF-8 is dropped."""
     return scrub(data[: limit * _SPARE].decode("utf-8", "ignore"), limit)
 
 
 def redact(value: Value, secrets: Iterable[str]) -> Value:
-    """Return a value of the model without the secrets in it: a peer may echo what it was sent.
+    """Return a model value with secrets replaced by `***`: a peer may echo what it was sent.
 
-    They are looked for as text and as hex, whole or cut off at the end.
+    Secrets are searched as text and as hex, also where cut off at the end of a text.
     """
     words = [word for one in secrets if len(one) >= _LEAST_SECRET for word in (one, one.encode().hex())]
     if not words:
         return value
-    made: Value = _without(value, words)
-    return made
+    redacted: Value = _redact_value(value, words)
+    return redacted
 
 
-def _without(value: object, words: list[str]) -> Any:
+def _redact_value(value: object, words: list[str]) -> Any:
     if isinstance(value, str) and not isinstance(value, Enum):
-        return _hide(value, words)
+        return _redact_text(value, words)
     if isinstance(value, tuple):
-        return tuple(_without(one, words) for one in value)
+        return tuple(_redact_value(one, words) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
         found = {one.name: getattr(value, one.name) for one in fields(value)}
-        changed = {name: clean for name, old in found.items() if (clean := _without(old, words)) != old}
+        changed = {name: clean for name, old in found.items() if (clean := _redact_value(old, words)) != old}
         return replace(value, **changed) if changed else value
     return value
 
 
-def _hide(text: str, words: list[str]) -> str:
+def _redact_text(text: str, words: list[str]) -> str:
     for word in words:
-        text = text.replace(word, HIDDEN)
+        text = text.replace(word, REDACTED)
         cut = next((n for n in range(len(word) - 1, _LEAST_SECRET - 1, -1) if text.endswith(word[:n])), 0)
-        text = text[:-cut] + HIDDEN if cut else text
+        text = text[:-cut] + REDACTED if cut else text
     return text

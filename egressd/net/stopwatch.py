@@ -1,4 +1,4 @@
-"""When a phase began, and how long it took."""
+"""The start time and duration of a phase."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from egressd.model.observation import Timestamp
 
 
 class Stopwatch:
-    """Started when it is made."""
+    """A stopwatch that runs from its creation."""
 
     __slots__ = ("_begun", "started")
 

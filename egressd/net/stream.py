@@ -1,4 +1,4 @@
-"""What the phases after TCP talk over: bytes in, bytes out, and what the kernel knows."""
+"""The byte stream that the phases after TCP use, and its errors."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from egressd.model.observation import TcpInfo, TlsAlert
 
 
 class ByteStream(Protocol):
-    """A connection. Streams nest (TLS in a tunnel in TLS); closing the inmost closes all."""
+    """A connection. Streams nest (TLS in a tunnel in TLS); closing the innermost closes all."""
 
     async def read(self, n: int) -> bytes:
         """Return up to `n` bytes; b"" at the end. Raises OSError."""
         ...
 
     async def write(self, data: bytes) -> None:
-        """Send all of it. Raises OSError."""
+        """Send all bytes. Raises OSError."""
         ...
 
     def info(self) -> TcpInfo | None:
-        """Return TCP_INFO of the connection underneath; None once it is closed."""
+        """Return TCP_INFO of the underlying connection; None once it is closed."""
         ...
 
     def close(self) -> None:
-        """Close it, at once; closing again does nothing."""
+        """Close the connection at once; closing again does nothing."""
         ...
 
 
 @runtime_checkable
 class SupportsUnread(Protocol):
-    """A stream that takes back bytes that were read too far."""
+    """A stream that takes back bytes read beyond the end of a message."""
 
     def unread(self, data: bytes) -> None:
-        """Give bytes back; the next read returns them first."""
+        """Push bytes back; the next read returns them first."""
         ...
 
 
@@ -45,4 +45,4 @@ class TlsAlertError(ConnectionError):
 
 
 class TlsDataError(ConnectionError):
-    """Bytes inside a TLS session that OpenSSL can't read."""
+    """OpenSSL can't read or write the data of a TLS session."""

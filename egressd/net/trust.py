@@ -1,7 +1,7 @@
-"""Which roots count: what the agent would trust, and what the public web trusts.
+"""Root certificates: those the agent would trust, and those of the public web.
 
-OpenSSL decides with the first, by the rules the agent has (Go's), the same on every Python. The second
-only tells inspection from breakage.
+OpenSSL verifies with the first, by the rules of the agent (Go's), the same on every Python version. The
+second only tells TLS inspection from a broken chain.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FILE_LIMIT = 16 * 1024 * 1024
 
 
 class TrustStore:
-    """TLS contexts, one per set of protocols offered, and the roots they trust."""
+    """SSL contexts, one per ALPN offer, and the roots they trust."""
 
     def __init__(self, trust: Trust, *, verifies: bool = True) -> None:
         self._trust = trust
@@ -30,18 +30,18 @@ class TrustStore:
         self._contexts: dict[tuple[str, ...], ssl.SSLContext] = {}
 
     def context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
-        """Return the context that offers these protocols."""
-        found = self._contexts.get(alpn)
-        if found is None:
-            found = self._contexts[alpn] = self._make_context(alpn)
-        return found
+        """Return the context that offers these ALPN protocols."""
+        context = self._contexts.get(alpn)
+        if context is None:
+            context = self._contexts[alpn] = self._make_context(alpn)
+        return context
 
     def _make_context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # Python 3.13 turns on both; Go does not know them, and the agent is written in Go.
+        # Python 3.13 turns both on; the agent is written in Go, which has neither.
         context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
-        # Go does not look at common names either.
+        # Go ignores common names too.
         context.hostname_checks_common_name = False
         if alpn:
             context.set_alpn_protocols(list(alpn))
@@ -56,13 +56,13 @@ class TrustStore:
 
     @cached_property
     def unverified(self) -> TrustStore:
-        """A store that lets every chain pass, to look inside a session that did not verify.
+        """A store that accepts every chain, to read a page inside a session that did not verify.
 
-        Only for a request without secrets; what comes back is marked.
+        Only for a request without secrets; its observation is marked `unverified`.
         """
-        twin = TrustStore(self._trust, verifies=False)
-        twin.public, twin.trusted = self.public, self.trusted
-        return twin
+        store = TrustStore(self._trust, verifies=False)
+        store.public, store.trusted = self.public, self.trusted
+        return store
 
     @property
     def verifies(self) -> bool:
@@ -72,7 +72,7 @@ class TrustStore:
     @cached_property
     def public(self) -> RootSet:
         """The public roots; parsed when they are first needed."""
-        return RootSet(_ders(_read_pem(self._public_file or _bundle())))
+        return RootSet(_ders(_read_pem(self._public_file or _certifi_path())))
 
     @cached_property
     def trusted(self) -> RootSet:
@@ -81,7 +81,7 @@ class TrustStore:
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
-        """What this is, as names and values for a report."""
+        """The store, the public roots and the OpenSSL version, as names and values for a report."""
         return (
             ("store", self._trust.store),
             ("public_roots", self._trust.public_roots),
@@ -90,7 +90,7 @@ class TrustStore:
 
 
 def load_trust(trust: Trust) -> TrustStore:
-    """Load what can be wrong: the files.
+    """Load the PEM files of the trust settings.
 
     Raises:
         ConfigError: a file can't be read, or holds no certificate.
@@ -119,7 +119,7 @@ def _read_pem(path: str) -> str:
         raise ConfigError((f"cannot read {path}: {reason}",)) from None
     if len(data) > _FILE_LIMIT:
         raise ConfigError((f"cannot use {path}: larger than {_FILE_LIMIT // 1024 // 1024} MiB",))
-    # Bundles carry comments in any encoding; the certificates themselves are ASCII.
+    # Bundles may have comments in any encoding; the certificates themselves are ASCII.
     return data.decode("ascii", "replace").replace("\ufffd", "?")
 
 
@@ -149,14 +149,14 @@ def _blocks(pem: str) -> list[str]:
     return [f"{begin}{part.split(end)[0]}{end}" for part in parts if end in part]
 
 
-def _bundle() -> str:
-    import certifi  # noqa: PLC0415 - only where the operator gave no file
+def _certifi_path() -> str:
+    import certifi  # noqa: PLC0415 - needed only where no file is configured
 
     return certifi.where()
 
 
 def _system_ders() -> list[bytes]:
-    """Return the system's roots: its bundle, or the files of its hashed directory."""
+    """Return the system's roots: OpenSSL's CAfile, or the files of its hashed CApath."""
     paths = ssl.get_default_verify_paths()
     pems = [Path(paths.cafile)] if paths.cafile else []
     if not pems and paths.capath:
@@ -166,5 +166,5 @@ def _system_ders() -> list[bytes]:
         try:
             ders.update(dict.fromkeys(_ders(_read_pem(str(path)))))
         except (ConfigError, ssl.SSLError, ValueError):
-            continue  # OpenSSL skips what it can't read, and so do we
+            continue  # OpenSSL skips what it can't read too
     return list(ders)

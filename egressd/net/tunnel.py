@@ -1,4 +1,4 @@
-"""A tunnel through an explicit proxy: one CONNECT (RFC 9110 section 9.3.6)."""
+"""The proxy phase: one CONNECT to an explicit proxy (RFC 9110 section 9.3.6)."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from egressd.net.sockets.errors import PhaseError, phase_error
 from egressd.net.stopwatch import Stopwatch
 from egressd.net.stream import ByteStream, SupportsUnread, TlsAlertError
 
-_ERROR_PAGE_LIMITS = ReadLimits(wanted=16 * 1024, keep=16 * 1024, seconds=1.0)
-"""An error page of the proxy is worth a look, not a wait."""
+_ERROR_PAGE_LIMITS = ReadLimits(stop_after=16 * 1024, keep=16 * 1024, body_seconds=1.0)
+"""The start of the proxy's error page is enough."""
 _HEX_BYTES = 64
 
 
 async def open_tunnel(
     stream: ByteStream, proxy: Proxy, authority: str, *, timeout: float
 ) -> ProxyObservation:
-    """Ask a proxy for a tunnel to `host:port`. Where it is granted, the stream goes on as the tunnel."""
+    """Send CONNECT for `host:port`; on success the stream is the tunnel."""
     watch = Stopwatch()
-    limit = asyncio.timeout(timeout)
-    response = ResponseBuffer(_ERROR_PAGE_LIMITS, lambda: _hurry(limit))
+    timer = asyncio.timeout(timeout)
+    response = ResponseBuffer(_ERROR_PAGE_LIMITS, timer)
     http = Http1Client(stream, response)
-    trouble: PhaseError | None = None
+    failed: PhaseError | None = None
     try:
-        async with limit:
+        async with timer:
             target = encode_authority(authority)
             await http.send("CONNECT", target, _headers(proxy, target))
             await http.read_response()
     except TimeoutError as error:
-        trouble = PhaseError(Failure.TIMEOUT, "no answer", error.errno) if response.status is None else None
-    except PhaseError as found:
-        trouble = found if response.status is None else None
-    except TlsAlertError as received:
-        trouble = PhaseError(Failure.ALERT, str(received))
+        failed = PhaseError(Failure.TIMEOUT, "no answer", error.errno) if response.status is None else None
+    except PhaseError as error:
+        failed = error if response.status is None else None
+    except TlsAlertError as error:
+        failed = PhaseError(Failure.ALERT, str(error))
     except OSError as error:
-        trouble = phase_error(error) if response.status is None else None
-    trouble = trouble or _refusal(response)
-    if trouble is None and http.beyond and isinstance(stream, SupportsUnread):
-        stream.unread(http.beyond)
+        failed = phase_error(error) if response.status is None else None
+    failed = failed or _refused_error(response)
+    if failed is None and http.trailing_data and isinstance(stream, SupportsUnread):
+        stream.unread(http.trailing_data)
     return ProxyObservation(
         started=watch.started,
         elapsed_ms=watch.elapsed_ms,
-        proxy=_shown(proxy),
+        proxy=_proxy_without_userinfo(proxy),
         authority=authority,
         credentials_sent=proxy.username is not None,
-        failure=trouble.failure if trouble else None,
-        detail=trouble.detail if trouble else "",
+        failure=failed.failure if failed else None,
+        detail=failed.detail if failed else "",
         status=response.status,
         headers=select_headers(response.headers),
         body=response.body_text,
@@ -62,12 +62,7 @@ async def open_tunnel(
     )
 
 
-def _hurry(limit: asyncio.Timeout) -> None:
-    sooner = asyncio.get_running_loop().time() + (_ERROR_PAGE_LIMITS.seconds or 0)
-    limit.reschedule(min(sooner, limit.when() or sooner))
-
-
-def _refusal(response: ResponseBuffer) -> PhaseError | None:
+def _refused_error(response: ResponseBuffer) -> PhaseError | None:
     if response.status is not None and 200 <= response.status < 300:
         return None
     return PhaseError(Failure.PROXY_STATUS, f"the proxy answered {response.status}")
@@ -79,28 +74,28 @@ def _headers(proxy: Proxy, authority: str) -> tuple[tuple[str, str], ...]:
 
 
 def proxy_auth_headers(proxy: Proxy) -> tuple[tuple[str, str], ...]:
-    """Return the header that logs in at a proxy (RFC 7617); () where it wants none."""
+    """Return the Proxy-Authorization header of a proxy (RFC 7617); () where it needs none."""
     if proxy.username is None:
         return ()
-    return ((AUTHORIZATION, f"Basic {_pair(proxy)}"),)
+    return ((AUTHORIZATION, f"Basic {_basic_credentials(proxy)}"),)
 
 
-def _pair(proxy: Proxy) -> str:
+def _basic_credentials(proxy: Proxy) -> str:
     return base64.b64encode(f"{proxy.username}:{proxy.password or ''}".encode()).decode()
 
 
 def proxy_secrets(*proxies: Proxy | None) -> tuple[str, ...]:
-    """Return every spelling of the proxies' credentials that must never be shown, the longest first."""
-    found = {
+    """Return every form of the proxies' passwords that must never be shown, the longest first."""
+    error = {
         text
         for proxy in proxies
         if proxy is not None and proxy.password
-        for text in (_pair(proxy), proxy.password, quote(proxy.password, safe=""))
+        for text in (_basic_credentials(proxy), proxy.password, quote(proxy.password, safe=""))
     }
-    return tuple(sorted(found, key=lambda text: (-len(text), text)))
+    return tuple(sorted(error, key=lambda text: (-len(text), text)))
 
 
-def _shown(proxy: Proxy) -> str:
-    """Return the proxy as `scheme://host:port`, whatever else its URL holds."""
+def _proxy_without_userinfo(proxy: Proxy) -> str:
+    """Return the proxy as `scheme://host:port`."""
     url = urlsplit(proxy.url)
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}"

@@ -1,4 +1,4 @@
-"""Where a sweep is made from: this host's name, addresses, families, resolvers and roots."""
+"""The vantage point of a sweep: this host's name, addresses, families, resolvers and roots."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def read_vantage(plan: Plan, store: TrustStore) -> Vantage:
-    """Return what this host is; the clock is read elsewhere."""
+    """Return the facts about this host, except the clock's offset."""
     addresses = local_addresses()
     return Vantage(
         host=socket.gethostname(),
-        sources=tuple(_source(one) for one in plan.sources),
+        sources=tuple(_vantage_source(one) for one in plan.sources),
         resolvers=tuple(_resolver_name(one) for one in plan.resolvers),
         proxy=plan.proxy.url if plan.proxy else None,
         families=usable_families(addresses),
@@ -43,20 +43,20 @@ def read_vantage(plan: Plan, store: TrustStore) -> Vantage:
 
 
 def unusable_sources(sources: Iterable[Source]) -> tuple[str, ...]:
-    """Return a sentence for each source that probes can't leave from."""
-    return tuple(problem for source in sources if (problem := _problem(source)))
+    """Return an error text for each source that is not on this host."""
+    return tuple(problem for source in sources if (problem := _source_problem(source)))
 
 
-def _problem(source: Source) -> str:
+def _source_problem(source: Source) -> str:
     family = socket.AF_INET6 if ":" in (source.address or "") else socket.AF_INET
     try:
         open_socket(family, socket.SOCK_DGRAM, source).close()
-    except PhaseError as trouble:
-        return trouble.detail
+    except PhaseError as error:
+        return error.detail
     return ""
 
 
-def _source(source: Source) -> VantageSource:
+def _vantage_source(source: Source) -> VantageSource:
     return VantageSource(
         name=source.name,
         address=source.address,
@@ -73,16 +73,16 @@ def _resolver_name(resolver: Resolver) -> str:
 
 
 def proxy_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names of the variables that send programs to a proxy; their values may hold secrets."""
+    """Return the names of the environment's proxy variables; the values may hold secrets."""
     return tuple(
         sorted(name for name, value in environment.items() if name.lower() in _PROXY_VARIABLES and value)
     )
 
 
 def local_addresses() -> tuple[str, ...]:
-    """Return the addresses of this network namespace, IPv4 first; none where /proc hides them."""
-    found = dict.fromkeys(_LOCAL_ROUTE.findall(_read(_FIB_TRIE)))
-    rows = (line.split() for line in _read(_IF_INET6).splitlines())
+    """Return the addresses of this network namespace, IPv4 first; () where /proc can't be read."""
+    found = dict.fromkeys(_LOCAL_ROUTE.findall(_read_proc(_FIB_TRIE)))
+    rows = (line.split() for line in _read_proc(_IF_INET6).splitlines())
     found.update(dict.fromkeys(str(ipaddress.IPv6Address(int(row[0], 16))) for row in rows if row))
     return tuple(found)
 
@@ -93,9 +93,9 @@ def local_interfaces() -> tuple[str, ...]:
 
 
 def usable_families(addresses: Iterable[str]) -> tuple[Family, ...]:
-    """Return the families this host has an address to leave with.
+    """Return the families in which this host has an address of global scope.
 
-    Where all it has is loopback (a lab, a namespace), loopback counts.
+    Where it has loopback addresses only (a lab, a namespace), those count; without any, both families.
     """
     known = [ipaddress.ip_address(one) for one in addresses]
     leaving = [one for one in known if not (one.is_loopback or one.is_link_local)]
@@ -105,7 +105,7 @@ def usable_families(addresses: Iterable[str]) -> tuple[Family, ...]:
     )
 
 
-def _read(path: Path) -> str:
+def _read_proc(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -1,5 +1,5 @@
-"""The order of steps: which observation comes after which, within which time.
+"""Sweeps: the order of phases in a probe, its time limits, and the recording of all probes.
 
-Law of the room: it moves facts from `net` into a recording and never says what they mean. Network
-trouble is an observation; our own bug ends one probe, never the sweep.
+Rule of the package: collect observations of `net` into a recording, never judge them. A network error is an
+observation; a bug of egressd ends one probe, never the sweep.
 """

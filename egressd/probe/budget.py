@@ -1,4 +1,4 @@
-"""How long things may take: one deadline, and a share of it for each phase."""
+"""Time limits of probes and sweeps, and the limit on concurrent work."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from egressd.clock import monotonic
 
 START_WINDOW = 0.05
 """The share of a probe's deadline in which every probe of a sweep must have started."""
-LONGEST_PATIENCE = 0.25
-"""Seconds a probe keeps its slot while it may merely be waiting for silence."""
+MAX_SLOT_SECONDS = 0.25
+"""Seconds after which a probe is taken to wait for the network, and releases its slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,47 +32,46 @@ class Deadline:
 
 
 class Limiter:
-    """How many probes may be busy at once.
+    """A limiter of concurrent work that does not count long waits.
 
-    A probe that has been at it for `patience` seconds gives its slot back and goes on: by then it is
-    waiting for the network, not working. So `concurrency` bounds the load, and a thousand silent
-    targets still end together.
+    A probe releases its slot after a moment and goes on: by then it waits for the network. So `concurrency`
+    bounds the load, and a thousand targets that do not answer still time out together.
     """
 
     def __init__(self, concurrency: int, *, probes: int, deadline: float) -> None:
         self._free = asyncio.Semaphore(concurrency)
         window = START_WINDOW * deadline
-        self._patience = min(LONGEST_PATIENCE, window * concurrency / max(1, probes))
+        self._slot_seconds = min(MAX_SLOT_SECONDS, window * concurrency / max(1, probes))
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for a slot; hold it until the end, or until patience ends."""
+        """Wait for a slot; hold it until the end of the block, for a moment at most."""
         await self._free.acquire()
         held = [True]
 
-        def give_back() -> None:
+        def release() -> None:
             if held:
                 held.clear()
                 self._free.release()
 
-        parked = asyncio.get_running_loop().call_later(self._patience, give_back)
+        timer = asyncio.get_running_loop().call_later(self._slot_seconds, release)
         try:
             yield
         finally:
-            parked.cancel()
-            give_back()
+            timer.cancel()
+            release()
 
 
 async def run_until(
     stop: asyncio.Event, work: Iterable[Coroutine[object, object, None]], *, seconds: float | None
 ) -> bool:
-    """Run tasks side by side until they are done, time is over, or `stop` is set.
+    """Run tasks concurrently until they are done, `seconds` have passed, or `stop` is set.
 
-    Returns whether all of them came to their end; the rest is cancelled.
+    Returns whether all of them completed; the rest is cancelled.
     """
     try:
         async with asyncio.timeout(seconds) as limit, asyncio.TaskGroup() as outer:
-            watcher = outer.create_task(_watch(stop, limit))
+            watcher = outer.create_task(_end_on_stop(stop, limit))
             async with asyncio.TaskGroup() as group:
                 for one in work:
                     group.create_task(one)
@@ -82,6 +81,6 @@ async def run_until(
     return True
 
 
-async def _watch(stop: asyncio.Event, limit: asyncio.Timeout) -> None:
+async def _end_on_stop(stop: asyncio.Event, limit: asyncio.Timeout) -> None:
     await stop.wait()
     limit.reschedule(asyncio.get_running_loop().time())

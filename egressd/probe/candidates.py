@@ -1,10 +1,10 @@
-"""From a name to the addresses worth dialling, every resolver heard."""
+"""From a name to the addresses to dial: every resolver is queried, each address is one candidate."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from egressd.model.observation import DnsObservation
 from egressd.model.plan import Probe
@@ -14,11 +14,12 @@ from egressd.probe.budget import Deadline
 from egressd.probe.context import ProbeContext
 
 DIRECT = "direct"
+Answer = tuple[Family, DnsObservation]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An address to dial, and how we came by it."""
+    """An address to dial, and the DNS answer it comes from."""
 
     family: Family
     address: str
@@ -30,7 +31,7 @@ class Candidate:
     redirected: bool = False
 
     def trail(self, source: Source, *, path: str = DIRECT, attempt: int = 1) -> Trail:
-        """Return the trail so far: it ends in the answer that led here."""
+        """Return the trail so far: it ends in the DNS answer."""
         return Trail(
             source=source.name,
             family=self.family,
@@ -47,25 +48,25 @@ class Candidate:
 async def find_candidates(
     probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> tuple[tuple[Candidate, ...], tuple[Trail, ...]]:
-    """Return the candidates of a probe, and a trail for each answer that gives no new one.
+    """Return the candidates of a probe, and a trail for each DNS answer that adds none.
 
-    A random label is not looked up: it need not exist. It borrows one address of its siblings.
+    A random label is not looked up, as it need not exist: the first address of a sibling is used.
     """
     if probe.siblings:
-        return await _borrow(probe, context, source=source, deadline=deadline)
-    answers = await _hear(probe.host, context, source=source, deadline=deadline)
-    candidates = tuple(_redirect(_leads(answers, context.limits.addresses), probe.connect_to))
-    used = {id(candidate.names[0]) for candidate in candidates}
-    return candidates, tuple(_dead_end(one, source) for one in answers if id(one[1]) not in used)
+        return await _candidates_of_siblings(probe, context, source=source, deadline=deadline)
+    answers = await _query_all(probe.host, context, source=source, deadline=deadline)
+    found = _apply_connect_to(_candidates_in(answers, probe.port, context.limits.addresses), probe.connect_to)
+    used = {id(one.names[0]) for one in found}
+    return found, tuple(_trail_of_answer(one, source) for one in answers if id(one[1]) not in used)
 
 
-async def _hear(
+async def _query_all(
     name: str, context: ProbeContext, *, source: Source, deadline: Deadline
-) -> Sequence[tuple[Family, DnsObservation]]:
-    """Ask every resolver for every family at once; return the answers in a stable order."""
+) -> Sequence[Answer]:
+    """Query every resolver for every family at once; return the answers in a stable order."""
     timeout = deadline.left(context.limits.dns_timeout)
     async with asyncio.TaskGroup() as group:
-        asked = [
+        queries = [
             (
                 family,
                 group.create_task(
@@ -75,49 +76,41 @@ async def _hear(
             for family in source_families(source, context.limits.families)
             for resolver in context.resolvers
         ]
-    return [(family, task.result()) for family, task in asked]
+    return [(family, task.result()) for family, task in queries]
 
 
 def source_families(source: Source, wanted: Iterable[Family]) -> tuple[Family, ...]:
-    """Return the families a source can speak: an address speaks its own alone."""
+    """Return the wanted families that a source can use: a source address has one family only."""
     if source.address is None:
         return tuple(wanted)
     own = Family.IPV6 if ":" in source.address else Family.IPV4
     return tuple(family for family in wanted if family is own)
 
 
-def _leads(answers: Iterable[tuple[Family, DnsObservation]], most: int) -> list[Candidate]:
-    """Return one candidate per address, `most` of a family; the first resolver that gave it counts."""
+def _candidates_in(answers: Iterable[Answer], port: int, most: int) -> list[Candidate]:
+    """Return one candidate per address, `most` of a family; the first answer with an address counts."""
     candidates: dict[tuple[Family, str], Candidate] = {}
     for family, answer in answers:
         known = sum(1 for key in candidates if key[0] is family)
         fresh = [address for address in answer.answers if (family, address) not in candidates]
         for address in fresh[: max(0, most - known)]:
             candidates[family, address] = Candidate(
-                family=family, address=address, dial_address=address, dial_port=0, names=(answer,)
+                family=family, address=address, dial_address=address, dial_port=port, names=(answer,)
             )
     return list(candidates.values())
 
 
-def _redirect(candidates: list[Candidate], connect_to: ConnectTo | None) -> list[Candidate]:
-    """Dial what `connect_to` says instead, once: every address leads to the same place."""
+def _apply_connect_to(candidates: list[Candidate], connect_to: ConnectTo | None) -> tuple[Candidate, ...]:
+    """Dial the address of `connect_to` instead, once: all candidates would lead to the same place."""
     if connect_to is None:
-        return candidates
-    return [
-        Candidate(
-            family=candidate.family,
-            address=candidate.address,
-            dial_address=connect_to.address,
-            dial_port=connect_to.port,
-            names=candidate.names,
-            borrowed_from=candidate.borrowed_from,
-            redirected=True,
-        )
-        for candidate in candidates[:1]
-    ]
+        return tuple(candidates)
+    address, port = connect_to.address, connect_to.port
+    return tuple(
+        replace(one, dial_address=address, dial_port=port, redirected=True) for one in candidates[:1]
+    )
 
 
-def _dead_end(answer: tuple[Family, DnsObservation], source: Source) -> Trail:
+def _trail_of_answer(answer: Answer, source: Source) -> Trail:
     family, observation = answer
     return Trail(
         source=source.name,
@@ -129,23 +122,14 @@ def _dead_end(answer: tuple[Family, DnsObservation], source: Source) -> Trail:
     )
 
 
-async def _borrow(
+async def _candidates_of_siblings(
     probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> tuple[tuple[Candidate, ...], tuple[Trail, ...]]:
-    """Take the first address of the first sibling that has one."""
-    answers: Sequence[tuple[Family, DnsObservation]] = ()
+    """Return the first address of the first sibling that has one."""
+    answers: Sequence[Answer] = ()
     for sibling in probe.siblings:
-        answers = await _hear(sibling, context, source=source, deadline=deadline)
-        found = _leads(answers, 1)[:1]
+        answers = await _query_all(sibling, context, source=source, deadline=deadline)
+        found = [replace(one, borrowed_from=sibling) for one in _candidates_in(answers, probe.port, 1)]
         if found:
-            candidate = found[0]
-            borrowed = Candidate(
-                family=candidate.family,
-                address=candidate.address,
-                dial_address=candidate.dial_address,
-                dial_port=candidate.dial_port,
-                names=candidate.names,
-                borrowed_from=sibling,
-            )
-            return tuple(_redirect([borrowed], probe.connect_to)), ()
-    return (), tuple(_dead_end(one, source) for one in answers)
+            return _apply_connect_to(found[:1], probe.connect_to), ()
+    return (), tuple(_trail_of_answer(one, source) for one in answers)

@@ -1,4 +1,4 @@
-"""This host's clock against what others say: HTTP `Date` (RFC 9110 section 6.6.1) and NTP."""
+"""The offset of this host's clock, by HTTP `Date` headers (RFC 9110 section 6.6.1) and NTP."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from egressd.model.observation import HttpObservation, NtpObservation, Phase
 from egressd.model.recording import ClockReading, ProbeRecord, Trail
 from egressd.probe.candidates import DIRECT
 
-INDEPENDENT = 2
-"""How many hosts must have been heard before an offset is stated."""
+LEAST_HOSTS = 2
+"""Hosts that must have given a reading before an offset is stated."""
 MOST_READINGS = 50
-WHOLE_SECOND = 0.5
-"""`Date` is cut to whole seconds: on average it is half a second behind."""
+HALF_SECOND = 0.5
+"""`Date` is truncated to whole seconds: on average it is half a second behind."""
 
 
 def clock_offset(records: Iterable[ProbeRecord]) -> tuple[tuple[ClockReading, ...], float | None]:
@@ -24,7 +24,7 @@ def clock_offset(records: Iterable[ProbeRecord]) -> tuple[tuple[ClockReading, ..
     for reading in _readings(records):
         readings.setdefault(reading.host, reading)
     kept = tuple(readings[host] for host in sorted(readings))[:MOST_READINGS]
-    if len(kept) < INDEPENDENT:
+    if len(kept) < LEAST_HOSTS:
         return kept, None
     return kept, round(median(one.offset_seconds for one in kept), 3)
 
@@ -32,7 +32,7 @@ def clock_offset(records: Iterable[ProbeRecord]) -> tuple[tuple[ClockReading, ..
 def _readings(records: Iterable[ProbeRecord]) -> Iterator[ClockReading]:
     for record in records:
         for trail in record.trails:
-            if _forwarded(trail):
+            if _forwarded_by_proxy(trail):
                 continue
             for seen in trail.observations:
                 match seen:
@@ -44,20 +44,20 @@ def _readings(records: Iterable[ProbeRecord]) -> Iterator[ClockReading]:
                         pass
 
 
-def _forwarded(trail: Trail) -> bool:
-    """Say whether a proxy handed the answer on, or wrote it itself: then `Date` may be the proxy's."""
+def _forwarded_by_proxy(trail: Trail) -> bool:
+    """Return whether a proxy forwarded the request: then the `Date` may be the proxy's."""
     return trail.path != DIRECT and trail.seen(Phase.PROXY) is None
 
 
 def _from_date(seen: HttpObservation) -> Iterator[ClockReading]:
-    """Compare `Date` with the moment halfway through the exchange; a cached answer does not count."""
+    """Compare `Date` with the middle of the exchange; a cached response does not count."""
     headers = dict(seen.headers)
     if "age" in headers or "date" not in headers:
         return
     try:
         theirs = parsedate_to_datetime(headers["date"])
         ours = datetime.fromisoformat(seen.started) + timedelta(milliseconds=seen.elapsed_ms / 2)
-        offset = (theirs - ours).total_seconds() + WHOLE_SECOND
+        offset = (theirs - ours).total_seconds() + HALF_SECOND
     except (ValueError, TypeError, OverflowError):
         return
     yield ClockReading(host=seen.host, offset_seconds=round(offset, 3), origin="http-date")

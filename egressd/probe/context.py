@@ -1,4 +1,4 @@
-"""What all probes of one sweep share: trust, resolvers, sources, and the names already looked up."""
+"""The state that all probes of a sweep share: trust stores, resolvers, sources and DNS answers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ TYPES: dict[Family, RecordType] = {Family.IPV4: "A", Family.IPV6: "AAAA"}
 
 
 def expand_resolvers(resolvers: Iterable[Resolver]) -> tuple[Resolver, ...]:
-    """Return every resolver to ask; `system` also stands for the nameservers of resolv.conf.
+    """Return the resolvers to query; `system` adds the nameservers of resolv.conf.
 
-    A nameserver that is configured twice is asked once. `getaddrinfo` comes last: the messages of the
-    others say more.
+    A nameserver that is configured twice is queried once. getaddrinfo comes last: DNS messages say more.
     """
     expanded: dict[str, Resolver] = {}
     system: list[Resolver] = []
@@ -37,17 +36,17 @@ def expand_resolvers(resolvers: Iterable[Resolver]) -> tuple[Resolver, ...]:
 
 @dataclass(slots=True, kw_only=True)
 class ProbeContext:
-    """The shared state of one sweep. A name is asked once per resolver, type and source."""
+    """The shared state of one sweep. A name is looked up once per resolver, type and source."""
 
     plan: Plan
     store: TrustStore
     resolvers: tuple[Resolver, ...]
     proxy_store: TrustStore | None = None
-    """What verifies a TLS proxy, where it has a CA of its own."""
+    """Verifies a TLS proxy that has a CA of its own; None: `store` does."""
     secrets: tuple[str, ...] = ()
-    """What no observation may show, should a peer echo it."""
+    """Texts to redact in observations: a peer may echo them."""
     control_cache: ControlCache = field(default_factory=ControlCache)
-    """Answers that outlive a sweep, where the context does."""
+    """Control results that are reused by later sweeps."""
     _answers: dict[tuple[str, str, RecordType, str], DnsObservation] = field(default_factory=dict)
     _locks: dict[tuple[str, str, RecordType, str], asyncio.Lock] = field(default_factory=dict)
 
@@ -67,19 +66,19 @@ class ProbeContext:
     async def look_up(
         self, name: str, family: Family, *, resolver: Resolver, source: Source, timeout: float
     ) -> DnsObservation:
-        """Look a name up, or return what this sweep already knows of it.
+        """Look a name up, or return the answer this sweep has already.
 
-        A probe that is cancelled while it asks leaves the question to the next one that waits.
+        If the probe that queries is cancelled, the next one that waits queries again.
         """
         key = (resolver.name, name.lower(), TYPES[family], source.name)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             if key not in self._answers:
-                self._answers[key] = await _ask(name, TYPES[family], resolver, source, timeout)
+                self._answers[key] = await _query(name, TYPES[family], resolver, source, timeout)
         return self._answers[key]
 
 
-async def _ask(
+async def _query(
     name: str, rtype: RecordType, resolver: Resolver, source: Source, timeout: float
 ) -> DnsObservation:
     if resolver.is_system:

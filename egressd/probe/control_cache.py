@@ -1,6 +1,6 @@
-"""Answers of controls that are kept from one sweep to the next: too conspicuous to ask for again so soon.
+"""A cache of control results between sweeps: some controls are too conspicuous to repeat every time.
 
-Law of the file: an answer is kept with its own times, so a report never takes it for new.
+Rule of the file: a cached control keeps its own timestamps, so that a report can tell it is not new.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ TTL_SECONDS = {
     ControlKind.NO_SNI: 600.0,
     ControlKind.REVOCATION: 300.0,
 }
-"""Seconds for which an answer stands."""
-MOST = 2000
+"""Seconds for which the result of a kind is reused; other kinds run every time."""
+MAX_ENTRIES = 2000
 
 
 @dataclass(slots=True)
 class ControlCache:
-    """What was asked lately, by the id of the control."""
+    """Results by control id."""
 
-    _answers: dict[str, tuple[float, Control]] = field(default_factory=dict)
+    _entries: dict[str, tuple[float, Control]] = field(default_factory=dict)
 
-    def get(self, asked: ControlPlan) -> Control | None:
-        """Return the answer to the same question, if it still stands."""
-        until, answer = self._answers.get(asked.id, (0.0, None))
-        if answer is None or monotonic() >= until:
+    def get(self, plan: ControlPlan) -> Control | None:
+        """Return the result of the same control with the same target, unless it has expired."""
+        expires, control = self._entries.get(plan.id, (0.0, None))
+        if control is None or monotonic() >= expires:
             return None
-        same = (answer.address, answer.port, answer.host, answer.url)
-        return answer if same == (asked.address, asked.port, asked.host, asked.url) else None
+        same = (control.address, control.port, control.host, control.url)
+        return control if same == (plan.address, plan.port, plan.host, plan.url) else None
 
-    def put(self, answer: Control) -> None:
-        """Keep an answer for as long as its kind stands; the oldest makes room."""
-        seconds = TTL_SECONDS.get(answer.kind)
+    def put(self, control: Control) -> None:
+        """Store a result for the TTL of its kind; the oldest entry is dropped when the cache is full."""
+        seconds = TTL_SECONDS.get(control.kind)
         if seconds is None:
             return
-        self._answers.pop(answer.id, None)
-        self._answers[answer.id] = (monotonic() + seconds, answer)
-        while len(self._answers) > MOST:
-            del self._answers[next(iter(self._answers))]
+        self._entries.pop(control.id, None)
+        self._entries[control.id] = (monotonic() + seconds, control)
+        while len(self._entries) > MAX_ENTRIES:
+            del self._entries[next(iter(self._entries))]

@@ -1,8 +1,8 @@
-"""What is said on one connection: dial, tunnel, TLS, one request. All on the same stream."""
+"""One connection: TCP connect, proxy tunnel, TLS handshake, one HTTP request, on the same stream."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Observation
@@ -21,24 +21,24 @@ from egressd.wording import bracketed, host_port
 
 ALPN = ("h2", "http/1.1")
 ALPN_WEBSOCKET = ("http/1.1",)
-"""A WebSocket upgrade is an HTTP/1.1 matter (RFC 6455)."""
+"""The WebSocket upgrade exists in HTTP/1.1 only (RFC 6455)."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
-    """One connection and what was seen on it so far. Streams nest; closing the inmost closes all."""
+    """One connection and its observations so far. Streams nest; closing the innermost closes all."""
 
     probe: Probe
     context: ProbeContext
     deadline: Deadline
-    seen: list[Observation]
-    store: TrustStore
-    """What verifies the target's chain."""
+    seen: list[Observation] = field(default_factory=list)
+    store: TrustStore | None = None
+    """Verifies the target's chain; None: the store of the context."""
     stream: ByteStream | None = None
     alpn: str | None = None
 
     async def dial(self, address: str, port: int, *, max_segment: int | None = None) -> bool:
-        """Open the connection; return whether it stands."""
+        """Connect; return whether that succeeded."""
         observation, stream = await dial(
             address,
             port,
@@ -46,52 +46,52 @@ class Conversation:
             timeout=self.deadline.left(self.context.limits.connect_timeout),
             max_segment=max_segment,
         )
-        return self._note(observation, stream)
+        return self._record(observation, stream)
 
     async def tunnel(self, proxy: Proxy, *, authority: str = "") -> bool:
-        """Ask the proxy for a tunnel, to the target if nothing else is said; return whether it stands."""
-        stream = self._stream()
+        """Open a tunnel to `authority`, by default the target; return whether that succeeded."""
+        stream = self._open_stream()
         observation = await open_tunnel(
             stream,
             proxy,
             authority or host_port(self.probe.host, self.probe.port),
             timeout=self.deadline.left(self.context.limits.tls_timeout),
         )
-        return self._note(observation, stream if observation.failure is None else None)
+        return self._record(observation, stream if observation.failure is None else None)
 
     async def start_tls(self, host: str, *, alpn: tuple[str, ...], store: TrustStore | None = None) -> bool:
-        """Do TLS with a server name; return whether the session stands."""
+        """Do the TLS handshake with a server name; return whether it succeeded."""
         observation, stream = await handshake(
-            self._stream(),
+            self._open_stream(),
             host,
-            store=store or self.store,
+            store=store or self.store or self.context.store,
             alpn=alpn,
             timeout=self.deadline.left(self.context.limits.tls_timeout),
         )
         self.alpn = observation.alpn
-        return self._note(observation, stream)
+        return self._record(observation, stream)
 
     async def request(self, request: Request) -> bool:
-        """Send the one request; return whether it was answered."""
+        """Send the request; return whether it was answered."""
         observation = await exchange(
-            self._stream(),
+            self._open_stream(),
             request,
             alpn=self.alpn,
             timeout=self.deadline.left(self.context.limits.http_timeout),
         )
-        return self._note(observation, self.stream)
+        return self._record(observation, self.stream)
 
     def close(self) -> None:
         """Close the connection, if one is open."""
         if self.stream is not None:
             self.stream.close()
 
-    def _stream(self) -> ByteStream:
+    def _open_stream(self) -> ByteStream:
         if self.stream is None:
-            raise RuntimeError("a phase was started on a connection that does not stand")
+            raise RuntimeError("a phase was started without an open connection")
         return self.stream
 
-    def _note(self, observation: Observation, stream: ByteStream | None) -> bool:
+    def _record(self, observation: Observation, stream: ByteStream | None) -> bool:
         self.seen.append(redact(observation, self.context.secrets))
         if stream is not None:
             self.stream = stream
@@ -101,7 +101,7 @@ class Conversation:
 async def run_conversation(
     conversation: Conversation, address: str, port: int, *, max_segment: int | None = None
 ) -> None:
-    """Run the phases the probe's protocol has, until one fails."""
+    """Run the phases of the probe's protocol until one fails, then close the connection."""
     probe = conversation.probe
     try:
         if not await conversation.dial(address, port, max_segment=max_segment):
@@ -112,7 +112,7 @@ async def run_conversation(
 
 
 async def tls_and_http(conversation: Conversation, request: Request) -> None:
-    """Do what comes after the connection (or the tunnel) stands."""
+    """Run the phases after the TCP connect, or after the tunnel: TLS, then one HTTP request."""
     probe = conversation.probe
     if probe.protocol.encrypted:
         alpn = ALPN_WEBSOCKET if probe.protocol is Protocol.WSS else ALPN
@@ -123,7 +123,7 @@ async def tls_and_http(conversation: Conversation, request: Request) -> None:
 
 
 def build_request(probe: Probe, *, absolute: bool = False) -> Request:
-    """Return the request of a probe; in absolute form for a proxy that forwards plain HTTP."""
+    """Return the HTTP request of a probe; in absolute form for a proxy that forwards plain HTTP."""
     authority = bracketed(probe.host) if probe.port in (80, 443) else host_port(probe.host, probe.port)
     return Request(
         method="GET",

@@ -1,7 +1,7 @@
-"""One probe, phase by phase: names, then each address on a trail of its own.
+"""One probe, phase by phase: DNS, then each address on a trail of its own.
 
-A trail stops at its first failure. Attempts are planned, and each leaves a trail: a retry that
-succeeds silently would hide the evidence.
+A trail ends at its first failure. Attempts are planned, and each leaves a trail: a retry that succeeds
+silently would hide the evidence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from egressd.model.endpoint import Protocol
-from egressd.model.observation import DnsObservation
 from egressd.model.plan import Probe
 from egressd.model.recording import ProbeRecord, Trail
 from egressd.model.settings import Family, Resolver, Source
@@ -26,7 +25,7 @@ from egressd.probe.via_proxy import run_probe_via_proxy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeRun:
-    """What the run of one probe needs to know."""
+    """A probe in progress."""
 
     probe: Probe
     context: ProbeContext
@@ -34,108 +33,90 @@ class ProbeRun:
     deadline: Deadline
 
 
+Attempt = Callable[[ProbeRun, Candidate, int], Awaitable[Trail]]
+
+
 async def run_probe(probe: Probe, context: ProbeContext) -> ProbeRecord:
-    """Hold one probe's conversation from every address it has, and return what happened."""
+    """Run one probe against every address of its host, and return the trails."""
     deadline = Deadline.after(context.limits.deadline)
-    one = ProbeRun(probe=probe, context=context, source=context.source(probe.source), deadline=deadline)
+    run = ProbeRun(probe=probe, context=context, source=context.source(probe.source), deadline=deadline)
+    trails: tuple[Trail, ...]
     match probe.protocol:
         case Protocol.DNS:
-            trails = await _ask_resolver(one)
+            trails = (await _query_resolver(run),)
         case Protocol.NTP | Protocol.UDP:
-            trails = await _each_lead(one, _ask_time)
+            trails = await _each_candidate(run, _attempt_ntp)
         case Protocol.HTTPS | Protocol.HTTP | Protocol.TLS | Protocol.WSS | Protocol.TCP:
-            trails = await _converse(one)
+            if probe.via_proxy:
+                trails = await run_probe_via_proxy(probe, context, source=run.source, deadline=deadline)
+            else:
+                trails = await _each_candidate(run, _attempt_conversation)
         case _:
             assert_never(probe.protocol)
     return ProbeRecord(probe=probe.id, trails=trails)
 
 
-async def _converse(one: ProbeRun) -> tuple[Trail, ...]:
-    if one.probe.via_proxy:
-        return await run_probe_via_proxy(one.probe, one.context, source=one.source, deadline=one.deadline)
-    return await _each_lead(one, _dial_and_talk)
-
-
-async def _each_lead(
-    one: ProbeRun, follow: Callable[[ProbeRun, Candidate, int], Awaitable[Trail]]
-) -> tuple[Trail, ...]:
-    """Follow every candidate at the same time; the trails come in the order of the candidates."""
-    candidates, elsewhere = await find_candidates(
-        one.probe, one.context, source=one.source, deadline=one.deadline
+async def _each_candidate(run: ProbeRun, attempt: Attempt) -> tuple[Trail, ...]:
+    """Try all candidates at the same time; the trails come in the order of the candidates."""
+    candidates, others = await find_candidates(
+        run.probe, run.context, source=run.source, deadline=run.deadline
     )
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_attempts(one, candidate, follow)) for candidate in candidates]
-    return (*(trail for task in tasks for trail in task.result()), *elsewhere)
+        tasks = [group.create_task(_attempts(run, candidate, attempt)) for candidate in candidates]
+    return (*(trail for task in tasks for trail in task.result()), *others)
 
 
-async def _attempts(
-    one: ProbeRun, candidate: Candidate, follow: Callable[[ProbeRun, Candidate, int], Awaitable[Trail]]
-) -> list[Trail]:
-    """Try as often as planned, until one succeeds; keep every try."""
+async def _attempts(run: ProbeRun, candidate: Candidate, attempt: Attempt) -> list[Trail]:
+    """Make the planned attempts until one succeeds; keep the trail of each."""
     trails: list[Trail] = []
-    for attempt in range(1, one.context.limits.attempts + 1):
-        trail = await follow(one, candidate, attempt)
+    for number in range(1, run.context.limits.attempts + 1):
+        trail = await attempt(run, candidate, number)
         trails.append(trail)
-        if trail.last is None or trail.last.failure is None or one.deadline.left(1.0) == 0.0:
+        if trail.last is None or trail.last.failure is None or run.deadline.left(1.0) == 0.0:
             break
     return trails
 
 
-async def _dial_and_talk(one: ProbeRun, candidate: Candidate, attempt: int) -> Trail:
-    conversation = Conversation(
-        probe=one.probe, context=one.context, deadline=one.deadline, seen=[], store=one.context.store
-    )
-    await run_conversation(conversation, candidate.dial_address, candidate.dial_port or one.probe.port)
-    return _extend(candidate.trail(one.source, attempt=attempt), conversation)
-
-
-def _extend(trail: Trail, conversation: Conversation) -> Trail:
+async def _attempt_conversation(run: ProbeRun, candidate: Candidate, number: int) -> Trail:
+    conversation = Conversation(probe=run.probe, context=run.context, deadline=run.deadline)
+    await run_conversation(conversation, candidate.dial_address, candidate.dial_port)
+    trail = candidate.trail(run.source, attempt=number)
     return replace(trail, observations=(*trail.observations, *conversation.seen))
 
 
-async def _ask_time(one: ProbeRun, candidate: Candidate, attempt: int) -> Trail:
+async def _attempt_ntp(run: ProbeRun, candidate: Candidate, number: int) -> Trail:
     observation = await query_ntp(
         candidate.dial_address,
-        candidate.dial_port or one.probe.port,
-        source=one.source,
-        timeout=one.deadline.left(one.context.limits.dns_timeout),
+        candidate.dial_port,
+        source=run.source,
+        timeout=run.deadline.left(run.context.limits.dns_timeout),
     )
-    trail = candidate.trail(one.source, attempt=attempt)
+    trail = candidate.trail(run.source, attempt=number)
     return replace(trail, observations=(*trail.observations, observation))
 
 
-async def _ask_resolver(one: ProbeRun) -> tuple[Trail, ...]:
-    """Ask the resolver that is the target for a name this plan needs."""
-    resolver = Resolver(
-        name=f"{one.probe.host}:{one.probe.port}", address=one.probe.host, port=one.probe.port
-    )
-    question = _name_to_ask(one)
-    answer: DnsObservation = await one.context.look_up(
-        question,
+async def _query_resolver(run: ProbeRun) -> Trail:
+    """Query the target, a resolver, for a name of the plan."""
+    host, port = run.probe.host, run.probe.port
+    resolver = Resolver(name=f"{host}:{port}", address=host, port=port)
+    answer = await run.context.look_up(
+        _name_to_query(run),
         Family.IPV4,
         resolver=resolver,
-        source=one.source,
-        timeout=one.deadline.left(one.context.limits.dns_timeout),
+        source=run.source,
+        timeout=run.deadline.left(run.context.limits.dns_timeout),
     )
-    return (
-        Trail(
-            source=one.source.name,
-            family=Family.IPV6 if ":" in one.probe.host else Family.IPV4,
-            address=one.probe.host,
-            path=DIRECT,
-            observations=(answer,),
-            resolver=resolver.name,
-        ),
+    return Trail(
+        source=run.source.name,
+        family=Family.IPV6 if ":" in host else Family.IPV4,
+        address=host,
+        path=DIRECT,
+        observations=(answer,),
+        resolver=resolver.name,
     )
 
 
-def _name_to_ask(one: ProbeRun) -> str:
+def _name_to_query(run: ProbeRun) -> str:
     """Return the first name of the plan; the root where it has none."""
-    return next(
-        (
-            probe.host
-            for probe in one.context.plan.probes
-            if probe.protocol is not Protocol.DNS and not probe.siblings
-        ),
-        ".",
-    )
+    probes = (one for one in run.context.plan.probes if one.protocol is not Protocol.DNS and not one.siblings)
+    return next((one.host for one in probes), ".")

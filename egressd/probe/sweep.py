@@ -1,4 +1,4 @@
-"""One pass over a plan: every probe once, within limits, whatever happens to one of them."""
+"""One pass over a plan: every probe once, then the follow-up controls; a bug ends one probe only."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from egressd.probe.run import run_probe
 
 INTERRUPTED = "interrupted"
 OUT_OF_TIME = "sweep deadline"
-CONTROLS_END = 1.15
+FOLLOWUP_END = 1.15
 """When follow-up controls must be done, as a multiple of the per-probe deadline since the last start."""
-CONTROLS_LEAST = 1.0
-"""Seconds that follow-up controls get even so."""
+FOLLOWUP_LEAST = 1.0
+"""The least time for follow-up controls, in seconds."""
 REPEAT_GAP = 0.2
-"""Seconds from one repeat to the next, where there is time."""
+"""Seconds between two repeats, where time allows."""
 REPEAT_SHARE = 0.4
-"""The share of the time for follow-up controls in which the repeats begin."""
-ROUNDS = 2
+"""The share of the time for follow-up controls in which all repeats start."""
+FOLLOWUP_ROUNDS = 2
 SOCKETS_PER_PROBE = 4
-"""What a probe may hold at once: a few queries, or a few dials."""
-BACKSTOP = 1.1
-"""A probe that outlives its deadline by this factor is a bug of ours, and is ended."""
+"""Sockets that a probe may have open at once, for DNS queries or connects."""
+BACKSTOP_FACTOR = 1.1
+"""A probe that exceeds its deadline by this factor has a bug and is cancelled."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,111 +65,117 @@ async def sweep(
     plan_followups: Callable[[Recording], tuple[ControlPlan, ...]],
     starts: Mapping[str, float] = MappingProxyType({}),
 ) -> Recording:
-    """Run a plan and the controls its outcome calls for.
+    """Run the probes and controls of a plan, then follow-up controls.
 
     `stop` ends the sweep early: what is complete is kept, the rest is marked `interrupted`.
-    `plan_followups` says, from the recording, which follow-up controls to run; it is asked `ROUNDS` times,
-    because an answer may open the next question, and in a thread. `starts` gives, by probe id,
-    the seconds to wait before a probe; those it does not name start at once.
+    `plan_followups` returns the follow-up controls that a recording needs; it is called in a thread,
+    `FOLLOWUP_ROUNDS` times, as a result may need another control. `starts` maps probe ids to seconds to
+    wait before the probe; other probes start at once.
     """
     allow_descriptors(SOCKETS_PER_PROBE * len(plan.probes))
-    one = SweepRun(
+    run = SweepRun(
         context=context, started=timestamp(), began=monotonic(), stop=stop, on_done=on_done, starts=starts
     )
-    await _first_pass(one, plan)
-    recording = _record(one, plan)
+    await _run_planned(run, plan)
+    recording = _record(run, plan)
     if stop.is_set():
         return recording
-    for _ in range(ROUNDS):
-        asked = await asyncio.to_thread(plan_followups, recording)  # a large plan takes a while to read
-        if not asked or one.ended_by:
+    for _ in range(FOLLOWUP_ROUNDS):
+        followups = await asyncio.to_thread(plan_followups, recording)  # slow for a large plan
+        if not followups or run.ended_by:
             break
-        in_time = await _follow_up(one, plan, asked)
-        recording = _record(one, plan)
+        in_time = await _run_followups(run, plan, followups)
+        recording = _record(run, plan)
         if not in_time:
             break
     return recording
 
 
-async def _first_pass(one: SweepRun, plan: Plan) -> None:
+async def _run_planned(run: SweepRun, plan: Plan) -> None:
     limits = plan.limits
     limiter = Limiter(limits.concurrency, probes=len(plan.probes), deadline=limits.deadline)
-    controls = [_control(one, control) for control in plan.controls]
-    probes = [_guarded(one, probe, limiter) for probe in plan.probes]
-    if not await run_until(one.stop, [*controls, *probes], seconds=limits.sweep_deadline):
-        one.ended_by = INTERRUPTED if one.stop.is_set() else OUT_OF_TIME
+    controls = [_run_guarded_control(run, control) for control in plan.controls]
+    probes = [_run_guarded(run, probe, limiter) for probe in plan.probes]
+    if not await run_until(run.stop, [*controls, *probes], seconds=limits.sweep_deadline):
+        run.ended_by = INTERRUPTED if run.stop.is_set() else OUT_OF_TIME
 
 
-async def _follow_up(one: SweepRun, plan: Plan, controls: Iterable[ControlPlan]) -> bool:
-    """Run controls in what is left of the time; return whether they came to their end."""
-    spent = monotonic() - one.began
-    spread = max(one.starts.values(), default=0.0)
-    seconds = max(CONTROLS_LEAST, CONTROLS_END * plan.limits.deadline + spread - spent)
+async def _run_followups(run: SweepRun, plan: Plan, controls: Iterable[ControlPlan]) -> bool:
+    """Run controls in the time that is left; return whether all of them completed."""
+    spent = monotonic() - run.began
+    spread = max(run.starts.values(), default=0.0)
+    seconds = max(FOLLOWUP_LEAST, FOLLOWUP_END * plan.limits.deadline + spread - spent)
     if plan.limits.sweep_deadline is not None:
         seconds = min(seconds, max(0.0, plan.limits.sweep_deadline - spent))
-    in_time = await run_until(one.stop, _paced(one, controls, seconds=seconds), seconds=seconds)
-    if one.stop.is_set():
-        one.ended_by = INTERRUPTED
+    in_time = await run_until(run.stop, _space_repeats(run, controls, seconds=seconds), seconds=seconds)
+    if run.stop.is_set():
+        run.ended_by = INTERRUPTED
     return in_time
 
 
-def _paced(
-    one: SweepRun, controls: Iterable[ControlPlan], *, seconds: float
+def _space_repeats(
+    run: SweepRun, controls: Iterable[ControlPlan], *, seconds: float
 ) -> list[Coroutine[object, object, None]]:
-    """Return the controls, the repeats among them one after another: a burst may be what was too much."""
+    """Return the controls to run, the repeats at intervals: a burst may have caused the failure."""
     planned = tuple(controls)
-    turns = {control.id: n for n, control in enumerate(it for it in planned if it.kind is ControlKind.REPEAT)}
-    gap = min(REPEAT_GAP, REPEAT_SHARE * seconds / max(1, len(turns)))
-    return [_control(one, control, after=gap * turns.get(control.id, 0)) for control in planned]
+    positions = {
+        control.id: n for n, control in enumerate(it for it in planned if it.kind is ControlKind.REPEAT)
+    }
+    gap = min(REPEAT_GAP, REPEAT_SHARE * seconds / max(1, len(positions)))
+    return [
+        _run_guarded_control(run, control, after=gap * positions.get(control.id, 0)) for control in planned
+    ]
 
 
-async def _guarded(one: SweepRun, probe: Probe, limiter: Limiter) -> None:
-    """Run one probe; a bug of ours ends that probe alone."""
-    await asyncio.sleep(one.starts.get(probe.id, 0.0))
+async def _run_guarded(run: SweepRun, probe: Probe, limiter: Limiter) -> None:
+    """Run one probe; a bug ends that probe only."""
+    await asyncio.sleep(run.starts.get(probe.id, 0.0))
     async with limiter.slot():
         try:
-            async with asyncio.timeout(BACKSTOP * one.context.limits.deadline + 1.0):
-                record = await run_probe(probe, one.context)
+            async with asyncio.timeout(BACKSTOP_FACTOR * run.context.limits.deadline + 1.0):
+                record = await run_probe(probe, run.context)
         except Exception as bug:
             log.exception("probe ended by our own bug", probe=probe.id)
-            record = ProbeRecord(probe=probe.id, trails=(), bug=redact(_name_bug(bug), one.context.secrets))
-    one.records[probe.id] = record
-    one.on_done(record)
+            record = ProbeRecord(
+                probe=probe.id, trails=(), bug=redact(_describe_bug(bug), run.context.secrets)
+            )
+    run.records[probe.id] = record
+    run.on_done(record)
 
 
-async def _control(one: SweepRun, control: ControlPlan, *, after: float = 0.0) -> None:
+async def _run_guarded_control(run: SweepRun, control: ControlPlan, *, after: float = 0.0) -> None:
     await asyncio.sleep(after)
-    control_cache = one.context.control_cache
+    control_cache = run.context.control_cache
     try:
-        answer = control_cache.get(control) or await run_control(control, one.context)
-        one.controls[control.id] = answer
-        control_cache.put(answer)
+        result = control_cache.get(control) or await run_control(control, run.context)
+        run.controls[control.id] = result
+        control_cache.put(result)
     except Exception:
         log.exception("control ended by our own bug", control=control.id)
 
 
-def _name_bug(bug: Exception) -> str:
+def _describe_bug(bug: Exception) -> str:
     while isinstance(bug, ExceptionGroup) and bug.exceptions:
         bug = bug.exceptions[0]
     return f"{type(bug).__name__}: {bug}"[:200]
 
 
-def _record(one: SweepRun, plan: Plan) -> Recording:
-    """Assemble the recording: one record per probe and the controls, in the plan's order."""
+def _record(run: SweepRun, plan: Plan) -> Recording:
+    """Assemble the recording: one record per probe, in the plan's order, and the controls."""
     records = tuple(
-        one.records.get(probe.id)
-        or ProbeRecord(probe=probe.id, trails=(), skipped=one.ended_by or OUT_OF_TIME)
+        run.records.get(probe.id)
+        or ProbeRecord(probe=probe.id, trails=(), skipped=run.ended_by or OUT_OF_TIME)
         for probe in plan.probes
     )
-    vantage = read_vantage(plan, one.context.store)
+    vantage = read_vantage(plan, run.context.store)
     readings, offset = clock_offset(records)
     return Recording(
         id=secrets.token_hex(8),
-        started=one.started,
+        started=run.started,
         finished=timestamp(),
-        interrupted=one.ended_by == INTERRUPTED,
+        interrupted=run.ended_by == INTERRUPTED,
         plan=plan,
         vantage=replace(vantage, clock_readings=readings, clock_offset_seconds=offset),
         records=records,
-        controls=tuple(one.controls[key] for key in sorted(one.controls)),
+        controls=tuple(run.controls[key] for key in sorted(run.controls)),
     )

@@ -1,6 +1,6 @@
-"""One probe through an explicit proxy: the proxy's name, a tunnel, and the same phases inside it.
+"""One probe through an explicit proxy: connect to the proxy, open a tunnel, run the same phases inside it.
 
-The proxy resolves the target's name, so this host's DNS is asked for the proxy's name alone.
+The proxy resolves the target's name, so only the proxy's name is looked up here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def proxy_of(probe: Probe, context: ProbeContext) -> Proxy:
-    """Return the proxy that carries a probe."""
+    """Return the proxy that a probe goes through."""
     proxy = context.plan.proxy_of(probe.protocol)
     if proxy is None:
         raise RuntimeError(f"probe {probe.id} goes through a proxy, but the plan has none")
@@ -33,7 +33,7 @@ def proxy_of(probe: Probe, context: ProbeContext) -> Proxy:
 async def find_proxy_candidates(
     probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> tuple[tuple[Candidate, ...], tuple[Trail, ...]]:
-    """Return the addresses of the proxy of a probe, and the trails of names that led nowhere."""
+    """Return the addresses of the proxy of a probe, and a trail for each DNS answer that adds none."""
     host = urlsplit(proxy_of(probe, context).url).hostname or ""
     hop = replace(probe, host=host, siblings=(), connect_to=None)
     return await find_candidates(hop, context, source=source, deadline=deadline)
@@ -44,32 +44,32 @@ async def run_probe_via_proxy(
 ) -> tuple[Trail, ...]:
     """Run a probe through the plan's proxy.
 
-    The addresses of the proxy are tried in turn, as clients do, until one accepts the connection; then
-    the whole is attempted as often as planned, until it succeeds. Every try leaves a trail.
+    In each attempt the addresses of the proxy are tried in turn, as clients do, until one accepts the
+    connection. Attempts are made as planned until one succeeds. Every try leaves a trail.
     """
     path = proxy_of(probe, context).url
-    candidates, elsewhere = await find_proxy_candidates(probe, context, source=source, deadline=deadline)
+    candidates, others = await find_proxy_candidates(probe, context, source=source, deadline=deadline)
     if not candidates:
-        return tuple(replace(trail, path=path) for trail in elsewhere)
+        return tuple(replace(trail, path=path) for trail in others)
     trails: list[Trail] = []
     for attempt in range(1, context.limits.attempts + 1):
         for candidate in candidates:
-            trail = await _one_trail(
+            trail = await _attempt(
                 probe, context, candidate, source=source, deadline=deadline, attempt=attempt
             )
             trails.append(trail)
-            if not _unreached(trail) or deadline.left(1.0) == 0.0:
+            if not _connect_failed(trail) or deadline.left(1.0) == 0.0:
                 break
         if trails[-1].last is None or trails[-1].last.failure is None or deadline.left(1.0) == 0.0:
             break
     return tuple(trails)
 
 
-def _unreached(trail: Trail) -> bool:
+def _connect_failed(trail: Trail) -> bool:
     return trail.last is not None and trail.last.phase is Phase.TCP and trail.last.failure is not None
 
 
-async def _one_trail(
+async def _attempt(
     probe: Probe,
     context: ProbeContext,
     candidate: Candidate,
@@ -79,7 +79,7 @@ async def _one_trail(
     attempt: int,
 ) -> Trail:
     proxy = proxy_of(probe, context)
-    conversation = Conversation(probe=probe, context=context, deadline=deadline, seen=[], store=context.store)
+    conversation = Conversation(probe=probe, context=context, deadline=deadline)
     await converse_via_proxy(conversation, proxy, candidate.dial_address)
     trail = candidate.trail(source, path=proxy.url, attempt=attempt)
     return replace(trail, observations=(*trail.observations, *conversation.seen))
@@ -88,7 +88,7 @@ async def _one_trail(
 async def converse_via_proxy(
     conversation: Conversation, proxy: Proxy, address: str, *, authority: str = ""
 ) -> None:
-    """Hold a whole conversation through the proxy at an address, then close it."""
+    """Run all phases through the proxy at an address, then close the connection."""
     probe = conversation.probe
     try:
         if not await connect_to_proxy(conversation, proxy, address):
@@ -103,7 +103,7 @@ async def converse_via_proxy(
 
 
 async def connect_to_proxy(conversation: Conversation, proxy: Proxy, address: str) -> bool:
-    """Connect to the proxy, by TLS where it wants that; return whether it can be spoken to."""
+    """Connect to the proxy, with TLS for `https://`; return whether that succeeded."""
     url = urlsplit(proxy.url)
     if not await conversation.dial(address, url.port or DEFAULT_PORTS[url.scheme]):
         return False
@@ -112,7 +112,7 @@ async def connect_to_proxy(conversation: Conversation, proxy: Proxy, address: st
 
 
 async def run_control_via_proxy(conversation: Conversation, control: ControlPlan) -> str:
-    """Hold a control's conversation in a tunnel to where it says; return the path taken."""
+    """Run a control in a tunnel to its `tunnel` authority; return the path, the proxy's URL."""
     proxy = proxy_of(conversation.probe, conversation.context)
     if control.address is None:
         raise RuntimeError(f"control {control.id} does not say where the proxy is")

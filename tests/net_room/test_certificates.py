@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from egressd.clock import now
 from egressd.net.handshake import chain_facts
 from egressd.net.tls.anchors import RootSet
-from egressd.net.tls.certificates import ParsedCertificate, name_covers, parse_certificate
+from egressd.net.tls.certificates import ParsedCertificate, host_matches, parse_certificate
 
 
 def chain(*parties: Any) -> tuple[ParsedCertificate, ...]:
@@ -65,15 +65,15 @@ def test_a_damaged_certificate(pki: Any, data: st.DataObject) -> None:
 )
 def test_names_cover_hosts(pattern: str, host: str, covered: bool) -> None:
     """One label, at the left, and never a whole top-level domain."""
-    assert name_covers(pattern, host) is covered
+    assert host_matches(pattern, host) is covered
 
 
 def test_addresses_are_covered_by_address_names_only(pki: Any) -> None:
     """An address in a DNS name or CN does not count (RFC 6125)."""
     named = parse_certificate(pki.issue("192.0.2.1", issuer=pki.root, names=("192.0.2.1",)).der)
-    assert named.name_covers("192.0.2.1")
-    assert not named.name_covers("192.0.2.2")
-    assert not parse_certificate(pki.issue("x", issuer=pki.root, names=("web.test",)).der).name_covers(
+    assert named.matches("192.0.2.1")
+    assert not named.matches("192.0.2.2")
+    assert not parse_certificate(pki.issue("x", issuer=pki.root, names=("web.test",)).der).matches(
         "192.0.2.1"
     )
 

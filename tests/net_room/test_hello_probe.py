@@ -38,17 +38,17 @@ def named_by(hello: bytes) -> str | None:
 @pytest.mark.parametrize("shape", ClientHelloShape)
 def test_openssl_reads_the_name(shape: ClientHelloShape) -> None:
     """The name is where a server finds it, at the front or at the end, or it is not there."""
-    assert named_by(build_client_hello(NAME, shape)) == (None if shape is ClientHelloShape.NAMELESS else NAME)
+    assert named_by(build_client_hello(NAME, shape)) == (None if shape is ClientHelloShape.NO_SNI else NAME)
 
 
 @pytest.mark.parametrize("host", ["a.example", NAME, "x" * 60 + ".example.com"])
 def test_sizes(host: str) -> None:
     """A small hello fits one segment; a large one is as large whatever the name, and fits none."""
     assert len(build_client_hello(host, ClientHelloShape.SMALL)) < ONE_SEGMENT
-    assert len(build_client_hello(host, ClientHelloShape.NAMELESS)) < ONE_SEGMENT
+    assert len(build_client_hello(host, ClientHelloShape.NO_SNI)) < ONE_SEGMENT
     assert (
         len(build_client_hello(host, ClientHelloShape.LARGE))
-        == len(build_client_hello(host, ClientHelloShape.NAME_LAST))
+        == len(build_client_hello(host, ClientHelloShape.SNI_LAST))
         == LARGE
     )
 
@@ -57,7 +57,7 @@ def test_the_name_stands_where_it_is_said_to() -> None:
     """First within the first few hundred bytes, last beyond any single segment's first kilobyte."""
     name = NAME.encode()
     assert build_client_hello(NAME, ClientHelloShape.LARGE).index(name) < 256
-    assert build_client_hello(NAME, ClientHelloShape.NAME_LAST).index(name) > 1024
+    assert build_client_hello(NAME, ClientHelloShape.SNI_LAST).index(name) > 1024
 
 
 def test_hellos_differ() -> None:
@@ -88,7 +88,7 @@ async def test_a_server_answers(
     port = await serve(lambda peer: speak_tls(peer, context))
     seen = await say_hello(here, port, shape)
     assert (seen.failure, seen.server_hello) == (None, True)
-    assert seen.sni == ("" if shape is ClientHelloShape.NAMELESS else NAME)
+    assert seen.sni == ("" if shape is ClientHelloShape.NO_SNI else NAME)
     assert seen.bytes_received >= 7
 
 

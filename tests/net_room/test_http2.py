@@ -299,7 +299,7 @@ def test_the_gate_finds_every_frame_however_it_is_cut(lengths: list[int], step: 
 
 def passes(gate: FrameLimiter, data: bytes) -> bool:
     try:
-        gate.watch(data)
+        gate.feed(data)
     except PhaseError:
         return False
     return True

@@ -454,7 +454,7 @@ async def test_a_hanging_getaddrinfo_is_left_behind(monkeypatch: pytest.MonkeyPa
         return []
 
     monkeypatch.setattr("egressd.net.dns.system.socket.getaddrinfo", hang)
-    monkeypatch.setattr(system, "_threads", system._Threads(2))
+    monkeypatch.setattr(system, "_pool", system._ThreadPool(2))
     begun = monotonic()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(look_up_system("web.test", "A", timeout=1)) for _ in range(6)]

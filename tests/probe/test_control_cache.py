@@ -9,7 +9,7 @@ import pytest
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Control
 from egressd.probe import control_cache
-from egressd.probe.control_cache import MOST, TTL_SECONDS, ControlCache
+from egressd.probe.control_cache import MAX_ENTRIES, TTL_SECONDS, ControlCache
 
 ASKED = ControlPlan(
     id="hops:x",
@@ -73,7 +73,7 @@ def test_what_decides_now_is_asked_now(now: list[float]) -> None:
 def test_it_does_not_grow_without_end(now: list[float]) -> None:
     """The oldest makes room."""
     known = ControlCache()
-    plans = [replace(ASKED, id=f"hops:{number}") for number in range(MOST + 1)]
+    plans = [replace(ASKED, id=f"hops:{number}") for number in range(MAX_ENTRIES + 1)]
     for plan in plans:
         known.put(answer(plan))
     assert known.get(plans[0]) is None

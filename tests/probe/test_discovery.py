@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.probe.discovery import HOST, MOST_HOSTS, parse_hosts
+from egressd.probe.discovery import HOST, MAX_HOSTS, parse_hosts
 
 
 def test_an_array_of_names_is_read_in_order() -> None:
@@ -31,9 +31,9 @@ def test_a_regional_host_is_read_bare_or_in_json() -> None:
 
 def test_a_long_list_is_cut() -> None:
     """A server can't make a plan grow without bound."""
-    body = json.dumps([f"h{number}.example.net" for number in range(MOST_HOSTS + 5)]).encode()
+    body = json.dumps([f"h{number}.example.net" for number in range(MAX_HOSTS + 5)]).encode()
 
-    assert len(parse_hosts("json-hosts", body)) == MOST_HOSTS
+    assert len(parse_hosts("json-hosts", body)) == MAX_HOSTS
 
 
 @given(body=st.binary(max_size=4096), answer=st.sampled_from(["json-hosts", "his-region"]))

@@ -1,1 +1,1 @@
-"""Asking for names: DNS messages, and the host's own `getaddrinfo`."""
+"""Name resolution: DNS messages to a resolver, and the host's own getaddrinfo(3)."""

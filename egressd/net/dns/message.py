@@ -1,4 +1,4 @@
-"""DNS messages (RFC 1035): the question as bytes, the answer as facts. Bytes in, values out."""
+"""DNS messages (RFC 1035): building a query, parsing a response. Bytes and values only, no I/O."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from egressd.net.sockets.errors import PhaseError
 
 RecordType = Literal["A", "AAAA"]
 EDNS_SIZE = 1232
-"""The payload size agreed on DNS flag day 2020: it fits every path."""
+"""The EDNS payload size of DNS flag day 2020: it avoids IP fragmentation."""
 _LONGEST_CHAIN = 32
 _MOST_ANSWERS = 100
 _MOST_EXTENDED_ERRORS = 8
@@ -30,7 +30,7 @@ _MOST_EXTENDED_ERRORS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryMessage:
-    """One message to send."""
+    """A query to send."""
 
     query: dns.message.QueryMessage
     edns: bool
@@ -38,18 +38,18 @@ class QueryMessage:
 
     @property
     def id(self) -> int:
-        """The message id its answer must carry."""
+        """The message id that the response must carry."""
         return self.query.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseMessage:
-    """What one message said."""
+    """A parsed response."""
 
     id: int
-    """Which of our questions it answers."""
+    """The id of the query it answers."""
     edns: bool
-    """Whether that question had EDNS."""
+    """Whether that query had EDNS."""
     rcode: str
     flags: tuple[str, ...]
     addresses: tuple[str, ...]
@@ -61,17 +61,17 @@ class ResponseMessage:
 
     @property
     def truncated(self) -> bool:
-        """Whether the rest must be asked for over TCP."""
+        """Whether the query must be repeated over TCP."""
         return "tc" in self.flags
 
     @property
     def rejects_edns(self) -> bool:
-        """Whether the server may only have stumbled over EDNS (RFC 6891 section 7)."""
+        """Whether the server may not support EDNS (RFC 6891 section 7)."""
         return self.edns and self.rcode in {"FORMERR", "NOTIMP", "BADVERS"}
 
     @property
     def failure(self) -> Failure | None:
-        """What the answer is short of; None where it has addresses."""
+        """Why it has no addresses; None where it has some."""
         if self.rcode == "NXDOMAIN":
             return Failure.NXDOMAIN
         if self.rcode != "NOERROR":
@@ -80,7 +80,7 @@ class ResponseMessage:
 
 
 def parse_name(text: str) -> dns.name.Name:
-    """Return an absolute name, letters outside ASCII in IDNA.
+    """Parse a host name into an absolute DNS name, letters outside ASCII in IDNA.
 
     Raises:
         PhaseError: NAME_INVALID.
@@ -95,41 +95,41 @@ def parse_name(text: str) -> dns.name.Name:
 
 
 def make_query(name: dns.name.Name, rtype: RecordType, *, edns: bool) -> QueryMessage:
-    """Return a question with a random id."""
+    """Return a query with a random id."""
     query = dns.message.make_query(
         name, rtype, use_edns=0 if edns else False, payload=EDNS_SIZE if edns else None
     )
     return QueryMessage(query=query, edns=edns, wire=query.to_wire())
 
 
-def parse_response(data: bytes, asked: dict[int, QueryMessage]) -> ResponseMessage | None:
-    """Return the answer to one of the questions asked; None where it is an answer to something else.
+def parse_response(data: bytes, sent: dict[int, QueryMessage]) -> ResponseMessage | None:
+    """Parse the response to one of the queries sent (by id); None where it answers none of them.
 
     Raises:
-        PhaseError: MALFORMED, where the id is one of ours and the rest can't be read.
+        PhaseError: MALFORMED, where the id is one of ours and the rest can't be parsed.
     """
-    question = asked.get(int.from_bytes(data[:2], "big")) if len(data) >= 2 else None
+    question = sent.get(int.from_bytes(data[:2], "big")) if len(data) >= 2 else None
     if question is None:
         return None
     try:
-        # A truncated answer may be cut in the middle of a record; what is left must not hide the TC.
+        # A truncated response may be cut in the middle of a record; TC must be seen even so.
         cut = bool(data[2] & 2)
         response = dns.message.from_wire(data, ignore_trailing=True, continue_on_error=cut)
         if not question.query.is_response(response):
             if response.errors:
                 raise response.errors[0].exception
             return None
-        return _facts(question, response, len(data))
-    except Exception as error:  # noqa: BLE001 - the bytes are hostile; whatever they upset, they are at fault
+        return _response_of(question, response, len(data))
+    except Exception as error:  # noqa: BLE001 - hostile bytes: any exception means malformed
         raise PhaseError(Failure.MALFORMED, f"{type(error).__name__}: {error}") from None
 
 
-def _facts(question: QueryMessage, response: dns.message.Message, size: int) -> ResponseMessage:
-    asked = question.query.question[0]
-    cnames, final, ttls = _chain(response, asked.name)
-    found = _records(response, final, asked.rdtype)
-    addresses = () if found is None else tuple(rdata.to_text() for rdata in found)
-    ttls += [] if found is None else [found.ttl]
+def _response_of(question: QueryMessage, response: dns.message.Message, size: int) -> ResponseMessage:
+    sent = question.query.question[0]
+    cnames, final, ttls = _follow_cnames(response, sent.name)
+    rrset = _rrset(response, final, sent.rdtype)
+    addresses = () if rrset is None else tuple(rdata.to_text() for rdata in rrset)
+    ttls += [] if rrset is None else [rrset.ttl]
     return ResponseMessage(
         id=question.id,
         edns=question.edns,
@@ -144,30 +144,30 @@ def _facts(question: QueryMessage, response: dns.message.Message, size: int) -> 
     )
 
 
-def _chain(
+def _follow_cnames(
     response: dns.message.Message, name: dns.name.Name
 ) -> tuple[tuple[str, ...], dns.name.Name, list[int]]:
-    """Follow CNAMEs from a name; return the names passed, the last one, and the TTLs on the way."""
+    """Follow CNAMEs from a name; return their targets, the final name, and the TTLs."""
     passed: list[str] = []
     ttls: list[int] = []
     while len(passed) < _LONGEST_CHAIN:
-        found = _records(response, name, dns.rdatatype.CNAME)
-        if found is None:
+        rrset = _rrset(response, name, dns.rdatatype.CNAME)
+        if rrset is None:
             break
-        record = found[0]
+        record = rrset[0]
         if not isinstance(record, dns.rdtypes.ANY.CNAME.CNAME):
             break
         name = record.target
         passed.append(scrub(name.to_text(omit_final_dot=True), 255))
-        ttls.append(found.ttl)
+        ttls.append(rrset.ttl)
     return tuple(passed), name, ttls
 
 
-def _records(
+def _rrset(
     response: dns.message.Message, name: dns.name.Name, rtype: dns.rdatatype.RdataType
 ) -> dns.rrset.RRset | None:
-    found = response.get_rrset(dns.message.ANSWER, name, dns.rdataclass.IN, rtype)
-    return found or None
+    rrset = response.get_rrset(dns.message.ANSWER, name, dns.rdataclass.IN, rtype)
+    return rrset or None
 
 
 def _extended_errors(response: dns.message.Message) -> tuple[ExtendedError, ...]:

@@ -1,7 +1,7 @@
-"""One name asked of one resolver: UDP with EDNS, sent twice; UDP without; TCP. In that order, as needed.
+"""One DNS query to one resolver: UDP with EDNS, twice; UDP without EDNS; TCP. In that order, as needed.
 
-All datagrams leave one socket and any of their answers counts, however late: a resolver that has to
-recurse is slow the first time, and that is no fault.
+All datagrams leave one socket, and a late answer to any of them counts: a resolver that has to recurse is
+slow the first time, and that is no failure.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from egressd.net.sockets.errors import PhaseError, phase_error
 from egressd.net.stopwatch import Stopwatch
 
 _UDP_STEPS: tuple[tuple[bool, float], ...] = ((True, 0.15), (True, 0.45), (False, 0.7))
-"""With EDNS or not, and the share of the whole time at which the step gives up. TCP has the rest."""
+"""With EDNS or not, and the share of the timeout at which the step ends. TCP has the rest."""
 _LEAST_SECONDS = 0.05
 ANSWERED_EARLIER = "not waited for: an earlier question was answered meanwhile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryResult:
-    """A question's fact, and the answer where one came."""
+    """The record of a query, and the answer if there is one."""
 
-    fact: DnsQuery
-    noted: DnsQuery | None = None
-    """The fact of the last question, where `fact` is that of an earlier one."""
+    query: DnsQuery
+    latest: DnsQuery | None = None
+    """The record of the latest query, where `query` is an earlier one that was answered late."""
     answer: ResponseMessage | None = None
-    silent: bool = False
-    """Whether the time ran out; datagrams that answer no question of ours don't count."""
+    timed_out: bool = False
+    """Whether the time ran out; datagrams that answer none of our queries don't count."""
 
 
 class DnsQuerySession:
-    """Asks until somebody says something final; `queries` are the facts so far."""
+    """Sends queries until one gets a final answer; `queries` are the records so far."""
 
     def __init__(
         self,
@@ -58,127 +58,129 @@ class DnsQuerySession:
         self._address = address
         self._port = port
         self._source = source
-        self._begun = monotonic()
-        self._seconds = end - self._begun
-        self._asked: dict[int, QueryMessage] = {}
-        self._sent: dict[int, tuple[int, Stopwatch]] = {}
-        """By question id: which of `queries` it is, and since when."""
+        self._started = monotonic()
+        self._seconds = end - self._started
+        self._queries_sent: dict[int, QueryMessage] = {}
+        self._stopwatches: dict[int, tuple[int, Stopwatch]] = {}
+        """By message id: its index in `queries`, and the stopwatch started when it was sent."""
 
     async def run(self) -> QueryResult:
-        """Ask over UDP, and over TCP where that was silent or not enough."""
-        last = await self._over_udp()
-        if last.silent or (last.answer is not None and last.answer.truncated):
+        """Query over UDP, then over TCP if that timed out or the answer was truncated."""
+        last = await self._run_udp()
+        if last.timed_out or (last.answer is not None and last.answer.truncated):
             return await self.run_tcp()
         return last
 
     async def run_tcp(self) -> QueryResult:
-        """Ask over TCP (RFC 7766)."""
+        """Query over TCP (RFC 7766)."""
         watch = Stopwatch()
-        left = self._left(1.0)
+        left = self._seconds_left(1.0)
         observation, stream = await dial(self._address, self._port, source=self._source, timeout=left)
-        question = make_query(self._name, self._rtype, edns=True)
+        sent = make_query(self._name, self._rtype, edns=True)
         if stream is None:
             error = PhaseError(observation.failure or Failure.OS_ERROR, observation.detail, observation.errno)
-            return self._note(_failed("tcp", watch, error, edns=True, icmp=observation.icmp))
+            return self._record(_failure("tcp", watch, error, edns=True, icmp=observation.icmp))
         try:
-            return self._note(_answered("tcp", watch, await self._exchange(stream, question)))
+            return self._record(_success("tcp", watch, await self._exchange(stream, sent)))
         except PhaseError as error:
-            return self._note(_failed("tcp", watch, error, edns=True))
+            return self._record(_failure("tcp", watch, error, edns=True))
         finally:
             stream.close()
 
-    async def _over_udp(self) -> QueryResult:
+    async def _run_udp(self) -> QueryResult:
         watch = Stopwatch()
         try:
             datagrams = Datagrams(self._address, self._port, source=self._source)
         except PhaseError as error:
-            return self._note(_failed("udp", watch, error, edns=True))
+            return self._record(_failure("udp", watch, error, edns=True))
         try:
-            return await self._steps(datagrams)
+            return await self._udp_steps(datagrams)
         finally:
             datagrams.close()
 
-    async def _steps(self, datagrams: Datagrams) -> QueryResult:
+    async def _udp_steps(self, datagrams: Datagrams) -> QueryResult:
         last: QueryResult | None = None
         refused_edns = False
         for edns, share in _UDP_STEPS:
             if refused_edns and edns:
                 continue
-            last = self._note(await self._ask_udp(datagrams, edns=edns, seconds=self._left(share)))
+            last = self._record(
+                await self._udp_query(datagrams, edns=edns, seconds=self._seconds_left(share))
+            )
             refused_edns = last.answer is not None and last.answer.rejects_edns
-            if not last.silent and not refused_edns:
+            if not last.timed_out and not refused_edns:
                 break
         if last is None:
             raise RuntimeError("there is no UDP step")
         return last
 
-    async def _ask_udp(self, datagrams: Datagrams, *, edns: bool, seconds: float) -> QueryResult:
+    async def _udp_query(self, datagrams: Datagrams, *, edns: bool, seconds: float) -> QueryResult:
         watch = Stopwatch()
-        question = make_query(self._name, self._rtype, edns=edns)
-        self._asked[question.id] = question
-        self._sent[question.id] = (len(self.queries), watch)
-        strays = _Strays(self._asked)
+        sent = make_query(self._name, self._rtype, edns=edns)
+        self._queries_sent[sent.id] = sent
+        self._stopwatches[sent.id] = (len(self.queries), watch)
+        received = _ResponseFilter(self._queries_sent)
         try:
-            datagrams.send(question.wire)
-            answer = await datagrams.wait_for_answer(strays.read, timeout=seconds)
-            return self._attribute(answer, question, watch)
+            datagrams.send(sent.wire)
+            answer = await datagrams.wait_for_answer(received.read, timeout=seconds)
+            return self._match_to_query(answer, sent, watch)
         except PhaseError as error:
-            return _failed("udp", watch, strays.explain(error), edns=edns, icmp=datagrams.icmp)
+            return _failure("udp", watch, received.explain_timeout(error), edns=edns, icmp=datagrams.icmp)
 
-    def _attribute(self, answer: ResponseMessage, question: QueryMessage, watch: Stopwatch) -> QueryResult:
-        """Credit an answer to the question it answers: one that came late was slow, not lost."""
-        if answer.id == question.id:
-            return _answered("udp", watch, answer)
-        place, since = self._sent[answer.id]
-        late = _answered("udp", since, answer)
-        self.queries[place] = late.fact
-        unheard = DnsQuery(
-            transport="udp", edns=question.edns, elapsed_ms=watch.elapsed_ms, detail=ANSWERED_EARLIER
+    def _match_to_query(self, answer: ResponseMessage, sent: QueryMessage, watch: Stopwatch) -> QueryResult:
+        """Record an answer with the query it belongs to: an earlier query was answered late, not lost."""
+        if answer.id == sent.id:
+            return _success("udp", watch, answer)
+        index, since = self._stopwatches[answer.id]
+        late = _success("udp", since, answer)
+        self.queries[index] = late.query
+        unanswered = DnsQuery(
+            transport="udp", edns=sent.edns, elapsed_ms=watch.elapsed_ms, detail=ANSWERED_EARLIER
         )
-        return replace(late, noted=unheard)
+        return replace(late, latest=unanswered)
 
-    async def _exchange(self, stream: TcpStream, question: QueryMessage) -> ResponseMessage:
-        """Send a question and read its answer, each with its length in front."""
+    async def _exchange(self, stream: TcpStream, sent: QueryMessage) -> ResponseMessage:
+        """Send a query and read its answer, each prefixed with its length (RFC 1035 section 4.2.2)."""
         try:
-            async with asyncio.timeout(self._left(1.0)):
-                await stream.write(len(question.wire).to_bytes(2, "big") + question.wire)
-                size = int.from_bytes(await _exactly(stream, 2), "big")
-                answer = parse_response(await _exactly(stream, size), {question.id: question})
+            async with asyncio.timeout(self._seconds_left(1.0)):
+                await stream.write(len(sent.wire).to_bytes(2, "big") + sent.wire)
+                size = int.from_bytes(await _read_exactly(stream, 2), "big")
+                answer = parse_response(await _read_exactly(stream, size), {sent.id: sent})
         except OSError as error:
             raise phase_error(error) from None
         if answer is None:
             raise PhaseError(Failure.MALFORMED, "the answer is to another question")
         return answer
 
-    def _left(self, share: float) -> float:
-        return max(_LEAST_SECONDS, self._begun + self._seconds * share - monotonic())
+    def _seconds_left(self, share: float) -> float:
+        return max(_LEAST_SECONDS, self._started + self._seconds * share - monotonic())
 
-    def _note(self, asked: QueryResult) -> QueryResult:
-        self.queries.append(asked.noted or asked.fact)
-        return asked
+    def _record(self, result: QueryResult) -> QueryResult:
+        self.queries.append(result.latest or result.query)
+        return result
 
 
-class _Strays:
-    """Reads datagrams, and remembers those that were no answer of ours."""
+class _ResponseFilter:
+    """Parses datagrams and counts those that answer none of our queries."""
 
-    def __init__(self, asked: dict[int, QueryMessage]) -> None:
-        self._asked = asked
+    def __init__(self, sent: dict[int, QueryMessage]) -> None:
+        self._queries_sent = sent
         self._count = 0
 
     def read(self, data: bytes) -> ResponseMessage | None:
-        answer = parse_response(data, self._asked)
+        answer = parse_response(data, self._queries_sent)
         self._count += answer is None
         return answer
 
-    def explain(self, error: PhaseError) -> PhaseError:
-        """Say that something did come, where only silence would be noted."""
+    def explain_timeout(self, error: PhaseError) -> PhaseError:
+        """Return a timeout as MALFORMED where unrelated datagrams did arrive."""
         if error.failure is not Failure.TIMEOUT or not self._count:
             return error
         detail = f"only {self._count} datagrams that answer no question of ours"
-        return PhaseError(Failure.MALFORMED, detail, silent=True)
+        return PhaseError(Failure.MALFORMED, detail, timed_out=True)
 
 
-async def _exactly(stream: TcpStream, size: int) -> bytes:
+async def _read_exactly(stream: TcpStream, size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
         more = await stream.read(size - len(data))
@@ -188,9 +190,9 @@ async def _exactly(stream: TcpStream, size: int) -> bytes:
     return bytes(data)
 
 
-def _answered(transport: Literal["udp", "tcp"], watch: Stopwatch, answer: ResponseMessage) -> QueryResult:
+def _success(transport: Literal["udp", "tcp"], watch: Stopwatch, answer: ResponseMessage) -> QueryResult:
     truncated = answer.truncated and transport == "udp"
-    fact = DnsQuery(
+    query = DnsQuery(
         transport=transport,
         edns=answer.edns,
         elapsed_ms=watch.elapsed_ms,
@@ -203,10 +205,10 @@ def _answered(transport: Literal["udp", "tcp"], watch: Stopwatch, answer: Respon
         extended_errors=answer.extended_errors,
         bytes_received=answer.size,
     )
-    return QueryResult(fact=fact, answer=answer)
+    return QueryResult(query=query, answer=answer)
 
 
-def _failed(
+def _failure(
     transport: Literal["udp", "tcp"],
     watch: Stopwatch,
     error: PhaseError,
@@ -214,7 +216,7 @@ def _failed(
     edns: bool,
     icmp: Icmp | None = None,
 ) -> QueryResult:
-    fact = DnsQuery(
+    query = DnsQuery(
         transport=transport,
         edns=edns,
         elapsed_ms=watch.elapsed_ms,
@@ -223,4 +225,4 @@ def _failed(
         errno=error.errno,
         icmp=icmp,
     )
-    return QueryResult(fact=fact, silent=error.silent)
+    return QueryResult(query=query, timed_out=error.timed_out)

@@ -1,7 +1,7 @@
-"""The host's own resolver: `getaddrinfo`, with everything nsswitch.conf and /etc/hosts add to it.
+"""The host's own resolver: getaddrinfo(3), which honours nsswitch.conf and /etc/hosts.
 
-A lookup can't be cancelled, so it runs in a daemon thread that nobody waits for: neither a timeout
-nor the end of the process hangs on a dead resolver.
+A lookup can't be cancelled, so it runs in a daemon thread that is never joined: neither a timeout nor the
+end of the process hangs on a dead resolver.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from egressd.model.settings import Resolver
 MOST_THREADS = 16
 RESOLV_CONF = Path("/etc/resolv.conf")
 EAI_NODATA: int = getattr(socket, "EAI_NODATA", -5)
-"""Not in every C library's header."""
+"""Missing in some C libraries."""
 STUB = "127.0.0.53"
-"""systemd-resolved(8) listens here; whom it asks stands in a file of its own."""
+"""The stub resolver of systemd-resolved(8); its upstream servers are in a file of their own."""
 STUB_UPSTREAMS = Path("/run/systemd/resolve/resolv.conf")
 _MOST_NAMESERVERS = 3
 """resolv.conf(5): MAXNS. The C library ignores the rest."""
@@ -30,8 +30,8 @@ _FILE_LIMIT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddrInfo:
-    """What getaddrinfo gave; `error` is its number (EAI_*), 0 where it worked."""
+class AddrInfoResult:
+    """The result of getaddrinfo; `error` is an EAI_* number, 0 on success."""
 
     addresses: tuple[str, ...] = ()
     canonical: str = ""
@@ -44,101 +44,101 @@ class _Job:
     host: bytes
     family: socket.AddressFamily
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[AddrInfo]
-    begun: bool = False
+    future: asyncio.Future[AddrInfoResult]
+    started: bool = False
 
 
-class _Threads:
-    """A few daemon threads, started when they are first needed and never joined."""
+class _ThreadPool:
+    """A pool of daemon threads, started on demand and never joined."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._alive = 0
-        self._free = 0
+        self._idle = 0
 
     def submit(self, job: _Job) -> None:
         with self._lock:
             self._jobs.put(job)
-            start = self._free < self._jobs.qsize() and self._alive < self._most
+            start = self._idle < self._jobs.qsize() and self._alive < self._most
             self._alive += start
         if start:
-            threading.Thread(target=self._work, name="egressd-getaddrinfo", daemon=True).start()
+            threading.Thread(target=self._run_jobs, name="egressd-getaddrinfo", daemon=True).start()
 
-    def _work(self) -> None:
+    def _run_jobs(self) -> None:
         while True:
             with self._lock:
-                self._free += 1
+                self._idle += 1
             job = self._jobs.get()
             with self._lock:
-                self._free -= 1
-            _run(job)
+                self._idle -= 1
+            _run_job(job)
 
 
-_threads = _Threads(MOST_THREADS)
+_pool = _ThreadPool(MOST_THREADS)
 
 
-async def find(host: bytes, family: socket.AddressFamily, *, timeout: float) -> AddrInfo:
-    """Ask getaddrinfo for addresses of one family.
+async def getaddrinfo(host: bytes, family: socket.AddressFamily, *, timeout: float) -> AddrInfoResult:
+    """Look up the addresses of one family.
 
     Raises:
-        TimeoutError: it did not answer in time; the message says whether it was asked at all.
+        TimeoutError: no result in time; the message says whether the lookup was started.
     """
     loop = asyncio.get_running_loop()
     job = _Job(host=host, family=family, loop=loop, future=loop.create_future())
-    _threads.submit(job)
+    _pool.submit(job)
     try:
         async with asyncio.timeout(timeout):
             return await job.future
     except TimeoutError:
-        asked = "no answer" if job.begun else f"not asked: {MOST_THREADS} lookups were still waiting"
+        asked = "no answer" if job.started else f"not asked: {MOST_THREADS} lookups were still waiting"
         raise TimeoutError(asked) from None
 
 
-def _run(job: _Job) -> None:
+def _run_job(job: _Job) -> None:
     if job.future.cancelled():
         return
-    job.begun = True
+    job.started = True
     try:
-        found: AddrInfo | Exception = _getaddrinfo(job.host, job.family)
-    except Exception as error:  # noqa: BLE001 - our bug: it belongs to who asked, and this thread lives on
-        found = error
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants it any more
-        job.loop.call_soon_threadsafe(_deliver, job.future, found)
+        result: AddrInfoResult | Exception = _call_getaddrinfo(job.host, job.family)
+    except Exception as error:  # noqa: BLE001 - a bug: it is raised in the caller, and the thread lives on
+        result = error
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        job.loop.call_soon_threadsafe(_set_result, job.future, result)
 
 
-def _deliver(future: asyncio.Future[AddrInfo], found: AddrInfo | Exception) -> None:
+def _set_result(future: asyncio.Future[AddrInfoResult], result: AddrInfoResult | Exception) -> None:
     if future.done():
         return
-    if isinstance(found, Exception):
-        future.set_exception(found)
+    if isinstance(result, Exception):
+        future.set_exception(result)
     else:
-        future.set_result(found)
+        future.set_result(result)
 
 
-def _getaddrinfo(host: bytes, family: socket.AddressFamily) -> AddrInfo:
-    """Call getaddrinfo; without AI_ADDRCONFIG, so that the answer does not depend on our own addresses."""
+def _call_getaddrinfo(host: bytes, family: socket.AddressFamily) -> AddrInfoResult:
+    """Call getaddrinfo without AI_ADDRCONFIG: the result must not depend on our own addresses."""
     try:
         rows = socket.getaddrinfo(host, None, family, socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
     except socket.gaierror as error:
-        return AddrInfo(error=error.errno or socket.EAI_FAIL, message=str(error.strerror))
+        return AddrInfoResult(error=error.errno or socket.EAI_FAIL, message=str(error.strerror))
     except (OSError, UnicodeError) as error:
-        return AddrInfo(error=socket.EAI_SYSTEM, message=str(error))
+        return AddrInfoResult(error=socket.EAI_SYSTEM, message=str(error))
     addresses = tuple(dict.fromkeys(str(row[4][0]) for row in rows if row[0] == family))
-    return AddrInfo(addresses=addresses, canonical=rows[0][3] if rows else "")
+    return AddrInfoResult(addresses=addresses, canonical=rows[0][3] if rows else "")
 
 
 def read_nameservers(conf: Path, stub_upstreams: Path) -> tuple[Resolver, ...]:
-    """Return the nameservers of a resolv.conf; behind systemd-resolved's stub, those it asks as well."""
-    found = _nameservers(conf)
-    if STUB in found:
-        found += _nameservers(stub_upstreams)
-    return tuple(Resolver(name=one, address=one) for one in dict.fromkeys(found))
+    """Return the nameservers of a resolv.conf, and the upstream servers of systemd-resolved's stub."""
+    result = _read_resolv_conf(conf)
+    if STUB in result:
+        result += _read_resolv_conf(stub_upstreams)
+    return tuple(Resolver(name=one, address=one) for one in dict.fromkeys(result))
 
 
-def _nameservers(conf: Path) -> tuple[str, ...]:
-    """Read the `nameserver` lines of a file; () where it is missing or can't be read."""
+def _read_resolv_conf(conf: Path) -> tuple[str, ...]:
+    """Return the `nameserver` addresses of a file; () where it can't be read."""
     try:
         with conf.open("rb") as file:
             text = file.read(_FILE_LIMIT).decode("utf-8", "replace")

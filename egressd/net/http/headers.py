@@ -1,4 +1,4 @@
-"""Which headers of an answer are kept, and in what shape: enough to say who answered, and no secret."""
+"""The response headers that are recorded: enough to tell who answered, and no secrets."""
 
 from __future__ import annotations
 
@@ -69,14 +69,16 @@ _KEPT_PREFIXES = (
     "x-cisco",
     "x-firewall",
 )
-"""Headers by which Azure and inspection products give themselves away."""
+"""Prefixes of headers that identify Azure and inspection products."""
 _QUERY_VALUE = re.compile(r"(?<=[?&;#])([^=&;#]{1,64})=[^&;#]*")
 _USERINFO = re.compile(r"(?<=://)[^/@]*@")
 
 
 def select_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return the headers worth keeping, in order, names in lower case."""
-    kept = ((name.lower(), _shown(name.lower(), value)) for name, value in headers if _is_kept(name.lower()))
+    """Return the headers to record, in order, names in lower case; of a cookie only the name."""
+    kept = (
+        (name.lower(), _redacted(name.lower(), value)) for name, value in headers if _is_kept(name.lower())
+    )
     return tuple(pair for pair, _ in zip(kept, range(_MOST_HEADERS), strict=False))
 
 
@@ -84,7 +86,7 @@ def _is_kept(name: str) -> bool:
     return name in _KEPT or (name.startswith("x-") and name.startswith(_KEPT_PREFIXES))
 
 
-def _shown(name: str, value: str) -> str:
+def _redacted(name: str, value: str) -> str:
     if name == "set-cookie":
         value = value.partition("=")[0].strip()
     elif name == "location":
@@ -93,6 +95,6 @@ def _shown(name: str, value: str) -> str:
 
 
 def parse_decimal(value: str | None) -> int | None:
-    """Return a header's decimal number; None where it is none."""
+    """Return the decimal number in a header; None where it is none."""
     text = (value or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

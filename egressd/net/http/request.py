@@ -1,4 +1,4 @@
-"""The request: what is asked, and how much of the answer is wanted."""
+"""An HTTP request, and how much of its response is read."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ _TARGET_SAFE = "/?&=:@!$'()*+,;%~#[]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. `host` goes into `Host` as it is, its port included where it is not the usual one."""
+    """One request. `host` is sent as `Host`: with a port, unless that is the default one."""
 
     method: str = "GET"
     host: str
     url_path: str = "/"
-    """The path and query, or a whole URL where a proxy forwards plain HTTP."""
+    """Path and query, or an absolute URL where a proxy forwards plain HTTP (RFC 9112 section 3.2.2)."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     upgrade: bool = False
-    """Whether to ask for a WebSocket (RFC 6455)."""
+    """Whether to request an upgrade to WebSocket (RFC 6455)."""
     range_bytes: int | None = None
-    """Ask for the first so many bytes (RFC 9110 section 14) and measure how fast they come."""
+    """Request this many bytes from the start (RFC 9110 section 14) and measure the throughput."""
     want_sha256: bool = False
     """Read the whole body and hash it."""
 
     @property
     def authority(self) -> str:
-        """The host as it is sent. Raises PhaseError where it can't be."""
+        """The host as sent. Raises PhaseError if it can't be sent."""
         return encode_authority(self.host)
 
     @property
     def target(self) -> str:
-        """The request target, with everything quoted that can't stand there."""
+        """The request target, with illegal characters percent-encoded."""
         return quote(self.url_path, safe=_TARGET_SAFE) or "/"
 
     @property
     def has_credentials(self) -> bool:
-        """Whether credentials for a proxy go with it."""
+        """Whether it carries credentials for a proxy."""
         return any(name == AUTHORIZATION for name, _ in self.headers)
 
     @property
     def all_headers(self) -> tuple[tuple[str, str], ...]:
-        """The headers that both HTTP versions send, `Host` aside."""
+        """The headers that both HTTP versions send, without `Host`."""
         ranged = (("range", f"bytes=0-{self.range_bytes - 1}"),) if self.range_bytes else ()
         return (
             ("user-agent", USER_AGENT),
@@ -63,10 +63,10 @@ class Request:
 
 
 def encode_authority(authority: str) -> str:
-    """Return a host and port as they are sent, letters outside ASCII in IDNA.
+    """Return a host and port as sent: letters outside ASCII in IDNA.
 
     Raises:
-        PhaseError: NAME_INVALID; the authority would break the request.
+        PhaseError: NAME_INVALID, where the authority would break the request.
     """
     try:
         sent = authority.encode("ascii" if authority.isascii() else "idna").decode("ascii")
@@ -81,18 +81,20 @@ def encode_authority(authority: str) -> str:
 class ReadLimits:
     """How much of a body is read."""
 
-    wanted: int
-    """Enough, in bytes."""
+    stop_after: int
+    """Bytes of the body after which reading stops."""
     keep: int
-    """How many bytes are kept for reading, not only counted."""
-    seconds: float | None
-    """How long a body may take that is only looked at; None: it is wanted, for as long as the phase has."""
+    """Bytes of the body that are kept; the rest is counted only."""
+    body_seconds: float | None
+    """Seconds for a body that need not be complete; None: all that the phase has left."""
     hashed: bool = False
 
 
 def read_limits(request: Request) -> ReadLimits:
-    """Return what a request wants of its answer's body."""
+    """Return how much of the body a request needs."""
     if request.want_sha256 or request.range_bytes:
-        wanted = DOWNLOAD_LIMIT if request.want_sha256 else min(request.range_bytes or 0, DOWNLOAD_LIMIT)
-        return ReadLimits(wanted=wanted, keep=PAGE_LIMIT // 4, seconds=None, hashed=request.want_sha256)
-    return ReadLimits(wanted=PAGE_LIMIT, keep=PAGE_LIMIT // 4, seconds=PAGE_SECONDS)
+        size = DOWNLOAD_LIMIT if request.want_sha256 else min(request.range_bytes or 0, DOWNLOAD_LIMIT)
+        return ReadLimits(
+            stop_after=size, keep=PAGE_LIMIT // 4, body_seconds=None, hashed=request.want_sha256
+        )
+    return ReadLimits(stop_after=PAGE_LIMIT, keep=PAGE_LIMIT // 4, body_seconds=PAGE_SECONDS)

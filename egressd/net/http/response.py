@@ -1,11 +1,11 @@
-"""What has been taken in of an answer so far. Both HTTP versions pour into it."""
+"""The part of an HTTP response received so far; both HTTP versions fill it."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import html
 import re
-from collections.abc import Callable
 
 from egressd.clock import monotonic
 from egressd.net.http.headers import parse_decimal
@@ -15,37 +15,39 @@ from egressd.net.scrub import scrub, scrub_bytes
 BODY_LIMIT = 512
 _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,400})", re.IGNORECASE)
 _TITLE_LIMIT = 200
-_MEASURABLE = 64 * 1024
-"""A download below this says nothing about speed."""
+_THROUGHPUT_MINIMUM = 64 * 1024
+"""A shorter body says nothing about throughput."""
 
 
 class ResponseBuffer:
-    """One answer, as it comes in. `on_head` is called once its head is complete."""
+    """One response. Once its head is complete, `timer` is shortened to the time its body may take."""
 
-    def __init__(self, limits: ReadLimits, on_head: Callable[[], None]) -> None:
+    def __init__(self, limits: ReadLimits, timer: asyncio.Timeout) -> None:
         self.limits = limits
         self.status: int | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
         self.received = 0
         self.complete = False
-        """Whether the whole body came."""
+        """Whether the whole body was received."""
         self.kept = bytearray()
-        self._on_head = on_head
+        self._timer = timer
         self._hash = hashlib.sha256() if limits.hashed else None
-        self._begun = 0.0
-        self._last = 0.0
+        self._head_at = 0.0
+        self._last_at = 0.0
 
     def add_head(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
-        """Take the status and all headers of the final answer."""
+        """Add the status and all headers of the final response."""
         self.status = status
         self.headers = headers
-        self._begun = self._last = monotonic()
-        self._on_head()
+        self._head_at = self._last_at = monotonic()
+        if self.limits.body_seconds is not None:
+            sooner = asyncio.get_running_loop().time() + self.limits.body_seconds
+            self._timer.reschedule(min(sooner, self._timer.when() or sooner))
 
     def add_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
+        """Add a piece of the body."""
         self.received += len(data)
-        self._last = monotonic()
+        self._last_at = monotonic()
         if len(self.kept) < self.limits.keep:
             self.kept += data[: self.limits.keep - len(self.kept)]
         if self._hash is not None:
@@ -53,29 +55,29 @@ class ResponseBuffer:
 
     @property
     def enough(self) -> bool:
-        """Whether enough of the body is here."""
-        return self.complete or self.received >= self.limits.wanted
+        """Whether enough of the body was received."""
+        return self.complete or self.received >= self.limits.stop_after
 
     @property
     def content_length(self) -> int | None:
-        """What the answer promised."""
+        """The value of Content-Length; None where there is none."""
         return parse_decimal(self.header("content-length"))
 
     def header(self, name: str) -> str | None:
-        """Return the first header of a name in lower case."""
+        """Return the value of the first header of that lower-case name."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
     @property
     def throughput(self) -> float | None:
-        """Body bytes per second; None where too few came to tell."""
-        seconds = self._last - self._begun
-        if self.received < _MEASURABLE or seconds <= 0:
+        """Body bytes per second; None where the body is too short to tell."""
+        seconds = self._last_at - self._head_at
+        if self.received < _THROUGHPUT_MINIMUM or seconds <= 0:
             return None
         return round(self.received / seconds, 1)
 
     @property
     def sha256(self) -> str | None:
-        """The digest of the whole body; None where only a part was read or sent."""
+        """The SHA-256 of the whole body; None where only a part was read or sent."""
         if self._hash is None or not self.complete or self.status == 206:
             return None
         return self._hash.hexdigest()
@@ -87,9 +89,9 @@ class ResponseBuffer:
 
     @property
     def der(self) -> bool | None:
-        """Whether the body is one DER value as long as the answer says; None where there is no body.
+        """Whether the body is one DER value of the length announced; None where there is no body.
 
-        Its inside is not read: a list of many megabytes shows its length in its first bytes.
+        Only the first bytes are read: they hold the length, and a CRL may have many megabytes.
         """
         if not self.received:
             return None
@@ -104,7 +106,7 @@ class ResponseBuffer:
 
 
 def is_der(head: bytes, *, length: int | None) -> bool:
-    """Whether a body starts as a DER SEQUENCE (X.690 section 8.9) that is `length` bytes long, if known."""
+    """Return whether a body starts as a DER SEQUENCE (X.690 section 8.9), `length` bytes long if known."""
     if len(head) < 2 or head[0] != 0x30:
         return False
     size, octets = head[1], 0

@@ -1,4 +1,4 @@
-"""The WebSocket upgrade (RFC 6455 section 4): what to send, and what the answer must prove."""
+"""The WebSocket upgrade (RFC 6455 section 4): request headers, and the accept value of the response."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def new_key() -> str:
-    """Return a fresh key."""
+    """Return a random Sec-WebSocket-Key."""
     return base64.b64encode(secrets.token_bytes(16)).decode()
 
 
 def upgrade_headers(key: str) -> tuple[tuple[str, str], ...]:
-    """Return the headers that ask for the upgrade."""
+    """Return the headers that request the upgrade."""
     return (
         ("connection", "Upgrade"),
         ("upgrade", "websocket"),
@@ -25,5 +25,5 @@ def upgrade_headers(key: str) -> tuple[tuple[str, str], ...]:
 
 
 def accept_value(key: str) -> str:
-    """Return what only a server that read the key can answer."""
+    """Return the Sec-WebSocket-Accept that proves the server read the key."""
     return base64.b64encode(hashlib.sha1(f"{key}{_GUID}".encode()).digest()).decode()  # noqa: S324 - RFC 6455

@@ -1,1 +1,1 @@
-"""What every phase needs of sockets and bytes: opening them, reading their state, naming their errors."""
+"""Sockets for all phases: opening and binding, datagrams, kernel state, errors."""

@@ -1,4 +1,4 @@
-"""A connected UDP socket: only such a socket hears ICMP errors, and only the peer's answers."""
+"""A connected UDP socket: it gets ICMP errors, and only datagrams of the peer."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from egressd.net.sockets.kernel import read_icmp
 from egressd.net.sockets.opening import local_address, open_socket, socket_address, until_readable
 
 LARGEST = 4096
-_MOST_STRAYS = 100
-"""Datagrams that are no answer; beyond this somebody is flooding us."""
+_MOST_UNRELATED = 100
+"""Datagrams that are no answer; more are taken for a flood."""
 
 T = TypeVar("T")
 
 
 class Datagrams:
-    """A conversation in datagrams with one peer.
+    """A UDP socket connected to one peer.
 
     Raises:
-        PhaseError: by any method, when the socket says that it can't go on.
+        PhaseError: by any method, on a socket error.
     """
 
     def __init__(self, address: str, port: int, *, source: Source) -> None:
         family, peer = socket_address(address, port)
         self._sock = open_socket(family, socket.SOCK_DGRAM, source)
         self.icmp: Icmp | None = None
-        """The ICMP error that ended it, if one did."""
+        """The ICMP error behind the last socket error, if any."""
         try:
             self._sock.connect(peer)
         except OSError as error:
@@ -41,14 +41,14 @@ class Datagrams:
         self.local = local_address(self._sock)
 
     def send(self, data: bytes) -> None:
-        """Send one datagram; a full buffer is an error, as there is nothing to wait for."""
+        """Send one datagram; a full send buffer is an error too."""
         try:
             self._sock.send(data)
         except OSError as error:
             raise self._socket_error(error) from None
 
     async def wait_for_answer(self, read: Callable[[bytes], T | None], *, timeout: float) -> T:
-        """Return what `read` makes of the first datagram it accepts; others are passed over.
+        """Return the result of `read` for the first datagram it accepts; it returns None for others.
 
         Raises:
             PhaseError: TIMEOUT, the socket's error, or what `read` raised.
@@ -64,21 +64,21 @@ class Datagrams:
             raise self._socket_error(error) from None
 
     async def _first_answer(self, read: Callable[[bytes], T | None]) -> T:
-        for _ in range(_MOST_STRAYS):
+        for _ in range(_MOST_UNRELATED):
             await until_readable(self._sock)
             try:
                 data = self._sock.recv(LARGEST)
-            except BlockingIOError:  # the kernel dropped it for its checksum
+            except BlockingIOError:  # the kernel dropped it: bad checksum
                 continue
             answer = read(data)
             if answer is not None:
                 return answer
-        raise PhaseError(Failure.MALFORMED, f"{_MOST_STRAYS} datagrams came and none was an answer")
+        raise PhaseError(Failure.MALFORMED, f"{_MOST_UNRELATED} datagrams came and none was an answer")
 
     def _answer_in_buffer(self, read: Callable[[bytes], T | None]) -> T:
-        """Return the answer that waits in the socket: on a busy host the timer may be seen first."""
+        """Return an answer that is in the socket already: a busy host may see its timer first."""
         try:
-            for _ in range(_MOST_STRAYS):
+            for _ in range(_MOST_UNRELATED):
                 answer = read(self._sock.recv(LARGEST))
                 if answer is not None:
                     return answer
@@ -98,7 +98,7 @@ class Datagrams:
 
 
 def _connect_error(error: OSError) -> PhaseError:
-    """Name an error of connecting: with no port asked for, EADDRNOTAVAIL means no address to leave from."""
+    """Return a connect error; without a port to bind, EADDRNOTAVAIL means no usable source address."""
     if error.errno == errno.EADDRNOTAVAIL:
         return PhaseError(Failure.UNREACHABLE, detail_of(error), error.errno)
     return phase_error(error)

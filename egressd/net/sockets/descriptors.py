@@ -1,17 +1,17 @@
-"""How many sockets this process may hold."""
+"""The soft limit on open file descriptors (RLIMIT_NOFILE)."""
 
 from __future__ import annotations
 
 import resource
 
 SPARE = 128
-"""Descriptors for everything that is not a probe."""
+"""Descriptors kept for everything that is not a probe."""
 
 
 def allow_descriptors(wanted: int) -> int:
-    """Raise the soft limit as far as needed and permitted; return what it is now.
+    """Raise the soft limit as far as needed and permitted; return the limit now in force.
 
-    The usual soft limit of 1024 exists for programs that use select(2); this one does not.
+    The usual soft limit of 1024 exists for programs that use select(2); egressd uses epoll(7).
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + SPARE

@@ -1,4 +1,4 @@
-"""From exceptions to `Failure`, per operation: the same errno means different things in different places."""
+"""PhaseError, and how an errno maps to a `Failure`."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ _BY_ERRNO = {
 
 
 class PhaseError(Exception):
-    """Something a phase can't go on after; it becomes the observation's failure."""
+    """The error that ends a phase; its fields become those of the observation."""
 
     def __init__(
-        self, failure: Failure, detail: str = "", number: int | None = None, *, silent: bool = False
+        self, failure: Failure, detail: str = "", number: int | None = None, *, timed_out: bool = False
     ) -> None:
         super().__init__(failure, detail, number)
         self.failure = failure
         self.detail = scrub(detail, DETAIL_LIMIT)
         self.errno = number
-        self.silent = silent or failure is Failure.TIMEOUT
+        self.timed_out = timed_out or failure is Failure.TIMEOUT
 
 
 def failure_of(error: OSError) -> Failure:
-    """Name an error of connecting, reading or writing. A bare TimeoutError is our own timer."""
+    """Return the failure of a connect, read or write. A TimeoutError without errno is our own timer."""
     if error.errno is None and isinstance(error, TimeoutError):
         return Failure.TIMEOUT
     return _BY_ERRNO.get(error.errno or 0, Failure.OS_ERROR)
 
 
 def detail_of(error: OSError) -> str:
-    """Say an error in short: its symbol and the kernel's words."""
+    """Return an error as `SYMBOL: text of strerror(3)`."""
     if error.errno is None:
         return scrub(str(error), DETAIL_LIMIT)
     symbol = errno.errorcode.get(error.errno, str(error.errno))
@@ -65,5 +65,5 @@ def detail_of(error: OSError) -> str:
 
 
 def phase_error(error: OSError) -> PhaseError:
-    """Return an error of reading or writing as what the phase ended with."""
+    """Return an error of a connect, read or write as the end of a phase."""
     return PhaseError(failure_of(error), detail_of(error), error.errno)

@@ -1,7 +1,6 @@
-"""What the Linux kernel knows of a socket: TCP_INFO and the error queue.
+"""What the Linux kernel knows about a socket: TCP_INFO, and ICMP errors of the error queue (ip(7)).
 
-Both are feature-detected: an older kernel gives fewer bytes, another system gives none; then the
-fact is None.
+Both are feature-detected: an older kernel returns fewer bytes, another system none; missing values are None.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _MOST_ERRORS = 16
 
 
 def tcp_info(sock: socket.socket) -> TcpInfo | None:
-    """Read TCP_INFO; None where the kernel has none or the socket is closed."""
+    """Return TCP_INFO; None where the kernel has none or the socket is closed."""
     try:
         raw = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _TCP_INFO_SIZE)
     except OSError:
@@ -45,7 +44,7 @@ def tcp_info(sock: socket.socket) -> TcpInfo | None:
 
 
 def parse_tcp_info(raw: bytes) -> TcpInfo | None:
-    """Read struct tcp_info; None where it is too short to tell what was acknowledged (before Linux 4.1)."""
+    """Parse struct tcp_info; None where it has no `tcpi_bytes_acked` (before Linux 4.1)."""
     acked, received = _u64(raw, _BYTES_ACKED), _u64(raw, _BYTES_RECEIVED)
     if acked is None or received is None:
         return None
@@ -74,7 +73,7 @@ def _u64(raw: bytes, offset: int) -> int | None:
 
 
 def queue_icmp(sock: socket.socket) -> None:
-    """Ask the kernel to queue ICMP errors; a kernel that can't leaves errno as the only fact."""
+    """Turn on the error queue (IP_RECVERR); where that fails, errno is all there is."""
     with contextlib.suppress(OSError):
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
@@ -83,7 +82,7 @@ def queue_icmp(sock: socket.socket) -> None:
 
 
 def read_icmp(sock: socket.socket) -> Icmp | None:
-    """Empty the error queue and return its last ICMP error, if there is one."""
+    """Drain the error queue and return its last ICMP error; None if there is none."""
     found: Icmp | None = None
     for _ in range(_MOST_ERRORS):
         try:
@@ -96,9 +95,9 @@ def read_icmp(sock: socket.socket) -> Icmp | None:
 
 
 def parse_extended_error(payload: bytes) -> Icmp | None:
-    """Read a sock_extended_err and the offender behind it; None where it is no ICMP error.
+    """Parse a sock_extended_err and the offender that follows it; None where it is no ICMP error.
 
-    An error the kernel made up itself (origin `local`) has no offender: it is this host.
+    An error of the local kernel (SO_EE_ORIGIN_LOCAL) has no offender: it is this host.
     """
     if len(payload) < _EXTENDED_ERROR.size:
         return None
@@ -112,7 +111,7 @@ def parse_extended_error(payload: bytes) -> Icmp | None:
 
 
 def _offender(address: bytes) -> str:
-    """Read a sockaddr; empty where it is unspecified."""
+    """Return the address of a sockaddr; empty where it is unspecified."""
     family = int.from_bytes(address[:2], "little" if struct.pack("=H", 1)[0] else "big")
     if family == socket.AF_INET and len(address) >= 8:
         return socket.inet_ntop(socket.AF_INET, address[4:8])
@@ -122,7 +121,7 @@ def _offender(address: bytes) -> str:
 
 
 def is_own_address(address: str) -> bool:
-    """Say whether an address belongs to this host: only such can be bound to."""
+    """Return whether an address belongs to this host, by binding to it."""
     if not address:
         return False
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -130,13 +129,17 @@ def is_own_address(address: str) -> bool:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.bind((address, 0))
     except OSError as error:
-        # A link-local address needs a scope to be bound to, and is known to be on a link of ours.
-        return error.errno == errno.EINVAL and address.lower().startswith("fe80:") and _on_a_link(address)
+        # Binding to a link-local address needs the index of its interface.
+        return (
+            error.errno == errno.EINVAL
+            and address.lower().startswith("fe80:")
+            and _is_own_link_local(address)
+        )
     return True
 
 
-def _on_a_link(address: str) -> bool:
-    """Say whether any interface has this link-local address."""
+def _is_own_link_local(address: str) -> bool:
+    """Return whether an interface has this link-local address."""
     for _, name in socket.if_nameindex():
         with contextlib.suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
             sock.bind((address, 0, 0, socket.if_nametoindex(name)))

@@ -1,4 +1,4 @@
-"""Opening non-blocking sockets that leave from the right place."""
+"""Opening non-blocking sockets bound to a source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def socket_address(address: str, port: int) -> tuple[socket.AddressFamily, Socke
     """Return family and socket address of a literal IP address, `%scope` included.
 
     Raises:
-        PhaseError: it is no IP address, or its scope is no interface of this host.
+        PhaseError: it is no IP address, or its scope names no interface of this host.
     """
     bare, _, scope = address.partition("%")
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
@@ -46,10 +46,10 @@ def _scope_id(scope: str) -> int:
 
 
 def open_socket(family: socket.AddressFamily, kind: socket.SocketKind, source: Source) -> socket.socket:
-    """Open a socket that queues ICMP errors, bound to the source where one is given.
+    """Open a non-blocking socket with an error queue, bound to the source.
 
     Raises:
-        PhaseError: the source is not on this host, or no socket can be had.
+        PhaseError: the source is not on this host, or no socket can be opened.
     """
     try:
         sock = socket.socket(family, kind)
@@ -69,7 +69,7 @@ def bind_to(sock: socket.socket, source: Source) -> None:
     """Bind a socket to the interface and address of a source.
 
     Raises:
-        PhaseError: it can't leave from there.
+        PhaseError: INVALID_SOURCE; the source is not on this host.
     """
     try:
         if source.interface is not None:
@@ -83,10 +83,10 @@ def bind_to(sock: socket.socket, source: Source) -> None:
 
 
 def _bind_address(sock: socket.socket, address: str) -> None:
-    """Bind without taking a port: thousands of probes to different addresses may then share one."""
+    """Bind without reserving a port, so that connections to different peers may share one."""
     family, local = socket_address(address, 0)
     if family != sock.family:
-        # No mistake of the operator's: an IPv4 source simply has no way to an IPv6 address.
+        # Not INVALID_SOURCE: an IPv4 source is fine, it just can't reach an IPv6 address.
         detail = f"the source address {address} is of the other family"
         raise PhaseError(Failure.UNREACHABLE, detail, errno.EAFNOSUPPORT)
     with contextlib.suppress(OSError):
@@ -95,7 +95,7 @@ def _bind_address(sock: socket.socket, address: str) -> None:
 
 
 def set_hop_limit(sock: socket.socket, ttl: int) -> None:
-    """Let packets of a socket go so many hops. Raises OSError."""
+    """Set the hop limit (TTL) of a socket's packets. Raises OSError."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
     else:
@@ -113,17 +113,17 @@ def local_address(sock: socket.socket) -> tuple[str | None, int | None]:
 
 
 def writable_now(sock: socket.socket) -> bool:
-    """Say whether a connect has ended, well or badly, without waiting."""
+    """Return whether a connect has ended, without waiting."""
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
     return bool(poll.poll(0))
 
 
 async def until_writable(sock: socket.socket) -> None:
-    """Wait until a socket can be written to, which is when a connect has ended."""
+    """Wait until a socket is writable: then its connect has ended."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(sock, _wake, ready)
+    loop.add_writer(sock, _set_ready, ready)
     try:
         await ready
     finally:
@@ -131,16 +131,16 @@ async def until_writable(sock: socket.socket) -> None:
 
 
 async def until_readable(sock: socket.socket) -> None:
-    """Wait until there is something to read. What is there stays there, also where we are cancelled."""
+    """Wait until a socket is readable. Nothing is read, so a cancellation loses nothing."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(sock, _wake, ready)
+    loop.add_reader(sock, _set_ready, ready)
     try:
         await ready
     finally:
         loop.remove_reader(sock)
 
 
-def _wake(ready: asyncio.Future[None]) -> None:
+def _set_ready(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)

@@ -1,4 +1,4 @@
-"""Alerts that arrive encrypted: OpenSSL's names for them, since the bytes can't be read."""
+"""TLS alerts that arrive encrypted, recognised by the reason of OpenSSL's error."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ _DESCRIPTIONS = {
     "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": 120,
 }
 _UNNAMED = "alert no application protocol"
-"""CPython has no name for 120, only OpenSSL's words."""
+"""CPython has no reason name for alert 120, only OpenSSL's text."""
 
 
 def alert_from_openssl(error: ssl.SSLError) -> TlsAlert | None:
-    """Return the alert behind an OpenSSL error; None where it is none."""
+    """Return the alert that caused an OpenSSL error; None where none did."""
     description = _DESCRIPTIONS.get(error.reason or "")
     if description is None and _UNNAMED in str(error):
         description = 120
@@ -57,5 +57,5 @@ def alert_from_openssl(error: ssl.SSLError) -> TlsAlert | None:
 
 
 def openssl_reason(error: ssl.SSLError) -> str:
-    """Say an OpenSSL error in short, without the line of CPython's source it came from."""
+    """Return the reason of an OpenSSL error, without the position in CPython's source."""
     return scrub(error.reason or str(error).partition(" (_ssl.c")[0], 200)

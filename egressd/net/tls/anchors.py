@@ -1,7 +1,7 @@
-"""Whether a chain leads to one of a set of roots, whatever the time, the name and the purpose.
+"""Trust anchors: whether a chain leads to one of a set of roots, regardless of time, name and purpose.
 
-This is no verification: OpenSSL has done that, as the agent would. It answers one question, "who is behind
-this chain?", and so only signatures and the right to sign count. It can't be forged without a root's key.
+This is not verification: OpenSSL does that, as the agent would. It tells who issued a chain, so only
+signatures and basicConstraints count. It can't be forged without the key of a root.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from egressd.net.tls.certificates import ParsedCertificate, is_authority, is_iss
 
 _MOST_SENT = 16
 _MOST_SIGNATURES = 64
-_MOST_REMEMBERED = 4096
+_MOST_CACHED = 4096
 
 
 class RootSet:
@@ -25,7 +25,7 @@ class RootSet:
     def __init__(self, ders: Iterable[bytes]) -> None:
         self._digests: set[str] = set()
         self._by_subject: dict[bytes, list[x509.Certificate]] = {}
-        self._remembered: dict[tuple[str, ...], bool] = {}
+        self._cache: dict[tuple[str, ...], bool] = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for der in ders:
@@ -36,25 +36,25 @@ class RootSet:
             root = x509.load_der_x509_certificate(der)
             self._by_subject.setdefault(root.subject.public_bytes(), []).append(root)
         except ValueError:
-            return  # OpenSSL read it; a root that only this parser can't read anchors nothing
+            return  # a root that OpenSSL can read and this parser can't anchors nothing
         self._digests.add(hashlib.sha256(der).hexdigest())
 
     def __len__(self) -> int:
         return len(self._digests)
 
     def anchors(self, chain: tuple[ParsedCertificate, ...]) -> bool:
-        """Say whether a chain, leaf first, leads to one of the roots."""
+        """Return whether a chain, leaf first, leads to one of the roots."""
         key = tuple(one.facts.sha256 for one in chain)
-        known = self._remembered.get(key)
+        known = self._cache.get(key)
         if known is None:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            known = self._remembered[key] = self._search(chain[:_MOST_SENT])
+            if len(self._cache) >= _MOST_CACHED:
+                self._cache.clear()
+            known = self._cache[key] = self._search(chain[:_MOST_SENT])
         return known
 
     def has_issuer_of(self, certificate: ParsedCertificate) -> bool:
-        """Say whether one of the roots has the name of a certificate's issuer."""
-        return bool(certificate.parsed and self._named(certificate.parsed))
+        """Return whether a root has the issuer name of a certificate as its subject."""
+        return bool(certificate.parsed and self._issuers_by_name(certificate.parsed))
 
     def _search(self, chain: tuple[ParsedCertificate, ...]) -> bool:
         leaf = chain[0].parsed if chain else None
@@ -66,7 +66,7 @@ class RootSet:
         reached, signatures = [leaf], _MOST_SIGNATURES
         while reached and signatures > 0:
             current = reached.pop()
-            roots = self._named(current)
+            roots = self._issuers_by_name(current)
             signatures -= len(roots) + len(sent)
             if any(is_issued_by(current, root) for root in roots):
                 return True
@@ -75,7 +75,7 @@ class RootSet:
             reached += issuers
         return False
 
-    def _named(self, certificate: x509.Certificate) -> list[x509.Certificate]:
+    def _issuers_by_name(self, certificate: x509.Certificate) -> list[x509.Certificate]:
         try:
             return self._by_subject.get(certificate.issuer.public_bytes(), [])
         except ValueError:

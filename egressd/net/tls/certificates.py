@@ -1,7 +1,7 @@
-"""Facts of certificates, read from their DER. Certificates repeat, so each is read once.
+"""Certificates parsed from DER, each once: chains repeat.
 
-Law of the file: a certificate OpenSSL accepted may still be odd to another parser. What can't be read is
-left empty; nothing here raises.
+Rule of the file: another parser may reject what OpenSSL accepts. What can't be read is left empty; nothing
+here raises.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedCertificate:
-    """A certificate, parsed once: its facts, and what else the chain facts need."""
+    """A certificate: the facts to record, and what `ChainFacts` need."""
 
     facts: Certificate
     parsed: x509.Certificate | None
@@ -44,25 +44,25 @@ class ParsedCertificate:
 
     @property
     def in_time(self) -> bool | None:
-        """Whether it is valid by this host's clock; None where its dates can't be read."""
+        """Whether it is valid now by this host's clock; None where its dates can't be read."""
         if self.not_before is None or self.not_after is None:
             return None
         return self.not_before <= now() <= self.not_after
 
-    def name_covers(self, host: str) -> bool:
-        """Say whether a subjectAltName covers a host (RFC 6125)."""
-        address = _address(host)
+    def matches(self, host: str) -> bool:
+        """Return whether a subjectAltName matches a host (RFC 6125)."""
+        address = _canonical_address(host)
         if address is not None:
             return address in self.addresses
-        return any(name_covers(name, host) for name in self.dns_names)
+        return any(host_matches(name, host) for name in self.dns_names)
 
-    def common_name_covers(self, host: str) -> bool:
-        """Say whether the subject's common name would, for those who still look at it."""
-        return any(name_covers(name, host) for name in self.common_names)
+    def common_name_matches(self, host: str) -> bool:
+        """Return whether the subject's common name matches a host, as old clients check it."""
+        return any(host_matches(name, host) for name in self.common_names)
 
 
-def name_covers(pattern: str, host: str) -> bool:
-    """Say whether a certificate's name covers a host: exactly, or with `*` for the leftmost label."""
+def host_matches(pattern: str, host: str) -> bool:
+    """Return whether a certificate's name matches a host: exactly, or with `*` as the leftmost label."""
     pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
     if not pattern.startswith("*."):
         return pattern == host
@@ -72,12 +72,12 @@ def name_covers(pattern: str, host: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def parse_certificate(der: bytes) -> ParsedCertificate:
-    """Read a certificate."""
+    """Parse a certificate."""
     with warnings.catch_warnings():
-        # cryptography warns of certificates that break a rule; that is for attribution to say.
+        # cryptography warns about certificates that break a rule; judging them is up to attribution.
         warnings.simplefilter("ignore")
         parsed = _try(lambda: x509.load_der_x509_certificate(der), None)
-        return _unreadable(der) if parsed is None else _read(der, parsed)
+        return _unreadable(der) if parsed is None else _parse(der, parsed)
 
 
 def _unreadable(der: bytes) -> ParsedCertificate:
@@ -96,23 +96,23 @@ def _unreadable(der: bytes) -> ParsedCertificate:
     return ParsedCertificate(facts=facts, parsed=None)
 
 
-def _read(der: bytes, parsed: x509.Certificate) -> ParsedCertificate:
+def _parse(der: bytes, parsed: x509.Certificate) -> ParsedCertificate:
     dns_names, addresses = _alternative_names(parsed)
     not_before = _try(lambda: parsed.not_valid_before_utc, None)
     not_after = _try(lambda: parsed.not_valid_after_utc, None)
     facts = Certificate(
-        subject=_name(lambda: parsed.subject),
-        issuer=_name(lambda: parsed.issuer),
+        subject=_name_text(lambda: parsed.subject),
+        issuer=_name_text(lambda: parsed.issuer),
         san=tuple(scrub(one, 255) for one in (*dns_names, *addresses)[:_MOST_NAMES]),
         serial=_try(lambda: f"{parsed.serial_number:x}", ""),
         not_before=timestamp(not_before) if not_before else "",
         not_after=timestamp(not_after) if not_after else "",
         sha256=hashlib.sha256(der).hexdigest(),
-        key=_try(lambda: _key(parsed), "unknown"),
-        signature=_try(lambda: _signature(parsed), "unknown"),
+        key=_try(lambda: _key_type(parsed), "unknown"),
+        signature=_try(lambda: _signature_hash(parsed), "unknown"),
         self_signed=is_issued_by(parsed, parsed),
-        ocsp_urls=_access(parsed, AuthorityInformationAccessOID.OCSP),
-        issuer_urls=_access(parsed, AuthorityInformationAccessOID.CA_ISSUERS),
+        ocsp_urls=_aia_urls(parsed, AuthorityInformationAccessOID.OCSP),
+        issuer_urls=_aia_urls(parsed, AuthorityInformationAccessOID.CA_ISSUERS),
         crl_urls=_try(lambda: _crl_urls(parsed), ()),
     )
     return ParsedCertificate(
@@ -127,18 +127,18 @@ def _read(der: bytes, parsed: x509.Certificate) -> ParsedCertificate:
 
 
 def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Say whether one certificate signed another: the names agree and the signature is right."""
+    """Return whether `issuer` signed a certificate: the names match and the signature is valid."""
     try:
         if certificate.issuer != issuer.subject:
             return False
         certificate.verify_directly_issued_by(issuer)
-    except Exception:  # noqa: BLE001 - odd keys, algorithms and encodings all mean: it can't be shown
+    except Exception:  # noqa: BLE001 - odd keys, algorithms and encodings: not proven
         return False
     return True
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
-    """Say whether a certificate may sign others (RFC 5280 section 4.2.1.9)."""
+    """Return whether a certificate may sign others: basicConstraints (RFC 5280 section 4.2.1.9)."""
     return _try(
         lambda: bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca), False
     )
@@ -147,11 +147,11 @@ def is_authority(certificate: x509.Certificate) -> bool:
 def _try(read: Callable[[], T], otherwise: T) -> T:
     try:
         return read()
-    except Exception:  # noqa: BLE001 - hostile DER: cryptography raises many kinds, and each means "unreadable"
+    except Exception:  # noqa: BLE001 - hostile DER: cryptography raises many exceptions, each means "unreadable"
         return otherwise
 
 
-def _name(read: Callable[[], x509.Name]) -> str:
+def _name_text(read: Callable[[], x509.Name]) -> str:
     return scrub(_try(lambda: read().rfc4514_string(), ""), _TEXT_LIMIT)
 
 
@@ -167,7 +167,7 @@ def _alternative_names(parsed: x509.Certificate) -> tuple[tuple[str, ...], tuple
     return tuple(names.get_values_for_type(x509.DNSName)), addresses
 
 
-def _key(parsed: x509.Certificate) -> str:
+def _key_type(parsed: x509.Certificate) -> str:
     key = parsed.public_key()
     match key:
         case rsa.RSAPublicKey():
@@ -180,29 +180,29 @@ def _key(parsed: x509.Certificate) -> str:
             return type(key).__name__.removesuffix("PublicKey").lower()
 
 
-def _signature(parsed: x509.Certificate) -> str:
+def _signature_hash(parsed: x509.Certificate) -> str:
     algorithm = parsed.signature_hash_algorithm
     return algorithm.name if algorithm else parsed.signature_algorithm_oid.dotted_string
 
 
-def _access(parsed: x509.Certificate, method: x509.ObjectIdentifier) -> tuple[str, ...]:
+def _aia_urls(parsed: x509.Certificate, method: x509.ObjectIdentifier) -> tuple[str, ...]:
     found = _try(
         lambda: parsed.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value, None
     )
-    return _urls(one.access_location for one in found or () if one.access_method == method)
+    return _url_values(one.access_location for one in found or () if one.access_method == method)
 
 
 def _crl_urls(parsed: x509.Certificate) -> tuple[str, ...]:
     points = parsed.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    return _urls(name for point in points for name in point.full_name or ())
+    return _url_values(name for point in points for name in point.full_name or ())
 
 
-def _urls(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
+def _url_values(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
     urls = [scrub(one.value, _TEXT_LIMIT) for one in names if isinstance(one, x509.UniformResourceIdentifier)]
     return tuple(urls[:_MOST_URLS])
 
 
-def _address(host: str) -> str | None:
+def _canonical_address(host: str) -> str | None:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:

@@ -1,8 +1,7 @@
-"""ClientHellos made by hand (RFC 8446 section 4.1.2).
+"""Building ClientHellos (RFC 8446 section 4.1.2) of a chosen size and layout.
 
-They are for what a library does not let us choose: the size, where the server name stands, and whether
-there is one. Law of the file: bytes in, bytes out. A server that knows TLS 1.2 or 1.3 answers each of
-them with a ServerHello; the keys are made up, so no session can come of it.
+A TLS library does not let a client choose the size, move the server name, or omit it. A server of TLS 1.2
+or 1.3 answers each with a ServerHello; the key shares are random, so no session can follow. No I/O.
 """
 
 from __future__ import annotations
@@ -14,35 +13,35 @@ X25519, P256, X25519_MLKEM768 = 0x001D, 0x0017, 0x11EC
 CIPHERS = (0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8)
 SIGNATURES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601)
 LARGE = 1700
-"""Bytes of a large hello: above what one segment of an Ethernet path holds, as post-quantum ones are."""
+"""Bytes of a large ClientHello: more than one segment on an Ethernet path, as with post-quantum keys."""
 _MLKEM_COEFFICIENTS, _MLKEM_Q, _MLKEM_SEED = 768, 3329, 32
 
 
 class ClientHelloShape(StrEnum):
-    """How a hello is laid out."""
+    """The size of a ClientHello, and the position of its server name (SNI)."""
 
     SMALL = "small"
-    """One segment, the server name first."""
+    """One segment, SNI first."""
     LARGE = "large"
-    """Post-quantum size, the server name first."""
-    NAME_LAST = "name_last"
-    """Post-quantum size, the server name at the very end."""
-    NAMELESS = "nameless"
-    """One segment, no server name."""
+    """Post-quantum size, SNI first."""
+    SNI_LAST = "sni_last"
+    """Post-quantum size, SNI as the last extension."""
+    NO_SNI = "no_sni"
+    """One segment, no SNI."""
 
 
 def build_client_hello(host: str, shape: ClientHelloShape) -> bytes:
     """Return one TLS record with a ClientHello; `host` is in ASCII (RFC 6066 section 3)."""
     name = (
         b""
-        if shape is ClientHelloShape.NAMELESS
+        if shape is ClientHelloShape.NO_SNI
         else _extension(0, _vector(2, b"\0" + _vector(2, host.encode("ascii"))))
     )
-    large = shape in (ClientHelloShape.LARGE, ClientHelloShape.NAME_LAST)
+    large = shape in (ClientHelloShape.LARGE, ClientHelloShape.SNI_LAST)
     rest = _extensions(large=large)
     if large:
         rest += _padding(LARGE - len(_record(name + rest)))
-    return _record(rest + name if shape is ClientHelloShape.NAME_LAST else name + rest)
+    return _record(rest + name if shape is ClientHelloShape.SNI_LAST else name + rest)
 
 
 def _record(extensions: bytes) -> bytes:
@@ -53,7 +52,7 @@ def _record(extensions: bytes) -> bytes:
 
 
 def _extensions(*, large: bool) -> bytes:
-    """Return what a current client offers, the server name aside."""
+    """Return the extensions of a current client, except the server name."""
     groups = ((X25519_MLKEM768,) if large else ()) + (X25519, P256)
     shares = (_share(X25519_MLKEM768, _mlkem_key() + secrets.token_bytes(32)) if large else b"") + _share(
         X25519, secrets.token_bytes(32)
@@ -79,15 +78,15 @@ def _share(group: int, key: bytes) -> bytes:
 
 
 def _mlkem_key() -> bytes:
-    """Return an encapsulation key that passes the check of FIPS 203 section 7.2: coefficients below q."""
+    """Return an ML-KEM-768 key that passes the check of FIPS 203 section 7.2: coefficients below q."""
     bits = 0
-    for place in range(_MLKEM_COEFFICIENTS):
-        bits |= secrets.randbelow(_MLKEM_Q) << (12 * place)
+    for index in range(_MLKEM_COEFFICIENTS):
+        bits |= secrets.randbelow(_MLKEM_Q) << (12 * index)
     return bits.to_bytes(_MLKEM_COEFFICIENTS * 12 // 8, "little") + secrets.token_bytes(_MLKEM_SEED)
 
 
 def _padding(missing: int) -> bytes:
-    """Return padding (RFC 7685) of so many bytes, its own head included."""
+    """Return a padding extension (RFC 7685) of that many bytes, its header included."""
     return _extension(21, bytes(missing - 4)) if missing >= 4 else b""
 
 
@@ -96,5 +95,5 @@ def _extension(kind: int, data: bytes) -> bytes:
 
 
 def _vector(width: int, data: bytes) -> bytes:
-    """Put a length of `width` bytes before data (RFC 8446 section 3.4)."""
+    """Prefix data with its length in `width` bytes (RFC 8446 section 3.4)."""
     return len(data).to_bytes(width) + data

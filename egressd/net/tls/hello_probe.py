@@ -1,100 +1,93 @@
-"""A ClientHello of our own making, and the first bytes that come back: answered or not, and no more."""
+"""Send a self-made ClientHello and read the first bytes of the answer, without completing a handshake."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from egressd.model.observation import Failure, TlsObservation
 from egressd.net.scrub import scrub
-from egressd.net.sockets.errors import PhaseError, detail_of, failure_of
+from egressd.net.sockets.errors import PhaseError, phase_error
 from egressd.net.stopwatch import Stopwatch
 from egressd.net.stream import ByteStream
 from egressd.net.tls.client_hello import ClientHelloShape, build_client_hello
 from egressd.net.tls.records import FATAL, SERVER_HELLO, RecordScanner
 
-ENOUGH = 7
-"""Bytes that tell a ServerHello (`16 03 xx .. .. 02`), and an alert with its description."""
+_MINIMUM_ANSWER = 7
+"""Bytes that identify a ServerHello (`16 03 xx .. .. 02`), or an alert and its description."""
 _HEX_BYTES = 64
 _PAUSE = 0.05
-"""Seconds between the two parts of a split hello: long enough for two segments."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ending:
-    failure: Failure | None = None
-    detail: str = ""
-    errno: int | None = None
+"""Seconds between the parts of a split ClientHello, so that they leave in two segments."""
 
 
 async def send_client_hello(
     stream: ByteStream, host: str, shape: ClientHelloShape, *, timeout: float, split: bool = False
 ) -> TlsObservation:
-    """Send a hello within `timeout` seconds and read until it is clear whether TLS answers.
+    """Send a ClientHello and read until it is clear whether a ServerHello answers, within `timeout` seconds.
 
-    `split` sends it in two parts. The stream stays open; it is the caller's to close.
+    `split` sends it in two parts. The stream stays open; the caller closes it.
     """
-    watch, heard = Stopwatch(), RecordScanner()
+    watch, received, hello = Stopwatch(), RecordScanner(), b""
+    failed: PhaseError | None
     try:
         hello = build_client_hello(host.encode("idna").decode("ascii"), shape)
     except UnicodeError as error:
-        ending, hello = _Ending(failure=Failure.NAME_INVALID, detail=scrub(str(error), 200)), b""
+        failed = PhaseError(Failure.NAME_INVALID, str(error))
     else:
-        ending = await _send_and_hear(stream, hello, heard, timeout=timeout, split=split)
+        failed = await _send_and_read(stream, hello, received, timeout=timeout, split=split)
     return TlsObservation(
         started=watch.started,
         elapsed_ms=watch.elapsed_ms,
-        sni="" if shape is ClientHelloShape.NAMELESS else scrub(host, 300),
+        sni="" if shape is ClientHelloShape.NO_SNI else scrub(host, 300),
         alpn_offered=("h2", "http/1.1"),
         hello_bytes=len(hello),
         bytes_sent=len(hello),
-        bytes_received=heard.size,
+        bytes_received=received.size,
         records_sent=1 if hello else 0,
-        records_received=heard.records,
-        failure=ending.failure,
-        detail=ending.detail,
-        errno=ending.errno,
-        first_bytes=heard.head[:_HEX_BYTES].hex(),
-        first_text=heard.head_text,
-        server_hello=_is_server_hello(heard),
-        alert=heard.alert,
+        records_received=received.records,
+        failure=failed.failure if failed else None,
+        detail=failed.detail if failed else "",
+        errno=failed.errno if failed else None,
+        first_bytes=received.head[:_HEX_BYTES].hex(),
+        first_text=received.head_text,
+        server_hello=_is_server_hello(received),
+        alert=received.alert,
         info=stream.info(),
     )
 
 
-async def _send_and_hear(
-    stream: ByteStream, hello: bytes, heard: RecordScanner, *, timeout: float, split: bool
-) -> _Ending:
+async def _send_and_read(
+    stream: ByteStream, hello: bytes, received: RecordScanner, *, timeout: float, split: bool
+) -> PhaseError | None:
     try:
         async with asyncio.timeout(timeout):
             for part in _parts(hello, split=split):
                 await stream.write(part)
                 await asyncio.sleep(_PAUSE if split else 0)
-            while heard.size < ENOUGH:
-                data = await stream.read(ENOUGH)
+            while received.size < _MINIMUM_ANSWER:
+                data = await stream.read(_MINIMUM_ANSWER)
                 if not data:
-                    return _Ending(failure=Failure.CLOSED, detail=f"closed after {heard.size} bytes")
-                heard.feed(data)
-    except PhaseError as trouble:
-        return _Ending(failure=trouble.failure, detail=trouble.detail, errno=trouble.errno)
+                    return PhaseError(Failure.CLOSED, f"closed after {received.size} bytes")
+                received.feed(data)
+    except PhaseError as error:
+        return error
     except OSError as error:
-        return _Ending(failure=failure_of(error), detail=detail_of(error), errno=error.errno)
-    return _judge(heard)
+        return phase_error(error)
+    return _classify(received)
 
 
 def _parts(hello: bytes, *, split: bool) -> tuple[bytes, ...]:
-    """Return what is written at once: all of it, or two halves."""
+    """Return the ClientHello whole, or in two halves."""
     middle = len(hello) // 2
     return (hello[:middle], hello[middle:]) if split else (hello,)
 
 
-def _judge(heard: RecordScanner) -> _Ending:
-    if _is_server_hello(heard):
-        return _Ending()
-    if heard.alert is not None and heard.alert.level == FATAL:
-        return _Ending(failure=Failure.ALERT)
-    return _Ending(failure=Failure.MALFORMED if heard.is_tls else Failure.NOT_TLS)
+def _classify(received: RecordScanner) -> PhaseError | None:
+    if _is_server_hello(received):
+        return None
+    if received.alert is not None and received.alert.level == FATAL:
+        return PhaseError(Failure.ALERT)
+    return PhaseError(Failure.MALFORMED if received.is_tls else Failure.NOT_TLS)
 
 
-def _is_server_hello(heard: RecordScanner) -> bool:
-    return len(heard.head) > 5 and heard.head[0] == 0x16 and heard.head[5] == SERVER_HELLO
+def _is_server_hello(received: RecordScanner) -> bool:
+    return len(received.head) > 5 and received.head[0] == 0x16 and received.head[5] == SERVER_HELLO

@@ -1,6 +1,6 @@
-"""Reading along while TLS records pass (RFC 8446 section 5), for what is still in the clear.
+"""Passive parsing of TLS records (RFC 8446 section 5), as far as they are in cleartext.
 
-Law of the file: it never raises and keeps a bounded amount, whatever the bytes are.
+Rule of the file: whatever the bytes are, it never raises, and it keeps a bounded amount.
 """
 
 from __future__ import annotations
@@ -21,65 +21,67 @@ FATAL = 2
 
 
 class RecordScanner:
-    """Counts the records of one direction and picks up what the clear ones say."""
+    """Counts the records of one direction, and reads alerts and the ServerHello in cleartext."""
 
     def __init__(self) -> None:
         self.head = bytearray()
-        """The first bytes, whatever they are."""
+        """The first bytes, TLS or not."""
         self.size = 0
         self.records = 0
         self.alert: TlsAlert | None = None
-        """The fatal alert, or else the last warning."""
+        """The fatal alert, else the last warning."""
         self.version: str | None = None
-        """What the ServerHello chose."""
+        """The version chosen by the ServerHello."""
         self.server_hello = False
         self.certificate_request = False
         self.broken = False
-        """Whether something came that is no TLS record."""
+        """Whether bytes came that are no TLS record."""
         self._header = bytearray()
-        self._left = 0
+        self._remaining = 0
         self._kind = 0
-        self._clear = True
+        self._cleartext = True
         self._alert = bytearray()
         self._messages = _HandshakeScanner()
 
     @property
     def is_tls(self) -> bool:
-        """Whether the stream may still be TLS, as far as its first bytes tell."""
+        """Whether the stream may be TLS, by its first bytes."""
         return not (self.broken and self.records == 0)
 
     def feed(self, data: bytes) -> None:
-        """Take the bytes that passed."""
+        """Parse more bytes of the stream."""
         self.size += len(data)
         if len(self.head) < HEAD_LIMIT:
             self.head += data[: HEAD_LIMIT - len(self.head)]
         position = 0
         while position < len(data) and not self.broken:
-            position += self._payload(data, position) if self._left else self._head(data, position)
+            position += (
+                self._read_payload(data, position) if self._remaining else self._read_header(data, position)
+            )
 
-    def _head(self, data: bytes, position: int) -> int:
-        """Take bytes of a record header; return how many."""
+    def _read_header(self, data: bytes, position: int) -> int:
+        """Read bytes of a record header; return how many."""
         taken = data[position : position + HEADER - len(self._header)]
         self._header += taken
-        self.broken = not _plausible(self._header)
+        self.broken = not _may_be_header(self._header)
         if len(self._header) == HEADER and not self.broken:
             self._kind = self._header[0]
-            self._left = int.from_bytes(self._header[3:5], "big")
+            self._remaining = int.from_bytes(self._header[3:5], "big")
             self._header.clear()
             self._alert.clear()
             self.records += 1
-            self._clear = self._clear and self._kind not in {CHANGE_CIPHER_SPEC, APPLICATION_DATA}
+            self._cleartext = self._cleartext and self._kind not in {CHANGE_CIPHER_SPEC, APPLICATION_DATA}
         return len(taken)
 
-    def _payload(self, data: bytes, position: int) -> int:
-        """Take bytes of a record's payload; return how many."""
-        end = min(len(data), position + self._left)
-        if self._kind == ALERT and self._left + len(self._alert) == 2:
+    def _read_payload(self, data: bytes, position: int) -> int:
+        """Read bytes of a record payload; return how many."""
+        end = min(len(data), position + self._remaining)
+        if self._kind == ALERT and self._remaining + len(self._alert) == 2:
             self._read_alert(data[position:end])
-        elif self._kind == HANDSHAKE and self._clear:
+        elif self._kind == HANDSHAKE and self._cleartext:
             self._messages.feed(data[position:end])
-            self._adopt()
-        self._left -= end - position
+            self._copy_results()
+        self._remaining -= end - position
         return end - position
 
     def _read_alert(self, data: bytes) -> None:
@@ -89,7 +91,7 @@ class RecordScanner:
             return
         self.alert = TlsAlert(level=self._alert[0], description=self._alert[1])
 
-    def _adopt(self) -> None:
+    def _copy_results(self) -> None:
         self.server_hello = self._messages.server_hello
         self.certificate_request = self._messages.certificate_request
         self.version = self._messages.version
@@ -101,44 +103,46 @@ class RecordScanner:
 
 
 class _HandshakeScanner:
-    """Walks the handshake messages inside the clear records; keeps the ServerHello only."""
+    """Parses the handshake messages of cleartext records; keeps the ServerHello only."""
 
     def __init__(self) -> None:
         self.server_hello = False
         self.certificate_request = False
         self.version: str | None = None
         self._header = bytearray()
-        self._left = 0
+        self._remaining = 0
         self._hello: bytearray | None = None
 
     def feed(self, data: bytes) -> None:
         position = 0
         while position < len(data):
-            position += self._body(data, position) if self._left else self._head(data, position)
+            position += (
+                self._read_body(data, position) if self._remaining else self._read_header(data, position)
+            )
 
-    def _head(self, data: bytes, position: int) -> int:
+    def _read_header(self, data: bytes, position: int) -> int:
         taken = data[position : position + 4 - len(self._header)]
         self._header += taken
         if len(self._header) == 4:
-            kind, self._left = self._header[0], int.from_bytes(self._header[1:], "big")
+            kind, self._remaining = self._header[0], int.from_bytes(self._header[1:], "big")
             self._header.clear()
             self.server_hello |= kind == SERVER_HELLO
             self.certificate_request |= kind == CERTIFICATE_REQUEST
-            self._hello = bytearray() if kind == SERVER_HELLO and self._left <= HEAD_LIMIT else None
+            self._hello = bytearray() if kind == SERVER_HELLO and self._remaining <= HEAD_LIMIT else None
         return len(taken)
 
-    def _body(self, data: bytes, position: int) -> int:
-        taken = data[position : position + self._left]
-        self._left -= len(taken)
+    def _read_body(self, data: bytes, position: int) -> int:
+        taken = data[position : position + self._remaining]
+        self._remaining -= len(taken)
         if self._hello is not None:
             self._hello += taken
-            if self._left == 0:
+            if self._remaining == 0:
                 self.version = server_hello_version(bytes(self._hello))
         return len(taken)
 
 
-def _plausible(header: bytearray) -> bool:
-    """Say whether this may be the start of a record header."""
+def _may_be_header(header: bytearray) -> bool:
+    """Return whether this may be the start of a record header."""
     if header[:1] and header[0] not in _TYPES:
         return False
     if header[1:2] and header[1] != 3:

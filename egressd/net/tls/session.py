@@ -1,4 +1,4 @@
-"""A TLS client session pumped by hand over a stream, so that every byte can be seen passing."""
+"""A TLS client session over a stream by memory BIOs, so that all bytes of the handshake can be inspected."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from egressd.net.tls.records import HEAD_LIMIT, RecordScanner
 
 READ_SIZE = 32768
 _BANNER_SECONDS = 0.2
-"""How long the rest of an answer that is no TLS is waited for."""
+"""Seconds to wait for the rest of an answer that is no TLS."""
 
 
 class TlsStream:
-    """A stream inside a TLS session. `handshake` must have ended well before reading or writing."""
+    """A stream inside a TLS session. Call `handshake` first; read and write only after it succeeded."""
 
     def __init__(self, stream: ByteStream, context: ssl.SSLContext, server_name: str) -> None:
         self._stream = stream
@@ -28,17 +28,17 @@ class TlsStream:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._returned = b""
         self.sent = RecordScanner()
-        """What passed during the handshake."""
+        """The records sent during the handshake."""
         self.received = RecordScanner()
         self.hello_bytes = 0
 
     async def handshake(self) -> None:
-        """Shake hands.
+        """Do the handshake.
 
         Raises:
             ssl.SSLError: OpenSSL gave up.
             PhaseError: CLOSED or NOT_TLS.
-            OSError: the stream broke.
+            OSError: reading or writing failed.
         """
         while True:
             try:
@@ -68,7 +68,7 @@ class TlsStream:
         self._incoming.write(data)
 
     async def _read_banner(self) -> None:
-        """Read on for a moment: what answers in the clear often says who it is."""
+        """Read on for a moment: an answer in cleartext often says what sent it."""
         with contextlib.suppress(OSError):
             async with asyncio.timeout(_BANNER_SECONDS):
                 while len(self.received.head) < HEAD_LIMIT:
@@ -78,18 +78,18 @@ class TlsStream:
                     self.received.feed(data)
 
     async def send_pending_alert(self, *, seconds: float) -> None:
-        """Send the alert OpenSSL left behind when it gave up; the peer may be gone."""
+        """Send the alert that OpenSSL queued when it failed, as far as the peer still reads."""
         with contextlib.suppress(OSError):
             async with asyncio.timeout(seconds):
                 await self._flush_handshake()
 
     async def read(self, n: int) -> bytes:
-        """Return up to `n` bytes; b"" at the end, announced or not.
+        """Return up to `n` bytes; b"" at the end, with or without close_notify.
 
         Raises:
             TlsAlertError: the peer ended the session with an alert.
-            TlsDataError: the bytes are no TLS.
-            OSError: the stream broke.
+            TlsDataError: OpenSSL can't read the data.
+            OSError: reading or writing failed.
         """
         if self._returned:
             data, self._returned = self._returned[:n], self._returned[n:]
@@ -102,15 +102,15 @@ class TlsStream:
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 return b""
             except ssl.SSLError as error:
-                raise _broken(error) from None
+                raise _stream_error(error) from None
             await self._feed()
 
     async def write(self, data: bytes) -> None:
-        """Send all of it.
+        """Send all bytes.
 
         Raises:
-            TlsDataError: the session can't be written to any more.
-            OSError: the stream broke.
+            TlsDataError: OpenSSL can't write to the session.
+            OSError: reading or writing failed.
         """
         while data:
             try:
@@ -119,7 +119,7 @@ class TlsStream:
                 await self._flush()
                 await self._feed()
             except ssl.SSLError as error:
-                raise _broken(error) from None
+                raise _stream_error(error) from None
         await self._flush()
 
     async def _flush(self) -> None:
@@ -135,41 +135,41 @@ class TlsStream:
             self._incoming.write_eof()
 
     def unread(self, data: bytes) -> None:
-        """Give bytes back; the next read returns them first."""
+        """Push bytes back; the next read returns them first."""
         self._returned = data + self._returned
 
     def info(self) -> TcpInfo | None:
-        """Return TCP_INFO of the connection underneath."""
+        """Return TCP_INFO of the underlying connection."""
         return self._stream.info()
 
     def close(self) -> None:
-        """Close the connection underneath."""
+        """Close the underlying connection."""
         self._stream.close()
 
     @property
     def server_name(self) -> str:
-        """The host as asked for, letters outside ASCII in IDNA."""
+        """The host name requested, letters outside ASCII in IDNA."""
         return self._tls.server_hostname or ""
 
     @property
     def version(self) -> str | None:
-        """The TLS version, known from the ServerHello even where the handshake failed later."""
+        """The TLS version; from the ServerHello where the handshake failed after it."""
         return self._tls.version() or self.received.version
 
     @property
     def cipher(self) -> str | None:
-        """The name of the cipher suite; None before one was chosen."""
+        """The name of the cipher suite; None before one is chosen."""
         chosen = self._tls.cipher()
         return chosen[0] if chosen else None
 
     @property
     def alpn(self) -> str | None:
-        """The protocol the server chose."""
+        """The protocol the server chose by ALPN; None where it chose none."""
         return self._tls.selected_alpn_protocol()
 
     @property
     def unverified(self) -> bool:
-        """Whether any chain would have done."""
+        """Whether any chain is accepted."""
         return self._tls.context.verify_mode is ssl.CERT_NONE
 
     def chain(self) -> tuple[bytes, ...]:
@@ -184,7 +184,7 @@ class _OldCertificate(Protocol):
 
 
 def unverified_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
-    """Return a peer's chain. Public from Python 3.13; the same call exists in private since 3.10."""
+    """Return a peer's chain as DER. The call is public since Python 3.13, private since 3.10."""
     public = getattr(tls, "get_unverified_chain", None)
     if public is not None:
         return tuple(cast("list[bytes] | None", public()) or ())
@@ -193,6 +193,6 @@ def unverified_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
     return tuple(one.public_bytes(2) for one in found)  # 2: _ssl.ENCODING_DER
 
 
-def _broken(error: ssl.SSLError) -> OSError:
+def _stream_error(error: ssl.SSLError) -> OSError:
     alert = alert_from_openssl(error)
     return TlsAlertError(alert) if alert else TlsDataError(openssl_reason(error))

@@ -1,4 +1,4 @@
-"""Controls: small conversations whose right answer is known, run to tell explanations apart."""
+"""Controls: small probes with a known correct result, run to tell explanations apart."""
 
 from __future__ import annotations
 

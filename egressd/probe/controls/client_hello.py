@@ -1,4 +1,4 @@
-"""Hellos of another size or form, each on a connection of its own."""
+"""Controls that send a ClientHello of another size or layout, each on its own connection."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ SHAPES = {
     ControlKind.LARGE_HELLO: ClientHelloShape.LARGE,
     ControlKind.SMALL_HELLO: ClientHelloShape.SMALL,
     ControlKind.SPLIT_HELLO: ClientHelloShape.SMALL,
-    ControlKind.NO_SNI: ClientHelloShape.NAMELESS,
-    ControlKind.SNI_LAST: ClientHelloShape.NAME_LAST,
+    ControlKind.NO_SNI: ClientHelloShape.NO_SNI,
+    ControlKind.SNI_LAST: ClientHelloShape.SNI_LAST,
 }
 
 
 async def probe_client_hello(
     control: ControlPlan, address: str, context: ProbeContext, *, seconds: float
 ) -> tuple[Observation, ...]:
-    """Dial, send the control's hello, hear whether it is answered."""
+    """Connect, send the control's ClientHello, and record whether a ServerHello answers."""
     deadline = Deadline.after(seconds)
-    dialled, stream = await dial(
+    connected, stream = await dial(
         address,
         control.port,
         source=context.source(control.source),
@@ -32,9 +32,9 @@ async def probe_client_hello(
         max_segment=control.max_segment,
     )
     if stream is None:
-        return (dialled,)
+        return (connected,)
     try:
-        heard = await send_client_hello(
+        answered = await send_client_hello(
             stream,
             control.host,
             SHAPES[control.kind],
@@ -43,4 +43,4 @@ async def probe_client_hello(
         )
     finally:
         stream.close()
-    return dialled, heard
+    return connected, answered

@@ -1,4 +1,4 @@
-"""Fetching what a received chain names: CRLs, OCSP servers, issuers. One plain GET each, read in part."""
+"""Controls that fetch a URL named in a certificate (CRL, OCSP, issuer): one plain GET, read in part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from egressd.probe.via_proxy import run_probe_via_proxy
 
 
 async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: float) -> tuple[Trail, ...]:
-    """Fetch the control's URL the way programs would: names, the first address, one request."""
+    """Fetch the control's URL as programs do: look up, connect to the first address, send one request."""
     deadline = Deadline.after(seconds)
     source = context.source(control.source)
     probe = Probe(
@@ -31,10 +31,10 @@ async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: flo
     )
     if probe.via_proxy:
         return await run_probe_via_proxy(probe, context, source=source, deadline=deadline)
-    candidates, elsewhere = await find_candidates(probe, context, source=source, deadline=deadline)
+    candidates, others = await find_candidates(probe, context, source=source, deadline=deadline)
     if not candidates:
-        return elsewhere
-    conversation = Conversation(probe=probe, context=context, deadline=deadline, seen=[], store=context.store)
-    await run_conversation(conversation, candidates[0].dial_address, candidates[0].dial_port or probe.port)
+        return others
+    conversation = Conversation(probe=probe, context=context, deadline=deadline)
+    await run_conversation(conversation, candidates[0].dial_address, candidates[0].dial_port)
     trail = candidates[0].trail(source)
     return (replace(trail, observations=(*trail.observations, *conversation.seen)),)

@@ -1,4 +1,4 @@
-"""One control: which conversation its kind calls for, and the trails it leaves."""
+"""Running one control: what to send depends on its kind; the result is its trails."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from egressd.probe.conversation import Conversation, run_conversation
 from egressd.probe.via_proxy import run_control_via_proxy
 
 CONTROL_TIMEOUT = 4.0
-"""Seconds for a control that only dials or asks."""
+"""Seconds for a control that only connects or queries."""
 NEARBY_TIMEOUT = 1.5
-"""Seconds for what only a device on the way could answer: silence is the rule, and holds no sweep up."""
+"""Seconds for an address that only a device on the path can answer: the usual result is a timeout."""
 
 
 async def run_control(control: ControlPlan, context: ProbeContext) -> Control:
-    """Run one control and return the trails it left."""
+    """Run one control and return its trails."""
     match control.kind:
         case (
             ControlKind.TESTNET_DNS
@@ -36,7 +36,7 @@ async def run_control(control: ControlPlan, context: ProbeContext) -> Control:
             | ControlKind.DNS_TCP
             | ControlKind.OTHER_RESOLVER
         ):
-            trails = await _ask(control, context)
+            trails = await _query_resolvers(control, context)
         case (
             ControlKind.TESTNET_TCP
             | ControlKind.PORT_CONTRAST
@@ -47,7 +47,7 @@ async def run_control(control: ControlPlan, context: ProbeContext) -> Control:
             | ControlKind.REPEAT
             | ControlKind.CLOCK
         ):
-            trails = await _dial(control, context)
+            trails = await _run_conversation(control, context)
         case (
             ControlKind.LARGE_HELLO
             | ControlKind.SMALL_HELLO
@@ -55,9 +55,9 @@ async def run_control(control: ControlPlan, context: ProbeContext) -> Control:
             | ControlKind.NO_SNI
             | ControlKind.SNI_LAST
         ):
-            trails = await _greet(control, context)
+            trails = await _send_client_hello(control, context)
         case ControlKind.HOPS:
-            trails = await _hops(control, context)
+            trails = await _trace_hops(control, context)
         case ControlKind.REVOCATION:
             trails = await fetch_url(control, context, seconds=CONTROL_TIMEOUT)
         case _:
@@ -76,45 +76,44 @@ async def run_control(control: ControlPlan, context: ProbeContext) -> Control:
     )
 
 
-def _patience(control: ControlPlan) -> float:
+def _timeout(control: ControlPlan) -> float:
     nearby = control.kind in (ControlKind.TESTNET_TCP, ControlKind.TESTNET_DNS)
     return NEARBY_TIMEOUT if nearby else CONTROL_TIMEOUT
 
 
-async def _ask(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
-    """Ask the control's name of its resolver, or of every resolver that answers by message."""
-    resolvers = _resolvers(control, context)
+async def _query_resolvers(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
+    """Look the control's name up at its resolver, or at every resolver except getaddrinfo."""
+    resolvers = _resolvers_of(control, context)
     source = context.source(control.source)
-    timeout = min(_patience(control), context.limits.dns_timeout)
-    ask = resolve.look_up_tcp if control.kind is ControlKind.DNS_TCP else resolve.look_up
+    timeout = min(_timeout(control), context.limits.dns_timeout)
+    look_up = resolve.look_up_tcp if control.kind is ControlKind.DNS_TCP else resolve.look_up
     trails = []
     for resolver in resolvers:
-        answer = await ask(
+        answer = await look_up(
             control.host, TYPES[Family.IPV4], resolver=resolver, source=source, timeout=timeout
         )
         trails.append(_trail(control, None, (answer,), resolver=resolver.name))
     return tuple(trails)
 
 
-def _resolvers(control: ControlPlan, context: ProbeContext) -> tuple[Resolver, ...]:
+def _resolvers_of(control: ControlPlan, context: ProbeContext) -> tuple[Resolver, ...]:
     if control.address is not None:
         name = control.resolver or f"{control.address}:{control.port}"
         return (Resolver(name=name, address=control.address, port=control.port),)
-    spoken = tuple(resolver for resolver in context.resolvers if not resolver.is_system)
-    return tuple(resolver for resolver in spoken if control.resolver in (None, resolver.name))
+    by_message = tuple(resolver for resolver in context.resolvers if not resolver.is_system)
+    return tuple(resolver for resolver in by_message if control.resolver in (None, resolver.name))
 
 
-async def _dial(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
-    """Dial the control's address and speak its protocol."""
+async def _run_conversation(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
+    """Connect to the control's address and run the phases of its protocol."""
     if control.address is None:
         return ()
-    timeout = context.limits.deadline if control.kind is ControlKind.REPEAT else _patience(control)
+    timeout = context.limits.deadline if control.kind is ControlKind.REPEAT else _timeout(control)
     conversation = Conversation(
-        probe=_probe(control, context),
+        probe=_probe_of(control, context),
         context=context,
         deadline=Deadline.after(timeout),
-        seen=[],
-        store=context.store.unverified if control.kind is ControlKind.LOOK_INSIDE else context.store,
+        store=context.store.unverified if control.kind is ControlKind.LOOK_INSIDE else None,
     )
     if control.tunnel:
         path = await run_control_via_proxy(conversation, control)
@@ -123,25 +122,25 @@ async def _dial(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...
     return (_trail(control, control.address, tuple(conversation.seen)),)
 
 
-async def _greet(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
+async def _send_client_hello(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
     if control.address is None:
         return ()
     seen = await probe_client_hello(control, control.address, context, seconds=CONTROL_TIMEOUT)
     return (_trail(control, control.address, seen),)
 
 
-async def _hops(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
-    """Leave a trail for each hop limit."""
+async def _trace_hops(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
+    """Return a trail for each hop limit."""
     if control.address is None:
         return ()
     found = await trace_hops(control, control.address, context)
     return tuple(_trail(control, control.address, seen) for seen in found)
 
 
-def _probe(control: ControlPlan, context: ProbeContext) -> Probe:
-    """Return the probe to hold: the subject's own for a repeat, a bare one for the rest.
+def _probe_of(control: ControlPlan, context: ProbeContext) -> Probe:
+    """Return the probe to run: the subject itself for a repeat, otherwise a bare one for the control's host.
 
-    Looking inside a forged session sends `GET /` and nothing that could be secret.
+    Inside a session that did not verify, `GET /` is sent and nothing secret.
     """
     if control.kind is ControlKind.REPEAT:
         subject = next(one for one in context.plan.probes if one.id == control.subject)
