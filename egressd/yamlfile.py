@@ -1,31 +1,41 @@
 """Strict YAML: plain data with line numbers, or every mistake at once.
 
-Law of the room: text in, values out; nothing is opened, and no tag ever builds an object. What a
-reader of YAML 1.1 trips over stays text: only `true` and `false` are booleans, dates and `12:30` are
-strings, so are `1e3` (a commit may look like it), `0x10`, `0443` and `1_000`. Size, depth and
-aliases are bounded, so a hostile file ends in a `ConfigError` within bounded time.
+Text in, values out: nothing is opened, and no tag ever builds an object. What surprises readers of
+YAML 1.1 stays text: only `true` and `false` are booleans; dates, `12:30`, `1e3`, `0x10`, `0443` and
+`1_000` are strings. Size, depth and aliases are bounded, so that a hostile file ends in a `ConfigError`
+within bounded time.
 """
 
 from __future__ import annotations
 
-import difflib
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 import yaml
 
 from egressd.errors import ConfigError
-from egressd.yamltree import Path, TooMuchError, TreeBuilder, render_path
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
-    from pydantic_core import ErrorDetails
+KeyPath = tuple[str | int, ...]
 
 MAX_CHARACTERS = 1_000_000
+MAX_NODES = 100_000
+MAX_DEPTH = 40
 
 _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(r"[-+]?([0-9]{1,30}\.[0-9]{0,30}|\.[0-9]{1,30})([eE][-+]?[0-9]{1,3})?")
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_TAG = "tag:yaml.org,2002:"
+_TYPES = {_TAG + "int": int, _TAG + "float": float, _TAG + "bool": bool, _TAG + "null": type(None)}
+
+
+def render_path(path: KeyPath) -> str:
+    """Render a key path as `endpoints[3].port`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(parts).removeprefix(".")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +44,20 @@ class Document:
 
     data: object
     name: str
-    lines: Mapping[Path, int]
+    lines: Mapping[KeyPath, int]
     """The line of every key and list item; of what an alias repeats, only the alias itself."""
     problems: tuple[str, ...] = ()
     """Mistakes that let the rest be read: a key given twice (the first counts), a foreign tag, ..."""
 
-    def line(self, path: Path) -> int:
+    def line(self, path: KeyPath) -> int:
         """Return the line of the nearest known ancestor; 1 for the whole document."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def where(self, path: Path) -> str:
+    def where(self, path: KeyPath) -> str:
         """Render as `egressd.yml:12: probe.deadline`; the whole document as `egressd.yml:1`."""
-        place = f"{self.name}:{self.line(path)}"
-        return f"{place}: {render_path(path)}" if path else place
+        return _where(self.name, self.line(path), path)
 
 
 def read_yaml(text: str, name: str) -> Document:
@@ -62,18 +71,135 @@ def read_yaml(text: str, name: str) -> Document:
     if directive := re.search(r"^%TAG", text, re.MULTILINE):
         line = text.count("\n", 0, directive.start()) + 1
         raise ConfigError((f"{name}:{line}: %TAG directives are not allowed",))
-    builder = TreeBuilder(name)
+    reader = _Reader(name, text.removeprefix("\ufeff"))
     try:
-        for event in _events(text.removeprefix("\ufeff")):
-            builder.take(event)
+        data = reader.read()
     except yaml.MarkedYAMLError as error:
-        raise ConfigError((*builder.problems, _syntax(name, text, error))) from None
+        raise ConfigError((*reader.problems, _syntax(name, text, error))) from None
     except (yaml.YAMLError, UnicodeError) as error:
-        words = f"{name}: cannot be read as YAML: {_flat(str(error))}"
-        raise ConfigError((*builder.problems, words)) from None
-    except TooMuchError as error:
-        raise ConfigError((*builder.problems, str(error))) from None
-    return Document(data=builder.root, name=name, lines=builder.lines, problems=tuple(builder.problems))
+        message = f"{name}: cannot be read as YAML: {_flat(str(error))}"
+        raise ConfigError((*reader.problems, message)) from None
+    except _StopReadingError as error:
+        raise ConfigError((*reader.problems, str(error))) from None
+    return Document(data=data, name=name, lines=reader.lines, problems=tuple(reader.problems))
+
+
+class _StopReadingError(Exception):
+    """A mistake after which the rest of the file is not read."""
+
+
+class _Reader:
+    """Recursive descent over parser events; PyYAML's composer would recurse as deep as the file is nested."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.lines: dict[KeyPath, int] = {}
+        self.problems: list[str] = []
+        self._name = name
+        self._events = _events(text)
+        self._anchors: dict[str, tuple[object, int]] = {}
+        """What an anchor names, once complete, and the number of values in it."""
+        self._values = 0
+
+    def read(self) -> object:
+        """Return the data of the only document."""
+        data: object = None
+        documents = 0
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise _StopReadingError(
+                        f"{self._name}:{_line(event)}: only one document is allowed in a file"
+                    )
+                data = self._value(next(self._events), ())
+        return data
+
+    def _value(self, event: yaml.Event, path: KeyPath, depth: int = 0) -> object:
+        """Read the value that starts with an event."""
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, path)
+        before = self._values
+        self._count(event, 1)
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event, path)
+        else:
+            value = self._collection(event, path, depth)
+        if event.anchor is not None:  # type: ignore[attr-defined]  # scalars and collections have one
+            self._anchors[event.anchor] = value, self._values - before  # type: ignore[attr-defined]
+        return value
+
+    def _collection(self, event: yaml.Event, path: KeyPath, depth: int) -> list[object] | dict[str, object]:
+        if depth >= MAX_DEPTH:
+            raise _StopReadingError(f"{self._name}:{_line(event)}: nested deeper than {MAX_DEPTH} levels")
+        is_map = isinstance(event, yaml.MappingStartEvent)
+        tag = event.tag  # type: ignore[attr-defined]  # collections have one
+        if tag not in (None, "!", _TAG + ("map" if is_map else "seq")):
+            self._problem(event, path, f"the tag {_shown(tag)} is not allowed")
+        return self._mapping(path, depth + 1) if is_map else self._sequence(path, depth + 1)
+
+    def _sequence(self, path: KeyPath, depth: int) -> list[object]:
+        items: list[object] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            place = (*path, len(items))
+            self.lines.setdefault(place, _line(event))
+            items.append(self._value(event, place, depth))
+        return items
+
+    def _mapping(self, path: KeyPath, depth: int) -> dict[str, object]:
+        found: dict[str, object] = {}
+        first: dict[str, int] = {}
+        place = path
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                raise _StopReadingError(f"{self._where(event, place)}: a key must be plain text")
+            self._count(event, 1)
+            key = str(event.value)
+            place = (*path, key) if key else path
+            if key in first:
+                self._problem(event, place, f"given twice, first on line {first[key]}")
+                self._value(next(self._events), place, depth)
+                continue
+            first[key] = _line(event)
+            self.lines.setdefault((*path, key), first[key])
+            if key == "<<":
+                self._problem(event, place, "merge keys (<<) are not supported; write the keys out")
+            if not key:
+                self._problem(event, place, "a key is empty")
+            found[key] = self._value(next(self._events), (*path, key), depth)
+        return found
+
+    def _alias(self, event: yaml.AliasEvent, path: KeyPath) -> object:
+        value, values = self._anchors.get(str(event.anchor), (None, 0))
+        if not values:
+            self._problem(event, path, f"*{event.anchor} repeats something that is not complete above it")
+        self._count(event, values)
+        return value
+
+    def _count(self, event: yaml.Event, values: int) -> None:
+        """Count what an alias repeats as well: ten nested aliases can stand for a billion values."""
+        self._values += values
+        if self._values > MAX_NODES:
+            raise _StopReadingError(f"{self._name}:{_line(event)}: more than {MAX_NODES} values in one file")
+
+    def _scalar(self, event: yaml.ScalarEvent, path: KeyPath) -> object:
+        tag, text = event.tag, event.value
+        if tag is None and event.implicit[0]:
+            return _plain(text)
+        if tag in (None, "!", _TAG + "str"):
+            return str(text)
+        if tag not in _TYPES:
+            self._problem(event, path, f"the tag {_shown(tag)} is not allowed")
+            return None
+        value = _plain(text)
+        if type(value) is not _TYPES[tag]:
+            self._problem(event, path, f"{text[:40]!r} is not what its tag {_shown(tag)} says")
+        return value
+
+    def _where(self, event: yaml.Event, path: KeyPath) -> str:
+        return _where(self._name, _line(event), path)
+
+    def _problem(self, event: yaml.Event, path: KeyPath, message: str) -> None:
+        self.problems.append(f"{self._where(event, path)}: {message}")
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
@@ -86,8 +212,33 @@ def _events(text: str) -> Iterator[yaml.Event]:
         loader.dispose()
 
 
+def _where(name: str, line: int, path: KeyPath) -> str:
+    return f"{name}:{line}: {render_path(path)}" if path else f"{name}:{line}"
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _plain(text: str) -> str | int | float | bool | None:
+    """Return the value of an unquoted scalar."""
+    if text in ("true", "false"):
+        return text == "true"
+    if text in _NULLS:
+        return None
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
+    return text
+
+
+def _shown(tag: str) -> str:
+    return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
+
+
 def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> str:
-    """Say where reading stopped, and where what it was reading began."""
+    """Say where parsing failed, and where the construct it was parsing began."""
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return f"{name}: not valid YAML: {_flat(str(error.problem or error.context))}"
@@ -95,141 +246,10 @@ def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> str:
     at = min(mark.line, len(lines) - 1)
     began = error.context_mark
     since = f" (from line {began.line + 1})" if error.context and began and began.line != at else ""
-    words = _flat(f"{error.context or ''}{since} {error.problem or ''}")
+    message = _flat(f"{error.context or ''}{since} {error.problem or ''}")
     hint = "; indent with spaces, not tabs" if re.match(r" *\t", lines[at]) else ""
-    return f"{name}:{at + 1}: not valid YAML: {words}{hint}"
+    return f"{name}:{at + 1}: not valid YAML: {message}{hint}"
 
 
 def _flat(text: str) -> str:
     return " ".join(text.split())[:200]
-
-
-def problems_of(
-    error: ValidationError, document: Document, *, model: type[BaseModel] | None = None
-) -> tuple[str, ...]:
-    """Put every complaint of pydantic in plain words, as `file:line: key.path: message`.
-
-    With the model that was validated, an unknown key gets a suggestion. No value is shown but short
-    words and numbers that were meant as something else.
-    """
-    problems: dict[str, None] = {}
-    for detail in error.errors(include_url=False):
-        path = _known_part(_place(detail), document.data, missing=detail["type"] in _ABSENT)
-        words = _unknown(detail, model) if detail["type"] == "extra_forbidden" else _wording(detail)
-        problems[f"{document.where(path)}: {words}"] = None
-    return tuple(problems)
-
-
-def _place(detail: ErrorDetails) -> Path:
-    """Return where a complaint belongs: one about a union's tag, to the key of the tag."""
-    tag = detail.get("ctx", {}).get("discriminator")
-    return (*detail["loc"], str(tag).strip("'")) if tag else detail["loc"]
-
-
-def _known_part(loc: Path, data: object, *, missing: bool) -> Path:
-    """Keep of a location what stands in the file: pydantic adds the names of union members."""
-    path: list[str | int] = []
-    for part in loc:
-        if _holds(data, part):
-            data = data[part]  # type: ignore[index]  # _holds looked
-            path.append(part)
-    return (*path, loc[-1]) if missing else tuple(path)
-
-
-def _holds(data: object, part: str | int) -> bool:
-    if isinstance(data, dict):
-        return part in data
-    return isinstance(data, list) and isinstance(part, int) and part < len(data)
-
-
-def _wording(detail: ErrorDetails) -> str:
-    """Say what is wrong with one value."""
-    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
-    if kind in _ABSENT:
-        return "is missing"
-    if kind == "union_tag_invalid":
-        given, context = context["tag"], {"expected": context["expected_tags"]}
-    if kind in ("enum", "literal_error", "union_tag_invalid"):
-        return f"must be {context['expected']}{_not(given)}{_nearest(given, _quoted(context['expected']))}"
-    if kind in _BOUNDS:
-        return f"must be {_BOUNDS[kind]} {next(iter(context.values()))}{_not(given)}"
-    if kind in _SIZES:
-        return f"must {_SIZES[kind]} {context.get('min_length', context.get('max_length'))}"
-    if kind in _KINDS:
-        return f"must be {_KINDS[kind]}{_not(given)}"
-    return str(context["error"]) if kind == "value_error" else detail["msg"][:1].lower() + detail["msg"][1:]
-
-
-_ABSENT = ("missing", "union_tag_not_found")
-_BOUNDS = {
-    "greater_than": "greater than",
-    "greater_than_equal": "at least",
-    "less_than": "less than",
-    "less_than_equal": "at most",
-}
-_SIZES = {
-    "string_too_short": "have a length of at least",
-    "string_too_long": "have a length of at most",
-    "too_short": "have a number of items of at least",
-    "too_long": "have a number of items of at most",
-}
-_KINDS = {
-    "string_type": "text (quote it if it looks like a number)",
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
-    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a number"),
-    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
-    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a mapping of keys to values"),
-}
-
-
-def _not(given: object) -> str:
-    """Show what was given, where that is short and simple."""
-    if isinstance(given, dict | list):
-        return f", not a {'mapping' if isinstance(given, dict) else 'list'}"
-    if given is None:
-        return ", not empty"
-    shown = str(given).lower() if isinstance(given, bool) else repr(given)
-    return f", not {shown}" if len(shown) <= 40 else ""
-
-
-def _quoted(expected: object) -> list[str]:
-    return re.findall(r"'([^']*)'", str(expected))
-
-
-def _nearest(given: object, known: Iterable[str]) -> str:
-    """Suggest the closest known word, if one is close."""
-    near = difflib.get_close_matches(str(given), list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _unknown(detail: ErrorDetails, model: type[BaseModel] | None) -> str:
-    """Say that a key is unknown, and what was probably meant; a model's `hints` know better."""
-    models = [model] if model else []
-    for part in detail["loc"][:-1]:
-        named = [one.model_fields[name] for one in models for name in _named(one, part)]
-        inside = [inner for known in named for inner in _models_in(known.annotation)]
-        models = inside or [one for one in models if _is_tagged(one, part)] or models
-    key = detail["loc"][-1]
-    hints: list[Mapping[str, str]] = [getattr(one, "hints", {}) for one in models]
-    if hint := next((one[str(key)] for one in hints if key in one), ""):
-        return hint
-    known = [info.alias or name for one in models for name, info in one.model_fields.items()]
-    return "unknown key" + _nearest(key, known)
-
-
-def _is_tagged(model: type[BaseModel], tag: str | int) -> bool:
-    """Say whether this is the member of a union that a tag stands for."""
-    kinds = (info.annotation for info in model.model_fields.values())
-    return any(get_origin(kind) is Literal and tag in get_args(kind) for kind in kinds)
-
-
-def _named(model: type[BaseModel], part: str | int) -> list[str]:
-    return [name for name, info in model.model_fields.items() if part in (name, info.alias)]
-
-
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    """Find the models inside an annotation such as `tuple[Row, ...] | None`."""
-    if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
-        return [annotation]
-    return [found for inner in get_args(annotation) for found in _models_in(inner)]

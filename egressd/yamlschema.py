@@ -1,11 +1,177 @@
-"""What every mapping of the file has in common."""
+"""What schemas of YAML files share: the strict base model, and validation errors in plain words."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeVar, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from egressd.yamlfile import Document, KeyPath
+
+Value = TypeVar("Value")
 
 
 class StrictModel(BaseModel):
-    """A mapping of the file: unknown keys and wrong types are mistakes, nothing is converted."""
+    """A mapping of a file: unknown keys and wrong types are mistakes, nothing is converted."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def matching(pattern: str, message: str) -> AfterValidator:
+    """Require a text to match an expression; the message is shown, not the expression."""
+    wanted = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not wanted.fullmatch(text):
+            raise ValueError(message)
+        return text
+
+    return AfterValidator(check)
+
+
+def build(kind: type[Value], part: BaseModel, *, without: str = "", **changes: object) -> Value:
+    """Build a value from the fields of the same names; a list becomes a tuple without duplicates.
+
+    `without` names a field that the value does not have.
+    """
+    copied = {
+        name: tuple(dict.fromkeys(given)) if isinstance(given, list) else given
+        for name, given in vars(part).items()
+        if name != without and name not in changes
+    }
+    return kind(**copied, **changes)
+
+
+def problems_of(
+    error: ValidationError, document: Document, *, model: type[BaseModel] | None = None
+) -> tuple[str, ...]:
+    """Put every complaint of pydantic in plain words, as `file:line: key.path: message`.
+
+    With the model that was validated, an unknown key gets a suggestion. No value is shown but short
+    words and numbers that were meant as something else.
+    """
+    problems: dict[str, None] = {}
+    for detail in error.errors(include_url=False):
+        path = _known_part(_place(detail), document.data, missing=detail["type"] in _ABSENT)
+        words = _unknown(detail, model) if detail["type"] == "extra_forbidden" else _wording(detail)
+        problems[f"{document.where(path)}: {words}"] = None
+    return tuple(problems)
+
+
+def _place(detail: ErrorDetails) -> KeyPath:
+    """Return where a complaint belongs: one about a union's tag, to the key of the tag."""
+    tag = detail.get("ctx", {}).get("discriminator")
+    return (*detail["loc"], str(tag).strip("'")) if tag else detail["loc"]
+
+
+def _known_part(loc: KeyPath, data: object, *, missing: bool) -> KeyPath:
+    """Keep of a location what stands in the file: pydantic adds the names of union members."""
+    path: list[str | int] = []
+    for part in loc:
+        if _holds(data, part):
+            data = data[part]  # type: ignore[index]  # _holds looked
+            path.append(part)
+    return (*path, loc[-1]) if missing else tuple(path)
+
+
+def _holds(data: object, part: str | int) -> bool:
+    if isinstance(data, dict):
+        return part in data
+    return isinstance(data, list) and isinstance(part, int) and part < len(data)
+
+
+def _wording(detail: ErrorDetails) -> str:
+    """Say what is wrong with one value."""
+    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind in _ABSENT:
+        return "is missing"
+    if kind == "union_tag_invalid":
+        given, context = context["tag"], {"expected": context["expected_tags"]}
+    if kind in ("enum", "literal_error", "union_tag_invalid"):
+        return f"must be {context['expected']}{_not(given)}{_nearest(given, _quoted(context['expected']))}"
+    if kind in _BOUNDS:
+        return f"must be {_BOUNDS[kind]} {next(iter(context.values()))}{_not(given)}"
+    if kind in _SIZES:
+        return f"must {_SIZES[kind]} {context.get('min_length', context.get('max_length'))}"
+    if kind in _KINDS:
+        return f"must be {_KINDS[kind]}{_not(given)}"
+    return str(context["error"]) if kind == "value_error" else detail["msg"][:1].lower() + detail["msg"][1:]
+
+
+_ABSENT = ("missing", "union_tag_not_found")
+_BOUNDS = {
+    "greater_than": "greater than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
+_SIZES = {
+    "string_too_short": "have a length of at least",
+    "string_too_long": "have a length of at most",
+    "too_short": "have a number of items of at least",
+    "too_long": "have a number of items of at most",
+}
+_KINDS = {
+    "string_type": "text (quote it if it looks like a number)",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a mapping of keys to values"),
+}
+
+
+def _not(given: object) -> str:
+    """Show what was given, where that is short and simple."""
+    if isinstance(given, dict | list):
+        return f", not a {'mapping' if isinstance(given, dict) else 'list'}"
+    if given is None:
+        return ", not empty"
+    shown = str(given).lower() if isinstance(given, bool) else repr(given)
+    return f", not {shown}" if len(shown) <= 40 else ""
+
+
+def _quoted(expected: object) -> list[str]:
+    return re.findall(r"'([^']*)'", str(expected))
+
+
+def _nearest(given: object, known: Iterable[str]) -> str:
+    """Suggest the closest known word, if one is close."""
+    near = difflib.get_close_matches(str(given), list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _unknown(detail: ErrorDetails, model: type[BaseModel] | None) -> str:
+    """Say that a key is unknown, and what was probably meant; a model's `hints` know better."""
+    models = [model] if model else []
+    for part in detail["loc"][:-1]:
+        named = [one.model_fields[name] for one in models for name in _named(one, part)]
+        inside = [inner for known in named for inner in _models_in(known.annotation)]
+        models = inside or [one for one in models if _is_tagged(one, part)] or models
+    key = detail["loc"][-1]
+    hints: list[Mapping[str, str]] = [getattr(one, "hints", {}) for one in models]
+    if hint := next((one[str(key)] for one in hints if key in one), ""):
+        return hint
+    known = [info.alias or name for one in models for name, info in one.model_fields.items()]
+    return "unknown key" + _nearest(key, known)
+
+
+def _is_tagged(model: type[BaseModel], tag: str | int) -> bool:
+    """Say whether this is the member of a union that a tag stands for."""
+    kinds = (info.annotation for info in model.model_fields.values())
+    return any(get_origin(kind) is Literal and tag in get_args(kind) for kind in kinds)
+
+
+def _named(model: type[BaseModel], part: str | int) -> list[str]:
+    return [name for name, info in model.model_fields.items() if part in (name, info.alias)]
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    """Find the models inside an annotation such as `tuple[Row, ...] | None`."""
+    if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
+        return [annotation]
+    return [found for inner in get_args(annotation) for found in _models_in(inner)]

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from egressd import yamlfile
 from egressd.errors import ConfigError
-from egressd.yamlfile import Document, problems_of, read_yaml
-from egressd.yamltree import MAX_DEPTH, MAX_NODES
+from egressd.yamlfile import MAX_DEPTH, MAX_NODES, Document, read_yaml
+from egressd.yamlschema import problems_of
 
 
 @pytest.fixture(params=["c", "python"], autouse=True)
@@ -110,7 +110,7 @@ def test_alias_repeats_a_value() -> None:
         ("a: !!set {x}\n", ("f.yml:1: a: the tag !!set is not allowed",)),
         ("a: !!binary aGk=\n", ("f.yml:1: a: the tag !!binary is not allowed",)),
         ("a: !!int yes\n", ("f.yml:1: a: 'yes' is not what its tag !!int says",)),
-        ("a: &x [*x]\n", ("f.yml:1: a: *x repeats something that is not complete above it",)),
+        ("a: &x [*x]\n", ("f.yml:1: a[0]: *x repeats something that is not complete above it",)),
         ("a: *x\n", ("f.yml:1: a: *x repeats something that is not complete above it",)),
         ("<<: {a: 1}\n", ("f.yml:1: <<: merge keys (<<) are not supported; write the keys out",)),
         ("'': 1\n", ("f.yml:1: a key is empty",)),

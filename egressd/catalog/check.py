@@ -9,8 +9,7 @@ from egressd.catalog.schema import EndpointRow
 from egressd.model.endpoint import Need
 from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import PLACEHOLDER, RESOLVER, is_host, placeholders
-from egressd.yamlfile import Document
-from egressd.yamltree import render_path
+from egressd.yamlfile import Document, render_path
 
 Problem = tuple[tuple[str | int, ...], str]
 """Where inside the row, and what is wrong."""

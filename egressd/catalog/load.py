@@ -10,10 +10,11 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from egressd.catalog.rows import RowReader
-from egressd.catalog.schema import ProfileFile, RegionRow, RegionsFile
+from egressd.catalog.schema import ProfileFile, RegionsFile
 from egressd.errors import ConfigError
 from egressd.model.catalog import Catalog, DiscoveryCall, Profile, Region
-from egressd.yamlfile import MAX_CHARACTERS, Document, problems_of, read_yaml
+from egressd.yamlfile import MAX_CHARACTERS, Document, read_yaml
+from egressd.yamlschema import build, problems_of
 
 DATA = Path(__file__).parent / "data"
 REGIONS = "regions.yaml"
@@ -46,10 +47,10 @@ def load_catalog(directory: Path | None = None) -> Catalog:
     return Catalog(
         revision=regions.revision,
         digest=_digest(texts),
-        profiles=tuple(_profile(file) for _, file in files if file),
+        profiles=tuple(build(Profile, file.profile) for _, file in files if file),
         endpoints=tuple(reader.endpoints),
-        regions=tuple(_region(one) for one in regions.regions),
-        discoveries=tuple(DiscoveryCall(**one.model_dump()) for one in regions.discoveries),
+        regions=tuple(build(Region, one, values=tuple(one.values.items())) for one in regions.regions),
+        discoveries=tuple(build(DiscoveryCall, one) for one in regions.discoveries),
     )
 
 
@@ -65,7 +66,7 @@ def load_profile(path: Path) -> Catalog:
     for document in documents:
         file = _validated(ProfileFile, document, problems)
         if file is not None:
-            profiles.append(_profile(file))
+            profiles.append(build(Profile, file.profile))
             reader.read(document, profile=file.profile.name, documents=file.documents)
     problems += reader.problems
     if problems:
@@ -176,18 +177,3 @@ def _reach(name: str, includes: dict[str, list[str]]) -> set[str]:
             reached.add(one)
             waiting += includes.get(one, [])
     return reached
-
-
-def _profile(file: ProfileFile) -> Profile:
-    one = file.profile
-    return Profile(
-        name=one.name,
-        title=one.title,
-        summary=one.summary,
-        includes=tuple(one.includes),
-        offline_limit_days=one.offline_limit_days,
-    )
-
-
-def _region(one: RegionRow) -> Region:
-    return Region(name=one.name, cloud=one.cloud, his=one.his, gas=one.gas, values=tuple(one.values.items()))

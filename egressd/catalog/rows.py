@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from egressd.catalog.check import RowLocation, row_problems
 from egressd.catalog.schema import VALID_ROW, DocumentRow, EndpointRow
 from egressd.model.endpoint import Endpoint, Expect, Provenance, Samples
-from egressd.yamlfile import Document, problems_of
+from egressd.yamlfile import Document
+from egressd.yamlschema import build, problems_of
 
 Raw = dict[str, object]
 
@@ -111,40 +112,13 @@ def _endpoint(
     name: str, row: EndpointRow, *, profile: str, documents: Mapping[str, DocumentRow] | None
 ) -> Endpoint:
     source = (documents or {}).get(row.provenance.document)
-    return Endpoint(
+    return build(
+        Endpoint,
+        row,
         id=name,
         profile=profile,
-        service=row.service,
-        pattern=row.pattern,
-        port=row.port,
-        protocol=row.protocol,
-        roles=tuple(dict.fromkeys(row.roles)),
-        need=row.need,
-        condition=row.condition,
-        purpose=row.purpose,
-        inspection=row.inspection,
-        private_link=row.private_link,
-        internal=row.internal,
         path=row.path or "/",
-        expect=Expect(
-            status=tuple(row.expect.status),
-            content_type=row.expect.content_type,
-            sha256=row.expect.sha256,
-            min_bytes=row.expect.min_bytes,
-        ),
-        samples=Samples(
-            documented=tuple(row.samples.documented),
-            templated=tuple(row.samples.templated),
-            discovered=row.samples.discovered,
-            random=row.samples.random,
-        ),
-        deep=row.deep,
-        clouds=tuple(dict.fromkeys(row.clouds)),
-        since=row.since,
-        until=row.until,
-        provenance=_provenance(source) if source else None,
+        expect=build(Expect, row.expect),
+        samples=build(Samples, row.samples),
+        provenance=build(Provenance, source, without="title", document=source.title) if source else None,
     )
-
-
-def _provenance(source: DocumentRow) -> Provenance:
-    return Provenance(document=source.title, commit=source.commit, date=source.date, path=source.path)

@@ -6,50 +6,31 @@ What needs more than one value to judge (a sample and its pattern, an id and all
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from egressd.model.endpoint import Cloud, Inspection, Need, Protocol, Role
-
-
-def _form(pattern: str, words: str) -> AfterValidator:
-    """Return a check that explains itself, where pydantic's own would show the expression."""
-    wanted = re.compile(pattern)
-
-    def check(text: str) -> str:
-        if not wanted.fullmatch(text):
-            raise ValueError(words)
-        return text
-
-    return AfterValidator(check)
-
+from egressd.yamlschema import StrictModel, matching
 
 _NAME = "must be lower-case letters, digits and `-`"
 _DATE = r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?"
 _HOST = "must be a host in lower case, with `*` or {placeholder} at most: no scheme, port or path"
 
-Name = Annotated[str, _form(r"[a-z0-9][a-z0-9-]{0,63}", _NAME)]
-Word = Annotated[str, _form(r"[a-z0-9][a-z0-9_-]{0,63}", _NAME)]
-Key = Annotated[str, _form(r"[a-z][a-z0-9_]{0,63}", "must be lower-case letters, digits and `_`")]
+Name = Annotated[str, matching(r"[a-z0-9][a-z0-9-]{0,63}", _NAME)]
+Word = Annotated[str, matching(r"[a-z0-9][a-z0-9_-]{0,63}", _NAME)]
+Key = Annotated[str, matching(r"[a-z][a-z0-9_]{0,63}", "must be lower-case letters, digits and `_`")]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-Host = Annotated[str, _form(r"(?:[a-z0-9_.*-]|\{[a-z][a-z0-9_]*\}){1,253}", _HOST)]
-UrlPath = Annotated[str, _form(r"/[!-~]{0,499}", "must start with `/` and hold no spaces")]
-Date = Annotated[str, _form(_DATE, "must be a date such as 2026-11-20, or a month such as 2026-11")]
+Host = Annotated[str, matching(r"(?:[a-z0-9_.*-]|\{[a-z][a-z0-9_]*\}){1,253}", _HOST)]
+UrlPath = Annotated[str, matching(r"/[!-~]{0,499}", "must start with `/` and hold no spaces")]
+Date = Annotated[str, matching(_DATE, "must be a date such as 2026-11-20, or a month such as 2026-11")]
 Status = Annotated[int, Field(ge=100, le=599)]
-MediaType = Annotated[str, _form(r"[a-z0-9.+-]+/[a-z0-9.+-]+", "must be a media type such as text/html")]
-Sha256 = Annotated[str, _form(r"[0-9a-f]{64}", "must be 64 lower-case hex digits")]
-Commit = Annotated[str, _form(r"[0-9a-f]{7,40}", "must be 7 to 40 lower-case hex digits")]
+MediaType = Annotated[str, matching(r"[a-z0-9.+-]+/[a-z0-9.+-]+", "must be a media type such as text/html")]
+Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "must be 64 lower-case hex digits")]
+Commit = Annotated[str, matching(r"[0-9a-f]{7,40}", "must be 7 to 40 lower-case hex digits")]
 
 
-class Strict(BaseModel):
-    """A mapping in which every key is known and every value has its type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ExpectRow(Strict):
+class ExpectRow(StrictModel):
     """What a right answer looks like."""
 
     status: list[Status] = []
@@ -58,7 +39,7 @@ class ExpectRow(Strict):
     min_bytes: Annotated[int, Field(ge=1)] | None = None
 
 
-class SamplesRow(Strict):
+class SamplesRow(StrictModel):
     """How hosts are found for a wildcard."""
 
     documented: list[Host] = []
@@ -67,13 +48,13 @@ class SamplesRow(Strict):
     random: bool = False
 
 
-class ProvenanceRow(Strict):
+class ProvenanceRow(StrictModel):
     """The document a row was read from, by its key in the file."""
 
     document: Text
 
 
-class EndpointRow(Strict):
+class EndpointRow(StrictModel):
     """One row, defaults included."""
 
     service: Text
@@ -97,7 +78,7 @@ class EndpointRow(Strict):
     provenance: ProvenanceRow
 
 
-class ProfileRow(Strict):
+class ProfileRow(StrictModel):
     """The product of a file."""
 
     name: Name
@@ -107,7 +88,7 @@ class ProfileRow(Strict):
     offline_limit_days: Annotated[int, Field(ge=1)] | None = None
 
 
-class DocumentRow(Strict):
+class DocumentRow(StrictModel):
     """A document rows were read from."""
 
     title: Text
@@ -116,7 +97,7 @@ class DocumentRow(Strict):
     commit: Commit | None = None
 
 
-class ProfileFile(Strict):
+class ProfileFile(StrictModel):
     """A profile file; its rows are judged one by one."""
 
     schema_: Annotated[Literal["egressd.catalog/1"], Field(alias="schema")]
@@ -126,7 +107,7 @@ class ProfileFile(Strict):
     endpoints: list[dict[str, object]] = []
 
 
-class RegionRow(Strict):
+class RegionRow(StrictModel):
     """A region and its codes."""
 
     name: Word
@@ -136,7 +117,7 @@ class RegionRow(Strict):
     values: dict[Key, Word] = {}
 
 
-class DiscoveryRow(Strict):
+class DiscoveryRow(StrictModel):
     """A call that expands a wildcard."""
 
     name: Name
@@ -146,7 +127,7 @@ class DiscoveryRow(Strict):
     answer: Literal["json-hosts", "his-region"]
 
 
-class RegionsFile(Strict):
+class RegionsFile(StrictModel):
     """regions.yaml."""
 
     schema_: Annotated[Literal["egressd.regions/1"], Field(alias="schema")]

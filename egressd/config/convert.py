@@ -1,4 +1,7 @@
-"""From the checked shape of a file to the values the other rooms know."""
+"""Convert a validated file to settings.
+
+Most sections have the fields of the value they become (`build`); only what differs is written out.
+"""
 
 from __future__ import annotations
 
@@ -8,72 +11,43 @@ from pathlib import Path
 
 from egressd.config.alerts.settle import settle_alerts, settle_notify
 from egressd.config.environment import EnvironmentProxies, read_environment
-from egressd.config.schema import (
-    EndpointPart,
-    ExpectPart,
-    File,
-    OverridePart,
-    ProbePart,
-    ProxyPart,
-    SamplesPart,
-    SourcePart,
-    WebPart,
-)
+from egressd.config.schema import EndpointPart, File, OverridePart, ProxyPart
 from egressd.errors import ConfigError
 from egressd.fields.files import read_secret
 from egressd.fields.parse import parse_resolver
 from egressd.model.endpoint import Cloud, Endpoint, Expect, Samples
-from egressd.model.settings import (
-    ConnectTo,
-    Limits,
-    Override,
-    Proxy,
-    Settings,
-    Source,
-    StateKeep,
-    Trust,
-    Web,
-)
+from egressd.model.settings import ConnectTo, Limits, Override, Proxy, Settings, Source, StateKeep, Trust, Web
+from egressd.yamlschema import build
 
 
 def convert(file: File) -> Settings:
-    """Turn a file without mistakes into settings.
+    """Convert a file without mistakes to settings.
 
     Raises:
-        ConfigError: what the file leads to can't be used: a secret, or the environment.
+        ConfigError: a secret or the proxy variables of the environment can't be used.
     """
-    found = _proxies(file.proxy) if file.proxy else EnvironmentProxies()
+    proxies = _proxies(file.proxy) if file.proxy else EnvironmentProxies()
+    controls = file.probe.controls
     return Settings(
         region=file.region,
         cloud=file.cloud,
         profiles=tuple(dict.fromkeys(file.profiles)),
         interval=file.interval,
-        sources=tuple(_source(one) for one in file.sources),
+        sources=tuple(build(Source, one) for one in file.sources),
         resolvers=tuple(parse_resolver(one) for one in dict.fromkeys(file.resolvers)),
-        trust=Trust(store=file.trust.store, public_roots=file.trust.public_roots),
-        proxy=found.proxy,
-        plain_proxy=found.plain_proxy,
-        environment=found.warnings,
-        limits=_limits(file.probe),
+        trust=build(Trust, file.trust),
+        proxy=proxies.proxy,
+        plain_proxy=proxies.plain_proxy,
+        environment=proxies.warnings,
+        limits=build(Limits, file.probe, without="controls", **vars(controls)),
         endpoints=tuple(_endpoint(one) for one in file.endpoints),
         overrides=tuple(_override(one) for one in file.overrides),
-        connect_to=tuple(
-            ConnectTo(match=one.match, address=one.address, port=one.port) for one in file.connect_to
-        ),
+        connect_to=tuple(build(ConnectTo, one) for one in file.connect_to),
         values=tuple(_values(file.values)),
-        state=StateKeep(directory=file.state.directory, retention=file.state.retention),
-        web=_web(file.web),
+        state=build(StateKeep, file.state),
+        web=build(Web, file.web),
         alerting=settle_alerts(file.alerts),
         notify=settle_notify(file.notify),
-    )
-
-
-def _source(part: SourcePart) -> Source:
-    return Source(
-        name=part.name,
-        address=part.address,
-        interface=part.interface,
-        roles=tuple(dict.fromkeys(part.roles)),
     )
 
 
@@ -105,76 +79,24 @@ def _password(path: str) -> str:
         raise ConfigError((f"proxy.password_file: {error}",)) from None
 
 
-def _limits(part: ProbePart) -> Limits:
-    return Limits(
-        concurrency=part.concurrency,
-        families=tuple(dict.fromkeys(part.families)),
-        attempts=part.attempts,
-        addresses=part.addresses,
-        dns_timeout=part.dns_timeout,
-        connect_timeout=part.connect_timeout,
-        tls_timeout=part.tls_timeout,
-        http_timeout=part.http_timeout,
-        deadline=part.deadline,
-        sweep_deadline=part.sweep_deadline,
-        split_hello=part.controls.split_hello,
-        ttl_sweep=part.controls.ttl_sweep,
-    )
-
-
 def _endpoint(part: EndpointPart) -> Endpoint:
-    return Endpoint(
-        id=part.id,
+    """Convert an endpoint of the operator's own: it has no profile, and every cloud has it."""
+    return build(
+        Endpoint,
+        part,
+        without="host",
         profile="",
         service=part.service or part.id,
         pattern=part.host or part.pattern or "",
-        port=part.port,
-        protocol=part.protocol,
-        roles=tuple(dict.fromkeys(part.roles)),
-        need=part.need,
-        condition=part.condition,
         purpose=part.purpose or "",
-        inspection=part.inspection,
-        private_link=part.private_link,
-        internal=part.internal,
-        path=part.path,
-        expect=_expect(part.expect),
-        samples=_samples(part.samples),
+        expect=build(Expect, part.expect),
+        samples=build(Samples, part.samples),
         clouds=tuple(Cloud),
     )
 
 
-def _samples(part: SamplesPart) -> Samples:
-    return Samples(documented=tuple(dict.fromkeys(part.documented)), random=part.random)
-
-
-def _expect(part: ExpectPart) -> Expect:
-    return Expect(
-        status=tuple(part.status),
-        content_type=part.content_type,
-        sha256=part.sha256,
-        min_bytes=part.min_bytes,
-    )
-
-
 def _override(part: OverridePart) -> Override:
-    return Override(
-        match=part.match,
-        need=part.need,
-        inspection=part.inspection,
-        path=part.path,
-        expect=_expect(part.expect) if part.expect else None,
-        skip=part.skip,
-    )
-
-
-def _web(part: WebPart) -> Web:
-    return Web(
-        listen=part.listen,
-        config_file=part.config_file,
-        enable_reload=part.enable_reload,
-        enable_probe=part.enable_probe,
-    )
+    return build(Override, part, expect=build(Expect, part.expect) if part.expect else None)
 
 
 def _values(given: dict[str, list[str]]) -> list[tuple[str, str]]:

@@ -86,7 +86,7 @@ def _check(document: Document, catalog: Catalog | None, folder: Path) -> tuple[F
     from pydantic import ValidationError  # noqa: PLC0415 - see _read
 
     from egressd.config.schema import File  # noqa: PLC0415
-    from egressd.yamlfile import problems_of  # noqa: PLC0415
+    from egressd.yamlschema import problems_of  # noqa: PLC0415
 
     data = {} if document.data is None else document.data
     problems = (*document.problems, *_cross(document, catalog))

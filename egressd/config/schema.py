@@ -26,11 +26,12 @@ from egressd.fields.types import (
     ProtocolName,
     RoleName,
     TypeName,
+    UserName,
     Values,
 )
 from egressd.model.endpoint import Cloud, Inspection, Need
 from egressd.model.settings import ALL_ROLES, Family
-from egressd.yamlschema import StrictModel
+from egressd.yamlschema import StrictModel, matching
 
 
 class SourcePart(StrictModel):
@@ -71,9 +72,7 @@ class ProxyPart(StrictModel):
     may end in `:port`."""
     ca_file: Annotated[str, AfterValidator(types.certificates_path), TypeName(text="PEM file")] | None = None
     """The roots an `https://` proxy's own certificate must lead to; without it, `trust.store`."""
-    username: Annotated[str, types.matching(r"[^:\x00-\x1f\x7f]{1,255}", "a name without a colon")] | None = (
-        None
-    )
+    username: UserName | None = None
     """Sent to the proxy only, with the password, as Basic credentials."""
     password_file: Annotated[str, AfterValidator(types.secret_path), TypeName(text="file")] | None = None
     """The file that holds the password, alone, on one line."""
@@ -122,12 +121,12 @@ class ExpectPart(StrictModel):
     """The status codes that are right."""
     content_type: (
         Annotated[
-            str, types.matching(r"[^/;\s]+/[^/;\s]+", "a media type without parameters, such as text/html")
+            str, matching(r"[^/;\s]+/[^/;\s]+", "must be a media type without parameters, such as text/html")
         ]
         | None
     ) = None
     """The media type, without parameters: `application/octet-stream`."""
-    sha256: Annotated[str, types.matching(r"[0-9a-f]{64}", "64 hex digits in lower case")] | None = None
+    sha256: Annotated[str, matching(r"[0-9a-f]{64}", "must be 64 hex digits in lower case")] | None = None
     """The digest of the whole body, in lower-case hex."""
     min_bytes: Annotated[int, Field(ge=1, le=1 << 30)] | None = None
     """The least size of the body; so many bytes are asked for."""
@@ -240,7 +239,7 @@ class File(StrictModel):
     region: (
         Annotated[
             str,
-            types.matching(r"[a-z0-9]{2,40}", "a region's short name, such as westeurope"),
+            matching(r"[a-z0-9]{2,40}", "must be a region's short name, such as westeurope"),
             TypeName(text="region"),
         ]
         | None

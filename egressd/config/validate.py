@@ -12,7 +12,7 @@ from egressd.fields.checks import Problem, as_items, as_mapping, credential_prob
 from egressd.model.catalog import Catalog
 from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import placeholders
-from egressd.yamltree import Path
+from egressd.yamlfile import KeyPath
 
 
 def cross_checks(data: object, catalog: Catalog | None) -> Iterator[Problem]:
@@ -41,10 +41,10 @@ def _proxy(value: object) -> Iterator[Problem]:
     yield from credential_problems(proxy, ("proxy",))
 
 
-def _hosts(row: dict[str, object], path: Path) -> Iterator[Problem]:
+def _hosts(row: dict[str, object], path: KeyPath) -> Iterator[Problem]:
     """Ask for a host, or for a pattern with samples it covers."""
     pattern, given = row.get("pattern"), row.get("samples")
-    below: Path = ("samples",) if isinstance(given, list) else ("samples", "documented")
+    below: KeyPath = ("samples",) if isinstance(given, list) else ("samples", "documented")
     samples = as_items(given if isinstance(given, list) else as_mapping(given).get("documented"))
     if row.get("host") is not None:
         for key in ("pattern", "samples"):

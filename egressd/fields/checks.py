@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 
-from egressd.yamltree import Path, render_path
+from egressd.yamlfile import KeyPath, render_path
 
-Problem = tuple[Path, str]
+Problem = tuple[KeyPath, str]
 """A key path, and what is wrong there."""
 
 
@@ -25,7 +25,7 @@ def duplicates(file: dict[str, object], key: str, name: str) -> Iterator[Problem
             first[value] = index
 
 
-def credential_problems(part: dict[str, object], path: Path) -> Iterator[Problem]:
+def credential_problems(part: dict[str, object], path: KeyPath) -> Iterator[Problem]:
     """Ask for a password with a user name, and the other way round."""
     for one, other in (("username", "password_file"), ("password_file", "username")):
         if part.get(one) is not None and part.get(other) is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationI
 from egressd.fields import files, parse
 from egressd.model.endpoint import Cloud, Inspection, Need, Protocol, Role
 from egressd.model.settings import Family
+from egressd.yamlschema import matching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,18 +83,6 @@ def checked_url_path(text: str) -> str:
     return text
 
 
-def matching(pattern: str, sentence: str) -> AfterValidator:
-    """Ask for a spelling, and say it in words."""
-    wanted = re.compile(pattern)
-
-    def check(text: str) -> str:
-        if not wanted.fullmatch(text):
-            raise ValueError(f"must be {sentence}")
-        return text
-
-    return AfterValidator(check)
-
-
 def one_or_many(value: object) -> object:
     """Take one text for a list of one."""
     return [value] if isinstance(value, str) else value
@@ -113,15 +101,21 @@ Host = Annotated[str, AfterValidator(parse.parse_host), TypeName(text="host")]
 Name = Annotated[
     str,
     matching(
-        r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z, 0-9, dot, _ and -, starting with a letter or digit"
+        r"[a-z0-9][a-z0-9._-]{0,63}",
+        "must be 1 to 64 of a-z, 0-9, dot, _ and -, starting with a letter or digit",
     ),
     TypeName(text="name"),
 ]
 Value = Annotated[
-    str, matching(r"[A-Za-z0-9._:-]{1,253}", "a host, an address or a part of one"), TypeName(text="text")
+    str,
+    matching(r"[A-Za-z0-9._:-]{1,253}", "must be a host, an address or a part of one"),
+    TypeName(text="text"),
 ]
 Values = Annotated[list[Value], BeforeValidator(one_or_many), TypeName(text="text or list of text")]
 Line = Annotated[str, Field(min_length=1, max_length=200), TypeName(text="text")]
+UserName = Annotated[
+    str, matching(r"[^:\x00-\x1f\x7f]{1,255}", "must be a name without a colon"), TypeName(text="text")
+]
 Port = Annotated[int, Field(ge=1, le=65535), TypeName(text="port")]
 CloudName = Annotated[Cloud, Strict(False)]
 FamilyName = Annotated[Family, Strict(False)]

@@ -23,7 +23,7 @@ from egressd.model.recording import Baseline, ClockReading, Control, Trail, Vant
 from egressd.model.settings import Family, Limits, Resolver, Source, Traffic, Trust
 from egressd.model.verdict import Blame, Confidence, Finding, Outcome, Tally, Verdict
 from egressd.report.diff.change import Changes
-from egressd.yamltree import render_path
+from egressd.yamlfile import render_path
 
 SCHEMA = "egressd.sweep/1"
 _OTHER_SWEEP = re.compile(r"egressd\.sweep/[0-9]{1,9}")

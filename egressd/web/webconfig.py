@@ -12,10 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic import AfterValidator, Field, Strict, ValidationError
 
 from egressd.errors import ConfigError
-from egressd.yamlfile import MAX_CHARACTERS, Document, problems_of, read_yaml
+from egressd.yamlfile import MAX_CHARACTERS, Document, read_yaml
+from egressd.yamlschema import StrictModel, problems_of
 
 VERSIONS = ("TLS12", "TLS13")
 _OLD_VERSIONS = ("TLS10", "TLS11")
@@ -142,15 +143,11 @@ def _speaks_http1(wanted: bool) -> bool:  # noqa: FBT001 - pydantic calls it
     return wanted
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
 _FileName = Annotated[str, Field(min_length=1)]
 _Version = Annotated[str, AfterValidator(_version)]
 
 
-class _Tls(_Part):
+class _Tls(StrictModel):
     cert_file: _FileName
     key_file: _FileName
     client_auth_type: Annotated[str, AfterValidator(_client_auth)] = ClientAuth.NONE
@@ -160,12 +157,12 @@ class _Tls(_Part):
     max_version: _Version = "TLS13"
 
 
-class _Http(_Part):
+class _Http(StrictModel):
     http2: Annotated[bool, AfterValidator(_speaks_http1)] = False
     headers: dict[str, str] = {}
 
 
-class _File(_Part):
+class _File(StrictModel):
     tls_server_config: _Tls | None = None
     http_server_config: _Http = _Http()
     basic_auth_users: dict[Annotated[str, Strict()], Annotated[str, AfterValidator(_hash)]] = {}

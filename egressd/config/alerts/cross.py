@@ -15,7 +15,7 @@ from egressd.fields.checks import Problem, as_items, as_mapping, credential_prob
 from egressd.model.alert import AlertName
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Flapping, ReceiverKind
-from egressd.yamltree import Path
+from egressd.yamlfile import KeyPath
 
 WITH_URL = frozenset({ReceiverKind.WEBHOOK, ReceiverKind.CLOUDEVENTS, ReceiverKind.HEARTBEAT})
 
@@ -54,7 +54,7 @@ def _notify(notify: dict[str, object], profiles: list[str] | None) -> Iterator[P
     for index, receiver in enumerate(receivers):
         yield from _receiver(receiver, ("notify", "receivers", index))
     for index, route in enumerate(as_items(notify.get("routes"))):
-        path: Path = ("notify", "routes", index)
+        path: KeyPath = ("notify", "routes", index)
         yield from _targets_of(as_mapping(route), receivers, path)
         match = as_mapping(as_mapping(route).get("match"))
         yield from _known(match, "profile", profiles, (*path, "match"))
@@ -62,7 +62,7 @@ def _notify(notify: dict[str, object], profiles: list[str] | None) -> Iterator[P
         yield from _known(match, "alert", ALERTS, (*path, "match"))
 
 
-def _receiver(receiver: dict[str, object], path: Path) -> Iterator[Problem]:
+def _receiver(receiver: dict[str, object], path: KeyPath) -> Iterator[Problem]:
     """Ask for one place, and for one way to log in."""
     url, url_file = (receiver.get(key) is not None for key in ("url", "url_file"))
     kind = receiver.get("type")
@@ -93,7 +93,7 @@ def _shouts_password(receiver: dict[str, object]) -> bool:
 
 
 def _targets_of(
-    route: dict[str, object], receivers: list[dict[str, object]], path: Path
+    route: dict[str, object], receivers: list[dict[str, object]], path: KeyPath
 ) -> Iterator[Problem]:
     """Ask that a route leads to receivers that hear of alerts."""
     kinds = {str(one.get("name")): one.get("type") for one in receivers if one.get("name") is not None}
@@ -113,7 +113,9 @@ def _targets_of(
             )
 
 
-def _known(part: dict[str, object], key: str, known: Iterable[str] | None, path: Path) -> Iterator[Problem]:
+def _known(
+    part: dict[str, object], key: str, known: Iterable[str] | None, path: KeyPath
+) -> Iterator[Problem]:
     """Ask that a pattern can match something that exists."""
     given = part.get(key)
     if known is None:

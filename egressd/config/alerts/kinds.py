@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationI
 from egressd.config.alerts import words
 from egressd.fields import files
 from egressd.fields.parse import format_duration, parse_proxy_url
-from egressd.fields.types import Duration, TypeName, certificates_path, matching, one_or_many, secret_path
+from egressd.fields.types import Duration, TypeName, certificates_path, one_or_many, secret_path
 from egressd.model.notification import Severity
 
 
@@ -101,9 +101,6 @@ HttpsFile = Annotated[str, AfterValidator(_https_file), TypeName(text="file")]
 SecretFile = Annotated[str, AfterValidator(secret_file), TypeName(text="file")]
 TokenFile = Annotated[str, AfterValidator(_token_file), TypeName(text="file")]
 CaFile = Annotated[str, AfterValidator(certificates_path), TypeName(text="PEM file")]
-UserName = Annotated[
-    str, matching(r"[^:\x00-\x1f\x7f]{1,255}", "a name without a colon"), TypeName(text="text")
-]
 LabelName = Annotated[str, AfterValidator(words.read_label_name), TypeName(text="label")]
 Line = Annotated[str, AfterValidator(words.read_line), TypeName(text="text")]
 Glob = Annotated[str, AfterValidator(words.read_glob), TypeName(text="pattern")]

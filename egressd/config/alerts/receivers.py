@@ -24,10 +24,9 @@ from egressd.config.alerts.kinds import (
     TokenFile,
     Url,
     UrlFile,
-    UserName,
     Wait,
 )
-from egressd.fields.types import Name, one_or_many, refuse_text
+from egressd.fields.types import Name, UserName, one_or_many, refuse_text
 from egressd.yamlschema import StrictModel
 
 IN_A_FILE = {
