@@ -1,9 +1,8 @@
 """Strict YAML: plain data with line numbers, or every mistake at once.
 
-Text in, values out: nothing is opened, and no tag ever builds an object. What surprises readers of
-YAML 1.1 stays text: only `true` and `false` are booleans; dates, `12:30`, `1e3`, `0x10`, `0443` and
-`1_000` are strings. Size, depth and aliases are bounded, so that a hostile file ends in a `ConfigError`
-within bounded time.
+No tag ever builds an object. What surprises readers of YAML 1.1 stays text: only `true` and `false` are
+booleans; dates, `12:30`, `1e3`, `0x10`, `0443` and `1_000` are strings. Size, depth and aliases are
+bounded, so that a hostile file ends in a `ConfigError` within bounded time.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
-from egressd.errors import ConfigError
+from egressd.errors import ConfigError, cannot_read
 
 KeyPath = tuple[str | int, ...]
 
@@ -58,6 +58,19 @@ class Document:
     def where(self, path: KeyPath) -> str:
         """Render as `egressd.yml:12: probe.deadline`; the whole document as `egressd.yml:1`."""
         return _where(self.name, self.line(path), path)
+
+
+def read_text(path: Path) -> str:
+    """Read the text of a YAML file, not much longer than `read_yaml` accepts. Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(4 * MAX_CHARACTERS + 1)
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError((f"{path}:{line}: not UTF-8 text",)) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError((cannot_read(path, error),)) from None
 
 
 def read_yaml(text: str, name: str) -> Document:

@@ -13,7 +13,7 @@ from egressd.catalog.rows import RowReader
 from egressd.catalog.schema import ProfileFile, RegionsFile
 from egressd.errors import ConfigError
 from egressd.model.catalog import Catalog, DiscoveryCall, Profile, Region
-from egressd.yamlfile import MAX_CHARACTERS, Document, read_yaml
+from egressd.yamlfile import Document, read_text, read_yaml
 from egressd.yamlschema import build, problems_of
 
 DATA = Path(__file__).parent / "data"
@@ -59,7 +59,7 @@ def load_profile(path: Path) -> Catalog:
 
     Raises ConfigError with every problem of the file.
     """
-    text, problems = _text(path), list[str]()
+    text, problems = read_text(path), list[str]()
     documents = [document for _, document in _documents([(str(path), text)], problems)]
     reader = RowReader(calls=None)
     profiles = []
@@ -89,17 +89,7 @@ def _texts(directory: Path) -> list[tuple[str, str]]:
         raise ConfigError((f"{directory}: cannot read the catalog: {error.strerror}",)) from None
     if not any(path.name == REGIONS for path in paths):
         raise ConfigError((f"{directory}: cannot read the catalog: there is no {REGIONS}",))
-    return [(path.name, _text(path)) for path in paths]
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read(MAX_CHARACTERS + 1)
-    except OSError as error:
-        raise ConfigError((f"{path}: cannot read the file: {error.strerror}",)) from None
-    except UnicodeDecodeError:
-        raise ConfigError((f"{path}: cannot read the file: it is not UTF-8",)) from None
+    return [(path.name, read_text(path)) for path in paths]
 
 
 def _digest(texts: Iterable[tuple[str, str]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from egressd.cli import options
 from egressd.cli.guard import guarded
+from egressd.cli.input import read_input
 from egressd.cli.output import check_output, width, write, write_report
 from egressd.errors import ExitCode, ReportFileError, UsageError
 from egressd.model.recording import Baseline
@@ -82,26 +82,10 @@ def read_saved(file: Path) -> Sweep:
         ReportFileError: it can't be read, or is no report.
     """
     from egressd.attribution import judge
+    from egressd.report.document import MAX_CHARACTERS
     from egressd.report.saved import from_json
 
     try:
-        return judge(from_json(_text(file)))
-    except ReportFileError as error:
+        return judge(from_json(read_input(file, limit=MAX_CHARACTERS)))
+    except (ReportFileError, UsageError) as error:
         raise ReportFileError(f"cannot read {file} as a report: {error}") from None
-
-
-def _text(file: Path) -> str:
-    """Read a report file, whatever its size, but not without end."""
-    from egressd.report.document import MAX_CHARACTERS
-
-    try:
-        if str(file) == "-":
-            data = sys.stdin.buffer.read(MAX_CHARACTERS + 1)
-        else:
-            with file.open("rb") as opened:
-                data = opened.read(MAX_CHARACTERS + 1)
-        return data.decode()
-    except UnicodeDecodeError:
-        raise ReportFileError("not UTF-8 text") from None
-    except OSError as error:
-        raise ReportFileError(error.strerror or str(error)) from None

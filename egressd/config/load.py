@@ -14,11 +14,10 @@ from egressd.config.alerts.secret import without_secrets
 from egressd.config.flags import Flags, apply_flags
 from egressd.config.warnings import appliance_warnings
 from egressd.errors import ConfigError
-from egressd.fields.files import cannot_read
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
 from egressd.planning.placeholder import region_notes
-from egressd.yamlfile import MAX_CHARACTERS, Document, read_yaml
+from egressd.yamlfile import Document, read_text, read_yaml
 
 if TYPE_CHECKING:
     from egressd.config.schema import File
@@ -75,7 +74,7 @@ def _read(path: Path, catalog: Catalog | None) -> Settings:
     # Only who has a file to read pays for pydantic.
     from egressd.config.convert import convert  # noqa: PLC0415
 
-    file, problems = _check(read_yaml(_text(path), str(path)), catalog, path.parent)
+    file, problems = _check(read_yaml(read_text(path), str(path)), catalog, path.parent)
     if file is None or problems:
         raise ConfigError(problems)
     return convert(file)
@@ -104,18 +103,6 @@ def _cross(document: Document, catalog: Catalog | None) -> tuple[str, ...]:
     data = document.data
     found = (*cross_checks(data, catalog), *cross_checks_of_alerts(data, catalog))
     return tuple(f"{document.where(path)}: {message}" for path, message in found)
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(4 * MAX_CHARACTERS + 1)
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError((f"{path}:{line}: not UTF-8 text",)) from None
-    except (OSError, ValueError) as error:
-        raise ConfigError((cannot_read(path, error),)) from None
 
 
 def _by_line(problems: tuple[str, ...]) -> tuple[str, ...]:

@@ -29,9 +29,11 @@ from egressd.fields.types import (
     UserName,
     Values,
 )
-from egressd.model.endpoint import Cloud, Inspection, Need
-from egressd.model.settings import ALL_ROLES, Family
+from egressd.model.endpoint import Inspection, Need
+from egressd.model.settings import ALL_ROLES, Settings
 from egressd.yamlschema import StrictModel, matching
+
+_DEFAULT = Settings()
 
 
 class SourcePart(StrictModel):
@@ -90,23 +92,23 @@ class ControlsPart(StrictModel):
 class ProbePart(StrictModel):
     """How hard to try."""
 
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 64
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = _DEFAULT.limits.concurrency
     """How many probes run at once."""
-    families: Annotated[list[FamilyName], Field(min_length=1)] = list(Family)
+    families: Annotated[list[FamilyName], Field(min_length=1)] = list(_DEFAULT.limits.families)
     """The address families to try."""
-    attempts: Annotated[int, Field(ge=1, le=10)] = 1
+    attempts: Annotated[int, Field(ge=1, le=10)] = _DEFAULT.limits.attempts
     """How often each address is tried; every attempt leaves a trail, none hides another."""
-    addresses: Annotated[int, Field(ge=1, le=32)] = 4
+    addresses: Annotated[int, Field(ge=1, le=32)] = _DEFAULT.limits.addresses
     """The most addresses of one family that are dialled for one name."""
-    dns_timeout: Duration = 5.0
-    """For one question to one resolver."""
-    connect_timeout: Duration = 8.0
+    dns_timeout: Duration = _DEFAULT.limits.dns_timeout
+    """For one query to one resolver."""
+    connect_timeout: Duration = _DEFAULT.limits.connect_timeout
     """For one TCP connection. Below 8s a lossy path looks blocked: Linux repeats a SYN after 1, 3 and 7 s."""
-    tls_timeout: Duration = 8.0
+    tls_timeout: Duration = _DEFAULT.limits.tls_timeout
     """For one handshake, and for one CONNECT."""
-    http_timeout: Duration = 10.0
+    http_timeout: Duration = _DEFAULT.limits.http_timeout
     """For one request and its answer."""
-    deadline: Duration = 20.0
+    deadline: Duration = _DEFAULT.limits.deadline
     """For everything one probe does."""
     sweep_deadline: Duration | None = None
     """For everything one sweep does; without it, as long as its probes take."""
@@ -213,7 +215,7 @@ class WebPart(StrictModel):
     """The HTTP server of the daemon."""
 
     listen: Annotated[str, AfterValidator(parse.parse_listen), TypeName(text="address:port")] = (
-        "127.0.0.1:10980"
+        _DEFAULT.web.listen
     )
     """Where to listen; `:10980` is every address."""
     config_file: Annotated[str, AfterValidator(types.readable_path), TypeName(text="file")] | None = None
@@ -229,7 +231,7 @@ class StatePart(StrictModel):
 
     directory: Annotated[str, AfterValidator(types.folder_path), TypeName(text="folder")] | None = None
     """Where; without it, where systemd says, or nowhere."""
-    retention: Duration = 90 * 86400.0
+    retention: Duration = _DEFAULT.state.retention
     """How long history is kept."""
 
 
@@ -245,11 +247,11 @@ class File(StrictModel):
         | None
     ) = None
     """The Azure region, such as `westeurope`; needed where a host name carries one."""
-    cloud: CloudName = Cloud.PUBLIC
+    cloud: CloudName = _DEFAULT.cloud
     """The Azure cloud."""
-    profiles: list[Name] = ["resource-bridge", "connected-machine"]
+    profiles: list[Name] = list(_DEFAULT.profiles)
     """The products whose endpoints are probed; `[]` leaves only `endpoints`."""
-    interval: Duration = 60.0
+    interval: Duration = _DEFAULT.interval
     """How often the daemon sweeps."""
     sources: Annotated[list[SourcePart], Field(min_length=1)] = [SourcePart(name="default")]
     """Where probes leave from. Without it: one source, chosen by the kernel, playing every role."""
@@ -263,7 +265,7 @@ class File(StrictModel):
         ],
         Field(min_length=1),
     ] = ["system"]
-    """The DNS resolvers to ask; each is a voice of its own."""
+    """The DNS resolvers to ask; each is asked and judged separately."""
     trust: TrustPart = TrustPart()
     """Which roots count."""
     proxy: Annotated[ProxyPart | None, BeforeValidator(types.refuse_text)] = None
@@ -282,7 +284,8 @@ class File(StrictModel):
     alerts: AlertsPart = AlertsPart()
     """When something is an alert, and what it is called."""
     notify: Annotated[NotifyPart, BeforeValidator(types.refuse_text)] = NotifyPart()
-    """Whom the daemon tells. Without receivers it tells nobody; Prometheus can still ask."""
+    """Where the daemon sends notifications. Without receivers it sends none; Prometheus can still
+    scrape it."""
     web: WebPart = WebPart()
     """The HTTP server of the daemon."""
     state: StatePart = StatePart()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from egressd.errors import ConfigError
+from egressd.errors import ConfigError, cannot_read
 from egressd.model.settings import Trust
 
 MAX_SECRET = 4096
@@ -48,9 +48,3 @@ def check_readable(path: Path) -> None:
             pass
     except (OSError, ValueError) as error:
         raise ValueError(cannot_read(path, error)) from None
-
-
-def cannot_read(path: Path, error: OSError | ValueError) -> str:
-    """Say that a file can't be read, and why."""
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"cannot read {path}: {why}"

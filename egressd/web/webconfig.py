@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, Strict, ValidationError
 
 from egressd.errors import ConfigError
-from egressd.yamlfile import MAX_CHARACTERS, Document, read_yaml
+from egressd.yamlfile import Document, read_text, read_yaml
 from egressd.yamlschema import StrictModel, problems_of
 
 VERSIONS = ("TLS12", "TLS13")
@@ -65,7 +65,7 @@ def read_web_config(path: Path) -> WebConfig:
     Raises:
         ConfigError: every mistake of it, as `file:line: key.path: message`.
     """
-    document = read_yaml(_text(path), str(path))
+    document = read_yaml(read_text(path), str(path))
     refused = (*document.problems, *_refused(document))
     try:
         file = _File.model_validate(
@@ -166,16 +166,6 @@ class _File(StrictModel):
     tls_server_config: _Tls | None = None
     http_server_config: _Http = _Http()
     basic_auth_users: dict[Annotated[str, Strict()], Annotated[str, AfterValidator(_hash)]] = {}
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(4 * MAX_CHARACTERS + 1).decode()
-    except UnicodeDecodeError:
-        raise ConfigError((f"{path}: not UTF-8 text",)) from None
-    except OSError as error:
-        raise ConfigError((f"{path}: cannot be read: {error.strerror or error}",)) from None
 
 
 def _refused(document: Document) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_others(catalog_dir: Path) -> 
     ("prepare", "expected"),
     [
         (lambda path: (path / "regions.yaml").unlink(), "there is no regions.yaml"),
-        (lambda path: (path / "bridge.yaml").write_bytes(b"\xff\xfe"), "it is not UTF-8"),
+        (lambda path: (path / "bridge.yaml").write_bytes(b"\xff\xfe"), "bridge.yaml:1: not UTF-8 text"),
         (lambda path: (path / "bridge.yaml").write_text("x" * 1_000_001), "more than 1000000 characters"),
     ],
 )

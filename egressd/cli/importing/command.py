@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from egressd.cli import options
 from egressd.cli.guard import guarded, print_error
+from egressd.cli.input import read_input
 from egressd.cli.output import check_output, write
 from egressd.errors import ConfigError, ExitCode, UsageError
 from egressd.wording import count
@@ -58,21 +58,12 @@ def _text(file: Path) -> str:
     from egressd.yamlfile import MAX_CHARACTERS
 
     try:
-        text = _bytes(file, 4 * MAX_CHARACTERS + 1).decode()
-    except UnicodeDecodeError:
-        raise UsageError(f"cannot import {file}: not UTF-8 text") from None
-    except OSError as error:
-        raise UsageError(f"cannot import {file}: {error.strerror or error}") from None
+        text = read_input(file, limit=4 * MAX_CHARACTERS)
+    except UsageError as error:
+        raise UsageError(f"cannot import {file}: {error}") from None
     if len(text) > MAX_CHARACTERS:
         raise UsageError(f"cannot import {file}: more than {MAX_CHARACTERS} characters")
     return text
-
-
-def _bytes(file: Path, most: int) -> bytes:
-    if str(file) == "-":
-        return sys.stdin.buffer.read(most)
-    with file.open("rb") as opened:
-        return opened.read(most)
 
 
 def _problems(found: tuple[ImportedEndpoint, ...], name: str) -> dict[int, list[str]]:
