@@ -1,4 +1,4 @@
-"""Who is to blame, in words, and whom to call. The runbooks say the same, and a test keeps it so."""
+"""The text of each blame value, and the team to call; the runbooks have the same table (tested)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from egressd.model.verdict import Blame
 FIREWALL = "the firewall team"
 GATEWAY = "the proxy or web gateway team"
 DNS = "the DNS team"
-HOST = "whoever runs the host"
+HOST = "the administrator of the host"
 NETWORK = "the network team, then the provider"
 SERVICE = "the service's status page, then its support"
 
@@ -33,30 +33,30 @@ CALL: Mapping[Blame, str] = {
 }
 
 _WHAT: Mapping[Blame, str] = {
-    Blame.LOCAL_HOST: "the probing host itself",
+    Blame.LOCAL_HOST: "the probing host",
     Blame.LOCAL_GATEWAY: "the gateway of the probing host",
     Blame.DNS_RESOLVER: "the DNS resolver",
     Blame.DNS_FILTER: "a DNS filter",
-    Blame.FIREWALL_L3L4: "a firewall, by address or port",
-    Blame.FIREWALL_L7: "a firewall, by name or application",
-    Blame.TLS_INSPECTION: "a device that inspects TLS",
+    Blame.FIREWALL_L3L4: "an L3/L4 firewall (address, port)",
+    Blame.FIREWALL_L7: "an L7 firewall (URL, application)",
+    Blame.TLS_INSPECTION: "a TLS inspection device",
     Blame.EXPLICIT_PROXY: "the configured proxy",
-    Blame.TRANSPARENT_PROXY: "a proxy nobody configured",
+    Blame.TRANSPARENT_PROXY: "a transparent proxy",
     Blame.PATH_MTU_LINK: "a link with a smaller MTU",
     Blame.NAT_DEVICE: "the NAT device",
-    Blame.UPSTREAM_PATH: "the network beyond",
+    Blame.UPSTREAM_PATH: "the upstream network",
     Blame.AZURE_SERVICE: "the service itself",
     Blame.PKI_ENDPOINT: "a revocation or certificate server",
     Blame.EGRESSD_ENV: "egressd or its configuration",
-    Blame.UNKNOWN_MIDDLEBOX: "a device not identified",
+    Blame.UNKNOWN_MIDDLEBOX: "an unidentified device",
 }
 
 
 def party(blame: Blame) -> str:
-    """Name the party to blame in words."""
+    """Return the text of a blame value."""
     return _WHAT[blame]
 
 
 def blamed(blame: Blame) -> str:
-    """Return who is to blame and whom to call, with the code that labels and runbooks use."""
+    """Return the text of a blame value, the value itself (as in labels and runbooks), and the team to call."""
     return f"{_WHAT[blame]} ({blame.value}); call {CALL[blame]}"

@@ -74,7 +74,7 @@ def lab(
     if not once:
         asyncio.run(_serve(made, profiles, config_write))
         return ExitCode.OK
-    from egressd.report.exit import exit_code
+    from egressd.report.summary import exit_code
 
     sweep = asyncio.run(_sweep(made, profiles))
     write_report(sweep, fmt, output)

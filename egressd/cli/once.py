@@ -20,9 +20,9 @@ from egressd.model.catalog import Catalog
 from egressd.model.recording import Baseline
 from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
-from egressd.report.diff import changes_since
-from egressd.report.diff.render import summarize
-from egressd.report.exit import exit_code
+from egressd.report.render_diff import summarize_diff
+from egressd.report.summary import exit_code
+from egressd.report.sweep_diff import diff_since_baseline
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,8 +39,8 @@ def sweep_once(
     check_output(output)
     sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
     write_report(sweep, fmt, output)
-    if (changes := changes_since(sweep)) is not None:
-        print_error(f"since the baseline: {summarize(changes)}")
+    if (changes := diff_since_baseline(sweep)) is not None:
+        print_error(f"since the baseline: {summarize_diff(changes)}")
     return exit_code(sweep)
 
 

@@ -25,7 +25,7 @@ def write_report(sweep: Sweep, fmt: Format, output: Path | None) -> None:
     text = render(sweep, fmt, terminal=output is None)
     write(text, output, mode=READABLE if fmt is Format.PROMETHEUS else None)
     if output is not None:
-        from egressd.report.table import conclude
+        from egressd.report.summary import conclude
 
         print_error(f"wrote {output}: {conclude(sweep)}")
 

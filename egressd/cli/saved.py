@@ -36,7 +36,7 @@ def replay(
     output: options.Output = None,
 ) -> ExitCode:
     """Judge a saved sweep again, by the rules of this version."""
-    from egressd.report.exit import exit_code
+    from egressd.report.summary import exit_code
 
     check_output(output)
     sweep = read_saved(file)
@@ -55,13 +55,14 @@ def diff(
     output: options.Output = None,
 ) -> ExitCode:
     """Say what changed between two saved sweeps; exit code 1 where something fails that did not before."""
-    from egressd.report.diff import compare, render_json, render_text
+    from egressd.report.render_diff import render_diff_json, render_diff_text
+    from egressd.report.sweep_diff import compare_sweeps
 
     check_output(output)
     if str(before) == str(after) == "-":
         raise UsageError("only one of the two reports can come from stdin")
-    changes = compare(read_saved(before), read_saved(after))
-    text = render_json(changes) if fmt is DiffFormat.JSON else render_text(changes, width=width())
+    changes = compare_sweeps(read_saved(before), read_saved(after))
+    text = render_diff_json(changes) if fmt is DiffFormat.JSON else render_diff_text(changes, width=width())
     write(text, output)
     return ExitCode.FAILED if changes.new_failures else ExitCode.OK
 

@@ -26,7 +26,7 @@ from egressd.model.event import (
 from egressd.model.notification import Severity
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief
-from egressd.model.verdict import Tally
+from egressd.model.verdict import OutcomeCounts
 from egressd.wording import count
 
 log = structlog.get_logger("egressd")
@@ -120,7 +120,7 @@ def _log_notice(event: NoticePosted) -> None:
     )
 
 
-def _counts(tally: Tally) -> dict[str, int]:
+def _counts(tally: OutcomeCounts) -> dict[str, int]:
     names = ("targets", "ok", "degraded", "blocked", "down", "unknown")
     return {name: getattr(tally, name) for name in names}
 

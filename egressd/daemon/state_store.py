@@ -26,7 +26,7 @@ from egressd.model.snapshot import Counters, Snapshot, StateStatus
 from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 from egressd.notify.wakeup import Wakeup
-from egressd.report.summary import outcomes_of, tally
+from egressd.report.summary import count_outcomes, outcomes_of
 from egressd.standing import advance
 from egressd.standing.lifecycle import Thresholds
 from egressd.state.silences import SilencesFile
@@ -194,5 +194,5 @@ def _finished(sweep: Sweep, *, now: str, seconds: float) -> SweepFinished:
         recording=sweep.recording.id,
         started=sweep.recording.started,
         seconds=round(seconds, 3),
-        tally=tally(outcomes_of(sweep).values()),
+        tally=count_outcomes(outcomes_of(sweep).values()),
     )

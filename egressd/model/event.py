@@ -8,7 +8,7 @@ from egressd.model.alert import AlertName, NoticeKind, Resolution
 from egressd.model.notification import Severity
 from egressd.model.observation import Timestamp
 from egressd.model.standing import Belief
-from egressd.model.verdict import Blame, Confidence, Tally
+from egressd.model.verdict import Blame, Confidence, OutcomeCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class SweepFinished:
     recording: str
     started: Timestamp
     seconds: float
-    tally: Tally
+    tally: OutcomeCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

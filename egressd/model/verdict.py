@@ -118,7 +118,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class OutcomeCounts:
     """How many targets ended how."""
 
     targets: int

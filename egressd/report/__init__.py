@@ -1,5 +1,5 @@
-"""What a sweep looks like to a reader: tables, documents, exit codes.
+"""A sweep as text, JSON, CSV, Markdown, HTML and JUnit, and its exit code.
 
-Law of the room: a report is made from a sweep alone, it is the same for the same sweep, and text that
-came from the network is shown, never interpreted.
+Reports are made from a sweep alone and are the same for the same sweep. Text from the network is shown, never
+interpreted.
 """

@@ -1,7 +1,7 @@
 """The report as CSV: one row per target and source, for a spreadsheet or a ticket.
 
-No cell starts like a formula; the connection is the one that decided, so that its row in a firewall's
-log can be found.
+No cell starts like a formula. The connection is the one that decided the verdict, to find its entry in a
+firewall's log.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def render_csv(sweep: Sweep) -> str:
     return out.getvalue()
 
 
-def _row(target: Target, judged: SourceVerdict, seen: Connection) -> tuple[str, ...]:
+def _row(target: Target, judged: SourceVerdict, connection: Connection) -> tuple[str, ...]:
     verdict = judged.verdict
     return (
         target.id,
@@ -75,22 +75,27 @@ def _row(target: Target, judged: SourceVerdict, seen: Connection) -> tuple[str, 
         verdict.confidence,
         verdict.blame or "",
         " ".join(verdict.flags),
-        seen.time,
-        *_ends(seen),
+        connection.time,
+        *_ends(connection),
         "; ".join(verdict.evidence),
         verdict.advice,
     )
 
 
-def _ends(seen: Connection) -> tuple[str, ...]:
-    """Return both ends of a connection; of a question to a resolver there is none to look for."""
-    if seen.transport == "DNS":
+def _ends(connection: Connection) -> tuple[str, ...]:
+    """Return both ends of a connection, empty for a DNS query."""
+    if connection.transport == "DNS":
         return ("",) * 4
-    ends = (seen.local_address, seen.local_port, seen.remote_address, seen.remote_port)
+    ends = (
+        connection.local_address,
+        connection.local_port,
+        connection.remote_address,
+        connection.remote_port,
+    )
     return tuple("" if end is None else str(end) for end in ends)
 
 
 def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from running a cell as a formula, and a terminal from obeying it."""
+    """Keep a spreadsheet from reading a cell as a formula, and a terminal from reading control characters."""
     text = clean(cell)
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -21,8 +21,8 @@ from egressd.model.observation import Observation, Phase, Timestamp
 from egressd.model.plan import ControlPlan, Coverage, Probe, Unsampled
 from egressd.model.recording import Baseline, ClockReading, Control, Trail, VantageSource
 from egressd.model.settings import Family, Limits, Resolver, Source, Traffic, Trust
-from egressd.model.verdict import Blame, Confidence, Finding, Outcome, Tally, Verdict
-from egressd.report.diff.change import Changes
+from egressd.model.verdict import Blame, Confidence, Finding, Outcome, OutcomeCounts, Verdict
+from egressd.report.sweep_diff import SweepDiff
 from egressd.yamlfile import render_path
 
 SCHEMA = "egressd.sweep/1"
@@ -32,7 +32,7 @@ MAX_CHARACTERS = 64 * 1024 * 1024
 MAX_VALUES = 500_000
 """Objects and lists; a sweep of 1,000 targets has a fifth of it."""
 
-Seen = Annotated[Observation, Field(discriminator="phase")]
+AnyObservation = Annotated[Observation, Field(discriminator="phase")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +78,10 @@ class VantageEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryEntry(Tally):
+class SummaryEntry(OutcomeCounts):
     """How many targets ended how."""
 
-    by_profile: dict[str, Tally]
+    by_profile: dict[str, OutcomeCounts]
     """A target counts for each profile that needs it."""
 
 
@@ -101,14 +101,14 @@ class SourceEntry(Verdict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenTrail(Trail):
+class ObservedTrail(Trail):
     """The observations of one way, in order; at most the last one failed."""
 
-    observations: tuple[Seen, ...]
+    observations: tuple[AnyObservation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrailEntry(SeenTrail):
+class TrailEntry(ObservedTrail):
     """A trail, and the probe that left it."""
 
     probe: str
@@ -154,7 +154,7 @@ class TargetEntry:
 class ControlEntry(Control):
     """A control that ran."""
 
-    trails: tuple[SeenTrail, ...]
+    trails: tuple[ObservedTrail, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +209,7 @@ class Report:
     plan: PlanEntry
     baseline: Baseline | None = None
     """What the sweep was measured against."""
-    changes: Changes | None = None
+    changes: SweepDiff | None = None
     """What changed since then."""
 
 
@@ -218,18 +218,18 @@ Report.__pydantic_config__ = {"strict": True, "allow_inf_nan": False}  # type: i
 
 
 @cache
-def adapter() -> TypeAdapter[Report]:
+def report_adapter() -> TypeAdapter[Report]:
     """Return what writes a report; building it takes a while."""
     return TypeAdapter(Report)
 
 
 @cache
-def reader() -> SchemaValidator:
+def report_validator() -> SchemaValidator:
     """Return what reads a report. It stops at the first bad item: a hostile file has millions."""
-    return SchemaValidator(_hasten(adapter().core_schema))
+    return SchemaValidator(_hasten(report_adapter().core_schema))
 
 
-def parse(text: str) -> Report:
+def parse_report(text: str) -> Report:
     """Read the text of a report.
 
     Raises:
@@ -240,7 +240,7 @@ def parse(text: str) -> Report:
     if not text.strip():
         raise ReportFileError("it is empty")
     try:
-        report: Report = reader().validate_json(text)
+        report: Report = report_validator().validate_json(text)
     except ValidationError as error:
         raise ReportFileError(_complaint(error)) from None
     return report

@@ -17,38 +17,38 @@ from egressd.model.plan import Plan, Probe, Target
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
 from egressd.model.settings import Proxy
 from egressd.model.verdict import SourceVerdict, Sweep, TargetVerdict, Verdict
-from egressd.report.diff import changes_since
 from egressd.report.document import (
     CatalogEntry,
     ControlEntry,
+    ObservedTrail,
     PlanEntry,
     ProbeEntry,
     ProxyEntry,
     Report,
     RunEntry,
     SampleEntry,
-    SeenTrail,
     SourceEntry,
     SummaryEntry,
     TargetEntry,
     TrailEntry,
     VantageEntry,
-    adapter,
-    parse,
+    parse_report,
+    report_adapter,
 )
-from egressd.report.summary import by_profile, outcomes_of, tally
+from egressd.report.summary import by_profile, count_outcomes, outcomes_of
+from egressd.report.sweep_diff import diff_since_baseline
 
 T = TypeVar("T")
 
 
 def to_json(sweep: Sweep) -> str:
     """Write a sweep as JSON text."""
-    return adapter().dump_json(to_report(sweep), indent=2).decode() + "\n"
+    return report_adapter().dump_json(to_report(sweep), indent=2).decode() + "\n"
 
 
 def to_document(sweep: Sweep) -> dict[str, Any]:
-    """Return a sweep as plain data, as a JSON reader would."""
-    data: dict[str, Any] = adapter().dump_python(to_report(sweep), mode="json")
+    """Return a sweep as plain data, as a JSON report_validator would."""
+    data: dict[str, Any] = report_adapter().dump_python(to_report(sweep), mode="json")
     return data
 
 
@@ -58,7 +58,7 @@ def from_json(text: str) -> Recording:
     Raises:
         ReportFileError: it is not a report, or does not hold together.
     """
-    report = parse(text)
+    report = parse_report(text)
     _check(report)
     trails = _trails(report)
     records = tuple(
@@ -71,10 +71,10 @@ def from_json(text: str) -> Recording:
         finished=report.run.finished,
         interrupted=report.run.interrupted,
         plan=_plan_of(report),
-        vantage=recast(Vantage, report.vantage, trust=tuple(report.vantage.trust.items())),
+        vantage=convert_fields(Vantage, report.vantage, trust=tuple(report.vantage.trust.items())),
         records=records,
         controls=tuple(
-            recast(Control, one, trails=tuple(recast(Trail, trail) for trail in one.trails))
+            convert_fields(Control, one, trails=tuple(convert_fields(Trail, trail) for trail in one.trails))
             for one in report.controls
         ),
         baseline=report.baseline,
@@ -96,33 +96,37 @@ def to_report(sweep: Sweep) -> Report:
             catalog=CatalogEntry(revision=plan.catalog_revision, digest=plan.catalog_digest),
             config_digest=plan.config_digest,
         ),
-        vantage=recast(VantageEntry, recording.vantage, trust=dict(recording.vantage.trust)),
-        summary=recast(SummaryEntry, tally(outcomes_of(sweep).values()), by_profile=by_profile(sweep)),
+        vantage=convert_fields(VantageEntry, recording.vantage, trust=dict(recording.vantage.trust)),
+        summary=convert_fields(
+            SummaryEntry, count_outcomes(outcomes_of(sweep).values()), by_profile=by_profile(sweep)
+        ),
         targets=tuple(_targets(sweep)),
         findings=sweep.findings,
         controls=tuple(
-            recast(ControlEntry, one, trails=tuple(recast(SeenTrail, trail) for trail in one.trails))
+            convert_fields(
+                ControlEntry, one, trails=tuple(convert_fields(ObservedTrail, trail) for trail in one.trails)
+            )
             for one in recording.controls
         ),
         plan=_plan(sweep),
         baseline=recording.baseline,
-        changes=changes_since(sweep),
+        changes=diff_since_baseline(sweep),
     )
 
 
 def _plan(sweep: Sweep) -> PlanEntry:
     plan, records = sweep.recording.plan, {one.probe: one for one in sweep.recording.records}
     probes = tuple(
-        recast(ProbeEntry, one, skipped=records[one.id].skipped, bug=records[one.id].bug)
+        convert_fields(ProbeEntry, one, skipped=records[one.id].skipped, bug=records[one.id].bug)
         for one in plan.probes
     )
-    return recast(
+    return convert_fields(
         PlanEntry, plan, proxy=_proxy(plan.proxy), plain_proxy=_proxy(plan.plain_proxy), probes=probes
     )
 
 
 def _proxy(proxy: Proxy | None) -> ProxyEntry | None:
-    return recast(ProxyEntry, proxy) if proxy else None
+    return convert_fields(ProxyEntry, proxy) if proxy else None
 
 
 def _targets(sweep: Sweep) -> Iterator[TargetEntry]:
@@ -136,14 +140,16 @@ def _targets(sweep: Sweep) -> Iterator[TargetEntry]:
             probes[target].append(probe.id)
     for one in plan.targets:
         entries = tuple(
-            recast(TrailEntry, trail, probe=probe) for probe in probes[one.id] for trail in trails[probe]
+            convert_fields(TrailEntry, trail, probe=probe)
+            for probe in probes[one.id]
+            for trail in trails[probe]
         )
         yield _target(one, verdicts[one.id], entries)
 
 
 def _target(target: Target, judged: TargetVerdict, trails: tuple[TrailEntry, ...]) -> TargetEntry:
     verdict = {one.name: getattr(judged.verdict, one.name) for one in fields(Verdict)}
-    return recast(
+    return convert_fields(
         TargetEntry,
         target,
         sample=SampleEntry(kind=target.sample),
@@ -155,21 +161,23 @@ def _target(target: Target, judged: TargetVerdict, trails: tuple[TrailEntry, ...
 
 
 def _source_entries(verdicts: Iterable[SourceVerdict]) -> tuple[SourceEntry, ...]:
-    return tuple(recast(SourceEntry, one.verdict, source=one.source, path=one.path) for one in verdicts)
+    return tuple(
+        convert_fields(SourceEntry, one.verdict, source=one.source, path=one.path) for one in verdicts
+    )
 
 
 def _plan_of(report: Report) -> Plan:
     plan = report.plan
-    return recast(
+    return convert_fields(
         Plan,
         plan,
         catalog_revision=report.run.catalog.revision,
         catalog_digest=report.run.catalog.digest,
         config_digest=report.run.config_digest,
-        targets=tuple(recast(Target, one, sample=one.sample.kind) for one in report.targets),
-        probes=tuple(recast(Probe, one) for one in plan.probes),
-        proxy=recast(Proxy, plan.proxy) if plan.proxy else None,
-        plain_proxy=recast(Proxy, plan.plain_proxy) if plan.plain_proxy else None,
+        targets=tuple(convert_fields(Target, one, sample=one.sample.kind) for one in report.targets),
+        probes=tuple(convert_fields(Probe, one) for one in plan.probes),
+        proxy=convert_fields(Proxy, plan.proxy) if plan.proxy else None,
+        plain_proxy=convert_fields(Proxy, plan.plain_proxy) if plan.plain_proxy else None,
     )
 
 
@@ -182,7 +190,7 @@ def _trails(report: Report) -> dict[str, tuple[Trail, ...]]:
         for entry in target.trails:
             if target.id not in answers.get(entry.probe, ()):
                 raise ReportFileError(f"target {target.id!r} has a trail of a probe that is not its own")
-            groups.setdefault(entry.probe, []).append(recast(Trail, entry))
+            groups.setdefault(entry.probe, []).append(convert_fields(Trail, entry))
         for probe, trails in groups.items():
             if found.setdefault(probe, tuple(trails)) != tuple(trails):
                 raise ReportFileError(f"target {target.id!r} tells another story of a probe it shares")
@@ -210,7 +218,7 @@ def _check(report: Report) -> None:
 def _moments(report: Report) -> Iterator[str]:
     """Yield every time in the report."""
     yield from (report.run.started, report.run.finished)
-    trails: list[SeenTrail] = [trail for target in report.targets for trail in target.trails]
+    trails: list[ObservedTrail] = [trail for target in report.targets for trail in target.trails]
     trails += [trail for control in report.controls for trail in control.trails]
     for trail in trails:
         for one in trail.observations:
@@ -233,7 +241,7 @@ def _check_time(text: str) -> None:
         raise ReportFileError(f"not a UTC time: {text[:40]!r}")
 
 
-def recast(kind: type[T], value: object, **more: object) -> T:
+def convert_fields(kind: type[T], value: object, **more: object) -> T:
     """Make a `kind` of the fields it shares with a value, and of what is given besides."""
     names = [one.name for one in fields(kind)]  # type: ignore[arg-type]  # always a dataclass
     shared = {name: getattr(value, name) for name in names if name not in more and hasattr(value, name)}

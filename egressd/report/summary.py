@@ -1,17 +1,22 @@
-"""Counting verdicts."""
+"""The sweep in short: counts, exit code, and the sentences that several formats share."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 
-from egressd.model.verdict import Outcome, Sweep, Tally
+from egressd.errors import ExitCode
+from egressd.model.endpoint import Need
+from egressd.model.recording import Recording, Vantage
+from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
+from egressd.wording import count
 
 
-def tally(outcomes: Iterable[Outcome]) -> Tally:
-    """Count how many targets ended how."""
+def count_outcomes(outcomes: Iterable[Outcome]) -> OutcomeCounts:
+    """Count targets by outcome."""
     counts = Counter(outcomes)
-    return Tally(
+    return OutcomeCounts(
         targets=counts.total(),
         ok=counts[Outcome.OK],
         degraded=counts[Outcome.DEGRADED],
@@ -26,11 +31,97 @@ def outcomes_of(sweep: Sweep) -> dict[str, Outcome]:
     return {one.target: one.verdict.outcome for one in sweep.verdicts}
 
 
-def by_profile(sweep: Sweep) -> dict[str, Tally]:
-    """Count per profile, in the plan's order; a target counts for each profile that needs it."""
+def by_profile(sweep: Sweep) -> dict[str, OutcomeCounts]:
+    """Count targets by profile and outcome, in the plan's order; a target counts for each of its profiles."""
     outcomes = outcomes_of(sweep)
     found: dict[str, list[Outcome]] = {}
     for target in sweep.recording.plan.targets:
         for profile in target.profiles:
             found.setdefault(profile, []).append(outcomes[target.id])
-    return {profile: tally(some) for profile, some in found.items()}
+    return {profile: count_outcomes(some) for profile, some in found.items()}
+
+
+def exit_code(sweep: Sweep) -> ExitCode:
+    """Return the exit code. Only required targets decide; others never fail a sweep."""
+    if sweep.recording.interrupted:
+        return ExitCode.INTERRUPTED
+    outcomes = required_outcomes(sweep)
+    if any(one in (Outcome.BLOCKED, Outcome.DOWN) for one in outcomes):
+        return ExitCode.FAILED
+    if any(one is Outcome.UNKNOWN for one in outcomes) or not sweep.verdicts:
+        return ExitCode.UNKNOWN  # without verdicts nothing is proved
+    return ExitCode.OK
+
+
+def required_outcomes(sweep: Sweep) -> tuple[Outcome, ...]:
+    """Return the outcomes of the required targets, in the plan's order."""
+    outcomes = outcomes_of(sweep)
+    return tuple(outcomes[one.id] for one in sweep.recording.plan.targets if one.need is Need.REQUIRED)
+
+
+def conclude(sweep: Sweep) -> str:
+    """State the exit code and its reason in one sentence."""
+    required = required_outcomes(sweep)
+    failing = sum(one in (Outcome.BLOCKED, Outcome.DOWN) for one in required)
+    unknown = sum(one is Outcome.UNKNOWN for one in required)
+    code = exit_code(sweep)
+    bad = f"{count(failing, 'required target')} blocked or down"
+    unsure = f"{count(unknown, 'required target')} unknown"
+    match code:
+        case ExitCode.OK:
+            text = f"PASS: {count(len(required), 'required target')}, all reachable"
+            if not required:
+                text = f"PASS: none of {count(len(sweep.verdicts), 'target')} is required"
+        case ExitCode.FAILED:
+            text = f"FAIL: {bad}" + (f", {unsure}" if unknown else "")
+        case ExitCode.INTERRUPTED:
+            text = f"INTERRUPTED: {bad}, {unsure}"
+        case _:
+            text = (
+                f"UNSURE: no failure proved, {unsure}"
+                if required
+                else "UNSURE: no required target was probed"
+            )
+    return f"{text} (exit code {code.value})"
+
+
+def headline(sweep: Sweep) -> str:
+    """State in one line the counts, and where the sweep was made from."""
+    counts = count_outcomes(outcomes_of(sweep).values())
+    return f"{counts_text(counts)}; from {describe_vantage(sweep.recording.vantage)}"
+
+
+def counts_text(one: OutcomeCounts) -> str:
+    """Write counts in words, without the outcomes that did not occur."""
+    outcomes = (
+        ("ok", one.ok),
+        ("degraded", one.degraded),
+        ("blocked", one.blocked),
+        ("down", one.down),
+        ("unknown", one.unknown),
+    )
+    parts = [f"{number} {word}" for word, number in outcomes if number or word == "ok"]
+    return f"{count(one.targets, 'target')}, {', '.join(parts)}"
+
+
+def describe_vantage(vantage: Vantage) -> str:
+    """Describe in one line where a sweep was made from."""
+    sources = [
+        one.name + (f" ({where})" if (where := one.address or one.interface) else "")
+        for one in vantage.sources
+    ]
+    named = f", sources {', '.join(sources)}" if sources and sources != ["default"] else ""
+    clock = vantage.clock_offset_seconds
+    skew = (
+        f", its clock {abs(clock):.0f} s {'behind' if clock > 0 else 'ahead'}"
+        if clock and abs(clock) >= 5
+        else ""
+    )
+    through = f"through {vantage.proxy}" if vantage.proxy else "direct"
+    return f"{vantage.host}{named}, {through}, resolvers {', '.join(vantage.resolvers) or 'none'}{skew}"
+
+
+def seconds_of(recording: Recording) -> float:
+    """Return the duration of a sweep in seconds."""
+    elapsed = datetime.fromisoformat(recording.finished) - datetime.fromisoformat(recording.started)
+    return max(elapsed.total_seconds(), 0.0)

@@ -1,7 +1,6 @@
 """Text for a terminal: cleaned, wrapped, coloured.
 
-Law of the file: what came from elsewhere can neither move the cursor nor change a colour, and no line
-is wider than asked for.
+Text from the network can neither move the cursor nor change a colour.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ class Ink(StrEnum):
 
 
 def paint(text: str, ink: Ink, *, colour: bool) -> str:
-    """Colour a line, if colours are wanted."""
+    """Wrap a line in SGR codes if `colour`."""
     return f"\x1b[{ink}m{text}\x1b[0m" if colour and text else text
 
 
 def clean(text: str) -> str:
-    """Replace what is not printable, so that a report shows text and nothing else."""
+    """Replace unprintable characters by `?`, and join whitespace."""
     return "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
 
 
 def fold(text: str, *, width: int, first: str = "", rest: str | None = None) -> list[str]:
-    """Wrap a cleaned text; `first` opens the first line, `rest` the others (blank as wide, if not given)."""
+    """Wrap a cleaned text; `first` prefixes the first line, `rest` the others (default: as many blanks)."""
     rest = " " * len(first) if rest is None else rest
-    # Wide characters take two cells, so a text with them gets half the room.
+    # East Asian wide characters take two cells each.
     room = width if _narrow(text) else len(first) + (width - len(first)) // 2
     return textwrap.wrap(
         clean(text),

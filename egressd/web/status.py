@@ -17,8 +17,8 @@ from egressd.model.alert import Alert
 from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
 from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
-from egressd.model.verdict import Outcome, Sweep, Tally
-from egressd.report.summary import by_profile, outcomes_of, tally
+from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
+from egressd.report.summary import by_profile, count_outcomes, outcomes_of
 from egressd.web.json_api import by_urgency
 from egressd.wording import count, span
 
@@ -31,7 +31,7 @@ class ProfileRow:
     """One product's row."""
 
     name: str
-    tally: Tally
+    tally: OutcomeCounts
     reachable: str
 
 
@@ -127,7 +127,7 @@ def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> StatusPage:
         version=__version__,
         host=sweep.recording.vantage.host if sweep else "",
         now=clock.timestamp(now),
-        counts=_counts(tally(outcomes_of(sweep).values())) if sweep else "",
+        counts=_counts(count_outcomes(outcomes_of(sweep).values())) if sweep else "",
         completed=_ago(snapshot.counters.completed, now),
         next_sweep=_ago(snapshot.next_sweep, now),
         notes=tuple(_notes(snapshot)),
@@ -158,7 +158,7 @@ def _headline(snapshot: Snapshot, *, stalled: bool) -> tuple[str, bool]:
     return "Everything required is reachable", True
 
 
-def _counts(counts: Tally) -> str:
+def _counts(counts: OutcomeCounts) -> str:
     parts = [f"{getattr(counts, one.value)} {one.value}" for one in Outcome if getattr(counts, one.value)]
     return f"{counts.targets} targets: {', '.join(parts)}"
 

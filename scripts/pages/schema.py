@@ -19,7 +19,7 @@ _NOISE = ("title", "default")
 
 def render_schema() -> str:
     """Render the schema as it is shipped. Every key is always written, so every key is required."""
-    made = document.adapter().json_schema(mode="serialization")
+    made = document.report_adapter().json_schema(mode="serialization")
     for name, one in made["$defs"].items():
         _tidy(one, name)
     _tidy(made, "Report")

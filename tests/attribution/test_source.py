@@ -11,7 +11,7 @@ from egressd.model.observation import DnsObservation, Failure, Observation, TcpO
 from egressd.model.recording import Recording, Trail, VantageSource
 from egressd.model.settings import Source
 from egressd.model.verdict import Confidence, Finding, Sweep
-from egressd.report.exit import exit_code
+from egressd.report.summary import exit_code
 from tests.attribution.recordings import NOW, RESOLVER, Site, dns, good, tcp, tls, trail
 
 PLACES = {"management": "10.20.0.10", "appliance-1": "10.20.0.11", "appliance-2": "10.20.0.12"}

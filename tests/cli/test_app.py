@@ -407,11 +407,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_diff_finds_the_new_failure(sound: Path, saved: Path) -> None:
-    """From sound to faulty is exit code 1 and names the host; the other way it is mended, and 0."""
+    """From sound to faulty is exit code 1 and names the host; the other way round it is recovered, and 0."""
     worse, better = inside("diff", str(sound), str(saved)), inside("diff", str(saved), str(sound))
     assert (worse.exit_code, better.exit_code) == (1, 0)
     assert "mcr.microsoft.com:443: blocked" in worse.stdout
-    assert "MENDED" in better.stdout
+    assert "RECOVERED" in better.stdout
     assert inside("diff", str(sound), str(sound)).exit_code == 0
 
 
@@ -442,7 +442,7 @@ def test_a_sweep_is_measured_against_a_baseline(tmp_path: Path, sound: Path) -> 
     assert done.returncode == 1, done.stderr
     assert "SINCE THE BASELINE" in done.stdout
     assert "NEW FAILURES" in done.stdout
-    assert "egressd: since the baseline: 1 new failure, 0 mended" in done.stderr
+    assert "egressd: since the baseline: 1 new failure, 0 recovered" in done.stderr
 
 
 def test_a_baseline_that_is_none_is_refused_before_probing(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from egressd.cli.watch import words
 from egressd.cli.watch.turn import LEAST_GAP, WELL_EVERY, is_over, next_turn, pause
 from egressd.cli.watch.view import View
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.diff.change import compare_baselines
+from egressd.report.sweep_diff import compare_baselines
 from tests.patience import EGRESSD, unhurried
 
 HOST, OTHER = "mcr.microsoft.com", "packages.microsoft.com"
@@ -277,7 +277,7 @@ def test_a_change_window(tmp_path: Path) -> None:
         _until(watch, CLOCK + rf"GOOD     {OTHER}:443: ")
         rest, errors = watch.communicate(timeout=300)
     assert watch.returncode == 0
-    assert rest.endswith("PASS: 39 required targets, each can be reached (exit code 0)\n")
+    assert rest.endswith("PASS: 39 required targets, all reachable (exit code 0)\n")
     assert errors == f"egressd: wrote {report}: {rest.splitlines()[-1]}\n"
     assert "\x1b" not in start + seen + rest + errors
     assert is_over(read_saved(report))

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from egressd.model.verdict import Outcome, Sweep, TargetVerdict
-from egressd.report.diff import ChangeKind, compare, render_json, render_text
+from egressd.report.render_diff import render_diff_json, render_diff_text
+from egressd.report.sweep_diff import ChangeKind, compare_sweeps
 
 SweepOf = Callable[..., Sweep]
 RowOf = Callable[..., Any]
@@ -43,7 +44,7 @@ def test_every_step_has_its_name(
     sweep_of: SweepOf, row: RowOf, before: Outcome, after: Outcome, kind: ChangeKind
 ) -> None:
     """From any outcome to any other, one word for it."""
-    (change,) = compare(sweep_of(row(outcome=before)), sweep_of(row(outcome=after))).changes
+    (change,) = compare_sweeps(sweep_of(row(outcome=before)), sweep_of(row(outcome=after))).changes
     assert (change.kind, change.before, change.after) == (kind, before.value, after.value)
 
 
@@ -51,7 +52,7 @@ def test_every_step_has_its_name(
 def test_what_stays_is_only_counted(sweep_of: SweepOf, row: RowOf, outcome: Outcome) -> None:
     """Compared with itself, nothing changed."""
     sweep = sweep_of(row(outcome=outcome), row(host="b.example", outcome=outcome))
-    found = compare(sweep, sweep)
+    found = compare_sweeps(sweep, sweep)
     assert (found.changes, found.unchanged) == ((), 2)
     assert found.still_failing == (2 if outcome in (BLOCKED, DOWN) else 0)
     assert found.new_failures == ()
@@ -59,7 +60,7 @@ def test_what_stays_is_only_counted(sweep_of: SweepOf, row: RowOf, outcome: Outc
 
 def test_another_reason_is_a_change(sweep_of: SweepOf, row: RowOf) -> None:
     """Still blocked, by something else: worth telling, and no new failure."""
-    found = compare(
+    found = compare_sweeps(
         sweep_of(row(outcome=BLOCKED, reason="tcp_refused")),
         sweep_of(row(outcome=BLOCKED, reason="tls_sni_reset")),
     )
@@ -68,10 +69,10 @@ def test_another_reason_is_a_change(sweep_of: SweepOf, row: RowOf) -> None:
 
 
 def test_targets_come_and_go(sweep_of: SweepOf, row: RowOf) -> None:
-    """A target that is new and fails is a new failure; one that is gone is not mended."""
+    """A target that is new and fails is a new failure; one that is removed has not recovered."""
     before = sweep_of(row(outcome=BLOCKED))
     after = sweep_of(row(outcome=BLOCKED), row(host="b.example", outcome=BLOCKED), row(host="c.example"))
-    grown, shrunk = compare(before, after), compare(after, before)
+    grown, shrunk = compare_sweeps(before, after), compare_sweeps(after, before)
     assert [one.kind for one in grown.changes] == [ChangeKind.NEW_FAILURE, ChangeKind.APPEARED]
     assert [one.kind for one in shrunk.changes] == [ChangeKind.GONE, ChangeKind.GONE]
 
@@ -91,32 +92,34 @@ def test_each_source_is_compared_with_itself(sweep_of: SweepOf, row: RowOf) -> N
     """A target that stays blocked from one source is newly blocked from another."""
     before = _seen_from(sweep_of(row(outcome=BLOCKED), row()), "a", "b")
     after = _seen_from(sweep_of(row(outcome=BLOCKED), row(outcome=BLOCKED)), "a", "b")
-    assert [(one.kind, one.source) for one in compare(before, after).changes] == [
+    assert [(one.kind, one.source) for one in compare_sweeps(before, after).changes] == [
         (ChangeKind.NEW_FAILURE, "b")
     ]
 
 
 def test_the_text_fits_and_says_the_worst_first(sweep_of: SweepOf, row: RowOf) -> None:
-    """No line is too wide; new failures come before what was mended."""
+    """No line is too wide; new failures come before recovered targets."""
     before = sweep_of(row(outcome=BLOCKED), row(host="b.example"), row(host="c.example"))
     after = sweep_of(row(), row(host="b.example", outcome=BLOCKED), row(host="c.example"))
-    text = render_text(compare(before, after))
+    text = render_diff_text(compare_sweeps(before, after))
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert text.index("NEW FAILURES") < text.index("MENDED")
+    assert text.index("NEW FAILURES") < text.index("RECOVERED")
     assert "  - b.example:443: blocked (tcp_ip_blocked_silent), was ok\n" in text
-    assert "1 new failure, 1 mended, 1 unchanged" in " ".join(text.split())
+    assert "1 new failure, 1 recovered, 1 unchanged" in " ".join(text.split())
 
 
 def test_hostile_names_do_not_move_the_cursor(sweep_of: SweepOf, row: RowOf) -> None:
     """What a report file holds is shown, never interpreted."""
     name = "a\x1b[2J.example"
-    text = render_text(compare(sweep_of(row(host=name)), sweep_of(row(host=name, outcome=BLOCKED))))
+    text = render_diff_text(
+        compare_sweeps(sweep_of(row(host=name)), sweep_of(row(host=name, outcome=BLOCKED)))
+    )
     assert "\x1b" not in text
 
 
 def test_json_says_the_same(sweep_of: SweepOf, row: RowOf) -> None:
     """Programs get every change, and the number that decides."""
-    found = json.loads(render_json(compare(sweep_of(row()), sweep_of(row(outcome=BLOCKED)))))
+    found = json.loads(render_diff_json(compare_sweeps(sweep_of(row()), sweep_of(row(outcome=BLOCKED)))))
     assert (found["schema"], found["new_failures"]) == ("egressd.diff/1", 1)
     (change,) = found["changes"]
     assert (change["kind"], change["target"]) == ("new_failure", "row-0/mcr.microsoft.com:443")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from egressd.model.endpoint import Need
 from egressd.model.plan import Unsampled
 from egressd.model.verdict import Blame, Confidence, Finding, Outcome, Sweep
-from egressd.report.table import conclude, render_table
+from egressd.report.summary import conclude
+from egressd.report.table import render_table
 
 SweepOf = Callable[..., Sweep]
 RowOf = Callable[..., object]
@@ -32,13 +33,15 @@ def _finding(*targets: str, title: str = "One rule is missing") -> Finding:
 
 
 def test_a_failure_shows_cause_hosts_evidence_and_advice(sweep_of: SweepOf, row: RowOf) -> None:
-    """A reader gets the reason, who is to blame, how sure, where, what was seen, what to ask."""
+    """A reader gets reason, blame, confidence, hosts, evidence and advice."""
     text = render_table(sweep_of(row(), row(host="a.example", outcome=Outcome.BLOCKED)))
     block = text[text.index("FAILING") : text.index("PROFILE")]
-    facts = "tcp_ip_blocked_silent; blocked in tcp; blame: a firewall, by address or port; confidence: high"
+    facts = (
+        "tcp_ip_blocked_silent; blocked in tcp; blame: an L3/L4 firewall (address, port); confidence: high"
+    )
     assert f"{facts}; 1 required target" in " ".join(block.split())
     assert "    hosts  a.example:443\n" in block
-    assert "    saw    10.0.0.5:40000 -> 203.0.113.9:443: nothing after 8 s\n" in block
+    assert "    seen   10.0.0.5:40000 -> 203.0.113.9:443: nothing after 8 s\n" in block
     assert "    ask    Allow tcp/443.\n" in block
     assert text.startswith("2 targets, 1 ok, 1 blocked\n")
     assert text.endswith("\nFAIL: 1 required target blocked or down (exit code 1)\n")
@@ -53,7 +56,7 @@ def test_one_reason_is_one_block(sweep_of: SweepOf, row: RowOf) -> None:
     text = render_table(sweep)
     assert "hosts  a.example:443, b.example:443" in text
     assert text.count("tcp_ip_blocked_silent") == 1
-    assert "saw    sure" in text
+    assert "seen   sure" in text
     assert "unsure" not in text
 
 
@@ -64,7 +67,7 @@ def test_a_finding_covers_its_targets(sweep_of: SweepOf, row: RowOf) -> None:
     text = render_table(sweep)
     assert " 1. One rule is missing\n" in text
     assert "hosts  a.example:443, b.example:443\n" in text
-    assert "saw    RST after 12 ms\n" in text
+    assert "seen   RST after 12 ms\n" in text
     assert " 2. " in text
     assert "hosts  c.example:443\n" in text
 
@@ -89,7 +92,7 @@ def test_many_hosts_are_cut_short(sweep_of: SweepOf, row: RowOf) -> None:
         sweep_of(*(row(host=f"h{one:02}.example", outcome=Outcome.BLOCKED) for one in range(20)))
     )
     assert len(re.findall(r"h\d\d\.example", text)) == 8
-    assert "and 12 more (--format json or csv names them all)" in " ".join(text.split())
+    assert "and 12 more (--format json or csv lists all)" in " ".join(text.split())
 
 
 def test_what_was_not_probed_is_said(sweep_of: SweepOf, row: RowOf) -> None:
@@ -107,15 +110,15 @@ def test_what_was_not_probed_is_said(sweep_of: SweepOf, row: RowOf) -> None:
 @pytest.mark.parametrize(
     ("rows", "interrupted", "said"),
     [
-        ([Outcome.OK], False, "PASS: 1 required target, each can be reached (exit code 0)"),
+        ([Outcome.OK], False, "PASS: 1 required target, all reachable (exit code 0)"),
         (
             [Outcome.DOWN, Outcome.UNKNOWN],
             False,
             "FAIL: 1 required target blocked or down, 1 required target unknown",
         ),
-        ([Outcome.UNKNOWN], False, "UNSURE: nothing proved bad, 1 required target unknown (exit code 3)"),
+        ([Outcome.UNKNOWN], False, "UNSURE: no failure proved, 1 required target unknown (exit code 3)"),
         ([Outcome.OK], True, "INTERRUPTED: 0 required targets blocked or down, 0 required targets unknown"),
-        ([], False, "UNSURE: nothing required was probed (exit code 3)"),
+        ([], False, "UNSURE: no required target was probed (exit code 3)"),
     ],
 )
 def test_the_last_line_is_the_exit_code(
@@ -158,7 +161,7 @@ def test_hostile_text_is_only_shown(sweep_of: SweepOf, row: RowOf, hostile: str,
 
 def test_markup_is_text(sweep_of: SweepOf, row: RowOf) -> None:
     """What looks like markup of a terminal library stays as it is."""
-    assert "saw    [red]x[/red]" in render_table(
+    assert "seen   [red]x[/red]" in render_table(
         sweep_of(row(outcome=Outcome.DOWN, evidence=("[red]x[/red]",)))
     )
 

@@ -71,7 +71,7 @@ def test_a_firewall_row_can_be_found(mixed: Sweep, render: Callable[[Sweep], str
         "nothing after 8 s",
         "Allow tcp/443.",
         "tcp_ip_blocked_silent",
-        "a firewall, by address or port",
+        "an L3/L4 firewall (address, port)",
         "region westeurope, cloud public, catalog 2026-11-20",
         "arc-01",
         "FAIL: 2 required targets blocked or down, 1 required target unknown",
@@ -91,7 +91,7 @@ def test_causes_come_before_the_table(mixed: Sweep, render: Callable[[Sweep], st
 
 
 def test_markdown_is_read_as_it_is_meant(mixed: Sweep) -> None:
-    """A reader of Markdown finds the headings, a code block for each cause's evidence, and the tables."""
+    """A Markdown reader finds the headings, a code block for each finding's evidence, and the tables."""
     tokens = MarkdownIt("commonmark").enable("table").parse(render_markdown(mixed))
     kinds = [one.type for one in tokens]
     assert kinds.count("table_open") == kinds.count("fence") + 1 == 5
@@ -196,7 +196,7 @@ def test_junit_has_a_case_for_every_target_and_source(mixed: Sweep) -> None:
     failure = suite.find("./testcase/failure")
     assert failure is not None
     assert failure.attrib == {
-        "message": "blocked in tcp (tcp_ip_blocked_silent), a firewall, by address or port",
+        "message": "blocked in tcp (tcp_ip_blocked_silent), an L3/L4 firewall (address, port)",
         "type": "tcp_ip_blocked_silent",
     }
     assert failure.text is not None

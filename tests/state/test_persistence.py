@@ -21,7 +21,7 @@ from egressd.model.event import ConfigReloaded, Event, SweepFinished, TargetChan
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.model.standing import Standings
-from egressd.model.verdict import Tally
+from egressd.model.verdict import OutcomeCounts
 from egressd.standing import advance
 from egressd.state import Persistence, SavedState
 from egressd.state.database import FILE, MOST_ASIDE, StateInUseError
@@ -259,7 +259,7 @@ def _many(told: list[Event]) -> list[Event]:
 
 
 def finished(moment: str, *, bad: int = 0) -> SweepFinished:
-    tally = Tally(targets=9, ok=9 - bad, degraded=0, blocked=bad, down=0, unknown=0)
+    tally = OutcomeCounts(targets=9, ok=9 - bad, degraded=0, blocked=bad, down=0, unknown=0)
     return SweepFinished(at=moment, recording="r", started=moment, seconds=1.0, tally=tally)
 
 

@@ -181,7 +181,7 @@ async def test_the_status_page_says_what_matters(start: Start) -> None:
     wanted = (
         "1 critical alert open",
         "tls_reset_after_hello",
-        "a firewall, by name or application",
+        "an L7 firewall (URL, application)",
         "Allow the name.",
         "RST after 517 bytes",
         "egressd.yml:3: region: unknown",

@@ -86,7 +86,7 @@ def watch(
     sweep = _run(settings, catalog, every=every, limit=seconds, baseline=read_baseline(baseline))
     if output is not None:
         write_report(sweep, fmt or options.Format.TABLE, output)
-    from egressd.report.exit import exit_code
+    from egressd.report.summary import exit_code
 
     return exit_code(sweep)
 
@@ -140,9 +140,10 @@ async def _watch(
 
 def _close(sweep: Sweep, screen: Screen) -> None:
     """Say what is left, and how it ended."""
-    from egressd.report.table import conclude, render_causes
+    from egressd.report.summary import conclude
+    from egressd.report.table import render_findings
     from egressd.report.text import fold
 
-    left = render_causes(sweep, width=screen.width, colour=screen.colour)
+    left = render_findings(sweep, width=screen.width, colour=screen.colour)
     lines = ["", *left.rstrip().splitlines(), ""] if left else [""]
     screen.print([*lines, *fold(conclude(sweep), width=screen.width)])

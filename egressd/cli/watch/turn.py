@@ -8,7 +8,7 @@ from egressd.daemon.sweeping.rhythm import slow_probes
 from egressd.errors import ExitCode
 from egressd.model.plan import Plan, Probe
 from egressd.model.verdict import Sweep
-from egressd.report.exit import exit_code
+from egressd.report.summary import exit_code
 
 WELL_EVERY = 60.0
 """Seconds from one look at what is well to the next."""

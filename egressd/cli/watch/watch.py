@@ -21,8 +21,9 @@ from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
 from egressd.probe.context import ProbeContext, expand_resolvers
 from egressd.probe.sweep import sweep
-from egressd.report.diff.change import Change, ChangeKind, compare_baselines
-from egressd.report.table import headline, render_causes
+from egressd.report.summary import headline
+from egressd.report.sweep_diff import Change, ChangeKind, compare_baselines
+from egressd.report.table import render_findings
 
 SETTLE = 0.3
 """Seconds to let what changes together change together."""
@@ -178,7 +179,7 @@ class Watch:
         """Tell what the first look found: what is not well, by cause."""
         screen = self.screen
         screen.print(words.say(headline(seen), at=_now(), width=screen.width))
-        causes = render_causes(seen, width=screen.width, colour=screen.colour)
+        causes = render_findings(seen, width=screen.width, colour=screen.colour)
         screen.print(["", *causes.rstrip().splitlines(), ""] if causes else [])
         if not is_over(seen) and not self._is_stopped():
             screen.print(words.say(words.plan_of(self.every), at=_now(), width=screen.width))

@@ -8,9 +8,9 @@ from egressd.cli.watch.turn import WELL_EVERY
 from egressd.fields.parse import format_duration
 from egressd.model.endpoint import Need
 from egressd.model.verdict import Outcome, Sweep, Verdict
-from egressd.report.diff.change import Change, ChangeKind
-from egressd.report.diff.render import line_of
+from egressd.report.render_diff import change_line
 from egressd.report.summary import outcomes_of
+from egressd.report.sweep_diff import Change, ChangeKind
 from egressd.report.text import Ink, clean, fold, paint
 from egressd.wording import count
 
@@ -40,7 +40,7 @@ def say_changes(
     several = len(sweep.recording.plan.sources) > 1
     told: dict[str, Change] = {}
     for one in changes:
-        told.setdefault(line_of(one, several=several), one)
+        told.setdefault(change_line(one, several=several), one)
     worse = [one for one in told.values() if _is_worse(one)]
     for text, one in told.items():
         word, ink = _KINDS[one.kind]

@@ -1,5 +1,4 @@
-"""Reports that leave the machine: for a ticket, a browser, a CI server.
+"""Self-contained reports for a ticket (Markdown), a browser (HTML) and a CI server (JUnit).
 
-Law of the room: each is one text that needs nothing beside it, and nothing that came from the network can
-be more in it than text: no markup, no link, no picture, no formula.
+Text from the network stays text in each of them: no markup, links, images or formulas.
 """

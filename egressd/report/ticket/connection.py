@@ -1,4 +1,4 @@
-"""The conversation that a verdict rests on, so that its row in a firewall's log can be found."""
+"""The connection that a verdict is based on, to find its entry in a firewall's log."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Trails = dict[tuple[str, str, str], tuple[Trail, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One conversation as a log would have it. Empty and None: there was no such thing."""
+    """One connection with the fields of a log entry; empty or None where there was none."""
 
     time: str = ""
     """When it began, RFC 3339 in UTC."""
     transport: str = ""
-    """`TCP`, `UDP`, or `DNS` where it ended with a question to a resolver."""
+    """`TCP`, `UDP`, or `DNS` for a query to a resolver."""
     local_address: str = ""
     local_port: int | None = None
     remote_address: str = ""
-    """Of a DNS question the resolver, as `address:port` or `system`."""
+    """For a DNS query the resolver, as `address:port` or `system`."""
     remote_port: int | None = None
     sni: str = ""
     bytes_sent: int | None = None
@@ -34,7 +34,7 @@ class Connection:
     bytes_received: int | None = None
 
 
-NOTHING = Connection()
+NO_CONNECTION = Connection()
 
 
 def trails_of(sweep: Sweep) -> Trails:
@@ -49,24 +49,21 @@ def trails_of(sweep: Sweep) -> Trails:
 
 
 def connection_of(target: str, judged: SourceVerdict, trails: Trails) -> Connection:
-    """Return the conversation that decided how a target does from a source along a path."""
+    """Return the connection that decided the verdict of a target from a source along a path."""
     own = trails.get((target, judged.source, judged.path), ())
     for trail in sorted(own, key=lambda one: _weight(judged.verdict, one), reverse=True)[:1]:
         return _connection(trail)
-    return NOTHING
+    return NO_CONNECTION
 
 
 def milliseconds(target: str, judged: SourceVerdict, trails: Trails) -> float:
-    """Return how long the longest of a target's trails took, from a source along a path."""
+    """Return the duration of a target's longest trail, from a source along a path."""
     own = trails.get((target, judged.source, judged.path), ())
     return max((sum(one.elapsed_ms for one in trail.observations) for trail in own), default=0.0)
 
 
 def _weight(verdict: Verdict, trail: Trail) -> tuple[bool, bool]:
-    """Put the trail first that ended where the verdict says, one that failed before one that did not.
-
-    For a good verdict it is one that came to its end.
-    """
+    """Rank highest the failed trail that ended in the verdict's phase; for a good verdict, a complete one."""
     last = trail.last
     if last is None:
         return False, False
@@ -78,7 +75,7 @@ def _weight(verdict: Verdict, trail: Trail) -> tuple[bool, bool]:
 def _connection(trail: Trail) -> Connection:
     dial = _first(trail.observations, TcpObservation) or _first(trail.observations, NtpObservation)
     if dial is None:
-        return _question(trail)
+        return _query(trail)
     hello = _first(trail.observations, TlsObservation)
     return Connection(
         time=dial.started,
@@ -93,12 +90,12 @@ def _connection(trail: Trail) -> Connection:
     )
 
 
-def _question(trail: Trail) -> Connection:
-    """Return the question to a resolver that a trail ended with."""
-    asked = _first(trail.observations, DnsObservation)
-    if asked is None:
-        return NOTHING
-    return Connection(time=asked.started, transport="DNS", remote_address=asked.resolver)
+def _query(trail: Trail) -> Connection:
+    """Return the query to a resolver that a trail ended with."""
+    query = _first(trail.observations, DnsObservation)
+    if query is None:
+        return NO_CONNECTION
+    return Connection(time=query.started, transport="DNS", remote_address=query.resolver)
 
 
 def _first(observations: Iterable[object], kind: type[T]) -> T | None:

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing beside it: no script, no font, no picture from elsewhere."""
+"""The report as one self-contained HTML file, without scripts, fonts or images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEMPLATE = Path(__file__).with_name("report.html")
 
 
 def render_html(sweep: Sweep) -> str:
-    """Render a sweep; whatever came from the network is escaped, and control characters are gone."""
+    """Render a sweep; text from the network is escaped and free of control characters."""
     return _template().render(page=page_of(sweep), facts_of=facts_of) + "\n"
 
 
@@ -28,5 +28,5 @@ def _template() -> Template:
 
 
 def _finalize(value: object) -> object:
-    """Clean every text that is shown; escaping comes after."""
+    """Remove control characters from every value; jinja escapes it afterwards."""
     return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -1,8 +1,8 @@
 """The report as JUnit XML, for a CI server: a test case for every target and source.
 
-A required target that is blocked or down has failed; one that is unknown is an error, because no evidence
-is not good news. What is optional or conditional never fails: where it is
-not well it is skipped, and says why.
+A required target that is blocked or down is a failure; one that is unknown is an error, because missing
+evidence is not a pass. Optional and conditional targets never fail: if not reachable they are skipped, with
+the reason.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from egressd.attribution.blame_text import party
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
-from egressd.report.exit import exit_code
-from egressd.report.table import conclude, seconds_of
+from egressd.report.summary import conclude, exit_code, seconds_of
 from egressd.report.text import clean
 from egressd.report.ticket.connection import Trails, milliseconds, trails_of
 
@@ -25,8 +24,8 @@ DIRECT = "direct"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One target seen from one source, and what a CI server makes of it."""
+class JunitCase:
+    """One target from one source, as a JUnit test case."""
 
     target: Target
     judged: SourceVerdict
@@ -55,15 +54,15 @@ def render_junit(sweep: Sweep) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _cases(sweep: Sweep, trails: Trails) -> Iterable[Case]:
+def _cases(sweep: Sweep, trails: Trails) -> Iterable[JunitCase]:
     targets = {one.id: one for one in sweep.recording.plan.targets}
     for judged in sweep.verdicts:
         for one in judged.by_source:
             spent = milliseconds(judged.target, one, trails) / 1000
-            yield Case(target=targets[judged.target], judged=one, seconds=spent)
+            yield JunitCase(target=targets[judged.target], judged=one, seconds=spent)
 
 
-def _numbers(cases: tuple[Case, ...]) -> dict[str, str]:
+def _numbers(cases: tuple[JunitCase, ...]) -> dict[str, str]:
     found = [one.result for one in cases]
     return {
         "tests": str(len(cases)),
@@ -73,7 +72,7 @@ def _numbers(cases: tuple[Case, ...]) -> dict[str, str]:
     }
 
 
-def _suite(root: Element, sweep: Sweep, source: str, cases: tuple[Case, ...]) -> None:
+def _suite(root: Element, sweep: Sweep, source: str, cases: tuple[JunitCase, ...]) -> None:
     recording = sweep.recording
     head = {
         "name": clean(f"egressd from {source}"),
@@ -98,7 +97,7 @@ def _suite(root: Element, sweep: Sweep, source: str, cases: tuple[Case, ...]) ->
         _case(suite, one)
 
 
-def _case(suite: Element, one: Case) -> None:
+def _case(suite: Element, one: JunitCase) -> None:
     verdict, path = one.judged.verdict, one.judged.path
     through = "" if path == DIRECT else f" through {path}"
     place = one.target.id.partition("/")[2] or one.target.host
@@ -110,22 +109,22 @@ def _case(suite: Element, one: Case) -> None:
         time=f"{one.seconds:.3f}",
     )
     if one.result == "skipped":
-        SubElement(case, "skipped", message=clean(f"{one.target.need}: {_said(verdict)}"))
+        SubElement(case, "skipped", message=clean(f"{one.target.need}: {_message(verdict)}"))
     elif one.result != "passed":
         kind = clean(verdict.reason or "unknown")
-        SubElement(case, one.result, message=clean(_said(verdict)), type=kind).text = _told(verdict)
+        SubElement(case, one.result, message=clean(_message(verdict)), type=kind).text = _body(verdict)
     if one.result in {"skipped", "passed"} and verdict.outcome is not Outcome.OK:
-        SubElement(case, "system-out").text = _told(verdict)
+        SubElement(case, "system-out").text = _body(verdict)
 
 
-def _said(verdict: Verdict) -> str:
+def _message(verdict: Verdict) -> str:
     where = f" in {verdict.phase}" if verdict.phase else ""
     blame = f", {party(verdict.blame)}" if verdict.blame else ""
     return f"{verdict.outcome}{where} ({verdict.reason or 'unknown'}){blame}"
 
 
-def _told(verdict: Verdict) -> str:
-    """Return the ask and the evidence, a line each."""
+def _body(verdict: Verdict) -> str:
+    """Return verdict, advice and evidence, a line each."""
     ask = [f"ask: {verdict.advice}"] if verdict.advice else []
-    lines = [f"{_said(verdict)}, confidence {verdict.confidence}", *ask, *verdict.evidence]
+    lines = [f"{_message(verdict)}, confidence {verdict.confidence}", *ask, *verdict.evidence]
     return "\n".join(clean(line) for line in lines)

@@ -1,7 +1,7 @@
-"""The report as Markdown, for a ticket: causes, evidence and the ask first, then every target.
+"""The report as Markdown, for a ticket: findings with advice and evidence first, then every target.
 
-Law of the file: text from elsewhere is a code span or a code block wherever it is more than plain words, so
-that nothing in it is a link, a picture, a mention or markup, in whatever reads the Markdown.
+Text from the network is a code span or a code block wherever it is more than plain words, so that no Markdown
+reader makes a link, an image, a mention or markup of it.
 """
 
 from __future__ import annotations
@@ -10,19 +10,31 @@ import re
 from collections.abc import Iterable, Iterator
 
 from egressd.model.verdict import Sweep, Verdict
-from egressd.report.cause import Cause
+from egressd.report.findings import ReportedFinding
 from egressd.report.text import clean
-from egressd.report.ticket.page import Line, Page, Section, Seen, facts_of, page_of
+from egressd.report.ticket.page import ConnectionRow, ReportPage, ReportSection, TargetRow, facts_of, page_of
 
+_TARGET_HEADING = ("outcome", "target", "need", "source", "reason", "for")
+_CONNECTION_HEADING = (
+    "target",
+    "outcome",
+    "time (UTC)",
+    "from",
+    "to",
+    "SNI",
+    "TLS bytes sent / received",
+    "source",
+    "path",
+)
 _PLAIN = re.compile(r"[A-Za-z0-9(),;:'\"%+=/.-]*")
-"""A word that no reader of Markdown makes more of, where no link is in it either."""
+"""A word without Markdown markup; links are checked apart."""
 _LINK = re.compile(r"://|www\.", re.IGNORECASE)
 _PARTS = re.compile(r"(\(?)(.*?)([).,;:]*)")
-"""What opens and ends a sentence or a bracket is no part of a name."""
+"""Brackets and punctuation around a word are no part of it."""
 
 
 def render_markdown(sweep: Sweep) -> str:
-    """Render a sweep as GitHub-flavoured Markdown; tables and code are all it needs."""
+    """Render a sweep as GitHub-flavoured Markdown."""
     page = page_of(sweep)
     blocks = [
         f"# egressd: {inline(page.headline)}",
@@ -34,20 +46,23 @@ def render_markdown(sweep: Sweep) -> str:
         *_unsampled(page),
         *_list("Notes", page.notes),
         "## All targets",
-        _table(("outcome", "target", "need", "source", "cause", "for"), (_line(one) for one in page.lines)),
+        _table(
+            ("outcome", "target", "need", "source", "reason", "for"),
+            (_target_cells(one) for one in page.rows),
+        ),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
 def inline(text: str, *, cell: bool = False) -> str:
-    """Write text from elsewhere inside a line; in a cell of a table bars are escaped as well."""
+    """Escape text for use inside a line; `cell` also escapes the bars of a table."""
     words = " ".join(_word(word) for word in clean(text).split(" "))
-    # A backslash before a bar would undo the escape: reports have no use for either.
+    # A backslash before a bar would undo the escape.
     return re.sub(r"\\*\|", r"\\|", words) if cell else words
 
 
 def block(lines: Iterable[str]) -> str:
-    """Write lines from elsewhere as a code block that nothing in them can end."""
+    """Write lines as a code block with a fence longer than any in them."""
     text = "\n".join(clean(line) for line in lines)
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}text\n{text}\n{fence}"
@@ -67,35 +82,24 @@ def _longest_run(text: str) -> int:
     return max((len(run) for run in re.findall("`+", text)), default=0)
 
 
-def _section(section: Section) -> Iterator[str]:
+def _section(section: ReportSection) -> Iterator[str]:
     yield f"## {section.title}"
-    for number, (cause, seen) in enumerate(section.causes, 1):
-        yield from _cause(cause, seen, number)
+    for number, (finding, connections) in enumerate(section.findings, 1):
+        yield from _finding(finding, connections, number)
 
 
-def _cause(cause: Cause, seen: tuple[Seen, ...], number: int) -> Iterator[str]:
-    yield f"### {number}. {inline(cause.title)}"
-    if cause.advice:
-        yield f"**Ask:** {inline(cause.advice)}"
-    yield "\n".join(f"- {name}: {inline(value)}" for name, value in facts_of(cause))
-    if cause.evidence:
-        yield "Evidence:\n\n" + block(cause.evidence)
-    if seen:
-        heading = (
-            "target",
-            "outcome",
-            "time (UTC)",
-            "from",
-            "to",
-            "SNI",
-            "TLS bytes out / in",
-            "source",
-            "path",
-        )
-        yield _table(heading, (_seen(one) for one in seen))
+def _finding(finding: ReportedFinding, connections: tuple[ConnectionRow, ...], number: int) -> Iterator[str]:
+    yield f"### {number}. {inline(finding.title)}"
+    if finding.advice:
+        yield f"**Ask for:** {inline(finding.advice)}"
+    yield "\n".join(f"- {name}: {inline(value)}" for name, value in facts_of(finding))
+    if finding.evidence:
+        yield "Evidence:\n\n" + block(finding.evidence)
+    if connections:
+        yield _table(_CONNECTION_HEADING, (_connection_cells(one) for one in connections))
 
 
-def _seen(one: Seen) -> tuple[str, ...]:
+def _connection_cells(one: ConnectionRow) -> tuple[str, ...]:
     ends = f"{one.connection.transport} {one.remote}" if one.remote else ""
     return (
         one.place,
@@ -110,24 +114,24 @@ def _seen(one: Seen) -> tuple[str, ...]:
     )
 
 
-def _line(one: Line) -> tuple[str, ...]:
+def _target_cells(one: TargetRow) -> tuple[str, ...]:
     verdict = one.judged.verdict
     return (
         verdict.outcome,
         f"{one.place} {one.target.protocol}",
         one.target.need,
         one.judged.source,
-        _cause_of(verdict),
+        _reason_cell(verdict),
         one.target.service,
     )
 
 
-def _cause_of(verdict: Verdict) -> str:
+def _reason_cell(verdict: Verdict) -> str:
     facts = (verdict.reason or "", f"in {verdict.phase}" if verdict.phase else "", verdict.blame or "")
     return ", ".join(one for one in facts if one)
 
 
-def _unsampled(page: Page) -> Iterator[str]:
+def _unsampled(page: ReportPage) -> Iterator[str]:
     if page.unsampled:
         yield "## Not probed"
         yield _table(("endpoint", "need", "why"), page.unsampled)

@@ -1,6 +1,6 @@
-"""What a report for a ticket says, before it is Markdown or HTML: causes first, then every target.
+"""The content of the Markdown and HTML reports: findings first, then every target.
 
-Law of the file: pure; the text is as it came, and whoever writes it out makes it harmless.
+Pure. Text is as it came from the network; the renderers escape it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,20 @@ from egressd import __version__
 from egressd.attribution.blame_text import party
 from egressd.errors import ExitCode
 from egressd.model.plan import Target
-from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Tally
-from egressd.report.cause import Cause, causes_of
-from egressd.report.diff import changes_since
-from egressd.report.diff.render import lines_of, summarize
-from egressd.report.exit import exit_code
-from egressd.report.summary import by_profile, outcomes_of, tally
-from egressd.report.table import conclude, counts, describe, seconds_of
+from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep
+from egressd.report.findings import ReportedFinding, reported_findings
+from egressd.report.render_diff import diff_lines, summarize_diff
+from egressd.report.summary import (
+    by_profile,
+    conclude,
+    count_outcomes,
+    counts_text,
+    describe_vantage,
+    exit_code,
+    outcomes_of,
+    seconds_of,
+)
+from egressd.report.sweep_diff import diff_since_baseline
 from egressd.report.ticket.connection import Connection, Trails, connection_of, trails_of
 from egressd.wording import host_port
 
@@ -31,8 +38,8 @@ SECTIONS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """One conversation of a cause; targets that share it are one line."""
+class ConnectionRow:
+    """One connection of a finding; targets that share it are one row."""
 
     place: str
     """`host:port`."""
@@ -43,31 +50,31 @@ class Seen:
 
     @property
     def local(self) -> str:
-        """Where it left from: `address:port`."""
+        """The local end: `address:port`."""
         return _join(self.connection.local_address, self.connection.local_port)
 
     @property
     def remote(self) -> str:
-        """Where it went: `address:port`, or the resolver that was asked."""
+        """The remote end: `address:port`, or the resolver that was queried."""
         return _join(self.connection.remote_address, self.connection.remote_port)
 
     @property
     def size(self) -> str:
-        """Bytes of the handshake, out and in."""
+        """Bytes of the TLS handshake, sent and received."""
         one = self.connection
         return "" if one.bytes_sent is None else f"{one.bytes_sent} / {one.bytes_received or 0}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """Causes of one kind."""
+class ReportSection:
+    """The findings of one group of outcomes."""
 
     title: str
-    causes: tuple[tuple[Cause, tuple[Seen, ...]], ...]
+    findings: tuple[tuple[ReportedFinding, tuple[ConnectionRow, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class TargetRow:
     """One target from one source."""
 
     target: Target
@@ -80,59 +87,63 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Everything a report for a ticket says."""
+class ReportPage:
+    """Everything that the Markdown and HTML reports show."""
 
     headline: str
     state: str
     """`good`, `bad` or `unsure`."""
     counts: str
     facts: tuple[tuple[str, str], ...]
-    sections: tuple[Section, ...]
+    sections: tuple[ReportSection, ...]
     changes: tuple[str, ...]
-    """What changed since a baseline; the first line sums up."""
+    """What changed since a baseline; the first line is the summary."""
     unsampled: tuple[tuple[str, str, str], ...]
-    """Endpoint, need and why no host stands for it."""
+    """Endpoint, need, and why there is no sample host."""
     notes: tuple[str, ...]
-    profiles: tuple[tuple[str, Tally], ...]
-    lines: tuple[Line, ...]
+    profiles: tuple[tuple[str, OutcomeCounts], ...]
+    rows: tuple[TargetRow, ...]
 
 
-def page_of(sweep: Sweep) -> Page:
-    """Lay a sweep out as a page."""
-    causes, trails = causes_of(sweep), trails_of(sweep)
+def page_of(sweep: Sweep) -> ReportPage:
+    """Build the content of a sweep's report."""
+    findings, trails = reported_findings(sweep), trails_of(sweep)
     sections = (
-        Section(
+        ReportSection(
             title=title,
-            causes=tuple((one, _seen(one, sweep, trails)) for one in causes if one.outcome in outcomes),
+            findings=tuple(
+                (one, _connections(one, sweep, trails)) for one in findings if one.outcome in outcomes
+            ),
         )
         for title, outcomes in SECTIONS
     )
     plan = sweep.recording.plan
-    return Page(
+    return ReportPage(
         headline=conclude(sweep),
         state={ExitCode.OK: "good", ExitCode.FAILED: "bad"}.get(exit_code(sweep), "unsure"),
-        counts=counts(tally(outcomes_of(sweep).values())),
+        counts=counts_text(count_outcomes(outcomes_of(sweep).values())),
         facts=tuple(_facts(sweep)),
-        sections=tuple(one for one in sections if one.causes),
+        sections=tuple(one for one in sections if one.findings),
         changes=tuple(_changes(sweep)),
         unsampled=tuple((one.endpoint, one.need.value, one.why) for one in plan.unsampled),
         notes=plan.notes,
         profiles=tuple(by_profile(sweep).items()),
-        lines=tuple(_lines(sweep)),
+        rows=tuple(_rows(sweep)),
     )
 
 
-def facts_of(cause: Cause) -> tuple[tuple[str, str], ...]:
-    """Return what is said of a cause besides evidence and advice, as names and values."""
-    where = f"{cause.outcome}{f' in {cause.phase}' if cause.phase else ''}"
-    concerned = f"{len(cause.targets)}, {cause.required} of them required" if cause.targets else "the path"
+def facts_of(finding: ReportedFinding) -> tuple[tuple[str, str], ...]:
+    """Return the facts of a finding besides evidence and advice, as names and values."""
+    where = f"{finding.outcome}{f' in {finding.phase}' if finding.phase else ''}"
+    concerned = (
+        f"{len(finding.targets)}, {finding.required} of them required" if finding.targets else "the path"
+    )
     facts = (
-        ("reason", cause.reason),
+        ("reason", finding.reason),
         ("outcome", where),
-        ("to blame", party(cause.blame) if cause.blame else ""),
-        ("confidence", cause.confidence.value),
-        ("targets", concerned),
+        ("to blame", party(finding.blame) if finding.blame else ""),
+        ("confidence", finding.confidence.value),
+        ("targets", concerned if finding.targets else "the path"),
     )
     return tuple((name, value) for name, value in facts if value)
 
@@ -141,7 +152,7 @@ def _facts(sweep: Sweep) -> Iterator[tuple[str, str]]:
     recording, plan = sweep.recording, sweep.recording.plan
     place = f"region {plan.region or 'not given'}, cloud {plan.cloud}, catalog {plan.catalog_revision}"
     yield "when", f"{recording.started} to {recording.finished} ({seconds_of(recording):.1f} s)"
-    yield "from", describe(recording.vantage)
+    yield "from", describe_vantage(recording.vantage)
     yield "for", place
     yield (
         "by",
@@ -149,42 +160,42 @@ def _facts(sweep: Sweep) -> Iterator[tuple[str, str]]:
     )
 
 
-def _seen(cause: Cause, sweep: Sweep, trails: Trails) -> tuple[Seen, ...]:
-    """Return the conversations of a cause, each once, in the order of its targets."""
+def _connections(finding: ReportedFinding, sweep: Sweep, trails: Trails) -> tuple[ConnectionRow, ...]:
+    """Return the connections of a finding, each once, in the order of its targets."""
     verdicts = {one.target: one.by_source for one in sweep.verdicts}
-    found: dict[Seen, None] = {}
-    for target in cause.targets:
+    found: dict[ConnectionRow, None] = {}
+    for target in finding.targets:
         for judged in verdicts[target.id]:
-            if judged.verdict.outcome is Outcome.OK and cause.outcome is not Outcome.OK:
+            if judged.verdict.outcome is Outcome.OK and finding.outcome is not Outcome.OK:
                 continue
-            seen = Seen(
+            row = ConnectionRow(
                 place=_place(target),
                 source=judged.source,
                 path=judged.path,
                 outcome=judged.verdict.outcome,
                 connection=connection_of(target.id, judged, trails),
             )
-            found[seen] = None
+            found[row] = None
     return tuple(found)
 
 
 def _changes(sweep: Sweep) -> Iterator[str]:
-    changes = changes_since(sweep)
+    changes = diff_since_baseline(sweep)
     if changes is not None:
-        yield f"Since {changes.before_started}: {summarize(changes)}"
-        for heading, lines in lines_of(changes):
+        yield f"Since {changes.before_started}: {summarize_diff(changes)}"
+        for heading, lines in diff_lines(changes):
             yield from (f"{heading.capitalize()}: {line}" for line in lines)
 
 
-def _lines(sweep: Sweep) -> Iterator[Line]:
-    """Yield every target and source, the worst first; what is alike stays in the order of the plan."""
+def _rows(sweep: Sweep) -> Iterator[TargetRow]:
+    """Yield every target and source, the worst outcome first, else in the order of the plan."""
     targets = {one.id: one for one in sweep.recording.plan.targets}
-    lines = [
-        Line(target=targets[judged.target], judged=one)
+    rows = [
+        TargetRow(target=targets[judged.target], judged=one)
         for judged in sweep.verdicts
         for one in judged.by_source
     ]
-    yield from sorted(lines, key=lambda one: -one.judged.verdict.outcome.severity)
+    yield from sorted(rows, key=lambda one: -one.judged.verdict.outcome.severity)
 
 
 def _place(target: Target) -> str:

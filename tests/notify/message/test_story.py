@@ -37,7 +37,7 @@ def test_a_notice_has_what_one_needs_at_night() -> None:
         "Seen from: bridge-1:10980, appliance-1\n",
         "Severity: critical\n",
         "Reason: tls_reset_after_hello in phase tls (confidence: confirmed)\n",
-        "To blame: a firewall, by name or application (firewall_l7); call the firewall team\n",
+        "To blame: an L7 firewall (URL, application) (firewall_l7); call the firewall team\n",
         "Suffering: resource-bridge\n",
         "Ask for:\n  Allow TLS to the names below from 10.20.0.11, without inspection.\n",
         "Evidence, to search logs for:\n  10.20.0.11:51234 -> 20.61.1.2:443 RST 4 ms after the ClientHello\n",

@@ -1,4 +1,4 @@
-"""Telling new failures from old ones, per target and source."""
+"""What changed between two judged sweeps, per target and source: new failures apart from old ones. Pure."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from egressd.model.verdict import Outcome, Sweep
 
 
 class ChangeKind(StrEnum):
-    """What became of a target, seen from a source; in the order in which it is told."""
+    """How a target changed, seen from a source, in the order in which changes are shown."""
 
     NEW_FAILURE = "new_failure"
-    """Blocked or down now, and was not before, or was not there."""
+    """Blocked or down now; not before, or not a target before."""
     OTHER_CAUSE = "other_cause"
     """Blocked or down as before, for another reason."""
     UNSURE = "unsure"
-    """Could be used before; now nothing is known."""
+    """Reachable before, unknown now."""
     MENDED = "mended"
-    """Blocked, down or unknown before; can be used now."""
+    """Blocked, down or unknown before, reachable now."""
     WORSE = "worse"
-    """Was ok, is degraded."""
+    """Ok before, degraded now."""
     BETTER = "better"
-    """Was degraded, is ok."""
+    """Degraded before, ok now."""
     APPEARED = "appeared"
-    """Not there before; not failing."""
+    """A new target that is not failing."""
     GONE = "gone"
-    """No longer there."""
+    """No longer a target."""
 
 
 FAILING = frozenset({Outcome.BLOCKED, Outcome.DOWN})
@@ -38,7 +38,7 @@ FAILING = frozenset({Outcome.BLOCKED, Outcome.DOWN})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One target seen from one source, before and after; None: it was not there."""
+    """One target seen from one source; `before` or `after` is None where it was not a target."""
 
     kind: ChangeKind
     target: str
@@ -48,29 +48,29 @@ class Change:
     reason_before: str | None = None
     reason_after: str | None = None
     random: bool = False
-    """Whether it is a random label, which never decides."""
+    """Whether it is a random label, which does not count as a new failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """Everything that changed, the worst first, and how much did not."""
+class SweepDiff:
+    """All changes, the worst first, and how many targets did not change."""
 
     before: str
-    """The id of the run compared with."""
+    """The id of the run that is compared with."""
     before_started: Timestamp
     after: str
     after_started: Timestamp
     changes: tuple[Change, ...]
     unchanged: int
     still_failing: int
-    """How many of the unchanged fail."""
+    """How many of the unchanged are blocked or down."""
     findings_opened: tuple[str, ...] = ()
     findings_closed: tuple[str, ...] = ()
     """Titles."""
 
     @property
     def new_failures(self) -> tuple[Change, ...]:
-        """What fails now and did not before; random labels aside."""
+        """The new failures, without random labels."""
         return tuple(one for one in self.changes if one.kind is ChangeKind.NEW_FAILURE and not one.random)
 
     def count(self, kind: ChangeKind) -> int:
@@ -78,24 +78,24 @@ class Changes:
         return sum(one.kind is kind for one in self.changes)
 
 
-def compare(before: Sweep, after: Sweep) -> Changes:
-    """Say what changed from one sweep to another."""
+def compare_sweeps(before: Sweep, after: Sweep) -> SweepDiff:
+    """Compare two sweeps."""
     return compare_baselines(baseline_of(before), baseline_of(after))
 
 
-def changes_since(sweep: Sweep) -> Changes | None:
-    """Say what changed since the baseline a sweep was made against; None where there was none."""
+def diff_since_baseline(sweep: Sweep) -> SweepDiff | None:
+    """Compare a sweep with its baseline; None if it has none."""
     baseline = sweep.recording.baseline
     return None if baseline is None else compare_baselines(baseline, baseline_of(sweep))
 
 
-def compare_baselines(before: Baseline, after: Baseline) -> Changes:
-    """Say what changed between what two sweeps are remembered by."""
-    old, new = _by_place(before.marks), _by_place(after.marks)
-    places = dict.fromkeys((*new, *old))
-    found = [one for place in places if (one := _change(old.get(place), new.get(place))) is not None]
-    same = [new[place] for place in new if place in old and _change(old[place], new[place]) is None]
-    return Changes(
+def compare_baselines(before: Baseline, after: Baseline) -> SweepDiff:
+    """Compare two baselines, the summaries kept of sweeps."""
+    old, new = _by_key(before.marks), _by_key(after.marks)
+    keys = dict.fromkeys((*new, *old))
+    found = [one for key in keys if (one := _change(old.get(key), new.get(key))) is not None]
+    same = [new[key] for key in new if key in old and _change(old[key], new[key]) is None]
+    return SweepDiff(
         before=before.run,
         before_started=before.started,
         after=after.run,
@@ -108,7 +108,7 @@ def compare_baselines(before: Baseline, after: Baseline) -> Changes:
     )
 
 
-def _by_place(marks: Iterable[Mark]) -> dict[tuple[str, str], Mark]:
+def _by_key(marks: Iterable[Mark]) -> dict[tuple[str, str], Mark]:
     return {(one.target, one.source): one for one in marks}
 
 
@@ -135,7 +135,7 @@ def _change(before: Mark | None, after: Mark | None) -> Change | None:
 
 
 def _kind(before: Mark | None, after: Mark | None) -> ChangeKind | None:
-    """Return what became of it; None: nothing."""
+    """Classify a change; None if nothing changed."""
     if after is None:
         return ChangeKind.GONE
     now = Outcome(after.outcome)

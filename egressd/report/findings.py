@@ -1,6 +1,7 @@
-"""What a reader wants first: causes, each with the targets it takes down.
+"""What a reader wants first: each problem once, with the targets it affects.
 
-Findings first; what no finding covers is put together by reason, device and phase.
+The findings of the sweep come first; targets that no finding explains are grouped by outcome, reason,
+blame and phase.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from egressd.model.verdict import Blame, Confidence, Finding, Outcome, Sweep, Ve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """One cause, and whom it concerns."""
+class ReportedFinding:
+    """A finding of the sweep, or targets with the same verdict, as reports show it."""
 
     title: str
     reason: str
@@ -28,7 +29,7 @@ class Cause:
     confidence: Confidence
     targets: tuple[Target, ...]
     evidence: tuple[str, ...]
-    """What to show, the most telling first."""
+    """The most telling line first."""
     advice: str
 
     @property
@@ -37,30 +38,36 @@ class Cause:
         return sum(one.need is Need.REQUIRED for one in self.targets)
 
 
-def causes_of(sweep: Sweep) -> tuple[Cause, ...]:
-    """Return every cause, the worst first; of equals the one with more required targets."""
+def reported_findings(sweep: Sweep) -> tuple[ReportedFinding, ...]:
+    """Return what reports show, the worst first; of equals the one with more required targets."""
     verdicts = {one.target: one.verdict for one in sweep.verdicts}
     targets = {one.id: one for one in sweep.recording.plan.targets}
     explained = {name for finding in sweep.findings for name in finding.targets}
-    found = [_of_finding(one, verdicts, targets) for one in sweep.findings]
-    alone = [
+    found = [_from_finding(one, verdicts, targets) for one in sweep.findings]
+    unexplained = [
         (targets[name], one)
         for name, one in verdicts.items()
         if one.outcome is not Outcome.OK and name not in explained
     ]
-    found += _of_verdicts(alone)
+    found += _grouped(unexplained)
     return tuple(sorted(found, key=_rank))
 
 
-def _rank(cause: Cause) -> tuple[bool, bool, int, int]:
-    fails = cause.outcome in (Outcome.BLOCKED, Outcome.DOWN)
-    return (not fails, not cause.required, -cause.outcome.severity, -len(cause.targets))
+def _rank(finding: ReportedFinding) -> tuple[bool, bool, int, int]:
+    fails = finding.outcome in (Outcome.BLOCKED, Outcome.DOWN)
+    return (not fails, not finding.required, -finding.outcome.severity, -len(finding.targets))
 
 
-def _of_finding(finding: Finding, verdicts: dict[str, Verdict], targets: dict[str, Target]) -> Cause:
+def _from_finding(
+    finding: Finding, verdicts: dict[str, Verdict], targets: dict[str, Target]
+) -> ReportedFinding:
     members = [name for name in finding.targets if name in verdicts]
-    worst = max((verdicts[name] for name in members), key=_severity, default=_without_targets(finding))
-    return Cause(
+    worst = max(
+        (verdicts[name] for name in members),
+        key=lambda one: one.outcome.severity,
+        default=_verdict_without_targets(finding),
+    )
+    return ReportedFinding(
         title=finding.title,
         reason=finding.reason,
         outcome=worst.outcome,
@@ -73,30 +80,25 @@ def _of_finding(finding: Finding, verdicts: dict[str, Verdict], targets: dict[st
     )
 
 
-def _without_targets(finding: Finding) -> Verdict:
-    """Return what a fact about the path amounts to: it takes no target down by itself."""
+def _verdict_without_targets(finding: Finding) -> Verdict:
+    """Return the verdict of a finding about the path: at most degraded, because no target fails by it."""
     reason = REASONS.get(finding.reason)
     harmless = reason is None or reason.informational
     return Verdict(outcome=Outcome.OK if harmless else Outcome.DEGRADED)
 
 
-def _severity(verdict: Verdict) -> int:
-    return verdict.outcome.severity
-
-
-def _of_verdicts(alone: Iterable[tuple[Target, Verdict]]) -> Iterator[Cause]:
-    """Put together what has the same outcome, reason, blame and phase."""
+def _grouped(unexplained: Iterable[tuple[Target, Verdict]]) -> Iterator[ReportedFinding]:
     groups: dict[tuple[object, ...], list[tuple[Target, Verdict]]] = {}
-    for target, verdict in alone:
+    for target, verdict in unexplained:
         key = (verdict.outcome, verdict.reason, verdict.blame, verdict.phase)
         groups.setdefault(key, []).append((target, verdict))
     for members in groups.values():
-        # The surest speaks for all: its evidence is the best one.
+        # The verdict with the highest confidence has the best evidence.
         surest = min(
             (verdict for _, verdict in members), key=lambda one: list(Confidence).index(one.confidence)
         )
         reason = surest.reason or "unknown"
-        yield Cause(
+        yield ReportedFinding(
             title=REASONS[reason].title if reason in REASONS else reason,
             reason=reason,
             outcome=surest.outcome,

@@ -10,7 +10,7 @@ import pytest
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.exit import exit_code
+from egressd.report.summary import exit_code
 
 SweepOf = Callable[..., Sweep]
 

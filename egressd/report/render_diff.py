@@ -1,0 +1,107 @@
+"""Changes between two sweeps as text, and as JSON (`egressd.diff/1`)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from egressd.report.sweep_diff import Change, ChangeKind, SweepDiff
+from egressd.report.text import fold
+from egressd.wording import count
+
+SCHEMA = "egressd.diff/1"
+HEADINGS = {
+    ChangeKind.NEW_FAILURE: "NEW FAILURES",
+    ChangeKind.OTHER_CAUSE: "FAILING FOR ANOTHER REASON",
+    ChangeKind.UNSURE: "NOW UNKNOWN",
+    ChangeKind.MENDED: "RECOVERED",
+    ChangeKind.WORSE: "DEGRADED NOW",
+    ChangeKind.BETTER: "NO LONGER DEGRADED",
+    ChangeKind.APPEARED: "NEW TARGETS",
+    ChangeKind.GONE: "REMOVED TARGETS",
+}
+
+
+def render_diff_text(changes: SweepDiff, *, width: int = 80) -> str:
+    """Render changes for a terminal, the worst first; what did not change is a number."""
+    head = f"from {changes.before_started} to {changes.after_started}: {summarize_diff(changes)}"
+    blocks = [fold(head, width=width), *diff_blocks(changes, width=width)]
+    return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
+
+
+def diff_blocks(changes: SweepDiff, *, width: int) -> Iterator[list[str]]:
+    """Yield a block of lines for each kind of change, then for findings opened and closed."""
+    for heading, lines in diff_lines(changes):
+        yield [heading, *(part for line in lines for part in fold(line, width=width, first="  - "))]
+
+
+def diff_lines(changes: SweepDiff) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each heading with a line for each change; equal lines are merged and counted."""
+    several = len({one.source for one in changes.changes}) > 1
+    for kind, heading in HEADINGS.items():
+        some = [change_line(one, several=several) for one in changes.changes if one.kind is kind]
+        if some:
+            yield heading, tuple(_counted(some))
+    if changes.findings_opened:
+        yield "NEW FINDINGS", changes.findings_opened
+    if changes.findings_closed:
+        yield "CLOSED FINDINGS", changes.findings_closed
+
+
+def _counted(lines: list[str]) -> Iterator[str]:
+    """Yield each line once: endpoints that share a host have equal lines."""
+    for line, number in Counter(lines).items():
+        yield line if number == 1 else f"{line}; {number} endpoints"
+
+
+def change_line(one: Change, *, several: bool) -> str:
+    """Describe the change of one target; `several` adds the source."""
+    name = one.target.partition("/")[2] or one.target
+    where = f" from {one.source}" if several else ""
+    label = " (random label)" if one.random else ""
+    return f"{name}{where}: {_before_after(one)}{label}"
+
+
+def _before_after(one: Change) -> str:
+    was = _outcome(one.before, one.reason_before)
+    now = _outcome(one.after, one.reason_after)
+    if was and now:
+        return f"{now}, was {was}"
+    return now or f"was {was}"
+
+
+def _outcome(outcome: str | None, reason: str | None) -> str:
+    if outcome is None:
+        return ""
+    return f"{outcome} ({reason})" if reason else outcome
+
+
+def summarize_diff(changes: SweepDiff) -> str:
+    """Summarise the changes in one line."""
+    failing = f" ({changes.still_failing} of them failing)" if changes.still_failing else ""
+    parts = [
+        count(len(changes.new_failures), "new failure"),
+        *(
+            f"{number} {words}"
+            for kind, words in (
+                (ChangeKind.OTHER_CAUSE, "failing for another reason"),
+                (ChangeKind.UNSURE, "now unknown"),
+                (ChangeKind.MENDED, "recovered"),
+                (ChangeKind.WORSE, "degraded now"),
+                (ChangeKind.BETTER, "no longer degraded"),
+                (ChangeKind.APPEARED, "new"),
+                (ChangeKind.GONE, "removed"),
+            )
+            if (number := changes.count(kind)) or kind is ChangeKind.MENDED
+        ),
+        f"{changes.unchanged} unchanged{failing}",
+    ]
+    return ", ".join(parts)
+
+
+def render_diff_json(changes: SweepDiff) -> str:
+    """Render changes as JSON text."""
+    document = {"schema": SCHEMA, **asdict(changes), "new_failures": len(changes.new_failures)}
+    return json.dumps(document, indent=2) + "\n"
