@@ -58,5 +58,5 @@ def party(blame: Blame) -> str:
 
 
 def blamed(blame: Blame) -> str:
-    """Return the text of a blame value, the value itself (as in labels and runbooks), and the team to call."""
+    """Return text, value (as in labels and runbooks) and team to call of a blame."""
     return f"{_WHAT[blame]} ({blame.value}); call {CALL[blame]}"
