@@ -1,4 +1,4 @@
-"""What to ask for, with the names of this case filled in."""
+"""The advice of a reason, with hosts, addresses and times filled in."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from egressd.wording import host_port
 FORBIDDEN = "The documents for this endpoint do not allow TLS inspection: exempt it."
 FORBIDDEN_FOR = "The documents do not allow TLS inspection for"
 ABOUT_INSPECTION = ("tls_mitm_", "site_inspection_")
-THE_RESOLVERS = "the resolvers of this host"
-UNNAMED = "a scheme that it does not name"
-MOST_NAMED = 4
-"""How many names a sentence bears; the rest is counted."""
+OWN_RESOLVERS = "the resolvers of this host"
+UNNAMED_SCHEME = "a scheme that it does not name"
+MOST_NAMES = 4
+"""Names listed in a sentence; the rest is counted."""
 
 
 def advise(reason: Reason, context: TrailContext) -> str:
-    """Return the advice of a reason for a case."""
+    """Return the advice of a reason for one trail."""
     text = reason.advise(values_of(context))
     forbidden = reason.code.startswith("tls_mitm_") and context.target.inspection is Inspection.FORBIDDEN
     return f"{text} {FORBIDDEN}" if forbidden else text
 
 
 def advise_all(reason: Reason, contexts: Sequence[TrailContext], **values: str) -> str:
-    """Return the advice of a reason for several targets at once: it names them, the first few at least."""
+    """Return the advice of a reason for several targets; it names the first few. `values` override."""
     if not contexts:
         return reason.advise(values)
     known = values_of(contexts[0])
@@ -47,21 +47,21 @@ def advise_all(reason: Reason, contexts: Sequence[TrailContext], **values: str) 
 
 
 def listed(names: Iterable[str]) -> str:
-    """Name the first few and count the rest: `a, b, c, d and 26 more`."""
+    """List the first few names and count the rest: `a, b, c, d and 26 more`."""
     known = [one for one in names if one]
-    shown = ", ".join(known[:MOST_NAMED])
-    return f"{shown} and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else shown
+    shown = ", ".join(known[:MOST_NAMES])
+    return f"{shown} and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else shown
 
 
 def source_address(index: SweepIndex, name: str) -> str:
-    """Return where a source's packets come from: what was seen on them, what was configured, or its name."""
+    """Return the address of a source: as observed, else as configured, else its name."""
     seen = next(iter(index.local_addresses.get(name, ())), "")
     named = (one for one in index.recording.vantage.sources if one.name == name)
     return seen or next((one.address or one.interface or "" for one in named), "") or name
 
 
 def values_of(context: TrailContext) -> dict[str, str]:
-    """Return what is known of the names a template may use."""
+    """Return the known values of the placeholders."""
     icmp, last = context.icmp, context.failing or context.trail.last
     address = _address(context)
     return {
@@ -79,15 +79,15 @@ def values_of(context: TrailContext) -> dict[str, str]:
         "time": last.started if last is not None else context.index.recording.started,
         "proxy": context.trail.path if context.proxied else context.index.recording.vantage.proxy or "",
         "status": _status(context),
-        "schemes": ", ".join(auth_schemes(proxy_refusal(context))) or UNNAMED,
+        "schemes": ", ".join(auth_schemes(proxy_refusal(context))) or UNNAMED_SCHEME,
     }
 
 
 def _address(context: TrailContext) -> str:
-    """Return where the packets went: to the address dialled, or no further than to a resolver."""
+    """Return the address of the connection, or of the resolver if the trail failed in DNS."""
     match context.failing:
         case DnsObservation(resolver=resolver):
-            return THE_RESOLVERS if resolver == SYSTEM_RESOLVER else resolver.rpartition(":")[0].strip("[]")
+            return OWN_RESOLVERS if resolver == SYSTEM_RESOLVER else resolver.rpartition(":")[0].strip("[]")
         case _:
             return context.dialled[0]
 

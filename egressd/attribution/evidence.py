@@ -1,4 +1,4 @@
-"""What was seen, in lines that can be searched for in a firewall's log: times in UTC, ports, names, bytes."""
+"""Evidence lines to search for in a firewall's log: times in UTC, addresses, ports, names, bytes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from egressd.model.observation import (
 )
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control, Trail
-from egressd.wording import bracketed
+from egressd.wording import bracketed, host_port
 
-WORDS = {
-    Failure.TIMEOUT: "nothing",
+FAILURE_TEXT = {
+    Failure.TIMEOUT: "no answer",
     Failure.REFUSED: "refused",
     Failure.RESET: "RST",
     Failure.CLOSED: "FIN",
@@ -34,28 +34,23 @@ WORDS = {
 }
 
 
-def describe(context: TrailContext, phase: Phase | None) -> tuple[str, ...]:
-    """Return the evidence lines of a trail; the first shows what decided."""
-    lines = [*_names(context.trail), *_conversation(context.trail), *_certificate(context)]
+def evidence_lines(context: TrailContext, phase: Phase | None) -> tuple[str, ...]:
+    """Return the evidence lines of a trail, the one that decided first."""
+    lines = [*_dns_lines(context.trail), *_connection_lines(context.trail), *_certificate(context)]
     if phase is not Phase.DNS:
-        lines = [*_conversation(context.trail), *_certificate(context), *_names(context.trail)]
-    compared = (
+        lines = [*_connection_lines(context.trail), *_certificate(context), *_dns_lines(context.trail)]
+    controls = (
         line
         for control in context.index.controls.get(context.probe.id, ())
-        for line in about_control(control)
+        for line in control_lines(control)
     )
-    return tuple(dict.fromkeys((*lines, *compared)))
+    return tuple(dict.fromkeys((*lines, *controls)))
 
 
-def endpoint(address: str | None, port: int | None) -> str:
-    """Return `address:port`, an IPv6 address in brackets."""
-    return f"{bracketed(address or '?')}:{port if port is not None else '?'}"
-
-
-def _names(trail: Trail) -> Iterator[str]:
+def _dns_lines(trail: Trail) -> Iterator[str]:
     for one in trail.observations:
         if isinstance(one, DnsObservation):
-            yield f"{one.resolver} asked for {one.type} {one.name} at {one.started}: {_answer(one)}"
+            yield f"{one.resolver} queried for {one.type} {one.name} at {one.started}: {_answer(one)}"
 
 
 def _answer(one: DnsObservation) -> str:
@@ -94,23 +89,23 @@ def _query_facts(query: DnsQuery, *, failed: bool) -> Iterator[str]:
         yield _icmp(query.icmp)
 
 
-def _conversation(trail: Trail) -> Iterator[str]:
-    """Yield one line for a whole connection, or one datagram."""
+def _connection_lines(trail: Trail) -> Iterator[str]:
+    """Yield a line for each TCP connection with all its phases, and for each NTP request."""
     tcp = next((one for one in trail.observations if isinstance(one, TcpObservation)), None)
     if tcp is not None:
-        parts = [_dial(tcp), *(part for one in trail.observations for part in _after(one))]
+        parts = [_connect(tcp), *(part for one in trail.observations for part in _later_phases(one))]
         yield f"{_ends(tcp)} at {tcp.started}: {'; '.join(parts)}"
     for one in trail.observations:
         if isinstance(one, NtpObservation):
-            yield f"{_ends(one)}/udp at {one.started}: {_time(one)}"
+            yield f"{_ends(one)}/udp at {one.started}: {_ntp_result(one)}"
 
 
 def _ends(one: TcpObservation | NtpObservation) -> str:
-    local = endpoint(one.local_address, one.local_port)
-    return f"{local} -> {endpoint(one.remote_address, one.remote_port)}"
+    local = f"{bracketed(one.local_address or '?')}:{one.local_port or '?'}"
+    return f"{local} -> {host_port(one.remote_address, one.remote_port)}"
 
 
-def _dial(one: TcpObservation) -> str:
+def _connect(one: TcpObservation) -> str:
     if one.failure is None:
         size = f" with MSS {one.max_segment}" if one.max_segment is not None else ""
         return f"TCP connected in {one.elapsed_ms:.0f} ms{size}"
@@ -120,15 +115,15 @@ def _dial(one: TcpObservation) -> str:
     return f"{words}, {_icmp(one.icmp)}" if one.icmp is not None else words
 
 
-def _after(one: object) -> Iterator[str]:
+def _later_phases(one: object) -> Iterator[str]:
     match one:
         case ProxyObservation():
             result = f"answered {one.status}" if one.status else _failure(one.failure, one.detail)
-            told = "".join(f", {text}" for text in _said_by_proxy(one))
-            yield f"CONNECT {one.authority} at {one.proxy} {result} after {one.elapsed_ms:.0f} ms{told}"
+            more = "".join(f", {text}" for text in _proxy_facts(one))
+            yield f"CONNECT {one.authority} at {one.proxy} {result} after {one.elapsed_ms:.0f} ms{more}"
         case TlsObservation():
-            name = f"for SNI {one.sni}" if one.sni else "without SNI"
-            yield f"{one.hello_bytes}-byte hello {name} sent{_acked(one)}"
+            name = f"with SNI {one.sni}" if one.sni else "without SNI"
+            yield f"{one.hello_bytes}-byte ClientHello {name} sent{_acked(one)}"
             yield _handshake(one)
         case HttpObservation():
             yield _exchange(one)
@@ -136,7 +131,7 @@ def _after(one: object) -> Iterator[str]:
             return
 
 
-def _said_by_proxy(one: ProxyObservation) -> Iterator[str]:
+def _proxy_facts(one: ProxyObservation) -> Iterator[str]:
     if error := squid_error(one):
         yield f"X-Squid-Error: {error}"
     if offered := auth_schemes(one):
@@ -167,12 +162,12 @@ def _exchange(one: HttpObservation) -> str:
     asked = f"{one.method} {one.url_path} for {one.host}"
     if one.status is None:
         return f"{asked}: {_failure(one.failure, one.detail)} after {one.elapsed_ms:.0f} ms"
-    told = [f"{name}: {value}" for name, value in one.headers if name.lower() in _TELLING]
+    headers = [f"{name}: {value}" for name, value in one.headers if name.lower() in _HEADERS]
     title = [f"title {one.title!r}"] if one.title else []
-    return ", ".join((f"{asked}: status {one.status}", f"{one.bytes_received} bytes", *told, *title))
+    return ", ".join((f"{asked}: status {one.status}", f"{one.bytes_received} bytes", *headers, *title))
 
 
-_TELLING = (
+_HEADERS = (
     "server",
     "via",
     "location",
@@ -183,9 +178,9 @@ _TELLING = (
 )
 
 
-def _time(one: NtpObservation) -> str:
+def _ntp_result(one: NtpObservation) -> str:
     if one.failure is not None:
-        words = f"no time: {_failure(one.failure, one.detail)} after {one.elapsed_ms:.0f} ms"
+        words = f"no valid answer: {_failure(one.failure, one.detail)} after {one.elapsed_ms:.0f} ms"
         return f"{words}, {_icmp(one.icmp)}" if one.icmp is not None else words
     kiss = f", kiss {one.kiss}" if one.kiss else ""
     return f"stratum {one.stratum}{kiss}, offset {one.offset_seconds} s"
@@ -199,8 +194,8 @@ def _icmp(icmp: Icmp) -> str:
 def _failure(failure: Failure | None, detail: str) -> str:
     if failure is None:
         return "no error"
-    words = WORDS.get(failure, failure.value)
-    return f"{words} ({detail})" if detail and failure not in WORDS else words
+    text = FAILURE_TEXT.get(failure, failure.value)
+    return f"{text} ({detail})" if detail and failure not in FAILURE_TEXT else text
 
 
 def _certificate(context: TrailContext) -> Iterator[str]:
@@ -209,20 +204,20 @@ def _certificate(context: TrailContext) -> Iterator[str]:
         return
     leaf = tls.chain[0]
     public = tls.facts.publicly_anchored if tls.facts is not None else None
-    anchor = {True: "anchored publicly", False: "not anchored publicly", None: "anchor not checked"}[public]
+    root = {True: "public root", False: "no public root", None: "root not checked"}[public]
     yield (
-        f"certificate {leaf.subject}, issued by {context.issuer}, {anchor}, "
+        f"certificate {leaf.subject}, issued by {context.issuer}, {root}, "
         f"valid {leaf.not_before} to {leaf.not_after}, SHA-256 {leaf.sha256}"
     )
 
 
-def about_control(control: Control) -> Iterator[str]:
-    """Yield a line for each way a control went; hops are told together."""
+def control_lines(control: Control) -> Iterator[str]:
+    """Yield a line for each trail of a control; one line for all hops of a hop control."""
     if control.kind is ControlKind.HOPS:
         yield from _hops(control)
         return
     for trail in control.trails:
-        lines = (*_conversation(trail), *_names(trail))
+        lines = (*_connection_lines(trail), *_dns_lines(trail))
         last = trail.last
         if last is None or not lines:
             continue
@@ -231,22 +226,21 @@ def about_control(control: Control) -> Iterator[str]:
 
 
 def _hops(control: Control) -> Iterator[str]:
-    """Yield what was seen at each hop limit, in a line."""
-    seen = (said for trail in control.trails for said in _hop(trail))
-    words = ", ".join(seen)
-    if words:
-        yield f"control hops to {endpoint(control.address, control.port)}: {words}"
+    """Yield one line with the result at each hop limit."""
+    results = ", ".join(result for trail in control.trails for result in _hop(trail))
+    if results:
+        yield f"control hops to {host_port(control.address or '?', control.port)}: {results}"
 
 
 def _hop(trail: Trail) -> Iterator[str]:
-    dialled = next((one for one in trail.observations if isinstance(one, TcpObservation)), None)
+    tcp = next((one for one in trail.observations if isinstance(one, TcpObservation)), None)
     last = trail.last
-    if dialled is None or last is None:
+    if tcp is None or last is None:
         return
-    what = "hello" if isinstance(last, TlsObservation) else "SYN"
-    if dialled.icmp is not None and what == "SYN":
-        yield f"TTL {dialled.ttl} ends at {dialled.icmp.offender}"
+    what = "ClientHello" if isinstance(last, TlsObservation) else "SYN"
+    if tcp.icmp is not None and what == "SYN":
+        yield f"TTL {tcp.ttl} ends at {tcp.icmp.offender}"
     elif last.failure is None:
-        yield f"{what} with TTL {dialled.ttl} answered"
+        yield f"{what} with TTL {tcp.ttl} answered"
     elif last.failure is not Failure.TIMEOUT and last.failure is not Failure.UNREACHABLE:
-        yield f"{what} with TTL {dialled.ttl} gets {_failure(last.failure, '')}"
+        yield f"{what} with TTL {tcp.ttl} gets {_failure(last.failure, '')}"

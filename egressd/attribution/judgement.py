@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from egressd.attribution.advice import advise
 from egressd.attribution.confidence import weigh, worse
 from egressd.attribution.detectors import detect_findings
-from egressd.attribution.evidence import describe
+from egressd.attribution.evidence import evidence_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.path_comparison import compare_paths
@@ -139,7 +139,7 @@ def _explained(
         blame=match.blame,
         also=result.also,
         flags=result.flags,
-        evidence=describe(match.context, phase),
+        evidence=evidence_lines(match.context, phase),
         advice=advise(REASONS[match.code], match.context),
     )
 

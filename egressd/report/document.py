@@ -1,8 +1,8 @@
-"""The JSON report, `egressd.sweep/1`: its shape, and reading it from a file anyone may have written.
+"""The types of the JSON report, `egressd.sweep/1`, and parsing of untrusted report files.
 
-The dataclasses are the contract; `sweep-1.schema.json` is made from them. Facts are the model's own
-values. Trails stand under the targets they answer for: targets that share a probe repeat its trails,
-and each trail names its probe. The credentials of a proxy are left out.
+`sweep-1.schema.json` is generated from these dataclasses. Facts are the model's own values. Trails are listed
+under their targets: targets that share a probe repeat its trails, and each trail names its probe. Proxy
+credentials are left out.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _OTHER_SWEEP = re.compile(r"egressd\.sweep/[0-9]{1,9}")
 
 MAX_CHARACTERS = 64 * 1024 * 1024
 MAX_VALUES = 500_000
-"""Objects and lists; a sweep of 1,000 targets has a fifth of it."""
+"""Objects and lists; a sweep of 1,000 targets has a fifth of that."""
 
 AnyObservation = Annotated[Observation, Field(discriminator="phase")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogEntry:
-    """Which catalog the plan was made from."""
+    """The catalog of the plan."""
 
     revision: str
     digest: str
@@ -45,22 +45,22 @@ class CatalogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEntry:
-    """When, and by what."""
+    """When the sweep ran, and which version wrote the report."""
 
     id: str
     started: Timestamp
     finished: Timestamp
     interrupted: bool
-    """Whether somebody stopped it: what was not complete is missing."""
+    """Whether it was stopped early; incomplete probes are missing."""
     egressd: str
-    """The version that judged and wrote this."""
+    """The version that judged the sweep."""
     catalog: CatalogEntry
     config_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VantageEntry:
-    """Where the sweep was made from."""
+    """The host that the sweep was made from."""
 
     host: str
     sources: tuple[VantageSource, ...]
@@ -69,25 +69,25 @@ class VantageEntry:
     families: tuple[Family, ...]
     trust: dict[str, str]
     clock_offset_seconds: float | None = None
-    """Their time minus ours."""
+    """Time of other hosts minus time of this host."""
     clock_readings: tuple[ClockReading, ...] = ()
     local_addresses: tuple[str, ...] = ()
     proxy_variables: tuple[str, ...] = ()
-    """Names, never values, of the environment's proxy variables."""
+    """Names, not values, of the proxy variables in the environment."""
     python: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryEntry(OutcomeCounts):
-    """How many targets ended how."""
+    """Targets by outcome."""
 
     by_profile: dict[str, OutcomeCounts]
-    """A target counts for each profile that needs it."""
+    """A target counts for each of its profiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleEntry:
-    """How the host came to stand for the endpoint."""
+    """Where the sample host of the endpoint comes from."""
 
     kind: SampleKind
 
@@ -102,21 +102,21 @@ class SourceEntry(Verdict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedTrail(Trail):
-    """The observations of one way, in order; at most the last one failed."""
+    """The observations of one trail, in order; only the last one can have failed."""
 
     observations: tuple[AnyObservation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrailEntry(ObservedTrail):
-    """A trail, and the probe that left it."""
+    """A trail and its probe."""
 
     probe: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetEntry:
-    """A target, its verdict (the worst over its sources) and the trails it rests on."""
+    """A target, its verdict (the worst of its sources) and its trails."""
 
     id: str
     endpoint: str
@@ -146,7 +146,7 @@ class TargetEntry:
     advice: str
     by_source: tuple[SourceEntry, ...]
     other_path: tuple[SourceEntry, ...] = ()
-    """How it does along the path that is not taken, where both were compared; it decides nothing."""
+    """Verdicts along the path that is not in use, where both paths were compared; for information only."""
     trails: tuple[TrailEntry, ...]
 
 
@@ -159,7 +159,7 @@ class ControlEntry(Control):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeEntry(Probe):
-    """A probe; without trails, `skipped` or `bug` says why."""
+    """A probe; if it has no trails, `skipped` or `bug` gives the reason."""
 
     skipped: str = ""
     bug: str = ""
@@ -167,7 +167,7 @@ class ProbeEntry(Probe):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyEntry:
-    """The proxy, without its credentials."""
+    """The proxy without credentials."""
 
     url: str
     bypass: tuple[str, ...]
@@ -178,7 +178,7 @@ class ProxyEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanEntry:
-    """The rest of the plan: what judging again needs besides the targets."""
+    """The rest of the plan, which judging again needs besides the targets."""
 
     region: str | None
     cloud: str
@@ -197,7 +197,7 @@ class PlanEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One sweep: what was seen, and what it means."""
+    """One sweep: facts and verdicts."""
 
     schema: Literal["egressd.sweep/1"]
     run: RunEntry
@@ -208,32 +208,32 @@ class Report:
     controls: tuple[ControlEntry, ...]
     plan: PlanEntry
     baseline: Baseline | None = None
-    """What the sweep was measured against."""
+    """The baseline of the sweep."""
     changes: SweepDiff | None = None
-    """What changed since then."""
+    """Changes since the baseline."""
 
 
-# Read by pydantic for the whole tree: the values below are plain dataclasses of the model.
+# pydantic applies it to the whole tree, which consists of plain dataclasses.
 Report.__pydantic_config__ = {"strict": True, "allow_inf_nan": False}  # type: ignore[attr-defined]  # ours
 
 
 @cache
 def report_adapter() -> TypeAdapter[Report]:
-    """Return what writes a report; building it takes a while."""
+    """Return the serializer of reports; building it is slow."""
     return TypeAdapter(Report)
 
 
 @cache
 def report_validator() -> SchemaValidator:
-    """Return what reads a report. It stops at the first bad item: a hostile file has millions."""
-    return SchemaValidator(_hasten(report_adapter().core_schema))
+    """Return the validator of reports. It stops at the first bad item: a hostile file may have millions."""
+    return SchemaValidator(_fail_fast(report_adapter().core_schema))
 
 
 def parse_report(text: str) -> Report:
-    """Read the text of a report.
+    """Parse the text of a report.
 
     Raises:
-        ReportFileError: it is too big, or not a report; the first thing that is wrong is named.
+        ReportFileError: it is too big or not a report; the message names the first error.
     """
     if len(text) > MAX_CHARACTERS or text.count("{") + text.count("[") > MAX_VALUES:
         raise ReportFileError(f"too big: more than {MAX_CHARACTERS} characters or {MAX_VALUES} objects")
@@ -242,22 +242,22 @@ def parse_report(text: str) -> Report:
     try:
         report: Report = report_validator().validate_json(text)
     except ValidationError as error:
-        raise ReportFileError(_complaint(error)) from None
+        raise ReportFileError(_first_error(error)) from None
     return report
 
 
-def _hasten(schema: Any) -> Any:
-    """Ask every collection of a core schema to stop at its first bad item."""
+def _fail_fast(schema: Any) -> Any:
+    """Set `fail_fast` on every collection of a core schema."""
     if isinstance(schema, list):
-        return [_hasten(one) for one in schema]
+        return [_fail_fast(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {key: value if key == "metadata" else _hasten(value) for key, value in schema.items()}
+    inner = {key: value if key == "metadata" else _fail_fast(value) for key, value in schema.items()}
     return inner | {"fail_fast": True} if inner.get("type") in {"tuple", "list", "dict"} else inner
 
 
-def _complaint(error: ValidationError) -> str:
-    """Name the first thing that is wrong, without showing more than its place."""
+def _first_error(error: ValidationError) -> str:
+    """Describe the first error by its place; the content is not shown."""
     first = error.errors(include_url=False, include_context=False)[0]
     if first["type"] == "json_invalid":
         return _not_json(first["msg"].removeprefix("Invalid JSON: ")[:100])

@@ -1,4 +1,4 @@
-"""What happened, for people: when, what, since when, why, on what evidence, and what to ask for."""
+"""The recorded events as text: time, change, reason, evidence and advice."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ INDENT = " " * 4
 
 
 def render_history(history: History, *, width: int = 80, colour: bool = False) -> str:
-    """Render a stretch of time; no line is wider than `width`."""
+    """Render the events of a time range; no line is wider than `width`."""
     blocks = [_head(history, width)]
     if history.already:
-        blocks.append([paint("NOT OK WHEN IT BEGAN", Ink.BOLD, colour=colour)])
+        blocks.append([paint("NOT OK AT THE START", Ink.BOLD, colour=colour)])
         blocks += [_entry(one, width=width, colour=colour) for one in history.already]
         blocks.append([paint("THEN", Ink.BOLD, colour=colour)])
     blocks += [_entry(one, width=width, colour=colour) for one in history.events]
@@ -47,13 +47,11 @@ def _head(history: History, width: int) -> list[str]:
     looked = (
         f"{count(watch.sweeps, 'sweep')} on record, {watch.first} to {watch.last}"
         if watch.sweeps
-        else "no sweep on record: nobody was looking, or it was too long ago"
+        else "no sweep on record: egressd did not run, or it was too long ago"
     )
     lines = fold(f"From {history.since} to {history.until}: {looked}.", width=width)
     if history.cut:
-        lines += fold(
-            "More happened than is shown here: these are the newest; ask for less time.", width=width
-        )
+        lines += fold("Only the newest events are shown; choose a shorter time.", width=width)
     return lines
 
 
@@ -69,19 +67,19 @@ def _entry(event: Event, *, width: int, colour: bool) -> list[str]:
 def _title(event: Event) -> tuple[str, Ink | None]:
     match event:
         case TargetChanged():
-            before = event.before.outcome if event.before else "not known"
+            before = event.before.outcome if event.before else "unknown"
             text = f"{event.target} from {event.source}: {before} -> {event.after.outcome}"
             return text, Ink.GREEN if event.after.outcome.reachable else Ink.RED
         case TargetRemoved():
-            return f"{event.target} from {event.source}: {event.before.outcome} -> not probed any more", None
+            return f"{event.target} from {event.source}: {event.before.outcome} -> no longer probed", None
         case FindingOpened():
-            return f"cause found: {event.title}, {count(len(event.targets), 'target')}", Ink.RED
+            return f"finding opened: {event.title}, {count(len(event.targets), 'target')}", Ink.RED
         case FindingClosed():
-            return f"cause gone: {event.title}, seen since {event.since}", Ink.GREEN
+            return f"finding closed: {event.title}, open since {event.since}", Ink.GREEN
         case SweepOverran():
-            return f"a sweep took {event.seconds:.0f} s and cost {count(event.missed, 'start')}", Ink.YELLOW
+            return f"a sweep took {event.seconds:.0f} s; {count(event.missed, 'sweep')} skipped", Ink.YELLOW
         case SweepFinished():
-            return f"a sweep was completed in {event.seconds:.1f} s", None
+            return f"sweep completed in {event.seconds:.1f} s", None
         case NoticePosted():
             return _notice_title(event)
         case _:
@@ -93,13 +91,13 @@ def _daemon_title(
 ) -> tuple[str, Ink | None]:
     match event:
         case ConfigReloaded():
-            return f"configuration read again, digest {event.digest[:12]}", None
+            return f"configuration reloaded, digest {event.digest[:12]}", None
         case ConfigRejected():
-            return "configuration refused; the old one stayed", Ink.YELLOW
+            return "configuration rejected; the previous one stays in use", Ink.YELLOW
         case DaemonStarted():
-            return f"egressd {clean(event.egressd)} was started", None
+            return f"egressd {clean(event.egressd)} started", None
         case DaemonStopped():
-            return "egressd was stopped", None
+            return "egressd stopped", None
         case _:
             assert_never(event)
 
@@ -121,7 +119,7 @@ def _details(event: Event) -> Iterator[str]:
             yield from event.targets[:10]
         case NoticePosted():
             yield f"{event.alert}, {event.severity}, since {event.since}"
-            yield f"told to: {', '.join(event.receivers) or 'nobody'}"
+            yield f"sent to: {', '.join(event.receivers) or 'no receiver'}"
             yield from [f"changed: {event.change}"] if event.change else []
         case ConfigRejected():
             yield from event.problems

@@ -1,6 +1,6 @@
-"""A sweep as a JSON report, and a report as the recording it was judged from.
+"""Write a sweep as a JSON report, and read the recording back from a report.
 
-What is read must hold together: judging is written for recordings that do.
+References in a report are checked when it is read, because judging relies on them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 def to_json(sweep: Sweep) -> str:
-    """Write a sweep as JSON text."""
+    """Serialize a sweep as JSON text."""
     return report_adapter().dump_json(to_report(sweep), indent=2).decode() + "\n"
 
 
@@ -53,10 +53,10 @@ def to_document(sweep: Sweep) -> dict[str, Any]:
 
 
 def from_json(text: str) -> Recording:
-    """Read a report's facts back; its verdicts are left behind.
+    """Read the recording of a report; verdicts are dropped.
 
     Raises:
-        ReportFileError: it is not a report, or does not hold together.
+        ReportFileError: it is not a report, or is inconsistent.
     """
     report = parse_report(text)
     _check(report)
@@ -82,7 +82,7 @@ def from_json(text: str) -> Recording:
 
 
 def to_report(sweep: Sweep) -> Report:
-    """Lay a sweep out as its report."""
+    """Convert a sweep to its report."""
     recording = sweep.recording
     plan = recording.plan
     return Report(
@@ -182,7 +182,7 @@ def _plan_of(report: Report) -> Plan:
 
 
 def _trails(report: Report) -> dict[str, tuple[Trail, ...]]:
-    """Collect the trails of every probe; each target of a probe must repeat the same."""
+    """Collect the trails of every probe; all targets of a probe must have the same ones."""
     answers = {one.id: one.targets for one in report.plan.probes}
     found: dict[str, tuple[Trail, ...]] = {}
     for target in report.targets:
@@ -193,12 +193,12 @@ def _trails(report: Report) -> dict[str, tuple[Trail, ...]]:
             groups.setdefault(entry.probe, []).append(convert_fields(Trail, entry))
         for probe, trails in groups.items():
             if found.setdefault(probe, tuple(trails)) != tuple(trails):
-                raise ReportFileError(f"target {target.id!r} tells another story of a probe it shares")
+                raise ReportFileError(f"target {target.id!r} has other trails of a probe it shares")
     return found
 
 
 def _check(report: Report) -> None:
-    """Refuse what does not hold together."""
+    """Check that ids are unique, references resolve and times are valid."""
     plan = report.plan
     for what, names in (
         ("target", [one.id for one in report.targets]),
@@ -206,7 +206,7 @@ def _check(report: Report) -> None:
         ("source", [one.name for one in plan.sources]),
     ):
         if len(set(names)) < len(names):
-            raise ReportFileError(f"two of one name: {what}")
+            raise ReportFileError(f"duplicate name: {what}")
     targets, sources = {one.id for one in report.targets}, {one.name for one in plan.sources}
     for probe in plan.probes:
         if not targets.issuperset(probe.targets) or probe.source not in sources:
@@ -242,7 +242,7 @@ def _check_time(text: str) -> None:
 
 
 def convert_fields(kind: type[T], value: object, **more: object) -> T:
-    """Make a `kind` of the fields it shares with a value, and of what is given besides."""
+    """Build a `kind` from the fields it shares with a value, and from `more`."""
     names = [one.name for one in fields(kind)]  # type: ignore[arg-type]  # always a dataclass
     shared = {name: getattr(value, name) for name in names if name not in more and hasattr(value, name)}
     return kind(**shared, **more)

@@ -286,7 +286,8 @@ def test_evidence_can_be_searched_for() -> None:
     line = judge(site.recording()).verdicts[0].verdict.evidence[0]
     assert line == (
         "10.20.0.11:40112 -> 203.0.113.9:443 at 2026-11-20T03:10:04.120Z: TCP connected in 12 ms; "
-        "517-byte hello for SNI a.example sent, 0 bytes acknowledged; RST after 20 ms, 0 bytes received"
+        "517-byte ClientHello with SNI a.example sent, 0 bytes acknowledged; "
+        "RST after 20 ms, 0 bytes received"
     )
 
 
@@ -295,7 +296,7 @@ def test_a_hello_without_a_name_says_so() -> None:
     site = Site()
     site.add(trail(dns(), tcp(), replace(tls(Failure.RESET), sni="")))
     line = judge(site.recording()).verdicts[0].verdict.evidence[0]
-    assert "-byte hello without SNI sent" in line
+    assert "-byte ClientHello without SNI sent" in line
 
 
 def test_trail_without_address_or_info_is_described() -> None:

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from egressd.attribution.advice import advise, values_of
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import (
     ALERTS,
     CHAPTERS,
@@ -24,6 +27,7 @@ from egressd.attribution.reasons import (
 )
 from egressd.model.observation import (
     DnsObservation,
+    Failure,
     HttpObservation,
     NtpObservation,
     Phase,
@@ -34,6 +38,7 @@ from egressd.model.observation import (
 from egressd.model.plan import ControlKind, Target
 from egressd.model.recording import ProbeRecord, Recording, Trail, Vantage
 from egressd.model.verdict import Blame, Confidence, Outcome
+from tests.attribution.recordings import Site, dns, tcp, tls, trail
 
 EVERY = pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS.keys())
 
@@ -111,6 +116,25 @@ PLACES: dict[str, type] = {
     "run": Recording,
     "vantage": Vantage,
 }
+
+
+V6, V6_RESOLVER = "2001:db8::10", "2001:db8::53"
+
+
+def v6_trail() -> TrailContext:
+    """Return a trail whose ClientHello to an IPv6 address was reset."""
+    site = Site()
+    site.add(trail(dns(V6, v6=True, resolver=f"[{V6_RESOLVER}]:53"), tcp(address=V6), tls(Failure.RESET)))
+    recording = site.recording()
+    return TrailContext(
+        trail=recording.records[0].trails[0],
+        probe=recording.plan.probes[0],
+        target=recording.plan.targets[0],
+        index=SweepIndex.build(recording),
+    )
+
+
+V6_TRAIL = v6_trail()
 
 
 def placeholders(template: str) -> set[str]:
@@ -214,6 +238,16 @@ def test_templates_use_known_placeholders_only(reason: Reason) -> None:
 def test_an_ask_names_each_host_with_its_port(reason: Reason) -> None:
     """An ask may list hosts: a port behind a list would belong to the last one, or to a count."""
     assert "{host}:{port}" not in reason.advice
+
+
+@EVERY
+def test_an_ipv6_endpoint_is_written_in_brackets(reason: Reason) -> None:
+    """No advice and no command has an IPv6 address and a port without brackets around the address."""
+    values = values_of(V6_TRAIL)
+    assert values["remote"] == f"[{V6}]:443"
+    assert f"[{V6_RESOLVER}]:53" in values["resolver"]
+    for text in (advise(reason, V6_TRAIL), reason.confirmation(values)):
+        assert re.findall(r"(?<!\[)2001:db8::\d+:\d+", text) == []
 
 
 @EVERY

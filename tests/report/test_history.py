@@ -76,22 +76,22 @@ EVENTS: tuple[tuple[Event, str], ...] = (
     (CHANGED, "rb-mcr/mcr.microsoft.com:443 from default: ok -> blocked"),
     (
         TargetRemoved(at=AT, target="a/b:443", source="s", before=BLOCKED, before_since=SINCE),
-        "a/b:443 from s: blocked -> not probed any more",
+        "a/b:443 from s: blocked -> no longer probed",
     ),
-    (OPENED, "cause found: TLS is inspected, 1 target"),
+    (OPENED, "finding opened: TLS is inspected, 1 target"),
     (
         FindingClosed(at=AT, since=SINCE, finding="f", reason="r", title="T"),
-        "cause gone: T, seen since 2026-",
+        "finding closed: T, open since 2026-",
     ),
-    (SweepOverran(at=AT, seconds=90, missed=1), "a sweep took 90 s and cost 1 start"),
-    (ConfigReloaded(at=AT, digest="abc"), "configuration read again, digest abc"),
+    (SweepOverran(at=AT, seconds=90, missed=1), "a sweep took 90 s; 1 sweep skipped"),
+    (ConfigReloaded(at=AT, digest="abc"), "configuration reloaded, digest abc"),
     (ConfigRejected(at=AT, problems=("x:1: no",)), "x:1: no"),
-    (DaemonStarted(at=AT, egressd="0.1.0", config_digest=""), "egressd 0.1.0 was started"),
-    (DaemonStopped(at=AT), "egressd was stopped"),
+    (DaemonStarted(at=AT, egressd="0.1.0", config_digest=""), "egressd 0.1.0 started"),
+    (DaemonStopped(at=AT), "egressd stopped"),
     (TOLD, "alert opened: EgressTargetUnreachable: x can't be reached"),
     (replace(TOLD, said=NoticeKind.CLOSED, resolution=Resolution.FIXED), "alert closed (fixed): Egress"),
-    (TOLD, "told to: chat, noc"),
-    (replace(TOLD, receivers=()), "told to: nobody"),
+    (TOLD, "sent to: chat, noc"),
+    (replace(TOLD, receivers=()), "sent to: no receiver"),
     (replace(TOLD, said=NoticeKind.CHANGED, change="was warning, is critical"), "changed: was warning"),
 )
 
@@ -102,21 +102,21 @@ def history(*events: Event, already: tuple[TargetChanged, ...] = (), sweeps: int
 
 
 @pytest.mark.parametrize(("event", "said"), EVENTS)
-def test_every_event_is_told(event: Event, said: str) -> None:
-    """With its time."""
+def test_every_event_is_rendered(event: Event, said: str) -> None:
+    """Each kind of event has a line with its time and text."""
     text = render_history(history(event), width=120)
     assert f"{AT}  " in text
     assert said in text
 
 
 def test_a_notice_is_found_by_its_targets() -> None:
-    """Who asks for one target hears what was told of it, and of egressd itself."""
+    """A filter by target keeps its notices and those about egressd itself."""
     assert event_matches(TOLD, "x")
     assert not event_matches(TOLD, "y")
     assert event_matches(replace(TOLD, targets=()), "y")
 
 
-def test_a_change_says_why_and_what_to_ask() -> None:
+def test_a_change_has_reason_and_advice() -> None:
     """Reason, phase, blame, confidence, evidence and advice, and when it was first seen."""
     text = " ".join(render_history(history(CHANGED), width=80).split())
     assert f"tls_sni_reset, at tls, blame firewall_l7, confidence high, first seen {SINCE}" in text
@@ -124,19 +124,19 @@ def test_a_change_says_why_and_what_to_ask() -> None:
     assert "ask: Allow SNI mcr.microsoft.com." in text
 
 
-def test_no_line_is_too_wide_and_nothing_paints() -> None:
+def test_no_line_is_too_wide_and_no_text_colours() -> None:
     """Text from the network can't move the cursor; lines fit."""
     text = render_history(history(CHANGED, OPENED, already=(CHANGED,)), width=60)
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 60 + len("https://")
-    assert text.index("NOT OK WHEN IT BEGAN") < text.index("THEN")
+    assert text.index("NOT OK AT THE START") < text.index("THEN")
 
 
-def test_what_is_left_out_is_said() -> None:
-    """A history that was cut is not taken for all that happened."""
+def test_truncation_is_shown() -> None:
+    """A truncated history says that older events are missing."""
     whole = history(CHANGED)
-    assert "More happened than is shown" in render_history(replace(whole, cut=True))
-    assert "More happened" not in render_history(whole)
+    assert "Only the newest events are shown" in render_history(replace(whole, cut=True))
+    assert "Only the newest" not in render_history(whole)
 
 
 def test_nobody_looking_is_no_good_news() -> None:

@@ -161,8 +161,8 @@ def _broken(sweep: Sweep, change: Callable[[dict[str, Any]], object]) -> str:
             lambda one: one["targets"][0].update(sample={"kind": "guess"}),
             "targets[0].sample.kind: input should be",
         ),
-        (lambda one: one["targets"].append(one["targets"][0]), "two of one name: target"),
-        (lambda one: one["plan"]["probes"].append(one["plan"]["probes"][0]), "two of one name: probe"),
+        (lambda one: one["targets"].append(one["targets"][0]), "duplicate name: target"),
+        (lambda one: one["plan"]["probes"].append(one["plan"]["probes"][0]), "duplicate name: probe"),
         (lambda one: one["plan"]["probes"][0].update(source="x"), "probe 'p0' names a target or source"),
         (lambda one: one["plan"]["probes"][0].update(targets=["x"]), "probe 'p0' names a target or source"),
         (lambda one: one["targets"][0]["trails"][0].update(probe="p1"), "a probe that is not its own"),
@@ -192,7 +192,7 @@ def test_a_shared_probe_has_one_story(sweep_of: SweepOf, row: RowOf) -> None:
         one["plan"]["probes"][0]["targets"] = [target["id"] for target in one["targets"]]
         one["targets"][1]["trails"][0].update(probe="p0", attempt=7)
 
-    with pytest.raises(ReportFileError, match="tells another story of a probe it shares"):
+    with pytest.raises(ReportFileError, match="has other trails of a probe it shares"):
         from_json(_broken(sweep_of(row(), row(host="a.example")), differ))
 
 

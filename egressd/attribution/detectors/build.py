@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from egressd.attribution.advice import advise_all, listed
 from egressd.attribution.confidence import worse
 from egressd.attribution.detectors.detector_input import DetectorInput
-from egressd.attribution.evidence import describe
+from egressd.attribution.evidence import evidence_lines
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import REASONS
 from egressd.attribution.target_judgement import TargetJudgement, device_of
@@ -82,7 +82,7 @@ def _blame(verdicts: list[Verdict], *, own: bool) -> Blame | None:
 def _evidence(some: list[TargetJudgement], lines: tuple[str, ...]) -> tuple[str, ...]:
     """Return a deciding line, who is touched, then the deciding lines of the others, up to a handful."""
     shown = [
-        describe(one.context, one.phase)[:1]
+        evidence_lines(one.context, one.phase)[:1]
         for one in (each.deciding_match for each in some)
         if one is not None
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from egressd.attribution.detectors.build import by_device, finding, slug
 from egressd.attribution.detectors.detector_input import EGRESSD_CODES, DetectorInput
-from egressd.attribution.evidence import about_control
+from egressd.attribution.evidence import control_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.path_comparison import needs_proxy, path_causes
 from egressd.attribution.reasons import REASONS
@@ -67,7 +67,7 @@ def dns_interception(index: SweepIndex) -> list[Finding]:
 def _path_fact(index: SweepIndex, code: str, source: str, kind: ControlKind) -> Finding:
     reason = REASONS[code]
     asked = [one for one in index.recording.controls if one.kind is kind and one.source == source]
-    seen = [line for one in asked for line in about_control(one)]
+    seen = [line for one in asked for line in control_lines(one)]
     told = [f"{one.address or one.host}:{one.port} answered from source {source}" for one in asked]
     return Finding(
         id=slug(code, source),

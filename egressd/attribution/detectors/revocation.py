@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from egressd.attribution.advice import listed, source_address
 from egressd.attribution.detectors.build import slug
-from egressd.attribution.evidence import about_control
+from egressd.attribution.evidence import control_lines
 from egressd.attribution.facts.cert_urls import OCSP, CertificateUrl, certificate_urls
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.vendors import page_product
@@ -82,7 +82,7 @@ def _finding(index: SweepIndex, code: str, some: list[Fetched]) -> Finding:
     reason = REASONS[code]
     hosts = list(dict.fromkeys(one.link.host for one in some))
     sources = sorted({source_address(index, one.control.source) for one in some})
-    lines = [line for one in some for line in about_control(one.control)]
+    lines = [line for one in some for line in control_lines(one.control)]
     named = [f"{one.link.url} is named for {one.link.kind}" for one in some]
     return Finding(
         id=slug(code, ""),
