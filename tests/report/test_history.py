@@ -139,8 +139,8 @@ def test_truncation_is_shown() -> None:
     assert "Only the newest" not in render_history(whole)
 
 
-def test_nobody_looking_is_no_good_news() -> None:
-    """Without a sweep on record, silence is not taken for health."""
+def test_missing_sweeps_are_not_taken_for_health() -> None:
+    """Without a sweep on record the page says so, rather than that nothing changed."""
     text = render_history(history(sweeps=0))
-    assert "nobody was looking" in text
+    assert "egressd did not run" in text
     assert "Nothing changed in that time." in text
