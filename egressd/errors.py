@@ -7,7 +7,6 @@ mistake is an `EgressdError`; everything else is our bug.
 from __future__ import annotations
 
 from enum import IntEnum
-from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -62,7 +61,7 @@ class ReportFileError(EgressdError):
     """A report file that can't be read as one."""
 
 
-def cannot_read(path: Path | str, error: OSError | ValueError) -> str:
+def cannot_read(path: object, error: OSError | ValueError) -> str:
     """Say that a file can't be read, and why."""
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return f"cannot read {path}: {why}"

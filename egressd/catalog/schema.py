@@ -78,7 +78,7 @@ class EndpointRow(StrictModel):
     provenance: ProvenanceRow
 
 
-class ProfileRow(StrictModel):
+class ProfileHeader(StrictModel):
     """The product of a file."""
 
     name: Name
@@ -101,7 +101,7 @@ class ProfileFile(StrictModel):
     """A profile file; its rows are judged one by one."""
 
     schema_: Annotated[Literal["egressd.catalog/1"], Field(alias="schema")]
-    profile: ProfileRow
+    profile: ProfileHeader
     documents: dict[str, DocumentRow] = {}
     defaults: dict[str, object] = {}
     endpoints: list[dict[str, object]] = []

@@ -63,19 +63,13 @@ def run_cli() -> None:
 
 @app.callback(invoke_without_command=True)
 @guarded
+@options.takes_flags("region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only", "deadline")
 def root_command(
     ctx: typer.Context,
     *,
     once: Annotated[bool, typer.Option("--once", help="Sweep once, report, and exit.")] = False,
     config_file: options.ConfigFile = None,
-    region: options.Region = None,
-    cloud: options.CloudName = None,
-    profile: options.Profiles = None,
-    source: options.Sources = None,
-    proxy: options.ProxyUrl = None,
-    compare_paths: options.ComparePaths = False,
-    only: options.Only = None,
-    deadline: options.Deadline = None,
+    flags: Flags,
     fmt: options.ReportFormat = options.Format.TABLE,
     output: options.Output = None,
     baseline: options.BaselineFile = None,
@@ -92,16 +86,6 @@ def root_command(
     if ctx.invoked_subcommand is not None:
         _refuse_flags_before(ctx)
         return None
-    flags = Flags(
-        region=region,
-        cloud=cloud,
-        profiles=tuple(profile or ()),
-        sources=tuple(source or ()),
-        proxy=proxy,
-        compare_paths=compare_paths,
-        only=tuple(only or ()),
-        deadline=deadline,
-    )
     if not once:
         _refuse_flags(ctx, "fmt", "output", why="needs --once: the daemon makes no report")
         _refuse_flags(ctx, "baseline", why="needs --once: the daemon keeps a history of its own")
@@ -152,31 +136,17 @@ def _misplaced(ctx: typer.Context, flag: str) -> str:
 
 @app.command()
 @guarded
+@options.takes_flags("region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only")
 def plan(
     *,
     config_file: options.ConfigFile = None,
-    region: options.Region = None,
-    cloud: options.CloudName = None,
-    profile: options.Profiles = None,
-    source: options.Sources = None,
-    proxy: options.ProxyUrl = None,
-    compare_paths: options.ComparePaths = False,
-    only: options.Only = None,
+    flags: Flags,
     output: options.Output = None,
 ) -> ExitCode:
     """Print what would be probed, from where, and why; touch nothing."""
     from egressd.drive import plan_sweep
     from egressd.planning.render import render_plan
 
-    flags = Flags(
-        region=region,
-        cloud=cloud,
-        profiles=tuple(profile or ()),
-        sources=tuple(source or ()),
-        proxy=proxy,
-        compare_paths=compare_paths,
-        only=tuple(only or ()),
-    )
     check_output(output)
     settings, catalog = read(config_file, flags)
     columns = width() if output is None else 100

@@ -48,18 +48,15 @@ def catalog_main() -> None:
 
 @catalog_app.command("list")
 @guarded
+@options.takes_flags("region", "cloud", "profiles", "only")
 def catalog_list(
     *,
     config_file: options.ConfigFile = None,
-    region: options.Region = None,
-    cloud: options.CloudName = None,
-    profile: options.Profiles = None,
-    only: options.Only = None,
+    flags: Flags,
 ) -> ExitCode:
     """List the endpoints of the selected products."""
     from egressd.catalog.table import render_list
 
-    flags = Flags(region=region, cloud=cloud, profiles=tuple(profile or ()), only=tuple(only or ()))
     settings, catalog = read(config_file, flags)
     write(render_list(catalog, settings, width=width()), None)
     return ExitCode.OK
@@ -67,21 +64,19 @@ def catalog_list(
 
 @catalog_app.command("show")
 @guarded
+@options.takes_flags("region", "cloud", "profiles")
 def catalog_show(
     match: Annotated[
         str, typer.Argument(metavar="ENDPOINT", help="An id or pattern; `*` stands for anything.")
     ],
     *,
     config_file: options.ConfigFile = None,
-    region: options.Region = None,
-    cloud: options.CloudName = None,
-    profile: options.Profiles = None,
+    flags: Flags,
 ) -> ExitCode:
     """Show everything known of an endpoint, and what the plan makes of it."""
     from egressd.catalog.table import render_show
     from egressd.drive import plan_sweep
 
-    flags = Flags(region=region, cloud=cloud, profiles=tuple(profile or ()))
     settings, catalog = read(config_file, flags)
     plan = plan_sweep(settings, catalog)
     write(render_show(catalog, settings, plan, match=match, width=width()), None)
@@ -90,14 +85,11 @@ def catalog_show(
 
 @catalog_app.command("export")
 @guarded
+@options.takes_flags("region", "cloud", "profiles", "sources", "only")
 def catalog_export(
     *,
     config_file: options.ConfigFile = None,
-    region: options.Region = None,
-    cloud: options.CloudName = None,
-    profile: options.Profiles = None,
-    source: options.Sources = None,
-    only: options.Only = None,
+    flags: Flags,
     fmt: Annotated[
         RuleFormat, typer.Option("--format", help="What the rules are written as.")
     ] = RuleFormat.CSV,
@@ -106,13 +98,6 @@ def catalog_export(
     """Export the firewall rules to ask for, per machine role."""
     from egressd.catalog.export import export_rules
 
-    flags = Flags(
-        region=region,
-        cloud=cloud,
-        profiles=tuple(profile or ()),
-        sources=tuple(source or ()),
-        only=tuple(only or ()),
-    )
     check_output(output)
     settings, catalog = read(config_file, flags)
     write(export_rules(catalog, settings, fmt.value), output)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from egressd.cli.log import Form, Level
+from egressd.config import Flags
 from egressd.model.endpoint import Cloud
+
+Result = TypeVar("Result")
 
 
 class Format(StrEnum):
@@ -29,40 +35,6 @@ ConfigFile = Annotated[
     typer.Option(
         "--config.file", metavar="FILE", help="Configuration; else /etc/egressd/egressd.yml, if there."
     ),
-]
-Region = Annotated[
-    str | None, typer.Option("--region", metavar="NAME", help="Azure region, such as westeurope.")
-]
-CloudName = Annotated[Cloud | None, typer.Option("--cloud", help="Azure cloud.")]
-Profiles = Annotated[
-    list[str] | None, typer.Option("--profile", metavar="NAME", help="Product to check; repeat for more.")
-]
-Sources = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--source",
-        metavar="[NAME=]ADDRESS",
-        help="Local address or interface to leave from; repeat for more.",
-    ),
-]
-ProxyUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--proxy", metavar="URL", help="Proxy to go through; `env` reads HTTPS_PROXY etc.; or `none`."
-    ),
-]
-ComparePaths = Annotated[
-    bool,
-    typer.Option("--compare-paths", help="Probe directly and by the proxy, and say which works."),
-]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--only", metavar="PATTERN", help="Only endpoints whose id, pattern or host matches; repeatable."
-    ),
-]
-Deadline = Annotated[
-    str | None, typer.Option("--deadline", metavar="TIME", help="The most the sweep may take, such as 90s.")
 ]
 ReportFormat = Annotated[Format, typer.Option("--format", help="What the report is written as.")]
 Output = Annotated[
@@ -90,3 +62,61 @@ WebConfig = Annotated[
     Path | None,
     typer.Option("--web.config.file", metavar="FILE", help="TLS and basic auth of the HTTP server."),
 ]
+
+
+def _text(flag: str, metavar: str, about: str) -> Any:
+    return Annotated[str | None, typer.Option(flag, metavar=metavar, help=about)]
+
+
+def _texts(flag: str, metavar: str, about: str) -> Any:
+    return Annotated[list[str] | None, typer.Option(flag, metavar=metavar, help=about)]
+
+
+Profiles = Annotated[
+    list[str] | None, typer.Option("--profile", metavar="NAME", help="Product to check; repeat for more.")
+]
+FLAG_OPTIONS: Mapping[str, Any] = {
+    "region": _text("--region", "NAME", "Azure region, such as westeurope."),
+    "cloud": Annotated[Cloud | None, typer.Option("--cloud", help="Azure cloud.")],
+    "profiles": Profiles,
+    "sources": _texts(
+        "--source", "[NAME=]ADDRESS", "Local address or interface to leave from; repeat for more."
+    ),
+    "proxy": _text("--proxy", "URL", "Proxy to go through; `env` reads HTTPS_PROXY etc.; or `none`."),
+    "compare_paths": Annotated[
+        bool, typer.Option("--compare-paths", help="Probe directly and by the proxy, and say which works.")
+    ],
+    "only": _texts("--only", "PATTERN", "Only endpoints whose id, pattern or host matches; repeatable."),
+    "deadline": _text("--deadline", "TIME", "The most the sweep may take, such as 90s."),
+}
+"""The options of a command line that fill `Flags`, by field."""
+
+
+def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Replace a command's parameter `flags: Flags` by the options of these fields."""
+
+    def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
+        signature = inspect.signature(command, eval_str=True)
+        parameters: list[inspect.Parameter] = []
+        for one in signature.parameters.values():
+            parameters += [_parameter(name) for name in names] if one.name == "flags" else [one]
+
+        @wraps(command)
+        def run(*args: Any, **kwargs: Any) -> Result:
+            given = {name: value for name in names if (value := kwargs.pop(name))}
+            lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+            return command(*args, flags=Flags(**given | lists), **kwargs)
+
+        # Typer reads a command's parameters from these two.
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        return run
+
+    return decorate
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    default = False if name == "compare_paths" else None
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=FLAG_OPTIONS[name]
+    )

@@ -67,7 +67,7 @@ def _source(text: str) -> Source:
     if not place or (equals and not name):
         raise UsageError(f"--source must be ADDRESS, INTERFACE or name=either, not {text!r}")
     try:
-        return Source(name=name or place, address=parse.parse_address(place))
+        return Source(name=name or place, address=parse.normalize_address(place))
     except ValueError:
         pass
     try:

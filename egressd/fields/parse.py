@@ -31,7 +31,7 @@ def parse_duration(text: object) -> float:
     return seconds
 
 
-def format_duration(seconds: float) -> str:
+def config_duration(seconds: float) -> str:
     """Write seconds the way they are read: `90` as `90s`, `86400` as `1d`."""
     for unit, scale in _UNITS:
         count = round(seconds / scale, 6)
@@ -40,7 +40,7 @@ def format_duration(seconds: float) -> str:
     return f"{seconds}s"
 
 
-def parse_address(text: str) -> str:
+def normalize_address(text: str) -> str:
     """Read an IP address, without a zone, in its usual spelling."""
     try:
         address = ip_address(text)
@@ -86,7 +86,7 @@ def parse_resolver(text: str) -> Resolver:
         return Resolver(name=text)
     try:
         host, port = split_host_port(text, default=53)
-        return Resolver(name=text, address=parse_address(host), port=port)
+        return Resolver(name=text, address=normalize_address(host), port=port)
     except ValueError:
         raise ValueError(
             f'must be system, or an address as IP, IP:port or "[v6]:port", not {text[:60]!r}'
@@ -98,7 +98,7 @@ def parse_listen(text: str) -> str:
     try:
         host, _ = split_host_port(text)
         if host:
-            parse_address(host)
+            normalize_address(host)
     except ValueError:
         raise ValueError("must be IP:port, [v6]:port or :port, such as 127.0.0.1:10980") from None
     return text

@@ -96,7 +96,7 @@ def refuse_text(value: object) -> object:
 
 
 Duration = Annotated[float, BeforeValidator(parse.parse_duration), TypeName(text="duration")]
-Address = Annotated[str, AfterValidator(parse.parse_address), TypeName(text="IP address")]
+Address = Annotated[str, AfterValidator(parse.normalize_address), TypeName(text="IP address")]
 Host = Annotated[str, AfterValidator(parse.parse_host), TypeName(text="host")]
 Name = Annotated[
     str,

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 from pydantic import BaseModel
 
 from egressd.config.schema import DAEMON_ONLY, File
-from egressd.fields.parse import format_duration
+from egressd.fields.parse import config_duration
 from egressd.fields.types import TypeName
 
 HEAD = """# Configuration
@@ -149,5 +149,5 @@ def _default(value: object, hint: object) -> str:
         ]
         return f"`[{', '.join(words)}]`"
     if isinstance(value, float) and _named(hint) == "duration":
-        return f"`{format_duration(value)}`"
+        return f"`{config_duration(value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -12,7 +12,7 @@ from egressd.fields import parse
 
 READERS: tuple[Callable[[str], object], ...] = (
     parse.parse_duration,
-    parse.parse_address,
+    parse.normalize_address,
     parse.parse_resolver,
     parse.parse_listen,
     parse.parse_proxy_url,
@@ -53,7 +53,7 @@ def test_what_is_no_duration(text: str) -> None:
 @given(st.integers(min_value=1, max_value=10**8).map(lambda one: one / 1000))
 def test_a_duration_is_written_as_it_is_read(seconds: float) -> None:
     """What the reference shows can be put into the file."""
-    assert parse.parse_duration(parse.format_duration(seconds)) == pytest.approx(seconds)
+    assert parse.parse_duration(parse.config_duration(seconds)) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(

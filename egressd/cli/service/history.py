@@ -61,8 +61,8 @@ def history(
     from egressd.state.history import history_json, mentions_targets, read_history
 
     now = clock.now()
-    begin = parse_time(since, now=now, flag="--since")
-    end = parse_time(until, now=now, flag="--until") if until is not None else now
+    begin = parse_time_flag(since, now=now, flag="--since")
+    end = parse_time_flag(until, now=now, flag="--until") if until is not None else now
     if end < begin:
         raise UsageError(
             f"--until must be after --since: {clock.timestamp(end)} is before {clock.timestamp(begin)}"
@@ -94,7 +94,7 @@ def directory_in(settings: Settings) -> Path:
     return Path(named) if named else USUAL_DIRECTORY
 
 
-def parse_time(text: str, *, now: datetime, flag: str) -> datetime:
+def parse_time_flag(text: str, *, now: datetime, flag: str) -> datetime:
     """Read a moment: so long ago, or a time in UTC; a bare time of day is the last one that was."""
     try:
         return now - timedelta(seconds=parse_duration(text))

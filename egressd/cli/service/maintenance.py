@@ -20,7 +20,7 @@ from egressd.cli.settings import read
 from egressd.config import Flags
 from egressd.config.alerts.words import read_glob, read_line
 from egressd.errors import ExitCode, UsageError
-from egressd.fields.parse import format_duration, parse_duration
+from egressd.fields.parse import config_duration, parse_duration
 from egressd.model.alert import Silence
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Scope, TimeInterval
@@ -137,7 +137,7 @@ def maintenance_list(config_file: options.ConfigFile = None) -> ExitCode:
         print_line(f"in force  {one.name}: until {_moment(one.ends)}; {_described(one)}")
     for window in sorted(windows, key=lambda one: next_start(one, now)):
         begins = next_start(window, now)
-        lasts = format_duration(window.seconds)
+        lasts = config_duration(window.seconds)
         planned = ActiveSilence(
             name=window.name, began=begins, ends=begins, reason=window.reason, scope=window.scope
         )
@@ -154,7 +154,7 @@ def _seconds(text: str) -> float:
         raise UsageError(f"--for {error}") from None
     if not SHORTEST <= seconds <= LONGEST:
         raise UsageError(
-            f"--for must be from {format_duration(SHORTEST)} to {format_duration(LONGEST)}, not {text}; "
+            f"--for must be from {config_duration(SHORTEST)} to {config_duration(LONGEST)}, not {text}; "
             "plan what comes again in alerts.maintenance, and leave out what nobody needs with overrides"
         )
     return seconds

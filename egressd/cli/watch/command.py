@@ -31,17 +31,11 @@ USUAL_INTERVAL = "5s"
 
 
 @guarded
+@options.takes_flags("region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only", "deadline")
 def watch(
     *,
     config_file: options.ConfigFile = None,
-    region: options.Region = None,
-    cloud: options.CloudName = None,
-    profile: options.Profiles = None,
-    source: options.Sources = None,
-    proxy: options.ProxyUrl = None,
-    compare_paths: options.ComparePaths = False,
-    only: options.Only = None,
-    deadline: options.Deadline = None,
+    flags: Flags,
     interval: Annotated[
         str, typer.Option("--interval", metavar="TIME", help="How often to look at what fails.")
     ] = USUAL_INTERVAL,
@@ -64,16 +58,6 @@ def watch(
     Made for a change window: what fails is looked at every few seconds, what is well every minute. Exit
     codes are those of a sweep, by the last state; Ctrl-C says what still fails, and ends with 130.
     """
-    flags = Flags(
-        region=region,
-        cloud=cloud,
-        profiles=tuple(profile or ()),
-        sources=tuple(source or ()),
-        proxy=proxy,
-        compare_paths=compare_paths,
-        only=tuple(only or ()),
-        deadline=deadline,
-    )
     every, seconds = _seconds("--interval", interval), _seconds("--for", limit) if limit else None
     if every < LEAST_INTERVAL:
         raise UsageError(f"--interval must be at least 1s, not {interval!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from egressd.cli.watch.turn import WELL_EVERY
-from egressd.fields.parse import format_duration
+from egressd.fields.parse import config_duration
 from egressd.model.endpoint import Need
 from egressd.model.verdict import Outcome, Sweep, Verdict
 from egressd.report.render_diff import change_line
@@ -68,9 +68,9 @@ def say_tally(sweep: Sweep, doing: str) -> str:
 
 def plan_of(every: float) -> str:
     """Say when it will look again."""
-    well = format_duration(max(WELL_EVERY, every))
+    well = config_duration(max(WELL_EVERY, every))
     return (
-        f"looking again every {format_duration(every)} at what fails, every {well} at what is well; "
+        f"looking again every {config_duration(every)} at what fails, every {well} at what is well; "
         "Ctrl-C ends it"
     )
 

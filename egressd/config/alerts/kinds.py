@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationI
 
 from egressd.config.alerts import words
 from egressd.fields import files
-from egressd.fields.parse import format_duration, parse_proxy_url
+from egressd.fields.parse import config_duration, parse_proxy_url
 from egressd.fields.types import Duration, TypeName, certificates_path, one_or_many, secret_path
 from egressd.model.notification import Severity
 
@@ -19,7 +19,7 @@ def lasting(low: float, high: float) -> AfterValidator:
 
     def check(seconds: float) -> float:
         if not low <= seconds <= high:
-            raise ValueError(f"must be from {format_duration(low)} to {format_duration(high)}")
+            raise ValueError(f"must be from {config_duration(low)} to {config_duration(high)}")
         return seconds
 
     return AfterValidator(check)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from egressd.config.alerts.words import REFERENCE, is_exposed
-from egressd.fields.parse import format_duration
+from egressd.fields.parse import config_duration
 from egressd.model.notification import HttpTransport, Matcher, Notify, Receiver, ReceiverKind, TimeInterval
 from egressd.model.settings import Settings
 
@@ -86,6 +86,6 @@ def _endless(window: TimeInterval) -> Iterator[str]:
     gaps = [later - one for one, later in pairwise(islice(beginnings, BEGINNINGS))]
     if gaps and max(gaps) <= timedelta(seconds=window.seconds):
         yield (
-            f"maintenance {window.name}: lasts {format_duration(window.seconds)} and begins again before "
+            f"maintenance {window.name}: lasts {config_duration(window.seconds)} and begins again before "
             "that, so nothing is ever said of what it covers"
         )
