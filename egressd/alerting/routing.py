@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from egressd.alerting.pattern import matches_any
 from egressd.model.alert import Condition, Notice, NoticeKind
-from egressd.model.notification import Matcher, Notify, ReceiverKind
-
-UNFED = frozenset({ReceiverKind.HEARTBEAT})
-"""What hears of completed sweeps only."""
+from egressd.model.notification import Feed, Matcher, Notify
 
 
 def receivers_for(notice: Notice, notify: Notify) -> tuple[str, ...]:
@@ -25,7 +22,7 @@ def audience_of(condition: Condition, notify: Notify, *, closed: bool) -> tuple[
 
 def routed(condition: Condition, notify: Notify) -> frozenset[str]:
     """Return the names of the receivers that hear of a condition."""
-    fed = {one.name for one in notify.receivers if one.kind not in UNFED}
+    fed = {one.name for one in notify.receivers if one.feed is not Feed.SWEEPS}
     if not notify.routes:
         return frozenset(fed)
     names: set[str] = set()

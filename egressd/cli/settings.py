@@ -6,7 +6,6 @@ from pathlib import Path
 
 from egressd.cli.guard import print_error
 from egressd.config import Flags, load_settings
-from egressd.config.alerts.secret import secrets_of_receivers
 from egressd.config.load import find_file
 from egressd.errors import ConfigError, UsageError
 from egressd.model.catalog import Catalog
@@ -55,4 +54,4 @@ def settings_secrets(settings: Settings) -> tuple[str, ...]:
         from egressd.net.tunnel import proxy_secrets
 
         found = proxy_secrets(settings.proxy, settings.plain_proxy)
-    return (*found, *secrets_of_receivers(settings.notify))
+    return (*found, *settings.notify.secrets())

@@ -9,7 +9,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from egressd.config.alerts.settle import settle_alerts, settle_notify
+from egressd.config.alerts.convert import convert_alerts, convert_notify
 from egressd.config.environment import EnvironmentProxies, read_environment
 from egressd.config.schema import EndpointPart, File, OverridePart, ProxyPart
 from egressd.errors import ConfigError
@@ -46,8 +46,8 @@ def convert(file: File) -> Settings:
         values=tuple(_values(file.values)),
         state=build(StateKeep, file.state),
         web=build(Web, file.web),
-        alerting=settle_alerts(file.alerts),
-        notify=settle_notify(file.notify),
+        alerting=convert_alerts(file.alerts),
+        notify=convert_notify(file.notify),
     )
 
 

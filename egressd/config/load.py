@@ -9,8 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from egressd.config.alerts.pitfalls import find_alert_pitfalls
-from egressd.config.alerts.secret import without_secrets
+from egressd.config.alerts.warnings import alert_warnings
 from egressd.config.flags import Flags, apply_flags
 from egressd.config.warnings import appliance_warnings
 from egressd.errors import ConfigError
@@ -38,7 +37,7 @@ def load_settings(path: Path | None, flags: Flags, *, catalog: Catalog | None = 
     settings = Settings() if path is None else _read(path, catalog)
     settings = apply_flags(flags, settings)
     region = region_notes(catalog, settings) if catalog is not None else ()
-    found = (*region, *settings.environment, *appliance_warnings(settings), *find_alert_pitfalls(settings))
+    found = (*region, *settings.environment, *appliance_warnings(settings), *alert_warnings(settings))
     warnings = tuple(dict.fromkeys(found))
     return replace(settings, digest=digest(settings), warnings=warnings)
 
@@ -56,7 +55,7 @@ def find_file(path: Path | None) -> Path | None:
 
 def digest(settings: Settings) -> str:
     """Return the SHA-256 of settings without secrets: equal settings, equal digest."""
-    bare = replace(settings, notify=without_secrets(settings.notify), digest="", environment=(), warnings=())
+    bare = replace(settings, notify=settings.notify.without_secrets(), digest="", environment=(), warnings=())
     values = asdict(bare)
     for proxy in (values["proxy"], values["plain_proxy"]):
         if proxy is not None:
@@ -97,11 +96,11 @@ def _check(document: Document, catalog: Catalog | None, folder: Path) -> tuple[F
 
 def _cross(document: Document, catalog: Catalog | None) -> tuple[str, ...]:
     # Like all of _read, only for who has a file.
-    from egressd.config.alerts.cross import cross_checks_of_alerts  # noqa: PLC0415
+    from egressd.config.alerts.validate import alert_problems  # noqa: PLC0415
     from egressd.config.validate import cross_checks  # noqa: PLC0415
 
     data = document.data
-    found = (*cross_checks(data, catalog), *cross_checks_of_alerts(data, catalog))
+    found = (*cross_checks(data, catalog), *alert_problems(data, catalog))
     return tuple(f"{document.where(path)}: {message}" for path, message in found)
 
 

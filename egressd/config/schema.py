@@ -9,8 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from egressd.config.alerts.receivers import NotifyPart
-from egressd.config.alerts.shape import AlertsPart
+from egressd.config.alerts.schema import AlertsPart, NotifyPart
 from egressd.fields import parse, types
 from egressd.fields.types import (
     Address,

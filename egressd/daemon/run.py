@@ -29,9 +29,10 @@ from egressd.model.event import DaemonStarted, DaemonStopped
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.notify.alertmanager.push import push_alerts
-from egressd.notify.dispatch import beat, deliver
+from egressd.notify.dispatch import deliver
 from egressd.notify.interface import Senders
 from egressd.notify.supervisor import DeliverySupervisor
+from egressd.notify.transport.http import send_get
 from egressd.notify.wakeup import Wakeup
 from egressd.state import Persistence
 from egressd.state.silences import SilencesFile
@@ -42,7 +43,7 @@ log = structlog.get_logger(__name__)
 Serve = Callable[[SnapshotHolder, Settings, Intents], Awaitable[None]]
 """Binds the port, sets `intents.listening`, and serves until cancelled. Raises EgressdError."""
 
-SENDERS = Senders(deliver=deliver, push=push_alerts, beat=beat)
+SENDERS = Senders(deliver=deliver, push=push_alerts, beat=send_get)
 LAST_TRIES = 3.0
 """Seconds the couriers may take at the end; what they could not deliver is kept."""
 LOOK_AFTER = 5.0

@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from egressd.model.settings import SYSTEM_RESOLVER, Resolver
-from egressd.planning.placeholder import is_host
+from egressd.planning.placeholder import is_address, is_host
 from egressd.wording import host_port
 
 _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
@@ -167,3 +167,46 @@ def parse_match(text: str) -> str:
     if not colon or not host or not re.fullmatch(r"[0-9*]{1,5}", port):
         raise ValueError('must be host:port, where * stands for anything, such as "*:443"')
     return text
+
+
+def parse_url(text: str) -> str:
+    """Check an `http://` or `https://` URL; it stays as it is written."""
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname or "", url.port
+    except ValueError:
+        raise ValueError("must be a URL such as https://hooks.corp.example/egressd") from None
+    if problem := _url_problem(text, url, host):
+        raise ValueError(problem)
+    return text
+
+
+def parse_base_url(text: str) -> str:
+    """Check a URL that more is appended to; a slash at the end is taken off."""
+    url = urlsplit(parse_url(text))
+    if url.query or text.endswith("?"):
+        raise ValueError("must have no query: a path is appended to it")
+    return text.rstrip("/")
+
+
+def is_exposed(url: str) -> bool:
+    """Say whether what is sent to a URL can be read on the way: plain HTTP that leaves this host."""
+    found = urlsplit(url)
+    return found.scheme == "http" and not is_loopback_host(found.hostname or "")
+
+
+def is_loopback_host(host: str) -> bool:
+    """Say whether a host is this one."""
+    return host == "localhost" or (is_address(host) and ip_address(host).is_loopback)
+
+
+def _url_problem(text: str, url: SplitResult, host: str) -> str:
+    if "@" in url.netloc:
+        return "must not hold a user name or password; use username and password_file"
+    if url.scheme not in {"http", "https"}:
+        return "must start with http:// or https://"
+    if not is_host(host):
+        return "must name a host, as in https://hooks.corp.example/egressd"
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
+        return "must hold no spaces and nothing but ASCII; write the rest as %XX"
+    return "must have no fragment (#...)" if "#" in text else ""

@@ -83,6 +83,17 @@ def checked_url_path(text: str) -> str:
     return text
 
 
+def duration_between(low: float, high: float) -> AfterValidator:
+    """Ask for a duration between two others, in seconds."""
+
+    def check(seconds: float) -> float:
+        if not low <= seconds <= high:
+            raise ValueError(f"must be from {parse.config_duration(low)} to {parse.config_duration(high)}")
+        return seconds
+
+    return AfterValidator(check)
+
+
 def one_or_many(value: object) -> object:
     """Take one text for a list of one."""
     return [value] if isinstance(value, str) else value
@@ -128,3 +139,4 @@ ProtocolName = Annotated[
     AfterValidator(_not_udp),
     TypeName(text="`https`, `http`, `tls`, `wss`, `tcp`, `ntp`, `dns`"),
 ]
+BaseUrl = Annotated[str, AfterValidator(parse.parse_base_url), TypeName(text="URL")]

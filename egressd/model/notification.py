@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Protocol
 
 Labels = tuple[tuple[str, str], ...]
 """Names and values, sorted by name."""
@@ -91,84 +93,65 @@ class Alerting:
     maintenance: tuple[TimeInterval, ...] = ()
 
 
-class ReceiverKind(StrEnum):
-    """What a receiver understands."""
+class Feed(StrEnum):
+    """What a receiver is sent."""
 
-    ALERTMANAGER = "alertmanager"
-    WEBHOOK = "webhook"
-    """A POST in the JSON of Alertmanager's webhooks, version 4."""
-    CLOUDEVENTS = "cloudevents"
-    SLACK = "slack"
-    TEAMS = "teams"
-    EMAIL = "email"
-    JOURNALD = "journald"
-    SYSLOG = "syslog"
-    HEARTBEAT = "heartbeat"
-    """A URL that is called when a sweep was completed; it hears nothing else."""
+    NOTICES = "notices"
+    """Each notice once, from a queue."""
+    ALERTS = "alerts"
+    """Every alert that fires or has just ended, repeatedly: Alertmanager."""
+    SWEEPS = "sweeps"
+    """One call after each completed sweep, and no alerts: a heartbeat."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpTransport:
-    """How an HTTP receiver is reached. Secrets are kept out of `repr`."""
+class Transport(Protocol):
+    """How a receiver is reached: its address and credentials, and what of them may be shown.
 
-    urls: tuple[str, ...] = field(repr=False)
-    """One; of Alertmanager, every peer. Any of them may hold a secret."""
-    secret: bool = False
-    """Whether the URL was read from a file, because it is a secret."""
-    authorization: str | None = field(default=None, repr=False)
-    """The whole value of the `Authorization` header."""
-    proxy: str | None = None
-    """`http://host:port` of a proxy for notices; None: direct. Never the proxy under test by accident."""
-    proxy_authorization: str | None = field(default=None, repr=False)
-    """The whole value of the `Proxy-Authorization` header."""
-    ca_file: str | None = None
-    """PEM roots; None: those of the system."""
+    An implementation is a frozen dataclass, with secrets kept out of its `repr`.
+    """
 
+    @property
+    def place(self) -> str:
+        """Where it is, without secrets."""
+        ...
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmtpTransport:
-    """How mail is sent."""
+    @property
+    def advice(self) -> str:
+        """What to check when it does not get a test notice."""
+        ...
 
-    server: str
-    port: int
-    security: str
-    """`starttls`, `tls` or `none`."""
-    sender: str
-    recipients: tuple[str, ...]
-    username: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
-    ca_file: str | None = None
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed and leaks a secret, a sentence each."""
+        ...
 
+    def secrets(self) -> Iterable[str]:
+        """Yield every spelling of its secrets that no log line may show."""
+        ...
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyslogTransport:
-    """Where RFC 5424 messages go."""
-
-    protocol: str
-    """`unix`, `udp` or `tcp`."""
-    address: str
-    """A path, or a host."""
-    port: int = 514
-    facility: int = 3
-    """Its number; 3 is daemon."""
+    def without_secrets(self) -> Transport:
+        """Return it without secrets, for the digest of the configuration."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """One place where notices go. `transport` fits the kind; journald needs none."""
+    """One place where notices go."""
 
     name: str
-    kind: ReceiverKind
-    transport: HttpTransport | SmtpTransport | SyslogTransport | None = None
+    type: str
+    """As in the configuration: `slack`, `webhook`..."""
+    transport: Transport
+    feed: Feed = Feed.NOTICES
     timeout: float = 10.0
     """Seconds one delivery may take."""
     queue: int = 1000
-    """The most notices that wait for it; beyond, the oldest are dropped, counted and confessed."""
+    """The most notices that wait for it; beyond, the oldest are dropped and it is told how many."""
     send_resolved: bool = True
-    """Whether it is told of the end."""
-    digest: int = 5
-    """More notices than this that are due together are one message, where the receiver is read by people."""
-    wait: float = 5.0
+    """Whether it is notified when an alert is resolved."""
+    digest: int | None = None
+    """More notices than this that are due together are one message; None: each is a message of its own."""
+    wait: float = 0.0
     """Seconds a notice waits for others that come with it."""
 
 
@@ -206,3 +189,13 @@ class Notify:
     def receiver(self, name: str) -> Receiver | None:
         """Return a receiver by name."""
         return next((one for one in self.receivers if one.name == name), None)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every spelling of the receivers' secrets that no line may show, the longest first."""
+        found = {text for one in self.receivers for text in one.transport.secrets() if text}
+        return tuple(sorted(found, key=lambda text: (-len(text), text)))
+
+    def without_secrets(self) -> Notify:
+        """Return receivers and routes with no secret in them."""
+        bare = (replace(one, transport=one.transport.without_secrets()) for one in self.receivers)
+        return replace(self, receivers=tuple(bare))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from egressd import clock
-from egressd.model.notification import Receiver, ReceiverKind
+from egressd.model.notification import Feed, Receiver
 from egressd.notify.interface import Beat, DeliveryStore
 from egressd.notify.retry import Retry
 from egressd.notify.wakeup import wait_for
@@ -42,7 +42,7 @@ class HeartbeatWorker:
 
     def _configured(self) -> Receiver | None:
         receiver = self.store.current.settings.notify.receiver(self.name)
-        return receiver if receiver is not None and receiver.kind is ReceiverKind.HEARTBEAT else None
+        return receiver if receiver is not None and receiver.feed is Feed.SWEEPS else None
 
     def _due_in(self) -> float | None:
         """Return when to call for the last sweep; None: it was called for, or it is too late."""

@@ -1,8 +1,8 @@
-"""What couriers ask of whoever keeps the queue, the wakeup that wakes them, and the senders out they take."""
+"""What the delivery tasks need from the rest: the store of the queue, and functions that send."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,64 +13,67 @@ from egressd.model.snapshot import Snapshot
 from egressd.notify.result import DeliveryResult
 from egressd.notify.wakeup import Wakeup
 
+Part = Callable[[], Awaitable[DeliveryResult]]
+"""One part of a message, ready to be sent."""
+
 
 class DeliveryStore(Protocol):
-    """Who keeps the queue, the counts and how each receiver does."""
+    """Keeps the queue, the counts and the status of each receiver."""
 
     @property
     def wakeup(self) -> Wakeup:
-        """What rings whenever something was saved."""
+        """What is triggered whenever something was saved."""
         ...
 
     @property
     def current(self) -> Snapshot:
-        """The newest picture that was saved: nothing is told that a crash could make us forget."""
+        """The newest snapshot that was saved: nothing is sent that a crash could make us forget."""
         ...
 
     def tried(self, receiver: str, delivery: DeliveryResult, *, peer: str = "") -> None:
-        """Count an attempt, and note how it ended; `peer` tells several places of a receiver apart."""
+        """Count an attempt, and note how it ended; `peer` tells the peers of an Alertmanager apart."""
         ...
 
     async def delivered(self, receiver: str, batch: tuple[Queued, ...], *, dropped_reported: int) -> None:
-        """Take out of the queue what has arrived, and save that."""
+        """Remove delivered notices from the queue and save; `dropped_reported` dropped ones were reported."""
         ...
 
     async def refused(self, receiver: str, batch: tuple[Queued, ...], *, why: str) -> None:
-        """Give up what a receiver will never take, say so, and save that."""
+        """Remove notices that a receiver will never take, log that, and save."""
         ...
 
 
 class Deliver(Protocol):
-    """One delivery of notices."""
+    """Delivers notices to a receiver."""
 
     def __call__(
         self, receiver: Receiver, batch: tuple[Notice, ...], *, dropped: int, rules: Alerting, skip: int = 0
     ) -> Awaitable[DeliveryResult]:
-        """Deliver; network trouble is part of what is returned. `skip` parts have arrived already."""
+        """Deliver; a network error is part of the result. `skip` parts have arrived already."""
         ...
 
 
 class Push(Protocol):
-    """All alerts for one Alertmanager."""
+    """Pushes alerts to one peer of an Alertmanager."""
 
     def __call__(
         self, receiver: Receiver, url: str, alerts: tuple[Alert, ...], *, now: datetime, rules: Alerting
     ) -> Awaitable[DeliveryResult]:
-        """Push; network trouble is part of what is returned."""
+        """Push; a network error is part of the result."""
         ...
 
 
 class Beat(Protocol):
-    """One call of a heartbeat's URL."""
+    """Calls a heartbeat's URL once."""
 
     def __call__(self, receiver: Receiver) -> Awaitable[DeliveryResult]:
-        """Call; network trouble is part of what is returned."""
+        """Call; a network error is part of the result."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senders:
-    """The senders out: `egressd.notify.send`, or a test's."""
+    """The functions that send: the real ones, or a test's."""
 
     deliver: Deliver
     push: Push

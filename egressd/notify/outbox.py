@@ -8,17 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from egressd.model.alert import Notice, Outbox, Queued
-from egressd.model.notification import Notify, Receiver, ReceiverKind
-
-UNQUEUED = frozenset({ReceiverKind.ALERTMANAGER, ReceiverKind.HEARTBEAT})
-"""Alertmanager is sent what is so, again and again; a heartbeat says that a sweep was completed."""
-FOR_PEOPLE = frozenset({ReceiverKind.SLACK, ReceiverKind.TEAMS, ReceiverKind.EMAIL})
-"""Where many notices at once are one message; a program is told of each."""
+from egressd.model.notification import Feed, Notify, Receiver
 
 
 def bounds_of(notify: Notify) -> dict[str, int]:
     """Return how many notices may wait for each receiver that is fed from the queue."""
-    return {one.name: one.queue for one in notify.receivers if one.kind not in UNQUEUED}
+    return {one.name: one.queue for one in notify.receivers if one.feed is Feed.NOTICES}
 
 
 def post(
@@ -55,7 +50,7 @@ def due_in(outbox: Outbox, receiver: Receiver, now: datetime) -> float | None:
 def batch_of(outbox: Outbox, receiver: Receiver) -> tuple[Queued, ...]:
     """Return what the next delivery takes: the first notice, or for people all of many."""
     waiting = outbox.of(receiver.name)
-    digest = receiver.kind in FOR_PEOPLE and len(waiting) > receiver.digest
+    digest = receiver.digest is not None and len(waiting) > receiver.digest
     return waiting if digest else waiting[:1]
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from egressd.model.notification import Receiver, ReceiverKind
+from egressd.model.notification import Feed, Receiver
 from egressd.notify.alertmanager.worker import RESEND, AlertmanagerWorker, peer_labels
 from egressd.notify.heartbeat import HeartbeatWorker
 from egressd.notify.interface import DeliveryStore, Senders
@@ -58,12 +58,12 @@ class DeliverySupervisor:
 
     def _wanted(self) -> Iterator[tuple[Key, Callable[[], Task]]]:
         for one in self.store.current.settings.notify.receivers:
-            match one.kind:
-                case ReceiverKind.ALERTMANAGER:
+            match one.feed:
+                case Feed.ALERTS:
                     yield from self._peers(one)
-                case ReceiverKind.HEARTBEAT:
+                case Feed.SWEEPS:
                     yield (one.name, "heartbeat"), partial(self._heartbeat, one)
-                case _:
+                case Feed.NOTICES:
                     yield (one.name, "queue"), partial(self._carrier, one)
 
     def _peers(self, receiver: Receiver) -> Iterator[tuple[Key, Callable[[], Task]]]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from egressd import clock
 from egressd.model.alert import Outbox, Queued
-from egressd.model.notification import Receiver
+from egressd.model.notification import Feed, Receiver
 from egressd.notify.interface import Deliver, DeliveryStore
-from egressd.notify.outbox import UNQUEUED, batch_of, dropped_of, due_in
+from egressd.notify.outbox import batch_of, dropped_of, due_in
 from egressd.notify.retry import Retry
 from egressd.notify.wakeup import wait_for
 
@@ -46,7 +46,7 @@ class QueueWorker:
         if receiver != self._receiver:
             self._receiver, self._begun = receiver, ((), 0)
             self.retry.forget()
-        return None if receiver is None or receiver.kind in UNQUEUED else receiver
+        return None if receiver is None or receiver.feed is not Feed.NOTICES else receiver
 
     def _due_in(self, receiver: Receiver) -> float | None:
         seconds = due_in(self.store.current.outbox, receiver, clock.now())

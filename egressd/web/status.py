@@ -213,7 +213,7 @@ def _places(snapshot: Snapshot, now: datetime) -> Iterator[ReceiverRow]:
         failing = status.failing_since
         yield ReceiverRow(
             name=one.name,
-            kind=one.kind,
+            kind=one.type,
             waiting=status.waiting,
             delivered=_ago(status.delivered_at, now),
             trouble=f"fails since {_ago(failing, now)}: {status.why}" if failing else "",

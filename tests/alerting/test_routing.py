@@ -7,10 +7,11 @@ import pytest
 from egressd.alerting.lifecycle import HOLD_SECONDS, TRANSITIONS, AlertSignal
 from egressd.alerting.routing import receivers_for
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind
-from egressd.model.notification import Matcher, Notify, Receiver, ReceiverKind, Route, Severity
+from egressd.model.notification import Matcher, Notify, Route, Severity
+from tests.notify.samples import sample_receiver
 
 NAMES = ("noc", "chat", "am", "beat")
-KINDS = (ReceiverKind.EMAIL, ReceiverKind.SLACK, ReceiverKind.ALERTMANAGER, ReceiverKind.HEARTBEAT)
+KINDS = ("email", "slack", "alertmanager", "heartbeat")
 
 
 def notice(kind: NoticeKind = NoticeKind.OPENED, **about: object) -> Notice:
@@ -36,7 +37,7 @@ def notice(kind: NoticeKind = NoticeKind.OPENED, **about: object) -> Notice:
 def notify(*routes: Route, chat_hears_ends: bool = True) -> Notify:
     """Return four receivers and routes to them."""
     receivers = tuple(
-        Receiver(name=name, kind=kind, send_resolved=chat_hears_ends or name != "chat")
+        sample_receiver(kind, name, send_resolved=chat_hears_ends or name != "chat")
         for name, kind in zip(NAMES, KINDS, strict=True)
     )
     return Notify(receivers=receivers, routes=routes)

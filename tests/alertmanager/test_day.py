@@ -23,13 +23,14 @@ from egressd import clock
 from egressd.alerting import ActiveSilence
 from egressd.model.alert import Alert, Queued
 from egressd.model.endpoint import Need
-from egressd.model.notification import Alerting, HttpTransport, Notify, Receiver, ReceiverKind, Scope
+from egressd.model.notification import Alerting, Feed, Notify, Receiver, Scope
 from egressd.model.snapshot import Snapshot
 from egressd.notify.alertmanager.push import push_alerts
-from egressd.notify.dispatch import beat, deliver
+from egressd.notify.dispatch import deliver
 from egressd.notify.interface import Senders
 from egressd.notify.result import DeliveryResult
 from egressd.notify.supervisor import DeliverySupervisor
+from egressd.notify.transport.http import HttpTransport, send_get
 from egressd.notify.wakeup import Wakeup
 from tests.alerting.story import Story
 from tests.alertmanager.peers import PATIENCE, PROGRAM, Hook, Peer, two_peers, until
@@ -145,7 +146,8 @@ async def day(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -
 
     receiver = Receiver(
         name="am",
-        kind=ReceiverKind.ALERTMANAGER,
+        type="alertmanager",
+        feed=Feed.ALERTS,
         transport=HttpTransport(urls=(first.url, second.url)),
         timeout=3.0,
     )
@@ -160,7 +162,7 @@ async def day(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -
         return await push_alerts(receiver, url, moved, now=datetime.now(UTC), rules=rules)
 
     courier = DeliverySupervisor(
-        store=desk, senders=Senders(deliver=deliver, push=push, beat=beat), chance=lambda: 0.5
+        store=desk, senders=Senders(deliver=deliver, push=push, beat=send_get), chance=lambda: 0.5
     )
     async with asyncio.TaskGroup() as group:
         task = group.create_task(courier.run())

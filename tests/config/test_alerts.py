@@ -12,29 +12,32 @@ import trustme
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from egressd.catalog import load_catalog
 from egressd.config import Flags, load_settings
-from egressd.config.alerts import receivers, words
-from egressd.config.alerts.secret import secrets_of_receivers
-from egressd.config.alerts.shape import AlertsPart, WindowPart
+from egressd.config.alerts import parse
+from egressd.config.alerts.schema import AlertsPart, MatchPart, NotifyPart, RoutePart, TimeIntervalPart
 from egressd.errors import ConfigError
+from egressd.fields import parse as fields_parse
 from egressd.model.notification import (
     Alerting,
+    Feed,
     Flapping,
-    HttpTransport,
     Matcher,
     Notify,
     Receiver,
-    ReceiverKind,
     Route,
     Scope,
     Severity,
-    SmtpTransport,
-    SyslogTransport,
     TimeInterval,
 )
 from egressd.model.settings import Settings
+from egressd.notify.receivers import BY_TYPE, email, syslog
+from egressd.notify.receivers.journald import JournalTransport
+from egressd.notify.receivers.syslog import SyslogTransport
+from egressd.notify.transport.http import HttpTransport
+from egressd.notify.transport.smtp import SmtpTransport
 
 CATALOG = load_catalog()
 URL = "https://hooks.example/services/T00/B00/hunter2hunter2?sig=hunter%2F2two"
@@ -165,7 +168,8 @@ def test_receivers_are_read(load: Load, tmp_path: Path) -> None:
     basic = {user: f"Basic {base64.b64encode(f'{user}:hunter2'.encode()).decode()}" for user in "up"}
     assert made["am"] == Receiver(
         name="am",
-        kind=ReceiverKind.ALERTMANAGER,
+        type="alertmanager",
+        feed=Feed.ALERTS,
         transport=HttpTransport(
             urls=("http://127.0.0.1:9093/am", "https://am-2:9093"), authorization=basic["u"]
         ),
@@ -173,7 +177,7 @@ def test_receivers_are_read(load: Load, tmp_path: Path) -> None:
     )
     assert made["tickets"] == Receiver(
         name="tickets",
-        kind=ReceiverKind.WEBHOOK,
+        type="webhook",
         transport=HttpTransport(
             urls=("https://tickets.corp.example/hook?a=b",),
             authorization="Bearer tok-hunter2",
@@ -187,13 +191,9 @@ def test_receivers_are_read(load: Load, tmp_path: Path) -> None:
         wait=0.0,
     )
     hidden = HttpTransport(urls=(URL,), secret=True)
-    assert made["events"] == Receiver(
-        name="events", kind=ReceiverKind.CLOUDEVENTS, transport=hidden, wait=0.0
-    )
-    assert made["chat"] == Receiver(
-        name="chat", kind=ReceiverKind.SLACK, transport=hidden, digest=2, wait=1.0
-    )
-    assert made["teams"] == Receiver(name="teams", kind=ReceiverKind.TEAMS, transport=hidden)
+    assert made["events"] == Receiver(name="events", type="cloudevents", transport=hidden, wait=0.0)
+    assert made["chat"] == Receiver(name="chat", type="slack", transport=hidden, digest=2, wait=1.0)
+    assert made["teams"] == Receiver(name="teams", type="teams", transport=hidden, digest=5, wait=5.0)
     assert made["deadman"].transport == HttpTransport(urls=("https://dead.example/x",))
 
 
@@ -215,7 +215,7 @@ def test_receivers_without_http_are_read(load: Load) -> None:
         2525,
         ("c@d.example",),
     )
-    assert made["journal"] is None
+    assert made["journal"] == JournalTransport()
     assert made["socket"] == SyslogTransport(protocol="unix", address="/dev/log", port=0)
     assert made["far"] == SyslogTransport(protocol="udp", address="10.0.0.5", port=514, facility=19)
 
@@ -244,7 +244,7 @@ def test_without_keys_the_defaults_of_the_model_hold(load: Load) -> None:
     assert made.alerting == Alerting()
     (one,) = made.notify.receivers
     assert one == Receiver(
-        name="a", kind=ReceiverKind.TEAMS, transport=HttpTransport(urls=(URL,), secret=True)
+        name="a", type="teams", transport=HttpTransport(urls=(URL,), secret=True), digest=5, wait=5.0
     )
     assert load("notify: {receivers: [], routes: []}").notify == Notify()
 
@@ -339,7 +339,7 @@ def test_secrets_are_in_no_repr_and_no_digest(load: Load, tmp_path: Path) -> Non
 
 def test_every_spelling_of_a_secret_is_known(load: Load) -> None:
     """What a library could show of a secret is listed; what is no secret is not."""
-    found = secrets_of_receivers(load(FULL).notify)
+    found = load(FULL).notify.secrets()
     for spelling in (
         URL,
         "/services/T00/B00/hunter2hunter2?sig=hunter%2F2two",
@@ -354,7 +354,7 @@ def test_every_spelling_of_a_secret_is_known(load: Load) -> None:
     ):
         assert spelling in found
     assert not [one for one in found if "tickets" in one or "am-2" in one or one in {"/", "x", ""}]
-    assert secrets_of_receivers(Notify()) == ()
+    assert Notify().secrets() == ()
     lengths = [len(one) for one in found]
     assert lengths == sorted(lengths, reverse=True)
 
@@ -396,11 +396,11 @@ def open_token(url: str) -> str:
         ),
         (
             routed("{match: {severity: info}, receivers: am}"),
-            "notify.routes: who hears of an alert that no route matches? End with a route without match",
+            "notify.routes: an alert that no route matches is sent nowhere; end with a route without match",
         ),
         (
             routed(ALL, also="{name: j, type: journald}"),
-            "receiver j: no route leads to it, so it hears of nothing",
+            "receiver j: no route leads to it, so it gets no notifications",
         ),
         (
             routed("{match: {source: b}, receivers: am}", ALL),
@@ -408,7 +408,7 @@ def open_token(url: str) -> str:
         ),
         (
             "alerts: {maintenance: [{name: m, schedule: '0 * * * *', for: 1h}]}",
-            "maintenance m: lasts 1h and begins again before that, so nothing is ever said of what it covers",
+            "maintenance m: lasts 1h and begins again before that, so what it covers is silenced for ever",
         ),
         (
             "alerts: {maintenance: [{name: m, schedule: '0 2 * * *', for: 1h, match: {source: 'x*'}}]}",
@@ -464,16 +464,16 @@ def test_the_examples_of_the_page_are_right(load: Load, tmp_path: Path, text: st
 
 
 READERS = (
-    words.read_url,
-    words.read_base_url,
-    words.read_label_name,
-    words.read_mail_address,
-    words.read_mail_server,
-    words.read_syslog_address,
-    words.read_schedule,
-    words.read_timezone,
-    words.read_glob,
-    words.read_line,
+    fields_parse.parse_url,
+    fields_parse.parse_base_url,
+    parse.parse_label_name,
+    email.parse_mail_address,
+    email.parse_mail_server,
+    syslog.parse_syslog_address,
+    parse.parse_schedule,
+    parse.parse_timezone,
+    parse.parse_glob,
+    parse.parse_line,
 )
 NEARLY = st.sampled_from(
     [
@@ -501,30 +501,17 @@ def test_any_word_is_read_or_refused(read: Callable[[str], object], text: str) -
         read(text)
     except ValueError:
         return
-    assert read is words.read_schedule or not set("\r\n") & set(text)
+    assert read is parse.parse_schedule or not set("\r\n") & set(text)
 
 
+MODELS: tuple[type[BaseModel], ...] = (
+    *(one.settings for one in BY_TYPE.values()),
+    *(AlertsPart, NotifyPart, RoutePart, MatchPart, TimeIntervalPart),
+)
 KEYS = st.sampled_from(
-    sorted(
-        {
-            key
-            for part in (
-                *(
-                    receivers.WebhookPart,
-                    receivers.EmailPart,
-                    receivers.AlertmanagerPart,
-                    receivers.SyslogPart,
-                ),
-                *(receivers.NotifyPart, receivers.RoutePart, receivers.MatchPart, AlertsPart, WindowPart),
-            )
-            for name, info in part.model_fields.items()
-            for key in (info.alias or name,)
-        }
-    )
+    sorted({info.alias or name for one in MODELS for name, info in one.model_fields.items()})
 )
-LEAVES = st.sampled_from(
-    [*map(str, ReceiverKind), "a", "password", "url", "https://a.example", "0 2 * * *", "1h", "none"]
-)
+LEAVES = st.sampled_from([*BY_TYPE, "a", "password", "url", "https://a.example", "0 2 * * *", "1h", "none"])
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | LEAVES | st.floats(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),

@@ -18,8 +18,8 @@ from egressd.config.load import digest, find_file
 from egressd.config.schema import EndpointPart, File, ProxyPart, SourcePart
 from egressd.errors import ConfigError, ExitCode
 from egressd.model.endpoint import Cloud, Expect, Inspection, Need, Protocol, Role
-from egressd.model.notification import ReceiverKind
 from egressd.model.settings import ConnectTo, Family, Override, Resolver, Settings, Source
+from egressd.notify.receivers import BY_TYPE
 
 CATALOG = load_catalog()
 ROOT = Path(__file__).parents[2]
@@ -298,7 +298,7 @@ def test_every_example_in_the_shipped_file_is_right(load: Callable[[str], Settin
     assert made.region == "westeurope"
     assert made.proxy is not None
     assert [len(one) for one in (made.sources, made.endpoints, made.overrides, made.values)] == [3, 2, 2, 1]
-    assert {one.kind for one in made.notify.receivers} == set(ReceiverKind)
+    assert {one.type for one in made.notify.receivers} == set(BY_TYPE)
     assert (len(made.notify.routes), len(made.alerting.maintenance)) == (4, 1)
     assert not [one for one in made.warnings if "proxy" not in one]
 

@@ -17,7 +17,7 @@ from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.state_store import StateStore
 from egressd.daemon.sweeping.rhythm import Rhythm
 from egressd.model.alert import Alert, Notice
-from egressd.model.notification import Alerting, Flapping, Notify, Receiver, ReceiverKind
+from egressd.model.notification import Alerting, Flapping, Notify, Receiver
 from egressd.model.recording import ProbeRecord, Recording
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Snapshot
@@ -26,6 +26,7 @@ from egressd.notify.result import DeliveryResult, arrived, failed
 from egressd.notify.supervisor import DeliverySupervisor
 from egressd.state import Persistence
 from tests.daemon.simulation import FakeProber, World, plan_of, trail_of
+from tests.notify.samples import sample_receiver
 from tests.standing.sweeps import VANTAGE
 
 HOSTS = tuple(f"h{number}" for number in range(6))
@@ -34,7 +35,7 @@ SETTINGS = Settings(
     alerting=Alerting(
         instance="here:1", explicit=1, silent=1, better=1, flapping=Flapping(high=101.0, times=10_000)
     ),
-    notify=Notify(receivers=(Receiver(name="file", kind=ReceiverKind.WEBHOOK, queue=10_000, wait=0.0),)),
+    notify=Notify(receivers=(sample_receiver("webhook", "file", queue=10_000),)),
 )
 
 

@@ -19,7 +19,7 @@ from egressd.daemon.event_log import status_line
 from egressd.model.alert import AlertName, AlertState, NoticeKind, Outbox, Silence
 from egressd.model.endpoint import Need
 from egressd.model.event import NoticePosted
-from egressd.model.notification import Alerting, Notify, Receiver, ReceiverKind, Severity, TimeInterval
+from egressd.model.notification import Alerting, Notify, Receiver, Severity, TimeInterval
 from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
 from egressd.notify.outbox import post
 from egressd.state.silences import FILE, SilencesFile, write_silences
@@ -28,6 +28,7 @@ from tests.daemon.simulation import Scene, scene
 from tests.daemon.timeless import run
 from tests.notify.notices import alert, condition, notice
 from tests.notify.place import CHAT, HOOK, PEERS
+from tests.notify.samples import sample_receiver
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 MINUTE = 60.0
@@ -222,7 +223,7 @@ def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
 
 def telling(one: Scene) -> Scene:
     """Give a scene a receiver."""
-    hook = Receiver(name="hook", kind=ReceiverKind.WEBHOOK)
+    hook = sample_receiver("webhook")
     settings = replace(one.holder.current.settings, notify=Notify(receivers=(hook,)))
     one.scheduler.store.adopt(replace(one.holder.current, settings=settings))
     return one

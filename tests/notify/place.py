@@ -16,23 +16,23 @@ from egressd.daemon.state_store import StateStore
 from egressd.model.alert import Alert, Notice
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event
-from egressd.model.notification import Alerting, HttpTransport, Notify, Receiver, ReceiverKind
+from egressd.model.notification import Alerting, Notify, Receiver
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, ReceiverStatus, Snapshot, StateStatus
 from egressd.notify.interface import Senders
 from egressd.notify.outbox import bounds_of, post
 from egressd.notify.result import DeliveryResult, arrived
 from egressd.notify.supervisor import DeliverySupervisor
+from egressd.notify.transport.http import HttpTransport
 from tests.notify.notices import notice
+from tests.notify.samples import sample_receiver
 
-HOOK = Receiver(name="hook", kind=ReceiverKind.WEBHOOK, wait=0.0)
-CHAT = Receiver(name="chat", kind=ReceiverKind.SLACK, digest=3)
-PEERS = Receiver(
-    name="am",
-    kind=ReceiverKind.ALERTMANAGER,
-    transport=HttpTransport(urls=("http://one.example", "http://two.example")),
+HOOK = sample_receiver("webhook")
+CHAT = sample_receiver("slack", "chat", digest=3)
+PEERS = sample_receiver(
+    "alertmanager", "am", transport=HttpTransport(urls=("http://one.example", "http://two.example"))
 )
-HEART = Receiver(name="heart", kind=ReceiverKind.HEARTBEAT)
+HEART = sample_receiver("heartbeat", "heart")
 Answer = Callable[[], DeliveryResult]
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from egressd.model.notification import Receiver, ReceiverKind
 from egressd.notify.result import DeliveryResult, failed, refused
 from tests.daemon.timeless import run
 from tests.notify.place import CHAT, HEART, HOOK, Place, at_work, make_place
+from tests.notify.samples import sample_receiver
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 MINUTE = 60.0
@@ -333,7 +333,7 @@ def test_a_kind_that_changes_is_another_task(play: Play) -> None:
             place.answers["hook"] = down
             await place.say()
             await asyncio.sleep(1)
-            await place.configure(Receiver(name="hook", kind=ReceiverKind.HEARTBEAT))
+            await place.configure(sample_receiver("heartbeat"))
             tries = len(place.to("hook"))
             await asyncio.sleep(1)
             await place.sweep()

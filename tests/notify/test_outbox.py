@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from egressd.model.alert import Outbox
-from egressd.model.notification import Notify, Receiver, ReceiverKind
+from egressd.model.notification import Notify
 from egressd.notify.outbox import (
     batch_of,
     bounds_of,
@@ -21,11 +21,13 @@ from egressd.notify.outbox import (
     keep_to,
     post,
 )
+from egressd.notify.receivers import BY_TYPE
 from tests.notify.notices import notice
+from tests.notify.samples import sample_receiver
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-HOOK = Receiver(name="hook", kind=ReceiverKind.WEBHOOK)
-CHAT = Receiver(name="chat", kind=ReceiverKind.SLACK, digest=3)
+HOOK = sample_receiver("webhook", wait=5.0)
+CHAT = sample_receiver("slack", "chat", digest=3)
 
 
 def filled(*numbers: int, bound: int = 10, receiver: str = "hook") -> Outbox:
@@ -100,9 +102,9 @@ def test_a_receiver_that_is_gone_leaves_nothing() -> None:
 
 def test_only_some_kinds_are_fed_from_the_queue() -> None:
     """Alertmanager is sent what is so, a heartbeat hears of sweeps."""
-    kinds = [Receiver(name=one.value, kind=one, queue=7) for one in ReceiverKind]
+    kinds = [sample_receiver(one, one, queue=7) for one in BY_TYPE]
     bounds = bounds_of(Notify(receivers=tuple(kinds)))
-    assert set(ReceiverKind) - set(bounds) == {ReceiverKind.ALERTMANAGER, ReceiverKind.HEARTBEAT}
+    assert set(BY_TYPE) - set(bounds) == {"alertmanager", "heartbeat"}
     assert set(bounds.values()) == {7}
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from egressd import clock
 from egressd.model.alert import Alert, AlertState, Resolution
-from egressd.model.notification import HttpTransport, Matcher, Notify, Route, Severity
+from egressd.model.notification import Matcher, Notify, Route, Severity
 from egressd.notify.result import DeliveryResult, failed, refused
+from egressd.notify.transport.http import HttpTransport
 from tests.daemon.timeless import run
 from tests.notify.notices import alert, condition
 from tests.notify.place import PEERS, Place, at_work, make_place

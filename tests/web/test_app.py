@@ -11,9 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from egressd.model.alert import AlertState
-from egressd.model.notification import HttpTransport, Notify, Receiver, ReceiverKind
+from egressd.model.notification import Notify, Receiver
 from egressd.model.snapshot import ConfigStatus, Maintenance, ReceiverStatus, StateStatus
 from egressd.model.verdict import Outcome
+from egressd.notify.transport.http import HttpTransport
 from egressd.report.saved import from_json
 from tests.metrics.pictures import NOW, Row, finding, make_snapshot, make_sweep
 from tests.web.conftest import Start
@@ -132,9 +133,7 @@ async def test_targets_and_alerts(start: Start) -> None:
 
 async def test_who_is_told_and_what_is_kept_quiet(start: Start) -> None:
     """Receivers with what waits and fails, windows with their end, and what is not told because of one."""
-    hook = Receiver(
-        name="hook", kind=ReceiverKind.WEBHOOK, transport=HttpTransport(urls=("https://x.example/secret",))
-    )
+    hook = Receiver(name="hook", type="webhook", transport=HttpTransport(urls=("https://x.example/secret",)))
     window = Maintenance(
         name="patch", began=NOW, ends="2026-11-20T04:00:00.000Z", reason="new rules", by="ann"
     )

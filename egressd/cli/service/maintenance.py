@@ -18,7 +18,7 @@ from egressd.cli.output import print_line
 from egressd.cli.service.history import directory_in
 from egressd.cli.settings import read
 from egressd.config import Flags
-from egressd.config.alerts.words import read_glob, read_line
+from egressd.config.alerts.parse import parse_glob, parse_line
 from egressd.errors import ExitCode, UsageError
 from egressd.fields.parse import config_duration, parse_duration
 from egressd.model.alert import Silence
@@ -162,14 +162,14 @@ def _seconds(text: str) -> float:
 
 def _patterns(flag: str, given: list[str] | None) -> tuple[str, ...]:
     try:
-        return tuple(dict.fromkeys(read_glob(one) for one in given or ()))
+        return tuple(dict.fromkeys(parse_glob(one) for one in given or ()))
     except ValueError as error:
         raise UsageError(f"{flag} {error}") from None
 
 
 def _line(reason: str | None) -> str:
     try:
-        return read_line(reason) if reason is not None else ""
+        return parse_line(reason) if reason is not None else ""
     except ValueError as error:
         raise UsageError(f"--reason {error}") from None
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, assert_never
-from urllib.parse import urlsplit
+from typing import Annotated
 
 import typer
 
@@ -20,18 +19,7 @@ from egressd.cli.settings import read, settings_secrets
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
-from egressd.model.notification import (
-    Alerting,
-    HttpTransport,
-    Matcher,
-    Notify,
-    Receiver,
-    ReceiverKind,
-    Route,
-    Severity,
-    SmtpTransport,
-    SyslogTransport,
-)
+from egressd.model.notification import Alerting, Feed, Matcher, Notify, Receiver, Route, Severity
 from egressd.model.settings import Settings
 from egressd.notify.result import DeliveryResult
 
@@ -53,7 +41,7 @@ def notify_list(config_file: options.ConfigFile = None) -> ExitCode:
     notify = settings.notify
     if not notify.receivers:
         print_line(NONE_YET)
-    rows = [(one.name, one.kind.value, place_of(one), hears(one, notify)) for one in notify.receivers]
+    rows = [(one.name, one.type, one.transport.place, routed_to(one, notify)) for one in notify.receivers]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for row in rows:
         print_line(
@@ -110,15 +98,16 @@ async def _try_all(receivers: Iterable[Receiver], rules: Alerting) -> tuple[Try,
 
 
 async def _try(receiver: Receiver, rules: Alerting) -> Try:
-    from egressd.notify.dispatch import beat, deliver
+    from egressd.notify.dispatch import deliver
+    from egressd.notify.transport.http import send_get
 
     notice = notice_for(receiver, rules)
-    match receiver.kind:
-        case ReceiverKind.ALERTMANAGER:
+    match receiver.feed:
+        case Feed.ALERTS:
             return await _try_peers(receiver, notice.alert, rules)
-        case ReceiverKind.HEARTBEAT:
-            delivery, done = await beat(receiver), "was called once, as after a completed sweep"
-        case _:
+        case Feed.SWEEPS:
+            delivery, done = await send_get(receiver), "was called once, as after a completed sweep"
+        case Feed.NOTICES:
             delivery, done = await deliver(receiver, (notice,), dropped=0, rules=rules), "took a test notice"
     return _try_of(receiver, delivery, done)
 
@@ -126,8 +115,9 @@ async def _try(receiver: Receiver, rules: Alerting) -> Try:
 async def _try_peers(receiver: Receiver, alert: Alert, rules: Alerting) -> Try:
     """Open an alert at every peer and end it right after; a peer that fails keeps no other from its turn."""
     from egressd.notify.alertmanager.push import push_alerts
+    from egressd.notify.transport.http import transport_of
 
-    urls = receiver.transport.urls if isinstance(receiver.transport, HttpTransport) else ()
+    urls = transport_of(receiver).urls
     over = replace(alert, state=AlertState.RESOLVED, resolution=Resolution.FIXED)
     bad: list[str] = []
     for url in urls:
@@ -141,14 +131,20 @@ async def _try_peers(receiver: Receiver, alert: Alert, rules: Alerting) -> Try:
     took = f"{len(urls) - len(bad)} of {len(urls)} peers took a test alert and its end"
     if not bad:
         return Try(ok=True, line=f"{receiver.name}: ok: {took}")
-    return Try(ok=False, line=f"{receiver.name}: failed: {took}; {'; '.join(bad)}\n  {advice(receiver)}")
+    return Try(
+        ok=False, line=f"{receiver.name}: failed: {took}; {'; '.join(bad)}\n  {receiver.transport.advice}"
+    )
 
 
 def _try_of(receiver: Receiver, delivery: DeliveryResult, done: str) -> Try:
     if not delivery.ok:
-        return Try(ok=False, line=f"{receiver.name}: failed: {delivery.why}\n  {advice(receiver)}")
+        return _failed(receiver, delivery.why)
     but = f"; {delivery.why}" if delivery.why else ""
-    return Try(ok=True, line=f"{receiver.name}: ok: {place_of(receiver)} {done}{but}")
+    return Try(ok=True, line=f"{receiver.name}: ok: {receiver.transport.place} {done}{but}")
+
+
+def _failed(receiver: Receiver, why: str) -> Try:
+    return Try(ok=False, line=f"{receiver.name}: failed: {why}\n  {receiver.transport.advice}")
 
 
 def notice_for(receiver: Receiver, rules: Alerting) -> Notice:
@@ -175,36 +171,9 @@ def notice_for(receiver: Receiver, rules: Alerting) -> Notice:
     return Notice(id=f"{condition.id}/{now}", at=now, kind=NoticeKind.TEST, alert=alert)
 
 
-def place_of(receiver: Receiver) -> str:
-    """Say where a receiver is, without what is secret."""
-    match receiver.transport:
-        case HttpTransport() as transport:
-            return ", ".join(_origin(url) for url in transport.urls) + (
-                f" by proxy {transport.proxy}" if transport.proxy else ""
-            )
-        case SmtpTransport() as transport:
-            return f"{', '.join(transport.recipients)} by {transport.server}:{transport.port}"
-        case SyslogTransport() as transport:
-            place = (
-                transport.address if transport.protocol == "unix" else f"{transport.address}:{transport.port}"
-            )
-            return f"{transport.protocol}:{place}"
-        case None:
-            return "the journal of this host"
-        case _:
-            assert_never(receiver.transport)
-
-
-def _origin(url: str) -> str:
-    """Return scheme, host and port; what comes after may be a secret wherever it was read from."""
-    found = urlsplit(url)
-    more = "/..." if found.path.strip("/") or found.query else ""
-    return f"{found.scheme}://{found.netloc}{more}"
-
-
-def hears(receiver: Receiver, notify: Notify) -> str:
-    """Say what a receiver is told."""
-    if receiver.kind is ReceiverKind.HEARTBEAT:
+def routed_to(receiver: Receiver, notify: Notify) -> str:
+    """Say what a receiver is notified of."""
+    if receiver.feed is Feed.SWEEPS:
         return "every completed sweep"
     if not notify.routes:
         return "every alert"
@@ -226,30 +195,6 @@ def _described(route: Route) -> str:
         ("alert", match.alerts),
     )
     return ", ".join(f"{name} {' or '.join(values)}" for name, values in fields if values)
-
-
-def advice(receiver: Receiver) -> str:
-    """Say what to look at when a receiver does not get its test."""
-    match receiver.transport:
-        case HttpTransport() as transport:
-            through = (
-                f"that {transport.proxy} lets it through"
-                if transport.proxy
-                else "that this host may go there directly"
-            )
-            secret = "the URL in url_file" if transport.secret else "the URL"
-            login = ", the credentials" if transport.authorization else ""
-            return f"check {secret}{login}, and {through} (proxy:, ca_file:)"
-        case SmtpTransport():
-            return "check server, security, the credentials, and that the server relays for this host"
-        case SyslogTransport(protocol="unix"):
-            return "check that a syslog daemon listens there"
-        case SyslogTransport():
-            return "check the address, and that a syslog server listens there"
-        case None:
-            return "check that systemd-journald runs, and that /run/systemd/journal/socket can be reached"
-        case _:
-            assert_never(receiver.transport)
 
 
 def _without_secrets(text: str, settings: Settings) -> str:

@@ -20,7 +20,7 @@ from egressd.model.notification import Alerting
 from egressd.notify.content.annotations import annotate
 from egressd.notify.content.labels import fingerprint, fires, labels_of
 from egressd.notify.content.layout import pack
-from egressd.notify.content.times import parse_time
+from egressd.notify.content.times import parse_timestamp
 from egressd.wording import stamp
 
 HOLD = timedelta(minutes=4)
@@ -80,7 +80,7 @@ def _of_alert(alert: Alert, *, now: datetime, rules: Alerting) -> Iterator[Entry
 def _entry(
     alert: Alert, condition: Condition, *, ends: datetime | None, now: datetime, rules: Alerting
 ) -> Entry:
-    begins = min(now, parse_time(alert.opened or alert.started))
+    begins = min(now, parse_timestamp(alert.opened or alert.started))
     return Entry(
         labels=labels_of(condition, rules),
         notes=annotate(alert, rules),
@@ -92,7 +92,7 @@ def _entry(
 
 def _end(alert: Alert, now: datetime) -> datetime:
     """Return when it was over: never after now, or Alertmanager would hold it for firing until then."""
-    return min(now, parse_time(alert.closed)) if alert.closed is not None else now
+    return min(now, parse_timestamp(alert.closed)) if alert.closed is not None else now
 
 
 def _document(one: Entry) -> dict[str, Any]:

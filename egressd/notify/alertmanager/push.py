@@ -8,7 +8,7 @@ from egressd.model.alert import Alert
 from egressd.model.notification import Alerting, Receiver
 from egressd.notify.alertmanager.payload import TYPE, entries, requests
 from egressd.notify.result import DeliveryResult, arrived
-from egressd.notify.transport.http import HttpRequest, send
+from egressd.notify.transport.http import HttpRequest, send_request
 
 _PATH = "/api/v2/alerts"
 
@@ -16,7 +16,7 @@ _PATH = "/api/v2/alerts"
 async def push_alerts(
     receiver: Receiver, url: str, alerts: tuple[Alert, ...], *, now: datetime, rules: Alerting
 ) -> DeliveryResult:
-    """Tell one peer what fires and what is over.
+    """Push to one peer what fires and what has ended.
 
     Ends at the first request that fails, if trying again can help; the next push repeats it all. A request
     that is refused keeps no other from being sent, for what is wrong with it is wrong with that one.
@@ -24,7 +24,7 @@ async def push_alerts(
     target = _target(url)
     ended = arrived()
     for body in requests(entries(alerts, now=now, rules=rules)):
-        delivery = await send(receiver, target, HttpRequest(body=body, content_type=TYPE))
+        delivery = await send_request(receiver, target, HttpRequest(body=body, content_type=TYPE))
         if delivery.retry:
             return delivery
         ended = ended if delivery.ok else delivery

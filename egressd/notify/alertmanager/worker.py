@@ -13,11 +13,12 @@ from datetime import datetime
 from egressd import clock
 from egressd.alerting import audience_of
 from egressd.model.alert import Alert, AlertState, Resolution
-from egressd.model.notification import Alerting, HttpTransport, Labels, Receiver, ReceiverKind
+from egressd.model.notification import Alerting, Feed, Labels, Receiver
 from egressd.model.snapshot import Snapshot
 from egressd.notify.content.labels import fires, labels_of
 from egressd.notify.interface import DeliveryStore, Push
 from egressd.notify.retry import Retry
+from egressd.notify.transport.http import HttpTransport
 from egressd.notify.wakeup import wait_for
 
 RESEND = 60.0
@@ -133,7 +134,7 @@ class AlertmanagerWorker:
 
 def peer_labels(receiver: Receiver) -> dict[str, str]:
     """Return what each peer of an Alertmanager receiver is called where people read, by its URL."""
-    if receiver.kind is not ReceiverKind.ALERTMANAGER or not isinstance(receiver.transport, HttpTransport):
+    if receiver.feed is not Feed.ALERTS or not isinstance(receiver.transport, HttpTransport):
         return {}
     return {url: f"peer {number}" for number, url in enumerate(receiver.transport.urls, 1)}
 

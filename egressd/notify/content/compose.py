@@ -22,7 +22,7 @@ from egressd.notify.content.content import (
     target_names,
     title_of,
 )
-from egressd.notify.content.times import format_duration, format_time
+from egressd.notify.content.times import format_elapsed, format_time
 
 MANY = 20
 """More notices than this are told in a line each: a digest that is a storm itself helps nobody."""
@@ -57,7 +57,7 @@ def _line(notice: Notice) -> str:
     said = [f"{title_of(notice)}; since {format_time(condition.since)}"]
     if over:
         said.append(
-            f"format_duration {format_duration(condition.since, alert.gone or alert.closed or notice.at)}"
+            f"format_elapsed {format_elapsed(condition.since, alert.gone or alert.closed or notice.at)}"
         )
     elif condition.blame is not None:
         said.append(f"call {CALL[condition.blame]}")

@@ -12,7 +12,7 @@ from egressd.attribution.blame_text import blamed
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub
-from egressd.notify.content.times import format_duration, format_time
+from egressd.notify.content.times import format_elapsed, format_time
 
 LONGEST_TITLE = 300
 LONGEST_LINE = 500
@@ -115,7 +115,7 @@ def _ending(alert: Alert) -> Iterator[tuple[str, str]]:
         return
     end = alert.gone or alert.closed
     yield "Ended", format_time(end)
-    yield "Lasted", format_duration(alert.condition.since, end)
+    yield "Lasted", format_elapsed(alert.condition.since, end)
     if alert.resolution is not None:
         yield "Why it ended", _ENDED[alert.resolution]
     yield "Goes on as", _named(alert.succeeded_by)

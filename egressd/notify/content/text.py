@@ -1,4 +1,4 @@
-"""A notice as plain text: what a mail says, and what one would want to read at two in the morning."""
+"""A message as plain text, as mail has it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from egressd.notify.content.content import ContentSection, MessageContent
 
 
-def plain(content: MessageContent) -> str:
-    """Return the content as text, lines ended by a newline."""
+def plain_text(content: MessageContent) -> str:
+    """Return a message as lines, each ended by a newline."""
     return "\n".join(_lines(content)) + "\n"
 
 

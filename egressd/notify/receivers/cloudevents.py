@@ -1,18 +1,18 @@
-"""A notice as CloudEvents 1.0 in structured mode.
+"""CloudEvents 1.0 in structured mode.
 
-Whoever passes events on need not take more than 64 KiB (CloudEvents 1.0, "Size Limits"): an alert with more
+An intermediary need not take more than 64 KiB (CloudEvents 1.0, "Size Limits"): an alert with more
 to name is several events that share its lists. Each has an id of its own, the same on every try.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
 from urllib.parse import quote
 
 from egressd.model.alert import Alert, Notice
-from egressd.model.notification import Alerting
+from egressd.model.notification import Alerting, Receiver
 from egressd.net.scrub import scrub
 from egressd.notify.content.content import (
     LONGEST_NAME,
@@ -24,8 +24,12 @@ from egressd.notify.content.content import (
 )
 from egressd.notify.content.labels import labels_of
 from egressd.notify.content.layout import pack
+from egressd.notify.interface import Part
+from egressd.notify.receivers.interface import ReceiverType
+from egressd.notify.schema import QueueSettings, UrlSettings
+from egressd.notify.transport.http import posts
 
-TYPE = "application/cloudevents+json; charset=utf-8"
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 LARGEST = 64 * 1024
 """Bytes of one event."""
 _LISTS = ("targets", "evidence", "sources", "profiles", "succeeded_by")
@@ -34,7 +38,28 @@ Item = tuple[str, str]
 """The name of a list, and one thing in it."""
 
 
-def events(notice: Notice, *, dropped: int, rules: Alerting) -> tuple[bytes, ...]:
+class CloudEventsSettings(QueueSettings, UrlSettings):
+    """A URL that takes CloudEvents."""
+
+    type: Literal["cloudevents"]
+    """CloudEvents 1.0 in JSON."""
+
+
+class _CloudEvents:
+    settings = CloudEventsSettings
+
+    def parts(
+        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
+    ) -> Iterable[Part]:
+        """Post the events of one notice."""
+        (notice,) = notices
+        return posts(receiver, cloud_events(notice, dropped=dropped, rules=rules), CONTENT_TYPE)
+
+
+RECEIVER: ReceiverType = _CloudEvents()
+
+
+def cloud_events(notice: Notice, *, dropped: int, rules: Alerting) -> tuple[bytes, ...]:
     """Return the bodies of the POSTs."""
     known = _known(notice, dropped, rules)
     room = LARGEST - len(_json(_event(notice, known, (), part=9999, parts=9999, rules=rules)))

@@ -1,4 +1,4 @@
-"""A notice as an entry of the journal, in its native protocol (systemd: Native Journal Protocol).
+"""The journal of this host, in its native protocol (systemd: Native Journal Protocol).
 
 A value on one line is `NAME=value`. One with line breaks is the name, a line break, its length as 64 bits in
 little endian, the value, a line break: nothing in it can end a field early.
@@ -11,10 +11,13 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from egressd.model.alert import Notice
-from egressd.model.notification import Alerting
+from egressd.model.notification import Alerting, Receiver
 from egressd.net.scrub import scrub
 from egressd.notify.content.content import (
     LONGEST_NAME,
@@ -27,7 +30,10 @@ from egressd.notify.content.content import (
     title_of,
 )
 from egressd.notify.content.syslog_severity import syslog_severity
+from egressd.notify.interface import Part
+from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.result import DeliveryResult, arrived, failed
+from egressd.notify.schema import QueueSettings
 from egressd.notify.transport.errors import error_text
 
 SOCKET = "/run/systemd/journal/socket"
@@ -37,7 +43,64 @@ MESSAGE_ID = "5b1f6d0b8f5e4c0f9a3e2c7d41e6a890"
 Field = tuple[str, str]
 
 
-def entry(notice: Notice, *, dropped: int, rules: Alerting) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalTransport:
+    """A local journal. It needs no credentials."""
+
+    path: str = SOCKET
+    """Of its socket."""
+
+    @property
+    def place(self) -> str:
+        """Where it is."""
+        return "the journal of this host"
+
+    @property
+    def advice(self) -> str:
+        """What to check when it does not get a test notice."""
+        return f"check that systemd-journald runs, and that {self.path} can be reached"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return none."""
+        return ()
+
+    def without_secrets(self) -> JournalTransport:
+        """Return it as it is."""
+        return self
+
+
+class JournaldSettings(QueueSettings):
+    """The journal of this host, with fields to search by."""
+
+    type: Literal["journald"]
+    """systemd's native protocol."""
+
+    def transport(self) -> JournalTransport:
+        """Return the journal of this host."""
+        return JournalTransport()
+
+
+class _Journald:
+    settings = JournaldSettings
+
+    def parts(
+        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
+    ) -> Iterable[Part]:
+        """Write one entry."""
+        (notice,) = notices
+        path = receiver.transport.path if isinstance(receiver.transport, JournalTransport) else SOCKET
+        yield partial(send_entry, journal_entry(notice, dropped=dropped, rules=rules), path)
+
+
+RECEIVER: ReceiverType = _Journald()
+
+
+def journal_entry(notice: Notice, *, dropped: int, rules: Alerting) -> bytes:
     """Return the datagram."""
     return b"".join(_field(name, text) for name, text in _fields(notice, dropped, rules) if text)
 
@@ -92,28 +155,28 @@ def _field(name: str, text: str) -> bytes:
     return b"%s\n%s%s\n" % (name.encode(), len(value).to_bytes(8, "little"), value)
 
 
-async def send_entry(entry: bytes, path: str = SOCKET) -> DeliveryResult:
+async def send_entry(entry: bytes, path: str) -> DeliveryResult:
     """Send an entry. Nothing waits: a journal that can't take it now may do so later."""
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as transport:
-            transport.setblocking(False)
-            transport.connect(path)
-            _put(transport, entry)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connected:
+            connected.setblocking(False)
+            connected.connect(path)
+            _put(connected, entry)
     except OSError as error:
         return failed(f"the journal: {error_text(error, path)}")
     return arrived()
 
 
-def _put(transport: socket.socket, entry: bytes) -> None:
+def _put(connected: socket.socket, entry: bytes) -> None:
     try:
-        transport.send(entry)
+        connected.send(entry)
     except OSError as error:
         if error.errno not in (errno.EMSGSIZE, errno.ENOBUFS):
             raise
-        _put_sealed(transport, entry)
+        _put_sealed(connected, entry)
 
 
-def _put_sealed(transport: socket.socket, entry: bytes) -> None:
+def _put_sealed(connected: socket.socket, entry: bytes) -> None:
     """Send a file in memory that nobody can change any more, as sd_journal_send does."""
     file = os.memfd_create("egressd-journal", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
@@ -121,6 +184,6 @@ def _put_sealed(transport: socket.socket, entry: bytes) -> None:
             stream.write(entry)
         seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
         fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
-        transport.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file]))])
+        connected.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file]))])
     finally:
         os.close(file)

@@ -1,4 +1,4 @@
-"""A content as Slack messages in blocks, several where one would be too long.
+"""Slack: messages in blocks through an incoming webhook, several where one would be too long.
 
 What came from elsewhere stands in `plain_text`, which reads no markup; `& < >` are escaped all the same, for
 Slack reads `<!channel>` wherever it can. The only markup is the link to the runbook, which is ours.
@@ -7,13 +7,21 @@ Slack reads `<!channel>` wherever it can. The only markup is the link to the run
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 from urllib.parse import quote
 
+from egressd.model.alert import Notice
+from egressd.model.notification import Alerting, Receiver
+from egressd.notify.content.compose import compose
 from egressd.notify.content.content import ContentSection, MessageContent
 from egressd.notify.content.layout import pack, part_suffix, section_text, split_section
+from egressd.notify.interface import Part
+from egressd.notify.receivers.interface import ReceiverType
+from egressd.notify.schema import ChannelSettings
+from egressd.notify.transport.http import posts
 
-TYPE = "application/json"
+CONTENT_TYPE = "application/json"
 LONGEST_HEADER = 150
 LONGEST_SECTION = 2900
 """Characters; Slack takes fewer than 3000."""
@@ -22,27 +30,50 @@ LONGEST_MESSAGE = 12_000
 MOST_BLOCKS = 50
 _OURS = 2
 """Blocks of each message besides the text: its title and its link."""
-_PART = len(" (9999 of 9999)")
 _URL = "!#$%&'()*+,/:;=?@[]~"
 """What may stand in a URL; `|`, `<` and `>` would end it early."""
 
 Block = dict[str, Any]
 
 
-def messages(content: MessageContent) -> tuple[bytes, ...]:
-    """Return the bodies of the POSTs, in order."""
-    long = len(escaped(content.title)) > LONGEST_HEADER - _PART
-    wholes = (*((ContentSection(lines=(content.title,)),) if long else ()), *content.sections)
-    sections = [piece for whole in wholes for piece in split_section(whole, LONGEST_SECTION, _size)]
-    texts = [section_text(one) for one in sections]
-    groups = pack(texts, LONGEST_MESSAGE - LONGEST_SECTION, _size, most=MOST_BLOCKS - _OURS)
+class SlackSettings(ChannelSettings):
+    """A channel in Slack."""
+
+    type: Literal["slack"]
+    """An incoming webhook of Slack, or of what understands the same."""
+
+
+class _Slack:
+    settings = SlackSettings
+
+    def parts(
+        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
+    ) -> Iterable[Part]:
+        """Post one message."""
+        return posts(receiver, slack_messages(compose(notices, dropped=dropped, rules=rules)), CONTENT_TYPE)
+
+
+RECEIVER: ReceiverType = _Slack()
+
+
+def slack_messages(content: MessageContent) -> tuple[bytes, ...]:
+    """Return the bodies of the POSTs, in order. A title that the header cuts off is repeated whole below."""
+    groups = _groups(content.sections)
+    if len(_escape(content.title)) > LONGEST_HEADER - len(part_suffix(len(groups), len(groups))):
+        groups = _groups((ContentSection(lines=(content.title,)), *content.sections))
     return tuple(
         _message(content, group, part_suffix(number, len(groups))) for number, group in enumerate(groups, 1)
     )
 
 
-def escaped(text: str) -> str:
-    """Return text that means nothing to Slack."""
+def _groups(sections: Iterable[ContentSection]) -> tuple[tuple[str, ...], ...]:
+    """Return the texts of the blocks of each message."""
+    pieces = [piece for whole in sections for piece in split_section(whole, LONGEST_SECTION, _size)]
+    texts = [section_text(one) for one in pieces]
+    return pack(texts, LONGEST_MESSAGE - LONGEST_SECTION, _size, most=MOST_BLOCKS - _OURS)
+
+
+def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -51,7 +82,7 @@ def _message(content: MessageContent, texts: tuple[str, ...], part: str) -> byte
     if content.link:
         blocks.append(_link(content.link))
     document = {
-        "text": f"{escaped(content.title)}{part}",
+        "text": f"{_escape(content.title)}{part}",
         "mrkdwn": False,
         "unfurl_links": False,
         "unfurl_media": False,
@@ -63,13 +94,13 @@ def _message(content: MessageContent, texts: tuple[str, ...], part: str) -> byte
 def _header(title: str, part: str) -> Block:
     """Return the title, cut off where it is too long."""
     room = LONGEST_HEADER - len(part)
-    while len(escaped(title)) > room:
+    while len(_escape(title)) > room:
         title = title[: -max(1, len(title) // 20) - 1].rstrip() + "…"
-    return {"type": "header", "text": _plain(escaped(title) + part)}
+    return {"type": "header", "text": _plain(_escape(title) + part)}
 
 
 def _section(text: str) -> Block:
-    return {"type": "section", "text": _plain(escaped(text))}
+    return {"type": "section", "text": _plain(_escape(text))}
 
 
 def _link(url: str) -> Block:
@@ -82,4 +113,4 @@ def _plain(text: str) -> Block:
 
 
 def _size(text: str) -> int:
-    return len(escaped(text))
+    return len(_escape(text))

@@ -1,7 +1,7 @@
-"""A notice as syslog messages (RFC 5424), several where one would be too long.
+"""Syslog: RFC 5424 over a local socket, UDP (RFC 5426) or TCP with counted octets (RFC 6587).
 
-Who keeps a log may cut a message off at its own limit; so none is longer than what everybody takes, and the
-targets that do not split_section follow in messages of their own.
+A server may cut a message off at its own limit; so none is longer than what every server takes, and the
+targets that do not fit follow in messages of their own.
 """
 
 from __future__ import annotations
@@ -10,10 +10,17 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator
+
+from egressd.fields.parse import split_host_port
+from egressd.fields.types import TypeName
 from egressd.model.alert import Notice
-from egressd.model.notification import Alerting, Receiver, SyslogTransport
+from egressd.model.notification import Alerting, Receiver
 from egressd.net.scrub import scrub
 from egressd.notify.content.content import (
     ContentSection,
@@ -27,11 +34,17 @@ from egressd.notify.content.content import (
 )
 from egressd.notify.content.layout import part_suffix, split_section
 from egressd.notify.content.syslog_severity import syslog_severity
+from egressd.notify.interface import Part
+from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.result import DeliveryResult, arrived, failed
+from egressd.notify.schema import QueueSettings
 from egressd.notify.transport.errors import error_text, timeout_text
+from egressd.notify.types import Timeout
+from egressd.planning.placeholder import is_host
+from egressd.wording import host_port
 
 LONGEST: Mapping[str, int] = {"udp": 2048, "unix": 8000, "tcp": 8000}
-"""Bytes by transport: RFC 5426 asks for 2048 of every receiver, and 8 KiB is what rsyslog takes unasked."""
+"""Bytes by protocol: RFC 5426 asks for 2048 of every receiver, and 8 KiB is what rsyslog takes unasked."""
 _ENTERPRISE = "egressd@32473"
 """The number is the one for examples (RFC 5612): the project has none of its own."""
 _LONGEST_VALUE = 96
@@ -39,16 +52,136 @@ _LONGEST_VALUE = 96
 _LONGEST_HOST = 255
 _BOM = b"\xef\xbb\xbf"
 _PARTS = 9999
+"""As many parts as a title has room to count."""
 _SPECIAL, _ESCAPED = re.compile(r'(["\\\]])'), r"\\\1"
-_ECHO = 0.05
-"""Seconds in which a host says that nobody listens on a UDP port, if it is near."""
-_FAREWELL = 0.5
+_ICMP_WITHIN = 0.05
+"""Seconds in which a near host answers that a UDP port is closed."""
+_CLOSE_WITHIN = 0.5
 """Seconds in which a TCP server closes or resets: nothing is acknowledged, but a reset says it was lost."""
+
+FACILITIES = {
+    name: number
+    for number, name in enumerate(
+        ["kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"]
+        + [""] * 4
+        + [f"local{number}" for number in range(8)]
+    )
+    if name
+}
+"""Names of syslog's facilities and their numbers (RFC 5424, 6.2.1)."""
 
 Values = Mapping[str, str]
 
 
-def lines(notice: Notice, *, dropped: int, transport: SyslogTransport, rules: Alerting) -> tuple[bytes, ...]:
+def parse_syslog_address(text: str) -> tuple[str, str, int]:
+    """Read `/dev/log`, `udp://host:port` or `tcp://host:port` as protocol, path or host, and port."""
+    if text.startswith("/") and "\0" not in text:
+        return "unix", text, 0
+    protocol, separator, place = text.partition("://")
+    if not separator or protocol not in {"udp", "tcp"}:
+        raise ValueError('must be the path of a socket, "udp://host:port" or "tcp://host:port"')
+    host, port = split_host_port(place, default=514)
+    if not is_host(host.lower()):
+        raise ValueError("must name a host or an address after ://")
+    return protocol, host.lower(), port
+
+
+def _checked_address(text: str) -> str:
+    parse_syslog_address(text)
+    return text
+
+
+def _known_facility(text: str) -> str:
+    if text not in FACILITIES:
+        raise ValueError(f"must be a facility of syslog: {', '.join(FACILITIES)}")
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyslogTransport:
+    """Where RFC 5424 messages go. It needs no credentials."""
+
+    protocol: str
+    """`unix`, `udp` or `tcp`."""
+    address: str
+    """A path, or a host."""
+    port: int = 514
+    facility: int = 3
+    """Its number; 3 is daemon."""
+
+    @property
+    def address_port(self) -> str:
+        """The path, or host and port."""
+        return self.address if self.protocol == "unix" else host_port(self.address, self.port)
+
+    @property
+    def place(self) -> str:
+        """Protocol and address."""
+        return f"{self.protocol}:{self.address_port}"
+
+    @property
+    def advice(self) -> str:
+        """What to check when it does not get a test notice."""
+        if self.protocol == "unix":
+            return "check that a syslog daemon listens there"
+        return "check the address, and that a syslog server listens there"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return none."""
+        return ()
+
+    def without_secrets(self) -> SyslogTransport:
+        """Return it as it is."""
+        return self
+
+
+class SyslogSettings(QueueSettings):
+    """A syslog server."""
+
+    type: Literal["syslog"]
+    """RFC 5424."""
+    address: Annotated[
+        str, AfterValidator(_checked_address), TypeName(text="path, udp://host:port or tcp://host:port")
+    ] = "/dev/log"
+    """Where to; port 514 unless one is given. By `udp`, lost messages are not noticed."""
+    facility: Annotated[str, AfterValidator(_known_facility), TypeName(text="facility of syslog")] = "daemon"
+    """The facility messages are filed under."""
+    timeout: Timeout = 10.0
+    """What one delivery may take."""
+
+    def transport(self) -> SyslogTransport:
+        """Return where messages go."""
+        protocol, address, port = parse_syslog_address(self.address)
+        facility = FACILITIES[self.facility]
+        return SyslogTransport(protocol=protocol, address=address, port=port, facility=facility)
+
+
+class _Syslog:
+    settings = SyslogSettings
+
+    def parts(
+        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
+    ) -> Iterable[Part]:
+        """Send the messages of one notice."""
+        (notice,) = notices
+        transport = receiver.transport
+        if not isinstance(transport, SyslogTransport):
+            raise TypeError(f"{receiver.name}: a receiver of type {receiver.type} needs a syslog address")
+        for line in syslog_messages(notice, dropped=dropped, transport=transport, rules=rules):
+            yield partial(_send, transport, line, timeout=receiver.timeout)
+
+
+RECEIVER: ReceiverType = _Syslog()
+
+
+def syslog_messages(
+    notice: Notice, *, dropped: int, transport: SyslogTransport, rules: Alerting
+) -> tuple[bytes, ...]:
     """Return the messages, in order, without the framing of a transport."""
     begin = _begin(notice, transport, rules)
     values = _values(notice, dropped)
@@ -122,12 +255,11 @@ def _wide(text: str) -> int:
     return _size(text) + text.count("\n")
 
 
-async def send_line(receiver: Receiver, line: bytes) -> DeliveryResult:
-    """Send a message and say how it went, within the receiver's timeout."""
-    transport = _way(receiver)
-    place = transport.address if transport.protocol == "unix" else f"{transport.address}:{transport.port}"
+async def _send(transport: SyslogTransport, line: bytes, *, timeout: float) -> DeliveryResult:
+    """Send a message within `timeout` seconds."""
+    place = transport.address_port
     try:
-        async with asyncio.timeout(receiver.timeout):
+        async with asyncio.timeout(timeout):
             match transport.protocol:
                 case "unix":
                     _put(transport.address, line)
@@ -136,17 +268,17 @@ async def send_line(receiver: Receiver, line: bytes) -> DeliveryResult:
                 case _:
                     await _stream(transport, line)
     except TimeoutError:
-        return failed(timeout_text(place, receiver.timeout))
+        return failed(timeout_text(place, timeout))
     except OSError as error:
         return failed(f"syslog: {error_text(error, place)}")
     return arrived()
 
 
 def _put(path: str, line: bytes) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as transport:
-        transport.setblocking(False)
-        transport.connect(path)
-        transport.send(line)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connected:
+        connected.setblocking(False)
+        connected.connect(path)
+        connected.send(line)
 
 
 async def _datagram(transport: SyslogTransport, line: bytes) -> None:
@@ -159,7 +291,7 @@ async def _datagram(transport: SyslogTransport, line: bytes) -> None:
             try:
                 await loop.sock_connect(one, address)
                 await loop.sock_sendall(one, line)
-                await asyncio.sleep(_ECHO)
+                await asyncio.sleep(_ICMP_WITHIN)
                 _raise_pending(one)
             except OSError:
                 if number == len(found):
@@ -181,21 +313,15 @@ async def _stream(transport: SyslogTransport, line: bytes) -> None:
         writer.write(b"%d %s" % (len(line), line))
         await writer.drain()
         writer.write_eof()
-        await _farewell(reader)
+        await _wait_for_close(reader)
     finally:
         writer.close()
 
 
-async def _farewell(reader: asyncio.StreamReader) -> None:
-    """Wait a parse_time for the other end to close. One that keeps the connection has got it all the same."""
+async def _wait_for_close(reader: asyncio.StreamReader) -> None:
+    """Wait a moment for the other end to close. One that keeps the connection has got it all the same."""
     try:
-        async with asyncio.timeout(_FAREWELL):
+        async with asyncio.timeout(_CLOSE_WITHIN):
             await reader.read(1)
     except TimeoutError:
         return
-
-
-def _way(receiver: Receiver) -> SyslogTransport:
-    if not isinstance(receiver.transport, SyslogTransport):
-        raise TypeError(f"{receiver.name}: a receiver of kind {receiver.kind.value} needs a syslog address")
-    return receiver.transport

@@ -1,4 +1,4 @@
-"""A content as adaptive cards for a Teams workflow, several where one would be too large.
+"""Microsoft Teams: adaptive cards for a workflow, several where one would be too large.
 
 What came from elsewhere stands in text runs, which read no Markdown; a text block would.
 """
@@ -6,12 +6,20 @@ What came from elsewhere stands in text runs, which read no Markdown; a text blo
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
+from egressd.model.alert import Notice
+from egressd.model.notification import Alerting, Receiver
+from egressd.notify.content.compose import compose
 from egressd.notify.content.content import ContentSection, MessageContent
 from egressd.notify.content.layout import pack, part_suffix, split_section
+from egressd.notify.interface import Part
+from egressd.notify.receivers.interface import ReceiverType
+from egressd.notify.schema import ChannelSettings
+from egressd.notify.transport.http import posts
 
-TYPE = "application/json"
+CONTENT_TYPE = "application/json"
 LARGEST = 28_000
 """Bytes of one message; Teams takes 28 KB."""
 _LONGEST_BLOCK = 4000
@@ -22,7 +30,27 @@ _PARTS = 9999
 Element = dict[str, Any]
 
 
-def cards(content: MessageContent) -> tuple[bytes, ...]:
+class TeamsSettings(ChannelSettings):
+    """A channel in Microsoft Teams."""
+
+    type: Literal["teams"]
+    """A workflow of Teams that posts adaptive cards."""
+
+
+class _Teams:
+    settings = TeamsSettings
+
+    def parts(
+        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
+    ) -> Iterable[Part]:
+        """Post one message."""
+        return posts(receiver, adaptive_cards(compose(notices, dropped=dropped, rules=rules)), CONTENT_TYPE)
+
+
+RECEIVER: ReceiverType = _Teams()
+
+
+def adaptive_cards(content: MessageContent) -> tuple[bytes, ...]:
     """Return the bodies of the POSTs, in order."""
     blocks = [
         _block(piece)

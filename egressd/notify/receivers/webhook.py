@@ -1,4 +1,4 @@
-"""A notice in the JSON of Alertmanager's webhooks, version 4: every program that takes those takes this.
+"""Webhooks: a notice in the JSON of Alertmanager's own, version 4, so that every program for those takes it.
 
 `groupKey` is the alert's own and stays while its labels change; each alert is one group.
 """
@@ -6,21 +6,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind
-from egressd.model.notification import Alerting
+from egressd.model.notification import Alerting, Receiver
 from egressd.notify.content.annotations import annotate
 from egressd.notify.content.content import report_dropped
 from egressd.notify.content.labels import fingerprint, labels_of
+from egressd.notify.interface import Part
+from egressd.notify.receivers.interface import ReceiverType
+from egressd.notify.schema import QueueSettings, UrlSettings
+from egressd.notify.transport.http import posts
 
-TYPE = "application/json"
+CONTENT_TYPE = "application/json"
 NEVER = "0001-01-01T00:00:00Z"
 """The end of what has none, as Go writes it."""
 
 
-def webhook(notice: Notice, *, dropped: int, receiver: str, rules: Alerting) -> bytes:
+class WebhookSettings(QueueSettings, UrlSettings):
+    """A URL that takes a POST."""
+
+    type: Literal["webhook"]
+    """The JSON of Alertmanager's own webhooks, version 4."""
+
+
+class _Webhook:
+    settings = WebhookSettings
+
+    def parts(
+        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
+    ) -> Iterable[Part]:
+        """Post one notice."""
+        (notice,) = notices
+        body = webhook_body(notice, dropped=dropped, receiver=receiver.name, rules=rules)
+        return posts(receiver, (body,), CONTENT_TYPE)
+
+
+RECEIVER: ReceiverType = _Webhook()
+
+
+def webhook_body(notice: Notice, *, dropped: int, receiver: str, rules: Alerting) -> bytes:
     """Return the body of a POST."""
     alerts = list(_alerts(notice, dropped, rules))
     group = {"alertname": notice.alert.condition.alertname.value}

@@ -1,191 +1,119 @@
-"""HTTP: one request, one answer. No redirect is followed, nothing is taken from the environment."""
+"""HTTP: how a receiver is reached, and the requests it is sent. The client is imported when one is sent."""
 
 from __future__ import annotations
 
-import asyncio
-import email.utils
-import ssl
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp import hdrs
+from egressd.fields.parse import is_exposed
+from egressd.model.notification import Receiver
+from egressd.notify.interface import Part
+from egressd.notify.result import DeliveryResult
+from egressd.notify.transport.redact import header_secrets, url_pieces, url_secrets
 
-from egressd import __version__, clock
-from egressd.model.notification import HttpTransport, Receiver
-from egressd.net.scrub import scrub
-from egressd.notify.result import DeliveryResult, arrived, failed, refused
-from egressd.notify.transport.errors import error_text, timeout_text
-from egressd.notify.transport.redact import quoted, url_host_port
-from egressd.notify.transport.tls import ca_file_error, tls_context
 
-LONGEST_PAUSE = 3600.0
-"""Seconds: the most a server may ask us to wait."""
-_LONGEST_BODY = 4096
-"""Bytes of a refusal that are read."""
-_READ_WITHIN = 2.0
-"""Seconds for that: the status has said enough."""
-_TOO_MANY = 429
-_A_PROXYS_WORD = frozenset({403, 407})
-"""What a policy or a login answers; through a plain proxy nobody can tell whose it is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpTransport:
+    """How an HTTP receiver is reached."""
+
+    urls: tuple[str, ...] = field(repr=False)
+    """One; of Alertmanager, every peer. Any of them may hold a secret."""
+    secret: bool = False
+    """Whether the URL was read from a file, because it is a secret."""
+    authorization: str | None = field(default=None, repr=False)
+    """The whole value of the `Authorization` header."""
+    proxy: str | None = None
+    """`http://host:port` of a proxy for notices; None: direct. Never the proxy under test by accident."""
+    proxy_authorization: str | None = field(default=None, repr=False)
+    """The whole value of the `Proxy-Authorization` header."""
+    ca_file: str | None = None
+    """PEM roots; None: those of the system."""
+
+    @property
+    def place(self) -> str:
+        """Scheme, host and port of each URL; what comes after may be a secret."""
+        return ", ".join(_origin(url) for url in self.urls) + (
+            f" by proxy {self.proxy}" if self.proxy else ""
+        )
+
+    @property
+    def advice(self) -> str:
+        """What to check when it does not get a test notice."""
+        path = f"{self.proxy} lets it through" if self.proxy else "this host may go there directly"
+        url = "the URL in url_file" if self.secret else "the URL"
+        login = ", the credentials" if self.authorization else ""
+        return f"check {url}{login}, and that {path} (proxy:, ca_file:)"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Secrets that go over plain HTTP."""
+        if not any(is_exposed(url) for url in self.urls):
+            return ()
+        found = (
+            (self.authorization is not None, "its credentials go over plain http, where they"),
+            (self.secret, "its URL is a secret and plain http, so it"),
+        )
+        return tuple(f"{what} can be read on the way; use https" for holds, what in found if holds)
+
+    def secrets(self) -> Iterator[str]:
+        """Yield every spelling of its secrets that no log line may show."""
+        for url in self.urls if self.secret else ():
+            yield from url_secrets(url)
+        for header in (self.authorization, self.proxy_authorization):
+            yield from header_secrets(header or "")
+
+    def echoes(self) -> Iterator[str]:
+        """Yield what a server may send back of a request and no message may repeat: more than the secrets."""
+        yield from self.secrets()
+        for url in (*self.urls, self.proxy or ""):
+            yield from url_pieces(url)
+
+    def without_secrets(self) -> HttpTransport:
+        """Return it without secrets."""
+        urls = () if self.secret else self.urls
+        return replace(self, urls=urls, authorization=None, proxy_authorization=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """What is sent: a POST with a body, or a GET without."""
+    """A POST with a body, or a GET without."""
 
     body: bytes | None = None
     content_type: str = ""
 
 
-async def send(receiver: Receiver, url: str, request: HttpRequest) -> DeliveryResult:
-    """Send a request and say how it went, within the receiver's timeout."""
-    transport = _way(receiver)
-    place = url_host_port(url)
-    try:
-        tls = await tls_context(transport.ca_file) if _is_tls(url, transport) else None
-    except OSError as error:
-        return failed(ca_file_error(transport.ca_file, error))
-    try:
-        async with asyncio.timeout(receiver.timeout):
-            return await _ask(receiver, transport, url, request, tls)
-    except TimeoutError:
-        return failed(timeout_text(place, receiver.timeout))
-    except aiohttp.ClientHttpProxyError as error:
-        # Whatever it says: a proxy in the way is mended one day, and the receiver has refused nothing.
-        pause = _pause(error.headers)
-        return failed(
-            f"the proxy {url_host_port(transport.proxy or '')} answered {error.status}", after=pause
-        )
-    except aiohttp.ClientProxyConnectionError as error:
-        return failed(f"the proxy: {error_text(error, url_host_port(transport.proxy or ''))}")
-    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-        return refused("the URL is none that can be asked; mend it in the configuration")
-    except aiohttp.ClientResponseError:
-        return failed(f"{place} does not answer in HTTP")
-    except aiohttp.ServerDisconnectedError:
-        return failed(f"{place} closed the connection before it answered")
-    except (aiohttp.ClientError, OSError) as error:
-        return failed(error_text(error, place))
-    except ValueError:
-        return refused(
-            f"a header or the URL for {place} holds characters that can't be sent; look at the secrets"
-        )
+def posts(receiver: Receiver, bodies: Iterable[bytes], content_type: str) -> Iterator[Part]:
+    """Yield a POST of each body to the receiver's URL, ready to be sent."""
+    (url,) = transport_of(receiver).urls
+    for body in bodies:
+        yield partial(send_request, receiver, url, HttpRequest(body=body, content_type=content_type))
 
 
-async def _ask(
-    receiver: Receiver, transport: HttpTransport, url: str, request: HttpRequest, tls: ssl.SSLContext | None
-) -> DeliveryResult:
-    connector = aiohttp.TCPConnector(ssl=tls or True, force_close=True, use_dns_cache=False)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        trust_env=False,
-        auto_decompress=False,
-    ) as session:
-        method = hdrs.METH_GET if request.body is None else hdrs.METH_POST
-        async with session.request(
-            method,
-            url,
-            data=request.body,
-            headers=_headers(url, transport, request),
-            allow_redirects=False,
-            **_through(transport),
-        ) as answer:
-            return await _judge(receiver, transport, url, answer)
+async def send_get(receiver: Receiver) -> DeliveryResult:
+    """Call the receiver's URL with a GET: a heartbeat."""
+    (url,) = transport_of(receiver).urls
+    return await send_request(receiver, url, HttpRequest())
 
 
-def _headers(url: str, transport: HttpTransport, request: HttpRequest) -> dict[str, str]:
-    headers: dict[str, str] = {hdrs.USER_AGENT: f"egressd/{__version__}"}
-    if request.content_type:
-        headers[hdrs.CONTENT_TYPE] = request.content_type
-    if transport.authorization:
-        headers[hdrs.AUTHORIZATION] = transport.authorization
-    if transport.proxy and transport.proxy_authorization and not url.lower().startswith("https:"):
-        # Without a tunnel the request itself is the proxy's: aiohttp leaves `proxy_headers` out then.
-        headers[hdrs.PROXY_AUTHORIZATION] = transport.proxy_authorization
-    return headers
+async def send_request(receiver: Receiver, url: str, request: HttpRequest) -> DeliveryResult:
+    """Send a request within the receiver's timeout."""
+    # A command that only reads the configuration need not wait for aiohttp.
+    from egressd.notify.transport.http_client import send_http  # noqa: PLC0415
+
+    return await send_http(transport_of(receiver), url, request, timeout=receiver.timeout)
 
 
-def _through(transport: HttpTransport) -> dict[str, Any]:
-    """Return how to get out. Credentials go in a header: in a URL they would be in every error's text."""
-    if transport.proxy is None:
-        return {}
-    headers = (
-        {hdrs.PROXY_AUTHORIZATION: transport.proxy_authorization} if transport.proxy_authorization else {}
-    )
-    return {"proxy": transport.proxy, "proxy_headers": headers}
-
-
-async def _judge(
-    receiver: Receiver, transport: HttpTransport, url: str, answer: aiohttp.ClientResponse
-) -> DeliveryResult:
-    if 200 <= answer.status < 300:
-        return arrived()
-    plain_proxy = transport.proxy is not None and not url.lower().startswith("https:")
-    who = (
-        f"{url_host_port(url)}, or the proxy before it, answered"
-        if plain_proxy
-        else f"{url_host_port(url)} answered"
-    )
-    said = quoted(await _beginning(answer), receiver)
-    if plain_proxy and answer.status in _A_PROXYS_WORD:
-        return failed(f"{who} {answer.status}{f': {said}' if said else ''}")
-    return _of_status(answer.status, answer.headers, who, said)
-
-
-def _of_status(status: int, headers: Any, who: str, said: str) -> DeliveryResult:
-    """Return what a status means that is no success (RFC 9110, 15)."""
-    tail = f": {said}" if said else ""
-    if status == _TOO_MANY or status >= 500:
-        return failed(f"{who} {status}{tail}", after=_pause(headers))
-    if 300 <= status < 400:
-        # Not the receiver's word, perhaps: a portal in the way answers everything like this.
-        return failed(
-            f"{who} {status}, a redirect{_leads_to(headers)}; none is followed: configure where it leads"
-        )
-    return refused(f"{who} {status}{tail}")
-
-
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """Return the beginning of a body, however it goes on."""
-    body = b""
-    try:
-        async with asyncio.timeout(_READ_WITHIN):
-            while len(body) < _LONGEST_BODY and (
-                more := await answer.content.read(_LONGEST_BODY - len(body))
-            ):
-                body += more
-    except (aiohttp.ClientError, OSError):
-        pass  # what was read so far is all there is to show
-    return body
-
-
-def _pause(headers: Any) -> float | None:
-    """Return the seconds of `Retry-After`, given as such or as a date (RFC 9110, 10.2.3)."""
-    text = headers.get(hdrs.RETRY_AFTER, "").strip() if headers else ""
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_PAUSE)
-    try:
-        until = email.utils.parsedate_to_datetime(text)
-        seconds = (until - clock.now()).total_seconds()
-    except (TypeError, ValueError):
-        return None
-    return min(max(seconds, 0.0), LONGEST_PAUSE)
-
-
-def _leads_to(headers: Any) -> str:
-    """Return the host of a redirect; its path may be as secret as ours."""
-    target = headers.get(hdrs.LOCATION, "") if headers else ""
-    return f" to {scrub(url_host_port(target), 300)}" if "://" in target else ""
-
-
-def _is_tls(url: str, transport: HttpTransport) -> bool:
-    return any(one.lower().startswith("https:") for one in (url, transport.proxy or ""))
-
-
-def _way(receiver: Receiver) -> HttpTransport:
+def transport_of(receiver: Receiver) -> HttpTransport:
+    """Return a receiver's HTTP transport. Raises TypeError: it has another one."""
     if not isinstance(receiver.transport, HttpTransport):
-        raise TypeError(f"{receiver.name}: a receiver of kind {receiver.kind.value} needs a URL")
+        raise TypeError(f"{receiver.name}: a receiver of type {receiver.type} needs a URL")
     return receiver.transport
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port; what comes after may be a secret wherever it was read from."""
+    found = urlsplit(url)
+    more = "/..." if found.path.strip("/") or found.query else ""
+    return f"{found.scheme}://{found.netloc}{more}"

@@ -1,142 +1,60 @@
-"""SMTP: one message to one server. Encryption that was asked for is never given up."""
+"""SMTP: how a mail server is reached. The client is imported when a mail is sent."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 
-from aiosmtplib import (
-    SMTP,
-    SMTPAuthenticationError,
-    SMTPDataError,
-    SMTPException,
-    SMTPNotSupported,
-    SMTPRecipientsRefused,
-    SMTPResponse,
-    SMTPResponseException,
-    SMTPSenderRefused,
-)
+from egressd.notify.result import DeliveryResult
+from egressd.notify.transport.redact import login_secrets
+from egressd.wording import host_port
 
-from egressd.model.notification import Receiver, SmtpTransport
-from egressd.notify.result import DeliveryResult, arrived, failed, refused
-from egressd.notify.transport.errors import error_text, timeout_text
-from egressd.notify.transport.redact import quoted
-from egressd.notify.transport.tls import ca_file_error, tls_context
-
-STARTTLS, TLS = "starttls", "tls"
-_PERMANENT = 500
-_GOODBYE = 2.0
-"""Seconds for the end of a conversation that has done its work."""
+PORTS = {"starttls": 587, "tls": 465, "none": 25}
+"""The usual port by `security`."""
 
 
-class _NotOfferedError(Exception):
-    """The server lacks what was asked for; the text says what."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpTransport:
+    """A mail server, and the sender and recipients of every mail."""
+
+    server: str
+    port: int
+    security: str
+    """`starttls`, `tls` or `none`."""
+    sender: str
+    recipients: tuple[str, ...]
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Recipients, server and port."""
+        return f"{', '.join(self.recipients)} by {host_port(self.server, self.port)}"
+
+    @property
+    def advice(self) -> str:
+        """What to check when it does not get a test notice."""
+        return "check server, security, the credentials, and that the server relays for this host"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """None: a password without TLS is refused."""
+        return ()
+
+    def secrets(self) -> Iterator[str]:
+        """Yield every spelling of its password."""
+        yield from login_secrets(self.username or "", self.password or "")
+
+    def without_secrets(self) -> SmtpTransport:
+        """Return it without its password."""
+        return replace(self, password=None)
 
 
-async def send_mail(receiver: Receiver, message: EmailMessage) -> DeliveryResult:
-    """Send a mail and say how it went, within the receiver's timeout."""
-    transport = _way(receiver)
-    try:
-        tls = await tls_context(transport.ca_file) if transport.security in (STARTTLS, TLS) else None
-    except OSError as error:
-        return failed(ca_file_error(transport.ca_file, error))
-    smtp = SMTP(
-        hostname=transport.server,
-        port=transport.port,
-        use_tls=transport.security == TLS,
-        start_tls=False,
-        tls_context=tls,
-        timeout=receiver.timeout,
-        local_hostname=_own_name(),
-    )
-    delivery = await _hand_over(smtp, receiver, transport, message)
-    with suppress(SMTPException, OSError):
-        async with asyncio.timeout(_GOODBYE):
-            await smtp.quit()
-    smtp.close()
-    return delivery
+async def send_mail(transport: SmtpTransport, message: EmailMessage, *, timeout: float) -> DeliveryResult:
+    """Send a mail within `timeout` seconds."""
+    # A command that only reads the configuration need not wait for aiosmtplib.
+    from egressd.notify.transport.smtp_client import send_smtp  # noqa: PLC0415
 
-
-async def _hand_over(
-    smtp: SMTP, receiver: Receiver, transport: SmtpTransport, message: EmailMessage
-) -> DeliveryResult:
-    place = f"{transport.server}:{transport.port}"
-    try:
-        async with asyncio.timeout(receiver.timeout):
-            await _begin(smtp, transport)
-            recipients = list(transport.recipients)
-            left_out, _ = await smtp.send_message(message, sender=transport.sender, recipients=recipients)
-    except TimeoutError:
-        return failed(timeout_text(place, receiver.timeout))
-    except _NotOfferedError as error:
-        return failed(f"{place} {error}")
-    except SMTPRecipientsRefused as error:
-        worst = min(error.recipients, key=lambda one: one.code)
-        return _of_code(worst, f"{place} refused every recipient", receiver)
-    except SMTPResponseException as error:
-        return _of_code(error, f"{place} refused {_what(error)}", receiver)
-    except SMTPNotSupported:
-        return refused(f"{place} does not take addresses with letters beyond ASCII (SMTPUTF8)")
-    except (SMTPException, OSError) as error:
-        return failed(error_text(error, place))
-    except ValueError:
-        return refused(f"an address or the login for {place} holds characters that can't be sent")
-    return arrived(_partly(left_out, receiver, place))
-
-
-async def _begin(smtp: SMTP, transport: SmtpTransport) -> None:
-    """Connect, encrypt where that was asked for, log in.
-
-    Raises:
-        _NotOfferedError: the server does not do that.
-    """
-    await smtp.connect()
-    await smtp.ehlo()
-    if transport.security == STARTTLS:
-        if not smtp.supports_extension("starttls"):
-            raise _NotOfferedError("does not offer STARTTLS; nothing is sent in the clear")
-        await smtp.starttls()
-        await smtp.ehlo()
-    if transport.username is not None:
-        if not smtp.supports_extension("auth"):
-            raise _NotOfferedError("offers no login; is it the right port, and does it want encryption?")
-        await smtp.login(transport.username, transport.password or "")
-
-
-def _partly(left_out: Mapping[str, SMTPResponse], receiver: Receiver, place: str) -> str:
-    """Return which recipients were refused while others were not; empty: none."""
-    said = "; ".join(f"{name} ({one.code} {one.message})" for name, one in left_out.items())
-    return f"{place} refused {len(left_out)} of the recipients: {quoted(said, receiver)}" if said else ""
-
-
-def _of_code(error: SMTPResponseException, what: str, receiver: Receiver) -> DeliveryResult:
-    """Return what a reply means: 4yz may be better next time, 5yz is not (RFC 5321, 4.2.1)."""
-    why = f"{what}: {error.code} {quoted(error.message, receiver)}"
-    return refused(why) if error.code >= _PERMANENT else failed(why)
-
-
-def _what(error: SMTPResponseException) -> str:
-    match error:
-        case SMTPAuthenticationError():
-            return "the login"
-        case SMTPSenderRefused():
-            return "the sender"
-        case SMTPDataError():
-            return "the message"
-        case _:
-            return "the conversation"
-
-
-def _own_name() -> str:
-    """Return this host's name for EHLO, without asking DNS for a longer one."""
-    name = socket.gethostname()
-    return name if name.isascii() and name else "localhost"
-
-
-def _way(receiver: Receiver) -> SmtpTransport:
-    if not isinstance(receiver.transport, SmtpTransport):
-        raise TypeError(f"{receiver.name}: a receiver of kind {receiver.kind.value} needs a mail server")
-    return receiver.transport
+    return await send_smtp(transport, message, timeout=timeout)

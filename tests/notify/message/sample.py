@@ -7,9 +7,11 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
-from egressd.model.notification import Alerting, Severity, SmtpTransport, SyslogTransport
+from egressd.model.notification import Alerting, Severity
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence
+from egressd.notify.receivers.syslog import SyslogTransport
+from egressd.notify.transport.smtp import SmtpTransport
 
 BEGAN, OPENED, CLOSED = "2026-11-21T02:13:05.123Z", "2026-11-21T02:14:00.000Z", "2026-11-21T03:17:09.500Z"
 RULES = Alerting(

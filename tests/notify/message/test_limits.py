@@ -17,13 +17,13 @@ from egressd.model.alert import Condition, Notice
 from egressd.notify.alertmanager.payload import entries, requests
 from egressd.notify.content.compose import compose
 from egressd.notify.content.content import target_names
-from egressd.notify.receivers.cloudevents import events
-from egressd.notify.receivers.email import mail
-from egressd.notify.receivers.journald import entry
-from egressd.notify.receivers.slack import messages
-from egressd.notify.receivers.syslog import lines
-from egressd.notify.receivers.teams import cards
-from egressd.notify.receivers.webhook import webhook
+from egressd.notify.receivers.cloudevents import cloud_events
+from egressd.notify.receivers.email import mail_message
+from egressd.notify.receivers.journald import journal_entry
+from egressd.notify.receivers.slack import slack_messages
+from egressd.notify.receivers.syslog import syslog_messages
+from egressd.notify.receivers.teams import adaptive_cards
+from egressd.notify.receivers.webhook import webhook_body
 from tests.notify.message.sample import CAUSE, MAIL, RULES, UDP, alert, notice, notices
 from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, SLACK, TEAMS, WEBHOOK, check
 
@@ -51,7 +51,7 @@ def unescaped(text: str) -> str:
 def test_slack_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
     """At most 50 blocks and 12,000 characters, each section below 3000; only our link is markup."""
     seen: set[str] = set()
-    for body in messages(compose(told, dropped=dropped, rules=RULES)):
+    for body in slack_messages(compose(told, dropped=dropped, rules=RULES)):
         document = json.loads(body)
         check(SLACK, document)
         texts = [one["text"]["text"] for one in document["blocks"] if one["type"] != "context"]
@@ -69,7 +69,7 @@ def test_slack_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
 def test_teams_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
     """A message is 28 KB at most and holds only elements that read no Markdown."""
     seen: set[str] = set()
-    for body in cards(compose(told, dropped=dropped, rules=RULES)):
+    for body in adaptive_cards(compose(told, dropped=dropped, rules=RULES)):
         assert len(body) <= 28_000
         document = json.loads(body)
         check(TEAMS, document)
@@ -83,8 +83,8 @@ def test_teams_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
 def test_cloudevents_are_passed_on_by_everybody(told: Notice, dropped: int) -> None:
     """An event has 64 KiB at most; together they name all targets, and no two have one id."""
     told = replace(told, id=told.id or "n", alert=replace(told.alert, condition=_with_id(told)))
-    bodies = events(told, dropped=dropped, rules=RULES)
-    assert bodies == events(told, dropped=dropped, rules=RULES)
+    bodies = cloud_events(told, dropped=dropped, rules=RULES)
+    assert bodies == cloud_events(told, dropped=dropped, rules=RULES)
     documents = [json.loads(body) for body in bodies]
     for body, document in zip(bodies, documents, strict=True):
         assert len(body) <= 64 * 1024
@@ -103,7 +103,7 @@ def _with_id(told: Notice) -> Condition:
 @given(told=notices(), dropped=st.integers(0, 10**6))
 def test_webhooks_are_alertmanagers(told: Notice, dropped: int) -> None:
     """Version 4, with all targets in an annotation."""
-    document = json.loads(webhook(told, dropped=dropped, receiver="hook", rules=RULES))
+    document = json.loads(webhook_body(told, dropped=dropped, receiver="hook", rules=RULES))
     check(WEBHOOK, document)
     targets = document["alerts"][0]["annotations"].get("targets", "").split("\n")
     assert targets == list(target_names(told.alert.condition) or ("",))
@@ -124,7 +124,7 @@ def test_alertmanager_takes_it(told: tuple[Notice, ...]) -> None:
 @given(told=batches, dropped=st.integers(0, 10**6))
 def test_a_mail_is_one_mail(told: tuple[Notice, ...], dropped: int) -> None:
     """No text adds a header; what is parsed is what was written; lines are short enough for any server."""
-    message = mail(told, dropped=dropped, transport=MAIL, rules=RULES)
+    message = mail_message(told, dropped=dropped, transport=MAIL, rules=RULES)
     sent = message.as_bytes()
     assert max(map(len, sent.split(b"\r\n"))) <= 998
     assert sent.isascii()
@@ -142,7 +142,7 @@ def test_syslog_messages_are_rfc_5424(told: Notice, dropped: int, transport: str
     """Each parses, none is longer than its transport takes, and together they name all targets."""
     syslog = replace(UDP, protocol=transport)
     bodies = []
-    for line in lines(told, dropped=dropped, transport=syslog, rules=RULES):
+    for line in syslog_messages(told, dropped=dropped, transport=syslog, rules=RULES):
         assert len(line) <= {"udp": 2048, "unix": 8000, "tcp": 8000}[transport]
         found = SYSLOG.fullmatch(line)
         assert found is not None, line
@@ -174,7 +174,7 @@ def parse_entry(data: bytes) -> list[tuple[str, str]]:
 @given(told=notices(), dropped=st.integers(0, 10**6))
 def test_an_entry_of_the_journal_has_our_fields_only(told: Notice, dropped: int) -> None:
     """Nothing in a value becomes a field of its own, and every target is in EGRESSD_TARGETS."""
-    fields = parse_entry(entry(told, dropped=dropped, rules=RULES))
+    fields = parse_entry(journal_entry(told, dropped=dropped, rules=RULES))
     names = [name for name, _ in fields]
     assert len(names) == len(set(names))
     assert {"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER"} <= set(names)
@@ -194,8 +194,8 @@ def test_a_storm_keeps_the_limits_too(told: Notice, count: int) -> None:
         replace(told, id=f"n{n}", alert=replace(told.alert, condition=condition)) for n in range(count)
     )
     content = compose(storm, dropped=1, rules=RULES)
-    slack = [json.loads(body) for body in messages(content)]
-    teams = cards(content)
+    slack = [json.loads(body) for body in slack_messages(content)]
+    teams = adaptive_cards(content)
     for document in slack:
         check(SLACK, document)
     for body in teams:
@@ -212,8 +212,8 @@ def test_three_hundred_targets_are_few_messages() -> None:
     targets = tuple(f"bridge-endpoint-{n}.westeurope.azure.example:443" for n in range(300))
     told = notice(told=alert(condition=replace(CAUSE, targets=targets)))
     content = compose((told,), dropped=0, rules=RULES)
-    posts = [json.loads(body) for body in messages(content)]
+    posts = [json.loads(body) for body in slack_messages(content)]
     assert [one["text"].rpartition(" (")[2] for one in posts] == [f"{n} of 2)" for n in (1, 2)]
-    assert len(cards(content)) == 1
-    assert len(events(told, dropped=0, rules=RULES)) == 1
-    assert len(lines(told, dropped=0, transport=replace(UDP, protocol="tcp"), rules=RULES)) <= 4
+    assert len(adaptive_cards(content)) == 1
+    assert len(cloud_events(told, dropped=0, rules=RULES)) == 1
+    assert len(syslog_messages(told, dropped=0, transport=replace(UDP, protocol="tcp"), rules=RULES)) <= 4

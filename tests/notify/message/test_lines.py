@@ -8,18 +8,18 @@ import pytest
 
 from egressd.model.alert import NoticeKind
 from egressd.model.notification import Severity
-from egressd.notify.receivers.email import mail
-from egressd.notify.receivers.journald import entry
-from egressd.notify.receivers.syslog import lines
+from egressd.notify.receivers.email import mail_message
+from egressd.notify.receivers.journald import journal_entry
+from egressd.notify.receivers.syslog import syslog_messages
 from tests.notify.message.sample import CAUSE, CLOSED, HOSTILE, MAIL, RULES, UDP, alert, notice
 from tests.notify.message.test_limits import SYSLOG, parse_entry
 
 
 def test_the_mails_of_an_alert_are_a_thread() -> None:
     """The opening begins it, the rest answers that one; a retry is the same mail."""
-    opened, again = (mail((notice(),), dropped=0, transport=MAIL, rules=RULES) for _ in range(2))
+    opened, again = (mail_message((notice(),), dropped=0, transport=MAIL, rules=RULES) for _ in range(2))
     changed, closed = (
-        mail((notice(kind),), dropped=0, transport=MAIL, rules=RULES)
+        mail_message((notice(kind),), dropped=0, transport=MAIL, rules=RULES)
         for kind in (NoticeKind.REMINDED, NoticeKind.CLOSED)
     )
     assert opened.as_bytes() == again.as_bytes()
@@ -31,7 +31,7 @@ def test_the_mails_of_an_alert_are_a_thread() -> None:
 
 def test_a_mail_says_what_it_is() -> None:
     """Filters see severity and kind; nobody's out-of-office answers; the date is the notice's."""
-    message = mail((notice(NoticeKind.CLOSED),), dropped=0, transport=MAIL, rules=RULES)
+    message = mail_message((notice(NoticeKind.CLOSED),), dropped=0, transport=MAIL, rules=RULES)
     assert message["To"] == "net@corp.example, ops@corp.example"
     assert message["From"] == "Egress <egressd@corp.example>"
     assert message["Auto-Submitted"] == "auto-generated"
@@ -39,14 +39,14 @@ def test_a_mail_says_what_it_is() -> None:
     assert message["X-Egressd-Kind"] == "closed"
     assert message["Date"] == "Sat, 21 Nov 2026 03:17:09 +0000"
     assert message["Importance"] is None
-    assert mail((notice(),), dropped=0, transport=MAIL, rules=RULES)["Importance"] == "high"
+    assert mail_message((notice(),), dropped=0, transport=MAIL, rules=RULES)["Importance"] == "high"
 
 
 def test_a_digest_is_a_mail_of_its_own() -> None:
     """Its name follows from what it tells, so that a retry is the same mail and another digest another."""
     both = (notice(), notice(NoticeKind.CLOSED))
-    first, again = (mail(both, dropped=0, transport=MAIL, rules=RULES) for _ in range(2))
-    other = mail(both[::-1], dropped=0, transport=MAIL, rules=RULES)
+    first, again = (mail_message(both, dropped=0, transport=MAIL, rules=RULES) for _ in range(2))
+    other = mail_message(both[::-1], dropped=0, transport=MAIL, rules=RULES)
     assert first["Message-ID"] == again["Message-ID"] != other["Message-ID"]
     assert first["X-Egressd-Notices"] == "2"
     assert first["In-Reply-To"] is None
@@ -55,7 +55,7 @@ def test_a_digest_is_a_mail_of_its_own() -> None:
 @pytest.mark.parametrize("sender", ["root", "a@b@c", "x@exämple.example", "<>"])
 def test_a_strange_sender_still_makes_a_name(sender: str) -> None:
     """A Message-ID always has its two halves."""
-    message = mail((notice(),), dropped=0, transport=replace(MAIL, sender="a@b.example"), rules=RULES)
+    message = mail_message((notice(),), dropped=0, transport=replace(MAIL, sender="a@b.example"), rules=RULES)
     strange = replace(MAIL, sender=sender)
     from egressd.notify.receivers.email import _domain
 
@@ -78,15 +78,15 @@ def test_a_strange_sender_still_makes_a_name(sender: str) -> None:
 def test_priorities(severity: Severity, kind: NoticeKind, number: int) -> None:
     """Severity decides while it is open; what is over alarms nobody. The facility is the configured one."""
     told = notice(kind, told=alert(condition=replace(CAUSE, severity=severity)))
-    fields = dict(parse_entry(entry(told, dropped=0, rules=RULES)))
+    fields = dict(parse_entry(journal_entry(told, dropped=0, rules=RULES)))
     assert fields["PRIORITY"] == str(number)
-    line = lines(told, dropped=0, transport=replace(UDP, facility=16), rules=RULES)[0]
+    line = syslog_messages(told, dropped=0, transport=replace(UDP, facility=16), rules=RULES)[0]
     assert line.startswith(b"<%d>1 " % (16 * 8 + number))
 
 
 def test_an_entry_of_the_journal_can_be_searched() -> None:
     """Each fact has its field; what a person reads is in MESSAGE."""
-    fields = dict(parse_entry(entry(notice(NoticeKind.CLOSED), dropped=4, rules=RULES)))
+    fields = dict(parse_entry(journal_entry(notice(NoticeKind.CLOSED), dropped=4, rules=RULES)))
     assert fields["EGRESSD_ALERT"] == "EgressCause"
     assert fields["EGRESSD_ALERT_ID"] == CAUSE.id
     assert fields["EGRESSD_REASON"] == "tls_reset_after_hello"
@@ -101,7 +101,9 @@ def test_an_entry_of_the_journal_can_be_searched() -> None:
 def test_syslog_has_a_header_and_data() -> None:
     """Time, host, program, kind; the data can be searched, and what would end it early is escaped."""
     told = notice(told=alert(condition=replace(CAUSE, id=HOSTILE[2])))
-    found = SYSLOG.fullmatch(lines(told, dropped=0, transport=replace(UDP, protocol="tcp"), rules=RULES)[0])
+    found = SYSLOG.fullmatch(
+        syslog_messages(told, dropped=0, transport=replace(UDP, protocol="tcp"), rules=RULES)[0]
+    )
     assert found is not None
     assert found.group(2, 3, 4) == (b"2026-11-21T02:14:00.000Z", b"bridge-1", b"opened")
     assert rb'id="quote \" backslash \\ bracket \] end"' in found[5]
@@ -110,5 +112,5 @@ def test_syslog_has_a_header_and_data() -> None:
 
 def test_syslog_names_no_host_it_does_not_know() -> None:
     """Without an instance there is the nil value."""
-    (line, *_) = lines(notice(), dropped=0, transport=UDP, rules=replace(RULES, instance=""))
+    (line, *_) = syslog_messages(notice(), dropped=0, transport=UDP, rules=replace(RULES, instance=""))
     assert line.split()[2] == b"-"

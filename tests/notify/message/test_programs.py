@@ -17,8 +17,8 @@ from egressd.model.alert import Alert, AlertState, NoticeKind
 from egressd.model.notification import Severity
 from egressd.notify.alertmanager.payload import entries, requests
 from egressd.notify.content.labels import fingerprint, labels_of
-from egressd.notify.receivers.cloudevents import events
-from egressd.notify.receivers.webhook import webhook
+from egressd.notify.receivers.cloudevents import cloud_events
+from egressd.notify.receivers.webhook import webhook_body
 from tests.notify.message.sample import CAUSE, CLOSED, OPENED, RULES, alert, notice, over
 from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, WEBHOOK, check
 
@@ -38,7 +38,7 @@ def pushed(*alerts: Alert) -> list[dict[str, Any]]:
 def posted(kind: NoticeKind = NoticeKind.OPENED, **fields: Any) -> dict[str, Any]:
     """What a webhook is sent."""
     document: dict[str, Any] = json.loads(
-        webhook(notice(kind, **fields), dropped=0, receiver="hook", rules=RULES)
+        webhook_body(notice(kind, **fields), dropped=0, receiver="hook", rules=RULES)
     )
     check(WEBHOOK, document)
     return document
@@ -165,7 +165,7 @@ def test_a_webhooks_group_stays() -> None:
 
 def test_a_webhook_confesses_what_was_dropped() -> None:
     """A program that reads annotations can tell."""
-    document = json.loads(webhook(notice(), dropped=7, receiver="hook", rules=RULES))
+    document = json.loads(webhook_body(notice(), dropped=7, receiver="hook", rules=RULES))
     assert "7 notices" in document["commonAnnotations"]["dropped"]
 
 
@@ -183,7 +183,7 @@ def test_the_engine_says_what_was_told_before() -> None:
 
 def test_an_event_says_all() -> None:
     """Id, type, subject and source tell events apart; the data is the alert."""
-    (body,) = events(notice(), dropped=3, rules=RULES)
+    (body,) = cloud_events(notice(), dropped=3, rules=RULES)
     document = json.loads(body)
     check(CLOUDEVENT, document)
     assert document["id"] == "notice-opened"

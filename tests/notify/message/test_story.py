@@ -16,8 +16,8 @@ from egressd.model.notification import Alerting, Severity
 from egressd.model.verdict import Blame
 from egressd.notify.content.compose import compose
 from egressd.notify.content.content import runbook
-from egressd.notify.content.text import plain
-from egressd.notify.content.times import format_duration
+from egressd.notify.content.text import plain_text
+from egressd.notify.content.times import format_elapsed
 from tests.notify.message.sample import CAUSE, RULES, alert, notice, notices, over
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 
 def section_text(*told: Notice, dropped: int = 0, rules: Alerting = RULES) -> str:
     """The text of one notice or of a digest."""
-    return plain(compose(told, dropped=dropped, rules=rules))
+    return plain_text(compose(told, dropped=dropped, rules=rules))
 
 
 def test_a_notice_has_what_one_needs_at_night() -> None:
@@ -113,7 +113,7 @@ def test_a_storm_is_a_line_each() -> None:
     for n in range(50):
         targets = f"2 targets: t{n}, u\n"
         assert f"CRITICAL: thing {n}; {since}; call the firewall team; {targets}" in text
-        assert f"ENDED: thing {n}; {since}; format_duration 1 h 4 min; {targets}" in text
+        assert f"ENDED: thing {n}; {since}; format_elapsed 1 h 4 min; {targets}" in text
     assert text.index("Open (50):") < text.index("Over (50):")
 
 
@@ -178,7 +178,7 @@ def test_the_runbooks_say_whom_to_call_as_well() -> None:
 )
 def test_how_long_it_was(end: str, words: str) -> None:
     """Two units at most; a clock that was set back makes no negative time."""
-    assert format_duration("2026-11-21T02:13:05.123Z", end) == words
+    assert format_elapsed("2026-11-21T02:13:05.123Z", end) == words
 
 
 @given(told=notices())
@@ -188,5 +188,5 @@ def test_text_is_printable_lines(told: Notice) -> None:
     for line in (content.title, *(line for one in content.sections for line in one.lines)):
         assert line.isprintable(), repr(line)
     assert all(
-        scrubbed in plain(content) for scrubbed in (f"Targets ({len(told.alert.condition.targets)})",)
+        scrubbed in plain_text(content) for scrubbed in (f"Targets ({len(told.alert.condition.targets)})",)
     ) or (not told.alert.condition.targets)

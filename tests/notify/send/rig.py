@@ -12,7 +12,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from egressd.model.notification import HttpTransport, Receiver, ReceiverKind
+from egressd.model.notification import Receiver
+from egressd.notify.transport.http import HttpTransport
+from tests.notify.samples import sample_receiver
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 TOKEN = "T0K3N-very-secret"
@@ -173,6 +175,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def receiver(kind: ReceiverKind, *urls: str, timeout: float = 5.0, **transport: str | None) -> Receiver:
+def receiver(type_name: str, *urls: str, timeout: float = 5.0, **transport: str | None) -> Receiver:
     """Return a receiver that is reached over HTTP."""
-    return Receiver(name="hook", kind=kind, transport=HttpTransport(urls=urls, **transport), timeout=timeout)  # type: ignore[arg-type]
+    made = HttpTransport(urls=urls, **transport)  # type: ignore[arg-type]
+    return sample_receiver(type_name, transport=made, timeout=timeout)

@@ -19,7 +19,6 @@ import pytest
 
 from egressd import clock
 from egressd.model.alert import Alert, AlertName, AlertState, Notice, NoticeKind
-from egressd.model.notification import ReceiverKind
 from egressd.notify.alertmanager.push import push_alerts
 from egressd.notify.content.labels import fingerprint, labels_of
 from egressd.notify.dispatch import deliver
@@ -64,7 +63,7 @@ class Pair:
 
     async def push(self, *alerts: Alert, peer: int = 0, now: datetime | None = None) -> DeliveryResult:
         """Push to one peer."""
-        to = receiver(ReceiverKind.ALERTMANAGER, *self.urls)
+        to = receiver("alertmanager", *self.urls)
         return await push_alerts(to, self.urls[peer], alerts, now=now or clock.now(), rules=RULES)
 
 
@@ -216,7 +215,7 @@ async def test_a_test_reaches_every_peer(pair: Pair) -> None:
     told = Notice(
         id="t", at=clock.timestamp(), kind=NoticeKind.TEST, alert=fresh(condition=condition, told=None)
     )
-    to = receiver(ReceiverKind.ALERTMANAGER, *pair.urls)
+    to = receiver("alertmanager", *pair.urls)
     assert (await deliver(to, (told,), dropped=0, rules=RULES)).ok
     for peer in range(2):
         assert [one["labels"]["alertname"] for one in await pair.alerts(peer)] == ["EgressdTest"]
@@ -245,7 +244,7 @@ async def test_a_refusal_is_shown_and_stops_nothing_else(unused_tcp_port: int) -
     alerts = [alert(condition=replace(CAUSE, labels=(("t", str(n)),)), told=None) for n in range(100)]
     now = datetime(2026, 11, 21, 4, tzinfo=UTC)
     async with answering(lambda _: http("400 Bad Request", b"bad labels")) as server:
-        to = receiver(ReceiverKind.ALERTMANAGER, server.url())
+        to = receiver("alertmanager", server.url())
         delivery = await push_alerts(
             to, f"http://127.0.0.1:{server.port}/", tuple(alerts), now=now, rules=RULES
         )

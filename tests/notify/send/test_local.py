@@ -20,15 +20,15 @@ from typing import Any
 import pytest
 
 from egressd.model.alert import NoticeKind
-from egressd.model.notification import Receiver, ReceiverKind, SyslogTransport
+from egressd.model.notification import Receiver
 from egressd.notify.dispatch import deliver
-from egressd.notify.receivers.journald import MESSAGE_ID, entry, send_entry
+from egressd.notify.receivers.journald import MESSAGE_ID, JournalTransport, journal_entry, send_entry
+from egressd.notify.receivers.syslog import SyslogTransport
 from egressd.notify.result import DeliveryResult
 from tests.notify.message.sample import CAUSE, HOSTILE, RULES, alert, notice
 from tests.notify.message.test_limits import SYSLOG, parse_entry
 from tests.notify.send.rig import listening, reset
 
-JOURNAL = Receiver(name="journal", kind=ReceiverKind.JOURNALD)
 WIDE = alert(condition=replace(CAUSE, targets=tuple(f"{'endpoint' * 12}-{n}:443" for n in range(3000))))
 JOURNALD = "/lib/systemd/systemd-journald"
 
@@ -49,10 +49,10 @@ def box(folder: Path) -> Iterator[socket.socket]:
         yield one
 
 
-async def test_an_entry_is_one_datagram(box: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_entry_is_one_datagram(box: socket.socket) -> None:
     """The journal gets it whole."""
-    monkeypatch.setattr(send_entry, "__defaults__", (box.getsockname(),))
-    assert (await deliver(JOURNAL, (notice(),), dropped=0, rules=RULES)) == DeliveryResult(
+    journal = Receiver(name="journal", type="journald", transport=JournalTransport(path=box.getsockname()))
+    assert (await deliver(journal, (notice(),), dropped=0, rules=RULES)) == DeliveryResult(
         ok=True, delivered=1
     )
     assert dict(parse_entry(box.recv(1 << 20)))["EGRESSD_ALERT"] == "EgressCause"
@@ -60,7 +60,7 @@ async def test_an_entry_is_one_datagram(box: socket.socket, monkeypatch: pytest.
 
 async def test_a_large_entry_is_a_sealed_file(box: socket.socket) -> None:
     """What no datagram can hold comes as a file descriptor, sealed, as journald demands."""
-    sent = entry(notice(told=WIDE), dropped=0, rules=RULES)
+    sent = journal_entry(notice(told=WIDE), dropped=0, rules=RULES)
     assert len(sent) > box.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
     assert (await send_entry(sent, box.getsockname())).ok
     data, (ancillary,), *_ = box.recvmsg(10, socket.CMSG_SPACE(4))
@@ -142,18 +142,18 @@ async def test_a_real_journald_reads_every_field(journald: tuple[str, Any]) -> N
     large = replace(WIDE, condition=replace(WIDE.condition, id="large"))
     told = [notice(), notice(told=hostile), notice(NoticeKind.CHANGED, told=large)]
     for one in told:
-        delivery = await send_entry(entry(one, dropped=0, rules=RULES), path)
+        delivery = await send_entry(journal_entry(one, dropped=0, rules=RULES), path)
         assert delivery.ok, delivery.why
     found = _until(lambda: read(f"MESSAGE_ID={MESSAGE_ID}"), len(told))
     for got, one in zip(found, told, strict=True):
-        sent = dict(parse_entry(entry(one, dropped=0, rules=RULES)))
+        sent = dict(parse_entry(journal_entry(one, dropped=0, rules=RULES)))
         assert {name: got.get(name) for name in sent} == sent
     assert len(read("EGRESSD_ALERT_ID=large", "PRIORITY=2")) == 1
 
 
 def receiver(transport: str, address: str = "127.0.0.1", port: int = 514, timeout: float = 5.0) -> Receiver:
     syslog = SyslogTransport(protocol=transport, address=address, port=port, facility=16)
-    return Receiver(name="syslog", kind=ReceiverKind.SYSLOG, transport=syslog, timeout=timeout)
+    return Receiver(name="syslog", type="syslog", transport=syslog, timeout=timeout)
 
 
 async def test_syslog_over_a_local_socket(box: socket.socket, folder: Path) -> None:

@@ -16,9 +16,10 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from egressd.model.alert import NoticeKind
-from egressd.model.notification import Receiver, ReceiverKind, SmtpTransport
+from egressd.model.notification import Receiver
 from egressd.notify.dispatch import deliver
 from egressd.notify.result import DeliveryResult
+from egressd.notify.transport.smtp import SmtpTransport
 from tests.notify.message.sample import CAUSE, RULES, alert, notice
 from tests.notify.send.rig import listening
 
@@ -108,9 +109,7 @@ def receiver(port: int, security: str = "none", timeout: float = 5.0, **fields: 
         sender="Egress <egressd@corp.example>",
         recipients=("net@corp.example", "ops@corp.example"),
     )
-    return Receiver(
-        name="mail", kind=ReceiverKind.EMAIL, transport=replace(transport, **fields), timeout=timeout
-    )
+    return Receiver(name="mail", type="email", transport=replace(transport, **fields), timeout=timeout)
 
 
 async def attempt(to: Receiver) -> DeliveryResult:

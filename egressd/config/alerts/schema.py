@@ -1,22 +1,15 @@
-"""`alerts:`, key by key. The docstrings are the reference: `docs/configuration.md`."""
+"""`alerts:` and `notify:`, key by key. The docstrings are the reference: `docs/configuration.md`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Union
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from egressd.config.alerts.kinds import (
-    BaseUrl,
-    Globs,
-    LabelName,
-    Line,
-    Looks,
-    Schedule,
-    TimeZone,
-    lasting,
-)
-from egressd.fields.types import Duration, Name
+from egressd.config.alerts.types import Globs, LabelName, Line, Looks, Schedule, Severities, TimeZone
+from egressd.fields.types import BaseUrl, Duration, Name, duration_between, one_or_many, refuse_text
+from egressd.notify.receivers import RECEIVERS
+from egressd.notify.schema import ReceiverSettings
 from egressd.yamlschema import StrictModel
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -42,9 +35,9 @@ class FlappingPart(StrictModel):
     """Per cent below which it is calm again; less than `high`."""
     times: Annotated[int, Field(ge=2, le=100)] = 3
     """An alert that was opened so many times..."""
-    within: Annotated[Duration, lasting(MINUTE, 7 * DAY)] = HOUR
+    within: Annotated[Duration, duration_between(MINUTE, 7 * DAY)] = HOUR
     """...in so long is held open..."""
-    hold: Annotated[Duration, lasting(1.0, DAY)] = 900.0
+    hold: Annotated[Duration, duration_between(1.0, DAY)] = 900.0
     """...until what it is about was gone for so long."""
 
 
@@ -59,7 +52,7 @@ class ScopePart(StrictModel):
     """Products."""
 
 
-class WindowPart(StrictModel):
+class TimeIntervalPart(StrictModel):
     """Maintenance that comes again and again. Probing goes on, and nothing is said of what it covers."""
 
     name: Name
@@ -68,7 +61,7 @@ class WindowPart(StrictModel):
     """When it begins: minute, hour, day of month, month, day of week, as in crontab(5)."""
     timezone: TimeZone = "UTC"
     """Whose clock the schedule is read by."""
-    duration: Annotated[Duration, lasting(MINUTE, 31 * DAY)] = Field(alias="for")
+    duration: Annotated[Duration, duration_between(MINUTE, 31 * DAY)] = Field(alias="for")
     """How long it lasts."""
     reason: Line | None = None
     """Why, for people."""
@@ -89,9 +82,50 @@ class AlertsPart(StrictModel):
     """Where you keep `docs/runbooks`; without it, alerts have no link."""
     patience: PatiencePart = PatiencePart()
     """How many looks in a row it takes to believe something."""
-    reminder: Annotated[Duration, lasting(5 * MINUTE, 31 * DAY)] | None = None
+    reminder: Annotated[Duration, duration_between(5 * MINUTE, 31 * DAY)] | None = None
     """How often an open alert is told again; without it, never. Alertmanager reminds by itself."""
     flapping: FlappingPart = FlappingPart()
     """When something counts as coming and going."""
-    maintenance: list[WindowPart] = []
+    maintenance: list[TimeIntervalPart] = []
     """When nothing is said; `egressd maintenance` opens windows by hand."""
+
+
+class MatchPart(StrictModel):
+    """Which alerts a route is for: each key that is given must fit."""
+
+    severity: Severities = []
+    """How urgent."""
+    profile: Globs = []
+    """A product that suffers."""
+    source: Globs = []
+    """A source it is seen from."""
+    reason: Globs = []
+    """A reason code, such as `tls_mitm_*`."""
+    alert: Globs = []
+    """An alert's name, such as `EgressCause`."""
+
+
+class RoutePart(StrictModel):
+    """Where matching alerts go. The first route that matches decides."""
+
+    match: MatchPart = MatchPart()
+    """Which alerts; without it, all."""
+    receivers: Annotated[list[Name], BeforeValidator(one_or_many), Field(min_length=1)]
+    """Names of receivers."""
+    go_on: bool = Field(default=False, alias="continue")
+    """Whether later routes are asked as well."""
+
+
+if TYPE_CHECKING:
+    AnyReceiver = ReceiverSettings
+else:
+    AnyReceiver = Annotated[Union[tuple(one.settings for one in RECEIVERS)], Field(discriminator="type")]  # noqa: UP007
+
+
+class NotifyPart(StrictModel):
+    """Where the daemon sends notifications."""
+
+    receivers: list[Annotated[AnyReceiver, BeforeValidator(refuse_text)]] = []
+    """Where notices go. Every URL, password and token that is a secret stands in a file of its own."""
+    routes: list[RoutePart] = []
+    """Which alert goes where; without routes, every alert goes to every receiver."""

@@ -10,19 +10,18 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from egressd.attribution.reasons import REASONS
-from egressd.config.alerts.words import is_loopback, read_mail_server
-from egressd.fields.checks import Problem, as_items, as_mapping, credential_problems, did_you_mean, duplicates
+from egressd.fields.checks import Problem, as_items, as_mapping, did_you_mean, duplicates
 from egressd.model.alert import AlertName
 from egressd.model.catalog import Catalog
-from egressd.model.notification import Flapping, ReceiverKind
+from egressd.model.notification import Feed, Flapping
+from egressd.notify.receivers import BY_TYPE
+from egressd.notify.schema import ReceiverSettings
 from egressd.yamlfile import KeyPath
-
-WITH_URL = frozenset({ReceiverKind.WEBHOOK, ReceiverKind.CLOUDEVENTS, ReceiverKind.HEARTBEAT})
 
 ALERTS = tuple(one.value for one in AlertName if one is not AlertName.TEST)
 
 
-def cross_checks_of_alerts(data: object, catalog: Catalog | None) -> Iterator[Problem]:
+def alert_problems(data: object, catalog: Catalog | None) -> Iterator[Problem]:
     """Yield where keys of `alerts:` and `notify:` contradict each other, or what is known."""
     alerts, notify = as_mapping(as_mapping(data).get("alerts")), as_mapping(as_mapping(data).get("notify"))
     profiles = None if catalog is None else [one.name for one in catalog.profiles]
@@ -52,64 +51,40 @@ def _notify(notify: dict[str, object], profiles: list[str] | None) -> Iterator[P
         yield ("notify", *place), said
     receivers = [as_mapping(one) for one in as_items(notify.get("receivers"))]
     for index, receiver in enumerate(receivers):
-        yield from _receiver(receiver, ("notify", "receivers", index))
+        yield from _settings_of(receiver).problems(receiver, ("notify", "receivers", index))
     for index, route in enumerate(as_items(notify.get("routes"))):
         path: KeyPath = ("notify", "routes", index)
-        yield from _targets_of(as_mapping(route), receivers, path)
+        yield from _receivers_of(as_mapping(route), receivers, path)
         match = as_mapping(as_mapping(route).get("match"))
         yield from _known(match, "profile", profiles, (*path, "match"))
         yield from _known(match, "reason", REASONS, (*path, "match"))
         yield from _known(match, "alert", ALERTS, (*path, "match"))
 
 
-def _receiver(receiver: dict[str, object], path: KeyPath) -> Iterator[Problem]:
-    """Ask for one place, and for one way to log in."""
-    url, url_file = (receiver.get(key) is not None for key in ("url", "url_file"))
-    kind = receiver.get("type")
-    if isinstance(kind, str) and kind in WITH_URL:
-        if not url and not url_file:
-            yield path, "must have a url, or a url_file where the URL is a secret"
-        elif url and url_file:
-            yield (*path, "url_file"), "cannot stand beside url"
-    if receiver.get("bearer_token_file") is not None and receiver.get("username") is not None:
-        yield (*path, "bearer_token_file"), "cannot stand beside username"
-    yield from credential_problems(receiver, path)
-    yield from credential_problems(as_mapping(receiver.get("proxy")), (*path, "proxy"))
-    if _shouts_password(receiver):
-        yield (
-            (*path, "username"),
-            "needs security: starttls or tls; else the password could be read on the way",
-        )
+def _settings_of(receiver: dict[str, object]) -> type[ReceiverSettings]:
+    """Return the settings of its type; for an unknown type, what all have in common."""
+    found = BY_TYPE.get(str(receiver.get("type")))
+    return found.settings if found else ReceiverSettings
 
 
-def _shouts_password(receiver: dict[str, object]) -> bool:
-    """Say whether a password of mail would leave this host in plain text."""
-    if receiver.get("security") != "none" or receiver.get("username") is None:
-        return False
-    try:
-        return not is_loopback(read_mail_server(str(receiver.get("server")))[0])
-    except ValueError:
-        return False
-
-
-def _targets_of(
+def _receivers_of(
     route: dict[str, object], receivers: list[dict[str, object]], path: KeyPath
 ) -> Iterator[Problem]:
     """Ask that a route leads to receivers that hear of alerts."""
-    kinds = {str(one.get("name")): one.get("type") for one in receivers if one.get("name") is not None}
+    feeds = {str(one.get("name")): _settings_of(one).feed for one in receivers if one.get("name") is not None}
     given = route.get("receivers")
     names = [given] if isinstance(given, str) else as_items(given)
     for index, name in enumerate(names):
         place = (*path, "receivers", index) if isinstance(given, list) else (*path, "receivers")
         if not isinstance(name, str):
             continue
-        if name not in kinds:
-            said = did_you_mean(name, kinds) if kinds else "; notify.receivers is empty"
+        if name not in feeds:
+            said = did_you_mean(name, feeds) if feeds else "; notify.receivers is empty"
             yield place, f"no such receiver: {name[:60]!r}{said}"
-        elif kinds[name] == ReceiverKind.HEARTBEAT:
+        elif feeds[name] is Feed.SWEEPS:
             yield (
                 place,
-                f"{name!r} is a heartbeat: it hears of sweeps, not of alerts; take it out of the routes",
+                f"{name!r} is a heartbeat: it gets sweeps, not alerts; take it out of the routes",
             )
 
 

@@ -1,0 +1,209 @@
+"""What the types of receiver have in common in `notify.receivers`, key by key.
+
+The docstrings are the reference: `docs/configuration.md`. A type's own keys are in its module of `receivers`.
+"""
+
+from __future__ import annotations
+
+import base64
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, get_args
+
+from pydantic import BeforeValidator, Field
+
+from egressd.fields.checks import Problem, as_mapping, credential_problems
+from egressd.fields.files import read_secret
+from egressd.fields.types import Name, UserName, refuse_text
+from egressd.model.notification import Feed, Receiver, Transport
+from egressd.notify.transport.http import HttpTransport
+from egressd.notify.types import (
+    CaFile,
+    HttpsFile,
+    ProxyUrl,
+    SecretFile,
+    Timeout,
+    TokenFile,
+    Url,
+    UrlFile,
+    Wait,
+    read_url_file,
+)
+from egressd.yamlfile import KeyPath
+from egressd.yamlschema import StrictModel
+
+IN_A_FILE = {
+    key: f"a secret never stands here; put it alone into a file, and name that in {file}"
+    for key, file in (
+        ("password", "password_file"),
+        ("bearer_token", "bearer_token_file"),
+        ("token", "bearer_token_file"),
+    )
+}
+SECRET_URL = {"url": "the URL is a secret; put it alone into a file, and name that in url_file"}
+
+
+class ProxySettings(StrictModel):
+    """The proxy that notices go through. The one under test is not used unless it is named here."""
+
+    hints: ClassVar[Mapping[str, str]] = IN_A_FILE
+
+    url: ProxyUrl
+    """`http://host:port`, without a user name or password."""
+    username: UserName | None = None
+    """Sent to the proxy only, with the password, as Basic credentials."""
+    password_file: SecretFile | None = None
+    """The file that holds the password, alone, on one line."""
+
+
+class ReceiverSettings(StrictModel):
+    """One place where notices go."""
+
+    hints: ClassVar[Mapping[str, str]] = IN_A_FILE
+    feed: ClassVar[Feed] = Feed.NOTICES
+
+    name: Name
+    """What routes, logs and metrics call it."""
+
+    @classmethod
+    def type_name(cls) -> str:
+        """Return the value of `type` that selects these settings."""
+        (name,) = get_args(cls.model_fields["type"].annotation)
+        return str(name)
+
+    @classmethod
+    def problems(cls, data: dict[str, object], path: KeyPath) -> Iterator[Problem]:
+        """Yield which keys contradict each other in the data as read; wrong types are reported elsewhere."""
+        yield from credential_problems(data, path)
+        yield from credential_problems(as_mapping(data.get("proxy")), (*path, "proxy"))
+
+    @abstractmethod
+    def transport(self) -> Transport:
+        """Return how it is reached; secrets are read now.
+
+        Raises:
+            ValueError: a secret can't be read any more.
+        """
+
+    def receiver(self) -> Receiver:
+        """Return the receiver. Raises ValueError: a secret can't be read any more."""
+        shared = ("timeout", "queue", "send_resolved", "digest", "wait")
+        given = {key: value for key, value in self if key in shared}
+        return Receiver(
+            name=self.name, type=self.type_name(), feed=self.feed, transport=self.transport(), **given
+        )
+
+
+class HttpSettings(ReceiverSettings):
+    """A receiver that is reached by HTTP."""
+
+    timeout: Timeout = 10.0
+    """What one delivery may take."""
+    proxy: Annotated[ProxySettings, BeforeValidator(refuse_text)] | None = None
+    """The proxy to go through; without it, direct, whatever the environment says."""
+    ca_file: CaFile | None = None
+    """The roots its certificate must lead to; without it, those of the system."""
+
+    def http(self, *urls: str, secret: bool = False) -> HttpTransport:
+        """Return how these URLs are reached."""
+        proxy = self.proxy
+        return HttpTransport(
+            urls=urls,
+            secret=secret,
+            authorization=self.authorization(),
+            proxy=proxy.url if proxy else None,
+            proxy_authorization=_basic(proxy.username, proxy.password_file) if proxy else None,
+            ca_file=self.ca_file,
+        )
+
+    def authorization(self) -> str | None:
+        """Return the value of the `Authorization` header."""
+        return None
+
+
+class LoginSettings(HttpSettings):
+    """A receiver that may ask for credentials."""
+
+    username: UserName | None = None
+    """For Basic credentials, with `password_file`."""
+    password_file: SecretFile | None = None
+    """The file that holds the password, alone, on one line."""
+    bearer_token_file: TokenFile | None = None
+    """The file that holds a token, alone, on one line; instead of a user name."""
+
+    @classmethod
+    def problems(cls, data: dict[str, object], path: KeyPath) -> Iterator[Problem]:
+        """Ask for one way to log in."""
+        yield from super().problems(data, path)
+        if data.get("bearer_token_file") is not None and data.get("username") is not None:
+            yield (*path, "bearer_token_file"), "cannot stand beside username"
+
+    def authorization(self) -> str | None:
+        """Return the value of the `Authorization` header."""
+        if self.bearer_token_file is not None:
+            return f"Bearer {read_secret(Path(self.bearer_token_file))}"
+        return _basic(self.username, self.password_file)
+
+
+class UrlSettings(LoginSettings):
+    """A receiver with one URL, which may be a secret."""
+
+    url: Url | None = None
+    """Where to. Either this or `url_file`."""
+    url_file: UrlFile | None = None
+    """The file that holds the URL, where that is a secret."""
+
+    @classmethod
+    def problems(cls, data: dict[str, object], path: KeyPath) -> Iterator[Problem]:
+        """Ask for one URL."""
+        yield from super().problems(data, path)
+        url, url_file = (data.get(key) is not None for key in ("url", "url_file"))
+        if not url and not url_file:
+            yield path, "must have a url, or a url_file where the URL is a secret"
+        elif url and url_file:
+            yield (*path, "url_file"), "cannot stand beside url"
+
+    def transport(self) -> HttpTransport:
+        """Return how it is reached. Raises ValueError: a secret can't be read any more."""
+        if self.url_file is not None:
+            return self.http(read_url_file(Path(self.url_file)), secret=True)
+        return self.http(self.url or "")
+
+
+class QueueSettings(ReceiverSettings):
+    """A receiver with a queue of its own, which outlives restarts."""
+
+    queue: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """The most notices that wait for it; beyond, the oldest are dropped and it is told how many."""
+    send_resolved: bool = True
+    """Whether it is notified when an alert is resolved."""
+
+
+class DigestSettings(QueueSettings):
+    """A receiver that people read."""
+
+    digest: Annotated[int, Field(ge=1, le=1000)] = 5
+    """More notices than this that are due together are one message."""
+    wait: Wait = 5.0
+    """How long a notice waits for others that come with it."""
+
+
+class ChannelSettings(DigestSettings, HttpSettings):
+    """A channel of a chat, written to through a URL that is a secret."""
+
+    hints: ClassVar[Mapping[str, str]] = IN_A_FILE | SECRET_URL
+
+    url_file: HttpsFile
+    """The file that holds the webhook's URL: whoever has it can write to the channel."""
+
+    def transport(self) -> HttpTransport:
+        """Return how it is reached. Raises ValueError: a secret can't be read any more."""
+        return self.http(read_url_file(Path(self.url_file)), secret=True)
+
+
+def _basic(username: str | None, password_file: str | None) -> str | None:
+    if username is None or password_file is None:
+        return None
+    pair = f"{username}:{read_secret(Path(password_file))}"
+    return f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"

@@ -1,0 +1,174 @@
+"""HTTP: one request, one answer. No redirect is followed, nothing is taken from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import ssl
+from typing import Any
+
+import aiohttp
+from aiohttp import hdrs
+
+from egressd import __version__, clock
+from egressd.net.scrub import scrub
+from egressd.notify.result import DeliveryResult, arrived, failed, refused
+from egressd.notify.transport.errors import error_text, timeout_text
+from egressd.notify.transport.http import HttpRequest, HttpTransport
+from egressd.notify.transport.redact import quote_answer, url_host_port
+from egressd.notify.transport.tls import ca_file_error, tls_context
+
+LONGEST_RETRY_AFTER = 3600.0
+"""Seconds: the most a server may ask us to wait."""
+_LONGEST_BODY = 4096
+"""Bytes of a refusal that are read."""
+_READ_WITHIN = 2.0
+"""Seconds for that: the status has said enough."""
+_TOO_MANY = 429
+_FROM_A_PROXY = frozenset({403, 407})
+"""What a policy or a login answers; through a plain proxy nobody can tell whose it is."""
+
+
+async def send_http(
+    transport: HttpTransport, url: str, request: HttpRequest, *, timeout: float
+) -> DeliveryResult:
+    """Send a request to one of the transport's URLs, within `timeout` seconds."""
+    place = url_host_port(url)
+    try:
+        tls = await tls_context(transport.ca_file) if _is_tls(url, transport) else None
+    except OSError as error:
+        return failed(ca_file_error(transport.ca_file, error))
+    try:
+        async with asyncio.timeout(timeout):
+            return await _exchange(transport, url, request, tls)
+    except TimeoutError:
+        return failed(timeout_text(place, timeout))
+    except aiohttp.ClientHttpProxyError as error:
+        # Whatever it says: a proxy in the way is mended one day, and the receiver has refused nothing.
+        pause = _retry_after(error.headers)
+        return failed(
+            f"the proxy {url_host_port(transport.proxy or '')} answered {error.status}", after=pause
+        )
+    except aiohttp.ClientProxyConnectionError as error:
+        return failed(f"the proxy: {error_text(error, url_host_port(transport.proxy or ''))}")
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        return refused("the URL is none that can be asked; mend it in the configuration")
+    except aiohttp.ClientResponseError:
+        return failed(f"{place} does not answer in HTTP")
+    except aiohttp.ServerDisconnectedError:
+        return failed(f"{place} closed the connection before it answered")
+    except (aiohttp.ClientError, OSError) as error:
+        return failed(error_text(error, place))
+    except ValueError:
+        return refused(
+            f"a header or the URL for {place} holds characters that can't be sent; look at the secrets"
+        )
+
+
+async def _exchange(
+    transport: HttpTransport, url: str, request: HttpRequest, tls: ssl.SSLContext | None
+) -> DeliveryResult:
+    connector = aiohttp.TCPConnector(ssl=tls or True, force_close=True, use_dns_cache=False)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        trust_env=False,
+        auto_decompress=False,
+    ) as session:
+        method = hdrs.METH_GET if request.body is None else hdrs.METH_POST
+        async with session.request(
+            method,
+            url,
+            data=request.body,
+            headers=_headers(url, transport, request),
+            allow_redirects=False,
+            **_proxy_options(transport),
+        ) as answer:
+            return await _result_of(transport, url, answer)
+
+
+def _headers(url: str, transport: HttpTransport, request: HttpRequest) -> dict[str, str]:
+    headers: dict[str, str] = {hdrs.USER_AGENT: f"egressd/{__version__}"}
+    if request.content_type:
+        headers[hdrs.CONTENT_TYPE] = request.content_type
+    if transport.authorization:
+        headers[hdrs.AUTHORIZATION] = transport.authorization
+    if transport.proxy and transport.proxy_authorization and not url.lower().startswith("https:"):
+        # Without a tunnel the request itself is the proxy's: aiohttp leaves `proxy_headers` out then.
+        headers[hdrs.PROXY_AUTHORIZATION] = transport.proxy_authorization
+    return headers
+
+
+def _proxy_options(transport: HttpTransport) -> dict[str, Any]:
+    """Return how to get out. Credentials go in a header: in a URL they would be in every error's text."""
+    if transport.proxy is None:
+        return {}
+    headers = (
+        {hdrs.PROXY_AUTHORIZATION: transport.proxy_authorization} if transport.proxy_authorization else {}
+    )
+    return {"proxy": transport.proxy, "proxy_headers": headers}
+
+
+async def _result_of(transport: HttpTransport, url: str, answer: aiohttp.ClientResponse) -> DeliveryResult:
+    if 200 <= answer.status < 300:
+        return arrived()
+    plain_proxy = transport.proxy is not None and not url.lower().startswith("https:")
+    who = (
+        f"{url_host_port(url)}, or the proxy before it, answered"
+        if plain_proxy
+        else f"{url_host_port(url)} answered"
+    )
+    said = quote_answer(await _read_beginning(answer), transport.echoes())
+    if plain_proxy and answer.status in _FROM_A_PROXY:
+        return failed(f"{who} {answer.status}{f': {said}' if said else ''}")
+    return _result_of_status(answer.status, answer.headers, who, said)
+
+
+def _result_of_status(status: int, headers: Any, who: str, said: str) -> DeliveryResult:
+    """Return what a status means that is no success (RFC 9110, 15)."""
+    tail = f": {said}" if said else ""
+    if status == _TOO_MANY or status >= 500:
+        return failed(f"{who} {status}{tail}", after=_retry_after(headers))
+    if 300 <= status < 400:
+        # Not the receiver's word, perhaps: a portal in the way answers everything like this.
+        target = _redirect_target(headers)
+        return failed(f"{who} {status}, a redirect{target}; none is followed: configure where it leads")
+    return refused(f"{who} {status}{tail}")
+
+
+async def _read_beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """Return the beginning of a body, however it goes on."""
+    body = b""
+    try:
+        async with asyncio.timeout(_READ_WITHIN):
+            while len(body) < _LONGEST_BODY and (
+                more := await answer.content.read(_LONGEST_BODY - len(body))
+            ):
+                body += more
+    except (aiohttp.ClientError, OSError):
+        pass  # what was read so far is all there is to show
+    return body
+
+
+def _retry_after(headers: Any) -> float | None:
+    """Return the seconds of `Retry-After`, given as such or as a date (RFC 9110, 10.2.3)."""
+    text = headers.get(hdrs.RETRY_AFTER, "").strip() if headers else ""
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), LONGEST_RETRY_AFTER)
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+        seconds = (until - clock.now()).total_seconds()
+    except (TypeError, ValueError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _redirect_target(headers: Any) -> str:
+    """Return the host of a redirect; its path may be as secret as ours."""
+    target = headers.get(hdrs.LOCATION, "") if headers else ""
+    return f" to {scrub(url_host_port(target), 300)}" if "://" in target else ""
+
+
+def _is_tls(url: str, transport: HttpTransport) -> bool:
+    return any(one.lower().startswith("https:") for one in (url, transport.proxy or ""))
