@@ -1,4 +1,4 @@
-"""The only place that asks what time it is."""
+"""The current time; all other modules read the clock here."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from egressd.wording import stamp
 
 
 def now() -> datetime:
-    """Return the wall-clock time, aware, in UTC."""
+    """Return the current time as an aware datetime in UTC."""
     return datetime.now(UTC)
 
 
 def monotonic() -> float:
-    """Return seconds of a clock that no one sets."""
+    """Return the seconds of the monotonic clock."""
     return time.monotonic()
 
 
 def timestamp(moment: datetime | None = None) -> str:
-    """Render a moment (now, if none is given) as RFC 3339 in UTC with milliseconds."""
+    """Render a time (None: now) as RFC 3339 in UTC with milliseconds."""
     return stamp(now() if moment is None else moment)

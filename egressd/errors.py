@@ -1,7 +1,7 @@
-"""What can go wrong outside the network, and the exit codes it leads to.
+"""User errors and exit codes.
 
-Three kinds of trouble are never mixed: a misbehaving network is a value in an observation; a user's
-mistake is an `EgressdError`; everything else is our bug.
+Three kinds of errors are never mixed: a network error is a value in an observation; a user's mistake is an
+`EgressdError`; any other exception is a bug.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller; the numbers above 63 are those of sysexits.h."""
+    """Exit codes of the process; 70 and 78 are those of sysexits.h."""
 
     OK = 0
     """Every required target is ok or degraded."""
@@ -19,9 +19,9 @@ class ExitCode(IntEnum):
     USAGE = 2
     """Wrong usage."""
     UNKNOWN = 3
-    """Nothing proved bad, but something is unknown."""
+    """No required target is blocked or down, but some are unknown."""
     BUG = 70
-    """Our bug."""
+    """A bug of egressd."""
     CONFIG = 78
     """Bad configuration."""
     INTERRUPTED = 130
@@ -29,24 +29,24 @@ class ExitCode(IntEnum):
 
 
 class EgressdError(Exception):
-    """A mistake the user can mend. The message says what happened, where, and what to do."""
+    """A mistake that the user can correct. The message says what happened, where, and what to do."""
 
     exit_code = ExitCode.USAGE
 
 
 class UsageError(EgressdError):
-    """A flag or argument that can't be right."""
+    """A wrong flag or argument."""
 
 
 class ConfigError(EgressdError):
-    """One or more mistakes in configuration or catalog files, all of them at once."""
+    """All mistakes found in configuration or catalog files."""
 
     exit_code = ExitCode.CONFIG
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-        """One line each: file, line, key path, what is wrong."""
+        """One line each: file, line, key path, error."""
 
 
 class AbsentSourceError(ConfigError):
@@ -58,7 +58,7 @@ class AbsentListenError(UsageError):
 
 
 class ReportFileError(EgressdError):
-    """A report file that can't be read as one."""
+    """A file that is not a readable report."""
 
 
 def cannot_read(path: object, error: OSError | ValueError) -> str:

@@ -9,7 +9,7 @@ from egressd.attribution.facts.sweep_index import answered_tls
 from egressd.model.endpoint import SampleKind
 from egressd.model.observation import TlsObservation
 from egressd.model.plan import Target
-from egressd.model.recording import Baseline, Mark, Trail
+from egressd.model.recording import Baseline, BaselineEntry, Trail
 from egressd.model.verdict import SourceVerdict, Sweep
 
 
@@ -22,7 +22,7 @@ def baseline_of(sweep: Sweep) -> Baseline:
         run=recording.id,
         started=recording.started,
         marks=tuple(
-            _mark(targets[judged.target], one, trails.get((judged.target, one.source), ()))
+            _entry(targets[judged.target], one, trails.get((judged.target, one.source), ()))
             for judged in sweep.verdicts
             for one in judged.by_source
         ),
@@ -40,9 +40,9 @@ def _trails(sweep: Sweep) -> dict[tuple[str, str], tuple[Trail, ...]]:
     return found
 
 
-def _mark(target: Target, judged: SourceVerdict, trails: Iterable[Trail]) -> Mark:
+def _entry(target: Target, judged: SourceVerdict, trails: Iterable[Trail]) -> BaselineEntry:
     tls = _handshake(trails)
-    return Mark(
+    return BaselineEntry(
         target=target.id,
         source=judged.source,
         outcome=judged.verdict.outcome.value,

@@ -1,8 +1,8 @@
-"""What happened in one phase of one probe. Never what it means.
+"""Observations: what happened in one phase of one probe, never what it means.
 
-Law of the file: facts that could not be read are None, never a guess. Text that came from the
-network is scrubbed to printable characters and capped before it gets here. Times are RFC 3339 UTC
-with milliseconds (`Timestamp`), durations are milliseconds, sizes are bytes.
+Rule of the file: a fact that could not be read is None, never a guess. Text from the network is reduced to
+printable characters and cut before it gets here. Times are RFC 3339 UTC with milliseconds (`Timestamp`),
+durations are milliseconds, sizes are bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Timestamp = str
 
 
 class Phase(StrEnum):
-    """Where in the conversation we are. `ntp` is the one datagram of an NTP probe."""
+    """The phases of a probe, in order. `ntp` is the single phase of an NTP probe."""
 
     DNS = "dns"
     TCP = "tcp"
@@ -27,16 +27,16 @@ class Phase(StrEnum):
 
 
 class Failure(StrEnum):
-    """What went wrong, in the words of the socket, the DNS message, OpenSSL or HTTP."""
+    """How a phase failed, in terms of the socket, the DNS message, OpenSSL or HTTP."""
 
     TIMEOUT = "timeout"
-    """Nothing came within the phase's time."""
+    """No answer within the timeout of the phase."""
     REFUSED = "refused"
     """ECONNREFUSED: a RST, or an ICMP port unreachable (then `icmp` is set)."""
     RESET = "reset"
     """ECONNRESET or EPIPE."""
     CLOSED = "closed"
-    """The peer ended the stream (FIN) where more was due."""
+    """The peer closed the connection (FIN) too early."""
     UNREACHABLE = "unreachable"
     """ENETUNREACH, EHOSTUNREACH, EACCES, EPERM, EINVAL, ENOPROTOOPT: see `errno` and `icmp`."""
     INVALID_SOURCE = "invalid_source"
@@ -47,19 +47,19 @@ class Failure(StrEnum):
     """Any other errno."""
     NXDOMAIN = "nxdomain"
     NODATA = "nodata"
-    """NOERROR without a record of the asked type."""
+    """NOERROR without a record of the queried type."""
     RCODE = "rcode"
     """Any other rcode than NOERROR and NXDOMAIN: see `rcode`."""
     MALFORMED = "malformed"
-    """Bytes that are no message of the protocol."""
+    """An answer that is no valid message of the protocol."""
     NAME_INVALID = "name_invalid"
-    """The name can't be asked for (a label over 63 bytes, a bad A-label)."""
+    """The name can't be queried (a label over 63 bytes, an invalid A-label)."""
     PROXY_STATUS = "proxy_status"
-    """The proxy answered CONNECT with something else than 2xx."""
+    """The proxy answered CONNECT with another status than 2xx."""
     ALERT = "alert"
     """A fatal TLS alert: see `alert`."""
     NOT_TLS = "not_tls"
-    """The first bytes are not a TLS record."""
+    """The answer is not a TLS record."""
     VERIFY = "verify"
     """The chain or the name did not verify: see `verify_code`."""
     TLS_ERROR = "tls_error"
@@ -67,13 +67,13 @@ class Failure(StrEnum):
     NOT_HTTP = "not_http"
     """The answer is not HTTP."""
     TOO_LARGE = "too_large"
-    """Headers beyond the limit."""
+    """The response head, or a body needed in full, exceeds the limit."""
     TRUNCATED = "truncated"
-    """Fewer bytes than Content-Length promised."""
+    """Fewer bytes than announced: a body shorter than Content-Length, a DNS answer with TC."""
     HTTP2_ERROR = "http2_error"
-    """GOAWAY, RST_STREAM or an HTTP/2 protocol error before an answer."""
+    """GOAWAY, RST_STREAM or an HTTP/2 protocol error before the response."""
     INTERNAL_ERROR = "internal_error"
-    """Our own bug; the log has the traceback."""
+    """A bug of egressd; the log has the traceback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,24 +83,24 @@ class Icmp:
     type: int
     code: int
     offender: str
-    """The address that sent it, as reported (a NAT may rewrite it)."""
+    """The address that sent it (a NAT may have rewritten it)."""
     version: Literal[4, 6]
     local: bool
-    """Whether the offender is an address of this host, or the kernel itself."""
+    """Whether the offender is this host: one of its addresses, or its kernel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpInfo:
-    """Linux TCP_INFO, read before close."""
+    """Linux TCP_INFO (linux/tcp.h), read before close."""
 
     state: int
     bytes_acked: int
-    """1 = only the SYN; 1 + n = n bytes of ours were acknowledged."""
+    """1: only the SYN was acknowledged; 1 + n: n bytes of ours were."""
     bytes_received: int
     bytes_sent: int | None
     retransmits: int
     out_of_order: int | None
-    """Segments that arrived beyond a hole."""
+    """Segments received out of order."""
     unacked: int
     rtt_ms: float
     path_mtu: int
@@ -119,7 +119,7 @@ class ExtendedError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsQuery:
-    """One question sent, and what came back."""
+    """One DNS query and its result."""
 
     transport: Literal["udp", "tcp", "getaddrinfo"]
     edns: bool
@@ -140,31 +140,31 @@ class DnsQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsObservation:
-    """One name and type asked of one resolver, with every fallback that was needed."""
+    """One name and type looked up at one resolver, with every fallback that was needed."""
 
     started: Timestamp
     elapsed_ms: float
     name: str
     type: Literal["A", "AAAA"]
     resolver: str
-    """`system` (getaddrinfo), or `address:port` of a resolver asked by message."""
+    """`system` (getaddrinfo), or `address:port` of a DNS server."""
     queries: tuple[DnsQuery, ...]
-    """In order: UDP with EDNS, then whatever fallback was needed. The last one decides `failure`,
-    unless an earlier one succeeded."""
+    """In order: UDP with EDNS, then the fallbacks needed. The last one decides `failure`, unless an earlier
+    one succeeded."""
     failure: Failure | None = None
     detail: str = ""
     rcode: str | None = None
     answers: tuple[str, ...] = ()
     cnames: tuple[str, ...] = ()
-    """The chain of canonical names, in order, without the name asked for."""
+    """The CNAME targets, in order."""
     ttl: int | None = None
-    """The least TTL on the way to the answer, in seconds."""
+    """The least TTL of the CNAMEs and the answer, in seconds."""
     phase: Literal[Phase.DNS] = Phase.DNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpObservation:
-    """One dial of one address."""
+    """One TCP connect to one address."""
 
     started: Timestamp
     elapsed_ms: float
@@ -180,13 +180,13 @@ class TcpObservation:
     max_segment: int | None = None
     """TCP_MAXSEG set by a control."""
     ttl: int | None = None
-    """The hop limit set by a control: of the dial itself, or of what was sent once it stood."""
+    """The hop limit set by a control: of the SYN, or of the data after the connect."""
     phase: Literal[Phase.TCP] = Phase.TCP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyObservation:
-    """One CONNECT."""
+    """One CONNECT request to a proxy."""
 
     started: Timestamp
     elapsed_ms: float
@@ -200,7 +200,7 @@ class ProxyObservation:
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""
     first_bytes: str = ""
-    """Hex of the first bytes received, 64 bytes at most."""
+    """The first bytes received in hex, 64 bytes at most."""
     info: TcpInfo | None = None
     phase: Literal[Phase.PROXY] = Phase.PROXY
 
@@ -215,7 +215,7 @@ class TlsAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """Facts of one certificate of the peer's chain, as sent."""
+    """One certificate of the peer's chain, as sent."""
 
     subject: str
     issuer: str
@@ -241,25 +241,25 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainFacts:
-    """What the received chain can be shown to be, computed from the bytes alone; None: not computed."""
+    """Properties of the received chain, computed from its bytes alone; None: not computed."""
 
     publicly_anchored: bool | None
-    """Whether it leads to a public root, whatever the time and name."""
+    """Whether it leads to a public root, regardless of time and name."""
     store_anchored: bool | None
-    """Whether it leads to a root of the trust store, whatever the time and name."""
+    """Whether it leads to a root of the trust store, regardless of time and name."""
     name_matches: bool | None
-    """Whether a subjectAltName covers the host (RFC 6125)."""
+    """Whether a subjectAltName matches the host (RFC 6125)."""
     common_name_matches: bool | None
-    """Whether only the subject's CN does."""
+    """Whether only the subject's common name matches."""
     in_time: bool | None
-    """Whether every certificate of the chain is valid now by this host's clock."""
+    """Whether every certificate of the chain is valid by this host's clock."""
     issuer_known_public: bool | None = None
-    """Whether the issuer's name of the last certificate sent is the subject of a public root."""
+    """Whether the issuer of the last certificate sent has the name of a public root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsObservation:
-    """One handshake over one stream."""
+    """One TLS handshake."""
 
     started: Timestamp
     elapsed_ms: float
@@ -275,18 +275,18 @@ class TlsObservation:
     detail: str = ""
     errno: int | None = None
     first_bytes: str = ""
-    """Hex of the first bytes received, 64 bytes at most."""
+    """The first bytes received in hex, 64 bytes at most."""
     first_text: str = ""
     """The first bytes as text where they are printable, 512 characters at most."""
     server_hello: bool = False
-    """Whether a ServerHello came back."""
+    """Whether a ServerHello was received."""
     alert: TlsAlert | None = None
     version: str | None = None
     cipher: str | None = None
     alpn: str | None = None
     chain: tuple[Certificate, ...] = ()
     verify_code: int | None = None
-    """OpenSSL's X509_V_ERR code; 0 where the chain verified."""
+    """OpenSSL's X509_V_ERR code; 0: the chain verified."""
     verify_message: str = ""
     facts: ChainFacts | None = None
     client_certificate_requested: bool = False
@@ -296,7 +296,7 @@ class TlsObservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpObservation:
-    """One request and its answer, on the stream the earlier phases made."""
+    """One HTTP request and its response."""
 
     started: Timestamp
     elapsed_ms: float
@@ -310,33 +310,33 @@ class HttpObservation:
     errno: int | None = None
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    """The headers that matter for attribution, names in lower case."""
+    """The response headers that attribution uses, names in lower case."""
     content_length: int | None = None
     bytes_received: int = 0
     """Body bytes."""
     throughput: float | None = None
     """Body bytes per second; only for downloads of 64 KiB and more."""
     sha256: str | None = None
-    """Of the whole body, where it was read whole."""
+    """Of the body; None where it was not read completely."""
     body: str = ""
     """The start of the body as text, 512 characters at most."""
     title: str = ""
     """The HTML title, if any."""
     der: bool | None = None
-    """Whether the body is one DER value (X.690), as CRLs and certificates are; None: there is no body."""
+    """Whether the body is one DER value (X.690), as CRLs and certificates are; None: no body."""
     alert: TlsAlert | None = None
-    """A TLS alert that ended the exchange (116: a client certificate is wanted)."""
+    """The TLS alert that ended the exchange (116: certificate_required)."""
     unverified: bool = False
-    """Whether it ran inside a TLS session whose chain did not verify."""
+    """Whether the TLS session's chain did not verify."""
     credentials_sent: bool = False
-    """Whether the proxy that forwards it was sent credentials."""
+    """Whether credentials for a forwarding proxy were sent."""
     info: TcpInfo | None = None
     phase: Literal[Phase.HTTP] = Phase.HTTP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NtpObservation:
-    """One client datagram and its answer (RFC 5905)."""
+    """One NTP request and its reply (RFC 5905)."""
 
     started: Timestamp
     elapsed_ms: float

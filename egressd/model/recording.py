@@ -1,4 +1,4 @@
-"""Everything attribution may know: what happened, seen from where. Facts only."""
+"""The recording of a sweep: all facts that attribution judges, without judgement."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from egressd.model.settings import Family
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trail:
-    """The observations of one probe along one way, in order; at most the last one failed.
+    """The observations of one attempt of a probe at one address, in phase order; at most the last one failed.
 
-    A trail that ends in DNS has no address. One whose address was borrowed (random labels) or
-    replaced (`connect_to`) says so: then its success says nothing about the DNS answer.
+    A trail that ends in DNS has no address. Where the address is that of a sibling (random labels) or of
+    `connect_to`, its success says nothing about the DNS answer.
     """
 
     source: str
     family: Family
     address: str | None
-    """The address dialled for, as DNS gave it; None where the trail ended before."""
+    """The address as DNS gave it; None where the trail ended before."""
     path: str
     """`direct`, or the proxy as `scheme://host:port`."""
     observations: tuple[Observation, ...]
@@ -28,22 +28,23 @@ class Trail:
     resolver: str = ""
     """The resolver whose answer was used."""
     borrowed_from: str | None = None
+    """The sibling host whose address was used; None: the host's own."""
     redirected: bool = False
     """Whether `connect_to` replaced the address."""
 
     @property
     def last(self) -> Observation | None:
-        """The observation that decided the trail; None where nothing ran."""
+        """The last observation, which decides the trail; None where nothing ran."""
         return self.observations[-1] if self.observations else None
 
     def seen(self, phase: Phase) -> Observation | None:
-        """Return the last observation of a phase, or None."""
+        """Return the last observation of a phase; None if there is none."""
         return next((one for one in reversed(self.observations) if one.phase is phase), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A control that ran: what was asked and the trails it left."""
+    """A control that ran: its target and its trails."""
 
     id: str
     kind: ControlKind
@@ -59,7 +60,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockReading:
-    """One host's idea of the time against ours."""
+    """The clock of one host compared with ours."""
 
     host: str
     offset_seconds: float
@@ -70,7 +71,7 @@ class ClockReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VantageSource:
-    """A source as it is on this host."""
+    """A configured source."""
 
     name: str
     address: str | None
@@ -80,12 +81,12 @@ class VantageSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vantage:
-    """Where the sweep was made from. Facts about us are evidence too."""
+    """The host that made the sweep: its facts are evidence too."""
 
     host: str
     sources: tuple[VantageSource, ...]
     resolvers: tuple[str, ...]
-    """Every resolver asked, `system` expanded to what the host's files say."""
+    """Every resolver queried, with `system` expanded to the nameservers of the host."""
     proxy: str | None
     families: tuple[Family, ...]
     trust: tuple[tuple[str, str], ...]
@@ -100,19 +101,19 @@ class Vantage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeRecord:
-    """The trails of one probe. No trails: `skipped` or `bug` says why."""
+    """The trails of one probe. Without trails, `skipped` or `bug` gives the reason."""
 
     probe: str
     trails: tuple[Trail, ...]
     skipped: str = ""
-    """Why it did not run to its end: `interrupted`, `sweep deadline`."""
+    """Why it did not complete: `interrupted`, `sweep deadline`."""
     bug: str = ""
-    """Our own exception's class and text, where one ended the probe; the log has the traceback."""
+    """Class and text of an egressd exception that ended the probe; the log has the traceback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """How a target did from a source at another time: what a sweep is measured against."""
+class BaselineEntry:
+    """The earlier result of a target from a source, to compare a sweep with."""
 
     target: str
     source: str
@@ -121,28 +122,28 @@ class Mark:
     random: bool = False
     """Whether the host was a random label."""
     answered: bool | None = None
-    """Whether TLS answered: a ServerHello or an alert; None where it was not tried."""
+    """Whether a ServerHello or an alert was received; None where TLS was not tried."""
     ending: str = ""
-    """How the handshake failed, the number of an alert included; empty: it did not."""
+    """How the handshake failed, with the number of an alert; empty: it succeeded."""
     alpn: str | None = None
     version: str | None = None
-    """What the handshake agreed on."""
+    """The TLS version negotiated, as `alpn` is the protocol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """An earlier sweep, or one from an open network, as far as it is compared with."""
+    """The results of an earlier sweep, or of one from an open network, to compare with."""
 
     run: str
     started: Timestamp
-    marks: tuple[Mark, ...]
+    marks: tuple[BaselineEntry, ...]
     findings: tuple[tuple[str, str], ...] = ()
     """Ids and titles of its findings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One sweep's facts."""
+    """All facts of one sweep."""
 
     id: str
     started: Timestamp
@@ -154,4 +155,4 @@ class Recording:
     """One per probe of the plan, in its order."""
     controls: tuple[Control, ...] = ()
     baseline: Baseline | None = None
-    """What it is measured against; None: nothing."""
+    """The results to compare with; None: no comparison."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from egressd.attribution import baseline_of
 from egressd.model.observation import Timestamp
-from egressd.model.recording import Baseline, Mark
+from egressd.model.recording import Baseline, BaselineEntry
 from egressd.model.verdict import Outcome, Sweep
 
 
@@ -108,7 +108,7 @@ def compare_baselines(before: Baseline, after: Baseline) -> SweepDiff:
     )
 
 
-def _by_key(marks: Iterable[Mark]) -> dict[tuple[str, str], Mark]:
+def _by_key(marks: Iterable[BaselineEntry]) -> dict[tuple[str, str], BaselineEntry]:
     return {(one.target, one.source): one for one in marks}
 
 
@@ -117,7 +117,7 @@ def _titles(one: Baseline, *, without: Baseline) -> tuple[str, ...]:
     return tuple(title for name, title in one.findings if name not in known)
 
 
-def _change(before: Mark | None, after: Mark | None) -> Change | None:
+def _change(before: BaselineEntry | None, after: BaselineEntry | None) -> Change | None:
     kind = _kind(before, after)
     some = after or before
     if kind is None or some is None:
@@ -134,7 +134,7 @@ def _change(before: Mark | None, after: Mark | None) -> Change | None:
     )
 
 
-def _kind(before: Mark | None, after: Mark | None) -> ChangeKind | None:
+def _kind(before: BaselineEntry | None, after: BaselineEntry | None) -> ChangeKind | None:
     """Classify a change; None if nothing changed."""
     if after is None:
         return ChangeKind.GONE

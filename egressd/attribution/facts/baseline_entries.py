@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.model.recording import Mark
+from egressd.model.recording import BaselineEntry
 
 
-def baseline_entries(context: TrailContext) -> Iterator[Mark]:
+def baseline_entries(context: TrailContext) -> Iterator[BaselineEntry]:
     """Yield what the baseline saw of the case's target, from whatever source."""
     baseline = context.index.recording.baseline
     if baseline is not None:
