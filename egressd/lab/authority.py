@@ -1,7 +1,7 @@
-"""The lab's certificates: a public world, inspection devices, and every way to get a leaf wrong.
+"""The lab's certificates: a public PKI, inspection devices, and a leaf for every certificate error.
 
-All keys are made anew for each lab and are worth nothing outside it. Leaves are issued when a name
-is first asked for, and kept.
+All keys are generated for each lab and are worth nothing outside it. A leaf is issued at the first request
+for its name, and kept.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ PKI_HOST = "www.microsoft.com"
 AIA_PATH = "/pkiops/certs/egressd-lab-issuing-ca.crt"
 CRL_PATH = "/pkiops/crl/egressd-lab-issuing-ca.crl"
 MOST_CONTEXTS = 1000
-"""Contexts kept: a client that invents server names must not fill the memory."""
+"""SSL contexts kept: random server names must not fill the memory."""
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
-class Leaf(StrEnum):
-    """What is right or wrong with a certificate."""
+class LeafKind(StrEnum):
+    """The kinds of leaf certificates: good, or with one error."""
 
     GOOD = "good"
     EXPIRED = "expired"
@@ -56,7 +56,7 @@ class Leaf(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """A certificate authority: its certificate, its key, and what is sent along with its leaves."""
+    """A certificate authority: its certificate, its key, and the certificates sent with its leaves."""
 
     certificate: x509.Certificate
     key: Key
@@ -64,11 +64,11 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How one kind of leaf is made."""
+class LeafSpec:
+    """How a kind of leaf is issued."""
 
     issuer: str
-    """Which of the lab's authorities signs it; empty: itself."""
+    """The key of its issuer in `issuers`; empty: self-signed."""
     starts: timedelta = -DAY
     ends: timedelta = 90 * DAY
     san: bool = True
@@ -78,38 +78,38 @@ class Recipe:
     chain: bool = True
 
 
-RECIPES: dict[Leaf, Recipe] = {
-    Leaf.GOOD: Recipe(issuer="public"),
-    Leaf.EXPIRED: Recipe(issuer="public", starts=-91 * DAY, ends=-DAY),
-    Leaf.EXPIRING: Recipe(issuer="public", ends=3 * DAY),
-    Leaf.NOT_YET_VALID: Recipe(issuer="public", starts=timedelta(minutes=30)),
-    Leaf.SELF_SIGNED: Recipe(issuer=""),
-    Leaf.WRONG_NAME: Recipe(issuer="public", wrong_name=True),
-    Leaf.LEAF_ONLY: Recipe(issuer="public", chain=False),
-    Leaf.CN_ONLY: Recipe(issuer="public", san=False),
-    Leaf.WEAK: Recipe(issuer="public", weak=True),
-    Leaf.WITHOUT_AKI: Recipe(issuer="public", identifier=False),
-    Leaf.ROOT_NOT_IN_STORE: Recipe(issuer="other"),
-    Leaf.INSPECTION: Recipe(issuer="inspection", chain=False),
-    Leaf.INSPECTION_WITH_ROOT: Recipe(issuer="inspection"),
-    Leaf.INSPECTION_TRUSTED: Recipe(issuer="inspection_trusted"),
-    Leaf.INSPECTION_EXPIRED: Recipe(issuer="inspection_trusted", starts=-91 * DAY, ends=-DAY),
-    Leaf.ORIGIN_UNTRUSTED: Recipe(issuer="origin_untrusted"),
+LEAF_SPECS: dict[LeafKind, LeafSpec] = {
+    LeafKind.GOOD: LeafSpec(issuer="public"),
+    LeafKind.EXPIRED: LeafSpec(issuer="public", starts=-91 * DAY, ends=-DAY),
+    LeafKind.EXPIRING: LeafSpec(issuer="public", ends=3 * DAY),
+    LeafKind.NOT_YET_VALID: LeafSpec(issuer="public", starts=timedelta(minutes=30)),
+    LeafKind.SELF_SIGNED: LeafSpec(issuer=""),
+    LeafKind.WRONG_NAME: LeafSpec(issuer="public", wrong_name=True),
+    LeafKind.LEAF_ONLY: LeafSpec(issuer="public", chain=False),
+    LeafKind.CN_ONLY: LeafSpec(issuer="public", san=False),
+    LeafKind.WEAK: LeafSpec(issuer="public", weak=True),
+    LeafKind.WITHOUT_AKI: LeafSpec(issuer="public", identifier=False),
+    LeafKind.ROOT_NOT_IN_STORE: LeafSpec(issuer="other"),
+    LeafKind.INSPECTION: LeafSpec(issuer="inspection", chain=False),
+    LeafKind.INSPECTION_WITH_ROOT: LeafSpec(issuer="inspection"),
+    LeafKind.INSPECTION_TRUSTED: LeafSpec(issuer="inspection_trusted"),
+    LeafKind.INSPECTION_EXPIRED: LeafSpec(issuer="inspection_trusted", starts=-91 * DAY, ends=-DAY),
+    LeafKind.ORIGIN_UNTRUSTED: LeafSpec(issuer="origin_untrusted"),
 }
 
 
 @dataclass(slots=True)
-class Authority:
-    """Issues everything. `directory` takes the PEM files that the lab's clients read."""
+class CertificateAuthority:
+    """Issues all certificates. `directory` gets the PEM files that clients of the lab read."""
 
     directory: Path
     now: Callable[[], datetime] = clock.now
-    young: bool = False
-    """Whether good leaves are half an hour old only: a world whose clock runs ahead of ours."""
+    freshly_issued: bool = False
+    """Whether good leaves are only half an hour old: for a lab whose clock is ahead of the host's."""
     issuers: dict[str, Issuer] = field(init=False)
     _leaf_key: ec.EllipticCurvePrivateKey = field(init=False)
     _weak_key: rsa.RSAPrivateKey | None = field(init=False, default=None)
-    _contexts: OrderedDict[tuple[str, Leaf, str], ssl.SSLContext] = field(
+    _contexts: OrderedDict[tuple[str, LeafKind, str], ssl.SSLContext] = field(
         init=False, default_factory=OrderedDict
     )
 
@@ -128,17 +128,17 @@ class Authority:
             "inspection_trusted": _with_root(trusted),
             "origin_untrusted": _with_root(distrust),
         }
-        _write(self.trust_store, public.certificate, trusted.certificate)
-        _write(self.public_roots, public.certificate, other.certificate)
+        _write_pem(self.trust_store, public.certificate, trusted.certificate)
+        _write_pem(self.public_roots, public.certificate, other.certificate)
 
     @property
     def trust_store(self) -> Path:
-        """What the agent would trust, as a PEM file."""
+        """The trust store of the simulated agent, a PEM file."""
         return self.directory / "trust-store.pem"
 
     @property
     def public_roots(self) -> Path:
-        """The roots the lab's world calls public, as a PEM file."""
+        """The public roots of the lab, a PEM file."""
         return self.directory / "public-roots.pem"
 
     def issuing_certificate(self) -> bytes:
@@ -154,9 +154,9 @@ class Authority:
             .last_update(self.now() - DAY)
             .next_update(self.now() + 7 * DAY)
         )
-        return builder.sign(_ec(issuer.key), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+        return builder.sign(_require_ec(issuer.key), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
-    def context(self, host: str, leaf: Leaf, variant: str = "") -> ssl.SSLContext:
+    def context(self, host: str, leaf: LeafKind, variant: str = "") -> ssl.SSLContext:
         """Return the server's TLS context for a name.
 
         `variant` is `http1_only`, `tls12`, `client_certificate`, or empty.
@@ -169,33 +169,33 @@ class Authority:
         self._contexts.move_to_end(key)
         return self._contexts[key]
 
-    def forget(self) -> None:
-        """Drop every context: what is issued from now on follows the lab's present clock."""
+    def clear_contexts(self) -> None:
+        """Drop all contexts: new leaves are issued by the lab's current clock."""
         self._contexts.clear()
 
-    def issue(self, host: str, leaf: Leaf) -> tuple[tuple[x509.Certificate, ...], Key]:
-        """Issue a leaf; return the chain as it is sent, and the leaf's key."""
-        recipe = RECIPES[leaf]
-        if self.young and leaf is Leaf.GOOD:
-            recipe = replace(recipe, starts=-timedelta(minutes=30))
-        key = self._weak() if recipe.weak else self._leaf_key
-        issuer = self.issuers.get(recipe.issuer)
-        certificate = _sign_leaf(_leaf_name(host, recipe), key, issuer, recipe, self.now())
-        sent = issuer.sent if issuer is not None and recipe.chain else ()
+    def issue(self, host: str, leaf: LeafKind) -> tuple[tuple[x509.Certificate, ...], Key]:
+        """Issue a leaf; return the chain to send and the leaf's key."""
+        spec = LEAF_SPECS[leaf]
+        if self.freshly_issued and leaf is LeafKind.GOOD:
+            spec = replace(spec, starts=-timedelta(minutes=30))
+        key = self._weak_rsa_key() if spec.weak else self._leaf_key
+        issuer = self.issuers.get(spec.issuer)
+        certificate = _sign_leaf(_leaf_name(host, spec), key, issuer, spec, self.now())
+        sent = issuer.sent if issuer is not None and spec.chain else ()
         return (certificate, *sent), key
 
-    def _weak(self) -> rsa.RSAPrivateKey:
+    def _weak_rsa_key(self) -> rsa.RSAPrivateKey:
         if self._weak_key is None:
             self._weak_key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - weak on purpose
         return self._weak_key
 
-    def _make_context(self, host: str, leaf: Leaf, variant: str) -> ssl.SSLContext:
+    def _make_context(self, host: str, leaf: LeafKind, variant: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        if leaf is Leaf.WEAK:
+        if leaf is LeafKind.WEAK:
             context.set_ciphers("DEFAULT@SECLEVEL=0")
         chain, key = self.issue(host, leaf)
         file = self.directory / "leaf.pem"
-        _write(file, *chain, key=key)
+        _write_pem(file, *chain, key=key)
         context.load_cert_chain(file)
         context.set_alpn_protocols(["http/1.1"] if variant == "http1_only" else ["h2", "http/1.1"])
         if variant == "tls12":
@@ -210,7 +210,7 @@ def _new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _ec(key: Key) -> ec.EllipticCurvePrivateKey:
+def _require_ec(key: Key) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("the lab's authorities have EC keys")
     return key
@@ -271,12 +271,12 @@ def _intermediate(common: str, root: Issuer, moment: datetime) -> Issuer:
     builder = _builder(
         name, root.certificate.subject, key, starts=moment - 300 * DAY, ends=moment + 1800 * DAY
     ).add_extension(_key_identifier(root), critical=False)
-    certificate = _authority_extensions(builder, below=0).sign(_ec(root.key), hashes.SHA256())
+    certificate = _authority_extensions(builder, below=0).sign(_require_ec(root.key), hashes.SHA256())
     return Issuer(certificate=certificate, key=key, sent=(certificate,))
 
 
 def _with_root(root: Issuer) -> Issuer:
-    """Return a root that signs leaves itself and is sent along with them."""
+    """Return a root that signs leaves directly and is sent with them."""
     return Issuer(certificate=root.certificate, key=root.key, sent=(root.certificate,))
 
 
@@ -285,25 +285,25 @@ def _key_identifier(issuer: Issuer) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(extension.value)
 
 
-def _leaf_name(host: str, recipe: Recipe) -> str:
-    return "portal.egressd-lab.test" if recipe.wrong_name else host
+def _leaf_name(host: str, spec: LeafSpec) -> str:
+    return "portal.egressd-lab.test" if spec.wrong_name else host
 
 
 def _sign_leaf(
-    host: str, key: Key, issuer: Issuer | None, recipe: Recipe, moment: datetime
+    host: str, key: Key, issuer: Issuer | None, spec: LeafSpec, moment: datetime
 ) -> x509.Certificate:
-    """Sign a leaf by the recipe; without an issuer it signs itself."""
+    """Sign a leaf by its spec; self-signed without an issuer."""
     subject = _name(host) if issuer is not None else _name(host, "Appliance default")
     signer = issuer.certificate.subject if issuer is not None else subject
-    builder = _builder(subject, signer, key, starts=moment + recipe.starts, ends=moment + recipe.ends)
-    builder = _leaf_extensions(builder, recipe.issuer)
-    if recipe.san:
+    builder = _builder(subject, signer, key, starts=moment + spec.starts, ends=moment + spec.ends)
+    builder = _leaf_extensions(builder, spec.issuer)
+    if spec.san:
         builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
     if issuer is None:
         return builder.sign(key, hashes.SHA256())
-    if recipe.identifier:
+    if spec.identifier:
         builder = builder.add_extension(_key_identifier(issuer), critical=False)
-    return builder.sign(_ec(issuer.key), hashes.SHA256())
+    return builder.sign(_require_ec(issuer.key), hashes.SHA256())
 
 
 def _leaf_extensions(builder: x509.CertificateBuilder, issuer: str) -> x509.CertificateBuilder:
@@ -333,7 +333,7 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _write(path: Path, *certificates: x509.Certificate, key: Key | None = None) -> None:
+def _write_pem(path: Path, *certificates: x509.Certificate, key: Key | None = None) -> None:
     """Write PEM: the key first, if there is one, then the certificates."""
     parts = [one.public_bytes(serialization.Encoding.PEM) for one in certificates]
     if key is not None:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 and HTTP/2 as the server, over any stream of the lab, with misconduct where asked for."""
+"""HTTP/1.1 and HTTP/2 servers over any stream of the lab, with faults where requested."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ import h2.events
 import h2.exceptions
 import h11
 
-from egressd.lab.pages import ENDLESS_BYTES, Answer, Body, Conduct, Request
-from egressd.lab.wire import PATIENCE, Stream
+from egressd.lab.responses import ENDLESS_BYTES, Body, IncomingRequest, OutgoingResponse, SendMode
+from egressd.lab.sockets import HOLD_SECONDS, ServerStream
 
 PIECE = 16384
 SLOW_PIECE = 4096
 SLOW_PAUSE = 1 / 6
-"""Seconds between pieces of a slow body: 24 KiB a second."""
+"""Seconds between pieces of a slow body: 24 KiB per second."""
 SHORT = 16384
-"""The most a truncated body gets to."""
+"""The most bytes sent of a truncated body."""
 FLOOD_BYTES = 4 * 1024 * 1024
-"""Where endless headers end after all."""
+"""Bytes after which endless headers stop."""
 MOST_WAITING = 32
-"""Requests of one HTTP/2 connection that may wait; more is abuse."""
+"""Queued requests of an HTTP/2 connection; more close it."""
 GARBAGE = b"\x00\x00\x04\x00\x00\x00\x00\x00\x00junk" + b"this is no HTTP\r\n" * 8
-"""No status line; as a frame, it is DATA on stream 0, which is an error (RFC 9113 section 6.1)."""
+"""Not HTTP/1.1; as HTTP/2 a DATA frame on stream 0, a connection error (RFC 9113 section 6.1)."""
 
-Respond = Callable[[Request], Answer]
+Respond = Callable[[IncomingRequest], OutgoingResponse]
 
 
-class Engine(Protocol):
-    """One version of HTTP."""
+class HttpServer(Protocol):
+    """The server side of one HTTP version."""
 
-    async def receive(self) -> Request | None:
-        """Return the next request; None when there will be no more."""
+    async def receive(self) -> IncomingRequest | None:
+        """Return the next request; None at the end."""
         ...
 
-    async def head(self, answer: Answer, *, length: int | None) -> None:
-        """Send status and headers; a length of None leaves it open."""
+    async def head(self, answer: OutgoingResponse, *, length: int | None) -> None:
+        """Send status and headers; `length` None: no Content-Length."""
         ...
 
     async def data(self, piece: bytes) -> None:
@@ -51,79 +51,85 @@ class Engine(Protocol):
         ...
 
     async def end(self) -> None:
-        """Say that the body is complete."""
+        """End the body."""
         ...
 
-    async def flood(self) -> None:
-        """Send headers that do not end."""
+    async def send_endless_headers(self) -> None:
+        """Send response headers without end."""
         ...
 
     async def go_away(self) -> bool:
-        """End an HTTP/2 connection; return whether it was one."""
+        """Send GOAWAY; return False where the version has none."""
         ...
 
 
-async def serve_http(stream: Stream, alpn: str | None, respond: Respond) -> None:
+async def serve_http(stream: ServerStream, alpn: str | None, respond: Respond) -> None:
     """Answer the requests of one connection."""
-    engine: Engine = Http2(stream) if alpn == "h2" else Http1(stream)
-    with suppress(OSError, h2.exceptions.H2Error, h11.ProtocolError):  # the client left, or talks nonsense
-        while (request := await engine.receive()) is not None:
+    server: HttpServer = Http2Server(stream) if alpn == "h2" else Http1Server(stream)
+    with suppress(
+        OSError, h2.exceptions.H2Error, h11.ProtocolError
+    ):  # the client closed, or sent invalid HTTP
+        while (request := await server.receive()) is not None:
             answer = respond(request)
-            if not await _send(engine, stream, request, answer):
+            if not await _send(server, stream, request, answer):
                 return
-    await stream.finish()
+    await stream.close_gracefully()
 
 
-async def _send(engine: Engine, stream: Stream, request: Request, answer: Answer) -> bool:
-    """Send one answer; return whether the connection goes on."""
-    match answer.conduct:
-        case Conduct.SILENCE:
-            await _hold(stream)
-        case Conduct.RESET:
+async def _send(
+    server: HttpServer, stream: ServerStream, request: IncomingRequest, answer: OutgoingResponse
+) -> bool:
+    """Send one response; return whether the connection stays open."""
+    match answer.send_mode:
+        case SendMode.SILENCE:
+            await _wait_for_close(stream)
+        case SendMode.RESET:
             stream.reset()
-        case Conduct.FIN:
-            await stream.finish()
-        case Conduct.GARBAGE:
+        case SendMode.FIN:
+            await stream.close_gracefully()
+        case SendMode.GARBAGE:
             await stream.write(GARBAGE)
-            await stream.finish()
-        case Conduct.ENDLESS_HEADERS:
-            await engine.flood()
-            await stream.finish()
-        case Conduct.UPGRADE:
-            await engine.head(answer, length=None)
-            await _hold(stream)
-        case Conduct.GOAWAY if await engine.go_away():
-            await stream.finish()
+            await stream.close_gracefully()
+        case SendMode.ENDLESS_HEADERS:
+            await server.send_endless_headers()
+            await stream.close_gracefully()
+        case SendMode.UPGRADE:
+            await server.head(answer, length=None)
+            await _wait_for_close(stream)
+        case SendMode.GOAWAY if await server.go_away():
+            await stream.close_gracefully()
         case _:
-            return await _send_body(engine, stream, request, answer)
+            return await _send_body(server, stream, request, answer)
     return False
 
 
-async def _send_body(engine: Engine, stream: Stream, request: Request, answer: Answer) -> bool:
-    endless = answer.conduct is Conduct.ENDLESS_BODY
-    await engine.head(answer, length=None if endless else answer.body.length)
+async def _send_body(
+    server: HttpServer, stream: ServerStream, request: IncomingRequest, answer: OutgoingResponse
+) -> bool:
+    endless = answer.send_mode is SendMode.ENDLESS_BODY
+    await server.head(answer, length=None if endless else answer.body.length)
     if request.method != "HEAD":
         for piece in _pieces(answer):
-            await engine.data(piece)
-            if answer.conduct is Conduct.SLOW:
+            await server.data(piece)
+            if answer.send_mode is SendMode.SLOW:
                 await asyncio.sleep(SLOW_PAUSE)
-    if answer.conduct is Conduct.TRUNCATED:
-        await stream.finish()
+    if answer.send_mode is SendMode.TRUNCATED:
+        await stream.close_gracefully()
         return False
-    await engine.end()
+    await server.end()
     return True
 
 
-def _pieces(answer: Answer) -> Iterator[bytes]:
-    """Yield the body, as much of it as the conduct lets through."""
+def _pieces(answer: OutgoingResponse) -> Iterator[bytes]:
+    """Yield the body, as far as the send mode sends it."""
     body, most = answer.body, PIECE
     size = body.length
-    match answer.conduct:
-        case Conduct.TRUNCATED:
+    match answer.send_mode:
+        case SendMode.TRUNCATED:
             size = min(size // 2, SHORT)
-        case Conduct.ENDLESS_BODY:
+        case SendMode.ENDLESS_BODY:
             body, size = Body(size=ENDLESS_BYTES), ENDLESS_BYTES
-        case Conduct.SLOW:
+        case SendMode.SLOW:
             most = SLOW_PIECE
     at = 0
     while at < size:
@@ -132,24 +138,24 @@ def _pieces(answer: Answer) -> Iterator[bytes]:
         yield piece
 
 
-async def _hold(stream: Stream) -> None:
-    """Say nothing until the client goes away or patience ends, then end politely."""
+async def _wait_for_close(stream: ServerStream) -> None:
+    """Wait until the client closes or `HOLD_SECONDS` pass, then close."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(HOLD_SECONDS):
             while await stream.read():
                 pass
-    await stream.finish()
+    await stream.close_gracefully()
 
 
-class Http1:
-    """HTTP/1.1 by h11, one request after the other."""
+class Http1Server:
+    """An HTTP/1.1 server by h11: one request after another."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: ServerStream) -> None:
         self._stream = stream
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=65536)
 
-    async def receive(self) -> Request | None:
-        """Return the next request, after what is left of the one before."""
+    async def receive(self) -> IncomingRequest | None:
+        """Return the next request on the connection."""
         while self._connection.our_state is not h11.MUST_CLOSE:
             event = self._connection.next_event()
             if event is h11.NEED_DATA:
@@ -159,7 +165,7 @@ class Http1:
                     return None
             elif isinstance(event, h11.Request):
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-                return Request(
+                return IncomingRequest(
                     method=event.method.decode(), target=event.target.decode("latin-1"), headers=headers
                 )
             elif isinstance(event, h11.ConnectionClosed):
@@ -172,7 +178,7 @@ class Http1:
         self._connection.start_next_cycle()
         return True
 
-    async def head(self, answer: Answer, *, length: int | None) -> None:
+    async def head(self, answer: OutgoingResponse, *, length: int | None) -> None:
         """Send status and headers."""
         headers = list(answer.headers)
         if answer.status < 200:
@@ -188,17 +194,17 @@ class Http1:
         await self._write(h11.Data(data=piece))
 
     async def end(self) -> None:
-        """Say that the body is complete."""
+        """End the body."""
         await self._write(h11.EndOfMessage())
 
-    async def flood(self) -> None:
+    async def send_endless_headers(self) -> None:
         """Send header lines without end."""
         await self._stream.write(b"HTTP/1.1 200 OK\r\n")
         for number in range(FLOOD_BYTES // PIECE):
             await self._stream.write(b"x-filler-%d: %b\r\n" % (number, b"a" * PIECE))
 
     async def go_away(self) -> bool:
-        """Return False: there is no such thing here."""
+        """Return False: HTTP/1.1 has no GOAWAY."""
         return False
 
     async def _write(self, event: h11.Event) -> None:
@@ -206,26 +212,26 @@ class Http1:
             await self._stream.write(data)
 
 
-class Http2:
-    """HTTP/2 by h2; requests are answered in the order they came."""
+class Http2Server:
+    """An HTTP/2 server by h2: requests are answered in order of arrival."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: ServerStream) -> None:
         self._stream = stream
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
         self._connection = h2.connection.H2Connection(config)
         self._connection.initiate_connection()
-        self._waiting: deque[tuple[int, Request]] = deque()
+        self._waiting: deque[tuple[int, IncomingRequest]] = deque()
         self._id = 0
 
-    async def receive(self) -> Request | None:
+    async def receive(self) -> IncomingRequest | None:
         """Return the next request."""
         while not self._waiting:
-            if not await self._pump():
+            if not await self._read_frames():
                 return None
         self._id, request = self._waiting.popleft()
         return request
 
-    async def head(self, answer: Answer, *, length: int | None) -> None:
+    async def head(self, answer: OutgoingResponse, *, length: int | None) -> None:
         """Send status and headers."""
         headers = [(":status", str(answer.status)), *answer.headers]
         if length is not None:
@@ -234,12 +240,12 @@ class Http2:
         await self._flush()
 
     async def data(self, piece: bytes) -> None:
-        """Send a part of the body, as the client's windows allow."""
+        """Send a part of the body within the client's flow-control window."""
         while piece:
             room = self._connection.local_flow_control_window(self._id)
             size = min(room, self._connection.max_outbound_frame_size, len(piece))
             if size <= 0:
-                if not await self._pump():
+                if not await self._read_frames():
                     raise ConnectionResetError
                 continue
             self._connection.send_data(self._id, piece[:size])
@@ -247,12 +253,12 @@ class Http2:
             piece = piece[size:]
 
     async def end(self) -> None:
-        """Say that the body is complete."""
+        """End the body."""
         self._connection.end_stream(self._id)
         await self._flush()
 
-    async def flood(self) -> None:
-        """Send a HEADERS frame and CONTINUATION frames that never end (RFC 9113 section 6.10)."""
+    async def send_endless_headers(self) -> None:
+        """Send a HEADERS frame and endless CONTINUATION frames (RFC 9113 section 6.10)."""
         await self._flush()
         field = b"\x10\x08x-filler\x7f\x81\x7f" + b"a" * 16384
         kind = 1
@@ -271,23 +277,23 @@ class Http2:
         await self._flush()
         return True
 
-    async def _pump(self) -> bool:
-        """Read once and note what came; return whether there may be more."""
+    async def _read_frames(self) -> bool:
+        """Read and handle frames once; return whether the connection goes on."""
         await self._flush()
         data = await self._stream.read()
         if not data:
             return False
         ended = False
         for event in self._connection.receive_data(data):
-            ended |= self._note(event)
+            ended |= self._handle_event(event)
         await self._flush()
         return not ended and len(self._waiting) <= MOST_WAITING
 
-    def _note(self, event: h2.events.Event) -> bool:
-        """Keep what an event says; return whether it ends the connection."""
+    def _handle_event(self, event: h2.events.Event) -> bool:
+        """Handle an event; return whether it ends the connection."""
         if isinstance(event, h2.events.RequestReceived):
             headers = {str(name): str(value) for name, value in event.headers or ()}
-            request = Request(
+            request = IncomingRequest(
                 method=headers.get(":method", ""),
                 target=headers.get(":path", "/"),
                 headers={**headers, "host": headers.get(":authority", headers.get("host", ""))},

@@ -1,7 +1,6 @@
-"""Which names exist in the lab, and the addresses they have. Nobody ever dials those addresses.
+"""The names that exist in the lab, and their addresses, which are never connected to.
 
-A wildcard's zone holds the hosts that are documented for it and nothing else, as in reality: a random
-label does not exist.
+The zone of a wildcard holds the documented hosts only, as in reality: a random label does not exist.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint
 
 EXTRA = ("www.microsoft.com", "www.msftconnecttest.com", "time.windows.com", "crl.microsoft.com")
-"""Hosts that probes and their controls use beside the catalog."""
+"""Hosts that probes and controls use besides those of the catalog."""
 PRIVATE_DOMAIN = "lab.test"
 VALUES: Mapping[str, str] = {
     "scvmm_server": f"vmm01.{PRIVATE_DOMAIN}",
@@ -28,7 +27,7 @@ VALUES: Mapping[str, str] = {
     "key_vault": "egressd-lab",
     "arc_gateway": "00000000-0000-4000-8000-000000000000",
 }
-"""What an operator would write under `values:`; such hosts exist in the lab."""
+"""Values as under `values:` of a configuration; these hosts exist in the lab."""
 RELAY_ZONES = {Cloud.PUBLIC: "servicebus.windows.net", Cloud.USGOV: "servicebus.usgovcloudapi.net"}
 HIS_ZONES = {
     Cloud.PUBLIC: "his.arc.azure.com",
@@ -45,23 +44,23 @@ class Zone:
     hosts: frozenset[str]
 
     def exists(self, name: str) -> bool:
-        """Tell whether a host has addresses."""
+        """Return whether a host has addresses."""
         return name.lower().rstrip(".") in self.hosts
 
-    def has_below(self, name: str) -> bool:
-        """Tell whether the name is on the way to one that exists (an empty non-terminal)."""
+    def has_subdomain(self, name: str) -> bool:
+        """Return whether a name has an existing host below it (an empty non-terminal)."""
         return any(host.endswith("." + name.lower().rstrip(".")) for host in self.hosts)
 
 
-def zone_of(catalog: Catalog, *, region: str, cloud: Cloud) -> Zone:
-    """Return the zone of a region: every concrete host the catalog knows there."""
+def build_zone(catalog: Catalog, *, region: str, cloud: Cloud) -> Zone:
+    """Return the zone of a region: every concrete host of the catalog."""
     values = region_values(catalog, region=region, cloud=cloud)
-    hosts = {host for row in catalog.endpoints if cloud in row.clouds for host in _hosts(row, values)}
-    return Zone(hosts=frozenset((*hosts, *EXTRA, *relays(region, cloud), *his_hosts(values, cloud))))
+    hosts = {host for row in catalog.endpoints if cloud in row.clouds for host in _hosts_of(row, values)}
+    return Zone(hosts=frozenset((*hosts, *EXTRA, *relay_hosts(region, cloud), *his_hosts(values, cloud))))
 
 
 def region_values(catalog: Catalog, *, region: str, cloud: Cloud) -> dict[str, str]:
-    """Return what the placeholders of a region stand for."""
+    """Return the placeholder values of a region."""
     values = {**VALUES, "region": region}
     known = catalog.region(region, cloud)
     if known is not None:
@@ -71,40 +70,40 @@ def region_values(catalog: Catalog, *, region: str, cloud: Cloud) -> dict[str, s
     return values
 
 
-def relays(region: str, cloud: Cloud) -> tuple[str, ...]:
-    """Return the Service Bus hosts that the allowlist call names; () where a cloud has no such call."""
+def relay_hosts(region: str, cloud: Cloud) -> tuple[str, ...]:
+    """Return the Service Bus hosts that the allowlist call returns; () where a cloud has no such call."""
     suffix = RELAY_ZONES.get(cloud)
     names = ("public-1p-lab-vazr0001", "public-2p-lab-vazr0002", "public-3s-lab-vazr0003")
     return tuple(f"azgn-{region}-{name}.{suffix}" for name in names) if suffix else ()
 
 
 def his_hosts(values: Mapping[str, str], cloud: Cloud) -> tuple[str, str]:
-    """Return the identity hosts: the global one and the region's, as its discovery call names it."""
+    """Return the global and the regional identity host; a discovery call names the latter."""
     zone = HIS_ZONES[cloud]
     return f"gbl.{zone}", f"{values.get('his') or 'lab'}.{zone}"
 
 
-def _hosts(row: Endpoint, values: Mapping[str, str]) -> Iterator[str]:
-    """Yield a row's concrete hosts; those with a placeholder nobody filled are left out."""
+def _hosts_of(row: Endpoint, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield the concrete hosts of a row; those with an unknown placeholder are left out."""
     written: Iterable[str] = (row.pattern, *row.samples.documented, *row.samples.templated)
     for one in written:
-        host = PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), one).lower()
+        host = PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), one).lower()
         if "*" not in host and "{" not in host:
             yield host
 
 
 def public_address(host: str) -> str:
-    """Return a host's address, of the range kept for benchmarks (RFC 2544): never on the Internet."""
+    """Return a host's address in the benchmark range (RFC 2544), which is never on the Internet."""
     digest = hashlib.sha256(host.lower().encode()).digest()
     return f"198.{18 + digest[0] % 2}.{digest[1]}.{digest[2] % 254 + 1}"
 
 
 def private_address(host: str) -> str:
-    """Return the address a private endpoint or an internal server has."""
+    """Return the address of a private endpoint or an internal server."""
     digest = hashlib.sha256(host.lower().encode()).digest()
     return f"10.20.{digest[1]}.{digest[2] % 254 + 1}"
 
 
 def address_of(host: str) -> str:
-    """Return the address a host has when nothing is wrong."""
+    """Return the correct address of a host."""
     return private_address(host) if host.endswith("." + PRIVATE_DOMAIN) else public_address(host)

@@ -10,17 +10,19 @@ import pytest
 from cryptography import x509
 
 from egressd import clock
-from egressd.lab.authority import MOST_CONTEXTS, Authority, Leaf
+from egressd.lab.authority import MOST_CONTEXTS, CertificateAuthority, LeafKind
 
 HOST = "mcr.microsoft.com"
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+def authority(tmp_path: Path) -> CertificateAuthority:
+    return CertificateAuthority(tmp_path)
 
 
-def verify_code(authority: Authority, leaf: Leaf, *, flags: ssl.VerifyFlags | None = None) -> int:
+def verify_code(
+    authority: CertificateAuthority, leaf: LeafKind, *, flags: ssl.VerifyFlags | None = None
+) -> int:
     """Shake hands in memory; return OpenSSL's verify code, 0 where the chain is good."""
     client = ssl.create_default_context(cafile=str(authority.trust_store))
     client.hostname_checks_common_name = False
@@ -43,56 +45,56 @@ def verify_code(authority: Authority, leaf: Leaf, *, flags: ssl.VerifyFlags | No
 @pytest.mark.parametrize(
     ("leaf", "code"),
     [
-        (Leaf.GOOD, 0),
-        (Leaf.EXPIRED, 10),
-        (Leaf.EXPIRING, 0),
-        (Leaf.NOT_YET_VALID, 9),
-        (Leaf.SELF_SIGNED, 18),
-        (Leaf.WRONG_NAME, 62),
-        (Leaf.LEAF_ONLY, 20),
-        (Leaf.CN_ONLY, 62),
-        (Leaf.WEAK, 66),
-        (Leaf.WITHOUT_AKI, 0),
-        (Leaf.ROOT_NOT_IN_STORE, 20),
-        (Leaf.INSPECTION, 20),
-        (Leaf.INSPECTION_WITH_ROOT, 19),
-        (Leaf.INSPECTION_TRUSTED, 0),
-        (Leaf.ORIGIN_UNTRUSTED, 19),
+        (LeafKind.GOOD, 0),
+        (LeafKind.EXPIRED, 10),
+        (LeafKind.EXPIRING, 0),
+        (LeafKind.NOT_YET_VALID, 9),
+        (LeafKind.SELF_SIGNED, 18),
+        (LeafKind.WRONG_NAME, 62),
+        (LeafKind.LEAF_ONLY, 20),
+        (LeafKind.CN_ONLY, 62),
+        (LeafKind.WEAK, 66),
+        (LeafKind.WITHOUT_AKI, 0),
+        (LeafKind.ROOT_NOT_IN_STORE, 20),
+        (LeafKind.INSPECTION, 20),
+        (LeafKind.INSPECTION_WITH_ROOT, 19),
+        (LeafKind.INSPECTION_TRUSTED, 0),
+        (LeafKind.ORIGIN_UNTRUSTED, 19),
     ],
 )
-def test_openssl_says_what_is_wrong(authority: Authority, leaf: Leaf, code: int) -> None:
+def test_openssl_says_what_is_wrong(authority: CertificateAuthority, leaf: LeafKind, code: int) -> None:
     """Each kind of leaf gives its documented X509_V_ERR code, and only that."""
     assert verify_code(authority, leaf) == code
 
 
-def test_good_leaves_pass_the_strict_profile(authority: Authority) -> None:
+def test_good_leaves_pass_the_strict_profile(authority: CertificateAuthority) -> None:
     """Python 3.13 verifies strictly by default: nothing of ours may fail for it but what should."""
     strict = ssl.VERIFY_X509_STRICT
-    assert verify_code(authority, Leaf.GOOD, flags=strict) == 0
-    assert verify_code(authority, Leaf.INSPECTION_TRUSTED, flags=strict) == 0
-    assert verify_code(authority, Leaf.WITHOUT_AKI, flags=strict) == 85
+    assert verify_code(authority, LeafKind.GOOD, flags=strict) == 0
+    assert verify_code(authority, LeafKind.INSPECTION_TRUSTED, flags=strict) == 0
+    assert verify_code(authority, LeafKind.WITHOUT_AKI, flags=strict) == 85
 
 
-def test_an_expired_inspection_leaf_is_private_and_past(authority: Authority) -> None:
+def test_an_expired_inspection_leaf_is_private_and_past(authority: CertificateAuthority) -> None:
     """The chain leads to the inspection root, and the leaf's time is over."""
-    (leaf, root), _ = authority.issue(HOST, Leaf.INSPECTION_EXPIRED)
+    (leaf, root), _ = authority.issue(HOST, LeafKind.INSPECTION_EXPIRED)
     assert leaf.issuer == root.subject
     assert leaf.not_valid_after_utc < clock.now()
 
 
-def test_the_second_root_is_public_but_not_trusted(authority: Authority) -> None:
+def test_the_second_root_is_public_but_not_trusted(authority: CertificateAuthority) -> None:
     """What the trust store lacks is in the list of public roots, and the trusted inspection root is not."""
     trusted = {one.subject for one in x509.load_pem_x509_certificates(authority.trust_store.read_bytes())}
     public = {one.subject for one in x509.load_pem_x509_certificates(authority.public_roots.read_bytes())}
-    (_, intermediate), _ = authority.issue(HOST, Leaf.ROOT_NOT_IN_STORE)
+    (_, intermediate), _ = authority.issue(HOST, LeafKind.ROOT_NOT_IN_STORE)
     assert intermediate.issuer in public - trusted
-    (_, inspection), _ = authority.issue(HOST, Leaf.INSPECTION_TRUSTED)
+    (_, inspection), _ = authority.issue(HOST, LeafKind.INSPECTION_TRUSTED)
     assert inspection.subject in trusted - public
 
 
-def test_the_documents_a_leaf_points_to_are_its_own(authority: Authority) -> None:
+def test_the_documents_a_leaf_points_to_are_its_own(authority: CertificateAuthority) -> None:
     """The certificate behind the AIA URL signed the leaf, and the CRL is by the same authority."""
-    (leaf, *_), _ = authority.issue(HOST, Leaf.LEAF_ONLY)
+    (leaf, *_), _ = authority.issue(HOST, LeafKind.LEAF_ONLY)
     issuer = x509.load_der_x509_certificate(authority.issuing_certificate())
     leaf.verify_directly_issued_by(issuer)
     crl = x509.load_der_x509_crl(authority.revocation_list())
@@ -100,26 +102,28 @@ def test_the_documents_a_leaf_points_to_are_its_own(authority: Authority) -> Non
     assert len(list(crl)) == 0
 
 
-def test_contexts_are_kept_but_not_for_ever(authority: Authority) -> None:
+def test_contexts_are_kept_but_not_for_ever(authority: CertificateAuthority) -> None:
     """A name is issued for once; names without end do not fill the memory."""
-    first = authority.context(HOST, Leaf.GOOD)
-    assert authority.context(HOST, Leaf.GOOD) is first
+    first = authority.context(HOST, LeafKind.GOOD)
+    assert authority.context(HOST, LeafKind.GOOD) is first
     for number in range(MOST_CONTEXTS):
-        authority._contexts["x", Leaf.GOOD, str(number)] = first
-    authority.context("another.example", Leaf.GOOD)
+        authority._contexts["x", LeafKind.GOOD, str(number)] = first
+    authority.context("another.example", LeafKind.GOOD)
     assert len(authority._contexts) == MOST_CONTEXTS
-    assert (HOST, Leaf.GOOD, "") not in authority._contexts
+    assert (HOST, LeafKind.GOOD, "") not in authority._contexts
 
 
 def test_a_young_world_has_young_certificates(tmp_path: Path) -> None:
     """Where the lab's clock runs ahead, good leaves are not yet valid by ours."""
-    authority = Authority(tmp_path, now=lambda: clock.now() + timedelta(hours=1), young=True)
-    assert verify_code(authority, Leaf.GOOD) == 9
+    authority = CertificateAuthority(
+        tmp_path, now=lambda: clock.now() + timedelta(hours=1), freshly_issued=True
+    )
+    assert verify_code(authority, LeafKind.GOOD) == 9
 
 
 @pytest.mark.parametrize("host", ["a" * 63 + "." + "b" * 63 + ".example", "192.0.2.7"])
-def test_any_name_can_be_issued_for(authority: Authority, host: str) -> None:
+def test_any_name_can_be_issued_for(authority: CertificateAuthority, host: str) -> None:
     """A name longer than a CN may be, and an address, are put into the SAN."""
-    (leaf, *_), _ = authority.issue(host, Leaf.GOOD)
+    (leaf, *_), _ = authority.issue(host, LeafKind.GOOD)
     san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(one.value) for one in san] == [host]

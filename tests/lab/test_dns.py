@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.lab.dns import HALF_SPOILED, SPOILED, Resolver, serve_dns
-from egressd.lab.faults import FAULTS, Layer, Switchboard, parse_switch
-from egressd.lab.wire import LOOPBACK, Harbour
+from egressd.lab.dns import ANSWER_EFFECTS, PARTIAL_EFFECTS, LabResolver, serve_dns
+from egressd.lab.faults import FAULTS, ActiveFaults, Layer, parse_switch
+from egressd.lab.sockets import LOOPBACK, ServerGroup
 from egressd.lab.zone import Zone, public_address
 
 HOST = "mcr.microsoft.com"
@@ -27,8 +27,8 @@ HIS = "gbl.his.arc.azure.com"
 ZONE = Zone(hosts=frozenset({HOST, HIS, "vmm01.lab.test"}))
 
 
-def resolver(*faults: str, second: bool = False) -> Resolver:
-    return Resolver(ZONE, Switchboard(parse_switch(one) for one in faults), second=second)
+def resolver(*faults: str, second: bool = False) -> LabResolver:
+    return LabResolver(ZONE, ActiveFaults(parse_switch(one) for one in faults), second=second)
 
 
 def ask(
@@ -193,9 +193,9 @@ def test_broken_bytes() -> None:
 
 
 def test_every_act_of_the_table_is_known() -> None:
-    """No fault names an act that the resolver would pass over in silence."""
-    acts = {act for fault in FAULTS.values() if (act := fault.act(Layer.DNS)) is not None}
-    assert acts == {*SPOILED, *HALF_SPOILED}
+    """No fault names an effect that the resolver would pass over in silence."""
+    effects = {effect for fault in FAULTS.values() if (effect := fault.effect(Layer.DNS)) is not None}
+    assert effects == {*ANSWER_EFFECTS, *PARTIAL_EFFECTS}
 
 
 @given(st.binary(max_size=600))
@@ -206,7 +206,7 @@ def test_any_bytes_are_survived(data: bytes) -> None:
 
 @given(st.lists(st.binary(min_size=1, max_size=63), min_size=1, max_size=3))
 def test_any_name_is_answered_or_dropped(labels: list[bytes]) -> None:
-    """Labels may hold dots, backslashes and bytes: RFC 1035 allows them all."""
+    """Labels may wait_for_close dots, backslashes and bytes: RFC 1035 allows them all."""
     query = dns.message.make_query(dns.name.Name((*labels, b"")), "A")
     for faults in ((), ("dns_private_link=*",), ("dns_sinkhole=*",)):
         data = resolver(*faults).reply(query.to_wire(), tcp=False)
@@ -222,8 +222,8 @@ def query() -> dns.message.Message:
 async def test_udp_and_tcp_share_a_port(query: dns.message.Message) -> None:
     """Both transports answer; several questions may follow one another on a stream."""
     async with asyncio.TaskGroup() as group:
-        harbour = Harbour(group)
-        port = serve_dns(harbour, resolver())
+        servers = ServerGroup(group)
+        port = serve_dns(servers, resolver())
         assert addresses(await dns.asyncquery.udp(query, LOOPBACK, 1.0, port)) == [public_address(HOST)]
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
         wire = query.to_wire()
@@ -232,32 +232,32 @@ async def test_udp_and_tcp_share_a_port(query: dns.message.Message) -> None:
             size = int.from_bytes(await reader.readexactly(2))
             assert dns.message.from_wire(await reader.readexactly(size)).id == query.id
         writer.close()
-        harbour.stop()
-    harbour.close()
+        servers.stop()
+    servers.close()
 
 
 async def test_truncation_leads_to_a_tcp_that_is_reset(query: dns.message.Message) -> None:
     """UDP says TC without an answer; TCP is reset."""
     async with asyncio.TaskGroup() as group:
-        harbour = Harbour(group)
-        port = serve_dns(harbour, resolver("dns_truncated=*"))
+        servers = ServerGroup(group)
+        port = serve_dns(servers, resolver("dns_truncated=*"))
         answer = await dns.asyncquery.udp(query, LOOPBACK, 1.0, port)
         assert answer.flags & dns.flags.TC
         assert answer.answer == []
         with pytest.raises(ConnectionResetError):
             await dns.asyncquery.tcp(query, LOOPBACK, 1.0, port)
-        harbour.stop()
-    harbour.close()
+        servers.stop()
+    servers.close()
 
 
 async def test_a_client_that_is_gone_does_no_harm(query: dns.message.Message) -> None:
     """The ICMP error of an answer nobody waits for does not end the server."""
     async with asyncio.TaskGroup() as group:
-        harbour = Harbour(group)
-        port = serve_dns(harbour, resolver())
+        servers = ServerGroup(group)
+        port = serve_dns(servers, resolver())
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.sendto(query.to_wire(), (LOOPBACK, port))
         await asyncio.sleep(0.05)
         assert (await dns.asyncquery.udp(query, LOOPBACK, 1.0, port)).answer
-        harbour.stop()
-    harbour.close()
+        servers.stop()
+    servers.close()

@@ -14,8 +14,8 @@ import h2.exceptions
 import pytest
 
 from egressd.lab import Lab
-from egressd.lab.pages import IMAGE_BYTES
-from egressd.lab.wire import LOOPBACK
+from egressd.lab.responses import IMAGE_BYTES
+from egressd.lab.sockets import LOOPBACK
 from egressd.model.catalog import Catalog
 
 HOST = "mcr.microsoft.com"

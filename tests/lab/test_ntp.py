@@ -12,26 +12,26 @@ import pytest
 from egressd import clock
 from egressd.lab.faults import FAULTS, Layer
 from egressd.lab.ntp import (
-    ANSWERS,
     EPOCH,
-    Answer,
+    FAULTY_ANSWERS,
+    NtpAnswer,
+    correct,
     garbage,
-    honest,
     is_request,
     kiss,
     serve_ntp,
     unsynchronized,
 )
-from egressd.lab.wire import LOOPBACK, Harbour
+from egressd.lab.sockets import LOOPBACK, ServerGroup
 
 REQUEST = bytes((0x23,)) + bytes(39) + struct.pack("!II", 0xAABBCCDD, 0x11223344)
 
 
-async def ask(answer: Answer, *, ahead: float = 0.0, request: bytes = REQUEST) -> bytes:
+async def ask(answer: NtpAnswer, *, ahead: float = 0.0, request: bytes = REQUEST) -> bytes:
     """Ask a server that answers so; raises TimeoutError where it says nothing."""
     async with asyncio.TaskGroup() as group:
-        harbour = Harbour(group)
-        port = serve_ntp(harbour, answer, lambda: clock.now() + timedelta(seconds=ahead))
+        servers = ServerGroup(group)
+        port = serve_ntp(servers, answer, lambda: clock.now() + timedelta(seconds=ahead))
         loop = asyncio.get_running_loop()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
@@ -43,14 +43,14 @@ async def ask(answer: Answer, *, ahead: float = 0.0, request: bytes = REQUEST) -
             except TimeoutError:
                 return b""
             finally:
-                harbour.stop()
-                harbour.close()
+                servers.stop()
+                servers.close()
 
 
 @pytest.mark.parametrize("ahead", [0.0, 3600.0])
 async def test_an_honest_server_tells_the_labs_time(ahead: float) -> None:
     """Mode 4, stratum 2, the client's stamp as the origin, and the world's time."""
-    said = await ask(honest, ahead=ahead)
+    said = await ask(correct, ahead=ahead)
     assert said[0] == 0x24
     assert said[1] == 2
     assert said[24:32] == REQUEST[40:48]
@@ -66,18 +66,22 @@ async def test_useless_servers() -> None:
     said = await ask(unsynchronized)
     assert (said[0] >> 6, said[1]) == (3, 16)
     assert len(await ask(garbage)) < 48
-    assert await ask(ANSWERS["ntp_silence"]) == b""
+    assert await ask(FAULTY_ANSWERS["ntp_silence"]) == b""
 
 
 async def test_only_clients_are_answered() -> None:
-    """Answering an answer would let two servers talk for ever."""
+    """Answering an answer would let two servers serve for ever."""
     assert is_request(REQUEST)
     assert not is_request(bytes((0x24,)) + REQUEST[1:])
-    assert await ask(honest, request=bytes((0x24,)) + REQUEST[1:]) == b""
-    assert await ask(honest, request=REQUEST[:20]) == b""
+    assert await ask(correct, request=bytes((0x24,)) + REQUEST[1:]) == b""
+    assert await ask(correct, request=REQUEST[:20]) == b""
 
 
 def test_every_act_of_the_table_is_known() -> None:
     """Each way a time server fails has a server that does so."""
-    acts = {act for fault in FAULTS.values() if (act := fault.act(Layer.ROUTE)) and act.startswith("ntp_")}
-    assert acts == {*ANSWERS, "ntp_closed"}
+    effects = {
+        effect
+        for fault in FAULTS.values()
+        if (effect := fault.effect(Layer.ROUTE)) and effect.startswith("ntp_")
+    }
+    assert effects == {*FAULTY_ANSWERS, "ntp_closed"}

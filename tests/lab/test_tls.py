@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd.lab import Lab
-from egressd.lab.tls import GARBAGE, MOST_HELLO, SSH_BANNER, hello_body, server_name
-from egressd.lab.wire import LOOPBACK
+from egressd.lab.sockets import LOOPBACK
+from egressd.lab.tls import GARBAGE, MAX_HELLO, SSH_BANNER, client_hello_body, server_name
 from egressd.model.catalog import Catalog
 
 HOST = "mcr.microsoft.com"
@@ -201,22 +201,22 @@ async def test_nonsense_is_hung_up_on(catalog: Catalog, data: bytes) -> None:
 def test_a_hello_in_pieces_is_put_together() -> None:
     """However records cut it, the body and its name are the same."""
     hello = client_hello()
-    body = hello_body(hello)
+    body = client_hello_body(hello)
     assert body
     handshake = hello[5:]
     cut = b"".join(
         b"\x16\x03\x01" + len(handshake[at : at + 50]).to_bytes(2) + handshake[at : at + 50]
         for at in range(0, len(handshake), 50)
     )
-    assert hello_body(cut) == body
-    assert hello_body(cut[:-1]) == b""
-    assert hello_body(hello + b"\x14\x03\x03\x00\x01\x01") == body
+    assert client_hello_body(cut) == body
+    assert client_hello_body(cut[:-1]) == b""
+    assert client_hello_body(hello + b"\x14\x03\x03\x00\x01\x01") == body
     assert server_name(body) == HOST
 
 
 def test_a_hello_without_a_name() -> None:
     """There is none, and that is no error."""
-    body = hello_body(client_hello(None))
+    body = client_hello_body(client_hello(None))
     assert body
     assert server_name(body) is None
 
@@ -225,7 +225,7 @@ def test_a_hello_without_a_name() -> None:
 def test_any_bytes_can_be_read_as_a_hello(data: bytes) -> None:
     """Nothing raises, and what is called a body is within bounds."""
     for start in (b"", b"\x16\x03\x01\x02\x00\x01\x00"):
-        body = hello_body(start + data)
-        assert body is None or len(body) <= MOST_HELLO
+        body = client_hello_body(start + data)
+        assert body is None or len(body) <= MAX_HELLO
     name = server_name(data)
     assert name is None or name.isascii()

@@ -1,6 +1,6 @@
-"""Every fault the lab can show: what it does at which layer, and the reasons egressd should give."""
+"""The faults of the lab: their effects by layer, and the reason codes egressd should give."""
 
+from egressd.lab.faults.active import DEMO, FAULTS, ActiveFaults, Switch, parse_switch
 from egressd.lab.faults.fault import Fault, Layer
-from egressd.lab.faults.switch import DEMO, FAULTS, Switch, Switchboard, parse_switch
 
-__all__ = ["DEMO", "FAULTS", "Fault", "Layer", "Switch", "Switchboard", "parse_switch"]
+__all__ = ["DEMO", "FAULTS", "ActiveFaults", "Fault", "Layer", "Switch", "parse_switch"]

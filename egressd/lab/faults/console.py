@@ -1,4 +1,4 @@
-"""The faults as text: the commands that switch them, and the list for a terminal."""
+"""The console of the lab: its commands, and the list of faults."""
 
 from __future__ import annotations
 
@@ -6,71 +6,71 @@ import textwrap
 from collections.abc import Sequence
 
 from egressd.errors import UsageError
-from egressd.lab.faults.switch import FAULTS, Switch, parse_switch
+from egressd.lab.faults.active import FAULTS, Switch, parse_switch
 
 HELP = """\
-on FAULT=HOST[:PORT] ...   switch faults on; HOST may hold `*`
+on FAULT=HOST[:PORT] ...   switch faults on; HOST may contain `*`
 off [FAULT[=HOST] ...]     switch them off; without a name, all of them
 show                       what is on
 list                       every fault there is"""
 
-Done = tuple[tuple[Switch, ...], str]
-"""What is on from now on, and what to tell the person."""
+Result = tuple[tuple[Switch, ...], str]
+"""The switches from now on, and the output."""
 
 
-def obey(command: str, switches: tuple[Switch, ...]) -> Done:
-    """Carry out one command; a mistake changes nothing and is answered in words."""
+def run_command(command: str, switches: tuple[Switch, ...]) -> Result:
+    """Run one command; a wrong one changes nothing and returns the error."""
     verb, *words = command.split()[0 if not command.startswith("fault ") else 1 :] or ["help"]
     try:
         match verb, words:
             case "on", [_, *_]:
-                return _on(words, switches)
+                return _switch_on(words, switches)
             case "off", _:
-                return _off(words, switches)
+                return _switch_off(words, switches)
             case "show", []:
-                return switches, show(switches)
+                return switches, show_active(switches)
             case "list", []:
                 return switches, list_faults()
-    except UsageError as mistake:
-        return switches, str(mistake)
+    except UsageError as error:
+        return switches, str(error)
     return switches, HELP
 
 
-def _on(words: Sequence[str], switches: tuple[Switch, ...]) -> Done:
+def _switch_on(words: Sequence[str], switches: tuple[Switch, ...]) -> Result:
     fresh = tuple(parse_switch(word) for word in words)
     now = (*(one for one in switches if one not in fresh), *fresh)
-    return now, show(now)
+    return now, show_active(now)
 
 
-def _off(words: Sequence[str], switches: tuple[Switch, ...]) -> Done:
-    """Switch off by the whole switch or by the fault's name."""
-    unknown = [word for word in words if not any(word in _names(one) for one in switches)]
+def _switch_off(words: Sequence[str], switches: tuple[Switch, ...]) -> Result:
+    """Switch off by `FAULT=HOST` or by the name of the fault."""
+    unknown = [word for word in words if not any(word in _spellings(one) for one in switches)]
     if unknown:
         raise UsageError(f"cannot switch off {unknown[0]!r}: it is not on; `show` says what is")
-    now = tuple(one for one in switches if words and not any(word in _names(one) for word in words))
-    return now, show(now)
+    now = tuple(one for one in switches if words and not any(word in _spellings(one) for word in words))
+    return now, show_active(now)
 
 
-def _names(switch: Switch) -> tuple[str, str]:
+def _spellings(switch: Switch) -> tuple[str, str]:
     return str(switch), switch.fault.name
 
 
-def show(switches: Sequence[Switch]) -> str:
-    """Say what is on, one line each."""
+def show_active(switches: Sequence[Switch]) -> str:
+    """Return the switches that are on, one per line."""
     return "\n".join(str(one) for one in switches) if switches else "no fault is on"
 
 
 def list_faults(*, width: int = 100) -> str:
-    """Return every fault with its summary and the reason it shows, beside its name."""
-    wide = max(len(name) for name in FAULTS)
+    """Return all faults with their summary and reason code."""
+    width_of_names = max(len(name) for name in FAULTS)
     lines = []
     for one in FAULTS.values():
         reason = one.reasons[0] if one.reasons else "ok"
-        text, margin = f"{one.summary} -> {reason}", " " * (wide + 2)
+        text, margin = f"{one.summary} -> {reason}", " " * (width_of_names + 2)
         lines += textwrap.wrap(
             text,
             width,
-            initial_indent=f"{one.name:{wide}}  ",
+            initial_indent=f"{one.name:{width_of_names}}  ",
             subsequent_indent=margin,
             break_long_words=False,
         )

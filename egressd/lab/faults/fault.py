@@ -1,4 +1,4 @@
-"""What a fault is: data. What an act means is known by the layer's own module."""
+"""The description of a fault. Its effects are implemented by the module of the layer."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from enum import StrEnum
 
 
 class Layer(StrEnum):
-    """Where a fault acts."""
+    """The layer at which a fault has an effect."""
 
     DNS = "dns"
     ROUTE = "route"
     TLS = "tls"
     CERTIFICATE = "certificate"
     HTTP = "http"
-    WORLD = "world"
-    """Everywhere at once: the lab's clock, its resolver's address, the controls' addresses."""
+    GLOBAL = "global"
+    """The whole lab: its clock, its resolver's address, the addresses of the controls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that can go wrong."""
+    """A fault that the lab can simulate."""
 
     name: str
     phase: str
-    """The phase it shows in: dns, tcp, tls, http or ntp."""
+    """The phase in which it is seen: dns, tcp, tls, http or ntp."""
     summary: str
-    acts: tuple[tuple[Layer, str], ...]
+    effects: tuple[tuple[Layer, str], ...]
     reasons: tuple[str, ...] = ()
-    """What egressd should say of one host that has it, any of these; none: the target stays ok."""
+    """The reason codes for one host that has it, any of these; (): the target stays ok."""
     everywhere: tuple[str, ...] = ()
-    """What it should say where every host has it, if that differs."""
+    """The reason codes where every host has it, if different."""
     notes: tuple[str, ...] = ()
-    """What it should note beside that, each of them."""
+    """Further codes of the verdict, each of them."""
     example: str = "mcr.microsoft.com"
-    """A host, as written in a switch, that shows it."""
+    """A host that shows it, as in `FAULT=HOST`."""
 
-    def act(self, layer: Layer) -> str | None:
-        """Return what the fault does at a layer, or None."""
-        return dict(self.acts).get(layer)
+    def effect(self, layer: Layer) -> str | None:
+        """Return the effect at a layer; None: none."""
+        return dict(self.effects).get(layer)
 
 
 def fault(
@@ -49,14 +49,14 @@ def fault(
     notes: tuple[str, ...] = (),
     example: str = "mcr.microsoft.com",
 ) -> Fault:
-    """Build a fault from `name phase layer=act ...`."""
-    name, phase, *acts = row.split()
-    pairs = tuple((Layer(one.partition("=")[0]), one.partition("=")[2]) for one in acts)
+    """Build a fault from `name phase layer=effect ...`."""
+    name, phase, *effects = row.split()
+    pairs = tuple((Layer(one.partition("=")[0]), one.partition("=")[2]) for one in effects)
     return Fault(
         name=name,
         phase=phase,
         summary=summary,
-        acts=pairs,
+        effects=pairs,
         reasons=reasons,
         everywhere=everywhere,
         notes=notes,

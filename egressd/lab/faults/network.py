@@ -1,4 +1,4 @@
-"""Faults before a word is said: names, connections, time."""
+"""Faults of DNS, TCP and NTP."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ TIME = "time.windows.com"
 DNS = (
     fault(
         "dns_nxdomain dns dns=nxdomain",
-        "The name does not exist; the zone's SOA says so",
+        "The name does not exist: NXDOMAIN with the zone's SOA",
         "dns_name_absent",
     ),
     fault(
         "dns_nxdomain_filtered dns dns=nxdomain_filtered",
-        "A filter says that the name does not exist: AA set, no SOA",
+        "A DNS filter answers NXDOMAIN: AA set, no SOA",
         "dns_nxdomain_filtered",
     ),
     fault(
         "dns_nodata dns dns=nodata",
-        "The name exists, but a filter took its addresses away",
+        "A DNS filter answers NOERROR without addresses",
         "dns_nodata_filtered",
     ),
     fault("dns_servfail dns dns=servfail", "SERVFAIL with an extended error", "dns_servfail"),
     fault(
         "dns_refused dns dns=refused",
-        "The resolver refuses the question",
+        "The resolver answers REFUSED",
         "dns_refused_name",
         everywhere=("dns_refused_client",),
     ),
     fault(
         "dns_timeout dns dns=drop",
-        "The question is dropped",
+        "The query is dropped",
         "dns_dropped_name",
         everywhere=("dns_resolver_unreachable",),
     ),
     fault(
         "dns_sinkhole dns dns=sinkhole route=closed",
-        "The answer is a filter's block address",
+        "The answer is the block address of a DNS filter",
         "dns_sinkhole_known",
     ),
     fault(
         "dns_sinkhole_page dns dns=sinkhole certificate=inspection http=block_generic",
-        "The answer is a filter's block address, where a block page is served under a private root",
+        "The answer is the block address of a DNS filter, which serves a block page with a private CA",
         "dns_sinkhole_known",
     ),
     fault("dns_bogon dns dns=bogon route=silent", "The answer is a private address", "dns_bogon_answer"),
@@ -54,30 +54,30 @@ DNS = (
     ),
     fault(
         "dns_edns_dropped dns dns=edns_dropped",
-        "Questions with EDNS are dropped",
+        "Queries with EDNS are dropped",
         "dns_edns_or_fragment_dropped",
         example="*",
     ),
     fault(
         "dns_edns_formerr dns dns=edns_formerr",
-        "Questions with EDNS are answered FORMERR",
+        "Queries with EDNS are answered FORMERR",
         "dns_edns_unsupported",
     ),
     fault("dns_malformed dns dns=malformed", "The answer is no DNS message", "dns_malformed"),
     fault(
         "dns_wrong_id dns dns=wrong_id",
-        "The answer carries another question's id, as a spoofed one would",
+        "The answer has the id of another query, as a spoofed one would",
         "dns_malformed",
     ),
     fault(
         "dns_private_link dns dns=private_link",
-        "A private link answers, and works",
+        "The answer is a private endpoint, and it works",
         notes=("dns_private_link",),
         example="gbl.his.arc.azure.com",
     ),
     fault(
         "dns_private_link_dead dns dns=private_link route=silent",
-        "A private link answers, but its address can't be reached",
+        "The answer is a private endpoint that can't be reached",
         "dns_private_link_unreachable",
         notes=("tcp_ip_blocked_silent",),
         example="gbl.his.arc.azure.com",
@@ -90,7 +90,7 @@ DNS = (
     ),
     fault(
         "dns_private_link_split dns dns=private_link_split",
-        "One resolver gives the private link, a second one the public address",
+        "One resolver answers the private endpoint, a second one the public address",
         "dns_private_link_split",
         example="gbl.his.arc.azure.com",
     ),
@@ -98,18 +98,18 @@ DNS = (
     fault("dns_dns64 dns dns=dns64", "AAAA is synthesized in 64:ff9b::/96"),
     fault(
         "dns_rewritten dns dns=rewritten certificate=wrong_name",
-        "The name is gone, and the resolver gives its own search page's address for it and its like",
+        "The resolver rewrites NXDOMAIN to the address of its search page",
         "dns_nxdomain_rewritten",
         notes=("tls_hostname_mismatch",),
     ),
     fault(
-        "dns_no_listener dns world=no_resolver",
+        "dns_no_listener dns global=no_resolver",
         "Nothing listens at the resolver's address",
         "dns_no_listener",
         example="*",
     ),
     fault(
-        "dns_intercepted dns world=dns_intercepted",
+        "dns_intercepted dns global=dns_intercepted",
         "Port 53 is intercepted: an address that runs no DNS answers",
         everywhere=("dns_transparent_proxy",),
         example="*",
@@ -120,7 +120,7 @@ TCP = (
     fault("tcp_refused tcp route=closed", "The SYN is answered with RST", "tcp_refused"),
     fault(
         "pki_refused tcp route=closed",
-        "The host of revocation lists refuses on port 80",
+        "The host of revocation lists refuses connections on port 80",
         "tcp_refused",
         notes=("pki_revocation_unreachable",),
         example="www.microsoft.com:80",
@@ -138,8 +138,8 @@ TCP = (
         "tls_reset_after_hello",
     ),
     fault(
-        "tcp_accept_all tcp world=accept_all tls=silence",
-        "A device accepts every connection, even to TEST-NET, and says nothing more",
+        "tcp_accept_all tcp global=accept_all tls=silence",
+        "A device accepts every connection, even to TEST-NET, and does not answer",
         "tls_stall_after_hello",
         everywhere=("tcp_accept_all",),
         example="*",
@@ -152,14 +152,14 @@ NTP = (
     fault("ntp_kiss ntp route=ntp_kiss", "A kiss-o'-death", "ntp_kiss_of_death", example=TIME),
     fault(
         "ntp_unsynchronized ntp route=ntp_unsynchronized",
-        "The server has no time itself",
+        "The server's clock is not synchronised",
         "ntp_unsynchronized",
         example=TIME,
     ),
     fault("ntp_garbage ntp route=ntp_garbage", "The answer is no NTP", "ntp_unknown", example=TIME),
     fault(
-        "clock_skew ntp world=skew",
-        "Everyone's clock is an hour ahead of ours, and certificates are younger than that",
+        "clock_skew ntp global=skew",
+        "All servers' clocks are an hour ahead, and their certificates were issued half an hour ago",
         "local_clock_skew",
         everywhere=("local_clock_skew",),
         example="*",

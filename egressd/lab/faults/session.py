@@ -1,4 +1,4 @@
-"""Faults once the connection stands: TLS, certificates, HTTP."""
+"""Faults of TLS, certificates and HTTP."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ RELAYS = "*.servicebus.windows.net"
 TLS = (
     fault("tls_reset tls tls=reset", "RST after the ClientHello", "tls_reset_after_hello"),
     fault("tls_fin tls tls=fin", "FIN after the ClientHello", "tls_fin_after_hello"),
-    fault("tls_silence tls tls=silence", "Silence after the ClientHello", "tls_stall_after_hello"),
+    fault("tls_silence tls tls=silence", "No answer after the ClientHello", "tls_stall_after_hello"),
     fault(
         "tls_partial_silence tls tls=partial_silence",
-        "Half of the server's flight, then silence",
+        "Half of the server's flight, then no more data",
         "tls_partial_then_stall",
     ),
     fault(
@@ -28,7 +28,7 @@ TLS = (
     fault("tls_alert_access_denied tls tls=alert_49", "Fatal alert 49", "tls_alert_access_denied"),
     fault(
         "tls_alert_protocol_version tls tls=alert_70",
-        "Fatal alert 70, as from a device that knows TLS 1.1 at most",
+        "Fatal alert 70, as from a device that supports TLS 1.1 at most",
         "tls_alert_protocol_version",
     ),
     fault(
@@ -40,14 +40,18 @@ TLS = (
     fault("tls_alert_unrecognized_name tls tls=alert_112", "Fatal alert 112", "tls_alert_unrecognized_name"),
     fault("tls_alert_close_notify tls tls=alert_0", "Fatal alert 0", "tls_alert_close_notify"),
     fault("tls_alert_unknown tls tls=alert_200", "A fatal alert no RFC names", "tls_unknown"),
-    fault("tls_block_page tls tls=plaintext", "A block page in clear on 443", "tls_plaintext_block_page"),
-    fault("tls_ssh tls tls=ssh", "An SSH server answers on 443", "tls_not_tls"),
+    fault(
+        "tls_block_page tls tls=plaintext",
+        "A block page in cleartext on port 443",
+        "tls_plaintext_block_page",
+    ),
+    fault("tls_ssh tls tls=ssh", "An SSH server answers on port 443", "tls_not_tls"),
     fault("tls_garbage tls tls=garbage", "Bytes that are no protocol", "tls_not_tls"),
-    fault("tls_http1_only tls tls=http1_only", "h2 is not on offer, as with some services"),
-    fault("tls_12_only tls tls=tls12", "TLS 1.2 is the best on offer"),
+    fault("tls_http1_only tls tls=http1_only", "The server offers HTTP/1.1 only, as some services do"),
+    fault("tls_12_only tls tls=tls12", "The server supports TLS 1.2 at most"),
     fault(
         "tls_client_certificate tls tls=client_certificate",
-        "The server wants a client certificate",
+        "The server requests a client certificate",
         notes=("tls_client_cert_required",),
     ),
 )
@@ -55,17 +59,17 @@ TLS = (
 CERTIFICATE = (
     fault(
         "inspection tls certificate=inspection",
-        "TLS inspection under a root that is not trusted",
+        "TLS inspection with a CA that is not trusted",
         "tls_mitm_untrusted",
     ),
     fault(
         "inspection_with_root tls certificate=inspection_with_root",
-        "The same, and the device sends its root along",
+        "The same, and the device sends its root certificate",
         "tls_mitm_untrusted",
     ),
     fault(
         "inspection_trusted tls certificate=inspection_trusted",
-        "TLS inspection under a root that the trust store holds",
+        "TLS inspection with a CA of the trust store",
         "tls_mitm_trusted",
     ),
     fault(
@@ -81,7 +85,7 @@ CERTIFICATE = (
     ),
     fault(
         "inspection_origin_untrusted tls certificate=origin_untrusted",
-        "The inspection device says that it could not verify the origin",
+        "The inspection device marks the origin's certificate as untrusted",
         "tls_mitm_origin_untrusted",
     ),
     fault(
@@ -99,11 +103,13 @@ CERTIFICATE = (
         "tls_cert_not_yet_valid",
     ),
     fault(
-        "cert_self_signed tls certificate=self_signed", "Self-signed, as a device's own", "tls_self_signed"
+        "cert_self_signed tls certificate=self_signed",
+        "Self-signed, as the certificate of a device",
+        "tls_self_signed",
     ),
     fault(
         "cert_wrong_name tls certificate=wrong_name",
-        "A good certificate for another name",
+        "A valid certificate for another name",
         "tls_hostname_mismatch",
     ),
     fault(
@@ -111,11 +117,15 @@ CERTIFICATE = (
         "The intermediate is not sent",
         "tls_incomplete_chain",
     ),
-    fault("cert_cn_only tls certificate=cn_only", "No subjectAltName, only a CN", "tls_cert_without_san"),
+    fault(
+        "cert_cn_only tls certificate=cn_only",
+        "No subjectAltName, only a common name",
+        "tls_cert_without_san",
+    ),
     fault("cert_weak_key tls certificate=weak", "An RSA key of 1024 bits", "tls_weak_certificate"),
     fault(
         "cert_without_aki tls certificate=without_aki",
-        "No authority key identifier, which strict profiles ask for",
+        "No authority key identifier, which strict verification needs",
     ),
     fault(
         "cert_root_not_in_store tls certificate=root_not_in_store",
@@ -152,31 +162,31 @@ HTTP = (
     ),
     fault(
         "http_captive_redirect http http=captive_redirect",
-        "A redirect to a portal",
+        "A redirect to a captive portal",
         "http_captive_portal",
         example=IMAGES,
     ),
     fault(
         "http_captive_511 http http=captive_511",
-        "Status 511: sign in first",
+        "Status 511, Network Authentication Required",
         "http_captive_portal",
         example=IMAGES,
     ),
     fault(
         "http_proxy_auth http http=proxy_auth",
-        "407 from a proxy nobody configured",
+        "407 from a transparent proxy",
         "http_transparent_proxy_auth",
         example=IMAGES,
     ),
     fault(
         "http_proxy_401 http http=proxy_401",
-        "401 from a proxy nobody configured",
+        "401 from a transparent proxy",
         "http_transparent_proxy_auth",
         example=IMAGES,
     ),
     fault(
         "http_proxy_headers http http=proxy_headers",
-        "The right answer, with the headers of a cache on the way",
+        "The correct response with headers of a transparent proxy",
         notes=("http_transparent_proxy_present",),
         example=IMAGES,
     ),
@@ -193,72 +203,72 @@ HTTP = (
     ),
     fault(
         "http_range_ignored http http=range_ignored",
-        "Ranges are ignored: 200 and the whole file, which will do",
+        "Range requests are answered with 200 and the whole file",
         example=IMAGES,
     ),
     fault(
         "http_range_refused http http=range_refused",
-        "Ranges are refused with 416",
+        "Range requests are answered with 416",
         "http_range_blocked",
         example=IMAGES,
     ),
     fault(
         "http_missing http http=service_404",
-        "The download is gone",
+        "The download is answered with 404",
         "http_unexpected_status",
         example=IMAGES,
     ),
     fault(
-        "http_truncated http http=truncated", "Half of the promised bytes", "http_truncated", example=IMAGES
+        "http_truncated http http=truncated", "Half of the bytes announced", "http_truncated", example=IMAGES
     ),
     fault(
         "http_stale http http=stale",
-        "An answer that a cache has kept for a month",
+        "A response cached for a month",
         "http_stale_cache",
         notes=("http_transparent_proxy_present",),
         example=IMAGES,
     ),
-    fault("http_slow http http=slow", "The download trickles", "http_slow_download", example=IMAGES),
+    fault("http_slow http http=slow", "A slow download", "http_slow_download", example=IMAGES),
     fault(
         "http_endless_headers http http=endless_headers",
         "Headers without end",
         "http_headers_too_large",
     ),
     fault("http_endless_body http http=endless_body", "A body without end"),
-    fault("http_garbage http http=garbage", "The answer is not HTTP", "http_h2_broken"),
-    fault("http_silence http http=silence", "Silence after the request", "http_no_answer"),
+    fault("http_garbage http http=garbage", "The response is not HTTP", "http_h2_broken"),
+    fault("http_silence http http=silence", "No answer after the request", "http_no_answer"),
     fault("http_fin http http=fin", "FIN after the request", "http_reset_after_request"),
     fault("http_reset http http=reset", "RST after the request", "http_reset_after_request"),
-    fault("http_h2_goaway http http=goaway", "h2 is agreed upon, then ended by GOAWAY", "http_h2_broken"),
+    fault("http_h2_goaway http http=goaway", "HTTP/2 is negotiated, then ended by GOAWAY", "http_h2_broken"),
     fault(
         "http_websocket_blocked http http=websocket_blocked",
-        "A WebSocket upgrade is answered 200",
+        "A WebSocket upgrade is answered with 200",
         "http_websocket_blocked",
         example=RELAYS,
     ),
     fault(
         "service_private_only http http=private_only",
-        "The service takes requests from its private endpoint only",
+        "The service accepts requests by its private endpoint only",
         "service_public_access_denied",
     ),
     fault(
         "service_401 http http=service_401",
-        "The service itself answers 401",
+        "The service answers with 401",
         notes=("service_reachable_http",),
     ),
     fault(
         "service_403 http http=service_403",
-        "The service itself answers 403",
+        "The service answers with 403",
         notes=("service_reachable_http",),
     ),
     fault(
         "service_404 http http=service_404",
-        "The service itself answers 404",
+        "The service answers with 404",
         notes=("service_reachable_http",),
     ),
     fault(
         "service_500 http http=service_500",
-        "The service itself answers 500",
+        "The service answers with 500",
         notes=("service_reachable_http",),
     ),
 )

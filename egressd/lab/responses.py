@@ -1,6 +1,6 @@
-"""What the lab's hosts answer, rightly or through a device that has its own idea.
+"""The HTTP responses of the lab: those of the real services, and those of devices on the path.
 
-Pure: a request and a host go in, an answer comes out. Block pages are our own few words around the
+Pure: a request and a host go in, a response comes out. Block pages have a few words of their own and the
 product's public marker.
 """
 
@@ -22,15 +22,15 @@ from egressd.lab.authority import AIA_PATH, CRL_PATH, PKI_HOST
 
 IMAGE_BYTES = 8 * 1024 * 1024
 ENDLESS_BYTES = 64 * 1024 * 1024
-"""Where an endless body ends after all."""
+"""Bytes after which an endless body stops."""
 BLOCK = hashlib.shake_256(b"egressd lab image").digest(65536)
 RANGE = re.compile(r"bytes=(\d{1,12})-(\d{0,12})")
 PORTAL = "http://portal.guest-network.example/login"
 MONTH = timedelta(days=30)
 
 
-class Conduct(StrEnum):
-    """How an answer is sent."""
+class SendMode(StrEnum):
+    """How a response is sent."""
 
     NORMAL = "normal"
     UPGRADE = "upgrade"
@@ -46,8 +46,8 @@ class Conduct(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What was asked. Header names are in lower case; the last of equal ones counts."""
+class IncomingRequest:
+    """A request. Header names are in lower case; of repeated headers the last counts."""
 
     method: str
     target: str
@@ -61,7 +61,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """Bytes that are either given, or a part of the image that is made as it is sent."""
+    """The bytes of a body: given, or a range of the download that is generated while sending."""
 
     given: bytes | None = None
     start: int = 0
@@ -76,52 +76,54 @@ class Body:
 
     @property
     def length(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes."""
         return self.size if self.given is None else len(self.given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """Status, headers, body, and how they are sent."""
+class OutgoingResponse:
+    """Status, headers and body of a response, and how it is sent."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: Body = Body(given=b"")
-    conduct: Conduct = Conduct.NORMAL
+    send_mode: SendMode = SendMode.NORMAL
 
-    def but(self, *headers: tuple[str, str], drop: str = "") -> Answer:
-        """Return the answer with more headers, and without one."""
+    def with_headers(self, *headers: tuple[str, str], drop: str = "") -> OutgoingResponse:
+        """Return the response with headers added, and without the header `drop`."""
         kept = tuple(one for one in self.headers if one[0] != drop)
         return replace(self, headers=(*kept, *headers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """The world as far as pages need it."""
+class Responder:
+    """The simulated services."""
 
     now: Callable[[], datetime]
-    relays: tuple[str, ...] = ()
+    relay_hosts: tuple[str, ...] = ()
     his_host: str = ""
     issuing_certificate: Callable[[], bytes] = bytes
     revocation_list: Callable[[], bytes] = bytes
 
-    def answer(self, request: Request, *, host: str, port: int, act: str | None) -> Answer:
-        """Answer a request, in the way a fault asks for."""
-        right = self._right(request, host, port)
-        dated = right.but(("date", format_datetime(self.now(), usegmt=True)))
-        return dated if act is None else self._spoil(act, request, dated)
+    def answer(
+        self, request: IncomingRequest, *, host: str, port: int, effect: str | None
+    ) -> OutgoingResponse:
+        """Return the response to a request, changed by the effect of a fault."""
+        correct = self._correct(request, host, port)
+        dated = correct.with_headers(("date", format_datetime(self.now(), usegmt=True)))
+        return dated if effect is None else self._faulty(effect, request, dated)
 
-    def _right(self, request: Request, host: str, port: int) -> Answer:
+    def _correct(self, request: IncomingRequest, host: str, port: int) -> OutgoingResponse:
         if request.headers.get("upgrade", "").lower() == "websocket" and ".servicebus." in host:
-            return _upgraded(request)
+            return _websocket_upgrade(request)
         if fnmatchcase(host, "*.dl.delivery.mp.microsoft.com") and port == 80:
-            return _image(request)
-        found = self._document(request.path, host)
-        return found if found is not None else _service(*_habit(host, request.path))
+            return _download(request)
+        found = self._fixed_response(request.path, host)
+        return found if found is not None else _service(*_known_response(host, request.path))
 
-    def _document(self, path: str, host: str) -> Answer | None:
+    def _fixed_response(self, path: str, host: str) -> OutgoingResponse | None:
         if path == "/urls/allowlist" and host.startswith("guestnotificationservice."):
-            return _json(list(self.relays))
+            return _json(list(self.relay_hosts))
         if path == "/discovery" and host.startswith("gbl.his."):
             return _json(f"https://{self.his_host}")
         if (host, path) == (PKI_HOST, AIA_PATH):
@@ -132,34 +134,40 @@ class Site:
             return _bytes(b"Microsoft Connect Test", "text/plain")
         return None
 
-    def _spoil(self, act: str, request: Request, right: Answer) -> Answer:
-        if act in CONDUCTS:
-            return replace(right, conduct=CONDUCTS[act])
-        if act in BLOCK_PAGES:
-            return BLOCK_PAGES[act].but(("date", format_datetime(self.now(), usegmt=True)))
-        if act.startswith("service_"):
-            return _service(int(act.removeprefix("service_")), "").but(*_only(right, "date"))
-        if act == "stale":
+    def _faulty(self, effect: str, request: IncomingRequest, correct: OutgoingResponse) -> OutgoingResponse:
+        if effect in SEND_MODES:
+            return replace(correct, send_mode=SEND_MODES[effect])
+        if effect in BLOCK_PAGES:
+            return BLOCK_PAGES[effect].with_headers(("date", format_datetime(self.now(), usegmt=True)))
+        if effect.startswith("service_"):
+            return _service(int(effect.removeprefix("service_")), "").with_headers(
+                *_headers_named(correct, "date")
+            )
+        if effect == "stale":
             old = format_datetime(self.now() - MONTH, usegmt=True)
-            return right.but(("date", old), ("age", str(int(MONTH.total_seconds()))), CACHE_HIT, drop="date")
-        if act == "range_refused" and "range" in request.headers:
+            return correct.with_headers(
+                ("date", old), ("age", str(int(MONTH.total_seconds()))), CACHE_HIT, drop="date"
+            )
+        if effect == "range_refused" and "range" in request.headers:
             return _html(416, "Range Not Satisfiable", "Whole files only.")
-        if act == "range_ignored" and "range" in request.headers:
+        if effect == "range_ignored" and "range" in request.headers:
             whole = replace(request, headers={**request.headers, "range": ""})
-            return _image(whole).but(*_only(right, "date"))
-        if act == "websocket_blocked":
-            return _html(200, "Service", "This gateway speaks HTTP only.") if right.status == 101 else right
-        return right.but(*PROXY_HEADERS) if act == "proxy_headers" else right
+            return _download(whole).with_headers(*_headers_named(correct, "date"))
+        if effect == "websocket_blocked":
+            return (
+                _html(200, "Service", "This gateway speaks HTTP only.") if correct.status == 101 else correct
+            )
+        return correct.with_headers(*PROXY_HEADERS) if effect == "proxy_headers" else correct
 
 
 CACHE_HIT = ("x-cache", "HIT from cache.corp.example")
 PROXY_HEADERS = (("via", "1.1 cache.corp.example (squid/5.7)"), ("x-cache", "MISS from cache.corp.example"))
-CONDUCTS: Mapping[str, Conduct] = {
-    one.value: one for one in Conduct if one not in (Conduct.NORMAL, Conduct.UPGRADE)
+SEND_MODES: Mapping[str, SendMode] = {
+    one.value: one for one in SendMode if one not in (SendMode.NORMAL, SendMode.UPGRADE)
 }
-"""Acts that change how the right answer is sent."""
+"""Effects that change how the correct response is sent."""
 
-HABITS: tuple[tuple[str, str, int, str], ...] = (
+KNOWN_RESPONSES: tuple[tuple[str, str, int, str], ...] = (
     ("*", "/common/oauth2", 200, ""),
     ("management.*", "/metadata/endpoints", 200, ""),
     ("graph.microsoft.*", "/v1.0/", 200, ""),
@@ -179,18 +187,18 @@ HABITS: tuple[tuple[str, str, int, str], ...] = (
     ("*.vault.azure.net", "/", 403, ""),
     ("*.obo.arc.azure.com", "/", 500, ""),
 )
-"""What the real hosts were seen to answer: host, path, status, where a redirect leads. Others say 404."""
+"""Responses observed from the real hosts: host, path prefix, status, redirect target. Others get 404."""
 
 
-def _habit(host: str, path: str) -> tuple[int, str]:
-    for pattern, start, status, leads in HABITS:
+def _known_response(host: str, path: str) -> tuple[int, str]:
+    for pattern, start, status, leads in KNOWN_RESPONSES:
         if path.startswith(start) and fnmatchcase(host, pattern):
             return status, leads
     return 404, ""
 
 
-def _service(status: int, leads: str) -> Answer:
-    """Answer as an Azure service does: JSON, and a request id that support can find."""
+def _service(status: int, leads: str) -> OutgoingResponse:
+    """Return the response of an Azure service: JSON with a request id."""
     body = {} if status < 400 else {"error": {"code": str(status), "message": "The lab says so."}}
     headers = (
         ("content-type", "application/json"),
@@ -198,59 +206,63 @@ def _service(status: int, leads: str) -> Answer:
         ("strict-transport-security", "max-age=31536000"),
     )
     where = (("location", leads),) if leads else ()
-    return Answer(status=status, headers=(*headers, *where), body=Body(given=json.dumps(body).encode()))
+    return OutgoingResponse(
+        status=status, headers=(*headers, *where), body=Body(given=json.dumps(body).encode())
+    )
 
 
-def _json(value: object) -> Answer:
+def _json(value: object) -> OutgoingResponse:
     return _bytes(json.dumps(value).encode(), "application/json")
 
 
-def _bytes(data: bytes, kind: str) -> Answer:
-    return Answer(
+def _bytes(data: bytes, kind: str) -> OutgoingResponse:
+    return OutgoingResponse(
         status=200,
         headers=(("content-type", kind), ("x-ms-request-id", secrets.token_hex(16))),
         body=Body(given=data),
     )
 
 
-def _upgraded(request: Request) -> Answer:
-    """Agree to a WebSocket (RFC 6455 section 4.2.2)."""
+def _websocket_upgrade(request: IncomingRequest) -> OutgoingResponse:
+    """Return 101 for a WebSocket upgrade (RFC 6455 section 4.2.2)."""
     key = request.headers.get("sec-websocket-key", "")
     digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False)
     accept = _base64(digest.digest())
     headers = (("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-accept", accept))
-    return Answer(status=101, headers=headers, conduct=Conduct.UPGRADE)
+    return OutgoingResponse(status=101, headers=headers, send_mode=SendMode.UPGRADE)
 
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _image(request: Request) -> Answer:
-    """Serve the image, or the part of it that was asked for."""
+def _download(request: IncomingRequest) -> OutgoingResponse:
+    """Return the download, or the requested range of it."""
     headers = (("content-type", "application/octet-stream"), ("accept-ranges", "bytes"), ("etag", '"lab-1"'))
     asked = RANGE.fullmatch(request.headers.get("range", ""))
     if asked is None:
-        return Answer(status=200, headers=headers, body=Body(size=IMAGE_BYTES))
+        return OutgoingResponse(status=200, headers=headers, body=Body(size=IMAGE_BYTES))
     first = int(asked[1])
     last = min(int(asked[2] or IMAGE_BYTES - 1), IMAGE_BYTES - 1)
     if first > last:
-        return Answer(status=416, headers=(*headers, ("content-range", f"bytes */{IMAGE_BYTES}")))
+        return OutgoingResponse(status=416, headers=(*headers, ("content-range", f"bytes */{IMAGE_BYTES}")))
     where = ("content-range", f"bytes {first}-{last}/{IMAGE_BYTES}")
-    return Answer(status=206, headers=(*headers, where), body=Body(start=first, size=last - first + 1))
+    return OutgoingResponse(
+        status=206, headers=(*headers, where), body=Body(start=first, size=last - first + 1)
+    )
 
 
-def _only(answer: Answer, name: str) -> tuple[tuple[str, str], ...]:
+def _headers_named(answer: OutgoingResponse, name: str) -> tuple[tuple[str, str], ...]:
     return tuple(one for one in answer.headers if one[0] == name)
 
 
-def _html(status: int, title: str, text: str, *headers: tuple[str, str]) -> Answer:
+def _html(status: int, title: str, text: str, *headers: tuple[str, str]) -> OutgoingResponse:
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"
     kind = ("content-type", "text/html; charset=utf-8")
-    return Answer(status=status, headers=(kind, *headers), body=Body(given=page.encode()))
+    return OutgoingResponse(status=status, headers=(kind, *headers), body=Body(given=page.encode()))
 
 
-BLOCK_PAGES: Mapping[str, Answer] = {
+BLOCK_PAGES: Mapping[str, OutgoingResponse] = {
     "block_generic": _html(403, "Access denied", "Your organisation's policy does not allow this site."),
     "block_fortinet": _html(
         403, "Web Page Blocked", "Category: Information Technology. Powered By FortiGuard."
@@ -272,7 +284,7 @@ BLOCK_PAGES: Mapping[str, Answer] = {
         ("x-squid-error", "ERR_ACCESS_DENIED 0"),
         ("via", "1.1 proxy.corp.example (squid/5.7)"),
     ),
-    "azure_firewall": Answer(
+    "azure_firewall": OutgoingResponse(
         status=470,
         headers=(("content-type", "text/plain"),),
         body=Body(given=b"Action: Deny. Reason: No rule matched. Proceeding with default action."),
@@ -293,20 +305,22 @@ BLOCK_PAGES: Mapping[str, Answer] = {
         ("www-authenticate", 'Basic realm="corp"'),
         ("via", "1.1 proxy.corp.example"),
     ),
-    "private_only": Answer(
+    "private_only": OutgoingResponse(
         status=403,
         headers=(("content-type", "application/json"), ("x-ms-request-id", "0" * 32)),
         body=Body(given=b'{"error": {"code": "Forbidden", "message": "Public network access is disabled."}}'),
     ),
     "replaced": _html(200, "Scanning your download", "The file will be ready soon."),
 }
-"""Acts that answer in the host's place."""
-OTHER_ACTS = frozenset({"stale", "range_ignored", "range_refused", "websocket_blocked", "proxy_headers"})
-"""Acts that bend the right answer."""
+"""Effects that replace the host's response."""
+MODIFYING_EFFECTS = frozenset(
+    {"stale", "range_ignored", "range_refused", "websocket_blocked", "proxy_headers"}
+)
+"""Effects that modify the correct response."""
 
 
 def plaintext_block_page() -> bytes:
-    """Return a whole HTTP response for a client that wanted TLS."""
+    """Return a complete HTTP response in cleartext, for a client that expects TLS."""
     body = BLOCK_PAGES["block_generic"].body.given or b""
     head = (
         f"HTTP/1.1 403 Forbidden\r\nServer: gateway\r\nContent-Type: text/html\r\nContent-Length: {len(body)}"

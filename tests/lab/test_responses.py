@@ -9,20 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.lab.pages import IMAGE_BYTES, Answer, Conduct, Request, Site
+from egressd.lab.responses import IMAGE_BYTES, IncomingRequest, OutgoingResponse, Responder, SendMode
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-SITE = Site(now=lambda: NOW, relays=("azgn-1.servicebus.windows.net",), his_host="weu.his.arc.azure.com")
+SITE = Responder(
+    now=lambda: NOW, relay_hosts=("azgn-1.servicebus.windows.net",), his_host="weu.his.arc.azure.com"
+)
 IMAGES = "msk8s.b.tlu.dl.delivery.mp.microsoft.com"
 
 
-def ask(host: str, target: str = "/", *, port: int = 443, act: str | None = None, **headers: str) -> Answer:
+def ask(
+    host: str, target: str = "/", *, port: int = 443, effect: str | None = None, **headers: str
+) -> OutgoingResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = Request(method="GET", target=target, headers=named)
-    return SITE.answer(request, host=host, port=port, act=act)
+    request = IncomingRequest(method="GET", target=target, headers=named)
+    return SITE.answer(request, host=host, port=port, effect=effect)
 
 
-def header(answer: Answer, name: str) -> str | None:
+def header(answer: OutgoingResponse, name: str) -> str | None:
     return dict(answer.headers).get(name)
 
 
@@ -59,10 +63,10 @@ def test_relays_upgrade() -> None:
     """The accept header is that of RFC 6455's own example; without an upgrade it is a plain service."""
     host = "azgn-1.servicebus.windows.net"
     answer = ask(host, upgrade="websocket", sec_websocket_key="dGhlIHNhbXBsZSBub25jZQ==")
-    assert (answer.status, answer.conduct) == (101, Conduct.UPGRADE)
+    assert (answer.status, answer.send_mode) == (101, SendMode.UPGRADE)
     assert header(answer, "sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
     assert ask(host).status == 404
-    blocked = ask(host, upgrade="websocket", sec_websocket_key="x", act="websocket_blocked")
+    blocked = ask(host, upgrade="websocket", sec_websocket_key="x", effect="websocket_blocked")
     assert blocked.status == 200
 
 
@@ -91,18 +95,18 @@ def test_a_part_is_the_same_bytes_as_the_whole(start: int, size: int) -> None:
     whole = ask(IMAGES, port=80).body
     part = ask(IMAGES, port=80, range=f"bytes={start}-{start + size - 1}").body
 
-    def read(at: int, most: int, *, of: Answer | None = None) -> bytes:
+    def read(at: int, most: int, *, of: OutgoingResponse | None = None) -> bytes:
         body, data = (whole if of is None else of.body), b""
         while len(data) < most:
             data += body.piece(at + len(data), most - len(data))
         return data
 
     length = min(part.length, 70_000)
-    assert read(0, length, of=Answer(status=206, body=part)) == read(start, length)
+    assert read(0, length, of=OutgoingResponse(status=206, body=part)) == read(start, length)
 
 
 @pytest.mark.parametrize(
-    ("act", "status", "marker"),
+    ("effect", "status", "marker"),
     [
         ("block_fortinet", 403, b"Powered By FortiGuard"),
         ("block_paloalto", 503, b"/php/urlblock.php?args="),
@@ -114,9 +118,9 @@ def test_a_part_is_the_same_bytes_as_the_whole(start: int, size: int) -> None:
         ("replaced", 200, b"<title>Scanning"),
     ],
 )
-def test_devices_answer_in_the_hosts_place(act: str, status: int, marker: bytes) -> None:
+def test_devices_answer_in_the_hosts_place(effect: str, status: int, marker: bytes) -> None:
     """The page has its product's mark and no request id of the service."""
-    answer = ask("mcr.microsoft.com", act=act)
+    answer = ask("mcr.microsoft.com", effect=effect)
     assert answer.status == status
     assert marker in (answer.body.given or b"")
     assert header(answer, "x-ms-request-id") is None
@@ -125,21 +129,21 @@ def test_devices_answer_in_the_hosts_place(act: str, status: int, marker: bytes)
 
 def test_bent_answers() -> None:
     """A redirect leads to the portal; a cache shows its age; a proxy its name; a range is overlooked."""
-    assert (header(ask(IMAGES, act="captive_redirect"), "location") or "").startswith("http://portal.")
-    stale = ask(IMAGES, port=80, act="stale")
+    assert (header(ask(IMAGES, effect="captive_redirect"), "location") or "").startswith("http://portal.")
+    stale = ask(IMAGES, port=80, effect="stale")
     assert int(header(stale, "age") or 0) > 86400
     assert parsedate_to_datetime(header(stale, "date") or "") < NOW
     assert [name for name, _ in stale.headers].count("date") == 1
-    assert header(ask(IMAGES, port=80, act="proxy_headers"), "via")
-    ignored = ask(IMAGES, port=80, act="range_ignored", range="bytes=0-99")
+    assert header(ask(IMAGES, port=80, effect="proxy_headers"), "via")
+    ignored = ask(IMAGES, port=80, effect="range_ignored", range="bytes=0-99")
     assert (ignored.status, ignored.body.length) == (200, IMAGE_BYTES)
-    assert ask(IMAGES, port=80, act="range_refused", range="bytes=0-99").status == 416
-    assert ask(IMAGES, port=80, act="range_refused").status == 200
+    assert ask(IMAGES, port=80, effect="range_refused", range="bytes=0-99").status == 416
+    assert ask(IMAGES, port=80, effect="range_refused").status == 200
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
 def test_a_service_may_fail_by_itself(status: int) -> None:
     """The status is as asked for, and the request id proves who said it."""
-    answer = ask("mcr.microsoft.com", act=f"service_{status}")
+    answer = ask("mcr.microsoft.com", effect=f"service_{status}")
     assert answer.status == status
     assert header(answer, "x-ms-request-id")

@@ -8,10 +8,10 @@ import pytest
 
 from egressd.attribution.reasons import find_reason
 from egressd.errors import UsageError
-from egressd.lab.authority import Leaf
-from egressd.lab.faults import DEMO, FAULTS, Layer, Switchboard, parse_switch
-from egressd.lab.pages import BLOCK_PAGES, CONDUCTS, OTHER_ACTS
-from egressd.lab.tls import MISDEEDS, VARIANTS
+from egressd.lab.authority import LeafKind
+from egressd.lab.faults import DEMO, FAULTS, ActiveFaults, Layer, parse_switch
+from egressd.lab.responses import BLOCK_PAGES, MODIFYING_EFFECTS, SEND_MODES
+from egressd.lab.tls import BREAKING_EFFECTS, NEGOTIATION_EFFECTS
 
 
 @pytest.mark.parametrize(
@@ -46,23 +46,23 @@ def test_a_mistake_is_explained(text: str, word: str) -> None:
 def test_a_switch_covers_hosts_by_pattern_and_port() -> None:
     """`*` is anything, case does not matter, and a port narrows."""
     switch = parse_switch("tls_reset=*.His.arc.azure.com:443")
-    assert switch.covers("WEU.his.arc.azure.com.", 443)
-    assert switch.covers("weu.his.arc.azure.com", None)
-    assert not switch.covers("weu.his.arc.azure.com", 80)
-    assert not switch.covers("his.arc.azure.com", 443)
+    assert switch.applies_to("WEU.his.arc.azure.com.", 443)
+    assert switch.applies_to("weu.his.arc.azure.com", None)
+    assert not switch.applies_to("weu.his.arc.azure.com", 80)
+    assert not switch.applies_to("his.arc.azure.com", 443)
 
 
 def test_the_last_switch_wins_on_its_layer() -> None:
     """Two faults on one layer: the later one; on two layers: both."""
-    board = Switchboard(
+    active = ActiveFaults(
         parse_switch(one) for one in ("tls_reset=*", "tls_fin=a.example", "http_reset=a.example")
     )
-    assert board.act(Layer.TLS, "a.example") == "fin"
-    assert board.act(Layer.TLS, "b.example") == "reset"
-    assert board.act(Layer.HTTP, "a.example") == "reset"
-    assert board.act(Layer.HTTP, "b.example") is None
-    board.set(())
-    assert board.act(Layer.TLS, "a.example") is None
+    assert active.effect(Layer.TLS, "a.example") == "fin"
+    assert active.effect(Layer.TLS, "b.example") == "reset"
+    assert active.effect(Layer.HTTP, "a.example") == "reset"
+    assert active.effect(Layer.HTTP, "b.example") is None
+    active.set(())
+    assert active.effect(Layer.TLS, "a.example") is None
 
 
 def test_every_reason_of_the_table_exists() -> None:
@@ -72,29 +72,42 @@ def test_every_reason_of_the_table_exists() -> None:
 
 
 def test_every_act_is_one_that_its_layer_knows() -> None:
-    """A misspelt act would be a fault that does nothing."""
+    """A misspelt effect would be a fault that does nothing."""
     alerts = {f"alert_{number}" for number in range(256)}
     partial = {f"partial_{deed}" for deed in ("reset", "fin", "silence")}
     known = {
-        Layer.TLS: {*MISDEEDS, *VARIANTS, *alerts, *partial},
-        Layer.CERTIFICATE: {one.value for one in Leaf},
-        Layer.HTTP: {*BLOCK_PAGES, *CONDUCTS, *OTHER_ACTS, *(f"service_{code}" for code in range(400, 600))},
-        Layer.WORLD: {"skew", "accept_all", "dns_intercepted", "no_resolver"},
+        Layer.TLS: {*BREAKING_EFFECTS, *NEGOTIATION_EFFECTS, *alerts, *partial},
+        Layer.CERTIFICATE: {one.value for one in LeafKind},
+        Layer.HTTP: {
+            *BLOCK_PAGES,
+            *SEND_MODES,
+            *MODIFYING_EFFECTS,
+            *(f"service_{code}" for code in range(400, 600)),
+        },
+        Layer.GLOBAL: {"skew", "accept_all", "dns_intercepted", "no_resolver"},
     }
-    acts = [(layer, act) for fault in FAULTS.values() for layer, act in fault.acts if layer in known]
-    assert [one for one in acts if one[1] not in known[one[0]]] == []
+    effects = [
+        (layer, effect) for fault in FAULTS.values() for layer, effect in fault.effects if layer in known
+    ]
+    assert [one for one in effects if one[1] not in known[one[0]]] == []
 
 
 def test_every_kind_of_leaf_can_be_switched_on() -> None:
     """A certificate nobody can ask for would be dead."""
-    acts = {act for fault in FAULTS.values() if (act := fault.act(Layer.CERTIFICATE)) is not None}
-    assert acts == {one.value for one in Leaf} - {Leaf.GOOD.value}
+    effects = {effect for fault in FAULTS.values() if (effect := fault.effect(Layer.CERTIFICATE)) is not None}
+    assert effects == {one.value for one in LeafKind} - {LeafKind.GOOD.value}
 
 
 def test_every_page_and_conduct_can_be_switched_on() -> None:
     """Nor is there a page or a misdeed that no fault uses."""
-    acts = {act for fault in FAULTS.values() for _, act in fault.acts}
-    assert {*BLOCK_PAGES, *CONDUCTS, *OTHER_ACTS, *MISDEEDS, *VARIANTS} - acts == set()
+    effects = {effect for fault in FAULTS.values() for _, effect in fault.effects}
+    assert {
+        *BLOCK_PAGES,
+        *SEND_MODES,
+        *MODIFYING_EFFECTS,
+        *BREAKING_EFFECTS,
+        *NEGOTIATION_EFFECTS,
+    } - effects == set()
 
 
 def test_every_example_is_a_switch() -> None:

@@ -1,6 +1,6 @@
-"""Connections of the lab: raw sockets that can be reset, fall silent, or carry TLS.
+"""The lab's sockets: connections that can be reset, not answered, or carry TLS.
 
-Every connection belongs to a `Harbour`, is bounded in number and lifetime, and is closed with it.
+Every connection belongs to a `ServerGroup`, is bounded in number and lifetime, and is closed with it.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from typing import Protocol
 LOOPBACK = "127.0.0.1"
 MOST_CONNECTIONS = 512
 LIFETIME = 120.0
-"""Seconds a connection may last."""
-PATIENCE = 60.0
-"""Seconds a silent server holds on."""
+"""The most seconds a connection lasts."""
+HOLD_SECONDS = 60.0
+"""Seconds for which a server that does not answer keeps a connection open."""
 READ = 65536
 
 
-class Stream(Protocol):
-    """What HTTP is spoken on."""
+class ServerStream(Protocol):
+    """A stream that an HTTP server uses."""
 
     async def read(self) -> bytes:
-        """Return what came, or b"" at the end."""
+        """Return received bytes; b"" at the end."""
         ...
 
     async def write(self, data: bytes) -> None:
-        """Send everything."""
+        """Send all bytes."""
         ...
 
-    async def finish(self) -> None:
-        """End the stream politely."""
+    async def close_gracefully(self) -> None:
+        """End the stream with FIN."""
         ...
 
     def reset(self) -> None:
@@ -42,7 +42,7 @@ class Stream(Protocol):
         ...
 
 
-class Wire:
+class TcpConnection:
     """One accepted TCP connection."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -50,15 +50,15 @@ class Wire:
         self._loop = asyncio.get_running_loop()
 
     async def read(self) -> bytes:
-        """Return what came, or b"" at the end."""
+        """Return received bytes; b"" at the end."""
         return await self._loop.sock_recv(self._sock, READ)
 
     async def write(self, data: bytes) -> None:
-        """Send everything."""
+        """Send all bytes."""
         await self._loop.sock_sendall(self._sock, data)
 
-    async def finish(self) -> None:
-        """Send FIN, and read on until the client ends too: unread bytes would turn FIN into RST."""
+    async def close_gracefully(self) -> None:
+        """Send FIN, then read until the client closes too: unread bytes would turn FIN into RST."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
             async with asyncio.timeout(2.0):
@@ -73,33 +73,33 @@ class Wire:
         self.close()
 
     def close(self) -> None:
-        """Close, whatever is in flight."""
+        """Close at once."""
         self._sock.close()
 
-    async def hold(self) -> None:
-        """Say nothing until the client goes away or patience ends."""
+    async def wait_for_close(self) -> None:
+        """Send nothing until the client closes or `HOLD_SECONDS` pass."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(HOLD_SECONDS):
                 while await self.read():
                     pass
 
 
-class TlsWire:
-    """TLS as the server, over a wire whose first bytes may have been read already."""
+class TlsConnection:
+    """The server side of TLS over a connection; the ClientHello has been read already."""
 
-    def __init__(self, wire: Wire, context: ssl.SSLContext) -> None:
-        self._wire = wire
+    def __init__(self, connection: TcpConnection, context: ssl.SSLContext) -> None:
+        self._connection = connection
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     @property
     def alpn(self) -> str | None:
-        """The application protocol agreed upon."""
+        """The protocol negotiated by ALPN."""
         return self._tls.selected_alpn_protocol()
 
     def first_flight(self, hello: bytes) -> bytes:
-        """Return what the server would send in answer to a ClientHello."""
+        """Return the server's first flight in answer to a ClientHello."""
         self._incoming.write(hello)
         with suppress(ssl.SSLWantReadError):
             self._tls.do_handshake()
@@ -109,7 +109,7 @@ class TlsWire:
         """Complete the handshake.
 
         Raises:
-            OSError: the client went away or did not like it.
+            OSError: the client closed, or rejected the certificate.
         """
         self._incoming.write(hello)
         try:
@@ -127,7 +127,7 @@ class TlsWire:
         return True
 
     async def read(self) -> bytes:
-        """Return decrypted bytes, or b"" at the end."""
+        """Return decrypted bytes; b"" at the end."""
         while True:
             try:
                 return self._tls.read(READ)
@@ -138,26 +138,26 @@ class TlsWire:
             await self._feed()
 
     async def write(self, data: bytes) -> None:
-        """Encrypt and send everything."""
+        """Encrypt and send all bytes."""
         view = memoryview(data)
         while view:
             view = view[self._tls.write(view[:READ]) :]
             await self._flush()
 
-    async def finish(self) -> None:
+    async def close_gracefully(self) -> None:
         """Send close_notify and FIN."""
         with suppress(OSError):
             with suppress(ssl.SSLError):
                 self._tls.unwrap()
             await self._flush()
-        await self._wire.finish()
+        await self._connection.close_gracefully()
 
     def reset(self) -> None:
         """Close with RST, no close_notify."""
-        self._wire.reset()
+        self._connection.reset()
 
     async def _feed(self) -> None:
-        data = await self._wire.read()
+        data = await self._connection.read()
         if data:
             self._incoming.write(data)
         else:
@@ -165,13 +165,13 @@ class TlsWire:
 
     async def _flush(self) -> None:
         if data := self._outgoing.read():
-            await self._wire.write(data)
+            await self._connection.write(data)
 
 
-Talk = Callable[[Wire], Awaitable[None]]
+Handler = Callable[[TcpConnection], Awaitable[None]]
 
 
-class Harbour:
+class ServerGroup:
     """Owns the lab's sockets and the tasks that serve them."""
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
@@ -180,72 +180,72 @@ class Harbour:
         self._sockets: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def keep(self, sock: socket.socket) -> socket.socket:
-        """Close a socket when the harbour closes."""
+    def own(self, sock: socket.socket) -> socket.socket:
+        """Own a socket: it is closed with the group."""
         self._sockets.add(sock)
         return sock
 
     def start(self, work: Coroutine[None, None, None]) -> None:
-        """Run something until the harbour closes."""
+        """Run a coroutine until the group stops."""
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def listen(self, talk: Talk, port: int = 0) -> int:
+    def listen(self, serve: Handler, port: int = 0) -> int:
         """Serve TCP on loopback; return the port."""
-        listener = self.keep(tcp_listener(port))
-        self.accept(listener, talk)
+        listener = self.own(open_listener(port))
+        self.accept(listener, serve)
         return port_of(listener)
 
-    def accept(self, listener: socket.socket, talk: Talk) -> None:
+    def accept(self, listener: socket.socket, serve: Handler) -> None:
         """Serve the connections of a listener."""
-        self.start(self._accept(listener, talk))
+        self.start(self._accept(listener, serve))
 
     def stop(self) -> None:
-        """Cancel every task; the group waits for them."""
+        """Cancel all tasks; the task group waits for them."""
         for task in tuple(self._tasks):
             task.cancel()
 
     def close(self) -> None:
-        """Close every socket, once no task uses one any more."""
+        """Close all sockets; call after all tasks have ended."""
         for sock in self._sockets:
             sock.close()
         self._sockets.clear()
 
-    async def _accept(self, listener: socket.socket, talk: Talk) -> None:
+    async def _accept(self, listener: socket.socket, serve: Handler) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._slots.acquire()
             try:
                 sock, _ = await loop.sock_accept(listener)
-            except OSError:  # no descriptors left, or the client is gone already
+            except OSError:  # no descriptors left, or the client has closed already
                 self._slots.release()
                 await asyncio.sleep(0.05)
                 continue
-            self.start(self._serve(self.keep(sock), talk))
+            self.start(self._serve(self.own(sock), serve))
 
-    async def _serve(self, sock: socket.socket, talk: Talk) -> None:
+    async def _serve(self, sock: socket.socket, serve: Handler) -> None:
         try:
-            with suppress(OSError):  # the client left; TimeoutError is one, too
+            with suppress(OSError):  # the client closed; TimeoutError is an OSError too
                 async with asyncio.timeout(LIFETIME):
-                    await talk(Wire(sock))
+                    await serve(TcpConnection(sock))
         finally:
             sock.close()
             self._sockets.discard(sock)
             self._slots.release()
 
 
-def tcp_listener(port: int = 0, *, backlog: int = 256, address: str = LOOPBACK) -> socket.socket:
+def open_listener(port: int = 0, *, backlog: int = 256, address: str = LOOPBACK) -> socket.socket:
     """Return a listening socket on loopback."""
-    return _bound(socket.SOCK_STREAM, port, backlog=backlog, address=address)
+    return _bind(socket.SOCK_STREAM, port, backlog=backlog, address=address)
 
 
 def udp_socket(port: int = 0, *, address: str = LOOPBACK) -> socket.socket:
     """Return a datagram socket on loopback."""
-    return _bound(socket.SOCK_DGRAM, port, address=address)
+    return _bind(socket.SOCK_DGRAM, port, address=address)
 
 
-def _bound(
+def _bind(
     kind: socket.SocketKind, port: int, *, backlog: int | None = None, address: str = LOOPBACK
 ) -> socket.socket:
     sock = socket.socket(socket.AF_INET, kind)
@@ -277,7 +277,7 @@ def socket_pair(
         OSError: the port is taken, or none is free for both.
     """
     for _ in range(50):
-        listener = tcp_listener(port, backlog=backlog, address=address)
+        listener = open_listener(port, backlog=backlog, address=address)
         try:
             return listener, udp_socket(port_of(listener), address=address)
         except OSError:
@@ -287,27 +287,27 @@ def socket_pair(
     raise OSError(f"no port of {address} is free for both TCP and UDP")
 
 
-def silent_port(keep: Callable[[socket.socket], socket.socket], address: str = LOOPBACK) -> int:
-    """Return a port where all is lost: datagrams are not read, and SYNs are dropped.
+def blackhole_port(own: Callable[[socket.socket], socket.socket], address: str = LOOPBACK) -> int:
+    """Return a port that refuses: it is bound, so that no other program gets it, but nothing listens.
 
-    The listener's queue is full and never emptied.
+    The UDP socket is connected to itself: datagrams of others are refused.
     """
     listener, datagrams = socket_pair(backlog=0, address=address)
-    keep(datagrams)
-    port = port_of(keep(listener))
+    own(datagrams)
+    port = port_of(own(listener))
     for _ in range(3):
-        filler = keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        filler = own(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
         filler.setblocking(False)
         filler.connect_ex((address, port))
     return port
 
 
-def closed_port(kind: socket.SocketKind, keep: Callable[[socket.socket], socket.socket]) -> int:
+def closed_port(kind: socket.SocketKind, own: Callable[[socket.socket], socket.socket]) -> int:
     """Return a port that refuses: it is bound, so that nobody else takes it, but nothing listens.
 
     For datagrams a bound socket is connected to itself: what others send is refused.
     """
-    sock = keep(_bound(kind, 0))
+    sock = own(_bind(kind, 0))
     if kind is socket.SOCK_DGRAM:
         sock.connect(sock.getsockname())
     return port_of(sock)

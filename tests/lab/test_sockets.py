@@ -8,13 +8,20 @@ from contextlib import ExitStack
 
 import pytest
 
-from egressd.lab.wire import LOOPBACK, MOST_CONNECTIONS, Harbour, Wire, closed_port, silent_port
+from egressd.lab.sockets import (
+    LOOPBACK,
+    MOST_CONNECTIONS,
+    ServerGroup,
+    TcpConnection,
+    blackhole_port,
+    closed_port,
+)
 
 
 async def test_a_silent_port_drops_syns_and_datagrams() -> None:
     """A dial of the silent port neither succeeds nor is refused, again and again."""
     with ExitStack() as kept:
-        port = silent_port(kept.enter_context)
+        port = blackhole_port(kept.enter_context)
         for _ in range(2):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.3):
@@ -46,12 +53,12 @@ def test_a_closed_port_refuses(kind: socket.SocketKind) -> None:
 async def test_a_harbour_leaves_nothing_behind() -> None:
     """Tasks in the middle of a conversation end, and their sockets are closed (warnings are errors)."""
     async with asyncio.TaskGroup() as group:
-        harbour = Harbour(group)
-        port = harbour.listen(Wire.hold)
+        servers = ServerGroup(group)
+        port = servers.listen(TcpConnection.wait_for_close)
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
         await asyncio.sleep(0.05)
-        harbour.stop()
-    harbour.close()
+        servers.stop()
+    servers.close()
     assert await reader.read() == b""
     writer.close()
     with pytest.raises(ConnectionRefusedError):
@@ -61,47 +68,47 @@ async def test_a_harbour_leaves_nothing_behind() -> None:
 async def test_finish_sends_fin_though_bytes_are_unread() -> None:
     """The client sees the end of the stream, never a reset, even while it is still sending."""
     async with asyncio.TaskGroup() as group:
-        harbour = Harbour(group)
-        port = harbour.listen(Wire.finish)
+        servers = ServerGroup(group)
+        port = servers.listen(TcpConnection.close_gracefully)
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
         writer.write(b"x" * 1000)
         assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
-        harbour.stop()
-    harbour.close()
+        servers.stop()
+    servers.close()
 
 
 async def test_reset_sends_rst() -> None:
     """The client's read fails with ECONNRESET."""
 
-    async def talk(wire: Wire) -> None:
-        await wire.read()
-        wire.reset()
+    async def serve(connection: TcpConnection) -> None:
+        await connection.read()
+        connection.reset()
 
     async with asyncio.TaskGroup() as group:
-        harbour = Harbour(group)
-        reader, writer = await asyncio.open_connection(LOOPBACK, harbour.listen(talk))
+        servers = ServerGroup(group)
+        reader, writer = await asyncio.open_connection(LOOPBACK, servers.listen(serve))
         writer.write(b"hello")
         with pytest.raises(ConnectionResetError):
             await reader.read()
         writer.close()
-        harbour.stop()
-    harbour.close()
+        servers.stop()
+    servers.close()
 
 
 async def test_connections_are_bounded() -> None:
     """Beyond the limit connections wait to be accepted; a place that is given up is used."""
     served = 0
 
-    async def talk(wire: Wire) -> None:
+    async def serve(connection: TcpConnection) -> None:
         nonlocal served
         served += 1
-        await wire.hold()
+        await connection.wait_for_close()
 
     async with asyncio.TaskGroup() as group:
-        harbour = Harbour(group)
-        port = harbour.listen(talk)
+        servers = ServerGroup(group)
+        port = servers.listen(serve)
         writers = [(await asyncio.open_connection(LOOPBACK, port))[1] for _ in range(MOST_CONNECTIONS + 3)]
         await asyncio.sleep(0.2)
         assert served == MOST_CONNECTIONS
@@ -111,5 +118,5 @@ async def test_connections_are_bounded() -> None:
         assert served == MOST_CONNECTIONS + 3
         for writer in writers[3:]:
             writer.close()
-        harbour.stop()
-    harbour.close()
+        servers.stop()
+    servers.close()

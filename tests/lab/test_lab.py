@@ -13,9 +13,9 @@ from egressd import clock
 from egressd.config import Flags, load_settings
 from egressd.errors import ConfigError, UsageError
 from egressd.lab import DEMO, Lab
-from egressd.lab.authority import Leaf
-from egressd.lab.wire import LOOPBACK
-from egressd.lab.zone import VALUES, zone_of
+from egressd.lab.authority import LeafKind
+from egressd.lab.sockets import LOOPBACK
+from egressd.lab.zone import VALUES, build_zone
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud
 from egressd.model.plan import ControlKind, Plan
@@ -47,7 +47,7 @@ async def test_every_planned_host_exists(catalog: Catalog) -> None:
     """Whatever is planned by name is in the zone, but for random labels."""
     async with Lab(catalog=catalog) as lab:
         plan = plan_of(lab, lab.settings("resource-bridge", "connected-machine", "scvmm", values=VALUES))
-        zone = zone_of(catalog, region=lab.region, cloud=lab.cloud)
+        zone = build_zone(catalog, region=lab.region, cloud=lab.cloud)
         named = {one.host for one in plan.probes if not one.siblings and one.host != LOOPBACK}
         assert {host for host in named if not zone.exists(host)} == set()
         assert not zone.exists("egressd-probe-00000000.his.arc.azure.com")
@@ -64,7 +64,7 @@ async def test_route_faults_lead_elsewhere(catalog: Catalog) -> None:
         lab.set_faults(("tcp_silent=*:80", "ntp_kiss=time.windows.com"))
         probes = plan_of(lab, lab.settings()).probes
         ports = {(one.port, one.connect_to.port) for one in probes if one.connect_to}
-        assert {at for port, at in ports if port == 80} <= set(lab.ports.silent.values())
+        assert {at for port, at in ports if port == 80} <= set(lab.ports.blackhole.values())
         assert (443, lab.ports.served[443]) in ports
         assert (123, lab.ports.ntp["ntp_kiss"]) in ports
 
@@ -114,7 +114,7 @@ async def test_bad_faults_change_nothing(catalog: Catalog) -> None:
     async with Lab(catalog=catalog, faults=("tls_reset=a.example",)) as lab:
         with pytest.raises(UsageError):
             lab.set_faults(("tls_fin=b.example", "nonsense=*"))
-        assert [str(one) for one in lab.board.switches] == ["tls_reset=a.example"]
+        assert [str(one) for one in lab.active.switches] == ["tls_reset=a.example"]
         assert lab.apply("on nonsense=*").startswith("cannot ")
         assert lab.apply("show") == "tls_reset=a.example"
 
@@ -122,14 +122,14 @@ async def test_bad_faults_change_nothing(catalog: Catalog) -> None:
 async def test_the_worlds_clock_can_be_ahead(catalog: Catalog) -> None:
     """Everything follows: the time told, and certificates that are younger than the difference."""
     async with Lab(catalog=catalog) as lab:
-        before = lab.authority.context("a.example", Leaf.GOOD)
+        before = lab.authority.context("a.example", LeafKind.GOOD)
         lab.apply("on clock_skew=*")
         assert 3500 < (lab.now() - clock.now()).total_seconds() < 3700
-        assert lab.authority.context("a.example", Leaf.GOOD) is not before
-        (leaf, *_), _ = lab.authority.issue("a.example", Leaf.GOOD)
+        assert lab.authority.context("a.example", LeafKind.GOOD) is not before
+        (leaf, *_), _ = lab.authority.issue("a.example", LeafKind.GOOD)
         assert clock.now() < leaf.not_valid_before_utc < lab.now()
         lab.apply("off")
-        (leaf, *_), _ = lab.authority.issue("a.example", Leaf.GOOD)
+        (leaf, *_), _ = lab.authority.issue("a.example", LeafKind.GOOD)
         assert leaf.not_valid_before_utc < clock.now()
 
 

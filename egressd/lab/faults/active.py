@@ -1,4 +1,4 @@
-"""Which faults are on, and for whom."""
+"""The faults that are on. Where two have an effect on the same host and layer, the last one wins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from egressd.lab.faults.session import CERTIFICATE, HTTP, IMAGES, RELAYS, TLS
 from egressd.planning.pattern import glob_matches_host
 
 FAULTS: Mapping[str, Fault] = {one.name: one for one in (*DNS, *TCP, *TLS, *CERTIFICATE, *HTTP, *NTP)}
-"""Every fault by its name, in the order of the phases."""
+"""All faults by name, in the order of the phases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,23 +27,23 @@ class Switch:
         where = self.pattern if self.port is None else f"{self.pattern}:{self.port}"
         return f"{self.fault.name}={where}"
 
-    def covers(self, host: str, port: int | None) -> bool:
-        """Tell whether the fault holds for a host; a port of None stands for any."""
+    def applies_to(self, host: str, port: int | None) -> bool:
+        """Return whether the fault applies to a host; port None: any."""
         if not glob_matches_host(self.pattern, host):
             return False
         return self.port is None or port is None or port == self.port
 
 
 def parse_switch(text: str) -> Switch:
-    """Read `FAULT=HOSTGLOB[:PORT]`.
+    """Parse `FAULT=HOSTGLOB[:PORT]`.
 
     Raises:
-        UsageError: there is no such fault, or it is not written like that.
+        UsageError: unknown fault, or wrong syntax.
     """
     name, equals, where = text.strip().partition("=")
     fault = FAULTS.get(name.strip())
     if not equals or not where.strip():
-        raise UsageError(f"cannot read the fault {text!r}: write FAULT=HOST, where HOST may hold `*`")
+        raise UsageError(f"cannot read the fault {text!r}: write FAULT=HOST, where HOST may contain `*`")
     if fault is None:
         raise UsageError(f"cannot find a fault named {name.strip()!r}: `egressd lab --list` names them all")
     pattern, _, port = where.strip().lower().partition(":")
@@ -54,37 +54,37 @@ def parse_switch(text: str) -> Switch:
     return Switch(fault=fault, pattern=pattern, port=int(port) if port else None)
 
 
-class Switchboard:
-    """The faults that are on. The one changed last wins where two act on the same host and layer."""
+class ActiveFaults:
+    """The faults that are on. The one changed last wins where two effect on the same host and layer."""
 
     def __init__(self, switches: Iterable[Switch] = ()) -> None:
         self._switches: tuple[Switch, ...] = tuple(switches)
 
     @property
     def switches(self) -> tuple[Switch, ...]:
-        """What is on, oldest first."""
+        """The switches, oldest first."""
         return self._switches
 
     def set(self, switches: Iterable[Switch]) -> None:
-        """Replace everything that is on."""
+        """Replace all switches."""
         self._switches = tuple(switches)
 
-    def act(self, layer: Layer, host: str, port: int | None = None) -> str | None:
-        """Return what goes wrong for a host at a layer, or None."""
+    def effect(self, layer: Layer, host: str, port: int | None = None) -> str | None:
+        """Return the effect on a host at a layer; None: no fault."""
         for switch in reversed(self._switches):
-            found = switch.fault.act(layer)
-            if found is not None and switch.covers(host, port):
+            found = switch.fault.effect(layer)
+            if found is not None and switch.applies_to(host, port):
                 return found
         return None
 
-    def world(self, act: str) -> bool:
-        """Tell whether something that holds everywhere is on."""
-        return any(switch.fault.act(Layer.WORLD) == act for switch in self._switches)
+    def has_global(self, effect: str) -> bool:
+        """Return whether a global effect is on."""
+        return any(switch.fault.effect(Layer.GLOBAL) == effect for switch in self._switches)
 
     def routes(self) -> tuple[tuple[Switch, str], ...]:
-        """Return the switches that lead connections elsewhere, the one that wins first."""
-        found = ((switch, switch.fault.act(Layer.ROUTE)) for switch in reversed(self._switches))
-        return tuple((switch, act) for switch, act in found if act is not None)
+        """Return the switches with a route effect, the one that wins first."""
+        found = ((switch, switch.fault.effect(Layer.ROUTE)) for switch in reversed(self._switches))
+        return tuple((switch, effect) for switch, effect in found if effect is not None)
 
 
 DEMO = (
@@ -100,4 +100,4 @@ DEMO = (
     f"http_websocket_blocked={RELAYS}",
     f"http_replaced={IMAGES}",
 )
-"""A morning after a firewall change: what `make demo` switches on."""
+"""The faults of `--demo`: the state after a wrong firewall change."""
