@@ -192,12 +192,12 @@ class Lab:
         served: dict[int, int] = {}
         for port in self.services.tls:
             server = LabTlsServer(
-                self.authority, self.active, port, _HttpsHandler(responder=responder, active=self.active)
+                self.authority, self.active, port, _HttpsService(responder=responder, active=self.active)
             )
             served[port] = servers.listen(server.serve, self._next_listen_port())
         for port in self.services.http:
             served[port] = servers.listen(
-                _HttpHandler(responder=responder, active=self.active, port=port), self._next_listen_port()
+                _HttpService(responder=responder, active=self.active, port=port), self._next_listen_port()
             )
         for port in self.services.tcp:
             served[port] = servers.listen(TcpConnection.wait_for_close, self._next_listen_port())
@@ -222,7 +222,7 @@ class Lab:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _HttpsHandler:
+class _HttpsService:
     """HTTP inside TLS: the host is the server name."""
 
     responder: Responder
@@ -236,7 +236,7 @@ class _HttpsHandler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _HttpHandler:
+class _HttpService:
     """HTTP in cleartext: the host is the Host header."""
 
     responder: Responder

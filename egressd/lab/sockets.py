@@ -168,7 +168,7 @@ class TlsConnection:
             await self._connection.write(data)
 
 
-Handler = Callable[[TcpConnection], Awaitable[None]]
+ServeConnection = Callable[[TcpConnection], Awaitable[None]]
 
 
 class ServerGroup:
@@ -191,13 +191,13 @@ class ServerGroup:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def listen(self, serve: Handler, port: int = 0) -> int:
+    def listen(self, serve: ServeConnection, port: int = 0) -> int:
         """Serve TCP on loopback; return the port."""
         listener = self.own(open_listener(port))
         self.accept(listener, serve)
         return port_of(listener)
 
-    def accept(self, listener: socket.socket, serve: Handler) -> None:
+    def accept(self, listener: socket.socket, serve: ServeConnection) -> None:
         """Serve the connections of a listener."""
         self.start(self._accept(listener, serve))
 
@@ -212,7 +212,7 @@ class ServerGroup:
             sock.close()
         self._sockets.clear()
 
-    async def _accept(self, listener: socket.socket, serve: Handler) -> None:
+    async def _accept(self, listener: socket.socket, serve: ServeConnection) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._slots.acquire()
@@ -224,7 +224,7 @@ class ServerGroup:
                 continue
             self.start(self._serve(self.own(sock), serve))
 
-    async def _serve(self, sock: socket.socket, serve: Handler) -> None:
+    async def _serve(self, sock: socket.socket, serve: ServeConnection) -> None:
         try:
             with suppress(OSError):  # the client closed; TimeoutError is an OSError too
                 async with asyncio.timeout(LIFETIME):

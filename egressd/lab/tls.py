@@ -23,7 +23,7 @@ GARBAGE = b"\x00\x7f" + hashlib.shake_256(b"egressd lab garbage").digest(254)
 NEGOTIATION_EFFECTS = frozenset({"http1_only", "tls12", "client_certificate"})
 """Effects that change what is negotiated; the handshake goes on."""
 
-AppHandler = Callable[[ServerStream, str, int, str | None], Awaitable[None]]
+ServeStream = Callable[[ServerStream, str, int, str | None], Awaitable[None]]
 """Serves the application protocol: stream, server name, documented port, ALPN protocol."""
 
 
@@ -39,12 +39,12 @@ class LabTlsServer:
     """Serves one port: a certificate is issued for every server name."""
 
     def __init__(
-        self, authority: CertificateAuthority, active: ActiveFaults, port: int, app_handler: AppHandler
+        self, authority: CertificateAuthority, active: ActiveFaults, port: int, serve_stream: ServeStream
     ) -> None:
         self._authority = authority
         self._active = active
         self._port = port
-        self._app_handler = app_handler
+        self._serve_stream = serve_stream
 
     async def serve(self, connection: TcpConnection) -> None:
         """Serve one connection."""
@@ -70,7 +70,7 @@ class LabTlsServer:
         except ssl.SSLError:  # the client rejected the certificate
             await connection.close_gracefully()
             return
-        await self._app_handler(stream, host, self._port, stream.alpn)
+        await self._serve_stream(stream, host, self._port, stream.alpn)
 
     def _context(self, host: str, variant: str) -> ssl.SSLContext:
         effect = self._active.effect(Layer.CERTIFICATE, host, self._port)
