@@ -1,6 +1,5 @@
 """Prometheus metrics, made from one immutable snapshot.
 
-Law of the room: values in, samples out. Nothing here is set, counted or remembered while probing; what
-only grows is in the snapshot. A target that is gone leaves no series. Every metric stands in `table.py`,
-which is also the page `docs/metrics.md`.
+Nothing is set or counted here while probing: counters are part of the snapshot. A removed target leaves no
+series. `table.py` lists every metric; `docs/metrics.md` is generated from it.
 """

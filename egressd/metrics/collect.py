@@ -1,21 +1,18 @@
-"""From a snapshot to metric families: what `/metrics` and `--format prometheus` show."""
+"""The samples of a snapshot, as `/metrics` and `--format prometheus` show them."""
 
 from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import accumulate
-
-from prometheus_client import Metric as Family
+from collections.abc import Callable, Iterator, Mapping
 
 from egressd import __version__
-from egressd.metrics.table import METRICS, MOST_REASONS, OTHER_REASONS, Kind, Metric
+from egressd.metrics.table import MOST_REASONS, OTHER_REASONS
 from egressd.model.alert import AlertState
 from egressd.model.endpoint import Need
 from egressd.model.notification import Severity
 from egressd.model.plan import Target
-from egressd.model.snapshot import BUCKETS, Counters, Histogram, Snapshot
+from egressd.model.snapshot import Counters, Snapshot
 from egressd.model.standing import FindingStanding
 from egressd.model.verdict import Outcome, Sweep
 from egressd.standing.results import TargetResult, results_of, unix
@@ -25,9 +22,9 @@ Row = tuple[tuple[str, ...], float]
 
 
 def rows_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> dict[str, list[Row]]:
-    """Return the samples of every metric; `limits` are the seconds a profile's product may be offline.
+    """Return the samples of every metric except histograms, which the writer takes from the counters.
 
-    Histograms are not among them: the snapshot has them as they are shown.
+    `limits` are the seconds that the product of a profile may be offline.
     """
     rows = dict(_of_daemon(snapshot))
     rows.update(_of_counters(snapshot.counters))
@@ -37,34 +34,6 @@ def rows_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> dict[str, lis
         rows.update(_of_sweep(snapshot.sweep, limits))
         rows.update(_of_looks(tuple(results_of(snapshot.sweep))))
     return rows
-
-
-def families_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> Iterator[Family]:
-    """Yield every metric of the table, for the client library's registry."""
-    rows = rows_of(snapshot, limits=limits)
-    for name, metric in METRICS.items():
-        yield _family(metric, rows.get(name, ()), snapshot.counters)
-
-
-def _family(metric: Metric, rows: Iterable[Row], counters: Counters) -> Family:
-    family = Family(metric.family, metric.help, metric.kind.value)
-    if metric.kind is Kind.HISTOGRAM:
-        for phase, histogram in counters.latency.items():
-            _add_histogram(family, {"phase": phase.value}, histogram)
-        return family
-    labels = (*metric.labels, metric.full) if metric.kind is Kind.STATESET else metric.labels
-    for values, value in rows:
-        family.add_sample(metric.full, dict(zip(labels, values, strict=True)), value)
-    return family
-
-
-def _add_histogram(family: Family, labels: dict[str, str], histogram: Histogram) -> None:
-    bounds = [*(str(one) for one in BUCKETS), "+Inf"]
-    sums = list(accumulate(histogram.counts))
-    for bound, count in zip(bounds, sums, strict=True):
-        family.add_sample(f"{family.name}_bucket", labels | {"le": bound}, count)
-    family.add_sample(f"{family.name}_count", labels, sums[-1])
-    family.add_sample(f"{family.name}_sum", labels, histogram.seconds)
 
 
 def _of_daemon(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
@@ -97,7 +66,7 @@ def _of_counters(counters: Counters) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _failures(counters: Counters) -> list[Row]:
-    """Count the first reasons of a target apart and the rest together: series stay bounded."""
+    """Count the first reasons of a target apart and the rest together, to bound the number of series."""
     counted: Counter[tuple[str, str]] = Counter()
     found: Counter[tuple[str, ...]] = Counter()
     for (target, source, reason), count in counters.failures.items():
@@ -112,18 +81,18 @@ def _of_standings(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
         "target_last_success_timestamp_seconds",
         [(one.key, unix(one.last_success)) for one in snapshot.standings.targets if one.last_success],
     )
-    causes = [(one.id, one.reason, one.blame.value) for one in _open_findings(snapshot)]
-    yield "finding_active", list(Counter(cause[1:] for cause in causes).items())
-    yield "finding_info", [(cause, 1) for cause in causes]
+    findings = [(one.id, one.reason, one.blame.value) for one in _open_findings(snapshot)]
+    yield "finding_active", list(Counter(finding[1:] for finding in findings).items())
+    yield "finding_info", [(finding, 1) for finding in findings]
     explained: dict[str, tuple[str, str, str]] = {}
-    for one, cause in zip(_open_findings(snapshot), causes, strict=True):
+    for one, finding in zip(_open_findings(snapshot), findings, strict=True):
         for target in one.targets:
-            explained.setdefault(target, cause)
-    yield "finding_target", [((target, *cause), 1) for target, cause in explained.items()]
+            explained.setdefault(target, finding)
+    yield "finding_target", [((target, *finding), 1) for target, finding in explained.items()]
 
 
 def _open_findings(snapshot: Snapshot) -> Iterator[FindingStanding]:
-    """Yield the findings that are confirmed."""
+    """Yield the confirmed findings."""
     return (one for one in snapshot.standings.findings if one.opened)
 
 
@@ -166,7 +135,7 @@ def _describe(target: Target) -> tuple[str, ...]:
 
 
 def _profiles(sweep: Sweep) -> dict[str, bool]:
-    """Say of each profile whether all it requires was reachable; without anything required, all is well."""
+    """Return for each profile whether all its required targets are reachable; True if it has none."""
     outcomes = {one.target: one.verdict.outcome for one in sweep.verdicts}
     found: dict[str, bool] = {}
     for target in sweep.recording.plan.targets:

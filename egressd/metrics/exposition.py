@@ -1,44 +1,21 @@
-"""Metrics as text: negotiated, and made once for each snapshot however many ask for it."""
+"""The response of `/metrics`: format negotiated, rendered once for each snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client import (
-    CollectorRegistry,
-    Metric,
-    PlatformCollector,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from egressd.metrics.collect import families_of
 from egressd.metrics.writing import write_snapshot
 from egressd.model.snapshot import Snapshot
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-_END = b"# EOF\n"
+_END = b"# EOF"
 _encode_openmetrics: Callable[[Collector], bytes] = openmetrics.generate_latest
-
-
-class SnapshotCollector(Collector):
-    """The families of one snapshot, for a registry."""
-
-    def __init__(self, snapshot: Snapshot, limits: Mapping[str, float]) -> None:
-        self._snapshot = snapshot
-        self._limits = limits
-
-    def collect(self) -> Iterable[Metric]:
-        """Yield every family of the table."""
-        return families_of(self._snapshot, limits=self._limits)
-
-    def describe(self) -> Iterable[Metric]:
-        """Name nothing in advance: registering must not collect."""
-        return ()
 
 
 class Exposition:
@@ -49,33 +26,42 @@ class Exposition:
         self._process = CollectorRegistry(support_collectors_without_names=True)
         ProcessCollector(registry=self._process)
         PlatformCollector(registry=self._process)
-        self._made: dict[str, _Made] = {}
+        self._rendered: dict[str, _Rendered] = {}
 
     def render(self, snapshot: Snapshot, *, form: str = PLAIN, names: tuple[str, ...] = ()) -> bytes:
-        """Render a snapshot and this process; with names, only those samples."""
-        if names:
-            return self._pick(snapshot, form, names)
-        made = self._made.get(form)
-        if made is None or made.snapshot is not snapshot:
+        """Render a snapshot and the metrics of this process; with names, only those samples."""
+        rendered = self._rendered.get(form)
+        if rendered is None or rendered.snapshot is not snapshot:
             text = write_snapshot(snapshot, limits=self._limits, openmetrics=form == OPENMETRICS)
-            made = self._made[form] = _Made(snapshot=snapshot, text=text.encode())
-        return made.text + _text(self._process, form)
-
-    def _pick(self, snapshot: Snapshot, form: str, names: tuple[str, ...]) -> bytes:
-        ours = CollectorRegistry(support_collectors_without_names=True)
-        ours.register(SnapshotCollector(snapshot, self._limits))
-        picked = [_text(one.restricted_registry(names), form) for one in (ours, self._process)]
-        return picked[0].removesuffix(_END) + picked[1]
+            rendered = self._rendered[form] = _Rendered(snapshot=snapshot, text=text.encode())
+        page = rendered.text + _text(self._process, form)
+        return b"".join(line + b"\n" for line in _pick(page, names)) if names else page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
+class _Rendered:
     snapshot: Snapshot
     text: bytes
 
 
+def _pick(page: bytes, names: Collection[str]) -> Iterator[bytes]:
+    """Yield the lines of the named samples, with the comments of their families."""
+    wanted = {name.encode(errors="replace") for name in names if name}
+    comments: list[bytes] = []
+    for line in page.split(b"\n"):
+        if line == _END:
+            yield line
+        elif line.startswith(b"# HELP "):
+            comments = [line]
+        elif line.startswith(b"#"):
+            comments.append(line)
+        elif line.partition(b"{")[0].partition(b" ")[0] in wanted:
+            yield from (*comments, line)
+            comments = []
+
+
 def choose_form(accept: str) -> str:
-    """Choose the format an `Accept` header prefers; what can't be read asks for plain text."""
+    """Choose the format that an `Accept` header prefers; plain text if it can't be parsed."""
     weights = dict(_weights(accept))
     rest = max(weights.get("text/*", 0.0), weights.get("*/*", 0.0))
     rich, plain = weights.get("application/openmetrics-text", 0.0), weights.get("text/plain", rest)
@@ -83,13 +69,16 @@ def choose_form(accept: str) -> str:
 
 
 def _weights(accept: str) -> Iterator[tuple[str, float]]:
-    """Yield media types with their weights; OpenMetrics only in versions there are."""
+    """Yield media types with their weights; OpenMetrics only in known versions."""
     for part in accept[:2000].split(","):
-        kind, *parameters = (one.strip().lower() for one in part.split(";"))
+        media_type, *parameters = (one.strip().lower() for one in part.split(";"))
         values = dict(one.partition("=")[::2] for one in parameters)
-        if kind.endswith("openmetrics-text") and values.get("version", "1.0.0") not in ("1.0.0", "0.0.1"):
+        if media_type.endswith("openmetrics-text") and values.get("version", "1.0.0") not in (
+            "1.0.0",
+            "0.0.1",
+        ):
             continue
-        yield kind, _weight(values.get("q", "1"))
+        yield media_type, _weight(values.get("q", "1"))
 
 
 def _weight(text: str) -> float:

@@ -1,4 +1,4 @@
-"""How long a product may be offline, from the catalog."""
+"""The offline limits of products, from the catalog."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DAY = 86400.0
 
 
 def offline_limits(catalog: Catalog) -> Mapping[str, float]:
-    """Return the limit in seconds of every profile that has one."""
+    """Return the offline limit of each profile that has one, in seconds."""
     return {
         one.name: one.offline_limit_days * DAY
         for one in catalog.profiles

@@ -1,6 +1,6 @@
-"""The metrics of a single sweep, for node_exporter's textfile collector.
+"""The metrics of one sweep, for node_exporter's textfile collector.
 
-What only a daemon knows is left out: a counter that starts anew with each file would count nothing.
+Metrics of the daemon are left out: a counter that starts at zero in each file counts nothing.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from egressd.metrics.limits import offline_limits
-from egressd.metrics.table import METRICS, Kind
+from egressd.metrics.table import METRICS, MetricType
 from egressd.metrics.writing import write_snapshot
 from egressd.model.catalog import Catalog
 from egressd.model.recording import Recording
@@ -29,13 +29,13 @@ DAEMON_ONLY = frozenset(
         "notifications_queue_length",
         "notifications_last_success_timestamp_seconds",
         "profile_last_reachable_timestamp_seconds",
-        *(name for name, one in METRICS.items() if one.kind in (Kind.COUNTER, Kind.HISTOGRAM)),
+        *(name for name, one in METRICS.items() if one.type in (MetricType.COUNTER, MetricType.HISTOGRAM)),
     }
 )
 
 
 def render_prometheus(sweep: Sweep, catalog: Catalog) -> str:
-    """Render one sweep as Prometheus text, with every metric that means something for it."""
+    """Render a sweep as Prometheus text, without the metrics of the daemon."""
     names = frozenset(METRICS) - DAEMON_ONLY
     return write_snapshot(_snapshot(sweep), limits=offline_limits(catalog), openmetrics=False, names=names)
 
@@ -53,16 +53,16 @@ TARGET = frozenset(
         "download_bytes_per_second",
     }
 )
-"""What a look at one target tells."""
+"""The metrics of `/probe`, which probes one target."""
 
 
 def render_target(sweep: Sweep) -> str:
-    """Render a look at one target."""
+    """Render the probe of one target."""
     return write_snapshot(_snapshot(sweep), limits={}, openmetrics=False, names=TARGET)
 
 
 def _snapshot(sweep: Sweep) -> Snapshot:
-    """Believe a sweep at once: there will be no second look."""
+    """Return a snapshot that confirms the verdicts of one sweep at once."""
     recording = sweep.recording
     standings, _ = advance(
         Standings(), sweep, now=recording.finished, patience=Thresholds(explicit=1, silent=1, better=1)
@@ -79,5 +79,5 @@ def _snapshot(sweep: Sweep) -> Snapshot:
 
 
 def _seconds(recording: Recording) -> float:
-    begun, ended = (datetime.fromisoformat(one) for one in (recording.started, recording.finished))
-    return (ended - begun).total_seconds()
+    started, finished = (datetime.fromisoformat(one) for one in (recording.started, recording.finished))
+    return (finished - started).total_seconds()

@@ -1,4 +1,4 @@
-"""Every metric: name, type, labels, meaning, and how many series it can have. Names are API."""
+"""Every metric: name, type, labels, help text, and the number of series. Names are API."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 
-class Kind(StrEnum):
-    """The type, in OpenMetrics' words."""
+class MetricType(StrEnum):
+    """The metric types of OpenMetrics."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
@@ -23,12 +23,12 @@ class Metric:
     """One row of the table."""
 
     name: str
-    """Without `egressd_`, as samples are called: with `_total` or `_info`."""
-    kind: Kind
+    """The name of its samples without `egressd_`, with `_total` or `_info`."""
+    type: MetricType
     labels: tuple[str, ...]
     help: str
     series: str
-    """At most how many: N targets, S sources, P profiles, R receivers."""
+    """The maximum: N targets, S sources, P profiles, R receivers."""
 
     @property
     def full(self) -> str:
@@ -42,231 +42,231 @@ class Metric:
 
 
 MOST_REASONS = 20
-"""Reasons counted apart for one target and source; what comes later is counted as `other`."""
+"""Reasons counted apart for one target and source; later ones are counted as `other`."""
 OTHER_REASONS = "other"
 
 
-def _metric(name: str, kind: Kind, labels: str, series: str, text: str) -> Metric:
-    return Metric(name=name, kind=kind, labels=tuple(labels.split()), help=text, series=series)
+def _metric(name: str, type_: MetricType, labels: str, series: str, text: str) -> Metric:
+    return Metric(name=name, type=type_, labels=tuple(labels.split()), help=text, series=series)
 
 
 _EACH = "N x S"
 _ROWS = (
     _metric(
         "build_info",
-        Kind.INFO,
+        MetricType.INFO,
         "version catalog python_version",
         "1",
         "Version of egressd, revision of its endpoint catalog, and version of Python.",
     ),
     _metric(
         "config_last_reload_successful",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "",
         "1",
-        "Whether configuration and web configuration, as last read, are in force; if not, those before are.",
+        "1 if the last reload of configuration and web configuration succeeded, else 0.",
     ),
     _metric(
         "config_last_reload_success_timestamp_seconds",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "",
         "1",
-        "When the configuration in force was read.",
+        "When the configuration in use was read.",
     ),
     _metric(
         "target_info",
-        Kind.INFO,
+        MetricType.INFO,
         "target endpoint service host port protocol need profiles",
         "N",
-        "What a target is; profiles are separated by commas.",
+        "Attributes of a target; profiles are separated by commas.",
     ),
     _metric(
         "target_up",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "target source",
         _EACH,
-        "Whether the last scheduled look found the target reachable (outcome ok or degraded).",
+        "1 if the last scheduled probe found the target reachable (outcome ok or degraded), else 0.",
     ),
     _metric(
         "target_outcome",
-        Kind.STATESET,
+        MetricType.STATESET,
         "target source",
         f"5 x {_EACH}",
-        "Outcome of the last scheduled look.",
+        "Outcome of the last scheduled probe.",
     ),
     _metric(
         "target_failure",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "target source phase reason blame",
         _EACH,
-        "1 for the reason of a target that is not reachable; absent while it is.",
+        "1 with the reason of a target that is not reachable; absent while it is reachable.",
     ),
     _metric(
         "probe_phase_duration_seconds",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "target source phase",
         f"5 x {_EACH}",
-        "How long each phase of the last look took, failed phases included; of the way that got furthest.",
+        "Duration of each phase of the last probe, failed phases included; of the trail that got furthest.",
     ),
     _metric(
         "probes_total",
-        Kind.COUNTER,
+        MetricType.COUNTER,
         "target source",
         _EACH,
-        "Looks at the target since egressd started.",
+        "Probes of the target since egressd started.",
     ),
     _metric(
         "probe_failures_total",
-        Kind.COUNTER,
+        MetricType.COUNTER,
         "target source reason",
         f"{MOST_REASONS + 1} x {_EACH}",
-        f"Looks that found the target unreachable; beyond {MOST_REASONS} reasons as reason {OTHER_REASONS}.",
+        f"Probes that found the target unreachable; beyond {MOST_REASONS} reasons as reason {OTHER_REASONS}.",
     ),
     _metric(
         "target_last_success_timestamp_seconds",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "target source",
         _EACH,
-        "When the target was last found reachable; kept over restarts; absent if it never was.",
+        "When the target was last reachable; kept over restarts; absent if it never was.",
     ),
     _metric(
         "tls_chain_expiry_timestamp_seconds",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "target source",
         _EACH,
-        "When the first certificate of the chain that was last seen expires, verified or not.",
+        "Earliest expiry in the certificate chain last received, verified or not.",
     ),
     _metric(
         "tls_intercepted",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "target source",
         _EACH,
-        "Whether the last look found the target's TLS opened by a device on the way.",
+        "1 if the last probe found TLS inspection on the path to the target, else 0.",
     ),
     _metric(
         "download_bytes_per_second",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "target source",
         _EACH,
-        "Throughput of the last download of 64 KiB and more.",
+        "Throughput of the last download of at least 64 KiB.",
     ),
     _metric(
         "phase_latency_seconds",
-        Kind.HISTOGRAM,
+        MetricType.HISTOGRAM,
         "phase",
         "6 x 14",
-        "Durations of phases that succeeded, over all targets.",
+        "Durations of successful phases, over all targets.",
     ),
     _metric(
         "finding_active",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "reason blame",
         "N",
-        "How many confirmed causes over many targets have this reason and blame now.",
+        "Number of confirmed findings with this reason and blame.",
     ),
     _metric(
         "finding_info",
-        Kind.INFO,
+        MetricType.INFO,
         "finding reason blame",
         "at most N",
-        "1 for each cause over many targets that is confirmed now.",
+        "1 for each confirmed finding.",
     ),
     _metric(
         "finding_target",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "target finding reason blame",
         "N",
-        "1 for a target that a confirmed cause explains now, with that cause's id, reason and blame.",
+        "1 for a target that a confirmed finding explains, with the finding's id, reason and blame.",
     ),
     _metric(
         "profile_up",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "profile",
         "P",
-        "Whether the last look found every required target of the profile reachable.",
+        "1 if the last probes found every required target of the profile reachable, else 0.",
     ),
     _metric(
         "profile_last_reachable_timestamp_seconds",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "profile",
         "P",
-        "When all the profile requires was last believed reachable; kept over restarts; absent if never.",
+        "When all required targets of the profile were last reachable; kept over restarts; absent if never.",
     ),
     _metric(
         "profile_offline_limit_seconds",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "profile",
         "P",
-        "How long the product may be offline before it is beyond repair; absent where no limit is known.",
+        "How long the product may be offline before it must be deployed anew; absent if no limit is known.",
     ),
     _metric(
         "wildcard_samples",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "pattern kind",
         "N",
-        "Hosts that stand for a wildcard, by kind of sample; kind none, 0, where nothing does.",
+        "Sample hosts of a wildcard, by kind of sample; kind none, 0, if there is no sample.",
     ),
     _metric(
         "clock_offset_seconds",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "",
         "1",
-        "Clock of other hosts minus the clock of this one; absent while unknown.",
+        "Clock of other hosts minus the clock of this host; absent while unknown.",
     ),
     _metric(
         "sweep_last_completed_timestamp_seconds",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "",
         "1",
         "When the last complete sweep was judged; absent before the first.",
     ),
-    _metric("sweep_interval_seconds", Kind.GAUGE, "", "1", "How often a sweep is due."),
-    _metric("sweep_duration_seconds", Kind.GAUGE, "", "1", "How long the last complete sweep took."),
+    _metric("sweep_interval_seconds", MetricType.GAUGE, "", "1", "Configured interval between sweeps."),
+    _metric("sweep_duration_seconds", MetricType.GAUGE, "", "1", "Duration of the last complete sweep."),
     _metric(
         "sweep_overruns_total",
-        Kind.COUNTER,
+        MetricType.COUNTER,
         "",
         "1",
-        "Sweeps that were left out because the one before was not done.",
+        "Sweeps skipped because the previous one was still running.",
     ),
     _metric(
         "alerts_firing",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "severity",
         "3",
-        "Alerts that were told and hold, one per cause; not those that another or maintenance keeps quiet.",
+        "Firing alerts, one per finding or target; without inhibited and silenced ones.",
     ),
-    _metric("maintenance_active", Kind.GAUGE, "", "1", "Maintenance windows that are in force."),
+    _metric("maintenance_active", MetricType.GAUGE, "", "1", "Active silences and maintenance windows."),
     _metric(
         "notifications_total",
-        Kind.COUNTER,
+        MetricType.COUNTER,
         "receiver",
         "R",
-        "Deliveries that were tried; what failed is tried again, and counts again.",
+        "Delivery attempts; a retry counts again.",
     ),
-    _metric("notifications_failed_total", Kind.COUNTER, "receiver", "R", "Deliveries that failed."),
+    _metric("notifications_failed_total", MetricType.COUNTER, "receiver", "R", "Delivery attempts that failed."),
     _metric(
         "notifications_dropped_total",
-        Kind.COUNTER,
+        MetricType.COUNTER,
         "receiver",
         "R",
-        "Notices that were given up: beyond the bound of the queue, or refused by the receiver.",
+        "Notifications dropped: beyond the limit of the queue, or rejected by the receiver.",
     ),
     _metric(
         "notifications_queue_length",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "receiver",
         "R",
-        "Notices that wait for the receiver; kept over restarts.",
+        "Notifications waiting for the receiver; kept over restarts.",
     ),
     _metric(
         "notifications_last_success_timestamp_seconds",
-        Kind.GAUGE,
+        MetricType.GAUGE,
         "receiver",
         "R",
-        "When something was last delivered; absent before the first.",
+        "When the last notification was delivered; absent before the first.",
     ),
 )
 
 METRICS: Mapping[str, Metric] = MappingProxyType({one.name: one for one in _ROWS})
-"""Every metric by its name without the prefix, in the order they are exposed."""
+"""Every metric by its name without the prefix, in the order of exposition."""

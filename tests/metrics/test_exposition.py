@@ -1,4 +1,4 @@
-"""How metrics are asked for and handed out."""
+"""The formats of `/metrics`, and the choice of single samples."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
 from egressd.metrics import exposition, writing
-from egressd.metrics.exposition import OPENMETRICS, PLAIN, Exposition, SnapshotCollector, choose_form
+from egressd.metrics.exposition import OPENMETRICS, PLAIN, Exposition, choose_form
 from egressd.model.observation import Phase
 from egressd.model.snapshot import Counters, Histogram, Snapshot
 from egressd.model.verdict import Outcome
+from tests.metrics.client_library import SnapshotCollector
 
 PROMETHEUS_3 = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
@@ -43,7 +44,7 @@ PROMETHEUS_3 = (
     ],
 )
 def test_the_format_is_negotiated(accept: str, form: str) -> None:
-    """OpenMetrics for who prefers it in a version that exists; plain text for everybody else."""
+    """OpenMetrics for a client that prefers a known version of it; plain text for all others."""
     assert choose_form(accept) == form
 
 
@@ -65,6 +66,29 @@ def test_single_metrics_can_be_picked(snapshot_of: Callable[..., Snapshot], swee
     text = Exposition({}).render(snapshot_of(sweep_of(row())), names=names).decode()
     samples = [line for line in text.splitlines() if not line.startswith("#")]
     assert {line.replace("{", " ").split()[0] for line in samples} == set(names)
+
+
+@pytest.mark.parametrize("form", [PLAIN, OPENMETRICS])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("egressd_target_up",),
+        ("egressd_probes_total", "egressd_target_info", "egressd_clock_offset_seconds"),
+        ("egressd_phase_latency_seconds_count", "egressd_phase_latency_seconds_sum"),
+        ("egressd_nothing", "egressd_target", ""),
+    ],
+)
+def test_picked_samples_are_those_of_the_library(
+    snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, form: str, names: tuple[str, ...]
+) -> None:
+    """Byte for byte what the client library writes of a registry restricted to these names."""
+    counters = Counters(probes={("t", "s"): 7}, latency={Phase.TCP: Histogram(), Phase.DNS: Histogram()})
+    snapshot = snapshot_of(sweep_of(row(), row(host='"\n# EOF\n\\b')), counters=counters)
+    registry = CollectorRegistry(support_collectors_without_names=True)
+    registry.register(SnapshotCollector(snapshot, {}))
+    encode: Callable[[Any], bytes] = generate_latest if form == PLAIN else openmetrics.generate_latest
+    restricted = encode(registry.restricted_registry(names))
+    assert Exposition({}).render(snapshot, form=form, names=names) == restricted
 
 
 def test_a_snapshot_is_rendered_once(
@@ -89,10 +113,10 @@ def test_a_snapshot_is_rendered_once(
 
 
 @pytest.mark.parametrize("form", [PLAIN, OPENMETRICS])
-def test_our_writer_is_the_librarys(
+def test_the_writer_equals_the_client_library(
     snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, finding_of: Any, form: str
 ) -> None:
-    """Byte for byte what the client library would write, odd names and numbers included."""
+    """Byte for byte what the client library writes, unusual names and numbers included."""
     rows = [row(throughput=1234567.875), row(host="\\b", outcome=Outcome.BLOCKED), row(pattern="*.x")]
     counters = Counters(
         probes={("t", "s"): 7},

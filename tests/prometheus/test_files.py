@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from egressd.metrics.table import METRICS, Kind
+from egressd.metrics.table import METRICS, MetricType
 from egressd.model.verdict import Outcome
 from tests.prometheus.conftest import CONFIG, RULES, RUNBOOKS, needs_promtool
 
@@ -47,7 +47,7 @@ def expressions() -> Iterator[str]:
 def exposed() -> set[str]:
     """The names of all samples there can be."""
     names = {one.full for one in METRICS.values()}
-    histograms = [one.full for one in METRICS.values() if one.kind is Kind.HISTOGRAM]
+    histograms = [one.full for one in METRICS.values() if one.type is MetricType.HISTOGRAM]
     return names | {f"{name}_{suffix}" for name in histograms for suffix in ("bucket", "sum", "count")}
 
 
@@ -73,7 +73,7 @@ def test_every_metric_exists() -> None:
 def test_every_label_exists() -> None:
     """Matchers and groupings name labels that the metrics have."""
     known = LABELS | {label for one in METRICS.values() for label in one.labels}
-    known |= {one.full for one in METRICS.values() if one.kind is Kind.STATESET}
+    known |= {one.full for one in METRICS.values() if one.type is MetricType.STATESET}
     known |= {"alertname", "alertstate", "severity"}
     for expression in expressions():
         used = re.findall(r"([a-z_]+)\s*(?:=~|!~|!=|=)\s*\"", expression)
