@@ -244,7 +244,7 @@ _ROWS = (
         "R",
         "Delivery attempts; a retry counts again.",
     ),
-    _metric("notifications_failed_total", MetricType.COUNTER, "receiver", "R", "Delivery attempts that failed."),
+    _metric("notifications_failed_total", MetricType.COUNTER, "receiver", "R", "Failed delivery attempts."),
     _metric(
         "notifications_dropped_total",
         MetricType.COUNTER,
