@@ -1,7 +1,6 @@
-"""The catalog: YAML rows into values, and values into the rules to ask for.
+"""The catalog: YAML rows into values, and values into the firewall rules to request.
 
-Law of the room: files are read here and nowhere else; whatever is wrong with them is said at once,
-with file, line and row. Renderers are pure.
+Every problem of the files is reported at once, with file, line and row. Renderers are pure.
 """
 
 from egressd.catalog.load import load_catalog

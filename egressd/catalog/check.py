@@ -1,4 +1,4 @@
-"""What has to fit together in a catalog: rules over rows whose single values are right already."""
+"""Checks between the keys of a catalog row, whose single values are valid already."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class RowLocation:
     index: int
     id: str
 
-    def say(self, path: tuple[str | int, ...], words: str) -> str:
-        """Render a problem as `file:line: row-id.key: words`."""
+    def problem(self, path: tuple[str | int, ...], message: str) -> str:
+        """Render a problem as `file:line: row-id.key: message`."""
         line = self.document.line(("endpoints", self.index, *path))
-        return f"{self.document.name}:{line}: {render_path((self.id, *path))}: {words}"
+        return f"{self.document.name}:{line}: {render_path((self.id, *path))}: {message}"
 
 
 def row_problems(
@@ -34,7 +34,7 @@ def row_problems(
 ) -> Iterator[Problem]:
     """Yield everything in a row that contradicts the rest of it, its file, or the regions file.
 
-    Where documents or calls are not known (None), references to them are not judged.
+    References to documents or calls are not checked if these are None.
     """
     for rule in _RULES:
         yield from rule(row)
@@ -46,26 +46,26 @@ def row_problems(
 
 
 def _pattern(row: EndpointRow) -> Iterator[Problem]:
-    if not is_host(_solid(row.pattern).replace("*", "x")):
+    if not is_host(_without_placeholders(row.pattern).replace("*", "x")):
         yield ("pattern",), f"{row.pattern!r} is not a host name or wildcard"
     if row.deep and not row.pattern.startswith("*."):
-        yield ("deep",), "means nothing: the pattern does not start with `*.`"
+        yield ("deep",), "has no effect: the pattern does not start with `*.`"
     if "{resolver}" in row.pattern and row.pattern != RESOLVER:
-        yield ("pattern",), f"{RESOLVER} stands alone or not at all"
+        yield ("pattern",), f"{RESOLVER} must be the whole pattern"
 
 
 def _need(row: EndpointRow) -> Iterator[Problem]:
     if row.need is Need.CONDITIONAL and row.condition is None:
         yield ("need",), "is conditional, but there is no `condition`"
     if row.need is not Need.CONDITIONAL and row.condition is not None:
-        yield ("condition",), f"means nothing: `need` is {row.need}"
+        yield ("condition",), f"has no effect: `need` is {row.need}"
 
 
 def _samples(row: EndpointRow) -> Iterator[Problem]:
     samples = row.samples
     if "*" not in row.pattern:
         if samples.documented or samples.templated or samples.discovered or samples.random:
-            yield ("samples",), "mean nothing: the pattern is not a wildcard"
+            yield ("samples",), "have no effect: the pattern is not a wildcard"
         return
     for index, host in enumerate(samples.documented):
         yield from _sample(row, host, ("samples", "documented", index), templated=False)
@@ -81,7 +81,7 @@ def _samples(row: EndpointRow) -> Iterator[Problem]:
 def _sample(
     row: EndpointRow, host: str, path: tuple[str | int, ...], *, templated: bool
 ) -> Iterator[Problem]:
-    if not is_host(_solid(host)):
+    if not is_host(_without_placeholders(host)):
         yield path, f"{host!r} is not a host name"
     elif templated and not placeholders(host):
         yield path, f"{host!r} has no placeholder: it belongs under `documented`"
@@ -92,12 +92,15 @@ def _sample(
 
 
 def _fits(row: EndpointRow, host: str) -> bool:
-    """Compare with placeholders as fixed words, or as anything where only the pattern has them."""
+    """Compare with placeholders as fixed labels, or as `*` if only the pattern has them."""
     loose = PLACEHOLDER.sub("*", row.pattern)
-    return any(pattern_covers(one, _solid(host), deep=row.deep) for one in (_solid(row.pattern), loose))
+    return any(
+        pattern_covers(one, _without_placeholders(host), deep=row.deep)
+        for one in (_without_placeholders(row.pattern), loose)
+    )
 
 
-def _solid(text: str) -> str:
+def _without_placeholders(text: str) -> str:
     return PLACEHOLDER.sub(lambda found: f"x-{found[1].replace('_', '-')}-x", text)
 
 
@@ -105,9 +108,9 @@ def _answer(row: EndpointRow) -> Iterator[Problem]:
     if row.protocol.speaks_http:
         return
     if row.path is not None:
-        yield ("path",), f"means nothing: {row.protocol} has no paths"
+        yield ("path",), f"has no effect: {row.protocol} has no paths"
     if row.expect.model_fields_set:
-        yield ("expect",), f"means nothing: {row.protocol} has no answers of this kind"
+        yield ("expect",), f"has no effect: {row.protocol} has no HTTP response"
 
 
 def _dates(row: EndpointRow) -> Iterator[Problem]:

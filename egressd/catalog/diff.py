@@ -1,4 +1,4 @@
-"""What came, went and changed from one catalog to another. Pure; text out."""
+"""Rows and regions that were added, removed and changed from one catalog to another. Pure; text out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CatalogChanges:
 
 
 def compare_catalogs(before: Catalog, after: Catalog) -> CatalogChanges:
-    """Compare the rows of the profiles that both have or one of them gained, and the regions."""
+    """Compare rows by id, and regions by cloud and name."""
     old = {one.id: one for one in before.endpoints}
     new = {one.id: one for one in after.endpoints}
     changed = [
@@ -84,7 +84,7 @@ def _show(value: object) -> str:
 
 
 def render_catalog_diff_text(changes: CatalogChanges, *, width: int = 80) -> str:
-    """Render changes for people: what to ask for anew, what to take back, what to look at again."""
+    """Render changes for people: rules to request, to withdraw, and to review."""
     blocks = [[_summary(changes)], *_blocks(changes)]
     return "\n".join(
         "\n".join(wrap(line, first="" if n == 0 else "  ", width=width) for n, line in enumerate(lines))

@@ -1,7 +1,7 @@
-"""The firewall rules to ask for, per role: what to write into the change request.
+"""The firewall rules to request, per role: what to write into the change request.
 
-Law of the room: pure; text out. What a placeholder stands for is filled in where it is known and
-written `<name>` where it is not, because a rule with a guess in it is worse than a gap.
+Pure; text out. A placeholder without a known value is written `<name>`, because a rule with a guess in it
+is worse than a gap.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 @dataclass(slots=True, kw_only=True)
 class FirewallRule:
-    """One line of a rule request: every row that needs it from one role."""
+    """One firewall rule to request: all rows of one role with the same destination, port and transport."""
 
     role: str
     sources: list[str]
-    """Addresses the role's probes leave from; empty where the operator gave none."""
+    """Addresses the role's probes leave from; empty if the operator gave none."""
     destination: str
     port: int
     transport: str
     protocols: list[str] = field(default_factory=list)
     tls_inspection: str = "n/a"
-    """`allowed`, `forbidden`, or `n/a` where no TLS is spoken."""
+    """`allowed`, `forbidden`, or `n/a` without TLS."""
     websocket: bool = False
     subdomains: str = ""
     """How far a wildcard reaches: `one label` or `any depth`; empty for a plain host."""
@@ -77,32 +77,32 @@ def export_rules(catalog: Catalog, settings: Settings, fmt: Format) -> str:
 def firewall_rules(catalog: Catalog, settings: Settings) -> tuple[FirewallRule, ...]:
     """Return one rule per role, destination, port and transport, in the order of roles and rows.
 
-    Raises UsageError for an `--only` that names no row.
+    Raises UsageError for an `--only` that matches no row.
     """
-    words, every = placeholder_values(catalog, settings), select(catalog, settings)
+    values, every = placeholder_values(catalog, settings), select(catalog, settings)
     refuse_unmatched(
         settings.only,
-        lambda glob: any(_asked_for(row.endpoint, replace(settings, only=(glob,)), words) for row in every),
+        lambda glob: any(_selected(row.endpoint, replace(settings, only=(glob,)), values) for row in every),
     )
     rules: dict[tuple[Role, str, int, str], FirewallRule] = {}
     for role in Role:
         for row in every:
             endpoint = row.endpoint
-            if role not in endpoint.roles or not _asked_for(endpoint, settings, words):
+            if role not in endpoint.roles or not _selected(endpoint, settings, values):
                 continue
-            for destination, port in _destinations(endpoint, settings, words):
+            for destination, port in _destinations(endpoint, settings, values):
                 for transport in _transports(endpoint.protocol):
                     rule = rules.setdefault(
                         (role, destination, port, transport),
-                        _blank(role, destination, port, transport, settings),
+                        _new_rule(role, destination, port, transport, settings),
                     )
-                    _add(rule, endpoint)
+                    _merge(rule, endpoint)
     return tuple(rules.values())
 
 
-def _asked_for(endpoint: Endpoint, settings: Settings, words: PlaceholderValues) -> bool:
-    """Say whether `--only`, where given, names the row."""
-    pattern = substitute_known(endpoint.pattern, words)
+def _selected(endpoint: Endpoint, settings: Settings, values: PlaceholderValues) -> bool:
+    """Say whether `--only`, if given, matches the row."""
+    pattern = substitute_known(endpoint.pattern, values)
     return (
         not settings.only
         or endpoint_may_match(endpoint, settings.only)
@@ -111,7 +111,7 @@ def _asked_for(endpoint: Endpoint, settings: Settings, words: PlaceholderValues)
 
 
 def _destinations(
-    endpoint: Endpoint, settings: Settings, words: PlaceholderValues
+    endpoint: Endpoint, settings: Settings, values: PlaceholderValues
 ) -> Iterator[tuple[str, int]]:
     servers = [one for one in settings.resolvers if one.address is not None]
     if endpoint.pattern == RESOLVER and servers:
@@ -120,7 +120,7 @@ def _destinations(
     if endpoint.pattern == RESOLVER:
         yield "<your DNS servers>", endpoint.port
         return
-    for text in substitute(endpoint.pattern, words).texts or (substitute_known(endpoint.pattern, words),):
+    for text in substitute(endpoint.pattern, values).texts or (substitute_known(endpoint.pattern, values),):
         yield text.lower(), endpoint.port
 
 
@@ -136,9 +136,9 @@ def _transports(protocol: Protocol) -> tuple[str, ...]:
             assert_never(protocol)
 
 
-def _blank(role: Role, destination: str, port: int, transport: str, settings: Settings) -> FirewallRule:
-    playing = [one for one in settings.sources if role in one.roles]
-    places = [one.address or (f"interface {one.interface}" if one.interface else "") for one in playing]
+def _new_rule(role: Role, destination: str, port: int, transport: str, settings: Settings) -> FirewallRule:
+    sources = [one for one in settings.sources if role in one.roles]
+    places = [one.address or (f"interface {one.interface}" if one.interface else "") for one in sources]
     return FirewallRule(
         role=role.value,
         sources=list(dict.fromkeys(place for place in places if place)),
@@ -148,8 +148,8 @@ def _blank(role: Role, destination: str, port: int, transport: str, settings: Se
     )
 
 
-def _add(rule: FirewallRule, endpoint: Endpoint) -> None:
-    """Let a rule serve one more row; the strictest demand wins."""
+def _merge(rule: FirewallRule, endpoint: Endpoint) -> None:
+    """Merge one more row into a rule; the strictest demand wins."""
     if endpoint.protocol.encrypted:
         forbidden = endpoint.inspection is Inspection.FORBIDDEN or rule.tls_inspection == "forbidden"
         rule.tls_inspection = "forbidden" if forbidden else "allowed"
@@ -157,21 +157,21 @@ def _add(rule: FirewallRule, endpoint: Endpoint) -> None:
         rule.subdomains = "any depth" if endpoint.deep or rule.subdomains == "any depth" else "one label"
     rule.websocket |= endpoint.protocol is Protocol.WSS
     rule.need = min(rule.need, endpoint.need, key=_STRENGTH.index)
-    _note(rule.protocols, endpoint.protocol.value)
-    _note(rule.conditions, endpoint.condition or "")
-    _note(rule.services, endpoint.service)
-    _note(rule.purposes, endpoint.purpose)
-    _note(rule.endpoints, endpoint.id)
+    _append_once(rule.protocols, endpoint.protocol.value)
+    _append_once(rule.conditions, endpoint.condition or "")
+    _append_once(rule.services, endpoint.service)
+    _append_once(rule.purposes, endpoint.purpose)
+    _append_once(rule.endpoints, endpoint.id)
     if endpoint.provenance is not None:
         dated = f" ({endpoint.provenance.date})" if endpoint.provenance.date else ""
-        _note(rule.documents, endpoint.provenance.document + dated)
+        _append_once(rule.documents, endpoint.provenance.document + dated)
     if rule.need is Need.REQUIRED:
         rule.conditions.clear()
 
 
-def _note(words: list[str], word: str) -> None:
-    if word and word not in words:
-        words.append(word)
+def _append_once(items: list[str], item: str) -> None:
+    if item and item not in items:
+        items.append(item)
 
 
 def _cells(rule: FirewallRule) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Catalog files into a Catalog, or every mistake in them at once."""
+"""Load catalog files, or report every mistake in them at once."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ DATA = Path(__file__).parent / "data"
 REGIONS = "regions.yaml"
 
 Model = TypeVar("Model", bound=BaseModel)
-Shaped = tuple[Document, ProfileFile | None]
-"""A file, and its header where that is right."""
+Validated = tuple[Document, ProfileFile | None]
+"""A file, and its header if that is valid."""
 
 
 def load_catalog(directory: Path | None = None) -> Catalog:
@@ -122,8 +122,8 @@ def _regions(document: Document | None, problems: list[str]) -> RegionsFile | No
     file = _validated(RegionsFile, document, problems) if document else None
     if document is None or file is None:
         return None
-    problems += _twice(document, "regions", [(one.name, one.cloud) for one in file.regions])
-    problems += _twice(document, "discoveries", [(one.name, one.cloud) for one in file.discoveries])
+    problems += _duplicates(document, "regions", [(one.name, one.cloud) for one in file.regions])
+    problems += _duplicates(document, "discoveries", [(one.name, one.cloud) for one in file.discoveries])
     for index, one in enumerate(file.regions):
         taken = sorted({"region", "his", "gas", "resolver"} & one.values.keys())
         place = document.where(("regions", index, "values"))
@@ -131,14 +131,14 @@ def _regions(document: Document | None, problems: list[str]) -> RegionsFile | No
     return file
 
 
-def _twice(document: Document, key: str, names: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _duplicates(document: Document, key: str, names: Sequence[tuple[str, str]]) -> Iterator[str]:
     for index, (name, cloud) in enumerate(names):
         if (name, cloud) in names[:index]:
             yield f"{document.where((key, index))}: {name} of cloud {cloud} is there twice"
 
 
-def _profile_problems(files: Sequence[Shaped], *, complete: bool) -> Iterator[str]:
-    """Yield what is wrong between profiles; where a file could not be read, none is called missing."""
+def _profile_problems(files: Sequence[Validated], *, complete: bool) -> Iterator[str]:
+    """Yield contradictions between profiles; if a file could not be read, none is reported missing."""
     known = {file.profile.name: file.profile.includes for _, file in files if file}
     complete = complete and all(file for _, file in files)
     seen: dict[str, str] = {}
@@ -153,11 +153,11 @@ def _profile_problems(files: Sequence[Shaped], *, complete: bool) -> Iterator[st
             place = document.where(("profile", "includes", index))
             if include not in known and complete:
                 yield f"{place}: there is no profile {include!r}"
-            elif name in _reach(include, known):
+            elif name in _included(include, known):
                 yield f"{place}: {include} includes {name} again"
 
 
-def _reach(name: str, includes: dict[str, list[str]]) -> set[str]:
+def _included(name: str, includes: dict[str, list[str]]) -> set[str]:
     """Return a profile and all it includes."""
     reached: set[str] = set()
     waiting = [name]

@@ -1,4 +1,4 @@
-"""The rows of one profile file, defaults applied, as endpoints or as problems."""
+"""Read the rows of profile files, with defaults applied, as endpoints or problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Raw = dict[str, object]
 _ID = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _ROWS = TypeAdapter(dict[str, EndpointRow])
 _OWN = ("id", "pattern")
-"""Keys that a default can't stand for."""
+"""Keys that can't have a default."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,13 +27,13 @@ class RowReader:
     """Read the rows of all files; ids are unique over all of them."""
 
     calls: frozenset[str] | None
-    """The names of the discovery calls; None where they are not known."""
+    """The names of the discovery calls; None if they are not known."""
     endpoints: list[Endpoint] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     _seen: dict[str, str] = field(default_factory=dict)
 
     def read(self, document: Document, *, profile: str, documents: Mapping[str, DocumentRow] | None) -> None:
-        """Take the rows of a file; what is wrong with them is added to the problems.
+        """Read the rows of a file, and collect their problems.
 
         Without `documents` (the file's header is wrong) provenance is not checked.
         """
@@ -41,22 +41,22 @@ class RowReader:
         defaults, bad = self._defaults(document, data.get("defaults"))
         documents = None if "provenance" in bad else documents
         for index, raw in _rows(data.get("endpoints")):
-            place = self._place(document, index, raw)
-            row = self._row(place, {**defaults, **raw})
+            location = self._location(document, index, raw)
+            row = self._row(location, {**defaults, **raw})
             if row is not None:
                 found = row_problems(row, documents=documents, calls=self.calls)
-                self.problems += [place.say(path, words) for path, words in found]
-                self.endpoints.append(_endpoint(place.id, row, profile=profile, documents=documents))
+                self.problems += [location.problem(path, message) for path, message in found]
+                self.endpoints.append(_endpoint(location.id, row, profile=profile, documents=documents))
 
     def _defaults(self, document: Document, defaults: object) -> tuple[Raw, set[object]]:
-        """Return what every row starts from, and which keys of it stand for wrong ones.
+        """Return the valid defaults, and the keys whose wrong default was replaced by a valid value.
 
         A wrong default is reported once, not once a row.
         """
         if not isinstance(defaults, dict):
             return {}, set()
         self.problems += [
-            f"{document.where(('defaults', key))}: every row has its own: it can't have a default"
+            f"{document.where(('defaults', key))}: can't have a default: every row has its own"
             for key in _OWN
             if key in defaults
         ]
@@ -70,42 +70,46 @@ class RowReader:
             return right | {key: value for key, value in VALID_ROW.items() if key in bad}, bad
         return good, set()
 
-    def _place(self, document: Document, index: int, raw: Raw) -> RowLocation:
-        """Name a row, by its number where its id is none."""
+    def _location(self, document: Document, index: int, raw: Raw) -> RowLocation:
+        """Return where a row is, by its index if its id is invalid."""
         name = raw.get("id")
         if isinstance(name, str) and _ID.fullmatch(name):
-            place = RowLocation(document=document, index=index, id=name)
+            location = RowLocation(document=document, index=index, id=name)
             here = f"{document.name}:{document.line(('endpoints', index, 'id'))}"
             if name in self._seen:
-                self.problems.append(place.say(("id",), f"given twice, first at {self._seen[name]}"))
+                self.problems.append(location.problem(("id",), f"given twice, first at {self._seen[name]}"))
             self._seen.setdefault(name, here)
-            return place
-        place = RowLocation(document=document, index=index, id=f"endpoints[{index}]")
-        words = "is missing" if name is None else f"must be lower-case letters, digits and `-`, not {name!r}"
-        self.problems.append(place.say(("id",), words))
-        return place
+            return location
+        location = RowLocation(document=document, index=index, id=f"endpoints[{index}]")
+        message = (
+            "is missing" if name is None else f"must be lower-case letters, digits and `-`, not {name!r}"
+        )
+        self.problems.append(location.problem(("id",), message))
+        return location
 
-    def _row(self, place: RowLocation, merged: Raw) -> EndpointRow | None:
+    def _row(self, location: RowLocation, merged: Raw) -> EndpointRow | None:
         merged.pop("id", None)
         try:
-            return _ROWS.validate_python({place.id: merged})[place.id]
+            return _ROWS.validate_python({location.id: merged})[location.id]
         except ValidationError as error:
-            self.problems += problems_of(error, _alone(place, merged), model=EndpointRow)
+            self.problems += problems_of(error, _row_document(location, merged), model=EndpointRow)
             return None
 
 
 def _rows(rows: object) -> Iterator[tuple[int, Raw]]:
-    """Yield what can be a row; the rest is reported with the file's shape."""
+    """Yield the rows that are mappings; others are reported with the file's schema."""
     for index, row in enumerate(rows if isinstance(rows, list) else ()):
         if isinstance(row, dict):
             yield index, row
 
 
-def _alone(place: RowLocation, merged: Raw) -> Document:
-    """Make a document of one row under its id, so that messages name it."""
-    start: tuple[str | int, ...] = ("endpoints", place.index)
-    lines = {(place.id, *path[2:]): line for path, line in place.document.lines.items() if path[:2] == start}
-    return Document(data={place.id: merged}, name=place.document.name, lines=lines)
+def _row_document(location: RowLocation, merged: Raw) -> Document:
+    """Make a document of one row under its id, so that messages show the id."""
+    start: tuple[str | int, ...] = ("endpoints", location.index)
+    lines = {
+        (location.id, *path[2:]): line for path, line in location.document.lines.items() if path[:2] == start
+    }
+    return Document(data={location.id: merged}, name=location.document.name, lines=lines)
 
 
 def _endpoint(

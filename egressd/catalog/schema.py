@@ -1,7 +1,6 @@
-"""What a catalog file may hold: keys, types and shapes of single values.
+"""The schema of catalog files: keys, types and single values.
 
-What needs more than one value to judge (a sample and its pattern, an id and all others) is in
-`check.py`.
+Checks between values (a sample and its pattern, an id and all others) are in `check.py`.
 """
 
 from __future__ import annotations
@@ -146,4 +145,4 @@ VALID_ROW: dict[str, object] = {
     "purpose": "any",
     "provenance": {"document": "any"},
 }
-"""A row with nothing wrong: what is missing elsewhere is not complained about a second time."""
+"""A valid row, to validate defaults without reporting what they leave out."""

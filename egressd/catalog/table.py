@@ -1,4 +1,4 @@
-"""The catalog as text for people: a list of rows, and one row with everything known of it."""
+"""Render the catalog for people: a list of rows, and single rows in full."""
 
 from __future__ import annotations
 
@@ -12,23 +12,29 @@ from egressd.model.plan import Plan
 from egressd.model.settings import Settings
 from egressd.planning.placeholder import placeholder_values, substitute_known
 from egressd.planning.render import WIDTH, table, wrap
-from egressd.planning.select import Row, endpoint_matches, endpoint_may_match, refuse_unmatched, select
+from egressd.planning.select import (
+    SelectedRow,
+    endpoint_matches,
+    endpoint_may_match,
+    refuse_unmatched,
+    select,
+)
 
 
 def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> str:
     """Render the rows of the selected profiles and cloud, and the operator's own.
 
-    Raises UsageError for an `--only` that names none.
+    Raises UsageError for an `--only` that matches none.
     """
     titles = {profile.name: profile.title for profile in catalog.profiles}
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[SelectedRow]] = {}
     rows = select(catalog, settings)
     refuse_unmatched(
         settings.only, lambda glob: any(endpoint_may_match(row.endpoint, (glob,)) for row in rows)
     )
     for row in rows:
         if not settings.only or endpoint_may_match(row.endpoint, settings.only):
-            groups.setdefault("your own endpoints" if row.ours else row.endpoint.profile, []).append(row)
+            groups.setdefault("your own endpoints" if row.own else row.endpoint.profile, []).append(row)
     headings = {name: f"{name}: {titles[name]}" if name in titles else name for name in groups}
     parts = [
         f"{headings[name]}\n{_rows(catalog, settings, rows, width=width)}" for name, rows in groups.items()
@@ -41,9 +47,9 @@ def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> 
 def render_show(
     catalog: Catalog, settings: Settings, plan: Plan, *, match: str = "*", width: int = WIDTH
 ) -> str:
-    """Render the rows whose id or pattern `match` names, selected or not, and what the plan makes of them.
+    """Render the rows whose id or pattern matches, selected or not, and their targets in the plan.
 
-    Raises UsageError where it names none.
+    Raises UsageError if none matches.
     """
     known = [*catalog.endpoints, *settings.endpoints]
     rows = [one for one in known if endpoint_matches(one, (match,))]
@@ -54,15 +60,15 @@ def render_show(
     return "\n".join("\n".join(_row(one, plan, width=width)) + "\n" for one in rows)
 
 
-def _rows(catalog: Catalog, settings: Settings, rows: list[Row], *, width: int) -> str:
-    """Lay out the rows of a profile by how much they are needed."""
-    words = placeholder_values(catalog, settings)
+def _rows(catalog: Catalog, settings: Settings, rows: list[SelectedRow], *, width: int) -> str:
+    """Lay out the rows of a profile by need."""
+    values = placeholder_values(catalog, settings)
     cells = [("ID", "PORT", "HOST")]
     for need in (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL):
         some = [row.endpoint for row in rows if row.endpoint.need is need]
         cells += [(f"{need}:", "", "")] if some else []
         cells += [
-            (f"  {one.id}", f"{one.port} {one.protocol}", substitute_known(one.pattern, words))
+            (f"  {one.id}", f"{one.port} {one.protocol}", substitute_known(one.pattern, values))
             for one in some
         ]
     return table(cells, width=width)
@@ -83,12 +89,12 @@ def _row(one: Endpoint, plan: Plan, *, width: int) -> Iterator[str]:
 
 
 def _fact(key: str, value: str, *, width: int) -> str:
-    """Lay out a key and its value; a name longer than the line stays whole, beside its key."""
+    """Lay out a key and its value; a name longer than the line is not broken."""
     return wrap(value, first=f"  {key:<15} ", rest=" " * 18, width=max(width, 40))
 
 
 def _facts(one: Endpoint) -> Iterator[tuple[str, str]]:
-    """Yield what the catalog says; an empty value is left out."""
+    """Yield keys and values; the caller leaves out empty ones."""
     yield "profile", one.profile
     yield "host", one.pattern + (" (any depth)" if one.deep else "")
     yield "port", f"{one.port}, {one.protocol}"
@@ -112,5 +118,5 @@ def _facts(one: Endpoint) -> Iterator[tuple[str, str]]:
 
 
 def _listed(one: Endpoint) -> str:
-    words = [f"since {one.since}" if one.since else "", f"until {one.until}" if one.until else ""]
-    return " ".join(word for word in words if word)
+    values = [f"since {one.since}" if one.since else "", f"until {one.until}" if one.until else ""]
+    return " ".join(word for word in values if word)

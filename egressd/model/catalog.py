@@ -1,4 +1,4 @@
-"""All endpoints known, and what is known about regions."""
+"""The catalog: profiles, endpoints, regions and discovery calls."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Profile:
     includes: tuple[str, ...] = ()
     """Profiles whose endpoints this product needs as well."""
     offline_limit_days: int | None = None
-    """How long the product may be offline before it is beyond repair; None: no limit is documented."""
+    """Days the product may be offline before it can't recover; None if no limit is documented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """An Azure region and the short codes services use for it; None: not documented."""
+    """An Azure region and the short codes services use for it; None if not documented."""
 
     name: str
     cloud: Cloud
@@ -31,7 +31,7 @@ class Region:
     gas: str | None = None
     """Guest configuration service: `we` in `we-agentservice-...`."""
     values: tuple[tuple[str, str], ...] = ()
-    """Other placeholders that are special to the region, e.g. `appliance` = `scus`."""
+    """Other placeholders of the region, e.g. `appliance` = `scus`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class DiscoveryCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """What a discovery call gave; no hosts and a note where it could not be had."""
+    """The result of a discovery call; no hosts and a note if it failed."""
 
     name: str
     hosts: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What the documents ask for: endpoints, who needs them, and how a wildcard is sampled."""
+"""Documented endpoints: who needs them, and how a wildcard is sampled."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Cloud(StrEnum):
 
 
 class SampleKind(StrEnum):
-    """How a concrete host came to stand for an endpoint.
+    """Where a concrete host of an endpoint comes from.
 
     `exact`: the document names the host itself. `given`: the operator did. `documented`, `templated`
     and `discovered` prove one host of a wildcard; `random` proves the wildcard rule.
@@ -78,7 +78,7 @@ class SampleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """What a right HTTP answer looks like. Empty: any HTTP answer of the right server will do."""
+    """What a correct HTTP response looks like. Empty for any response of the right server."""
 
     status: tuple[int, ...] = ()
     content_type: str | None = None
@@ -86,7 +86,7 @@ class Expect:
     sha256: str | None = None
     """Lower-case hex digest of the whole body."""
     min_bytes: int | None = None
-    """The least body size in bytes; asks for a ranged GET of that many bytes."""
+    """The least body size in bytes; makes the probe send a ranged GET of that many bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the operator asked for, after every file and flag was read."""
+"""The settings, after every file and flag was read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SYSTEM_RESOLVER = "system"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A local address or interface that probes leave from. Neither: the kernel chooses."""
+    """A local address or interface that probes leave from. With neither, the kernel chooses."""
 
     name: str
     address: str | None = None
@@ -46,14 +46,14 @@ class Resolver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Which roots count. Values are a PEM file's path, or the words `system` and `bundled`."""
+    """Trusted roots. Values are a PEM file's path, or the words `system` and `bundled`."""
 
     store: str = "system"
     public_roots: str = "bundled"
 
 
 class Traffic(StrEnum):
-    """What a proxy is asked for: tunnels, or plain HTTP requests that it forwards."""
+    """What a proxy carries: tunnels, or plain HTTP requests that it forwards."""
 
     TUNNELS = "tunnels"
     PLAIN = "plain"
@@ -70,7 +70,7 @@ class Proxy:
     password: str | None = field(default=None, repr=False)
     carries: tuple[Traffic, ...] = tuple(Traffic)
     origin: str = ""
-    """The environment variables it was read from; empty: the configuration."""
+    """The environment variables it was read from; empty for the configuration."""
 
 
 def proxy_for(protocol: Protocol, *proxies: Proxy | None) -> Proxy | None:
@@ -81,7 +81,7 @@ def proxy_for(protocol: Protocol, *proxies: Proxy | None) -> Proxy | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How hard to try. All times in seconds."""
+    """Concurrency, retries and timeouts of probes. All times in seconds."""
 
     concurrency: int = 64
     families: tuple[Family, ...] = (Family.IPV4, Family.IPV6)
@@ -93,13 +93,13 @@ class Limits:
     tls_timeout: float = 8.0
     http_timeout: float = 10.0
     deadline: float = 20.0
-    """Everything one probe may take."""
+    """For one whole probe."""
     sweep_deadline: float | None = None
-    """Everything one sweep may take; None: as long as its probes do."""
+    """For one whole sweep; None for no limit of its own."""
     split_hello: bool = False
     """Whether a control may send a ClientHello in two parts: a filter may take that for evasion."""
     ttl_sweep: bool = False
-    """Whether controls may look with rising hop limits for the device that refuses or resets."""
+    """Whether controls may use rising hop limits to find the device that refuses or resets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,17 +139,17 @@ class Web:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateKeep:
-    """What the daemon remembers over restarts."""
+    """What the daemon keeps over restarts."""
 
     directory: str | None = None
-    """None: where systemd says, or nowhere."""
+    """None for systemd's state directory, if there is one."""
     retention: float = 90 * 86400.0
     """Seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All of it. Everything has a default: no file is needed."""
+    """All settings. Everything has a default: no file is needed."""
 
     region: str | None = None
     cloud: Cloud = Cloud.PUBLIC
@@ -160,15 +160,15 @@ class Settings:
     trust: Trust = field(default_factory=Trust)
     proxy: Proxy | None = None
     plain_proxy: Proxy | None = None
-    """The proxy of plain HTTP, where the environment names another one for it."""
+    """The proxy of plain HTTP, if the environment sets another one for it."""
     compare_paths: bool = False
-    """Whether every target a proxy could carry is probed directly and by the proxy."""
+    """Whether every target a proxy could carry is probed both directly and through it."""
     limits: Limits = field(default_factory=Limits)
     endpoints: tuple[Endpoint, ...] = ()
     overrides: tuple[Override, ...] = ()
     connect_to: tuple[ConnectTo, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
-    """What the operator knows and the catalog can't: `scvmm_server`, a key vault's name, ..."""
+    """Values of placeholders that the catalog can't know: `scvmm_server`, a key vault's name, ..."""
     web: Web = field(default_factory=Web)
     state: StateKeep = field(default_factory=StateKeep)
     alerting: Alerting = field(default_factory=Alerting)
@@ -176,8 +176,8 @@ class Settings:
     only: tuple[str, ...] = ()
     """Patterns of `--only`: probe just the endpoints whose id, pattern or host matches one."""
     environment: tuple[str, ...] = ()
-    """What the environment says of proxies, where that was asked for and may surprise."""
+    """Warnings about the proxy variables of the environment, if they are used."""
     warnings: tuple[str, ...] = ()
-    """What is allowed, and probably not meant."""
+    """Settings that are allowed and probably not meant."""
     digest: str = ""
     """SHA-256 of the configuration as read, without secrets."""

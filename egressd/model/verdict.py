@@ -1,4 +1,4 @@
-"""What a recording means: outcome, reason, blame, and how sure we are."""
+"""Verdicts on a recording: outcome, reason, blame and confidence."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Confidence(StrEnum):
 
 
 class Blame(StrEnum):
-    """The device or party to talk to."""
+    """The device or party at fault."""
 
     LOCAL_HOST = "local_host"
     LOCAL_GATEWAY = "local_gateway"
@@ -62,7 +62,7 @@ class Blame(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What we say of one target, or of one target from one source.
+    """The verdict on one target, or on one target from one source.
 
     An `ok` verdict has no phase, reason, blame or advice; `also` may still hold informational codes.
     """
@@ -79,7 +79,7 @@ class Verdict:
     evidence: tuple[str, ...] = ()
     """Lines a firewall engineer can search a log for; the first is the one to show."""
     advice: str = ""
-    """What to ask for, and of whom."""
+    """What to request, and from whom."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class TargetVerdict:
     verdict: Verdict
     by_source: tuple[SourceVerdict, ...]
     other_path: tuple[SourceVerdict, ...] = ()
-    """How it does along the path that is not taken, where both were compared; it decides nothing."""
+    """Verdicts along the other path, if paths were compared; they decide nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeCounts:
-    """How many targets ended how."""
+    """Number of targets by outcome."""
 
     targets: int
     ok: int
@@ -131,7 +131,7 @@ class OutcomeCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """A recording and what it means. Judging it again gives it again."""
+    """A recording and its verdicts. Judging the recording again gives the same."""
 
     recording: Recording
     verdicts: tuple[TargetVerdict, ...]

@@ -1,6 +1,6 @@
-"""From a catalog and settings to a plan.
+"""Make a plan from a catalog and settings.
 
-Law of the room: pure. No I/O, no clock, no randomness; the same inputs give the same plan.
+Pure: no I/O, no clock, no randomness; the same inputs give the same plan.
 """
 
 from egressd.planning.plan import calls_needed, make_plan

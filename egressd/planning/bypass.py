@@ -1,4 +1,4 @@
-"""Which hosts go past the proxy, as the `no_proxy` of the programs that will run there reads it."""
+"""Which hosts bypass the proxy, by the rules of `no_proxy` in the programs that will run there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from egressd.planning.pattern import pattern_covers
 
 
 def bypass_entry(host: str, port: int, bypass: Iterable[str]) -> str:
-    """Return the first entry that names the host; empty: none does, it goes through the proxy.
+    """Return the first entry that matches the host; empty if none does and it goes through the proxy.
 
     An entry is `*`, a name (itself and everything below it), `.suffix` or `*.suffix` (everything
     below it only), an address, a network, or one of these with `:port`. Names are never looked up: a
@@ -17,10 +17,10 @@ def bypass_entry(host: str, port: int, bypass: Iterable[str]) -> str:
     """
     host = host.strip().lower().removesuffix(".")
     entries = (entry.strip() for entry in bypass)
-    return next((entry for entry in entries if _names(entry.lower(), host, port)), "")
+    return next((entry for entry in entries if _entry_matches(entry.lower(), host, port)), "")
 
 
-def _names(entry: str, host: str, port: int) -> bool:
+def _entry_matches(entry: str, host: str, port: int) -> bool:
     if entry == "*":
         return True
     name, wanted = _split_port(entry)

@@ -1,4 +1,4 @@
-"""The controls of every sweep: is something on the way answering for everybody, and for everything?"""
+"""Base controls of every sweep: does the path answer for addresses and names that do not exist?"""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from egressd.wording import host_port
 TESTNET_TCP_ADDRESS = ("192.0.2.1", 443)
 DNS_PORT = 53
 TESTNET_DNS = ("192.0.2.53", DNS_PORT)
-"""Addresses of RFC 5737: nobody has them, so whoever answers is in between."""
+"""Addresses of RFC 5737, which no host has: what answers is a device on the path."""
 UNRELATED_ZONES = 2
-"""How many zones are asked for a label that can't exist; one alone may hold a wildcard."""
+"""Zones queried for a label that can't exist; one alone may hold a wildcard record."""
 EXISTING_NAME = "example.com"
-"""RFC 2606: a name for asking, nobody's."""
+"""A name that exists and belongs to no product (RFC 2606)."""
 
 
 def base_controls(
     settings: Settings, probes: Iterable[Probe]
 ) -> tuple[tuple[ControlPlan, ...], tuple[str, ...]]:
-    """Return one dial and one question to nowhere per source, and what to say where there is none.
+    """Return a connection and a query to unused addresses per source, and notes on what is left out.
 
-    A `connect_to` entry that names such an address redirects it. In a loopback world (a lab) an answer
-    from nowhere would tell of the real network around it, so there only redirected ones are planned.
+    A `connect_to` entry for such an address redirects it. Where all probes stay on loopback (a lab), only
+    redirected controls are planned: any other would show the real network around the lab.
     """
     sources = [one for one in settings.sources if _uses_ipv4(one, settings)]
     planned = [
@@ -44,17 +44,17 @@ def base_controls(
     if len(controls) < len(kept):
         notes.append("everything is redirected to this host: controls that would leave it are not run")
     if len(sources) < len(settings.sources):
-        notes.append("a source without IPv4 has no control address: what accepts everything stays unseen")
+        notes.append("a source without IPv4 has no control address: accepting everything is not detected")
     return controls, tuple(notes)
 
 
 def nxdomain_controls(
     targets: Iterable[Target], probes: Iterable[Probe], sources: Iterable[Source], *, label: str
 ) -> tuple[ControlPlan, ...]:
-    """Return, for each source, questions for labels of two unrelated zones, neither of which can exist.
+    """Return, for each source, queries for names in two unrelated zones that can't exist.
 
-    A resolver that gives both the same address invents answers. Where only a proxy looks names up, and
-    where the plan has no two such zones, nothing is asked.
+    A resolver that gives both the same address rewrites NXDOMAIN. There are none where only a proxy
+    resolves names, and where the plan has no two such zones.
     """
     direct = {target for probe in probes if not probe.via_proxy for target in probe.targets}
     zones: dict[str, str] = {}
@@ -70,7 +70,7 @@ def nxdomain_controls(
 
 
 def _is_in_catalog(target: Target) -> bool:
-    """Say whether the catalog names the host, below a zone that is more than a top-level domain."""
+    """Say whether the host is the catalog's, in a zone below a top-level domain."""
     ours = target.sample is SampleKind.GIVEN or target.internal
     return not ours and "." in _zone(target.host)
 
@@ -80,12 +80,12 @@ def _zone(host: str) -> str:
 
 
 def _zone_order(target: Target) -> tuple[bool, int, str]:
-    """Take zones whose random label is asked for anyway first, then those high up."""
+    """Sort zones whose random label is probed anyway first, then by the number of labels."""
     return target.sample is not SampleKind.RANDOM, target.host.count("."), target.host
 
 
 def redirection(host: str, port: int, connect_to: Iterable[ConnectTo]) -> ConnectTo | None:
-    """Return the first `connect_to` entry that names the host and port."""
+    """Return the first `connect_to` entry that matches the host and port."""
     return next((one for one in connect_to if glob_matches(one.match, host_port(host, port))), None)
 
 
@@ -95,7 +95,7 @@ def _testnet_tcp_control(source: Source) -> ControlPlan:
         id=f"{source.name}|{ControlKind.TESTNET_TCP}",
         kind=ControlKind.TESTNET_TCP,
         source=source.name,
-        why="nobody has this address: a connection shows a device that accepts everything",
+        why="no host has this address: a connection shows a device that accepts everything",
         address=address,
         port=port,
         protocol=Protocol.TCP,
@@ -121,7 +121,7 @@ def _nxdomain_control(source: Source, label: str, zone: str) -> ControlPlan:
         id=f"{source.name}|{ControlKind.SIBLING_NAME}|{zone}",
         kind=ControlKind.SIBLING_NAME,
         source=source.name,
-        why="no such name exists: an address shows a resolver that invents answers",
+        why="no such name exists: an address shows a resolver that rewrites NXDOMAIN",
         host=f"{label}.{zone}",
         port=DNS_PORT,
         protocol=Protocol.DNS,
@@ -129,9 +129,9 @@ def _nxdomain_control(source: Source, label: str, zone: str) -> ControlPlan:
 
 
 def _redirected(control: ControlPlan, settings: Settings) -> tuple[ControlPlan, bool]:
-    """Follow an entry that names the control's address; `*:443` means the targets, not a control.
+    """Apply a `connect_to` entry for the control's own address; `*:443` is for targets only.
 
-    A control that met somebody's server there would call everything accepted.
+    A control redirected to a real server would wrongly show that everything is accepted.
     """
     host = control.address or ""
     named = [one for one in settings.connect_to if one.match.strip().startswith(f"{host}:")]
@@ -145,12 +145,14 @@ def _uses_ipv4(source: Source, settings: Settings) -> bool:
 
 def stays_on_loopback(settings: Settings, probes: tuple[Probe, ...]) -> bool:
     """Say whether nothing of the plan leaves this host."""
-    places = {one.address or "" for one in settings.resolvers} | {_place(one, settings) for one in probes}
+    places = {one.address or "" for one in settings.resolvers} | {
+        _first_address(one, settings) for one in probes
+    }
     return bool(probes) and all(_is_loopback(place) for place in places)
 
 
-def _place(probe: Probe, settings: Settings) -> str:
-    """Return the address a probe dials first, or the name where DNS will say."""
+def _first_address(probe: Probe, settings: Settings) -> str:
+    """Return the address a probe connects to first, or the host name if DNS decides."""
     proxy = proxy_for(probe.protocol, settings.plain_proxy, settings.proxy)
     if probe.via_proxy and proxy is not None:
         return urlsplit(proxy.url).hostname or ""

@@ -1,4 +1,4 @@
-"""How every wildcard is represented: which hosts stand for it, and what they can't show."""
+"""How every wildcard is sampled: by which hosts, and what they can't prove."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From rows to concrete hosts: every sample, or a sentence that says why there is none."""
+"""Expand rows to concrete hosts: every sample, or a note that says why there is none."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from egressd.planning.placeholder import (
     substitute_known,
     why_missing,
 )
-from egressd.planning.select import Row
+from egressd.planning.select import SelectedRow
 
 MOST_DISCOVERED = 8
-"""A discovered list may name hundreds of hosts; so many stand for all of them."""
+"""Hosts probed of a discovered list, which may name hundreds."""
 MOST_SIBLINGS = 4
-NOT_CALLED = "not asked"
-"""Why a call has no answer that can be made, and is made when a sweep begins."""
+"""Hosts whose addresses a random label may borrow."""
+NOT_CALLED = "not called"
+"""Why a discovery call has no answer yet: it is made when a sweep begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpansionContext:
-    """What expansion may know besides the rows."""
+    """What expansion needs besides the rows."""
 
-    words: PlaceholderValues
+    values: PlaceholderValues
     discoveries: Mapping[str, Discovery]
     calls: Mapping[str, str]
-    """Why a discovery call that was named has no answer, by its name."""
+    """Why a discovery call has no answer, by its name."""
     label: str
     resolvers: tuple[Resolver, ...]
 
@@ -52,60 +53,60 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
-    """A row and the hosts that stand for it; without any, `why` says why."""
+    """A row and its samples; without any, `why` says why."""
 
-    row: Row
+    row: SelectedRow
     pattern: str
-    """The pattern with its placeholders filled, as far as they are known."""
+    """The pattern with its placeholders substituted, as far as they are known."""
     samples: tuple[Sample, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def why(self) -> str:
-        """Say why no host stands for the row."""
+        """Why the row has no sample."""
         return "; ".join(self.notes) or "no sample is documented, and none can be made"
 
 
-def expand(rows: Iterable[Row], context: ExpansionContext) -> tuple[Expansion, ...]:
-    """Expand every row; random labels last, because they borrow the addresses of the others."""
+def expand(rows: Iterable[SelectedRow], context: ExpansionContext) -> tuple[Expansion, ...]:
+    """Expand every row; random labels last, because they borrow the addresses of other samples."""
     concrete = [_concrete(row, context) for row in rows]
     hosts = tuple(dict.fromkeys(sample.host for one in concrete for sample in one.samples))
     return tuple(_with_random(one, hosts, context) for one in concrete)
 
 
-def _concrete(row: Row, context: ExpansionContext) -> Expansion:
+def _concrete(row: SelectedRow, context: ExpansionContext) -> Expansion:
     endpoint = row.endpoint
-    blank = Expansion(row=row, pattern=substitute_known(endpoint.pattern, context.words))
+    blank = Expansion(row=row, pattern=substitute_known(endpoint.pattern, context.values))
     if endpoint.protocol is Protocol.UDP:
         return replace(blank, notes=("UDP without a known protocol can't be verified",))
-    if endpoint.pattern == RESOLVER and "resolver" not in context.words.given:
-        return _resolvers(blank, context)
-    filled = substitute(endpoint.pattern, context.words)
+    if endpoint.pattern == RESOLVER and "resolver" not in context.values.given:
+        return _resolver_samples(blank, context)
+    filled = substitute(endpoint.pattern, context.values)
     if filled.missing:
-        return replace(blank, notes=(why_missing(filled.missing, context.words),))
+        return replace(blank, notes=(why_missing(filled.missing, context.values),))
     if endpoint.is_wildcard:
         return _wildcard(blank, filled, context)
     hosts, refused = _hosts(filled)
-    kind = _kind(row, filled)
+    kind = _sample_kind(row, filled)
     samples = tuple(Sample(host=host, port=endpoint.port, kind=kind) for host in hosts)
     return replace(blank, samples=samples, notes=refused)
 
 
-def _kind(row: Row, filled: Substitution) -> SampleKind:
-    """Say how the host of a row without a wildcard came about."""
-    if row.ours or filled.given:
+def _sample_kind(row: SelectedRow, filled: Substitution) -> SampleKind:
+    """Return the sample kind of a row without a wildcard."""
+    if row.own or filled.given:
         return SampleKind.GIVEN
     return SampleKind.EXACT if filled.texts == (row.endpoint.pattern,) else SampleKind.TEMPLATED
 
 
 def _hosts(filled: Substitution) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Split what was filled into hosts and sentences about what can't be one."""
+    """Split substituted texts into hosts, and notes on texts that are none."""
     names = [text.strip().lower().removesuffix(".") for text in filled.texts]
     refused = tuple(f"{name[:80]!r} is not a host name" for name in names if not is_host(name))
     return tuple(dict.fromkeys(name for name in names if is_host(name))), refused
 
 
-def _resolvers(blank: Expansion, context: ExpansionContext) -> Expansion:
+def _resolver_samples(blank: Expansion, context: ExpansionContext) -> Expansion:
     """Make a sample of each DNS server, at the port it listens on."""
     servers = dict.fromkeys((one.address, one.port) for one in context.resolvers if one.address is not None)
     if not servers:
@@ -119,37 +120,33 @@ def _wildcard(blank: Expansion, patterns: Substitution, context: ExpansionContex
     found: dict[str, SampleKind] = {}
     notes: list[str] = []
     missing: list[str] = []
-    endpoint, ours = blank.row.endpoint, blank.row.ours
+    endpoint, own = blank.row.endpoint, blank.row.own
     for text in endpoint.samples.documented:
-        found.setdefault(text.lower(), SampleKind.GIVEN if ours else SampleKind.DOCUMENTED)
+        found.setdefault(text.lower(), SampleKind.GIVEN if own else SampleKind.DOCUMENTED)
     for text in endpoint.samples.templated:
-        filled = substitute(text, context.words)
+        filled = substitute(text, context.values)
         missing += filled.missing
         hosts, refused = _hosts(filled)
         notes += refused
         for host in hosts:
-            found.setdefault(host, SampleKind.GIVEN if ours or filled.given else SampleKind.TEMPLATED)
+            found.setdefault(host, SampleKind.GIVEN if own or filled.given else SampleKind.TEMPLATED)
     kept = {host: kind for host, kind in found.items() if _covered(endpoint, patterns, host)}
     notes += [f"{host} is outside the pattern" for host in found if host not in kept]
-    hosts, words = _discovered(endpoint, patterns, context)
-    chosen = _spread([host for host in hosts if host not in kept])
+    hosts, discovery_notes = _discovered(endpoint, patterns, context)
+    chosen = _evenly_spaced([host for host in hosts if host not in kept])
     if len(chosen) < len(hosts):
-        words = (*words, f"{len(chosen)} of {len(hosts)} discovered hosts are probed")
+        discovery_notes = (*discovery_notes, f"{len(chosen)} of {len(hosts)} discovered hosts are probed")
     kept |= dict.fromkeys(chosen, SampleKind.DISCOVERED)
     if missing := [name for name in missing if name != "his" or not hosts]:
-        notes.append(why_missing(missing, context.words))
+        notes.append(why_missing(missing, context.values))
     samples = tuple(Sample(host=host, port=endpoint.port, kind=kind) for host, kind in kept.items())
-    return replace(blank, samples=samples, notes=_joined(notes, words))
-
-
-def _joined(notes: list[str], discovery: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*notes, *discovery)))
+    return replace(blank, samples=samples, notes=tuple(dict.fromkeys((*notes, *discovery_notes))))
 
 
 def _discovered(
     endpoint: Endpoint, patterns: Substitution, context: ExpansionContext
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the discovered hosts that the pattern covers, and what to say about the call."""
+    """Return the discovered hosts that the pattern covers, and notes on the call."""
     name = endpoint.samples.discovered
     if name is None:
         return (), ()
@@ -157,13 +154,13 @@ def _discovered(
     if answer is None or not answer.hosts:
         why = (answer.note if answer else "") or context.calls.get(name, "no such call is known")
         if why == NOT_CALLED:
-            return (), (f"hosts are asked of discovery {name} when a sweep begins",)
-        return (), (why if why == NEEDS_REGION else f"discovery {name} could not be had: {why}",)
+            return (), (f"discovery {name} is called when a sweep begins",)
+        return (), (why if why == NEEDS_REGION else f"discovery {name} failed: {why}",)
     clean, _ = _hosts(Substitution(texts=answer.hosts))
     hosts = tuple(host for host in clean if _covered(endpoint, patterns, host))
     if len(hosts) == len(clean) > 0:
         return hosts, ()
-    return hosts, (f"{len(clean) - len(hosts)} names that discovery {name} gave are outside the pattern",)
+    return hosts, (f"{len(clean) - len(hosts)} names from discovery {name} are outside the pattern",)
 
 
 def _covered(endpoint: Endpoint, patterns: Substitution, host: str) -> bool:
@@ -174,8 +171,8 @@ def _is_apex(patterns: Substitution, host: str) -> bool:
     return any(pattern.lower() == f"*.{host}" for pattern in patterns.texts)
 
 
-def _spread(hosts: list[str]) -> list[str]:
-    """Choose a few hosts over the whole sorted list, always the same ones."""
+def _evenly_spaced(hosts: list[str]) -> list[str]:
+    """Choose evenly spaced hosts of the sorted list, so that they are the same every time."""
     ordered = sorted(hosts)
     if len(ordered) <= MOST_DISCOVERED:
         return ordered
@@ -183,19 +180,20 @@ def _spread(hosts: list[str]) -> list[str]:
 
 
 def _with_random(one: Expansion, hosts: tuple[str, ...], context: ExpansionContext) -> Expansion:
-    """Add a random label, which proves the rule itself, where the row asks for one."""
+    """Add a random label, which proves the firewall rule itself, if the row wants one."""
     endpoint = one.row.endpoint
-    patterns = substitute(endpoint.pattern, context.words)
-    speaks = endpoint.protocol.encrypted or endpoint.protocol.speaks_http
-    if not (endpoint.is_wildcard and endpoint.samples.random and patterns.texts and speaks):
+    patterns = substitute(endpoint.pattern, context.values)
+    sends_name = endpoint.protocol.encrypted or endpoint.protocol.speaks_http
+    if not (endpoint.is_wildcard and endpoint.samples.random and patterns.texts and sends_name):
         return one
-    own = tuple(sample.host for sample in one.samples)
-    siblings = own or tuple(host for host in hosts if _covered(endpoint, patterns, host))
-    # A wildcard does not cover its apex, but one front end usually serves both: the rule is what counts.
+    siblings = tuple(sample.host for sample in one.samples) or tuple(
+        host for host in hosts if _covered(endpoint, patterns, host)
+    )
+    # A wildcard does not cover its apex, but one front end usually serves both, and only the rule is tested.
     siblings = siblings or tuple(host for host in hosts if _is_apex(patterns, host))
     if not siblings:
-        words = "no host of the pattern is known, so there is no address to send a random name to"
-        return replace(one, notes=one.notes or (words,))
+        note = "no host of the pattern is known, so there is no address to send a random name to"
+        return replace(one, notes=one.notes or (note,))
     labels = tuple(_random(endpoint, patterns, context.label, siblings[:MOST_SIBLINGS]))
     return replace(one, samples=(*one.samples, *labels))
 

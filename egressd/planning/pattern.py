@@ -1,7 +1,7 @@
-"""Which hosts a pattern stands for.
+"""Which hosts a pattern covers.
 
-Law of the room: host names are compared as text, without case and without the root's dot; nothing
-here backtracks, so a hostile pattern costs no more than a long one.
+Host names are compared as text, without case and without the trailing dot; nothing here
+backtracks, so a hostile pattern costs no more than a long one.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 def pattern_covers(pattern: str, host: str, *, deep: bool = False) -> bool:
     """Say whether a firewall rule for the pattern would let the host through.
 
-    `*` is one label at the left, or any part of the label it is written in. Where the document means
-    it so (`deep`), the leading `*` stands for one or more labels. A wildcard never covers its apex.
+    `*` is one label at the left, or any part of the label it is written in. With `deep`, a leading `*` is
+    one or more labels. A wildcard never covers its apex.
     """
     wanted, given = _labels(pattern), _labels(host)
     if deep and wanted[0] == "*" and len(given) > len(wanted):
@@ -24,12 +24,12 @@ def pattern_covers(pattern: str, host: str, *, deep: bool = False) -> bool:
 
 
 def glob_matches(glob: str, text: str) -> bool:
-    """Say whether a pattern of `--only`, `overrides` or `connect_to` names the text; `*` is anything."""
+    """Say whether a pattern of `--only`, `overrides` or `connect_to` matches the text; `*` is anything."""
     return _glob(glob.strip().lower(), text.lower())
 
 
 def glob_matches_host(glob: str, host: str) -> bool:
-    """Match like `matches`, where a dot at the end of either means nothing."""
+    """Match like `glob_matches`, ignoring a trailing dot in either."""
     return glob_matches(glob.strip().removesuffix("."), host.removesuffix("."))
 
 

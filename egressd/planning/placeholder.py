@@ -1,7 +1,6 @@
-"""Placeholders: `{region}`, the region's short codes, and what only the operator knows.
+"""Placeholders: `{region}`, the region's short codes, and values that only the operator knows.
 
-Law of the room: a placeholder without a value is never guessed; it becomes a sentence that says what
-is missing.
+A placeholder without a value is never guessed; it becomes a note that says what is missing.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceholderValues:
-    """What every placeholder stands for here."""
+    """The values of every placeholder."""
 
     region: str | None
-    words: Mapping[str, tuple[str, ...]]
+    values: Mapping[str, tuple[str, ...]]
     given: frozenset[str]
     """Placeholders whose value is the operator's."""
     regional: frozenset[str]
-    """Placeholders that a region gives, whether this one does or not."""
+    """Placeholders that depend on the region, even if this region has no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Substitution:
-    """A text with its placeholders replaced: one text per value the operator gave."""
+    """A text with its placeholders replaced: one text per combination of values."""
 
     texts: tuple[str, ...]
     missing: tuple[str, ...] = ()
@@ -50,63 +49,64 @@ def placeholders(text: str) -> tuple[str, ...]:
 
 
 def placeholder_values(catalog: Catalog, settings: Settings) -> PlaceholderValues:
-    """Collect what is known; what the operator says wins over the catalog."""
+    """Collect the known values; the operator's win over the catalog's."""
     regional = {"region", "his", "gas", *(key for one in catalog.regions for key, _ in one.values)}
-    words: dict[str, tuple[str, ...]] = {}
+    values: dict[str, tuple[str, ...]] = {}
     if settings.region is not None:
-        words["region"] = (settings.region,)
+        values["region"] = (settings.region,)
         known = catalog.region(settings.region, settings.cloud)
         if known is not None:
-            words |= {key: (value,) for key, value in known.values}
-            words |= {"his": (known.his,)} if known.his else {}
-            words |= {"gas": (known.gas,)} if known.gas else {}
+            values |= {key: (value,) for key, value in known.values}
+            values |= {"his": (known.his,)} if known.his else {}
+            values |= {"gas": (known.gas,)} if known.gas else {}
     given: dict[str, tuple[str, ...]] = {}
     for key, value in settings.values:
         given[key] = (*given.get(key, ()), value)
     return PlaceholderValues(
         region=settings.region,
-        words=words | given,
+        values=values | given,
         given=frozenset(given),
         regional=frozenset(regional),
     )
 
 
-def substitute(text: str, words: PlaceholderValues) -> Substitution:
-    """Replace every placeholder; no texts where one has no value."""
+def substitute(text: str, values: PlaceholderValues) -> Substitution:
+    """Replace every placeholder; no texts if one has no value."""
     names = placeholders(text)
-    missing = tuple(name for name in names if not words.words.get(name))
+    missing = tuple(name for name in names if not values.values.get(name))
     if missing:
         return Substitution(texts=(), missing=missing)
-    choices = itertools.product(*(words.words[name] for name in names))
-    texts = tuple(_replace_placeholders(text, dict(zip(names, values, strict=True))) for values in choices)
-    return Substitution(texts=texts, given=any(name in words.given for name in names))
+    choices = itertools.product(*(values.values[name] for name in names))
+    texts = tuple(_replace_placeholders(text, dict(zip(names, one, strict=True))) for one in choices)
+    return Substitution(texts=texts, given=any(name in values.given for name in names))
 
 
-def substitute_known(text: str, words: PlaceholderValues) -> str:
-    """Fill what can be filled and write the rest as `<name>`, for people to read."""
-    values = {name: words.words.get(name, (f"<{name}>",))[0] for name in placeholders(text)}
-    return _replace_placeholders(text, values)
+def substitute_known(text: str, values: PlaceholderValues) -> str:
+    """Replace placeholders with known values and write the rest as `<name>`, for people to read."""
+    return _replace_placeholders(
+        text, {name: values.values.get(name, (f"<{name}>",))[0] for name in placeholders(text)}
+    )
 
 
-def why_missing(names: Iterable[str], words: PlaceholderValues) -> str:
-    """Say in words what would have to be known."""
+def why_missing(names: Iterable[str], values: PlaceholderValues) -> str:
+    """Say which values are missing."""
     absent = tuple(dict.fromkeys(names))
-    regional = [name for name in absent if name in words.regional]
-    theirs = [name for name in absent if name not in words.regional]
+    regional = [name for name in absent if name in values.regional]
+    others = [name for name in absent if name not in values.regional]
     reasons = []
-    if regional and words.region is None:
+    if regional and values.region is None:
         reasons.append(NEEDS_REGION)
     elif regional:
         codes = " and ".join("HIS code" if name == "his" else f"`{name}`" for name in regional)
         verb = "is" if len(regional) == 1 else "are"
-        reasons.append(f"{codes} of region {words.region} {verb} not documented")
-    if theirs:
-        reasons.append("needs values: " + ", ".join(theirs))
+        reasons.append(f"{codes} of region {values.region} {verb} not documented")
+    if others:
+        reasons.append("needs values: " + ", ".join(others))
     return "; ".join(reasons)
 
 
 def region_notes(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
-    """Say when the catalog does not know the region: a typing mistake looks like a firewall."""
+    """Warn of a region the catalog does not know: a typing mistake looks like a firewall."""
     name = settings.region
     if name is None or catalog.region(name, settings.cloud) is not None:
         return ()
@@ -117,7 +117,7 @@ def region_notes(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
     if near and not elsewhere:
         hint = f" (did you mean {' or '.join(near)}?)"
     unknown = f"region {name} is not in the catalog for cloud {settings.cloud.value}{hint}"
-    return (f"{unknown}; hosts are named after it as it is written",)
+    return (f"{unknown}; host names use it as written",)
 
 
 def is_address(text: str) -> bool:

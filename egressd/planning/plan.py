@@ -1,7 +1,7 @@
 """The plan: what will be probed, from where, and why, as a value to read before anything is touched.
 
-Law of the room: values in, values out. No I/O, no clock, no randomness (the random label is given):
-the same inputs give the same plan, in the same order.
+Values in, values out: no I/O, no clock, no randomness (the random label is given), so the same inputs
+give the same plan, in the same order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from egressd.wording import host_port
 
 @dataclass(slots=True)
 class _Draft:
-    """What the rows came to."""
+    """What is collected from the rows."""
 
     targets: list[Target] = field(default_factory=list)
     siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def make_plan(
     stand for the resolver `system`.
 
     Raises UsageError for a profile that does not exist, an endpoint id that is taken, and an `--only`
-    that names nothing.
+    that matches nothing.
     """
     context = _expansion_context(
         catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers
@@ -63,8 +63,8 @@ def make_plan(
     refuse_unmatched(settings.only, lambda glob: any(_selected(one, (glob,)) for one in every))
     expansions = tuple(one for one in every if _selected(one, settings.only))
     draft = _draft(expansions, settings)
-    conversations = plan_probes(draft.targets, settings, siblings=draft.siblings)
-    controls, control_notes = base_controls(settings, conversations)
+    planned = plan_probes(draft.targets, settings, siblings=draft.siblings)
+    controls, control_notes = base_controls(settings, planned)
     return Plan(
         region=settings.region,
         cloud=settings.cloud.value,
@@ -72,8 +72,8 @@ def make_plan(
         catalog_digest=catalog.digest,
         config_digest=settings.digest,
         targets=tuple(draft.targets),
-        probes=conversations,
-        controls=(*controls, *nxdomain_controls(draft.targets, conversations, settings.sources, label=label)),
+        probes=planned,
+        controls=(*controls, *nxdomain_controls(draft.targets, planned, settings.sources, label=label)),
         sources=settings.sources,
         resolvers=settings.resolvers,
         trust=settings.trust,
@@ -87,7 +87,7 @@ def make_plan(
 
 
 def calls_needed(catalog: Catalog, settings: Settings) -> tuple[DiscoveryCall, ...]:
-    """Return the discovery calls that some selected row would use, each once."""
+    """Return the discovery calls that a selected row uses, each once."""
     wanted = {
         row.endpoint.samples.discovered
         for row in select(catalog, settings)
@@ -123,7 +123,7 @@ def _expansion_context(
         server for one in settings.resolvers for server in (nameservers if one.is_system else (one,))
     )
     return ExpansionContext(
-        words=placeholder_values(catalog, settings),
+        values=placeholder_values(catalog, settings),
         discoveries={one.name: one for one in discoveries},
         calls=calls,
         label=label,
@@ -136,11 +136,11 @@ def _selected(one: Expansion, only: tuple[str, ...]) -> bool:
     return (
         not only
         or endpoint_matches(one.row.endpoint, only)
-        or any(_names(only, one, sample) for sample in one.samples)
+        or any(_sample_matches(only, one, sample) for sample in one.samples)
     )
 
 
-def _names(only: tuple[str, ...], one: Expansion, sample: Sample) -> bool:
+def _sample_matches(only: tuple[str, ...], one: Expansion, sample: Sample) -> bool:
     return any(glob_matches_host(glob, sample.host) or glob_matches_host(glob, one.pattern) for glob in only)
 
 
@@ -160,16 +160,16 @@ def _draft(expansions: Iterable[Expansion], settings: Settings) -> _Draft:
 
 
 def _no_source_for(roles: tuple[Role, ...], settings: Settings) -> str:
-    """Say that no source plays the roles of a row; empty where one does."""
+    """Say that no source has a role of the row; empty if one does."""
     if any(set(source.roles) & set(roles) for source in settings.sources):
         return ""
-    return f"no source plays the role {' or '.join(roles)}"
+    return f"no source has the role {' or '.join(roles)}"
 
 
 def _add_targets(draft: _Draft, one: Expansion, settings: Settings) -> None:
     named = not settings.only or endpoint_matches(one.row.endpoint, settings.only)
     for sample in one.samples:
-        if not named and not _names(settings.only, one, sample):
+        if not named and not _sample_matches(settings.only, one, sample):
             continue
         endpoint = apply_overrides(one.row.endpoint, settings.overrides, host=sample.host)
         if endpoint is None:
@@ -182,7 +182,7 @@ def _add_targets(draft: _Draft, one: Expansion, settings: Settings) -> None:
 
 
 def _target(endpoint: Endpoint, one: Expansion, sample: Sample) -> Target:
-    """Make a target. A random label proves a rule, so it can't decide an exit code or expect a body."""
+    """Make a target. A random label proves a rule: it decides no exit code and expects no body."""
     rule = sample.kind is SampleKind.RANDOM
     return Target(
         id=f"{endpoint.id}/{host_port(one.pattern if rule else sample.host, sample.port)}",
@@ -208,15 +208,15 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample) -> Target:
 def _notes(
     catalog: Catalog, settings: Settings, *, every: tuple[Expansion, ...], draft: _Draft
 ) -> Iterator[str]:
-    """Say what the reader of the plan should know and could not guess."""
+    """Yield what the reader of the plan should know."""
     yield from settings.environment
     yield from region_notes(catalog, settings)
-    waiting = [one.row.endpoint.id for one in every if _selected(one, settings.only) and _waits(one)]
+    waiting = [one.row.endpoint.id for one in every if _selected(one, settings.only) and _needs_region(one)]
     if waiting:
         yield f"no region is given: not or only partly sampled are {', '.join(waiting)}"
     if left_out := (*skipped_by_override(catalog, settings), *draft.skipped):
         yield f"skipped by an override: {', '.join(left_out)}"
-    yield from _idle_overrides(catalog, settings, every)
+    yield from _unmatched_overrides(catalog, settings, every)
     through = sorted({one.host for one in draft.targets if one.internal and _proxied(one, settings)})
     if through:
         yield f"internal hosts would go through the proxy; `proxy.bypass` should name {', '.join(through)}"
@@ -229,7 +229,7 @@ def _notes(
         yield f"nothing is probed from source {', '.join(idle)}: no target has one of its roles"
 
 
-def _waits(one: Expansion) -> bool:
+def _needs_region(one: Expansion) -> bool:
     return any(NEEDS_REGION in note for note in one.notes)
 
 
@@ -237,8 +237,8 @@ def _proxied(target: Target, settings: Settings) -> bool:
     return goes_through_proxy(target.host, target.port, target.protocol, settings)
 
 
-def _idle_overrides(catalog: Catalog, settings: Settings, every: tuple[Expansion, ...]) -> Iterator[str]:
-    """Name overrides that change nothing here: a typing mistake must not look like consent."""
+def _unmatched_overrides(catalog: Catalog, settings: Settings, every: tuple[Expansion, ...]) -> Iterator[str]:
+    """Report overrides that match nothing: probably a typing mistake."""
     known = [*catalog.endpoints, *settings.endpoints]
     hosts = {sample.host for one in every for sample in one.samples}
     for one in settings.overrides:

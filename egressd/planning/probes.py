@@ -1,4 +1,4 @@
-"""From targets to conversations: each is held once per source, however many targets it answers for."""
+"""Plan the probes of targets: each conversation once per source, however many targets share it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from egressd.planning.controls import redirection, stays_on_loopback
 from egressd.wording import host_port
 
 PROXIED = (Protocol.HTTPS, Protocol.HTTP, Protocol.WSS, Protocol.TLS)
-"""What programs send through a proxy; nothing else ever is."""
+"""Protocols that programs send through a proxy."""
 VIA_PROXY = "|proxy"
-"""How the id of a probe through a proxy ends."""
+"""The end of the id of a probe through a proxy."""
 
 
 @dataclass(slots=True)
@@ -36,17 +36,17 @@ def plan_probes(
         for source in sources_for(target, settings):
             probe = _probe(target, source, settings, siblings.get(target.id, ()))
             for one in (probe, *_contrast(probe, settings)):
-                drafts.setdefault(_key(one), _Draft(one, [])).targets.append(target.id)
-    return tuple(_numbered(drafts.values()))
+                drafts.setdefault(_identity(one), _Draft(one, [])).targets.append(target.id)
+    return tuple(_with_unique_ids(drafts.values()))
 
 
 def sources_for(target: Target, settings: Settings) -> tuple[Source, ...]:
-    """Return the sources that play one of the target's roles."""
+    """Return the sources that have one of the target's roles."""
     return tuple(source for source in settings.sources if set(source.roles) & set(target.roles))
 
 
 def goes_through_proxy(host: str, port: int, protocol: Protocol, settings: Settings) -> bool:
-    """Say whether the programs that will run there would ask the proxy for it."""
+    """Say whether the programs that will run there would send it to the proxy."""
     proxy = _proxy_for(protocol, settings)
     return proxy is not None and not bypass_entry(host, port, proxy.bypass)
 
@@ -58,9 +58,9 @@ def _proxy_for(protocol: Protocol, settings: Settings) -> Proxy | None:
 
 
 def _contrast(probe: Probe, settings: Settings) -> Iterator[Probe]:
-    """Yield the same conversation along the other path, where both are compared.
+    """Yield the same probe along the other path, if paths are compared.
 
-    A random label is asked for once: it proves a rule, and there is no host to reach.
+    A random label is probed along one path: it proves a rule, and there is no host to reach.
     """
     if not settings.compare_paths or probe.siblings or _proxy_for(probe.protocol, settings) is None:
         return
@@ -90,14 +90,14 @@ def _probe(target: Target, source: Source, settings: Settings, siblings: tuple[s
         expect=target.expect,
         via_proxy=via_proxy,
         bypassed_by=entry,
-        # The proxy dials the target: there is nothing of ours to redirect.
+        # The proxy dials the target: it is not ours to redirect.
         connect_to=None if via_proxy else redirection(target.host, target.port, settings.connect_to),
         siblings=siblings,
     )
 
 
-def _key(probe: Probe) -> tuple[object, ...]:
-    """Name a conversation by everything that could change its course."""
+def _identity(probe: Probe) -> tuple[object, ...]:
+    """Return everything that could change the result of a probe."""
     return (
         probe.source,
         probe.host,
@@ -111,8 +111,8 @@ def _key(probe: Probe) -> tuple[object, ...]:
     )
 
 
-def _numbered(drafts: Iterable[_Draft]) -> Iterator[Probe]:
-    """Give every probe its targets; ids that would be the same get a number."""
+def _with_unique_ids(drafts: Iterable[_Draft]) -> Iterator[Probe]:
+    """Set the targets of every probe; number ids that would be the same."""
     taken: dict[str, int] = {}
     for draft in drafts:
         name = draft.probe.id
@@ -124,10 +124,10 @@ def _numbered(drafts: Iterable[_Draft]) -> Iterator[Probe]:
 def route_revocation_fetches(
     controls: Iterable[ControlPlan], settings: Settings, plan: Plan
 ) -> tuple[ControlPlan, ...]:
-    """Give each fetch its way; in a loopback world, leave out what would leave this host."""
+    """Set the path of each fetch; if all probes stay on loopback, drop fetches that would leave this host."""
     lab = stays_on_loopback(settings, plan.probes)
     routed = (_route(one, settings) for one in controls)
-    return tuple(one for one in routed if not (lab and _leaves(one)))
+    return tuple(one for one in routed if not (lab and _leaves_host(one)))
 
 
 def _route(one: ControlPlan, settings: Settings) -> ControlPlan:
@@ -140,5 +140,5 @@ def _route(one: ControlPlan, settings: Settings) -> ControlPlan:
     )
 
 
-def _leaves(one: ControlPlan) -> bool:
+def _leaves_host(one: ControlPlan) -> bool:
     return one.kind is ControlKind.REVOCATION and one.connect_to is None and not one.via_proxy

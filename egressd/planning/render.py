@@ -18,7 +18,7 @@ WIDTH = 100
 WIDEST_NAME = 66
 """Columns for a target's name at most."""
 NARROWEST_NAME = 28
-"""Columns for it at least, however much there is to say of who asks."""
+"""Columns for it at least, however long the rest of the line is."""
 INDENT = " " * 4
 CARRIED = {Traffic.TUNNELS: "TLS", Traffic.PLAIN: "plain HTTP"}
 
@@ -63,12 +63,12 @@ def wrap(text: str, *, first: str = "", rest: str = "      ", width: int = WIDTH
 
 
 def _heading(plan: Plan, *, width: int) -> str:
-    voices = ", ".join(one.name for one in plan.resolvers) or "none"
+    resolvers = ", ".join(one.name for one in plan.resolvers) or "none"
     size = f"{count(len(plan.targets), 'target')} by {count(len(plan.probes), 'probe')}"
     place = f"cloud {plan.cloud}, region {plan.region or 'not given'}"
     lines = [
         f"Plan: {size}, {place}, catalog of {plan.catalog_revision}",
-        f"DNS: {voices}",
+        f"DNS: {resolvers}",
         f"Path: {_path(plan)}",
         "",
         "Sources",
@@ -92,16 +92,16 @@ def _path(plan: Plan) -> str:
 
 def _source(one: Source) -> str:
     where = " on ".join(part for part in (one.address, one.interface) if part) or "chosen by the kernel"
-    return f"{one.name}: {where}; plays {', '.join(one.roles)}"
+    return f"{one.name}: {where}; roles {', '.join(one.roles)}"
 
 
 def _targets(plan: Plan, *, width: int) -> str:
-    """List the hosts of each row under it, with how they came about and who asks."""
+    """List the hosts of each row under it, with sample kind and sources."""
     asked: dict[str, list[Probe]] = {}
     for probe in plan.probes:
         for target in probe.targets:
             asked.setdefault(target, []).append(probe)
-    rests = {one.id: _rest(one, asked.get(one.id, [])) for one in plan.targets}
+    rests = {one.id: _sample_and_sources(one, asked.get(one.id, [])) for one in plan.targets}
     room = width - len(INDENT) - max(map(len, rests.values()), default=0)
     space = min(WIDEST_NAME, max(NARROWEST_NAME, room))
     lines: list[str] = ["Targets"]
@@ -118,20 +118,20 @@ def _need(target: Target) -> str:
 
 
 def _target(one: Target, rest: str, *, space: int) -> str:
-    """Lay out a target; a name that leaves no room for the rest has a line of its own."""
+    """Lay out a target; a name that leaves no room for the rest gets a line of its own."""
     host = one.pattern if one.sample is SampleKind.RANDOM else one.host
     url = f"{one.protocol}://{host_port(host, one.port)}"
     first = f"{url:<{space}}" if len(url) <= space else f"{url}\n{INDENT}{'':<{space}}"
     return f"{INDENT}{first}{rest}"
 
 
-def _rest(one: Target, probes: list[Probe]) -> str:
-    """Say how a target came about, and who asks for it which way."""
-    sources = dict.fromkeys(_from(probe) for probe in probes)
+def _sample_and_sources(one: Target, probes: list[Probe]) -> str:
+    """Render a target's sample kind, and its sources and paths."""
+    sources = dict.fromkeys(_source_and_path(probe) for probe in probes)
     return f"  {one.sample:<10}  {', '.join(sources)}".rstrip()
 
 
-def _from(probe: Probe) -> str:
+def _source_and_path(probe: Probe) -> str:
     to = probe.connect_to
     path = " via proxy" if probe.via_proxy else f" direct ({probe.bypassed_by})" if probe.bypassed_by else ""
     if probe.contrast:
@@ -149,27 +149,28 @@ def _unsampled(plan: Plan, *, width: int) -> str:
 
 
 def _coverage(plan: Plan, *, width: int) -> str:
-    """Show only sampled wildcards; the others stand under what is not probed."""
+    """List sampled wildcards; the others are listed as not probed."""
     lines = (
         f"{one.pattern} ({one.endpoint}): {', '.join(one.kinds)}" + (f"; {one.note}" if one.note else "")
         for one in plan.coverage
         if one.kinds
     )
-    return _bullets("Wildcards, and what stands for them", lines, width=width)
+    return _bullets("Wildcards and their samples", lines, width=width)
 
 
 def _controls(plan: Plan, *, width: int) -> str:
     lines = (
-        f"{one.id}: {_asked(one.host)}{_place(one.address, one.port)}: {one.why}" for one in plan.controls
+        f"{one.id}: {_action(one.host)}{_destination(one.address, one.port)}: {one.why}"
+        for one in plan.controls
     )
     return _bullets("Controls", lines, width=width)
 
 
-def _asked(host: str) -> str:
-    return f"ask for {host} at " if host else "dial "
+def _action(host: str) -> str:
+    return f"query {host} at " if host else "connect to "
 
 
-def _place(address: str | None, port: int) -> str:
+def _destination(address: str | None, port: int) -> str:
     return host_port(address, port) if address is not None else "every resolver"
 
 

@@ -92,7 +92,7 @@ def test_show(catalog: Catalog) -> None:
         "  file            owner/repo/list.md @ 0c23bce664bc\n"
         "  probed here     gbl.his.example (documented), weu.his.example (templated),\n"
         "                  egressd-probe-0.his.example (random)\n"
-        "  note            hosts are asked of discovery his-region when a sweep begins\n"
+        "  note            discovery his-region is called when a sweep begins\n"
     )
 
 

@@ -265,7 +265,7 @@ def test_the_default_file_is_used_where_it_can_be_read(
     [
         ("region: westeurop", "did you mean westeurope"),
         ("region: usgovvirginia", "it is a region of cloud usgov"),
-        ("region: newregion", "hosts are named after it as it is written"),
+        ("region: newregion", "host names use it as written"),
     ],
 )
 def test_a_region_nobody_knows_is_a_warning(tmp_path: Path, text: str, said: str) -> None:

@@ -141,11 +141,11 @@ def test_a_code_that_is_not_documented(catalog: Catalog) -> None:
     central = replace(BRIDGE, region="centralus")
     unknown = "HIS code of region centralus is not documented"
     assert whys(plan(rows, central)) == {
-        "b-his": f"{unknown}; hosts are asked of discovery his-region when a sweep begins"
+        "b-his": f"{unknown}; discovery his-region is called when a sweep begins"
     }
     failed = Discovery(name="his-region", hosts=(), note="gbl.his.example could not be asked: tcp timeout")
     assert whys(plan(rows, central, discoveries=(failed,))) == {
-        "b-his": f"{unknown}; discovery his-region could not be had: {failed.note}"
+        "b-his": f"{unknown}; discovery his-region failed: {failed.note}"
     }
     found = Discovery(name="his-region", hosts=("scus.his.example",))
     made = plan(rows, central, discoveries=(found,))
@@ -158,7 +158,7 @@ def test_a_code_that_is_not_documented(catalog: Catalog) -> None:
     [
         ("westeurop", "region westeurop is not in the catalog for cloud public (did you mean westeurope?); "),
         ("usgovvirginia", "(it is a region of cloud usgov); "),
-        ("moonbase", "region moonbase is not in the catalog for cloud public; hosts are named after it"),
+        ("moonbase", "region moonbase is not in the catalog for cloud public; host names use it as written"),
     ],
 )
 def test_a_region_the_catalog_does_not_know(catalog: Catalog, region: str, note: str) -> None:
@@ -250,7 +250,7 @@ def test_discovered_hosts_outside_the_pattern_are_left_out(catalog: Catalog) -> 
     made = machine(catalog, ("azgn-1.bus.example", "g0-prod.bus.example", "AZGN-1.bus.example"))
     assert ("m-relay", "azgn-1.bus.example", SampleKind.DISCOVERED) in hosts(made)
     assert [one.host for one in made.targets if one.endpoint == "m-relay"] == ["azgn-1.bus.example"]
-    assert made.coverage[0].note == "1 names that discovery relays gave are outside the pattern"
+    assert made.coverage[0].note == "1 names from discovery relays are outside the pattern"
 
 
 def test_a_long_list_is_sampled_evenly(catalog: Catalog) -> None:
@@ -275,10 +275,7 @@ def test_no_call_in_this_cloud(catalog: Catalog) -> None:
     made = plan(
         only_rows(catalog, row), Settings(profiles=("bridge",), cloud=Cloud.USGOV, region="usgovvirginia")
     )
-    assert (
-        made.coverage[0].note
-        == "discovery his-region could not be had: no call is documented for cloud usgov"
-    )
+    assert made.coverage[0].note == "discovery his-region failed: no call is documented for cloud usgov"
 
 
 def test_a_random_label_proves_the_rule_and_decides_nothing(catalog: Catalog, row: Make) -> None:
@@ -348,7 +345,7 @@ def test_coverage_has_a_line_per_wildcard(catalog: Catalog) -> None:
     assert his.kinds == (SampleKind.DOCUMENTED, SampleKind.TEMPLATED, SampleKind.RANDOM)
     assert his.hosts == ("gbl.his.example", "weu.his.example")
     assert (relay.kinds, relay.hosts) == ((), ())
-    assert relay.note == whys(made)["m-relay"] == "hosts are asked of discovery relays when a sweep begins"
+    assert relay.note == whys(made)["m-relay"] == "discovery relays is called when a sweep begins"
 
 
 # --- overrides and only -------------------------------------------------------------------------------
@@ -449,7 +446,7 @@ def test_each_source_probes_what_its_roles_need(catalog: Catalog) -> None:
 def test_a_role_nobody_plays(catalog: Catalog) -> None:
     """A row no source can ask for is listed with that reason, and an idle source is named."""
     made = plan(catalog, replace(BRIDGE, sources=(MACHINE,)))
-    assert set(whys(made).values()) == {"no source plays the role appliance"}
+    assert set(whys(made).values()) == {"no source has the role appliance"}
     assert made.probes == ()
     assert "nothing is probed from source machine: no target has one of its roles" in made.notes
 
