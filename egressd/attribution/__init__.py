@@ -1,4 +1,4 @@
-"""What a recording means: pure functions of facts.
+"""Attribution: judge a recording, and plan the follow-up controls that would make it clearer.
 
 Law of the room: no I/O, no clock, no randomness. The same recording always gives the same sweep, so
 that a saved one can be judged again, and every bug report is a test case.

@@ -55,7 +55,7 @@ def listed(names: Iterable[str]) -> str:
 
 def source_address(index: SweepIndex, name: str) -> str:
     """Return the address of a source: as observed, else as configured, else its name."""
-    seen = next(iter(index.local_addresses.get(name, ())), "")
+    seen = next(iter(index.source_addresses.get(name, ())), "")
     named = (one for one in index.recording.vantage.sources if one.name == name)
     return seen or next((one.address or one.interface or "" for one in named), "") or name
 

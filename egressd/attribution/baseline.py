@@ -1,4 +1,4 @@
-"""What a sweep is remembered by, so that a later one can be measured against it."""
+"""Extract a baseline from a judged sweep, for a later sweep to be compared with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from egressd.model.verdict import SourceVerdict, Sweep
 
 
 def baseline_of(sweep: Sweep) -> Baseline:
-    """Return the marks of a judged sweep, in its order."""
+    """Return the entries of a judged sweep, in its order."""
     recording = sweep.recording
     targets = {one.id: one for one in recording.plan.targets}
     trails = _trails(sweep)
@@ -56,13 +56,13 @@ def _entry(target: Target, judged: SourceVerdict, trails: Iterable[Trail]) -> Ba
 
 
 def _handshake(trails: Iterable[Trail]) -> TlsObservation | None:
-    """Return the handshake that went best."""
+    """Return the handshake that got furthest."""
     seen = [one for _, one in observations(trails, TlsObservation)]
     return min(seen, key=lambda one: (one.failure is not None, not answered_tls(one)), default=None)
 
 
 def ending_of(tls: TlsObservation) -> str:
-    """Say how a handshake failed, so that two of them can be compared; empty: it did not."""
+    """Return how a handshake failed, as a text to compare with another one's; empty: it did not fail."""
     if tls.failure is None:
         return ""
     return f"alert {tls.alert.description}" if tls.alert is not None else tls.failure.value

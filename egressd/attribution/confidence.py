@@ -1,6 +1,8 @@
-"""How sure an attribution is: a sum of points over what was compared, the same for the same facts."""
+"""Confidence of an attribution: a sum of points over the evidence and the comparisons made."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from egressd.attribution.control_results.contrast import Contrast, always_fails, tries
 from egressd.attribution.control_results.hops import failure_hop
@@ -16,12 +18,15 @@ _CONTRAST = {Contrast.NONE: 0, Contrast.FAILED: 0, Contrast.PASSED: 1, Contrast.
 
 
 def weigh(context: TrailContext, rule: Rule, *, phase: Phase | None, alike: int = 1) -> Confidence:
-    """Return the confidence of a rule that holds; `alike` hosts show the same signature."""
+    """Return the confidence of a rule that holds; `alike`: how many hosts show the same signature."""
     contrast = rule.contrast(context)
     if contrast is Contrast.FAILED:
         return Confidence.INCONCLUSIVE
     points = (
-        rule.score + _agreement(context, rule) + _CONTRAST[contrast] + _setting(context, rule, phase=phase)
+        rule.score
+        + _agreement(context, rule)
+        + _CONTRAST[contrast]
+        + _circumstances(context, rule, phase=phase)
     )
     points += 1 if alike > 1 else 0
     level = next((level for least, level in _STEPS if points >= least), Confidence.INCONCLUSIVE)
@@ -29,14 +34,14 @@ def weigh(context: TrailContext, rule: Rule, *, phase: Phase | None, alike: int 
 
 
 def _agreement(context: TrailContext, rule: Rule) -> int:
-    """Explicit evidence needs one try; silence needs two that agree."""
+    """Give a point to explicit evidence, and to silence in two tries that agree."""
     if not rule.silent:
         return 1
     return 1 if tries(context) > 1 and always_fails(context) else 0
 
 
-def _setting(context: TrailContext, rule: Rule, *, phase: Phase | None) -> int:
-    """Return what the circumstances add or take away."""
+def _circumstances(context: TrailContext, rule: Rule, *, phase: Phase | None) -> int:
+    """Return the points that the circumstances add or take away."""
     points = 0
     if context.icmp is not None and not context.icmp.local:
         points += 1
@@ -46,24 +51,24 @@ def _setting(context: TrailContext, rule: Rule, *, phase: Phase | None) -> int:
         points -= 1
     if context.untried_addresses:
         points -= 1
-    if not rule.alone and not context.has_comparison:
+    if rule.needs_control and not context.has_comparison:
         points -= 2
     if rule.weak(context):
         points -= 2
-    if phase is Phase.TLS and context.tls is not None and context.tls.info is None and not rule.alone:
+    if phase is Phase.TLS and context.tls is not None and context.tls.info is None and rule.needs_control:
         points -= 1
     return points
 
 
 def _cap(level: Confidence, context: TrailContext, rule: Rule, *, contrast: Contrast) -> Confidence:
-    """Hold silence at high without a flip, and a random label at what its baseline allows."""
+    """Limit silence without a FLIP to high, and a random label to what its baseline allows."""
     if rule.silent and contrast is not Contrast.FLIP:
-        level = worse(level, Confidence.HIGH)
-    return worse(level, _most_of_label(context)) if context.random else level
+        level = lower(level, Confidence.HIGH)
+    return lower(level, _ceiling_of_label(context)) if context.random else level
 
 
-def _most_of_label(context: TrailContext) -> Confidence:
-    """Return how sure a label's failure can make us: it may be the far end's way with unknown names."""
+def _ceiling_of_label(context: TrailContext) -> Confidence:
+    """Return the most a random label's failure can prove: the far end may reject unknown names itself."""
     match answered_in_baseline(context):
         case True:
             return Confidence.CONFIRMED
@@ -73,6 +78,11 @@ def _most_of_label(context: TrailContext) -> Confidence:
             return Confidence.MEDIUM
 
 
-def worse(one: Confidence, other: Confidence) -> Confidence:
-    """Return the less sure of two."""
+def lower(one: Confidence, other: Confidence) -> Confidence:
+    """Return the lower of two."""
     return max(one, other, key=_ORDER.index)
+
+
+def highest(several: Iterable[Confidence]) -> Confidence:
+    """Return the highest of one or more."""
+    return min(several, key=_ORDER.index)

@@ -1,4 +1,4 @@
-"""From a recording to its sweep: every target judged from every source, then findings over all.
+"""Judge a recording: every target from every source, then findings over all of them.
 
 Two passes: the first names a reason for each target; the second weighs it, because the same signature
 on several hosts makes each of them surer.
@@ -10,31 +10,23 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from egressd.attribution.advice import advise
-from egressd.attribution.confidence import weigh, worse
+from egressd.attribution.confidence import lower, weigh
 from egressd.attribution.detectors import detect_findings
 from egressd.attribution.evidence import evidence_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.path_comparison import compare_paths
-from egressd.attribution.probe_judgement import ProbeJudgement, judge_probe
+from egressd.attribution.probe_judgement import judge_probe
 from egressd.attribution.reasons import REASONS
 from egressd.attribution.target_judgement import TargetJudgement, signature
 from egressd.attribution.trail_judgement import judge_trail
 from egressd.model.plan import Probe, Target
 from egressd.model.recording import ProbeRecord, Recording
-from egressd.model.verdict import (
-    Blame,
-    Confidence,
-    Outcome,
-    SourceVerdict,
-    Sweep,
-    TargetVerdict,
-    Verdict,
-)
+from egressd.model.verdict import Blame, Confidence, Outcome, SourceVerdict, Sweep, TargetVerdict, Verdict
 
 
 def judge(recording: Recording) -> Sweep:
-    """Say what a recording means. Judging it again gives it again."""
+    """Judge a recording; the same recording always gives the same sweep."""
     index = SweepIndex.build(recording)
     others = _judge_targets(index, contrast=True)
     judgements = [
@@ -61,9 +53,9 @@ def _by_target(
 
 
 def _judge_targets(index: SweepIndex, *, contrast: bool) -> dict[tuple[str, str], TargetJudgement]:
-    """Return one opinion per target and source: the worst, where several probes speak.
+    """Return one judgement per target and source: the worst, where it has several probes.
 
-    With `contrast` they are those of the probes that only show how the other path would do.
+    With `contrast` they are of the probes along the path that is not used.
     """
     records = {record.probe: record for record in index.recording.records}
     worst: dict[tuple[str, str], TargetJudgement] = {}
@@ -87,9 +79,7 @@ def _judge_target(
         why = bug or (record.skipped if record is not None else "") or "no record of this probe"
         return TargetJudgement(target=target, probe=probe, result=None, why=why, bug=bool(bug))
     contexts = (TrailContext(trail=trail, probe=probe, target=target, index=index) for trail in record.trails)
-    return TargetJudgement(
-        target=target, probe=probe, result=judge_probe([judge_trail(context) for context in contexts])
-    )
+    return TargetJudgement(target=target, probe=probe, result=judge_probe(map(judge_trail, contexts)))
 
 
 def _shared_signatures(judgements: Iterable[TargetJudgement]) -> Mapping[tuple[str, ...], int]:
@@ -105,9 +95,23 @@ def _verdict(judgement: TargetJudgement, shared: Mapping[tuple[str, ...], int]) 
     result = judgement.result
     if result is None:
         return _unknown(judgement)
-    if result.match is None:
+    match = result.match
+    if match is None:
         return Verdict(outcome=Outcome.OK, also=result.also, flags=result.flags)
-    return _explained(judgement, result, shared)
+    phase = match.phase or match.context.failed_in
+    alike = shared.get(signature(judgement.source, match), 1)
+    confidence = weigh(match.context, match.rule, phase=phase, alike=alike)
+    return Verdict(
+        outcome=result.outcome,
+        phase=match.phase,
+        reason=match.code,
+        confidence=lower(confidence, REASONS[match.code].ceiling),
+        blame=match.blame,
+        also=result.also,
+        flags=result.flags,
+        evidence=evidence_lines(match.context, phase),
+        advice=advise(REASONS[match.code], match.context),
+    )
 
 
 def _unknown(judgement: TargetJudgement) -> Verdict:
@@ -122,33 +126,11 @@ def _unknown(judgement: TargetJudgement) -> Verdict:
     )
 
 
-def _explained(
-    judgement: TargetJudgement, result: ProbeJudgement, shared: Mapping[tuple[str, ...], int]
-) -> Verdict:
-    match = result.match
-    if match is None:
-        raise RuntimeError("a ruling without a match explains nothing")
-    phase = match.phase or match.context.failed_in
-    alike = shared.get(signature(judgement.source, match), 1)
-    sure = weigh(match.context, match.rule, phase=phase, alike=alike)
-    return Verdict(
-        outcome=result.outcome,
-        phase=match.phase,
-        reason=match.code,
-        confidence=worse(sure, REASONS[match.code].ceiling),
-        blame=match.blame,
-        also=result.also,
-        flags=result.flags,
-        evidence=evidence_lines(match.context, phase),
-        advice=advise(REASONS[match.code], match.context),
-    )
-
-
 def _target_verdict(
     target: Target, own: tuple[SourceVerdict, ...], beside: tuple[SourceVerdict, ...]
 ) -> TargetVerdict:
     if not own:
-        usual_blame = Verdict(outcome=Outcome.UNKNOWN, reason="not_probed", blame=Blame.EGRESSD_ENV)
-        return TargetVerdict(target=target.id, verdict=usual_blame, by_source=())
+        unknown = Verdict(outcome=Outcome.UNKNOWN, reason="not_probed", blame=Blame.EGRESSD_ENV)
+        return TargetVerdict(target=target.id, verdict=unknown, by_source=())
     worst = max(own, key=lambda one: one.verdict.outcome.severity)
     return TargetVerdict(target=target.id, verdict=worst.verdict, by_source=own, other_path=beside)

@@ -1,6 +1,6 @@
-"""One target by two paths: which of them works, and what that says of the proxy.
+"""Compare the direct path with the proxy for one target: which works, and what that says of the proxy.
 
-The path the programs will take decides; the other one only explains.
+The path that programs will use decides; the other one only explains.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
-from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.probe_judgement import ProbeJudgement
 from egressd.attribution.rules.rule import IDENTIFIED, Rule
 from egressd.attribution.target_judgement import TargetJudgement
@@ -29,22 +28,18 @@ ABOUT_ALL = frozenset(
         "proxy_not_connect_capable",
     }
 )
-"""Causes to mend before anything is said of single names."""
+"""Causes that concern every name behind the proxy."""
 NAMES_THE_DEVICE = "tls_mitm_"
 
 
-def _never(_: TrailContext) -> bool:
-    return False
-
-
-BREAKS_PATH = Rule(reason=BREAKS, when=_never, score=IDENTIFIED - 1, alone=True)
+BREAKS_PATH = Rule(reason=BREAKS, score=IDENTIFIED - 1)
 
 
 def compare_paths(own: TargetJudgement, other: TargetJudgement | None) -> TargetJudgement:
-    """Return the opinion of the path taken, made wiser by the one that is not."""
+    """Return the judgement of the path in use, with what the other path adds to it."""
     if other is None or own.result is None or other.result is None:
         return own
-    return replace(own, result=_explain(own, own.result, other.result), other=other.result)
+    return replace(own, result=_explain(own, own.result, other.result), other_path=other.result)
 
 
 def _explain(own: TargetJudgement, ours: ProbeJudgement, theirs: ProbeJudgement) -> ProbeJudgement:
@@ -58,13 +53,13 @@ def _explain(own: TargetJudgement, ours: ProbeJudgement, theirs: ProbeJudgement)
 
 
 def _no_names(theirs: ProbeJudgement) -> tuple[str, ...]:
-    """Names that do not resolve here are no fault where the proxy resolves them."""
+    """Note that names need not resolve here: the proxy resolves them."""
     in_dns = theirs.match is not None and theirs.match.phase is Phase.DNS
     return ("dns_not_required",) if in_dns else ()
 
 
 def _broken(ours: ProbeJudgement) -> ProbeJudgement:
-    """Say that the proxy breaks what works without it, unless a cause says more."""
+    """Report that the proxy breaks what works without it, unless a cause says more."""
     match = ours.match
     if match is None or match.code in ABOUT_ALL or match.code.startswith(NAMES_THE_DEVICE):
         return _adding(ours, BREAKS)
@@ -79,21 +74,21 @@ def _adding(result: ProbeJudgement, *codes: str) -> ProbeJudgement:
 
 def needs_proxy(judgements: Iterable[TargetJudgement]) -> list[TargetJudgement]:
     """Return the targets that fail directly, as configured, where every one of them works by proxy."""
-    compared = [one for one in judgements if one.other is not None and not one.probe.via_proxy]
+    compared = [one for one in judgements if one.other_path is not None and not one.probe.via_proxy]
     return compared if len(compared) > 1 and all(_only_other_works(one) for one in compared) else []
 
 
 def _only_other_works(one: TargetJudgement) -> bool:
-    other = one.other
+    other = one.other_path
     return other is not None and other.outcome.reachable and not one.outcome.reachable
 
 
 def path_causes(
     judgements: Iterable[TargetJudgement], *, claimed: Container[str]
 ) -> list[tuple[str, str, list[TargetJudgement]]]:
-    """Return code, proxy and targets of what the comparison shows; a target that is claimed stays so."""
-    compared = [one for one in judgements if one.other is not None and one.probe.via_proxy]
-    closed = [one for one in compared if one.other is not None and not one.other.outcome.reachable]
+    """Return code, proxy and targets of what the comparison shows, without targets that are claimed."""
+    compared = [one for one in judgements if one.other_path is not None and one.probe.via_proxy]
+    closed = [one for one in compared if one.other_path is not None and not one.other_path.outcome.reachable]
     groups: defaultdict[tuple[str, str], list[TargetJudgement]] = defaultdict(list)
     for one in compared:
         code = _shown(one, whole_site=len(compared) > 1 and len(closed) == len(compared))

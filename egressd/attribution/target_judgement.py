@@ -1,4 +1,4 @@
-"""What is thought of one target from one source, and the signature that tells causes apart."""
+"""The judgement of one target from one source, and the signature that tells causes apart."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from egressd.model.plan import Probe, Target
 from egressd.model.verdict import Outcome
 
 FAMILY_WIDE = frozenset({"tcp_ipv4_broken", "tcp_ipv6_broken"})
-"""A family that is broken is broken as a whole, whichever router says so."""
+"""A broken family is one cause, whichever router reports it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetJudgement:
-    """A target, the probe that speaks for it, and the ruling; no ruling: it was not probed."""
+    """A target, its probe, and the result; None: it was not probed."""
 
     target: Target
     probe: Probe
     result: ProbeJudgement | None
     why: str = ""
-    """Why there is no ruling."""
+    """Why there is no result."""
     bug: bool = False
-    other: ProbeJudgement | None = None
-    """The ruling along the path that is not taken, where both were compared."""
+    other_path: ProbeJudgement | None = None
+    """The result along the path that is not used, where both were compared."""
 
     @property
     def source(self) -> str:
@@ -33,25 +33,25 @@ class TargetJudgement:
 
     @property
     def outcome(self) -> Outcome:
-        """What the probe says of the target."""
+        """The outcome for the target."""
         return self.result.outcome if self.result is not None else Outcome.UNKNOWN
 
     @property
     def code(self) -> str:
-        """The reason code; empty where all is well."""
+        """The reason code; empty where nothing is wrong."""
         if self.result is None:
             return "internal_error" if self.bug else "not_probed"
         return self.result.match.code if self.result.match is not None else ""
 
     @property
     def deciding_match(self) -> Match | None:
-        """What shows the cause; for a target that works, what the other path failed by."""
-        results = (one for one in (self.result, self.other) if one is not None)
+        """The match that shows the cause; for a target that works, that of the other path."""
+        results = (one for one in (self.result, self.other_path) if one is not None)
         return next((one.match for one in results if one.match is not None), None)
 
 
 def signature(source: str, match: Match) -> tuple[str, ...]:
-    """Return what two targets share when one device does the same to both."""
+    """Return what two targets share where one device breaks both in the same way."""
     return (match.code, source, device_of(match))
 
 

@@ -1,4 +1,4 @@
-"""One trail read by the tables: what broke it, what else is to be seen on it."""
+"""Judge one trail by the rule tables: what broke it, and what else was noticed on it."""
 
 from __future__ import annotations
 
@@ -19,23 +19,19 @@ from egressd.model.settings import Family
 from egressd.model.verdict import Blame, Outcome
 
 DIRECT_TABLES = (DNS, TCP, CERTIFICATE, TLS, HTTP, NTP)
-"""The phases in the order they are walked; a chain that was received is read before what followed it."""
+"""In the order of the phases; the received chain is judged before what followed it."""
 PROXY_TABLES = (PROXY, TUNNEL, CERTIFICATE, HTTP)
 EXCUSED = frozenset({Phase.PROXY, Phase.TLS, Phase.HTTP})
-"""Phases whose failure only the server itself can have caused, where a case is excused."""
+"""Phases whose failure only the server itself can have caused, where a trail is excused."""
 
 
-def _never(_: TrailContext) -> bool:
-    return False
-
-
-INTERNAL_ERROR = Rule(reason="internal_error", when=_never, score=IDENTIFIED, alone=True)
-NOT_PROBED = Rule(reason="not_probed", when=_never, score=IDENTIFIED, alone=True)
+INTERNAL_ERROR = Rule(reason="internal_error", score=IDENTIFIED)
+NOT_PROBED = Rule(reason="not_probed", score=IDENTIFIED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A rule that holds for a case."""
+    """A rule that holds for a trail."""
 
     context: TrailContext
     rule: Rule
@@ -53,18 +49,18 @@ class Match:
 
     @property
     def blame(self) -> Blame:
-        """Whom to talk to."""
+        """The party to blame."""
         return self.rule.blame(self.context) or REASONS[self.code].blame
 
     @property
     def informational(self) -> bool:
-        """Whether it is only worth knowing."""
+        """Whether it is information, not a fault."""
         return REASONS[self.code].informational or self.outcome is Outcome.OK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrailJudgement:
-    """One trail and what the tables say of it."""
+    """One trail, and the rules that hold for it."""
 
     context: TrailContext
     causes: tuple[Match, ...]
@@ -73,12 +69,12 @@ class TrailJudgement:
 
     @property
     def primary(self) -> Match | None:
-        """What to say first."""
+        """The cause to report."""
         return self.causes[0] if self.causes else None
 
     @property
     def works(self) -> bool:
-        """Whether the endpoint can be used this way."""
+        """Whether the endpoint is usable at this address."""
         primary = self.primary
         if primary is None:
             return self.context.complete
@@ -87,7 +83,7 @@ class TrailJudgement:
 
     @property
     def rank(self) -> tuple[bool, bool, int, str, str, int]:
-        """The order among trails that all fail: this says most first. No two trails rank the same."""
+        """The order among trails that all fail: the most informative first. No two trails rank the same."""
         trail = self.context.trail
         score = self.primary.rule.score if self.primary is not None else 0
         on_v6 = trail.family is Family.IPV6
@@ -101,14 +97,14 @@ class TrailJudgement:
         )
 
     @property
-    def rank_of_name(self) -> tuple[bool, int, bool, str]:
-        """The order among names that led nowhere: an explicit answer says more than silence."""
+    def rank_of_lookup(self) -> tuple[bool, int, bool, str]:
+        """The order among lookups that gave no address: an explicit answer says more than silence."""
         system, on_v6, score, resolver, *_ = self.rank
         return system, score, on_v6, resolver
 
 
 def judge_trail(context: TrailContext) -> TrailJudgement:
-    """Read every table for one trail."""
+    """Judge one trail by every table."""
     if context.failing is not None and context.failing.failure is Failure.INTERNAL_ERROR:
         bug = Match(context=context, rule=INTERNAL_ERROR, phase=context.failing.phase)
         return TrailJudgement(context=context, causes=(bug,), notes=())

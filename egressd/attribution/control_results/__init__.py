@@ -1,1 +1,1 @@
-"""What special controls showed: hellos of another size, hops counted, URLs of chains fetched."""
+"""What the controls of a trail showed: contrasts, ClientHellos of other sizes, rising hop limits."""

@@ -1,4 +1,4 @@
-"""Hellos of another size or form, sent to the place a case is about: were they answered?"""
+"""ClientHellos of another size or form, sent to the address of a trail: did TLS answer?"""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from egressd.model.observation import TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 
 ONE_SEGMENT = 1200
-"""Bytes of a hello that fits one segment on any path."""
+"""Bytes of a ClientHello that fits one segment on any path; also the TCP_MAXSEG that splits a large one."""
 
 
 def hello_answered(
     context: TrailContext, kind: ControlKind, *, max_segment: int | None = None
 ) -> bool | None:
-    """Whether a hello was answered by TLS; None where it was not sent, or no connection came about."""
+    """Whether TLS answered a ClientHello; None where it was not sent, or the dial failed."""
     answers = [
         answered_tls(tls)
         for control in context.controls(kind)
         for trail, tls in observations(control.trails, TlsObservation)
-        if _segment(trail.observations[0]) == max_segment
+        if _max_segment(trail.observations[0]) == max_segment
     ]
     return any(answers) if answers else None
 
 
-def _segment(dialled: object) -> int | None:
-    return dialled.max_segment if isinstance(dialled, TcpObservation) else None
+def _max_segment(first: object) -> int | None:
+    return first.max_segment if isinstance(first, TcpObservation) else None

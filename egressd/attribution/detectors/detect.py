@@ -1,4 +1,4 @@
-"""The detectors in their order: who comes first explains a target, and nobody after."""
+"""Run the detectors in their order: the first that claims a target explains it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ DETECTORS: tuple[Callable[[DetectorInput], list[Finding]], ...] = (
     path.clock,
     path.proxy_needed,
     inspected,
-    path.whole_path,
+    path.path_wide,
     missing_rules.port80,
     missing_rules.wildcard,
     missing_rules.suffix,
-    path.two_paths,
-    missing_rules.shared,
+    path.compared_paths,
+    missing_rules.shared_cause,
 )
 
 
 def detect_findings(
     index: SweepIndex, judgements: Iterable[TargetJudgement], verdicts: Verdicts
 ) -> tuple[Finding, ...]:
-    """Return the findings of a sweep, in an order that depends on nothing but the facts."""
+    """Return the findings of a sweep, in an order that depends on the facts only."""
     inputs = DetectorInput.build(index, judgements, verdicts)
     found = [
         *path.accept_all(index),

@@ -1,4 +1,4 @@
-"""What the detectors look at: every opinion, the worst of each target, and what is explained already."""
+"""The input of the detectors: every judgement, the worst of each target, and the targets already claimed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Verdicts = Mapping[tuple[str, str], Verdict]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorInput:
-    """The worst opinion of each target, and what was already explained."""
+    """The judgements of a sweep, and the targets that a finding claims already."""
 
     index: SweepIndex
     judgements: tuple[TargetJudgement, ...]
     """One per target and source."""
     worst: tuple[TargetJudgement, ...]
-    """By target id."""
+    """The worst of each target, by target id."""
     verdicts: Verdicts
     claimed: frozenset[str] = frozenset()
 
@@ -37,7 +37,7 @@ class DetectorInput:
 
     @property
     def open(self) -> tuple[TargetJudgement, ...]:
-        """Targets with a reason that no finding explains yet."""
+        """Targets with a reason that no finding claims yet."""
         return tuple(
             one
             for one in self.worst
@@ -46,11 +46,11 @@ class DetectorInput:
 
     @property
     def reachable(self) -> tuple[TargetJudgement, ...]:
-        """Targets that can be used."""
+        """Targets that are reachable."""
         return tuple(one for one in self.worst if one.outcome.reachable)
 
     def verdict(self, one: TargetJudgement) -> Verdict:
-        """Return the verdict that was made of an opinion."""
+        """Return the verdict of a judgement."""
         return self.verdicts[one.target.id, one.source]
 
 

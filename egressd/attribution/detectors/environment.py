@@ -1,9 +1,10 @@
-"""What is wrong around the probes, whether or not a target fails for it yet."""
+"""Detectors of faults in the surroundings, whether or not a target fails for them yet."""
 
 from __future__ import annotations
 
-from egressd.attribution.detectors.build import slug
+from egressd.attribution.detectors.build import finding_id
 from egressd.attribution.detectors.detector_input import DetectorInput
+from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.reasons import REASONS
 from egressd.model.observation import DnsObservation
@@ -12,24 +13,24 @@ from egressd.model.verdict import Confidence, Finding
 
 
 def nxdomain_rewriting(index: SweepIndex) -> list[Finding]:
-    """Resolvers that give one address for labels of unrelated zones, none of which can exist."""
+    """Detect resolvers that give one address for labels of unrelated zones, none of which can exist."""
     return [
-        _nxdomain_rewriting(index, source, resolver, addresses)
-        for (source, resolver), addresses in sorted(index.peers.rewritten_answers.items())
+        _rewriting(index, source, resolver, addresses)
+        for (source, resolver), addresses in sorted(index.peers.nxdomain_rewrites.items())
     ]
 
 
-def _nxdomain_rewriting(index: SweepIndex, source: str, resolver: str, addresses: frozenset[str]) -> Finding:
+def _rewriting(index: SweepIndex, source: str, resolver: str, addresses: frozenset[str]) -> Finding:
     reason = REASONS["dns_nxdomain_rewritten"]
     answers = [
         one
         for control in index.controls.get("", ())
         if control.kind is ControlKind.SIBLING_NAME and control.source == source
-        for one in (seen for trail in control.trails for seen in trail.observations)
-        if isinstance(one, DnsObservation) and one.resolver == resolver and addresses & set(one.answers)
+        for _, one in observations(control.trails, DnsObservation)
+        if one.resolver == resolver and addresses & set(one.answers)
     ]
     return Finding(
-        id=slug(reason.code, f"{source} {resolver}"),
+        id=finding_id(reason.code, f"{source} {resolver}"),
         reason=reason.code,
         blame=reason.blame,
         confidence=Confidence.CONFIRMED,
@@ -45,11 +46,10 @@ def _nxdomain_rewriting(index: SweepIndex, source: str, resolver: str, addresses
 
 
 def unused_proxy(inputs: DetectorInput) -> list[Finding]:
-    """The environment names a proxy, egressd was given none, and what it reaches directly fails."""
-    recording = inputs.index.recording
-    names = recording.vantage.proxy_variables
+    """Detect that the environment names a proxy, egressd is configured with none, and targets fail."""
+    names = inputs.index.unused_proxy_variables
     failing = [one for one in inputs.worst if one.code and not one.outcome.reachable]
-    if not names or recording.plan.proxy or recording.plan.plain_proxy or not failing:
+    if not names or not failing:
         return []
     reason = REASONS["local_proxy_config_mismatch"]
     return [

@@ -1,21 +1,21 @@
-"""One inspecting device: whose authority it is, every name it touches, and whether it lets others be."""
+"""Detector of TLS inspection: the authority, every name it signs, and whether other names are exempt."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-from egressd.attribution.detectors.build import finding
+from egressd.attribution.detectors.build import build_finding
 from egressd.attribution.detectors.detector_input import DetectorInput
 from egressd.attribution.target_judgement import TargetJudgement
 from egressd.model.verdict import Finding
 
 INSPECTED = frozenset({"tls_mitm_untrusted", "tls_mitm_trusted"})
-"""Codes of mere inspection: a deny page, or an authority that has expired, is another matter."""
+"""Codes of inspection alone: a deny page and an expired authority are causes of their own."""
 PARTIAL = "tls_mitm_partial"
 
 
 def inspected(inputs: DetectorInput) -> list[Finding]:
-    """Put together the names that one authority signs, in one finding, trusted or not."""
+    """Return one finding for each authority, trusted or not, with the names it signs."""
     groups: defaultdict[str, list[TargetJudgement]] = defaultdict(list)
     for one in inputs.open:
         if one.code in INSPECTED and one.deciding_match is not None:
@@ -28,7 +28,7 @@ def _finding(inputs: DetectorInput, issuer: str, some: list[TargetJudgement]) ->
     worst = max(some, key=lambda one: one.outcome.severity)
     names = sorted({one.probe.host for one in some})
     trusted = all(one.code == "tls_mitm_trusted" for one in some)
-    return finding(
+    return build_finding(
         inputs,
         "site_inspection_exemption_incomplete" if partial else worst.code,
         issuer,

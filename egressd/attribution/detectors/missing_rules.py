@@ -1,11 +1,12 @@
-"""Rules that are missing for a port, for a wildcard, or for the names below one."""
+"""Detectors of firewall rules that are missing: for port 80, for a wildcard, or for the names below one."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 
-from egressd.attribution.detectors.build import by_device, finding
+from egressd.attribution.confidence import highest
+from egressd.attribution.detectors.build import build_finding, group_by_device
 from egressd.attribution.detectors.detector_input import DetectorInput, is_random
 from egressd.attribution.target_judgement import TargetJudgement
 from egressd.model.verdict import Confidence, Finding, Outcome
@@ -16,22 +17,22 @@ NO_RULE = re.compile(
     r"|dns_(nxdomain_f|nodata_f|null|sinkhole|refused_name|dropped|bogon)"
     r"|proxy_(denied|port_denied|tunnel_closed|tunnel_stall)|http_azure_firewall"
 )
-"""What a missing rule for a name or an address does: never a certificate, nor an answer inside TLS."""
+"""Codes of a missing rule for a name or an address: never a certificate, nor an answer inside TLS."""
 
 
 def port80(inputs: DetectorInput) -> list[Finding]:
-    """Port 80 is closed everywhere while 443 is open nearly everywhere."""
-    plain_request = [one for one in inputs.worst if one.target.port == 80]
+    """Detect that port 80 is closed everywhere while 443 is open nearly everywhere."""
+    plain = [one for one in inputs.worst if one.target.port == 80]
     secure = [one for one in inputs.worst if one.target.port == 443]
     reached = [one for one in secure if one.outcome.reachable]
     closed = [one for one in inputs.open if one.target.port == 80 and one.outcome is Outcome.BLOCKED]
-    if len(closed) < 2 or len(closed) < len(plain_request) or 2 * len(reached) <= len(secure):
+    if len(closed) < 2 or len(closed) < len(plain) or 2 * len(reached) <= len(secure):
         return []
-    return [finding(inputs, "site_port80_blocked", "", closed)]
+    return [build_finding(inputs, "site_port80_blocked", "", closed)]
 
 
 def wildcard(inputs: DetectorInput) -> list[Finding]:
-    """Named hosts of a wildcard get through, and a label nobody listed does not."""
+    """Detect that listed hosts of a wildcard get through, and a random label does not."""
     named = {(one.target.pattern, one.target.port) for one in inputs.reachable if not is_random(one)}
     missed: defaultdict[tuple[str, int], list[TargetJudgement]] = defaultdict(list)
     for one in inputs.open:
@@ -39,38 +40,38 @@ def wildcard(inputs: DetectorInput) -> list[Finding]:
         if is_random(one) and key in named and _no_rule(one):
             missed[key].append(one)
     return [
-        finding(
+        build_finding(
             inputs,
             "site_wildcard_rule_incomplete",
             f"{pattern}:{port}",
             some,
-            sure=_calibrated(inputs, some),
+            sure=_baseline_confidence(inputs, some),
             host=pattern,
         )
         for (pattern, port), some in sorted(missed.items())
     ]
 
 
-def _calibrated(inputs: DetectorInput, some: list[TargetJudgement]) -> Confidence | None:
+def _baseline_confidence(inputs: DetectorInput, some: list[TargetJudgement]) -> Confidence | None:
     """Return the verdicts' own confidence where a baseline shows how the far end treats unknown names."""
     verdicts = [inputs.verdict(one) for one in some]
     if not all("baseline_answered" in one.flags for one in verdicts):
         return None
-    return min((one.confidence for one in verdicts), key=tuple(Confidence).index)
+    return highest(one.confidence for one in verdicts)
 
 
 def suffix(inputs: DetectorInput) -> list[Finding]:
-    """All hosts of a wildcard fail for want of a rule, and others on the same port do not."""
+    """Detect that all hosts of a wildcard lack a rule, and others on the same port do not."""
     groups: defaultdict[tuple[str, int], list[TargetJudgement]] = defaultdict(list)
     for one in inputs.worst:
         if "*" in one.target.pattern:
             groups[one.target.pattern, one.target.port].append(one)
-    free = {one.target.id for one in inputs.open}
+    unclaimed = {one.target.id for one in inputs.open}
     passing = {one.target.port for one in inputs.reachable}
     return [
-        finding(inputs, "site_suffix_rule_missing", f"{pattern}:{port}", some, host=pattern)
+        build_finding(inputs, "site_suffix_rule_missing", f"{pattern}:{port}", some, host=pattern)
         for (pattern, port), some in sorted(groups.items())
-        if port in passing and _missing(some) and all(one.target.id in free for one in some)
+        if port in passing and _missing(some) and all(one.target.id in unclaimed for one in some)
     ]
 
 
@@ -83,6 +84,6 @@ def _no_rule(one: TargetJudgement) -> bool:
     return one.outcome is Outcome.BLOCKED and NO_RULE.match(one.code) is not None
 
 
-def shared(inputs: DetectorInput) -> list[Finding]:
-    """Whatever else two targets have in common."""
-    return by_device(inputs, inputs.open, least=2)
+def shared_cause(inputs: DetectorInput) -> list[Finding]:
+    """Detect any other cause that two targets share."""
+    return group_by_device(inputs, inputs.open, least=2)

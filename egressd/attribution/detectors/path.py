@@ -1,8 +1,8 @@
-"""What lies on the whole path, whatever the target: an accepting device, a dead line, a wrong clock."""
+"""Detectors of causes on the whole path, whatever the target: a dead line, a resolver, a wrong clock."""
 
 from __future__ import annotations
 
-from egressd.attribution.detectors.build import by_device, finding, slug
+from egressd.attribution.detectors.build import build_finding, finding_id, group_by_device
 from egressd.attribution.detectors.detector_input import EGRESSD_CODES, DetectorInput
 from egressd.attribution.evidence import control_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
@@ -11,7 +11,7 @@ from egressd.attribution.reasons import REASONS
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Confidence, Finding
 
-WHOLE_PATH = frozenset(
+PATH_WIDE = frozenset(
     {
         "dns_no_resolver",
         "dns_resolver_unreachable",
@@ -33,8 +33,8 @@ WHOLE_PATH = frozenset(
         "proxy_not_connect_capable",
     }
 )
-WHOLE_PATH_FAMILIES = ("local_", "tls_mitm_")
-QUIET = frozenset(
+PATH_WIDE_PREFIXES = ("local_", "tls_mitm_")
+OUTAGE_CODES = frozenset(
     {
         "dns_resolver_unreachable",
         "tcp_egress_all_blocked",
@@ -45,58 +45,58 @@ QUIET = frozenset(
         "ntp_no_answer",
     }
 )
-"""Codes of what a dead path looks like."""
+"""Codes of a dead path."""
 
 
 def accept_all(index: SweepIndex) -> list[Finding]:
-    """A fact about the path: it has no targets of its own."""
+    """Detect a device that accepts every connection; the finding has no targets."""
     return [
-        _path_fact(index, "tcp_accept_all", source, ControlKind.TESTNET_TCP)
+        _proven_by_control(index, "tcp_accept_all", source, ControlKind.TESTNET_TCP)
         for source in sorted(index.accept_all)
     ]
 
 
 def dns_interception(index: SweepIndex) -> list[Finding]:
-    """Port 53 is answered by somebody who was not asked."""
+    """Detect that port 53 is intercepted; the finding has no targets."""
     return [
-        _path_fact(index, "dns_transparent_proxy", source, ControlKind.TESTNET_DNS)
+        _proven_by_control(index, "dns_transparent_proxy", source, ControlKind.TESTNET_DNS)
         for source in sorted(index.dns_intercepted)
     ]
 
 
-def _path_fact(index: SweepIndex, code: str, source: str, kind: ControlKind) -> Finding:
+def _proven_by_control(index: SweepIndex, code: str, source: str, kind: ControlKind) -> Finding:
     reason = REASONS[code]
     asked = [one for one in index.recording.controls if one.kind is kind and one.source == source]
     seen = [line for one in asked for line in control_lines(one)]
-    told = [f"{one.address or one.host}:{one.port} answered from source {source}" for one in asked]
+    answered = [f"{one.address or one.host}:{one.port} answered from source {source}" for one in asked]
     return Finding(
-        id=slug(code, source),
+        id=finding_id(code, source),
         reason=code,
         blame=reason.blame,
         confidence=Confidence.CONFIRMED,
         title=f"{reason.title} ({source})",
         targets=(),
-        evidence=(*seen, *told),
+        evidence=(*seen, *answered),
         advice=reason.advise({"source": source, "address": asked[0].address or "", "port": "443"}),
     )
 
 
 def outage(inputs: DetectorInput) -> list[Finding]:
-    """Nothing at all is reached, in more ways than one cause would explain."""
+    """Detect that nothing is reached, with more reasons than one cause would give."""
     probed = [one for one in inputs.worst if one.code not in EGRESSD_CODES]
     codes = {one.code for one in probed}
     if inputs.reachable or len({one.probe.host for one in probed}) < 3 or len(codes) < 2:
         return []
-    return [finding(inputs, "site_outage", "", probed)] if codes <= QUIET else []
+    return [build_finding(inputs, "site_outage", "", probed)] if codes <= OUTAGE_CODES else []
 
 
 def clock(inputs: DetectorInput) -> list[Finding]:
-    """The clock is a finding of its own, whether or not a certificate already failed for it."""
+    """Detect a wrong clock, whether or not a certificate failed for it already."""
     if not inputs.index.clock_is_off:
         return []
-    touched = [one for one in inputs.open if one.code == "local_clock_skew"]
-    if touched:
-        return [finding(inputs, "local_clock_skew", "", touched)]
+    affected = [one for one in inputs.open if one.code == "local_clock_skew"]
+    if affected:
+        return [build_finding(inputs, "local_clock_skew", "", affected)]
     offset = inputs.index.recording.vantage.clock_offset_seconds
     reason = REASONS["local_clock_skew"]
     return [
@@ -113,20 +113,20 @@ def clock(inputs: DetectorInput) -> list[Finding]:
     ]
 
 
-def whole_path(inputs: DetectorInput) -> list[Finding]:
-    """What one device or setting does to everything that passes it."""
-    wide = [one for one in inputs.open if one.code in WHOLE_PATH or one.code.startswith(WHOLE_PATH_FAMILIES)]
-    return by_device(inputs, wide, least=1)
+def path_wide(inputs: DetectorInput) -> list[Finding]:
+    """Detect one device or setting that breaks everything behind it."""
+    wide = [one for one in inputs.open if one.code in PATH_WIDE or one.code.startswith(PATH_WIDE_PREFIXES)]
+    return group_by_device(inputs, wide, least=1)
 
 
 def proxy_needed(inputs: DetectorInput) -> list[Finding]:
-    """Nothing gets out directly, and everything does by the proxy that is not used."""
-    free = {one.target.id for one in inputs.open}
-    some = [one for one in needs_proxy(inputs.worst) if one.target.id in free]
-    return [finding(inputs, "site_requires_proxy", "", some)] if some else []
+    """Detect that nothing gets out directly, and everything does by the proxy that is not used."""
+    unclaimed = {one.target.id for one in inputs.open}
+    some = [one for one in needs_proxy(inputs.worst) if one.target.id in unclaimed]
+    return [build_finding(inputs, "site_requires_proxy", "", some)] if some else []
 
 
-def two_paths(inputs: DetectorInput) -> list[Finding]:
-    """What comparing the direct path with the proxy shows."""
+def compared_paths(inputs: DetectorInput) -> list[Finding]:
+    """Detect what comparing the direct path with the proxy shows."""
     causes = path_causes(inputs.worst, claimed=inputs.claimed)
-    return [finding(inputs, code, path, some) for code, path, some in causes]
+    return [build_finding(inputs, code, path, some) for code, path, some in causes]

@@ -1,6 +1,6 @@
-"""Revocation and issuer servers that the received chains name: out of reach, or answered by somebody else.
+"""Detector of revocation and issuer servers that are out of reach, or replaced by a device on the way.
 
-These are findings about the path and take no target down: the sessions themselves work.
+These are findings about the path, without targets: the TLS sessions themselves work.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from egressd.attribution.advice import listed, source_address
-from egressd.attribution.detectors.build import slug
+from egressd.attribution.detectors.build import finding_id
 from egressd.attribution.evidence import control_lines
 from egressd.attribution.facts.cert_urls import OCSP, CertificateUrl, certificate_urls
 from egressd.attribution.facts.sweep_index import SweepIndex
-from egressd.attribution.facts.vendors import page_product
+from egressd.attribution.facts.vendors import product_of
 from egressd.attribution.reasons import REASONS
 from egressd.model.observation import Failure, HttpObservation, Observation, Phase
 from egressd.model.plan import ControlKind
@@ -23,69 +23,69 @@ from egressd.model.verdict import Blame, Confidence, Finding
 
 UNREACHABLE, TAMPERED = "pki_revocation_unreachable", "pki_revocation_tampered"
 DENIED = frozenset({407, 470, 511})
-"""Statuses that only something on the way gives."""
+"""Statuses that only a device on the way gives."""
 MOST_LINES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class FailedFetch:
     """A URL, how fetching it ended, and what is wrong with that."""
 
-    link: CertificateUrl
+    url: CertificateUrl
     control: Control
     last: Observation
     code: str
 
 
 def revocation(index: SweepIndex) -> list[Finding]:
-    """Return what is wrong with the servers of the chains, one finding for each way to be wrong."""
-    groups: defaultdict[str, list[Fetched]] = defaultdict(list)
-    for one in _fetched(index):
+    """Return one finding for each reason code."""
+    groups: defaultdict[str, list[FailedFetch]] = defaultdict(list)
+    for one in _failed_fetches(index):
         groups[one.code].append(one)
     return [_finding(index, code, some) for code, some in sorted(groups.items())]
 
 
-def _fetched(index: SweepIndex) -> Iterator[Fetched]:
-    asked = [one for one in index.recording.controls if one.kind is ControlKind.REVOCATION]
-    links: dict[str, dict[tuple[str, int, str], CertificateUrl]] = {}
-    for control in asked:
-        if control.source not in links:
-            known = certificate_urls(index, control.source)
-            links[control.source] = {(one.host, one.port, one.path): one for one in known}
-        link = links[control.source].get((control.host, control.port, control.url))
+def _failed_fetches(index: SweepIndex) -> Iterator[FailedFetch]:
+    fetches = [one for one in index.recording.controls if one.kind is ControlKind.REVOCATION]
+    urls = {
+        (source, url.host, url.port, url.path): url
+        for source in dict.fromkeys(one.source for one in fetches)
+        for url in certificate_urls(index, source)
+    }
+    for control in fetches:
+        url = urls.get((control.source, control.host, control.port, control.url))
         last = _last(control)
-        if link is not None and last is not None and (code := _wrong(link, last)):
-            yield Fetched(link=link, control=control, last=last, code=code)
+        if url is not None and last is not None and (code := _code(url, last)):
+            yield FailedFetch(url=url, control=control, last=last, code=code)
 
 
 def _last(control: Control) -> Observation | None:
-    """Return how the best of its trails ended."""
+    """Return the last observation of the best trail."""
     ends = [trail.last for trail in control.trails if trail.last is not None]
     return next((one for one in ends if one.failure is None), ends[0] if ends else None)
 
 
-def _wrong(link: CertificateUrl, last: Observation) -> str:
-    """Return the code of what is wrong; empty: nothing. Any answer of its own shows an OCSP server."""
+def _code(url: CertificateUrl, last: Observation) -> str:
+    """Return the reason code; empty: nothing is wrong. Any HTTP answer proves an OCSP server."""
     if not isinstance(last, HttpObservation) or last.status is None:
         return UNREACHABLE if last.failure is not None else ""
-    text = " ".join((*(f"{name}: {value}" for name, value in last.headers), last.title, last.body))
-    if last.status in DENIED or page_product(text):
+    if last.status in DENIED or product_of(last):
         return TAMPERED
-    if link.kind == OCSP:
+    if url.kind == OCSP:
         return ""
     if last.status == 200:
         return "" if last.der is not False and last.failure is None else TAMPERED
     return UNREACHABLE
 
 
-def _finding(index: SweepIndex, code: str, some: list[Fetched]) -> Finding:
+def _finding(index: SweepIndex, code: str, some: list[FailedFetch]) -> Finding:
     reason = REASONS[code]
-    hosts = list(dict.fromkeys(one.link.host for one in some))
+    hosts = list(dict.fromkeys(one.url.host for one in some))
     sources = sorted({source_address(index, one.control.source) for one in some})
     lines = [line for one in some for line in control_lines(one.control)]
-    named = [f"{one.link.url} is named for {one.link.kind}" for one in some]
+    named = [f"{one.url.url} is named for {one.url.kind}" for one in some]
     return Finding(
-        id=slug(code, ""),
+        id=finding_id(code, ""),
         reason=code,
         blame=_blame(some) or reason.blame,
         confidence=_sure(some),
@@ -96,13 +96,13 @@ def _finding(index: SweepIndex, code: str, some: list[Fetched]) -> Finding:
     )
 
 
-def _sure(some: list[Fetched]) -> Confidence:
-    """Silence that was heard once is no proof."""
+def _sure(some: list[FailedFetch]) -> Confidence:
+    """Return medium for a single silence, which is no proof."""
     silent = all(one.last.failure is Failure.TIMEOUT for one in some)
     return Confidence.MEDIUM if silent and len(some) == 1 else Confidence.HIGH
 
 
-def _blame(some: list[Fetched]) -> Blame | None:
+def _blame(some: list[FailedFetch]) -> Blame | None:
     """Blame the resolver for names that do not resolve, and the server for its own refusal."""
     phases = {one.last.phase for one in some}
     if phases == {Phase.DNS}:

@@ -1,6 +1,6 @@
-"""A source that is left out: the same targets are reached from another source of this host.
+"""Detector of a rule that lacks a source: another source of this host reaches the same targets.
 
-Only the source differs, in the same minute, so the rule is there and lacks an address.
+Only the source differs, at the same time, so the rule exists and does not list the address.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import re
 from collections import defaultdict
 
 from egressd.attribution.advice import listed, source_address
-from egressd.attribution.confidence import worse
-from egressd.attribution.detectors.build import finding
+from egressd.attribution.confidence import highest, lower
+from egressd.attribution.detectors.build import build_finding
 from egressd.attribution.detectors.detector_input import DetectorInput
 from egressd.attribution.target_judgement import TargetJudgement
 from egressd.model.verdict import Confidence, Finding
@@ -21,13 +21,13 @@ DENIED_TO_SOURCE = re.compile(
     r"|dns_(resolver_unreachable|refused_name|dropped|admin)"
     r"|proxy_(denied|unreachable)|ntp_(no_answer|refused)|http_(azure_firewall|block_page)"
 )
-"""Codes of what a rule does to a source it does not name."""
+"""Codes of a rule that does not list the source."""
 SEVERAL = 2
-"""From so many targets on, chance is out."""
+"""From so many targets on, chance is excluded."""
 
 
 def missing_for_source(inputs: DetectorInput) -> list[Finding]:
-    """Put together the targets that the same sources miss and another source of this host reaches."""
+    """Group the targets that the same sources miss and another source of this host reaches."""
     targets: defaultdict[str, list[TargetJudgement]] = defaultdict(list)
     for one in inputs.judgements:
         targets[one.target.id].append(one)
@@ -39,10 +39,10 @@ def missing_for_source(inputs: DetectorInput) -> list[Finding]:
     return [_finding(inputs, some, targets) for _, some in sorted(groups.items())]
 
 
-def _missed(views: list[TargetJudgement]) -> list[TargetJudgement]:
-    """Return the views from sources that are left out; none where something else is wrong as well."""
-    failed = sorted((one for one in views if not one.outcome.reachable), key=lambda one: one.source)
-    if len(failed) == len(views) or not all(DENIED_TO_SOURCE.match(one.code) for one in failed):
+def _missed(judgements: list[TargetJudgement]) -> list[TargetJudgement]:
+    """Return the judgements from the sources that miss the target; none where anything else is wrong."""
+    failed = sorted((one for one in judgements if not one.outcome.reachable), key=lambda one: one.source)
+    if len(failed) == len(judgements) or not all(DENIED_TO_SOURCE.match(one.code) for one in failed):
         return []
     return failed
 
@@ -51,12 +51,13 @@ def _finding(
     inputs: DetectorInput, some: list[TargetJudgement], targets: dict[str, list[TargetJudgement]]
 ) -> Finding:
     addresses = {one.source: source_address(inputs.index, one.source) for one in some}
-    reached = {
-        view.source for one in some for view in targets[one.target.id] if view.outcome.reachable
-    } - set(addresses)
+    every = (view for one in some for view in targets[one.target.id])
+    reached = {one.source for one in every if one.outcome.reachable} - set(addresses)
     peers = listed(sorted(source_address(inputs.index, one) for one in reached))
-    named = ", ".join(name if name == place else f"{name}, {place}" for name, place in addresses.items())
-    return finding(
+    named = ", ".join(
+        name if name == address else f"{name}, {address}" for name, address in addresses.items()
+    )
+    return build_finding(
         inputs,
         "site_source_rule_missing",
         named,
@@ -74,8 +75,7 @@ def _count(some: list[TargetJudgement]) -> str:
 
 
 def _sure(inputs: DetectorInput, some: list[TargetJudgement]) -> Confidence:
-    """Several targets that only one source misses are as good as a decisive control."""
+    """Return high for several targets: they are as good as a decisive control."""
     if len({one.target.id for one in some}) >= SEVERAL:
         return Confidence.HIGH
-    surest = min((inputs.verdict(one).confidence for one in some), key=tuple(Confidence).index)
-    return worse(surest, Confidence.HIGH)
+    return lower(highest(inputs.verdict(one).confidence for one in some), Confidence.HIGH)

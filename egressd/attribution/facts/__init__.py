@@ -1,4 +1,4 @@
-"""What the rules look at: one trail in its context, the whole recording, and known marks of products.
+"""Facts that the rules read: the index of a sweep, one trail in its context, known marks of products.
 
-Nothing here decides: these modules read, count and compare.
+Law of the folder: read, count and compare; decide nothing.
 """

@@ -1,4 +1,4 @@
-"""What an address is by itself: null, loopback, private, or ordinary.
+"""Classes of addresses: unspecified, loopback, private or reserved, ordinary.
 
 The documentation ranges (TEST-NET, 2001:db8::/32) and 198.18.0.0/15 count as ordinary: laboratories
 use them for the Internet.
@@ -28,8 +28,8 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 @lru_cache(maxsize=4096)
-def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address a text spells, an IPv4-mapped one as IPv4; None where it is none."""
+def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
+    """Parse an address, an IPv4-mapped one as IPv4; None where it is none."""
     try:
         one = ip_address(text.partition("%")[0])
     except ValueError:
@@ -38,28 +38,28 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_null(text: str) -> bool:
-    """Whether it is the unspecified address: no host can have it."""
+    """Whether it is the unspecified address, which no host can have."""
     return text in _NULL
 
 
-def is_loopback(text: str) -> bool:
-    """Whether it is this host itself."""
-    one = parse_address(text)
+def is_loopback_ip(text: str) -> bool:
+    """Whether it is an address of this host alone."""
+    one = parse_ip(text)
     return one is not None and one.is_loopback
 
 
 def is_bogon(text: str) -> bool:
     """Whether no public server can have it: private, shared, link-local or reserved."""
-    one = parse_address(text)
+    one = parse_ip(text)
     return one is not None and any(one in net for net in _BOGONS if net.version == one.version)
 
 
 def is_ordinary(text: str) -> bool:
     """Whether a public server could have it."""
-    return parse_address(text) is not None and not (is_null(text) or is_loopback(text) or is_bogon(text))
+    return parse_ip(text) is not None and not (is_null(text) or is_loopback_ip(text) or is_bogon(text))
 
 
 def is_nat64(text: str) -> bool:
     """Whether it was synthesized with the well-known prefix (RFC 6052)."""
-    one = parse_address(text)
+    one = parse_ip(text)
     return isinstance(one, IPv6Address) and one in _NAT64

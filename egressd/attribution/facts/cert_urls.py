@@ -1,4 +1,4 @@
-"""What the received chains name: where CRLs, OCSP answers and issuers are fetched."""
+"""URLs in the received certificates: where CRLs, OCSP answers and issuers are fetched."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ CRL, OCSP, ISSUER = "its CRL", "OCSP", "its issuer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateUrl:
-    """A plain-HTTP URL out of a certificate."""
+    """A plain-HTTP URL in a certificate."""
 
     kind: str
     host: str
     port: int
     path: str
     probe: str
-    """The id of a probe that received it."""
+    """The id of a probe that received the certificate."""
 
     @property
     def url(self) -> str:
-        """The URL again."""
+        """The whole URL."""
         authority = self.host if self.port == 80 else f"{self.host}:{self.port}"
         return f"http://{authority}{self.path}"
 
 
 def certificate_urls(index: SweepIndex, source: str) -> tuple[CertificateUrl, ...]:
-    """Return the links of the publicly anchored chains a source received, once each."""
+    """Return the URLs in the publicly anchored chains a source received, each once."""
     probes = (one for one in index.recording.plan.probes if one.source == source and not one.contrast)
     return tuple({url.url: url for probe in probes for url in _urls_of(index, probe)}.values())
 
@@ -42,16 +42,16 @@ def _urls_of(index: SweepIndex, probe: Probe) -> Iterator[CertificateUrl]:
     for _, one in observations(index.trails.get(probe.id, ()), TlsObservation):
         if one.facts is not None and one.facts.publicly_anchored is True:
             for certificate in one.chain:
-                yield from _named_by(certificate, probe.id)
+                yield from _in_certificate(certificate, probe.id)
 
 
-def _named_by(one: Certificate, probe: str) -> Iterator[CertificateUrl]:
+def _in_certificate(one: Certificate, probe: str) -> Iterator[CertificateUrl]:
     for kind, urls in ((CRL, one.crl_urls), (OCSP, one.ocsp_urls), (ISSUER, one.issuer_urls)):
-        yield from (found for url in urls if (found := _read(url, kind, probe)) is not None)
+        yield from (found for url in urls if (found := _parse_url(url, kind, probe)) is not None)
 
 
-def _read(url: str, kind: str, probe: str) -> CertificateUrl | None:
-    """Read a URL; None where it is no plain HTTP, or none at all."""
+def _parse_url(url: str, kind: str, probe: str) -> CertificateUrl | None:
+    """Parse a URL; None where it is malformed or not plain HTTP."""
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port or 80

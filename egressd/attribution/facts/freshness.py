@@ -1,4 +1,4 @@
-"""How old an answer is, by its own headers (RFC 9111) and by the clock that other hosts agree on."""
+"""Age of an HTTP answer, by its own headers (RFC 9111) and by the clock that other hosts agree on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from statistics import median
 
+from egressd.attribution.facts.proxy import headers_of
 from egressd.model.observation import HttpObservation
 from egressd.model.recording import ClockReading
 
@@ -21,8 +22,8 @@ _LIFETIME = re.compile(r"\b(s-maxage|max-age)\s*=\s*\"?([0-9]{1,9})", re.IGNOREC
 
 
 def is_stale(answer: HttpObservation, readings: Iterable[ClockReading]) -> bool:
-    """Whether a cache gave the answer after its time was over."""
-    headers = {name.lower(): value for name, value in answer.headers}
+    """Whether a cache served the answer after its lifetime."""
+    headers = headers_of(answer)
     lifetime = _lifetime(headers.get("cache-control", ""))
     age = _age(headers.get("age", ""))
     if age is not None and age > (OLD if lifetime is None else lifetime + LATE):
@@ -32,9 +33,9 @@ def is_stale(answer: HttpObservation, readings: Iterable[ClockReading]) -> bool:
 
 
 def _lifetime(control: str) -> timedelta | None:
-    """Return how long a shared cache may give the answer; None: it was not told."""
-    told = {name.lower(): int(value) for name, value in _LIFETIME.findall(control)}
-    seconds = told.get("s-maxage", told.get("max-age"))
+    """Return how long a shared cache may serve the answer; None: the header does not say."""
+    given = {name.lower(): int(value) for name, value in _LIFETIME.findall(control)}
+    seconds = given.get("s-maxage", given.get("max-age"))
     return None if seconds is None else timedelta(seconds=seconds)
 
 
@@ -45,7 +46,7 @@ def _age(text: str) -> timedelta | None:
 
 
 def _behind(answer: HttpObservation, date: str, readings: Iterable[ClockReading]) -> timedelta | None:
-    """Return how far `Date` lies behind the time that other hosts agree on; None: they do not."""
+    """Return how far `Date` lies behind the time that other hosts agree on; None: they do not agree."""
     others = [one.offset_seconds for one in readings if one.host.lower() != answer.host.lower()]
     offset = median(others) if others else 0.0
     agreeing = [one for one in others if abs(one - offset) <= LATE.total_seconds()]

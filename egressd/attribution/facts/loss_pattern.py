@@ -1,8 +1,9 @@
-"""Dials that got no answer although nothing forbids them: lost by chance, by pace, or by load?
+"""Dials that were lost although nothing blocks them: by chance, by a rate limit, or by a connection limit?
 
-Nothing forbids what was answered when asked again, nor what another dial reached at the same address and
-port. Loss strikes anywhere, and established connections too. A limit on new connections strikes those that
-start late in a burst; a device out of ports strikes those that start while many connections are open.
+Nothing blocks what answered when it was repeated, nor what another dial reached at the same address and
+port. Random loss hits any dial, and established connections too. A rate limit on new connections hits the
+dials that start late in a burst; a device out of ports or sessions hits those that start while many
+connections are open.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import comb
 
-from egressd.attribution.facts.stats import DIRECT
+from egressd.attribution.facts.stats import DIRECT, Endpoint
 from egressd.model.observation import Failure, HttpObservation, Phase, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control, Trail
@@ -33,30 +34,28 @@ EVEN = 0.5
 SHARE = 0.25
 """Where established connections lose nothing, so many lost dials are no chance, whatever their order."""
 
-Destination = tuple[str, int]
-
 
 class LossPattern(StrEnum):
     """What lost dials have in common."""
 
-    RATE = "pace"
+    RATE = "rate"
     """They began after those that were answered at once."""
-    CONCURRENCY = "load"
+    CONCURRENCY = "concurrency"
     """They began while more connections were open than where an answer came at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dial:
-    """One first try."""
+    """The first dial of a candidate address."""
 
-    destination: Destination
+    endpoint: Endpoint
     address: str
     """As DNS gave it."""
     began: float
     ended: float
     """When the conversation was over."""
     lost: bool = False
-    """Whether its first SYN got no answer although nothing forbids it."""
+    """Whether its first SYN got no answer although nothing blocks it."""
     connected: bool = False
     prompt: bool = False
     """Whether the first SYN was answered."""
@@ -70,46 +69,47 @@ class LossPatterns:
 
     by_source: Mapping[tuple[str, Family], LossPattern]
     """By source and family."""
-    by_destination: frozenset[tuple[str, Destination]]
+    overloaded: frozenset[tuple[str, Endpoint]]
     """By source: addresses and ports where dials are lost while others are open there."""
 
-    def of(self, source: str, family: Family, destination: Destination) -> LossPattern | None:
+    @classmethod
+    def build(
+        cls, trails: Mapping[str, tuple[Trail, ...]], controls: Mapping[str, tuple[Control, ...]]
+    ) -> LossPatterns:
+        """Return what the lost dials of each source have in common; `trails` and `controls` by probe."""
+        groups: dict[tuple[str, Family], list[Dial]] = {}
+        reached = {key for some in trails.values() for trail in some for key in _reached(trail)}
+        for probe, some in trails.items():
+            again = {endpoint for control in controls.get(probe, ()) for endpoint in _repeated(control)}
+            for trail in some:
+                dial = _dial(trail, again, reached)
+                if dial is not None:
+                    groups.setdefault((trail.source, trail.family), []).append(dial)
+        return cls(
+            by_source={key: found for key, group in groups.items() if (found := _pattern(group)) is not None},
+            overloaded=frozenset(
+                (source, endpoint) for (source, _), group in groups.items() for endpoint in _overloaded(group)
+            ),
+        )
+
+    def of(self, source: str, family: Family, endpoint: Endpoint) -> LossPattern | None:
         """Return the pattern that a lost dial belongs to."""
-        if (source, destination) in self.by_destination:
+        if (source, endpoint) in self.overloaded:
             return LossPattern.CONCURRENCY
         return self.by_source.get((source, family))
 
 
-def loss_patterns(
-    trails: Mapping[str, tuple[Trail, ...]], controls: Mapping[str, tuple[Control, ...]]
-) -> LossPatterns:
-    """Return what the lost dials of each source have in common."""
-    groups: dict[tuple[str, Family], list[Dial]] = {}
-    reached = {key for some in trails.values() for trail in some for key in _reached(trail)}
-    for probe, some in trails.items():
-        again = {destination for control in controls.get(probe, ()) for destination in _answered(control)}
-        for trail in some:
-            dial = _dial(trail, again, reached)
-            if dial is not None:
-                groups.setdefault((trail.source, trail.family), []).append(dial)
-    by_source = {key: found for key, group in groups.items() if (found := _pattern(group)) is not None}
-    by_destination = {
-        (source, destination) for (source, _), group in groups.items() for destination in _overloaded(group)
-    }
-    return LossPatterns(by_source=by_source, by_destination=frozenset(by_destination))
-
-
 def _pattern(group: list[Dial]) -> LossPattern | None:
     lost, prompt = [one for one in group if one.lost], [one for one in group if one.prompt]
-    if len({one.address for one in lost}) < LEAST or not prompt or _lossy(group):
+    if len({one.address for one in lost}) < LEAST or not prompt or _loses_packets(group):
         return None
     ordered = comb(len(lost) + len(prompt), len(lost)) >= CHANCE
-    pace = _share(lost, prompt, lambda one: one.began)
-    if ordered and pace >= AGREEMENT:
+    late = _share(lost, prompt, lambda one: one.began)
+    if ordered and late >= AGREEMENT:
         return LossPattern.RATE
-    if ordered and _share(lost, prompt, _load(group)) >= AGREEMENT:
+    if ordered and _share(lost, prompt, _open_connections(group)) >= AGREEMENT:
         return LossPattern.CONCURRENCY
-    return LossPattern.RATE if _many(lost, group) and pace >= EVEN else None
+    return LossPattern.RATE if _many(lost, group) and late >= EVEN else None
 
 
 def _many(lost: list[Dial], group: list[Dial]) -> bool:
@@ -117,20 +117,20 @@ def _many(lost: list[Dial], group: list[Dial]) -> bool:
     return any(one.clean for one in group) and len(lost) >= SHARE * len(group)
 
 
-def _overloaded(group: list[Dial]) -> Iterator[Destination]:
-    """Yield the places where dials are lost while more connections are open there than when one is not."""
-    if _lossy(group):
+def _overloaded(group: list[Dial]) -> Iterator[Endpoint]:
+    """Yield where dials are lost while more connections are open to the same endpoint."""
+    if _loses_packets(group):
         return
-    for destination in sorted({one.destination for one in group if one.lost}):
-        there = [one for one in group if one.destination == destination]
+    for endpoint in sorted({one.endpoint for one in group if one.lost}):
+        there = [one for one in group if one.endpoint == endpoint]
         lost, prompt = [one for one in there if one.lost], [one for one in there if one.prompt]
         if len(lost) < LEAST or len(prompt) < LEAST - 1:
             continue
-        if _share(lost, prompt, _load(there)) >= (EVEN if _many(lost, there) else AGREEMENT):
-            yield destination
+        if _share(lost, prompt, _open_connections(there)) >= (EVEN if _many(lost, there) else AGREEMENT):
+            yield endpoint
 
 
-def _lossy(group: Iterable[Dial]) -> bool:
+def _loses_packets(group: Iterable[Dial]) -> bool:
     """Whether established connections lose packets as well."""
     known = [one.clean for one in group if one.clean is not None]
     return sum(known) < EVEN * len(known)
@@ -143,27 +143,25 @@ def _share(lost: list[Dial], prompt: list[Dial], rank: Callable[[Dial], float]) 
     return halves / (2 * len(lost) * len(prompt))
 
 
-def _load(group: Iterable[Dial]) -> Callable[[Dial], float]:
-    """Return how many connections had been begun and were not over when a dial began."""
+def _open_connections(group: Iterable[Dial]) -> Callable[[Dial], float]:
+    """Return how many connections were open when a dial began."""
     connected = [one for one in group if one.connected]
     starts, ends = sorted(one.began for one in connected), sorted(one.ended for one in connected)
     return lambda dial: bisect_left(starts, dial.began) - bisect_right(ends, dial.began)
 
 
-def _dial(
-    trail: Trail, again: Iterable[Destination], reached: Iterable[tuple[str, Destination]]
-) -> Dial | None:
+def _dial(trail: Trail, again: Iterable[Endpoint], reached: Iterable[tuple[str, Endpoint]]) -> Dial | None:
     one, last = _tcp(trail), trail.last
     if one is None or last is None or trail.path != DIRECT or trail.attempt != 1:
         return None
     began, ended = _seconds(one.started), _seconds(last.started, after=last.elapsed_ms)
     if began is None or ended is None:
         return None
-    destination = (one.remote_address, one.remote_port)
-    allowed = destination in again or (trail.source, destination) in reached
+    endpoint = (one.remote_address, one.remote_port)
+    allowed = endpoint in again or (trail.source, endpoint) in reached
     late = one.failure is None and one.elapsed_ms >= PROMPT_MS
     return Dial(
-        destination=destination,
+        endpoint=endpoint,
         address=trail.address or one.remote_address,
         began=began,
         ended=max(began, ended),
@@ -175,7 +173,7 @@ def _dial(
 
 
 def _clean(trail: Trail, one: TcpObservation) -> bool | None:
-    """Whether nothing had to be sent again after the SYN."""
+    """Whether nothing was retransmitted after the SYN."""
     later = [seen for seen in trail.observations if isinstance(seen, TlsObservation | HttpObservation)]
     info = next((seen.info for seen in reversed(later) if seen.info is not None), None)
     if one.info is None or info is None or one.failure is not None:
@@ -183,17 +181,17 @@ def _clean(trail: Trail, one: TcpObservation) -> bool | None:
     return info.retransmits <= one.info.retransmits
 
 
-def _reached(trail: Trail) -> Iterator[tuple[str, Destination]]:
+def _reached(trail: Trail) -> Iterator[tuple[str, Endpoint]]:
     one = _tcp(trail)
     if one is not None and one.failure is None and trail.path == DIRECT:
         yield trail.source, (one.remote_address, one.remote_port)
 
 
-def _answered(control: Control) -> Iterator[Destination]:
-    """Yield what connected when it was asked again."""
+def _repeated(control: Control) -> Iterator[Endpoint]:
+    """Yield what connected when it was repeated."""
     if control.kind is ControlKind.REPEAT:
         for trail in control.trails:
-            yield from (destination for _, destination in _reached(trail))
+            yield from (endpoint for _, endpoint in _reached(trail))
 
 
 def _tcp(trail: Trail) -> TcpObservation | None:

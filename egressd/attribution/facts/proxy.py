@@ -1,19 +1,17 @@
-"""What a proxy says for itself: its answers told from those it hands on, its own errors, its schemes."""
+"""Answers of an explicit proxy: its own refusals and errors, told apart from what it forwards."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.facts.vendors import CDN_HEADERS, PROXY_SERVERS, page_product
+from egressd.attribution.facts.vendors import CDN_HEADERS, PROXY_SERVERS, product_of
 from egressd.model.observation import Failure, HttpObservation, ProxyObservation, TlsObservation
 from egressd.model.plan import ControlKind
 
 ProxyAnswer = ProxyObservation | HttpObservation
 
-NOT_A_PROXY = frozenset({400, 404, 405, 501})
-"""Answers to CONNECT by what does not know it."""
 BAD_GATEWAY = frozenset({500, 502, 503, 504})
 AMBIGUOUS = frozenset({403, 502, 503, 504})
 """Statuses that a proxy gives as readily as an origin does."""
@@ -40,79 +38,67 @@ def squid_error(one: ProxyAnswer | None) -> str:
 
 
 def plain_request(context: TrailContext) -> HttpObservation | None:
-    """Return a request that the proxy was to hand on as it is: no tunnel is between."""
+    """Return the request that the proxy was to forward without a tunnel."""
     return context.http if context.proxied and context.tunnel is None else None
 
 
 def proxy_refusal(context: TrailContext) -> ProxyAnswer | None:
-    """Return the answer in which the proxy itself refused or failed; None where it handed on."""
+    """Return the answer in which the proxy itself refused or failed; None where it forwarded."""
     tunnel = context.tunnel
     if tunnel is not None:
         return tunnel if tunnel.failure is Failure.PROXY_STATUS else None
     asked = plain_request(context)
     if asked is None or asked.status is None:
         return None
-    return asked if _is_marked(asked) or is_unattributed(context) else None
+    return asked if _has_proxy_mark(asked) or is_anonymous(context) else None
 
 
-def is_unattributed(context: TrailContext) -> bool:
-    """Whether nothing says who wrote the answer to a plain request: neither the proxy nor the origin.
+def is_anonymous(context: TrailContext) -> bool:
+    """Whether the answer to a plain request shows neither the proxy nor the origin as its author.
 
     Then it is not taken for the origin's.
     """
     asked = plain_request(context)
-    if asked is None or asked.status not in AMBIGUOUS or _is_marked(asked):
+    if asked is None or asked.status not in AMBIGUOUS or _has_proxy_mark(asked):
         return False
     headers = headers_of(asked)
     service = any(name in CDN_HEADERS or name.startswith("x-ms-") for name in headers)
     return not service and not headers.get("server")
 
 
-def _is_marked(one: HttpObservation) -> bool:
-    """Whether a proxy's own marks are on an answer; what an origin says passes without them."""
+def _has_proxy_mark(one: HttpObservation) -> bool:
+    """Whether a proxy's own marks are on an answer; a forwarded answer of an origin has none."""
     headers = headers_of(one)
     server = headers.get("server", "").lower()
     if one.status == 407 or "x-squid-error" in headers or "x-proxy-error" in headers:
         return True
-    complains = (one.status or 0) >= 400
-    return complains and (server.startswith(PROXY_SERVERS) or bool(page_product(page_text(one))))
-
-
-def page_text(one: HttpObservation) -> str:
-    """Return everything of an answer that a product's mark may be in."""
-    return " ".join((*(f"{name}: {value}" for name, value in one.headers), one.title, one.body))
+    return (one.status or 0) >= 400 and (server.startswith(PROXY_SERVERS) or bool(product_of(one)))
 
 
 def inspected_answer(context: TrailContext) -> HttpObservation | None:
-    """Return what was answered inside a session that somebody else than the server signed."""
+    """Return the answer inside a TLS session whose chain leads to no public root."""
     tls = context.tls
     if tls is None or tls.facts is None or tls.facts.publicly_anchored is not False:
         return None
     if context.http is not None and context.http.status is not None:
         return context.http
-    return next((one for one in _looked(context) if one.status is not None), None)
-
-
-def _looked(context: TrailContext) -> Iterator[HttpObservation]:
-    for control in context.controls(ControlKind.LOOK_INSIDE):
-        for trail in control.trails:
-            yield from (one for one in trail.observations if isinstance(one, HttpObservation))
+    looked = context.control_results(ControlKind.LOOK_INSIDE, HttpObservation)
+    return next((one for one in looked if one.status is not None), None)
 
 
 def proxy_error(context: TrailContext) -> ProxyAnswer | None:
-    """Return where the proxy gives its own error: in its refusal, or on a page inside the tunnel."""
+    """Return the answer with the proxy's own error: its refusal, or a page inside the tunnel."""
     return proxy_refusal(context) or (one if squid_error(one := inspected_answer(context)) else None)
 
 
 def proxy_handshake(context: TrailContext) -> TlsObservation | None:
     """Return the handshake with the proxy itself, where it failed."""
     failing = context.failing
-    return (
-        failing if context.proxied and context.tls is None and isinstance(failing, TlsObservation) else None
-    )
+    with_proxy = context.proxied and context.tls is None
+    return failing if with_proxy and isinstance(failing, TlsObservation) else None
 
 
 def only_unsupported(offered: Iterable[str]) -> bool:
-    """Whether schemes are offered, and none that egressd or the agents speak."""
+    """Whether schemes are offered, and none that egressd or the agents support."""
     offered = tuple(offered)
     return bool(offered) and BASIC not in {one.lower() for one in offered}

@@ -1,28 +1,27 @@
-"""What the whole recording shows: facts no single probe can know, computed once.
-
-Law of the file: facts only. Nothing here decides about a target.
-"""
+"""Index over one recording: facts that no single trail shows, computed once. No verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from egressd.attribution.facts.peer_comparison import PeerComparison, compare_peers
+from egressd.attribution.facts.peer_comparison import PeerComparison
 from egressd.attribution.facts.stats import (
     ANSWERS,
     DIRECT,
     NO_DIAL_STATS,
     NO_RESOLVER_STATS,
     DialStats,
+    Endpoint,
     ResolverStats,
     connected_by_source,
     count_dials,
     count_resolvers,
     handshakes,
-    local_addresses,
     observations,
+    source_addresses,
 )
 from egressd.model.endpoint import SampleKind
 from egressd.model.observation import (
@@ -39,16 +38,22 @@ from egressd.model.settings import SYSTEM_RESOLVER, Family
 
 CLOCK_LIMIT = 300.0
 """Seconds of clock offset beyond which certificates can't be judged by this host's clock."""
+NO_CONNECT = frozenset({400, 404, 405, 501})
+"""What a web server answers to CONNECT."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepIndex:
-    """One recording and what it shows as a whole."""
+    """One recording, and what it shows as a whole."""
 
     recording: Recording
     probes: Mapping[str, Probe]
     targets: Mapping[str, Target]
     trails: Mapping[str, tuple[Trail, ...]]
+    """By probe."""
     controls: Mapping[str, tuple[Control, ...]]
     """By subject; the empty subject holds those about the whole sweep."""
     accept_all: frozenset[str]
@@ -56,14 +61,15 @@ class SweepIndex:
     dns_intercepted: frozenset[str]
     """Sources for which an address that runs no DNS answered a query."""
     resolvers: Mapping[tuple[str, str], ResolverStats]
+    """By source and resolver."""
     dials: Mapping[tuple[str, Family], DialStats]
-    reached: Mapping[str, frozenset[tuple[str, int]]]
-    """Everything each source could connect to."""
-    local_addresses: Mapping[str, tuple[str, ...]]
-    """The local addresses each source was seen to leave from, the most used first."""
+    reached: Mapping[str, frozenset[Endpoint]]
+    """By source: everything it connected to."""
+    source_addresses: Mapping[str, tuple[str, ...]]
+    """By source: the local addresses it dialled from, the most used first."""
     probes_by_host: Mapping[str, tuple[Probe, ...]]
     working_proxies: frozenset[str]
-    """Proxies that opened a tunnel for any name, or handed a plain answer on."""
+    """Proxies that opened a tunnel for any name, or forwarded a plain request with success."""
     tunnel_answered_sni: Mapping[str, frozenset[str]]
     """By proxy: the server names that got a TLS answer in a tunnel."""
     not_proxies: frozenset[str]
@@ -75,53 +81,45 @@ class SweepIndex:
     private_issuers: Mapping[str, frozenset[str]]
     """Hosts by the issuer of a chain that leads to no public root."""
     private_hosts: frozenset[str]
-    """Hosts that some row calls private-link capable: what one product may do, the name can do."""
+    """Hosts that some catalog row marks private-link capable: true of the name, whichever product asks."""
     catalog_hosts: frozenset[str]
-    """Hosts the catalog asks for, not the operator."""
+    """Hosts of the catalog, as opposed to the operator's own endpoints."""
     peers: PeerComparison
-    """What one conversation can be compared with."""
     revocation_hosts: frozenset[str]
     """Hosts named by the received chains for CRLs, OCSP and issuers."""
 
     @classmethod
     def build(cls, recording: Recording) -> SweepIndex:
-        """Compute what a recording shows as a whole."""
+        """Compute the index of a recording."""
         plan = recording.plan
         trails = {record.probe: record.trails for record in recording.records}
         probes = {probe.id: probe for probe in plan.probes}
         every = tuple(trail for some in trails.values() for trail in some)
-        controls = _by_subject(recording.controls)
-        asked = tuple(trail for control in recording.controls for trail in control.trails)
-        real = tuple(
-            trail
-            for control in recording.controls
-            if control.kind not in SYNTHETIC_CONTROLS
-            for trail in control.trails
-        )
-        dials = count_dials((*every, *real))
-        answered_sni, unanswered_sni = _answered_sni((*every, *real))
+        controls = _grouped(recording.controls, lambda one: one.subject)
+        ordinary = [one for one in recording.controls if one.kind not in SYNTHETIC_CONTROLS]
+        comparable = (*every, *(trail for control in ordinary for trail in control.trails))
+        everything = (*every, *(trail for control in recording.controls for trail in control.trails))
+        dials = count_dials(comparable)
         return cls(
             recording=recording,
             probes=probes,
             targets={target.id: target for target in plan.targets},
             trails=trails,
             controls=controls,
-            accept_all=_sources(recording.controls, ControlKind.TESTNET_TCP, _connected),
-            dns_intercepted=_sources(recording.controls, ControlKind.TESTNET_DNS, _answered),
-            resolvers=count_resolvers((*every, *asked)),
+            accept_all=_sources(recording.controls, ControlKind.TESTNET_TCP, succeeded_in(Phase.TCP)),
+            dns_intercepted=_sources(recording.controls, ControlKind.TESTNET_DNS, _answered_dns),
+            resolvers=count_resolvers(everything),
             dials=dials,
             reached=connected_by_source(dials),
-            local_addresses=local_addresses(every),
-            probes_by_host=_probes_by_host(plan.probes),
-            working_proxies=frozenset(
-                trail.path for trail in every if _tunnelled(trail) or _handed_on(trail)
-            ),
-            tunnel_answered_sni=_tunnel_answered_sni(every),
+            source_addresses=source_addresses(every),
+            probes_by_host=_grouped(plan.probes, lambda one: one.host),
+            working_proxies=frozenset(trail.path for trail in every if _works_by_proxy(trail)),
+            tunnel_answered_sni=_sets(_tunnel_sni(every)),
             not_proxies=_not_proxies(every),
-            answered_sni=answered_sni,
-            unanswered_sni=unanswered_sni,
-            private_issuers=_private_issuers(every),
-            peers=compare_peers(trails, controls),
+            answered_sni=_sets(_direct_sni(comparable, answered=True)),
+            unanswered_sni=_sets(_direct_sni(comparable, answered=False)),
+            private_issuers=_sets(_private_issuers(every)),
+            peers=PeerComparison.build(trails, controls),
             revocation_hosts=_revocation_hosts(every),
             private_hosts=frozenset(target.host.lower() for target in plan.targets if target.private_link),
             catalog_hosts=frozenset(
@@ -130,7 +128,7 @@ class SweepIndex:
         )
 
     def resolver_stats(self, source: str, resolver: str) -> ResolverStats:
-        """Return how a voice behaved."""
+        """Return how a resolver behaved."""
         return self.resolvers.get((source, resolver), NO_RESOLVER_STATS)
 
     def dial_stats(self, source: str, family: Family) -> DialStats:
@@ -140,12 +138,11 @@ class SweepIndex:
     def lacks_family(self, source: str, family: Family) -> bool:
         """Return whether a source has no path of this family, but has one of the other."""
         other = Family.IPV4 if family is Family.IPV6 else Family.IPV6
-        return (
-            self.dial_stats(source, family).lacks_family and not self.dial_stats(source, other).lacks_family
-        )
+        lacking = self.dial_stats(source, family).lacks_family
+        return lacking and not self.dial_stats(source, other).lacks_family
 
-    def connected(self, source: str) -> frozenset[tuple[str, int]]:
-        """Return everything a source could connect to."""
+    def connected(self, source: str) -> frozenset[Endpoint]:
+        """Return everything a source connected to."""
         return self.reached.get(source, frozenset())
 
     @property
@@ -163,12 +160,25 @@ class SweepIndex:
         """Whether any resolver but the bare `system` is known to this host."""
         return any(name != SYSTEM_RESOLVER for name in self.recording.vantage.resolvers)
 
+    @property
+    def unused_proxy_variables(self) -> tuple[str, ...]:
+        """The environment's proxy variables, where egressd is configured with no proxy."""
+        plan = self.recording.plan
+        return () if plan.proxy or plan.plain_proxy else self.recording.vantage.proxy_variables
 
-def _by_subject(controls: Iterable[Control]) -> dict[str, tuple[Control, ...]]:
-    found: dict[str, tuple[Control, ...]] = {}
-    for control in controls:
-        found[control.subject] = (*found.get(control.subject, ()), control)
-    return found
+
+def _grouped(items: Iterable[Value], key: Callable[[Value], str]) -> dict[str, tuple[Value, ...]]:
+    found: dict[str, list[Value]] = {}
+    for one in items:
+        found.setdefault(key(one), []).append(one)
+    return {name: tuple(group) for name, group in found.items()}
+
+
+def _sets(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, frozenset[Value]]:
+    found: dict[Key, set[Value]] = {}
+    for key, value in pairs:
+        found.setdefault(key, set()).add(value)
+    return {key: frozenset(values) for key, values in found.items()}
 
 
 def _sources(
@@ -181,42 +191,29 @@ def _sources(
     )
 
 
-def _connected(trail: Trail) -> bool:
-    one = trail.seen(Phase.TCP)
-    return one is not None and one.failure is None
+def succeeded_in(phase: Phase) -> Callable[[Trail], bool]:
+    """Return whether a trail got through a phase."""
+    return lambda trail: (one := trail.seen(phase)) is not None and one.failure is None
 
 
-def _answered(trail: Trail) -> bool:
+def _answered_dns(trail: Trail) -> bool:
     one = trail.seen(Phase.DNS)
     return one is not None and (one.failure in ANSWERS or one.failure is Failure.RCODE)
 
 
-def _probes_by_host(probes: Iterable[Probe]) -> dict[str, tuple[Probe, ...]]:
-    found: dict[str, tuple[Probe, ...]] = {}
-    for probe in probes:
-        found[probe.host] = (*found.get(probe.host, ()), probe)
-    return found
-
-
-def _tunnelled(trail: Trail) -> bool:
-    one = trail.seen(Phase.PROXY)
-    return one is not None and one.failure is None
-
-
-def _handed_on(trail: Trail) -> bool:
-    """Whether the proxy forwarded a plain request, and what came back is no complaint."""
+def _works_by_proxy(trail: Trail) -> bool:
+    """Whether the proxy opened the tunnel, or forwarded a plain request and got no error for it."""
+    if trail.seen(Phase.PROXY) is not None:
+        return succeeded_in(Phase.PROXY)(trail)
     one = trail.seen(Phase.HTTP)
-    plain_request = trail.path != DIRECT and trail.seen(Phase.PROXY) is None
-    return plain_request and isinstance(one, HttpObservation) and one.status is not None and one.status < 400
+    answered = isinstance(one, HttpObservation) and one.status is not None and one.status < 400
+    return trail.path != DIRECT and answered
 
 
-def _tunnel_answered_sni(trails: Iterable[Trail]) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+def _tunnel_sni(trails: Iterable[Trail]) -> Iterator[tuple[str, str]]:
     for trail in trails:
-        names = {one.sni.lower() for one in handshakes(trail) if answered_tls(one)}
-        if names and trail.path != DIRECT:
-            found[trail.path] = found.get(trail.path, frozenset()) | names
-    return found
+        if trail.path != DIRECT:
+            yield from ((trail.path, one.sni.lower()) for one in handshakes(trail) if answered_tls(one))
 
 
 def _not_proxies(trails: Iterable[Trail]) -> frozenset[str]:
@@ -225,31 +222,17 @@ def _not_proxies(trails: Iterable[Trail]) -> frozenset[str]:
         (trail.path, one) for trail in trails if isinstance(one := trail.seen(Phase.PROXY), ProxyObservation)
     ]
     opened = {path for path, one in seen if one.failure is None}
-    puzzled = {path for path, one in seen if one.status in NO_CONNECT or one.failure is Failure.NOT_HTTP}
-    return frozenset(puzzled - opened)
+    web = {path for path, one in seen if one.status in NO_CONNECT or one.failure is Failure.NOT_HTTP}
+    return frozenset(web - opened)
 
 
-NO_CONNECT = frozenset({400, 404, 405, 501})
-"""What a web server answers to CONNECT."""
-
-
-NamesByAddress = dict[tuple[str, str, int], frozenset[str]]
-
-
-def _answered_sni(trails: Iterable[Trail]) -> tuple[NamesByAddress, NamesByAddress]:
-    """Return which server names got a TLS answer where, and which got none."""
-    yes: NamesByAddress = {}
-    no: NamesByAddress = {}
+def _direct_sni(trails: Iterable[Trail], *, answered: bool) -> Iterator[tuple[tuple[str, str, int], str]]:
+    """Yield source, address and port with the server names that got a TLS answer there, or got none."""
     for trail, tls in observations(trails, TlsObservation):
         tcp = trail.seen(Phase.TCP)
-        if not isinstance(tcp, TcpObservation) or trail.path != DIRECT:
-            continue
-        if tcp.max_segment is not None:
-            continue
-        key = (trail.source, tcp.remote_address, tcp.remote_port)
-        book = yes if answered_tls(tls) else no
-        book[key] = book.get(key, frozenset()) | {tls.sni.lower()}
-    return yes, no
+        direct = isinstance(tcp, TcpObservation) and trail.path == DIRECT and tcp.max_segment is None
+        if direct and isinstance(tcp, TcpObservation) and answered_tls(tls) is answered:
+            yield (trail.source, tcp.remote_address, tcp.remote_port), tls.sni.lower()
 
 
 def answered_tls(one: TlsObservation) -> bool:
@@ -258,17 +241,14 @@ def answered_tls(one: TlsObservation) -> bool:
 
 
 def issuer_of(one: TlsObservation) -> str:
-    """Return the issuer that names who signed: that of the last certificate sent."""
+    """Return the issuer of the last certificate sent: the authority that signed the chain."""
     return one.chain[-1].issuer if one.chain else ""
 
 
-def _private_issuers(trails: Iterable[Trail]) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+def _private_issuers(trails: Iterable[Trail]) -> Iterator[tuple[str, str]]:
     for one in (tls for trail in trails for tls in handshakes(trail)):
         if one.facts is not None and one.facts.publicly_anchored is False and one.chain:
-            issuer = issuer_of(one)
-            found[issuer] = found.get(issuer, frozenset()) | {one.sni.lower()}
-    return found
+            yield issuer_of(one), one.sni.lower()
 
 
 def _revocation_hosts(trails: Iterable[Trail]) -> frozenset[str]:

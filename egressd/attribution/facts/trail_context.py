@@ -1,13 +1,16 @@
-"""One trail in its context: what the rules look at. Facts and comparisons, no verdicts."""
+"""One trail with its probe, its target and the index of the sweep: what every rule is given.
+
+Facts and comparisons only, no verdicts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 from egressd.attribution.facts.loss_pattern import LossPattern
-from egressd.attribution.facts.stats import DIRECT, ResolverStats, handshakes
+from egressd.attribution.facts.stats import DIRECT, DialStats, ResolverStats, Seen, handshakes, observations
 from egressd.attribution.facts.sweep_index import SweepIndex, issuer_of
 from egressd.model.endpoint import Protocol, SampleKind
 from egressd.model.observation import (
@@ -25,16 +28,6 @@ from egressd.model.observation import (
 from egressd.model.plan import ControlKind, Probe, Target
 from egressd.model.recording import Control, Trail
 from egressd.model.settings import SYSTEM_RESOLVER
-
-Seen = TypeVar(
-    "Seen",
-    DnsObservation,
-    TcpObservation,
-    ProxyObservation,
-    TlsObservation,
-    HttpObservation,
-    NtpObservation,
-)
 
 LAST_PHASE = {
     Protocol.HTTPS: Phase.HTTP,
@@ -54,9 +47,9 @@ STRICT_CODES = frozenset(range(85, 95))
 
 @dataclass(frozen=True, kw_only=True)
 class TrailContext:
-    """One trail of a probe, seen for one of its targets.
+    """One trail of a probe, judged for one of its targets.
 
-    Every rule asks for the same few things, so they are looked up once (which is why it has no slots).
+    Every rule reads the same few values, so they are computed once (which is why there are no slots).
     """
 
     trail: Trail
@@ -76,7 +69,7 @@ class TrailContext:
 
     @cached_property
     def dns(self) -> DnsObservation | None:
-        """The answer that led here."""
+        """The DNS answer whose address was dialled."""
         return _last(self.trail, DnsObservation)
 
     @cached_property
@@ -96,12 +89,12 @@ class TrailContext:
 
     @cached_property
     def http(self) -> HttpObservation | None:
-        """The exchange."""
+        """The HTTP exchange."""
         return _last(self.trail, HttpObservation)
 
     @cached_property
     def ntp(self) -> NtpObservation | None:
-        """The time datagram."""
+        """The NTP exchange."""
         return _last(self.trail, NtpObservation)
 
     @cached_property
@@ -122,18 +115,18 @@ class TrailContext:
 
     @property
     def random(self) -> bool:
-        """Whether the host is a random label: only the rule is tested, not the host."""
+        """Whether the host is a random label: it tests a wildcard rule, and need not exist."""
         return self.target.sample is SampleKind.RANDOM
 
     @property
     def last_phase(self) -> Phase:
-        """The phase a whole conversation ends with."""
+        """The phase a complete conversation ends with."""
         usual = LAST_PHASE[self.probe.protocol]
         return Phase.TLS if self.random and self.probe.protocol.encrypted else usual
 
     @property
     def complete(self) -> bool:
-        """Whether every phase ran and none failed, or what failed proves the way as well."""
+        """Whether every phase succeeded, or the failure itself proves that the path is open."""
         if self.excused:
             return True
         return self.failing is None and self.trail.seen(self.last_phase) is not None
@@ -155,7 +148,7 @@ class TrailContext:
 
     @property
     def rule_proven(self) -> bool:
-        """Whether a random label got an answer no filter would send; a wrong name is to be expected."""
+        """Whether a random label got an answer no filter sends; a wrong certificate name is expected."""
         tls, tunnel = self.tls, self.tunnel
         if self.random and tunnel is not None and tunnel.failure is Failure.PROXY_STATUS:
             # The proxy's policy let it pass; it need not exist.
@@ -167,7 +160,7 @@ class TrailContext:
 
     @property
     def strict_only(self) -> bool:
-        """Whether the chain fails only by the strict profile, which the agents do not ask for."""
+        """Whether the chain fails only X509_STRICT checks, which the agents do not make."""
         tls = self.tls
         return tls is not None and tls.failure is Failure.VERIFY and tls.verify_code in STRICT_CODES
 
@@ -178,7 +171,7 @@ class TrailContext:
 
     @property
     def public_tls(self) -> bool:
-        """Whether the server proved its name by a public chain: then what it says is its own."""
+        """Whether the server proved its name by a public chain, so that its answer is its own."""
         tls = self.tls
         return (
             tls is not None
@@ -188,12 +181,12 @@ class TrailContext:
 
     @property
     def address(self) -> str:
-        """The address as DNS gave it."""
+        """The candidate address as DNS gave it."""
         return self.trail.address or ""
 
     @property
     def dialled(self) -> tuple[str, int]:
-        """The address and port really dialled."""
+        """The address and port that were dialled."""
         if self.tcp is not None:
             return self.tcp.remote_address, self.tcp.remote_port
         return self.address, self.probe.port
@@ -211,7 +204,7 @@ class TrailContext:
 
     @property
     def duplicate_answer(self) -> bool:
-        """Whether it is another voice's answer that led nowhere new."""
+        """Whether it is a resolver's answer that gave no new address to dial."""
         own = self.dns
         return self.trail.address is None and own is not None and own.failure is None
 
@@ -221,40 +214,43 @@ class TrailContext:
         if self.trail.redirected or self.random or self.proxied:
             return False
         same = [one for one in self.probe_trails if one.family is self.trail.family]
-        known = {
-            answer
-            for trail in same
-            for one in trail.observations
-            if isinstance(one, DnsObservation)
-            for answer in one.answers
-        }
+        known = {answer for _, one in observations(same, DnsObservation) for answer in one.answers}
         return len(known) > 1 and len({one.address for one in same if one.address}) == 1
 
     @property
+    def dial_unanswered(self) -> bool:
+        """Whether a direct dial got no answer."""
+        return self.tcp is not None and self.tcp.failure is Failure.TIMEOUT and not self.proxied
+
+    @property
     def loss_pattern(self) -> LossPattern | None:
-        """The pattern among lost dials that this silence may belong to."""
-        if self.tcp is None or self.tcp.failure is not Failure.TIMEOUT or self.proxied:
+        """The pattern among lost dials that this unanswered one may belong to."""
+        if not self.dial_unanswered:
             return None
         return self.index.peers.loss_patterns.of(self.source, self.trail.family, self.dialled)
 
     @property
     def reached_by_other_dial(self) -> bool:
-        """Whether the address and port that were silent here answered another dial of the sweep."""
-        silent = self.tcp is not None and self.tcp.failure is Failure.TIMEOUT and not self.proxied
-        return silent and self.dialled in self.index.connected(self.source)
+        """Whether the address and port that gave no answer here answered another dial of the sweep."""
+        return self.dial_unanswered and self.dialled in self.index.connected(self.source)
 
     @property
     def uses_system_resolver(self) -> bool:
-        """Whether the voice is the host's own getaddrinfo."""
+        """Whether the name was looked up by the host's own getaddrinfo."""
         return self.trail.resolver == SYSTEM_RESOLVER
 
     @property
     def resolver_stats(self) -> ResolverStats:
-        """How the voice behaved in the whole sweep."""
+        """How the resolver behaved in the whole sweep."""
         return self.index.resolver_stats(self.source, self.trail.resolver)
 
+    @property
+    def dial_stats(self) -> DialStats:
+        """How the dials of the source and family ended in the whole sweep."""
+        return self.index.dial_stats(self.source, self.trail.family)
+
     def controls(self, kind: ControlKind) -> tuple[Control, ...]:
-        """Return the controls of a kind that were asked for this probe and address."""
+        """Return the controls of a kind that ran for this probe and address."""
         address = self.dialled[0]
         return tuple(
             one
@@ -262,9 +258,14 @@ class TrailContext:
             if one.kind is kind and (kind in _ELSEWHERE or one.address in (None, address))
         )
 
+    def control_results(self, kind: ControlKind, phase: type[Seen]) -> Iterator[Seen]:
+        """Yield what those controls observed in one phase."""
+        for control in self.controls(kind):
+            yield from (one for _, one in observations(control.trails, phase))
+
     @property
     def has_comparison(self) -> bool:
-        """Whether anything was there to compare with: a control, or a conversation that worked."""
+        """Whether there is anything to compare with: a control, or a conversation that succeeded."""
         if self.index.controls.get(self.probe.id) or self.index.recording.controls:
             return True
         if self.proxied:
@@ -273,7 +274,7 @@ class TrailContext:
 
     @property
     def issuer(self) -> str:
-        """Who signed the chain that was received."""
+        """The issuer of the last certificate received."""
         return issuer_of(self.tls) if self.tls is not None else ""
 
     @property
@@ -290,7 +291,7 @@ _ELSEWHERE = frozenset(
         ControlKind.ADDRESS_CONTRAST,
     }
 )
-"""Controls that go to another place than the case itself."""
+"""Controls that go to another address than the trail did."""
 
 
 def hello_arrived(tls: TlsObservation) -> bool | None:
@@ -298,5 +299,5 @@ def hello_arrived(tls: TlsObservation) -> bool | None:
     return tls.info.bytes_acked >= 1 + tls.hello_bytes if tls.info is not None else None
 
 
-def _last(trail: Trail, kind: type[Seen]) -> Seen | None:
-    return next((one for one in reversed(trail.observations) if isinstance(one, kind)), None)
+def _last(trail: Trail, phase: type[Seen]) -> Seen | None:
+    return next((one for one in reversed(trail.observations) if isinstance(one, phase)), None)

@@ -1,18 +1,19 @@
-"""Marks by which products show themselves: addresses they answer with, names, pages, headers.
+"""Marks of products: the addresses, names, page texts and headers they answer with.
 
-A short list of our own from the vendors' documents and from what their products were seen to send.
+Taken from the vendors' documents and from captures of their products.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from egressd.attribution.facts.address import parse_address
+from egressd.attribution.facts.address import parse_ip
+from egressd.model.observation import HttpObservation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sinkhole:
-    """An address a DNS filter answers with instead of the truth."""
+    """An address a DNS filter answers with instead of the real one."""
 
     product: str
     address: str
@@ -21,7 +22,7 @@ class Sinkhole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductMark:
-    """A text that only a product's own page or header holds; compared in lower case."""
+    """A text that occurs only in a product's own page or header; compared in lower case."""
 
     product: str
     mark: str
@@ -98,17 +99,23 @@ CDN_HEADERS = (
 """Headers of content networks: with one of these, cache headers are the service's own."""
 
 
-def sinkhole(address: str, cnames: tuple[str, ...]) -> str:
-    """Return the product (and category) that owns an answer; empty where none is known."""
-    own = parse_address(address)
+def sinkhole_product(address: str, cnames: tuple[str, ...]) -> str:
+    """Return the product (and category) that gives such an answer; empty where none is known."""
+    own = parse_ip(address)
     for one in SINKHOLES:
-        if own is not None and parse_address(one.address) == own:
+        if own is not None and parse_ip(one.address) == own:
             return f"{one.product} ({one.category})" if one.category else one.product
     names = " ".join(cnames).lower()
     return next((one.product for one in SINKHOLE_NAMES if one.mark in names), "")
 
 
+def product_of(answer: HttpObservation) -> str:
+    """Return the product whose mark is in an answer's headers, title or body; empty where none is known."""
+    headers = (f"{name}: {value}" for name, value in answer.headers)
+    return page_product(" ".join((*headers, answer.title, answer.body)))
+
+
 def page_product(text: str) -> str:
-    """Return the product whose page or header a text is; empty where none is known."""
+    """Return the product whose mark is in a page; empty where none is known."""
     lower = text.lower()
     return next((one.product for one in PRODUCT_MARKS if one.mark in lower), "")

@@ -1,4 +1,14 @@
-"""Which controls to run before judging: only what an open question needs, and not many."""
+"""Follow-up controls: what to run before judging, where a failure has several explanations.
+
+Where controls are handled:
+
+    planned    base controls        egressd/planning/controls.py
+               follow-up controls   egressd/attribution/followups/
+    routed     proxy, connect_to    egressd/planning/probes.py
+    run        sockets              egressd/probe/controls/
+    read       facts                egressd/attribution/control_results/, facts/sweep_index.py
+               reason codes         egressd/attribution/rules/, detectors/
+"""
 
 from __future__ import annotations
 
@@ -17,5 +27,5 @@ def plan_followups(recording: Recording) -> tuple[ControlPlan, ...]:
     """Return the controls that are worth running now; none of those that ran already."""
     index = SweepIndex.build(recording)
     done = {one.id for one in recording.controls}
-    asked = chain(failure_controls(index), hello_controls(index), revocation_controls(index))
-    return tuple({one.id: one for one in asked if one.id not in done}.values())
+    planned = chain(failure_controls(index), hello_controls(index), revocation_controls(index))
+    return tuple({one.id: one for one in planned if one.id not in done}.values())

@@ -1,10 +1,10 @@
-"""Planning one control about a case: where it goes, and what it is called."""
+"""Plan one control for a trail: where it goes, and its id."""
 
 from __future__ import annotations
 
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.endpoint import Protocol
-from egressd.model.observation import Phase
+from egressd.model.observation import Failure, Phase
 from egressd.model.plan import ControlKind, ControlPlan
 
 DNS_PORT = 53
@@ -14,10 +14,14 @@ def other_host(context: TrailContext) -> str:
     """Return a name to compare with: one that worked, else any other of the plan; empty: there is none."""
     own = {context.probe.host.lower(), (context.tls.sni if context.tls is not None else "").lower()}
     worked = sorted(name for names in context.index.answered_sni.values() for name in names)
-    planned = sorted(
-        probe.host for probe in context.index.probes.values() if not probe.siblings and not probe.via_proxy
-    )
-    return next((name for name in (*worked, *planned) if name.lower() not in own and _is_name(name)), "")
+    known = (*worked, *planned_hosts(context, via_proxy=False))
+    return next((name for name in known if name.lower() not in own and _is_name(name)), "")
+
+
+def planned_hosts(context: TrailContext, *, via_proxy: bool) -> list[str]:
+    """Return the hosts that are probed directly, or through the proxy; random labels are left out."""
+    probes = context.index.probes.values()
+    return sorted(one.host for one in probes if one.via_proxy is via_proxy and not one.siblings)
 
 
 def _is_name(text: str) -> bool:
@@ -25,7 +29,7 @@ def _is_name(text: str) -> bool:
 
 
 def _resolver(context: TrailContext) -> tuple[str | None, int]:
-    """Return the address and port of the voice; no address: every voice is asked."""
+    """Return the address and port of the resolver; no address: every resolver is queried."""
     named = (one for one in context.index.recording.plan.resolvers if one.name == context.trail.resolver)
     configured = next((one for one in named if one.address), None)
     if configured is not None:
@@ -44,7 +48,7 @@ def control_for(
     protocol: Protocol = Protocol.TCP,
     max_segment: int | None = None,
 ) -> ControlPlan:
-    """Plan a control at the address or the resolver of a case; `port` is the one dialled if not given."""
+    """Plan a control at the address or the resolver of a trail; `port` defaults to the one dialled."""
     dns = kind in (ControlKind.KNOWN_NAME, ControlKind.SIBLING_NAME)
     address, usual_port = _resolver(context) if dns else context.dialled
     return ControlPlan(
@@ -63,9 +67,22 @@ def control_for(
 
 
 def _identity(kind: ControlKind, context: TrailContext, max_segment: int | None) -> str:
-    """Return `<kind>:<subject>`, with what was compared where a probe has several addresses or voices."""
+    """Return `<kind>:<subject>`, and the address or resolver where a probe has several."""
     size = f"/{max_segment}" if max_segment is not None else ""
-    about = context.trail.resolver if context.failed_in is Phase.DNS else context.dialled[0]
+    compared = context.trail.resolver if context.failed_in is Phase.DNS else context.dialled[0]
     several = len({(one.address, one.resolver) for one in context.probe_trails}) > 1
-    place = f"@{about}" if several else ""
-    return f"{kind.value}:{context.probe.id}{place}{size}"
+    at = f"@{compared}" if several else ""
+    return f"{kind.value}:{context.probe.id}{at}{size}"
+
+
+def hello_control(context: TrailContext, kind: ControlKind, why: str) -> ControlPlan:
+    """Plan a ClientHello of another size or form to the address of a trail."""
+    return control_for(context, kind, host=context.probe.host, protocol=Protocol.TLS, why=why)
+
+
+def is_forged(context: TrailContext) -> bool:
+    """Whether the chain was rejected and leads to no public root, so that a device may have signed it."""
+    tls = context.tls
+    if tls is None or tls.failure is not Failure.VERIFY or tls.facts is None:
+        return False
+    return tls.facts.publicly_anchored is False

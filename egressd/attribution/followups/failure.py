@@ -1,8 +1,8 @@
-"""Which controls to run before judging: only what an open question needs, and not many.
+"""Controls for failures: only those that tell the possible explanations apart, and not many.
 
-A silent path is asked again; a handshake without an answer is compared with another name and with
-smaller segments; a silent port with another port; a missing name with its neighbour; a dead resolver
-with a name that must exist. What an address already showed for another probe is not asked twice.
+Silence is repeated; a handshake without an answer is compared with another name and with smaller segments;
+a silent port with another port; a missing name with a sibling label; a dead resolver with a name that must
+exist. What is known of an address from another probe is not tried again.
 """
 
 from __future__ import annotations
@@ -24,27 +24,29 @@ from egressd.attribution.control_results.contrast import (
 from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.followups.control import control_for, other_host
+from egressd.attribution.followups.control import control_for, hello_control, is_forged, other_host
 from egressd.attribution.followups.proxy import proxy_controls
 from egressd.attribution.trail_judgement import TrailJudgement, judge_trail
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, Phase, TlsObservation
 from egressd.model.plan import ControlKind, ControlPlan, Probe
 
-STRANGERS = frozenset({18, 62})
-"""Verify codes of a server that is not the one asked for: self-signed, or another name."""
+WRONG_SERVER = frozenset({18, 62})
+"""Verify codes of a server that is not the one dialled: self-signed, or another name."""
 PER_PROBE = 3
 PER_SWEEP = 40
 LOOKS_PER_SWEEP = 12
-"""What a device does to a dozen names it does to all of them, and other questions want room too."""
+"""A device that inspects a dozen names inspects all of them, and other controls need room too."""
 SEGMENTS = (1200, 536)
 """TCP_MAXSEG to try, one after the other."""
 KNOWN_NAME = "management.azure.com"
-"""Asked of a resolver that answered nothing, where the plan has no other name to offer."""
-NEIGHBOUR = "egressd-control"
+"""Looked up at a resolver that answered nothing, where the plan has no other name."""
+SIBLING_LABEL = "egressd-control"
 RESOLVER_CODES = frozenset(
     {"dns_resolver_unreachable", "dns_refused_client", "dns_servfail", "dns_no_listener"}
 )
+SELF_EXPLAINING = frozenset({"tls_plaintext_block_page", "tls_not_tls"})
+"""Codes that a comparison with another name adds nothing to."""
 SILENT_CODES = frozenset(
     {"tcp_ip_blocked_silent", "tcp_port_blocked", "tcp_egress_all_blocked", "tls_stall_after_hello"}
 )
@@ -53,7 +55,7 @@ SILENT_CODES = frozenset(
 def failure_controls(index: SweepIndex) -> Iterator[ControlPlan]:
     """Yield the controls that would tell the remaining explanations apart, in the plan's order.
 
-    What was asked already is left out, and what its answer calls for comes next.
+    What ran already is left out, and what its result calls for comes next.
     """
     done = {one.id for one in index.recording.controls}
     asked: set[tuple[str, ...]] = set()
@@ -76,18 +78,10 @@ def failure_controls(index: SweepIndex) -> Iterator[ControlPlan]:
 
 
 def _key(control: ControlPlan) -> tuple[str, ...]:
-    """Return what makes two controls the same question."""
+    """Return what two controls share that would show the same."""
     host = "" if control.kind in _ABOUT_ADDRESS else control.host
-    size = str(control.max_segment or "")
-    return (
-        control.kind,
-        control.source,
-        control.address or "",
-        str(control.port),
-        control.tunnel,
-        host,
-        size,
-    )
+    endpoint = (control.address or "", str(control.port), control.tunnel)
+    return (control.kind, control.source, *endpoint, host, str(control.max_segment or ""))
 
 
 _ABOUT_ADDRESS = frozenset(
@@ -116,16 +110,16 @@ def _for_trail(one: TrailJudgement) -> Iterable[ControlPlan]:
         return proxy_controls(one)
     match context.failed_in:
         case Phase.DNS:
-            return _about_name(context, code)
+            return _for_lookup(context, code)
         case Phase.TCP:
-            return _about_dial(context, code)
+            return _for_dial(context, code)
         case Phase.TLS:
-            return chain(_about_stranger(context), _about_forgery(context), _about_hello(context, code))
+            return chain(_for_wrong_server(context), _for_forged_chain(context), _for_hello(context, code))
         case _:
             return ()
 
 
-def _about_name(context: TrailContext, code: str) -> Iterator[ControlPlan]:
+def _for_lookup(context: TrailContext, code: str) -> Iterator[ControlPlan]:
     if context.uses_system_resolver or context.probe.protocol is Protocol.DNS:
         return
     own = context.dns
@@ -139,24 +133,22 @@ def _about_name(context: TrailContext, code: str) -> Iterator[ControlPlan]:
             why="a name that must exist tells a dead resolver from a filtered name",
         )
     elif own.failure is Failure.NXDOMAIN and code == "dns_nxdomain_filtered":
-        yield from _neighbour(
-            context, own.name, "a label beside it tells a filtered name from a filtered zone"
-        )
+        yield from _sibling(context, own.name, "a label beside it tells a filtered name from a filtered zone")
     elif code == "dns_dropped_name":
-        yield from _neighbour(
+        yield from _sibling(
             context, own.name, "a label beside it tells a dropped name from a zone out of reach"
         )
 
 
-def _neighbour(context: TrailContext, name: str, why: str) -> Iterator[ControlPlan]:
+def _sibling(context: TrailContext, name: str, why: str) -> Iterator[ControlPlan]:
     _, _, zone = name.rstrip(".").partition(".")
     if zone:
-        yield control_for(context, ControlKind.SIBLING_NAME, host=f"{NEIGHBOUR}.{zone}", why=why)
+        yield control_for(context, ControlKind.SIBLING_NAME, host=f"{SIBLING_LABEL}.{zone}", why=why)
 
 
-def _about_dial(context: TrailContext, code: str) -> Iterator[ControlPlan]:
+def _for_dial(context: TrailContext, code: str) -> Iterator[ControlPlan]:
     if context.tcp is not None and context.tcp.failure is Failure.REFUSED and context.icmp is None:
-        yield from _about_refusal(context)
+        yield from _for_refusal(context)
     if context.tcp is None or context.tcp.failure is not Failure.TIMEOUT or code not in SILENT_CODES:
         return
     yield _repeat(context)
@@ -170,8 +162,8 @@ def _about_dial(context: TrailContext, code: str) -> Iterator[ControlPlan]:
         )
 
 
-def _about_refusal(context: TrailContext) -> Iterator[ControlPlan]:
-    """Where that is allowed, look at which hop a lasting refusal begins, and how far a neighbour is."""
+def _for_refusal(context: TrailContext) -> Iterator[ControlPlan]:
+    """Where that is allowed, find the hop where a lasting refusal begins, and that of an open port."""
     if not context.index.recording.plan.limits.ttl_sweep or context.trail.redirected:
         return
     yield _repeat(context)
@@ -200,17 +192,10 @@ def _open_port(context: TrailContext) -> int | None:
     return next((other for one, other in known if one == address and other != port), None)
 
 
-def _about_forgery(context: TrailContext) -> Iterator[ControlPlan]:
-    """Ask what is inside a session whose chain somebody else signed: `GET /`, and nothing secret."""
+def _for_forged_chain(context: TrailContext) -> Iterator[ControlPlan]:
+    """Send `GET /`, and nothing secret, inside a session whose chain a device may have signed."""
     tls = context.tls
-    if (
-        tls is None
-        or tls.failure is not Failure.VERIFY
-        or tls.facts is None
-        or inspected_answer(context) is not None
-    ):
-        return
-    if tls.facts.publicly_anchored is False:
+    if tls is not None and is_forged(context) and inspected_answer(context) is None:
         yield control_for(
             context,
             ControlKind.LOOK_INSIDE,
@@ -220,25 +205,25 @@ def _about_forgery(context: TrailContext) -> Iterator[ControlPlan]:
         )
 
 
-def _about_stranger(context: TrailContext) -> Iterator[ControlPlan]:
-    """Ask whether names that can't exist lead to the same stranger."""
+def _for_wrong_server(context: TrailContext) -> Iterator[ControlPlan]:
+    """Look up a name that can't exist: does it lead to the same wrong server?"""
     tls, own = context.tls, context.dns
     if tls is None or own is None or context.uses_system_resolver or context.random:
         return
-    stranger = tls.failure is Failure.VERIFY and tls.verify_code in STRANGERS
-    if stranger or tls.failure is Failure.NOT_TLS:
-        yield from _neighbour(
+    wrong = tls.failure is Failure.VERIFY and tls.verify_code in WRONG_SERVER
+    if wrong or tls.failure is Failure.NOT_TLS:
+        yield from _sibling(
             context, own.name, "a label that can't exist tells a rewritten answer from a true one"
         )
 
 
-def _about_hello(context: TrailContext, code: str) -> Iterator[ControlPlan]:
+def _for_hello(context: TrailContext, code: str) -> Iterator[ControlPlan]:
     tls = context.tls
     if tls is None or tls.failure is Failure.VERIFY or tls.server_hello:
         return
     silent = tls.failure is Failure.TIMEOUT
     other = other_host(context)
-    if sni_contrast(context) is Contrast.NONE and other and not _speaks_for_itself(code):
+    if sni_contrast(context) is Contrast.NONE and other and code not in SELF_EXPLAINING:
         yield control_for(
             context,
             ControlKind.SNI_CONTRAST,
@@ -246,18 +231,18 @@ def _about_hello(context: TrailContext, code: str) -> Iterator[ControlPlan]:
             protocol=Protocol.TLS,
             why="another server name at the same address tells a name rule from the address",
         )
-    yield from _about_size(context, tls, silent=silent)
+    yield from _for_size(context, tls, silent=silent)
     if silent or tls.failure in (Failure.RESET, Failure.CLOSED):
         yield _repeat(context)
-        yield from _about_rule(context, tls)
-        yield from _about_address(context)
+        yield from _for_name_rule(context, tls)
+        yield from _for_address_rule(context)
 
 
-def _about_size(context: TrailContext, tls: TlsObservation, *, silent: bool) -> Iterator[ControlPlan]:
-    """Ask with smaller segments, one size after the other, and with a hello that is small itself."""
+def _for_size(context: TrailContext, tls: TlsObservation, *, silent: bool) -> Iterator[ControlPlan]:
+    """Try smaller segments, one size after the other, and a ClientHello that is small itself."""
     large = tls.hello_bytes > ONE_SEGMENT
     if large and hello_answered(context, ControlKind.SMALL_HELLO) is None:
-        yield _greeting(context, ControlKind.SMALL_HELLO, "a small hello tells its size from its name")
+        yield hello_control(context, ControlKind.SMALL_HELLO, "a small hello tells its size from its name")
     if not silent or (context.hello_acked is False and not large) or mss_contrast(context) is Contrast.FLIP:
         return
     size = next((one for one in SEGMENTS if one not in segments_tried(context)), None)
@@ -272,18 +257,20 @@ def _about_size(context: TrailContext, tls: TlsObservation, *, silent: bool) -> 
         )
 
 
-def _about_rule(context: TrailContext, tls: TlsObservation) -> Iterator[ControlPlan]:
-    """Once another name is known to pass: does no name at all, and where is the device?"""
+def _for_name_rule(context: TrailContext, tls: TlsObservation) -> Iterator[ControlPlan]:
+    """Once another name is known to pass: does a ClientHello without one, and where is the device?"""
     if sni_contrast(context) not in (Contrast.PASSED, Contrast.FLIP):
         return
-    yield _greeting(context, ControlKind.NO_SNI, "a hello without a name shows what the rule does with it")
+    yield hello_control(
+        context, ControlKind.NO_SNI, "a hello without a name shows what the rule does with it"
+    )
     allowed = context.index.recording.plan.limits.ttl_sweep and not context.trail.redirected
     if allowed and tries(context) > 1 and always_fails(context):
         yield _hops(context, port=context.dialled[1], host=tls.sni)
 
 
-def _about_address(context: TrailContext) -> Iterator[ControlPlan]:
-    """Where no name is answered at an address: is this one answered where another name is?"""
+def _for_address_rule(context: TrailContext) -> Iterator[ControlPlan]:
+    """Where no name is answered at an address: is this one answered at an address that works?"""
     if sni_contrast(context) is not Contrast.FAILED or context.trail.redirected:
         return
     own, port = context.dialled
@@ -295,14 +282,6 @@ def _about_address(context: TrailContext) -> Iterator[ControlPlan]:
             context, ControlKind.ADDRESS_CONTRAST, host=context.probe.host, protocol=Protocol.TLS, why=why
         )
         yield replace(plan, address=address)
-
-
-def _greeting(context: TrailContext, kind: ControlKind, why: str) -> ControlPlan:
-    return control_for(context, kind, host=context.probe.host, protocol=Protocol.TLS, why=why)
-
-
-def _speaks_for_itself(code: str) -> bool:
-    return code in ("tls_plaintext_block_page", "tls_not_tls")
 
 
 def _repeat(context: TrailContext) -> ControlPlan:

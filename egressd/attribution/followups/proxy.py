@@ -1,4 +1,4 @@
-"""What to ask through the proxy: another name in the same tunnel, another port, a look inside."""
+"""Controls through the proxy: another name in the same tunnel, another port, a look inside the session."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.followups.control import is_forged, planned_hosts
 from egressd.attribution.trail_judgement import TrailJudgement
 from egressd.model.endpoint import Protocol
-from egressd.model.observation import Failure, Phase
+from egressd.model.observation import Phase
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.wording import host_port
 
 CLOSED = frozenset({"proxy_tunnel_closed_on_sni", "proxy_tunnel_stall"})
 SILENT = frozenset({"proxy_tunnel_stall", "proxy_upstream_timeout"})
-USUAL_PORT = 443
+HTTPS_PORT = 443
 
 
 def proxy_controls(one: TrailJudgement) -> Iterator[ControlPlan]:
@@ -22,13 +23,13 @@ def proxy_controls(one: TrailJudgement) -> Iterator[ControlPlan]:
     context, code = one.context, one.causes[0].code
     if context.tcp is None:
         return
-    if code == "proxy_denied" and context.tunnel is not None and context.probe.port != USUAL_PORT:
+    if code == "proxy_denied" and context.tunnel is not None and context.probe.port != HTTPS_PORT:
         yield _control(
             context,
             ControlKind.PORT_CONTRAST,
             host=context.probe.host,
-            port=USUAL_PORT,
-            why=f"a tunnel to port {USUAL_PORT} of the same name tells a port rule from a name rule",
+            port=HTTPS_PORT,
+            why=f"a tunnel to port {HTTPS_PORT} of the same name tells a port rule from a name rule",
         )
     if code in CLOSED and (other := _other_name(context)):
         yield _control(
@@ -45,7 +46,7 @@ def proxy_controls(one: TrailJudgement) -> Iterator[ControlPlan]:
             protocol=context.probe.protocol,
             why="silence or a hang-up once may be chance; twice is a rule",
         )
-    if _is_forged(context) and inspected_answer(context) is None:
+    if is_forged(context) and inspected_answer(context) is None:
         yield _control(
             context,
             ControlKind.LOOK_INSIDE,
@@ -54,19 +55,12 @@ def proxy_controls(one: TrailJudgement) -> Iterator[ControlPlan]:
         )
 
 
-def _is_forged(context: TrailContext) -> bool:
-    tls = context.tls
-    if tls is None or tls.failure is not Failure.VERIFY or tls.facts is None:
-        return False
-    return tls.facts.publicly_anchored is False
-
-
 def _other_name(context: TrailContext) -> str:
     """Return a name to compare with: one that was answered through this proxy, else any that was not."""
-    mine = context.probe.host.lower()
-    heard = sorted(context.index.tunnel_answered_sni.get(context.trail.path, frozenset()))
-    planned = sorted(one.host for one in context.index.probes.values() if one.via_proxy and not one.siblings)
-    return next((name for name in (*heard, *planned) if name.lower() != mine), "")
+    own = context.probe.host.lower()
+    answered = sorted(context.index.tunnel_answered_sni.get(context.trail.path, frozenset()))
+    known = (*answered, *planned_hosts(context, via_proxy=True))
+    return next((name for name in known if name.lower() != own), "")
 
 
 def _control(

@@ -1,6 +1,6 @@
-"""What is asked although all is well: agents say a larger hello than we do, and check revocation.
+"""Controls without a failure: agents send a larger ClientHello than egressd does, and check revocation.
 
-A sweep samples that: a few hellos per source, and the URLs of the chains it received.
+A sweep samples that: a few ClientHellos per source, and the URLs in the chains it received.
 """
 
 from __future__ import annotations
@@ -12,45 +12,44 @@ from egressd.attribution.facts.cert_urls import certificate_urls
 from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.followups.control import control_for
+from egressd.attribution.followups.control import control_for, hello_control
 from egressd.model.endpoint import Protocol
 from egressd.model.plan import ControlKind, ControlPlan, Probe
 
 SAMPLES = 2
-"""Places per source at which hellos are compared."""
+"""Addresses per source at which ClientHellos are compared."""
 MOST_URLS = 20
 """Per source."""
 PER_HOST = 2
-SMALLER = 1200
 
 
 def hello_controls(index: SweepIndex) -> Iterator[ControlPlan]:
-    """Yield hellos of other size and form for a few places where the usual one was answered."""
+    """Yield ClientHellos of other size and form for a few addresses that answered the usual one."""
     for source in index.recording.plan.sources:
         for number, context in enumerate(_samples(index, source.name)):
-            yield _greeting(context, ControlKind.LARGE_HELLO, "agents send a hello of two segments")
+            yield hello_control(context, ControlKind.LARGE_HELLO, "agents send a hello of two segments")
             if hello_answered(context, ControlKind.LARGE_HELLO) is False:
                 yield from _about_large(context)
             if number == 0:
-                yield _greeting(
+                yield hello_control(
                     context, ControlKind.SNI_LAST, "some devices look for the name at the front only"
                 )
-                yield _greeting(context, ControlKind.NO_SNI, "some devices want a name")
+                yield hello_control(context, ControlKind.NO_SNI, "some devices want a name")
 
 
 def _samples(index: SweepIndex, source: str) -> Iterator[TrailContext]:
-    """Yield cases of one source that got a TLS answer to a small hello, each at another place."""
+    """Yield trails of one source that got a TLS answer to a small ClientHello, each at another address."""
     destinations: set[tuple[str, int]] = set()
     for probe in index.recording.plan.probes:
         if probe.source != source or probe.via_proxy or probe.contrast or probe.siblings:
             continue
-        for context in _sound(index, probe):
+        for context in _answered_trails(index, probe):
             if len(destinations) < SAMPLES and context.dialled not in destinations:
                 destinations.add(context.dialled)
                 yield context
 
 
-def _sound(index: SweepIndex, probe: Probe) -> Iterator[TrailContext]:
+def _answered_trails(index: SweepIndex, probe: Probe) -> Iterator[TrailContext]:
     target = next((index.targets[one] for one in probe.targets if one in index.targets), None)
     if target is None:
         return
@@ -67,27 +66,23 @@ def _sound(index: SweepIndex, probe: Probe) -> Iterator[TrailContext]:
 
 
 def _about_large(context: TrailContext) -> Iterator[ControlPlan]:
-    """Ask why a large hello was lost: the size of its packets, or that it came in two."""
+    """Find out why a large ClientHello was lost: the size of its packets, or that it came in two."""
     yield control_for(
         context,
         ControlKind.LARGE_HELLO,
         host=context.probe.host,
         protocol=Protocol.TLS,
-        max_segment=SMALLER,
+        max_segment=ONE_SEGMENT,
         why="the same hello in smaller segments tells a small MTU from a device that cannot reassemble",
     )
     if context.index.recording.plan.limits.split_hello:
-        yield _greeting(
+        yield hello_control(
             context, ControlKind.SPLIT_HELLO, "a small hello in two parts shows whether parts are the fault"
         )
 
 
-def _greeting(context: TrailContext, kind: ControlKind, why: str) -> ControlPlan:
-    return control_for(context, kind, host=context.probe.host, protocol=Protocol.TLS, why=why)
-
-
 def revocation_controls(index: SweepIndex) -> Iterator[ControlPlan]:
-    """Yield one fetch for each URL that the public chains of a source name, up to a bound."""
+    """Yield one fetch for each URL in the public chains of a source, up to a bound."""
     for source in index.recording.plan.sources:
         hosts: dict[str, int] = {}
         for link in certificate_urls(index, source.name):

@@ -1,4 +1,4 @@
-"""One ordered table of rules per phase: the first that holds names the cause.
+"""One ordered table of rules per phase: the first rule that holds names the reason.
 
-Every table ends in the fallback of its phase. A rule only looks; it never changes anything.
+Every table ends in the fallback of its phase. A rule only reads; it never changes anything.
 """

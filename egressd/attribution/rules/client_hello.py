@@ -1,16 +1,14 @@
-"""Hellos of other sizes and forms: what gets through in one piece and not in two, or not without a name."""
+"""Rules for ClientHellos of other sizes and forms: lost when they take two segments, or without a name."""
 
 from __future__ import annotations
 
 from egressd.attribution.control_results.client_hello import ONE_SEGMENT, hello_answered
-from egressd.attribution.control_results.contrast import Contrast, mss_contrast
+from egressd.attribution.control_results.contrast import Contrast, mss_contrast, passed_if
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.rule import EXPLICIT, STAGED, Rule
+from egressd.attribution.rules.rule import EXPLICIT, STAGED, InferredRule, Rule
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Blame, Outcome
-
-SMALLER = 1200
 
 
 def _answered(context: TrailContext) -> bool:
@@ -18,47 +16,43 @@ def _answered(context: TrailContext) -> bool:
 
 
 def _large_lost(context: TrailContext) -> bool:
-    """Whether the usual small hello was answered at a place where a large one was not."""
+    """Whether the usual small ClientHello was answered at an address where a large one was not."""
     return _answered(context) and hello_answered(context, ControlKind.LARGE_HELLO) is False
 
 
-def _fits_smaller(context: TrailContext) -> bool | None:
-    return hello_answered(context, ControlKind.LARGE_HELLO, max_segment=SMALLER)
+def _fits_small_segments(context: TrailContext) -> bool | None:
+    return hello_answered(context, ControlKind.LARGE_HELLO, max_segment=ONE_SEGMENT)
 
 
 def _cannot_reassemble(context: TrailContext) -> bool:
-    """Whether the size of the packets makes no difference, but that there are two of them does."""
-    return _large_lost(context) and _fits_smaller(context) is not True
+    """Whether the large ClientHello is lost in segments of any size: it is their number that matters."""
+    return _large_lost(context) and _fits_small_segments(context) is not True
 
 
-def _path_too_small(context: TrailContext) -> bool:
-    return _large_lost(context) and _fits_smaller(context) is True
+def _mtu_too_small(context: TrailContext) -> bool:
+    return _large_lost(context) and _fits_small_segments(context) is True
 
 
 def _only_small_passes(context: TrailContext) -> bool:
-    """Whether the usual hello is large and lost, and a small one is answered, whatever the segments."""
+    """Whether the usual ClientHello is large and lost, and a small one is answered, whatever the segments."""
     tls = context.tls
     if tls is None or tls.failure in (None, Failure.VERIFY) or tls.server_hello or tls.alert is not None:
         return False
-    large = tls.hello_bytes > ONE_SEGMENT
-    return (
-        large
-        and hello_answered(context, ControlKind.SMALL_HELLO) is True
-        and mss_contrast(context) is not Contrast.FLIP
-    )
+    small_passes = hello_answered(context, ControlKind.SMALL_HELLO) is True
+    return tls.hello_bytes > ONE_SEGMENT and small_passes and mss_contrast(context) is not Contrast.FLIP
 
 
 def _by_segments(context: TrailContext) -> Contrast:
-    """Compare with the same hello in smaller segments; decisive once that ran and failed as well."""
-    return Contrast.NONE if _fits_smaller(context) is None else Contrast.FLIP
+    """Compare with the same ClientHello in smaller segments; decisive once that ran, whatever its result."""
+    return Contrast.NONE if _fits_small_segments(context) is None else Contrast.FLIP
 
 
 def _by_size(context: TrailContext) -> Contrast:
-    return Contrast.PASSED if hello_answered(context, ControlKind.SMALL_HELLO) is True else Contrast.NONE
+    return passed_if(hello_answered(context, ControlKind.SMALL_HELLO) is True)
 
 
 def _nameless_denied(context: TrailContext) -> bool:
-    """Whether a hello without a name gets no TLS answer where one with a name does."""
+    """Whether a ClientHello without a name gets no TLS answer where one with a name does."""
     named = _answered(context) or (context.tls is not None and context.tls.server_hello)
     return named and hello_answered(context, ControlKind.NO_SNI) is False
 
@@ -69,7 +63,7 @@ def _late_name_missed(context: TrailContext) -> bool:
 
 
 def _degraded(_: TrailContext) -> Outcome:
-    """We get through; who says a larger hello does not."""
+    """Egressd gets through; clients with a larger ClientHello do not."""
     return Outcome.DEGRADED
 
 
@@ -78,17 +72,14 @@ def _link(_: TrailContext) -> Blame:
 
 
 HELLO_RULES = (
-    Rule(
-        reason="tls_large_hello_intolerant",
-        when=_only_small_passes,
-        score=STAGED,
-        contrast=_by_size,
+    InferredRule(
+        reason="tls_large_hello_intolerant", when=_only_small_passes, score=STAGED, contrast=_by_size
     ),
 )
-"""What broke a conversation whose own hello is large."""
+"""What broke a conversation whose own ClientHello is large."""
 
 HELLO_NOTES = (
-    Rule(
+    InferredRule(
         reason="tls_large_hello_intolerant",
         when=_cannot_reassemble,
         score=STAGED,
@@ -96,15 +87,17 @@ HELLO_NOTES = (
         contrast=_by_segments,
         outcome=_degraded,
     ),
-    Rule(
+    InferredRule(
         reason="tls_pmtu_blackhole_outbound",
-        when=_path_too_small,
+        when=_mtu_too_small,
         score=STAGED,
         contrast=_by_segments,
         outcome=_degraded,
         blame=_link,
     ),
-    Rule(reason="tls_sni_position_intolerant", when=_late_name_missed, score=EXPLICIT, outcome=_degraded),
-    Rule(reason="tls_no_sni_denied", when=_nameless_denied, score=EXPLICIT, alone=True),
+    InferredRule(
+        reason="tls_sni_position_intolerant", when=_late_name_missed, score=EXPLICIT, outcome=_degraded
+    ),
+    Rule(reason="tls_no_sni_denied", when=_nameless_denied, score=EXPLICIT),
 )
-"""What a conversation of ours gets through, and an agent's would not."""
+"""What egressd's ClientHello gets through, and an agent's would not."""

@@ -1,16 +1,27 @@
-"""The answer to the one request. Over a public chain the server speaks for itself; in clear, anyone may."""
+"""Rules for the HTTP answer. Over a public chain it is the server's own; in clear, it may be forged."""
 
 from __future__ import annotations
 
 import re
 
-from egressd.attribution.control_results.contrast import Contrast
+from egressd.attribution.control_results.contrast import Contrast, passed_if
 from egressd.attribution.facts.freshness import is_stale
+from egressd.attribution.facts.peer_comparison import domain_of
+from egressd.attribution.facts.proxy import headers_of
 from egressd.attribution.facts.sweep_index import host_of
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.facts.vendors import CACHE_HEADERS, CDN_HEADERS, OWN_DOMAINS, page_product
+from egressd.attribution.facts.vendors import CACHE_HEADERS, CDN_HEADERS, OWN_DOMAINS, product_of
 from egressd.attribution.rules.certificate import is_private_ca
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, INCONSISTENT, SILENCE, Rule, RuleTable
+from egressd.attribution.rules.condition import failed
+from egressd.attribution.rules.rule import (
+    EXPLICIT,
+    IDENTIFIED,
+    INCONSISTENT,
+    SILENCE,
+    InferredRule,
+    Rule,
+    RuleTable,
+)
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, HttpObservation, Phase
 from egressd.model.verdict import Blame, Outcome
@@ -20,9 +31,11 @@ SLOW = 32 * 1024
 NOT_UPGRADED = frozenset({405, 426, 501, 505})
 NO_ACCESS = re.compile(r"public ?network ?access|private ?link ?scope|private endpoint", re.IGNORECASE)
 
+_cut = failed(Phase.HTTP, Failure.RESET, Failure.CLOSED)
+
 
 def _answer(context: TrailContext) -> HttpObservation | None:
-    """Return the answer, where one came from the other end of the path."""
+    """Return the answer, where one came and the chain verified."""
     http = context.http
     return http if http is not None and http.status is not None and not http.unverified else None
 
@@ -33,20 +46,15 @@ def _status(context: TrailContext) -> int:
 
 
 def _headers(context: TrailContext) -> dict[str, str]:
-    answer = _answer(context)
-    return {name.lower(): value for name, value in answer.headers} if answer is not None else {}
+    return headers_of(_answer(context))
 
 
-def _failed(context: TrailContext, *failures: Failure) -> bool:
-    return context.http is not None and context.http.failure in failures
+def _forgeable(context: TrailContext) -> bool:
+    """Whether a device on the way could have written the answer."""
+    return _answer(context) is not None and not _is_authenticated(context)
 
 
-def _plain(context: TrailContext) -> bool:
-    """Whether anybody on the way could have written the answer."""
-    return _answer(context) is not None and not _its_own(context)
-
-
-def _its_own(context: TrailContext) -> bool:
+def _is_authenticated(context: TrailContext) -> bool:
     """Whether the server proved its name, by a public chain or by the operator's own."""
     return context.public_tls or is_private_ca(context)
 
@@ -57,42 +65,31 @@ def _azure_firewall(context: TrailContext) -> bool:
 
 def _block_page(context: TrailContext) -> bool:
     answer = _answer(context)
-    if answer is None or not _plain(context):
-        return False
-    headers = (f"{name}: {value}" for name, value in answer.headers)
-    return bool(page_product(" ".join((*headers, answer.title, answer.body))))
+    return answer is not None and _forgeable(context) and bool(product_of(answer))
 
 
-def _portal(context: TrailContext) -> bool:
-    if not _plain(context):
+def _captive_portal(context: TrailContext) -> bool:
+    if not _forgeable(context):
         return False
     return _status(context) == 511 or (300 <= _status(context) < 400 and _leads_away(context))
 
 
 def _leads_away(context: TrailContext) -> bool:
     """Whether a redirect leaves the host's own domain (and Microsoft's own)."""
-    host = host_of(_headers(context).get("location", ""))
+    host, own = host_of(_headers(context).get("location", "")), domain_of(context.probe.host)
     if not host or host == context.probe.host.lower():
         return False
-    return _domain(host) != _domain(context.probe.host) and not (_own(host) and _own(context.probe.host))
-
-
-def _domain(host: str) -> str:
-    return ".".join(host.lower().rstrip(".").split(".")[-2:])
-
-
-def _own(host: str) -> bool:
-    return _domain(host) in OWN_DOMAINS
+    return domain_of(host) != own and not {domain_of(host), own} <= OWN_DOMAINS
 
 
 def _proxy_auth(context: TrailContext) -> bool:
     asked = _status(context) == 407 or "proxy-authenticate" in _headers(context)
-    hidden = _plain(context) and not context.proxied
-    return hidden and (asked or (_status(context) == 401 and not context.given and context.tls is None))
+    unlikely_401 = _status(context) == 401 and not context.given and context.tls is None
+    return _forgeable(context) and not context.proxied and (asked or unlikely_401)
 
 
 def _wanted(context: TrailContext) -> bool:
-    """Whether the status is one of those asked for."""
+    """Whether the status is one of those expected."""
     return _status(context) in context.target.expect.status
 
 
@@ -109,15 +106,15 @@ def _media_type(context: TrailContext) -> str:
     return _headers(context).get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _looks_replaced(context: TrailContext) -> bool:
+def _html_instead(context: TrailContext) -> bool:
     wanted = (context.target.expect.content_type or "").lower()
     return _media_type(context) == "text/html" and wanted != "text/html"
 
 
 def _replaced(context: TrailContext) -> bool:
-    if not _plain(context) or not _good(context) or not _wants_content(context):
+    if not _forgeable(context) or not _good(context) or not _wants_content(context):
         return False
-    return _looks_replaced(context) or _wrong_digest(context)
+    return _html_instead(context) or _wrong_digest(context)
 
 
 def _wrong_digest(context: TrailContext) -> bool:
@@ -128,7 +125,7 @@ def _wrong_digest(context: TrailContext) -> bool:
 
 
 def _no_digest(context: TrailContext) -> bool:
-    """Whether a digest is wanted and could not be taken: the body is longer than what is read."""
+    """Whether a digest is expected and could not be taken: the body is longer than what is read."""
     answer = _answer(context)
     return answer is not None and context.target.expect.sha256 is not None and answer.sha256 is None
 
@@ -148,58 +145,32 @@ def _range_blocked(context: TrailContext) -> bool:
     return ranged and _status(context) in (403, 416) and not _wanted(context)
 
 
-def _truncated(context: TrailContext) -> bool:
-    return _failed(context, Failure.TRUNCATED)
-
-
 def _unexpected_status(context: TrailContext) -> bool:
     if _answer(context) is None or _wanted(context) or context.probe.protocol is Protocol.WSS:
         return False
-    expect = context.target.expect
-    return bool(expect.status) or (_wants_content(context) and _status(context) >= 400)
+    return bool(context.target.expect.status) or (_wants_content(context) and _status(context) >= 400)
 
 
 def _unexpected_content(context: TrailContext) -> bool:
-    return _good(context) and (
-        _wrong_type(context) or _wrong_digest(context) or _no_digest(context) or _too_short(context)
-    )
+    wrong = _wrong_type(context) or _wrong_digest(context) or _no_digest(context) or _too_short(context)
+    return _good(context) and wrong
 
 
 def _no_upgrade(context: TrailContext) -> bool:
     """Whether the upgrade was refused in a way the service itself would not: it answers 101 or an error."""
-    if context.probe.protocol is not Protocol.WSS or context.http is None:
+    if context.probe.protocol is not Protocol.WSS:
         return False
-    if _failed(context, Failure.CLOSED, Failure.RESET):
+    if _cut(context):
         return True
     status = _status(context)
     if not status or status == 101 or _wanted(context):
         return False
-    return 200 <= status < 400 or status in NOT_UPGRADED or not _its_own(context)
+    return 200 <= status < 400 or status in NOT_UPGRADED or not _is_authenticated(context)
 
 
 def _no_access(context: TrailContext) -> bool:
     answer = _answer(context)
     return answer is not None and answer.status == 403 and bool(NO_ACCESS.search(answer.body))
-
-
-def _h2(context: TrailContext) -> bool:
-    return _failed(context, Failure.HTTP2_ERROR)
-
-
-def _reset(context: TrailContext) -> bool:
-    return _failed(context, Failure.RESET, Failure.CLOSED)
-
-
-def _silent(context: TrailContext) -> bool:
-    return _failed(context, Failure.TIMEOUT)
-
-
-def _not_http(context: TrailContext) -> bool:
-    return _failed(context, Failure.NOT_HTTP, Failure.MALFORMED)
-
-
-def _too_large(context: TrailContext) -> bool:
-    return _failed(context, Failure.TOO_LARGE)
 
 
 def _any_failure(context: TrailContext) -> bool:
@@ -208,36 +179,39 @@ def _any_failure(context: TrailContext) -> bool:
 
 def _filter_in_clear(context: TrailContext) -> Blame | None:
     """Blame a filter where the request was readable on the way, or the session was not the server's."""
-    return None if _its_own(context) else Blame.FIREWALL_L7
+    return None if _is_authenticated(context) else Blame.FIREWALL_L7
 
 
 def _blocked_in_clear(context: TrailContext) -> Outcome | None:
-    return None if _its_own(context) else Outcome.BLOCKED
+    return None if _is_authenticated(context) else Outcome.BLOCKED
 
 
 def _by_handshake(context: TrailContext) -> Contrast:
-    """Compare with the phase before: the session itself stands."""
-    return Contrast.PASSED if context.tls is not None and context.tls.failure is None else Contrast.NONE
+    """Compare with the phase before: the session itself works."""
+    return passed_if(context.tls is not None and context.tls.failure is None)
 
 
-def _cache(context: TrailContext) -> bool:
-    """Whether a cache on the way left its marks; a content network's own do not count."""
-    headers = _headers(context)
-    if context.proxied or not _plain(context) or any(name in headers for name in CDN_HEADERS):
+def _from_cdn(context: TrailContext) -> bool:
+    return any(name in _headers(context) for name in CDN_HEADERS)
+
+
+def _cached(context: TrailContext) -> bool:
+    """Whether a cache on the way left its marks; those of a content network do not count."""
+    if context.proxied or not _forgeable(context) or _from_cdn(context):
         return False
-    return any(name in headers for name in CACHE_HEADERS)
+    return any(name in _headers(context) for name in CACHE_HEADERS)
 
 
 def _stale(context: TrailContext) -> bool:
-    """Whether somebody on the way kept the answer too long; what a content network keeps is its own."""
+    """Whether a cache on the way kept the answer too long; a content network's cache is the service's own."""
     answer = _answer(context)
-    if answer is None or not _plain(context) or any(name in _headers(context) for name in CDN_HEADERS):
+    if answer is None or not _forgeable(context) or _from_cdn(context):
         return False
     return is_stale(answer, context.index.recording.vantage.clock_readings)
 
 
 def _service_error(context: TrailContext) -> bool:
-    return _status(context) >= 400 and _its_own(context)
+    return _status(context) >= 400 and _is_authenticated(context)
 
 
 def _slow(context: TrailContext) -> bool:
@@ -248,46 +222,54 @@ def _slow(context: TrailContext) -> bool:
 HTTP = RuleTable(
     phase=Phase.HTTP,
     rules=(
-        Rule(reason="http_azure_firewall_denied", when=_azure_firewall, score=IDENTIFIED, alone=True),
-        Rule(reason="http_block_page", when=_block_page, score=IDENTIFIED, alone=True),
-        Rule(reason="http_transparent_proxy_auth", when=_proxy_auth, score=IDENTIFIED - 1, alone=True),
-        Rule(
-            reason="http_websocket_blocked",
-            when=_no_upgrade,
+        Rule(reason="http_azure_firewall_denied", when=_azure_firewall, score=IDENTIFIED),
+        Rule(reason="http_block_page", when=_block_page, score=IDENTIFIED),
+        Rule(reason="http_transparent_proxy_auth", when=_proxy_auth, score=IDENTIFIED - 1),
+        InferredRule(
+            reason="http_websocket_blocked", when=_no_upgrade, score=EXPLICIT, contrast=_by_handshake
+        ),
+        Rule(reason="http_captive_portal", when=_captive_portal, score=IDENTIFIED - 1),
+        InferredRule(reason="http_range_blocked", when=_range_blocked, score=EXPLICIT),
+        Rule(reason="http_content_replaced", when=_replaced, score=IDENTIFIED - 1),
+        Rule(reason="http_truncated", when=failed(Phase.HTTP, Failure.TRUNCATED), score=IDENTIFIED - 1),
+        Rule(reason="service_public_access_denied", when=_no_access, score=EXPLICIT),
+        Rule(reason="http_unexpected_status", when=_unexpected_status, score=INCONSISTENT),
+        Rule(reason="http_content_unexpected", when=_unexpected_content, score=INCONSISTENT),
+        InferredRule(
+            reason="http_h2_broken",
+            when=failed(Phase.HTTP, Failure.HTTP2_ERROR),
             score=EXPLICIT,
             contrast=_by_handshake,
         ),
-        Rule(reason="http_captive_portal", when=_portal, score=IDENTIFIED - 1, alone=True),
-        Rule(reason="http_range_blocked", when=_range_blocked, score=EXPLICIT),
-        Rule(reason="http_content_replaced", when=_replaced, score=IDENTIFIED - 1, alone=True),
-        Rule(reason="http_truncated", when=_truncated, score=IDENTIFIED - 1, alone=True),
-        Rule(reason="service_public_access_denied", when=_no_access, score=EXPLICIT, alone=True),
-        Rule(reason="http_unexpected_status", when=_unexpected_status, score=INCONSISTENT, alone=True),
-        Rule(reason="http_content_unexpected", when=_unexpected_content, score=INCONSISTENT, alone=True),
-        Rule(reason="http_h2_broken", when=_h2, score=EXPLICIT, contrast=_by_handshake),
-        Rule(
+        InferredRule(
             reason="http_reset_after_request",
-            when=_reset,
+            when=_cut,
             score=EXPLICIT - 1,
             blame=_filter_in_clear,
             outcome=_blocked_in_clear,
         ),
-        Rule(
+        InferredRule(
             reason="http_no_answer",
-            when=_silent,
+            when=failed(Phase.HTTP, Failure.TIMEOUT),
             score=SILENCE,
             silent=True,
             blame=_filter_in_clear,
             outcome=_blocked_in_clear,
         ),
-        Rule(reason="http_not_http", when=_not_http, score=IDENTIFIED - 1, alone=True),
-        Rule(reason="http_headers_too_large", when=_too_large, score=EXPLICIT),
-        Rule(reason="http_unknown", when=_any_failure, score=SILENCE),
+        Rule(
+            reason="http_not_http",
+            when=failed(Phase.HTTP, Failure.NOT_HTTP, Failure.MALFORMED),
+            score=IDENTIFIED - 1,
+        ),
+        InferredRule(
+            reason="http_headers_too_large", when=failed(Phase.HTTP, Failure.TOO_LARGE), score=EXPLICIT
+        ),
+        InferredRule(reason="http_unknown", when=_any_failure, score=SILENCE),
     ),
     notes=(
-        Rule(reason="http_slow_download", when=_slow, score=EXPLICIT),
-        Rule(reason="http_stale_cache", when=_stale, score=INCONSISTENT, alone=True),
-        Rule(reason="http_transparent_proxy_present", when=_cache, score=IDENTIFIED - 1, alone=True),
-        Rule(reason="service_reachable_http", when=_service_error, score=IDENTIFIED, alone=True),
+        InferredRule(reason="http_slow_download", when=_slow, score=EXPLICIT),
+        Rule(reason="http_stale_cache", when=_stale, score=INCONSISTENT),
+        Rule(reason="http_transparent_proxy_present", when=_cached, score=IDENTIFIED - 1),
+        Rule(reason="service_reachable_http", when=_service_error, score=IDENTIFIED),
     ),
 )

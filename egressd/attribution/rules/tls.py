@@ -1,8 +1,6 @@
-"""The handshake that got no usable answer. The key fact: was the ClientHello acknowledged?"""
+"""Rules for the handshake that got no usable answer. The key fact: was the ClientHello acknowledged?"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from egressd.attribution.control_results.contrast import (
     Contrast,
@@ -14,50 +12,52 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import page_product
 from egressd.attribution.reasons import ALERTS, alert_code
 from egressd.attribution.rules.client_hello import HELLO_NOTES, HELLO_RULES
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, STAGED, Rule, RuleTable
-from egressd.model.observation import (
-    Failure,
-    Observation,
-    Phase,
-    TcpInfo,
-    TcpObservation,
-    TlsObservation,
+from egressd.attribution.rules.condition import Condition, both, failed
+from egressd.attribution.rules.rule import (
+    EXPLICIT,
+    IDENTIFIED,
+    SILENCE,
+    STAGED,
+    InferredRule,
+    Rule,
+    RuleTable,
 )
+from egressd.model.observation import Failure, Observation, Phase, TcpInfo, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Blame
 
 PROTOCOL_VERSION = 70
 OLD_PROTOCOL = ("unsupported protocol", "unsupported_protocol", "protocol version", "protocol_version")
 
-
-def _failed(context: TrailContext, *failures: Failure) -> TlsObservation | None:
-    """Return the handshake, if it failed like that."""
-    tls = context.tls
-    return tls if tls is not None and tls.failure in failures else None
-
-
-def _info(context: TrailContext) -> TcpInfo | None:
-    return context.tls.info if context.tls is not None else None
+_silent = failed(Phase.TLS, Failure.TIMEOUT)
+_reset = failed(Phase.TLS, Failure.RESET)
+_closed = failed(Phase.TLS, Failure.CLOSED)
 
 
 def _received(context: TrailContext) -> bool:
     return context.tls is not None and (context.tls.bytes_received > 0 or context.tls.server_hello)
 
 
-def _reset_unasked(context: TrailContext) -> bool:
-    """Whether the connection, or the same one tried again, was reset before a hello could be read.
+def _unacked(context: TrailContext) -> bool:
+    return context.hello_acked is False and not _received(context)
 
-    Where the hello was quicker than the RST, what was compared with it may not have been.
+
+def _reset_before_hello(context: TrailContext) -> bool:
+    """Whether the connection, or a repeat of it, was reset before a ClientHello could be read.
+
+    Where the ClientHello was quicker than the RST, that of another try may not have been.
     """
-    tls = _failed(context, Failure.RESET)
-    if tls is None or tls.server_hello or sni_contrast(context) in (Contrast.PASSED, Contrast.FLIP):
+    tls = context.tls
+    if tls is None or not _reset(context) or tls.server_hello:
+        return False
+    if sni_contrast(context) in (Contrast.PASSED, Contrast.FLIP):
         return False
     compared = (*context.controls(ControlKind.REPEAT), *context.controls(ControlKind.SNI_CONTRAST))
     ends = [trail.last for control in compared for trail in control.trails]
-    return any(_unasked(one) for one in (tls, *ends))
+    return any(_nothing_sent(one) for one in (tls, *ends))
 
 
-def _unasked(one: Observation | None) -> bool:
+def _nothing_sent(one: Observation | None) -> bool:
     match one:
         case TcpObservation():
             return one.failure is Failure.RESET
@@ -67,116 +67,63 @@ def _unasked(one: Observation | None) -> bool:
             return False
 
 
-def _page(context: TrailContext) -> bool:
+def _plaintext_page(context: TrailContext) -> bool:
     tls = context.tls
     if tls is None or tls.failure is None or tls.server_hello:
         return False
     return tls.first_text.startswith("HTTP/") or bool(page_product(tls.first_text))
 
 
-def _not_tls(context: TrailContext) -> bool:
-    return _failed(context, Failure.NOT_TLS) is not None
-
-
-def _alert(description: int) -> Callable[[TrailContext], bool]:
+def _alert(description: int) -> Condition:
     def when(context: TrailContext) -> bool:
         tls = context.tls
         if tls is None or tls.failure is None or tls.failure is Failure.VERIFY:
             return False
-        if description == PROTOCOL_VERSION and _speaks_old(tls):
+        if description == PROTOCOL_VERSION and _old_protocol(tls):
             return True
         return tls.alert is not None and tls.alert.description == description
 
     return when
 
 
-def _speaks_old(tls: TlsObservation) -> bool:
+def _old_protocol(tls: TlsObservation) -> bool:
     """Whether OpenSSL gave up on a version the server chose; then no alert came in."""
-    words = tls.detail.lower()
-    return tls.failure is Failure.TLS_ERROR and any(mark in words for mark in OLD_PROTOCOL)
+    detail = tls.detail.lower()
+    return tls.failure is Failure.TLS_ERROR and any(mark in detail for mark in OLD_PROTOCOL)
 
 
 def _synproxy(context: TrailContext) -> bool:
-    info = _info(context)
-    if _failed(context, Failure.TIMEOUT) is None or info is None or _received(context):
+    info = context.tls.info if context.tls is not None else None
+    if info is None or not _silent(context) or _received(context):
         return False
     return info.bytes_sent == 0 and info.peer_window == 0 and info.bytes_acked <= 1
 
 
-def _pmtu_in(context: TrailContext) -> bool:
+def _pmtu_inbound(context: TrailContext) -> bool:
     """Whether small segments get in and full-size ones do not."""
-    info = _info(context)
-    if _failed(context, Failure.TIMEOUT) is None or context.hello_acked is False:
+    if not _silent(context) or context.hello_acked is False:
         return False
+    info = context.tls.info if context.tls is not None else None
     hole = info is not None and bool(info.out_of_order) and info.bytes_received == 0
     return hole or mss_contrast(context) is Contrast.FLIP
 
 
-def _pmtu_out(context: TrailContext) -> bool:
-    lost = _failed(context, Failure.TIMEOUT) is not None and context.hello_acked is False
-    return lost and not _received(context) and mss_contrast(context) is Contrast.FLIP
-
-
-def _partial(context: TrailContext, failure: Failure) -> bool:
-    return _failed(context, failure) is not None and _received(context)
-
-
-def _partial_stall(context: TrailContext) -> bool:
-    return _partial(context, Failure.TIMEOUT)
-
-
-def _partial_fin(context: TrailContext) -> bool:
-    return _partial(context, Failure.CLOSED)
-
-
-def _partial_reset(context: TrailContext) -> bool:
-    return _partial(context, Failure.RESET)
-
-
-def _unacked(context: TrailContext, failure: Failure) -> bool:
-    return _failed(context, failure) is not None and context.hello_acked is False and not _received(context)
+def _pmtu_outbound(context: TrailContext) -> bool:
+    return _silent(context) and _unacked(context) and mss_contrast(context) is Contrast.FLIP
 
 
 def _all_dropped(context: TrailContext) -> bool:
-    """Whether no hello to the address is ever acknowledged, whatever the name."""
-    if not _unacked(context, Failure.TIMEOUT) or other_sni_acknowledged(context):
+    """Whether no ClientHello to the address is ever acknowledged, whatever the name."""
+    if not _silent(context) or not _unacked(context) or other_sni_acknowledged(context):
         return False
     nowhere = not any(source == context.source for source, _, _ in context.index.answered_sni)
     several = sum(source == context.source for source, _, _ in context.index.unanswered_sni) > 1
     return sni_contrast(context) is Contrast.FAILED or (nowhere and several)
 
 
-def _sni_dropped(context: TrailContext) -> bool:
-    return _unacked(context, Failure.TIMEOUT)
-
-
-def _sni_reset(context: TrailContext) -> bool:
-    return _unacked(context, Failure.RESET)
-
-
-def _reset(context: TrailContext) -> bool:
-    return _failed(context, Failure.RESET) is not None
-
-
-def _fin(context: TrailContext) -> bool:
-    return _failed(context, Failure.CLOSED) is not None
-
-
-def _stall(context: TrailContext) -> bool:
-    return _failed(context, Failure.TIMEOUT) is not None
-
-
-def _protocol_error(context: TrailContext) -> bool:
-    return _failed(context, Failure.TLS_ERROR, Failure.MALFORMED) is not None
-
-
 def _any_failure(context: TrailContext) -> bool:
     tls = context.tls
     return tls is not None and tls.failure is not None and tls.failure is not Failure.VERIFY
-
-
-def _by_name(context: TrailContext) -> Contrast:
-    return sni_contrast(context)
 
 
 def _by_name_if_passed(context: TrailContext) -> Contrast:
@@ -188,8 +135,8 @@ def _by_mss(context: TrailContext) -> Contrast:
     return Contrast.NONE if mss_contrast(context) is Contrast.FAILED else mss_contrast(context)
 
 
-def _filter(context: TrailContext) -> Blame | None:
-    """Blame a filter where another name is answered at the same address: then it is the name."""
+def _filter_by_name(context: TrailContext) -> Blame | None:
+    """Blame an L7 filter where another name is answered at the same address."""
     return Blame.FIREWALL_L7 if sni_contrast(context) in (Contrast.PASSED, Contrast.FLIP) else None
 
 
@@ -198,11 +145,8 @@ def _client_certificate(context: TrailContext) -> bool:
 
 
 ALERT_RULES = tuple(
-    Rule(
-        reason=alert_code(description),
-        when=_alert(description),
-        score=EXPLICIT,
-        contrast=_by_name_if_passed,
+    InferredRule(
+        reason=alert_code(description), when=_alert(description), score=EXPLICIT, contrast=_by_name_if_passed
     )
     for description in ALERTS
 )
@@ -210,54 +154,71 @@ ALERT_RULES = tuple(
 TLS = RuleTable(
     phase=Phase.TLS,
     rules=(
-        Rule(reason="tls_plaintext_block_page", when=_page, score=IDENTIFIED, alone=True),
+        Rule(reason="tls_plaintext_block_page", when=_plaintext_page, score=IDENTIFIED),
         *ALERT_RULES,
-        Rule(reason="tls_not_tls", when=_not_tls, score=IDENTIFIED - 1, alone=True),
-        Rule(reason="tcp_reset_after_accept", when=_reset_unasked, score=EXPLICIT),
-        Rule(reason="tcp_synproxy_stall", when=_synproxy, score=IDENTIFIED - 1, alone=True),
-        Rule(reason="tls_pmtu_blackhole_inbound", when=_pmtu_in, score=STAGED, contrast=_by_mss),
-        Rule(reason="tls_pmtu_blackhole_outbound", when=_pmtu_out, score=STAGED, contrast=_by_mss),
-        *HELLO_RULES,
-        Rule(reason="tls_partial_then_stall", when=_partial_stall, score=STAGED),
-        Rule(reason="tls_partial_then_fin", when=_partial_fin, score=EXPLICIT, contrast=_by_name_if_passed),
-        Rule(
-            reason="tls_partial_then_reset", when=_partial_reset, score=EXPLICIT, contrast=_by_name_if_passed
+        Rule(reason="tls_not_tls", when=failed(Phase.TLS, Failure.NOT_TLS), score=IDENTIFIED - 1),
+        InferredRule(reason="tcp_reset_after_accept", when=_reset_before_hello, score=EXPLICIT),
+        Rule(reason="tcp_synproxy_stall", when=_synproxy, score=IDENTIFIED - 1),
+        InferredRule(reason="tls_pmtu_blackhole_inbound", when=_pmtu_inbound, score=STAGED, contrast=_by_mss),
+        InferredRule(
+            reason="tls_pmtu_blackhole_outbound", when=_pmtu_outbound, score=STAGED, contrast=_by_mss
         ),
-        Rule(
-            reason="tls_all_hellos_dropped",
-            when=_all_dropped,
+        *HELLO_RULES,
+        InferredRule(reason="tls_partial_then_stall", when=both(_silent, _received), score=STAGED),
+        InferredRule(
+            reason="tls_partial_then_fin",
+            when=both(_closed, _received),
+            score=EXPLICIT,
+            contrast=_by_name_if_passed,
+        ),
+        InferredRule(
+            reason="tls_partial_then_reset",
+            when=both(_reset, _received),
+            score=EXPLICIT,
+            contrast=_by_name_if_passed,
+        ),
+        InferredRule(reason="tls_all_hellos_dropped", when=_all_dropped, score=STAGED, silent=True),
+        InferredRule(
+            reason="tls_sni_dropped",
+            when=both(_silent, _unacked),
             score=STAGED,
             silent=True,
+            contrast=sni_contrast,
         ),
-        Rule(reason="tls_sni_dropped", when=_sni_dropped, score=STAGED, silent=True, contrast=_by_name),
-        Rule(reason="tls_sni_reset", when=_sni_reset, score=EXPLICIT, contrast=_by_name),
-        Rule(
+        InferredRule(
+            reason="tls_sni_reset", when=both(_reset, _unacked), score=EXPLICIT, contrast=sni_contrast
+        ),
+        InferredRule(
             reason="tls_reset_after_hello",
             when=_reset,
             score=EXPLICIT,
             contrast=_by_name_if_passed,
-            blame=_filter,
+            blame=_filter_by_name,
         ),
-        Rule(
+        InferredRule(
             reason="tls_fin_after_hello",
-            when=_fin,
+            when=_closed,
             score=EXPLICIT,
             contrast=_by_name_if_passed,
-            blame=_filter,
+            blame=_filter_by_name,
         ),
-        Rule(
+        InferredRule(
             reason="tls_stall_after_hello",
-            when=_stall,
+            when=_silent,
             score=SILENCE,
             silent=True,
             contrast=_by_name_if_passed,
-            blame=_filter,
+            blame=_filter_by_name,
         ),
-        Rule(reason="tls_protocol_error", when=_protocol_error, score=EXPLICIT),
-        Rule(reason="tls_unknown", when=_any_failure, score=SILENCE),
+        InferredRule(
+            reason="tls_protocol_error",
+            when=failed(Phase.TLS, Failure.TLS_ERROR, Failure.MALFORMED),
+            score=EXPLICIT,
+        ),
+        InferredRule(reason="tls_unknown", when=_any_failure, score=SILENCE),
     ),
     notes=(
         *HELLO_NOTES,
-        Rule(reason="tls_client_cert_required", when=_client_certificate, score=IDENTIFIED - 1, alone=True),
+        Rule(reason="tls_client_cert_required", when=_client_certificate, score=IDENTIFIED - 1),
     ),
 )

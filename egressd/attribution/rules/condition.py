@@ -1,0 +1,62 @@
+"""Conditions that rules are composed of: in which phase and how a trail failed, and what ICMP reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.model.observation import Failure, Observation, Phase
+
+Condition = Callable[[TrailContext], bool]
+PROHIBITED = {4: frozenset({9, 10, 13}), 6: frozenset({1, 5, 6})}
+PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}
+
+_OBSERVED: Mapping[Phase, Callable[[TrailContext], Observation | None]] = {
+    Phase.DNS: lambda context: context.dns,
+    Phase.TCP: lambda context: context.tcp,
+    Phase.PROXY: lambda context: context.tunnel,
+    Phase.TLS: lambda context: context.tls,
+    Phase.HTTP: lambda context: context.http,
+    Phase.NTP: lambda context: context.ntp,
+}
+
+
+def failed(phase: Phase, *failures: Failure) -> Condition:
+    """Hold where a phase failed in one of these ways; in any way if none is named."""
+    observed = _OBSERVED[phase]
+    wanted = frozenset(failures or Failure)
+    return lambda context: (one := observed(context)) is not None and one.failure in wanted
+
+
+def failed_in(phase: Phase) -> Condition:
+    """Hold where the trail's first failure is in a phase."""
+    return lambda context: context.failed_in is phase
+
+
+def both(*conditions: Condition) -> Condition:
+    """Hold where all conditions do."""
+    return lambda context: all(one(context) for one in conditions)
+
+
+def either(*conditions: Condition) -> Condition:
+    """Hold where any condition does."""
+    return lambda context: any(one(context) for one in conditions)
+
+
+def never(_: TrailContext) -> bool:
+    """Hold nowhere."""
+    return False
+
+
+def is_prohibited(context: TrailContext) -> bool:
+    """Hold where a router reported that a rule forbids the packet."""
+    icmp = context.icmp
+    if icmp is None or icmp.type != (3 if icmp.version == 4 else 1):
+        return False
+    return icmp.code in PROHIBITED[icmp.version]
+
+
+def is_port_unreachable(context: TrailContext) -> bool:
+    """Hold where a host reported that nothing listens on the port (or a firewall in its place)."""
+    icmp = context.icmp
+    return icmp is not None and (icmp.type, icmp.code) == PORT_UNREACHABLE[icmp.version]
