@@ -10,7 +10,7 @@ from egressd.attribution.facts.peer_comparison import TLS13, domain_of
 from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import NOT_TRUSTED, product_of
-from egressd.attribution.rules.condition import Condition, both, either, failed
+from egressd.attribution.rules.condition import Condition, both, either, phase_failed
 from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, INCONSISTENT, SILENCE, Rule, RuleTable
 from egressd.model.observation import Failure, Phase, TlsObservation
 from egressd.model.plan import ControlKind
@@ -21,7 +21,7 @@ NO_ISSUER = (2, 19, 20, 21)
 WEAK = (66, 67, 68)
 SOON = timedelta(days=14)
 
-_any_failure = failed(Phase.TLS, Failure.VERIFY)
+_any_failure = phase_failed(Phase.TLS, Failure.VERIFY)
 
 
 def _verify_code(*codes: int) -> Condition:

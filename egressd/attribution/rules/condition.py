@@ -21,7 +21,7 @@ _OBSERVED: Mapping[Phase, Callable[[TrailContext], Observation | None]] = {
 }
 
 
-def failed(phase: Phase, *failures: Failure) -> Condition:
+def phase_failed(phase: Phase, *failures: Failure) -> Condition:
     """Hold where a phase failed in one of these ways; in any way if none is named."""
     observed = _OBSERVED[phase]
     wanted = frozenset(failures or Failure)

@@ -19,7 +19,7 @@ from egressd.attribution.facts.address import (
 from egressd.attribution.facts.stats import ANSWERS, observations
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import sinkhole_product
-from egressd.attribution.rules.condition import both, either, failed, is_port_unreachable, is_prohibited
+from egressd.attribution.rules.condition import both, either, is_port_unreachable, is_prohibited, phase_failed
 from egressd.attribution.rules.local import local_rules
 from egressd.attribution.rules.rule import (
     EXPLICIT,
@@ -43,13 +43,13 @@ PLAIN_LIMIT = 512
 LOSSY_NAMES, LOSSY_SHARE = 3, 5
 """One lost datagram is chance: so many names, and one in so many, are loss."""
 
-_failed = failed(Phase.DNS)
-_nxdomain = failed(Phase.DNS, Failure.NXDOMAIN)
-_nodata = failed(Phase.DNS, Failure.NODATA)
-_timed_out = failed(Phase.DNS, Failure.TIMEOUT)
-_tcp_failed = failed(Phase.DNS, Failure.CLOSED, Failure.RESET, Failure.REFUSED, Failure.UNREACHABLE)
-_no_result = failed(Phase.DNS, Failure.TIMEOUT, Failure.RCODE, Failure.OS_ERROR)
-_error_or_malformed = failed(Phase.DNS, Failure.RCODE, Failure.MALFORMED)
+_failed = phase_failed(Phase.DNS)
+_nxdomain = phase_failed(Phase.DNS, Failure.NXDOMAIN)
+_nodata = phase_failed(Phase.DNS, Failure.NODATA)
+_timed_out = phase_failed(Phase.DNS, Failure.TIMEOUT)
+_tcp_failed = phase_failed(Phase.DNS, Failure.CLOSED, Failure.RESET, Failure.REFUSED, Failure.UNREACHABLE)
+_no_result = phase_failed(Phase.DNS, Failure.TIMEOUT, Failure.RCODE, Failure.OS_ERROR)
+_error_or_malformed = phase_failed(Phase.DNS, Failure.RCODE, Failure.MALFORMED)
 
 
 def _queries(context: TrailContext) -> tuple[DnsQuery, ...]:
@@ -114,7 +114,7 @@ def _silent(context: TrailContext) -> bool:
     return lost and _tcp_failed(context)
 
 
-_no_message = either(_silent, failed(Phase.DNS, Failure.UNREACHABLE, Failure.RESET, Failure.CLOSED))
+_no_message = either(_silent, phase_failed(Phase.DNS, Failure.UNREACHABLE, Failure.RESET, Failure.CLOSED))
 
 
 def _resolver_unreachable(context: TrailContext) -> bool:
@@ -386,7 +386,7 @@ DNS = RuleTable(
     phase=Phase.DNS,
     rules=(
         *local_rules(Phase.DNS),
-        Rule(reason="dns_name_invalid", when=failed(Phase.DNS, Failure.NAME_INVALID), score=IDENTIFIED),
+        Rule(reason="dns_name_invalid", when=phase_failed(Phase.DNS, Failure.NAME_INVALID), score=IDENTIFIED),
         Rule(reason="dns_no_resolver", when=_no_resolver, score=IDENTIFIED),
         InferredRule(
             reason="dns_local_override",
@@ -430,7 +430,7 @@ DNS = RuleTable(
         Rule(
             reason="dns_nodata_filtered", when=_nodata, score=INCONSISTENT, contrast=_by_ede_or_other_resolver
         ),
-        InferredRule(reason="dns_malformed", when=failed(Phase.DNS, Failure.MALFORMED), score=EXPLICIT),
+        InferredRule(reason="dns_malformed", when=phase_failed(Phase.DNS, Failure.MALFORMED), score=EXPLICIT),
         Rule(reason="dns_sinkhole_known", when=_sinkhole, score=IDENTIFIED),
         Rule(reason="dns_null_answer", when=_null_answer, score=IDENTIFIED),
         InferredRule(reason="dns_private_link_unreachable", when=_private_link_dead, score=IDENTIFIED - 1),

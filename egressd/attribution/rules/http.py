@@ -12,7 +12,7 @@ from egressd.attribution.facts.sweep_index import host_of
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import CACHE_HEADERS, CDN_HEADERS, OWN_DOMAINS, product_of
 from egressd.attribution.rules.certificate import is_private_ca
-from egressd.attribution.rules.condition import failed
+from egressd.attribution.rules.condition import phase_failed
 from egressd.attribution.rules.rule import (
     EXPLICIT,
     IDENTIFIED,
@@ -31,7 +31,7 @@ SLOW = 32 * 1024
 NOT_UPGRADED = frozenset({405, 426, 501, 505})
 NO_ACCESS = re.compile(r"public ?network ?access|private ?link ?scope|private endpoint", re.IGNORECASE)
 
-_cut = failed(Phase.HTTP, Failure.RESET, Failure.CLOSED)
+_cut = phase_failed(Phase.HTTP, Failure.RESET, Failure.CLOSED)
 
 
 def _answer(context: TrailContext) -> HttpObservation | None:
@@ -231,13 +231,13 @@ HTTP = RuleTable(
         Rule(reason="http_captive_portal", when=_captive_portal, score=IDENTIFIED - 1),
         InferredRule(reason="http_range_blocked", when=_range_blocked, score=EXPLICIT),
         Rule(reason="http_content_replaced", when=_replaced, score=IDENTIFIED - 1),
-        Rule(reason="http_truncated", when=failed(Phase.HTTP, Failure.TRUNCATED), score=IDENTIFIED - 1),
+        Rule(reason="http_truncated", when=phase_failed(Phase.HTTP, Failure.TRUNCATED), score=IDENTIFIED - 1),
         Rule(reason="service_public_access_denied", when=_no_access, score=EXPLICIT),
         Rule(reason="http_unexpected_status", when=_unexpected_status, score=INCONSISTENT),
         Rule(reason="http_content_unexpected", when=_unexpected_content, score=INCONSISTENT),
         InferredRule(
             reason="http_h2_broken",
-            when=failed(Phase.HTTP, Failure.HTTP2_ERROR),
+            when=phase_failed(Phase.HTTP, Failure.HTTP2_ERROR),
             score=EXPLICIT,
             contrast=_by_handshake,
         ),
@@ -250,7 +250,7 @@ HTTP = RuleTable(
         ),
         InferredRule(
             reason="http_no_answer",
-            when=failed(Phase.HTTP, Failure.TIMEOUT),
+            when=phase_failed(Phase.HTTP, Failure.TIMEOUT),
             score=SILENCE,
             silent=True,
             blame=_filter_in_clear,
@@ -258,11 +258,11 @@ HTTP = RuleTable(
         ),
         Rule(
             reason="http_not_http",
-            when=failed(Phase.HTTP, Failure.NOT_HTTP, Failure.MALFORMED),
+            when=phase_failed(Phase.HTTP, Failure.NOT_HTTP, Failure.MALFORMED),
             score=IDENTIFIED - 1,
         ),
         InferredRule(
-            reason="http_headers_too_large", when=failed(Phase.HTTP, Failure.TOO_LARGE), score=EXPLICIT
+            reason="http_headers_too_large", when=phase_failed(Phase.HTTP, Failure.TOO_LARGE), score=EXPLICIT
         ),
         InferredRule(reason="http_unknown", when=_any_failure, score=SILENCE),
     ),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from egressd.attribution.control_results.contrast import Contrast, passed_if
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.condition import both, either, failed, is_port_unreachable, is_prohibited
+from egressd.attribution.rules.condition import both, either, is_port_unreachable, is_prohibited, phase_failed
 from egressd.attribution.rules.local import local_rules
 from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, InferredRule, Rule, RuleTable
 from egressd.model.observation import Failure, NtpObservation, Phase
 
 UNSYNCHRONIZED = 16
-_failed = failed(Phase.NTP)
+_failed = phase_failed(Phase.NTP)
 
 
 def _kiss(context: TrailContext) -> bool:
@@ -37,15 +37,17 @@ NTP = RuleTable(
         Rule(reason="tcp_admin_prohibited", when=both(_failed, is_prohibited), score=IDENTIFIED),
         Rule(
             reason="ntp_refused",
-            when=either(failed(Phase.NTP, Failure.REFUSED), both(_failed, is_port_unreachable)),
+            when=either(phase_failed(Phase.NTP, Failure.REFUSED), both(_failed, is_port_unreachable)),
             score=IDENTIFIED,
         ),
-        Rule(reason="tcp_unreachable", when=failed(Phase.NTP, Failure.UNREACHABLE), score=IDENTIFIED - 1),
+        Rule(
+            reason="tcp_unreachable", when=phase_failed(Phase.NTP, Failure.UNREACHABLE), score=IDENTIFIED - 1
+        ),
         Rule(reason="ntp_kiss_of_death", when=_kiss, score=IDENTIFIED),
         Rule(reason="ntp_unsynchronized", when=_unsynchronized, score=IDENTIFIED),
         InferredRule(
             reason="ntp_no_answer",
-            when=failed(Phase.NTP, Failure.TIMEOUT),
+            when=phase_failed(Phase.NTP, Failure.TIMEOUT),
             score=SILENCE + 1,
             silent=True,
             contrast=_by_other_traffic,

@@ -12,14 +12,20 @@ from egressd.attribution.control_results.contrast import (
 from egressd.attribution.control_results.hops import failure_hop
 from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.condition import both, failed, failed_in, is_port_unreachable, is_prohibited
+from egressd.attribution.rules.condition import (
+    both,
+    failed_in,
+    is_port_unreachable,
+    is_prohibited,
+    phase_failed,
+)
 from egressd.attribution.rules.local import local_rules
 from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, InferredRule, Rule, RuleTable
 from egressd.model.observation import Failure, Phase
 
 TIME_EXCEEDED = {4: 11, 6: 3}
-_refused = failed(Phase.TCP, Failure.REFUSED)
-_silent = failed(Phase.TCP, Failure.TIMEOUT)
+_refused = phase_failed(Phase.TCP, Failure.REFUSED)
+_silent = phase_failed(Phase.TCP, Failure.TIMEOUT)
 
 
 def _time_exceeded(context: TrailContext) -> bool:
@@ -87,10 +93,12 @@ TCP = RuleTable(
             contrast=_by_other_port,
         ),
         InferredRule(reason="tcp_refused", when=_refused, score=EXPLICIT, contrast=_by_other_port),
-        Rule(reason="tcp_unreachable", when=failed(Phase.TCP, Failure.UNREACHABLE), score=IDENTIFIED - 1),
+        Rule(
+            reason="tcp_unreachable", when=phase_failed(Phase.TCP, Failure.UNREACHABLE), score=IDENTIFIED - 1
+        ),
         InferredRule(
             reason="tcp_reset_after_accept",
-            when=failed(Phase.TCP, Failure.RESET, Failure.CLOSED),
+            when=phase_failed(Phase.TCP, Failure.RESET, Failure.CLOSED),
             score=EXPLICIT,
         ),
         InferredRule(
@@ -110,7 +118,7 @@ TCP = RuleTable(
         InferredRule(
             reason="tcp_ip_blocked_silent", when=_silent, score=SILENCE, silent=True, contrast=_by_address
         ),
-        InferredRule(reason="tcp_unknown", when=failed(Phase.TCP), score=SILENCE),
+        InferredRule(reason="tcp_unknown", when=phase_failed(Phase.TCP), score=SILENCE),
     ),
     notes=(
         Rule(reason="pki_revocation_unreachable", when=_revocation, score=IDENTIFIED - 1),

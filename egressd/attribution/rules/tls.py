@@ -12,7 +12,7 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import page_product
 from egressd.attribution.reasons import ALERTS, alert_code
 from egressd.attribution.rules.client_hello import HELLO_NOTES, HELLO_RULES
-from egressd.attribution.rules.condition import Condition, both, failed
+from egressd.attribution.rules.condition import Condition, both, phase_failed
 from egressd.attribution.rules.rule import (
     EXPLICIT,
     IDENTIFIED,
@@ -29,9 +29,9 @@ from egressd.model.verdict import Blame
 PROTOCOL_VERSION = 70
 OLD_PROTOCOL = ("unsupported protocol", "unsupported_protocol", "protocol version", "protocol_version")
 
-_silent = failed(Phase.TLS, Failure.TIMEOUT)
-_reset = failed(Phase.TLS, Failure.RESET)
-_closed = failed(Phase.TLS, Failure.CLOSED)
+_silent = phase_failed(Phase.TLS, Failure.TIMEOUT)
+_reset = phase_failed(Phase.TLS, Failure.RESET)
+_closed = phase_failed(Phase.TLS, Failure.CLOSED)
 
 
 def _received(context: TrailContext) -> bool:
@@ -156,7 +156,7 @@ TLS = RuleTable(
     rules=(
         Rule(reason="tls_plaintext_block_page", when=_plaintext_page, score=IDENTIFIED),
         *ALERT_RULES,
-        Rule(reason="tls_not_tls", when=failed(Phase.TLS, Failure.NOT_TLS), score=IDENTIFIED - 1),
+        Rule(reason="tls_not_tls", when=phase_failed(Phase.TLS, Failure.NOT_TLS), score=IDENTIFIED - 1),
         InferredRule(reason="tcp_reset_after_accept", when=_reset_before_hello, score=EXPLICIT),
         Rule(reason="tcp_synproxy_stall", when=_synproxy, score=IDENTIFIED - 1),
         InferredRule(reason="tls_pmtu_blackhole_inbound", when=_pmtu_inbound, score=STAGED, contrast=_by_mss),
@@ -212,7 +212,7 @@ TLS = RuleTable(
         ),
         InferredRule(
             reason="tls_protocol_error",
-            when=failed(Phase.TLS, Failure.TLS_ERROR, Failure.MALFORMED),
+            when=phase_failed(Phase.TLS, Failure.TLS_ERROR, Failure.MALFORMED),
             score=EXPLICIT,
         ),
         InferredRule(reason="tls_unknown", when=_any_failure, score=SILENCE),
