@@ -57,7 +57,7 @@ def _line(notice: Notice) -> str:
     said = [f"{title_of(notice)}; since {format_time(condition.since)}"]
     if over:
         said.append(
-            f"format_elapsed {format_elapsed(condition.since, alert.gone or alert.closed or notice.at)}"
+            f"lasted {format_elapsed(condition.since, alert.gone or alert.closed or notice.at)}"
         )
     elif condition.blame is not None:
         said.append(f"call {CALL[condition.blame]}")
