@@ -13,7 +13,7 @@ from egressd.daemon.state_store import StateStore
 from egressd.model.alert import Queued
 from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
 from egressd.notify.alertmanager.worker import peer_labels
-from egressd.notify.outbox import delivered
+from egressd.notify.outbox import remove_delivered
 from egressd.notify.result import DeliveryResult
 from egressd.notify.wakeup import Wakeup
 
@@ -89,7 +89,7 @@ class DaemonDeliveryStore:
 
     def _take_out(self, receiver: str, batch: tuple[Queued, ...], *, dropped_reported: int) -> None:
         current = self.holder.current
-        outbox = delivered(
+        outbox = remove_delivered(
             current.outbox, (one.number for one in batch), receiver, dropped_reported=dropped_reported
         )
         found = receiver_statuses(current.receivers, current.settings.notify, outbox)

@@ -15,7 +15,7 @@ from egressd.model.alert import Alert, AlertName, Notice, NoticeKind, Outbox, Si
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Notify
 from egressd.model.snapshot import Counters, Maintenance, ReceiverStatus, Snapshot
-from egressd.notify.outbox import bounds_of, dropped_of, keep_to, post
+from egressd.notify.outbox import bounds_of, dropped_of, enqueue, restrict
 
 MOST_NAMED = 100
 """Targets that an event names at most."""
@@ -65,7 +65,7 @@ def fit_receivers(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[str, int], 
     Returns what waited for receivers that are not there any more as well.
     """
     notify, counters = snapshot.settings.notify, snapshot.counters
-    outbox, lost = keep_to(snapshot.outbox, bounds_of(notify))
+    outbox, lost = restrict(snapshot.outbox, bounds_of(notify))
     names = [one.name for one in notify.receivers]
     fitted = replace(
         counters,
@@ -111,7 +111,7 @@ def add_counts(counts: Mapping[str, int], more: Iterable[tuple[str, int]]) -> Ma
 def _post(snapshot: Snapshot, notices: tuple[Notice, ...]) -> tuple[Outbox, tuple[NoticePosted, ...]]:
     notify = snapshot.settings.notify
     letters = [(notice, receivers_for(notice, notify)) for notice in notices]
-    outbox = post(snapshot.outbox, letters, bounds_of(notify))
+    outbox = enqueue(snapshot.outbox, letters, bounds_of(notify))
     return outbox, tuple(_posted(notice, receivers) for notice, receivers in letters)
 
 

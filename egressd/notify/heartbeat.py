@@ -11,25 +11,26 @@ from egressd.notify.retry import Retry
 from egressd.notify.wakeup import wait_for
 
 SHARE = 0.8
-"""Of the interval, that one call may take; a call is tried again only until the interval is over."""
+"""The share of the interval that one call may take; a call is retried only until the interval is over."""
 
 
 @dataclass(slots=True, kw_only=True)
 class HeartbeatWorker:
-    """The task of one receiver. Only the last sweep counts; what was missed is not made up for."""
+    """The delivery task of one heartbeat. Only the latest sweep counts; missed calls are not repeated."""
 
     name: str
     store: DeliveryStore
     beat: Beat
     retry: Retry
-    _seen: int = field(init=False)
-    _owed_since: float | None = None
+    _sweeps: int = field(init=False)
+    _due_since: float | None = None
+    """When the latest sweep was seen that is not called for yet, on the monotonic clock."""
 
     def __post_init__(self) -> None:
-        self._seen = self.store.current.counters.sweeps
+        self._sweeps = self.store.current.counters.sweeps
 
     async def run(self) -> None:
-        """Call after each sweep."""
+        """Call after each sweep, as long as the receiver is configured."""
         while (receiver := self._configured()) is not None:
             woken = self.store.wakeup.next
             if self.store.wakeup.closing:
@@ -45,24 +46,24 @@ class HeartbeatWorker:
         return receiver if receiver is not None and receiver.feed is Feed.SWEEPS else None
 
     def _due_in(self) -> float | None:
-        """Return when to call for the last sweep; None: it was called for, or it is too late."""
+        """Return the seconds until the call for the latest sweep; None: it was made, or it is too late."""
         snapshot = self.store.current
-        if snapshot.counters.sweeps > self._seen:
-            self._seen, self._owed_since = snapshot.counters.sweeps, clock.monotonic()
-            self.retry.forget()
-        if self._owed_since is None:
+        if snapshot.counters.sweeps > self._sweeps:
+            self._sweeps, self._due_since = snapshot.counters.sweeps, clock.monotonic()
+            self.retry.reset()
+        if self._due_since is None:
             return None
-        left = self._owed_since + snapshot.settings.interval - clock.monotonic()
+        left = self._due_since + snapshot.settings.interval - clock.monotonic()
         if self.retry.wait > left:
-            self._owed_since = None
+            self._due_since = None
             return None
         return self.retry.wait
 
     async def _call(self, receiver: Receiver) -> None:
         most = SHARE * self.store.current.settings.interval
         quick = replace(receiver, timeout=min(receiver.timeout, most))
-        seen = self._seen
-        delivery = await self.retry.make(self.beat(quick), what=receiver.name)
+        sweeps = self._sweeps
+        delivery = await self.retry.attempt(self.beat(quick), receiver=receiver.name)
         self.store.tried(receiver.name, delivery)
-        if seen == self._seen and (delivery.ok or not delivery.retry):
-            self._owed_since = None
+        if sweeps == self._sweeps and (delivery.ok or not delivery.retry):
+            self._due_since = None

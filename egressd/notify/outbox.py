@@ -1,4 +1,4 @@
-"""What waits to be delivered: bounded, in order, each notice once for each receiver. Pure."""
+"""The notification queue: bounded, in order, each notice once for each receiver. Pure."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ def bounds_of(notify: Notify) -> dict[str, int]:
     return {one.name: one.queue for one in notify.receivers if one.feed is Feed.NOTICES}
 
 
-def post(
-    outbox: Outbox, letters: Iterable[tuple[Notice, Iterable[str]]], bounds: Mapping[str, int]
+def enqueue(
+    outbox: Outbox, notices: Iterable[tuple[Notice, Iterable[str]]], bounds: Mapping[str, int]
 ) -> Outbox:
     """Queue notices in this order, each for those of its receivers that have a bound.
 
     Beyond it, the oldest are dropped. A notice that waits for a receiver already is not queued for it again.
     """
-    there = {(one.receiver, one.notice.id) for one in outbox.waiting}
+    queued = {(one.receiver, one.notice.id) for one in outbox.waiting}
     waiting, number = list(outbox.waiting), outbox.next_number
-    for notice, receivers in letters:
+    for notice, receivers in notices:
         for name in receivers:
-            if name in bounds and (name, notice.id) not in there:
-                there.add((name, notice.id))
+            if name in bounds and (name, notice.id) not in queued:
+                queued.add((name, notice.id))
                 waiting.append(Queued(receiver=name, number=number, notice=notice))
                 number += 1
     return _bounded(replace(outbox, waiting=tuple(waiting), next_number=number), bounds)
 
 
 def due_in(outbox: Outbox, receiver: Receiver, now: datetime) -> float | None:
-    """Return in how many seconds what waits for a receiver is due; None: nothing waits.
+    """Return in how many seconds the queue of a receiver is due; None: it is empty.
 
-    All of it is, once the first of it has waited for others as long as it should. A clock that was set back
+    The whole queue is due once its first notice has waited as long as it should. A clock that was set back
     delays nothing.
     """
     waiting = outbox.of(receiver.name)
@@ -48,33 +48,35 @@ def due_in(outbox: Outbox, receiver: Receiver, now: datetime) -> float | None:
 
 
 def batch_of(outbox: Outbox, receiver: Receiver) -> tuple[Queued, ...]:
-    """Return what the next delivery takes: the first notice, or for people all of many."""
+    """Return what the next delivery takes: the first notice, or all where they are a digest."""
     waiting = outbox.of(receiver.name)
     digest = receiver.digest is not None and len(waiting) > receiver.digest
     return waiting if digest else waiting[:1]
 
 
 def dropped_of(outbox: Outbox, receiver: str) -> int:
-    """Return how many notices a receiver lost to the bound and was not told of yet."""
+    """Return how many notices of a receiver were dropped and not reported to it yet."""
     return dict(outbox.dropped).get(receiver, 0)
 
 
-def delivered(outbox: Outbox, numbers: Iterable[int], receiver: str, *, dropped_reported: int = 0) -> Outbox:
-    """Take out what a receiver has got, and the count of dropped notices it was told of.
+def remove_delivered(
+    outbox: Outbox, numbers: Iterable[int], receiver: str, *, dropped_reported: int = 0
+) -> Outbox:
+    """Remove delivered notices, and the count of dropped ones that was reported with them.
 
-    What the bound dropped while it was being sent has arrived after all, and is not counted as dropped.
+    What was dropped while it was being sent has arrived after all, and is not counted as dropped.
     """
-    gone = frozenset(numbers)
-    there = {one.number for one in outbox.of(receiver)}
-    left = dropped_of(outbox, receiver) - dropped_reported - len(gone - there)
-    kept = tuple(one for one in outbox.waiting if one.receiver != receiver or one.number not in gone)
+    arrived = frozenset(numbers)
+    waiting = {one.number for one in outbox.of(receiver)}
+    left = dropped_of(outbox, receiver) - dropped_reported - len(arrived - waiting)
+    kept = tuple(one for one in outbox.waiting if one.receiver != receiver or one.number not in arrived)
     return _with_dropped(replace(outbox, waiting=kept), {receiver: max(0, left)})
 
 
-def keep_to(outbox: Outbox, bounds: Mapping[str, int]) -> tuple[Outbox, tuple[tuple[str, int], ...]]:
-    """Keep to receivers that are configured, and to their bounds.
+def restrict(outbox: Outbox, bounds: Mapping[str, int]) -> tuple[Outbox, tuple[tuple[str, int], ...]]:
+    """Restrict the queue to configured receivers and their bounds.
 
-    Returns the outbox, and how much waited for each receiver that is not there any more.
+    Returns the queue, and how many notices waited for each receiver that is no longer configured.
     """
     lost = Counter(one.receiver for one in outbox.waiting if one.receiver not in bounds)
     kept = replace(
@@ -86,7 +88,7 @@ def keep_to(outbox: Outbox, bounds: Mapping[str, int]) -> tuple[Outbox, tuple[tu
 
 
 def _bounded(outbox: Outbox, bounds: Mapping[str, int]) -> Outbox:
-    """Drop the oldest of what is too much, and count it."""
+    """Drop the oldest notices beyond the bounds, and count them."""
     lengths = Counter(one.receiver for one in outbox.waiting)
     excess = {name: lengths[name] - bound for name, bound in bounds.items() if lengths[name] > bound}
     if not excess:

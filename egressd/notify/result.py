@@ -1,4 +1,4 @@
-"""How one attempt to deliver ended. A value: what to do about it is the courier's business."""
+"""How one attempt to deliver ended."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ class DeliveryResult:
     """How a delivery of one or more notices ended.
 
     A batch may take several messages, and a message several parts: where sending breaks off in the middle,
-    `delivered` and `parts` say what has arrived, so that nobody hears it twice.
+    `delivered` and `parts` say what has arrived, so that it is not sent twice.
     """
 
     ok: bool
     """Whether all of it arrived."""
     retry: bool = False
     """Whether trying again can help."""
-    after: float | None = None
+    retry_after: float | None = None
     """Seconds the receiver asks us to wait before that (`Retry-After`), bounded."""
     why: str = ""
     """For people: what happened, where, what to do. No secret, no path or query of a URL. Not empty where
@@ -39,6 +39,6 @@ def refused(why: str) -> DeliveryResult:
     return DeliveryResult(ok=False, why=why)
 
 
-def failed(why: str, *, after: float | None = None) -> DeliveryResult:
+def failed(why: str, *, retry_after: float | None = None) -> DeliveryResult:
     """Return that it did not arrive now, and may later."""
-    return DeliveryResult(ok=False, retry=True, after=after, why=why)
+    return DeliveryResult(ok=False, retry=True, retry_after=retry_after, why=why)

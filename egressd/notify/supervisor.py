@@ -1,4 +1,4 @@
-"""The root of the couriers: a task for each place, begun when it is configured, never cut off by a reload."""
+"""Starts and restarts the delivery tasks: one for each receiver's queue, heartbeat and Alertmanager peer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from egressd.notify.retry import Retry
 from egressd.notify.worker import QueueWorker
 
 AFTER_A_BUG = 60.0
-"""Seconds before a task that ended by our own bug is begun again."""
+"""Seconds before a task that ended with an unexpected exception is started again."""
 
 log = structlog.get_logger("egressd")
 
 Key = tuple[str, str]
-"""The receiver's name, and what tells its tasks apart."""
+"""The receiver's name, and what distinguishes its tasks."""
 
 
-class Task(Protocol):
-    """What delivers to one place until that is not configured any more."""
+class Worker(Protocol):
+    """Delivers to one receiver or peer as long as that is configured."""
 
     async def run(self) -> None:
         """Deliver."""
@@ -37,14 +37,14 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySupervisor:
-    """Everything that delivers. It ends when the wakeup has woken for the last time and all was tried."""
+    """Runs the workers of the receivers that are configured. A reload interrupts no delivery."""
 
     store: DeliveryStore
     senders: Senders
     chance: Callable[[], float] = random.random
 
     async def run(self) -> None:
-        """Deliver to whatever is configured."""
+        """Deliver until the wakeup is closed and everything due was tried once more."""
         running: dict[Key, asyncio.Task[None]] = {}
         wakeup = self.store.wakeup
         async with asyncio.TaskGroup() as group:
@@ -52,52 +52,44 @@ class DeliverySupervisor:
                 woken = wakeup.next
                 for key, make in self._wanted():
                     if key not in running or running[key].done():
-                        name = f"courier {key[0]}"
-                        running[key] = group.create_task(self._tend(key[0], make), name=name)
+                        name = f"delivery {key[0]}"
+                        running[key] = group.create_task(self._supervise(key[0], make), name=name)
                 await woken.wait()
 
-    def _wanted(self) -> Iterator[tuple[Key, Callable[[], Task]]]:
+    def _wanted(self) -> Iterator[tuple[Key, Callable[[], Worker]]]:
         for one in self.store.current.settings.notify.receivers:
             match one.feed:
                 case Feed.ALERTS:
-                    yield from self._peers(one)
+                    for url, label in peer_labels(one).items():
+                        yield (one.name, url), partial(self._alertmanager_worker, one, url, label)
                 case Feed.SWEEPS:
-                    yield (one.name, "heartbeat"), partial(self._heartbeat, one)
+                    yield (one.name, "heartbeat"), partial(self._heartbeat_worker, one)
                 case Feed.NOTICES:
-                    yield (one.name, "queue"), partial(self._carrier, one)
+                    yield (one.name, "queue"), partial(self._queue_worker, one)
 
-    def _peers(self, receiver: Receiver) -> Iterator[tuple[Key, Callable[[], Task]]]:
-        for url, label in peer_labels(receiver).items():
-            yield (receiver.name, url), partial(self._peer, receiver, url, label)
-
-    def _carrier(self, receiver: Receiver) -> Task:
+    def _queue_worker(self, receiver: Receiver) -> Worker:
         retry = Retry(chance=self.chance)
         return QueueWorker(name=receiver.name, store=self.store, deliver=self.senders.deliver, retry=retry)
 
-    def _heartbeat(self, receiver: Receiver) -> Task:
+    def _heartbeat_worker(self, receiver: Receiver) -> Worker:
         retry = Retry(chance=self.chance)
         return HeartbeatWorker(name=receiver.name, store=self.store, beat=self.senders.beat, retry=retry)
 
-    def _peer(self, receiver: Receiver, url: str, label: str) -> Task:
+    def _alertmanager_worker(self, receiver: Receiver, url: str, label: str) -> Worker:
         retry = Retry(chance=self.chance, longest=RESEND)
         return AlertmanagerWorker(
-            name=receiver.name,
-            url=url,
-            label=label,
-            store=self.store,
-            push=self.senders.push,
-            retry=retry,
+            name=receiver.name, url=url, label=label, store=self.store, push=self.senders.push, retry=retry
         )
 
-    async def _tend(self, name: str, make: Callable[[], Task]) -> None:
-        """Run a task; a bug of ours is said, and the task begun again: probing goes on whatever happens."""
-        task = make()
+    async def _supervise(self, name: str, make: Callable[[], Worker]) -> None:
+        """Run a worker; after an unexpected exception, log it and run the worker again."""
+        worker = make()
         while True:
             try:
-                await task.run()
+                await worker.run()
                 return
             except Exception:
-                log.exception("a bug in a courier", receiver=name)
+                log.exception("a bug in a delivery task", receiver=name)
             if self.store.wakeup.closing:
                 return
             await asyncio.sleep(AFTER_A_BUG)

@@ -1,4 +1,4 @@
-"""Waking every delivery task when something was saved."""
+"""Wakes the delivery tasks when something was saved."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Wakeup:
-    """Rings for everybody who waits. Take `next` before looking, so that no ring is missed."""
+    """Wakes all waiting tasks. Take `next` before looking for work, so that no call is missed."""
 
     next: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by the next ring."""
+    """Set by the next call of `wake_all`."""
     closing: bool = False
-    """Whether it rang for the last time: try what is due once, and go home."""
+    """Whether tasks are to try once what is due, and end."""
 
     def wake_all(self) -> None:
-        """Wake everybody up: something has changed."""
+        """Wake the tasks: something has changed."""
         woken, self.next = self.next, asyncio.Event()
         woken.set()
 
     def close(self) -> None:
-        """Ring for the last time."""
+        """Ask the tasks to end."""
         self.closing = True
         self.wake_all()
 
 
 async def wait_for(woken: asyncio.Event, seconds: float | None) -> bool:
-    """Wait for a ring, but not longer than some seconds; return whether it rang."""
+    """Wait until woken, or for some seconds; return whether it was woken."""
     try:
         async with asyncio.timeout(seconds):
             await woken.wait()

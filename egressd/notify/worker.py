@@ -1,4 +1,4 @@
-"""Delivering from the queue of one receiver: in order, the next only when the one before is gone."""
+"""Delivers from the queue of one receiver: in order, the next batch only when the one before is delivered."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ Batch = tuple[Queued, ...]
 
 @dataclass(slots=True, kw_only=True)
 class QueueWorker:
-    """The task of one receiver. It lives as long as the receiver is configured."""
+    """The delivery task of one receiver with a queue."""
 
     name: str
     store: DeliveryStore
     deliver: Deliver
     retry: Retry
     _receiver: Receiver | None = None
-    _begun: tuple[Batch, int] = ((), 0)
-    """What could not be delivered whole, and how many parts of it have arrived."""
+    _partial: tuple[Batch, int] = ((), 0)
+    """What was not delivered completely, and how many parts of it have arrived."""
 
     async def run(self) -> None:
-        """Deliver whatever is due."""
+        """Deliver what is due, as long as the receiver is configured."""
         while (receiver := self._configured()) is not None:
             wakeup = self.store.wakeup
             woken = wakeup.next
             seconds = self._due_in(receiver)
             if seconds == 0:
-                await self._carry(receiver)
+                await self._deliver(receiver)
             elif wakeup.closing:
                 return
             else:
                 await wait_for(woken, seconds)
 
     def _configured(self) -> Receiver | None:
-        """Return the receiver as it is now; after a change the next attempt is made at once."""
+        """Return the receiver as configured now; after a change the next attempt is made at once."""
         receiver = self.store.current.settings.notify.receiver(self.name)
         if receiver != self._receiver:
-            self._receiver, self._begun = receiver, ((), 0)
-            self.retry.forget()
+            self._receiver, self._partial = receiver, ((), 0)
+            self.retry.reset()
         return None if receiver is None or receiver.feed is not Feed.NOTICES else receiver
 
     def _due_in(self, receiver: Receiver) -> float | None:
@@ -54,34 +54,33 @@ class QueueWorker:
             return None
         return max(0.0 if self.store.wakeup.closing else seconds, self.retry.wait)
 
-    async def _carry(self, receiver: Receiver) -> None:
+    async def _deliver(self, receiver: Receiver) -> None:
         snapshot = self.store.current
         batch, skip = self._batch(snapshot.outbox, receiver)
-        dropped_reported = dropped_of(snapshot.outbox, receiver.name)
+        dropped = dropped_of(snapshot.outbox, receiver.name)
         attempt = self.deliver(
             receiver,
             tuple(one.notice for one in batch),
-            dropped=dropped_reported,
+            dropped=dropped,
             rules=snapshot.settings.alerting,
             skip=skip,
         )
-        delivery = await self.retry.make(attempt, what=receiver.name)
+        delivery = await self.retry.attempt(attempt, receiver=receiver.name)
         self.store.tried(receiver.name, delivery)
-        arrived, rest = (
-            (batch, ()) if delivery.ok else (batch[: delivery.delivered], batch[delivery.delivered :])
-        )
-        self._begun = (rest, delivery.parts)
+        count = len(batch) if delivery.ok else delivery.delivered
+        arrived, rest = batch[:count], batch[count:]
+        self._partial = (rest, delivery.parts)
         if arrived:
-            await self.store.delivered(receiver.name, arrived, dropped_reported=dropped_reported)
+            await self.store.delivered(receiver.name, arrived, dropped_reported=dropped)
         if not delivery.ok and not delivery.retry:
             await self.store.refused(receiver.name, rest, why=delivery.why)
 
     def _batch(self, outbox: Outbox, receiver: Receiver) -> tuple[Batch, int]:
         """Return what to deliver, and how many parts of it have arrived already.
 
-        A message that has arrived in part is gone on with, unless the bound has cost some of it.
+        A message that arrived in part is continued, unless some of its notices were dropped meanwhile.
         """
-        begun, parts = self._begun
-        if parts and begun == outbox.of(receiver.name)[: len(begun)]:
-            return begun, parts
+        batch, parts = self._partial
+        if parts and batch == outbox.of(receiver.name)[: len(batch)]:
+            return batch, parts
         return batch_of(outbox, receiver), 0

@@ -21,7 +21,7 @@ from egressd.model.endpoint import Need
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Alerting, Notify, Receiver, Severity, TimeInterval
 from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
-from egressd.notify.outbox import post
+from egressd.notify.outbox import enqueue
 from egressd.state.silences import FILE, SilencesFile, write_silences
 from tests.alerting.story import Story
 from tests.daemon.simulation import Scene, scene
@@ -100,7 +100,7 @@ def test_a_step_shows_the_windows_and_keeps_quiet() -> None:
 def test_what_a_full_queue_costs_is_counted() -> None:
     """The step says how many it were; the count only grows."""
     story, snapshot = failing(replace(HOOK, queue=1))
-    full = post(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["hook"])], {"hook": 1})
+    full = enqueue(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["hook"])], {"hook": 1})
     step = evaluate(replace(snapshot, outbox=full), (), now=story.now, limits={})
     assert step.dropped == (("hook", 1),)
     assert step.snapshot.counters.notifications_dropped == {"hook": 1}
@@ -110,7 +110,7 @@ def test_what_a_full_queue_costs_is_counted() -> None:
 def test_all_is_fitted_to_the_receivers_there_are() -> None:
     """Counts begin at 0, what waited for others is named, and who failed before a restart still does."""
     story, snapshot = failing(HOOK, PEERS)
-    outbox = post(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["gone"])], {"gone": 5})
+    outbox = enqueue(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["gone"])], {"gone": 5})
     about = condition(
         "hook",
         id=f"{AlertName.NOTIFICATIONS_FAILING}/hook",

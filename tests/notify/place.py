@@ -20,7 +20,7 @@ from egressd.model.notification import Alerting, Notify, Receiver
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, ReceiverStatus, Snapshot, StateStatus
 from egressd.notify.interface import Senders
-from egressd.notify.outbox import bounds_of, post
+from egressd.notify.outbox import bounds_of, enqueue
 from egressd.notify.result import DeliveryResult, arrived
 from egressd.notify.supervisor import DeliverySupervisor
 from egressd.notify.transport.http import HttpTransport
@@ -106,7 +106,7 @@ class Place:
         for _ in range(count):
             self.count += 1
             names = [one.name for one in notify.receivers]
-            outbox = post(outbox, [(notice(self.count), names)], bounds_of(notify))
+            outbox = enqueue(outbox, [(notice(self.count), names)], bounds_of(notify))
         self.holder.update(outbox=outbox)
         await self.desk.store.record(())
 

@@ -103,7 +103,7 @@ def test_it_is_tried_again_later_and_later(play: Play) -> None:
             assert gaps[:12] == pytest.approx(wanted, rel=0.01)
             assert place.status("hook").failing_since == "2026-11-20T03:00:00.000Z"
             assert place.status("hook").why == "hook.example:443: refused"
-            place.answers["hook"] = lambda: failed("busy", after=900.0)
+            place.answers["hook"] = lambda: failed("busy", retry_after=900.0)
             await asyncio.sleep(20 * MINUTE)
             first, second = [one.at for one in place.to("hook")][-2:]
             assert second - first == pytest.approx(900, rel=0.01)

@@ -15,11 +15,11 @@ from egressd.model.notification import Notify
 from egressd.notify.outbox import (
     batch_of,
     bounds_of,
-    delivered,
     dropped_of,
     due_in,
-    keep_to,
-    post,
+    enqueue,
+    remove_delivered,
+    restrict,
 )
 from egressd.notify.receivers import BY_TYPE
 from tests.notify.notices import notice
@@ -34,7 +34,7 @@ def filled(*numbers: int, bound: int = 10, receiver: str = "hook") -> Outbox:
     """Return a queue that was given notices."""
     outbox = Outbox()
     for number in numbers:
-        outbox = post(
+        outbox = enqueue(
             outbox, [(notice(number, at="2026-11-20T03:00:00.000Z"), [receiver])], {receiver: bound}
         )
     return outbox
@@ -47,8 +47,8 @@ def ids(outbox: Outbox, receiver: str = "hook") -> list[str]:
 def test_numbers_count_up_over_all_receivers() -> None:
     """The order in which notices were posted is the order of their numbers, whoever they are for."""
     bounds = {"hook": 5, "chat": 5}
-    outbox = post(Outbox(next_number=41), [(notice(1), ["chat", "hook", "chat"])], bounds)
-    outbox = post(outbox, [(notice(2), ["hook", "nobody"])], bounds)
+    outbox = enqueue(Outbox(next_number=41), [(notice(1), ["chat", "hook", "chat"])], bounds)
+    outbox = enqueue(outbox, [(notice(2), ["hook", "nobody"])], bounds)
     assert [(one.number, one.receiver) for one in outbox.waiting] == [
         (41, "chat"),
         (42, "hook"),
@@ -63,7 +63,7 @@ def test_the_oldest_goes_first_when_it_is_too_much() -> None:
     assert ids(outbox) == ["n3", "n4", "n5"]
     assert dropped_of(outbox, "hook") == 2
     first = batch_of(outbox, HOOK)
-    outbox = delivered(outbox, [one.number for one in first], "hook", dropped_reported=2)
+    outbox = remove_delivered(outbox, [one.number for one in first], "hook", dropped_reported=2)
     assert (ids(outbox), outbox.dropped) == (["n4", "n5"], ())
 
 
@@ -71,9 +71,9 @@ def test_what_the_bound_cost_on_its_way_was_not_lost() -> None:
     """A notice that was being delivered when the bound dropped it has arrived: only what is lost counts."""
     outbox = filled(1, 2, bound=2)
     on_its_way = batch_of(outbox, HOOK)
-    outbox = post(outbox, [(notice(3), ["hook"])], {"hook": 2})
+    outbox = enqueue(outbox, [(notice(3), ["hook"])], {"hook": 2})
     assert dropped_of(outbox, "hook") == 1
-    outbox = delivered(outbox, [one.number for one in on_its_way], "hook")
+    outbox = remove_delivered(outbox, [one.number for one in on_its_way], "hook")
     assert (ids(outbox), outbox.dropped) == (["n2", "n3"], ())
 
 
@@ -94,8 +94,8 @@ def test_many_at_once_are_one_message_for_people(waiting: int, taken: int) -> No
 
 def test_a_receiver_that_is_gone_leaves_nothing() -> None:
     """What waited for it is counted for the log; a smaller bound holds at once."""
-    outbox = post(filled(1, 2, 3, 4), [(notice(9), ["chat"])], {"chat": 5})
-    kept, lost = keep_to(replace(outbox, dropped=(("chat", 7),)), {"hook": 2})
+    outbox = enqueue(filled(1, 2, 3, 4), [(notice(9), ["chat"])], {"chat": 5})
+    kept, lost = restrict(replace(outbox, dropped=(("chat", 7),)), {"hook": 2})
     assert (ids(kept), lost, kept.dropped) == (["n3", "n4"], (("chat", 1),), (("hook", 2),))
     assert kept.next_number == outbox.next_number
 
@@ -128,8 +128,8 @@ class Post(RuleBasedStateMachine):
     def post(self, names: set[str]) -> None:
         self.count += 1
         made = notice(self.count)
-        self.outbox = post(self.outbox, [(made, names)], self.bounds)
-        self.outbox = post(self.outbox, [(made, names)], self.bounds)  # saying it twice is saying it once
+        self.outbox = enqueue(self.outbox, [(made, names)], self.bounds)
+        self.outbox = enqueue(self.outbox, [(made, names)], self.bounds)  # saying it twice is saying it once
         for name in names:
             self.posted[name] += 1
 
@@ -145,7 +145,7 @@ class Post(RuleBasedStateMachine):
         numbers, dropped_reported = self.on_its_way.pop(name, ([], 0))
         there = numbers[: round(share * len(numbers))]
         if there:
-            self.outbox = delivered(self.outbox, there, name, dropped_reported=dropped_reported)
+            self.outbox = remove_delivered(self.outbox, there, name, dropped_reported=dropped_reported)
             self.dropped_reported[name] += dropped_reported
             self.arrived[name] += there
 
@@ -155,7 +155,7 @@ class Post(RuleBasedStateMachine):
 
     @rule()
     def reload(self) -> None:
-        self.outbox, lost = keep_to(self.outbox, self.bounds)
+        self.outbox, lost = restrict(self.outbox, self.bounds)
         assert lost == ()
 
     @invariant()

@@ -29,7 +29,7 @@ BOUND = 7
 ANSWERS: dict[str, Callable[[], DeliveryResult]] = {
     "down": lambda: failed("down"),
     "slow": arrived,
-    "busy": lambda: failed("busy", after=30.0),
+    "busy": lambda: failed("busy", retry_after=30.0),
     "well": arrived,
 }
 

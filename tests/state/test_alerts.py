@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from egressd.model.alert import Alert, AlertState, Notice, Outbox
 from egressd.model.event import Event
 from egressd.model.snapshot import Snapshot
-from egressd.notify.outbox import delivered, keep_to, post
+from egressd.notify.outbox import enqueue, remove_delivered, restrict
 from egressd.state import Persistence, database
 from egressd.state.database import FILE, STEPS
 from egressd.state.history import read_history
@@ -36,7 +36,7 @@ def queue(*numbers: int) -> Outbox:
     """Return a queue in which two receivers share notices, and the bound has cost some."""
     outbox = Outbox(next_number=100)
     for number in numbers:
-        outbox = post(outbox, [(notice(number, at=AT), BOUNDS)], BOUNDS)
+        outbox = enqueue(outbox, [(notice(number, at=AT), BOUNDS)], BOUNDS)
     return outbox
 
 
@@ -70,8 +70,8 @@ async def test_alerts_and_the_queue_outlive_a_kill(tmp_path: Path) -> None:
 async def test_what_is_done_is_gone_and_numbers_are_never_used_twice(tmp_path: Path) -> None:
     """A delivered notice is no row any more; an empty queue still knows where it was."""
     first = queue(1, 2)
-    done = delivered(first, [one.number for one in first.waiting], "hook")
-    empty, _ = keep_to(done, {})
+    done = remove_delivered(first, [one.number for one in first.waiting], "hook")
+    empty, _ = restrict(done, {})
     await save(tmp_path, told("a", outbox=first), told("a", outbox=done))
     assert (await load(tmp_path)).outbox == done
     with closing(sqlite3.connect(tmp_path / FILE)) as file:
@@ -216,10 +216,10 @@ def test_the_file_always_holds_what_was_saved_last(
         if what == "post":
             count += 1
             made: Notice = notice(count, at=AT)
-            outbox = post(outbox, [(made, BOUNDS)], BOUNDS)
+            outbox = enqueue(outbox, [(made, BOUNDS)], BOUNDS)
             alerts[f"x{number}"] = alert(f"x{number}")
         elif what == "arrive":
-            outbox = delivered(outbox, [one.number for one in outbox.of("hook")[:number]], "hook")
+            outbox = remove_delivered(outbox, [one.number for one in outbox.of("hook")[:number]], "hook")
             alerts.pop(f"x{number}", None)
         else:
             store.close()

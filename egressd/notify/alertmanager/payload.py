@@ -1,10 +1,9 @@
-"""Alerts as Alertmanager's API v2 takes them: what fires, and what is over.
+"""Alerts as Alertmanager's API v2 takes them: firing or ended.
 
 A label set is an alert's whole identity there, and ours change: the reason becomes known, the severity rises.
-The set before must then be ended. Here it is ended while the alert itself knows it (`told` is the condition
-as it was when something was last said); which sets a peer has taken beyond that, the courier remembers and
-gives as alerts that are over. It does so in memory only: what a restart makes it forget ends by itself,
-`HOLD` after it was last sent.
+The previous set must then be ended. Here it is ended while the alert itself knows it (`told` is the condition
+as last notified); other sets that a peer has taken are remembered by the worker, which passes them as ended
+alerts. They are kept in memory only: what a restart forgets ends by itself, `HOLD` after it was last sent.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from egressd.notify.content.times import parse_timestamp
 from egressd.wording import stamp
 
 HOLD = timedelta(minutes=4)
-"""How long a firing alert is believed without word from us: two pushes may be lost, a minute apart."""
+"""How long a firing alert holds without another push: two pushes may be lost, a minute apart."""
 MOST = 64
 """Alerts in one request, as Prometheus sends them."""
 LARGEST = 1_000_000
 """Bytes of one request, but for an alert that is larger alone."""
-TYPE = "application/json"
+CONTENT_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AlertEntry:
     """One alert of a request."""
 
     labels: Mapping[str, str]
@@ -48,12 +47,9 @@ class Entry:
         return fingerprint(self.labels)
 
 
-def entries(alerts: Iterable[Alert], *, now: datetime, rules: Alerting) -> tuple[Entry, ...]:
-    """Return what a peer is to be told, one entry for each label set.
-
-    Where two alerts claim one set, the one that fires is right.
-    """
-    best: dict[str, Entry] = {}
+def alert_entries(alerts: Iterable[Alert], *, now: datetime, rules: Alerting) -> tuple[AlertEntry, ...]:
+    """Return what to push, one entry for each label set; of two alerts with one set, the firing one."""
+    best: dict[str, AlertEntry] = {}
     for alert in alerts:
         for one in _of_alert(alert, now=now, rules=rules):
             if one.key not in best or one.fires >= best[one.key].fires:
@@ -61,14 +57,14 @@ def entries(alerts: Iterable[Alert], *, now: datetime, rules: Alerting) -> tuple
     return tuple(best.values())
 
 
-def requests(told: Iterable[Entry]) -> tuple[bytes, ...]:
-    """Return the bodies of the requests that tell a peer, in order."""
-    bodies = [_json(_document(one)) for one in told]
+def push_bodies(found: Iterable[AlertEntry]) -> tuple[bytes, ...]:
+    """Return the bodies of the requests, in order."""
+    bodies = [_json(_document(one)) for one in found]
     groups = pack(bodies, LARGEST, len, most=MOST) if bodies else ()
     return tuple(f"[{','.join(group)}]".encode() for group in groups)
 
 
-def _of_alert(alert: Alert, *, now: datetime, rules: Alerting) -> Iterator[Entry]:
+def _of_alert(alert: Alert, *, now: datetime, rules: Alerting) -> Iterator[AlertEntry]:
     if alert.state is AlertState.PENDING:
         return
     firing = fires(alert)
@@ -79,9 +75,9 @@ def _of_alert(alert: Alert, *, now: datetime, rules: Alerting) -> Iterator[Entry
 
 def _entry(
     alert: Alert, condition: Condition, *, ends: datetime | None, now: datetime, rules: Alerting
-) -> Entry:
+) -> AlertEntry:
     begins = min(now, parse_timestamp(alert.opened or alert.started))
-    return Entry(
+    return AlertEntry(
         labels=labels_of(condition, rules),
         notes=annotate(alert, rules),
         begins=begins,
@@ -95,7 +91,7 @@ def _end(alert: Alert, now: datetime) -> datetime:
     return min(now, parse_timestamp(alert.closed)) if alert.closed is not None else now
 
 
-def _document(one: Entry) -> dict[str, Any]:
+def _document(one: AlertEntry) -> dict[str, Any]:
     return {
         "labels": dict(one.labels),
         "annotations": dict(one.notes),

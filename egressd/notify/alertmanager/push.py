@@ -6,7 +6,7 @@ from datetime import datetime
 
 from egressd.model.alert import Alert
 from egressd.model.notification import Alerting, Receiver
-from egressd.notify.alertmanager.payload import TYPE, entries, requests
+from egressd.notify.alertmanager.payload import CONTENT_TYPE, alert_entries, push_bodies
 from egressd.notify.result import DeliveryResult, arrived
 from egressd.notify.transport.http import HttpRequest, send_request
 
@@ -18,13 +18,13 @@ async def push_alerts(
 ) -> DeliveryResult:
     """Push to one peer what fires and what has ended.
 
-    Ends at the first request that fails, if trying again can help; the next push repeats it all. A request
-    that is refused keeps no other from being sent, for what is wrong with it is wrong with that one.
+    Stops at the first request that fails and can be retried: the next push repeats all of them. A refused
+    request does not stop the others.
     """
     target = _target(url)
     ended = arrived()
-    for body in requests(entries(alerts, now=now, rules=rules)):
-        delivery = await send_request(receiver, target, HttpRequest(body=body, content_type=TYPE))
+    for body in push_bodies(alert_entries(alerts, now=now, rules=rules)):
+        delivery = await send_request(receiver, target, HttpRequest(body=body, content_type=CONTENT_TYPE))
         if delivery.retry:
             return delivery
         ended = ended if delivery.ok else delivery

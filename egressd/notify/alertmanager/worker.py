@@ -1,7 +1,7 @@
-"""One Alertmanager: it is told what is so, every minute and whenever that changes.
+"""Pushes the alerts to one peer of an Alertmanager: every minute, and whenever they change.
 
-It forgets an alert that is not sent again, so nothing is queued: what it missed while it was away is in the
-next push. The end of an alert is sent for at least five minutes, and until this one has had it.
+Alertmanager resolves an alert that is not sent again, so nothing is queued: what a peer missed is in the next
+push. The end of an alert is sent for at least five minutes, and until the peer has taken it.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ KEPT_MOST = 900.0
 
 Identity = Labels
 """What Alertmanager knows an alert by: all its labels."""
-Said = tuple[Identity, bool, str | None, str | None]
-"""An identity, whether it fires, and when its alert was opened and closed: what makes it news."""
+Pushed = tuple[Identity, bool, str | None, str | None]
+"""An identity, whether it fires, and when its alert was opened and closed: changes are pushed at once."""
 
 
 @dataclass(slots=True, kw_only=True)
 class AlertmanagerWorker:
-    """The task of one Alertmanager."""
+    """The delivery task of one peer."""
 
     name: str
     url: str
     label: str
-    """What it is called where people read; the URL may hold a secret."""
+    """What logs call it; the URL may hold a secret."""
     store: DeliveryStore
     push: Push
     retry: Retry
     _receiver: Receiver | None = None
-    _had: frozenset[Said] = frozenset()
-    """What it has taken of what is so now."""
+    _taken: frozenset[Pushed] = frozenset()
+    """What it has taken of the present alerts."""
     _open: dict[Identity, Alert] = field(default_factory=dict)
-    """What it takes to be open."""
+    """What it holds for firing."""
     _ended: dict[Identity, Alert] = field(default_factory=dict)
-    """Alerts that go by other labels now, and must end under the old ones."""
-    _pushed: float = 0.0
+    """Alerts whose labels have changed: they must end under the old ones."""
+    _pushed_at: float = 0.0
 
     async def run(self) -> None:
-        """Push until it is not configured any more."""
+        """Push as long as the peer is configured."""
         while (receiver := self._configured()) is not None:
             wakeup = self.store.wakeup
             woken = wakeup.next
-            alerts = self._owed(receiver)
+            alerts = self._current_alerts(receiver)
             seconds = self._due_in(alerts)
             if seconds == 0:
                 await self._push(receiver, alerts)
@@ -72,7 +72,7 @@ class AlertmanagerWorker:
         receiver = self.store.current.settings.notify.receiver(self.name)
         if receiver != self._receiver:
             self._receiver = receiver
-            self.retry.forget()
+            self.retry.reset()
         return receiver if receiver is not None and self.url in peer_labels(receiver) else None
 
     def _due_in(self, alerts: tuple[Alert, ...]) -> float | None:
@@ -80,44 +80,44 @@ class AlertmanagerWorker:
             return None
         if self.retry.failures:
             return self.retry.wait
-        if not self._had.issuperset(self._said(one) for one in alerts):
+        if not self._taken.issuperset(self._state_of(one) for one in alerts):
             return 0.0
-        return max(0.0, self._pushed + RESEND - clock.monotonic())
+        return max(0.0, self._pushed_at + RESEND - clock.monotonic())
 
-    def _owed(self, receiver: Receiver) -> tuple[Alert, ...]:
-        """Return what this one should know now, with the ends of what goes by other labels by now."""
+    def _current_alerts(self, receiver: Receiver) -> tuple[Alert, ...]:
+        """Return the alerts to push now, with the ends of those whose labels have changed."""
         now = clock.now()
         routed = sorted(_routed(self.store.current, receiver), key=fires)  # of two, the one that fires
         known = {self._identity(one): one for one in routed}
-        found = {identity: one for identity, one in known.items() if self._is_owed(one, now)}
-        for identity in known.keys() - found.keys():  # over, and said long enough
+        found = {identity: one for identity, one in known.items() if self._is_current(one, now)}
+        for identity in known.keys() - found.keys():  # over, and sent long enough
             self._open.pop(identity, None)
         for identity in self._open.keys() - found.keys():
             self._ended.setdefault(identity, _end(self._open.pop(identity), clock.timestamp(now)))
         self._ended = {
             identity: one
             for identity, one in self._ended.items()
-            if identity not in found and self._is_owed(one, now)
+            if identity not in found and self._is_current(one, now)
         }
         return (*found.values(), *self._ended.values())
 
-    def _is_owed(self, alert: Alert, now: datetime) -> bool:
+    def _is_current(self, alert: Alert, now: datetime) -> bool:
         if alert.is_open:
             return True
         if alert.closed is None:
             return False
         age = (now - datetime.fromisoformat(alert.closed)).total_seconds()
-        return age <= (KEPT if self._said(alert) in self._had else KEPT_MOST)
+        return age <= (KEPT if self._state_of(alert) in self._taken else KEPT_MOST)
 
     async def _push(self, receiver: Receiver, alerts: tuple[Alert, ...]) -> None:
-        said = frozenset(self._said(one) for one in alerts)
+        pushed = frozenset(self._state_of(one) for one in alerts)
         firing = {self._identity(one): one for one in alerts if fires(one)}
         attempt = self.push(receiver, self.url, alerts, now=clock.now(), rules=self._rules)
-        delivery = await self.retry.make(attempt, what=receiver.name)
+        delivery = await self.retry.attempt(attempt, receiver=receiver.name)
         self.store.tried(receiver.name, delivery, peer=self.label)
-        self._pushed = clock.monotonic()
+        self._pushed_at = clock.monotonic()
         if delivery.ok or not delivery.retry:
-            self._had, self._open = said, firing
+            self._taken, self._open = pushed, firing
         else:  # it may have taken some of it
             self._open |= firing
 
@@ -128,19 +128,19 @@ class AlertmanagerWorker:
     def _identity(self, alert: Alert) -> Identity:
         return tuple(labels_of(alert.condition, self._rules).items())
 
-    def _said(self, alert: Alert) -> Said:
+    def _state_of(self, alert: Alert) -> Pushed:
         return (self._identity(alert), fires(alert), alert.opened, alert.closed)
 
 
 def peer_labels(receiver: Receiver) -> dict[str, str]:
-    """Return what each peer of an Alertmanager receiver is called where people read, by its URL."""
+    """Return what logs call each peer of an Alertmanager, by its URL."""
     if receiver.feed is not Feed.ALERTS or not isinstance(receiver.transport, HttpTransport):
         return {}
     return {url: f"peer {number}" for number, url in enumerate(receiver.transport.urls, 1)}
 
 
 def _routed(snapshot: Snapshot, receiver: Receiver) -> Iterator[Alert]:
-    """Yield the alerts that were told and that this receiver is to know of."""
+    """Yield the alerts that were opened and are routed to this receiver."""
     for one in snapshot.alerts:
         if one.state is AlertState.PENDING:
             continue

@@ -1,7 +1,8 @@
-"""What is told at once: one notice whole, a few in short, many in a line each; every target is named."""
+"""Content of a message: one notice in full, several in short, many in a line each. Every target is named."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from egressd.attribution.blame_text import CALL
@@ -25,13 +26,15 @@ from egressd.notify.content.content import (
 from egressd.notify.content.times import format_elapsed, format_time
 
 MANY = 20
-"""More notices than this are told in a line each: a digest that is a storm itself helps nobody."""
-_OPEN_ONLY = ("Severity", "Reason", "To blame", "Suffering", "Seen from")
-"""What is left out of a digest for what is over."""
+"""More notices than this are a line each, so that a digest stays readable."""
+_OPEN_ONLY = ("Severity", "Reason", "To blame", "Affected profiles", "Seen from")
+"""Lines that a digest leaves out for resolved alerts."""
+_KINDS = {NoticeKind.CLOSED: "resolved"}
+"""Where the word for people is not the stored one."""
 
 
 def compose(notices: Sequence[Notice], *, dropped: int, rules: Alerting) -> MessageContent:
-    """Return the content of one notice, or the digest of several; with the count of `dropped` ones before."""
+    """Return the content of one notice or the digest of several; it reports how many were dropped before."""
     lost = section("", (report_dropped(dropped),) if dropped else ())
     if len(notices) == 1:
         (one,) = notices
@@ -40,25 +43,23 @@ def compose(notices: Sequence[Notice], *, dropped: int, rules: Alerting) -> Mess
             title=title_of(one), sections=sections, link=runbook(one.alert.condition, rules)
         )
     urgent = sorted(notices, key=_urgency)
-    each = _lines(urgent) if len(urgent) > MANY else _shorts(urgent, rules)
+    each = _one_liners(urgent) if len(urgent) > MANY else _summaries(urgent, rules)
     return MessageContent(title=_title(notices, rules), sections=(*lost, *each))
 
 
-def _lines(notices: Sequence[Notice]) -> Iterator[ContentSection]:
-    """Yield what is open and what is over, a line each."""
+def _one_liners(notices: Sequence[Notice]) -> Iterator[ContentSection]:
+    """Yield open and resolved alerts, a line each."""
     for over in (False, True):
-        lines = [_line(one) for one in notices if (one.kind is NoticeKind.CLOSED) is over]
-        yield from section(f"{'Over' if over else 'Open'} ({len(lines)})", lines)
+        lines = [_one_liner(one) for one in notices if (one.kind is NoticeKind.CLOSED) is over]
+        yield from section(f"{'Resolved' if over else 'Open'} ({len(lines)})", lines)
 
 
-def _line(notice: Notice) -> str:
+def _one_liner(notice: Notice) -> str:
     condition, alert = notice.alert.condition, notice.alert
     over = notice.kind is NoticeKind.CLOSED and alert.closed is not None
     said = [f"{title_of(notice)}; since {format_time(condition.since)}"]
     if over:
-        said.append(
-            f"lasted {format_elapsed(condition.since, alert.gone or alert.closed or notice.at)}"
-        )
+        said.append(f"lasted {format_elapsed(condition.since, alert.gone or alert.closed or notice.at)}")
     elif condition.blame is not None:
         said.append(f"call {CALL[condition.blame]}")
     targets = target_names(condition)
@@ -67,13 +68,13 @@ def _line(notice: Notice) -> str:
     return "; ".join(said)
 
 
-def _shorts(notices: Sequence[Notice], rules: Alerting) -> Iterator[ContentSection]:
+def _summaries(notices: Sequence[Notice], rules: Alerting) -> Iterator[ContentSection]:
     for one in notices:
-        yield ContentSection(heading=title_of(one), lines=tuple(_in_short(one, rules)))
+        yield ContentSection(heading=title_of(one), lines=tuple(_summary(one, rules)))
 
 
-def _in_short(notice: Notice, rules: Alerting) -> Iterator[str]:
-    """Yield the lines of one among several: what to know, and while it is open what to do; every target."""
+def _summary(notice: Notice, rules: Alerting) -> Iterator[str]:
+    """Yield the lines of one notice among several: facts, what to do while it is open, and every target."""
     condition, over = notice.alert.condition, notice.kind is NoticeKind.CLOSED
     skipped = _OPEN_ONLY if over else ("Severity",)
     yield from (line for line in outline(notice, rules) if not line.startswith(skipped))
@@ -88,14 +89,14 @@ def _in_short(notice: Notice, rules: Alerting) -> Iterator[str]:
 
 
 def _title(notices: Sequence[Notice], rules: Alerting) -> str:
-    kinds = [one.kind for one in notices]
-    counts = ", ".join(f"{kinds.count(kind)} {kind.value}" for kind in NoticeKind if kind in kinds)
+    kinds = Counter(one.kind for one in notices)
+    counts = ", ".join(f"{kinds[kind]} {_KINDS.get(kind, kind.value)}" for kind in NoticeKind if kinds[kind])
     where = f" on {scrub(rules.instance, LONGEST_NAME)}" if rules.instance else ""
     worst = min((one for one in notices if one.kind is not NoticeKind.CLOSED), key=_urgency, default=None)
     mark = f"{worst.alert.condition.severity.value.upper()}: " if worst else ""
-    return f"{mark}{len(notices)} notices{where}: {counts}"
+    return f"{mark}{len(notices)} notifications{where}: {counts}"
 
 
 def _urgency(notice: Notice) -> tuple[bool, int]:
-    """What is open before what is over, the most urgent first; otherwise in order."""
+    """Sort open before resolved, the most urgent first."""
     return notice.kind is NoticeKind.CLOSED, notice.alert.condition.severity.rank

@@ -13,6 +13,7 @@ from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub
 from egressd.notify.content.times import format_elapsed, format_time
+from egressd.wording import count
 
 LONGEST_TITLE = 300
 LONGEST_LINE = 500
@@ -24,17 +25,17 @@ MOST_EVIDENCE = 20
 MOST_NAMED = 5
 """Names in one line, but for targets: those are all named."""
 
-_ENDED = {
-    Resolution.FIXED: "it is good again",
-    Resolution.SUPERSEDED: "what still fails goes on under other alerts",
-    Resolution.REMOVED: "nobody asks for it any more: the configuration has changed",
+_RESOLUTIONS = {
+    Resolution.FIXED: "the problem is gone",
+    Resolution.SUPERSEDED: "what still fails continues under other alerts",
+    Resolution.REMOVED: "no longer configured",
 }
 _NOTHING_WRONG = "This is a test: nothing is wrong, and nothing is to be done."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentSection:
-    """Lines that belong together, under a heading or none."""
+    """Lines under a heading, or under none."""
 
     heading: str = ""
     lines: tuple[str, ...]
@@ -42,7 +43,7 @@ class ContentSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageContent:
-    """What people are told."""
+    """What a message for people says, whatever its format."""
 
     title: str
     sections: tuple[ContentSection, ...]
@@ -51,18 +52,19 @@ class MessageContent:
 
 
 def title_of(notice: Notice) -> str:
-    """Return one line: how urgent, what is new, what is wrong and where."""
-    return f"{_mark(notice)}: {scrub(notice.alert.condition.summary, LONGEST_TITLE)}"
+    """Return the title: severity or what is new, and the summary."""
+    return f"{_prefix(notice)}: {scrub(notice.alert.condition.summary, LONGEST_TITLE)}"
 
 
 def report_dropped(dropped: int) -> str:
-    """Return that notices were lost to the bound of the queue."""
-    notices = "1 notice before this one was" if dropped == 1 else f"{dropped} notices before this one were"
-    return f"{notices} dropped: the queue for this receiver was full. `egressd history` has what happened."
+    """Return the line that reports dropped notices."""
+    lost, were = count(dropped, "notification"), "was" if dropped == 1 else "were"
+    why = "the queue for this receiver was full. `egressd history` has what happened."
+    return f"{lost} before this one {were} dropped: {why}"
 
 
 def runbook(condition: Condition, rules: Alerting) -> str:
-    """Return the address of the alert's heading in the runbooks; empty where nobody said where they are."""
+    """Return the URL of the alert's heading in the runbooks; empty where `runbooks` is not configured."""
     name = condition.alertname.value
     if not rules.runbooks:
         return ""
@@ -71,7 +73,7 @@ def runbook(condition: Condition, rules: Alerting) -> str:
 
 
 def evidence_of(condition: Condition) -> tuple[str, ...]:
-    """Return the lines to search a log for; what is beyond the bound is counted."""
+    """Return the lines to search logs for; those beyond the bound are counted."""
     lines = tuple(scrub(line, LONGEST_LINE) for line in condition.evidence[:MOST_EVIDENCE])
     more = len(condition.evidence) - len(lines)
     return (*lines, f"and {more} lines more, on the status page") if more else lines
@@ -88,12 +90,12 @@ def advice_of(condition: Condition) -> str:
 
 
 def ask_of(notice: Notice) -> str:
-    """Return what to ask for, as long as there is something to mend."""
+    """Return what to ask for; empty once the alert is resolved."""
     return "" if notice.kind is NoticeKind.CLOSED else advice_of(notice.alert.condition)
 
 
 def outline(notice: Notice, rules: Alerting) -> tuple[str, ...]:
-    """Return what, since when, from where, how urgent, whose: a line each."""
+    """Return the facts of an alert, a line each."""
     found = ((name, value) for name, value in _outline(notice, rules) if value)
     return tuple(f"{name}: {scrub(value, LONGEST_LINE)}" for name, value in found)
 
@@ -102,26 +104,26 @@ def _outline(notice: Notice, rules: Alerting) -> Iterator[tuple[str, str]]:
     alert, condition = notice.alert, notice.alert.condition
     yield "Changed", "" if notice.kind is NoticeKind.CLOSED else notice.change
     yield "Since", format_time(condition.since)
-    yield from _ending(alert)
-    yield "Seen from", _named(tuple(one for one in (rules.instance, *condition.sources) if one))
+    yield from _resolved(alert)
+    yield "Seen from", _first_names(tuple(one for one in (rules.instance, *condition.sources) if one))
     yield "Severity", condition.severity.value
     yield "Reason", _reason(condition)
     yield "To blame", blamed(condition.blame) if condition.blame else ""
-    yield "Suffering", _named(condition.profiles)
+    yield "Affected profiles", _first_names(condition.profiles)
 
 
-def _ending(alert: Alert) -> Iterator[tuple[str, str]]:
+def _resolved(alert: Alert) -> Iterator[tuple[str, str]]:
     if alert.closed is None:
         return
     end = alert.gone or alert.closed
-    yield "Ended", format_time(end)
+    yield "Resolved", format_time(end)
     yield "Lasted", format_elapsed(alert.condition.since, end)
     if alert.resolution is not None:
-        yield "Why it ended", _ENDED[alert.resolution]
-    yield "Goes on as", _named(alert.succeeded_by)
+        yield "Resolution", _RESOLUTIONS[alert.resolution]
+    yield "Continues as", _first_names(alert.succeeded_by)
 
 
-def _named(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     """Name the first few and count the rest."""
     more = len(names) - MOST_NAMED
     return ", ".join((*names[:MOST_NAMED], *((f"and {more} more",) if more > 0 else ())))
@@ -136,7 +138,7 @@ def _reason(condition: Condition) -> str:
 
 
 def sections_of(notice: Notice, rules: Alerting) -> Iterator[ContentSection]:
-    """Yield all there is to say of one notice, in the order one reads it."""
+    """Yield the sections of a single notice."""
     condition = notice.alert.condition
     if notice.kind is NoticeKind.TEST:
         yield ContentSection(lines=(_NOTHING_WRONG,))
@@ -149,12 +151,12 @@ def sections_of(notice: Notice, rules: Alerting) -> Iterator[ContentSection]:
 
 
 def section(heading: str, lines: Sequence[str]) -> tuple[ContentSection, ...]:
-    """Return a section of the lines that say something; nothing where none does."""
+    """Return a section of the lines that are not empty; none where all are."""
     kept = tuple(line for line in lines if line)
     return (ContentSection(heading=heading, lines=kept),) if kept else ()
 
 
-def _mark(notice: Notice) -> str:
+def _prefix(notice: Notice) -> str:
     severity = notice.alert.condition.severity.value.upper()
     match notice.kind:
         case NoticeKind.OPENED:
@@ -164,6 +166,6 @@ def _mark(notice: Notice) -> str:
         case NoticeKind.REMINDED:
             return f"{severity}, still"
         case NoticeKind.CLOSED:
-            return "ENDED"
+            return "RESOLVED"
         case NoticeKind.TEST:
             return "TEST"

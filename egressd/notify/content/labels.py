@@ -1,4 +1,4 @@
-"""What Prometheus and Alertmanager know an alert by: the labels of the shipped rules; their fingerprint."""
+"""Labels of alerts, as the shipped Prometheus rules set them, and Alertmanager's fingerprint of them."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def fingerprint(labels: Mapping[str, str]) -> str:
 
 
 def fires(alert: Alert) -> bool:
-    """Whether Alertmanager should hold it for firing.
+    """Say whether Alertmanager should hold it for firing.
 
-    What another alert speaks for is not: the shipped rules take it back as well (`unless on finding_target`).
-    What only maintenance keeps quiet is: Alertmanager has silences for that, and Prometheus no windows.
+    An inhibited alert is not: the shipped rules exclude it as well (`unless on finding_target`). One that
+    only maintenance suppresses is: Alertmanager has silences of its own, and Prometheus rules have none.
     """
     if alert.state is AlertState.SUPPRESSED:
         return all(one.startswith(MAINTENANCE) for one in alert.suppressed_by)

@@ -1,4 +1,4 @@
-"""A content in pieces that split_section: nothing is left out, whatever the limit."""
+"""Splits content into pieces that fit a limit; nothing is left out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def split_section(
 def pack(
     pieces: Sequence[Piece], limit: int, size: Callable[[Piece], int], *, most: int
 ) -> tuple[tuple[Piece, ...], ...]:
-    """Return the pieces in order in as few groups as split_section: `limit` in all and `most` pieces each.
+    """Return the pieces in order in as few groups as possible: `limit` in all and `most` pieces each.
 
     A piece over the limit is alone in its group.
     """
@@ -67,7 +67,7 @@ def _again(heading: str) -> str:
 
 
 def _broken(line: str, room: int, size: Callable[[str], int]) -> Iterator[str]:
-    """Yield a line in pieces that split_section, broken at spaces where there are any."""
+    """Yield a line in pieces that fit, broken at spaces where there are any."""
     while size(line) > room:
         head = _cut(line, room, size)
         space = head.rfind(" ", len(head) // 2)

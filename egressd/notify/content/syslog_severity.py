@@ -1,4 +1,4 @@
-"""How urgent a notice is to syslog and the journal: the severities of RFC 5424, table 2."""
+"""Severities of syslog and the journal: RFC 5424, table 2."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ _NOTICE = 5
 
 
 def syslog_severity(notice: Notice) -> int:
-    """Return the number, 0 the most urgent: what is over, or a test, is no error any more."""
+    """Return the severity of a notice, 0 the most urgent; a resolved alert or a test is at most 5."""
     level = _OPEN[notice.alert.condition.severity]
     return max(level, _NOTICE) if notice.kind in (NoticeKind.CLOSED, NoticeKind.TEST) else level

@@ -1,4 +1,4 @@
-"""Moments and how long things last, for people."""
+"""Times and durations as text for people."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def format_time(text: Timestamp) -> str:
 
 
 def format_elapsed(begin: Timestamp, end: Timestamp) -> str:
-    """Return how long it was, in the two largest units: `1 h 4 min`."""
+    """Return the time between two timestamps in the two largest units: `1 h 4 min`."""
     return span(max(0, round((parse_timestamp(end) - parse_timestamp(begin)) / timedelta(seconds=1))))

@@ -13,7 +13,7 @@ _LONGEST = 200
 
 
 def error_text(error: BaseException, place: str) -> str:
-    """Return what an error of a socket, of TLS or of a name means for whoever runs the receiver."""
+    """Return what an error of a socket, of TLS or of name resolution means, and what to do."""
     cause = _root(error)
     match cause:
         case ssl.SSLCertVerificationError():

@@ -23,10 +23,10 @@ LONGEST_RETRY_AFTER = 3600.0
 _LONGEST_BODY = 4096
 """Bytes of a refusal that are read."""
 _READ_WITHIN = 2.0
-"""Seconds for that: the status has said enough."""
+"""Seconds for that: the status alone is enough."""
 _TOO_MANY = 429
 _FROM_A_PROXY = frozenset({403, 407})
-"""What a policy or a login answers; through a plain proxy nobody can tell whose it is."""
+"""Status codes of a policy or a login; through a plain proxy they may come from the proxy."""
 
 
 async def send_http(
@@ -44,10 +44,10 @@ async def send_http(
     except TimeoutError:
         return failed(timeout_text(place, timeout))
     except aiohttp.ClientHttpProxyError as error:
-        # Whatever it says: a proxy in the way is mended one day, and the receiver has refused nothing.
+        # Retried whatever the status: the receiver has refused nothing.
         pause = _retry_after(error.headers)
         return failed(
-            f"the proxy {url_host_port(transport.proxy or '')} answered {error.status}", after=pause
+            f"the proxy {url_host_port(transport.proxy or '')} answered {error.status}", retry_after=pause
         )
     except aiohttp.ClientProxyConnectionError as error:
         return failed(f"the proxy: {error_text(error, url_host_port(transport.proxy or ''))}")
@@ -129,9 +129,9 @@ def _result_of_status(status: int, headers: Any, who: str, said: str) -> Deliver
     """Return what a status means that is no success (RFC 9110, 15)."""
     tail = f": {said}" if said else ""
     if status == _TOO_MANY or status >= 500:
-        return failed(f"{who} {status}{tail}", after=_retry_after(headers))
+        return failed(f"{who} {status}{tail}", retry_after=_retry_after(headers))
     if 300 <= status < 400:
-        # Not the receiver's word, perhaps: a portal in the way answers everything like this.
+        # Retried: a captive portal answers everything like this.
         target = _redirect_target(headers)
         return failed(f"{who} {status}, a redirect{target}; none is followed: configure where it leads")
     return refused(f"{who} {status}{tail}")

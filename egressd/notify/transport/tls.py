@@ -25,6 +25,6 @@ def _make(ca_file: str | None) -> ssl.SSLContext:
 
 
 def ca_file_error(ca_file: str | None, error: OSError) -> str:
-    """Return that the roots can't be used: somebody may be replacing the file just now."""
+    """Return that the CA file can't be used: it may be being replaced just now."""
     reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
     return f"cannot use ca_file {ca_file}: {reason or 'no certificate in it'}"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.alert import Condition, Notice
-from egressd.notify.alertmanager.payload import entries, requests
+from egressd.notify.alertmanager.payload import alert_entries, push_bodies
 from egressd.notify.content.compose import compose
 from egressd.notify.content.content import target_names
 from egressd.notify.receivers.cloudevents import cloud_events
@@ -113,7 +113,7 @@ def test_webhooks_are_alertmanagers(told: Notice, dropped: int) -> None:
 @given(told=batches)
 def test_alertmanager_takes_it(told: tuple[Notice, ...]) -> None:
     """Whatever the alerts are, each request is one of its API, and no end is before its beginning."""
-    bodies = requests(entries((one.alert for one in told), now=NOW, rules=RULES))
+    bodies = push_bodies(alert_entries((one.alert for one in told), now=NOW, rules=RULES))
     for body in bodies:
         document = json.loads(body)
         check(POSTABLE_ALERTS, document)

@@ -94,8 +94,8 @@ def test_an_entry_of_the_journal_can_be_searched() -> None:
     assert fields["EGRESSD_CLOSED"] == CLOSED
     assert fields["EGRESSD_TARGETS"] == "\n".join(CAUSE.targets)
     assert fields["EGRESSD_DROPPED"] == "4"
-    assert fields["MESSAGE"].startswith("ENDED: A firewall resets TLS by name")
-    assert "4 notices before this one were dropped" in fields["MESSAGE"]
+    assert fields["MESSAGE"].startswith("RESOLVED: A firewall resets TLS by name")
+    assert "4 notifications before this one were dropped" in fields["MESSAGE"]
 
 
 def test_syslog_has_a_header_and_data() -> None:

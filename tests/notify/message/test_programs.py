@@ -15,7 +15,7 @@ import yaml
 from egressd.alerting.notices import next_notice
 from egressd.model.alert import Alert, AlertState, NoticeKind
 from egressd.model.notification import Severity
-from egressd.notify.alertmanager.payload import entries, requests
+from egressd.notify.alertmanager.payload import alert_entries, push_bodies
 from egressd.notify.content.labels import fingerprint, labels_of
 from egressd.notify.receivers.cloudevents import cloud_events
 from egressd.notify.receivers.webhook import webhook_body
@@ -28,7 +28,7 @@ LATER = replace(CAUSE, labels=(("reason", "tcp_timeout"),), reason="tcp_timeout"
 
 def pushed(*alerts: Alert) -> list[dict[str, Any]]:
     """What a peer is told of alerts."""
-    bodies = requests(entries(alerts, now=NOW, rules=RULES))
+    bodies = push_bodies(alert_entries(alerts, now=NOW, rules=RULES))
     documents = [json.loads(body) for body in bodies]
     for one in documents:
         check(POSTABLE_ALERTS, one)
@@ -127,15 +127,17 @@ def test_many_alerts_are_several_requests() -> None:
     """64 in one at most, and a megabyte."""
     alerts = [alert(condition=replace(CAUSE, labels=(("target", str(n)),))) for n in range(150)]
     alerts = [replace(one, told=None) for one in alerts]
-    sizes = [len(json.loads(body)) for body in requests(entries(alerts, now=NOW, rules=RULES))]
+    sizes = [len(json.loads(body)) for body in push_bodies(alert_entries(alerts, now=NOW, rules=RULES))]
     assert sizes == [64, 64, 22]
     wide = [replace(one, condition=replace(one.condition, targets=("x" * 250,) * 2000)) for one in alerts[:4]]
-    assert [len(json.loads(body)) for body in requests(entries(wide, now=NOW, rules=RULES))] == [1] * 4
+    assert [len(json.loads(body)) for body in push_bodies(alert_entries(wide, now=NOW, rules=RULES))] == [
+        1
+    ] * 4
 
 
 def test_nothing_to_say_is_no_request() -> None:
     """No alerts, no call."""
-    assert requests(entries((), now=NOW, rules=RULES)) == ()
+    assert push_bodies(alert_entries((), now=NOW, rules=RULES)) == ()
 
 
 def test_fingerprints_are_fnv_1a() -> None:
@@ -166,7 +168,7 @@ def test_a_webhooks_group_stays() -> None:
 def test_a_webhook_confesses_what_was_dropped() -> None:
     """A program that reads annotations can tell."""
     document = json.loads(webhook_body(notice(), dropped=7, receiver="hook", rules=RULES))
-    assert "7 notices" in document["commonAnnotations"]["dropped"]
+    assert "7 notifications" in document["commonAnnotations"]["dropped"]
 
 
 def test_the_engine_says_what_was_told_before() -> None:

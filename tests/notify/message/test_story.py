@@ -38,22 +38,22 @@ def test_a_notice_has_what_one_needs_at_night() -> None:
         "Severity: critical\n",
         "Reason: tls_reset_after_hello in phase tls (confidence: confirmed)\n",
         "To blame: an L7 firewall (URL, application) (firewall_l7); call the firewall team\n",
-        "Suffering: resource-bridge\n",
+        "Affected profiles: resource-bridge\n",
         "Ask for:\n  Allow TLS to the names below from 10.20.0.11, without inspection.\n",
         "Evidence, to search logs for:\n  10.20.0.11:51234 -> 20.61.1.2:443 RST 4 ms after the ClientHello\n",
         "Targets (3):\n  mcr.microsoft.com:443\n  gas.azure.example:443\n  his.azure.example:443\n",
         "Runbook: https://docs.corp.example/egressd/runbooks/targets.md#egresscause\n",
     ):
         assert wanted in text
-    assert "Ended" not in text
+    assert "Resolved" not in text
     assert "dropped" not in text
 
 
 def test_the_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
     """What is over needs no action: when, how long, why."""
     text = section_text(notice(NoticeKind.CLOSED, told=over(gone="2026-11-21T03:12:05.200Z")))
-    assert text.startswith("ENDED: A firewall resets")
-    assert "Ended: 2026-11-21 03:12:05 UTC\nLasted: 59 min\nWhy it ended: it is good again\n" in text
+    assert text.startswith("RESOLVED: A firewall resets")
+    assert "Resolved: 2026-11-21 03:12:05 UTC\nLasted: 59 min\nResolution: the problem is gone\n" in text
     assert "Ask for" not in text
 
 
@@ -62,8 +62,8 @@ def test_what_was_superseded_names_its_successors() -> None:
     told = over(resolution=Resolution.SUPERSEDED, succeeded_by=("EgressTargetUnreachable/a@default", "b"))
     text = section_text(notice(NoticeKind.CLOSED, told=told, change="b"))
     assert "Changed" not in text
-    assert "Why it ended: what still fails goes on under other alerts\n" in text
-    assert "Goes on as: EgressTargetUnreachable/a@default, b\n" in text
+    assert "Resolution: what still fails continues under other alerts\n" in text
+    assert "Continues as: EgressTargetUnreachable/a@default, b\n" in text
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_a_digest_has_every_notice_the_urgent_first() -> None:
     mild = alert(condition=replace(CAUSE, severity=Severity.INFO, summary="something mild"))
     told = (notice(NoticeKind.CLOSED), notice(told=mild), notice())
     text = section_text(*told, dropped=2)
-    assert text.startswith("CRITICAL: 3 notices on bridge-1:10980: 2 opened, 1 closed\n")
-    assert "2 notices before this one were dropped" in text
+    assert text.startswith("CRITICAL: 3 notifications on bridge-1:10980: 2 opened, 1 resolved\n")
+    assert "2 notifications before this one were dropped" in text
     places = [
-        text.index(part) for part in ("CRITICAL: A firewall", "INFO: something mild", "ENDED: A firewall")
+        text.index(part) for part in ("CRITICAL: A firewall", "INFO: something mild", "RESOLVED: A firewall")
     ]
     assert places == sorted(places)
     assert text.count("Targets (3):") == 3
@@ -107,19 +107,19 @@ def test_a_storm_is_a_line_each() -> None:
         for kind, base in ((NoticeKind.OPENED, alert()), (NoticeKind.CLOSED, over()))
     )
     text = section_text(*told, dropped=3)
-    assert text.startswith("CRITICAL: 100 notices on bridge-1:10980: 50 opened, 50 closed\n")
-    assert "3 notices before this one were dropped" in text
+    assert text.startswith("CRITICAL: 100 notifications on bridge-1:10980: 50 opened, 50 resolved\n")
+    assert "3 notifications before this one were dropped" in text
     since = "since 2026-11-21 02:13:05 UTC"
     for n in range(50):
         targets = f"2 targets: t{n}, u\n"
         assert f"CRITICAL: thing {n}; {since}; call the firewall team; {targets}" in text
-        assert f"ENDED: thing {n}; {since}; format_elapsed 1 h 4 min; {targets}" in text
-    assert text.index("Open (50):") < text.index("Over (50):")
+        assert f"RESOLVED: thing {n}; {since}; lasted 1 h 4 min; {targets}" in text
+    assert text.index("Open (50):") < text.index("Resolved (50):")
 
 
 def test_one_that_was_dropped_is_confessed() -> None:
     """A receiver that lost something is told so, in the singular where it was one."""
-    assert "1 notice before this one was dropped: the queue" in section_text(notice(), dropped=1)
+    assert "1 notification before this one was dropped: the queue" in section_text(notice(), dropped=1)
 
 
 def test_more_evidence_than_one_reads_is_counted() -> None:

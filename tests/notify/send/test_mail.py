@@ -134,7 +134,7 @@ async def test_a_mail_arrives_whole() -> None:
     assert isinstance(got.content, bytes)
     body = message_from_bytes(got.content, policy=policy.default).get_content()
     assert set(targets) <= {line.strip() for line in body.splitlines()}
-    assert "2 notices before this one were dropped" in body
+    assert "2 notifications before this one were dropped" in body
 
 
 async def test_starttls_and_login(tls: ssl.SSLContext, ca_file: str) -> None:

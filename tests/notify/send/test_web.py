@@ -92,9 +92,9 @@ async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> Non
         slack = Receiver(name="s", type="slack", transport=HttpTransport(urls=(server.url(),)), digest=2)
         assert (await deliver(slack, told, dropped=4, rules=RULES)).delivered == 3
         assert len(server.asked) == 1
-        assert b"4 notices before this one" in server.asked.pop().body
+        assert b"4 notifications before this one" in server.asked.pop().body
         assert (await deliver(slack, told[:2], dropped=4, rules=RULES)).delivered == 2
-        assert ["4 notices" in one.body.decode() for one in server.asked] == [True, False]
+        assert ["4 notifications" in one.body.decode() for one in server.asked] == [True, False]
         server.asked.clear()
         hook = receiver("cloudevents", server.url())
         assert (await deliver(hook, told, dropped=0, rules=RULES)).delivered == 3
@@ -169,7 +169,7 @@ async def test_what_an_answer_means(
     assert len(server.asked) == 1
     assert delivery.ok == (retry is None)
     assert delivery.retry == bool(retry)
-    assert delivery.after == after
+    assert delivery.retry_after == after
     assert words in delivery.why
     assert len(delivery.why) < 500
 
@@ -179,8 +179,8 @@ async def test_a_date_to_wait_for() -> None:
     until = format_datetime(clock.now() + timedelta(seconds=100), usegmt=False)
     async with answering(http("503 Busy", b"", f"Retry-After: {until}")) as server:
         delivery = await attempt(receiver(HOOK, server.url()))
-    assert delivery.after is not None
-    assert 60 < delivery.after <= 100
+    assert delivery.retry_after is not None
+    assert 60 < delivery.retry_after <= 100
 
 
 async def test_a_closed_port(unused_tcp_port: int) -> None:
