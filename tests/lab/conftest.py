@@ -1,4 +1,4 @@
-"""What the lab's tests share: the catalog, read once."""
+"""Shared by the lab's tests: the catalog, loaded once."""
 
 from __future__ import annotations
 

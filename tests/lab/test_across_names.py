@@ -1,4 +1,4 @@
-"""What shows over several names only, or by what the catalog says of one: swept against the lab."""
+"""Findings that need several names, or what the catalog says of one, swept against the lab."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ async def sweep_with(fault: str, *only: str) -> Sweep:
         return await run_once(replace(lab.settings(), only=only), CATALOG)
 
 
-async def test_a_rule_for_the_listed_names_only() -> None:
-    """Every listed name of a wildcard passes and a label nobody listed is reset: the wildcard is missing."""
+async def test_wildcard_rule_incomplete() -> None:
+    """The listed names of a wildcard pass and a random label is reset: the wildcard rule is missing."""
     sweep = await sweep_with("tls_reset=egressd-probe-*", "*.his.arc.azure.com", "management.azure.com")
 
     (finding,) = [one for one in sweep.findings if one.reason == "site_wildcard_rule_incomplete"]
     assert "*.his.arc.azure.com" in finding.title
 
 
-async def test_a_private_endpoint_where_none_belongs() -> None:
-    """A private link answers for a name that is public only: it works, and must not stay so."""
+async def test_unexpected_private_endpoint() -> None:
+    """A private endpoint for a name that is public only: it works, and is DEGRADED."""
     sweep = await sweep_with(
         "dns_private_link=mcr.microsoft.com", "mcr.microsoft.com", "management.azure.com"
     )

@@ -1,4 +1,4 @@
-"""Faults are switched on by name and host, and the table promises only what exists."""
+"""Faults are switched on by name and host, and the table has only codes and effects that exist."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from egressd.lab.tls import BREAKING_EFFECTS, NEGOTIATION_EFFECTS
     "text",
     ["tls_reset=mcr.microsoft.com", "tls_reset=*.his.arc.azure.com", "http_replaced=*:80", *DEMO],
 )
-def test_a_switch_reads_as_it_is_written(text: str) -> None:
-    """Parsing and printing are each other's inverse."""
+def test_switch_round_trip(text: str) -> None:
+    """Parsing and printing are inverse."""
     assert str(parse_switch(text)) == text
 
 
@@ -37,13 +37,13 @@ def test_a_switch_reads_as_it_is_written(text: str) -> None:
         ("tls_reset=:80", "host"),
     ],
 )
-def test_a_mistake_is_explained(text: str, word: str) -> None:
-    """The message says what was wrong with what was written."""
+def test_invalid_switch(text: str, word: str) -> None:
+    """The message says what is wrong."""
     with pytest.raises(UsageError, match=re.escape(word)):
         parse_switch(text)
 
 
-def test_a_switch_covers_hosts_by_pattern_and_port() -> None:
+def test_switch_applies_by_pattern_and_port() -> None:
     """`*` is anything, case does not matter, and a port narrows."""
     switch = parse_switch("tls_reset=*.His.arc.azure.com:443")
     assert switch.applies_to("WEU.his.arc.azure.com.", 443)
@@ -52,7 +52,7 @@ def test_a_switch_covers_hosts_by_pattern_and_port() -> None:
     assert not switch.applies_to("his.arc.azure.com", 443)
 
 
-def test_the_last_switch_wins_on_its_layer() -> None:
+def test_last_switch_wins() -> None:
     """Two faults on one layer: the later one; on two layers: both."""
     active = ActiveFaults(
         parse_switch(one) for one in ("tls_reset=*", "tls_fin=a.example", "http_reset=a.example")
@@ -65,14 +65,14 @@ def test_the_last_switch_wins_on_its_layer() -> None:
     assert active.effect(Layer.TLS, "a.example") is None
 
 
-def test_every_reason_of_the_table_exists() -> None:
-    """A fault can't promise a code that egressd does not have."""
+def test_reason_codes_exist() -> None:
+    """Every code of the table is a reason code of egressd."""
     codes = {code for one in FAULTS.values() for code in (*one.reasons, *one.everywhere, *one.notes)}
     assert {code for code in codes if find_reason(code) is None} == set()
 
 
-def test_every_act_is_one_that_its_layer_knows() -> None:
-    """A misspelt effect would be a fault that does nothing."""
+def test_effects_are_implemented() -> None:
+    """A misspelt effect would do nothing."""
     alerts = {f"alert_{number}" for number in range(256)}
     partial = {f"partial_{deed}" for deed in ("reset", "fin", "silence")}
     known = {
@@ -92,14 +92,14 @@ def test_every_act_is_one_that_its_layer_knows() -> None:
     assert [one for one in effects if one[1] not in known[one[0]]] == []
 
 
-def test_every_kind_of_leaf_can_be_switched_on() -> None:
-    """A certificate nobody can ask for would be dead."""
+def test_every_leaf_kind_is_used() -> None:
+    """Every kind of certificate has a fault."""
     effects = {effect for fault in FAULTS.values() if (effect := fault.effect(Layer.CERTIFICATE)) is not None}
     assert effects == {one.value for one in LeafKind} - {LeafKind.GOOD.value}
 
 
-def test_every_page_and_conduct_can_be_switched_on() -> None:
-    """Nor is there a page or a misdeed that no fault uses."""
+def test_every_effect_is_used() -> None:
+    """Every page, send mode and TLS effect has a fault."""
     effects = {effect for fault in FAULTS.values() for _, effect in fault.effects}
     assert {
         *BLOCK_PAGES,
@@ -110,7 +110,7 @@ def test_every_page_and_conduct_can_be_switched_on() -> None:
     } - effects == set()
 
 
-def test_every_example_is_a_switch() -> None:
-    """What the list shows can be typed."""
+def test_examples_parse() -> None:
+    """Every example of the list can be typed."""
     for fault in FAULTS.values():
         assert parse_switch(f"{fault.name}={fault.example}").fault is fault

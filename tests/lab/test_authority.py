@@ -1,4 +1,4 @@
-"""Every kind of leaf is right or wrong in the one way it says, judged by OpenSSL and by `cryptography`."""
+"""Every kind of leaf has exactly its own error, judged by OpenSSL and by `cryptography`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def authority(tmp_path: Path) -> CertificateAuthority:
 def verify_code(
     authority: CertificateAuthority, leaf: LeafKind, *, flags: ssl.VerifyFlags | None = None
 ) -> int:
-    """Shake hands in memory; return OpenSSL's verify code, 0 where the chain is good."""
+    """Do a handshake in memory; return OpenSSL's verify code, 0 where the chain is valid."""
     client = ssl.create_default_context(cafile=str(authority.trust_store))
     client.hostname_checks_common_name = False
     client.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -62,28 +62,28 @@ def verify_code(
         (LeafKind.ORIGIN_UNTRUSTED, 19),
     ],
 )
-def test_openssl_says_what_is_wrong(authority: CertificateAuthority, leaf: LeafKind, code: int) -> None:
-    """Each kind of leaf gives its documented X509_V_ERR code, and only that."""
+def test_verify_code(authority: CertificateAuthority, leaf: LeafKind, code: int) -> None:
+    """Each kind of leaf gives its documented X509_V_ERR code."""
     assert verify_code(authority, leaf) == code
 
 
-def test_good_leaves_pass_the_strict_profile(authority: CertificateAuthority) -> None:
-    """Python 3.13 verifies strictly by default: nothing of ours may fail for it but what should."""
+def test_strict_verification(authority: CertificateAuthority) -> None:
+    """Python 3.13 verifies strictly by default: only the leaf made for it fails."""
     strict = ssl.VERIFY_X509_STRICT
     assert verify_code(authority, LeafKind.GOOD, flags=strict) == 0
     assert verify_code(authority, LeafKind.INSPECTION_TRUSTED, flags=strict) == 0
     assert verify_code(authority, LeafKind.WITHOUT_AKI, flags=strict) == 85
 
 
-def test_an_expired_inspection_leaf_is_private_and_past(authority: CertificateAuthority) -> None:
-    """The chain leads to the inspection root, and the leaf's time is over."""
+def test_expired_inspection_leaf(authority: CertificateAuthority) -> None:
+    """The chain leads to the inspection root, and the leaf has expired."""
     (leaf, root), _ = authority.issue(HOST, LeafKind.INSPECTION_EXPIRED)
     assert leaf.issuer == root.subject
     assert leaf.not_valid_after_utc < clock.now()
 
 
-def test_the_second_root_is_public_but_not_trusted(authority: CertificateAuthority) -> None:
-    """What the trust store lacks is in the list of public roots, and the trusted inspection root is not."""
+def test_roots_of_store_and_public_list(authority: CertificateAuthority) -> None:
+    """The second public root is not in the trust store, and the trusted inspection root is not public."""
     trusted = {one.subject for one in x509.load_pem_x509_certificates(authority.trust_store.read_bytes())}
     public = {one.subject for one in x509.load_pem_x509_certificates(authority.public_roots.read_bytes())}
     (_, intermediate), _ = authority.issue(HOST, LeafKind.ROOT_NOT_IN_STORE)
@@ -92,8 +92,8 @@ def test_the_second_root_is_public_but_not_trusted(authority: CertificateAuthori
     assert inspection.subject in trusted - public
 
 
-def test_the_documents_a_leaf_points_to_are_its_own(authority: CertificateAuthority) -> None:
-    """The certificate behind the AIA URL signed the leaf, and the CRL is by the same authority."""
+def test_aia_and_crl(authority: CertificateAuthority) -> None:
+    """The certificate at the AIA URL signed the leaf, and the CRL has the same issuer."""
     (leaf, *_), _ = authority.issue(HOST, LeafKind.LEAF_ONLY)
     issuer = x509.load_der_x509_certificate(authority.issuing_certificate())
     leaf.verify_directly_issued_by(issuer)
@@ -102,8 +102,8 @@ def test_the_documents_a_leaf_points_to_are_its_own(authority: CertificateAuthor
     assert len(list(crl)) == 0
 
 
-def test_contexts_are_kept_but_not_for_ever(authority: CertificateAuthority) -> None:
-    """A name is issued for once; names without end do not fill the memory."""
+def test_contexts_are_bounded(authority: CertificateAuthority) -> None:
+    """A name is issued for once; endless names do not fill the memory."""
     first = authority.context(HOST, LeafKind.GOOD)
     assert authority.context(HOST, LeafKind.GOOD) is first
     for number in range(MOST_CONTEXTS):
@@ -113,8 +113,8 @@ def test_contexts_are_kept_but_not_for_ever(authority: CertificateAuthority) -> 
     assert (HOST, LeafKind.GOOD, "") not in authority._contexts
 
 
-def test_a_young_world_has_young_certificates(tmp_path: Path) -> None:
-    """Where the lab's clock runs ahead, good leaves are not yet valid by ours."""
+def test_freshly_issued_leaves(tmp_path: Path) -> None:
+    """Where the lab's clock is ahead, good leaves are not yet valid by the host's."""
     authority = CertificateAuthority(
         tmp_path, now=lambda: clock.now() + timedelta(hours=1), freshly_issued=True
     )
@@ -122,8 +122,8 @@ def test_a_young_world_has_young_certificates(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["a" * 63 + "." + "b" * 63 + ".example", "192.0.2.7"])
-def test_any_name_can_be_issued_for(authority: CertificateAuthority, host: str) -> None:
-    """A name longer than a CN may be, and an address, are put into the SAN."""
+def test_long_names_and_addresses(authority: CertificateAuthority, host: str) -> None:
+    """A name longer than a CN, and an address, are in the SAN."""
     (leaf, *_), _ = authority.issue(host, LeafKind.GOOD)
     san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(one.value) for one in san] == [host]

@@ -1,4 +1,4 @@
-"""The lab's commands change what they say and nothing else."""
+"""The console commands change the faults they name and nothing else."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ REFUSED = parse_switch("tcp_refused=*")
 
 
 @pytest.mark.parametrize("prefix", ["", "fault "])
-def test_faults_go_on_and_off(prefix: str) -> None:
-    """By the whole switch, by name, or all at once; `fault` in front is welcome."""
+def test_on_and_off(prefix: str) -> None:
+    """By the whole switch, by name, or all at once; a leading `fault` is allowed."""
     on, said = run_command(f"{prefix}on {RESET} {REFUSED}", ())
     assert on == (RESET, REFUSED)
     assert said == f"{RESET}\n{REFUSED}"
@@ -22,27 +22,27 @@ def test_faults_go_on_and_off(prefix: str) -> None:
     assert run_command(f"{prefix}off", on) == ((), "no fault is on")
 
 
-def test_on_again_moves_to_the_front() -> None:
-    """The same switch is not kept twice; it becomes the last, which wins."""
+def test_on_again() -> None:
+    """The same switch is kept once; it becomes the last, which wins."""
     assert run_command(f"on {RESET}", (RESET, REFUSED))[0] == (REFUSED, RESET)
 
 
 @pytest.mark.parametrize("command", ["on nonsense=*", "on tls_reset", "off tls_fin", "off x=y"])
-def test_a_mistake_changes_nothing(command: str) -> None:
-    """It is answered in words."""
+def test_errors_change_nothing(command: str) -> None:
+    """The output is the error."""
     on, said = run_command(command, (RESET,))
     assert on == (RESET,)
     assert said.startswith("cannot ")
 
 
 @pytest.mark.parametrize("command", ["", "help", "on", "fault", "show me", "reboot"])
-def test_anything_else_is_answered_with_help(command: str) -> None:
-    """Nobody is left without an answer."""
+def test_unknown_commands_print_help(command: str) -> None:
+    """So does an empty line."""
     assert run_command(command, (RESET,)) == ((RESET,), HELP)
 
 
-def test_the_list_names_every_fault() -> None:
-    """The list for a terminal is complete."""
+def test_list_is_complete() -> None:
+    """It has every fault."""
     assert run_command("list", ())[1] == list_faults()
     for name in FAULTS:
         assert f"{name} " in list_faults() + " "

@@ -1,4 +1,4 @@
-"""The lab's resolver: honest by default, and wrong in exactly the way a fault names."""
+"""The lab's resolver: correct by default, and faulty exactly as the fault says."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def resolver(*faults: str, second: bool = False) -> LabResolver:
 def ask(
     name: str, *faults: str, kind: str = "A", edns: bool = True, second: bool = False
 ) -> dns.message.Message | None:
-    """Ask without a socket; None where nothing is said."""
+    """Query without a socket; None: no answer."""
     query = dns.message.make_query(name, kind, use_edns=0 if edns else False)
     data = resolver(*faults, second=second).reply(query.to_wire(), tcp=False)
     return None if data is None else dns.message.from_wire(data)
@@ -57,8 +57,8 @@ def addresses(message: dns.message.Message) -> list[str]:
     ]
 
 
-def test_a_known_host_has_its_address() -> None:
-    """The answer is the host's own, without AA, and the same each time."""
+def test_existing_host() -> None:
+    """The answer is the host's address, without AA, and the same each time."""
     answer = said(HOST)
     assert addresses(answer) == [public_address(HOST)]
     assert not answer.flags & dns.flags.AA
@@ -83,8 +83,8 @@ def test_addresses_are_never_on_the_internet() -> None:
         (".", "A", dns.rcode.NXDOMAIN),
     ],
 )
-def test_what_is_not_there_is_denied_with_an_soa(name: str, kind: str, rcode: dns.rcode.Rcode) -> None:
-    """Random labels do not exist, empty non-terminals and other types have no data: RFC 2308."""
+def test_negative_answers_have_an_soa(name: str, kind: str, rcode: dns.rcode.Rcode) -> None:
+    """Random labels, empty non-terminals and other types (RFC 2308)."""
     answer = said(name, kind=kind)
     assert answer.rcode() == rcode
     assert answer.answer == []
@@ -101,8 +101,8 @@ def test_what_is_not_there_is_denied_with_an_soa(name: str, kind: str, rcode: dn
         ("dns_refused", dns.rcode.REFUSED, False, False),
     ],
 )
-def test_denials_look_as_named(fault: str, rcode: dns.rcode.Rcode, authoritative: bool, soa: bool) -> None:
-    """A filter and a zone deny differently; other names are not touched."""
+def test_negative_faults(fault: str, rcode: dns.rcode.Rcode, authoritative: bool, soa: bool) -> None:
+    """Filter and zone differ; other names are unaffected."""
     answer = said(HOST, f"{fault}={HOST}")
     assert answer.rcode() == rcode
     assert answer.answer == []
@@ -111,8 +111,8 @@ def test_denials_look_as_named(fault: str, rcode: dns.rcode.Rcode, authoritative
     assert addresses(said(HIS, f"{fault}={HOST}")) == [public_address(HIS)]
 
 
-def test_extended_errors_are_given_to_those_who_speak_edns() -> None:
-    """SERVFAIL says 22, REFUSED says 18; without EDNS nothing can be said."""
+def test_extended_errors_need_edns() -> None:
+    """SERVFAIL has 22, REFUSED has 18; without EDNS there are none."""
     for fault, code in (("dns_servfail", 22), ("dns_refused", 18)):
         options = said(HOST, f"{fault}=*").extended_errors()
         assert [int(one.code) for one in options] == [code]
@@ -129,28 +129,28 @@ def test_extended_errors_are_given_to_those_who_speak_edns() -> None:
     ],
 )
 def test_wrong_addresses(fault: str, answer: list[str]) -> None:
-    """The answer is the named wrong one, for A; AAAA has none but the null address."""
+    """A gets the wrong address; AAAA has none but the null address."""
     assert addresses(said(HOST, f"{fault}=*")) == answer
     assert addresses(said(HOST, f"{fault}=*", kind="AAAA")) == (["::"] if fault == "dns_null" else [])
 
 
-def test_edns_faults_spare_those_who_do_without() -> None:
-    """With an OPT record there is silence or FORMERR; without one the honest answer."""
+def test_edns_faults() -> None:
+    """With an OPT record no answer or FORMERR; without one the correct answer."""
     assert ask(HOST, "dns_edns_dropped=*") is None
     assert said(HOST, "dns_edns_formerr=*").rcode() == dns.rcode.FORMERR
     for fault in ("dns_edns_dropped=*", "dns_edns_formerr=*"):
         assert addresses(said(HOST, fault, edns=False)) == [public_address(HOST)]
 
 
-def test_aaaa_faults_spare_a() -> None:
-    """AAAA fails or is synthesized; A is right."""
+def test_aaaa_faults() -> None:
+    """AAAA fails or is synthesized; A is correct."""
     assert said(HOST, "dns_aaaa_servfail=*", kind="AAAA").rcode() == dns.rcode.SERVFAIL
     assert addresses(said(HOST, "dns_dns64=*", kind="AAAA"))[0].startswith("64:ff9b::")
     for fault in ("dns_aaaa_servfail=*", "dns_dns64=*"):
         assert addresses(said(HOST, fault)) == [public_address(HOST)]
 
 
-def test_a_private_link_goes_through_its_zone() -> None:
+def test_private_link() -> None:
     """A CNAME into `privatelink` and a private address; or NXDOMAIN where the zone lacks the record."""
     answer = said(HIS, f"dns_private_link={HIS}")
     assert [rrset.rdtype for rrset in answer.answer] == [dns.rdatatype.CNAME, dns.rdatatype.A]
@@ -161,15 +161,15 @@ def test_a_private_link_goes_through_its_zone() -> None:
     assert [rrset.rdtype for rrset in missing.answer] == [dns.rdatatype.CNAME]
 
 
-def test_a_split_shows_at_the_first_resolver_only() -> None:
+def test_private_link_split() -> None:
     """The second resolver gives the public address."""
     fault = f"dns_private_link_split={HIS}"
     assert addresses(said(HIS, fault))[0].startswith("10.")
     assert addresses(said(HIS, fault, second=True)) == [public_address(HIS)]
 
 
-def test_rewriting_gives_one_address_for_all_that_is_gone() -> None:
-    """The name that is gone and a random label beside it share an address; real hosts keep their own."""
+def test_nxdomain_rewriting() -> None:
+    """The name and a random label get one address; existing hosts keep their own."""
     fault = f"dns_rewritten={HOST}"
     page = addresses(said(HOST, fault))
     assert page not in ([], [public_address(HOST)])
@@ -178,8 +178,8 @@ def test_rewriting_gives_one_address_for_all_that_is_gone() -> None:
     assert said("his.arc.azure.com", fault).answer == []
 
 
-def test_broken_bytes() -> None:
-    """A malformed answer has the right id and can't be parsed; a wrong id is all that is wrong."""
+def test_malformed_answers() -> None:
+    """A malformed answer has the right id and can't be parsed; a wrong id is the only error."""
     query = dns.message.make_query(HOST, "A")
     broken = resolver("dns_malformed=*").reply(query.to_wire(), tcp=False)
     assert broken is not None
@@ -192,21 +192,21 @@ def test_broken_bytes() -> None:
     assert dns.message.from_wire(data).id == query.id ^ 0xFFFF
 
 
-def test_every_act_of_the_table_is_known() -> None:
-    """No fault names an effect that the resolver would pass over in silence."""
+def test_effects_are_implemented() -> None:
+    """Every DNS effect of a fault has code, and the reverse."""
     effects = {effect for fault in FAULTS.values() if (effect := fault.effect(Layer.DNS)) is not None}
     assert effects == {*ANSWER_EFFECTS, *PARTIAL_EFFECTS}
 
 
 @given(st.binary(max_size=600))
-def test_any_bytes_are_survived(data: bytes) -> None:
-    """What is no question is dropped; nothing raises."""
+def test_any_bytes(data: bytes) -> None:
+    """What is no query is dropped; nothing raises."""
     resolver("dns_private_link=*").reply(data, tcp=False)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=63), min_size=1, max_size=3))
-def test_any_name_is_answered_or_dropped(labels: list[bytes]) -> None:
-    """Labels may wait_for_close dots, backslashes and bytes: RFC 1035 allows them all."""
+def test_any_name(labels: list[bytes]) -> None:
+    """Labels may contain dots, backslashes and bytes (RFC 1035)."""
     query = dns.message.make_query(dns.name.Name((*labels, b"")), "A")
     for faults in ((), ("dns_private_link=*",), ("dns_sinkhole=*",)):
         data = resolver(*faults).reply(query.to_wire(), tcp=False)
@@ -220,7 +220,7 @@ def query() -> dns.message.Message:
 
 
 async def test_udp_and_tcp_share_a_port(query: dns.message.Message) -> None:
-    """Both transports answer; several questions may follow one another on a stream."""
+    """Both transports answer; several queries may follow one another on a stream."""
     async with asyncio.TaskGroup() as group:
         servers = ServerGroup(group)
         port = serve_dns(servers, resolver())
@@ -236,8 +236,8 @@ async def test_udp_and_tcp_share_a_port(query: dns.message.Message) -> None:
     servers.close()
 
 
-async def test_truncation_leads_to_a_tcp_that_is_reset(query: dns.message.Message) -> None:
-    """UDP says TC without an answer; TCP is reset."""
+async def test_truncation_and_tcp_reset(query: dns.message.Message) -> None:
+    """UDP answers TC without records; TCP is reset."""
     async with asyncio.TaskGroup() as group:
         servers = ServerGroup(group)
         port = serve_dns(servers, resolver("dns_truncated=*"))
@@ -250,8 +250,8 @@ async def test_truncation_leads_to_a_tcp_that_is_reset(query: dns.message.Messag
     servers.close()
 
 
-async def test_a_client_that_is_gone_does_no_harm(query: dns.message.Message) -> None:
-    """The ICMP error of an answer nobody waits for does not end the server."""
+async def test_icmp_error_of_a_closed_client(query: dns.message.Message) -> None:
+    """It does not end the server."""
     async with asyncio.TaskGroup() as group:
         servers = ServerGroup(group)
         port = serve_dns(servers, resolver())

@@ -1,4 +1,4 @@
-"""HTTP of the lab on real sockets: both versions, and every misconduct."""
+"""The lab's HTTP servers on real sockets: both versions, and every send mode."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def connect(lab: Lab, *alpn: str, host: str = HOST) -> Pair:
-    """Open TLS with a protocol, or plain HTTP without one."""
+    """Open TLS with an ALPN protocol, or plain HTTP without one."""
     if not alpn:
         return await asyncio.open_connection(LOOPBACK, lab.ports.served[80])
     context = ssl.create_default_context(cafile=str(lab.authority.trust_store))
@@ -33,7 +33,7 @@ async def connect(lab: Lab, *alpn: str, host: str = HOST) -> Pair:
 
 
 async def get(pair: Pair, *, host: str = HOST, path: str = "/", extra: str = "") -> tuple[bytes, bytes]:
-    """Ask once over HTTP/1.1; return the head and the body as far as Content-Length says."""
+    """Send one request over HTTP/1.1; return the head and the body as announced."""
     reader, writer = pair
     writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{extra}\r\n".encode())
     head = await reader.readuntil(b"\r\n\r\n")
@@ -41,7 +41,7 @@ async def get(pair: Pair, *, host: str = HOST, path: str = "/", extra: str = "")
     return head, await reader.readexactly(length)
 
 
-async def hang_up(pair: Pair) -> None:
+async def close(pair: Pair) -> None:
     pair[1].close()
     with suppress(OSError):
         await pair[1].wait_closed()
@@ -80,8 +80,8 @@ class Client2:
         return seen
 
 
-async def test_http1_answers_one_request_after_another(catalog: Catalog) -> None:
-    """The connection is kept; each host answers as itself; HEAD has no body."""
+async def test_http1_keep_alive(catalog: Catalog) -> None:
+    """The connection is kept; each host has its own response; HEAD has no body."""
     async with Lab(catalog=catalog) as lab:
         pair = await connect(lab, "http/1.1")
         head, body = await get(pair)
@@ -90,11 +90,11 @@ async def test_http1_answers_one_request_after_another(catalog: Catalog) -> None
         assert (await get(pair, path="/v2/"))[0].startswith(b"HTTP/1.1 200 ")
         pair[1].write(b"HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert (await pair[0].read()).endswith(b"\r\n\r\n")
-        await hang_up(pair)
+        await close(pair)
 
 
-async def test_http2_answers_several_streams(catalog: Catalog) -> None:
-    """Two requests on one connection get their answers in order."""
+async def test_http2_streams(catalog: Catalog) -> None:
+    """Two requests on one connection get their responses in order."""
     async with Lab(catalog=catalog) as lab:
         pair = await connect(lab, "h2")
         client = Client2(pair)
@@ -104,10 +104,10 @@ async def test_http2_answers_several_streams(catalog: Catalog) -> None:
             heads = [one for one in events if isinstance(one, h2.events.ResponseReceived)]
             assert [one.stream_id for one in heads] == [stream]
             assert (":status", "200") in [tuple(map(str, pair)) for pair in heads[0].headers or ()]
-        await hang_up(pair)
+        await close(pair)
 
 
-async def test_port_80_serves_the_image_whole_and_in_parts(catalog: Catalog) -> None:
+async def test_download_and_ranges(catalog: Catalog) -> None:
     """8 MiB of the announced type; a range of it is 206 and the same bytes."""
     async with Lab(catalog=catalog) as lab:
         pair = await connect(lab)
@@ -117,11 +117,11 @@ async def test_port_80_serves_the_image_whole_and_in_parts(catalog: Catalog) -> 
         head, part = await get(pair, host=IMAGES, path="/x", extra="Range: bytes=70000-70099\r\n")
         assert head.startswith(b"HTTP/1.1 206 ")
         assert part == whole[70000:70100]
-        await hang_up(pair)
+        await close(pair)
 
 
-async def test_http2_keeps_to_the_clients_window(catalog: Catalog) -> None:
-    """A body larger than the window arrives whole (8080 bytes a frame would be a protocol error)."""
+async def test_http2_flow_control(catalog: Catalog) -> None:
+    """A body larger than the window arrives whole."""
     async with Lab(catalog=catalog, faults=(f"http_endless_body={HOST}",)) as lab:
         pair = await connect(lab, "h2")
         client = Client2(pair)
@@ -135,11 +135,11 @@ async def test_http2_keeps_to_the_clients_window(catalog: Catalog) -> None:
                         event.flow_controlled_length or 0, event.stream_id or 0
                     )
             client.writer.write(client.connection.data_to_send())
-        await hang_up(pair)
+        await close(pair)
 
 
-async def test_a_websocket_opens_and_stays(catalog: Catalog) -> None:
-    """101 with the right accept key, then silence until the client leaves."""
+async def test_websocket(catalog: Catalog) -> None:
+    """101 with the right accept value, then nothing until the client closes."""
     host = "azgn-westeurope-public-1p-lab-vazr0001.servicebus.windows.net"
     extra = (
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -153,18 +153,18 @@ async def test_a_websocket_opens_and_stays(catalog: Catalog) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await pair[0].read(1)
-        await hang_up(pair)
+        await close(pair)
         lab.apply(f"on http_websocket_blocked={host}")
         pair = await connect(lab, "http/1.1", host=host)
         assert (await get(pair, host=host, extra=extra))[0].startswith(b"HTTP/1.1 200 ")
-        await hang_up(pair)
+        await close(pair)
 
 
-async def test_misconduct_of_http1(catalog: Catalog) -> None:
-    """Silence, FIN, RST, garbage, endless headers and half a body, as the client reads them."""
+async def test_http1_faults(catalog: Catalog) -> None:
+    """No answer, FIN, RST, garbage, endless headers and half a body, as the client reads them."""
     async with Lab(catalog=catalog) as lab:
 
-        async def heard(fault: str) -> bytes:
+        async def received(fault: str) -> bytes:
             lab.set_faults((f"{fault}={IMAGES}",))
             reader, writer = await connect(lab)
             writer.write(f"GET / HTTP/1.1\r\nHost: {IMAGES}\r\n\r\n".encode())
@@ -175,24 +175,24 @@ async def test_misconduct_of_http1(catalog: Catalog) -> None:
                 writer.close()
 
         with pytest.raises(TimeoutError):
-            await heard("http_silence")
+            await received("http_silence")
         with pytest.raises(ConnectionResetError):
-            await heard("http_reset")
-        assert await heard("http_fin") == b""
-        assert not (await heard("http_garbage")).startswith(b"HTTP/")
-        flood = await heard("http_endless_headers")
+            await received("http_reset")
+        assert await received("http_fin") == b""
+        assert not (await received("http_garbage")).startswith(b"HTTP/")
+        flood = await received("http_endless_headers")
         assert len(flood) > 1_000_000
         assert b"\r\n\r\n" not in flood
-        head, _, body = (await heard("http_truncated")).partition(b"\r\n\r\n")
+        head, _, body = (await received("http_truncated")).partition(b"\r\n\r\n")
         assert f"content-length: {IMAGE_BYTES}".encode() in head
         assert 0 < len(body) < IMAGE_BYTES
 
 
-async def test_misconduct_of_http2(catalog: Catalog) -> None:
-    """GOAWAY with an error, headers that never end, and an early end of the stream's body."""
+async def test_http2_faults(catalog: Catalog) -> None:
+    """GOAWAY with an error, endless headers, and an early end of the body."""
     async with Lab(catalog=catalog) as lab:
 
-        async def heard(fault: str) -> list[h2.events.Event]:
+        async def received(fault: str) -> list[h2.events.Event]:
             lab.set_faults((f"{fault}={HOST}",))
             pair = await connect(lab, "h2")
             client = Client2(pair)
@@ -200,43 +200,43 @@ async def test_misconduct_of_http2(catalog: Catalog) -> None:
             try:
                 return await client.events()
             finally:
-                await hang_up(pair)
+                await close(pair)
 
         goaway = [
-            one for one in await heard("http_h2_goaway") if isinstance(one, h2.events.ConnectionTerminated)
+            one for one in await received("http_h2_goaway") if isinstance(one, h2.events.ConnectionTerminated)
         ]
         assert [one.error_code for one in goaway] == [h2.errors.ErrorCodes.INTERNAL_ERROR]
         for fault in ("http_endless_headers", "http_garbage"):
             with pytest.raises(h2.exceptions.ProtocolError):
-                await heard(fault)
-        events = await heard("http_truncated")
+                await received(fault)
+        events = await received("http_truncated")
         assert any(isinstance(one, h2.events.ResponseReceived) for one in events)
         assert not any(isinstance(one, h2.events.StreamEnded) for one in events)
 
 
-async def test_goaway_is_a_matter_of_http2(catalog: Catalog) -> None:
-    """HTTP/1.1 works all the while: that is what tells a broken h2 apart."""
+async def test_goaway_spares_http1(catalog: Catalog) -> None:
+    """HTTP/1.1 works: that tells a broken h2 apart."""
     async with Lab(catalog=catalog, faults=(f"http_h2_goaway={HOST}",)) as lab:
         pair = await connect(lab, "http/1.1")
         assert (await get(pair))[0].startswith(b"HTTP/1.1 200 ")
-        await hang_up(pair)
+        await close(pair)
 
 
 @pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
-async def test_nonsense_ends_the_connection_and_nothing_else(catalog: Catalog, alpn: str) -> None:
-    """A client that talks no HTTP is hung up on; the next one is served."""
+async def test_invalid_requests(catalog: Catalog, alpn: str) -> None:
+    """They end their connection; the next one is served."""
     async with Lab(catalog=catalog) as lab:
         pair = await connect(lab, alpn)
         pair[1].write(b"\x00\xff" * 200 + b"\r\n\r\n")
         async with asyncio.timeout(2.0):
             await pair[0].read()
-        await hang_up(pair)
+        await close(pair)
         pair = await connect(lab, "http/1.1")
         assert (await get(pair))[0].startswith(b"HTTP/1.1 200 ")
-        await hang_up(pair)
+        await close(pair)
 
 
-async def test_a_slow_body_trickles(catalog: Catalog) -> None:
+async def test_slow_body(catalog: Catalog) -> None:
     """Less than 64 KiB in a second."""
     async with Lab(catalog=catalog, faults=(f"http_slow={IMAGES}",)) as lab:
         reader, writer = await connect(lab)

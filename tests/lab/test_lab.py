@@ -1,4 +1,4 @@
-"""The lab as a whole: it opens, tells egressd all it needs, changes while it runs, and closes."""
+"""The lab as a whole: it opens, gives egressd its settings, changes while it runs, and closes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def plan_of(lab: Lab, settings: Settings) -> Plan:
 
 @pytest.mark.parametrize("cloud", ["public", "usgov", "china"])
 async def test_nothing_of_a_plan_leaves_loopback(catalog: Catalog, cloud: str) -> None:
-    """Every probe, control, resolver of every profile and cloud is led to 127.0.0.1."""
+    """Every probe, control and resolver of every profile and cloud is on 127.0.0.1."""
     region = {"public": "westeurope", "usgov": "usgovvirginia", "china": "chinanorth2"}[cloud]
     async with Lab(catalog=catalog, cloud=Cloud(cloud), region=region, faults=DEMO) as lab:
         settings = lab.settings("resource-bridge", "connected-machine", "scvmm", values=VALUES)
@@ -44,7 +44,7 @@ async def test_nothing_of_a_plan_leaves_loopback(catalog: Catalog, cloud: str) -
 
 
 async def test_every_planned_host_exists(catalog: Catalog) -> None:
-    """Whatever is planned by name is in the zone, but for random labels."""
+    """Every planned name is in the zone, except random labels."""
     async with Lab(catalog=catalog) as lab:
         plan = plan_of(lab, lab.settings("resource-bridge", "connected-machine", "scvmm", values=VALUES))
         zone = build_zone(catalog, region=lab.region, cloud=lab.cloud)
@@ -53,8 +53,8 @@ async def test_every_planned_host_exists(catalog: Catalog) -> None:
         assert not zone.exists("egressd-probe-00000000.his.arc.azure.com")
 
 
-async def test_route_faults_lead_elsewhere(catalog: Catalog) -> None:
-    """The named host goes to the dead end, on the named port only; others go where they went."""
+async def test_route_faults(catalog: Catalog) -> None:
+    """The host gets another port, for the given port only; others are unchanged."""
     async with Lab(catalog=catalog, faults=("tcp_refused=mcr.microsoft.com",)) as lab:
         led = {one.host: one.connect_to for one in plan_of(lab, lab.settings()).probes}
         assert (refused := led["mcr.microsoft.com"]) is not None
@@ -69,8 +69,8 @@ async def test_route_faults_lead_elsewhere(catalog: Catalog) -> None:
         assert (123, lab.ports.ntp["ntp_kiss"]) in ports
 
 
-async def test_the_configuration_file_says_the_same(catalog: Catalog, tmp_path: Path) -> None:
-    """What the lab writes is read by egressd's own reader, and means the lab's settings."""
+async def test_configuration_file(catalog: Catalog, tmp_path: Path) -> None:
+    """It is read by egressd, and equals the lab's settings."""
     path = tmp_path / "lab.yml"
     async with Lab(catalog=catalog, faults=DEMO) as lab:
         lab.write_config(path, "resource-bridge", "scvmm", values=VALUES)
@@ -91,7 +91,7 @@ async def test_the_configuration_file_says_the_same(catalog: Catalog, tmp_path: 
 
 
 async def test_the_configuration_file_follows_the_faults(catalog: Catalog, tmp_path: Path) -> None:
-    """Switching a route rewrites the file, whole: a daemon may be told to reload it."""
+    """A changed route rewrites the file atomically: a daemon may reload it."""
     path = tmp_path / "lab.yml"
     async with Lab(catalog=catalog) as lab:
         lab.write_config(path)
@@ -102,15 +102,15 @@ async def test_the_configuration_file_follows_the_faults(catalog: Catalog, tmp_p
         assert not (tmp_path / ".lab.yml.new").exists()
 
 
-async def test_a_file_that_cannot_be_written_is_a_clear_mistake(catalog: Catalog, tmp_path: Path) -> None:
+async def test_unwritable_configuration_file(catalog: Catalog, tmp_path: Path) -> None:
     """The message names the file."""
     async with Lab(catalog=catalog) as lab:
         with pytest.raises(ConfigError, match=r"lab\.yml"):
             lab.write_config(tmp_path / "no" / "lab.yml")
 
 
-async def test_bad_faults_change_nothing(catalog: Catalog) -> None:
-    """A mistake in the second leaves the first as it was."""
+async def test_invalid_faults_change_nothing(catalog: Catalog) -> None:
+    """An error in the second leaves the first as it was."""
     async with Lab(catalog=catalog, faults=("tls_reset=a.example",)) as lab:
         with pytest.raises(UsageError):
             lab.set_faults(("tls_fin=b.example", "nonsense=*"))
@@ -119,8 +119,8 @@ async def test_bad_faults_change_nothing(catalog: Catalog) -> None:
         assert lab.apply("show") == "tls_reset=a.example"
 
 
-async def test_the_worlds_clock_can_be_ahead(catalog: Catalog) -> None:
-    """Everything follows: the time told, and certificates that are younger than the difference."""
+async def test_clock_skew(catalog: Catalog) -> None:
+    """The lab's time is ahead, and certificates are younger than the difference."""
     async with Lab(catalog=catalog) as lab:
         before = lab.authority.context("a.example", LeafKind.GOOD)
         lab.apply("on clock_skew=*")
@@ -133,8 +133,8 @@ async def test_the_worlds_clock_can_be_ahead(catalog: Catalog) -> None:
         assert leaf.not_valid_before_utc < clock.now()
 
 
-async def test_ports_can_be_chosen(catalog: Catalog) -> None:
-    """With a base every port is known beforehand; one that is taken is a clear mistake."""
+async def test_port_base(catalog: Catalog) -> None:
+    """With a base every port is known; one that is in use is a usage error."""
     base = 21000 + 50 * (os.getpid() % 100)  # below the ports the kernel hands out
     async with Lab(catalog=catalog, port_base=base) as lab:
         assert lab.ports.dns == base
@@ -144,7 +144,7 @@ async def test_ports_can_be_chosen(catalog: Catalog) -> None:
 
 
 async def test_closing_frees_everything(catalog: Catalog) -> None:
-    """Ports refuse, files are gone, and no task is left, though a client was in the middle of something."""
+    """Ports refuse, files are gone, and no task is left, even with a client connected."""
     async with Lab(catalog=catalog, faults=("tls_silence=*",)) as lab:
         ports, store = lab.ports, lab.authority.trust_store
         _, writer = await asyncio.open_connection(LOOPBACK, ports.served[443])
@@ -159,8 +159,8 @@ async def test_closing_frees_everything(catalog: Catalog) -> None:
             await asyncio.open_connection(LOOPBACK, port)
 
 
-async def test_an_error_inside_comes_out_as_it_is(catalog: Catalog) -> None:
-    """A failing body is not wrapped in a group of exceptions."""
+async def test_exceptions_are_not_wrapped(catalog: Catalog) -> None:
+    """A failing body does not raise an exception group."""
     with pytest.raises(ZeroDivisionError):
         async with Lab(catalog=catalog):
             1 / 0  # noqa: B018 - raises on purpose

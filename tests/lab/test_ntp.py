@@ -1,4 +1,4 @@
-"""The lab's time servers, asked with plain datagrams."""
+"""The lab's NTP servers, queried by plain datagrams."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REQUEST = bytes((0x23,)) + bytes(39) + struct.pack("!II", 0xAABBCCDD, 0x11223344
 
 
 async def ask(answer: NtpAnswer, *, ahead: float = 0.0, request: bytes = REQUEST) -> bytes:
-    """Ask a server that answers so; raises TimeoutError where it says nothing."""
+    """Query a server with that answer; b"" where there is none."""
     async with asyncio.TaskGroup() as group:
         servers = ServerGroup(group)
         port = serve_ntp(servers, answer, lambda: clock.now() + timedelta(seconds=ahead))
@@ -48,8 +48,8 @@ async def ask(answer: NtpAnswer, *, ahead: float = 0.0, request: bytes = REQUEST
 
 
 @pytest.mark.parametrize("ahead", [0.0, 3600.0])
-async def test_an_honest_server_tells_the_labs_time(ahead: float) -> None:
-    """Mode 4, stratum 2, the client's stamp as the origin, and the world's time."""
+async def test_correct_answer(ahead: float) -> None:
+    """Mode 4, stratum 2, the client's timestamp as originate, and the lab's time."""
     said = await ask(correct, ahead=ahead)
     assert said[0] == 0x24
     assert said[1] == 2
@@ -59,8 +59,8 @@ async def test_an_honest_server_tells_the_labs_time(ahead: float) -> None:
     assert abs(offset - ahead) < 60
 
 
-async def test_useless_servers() -> None:
-    """A kiss has stratum 0 and a code; an unset clock says leap 3 and stratum 16; garbage is short."""
+async def test_faulty_answers() -> None:
+    """A kiss has stratum 0 and a code; an unsynchronised clock leap 3 and stratum 16; garbage is short."""
     said = await ask(kiss)
     assert (said[1], said[12:16]) == (0, b"DENY")
     said = await ask(unsynchronized)
@@ -69,16 +69,16 @@ async def test_useless_servers() -> None:
     assert await ask(FAULTY_ANSWERS["ntp_silence"]) == b""
 
 
-async def test_only_clients_are_answered() -> None:
-    """Answering an answer would let two servers serve for ever."""
+async def test_only_requests_are_answered() -> None:
+    """Answering an answer would let two servers loop."""
     assert is_request(REQUEST)
     assert not is_request(bytes((0x24,)) + REQUEST[1:])
     assert await ask(correct, request=bytes((0x24,)) + REQUEST[1:]) == b""
     assert await ask(correct, request=REQUEST[:20]) == b""
 
 
-def test_every_act_of_the_table_is_known() -> None:
-    """Each way a time server fails has a server that does so."""
+def test_effects_are_implemented() -> None:
+    """Every NTP effect of a fault has an answer."""
     effects = {
         effect
         for fault in FAULTS.values()

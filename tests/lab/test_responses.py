@@ -1,4 +1,4 @@
-"""What the lab's hosts answer, without a socket."""
+"""The responses of the lab's hosts, without a socket."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def header(answer: OutgoingResponse, name: str) -> str | None:
         ("westeurope.obo.arc.azure.com", "/", 500),
     ],
 )
-def test_services_answer_as_they_were_seen_to(host: str, path: str, status: int) -> None:
-    """The status of the real one, a request id, and the right date."""
+def test_services_answer_as_observed(host: str, path: str, status: int) -> None:
+    """The status of the real service, a request id, and the date."""
     answer = ask(host, path)
     assert answer.status == status
     assert header(answer, "x-ms-request-id")
@@ -59,8 +59,8 @@ def test_discovery_calls() -> None:
     assert found.body.given == b'"https://weu.his.arc.azure.com"'
 
 
-def test_relays_upgrade() -> None:
-    """The accept header is that of RFC 6455's own example; without an upgrade it is a plain service."""
+def test_websocket_upgrade() -> None:
+    """The accept value is that of RFC 6455's example; without an upgrade it is a plain service."""
     host = "azgn-1.servicebus.windows.net"
     answer = ask(host, upgrade="websocket", sec_websocket_key="dGhlIHNhbXBsZSBub25jZQ==")
     assert (answer.status, answer.send_mode) == (101, SendMode.UPGRADE)
@@ -82,7 +82,7 @@ def test_relays_upgrade() -> None:
         ("lines=1-2", 200, IMAGE_BYTES, None),
     ],
 )
-def test_ranges_of_the_image(asked: str, status: int, length: int, where: str | None) -> None:
+def test_ranges(asked: str, status: int, length: int, where: str | None) -> None:
     """RFC 9110 section 14, for a single range."""
     answer = ask(IMAGES, "/filestreamingservice/files/1", port=80, range=asked)
     assert (answer.status, answer.body.length) == (status, length)
@@ -90,8 +90,8 @@ def test_ranges_of_the_image(asked: str, status: int, length: int, where: str | 
 
 
 @given(st.integers(0, IMAGE_BYTES - 1), st.integers(1, 200_000))
-def test_a_part_is_the_same_bytes_as_the_whole(start: int, size: int) -> None:
-    """Wherever a range begins, its bytes are those of the file there."""
+def test_range_has_the_bytes_of_the_whole(start: int, size: int) -> None:
+    """At any offset."""
     whole = ask(IMAGES, port=80).body
     part = ask(IMAGES, port=80, range=f"bytes={start}-{start + size - 1}").body
 
@@ -118,8 +118,8 @@ def test_a_part_is_the_same_bytes_as_the_whole(start: int, size: int) -> None:
         ("replaced", 200, b"<title>Scanning"),
     ],
 )
-def test_devices_answer_in_the_hosts_place(effect: str, status: int, marker: bytes) -> None:
-    """The page has its product's mark and no request id of the service."""
+def test_block_pages(effect: str, status: int, marker: bytes) -> None:
+    """The page has its product's marker and no request id of the service."""
     answer = ask("mcr.microsoft.com", effect=effect)
     assert answer.status == status
     assert marker in (answer.body.given or b"")
@@ -127,8 +127,8 @@ def test_devices_answer_in_the_hosts_place(effect: str, status: int, marker: byt
     assert header(answer, "date")
 
 
-def test_bent_answers() -> None:
-    """A redirect leads to the portal; a cache shows its age; a proxy its name; a range is overlooked."""
+def test_modified_responses() -> None:
+    """Redirect to a portal, age of a cache, headers of a proxy, an ignored range."""
     assert (header(ask(IMAGES, effect="captive_redirect"), "location") or "").startswith("http://portal.")
     stale = ask(IMAGES, port=80, effect="stale")
     assert int(header(stale, "age") or 0) > 86400
@@ -142,8 +142,8 @@ def test_bent_answers() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
-def test_a_service_may_fail_by_itself(status: int) -> None:
-    """The status is as asked for, and the request id proves who said it."""
+def test_service_errors(status: int) -> None:
+    """The requested status, with the request id of the service."""
     answer = ask("mcr.microsoft.com", effect=f"service_{status}")
     assert answer.status == status
     assert header(answer, "x-ms-request-id")

@@ -1,4 +1,4 @@
-"""The lab's sockets misbehave as promised, and nothing of them is left behind."""
+"""The lab's sockets: faults of TCP and UDP, limits, and cleanup."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from egressd.lab.sockets import (
 )
 
 
-async def test_a_silent_port_drops_syns_and_datagrams() -> None:
-    """A dial of the silent port neither succeeds nor is refused, again and again."""
+async def test_blackhole_port() -> None:
+    """A connect neither succeeds nor is refused, and datagrams get no answer."""
     with ExitStack() as kept:
         port = blackhole_port(kept.enter_context)
         for _ in range(2):
@@ -35,7 +35,7 @@ async def test_a_silent_port_drops_syns_and_datagrams() -> None:
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-def test_a_closed_port_refuses(kind: socket.SocketKind) -> None:
+def test_closed_port(kind: socket.SocketKind) -> None:
     """TCP gets RST, UDP an ICMP port unreachable."""
     with ExitStack() as kept, socket.socket(socket.AF_INET, kind) as sock:
         port = closed_port(kind, kept.enter_context)
@@ -50,8 +50,8 @@ def test_a_closed_port_refuses(kind: socket.SocketKind) -> None:
             ask()
 
 
-async def test_a_harbour_leaves_nothing_behind() -> None:
-    """Tasks in the middle of a conversation end, and their sockets are closed (warnings are errors)."""
+async def test_server_group_cleans_up() -> None:
+    """Running tasks end, and their sockets are closed (warnings are errors)."""
     async with asyncio.TaskGroup() as group:
         servers = ServerGroup(group)
         port = servers.listen(TcpConnection.wait_for_close)
@@ -65,7 +65,7 @@ async def test_a_harbour_leaves_nothing_behind() -> None:
         await asyncio.open_connection(LOOPBACK, port)
 
 
-async def test_finish_sends_fin_though_bytes_are_unread() -> None:
+async def test_close_gracefully_sends_fin() -> None:
     """The client sees the end of the stream, never a reset, even while it is still sending."""
     async with asyncio.TaskGroup() as group:
         servers = ServerGroup(group)
@@ -98,7 +98,7 @@ async def test_reset_sends_rst() -> None:
 
 
 async def test_connections_are_bounded() -> None:
-    """Beyond the limit connections wait to be accepted; a place that is given up is used."""
+    """Beyond the limit connections wait to be accepted until one is closed."""
     served = 0
 
     async def serve(connection: TcpConnection) -> None:

@@ -1,4 +1,4 @@
-"""The lab's TLS servers on the wire: the hello is read, then the fault or the handshake comes."""
+"""The lab's TLS servers: the ClientHello is read, then the fault or the handshake follows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOST = "mcr.microsoft.com"
 
 
 def client_hello(host: str | None = HOST, *, alpn: tuple[str, ...] = ("h2", "http/1.1")) -> bytes:
-    """Return what OpenSSL would send."""
+    """Return the ClientHello that OpenSSL sends."""
     context = ssl.create_default_context()
     context.check_hostname = host is not None
     context.set_alpn_protocols(list(alpn))
@@ -36,15 +36,15 @@ def trusting(lab: Lab, *alpn: str) -> ssl.SSLContext:
     return context
 
 
-async def hang_up(writer: asyncio.StreamWriter) -> None:
-    """Close; what the server still sends in the meantime is an error to asyncio."""
+async def close(writer: asyncio.StreamWriter) -> None:
+    """Close; data that the server still sends is an error to asyncio."""
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
 
 
 async def first_byte(lab: Lab, host: str) -> int:
-    """Send a ClientHello; return the type of the first record that comes back."""
+    """Send a ClientHello; return the type of the first record of the answer."""
     reader, writer = await asyncio.open_connection(LOOPBACK, lab.ports.served[443])
     writer.write(client_hello(host))
     try:
@@ -53,7 +53,7 @@ async def first_byte(lab: Lab, host: str) -> int:
         writer.close()
 
 
-async def answer_to_hello(lab: Lab, *, data: bytes | None = None) -> bytes:
+async def answer_to_client_hello(lab: Lab, *, data: bytes | None = None) -> bytes:
     """Send a ClientHello; return everything up to FIN."""
     reader, writer = await asyncio.open_connection(LOOPBACK, lab.ports.served[443])
     try:
@@ -65,7 +65,7 @@ async def answer_to_hello(lab: Lab, *, data: bytes | None = None) -> bytes:
 
 
 async def test_each_name_has_its_own_certificate(catalog: Catalog) -> None:
-    """Two names of one port are both verified, h2 is agreed upon, and the time is TLS 1.3's."""
+    """Two names on one port are verified, with h2 and TLS 1.3."""
     async with Lab(catalog=catalog) as lab:
         for host in (HOST, "egressd-probe-0.his.arc.azure.com"):
             _, writer = await asyncio.open_connection(
@@ -75,7 +75,7 @@ async def test_each_name_has_its_own_certificate(catalog: Catalog) -> None:
             assert tls.version() == "TLSv1.3"
             assert tls.selected_alpn_protocol() == "h2"
             assert ("DNS", host) in tls.getpeercert()["subjectAltName"]
-            await hang_up(writer)
+            await close(writer)
 
 
 @pytest.mark.parametrize(
@@ -95,52 +95,52 @@ async def test_each_name_has_its_own_certificate(catalog: Catalog) -> None:
     ],
 )
 async def test_raw_answers(catalog: Catalog, fault: str, said: bytes) -> None:
-    """The client reads exactly these bytes, then FIN; another name is served well."""
+    """The client reads exactly these bytes, then FIN; another name is served normally."""
     async with Lab(catalog=catalog, faults=(f"{fault}={HOST}",)) as lab:
-        assert await answer_to_hello(lab) == said
+        assert await answer_to_client_hello(lab) == said
         assert await first_byte(lab, "gcr.io") == 0x16
 
 
-async def test_a_block_page_in_clear(catalog: Catalog) -> None:
-    """A whole HTTP response comes where TLS was due."""
+async def test_cleartext_block_page(catalog: Catalog) -> None:
+    """A complete HTTP response in place of TLS."""
     async with Lab(catalog=catalog, faults=(f"tls_block_page={HOST}",)) as lab:
-        head, _, body = (await answer_to_hello(lab)).partition(b"\r\n\r\n")
+        head, _, body = (await answer_to_client_hello(lab)).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 403 ")
         assert f"Content-Length: {len(body)}".encode() in head
 
 
-async def test_reset_after_hello(catalog: Catalog) -> None:
-    """RST, once the hello was read."""
+async def test_reset_after_client_hello(catalog: Catalog) -> None:
+    """RST, after the ClientHello was read."""
     async with Lab(catalog=catalog, faults=(f"tls_reset={HOST}",)) as lab:
         with pytest.raises(ConnectionResetError):
-            await answer_to_hello(lab)
+            await answer_to_client_hello(lab)
 
 
 @pytest.mark.parametrize("fault", ["tls_silence", "tls_partial_silence"])
-async def test_silence(catalog: Catalog, fault: str) -> None:
-    """The connection stays, and nothing (more) comes."""
+async def test_no_answer(catalog: Catalog, fault: str) -> None:
+    """The connection stays open, and no (more) data comes."""
     async with Lab(catalog=catalog, faults=(f"{fault}={HOST}",)) as lab:
         reader, writer = await asyncio.open_connection(LOOPBACK, lab.ports.served[443])
         writer.write(client_hello())
-        heard, ended = b"", False
+        received, ended = b"", False
         with suppress(TimeoutError):
             async with asyncio.timeout(0.4):
                 while data := await reader.read(4096):
-                    heard += data
+                    received += data
                 ended = True
         assert not ended
-        assert heard[:1] == (b"\x16" if fault == "tls_partial_silence" else b"")
+        assert received[:1] == (b"\x16" if fault == "tls_partial_silence" else b"")
         writer.close()
 
 
 @pytest.mark.parametrize("ending", ["fin", "reset"])
-async def test_half_a_flight(catalog: Catalog, ending: str) -> None:
-    """A ServerHello comes, the rest does not: a client that believes it is in the middle of things."""
+async def test_partial_flight(catalog: Catalog, ending: str) -> None:
+    """A ServerHello comes, the rest of the flight does not."""
     async with Lab(catalog=catalog, faults=(f"tls_partial_{ending}={HOST}",)) as lab:
         reader, writer = await asyncio.open_connection(LOOPBACK, lab.ports.served[443])
         writer.write(client_hello())
-        heard = await reader.read(4096)
-        assert (heard[0], heard[5]) == (0x16, 2)
+        received = await reader.read(4096)
+        assert (received[0], received[5]) == (0x16, 2)
         if ending == "fin":
             assert await reader.read() == b""
         else:
@@ -149,8 +149,8 @@ async def test_half_a_flight(catalog: Catalog, ending: str) -> None:
         writer.close()
 
 
-async def test_what_is_negotiated_can_be_less(catalog: Catalog) -> None:
-    """h2 stripped; TLS 1.2 at most; both for one name only."""
+async def test_negotiation_faults(catalog: Catalog) -> None:
+    """h2 not offered; TLS 1.2 at most; each for one name only."""
     faults = ("tls_http1_only=a.example", "tls_12_only=b.example")
     async with Lab(catalog=catalog, faults=faults) as lab:
         for host, alpn, version in (
@@ -163,11 +163,11 @@ async def test_what_is_negotiated_can_be_less(catalog: Catalog) -> None:
             )
             tls = writer.get_extra_info("ssl_object")
             assert (tls.selected_alpn_protocol(), tls.version()) == (alpn, version)
-            await hang_up(writer)
+            await close(writer)
 
 
-async def test_a_client_certificate_is_asked_for(catalog: Catalog) -> None:
-    """TLS 1.3 completes for the client, whose first read then meets alert 116."""
+async def test_client_certificate_request(catalog: Catalog) -> None:
+    """TLS 1.3 completes for the client, whose first read gets alert 116."""
     async with Lab(catalog=catalog, faults=(f"tls_client_certificate={HOST}",)) as lab:
         reader, writer = await asyncio.open_connection(
             LOOPBACK, lab.ports.served[443], ssl=trusting(lab), server_hostname=HOST
@@ -178,12 +178,12 @@ async def test_a_client_certificate_is_asked_for(catalog: Catalog) -> None:
         writer.close()
 
 
-async def test_faults_can_be_switched_while_it_runs(catalog: Catalog) -> None:
-    """The next connection meets the new world."""
+async def test_faults_change_at_run_time(catalog: Catalog) -> None:
+    """The next connection gets the new fault."""
     async with Lab(catalog=catalog) as lab:
         assert await first_byte(lab, HOST) == 0x16
         lab.apply(f"on tls_ssh={HOST}")
-        assert await answer_to_hello(lab) == SSH_BANNER
+        assert await answer_to_client_hello(lab) == SSH_BANNER
         lab.apply("off")
         assert await first_byte(lab, HOST) == 0x16
 
@@ -192,13 +192,13 @@ async def test_faults_can_be_switched_while_it_runs(catalog: Catalog) -> None:
     "data",
     [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\x00" * 100, b"\x16\x03\x01\x00\x00" * 5000],
 )
-async def test_nonsense_is_hung_up_on(catalog: Catalog, data: bytes) -> None:
-    """What is no ClientHello, or none that ends, gets FIN and no byte."""
+async def test_invalid_client_hello(catalog: Catalog, data: bytes) -> None:
+    """What is no ClientHello, or an endless one, gets FIN and no byte."""
     async with Lab(catalog=catalog) as lab:
-        assert await answer_to_hello(lab, data=data) == b""
+        assert await answer_to_client_hello(lab, data=data) == b""
 
 
-def test_a_hello_in_pieces_is_put_together() -> None:
+def test_fragmented_client_hello() -> None:
     """However records cut it, the body and its name are the same."""
     hello = client_hello()
     body = client_hello_body(hello)
@@ -214,16 +214,16 @@ def test_a_hello_in_pieces_is_put_together() -> None:
     assert server_name(body) == HOST
 
 
-def test_a_hello_without_a_name() -> None:
-    """There is none, and that is no error."""
+def test_client_hello_without_sni() -> None:
+    """The name is None."""
     body = client_hello_body(client_hello(None))
     assert body
     assert server_name(body) is None
 
 
 @given(st.binary(max_size=2000))
-def test_any_bytes_can_be_read_as_a_hello(data: bytes) -> None:
-    """Nothing raises, and what is called a body is within bounds."""
+def test_any_bytes(data: bytes) -> None:
+    """Nothing raises, and a body is within bounds."""
     for start in (b"", b"\x16\x03\x01\x02\x00\x01\x00"):
         body = client_hello_body(start + data)
         assert body is None or len(body) <= MAX_HELLO

@@ -1,4 +1,4 @@
-"""Servers on loopback that do one thing, and certificates for every mistake."""
+"""Scripted servers on loopback, and a PKI for every certificate error."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ NOW = datetime.now(UTC)
 
 
 class Peer:
-    """The server's end of a connection."""
+    """The server side of a connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
-    async def hear(self, n: int = 65536) -> bytes:
-        """Read something."""
+    async def receive(self, n: int = 65536) -> bytes:
+        """Read bytes."""
         return await self.reader.read(n)
 
-    async def say(self, data: bytes) -> None:
-        """Send it all."""
+    async def send(self, data: bytes) -> None:
+        """Send all bytes."""
         self.writer.write(data)
         await self.writer.drain()
 
@@ -59,21 +59,21 @@ class Peer:
 Script = Callable[[Peer], Awaitable[None]]
 
 
-async def speak_tls(peer: Peer, context: ssl.SSLContext, say: bytes = b"") -> None:
-    """Be a TLS server by hand: unlike asyncio's, it sends OpenSSL's alert when it gives up."""
+async def speak_tls(peer: Peer, context: ssl.SSLContext, data: bytes = b"") -> None:
+    """Run a TLS server by memory BIOs: unlike asyncio's, it sends OpenSSL's alert when it fails."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_side=True)
     while True:
         try:
             tls.do_handshake()
-            tls.write(say) if say else tls.read()
+            tls.write(data) if data else tls.read()
             break
         except ssl.SSLWantReadError:
-            await peer.say(outgoing.read())
-            incoming.write(await peer.hear())
+            await peer.send(outgoing.read())
+            incoming.write(await peer.receive())
         except ssl.SSLError:
             break
-    await peer.say(outgoing.read())
+    await peer.send(outgoing.read())
     await peer.idle()
 
 
@@ -88,7 +88,7 @@ Serve = Callable[..., Awaitable[int]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Return a function that serves a script on loopback and returns the port."""
+    """Return a function that runs a script for each connection on loopback, and returns the port."""
     servers: list[asyncio.Server] = []
     tasks: set[asyncio.Task[None]] = set()
 
@@ -146,7 +146,7 @@ async def udp() -> AsyncIterator[Callable[[Callable[[bytes], list[bytes]]], int]
 
 
 async def connect(port: int, *, host: str = "127.0.0.1") -> TcpStream:
-    """Dial a port that answers."""
+    """Connect to a port that accepts."""
     observation, stream = await dial(host, port, source=HERE, timeout=5)
     assert stream is not None, observation
     return stream
@@ -160,12 +160,12 @@ def connect_fixture() -> Callable[..., Awaitable[TcpStream]]:
 
 @pytest.fixture
 def here() -> Source:
-    """Return the source the kernel chooses."""
+    """Return the source for which the kernel chooses the address."""
     return HERE
 
 
 class MemoryStream:
-    """A stream whose peer has already said everything, in pieces."""
+    """A stream with prepared input, in pieces."""
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = list(pieces)
@@ -195,20 +195,20 @@ class MemoryStream:
 
 @pytest.fixture(scope="session")
 def memory_stream() -> type[MemoryStream]:
-    """Return the class: hypothesis needs a fresh stream per example."""
+    """Return the class: hypothesis needs a new stream per example."""
     return MemoryStream
 
 
 @pytest.fixture
 def closed_port() -> Iterator[Callable[..., int]]:
-    """Return a function that returns a port nobody listens on, until the test is over."""
+    """Return a function that returns a port on which nothing listens, until the test is over."""
     with contextlib.ExitStack() as kept:
         yield lambda *kind: kept.enter_context(ports.closed_port(*kind))
 
 
 @pytest.fixture
 def full_backlog() -> Iterator[int]:
-    """Return the port of a listener that lets no more connections in: SYNs are dropped."""
+    """Return the port of a listener with a full backlog: SYNs are dropped."""
     with socket.socket() as listener, contextlib.ExitStack() as fillers:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -221,8 +221,8 @@ def full_backlog() -> Iterator[int]:
 
 
 @dataclass(slots=True)
-class Party:
-    """A certificate, its key, and what is sent after it."""
+class IssuedCertificate:
+    """A certificate, its key, and the certificates sent with it."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -241,12 +241,12 @@ class Party:
 
 @dataclass(slots=True)
 class Pki:
-    """Issues certificates; keys are shared to be quick, the names tell who signed."""
+    """Issues certificates."""
 
     folder: Path
-    root: Party = field(init=False)
-    other_root: Party = field(init=False)
-    intermediate: Party = field(init=False)
+    root: IssuedCertificate = field(init=False)
+    other_root: IssuedCertificate = field(init=False)
+    intermediate: IssuedCertificate = field(init=False)
 
     def __post_init__(self) -> None:
         self.root = self.issue("Test Root", authority=True)
@@ -257,14 +257,14 @@ class Pki:
         self,
         common_name: str,
         *,
-        issuer: Party | None = None,
+        issuer: IssuedCertificate | None = None,
         names: tuple[str, ...] = (),
         authority: bool = False,
         not_before: datetime = NOW - timedelta(days=2),
         not_after: datetime = NOW + timedelta(days=2),
         aia: str = "",
-    ) -> Party:
-        """Issue a certificate; without an issuer it signs itself."""
+    ) -> IssuedCertificate:
+        """Issue a certificate; self-signed without an issuer."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         builder = (
@@ -283,7 +283,7 @@ class Pki:
         above = (issuer.certificate, *issuer.above) if issuer and issuer.above else ()
         if issuer is not None and not above and issuer.certificate.issuer != issuer.certificate.subject:
             above = (issuer.certificate,)
-        return Party(certificate, key, above)
+        return IssuedCertificate(certificate, key, above)
 
     @staticmethod
     def _extensions(names: tuple[str, ...], *, authority: bool, aia: str) -> Iterator[x509.ExtensionType]:
@@ -297,8 +297,10 @@ class Pki:
                 [x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, where)]
             )
 
-    def server(self, party: Party, *, alpn: tuple[str, ...] = (), chain: bool = True) -> ssl.SSLContext:
-        """Return a server's context that shows a certificate."""
+    def server(
+        self, party: IssuedCertificate, *, alpn: tuple[str, ...] = (), chain: bool = True
+    ) -> ssl.SSLContext:
+        """Return the SSL context of a server with a certificate."""
         number = party.certificate.serial_number
         path = self.folder / f"{number}-{chain}.pem"
         above = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in party.above if chain)
@@ -312,14 +314,16 @@ class Pki:
             context.set_alpn_protocols(list(alpn))
         return context
 
-    def file(self, *parties: Party) -> str:
+    def file(self, *parties: IssuedCertificate) -> str:
         """Write certificates into a PEM file."""
         path = self.folder / f"roots-{'-'.join(str(one.certificate.serial_number) for one in parties)}.pem"
         path.write_bytes(b"".join(one.pem for one in parties))
         return str(path)
 
-    def store(self, *parties: Party, public: tuple[Party, ...] | None = None) -> TrustStore:
-        """Return a store that trusts certificates; `public` stands for the public web's roots."""
+    def store(
+        self, *parties: IssuedCertificate, public: tuple[IssuedCertificate, ...] | None = None
+    ) -> TrustStore:
+        """Return a trust store; `public` are the public roots."""
         roots = "bundled" if public is None else self.file(*public)
         return load_trust(Trust(store=self.file(*parties), public_roots=roots))
 

@@ -1,4 +1,4 @@
-"""Certificates: facts, names, and whose signature is behind a chain."""
+"""Certificates: parsed facts, matching names, and the root a chain leads to."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from egressd.net.tls.certificates import ParsedCertificate, host_matches, parse_
 
 
 def chain(*parties: Any) -> tuple[ParsedCertificate, ...]:
-    """Describe parties."""
+    """Parse certificates."""
     return tuple(parse_certificate(one.der) for one in parties)
 
 
-def test_facts_of_a_certificate(pki: Any) -> None:
-    """Names, dates, key and issuer's address are read; the same DER is read once."""
+def test_certificate_facts(pki: Any) -> None:
+    """Names, dates, key and issuer URL are read; the same DER is parsed once."""
     leaf = pki.issue("leaf", issuer=pki.root, names=("web.test", "192.0.2.1"), aia="http://pki.test/ca.cer")
     facts = parse_certificate(leaf.der).facts
     assert facts.subject == "CN=leaf"
@@ -36,14 +36,14 @@ def test_facts_of_a_certificate(pki: Any) -> None:
 
 
 @given(st.binary(max_size=400))
-def test_any_der(der: bytes) -> None:
-    """Bytes that are no certificate have a fingerprint and nothing else."""
+def test_any_bytes_as_der(der: bytes) -> None:
+    """Bytes that are no certificate have a fingerprint only."""
     assert parse_certificate(der).facts.sha256
 
 
 @given(st.data())
-def test_a_damaged_certificate(pki: Any, data: st.DataObject) -> None:
-    """A certificate with any byte changed still ends in facts."""
+def test_damaged_certificate(pki: Any, data: st.DataObject) -> None:
+    """A certificate with any byte changed never raises."""
     der = bytearray(pki.root.der)
     der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
     found = parse_certificate(bytes(der))
@@ -63,13 +63,13 @@ def test_a_damaged_certificate(pki: Any, data: st.DataObject) -> None:
         ("w*.web.test", "www.web.test", False),
     ],
 )
-def test_names_cover_hosts(pattern: str, host: str, covered: bool) -> None:
-    """One label, at the left, and never a whole top-level domain."""
+def test_host_matches_pattern(pattern: str, host: str, covered: bool) -> None:
+    """A wildcard stands for one label, at the left, and never for a whole top-level domain."""
     assert host_matches(pattern, host) is covered
 
 
-def test_addresses_are_covered_by_address_names_only(pki: Any) -> None:
-    """An address in a DNS name or CN does not count (RFC 6125)."""
+def test_addresses_match_ip_names_only(pki: Any) -> None:
+    """An address in a DNS name or CN does not match (RFC 6125)."""
     named = parse_certificate(pki.issue("192.0.2.1", issuer=pki.root, names=("192.0.2.1",)).der)
     assert named.matches("192.0.2.1")
     assert not named.matches("192.0.2.2")
@@ -78,22 +78,22 @@ def test_addresses_are_covered_by_address_names_only(pki: Any) -> None:
     )
 
 
-def test_a_chain_through_an_intermediate(pki: Any) -> None:
-    """It leads to its root, and to no other."""
+def test_chain_with_intermediate(pki: Any) -> None:
+    """It leads to its own root only."""
     leaf = pki.issue("leaf", issuer=pki.intermediate, names=("web.test",))
     assert RootSet([pki.root.der]).anchors(chain(leaf, pki.intermediate))
     assert not RootSet([pki.other_root.der]).anchors(chain(leaf, pki.intermediate))
 
 
-def test_time_names_and_purpose_do_not_matter(pki: Any) -> None:
-    """An expired certificate without names is still of who signed it."""
+def test_anchoring_ignores_time_and_names(pki: Any) -> None:
+    """An expired certificate without names still leads to its issuer."""
     past = now() - timedelta(days=900)
     leaf = pki.issue("old", issuer=pki.root, not_before=past, not_after=past + timedelta(days=1))
     assert RootSet([pki.root.der]).anchors(chain(leaf))
 
 
-def test_a_missing_intermediate_anchors_nothing(pki: Any) -> None:
-    """Nobody can tell from the leaf alone; a root known by name is said."""
+def test_missing_intermediate(pki: Any) -> None:
+    """The leaf alone leads to no root; an issuer known by name is reported."""
     leaf = pki.issue("leaf", issuer=pki.intermediate, names=("web.test",))
     roots = RootSet([pki.root.der])
     assert not roots.anchors(chain(leaf))
@@ -101,15 +101,15 @@ def test_a_missing_intermediate_anchors_nothing(pki: Any) -> None:
     assert roots.has_issuer_of(parse_certificate(pki.intermediate.der))
 
 
-def test_a_leaf_can_sign_nothing(pki: Any) -> None:
-    """A public leaf used as an authority does not make a forged chain public."""
+def test_leaf_is_no_issuer(pki: Any) -> None:
+    """A public leaf used as a CA does not anchor a forged chain."""
     public_leaf = pki.issue("bought", issuer=pki.root, names=("mine.test",))
     forged = pki.issue("forged", issuer=public_leaf, names=("web.test",))
     assert not RootSet([pki.root.der]).anchors(chain(forged, public_leaf))
 
 
-def test_a_borrowed_name_signs_nothing(pki: Any) -> None:
-    """An authority that only calls itself like a root is not that root."""
+def test_same_name_is_not_the_root(pki: Any) -> None:
+    """A CA with the name of a root is not that root."""
     impostor = pki.issue("Test Root", authority=True)
     leaf = pki.issue("leaf", issuer=impostor, names=("web.test",))
     roots = RootSet([pki.root.der])
@@ -117,24 +117,24 @@ def test_a_borrowed_name_signs_nothing(pki: Any) -> None:
     assert roots.has_issuer_of(parse_certificate(leaf.der))
 
 
-def test_the_order_of_the_chain_does_not_matter(pki: Any) -> None:
-    """Servers send extra certificates, and in any order."""
+def test_any_order_of_chain(pki: Any) -> None:
+    """Servers send extra certificates, in any order."""
     leaf = pki.issue("leaf", issuer=pki.intermediate, names=("web.test",))
     assert RootSet([pki.root.der]).anchors(chain(leaf, pki.other_root, pki.root, pki.intermediate))
 
 
-def test_a_leaf_that_is_trusted_itself(pki: Any) -> None:
-    """A pinned self-signed certificate is its own anchor."""
+def test_leaf_as_its_own_anchor(pki: Any) -> None:
+    """A self-signed certificate in the root set anchors itself."""
     own = pki.issue("own", names=("web.test",))
     assert RootSet([own.der]).anchors(chain(own))
     assert not RootSet([pki.root.der]).anchors(chain(own))
 
 
-def test_an_empty_chain(pki: Any) -> None:
-    """Nothing leads nowhere."""
+def test_empty_chain(pki: Any) -> None:
+    """An empty chain leads to no root."""
     assert not RootSet([pki.root.der]).anchors(())
 
 
-def test_roots_that_cannot_be_read_are_passed_over(pki: Any) -> None:
-    """They anchor nothing and break nothing."""
+def test_unreadable_roots_are_ignored(pki: Any) -> None:
+    """They anchor nothing and raise nothing."""
     assert len(RootSet([b"broken", pki.root.certificate.public_bytes(serialization.Encoding.DER)])) == 1

@@ -1,4 +1,4 @@
-"""One connect, one observation."""
+"""One TCP connect, one observation."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from egressd.net.sockets import opening
 from egressd.net.sockets.errors import failure_of
 
 
-async def test_a_connection_knows_both_ends(serve: Any, here: Source) -> None:
-    """Local port, remote port and TCP_INFO are facts of a success."""
+async def test_successful_connect(serve: Any, here: Source) -> None:
+    """Local port, remote port and TCP_INFO are recorded."""
     seen = []
 
-    async def greet(peer: Any) -> None:
+    async def echo(peer: Any) -> None:
         seen.append(peer.writer.get_extra_info("peername"))
-        await peer.say(await peer.hear())
+        await peer.send(await peer.receive())
 
-    port = await serve(greet)
+    port = await serve(echo)
     observation, stream = await dial("127.0.0.1", port, source=here, timeout=5)
     assert stream is not None
     await stream.write(b"hello")
@@ -40,8 +40,8 @@ async def test_a_connection_knows_both_ends(serve: Any, here: Source) -> None:
     assert stream.info() is None
 
 
-async def test_refused_keeps_the_source_port(here: Source, closed_port: Callable[..., int]) -> None:
-    """A real RST leaves no ICMP, and the port to look for in a firewall's log."""
+async def test_refused_connect(here: Source, closed_port: Callable[..., int]) -> None:
+    """A real RST has no ICMP error; the source port is kept, for the firewall log."""
     observation, stream = await dial("127.0.0.1", closed_port(), source=here, timeout=5)
     assert stream is None
     assert observation.failure is Failure.REFUSED
@@ -50,8 +50,8 @@ async def test_refused_keeps_the_source_port(here: Source, closed_port: Callable
     assert observation.local_port
 
 
-async def test_silence_is_a_timeout_with_retransmits(here: Source, full_backlog: int) -> None:
-    """Dropped SYNs end by our own timer, and TCP_INFO says how often the kernel tried."""
+async def test_dropped_syns(here: Source, full_backlog: int) -> None:
+    """They end by our own timer, and TCP_INFO has the retransmits."""
     begun = monotonic()
     observation, stream = await dial("127.0.0.1", full_backlog, source=here, timeout=1.5)
     assert stream is None
@@ -62,11 +62,11 @@ async def test_silence_is_a_timeout_with_retransmits(here: Source, full_backlog:
     assert 1.4 < monotonic() - begun < 3
 
 
-async def test_a_source_address_is_used(serve: Any) -> None:
-    """The connection leaves from the address asked for."""
+async def test_source_address_is_used(serve: Any) -> None:
+    """The connection leaves from the configured address."""
 
     async def idle(peer: Any) -> None:
-        await peer.hear()
+        await peer.receive()
 
     observation, stream = await dial(
         "127.0.0.1", await serve(idle), source=Source(name="two", address="127.0.0.2"), timeout=5
@@ -85,34 +85,34 @@ async def test_a_source_address_is_used(serve: Any) -> None:
         Source(name="long", interface="an-interface-name-no-kernel-has"),
     ],
 )
-async def test_a_source_that_is_not_here(source: Source) -> None:
-    """It is the configuration's fault, and the name of the source is said."""
+async def test_absent_source(source: Source) -> None:
+    """It is INVALID_SOURCE, and the detail names the source."""
     observation, stream = await dial("127.0.0.1", 1, source=source, timeout=5)
     assert stream is None
     assert observation.failure is Failure.INVALID_SOURCE
     assert source.name in observation.detail
 
 
-async def test_a_source_of_the_other_family_is_no_mistake() -> None:
-    """An IPv4 source just can't reach IPv6."""
+async def test_source_of_other_family() -> None:
+    """An IPv4 source can't reach IPv6: UNREACHABLE, not INVALID_SOURCE."""
     observation, _ = await dial("::1", 1, source=Source(name="v4", address="127.0.0.1"), timeout=5)
     assert observation.failure is Failure.UNREACHABLE
     assert observation.errno == errno.EAFNOSUPPORT
 
 
 @pytest.mark.parametrize("address", ["example.test", "", "127.0.0.1\0", "::1%nope0", "300.1.1.1"])
-async def test_what_is_no_address_is_never_looked_up(address: str, here: Source) -> None:
-    """A name here would make the kernel ask DNS; it is a failure instead."""
+async def test_names_are_not_resolved(address: str, here: Source) -> None:
+    """A name would make the kernel query DNS; it is a failure instead."""
     observation, stream = await dial(address, 443, source=here, timeout=5)
     assert stream is None
     assert observation.failure in (Failure.NAME_INVALID, Failure.UNREACHABLE)
 
 
-async def test_a_smaller_segment_is_kept(serve: Any, here: Source) -> None:
+async def test_max_segment_is_set(serve: Any, here: Source) -> None:
     """TCP_MAXSEG reaches the kernel."""
 
     async def idle(peer: Any) -> None:
-        await peer.hear()
+        await peer.receive()
 
     port = await serve(idle)
     observation, stream = await dial("127.0.0.1", port, source=here, timeout=5, max_segment=1200)
@@ -123,8 +123,8 @@ async def test_a_smaller_segment_is_kept(serve: Any, here: Source) -> None:
     stream.close()
 
 
-async def test_no_file_descriptors_left(here: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    """EMFILE is our own shortage."""
+async def test_no_descriptors_left(here: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EMFILE is NO_RESOURCES."""
 
     def exhausted(*_: object) -> socket.socket:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -134,10 +134,10 @@ async def test_no_file_descriptors_left(here: Source, monkeypatch: pytest.Monkey
     assert observation.failure is Failure.NO_RESOURCES
 
 
-async def test_cancellation_passes_and_closes(
+async def test_cancellation_closes_the_socket(
     here: Source, full_backlog: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cancelled dial leaves no socket behind."""
+    """A cancelled connect leaves no open socket."""
     opened: list[socket.socket] = []
     real = opening.open_socket
 
@@ -168,18 +168,18 @@ async def test_cancellation_passes_and_closes(
         (errno.EIO, Failure.OS_ERROR),
     ],
 )
-def test_errors_have_names(number: int, failure: Failure) -> None:
-    """Each errno of a connect has its failure."""
+def test_errno_to_failure(number: int, failure: Failure) -> None:
+    """Each errno of a connect maps to its failure."""
     assert failure is failure_of(OSError(number, "x"))
 
 
-async def test_bytes_given_back_come_first(serve: Any, connect: Any) -> None:
-    """What was read too far is read again."""
+async def test_unread(serve: Any, connect: Any) -> None:
+    """Bytes pushed back are read first."""
 
-    async def greet(peer: Any) -> None:
-        await peer.say(b"cd")
+    async def echo(peer: Any) -> None:
+        await peer.send(b"cd")
 
-    stream = await connect(await serve(greet))
+    stream = await connect(await serve(echo))
     stream.unread(b"ab")
     assert [await stream.read(1), await stream.read(9), await stream.read(9)] == [b"a", b"b", b"cd"]
     stream.close()

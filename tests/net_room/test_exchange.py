@@ -1,4 +1,4 @@
-"""One request over HTTP/1.1, and everything that can answer it."""
+"""One request over HTTP/1.1, and all kinds of responses."""
 
 from __future__ import annotations
 
@@ -27,17 +27,21 @@ REQUEST = Request(host=HOST)
 
 @pytest.fixture
 def ask(serve: Any, connect: Any) -> Any:
-    """Return a function that sends a request to a server that says bytes."""
+    """Return a function that sends a request to a server with a scripted response."""
 
     async def run(
-        said: bytes | Any, request: Request = REQUEST, *, timeout: float = 3, heard: list[bytes] | None = None
+        said: bytes | Any,
+        request: Request = REQUEST,
+        *,
+        timeout: float = 3,
+        received: list[bytes] | None = None,
     ) -> HttpObservation:
         async def script(peer: Any) -> None:
             data = await peer.reader.readuntil(b"\r\n\r\n")
-            if heard is not None:
-                heard.append(data)
+            if received is not None:
+                received.append(data)
             if isinstance(said, bytes):
-                await peer.say(said)
+                await peer.send(said)
             else:
                 await said(peer)
 
@@ -57,10 +61,10 @@ PAGE = (
 )
 
 
-async def test_an_answer(ask: Any) -> None:
-    """Status, chosen headers, title and body are facts; cookies are names only."""
-    heard: list[bytes] = []
-    seen = await ask(PAGE, heard=heard)
+async def test_response(ask: Any) -> None:
+    """Status, selected headers, title and body are recorded; of cookies only the names."""
+    received: list[bytes] = []
+    seen = await ask(PAGE, received=received)
     assert seen.failure is None, seen
     assert (seen.status, seen.version, seen.bytes_received, seen.content_length) == (200, "1.1", 47, 47)
     assert seen.headers == (
@@ -72,7 +76,7 @@ async def test_an_answer(ask: Any) -> None:
     assert seen.title == "A & B"
     assert seen.body == "<html><TITLE>A &amp; B</TITLE>hello</html>"
     assert seen.info is not None
-    (request,) = heard
+    (request,) = received
     assert request.startswith(b"GET / HTTP/1.1\r\n")
     for line in (b"host: web.test", b"accept: */*", b"connection: close"):
         assert line + b"\r\n" in request.lower()
@@ -98,38 +102,38 @@ async def test_an_answer(ask: Any) -> None:
         (b"HTTP/1.1 200 OK\r\nA: " + b"x" * (HEAD_LIMIT * 2) + b"\r\n\r\n", Failure.TOO_LARGE),
     ],
 )
-async def test_answers_that_are_none(ask: Any, said: bytes, failure: Failure) -> None:
-    """Each kind of broken answer has its name."""
+async def test_broken_responses(ask: Any, said: bytes, failure: Failure) -> None:
+    """Each kind of broken response has its failure."""
     seen = await ask(said)
     assert seen.failure is failure, seen
 
 
-async def test_a_truncated_body_keeps_the_status(ask: Any) -> None:
-    """What came before the end is still said."""
+async def test_truncated_body_keeps_the_status(ask: Any) -> None:
+    """What was received before the end is recorded."""
     seen = await ask(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
     assert (seen.status, seen.bytes_received, seen.content_length) == (200, 3, 9)
 
 
-async def test_a_body_until_the_end_of_the_stream(ask: Any) -> None:
-    """Without a length, the end is the end."""
+async def test_body_until_close(ask: Any) -> None:
+    """Without Content-Length the close ends the body."""
     seen = await ask(b"HTTP/1.0 403 Forbidden\r\n\r\n<title>\nNo\n</title>")
     assert (seen.failure, seen.status, seen.title) == (None, 403, "No")
 
 
-async def test_interim_answers_are_passed_over(ask: Any) -> None:
-    """103 is not the answer."""
+async def test_interim_responses_are_skipped(ask: Any) -> None:
+    """103 is not the final response."""
     seen = await ask(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")
     assert (seen.failure, seen.status) == (None, 204)
 
 
 async def test_resets(ask: Any) -> None:
-    """Before the answer, and in the middle of its body."""
+    """Before the response, and in the middle of its body."""
 
     async def at_once(peer: Any) -> None:
         peer.reset()
 
     async def midway(peer: Any) -> None:
-        await peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
         await asyncio.sleep(0.05)
         peer.reset()
 
@@ -138,11 +142,11 @@ async def test_resets(ask: Any) -> None:
     assert (second.failure, second.status) == (Failure.RESET, 200)
 
 
-async def test_an_answer_given_before_the_request_was_taken(serve: Any, connect: Any) -> None:
-    """A server that answers, and resets because it never read the request, is still heard."""
+async def test_response_before_the_request_was_read(serve: Any, connect: Any) -> None:
+    """A response is read although the server then resets because it never read the request."""
 
     async def rude(peer: Any) -> None:
-        await peer.say(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+        await peer.send(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
         await asyncio.sleep(0.05)
         peer.reset()
 
@@ -153,8 +157,8 @@ async def test_an_answer_given_before_the_request_was_taken(serve: Any, connect:
     assert (seen.status, seen.failure) == (503, None)
 
 
-async def test_silence(ask: Any) -> None:
-    """Our timer ends it."""
+async def test_no_answer(ask: Any) -> None:
+    """Our timer ends the exchange."""
 
     async def idle(peer: Any) -> None:
         await peer.idle()
@@ -166,23 +170,23 @@ async def test_silence(ask: Any) -> None:
 
 
 async def test_endless_headers_are_bounded(ask: Any) -> None:
-    """They end as too large, long before memory does."""
+    """They end as TOO_LARGE."""
 
     async def flood(peer: Any) -> None:
-        await peer.say(b"HTTP/1.1 200 OK\r\n")
+        await peer.send(b"HTTP/1.1 200 OK\r\n")
         while True:
-            await peer.say(b"X-More: and more\r\n" * 500)
+            await peer.send(b"X-More: and more\r\n" * 500)
 
     assert (await ask(flood)).failure is Failure.TOO_LARGE
 
 
-async def test_an_endless_body_is_left_early(ask: Any) -> None:
-    """A page is only looked at: a bounded part, and no failure."""
+async def test_endless_body_is_cut(ask: Any) -> None:
+    """A bounded part of a page is read, and it is no failure."""
 
     async def flood(peer: Any) -> None:
-        await peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
         while True:
-            await peer.say(b"x" * 65536)
+            await peer.send(b"x" * 65536)
 
     begun = monotonic()
     seen = await ask(flood)
@@ -192,13 +196,13 @@ async def test_an_endless_body_is_left_early(ask: Any) -> None:
     assert monotonic() - begun < 2
 
 
-async def test_a_dripping_body_is_left_after_a_while(ask: Any) -> None:
-    """The status is what counts; waiting for more is no failure."""
+async def test_slow_body_is_cut(ask: Any) -> None:
+    """The status counts; a slow body is no failure."""
 
     async def drip(peer: Any) -> None:
-        await peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
         while True:
-            await peer.say(b"x")
+            await peer.send(b"x")
             await asyncio.sleep(0.1)
 
     begun = monotonic()
@@ -208,12 +212,12 @@ async def test_a_dripping_body_is_left_after_a_while(ask: Any) -> None:
     assert monotonic() - begun < 4
 
 
-async def test_dripping_headers_end_by_the_clock(ask: Any) -> None:
-    """A head that never ends is no answer."""
+async def test_slow_headers_time_out(ask: Any) -> None:
+    """A response head that never ends is a failure."""
 
     async def drip(peer: Any) -> None:
         while True:
-            await peer.say(b"H")
+            await peer.send(b"H")
             await asyncio.sleep(0.05)
 
     assert (await ask(drip, timeout=0.5)).failure in (Failure.TIMEOUT, Failure.NOT_HTTP)
@@ -223,43 +227,43 @@ BODY = bytes(range(256)) * 1024
 
 
 def download(status: bytes, body: bytes, *, length: int | None = None) -> bytes:
-    """Return an answer with a body."""
+    """Return a response with a body."""
     size = len(body) if length is None else length
     return b"HTTP/1.1 " + status + f"\r\nContent-Length: {size}\r\n\r\n".encode() + body
 
 
-async def test_a_ranged_download_is_measured(ask: Any) -> None:
-    """So many bytes are asked for, read and timed; a part has no digest."""
-    heard: list[bytes] = []
+async def test_range_request_measures_throughput(ask: Any) -> None:
+    """The requested bytes are read and timed; a part has no digest."""
+    received: list[bytes] = []
     request = Request(host=HOST, range_bytes=100_000, want_sha256=False)
-    seen = await ask(download(b"206 Partial Content", BODY[:100_000]), request, heard=heard)
-    assert b"\r\nrange: bytes=0-99999\r\n" in heard[0].lower()
+    seen = await ask(download(b"206 Partial Content", BODY[:100_000]), request, received=received)
+    assert b"\r\nrange: bytes=0-99999\r\n" in received[0].lower()
     assert (seen.failure, seen.status, seen.bytes_received, seen.sha256) == (None, 206, 100_000, None)
     assert seen.throughput is not None
     assert seen.throughput > 0
 
 
-async def test_a_server_that_ignores_ranges_is_left_early(ask: Any) -> None:
-    """Enough is enough."""
+async def test_server_that_ignores_ranges(ask: Any) -> None:
+    """Reading stops after the requested number of bytes."""
     request = Request(host=HOST, range_bytes=1000)
     seen = await ask(download(b"200 OK", BODY, length=10**10), request)
     assert seen.failure is None
     assert 1000 <= seen.bytes_received <= len(BODY)
 
 
-async def test_a_ranged_download_that_stalls(ask: Any) -> None:
-    """Bytes that were wanted and did not come in time are a failure."""
+async def test_stalled_range_request(ask: Any) -> None:
+    """Requested bytes that do not come in time are a failure."""
 
     async def stall(peer: Any) -> None:
-        await peer.say(download(b"206 Partial Content", BODY[:9000], length=100_000))
+        await peer.send(download(b"206 Partial Content", BODY[:9000], length=100_000))
         await peer.idle()
 
     seen = await ask(stall, Request(host=HOST, range_bytes=100_000), timeout=0.4)
     assert (seen.failure, seen.status, seen.bytes_received) == (Failure.TIMEOUT, 206, 9000)
 
 
-async def test_a_whole_body_is_hashed(ask: Any) -> None:
-    """The digest is of all of it, and None where a part is missing."""
+async def test_sha256_of_whole_body(ask: Any) -> None:
+    """The digest covers the whole body; None where a part is missing."""
     request = Request(host=HOST, want_sha256=True)
     whole = await ask(download(b"200 OK", BODY), request)
     part = await ask(download(b"200 OK", BODY[:999], length=len(BODY)), request)
@@ -267,22 +271,22 @@ async def test_a_whole_body_is_hashed(ask: Any) -> None:
     assert (part.sha256, part.failure) == (None, Failure.TRUNCATED)
 
 
-async def test_paths_are_sent_safely(ask: Any) -> None:
-    """What can't stand in a request line is quoted; escapes stay as they are."""
-    heard: list[bytes] = []
-    await ask(PAGE, Request(host=HOST, url_path="/a b\r\nX: y/%41ü?q=1&r=2#f"), heard=heard)
-    line = heard[0].split(b"\r\n")[0]
+async def test_paths_are_quoted(ask: Any) -> None:
+    """Illegal characters are percent-encoded; existing escapes stay."""
+    received: list[bytes] = []
+    await ask(PAGE, Request(host=HOST, url_path="/a b\r\nX: y/%41ü?q=1&r=2#f"), received=received)
+    line = received[0].split(b"\r\n")[0]
     assert line == b"GET /a%20b%0D%0AX:%20y/%41%C3%BC?q=1&r=2#f HTTP/1.1"
 
 
-async def test_an_absolute_url_for_a_forwarding_proxy(ask: Any) -> None:
-    """A proxy that forwards plain HTTP needs the whole URL."""
-    heard: list[bytes] = []
-    await ask(PAGE, Request(host=HOST, url_path="http://web.test/x"), heard=heard)
-    assert heard[0].startswith(b"GET http://web.test/x HTTP/1.1\r\n")
+async def test_absolute_url_for_forwarding_proxy(ask: Any) -> None:
+    """A proxy that forwards plain HTTP gets the absolute URL."""
+    received: list[bytes] = []
+    await ask(PAGE, Request(host=HOST, url_path="http://web.test/x"), received=received)
+    assert received[0].startswith(b"GET http://web.test/x HTTP/1.1\r\n")
 
 
-async def test_a_host_that_cannot_be_sent(ask: Any, memory_stream: Any) -> None:
+async def test_invalid_host(ask: Any, memory_stream: Any) -> None:
     """It is a failure, never a second header."""
     stream = memory_stream()
     seen = await exchange(stream, Request(host="a\r\nEvil: 1"), alpn=None, timeout=1)
@@ -290,19 +294,19 @@ async def test_a_host_that_cannot_be_sent(ask: Any, memory_stream: Any) -> None:
     assert stream.written == b""
 
 
-async def test_a_host_outside_ascii_is_sent_in_idna(ask: Any) -> None:
+async def test_idna_host(ask: Any) -> None:
     """As in DNS and TLS; the port stays."""
-    heard: list[bytes] = []
-    await ask(PAGE, Request(host="bücher.test:8080"), heard=heard)
-    assert b"host: xn--bcher-kva.test:8080\r\n" in heard[0].lower()
+    received: list[bytes] = []
+    await ask(PAGE, Request(host="bücher.test:8080"), received=received)
+    assert b"host: xn--bcher-kva.test:8080\r\n" in received[0].lower()
 
 
 async def websocket_server(peer: Any, *, key: str | None = None) -> None:
-    """Grant an upgrade."""
+    """Accept an upgrade."""
     request = await peer.reader.readuntil(b"\r\n\r\n")
     sent = re.search(rb"sec-websocket-key: (\S+)", request, re.IGNORECASE)
     accept = accept_value(key or sent[1].decode()) if sent else ""
-    await peer.say(
+    await peer.send(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         + f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
     )
@@ -310,7 +314,7 @@ async def websocket_server(peer: Any, *, key: str | None = None) -> None:
 
 
 @pytest.mark.parametrize(("key", "failure"), [(None, None), ("other", Failure.NOT_HTTP)])
-async def test_websocket_upgrades(serve: Any, connect: Any, key: str | None, failure: Failure | None) -> None:
+async def test_websocket_upgrade(serve: Any, connect: Any, key: str | None, failure: Failure | None) -> None:
     """101 must prove that the server read our key."""
     stream = await connect(await serve(partial(websocket_server, key=key)))
     seen = await exchange(stream, Request(host=HOST, upgrade=True), alpn="http/1.1", timeout=2)
@@ -318,23 +322,23 @@ async def test_websocket_upgrades(serve: Any, connect: Any, key: str | None, fai
     assert (seen.status, seen.failure) == (101, failure)
 
 
-async def test_a_refused_upgrade(ask: Any) -> None:
-    """Any other status is an answer."""
-    heard: list[bytes] = []
-    seen = await ask(PAGE, Request(host=HOST, upgrade=True), heard=heard)
+async def test_refused_upgrade(ask: Any) -> None:
+    """Any other status is a response."""
+    received: list[bytes] = []
+    seen = await ask(PAGE, Request(host=HOST, upgrade=True), received=received)
     assert (seen.status, seen.failure) == (200, None)
-    assert b"upgrade: websocket" in heard[0].lower()
+    assert b"upgrade: websocket" in received[0].lower()
 
 
-def test_the_example_of_rfc_6455() -> None:
-    """Section 1.3."""
+def test_rfc_6455_example() -> None:
+    """The example of section 1.3."""
     assert accept_value("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
-async def test_a_client_certificate_wanted_after_the_handshake(
+async def test_client_certificate_required_after_handshake(
     serve: Any, connect: Any, pki: Any, speak_tls: Any
 ) -> None:
-    """TLS 1.3 says so only now: alert 116 ends the exchange."""
+    """In TLS 1.3 alert 116 ends the exchange."""
     context = pki.server(pki.issue("l", issuer=pki.root, names=(HOST,)))
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cadata=pki.root.pem.decode())
@@ -347,12 +351,12 @@ async def test_a_client_certificate_wanted_after_the_handshake(
     assert (seen.failure, seen.alert) == (Failure.ALERT, TlsAlert(level=2, description=116))
 
 
-async def test_a_request_in_an_unverified_session_says_so(serve: Any, connect: Any, pki: Any) -> None:
-    """The block page behind a forged chain is marked."""
+async def test_unverified_session_is_marked(serve: Any, connect: Any, pki: Any) -> None:
+    """A block page behind a forged chain is marked."""
 
     async def page(peer: Any) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
-        await peer.say(PAGE)
+        await peer.send(PAGE)
 
     context = pki.server(pki.issue("l", issuer=pki.other_root, names=(HOST,)))
     stream = await connect(await serve(page, tls=context))
@@ -365,12 +369,12 @@ async def test_a_request_in_an_unverified_session_says_so(serve: Any, connect: A
 
 
 async def test_fetch_returns_the_body(serve: Any, connect: Any) -> None:
-    """Whole, or not at all."""
+    """Completely, or not at all."""
     limits = {3: (Failure.TOO_LARGE, b""), 4: (None, b"abcd"), 9: (None, b"abcd")}
 
     async def script(peer: Any) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
-        await peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd")
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd")
 
     port = await serve(script)
     for limit, expected in limits.items():
@@ -380,15 +384,15 @@ async def test_fetch_returns_the_body(serve: Any, connect: Any) -> None:
         assert (seen.failure, body) == expected
 
 
-async def test_fetch_of_half_a_body(memory_stream: Any) -> None:
-    """Half an answer is none."""
+async def test_fetch_of_incomplete_body(memory_stream: Any) -> None:
+    """An incomplete body is a failure."""
     stream = memory_stream(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
     seen, body = await fetch(stream, REQUEST, alpn=None, timeout=2, limit=100)
     assert (seen.failure, body) == (Failure.TRUNCATED, b"")
 
 
-def test_headers_are_chosen_bounded_and_without_secrets() -> None:
-    """Names in lower case, values cut, query values and credentials gone, forty at most."""
+def test_header_selection() -> None:
+    """Names in lower case, values cut, query values and credentials removed, forty at most."""
     kept = select_headers(
         [
             ("Location", "https://user:pw@portal.test/login?url=http%3A%2F%2Fx&token=abc#a=b"),
@@ -408,7 +412,7 @@ def test_headers_are_chosen_bounded_and_without_secrets() -> None:
 
 @given(st.lists(st.binary(max_size=200), max_size=6))
 def test_any_bytes(memory_stream: Any, pieces: list[bytes]) -> None:
-    """No server's bytes raise or hang."""
+    """No bytes of a server raise or hang."""
     stream = memory_stream(*(piece for piece in pieces if piece))
     asyncio.run(exchange(stream, REQUEST, alpn=None, timeout=2))
 
@@ -433,7 +437,7 @@ def test_any_bytes(memory_stream: Any, pieces: list[bytes]) -> None:
     st.binary(max_size=60),
 )
 def test_odd_heads(memory_stream: Any, status: bytes, lines: list[bytes], body: bytes) -> None:
-    """Heads that half make sense end in an observation."""
+    """Malformed response heads end in an observation."""
     stream = memory_stream(status, *lines, b"\r\n", *([body] if body else []))
     seen = asyncio.run(exchange(stream, Request(host=HOST, upgrade=True), alpn=None, timeout=2))
     assert seen.failure is not None or seen.status is not None

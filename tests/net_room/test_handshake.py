@@ -1,4 +1,4 @@
-"""A handshake and everything that can go wrong in it, on real sockets."""
+"""TLS handshakes and their failures, on real sockets."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ HOST = "web.test"
 
 async def answer(peer: Any) -> None:
     """Echo one piece."""
-    await peer.say(await peer.hear())
+    await peer.send(await peer.receive())
 
 
 @pytest.fixture
 async def attempt(serve: Any, connect: Any, pki: Any, speak_tls: Any) -> Any:
-    """Return a function that shakes hands with a scripted or a TLS server."""
+    """Return a function that does a handshake with a scripted or a TLS server."""
     opened = []
 
     async def run(
@@ -55,8 +55,8 @@ async def attempt(serve: Any, connect: Any, pki: Any, speak_tls: Any) -> Any:
         stream.close()
 
 
-async def test_a_good_handshake(attempt: Any, pki: Any) -> None:
-    """Version, ALPN, sizes and the chain are facts; the session carries bytes both ways."""
+async def test_successful_handshake(attempt: Any, pki: Any) -> None:
+    """Version, ALPN, sizes and the chain are recorded; the session carries bytes both ways."""
     leaf = pki.issue("leaf", issuer=pki.intermediate, names=(HOST,))
     seen, session = await attempt(tls=pki.server(leaf, alpn=("http/1.1",)))
     assert seen.failure is None, seen
@@ -79,8 +79,8 @@ async def test_a_good_handshake(attempt: Any, pki: Any) -> None:
     session.close()
 
 
-async def test_publicly_anchored_and_trusted(attempt: Any, pki: Any) -> None:
-    """A chain of a public root is known as such."""
+async def test_public_chain(attempt: Any, pki: Any) -> None:
+    """A chain of a public root is publicly anchored."""
     leaf = pki.issue("leaf", issuer=pki.root, names=(HOST,))
     store = pki.store(pki.root, public=(pki.root, pki.other_root))
     seen, session = await attempt(tls=pki.server(leaf), store=store)
@@ -89,8 +89,8 @@ async def test_publicly_anchored_and_trusted(attempt: Any, pki: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is true of a chain; by default all that a self-signed certificate for the host shows."""
+class ExpectedFacts:
+    """The expected chain facts; by default those of a self-signed certificate for the host."""
 
     in_time: bool = True
     name: bool = True
@@ -99,8 +99,8 @@ class Facts:
     trusted: bool = False
 
 
-def mistaken(pki: Any, mistake: str) -> Any:
-    """Return a server with a certificate that has one mistake."""
+def server_with(pki: Any, mistake: str) -> Any:
+    """Return a server whose certificate has one error."""
     day = timedelta(days=1)
     if mistake == "expired":
         leaf = pki.issue(
@@ -127,20 +127,20 @@ def mistaken(pki: Any, mistake: str) -> Any:
 @pytest.mark.parametrize(
     ("mistake", "code", "facts"),
     [
-        ("expired", 10, Facts(in_time=False, trusted=True)),
-        ("future", 9, Facts(in_time=False, trusted=True)),
-        ("self-signed", 18, Facts()),
-        ("wrong name", 62, Facts(name=False, trusted=True)),
-        ("common name only", 62, Facts(name=False, common_name=True, trusted=True)),
-        ("private root", 20, Facts(public=True)),
-        ("missing intermediate", 20, Facts()),
+        ("expired", 10, ExpectedFacts(in_time=False, trusted=True)),
+        ("future", 9, ExpectedFacts(in_time=False, trusted=True)),
+        ("self-signed", 18, ExpectedFacts()),
+        ("wrong name", 62, ExpectedFacts(name=False, trusted=True)),
+        ("common name only", 62, ExpectedFacts(name=False, common_name=True, trusted=True)),
+        ("private root", 20, ExpectedFacts(public=True)),
+        ("missing intermediate", 20, ExpectedFacts()),
     ],
 )
 async def test_chains_that_do_not_verify(
-    attempt: Any, pki: Any, mistake: str, code: int, facts: Facts
+    attempt: Any, pki: Any, mistake: str, code: int, facts: ExpectedFacts
 ) -> None:
-    """The chain, OpenSSL's code and the version are there although the handshake failed."""
-    seen, session = await attempt(tls=mistaken(pki, mistake))
+    """Chain, OpenSSL's code and version are recorded although the handshake failed."""
+    seen, session = await attempt(tls=server_with(pki, mistake))
     assert session is None
     assert (seen.failure, seen.verify_code) == (Failure.VERIFY, code)
     assert seen.verify_message
@@ -148,7 +148,7 @@ async def test_chains_that_do_not_verify(
     assert seen.version == "TLSv1.3"
     assert seen.server_hello
     assert seen.facts is not None
-    assert facts == Facts(
+    assert facts == ExpectedFacts(
         in_time=seen.facts.in_time is True,
         name=seen.facts.name_matches is True,
         common_name=seen.facts.common_name_matches is True,
@@ -157,17 +157,17 @@ async def test_chains_that_do_not_verify(
     )
 
 
-async def test_the_server_is_told_why(attempt: Any, pki: Any) -> None:
-    """OpenSSL's alert is sent before the connection is closed, so that the server's log has it."""
+async def test_alert_is_sent_to_the_server(attempt: Any, pki: Any) -> None:
+    """OpenSSL's alert is sent before the close, so that the server's log has it."""
     leaf = pki.issue("l", names=(HOST,))
     seen, _ = await attempt(tls=pki.server(leaf))
     assert seen.records_sent > 1
 
 
-async def test_a_chain_can_be_let_pass_to_look_inside(attempt: Any, pki: Any) -> None:
-    """An unverified session says that it is one, and still has the facts."""
+async def test_unverified_store_accepts_any_chain(attempt: Any, pki: Any) -> None:
+    """The session is marked as unverified, and has the chain facts."""
     store = pki.store(pki.root, public=(pki.other_root,)).unverified
-    seen, session = await attempt(tls=mistaken(pki, "private root"), store=store)
+    seen, session = await attempt(tls=server_with(pki, "private root"), store=store)
     assert (seen.failure, seen.verify_code) == (None, None)
     assert session.unverified
     assert (seen.facts.publicly_anchored, seen.facts.store_anchored) == (True, False)
@@ -176,11 +176,11 @@ async def test_a_chain_can_be_let_pass_to_look_inside(attempt: Any, pki: Any) ->
 
 @pytest.mark.parametrize("description", [40, 49, 70, 80, 112, 120, 0, 255])
 async def test_fatal_alerts(attempt: Any, description: int) -> None:
-    """The bytes say which, whatever OpenSSL calls it."""
+    """The bytes decide, whatever OpenSSL's reason is."""
 
     async def refuse(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(bytes([21, 3, 3, 0, 2, 2, description]))
+        await peer.receive()
+        await peer.send(bytes([21, 3, 3, 0, 2, 2, description]))
 
     seen, session = await attempt(refuse)
     assert session is None
@@ -190,12 +190,12 @@ async def test_fatal_alerts(attempt: Any, description: int) -> None:
     assert not seen.server_hello
 
 
-async def test_an_alert_and_then_a_reset(attempt: Any) -> None:
-    """What came before the RST is still read."""
+async def test_alert_then_reset(attempt: Any) -> None:
+    """The alert before the RST is read."""
 
     async def refuse(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(bytes([21, 3, 3, 0, 2, 2, 40]))
+        await peer.receive()
+        await peer.send(bytes([21, 3, 3, 0, 2, 2, 40]))
         await asyncio.sleep(0.05)
         peer.reset()
 
@@ -203,12 +203,12 @@ async def test_an_alert_and_then_a_reset(attempt: Any) -> None:
     assert seen.failure is Failure.ALERT
 
 
-async def test_a_warning_is_noted_and_the_handshake_goes_on(attempt: Any) -> None:
-    """A warning 112 is no failure by itself."""
+async def test_warning_alert(attempt: Any) -> None:
+    """A warning 112 is recorded and is no failure."""
 
     async def warn(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(bytes([21, 3, 3, 0, 2, 1, 112]))
+        await peer.receive()
+        await peer.send(bytes([21, 3, 3, 0, 2, 1, 112]))
         await peer.idle()
 
     seen, _ = await attempt(warn, timeout=0.3)
@@ -216,23 +216,23 @@ async def test_a_warning_is_noted_and_the_handshake_goes_on(attempt: Any) -> Non
     assert seen.alert == TlsAlert(level=1, description=112)
 
 
-async def test_close_notify_instead_of_a_hello(attempt: Any) -> None:
-    """A polite hang-up is a hang-up."""
+async def test_close_notify_instead_of_server_hello(attempt: Any) -> None:
+    """It is CLOSED."""
 
     async def leave(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(bytes([21, 3, 3, 0, 2, 1, 0]))
+        await peer.receive()
+        await peer.send(bytes([21, 3, 3, 0, 2, 1, 0]))
 
     seen, _ = await attempt(leave)
     assert seen.failure is Failure.CLOSED
     assert seen.alert == TlsAlert(level=1, description=0)
 
 
-async def test_reset_after_the_hello(attempt: Any) -> None:
-    """A RST, with the hello acknowledged."""
+async def test_reset_after_client_hello(attempt: Any) -> None:
+    """A RST, with the ClientHello acknowledged."""
 
     async def reset(peer: Any) -> None:
-        await peer.hear()
+        await peer.receive()
         peer.reset()
 
     seen, _ = await attempt(reset)
@@ -242,22 +242,22 @@ async def test_reset_after_the_hello(attempt: Any) -> None:
     assert seen.info.bytes_acked == 1 + seen.hello_bytes
 
 
-async def test_closed_after_the_hello(attempt: Any) -> None:
+async def test_close_after_client_hello(attempt: Any) -> None:
     """A FIN is not a RST."""
 
     async def leave(peer: Any) -> None:
-        await peer.hear()
+        await peer.receive()
 
     seen, _ = await attempt(leave)
     assert seen.failure is Failure.CLOSED
     assert (seen.bytes_received, seen.records_received) == (0, 0)
 
 
-async def test_silence_after_the_hello(attempt: Any) -> None:
-    """Our own timer, in time, with the hello acknowledged."""
+async def test_no_answer_to_client_hello(attempt: Any) -> None:
+    """Our own timer ends it, with the ClientHello acknowledged."""
 
     async def idle(peer: Any) -> None:
-        await peer.hear()
+        await peer.receive()
         await peer.idle()
 
     begun = monotonic()
@@ -276,12 +276,12 @@ async def test_silence_after_the_hello(attempt: Any) -> None:
         (b"\x80\x01\x02\x03", ""),
     ],
 )
-async def test_what_is_no_tls(attempt: Any, said: bytes, shown: str) -> None:
-    """The first bytes are kept, as text where they are."""
+async def test_answer_is_not_tls(attempt: Any, said: bytes, shown: str) -> None:
+    """The first bytes are kept, as text where printable."""
 
     async def speak(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(said)
+        await peer.receive()
+        await peer.send(said)
 
     seen, _ = await attempt(speak)
     assert seen.failure is Failure.NOT_TLS
@@ -290,13 +290,13 @@ async def test_what_is_no_tls(attempt: Any, said: bytes, shown: str) -> None:
     assert seen.detail
 
 
-async def test_a_banner_in_pieces_is_read_on_for_a_moment(attempt: Any) -> None:
-    """The second piece says who it is."""
+async def test_banner_in_pieces(attempt: Any) -> None:
+    """It is read on for a moment: the second piece identifies the server."""
 
     async def speak(peer: Any) -> None:
-        await peer.say(b"220 ")
+        await peer.send(b"220 ")
         await asyncio.sleep(0.05)
-        await peer.say(b"mail.test ESMTP\r\n")
+        await peer.send(b"mail.test ESMTP\r\n")
         await peer.idle()
 
     begun = monotonic()
@@ -305,12 +305,12 @@ async def test_a_banner_in_pieces_is_read_on_for_a_moment(attempt: Any) -> None:
     assert monotonic() - begun < 2
 
 
-async def test_half_a_record(attempt: Any) -> None:
-    """A hello that stops in the middle: bytes came, no ServerHello did."""
+async def test_partial_record(attempt: Any) -> None:
+    """Bytes came, but no whole ServerHello."""
 
     async def half(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(bytes([22, 3, 3, 0, 200, 2]))
+        await peer.receive()
+        await peer.send(bytes([22, 3, 3, 0, 200, 2]))
         await peer.idle()
 
     seen, _ = await attempt(half, timeout=0.3)
@@ -318,12 +318,12 @@ async def test_half_a_record(attempt: Any) -> None:
     assert (seen.bytes_received, seen.records_received, seen.server_hello) == (6, 1, False)
 
 
-async def test_records_of_garbage(attempt: Any) -> None:
-    """Well-framed nonsense is OpenSSL's to refuse."""
+async def test_garbage_in_records(attempt: Any) -> None:
+    """Well-framed garbage is a TLS error of OpenSSL."""
 
     async def garbage(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(bytes([22, 3, 3, 0, 6]) + b"\x02\x00\x00\x02\xff\xff")
+        await peer.receive()
+        await peer.send(bytes([22, 3, 3, 0, 6]) + b"\x02\x00\x00\x02\xff\xff")
 
     seen, _ = await attempt(garbage)
     assert seen.failure is Failure.TLS_ERROR
@@ -331,12 +331,12 @@ async def test_records_of_garbage(attempt: Any) -> None:
     assert "_ssl.c" not in seen.detail
 
 
-async def test_an_endless_stream_of_records_ends(attempt: Any) -> None:
-    """Warnings without end are cut off by OpenSSL or by the clock."""
+async def test_endless_records(attempt: Any) -> None:
+    """Endless warnings are ended by OpenSSL or the timer."""
 
     async def flood(peer: Any) -> None:
         while True:
-            await peer.say(bytes([21, 3, 3, 0, 2, 1, 90]) * 100)
+            await peer.send(bytes([21, 3, 3, 0, 2, 1, 90]) * 100)
 
     begun = monotonic()
     seen, _ = await attempt(flood, timeout=1)
@@ -344,8 +344,8 @@ async def test_an_endless_stream_of_records_ends(attempt: Any) -> None:
     assert monotonic() - begun < 2
 
 
-async def test_an_old_server(attempt: Any, pki: Any) -> None:
-    """A server without TLS 1.2 answers with an alert or a version we refuse."""
+async def test_server_without_tls12(attempt: Any, pki: Any) -> None:
+    """It answers with an alert or a version that is refused."""
     context = pki.server(pki.issue("l", issuer=pki.root, names=(HOST,)))
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
@@ -357,8 +357,8 @@ async def test_an_old_server(attempt: Any, pki: Any) -> None:
     assert seen.alert == TlsAlert(level=2, description=70)
 
 
-async def test_client_certificate_wanted_by_tls12(attempt: Any, pki: Any) -> None:
-    """The request is in the clear; the server then refuses."""
+async def test_client_certificate_required_tls12(attempt: Any, pki: Any) -> None:
+    """The request is in cleartext; the server then sends an alert."""
     context = pki.server(pki.issue("l", issuer=pki.root, names=(HOST,)))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
@@ -369,8 +369,8 @@ async def test_client_certificate_wanted_by_tls12(attempt: Any, pki: Any) -> Non
     assert seen.version == "TLSv1.2"
 
 
-async def test_client_certificate_wanted_by_tls13(attempt: Any, pki: Any) -> None:
-    """The handshake ends well for us; the alert comes with the first read."""
+async def test_client_certificate_required_tls13(attempt: Any, pki: Any) -> None:
+    """The handshake succeeds here; the alert comes with the first read."""
     context = pki.server(pki.issue("l", issuer=pki.root, names=(HOST,)))
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cadata=pki.root.pem.decode())
@@ -382,8 +382,8 @@ async def test_client_certificate_wanted_by_tls13(attempt: Any, pki: Any) -> Non
     session.close()
 
 
-async def test_an_address_is_verified_but_not_sent(attempt: Any, pki: Any) -> None:
-    """SNI has names only; the certificate must name the address."""
+async def test_address_is_verified_but_not_sent_as_sni(attempt: Any, pki: Any) -> None:
+    """SNI has names only; the certificate must have the address."""
     leaf = pki.issue("l", issuer=pki.root, names=("127.0.0.1",))
     seen, session = await attempt(tls=pki.server(leaf), host="127.0.0.1")
     assert (seen.failure, seen.sni) == (None, "")
@@ -391,7 +391,7 @@ async def test_an_address_is_verified_but_not_sent(attempt: Any, pki: Any) -> No
     session.close()
 
 
-async def test_a_name_outside_ascii_is_sent_in_idna(attempt: Any, pki: Any) -> None:
+async def test_idna_name(attempt: Any, pki: Any) -> None:
     """The certificate has the A-label, and so has the observation."""
     leaf = pki.issue("l", issuer=pki.root, names=("xn--bcher-kva.test",))
     seen, session = await attempt(tls=pki.server(leaf), host="bücher.test")
@@ -401,7 +401,7 @@ async def test_a_name_outside_ascii_is_sent_in_idna(attempt: Any, pki: Any) -> N
 
 
 @pytest.mark.parametrize("host", ["", ".web.test", "a" * 64 + ".test", "web\0.test", "\udcff"])
-async def test_names_that_cannot_be_sent(attempt: Any, host: str) -> None:
+async def test_invalid_server_names(attempt: Any, host: str) -> None:
     """Nothing is sent, and nothing is raised."""
     seen, session = await attempt(host=host)
     assert session is None
@@ -429,7 +429,7 @@ async def test_tls_inside_tls(serve: Any, connect: Any, pki: Any, speak_tls: Any
     assert session.info() is None
 
 
-async def test_cancellation_passes(attempt: Any) -> None:
+async def test_cancellation(attempt: Any) -> None:
     """A cancelled handshake is cancelled, not failed."""
 
     async def idle(peer: Any) -> None:
@@ -444,7 +444,7 @@ async def test_cancellation_passes(attempt: Any) -> None:
 
 @given(st.lists(st.binary(max_size=200), max_size=6))
 def test_any_bytes_end_in_a_failure(memory_stream: Any, pki: Any, pieces: list[bytes]) -> None:
-    """Whatever a server says that is no TLS, the handshake ends, and closes."""
+    """Whatever a server sends that is no TLS, the handshake fails and closes."""
     stream = memory_stream(*(piece for piece in pieces if piece))
     store = pki.store(pki.root, public=(pki.root,))
     seen, session = asyncio.run(handshake(stream, HOST, store=store, alpn=("h2",), timeout=2))

@@ -1,4 +1,4 @@
-"""Hellos made by hand: a real server answers every shape, and what comes back is told apart."""
+"""Self-made ClientHellos: a real server answers every shape, and other answers are classified."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 Serve = Callable[..., Awaitable[int]]
 
 
-def named_by(hello: bytes) -> str | None:
-    """Return the server name OpenSSL reads in a hello."""
+def sni_seen_by_openssl(hello: bytes) -> str | None:
+    """Return the server name that OpenSSL reads in a ClientHello."""
     names: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.sni_callback = lambda _, name, __: names.append(name)
@@ -37,13 +37,15 @@ def named_by(hello: bytes) -> str | None:
 
 @pytest.mark.parametrize("shape", ClientHelloShape)
 def test_openssl_reads_the_name(shape: ClientHelloShape) -> None:
-    """The name is where a server finds it, at the front or at the end, or it is not there."""
-    assert named_by(build_client_hello(NAME, shape)) == (None if shape is ClientHelloShape.NO_SNI else NAME)
+    """OpenSSL finds the name at the front or at the end, or finds none."""
+    assert sni_seen_by_openssl(build_client_hello(NAME, shape)) == (
+        None if shape is ClientHelloShape.NO_SNI else NAME
+    )
 
 
 @pytest.mark.parametrize("host", ["a.example", NAME, "x" * 60 + ".example.com"])
-def test_sizes(host: str) -> None:
-    """A small hello fits one segment; a large one is as large whatever the name, and fits none."""
+def test_client_hello_sizes(host: str) -> None:
+    """A small ClientHello fits one segment; a large one needs two, whatever the name."""
     assert len(build_client_hello(host, ClientHelloShape.SMALL)) < ONE_SEGMENT
     assert len(build_client_hello(host, ClientHelloShape.NO_SNI)) < ONE_SEGMENT
     assert (
@@ -53,21 +55,21 @@ def test_sizes(host: str) -> None:
     )
 
 
-def test_the_name_stands_where_it_is_said_to() -> None:
-    """First within the first few hundred bytes, last beyond any single segment's first kilobyte."""
+def test_position_of_the_server_name() -> None:
+    """In the first few hundred bytes, or beyond the first kilobyte."""
     name = NAME.encode()
     assert build_client_hello(NAME, ClientHelloShape.LARGE).index(name) < 256
     assert build_client_hello(NAME, ClientHelloShape.SNI_LAST).index(name) > 1024
 
 
-def test_hellos_differ() -> None:
-    """Nothing secret is reused: two hellos share neither random nor key."""
+def test_client_hellos_are_unique() -> None:
+    """Two ClientHellos share neither random nor key."""
     assert build_client_hello(NAME, ClientHelloShape.SMALL) != build_client_hello(
         NAME, ClientHelloShape.SMALL
     )
 
 
-async def say_hello(
+async def send_to(
     here: Source, port: int, shape: ClientHelloShape = ClientHelloShape.SMALL, **more: Any
 ) -> TlsObservation:
     _, stream = await dial("127.0.0.1", port, source=here, timeout=2.0)
@@ -82,26 +84,26 @@ async def say_hello(
 async def test_a_server_answers(
     serve: Serve, pki: Any, speak_tls: Any, shape: ClientHelloShape, version: ssl.TLSVersion
 ) -> None:
-    """OpenSSL answers each shape with a ServerHello, in TLS 1.2 as in 1.3; six bytes are enough to see it."""
+    """OpenSSL answers each shape with a ServerHello, in TLS 1.2 and 1.3; a few bytes are enough."""
     context, here = pki.server(pki.issue("web", issuer=pki.root, names=(NAME,))), Source(name="here")
     context.minimum_version = context.maximum_version = version
     port = await serve(lambda peer: speak_tls(peer, context))
-    seen = await say_hello(here, port, shape)
+    seen = await send_to(here, port, shape)
     assert (seen.failure, seen.server_hello) == (None, True)
     assert seen.sni == ("" if shape is ClientHelloShape.NO_SNI else NAME)
     assert seen.bytes_received >= 7
 
 
-async def test_a_split_hello_is_two_writes(serve: Serve, here: Source) -> None:
-    """The two parts arrive apart, and together they are the whole hello."""
+async def test_split_client_hello(serve: Serve, here: Source) -> None:
+    """The two parts arrive separately, and make up the whole."""
     parts: list[bytes] = []
 
     async def listen(peer: Any) -> None:
-        while data := await peer.hear():
+        while data := await peer.receive():
             parts.append(data)
 
     port = await serve(listen)
-    seen = await say_hello(here, port, split=True, timeout=0.3)
+    seen = await send_to(here, port, split=True, timeout=0.3)
     await asyncio.sleep(0.05)
     assert len(parts) == 2
     assert sum(len(one) for one in parts) == seen.hello_bytes
@@ -121,22 +123,22 @@ async def test_a_split_hello_is_two_writes(serve: Serve, here: Source) -> None:
 async def test_other_answers(
     serve: Serve, here: Source, answer: bytes, failure: Failure, alert: TlsAlert | None
 ) -> None:
-    """What is no ServerHello is named for what it is."""
+    """Each kind of answer that is no ServerHello has its failure."""
 
     async def reply(peer: Any) -> None:
-        await peer.hear()
+        await peer.receive()
         if answer:
-            await peer.say(answer)
+            await peer.send(answer)
 
-    seen = await say_hello(here, await serve(reply))
+    seen = await send_to(here, await serve(reply))
     assert (seen.failure, seen.alert, seen.server_hello) == (failure, alert, False)
 
 
-async def test_a_reset(serve: Serve, here: Source) -> None:
-    """A RST after the hello is a reset."""
+async def test_reset(serve: Serve, here: Source) -> None:
+    """A RST after the ClientHello is RESET."""
 
     async def cut(peer: Any) -> None:
-        await peer.hear()
+        await peer.receive()
         peer.reset()
 
-    assert (await say_hello(here, await serve(cut))).failure is Failure.RESET
+    assert (await send_to(here, await serve(cut))).failure is Failure.RESET

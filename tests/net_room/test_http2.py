@@ -28,17 +28,17 @@ HEAD = [(":status", "200"), ("server", "h2-test"), ("content-type", "text/html")
 ResponseMessage = Callable[[h2.connection.H2Connection, int], None]
 
 
-async def speak_h2(peer: Any, answer: ResponseMessage, heard: list[Any]) -> None:
-    """Be an HTTP/2 server; the answer is written once the request is here."""
+async def serve_h2(peer: Any, answer: ResponseMessage, received: list[Any]) -> None:
+    """Run an HTTP/2 server; the response is sent once the request was received."""
     server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
     server.initiate_connection()
-    await peer.say(server.data_to_send())
-    while data := await peer.hear():
+    await peer.send(server.data_to_send())
+    while data := await peer.receive():
         for event in server.receive_data(data):
             if isinstance(event, h2.events.RequestReceived):
-                heard.extend(event.headers or ())
+                received.extend(event.headers or ())
                 answer(server, event.stream_id or 0)
-        await peer.say(server.data_to_send())
+        await peer.send(server.data_to_send())
 
 
 @pytest.fixture
@@ -50,10 +50,10 @@ def ask(serve: Any, connect: Any) -> Any:
         request: Request = REQUEST,
         *,
         timeout: float = 3,
-        heard: list[Any] | None = None,
+        received: list[Any] | None = None,
     ) -> HttpObservation:
         async def script(peer: Any) -> None:
-            await speak_h2(peer, answer, heard if heard is not None else [])
+            await serve_h2(peer, answer, received if received is not None else [])
 
         stream = await connect(await serve(script))
         try:
@@ -70,17 +70,19 @@ def page(server: h2.connection.H2Connection, stream: int) -> None:
     server.send_data(stream, b"<title>two</title>", end_stream=True)
 
 
-async def test_an_answer(ask: Any) -> None:
-    """Status, headers and body are facts, and the request is well formed."""
-    heard: list[Any] = []
-    seen = await ask(page, heard=heard)
+async def test_response(ask: Any) -> None:
+    """Status, headers and body are recorded, and the request is well formed."""
+    received: list[Any] = []
+    seen = await ask(page, received=received)
     assert (seen.failure, seen.status, seen.version, seen.title) == (None, 200, "2", "two"), seen
     assert ("server", "h2-test") in seen.headers
-    assert {b":authority": b"web.test", b":scheme": b"https", b":path": b"/"}.items() <= dict(heard).items()
+    assert {b":authority": b"web.test", b":scheme": b"https", b":path": b"/"}.items() <= dict(
+        received
+    ).items()
 
 
-async def test_an_answer_without_a_body(ask: Any) -> None:
-    """The end may come with the head."""
+async def test_response_without_body(ask: Any) -> None:
+    """END_STREAM may come with the head."""
     seen = await ask(
         lambda server, stream: server.send_headers(stream, [(":status", "404")], end_stream=True)
     )
@@ -102,14 +104,14 @@ async def test_an_answer_without_a_body(ask: Any) -> None:
     ],
 )
 async def test_refusals(ask: Any, answer: ResponseMessage, said: str) -> None:
-    """GOAWAY and RST_STREAM are named."""
+    """GOAWAY and RST_STREAM are failures, named in the detail."""
     seen = await ask(answer)
     assert seen.failure is Failure.HTTP2_ERROR
     assert said in seen.detail
     assert seen.detail.isprintable()
 
 
-async def test_a_graceful_goaway_lets_the_answer_finish(ask: Any) -> None:
+async def test_graceful_goaway(ask: Any) -> None:
     """NO_ERROR that covers our stream is no refusal."""
 
     def answer(server: h2.connection.H2Connection, stream: int) -> None:
@@ -119,11 +121,11 @@ async def test_a_graceful_goaway_lets_the_answer_finish(ask: Any) -> None:
     assert (await ask(answer)).failure is None
 
 
-async def test_silence_and_the_end(ask: Any, serve: Any, connect: Any) -> None:
-    """No answer is a timeout; a FIN is a close."""
+async def test_no_answer_and_close(ask: Any, serve: Any, connect: Any) -> None:
+    """No answer is TIMEOUT; a FIN is CLOSED."""
 
     async def leave(peer: Any) -> None:
-        await peer.hear()
+        await peer.receive()
 
     assert (await ask(lambda *_: None, timeout=0.3)).failure is Failure.TIMEOUT
     stream = await connect(await serve(leave))
@@ -132,8 +134,8 @@ async def test_silence_and_the_end(ask: Any, serve: Any, connect: Any) -> None:
     assert seen.failure is Failure.CLOSED
 
 
-async def test_a_body_that_stops(serve: Any, connect: Any) -> None:
-    """The status stays, and the missing end is said."""
+async def test_truncated_body(serve: Any, connect: Any) -> None:
+    """The status is kept, and the missing end is TRUNCATED."""
 
     async def script(peer: Any) -> None:
         def part(server: h2.connection.H2Connection, stream: int) -> None:
@@ -142,7 +144,7 @@ async def test_a_body_that_stops(serve: Any, connect: Any) -> None:
             peer.writer.write(server.data_to_send())
             peer.writer.write_eof()
 
-        await speak_h2(peer, part, [])
+        await serve_h2(peer, part, [])
 
     stream = await connect(await serve(script))
     seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
@@ -150,24 +152,24 @@ async def test_a_body_that_stops(serve: Any, connect: Any) -> None:
     assert (seen.failure, seen.status, seen.bytes_received) == (Failure.TRUNCATED, 200, 4)
 
 
-async def test_http1_where_h2_was_agreed(memory_stream: Any) -> None:
-    """A device that strips HTTP/2 after the handshake is a protocol error."""
+async def test_http1_answer_after_h2_negotiated(memory_stream: Any) -> None:
+    """A device that strips HTTP/2 after the handshake is an HTTP2_ERROR."""
     stream = memory_stream(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
     assert seen.failure is Failure.HTTP2_ERROR
 
 
-async def test_an_answer_given_before_the_request_was_taken(serve: Any, connect: Any) -> None:
-    """The reset that follows a complete answer does not hide it."""
+async def test_response_before_the_request_was_read(serve: Any, connect: Any) -> None:
+    """The reset after a complete response does not hide it."""
 
     async def rude(peer: Any) -> None:
         server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         server.initiate_connection()
-        await peer.say(server.data_to_send())
-        for event in server.receive_data(await peer.hear()):
+        await peer.send(server.data_to_send())
+        for event in server.receive_data(await peer.receive()):
             if isinstance(event, h2.events.RequestReceived):
                 page(server, event.stream_id or 0)
-        await peer.say(server.data_to_send())
+        await peer.send(server.data_to_send())
         peer.reset()
 
     stream = await connect(await serve(rude))
@@ -176,7 +178,7 @@ async def test_an_answer_given_before_the_request_was_taken(serve: Any, connect:
     assert (seen.failure, seen.status) == (None, 200)
 
 
-async def test_hosts_that_cannot_be_sent(memory_stream: Any) -> None:
+async def test_invalid_hosts(memory_stream: Any) -> None:
     """Nothing is sent."""
     for host in ("a\r\nb", "a b", "", "\udcff.test"):
         stream = memory_stream()
@@ -185,7 +187,7 @@ async def test_hosts_that_cannot_be_sent(memory_stream: Any) -> None:
 
 
 async def test_endless_headers(ask: Any) -> None:
-    """A head beyond the limit is too large."""
+    """A head beyond the limit is TOO_LARGE."""
 
     def flood(server: h2.connection.H2Connection, stream: int) -> None:
         server.remote_settings[SettingCodes.MAX_HEADER_LIST_SIZE] = 10**9
@@ -194,8 +196,8 @@ async def test_endless_headers(ask: Any) -> None:
     assert (await ask(flood)).failure is Failure.TOO_LARGE
 
 
-async def test_a_large_body_flows(serve: Any, connect: Any) -> None:
-    """Windows are opened again, so that more than one window's worth comes."""
+async def test_flow_control(serve: Any, connect: Any) -> None:
+    """Windows are reopened, so that more than one window arrives."""
     total = 6_000_000
 
     async def script(peer: Any) -> None:
@@ -208,13 +210,13 @@ async def test_a_large_body_flows(serve: Any, connect: Any) -> None:
                 if size:
                     left -= size
                     server.send_data(stream, bytes(size), end_stream=not left)
-                    await peer.say(server.data_to_send())
+                    await peer.send(server.data_to_send())
                     continue
-            for event in server.receive_data(await peer.hear()):
+            for event in server.receive_data(await peer.receive()):
                 if isinstance(event, h2.events.RequestReceived):
                     stream = event.stream_id or 0
                     server.send_headers(stream, HEAD)
-            await peer.say(server.data_to_send())
+            await peer.send(server.data_to_send())
         await peer.idle()
 
     stream = await connect(await serve(script))
@@ -226,10 +228,10 @@ async def test_a_large_body_flows(serve: Any, connect: Any) -> None:
 
 
 async def test_over_tls(serve: Any, connect: Any, pki: Any) -> None:
-    """Agreed by ALPN, spoken inside the session."""
+    """Negotiated by ALPN, used inside the session."""
 
     async def script(peer: Any) -> None:
-        await speak_h2(peer, page, [])
+        await serve_h2(peer, page, [])
 
     context = pki.server(pki.issue("l", issuer=pki.root, names=("web.test",)), alpn=("h2", "http/1.1"))
     stream = await connect(await serve(script, tls=context))
@@ -242,16 +244,16 @@ async def test_over_tls(serve: Any, connect: Any, pki: Any) -> None:
 
 
 @pytest.mark.alone
-async def test_a_flood_of_settings_ends_by_the_clock(serve: Any, connect: Any) -> None:
-    """Frames that never answer are answered only as long as the phase lasts."""
+async def test_endless_settings(serve: Any, connect: Any) -> None:
+    """Frames that never answer are read only until the timeout."""
 
     async def flood(peer: Any) -> None:
         server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         server.initiate_connection()
-        await peer.say(server.data_to_send())
+        await peer.send(server.data_to_send())
         while True:
             server.ping(b"12345678")
-            await peer.say(server.data_to_send())
+            await peer.send(server.data_to_send())
             await asyncio.sleep(0)  # the server shares the loop with the client it floods
 
     stream = await connect(await serve(flood))
@@ -262,12 +264,12 @@ async def test_a_flood_of_settings_ends_by_the_clock(serve: Any, connect: Any) -
     assert time.monotonic() - begun < 2
 
 
-async def test_an_oversized_frame_is_refused_by_its_head(serve: Any, connect: Any) -> None:
-    """A frame beyond what we announced ends it at once: nobody collects 16 MiB first."""
+async def test_oversized_frame(serve: Any, connect: Any) -> None:
+    """A frame beyond the announced size is refused by its header, before 16 MiB are buffered."""
 
     async def boast(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(PREFACE + (2**24 - 1).to_bytes(3, "big") + b"\x00\x00\x00\x00\x00\x01")
+        await peer.receive()
+        await peer.send(PREFACE + (2**24 - 1).to_bytes(3, "big") + b"\x00\x00\x00\x00\x00\x01")
         await peer.idle()
 
     stream = await connect(await serve(boast))
@@ -278,8 +280,8 @@ async def test_an_oversized_frame_is_refused_by_its_head(serve: Any, connect: An
     assert seen.elapsed_ms < 4000
 
 
-async def test_a_head_without_end_is_too_large(memory_stream: Any) -> None:
-    """Small pieces of a head that never ends are as bad as a large one."""
+async def test_endless_continuation(memory_stream: Any) -> None:
+    """Many small pieces of a head are TOO_LARGE too."""
     piece = (8).to_bytes(3, "big") + b"%c\x00\x00\x00\x00\x01" + b"\x00\x01x\x04vvvv"
     stream = memory_stream(PREFACE, piece % 1 + piece % 9 * 200)
     seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
@@ -287,7 +289,7 @@ async def test_a_head_without_end_is_too_large(memory_stream: Any) -> None:
 
 
 @given(st.lists(st.integers(0, 16_384), max_size=6), st.integers(1, 40))
-def test_the_gate_finds_every_frame_however_it_is_cut(lengths: list[int], step: int) -> None:
+def test_frame_limiter_in_any_pieces(lengths: list[int], step: int) -> None:
     """Allowed frames pass in pieces of any size; the first that is too long does not."""
     frames = b"".join(size.to_bytes(3, "big") + bytes(6 + size) for size in lengths)
     hostile = frames + (16_385).to_bytes(3, "big") + bytes(6)
@@ -310,7 +312,7 @@ PREFACE = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 @given(st.lists(st.binary(max_size=120), max_size=5))
 def test_any_bytes(memory_stream: Any, pieces: list[bytes]) -> None:
-    """No server's bytes raise or hang, with a valid beginning or without."""
+    """No bytes of a server raise or hang, with a valid beginning or without."""
     for first in (b"", PREFACE):
         stream = memory_stream(*(piece for piece in (first, *pieces) if piece))
         seen = asyncio.run(exchange(stream, REQUEST, alpn="h2", timeout=2))
@@ -319,7 +321,7 @@ def test_any_bytes(memory_stream: Any, pieces: list[bytes]) -> None:
 
 @given(st.integers(0, 12), st.integers(0, 255), st.sampled_from([0, 1, 2, 3]), st.binary(max_size=60))
 def test_any_frame(memory_stream: Any, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
-    """No well-framed nonsense raises or hangs."""
+    """No well-framed garbage raises or hangs."""
     frame = len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream_id.to_bytes(4, "big") + payload
     stream = memory_stream(PREFACE, frame)
     asyncio.run(exchange(stream, REQUEST, alpn="h2", timeout=2))

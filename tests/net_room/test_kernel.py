@@ -1,4 +1,4 @@
-"""TCP_INFO and the error queue, whatever the kernel gives."""
+"""TCP_INFO and the error queue, on any kernel."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from egressd.net.sockets.kernel import (
 )
 
 
-def test_tcp_info_fields_are_read_from_their_places() -> None:
-    """A struct of today's size gives every fact."""
+def test_tcp_info_fields() -> None:
+    """A struct of the current size has every field."""
     raw = bytearray(248)
     raw[0] = 7
     for offset, value in (
@@ -43,7 +43,7 @@ def test_tcp_info_fields_are_read_from_their_places() -> None:
     assert (info.path_mtu, info.send_mss, info.receive_mss, info.peer_window) == (1500, 1448, 536, 0)
 
 
-def test_an_older_kernel_leaves_facts_unknown() -> None:
+def test_tcp_info_of_older_kernels() -> None:
     """Fields the kernel does not have are None, not zero."""
     info = parse_tcp_info(bytes(192))
     assert info is not None
@@ -66,8 +66,8 @@ def test_extended_errors_of_any_bytes(payload: bytes) -> None:
 @pytest.mark.parametrize(
     ("origin", "offender", "local"), [(2, "127.0.0.1", True), (2, "203.0.113.9", False), (1, "0.0.0.0", True)]
 )
-def test_offender_and_where_it_is(origin: int, offender: str, local: bool) -> None:
-    """The address behind the error is the sender's; ours, or made up by the kernel, is local."""
+def test_icmp_offender(origin: int, offender: str, local: bool) -> None:
+    """The offender is the sender; an address of ours, or the kernel, is local."""
     payload = struct.pack("=IBBBBII", 113, origin, 3, 13, 0, 0, 0)
     payload += struct.pack("=HH4s", socket.AF_INET, 0, socket.inet_aton(offender)) + bytes(8)
     icmp = parse_extended_error(payload)
@@ -75,8 +75,8 @@ def test_offender_and_where_it_is(origin: int, offender: str, local: bool) -> No
     assert (3, 13, offender, 4, local) == (icmp.type, icmp.code, icmp.offender, icmp.version, icmp.local)
 
 
-def test_an_ipv6_offender() -> None:
-    """ICMPv6 errors carry a longer address."""
+def test_icmpv6_offender() -> None:
+    """ICMPv6 errors have a longer address."""
     payload = struct.pack("=IBBBBII", 13, 3, 1, 1, 0, 0, 0)
     payload += struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, socket.inet_pton(socket.AF_INET6, "::1"), 0)
     icmp = parse_extended_error(payload)
@@ -84,7 +84,7 @@ def test_an_ipv6_offender() -> None:
     assert (icmp.version, icmp.offender, icmp.local) == (6, "::1", True)
 
 
-def test_a_closed_udp_port_is_reported_with_its_sender(closed_port: Callable[..., int]) -> None:
+def test_icmp_of_closed_udp_port(closed_port: Callable[..., int]) -> None:
     """The kernel queues the ICMP port unreachable of a connected UDP socket."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         queue_icmp(sock)
@@ -99,13 +99,13 @@ def test_a_closed_udp_port_is_reported_with_its_sender(closed_port: Callable[...
     assert (icmp.type, icmp.code, icmp.offender, icmp.local) == (3, 3, "127.0.0.1", True)
 
 
-def test_an_empty_queue_has_no_icmp() -> None:
-    """Nothing queued, nothing found."""
+def test_empty_error_queue() -> None:
+    """An empty queue gives None."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         assert read_icmp(sock) is None
 
 
-def test_local_addresses() -> None:
+def test_own_addresses() -> None:
     """Only an address of this host can be bound to."""
     assert is_own_address("127.0.0.1")
     assert not is_own_address("203.0.113.7")

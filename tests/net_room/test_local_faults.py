@@ -1,4 +1,4 @@
-"""What this host does wrong itself, in a network namespace of its own: each fault has its name."""
+"""Failures caused by this host, in a network namespace: each has its own errno and ICMP facts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Seen = tuple[TcpObservation, DnsObservation, NtpObservation]
 
 
 async def look(address: str) -> Seen:
-    """Dial, look up and ask the time at one address."""
+    """Connect, look up and query NTP at one address."""
     tcp, _ = await dial(address, 443, source=HERE, timeout=5)
     dns = await look_up(
         "web.test", "A", resolver=Resolver(name="r", address=address), source=HERE, timeout=0.4
@@ -53,7 +53,7 @@ async def look(address: str) -> Seen:
 
 @pytest.fixture
 def isolated() -> Callable[..., Any]:
-    """Return a function that runs commands, then a coroutine, in a fresh namespace of one thread."""
+    """Return a function that runs commands, then a coroutine, in a new network namespace of one thread."""
 
     def run(commands: tuple[str, ...], coroutine: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         outcome: list[Any] = []
@@ -83,7 +83,7 @@ def isolated() -> Callable[..., Any]:
 
 @pytest.mark.parametrize("address", [FAR, FAR6])
 def test_no_route(isolated: Any, address: str) -> None:
-    """ENETUNREACH at once, and nobody sent an ICMP error."""
+    """ENETUNREACH at once, without an ICMP error."""
     tcp, dns, ntp = isolated(("ip link set lo up",), lambda: look(address))
     for seen in (tcp, dns.queries[0], ntp):
         assert (seen.failure, seen.errno, seen.icmp) == (Failure.UNREACHABLE, errno.ENETUNREACH, None)
@@ -93,8 +93,8 @@ def test_no_route(isolated: Any, address: str) -> None:
     ("route", "number"),
     [("prohibit", errno.EACCES), ("blackhole", errno.EINVAL), ("unreachable", errno.EHOSTUNREACH)],
 )
-def test_routes_that_forbid(isolated: Any, route: str, number: int) -> None:
-    """Each kind has its errno, and an empty error queue."""
+def test_rejecting_routes(isolated: Any, route: str, number: int) -> None:
+    """Each type of route has its errno, and an empty error queue."""
     commands = (*WIRED, f"ip route replace {route} default")
     tcp, dns, _ = isolated(commands, lambda: look(FAR))
     for seen in (tcp, dns.queries[0]):
@@ -102,8 +102,8 @@ def test_routes_that_forbid(isolated: Any, route: str, number: int) -> None:
 
 
 @pytest.mark.parametrize(("address", "own", "kind"), [(FAR, "10.7.0.1", (3, 1)), (FAR6, "fd00::1", (1, 3))])
-def test_a_dead_gateway(isolated: Any, address: str, own: str, kind: tuple[int, int]) -> None:
-    """The ICMP error comes from this very host."""
+def test_dead_gateway(isolated: Any, address: str, own: str, kind: tuple[int, int]) -> None:
+    """The ICMP error comes from this host."""
     tcp, _, _ = isolated(WIRED, lambda: look(address))
     assert (tcp.failure, tcp.errno) == (Failure.UNREACHABLE, errno.EHOSTUNREACH)
     assert tcp.icmp is not None
@@ -113,8 +113,8 @@ def test_a_dead_gateway(isolated: Any, address: str, own: str, kind: tuple[int, 
 
 @pytest.mark.skipif(shutil.which("nft") is None, reason="needs nftables")
 @pytest.mark.parametrize(("address", "own", "kind"), [(FAR, "10.7.0.1", (3, 13)), (FAR6, "fd00::1", (1, 1))])
-def test_a_firewall_on_this_host(isolated: Any, address: str, own: str, kind: tuple[int, int]) -> None:
-    """A local reject names this host; a local drop of UDP is EPERM."""
+def test_local_firewall(isolated: Any, address: str, own: str, kind: tuple[int, int]) -> None:
+    """A local reject has this host as offender; a local drop of UDP is EPERM."""
     rules = (
         "nft add table inet t",
         "nft add chain inet t o { type filter hook output priority 0 ; }",
@@ -129,12 +129,12 @@ def test_a_firewall_on_this_host(isolated: Any, address: str, own: str, kind: tu
 
 
 def set_sysctl(name: str, value: str) -> None:
-    """Change a setting of this thread's namespace."""
+    """Set a sysctl of this thread's namespace."""
     Path("/proc/sys", *name.split(".")).write_text(value, encoding="ascii")
 
 
-def test_ipv6_switched_off(isolated: Any) -> None:
-    """EADDRNOTAVAIL without an address to leave from is no shortage of ports."""
+def test_ipv6_disabled(isolated: Any) -> None:
+    """EADDRNOTAVAIL without a source address is not NO_RESOURCES."""
 
     async def switched_off() -> Seen:
         set_sysctl("net.ipv6.conf.all.disable_ipv6", "1")
@@ -146,7 +146,7 @@ def test_ipv6_switched_off(isolated: Any) -> None:
 
 
 def test_no_port_left(isolated: Any) -> None:
-    """The same errno, where there is an address: a shortage of ours."""
+    """The same errno with a source address is NO_RESOURCES."""
 
     async def exhaust() -> list[TcpObservation]:
         set_sysctl("net.ipv4.ip_local_port_range", "40000 40001")

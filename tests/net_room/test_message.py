@@ -1,4 +1,4 @@
-"""DNS bytes from anywhere end in a value or a named failure."""
+"""Any DNS bytes end in a value or a failure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ASKED = {QUESTION.id: QUESTION}
 
 
 def read(data: bytes) -> ResponseMessage | Failure | None:
-    """Read an answer; the failure is a value here."""
+    """Parse a response; the failure is a value here."""
     try:
         return parse_response(data, ASKED)
     except PhaseError as trouble:
@@ -24,21 +24,21 @@ def read(data: bytes) -> ResponseMessage | Failure | None:
 
 
 @given(st.binary(max_size=600))
-def test_any_bytes(data: bytes) -> None:
-    """Whatever comes under another id is nobody's answer."""
+def test_any_bytes_with_other_id(data: bytes) -> None:
+    """A message with another id is not ours."""
     assert read(bytes([QUESTION.wire[0] ^ 0x55]) + data) is None
 
 
 @given(st.binary(max_size=600))
-def test_any_bytes_under_our_id(data: bytes) -> None:
-    """Whatever comes under our id is an answer, malformed, or to another question."""
+def test_any_bytes_with_our_id(data: bytes) -> None:
+    """A message with our id is a response, malformed, or to another question."""
     found = read(QUESTION.wire[:2] + data)
     assert found is None or found is Failure.MALFORMED or isinstance(found, ResponseMessage)
 
 
 @given(st.data())
-def test_a_damaged_answer(data: st.DataObject) -> None:
-    """A real answer with any bytes changed, or cut anywhere, never upsets the reader."""
+def test_damaged_response(data: st.DataObject) -> None:
+    """A real response with bytes changed, or cut anywhere, never raises."""
     response = dns.message.make_response(QUESTION.query)
     wire = bytearray(
         response.to_wire() + QUESTION.wire[12:] + b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x09\x00\x04abcd"
@@ -61,5 +61,5 @@ def test_any_name(text: str) -> None:
 
 @pytest.mark.parametrize("edns", [True, False])
 def test_ids_are_random(edns: bool) -> None:
-    """Two questions for one name do not share an id for long."""
+    """Queries for one name have different ids."""
     assert len({make_query(parse_name("a.test"), "A", edns=edns).id for _ in range(8)}) > 1

@@ -1,4 +1,4 @@
-"""One datagram to a time server."""
+"""One NTP request."""
 
 from __future__ import annotations
 
@@ -29,56 +29,56 @@ def stamp(seconds: float) -> int:
 def answer(
     query: bytes, *, ahead: float = 0.0, first: int = 0x24, stratum: int = 2, refid: bytes = b"GPS\0"
 ) -> bytes:
-    """Answer a query with a clock that is ahead of ours."""
+    """Answer a request with a clock that is ahead of ours."""
     time = stamp(now().timestamp() + ahead)
     return struct.pack("!BBbbII4sQ8sQQ", first, stratum, 6, -20, 0, 0, refid, time, query[40:48], time, time)
 
 
 async def ask(port: int, *, timeout: float = 2) -> NtpObservation:
-    """Ask a scripted server."""
+    """Query a scripted server."""
     return await query_ntp("127.0.0.1", port, source=HERE, timeout=timeout)
 
 
 @pytest.mark.parametrize("ahead", [0.0, 3600.0, -86400.0])
-async def test_the_offset_is_theirs_minus_ours(udp: Any, ahead: float) -> None:
-    """Whatever the distance, within what a busy machine takes: a wrong sign or half of it is far beyond."""
+async def test_offset(udp: Any, ahead: float) -> None:
+    """It is theirs minus ours, within the tolerance for a busy machine."""
     seen = await ask(udp(lambda query: [answer(query, ahead=ahead)]))
     assert (seen.failure, seen.stratum) == (None, 2)
     assert seen.offset_seconds == pytest.approx(ahead, abs=60)
     assert seen.local_port
 
 
-async def test_the_query_is_a_clients_and_tells_nothing(udp: Any) -> None:
+async def test_request_reveals_nothing(udp: Any) -> None:
     """Version 4, mode 3, and a cookie in place of our time."""
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     def note(query: bytes) -> list[bytes]:
-        heard.append(query)
+        received.append(query)
         return [answer(query)]
 
     port = udp(note)
     await ask(port)
     await ask(port)
-    assert [(len(query), query[0], query[1:40]) for query in heard] == [(48, 0x23, bytes(39))] * 2
-    assert heard[0][40:] != heard[1][40:]
+    assert [(len(query), query[0], query[1:40]) for query in received] == [(48, 0x23, bytes(39))] * 2
+    assert received[0][40:] != received[1][40:]
 
 
-async def test_a_kiss(udp: Any) -> None:
-    """Reached, and sent away: an answer without a time."""
+async def test_kiss_of_death(udp: Any) -> None:
+    """An answer without a time."""
     seen = await ask(udp(lambda query: [answer(query, stratum=0, refid=b"DENY")]))
     assert (seen.failure, seen.kiss, seen.stratum, seen.offset_seconds) == (None, "DENY", 0, None)
 
 
 @pytest.mark.parametrize("wrong", [{"first": 0xE4}, {"stratum": 16}])
-async def test_a_server_that_does_not_know_the_time(udp: Any, wrong: dict[str, Any]) -> None:
-    """Its word does not count against our clock."""
+async def test_unsynchronised_server(udp: Any, wrong: dict[str, Any]) -> None:
+    """Its time gives no offset."""
     seen = await ask(udp(lambda query: [answer(query, **wrong)]))
     assert (seen.failure, seen.offset_seconds) == (None, None)
     assert "not synchronised" in seen.detail
 
 
-async def test_answers_to_somebody_else_are_passed_over(udp: Any) -> None:
-    """A spoofed answer can't know the cookie, and the real one still counts."""
+async def test_spoofed_replies_are_ignored(udp: Any) -> None:
+    """A spoofed reply can't know the cookie, and the real one still counts."""
     seen = await ask(udp(lambda query: [answer(bytes(48), ahead=9e5), b"", answer(query)]))
     assert seen.offset_seconds == pytest.approx(0, abs=60)
 
@@ -93,25 +93,25 @@ async def test_answers_to_somebody_else_are_passed_over(udp: Any) -> None:
     ],
 )
 async def test_no_answer(udp: Any, script: Callable[[bytes], list[bytes]], failure: Failure) -> None:
-    """Silence and nonsense are told apart when the time is over."""
+    """A timeout and malformed replies are told apart."""
     assert (await ask(udp(script), timeout=0.3)).failure is failure
 
 
 async def test_refused(closed_port: Callable[..., int]) -> None:
-    """ICMP says who refused."""
+    """The ICMP error has its sender."""
     seen = await ask(closed_port(socket.SOCK_DGRAM))
     assert seen.failure is Failure.REFUSED
     assert seen.icmp is not None
     assert seen.icmp.offender == "127.0.0.1"
 
 
-async def test_a_source_that_is_not_here() -> None:
-    """The configuration is at fault."""
+async def test_absent_source() -> None:
+    """It is INVALID_SOURCE."""
     away = Source(name="away", address="198.51.100.9")
     assert (await query_ntp("127.0.0.1", 123, source=away, timeout=1)).failure is Failure.INVALID_SOURCE
 
 
-def test_the_era_after_2036() -> None:
+def test_ntp_era_1() -> None:
     """The counter wraps on 7 February 2036."""
     cookie = b"12345678"
     packet = struct.pack("!BBbbII4sQ8sQQ", 0x24, 1, 0, 0, 0, 0, b"GPS\0", 0, cookie, 5 << 32, 6 << 32)
@@ -120,7 +120,7 @@ def test_the_era_after_2036() -> None:
     assert reply.received == 2**32 - TO_1900 + 5
 
 
-def test_offset_allows_for_the_way() -> None:
+def test_offset_subtracts_the_round_trip() -> None:
     """Half the round trip each way (RFC 5905 section 8)."""
     reply = Reply(stratum=1, kiss="", synchronised=True, received=110.0, sent=111.0, arrived=103.0)
     assert offset(reply, 100.0) == 9.0
@@ -128,7 +128,7 @@ def test_offset_allows_for_the_way() -> None:
 
 @given(st.binary(max_size=80))
 def test_any_bytes(data: bytes) -> None:
-    """A reply, nobody's reply, or malformed."""
+    """A reply, a reply to another request, or malformed."""
     try:
         read = read_reply(data, b"12345678")
     except PhaseError as trouble:

@@ -1,4 +1,4 @@
-"""Reading along never changes its mind about where the bytes were cut, and never raises."""
+"""Passive parsing of TLS records: it never raises, and the result does not depend on how bytes are cut."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TLS13 = b"\x00\x2b\x00\x02\x03\x04"
 
 
 def scan(data: bytes, *cuts: int) -> RecordScanner:
-    """Feed bytes, cut at places."""
+    """Feed bytes, cut at positions."""
     found = RecordScanner()
     places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     for start, end in pairwise(places):
@@ -47,8 +47,8 @@ FLIGHT = (
 
 
 @given(st.lists(st.integers(0, 2000), max_size=8))
-def test_a_flight_cut_anywhere(cuts: list[int]) -> None:
-    """Hello, certificate request and alert are seen however the bytes arrive."""
+def test_flight_cut_anywhere(cuts: list[int]) -> None:
+    """ServerHello, CertificateRequest and alert are seen however the bytes arrive."""
     found = scan(FLIGHT, *cuts)
     assert found.server_hello
     assert found.certificate_request
@@ -59,38 +59,38 @@ def test_a_flight_cut_anywhere(cuts: list[int]) -> None:
 
 @given(st.binary(max_size=2000), st.lists(st.integers(0, 2000), max_size=8))
 def test_any_bytes(data: bytes, cuts: list[int]) -> None:
-    """Garbage is counted and bounded, and the cuts don't matter."""
+    """Garbage is counted and bounded, and cuts don't matter."""
     whole, pieces = scan(data), scan(data, *cuts)
     assert (whole.records, whole.is_tls, whole.alert) == (pieces.records, pieces.is_tls, pieces.alert)
     assert whole.head == pieces.head == data[:HEAD_LIMIT]
 
 
 @given(st.binary(max_size=300))
-def test_any_hello(body: bytes) -> None:
-    """A ServerHello's body of any bytes has a version or none."""
+def test_any_server_hello(body: bytes) -> None:
+    """A ServerHello body of any bytes has a version or None."""
     server_hello_version(body)
 
 
 def test_version_by_extension() -> None:
-    """TLS 1.3 hides in an extension."""
+    """TLS 1.3 is in an extension."""
     assert scan(record(22, hello(extension=TLS13))).version == "TLSv1.3"
 
 
-def test_a_fatal_alert_outweighs_a_later_warning() -> None:
-    """close_notify after the alert that mattered does not hide it."""
+def test_fatal_alert_is_kept() -> None:
+    """A later close_notify does not replace it."""
     found = scan(record(21, b"\x02\x50") + record(21, b"\x01\x00"))
     assert found.alert == TlsAlert(level=2, description=80)
 
 
-def test_what_is_encrypted_is_not_read() -> None:
-    """After ChangeCipherSpec a handshake record's bytes mean nothing."""
+def test_encrypted_records_are_not_parsed() -> None:
+    """After ChangeCipherSpec the content of handshake records is ignored."""
     found = scan(record(20, b"\x01") + record(22, message(13, b"")) + record(21, bytes(26)))
     assert not found.certificate_request
     assert found.alert is None
 
 
-def test_plain_text_is_no_tls() -> None:
-    """It is known from the first byte on, and shown."""
+def test_plain_text() -> None:
+    """It is recognised from the first byte, and kept as text."""
     found = scan(b"HTTP/1.1 403 Forbidden\r\n\r\n")
     assert not found.is_tls
     assert found.head_text == "HTTP/1.1 403 Forbidden"

@@ -1,4 +1,4 @@
-"""Each resolver says what it says, and every question asked leaves a fact."""
+"""DNS lookups: every query is recorded, every kind of answer has its failure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Edit = Callable[[dns.message.Message, dns.message.Message], None]
 
 
 def reply(data: bytes, edit: Edit) -> bytes:
-    """Answer a query, edited."""
+    """Return the response to a query, edited."""
     query = dns.message.from_wire(data)
     response = dns.message.make_response(query, recursion_available=True)
     edit(query, response)
@@ -75,8 +75,8 @@ async def ask(
     return await look_up(name, rtype, resolver=resolver, source=HERE, timeout=timeout)
 
 
-async def test_an_answer_with_its_chain(udp: Any) -> None:
-    """Addresses, the CNAMEs in order, and the least TTL on the way."""
+async def test_answer_with_cnames(udp: Any) -> None:
+    """Addresses, the CNAMEs in order, and the least TTL."""
     port = udp(
         answering(
             records(
@@ -100,8 +100,8 @@ async def test_an_answer_with_its_chain(udp: Any) -> None:
     assert {"qr", "rd", "ra"} <= set(query.flags)
 
 
-async def test_a_cname_loop_ends(udp: Any) -> None:
-    """A chain that bites its tail is no answer."""
+async def test_cname_loop(udp: Any) -> None:
+    """It is NODATA."""
     seen = await ask(udp(answering(records("web.test. 1 IN CNAME a.test.", "a.test. 1 IN CNAME web.test."))))
     assert seen.failure is Failure.NODATA
     assert len(seen.cnames) <= 32
@@ -117,13 +117,13 @@ async def test_a_cname_loop_ends(udp: Any) -> None:
     ],
 )
 async def test_negative_answers(udp: Any, edit: Edit, failure: Failure, name: str) -> None:
-    """Each rcode is final after one question."""
+    """Each rcode is final after one query."""
     seen = await ask(udp(answering(edit)))
     assert (seen.failure, seen.rcode, len(seen.queries)) == (failure, name, 1)
 
 
-async def test_soa_and_extended_errors_tell_a_filter_from_a_zone(udp: Any) -> None:
-    """A filter's NXDOMAIN lacks the SOA; an extended error says who it was."""
+async def test_soa_and_extended_errors(udp: Any) -> None:
+    """A filter's NXDOMAIN lacks the SOA; an Extended DNS Error is recorded."""
     zone = await ask(udp(answering(rcode(dns.rcode.NXDOMAIN, soa=True))))
     filtered = await ask(udp(answering(rcode(dns.rcode.NXDOMAIN, ede=15))))
     assert (zone.queries[0].authority_soa, filtered.queries[0].authority_soa) == (True, False)
@@ -132,8 +132,8 @@ async def test_soa_and_extended_errors_tell_a_filter_from_a_zone(udp: Any) -> No
 
 
 @pytest.mark.parametrize("code", [dns.rcode.FORMERR, dns.rcode.NOTIMP])
-async def test_edns_is_dropped_where_it_is_disliked(udp: Any, code: dns.rcode.Rcode) -> None:
-    """The question is asked again without it, and both facts stay."""
+async def test_fallback_without_edns(udp: Any, code: dns.rcode.Rcode) -> None:
+    """The query is repeated without EDNS, and both are recorded."""
 
     def answer(data: bytes) -> list[bytes]:
         if dns.message.from_wire(data).edns >= 0:
@@ -145,8 +145,8 @@ async def test_edns_is_dropped_where_it_is_disliked(udp: Any, code: dns.rcode.Rc
     assert [(one.edns, one.failure) for one in seen.queries] == [(True, Failure.RCODE), (False, None)]
 
 
-async def test_queries_with_edns_dropped_on_the_way(udp: Any) -> None:
-    """Silence to EDNS, twice, then an answer to the plain question."""
+async def test_dropped_edns_queries(udp: Any) -> None:
+    """Two timeouts with EDNS, then an answer without."""
 
     def answer(data: bytes) -> list[bytes]:
         if dns.message.from_wire(data).edns >= 0:
@@ -162,25 +162,25 @@ async def test_queries_with_edns_dropped_on_the_way(udp: Any) -> None:
     ]
 
 
-async def test_one_lost_datagram_is_not_silence(udp: Any) -> None:
-    """The second question is answered; the first stays on record."""
-    heard: list[bytes] = []
+async def test_one_lost_datagram(udp: Any) -> None:
+    """The second query is answered; the first is recorded as TIMEOUT."""
+    received: list[bytes] = []
 
     def answer(data: bytes) -> list[bytes]:
-        heard.append(data)
-        return [reply(data, records("web.test. 9 IN A 192.0.2.1"))] if len(heard) > 1 else []
+        received.append(data)
+        return [reply(data, records("web.test. 9 IN A 192.0.2.1"))] if len(received) > 1 else []
 
     seen = await ask(udp(answer))
     assert [one.failure for one in seen.queries] == [Failure.TIMEOUT, None]
 
 
-async def test_a_late_answer_to_the_first_question_counts(udp: Any) -> None:
-    """A resolver that recurses for long answers the first question while we wait on the second."""
-    heard: list[bytes] = []
+async def test_late_answer_counts(udp: Any) -> None:
+    """A slow resolver answers the first query while the second is out."""
+    received: list[bytes] = []
 
     def answer(data: bytes) -> list[bytes]:
-        heard.append(data)
-        return [reply(heard[0], records("web.test. 9 IN A 192.0.2.1"))] if len(heard) > 1 else []
+        received.append(data)
+        return [reply(received[0], records("web.test. 9 IN A 192.0.2.1"))] if len(received) > 1 else []
 
     seen = await ask(udp(answer))
     assert seen.answers == ("192.0.2.1",)
@@ -188,8 +188,8 @@ async def test_a_late_answer_to_the_first_question_counts(udp: Any) -> None:
     assert seen.queries[1].detail == ANSWERED_EARLIER
 
 
-def test_an_answer_that_waits_in_the_socket_is_not_silence() -> None:
-    """A host too busy to look at its sockets in time does not blame the network for it.
+def test_answer_in_the_socket_is_no_timeout() -> None:
+    """A host too busy to read its sockets in time does not blame the network.
 
     On a loop that is not patient: such a host is the point.
     """
@@ -220,7 +220,7 @@ async def both(udp: Any, serve: Any, over_udp: Callable[[bytes], list[bytes]], o
     async def script(peer: Any) -> None:
         data = await peer.reader.readexactly(int.from_bytes(await peer.reader.readexactly(2), "big"))
         answer = reply(data, over_tcp)
-        await peer.say(len(answer).to_bytes(2, "big") + answer)
+        await peer.send(len(answer).to_bytes(2, "big") + answer)
 
     for _ in range(20):  # the port that is free for UDP may be taken for TCP
         port: int = udp(over_udp)
@@ -235,8 +235,8 @@ def truncated(_: dns.message.Message, response: dns.message.Message) -> None:
     response.flags |= dns.flags.TC
 
 
-async def test_a_truncated_answer_is_completed_over_tcp(udp: Any, serve: Any) -> None:
-    """The truncated answer stays on record as such."""
+async def test_truncated_answer_falls_back_to_tcp(udp: Any, serve: Any) -> None:
+    """The truncated answer is recorded as such."""
     many = records(*(f"web.test. 9 IN A 192.0.2.{n}" for n in range(1, 60)))
     seen = await ask(await both(udp, serve, answering(truncated), many))
     assert len(seen.answers) == 59
@@ -245,8 +245,8 @@ async def test_a_truncated_answer_is_completed_over_tcp(udp: Any, serve: Any) ->
     assert (second.transport, second.failure) == ("tcp", None)
 
 
-async def test_an_answer_cut_in_the_middle_of_a_record(udp: Any, serve: Any) -> None:
-    """Some devices just cut; TC still means: ask over TCP."""
+async def test_answer_cut_in_the_middle_of_a_record(udp: Any, serve: Any) -> None:
+    """With TC the query is repeated over TCP even so."""
 
     def cut(data: bytes) -> list[bytes]:
         whole = bytearray(reply(data, records("web.test. 9 IN A 192.0.2.1", "web.test. 9 IN A 192.0.2.2")))
@@ -259,15 +259,15 @@ async def test_an_answer_cut_in_the_middle_of_a_record(udp: Any, serve: Any) -> 
 
 
 async def test_truncated_and_tcp_refused(udp: Any) -> None:
-    """TCP/53 closed is what is left on record last."""
+    """The refused TCP connection decides."""
     seen = await ask(udp(answering(truncated)))
     assert seen.failure is Failure.REFUSED
     assert [one.transport for one in seen.queries] == ["udp", "tcp"]
     assert seen.answers == ()
 
 
-async def test_silence_over_udp_and_an_answer_over_tcp(udp: Any, serve: Any) -> None:
-    """Three datagrams into the void, then TCP."""
+async def test_answer_over_tcp_only(udp: Any, serve: Any) -> None:
+    """Three UDP queries without answer, then TCP."""
     port = await both(udp, serve, lambda _: [], records("web.test. 9 IN A 192.0.2.1"))
     begun = monotonic()
     seen = await ask(port, timeout=1)
@@ -276,8 +276,8 @@ async def test_silence_over_udp_and_an_answer_over_tcp(udp: Any, serve: Any) -> 
     assert monotonic() - begun < 2
 
 
-async def test_total_silence_ends_in_time(udp: Any, full_backlog: int) -> None:
-    """UDP and TCP together stay within the time given."""
+async def test_no_answer_at_all(udp: Any, full_backlog: int) -> None:
+    """UDP and TCP together end within the timeout."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with sock:
         sock.bind(("127.0.0.1", full_backlog))
@@ -288,8 +288,8 @@ async def test_total_silence_ends_in_time(udp: Any, full_backlog: int) -> None:
     assert 0.9 < monotonic() - begun < 2
 
 
-async def test_a_closed_port_is_refused_by_icmp(closed_port: Callable[..., int]) -> None:
-    """A connected socket hears who refused; nothing else is asked."""
+async def test_closed_port(closed_port: Callable[..., int]) -> None:
+    """The ICMP error ends the lookup at once."""
     seen = await ask(closed_port(socket.SOCK_DGRAM))
     assert seen.failure is Failure.REFUSED
     (query,) = seen.queries
@@ -298,12 +298,12 @@ async def test_a_closed_port_is_refused_by_icmp(closed_port: Callable[..., int])
 
 
 async def test_garbage_with_our_id_is_malformed(udp: Any) -> None:
-    """Bytes that begin like an answer and are none."""
+    """Bytes with our id that are no DNS message."""
     seen = await ask(udp(lambda data: [data[:2] + b"\xff" * 30]))
     assert seen.failure is Failure.MALFORMED
 
 
-async def test_a_wrong_id_is_passed_over(udp: Any) -> None:
+async def test_wrong_id_is_ignored(udp: Any) -> None:
     """A spoofed answer before the real one changes nothing."""
 
     def answer(data: bytes) -> list[bytes]:
@@ -314,7 +314,7 @@ async def test_a_wrong_id_is_passed_over(udp: Any) -> None:
     assert (await ask(udp(answer))).answers == ("192.0.2.1",)
 
 
-async def test_an_answer_to_another_question_is_passed_over(udp: Any) -> None:
+async def test_answer_to_another_question_is_ignored(udp: Any) -> None:
     """The id alone is not enough: the question must be ours."""
 
     def answer(data: bytes) -> list[bytes]:
@@ -328,23 +328,23 @@ async def test_an_answer_to_another_question_is_passed_over(udp: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "a" * 64 + ".test", "a..b", "x." * 130 + "test", "\udcff.test"])
-async def test_names_that_cannot_be_asked_for(name: str) -> None:
-    """The name is at fault and nothing is sent."""
+async def test_invalid_names(name: str) -> None:
+    """NAME_INVALID, and nothing is sent."""
     for seen in (await ask(9, name=name), await look_up_system(name, "A", timeout=1)):
         assert seen.failure is Failure.NAME_INVALID
         assert seen.queries == ()
 
 
-async def test_letters_outside_ascii_are_asked_for_in_idna(udp: Any) -> None:
-    """A name is asked for as its A-label."""
-    heard: list[str] = []
+async def test_idna_names(udp: Any) -> None:
+    """A name is queried as its A-label."""
+    received: list[str] = []
 
     def answer(data: bytes) -> list[bytes]:
-        heard.append(dns.message.from_wire(data).question[0].name.to_text())
+        received.append(dns.message.from_wire(data).question[0].name.to_text())
         return [reply(data, rcode(dns.rcode.NXDOMAIN))]
 
     await ask(udp(answer), name="bücher.test")
-    assert heard == ["xn--bcher-kva.test."]
+    assert received == ["xn--bcher-kva.test."]
 
 
 @pytest.mark.parametrize(
@@ -356,28 +356,26 @@ async def test_letters_outside_ascii_are_asked_for_in_idna(udp: Any) -> None:
         ("[2001:db8::1]", "A", ()),
     ],
 )
-async def test_a_literal_address_asks_nobody(
-    name: str, rtype: Literal["A", "AAAA"], answers: tuple[str, ...]
-) -> None:
-    """It is its own answer, of its own family."""
+async def test_literal_addresses(name: str, rtype: Literal["A", "AAAA"], answers: tuple[str, ...]) -> None:
+    """No query is sent; the address is the answer of its own family."""
     for seen in (await ask(9, name=name, rtype=rtype), await look_up_system(name, rtype, timeout=1)):
         assert (seen.resolver, seen.answers, seen.queries) == ("literal", answers, ())
         assert seen.failure is (None if answers else Failure.NODATA)
 
 
 async def test_tcp_only(udp: Any, serve: Any) -> None:
-    """The control over TCP sends no datagram."""
-    heard: list[bytes] = []
+    """The TCP control sends no datagram."""
+    received: list[bytes] = []
 
     def note(data: bytes) -> list[bytes]:
-        heard.append(data)
+        received.append(data)
         return []
 
     port = await both(udp, serve, note, records("web.test. 9 IN AAAA 2001:db8::1"))
     resolver = Resolver(name="x", address="127.0.0.1", port=port)
     seen = await look_up_tcp("web.test", "AAAA", resolver=resolver, source=HERE, timeout=2)
     assert seen.answers == ("2001:db8::1",)
-    assert heard == []
+    assert received == []
 
 
 @pytest.mark.parametrize(
@@ -391,19 +389,19 @@ async def test_tcp_only(udp: Any, serve: Any) -> None:
     ],
 )
 async def test_bad_tcp_answers(serve: Any, said: bytes, failure: Failure) -> None:
-    """A stream that is no DNS ends in a failure."""
+    """A stream that is no DNS is a failure."""
 
     async def script(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(said)
+        await peer.receive()
+        await peer.send(said)
 
     resolver = Resolver(name="x", address="127.0.0.1", port=await serve(script))
     seen = await look_up_tcp("web.test", "A", resolver=resolver, source=HERE, timeout=2)
     assert seen.failure is failure
 
 
-async def test_a_resolver_from_a_source_that_is_not_here() -> None:
-    """The source is at fault."""
+async def test_absent_source() -> None:
+    """It is INVALID_SOURCE."""
     resolver = Resolver(name="x", address="127.0.0.1")
     away = Source(name="away", address="198.51.100.9")
     seen = await look_up("web.test", "A", resolver=resolver, source=away, timeout=1)
@@ -428,25 +426,25 @@ def gaierror(number: int) -> Callable[..., Any]:
         (socket.EAI_FAIL, Failure.OS_ERROR, socket.EAI_FAIL),
     ],
 )
-async def test_what_getaddrinfo_can_say(
+async def test_getaddrinfo_errors(
     monkeypatch: pytest.MonkeyPatch, number: int, failure: Failure, errno: int | None
 ) -> None:
-    """Its few numbers map to what they can and can't mean."""
+    """Each EAI_* number maps to its failure."""
     monkeypatch.setattr("egressd.net.dns.system.socket.getaddrinfo", gaierror(number))
     seen = await look_up_system("web.test", "A", timeout=2)
     (query,) = seen.queries
     assert (seen.failure, query.errno, query.transport) == (failure, errno, "getaddrinfo")
 
 
-async def test_localhost_by_the_system() -> None:
-    """The hosts file counts."""
+async def test_hosts_file_counts() -> None:
+    """localhost is resolved by the system."""
     seen = await look_up_system("localhost", "A", timeout=2)
     assert seen.answers == ("127.0.0.1",)
     assert (seen.resolver, seen.failure) == ("system", None)
 
 
-async def test_a_hanging_getaddrinfo_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The timeout holds, the threads are few, and what was never asked says so."""
+async def test_hanging_getaddrinfo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout holds, threads are few, and lookups that were not started say so."""
     release = threading.Event()
 
     def hang(*_: object, **__: object) -> Any:
@@ -464,7 +462,7 @@ async def test_a_hanging_getaddrinfo_is_left_behind(monkeypatch: pytest.MonkeyPa
     assert sum("not asked" in task.result().detail for task in tasks) == 4
 
 
-async def test_a_bug_in_a_thread_reaches_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bug_in_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is raised where it can be logged, and the thread goes on."""
 
     def bug(*_: object, **__: object) -> Any:
@@ -477,8 +475,8 @@ async def test_a_bug_in_a_thread_reaches_who_asked(monkeypatch: pytest.MonkeyPat
     assert (await look_up_system("localhost", "A", timeout=2)).failure is None
 
 
-def test_nameservers_of_a_host(tmp_path: Path) -> None:
-    """Three at most, addresses only, comments passed over."""
+def test_resolv_conf(tmp_path: Path) -> None:
+    """Three nameservers at most, addresses only, comments ignored."""
     conf = tmp_path / "resolv.conf"
     conf.write_text(
         "# nameserver 192.0.2.9\nsearch corp\nnameserver 192.0.2.1\nnameserver bogus\nnameserver\n"
@@ -489,8 +487,8 @@ def test_nameservers_of_a_host(tmp_path: Path) -> None:
     assert system_nameservers(tmp_path / "none", tmp_path / "none") == ()
 
 
-def test_whom_the_stub_asks(tmp_path: Path) -> None:
-    """Behind systemd-resolved's stub, its upstreams are resolvers too."""
+def test_upstreams_of_systemd_resolved(tmp_path: Path) -> None:
+    """Behind systemd-resolved's stub its upstream servers are resolvers too."""
     conf, upstreams = tmp_path / "resolv.conf", tmp_path / "upstreams"
     conf.write_text("nameserver 127.0.0.53\noptions edns0 trust-ad\n")
     upstreams.write_text("nameserver 192.0.2.53\n")

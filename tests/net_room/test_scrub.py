@@ -24,14 +24,14 @@ from egressd.net.scrub import redact, scrub, scrub_bytes
         ("Grüße", "Grüße"),
     ],
 )
-def test_what_is_left(text: str, shown: str) -> None:
-    """Escapes go with their parameters; controls and direction changes become a space."""
+def test_scrubbed_text(text: str, shown: str) -> None:
+    """Escape sequences are removed; control and direction characters become a space."""
     assert shown == scrub(text, 80)
 
 
 @given(st.text(), st.integers(1, 40))
 def test_always_printable_and_bounded(text: str, limit: int) -> None:
-    """No text gets through unprintable or too long."""
+    """No result is unprintable or too long."""
     shown = scrub(text, limit)
     assert shown.isprintable()
     assert len(shown) <= limit
@@ -39,13 +39,13 @@ def test_always_printable_and_bounded(text: str, limit: int) -> None:
 
 @given(st.binary(max_size=300))
 def test_bytes_never_raise(data: bytes) -> None:
-    """Bytes that are no text become what is printable of them."""
+    """Bytes that are no text give their printable part."""
     assert scrub_bytes(data, 50).isprintable()
 
 
 @given(st.text(alphabet="ab", min_size=4, max_size=8), st.text(alphabet="ab", max_size=30))
-def test_secrets_are_hidden_whole_and_cut_off(secret: str, text: str) -> None:
-    """Wherever a secret stands in a value, also as hex or with its end missing, it is not shown."""
+def test_redaction(secret: str, text: str) -> None:
+    """A secret anywhere in a value, also as hex or with its end cut off, is replaced."""
     value = Shown(
         text=f"{text} {secret}", parts=((secret.encode().hex(), f"x {secret[:-1]}"),), kind=Failure.CLOSED
     )

@@ -1,4 +1,4 @@
-"""Roots: files that can't be used are said by name, and every Python verifies alike."""
+"""Root certificates: unusable files are named, and every Python version verifies alike."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from egressd.net.trust import load_trust
     ],
 )
 @pytest.mark.parametrize("key", ["store", "public_roots"])
-def test_files_that_cannot_be_used(tmp_path: Path, key: str, content: bytes | None, reason: str) -> None:
-    """The message names the key, the file and what is wrong."""
+def test_unusable_files(tmp_path: Path, key: str, content: bytes | None, reason: str) -> None:
+    """The message has the key, the file and the error."""
     path = tmp_path / "roots.pem"
     if content is not None:
         path.write_bytes(content)
@@ -38,30 +38,30 @@ def test_files_that_cannot_be_used(tmp_path: Path, key: str, content: bytes | No
     assert reason in problem
 
 
-def test_all_mistakes_at_once(tmp_path: Path) -> None:
-    """Both files are reported, and a folder is no file."""
+def test_all_errors_at_once(tmp_path: Path) -> None:
+    """Both files are reported, and a directory is no file."""
     with pytest.raises(ConfigError) as caught:
         load_trust(Trust(store=str(tmp_path), public_roots="/nowhere/roots.pem"))
     assert len(caught.value.problems) == 2
 
 
-def test_one_broken_certificate_among_good_ones(tmp_path: Path, pki: Any) -> None:
-    """A half-written bundle is not half trusted."""
+def test_one_broken_certificate(tmp_path: Path, pki: Any) -> None:
+    """A partly written bundle is not trusted in part."""
     path = tmp_path / "roots.pem"
     path.write_bytes(pki.root.pem + pki.other_root.pem[:200] + b"\n-----END CERTIFICATE-----\n")
     with pytest.raises(ConfigError):
         load_trust(Trust(store=str(path)))
 
 
-def test_comments_in_any_encoding_are_fine(tmp_path: Path, pki: Any) -> None:
-    """Bundles name their roots in between."""
+def test_comments_in_any_encoding(tmp_path: Path, pki: Any) -> None:
+    """Bundles may have comments between the certificates."""
     path = tmp_path / "roots.pem"
     path.write_bytes("# Főtanúsítvány\n".encode() + pki.root.pem + b"\xff\xfe\n")
     assert len(load_trust(Trust(store=str(path))).trusted) == 1
 
 
-def test_contexts_are_shared_and_strict_flags_are_off(pki: Any) -> None:
-    """What Python 3.13 turns on and the agent does not know is off; TLS 1.2 is the least."""
+def test_ssl_contexts(pki: Any) -> None:
+    """They are shared; strict flags of Python 3.13 are off; TLS 1.2 is the minimum."""
     store = pki.store(pki.root)
     context = store.context(("h2", "http/1.1"))
     assert context is store.context(("h2", "http/1.1"))
@@ -72,8 +72,8 @@ def test_contexts_are_shared_and_strict_flags_are_off(pki: Any) -> None:
     assert context.check_hostname
 
 
-def test_the_bundle_is_the_public_web() -> None:
-    """Its roots are parsed when first asked for, all of them."""
+def test_bundled_public_roots() -> None:
+    """All roots of certifi are parsed when first needed."""
     count = Path(certifi.where()).read_text(encoding="utf-8").count("BEGIN CERTIFICATE")
     assert len(load_trust(Trust()).public) == count > 50
 
@@ -81,7 +81,7 @@ def test_the_bundle_is_the_public_web() -> None:
 def test_system_roots_from_a_hashed_directory(
     tmp_path: Path, pki: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is no bundle file, the directory's files are the roots; broken ones are passed over."""
+    """Without a CAfile the files of CApath are the roots; broken ones are ignored."""
     (tmp_path / "0a1b2c3d.0").write_bytes(pki.root.pem)
     (tmp_path / "0a1b2c3d.1").write_bytes(b"broken")
     (tmp_path / "README").write_bytes(pki.other_root.pem)
@@ -90,8 +90,8 @@ def test_system_roots_from_a_hashed_directory(
     assert len(load_trust(Trust()).trusted) == 1
 
 
-def test_facts_name_what_was_used(pki: Any) -> None:
-    """The report can say with which roots and which OpenSSL."""
+def test_trust_facts(pki: Any) -> None:
+    """They have the roots and the OpenSSL version."""
     facts = dict(pki.store(pki.root).facts)
     assert facts["public_roots"] == "bundled"
     assert facts["openssl"] == ssl.OPENSSL_VERSION

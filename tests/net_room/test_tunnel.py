@@ -1,4 +1,4 @@
-"""CONNECT: a tunnel, or why there is none."""
+"""CONNECT: a tunnel, or the failure."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ PROXY = Proxy(url="http://proxy.test:3128")
 SECRET = Proxy(url="http://proxy.test:3128", username="user", password="pa:ss-wörd")
 
 
-def proxy_that_says(said: bytes, heard: list[bytes]) -> Any:
+def scripted_proxy(said: bytes, received: list[bytes]) -> Any:
     """Return a proxy's script; it echoes in the tunnel."""
 
     async def script(peer: Any) -> None:
-        heard.append(await peer.reader.readuntil(b"\r\n\r\n"))
-        await peer.say(said)
-        await peer.say(await peer.hear())
+        received.append(await peer.reader.readuntil(b"\r\n\r\n"))
+        await peer.send(said)
+        await peer.send(await peer.receive())
 
     return script
 
 
-async def test_a_tunnel(serve: Any, connect: Any) -> None:
-    """After 200 the stream is the target's, and nothing but CONNECT was asked."""
-    heard: list[bytes] = []
+async def test_tunnel(serve: Any, connect: Any) -> None:
+    """After 200 the stream is the target's, and only CONNECT was sent."""
+    received: list[bytes] = []
     said = b"HTTP/1.1 200 Connection established\r\nVia: 1.1 squid\r\n\r\n"
-    stream = await connect(await serve(proxy_that_says(said, heard)))
+    stream = await connect(await serve(scripted_proxy(said, received)))
     seen = await open_tunnel(stream, PROXY, "web.test:443", timeout=2)
     assert (seen.failure, seen.status, seen.credentials_sent) == (None, 200, False)
     assert (seen.proxy, seen.authority) == ("http://proxy.test:3128", "web.test:443")
@@ -41,33 +41,33 @@ async def test_a_tunnel(serve: Any, connect: Any) -> None:
     await stream.write(b"ping")
     assert await stream.read(10) == b"ping"
     stream.close()
-    assert heard[0].startswith(b"CONNECT web.test:443 HTTP/1.1\r\n")
-    assert b"authorization" not in heard[0].lower()
+    assert received[0].startswith(b"CONNECT web.test:443 HTTP/1.1\r\n")
+    assert b"authorization" not in received[0].lower()
 
 
-async def test_bytes_right_behind_the_answer_belong_to_the_tunnel(serve: Any, connect: Any) -> None:
-    """A server that speaks first is not cut off."""
+async def test_bytes_after_the_response_belong_to_the_tunnel(serve: Any, connect: Any) -> None:
+    """The first bytes of a server that speaks first are kept."""
     said = b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-first"
-    stream = await connect(await serve(proxy_that_says(said, [])))
+    stream = await connect(await serve(scripted_proxy(said, [])))
     seen = await open_tunnel(stream, PROXY, "web.test:22", timeout=2)
     assert seen.failure is None
     assert await stream.read(100) == b"SSH-2.0-first"
     stream.close()
 
 
-async def test_credentials_are_sent_and_never_shown(serve: Any, connect: Any) -> None:
-    """Basic, in UTF-8; nothing in the observation repeats them, nor the proxy's own URL."""
-    heard: list[bytes] = []
+async def test_credentials_are_not_recorded(serve: Any, connect: Any) -> None:
+    """Basic, in UTF-8; the observation has neither them nor the proxy's userinfo."""
+    received: list[bytes] = []
     said = (
         b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\n"
         b'Proxy-Authenticate: Basic realm="corp"\r\nX-Squid-Error: ERR_CACHE_ACCESS_DENIED 0\r\n'
         b"Content-Length: 20\r\n\r\n<title>denied</title"
     )
-    stream = await connect(await serve(proxy_that_says(said, heard)))
+    stream = await connect(await serve(scripted_proxy(said, received)))
     seen = await open_tunnel(stream, SECRET, "web.test:443", timeout=2)
     stream.close()
     secret = base64.b64encode("user:pa:ss-wörd".encode()).decode()
-    assert f"proxy-authorization: basic {secret}".lower() in heard[0].decode().lower()
+    assert f"proxy-authorization: basic {secret}".lower() in received[0].decode().lower()
     assert (seen.failure, seen.status, seen.credentials_sent) == (Failure.PROXY_STATUS, 407, True)
     assert ("proxy-authenticate", "Negotiate") in seen.headers
     assert ("x-squid-error", "ERR_CACHE_ACCESS_DENIED 0") in seen.headers
@@ -76,8 +76,8 @@ async def test_credentials_are_sent_and_never_shown(serve: Any, connect: Any) ->
     assert "wörd" not in repr(seen)
 
 
-async def test_a_url_with_credentials_is_shown_without(memory_stream: Any) -> None:
-    """Should one ever get this far."""
+async def test_userinfo_is_removed(memory_stream: Any) -> None:
+    """A proxy URL with credentials is recorded without them."""
     proxy = Proxy(url="http://user:secret@proxy.test:3128/x")
     seen = await open_tunnel(memory_stream(), proxy, "web.test:443", timeout=1)
     assert seen.proxy == "http://proxy.test:3128"
@@ -97,7 +97,7 @@ async def test_a_url_with_credentials_is_shown_without(memory_stream: Any) -> No
     ],
 )
 async def test_refusals(memory_stream: Any, said: bytes, failure: Failure) -> None:
-    """Each has its name, and the first bytes are kept."""
+    """Each kind has its failure, and the first bytes are kept."""
     seen = await open_tunnel(
         memory_stream(said) if said else memory_stream(), PROXY, "web.test:443", timeout=1
     )
@@ -105,11 +105,11 @@ async def test_refusals(memory_stream: Any, said: bytes, failure: Failure) -> No
     assert seen.first_bytes == said[:64].hex()
 
 
-async def test_resets_and_silence(serve: Any, connect: Any) -> None:
-    """The socket's words, as everywhere."""
+async def test_reset_and_timeout(serve: Any, connect: Any) -> None:
+    """RESET and TIMEOUT, as for every phase."""
 
     async def reset(peer: Any) -> None:
-        await peer.hear()
+        await peer.receive()
         peer.reset()
 
     async def idle(peer: Any) -> None:
@@ -122,12 +122,12 @@ async def test_resets_and_silence(serve: Any, connect: Any) -> None:
         assert (seen.failure, seen.status) == (failure, None)
 
 
-async def test_an_error_page_that_never_ends(serve: Any, connect: Any) -> None:
+async def test_endless_error_page(serve: Any, connect: Any) -> None:
     """The status is enough."""
 
     async def drip(peer: Any) -> None:
-        await peer.hear()
-        await peer.say(b"HTTP/1.1 403 Forbidden\r\n\r\n<h1>")
+        await peer.receive()
+        await peer.send(b"HTTP/1.1 403 Forbidden\r\n\r\n<h1>")
         await peer.idle()
 
     stream = await connect(await serve(drip))
@@ -137,7 +137,7 @@ async def test_an_error_page_that_never_ends(serve: Any, connect: Any) -> None:
     assert seen.elapsed_ms < 2000
 
 
-async def test_a_target_that_cannot_be_asked_for(memory_stream: Any) -> None:
+async def test_invalid_target(memory_stream: Any) -> None:
     """Nothing is sent."""
     stream = memory_stream()
     seen = await open_tunnel(stream, PROXY, "web.test:443\r\nEvil: 1", timeout=1)
@@ -146,6 +146,6 @@ async def test_a_target_that_cannot_be_asked_for(memory_stream: Any) -> None:
 
 @given(st.lists(st.binary(max_size=200), max_size=5))
 def test_any_bytes(memory_stream: Any, pieces: list[bytes]) -> None:
-    """No proxy's bytes raise or hang."""
+    """No bytes of a proxy raise or hang."""
     stream = memory_stream(*(piece for piece in pieces if piece))
     asyncio.run(open_tunnel(stream, PROXY, "web.test:443", timeout=2))

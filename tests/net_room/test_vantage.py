@@ -1,4 +1,4 @@
-"""Where we are."""
+"""The facts about this host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from egressd.net.vantage import (
 
 
 def test_addresses_of_this_host() -> None:
-    """Loopback is always one of them, once."""
+    """Loopback is one of them, once."""
     addresses = local_addresses()
     assert addresses.count("127.0.0.1") == 1
     assert all(":" in one or one.count(".") == 3 for one in addresses)
@@ -36,13 +36,13 @@ def test_addresses_of_this_host() -> None:
         ((), (Family.IPV4, Family.IPV6)),
     ],
 )
-def test_families_one_can_leave_with(addresses: tuple[str, ...], expected: tuple[Family, ...]) -> None:
-    """Loopback and link-local lead nowhere, unless there is nothing else, or nothing known."""
+def test_usable_families(addresses: tuple[str, ...], expected: tuple[Family, ...]) -> None:
+    """Loopback and link-local do not count, unless there is nothing else."""
     assert usable_families(addresses) == expected
 
 
-def test_proxy_variables_are_named_and_never_shown() -> None:
-    """Names only, whatever their case; one that is set to nothing sends nobody anywhere."""
+def test_proxy_variables() -> None:
+    """Names only, in any case; an empty variable does not count."""
     known = {
         "HTTPS_PROXY": "http://user:s3cret@proxy.example:3128",
         "http_proxy": "http://proxy.example:3128",
@@ -53,8 +53,8 @@ def test_proxy_variables_are_named_and_never_shown() -> None:
     assert proxy_variables(known) == ("HTTPS_PROXY", "http_proxy")
 
 
-def test_sources_that_are_not_here() -> None:
-    """Each is named, with what the kernel said."""
+def test_absent_sources() -> None:
+    """Each is named, with the kernel's error."""
     problems = unusable_sources(
         (
             Source(name="fine", address="127.0.0.1"),
@@ -70,8 +70,8 @@ def test_sources_that_are_not_here() -> None:
     assert "10.0.0.300" in problems[2]
 
 
-def test_a_survey(pki: Any) -> None:
-    """Host, sources, resolvers, roots and Python are said."""
+def test_vantage(pki: Any) -> None:
+    """It has host, sources, resolvers, roots and Python version."""
     plan = Plan(
         region=None,
         cloud="public",

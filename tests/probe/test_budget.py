@@ -8,8 +8,8 @@ from egressd.clock import monotonic
 from egressd.probe.budget import Deadline, Limiter
 
 
-async def test_slots_bound_those_that_are_busy() -> None:
-    """No more probes than `concurrency` are at work while each ends before its patience."""
+async def test_limiter_bounds_concurrency() -> None:
+    """No more than `concurrency` probes work at once while each ends quickly."""
     limiter = Limiter(3, probes=3, deadline=100.0)
     busy = most = 0
 
@@ -29,8 +29,8 @@ async def test_slots_bound_those_that_are_busy() -> None:
     assert busy == 0
 
 
-async def test_silent_probes_give_their_slot_back() -> None:
-    """A hundred probes that only wait end together although two may be busy at once."""
+async def test_waiting_probes_release_their_slot() -> None:
+    """A hundred probes that only wait end together although the limit is two."""
     limiter = Limiter(2, probes=100, deadline=1.0)
 
     async def wait() -> None:
@@ -45,8 +45,8 @@ async def test_silent_probes_give_their_slot_back() -> None:
     assert monotonic() - began < 100 / 2 * 0.3 / 10
 
 
-async def test_a_slot_is_given_back_once() -> None:
-    """After parking and ending, the semaphore holds what it began with, no more."""
+async def test_slot_is_released_once() -> None:
+    """After timer and end, the semaphore has its initial value."""
     limiter = Limiter(1, probes=1, deadline=0.2)
     async with limiter.slot():
         await asyncio.sleep(0.05)
@@ -68,8 +68,8 @@ async def test_a_slot_is_given_back_once() -> None:
     assert entered == [1, 2]
 
 
-def test_a_deadline_never_grants_more_than_is_left() -> None:
-    """A phase gets its share, or the rest, or nothing; never a negative time."""
+def test_deadline() -> None:
+    """A phase gets its share, or the rest, or zero; never a negative time."""
     assert Deadline.after(10).left(2.0) == 2.0
     assert 0.0 < Deadline.after(1).left(2.0) <= 1.0
     assert Deadline.after(-5).left(2.0) == 0.0

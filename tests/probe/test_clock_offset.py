@@ -1,4 +1,4 @@
-"""The clock is judged by hosts that agree, and by fresh answers only."""
+"""The clock offset needs several hosts, and fresh responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OURS = "2026-11-20T12:00:00.000Z"
 
 
 def http(host: str, date: str, **more: str) -> HttpObservation:
-    """Return an answered request whose `Date` is given."""
+    """Return a response with a `Date` header."""
     headers = (("date", date), *((name, value) for name, value in more.items()))
     return HttpObservation(
         started=OURS,
@@ -26,7 +26,7 @@ def http(host: str, date: str, **more: str) -> HttpObservation:
 
 
 def record(*seen: Observation) -> ProbeRecord:
-    """Return a probe record whose one trail saw these."""
+    """Return a probe record with one trail of these observations."""
     trail = Trail(
         source="default", family=Family.IPV4, address="198.51.100.1", path="direct", observations=seen
     )
@@ -34,7 +34,7 @@ def record(*seen: Observation) -> ProbeRecord:
 
 
 def test_two_hosts_give_an_offset() -> None:
-    """The offset is the median over hosts, theirs minus ours."""
+    """It is the median over hosts, theirs minus ours."""
     readings, offset = clock_offset(
         [
             record(http("a", "Fri, 20 Nov 2026 13:00:00 GMT")),
@@ -46,15 +46,15 @@ def test_two_hosts_give_an_offset() -> None:
     assert offset == 3601.5
 
 
-def test_one_host_is_no_evidence() -> None:
-    """One host heard many times states nothing."""
+def test_one_host_is_not_enough() -> None:
+    """Many readings of one host give no offset."""
     same = record(http("a", "Fri, 20 Nov 2026 13:00:00 GMT"))
 
     assert clock_offset([same, same])[1] is None
 
 
 def test_cached_and_broken_dates_do_not_count() -> None:
-    """An answer with `Age`, and a `Date` that is none, give no reading."""
+    """A response with `Age`, and an invalid `Date`, give no reading."""
     cached = record(http("a", "Fri, 20 Nov 2026 13:00:00 GMT", age="5"))
     broken = record(http("b", "yesterday"))
     naive = record(http("c", "Fri, 20 Nov 2026 13:00:00 -0000"))
@@ -63,7 +63,7 @@ def test_cached_and_broken_dates_do_not_count() -> None:
 
 
 def test_ntp_counts_too() -> None:
-    """An NTP answer is a reading of its own host."""
+    """An NTP reply is a reading of its host."""
     ntp = NtpObservation(
         started=OURS, elapsed_ms=1.0, remote_address="192.0.2.7", remote_port=123, offset_seconds=-0.5
     )

@@ -1,4 +1,4 @@
-"""Conspicuous controls are not repeated sweep after sweep: their answers stand for a while."""
+"""Results of conspicuous controls are reused by later sweeps for a while."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ASKED = ControlPlan(
 )
 
 
-def answer(plan: ControlPlan) -> Control:
+def result_of(plan: ControlPlan) -> Control:
     return Control(
         id=plan.id,
         kind=plan.kind,
@@ -44,37 +44,37 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return moment
 
 
-def test_hops_are_counted_once_an_hour(now: list[float]) -> None:
-    """The answer stands for an hour, and not a second longer."""
+def test_ttl_of_hops(now: list[float]) -> None:
+    """The result is reused for an hour, and not a second longer."""
     known = ControlCache()
-    known.put(answer(ASKED))
+    known.put(result_of(ASKED))
     now[0] += 3599.0
-    assert known.get(ASKED) == answer(ASKED)
+    assert known.get(ASKED) == result_of(ASKED)
     now[0] += 1.0
     assert known.get(ASKED) is None
     assert TTL_SECONDS[ControlKind.HOPS] == 3600.0
 
 
 @pytest.mark.parametrize("other", [{"address": "203.0.113.10"}, {"host": "b.example"}, {"port": 80}])
-def test_another_place_is_another_question(now: list[float], other: dict[str, object]) -> None:
-    """A name that moved is asked again, although the control is called the same."""
+def test_other_target_is_a_miss(now: list[float], other: dict[str, object]) -> None:
+    """A control with the same id and another target runs again."""
     known = ControlCache()
-    known.put(answer(ASKED))
+    known.put(result_of(ASKED))
     assert known.get(replace(ASKED, **other)) is None  # type: ignore[arg-type]  # fields by name
 
 
-def test_what_decides_now_is_asked_now(now: list[float]) -> None:
-    """A repeat is worth nothing when it is old."""
+def test_repeats_are_not_cached(now: list[float]) -> None:
+    """A repeat must be recent."""
     known, repeat = ControlCache(), replace(ASKED, kind=ControlKind.REPEAT)
-    known.put(answer(repeat))
+    known.put(result_of(repeat))
     assert known.get(repeat) is None
 
 
-def test_it_does_not_grow_without_end(now: list[float]) -> None:
-    """The oldest makes room."""
+def test_size_is_bounded(now: list[float]) -> None:
+    """The oldest entry is dropped."""
     known = ControlCache()
     plans = [replace(ASKED, id=f"hops:{number}") for number in range(MAX_ENTRIES + 1)]
     for plan in plans:
-        known.put(answer(plan))
+        known.put(result_of(plan))
     assert known.get(plans[0]) is None
     assert known.get(plans[-1]) is not None

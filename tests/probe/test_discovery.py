@@ -1,4 +1,4 @@
-"""Discovery answers are read strictly and in bounded size."""
+"""Discovery answers are parsed strictly and in bounded size."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from egressd.probe.discovery import HOST, MAX_HOSTS, parse_hosts
 
 
-def test_an_array_of_names_is_read_in_order() -> None:
-    """Names keep their order, repeats and strangers are dropped."""
+def test_json_array_of_hosts() -> None:
+    """Names keep their order; duplicates and other values are dropped."""
     body = json.dumps(["B.servicebus.windows.net", "a.servicebus.windows.net", 7, "B.servicebus.windows.net"])
 
     assert parse_hosts("json-hosts", body.encode()) == (
@@ -20,7 +20,7 @@ def test_an_array_of_names_is_read_in_order() -> None:
     )
 
 
-def test_a_regional_host_is_read_bare_or_in_json() -> None:
+def test_regional_host() -> None:
     """The older call answers a URL, the newer one JSON."""
     bare = b'"https://weu.his.arc.azure.com"'
     wrapped = b'{"endpoint": "https://weu.his.arc.azure.com/"}'
@@ -29,7 +29,7 @@ def test_a_regional_host_is_read_bare_or_in_json() -> None:
     assert parse_hosts("his-region", wrapped) == ("weu.his.arc.azure.com",)
 
 
-def test_a_long_list_is_cut() -> None:
+def test_number_of_hosts_is_bounded() -> None:
     """A server can't make a plan grow without bound."""
     body = json.dumps([f"h{number}.example.net" for number in range(MAX_HOSTS + 5)]).encode()
 
@@ -37,11 +37,11 @@ def test_a_long_list_is_cut() -> None:
 
 
 @given(body=st.binary(max_size=4096), answer=st.sampled_from(["json-hosts", "his-region"]))
-def test_any_bytes_give_names_or_nothing(body: bytes, answer: str) -> None:
-    """Whatever a server sends, only host names come out."""
+def test_any_bytes(body: bytes, answer: str) -> None:
+    """Only valid host names are returned."""
     assert all(HOST.fullmatch(host) for host in parse_hosts(answer, body))
 
 
-def test_deep_nesting_is_no_answer() -> None:
-    """JSON made to exhaust the stack is not read."""
+def test_deep_nesting() -> None:
+    """JSON made to exhaust the stack gives no hosts."""
     assert parse_hosts("json-hosts", b"[" * 200_000) == ()

@@ -1,4 +1,4 @@
-"""A sweep ends when it should, keeps what is complete, and survives a bug in one probe."""
+"""A sweep ends in time, keeps what is complete, and survives a bug in one probe."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def plan_of(*probes: Probe, limits: Limits | None = None) -> Plan:
 
 
 async def scripted_probe(one: Probe, context: ProbeContext) -> ProbeRecord:
-    """Stand for run_probe: the host's name says how it goes."""
+    """Stand for run_probe: the host's name decides the result."""
     if one.host == "bug.test":
         raise ZeroDivisionError("ours")
     if one.host == "slow.test":
@@ -68,7 +68,7 @@ def _walks() -> Iterator[None]:
 
 
 async def run(plan: Plan, *, stop: asyncio.Event | None = None) -> Recording:
-    """Sweep a plan with nothing to ask afterwards."""
+    """Sweep a plan without follow-up controls."""
     context = ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=())
     return await sweep(
         plan, context, stop=stop or asyncio.Event(), on_done=lambda _: None, plan_followups=lambda _: ()
@@ -76,7 +76,7 @@ async def run(plan: Plan, *, stop: asyncio.Event | None = None) -> Recording:
 
 
 async def test_a_bug_ends_one_probe_only() -> None:
-    """The probe with the bug is recorded as such; its neighbour is untouched."""
+    """The probe with the bug is recorded as such; the other one is unaffected."""
     recording = await run(plan_of(probe("bug.test"), probe("fine.test")))
 
     assert recording.records[0].bug == "ZeroDivisionError: ours"
@@ -84,8 +84,8 @@ async def test_a_bug_ends_one_probe_only() -> None:
     assert not recording.interrupted
 
 
-async def test_stop_keeps_what_is_complete() -> None:
-    """After a stop, complete probes keep their trails and the rest say `interrupted`."""
+async def test_stop() -> None:
+    """Complete probes keep their trails, the rest is marked `interrupted`."""
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(0.2, stop.set)
     began = monotonic()
@@ -98,8 +98,8 @@ async def test_stop_keeps_what_is_complete() -> None:
     assert recording.records[1].skipped == INTERRUPTED
 
 
-async def test_the_sweep_deadline_ends_a_sweep() -> None:
-    """Out of time is not an interruption, and says so."""
+async def test_sweep_deadline() -> None:
+    """Running out of time is not an interruption."""
     limits = Limits(sweep_deadline=0.2)
 
     recording = await run(plan_of(probe("slow.test"), limits=limits))
@@ -117,8 +117,8 @@ async def test_records_keep_the_order_of_the_plan() -> None:
     assert [one.probe for one in recording.records] == [one.id for one in plan.probes]
 
 
-async def test_probes_start_when_they_are_told_to() -> None:
-    """Each waits its own time; one that is not named starts at once; follow-up still gets its share."""
+async def test_start_delays() -> None:
+    """Each probe waits its own delay; others start at once; follow-ups still get their time."""
     begun: dict[str, float] = {}
 
     async def run_probe(one: Probe, context: ProbeContext) -> ProbeRecord:
@@ -143,8 +143,8 @@ async def test_probes_start_when_they_are_told_to() -> None:
     assert all(one.trails for one in recording.records)
 
 
-async def test_what_to_ask_next_is_found_beside_the_loop() -> None:
-    """Reading a large recording for follow-ups must not keep running looks from their timers."""
+async def test_followups_are_planned_in_a_thread() -> None:
+    """Reading a large recording must not delay the timers of the event loop."""
     asked: list[int] = []
     plan = plan_of(probe("fine.test"))
     context = ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=())

@@ -1,4 +1,4 @@
-"""A probe through a proxy on loopback: every address of it, every attempt, credentials on every request."""
+"""Probes through a proxy on loopback: all its addresses, all attempts, credentials on every request."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ PAIR = base64.b64encode(f"svc:{PASSWORD}".encode()).decode()
 
 
 @asynccontextmanager
-async def proxy_that_says(*answers: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """Run a proxy that gives each connection the next answer, the last one over and over."""
-    heard: list[bytes] = []
+async def scripted_proxy(*answers: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Run a proxy that gives each connection the next answer, and then repeats the last one."""
+    received: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(answers[min(len(heard), len(answers)) - 1])
+        received.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answers[min(len(received), len(answers)) - 1])
         await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        yield server.sockets[0].getsockname()[1], heard
+        yield server.sockets[0].getsockname()[1], received
 
 
-def edge_of(probe: Probe, port: int, **limits: object) -> ProbeContext:
-    """Return an context whose plan goes through a proxy on loopback, with a login."""
+def context_of(probe: Probe, port: int, **limits: object) -> ProbeContext:
+    """Return a context whose plan goes through a proxy on loopback, with credentials."""
     proxy = Proxy(url=f"http://127.0.0.1:{port}", username="svc", password=PASSWORD)
     plan = Plan(
         region=None,
@@ -68,7 +68,7 @@ def edge_of(probe: Probe, port: int, **limits: object) -> ProbeContext:
 
 
 def probe_of(protocol: Protocol, port: int) -> Probe:
-    """Return a probe of a host that only a proxy could find."""
+    """Return a probe of a host that only a proxy can resolve."""
     return Probe(
         id="p",
         host="far.invalid",
@@ -81,13 +81,13 @@ def probe_of(protocol: Protocol, port: int) -> Probe:
     )
 
 
-async def test_a_plain_request_is_absolute_and_logs_in() -> None:
-    """The proxy gets the whole URL and the credentials; the observation tells only that they were sent."""
+async def test_forwarded_request() -> None:
+    """The proxy gets the absolute URL and the credentials; the observation only has that they were sent."""
     probe = probe_of(Protocol.HTTP, 80)
-    async with proxy_that_says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as (port, heard):
-        (trail,) = (await run_probe(probe, edge_of(probe, port))).trails
-    assert heard[0].startswith(b"GET http://far.invalid/crl?x=1 HTTP/1.1\r\nhost: far.invalid\r\n")
-    assert f"proxy-authorization: Basic {PAIR}".encode() in heard[0]
+    async with scripted_proxy(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as (port, received):
+        (trail,) = (await run_probe(probe, context_of(probe, port))).trails
+    assert received[0].startswith(b"GET http://far.invalid/crl?x=1 HTTP/1.1\r\nhost: far.invalid\r\n")
+    assert f"proxy-authorization: Basic {PAIR}".encode() in received[0]
     seen = trail.seen(Phase.HTTP)
     assert isinstance(seen, HttpObservation)
     assert (seen.status, seen.credentials_sent) == (200, True)
@@ -96,13 +96,13 @@ async def test_a_plain_request_is_absolute_and_logs_in() -> None:
 
 
 @pytest.mark.parametrize("protocol", [Protocol.HTTP, Protocol.HTTPS])
-async def test_what_a_proxy_repeats_is_hidden(protocol: Protocol) -> None:
-    """In headers, body, title and first bytes; whole, and cut off at the end of what is kept."""
+async def test_echoed_credentials_are_redacted(protocol: Protocol) -> None:
+    """In headers, body, title and first bytes; whole, and cut off at the end."""
     page = f"<title>{PAIR}</title>{'x' * (512 - 7 - len(PAIR) - 8 - 9)} {PASSWORD}{PASSWORD}".encode()
     head = f"HTTP/1.1 407 {PAIR}\r\nServer: {PASSWORD}\r\nContent-Length: {len(page)}\r\n\r\n".encode()
     probe = probe_of(protocol, 443)
-    async with proxy_that_says(head + page) as (port, _):
-        (trail,) = (await run_probe(probe, edge_of(probe, port))).trails
+    async with scripted_proxy(head + page) as (port, _):
+        (trail,) = (await run_probe(probe, context_of(probe, port))).trails
     shown = repr(trail)
     assert "***" in shown
     for word in (PAIR, PASSWORD):
@@ -118,7 +118,7 @@ def candidate(address: str) -> Candidate:
 
 @pytest.fixture
 def two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the proxy's name have two addresses; nobody listens at the first."""
+    """Let the proxy's name have two addresses; nothing listens at the first."""
 
     async def found(*_: object, **__: object) -> tuple[tuple[Candidate, ...], tuple[Trail, ...]]:
         return (candidate("127.0.0.2"), candidate("127.0.0.1")), ()
@@ -126,7 +126,7 @@ def two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("egressd.probe.via_proxy.find_proxy_candidates", found)
 
 
-async def _walk(probe: Probe, context: ProbeContext) -> tuple[Trail, ...]:
+async def _run(probe: Probe, context: ProbeContext) -> tuple[Trail, ...]:
     source = context.plan.sources[0]
     return await run_probe_via_proxy(probe, context, source=source, deadline=Deadline.after(4.0))
 
@@ -135,36 +135,36 @@ async def _walk(probe: Probe, context: ProbeContext) -> tuple[Trail, ...]:
 async def test_the_next_address_of_the_proxy_is_tried() -> None:
     """As clients do; the dead one leaves a trail of its own."""
     probe = probe_of(Protocol.HTTPS, 443)
-    async with proxy_that_says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as (port, heard):
-        dead, alive = await _walk(probe, edge_of(probe, port))
+    async with scripted_proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as (port, received):
+        dead, alive = await _run(probe, context_of(probe, port))
     assert isinstance(dead.last, TcpObservation)
     assert dead.last.failure is Failure.REFUSED
     assert isinstance(alive.last, ProxyObservation)
-    assert (alive.last.status, len(heard)) == (403, 1)
+    assert (alive.last.status, len(received)) == (403, 1)
 
 
 async def test_attempts_are_made_until_one_succeeds() -> None:
-    """Each leaves a trail, and says which it was."""
+    """Each leaves a trail with its number."""
     probe = probe_of(Protocol.HTTP, 80)
     bad, good = b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-    async with proxy_that_says(bad, bad, good) as (port, heard):
-        trails = await _walk(probe, edge_of(probe, port, attempts=5))
+    async with scripted_proxy(bad, bad, good) as (port, received):
+        trails = await _run(probe, context_of(probe, port, attempts=5))
     assert [one.attempt for one in trails] == [1, 2, 3]
     assert [one.last is not None and one.last.failure for one in trails] == [
         Failure.NOT_HTTP,
         Failure.NOT_HTTP,
         None,
     ]
-    assert len(heard) == 3
+    assert len(received) == 3
 
 
-async def test_an_address_with_colons_is_bracketed() -> None:
-    """CONNECT and the URL of a plain request write IPv6 as URLs do."""
+async def test_ipv6_targets_are_bracketed() -> None:
+    """CONNECT and the absolute URL write IPv6 as URLs do."""
     answer = b"HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n"
     async with AsyncExitStack() as stack:
-        port, heard = await stack.enter_async_context(proxy_that_says(answer))
+        port, received = await stack.enter_async_context(scripted_proxy(answer))
         for protocol, number in ((Protocol.HTTPS, 443), (Protocol.HTTP, 8080)):
             probe = replace(probe_of(protocol, number), host="fd00::1")
-            await run_probe(probe, edge_of(probe, port))
-    assert heard[0].startswith(b"CONNECT [fd00::1]:443 HTTP/1.1\r\n")
-    assert heard[1].startswith(b"GET http://[fd00::1]:8080/crl?x=1 HTTP/1.1\r\nhost: [fd00::1]:8080\r\n")
+            await run_probe(probe, context_of(probe, port))
+    assert received[0].startswith(b"CONNECT [fd00::1]:443 HTTP/1.1\r\n")
+    assert received[1].startswith(b"GET http://[fd00::1]:8080/crl?x=1 HTTP/1.1\r\nhost: [fd00::1]:8080\r\n")
