@@ -1,11 +1,11 @@
-"""From what is believed to what somebody is told: conditions, alerts, notices.
+"""From standings to notifications: conditions, alerts, inhibition, silences, notices, routes.
 
-Law of the room: pure. No I/O, no clock, no randomness; the time is given. Taking the same moment in twice
-says nothing the second time. One cause is one alert; nothing is over before it is mended.
+Rules: pure, no I/O, clock or randomness; the time is an argument. Evaluating the same snapshot twice sends
+no notice the second time. One cause is one alert, and no alert resolves while its condition holds.
 """
 
 from egressd.alerting.advance import advance_alerts
 from egressd.alerting.routing import audience_of, receivers_for
-from egressd.alerting.silences import ActiveSilence, covered_pairs, in_force
+from egressd.alerting.silences import active_silences, silenced_pairs
 
-__all__ = ["ActiveSilence", "advance_alerts", "audience_of", "covered_pairs", "in_force", "receivers_for"]
+__all__ = ["active_silences", "advance_alerts", "audience_of", "receivers_for", "silenced_pairs"]

@@ -1,7 +1,7 @@
-"""Fold one moment into the alerts, and say what was said of them.
+"""Advance the alerts by one evaluation, and make the notices that are due.
 
-An alert is over only when what it is about is mended, or when other alerts that were told already go on
-with all that is left of it. So at no time does something that was told fail untold.
+An alert resolves only when its condition is gone and everything of it that still fails is covered by other
+open alerts: a failure that was notified is never without an open alert.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from egressd.alerting.context import AlertContext, Pair
 from egressd.alerting.inhibit import OF_ONE_TARGET, Inhibitor
 from egressd.alerting.lifecycle import AlertSignal, hold_seconds, next_alert_state
 from egressd.alerting.notices import next_notice
-from egressd.alerting.silences import ActiveSilence
-from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, Resolution
+from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, Resolution, Silence
 from egressd.model.notification import Flapping
 from egressd.model.snapshot import Snapshot
 from egressd.wording import stamp
@@ -24,106 +23,105 @@ from egressd.wording import stamp
 KEPT = 900.0
 """Seconds a resolved alert is kept at least."""
 MOST_OPENINGS = 8
-SPEAKERS = frozenset({AlertName.CAUSE, *OF_ONE_TARGET})
-"""Alerts that go on with what is left of another."""
+SUCCESSORS = frozenset({AlertName.CAUSE, *OF_ONE_TARGET})
+"""Alerts that can supersede another."""
 NO_LIMITS: Mapping[str, float] = {}
 
 
 def advance_alerts(
     snapshot: Snapshot,
-    windows: tuple[ActiveSilence, ...],
+    silences: tuple[Silence, ...],
     *,
     now: datetime,
     limits: Mapping[str, float] = NO_LIMITS,
 ) -> tuple[tuple[Alert, ...], tuple[Notice, ...]]:
-    """Return the alerts as they stand `now` (aware), by id, and what was said: what opens comes first.
+    """Return the alerts `now` (aware), by id, and the notices that are due, new alerts first.
 
-    `limits`: seconds a profile may be offline, by profile. Before the first sweep is complete nothing
-    changes: what was believed when the daemon stopped may not be so any more.
+    `silences` are the active ones; `limits` the seconds a profile may be offline, by profile. Before the
+    first complete sweep nothing changes: standings loaded from disk may be out of date.
     """
     if snapshot.sweep is None:
         return snapshot.alerts, ()
     context = AlertContext(snapshot=snapshot, sweep=snapshot.sweep, limits=limits)
     conditions = conditions_of(context, now=now)
-    inhibitor = Inhibitor.of(context, conditions, windows)
+    inhibitor = Inhibitor.of(context, conditions, silences)
     known = {one.id: one for one in snapshot.alerts}
-    step = _Step(context=context, now=now, flapping=snapshot.settings.alerting.flapping)
-    present = [step.present(known.get(one.id), one, inhibitor.over(one, context)) for one in conditions]
-    successors_index = _Successors.of(present, conditions)
+    evaluator = _Evaluator(context=context, now=now, flapping=snapshot.settings.alerting.flapping)
+    active = [
+        evaluator.active(known.get(one.id), one, inhibitor.suppressors_of(one, context)) for one in conditions
+    ]
+    successors = _Successors.of(active, conditions)
     names = {one.id for one in conditions}
-    absent = [step.absent(one, successors_index) for one in snapshot.alerts if one.id not in names]
-    after = [one for one in (*present, *absent) if one is not None]
-    said = [next_notice(known.get(one.id), one, now=now, rules=snapshot.settings.alerting) for one in after]
-    notices = sorted((one for one in said if one is not None), key=_order)
-    told = {one.alert.id: one.alert for one in notices}
-    return tuple(sorted((told.get(one.id, one) for one in after), key=lambda one: one.id)), tuple(notices)
+    cleared = [evaluator.cleared(one, successors) for one in snapshot.alerts if one.id not in names]
+    after = [one for one in (*active, *cleared) if one is not None]
+    due = [next_notice(known.get(one.id), one, now=now, rules=snapshot.settings.alerting) for one in after]
+    notices = sorted((one for one in due if one is not None), key=_order)
+    notified = {one.alert.id: one.alert for one in notices}
+    return tuple(sorted((notified.get(one.id, one) for one in after), key=lambda one: one.id)), tuple(notices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """One moment, for one alert after the other."""
+class _Evaluator:
+    """Advances single alerts at one time."""
 
     context: AlertContext
     now: datetime
     flapping: Flapping
 
-    def present(self, before: Alert | None, condition: Condition, suppressed_by: tuple[str, ...]) -> Alert:
-        """Take in that a condition holds."""
-        old = self._begin(before, condition)
+    def active(self, before: Alert | None, condition: Condition, suppressed_by: tuple[str, ...]) -> Alert:
+        """Advance an alert whose condition holds."""
+        old = self._pending_or_known(before, condition)
         if suppressed_by:
             signal = AlertSignal.SUPPRESSED
         else:
-            young = self._since(old.started) < hold_seconds(condition)
-            signal = AlertSignal.HOLDS_BRIEFLY if young else AlertSignal.HOLDS
+            brief = self._since(old.started) < hold_seconds(condition)
+            signal = AlertSignal.HOLDS_BRIEFLY if brief else AlertSignal.HOLDS
         state = next_alert_state(old.state, signal) or AlertState.PENDING
         if old.condition.since < condition.since:
             condition = replace(condition, since=old.condition.since)
-        after = replace(old, condition=condition, state=state, gone=None, suppressed_by=suppressed_by)
+        after = replace(old, condition=condition, state=state, cleared_at=None, suppressed_by=suppressed_by)
         if state is AlertState.FIRING and not old.is_open:
             return self._opened(after)
         back = old.state is AlertState.RESOLVING
         return replace(after, openings=self._openings(after)) if back else after
 
-    def absent(self, alert: Alert, successors_index: _Successors) -> Alert | None:
-        """Take in that its condition is gone."""
+    def cleared(self, alert: Alert, successors: _Successors) -> Alert | None:
+        """Advance an alert whose condition is gone; None: it is forgotten."""
         if alert.state is AlertState.RESOLVED:
             return alert if self._since(alert.closed) <= max(KEPT, self.flapping.within) else None
-        left, successors = successors_index.of_rest(alert, self.context)
+        uncovered, superseding = successors.of_alert(alert, self.context)
         removed = self._is_removed(alert)
-        lingers = not removed and (left or self._comes_back(alert))
-        state = next_alert_state(alert.state, AlertSignal.CLEARING if lingers else AlertSignal.CLEARED)
-        if state is None:  # never told; what was told of it before is over
+        clearing = not removed and (uncovered or self._is_flapping(alert))
+        state = next_alert_state(alert.state, AlertSignal.CLEARING if clearing else AlertSignal.CLEARED)
+        if state is None:  # pending: it was never notified, or was resolved before and began again
             return replace(alert, state=AlertState.RESOLVED) if alert.closed else None
         if state is AlertState.RESOLVING:
-            return replace(alert, state=state, gone=alert.gone or self.moment, suppressed_by=())
-        how = Resolution.SUPERSEDED if successors else Resolution.FIXED
+            return replace(
+                alert, state=state, cleared_at=alert.cleared_at or stamp(self.now), suppressed_by=()
+            )
+        how = Resolution.SUPERSEDED if superseding else Resolution.FIXED
         return replace(
             alert,
             state=state,
-            closed=self.moment,
-            gone=None,
+            closed=stamp(self.now),
+            cleared_at=None,
             suppressed_by=(),
             resolution=Resolution.REMOVED if removed else how,
-            succeeded_by=() if removed else successors,
+            succeeded_by=() if removed else superseding,
         )
 
-    @property
-    def moment(self) -> str:
-        """The time, as it is written down."""
-        return stamp(self.now)
-
-    def _begin(self, before: Alert | None, condition: Condition) -> Alert:
-        """Return the alert as it was, or as one that begins now; one that is over begins anew."""
+    def _pending_or_known(self, before: Alert | None, condition: Condition) -> Alert:
+        """Return the known alert, or a new pending one; a resolved one starts again."""
         if before is None:
-            return Alert(condition=condition, state=AlertState.PENDING, started=self.moment)
+            return Alert(condition=condition, state=AlertState.PENDING, started=stamp(self.now))
         if before.state is AlertState.RESOLVED:
-            return replace(before, condition=condition, state=AlertState.PENDING, started=self.moment)
+            return replace(before, condition=condition, state=AlertState.PENDING, started=stamp(self.now))
         return before
 
     def _opened(self, alert: Alert) -> Alert:
         return replace(
             alert,
-            opened=self.moment,
+            opened=stamp(self.now),
             closed=None,
             resolution=None,
             succeeded_by=(),
@@ -132,18 +130,19 @@ class _Step:
         )
 
     def _openings(self, alert: Alert) -> tuple[str, ...]:
-        """Return when it was opened of late, or came back before it was over, and that it does now."""
-        recent = (one for one in alert.openings if self._since(one) < self.flapping.within)
-        return (*recent, self.moment)[-MOST_OPENINGS:]
+        """Return the recent openings with one more, now."""
+        return (*self._recent_openings(alert), stamp(self.now))[-MOST_OPENINGS:]
 
-    def _comes_back(self, alert: Alert) -> bool:
-        """Say whether it was opened so often of late that its end is not believed yet."""
-        recent = [one for one in alert.openings if self._since(one) < self.flapping.within]
-        quiet = self._since(alert.gone) if alert.gone else 0.0
-        return len(recent) >= self.flapping.times and quiet < self.flapping.hold
+    def _is_flapping(self, alert: Alert) -> bool:
+        """Whether an alert was opened so often of late that it must stay clear for a while to resolve."""
+        clear = self._since(alert.cleared_at) if alert.cleared_at else 0.0
+        return len(self._recent_openings(alert)) >= self.flapping.times and clear < self.flapping.hold
+
+    def _recent_openings(self, alert: Alert) -> tuple[str, ...]:
+        return tuple(one for one in alert.openings if self._since(one) < self.flapping.within)
 
     def _is_removed(self, alert: Alert) -> bool:
-        """Say whether nobody asks for anything it is about any more."""
+        """Whether none of an alert's targets is in the plan any more."""
         targets = alert.condition.targets
         return bool(targets) and not any(one in self.context.targets for one in targets)
 
@@ -153,27 +152,27 @@ class _Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Successors:
-    """Who goes on with what is left of an alert whose condition is gone."""
+    """Open alerts, indexed to find those that supersede an alert whose condition is gone."""
 
     by_target: Mapping[str, tuple[str, ...]]
     """Open causes, by the targets they explain."""
     by_pair: Mapping[Pair, tuple[str, ...]]
     """Open alerts of one target from one source."""
-    troubled: frozenset[Pair]
-    """Pairs of which something is wrong, told or not."""
+    failing: frozenset[Pair]
+    """Pairs with any condition, notified or not."""
     by_profile: Mapping[str, Alert]
     """Alerts of a profile near its limit."""
 
     @classmethod
-    def of(cls, present: Iterable[Alert], conditions: Iterable[Condition]) -> _Successors:
+    def of(cls, active: Iterable[Alert], conditions: Iterable[Condition]) -> _Successors:
         by_target: dict[str, tuple[str, ...]] = {}
         by_pair: dict[Pair, tuple[str, ...]] = {}
         by_profile: dict[str, Alert] = {}
-        for one in present:
+        for one in active:
             about = one.condition
             if about.alertname is AlertName.OFFLINE_NEAR_LIMIT:
                 by_profile[about.profiles[0]] = one
-            if not one.is_open or about.alertname not in SPEAKERS:
+            if not one.is_open or about.alertname not in SUCCESSORS:
                 continue
             if about.alertname is AlertName.CAUSE:
                 for target in about.targets:
@@ -181,35 +180,35 @@ class _Successors:
             else:
                 pair = (about.targets[0], about.sources[0])
                 by_pair[pair] = (*by_pair.get(pair, ()), one.id)
-        alone = (one for one in conditions if one.alertname in OF_ONE_TARGET)
-        troubled = frozenset((one.targets[0], one.sources[0]) for one in alone)
-        return cls(by_target=by_target, by_pair=by_pair, troubled=troubled, by_profile=by_profile)
+        single = (one for one in conditions if one.alertname in OF_ONE_TARGET)
+        failing = frozenset((one.targets[0], one.sources[0]) for one in single)
+        return cls(by_target=by_target, by_pair=by_pair, failing=failing, by_profile=by_profile)
 
-    def of_rest(self, alert: Alert, context: AlertContext) -> tuple[bool, tuple[str, ...]]:
-        """Return whether something of it is left that nobody speaks for, and who speaks for the rest."""
+    def of_alert(self, alert: Alert, context: AlertContext) -> tuple[bool, tuple[str, ...]]:
+        """Return whether something of it still fails without an open alert, and the ids that supersede it."""
         about = alert.condition
         if about.alertname is AlertName.OFFLINE_HALF:
             near = self.by_profile.get(about.profiles[0])
             return (near is not None and not near.is_open), ((near.id,) if near is not None else ())
         found: dict[str, None] = {}
-        left = False
-        for pair in self._rest(about, context):
-            speakers = (*self.by_target.get(pair[0], ()), *self.by_pair.get(pair, ()))
-            left = left or not speakers
-            found.update(dict.fromkeys(speakers))
-        return left, tuple(found)
+        uncovered = False
+        for pair in self._still_failing(about, context):
+            ids = (*self.by_target.get(pair[0], ()), *self.by_pair.get(pair, ()))
+            uncovered = uncovered or not ids
+            found.update(dict.fromkeys(ids))
+        return uncovered, tuple(found)
 
-    def _rest(self, about: Condition, context: AlertContext) -> tuple[Pair, ...]:
+    def _still_failing(self, about: Condition, context: AlertContext) -> tuple[Pair, ...]:
         if about.alertname is AlertName.CAUSE:
             targets = frozenset(about.targets)
-            return tuple(sorted(one for one in self.troubled if one[0] in targets))
+            return tuple(sorted(one for one in self.failing if one[0] in targets))
         pairs = [(target, source) for target in about.targets for source in about.sources]
-        among = context.failing if about.alertname is AlertName.EXPIRING else self.troubled
+        among = context.failing if about.alertname is AlertName.EXPIRING else self.failing
         return tuple(one for one in pairs if one in among)
 
 
 def _order(notice: Notice) -> tuple[bool, int, bool, str]:
-    """Put what ends last, what is urgent first, and a cause before what it explains."""
+    """Sort resolved last, by urgency, and a cause before what it explains."""
     condition = notice.alert.condition
-    ended = notice.alert.state is AlertState.RESOLVED
-    return ended, condition.severity.rank, condition.alertname is not AlertName.CAUSE, notice.alert.id
+    resolved = notice.alert.state is AlertState.RESOLVED
+    return resolved, condition.severity.rank, condition.alertname is not AlertName.CAUSE, notice.alert.id

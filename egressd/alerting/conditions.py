@@ -1,7 +1,7 @@
-"""What is wrong now, one condition per thing that somebody would mend.
+"""The conditions of one evaluation: what is wrong now, one condition per thing that can be repaired.
 
-The names, labels and severities are those of the shipped Prometheus rules, so that both together are one
-alert in Alertmanager. Whether a condition is told is not decided here.
+Names, labels and severities are those of the shipped Prometheus rules, so that Alertmanager deduplicates
+both. Whether a condition fires is decided in `egressd.alerting.lifecycle` and `inhibit`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ BY_NEED = {
     Need.OPTIONAL: Severity.INFO,
 }
 EXPIRING_WITHIN = 7 * 86400.0
-"""Seconds before its end from which on a certificate is an alert."""
+"""Seconds before it expires from which on a certificate is a condition."""
 LARGEST_OFFSET = 120.0
-"""Seconds of clock offset that nobody needs to hear of."""
+"""Seconds of clock offset that are no condition."""
 CLOCK_REASON = "local_clock_skew"
 HALF, NEAR_LIMIT = 0.5, 0.8
-"""Shares of the time a product may be offline."""
+"""Shares of the time a profile may be offline."""
 
 
 def conditions_of(context: AlertContext, *, now: datetime) -> tuple[Condition, ...]:
-    """Return them, by id."""
-    found = [one for make in _MAKERS for one in make(context, now)]
+    """Return the conditions that hold `now` (aware), by id."""
+    found = [one for make in _RULES for one in make(context, now)]
     return tuple(sorted(found, key=lambda one: one.id))
 
 
@@ -75,9 +75,9 @@ def _cause(context: AlertContext, one: FindingStanding) -> Condition:
 
 
 def _targets(context: AlertContext, _: datetime) -> Iterator[Condition]:
-    """Yield what is wrong with each target from each source: one thing, or that it comes and goes too."""
+    """Yield at most one condition per target and source, and that it flaps."""
     for one in context.standings:
-        target, look = context.targets[one.target], context.looks.get(one.key)
+        target, result = context.targets[one.target], context.results.get(one.key)
         if one.state is Lifecycle.FLAPPING:
             yield _flapping(context, target, one)
         outcome = one.belief.outcome
@@ -85,7 +85,7 @@ def _targets(context: AlertContext, _: datetime) -> Iterator[Condition]:
             yield _unreachable(context, target, one)
         elif outcome is Outcome.UNKNOWN:
             yield _unknown(context, target, one)
-        elif look is not None and look.intercepted:
+        elif result is not None and result.intercepted:
             yield _intercepted(context, target, one)
         elif outcome is Outcome.DEGRADED:
             yield _degraded(context, target, one)
@@ -125,7 +125,7 @@ def _degraded(context: AlertContext, target: Target, one: Standing) -> Condition
 def _intercepted(context: AlertContext, target: Target, one: Standing) -> Condition:
     what = "has its TLS opened on the way"
     if one.pending is not None and _names_inspection(one.pending) and not _names_inspection(one.belief):
-        shown = replace(one, belief=one.pending)  # seen, and not confirmed yet
+        shown = replace(one, belief=one.pending)  # not confirmed yet
         return _of_target(context, AlertName.INTERCEPTED, target, shown, what, since=one.pending_since)
     return _of_target(context, AlertName.INTERCEPTED, target, one, what)
 
@@ -150,7 +150,7 @@ def _of_target(
     labels: Labels | None = None,
     since: Timestamp | None = None,
 ) -> Condition:
-    """Build a condition of one target from one source; without `labels`, those two are its own."""
+    """Build a condition of one target from one source; `labels` default to these two."""
     belief = one.belief
     reason = find_reason(belief.reason) if belief.reason else None
     why = f": {reason.title}" if reason else ""
@@ -174,15 +174,16 @@ def _of_target(
 
 
 def _expiring(context: AlertContext, now: datetime) -> Iterator[Condition]:
-    """Yield certificates that end soon, one per host, port and source."""
+    """Yield certificates that expire soon, one per host, port and source."""
     soonest: dict[tuple[str, str, int], tuple[float, list[str]]] = {}
-    for (name, source), look in context.looks.items():
-        if look.chain_expiry is None or look.chain_expiry - now.timestamp() >= EXPIRING_WITHIN:
+    for (name, source), result in context.results.items():
+        expiry = result.chain_expiry
+        if expiry is None or expiry - now.timestamp() >= EXPIRING_WITHIN:
             continue
         target = context.targets[name]
         key = (source, target.host, target.port)
-        known, names = soonest.get(key, (look.chain_expiry, []))
-        soonest[key] = (min(known, look.chain_expiry), [*names, name])
+        known, names = soonest.get(key, (expiry, []))
+        soonest[key] = (min(known, expiry), [*names, name])
     for (source, host, port), (ends, names) in soonest.items():
         yield _expiry(context, source, host, port, ends=ends, names=tuple(names), now=now)
 
@@ -199,7 +200,7 @@ def _expiry(
 ) -> Condition:
     day = f"{datetime.fromtimestamp(ends, now.tzinfo):%Y-%m-%d %H:%M} UTC"
     over = ends <= now.timestamp()
-    inspected = any((look := context.looks.get((name, source))) and look.intercepted for name in names)
+    inspected = any((result := context.results.get((name, source))) and result.intercepted for name in names)
     return Condition(
         id=f"{AlertName.EXPIRING}/{host}:{port}@{source}",
         alertname=AlertName.EXPIRING,
@@ -225,8 +226,8 @@ def _renew(*, inspected: bool) -> str:
 
 def _clock(context: AlertContext, now: datetime) -> Iterator[Condition]:
     offset = context.sweep.recording.vantage.clock_offset_seconds
-    told = any(one.reason == CLOCK_REASON for one in context.causes)
-    if offset is None or abs(offset) <= LARGEST_OFFSET or told:
+    is_a_cause = any(one.reason == CLOCK_REASON for one in context.causes)
+    if offset is None or abs(offset) <= LARGEST_OFFSET or is_a_cause:
         return
     reason = find_reason(CLOCK_REASON)
     yield Condition(
@@ -247,7 +248,7 @@ def _clock(context: AlertContext, now: datetime) -> Iterator[Condition]:
 
 
 def _offline(context: AlertContext, now: datetime) -> Iterator[Condition]:
-    """Yield the products that have used up much of the time they may be offline."""
+    """Yield the profiles that have used up much of the time they may be offline."""
     for profile, last in context.snapshot.counters.profiles.items():
         limit = context.limits.get(profile)
         if limit is None or not any(profile in one.profiles for one in context.targets.values()):
@@ -275,14 +276,14 @@ def _offline_for(
             f"everything {profile} requires was last reachable at {stamp(began)}",
             f"from {stamp(end)} on its credentials can't be renewed, and it must be deployed anew",
         ),
-        advice="Mend what keeps it offline: the other alerts name the reason and whom to ask."
+        advice="Fix what keeps it offline: the other alerts name the reason and whom to ask."
         + (" Escalate it now." if near else ""),
         profiles=(profile,),
     )
 
 
 def _own(context: AlertContext, now: datetime) -> Iterator[Condition]:
-    """Yield what is wrong with egressd itself."""
+    """Yield conditions of egressd itself."""
     config = context.snapshot.config
     if not config.successful:
         yield Condition(
@@ -294,7 +295,7 @@ def _own(context: AlertContext, now: datetime) -> Iterator[Condition]:
             since=config.attempted or stamp(now),
             blame=Blame.EGRESSD_ENV,
             evidence=config.problems,
-            advice="Mend the file and reload: a restart would fail. `egressd config check` has all mistakes.",
+            advice="Fix the file and reload: a restart would fail. `egressd config check` lists all errors.",
         )
     for one in context.snapshot.receivers:
         if one.failing_since is not None:
@@ -303,15 +304,15 @@ def _own(context: AlertContext, now: datetime) -> Iterator[Condition]:
                 alertname=AlertName.NOTIFICATIONS_FAILING,
                 severity=Severity.WARNING,
                 labels=context.labels(receiver=one.name),
-                summary=f"notices can't be delivered to {one.name}: {one.waiting} wait",
+                summary=f"notifications to {one.name} fail: {one.waiting} waiting",
                 since=one.failing_since,
                 blame=Blame.EGRESSD_ENV,
                 evidence=(one.why,) if one.why else (),
-                advice=f"`egressd notify test {one.name}` shows what happens.",
+                advice=f"`egressd notify test {one.name}` shows the error.",
             )
 
 
-_MAKERS: tuple[Callable[[AlertContext, datetime], Iterator[Condition]], ...] = (
+_RULES: tuple[Callable[[AlertContext, datetime], Iterator[Condition]], ...] = (
     _causes,
     _targets,
     _expiring,

@@ -1,4 +1,4 @@
-"""What conditions rest on: the snapshot, laid out by what they ask for."""
+"""A snapshot, indexed for alerting rules; each index is built on first use."""
 
 from __future__ import annotations
 
@@ -19,62 +19,63 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class AlertContext:
-    """One moment. `sweep` is the snapshot's, which must have one."""
+    """What the conditions of one evaluation are computed from."""
 
     snapshot: Snapshot
     sweep: Sweep
+    """The snapshot's, which must have one."""
     limits: Mapping[str, float]
     """Seconds a profile may be offline, by profile."""
 
     @cached_property
     def targets(self) -> Mapping[str, Target]:
-        """The targets that are probed, by id."""
+        """The targets of the plan, by id."""
         return {one.id: one for one in self.sweep.recording.plan.targets}
 
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
-        """What is believed of them."""
+        """The standings of these targets."""
         return tuple(one for one in self.snapshot.standings.targets if one.target in self.targets)
 
     @cached_property
     def failing(self) -> frozenset[Pair]:
-        """What is believed not to be reachable, for whatever reason."""
+        """Targets and sources confirmed unreachable, whatever the reason."""
         return frozenset(one.key for one in self.standings if not one.up and not one.unknown)
 
     @cached_property
     def down(self) -> frozenset[str]:
-        """Targets that are blocked or down from somewhere."""
+        """Targets blocked or down from at least one source."""
         bad = (Outcome.BLOCKED, Outcome.DOWN)
         return frozenset(one.target for one in self.standings if one.belief.outcome in bad)
 
     @cached_property
     def causes(self) -> tuple[FindingStanding, ...]:
-        """The causes that are confirmed."""
+        """The confirmed findings."""
         return tuple(one for one in self.snapshot.standings.findings if one.opened)
 
     @cached_property
     def suspected(self) -> frozenset[str]:
-        """Targets that a cause may explain which is not confirmed yet."""
+        """Targets of findings that are not confirmed yet."""
         found = self.snapshot.standings.findings
         return frozenset(name for one in found if not one.opened for name in one.targets)
 
     @cached_property
-    def looks(self) -> Mapping[Pair, TargetResult]:
-        """What the last looks saw, in numbers."""
+    def results(self) -> Mapping[Pair, TargetResult]:
+        """The latest result of each target and source."""
         return {(one.target, one.source): one for one in results_of(self.sweep)}
 
     def profiles(self, *targets: str) -> tuple[str, ...]:
-        """Return the products that need any of these targets."""
+        """Return the profiles that need any of these targets."""
         names = {name for one in targets if one in self.targets for name in self.targets[one].profiles}
         return tuple(sorted(names - {""}))
 
     def labels(self, **own: str | None) -> Labels:
-        """Return the labels of an alert: this egressd's, and its own; empty ones are left out."""
+        """Return the labels of an alert: the configured ones and its own, without empty ones."""
         rules = self.snapshot.settings.alerting
         found = {**dict(rules.labels), "job": rules.job, "instance": self.instance, **own}
         return tuple(sorted((name, value) for name, value in found.items() if value))
 
     @cached_property
     def instance(self) -> str:
-        """What Prometheus calls this egressd."""
+        """The label `instance`, as Prometheus has it."""
         return self.snapshot.settings.alerting.instance

@@ -1,4 +1,4 @@
-"""Who keeps a condition quiet: its cause, a window, or that it comes and goes."""
+"""Which conditions are suppressed: by their cause, by flapping, by a silence."""
 
 from __future__ import annotations
 
@@ -6,79 +6,81 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from egressd.alerting.context import AlertContext, Pair
-from egressd.alerting.silences import ActiveSilence
-from egressd.model.alert import AlertName, Condition
+from egressd.alerting.silences import covers_target
+from egressd.model.alert import AlertName, Condition, Silence
 
 OF_ONE_TARGET = frozenset(
     {AlertName.UNREACHABLE, AlertName.UNKNOWN, AlertName.DEGRADED, AlertName.INTERCEPTED, AlertName.FLAPPING}
 )
-"""What a cause speaks for."""
-MAINTENANCE = "maintenance/"
-"""How a window is called among what keeps an alert quiet: this, and its name."""
+"""Alerts that a cause inhibits."""
+SILENCE_PREFIX = "maintenance/"
+"""In `Alert.suppressed_by`, a silence is this and its name. Stored, and in the JSON of the API."""
 SUSPECTED = "suspected"
-"""A cause is seen that is not confirmed yet: the next looks will say."""
+"""In `Alert.suppressed_by`: a cause that is not confirmed yet; the next probes decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inhibitor:
-    """What keeps others quiet at one moment."""
+    """What suppresses conditions in one evaluation."""
 
-    by_target: dict[str, list[str]]
+    causes: dict[str, list[str]]
     """Ids of causes, by the targets they explain."""
     flapping: frozenset[Pair]
     suspected: frozenset[str]
-    windows: tuple[ActiveSilence, ...]
-    covered: dict[str, frozenset[Pair]]
-    """What each window covers, by its name."""
+    silences: tuple[Silence, ...]
+    silenced: dict[str, frozenset[Pair]]
+    """What each silence covers, by its name."""
 
     @classmethod
     def of(
-        cls, context: AlertContext, conditions: Collection[Condition], windows: tuple[ActiveSilence, ...]
+        cls, context: AlertContext, conditions: Collection[Condition], silences: tuple[Silence, ...]
     ) -> Inhibitor:
-        """Find out who speaks for whom."""
-        by_target: dict[str, list[str]] = {}
+        """Index the causes, the flapping targets and the silences."""
+        causes: dict[str, list[str]] = {}
         for one in conditions:
             for target in one.targets if one.alertname is AlertName.CAUSE else ():
-                by_target.setdefault(target, []).append(one.id)
+                causes.setdefault(target, []).append(one.id)
         pairs = [one.key for one in context.standings]
         return cls(
-            by_target=by_target,
+            causes=causes,
             flapping=frozenset(_pair(one) for one in conditions if one.alertname is AlertName.FLAPPING),
             suspected=context.suspected,
-            windows=windows,
-            covered={
-                one.name: frozenset(pair for pair in pairs if one.covers(context.targets[pair[0]], pair[1]))
-                for one in windows
+            silences=silences,
+            silenced={
+                one.name: frozenset(
+                    pair for pair in pairs if covers_target(one, context.targets[pair[0]], pair[1])
+                )
+                for one in silences
             },
         )
 
-    def over(self, one: Condition, context: AlertContext) -> tuple[str, ...]:
-        """Return the ids of what keeps a condition quiet."""
-        return (*self._others(one), *self._windows(one, context))
+    def suppressors_of(self, one: Condition, context: AlertContext) -> tuple[str, ...]:
+        """Return the ids of the alerts and silences that suppress a condition."""
+        return (*self._alerts(one), *self._silences(one, context))
 
-    def _others(self, one: Condition) -> Iterator[str]:
+    def _alerts(self, one: Condition) -> Iterator[str]:
         if one.alertname not in OF_ONE_TARGET:
             return
         target = one.targets[0]
-        yield from self.by_target.get(target, ())
-        if target in self.suspected and target not in self.by_target:
+        yield from self.causes.get(target, ())
+        if target in self.suspected and target not in self.causes:
             yield SUSPECTED
         if one.alertname is not AlertName.FLAPPING and _pair(one) in self.flapping:
             yield f"{AlertName.FLAPPING}/{target}@{one.sources[0]}"
 
-    def _windows(self, one: Condition, context: AlertContext) -> Iterator[str]:
-        mine = _pairs(one, context) if self.windows else frozenset()
-        for window in self.windows:
-            if window.covers_all or (mine and mine <= self.covered[window.name]):
-                yield f"{MAINTENANCE}{window.name}"
+    def _silences(self, one: Condition, context: AlertContext) -> Iterator[str]:
+        pairs = _failing_pairs(one, context) if self.silences else frozenset()
+        for silence in self.silences:
+            if silence.covers_all or (pairs and pairs <= self.silenced[silence.name]):
+                yield f"{SILENCE_PREFIX}{silence.name}"
 
 
 def _pair(one: Condition) -> Pair:
     return (one.targets[0], one.sources[0])
 
 
-def _pairs(one: Condition, context: AlertContext) -> frozenset[Pair]:
-    """Return the targets and sources a condition is about, as far as they fail."""
+def _failing_pairs(one: Condition, context: AlertContext) -> frozenset[Pair]:
+    """Return the targets and sources of a condition that fail."""
     if one.alertname in OF_ONE_TARGET:
         return frozenset({_pair(one)})
     targets = frozenset(one.targets)

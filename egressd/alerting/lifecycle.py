@@ -1,4 +1,4 @@
-"""The lifecycle of an alert, as a table; and how long each kind must hold before it is told."""
+"""The states of an alert as a transition table, and how long each condition must hold before it fires."""
 
 from __future__ import annotations
 
@@ -13,21 +13,28 @@ CRITICAL, WARNING, INFO = Severity
 
 
 class AlertSignal(StrEnum):
-    """What one moment means for an alert."""
+    """What one evaluation means for an alert."""
 
-    HOLDS_BRIEFLY = "young"
-    """Its condition holds, but not for long enough to tell."""
+    HOLDS_BRIEFLY = "holds_briefly"
+    """Its condition holds, for less than `hold_seconds`."""
     HOLDS = "holds"
     """Its condition holds, for long enough."""
-    SUPPRESSED = "suppressed_by"
-    """Its condition holds, and something keeps it quiet."""
-    CLEARING = "lingers"
-    """Its condition is gone, but it is not mended, or not for good."""
-    CLEARED = "ends"
-    """Its condition is gone, for good."""
+    SUPPRESSED = "suppressed"
+    """Its condition holds; another alert or a silence suppresses it."""
+    CLEARING = "clearing"
+    """Its condition is gone, but may return: it flaps, or other alerts must fire first."""
+    CLEARED = "cleared"
+    """Its condition is gone."""
 
 
-# From each state, what each signal leads to; None: it is forgotten, for it was never told.
+_OPEN: Mapping[AlertSignal, AlertState | None] = {
+    AlertSignal.HOLDS_BRIEFLY: FIRING,
+    AlertSignal.HOLDS: FIRING,
+    AlertSignal.SUPPRESSED: SUPPRESSED,
+    AlertSignal.CLEARING: RESOLVING,
+    AlertSignal.CLEARED: RESOLVED,
+}
+# The next state by state and signal; None: the alert is forgotten, for it was never notified.
 TRANSITIONS: Mapping[AlertState, Mapping[AlertSignal, AlertState | None]] = {
     PENDING: {
         AlertSignal.HOLDS_BRIEFLY: PENDING,
@@ -36,27 +43,9 @@ TRANSITIONS: Mapping[AlertState, Mapping[AlertSignal, AlertState | None]] = {
         AlertSignal.CLEARING: None,
         AlertSignal.CLEARED: None,
     },
-    FIRING: {
-        AlertSignal.HOLDS_BRIEFLY: FIRING,
-        AlertSignal.HOLDS: FIRING,
-        AlertSignal.SUPPRESSED: SUPPRESSED,
-        AlertSignal.CLEARING: RESOLVING,
-        AlertSignal.CLEARED: RESOLVED,
-    },
-    SUPPRESSED: {
-        AlertSignal.HOLDS_BRIEFLY: FIRING,
-        AlertSignal.HOLDS: FIRING,
-        AlertSignal.SUPPRESSED: SUPPRESSED,
-        AlertSignal.CLEARING: RESOLVING,
-        AlertSignal.CLEARED: RESOLVED,
-    },
-    RESOLVING: {
-        AlertSignal.HOLDS_BRIEFLY: FIRING,
-        AlertSignal.HOLDS: FIRING,
-        AlertSignal.SUPPRESSED: SUPPRESSED,
-        AlertSignal.CLEARING: RESOLVING,
-        AlertSignal.CLEARED: RESOLVED,
-    },
+    FIRING: _OPEN,
+    SUPPRESSED: _OPEN,
+    RESOLVING: _OPEN,
     RESOLVED: {
         AlertSignal.HOLDS_BRIEFLY: PENDING,
         AlertSignal.HOLDS: FIRING,
@@ -67,8 +56,8 @@ TRANSITIONS: Mapping[AlertState, Mapping[AlertSignal, AlertState | None]] = {
 }
 
 MINUTE = 60.0
-# Seconds a condition must hold before it is told. What was confirmed look by look is told at once where it
-# is urgent; the rest may mend by itself. The Prometheus rules wait as long, or longer.
+# Seconds a condition must hold before its alert fires (`for` of a Prometheus rule). Urgent conditions were
+# confirmed by several probes already and fire at once. The Prometheus rules wait as long, or longer.
 HOLD_SECONDS: Mapping[tuple[AlertName, Severity], float] = {
     (AlertName.CAUSE, CRITICAL): 0.0,
     (AlertName.CAUSE, WARNING): 10 * MINUTE,
@@ -89,10 +78,10 @@ HOLD_SECONDS: Mapping[tuple[AlertName, Severity], float] = {
 
 
 def next_alert_state(state: AlertState, signal: AlertSignal) -> AlertState | None:
-    """Return the state after one more moment; None: nothing is left of it."""
+    """Return the state after an evaluation; None: the alert is forgotten."""
     return TRANSITIONS[state][signal]
 
 
 def hold_seconds(condition: Condition) -> float:
-    """Return the seconds a condition must hold before it is told."""
+    """Return the seconds a condition must hold before its alert fires."""
     return HOLD_SECONDS[condition.alertname, condition.severity]

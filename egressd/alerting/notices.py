@@ -1,4 +1,4 @@
-"""What is said of an alert: that it opened, changed, still holds, or is over. Nothing is said twice."""
+"""When to send a notice about an alert: opened, changed, reminder, resolved. Nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -11,59 +11,57 @@ from egressd.model.notification import Alerting, Flapping
 from egressd.wording import stamp
 
 CHANGES_APART = 600.0
-"""Seconds between two changes of one alert, unless it becomes more urgent."""
-GROWN = 2
-"""So many times the targets are worth telling..."""
-MANY_MORE = 3
-"""...where they are so many more."""
+"""Seconds between two notices of change, unless the alert becomes more urgent."""
+GROWTH_FACTOR, GROWTH_TARGETS = 2, 3
+"""An alert has changed when its targets are so many times, and so many, more."""
 
 
 def next_notice(before: Alert | None, after: Alert, *, now: datetime, rules: Alerting) -> Notice | None:
-    """Return what is to be said, with the alert as it is once that is said; None: nothing."""
+    """Return the notice that is due, with the alert marked as notified; None: no notice is due."""
     was_open = before is not None and before.is_open
     if after.is_open and not was_open:
-        return _notice(after, NoticeKind.OPENED, now=now, change=_flaps(after, rules.flapping))
+        return _notice(after, NoticeKind.OPENED, now=now, change=_flapping_text(after, rules.flapping))
     if was_open and after.state is AlertState.RESOLVED:
         return _notice(after, NoticeKind.CLOSED, now=now, change=", ".join(after.succeeded_by))
-    if after.state is not AlertState.FIRING or after.told is None or after.told_at is None:
+    if after.state is not AlertState.FIRING or after.notified is None or after.notified_at is None:
         return None
-    quiet = (now - datetime.fromisoformat(after.told_at)).total_seconds()
-    change = _change(after.told, after.condition)
-    urgent = after.condition.severity.rank < after.told.severity.rank
-    if change and (urgent or quiet >= CHANGES_APART):
+    elapsed = (now - datetime.fromisoformat(after.notified_at)).total_seconds()
+    change = _change_text(after.notified, after.condition)
+    urgent = after.condition.severity.rank < after.notified.severity.rank
+    if change and (urgent or elapsed >= CHANGES_APART):
         return _notice(after, NoticeKind.CHANGED, now=now, change=change)
-    if rules.reminder is not None and quiet >= rules.reminder:
+    if rules.reminder is not None and elapsed >= rules.reminder:
         return _notice(after, NoticeKind.REMINDED, now=now)
     return None
 
 
-def identity(alert: Alert) -> str:
-    """Return the id of the next thing said of an alert: the same, however often it is sent."""
+def notice_id(alert: Alert) -> str:
+    """Return the id of an alert's next notice: the same on every retry."""
     return hashlib.sha256(f"{alert.id}\0{alert.opened}\0{alert.notices}".encode()).hexdigest()[:32]
 
 
 def _notice(alert: Alert, kind: NoticeKind, *, now: datetime, change: str = "") -> Notice:
-    moment = stamp(now)
-    said = replace(alert, told=alert.condition, told_at=moment, notices=alert.notices + 1)
-    before = None if kind is NoticeKind.OPENED else alert.told
-    return Notice(id=identity(alert), at=moment, kind=kind, alert=said, change=change, before=before)
+    at = stamp(now)
+    after = replace(alert, notified=alert.condition, notified_at=at, notices=alert.notices + 1)
+    before = None if kind is NoticeKind.OPENED else alert.notified
+    return Notice(id=notice_id(alert), at=at, kind=kind, alert=after, change=change, before=before)
 
 
-def _change(told: Condition, now: Condition) -> str:
-    """Say in words what is different enough to be told."""
+def _change_text(before: Condition, now: Condition) -> str:
+    """Describe the changes that are worth a notice; empty: there are none."""
     words = []
-    if told.severity is not now.severity:
-        words.append(f"was {told.severity}, is {now.severity}")
-    if told.alertname is AlertName.UNREACHABLE and told.reason != now.reason:
-        words.append(f"the reason was {told.reason}, is {now.reason}")
-    before, after = len(told.targets), len(now.targets)
-    if after >= GROWN * before and after - before >= MANY_MORE:
-        words.append(f"touches {after} targets, were {before}")
+    if before.severity is not now.severity:
+        words.append(f"was {before.severity}, is {now.severity}")
+    if before.alertname is AlertName.UNREACHABLE and before.reason != now.reason:
+        words.append(f"the reason was {before.reason}, is {now.reason}")
+    few, many = len(before.targets), len(now.targets)
+    if many >= GROWTH_FACTOR * few and many - few >= GROWTH_TARGETS:
+        words.append(f"touches {many} targets, were {few}")
     return "; ".join(words)
 
 
-def _flaps(alert: Alert, flapping: Flapping) -> str:
-    """Say so where an alert is opened again and again; from then on it is held open."""
+def _flapping_text(alert: Alert, flapping: Flapping) -> str:
+    """Describe that an alert flaps, and from now on resolves late; empty: it does not."""
     times = len(alert.openings)
     if times < flapping.times:
         return ""

@@ -1,4 +1,4 @@
-"""Patterns of names, as people write them into routes and windows."""
+"""Patterns of names in routes and silences."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 
-def matches_any(patterns: tuple[str, ...], words: Iterable[str]) -> bool:
-    """Say whether a word matches a pattern; without patterns, anything does."""
-    return not patterns or any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
+def matches_any(patterns: tuple[str, ...], names: Iterable[str]) -> bool:
+    """Whether a name matches a pattern with `*`; without patterns, everything matches."""
+    return not patterns or any(fnmatchcase(name, pattern) for name in names for pattern in patterns)

@@ -1,4 +1,4 @@
-"""Where a notice goes: the first route that matches decides, unless it says to go on."""
+"""Which receivers get a notice: the first matching route decides, unless it says `go_on`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def receivers_for(notice: Notice, notify: Notify) -> tuple[str, ...]:
 
 
 def audience_of(condition: Condition, notify: Notify, *, closed: bool) -> tuple[str, ...]:
-    """Return the names of the receivers that hear of a condition, or that it is over."""
+    """Return the names of the receivers that are notified of a condition, or that it is resolved."""
     wanted = routed(condition, notify)
     return tuple(
         one.name for one in notify.receivers if one.name in wanted and (one.send_resolved or not closed)
@@ -21,25 +21,25 @@ def audience_of(condition: Condition, notify: Notify, *, closed: bool) -> tuple[
 
 
 def routed(condition: Condition, notify: Notify) -> frozenset[str]:
-    """Return the names of the receivers that hear of a condition."""
-    fed = {one.name for one in notify.receivers if one.feed is not Feed.SWEEPS}
+    """Return the names of the receivers that the routes choose; without routes, all of them."""
+    receivers = frozenset(one.name for one in notify.receivers if one.feed is not Feed.SWEEPS)
     if not notify.routes:
-        return frozenset(fed)
+        return receivers
     names: set[str] = set()
     for route in notify.routes:
         if alert_matches(route.match, condition):
             names.update(route.receivers)
             if not route.go_on:
                 break
-    return frozenset(names & fed)
+    return receivers & names
 
 
-def alert_matches(match: Matcher, condition: Condition) -> bool:
-    """Say whether a condition is meant: every field that is not empty must match one of its own."""
+def alert_matches(matcher: Matcher, condition: Condition) -> bool:
+    """Whether every field of a matcher that is not empty matches a condition."""
     return (
-        (not match.severity or condition.severity in match.severity)
-        and matches_any(match.profiles, condition.profiles)
-        and matches_any(match.sources, condition.sources)
-        and matches_any(match.reasons, (condition.reason or "",))
-        and matches_any(match.alerts, (condition.alertname,))
+        (not matcher.severity or condition.severity in matcher.severity)
+        and matches_any(matcher.profiles, condition.profiles)
+        and matches_any(matcher.sources, condition.sources)
+        and matches_any(matcher.reasons, (condition.reason or "",))
+        and matches_any(matcher.alerts, (condition.alertname,))
     )

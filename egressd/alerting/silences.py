@@ -1,9 +1,8 @@
-"""Maintenance: when nothing is to be said, and about what. Probing goes on as ever."""
+"""Which silences are active, and what they cover. Probing goes on under a silence; notifications do not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,88 +10,70 @@ from cronsim import CronSim
 
 from egressd.alerting.pattern import matches_any
 from egressd.model.alert import Silence
-from egressd.model.notification import Scope, TimeInterval
+from egressd.model.notification import TimeInterval
 from egressd.model.plan import Plan, Target
+from egressd.wording import stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActiveSilence:
-    """A maintenance window that covers this moment."""
-
-    name: str
-    began: datetime
-    ends: datetime
-    reason: str
-    scope: Scope
-    by: str = ""
-    """Who opened it by hand; empty: the configuration."""
-
-    @property
-    def covers_all(self) -> bool:
-        """Whether nothing is left out."""
-        return self.scope == Scope()
-
-    def covers(self, target: Target, source: str) -> bool:
-        """Say whether a target seen from a source is covered."""
-        scope = self.scope
-        return (
-            matches_any(scope.targets, (target.id, target.endpoint, target.host))
-            and matches_any(scope.profiles, target.profiles)
-            and matches_any(scope.sources, (source,))
-        )
+def active_silences(
+    intervals: Iterable[TimeInterval], silences: Iterable[Silence], now: datetime
+) -> tuple[Silence, ...]:
+    """Return the silences active `now` (aware): those of time intervals, then those opened by hand."""
+    scheduled = (_last_occurrence(one, now) for one in intervals)
+    return tuple(one for one in (*scheduled, *silences) if one is not None and _is_active(one, now))
 
 
-def in_force(
-    windows: Iterable[TimeInterval], silences: Iterable[Silence], now: datetime
-) -> tuple[ActiveSilence, ...]:
-    """Return what is in force now (aware), planned windows first."""
-    planned = (_planned(one, now) for one in windows)
-    by_hand = (_by_hand(one) for one in silences)
-    return tuple(one for one in (*planned, *by_hand) if one is not None and one.began <= now < one.ends)
+def next_start(interval: TimeInterval, after: datetime) -> datetime:
+    """Return when a time interval begins next, in UTC."""
+    return next(_starts(interval, after)).astimezone(UTC)
 
 
-def next_start(window: TimeInterval, after: datetime) -> datetime:
-    """Return when a planned window begins next, in UTC."""
-    return next(_starts(window, after)).astimezone(UTC)
+def covers_target(silence: Silence, target: Target, source: str) -> bool:
+    """Whether a silence covers a target probed from a source."""
+    scope = silence.scope
+    return (
+        matches_any(scope.targets, (target.id, target.endpoint, target.host))
+        and matches_any(scope.profiles, target.profiles)
+        and matches_any(scope.sources, (source,))
+    )
 
 
-def covered_pairs(plan: Plan, windows: Iterable[ActiveSilence]) -> frozenset[tuple[str, str]]:
-    """Return the targets and sources that any of the windows covers."""
-    windows = tuple(windows)
-    if not windows:  # as nearly always
+def silenced_pairs(plan: Plan, silences: Iterable[Silence]) -> frozenset[tuple[str, str]]:
+    """Return the target ids and sources of a plan that any of the silences covers."""
+    silences = tuple(silences)
+    if not silences:  # the usual case, and plans are large
         return frozenset()
     targets = {one.id: one for one in plan.targets}
     pairs = {(name, probe.source) for probe in plan.probes for name in probe.targets if name in targets}
     return frozenset(
-        (name, source) for name, source in pairs if any(one.covers(targets[name], source) for one in windows)
+        (name, source)
+        for name, source in pairs
+        if any(covers_target(one, targets[name], source) for one in silences)
     )
 
 
-def _planned(window: TimeInterval, now: datetime) -> ActiveSilence | None:
-    """Return the window's last turn that began not later than now, where it may still last."""
-    lasts = timedelta(seconds=window.seconds)
-    turn = None
-    for start in _starts(window, now - lasts - timedelta(minutes=1)):
+def _is_active(silence: Silence, now: datetime) -> bool:
+    return datetime.fromisoformat(silence.began) <= now < datetime.fromisoformat(silence.ends)
+
+
+def _last_occurrence(interval: TimeInterval, now: datetime) -> Silence | None:
+    """Return the last occurrence that began by `now` and may last; None: there is none."""
+    length = timedelta(seconds=interval.seconds)
+    began = None
+    for start in _starts(interval, now - length - timedelta(minutes=1)):
         if start > now:
             break
-        turn = start.astimezone(UTC)
-    if turn is None:
+        began = start
+    if began is None:
         return None
-    return ActiveSilence(
-        name=window.name, began=turn, ends=turn + lasts, reason=window.reason, scope=window.scope
+    return Silence(
+        name=interval.name,
+        began=stamp(began),
+        ends=stamp(began.astimezone(UTC) + length),
+        reason=interval.reason,
+        scope=interval.scope,
     )
 
 
-def _starts(window: TimeInterval, after: datetime) -> Iterator[datetime]:
-    return CronSim(window.schedule, after.astimezone(ZoneInfo(window.timezone)))
-
-
-def _by_hand(one: Silence) -> ActiveSilence:
-    return ActiveSilence(
-        name=one.name,
-        began=datetime.fromisoformat(one.began),
-        ends=datetime.fromisoformat(one.ends),
-        reason=one.reason,
-        scope=Scope(targets=one.targets, sources=one.sources),
-        by=one.by,
-    )
+def _starts(interval: TimeInterval, after: datetime) -> Iterator[datetime]:
+    return CronSim(interval.schedule, after.astimezone(ZoneInfo(interval.timezone)))

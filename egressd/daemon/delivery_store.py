@@ -1,4 +1,4 @@
-"""The couriers' side of the store: what they may deliver, and what becomes of it."""
+"""The queue of notices as delivery workers see it, on top of the state store."""
 
 from __future__ import annotations
 
@@ -22,62 +22,66 @@ log = structlog.get_logger("egressd")
 
 @dataclass(slots=True, kw_only=True)
 class DaemonDeliveryStore:
-    """Where couriers come for notices, and say how it went."""
+    """Gives workers saved notices, and records how deliveries went."""
 
     holder: SnapshotHolder
     store: StateStore
-    _trouble: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
-    """By receiver, then by peer: since when it fails, and why."""
+    _failures: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    """By receiver, then by peer: failing since, and the last error."""
 
     @property
     def wakeup(self) -> Wakeup:
-        """What rings whenever something was saved."""
+        """Set whenever a snapshot was saved."""
         return self.store.wakeup
 
     @property
     def current(self) -> Snapshot:
-        """The newest picture that was saved."""
+        """The newest saved snapshot."""
         return self.store.saved
 
     def tried(self, receiver: str, delivery: DeliveryResult, *, peer: str = "") -> None:
-        """Count an attempt, and note how it ended; the log hears when that changes."""
+        """Count an attempt and keep its outcome; changes are logged."""
         before = self._status(receiver)
         now = clock.timestamp()
-        trouble = self._known_trouble(receiver)
+        failures = self._known_failures(receiver)
         if delivery.ok:
-            trouble.pop(peer, None)
+            failures.pop(peer, None)
         else:
-            since, _ = trouble.get(peer, ((not trouble and before.failing_since) or now, ""))
-            trouble[peer] = (since, f"{peer}: {delivery.why}" if peer else delivery.why)
-        worst = min(trouble.values(), default=None)
+            since, _ = failures.get(peer, ((not failures and before.failing_since) or now, ""))
+            failures[peer] = (since, f"{peer}: {delivery.why}" if peer else delivery.why)
+        first = min(failures.values(), default=None)
         after = replace(
             before,
-            failing_since=worst[0] if worst else None,
-            why=worst[1] if worst else "",
+            failing_since=first[0] if first else None,
+            why=first[1] if first else "",
             delivered_at=now if delivery.ok else before.delivered_at,
         )
         self._put(after, _count(self.holder.current.counters, receiver, failed=not delivery.ok))
-        _say(before, after, delivery)
+        _log_change(before, after, delivery)
 
-    def _known_trouble(self, receiver: str) -> dict[str, tuple[str, str]]:
-        """Return what fails, without peers that are not configured any more."""
+    def _known_failures(self, receiver: str) -> dict[str, tuple[str, str]]:
+        """Return the failures by peer, without peers that are not configured any more."""
         configured = self.holder.current.settings.notify.receiver(receiver)
         peers = {"", *peer_labels(configured).values()} if configured is not None else set()
-        known = self._trouble.get(receiver, {})
-        self._trouble[receiver] = {peer: known[peer] for peer in known if peer in peers}
-        return self._trouble[receiver]
+        known = self._failures.get(receiver, {})
+        self._failures[receiver] = {peer: known[peer] for peer in known if peer in peers}
+        return self._failures[receiver]
 
     async def delivered(self, receiver: str, batch: tuple[Queued, ...], *, dropped_reported: int) -> None:
-        """Take out of the queue what has arrived, and save that."""
+        """Take delivered notices out of the queue and save."""
         if dropped_reported:
-            log.info("a receiver was told of dropped notices", receiver=receiver, dropped=dropped_reported)
+            log.info(
+                "dropped notifications were reported to a receiver",
+                receiver=receiver,
+                dropped=dropped_reported,
+            )
         self._take_out(receiver, batch, dropped_reported=dropped_reported)
         await self.store.record(())
 
     async def refused(self, receiver: str, batch: tuple[Queued, ...], *, why: str) -> None:
-        """Give up what a receiver will never take, say so, and save that."""
+        """Drop notices that a receiver refuses, log them and save."""
         log.error(
-            "notices were refused and are dropped",
+            "notifications were refused and are dropped",
             receiver=receiver,
             why=why,
             notices=[f"{one.notice.kind} {one.notice.alert.id}" for one in batch],
@@ -101,12 +105,12 @@ class DaemonDeliveryStore:
 
     def _put(self, status: ReceiverStatus, counters: Counters) -> None:
         receivers = self.holder.current.receivers
-        shown = tuple(status if one.name == status.name else one for one in receivers)
-        self.holder.update(receivers=shown, counters=counters)
+        updated = tuple(status if one.name == status.name else one for one in receivers)
+        self.holder.update(receivers=updated, counters=counters)
 
 
 def _count(counters: Counters, receiver: str, *, failed: bool) -> Counters:
-    """Add an attempt; a receiver that is not configured any more leaves no series."""
+    """Count an attempt; a receiver that is not configured any more gets no metric series."""
     if receiver not in counters.notifications:
         return counters
     return replace(
@@ -116,13 +120,13 @@ def _count(counters: Counters, receiver: str, *, failed: bool) -> Counters:
     )
 
 
-def _say(before: ReceiverStatus, after: ReceiverStatus, delivery: DeliveryResult) -> None:
+def _log_change(before: ReceiverStatus, after: ReceiverStatus, delivery: DeliveryResult) -> None:
     if after.failing_since is None:
         if before.failing_since is not None:
-            log.info("notices are delivered again", receiver=after.name, since=before.failing_since)
+            log.info("notifications are delivered again", receiver=after.name, since=before.failing_since)
         if delivery.ok and delivery.why:
-            log.warning(
-                "a notice was delivered, but not as it should be", receiver=after.name, why=delivery.why
-            )
+            log.warning("a notification was delivered incompletely", receiver=after.name, why=delivery.why)
     elif before.failing_since is None or before.why != after.why:
-        log.warning("notices can't be delivered", receiver=after.name, why=after.why, waiting=after.waiting)
+        log.warning(
+            "notifications can't be delivered", receiver=after.name, why=after.why, waiting=after.waiting
+        )

@@ -1,4 +1,4 @@
-"""One step of the alerts: the same with a look at the network and without. Pure."""
+"""One evaluation of the alerts, after a probe or when time has passed. Pure."""
 
 from __future__ import annotations
 
@@ -8,51 +8,42 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from egressd import clock
-from egressd.alerting import advance_alerts, in_force, receivers_for
-from egressd.alerting.silences import ActiveSilence
+from egressd.alerting import advance_alerts, receivers_for
 from egressd.model.alert import Alert, AlertName, Notice, NoticeKind, Outbox, Silence
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Notify
-from egressd.model.snapshot import Counters, Maintenance, ReceiverStatus, Snapshot
+from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
 from egressd.notify.outbox import bounds_of, dropped_of, enqueue, restrict
 
 MOST_NAMED = 100
-"""Targets that an event names at most."""
+"""Targets in one event at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What a step led to."""
+    """The result of one evaluation."""
 
     snapshot: Snapshot
     events: tuple[NoticePosted, ...] = ()
     dropped: tuple[tuple[str, int], ...] = ()
-    """Notices that the bound cost, by receiver."""
-
-
-def active_silences(
-    snapshot: Snapshot, silences: tuple[Silence, ...], now: datetime
-) -> tuple[ActiveSilence, ...]:
-    """Return the maintenance windows that are in force now."""
-    return in_force(snapshot.settings.alerting.maintenance, silences, now)
+    """Notices dropped because a queue was full, by receiver."""
 
 
 def evaluate(
-    snapshot: Snapshot, windows: tuple[ActiveSilence, ...], *, now: datetime, limits: Mapping[str, float]
+    snapshot: Snapshot, silences: tuple[Silence, ...], *, now: datetime, limits: Mapping[str, float]
 ) -> Evaluation:
-    """Advance the alerts, and queue what is to be said of them.
+    """Advance the alerts and queue their notices.
 
-    `limits`: seconds a profile may be offline, by profile.
+    `silences` are the active ones; `limits` the seconds a profile may be offline, by profile.
     """
-    alerts, notices = advance_alerts(snapshot, windows, now=now, limits=limits)
-    outbox, events = _post(snapshot, notices)
-    dropped = tuple(_fresh_drops(snapshot.outbox, outbox, snapshot.settings.notify))
+    alerts, notices = advance_alerts(snapshot, silences, now=now, limits=limits)
+    outbox, events = _queue(snapshot, notices)
+    dropped = tuple(_new_drops(snapshot.outbox, outbox, snapshot.settings.notify))
     after = replace(
         snapshot,
         alerts=alerts,
         outbox=outbox,
-        maintenance=tuple(_shown(one) for one in windows),
+        silences=silences,
         receivers=tuple(receiver_statuses(snapshot.receivers, snapshot.settings.notify, outbox)),
         counters=count_dropped(snapshot.counters, dropped),
     )
@@ -60,9 +51,9 @@ def evaluate(
 
 
 def fit_receivers(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[str, int], ...]]:
-    """Fit queue, counts and receiver_statuses to the receivers that are configured.
+    """Fit queue, counters and statuses to the configured receivers.
 
-    Returns what waited for receivers that are not there any more as well.
+    Returns also how many notices are dropped with receivers that are not configured any more, by name.
     """
     notify, counters = snapshot.settings.notify, snapshot.counters
     outbox, lost = restrict(snapshot.outbox, bounds_of(notify))
@@ -73,8 +64,8 @@ def fit_receivers(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[str, int], 
         notifications_failed=_zeroed(counters.notifications_failed, names),
         notifications_dropped=_zeroed(counters.notifications_dropped, names),
     )
-    dropped = tuple(_fresh_drops(snapshot.outbox, outbox, notify))
-    known = snapshot.receivers or _failing(snapshot.alerts)
+    dropped = tuple(_new_drops(snapshot.outbox, outbox, notify))
+    known = snapshot.receivers or _failing_before_restart(snapshot.alerts)
     made = replace(
         snapshot,
         outbox=outbox,
@@ -87,7 +78,7 @@ def fit_receivers(snapshot: Snapshot) -> tuple[Snapshot, tuple[tuple[str, int], 
 def receiver_statuses(
     before: Iterable[ReceiverStatus], notify: Notify, outbox: Outbox
 ) -> Iterable[ReceiverStatus]:
-    """Yield how each receiver does, with what waits for it now."""
+    """Yield the status of each configured receiver, with the length of its queue."""
     known = {one.name: one for one in before}
     counts = Counter(queued.receiver for queued in outbox.waiting)
     for one in notify.receivers:
@@ -96,31 +87,31 @@ def receiver_statuses(
 
 
 def count_dropped(counters: Counters, dropped: Iterable[tuple[str, int]]) -> Counters:
-    """Add notices that were given up."""
+    """Add dropped notices."""
     return replace(counters, notifications_dropped=add_counts(counters.notifications_dropped, dropped))
 
 
 def add_counts(counts: Mapping[str, int], more: Iterable[tuple[str, int]]) -> Mapping[str, int]:
-    """Return counts by name, with more of some of them."""
+    """Return counts by name, increased."""
     found = Counter(counts)
     for name, count in more:
         found[name] += count
     return MappingProxyType(dict(found))
 
 
-def _post(snapshot: Snapshot, notices: tuple[Notice, ...]) -> tuple[Outbox, tuple[NoticePosted, ...]]:
+def _queue(snapshot: Snapshot, notices: tuple[Notice, ...]) -> tuple[Outbox, tuple[NoticePosted, ...]]:
     notify = snapshot.settings.notify
-    letters = [(notice, receivers_for(notice, notify)) for notice in notices]
-    outbox = enqueue(snapshot.outbox, letters, bounds_of(notify))
-    return outbox, tuple(_posted(notice, receivers) for notice, receivers in letters)
+    addressed = [(notice, receivers_for(notice, notify)) for notice in notices]
+    outbox = enqueue(snapshot.outbox, addressed, bounds_of(notify))
+    return outbox, tuple(_event(notice, receivers) for notice, receivers in addressed)
 
 
-def _posted(notice: Notice, receivers: tuple[str, ...]) -> NoticePosted:
+def _event(notice: Notice, receivers: tuple[str, ...]) -> NoticePosted:
     alert, condition = notice.alert, notice.alert.condition
     return NoticePosted(
         at=notice.at,
         notice=notice.id,
-        said=notice.kind,
+        notice_kind=notice.kind,
         alert=alert.id,
         alertname=condition.alertname,
         severity=condition.severity,
@@ -134,29 +125,19 @@ def _posted(notice: Notice, receivers: tuple[str, ...]) -> NoticePosted:
     )
 
 
-def _fresh_drops(before: Outbox, after: Outbox, notify: Notify) -> Iterable[tuple[str, int]]:
+def _new_drops(before: Outbox, after: Outbox, notify: Notify) -> Iterable[tuple[str, int]]:
     for one in notify.receivers:
         count = dropped_of(after, one.name) - dropped_of(before, one.name)
         if count > 0:
             yield one.name, count
 
 
-def _shown(one: ActiveSilence) -> Maintenance:
-    return Maintenance(
-        name=one.name,
-        began=clock.timestamp(one.began),
-        ends=clock.timestamp(one.ends),
-        reason=one.reason,
-        by=one.by,
-    )
-
-
 def _zeroed(counts: Mapping[str, int], names: Iterable[str]) -> Mapping[str, int]:
     return MappingProxyType({name: counts.get(name, 0) for name in names})
 
 
-def _failing(alerts: Iterable[Alert]) -> Iterable[ReceiverStatus]:
-    """Yield who failed before a restart: nobody has tried since, so nothing is mended."""
+def _failing_before_restart(alerts: Iterable[Alert]) -> Iterable[ReceiverStatus]:
+    """Yield receivers with an open alert: they count as failing until a delivery succeeds."""
     for one in alerts:
         if one.is_open and one.condition.alertname is AlertName.NOTIFICATIONS_FAILING:
             name = dict(one.condition.labels).get("receiver", "")

@@ -103,10 +103,10 @@ def _log_change(event: TargetChanged) -> None:
 
 
 def _log_notice(event: NoticePosted) -> None:
-    over = event.said in (NoticeKind.CLOSED, NoticeKind.REMINDED)
+    over = event.notice_kind in (NoticeKind.CLOSED, NoticeKind.REMINDED)
     say = log.info if over or event.severity is Severity.INFO else log.warning
     say(
-        f"alert {event.said}",
+        f"alert {event.notice_kind}",
         alert=event.alert,
         name=event.alertname.value,
         severity=event.severity.value,
@@ -147,11 +147,11 @@ def _alerts(snapshot: Snapshot) -> Iterator[str]:
     if severities:
         parts = ", ".join(f"{severities[one]} {one}" for one in Severity if severities[one])
         yield f"{count(severities.total(), 'alert')} ({parts})"
-    if snapshot.maintenance:
-        yield f"maintenance: {', '.join(one.name for one in snapshot.maintenance)}"
+    if snapshot.silences:
+        yield f"silenced: {', '.join(one.name for one in snapshot.silences)}"
     failing = [one.name for one in snapshot.receivers if one.failing_since]
     if failing:
-        yield f"notices can't be delivered to {', '.join(failing)}"
+        yield f"notifications can't be delivered to {', '.join(failing)}"
 
 
 def _targets(snapshot: Snapshot) -> str:

@@ -11,9 +11,9 @@ from typing import Protocol
 import structlog
 
 from egressd import clock
-from egressd.alerting import ActiveSilence, covered_pairs
+from egressd.alerting import active_silences, silenced_pairs
 from egressd.daemon.counters import count_results, reachable_profiles
-from egressd.daemon.evaluate import active_silences, evaluate, fit_receivers
+from egressd.daemon.evaluate import evaluate, fit_receivers
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.sweeping.picture import Picture
 from egressd.daemon.sweeping.prober import Prober
@@ -87,16 +87,16 @@ class StateStore:
             moment = clock.now()
             now, before = clock.timestamp(moment), self.holder.current
             rules = before.settings.alerting
-            windows = active_silences(before, self.silences, moment)
+            silences = self._active_silences(moment)
             fresh = pairs_of(plan, probes)
             standings, events = advance(
                 before.standings,
                 sweep,
                 now=now,
                 fresh=fresh,
-                patience=Thresholds(explicit=rules.explicit, silent=rules.silent, better=rules.better),
+                thresholds=Thresholds(explicit=rules.explicit, silent=rules.silent, better=rules.better),
                 flapping=rules.flapping,
-                covered=covered_pairs(plan, windows),
+                silenced=silenced_pairs(plan, silences),
             )
             counters = count_results(before.counters, sweep, fresh=fresh, probes=probes)
             told: tuple[Event, ...] = events
@@ -105,7 +105,7 @@ class StateStore:
                 counters = _completed(counters, plan, standings, now=now, seconds=seconds)
             shown = sweep if seconds is not None or before.sweep is not None else None
             after = replace(before, standings=standings, counters=counters, plan=plan, sweep=shown)
-            told = (*told, *self._advance(after, windows, moment))
+            told = (*told, *self._advance(after, silences, moment))
             await self.record(told, prober.discoveries)
         return standings
 
@@ -126,12 +126,15 @@ class StateStore:
         self.silences = self.silences_file.silences
         return True
 
+    def _active_silences(self, moment: datetime) -> tuple[Silence, ...]:
+        return active_silences(self.holder.current.settings.alerting.maintenance, self.silences, moment)
+
     async def tick(self) -> None:
-        """Let time pass for the alerts where nobody looks: windows, reminders, what has held long enough."""
+        """Evaluate the alerts without a probe: silences, reminders, conditions that have held long enough."""
         before, moment = self.holder.current, clock.now()
-        events = self._advance(before, active_silences(before, self.silences, moment), moment)
+        events = self._advance(before, self._active_silences(moment), moment)
         after = self.holder.current
-        if events or (after.alerts, after.maintenance) != (before.alerts, before.maintenance):
+        if events or (after.alerts, after.silences) != (before.alerts, before.silences):
             await self.record(events)
 
     def adopt(self, snapshot: Snapshot) -> None:
@@ -140,22 +143,22 @@ class StateStore:
         self.holder.current = fitted
         for receiver, count in lost:
             log.warning(
-                "notices for a receiver that is not configured any more are dropped",
+                "notifications for a receiver that is not configured any more are dropped",
                 receiver=receiver,
                 count=count,
             )
 
     def _advance(
-        self, snapshot: Snapshot, windows: tuple[ActiveSilence, ...], moment: datetime
+        self, snapshot: Snapshot, silences: tuple[Silence, ...], moment: datetime
     ) -> tuple[Event, ...]:
         """Put a snapshot on the holder together with the alerts it leads to."""
-        step = evaluate(snapshot, windows, now=moment, limits=self.limits)
+        step = evaluate(snapshot, silences, now=moment, limits=self.limits)
         known = dict(snapshot.outbox.dropped)
         self.holder.current = step.snapshot
         for receiver, count in step.dropped:
             if receiver not in known:  # the first of them; how many it were is told with the next delivery
                 log.error(
-                    "the queue of a receiver is full, the oldest notices are dropped",
+                    "the queue of a receiver is full, the oldest notifications are dropped",
                     receiver=receiver,
                     count=count,
                 )

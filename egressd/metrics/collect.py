@@ -100,7 +100,7 @@ def _of_alerts(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
     firing = (AlertState.FIRING, AlertState.RESOLVING)
     severities = Counter(one.condition.severity for one in snapshot.alerts if one.state in firing)
     yield "alerts_firing", [((one.value,), severities[one]) for one in Severity]
-    yield "maintenance_active", _one(len(snapshot.maintenance))
+    yield "maintenance_active", _one(len(snapshot.silences))
     receivers = snapshot.receivers
     yield "notifications_queue_length", [((one.name,), one.waiting) for one in receivers]
     yield (

@@ -65,7 +65,7 @@ def _snapshot(sweep: Sweep) -> Snapshot:
     """Return a snapshot that confirms the verdicts of one sweep at once."""
     recording = sweep.recording
     standings, _ = advance(
-        Standings(), sweep, now=recording.finished, patience=Thresholds(explicit=1, silent=1, better=1)
+        Standings(), sweep, now=recording.finished, thresholds=Thresholds(explicit=1, silent=1, better=1)
     )
     return Snapshot(
         settings=Settings(),

@@ -1,7 +1,7 @@
-"""An alert: one thing that somebody should mend, from the first doubt to the end; and what is said of it.
+"""Alerts, the notices about them, the queue of notices, and silences.
 
-An alert's `id` says what it is about and never changes. Its labels, which is what Prometheus and
-Alertmanager know it by, change with what we know: the reason, the severity.
+An alert's `id` never changes. Its labels, by which Prometheus and Alertmanager identify it, change with its
+reason and severity. A field or value with another name on disk and in JSON says so: `alias`, or the string.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from egressd.model.notification import Labels, Severity
+from egressd.model.notification import Labels, Scope, Severity
 from egressd.model.observation import Phase, Timestamp
 from egressd.model.verdict import Blame, Confidence
 
@@ -30,23 +30,23 @@ class AlertName(StrEnum):
     RELOAD_FAILED = "EgressdConfigReloadFailed"
     NOTIFICATIONS_FAILING = "EgressdNotificationsFailing"
     TEST = "EgressdTest"
-    """Nothing is wrong: somebody tries whether notices arrive. No rule of Prometheus has this name."""
+    """A test notification; no Prometheus rule has this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Something that is wrong now, whether or not it is an alert yet."""
+    """An alert instance: something that is wrong now, whether or not its alert fires."""
 
     id: str
-    """What it is about: the fault, and the cause, target and source, profile or receiver."""
+    """The alert name, and the cause, target and source, profile or receiver."""
     alertname: AlertName = field(metadata={"alias": "fault"})
     severity: Severity
     labels: Labels
-    """What tells it from others in Prometheus, without `alertname` and `severity`."""
+    """The labels in Prometheus, without `alertname` and `severity`."""
     summary: str
     """One line: what is wrong, where."""
     since: Timestamp
-    """When it began, as far as we know."""
+    """When it began, as far as is known."""
     reason: str | None = None
     blame: Blame | None = None
     phase: Phase | None = None
@@ -56,142 +56,144 @@ class Condition:
     advice: str = ""
     """What to ask for, and of whom."""
     targets: tuple[str, ...] = ()
-    """All of them, by id."""
+    """Ids of all targets concerned."""
     sources: tuple[str, ...] = ()
-    """Where it is seen from."""
+    """Sources it was seen from."""
     profiles: tuple[str, ...] = ()
-    """The products that suffer."""
+    """Profiles that need one of the targets."""
 
 
 class AlertState(StrEnum):
-    """Where an alert stands. The moves are a table: `egressd.alerting.lifecycle`."""
+    """The state of an alert; transitions are a table in `egressd.alerting.lifecycle`."""
 
     PENDING = "pending"
-    """Its condition holds, and nothing was said yet: not for long enough, or somebody keeps it quiet."""
+    """Its condition holds, not notified yet: not for long enough, or suppressed from the start."""
     FIRING = "firing"
-    """Told, and its condition holds."""
-    SUPPRESSED = "quiet"  # stored, and in the JSON of the API, under this value
-    """Told, its condition holds, and another alert or a maintenance window speaks for it now."""
-    RESOLVING = "fading"  # likewise
-    """Told, and its condition is gone, but not yet for good."""
+    """Notified, and its condition holds."""
+    SUPPRESSED = "quiet"
+    """Notified, its condition holds, and another alert or a silence suppresses it."""
+    RESOLVING = "fading"
+    """Notified, and its condition is gone, but may return."""
     RESOLVED = "resolved"
-    """Told, and over. Kept for a while: it may come back, and late receivers must hear of the end."""
+    """Notified, and over. Kept for a while: it may return, and slow receivers must get the resolution."""
 
 
 class Resolution(StrEnum):
-    """Why an alert ended."""
+    """Why an alert is resolved."""
 
     FIXED = "fixed"
-    """What it is about is good again."""
+    """Its condition is gone."""
     SUPERSEDED = "superseded"
-    """What still fails goes on under other alerts, which were told before."""
+    """What still fails is covered by other alerts, which were notified before."""
     REMOVED = "removed"
-    """Nobody asks for it any more: the configuration has changed."""
+    """Its targets are not configured any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One alert as it stands. Changes only through `egressd.alerting.advance_alerts`."""
+    """One alert. Changed by `egressd.alerting.advance_alerts` only."""
 
     condition: Condition
-    """As last seen."""
+    """The last one that held."""
     state: AlertState
     started: Timestamp
-    """When the condition was first seen to hold, this time."""
+    """When the condition began to hold, this time."""
     opened: Timestamp | None = None
-    """When it was told."""
+    """When it fired."""
     closed: Timestamp | None = None
-    """When it was over."""
+    """When it was resolved."""
     resolution: Resolution | None = None
-    gone: Timestamp | None = None
-    """While fading: since when the condition is gone."""
+    cleared_at: Timestamp | None = field(default=None, metadata={"alias": "gone"})
+    """While resolving: since when the condition is gone."""
     suppressed_by: tuple[str, ...] = field(default=(), metadata={"alias": "kept_quiet_by"})
-    """Ids of alerts, or `maintenance/NAME`."""
+    """Ids of alerts, `maintenance/NAME` of a silence, or `suspected`."""
     succeeded_by: tuple[str, ...] = ()
-    """Of one that was superseded: the ids of the alerts that go on."""
-    told: Condition | None = None
-    """The condition as it was when something was last said."""
-    told_at: Timestamp | None = None
+    """When superseded: ids of the alerts that cover what still fails."""
+    notified: Condition | None = field(default=None, metadata={"alias": "told"})
+    """The condition in the last notice."""
+    notified_at: Timestamp | None = field(default=None, metadata={"alias": "told_at"})
     openings: tuple[Timestamp, ...] = ()
-    """When it was opened of late; many of them, and it flaps."""
+    """When it was opened of late: the alert flaps when there are many."""
     notices: int = 0
-    """How many notices there were since it was opened."""
+    """Number of notices since it was opened."""
 
     @property
     def id(self) -> str:
-        """What it is about."""
+        """The id of its condition."""
         return self.condition.id
 
     @property
     def is_open(self) -> bool:
-        """Whether it was told and is not over."""
+        """Whether it was notified and is not resolved."""
         return self.state in (AlertState.FIRING, AlertState.SUPPRESSED, AlertState.RESOLVING)
 
 
 class NoticeKind(StrEnum):
-    """What a notice says."""
+    """Why a notice is sent."""
 
     OPENED = "opened"
     CHANGED = "changed"
-    """It is more urgent, has another reason, or touches many more targets."""
+    """More urgent, another reason, or many more targets."""
     REMINDED = "reminded"
-    """It still holds."""
+    """The alert still fires."""
     CLOSED = "closed"
     TEST = "test"
-    """Nothing is wrong: somebody tries whether notices arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something was said of an alert; past tense, append-only. Its id is the same on every retry."""
+    """One notification about an alert. Its id is the same for every receiver and retry."""
 
     id: str
     at: Timestamp
     kind: NoticeKind
     alert: Alert
-    """As it stood then."""
+    """As it was then."""
     change: str = ""
     """What changed, in words."""
     before: Condition | None = None
-    """The condition as the notice before told it; None: this opens the alert. Its labels may be others."""
+    """The condition in the notice before, maybe with other labels; None: this notice opens the alert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """A notice that waits for a receiver."""
+    """A notice waiting for a receiver."""
 
     receiver: str
     number: int
-    """Counts up over all receivers and restarts: the order in which they are to arrive."""
+    """Grows over all receivers and restarts: the order of delivery."""
     notice: Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbox:
-    """What waits to be delivered. Changes only through `egressd.notify.outbox`."""
+    """The queue of notices. Changed by `egressd.notify.outbox` only."""
 
     waiting: tuple[Queued, ...] = ()
     """By number."""
     next_number: int = 1
     dropped: tuple[tuple[str, int], ...] = ()
-    """By receiver: notices the bound has cost since the last one was delivered, not yet confessed to it."""
+    """By receiver: notices dropped because its queue was full, and not reported to it yet."""
 
     def of(self, receiver: str) -> tuple[Queued, ...]:
-        """Return what waits for a receiver, in order."""
+        """Return the notices waiting for a receiver, in order."""
         return tuple(one for one in self.waiting if one.receiver == receiver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """A maintenance window that somebody has opened by hand."""
+    """A period without notifications: opened by hand, or an occurrence of a time interval."""
 
     name: str
     began: Timestamp
     ends: Timestamp
-    reason: str
+    reason: str = ""
     by: str = ""
-    """Who opened it."""
-    sources: tuple[str, ...] = ()
-    """Patterns; empty: every source."""
-    targets: tuple[str, ...] = ()
-    """Patterns of target ids, endpoints and hosts; empty: everything."""
+    """The user who opened it; empty: the configuration, or unknown."""
+    scope: Scope = field(default_factory=Scope)
+    """Opened by hand it has no profiles."""
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether it covers every target and source."""
+        return self.scope == Scope()

@@ -1,4 +1,4 @@
-"""Something changed: past tense, append-only; and what happened in a stretch of time."""
+"""Events, in the past tense and append-only; and the history of a period."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from egressd.model.verdict import Blame, Confidence, OutcomeCounts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetChanged:
-    """What we believe of a target from a source is confirmed to be something else."""
+    """The belief about a target from a source changed."""
 
     at: Timestamp
     """When it was confirmed."""
@@ -22,26 +22,26 @@ class TargetChanged:
     target: str
     source: str
     before: Belief | None = None
-    """None: nothing was known. A target that is well at first sight is no event."""
+    """None: nothing was known. A target that is ok from the start is no event."""
     before_since: Timestamp | None = None
     after: Belief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRemoved:
-    """A target that was not well is looked at no more from a source: nobody asks for it since then."""
+    """A target that was not ok left the plan, from a source."""
 
     at: Timestamp
     target: str
     source: str
     before: Belief
-    """What was believed last. A target that was well when it left is no event."""
+    """The last belief. A target that was ok when it left is no event."""
     before_since: Timestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingOpened:
-    """One cause over many targets is confirmed."""
+    """A finding was confirmed."""
 
     at: Timestamp
     since: Timestamp
@@ -57,7 +57,7 @@ class FindingOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingClosed:
-    """A cause that was confirmed is seen no more."""
+    """A confirmed finding is not seen any more."""
 
     at: Timestamp
     since: Timestamp
@@ -68,7 +68,7 @@ class FindingClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepFinished:
-    """A whole sweep was made and judged."""
+    """A complete sweep was judged."""
 
     at: Timestamp
     recording: str
@@ -79,18 +79,18 @@ class SweepFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepOverran:
-    """A sweep was not done when the next was due; that one was left out, never run beside it."""
+    """A sweep was not done when the next was due, which was skipped: sweeps never overlap."""
 
     at: Timestamp
     seconds: float
     """How long the sweep took."""
     missed: int
-    """How many starts it cost."""
+    """How many sweeps were skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigReloaded:
-    """A configuration was read again and holds from the next sweep on."""
+    """A configuration was reloaded, in force from the next sweep on."""
 
     at: Timestamp
     digest: str
@@ -98,7 +98,7 @@ class ConfigReloaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigRejected:
-    """A configuration was read again and is bad; the old one stays."""
+    """A bad configuration was rejected; the old one stays."""
 
     at: Timestamp
     problems: tuple[str, ...]
@@ -106,7 +106,7 @@ class ConfigRejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonStarted:
-    """The daemon was started; nobody was looking before."""
+    """The daemon was started; nothing was probed before."""
 
     at: Timestamp
     egressd: str
@@ -116,19 +116,19 @@ class DaemonStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonStopped:
-    """The daemon was asked to stop, and did; without it, it was killed."""
+    """The daemon stopped on request; without this event it was killed."""
 
     at: Timestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticePosted:
-    """Something was said of an alert: a notice is on its way to receivers, which may be none."""
+    """A notice was queued for its receivers, which may be none."""
 
     at: Timestamp
     notice: str
     """Its id, as receivers get it."""
-    said: NoticeKind
+    notice_kind: NoticeKind = field(metadata={"alias": "said"})
     alert: str
     """The id of the alert."""
     alertname: AlertName = field(metadata={"alias": "fault"})
@@ -139,13 +139,13 @@ class NoticePosted:
     resolution: Resolution | None = None
     change: str = ""
     targets: tuple[str, ...] = ()
-    """What it is about, by id: the first of them, where they are many."""
+    """Ids of the first targets concerned."""
     receivers: tuple[str, ...] = ()
-    """Whom it is for, by name."""
+    """Names of the receivers."""
 
 
 TargetEvent = TargetChanged | TargetRemoved | FindingOpened | FindingClosed
-"""What `advance` tells."""
+"""Events of `egressd.standing.advance`."""
 Event = (
     TargetEvent
     | SweepFinished
@@ -160,24 +160,24 @@ Event = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepActivity:
-    """How well somebody looked meanwhile."""
+    """The sweeps of a period."""
 
     sweeps: int
-    """Sweeps that were completed in that time, as far as they are still kept."""
+    """Number of completed sweeps, as far as they are still kept."""
     first: Timestamp | None = None
     last: Timestamp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Events in the order they were written, and what was so already when the time began."""
+    """The events of a period in order, and what was not ok when it began."""
 
     since: Timestamp
     until: Timestamp
     already: tuple[FindingOpened | TargetChanged, ...]
-    """The causes that were open before `since`, and the last change of each target that was not ok then."""
+    """Findings open at `since`, and the last change of each target that was not ok then."""
     events: tuple[Event, ...]
     """Without sweeps."""
     watch: SweepActivity
     cut: bool = False
-    """Whether there was more than is shown; the oldest events are left out then."""
+    """Whether the oldest events were left out, because there are too many."""

@@ -1,12 +1,12 @@
-"""What we believe of each target between sweeps.
+"""Standings: what is confirmed of each target and finding, between sweeps.
 
-A *look* is one verdict about a target from one source. A belief changes only when enough looks in a row
-say the same kind of thing; until then the target is a suspect (or recovering) and is looked at again soon.
+A *result* is one verdict about a target from one source. A belief changes only after enough consecutive
+results of the same kind; until then the target is suspect (or recovering) and is probed again soon.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from egressd.model.observation import Phase, Timestamp
@@ -14,25 +14,25 @@ from egressd.model.verdict import Blame, Confidence, Outcome
 
 
 class Lifecycle(StrEnum):
-    """Where a target stands. The moves are a table: `egressd.standing.lifecycle`."""
+    """The state of a target; transitions are a table in `egressd.standing.lifecycle`."""
 
     OK = "ok"
-    """Believed reachable, and the last look agreed."""
+    """Believed reachable, and the last result agrees."""
     SUSPECT = "suspect"
-    """Not believed unreachable yet, but the last look failed."""
+    """The last result is a failure that is not confirmed yet."""
     FAILING = "failing"
-    """Believed unreachable, and the last look agreed."""
+    """Believed unreachable, and the last result agrees."""
     RECOVERING = "recovering"
-    """Believed unreachable, but the last look succeeded."""
+    """Believed unreachable, but the last result is a success."""
     FLAPPING = "flapping"
-    """Comes and goes too often for either belief to be told."""
-    MAINTENANCE = "maintenance"
-    """Looked at as ever, while a maintenance window keeps it quiet."""
+    """Changes too often for either to be confirmed."""
+    SILENCED = "maintenance"
+    """Covered by a silence, and probed as ever. The value is that of 0.1.0, on disk and in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belief:
-    """What we hold to be so of a target from a source, with the evidence it rests on."""
+    """What is confirmed of a target from a source, with its evidence."""
 
     outcome: Outcome
     phase: Phase | None = None
@@ -45,35 +45,35 @@ class Belief:
 
     @property
     def key(self) -> tuple[Outcome, Phase | None, str | None]:
-        """What makes it another belief; blame, confidence and evidence may be refined under it."""
+        """Identifies a belief; blame, confidence and evidence may change under it."""
         return (self.outcome, self.phase, self.reason)
 
 
 NOTHING = Belief(outcome=Outcome.UNKNOWN)
-"""What is held of a target that failed when it was first looked at, until that is confirmed."""
+"""The belief of a new target whose failure is not confirmed yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One target from one source."""
+    """The standing of one target from one source."""
 
     target: str
     source: str
     state: Lifecycle
     belief: Belief
     since: Timestamp
-    """When what is believed began: the first of the looks that led to it."""
+    """When the belief began: at the first result that led to it."""
     last_changed: Timestamp
     """When it was confirmed."""
     last_success: Timestamp | None = None
-    """The last look that found the target reachable."""
+    """The last result that found the target reachable."""
     streak: int = 1
-    """How many looks in a row agree with the last one."""
+    """How many consecutive results agree with the last one."""
     pending: Belief | None = None
-    """What the last looks say instead, while that is not confirmed."""
+    """What the last results say instead, while it is not confirmed."""
     pending_since: Timestamp | None = None
-    looks: str = ""
-    """The last looks, the newest last: `1` reachable, `0` not."""
+    results: str = field(default="", metadata={"alias": "looks"})
+    """The last results, the newest last: `1` reachable, `0` not. Stored under the alias."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -87,18 +87,18 @@ class Standing:
 
     @property
     def unknown(self) -> bool:
-        """Whether nothing was ever confirmed."""
+        """Whether nothing was confirmed yet."""
         return self.belief == NOTHING
 
     @property
     def settled(self) -> bool:
-        """Whether nothing waits to be confirmed."""
+        """Whether the last result agrees with the belief."""
         return self.pending is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingStanding:
-    """A cause over many targets, as it was seen over sweeps."""
+    """The standing of a finding over sweeps."""
 
     id: str
     reason: str
@@ -109,25 +109,26 @@ class FindingStanding:
     evidence: tuple[str, ...]
     advice: str
     since: Timestamp
-    """The first look that showed it."""
+    """The first sweep that showed it."""
     opened: bool
-    """Whether it was confirmed (and `FindingOpened` told)."""
+    """Whether it is confirmed, and `FindingOpened` was recorded."""
     streak: int = 1
-    """Looks in a row that showed it, or, where `fading`, that did not."""
-    fading: bool = False
+    """Consecutive sweeps that showed it, or, while `clearing`, that did not."""
+    clearing: bool = field(default=False, metadata={"alias": "fading"})
+    """Stored under the alias."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standings:
-    """All of them. Changes only through `egressd.standing.advance`."""
+    """All standings. Changed by `egressd.standing.advance` only."""
 
     targets: tuple[Standing, ...] = ()
-    """By target and source, sorted."""
+    """Sorted by target and source."""
     findings: tuple[FindingStanding, ...] = ()
-    """By id, sorted."""
+    """Sorted by id."""
     recording: str = ""
-    """The id of the last recording that was taken in: taking it in again changes nothing."""
+    """The id of the last recording applied: applying it again changes nothing."""
 
     def of(self, target: str, source: str) -> Standing | None:
-        """Return a standing, or None where nothing is known yet."""
+        """Return a standing; None: nothing is known yet."""
         return next((one for one in self.targets if one.key == (target, source)), None)

@@ -103,10 +103,10 @@ def _daemon_title(
 
 
 def _notice_title(event: NoticePosted) -> tuple[str, Ink]:
-    over = event.said is NoticeKind.CLOSED
+    over = event.notice_kind is NoticeKind.CLOSED
     ended = f" ({event.resolution})" if event.resolution else ""
     ink = Ink.GREEN if over else Ink.RED if event.severity is Severity.CRITICAL else Ink.YELLOW
-    return f"alert {event.said}{ended}: {event.alertname}: {event.summary}", ink
+    return f"alert {event.notice_kind}{ended}: {event.alertname}: {event.summary}", ink
 
 
 def _details(event: Event) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""From what a sweep says to what we believe.
+"""From judged sweeps to standings: what is confirmed of each target and finding.
 
-Law of the room: pure. No I/O, no clock, no randomness; the time is given. Taking the same sweep in
-twice changes nothing the second time.
+Rules: pure, no I/O, clock or randomness; the time is an argument. Applying the same sweep twice changes
+nothing the second time.
 """
 
 from egressd.standing.advance import advance

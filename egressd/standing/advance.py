@@ -1,4 +1,4 @@
-"""Fold one judged sweep into what was believed, and say what changed."""
+"""Apply one judged sweep to the standings, and return the events of what was confirmed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from egressd.standing.flapping import add_result, change_share
 from egressd.standing.lifecycle import TargetSignal, Thresholds, next_target_state
 from egressd.standing.text import LONGEST_LINE, shorten
 
-CALM = Flapping()
+FLAPPING = Flapping()
 NONE: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """One look at one target from one source, and how it is to be taken."""
+class _Result:
+    """One result of one target and source, and the rules to apply it by."""
 
     target: str
     source: str
     belief: Belief
     now: Timestamp
     worse: int
-    """Looks in a row that it takes to believe a failure like this one."""
+    """Consecutive results that confirm a failure like this one."""
     better: int
-    covered: bool
+    silenced: bool
     flapping: Flapping
 
     @property
@@ -45,51 +45,51 @@ def advance(
     *,
     now: Timestamp,
     fresh: frozenset[tuple[str, str]] | None = None,
-    patience: Thresholds = Thresholds(),  # noqa: B008 - frozen
-    flapping: Flapping = CALM,
-    covered: frozenset[tuple[str, str]] = NONE,
+    thresholds: Thresholds = Thresholds(),  # noqa: B008 - frozen
+    flapping: Flapping = FLAPPING,
+    silenced: frozenset[tuple[str, str]] = NONE,
 ) -> tuple[Standings, tuple[TargetEvent, ...]]:
-    """Return what is believed after this sweep, and the events that led there.
+    """Return the standings after a sweep, and the events that led there.
 
-    `fresh` names, by target and source, what was really looked at; None: everything. The verdicts of
-    others rest on older looks and count for nothing here. Targets the sweep does not know are forgotten.
-    `covered` names what a maintenance window covers: it is looked at and believed as ever.
+    `fresh` are the targets and sources that were probed; None: all. The other verdicts rest on older probes
+    and are not applied again. Targets that are not in the sweep are dropped. `silenced` are the targets and
+    sources that a silence covers: they are probed and judged as ever.
     """
     if sweep.recording.id == standings.recording:
         return standings, ()
     known = {one.key: one for one in standings.targets}
-    told = explicit_pairs(sweep.recording, fresh)
+    explicit = explicit_pairs(sweep.recording, fresh)
     kept: list[Standing] = []
     events: list[TargetEvent] = []
-    for target, seen in _looks(sweep):
+    for target, seen in _verdicts(sweep):
         key = (target, seen.source)
         before = known.get(key)
         if fresh is not None and key not in fresh:
             kept += [before] if before is not None else []
             continue
-        look = _Look(
+        result = _Result(
             target=target,
             source=seen.source,
             belief=belief_of(seen.verdict),
             now=now,
-            worse=patience.explicit if key in told else patience.silent,
-            better=patience.better,
-            covered=key in covered,
+            worse=thresholds.explicit if key in explicit else thresholds.silent,
+            better=thresholds.better,
+            silenced=key in silenced,
             flapping=flapping,
         )
-        after = _take(before, look)
+        after = _apply(before, result)
         kept.append(after)
         events += _changes(before, after)
-    here = {one.key for one in kept}  # all that was known and is still asked for was kept
-    events += [event for key, one in known.items() if key not in here for event in _gone(one, now=now)]
+    here = {one.key for one in kept}
+    events += [event for key, one in known.items() if key not in here for event in _removal(one, now=now)]
     touched = None if fresh is None else frozenset(target for target, _ in fresh)
     findings, changes = advance_findings(
         standings.findings,
         sweep.findings,
         now=now,
-        asked=frozenset(one.target for one in sweep.verdicts),
+        planned=frozenset(one.target for one in sweep.verdicts),
         fresh=touched,
-        patience=patience,
+        thresholds=thresholds,
         confirmed=frozenset(one.target for one in kept if one.settled and not one.up),
     )
     kept.sort(key=lambda one: one.key)
@@ -98,7 +98,7 @@ def advance(
 
 
 def belief_of(verdict: Verdict) -> Belief:
-    """Return what a verdict would have us believe, bounded in size."""
+    """Return the belief that a verdict supports, bounded in size."""
     return Belief(
         outcome=verdict.outcome,
         phase=verdict.phase,
@@ -110,91 +110,91 @@ def belief_of(verdict: Verdict) -> Belief:
     )
 
 
-def _looks(sweep: Sweep) -> Iterator[tuple[str, SourceVerdict]]:
+def _verdicts(sweep: Sweep) -> Iterator[tuple[str, SourceVerdict]]:
     for verdict in sweep.verdicts:
         for seen in verdict.by_source:
             yield verdict.target, seen
 
 
-def _take(before: Standing | None, look: _Look) -> Standing:
-    success = look.now if look.good else None
+def _apply(before: Standing | None, result: _Result) -> Standing:
+    success = result.now if result.good else None
     if before is None or (before.unknown and success):
-        return _first(before, look)
+        return _first(before, result)
     before = replace(
         before,
         last_success=success or before.last_success,
-        looks=add_result(before.looks, reachable=look.good),
+        results=add_result(before.results, reachable=result.good),
     )
-    if look.belief.key == before.belief.key:
-        return _agrees(before, look)
-    return _differs(before, look)
+    if result.belief.key == before.belief.key:
+        return _agrees(before, result)
+    return _differs(before, result)
 
 
-def _first(before: Standing | None, look: _Look) -> Standing:
-    """A target that is well is believed at once; one that is not must be seen again first."""
-    settled = look.good or look.worse <= 1
+def _first(before: Standing | None, result: _Result) -> Standing:
+    """Confirm a reachable target at once; a failure must be seen again first."""
+    settled = result.good or result.worse <= 1
     made = Standing(
-        target=look.target,
-        source=look.source,
+        target=result.target,
+        source=result.source,
         state=before.state if before else Lifecycle.OK,
-        belief=look.belief if settled else NOTHING,
-        since=look.now,
-        last_changed=look.now,
-        last_success=look.now if look.good else None,
-        pending=None if settled else look.belief,
-        pending_since=None if settled else look.now,
-        looks=add_result(before.looks if before else "", reachable=look.good),
+        belief=result.belief if settled else NOTHING,
+        since=result.now,
+        last_changed=result.now,
+        last_success=result.now if result.good else None,
+        pending=None if settled else result.belief,
+        pending_since=None if settled else result.now,
+        results=add_result(before.results if before else "", reachable=result.good),
     )
-    return _moved(made, look, enough=settled)
+    return _moved(made, result, enough=settled)
 
 
-def _agrees(before: Standing, look: _Look) -> Standing:
+def _agrees(before: Standing, result: _Result) -> Standing:
     streak = before.streak + 1 if before.settled else 1
-    after = replace(before, belief=look.belief, streak=streak, pending=None, pending_since=None)
-    return _moved(after, look, enough=False)
+    after = replace(before, belief=result.belief, streak=streak, pending=None, pending_since=None)
+    return _moved(after, result, enough=False)
 
 
-def _differs(before: Standing, look: _Look) -> Standing:
-    """Count looks that contradict what is believed the same way: reachable, or not."""
-    same = before.pending is not None and before.pending.outcome.reachable is look.good
+def _differs(before: Standing, result: _Result) -> Standing:
+    """Count consecutive results that contradict the belief in the same way: reachable, or not."""
+    same = before.pending is not None and before.pending.outcome.reachable is result.good
     streak = before.streak + 1 if same else 1
-    since = (before.pending_since if same else None) or look.now
-    if streak < (look.better if look.good else look.worse):
-        after = replace(before, streak=streak, pending=look.belief, pending_since=since)
-        return _moved(after, look, enough=False)
+    since = (before.pending_since if same else None) or result.now
+    if streak < (result.better if result.good else result.worse):
+        after = replace(before, streak=streak, pending=result.belief, pending_since=since)
+        return _moved(after, result, enough=False)
     after = replace(
         before,
-        belief=look.belief,
+        belief=result.belief,
         since=since,
-        last_changed=look.now,
+        last_changed=result.now,
         streak=streak,
         pending=None,
         pending_since=None,
     )
-    return _moved(after, look, enough=True)
+    return _moved(after, result, enough=True)
 
 
-def _moved(after: Standing, look: _Look, *, enough: bool) -> Standing:
-    return replace(after, state=next_target_state(after.state, _signal(after, look, enough=enough)))
+def _moved(after: Standing, result: _Result, *, enough: bool) -> Standing:
+    return replace(after, state=next_target_state(after.state, _signal(after, result, enough=enough)))
 
 
-def _signal(after: Standing, look: _Look, *, enough: bool) -> TargetSignal:
-    """Say what a look means; `after` still is in the state before it."""
-    if look.covered:
+def _signal(after: Standing, result: _Result, *, enough: bool) -> TargetSignal:
+    """Return what a result means; `after.state` is still the state before it."""
+    if result.silenced:
         return TargetSignal.SILENCED
-    share = change_share(after.looks)
-    fluttering = after.state is Lifecycle.FLAPPING and share > look.flapping.low
-    if fluttering or share >= look.flapping.high:
+    share = change_share(after.results)
+    still_flapping = after.state is Lifecycle.FLAPPING and share > result.flapping.low
+    if still_flapping or share >= result.flapping.high:
         return TargetSignal.UNSTABLE
-    if after.state in (Lifecycle.FLAPPING, Lifecycle.MAINTENANCE):
+    if after.state in (Lifecycle.FLAPPING, Lifecycle.SILENCED):
         return TargetSignal.STABLE_UP if after.up else TargetSignal.STABLE_DOWN
     if enough:
-        return TargetSignal.RECOVERED if look.good else TargetSignal.FAILED
-    return TargetSignal.GOOD if look.good else TargetSignal.BAD
+        return TargetSignal.RECOVERED if result.good else TargetSignal.FAILED
+    return TargetSignal.GOOD if result.good else TargetSignal.BAD
 
 
 def _changes(before: Standing | None, after: Standing) -> Iterator[TargetChanged]:
-    """Tell a confirmed change; a target that is well at first sight is none."""
+    """Yield a confirmed change; a target that is ok from the start is none."""
     known = None if before is None or before.unknown else before
     if after.unknown or (known is not None and known.belief.key == after.belief.key):
         return
@@ -211,8 +211,8 @@ def _changes(before: Standing | None, after: Standing) -> Iterator[TargetChanged
     )
 
 
-def _gone(before: Standing, *, now: Timestamp) -> Iterator[TargetRemoved]:
-    """Tell that a target left that was not well: who reads on must not take it for one that still fails."""
+def _removal(before: Standing, *, now: Timestamp) -> Iterator[TargetRemoved]:
+    """Yield the removal of a target that was not ok: the history must not show it as failing still."""
     if before.unknown or before.belief.outcome is Outcome.OK:
         return
     yield TargetRemoved(

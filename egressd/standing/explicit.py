@@ -1,4 +1,4 @@
-"""Whether a look that failed was told so, or met silence: an answer needs less patience than none."""
+"""Failures with an answer, which need fewer results to be confirmed than silence does."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from egressd.model.observation import Failure
 from egressd.model.recording import Recording
 
 SILENT = frozenset({Failure.TIMEOUT, Failure.NO_RESOURCES, Failure.OS_ERROR, Failure.INTERNAL_ERROR})
-"""Endings that loss or a busy host can cause as well."""
+"""Failures that packet loss or a busy host can cause."""
 
 
 def explicit_pairs(
     recording: Recording, pairs: Collection[tuple[str, str]] | None
 ) -> frozenset[tuple[str, str]]:
-    """Return the targets and sources whose every trail ended with an answer, whatever it said.
+    """Return the targets and sources all of whose trails ended with an answer, good or bad.
 
-    `pairs`: those that matter; None: all.
+    `pairs`: those to look for; None: all.
     """
     trails = {one.probe: one.trails for one in recording.records}
     found: dict[tuple[str, str], bool] = {}

@@ -1,4 +1,4 @@
-"""Fold the findings of a sweep into what was believed of shared causes."""
+"""Apply the findings of a sweep to the standings of findings."""
 
 from __future__ import annotations
 
@@ -20,19 +20,17 @@ def advance_findings(
     found: Iterable[Finding],
     *,
     now: Timestamp,
-    asked: frozenset[str],
+    planned: frozenset[str],
     fresh: frozenset[str] | None,
-    patience: Thresholds,
+    thresholds: Thresholds,
     confirmed: frozenset[str] = frozenset(),
 ) -> tuple[tuple[FindingStanding, ...], tuple[FindingEvent, ...]]:
-    """Return the findings as they stand now, and which of them were opened or closed.
+    """Return the standings of the findings, and events for those that were opened or closed.
 
-    `asked` are the targets there are: no finding names others, and one that has lost all of its targets is
-    over. `confirmed` are those that are believed to fail: a cause of those alone needs no more patience than
-    they did.
-
-    Where only some targets were looked at, a finding that none of them belongs to stays as it was; one
-    without targets is a fact about the path, which every look tries anew.
+    `planned` are the targets of the plan: no finding names others, and one that has lost all of its targets
+    is closed. `confirmed` are the targets known to fail: a finding of only those is confirmed as fast.
+    `fresh` are the targets that were probed; None: all. A finding that concerns none of them stays as it was;
+    one without targets is about the path, which every sweep tests.
     """
     known = {one.id: one for one in before}
     seen = {one.id: one for one in found}
@@ -40,41 +38,41 @@ def advance_findings(
     events: list[FindingEvent] = []
     for key in sorted({*known, *seen}):
         old, new = known.get(key), seen.get(key)
-        if old is not None and new is None and _is_deserted(old, asked):
+        if old is not None and new is None and _is_deserted(old, planned):
             after = None
-        elif not _is_touched(old, new, fresh):
-            after = _without_others(old, asked)
+        elif not _is_fresh(old, new, fresh):
+            after = _without_others(old, planned)
         elif new is not None:
             known_to_fail = bool(new.targets) and confirmed.issuperset(new.targets)
-            worse = patience.explicit if known_to_fail else patience.silent
-            after = _shown(old, new, now=now, worse=worse)
+            worse = thresholds.explicit if known_to_fail else thresholds.silent
+            after = _seen(old, new, now=now, worse=worse)
         else:
-            after = _missed(_without_others(old, asked), patience=patience)
+            after = _missed(_without_others(old, planned), thresholds=thresholds)
         kept += [after] if after is not None else []
-        events += _tell(old, after, now=now)
+        events += _events(old, after, now=now)
     return tuple(kept), tuple(events)
 
 
-def _is_deserted(old: FindingStanding, asked: frozenset[str]) -> bool:
-    """Say whether nobody asks for anything it explains: no look can end it any more."""
-    return bool(old.targets) and asked.isdisjoint(old.targets)
+def _is_deserted(old: FindingStanding, planned: frozenset[str]) -> bool:
+    """Whether none of its targets is planned any more, so that no probe could close it."""
+    return bool(old.targets) and planned.isdisjoint(old.targets)
 
 
-def _without_others(old: FindingStanding | None, asked: frozenset[str]) -> FindingStanding | None:
-    if old is None or asked.issuperset(old.targets):
+def _without_others(old: FindingStanding | None, planned: frozenset[str]) -> FindingStanding | None:
+    if old is None or planned.issuperset(old.targets):
         return old
-    return replace(old, targets=tuple(one for one in old.targets if one in asked))
+    return replace(old, targets=tuple(one for one in old.targets if one in planned))
 
 
-def _is_touched(old: FindingStanding | None, new: Finding | None, fresh: frozenset[str] | None) -> bool:
+def _is_fresh(old: FindingStanding | None, new: Finding | None, fresh: frozenset[str] | None) -> bool:
     if fresh is None:
         return True
     mine = {*(old.targets if old else ()), *(new.targets if new else ())}
     return not mine or not fresh.isdisjoint(mine)
 
 
-def _shown(old: FindingStanding | None, new: Finding, *, now: Timestamp, worse: int) -> FindingStanding:
-    streak = old.streak + 1 if old is not None and not old.fading else 1
+def _seen(old: FindingStanding | None, new: Finding, *, now: Timestamp, worse: int) -> FindingStanding:
+    streak = old.streak + 1 if old is not None and not old.clearing else 1
     opened = old is not None and old.opened
     return FindingStanding(
         id=new.id,
@@ -91,15 +89,15 @@ def _shown(old: FindingStanding | None, new: Finding, *, now: Timestamp, worse: 
     )
 
 
-def _missed(old: FindingStanding | None, *, patience: Thresholds) -> FindingStanding | None:
-    """Return a finding that was not seen this time; None once it is gone."""
+def _missed(old: FindingStanding | None, *, thresholds: Thresholds) -> FindingStanding | None:
+    """Return a finding that was not seen this time; None once it is closed."""
     if old is None or not old.opened:
         return None
-    streak = old.streak + 1 if old.fading else 1
-    return None if streak >= patience.better else replace(old, fading=True, streak=streak)
+    streak = old.streak + 1 if old.clearing else 1
+    return None if streak >= thresholds.better else replace(old, clearing=True, streak=streak)
 
 
-def _tell(
+def _events(
     old: FindingStanding | None, after: FindingStanding | None, *, now: Timestamp
 ) -> Iterator[FindingEvent]:
     was = old is not None and old.opened

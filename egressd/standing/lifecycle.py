@@ -1,4 +1,4 @@
-"""The lifecycle of a target, as a table: no belief changes on one look, none flaps on a lost packet."""
+"""The states of a target as a transition table: one lost packet changes no belief."""
 
 from __future__ import annotations
 
@@ -7,65 +7,65 @@ from enum import StrEnum
 
 from egressd.model.standing import Lifecycle
 
-OK, SUSPECT, FAILING, RECOVERING, FLAPPING, MAINTENANCE = Lifecycle
+OK, SUSPECT, FAILING, RECOVERING, FLAPPING, SILENCED = Lifecycle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """How many looks in a row it takes to believe something else."""
+    """Consecutive results that confirm a change."""
 
     explicit: int = 2
-    """That it fails, where somebody said so: a reset, an ICMP error, a block page, NXDOMAIN."""
+    """Of a failure with an answer: a reset, an ICMP error, a block page, NXDOMAIN."""
     silent: int = 3
-    """That it fails, where nobody answered: loss does that, too."""
+    """Of a failure without an answer, which packet loss causes as well."""
     better: int = 2
-    """That it can be reached again."""
+    """Of a recovery."""
 
 
 class TargetSignal(StrEnum):
-    """What one more look means for the state."""
+    """What one more result means for the state."""
 
     GOOD = "good"
-    """It was reachable; where it is believed to fail, that is not enough yet."""
+    """Reachable; a recovery is not confirmed by it."""
     BAD = "bad"
-    """It was not; where it is believed well, that is not enough yet."""
+    """Unreachable; a failure is not confirmed by it."""
     RECOVERED = "recovered"
-    """It was reachable, often enough."""
+    """Reachable, often enough."""
     FAILED = "failed"
-    """It was not, often enough."""
+    """Unreachable, often enough."""
     UNSTABLE = "unstable"
-    """It changes too often to believe either."""
+    """Changes too often to confirm either."""
     STABLE_UP = "stable_up"
-    """It stopped fluttering, or maintenance is over, and it is believed reachable."""
+    """Not flapping or not silenced any more, and believed reachable."""
     STABLE_DOWN = "stable_down"
-    """The same, and it is not."""
+    """The same, and believed unreachable."""
     SILENCED = "silenced"
-    """A maintenance window covers it."""
+    """Covered by a silence."""
 
 
-_APART = {
+_HELD = {
     TargetSignal.UNSTABLE: FLAPPING,
     TargetSignal.STABLE_UP: OK,
     TargetSignal.STABLE_DOWN: FAILING,
-    TargetSignal.SILENCED: MAINTENANCE,
+    TargetSignal.SILENCED: SILENCED,
 }
-_ENOUGH = {
+_CONFIRMED = {
     TargetSignal.RECOVERED: OK,
     TargetSignal.FAILED: FAILING,
     TargetSignal.UNSTABLE: FLAPPING,
-    TargetSignal.SILENCED: MAINTENANCE,
+    TargetSignal.SILENCED: SILENCED,
 }
-# From each state, what each signal that can come then leads to.
+# The next state by state and by the signals that are possible in it.
 TRANSITIONS: dict[Lifecycle, dict[TargetSignal, Lifecycle]] = {
-    OK: {TargetSignal.GOOD: OK, TargetSignal.BAD: SUSPECT, **_ENOUGH},
-    SUSPECT: {TargetSignal.GOOD: OK, TargetSignal.BAD: SUSPECT, **_ENOUGH},
-    FAILING: {TargetSignal.GOOD: RECOVERING, TargetSignal.BAD: FAILING, **_ENOUGH},
-    RECOVERING: {TargetSignal.GOOD: RECOVERING, TargetSignal.BAD: FAILING, **_ENOUGH},
-    FLAPPING: _APART,
-    MAINTENANCE: _APART,
+    OK: {TargetSignal.GOOD: OK, TargetSignal.BAD: SUSPECT, **_CONFIRMED},
+    SUSPECT: {TargetSignal.GOOD: OK, TargetSignal.BAD: SUSPECT, **_CONFIRMED},
+    FAILING: {TargetSignal.GOOD: RECOVERING, TargetSignal.BAD: FAILING, **_CONFIRMED},
+    RECOVERING: {TargetSignal.GOOD: RECOVERING, TargetSignal.BAD: FAILING, **_CONFIRMED},
+    FLAPPING: _HELD,
+    SILENCED: _HELD,
 }
 
 
 def next_target_state(state: Lifecycle, signal: TargetSignal) -> Lifecycle:
-    """Return the state after one more look."""
+    """Return the state after one more result."""
     return TRANSITIONS[state][signal]

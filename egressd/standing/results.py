@@ -1,4 +1,4 @@
-"""What the last look at each target saw, from each source, in numbers."""
+"""The latest result of each target and source, in numbers: for metrics and alerting rules."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from egressd.model.recording import Recording, Trail
 from egressd.model.verdict import Sweep, Verdict
 
 INTERCEPTED = "tls_mitm_"
-"""How the codes of everything that opens TLS on the way begin."""
+"""Prefix of the reason codes of TLS inspection."""
 _DEPTHS = {DnsObservation: 1, TcpObservation: 2, ProxyObservation: 3, TlsObservation: 4, HttpObservation: 5}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetResult:
-    """Numbers of one target and source."""
+    """The verdict of one target and source, and what was measured."""
 
     target: str
     source: str
     verdict: Verdict
     durations: Mapping[str, float]
-    """Seconds by phase, of the way that got furthest."""
+    """Seconds by phase, of the trail that got furthest."""
     chain_expiry: float | None
-    """Unix time."""
+    """Unix time of the first certificate of the chain to expire."""
     intercepted: bool | None
-    """None where no certificate was seen."""
+    """None: no certificate was seen."""
     throughput: float | None
     """Bytes per second."""
 
 
 def results_of(sweep: Sweep) -> Iterator[TargetResult]:
-    """Yield the looks in the order of the plan's targets."""
+    """Yield the results in the order of the plan's targets."""
     trails = _trails(sweep.recording)
     for judged in sweep.verdicts:
         for one in judged.by_source:
-            yield _look(judged.target, one.source, one.verdict, trails.get((judged.target, one.source), ()))
+            yield _result(judged.target, one.source, one.verdict, trails.get((judged.target, one.source), ()))
 
 
 def _trails(recording: Recording) -> dict[tuple[str, str], tuple[Trail, ...]]:
-    """Return the trails that answer for a target and source."""
+    """Return the trails by target and source."""
     records = {one.probe: one.trails for one in recording.records}
     found: dict[tuple[str, str], tuple[Trail, ...]] = {}
     for probe in recording.plan.probes:
-        if probe.contrast:  # a look by another way, for comparison
+        if probe.contrast:  # probed another way, for comparison
             continue
         for target in probe.targets:
             key = (target, probe.source)
@@ -60,7 +60,7 @@ def _trails(recording: Recording) -> dict[tuple[str, str], tuple[Trail, ...]]:
     return found
 
 
-def _look(target: str, source: str, verdict: Verdict, trails: tuple[Trail, ...]) -> TargetResult:
+def _result(target: str, source: str, verdict: Verdict, trails: tuple[Trail, ...]) -> TargetResult:
     seen = [one for trail in trails for one in trail.observations]
     expiries = list(_expiries(seen))
     return TargetResult(
@@ -82,7 +82,7 @@ def _durations(trails: Iterable[Trail]) -> dict[str, float]:
 
 
 def _reach(trail: Trail) -> tuple[bool, int]:
-    """Order trails by how far they came; one that was not stopped comes first."""
+    """Order trails by how far they got; a successful one is the furthest."""
     last = trail.last
     return last is not None and last.failure is None, _DEPTHS.get(type(last), 0) if last else 0
 

@@ -1,4 +1,4 @@
-"""How much of a verdict's text is kept: it stays for months, and part of it comes from the network."""
+"""Bounds of the text kept from a verdict: it is stored for months, and part of it comes from the network."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ MOST_TARGETS = 2000
 
 
 def shorten(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return the first lines of evidence, each cut to what a log line can hold."""
+    """Return the first lines of evidence, each cut to the length of a log line."""
     return tuple(line[:LONGEST_LINE] for line in tuple(lines)[:MOST_LINES])

@@ -1,7 +1,7 @@
-"""What outlives the daemon: what it believes, and what happened.
+"""State on disk: standings, alerts, the queue of notices and the history of events; and silences.
 
-Law of the room: one SQLite file, one writer. A file that can't be read is moved aside and said aloud, a
-disk that is full is survived, and what is written is written with the events that led to it or not at all.
+Rules: one SQLite file, one writer. A file that can't be read is moved aside and logged, a full disk is
+survived, and state is written together with the events that led to it, or not at all.
 """
 
 from egressd.state.persistence import Persistence

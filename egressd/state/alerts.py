@@ -1,4 +1,4 @@
-"""Alerts, and what waits to be told, as rows: each notice once, however many receivers it waits for.
+"""Alerts and the queue of notices as rows; a notice has one row however many receivers it waits for.
 
 Blocking, and for one thread at a time.
 """
@@ -16,40 +16,40 @@ NEXT = "next"
 DROPPED = "dropped/"
 
 Row = tuple[str, str]
-"""A receiver, and the id of a notice."""
+"""A receiver's name and a notice's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertChanges:
-    """What a save has to write."""
+    """The changes that a save writes."""
 
     alerts: tuple[Alert, ...]
-    ended: tuple[str, ...]
+    removed: tuple[str, ...]
     rows: Mapping[int, Row]
-    gone: tuple[int, ...]
+    done: tuple[int, ...]
     notices: Mapping[str, Notice]
-    unwanted: tuple[str, ...]
-    """Notices that wait for nobody any more."""
+    delivered: tuple[str, ...]
+    """Ids of notices that wait for no receiver any more."""
     tally: Mapping[str, int] | None
-    """None: as it was."""
+    """Counters of the queue; None: unchanged."""
 
     def __bool__(self) -> bool:
-        return any((self.alerts, self.ended, self.rows, self.gone, self.tally is not None))
+        return any((self.alerts, self.removed, self.rows, self.done, self.tally is not None))
 
 
 @dataclass(slots=True)
 class AlertStore:
-    """What of it is in the file."""
+    """The alerts and the queue in the file."""
 
     alerts: dict[str, Alert | None] = field(default_factory=dict)
-    """By id; None: its row can't be read."""
+    """By id; None: its row can't be decoded."""
     rows: dict[int, Row] = field(default_factory=dict)
     tally: Mapping[str, int] = field(default_factory=dict)
     _compared: tuple[Alert, ...] | None = None
-    """The alerts of the last save: while queues are worked off, they stay the very same."""
+    """The alerts of the last save: deliveries alone leave them the same object."""
 
     def load(self, connection: sqlite3.Connection) -> tuple[tuple[Alert, ...], Outbox]:
-        """Read all of it; a row that can't be read is left out, and said."""
+        """Read everything; rows that can't be decoded are logged and left out."""
         read = connection.execute
         alerts = dict(decode_rows(read("SELECT id, body FROM alerts ORDER BY id"), Alert))
         notices = dict(decode_rows(read("SELECT id, body FROM notices"), Notice))
@@ -70,8 +70,8 @@ class AlertStore:
         return tuple(alerts.values()), outbox
 
     def changes(self, alerts: tuple[Alert, ...], outbox: Outbox, *, whole: bool) -> AlertChanges:
-        """Compare with what is in the file; with `whole`, also evidence that is new each time."""
-        fixed = alerts is self._compared and not whole
+        """Compare with the file; `whole`: also evidence, which is new each time."""
+        unchanged = alerts is self._compared and not whole
         now = {one.id: one for one in alerts}
         waiting = {one.number: one for one in outbox.waiting}
         wanted = {one.notice.id for one in outbox.waiting}
@@ -81,24 +81,24 @@ class AlertStore:
         return AlertChanges(
             alerts=tuple(
                 one
-                for key, one in ({} if fixed else now).items()
+                for key, one in ({} if unchanged else now).items()
                 if _differs(self.alerts.get(key), one, whole=whole)
             ),
-            ended=tuple(key for key in self.alerts if key not in now),
+            removed=tuple(key for key in self.alerts if key not in now),
             rows={number: (one.receiver, one.notice.id) for number, one in fresh.items()},
-            gone=tuple(number for number in self.rows if number not in waiting),
+            done=tuple(number for number in self.rows if number not in waiting),
             notices={one.notice.id: one.notice for one in fresh.values() if one.notice.id not in known},
-            unwanted=tuple(known - wanted),
+            delivered=tuple(known - wanted),
             tally=tally if tally != self.tally else None,
         )
 
     def write(self, cursor: sqlite3.Cursor, changes: AlertChanges) -> None:
-        """Write changes, inside a transaction."""
-        cursor.executemany("DELETE FROM alerts WHERE id = ?", [(key,) for key in changes.ended])
+        """Write changes inside a transaction."""
+        cursor.executemany("DELETE FROM alerts WHERE id = ?", [(key,) for key in changes.removed])
         bodies = [(one.id, encode(one)) for one in changes.alerts]
         cursor.executemany("INSERT OR REPLACE INTO alerts VALUES (?, ?)", bodies)
-        cursor.executemany("DELETE FROM outbox WHERE number = ?", [(number,) for number in changes.gone])
-        cursor.executemany("DELETE FROM notices WHERE id = ?", [(key,) for key in changes.unwanted])
+        cursor.executemany("DELETE FROM outbox WHERE number = ?", [(number,) for number in changes.done])
+        cursor.executemany("DELETE FROM notices WHERE id = ?", [(key,) for key in changes.delivered])
         texts = [(key, encode(one)) for key, one in changes.notices.items()]
         cursor.executemany("INSERT OR REPLACE INTO notices VALUES (?, ?)", texts)
         rows = [(number, *row) for number, row in changes.rows.items()]
@@ -108,12 +108,12 @@ class AlertStore:
             cursor.executemany("INSERT INTO tally VALUES (?, ?)", tuple(changes.tally.items()))
 
     def written(self, changes: AlertChanges, alerts: tuple[Alert, ...]) -> None:
-        """Note that changes are in the file now: all there were to these alerts."""
+        """Remember that changes are in the file, after the transaction."""
         self._compared = alerts
-        for key in changes.ended:
+        for key in changes.removed:
             del self.alerts[key]
         self.alerts |= {one.id: one for one in changes.alerts}
-        for number in changes.gone:
+        for number in changes.done:
             del self.rows[number]
         self.rows |= changes.rows
         self.tally = self.tally if changes.tally is None else changes.tally

@@ -1,4 +1,4 @@
-"""The file: opened, checked, and moved aside where it is no database of ours."""
+"""The SQLite file: opened, checked, migrated, and moved aside when it is damaged or another program's."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from egressd.errors import EgressdError, ExitCode
 FILE = "state.db"
 LOCK = "state.lock"
 VERSION = 2
-"""PRAGMA user_version. An earlier one is brought up to it in place; a later one is not ours to read."""
+"""PRAGMA user_version. Earlier versions are migrated in place, later ones are not read."""
 APPLICATION = 0x65677264
 """PRAGMA application_id: `egrd`."""
 MOST_ASIDE = 3
-"""Damaged files that are kept for whoever wants to look; older ones go."""
+"""Damaged files that are kept; older ones are deleted."""
 BUSY = 2.0
-"""Seconds to wait for a reader of the history."""
+"""Seconds to wait for a reader's lock."""
 SUFFIXES = ("", "-wal", "-shm")
 
 _FIRST = """
@@ -48,23 +48,23 @@ CREATE TABLE outbox (number INTEGER PRIMARY KEY, receiver TEXT NOT NULL, notice 
 CREATE TABLE tally (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 STEPS = (_FIRST, _ALERTS)
-"""What each version adds to the one before; published steps never change."""
+"""The migration to each version from the one before; published ones never change."""
 
 log = structlog.get_logger(__name__)
 
 
 class StateInUseError(EgressdError):
-    """Another daemon keeps its state in the same directory."""
+    """Another daemon uses the state directory."""
 
     exit_code = ExitCode.CONFIG
 
 
 def lock(directory: Path) -> int:
-    """Take the directory for this process; return the descriptor that holds it.
+    """Lock the directory for this process; return the descriptor that holds the lock.
 
     Raises:
-        StateInUseError: another process has it.
-        OSError: it can't be written to.
+        StateInUseError: another process has locked it.
+        OSError: it is not writable.
     """
     held = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -78,7 +78,7 @@ def lock(directory: Path) -> int:
 
 
 def connect(directory: Path) -> sqlite3.Connection:
-    """Open the database for writing; a file that is damaged or not ours is moved aside first.
+    """Open the database for writing; a file that is damaged or another program's is moved aside first.
 
     Raises:
         sqlite3.Error: it can't be opened or made: no space, no permission.
@@ -99,7 +99,7 @@ def connect(directory: Path) -> sqlite3.Connection:
 
 
 def move_aside(path: Path) -> Path:
-    """Rename a database with all that belongs to it; keep only the last few of those."""
+    """Rename a database with its WAL files, and delete all but the last few renamed ones."""
     stamp = clock.now().strftime("%Y%m%dT%H%M%S%f")
     aside = path.with_name(f"{path.name}.damaged-{stamp}")
     for suffix in SUFFIXES:
@@ -115,7 +115,7 @@ def move_aside(path: Path) -> Path:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Say whether an error means that the file itself is bad, not the disk or its rights."""
+    """Whether an error means that the file is damaged, rather than a full disk or missing rights."""
     if isinstance(error, sqlite3.OperationalError):
         return "malformed" in str(error) or "no such" in str(error) or "has no column" in str(error)
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(
@@ -130,7 +130,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _problem(path: Path) -> str:
-    """Say what is wrong with the file; empty where nothing is, or where there is no file."""
+    """Return why the file can't be used; empty: it can, or there is none."""
     if not path.exists() or path.stat().st_size == 0:
         return ""
     try:
@@ -158,7 +158,7 @@ def _inspect(connection: sqlite3.Connection) -> str:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Bring a file to the schema, all or nothing; settings that are not kept in it are set each time."""
+    """Set the pragmas, and migrate to the current schema in one transaction."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,4 +1,4 @@
-"""Reading what happened, beside a daemon that writes or after it."""
+"""Reading the history of events, also while a daemon writes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from egressd.state.codec import EVENT_TYPES, decode, kind_of, to_dict
 from egressd.state.database import FILE
 
 MOST_EVENTS = 5000
-"""Events shown at most: the newest of those that are asked for."""
+"""Events returned at most: the newest of those that match."""
 
 _EVENTS = """
 SELECT kind, body FROM events WHERE at >= ? AND at <= ? AND kind != 'sweep' ORDER BY id
@@ -48,14 +48,14 @@ _SWEEPS = "SELECT count(*), min(at), max(at) FROM events WHERE kind = 'sweep' AN
 
 
 class HistoryError(EgressdError):
-    """There is no history to read, or no right to read it."""
+    """There is no history, or it can't be read."""
 
 
 def read_history(directory: Path, *, since: Timestamp, until: Timestamp, target: str | None) -> History:
-    """Return what happened, to targets that match the pattern where one is given.
+    """Return the events of a period; `target`: a pattern of ids, endpoints and hosts, None: all.
 
     Raises:
-        HistoryError: there is none, or it can't be read.
+        HistoryError: there is no history, or it can't be read.
     """
     path = directory / FILE
     try:
@@ -74,18 +74,18 @@ def read_history(directory: Path, *, since: Timestamp, until: Timestamp, target:
 
 
 def event_matches(one: Event, pattern: str) -> bool:
-    """Say whether an event is about a target whose id, endpoint or host matches; others always are."""
+    """Whether an event is about no target, or about one whose id, endpoint or host matches."""
     match one:
         case TargetChanged() | TargetRemoved():
-            return _names(one.target, pattern)
+            return _target_matches(one.target, pattern)
         case FindingOpened() | NoticePosted():
-            return not one.targets or any(_names(target, pattern) for target in one.targets)
+            return not one.targets or any(_target_matches(target, pattern) for target in one.targets)
         case _:
             return True
 
 
 def mentions_targets(history: History) -> bool:
-    """Say whether anything in it is about a target, and not about the daemon alone."""
+    """Whether any event is about a target rather than the daemon alone."""
     return any(
         isinstance(one, TargetChanged | TargetRemoved)
         or (isinstance(one, FindingOpened | NoticePosted) and one.targets)
@@ -93,7 +93,7 @@ def mentions_targets(history: History) -> bool:
     )
 
 
-def _names(target: str, pattern: str) -> bool:
+def _target_matches(target: str, pattern: str) -> bool:
     endpoint, _, place = target.partition("/")
     host = place.rpartition(":")[0]
     wanted = pattern.lower()
@@ -106,12 +106,12 @@ def _read(
     earlier = chain.from_iterable(
         _events(connection.execute(query, (since,))) for query in (_CAUSES, _BEFORE)
     )
-    already = tuple(_unwell(_wanted(earlier, target)))
+    already = tuple(_not_ok(_matching(earlier, target)))
     causes = {one.finding for one in already if isinstance(one, FindingOpened)}
     events: deque[Event] = deque(
         maxlen=MOST_EVENTS + 1
-    )  # a pattern may fit few of many: all are read, few are kept
-    events.extend(_wanted(_events(connection.execute(_EVENTS, (since, until))), target, causes))
+    )  # a pattern may match few of many: all are read, few are kept
+    events.extend(_matching(_events(connection.execute(_EVENTS, (since, until))), target, causes))
     sweeps, first, last = connection.execute(_SWEEPS, (since, until)).fetchone()
     return History(
         since=since,
@@ -123,8 +123,8 @@ def _read(
     )
 
 
-def _unwell(events: Iterable[Event]) -> Iterator[FindingOpened | TargetChanged]:
-    """Yield what still held of the last that was told of each cause and target."""
+def _not_ok(events: Iterable[Event]) -> Iterator[FindingOpened | TargetChanged]:
+    """Yield the last events of findings and targets that were not ok after them."""
     for one in events:
         match one:
             case FindingOpened():
@@ -136,14 +136,14 @@ def _unwell(events: Iterable[Event]) -> Iterator[FindingOpened | TargetChanged]:
 
 
 def _events(rows: Iterable[tuple[str, str]]) -> Iterator[Event]:
-    """Read rows; a kind that a later version wrote is passed over."""
+    """Decode rows; kinds of a later version are skipped."""
     for kind, body in rows:
         if kind in EVENT_TYPES:
             yield decode(body, EVENT_TYPES[kind])
 
 
-def _wanted(events: Iterable[Event], pattern: str | None, causes: Collection[str] = ()) -> Iterator[Event]:
-    """Keep what is about a pattern; the end of a cause only where its beginning was, now or before."""
+def _matching(events: Iterable[Event], pattern: str | None, causes: Collection[str] = ()) -> Iterator[Event]:
+    """Yield the events that match; `FindingClosed`, which names no targets, when its opening did."""
     opened = set(causes)
     for one in events:
         if pattern is not None and not event_matches(one, pattern):
@@ -155,7 +155,7 @@ def _wanted(events: Iterable[Event], pattern: str | None, causes: Collection[str
 
 
 def history_json(history: History) -> str:
-    """Write a stretch of time as JSON, `schema: egressd.history/1`."""
+    """Write a history as JSON, `schema: egressd.history/1`."""
     document = {
         "schema": "egressd.history/1",
         "since": history.since,

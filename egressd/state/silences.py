@@ -1,8 +1,7 @@
-"""Maintenance windows that somebody has opened by hand: one small file, `maintenance.json`.
+"""Silences opened by hand, in `maintenance.json`.
 
-The command line writes it, often as root, and the daemon reads it, as a user of its own. So it is decode_rows
-by all, takes the place of the old one by rename, and is believed only where every word of it is understood.
-Blocking.
+The command line writes the file, often as root, and the daemon reads it as another user. So it is readable
+by all, replaced by rename, and used only if all of it is valid. Blocking.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ import structlog
 
 from egressd.errors import EgressdError
 from egressd.model.alert import Silence
-from egressd.state.codec import to_dict
+from egressd.model.notification import Scope
 
 log = structlog.get_logger("egressd")
 
 FILE = "maintenance.json"
 SCHEMA = "egressd.maintenance/1"
 MOST = 100
-"""Windows that are open at once."""
+"""Silences open at once."""
 LARGEST = 256 * 1024
 """Bytes of the file."""
 LONGEST_TEXT = 300
@@ -72,7 +71,7 @@ class SilencesFile:
 
 
 def read_silences(directory: Path) -> tuple[Silence, ...]:
-    """Return what was opened by hand, the ones that are over included; nothing where there is no file.
+    """Return the silences of the file, also those that are over; none if there is no file.
 
     Raises:
         SilencesFileError: the file is damaged, or can't be read.
@@ -88,31 +87,27 @@ def read_silences(directory: Path) -> tuple[Silence, ...]:
         return _document(data)
     except (ValueError, RecursionError) as error:
         raise SilencesFileError(
-            f"cannot use {path}: {_flat(error)}; remove it and open your maintenance windows again"
+            f"cannot use {path}: {_flat(error)}; remove it and open your silences again"
         ) from None
 
 
 def open_of(silences: Iterable[Silence], now: datetime) -> tuple[Silence, ...]:
-    """Return those that are not over `now` (aware)."""
+    """Return the silences that are not over `now` (aware)."""
     return tuple(one for one in silences if datetime.fromisoformat(one.ends) > now)
 
 
 def write_silences(directory: Path, silences: Iterable[Silence], *, now: datetime) -> None:
-    """Write what is open now (aware); what is over is left out.
+    """Write the silences that are not over `now` (aware).
 
     Raises:
-        SilencesFileError: it is too much, or the file can't be written.
+        SilencesFileError: there are too many, or the file can't be written.
     """
     kept = open_of(silences, now)
     if len(kept) > MOST:
-        raise SilencesFileError(
-            f"{MOST} maintenance windows are open already; end some: egressd maintenance list"
-        )
-    text = json.dumps({"schema": SCHEMA, "windows": [to_dict(one) for one in kept]}, indent=2) + "\n"
+        raise SilencesFileError(f"{MOST} silences are open already; end some: egressd maintenance list")
+    text = json.dumps({"schema": SCHEMA, "windows": [_row(one) for one in kept]}, indent=2) + "\n"
     if len(text) > LARGEST:
-        raise SilencesFileError(
-            "the open maintenance windows have too many patterns; end some, or name fewer"
-        )
+        raise SilencesFileError("the open silences have too many patterns; end some, or name fewer")
     try:
         _replace(directory, text.encode("ascii"))
     except OSError as error:
@@ -121,10 +116,10 @@ def write_silences(directory: Path, silences: Iterable[Silence], *, now: datetim
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Keep others from changing the file meanwhile.
+    """Lock the file against other writers.
 
     Raises:
-        SilencesFileError: there is no such directory, no right to it, or somebody else is changing the file.
+        SilencesFileError: there is no such directory, no right to it, or another process holds the lock.
     """
     try:
         held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -139,7 +134,7 @@ def locked(directory: Path) -> Iterator[None]:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise SilencesFileError(f"somebody else is changing {directory / FILE}; try again") from None
+        raise SilencesFileError(f"another process is changing {directory / FILE}; try again") from None
     finally:
         os.close(held)
 
@@ -160,7 +155,7 @@ def _stat(path: Path) -> tuple[int, int, int] | None:
 
 
 def _bytes(path: Path) -> bytes:
-    """Read a regular file: who may write to the folder could put a pipe there, or a link."""
+    """Read a regular file: other users of the folder could put a pipe or a link there."""
     held = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(held, "rb") as file:
         if not stat.S_ISREG(os.fstat(held).st_mode):
@@ -184,7 +179,7 @@ def _replace(directory: Path, data: bytes) -> None:
 
 
 def _document(data: bytes) -> tuple[Silence, ...]:
-    """Read the file's text. Raises ValueError."""
+    """Decode the file. Raises ValueError."""
     if len(data) > LARGEST:
         raise ValueError(f"more than {LARGEST} bytes")
     document = json.loads(data)
@@ -192,20 +187,26 @@ def _document(data: bytes) -> tuple[Silence, ...]:
         raise ValueError(f"not {SCHEMA}")
     rows = document.get("windows")
     if set(document) != {"schema", "windows"} or not isinstance(rows, list) or len(rows) > MOST:
-        raise ValueError(f"must hold up to {MOST} windows, and nothing else")
+        raise ValueError(f"must hold up to {MOST} silences, and nothing else")
     found = tuple(_silence(row) for row in rows)
     if len({one.name for one in found}) < len(found):
-        raise ValueError("two windows have one name")
+        raise ValueError("two silences have the same name")
     return found
 
 
 def _silence(row: Any) -> Silence:
     if not isinstance(row, dict) or set(row) != {*TEXTS, *LISTS}:
-        raise ValueError(f"a window must have {', '.join((*TEXTS, *LISTS))}, and nothing else")
+        raise ValueError(f"a silence must have {', '.join((*TEXTS, *LISTS))}, and nothing else")
     texts = {key: _text(row[key], key) for key in TEXTS}
     if not texts["name"] or _moment(texts["ends"]) <= _moment(texts["began"]):
-        raise ValueError("a window must have a name, and end after it began")
-    return Silence(**texts, sources=_patterns(row["sources"]), targets=_patterns(row["targets"]))
+        raise ValueError("a silence must have a name, and end after it began")
+    scope = Scope(sources=_patterns(row["sources"]), targets=_patterns(row["targets"]))
+    return Silence(**texts, scope=scope)
+
+
+def _row(silence: Silence) -> dict[str, object]:
+    texts = {key: getattr(silence, key) for key in TEXTS}
+    return texts | {key: list(getattr(silence.scope, key)) for key in LISTS}
 
 
 def _text(value: Any, what: str) -> str:

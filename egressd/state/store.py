@@ -1,4 +1,4 @@
-"""What is in the file: beliefs as they are now, and events as they happened.
+"""The database as values: current standings and alerts, and events.
 
 Blocking, and for one thread at a time.
 """
@@ -25,12 +25,12 @@ from egressd.state.alerts import AlertStore
 from egressd.state.codec import decode_rows, encode, kind_of
 
 ROUTINE_SHARE = 0.1
-"""Sweeps in which nothing failed are kept for this share of the retention."""
+"""Events of sweeps without failures are kept for this share of the retention."""
 MOST_ROUTINE = 20_000
 MOST_EVENTS = 100_000
-"""Rows at most, whatever the retention: a network that flaps must not fill a disk."""
+"""Rows at most, whatever the retention: a flapping network must not fill the disk."""
 PRUNE_EVERY = 500
-"""Rows written between two prunings."""
+"""Events written between two prunings."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedState:
-    """What a daemon starts with."""
+    """The state a daemon starts with."""
 
     standings: Standings = field(default_factory=Standings)
     profiles: tuple[tuple[str, Timestamp], ...] = ()
@@ -68,11 +68,11 @@ class Store:
         self._retention = 0.0
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     def load(self) -> SavedState:
-        """Return what was believed; a row that can't be read is left out, and said."""
+        """Return the saved state; rows that can't be decoded are logged and left out."""
         targets = self._values("SELECT target, body FROM standings ORDER BY target, source", Standing)
         findings = self._values("SELECT id, body FROM findings ORDER BY id", FindingStanding)
         profiles = self._values("SELECT name, body FROM memory WHERE name GLOB 'profile/*'", _Profile)
@@ -89,13 +89,13 @@ class Store:
         )
 
     def _values(self, query: str, kind: type[T]) -> tuple[T, ...]:
-        """Return what the rows of a query, each a key and a body, stand for."""
+        """Decode the rows of a query, each a key and a body."""
         return tuple(one for _, one in decode_rows(self._connection.execute(query), kind))
 
     def save(self, saved_state: SavedState, events: Iterable[Event], *, whole: bool) -> None:
-        """Write what changed and the events, all or nothing.
+        """Write changes and events, all or nothing.
 
-        With `whole` even what changes all the time is written, such as the last success.
+        `whole`: also values that change with every probe, such as the last success.
 
         Raises:
             sqlite3.Error: nothing was written.
@@ -107,8 +107,8 @@ class Store:
         memory = _memory(saved_state) if whole else {}
         memory = {name: body for name, body in memory.items() if self._memory.get(name) != body}
         findings = saved_state.standings.findings
-        post = self._alerts.changes(saved_state.alerts, saved_state.outbox, whole=whole)
-        if not (changed or gone or events or memory or post or findings != self._findings):
+        alerts = self._alerts.changes(saved_state.alerts, saved_state.outbox, whole=whole)
+        if not (changed or gone or events or memory or alerts or findings != self._findings):
             return
         with _transaction(self._connection) as cursor:
             cursor.executemany("DELETE FROM standings WHERE target = ? AND source = ?", gone)
@@ -120,9 +120,9 @@ class Store:
                     "INSERT INTO findings VALUES (?, ?)", [(one.id, encode(one)) for one in findings]
                 )
             cursor.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?)", tuple(memory.items()))
-            self._alerts.write(cursor, post)
+            self._alerts.write(cursor, alerts)
             cursor.executemany(_INSERT_EVENT, [_row(one) for one in events])
-        self._alerts.written(post, saved_state.alerts)
+        self._alerts.written(alerts, saved_state.alerts)
         self._saved = {key: one for key, one in self._saved.items() if key in now}
         self._saved |= {one.key: one for one in changed}
         self._findings = findings
@@ -130,12 +130,12 @@ class Store:
         self._written += len(events)
 
     def prune(self, retention: float) -> None:
-        """Forget what is older than the retention, routine long before the rest; now and then.
+        """Delete events older than the retention, routine ones earlier, every `PRUNE_EVERY` events.
 
-        A retention that is new is kept at once: whoever makes it shorter may need the room.
+        A new retention is applied at once: a shorter one may be set to free space.
 
         Raises:
-            sqlite3.Error: nothing was forgotten.
+            sqlite3.Error: nothing was deleted.
         """
         if self._written < PRUNE_EVERY and retention == self._retention:
             return
@@ -184,11 +184,11 @@ class _transaction:  # noqa: N801 - read as a word: `with _transaction(connectio
 
 
 def _differs(saved: Standing | None, now: Standing, *, whole: bool) -> bool:
-    """Say whether a standing is worth writing; a streak that just goes on is not."""
+    """Whether a standing has to be written; a growing streak alone has not."""
     if saved is None or whole:
         return saved != now
-    still = replace(saved, last_success=now.last_success, streak=now.streak, looks=now.looks)
-    if now.settled:  # evidence of an unchanged belief is new each time
+    still = replace(saved, last_success=now.last_success, streak=now.streak, results=now.results)
+    if now.settled:  # evidence of an unchanged belief is new with every probe
         still = replace(still, belief=now.belief) if saved.belief.key == now.belief.key else still
     return still != now
 

@@ -1,6 +1,5 @@
-"""The daemon's HTTP server: metrics, a status page, health, an API, single probes.
+"""The daemon's HTTP server: metrics, status page, health, JSON API, single probes.
 
-Law of the room: a page is made from one snapshot and changes nothing; what does
-change something is asked for by POST, or switched on by the operator. Nothing here waits for the network
-being probed, save `/probe`. No host name ever comes from a request.
+Rules: a page is made from one snapshot and changes nothing; what changes something is a POST, or enabled by
+the operator. Only `/probe` waits for the probed network. No host name comes from a request.
 """

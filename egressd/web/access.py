@@ -1,4 +1,4 @@
-"""Who may come in, and what every answer carries: the web configuration, as it is now."""
+"""The web configuration in force: who may log in, response headers, TLS; reloaded when files change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Signature = tuple[tuple[str, int, int, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRules:
-    """One reading of the file."""
+    """What one reading of the file gave."""
 
     config: WebConfig = field(default_factory=WebConfig)
     login: Login = field(default_factory=lambda: Login(()))
@@ -29,11 +29,11 @@ class AccessRules:
 
 @dataclass(slots=True, kw_only=True)
 class Access:
-    """The rules in force. A file that changed for the worse leaves them as they are."""
+    """The rules in force. A file that became invalid leaves them as they are."""
 
     rules: AccessRules = field(default_factory=AccessRules)
     problems: tuple[str, ...] = ()
-    """Why the file is not in force as it is now; empty: it is."""
+    """Why the changed file is not in force; empty: it is."""
     _path: Path | None = None
     _signature: Signature = ()
 
@@ -45,33 +45,33 @@ class Access:
         """
         self._path = Path(path) if path else None
         rules = _read(self._path)
-        self._signature = _sign(self._path, rules)
+        self._signature = _signature_of(self._path, rules)
         self.rules = rules
 
     def refresh(self, path: str | None) -> bool:
-        """Read the file again if it, or a file it names, has changed; return whether rules changed."""
+        """Read the file again if it or a file it names has changed; return whether the rules changed."""
         wanted = Path(path) if path else None
-        signature = _sign(wanted, self.rules)
+        signature = _signature_of(wanted, self.rules)
         if wanted == self._path and signature == self._signature:
             return False
         self._path, self._signature = wanted, signature
         found = _try(wanted)
         if isinstance(found, ConfigError):
-            log.error("the web configuration is bad; the one before stays", problems=found.problems)
+            log.error("the web configuration is invalid; the one before stays", problems=found.problems)
             self.problems = found.problems
             return False
         self.problems = ()
         self.rules = rules = found
-        self._signature = _sign(wanted, rules)
+        self._signature = _signature_of(wanted, rules)
         log.info("read the web configuration again", file=str(wanted))
         return True
 
 
 def check_file(path: str | None) -> None:
-    """Read a web configuration, certificates and keys included, and forget it again.
+    """Validate a web configuration, its certificates and keys included.
 
     Raises:
-        ConfigError: every mistake of it, or a file it names can't be used.
+        ConfigError: all of its errors, or a file it names can't be used.
     """
     _read(Path(path) if path else None)
 
@@ -79,8 +79,8 @@ def check_file(path: str | None) -> None:
 def _try(path: Path | None) -> AccessRules | ConfigError:
     try:
         return _read(path)
-    except ConfigError as mistake:
-        return mistake
+    except ConfigError as error:
+        return error
 
 
 def _read(path: Path | None) -> AccessRules:
@@ -91,8 +91,8 @@ def _read(path: Path | None) -> AccessRules:
     return AccessRules(config=config, login=Login(config.users), context=context)
 
 
-def _sign(path: Path | None, rules: AccessRules) -> Signature:
-    """Return what shows that a file was written again; a missing one shows too."""
+def _signature_of(path: Path | None, rules: AccessRules) -> Signature:
+    """Return what changes when a file is written or removed."""
     files = (path, *(rules.config.tls.files if rules.config.tls else ())) if path else ()
     return tuple((str(one), *_stamp(one)) for one in files)
 

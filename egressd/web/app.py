@@ -1,4 +1,4 @@
-"""The routes, and what answers them."""
+"""The routes and their handlers."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ from egressd.web.middleware import access_middleware
 from egressd.web.probing import Desk
 from egressd.web.status import render_status
 
-RELOAD_PATIENCE = 30.0
-"""Seconds to wait for a reload to be carried out."""
+RELOAD_TIMEOUT = 30.0
+"""Seconds to wait for a reload."""
 MOST_NAMES = 100
-"""Metrics that `name[]` may pick at once."""
+"""Metrics that `name[]` may select at once."""
 _REFUSED = re.compile(r"q=0(\.0*)?")
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
 def make_app(holder: SnapshotHolder, intents: Intents, access: Access, catalog: Catalog) -> web.Application:
-    """Return the application; it holds no state but caches."""
+    """Return the application; its only state is caches."""
     app = web.Application(middlewares=[access_middleware(access)], client_max_size=64 * 1024)
-    site = Handlers(
+    handlers = Handlers(
         holder=holder,
         intents=intents,
         exposition=Exposition(offline_limits(catalog)),
         sweeps=SweepJson(),
         desk=Desk(holder=holder),
     )
-    app.router.add_get("/", site.status)
-    app.router.add_get("/metrics", site.metrics)
-    app.router.add_get("/probe", site.probe)
-    app.router.add_get("/-/healthy", site.healthy)
-    app.router.add_get("/-/ready", site.ready)
+    app.router.add_get("/", handlers.status)
+    app.router.add_get("/metrics", handlers.metrics)
+    app.router.add_get("/probe", handlers.probe)
+    app.router.add_get("/-/healthy", handlers.healthy)
+    app.router.add_get("/-/ready", handlers.ready)
     for method in (hdrs.METH_POST, hdrs.METH_PUT):
-        app.router.add_route(method, "/-/reload", site.reload)
-    app.router.add_get("/api/v1/sweep", site.sweep)
-    app.router.add_get("/api/v1/targets", site.targets)
-    app.router.add_get("/api/v1/alerts", site.alerts)
+        app.router.add_route(method, "/-/reload", handlers.reload)
+    app.router.add_get("/api/v1/sweep", handlers.sweep)
+    app.router.add_get("/api/v1/targets", handlers.targets)
+    app.router.add_get("/api/v1/alerts", handlers.alerts)
     return app
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handlers:
-    """The pages. Each reads the snapshot once."""
+    """The request handlers. Each reads the snapshot once."""
 
     holder: SnapshotHolder
     intents: Intents
@@ -64,14 +64,14 @@ class Handlers:
     desk: Desk
 
     async def status(self, request: web.Request) -> web.Response:
-        """Show people how things are."""
+        """Serve the status page."""
         snapshot, stalled = self.holder.current, self.holder.watchdog.stalled
         text = await asyncio.to_thread(render_status, snapshot, now=clock.now(), stalled=stalled)
         headers = {"Content-Security-Policy": PAGE_POLICY}
         return _compressed(request, web.Response(text=text, content_type="text/html", headers=headers))
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """Show Prometheus everything there is."""
+        """Serve the metrics."""
         form = choose_form(",".join(request.headers.getall(hdrs.ACCEPT, [])))
         names = tuple(request.query.getall("name[]", []))[:MOST_NAMES]
         text = await asyncio.to_thread(self.exposition.render, self.holder.current, form=form, names=names)
@@ -83,23 +83,23 @@ class Handlers:
         return await self.desk.answer(request)
 
     async def healthy(self, _request: web.Request) -> web.Response:
-        """Say whether the scheduler keeps its promises."""
+        """Answer 503 when the scheduler has stalled."""
         if self.holder.watchdog.stalled:
             return web.Response(status=503, text="the scheduler has stalled\n")
         return web.Response(text="egressd is healthy\n")
 
     async def ready(self, _request: web.Request) -> web.Response:
-        """Say whether there is anything to show yet."""
+        """Answer 503 until the first sweep is complete."""
         if self.holder.current.sweep is None:
             return web.Response(status=503, text="the first sweep is not done\n")
         return web.Response(text="egressd is ready\n")
 
     async def reload(self, _request: web.Request) -> web.Response:
-        """Read the configuration again, and say what became of it."""
+        """Reload the configuration and report the outcome."""
         if not self.holder.current.settings.web.enable_reload:
             return web.Response(status=403, text="reloading is off: set web.enable_reload, or send SIGHUP\n")
         try:
-            async with asyncio.timeout(RELOAD_PATIENCE):
+            async with asyncio.timeout(RELOAD_TIMEOUT):
                 status = await self.intents.reload()
         except TimeoutError:
             return web.Response(status=503, text="the reload is not done yet; see the log\n")
@@ -108,18 +108,18 @@ class Handlers:
         return web.Response(text="reloaded\n")
 
     async def sweep(self, request: web.Request) -> web.Response:
-        """Give the last sweep as `--once --format json` would."""
+        """Serve the last sweep as `--once --format json` writes it."""
         sweep = self.holder.current.sweep
         if sweep is None:
             return _json(request, 503, '{"error": "the first sweep is not done"}\n')
         return _json(request, 200, await asyncio.to_thread(self.sweeps.render, sweep))
 
     async def targets(self, request: web.Request) -> web.Response:
-        """Give every target, with what was seen and what is believed."""
+        """Serve every target with its last verdicts and standings."""
         return await self._listed(request, targets_document)
 
     async def alerts(self, request: web.Request) -> web.Response:
-        """Give what is wrong and not over, one entry per cause, and who is told of it."""
+        """Serve the unresolved alerts, the silences and the receivers."""
         return await self._listed(request, alerts_document)
 
     async def _listed(self, request: web.Request, make: Callable[..., object]) -> web.Response:
@@ -132,7 +132,7 @@ def _json(request: web.Request, status: int, text: str) -> web.Response:
 
 
 def _compressed(request: web.Request, response: web.Response) -> web.Response:
-    """Compress for whoever takes gzip, and tell caches that the answer depends on it."""
+    """Compress for clients that accept gzip, and tell caches that the response varies by it."""
     if takes_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, []))):
         response.enable_compression(web.ContentCoding.gzip)
     response.headers.add(hdrs.VARY, hdrs.ACCEPT_ENCODING)
@@ -140,7 +140,7 @@ def _compressed(request: web.Request, response: web.Response) -> web.Response:
 
 
 def takes_gzip(accepted: str) -> bool:
-    """Say whether an `Accept-Encoding` header lets gzip come; weight 0 does not, whatever else it says."""
+    """Whether an `Accept-Encoding` header accepts gzip; weight 0 refuses it (RFC 9110 section 12.5.3)."""
     parts = [part.partition(";")[::2] for part in accepted[:2000].lower().split(",")]
     weights = {coding.strip(): parameter.replace(" ", "") for coding, parameter in parts}
     found = weights.get("gzip", weights.get("*"))

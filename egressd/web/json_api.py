@@ -1,11 +1,11 @@
-"""The JSON API: sweeps as `--once` writes them, targets with what is believed of them, alerts."""
+"""The JSON API: the last sweep as `--once` writes it, targets with their standings, alerts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from egressd.model.alert import Alert, AlertName, AlertState, Condition
+from egressd.model.alert import Alert, AlertName, AlertState, Condition, Silence
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief, Standing
 from egressd.model.verdict import Outcome, Sweep, Verdict
@@ -17,7 +17,7 @@ ALERTS_SCHEMA = "egressd.alerts/1"
 
 
 class SweepJson:
-    """The last sweep's JSON, made once however many ask for it."""
+    """The JSON of the last sweep, made once per sweep."""
 
     def __init__(self) -> None:
         self._sweep: Sweep | None = None
@@ -31,7 +31,7 @@ class SweepJson:
 
 
 def targets_document(snapshot: Snapshot) -> dict[str, Any]:
-    """Return every target of the plan with the last look and the standing from each source."""
+    """Return every target of the plan with its last verdict and standing from each source."""
     return {
         "schema": TARGETS_SCHEMA,
         "completed": snapshot.counters.completed,
@@ -40,34 +40,36 @@ def targets_document(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def alerts_document(snapshot: Snapshot) -> dict[str, Any]:
-    """Return what is wrong and not over, told or not, the most urgent first; one entry per cause.
-
-    With it, who is to be told, and which maintenance keeps what quiet.
-    """
+    """Return the alerts that are not resolved, the most urgent first, the silences and the receivers."""
     return {
         "schema": ALERTS_SCHEMA,
         "completed": snapshot.counters.completed,
         "alerts": [_alert(one, snapshot) for one in by_urgency(snapshot.alerts)],
-        "maintenance": [to_dict(one) for one in snapshot.maintenance],
+        "maintenance": [_silence(one) for one in snapshot.silences],
         "receivers": [to_dict(one) for one in snapshot.receivers],
     }
 
 
 def by_urgency(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return those that are not over: the told ones first, the urgent ones first, then the oldest.
+    """Return the alerts that are not resolved: open ones first, urgent ones first, then the oldest.
 
-    What was never told because another alert speaks for it is not among them: its cause is.
+    Alerts that another alert suppressed from the start are left out: that one is listed.
     """
     alerts = tuple(alerts)
     ids = {one.id for one in alerts}
-    there = (
+    found = (
         one
         for one in alerts
         if one.is_open or (one.state is AlertState.PENDING and ids.isdisjoint(one.suppressed_by))
     )
     return sorted(
-        there, key=lambda one: (not one.is_open, one.condition.severity.rank, one.condition.since, one.id)
+        found,
+        key=lambda one: (not one.is_open, one.condition.severity.rank, one.condition.since, one.id),
     )
+
+
+def _silence(silence: Silence) -> dict[str, str]:
+    return {key: getattr(silence, key) for key in ("name", "began", "ends", "reason", "by")}
 
 
 def _alert(alert: Alert, snapshot: Snapshot) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def _alert(alert: Alert, snapshot: Snapshot) -> dict[str, Any]:
         "confidence": condition.confidence,
         "since": condition.since,
         "opened": alert.opened,
-        "told_at": alert.told_at,
+        "told_at": alert.notified_at,
         "targets": condition.targets,
         "sources": condition.sources,
         "profiles": condition.profiles,
@@ -101,7 +103,7 @@ _KINDS = {AlertName.CAUSE: "finding", AlertName.EXPIRING: "certificate"}
 
 
 def _outcome(condition: Condition, snapshot: Snapshot) -> Outcome | None:
-    """Return the worst that is believed of what an alert is about."""
+    """Return the worst outcome of the targets of an alert."""
     about = set(condition.targets)
     beliefs = (
         one.belief.outcome

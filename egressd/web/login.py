@@ -1,4 +1,4 @@
-"""Basic authentication against bcrypt hashes, without stopping the loop or telling users apart."""
+"""Basic authentication against bcrypt hashes, off the event loop, as slow for unknown users as for others."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from collections import OrderedDict
 import bcrypt
 
 _BCRYPT_READS = 72
-"""bcrypt never looked at more bytes than this of a password."""
+"""bcrypt uses no more bytes of a password."""
 _MOST_REMEMBERED = 256
 _MOST_WAITING = 16
 
 
 class TooBusyError(Exception):
-    """Too many passwords wait to be checked: each costs the processor dearly."""
+    """Too many passwords wait to be checked, which is expensive."""
 
 
 class Login:
-    """The users of a web configuration. Right answers are remembered by a keyed digest."""
+    """The users of a web configuration. Correct logins are cached by a keyed digest."""
 
     def __init__(self, users: tuple[tuple[str, str], ...]) -> None:
         self._users = dict(users)
-        self._nobody = _hash_of_nobody(next(iter(self._users.values()), ""))
+        self._dummy_hash = _make_dummy_hash(next(iter(self._users.values()), ""))
         self._key = secrets.token_bytes(32)
-        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._correct: OrderedDict[bytes, None] = OrderedDict()
         self._turn = asyncio.Lock()
         self._waiting = 0
 
     @property
     def is_open(self) -> bool:
-        """Whether no one needs to log in."""
+        """Whether no login is needed."""
         return not self._users
 
     async def admits(self, header: str) -> bool:
@@ -50,10 +50,10 @@ class Login:
         user, password = found
         known = self._users.get(user)
         digest = self._digest(user, password, known or "")
-        if known is not None and digest in self._right:
-            self._right.move_to_end(digest)
+        if known is not None and digest in self._correct:
+            self._correct.move_to_end(digest)
             return True
-        if not await self._check(password, known or self._nobody) or known is None:
+        if not await self._check(password, known or self._dummy_hash) or known is None:
             return False
         self._remember(digest)
         return True
@@ -64,7 +64,7 @@ class Login:
         return hmac.digest(self._key, message, hashlib.sha256)
 
     async def _check(self, password: bytes, known: str) -> bool:
-        """Compare in a thread, one at a time: a flood of guesses must not take every processor."""
+        """Compare in a thread, one at a time: a flood of guesses must not occupy all processors."""
         if self._waiting >= _MOST_WAITING:
             raise TooBusyError
         self._waiting += 1
@@ -75,9 +75,9 @@ class Login:
             self._waiting -= 1
 
     def _remember(self, digest: bytes) -> None:
-        self._right[digest] = None
-        if len(self._right) > _MOST_REMEMBERED:
-            self._right.popitem(last=False)
+        self._correct[digest] = None
+        if len(self._correct) > _MOST_REMEMBERED:
+            self._correct.popitem(last=False)
 
 
 def _matches(password: bytes, known: str) -> bool:
@@ -87,8 +87,8 @@ def _matches(password: bytes, known: str) -> bool:
         return False
 
 
-def _hash_of_nobody(like: str) -> str:
-    """Return a hash no password has, as dear to check as a real one: users can't be told by the time."""
+def _make_dummy_hash(like: str) -> str:
+    """Return a hash without a password, as expensive to check as a real one, against user enumeration."""
     cost = like[4:6] or "10"
     return f"$2b${cost}${'.' * 21}O{'.' * 31}"
 

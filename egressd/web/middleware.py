@@ -1,4 +1,4 @@
-"""What every request passes: the client's certificate, its password, and the headers of the answer."""
+"""The middleware of every request: client certificate, login and response headers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from egressd.web.access import Access
 from egressd.web.login import TooBusyError
 from egressd.web.tls import client_allowed
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ALWAYS = {"X-Content-Type-Options": "nosniff"}
 
 
 def access_middleware(access: Access) -> Middleware:
-    """Return the middleware that asks the rules in force."""
+    """Return the middleware, which applies the rules in force."""
 
     @web.middleware
-    async def pass_through(request: web.Request, handler: Answer) -> web.StreamResponse:
+    async def authorize(request: web.Request, handler: Handler) -> web.StreamResponse:
         refused = await _refuse(request, access)
         try:
             response = refused or await handler(request)
@@ -30,7 +30,7 @@ def access_middleware(access: Access) -> Middleware:
             _add_headers(response, access)
         return response
 
-    return pass_through
+    return authorize
 
 
 async def _refuse(request: web.Request, access: Access) -> web.Response | None:

@@ -1,4 +1,4 @@
-"""The listening socket: opened once, handed on when TLS changes, closed at the end."""
+"""The listening socket: opened once, kept when TLS changes, closed at the end."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from egressd.wording import host_port
 
 log = structlog.get_logger("egressd")
 
-LOOK_EVERY = 2.0
-"""Seconds between looks at the web configuration's files."""
+CHECK_EVERY = 2.0
+"""Seconds between checks of the web configuration's files."""
 CLOSING = 2.0
-"""Seconds a request may still take at the end; aiohttp waits twice that long at most."""
+"""Seconds a request may take at shutdown; aiohttp waits twice as long at most."""
 HANDSHAKE = 10.0
 
 
-def is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Refuse what only says that a request could not be read: it was answered 400, and that is all.
+def is_no_bad_request(record: logging.LogRecord) -> bool:
+    """Filter out malformed requests, which were answered 400.
 
-    Scanners, and clients that speak TLS to a plain port, would fill the journal with tracebacks.
+    Scanners, and TLS clients on a plain port, would fill the journal with tracebacks.
     """
     error = record.exc_info[1] if record.exc_info else None
     return not (isinstance(error, HttpProcessingError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 requests_log = logging.getLogger("egressd.http")
-requests_log.addFilter(is_worth_a_line)
+requests_log.addFilter(is_no_bad_request)
 
 
 def split_listen(text: str) -> tuple[str | None, int]:
-    """Split `address:port`, `[v6]:port` and `:port`; no address is every address."""
+    """Split `address:port`, `[v6]:port` and `:port`; None: all addresses."""
     host, _, port = text.rpartition(":")
     return host.strip("[]") or None, int(port)
 
@@ -59,11 +59,11 @@ def _tls(context: ServerContext | None) -> dict[str, Any]:
 
 
 async def serve(holder: SnapshotHolder, settings: Settings, intents: Intents, *, catalog: Catalog) -> None:
-    """Bind the port, say so, and serve until cancelled.
+    """Bind the port, set `intents.listening`, and serve until cancelled.
 
     Raises:
         ConfigError: the web configuration is wrong.
-        UsageError: the address can't be had.
+        UsageError: the address can't be bound.
     """
     server = Server(holder=holder, intents=intents, catalog=catalog)
     await server.open(settings.web)
@@ -86,7 +86,7 @@ class Server:
 
         Raises:
             ConfigError: the web configuration is wrong.
-            UsageError: the address can't be had.
+            UsageError: the address can't be bound.
         """
         self.access.load(settings.config_file)
         app = make_app(self.holder, self.intents, self.access, self.catalog)
@@ -110,7 +110,7 @@ class Server:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Return where it listens, as `address:port`."""
+        """The addresses it listens on, as `address:port`."""
         names = (one.getsockname() for server in self._servers for one in server.sockets)
         return tuple(host_port(host, port) for host, port, *_ in names)
 
@@ -118,24 +118,24 @@ class Server:
         """Serve until cancelled; read the web configuration again when its files change."""
         try:
             while True:
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(CHECK_EVERY)
                 before = self.access.rules.context
                 path = self.holder.current.settings.web.config_file
                 if await asyncio.to_thread(self.access.refresh, path):
-                    await self._hand_on(before)
-                self._confess()
+                    await self._replace_servers(before)
+                self._publish_problems()
         finally:
             await self.close()
 
-    def _confess(self) -> None:
-        """Put on the holder that the file is bad, or is so no more: a restart would fail with it."""
+    def _publish_problems(self) -> None:
+        """Put the problems of the file into the snapshot: a restart would fail with them."""
         config = self.holder.current.config
         problems = self.access.problems[:MOST_PROBLEMS]
         if problems != config.web_problems:
             self.holder.update(config=config.with_web(problems, clock.timestamp()))
 
     async def close(self) -> None:
-        """Listen no more, and let requests end."""
+        """Stop listening, and let requests end."""
         self.intents.listening.clear()
         for one in self._servers:
             one.close()
@@ -149,8 +149,8 @@ class Server:
             raise RuntimeError("the server was not set up")
         return self._runner.server
 
-    async def _hand_on(self, before: ServerContext | None) -> None:
-        """Let a new context take over the socket; connections that are open go on under the old one."""
+    async def _replace_servers(self, before: ServerContext | None) -> None:
+        """Serve the same sockets with a new context; open connections keep the old one."""
         context = self.access.rules.context
         if context is before:
             return

@@ -1,4 +1,4 @@
-"""The status page: what is wrong, since when, who is to blame, what to ask for. Readable at 2 a.m."""
+"""The status page: what fails, since when, who is to blame, and what to ask for."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 
 from egressd import __version__, clock
+from egressd.alerting.inhibit import SILENCE_PREFIX, SUSPECTED
 from egressd.attribution.blame_text import party
-from egressd.model.alert import Alert
+from egressd.model.alert import Alert, Silence
 from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
-from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
+from egressd.model.snapshot import ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
 from egressd.report.summary import by_profile, count_outcomes, outcomes_of
 from egressd.web.json_api import by_urgency
 from egressd.wording import count, span
 
 MOST_ROWS = 500
-"""Rows of a table; the API has them all."""
+"""Rows of a table at most; the API has them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileRow:
-    """One product's row."""
+class _ProfileRow:
+    """One profile."""
 
     name: str
     tally: OutcomeCounts
@@ -36,8 +37,8 @@ class ProfileRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailingRow:
-    """One target and source that is not well."""
+class _FailingRow:
+    """One target and source that is not ok."""
 
     target: str
     need: str
@@ -49,12 +50,12 @@ class FailingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRow:
-    """One alert that was told."""
+class _AlertRow:
+    """One open alert."""
 
     title: str
     severity: str
-    how: str
+    state: str
     since: str
     reason: str
     party: str
@@ -65,8 +66,8 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PendingRow:
-    """One alert that nobody was told of."""
+class _PendingRow:
+    """One alert without notifications."""
 
     title: str
     severity: str
@@ -75,19 +76,19 @@ class PendingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverRow:
+class _ReceiverRow:
     """One receiver."""
 
     name: str
     kind: str
     waiting: int
     delivered: str
-    trouble: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusPage:
-    """What the template shows."""
+class _StatusPage:
+    """The variables of the template."""
 
     headline: str
     good: bool
@@ -98,17 +99,17 @@ class StatusPage:
     completed: str
     next_sweep: str
     notes: tuple[str, ...]
-    alerts: tuple[AlertRow, ...]
-    unsaid: tuple[PendingRow, ...]
-    maintenance: tuple[str, ...]
-    receivers: tuple[ReceiverRow, ...]
-    failing: tuple[FailingRow, ...]
-    profiles: tuple[ProfileRow, ...]
+    alerts: tuple[_AlertRow, ...]
+    pending: tuple[_PendingRow, ...]
+    silences: tuple[str, ...]
+    receivers: tuple[_ReceiverRow, ...]
+    failing: tuple[_FailingRow, ...]
+    profiles: tuple[_ProfileRow, ...]
     unsampled: tuple[Unsampled, ...]
 
 
 def render_status(snapshot: Snapshot, *, now: datetime, stalled: bool) -> str:
-    """Render the page; everything is escaped, whoever wrote it."""
+    """Render the page; all values are escaped."""
     return _template().render(page=_page(snapshot, now=now, stalled=stalled))
 
 
@@ -118,10 +119,10 @@ def _template() -> Template:
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(text)
 
 
-def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> StatusPage:
+def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> _StatusPage:
     sweep, alerts = snapshot.sweep, by_urgency(snapshot.alerts)
     headline, good = _headline(snapshot, stalled=stalled)
-    return StatusPage(
+    return _StatusPage(
         headline=headline,
         good=good,
         version=__version__,
@@ -132,9 +133,9 @@ def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> StatusPage:
         next_sweep=_ago(snapshot.next_sweep, now),
         notes=tuple(_notes(snapshot)),
         alerts=tuple(_shown(one, now) for one in alerts if one.is_open)[:MOST_ROWS],
-        unsaid=tuple(_unsaid(one, now) for one in alerts if not one.is_open)[:MOST_ROWS],
-        maintenance=tuple(_window(one, now) for one in snapshot.maintenance),
-        receivers=tuple(_places(snapshot, now)),
+        pending=tuple(_pending(one, now) for one in alerts if not one.is_open)[:MOST_ROWS],
+        silences=tuple(_silence(one, now) for one in snapshot.silences),
+        receivers=tuple(_receivers(snapshot, now)),
         failing=tuple(_failing(snapshot, sweep, now))[:MOST_ROWS] if sweep else (),
         profiles=tuple(_profiles(snapshot, sweep, now)) if sweep else (),
         unsampled=sweep.recording.plan.unsampled[:MOST_ROWS] if sweep else (),
@@ -143,16 +144,16 @@ def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> StatusPage:
 
 def _headline(snapshot: Snapshot, *, stalled: bool) -> tuple[str, bool]:
     if stalled:
-        return "The scheduler has stalled: what follows is old", False
+        return "The scheduler has stalled: this page is out of date", False
     if snapshot.sweep is None:
         return "Waiting for the first sweep", True
     severities = Counter(one.condition.severity for one in snapshot.alerts if one.is_open)
     urgent = severities[Severity.CRITICAL]
     if urgent:
         return f"{count(urgent, 'critical alert')} open", False
-    suspects = sum(not one.settled for one in snapshot.standings.targets)
-    if suspects:
-        return f"Nothing critical is confirmed; {suspects} looked at again", True
+    suspect = len({one.target for one in snapshot.standings.targets if not one.settled})
+    if suspect:
+        return f"Nothing critical is confirmed; {count(suspect, 'target')} probed again", True
     if severities:
         return f"Nothing critical; {count(severities.total(), 'alert')} open", True
     return "Everything required is reachable", True
@@ -168,21 +169,21 @@ def _notes(snapshot: Snapshot) -> Iterator[str]:
         yield "The configuration was changed and is bad; the one before is in force:"
         yield from snapshot.config.problems[:20]
     if snapshot.state.problem:
-        yield f"What is believed can't be saved: {snapshot.state.problem}"
+        yield f"State can't be saved: {snapshot.state.problem}"
 
 
-def _shown(one: Alert, now: datetime) -> AlertRow:
+def _shown(one: Alert, now: datetime) -> _AlertRow:
     about = one.condition
     words = [one.state.value, f"in {about.phase}" if about.phase else ""]
     words.append(f"confidence {about.confidence}" if about.confidence else "")
-    words.append(_quiet(one) if one.suppressed_by else "")
-    return AlertRow(
+    words.append(_suppression(one))
+    return _AlertRow(
         title=about.summary,
         severity=about.severity,
-        how=", ".join(word for word in words if word),
+        state=", ".join(word for word in words if word),
         since=_ago(about.since, now),
         reason=about.reason or "",
-        party=party(about.blame) if about.blame else "nobody yet",
+        party=party(about.blame) if about.blame else "not known yet",
         advice=about.advice,
         evidence=about.evidence,
         targets=about.targets,
@@ -190,47 +191,56 @@ def _shown(one: Alert, now: datetime) -> AlertRow:
     )
 
 
-def _unsaid(one: Alert, now: datetime) -> PendingRow:
+def _pending(one: Alert, now: datetime) -> _PendingRow:
     about = one.condition
-    why = _quiet(one) if one.suppressed_by else "not for long enough"
-    return PendingRow(title=about.summary, severity=about.severity, since=_ago(about.since, now), why=why)
+    why = _suppression(one) or "not for long enough"
+    return _PendingRow(title=about.summary, severity=about.severity, since=_ago(about.since, now), why=why)
 
 
-def _quiet(one: Alert) -> str:
-    return f"kept quiet by {', '.join(one.suppressed_by)}"
+def _suppression(one: Alert) -> str:
+    """Say which silences, causes or other alerts suppress an alert; empty: none does."""
+    by = set(one.suppressed_by)
+    silences = sorted(name.removeprefix(SILENCE_PREFIX) for name in by if name.startswith(SILENCE_PREFIX))
+    alerts = sorted(name for name in by - {SUSPECTED} if not name.startswith(SILENCE_PREFIX))
+    parts = (
+        f"silenced by {', '.join(silences)}" if silences else "",
+        f"suppressed by {', '.join(alerts)}" if alerts else "",
+        "a shared cause is suspected" if SUSPECTED in by else "",
+    )
+    return "; ".join(part for part in parts if part)
 
 
-def _window(one: Maintenance, now: datetime) -> str:
+def _silence(one: Silence, now: datetime) -> str:
     why = f": {one.reason}" if one.reason else ""
     who = f", opened by {one.by}" if one.by else ""
     return f"{one.name}{why}{who}, ends {_ago(one.ends, now)}"
 
 
-def _places(snapshot: Snapshot, now: datetime) -> Iterator[ReceiverRow]:
+def _receivers(snapshot: Snapshot, now: datetime) -> Iterator[_ReceiverRow]:
     known = {one.name: one for one in snapshot.receivers}
     for one in snapshot.settings.notify.receivers:
         status = known.get(one.name) or ReceiverStatus(name=one.name)
         failing = status.failing_since
-        yield ReceiverRow(
+        yield _ReceiverRow(
             name=one.name,
             kind=one.type,
             waiting=status.waiting,
             delivered=_ago(status.delivered_at, now),
-            trouble=f"fails since {_ago(failing, now)}: {status.why}" if failing else "",
+            error=f"failing since {_ago(failing, now)}: {status.why}" if failing else "",
         )
 
 
-def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[FailingRow]:
-    """Yield what the last look or the belief says is not well, the worst first."""
+def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[_FailingRow]:
+    """Yield what is not ok by its last probe or its standing, the worst first."""
     standings = {one.key: one for one in snapshot.standings.targets}
     needs = {one.id: one.need for one in sweep.recording.plan.targets}
-    looks = [(judged.target, one) for judged in sweep.verdicts for one in judged.by_source]
-    looks.sort(key=lambda pair: -pair[1].verdict.outcome.severity)
-    for target, one in looks:
+    results = [(judged.target, one) for judged in sweep.verdicts for one in judged.by_source]
+    results.sort(key=lambda pair: -pair[1].verdict.outcome.severity)
+    for target, one in results:
         standing = standings.get((target, one.source))
-        well = one.verdict.outcome is Outcome.OK and (standing is None or standing.up)
-        if not well:
-            yield FailingRow(
+        ok = one.verdict.outcome is Outcome.OK and (standing is None or standing.up)
+        if not ok:
+            yield _FailingRow(
                 target=target,
                 need=needs[target],
                 source=one.source,
@@ -241,13 +251,13 @@ def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[Failin
             )
 
 
-def _profiles(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[ProfileRow]:
+def _profiles(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[_ProfileRow]:
     for name, counts in by_profile(sweep).items():
-        yield ProfileRow(name=name, tally=counts, reachable=_ago(snapshot.counters.profiles.get(name), now))
+        yield _ProfileRow(name=name, tally=counts, reachable=_ago(snapshot.counters.profiles.get(name), now))
 
 
 def _ago(moment: str | None, now: datetime) -> str:
-    """Write a moment, and how long ago it is, or how far ahead."""
+    """Write a time, and how long ago it is or how far ahead."""
     if moment is None:
         return "never"
     seconds = (now - datetime.fromisoformat(moment)).total_seconds()

@@ -1,4 +1,4 @@
-"""TLS of the server: a context from a web configuration, and which clients it is for."""
+"""TLS of the server: its context, and which client certificates are allowed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VERIFY = {
 
 
 def server_context(tls: ServerTls) -> ssl.SSLContext:
-    """Load certificates and keys.
+    """Return a context with certificate and key.
 
     Raises:
         ConfigError: a file can't be read or used, or the key is not the certificate's.
@@ -52,9 +52,9 @@ def _why(error: Exception) -> str:
 
 
 def client_allowed(certificate: Any, allowed: tuple[str, ...]) -> bool:
-    """Say whether a verified client certificate carries one of the names; no certificate: nothing to say.
+    """Whether a verified client certificate has one of the names; without a certificate, yes.
 
-    `certificate` is what `ssl` gives for the peer.
+    `certificate` is the dict of `ssl.SSLSocket.getpeercert`.
     """
     return not allowed or not certificate or any(name in allowed for name in _names(certificate))
 

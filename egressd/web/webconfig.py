@@ -1,7 +1,7 @@
 """`--web.config.file`: TLS, basic auth and headers in the format of Prometheus exporters.
 
-Keys of that format that Python can't honour are refused by name: a security setting that is silently
-ignored is a hole. Relative paths start at the folder of the file.
+Keys of the format that Python can't honour are rejected: a security setting must not be ignored silently.
+Relative paths start at the folder of the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OLD_VERSIONS = ("TLS10", "TLS11")
 
 
 class ClientAuth(StrEnum):
-    """Which clients may shake hands; the words are Go's."""
+    """Client certificate policy; the values are Go's."""
 
     NONE = "NoClientCert"
     IF_GIVEN = "VerifyClientCertIfGiven"
@@ -32,7 +32,7 @@ class ClientAuth(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTls:
-    """How the server shakes hands."""
+    """TLS settings of the server."""
 
     cert_file: Path
     key_file: Path
@@ -45,13 +45,13 @@ class ServerTls:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What must be read again when it changes."""
+        """The files to reload when they change."""
         return tuple(one for one in (self.cert_file, self.key_file, self.client_ca_file) if one)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebConfig:
-    """One web configuration file; without one, nothing of it."""
+    """A web configuration; the defaults without a file."""
 
     tls: ServerTls | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -63,21 +63,21 @@ def read_web_config(path: Path) -> WebConfig:
     """Read a file.
 
     Raises:
-        ConfigError: every mistake of it, as `file:line: key.path: message`.
+        ConfigError: all of its errors, as `file:line: key.path: message`.
     """
     document = read_yaml(read_text(path), str(path))
-    refused = (*document.problems, *_refused(document))
+    rejected = (*document.problems, *_unsupported(document))
     try:
         file = _File.model_validate(
             {} if document.data is None else document.data, context={"folder": path.parent}
         )
     except ValidationError as error:
-        found = [one for one in problems_of(error, document, model=_File) if not _said(one, refused)]
-        raise ConfigError((*refused, *found)) from None
-    problems = (*refused, *_cross(file, document))
+        found = [one for one in problems_of(error, document, model=_File) if not _is_rejected(one, rejected)]
+        raise ConfigError((*rejected, *found)) from None
+    problems = (*rejected, *_cross(file, document))
     if problems:
         raise ConfigError(problems)
-    return _settle(file, path.parent)
+    return _convert(file, path.parent)
 
 
 _UNSUPPORTED = {
@@ -92,7 +92,7 @@ _UNSUPPORTED = {
     ): "is not supported: the names are Go's; OpenSSL's defaults hold",
     ("tls_server_config", "prefer_server_cipher_suites"): "is not supported; OpenSSL's default holds",
 }
-"""Keys that other exporters know and this one can't honour."""
+"""Keys that other exporters have and this one can't honour."""
 
 _HEADERS = {
     "Strict-Transport-Security": (),
@@ -101,11 +101,11 @@ _HEADERS = {
     "X-XSS-Protection": (),
     "Content-Security-Policy": (),
 }
-"""The headers the format allows, with the values it allows; none: any."""
+"""Headers the format allows, with their allowed values; empty: any."""
 
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _MOST_COST = 16
-"""A login of cost 17 takes some ten seconds: the server would be busy with nothing else."""
+"""A login of cost 17 takes some ten seconds of processor time."""
 
 
 def _hash(text: str) -> str:
@@ -137,7 +137,7 @@ def _client_auth(text: str) -> ClientAuth:
         raise ValueError(f"must be one of {', '.join(ClientAuth)}") from None
 
 
-def _speaks_http1(wanted: bool) -> bool:  # noqa: FBT001 - pydantic calls it
+def _no_http2(wanted: bool) -> bool:  # noqa: FBT001 - pydantic calls it
     if wanted:
         raise ValueError("cannot be true: egressd serves HTTP/1.1 only; leave it out or set false")
     return wanted
@@ -158,7 +158,7 @@ class _Tls(StrictModel):
 
 
 class _Http(StrictModel):
-    http2: Annotated[bool, AfterValidator(_speaks_http1)] = False
+    http2: Annotated[bool, AfterValidator(_no_http2)] = False
     headers: dict[str, str] = {}
 
 
@@ -168,8 +168,8 @@ class _File(StrictModel):
     basic_auth_users: dict[Annotated[str, Strict()], Annotated[str, AfterValidator(_hash)]] = {}
 
 
-def _refused(document: Document) -> tuple[str, ...]:
-    """Name the keys that exist elsewhere and can't be honoured here."""
+def _unsupported(document: Document) -> tuple[str, ...]:
+    """Return a problem for each key that can't be honoured."""
     return tuple(
         f"{document.where(path)}: {why}" for path, why in _UNSUPPORTED.items() if _has(document.data, path)
     )
@@ -183,14 +183,14 @@ def _has(data: object, path: tuple[str, ...]) -> bool:
     return True
 
 
-def _said(problem: str, refused: tuple[str, ...]) -> bool:
-    """Say whether an unknown key was refused with a better sentence already."""
+def _is_rejected(problem: str, rejected: tuple[str, ...]) -> bool:
+    """Whether a problem is about a key that was rejected with a better message."""
     place = problem.split(": ")[:2]
-    return "unknown key" in problem and any(one.split(": ")[:2] == place for one in refused)
+    return "unknown key" in problem and any(one.split(": ")[:2] == place for one in rejected)
 
 
 def _cross(file: _File, document: Document) -> tuple[str, ...]:
-    """Check what no key can be judged by alone."""
+    """Check rules across keys, and header and user names."""
     found: list[tuple[tuple[str, ...], str]] = [
         (("http_server_config", "headers", name), problem)
         for name, value in file.http_server_config.headers.items()
@@ -228,7 +228,7 @@ def _tls_problems(tls: _Tls) -> list[tuple[str, str]]:
     return found
 
 
-def _settle(file: _File, folder: Path) -> WebConfig:
+def _convert(file: _File, folder: Path) -> WebConfig:
     return WebConfig(
         tls=_tls(file.tls_server_config, folder) if file.tls_server_config else None,
         headers=tuple(file.http_server_config.headers.items()),

@@ -1,4 +1,4 @@
-"""What the page for operators promises is what the table says."""
+"""`docs/alerts.md` has the severities and times of the code."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "severity"), sorted(HOLD_SECONDS))
-def test_the_page_says_how_urgent_and_how_soon(fault: AlertName, severity: Severity) -> None:
+@pytest.mark.parametrize(("name", "severity"), sorted(HOLD_SECONDS))
+def test_the_page_says_how_urgent_and_how_soon(name: AlertName, severity: Severity) -> None:
     """Each alert has a row with each of its severities and times."""
-    (row,) = [one for one in ROWS if f"`{fault}`" in one]
-    seconds = HOLD_SECONDS[fault, severity]
+    (row,) = [one for one in ROWS if f"`{name}`" in one]
+    seconds = HOLD_SECONDS[name, severity]
     assert severity in row
     assert (f"{seconds / 60:.0f} min" if seconds else "0 s") in row

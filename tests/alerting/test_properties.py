@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order, over restarts and reloads: what is said is right."""
+"""Properties of the notices over any sequence of results, restarts and reloads."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egressd.alerting import ActiveSilence
 from egressd.alerting.inhibit import OF_ONE_TARGET
 from egressd.model.alert import AlertName, AlertState, Notice, NoticeKind
 from egressd.model.endpoint import Need
-from egressd.model.notification import Alerting, Scope
-from tests.alerting.story import START, Story
+from egressd.model.notification import Alerting
+from tests.alerting.simulation import AlertSimulation, silence
 
 NAMES = "abcdef"
 NEEDS = dict(
@@ -29,14 +28,14 @@ CAUSES = {"m": tuple("abc"), "n": tuple("cdef"), "o": ()}
 
 @dataclass
 class Moment:
-    """What happens next."""
+    """One step of a sequence."""
 
     words: dict[str, str] = field(default_factory=dict)
     causes: set[str] = field(default_factory=set)
     seconds: float = 60.0
     restart: bool = False
-    gone: set[str] = field(default_factory=set)
-    covered: bool = False
+    removed: set[str] = field(default_factory=set)
+    silenced: bool = False
     times: int = 1
 
 
@@ -47,48 +46,47 @@ moments = st.lists(
         causes=st.sets(st.sampled_from(sorted(CAUSES))),
         seconds=st.sampled_from([2.0, 60.0, 700.0, 4000.0]),
         restart=st.booleans(),
-        gone=st.sets(st.sampled_from(NAMES), max_size=2),
-        covered=st.booleans(),
+        removed=st.sets(st.sampled_from(NAMES), max_size=2),
+        silenced=st.booleans(),
         times=st.integers(1, 4),
     ),
     max_size=12,
 )
 
 
-def live(one: Story, moment: Moment) -> None:
-    """Let a moment happen: every look of it is checked."""
+def live(one: AlertSimulation, moment: Moment) -> None:
+    """Apply a moment; the invariants are checked after each probe."""
     if moment.restart:
         one.restart()
         one.tick()
-    one.targets = {name: need for name, need in NEEDS.items() if name not in moment.gone}
-    window = ActiveSilence(name="w", began=START, ends=START.replace(year=2030), reason="", scope=Scope())
-    one.windows = (window,) if moment.covered else ()
+    one.targets = {name: need for name, need in NEEDS.items() if name not in moment.removed}
+    one.silences = (silence("w", minutes=10**6),) if moment.silenced else ()
     causes = {
         name: tuple(target for target in CAUSES[name] if target in one.targets) for name in moment.causes
     }
     for _ in range(moment.times):
-        before = spoken_for(one)
-        said = one.look(moment.words, findings=causes, seconds=moment.seconds)
-        assert before & failing(one) <= spoken_for(one)
-        assert not [notice.id for notice in said if is_explained(one, notice)]
+        before = covered(one)
+        said = one.probe(moment.words, findings=causes, seconds=moment.seconds)
+        assert before & failing(one) <= covered(one)
+        assert not [notice.id for notice in said if is_redundant(one, notice)]
         assert one.tick(0) == []
 
 
-def is_explained(one: Story, notice: Notice) -> bool:
-    """Say whether something is said of a target while a confirmed cause explains it."""
+def is_redundant(one: AlertSimulation, notice: Notice) -> bool:
+    """Whether a notice is about a target that a confirmed cause explains."""
     explained = {target for each in one.snapshot.standings.findings if each.opened for target in each.targets}
     about = notice.alert.condition
     ended = notice.kind is NoticeKind.CLOSED
     return not ended and about.alertname in OF_ONE_TARGET and not explained.isdisjoint(about.targets)
 
 
-def failing(one: Story) -> set[tuple[str, str]]:
-    """Return what is believed to fail."""
+def failing(one: AlertSimulation) -> set[tuple[str, str]]:
+    """Return the targets and sources believed to fail."""
     return {each.key for each in one.snapshot.standings.targets if not each.up and not each.unknown}
 
 
-def spoken_for(one: Story) -> set[tuple[str, str]]:
-    """Return what an open alert speaks for, of what fails."""
+def covered(one: AlertSimulation) -> set[tuple[str, str]]:
+    """Return the failing targets and sources that an open alert is about."""
     found = set()
     for alert in one.open.values():
         about = alert.condition
@@ -101,20 +99,20 @@ def spoken_for(one: Story) -> set[tuple[str, str]]:
 
 @settings(max_examples=150)
 @given(moments)
-def test_openings_and_ends_take_turns_and_everything_ends(story: list[Moment]) -> None:
-    """No alert ends that never opened, none opens twice, and each one ends once its cause is gone.
+def test_alerts_open_and_close_in_turn_and_all_are_closed_in_the_end(story: list[Moment]) -> None:
+    """No alert is closed that never opened, none opens twice, each is closed when its cause is gone.
 
-    What an alert spoke for and what still fails is always spoken for; the same moment says nothing twice.
+    What still fails of an open alert stays covered by an open alert; no moment sends a notice twice.
     """
-    one = Story(targets=dict(NEEDS), rules=Alerting(instance="here:10980", reminder=600.0))
+    one = AlertSimulation(targets=dict(NEEDS), rules=Alerting(instance="here:10980", reminder=600.0))
     for moment in story:
         live(one, moment)
-    one.targets, one.windows = dict(NEEDS), ()
+    one.targets, one.silences = dict(NEEDS), ()
     for _ in range(40):
-        one.look(seconds=300)
+        one.probe(seconds=300)
     assert one.open == {}
     order = defaultdict(list)
-    for notice in one.said:
+    for notice in one.notices:
         order[notice.alert.id].append(notice.kind)
     for said in order.values():
         is_open = False
@@ -122,16 +120,16 @@ def test_openings_and_ends_take_turns_and_everything_ends(story: list[Moment]) -
             assert is_open is (kind is not NoticeKind.OPENED), said
             is_open = kind is not NoticeKind.CLOSED
         assert not is_open
-    assert len({notice.id for notice in one.said}) == len(one.said)
+    assert len({notice.id for notice in one.notices}) == len(one.notices)
 
 
 @settings(max_examples=75)
 @given(moments)
-def test_nothing_opens_under_maintenance(story: list[Moment]) -> None:
-    """A window that covers everything lets ends through, and nothing else."""
-    one = Story(targets=dict(NEEDS))
+def test_nothing_opens_under_a_silence(story: list[Moment]) -> None:
+    """A silence that covers everything suppresses all notices from the start."""
+    one = AlertSimulation(targets=dict(NEEDS))
     for moment in story:
-        moment.covered = True
+        moment.silenced = True
         live(one, moment)
-    assert one.said == []
+    assert one.notices == []
     assert not any(alert.state is not AlertState.PENDING for alert in one.snapshot.alerts)

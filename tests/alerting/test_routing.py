@@ -1,4 +1,4 @@
-"""Where a notice goes: the first route that matches, and on where it says so."""
+"""Routes: the first that matches decides, unless it goes on."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def notice(kind: NoticeKind = NoticeKind.OPENED, **about: object) -> Notice:
     return Notice(id="n", at=condition.since, kind=kind, alert=alert)
 
 
-def notify(*routes: Route, chat_hears_ends: bool = True) -> Notify:
+def notify(*routes: Route, chat_gets_resolved: bool = True) -> Notify:
     """Return four receivers and routes to them."""
     receivers = tuple(
-        sample_receiver(kind, name, send_resolved=chat_hears_ends or name != "chat")
+        sample_receiver(kind, name, send_resolved=chat_gets_resolved or name != "chat")
         for name, kind in zip(NAMES, KINDS, strict=True)
     )
     return Notify(receivers=receivers, routes=routes)
 
 
-def test_without_routes_everything_goes_everywhere() -> None:
-    """But for a heartbeat, which hears of sweeps only."""
+def test_without_routes_all_receivers_get_everything() -> None:
+    """But for a heartbeat, which is called for sweeps only."""
     assert receivers_for(notice(), notify()) == ("noc", "chat", "am")
 
 
@@ -69,7 +69,7 @@ def test_every_field_that_is_given_must_match(match: Matcher, yes: bool) -> None
 
 
 def test_the_first_route_decides_unless_it_goes_on() -> None:
-    """And nobody is told twice."""
+    """No receiver gets a notice twice."""
     first = Route(match=Matcher(reasons=("tls_*",)), receivers=("chat",), go_on=True)
     second = Route(receivers=("noc", "chat"))
     third = Route(receivers=("am",))
@@ -78,18 +78,18 @@ def test_the_first_route_decides_unless_it_goes_on() -> None:
     assert receivers_for(notice(), notify(Route(receivers=("chat",)), second)) == ("chat",)
 
 
-def test_who_does_not_want_ends_hears_none() -> None:
-    """`send_resolved` is about ends only."""
-    quiet = notify(chat_hears_ends=False)
+def test_a_receiver_without_send_resolved_gets_no_resolutions() -> None:
+    """It gets everything else."""
+    quiet = notify(chat_gets_resolved=False)
     assert receivers_for(notice(NoticeKind.CLOSED), quiet) == ("noc", "am")
     assert receivers_for(notice(), quiet) == ("noc", "chat", "am")
 
 
-def test_the_tables_are_whole() -> None:
-    """Every state knows every signal, every state can be reached, every fault has its time."""
+def test_the_transition_table_is_complete() -> None:
+    """Every state knows every signal, every state can be reached, every alert name has its time."""
     assert {state: set(row) for state, row in TRANSITIONS.items()} == {
         state: set(AlertSignal) for state in AlertState
     }
     reached = {after for row in TRANSITIONS.values() for after in row.values() if after is not None}
     assert reached == set(AlertState)
-    assert {fault for fault, _ in HOLD_SECONDS} == set(AlertName) - {AlertName.TEST}
+    assert {name for name, _ in HOLD_SECONDS} == set(AlertName) - {AlertName.TEST}

@@ -1,4 +1,4 @@
-"""When a window is in force: planned by a calendar, in its own time zone, or opened by hand."""
+"""When silences are active: planned by a time interval in its time zone, or opened by hand."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from egressd.alerting.silences import covered_pairs, in_force, next_start
+from egressd.alerting.silences import active_silences, next_start, silenced_pairs
 from egressd.model.alert import Silence
 from egressd.model.endpoint import Need
 from egressd.model.notification import Scope, TimeInterval
-from tests.alerting.story import plan_of
+from tests.alerting.simulation import plan_of
 
 NIGHT = TimeInterval(name="night", schedule="0 2 * * SAT", seconds=4 * 3600, timezone="Europe/Berlin")
 
 
 def at(text: str) -> datetime:
-    """Return a moment in UTC."""
+    """Return a time in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
@@ -32,28 +32,28 @@ def at(text: str) -> datetime:
         ("2026-07-18T04:00:00", False),
     ],
 )
-def test_a_planned_window_keeps_local_time(moment: str, inside: bool) -> None:
-    """It begins by the clock on the wall there, and lasts as long as it says."""
-    assert bool(in_force((NIGHT,), (), at(moment))) is inside
+def test_a_time_interval_is_in_local_time(moment: str, inside: bool) -> None:
+    """It begins by the local time of its zone, and lasts as long as configured."""
+    assert bool(active_silences((NIGHT,), (), at(moment))) is inside
 
 
-def test_a_window_longer_than_its_period_is_always_in_force() -> None:
-    """Of turns that overlap, the last one counts."""
+def test_a_time_interval_longer_than_its_period_is_always_active() -> None:
+    """Of overlapping occurrences the last one counts."""
     hourly = TimeInterval(name="all", schedule="0 * * * *", seconds=7200)
-    (one,) = in_force((hourly,), (), at("2026-11-21T10:30:00"))
-    assert (one.began, one.ends) == (at("2026-11-21T10:00:00"), at("2026-11-21T12:00:00"))
+    (one,) = active_silences((hourly,), (), at("2026-11-21T10:30:00"))
+    assert (one.began, one.ends) == ("2026-11-21T10:00:00.000Z", "2026-11-21T12:00:00.000Z")
 
 
 @pytest.mark.parametrize("day", range(0, 365, 13))
-def test_the_next_start_is_the_start_of_a_window(day: int) -> None:
-    """What is announced comes true, in summer and in winter."""
+def test_a_silence_begins_at_the_next_start(day: int) -> None:
+    """Not a second before, in summer and in winter."""
     start = next_start(NIGHT, at("2026-01-01T12:00:00") + timedelta(days=day))
-    assert in_force((NIGHT,), (), start)
-    assert not in_force((NIGHT,), (), start - timedelta(seconds=1))
+    assert active_silences((NIGHT,), (), start)
+    assert not active_silences((NIGHT,), (), start - timedelta(seconds=1))
 
 
-def test_a_window_opened_by_hand_ends_by_itself() -> None:
-    """From its beginning up to its end, and by whom it was opened."""
+def test_a_silence_opened_by_hand_ends_by_itself() -> None:
+    """It is active from its beginning up to its end, and names its user."""
     change = Silence(
         name="CHG-1",
         began="2026-11-21T10:00:00.000Z",
@@ -61,10 +61,10 @@ def test_a_window_opened_by_hand_ends_by_itself() -> None:
         reason="new rules",
         by="root",
     )
-    assert not in_force((), (change,), at("2026-11-21T09:59:59"))
-    (one,) = in_force((), (change,), at("2026-11-21T11:59:59"))
+    assert not active_silences((), (change,), at("2026-11-21T09:59:59"))
+    (one,) = active_silences((), (change,), at("2026-11-21T11:59:59"))
     assert (one.name, one.by, one.covers_all) == ("CHG-1", "root", True)
-    assert not in_force((), (change,), at("2026-11-21T12:00:00"))
+    assert not active_silences((), (change,), at("2026-11-21T12:00:00"))
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,6 @@ def test_a_window_opened_by_hand_ends_by_itself() -> None:
 def test_a_scope_covers_what_it_names(scope: Scope, expected: set[tuple[str, str]]) -> None:
     """Targets by id, endpoint or host, sources and profiles by name; what is empty excludes nothing."""
     plan = plan_of({"a": Need.REQUIRED, "b": Need.REQUIRED}, ("one", "two"))
-    window = TimeInterval(name="w", schedule="* * * * *", seconds=3600, scope=scope)
-    windows = in_force((window,), (), at("2026-11-21T10:30:00"))
-    assert covered_pairs(plan, windows) == expected
+    interval = TimeInterval(name="w", schedule="* * * * *", seconds=3600, scope=scope)
+    silences = active_silences((interval,), (), at("2026-11-21T10:30:00"))
+    assert silenced_pairs(plan, silences) == expected

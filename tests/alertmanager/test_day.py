@@ -20,10 +20,9 @@ from typing import Any
 import pytest
 
 from egressd import clock
-from egressd.alerting import ActiveSilence
 from egressd.model.alert import Alert, Queued
 from egressd.model.endpoint import Need
-from egressd.model.notification import Alerting, Feed, Notify, Receiver, Scope
+from egressd.model.notification import Alerting, Feed, Notify, Receiver
 from egressd.model.snapshot import Snapshot
 from egressd.notify.alertmanager.push import push_alerts
 from egressd.notify.dispatch import deliver
@@ -32,7 +31,7 @@ from egressd.notify.result import DeliveryResult
 from egressd.notify.supervisor import DeliverySupervisor
 from egressd.notify.transport.http import HttpTransport, send_get
 from egressd.notify.wakeup import Wakeup
-from tests.alerting.story import Story
+from tests.alerting.simulation import AlertSimulation, silence
 from tests.alertmanager.peers import PATIENCE, PROGRAM, Hook, Peer, two_peers, until
 
 pytestmark = [
@@ -74,7 +73,7 @@ class Desk:
 class Day:
     """The story, the couriers, and both peers."""
 
-    story: Story
+    story: AlertSimulation
     desk: Desk
     peers: tuple[Peer, Peer]
     hook: Hook
@@ -93,7 +92,9 @@ class Day:
         """Look four times, now."""
         for _ in range(4):
             assert self.steady is not None
-            self.story.look(words, seconds=(datetime.now(UTC) - self.steady - self.story.now).total_seconds())
+            self.story.probe(
+                words, seconds=(datetime.now(UTC) - self.steady - self.story.now).total_seconds()
+            )
 
     def show(self, *expected: str, on: tuple[Peer, ...] = ()) -> None:
         """Hand over what the story says now; both peers must show these alerts, and no others."""
@@ -140,8 +141,8 @@ async def day(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -
     """Begin a day in which all is well."""
     first, second, hook = peers
     rules = Alerting(instance="here:10980", labels=(("site", "lab"),))
-    story = Story(targets=dict.fromkeys(NAMES, Need.REQUIRED), rules=rules)
-    story.again(3)
+    story = AlertSimulation(targets=dict.fromkeys(NAMES, Need.REQUIRED), rules=rules)
+    story.repeat(3)
     monkeypatch.setattr(clock, "now", lambda: story.now)
 
     receiver = Receiver(
@@ -186,45 +187,42 @@ async def test_a_day_of_faults(peers: tuple[Peer, Peer, Hook], monkeypatch: pyte
         plain, secure = dict.fromkeys(PLAIN, PORT80), dict.fromkeys(SECURE, SNI)
         await one.expect()
 
-        story.again(4, {"t25": SNI})
+        story.repeat(4, {"t25": SNI})
         await one.expect("EgressTargetUnreachable/critical/t25")
 
-        story.again(4, {"t25": SNI, **plain}, findings={"port80": PLAIN})
+        story.repeat(4, {"t25": SNI, **plain}, findings={"port80": PLAIN})
         await one.expect("EgressTargetUnreachable/critical/t25", "EgressCause/critical/port80")
 
         # Two causes interleaved, and the lone target becomes part of the second: it has no alert of its own.
         both = {"port80": PLAIN, "sni": (*SECURE, "t25")}
-        story.again(4, {"t25": SNI, **plain, **secure}, findings=both, seconds=HOUR)
+        story.repeat(4, {"t25": SNI, **plain, **secure}, findings=both, seconds=HOUR)
         await one.expect("EgressCause/critical/port80", "EgressCause/critical/sni")
 
         # The first is mended; of the second the lone target is left, and goes on under its own name.
-        story.again(4, {"t25": SNI})
+        story.repeat(4, {"t25": SNI})
         await one.expect("EgressTargetUnreachable/critical/t25")
 
         # It fails in another way now: another set of labels, one alert.
-        story.again(4, {"t25": "down:dns_nxdomain"}, seconds=600)
+        story.repeat(4, {"t25": "down:dns_nxdomain"}, seconds=600)
         await one.expect("EgressTargetUnreachable/critical/t25")
         assert {each["labels"]["reason"] for each in one.peers[0].alerts()} == {"dns_nxdomain"}
 
-        # A window keeps new ones quiet, and leaves what was told where it is.
-        window = ActiveSilence(
-            name="night", began=story.now, ends=story.now + timedelta(hours=4), reason="", scope=Scope()
-        )
-        story.windows = (window,)
-        story.again(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=600)
+        # A silence suppresses new ones, and leaves those that were notified as they are.
+        story.silences = (silence("night", 240, began=story.now),)
+        story.repeat(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=600)
         await one.expect("EgressTargetUnreachable/critical/t25")
-        story.again(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=HOUR)
+        story.repeat(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=HOUR)
         await one.expect("EgressTargetUnreachable/critical/t25", "EgressCause/critical/port80")
 
-        story.again(4)
+        story.repeat(4)
         await one.expect()
 
         # A target that comes and goes is one alert.
         for _ in range(15):
-            story.look({"t03": SNI})
-            story.look()
+            story.probe({"t03": SNI})
+            story.probe()
         await one.expect("EgressTargetFlapping/warning/t03")
-        story.again(30)
+        story.repeat(30)
         await one.expect()
         assert not [key for key in one.desk.attempts if not key[1]]
         await asyncio.to_thread(until, lambda: is_settled(one.hook), lambda: one.hook.heard)
@@ -246,16 +244,16 @@ async def test_a_peer_that_is_down_delays_and_loses_nothing(
     async with day(peers, monkeypatch) as one:
         first, second = one.peers
         await asyncio.to_thread(second.kill)
-        one.story.again(4, dict.fromkeys(PLAIN, PORT80), findings={"port80": PLAIN})
+        one.story.repeat(4, dict.fromkeys(PLAIN, PORT80), findings={"port80": PLAIN})
         began = clock.monotonic()
         await one.expect("EgressCause/critical/port80", on=(first,))
         assert clock.monotonic() - began < PATIENCE / 3
-        one.story.again(4, {**dict.fromkeys(PLAIN, PORT80), "t29": SNI}, findings={"port80": PLAIN})
+        one.story.repeat(4, {**dict.fromkeys(PLAIN, PORT80), "t29": SNI}, findings={"port80": PLAIN})
         await one.expect("EgressCause/critical/port80", "EgressTargetUnreachable/critical/t29", on=(first,))
         await asyncio.to_thread(second.start)
         await asyncio.to_thread(second.settle)
         await one.expect("EgressCause/critical/port80", "EgressTargetUnreachable/critical/t29")
-        one.story.again(4)
+        one.story.repeat(4)
         await one.expect()
         assert [ok for _, ok in one.desk.attempts.elements()].count(False) > 0
 

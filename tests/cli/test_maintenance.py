@@ -1,4 +1,4 @@
-"""`egressd maintenance`: what it writes for the daemon, what it says, what it refuses."""
+"""`egressd maintenance`: what it writes for the daemon, what it prints, what it refuses."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from egressd.alerting import in_force
+from egressd.alerting import active_silences
 from egressd.cli.app import app
+from egressd.model.notification import Scope
 from egressd.state.silences import FILE, read_silences
 
 CONFIG = """
@@ -51,39 +52,37 @@ def run(tmp_path: Path) -> Run:
     return command
 
 
-def test_a_window_is_opened_listed_and_ended(run: Run, tmp_path: Path) -> None:
-    """The file says from when to when, who and why; `list` shows it, `end` takes it out."""
+def test_a_silence_is_opened_listed_and_ended(run: Run, tmp_path: Path) -> None:
+    """The file has its times, user and reason; `list` shows it, `end` removes it."""
     before = datetime.now(UTC)
     done = run("start", "--for", "2h", "--reason", "new firewall")
     assert (done.exit_code, done.stderr) == (0, "")
     first, *rest = done.stdout.splitlines()
-    assert first.startswith("maintenance manual-1: until ")
+    assert first.startswith("silence manual-1: until ")
     assert " UTC" in first
     assert rest == [
         "  covers everything",
-        "  nothing is said of what it covers; probing, metrics and history go on",
+        "  no notifications are sent for what it covers; probing, metrics and history go on",
         "  end it sooner with: egressd maintenance end manual-1",
     ]
     (one,) = read_silences(tmp_path / "state")
     began, ends = datetime.fromisoformat(one.began), datetime.fromisoformat(one.ends)
     assert ends - began == timedelta(hours=2)
     assert abs(began - before) < timedelta(minutes=1)
-    assert (one.reason, one.sources, one.targets) == ("new firewall", (), ())
+    assert (one.reason, one.scope) == ("new firewall", Scope())
     assert one.by
-    assert [found.name for found in in_force((), (one,), datetime.now(UTC))] == ["manual-1"]
+    assert [found.name for found in active_silences((), (one,), datetime.now(UTC))] == ["manual-1"]
     listed = run("list").stdout
-    assert listed.startswith("in force  manual-1: until ")
+    assert listed.startswith("active    manual-1: until ")
     assert listed.rstrip().endswith(f"; covers everything; new firewall; opened by {one.by}")
     done = run("end")
-    assert (
-        done.stdout == "maintenance manual-1: ended, 2 h before its time; what is still wrong is told now\n"
-    )
+    assert done.stdout == "silence manual-1: ended, 2 h before its time; what still fails is notified now\n"
     assert read_silences(tmp_path / "state") == ()
-    assert run("list").stdout.startswith("no maintenance: ")
+    assert run("list").stdout.startswith("no silences: ")
 
 
 def test_part_of_the_plan_is_counted(run: Run) -> None:
-    """What patterns cover is told in numbers, so that a mistyped one is seen."""
+    """The number of targets that patterns cover is shown, so that a mistyped one is noticed."""
     done = run("start", "--for", "1h", "--target", "login.*", "--source", "appliance-*")
     assert "  covers sources appliance-*, targets login.*: " in done.stdout
     count, total = done.stdout.split("login.*: ")[1].split(" targets")[0].split(" of ")
@@ -95,8 +94,8 @@ def test_part_of_the_plan_is_counted(run: Run) -> None:
     assert done.exit_code == 0
 
 
-def test_windows_stand_side_by_side(run: Run, tmp_path: Path) -> None:
-    """A second one gets a name of its own; which to end must be said; an old one makes room."""
+def test_several_silences_are_open_at_once(run: Run, tmp_path: Path) -> None:
+    """A second one gets another name; `end` needs a name then; the name of an old one is free again."""
     run("start", "--for", "1h")
     run("start", "--for", "1h", "--name", "change-7")
     run("start", "--for", "1h")
@@ -104,7 +103,7 @@ def test_windows_stand_side_by_side(run: Run, tmp_path: Path) -> None:
     done = run("end")
     assert (done.exit_code, done.stderr) == (
         2,
-        "egressd: name the window to end: manual-1, change-7, manual-2\n",
+        "egressd: name the silence to end: manual-1, change-7, manual-2\n",
     )
     assert run("end", "change-7").exit_code == 0
     path = tmp_path / "state" / FILE
@@ -116,11 +115,11 @@ def test_windows_stand_side_by_side(run: Run, tmp_path: Path) -> None:
     assert [one.name for one in read_silences(tmp_path / "state")] == ["manual-2", "manual-1"]
 
 
-def test_planned_windows_are_listed(run: Run) -> None:
-    """What is in force, and when each begins next, in UTC and with what it covers."""
+def test_planned_silences_are_listed(run: Run) -> None:
+    """The active ones, and when each begins next, in UTC and with its scope."""
     lines = run("list", more=PLANNED).stdout.splitlines()
-    assert lines[0].startswith("in force  always: until ")
-    assert {line.split(":")[0] for line in lines} >= {"in force  always", "planned   always"}
+    assert lines[0].startswith("active    always: until ")
+    assert {line.split(":")[0] for line in lines} >= {"active    always", "planned   always"}
     (planned,) = [line for line in lines if line.startswith("planned   patch-night: from ")]
     assert planned.endswith(
         " for 4h; covers sources appliance-*, targets *.blob.core.windows.net, profiles *; monthly patches"
@@ -142,11 +141,11 @@ def test_planned_windows_are_listed(run: Run) -> None:
         (("start", "--for", "1h", "--target", "a b"), "--target must be a pattern "),
         (("start", "--for", "1h", "--source", ""), "--source must be a pattern "),
         (("start", "--for", "1h", "--reason", "two\nlines"), "--reason must be one line "),
-        (("end",), "no maintenance window was opened by hand"),
+        (("end",), "no silence was opened by hand"),
         (("end", "always"), "always is planned: change alerts.maintenance in the configuration, and reload"),
     ],
 )
-def test_what_makes_no_sense_is_refused(run: Run, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+def test_invalid_arguments_are_refused(run: Run, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     """A sentence that names what to change, exit code 2, and no file."""
     done = run(*words, more=PLANNED)
     assert (done.exit_code, done.stdout) == (2, "")
@@ -155,18 +154,18 @@ def test_what_makes_no_sense_is_refused(run: Run, tmp_path: Path, words: tuple[s
 
 
 def test_names_that_are_taken_or_unknown_are_refused(run: Run) -> None:
-    """Nobody's window is replaced by accident."""
+    """A silence is never replaced by another of the same name."""
     run("start", "--for", "1h", "--name", "a")
     done = run("start", "--for", "1h", "--name", "a")
     assert done.exit_code == 2
     assert done.stderr.startswith("egressd: --name a is open until ")
     assert done.stderr.endswith("; end it first\n")
     done = run("end", "b")
-    assert (done.exit_code, done.stderr) == (2, "egressd: no window is called 'b'; open are a\n")
+    assert (done.exit_code, done.stderr) == (2, "egressd: no silence is called 'b'; open are a\n")
 
 
 def test_without_a_state_directory_nothing_is_opened(run: Run, tmp_path: Path) -> None:
-    """A daemon that has never run there would never read it: it is said, and the folder is not made."""
+    """No daemon would read the file: an error says so, and the folder is not created."""
     (tmp_path / "state").rmdir()
     done = run("start", "--for", "1h")
     assert done.exit_code == 2
@@ -175,8 +174,8 @@ def test_without_a_state_directory_nothing_is_opened(run: Run, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("words", [("start", "--for", "1h"), ("end",), ("list",)])
-def test_a_damaged_file_is_a_sentence(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
-    """It is named, with what to do, and is not written over."""
+def test_a_damaged_file_is_an_error(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """The error names the file and what to do; the file is not overwritten."""
     path = tmp_path / "state" / FILE
     path.write_text("{", encoding="utf-8")
     done = run(*words)
@@ -185,8 +184,8 @@ def test_a_damaged_file_is_a_sentence(run: Run, tmp_path: Path, words: tuple[str
     assert path.read_text(encoding="utf-8") == "{"
 
 
-def test_times_are_local_too(run: Run, tmp_path: Path) -> None:
-    """Where the host's own time is not UTC, both are said."""
+def test_times_are_shown_in_local_time_too(run: Run, tmp_path: Path) -> None:
+    """If the time zone of the host is not UTC, both are shown."""
     run("start", "--for", "1h")
     done = subprocess.run(
         [sys.executable, "-m", "egressd", "maintenance", "list", "--config.file", tmp_path / "egressd.yml"],

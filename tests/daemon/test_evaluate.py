@@ -1,4 +1,4 @@
-"""From beliefs to notices: one step, and the clock that ticks; without a network, on a clock that jumps."""
+"""Evaluating alerts after a sweep and as time passes, on a simulated clock and without a network."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from egressd import clock
-from egressd.daemon.evaluate import active_silences, evaluate, fit_receivers
+from egressd.alerting import active_silences
+from egressd.daemon.evaluate import evaluate, fit_receivers
 from egressd.daemon.event_log import status_line
 from egressd.model.alert import AlertName, AlertState, NoticeKind, Outbox, Silence
 from egressd.model.endpoint import Need
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Alerting, Notify, Receiver, Severity, TimeInterval
-from egressd.model.snapshot import Maintenance, ReceiverStatus, Snapshot
+from egressd.model.snapshot import ReceiverStatus, Snapshot
 from egressd.notify.outbox import enqueue
 from egressd.state.silences import FILE, SilencesFile, write_silences
-from tests.alerting.story import Story
+from tests.alerting.simulation import AlertSimulation
 from tests.daemon.simulation import Scene, scene
 from tests.daemon.timeless import run
 from tests.notify.notices import alert, condition, notice
@@ -36,25 +37,29 @@ MINUTE = 60.0
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Run a test's story on jumping time."""
+    """Run a test on a simulated clock."""
     return lambda main: run(main, monkeypatch)
 
 
-def failing(*receivers: Receiver) -> tuple[Story, Snapshot]:
-    """Return a story in which a target has failed for long enough, and nobody was told of it."""
-    story = Story(targets={"a": Need.REQUIRED, "b": Need.REQUIRED})
-    story.again(2)
-    story.again(4, {"a": "blocked:tls_reset"})
+def failing(*receivers: Receiver) -> tuple[AlertSimulation, Snapshot]:
+    """Return a simulation in which a target has failed for long enough, and no notice was sent."""
+    story = AlertSimulation(targets={"a": Need.REQUIRED, "b": Need.REQUIRED})
+    story.repeat(2)
+    story.repeat(4, {"a": "blocked:tls_reset"})
     settings = replace(story.snapshot.settings, notify=Notify(receivers=receivers))
     return story, replace(story.snapshot, alerts=(), settings=settings)
 
 
-def test_a_step_queues_what_is_to_be_said() -> None:
-    """One notice for each that is fed from the queue, and one event that names everybody it is for."""
+def test_an_evaluation_queues_the_notices_that_are_due() -> None:
+    """One for each receiver that is fed from the queue, and one event that names all receivers."""
     story, snapshot = failing(HOOK, CHAT, PEERS)
     step = evaluate(snapshot, (), now=story.now, limits={})
     (event,) = step.events
-    assert (event.said, event.alertname, event.targets) == (NoticeKind.OPENED, AlertName.UNREACHABLE, ("a",))
+    assert (event.notice_kind, event.alertname, event.targets) == (
+        NoticeKind.OPENED,
+        AlertName.UNREACHABLE,
+        ("a",),
+    )
     assert event.receivers == ("hook", "chat", "am")
     waiting = [(one.receiver, one.notice.id) for one in step.snapshot.outbox.waiting]
     assert waiting == [("hook", event.notice), ("chat", event.notice)]
@@ -67,8 +72,8 @@ def test_a_step_queues_what_is_to_be_said() -> None:
     assert (again.events, again.snapshot.outbox) == ((), step.snapshot.outbox)
 
 
-def test_a_step_shows_the_windows_and_keeps_quiet() -> None:
-    """What a window covers is an alert that nobody was told of; it is told when the window ends."""
+def test_an_evaluation_shows_silences_and_sends_nothing() -> None:
+    """A silenced alert stays pending, and is notified when the silence ends."""
     story, snapshot = failing(HOOK)
     ends = story.now + timedelta(minutes=30)
     by_hand = Silence(
@@ -82,23 +87,23 @@ def test_a_step_shows_the_windows_and_keeps_quiet() -> None:
     snapshot = replace(
         snapshot, settings=replace(snapshot.settings, alerting=Alerting(instance="x", maintenance=(planned,)))
     )
-    windows = active_silences(snapshot, (by_hand,), story.now)
-    step = evaluate(snapshot, windows, now=story.now, limits={})
+    silences = active_silences((planned,), (by_hand,), story.now)
+    step = evaluate(snapshot, silences, now=story.now, limits={})
     assert (step.events, step.snapshot.outbox.waiting) == ((), ())
-    assert [(one.name, one.by, one.reason) for one in step.snapshot.maintenance] == [
+    assert [(one.name, one.by, one.reason) for one in step.snapshot.silences] == [
         ("nightly", "", ""),
         ("change", "ann", "a rule"),
     ]
     (quiet,) = step.snapshot.alerts
     assert quiet.suppressed_by == ("maintenance/nightly", "maintenance/change")
     later = story.now + timedelta(hours=1)
-    after = evaluate(step.snapshot, active_silences(snapshot, (by_hand,), later), now=later, limits={})
-    assert [one.said for one in after.events] == [NoticeKind.OPENED]
-    assert after.snapshot.maintenance == ()
+    after = evaluate(step.snapshot, active_silences((planned,), (by_hand,), later), now=later, limits={})
+    assert [one.notice_kind for one in after.events] == [NoticeKind.OPENED]
+    assert after.snapshot.silences == ()
 
 
-def test_what_a_full_queue_costs_is_counted() -> None:
-    """The step says how many it were; the count only grows."""
+def test_notices_dropped_by_a_full_queue_are_counted() -> None:
+    """The evaluation says how many; the counter only grows."""
     story, snapshot = failing(replace(HOOK, queue=1))
     full = enqueue(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["hook"])], {"hook": 1})
     step = evaluate(replace(snapshot, outbox=full), (), now=story.now, limits={})
@@ -132,8 +137,8 @@ def test_all_is_fitted_to_the_receivers_there_are() -> None:
     assert peers == ReceiverStatus(name="am")
 
 
-def test_time_passes_for_alerts_while_nobody_looks(play: Play) -> None:
-    """What must hold for minutes is told after minutes, also between two sweeps that are an hour apart."""
+def test_alerts_are_evaluated_between_sweeps(play: Play) -> None:
+    """What must hold for minutes fires after minutes, also between two sweeps an hour apart."""
 
     async def story() -> None:
         one = telling(scene(hosts=3, interval=3600.0))
@@ -154,14 +159,14 @@ def test_time_passes_for_alerts_while_nobody_looks(play: Play) -> None:
 
 
 async def inline(work: Callable[..., Any], *given: Any) -> Any:
-    """Do at once what would be done in a thread: jumping time does not wait for threads."""
+    """Run work in place of a thread, which a simulated clock does not wait for."""
     return work(*given)
 
 
-def test_a_window_that_is_opened_by_hand_holds_at_once(
+def test_a_silence_opened_by_hand_is_active_at_once(
     play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file is looked at every few seconds; a damaged one leaves what was known, and is said once."""
+    """The file is checked every few seconds; a damaged one changes nothing, and is logged once."""
 
     async def story() -> None:
         one = telling(scene(hosts=3))
@@ -171,20 +176,20 @@ def test_a_window_that_is_opened_by_hand_holds_at_once(
             task = group.create_task(store.run())
             await asyncio.sleep(10)
             now = clock.now()
-            window = Silence(
+            silence = Silence(
                 name="change",
                 began=clock.timestamp(now),
                 ends=clock.timestamp(now + timedelta(minutes=10)),
                 reason="r",
             )
-            write_silences(tmp_path, (window,), now=now)
+            write_silences(tmp_path, (silence,), now=now)
             await asyncio.sleep(3)
-            assert [each.name for each in one.holder.current.maintenance] == ["change"]
+            assert [each.name for each in one.holder.current.silences] == ["change"]
             (tmp_path / FILE).write_text("{", encoding="utf-8")
             await asyncio.sleep(30)
-            assert [each.name for each in one.holder.current.maintenance] == ["change"]
+            assert [each.name for each in one.holder.current.silences] == ["change"]
             await asyncio.sleep(10 * MINUTE)
-            assert one.holder.current.maintenance == ()
+            assert one.holder.current.silences == ()
             task.cancel()
 
     monkeypatch.setattr(asyncio, "to_thread", inline)
@@ -230,22 +235,22 @@ def telling(one: Scene) -> Scene:
 
 
 def notices(one: Scene) -> list[tuple[NoticeKind, AlertName]]:
-    return [(each.said, each.alertname) for each in one.told if isinstance(each, NoticePosted)]
+    return [(each.notice_kind, each.alertname) for each in one.told if isinstance(each, NoticePosted)]
 
 
 def test_the_status_line_counts_alerts() -> None:
-    """How many are open and how urgent, which window is in force, and who can't be told."""
+    """How many are open and how urgent, the active silences, and the failing receivers."""
     _, snapshot = failing(HOOK)
     assert "alert" not in status_line(snapshot, stalled=False)
     mild = alert("b", condition=condition("b", severity=Severity.WARNING))
     shown = replace(
         snapshot,
         alerts=(alert("a"), mild, alert("c", AlertState.PENDING), alert("d", AlertState.RESOLVED)),
-        maintenance=(Maintenance(name="change", began="", ends=""),),
+        silences=(Silence(name="change", began="", ends=""),),
         receivers=(ReceiverStatus(name="hook", failing_since="2026-11-20T03:00:00.000Z"),),
     )
     assert status_line(shown, stalled=False).endswith(
-        "; 2 alerts (1 critical, 1 warning); maintenance: change; notices can't be delivered to hook"
+        "; 2 alerts (1 critical, 1 warning); silenced: change; notifications can't be delivered to hook"
     )
     assert (
         json.dumps(status_line(replace(shown, alerts=(mild,)), stalled=False)).count("1 alert (1 warning)")

@@ -102,7 +102,7 @@ def test_what_the_bound_costs_is_counted_and_confessed(tmp_path: Path, config: P
             lost = len(said(running)) - 2
             running.until(lambda: value(running, "notifications_dropped_total") == lost, "counted")
             assert value(running, "notifications_queue_length") == 2
-            full = running.events("the queue of a receiver is full, the oldest notices are dropped")
+            full = running.events("the queue of a receiver is full, the oldest notifications are dropped")
             assert [(one["receiver"], one["level"]) for one in full] == [("hook", "error")]
             hook.status = 200
             running.until(lambda: len(hook.told) == 2, "delivered")
@@ -110,7 +110,7 @@ def test_what_the_bound_costs_is_counted_and_confessed(tmp_path: Path, config: P
             first, second = (json.dumps(one) for one in hook.told)
             assert "2 notices" in first
             assert "2 notices" not in second
-            dropped_reported = "a receiver was told of dropped notices"
+            dropped_reported = "dropped notifications were reported to a receiver"
             running.until(lambda: running.events(dropped_reported), "logged")
             assert [one["dropped"] for one in running.events(dropped_reported)] == [2]
 

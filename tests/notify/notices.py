@@ -30,7 +30,7 @@ def condition(name: str = "a", **fields: object) -> Condition:
 def alert(name: str = "a", state: AlertState = AlertState.FIRING, **fields: object) -> Alert:
     """Return an alert about a target."""
     made = condition(name)
-    base = Alert(condition=made, state=state, started=AT, opened=AT, told=made, told_at=AT, notices=1)
+    base = Alert(condition=made, state=state, started=AT, opened=AT, notified=made, notified_at=AT, notices=1)
     return replace(base, **fields)  # type: ignore[arg-type]  # as given
 
 

@@ -136,7 +136,7 @@ def test_what_is_refused_is_given_up_aloud(play: Play, capsys: pytest.CaptureFix
 
     play(scenario())
     said = capsys.readouterr().out
-    assert said.count("notices were refused and are dropped") == 1
+    assert said.count("notifications were refused and are dropped") == 1
     assert "400 no such room" in said
 
 
@@ -162,7 +162,7 @@ def test_what_the_bound_costs_is_counted_told_and_said_once(
     play(scenario())
     said = capsys.readouterr().out
     assert said.count("the queue of a receiver is full") == 1
-    assert said.count("a receiver was told of dropped notices") == 1
+    assert said.count("dropped notifications were reported to a receiver") == 1
 
 
 def test_a_message_in_parts_is_gone_on_with(play: Play) -> None:

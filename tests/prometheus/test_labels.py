@@ -19,7 +19,7 @@ from egressd.model.endpoint import Need
 from egressd.model.notification import Alerting, Severity
 from egressd.model.snapshot import ReceiverStatus
 from egressd.model.verdict import Outcome
-from tests.alerting.story import Story
+from tests.alerting.simulation import AlertSimulation
 from tests.metrics.pictures import EXPIRY, Row, make_snapshot, make_sweep
 
 ROOT = Path(__file__).parents[2] / "config/prometheus"
@@ -46,12 +46,12 @@ def expected() -> dict[str, set[str]]:
 
 def conditions() -> dict[AlertName, Condition]:
     """Return one condition of every kind that a story can bring about."""
-    one = Story(targets=dict.fromkeys("abcd", Need.REQUIRED))
+    one = AlertSimulation(targets=dict.fromkeys("abcd", Need.REQUIRED))
     one.limits = {"resource-bridge": 86400.0}
-    one.again(3)
+    one.repeat(3)
     words = {"a": "blocked:tcp_port_blocked", "b": "unknown:tls_unknown", "c": "degraded:http_slow"}
     for number in range(8):
-        one.look({**words, "d": "blocked:tls_reset" if number % 2 else "ok"}, findings={"m": ("a",)})
+        one.probe({**words, "d": "blocked:tls_reset" if number % 2 else "ok"}, findings={"m": ("a",)})
     counters = replace(one.snapshot.counters, profiles={"resource-bridge": "2026-11-19T14:00:00.000Z"})
     receiver = ReceiverStatus(name="noc", failing_since="2026-11-20T03:00:00.000Z")
     recording = one.snapshot.sweep.recording if one.snapshot.sweep else None

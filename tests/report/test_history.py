@@ -63,7 +63,7 @@ OPENED = FindingOpened(
 TOLD = NoticePosted(
     at=AT,
     notice="n1",
-    said=NoticeKind.OPENED,
+    notice_kind=NoticeKind.OPENED,
     alert="EgressTargetUnreachable/x@default",
     alertname=AlertName.UNREACHABLE,
     severity=Severity.CRITICAL,
@@ -89,10 +89,16 @@ EVENTS: tuple[tuple[Event, str], ...] = (
     (DaemonStarted(at=AT, egressd="0.1.0", config_digest=""), "egressd 0.1.0 started"),
     (DaemonStopped(at=AT), "egressd stopped"),
     (TOLD, "alert opened: EgressTargetUnreachable: x can't be reached"),
-    (replace(TOLD, said=NoticeKind.CLOSED, resolution=Resolution.FIXED), "alert closed (fixed): Egress"),
+    (
+        replace(TOLD, notice_kind=NoticeKind.CLOSED, resolution=Resolution.FIXED),
+        "alert closed (fixed): Egress",
+    ),
     (TOLD, "sent to: chat, noc"),
     (replace(TOLD, receivers=()), "sent to: no receiver"),
-    (replace(TOLD, said=NoticeKind.CHANGED, change="was warning, is critical"), "changed: was warning"),
+    (
+        replace(TOLD, notice_kind=NoticeKind.CHANGED, change="was warning, is critical"),
+        "changed: was warning",
+    ),
 )
 
 

@@ -18,10 +18,10 @@ from egressd.model.standing import Lifecycle, Standing, Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
 from egressd.standing.explicit import SILENT
-from egressd.standing.flapping import LOOKS, add_result, change_share
+from egressd.standing.flapping import MOST_RESULTS, add_result, change_share
 from tests.standing.sweeps import PLAN, at, sweep
 
-looks = st.text(alphabet="01", max_size=LOOKS)
+looks = st.text(alphabet="01", max_size=MOST_RESULTS)
 
 
 @given(looks)
@@ -34,7 +34,7 @@ def test_the_share_is_a_share(seen: str) -> None:
 
 def test_every_change_counts_and_recent_ones_count_more() -> None:
     """Twenty changes are all there can be; the same one weighs less with every look."""
-    assert change_share(("01" * LOOKS)[:LOOKS]) == pytest.approx(100)
+    assert change_share(("01" * MOST_RESULTS)[:MOST_RESULTS]) == pytest.approx(100)
     assert change_share("1" * 20 + "0") == pytest.approx(6)
     assert change_share("1" + "0" * 20) == pytest.approx(4)
 
@@ -44,20 +44,20 @@ def test_so_many_looks_are_remembered(seen: str, good: bool) -> None:
     """The newest is last, and no more are kept."""
     after = add_result(seen, reachable=good)
     assert after[-1] == ("1" if good else "0")
-    assert len(after) <= LOOKS
+    assert len(after) <= MOST_RESULTS
 
 
-def states(words: str, *, covered: str = "") -> list[Lifecycle]:
-    """Look as often as there are letters: `1` reachable, `0` not; `covered` has an `m` for maintenance."""
+def states(words: str, *, silenced: str = "") -> list[Lifecycle]:
+    """Apply a result per letter, `1` reachable, `0` not; `silenced` has an `s` for those under a silence."""
     believed = Standings()
     found = []
     for number, word in enumerate(words):
-        inside = covered[number : number + 1] == "m"
+        inside = silenced[number : number + 1] == "s"
         believed, _ = advance(
             believed,
             sweep(number, {"a": "ok" if word == "1" else "blocked"}),
             now=at(number),
-            covered=frozenset({("a", "default")}) if inside else frozenset(),
+            silenced=frozenset({("a", "default")}) if inside else frozenset(),
         )
         found.append(believed.targets[0].state)
     return found
@@ -80,11 +80,11 @@ def test_an_outage_is_no_flapping() -> None:
 
 def test_maintenance_covers_and_uncovers() -> None:
     """Looks go on under it: when it is over, what is believed is what they said."""
-    seen = states("1" * 4 + "0" * 6 + "0" * 2, covered="...." + "m" * 6)
-    assert set(seen[4:10]) == {Lifecycle.MAINTENANCE}
+    seen = states("1" * 4 + "0" * 6 + "0" * 2, silenced="...." + "s" * 6)
+    assert set(seen[4:10]) == {Lifecycle.SILENCED}
     assert seen[10] is Lifecycle.FAILING
-    calm = states("1" * 8, covered="..mmm")
-    assert calm[2:6] == [Lifecycle.MAINTENANCE] * 3 + [Lifecycle.OK]
+    calm = states("1" * 8, silenced="..sss")
+    assert calm[2:6] == [Lifecycle.SILENCED] * 3 + [Lifecycle.OK]
 
 
 def test_a_low_threshold_is_the_operators() -> None:

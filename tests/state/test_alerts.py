@@ -46,13 +46,13 @@ async def save(directory: Path, *snapshots: Snapshot) -> None:
     await keeper.open()
     for one in snapshots:
         assert (await keeper.save(one, (), ())).problem == ""
-    keeper._let_go()
+    keeper._close()
 
 
 async def load(directory: Path) -> SavedState:
     keeper = Persistence(directory)
     found, status = await keeper.open()
-    keeper._let_go()
+    keeper._close()
     assert status.problem == ""
     return found
 
@@ -88,7 +88,7 @@ async def test_new_evidence_alone_is_not_written(tmp_path: Path) -> None:
     """Every look brings new evidence; the disk gets it with the next change."""
     before = alert("a")
     newer = replace(before, condition=condition("a", evidence=("another line",)))
-    changed = replace(newer, state=AlertState.RESOLVING, gone=AT)
+    changed = replace(newer, state=AlertState.RESOLVING, cleared_at=AT)
     await save(tmp_path, replace(snapshot(), alerts=(before,)), replace(snapshot(), alerts=(newer,)))
     assert (await load(tmp_path)).alerts == (before,)
     await save(tmp_path, replace(snapshot(), alerts=(changed,)))
@@ -108,7 +108,7 @@ async def test_all_of_a_save_or_none_of_it(tmp_path: Path, monkeypatch: pytest.M
     assert _rows(tmp_path) == (1, 2, 0)
     assert (await keeper.save(after, (), ())).problem == ""
     assert _rows(tmp_path) == (2, 4, len(events))
-    keeper._let_go()
+    keeper._close()
 
 
 async def test_a_save_that_is_cancelled_loses_no_event(

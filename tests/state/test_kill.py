@@ -35,7 +35,7 @@ async def check(directory: Path) -> int:
     """Load what was left, hold it against what was told, and return how much was told."""
     keeper = Persistence(directory)
     saved_state, status = await keeper.open()
-    keeper._let_go()
+    keeper._close()
     assert status.problem == ""
     assert saved_state.standings.targets
     events = read_history(directory, since="2000", until="3000", target=None).events

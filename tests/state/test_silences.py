@@ -1,4 +1,4 @@
-"""Maintenance windows opened by hand: what is written is read, and nothing else is believed."""
+"""Silences opened by hand: what is written is read, and nothing else is accepted."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.alert import Silence
+from egressd.model.notification import Scope
 from egressd.state.silences import (
     FILE,
     LARGEST,
@@ -33,15 +34,14 @@ ONE = Silence(
     ends="2026-11-21T13:00:00.000Z",
     reason="new firewall, größer",
     by="root",
-    sources=("appliance-1",),
-    targets=("*.corp.example", "a"),
+    scope=Scope(sources=("appliance-1",), targets=("*.corp.example", "a")),
 )
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     """Everything comes back; what is over by then does not."""
     over = replace(ONE, name="over", ends="2026-11-21T12:00:00.000Z")
-    other = replace(ONE, name="other", reason="", by="", sources=(), targets=())
+    other = replace(ONE, name="other", reason="", by="", scope=Scope())
     write_silences(tmp_path, (ONE, over, other), now=NOW)
     assert read_silences(tmp_path) == (ONE, other)
     assert [one.name for one in tmp_path.iterdir()] == [FILE]
@@ -94,7 +94,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """The one window as it stands in the file, changed."""
+    """A silence as it is in the file, changed."""
     made = {
         "name": "a",
         "began": ONE.began,
@@ -113,7 +113,7 @@ def document(*rows: Any, **changes: Any) -> bytes:
 
 
 def test_the_row_below_is_good(tmp_path: Path) -> None:
-    """What the damaged ones are made of can be read."""
+    """The row that the damaged ones are made from is valid."""
     (tmp_path / FILE).write_bytes(document(row()))
     assert [one.name for one in read_silences(tmp_path)] == ["a"]
 
@@ -149,21 +149,21 @@ def test_the_row_below_is_good(tmp_path: Path) -> None:
         document(row(targets=["a"] * 101)),
     ],
 )
-def test_a_damaged_file_is_said(tmp_path: Path, data: bytes) -> None:
-    """One sentence with the path and what to do; never a traceback, and no window out of it."""
+def test_a_damaged_file_is_an_error(tmp_path: Path, data: bytes) -> None:
+    """One sentence with the path and what to do; never a traceback, and no silence is read."""
     (tmp_path / FILE).write_bytes(data)
     with pytest.raises(SilencesFileError) as caught:
         read_silences(tmp_path)
     said = str(caught.value)
     assert said.startswith(f"cannot use {tmp_path / FILE}: ")
-    assert said.endswith("; remove it and open your maintenance windows again")
+    assert said.endswith("; remove it and open your silences again")
     assert "\n" not in said
     assert len(said) < 600
 
 
 @settings(max_examples=150)
 @given(data=st.binary(max_size=300) | st.dictionaries(st.text(max_size=8), st.text()).map(document))
-def test_any_bytes_are_windows_or_a_sentence(tmp_path: Path, data: bytes) -> None:
+def test_any_bytes_are_silences_or_an_error(tmp_path: Path, data: bytes) -> None:
     """Nothing in the file leads to another exception."""
     (tmp_path / FILE).write_bytes(data)
     try:
@@ -179,7 +179,7 @@ def test_too_much_is_refused_and_loses_nothing(tmp_path: Path) -> None:
     many = [replace(ONE, name=f"n{number}") for number in range(MOST + 1)]
     with pytest.raises(SilencesFileError, match="are open already"):
         write_silences(tmp_path, many, now=NOW)
-    large = [replace(ONE, name=f"n{number}", targets=("x" * 300,) * 100) for number in range(20)]
+    large = [replace(ONE, name=f"n{number}", scope=Scope(targets=("x" * 300,) * 100)) for number in range(20)]
     with pytest.raises(SilencesFileError, match="too many patterns"):
         write_silences(tmp_path, large, now=NOW)
     assert read_silences(tmp_path) == (ONE,)
@@ -197,7 +197,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     """Two people can't lose each other's windows; a folder that is not there is explained."""
     with (
         locked(tmp_path),
-        pytest.raises(SilencesFileError, match="somebody else is changing"),
+        pytest.raises(SilencesFileError, match="another process is changing"),
         locked(tmp_path),
     ):
         pass

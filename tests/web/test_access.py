@@ -199,7 +199,7 @@ async def test_files_are_read_again(
     start: Start, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A renewed certificate serves the next connection; the port is never closed in between."""
-    monkeypatch.setattr(serve, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(serve, "CHECK_EVERY", 0.05)
     running = await start(config_file=write(tmp_path, TLS))
     before = running.server.addresses
     async with asyncio.TaskGroup() as group:
@@ -220,7 +220,7 @@ async def test_a_bad_change_leaves_things_as_they_are(
     start: Start, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a certificate, or a typo, does not open the door or shut it."""
-    monkeypatch.setattr(serve, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(serve, "CHECK_EVERY", 0.05)
     path = write(tmp_path, TLS)
     running = await start(config_file=path)
     async with asyncio.TaskGroup() as group:
@@ -244,7 +244,7 @@ async def test_a_file_that_does_not_answer_stops_nothing(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A read that hangs hangs beside the server, under the rules there are."""
-    monkeypatch.setattr(serve, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(serve, "CHECK_EVERY", 0.05)
     path = write(tmp_path, "")
     running = await start(config_file=path)
     async with asyncio.TaskGroup() as group:

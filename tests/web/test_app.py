@@ -1,4 +1,4 @@
-"""What the pages answer, asked over a socket."""
+"""The responses of all pages, over a socket."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from egressd.model.alert import AlertState
+from egressd.model.alert import AlertState, Silence
 from egressd.model.notification import Notify, Receiver
-from egressd.model.snapshot import ConfigStatus, Maintenance, ReceiverStatus, StateStatus
+from egressd.model.snapshot import ConfigStatus, ReceiverStatus, StateStatus
 from egressd.model.verdict import Outcome
 from egressd.notify.transport.http import HttpTransport
 from egressd.report.saved import from_json
@@ -23,7 +23,7 @@ SWEEP = make_sweep(Row(), Row(host="a.example", outcome=Outcome.BLOCKED))
 
 
 async def test_metrics_are_negotiated(start: Start) -> None:
-    """Plain text by default, OpenMetrics for who prefers it, gzip for who takes it."""
+    """Plain text by default, OpenMetrics if preferred, gzip if accepted."""
     running = await start(make_snapshot(SWEEP))
     url = running.url("/metrics")
     async with running.session.get(url, headers={"Accept-Encoding": "gzip"}) as answer:
@@ -53,8 +53,8 @@ async def test_metrics_are_negotiated(start: Start) -> None:
         ("", None),
     ],
 )
-async def test_only_who_takes_gzip_gets_it(start: Start, accepted: str, coding: str | None) -> None:
-    """What a client refuses is not sent, and a cache can tell the answers apart."""
+async def test_gzip_is_sent_only_if_accepted(start: Start, accepted: str, coding: str | None) -> None:
+    """A client never gets what it refuses, and caches can tell the responses apart."""
     running = await start()
     for path in ("/metrics", "/", "/api/v1/targets"):
         async with running.session.get(
@@ -66,7 +66,7 @@ async def test_only_who_takes_gzip_gets_it(start: Start, accepted: str, coding: 
 
 
 async def test_a_new_snapshot_is_shown_at_once(start: Start) -> None:
-    """What a page shows is what hangs on the holder."""
+    """Pages show the snapshot of the holder."""
     running = await start(make_snapshot(SWEEP))
     assert "a.example" in (await running.get("/metrics"))[1]
     running.holder.update(sweep=make_sweep(Row(host="new.example")))
@@ -76,7 +76,7 @@ async def test_a_new_snapshot_is_shown_at_once(start: Start) -> None:
 
 
 async def test_ready_after_the_first_sweep(start: Start) -> None:
-    """Nothing is claimed before anything was seen; the API says so in JSON."""
+    """Not ready before, also for the API, in JSON."""
     running = await start()
     assert (await running.get("/-/ready"))[0] == 503
     status, text = await running.get("/api/v1/sweep")
@@ -97,13 +97,13 @@ async def test_healthy_until_the_scheduler_stalls(start: Start) -> None:
 
 
 async def test_the_sweep_is_the_report_of_once(start: Start) -> None:
-    """What the API gives, `egressd replay` reads."""
+    """`egressd replay` reads it."""
     running = await start(make_snapshot(SWEEP))
     assert from_json((await running.get("/api/v1/sweep"))[1]) == SWEEP.recording
 
 
 async def test_targets_and_alerts(start: Start) -> None:
-    """Each target with look and belief; alerts one per cause, with evidence and advice."""
+    """Each target with verdict and belief; one alert per cause, with evidence and advice."""
     rows = [Row(host=f"{name}.example", outcome=Outcome.BLOCKED) for name in "abc"]
     sweep = make_sweep(*rows, Row(), sources=2)
     ids = [one.id for one in sweep.recording.plan.targets]
@@ -131,27 +131,25 @@ async def test_targets_and_alerts(start: Start) -> None:
     assert alone["advice"] == "Allow the name."
 
 
-async def test_who_is_told_and_what_is_kept_quiet(start: Start) -> None:
-    """Receivers with what waits and fails, windows with their end, and what is not told because of one."""
+async def test_receivers_and_silences(start: Start) -> None:
+    """Receivers with queue and error, silences with their end, and the alerts they suppress."""
     hook = Receiver(name="hook", type="webhook", transport=HttpTransport(urls=("https://x.example/secret",)))
-    window = Maintenance(
-        name="patch", began=NOW, ends="2026-11-20T04:00:00.000Z", reason="new rules", by="ann"
-    )
+    silence = Silence(name="patch", began=NOW, ends="2026-11-20T04:00:00.000Z", reason="new rules", by="ann")
     status = ReceiverStatus(name="hook", waiting=7, failing_since=NOW, why="x.example:443: refused")
     shown = make_snapshot(SWEEP)
     (alert,) = shown.alerts
-    hushed = replace(alert, state=AlertState.PENDING, opened=None, suppressed_by=("maintenance/patch",))
+    silenced = replace(alert, state=AlertState.PENDING, opened=None, suppressed_by=("maintenance/patch",))
     running = await start(
         replace(
             shown,
             settings=replace(shown.settings, notify=Notify(receivers=(hook,))),
-            alerts=(hushed,),
-            maintenance=(window,),
+            alerts=(silenced,),
+            silences=(silence,),
             receivers=(status,),
         )
     )
     page = (await running.get("/"))[1]
-    for said in ("patch: new rules, opened by ann", "kept quiet by maintenance/patch", "hook", "refused"):
+    for said in ("patch: new rules, opened by ann", "silenced by patch", "hook", "refused"):
         assert said in page, said
     assert "secret" not in page
     listed = json.loads((await running.get("/api/v1/alerts"))[1])
@@ -167,8 +165,8 @@ async def test_who_is_told_and_what_is_kept_quiet(start: Start) -> None:
     assert 'egressd_alerts_firing{severity="critical"} 0.0' in text
 
 
-async def test_the_status_page_says_what_matters(start: Start) -> None:
-    """Cause, party, advice and evidence are on the page, and a bad reload and a full disk, too."""
+async def test_the_status_page_has_cause_advice_and_problems(start: Start) -> None:
+    """Cause, blame, advice and evidence of alerts, a rejected reload and a full disk."""
     snapshot = replace(
         make_snapshot(SWEEP),
         config=ConfigStatus(digest="d", since=NOW, problems=("egressd.yml:3: region: unknown",)),
@@ -190,8 +188,8 @@ async def test_the_status_page_says_what_matters(start: Start) -> None:
     assert [one for one in wanted if one not in page] == []
 
 
-async def test_hostile_text_stays_text(start: Start) -> None:
-    """What a server on the transport wrote is shown, not obeyed."""
+async def test_hostile_text_is_escaped(start: Start) -> None:
+    """Text from the network is shown and not interpreted."""
     evil = "<script>alert(1)</script>"
     snapshot = make_snapshot(SWEEP)
     alerts = tuple(
@@ -207,8 +205,8 @@ async def test_hostile_text_stays_text(start: Start) -> None:
     assert "&lt;script&gt;" in page
 
 
-async def test_reload_is_off_unless_asked_for(start: Start) -> None:
-    """Nobody who merely reaches the port can make the daemon read files."""
+async def test_reload_is_off_by_default(start: Start) -> None:
+    """Reaching the port is not enough to make the daemon read files."""
     running = await start()
     async with running.session.post(running.url("/-/reload")) as answer:
         assert answer.status == 403
@@ -222,7 +220,7 @@ async def test_reload_is_off_unless_asked_for(start: Start) -> None:
     [((), 200, "reloaded\n"), (("egressd.yml:1: bad",), 500, "not reloaded:\negressd.yml:1: bad\n")],
 )
 async def test_a_reload_is_answered(start: Start, problems: tuple[str, ...], status: int, said: str) -> None:
-    """Whoever asks for a reload hears what became of it."""
+    """The response has the outcome of the reload."""
     running = await start(enable_reload=True)
 
     async def carry_out() -> None:
@@ -246,7 +244,7 @@ async def test_a_reload_is_answered(start: Start, problems: tuple[str, ...], sta
         b"\x16\x03\x01\x02\x00\x01\x00",
     ],
 )
-async def test_what_is_no_request_is_answered_and_not_logged(
+async def test_malformed_requests_are_answered_and_not_logged(
     start: Start, text: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A scanner gets its 400, and the journal no traceback."""
@@ -262,8 +260,8 @@ async def test_what_is_no_request_is_answered_and_not_logged(
     assert caplog.records[-1].message == "a bug"
 
 
-async def test_what_is_not_there_is_not_there(start: Start) -> None:
-    """Unknown paths are 404 and tell nothing more; odd requests do not end the server."""
+async def test_unknown_paths_are_not_found(start: Start) -> None:
+    """They are 404 and nothing more; odd requests do not end the server."""
     running = await start()
     assert (await running.get("/config"))[0] == 404
     assert (await running.get("/../../etc/passwd"))[0] == 404

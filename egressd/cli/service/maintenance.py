@@ -1,4 +1,4 @@
-"""`egressd maintenance`: windows in which nothing is said, opened and ended by hand."""
+"""`egressd maintenance`: open, end and list silences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -27,22 +27,19 @@ from egressd.model.notification import Scope, TimeInterval
 from egressd.model.settings import Settings
 from egressd.wording import span
 
-if TYPE_CHECKING:  # the room of alerting is loaded by the command that needs it
-    from egressd.alerting.silences import ActiveSilence
-
 SHORTEST, LONGEST = 60.0, 7 * 86400.0
-"""Seconds: what goes on for longer is no window, and would be forgotten."""
+"""Seconds; a longer silence would be forgotten."""
 LONGEST_USER = 64
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 maintenance_app = typer.Typer(
-    help="Say nothing for a while; probing goes on.", rich_markup_mode=None, no_args_is_help=True
+    help="Silence notifications for a while; probing goes on.", rich_markup_mode=None, no_args_is_help=True
 )
 
 
 @maintenance_app.callback()
 def maintenance_main() -> None:
-    """Say nothing for a while; probing goes on."""
+    """Silence notifications for a while; probing goes on."""
 
 
 @maintenance_app.command("start")
@@ -52,10 +49,10 @@ def maintenance_start(
     lasting: Annotated[
         str, typer.Option("--for", metavar="TIME", help="How long, such as 2h; up to 7d.", show_default=False)
     ],
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Name of the silence.")] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option("--source", metavar="PATTERN", help="Only what is seen from there; repeatable."),
+        typer.Option("--source", metavar="PATTERN", help="Only probes from these sources; repeatable."),
     ] = None,
     target: Annotated[
         list[str] | None,
@@ -68,8 +65,7 @@ def maintenance_start(
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for people.")] = None,
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
-    """Open a maintenance window now."""
-    from egressd.alerting.silences import in_force
+    """Open a silence now."""
     from egressd.state.silences import locked, open_of, read_silences, write_silences
 
     seconds = _seconds(lasting)
@@ -81,18 +77,17 @@ def maintenance_start(
     directory = directory_in(settings)
     with locked(directory):
         now = clock.now()
-        there = open_of(read_silences(directory), now)
-        fresh = Silence(
-            name=_name(name, there, settings.alerting.maintenance),
+        existing = open_of(read_silences(directory), now)
+        silence = Silence(
+            name=_name(name, existing, settings.alerting.maintenance),
             began=clock.timestamp(now),
             ends=clock.timestamp(now + timedelta(seconds=seconds)),
             reason=why,
             by=_user(),
-            sources=sources,
-            targets=targets,
+            scope=Scope(sources=sources, targets=targets),
         )
-        write_silences(directory, (*there, fresh), now=now)
-    for line in _started(in_force((), (fresh,), clock.now())[0], settings, catalog):
+        write_silences(directory, (*existing, silence), now=now)
+    for line in _opened(silence, settings, catalog):
         print_line(line)
     return ExitCode.OK
 
@@ -101,23 +96,23 @@ def maintenance_start(
 @guarded
 def maintenance_end(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The window; not needed where only one is open.")
+        str | None, typer.Argument(metavar="NAME", help="The silence; not needed where only one is open.")
     ] = None,
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
-    """End a window that was opened by hand."""
+    """End a silence that was opened by hand."""
     from egressd.state.silences import locked, open_of, read_silences, write_silences
 
     settings, _ = read(config_file, Flags())
     directory = directory_in(settings)
     with locked(directory):
         now = clock.now()
-        there = open_of(read_silences(directory), now)
-        ended = _chosen(name, there, settings.alerting.maintenance)
-        write_silences(directory, (one for one in there if one is not ended), now=now)
+        existing = open_of(read_silences(directory), now)
+        ended = _chosen(name, existing, settings.alerting.maintenance)
+        write_silences(directory, (one for one in existing if one is not ended), now=now)
     left = datetime.fromisoformat(ended.ends) - now
     print_line(
-        f"maintenance {ended.name}: ended, {_roughly(left)} before its time; what is still wrong is told now"
+        f"silence {ended.name}: ended, {_roughly(left)} before its time; what still fails is notified now"
     )
     return ExitCode.OK
 
@@ -125,25 +120,24 @@ def maintenance_end(
 @maintenance_app.command("list")
 @guarded
 def maintenance_list(config_file: options.ConfigFile = None) -> ExitCode:
-    """List the windows in force, and when planned ones begin next."""
-    from egressd.alerting.silences import ActiveSilence, in_force, next_start
+    """List the active silences, and when planned ones begin next."""
+    from egressd.alerting.silences import active_silences, next_start
     from egressd.state.silences import read_silences
 
     settings, _ = read(config_file, Flags())
     now = clock.now()
-    windows = settings.alerting.maintenance
-    current = in_force(windows, read_silences(directory_in(settings)), now)
-    for one in current:
-        print_line(f"in force  {one.name}: until {_moment(one.ends)}; {_described(one)}")
-    for window in sorted(windows, key=lambda one: next_start(one, now)):
-        begins = next_start(window, now)
-        lasts = config_duration(window.seconds)
-        planned = ActiveSilence(
-            name=window.name, began=begins, ends=begins, reason=window.reason, scope=window.scope
+    intervals = settings.alerting.maintenance
+    active = active_silences(intervals, read_silences(directory_in(settings)), now)
+    for one in active:
+        print_line(f"active    {one.name}: {_until(one)}; {_described(one.scope, one.reason, one.by)}")
+    for interval in sorted(intervals, key=lambda one: next_start(one, now)):
+        length = config_duration(interval.seconds)
+        described = _described(interval.scope, interval.reason)
+        print_line(
+            f"planned   {interval.name}: from {_moment(next_start(interval, now))} for {length}; {described}"
         )
-        print_line(f"planned   {window.name}: from {_moment(begins)} for {lasts}; {_described(planned)}")
-    if not current and not windows:
-        print_line("no maintenance: nothing is in force, and nothing is planned in alerts.maintenance")
+    if not active and not intervals:
+        print_line("no silences: none is active, and none is planned in alerts.maintenance")
     return ExitCode.OK
 
 
@@ -174,12 +168,10 @@ def _line(reason: str | None) -> str:
         raise UsageError(f"--reason {error}") from None
 
 
-def _name(given: str | None, there: tuple[Silence, ...], windows: tuple[TimeInterval, ...]) -> str:
-    """Return the window's name: one that no other has."""
-    taken = {
-        one.name: f"is open until {_moment(datetime.fromisoformat(one.ends))}; end it first" for one in there
-    }
-    taken |= {one.name: "is planned in alerts.maintenance; take another name" for one in windows}
+def _name(given: str | None, existing: tuple[Silence, ...], intervals: tuple[TimeInterval, ...]) -> str:
+    """Return the name of a new silence: one that no other has."""
+    taken = {one.name: f"is open {_until(one)}; end it first" for one in existing}
+    taken |= {one.name: "is planned in alerts.maintenance; take another name" for one in intervals}
     if given is None:
         return next(name for number in range(1, len(taken) + 2) if (name := f"manual-{number}") not in taken)
     if not NAME.fullmatch(given):
@@ -189,23 +181,23 @@ def _name(given: str | None, there: tuple[Silence, ...], windows: tuple[TimeInte
     return given
 
 
-def _chosen(name: str | None, there: tuple[Silence, ...], windows: tuple[TimeInterval, ...]) -> Silence:
-    """Return the window to end. Raises UsageError."""
-    names = ", ".join(one.name for one in there)
-    if name in {one.name for one in windows}:
+def _chosen(name: str | None, existing: tuple[Silence, ...], intervals: tuple[TimeInterval, ...]) -> Silence:
+    """Return the silence to end. Raises UsageError."""
+    names = ", ".join(one.name for one in existing)
+    if name in {one.name for one in intervals}:
         raise UsageError(f"{name} is planned: change alerts.maintenance in the configuration, and reload")
-    if not there:
-        raise UsageError("no maintenance window was opened by hand")
-    if name is None and len(there) > 1:
-        raise UsageError(f"name the window to end: {names}")
-    found = next((one for one in there if name in (None, one.name)), None)
+    if not existing:
+        raise UsageError("no silence was opened by hand")
+    if name is None and len(existing) > 1:
+        raise UsageError(f"name the silence to end: {names}")
+    found = next((one for one in existing if name in (None, one.name)), None)
     if found is None:
-        raise UsageError(f"no window is called {name!r}; open are {names}")
+        raise UsageError(f"no silence is called {name!r}; open are {names}")
     return found
 
 
 def _user() -> str:
-    """Return who is at the keyboard, as far as the environment says."""
+    """Return the name of the user, as far as the environment has it."""
     try:
         user = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):  # a container without a user database
@@ -213,31 +205,34 @@ def _user() -> str:
     return user if user.isprintable() and len(user) <= LONGEST_USER else ""
 
 
-def _started(one: ActiveSilence, settings: Settings, catalog: Catalog) -> Iterator[str]:
-    yield f"maintenance {one.name}: until {_moment(one.ends)}"
+def _opened(one: Silence, settings: Settings, catalog: Catalog) -> Iterator[str]:
+    yield f"silence {one.name}: {_until(one)}"
     yield f"  covers {_covered(one, settings, catalog)}"
-    yield "  nothing is said of what it covers; probing, metrics and history go on"
+    yield "  no notifications are sent for what it covers; probing, metrics and history go on"
     yield f"  end it sooner with: egressd maintenance end {one.name}"
 
 
-def _covered(one: ActiveSilence, settings: Settings, catalog: Catalog) -> str:
-    """Say what is covered, and how much of the plan that is."""
+def _covered(one: Silence, settings: Settings, catalog: Catalog) -> str:
+    """Describe what is covered, and how many targets of the plan that are."""
     if one.covers_all:
         return "everything"
-    from egressd.alerting.silences import covered_pairs
+    from egressd.alerting.silences import silenced_pairs
     from egressd.drive import plan_sweep
 
     plan = plan_sweep(settings, catalog)
-    count = len({target for target, _ in covered_pairs(plan, (one,))})
+    count = len({target for target, _ in silenced_pairs(plan, (one,))})
     if count == 0:
-        print_error(f"maintenance {one.name} covers no target that is planned now; `egressd plan` lists them")
+        print_error(f"silence {one.name} covers no target that is planned now; `egressd plan` lists them")
     return f"{_scope(one.scope)}: {count} of {len(plan.targets)} targets"
 
 
-def _described(one: ActiveSilence) -> str:
-    by = f"; opened by {one.by}" if one.by else ""
-    reason = f"; {one.reason}" if one.reason else ""
-    return f"covers {_scope(one.scope)}{reason}{by}"
+def _described(scope: Scope, reason: str, by: str = "") -> str:
+    parts = (f"covers {_scope(scope)}", reason, f"opened by {by}" if by else "")
+    return "; ".join(part for part in parts if part)
+
+
+def _until(one: Silence) -> str:
+    return f"until {_moment(datetime.fromisoformat(one.ends))}"
 
 
 def _scope(scope: Scope) -> str:
@@ -248,7 +243,7 @@ def _scope(scope: Scope) -> str:
 
 
 def _moment(at: datetime) -> str:
-    """Write a moment in UTC, and in this host's own time where that is another."""
+    """Write a time in UTC, and in this host's time zone if that is another."""
     utc, local = at.strftime("%Y-%m-%d %H:%M UTC"), at.astimezone()
     same = local.utcoffset() == timedelta(0)
     return utc if same else f"{utc} ({local.strftime('%Y-%m-%d %H:%M %Z')})"

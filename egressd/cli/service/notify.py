@@ -164,8 +164,8 @@ def notice_for(receiver: Receiver, rules: Alerting) -> Notice:
         state=AlertState.FIRING,
         started=now,
         opened=now,
-        told=condition,
-        told_at=now,
+        notified=condition,
+        notified_at=now,
         notices=1,
     )
     return Notice(id=f"{condition.id}/{now}", at=now, kind=NoticeKind.TEST, alert=alert)

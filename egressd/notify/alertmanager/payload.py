@@ -69,8 +69,8 @@ def _of_alert(alert: Alert, *, now: datetime, rules: Alerting) -> Iterator[Alert
         return
     firing = fires(alert)
     yield _entry(alert, alert.condition, ends=None if firing else _end(alert, now), now=now, rules=rules)
-    if alert.told is not None and labels_of(alert.told, rules) != labels_of(alert.condition, rules):
-        yield _entry(alert, alert.told, ends=_end(alert, now), now=now, rules=rules)
+    if alert.notified is not None and labels_of(alert.notified, rules) != labels_of(alert.condition, rules):
+        yield _entry(alert, alert.notified, ends=_end(alert, now), now=now, rules=rules)
 
 
 def _entry(

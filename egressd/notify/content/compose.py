@@ -59,7 +59,9 @@ def _one_liner(notice: Notice) -> str:
     over = notice.kind is NoticeKind.CLOSED and alert.closed is not None
     said = [f"{title_of(notice)}; since {format_time(condition.since)}"]
     if over:
-        said.append(f"lasted {format_elapsed(condition.since, alert.gone or alert.closed or notice.at)}")
+        said.append(
+            f"lasted {format_elapsed(condition.since, alert.cleared_at or alert.closed or notice.at)}"
+        )
     elif condition.blame is not None:
         said.append(f"call {CALL[condition.blame]}")
     targets = target_names(condition)

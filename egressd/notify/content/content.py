@@ -115,7 +115,7 @@ def _outline(notice: Notice, rules: Alerting) -> Iterator[tuple[str, str]]:
 def _resolved(alert: Alert) -> Iterator[tuple[str, str]]:
     if alert.closed is None:
         return
-    end = alert.gone or alert.closed
+    end = alert.cleared_at or alert.closed
     yield "Resolved", format_time(end)
     yield "Lasted", format_elapsed(alert.condition.since, end)
     if alert.resolution is not None:

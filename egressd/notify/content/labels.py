@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from egressd.alerting.inhibit import MAINTENANCE
+from egressd.alerting.inhibit import SILENCE_PREFIX
 from egressd.model.alert import Alert, AlertState, Condition
 from egressd.model.notification import Alerting
 
@@ -49,5 +49,5 @@ def fires(alert: Alert) -> bool:
     only maintenance suppresses is: Alertmanager has silences of its own, and Prometheus rules have none.
     """
     if alert.state is AlertState.SUPPRESSED:
-        return all(one.startswith(MAINTENANCE) for one in alert.suppressed_by)
+        return all(one.startswith(SILENCE_PREFIX) for one in alert.suppressed_by)
     return alert.state in (AlertState.FIRING, AlertState.RESOLVING)

@@ -54,7 +54,9 @@ CAUSE = Condition(
 
 def alert(state: AlertState = AlertState.FIRING, **fields: object) -> Alert:
     """Return the alert of the cause."""
-    made = Alert(condition=CAUSE, state=state, started=BEGAN, opened=OPENED, told=CAUSE, told_at=OPENED)
+    made = Alert(
+        condition=CAUSE, state=state, started=BEGAN, opened=OPENED, notified=CAUSE, notified_at=OPENED
+    )
     return replace(made, **fields)  # type: ignore[arg-type]  # as given
 
 

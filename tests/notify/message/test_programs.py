@@ -84,7 +84,7 @@ def test_no_annotation_of_the_rules_is_missing() -> None:
     ("told", "ends"),
     [
         (alert(), "2026-11-21T04:04:00.000Z"),
-        (alert(AlertState.RESOLVING, gone=CLOSED), "2026-11-21T04:04:00.000Z"),
+        (alert(AlertState.RESOLVING, cleared_at=CLOSED), "2026-11-21T04:04:00.000Z"),
         (alert(AlertState.SUPPRESSED, suppressed_by=("maintenance/patch",)), "2026-11-21T04:04:00.000Z"),
         (
             alert(AlertState.SUPPRESSED, suppressed_by=("maintenance/patch", "EgressCause/x")),
@@ -104,7 +104,7 @@ def test_when_it_ends(told: Alert, ends: str) -> None:
 
 def test_what_was_not_told_is_not_pushed() -> None:
     """A doubt is no alert."""
-    assert pushed(alert(AlertState.PENDING, opened=None, told=None)) == []
+    assert pushed(alert(AlertState.PENDING, opened=None, notified=None)) == []
 
 
 def test_a_label_set_that_changed_is_ended() -> None:
@@ -126,7 +126,7 @@ def test_what_fires_wins_over_what_ended() -> None:
 def test_many_alerts_are_several_requests() -> None:
     """64 in one at most, and a megabyte."""
     alerts = [alert(condition=replace(CAUSE, labels=(("target", str(n)),))) for n in range(150)]
-    alerts = [replace(one, told=None) for one in alerts]
+    alerts = [replace(one, notified=None) for one in alerts]
     sizes = [len(json.loads(body)) for body in push_bodies(alert_entries(alerts, now=NOW, rules=RULES))]
     assert sizes == [64, 64, 22]
     wide = [replace(one, condition=replace(one.condition, targets=("x" * 250,) * 2000)) for one in alerts[:4]]
@@ -158,7 +158,7 @@ def test_a_webhooks_group_stays() -> None:
     assert changed["alerts"][0]["annotations"]["change"] == "the reason"
     assert "reason" not in changed["commonLabels"]
     assert changed["alerts"][1]["fingerprint"] == opened["alerts"][0]["fingerprint"]
-    end = posted(NoticeKind.CLOSED, told=over(condition=LATER, told=LATER), before=CAUSE)
+    end = posted(NoticeKind.CLOSED, told=over(condition=LATER, notified=LATER), before=CAUSE)
     assert [one["status"] for one in end["alerts"]] == ["resolved", "resolved"]
     assert opened["alerts"][0]["endsAt"] == "0001-01-01T00:00:00Z"
     assert closed["alerts"][0]["endsAt"] == CLOSED
@@ -174,11 +174,11 @@ def test_a_webhook_confesses_what_was_dropped() -> None:
 def test_the_engine_says_what_was_told_before() -> None:
     """A receiver that keeps alerts by their labels can end the ones it has: a notice knows them."""
     now = datetime(2026, 11, 21, 5, tzinfo=UTC)
-    urgent = alert(condition=replace(LATER, severity=Severity.CRITICAL), told=LATER)
+    urgent = alert(condition=replace(LATER, severity=Severity.CRITICAL), notified=LATER)
     said = next_notice(urgent, urgent, now=now, rules=RULES)
     assert said is not None
-    assert (said.kind, said.before, said.alert.told) == (NoticeKind.CHANGED, LATER, urgent.condition)
-    opened = next_notice(None, alert(told=LATER), now=now, rules=RULES)
+    assert (said.kind, said.before, said.alert.notified) == (NoticeKind.CHANGED, LATER, urgent.condition)
+    opened = next_notice(None, alert(notified=LATER), now=now, rules=RULES)
     assert opened is not None
     assert opened.before is None
 

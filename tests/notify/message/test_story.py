@@ -51,7 +51,7 @@ def test_a_notice_has_what_one_needs_at_night() -> None:
 
 def test_the_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
     """What is over needs no action: when, how long, why."""
-    text = section_text(notice(NoticeKind.CLOSED, told=over(gone="2026-11-21T03:12:05.200Z")))
+    text = section_text(notice(NoticeKind.CLOSED, told=over(cleared_at="2026-11-21T03:12:05.200Z")))
     assert text.startswith("RESOLVED: A firewall resets")
     assert "Resolved: 2026-11-21 03:12:05 UTC\nLasted: 59 min\nResolution: the problem is gone\n" in text
     assert "Ask for" not in text

@@ -156,7 +156,9 @@ async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
     assert (await pair.push(replace(told, condition=later))).ok
     (found,) = await pair.alerts()
     assert found["labels"]["reason"] == "tcp_timeout"
-    ended = replace(told, condition=later, told=later, state=AlertState.RESOLVED, closed=clock.timestamp())
+    ended = replace(
+        told, condition=later, notified=later, state=AlertState.RESOLVED, closed=clock.timestamp()
+    )
     assert (await pair.push(ended)).ok
     assert await pair.alerts() == []
 
@@ -201,7 +203,7 @@ async def test_many_alerts_at_once(pair: Pair) -> None:
     """300 alerts with 50 targets each, in requests of 64 at most, all taken."""
     targets = tuple(f"endpoint-{n}.example:443" for n in range(50))
     alerts = [
-        fresh(condition=replace(CAUSE, labels=(("target", f"t{n}"),), targets=targets), told=None)
+        fresh(condition=replace(CAUSE, labels=(("target", f"t{n}"),), targets=targets), notified=None)
         for n in range(300)
     ]
     assert (await pair.push(*alerts)).ok
@@ -213,7 +215,7 @@ async def test_a_test_reaches_every_peer(pair: Pair) -> None:
     """What `notify test` sends is an alert of its own on both, and ends by itself."""
     condition = replace(CAUSE, id="EgressdTest", alertname=AlertName.TEST, labels=(), targets=())
     told = Notice(
-        id="t", at=clock.timestamp(), kind=NoticeKind.TEST, alert=fresh(condition=condition, told=None)
+        id="t", at=clock.timestamp(), kind=NoticeKind.TEST, alert=fresh(condition=condition, notified=None)
     )
     to = receiver("alertmanager", *pair.urls)
     assert (await deliver(to, (told,), dropped=0, rules=RULES)).ok
@@ -241,7 +243,7 @@ async def test_amtool_shows_it(pair: Pair) -> None:
 
 async def test_a_refusal_is_shown_and_stops_nothing_else(unused_tcp_port: int) -> None:
     """A peer that refuses one request still gets the others; one that is away ends the push."""
-    alerts = [alert(condition=replace(CAUSE, labels=(("t", str(n)),)), told=None) for n in range(100)]
+    alerts = [alert(condition=replace(CAUSE, labels=(("t", str(n)),)), notified=None) for n in range(100)]
     now = datetime(2026, 11, 21, 4, tzinfo=UTC)
     async with answering(lambda _: http("400 Bad Request", b"bad labels")) as server:
         to = receiver("alertmanager", server.url())

@@ -1,4 +1,4 @@
-"""A network told in words, moment after moment: what egressd believes of it, and what it says."""
+"""Standings and alerts of a small plan, advanced probe by probe without a network or a daemon."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from egressd.alerting import ActiveSilence, advance_alerts, covered_pairs
+from egressd.alerting import active_silences, advance_alerts, silenced_pairs
 from egressd.clock import timestamp
-from egressd.model.alert import Alert, Notice, NoticeKind
+from egressd.model.alert import Alert, Notice, NoticeKind, Silence
 from egressd.model.endpoint import Need, Protocol, SampleKind
-from egressd.model.notification import Alerting
+from egressd.model.notification import Alerting, Scope
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.settings import Settings, Web
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
@@ -57,17 +57,29 @@ def plan_of(targets: Mapping[str, Need], sources: tuple[str, ...] = SOURCES) -> 
     return replace(PLAN, targets=made, probes=probes)
 
 
+def silence(
+    name: str,
+    minutes: float,
+    scope: Scope = Scope(),  # noqa: B008 - frozen
+    *,
+    began: datetime = START,
+) -> Silence:
+    """Return a silence, from the start of the simulation on."""
+    ends = began + timedelta(minutes=minutes)
+    return Silence(name=name, began=timestamp(began), ends=timestamp(ends), scope=scope)
+
+
 @dataclass(kw_only=True)
-class Story:
-    """The daemon's memory, without a daemon."""
+class AlertSimulation:
+    """The snapshot of a daemon, and every notice so far."""
 
     targets: dict[str, Need]
     sources: tuple[str, ...] = SOURCES
     rules: Alerting = field(default_factory=lambda: Alerting(instance="here:10980"))
     now: datetime = START
-    looks: int = 0
-    said: list[Notice] = field(default_factory=list)
-    windows: tuple[ActiveSilence, ...] = ()
+    sweeps: int = 0
+    notices: list[Notice] = field(default_factory=list)
+    silences: tuple[Silence, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
     snapshot: Snapshot = field(init=False)
 
@@ -81,72 +93,72 @@ class Story:
         )
 
     @property
-    def patience(self) -> Thresholds:
-        """As the daemon takes it from the rules."""
+    def thresholds(self) -> Thresholds:
+        """Those of the rules."""
         return Thresholds(explicit=self.rules.explicit, silent=self.rules.silent, better=self.rules.better)
 
-    def look(
+    def probe(
         self,
         words: Mapping[str, str] | None = None,
         *,
         findings: Mapping[str, tuple[str, ...]] | None = None,
         seconds: float = 60.0,
     ) -> list[Notice]:
-        """Let time pass and look at everything: `ok`, but for `target` or `target@source` in the words."""
+        """Let time pass and probe everything: `ok`, but for `target` or `target@source` in the words."""
         self.now += timedelta(seconds=seconds)
-        self.looks += 1
+        self.sweeps += 1
         seen = {f"{name}@{source}": "ok" for name in self.targets for source in self.sources}
         for name, word in (words or {}).items():
             for key in [one for one in seen if name in (one, one.partition("@")[0])]:
                 seen[key] = word
         plan = plan_of(self.targets, self.sources)
-        one = sweep(self.looks, seen, findings=findings)
+        one = sweep(self.sweeps, seen, findings=findings)
         one = replace(one, recording=replace(one.recording, plan=plan))
         standings, _ = advance(
             self.snapshot.standings,
             one,
             now=timestamp(self.now),
-            patience=self.patience,
+            thresholds=self.thresholds,
             flapping=self.rules.flapping,
-            covered=covered_pairs(plan, self.in_force),
+            silenced=silenced_pairs(plan, self.active),
         )
         self.snapshot = replace(self.snapshot, plan=plan, sweep=one, standings=standings)
         return self.tick(0)
 
     def tick(self, seconds: float = 15.0) -> list[Notice]:
-        """Let time pass without a look."""
+        """Let time pass without a probe."""
         self.now += timedelta(seconds=seconds)
-        alerts, said = advance_alerts(self.snapshot, self.in_force, now=self.now, limits=self.limits)
+        alerts, notices = advance_alerts(self.snapshot, self.active, now=self.now, limits=self.limits)
         self.snapshot = replace(self.snapshot, alerts=alerts)
-        self.said += said
-        return list(said)
+        self.notices += notices
+        return list(notices)
 
-    def again(self, times: int, words: Mapping[str, str] | None = None, **more: object) -> list[Notice]:
-        """TargetResult several times at the same."""
-        return [one for _ in range(times) for one in self.look(words, **more)]  # type: ignore[arg-type]
+    def repeat(self, times: int, words: Mapping[str, str] | None = None, **more: object) -> list[Notice]:
+        """Probe several times with the same results."""
+        return [one for _ in range(times) for one in self.probe(words, **more)]  # type: ignore[arg-type]
 
     def restart(self) -> None:
-        """Stop and start: what is kept is what can be written down and read back; no sweep was made yet."""
+        """Keep only what is written to disk and read back; no sweep is complete yet."""
         kept = tuple(decode(encode(one), Alert) for one in self.snapshot.alerts)
         assert kept == self.snapshot.alerts
         self.snapshot = replace(self.snapshot, alerts=kept, sweep=None)
 
     @property
-    def in_force(self) -> tuple[ActiveSilence, ...]:
-        """The windows that cover this moment."""
-        return tuple(one for one in self.windows if one.began <= self.now < one.ends)
+    def active(self) -> tuple[Silence, ...]:
+        """The active silences."""
+        return active_silences((), self.silences, self.now)
 
     @property
     def open(self) -> dict[str, Alert]:
-        """The alerts that are told and not over."""
+        """The open alerts by id."""
         return {one.id: one for one in self.snapshot.alerts if one.is_open}
 
 
-def words_of(said: list[Notice]) -> list[str]:
-    """Return what was said, shortly: kind and alert."""
-    return [f"{one.kind} {one.alert.id}" for one in said]
+def words_of(notices: list[Notice]) -> list[str]:
+    """Return kind and alert of each notice."""
+    return [f"{one.kind} {one.alert.id}" for one in notices]
 
 
-def kinds(said: list[Notice], alert: str) -> list[NoticeKind]:
-    """Return what was said of one alert."""
-    return [one.kind for one in said if one.alert.id == alert]
+def kinds(notices: list[Notice], alert: str) -> list[NoticeKind]:
+    """Return the kinds of the notices about one alert."""
+    return [one.kind for one in notices if one.alert.id == alert]
