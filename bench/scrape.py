@@ -27,7 +27,7 @@ from egressd.model.snapshot import Snapshot
 from egressd.model.verdict import Outcome
 from egressd.web.access import Access
 from egressd.web.app import make_app
-from tests.metrics.pictures import Row, make_snapshot, make_sweep
+from tests.metrics.snapshots import Row, make_snapshot, make_sweep
 
 LOOP_LIMIT = 0.020
 """Seconds the loop may be kept from running by one scrape."""

@@ -1,4 +1,4 @@
-"""How values are written, wherever a person or a file reads them. Pure: nothing is looked up."""
+"""Formats for values in messages and reports."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 
 def stamp(when: datetime) -> str:
-    """Write a moment (aware) as RFC 3339, in UTC and with milliseconds."""
+    """Write an aware datetime as RFC 3339, in UTC and with milliseconds."""
     return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def span(seconds: float) -> str:
-    """Say how long something is, in its two largest units: `1 h 58 min`."""
+    """Write a duration in its two largest units: `1 h 58 min`."""
     whole = int(seconds)
     for unit, size, small, below in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
         if whole >= size:
@@ -31,5 +31,5 @@ def bracketed(host: str) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Say `1 target`, `2 targets`."""
+    """Write a number with a noun: `1 target`, `2 targets`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

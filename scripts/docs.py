@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from egressd.report.explain import render_reasons_markdown
 from scripts.pages.configuration import render_reference
 from scripts.pages.lab import render_lab_page
 from scripts.pages.metrics import render_metrics_page
+from scripts.pages.reason_codes import render_reason_page
 from scripts.pages.schema import render_schema
 from tests.proofs import proofs
 
@@ -19,7 +19,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "egressd/report/sweep-1.schema.json": render_schema,
     "docs/lab.md": render_lab_page,
     "docs/metrics.md": render_metrics_page,
-    "docs/reason-codes.md": lambda: render_reasons_markdown(proofs()),
+    "docs/reason-codes.md": lambda: render_reason_page(proofs()),
 }
 """Path within the repository, and the function that makes its text."""
 

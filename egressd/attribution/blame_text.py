@@ -52,11 +52,11 @@ _WHAT: Mapping[Blame, str] = {
 }
 
 
-def party(blame: Blame) -> str:
+def blame_text(blame: Blame) -> str:
     """Return the text of a blame value."""
     return _WHAT[blame]
 
 
-def blamed(blame: Blame) -> str:
+def blame_and_team(blame: Blame) -> str:
     """Return text, value (as in labels and runbooks) and team to call of a blame."""
     return f"{_WHAT[blame]} ({blame.value}); call {CALL[blame]}"

@@ -32,7 +32,7 @@ def rows_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> dict[str, lis
     rows.update(_of_alerts(snapshot))
     if snapshot.sweep is not None:
         rows.update(_of_sweep(snapshot.sweep, limits))
-        rows.update(_of_looks(tuple(results_of(snapshot.sweep))))
+        rows.update(_of_results(tuple(results_of(snapshot.sweep))))
     return rows
 
 
@@ -154,29 +154,29 @@ def _wildcards(sweep: Sweep) -> list[Row]:
     return [*sorted(kinds.items()), *(((pattern, "none"), 0) for pattern in sorted(missing))]
 
 
-def _of_looks(looks: tuple[TargetResult, ...]) -> Iterator[tuple[str, list[Row]]]:
-    yield "target_up", [((one.target, one.source), float(one.verdict.outcome.reachable)) for one in looks]
+def _of_results(results: tuple[TargetResult, ...]) -> Iterator[tuple[str, list[Row]]]:
+    yield "target_up", [((one.target, one.source), float(one.verdict.outcome.reachable)) for one in results]
     yield (
         "target_outcome",
         [
             ((one.target, one.source, outcome.value), float(one.verdict.outcome is outcome))
-            for one in looks
+            for one in results
             for outcome in Outcome
         ],
     )
-    yield "target_failure", [(_failure(one), 1) for one in looks if not one.verdict.outcome.reachable]
+    yield "target_failure", [(_failure(one), 1) for one in results if not one.verdict.outcome.reachable]
     yield (
         "probe_phase_duration_seconds",
         [
             ((one.target, one.source, phase), seconds)
-            for one in looks
+            for one in results
             for phase, seconds in one.durations.items()
         ],
     )
     for name, pick in _NUMBERS.items():
         yield (
             name,
-            [((one.target, one.source), float(value)) for one in looks if (value := pick(one)) is not None],
+            [((one.target, one.source), float(value)) for one in results if (value := pick(one)) is not None],
         )
 
 
@@ -187,6 +187,6 @@ _NUMBERS: Mapping[str, Callable[[TargetResult], float | None]] = {
 }
 
 
-def _failure(look: TargetResult) -> tuple[str, ...]:
-    verdict = look.verdict
-    return (look.target, look.source, verdict.phase or "", verdict.reason or "", verdict.blame or "")
+def _failure(result: TargetResult) -> tuple[str, ...]:
+    verdict = result.verdict
+    return (result.target, result.source, verdict.phase or "", verdict.reason or "", verdict.blame or "")

@@ -23,7 +23,7 @@ from egressd.model.event import (
 )
 from egressd.model.notification import Severity
 from egressd.model.standing import Belief
-from egressd.report.text import Ink, clean, fold, paint
+from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
 
 INDENT = " " * 4
@@ -33,9 +33,9 @@ def render_history(history: History, *, width: int = 80, colour: bool = False) -
     """Render the events of a time range; no line is wider than `width`."""
     blocks = [_head(history, width)]
     if history.already:
-        blocks.append([paint("NOT OK AT THE START", Ink.BOLD, colour=colour)])
+        blocks.append([colourize("NOT OK AT THE START", Style.BOLD, colour=colour)])
         blocks += [_entry(one, width=width, colour=colour) for one in history.already]
-        blocks.append([paint("THEN", Ink.BOLD, colour=colour)])
+        blocks.append([colourize("THEN", Style.BOLD, colour=colour)])
     blocks += [_entry(one, width=width, colour=colour) for one in history.events]
     if not history.events:
         blocks.append(["Nothing changed in that time."])
@@ -56,28 +56,28 @@ def _head(history: History, width: int) -> list[str]:
 
 
 def _entry(event: Event, *, width: int, colour: bool) -> list[str]:
-    text, ink = _title(event)
+    text, style = _title(event)
     first, *rest = fold(text, width=width, first=f"{event.at}  ", rest=INDENT)
-    lines = [paint(first, ink, colour=colour) if ink else first, *rest]
+    lines = [colourize(first, style, colour=colour) if style else first, *rest]
     for detail in _details(event):
         lines += fold(detail, width=width, first=INDENT)
     return lines
 
 
-def _title(event: Event) -> tuple[str, Ink | None]:
+def _title(event: Event) -> tuple[str, Style | None]:
     match event:
         case TargetChanged():
             before = event.before.outcome if event.before else "unknown"
             text = f"{event.target} from {event.source}: {before} -> {event.after.outcome}"
-            return text, Ink.GREEN if event.after.outcome.reachable else Ink.RED
+            return text, Style.GREEN if event.after.outcome.reachable else Style.RED
         case TargetRemoved():
             return f"{event.target} from {event.source}: {event.before.outcome} -> no longer probed", None
         case FindingOpened():
-            return f"finding opened: {event.title}, {count(len(event.targets), 'target')}", Ink.RED
+            return f"finding opened: {event.title}, {count(len(event.targets), 'target')}", Style.RED
         case FindingClosed():
-            return f"finding closed: {event.title}, open since {event.since}", Ink.GREEN
+            return f"finding closed: {event.title}, open since {event.since}", Style.GREEN
         case SweepOverran():
-            return f"a sweep took {event.seconds:.0f} s; {count(event.missed, 'sweep')} skipped", Ink.YELLOW
+            return f"a sweep took {event.seconds:.0f} s; {count(event.missed, 'sweep')} skipped", Style.YELLOW
         case SweepFinished():
             return f"sweep completed in {event.seconds:.1f} s", None
         case NoticePosted():
@@ -88,12 +88,12 @@ def _title(event: Event) -> tuple[str, Ink | None]:
 
 def _daemon_title(
     event: ConfigReloaded | ConfigRejected | DaemonStarted | DaemonStopped,
-) -> tuple[str, Ink | None]:
+) -> tuple[str, Style | None]:
     match event:
         case ConfigReloaded():
             return f"configuration reloaded, digest {event.digest[:12]}", None
         case ConfigRejected():
-            return "configuration rejected; the previous one stays in use", Ink.YELLOW
+            return "configuration rejected; the previous one stays in use", Style.YELLOW
         case DaemonStarted():
             return f"egressd {clean(event.egressd)} started", None
         case DaemonStopped():
@@ -102,11 +102,11 @@ def _daemon_title(
             assert_never(event)
 
 
-def _notice_title(event: NoticePosted) -> tuple[str, Ink]:
+def _notice_title(event: NoticePosted) -> tuple[str, Style]:
     over = event.notice_kind is NoticeKind.CLOSED
     ended = f" ({event.resolution})" if event.resolution else ""
-    ink = Ink.GREEN if over else Ink.RED if event.severity is Severity.CRITICAL else Ink.YELLOW
-    return f"alert {event.notice_kind}{ended}: {event.alertname}: {event.summary}", ink
+    style = Style.GREEN if over else Style.RED if event.severity is Severity.CRITICAL else Style.YELLOW
+    return f"alert {event.notice_kind}{ended}: {event.alertname}: {event.summary}", style
 
 
 def _details(event: Event) -> Iterator[str]:

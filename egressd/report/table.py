@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 
 from egressd import __version__
-from egressd.attribution.blame_text import party
+from egressd.attribution.blame_text import blame_text
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target, Unsampled
@@ -27,7 +27,7 @@ from egressd.report.summary import (
     seconds_of,
 )
 from egressd.report.sweep_diff import diff_since_baseline
-from egressd.report.text import Ink, clean, fold, paint
+from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
 
 LEAST_WIDTH = 50
@@ -35,10 +35,10 @@ MOST_HOSTS = 8
 MOST_NAMES = 6
 
 _SECTIONS = (
-    ("FAILING", (Outcome.BLOCKED, Outcome.DOWN), Ink.RED),
-    ("DEGRADED", (Outcome.DEGRADED,), Ink.YELLOW),
-    ("UNKNOWN", (Outcome.UNKNOWN,), Ink.YELLOW),
-    ("WORTH KNOWING", (Outcome.OK,), Ink.BOLD),
+    ("FAILING", (Outcome.BLOCKED, Outcome.DOWN), Style.RED),
+    ("DEGRADED", (Outcome.DEGRADED,), Style.YELLOW),
+    ("UNKNOWN", (Outcome.UNKNOWN,), Style.YELLOW),
+    ("WORTH KNOWING", (Outcome.OK,), Style.BOLD),
 )
 
 
@@ -65,11 +65,11 @@ def _findings(
 ) -> Iterator[list[str]]:
     """Yield a heading for each group of outcomes, then its findings; degraded ones in short."""
     findings = [one for one in reported_findings(sweep) if one.outcome in outcomes]
-    for title, some, ink in _SECTIONS:
+    for title, some, style in _SECTIONS:
         chosen = [one for one in findings if one.outcome in some]
         full = some != (Outcome.DEGRADED,)
         if chosen:
-            yield [paint(title, ink, colour=colour)]
+            yield [colourize(title, style, colour=colour)]
         for number, one in enumerate(chosen, 1):
             yield _finding(one, number, width=width, colour=colour, full=full)
 
@@ -85,7 +85,7 @@ def _headline(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
         *fold(f"from {describe_vantage(recording.vantage)}", width=width, rest="  "),
     ]
     summary = counts_text(count_outcomes(outcomes_of(sweep).values()))
-    return [paint(line, Ink.BOLD, colour=colour) for line in fold(summary, width=width)] + lines
+    return [colourize(line, Style.BOLD, colour=colour) for line in fold(summary, width=width)] + lines
 
 
 def _finding(finding: ReportedFinding, number: int, *, width: int, colour: bool, full: bool) -> list[str]:
@@ -94,11 +94,11 @@ def _finding(finding: ReportedFinding, number: int, *, width: int, colour: bool,
     facts = [
         finding.reason,
         f"{finding.outcome}{f' in {finding.phase}' if finding.phase else ''}",
-        f"blame: {party(finding.blame)}" if finding.blame else "",
+        f"blame: {blame_text(finding.blame)}" if finding.blame else "",
         f"confidence: {finding.confidence}",
         _members(finding),
     ]
-    lines = [paint(line, Ink.BOLD, colour=colour) for line in title]
+    lines = [colourize(line, Style.BOLD, colour=colour) for line in title]
     lines += fold("; ".join(fact for fact in facts if fact), width=width, first="    ")
     if finding.targets:
         lines += fold(_hosts(finding.targets), width=width, first="    hosts  ")
@@ -172,6 +172,6 @@ def _profiles(sweep: Sweep, *, width: int) -> list[str]:
 
 
 def _conclusion(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
-    inks = {ExitCode.OK: Ink.GREEN, ExitCode.FAILED: Ink.RED}
-    ink = inks.get(exit_code(sweep), Ink.YELLOW)
-    return [paint(line, ink, colour=colour) for line in fold(conclude(sweep), width=width)]
+    styles = {ExitCode.OK: Style.GREEN, ExitCode.FAILED: Style.RED}
+    style = styles.get(exit_code(sweep), Style.YELLOW)
+    return [colourize(line, style, colour=colour) for line in fold(conclude(sweep), width=width)]

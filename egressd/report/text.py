@@ -10,7 +10,7 @@ import unicodedata
 from enum import StrEnum
 
 
-class Ink(StrEnum):
+class Style(StrEnum):
     """SGR parameters (ECMA-48)."""
 
     BOLD = "1"
@@ -20,9 +20,9 @@ class Ink(StrEnum):
     DIM = "2"
 
 
-def paint(text: str, ink: Ink, *, colour: bool) -> str:
+def colourize(text: str, style: Style, *, colour: bool) -> str:
     """Wrap a line in SGR codes if `colour`."""
-    return f"\x1b[{ink}m{text}\x1b[0m" if colour and text else text
+    return f"\x1b[{style}m{text}\x1b[0m" if colour and text else text
 
 
 def clean(text: str) -> str:

@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from egressd import __version__, clock
 from egressd.alerting.inhibit import SILENCE_PREFIX, SUSPECTED
-from egressd.attribution.blame_text import party
+from egressd.attribution.blame_text import blame_text
 from egressd.model.alert import Alert, Silence
 from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
@@ -183,7 +183,7 @@ def _shown(one: Alert, now: datetime) -> _AlertRow:
         state=", ".join(word for word in words if word),
         since=_ago(about.since, now),
         reason=about.reason or "",
-        party=party(about.blame) if about.blame else "not known yet",
+        party=blame_text(about.blame) if about.blame else "not known yet",
         advice=about.advice,
         evidence=about.evidence,
         targets=about.targets,

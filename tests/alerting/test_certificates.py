@@ -12,7 +12,7 @@ from egressd.model.alert import AlertName, Condition
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief, Standing, Standings
 from egressd.model.verdict import Blame, Confidence, Outcome
-from tests.metrics.pictures import EXPIRY, Row, make_snapshot, make_sweep
+from tests.metrics.snapshots import EXPIRY, Row, make_snapshot, make_sweep
 
 SEEN = datetime(2026, 11, 20, 3, 10, tzinfo=UTC)
 FORGED = Belief(

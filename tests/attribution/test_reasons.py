@@ -1,4 +1,4 @@
-"""The registry of reason codes: complete, consistent, and true to the values it talks about."""
+"""The table of reason codes: complete, consistent, and with field names that exist."""
 
 from __future__ import annotations
 
@@ -138,30 +138,30 @@ V6_TRAIL = v6_trail()
 
 
 def placeholders(template: str) -> set[str]:
-    """Return the names in braces of a template."""
+    """Return the placeholders of a template."""
     return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
 def exists(path: str) -> bool:
-    """Say whether a dotted name leads to a field of the recorded values, or to a kind of control."""
+    """Return whether a dotted name is a field of the recorded values, or a kind of control."""
     place, *rest = path.split(".")
     if place == "controls":
         return rest[0] in {kind.value for kind in ControlKind}
-    return place in PLACES and leads(PLACES[place], rest)
+    return place in PLACES and has_path(PLACES[place], rest)
 
 
-def leads(owner: type, names: list[str]) -> bool:
+def has_path(owner: type, names: list[str]) -> bool:
     """Follow field names through dataclasses, into tuples and optional fields."""
     if not names:
         return True
     fields = typing.get_type_hints(owner)
     return names[0] in fields and (
-        len(names) == 1 or any(leads(one, names[1:]) for one in values_in(fields[names[0]]))
+        len(names) == 1 or any(has_path(one, names[1:]) for one in values_in(fields[names[0]]))
     )
 
 
 def values_in(hint: object) -> Iterator[type]:
-    """Yield the dataclasses a type hint speaks of."""
+    """Yield the dataclasses in a type hint."""
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         yield hint
     elif isinstance(hint, types.GenericAlias | types.UnionType) or typing.get_args(hint):
@@ -170,12 +170,12 @@ def values_in(hint: object) -> Iterator[type]:
 
 
 def test_the_registry_has_every_code_of_the_taxonomy() -> None:
-    """No documented code is missing: rules may refer to each of them."""
+    """No documented code is missing."""
     assert [code for code in TAXONOMY.split() if code not in REASONS] == []
 
 
-def test_no_code_is_given_twice() -> None:
-    """A code in two tables would silently hide one of them."""
+def test_codes_are_unique() -> None:
+    """No code is in two tables."""
     counted = Counter(one.code for table in CHAPTERS.values() for one in table)
     assert [code for code, times in counted.items() if times > 1] == []
     assert list(counted) == list(REASONS)
@@ -183,7 +183,7 @@ def test_no_code_is_given_twice() -> None:
 
 @pytest.mark.parametrize("phase", Phase)
 def test_every_phase_has_a_fallback(phase: Phase) -> None:
-    """What no rule explains is still named, as unknown and never as blocked."""
+    """A failure that no rule explains has a code, with outcome unknown and never blocked."""
     fallback = REASONS[f"{phase}_unknown"]
     assert fallback.phase is phase
     assert fallback.severity is Outcome.UNKNOWN
@@ -192,14 +192,14 @@ def test_every_phase_has_a_fallback(phase: Phase) -> None:
 
 @EVERY
 def test_a_code_is_well_formed_and_has_a_known_prefix(reason: Reason) -> None:
-    """Codes go into metric labels and file names, and their prefix says where they belong."""
+    """Codes are valid in metric labels and file names, and have a known prefix."""
     assert CODE.fullmatch(reason.code)
     assert reason.code in OWN or reason.code.split("_")[0] in PREFIXES
 
 
 @EVERY
 def test_the_phase_agrees_with_the_prefix(reason: Reason) -> None:
-    """A code named after a phase shows in it, but for what the proxy does inside its tunnel."""
+    """A code with the name of a phase has that phase, except for what the proxy does inside its tunnel."""
     prefix = reason.code.split("_")[0]
     if prefix == "proxy":
         assert reason.phase in (Phase.PROXY, Phase.TLS, Phase.HTTP)
@@ -211,14 +211,14 @@ def test_the_phase_agrees_with_the_prefix(reason: Reason) -> None:
 
 @EVERY
 def test_the_title_is_a_short_heading(reason: Reason) -> None:
-    """Titles stand in table columns and alert subjects."""
+    """Titles fit table columns and alert subjects."""
     assert 0 < len(reason.title) <= 60
     assert not reason.title.endswith(".")
 
 
 @EVERY
-def test_the_words_are_there_and_end(reason: Reason) -> None:
-    """Every text is a sentence of its own, at most three of them where people read at night."""
+def test_texts_are_complete_sentences(reason: Reason) -> None:
+    """Every text ends with a full stop; the meaning has three sentences at most."""
     for text in (reason.meaning, reason.signal, reason.advice):
         assert text == text.strip()
         assert text.endswith(".")
@@ -228,15 +228,15 @@ def test_the_words_are_there_and_end(reason: Reason) -> None:
 
 @EVERY
 def test_templates_use_known_placeholders_only(reason: Reason) -> None:
-    """A misspelt placeholder would reach a ticket as a word in capitals."""
+    """A misspelt placeholder would be shown as a word in capitals."""
     assert placeholders(reason.advice) | placeholders(reason.confirm) <= PLACEHOLDERS
     for text in (reason.title, reason.meaning, reason.signal, reason.capped, *reason.evidence):
         assert "{" not in text
 
 
 @EVERY
-def test_an_ask_names_each_host_with_its_port(reason: Reason) -> None:
-    """An ask may list hosts: a port behind a list would belong to the last one, or to a count."""
+def test_advice_names_each_host_with_its_port(reason: Reason) -> None:
+    """Advice may list hosts: a port after the list would belong to the last one only."""
     assert "{host}:{port}" not in reason.advice
 
 
@@ -251,14 +251,14 @@ def test_an_ipv6_endpoint_is_written_in_brackets(reason: Reason) -> None:
 
 
 @EVERY
-def test_no_command_line_holds_words_from_the_network(reason: Reason) -> None:
+def test_no_command_line_has_text_from_the_network(reason: Reason) -> None:
     """An issuer or a server's text pasted into a shell could run commands."""
     assert placeholders(reason.confirm) <= PLACEHOLDERS - {"issuer", "offender", "status"}
 
 
 @EVERY
 def test_the_evidence_names_fields_that_exist(reason: Reason) -> None:
-    """The reader searches the report for these names."""
+    """The names are searched for in the report."""
     assert reason.evidence
     for fact in reason.evidence:
         names, colon, words = fact.partition(": ")
@@ -279,25 +279,25 @@ def test_the_field_check_can_fail() -> None:
 
 
 def test_informational_codes_are_those_agreed_on() -> None:
-    """What never alarms is a promise to whoever is on call."""
+    """The list of codes that never raise an alert is fixed."""
     assert {one.code for one in REASONS.values() if one.informational} == INFORMATIONAL
 
 
 @EVERY
 def test_ok_and_informational_go_together(reason: Reason) -> None:
-    """A code that leaves a target ok never alarms, and one that never alarms leaves it ok."""
+    """A code leaves a target ok exactly if it never raises an alert."""
     assert reason.informational == (reason.severity is Outcome.OK)
 
 
 @EVERY
-def test_egressd_does_not_blame_others_for_itself(reason: Reason) -> None:
+def test_blame_on_egressd_means_unknown(reason: Reason) -> None:
     """Blame on egressd means that nothing is known about the endpoint, unless a setting is plainly wrong."""
     if reason.blame is Blame.EGRESSD_ENV and reason.code != "proxy_not_connect_capable":
         assert reason.severity in (Outcome.UNKNOWN, Outcome.OK)
 
 
-def test_the_far_end_is_down_and_not_blocked() -> None:
-    """Where the service itself is to blame nobody is asked to unblock anything."""
+def test_the_service_is_down_and_not_blocked() -> None:
+    """Where the service is to blame there is nothing to unblock."""
     wrong = [
         one.code
         for one in REASONS.values()
@@ -306,8 +306,8 @@ def test_the_far_end_is_down_and_not_blocked() -> None:
     assert wrong == []
 
 
-def test_what_raises_a_code_takes_it_above_its_base() -> None:
-    """The words begin with a level, and it is a better one; most codes can never be confirmed."""
+def test_the_ceiling_is_above_the_base() -> None:
+    """`capped` begins with a confidence above the base; most codes can never be confirmed."""
     levels = list(Confidence)
     for one in REASONS.values():
         assert levels.index(one.ceiling) < levels.index(one.base) or (
@@ -318,8 +318,8 @@ def test_what_raises_a_code_takes_it_above_its_base() -> None:
     assert REASONS["dns_edns_unsupported"].ceiling is Confidence.HIGH
 
 
-def test_silence_alone_never_starts_as_confirmed() -> None:
-    """Bare silence needs a control before anybody is told off."""
+def test_timeouts_alone_are_never_confirmed() -> None:
+    """A timeout needs a control before blame is confirmed."""
     for code in ("tcp_egress_all_blocked", "tcp_ip_blocked_silent", "tls_stall_after_hello", "ntp_no_answer"):
         assert REASONS[code].base in (Confidence.MEDIUM, Confidence.LOW)
         assert REASONS[code].capped
@@ -336,31 +336,31 @@ def test_every_alert_of_the_rfc_has_its_code() -> None:
 
 @pytest.mark.parametrize("number", [1, 21, 41, 255, 256, -1])
 def test_an_alert_without_a_name_is_unknown(number: int) -> None:
-    """A number no RFC names is not made into a new code."""
+    """A number that no RFC names has the code tls_unknown."""
     assert alert_code(number) == "tls_unknown"
 
 
 def test_a_family_is_found_by_its_members() -> None:
-    """The status at the end of a code does not hide its explanation."""
+    """A code with a status at its end finds its explanation."""
     assert find_reason("service_reachable_http_404") is REASONS["service_reachable_http"]
     assert find_reason("service_reachable_http") is REASONS["service_reachable_http"]
     assert find_reason("tls_sni_reset") is REASONS["tls_sni_reset"]
 
 
 @pytest.mark.parametrize("code", ["", "tls_sni_reset_404", "service_reachable_http_4", "nonsense"])
-def test_what_is_no_code_finds_nothing(code: str) -> None:
-    """Only the one family has members, and only with a whole status."""
+def test_an_unknown_code_finds_nothing(code: str) -> None:
+    """Only one family has members, and only with three digits."""
     assert find_reason(code) is None
 
 
-def test_the_registry_can_not_be_changed() -> None:
-    """One registry for everybody: nobody adds a code at run time."""
+def test_the_table_is_immutable() -> None:
+    """No code can be added at run time."""
     with pytest.raises(TypeError):
         REASONS["new_code"] = REASONS["tls_unknown"]  # type: ignore[index]  # the point of the test
 
 
 def test_advice_is_filled_in() -> None:
-    """What is known is written out; what is not stays visible as a word in capitals."""
+    """Known values are filled in; unknown ones are words in capitals."""
     advice = REASONS["tls_sni_dropped"].advise(
         {"host": "gbl.his.arc.azure.com", "port": "443", "protocol": "https", "sni": "gbl.his.arc.azure.com"}
     )
@@ -370,13 +370,13 @@ def test_advice_is_filled_in() -> None:
 
 @pytest.mark.parametrize("hostile", ["{host}", "{0.__class__}", "{", "}}", "%s"])
 def test_values_are_never_templates_themselves(hostile: str) -> None:
-    """Text from a certificate can hold braces; it is shown as it is."""
+    """Braces in text from a certificate are shown as they are."""
     assert (
         fill_template("issued by {issuer} for {host}", {"issuer": hostile, "host": "a"})
         == f"issued by {hostile} for a"
     )
 
 
-def test_an_empty_value_is_as_good_as_none() -> None:
-    """An empty address does not leave a hole in the sentence."""
+def test_an_empty_value_is_unknown() -> None:
+    """An empty address is shown as a word in capitals."""
     assert fill_template("to {address}", {"address": ""}) == "to ADDRESS"

@@ -1,4 +1,4 @@
-"""What the tests of this folder build snapshots with."""
+"""Fixtures that build snapshots."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import FindingStanding
 from egressd.model.verdict import Sweep
-from tests.metrics.pictures import Row, finding, make_snapshot, make_sweep
+from tests.metrics.snapshots import Row, finding, make_snapshot, make_sweep
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a snapshot looks like as metrics."""
+"""The metrics of a snapshot."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def labels(**values: str) -> tuple[tuple[str, str], ...]:
 PAIR = {"target": "row-0/mcr.microsoft.com:443", "source": "source-0"}
 
 
-def test_a_target_that_is_well(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
-    """One look at a good target gives its state, its phases, its certificate and its download."""
+def test_a_reachable_target(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
+    """A probe of a reachable target gives outcome, phases, certificate expiry and throughput."""
     found = read(snapshot_of(sweep_of(row(throughput=5e6))))
     assert found["egressd_target_up"] == {labels(**PAIR): 1}
     states = found["egressd_target_outcome"]
@@ -69,8 +69,8 @@ def test_a_target_that_is_well(snapshot_of: Callable[..., Snapshot], sweep_of: A
     assert found["egressd_clock_offset_seconds"] == {(): 0.25}
 
 
-def test_a_target_that_fails(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
-    """A failure has a phase, a reason and a party to blame, and nothing that was not seen."""
+def test_a_failing_target(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
+    """A failure has phase, reason and blame, and no values of phases that did not run."""
     found = read(snapshot_of(sweep_of(row(outcome=Outcome.BLOCKED))))
     assert found["egressd_target_up"] == {labels(**PAIR): 0}
     why = labels(**PAIR, phase="tls", reason="tls_reset_after_hello", blame="firewall_l7")
@@ -82,8 +82,8 @@ def test_a_target_that_fails(snapshot_of: Callable[..., Snapshot], sweep_of: Any
     assert found["egressd_alerts_firing"][labels(severity="critical")] == 1
 
 
-def test_interception_is_seen(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
-    """TLS that a device opens is told, though the target can be used."""
+def test_tls_inspection_is_exposed(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
+    """TLS inspection is exposed although the target is reachable."""
     found = read(snapshot_of(sweep_of(row(outcome=Outcome.DEGRADED, reason="tls_mitm_trusted"))))
     assert found["egressd_tls_intercepted"] == {labels(**PAIR): 1}
     assert found["egressd_target_up"] == {labels(**PAIR): 1}
@@ -91,7 +91,7 @@ def test_interception_is_seen(snapshot_of: Callable[..., Snapshot], sweep_of: An
 
 
 def test_label_values_are_escaped(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
-    """A quote, a backslash and a line end in a name survive the way through the text."""
+    """A quote, a backslash and a line end in a name survive exposition and parsing."""
     found = read(snapshot_of(sweep_of(row(profiles=("connected-machine", "resource-bridge")))))
     (info,) = (dict(one) for one in found["egressd_target_info"])
     assert info["service"] == 'A "service"\\ of two\nlines'
@@ -102,7 +102,7 @@ def test_label_values_are_escaped(snapshot_of: Callable[..., Snapshot], sweep_of
 def test_a_profile_is_up_by_what_it_requires(
     snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any
 ) -> None:
-    """Optional targets do not take a profile down; the offline limit is there for who has one."""
+    """Optional targets do not take a profile down; a profile with an offline limit exposes it."""
     rows = (
         row(need=Need.OPTIONAL, outcome=Outcome.DOWN),
         row(host="a.example", profiles=("connected-machine", "resource-bridge")),
@@ -119,7 +119,7 @@ def test_a_profile_is_up_by_what_it_requires(
 def test_a_removed_target_leaves_no_series(
     snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any
 ) -> None:
-    """What the next snapshot does not know is not exposed any more."""
+    """A target that is not in the next snapshot is no longer exposed."""
     both = write_plain(snapshot_of(sweep_of(row(), row(host="gone.example"))))
     one = write_plain(snapshot_of(sweep_of(row())))
     assert "gone.example" in both
@@ -129,7 +129,7 @@ def test_a_removed_target_leaves_no_series(
 def test_findings_cover_their_targets(
     snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, finding_of: Any
 ) -> None:
-    """One cause is one alert: the targets it explains raise none of their own."""
+    """The targets that a finding explains are exposed with it, so that they raise no alerts of their own."""
     sweep = sweep_of(*(row(host=f"{name}.example", outcome=Outcome.BLOCKED) for name in "abc"))
     ids = [one.id for one in sweep.recording.plan.targets]
     found = read(snapshot_of(sweep, findings=(finding_of(*ids[:2]),)))
@@ -141,10 +141,10 @@ def test_findings_cover_their_targets(
     assert found["egressd_alerts_firing"][labels(severity="critical")] == 2
 
 
-def test_an_unconfirmed_finding_counts_for_nothing(
+def test_an_unconfirmed_finding_is_not_exposed(
     snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, finding_of: Any
 ) -> None:
-    """A cause that was seen once is not told yet; nor is its target, for the next look may name the cause."""
+    """Neither a finding of one sweep nor its target, which the next sweep may explain."""
     sweep = sweep_of(row(outcome=Outcome.BLOCKED))
     ids = [one.id for one in sweep.recording.plan.targets]
     found = read(snapshot_of(sweep, findings=(finding_of(*ids, opened=False),)))
@@ -152,10 +152,8 @@ def test_an_unconfirmed_finding_counts_for_nothing(
     assert found["egressd_alerts_firing"][labels(severity="critical")] == 0
 
 
-def test_wildcards_say_what_stands_for_them(
-    snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any
-) -> None:
-    """Hosts are counted once per pattern and kind; a pattern nothing stands for shows as none."""
+def test_samples_of_wildcards(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
+    """Hosts are counted once per pattern and kind; a pattern without a sample has kind none."""
     pattern = {"pattern": "*.blob.core.windows.net", "sample": SampleKind.DOCUMENTED}
     missing = Unsampled(endpoint="e", pattern="*.vault.azure.net", need=Need.REQUIRED, why="no value")
     rows = [row(host=host, **pattern) for host in ("a.blob.core.windows.net", "b.blob.core.windows.net") * 2]
@@ -167,7 +165,7 @@ def test_wildcards_say_what_stands_for_them(
 
 
 def test_before_the_first_sweep(snapshot_of: Callable[..., Snapshot]) -> None:
-    """The daemon answers before it has seen anything, and claims nothing."""
+    """Before the first sweep there are no samples about targets."""
     found = read(snapshot_of(problems=("bad",)))
     assert found["egressd_config_last_reload_successful"] == {(): 0}
     assert found["egressd_sweep_overruns_total"] == {(): 0}
@@ -179,7 +177,7 @@ def test_before_the_first_sweep(snapshot_of: Callable[..., Snapshot]) -> None:
 
 
 def test_counters_come_from_the_snapshot(snapshot_of: Callable[..., Snapshot]) -> None:
-    """What only grows is shown as it stands; the histogram adds its buckets up."""
+    """Counters are exposed as they are; histogram buckets are cumulative."""
     counts = (1, 2, *(0,) * (len(BUCKETS) - 3), 3, 4)
     counters = Counters(
         probes={("t", "s"): 7},
@@ -211,7 +209,7 @@ def test_counters_come_from_the_snapshot(snapshot_of: Callable[..., Snapshot]) -
 
 
 def test_reasons_are_bounded(snapshot_of: Callable[..., Snapshot]) -> None:
-    """However many reasons a target has had, its series stay few, and no count is lost."""
+    """The number of series per target is bounded, and no count is lost."""
     failures = {("t", "s", f"reason_{number:03d}"): 1 for number in range(100)}
     found = read(snapshot_of(counters=Counters(failures=failures)))["egressd_probe_failures_total"]
     assert len(found) == MOST_REASONS + 1
@@ -228,7 +226,7 @@ def test_series_are_bounded_as_stated(snapshot_of: Callable[..., Snapshot], swee
 
 
 def test_every_metric_is_in_the_table(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
-    """Whatever is exposed is documented, nothing has a `_created` twin, and no value is no number."""
+    """Every sample is documented, none has a `_created` series, and every value is a number."""
     text = write_plain(snapshot_of(sweep_of(row())))
     families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     assert families == {one.full for one in METRICS.values()}
@@ -238,7 +236,7 @@ def test_every_metric_is_in_the_table(snapshot_of: Callable[..., Snapshot], swee
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_has_nothing_to_say(
+def test_promtool_finds_no_problem(
     snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, finding_of: Any
 ) -> None:
     """Names, types and help texts follow the conventions of Prometheus."""

@@ -49,7 +49,7 @@ def test_the_format_is_negotiated(accept: str, form: str) -> None:
 
 
 def test_both_formats_can_be_read(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
-    """Each form is a whole document of its kind, with this process's own metrics in it."""
+    """Each format parses, and has the metrics of this process."""
     snapshot, page = snapshot_of(sweep_of(row())), Exposition({})
     plain = {one.name for one in parse_plain(page.render(snapshot).decode())}
     read: Callable[[str], Iterable[Metric]] = parse_openmetrics
@@ -61,7 +61,7 @@ def test_both_formats_can_be_read(snapshot_of: Callable[..., Snapshot], sweep_of
 
 
 def test_single_metrics_can_be_picked(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:
-    """`name[]` picks samples, ours and the process's."""
+    """`name[]` selects samples of the snapshot and of the process."""
     names = ("egressd_target_up", "process_open_fds")
     text = Exposition({}).render(snapshot_of(sweep_of(row())), names=names).decode()
     samples = [line for line in text.splitlines() if not line.startswith("#")]
@@ -94,7 +94,7 @@ def test_picked_samples_are_those_of_the_library(
 def test_a_snapshot_is_rendered_once(
     snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Any number of scrapes of one snapshot cost one rendering; another snapshot is shown at once."""
+    """Scrapes of one snapshot share one rendering; a new snapshot is rendered at once."""
     made = []
     original = writing.write_snapshot
 

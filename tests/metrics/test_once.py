@@ -1,4 +1,4 @@
-"""A single sweep as metrics: a file for node_exporter."""
+"""The metrics of a single sweep: a file for node_exporter."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from egressd.metrics.table import METRICS
 from egressd.model.verdict import Outcome
 
 
-def test_what_only_a_daemon_knows_is_left_out(sweep_of: Any, row: Any) -> None:
-    """Counters, reloads and beliefs over time have no place in a file of one run."""
+def test_metrics_of_the_daemon_are_left_out(sweep_of: Any, row: Any) -> None:
+    """Counters, reloads and times kept over sweeps are not in the file of one sweep."""
     text = render_prometheus(sweep_of(row(outcome=Outcome.BLOCKED)), load_catalog())
     families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     assert families == {one.full for one in METRICS.values() if one.name not in DAEMON_ONLY}
@@ -30,7 +30,7 @@ def test_what_only_a_daemon_knows_is_left_out(sweep_of: Any, row: Any) -> None:
 def test_the_file_can_be_read_by_others(
     sweep_of: Any, row: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The file is whole and readable by all, whatever the umask, and nothing is left beside it."""
+    """The file is complete and readable by all whatever the umask, and no temporary file remains."""
     import os
 
     path = tmp_path / "egressd.prom"

@@ -20,7 +20,7 @@ from egressd.model.notification import Alerting, Severity
 from egressd.model.snapshot import ReceiverStatus
 from egressd.model.verdict import Outcome
 from tests.alerting.simulation import AlertSimulation
-from tests.metrics.pictures import EXPIRY, Row, make_snapshot, make_sweep
+from tests.metrics.snapshots import EXPIRY, Row, make_snapshot, make_sweep
 
 ROOT = Path(__file__).parents[2] / "config/prometheus"
 OWN = {"severity"}

@@ -1,4 +1,4 @@
-"""Sweeps made by hand: only what a test looks at has to be said."""
+"""Sweeps built from rows with defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages people read at night: what is coloured can be read, on white and on black."""
+"""Coloured text of the HTML pages is legible in light and dark schemes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page[1])
 def test_every_colour_of_text_can_be_read(page: tuple[str, str]) -> None:
-    """4.5 to 1 at least, by day and by night; no rule brings a colour of its own."""
+    """The contrast is at least 4.5 to 1 in the light and the dark scheme; no rule sets another colour."""
     text = styles(page)
     sets = re.findall(r"(?:--[a-z]+: #[0-9a-f]{6}; ){2,}", text)
     assert len(sets) == 2
@@ -42,7 +42,7 @@ def test_every_colour_of_text_can_be_read(page: tuple[str, str]) -> None:
     assert re.findall(r"[^-]color: (?!var)[^;]+", text.replace("color-scheme", "")) == []
 
 
-def test_the_measure_is_right() -> None:
-    """Black on white is 21 to 1, and a grey that can't be read is not enough."""
+def test_contrast_is_computed_as_specified() -> None:
+    """Black on white is 21 to 1; a light grey fails."""
     assert round(contrast("#000000", "#ffffff"), 2) == 21.0
     assert contrast("#999999", "#ffffff") < 4.5

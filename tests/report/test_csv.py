@@ -20,7 +20,7 @@ def _read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_a_row_has_what_finds_it_in_a_firewall_log(sweep_of: SweepOf, row: RowOf) -> None:
+def test_a_row_has_the_fields_of_a_firewall_log(sweep_of: SweepOf, row: RowOf) -> None:
     """Each target and source is a row with verdict, five-tuple, time, evidence and advice."""
     rows = _read(render_csv(sweep_of(row(), row(host="a.example", outcome=Outcome.BLOCKED))))
     assert [one["target"] for one in rows] == ["row-0/mcr.microsoft.com:443", "row-1/a.example:443"]
@@ -46,7 +46,7 @@ def test_a_row_has_what_finds_it_in_a_firewall_log(sweep_of: SweepOf, row: RowOf
 @settings(max_examples=60)
 @given(hostile=st.text(max_size=60) | st.sampled_from(["=1+1", "+x", "-x", "@x", "\t=1", "a\r\nb", '"']))
 def test_no_cell_is_a_formula(sweep_of: SweepOf, row: RowOf, hostile: str) -> None:
-    """Text from elsewhere stays in its cell, and a spreadsheet takes none for a formula."""
+    """Text from the network stays in its cell and is never a formula."""
     text = render_csv(
         sweep_of(row(host="a.example", outcome=Outcome.DOWN, evidence=(hostile,), advice=hostile))
     )

@@ -40,17 +40,17 @@ OK, DEGRADED, BLOCKED, DOWN, UNKNOWN = (
         (DEGRADED, OK, ChangeKind.BETTER),
     ],
 )
-def test_every_step_has_its_name(
+def test_every_change_of_outcome_has_a_kind(
     sweep_of: SweepOf, row: RowOf, before: Outcome, after: Outcome, kind: ChangeKind
 ) -> None:
-    """From any outcome to any other, one word for it."""
+    """From any outcome to any other."""
     (change,) = compare_sweeps(sweep_of(row(outcome=before)), sweep_of(row(outcome=after))).changes
     assert (change.kind, change.before, change.after) == (kind, before.value, after.value)
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_what_stays_is_only_counted(sweep_of: SweepOf, row: RowOf, outcome: Outcome) -> None:
-    """Compared with itself, nothing changed."""
+def test_unchanged_targets_are_only_counted(sweep_of: SweepOf, row: RowOf, outcome: Outcome) -> None:
+    """A sweep compared with itself has no changes."""
     sweep = sweep_of(row(outcome=outcome), row(host="b.example", outcome=outcome))
     found = compare_sweeps(sweep, sweep)
     assert (found.changes, found.unchanged) == ((), 2)
@@ -59,7 +59,7 @@ def test_what_stays_is_only_counted(sweep_of: SweepOf, row: RowOf, outcome: Outc
 
 
 def test_another_reason_is_a_change(sweep_of: SweepOf, row: RowOf) -> None:
-    """Still blocked, by something else: worth telling, and no new failure."""
+    """Still blocked for another reason is a change, but no new failure."""
     found = compare_sweeps(
         sweep_of(row(outcome=BLOCKED, reason="tcp_refused")),
         sweep_of(row(outcome=BLOCKED, reason="tls_sni_reset")),
@@ -68,7 +68,7 @@ def test_another_reason_is_a_change(sweep_of: SweepOf, row: RowOf) -> None:
     assert found.new_failures == ()
 
 
-def test_targets_come_and_go(sweep_of: SweepOf, row: RowOf) -> None:
+def test_new_and_removed_targets(sweep_of: SweepOf, row: RowOf) -> None:
     """A target that is new and fails is a new failure; one that is removed has not recovered."""
     before = sweep_of(row(outcome=BLOCKED))
     after = sweep_of(row(outcome=BLOCKED), row(host="b.example", outcome=BLOCKED), row(host="c.example"))
@@ -97,7 +97,7 @@ def test_each_source_is_compared_with_itself(sweep_of: SweepOf, row: RowOf) -> N
     ]
 
 
-def test_the_text_fits_and_says_the_worst_first(sweep_of: SweepOf, row: RowOf) -> None:
+def test_the_text_fits_and_has_the_worst_first(sweep_of: SweepOf, row: RowOf) -> None:
     """No line is too wide; new failures come before recovered targets."""
     before = sweep_of(row(outcome=BLOCKED), row(host="b.example"), row(host="c.example"))
     after = sweep_of(row(), row(host="b.example", outcome=BLOCKED), row(host="c.example"))
@@ -109,7 +109,7 @@ def test_the_text_fits_and_says_the_worst_first(sweep_of: SweepOf, row: RowOf) -
 
 
 def test_hostile_names_do_not_move_the_cursor(sweep_of: SweepOf, row: RowOf) -> None:
-    """What a report file holds is shown, never interpreted."""
+    """Control characters of a report file are not written to the terminal."""
     name = "a\x1b[2J.example"
     text = render_diff_text(
         compare_sweeps(sweep_of(row(host=name)), sweep_of(row(host=name, outcome=BLOCKED)))
@@ -117,8 +117,8 @@ def test_hostile_names_do_not_move_the_cursor(sweep_of: SweepOf, row: RowOf) -> 
     assert "\x1b" not in text
 
 
-def test_json_says_the_same(sweep_of: SweepOf, row: RowOf) -> None:
-    """Programs get every change, and the number that decides."""
+def test_json_has_every_change(sweep_of: SweepOf, row: RowOf) -> None:
+    """Every change, and the number of new failures, which decides."""
     found = json.loads(render_diff_json(compare_sweeps(sweep_of(row()), sweep_of(row(outcome=BLOCKED)))))
     assert (found["schema"], found["new_failures"]) == ("egressd.diff/1", 1)
     (change,) = found["changes"]

@@ -1,4 +1,4 @@
-"""Reason codes as people read them: on a terminal, as a list, and in the manual."""
+"""Reason codes on a terminal, as a list, and in the manual."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from egressd.attribution.blame_text import party
+from egressd.attribution.blame_text import blame_text
 from egressd.attribution.reasons import CHAPTERS, REASONS, Reason
 from egressd.model.verdict import Blame
 from egressd.report.explain import (
     render_explanation,
     render_reason_list,
-    render_reasons_markdown,
     suggest,
 )
+from scripts.pages.reason_codes import render_reason_page
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reason-codes.md"
@@ -42,17 +42,17 @@ def test_an_explanation_fits_a_terminal(reason: Reason) -> None:
 
 
 @EVERY
-def test_an_explanation_says_everything(reason: Reason) -> None:
-    """All texts of a reason are shown, the words of wrapped ones too."""
+def test_an_explanation_has_all_texts(reason: Reason) -> None:
+    """All texts of a reason are shown, wrapped ones included."""
     shown = " ".join(render_explanation(reason).split())
     texts = (reason.code, reason.title, reason.meaning, reason.signal, reason.capped, reason.advise({}))
-    for text in (*texts, *reason.evidence, *reason.needs, party(reason.blame), str(reason.base)):
+    for text in (*texts, *reason.evidence, *reason.needs, blame_text(reason.blame), str(reason.base)):
         assert " ".join(text.split()) in shown
 
 
 @EVERY
 def test_the_commands_are_a_shell_script(reason: Reason) -> None:
-    """A command to copy that a shell can't even parse would be an embarrassment on the phone."""
+    """Every command to copy parses in a shell."""
     shell = shutil.which("bash") or shutil.which("sh")
     assert shell, "a POSIX shell is part of every system this runs on"
     script = commands(reason.confirmation({}))
@@ -61,7 +61,7 @@ def test_the_commands_are_a_shell_script(reason: Reason) -> None:
 
 
 def test_commands_are_not_wrapped_in_a_narrow_window() -> None:
-    """Prose follows the width; a command stays whole, for it is going to be copied."""
+    """Prose is wrapped to the width; a command stays on its line, to be copied."""
     text = render_explanation(REASONS["tls_sni_reset"], width=50)
     assert "  $ openssl s_client -connect ADDRESS:PORT -servername SNI </dev/null" in text.splitlines()
     assert [line for line in too_long(text, 50) if "$ " not in line] == []
@@ -77,19 +77,19 @@ def test_commands_are_not_wrapped_in_a_narrow_window() -> None:
         ("captive", "http_captive_portal"),
     ],
 )
-def test_a_misspelt_code_finds_the_one_meant(asked: str, first: str) -> None:
+def test_a_misspelt_code_is_suggested(asked: str, first: str) -> None:
     """Typing errors, other separators and a part of a code all lead to the code."""
     assert suggest(asked)[0] == first
 
 
 @pytest.mark.parametrize("asked", ["", "  ", "zzz", "x" * 100_000, "ünïcödé", "_" * 3])
-def test_nonsense_finds_nothing_and_quickly(asked: str) -> None:
-    """Whatever is typed ends in a bounded answer."""
+def test_no_suggestion_for_nonsense(asked: str) -> None:
+    """Any input gives a bounded answer."""
     assert suggest(asked) == ()
 
 
 def test_suggestions_are_few() -> None:
-    """A prefix of dozens of codes does not flood the screen."""
+    """A prefix of dozens of codes gives five at most."""
     assert len(suggest("tls_alert")) == 5
 
 
@@ -102,28 +102,28 @@ def test_the_list_has_every_code_once_and_fits() -> None:
     assert [line for line in text.splitlines() if line and not line.startswith(" ")] == list(CHAPTERS)
 
 
-def test_every_party_has_a_name() -> None:
+def test_every_blame_has_a_text() -> None:
     """No value of the model is shown as a bare identifier."""
-    assert len({party(blame) for blame in Blame}) == len(Blame)
+    assert len({blame_text(blame) for blame in Blame}) == len(Blame)
 
 
 def test_the_page_has_a_heading_per_code_and_links_to_each() -> None:
     """Links of alerts and of the contents lead to a heading that exists."""
-    page = render_reasons_markdown({})
+    page = render_reason_page({})
     assert re.findall(r"^### (.+)$", page, flags=re.MULTILINE) == list(REASONS)
     assert re.findall(r"\]\(#([a-z0-9_]+)\)", page) == list(REASONS)
 
 
 def test_the_page_shows_no_bare_placeholder_or_markup() -> None:
-    """Outside of code, a brace is a template not filled in and an angle bracket would vanish as HTML."""
-    page = re.sub(r"<!--.*?-->", "", render_reasons_markdown({}), flags=re.DOTALL)
+    """No unfilled template, and no angle bracket that Markdown would drop as HTML, outside of code."""
+    page = re.sub(r"<!--.*?-->", "", render_reason_page({}), flags=re.DOTALL)
     prose = re.sub(r"```sh\n.*?```|`[^`\n]*`", "", page, flags=re.DOTALL)
     assert [line for line in prose.splitlines() if re.search(r"[{}<>]", line)] == []
 
 
 def test_the_page_names_proofs_or_says_why_not() -> None:
     """Each code names the tests that show it; one without leads to the page that says why."""
-    page = render_reasons_markdown({"tls_sni_reset": ("namespaces: `some_row`",)})
+    page = render_reason_page({"tls_sni_reset": ("namespaces: `some_row`",)})
     proven = re.findall(r"^\*Proven by:\* (.+)$", page, flags=re.MULTILINE)
     assert len(proven) == len(REASONS)
     assert proven[list(REASONS).index("tls_sni_reset")] == "namespaces: `some_row`"

@@ -1,4 +1,4 @@
-"""What happened, as people read it."""
+"""The history as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report read back, and what is no report."""
+"""Reading reports, valid and invalid ones."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ MANY_TRAILS = st.lists(TRAILS, max_size=3).map(tuple)
 
 @settings(max_examples=40)
 @given(first=MANY_TRAILS, second=MANY_TRAILS, control=st.builds(Control, trails=MANY_TRAILS))
-def test_what_is_written_is_read_back(
+def test_a_report_is_read_back(
     sweep_of: SweepOf,
     row: RowOf,
     first: tuple[Trail, ...],
@@ -83,14 +83,14 @@ def test_what_is_written_is_read_back(
 
 
 def test_judging_a_saved_sweep_gives_the_same_sweep(sweep_of: SweepOf, row: RowOf) -> None:
-    """Verdicts are left behind in the file and made again from its facts."""
+    """Verdicts are not read from the file but judged again from its facts."""
     judged = judge(sweep_of(row(), row(host="a.example", outcome=Outcome.DOWN)).recording)
     assert any(not one.verdict.outcome.reachable for one in judged.verdicts)
     assert judge(from_json(to_json(judged))) == judged
 
 
 def test_targets_that_share_a_probe_repeat_its_trails(sweep_of: SweepOf, row: RowOf) -> None:
-    """Sharing is told in the file by the probe's name, and restored from it."""
+    """A trail names its probe, by which sharing is restored."""
     sweep = sweep_of(row(), row())
     plan = sweep.recording.plan
     shared = replace(plan.probes[0], targets=tuple(one.id for one in plan.targets))
@@ -105,7 +105,7 @@ def test_targets_that_share_a_probe_repeat_its_trails(sweep_of: SweepOf, row: Ro
 
 
 def test_the_contract_of_the_document(sweep_of: SweepOf, row: RowOf) -> None:
-    """The keys people build on are there, an ok target names no cause, and the order is the plan's."""
+    """The documented keys exist, an ok target has no reason, and the order is the plan's."""
     sweep = sweep_of(
         row(), row(host="a.example", outcome=Outcome.BLOCKED, profiles=("resource-bridge", "cm"))
     )
@@ -125,8 +125,8 @@ def test_the_contract_of_the_document(sweep_of: SweepOf, row: RowOf) -> None:
     )
 
 
-def test_credentials_stay_here(sweep_of: SweepOf, row: RowOf) -> None:
-    """A report can be mailed: neither the proxy's password nor its user name is in it."""
+def test_credentials_are_left_out(sweep_of: SweepOf, row: RowOf) -> None:
+    """Neither the password nor the user name of the proxy is in a report."""
     proxy = Proxy(url="http://proxy:3128", bypass=(".corp",), username="svc-arc", password="hunter2")
     sweep = sweep_of(row(), proxy=proxy)
     text = to_json(sweep)
@@ -179,14 +179,14 @@ def _broken(sweep: Sweep, change: Callable[[dict[str, Any]], object]) -> str:
 def test_a_broken_report_is_refused(
     sweep_of: SweepOf, row: RowOf, change: Callable[[dict[str, Any]], object], said: str
 ) -> None:
-    """The first thing that is wrong is named by its place."""
+    """The message names the place of the first error."""
     with pytest.raises(ReportFileError) as caught:
         from_json(_broken(sweep_of(row(), row(host="a.example")), change))
     assert said in str(caught.value)
 
 
-def test_a_shared_probe_has_one_story(sweep_of: SweepOf, row: RowOf) -> None:
-    """Two targets that tell different trails of one probe can't both be right."""
+def test_targets_of_a_probe_must_have_the_same_trails(sweep_of: SweepOf, row: RowOf) -> None:
+    """A report with different trails of one probe is refused."""
 
     def differ(one: dict[str, Any]) -> None:
         one["plan"]["probes"][0]["targets"] = [target["id"] for target in one["targets"]]
@@ -215,8 +215,8 @@ def test_a_shared_probe_has_one_story(sweep_of: SweepOf, row: RowOf) -> None:
     ],
     ids=range(13),
 )
-def test_garbage_ends_in_one_sentence(text: str) -> None:
-    """What is no report, is too deep or holds too much is refused, without a list of a million errors."""
+def test_garbage_gives_one_error(text: str) -> None:
+    """What is not a report, too deep or too big is refused with one short message."""
     with pytest.raises(ReportFileError) as caught:
         from_json(text)
     assert "\n" not in str(caught.value)
@@ -225,7 +225,7 @@ def test_garbage_ends_in_one_sentence(text: str) -> None:
 
 @given(st.text(max_size=200) | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps))
 def test_any_text_is_a_report_or_refused(text: str) -> None:
-    """No text leads to another exception."""
+    """No text raises another exception than ReportFileError."""
     with pytest.raises(ReportFileError):
         from_json(text)
 
@@ -235,7 +235,7 @@ def test_any_text_is_a_report_or_refused(text: str) -> None:
     seed=st.integers(), junk=st.none() | st.booleans() | st.integers() | st.text() | st.just([]) | st.just({})
 )
 def test_a_damaged_report_is_read_or_refused(sweep_of: SweepOf, row: RowOf, seed: int, junk: object) -> None:
-    """One value replaced anywhere: either the reading still holds together, or one sentence says no."""
+    """With one value replaced anywhere, the report is consistent or refused."""
     document = to_document(sweep_of(row(), row(host="a.example", outcome=Outcome.DOWN)))
     _damage(document, random.Random(seed), junk)
     try:
@@ -257,7 +257,7 @@ def _damage(node: Any, chance: random.Random, junk: object) -> None:
 
 
 def test_plan_survives_with_what_was_not_probed(sweep_of: SweepOf, row: RowOf) -> None:
-    """Coverage and the reasons why a row has no host are part of the file."""
+    """Coverage and the reasons why an endpoint has no sample are part of the file."""
     unsampled = (Unsampled(endpoint="e", pattern="*.x", need=Need.REQUIRED, why="needs `region`"),)
     sweep = sweep_of(row(), unsampled=unsampled)
     assert from_json(to_json(sweep)).plan == sweep.recording.plan

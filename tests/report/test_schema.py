@@ -17,12 +17,12 @@ SCHEMA = Path(__file__).parents[2] / "egressd" / "report" / "sweep-1.schema.json
 
 
 def test_the_shipped_schema_is_fresh() -> None:
-    """It is what the dataclasses say; write it again with `make docs` when they change."""
+    """The shipped schema equals the one of the dataclasses; `make docs` writes it."""
     assert SCHEMA.read_text(encoding="utf-8") == render_schema()
 
 
-def test_it_is_a_schema_that_says_what_keys_mean() -> None:
-    """It is valid itself, asks for every key, and carries the model's own words."""
+def test_the_schema_is_valid_and_describes_its_keys() -> None:
+    """It is a valid schema, requires every key, and has the docstrings of the model."""
     schema = json.loads(render_schema())
     jsonschema.Draft202012Validator.check_schema(schema)
     certificate = schema["$defs"]["Certificate"]
@@ -37,7 +37,7 @@ def test_it_is_a_schema_that_says_what_keys_mean() -> None:
 def test_a_document_without_a_key_is_invalid(
     sweep_of: Callable[..., Sweep], row: Callable[..., object], key: str
 ) -> None:
-    """A whole document passes; take any part away and it does not."""
+    """A complete document is valid; without any one key it is not."""
     document = to_document(sweep_of(row(), row(host="a.example", outcome=Outcome.BLOCKED)))
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     validator.validate(document)

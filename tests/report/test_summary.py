@@ -30,18 +30,18 @@ SweepOf = Callable[..., Sweep]
 def test_required_targets_decide(
     sweep_of: SweepOf, row: Callable[..., object], outcomes: list[Outcome], code: ExitCode
 ) -> None:
-    """The worst known outcome of a required target is the exit code; nothing probed is no success."""
+    """The worst known outcome of a required target decides; a sweep without verdicts is no success."""
     assert exit_code(sweep_of(*(row(outcome=one) for one in outcomes))) is code
 
 
 @pytest.mark.parametrize(("need", "outcome"), list(product([Need.OPTIONAL, Need.CONDITIONAL], list(Outcome))))
-def test_the_rest_never_decides(
+def test_optional_targets_never_decide(
     sweep_of: SweepOf, row: Callable[..., object], need: Need, outcome: Outcome
 ) -> None:
-    """Whatever happens to an optional or conditional target, the required one's success stands."""
+    """Optional and conditional targets do not change the exit code of a required one."""
     assert exit_code(sweep_of(row(), row(outcome=outcome, need=need))) is ExitCode.OK
 
 
 def test_an_interrupted_sweep_says_so(sweep_of: SweepOf, row: Callable[..., object]) -> None:
-    """A partial sweep proves nothing: 130, whatever was found."""
+    """An interrupted sweep has exit code 130, whatever was found."""
     assert exit_code(sweep_of(row(outcome=Outcome.BLOCKED), interrupted=True)) is ExitCode.INTERRUPTED

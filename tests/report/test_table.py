@@ -1,4 +1,4 @@
-"""The report for people."""
+"""The text report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _finding(*targets: str, title: str = "One rule is missing") -> Finding:
     )
 
 
-def test_a_failure_shows_cause_hosts_evidence_and_advice(sweep_of: SweepOf, row: RowOf) -> None:
+def test_a_failure_shows_reason_hosts_evidence_and_advice(sweep_of: SweepOf, row: RowOf) -> None:
     """A reader gets reason, blame, confidence, hosts, evidence and advice."""
     text = render_table(sweep_of(row(), row(host="a.example", outcome=Outcome.BLOCKED)))
     block = text[text.index("FAILING") : text.index("PROFILE")]
@@ -48,7 +48,7 @@ def test_a_failure_shows_cause_hosts_evidence_and_advice(sweep_of: SweepOf, row:
 
 
 def test_one_reason_is_one_block(sweep_of: SweepOf, row: RowOf) -> None:
-    """Targets that fail alike without a finding stand together, with the surest one's evidence."""
+    """Targets with the same reason and no finding are one entry, with the surest evidence."""
     sweep = sweep_of(
         row(host="a.example", outcome=Outcome.BLOCKED, confidence=Confidence.LOW, evidence=("unsure",)),
         row(host="b.example", outcome=Outcome.BLOCKED, evidence=("sure",)),
@@ -61,7 +61,7 @@ def test_one_reason_is_one_block(sweep_of: SweepOf, row: RowOf) -> None:
 
 
 def test_a_finding_covers_its_targets(sweep_of: SweepOf, row: RowOf) -> None:
-    """What a finding explains is not told again, and the line that counts targets is left to the heading."""
+    """Targets that a finding explains have no entry of their own."""
     failing = [row(host=f"{one}.example", outcome=Outcome.BLOCKED) for one in "abc"]
     sweep = sweep_of(*failing, findings=(_finding("row-0/a.example:443", "row-1/b.example:443"),))
     text = render_table(sweep)
@@ -72,7 +72,7 @@ def test_a_finding_covers_its_targets(sweep_of: SweepOf, row: RowOf) -> None:
     assert "hosts  c.example:443\n" in text
 
 
-def test_what_matters_most_comes_first(sweep_of: SweepOf, row: RowOf) -> None:
+def test_findings_are_sorted_by_importance(sweep_of: SweepOf, row: RowOf) -> None:
     """Failures of required targets precede those of optional ones; then degraded, then unknown."""
     sweep = sweep_of(
         row(host="u.example", outcome=Outcome.UNKNOWN, reason="not_probed"),
@@ -95,8 +95,8 @@ def test_many_hosts_are_cut_short(sweep_of: SweepOf, row: RowOf) -> None:
     assert "and 12 more (--format json or csv lists all)" in " ".join(text.split())
 
 
-def test_what_was_not_probed_is_said(sweep_of: SweepOf, row: RowOf) -> None:
-    """Endpoints without a host are named with why, together where the reason is one."""
+def test_endpoints_without_a_sample_are_listed(sweep_of: SweepOf, row: RowOf) -> None:
+    """Endpoints without a sample host are grouped by the reason."""
     unsampled = tuple(
         Unsampled(endpoint=f"e{one}", pattern="*.x", need=Need.REQUIRED, why="needs `region`")
         for one in range(8)
@@ -124,19 +124,19 @@ def test_what_was_not_probed_is_said(sweep_of: SweepOf, row: RowOf) -> None:
 def test_the_last_line_is_the_exit_code(
     sweep_of: SweepOf, row: RowOf, rows: list[Outcome], interrupted: bool, said: str
 ) -> None:
-    """The conclusion says in words what the process says in a number."""
+    """The conclusion states the exit code in words."""
     sweep = sweep_of(*(row(outcome=one) for one in rows), interrupted=interrupted)
     assert said in conclude(sweep)
     assert said in " ".join(render_table(sweep).split())
 
 
 def test_a_pass_without_anything_required_says_so(sweep_of: SweepOf, row: RowOf) -> None:
-    """What is optional decides nothing; nobody is to read that each of none can be reached."""
+    """If no target is required, the conclusion does not claim that required ones are reachable."""
     sweep = sweep_of(row(outcome=Outcome.BLOCKED, need=Need.OPTIONAL))
     assert conclude(sweep) == "PASS: none of 1 target is required (exit code 0)"
 
 
-def test_colour_only_where_wanted(sweep_of: SweepOf, row: RowOf) -> None:
+def test_colour_only_on_request(sweep_of: SweepOf, row: RowOf) -> None:
     """Without colour there is no escape in the text; with it, the text under the escapes is the same."""
     sweep = sweep_of(row(), row(host="a.example", outcome=Outcome.BLOCKED))
     plain, coloured = render_table(sweep), render_table(sweep, colour=True)
@@ -147,8 +147,8 @@ def test_colour_only_where_wanted(sweep_of: SweepOf, row: RowOf) -> None:
 
 @settings(max_examples=60)
 @given(hostile=st.text(max_size=300), width=st.integers(min_value=50, max_value=130))
-def test_hostile_text_is_only_shown(sweep_of: SweepOf, row: RowOf, hostile: str, width: int) -> None:
-    """Whatever a file or a server put there: no line is too wide, and all of it is printable."""
+def test_hostile_text_is_printable(sweep_of: SweepOf, row: RowOf, hostile: str, width: int) -> None:
+    """Whatever a file or a server sent: no line is too wide, and all of it is printable."""
     sweep = sweep_of(
         row(outcome=Outcome.BLOCKED, evidence=(hostile,), advice=hostile),
         row(host="b.example", outcome=Outcome.DEGRADED, reason=hostile or "x", profiles=(hostile, "p")),
@@ -160,13 +160,13 @@ def test_hostile_text_is_only_shown(sweep_of: SweepOf, row: RowOf, hostile: str,
 
 
 def test_markup_is_text(sweep_of: SweepOf, row: RowOf) -> None:
-    """What looks like markup of a terminal library stays as it is."""
+    """Markup of a terminal library is shown as text."""
     assert "seen   [red]x[/red]" in render_table(
         sweep_of(row(outcome=Outcome.DOWN, evidence=("[red]x[/red]",)))
     )
 
 
 def test_the_same_sweep_gives_the_same_report(sweep_of: SweepOf, row: RowOf) -> None:
-    """Nothing but the sweep decides: no clock, no set order."""
+    """The report depends on the sweep alone: not on a clock or the order of a set."""
     made = [sweep_of(row(), row(host="a.example", outcome=Outcome.DOWN)) for _ in range(2)]
     assert render_table(made[0]) == render_table(made[1])

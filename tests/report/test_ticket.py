@@ -1,4 +1,4 @@
-"""Reports for a ticket, a browser and a CI server: whole, findable, and harmless whatever came in."""
+"""Markdown, HTML and JUnit reports: complete, and free of markup from the network."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def mixed(sweep_of: SweepOf, row: RowOf) -> Sweep:
 
 
 @pytest.mark.parametrize("render", [render_markdown, render_html])
-def test_a_firewall_row_can_be_found(mixed: Sweep, render: Callable[[Sweep], str]) -> None:
-    """Both ends of the connection, its time, the evidence and the ask are in it."""
+def test_reports_have_the_fields_of_a_firewall_log(mixed: Sweep, render: Callable[[Sweep], str]) -> None:
+    """Both ends of the connection, its time, evidence and advice."""
     text = render(mixed)
     for word in (
         "10.0.0.5:40000",
@@ -80,8 +80,8 @@ def test_a_firewall_row_can_be_found(mixed: Sweep, render: Callable[[Sweep], str
 
 
 @pytest.mark.parametrize("render", [render_markdown, render_html])
-def test_causes_come_before_the_table(mixed: Sweep, render: Callable[[Sweep], str]) -> None:
-    """What fails comes first, then what is degraded and unknown, then every target, the worst first."""
+def test_findings_come_before_the_table(mixed: Sweep, render: Callable[[Sweep], str]) -> None:
+    """Failing findings first, then degraded and unknown ones, then every target, the worst first."""
     text = render(mixed)
     places = [text.index(word) for word in ("Failing", "Degraded", "Unknown", "All targets")]
     assert places == sorted(places)
@@ -90,7 +90,7 @@ def test_causes_come_before_the_table(mixed: Sweep, render: Callable[[Sweep], st
     assert order == sorted(order)
 
 
-def test_markdown_is_read_as_it_is_meant(mixed: Sweep) -> None:
+def test_markdown_has_the_intended_structure(mixed: Sweep) -> None:
     """A Markdown reader finds the headings, a code block for each finding's evidence, and the tables."""
     tokens = MarkdownIt("commonmark").enable("table").parse(render_markdown(mixed))
     kinds = [one.type for one in tokens]
@@ -102,8 +102,8 @@ def test_markdown_is_read_as_it_is_meant(mixed: Sweep) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_markdown_holds_no_markup_of_others(sweep_of: SweepOf, row: RowOf, text: str) -> None:
-    """Nothing that came from the network is a link, a picture, markup, or another row."""
+def test_markdown_escapes_markup(sweep_of: SweepOf, row: RowOf, text: str) -> None:
+    """Text from the network is never a link, an image, markup, or another row."""
     rendered = render_markdown(_hostile(sweep_of, row, text))
     plain = render_markdown(_hostile(sweep_of, row, "plain"))
     _same_frame(rendered, plain)
@@ -112,8 +112,8 @@ def test_markdown_holds_no_markup_of_others(sweep_of: SweepOf, row: RowOf, text:
 
 @settings(max_examples=80)
 @given(text=st.text(alphabet=st.sampled_from("ab `|\\<>[]()!*_~#@:/\n\r-+.=&\x1b"), max_size=40))
-def test_markdown_holds_whatever_comes(sweep_of: SweepOf, row: RowOf, text: str) -> None:
-    """The same for anything made of the characters that Markdown knows."""
+def test_markdown_escapes_any_text(sweep_of: SweepOf, row: RowOf, text: str) -> None:
+    """The same for any text of characters that Markdown interprets."""
     _same_frame(
         render_markdown(_hostile(sweep_of, row, f"x{text}x")), render_markdown(_hostile(sweep_of, row, "x"))
     )
@@ -131,8 +131,8 @@ def _same_frame(rendered: str, plain: str) -> None:
     assert frames[0] == frames[1]
 
 
-def test_names_are_code_and_words_are_words() -> None:
-    """A wildcard, a reason code or a URL is a code span; brackets and stops around it are not."""
+def test_names_are_code_spans() -> None:
+    """A wildcard, reason code or URL is a code span, without brackets and punctuation around it."""
     assert inline("One rule is missing (*.his.arc.azure.com:443).") == (
         "One rule is missing (`*.his.arc.azure.com:443`)."
     )
@@ -152,8 +152,8 @@ class _Tags(HTMLParser):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_html_holds_no_markup_of_others(sweep_of: SweepOf, row: RowOf, text: str) -> None:
-    """Whatever came in, the file has the same tags, no script, and nothing it would load."""
+def test_html_escapes_markup(sweep_of: SweepOf, row: RowOf, text: str) -> None:
+    """Any text gives the same tags, no script, and nothing to load."""
     seen = []
     for one in (text, "plain"):
         reader = _Tags()
@@ -168,13 +168,13 @@ def test_html_holds_no_markup_of_others(sweep_of: SweepOf, row: RowOf, text: str
     assert seen[0] == seen[1]
 
 
-def test_html_refuses_what_it_does_not_need(mixed: Sweep) -> None:
-    """The file's own policy lets a browser load and run nothing."""
+def test_html_has_a_content_security_policy(mixed: Sweep) -> None:
+    """The policy of the file lets a browser load and run nothing."""
     assert "content=\"default-src 'none'; style-src 'unsafe-inline'\"" in render_html(mixed)
 
 
 def test_junit_has_a_case_for_every_target_and_source(mixed: Sweep) -> None:
-    """Required failures fail, no evidence is an error, what is not required is skipped, the rest passes."""
+    """Required failures fail, unknown is an error, failures of others are skipped, the rest passes."""
     root = ET.fromstring(render_junit(mixed))
     assert root.attrib.items() >= {"tests": "7", "failures": "2", "errors": "1", "skipped": "2"}.items()
     (suite,) = root
@@ -204,8 +204,8 @@ def test_junit_has_a_case_for_every_target_and_source(mixed: Sweep) -> None:
     assert "10.0.0.5:40000 -> 203.0.113.9:443" in failure.text
 
 
-def test_junit_is_what_readers_take(mixed: Sweep) -> None:
-    """Attributes, order and forms are those that Jenkins, GitLab and GitHub's readers know."""
+def test_junit_follows_the_common_format(mixed: Sweep) -> None:
+    """Attributes, order and formats are those that Jenkins, GitLab and GitHub parse."""
     root = ET.fromstring(render_junit(mixed))
     assert root.tag == "testsuites"
     for suite in root:
@@ -222,8 +222,8 @@ def test_junit_is_what_readers_take(mixed: Sweep) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_junit_stays_xml(sweep_of: SweepOf, row: RowOf, text: str) -> None:
-    """No text makes it something a reader would stumble over, or another case."""
+def test_junit_is_valid_xml(sweep_of: SweepOf, row: RowOf, text: str) -> None:
+    """No text makes it invalid, or adds a test case."""
     rendered = render_junit(_hostile(sweep_of, row, text))
     root = ET.fromstring(rendered.encode())
     assert len(list(root.iter("testcase"))) == 2

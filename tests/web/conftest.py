@@ -16,7 +16,7 @@ from egressd.daemon.intents import Intents
 from egressd.model.settings import Settings, Web
 from egressd.model.snapshot import Snapshot
 from egressd.web.serve import Server
-from tests.metrics.pictures import make_snapshot
+from tests.metrics.snapshots import make_snapshot
 
 
 @dataclass(kw_only=True)

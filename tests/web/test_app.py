@@ -16,7 +16,7 @@ from egressd.model.snapshot import ConfigStatus, ReceiverStatus, StateStatus
 from egressd.model.verdict import Outcome
 from egressd.notify.transport.http import HttpTransport
 from egressd.report.saved import from_json
-from tests.metrics.pictures import NOW, Row, finding, make_snapshot, make_sweep
+from tests.metrics.snapshots import NOW, Row, finding, make_snapshot, make_sweep
 from tests.web.conftest import Start
 
 SWEEP = make_sweep(Row(), Row(host="a.example", outcome=Outcome.BLOCKED))

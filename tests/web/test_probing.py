@@ -12,7 +12,7 @@ from egressd.drive import plan_sweep
 from egressd.lab import Lab
 from egressd.model.snapshot import Snapshot
 from egressd.web import probing
-from tests.metrics.pictures import make_snapshot
+from tests.metrics.snapshots import make_snapshot
 from tests.web.conftest import Running, Start
 
 

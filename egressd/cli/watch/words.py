@@ -11,7 +11,7 @@ from egressd.model.verdict import Outcome, Sweep, Verdict
 from egressd.report.render_diff import change_line
 from egressd.report.summary import outcomes_of
 from egressd.report.sweep_diff import Change, ChangeKind
-from egressd.report.text import Ink, clean, fold, paint
+from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
 
 MOST_DETAILED = 3
@@ -21,14 +21,14 @@ WORD = 9
 """Columns of the word that says what became of a target."""
 
 _KINDS = {
-    ChangeKind.NEW_FAILURE: ("BAD", Ink.RED),
-    ChangeKind.OTHER_CAUSE: ("BAD", Ink.RED),
-    ChangeKind.UNSURE: ("UNKNOWN", Ink.YELLOW),
-    ChangeKind.MENDED: ("GOOD", Ink.GREEN),
-    ChangeKind.WORSE: ("DEGRADED", Ink.YELLOW),
-    ChangeKind.BETTER: ("GOOD", Ink.GREEN),
-    ChangeKind.APPEARED: ("NEW", Ink.BOLD),
-    ChangeKind.GONE: ("GONE", Ink.BOLD),
+    ChangeKind.NEW_FAILURE: ("BAD", Style.RED),
+    ChangeKind.OTHER_CAUSE: ("BAD", Style.RED),
+    ChangeKind.UNSURE: ("UNKNOWN", Style.YELLOW),
+    ChangeKind.MENDED: ("GOOD", Style.GREEN),
+    ChangeKind.WORSE: ("DEGRADED", Style.YELLOW),
+    ChangeKind.BETTER: ("GOOD", Style.GREEN),
+    ChangeKind.APPEARED: ("NEW", Style.BOLD),
+    ChangeKind.GONE: ("GONE", Style.BOLD),
 }
 
 
@@ -43,9 +43,9 @@ def say_changes(
         told.setdefault(change_line(one, several=several), one)
     worse = [one for one in told.values() if _is_worse(one)]
     for text, one in told.items():
-        word, ink = _KINDS[one.kind]
+        word, style = _KINDS[one.kind]
         first, *rest = fold(text, width=width, first=f"{at}  {word:<{WORD}}")
-        yield paint(first, ink, colour=colour)
+        yield colourize(first, style, colour=colour)
         yield from rest
         verdict = verdicts.get((one.target, one.source))
         if verdict is not None and one in worse and len(worse) <= MOST_DETAILED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from egressd.attribution.blame_text import blamed
+from egressd.attribution.blame_text import blame_and_team
 from egressd.model.alert import Alert
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub
@@ -25,7 +25,7 @@ def annotate(alert: Alert, rules: Alerting, *, change: str = "", dropped: str = 
         "runbook_url": runbook(condition, rules),
         "change": scrub(change, LONGEST_TITLE),
         "since": condition.since,
-        "blame": blamed(condition.blame) if condition.blame else "",
+        "blame": blame_and_team(condition.blame) if condition.blame else "",
         "ask": advice_of(condition),
         "evidence": "\n".join(evidence_of(condition)),
         "targets": "\n".join(target_names(condition)),
@@ -45,7 +45,7 @@ def _description(alert: Alert) -> str:
         sure = f", confidence {condition.confidence.value}" if condition.confidence else ""
         parts.append(f"Reason: {condition.reason}{phase}{sure}.")
     if condition.blame:
-        parts.append(f"To blame: {blamed(condition.blame)}.")
+        parts.append(f"To blame: {blame_and_team(condition.blame)}.")
     parts += [f"Ask for: {text}" for text in (advice_of(condition),) if text]
     parts += [f"Evidence: {line}" for line in evidence_of(condition)[:1]]
     return " ".join(parts)

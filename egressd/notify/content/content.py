@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from egressd.attribution.blame_text import blamed
+from egressd.attribution.blame_text import blame_and_team
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub
@@ -108,7 +108,7 @@ def _outline(notice: Notice, rules: Alerting) -> Iterator[tuple[str, str]]:
     yield "Seen from", _first_names(tuple(one for one in (rules.instance, *condition.sources) if one))
     yield "Severity", condition.severity.value
     yield "Reason", _reason(condition)
-    yield "To blame", blamed(condition.blame) if condition.blame else ""
+    yield "To blame", blame_and_team(condition.blame) if condition.blame else ""
     yield "Affected profiles", _first_names(condition.profiles)
 
 

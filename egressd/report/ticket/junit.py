@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from egressd import __version__
-from egressd.attribution.blame_text import party
+from egressd.attribution.blame_text import blame_text
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
@@ -119,7 +119,7 @@ def _case(suite: Element, one: JunitCase) -> None:
 
 def _message(verdict: Verdict) -> str:
     where = f" in {verdict.phase}" if verdict.phase else ""
-    blame = f", {party(verdict.blame)}" if verdict.blame else ""
+    blame = f", {blame_text(verdict.blame)}" if verdict.blame else ""
     return f"{verdict.outcome}{where} ({verdict.reason or 'unknown'}){blame}"
 
 

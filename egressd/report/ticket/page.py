@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from egressd import __version__
-from egressd.attribution.blame_text import party
+from egressd.attribution.blame_text import blame_text
 from egressd.errors import ExitCode
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep
@@ -141,7 +141,7 @@ def facts_of(finding: ReportedFinding) -> tuple[tuple[str, str], ...]:
     facts = (
         ("reason", finding.reason),
         ("outcome", where),
-        ("to blame", party(finding.blame) if finding.blame else ""),
+        ("to blame", blame_text(finding.blame) if finding.blame else ""),
         ("confidence", finding.confidence.value),
         ("targets", concerned if finding.targets else "the path"),
     )

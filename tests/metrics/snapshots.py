@@ -1,4 +1,4 @@
-"""Snapshots made by hand: any number of targets and sources, and how each ended."""
+"""Snapshots with any number of targets and sources, and their outcomes."""
 
 from __future__ import annotations
 
