@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from egressd.catalog import load_catalog
-from egressd.cli.service.daemon import spare_the_loop
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.metrics.exposition import Exposition
 from egressd.model.snapshot import Snapshot
 from egressd.model.verdict import Outcome
+from egressd.service import tune_garbage_collector
 from egressd.web.access import Access
 from egressd.web.app import make_app
 from tests.metrics.snapshots import Row, make_snapshot, make_sweep
@@ -136,7 +136,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=9)
     asked = parser.parse_args()
     snapshot = site(targets=asked.targets, sources=asked.sources)
-    spare_the_loop()  # as the daemon does
+    tune_garbage_collector()  # as the daemon does
     begun = time.thread_time()
     text = Exposition({}).render(snapshot)
     rendering = time.thread_time() - begun

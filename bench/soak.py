@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -32,16 +33,16 @@ import yaml
 
 from egressd.catalog import load_catalog
 from egressd.cli.log import Form, Level, configure_logging
-from egressd.cli.service.daemon import spare_the_loop
 from egressd.config import Flags, load_settings
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
+from egressd.daemon.reload import open_session
 from egressd.daemon.run import Daemon, run
 from egressd.daemon.sdnotify import SdNotifier
-from egressd.daemon.sweeping.prober import prepare
 from egressd.metrics.limits import offline_limits
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import Settings
+from egressd.service import tune_garbage_collector
 from tests.state.test_kill import check, kill_once
 
 FAULT = "tls_reset=mcr.microsoft.com"
@@ -124,13 +125,13 @@ def run_child(config: Path, directory: Path, sweeps: int) -> None:
     daemon = Daemon(
         settings=settings,
         read=lambda: settings,
-        prepare=lambda one, found: prepare(one, catalog, identity="soak", discoveries=found),
+        prepare=partial(open_session, catalog=catalog, identity="soak"),
         serve=watch,
         notifier=SdNotifier(),
         state=directory,
         limits=offline_limits(catalog),
     )
-    spare_the_loop()
+    tune_garbage_collector()
     asyncio.run(run(daemon))
 
 

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from egressd import __version__
 from egressd.errors import ExitCode
+
+if TYPE_CHECKING:
+    from egressd.cli.app import DaemonCommand
 
 
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
     try:
-        if sys.argv[1:] == ["--version"] and _is_told(f"egressd {__version__}\n"):
+        if sys.argv[1:] == ["--version"] and _wrote(f"egressd {__version__}\n"):
             return
-        from egressd.cli.app import run_cli  # noqa: PLC0415 - see the module's law
+        from egressd.cli.app import run_cli  # noqa: PLC0415 - loaded late, see the module's docstring
 
-        run_cli()
+        run_cli(_load_daemon)
     except KeyboardInterrupt:  # while modules are loaded: no command has begun
         sys.exit(ExitCode.INTERRUPTED)
 
 
-def _is_told(text: str) -> bool:
-    """Write to stdout, past all buffers; where that can't be, the command line says what is wrong."""
+def _load_daemon() -> DaemonCommand:
+    from egressd.service import run_daemon  # noqa: PLC0415 - only the daemon needs it
+
+    return run_daemon
+
+
+def _wrote(text: str) -> bool:
+    """Write to stdout, unbuffered; where that fails, the command line reports why."""
     try:
         return os.write(1, text.encode()) == len(text)
     except OSError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 from typer.core import TyperGroup
@@ -22,7 +23,7 @@ from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
 from egressd.cli.service.maintenance import maintenance_app
 from egressd.cli.service.notify import notify_app
-from egressd.cli.settings import read, refuse_sources, settings_secrets
+from egressd.cli.settings import WebFlags, read, refuse_sources, settings_secrets
 from egressd.cli.watch.command import watch
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -48,13 +49,23 @@ app.command()(history)
 app.command()(healthcheck)
 
 
-def run_cli() -> None:
-    """Run the command line; ends the process."""
+class DaemonCommand(Protocol):
+    """Runs the daemon; the command line does not know it otherwise."""
+
+    def __call__(
+        self, config_file: Path | None, flags: Flags, web: WebFlags, *, level: Level | None, form: Form | None
+    ) -> ExitCode:
+        """Run until SIGTERM."""
+        ...
+
+
+def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
+    """Run the command line; ends the process. The daemon is loaded where it is started."""
     for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, stream) is None:  # closed by the caller
             setattr(sys, stream, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
     try:
-        app(prog_name="egressd")
+        app(prog_name="egressd", obj=load_daemon)
     except OSError as error:  # a text of typer's, such as --help: commands are guarded
         discard_stdout()
         print_error(f"cannot write to stdout: {error.strerror}")
@@ -90,10 +101,9 @@ def root_command(
         _refuse_flags(ctx, "fmt", "output", why="needs --once: the daemon makes no report")
         _refuse_flags(ctx, "baseline", why="needs --once: the daemon keeps a history of its own")
         _refuse_flags(ctx, "compare_paths", why="needs --once: the daemon follows one path")
-        from egressd.cli.service.daemon import WebFlags, run_daemon
-
+        load_daemon: Callable[[], DaemonCommand] = ctx.obj
         web = WebFlags(listen=web_listen, config_file=web_config)
-        return run_daemon(config_file, flags, web, level=log_level, form=log_format)
+        return load_daemon()(config_file, flags, web, level=log_level, form=log_format)
     _refuse_flags(ctx, "web_listen", "web_config", why="is for the daemon; leave --once out")
     from egressd.cli.once import sweep_once
 
@@ -144,7 +154,7 @@ def plan(
     output: options.Output = None,
 ) -> ExitCode:
     """Print what would be probed, from where, and why; touch nothing."""
-    from egressd.drive import plan_sweep
+    from egressd.engine.plan import plan_sweep
     from egressd.planning.render import render_plan
 
     check_output(output)

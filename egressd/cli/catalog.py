@@ -75,7 +75,7 @@ def catalog_show(
 ) -> ExitCode:
     """Show everything known of an endpoint, and what the plan makes of it."""
     from egressd.catalog.table import render_show
-    from egressd.drive import plan_sweep
+    from egressd.engine.plan import plan_sweep
 
     settings, catalog = read(config_file, flags)
     plan = plan_sweep(settings, catalog)

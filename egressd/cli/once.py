@@ -14,7 +14,7 @@ from typing import TextIO
 from egressd.cli.guard import print_error
 from egressd.cli.options import Format
 from egressd.cli.output import check_output, write_report
-from egressd.drive import Progress, run_once
+from egressd.engine.once import Progress, run_once
 from egressd.errors import ExitCode
 from egressd.model.catalog import Catalog
 from egressd.model.recording import Baseline
@@ -35,7 +35,7 @@ def sweep_once(
     output: Path | None,
     baseline: Baseline | None = None,
 ) -> ExitCode:
-    """Sweep, report, and say how it ended; what changed since a baseline is told as well."""
+    """Sweep and report; changes since a baseline are summarized on stderr."""
     check_output(output)
     sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
     write_report(sweep, fmt, output)
@@ -47,7 +47,7 @@ def sweep_once(
 async def sweep_until_stopped(
     settings: Settings, catalog: Catalog, *, baseline: Baseline | None = None
 ) -> Sweep:
-    """Sweep until done; the first signal asks for what is complete, the second ends the process."""
+    """Sweep until done; the first signal ends it early, the second ends the process."""
     stop = asyncio.Event()
     with progress_line() as line, stopped_by_signals(stop, clear=line.clear if line else None):
         return await run_once(settings, catalog, progress=line, stop=stop, baseline=baseline)
@@ -57,11 +57,11 @@ async def sweep_until_stopped(
 def stopped_by_signals(stop: asyncio.Event, *, clear: Callable[[], None] | None = None) -> Iterator[None]:
     """Set an event on the first SIGINT or SIGTERM, and abort on the second.
 
-    `clear` makes room on a terminal for the word about it.
+    `clear` makes room on a terminal for the message about it.
     """
     loop = asyncio.get_running_loop()
 
-    def ask() -> None:
+    def on_signal() -> None:
         if stop.is_set():
             os._exit(ExitCode.INTERRUPTED)
         stop.set()
@@ -70,7 +70,7 @@ def stopped_by_signals(stop: asyncio.Event, *, clear: Callable[[], None] | None 
         print_error("stopping; once more to abort")
 
     for number in SIGNALS:
-        loop.add_signal_handler(number, ask)
+        loop.add_signal_handler(number, on_signal)
     try:
         yield
     finally:
@@ -87,7 +87,7 @@ class ProgressLine:
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
-        """Leave nothing behind."""
+        """Remove the line."""
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from egressd.cli.guard import print_error
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
+from egressd.fields.parse import parse_listen
 from egressd.errors import ConfigError, UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebFlags:
+    """Options of the daemon's HTTP server; they win over the file."""
+
+    listen: str | None = None
+    config_file: Path | None = None
+
+    def apply(self, settings: Settings) -> Settings:
+        """Put the flags over settings. Raises UsageError."""
+        web = settings.web
+        if self.listen is not None:
+            try:
+                web = replace(web, listen=parse_listen(self.listen))
+            except ValueError as error:
+                raise UsageError(f"--web.listen-address {error}") from None
+        if self.config_file is not None:
+            web = replace(web, config_file=str(self.config_file))
+        return replace(settings, web=web)
 
 
 def read(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
@@ -35,7 +57,7 @@ def refuse_sources(settings: Settings, flags: Flags) -> None:
         ConfigError: an address or interface of the file is not on this host.
         UsageError: one of the command line is not.
     """
-    from egressd.drive import refuse_absent_sources
+    from egressd.engine.plan import refuse_absent_sources
 
     try:
         refuse_absent_sources(settings)

@@ -1,7 +1,7 @@
-"""Quick looks at suspects: a changed verdict is confirmed within seconds, not after three intervals.
+"""Rechecks: a changed verdict is confirmed within seconds, not after three intervals.
 
-Where one suspect comes alone, a few that are well are looked at beside it: is it the target, or is it all
-of them? As soon as several hosts are suspect, everything is looked at, so that the cause is named right.
+Beside a lone suspect a few probes that are ok run as well: is it the target, or is it all of them? As soon as
+several hosts are suspect everything is probed, so that the right cause is named.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import islice
 
 from egressd import clock
 from egressd.daemon.state_store import StateStore
-from egressd.daemon.sweeping.prober import Prober
-from egressd.daemon.sweeping.rhythm import GAP, SETTLE, Rhythm, share, slow_probes
+from egressd.engine.latest import RecordChange
+from egressd.engine.schedule import GAP, SETTLE, Schedule, answers_for, share, slow_probes
+from egressd.engine.session import Session
 from egressd.model.plan import Probe
 from egressd.model.recording import ProbeRecord
 from egressd.model.standing import Lifecycle, Standings
@@ -25,103 +25,106 @@ MANY = 4
 """Suspect hosts from which on it may be everything."""
 WITNESSES = 3
 MOST_ROUNDS = 5
-"""Quick looks in a row at most; a target that will not settle waits for the next sweep."""
+"""Rechecks in a row at most; a target that does not settle waits for the next sweep."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Recheck:
-    """Probes whose record nobody judged yet, and the task that looks again at what is not settled."""
+    """Which records are not judged yet, and the task that probes again what is not settled."""
 
     store: StateStore
-    prober: Callable[[], Prober]
+    session: Callable[[], Session]
+    """Returns the session in force."""
     unjudged: set[str] = field(default_factory=set)
-    noted: set[str] = field(default_factory=set)
-    """Those of them that tell another story than before."""
+    """Probes with a record that is not judged yet."""
+    changed: set[str] = field(default_factory=set)
+    """Those of them whose signature has changed."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def see(self, record: ProbeRecord) -> None:
-        """Take a record into the picture; wake up where it tells another story."""
+    def note(self, record: ProbeRecord, change: RecordChange) -> None:
+        """Note a new record; recheck at once where its signature has changed."""
         self.unjudged.add(record.probe)
-        if self.store.picture.take(record):
-            self.noted.add(record.probe)
+        if change is RecordChange.CHANGED:
+            self.changed.add(record.probe)
             self._wake.set()
 
-    def judged(self, probes: frozenset[str]) -> None:
+    def mark_judged(self, probes: frozenset[str]) -> None:
         """Note that the records of probes are being judged."""
         self.unjudged -= probes
-        self.noted -= probes
+        self.changed -= probes
 
-    def look_again(self) -> None:
-        """Wake up for what is not settled."""
+    def wake(self) -> None:
+        """Recheck what is not settled."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Look again whenever something is suspect."""
+        """Recheck whenever something is suspect."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(SETTLE)
             self._wake.clear()
             for _ in range(MOST_ROUNDS):
-                await self._judge_noted()
+                await self._judge_changed()
                 if not await self._round():
                     break
 
-    async def _judge_noted(self) -> None:
-        """Judge what a running sweep has found so far; before the first of a plan has ended, nothing."""
-        last, noted = self.store.holder.current.sweep, frozenset(self.noted)
-        if last is None or not noted or self._unseen():
+    async def _judge_changed(self) -> None:
+        """Judge what a running sweep has found so far; nothing before the first sweep of a plan has ended."""
+        last, changed = self.store.holder.current.sweep, frozenset(self.changed)
+        if last is None or not changed or self._unseen():
             return
-        self.judged(noted)
-        seen = replace(last.recording, id=secrets.token_hex(8), finished=clock.timestamp())
-        await self.store.apply(self.prober(), of=seen, probes=noted)
+        self.mark_judged(changed)
+        seen = replace(last.recording, id=secrets.token_hex(8), finished=clock.timestamp(), controls=())
+        await self.store.apply(self.session(), of=seen, probes=changed)
 
     async def _round(self) -> bool:
-        """Look once more at what is not settled; return whether there was anything."""
-        if not again(self.prober(), self.store.holder.current.standings):
+        """Probe once more what is not settled; return whether there was anything."""
+        if not to_recheck(self.session(), self.store.holder.current.standings):
             return False
         await asyncio.sleep(GAP)
-        prober = self.prober()
-        probes = again(prober, self.store.holder.current.standings)
+        session = self.session()
+        probes = to_recheck(session, self.store.holder.current.standings)
         asked = {one.id for one in probes}
         probes += tuple(one for one in self._unseen() if one.id not in asked)
-        whole = partial(self.store.picture.recording, prober.plan)
-        recording = await prober.look(probes, starts={}, on_done=self.see, whole=whole)
-        if self.prober() is not prober:  # another configuration is in force by now
+
+        def note(record: ProbeRecord, change: RecordChange) -> None:
+            if self.session() is session:
+                self.note(record, change)
+
+        deadline = session.schedule.sweep_deadline
+        recording = await session.probe(probes, deadline=deadline, on_done=note)
+        if self.session() is not session:  # another configuration is in force by now
             return False
-        self.store.picture.take_rest(recording)
-        looked = frozenset(one.id for one in probes)
-        self.judged(looked)
-        await self.store.apply(prober, of=recording, probes=looked)
+        probed = frozenset(one.id for one in probes)
+        self.mark_judged(probed)
+        await self.store.apply(session, of=recording, probes=probed)
         return True
 
     def _unseen(self) -> tuple[Probe, ...]:
-        """Return what nobody has looked at yet: judged now, it would be shown as a failure."""
-        return tuple(one for one in self.prober().plan.probes if one.id not in self.store.picture.records)
+        """Return what was never probed: judged now, it would be shown as a failure."""
+        session = self.session()
+        return tuple(one for one in session.plan.probes if one.id not in session.results.records)
 
 
-def again(prober: Prober, standings: Standings) -> tuple[Probe, ...]:
-    """Return the probes to look at once more: those of what is not settled, and some beside them."""
-    plan = prober.plan
+def to_recheck(session: Session, standings: Standings) -> tuple[Probe, ...]:
+    """Return the probes to run once more: those of what is not settled, and some beside them."""
+    plan = session.plan
     pending = {one.key for one in standings.targets if not one.settled}
     moving = {one.key for one in standings.targets if one.state in (Lifecycle.SUSPECT, Lifecycle.RECOVERING)}
-    suspects = tuple(one for one in plan.probes if _speaks_for(one, pending))
+    suspects = tuple(one for one in plan.probes if answers_for(one, pending))
     if not suspects:
         return ()
     left_out = {one.id for one in suspects} | slow_probes(plan)
     others = (one for one in plan.probes if one.id not in left_out)
-    if len({one.host for one in suspects if _speaks_for(one, moving)}) >= MANY:
+    if len({one.host for one in suspects if answers_for(one, moving)}) >= MANY:
         return (*suspects, *others)
     down = {one.key for one in standings.targets if not one.up}
-    well = (one for one in others if not _speaks_for(one, down))
-    return (*suspects, *_witnesses(well, suspects, prober.rhythm))
+    well = (one for one in others if not answers_for(one, down))
+    return (*suspects, *_witnesses(well, suspects, session.schedule))
 
 
-def _witnesses(well: Iterator[Probe], suspects: tuple[Probe, ...], rhythm: Rhythm) -> Iterator[Probe]:
-    """Choose a few other hosts seen from where the suspects are, always the same."""
+def _witnesses(well: Iterator[Probe], suspects: tuple[Probe, ...], schedule: Schedule) -> Iterator[Probe]:
+    """Choose a few other hosts with the sources of the suspects, always the same."""
     sources, hosts = {one.source for one in suspects}, {one.host for one in suspects}
     fitting = [one for one in well if one.source in sources and one.host not in hosts]
-    return islice(sorted(fitting, key=lambda one: share(rhythm.identity, f"witness {one.id}")), WITNESSES)
-
-
-def _speaks_for(probe: Probe, keys: set[tuple[str, str]]) -> bool:
-    return any((target, probe.source) in keys for target in probe.targets)
+    return islice(sorted(fitting, key=lambda one: share(schedule.identity, f"witness {one.id}")), WITNESSES)

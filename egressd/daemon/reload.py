@@ -1,4 +1,4 @@
-"""Reading the configuration again: all of it is checked before any of it is in force."""
+"""Reload of the configuration: all of it is checked before any of it is in force."""
 
 from __future__ import annotations
 
@@ -14,28 +14,42 @@ from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.daemon.scheduler import Scheduler
 from egressd.daemon.sdnotify import SdNotifier
-from egressd.daemon.sweeping.prober import Prober
+from egressd.engine.plan import refuse_absent_sources
+from egressd.engine.session import Session
 from egressd.errors import ConfigError, EgressdError
-from egressd.model.catalog import Discovery
+from egressd.model.catalog import Catalog, Discovery
 from egressd.model.event import ConfigRejected, ConfigReloaded
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus
 
 LEAST_APART = 0.2
-"""Seconds a wish to reload waits for others: of a storm of signals, the last one counts."""
+"""Seconds a request waits for others: of many signals in a row, the last one counts."""
 MOST_PROBLEMS = 20
 
 Read = Callable[[], Settings]
 """Reads the file and the flags again. Raises EgressdError."""
-Prepare = Callable[[Settings, tuple[Discovery, ...]], Prober]
-"""Checks what only shows when it is used. Raises EgressdError."""
+Prepare = Callable[[Settings, tuple[Discovery, ...]], Session]
+"""Opens a session, which checks what only shows in use. Raises EgressdError."""
 
 log = structlog.get_logger(__name__)
 
 
+def open_session(
+    settings: Settings, discoveries: tuple[Discovery, ...] = (), *, catalog: Catalog, identity: str
+) -> Session:
+    """Check all that can be wrong with settings before they are in force.
+
+    Raises:
+        ConfigError: a trust store can't be read, or a source is not on this host.
+        UsageError: there is nothing to plan.
+    """
+    refuse_absent_sources(settings)
+    return Session(settings, catalog, identity=identity, discoveries=discoveries)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reloader:
-    """The task that carries out wishes to reload, one after the other."""
+    """The task that reloads, one request after the other."""
 
     holder: SnapshotHolder
     intents: Intents
@@ -45,10 +59,10 @@ class Reloader:
     prepare: Prepare
 
     async def run(self) -> None:
-        """Reload whenever it is asked for."""
+        """Reload whenever requested."""
         while True:
             await self.intents.reload_wanted.wait()
-            self.notifier.reloading()  # at once: `systemctl reload` waits only for what it heard begin
+            self.notifier.reloading()  # at once: `systemctl reload` waits only for a reload that it saw begin
             await asyncio.sleep(LEAST_APART)
             waiting = self.intents.begin_reload()
             try:
@@ -62,15 +76,15 @@ class Reloader:
 
     async def _reload(self) -> ConfigStatus:
         now = clock.timestamp()
-        discoveries = self.scheduler.prober.discoveries
+        discoveries = self.scheduler.session.discoveries
         try:
             settings = await asyncio.to_thread(self.read)
-            prober = await asyncio.to_thread(self.prepare, settings, discoveries)
+            session = await asyncio.to_thread(self.prepare, settings, discoveries)
         except EgressdError as mistake:
             return await self._refuse(mistake, now)
         before = self.holder.current.settings
         self._warn_of_restart(before, settings)
-        self.scheduler.adopt(prober, hurry=settings != before)
+        self.scheduler.adopt(session, hurry=settings != before)
         store, still = self.scheduler.store, self.holder.current.config.web_problems
         status = ConfigStatus(digest=settings.digest, since=now).with_web(still, now)
         store.adopt(replace(self.holder.current, settings=settings, config=status))
@@ -85,11 +99,11 @@ class Reloader:
         status = refused.with_web(before.web_problems, now)
         self.holder.update(config=status)
         event = ConfigRejected(at=now, problems=status.refused)
-        await self.scheduler.store.record((event,), self.scheduler.prober.discoveries)
+        await self.scheduler.store.record((event,), self.scheduler.session.discoveries)
         return status
 
     def _warn_of_restart(self, before: Settings, after: Settings) -> None:
-        """Name what is fixed while the process lives."""
+        """Warn of changed settings that are read at start only."""
         if before.web.listen != after.web.listen:
             log.warning("web.listen needs a restart", listening=before.web.listen, wanted=after.web.listen)
         if before.state.directory != after.state.directory:

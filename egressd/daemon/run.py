@@ -81,14 +81,14 @@ async def run(daemon: Daemon) -> None:
     keeper = Persistence(daemon.state)
     saved_state, state = await keeper.open()
     prepare = partial(asyncio.to_thread, daemon.prepare, daemon.settings, saved_state.discoveries)
-    prober = await patiently(prepare, daemon.notifier)
+    session = await patiently(prepare, daemon.notifier)
     now = clock.timestamp()
     holder = SnapshotHolder(
         Snapshot(
             settings=daemon.settings,
             config=ConfigStatus(digest=daemon.settings.digest, since=now),
             started=now,
-            plan=prober.plan,
+            plan=session.plan,
             standings=saved_state.standings,
             counters=Counters(profiles=dict(saved_state.profiles)),
             state=state,
@@ -104,15 +104,15 @@ async def run(daemon: Daemon) -> None:
         silences_file=SilencesFile(daemon.state) if daemon.state else None,
     )
     store.adopt(holder.current)
-    scheduler = Scheduler(holder=holder, store=store, prober=prober)
+    scheduler = Scheduler(holder=holder, store=store, session=session)
     try:
         with _signals(intents):
             await _children(daemon, holder=holder, intents=intents, scheduler=scheduler)
-        await scheduler.store.record((DaemonStopped(at=clock.timestamp()),), scheduler.prober.discoveries)
+        await scheduler.store.record((DaemonStopped(at=clock.timestamp()),), scheduler.session.discoveries)
     except BaseExceptionGroup as group:
         raise _first(group) from None
     finally:
-        await keeper.close(holder.current, scheduler.prober.discoveries)
+        await keeper.close(holder.current, scheduler.session.discoveries)
 
 
 async def _children(
@@ -138,7 +138,7 @@ async def _children(
             started = DaemonStarted(
                 at=clock.timestamp(), egressd=__version__, config_digest=daemon.settings.digest
             )
-            await scheduler.store.record((started,), scheduler.prober.discoveries)
+            await scheduler.store.record((started,), scheduler.session.discoveries)
             notifier.ready(status_line(holder.current, stalled=False))
             courier = DeliverySupervisor(store=desk, senders=daemon.senders)
             couriers.append(group.create_task(courier.run(), name="courier"))

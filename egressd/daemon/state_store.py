@@ -15,8 +15,7 @@ from egressd.alerting import active_silences, silenced_pairs
 from egressd.daemon.counters import count_results, reachable_profiles
 from egressd.daemon.evaluate import evaluate, fit_receivers
 from egressd.daemon.holder import SnapshotHolder
-from egressd.daemon.sweeping.picture import Picture
-from egressd.daemon.sweeping.prober import Prober
+from egressd.engine.session import Session
 from egressd.model.alert import Silence
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event, SweepFinished
@@ -40,7 +39,7 @@ SILENCES_EVERY = 2.0
 
 
 class Keeper(Protocol):
-    """Who keeps things over a restart."""
+    """Persists what must survive a restart."""
 
     async def save(
         self, snapshot: Snapshot, events: tuple[Event, ...], discoveries: tuple[Discovery, ...]
@@ -51,12 +50,12 @@ class Keeper(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class StateStore:
-    """Where looks are taken in, one at a time, and alerts move with them."""
+    """Applies results to standings and alerts, one pass at a time, and saves what comes of it."""
 
     holder: SnapshotHolder
     keeper: Keeper
     on_event: Callable[[Event], None]
-    """Told of every event, in order, once it is saved."""
+    """Called with every event, in order, once it is saved."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """Seconds a profile may be offline, by profile."""
     silences: tuple[Silence, ...] = ()
@@ -64,26 +63,25 @@ class StateStore:
     silences_file: SilencesFile | None = None
     """Where they are read from; None: there is no state directory."""
     wakeup: Wakeup = field(default_factory=Wakeup)
-    """Rings whenever something was saved."""
+    """Wakes the delivery workers whenever something was saved."""
     saved: Snapshot = field(init=False)
-    """What is on the disk, or would be if that took it: nobody is told of more."""
-    picture: Picture = field(default_factory=Picture)
+    """What is on the disk, or would be if it could be written: only this is delivered."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.saved = self.holder.current
 
     async def apply(
-        self, prober: Prober, *, of: Recording, probes: frozenset[str], seconds: float | None = None
+        self, session: Session, *, of: Recording, probes: frozenset[str], seconds: float | None = None
     ) -> Standings:
-        """Judge the picture, and believe what it says of these probes' targets.
+        """Judge everything known, and advance the standings of these probes' targets.
 
         `of` says when and from where; `seconds` how long the sweep took that is complete now. None: it
-        was a look at a few.
+        was a pass over a few probes.
         """
         async with self.turn:
-            plan = prober.plan
-            sweep = await prober.judge(self.picture.recording(plan, of))
+            plan = session.plan
+            sweep = await session.judge(of)
             moment = clock.now()
             now, before = clock.timestamp(moment), self.holder.current
             rules = before.settings.alerting
@@ -106,7 +104,7 @@ class StateStore:
             shown = sweep if seconds is not None or before.sweep is not None else None
             after = replace(before, standings=standings, counters=counters, plan=plan, sweep=shown)
             told = (*told, *self._advance(after, silences, moment))
-            await self.record(told, prober.discoveries)
+            await self.record(told, session.discoveries)
         return standings
 
     async def run(self) -> None:
@@ -138,7 +136,7 @@ class StateStore:
             await self.record(events)
 
     def adopt(self, snapshot: Snapshot) -> None:
-        """Put a snapshot with other settings on the holder, fitted to its receivers."""
+        """Make a snapshot with other settings current, fitted to its receivers."""
         fitted, lost = fit_receivers(snapshot)
         self.holder.current = fitted
         for receiver, count in lost:
@@ -151,7 +149,7 @@ class StateStore:
     def _advance(
         self, snapshot: Snapshot, silences: tuple[Silence, ...], moment: datetime
     ) -> tuple[Event, ...]:
-        """Put a snapshot on the holder together with the alerts it leads to."""
+        """Make a snapshot current together with the alerts it leads to."""
         step = evaluate(snapshot, silences, now=moment, limits=self.limits)
         known = dict(snapshot.outbox.dropped)
         self.holder.current = step.snapshot
@@ -176,7 +174,7 @@ class StateStore:
 
 
 def pairs_of(plan: Plan, probes: frozenset[str]) -> frozenset[tuple[str, str]]:
-    """Return the targets and sources that probes speak for."""
+    """Return the targets, with their sources, that probes answer for."""
     mine = (one for one in plan.probes if one.id in probes and not one.contrast)
     return frozenset((target, one.source) for one in mine for target in one.targets)
 

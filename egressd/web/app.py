@@ -19,7 +19,7 @@ from egressd.model.catalog import Catalog
 from egressd.web.access import Access
 from egressd.web.json_api import SweepJson, alerts_document, targets_document
 from egressd.web.middleware import access_middleware
-from egressd.web.probing import Desk
+from egressd.web.probing import ProbeEndpoint
 from egressd.web.status import render_status
 
 RELOAD_TIMEOUT = 30.0
@@ -38,7 +38,7 @@ def make_app(holder: SnapshotHolder, intents: Intents, access: Access, catalog: 
         intents=intents,
         exposition=Exposition(offline_limits(catalog)),
         sweeps=SweepJson(),
-        desk=Desk(holder=holder),
+        probe_endpoint=ProbeEndpoint(holder=holder, catalog=catalog),
     )
     app.router.add_get("/", handlers.status)
     app.router.add_get("/metrics", handlers.metrics)
@@ -61,7 +61,7 @@ class Handlers:
     intents: Intents
     exposition: Exposition
     sweeps: SweepJson
-    desk: Desk
+    probe_endpoint: ProbeEndpoint
 
     async def status(self, request: web.Request) -> web.Response:
         """Serve the status page."""
@@ -80,7 +80,7 @@ class Handlers:
 
     async def probe(self, request: web.Request) -> web.Response:
         """Probe one target of the plan now."""
-        return await self.desk.answer(request)
+        return await self.probe_endpoint.answer(request)
 
     async def healthy(self, _request: web.Request) -> web.Response:
         """Answer 503 when the scheduler has stalled."""

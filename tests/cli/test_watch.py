@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 from egressd.attribution import baseline_of, judge
 from egressd.cli.app import app
 from egressd.cli.saved import read_saved
-from egressd.cli.watch import words
-from egressd.cli.watch.turn import LEAST_GAP, WELL_EVERY, is_over, next_turn, pause
-from egressd.cli.watch.view import View
+from egressd.cli.watch import messages
+from egressd.engine.latest import LatestResults, RecordChange
+from egressd.engine.schedule import LEAST_GAP, WATCH_ALL_EVERY, gap_before, is_over, next_turn
+from egressd.model.recording import Recording
 from egressd.model.verdict import Outcome, Sweep
 from egressd.report.sweep_diff import compare_baselines
 from tests.patience import EGRESSD, unhurried
@@ -63,20 +64,20 @@ def test_everything_is_looked_at_first(broken: Sweep) -> None:
 def test_what_fails_is_looked_at_more_often(broken: Sweep) -> None:
     """Only what fails has its turn, until a minute is over; then it comes first, before what is well."""
     plan = broken.recording.plan
-    quick = next_turn(plan, broken, since=WELL_EVERY - 1, every=5.0)
+    quick = next_turn(plan, broken, since=WATCH_ALL_EVERY - 1, every=5.0)
     assert {one.host for one in quick.probes} == {HOST}
     assert not quick.everything
-    full = next_turn(plan, broken, since=WELL_EVERY, every=5.0)
+    full = next_turn(plan, broken, since=WATCH_ALL_EVERY, every=5.0)
     assert full.everything
     assert full.probes[: len(quick.probes)] == quick.probes
     assert len(full.probes) > len(quick.probes)
-    assert not next_turn(plan, broken, since=WELL_EVERY, every=300.0).everything
+    assert not next_turn(plan, broken, since=WATCH_ALL_EVERY, every=300.0).everything
 
 
 def test_wildcard_rules_that_are_well_wait_for_the_last_look(broken: Sweep, sound: Sweep) -> None:
     """Random labels are not sent again each minute, and are sent before all is called well."""
     plan = broken.recording.plan
-    minute = next_turn(plan, broken, since=WELL_EVERY, every=5.0)
+    minute = next_turn(plan, broken, since=WATCH_ALL_EVERY, every=5.0)
     last = next_turn(plan, sound, since=0.0, every=5.0)
     assert not any("egressd-probe" in one.host for one in minute.probes)
     assert set(last.probes) == set(plan.probes)
@@ -92,61 +93,57 @@ def test_it_is_over_when_every_required_target_can_be_reached(broken: Sweep, sou
 @pytest.mark.parametrize(("now", "left"), [(100.5, 4.5), (104.9, LEAST_GAP), (130.0, LEAST_GAP)])
 def test_looks_never_follow_end_on_end(now: float, left: float) -> None:
     """A look that took long is followed by a breath, a short one by what is left of the interval."""
-    assert pause(began=100.0, now=now, every=5.0) == pytest.approx(left)
+    assert gap_before(began=100.0, now=now, every=5.0) == pytest.approx(left)
 
 
-def test_a_probe_of_another_story_loses_its_controls(broken: Sweep, sound: Sweep) -> None:
-    """What a control said of a failure is not held against what comes after; other controls stay."""
+def _results(recording: Recording) -> LatestResults:
+    """Return the results of a watch after one pass over everything."""
+    results = LatestResults(reuse=True)
+    for record in recording.records:
+        assert results.add(record) is RecordChange.FIRST
+    results.finish(recording, renewed={one.id for one in recording.plan.probes})
+    return results
+
+
+def test_a_probe_with_another_signature_loses_its_controls(broken: Sweep, sound: Sweep) -> None:
+    """What a control showed of a failure is not held against what comes after; other controls stay."""
     recording = broken.recording
     plan = recording.plan
-    view = View(plan=plan)
-    view.begin(plan)
-    for record in recording.records:
-        view.take(record)
-    view.end(recording, everything=True)
-    assert view.whole(recording).controls == recording.controls
+    results = _results(recording)
+    assert results.recording(plan, recording).controls == recording.controls
     (failing,) = (one.id for one in plan.probes if one.host == HOST)
     assert any(one.subject == failing for one in recording.controls)
 
-    assert not view.moved
-
-    view.begin(plan)
     good = next(one for one in sound.recording.plan.probes if one.host == HOST).id
     mended = next(one for one in sound.recording.records if one.probe == good)
-    assert not any(view.take(one) for one in recording.records)
-    assert view.take(replace(mended, probe=failing))
-    whole = view.whole(replace(recording, controls=()))
+    assert {results.add(one) for one in recording.records} == {RecordChange.UNCHANGED}
+    assert results.add(replace(mended, probe=failing)) is RecordChange.CHANGED
+    whole = results.recording(plan, replace(recording, controls=()))
     assert {one.subject for one in whole.controls} == {one.subject for one in recording.controls} - {failing}
     assert is_over(judge(whole))
-    assert view.moved
 
 
-def test_what_was_not_looked_at_stays_known(broken: Sweep) -> None:
-    """A look that was cut short takes nothing back."""
+def test_what_was_not_probed_stays_known(broken: Sweep) -> None:
+    """A pass that was cut short takes nothing back."""
     recording = broken.recording
-    view = View(plan=recording.plan)
-    view.begin(recording.plan)
-    for record in recording.records:
-        view.take(record)
-    view.end(recording, everything=True)
+    results = _results(recording)
     cut = tuple(replace(one, trails=(), skipped="interrupted") for one in recording.records)
-    view.begin(recording.plan)
-    view.end(replace(recording, records=cut, interrupted=True), everything=True)
-    assert view.whole(recording).records == recording.records
+    results.finish(replace(recording, records=cut, interrupted=True), renewed=frozenset())
+    assert results.recording(recording.plan, recording).records == recording.records
 
 
 def test_a_change_is_told_with_time_and_both_reasons(broken: Sweep, sound: Sweep) -> None:
     """Good news is a line; bad news comes with what was seen and what to ask for."""
     good = compare_baselines(baseline_of(broken), baseline_of(sound)).changes
     mended = tuple(one for one in good if HOST in one.target)
-    lines = list(words.say_changes(mended, sound, at="10:11:12Z", width=80, colour=False))
+    lines = list(messages.change_lines(mended, sound, at="10:11:12Z", width=80, colour=False))
     assert lines == [
         f"10:11:12Z  GOOD     {HOST}:443: ok, was blocked",
         f"{'':20}(tls_reset_after_hello)",
     ]
     bad = compare_baselines(baseline_of(sound), baseline_of(broken)).changes
     worse = tuple(one for one in bad if HOST in one.target)
-    lines = list(words.say_changes(worse, broken, at="10:11:12Z", width=80, colour=False))
+    lines = list(messages.change_lines(worse, broken, at="10:11:12Z", width=80, colour=False))
     assert " ".join(" ".join(lines[:2]).split()) == (
         f"10:11:12Z BAD {HOST}:443: blocked (tls_reset_after_hello), was ok"
     )
@@ -161,14 +158,14 @@ def test_many_at_once_are_told_in_short(broken: Sweep) -> None:
     before = replace(baseline_of(broken), marks=marks)
     (one,) = compare_baselines(before, baseline_of(broken)).changes
     many = tuple(replace(one, reason_after=f"reason_{number}") for number in range(9))
-    lines = list(words.say_changes(many, broken, at="10:11:12Z", width=100, colour=False))
+    lines = list(messages.change_lines(many, broken, at="10:11:12Z", width=100, colour=False))
     assert len(lines) == 9
 
 
 def test_the_standing_line_counts(broken: Sweep, sound: Sweep) -> None:
     """It says how many are well, how many required ones are not, and what happens now."""
-    assert words.say_tally(broken, "x") == "113 of 114 targets well, 1 required target to go; x"
-    assert words.say_tally(sound, "x") == "114 of 114 targets well, every required target is ok; x"
+    assert messages.progress_text(broken, "x") == "113 of 114 targets ok, 1 required target to go; x"
+    assert messages.progress_text(sound, "x") == "114 of 114 targets ok, every required target is ok; x"
 
 
 @pytest.mark.parametrize(
@@ -265,14 +262,14 @@ def test_a_change_window(tmp_path: Path) -> None:
         rehearsal(tmp_path, f"tls_reset={HOST}") as lab,
         _start(lab, "--format", "json", "--output", str(report)) as watch,
     ):
-        start = _until(watch, "looking again every 1s at what fails")
+        start = _until(watch, "probing what fails every 1s")
         assert re.match(CLOCK + r"\d+ targets, \d+ ok, 1 blocked; from ", start)
         assert "tls_reset_after_hello; blocked in tls" in start
         lab.apply(f"on tls_reset={OTHER}")
         lab.apply(f"off tls_reset={HOST}")
         _until(watch, CLOCK + rf"GOOD     {HOST}:443: ok, was blocked")
         seen = _until(watch, CLOCK + rf"BAD      {OTHER}:443: blocked")
-        assert "every required target can be reached; looking at everything once more" in seen
+        assert "every required target can be reached; probing everything once more" in seen
         lab.apply(f"off tls_reset={OTHER}")
         _until(watch, CLOCK + rf"GOOD     {OTHER}:443: ")
         rest, errors = watch.communicate(timeout=300)
@@ -288,14 +285,14 @@ def test_a_watch_with_nothing_to_wait_for_ends_at_once(tmp_path: Path) -> None:
     with rehearsal(tmp_path) as lab, _start(lab) as watch:
         out, errors = watch.communicate(timeout=300)
     assert (watch.returncode, errors) == (0, "")
-    assert "looking" not in out
+    assert "probing" not in out
     assert out.endswith("(exit code 0)\n")
 
 
 def test_ctrl_c_says_what_still_fails(tmp_path: Path) -> None:
     """It ends with 130, and the last thing on stdout is what is left to do."""
     with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab) as watch:
-        _until(watch, "looking again")
+        _until(watch, "probing what fails")
         watch.send_signal(signal.SIGINT)
         out, errors = watch.communicate(timeout=300)
     assert watch.returncode == 130
@@ -319,13 +316,13 @@ def test_a_terminal_gets_a_standing_line(tmp_path: Path) -> None:
     terminal, stderr = os.openpty()
     with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab, stderr=stderr) as watch:
         shown = b""
-        while not re.search(rb"looking at 1, [01] done", shown):
+        while not re.search(rb"probing 1, 0 done", shown):
             shown += os.read(terminal, 4096)
         watch.send_signal(signal.SIGINT)
         out, _ = watch.communicate(timeout=300)
     os.close(terminal)
     os.close(stderr)
-    assert re.search(rb"\r\x1b\[K\d+ of \d+ targets well, 1 required target to go; next look at ", shown)
+    assert re.search(rb"\r\x1b\[K\d+ of \d+ targets ok, 1 required target to go; next pass at ", shown)
     assert b"\n" not in shown
     assert "\x1b" not in out
 
@@ -334,7 +331,7 @@ def test_a_reader_that_leaves_ends_it(tmp_path: Path) -> None:
     """`| head -1` ends the watch at the next thing it would say."""
     with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab) as watch:
         assert watch.stdout is not None
-        _until(watch, "looking again")
+        _until(watch, "probing what fails")
         watch.stdout.close()
         lab.apply(f"on tls_reset={OTHER}")
         lab.apply(f"off tls_reset={HOST}")

@@ -15,7 +15,6 @@ from egressd import clock
 from egressd.daemon.delivery_store import DaemonDeliveryStore
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.state_store import StateStore
-from egressd.daemon.sweeping.rhythm import Rhythm
 from egressd.model.alert import Alert, Notice
 from egressd.model.notification import Alerting, Flapping, Notify, Receiver
 from egressd.model.recording import ProbeRecord, Recording
@@ -25,7 +24,7 @@ from egressd.notify.interface import Senders
 from egressd.notify.result import DeliveryResult, arrived, failed
 from egressd.notify.supervisor import DeliverySupervisor
 from egressd.state import Persistence
-from tests.daemon.simulation import FakeProber, World, plan_of, trail_of
+from tests.daemon.simulation import FakeSession, World, plan_of, trail_of
 from tests.notify.samples import sample_receiver
 from tests.standing.sweeps import VANTAGE
 
@@ -104,8 +103,7 @@ async def cry(directory: Path, seed: str) -> None:
 
 async def _look_on(store: StateStore, seed: str, choose: random.Random) -> None:
     plan = plan_of(len(HOSTS))
-    rhythm = Rhythm.of(SETTINGS, "here")
-    prober = FakeProber(world=World(), settings=SETTINGS, plan=plan, rhythm=rhythm)
+    session = FakeSession(World(), SETTINGS, plan=plan, identity="here")
     down = {one.target for one in store.holder.current.standings.targets if not one.up}
     words = {one.id: "refused" if one.targets[0] in down else None for one in plan.probes}
     number = 0
@@ -114,7 +112,7 @@ async def _look_on(store: StateStore, seed: str, choose: random.Random) -> None:
         name = choose.choice(list(words))
         words[name] = None if words[name] else "refused"
         for probe, how in words.items():
-            store.picture.take(ProbeRecord(probe=probe, trails=(trail_of(how),)))
+            session.results.add(ProbeRecord(probe=probe, trails=(trail_of(how),)))
         recording = Recording(
             id=f"{seed}-{number}",
             started=clock.timestamp(),
@@ -124,7 +122,7 @@ async def _look_on(store: StateStore, seed: str, choose: random.Random) -> None:
             vantage=VANTAGE,
             records=(),
         )
-        await store.apply(prober, of=recording, probes=frozenset(words), seconds=0.1)
+        await store.apply(session, of=recording, probes=frozenset(words), seconds=0.1)
         await asyncio.sleep(0.005)
 
 

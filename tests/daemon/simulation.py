@@ -1,4 +1,4 @@
-"""A network made of words for the scheduler: hosts that fail when told to, as slowly as told to."""
+"""A simulated network for the scheduler: hosts that fail as set, as slowly as set."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from egressd import clock
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.scheduler import Scheduler
 from egressd.daemon.state_store import StateStore
-from egressd.daemon.sweeping.rhythm import Rhythm
+from egressd.engine.latest import LatestResults
+from egressd.engine.schedule import Schedule
+from egressd.engine.session import Session
 from egressd.model.catalog import Discovery
 from egressd.model.endpoint import Need, Protocol, SampleKind
 from egressd.model.event import Event, TargetChanged
 from egressd.model.observation import Failure, TcpObservation
-from egressd.model.plan import Plan, Probe, Target
+from egressd.model.plan import ControlPlan, Plan, Probe, Target
 from egressd.model.recording import ProbeRecord, Recording, Trail
 from egressd.model.settings import Family, Limits, Settings
 from egressd.model.snapshot import ConfigStatus, Snapshot, StateStatus
@@ -79,29 +81,30 @@ class World:
     most_running: int = 0
 
 
-@dataclass
-class FakeProber:
-    """The scheduler's side of the world."""
+class FakeSession(Session):
+    """A session on the simulated network."""
 
-    world: World
-    settings: Settings
-    plan: Plan
-    rhythm: Rhythm
-    discoveries: tuple[Discovery, ...] = ()
-    refreshes: list[float] = field(default_factory=list)
-    hung: asyncio.Event | None = None
-    """Set it to an event, and a sweep does not end before that is set."""
+    def __init__(self, world: World, settings: Settings, *, plan: Plan, identity: str) -> None:
+        self.world = world
+        self.settings = settings
+        self.plan = plan
+        self.schedule = Schedule.of(settings, identity)
+        self.discoveries = ()
+        self.results = LatestResults()
+        self.refreshes: list[float] = []
+        self.hung: asyncio.Event | None = None
+        """Set it to an event, and a sweep does not end before that is set."""
 
     async def refresh(self) -> None:
         self.refreshes.append(clock.monotonic())
 
-    async def look(
+    async def _run(
         self,
-        probes: tuple[Probe, ...],
+        part: Plan,
         *,
         starts: Mapping[str, float],
         on_done: Callable[[ProbeRecord], None],
-        whole: Callable[[Recording], Recording],
+        plan_followups: Callable[[Recording], tuple[ControlPlan, ...]],
     ) -> Recording:
         whole_sweep = bool(starts)
         self.world.running += whole_sweep
@@ -113,31 +116,30 @@ class FakeProber:
             await asyncio.sleep(starts.get(probe.id, 0.0))
             self.world.looks.append((clock.monotonic(), probe.host))
             how = self.world.down.get(probe.host)
-            await asyncio.sleep(self.rhythm.deadline if how == "timeout" else RTT)
+            await asyncio.sleep(self.schedule.deadline if how == "timeout" else RTT)
             records[probe.id] = ProbeRecord(probe=probe.id, trails=(trail_of(how),))
             on_done(records[probe.id])
 
         try:
             async with asyncio.TaskGroup() as group:
-                for probe in probes:
+                for probe in part.probes:
                     group.create_task(one(probe))
             if self.hung is not None:
                 await self.hung.wait()
         finally:
             self.world.running -= whole_sweep
-        made = Recording(
+        return Recording(
             id=f"r{len(self.world.looks)}",
             started=started,
             finished=clock.timestamp(),
             interrupted=False,
-            plan=replace(self.plan, probes=probes),
+            plan=part,
             vantage=VANTAGE,
-            records=tuple(records[probe.id] for probe in probes),
+            records=tuple(records[probe.id] for probe in part.probes),
         )
-        whole(made)
-        return made
 
-    async def judge(self, recording: Recording) -> Sweep:
+    async def judge(self, of: Recording) -> Sweep:
+        recording = self.results.recording(self.plan, of)
         records = {one.probe: one for one in recording.records}
         verdicts = []
         for probe in recording.plan.probes:
@@ -190,7 +192,7 @@ class Scene:
     """A scheduler in its world."""
 
     world: World
-    prober: FakeProber
+    session: FakeSession
     holder: SnapshotHolder
     scheduler: Scheduler
     told: list[Event]
@@ -211,15 +213,11 @@ def scene(
     """Set one up; call it inside the loop."""
     settings = Settings(interval=interval, limits=Limits(deadline=deadline))
     world, told = World(), list[Event]()
-    prober = FakeProber(
-        world=world,
-        settings=settings,
-        plan=plan_of(hosts, slow=slow, deadline=deadline),
-        rhythm=Rhythm.of(settings, identity),
-    )
+    plan = plan_of(hosts, slow=slow, deadline=deadline)
+    session = FakeSession(world, settings, plan=plan, identity=identity)
     now = clock.timestamp()
     snapshot = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)
     holder = SnapshotHolder(snapshot)
     store = StateStore(holder=holder, keeper=FakeKeeper(), on_event=told.append)
-    scheduler = Scheduler(holder=holder, store=store, prober=prober)
-    return Scene(world=world, prober=prober, holder=holder, scheduler=scheduler, told=told)
+    scheduler = Scheduler(holder=holder, store=store, session=session)
+    return Scene(world=world, session=session, holder=holder, scheduler=scheduler, told=told)

@@ -13,7 +13,7 @@ from egressd.daemon import run
 from egressd.daemon.intents import Intents
 from egressd.daemon.run import SETTLED, patiently
 from egressd.daemon.sdnotify import SdNotifier
-from egressd.drive import refuse_absent_sources
+from egressd.engine.plan import refuse_absent_sources
 from egressd.errors import AbsentListenError, AbsentSourceError, ConfigError, EgressdError, UsageError
 from egressd.model.settings import Settings, Source, Web
 from egressd.web.serve import Server

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +14,13 @@ import pytest
 
 from egressd import clock
 from egressd.daemon.recheck import WITNESSES
-from egressd.daemon.sweeping.rhythm import SLOW_EVERY, Rhythm
+from egressd.engine.schedule import CLEANUP, GAP, SETTLE, SLOW_EVERY, Schedule
 from egressd.model.event import SweepFinished, SweepOverran
 from egressd.model.settings import Limits, Settings
 from egressd.model.standing import Lifecycle
 from egressd.model.verdict import Outcome
 from egressd.standing.lifecycle import Thresholds
-from tests.daemon.simulation import Scene, plan_of, scene
+from tests.daemon.simulation import FakeSession, Scene, plan_of, scene
 from tests.daemon.timeless import Times, run
 
 MINUTE = 60.0
@@ -64,7 +63,7 @@ def test_each_target_is_seen_every_interval(play: Play) -> None:
             assert gaps[0] <= MINUTE  # the first sweep is quicker
             assert set(gaps[1:]) == {MINUTE}
         second = sorted(one.looks_at(f"h{number}")[2] for number in range(50))
-        assert 20 < second[-1] - second[0] <= one.prober.rhythm.window == 30
+        assert 20 < second[-1] - second[0] <= one.session.schedule.window == 30
         assert max(b - a for a, b in pairwise(second)) < 5
 
     play(story())
@@ -87,6 +86,18 @@ def test_two_hosts_do_not_march_in_step(play: Play) -> None:
     play(story())
 
 
+def detects_within(schedule: Schedule) -> float:
+    """Return the seconds from a fault to its confirmation, however silent it is.
+
+    The next start is at most an interval away; then the probe, a recheck that may be under way for others,
+    and each further probe end by their deadlines, controls included.
+    """
+    thresholds = Thresholds()
+    further = max(thresholds.silent, thresholds.explicit) - 1
+    rounds = (1 + further) * (GAP + CLEANUP * schedule.deadline)
+    return schedule.interval + CLEANUP * schedule.deadline + SETTLE + rounds
+
+
 @pytest.mark.parametrize("how", ["refused", "timeout"])
 @pytest.mark.parametrize("offset", [0.0, 7.0, 20.0, 31.0, 44.0, 59.0])
 def test_a_fault_is_confirmed_within_the_stated_bound(play: Play, how: str, offset: float) -> None:
@@ -97,7 +108,7 @@ def test_a_fault_is_confirmed_within_the_stated_bound(play: Play, how: str, offs
             await asyncio.sleep(5 * MINUTE + offset)
             one.world.down["h3"] = how
             took = await _seconds_until_told(one, "row/h3:443")
-        assert took <= one.prober.rhythm.detects_within(Thresholds()) == 167
+        assert took <= detects_within(one.session.schedule) == 167
         assert how == "timeout" or took <= MINUTE + 7
 
     play(story())
@@ -108,8 +119,8 @@ def test_the_readme_states_the_bound() -> None:
     text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
     assert "`interval + 5 x probe.deadline + 7 s`, 167 s with the defaults" in text
     for interval, deadline in ((60.0, 20.0), (300.0, 8.0)):
-        rhythm = Rhythm.of(Settings(interval=interval, limits=Limits(deadline=deadline)), "here")
-        assert rhythm.detects_within(Thresholds()) == interval + 5 * deadline + 7
+        schedule = Schedule.of(Settings(interval=interval, limits=Limits(deadline=deadline)), "here")
+        assert detects_within(schedule) == interval + 5 * deadline + 7
 
 
 async def _seconds_until_told(one: Scene, target: str) -> float:
@@ -130,7 +141,7 @@ def test_others_being_confirmed_do_not_stretch_the_bound(play: Play, offset: int
             await asyncio.sleep(offset)
             one.world.down["h3"] = "timeout"
             took = await _seconds_until_told(one, "row/h3:443")
-        assert took <= one.prober.rhythm.detects_within(Thresholds())
+        assert took <= detects_within(one.session.schedule)
 
     play(story())
 
@@ -247,8 +258,8 @@ def test_discovery_is_refreshed_hourly(play: Play) -> None:
     async def story() -> None:
         async with sweeping(hosts=2) as one:
             await asyncio.sleep(5 * SLOW_EVERY + MINUTE)
-        assert len(one.prober.refreshes) in (5, 6)
-        assert all(SLOW_EVERY <= b - a <= SLOW_EVERY + 2 * MINUTE for a, b in pairwise(one.prober.refreshes))
+        assert len(one.session.refreshes) in (5, 6)
+        assert all(SLOW_EVERY <= b - a <= SLOW_EVERY + 2 * MINUTE for a, b in pairwise(one.session.refreshes))
 
     play(story())
 
@@ -310,12 +321,12 @@ def test_a_stalled_sweep_breaks_its_promise(play: Play) -> None:
             for _ in range(10 * 60):
                 await asyncio.sleep(1)
                 assert not one.holder.watchdog.stalled
-            one.prober.hung = asyncio.Event()
+            one.session.hung = asyncio.Event()
             seen = []
             for _ in range(2):
                 await asyncio.sleep(2 * MINUTE)
                 seen.append(one.holder.watchdog.stalled)
-            one.prober.hung.set()
+            one.session.hung.set()
             await asyncio.sleep(1)
             assert [*seen, one.holder.watchdog.stalled] == [False, True, False]
 
@@ -329,7 +340,8 @@ def test_nothing_is_shown_of_what_nobody_has_looked_at(play: Play, offset: float
     async def story() -> None:
         async with sweeping() as one:
             await asyncio.sleep(5 * MINUTE + offset)
-            one.scheduler.adopt(replace(one.prober, plan=plan_of(60)), hurry=True)
+            fresh = FakeSession(one.world, one.session.settings, plan=plan_of(60), identity="here")
+            one.scheduler.adopt(fresh, hurry=True)
             one.world.down["h3"] = "refused"
             for _ in range(150):
                 await asyncio.sleep(1)
@@ -349,7 +361,7 @@ def test_another_configuration_takes_over_between_sweeps(play: Play) -> None:
         async with sweeping(hosts=5) as one:
             await asyncio.sleep(3 * MINUTE)
             since = one.holder.current.standings.targets[0].since
-            other = scene(hosts=3, interval=30.0).prober
+            other = scene(hosts=3, interval=30.0).session
             other.world = one.world
             one.scheduler.adopt(other, hurry=True)
             await asyncio.sleep(3 * MINUTE)
@@ -367,13 +379,13 @@ def test_another_configuration_takes_over_between_sweeps(play: Play) -> None:
 @pytest.mark.parametrize("deadline", [0.5, 5.0, 20.0, 120.0])
 def test_the_grid_never_waits_longer_than_the_interval(interval: float, deadline: float) -> None:
     """Whatever the settings: a target's next start is at most an interval after the last one."""
-    rhythm = Rhythm.of(Settings(interval=interval, limits=Limits(deadline=deadline)), "here")
-    assert 0 < rhythm.first_window <= rhythm.window <= interval / 2
+    schedule = Schedule.of(Settings(interval=interval, limits=Limits(deadline=deadline)), "here")
+    assert 0 < schedule.first_window <= schedule.window <= interval / 2
     for place in (0.0, 0.3, 0.999):
-        starts = [0.0 + place * rhythm.first_window]
-        starts += [rhythm.start(number) + place * rhythm.window for number in range(1, 5)]
+        starts = [0.0 + place * schedule.first_window]
+        starts += [schedule.start(number) + place * schedule.window for number in range(1, 5)]
         assert all(0 < b - a <= interval + 1e-6 for a, b in pairwise(starts))
     for elapsed in (0.1, interval * 0.99, interval * 1.5, interval * 7.2):
-        number = rhythm.after(elapsed)
-        assert rhythm.start(number) >= elapsed - 1e-6 or number == 1
-        assert number == 1 or rhythm.start(number - 1) < elapsed
+        number = schedule.after(elapsed)
+        assert schedule.start(number) >= elapsed - 1e-6 or number == 1
+        assert number == 1 or schedule.start(number - 1) < elapsed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from egressd.catalog import load_catalog
-from egressd.drive import run_once
+from egressd.engine.once import run_once
 from egressd.lab import Lab
 from egressd.model.verdict import Outcome, Sweep
 

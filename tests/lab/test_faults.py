@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from egressd.catalog import load_catalog
-from egressd.drive import run_once
+from egressd.engine.once import run_once
 from egressd.lab import DEMO, FAULTS, Fault, Lab
 from egressd.model.verdict import Outcome, Sweep
 from egressd.planning.pattern import glob_matches

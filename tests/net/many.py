@@ -12,7 +12,7 @@ from pathlib import Path
 
 from egressd.catalog import load_catalog
 from egressd.config import Flags, load_settings
-from egressd.drive import run_once
+from egressd.engine.once import run_once
 from egressd.model.verdict import Sweep
 
 

@@ -21,20 +21,20 @@ ASKING = (
 STALL = """
 import asyncio, pathlib
 
-from egressd.daemon.sweeping import scheduler
-from egressd.daemon.sweeping.prober import NetworkProber
+from egressd.daemon import scheduler
+from egressd.engine.session import Session
 
 scheduler.MARGIN = 1.0
-look = NetworkProber.look
+probe = Session.probe
 
 
-async def look_or_stall(*arguments, **words):
+async def probe_or_stall(*arguments, **words):
     while pathlib.Path("/srv/stall").exists():
         await asyncio.sleep(0.1)
-    return await look(*arguments, **words)
+    return await probe(*arguments, **words)
 
 
-NetworkProber.look = look_or_stall
+Session.probe = probe_or_stall
 """
 """Loaded by Python before the program: a scheduler that can be made to hang while all else goes on."""
 

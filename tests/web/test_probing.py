@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from egressd.drive import plan_sweep
+from egressd.engine.plan import plan_sweep
 from egressd.lab import Lab
 from egressd.model.snapshot import Snapshot
 from egressd.web import probing

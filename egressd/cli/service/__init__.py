@@ -1,1 +1,1 @@
-"""Commands about the daemon: running it, asking it, and reading what it remembers."""
+"""Commands about a running daemon: its health, its history, its silences and its receivers."""

@@ -217,7 +217,7 @@ def _covered(one: Silence, settings: Settings, catalog: Catalog) -> str:
     if one.covers_all:
         return "everything"
     from egressd.alerting.silences import silenced_pairs
-    from egressd.drive import plan_sweep
+    from egressd.engine.plan import plan_sweep
 
     plan = plan_sweep(settings, catalog)
     count = len({target for target, _ in silenced_pairs(plan, (one,))})

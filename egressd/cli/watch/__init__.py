@@ -1,5 +1,4 @@
-"""`egressd watch`: look again and again while somebody changes rules, and say at once what that did.
+"""`egressd watch`: probe again and again while firewall rules are changed, and report at once what that did.
 
-Law of the room: what is known (`view`), what comes next (`turn`) and what is said (`words`) are pure; `watch`
-drives plan, sweep and judge; `screen` prints. One look at a time.
+Law of the room: `watch` drives a session, one pass at a time; `messages` is pure; `screen` prints.
 """

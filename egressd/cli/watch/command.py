@@ -37,7 +37,7 @@ def watch(
     config_file: options.ConfigFile = None,
     flags: Flags,
     interval: Annotated[
-        str, typer.Option("--interval", metavar="TIME", help="How often to look at what fails.")
+        str, typer.Option("--interval", metavar="TIME", help="How often to probe what fails.")
     ] = USUAL_INTERVAL,
     limit: Annotated[
         str | None, typer.Option("--for", metavar="TIME", help="End after this long, whatever the state.")
@@ -53,10 +53,10 @@ def watch(
     log_level: options.LogLevel = Level.WARN,
     log_format: options.LogFormat = Form.HUMAN,
 ) -> ExitCode:
-    """Look again and again, show what changes at once, and end when every required target is ok.
+    """Probe again and again, show what changes at once, and end when every required target is ok.
 
-    Made for a change window: what fails is looked at every few seconds, what is well every minute. Exit
-    codes are those of a sweep, by the last state; Ctrl-C says what still fails, and ends with 130.
+    Made for a change window: what fails is probed every few seconds, everything every minute. Exit codes
+    are those of a sweep, by the last state; Ctrl-C shows what still fails, and ends with 130.
     """
     every, seconds = _seconds("--interval", interval), _seconds("--for", limit) if limit else None
     if every < LEAST_INTERVAL:
@@ -91,7 +91,7 @@ def _run(
     try:
         sweep = asyncio.run(_watch(settings, catalog, screen, every=every, limit=limit, baseline=baseline))
     finally:
-        screen.stand("")
+        screen.show_status("")
     _close(sweep, screen)
     return sweep
 
@@ -107,23 +107,17 @@ async def _watch(
 ) -> Sweep:
     from egressd.cli.once import stopped_by_signals
     from egressd.cli.watch.watch import Watch
+    from egressd.engine.session import Session
 
     stop = asyncio.Event()
-    one = Watch(
-        settings=settings,
-        catalog=catalog,
-        every=every,
-        limit=limit,
-        screen=screen,
-        stop=stop,
-        baseline=baseline,
-    )
+    session = Session(settings, catalog, baseline=baseline, reuse=True, stop=stop)
+    one = Watch(session=session, every=every, limit=limit, screen=screen)
     with stopped_by_signals(stop, clear=screen.clear):
         return await one.run()
 
 
 def _close(sweep: Sweep, screen: Screen) -> None:
-    """Say what is left, and how it ended."""
+    """Show what still fails, and how it ended."""
     from egressd.report.summary import conclude
     from egressd.report.table import render_findings
     from egressd.report.text import fold

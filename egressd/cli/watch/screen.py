@@ -1,4 +1,4 @@
-"""Where a watch is shown: lines on stdout, and on a terminal one line on stderr that stands below them."""
+"""The output of a watch: lines on stdout, and on a terminal one status line below them, on stderr."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Screen:
     """stdout and stderr, which may be one terminal."""
 
     closed: bool = False
-    """Whether nobody reads stdout any more."""
-    _standing: str = ""
+    """Whether the reader of stdout has gone."""
+    _status: str = ""
 
     @property
     def width(self) -> int:
@@ -33,7 +33,7 @@ class Screen:
         return wants_colour()
 
     def print(self, lines: Iterable[str]) -> None:
-        """Print lines above the standing one. Raises UsageError where they can't be written."""
+        """Print lines above the status line. Raises UsageError where they can't be written."""
         text = "".join(f"{line}\n" for line in lines)
         if not text:
             return
@@ -48,15 +48,15 @@ class Screen:
         except OSError as error:
             discard_stdout()
             raise UsageError(f"cannot write to stdout: {error.strerror}") from None
-        self._rewrite(self._standing)
+        self._rewrite(self._status)
 
-    def stand(self, text: str) -> None:
-        """Put a text into the standing line; nothing happens where stderr is no terminal."""
-        self._standing = text
+    def show_status(self, text: str) -> None:
+        """Set the status line; does nothing where stderr is no terminal."""
+        self._status = text
         self._rewrite(text)
 
     def clear(self) -> None:
-        """Take the standing line away for what somebody else has to say."""
+        """Remove the status line, to make room for another message."""
         self._rewrite("")
 
     def _rewrite(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Looking again and again: one sweep after the other over what fails, and now and then over everything."""
+"""Passes over what fails, and now and then over everything, until every required target is ok."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from egressd import clock
-from egressd.attribution import baseline_of, judge
-from egressd.cli.watch import words
+from egressd.attribution import baseline_of
+from egressd.cli.watch import messages
 from egressd.cli.watch.screen import Screen
-from egressd.cli.watch.turn import LEAST_GAP, Turn, is_over, next_turn, pause
-from egressd.cli.watch.view import View
-from egressd.drive import ask, prepare, random_label
+from egressd.engine.latest import RecordChange
+from egressd.engine.schedule import LEAST_GAP, Turn, gap_before, is_over, next_turn
+from egressd.engine.session import Session
 from egressd.errors import UsageError
-from egressd.model.catalog import Catalog, Discovery
-from egressd.model.plan import ControlPlan, Plan
 from egressd.model.recording import Baseline, ProbeRecord, Recording
-from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
-from egressd.probe.context import ProbeContext, expand_resolvers
-from egressd.probe.sweep import sweep
 from egressd.report.summary import headline
 from egressd.report.sweep_diff import Change, ChangeKind, compare_baselines
 from egressd.report.table import render_findings
@@ -28,189 +23,167 @@ from egressd.report.table import render_findings
 SETTLE = 0.3
 """Seconds to let what changes together change together."""
 AT_ONCE = (ChangeKind.NEW_FAILURE, ChangeKind.MENDED, ChangeKind.BETTER)
-"""What is told while a look is under way; other changes wait for its controls."""
+"""What is reported while a pass is under way; other changes wait for its controls."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Watch:
-    """One watch, from its first look to its last."""
+    """One watch, from its first pass to its last."""
 
-    settings: Settings
-    catalog: Catalog
+    session: Session
+    """One that reuses results."""
     every: float
-    """Seconds from one look at what fails to the next."""
+    """Seconds from one pass over what fails to the next."""
     screen: Screen
-    stop: asyncio.Event
     limit: float | None = None
-    """Seconds after which it ends, whatever the state; None: it waits."""
-    baseline: Baseline | None = None
-    """What every look is measured against."""
-    view: View = field(init=False)
-    context: ProbeContext = field(init=False)
-    found: tuple[Discovery, ...] = ()
-    label: str = field(default_factory=random_label)
-    told: Baseline | None = None
-    """What the reader knows."""
+    """Seconds after which it ends, whatever the state; None: no limit."""
+    reported: Baseline | None = None
+    """The state that the user has seen."""
     latest: Sweep | None = None
     timed_out: bool = False
-    _noted: asyncio.Event = field(default_factory=asyncio.Event)
+    unsteady: bool = False
+    """Whether a known probe changed its signature during the last pass."""
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> Sweep:
-        """Look until every required target can be reached, or until stopped; return the last state.
+        """Probe until every required target can be reached, or until stopped; return the last state.
 
         Raises:
-            ConfigError: a trust store can't be read.
-            UsageError: there is nothing to plan, or to wait for.
+            UsageError: there is nothing to wait for.
         """
         if self.limit is not None:
             asyncio.get_running_loop().call_later(self.limit, self._time_out)
-        self.screen.stand("planning")
-        await self._plan()
-        if not self.context.plan.targets:
+        self.screen.show_status("planning")
+        await self.session.discover()
+        if not self.session.plan.targets:
             raise UsageError("cannot watch: the plan has no target; `egressd plan` says why")
-        self.view = View(plan=self.context.plan, baseline=self.baseline)
         began = everything = clock.monotonic()
-        turn = next_turn(self.context.plan, None, since=0.0, every=self.every)
-        latest = await self._look(turn)
+        turn = next_turn(self.session.plan, None, since=0.0, every=self.every)
+        latest = await self._probe(turn)
         while not (self._is_stopped() or self._is_settled(latest, turn)):
             await self._wait(latest, began)
             if self._is_stopped():
                 break
             began = clock.monotonic()
-            turn = next_turn(self.context.plan, latest, since=began - everything, every=self.every)
+            turn = next_turn(self.session.plan, latest, since=began - everything, every=self.every)
             if turn.everything:
                 everything = began
-                await self._plan_again()
-            latest = await self._look(turn)
+                await self._discover_again()
+            latest = await self._probe(turn)
         return await self._conclude(latest)
 
     def _is_settled(self, latest: Sweep, turn: Turn) -> bool:
-        """Say whether all is well, was looked at, and did not move meanwhile: half a change is none."""
-        return is_over(latest) and turn.last and not self.view.moved
+        """Say whether all is ok, was probed, and did not change meanwhile: half a change is none."""
+        return is_over(latest) and turn.last and not self.unsteady
 
     async def _wait(self, latest: Sweep, began: float) -> None:
-        """Wait for the next look; where all seems well it comes soon, and is one at everything."""
+        """Wait for the next pass; where all seems ok it comes soon, and is one over everything."""
         if not is_over(latest):
-            await self._pause(latest, pause(began=began, now=clock.monotonic(), every=self.every))
+            await self._pause(latest, gap_before(began=began, now=clock.monotonic(), every=self.every))
             return
-        text = "every required target can be reached; looking at everything once more"
-        self.screen.print(words.say(text, at=_now(), width=self.screen.width))
+        text = "every required target can be reached; probing everything once more"
+        self.screen.print(messages.timed_lines(text, at=_now(), width=self.screen.width))
         await self._pause(latest, LEAST_GAP)
 
     def _time_out(self) -> None:
         self.timed_out = True
-        self.stop.set()
+        self.session.stop.set()
 
     def _is_stopped(self) -> bool:
-        return self.stop.is_set() or self.screen.closed
+        return self.session.stop.is_set() or self.screen.closed
 
-    async def _plan(self) -> None:
-        self.context, self.found = await prepare(
-            self.settings, self.catalog, label=self.label, stop=self.stop
-        )
+    async def _discover_again(self) -> None:
+        """Repeat the discovery calls that gave nothing: a new rule may let them through by now."""
+        if any(not one.hosts for one in self.session.discoveries):
+            await self.session.refresh()
 
-    async def _plan_again(self) -> None:
-        """Ask again for what discovery could not give: a rule may let it through by now."""
-        if any(not one.hosts for one in self.found):
-            control_cache = self.context.control_cache
-            await self._plan()
-            self.context.control_cache = control_cache
-
-    async def _look(self, turn: Turn) -> Sweep:
-        """Sweep over a part of the plan, tell what is seen while it is seen, and judge the whole."""
-        plan = self.context.plan
-        self.view.begin(plan)
-        controls = plan.controls if turn.everything else ()
-        recording = await self._sweep(replace(plan, probes=turn.probes, controls=controls))
-        self.view.end(recording, everything=turn.everything)
-        self.latest = await asyncio.to_thread(judge, self.view.whole(recording))
-        self._tell(self.latest, final=True)
+    async def _probe(self, turn: Turn) -> Sweep:
+        """Probe a part of the plan, report what is seen while it is seen, and judge everything known."""
+        self.unsteady = False
+        async with asyncio.TaskGroup() as group:
+            reporter = group.create_task(self._report_at_once())
+            recording = await self._pass(turn)
+            reporter.cancel()
+        self.latest = await self.session.judge(recording)
+        self._report(self.latest, final=True)
         return self.latest
 
-    async def _sweep(self, part: Plan) -> Recording:
-        whole_sweep = {""} if part.controls else set()
+    async def _pass(self, turn: Turn) -> Recording:
+        total = len(turn.probes)
         done = 0
 
-        def on_done(record: ProbeRecord) -> None:
+        def on_done(_record: ProbeRecord, change: RecordChange) -> None:
             nonlocal done
             done += 1
-            self._stand(f"looking at {len(part.probes)}, {done} done")
-            if self.view.take(record):
-                self._noted.set()
+            self._show_status(f"probing {total}, {done} done" if done < total else "running controls")
+            if change is not RecordChange.UNCHANGED:
+                self.unsteady |= change is RecordChange.CHANGED
+                self._changed.set()
 
-        def questions(seen: Recording) -> tuple[ControlPlan, ...]:
-            self._stand("asking what is to blame")
-            asked = ask(self.settings, self.view.whole(seen))
-            return tuple(one for one in asked if one.subject in self.view.turned | whole_sweep)
+        self._show_status(f"probing {total}, 0 done")
+        return await self.session.probe(turn.probes, base_controls=turn.everything, on_done=on_done)
 
-        context = replace(
-            self.context, resolvers=expand_resolvers(self.settings.resolvers), _answers={}, _locks={}
-        )
-        async with asyncio.TaskGroup() as group:
-            teller = group.create_task(self._tell_at_once())
-            recording = await sweep(part, context, stop=self.stop, on_done=on_done, plan_followups=questions)
-            teller.cancel()
-        return recording
-
-    async def _tell_at_once(self) -> None:
-        """Tell what turns for the better or the worse while a look is under way."""
+    async def _report_at_once(self) -> None:
+        """Report what turns better or worse while a pass is under way."""
         while True:
-            await self._noted.wait()
+            await self._changed.wait()
             await asyncio.sleep(SETTLE)
-            self._noted.clear()
+            self._changed.clear()
             if self.latest is not None:
                 seen = replace(self.latest.recording, controls=())
-                self._tell(await asyncio.to_thread(judge, self.view.whole(seen)), final=False)
+                self._report(await self.session.judge(seen), final=False)
 
-    def _tell(self, seen: Sweep, *, final: bool) -> None:
+    def _report(self, seen: Sweep, *, final: bool) -> None:
         now = baseline_of(seen)
-        if self.told is None:
+        if self.reported is None:
             self._introduce(seen)
-            self.told = now
+            self.reported = now
             return
-        changes = compare_baselines(self.told, now).changes
+        changes = compare_baselines(self.reported, now).changes
         if not final:
             changes = tuple(one for one in changes if one.kind in AT_ONCE)
-        self.told = now if final else _updated(self.told, now, changes)
+        self.reported = now if final else _updated(self.reported, now, changes)
         screen = self.screen
-        screen.print(words.say_changes(changes, seen, at=_now(), width=screen.width, colour=screen.colour))
+        lines = messages.change_lines(changes, seen, at=_now(), width=screen.width, colour=screen.colour)
+        screen.print(lines)
 
     def _introduce(self, seen: Sweep) -> None:
-        """Tell what the first look found: what is not well, by cause."""
+        """Report what the first pass found: what is not ok, by cause."""
         screen = self.screen
-        screen.print(words.say(headline(seen), at=_now(), width=screen.width))
+        screen.print(messages.timed_lines(headline(seen), at=_now(), width=screen.width))
         causes = render_findings(seen, width=screen.width, colour=screen.colour)
         screen.print(["", *causes.rstrip().splitlines(), ""] if causes else [])
         if not is_over(seen) and not self._is_stopped():
-            screen.print(words.say(words.plan_of(self.every), at=_now(), width=screen.width))
+            text = messages.interval_note(self.every)
+            screen.print(messages.timed_lines(text, at=_now(), width=screen.width))
 
-    def _stand(self, doing: str) -> None:
-        self.screen.stand(words.say_tally(self.latest, doing) if self.latest is not None else doing)
+    def _show_status(self, doing: str) -> None:
+        latest = self.latest
+        self.screen.show_status(messages.progress_text(latest, doing) if latest is not None else doing)
 
     async def _pause(self, latest: Sweep, seconds: float) -> None:
-        at = words.clock_of(clock.timestamp(clock.now() + timedelta(seconds=seconds)))
-        self.screen.stand(words.say_tally(latest, f"next look at {at}"))
+        at = messages.time_of_day(clock.timestamp(clock.now() + timedelta(seconds=seconds)))
+        self.screen.show_status(messages.progress_text(latest, f"next pass at {at}"))
         try:
             async with asyncio.timeout(seconds):
-                await self.stop.wait()
+                await self.session.stop.wait()
         except TimeoutError:
             return
 
     async def _conclude(self, latest: Sweep) -> Sweep:
-        """Return the last state; one that somebody stopped says so."""
-        self.screen.stand("")
-        interrupted = self.stop.is_set() and not self.timed_out
-        whole = replace(latest.recording, interrupted=interrupted)
-        return await asyncio.to_thread(judge, whole)
+        """Return the last state, marked as interrupted if a signal ended the watch."""
+        self.screen.show_status("")
+        interrupted = self.session.stop.is_set() and not self.timed_out
+        return await self.session.judge(replace(latest.recording, interrupted=interrupted))
 
 
 def _now() -> str:
-    return words.clock_of(clock.timestamp())
+    return messages.time_of_day(clock.timestamp())
 
 
-def _updated(told: Baseline, now: Baseline, changes: tuple[Change, ...]) -> Baseline:
-    """Return what the reader knows after some changes were told."""
+def _updated(reported: Baseline, now: Baseline, changes: tuple[Change, ...]) -> Baseline:
+    """Return the state that the user has seen after some changes were reported."""
     places = {(one.target, one.source) for one in changes}
     fresh = {(one.target, one.source): one for one in now.marks}
-    marks = [fresh[key] if (key := (one.target, one.source)) in places else one for one in told.marks]
-    return replace(told, marks=tuple(marks))
+    marks = [fresh[key] if (key := (one.target, one.source)) in places else one for one in reported.marks]
+    return replace(reported, marks=tuple(marks))

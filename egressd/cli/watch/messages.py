@@ -1,10 +1,10 @@
-"""What is said of changes, and the line that stands below them. Pure."""
+"""The lines about changes, and the status line below them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from egressd.cli.watch.turn import WELL_EVERY
+from egressd.engine.schedule import WATCH_ALL_EVERY
 from egressd.fields.parse import config_duration
 from egressd.model.endpoint import Need
 from egressd.model.verdict import Outcome, Sweep, Verdict
@@ -15,10 +15,10 @@ from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
 
 MOST_DETAILED = 3
-"""Changes for the worse of which evidence and ask are shown; of more, the list of causes tells more."""
+"""Changes for the worse that are shown with evidence and advice; of more, the causes say it better."""
 MARGIN = " " * 11
 WORD = 9
-"""Columns of the word that says what became of a target."""
+"""Columns of the word that says how a target changed."""
 
 _KINDS = {
     ChangeKind.NEW_FAILURE: ("BAD", Style.RED),
@@ -32,17 +32,17 @@ _KINDS = {
 }
 
 
-def say_changes(
+def change_lines(
     changes: tuple[Change, ...], sweep: Sweep, *, at: str, width: int, colour: bool
 ) -> Iterator[str]:
-    """Yield the lines that tell what changed at a time (`HH:MM:SSZ`); targets that share a host are one."""
+    """Yield the lines about changes at a time (`HH:MM:SSZ`); targets that share a host are one."""
     verdicts = {(one.target, by.source): by.verdict for one in sweep.verdicts for by in one.by_source}
     several = len(sweep.recording.plan.sources) > 1
-    told: dict[str, Change] = {}
+    shown: dict[str, Change] = {}
     for one in changes:
-        told.setdefault(change_line(one, several=several), one)
-    worse = [one for one in told.values() if _is_worse(one)]
-    for text, one in told.items():
+        shown.setdefault(change_line(one, several=several), one)
+    worse = [one for one in shown.values() if _is_worse(one)]
+    for text, one in shown.items():
         word, style = _KINDS[one.kind]
         first, *rest = fold(text, width=width, first=f"{at}  {word:<{WORD}}")
         yield colourize(first, style, colour=colour)
@@ -52,30 +52,27 @@ def say_changes(
             yield from _details(verdict, width=width)
 
 
-def say(text: str, *, at: str, width: int) -> list[str]:
-    """Return the lines that tell something else at a time."""
+def timed_lines(text: str, *, at: str, width: int) -> list[str]:
+    """Return a text as lines that begin with a time."""
     return fold(text, width=width, first=f"{at}  ", rest=MARGIN)
 
 
-def say_tally(sweep: Sweep, doing: str) -> str:
-    """Return the standing line: how many are well, and what happens now."""
+def progress_text(sweep: Sweep, doing: str) -> str:
+    """Return the status line: how many targets are ok, and what happens now."""
     outcomes = outcomes_of(sweep)
-    well = sum(one.reachable for one in outcomes.values())
+    ok = sum(one.reachable for one in outcomes.values())
     missing = _required_missing(sweep, outcomes)
     wait = f"{count(missing, 'required target')} to go" if missing else "every required target is ok"
-    return clean(f"{well} of {count(len(outcomes), 'target')} well, {wait}; {doing}")
+    return clean(f"{ok} of {count(len(outcomes), 'target')} ok, {wait}; {doing}")
 
 
-def plan_of(every: float) -> str:
-    """Say when it will look again."""
-    well = config_duration(max(WELL_EVERY, every))
-    return (
-        f"looking again every {config_duration(every)} at what fails, every {well} at what is well; "
-        "Ctrl-C ends it"
-    )
+def interval_note(every: float) -> str:
+    """Say how often a watch probes."""
+    some, everything = config_duration(every), config_duration(max(WATCH_ALL_EVERY, every))
+    return f"probing what fails every {some}, everything every {everything}; Ctrl-C ends the watch"
 
 
-def clock_of(timestamp: str) -> str:
+def time_of_day(timestamp: str) -> str:
     """Cut a timestamp down to the time of day, in UTC."""
     return timestamp[11:19] + "Z"
 

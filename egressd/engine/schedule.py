@@ -1,30 +1,32 @@
-"""When what is probed. Pure: a function of the settings, this host's identity and a sweep's number.
+"""What is probed when: the daemon's grid of sweeps, and what a watch probes next. Pure.
 
 Sweeps start on a grid of the monotonic clock. Inside a sweep every probe starts at a moment of its own,
-always the same share of the window, so that a target is seen every `interval` exactly. The shares depend
-on the host: a fleet that is switched on together does not march in step.
+always the same share of the window, so that a target is probed every `interval` exactly. The shares depend
+on the host: a fleet that is switched on together does not probe all at once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 from dataclasses import dataclass
 
+from egressd.errors import ExitCode
 from egressd.model.endpoint import SampleKind
 from egressd.model.plan import Plan, Probe
 from egressd.model.settings import Settings
-from egressd.standing.lifecycle import Thresholds
+from egressd.model.verdict import Sweep
+from egressd.report.summary import exit_code
 
 FIRST_WINDOW = 10.0
-"""Seconds over which the first sweep is spread: somebody may be waiting for it."""
+"""Seconds over which the first sweep is spread: shorter, as users wait for it."""
 LONGEST_DELAY = 6.0
 """Seconds a host waits at most before its first sweep."""
 CLEANUP = 1.25
 """What a probe and the controls it calls for take at most, as a multiple of `probe.deadline`."""
 SLOW_EVERY = 3600.0
-"""Seconds between looks at rows that cost the other side something: wildcard rules, downloads."""
+"""Seconds between probes of rows that cost the other side something: wildcard rules, downloads."""
 SLOW_FAILING_EVERY = 600.0
 """The same while such a row fails."""
 DOWNLOAD = 65536
@@ -32,12 +34,17 @@ DOWNLOAD = 65536
 SETTLE = 1.0
 """Seconds to let what fails together fail together, before it is judged."""
 GAP = 2.0
-"""Seconds between looks at a suspect."""
+"""Seconds between probes of a suspect."""
+HOUR = 3600
+WATCH_ALL_EVERY = 60.0
+"""Seconds from one pass of a watch over everything to the next."""
+LEAST_GAP = 1.0
+"""Seconds between two passes of a watch, however long they take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
-    """The schedule of one configuration on one host. All times in seconds."""
+class Schedule:
+    """When the daemon sweeps with one configuration on one host. All times in seconds."""
 
     interval: float
     deadline: float
@@ -48,7 +55,7 @@ class Rhythm:
     """What one sweep may take, where the operator says."""
 
     @classmethod
-    def of(cls, settings: Settings, identity: str) -> Rhythm:
+    def of(cls, settings: Settings, identity: str) -> Schedule:
         """Return the schedule for settings."""
         limits = settings.limits
         return cls(
@@ -97,16 +104,6 @@ class Rhythm:
         every = max(1, math.ceil(SLOW_EVERY / self.interval))
         return (number + int(share(self.identity, probe.id) * every)) % every == 0
 
-    def detects_within(self, patience: Thresholds) -> float:
-        """Return the seconds from a fault to its confirmation, however silent it is.
-
-        The next start is at most an interval away; then the probe, a round of quick looks that may be
-        under way for others, and each further look end by their deadlines, controls included.
-        """
-        looks = max(0, max(patience.silent, patience.explicit) - 1)
-        rounds = (1 + looks) * (GAP + CLEANUP * self.deadline)
-        return self.interval + CLEANUP * self.deadline + SETTLE + rounds
-
 
 def share(identity: str, name: str) -> float:
     """Return a stable number from 0 up to 1, spread evenly over names and hosts."""
@@ -114,9 +111,9 @@ def share(identity: str, name: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def label_of(identity: str, hour: int) -> str:
-    """Return the random label of an hour: a restart does not make another."""
-    digest = hashlib.sha256(f"{identity}\0label\0{hour}".encode()).hexdigest()
+def hourly_label(identity: str, timestamp: float) -> str:
+    """Return the random label of the hour of a Unix timestamp: a restart does not change it."""
+    digest = hashlib.sha256(f"{identity}\0label\0{int(timestamp) // HOUR}".encode()).hexdigest()
     return f"egressd-probe-{digest[:8]}"
 
 
@@ -124,6 +121,59 @@ def slow_probes(plan: Plan) -> frozenset[str]:
     """Return the probes that cost the other side something: a wildcard's random label, or a download."""
     random = {one.id for one in plan.targets if one.sample is SampleKind.RANDOM}
     return frozenset(one.id for one in plan.probes if _is_download(one) or random.issuperset(one.targets))
+
+
+def answers_for(probe: Probe, keys: AbstractSet[tuple[str, str]]) -> bool:
+    """Say whether a probe answers for one of some targets, each given with its source."""
+    return any((target, probe.source) in keys for target in probe.targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One pass of a watch."""
+
+    probes: tuple[Probe, ...]
+    """What fails comes first."""
+    everything: bool
+    """Whether what is ok is probed, too."""
+    last: bool = False
+    """Whether no probe is left out: if all is ok then, the watch is over."""
+
+
+def next_turn(plan: Plan, sweep: Sweep | None, *, since: float, every: float) -> Turn:
+    """Choose what a watch probes next; `since` is how many seconds ago everything was probed.
+
+    Wildcard rules and downloads that are ok cost the other side something, and wait for the last pass.
+    """
+    failing = failing_keys(sweep) if sweep is not None else frozenset()
+    first = tuple(one for one in plan.probes if answers_for(one, failing))
+    rest = tuple(one for one in plan.probes if not answers_for(one, failing))
+    if sweep is None or is_over(sweep):
+        return Turn(probes=(*first, *rest), everything=True, last=True)
+    if since < max(WATCH_ALL_EVERY, every):
+        return Turn(probes=first or rest, everything=not first)
+    slow = slow_probes(plan)
+    return Turn(probes=(*first, *(one for one in rest if one.id not in slow)), everything=True)
+
+
+def is_over(sweep: Sweep) -> bool:
+    """Say whether every required target can be reached."""
+    return exit_code(sweep) is ExitCode.OK
+
+
+def failing_keys(sweep: Sweep) -> frozenset[tuple[str, str]]:
+    """Return the targets and sources that can't be reached, as far as is known."""
+    return frozenset(
+        (judged.target, one.source)
+        for judged in sweep.verdicts
+        for one in judged.by_source
+        if not one.verdict.outcome.reachable
+    )
+
+
+def gap_before(*, began: float, now: float, every: float) -> float:
+    """Return the seconds until the next pass: they begin every `every` seconds, with a least gap between."""
+    return max(LEAST_GAP, began + every - now)
 
 
 def _is_download(probe: Probe) -> bool:

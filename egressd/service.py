@@ -1,4 +1,7 @@
-"""`egressd` without a command: the daemon, in the foreground, as systemd or a container starts it."""
+"""The daemon put together: command line, configuration, web server and scheduler, in the foreground.
+
+The only module that knows both the command line and the daemon; it is loaded when a daemon is started.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,16 +17,14 @@ import structlog
 
 from egressd.cli.log import Form, Level, configure_logging, register_secrets
 from egressd.cli.service.instance import with_instance
-from egressd.cli.settings import read, settings_secrets
+from egressd.cli.settings import WebFlags, read, settings_secrets
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
+from egressd.daemon.reload import open_session
 from egressd.daemon.run import Daemon, host_identity, run, state_directory
 from egressd.daemon.sdnotify import SdNotifier
-from egressd.daemon.sweeping.prober import Prober, prepare
-from egressd.errors import ExitCode, UsageError
-from egressd.fields.parse import parse_listen
+from egressd.errors import ExitCode
 from egressd.metrics.limits import offline_limits
-from egressd.model.catalog import Catalog, Discovery
 from egressd.model.settings import Settings
 from egressd.web.access import check_file
 from egressd.web.serve import serve
@@ -33,27 +32,7 @@ from egressd.web.serve import serve
 LAST_THREADS = 3.0
 """Seconds for threads that still read or write something at the end; what must be saved is saved by then."""
 YOUNG = 10_000
-"""New objects between two walks over the youngest; a sweep makes many, and few of them in cycles."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebFlags:
-    """What the command line says of the HTTP server; it wins over the file."""
-
-    listen: str | None = None
-    config_file: Path | None = None
-
-    def apply(self, settings: Settings) -> Settings:
-        """Put the flags over settings. Raises UsageError."""
-        web = settings.web
-        if self.listen is not None:
-            try:
-                web = replace(web, listen=parse_listen(self.listen))
-            except ValueError as error:
-                raise UsageError(f"--web.listen-address {error}") from None
-        if self.config_file is not None:
-            web = replace(web, config_file=str(self.config_file))
-        return replace(settings, web=web)
+"""New objects between two collections of the youngest; a sweep makes many, and few of them in cycles."""
 
 
 def run_daemon(
@@ -68,7 +47,7 @@ def run_daemon(
     _warn(settings)
     path, identity = find_file(config_file), host_identity()
 
-    def again() -> Settings:
+    def read_again() -> Settings:
         fresh = with_instance(web.apply(load_settings(path, flags, catalog=catalog)))
         check_file(fresh.web.config_file)
         register_secrets(settings_secrets(fresh))
@@ -77,20 +56,20 @@ def run_daemon(
 
     daemon = Daemon(
         settings=settings,
-        read=again,
-        prepare=_preparing(catalog, identity),
+        read=read_again,
+        prepare=partial(open_session, catalog=catalog, identity=identity),
         serve=partial(serve, catalog=catalog),
         notifier=notifier,
         state=state_directory(settings),
         limits=offline_limits(catalog),
     )
-    spare_the_loop()
-    asyncio.run(_to_the_end(daemon))
+    tune_garbage_collector()
+    asyncio.run(_run(daemon))
     return ExitCode.OK
 
 
-async def _to_the_end(daemon: Daemon) -> None:
-    """Run; once all is saved, let no thread that hangs in a file keep the process from its end."""
+async def _run(daemon: Daemon) -> None:
+    """Run the daemon; once all is saved, end the process even if a thread hangs in a file."""
     await run(daemon)
     end = threading.Timer(LAST_THREADS, _leave)
     end.daemon = True
@@ -104,20 +83,16 @@ def _leave() -> None:
 
 
 def _warn(settings: Settings) -> None:
-    """Log what is allowed and probably not meant, as `config check` says it."""
+    """Log the warnings of `config check`."""
     for one in settings.warnings:
         structlog.get_logger("egressd").warning("configuration", warning=one)
 
 
-def spare_the_loop() -> None:
-    """Leave what lives as long as the process, modules and catalog, out of the garbage collector's walks.
+def tune_garbage_collector() -> None:
+    """Exclude what lives as long as the process, modules and catalog, from garbage collection.
 
-    Nothing else runs during a walk: over everything it takes a tenth of a second and more.
+    Nothing else runs during a collection: over everything it takes a tenth of a second and more.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
-
-
-def _preparing(catalog: Catalog, identity: str) -> Callable[[Settings, tuple[Discovery, ...]], Prober]:
-    return lambda settings, found: prepare(settings, catalog, identity=identity, discoveries=found)

@@ -1,0 +1,64 @@
+"""One sweep from start to end: `egressd --once`, the lab, and the short form of the library."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from egressd.engine.latest import RecordChange
+from egressd.engine.session import OnDone, Session
+from egressd.model.catalog import Catalog
+from egressd.model.recording import Baseline, ProbeRecord
+from egressd.model.settings import Settings
+from egressd.model.verdict import Sweep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a sweep has come, in probes."""
+
+    done: int
+    total: int
+    ok: int
+    failing: int
+
+
+async def run_once(
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    stop: asyncio.Event | None = None,
+    baseline: Baseline | None = None,
+) -> Sweep:
+    """Plan, probe and judge once, against a baseline if there is one.
+
+    `progress` is called as each probe ends; setting `stop` ends the sweep early.
+
+    Raises:
+        ConfigError: a trust store can't be read.
+        UsageError: there is nothing to plan.
+    """
+    session = Session(settings, catalog, baseline=baseline, stop=stop)
+    await session.discover()
+    return await session.sweep(on_done=_counter(len(session.plan.probes), progress))
+
+
+def run_sweep(settings: Settings, catalog: Catalog, *, baseline: Baseline | None = None) -> Sweep:
+    """Plan, probe and judge once, where no event loop is running; raises what `run_once` raises."""
+    return asyncio.run(run_once(settings, catalog, baseline=baseline))
+
+
+def _counter(total: int, progress: Callable[[Progress], None] | None) -> OnDone:
+    """Return what counts probes as they end; `ok` are those with a trail that reached its end."""
+    done = ok = 0
+
+    def count(record: ProbeRecord, _change: RecordChange) -> None:
+        nonlocal done, ok
+        done += 1
+        ok += any(trail.address and trail.last and trail.last.failure is None for trail in record.trails)
+        if progress is not None:
+            progress(Progress(done=done, total=total, ok=ok, failing=done - ok))
+
+    return count

@@ -1,0 +1,50 @@
+"""What comes before the first packet: the plan of a sweep, and sources that this host has."""
+
+from __future__ import annotations
+
+import secrets
+
+from egressd.errors import AbsentSourceError
+from egressd.model.catalog import Catalog, Discovery
+from egressd.model.plan import Plan
+from egressd.model.settings import Settings
+from egressd.net.resolve import system_nameservers
+from egressd.net.vantage import local_addresses, local_interfaces, unusable_sources
+from egressd.planning import make_plan
+
+MOST_SHOWN = 12
+"""Addresses, or interfaces, listed in the error about one that does not exist."""
+
+
+def plan_sweep(
+    settings: Settings, catalog: Catalog, *, label: str = "", discoveries: tuple[Discovery, ...] = ()
+) -> Plan:
+    """Plan a sweep; this host's resolver files are read, nothing is sent.
+
+    `label` is the random label of wildcard samples; empty: a new one.
+
+    Raises:
+        UsageError: the settings name a profile that does not exist, or nothing at all.
+    """
+    nameservers = system_nameservers() if any(one.is_system for one in settings.resolvers) else ()
+    return make_plan(
+        catalog,
+        settings,
+        discoveries=discoveries,
+        label=label or f"egressd-probe-{secrets.token_hex(4)}",
+        nameservers=nameservers,
+    )
+
+
+def refuse_absent_sources(settings: Settings) -> None:
+    """Check that probes can leave from the configured sources.
+
+    Raises:
+        AbsentSourceError: an address or interface is not on this host.
+    """
+    problems = unusable_sources(settings.sources)
+    if problems:
+        addresses = ", ".join(local_addresses()[:MOST_SHOWN]) or "none that can be read"
+        interfaces = ", ".join(local_interfaces()[:MOST_SHOWN])
+        known = f"the addresses of this host are {addresses}; its interfaces {interfaces}"
+        raise AbsentSourceError(tuple(f"sources: {one}; {known}" for one in problems))

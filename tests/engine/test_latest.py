@@ -1,0 +1,124 @@
+"""The newest results, put together from passes over parts of the plan, with and without reuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from egressd.engine.latest import NOT_YET, LatestResults, RecordChange
+from egressd.model.plan import ControlKind, ControlPlan
+from egressd.model.recording import Control, ProbeRecord, Recording
+from tests.daemon.simulation import plan_of, trail_of
+from tests.standing.sweeps import VANTAGE, recording
+
+PLAN = replace(
+    plan_of(3), controls=(ControlPlan(id="path", kind=ControlKind.TESTNET_TCP, source="default", why=""),)
+)
+IDS = tuple(one.id for one in PLAN.probes)
+
+
+def record(number: int, how: str | None = None) -> ProbeRecord:
+    return ProbeRecord(probe=IDS[number], trails=(trail_of(how),))
+
+
+def control(name: str, subject: str) -> Control:
+    return Control(
+        id=name,
+        kind=ControlKind.REPEAT,
+        source="default",
+        subject=subject,
+        why="",
+        host="",
+        address=None,
+        port=443,
+        trails=(),
+    )
+
+
+def passing(*numbers: int, controls: tuple[Control, ...] = (), offset: float | None = None) -> Recording:
+    """Return a pass over some probes."""
+    plan = replace(PLAN, probes=tuple(PLAN.probes[number] for number in numbers))
+    vantage = replace(VANTAGE, clock_offset_seconds=offset)
+    return replace(recording("x", plan=plan), controls=controls, vantage=vantage)
+
+
+def finish(results: LatestResults, recording: Recording) -> None:
+    """End a pass that ran the controls of all its probes again."""
+    results.finish(recording, renewed={one.id for one in recording.plan.probes})
+
+
+def test_a_record_is_changed_when_its_signature_is() -> None:
+    """The first record is neither changed nor unchanged; one that ends the same way is unchanged."""
+    results = LatestResults()
+    found = [results.add(record(0, how)) for how in (None, None, "timeout", "timeout", "refused", None)]
+    first, same, other = RecordChange.FIRST, RecordChange.UNCHANGED, RecordChange.CHANGED
+    assert found == [first, same, other, same, other, other]
+
+
+def test_what_was_never_probed_says_so() -> None:
+    """Every probe of the plan has a record, in the plan's order."""
+    results = LatestResults()
+    results.add(record(1))
+    whole = results.recording(PLAN, passing(1))
+    assert [one.probe for one in whole.records] == list(IDS)
+    assert [one.skipped for one in whole.records] == [NOT_YET, "", NOT_YET]
+    assert whole.plan is PLAN
+
+
+def test_controls_follow_their_probes() -> None:
+    """Those of a pass replace older ones about the same probes, and the base controls; others stay."""
+    results = LatestResults()
+    first = (control("path", ""), control("a", IDS[0]), control("b", IDS[1]))
+    finish(results, passing(0, 1, 2, controls=first))
+    again = passing(0, controls=(control("path2", ""), control("a2", IDS[0])))
+    running = results.recording(PLAN, again, renewed={IDS[0]})
+    assert [one.id for one in running.controls] == ["a2", "b", "path2"]
+    finish(results, again)
+    assert sorted(results.controls) == ["a2", "b", "path2"]
+
+
+def test_base_controls_stay_where_a_pass_runs_none() -> None:
+    """A pass over a few probes need not run them again."""
+    results = LatestResults()
+    finish(results, passing(0, 1, 2, controls=(control("path", ""),)))
+    finish(results, passing(1))
+    assert list(results.controls) == ["path"]
+
+
+def test_another_signature_drops_the_controls_of_a_probe() -> None:
+    """What a control showed of a failure is not held against what comes after; others stay."""
+    results = LatestResults()
+    for number in range(2):
+        results.add(record(number, "timeout"))
+    finish(results, passing(0, 1, controls=(control("a", IDS[0]), control("b", IDS[1]))))
+    results.add(record(0, "refused"))
+    results.add(record(1, "timeout"))
+    assert list(results.controls) == ["b"]
+
+
+def test_a_skipped_probe_replaces_what_was_known_unless_results_are_reused() -> None:
+    """The daemon must not show an old record as new; a watch that is cut short takes nothing back."""
+    for reuse in (False, True):
+        results = LatestResults(reuse=reuse)
+        results.add(record(0))
+        skipped = ProbeRecord(probe=IDS[0], trails=(), skipped="interrupted")
+        results.finish(replace(passing(0), records=(skipped,)), renewed=frozenset())
+        assert bool(results.records[IDS[0]].skipped) is not reuse
+
+
+def test_a_pass_over_few_keeps_the_clock_offset() -> None:
+    """An offset that only many hosts could tell stays until a sweep says otherwise."""
+    results = LatestResults()
+    finish(results, passing(0, 1, 2, offset=3600.0))
+    assert results.recording(PLAN, passing(0)).vantage.clock_offset_seconds == 3600.0
+    assert results.recording(PLAN, passing(0, 1, 2, offset=0.0)).vantage.clock_offset_seconds == 0.0
+
+
+def test_what_is_not_planned_is_forgotten() -> None:
+    """Nothing of a target that is gone stays behind."""
+    results = LatestResults()
+    for number in range(3):
+        results.add(record(number))
+    finish(results, passing(0, 1, 2, controls=(control("a", IDS[0]), control("path", ""))))
+    fewer = results.within(replace(PLAN, probes=PLAN.probes[1:2]))
+    assert (list(fewer.records), list(fewer.controls)) == ([IDS[1]], ["path"])
+    assert not results.within(replace(PLAN, controls=())).controls.keys() & {"path"}
