@@ -20,12 +20,13 @@ def main() -> None:
             return
         from egressd.cli.app import run_cli  # noqa: PLC0415 - loaded late, see the module's docstring
 
-        run_cli(_load_daemon)
+        run_cli(load_daemon)
     except KeyboardInterrupt:  # while modules are loaded: no command has begun
         sys.exit(ExitCode.INTERRUPTED)
 
 
-def _load_daemon() -> DaemonCommand:
+def load_daemon() -> DaemonCommand:
+    """Import and return the daemon command."""
     from egressd.service import run_daemon  # noqa: PLC0415 - only the daemon needs it
 
     return run_daemon

@@ -5,7 +5,8 @@ Nothing older is kept: memory does not grow with time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set as AbstractSet
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -48,7 +49,7 @@ class LatestResults:
         self.records[record.probe] = record
         if before is None:
             return RecordChange.FIRST
-        if signature(before) == signature(record):
+        if record_signature(before) == record_signature(record):
             return RecordChange.UNCHANGED
         self.controls = {key: one for key, one in self.controls.items() if one.subject != record.probe}
         return RecordChange.CHANGED
@@ -107,7 +108,7 @@ class LatestResults:
         )
 
 
-def signature(record: ProbeRecord) -> Signature:
+def record_signature(record: ProbeRecord) -> Signature:
     """Return how a probe ended, without what differs from one time to the next."""
     if record.bug or record.skipped:
         return frozenset({(bool(record.bug), bool(record.skipped))})

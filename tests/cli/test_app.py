@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from egressd import __version__
+from egressd.__main__ import load_daemon
 from egressd.cli.app import app
 from tests.patience import EGRESSD, unhurried
 
@@ -35,7 +36,7 @@ def egressd(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProc
 
 def inside(*words: str) -> Result:
     """Run a command in this process: quicker, where only words and exit code matter."""
-    return CliRunner().invoke(app, words, env={"COLUMNS": "80"})
+    return CliRunner().invoke(app, words, obj=load_daemon, env={"COLUMNS": "80"})
 
 
 @pytest.fixture(scope="module")
