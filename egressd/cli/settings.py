@@ -8,8 +8,8 @@ from pathlib import Path
 from egressd.cli.guard import print_error
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
-from egressd.fields.parse import parse_listen
 from egressd.errors import ConfigError, UsageError
+from egressd.fields.parse import parse_listen
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
 
