@@ -174,7 +174,7 @@ def _notes(snapshot: Snapshot) -> Iterator[str]:
 
 def _shown(one: Alert, now: datetime) -> _AlertRow:
     about = one.condition
-    words = [one.state.value, f"in {about.phase}" if about.phase else ""]
+    words = [one.state.name.lower(), f"in {about.phase}" if about.phase else ""]
     words.append(f"confidence {about.confidence}" if about.confidence else "")
     words.append(_suppression(one))
     return _AlertRow(
@@ -193,7 +193,7 @@ def _shown(one: Alert, now: datetime) -> _AlertRow:
 
 def _pending(one: Alert, now: datetime) -> _PendingRow:
     about = one.condition
-    why = _suppression(one) or "not for long enough"
+    why = _suppression(one) or "holds for too short a time"
     return _PendingRow(title=about.summary, severity=about.severity, since=_ago(about.since, now), why=why)
 
 
@@ -246,7 +246,7 @@ def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[_Faili
                 source=one.source,
                 outcome=one.verdict.outcome,
                 reason=one.verdict.reason or "",
-                state=standing.state if standing else "",
+                state=standing.state.name.lower() if standing else "",
                 since=_ago(standing.since if standing else None, now),
             )
 

@@ -33,14 +33,14 @@ def found(snapshot: Snapshot, fault: AlertName, *, now: datetime = SEEN) -> list
 
 
 def believing(snapshot: Snapshot, **changes: object) -> Snapshot:
-    """Return the snapshot with what is believed of its one target changed."""
+    """Return the snapshot with another standing of its one target."""
     (one,) = snapshot.standings.targets
     changed: Standing = replace(one, **changes)  # type: ignore[arg-type]  # fields of a standing
     return replace(snapshot, standings=Standings(targets=(changed,), findings=()))
 
 
-def test_inspection_is_as_old_as_the_first_look_that_saw_it() -> None:
-    """Before it is confirmed and after; with its own evidence, not that of the good days before."""
+def test_inspection_began_at_the_first_result_that_showed_it() -> None:
+    """Before it is confirmed and after; with its own evidence, not that of the ok belief before."""
     snapshot = make_snapshot(make_sweep(INSPECTED))
     good, since = "2026-11-01T00:00:00.000Z", "2026-11-20T03:09:00.000Z"
     fresh = believing(
@@ -57,8 +57,8 @@ def test_inspection_is_as_old_as_the_first_look_that_saw_it() -> None:
         assert dict(condition.labels).keys() >= {"target", "source"}
 
 
-def test_inspection_that_was_there_is_not_newer_for_another_fault() -> None:
-    """What is pending may be something else: the belief speaks for the inspection."""
+def test_known_inspection_is_not_newer_for_another_failure() -> None:
+    """The pending belief may be another failure: the condition is made from the confirmed one."""
     snapshot = believing(
         make_snapshot(make_sweep(INSPECTED)),
         belief=FORGED,
@@ -71,7 +71,7 @@ def test_inspection_that_was_there_is_not_newer_for_another_fault() -> None:
 
 
 def test_a_certificate_that_ends_soon_is_one_condition_for_its_host() -> None:
-    """From a week before its end on; who renews it depends on who issued it."""
+    """From a week before it expires; whom to ask depends on the issuer."""
     ends = datetime.fromisoformat(EXPIRY)
     begins = ends - timedelta(seconds=EXPIRING_WITHIN)
     two = make_snapshot(make_sweep(Row(), Row(profiles=("connected-machine",))))

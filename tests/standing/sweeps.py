@@ -1,4 +1,4 @@
-"""Judged sweeps made of words: what a test of beliefs needs, and no more."""
+"""Judged sweeps made from words such as `ok` and `blocked:tls_reset`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ VANTAGE = Vantage(host="here", sources=(), resolvers=(), proxy=None, families=()
 
 
 def recording(number: int | str, *, plan: Plan = PLAN) -> Recording:
-    """Return a recording of nothing."""
+    """Return an empty recording."""
     return Recording(
         id=f"r{number}",
         started="2026-11-20T03:10:00.000Z",
@@ -88,7 +88,7 @@ def sweep(
 
 
 def finding(name: str, targets: tuple[str, ...]) -> Finding:
-    """Return a shared cause."""
+    """Return a finding."""
     return Finding(
         id=name,
         reason="tls_mitm_detected",
@@ -102,5 +102,5 @@ def finding(name: str, targets: tuple[str, ...]) -> Finding:
 
 
 def at(number: int) -> str:
-    """Return the time of a look."""
+    """Return the time of a sweep."""
     return f"2026-11-20T03:{number // 60:02d}:{number % 60:02d}.000Z"

@@ -29,7 +29,7 @@ steady = st.lists(st.sampled_from(WORDS), min_size=1, max_size=20)
 
 
 def fold(words: list[str], *, target: str = "a/x:443") -> tuple[list[Standing], list[TargetEvent]]:
-    """Look at one target again and again; return its standing after each look, and all events."""
+    """Apply a result per word to one target; return its standing after each, and all events."""
     believed = Standings()
     seen: list[Standing] = []
     told: list[TargetEvent] = []
@@ -41,8 +41,8 @@ def fold(words: list[str], *, target: str = "a/x:443") -> tuple[list[Standing], 
 
 
 @given(history)
-def test_taking_a_sweep_in_twice_changes_nothing(rows: list[dict[str, str]]) -> None:
-    """The second time nothing is believed anew and nothing is told."""
+def test_applying_a_sweep_twice_changes_nothing(rows: list[dict[str, str]]) -> None:
+    """The second time there is no other standing and no event."""
     believed = Standings()
     for number, row in enumerate(rows):
         one = sweep(number, row)
@@ -51,8 +51,8 @@ def test_taking_a_sweep_in_twice_changes_nothing(rows: list[dict[str, str]]) -> 
 
 
 @given(history)
-def test_only_what_the_sweep_knows_is_believed(rows: list[dict[str, str]]) -> None:
-    """A target that is gone is forgotten; each pair has one standing; they are sorted."""
+def test_standings_are_those_of_the_targets_of_the_sweep(rows: list[dict[str, str]]) -> None:
+    """Removed targets have none, each target and source has one, and they are sorted."""
     believed = Standings()
     for number, row in enumerate(rows):
         one = sweep(number, row)
@@ -62,8 +62,8 @@ def test_only_what_the_sweep_knows_is_believed(rows: list[dict[str, str]]) -> No
 
 
 @given(steady)
-def test_the_state_follows_the_belief(words: list[str]) -> None:
-    """OK is believed reachable, failing is not; suspects and recovering ones wait for more looks."""
+def test_the_state_agrees_with_the_belief(words: list[str]) -> None:
+    """OK is believed reachable, failing is not; suspect and recovering need more results."""
     seen, _ = fold(words)
     for word, one in zip(words, seen, strict=True):
         reachable = Outcome(word.partition(":")[0]).reachable
@@ -79,8 +79,8 @@ def test_the_state_follows_the_belief(words: list[str]) -> None:
 
 
 @given(steady)
-def test_a_change_takes_patience(words: list[str]) -> None:
-    """No event without as many looks of its kind in a row as patience asks for."""
+def test_a_change_takes_as_many_results_as_the_threshold(words: list[str]) -> None:
+    """No event without as many consecutive results of its kind."""
     _, told = fold(words)
     ok = [Outcome(word.partition(":")[0]).reachable for word in words]
     for event in told:
@@ -95,8 +95,8 @@ def test_a_change_takes_patience(words: list[str]) -> None:
 
 
 @given(steady)
-def test_events_tell_the_whole_story(words: list[str]) -> None:
-    """Each change starts from what the one before led to, and the last one is what is believed."""
+def test_events_form_a_chain_to_the_current_belief(words: list[str]) -> None:
+    """Each change starts from the belief after the one before; the last one leads to the current belief."""
     seen, told = fold(words)
     changes = [one for one in told if isinstance(one, TargetChanged)]
     for first, second in pairwise(changes):
@@ -109,14 +109,14 @@ def test_events_tell_the_whole_story(words: list[str]) -> None:
 
 
 @given(steady, st.sampled_from(WORDS))
-def test_enough_looks_settle_it(words: list[str], last: str) -> None:
-    """Whatever was before, three looks that agree are believed."""
+def test_enough_results_confirm_a_belief(words: list[str], last: str) -> None:
+    """Whatever was before, three results that agree are believed."""
     seen, _ = fold([*words, last, last, last])
     assert seen[-1].settled
     assert seen[-1].belief.reason == (last.partition(":")[2] or None)
 
 
-def test_the_table_has_every_move() -> None:
+def test_the_transition_table_is_complete() -> None:
     """Every state has a row, every row leads to known states, and every state can be left and reached."""
     assert set(TRANSITIONS) == set(Lifecycle)
     assert {after for row in TRANSITIONS.values() for after in row.values()} == set(Lifecycle)
@@ -124,7 +124,7 @@ def test_the_table_has_every_move() -> None:
 
 
 def test_one_lost_packet_is_no_change() -> None:
-    """A suspect that is well again was never believed to fail; since when it is well stays."""
+    """A suspect that recovers was never believed to fail, and keeps its `since`."""
     seen, told = fold(["ok", "ok", "blocked", "ok"])
     assert [one.state for one in seen] == [Lifecycle.OK, Lifecycle.OK, Lifecycle.SUSPECT, Lifecycle.OK]
     assert told == []
@@ -132,7 +132,7 @@ def test_one_lost_packet_is_no_change() -> None:
 
 
 def test_a_failure_begins_where_it_was_first_seen() -> None:
-    """`since` is the first look that failed, `last_success` the last that did not."""
+    """`since` is the first result that failed, `last_success` the last that did not."""
     seen, told = fold(["ok", "blocked", "blocked", "blocked", "blocked"])
     (event,) = told
     assert isinstance(event, TargetChanged)
@@ -140,8 +140,8 @@ def test_a_failure_begins_where_it_was_first_seen() -> None:
     assert (seen[-1].last_success, seen[-1].since, seen[-1].last_changed) == (at(0), at(1), at(3))
 
 
-def test_a_target_that_is_well_at_first_sight_is_no_event() -> None:
-    """One that fails at first sight is told once it is confirmed, as what nothing was known of."""
+def test_a_target_that_is_ok_from_the_start_is_no_event() -> None:
+    """One that fails from the start is an event when it is confirmed, without a belief before it."""
     assert fold(["ok"])[1] == []
     seen, told = fold(["down", "down", "down"])
     (event,) = told
@@ -150,8 +150,8 @@ def test_a_target_that_is_well_at_first_sight_is_no_event() -> None:
     assert [one.unknown for one in seen] == [True, True, False]
 
 
-def test_stale_verdicts_are_no_looks() -> None:
-    """What was not looked at keeps its standing, whatever the sweep repeats about it."""
+def test_stale_verdicts_are_not_applied() -> None:
+    """What was not probed keeps its standing, whatever verdict the sweep repeats."""
     believed, _ = advance(Standings(), sweep(0, {"a": "ok", "b": "ok"}), now=at(0))
     for number in range(1, 6):
         fresh = frozenset({("b", "default")})
@@ -163,8 +163,8 @@ def test_stale_verdicts_are_no_looks() -> None:
     assert believed.targets[1].streak == 6
 
 
-def test_a_cause_opens_and_closes_once() -> None:
-    """It takes patience both ways, and what opened is what closes."""
+def test_a_finding_opens_and_closes_once() -> None:
+    """After as many sweeps as the thresholds ask for, both ways."""
     believed = Standings()
     told: list[TargetEvent] = []
     shown = [(), ("m",), ("m",), ("m",), ("m",), (), ("m",), (), ()]
@@ -181,8 +181,8 @@ def test_a_cause_opens_and_closes_once() -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.sets(st.sampled_from("mn")), max_size=20))
-def test_no_cause_closes_that_was_not_open(rows: list[set[str]]) -> None:
-    """Openings and closings of a cause take turns, beginning with an opening."""
+def test_no_finding_closes_that_was_not_open(rows: list[set[str]]) -> None:
+    """Its events alternate, beginning with an opening."""
     believed = Standings()
     told: list[TargetEvent] = []
     for number, names in enumerate(rows):
@@ -194,8 +194,8 @@ def test_no_cause_closes_that_was_not_open(rows: list[set[str]]) -> None:
         assert mine == ([FindingOpened, FindingClosed] * len(mine))[: len(mine)]
 
 
-def test_a_cause_of_others_stays_untouched() -> None:
-    """A look at a few targets neither opens nor closes what none of them belongs to."""
+def test_a_finding_of_other_targets_is_unchanged() -> None:
+    """Probing a few targets neither opens nor closes a finding of others."""
     believed = Standings()
     for number in range(3):
         one = sweep(number, {"a": "blocked", "b": "ok"}, findings={"m": ("a",)})
@@ -207,8 +207,8 @@ def test_a_cause_of_others_stays_untouched() -> None:
     assert [one.id for one in believed.findings] == ["m"]
 
 
-def test_a_cause_ends_with_the_last_target_that_anybody_asks_for() -> None:
-    """What left the configuration is named no more, and keeps no cause open that no look can end."""
+def test_a_finding_closes_when_its_last_target_is_removed() -> None:
+    """Removed targets are not named any more, and keep no finding open that no probe could close."""
     believed = Standings()
     for number in range(3):
         one = sweep(number, {"a": "blocked", "b": "blocked", "c": "ok"}, findings={"m": ("a", "b")})
@@ -224,7 +224,7 @@ def test_a_cause_ends_with_the_last_target_that_anybody_asks_for() -> None:
 
 
 def test_evidence_is_bounded() -> None:
-    """What a hostile server can put into evidence is cut before it is kept."""
+    """What a hostile server puts into evidence is cut before it is stored."""
     one = sweep(0, {"a": "blocked"})
     long = (
         one.verdicts[0]

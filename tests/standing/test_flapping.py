@@ -1,4 +1,4 @@
-"""What comes and goes is told from what fails, and silence from an answer."""
+"""Flapping is told apart from failing, and a failure without an answer from one with."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from egressd.standing.explicit import SILENT
 from egressd.standing.flapping import MOST_RESULTS, add_result, change_share
 from tests.standing.sweeps import PLAN, at, sweep
 
-looks = st.text(alphabet="01", max_size=MOST_RESULTS)
+results = st.text(alphabet="01", max_size=MOST_RESULTS)
 
 
-@given(looks)
+@given(results)
 def test_the_share_is_a_share(seen: str) -> None:
-    """Nothing changes: 0 per cent. Every look differs from the one before: 100."""
+    """0 per cent without changes, 100 if every result differs from the one before."""
     assert 0 <= change_share(seen) <= 100.001
     if len(set(seen)) <= 1:
         assert change_share(seen) == 0
 
 
 def test_every_change_counts_and_recent_ones_count_more() -> None:
-    """Twenty changes are all there can be; the same one weighs less with every look."""
+    """There are at most twenty changes; each weighs less with every further result."""
     assert change_share(("01" * MOST_RESULTS)[:MOST_RESULTS]) == pytest.approx(100)
     assert change_share("1" * 20 + "0") == pytest.approx(6)
     assert change_share("1" + "0" * 20) == pytest.approx(4)
 
 
-@given(looks, st.booleans())
-def test_so_many_looks_are_remembered(seen: str, good: bool) -> None:
+@given(results, st.booleans())
+def test_the_last_results_are_kept(seen: str, good: bool) -> None:
     """The newest is last, and no more are kept."""
     after = add_result(seen, reachable=good)
     assert after[-1] == ("1" if good else "0")
@@ -63,8 +63,8 @@ def states(words: str, *, silenced: str = "") -> list[Lifecycle]:
     return found
 
 
-def test_a_target_that_comes_and_goes_flaps_until_it_is_calm() -> None:
-    """It is flapping from 30 per cent on, and stays so until below 10, whatever its looks say meanwhile."""
+def test_a_target_flaps_until_it_is_stable() -> None:
+    """It is flapping from 30 per cent on, and stays so until below 10, whatever its results are meanwhile."""
     flapping = states("1" * 12 + "10" * 6 + "1" * 21)
     first = flapping.index(Lifecycle.FLAPPING)
     assert 14 <= first <= 22
@@ -74,12 +74,12 @@ def test_a_target_that_comes_and_goes_flaps_until_it_is_calm() -> None:
 
 
 def test_an_outage_is_no_flapping() -> None:
-    """Two outages within twenty looks are two outages."""
+    """Two outages within twenty results are two outages."""
     assert Lifecycle.FLAPPING not in states("1" * 10 + "0" * 5 + "1" * 5 + "0" * 4 + "1" * 9)
 
 
-def test_maintenance_covers_and_uncovers() -> None:
-    """Looks go on under it: when it is over, what is believed is what they said."""
+def test_a_silence_changes_the_state_and_not_the_belief() -> None:
+    """Results count under it: when it is over, the belief is what they confirmed."""
     seen = states("1" * 4 + "0" * 6 + "0" * 2, silenced="...." + "s" * 6)
     assert set(seen[4:10]) == {Lifecycle.SILENCED}
     assert seen[10] is Lifecycle.FAILING
@@ -87,8 +87,8 @@ def test_maintenance_covers_and_uncovers() -> None:
     assert calm[2:6] == [Lifecycle.SILENCED] * 3 + [Lifecycle.OK]
 
 
-def test_a_low_threshold_is_the_operators() -> None:
-    """The thresholds are settings."""
+def test_flapping_thresholds_are_settings() -> None:
+    """With low ones a target flaps earlier."""
     believed = Standings()
     for number, word in enumerate("1101"):
         one = sweep(number, {"a": "ok" if word == "1" else "down"})
@@ -116,8 +116,8 @@ def seen_with(number: int, failure: Failure | None) -> Sweep:
 
 
 @pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.REFUSED, Failure.RESET, Failure.ALERT])
-def test_an_answer_needs_less_patience_than_silence(failure: Failure) -> None:
-    """A reset is believed at the second look, silence at the third."""
+def test_a_failure_with_an_answer_is_confirmed_earlier(failure: Failure) -> None:
+    """A reset at the second result, silence at the third."""
     believed = Standings()
     states: list[Standing] = []
     for number in range(5):

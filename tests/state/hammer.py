@@ -1,6 +1,6 @@
 """A program that keeps state as fast as it can, to be killed; and what must be true of what it leaves.
 
-`python -m tests.state.hammer DIRECTORY SEED` looks at a few targets that come and go, and saves after each
+`python -m tests.state.hammer DIRECTORY SEED` probes a few flapping targets, and saves after each
 look, until somebody ends it.
 """
 
@@ -26,9 +26,9 @@ TARGETS = tuple(f"row-{number}/h{number}:443" for number in range(8))
 
 
 async def hammer(directory: Path, seed: str) -> None:
-    """Save without end; say so after each save."""
-    keeper = Persistence(directory)
-    saved_state, status = await keeper.open()
+    """Save without end, and print a line after each save."""
+    persistence = Persistence(directory)
+    saved_state, status = await persistence.open()
     say(f"open {status.problem}")
     believed, choose = saved_state.standings, random.Random(seed)
     words = dict.fromkeys(TARGETS, "ok")
@@ -45,18 +45,18 @@ async def hammer(directory: Path, seed: str) -> None:
             started=now,
             standings=believed,
         )
-        status = await keeper.save(shown, events, ())
+        status = await persistence.save(shown, events, ())
         say(f"saved {status.problem}")
 
 
 def say(line: str) -> None:
-    """Tell who is watching."""
+    """Print a line for the parent process."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def broken_stories(events: Iterable[Event]) -> list[str]:
-    """Say of each change that does not start from where the one before it ended."""
+    """Yield changes that do not start from the belief after the one before."""
     last: dict[tuple[str, str], tuple[object, ...]] = {}
     broken = []
     for one in events:
@@ -73,7 +73,7 @@ def broken_stories(events: Iterable[Event]) -> list[str]:
 
 
 def disagreements(events: Iterable[Event], standings: Standings) -> list[str]:
-    """Say of each target that is believed to be something else than the last event told."""
+    """Yield targets whose belief is not that of their last event."""
     last = {(one.target, one.source): one.after.key for one in events if isinstance(one, TargetChanged)}
     return [
         f"{one.target}: believed {one.belief.key}, told {last.get(one.key)}"

@@ -1,4 +1,4 @@
-"""Alerts and the outbox outlive the daemon, with the events that led to them, or not at all."""
+"""Alerts and the queue survive the daemon, with the events that led to them, or not at all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def told(*names: str, outbox: Outbox = Outbox()) -> Snapshot:  # noqa: B008 - fr
 
 
 def queue(*numbers: int) -> Outbox:
-    """Return a queue in which two receivers share notices, and the bound has cost some."""
+    """Return a queue in which two receivers share notices, and some were dropped."""
     outbox = Outbox(next_number=100)
     for number in numbers:
         outbox = enqueue(outbox, [(notice(number, at=AT), BOUNDS)], BOUNDS)
@@ -41,24 +41,24 @@ def queue(*numbers: int) -> Outbox:
 
 
 async def save(directory: Path, *snapshots: Snapshot) -> None:
-    """Save snapshots with one keeper, and die: nothing is closed."""
-    keeper = Persistence(directory)
-    await keeper.open()
+    """Save snapshots, and end without a last save."""
+    persistence = Persistence(directory)
+    await persistence.open()
     for one in snapshots:
-        assert (await keeper.save(one, (), ())).problem == ""
-    keeper._close()
+        assert (await persistence.save(one, (), ())).problem == ""
+    persistence._close()
 
 
 async def load(directory: Path) -> SavedState:
-    keeper = Persistence(directory)
-    found, status = await keeper.open()
-    keeper._close()
+    persistence = Persistence(directory)
+    found, status = await persistence.open()
+    persistence._close()
     assert status.problem == ""
     return found
 
 
-async def test_alerts_and_the_queue_outlive_a_kill(tmp_path: Path) -> None:
-    """Both come back as they were: order, numbers, what was dropped, and what an alert was told with."""
+async def test_alerts_and_the_queue_survive_a_kill(tmp_path: Path) -> None:
+    """Both are loaded as they were: order, numbers, dropped counts, and the last notified condition."""
     shown = told("a", "b", outbox=queue(1, 2, 3, 4, 5))
     await save(tmp_path, shown)
     found = await load(tmp_path)
@@ -67,8 +67,8 @@ async def test_alerts_and_the_queue_outlive_a_kill(tmp_path: Path) -> None:
     assert found.outbox.dropped == (("hook", 2),)
 
 
-async def test_what_is_done_is_gone_and_numbers_are_never_used_twice(tmp_path: Path) -> None:
-    """A delivered notice is no row any more; an empty queue still knows where it was."""
+async def test_delivered_notices_are_deleted_and_numbers_are_never_used_twice(tmp_path: Path) -> None:
+    """An empty queue still has its next number."""
     first = queue(1, 2)
     done = remove_delivered(first, [one.number for one in first.waiting], "hook")
     empty, _ = restrict(done, {})
@@ -85,7 +85,7 @@ async def test_what_is_done_is_gone_and_numbers_are_never_used_twice(tmp_path: P
 
 
 async def test_new_evidence_alone_is_not_written(tmp_path: Path) -> None:
-    """Every look brings new evidence; the disk gets it with the next change."""
+    """Every probe has new evidence; it is written with the next change."""
     before = alert("a")
     newer = replace(before, condition=condition("a", evidence=("another line",)))
     changed = replace(newer, state=AlertState.RESOLVING, cleared_at=AT)
@@ -95,41 +95,39 @@ async def test_new_evidence_alone_is_not_written(tmp_path: Path) -> None:
     assert (await load(tmp_path)).alerts == (changed,)
 
 
-async def test_all_of_a_save_or_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the disk fails in the middle, no alert, notice or event is there, until all of them are."""
-    keeper = Persistence(tmp_path)
-    await keeper.open()
+async def test_a_save_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the disk fails in the middle, no alert, notice or event is written, until all of them are."""
+    persistence = Persistence(tmp_path)
+    await persistence.open()
     before = told("a", outbox=queue(1))
-    await keeper.save(before, (), ())
+    await persistence.save(before, (), ())
     after, events = told("a", "b", outbox=queue(1, 2)), tuple(failing()[1])
     with monkeypatch.context() as full:
         full.setattr("egressd.state.store._row", _disk_full)
-        assert "full" in (await keeper.save(after, events, ())).problem
+        assert "full" in (await persistence.save(after, events, ())).problem
     assert _rows(tmp_path) == (1, 2, 0)
-    assert (await keeper.save(after, (), ())).problem == ""
+    assert (await persistence.save(after, (), ())).problem == ""
     assert _rows(tmp_path) == (2, 4, len(events))
-    keeper._close()
+    persistence._close()
 
 
-async def test_a_save_that_is_cancelled_loses_no_event(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At the end the sweeper is cut off in the middle: what it had to say is saved with the last words."""
-    keeper, events = Persistence(tmp_path), tuple(failing()[1])
-    await keeper.open()
+async def test_a_cancelled_save_loses_no_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scheduler is cancelled at shutdown: its events are written by the last save."""
+    persistence, events = Persistence(tmp_path), tuple(failing()[1])
+    await persistence.open()
     go = threading.Event()
     with monkeypatch.context() as slow:
         plain = Store.save
         slow.setattr(Store, "save", lambda *given, **more: (go.wait(10), plain(*given, **more))[1])
         async with asyncio.TaskGroup() as group:
-            group.create_task(keeper.save(told("a"), (), ()))
+            group.create_task(persistence.save(told("a"), (), ()))
             await asyncio.sleep(0.05)
-            late = group.create_task(keeper.save(told("a", "b"), events, ()))
+            late = group.create_task(persistence.save(told("a", "b"), events, ()))
             await asyncio.sleep(0.05)
             late.cancel()
             await asyncio.sleep(0)
             go.set()
-    await keeper.close(told("a", "b"), ())
+    await persistence.close(told("a", "b"), ())
     assert read_history(tmp_path, since="2000", until="3000", target=None).events == events
 
 
@@ -143,10 +141,8 @@ def _rows(directory: Path) -> tuple[int, ...]:
         return tuple(file.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables)
 
 
-async def test_a_row_that_cannot_be_read_costs_only_itself(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A bad alert or notice is left out and said; the rest is there, and is saved again."""
+async def test_a_damaged_row_costs_only_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bad alert or notice is logged and left out; the rest is loaded, and saved again."""
     await save(tmp_path, told("a", "b", outbox=queue(1, 2)))
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as file:
         file.execute("UPDATE alerts SET body = '{}' WHERE id LIKE '%/a'")
@@ -162,7 +158,7 @@ async def test_a_row_that_cannot_be_read_costs_only_itself(
 
 
 def first_version(directory: Path) -> None:
-    """Write the file that the version before alerts kept: its first step, with some rows."""
+    """Write a database of schema version 1, without alerts."""
     directory.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(directory / FILE, isolation_level=None)) as file:
         file.executescript(
@@ -171,8 +167,8 @@ def first_version(directory: Path) -> None:
         )
 
 
-async def test_a_file_of_the_first_version_is_brought_up_in_place(tmp_path: Path) -> None:
-    """Nothing that was believed or told is lost, nothing is moved aside, and alerts can be kept."""
+async def test_a_database_of_version_1_is_migrated_in_place(tmp_path: Path) -> None:
+    """Standings and events stay, nothing is moved aside, and alerts can be saved."""
     standings, events = failing()
     await keep(tmp_path / "new", standings, events)
     first_version(tmp_path / "old")
@@ -189,8 +185,8 @@ async def test_a_file_of_the_first_version_is_brought_up_in_place(tmp_path: Path
     assert [one.name for one in (tmp_path / "old").iterdir() if "damaged" in one.name] == []
 
 
-async def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a step is no step: the file stays of the first version, and the next start tries again."""
+async def test_a_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file stays at version 1, and the next start tries again."""
     first_version(tmp_path)
     with monkeypatch.context() as broken:
         broken.setattr(database, "STEPS", (STEPS[0], STEPS[1] + "INSERT INTO events VALUES (1);"))
@@ -204,10 +200,10 @@ async def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch
 
 @settings(max_examples=30)
 @given(steps=st.lists(st.tuples(st.sampled_from(["post", "arrive", "kill"]), st.integers(1, 6)), max_size=25))
-def test_the_file_always_holds_what_was_saved_last(
+def test_the_file_has_the_last_save(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
-    """Whatever is posted and delivered, and however often it is opened again."""
+    """Whatever is queued and delivered, and however often the file is opened again."""
     directory = tmp_path_factory.mktemp("state")
     outbox, alerts, count = Outbox(), dict[str, Alert](), 0
     store = Store(directory)

@@ -1,4 +1,4 @@
-"""What a history holds: what was so when it began, what happened, and what is left out of it."""
+"""The history of a period: what was not ok when it began, its events, and what is left out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.standing.sweeps import at, sweep
 from tests.state.test_persistence import failing, keep
 
 
-async def test_what_left_the_configuration_is_not_said_to_fail_still(tmp_path: Path) -> None:
-    """Its end is an event, and only its own: what was well when it left is none."""
+async def test_a_removed_target_is_not_shown_as_failing(tmp_path: Path) -> None:
+    """Its removal is an event; that of a target that was ok is none."""
     standings, told = failing()
     left, events = advance(standings, sweep(70, {}), now=at(70))
     assert left.targets == ()
@@ -31,8 +31,8 @@ async def test_what_left_the_configuration_is_not_said_to_fail_still(tmp_path: P
     assert read_history(tmp_path, since=at(75), until=at(100), target=None).already == ()
 
 
-async def test_a_cause_that_was_open_already_is_told(tmp_path: Path) -> None:
-    """Also where nothing else says it, and its end is told though it began before."""
+async def test_a_finding_that_was_open_before_is_shown(tmp_path: Path) -> None:
+    """Also its closing, though it was opened before the period."""
     standings, told = Standings(), list[Event]()
     for number in range(20):
         findings = {"path": ()} if number < 10 else {}
@@ -44,10 +44,10 @@ async def test_a_cause_that_was_open_already_is_told(tmp_path: Path) -> None:
     assert read_history(tmp_path, since=at(15), until=at(100), target=None).already == ()
 
 
-async def test_a_long_history_is_cut_aloud_and_after_it_was_searched(
+async def test_a_long_history_is_cut_after_the_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is asked about is found behind any number of other events; what is too much is said."""
+    """Matching events are found behind any number of others; `cut` says that some are left out."""
     monkeypatch.setattr("egressd.state.history.MOST_EVENTS", 3)
     standings, told = failing()
     change = told[0]

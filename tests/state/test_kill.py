@@ -32,10 +32,10 @@ def kill_once(directory: Path, seed: int, saves: int, more: float) -> int:
 
 
 async def check(directory: Path) -> int:
-    """Load what was left, hold it against what was told, and return how much was told."""
-    keeper = Persistence(directory)
-    saved_state, status = await keeper.open()
-    keeper._close()
+    """Load what was left, compare it with the saved events, and return their number."""
+    persistence = Persistence(directory)
+    saved_state, status = await persistence.open()
+    persistence._close()
     assert status.problem == ""
     assert saved_state.standings.targets
     events = read_history(directory, since="2000", until="3000", target=None).events
@@ -46,7 +46,7 @@ async def check(directory: Path) -> int:
 
 
 async def test_killed_at_random_moments(tmp_path: Path) -> None:
-    """Each life goes on where the one before was cut off."""
+    """Each process continues from the last save of the one before."""
     choose = random.Random(4)
     told = [0]
     for number in range(TIMES):

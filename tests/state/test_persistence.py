@@ -1,4 +1,4 @@
-"""What outlives the daemon: restarts, damage, full disks, and a second daemon."""
+"""Saved state over restarts, damaged files, full disks, and a second daemon."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DISCOVERY = Discovery(name="service-bus-allowlist", hosts=("a.servicebus.windows
 
 @pytest.fixture(autouse=True)
 def now(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """The wall clock stands at a moment, and can be set."""
+    """A wall clock that stands still and can be set."""
     moments = [datetime(2026, 11, 20, 4, 0, tzinfo=UTC)]
     monkeypatch.setattr(clock, "now", lambda: moments[0])
     return lambda moment: moments.__setitem__(0, moment)
@@ -51,10 +51,10 @@ def snapshot(standings: Standings = Standings(), *, profiles: dict[str, str] | N
     )
 
 
-def failing(looks: int = 4, word: str = "blocked:tls_reset") -> tuple[Standings, list[Event]]:
-    """Return what is believed after a target that was well failed so many times."""
+def failing(results: int = 4, word: str = "blocked:tls_reset") -> tuple[Standings, list[Event]]:
+    """Return standings and events after a target that was ok has failed so many times."""
     believed, told = Standings(), list[Event]()
-    for number, one in enumerate(["ok", *[word] * (looks - 1)]):
+    for number, one in enumerate(["ok", *[word] * (results - 1)]):
         believed, events = advance(
             believed, sweep(number, {"row/a:443": one, "row/b:443": "ok"}), now=at(number)
         )
@@ -63,19 +63,19 @@ def failing(looks: int = 4, word: str = "blocked:tls_reset") -> tuple[Standings,
 
 
 async def keep(directory: Path, standings: Standings, events: list[Event], **kinds: dict[str, str]) -> None:
-    """Save something with a keeper of its own, and close it."""
-    keeper = Persistence(directory)
-    await keeper.open()
-    status = await keeper.save(snapshot(standings, **kinds), tuple(events), (DISCOVERY,))
+    """Save something and close the file."""
+    persistence = Persistence(directory)
+    await persistence.open()
+    status = await persistence.save(snapshot(standings, **kinds), tuple(events), (DISCOVERY,))
     assert status.problem == ""
-    await keeper.close(snapshot(standings, **kinds), (DISCOVERY,))
+    await persistence.close(snapshot(standings, **kinds), (DISCOVERY,))
 
 
 async def saved_state(directory: Path) -> SavedState:
-    keeper = Persistence(directory)
-    found, status = await keeper.open()
+    persistence = Persistence(directory)
+    found, status = await persistence.open()
     assert status.problem == ""
-    await keeper.close(snapshot(found.standings), ())
+    await persistence.close(snapshot(found.standings), ())
     return found
 
 
@@ -84,7 +84,7 @@ def history(directory: Path) -> tuple[Event, ...]:
 
 
 async def test_a_restart_loses_nothing_and_reports_nothing_again(tmp_path: Path) -> None:
-    """Since when, the evidence, profiles and discoveries are there; the same failure is no news."""
+    """Times, evidence, profiles and discoveries are loaded; the same failure is no new event."""
     standings, told = failing()
     await keep(tmp_path, standings, told, profiles={"bridge": at(0)})
     found = await saved_state(tmp_path)
@@ -100,7 +100,7 @@ async def test_a_restart_loses_nothing_and_reports_nothing_again(tmp_path: Path)
 
 
 async def test_a_suspect_is_still_one_after_a_restart(tmp_path: Path) -> None:
-    """What was not confirmed when it stopped is neither forgotten nor taken for confirmed."""
+    """An unconfirmed failure is neither forgotten nor confirmed by the restart."""
     standings, told = failing(3)
     assert told == []
     await keep(tmp_path, standings, told)
@@ -112,8 +112,8 @@ async def test_a_suspect_is_still_one_after_a_restart(tmp_path: Path) -> None:
     assert [type(one) for one in events] == [TargetChanged]
 
 
-async def test_what_is_kept_is_for_its_owner(tmp_path: Path) -> None:
-    """The directory and the files say more of a network than everybody should read."""
+async def test_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
+    """Directory and files have evidence about the network."""
     directory = tmp_path / "deep" / "state"
     await keep(directory, *failing())
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
@@ -132,10 +132,10 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", list(DAMAGE))
-async def test_damage_is_moved_aside_and_said(
+async def test_a_damaged_file_is_moved_aside_and_logged(
     tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The daemon starts all the same, keeps state again, and the damaged file is there to look at."""
+    """The daemon starts, saves to a new file, and the damaged one is kept."""
     await keep(tmp_path, *failing())
     path = tmp_path / FILE
     path.write_bytes(DAMAGE[kind](path.read_bytes()))
@@ -148,8 +148,8 @@ async def test_damage_is_moved_aside_and_said(
     assert ("state moved aside" in capsys.readouterr().out) is (kind != "empty")
 
 
-async def test_damage_does_not_pile_up(tmp_path: Path, now: Callable[[datetime], None]) -> None:
-    """Only the last few damaged files are kept."""
+async def test_few_damaged_files_are_kept(tmp_path: Path, now: Callable[[datetime], None]) -> None:
+    """Older ones are deleted."""
     for number in range(MOST_ASIDE + 3):
         now(datetime(2026, 11, 20, 4, number, tzinfo=UTC))
         (tmp_path / FILE).write_bytes(b"no database" * 500)
@@ -158,17 +158,17 @@ async def test_damage_does_not_pile_up(tmp_path: Path, now: Callable[[datetime],
 
 
 async def test_damage_while_in_use_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the daemon believes is saved whole in a new file, with the event that met the damage."""
+    """All state is saved to a new file, with the event whose save found the damage."""
     standings, told = failing()
-    keeper = Persistence(tmp_path)
-    await keeper.open()
-    await keeper.save(snapshot(standings), tuple(told), ())
+    persistence = Persistence(tmp_path)
+    await persistence.open()
+    await persistence.save(snapshot(standings), tuple(told), ())
     reloaded = ConfigReloaded(at=at(9), digest="x")
     with monkeypatch.context() as damage:
         damage.setattr(Store, "save", _malformed)
-        assert "malformed" in (await keeper.save(snapshot(standings), (reloaded,), ())).problem
-    assert (await keeper.save(snapshot(standings), (), ())).problem == ""
-    await keeper.close(snapshot(standings), ())
+        assert "malformed" in (await persistence.save(snapshot(standings), (reloaded,), ())).problem
+    assert (await persistence.save(snapshot(standings), (), ())).problem == ""
+    await persistence.close(snapshot(standings), ())
     assert len(_aside(tmp_path)) == 1
     assert (await saved_state(tmp_path)).standings.targets == standings.targets
     assert history(tmp_path) == (reloaded,)
@@ -183,34 +183,34 @@ def _aside(directory: Path) -> list[Path]:
 
 
 async def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
-    """Two writers would report everything twice."""
-    keeper = Persistence(tmp_path)
-    await keeper.open()
+    """Two writers would send everything twice."""
+    persistence = Persistence(tmp_path)
+    await persistence.open()
     with pytest.raises(StateInUseError, match="another egressd keeps its state in"):
         await Persistence(tmp_path).open()
-    await keeper.close(snapshot(), ())
+    await persistence.close(snapshot(), ())
     await keep(tmp_path, *failing())
 
 
 async def test_without_a_directory_nothing_is_kept() -> None:
     """And nothing fails."""
-    keeper = Persistence(None)
-    assert await keeper.open() == (SavedState(), keeper._status().__class__())
-    assert (await keeper.save(snapshot(), tuple(failing()[1]), ())).directory is None
-    await keeper.close(snapshot(), ())
+    persistence = Persistence(None)
+    assert await persistence.open() == (SavedState(), persistence._status().__class__())
+    assert (await persistence.save(snapshot(), tuple(failing()[1]), ())).directory is None
+    await persistence.close(snapshot(), ())
 
 
-async def test_a_directory_that_cannot_be_made_is_a_status(tmp_path: Path) -> None:
-    """The daemon goes on without; as soon as it can, it keeps what happened meanwhile."""
+async def test_a_directory_that_cannot_be_created_is_a_status(tmp_path: Path) -> None:
+    """The daemon runs without; as soon as it can, it saves what happened meanwhile."""
     (tmp_path / "file").write_text("", encoding="ascii")
-    keeper = Persistence(tmp_path / "file" / "state")
-    _, status = await keeper.open()
+    persistence = Persistence(tmp_path / "file" / "state")
+    _, status = await persistence.open()
     assert "cannot keep state in" in status.problem
     standings, told = failing()
-    assert "Not a directory" in (await keeper.save(snapshot(standings), tuple(told), ())).problem
+    assert "Not a directory" in (await persistence.save(snapshot(standings), tuple(told), ())).problem
     (tmp_path / "file").unlink()
-    assert (await keeper.save(snapshot(standings), (), ())).problem == ""
-    await keeper.close(snapshot(standings), ())
+    assert (await persistence.save(snapshot(standings), (), ())).problem == ""
+    await persistence.close(snapshot(standings), ())
     assert history(tmp_path / "file" / "state") == tuple(told)
 
 
@@ -227,18 +227,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk_is_survived(small_disk: Path) -> None:
-    """It is said, nothing is lost while it lasts, and all is written once there is room."""
+    """It is a status, nothing is lost while it lasts, and all is written once there is room."""
     standings, told = failing()
-    keeper = Persistence(small_disk)
-    await keeper.open()
-    assert (await keeper.save(snapshot(), (), ())).problem == ""
+    persistence = Persistence(small_disk)
+    await persistence.open()
+    assert (await persistence.save(snapshot(), (), ())).problem == ""
     filler = small_disk / "filler"
     _fill(filler)
-    problems = [(await keeper.save(snapshot(standings), (one,), ())).problem for one in _many(told)]
+    problems = [(await persistence.save(snapshot(standings), (one,), ())).problem for one in _many(told)]
     assert any("full" in one or "I/O" in one for one in problems)
     filler.unlink()
-    assert (await keeper.save(snapshot(standings), (), ())).problem == ""
-    await keeper.close(snapshot(standings), ())
+    assert (await persistence.save(snapshot(standings), (), ())).problem == ""
+    await persistence.close(snapshot(standings), ())
     assert history(small_disk) == tuple(_many(told))
     assert (await saved_state(small_disk)).standings.targets == standings.targets
 
@@ -264,13 +264,13 @@ def finished(moment: str, *, bad: int = 0) -> SweepFinished:
 
 
 def rows(directory: Path, statement: str) -> list[tuple[Any, ...]]:
-    """Ask the database directly."""
+    """Query the database directly."""
     with closing(sqlite3.connect(directory / FILE)) as connection:
         return connection.execute(statement).fetchall()
 
 
 def test_failures_are_kept_longer_than_successes(tmp_path: Path, now: Callable[[datetime], None]) -> None:
-    """Routine goes after a tenth of the retention, what failed stays for all of it, nothing stays longer."""
+    """Routine events are deleted after a tenth of the retention, failures after all of it."""
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     store = Store(tmp_path)
     change = failing()[1][0]
@@ -291,8 +291,8 @@ def test_failures_are_kept_longer_than_successes(tmp_path: Path, now: Callable[[
     ]  # fmt: skip
 
 
-def test_a_shorter_retention_holds_at_once(tmp_path: Path, now: Callable[[datetime], None]) -> None:
-    """Whoever needs the room does not wait for the next hundreds of events."""
+def test_a_shorter_retention_applies_at_once(tmp_path: Path, now: Callable[[datetime], None]) -> None:
+    """It frees space without waiting for hundreds of events."""
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     now(moment)
     store = Store(tmp_path)
@@ -306,8 +306,8 @@ def test_a_shorter_retention_holds_at_once(tmp_path: Path, now: Callable[[dateti
     assert rows(tmp_path, "SELECT count(*) FROM events") == [(0,)]
 
 
-def test_the_database_is_bounded_whatever_flaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows have a limit of their own, and the space of old ones is given back."""
+def test_the_database_is_bounded_however_much_flaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of rows is limited, and the space of deleted ones is freed."""
     monkeypatch.setattr("egressd.state.store.MOST_EVENTS", 200)
     monkeypatch.setattr("egressd.state.store.PRUNE_EVERY", 50)
     store, sizes = Store(tmp_path), list[int]()
@@ -322,8 +322,8 @@ def test_the_database_is_bounded_whatever_flaps(tmp_path: Path, monkeypatch: pyt
     assert rows(tmp_path, "SELECT count(*) FROM events")[0][0] <= 250
 
 
-def test_looks_that_agree_cost_no_writing(tmp_path: Path) -> None:
-    """A target that just goes on being well is not written with every sweep."""
+def test_results_that_agree_are_not_written(tmp_path: Path) -> None:
+    """A target that stays ok is not written with every sweep."""
     store = Store(tmp_path)
     standings, _ = failing()
     store.save(SavedState(standings=standings), (), whole=False)
@@ -338,8 +338,8 @@ def test_looks_that_agree_cost_no_writing(tmp_path: Path) -> None:
     store.close()
 
 
-async def test_history_tells_what_happened_and_why(tmp_path: Path) -> None:
-    """What was so before, what changed with its evidence, and only what was asked about."""
+async def test_history_has_changes_and_their_evidence(tmp_path: Path) -> None:
+    """What was not ok before, what changed with its evidence, and only what matches."""
     standings, told = failing()
     mended, events = advance(standings, sweep(70, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(70))
     mended, events = advance(mended, sweep(71, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(71))
@@ -358,21 +358,23 @@ async def test_history_tells_what_happened_and_why(tmp_path: Path) -> None:
         assert len(read_history(tmp_path, since=at(0), until=at(100), target=pattern).events) == count
 
 
-async def test_history_can_be_read_beside_the_daemon(tmp_path: Path) -> None:
+async def test_history_is_read_while_the_daemon_writes(tmp_path: Path) -> None:
     """A reader neither waits for the writer nor stops it."""
     standings, told = failing()
-    keeper = Persistence(tmp_path)
-    await keeper.open()
-    await keeper.save(snapshot(standings), tuple(told), ())
+    persistence = Persistence(tmp_path)
+    await persistence.open()
+    await persistence.save(snapshot(standings), tuple(told), ())
     assert history(tmp_path) == tuple(told)
-    assert (await keeper.save(snapshot(standings), (ConfigReloaded(at=at(9), digest="x"),), ())).problem == ""
+    assert (
+        await persistence.save(snapshot(standings), (ConfigReloaded(at=at(9), digest="x"),), ())
+    ).problem == ""
     assert len(history(tmp_path)) == 2
-    await keeper.close(snapshot(standings), ())
+    await persistence.close(snapshot(standings), ())
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a database" * 100])
-def test_no_history_is_a_sentence(tmp_path: Path, content: bytes | None) -> None:
-    """No file, an empty one, and one that is none of ours."""
+def test_no_history_is_an_error(tmp_path: Path, content: bytes | None) -> None:
+    """No file, an empty one, and one of another program."""
     if content is not None:
         (tmp_path / FILE).write_bytes(content)
     with pytest.raises(HistoryError, match=r"no history in|cannot read"):

@@ -21,7 +21,7 @@ from tests.metrics.snapshots import make_snapshot
 
 @dataclass(kw_only=True)
 class Running:
-    """A server, what it shows, and a way to ask."""
+    """A server, its snapshot, and a client."""
 
     server: Server
     holder: SnapshotHolder
@@ -67,7 +67,7 @@ def settings() -> Settings:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that will come soon."""
+    """Wait until a condition is true."""
     for _ in range(500):
         if condition():
             return

@@ -55,7 +55,7 @@ def write(folder: Path, text: str) -> str:
 
 
 def hang(path: str) -> None:
-    """Put a file there that nobody ever answers for."""
+    """Make a file whose read blocks: a pipe without a writer."""
     Path(path).unlink()
     os.mkfifo(path)
 
@@ -80,7 +80,7 @@ async def test_tls(start: Start, ca: trustme.CA, tmp_path: Path) -> None:
 
 
 async def test_tls_versions(start: Start, ca: trustme.CA, tmp_path: Path) -> None:
-    """A client below the least version does not get in."""
+    """A client below the minimum version is rejected."""
     running = await start(
         config_file=write(tmp_path, TLS.replace("web.key}", "web.key, min_version: TLS13}"))
     )
@@ -110,7 +110,7 @@ MUTUAL = (
 async def test_client_certificates(
     start: Start, ca: trustme.CA, tmp_path: Path, case: tuple[str, str | None, int]
 ) -> None:
-    """Only who holds a certificate of the CA with an allowed name gets in."""
+    """Only a certificate of the CA with an allowed name is accepted."""
     kind, name, status = case
     running = await start(config_file=write(tmp_path, MUTUAL.format(kind=kind)))
     if status:
@@ -121,7 +121,7 @@ async def test_client_certificates(
 
 
 async def test_another_ca_is_not_trusted(start: Start, ca: trustme.CA, tmp_path: Path) -> None:
-    """A client certificate of somebody else's CA ends the handshake."""
+    """A client certificate of another CA fails the handshake."""
     running = await start(config_file=write(tmp_path, MUTUAL.format(kind="RequireAndVerifyClientCert")))
     stranger = client(ca)
     trustme.CA().issue_cert("prometheus.example").configure_cert(stranger)
@@ -130,7 +130,7 @@ async def test_another_ca_is_not_trusted(start: Start, ca: trustme.CA, tmp_path:
 
 
 async def test_passwords(start: Start, tmp_path: Path) -> None:
-    """Every page wants the password, also those of health; a wrong one and none are the same."""
+    """Every page needs the password, also the health pages; a wrong one is answered like none."""
     running = await start(config_file=write(tmp_path, f'basic_auth_users: {{ops: "{hashed(PASSWORD)}"}}\n'))
     good = {"headers": {"Authorization": aiohttp.encode_basic_auth("ops", PASSWORD)}}
     for path in ("/-/healthy", "/metrics"):
@@ -144,7 +144,7 @@ async def test_passwords(start: Start, tmp_path: Path) -> None:
 
 
 async def test_a_password_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The dear comparison is made for the first right login only, and for every wrong one."""
+    """bcrypt runs for the first correct login only, and for every wrong one."""
     counted = []
     original = bcrypt.checkpw
 
@@ -169,8 +169,8 @@ async def test_a_long_password_is_no_error() -> None:
     assert not await login.admits(aiohttp.encode_basic_auth("ops", "x" * 71 + "\0"))
 
 
-async def test_a_flood_of_logins_is_turned_away(start: Start, tmp_path: Path) -> None:
-    """Guessing costs the guesser: beyond a few in waiting, the answer is 503 at once."""
+async def test_a_flood_of_logins_is_rejected(start: Start, tmp_path: Path) -> None:
+    """Beyond a few waiting ones, the response is 503 at once."""
     running = await start(config_file=write(tmp_path, f'basic_auth_users: {{ops: "{hashed("x")}"}}\n'))
     found: list[int] = []
 
@@ -186,7 +186,7 @@ async def test_a_flood_of_logins_is_turned_away(start: Start, tmp_path: Path) ->
 
 
 async def test_headers_are_added(start: Start, tmp_path: Path) -> None:
-    """The configured headers are on every answer, errors included."""
+    """The configured headers are on every response, errors included."""
     text = "http_server_config:\n  headers: {X-Frame-Options: deny, Content-Security-Policy: sandbox}\n"
     running = await start(config_file=write(tmp_path, text))
     for path in ("/", "/nothing"):
@@ -216,10 +216,10 @@ async def test_files_are_read_again(
         task.cancel()
 
 
-async def test_a_bad_change_leaves_things_as_they_are(
+async def test_an_invalid_change_keeps_the_rules_in_force(
     start: Start, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a certificate, or a typo, does not open the door or shut it."""
+    """Half a certificate or a typo neither removes nor adds protection."""
     monkeypatch.setattr(serve, "CHECK_EVERY", 0.05)
     path = write(tmp_path, TLS)
     running = await start(config_file=path)
@@ -240,10 +240,10 @@ async def test_a_bad_change_leaves_things_as_they_are(
         task.cancel()
 
 
-async def test_a_file_that_does_not_answer_stops_nothing(
+async def test_a_blocking_read_of_a_file_stops_nothing(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A read that hangs hangs beside the server, under the rules there are."""
+    """It blocks a thread; the server goes on with the rules in force."""
     monkeypatch.setattr(serve, "CHECK_EVERY", 0.05)
     path = write(tmp_path, "")
     running = await start(config_file=path)
@@ -267,13 +267,13 @@ async def test_a_file_that_does_not_answer_stops_nothing(
 async def test_a_certificate_that_cannot_be_used(
     start: Start, ca: trustme.CA, tmp_path: Path, text: str, said: str
 ) -> None:
-    """The server does not start without the TLS it was told to speak."""
+    """The server does not start without its configured TLS."""
     with pytest.raises(ConfigError, match=said):
         await start(config_file=write(tmp_path, text))
 
 
 async def test_a_port_that_is_taken(start: Start) -> None:
-    """The port of another program is the user's mistake, not a traceback."""
+    """A port in use is a user error, not a traceback."""
     running = await start()
     taken = running.server.addresses[0]
     with pytest.raises(UsageError, match=f"cannot listen on {taken}"):

@@ -66,7 +66,7 @@ def problems_of(read: Callable[[str], WebConfig], text: str) -> tuple[str, ...]:
 
 
 def test_everything_is_read(read: Callable[[str], WebConfig], folder: Path) -> None:
-    """Every key that is honoured arrives, and paths start at the folder of the file."""
+    """Every supported key is read, and paths start at the folder of the file."""
     found = read(FULL)
     assert found.tls is not None
     assert found.tls.files == (folder / "web.pem", folder / "web.key", folder / "ca.pem")
@@ -78,8 +78,8 @@ def test_everything_is_read(read: Callable[[str], WebConfig], folder: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
-def test_an_empty_file_asks_for_nothing(read: Callable[[str], WebConfig], text: str) -> None:
-    """As with other exporters, an empty file is plain HTTP for everyone."""
+def test_an_empty_file_is_the_default(read: Callable[[str], WebConfig], text: str) -> None:
+    """As with other exporters: plain HTTP without login."""
     assert read(text) == WebConfig()
 
 
@@ -116,32 +116,32 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES)
-def test_a_mistake_is_named(read: Callable[[str], WebConfig], text: str, said: str) -> None:
-    """Each mistake says where it stands and what is wrong."""
+def test_an_error_names_place_and_key(read: Callable[[str], WebConfig], text: str, said: str) -> None:
+    """Each message has file, line and key, and what is wrong."""
     assert any(said in problem for problem in problems_of(read, text)), problems_of(read, text)
 
 
-def test_all_mistakes_at_once(read: Callable[[str], WebConfig]) -> None:
-    """Nobody has to start the server three times to find three mistakes."""
+def test_all_errors_are_reported_at_once(read: Callable[[str], WebConfig]) -> None:
+    """One start finds all of them."""
     text = TLS + "  cipher_suites: [x]\n  min_version: TLS9\nbasic_auth_users: {a: b}\n"
     assert len(problems_of(read, text)) == 3
 
 
 def test_a_password_is_not_repeated(read: Callable[[str], WebConfig]) -> None:
-    """Who wrote a password where its hash is due does not find it in the log."""
+    """A password written in place of its hash does not appear in the log."""
     assert "hunter2" not in " ".join(problems_of(read, "basic_auth_users: {a: hunter2}\n"))
 
 
-def test_a_file_that_is_none_is_a_mistake(tmp_path: Path) -> None:
-    """A path that can't be read gives a sentence."""
+def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
+    """A path that can't be read is a ConfigError."""
     with pytest.raises(ConfigError, match=r"cannot read .*: No such file"):
         read_web_config(tmp_path / "nothing.yml")
 
 
 @settings(max_examples=60)
 @given(data=st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    """Whatever stands in the file, the answer is a configuration or a ConfigError."""
+def test_any_bytes_are_read_or_rejected(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    """Any content gives a configuration or a ConfigError."""
     path = tmp_path_factory.getbasetemp() / "any.yml"
     path.write_bytes(data)
     try:
@@ -154,7 +154,7 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 @pytest.mark.parametrize("text", [FULL, "", TLS])
 def test_promtool_agrees(read: Callable[[str], WebConfig], folder: Path, text: str) -> None:
-    """What egressd reads, Prometheus' own checker takes for a web configuration too."""
+    """What egressd accepts, promtool accepts too."""
     read(text.replace("  client_allowed_sans: [prometheus.corp.example]\n", ""))  # younger than Debian's
     command = ["promtool", "check", "web-config", str(folder / "web.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -164,8 +164,8 @@ def test_promtool_agrees(read: Callable[[str], WebConfig], folder: Path, text: s
 EXAMPLE = Path(__file__).parents[2] / "config" / "web.yml"
 
 
-def test_the_shipped_example_is_right(read: Callable[[str], WebConfig], folder: Path) -> None:
-    """The example holds as it is, and with everything in it switched on."""
+def test_the_shipped_example_is_valid(read: Callable[[str], WebConfig], folder: Path) -> None:
+    """The example is valid as it is, and with everything in it enabled."""
     assert read_web_config(EXAMPLE).tls is None
     (folder / "clients.pem").write_bytes((folder / "ca.pem").read_bytes())
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
