@@ -1,4 +1,4 @@
-"""What the operator wants to be told: when something is an alert, and where notices go."""
+"""Settings of alerting and notifications: when something is an alert, and where notifications go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Severity(StrEnum):
-    """How urgent it is: by who needs what fails, and by the time a product may be offline."""
+    """How urgent it is: by the need of what fails, and by the time a product may be offline."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -26,16 +26,16 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flapping:
-    """When something counts as coming and going.
+    """When something is flapping.
 
-    A target flaps by the weighted share of changes among its last looks, as in Nagios; an alert by how
-    often it was opened.
+    A target by the weighted share of changes among its last results, as in Nagios; an alert by how often it
+    was opened.
     """
 
     high: float = 30.0
-    """Per cent of changes from which on a target flaps."""
+    """Per cent of changes from which on a target is flapping."""
     low: float = 10.0
-    """Per cent below which it is calm again."""
+    """Per cent below which it is not flapping any more."""
     times: int = 3
     """So many openings of one alert..."""
     within: float = 3600.0
@@ -56,7 +56,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeInterval:
-    """Maintenance that comes again and again: nothing is said of what it covers while it lasts."""
+    """Recurring maintenance: alerts on what it covers are silenced while it lasts."""
 
     name: str
     schedule: str
@@ -82,13 +82,13 @@ class Alerting:
     runbooks: str = ""
     """Where the runbooks are, without a slash at the end; empty: no links."""
     explicit: int = 2
-    """Looks in a row that it takes to believe an explicit answer: a reset, a block page, NXDOMAIN."""
+    """Probes in a row that confirm an explicit answer: a reset, a block page, NXDOMAIN."""
     silent: int = 3
     """The same for silence, which loss can cause too."""
     better: int = 2
-    """Looks in a row that it takes to believe that a target is reachable again."""
+    """Probes in a row that confirm that a target is reachable again."""
     reminder: float | None = None
-    """Seconds after which an open alert is told again; None: never."""
+    """Seconds after which an open alert is notified again; None: never."""
     flapping: Flapping = field(default_factory=Flapping)
     maintenance: tuple[TimeInterval, ...] = ()
 
@@ -136,7 +136,7 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """One place where notices go."""
+    """One place where notifications go."""
 
     name: str
     type: str
@@ -157,7 +157,7 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """Which alerts are meant: every field that is not empty must match one of the alert's own."""
+    """Which alerts a route takes: every field that is not empty must match one of the alert's own."""
 
     severity: tuple[Severity, ...] = ()
     profiles: tuple[str, ...] = ()
@@ -170,7 +170,7 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where matching alerts go. The first route that matches decides, unless it says to go on."""
+    """Where matching alerts go. The first route that matches decides, unless `go_on` is set."""
 
     receivers: tuple[str, ...]
     match: Matcher = field(default_factory=Matcher)
@@ -180,7 +180,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
-    """Whom the daemon tells."""
+    """The receivers of notifications, and which alert goes where."""
 
     receivers: tuple[Receiver, ...] = ()
     routes: tuple[Route, ...] = ()

@@ -231,7 +231,7 @@ def test_wrong_usage_names_what_there_is(run: Run, words: tuple[str, ...], notif
     assert done.stderr.startswith(f"egressd: {said}")
 
 
-ALL = "routes[1]: every alert that comes so far"
+ALL = "routes[1]: every alert that gets this far"
 URGENT = "routes[0]: severity critical or warning, reason tls_*"
 LISTED = [
     f"am alertmanager http://am-1:9093, http://am-2:9093 {URGENT}; {ALL}",

@@ -1,4 +1,4 @@
-"""`egressd notify`: who is told, and whether a notice arrives there."""
+"""`egressd notify`: the receivers of notifications, and whether a test arrives there."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ from egressd.notify.result import DeliveryResult
 
 NONE_YET = "no receivers are configured: add some under notify.receivers; docs/alerts.md has examples"
 
-notify_app = typer.Typer(help="Try who is told of alerts.", rich_markup_mode=None, no_args_is_help=True)
+notify_app = typer.Typer(
+    help="List and test the receivers of notifications.", rich_markup_mode=None, no_args_is_help=True
+)
 
 
 @notify_app.callback()
 def notify_main() -> None:
-    """Try who is told of alerts."""
+    """List and test the receivers of notifications."""
 
 
 @notify_app.command("list")
 @guarded
 def notify_list(config_file: options.ConfigFile = None) -> ExitCode:
-    """List the receivers: what they are, where, and what they hear of."""
+    """List the receivers: type, address, and which alerts they get."""
     settings, _ = read(config_file, Flags())
     notify = settings.notify
     if not notify.receivers:
@@ -55,21 +57,21 @@ def notify_list(config_file: options.ConfigFile = None) -> ExitCode:
 def notify_test(
     *,
     names: Annotated[list[str] | None, typer.Argument(metavar="RECEIVER", help="Names of receivers.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Try all of them.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Test all of them.")] = False,
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
-    """Send a test to receivers, past queues and routes; exit code 1 if one does not get it."""
+    """Send a test notification to receivers, past queues and routes; exit code 1 if one does not get it."""
     settings = with_instance(read(config_file, Flags())[0])
     wanted = _wanted(settings.notify, tuple(names or ()), every=every)
     configure_logging(Level.WARN, Form.HUMAN, secrets=settings_secrets(settings))
-    tries = asyncio.run(_try_all(wanted, settings.alerting))
-    for one in tries:
+    results = asyncio.run(_test_all(wanted, settings.alerting))
+    for one in results:
         print_line(_without_secrets(one.line, settings))
-    return ExitCode.OK if all(one.ok for one in tries) else ExitCode.FAILED
+    return ExitCode.OK if all(one.ok for one in results) else ExitCode.FAILED
 
 
 def _wanted(notify: Notify, names: tuple[str, ...], *, every: bool) -> tuple[Receiver, ...]:
-    """Return the receivers to try. Raises UsageError."""
+    """Return the receivers to test. Raises UsageError."""
     if not notify.receivers:
         raise UsageError(NONE_YET)
     known = ", ".join(one.name for one in notify.receivers)
@@ -82,73 +84,71 @@ def _wanted(notify: Notify, names: tuple[str, ...], *, every: bool) -> tuple[Rec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
-    """How a test went."""
+class TestResult:
+    """How the test of a receiver went."""
 
     ok: bool
     line: str
-    """What happened; where it failed, a second line says what to look at."""
+    """What happened; where it failed, a second line says what to check."""
 
 
-async def _try_all(receivers: Iterable[Receiver], rules: Alerting) -> tuple[Try, ...]:
-    """Try receivers at once; one that is slow delays the report, and no other."""
+async def _test_all(receivers: Iterable[Receiver], rules: Alerting) -> tuple[TestResult, ...]:
+    """Test receivers concurrently."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_try(one, rules)) for one in receivers]
+        tasks = [group.create_task(_test(one, rules)) for one in receivers]
     return tuple(one.result() for one in tasks)
 
 
-async def _try(receiver: Receiver, rules: Alerting) -> Try:
+async def _test(receiver: Receiver, rules: Alerting) -> TestResult:
     from egressd.notify.dispatch import deliver
     from egressd.notify.transport.http import send_get
 
-    notice = notice_for(receiver, rules)
+    notice = test_notice(receiver, rules)
     match receiver.feed:
         case Feed.ALERTS:
-            return await _try_peers(receiver, notice.alert, rules)
+            return await _test_peers(receiver, notice.alert, rules)
         case Feed.SWEEPS:
             delivery, done = await send_get(receiver), "was called once, as after a completed sweep"
         case Feed.NOTICES:
             delivery, done = await deliver(receiver, (notice,), dropped=0, rules=rules), "took a test notice"
-    return _try_of(receiver, delivery, done)
+    return _result_of(receiver, delivery, done)
 
 
-async def _try_peers(receiver: Receiver, alert: Alert, rules: Alerting) -> Try:
-    """Open an alert at every peer and end it right after; a peer that fails keeps no other from its turn."""
+async def _test_peers(receiver: Receiver, alert: Alert, rules: Alerting) -> TestResult:
+    """Open an alert at every peer and end it right after."""
     from egressd.notify.alertmanager.push import push_alerts
     from egressd.notify.transport.http import transport_of
 
     urls = transport_of(receiver).urls
-    over = replace(alert, state=AlertState.RESOLVED, resolution=Resolution.FIXED)
+    ended = replace(alert, state=AlertState.RESOLVED, resolution=Resolution.FIXED)
     bad: list[str] = []
     for url in urls:
-        for one in (alert, over):
+        for one in (alert, ended):
             now = clock.now()
-            closed = clock.timestamp(now) if one is over else None
+            closed = clock.timestamp(now) if one is ended else None
             delivery = await push_alerts(receiver, url, (replace(one, closed=closed),), now=now, rules=rules)
             if not delivery.ok:
                 bad.append(delivery.why)
                 break
     took = f"{len(urls) - len(bad)} of {len(urls)} peers took a test alert and its end"
     if not bad:
-        return Try(ok=True, line=f"{receiver.name}: ok: {took}")
-    return Try(
-        ok=False, line=f"{receiver.name}: failed: {took}; {'; '.join(bad)}\n  {receiver.transport.advice}"
-    )
+        return TestResult(ok=True, line=f"{receiver.name}: ok: {took}")
+    return _failed(receiver, f"{took}; {'; '.join(bad)}")
 
 
-def _try_of(receiver: Receiver, delivery: DeliveryResult, done: str) -> Try:
+def _result_of(receiver: Receiver, delivery: DeliveryResult, done: str) -> TestResult:
     if not delivery.ok:
         return _failed(receiver, delivery.why)
-    but = f"; {delivery.why}" if delivery.why else ""
-    return Try(ok=True, line=f"{receiver.name}: ok: {receiver.transport.place} {done}{but}")
+    remark = f"; {delivery.why}" if delivery.why else ""
+    return TestResult(ok=True, line=f"{receiver.name}: ok: {receiver.transport.place} {done}{remark}")
 
 
-def _failed(receiver: Receiver, why: str) -> Try:
-    return Try(ok=False, line=f"{receiver.name}: failed: {why}\n  {receiver.transport.advice}")
+def _failed(receiver: Receiver, why: str) -> TestResult:
+    return TestResult(ok=False, line=f"{receiver.name}: failed: {why}\n  {receiver.transport.advice}")
 
 
-def notice_for(receiver: Receiver, rules: Alerting) -> Notice:
-    """Write the test notice of a receiver; no rule and no real alert has its name or its id."""
+def test_notice(receiver: Receiver, rules: Alerting) -> Notice:
+    """Return a test notice; no rule and no real alert has its name or its id."""
     now = clock.timestamp()
     condition = Condition(
         id=f"{AlertName.TEST}/{receiver.name}",
@@ -172,7 +172,7 @@ def notice_for(receiver: Receiver, rules: Alerting) -> Notice:
 
 
 def routed_to(receiver: Receiver, notify: Notify) -> str:
-    """Say what a receiver is notified of."""
+    """Say which alerts a receiver gets."""
     if receiver.feed is Feed.SWEEPS:
         return "every completed sweep"
     if not notify.routes:
@@ -186,7 +186,7 @@ def routed_to(receiver: Receiver, notify: Notify) -> str:
 def _described(route: Route) -> str:
     match = route.match
     if match == Matcher():
-        return "every alert that comes so far"
+        return "every alert that gets this far"
     fields = (
         ("severity", tuple(match.severity)),
         ("profile", match.profiles),
@@ -198,7 +198,7 @@ def _described(route: Route) -> str:
 
 
 def _without_secrets(text: str, settings: Settings) -> str:
-    """Keep to the promise, whatever a library or a server has said."""
+    """Hide secrets that a library or a server may have repeated."""
     for secret in settings_secrets(settings):
         text = text.replace(secret, HIDDEN)
     return text

@@ -1,1 +1,1 @@
-"""The keys `alerts:` and `notify:`: when something is an alert, and whom the daemon tells."""
+"""The keys `alerts:` and `notify:`: when something is an alert, and where notifications go."""

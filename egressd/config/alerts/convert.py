@@ -22,6 +22,7 @@ from egressd.model.notification import (
     TimeInterval,
 )
 from egressd.notify.schema import ReceiverSettings
+from egressd.yamlschema import build
 
 
 def convert_alerts(part: AlertsPart) -> Alerting:
@@ -31,11 +32,9 @@ def convert_alerts(part: AlertsPart) -> Alerting:
         instance=part.instance or "",
         labels=tuple(sorted(part.labels.items())),
         runbooks=part.runbooks or "",
-        explicit=part.patience.explicit,
-        silent=part.patience.silent,
-        better=part.patience.better,
+        **vars(part.patience),
         reminder=part.reminder,
-        flapping=Flapping(**dict(part.flapping)),
+        flapping=build(Flapping, part.flapping),
         maintenance=tuple(_time_interval(one) for one in part.maintenance),
     )
 

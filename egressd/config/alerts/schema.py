@@ -16,7 +16,7 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
 class PatiencePart(StrictModel):
-    """How many looks in a row it takes to believe something."""
+    """How many probes in a row confirm a change."""
 
     explicit: Looks = 2
     """For an explicit answer: a reset, a block page, a name that does not exist."""
@@ -27,22 +27,22 @@ class PatiencePart(StrictModel):
 
 
 class FlappingPart(StrictModel):
-    """When something counts as coming and going, so that it is said once and not each time."""
+    """When a target or an alert is flapping, which is notified once."""
 
     high: Annotated[float, Field(gt=0, le=100)] = 30.0
-    """Per cent of changes among its last looks from which on a target flaps."""
+    """Per cent of changes among its last results from which on a target is flapping."""
     low: Annotated[float, Field(ge=0, lt=100)] = 10.0
-    """Per cent below which it is calm again; less than `high`."""
+    """Per cent below which it is not flapping any more; less than `high`."""
     times: Annotated[int, Field(ge=2, le=100)] = 3
     """An alert that was opened so many times..."""
     within: Annotated[Duration, duration_between(MINUTE, 7 * DAY)] = HOUR
-    """...in so long is held open..."""
+    """...within this time stays open..."""
     hold: Annotated[Duration, duration_between(1.0, DAY)] = 900.0
-    """...until what it is about was gone for so long."""
+    """...until its condition was gone for so long."""
 
 
 class ScopePart(StrictModel):
-    """What a maintenance window covers. What is left out excludes nothing."""
+    """What a time interval covers. A key that is left out excludes nothing."""
 
     source: Globs = []
     """Names of sources."""
@@ -53,14 +53,14 @@ class ScopePart(StrictModel):
 
 
 class TimeIntervalPart(StrictModel):
-    """Maintenance that comes again and again. Probing goes on, and nothing is said of what it covers."""
+    """Recurring maintenance: probing goes on, and alerts on what it covers are silenced."""
 
     name: Name
     """What lists and alerts call it."""
     schedule: Schedule
     """When it begins: minute, hour, day of month, month, day of week, as in crontab(5)."""
     timezone: TimeZone = "UTC"
-    """Whose clock the schedule is read by."""
+    """The time zone of the schedule."""
     duration: Annotated[Duration, duration_between(MINUTE, 31 * DAY)] = Field(alias="for")
     """How long it lasts."""
     reason: Line | None = None
@@ -73,7 +73,7 @@ class AlertsPart(StrictModel):
     """When something is an alert, and what it is called."""
 
     job: Line = "egressd"
-    """The label `job`. Say what Prometheus says: then its alerts and egressd's are the same ones."""
+    """The label `job`. As in Prometheus, so that its alerts and egressd's are the same ones."""
     instance: Line | None = None
     """The label `instance`, as in Prometheus too; without it, this host's name and the port of `web`."""
     labels: dict[LabelName, Line] = {}
@@ -81,13 +81,13 @@ class AlertsPart(StrictModel):
     runbooks: BaseUrl | None = None
     """Where you keep `docs/runbooks`; without it, alerts have no link."""
     patience: PatiencePart = PatiencePart()
-    """How many looks in a row it takes to believe something."""
+    """How many probes in a row confirm a change."""
     reminder: Annotated[Duration, duration_between(5 * MINUTE, 31 * DAY)] | None = None
-    """How often an open alert is told again; without it, never. Alertmanager reminds by itself."""
+    """How often an open alert is notified again; without it, never. Alertmanager repeats by itself."""
     flapping: FlappingPart = FlappingPart()
-    """When something counts as coming and going."""
+    """When a target or an alert is flapping."""
     maintenance: list[TimeIntervalPart] = []
-    """When nothing is said; `egressd maintenance` opens windows by hand."""
+    """Recurring maintenance; `egressd maintenance` starts silences by hand."""
 
 
 class MatchPart(StrictModel):
@@ -96,7 +96,7 @@ class MatchPart(StrictModel):
     severity: Severities = []
     """How urgent."""
     profile: Globs = []
-    """A product that suffers."""
+    """An affected product."""
     source: Globs = []
     """A source it is seen from."""
     reason: Globs = []
@@ -126,6 +126,6 @@ class NotifyPart(StrictModel):
     """Where the daemon sends notifications."""
 
     receivers: list[Annotated[AnyReceiver, BeforeValidator(refuse_text)]] = []
-    """Where notices go. Every URL, password and token that is a secret stands in a file of its own."""
+    """Where notifications go. Every URL, password and token that is a secret stands in a file of its own."""
     routes: list[RoutePart] = []
     """Which alert goes where; without routes, every alert goes to every receiver."""

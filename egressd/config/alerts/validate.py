@@ -1,8 +1,4 @@
-"""What must fit together in `alerts:` and `notify:`.
-
-Law of the file: as in `egressd.config.validate`, the data is looked at as it was read, and a check that
-meets a value of the wrong type says nothing.
-"""
+"""Checks between keys of `alerts:` and `notify:`, on the data as read (see `egressd.fields.checks`)."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ ALERTS = tuple(one.value for one in AlertName if one is not AlertName.TEST)
 
 
 def alert_problems(data: object, catalog: Catalog | None) -> Iterator[Problem]:
-    """Yield where keys of `alerts:` and `notify:` contradict each other, or what is known."""
+    """Yield where keys of `alerts:` and `notify:` contradict each other, the catalog or the reason codes."""
     alerts, notify = as_mapping(as_mapping(data).get("alerts")), as_mapping(as_mapping(data).get("notify"))
     profiles = None if catalog is None else [one.name for one in catalog.profiles]
     for path, said in _alerts(alerts, profiles):
@@ -37,8 +33,8 @@ def _alerts(alerts: dict[str, object], profiles: list[str] | None) -> Iterator[P
     if _is_number(low) and _is_number(high) and not low < high:  # type: ignore[operator]  # _is_number looked
         key = "low" if "low" in flapping else "high"
         yield ("flapping", key), f"low must be less than high, and {low} is not less than {high}"
-    for index, window in enumerate(as_items(alerts.get("maintenance"))):
-        scope = as_mapping(as_mapping(window).get("match"))
+    for index, interval in enumerate(as_items(alerts.get("maintenance"))):
+        scope = as_mapping(as_mapping(interval).get("match"))
         yield from _known(scope, "profile", profiles, ("maintenance", index, "match"))
 
 
@@ -70,7 +66,7 @@ def _settings_of(receiver: dict[str, object]) -> type[ReceiverSettings]:
 def _receivers_of(
     route: dict[str, object], receivers: list[dict[str, object]], path: KeyPath
 ) -> Iterator[Problem]:
-    """Ask that a route leads to receivers that hear of alerts."""
+    """Require that a route leads to receivers of alerts."""
     feeds = {str(one.get("name")): _settings_of(one).feed for one in receivers if one.get("name") is not None}
     given = route.get("receivers")
     names = [given] if isinstance(given, str) else as_items(given)
@@ -91,7 +87,7 @@ def _receivers_of(
 def _known(
     part: dict[str, object], key: str, known: Iterable[str] | None, path: KeyPath
 ) -> Iterator[Problem]:
-    """Ask that a pattern can match something that exists."""
+    """Require that a pattern matches something known."""
     given = part.get(key)
     if known is None:
         return
