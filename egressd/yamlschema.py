@@ -1,4 +1,4 @@
-"""What schemas of YAML files share: the strict base model, and validation errors in plain words."""
+"""What schemas of YAML files share: the strict base model, and validation errors in plain message."""
 
 from __future__ import annotations
 
@@ -49,27 +49,27 @@ def build(kind: type[Value], part: BaseModel, *, without: str = "", **changes: o
 def problems_of(
     error: ValidationError, document: Document, *, model: type[BaseModel] | None = None
 ) -> tuple[str, ...]:
-    """Put every complaint of pydantic in plain words, as `file:line: key.path: message`.
+    """Render every validation error as `file:line: key.path: message`.
 
-    With the model that was validated, an unknown key gets a suggestion. No value is shown but short
-    words and numbers that were meant as something else.
+    With the model that was validated, an unknown key gets a suggestion. Values are shown only if they are
+    short message or numbers.
     """
     problems: dict[str, None] = {}
     for detail in error.errors(include_url=False):
-        path = _known_part(_place(detail), document.data, missing=detail["type"] in _ABSENT)
-        words = _unknown(detail, model) if detail["type"] == "extra_forbidden" else _wording(detail)
-        problems[f"{document.where(path)}: {words}"] = None
+        path = _known_part(_location(detail), document.data, missing=detail["type"] in _ABSENT)
+        message = _unknown(detail, model) if detail["type"] == "extra_forbidden" else _message(detail)
+        problems[f"{document.where(path)}: {message}"] = None
     return tuple(problems)
 
 
-def _place(detail: ErrorDetails) -> KeyPath:
-    """Return where a complaint belongs: one about a union's tag, to the key of the tag."""
+def _location(detail: ErrorDetails) -> KeyPath:
+    """Return the location of an error; of a wrong tag of a union, the key of the tag."""
     tag = detail.get("ctx", {}).get("discriminator")
     return (*detail["loc"], str(tag).strip("'")) if tag else detail["loc"]
 
 
 def _known_part(loc: KeyPath, data: object, *, missing: bool) -> KeyPath:
-    """Keep of a location what stands in the file: pydantic adds the names of union members."""
+    """Return the part of a location that is in the file: pydantic adds the names of union members."""
     path: list[str | int] = []
     for part in loc:
         if _holds(data, part):
@@ -84,8 +84,8 @@ def _holds(data: object, part: str | int) -> bool:
     return isinstance(data, list) and isinstance(part, int) and part < len(data)
 
 
-def _wording(detail: ErrorDetails) -> str:
-    """Say what is wrong with one value."""
+def _message(detail: ErrorDetails) -> str:
+    """Render one error of a value."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind in _ABSENT:
         return "is missing"
@@ -126,7 +126,7 @@ _KINDS = {
 
 
 def _not(given: object) -> str:
-    """Show what was given, where that is short and simple."""
+    """Show the given value, if it is short and simple."""
     if isinstance(given, dict | list):
         return f", not a {'mapping' if isinstance(given, dict) else 'list'}"
     if given is None:
@@ -146,7 +146,7 @@ def _nearest(given: object, known: Iterable[str]) -> str:
 
 
 def _unknown(detail: ErrorDetails, model: type[BaseModel] | None) -> str:
-    """Say that a key is unknown, and what was probably meant; a model's `hints` know better."""
+    """Render an unknown key, with a model's own hint or the closest known key."""
     models = [model] if model else []
     for part in detail["loc"][:-1]:
         named = [one.model_fields[name] for one in models for name in _named(one, part)]
@@ -161,7 +161,7 @@ def _unknown(detail: ErrorDetails, model: type[BaseModel] | None) -> str:
 
 
 def _is_tagged(model: type[BaseModel], tag: str | int) -> bool:
-    """Say whether this is the member of a union that a tag stands for."""
+    """Say whether the model is the member of a union with this tag."""
     kinds = (info.annotation for info in model.model_fields.values())
     return any(get_origin(kind) is Literal and tag in get_args(kind) for kind in kinds)
 

@@ -1,5 +1,5 @@
-"""The command line: thin, and the only room that prints.
+"""The command line, and the only package that prints.
 
-Law of the room: stdout carries the report, stderr progress and logs; heavy rooms are loaded by the
-command that needs them; every way out has a documented exit code.
+Reports go to stdout, progress and logs to stderr. Slow imports are left to the command that needs them.
+Every way to end has a documented exit code.
 """

@@ -63,10 +63,10 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
     """Run the command line; ends the process. The daemon is loaded where it is started."""
     for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, stream) is None:  # closed by the caller
-            setattr(sys, stream, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
+            setattr(sys, stream, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open
     try:
         app(prog_name="egressd", obj=load_daemon)
-    except OSError as error:  # a text of typer's, such as --help: commands are guarded
+    except OSError as error:  # from typer's own output, such as --help: commands are guarded
         discard_stdout()
         print_error(f"cannot write to stdout: {error.strerror}")
         sys.exit(ExitCode.USAGE)
@@ -115,7 +115,7 @@ def root_command(
 
 
 def _refuse_flags(ctx: typer.Context, *names: str, why: str) -> None:
-    """Refuse flags that would do nothing."""
+    """Refuse flags that would have no effect."""
     for parameter in ctx.command.params:
         if parameter.name in names and _is_given(ctx, parameter.name):
             raise UsageError(f"{parameter.opts[0]} {why}")
@@ -127,14 +127,14 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 
 
 def _refuse_flags_before(ctx: typer.Context) -> None:
-    """Refuse flags before a command: they belong behind it, and would do nothing here."""
+    """Refuse flags before a command: they belong after it, and would have no effect here."""
     for parameter in ctx.command.params:
         if _is_given(ctx, parameter.name or ""):
             raise UsageError(_misplaced(ctx, parameter.opts[0]))
 
 
 def _misplaced(ctx: typer.Context, flag: str) -> str:
-    """Say what to do about a flag that stands before a command: put it behind, where it is known there."""
+    """Say what to do about a flag before a command: put it after, if the command has it."""
     name, group = ctx.invoked_subcommand or "", ctx.command
     command = group.commands[name] if isinstance(group, TyperGroup) else group
     inner = command.commands.values() if isinstance(command, TyperGroup) else (command,)
@@ -202,7 +202,7 @@ def config_check(config_file: options.ConfigFile = None) -> ExitCode:
     check_file(settings.web.config_file)
     refuse_sources(settings, Flags())
     proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]
-    made = (
+    summary = (
         f"ok: profiles {', '.join(settings.profiles) or 'none'}; cloud {settings.cloud}; "
         f"region {settings.region or 'not set'}; sources {len(settings.sources)}; "
         f"resolvers {', '.join(one.name for one in settings.resolvers)}; "
@@ -210,7 +210,7 @@ def config_check(config_file: options.ConfigFile = None) -> ExitCode:
         f"own endpoints {len(settings.endpoints)}; receivers {len(settings.notify.receivers)}; "
         f"digest {settings.digest[:12]}"
     )
-    print_line(made)
+    print_line(summary)
     for warning in settings.warnings:
         print_line(f"warning: {warning}")
     return ExitCode.OK

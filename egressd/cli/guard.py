@@ -1,4 +1,4 @@
-"""How commands end: a user's mistake, a bug and a Ctrl-C each have their exit code."""
+"""The error boundary of commands: a user's mistake, a bug and a Ctrl-C each have an exit code."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ P = ParamSpec("P")
 
 
 def guarded(command: Callable[P, ExitCode | None]) -> Callable[P, None]:
-    """Turn what a command returns or raises into the end of the process; None goes on."""
+    """End the process with the exit code of what a command returns or raises; with None, go on."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        code = _code(lambda: command(*args, **kwargs))
+        code = _exit_code(lambda: command(*args, **kwargs))
         if code is not None:
             raise typer.Exit(code)
 
     return run
 
 
-def _code(command: Callable[[], ExitCode | None]) -> int | None:
+def _exit_code(command: Callable[[], ExitCode | None]) -> int | None:
     try:
         code = command()
         sys.stdout.flush()
@@ -43,28 +43,28 @@ def _code(command: Callable[[], ExitCode | None]) -> int | None:
         return ExitCode.OK
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
-    except Exception as bug:  # noqa: BLE001 - the last line of defence
-        return _report(bug)
+    except Exception as bug:  # noqa: BLE001 - whatever it is, it is reported
+        return _report_bug(bug)
     return code
 
 
 def print_error(text: str) -> None:
-    """Say on stderr what is wrong; of several lines each stands alone."""
+    """Print a message on stderr; a single line gets the program's name before it."""
     lines = text.splitlines()
     prefix = "egressd: " if len(lines) == 1 else ""
-    with suppress(OSError):  # a stderr that can't be written to changes nothing else
+    with suppress(OSError):  # an error of stderr itself has nowhere to go
         print("\n".join(prefix + line for line in lines), file=sys.stderr)
 
 
 def discard_stdout() -> None:
-    """Let nothing be written at exit: it would raise again."""
+    """Redirect stdout to /dev/null, so that flushing it at exit does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _report(bug: Exception) -> ExitCode:
+def _report_bug(bug: Exception) -> ExitCode:
     import structlog
 
-    if not structlog.is_configured():  # unconfigured, it would write to stdout, variables and all
+    if not structlog.is_configured():  # unconfigured, it would write to stdout, with local variables
         configure_logging(Level.ERROR, Form.HUMAN)
     structlog.get_logger("egressd").error("internal error", exc_info=bug)
     print_error(

@@ -1,7 +1,7 @@
-"""Logs, on stderr: for people, as JSON or as logfmt. Secrets never pass, by key or by value.
+"""Logs on stderr: for people, as JSON or as logfmt. Secrets are redacted, by key and by value.
 
-Under systemd each line starts with its priority (sd-daemon(3)), which the journal takes off again. structlog
-is loaded by whoever logs: it takes a while, and most commands have nothing to log.
+Under systemd each line starts with its priority (sd-daemon(3)), which the journal removes. structlog is
+imported late: it is slow to import, and most commands log nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Form(StrEnum):
     LOGFMT = "logfmt"
 
 
-class _Step(Protocol):
+class _Processor(Protocol):
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any], /) -> Any:
         """Pass an event on, changed."""
 
@@ -63,8 +63,8 @@ def configure_logging(level: Level, form: Form, *, secrets: Iterable[str] = ()) 
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(),
-        _order,
-        _hide,
+        _common_keys_first,
+        _redact,
     ]
     writer = _with_priority(_writer(form)) if is_journal(sys.stderr) else _writer(form)
     structlog.configure(
@@ -75,13 +75,13 @@ def configure_logging(level: Level, form: Form, *, secrets: Iterable[str] = ()) 
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=[_strip, writer])
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=[_remove_metadata, writer])
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
 
 
 def register_secrets(secrets: Iterable[str]) -> None:
-    """Register texts that no line may show, also while logging goes on."""
+    """Register texts that no line may show; may be called at any time."""
     _secrets.update(one for one in secrets if one)
 
 
@@ -95,7 +95,7 @@ def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> b
         return False
 
 
-def _strip(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
+def _remove_metadata(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
     import structlog
 
     return structlog.stdlib.ProcessorFormatter.remove_processors_meta(logger, method, event)
@@ -110,14 +110,14 @@ def _writer(form: Form) -> Any:
         case Form.LOGFMT:
             return structlog.processors.LogfmtRenderer(key_order=list(FIRST))
         case Form.HUMAN:
-            # Tracebacks are text by now: no frame's variables, which may hold what must not be shown.
+            # Tracebacks are rendered already, without local variables, which may hold secrets.
             return structlog.dev.ConsoleRenderer(
                 colors=False, exception_formatter=structlog.dev.plain_traceback
             )
 
 
-def _with_priority(writer: Any) -> _Step:
-    """Put a priority before every line of what is written: the journal reads line by line."""
+def _with_priority(writer: Any) -> _Processor:
+    """Put a priority before every line of a message: the journal reads line by line."""
 
     def step(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
         prefix = f"<{PRIORITIES.get(str(event.get('level')), 6)}>"
@@ -127,20 +127,20 @@ def _with_priority(writer: Any) -> _Step:
     return step
 
 
-def _order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
-    """Put first what every line has: people read them as well."""
+def _common_keys_first(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    """Put the keys that every line has first, for people."""
     return {name: event.pop(name) for name in FIRST if name in event} | dict(event)
 
 
-def _hide(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
-    """Hide what a key calls secret, and every registered secret in every text, tracebacks included."""
+def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    """Redact values of secret keys, and every registered secret in every text, tracebacks included."""
     secrets = sorted(_secrets, key=len, reverse=True)
     for key, value in list(event.items()):
-        event[key] = HIDDEN if SECRET_KEYS.search(key) else _without(secrets, value)
+        event[key] = HIDDEN if SECRET_KEYS.search(key) else _redacted(secrets, value)
     return event
 
 
-def _without(secrets: list[str], value: Any) -> Any:
+def _redacted(secrets: list[str], value: Any) -> Any:
     match value:
         case str():
             for secret in secrets:
@@ -148,12 +148,12 @@ def _without(secrets: list[str], value: Any) -> Any:
             return USERINFO.sub(rf"\1:{HIDDEN}@", value)
         case dict():
             return {
-                key: HIDDEN if SECRET_KEYS.search(str(key)) else _without(secrets, one)
+                key: HIDDEN if SECRET_KEYS.search(str(key)) else _redacted(secrets, one)
                 for key, one in value.items()
             }
         case list() | tuple():
-            return [_without(secrets, one) for one in value]
+            return [_redacted(secrets, one) for one in value]
         case None | bool() | int() | float():
             return value
         case _:
-            return _without(secrets, str(value))
+            return _redacted(secrets, str(value))

@@ -1,4 +1,4 @@
-"""Where reports go: stdout, or a file that is whole or not there at all."""
+"""Write reports to stdout, or to a file that is replaced as a whole."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from egressd.errors import UsageError
 from egressd.model.verdict import Sweep
 
 READABLE = 0o644
-"""What another service reads: node_exporter runs as somebody else, whatever our umask."""
+"""The mode of files for another service: node_exporter runs as another user, whatever our umask."""
 
 
 def write_report(sweep: Sweep, fmt: Format, output: Path | None) -> None:
-    """Write a report, and say on stderr what became of it if it went to a file."""
+    """Write a report, and print a summary on stderr if it went to a file."""
     text = render(sweep, fmt, terminal=output is None)
     write(text, output, mode=READABLE if fmt is Format.PROMETHEUS else None)
     if output is not None:
@@ -57,7 +57,7 @@ def render(sweep: Sweep, fmt: Format, *, terminal: bool) -> str:
 
 
 def _render_ticket(sweep: Sweep, fmt: Literal[Format.MARKDOWN, Format.HTML, Format.JUNIT]) -> str:
-    """Render a sweep for those who were not there."""
+    """Render a sweep for tickets and CI."""
     match fmt:
         case Format.MARKDOWN:
             from egressd.report.ticket.markdown import render_markdown
@@ -74,9 +74,9 @@ def _render_ticket(sweep: Sweep, fmt: Literal[Format.MARKDOWN, Format.HTML, Form
 
 
 def write(text: str, output: Path | None, *, mode: int | None = None) -> None:
-    """Write text to a file or to stdout; if the file can't be written, stdout gets it all the same.
+    """Write text to a file or to stdout; if the file can't be written, write to stdout.
 
-    A file gets the permissions of `mode`; without it, those the umask leaves.
+    `mode` is the file's mode; None for what the umask allows.
     """
     if output is None:
         _to_stdout(text)
@@ -94,10 +94,10 @@ def print_line(line: str) -> None:
 
 
 def check_output(output: Path | None) -> None:
-    """Refuse a file that can't be written before an hour of work goes into it.
+    """Refuse a file that can't be written, before the work is done.
 
     Raises:
-        UsageError: it is a folder, or stands in none that can be written to.
+        UsageError: it is a folder, or its folder can't be written to.
     """
     if output is None:
         return
@@ -111,7 +111,7 @@ def check_output(output: Path | None) -> None:
 
 
 def width() -> int:
-    """Return the columns to fill: those of the terminal, within reason; 80 for a file or a pipe."""
+    """Return the width of the terminal, at most 120; 80 for a file or a pipe."""
     return min(shutil.get_terminal_size((80, 24)).columns, 120) if sys.stdout.isatty() else 80
 
 
@@ -121,7 +121,7 @@ def wants_colour() -> bool:
 
 
 def allow_any_text(stream: TextIO) -> None:
-    """Let a terminal of another encoding show an escape, not a traceback; CSV brings its own line ends."""
+    """Escape what the stream's encoding lacks; keep line ends as they are, because CSV has its own."""
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="backslashreplace", newline="")
 
@@ -132,7 +132,7 @@ def _to_stdout(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        discard_stdout()  # whoever read the report has had enough of it; the exit code still counts
+        discard_stdout()  # the reader has closed the pipe; the exit code still counts
     except OSError as error:
         discard_stdout()
         raise UsageError(f"cannot write to stdout: {error.strerror}") from None
@@ -144,16 +144,16 @@ def _is_special(path: Path) -> bool:
 
 
 def _replace(path: Path, text: str, *, mode: int | None) -> None:
-    """Put a file in the place of another in one step."""
+    """Replace a file atomically."""
     if _is_special(path):
         path.write_bytes(text.encode())
         return
-    path = path.resolve()  # what a link leads to is replaced, not the link
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    path = path.resolve()  # replace the target of a link, not the link
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        fresh.write_bytes(text.encode())
+        temporary.write_bytes(text.encode())
         if mode is not None:
-            fresh.chmod(mode)
-        fresh.replace(path)
+            temporary.chmod(mode)
+        temporary.replace(path)
     finally:
-        fresh.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

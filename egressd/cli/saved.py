@@ -1,4 +1,4 @@
-"""Saved reports: judged again, compared, measured against."""
+"""Commands on saved reports: judge again, compare, and use as a baseline."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def diff(
 
 
 def read_baseline(file: Path | None) -> Baseline | None:
-    """Read what to measure a sweep against. Raises ReportFileError."""
+    """Read the baseline of a sweep. Raises ReportFileError."""
     if file is None:
         return None
     from egressd.attribution import baseline_of

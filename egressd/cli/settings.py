@@ -35,7 +35,7 @@ class WebFlags:
 
 
 def read(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
-    """Load the catalog, then the settings against it; say which file nobody asked for.
+    """Load the catalog and the settings; print which file is used if none was named.
 
     Raises:
         ConfigError: every mistake of the catalog or the file.
@@ -51,7 +51,7 @@ def read(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
 
 
 def refuse_sources(settings: Settings, flags: Flags) -> None:
-    """Refuse sources that probes can't leave from.
+    """Refuse sources that are not on this host.
 
     Raises:
         ConfigError: an address or interface of the file is not on this host.
@@ -70,7 +70,7 @@ def refuse_sources(settings: Settings, flags: Flags) -> None:
 
 
 def settings_secrets(settings: Settings) -> tuple[str, ...]:
-    """Return what no log line may show: of proxies, and of receivers."""
+    """Return the secrets of proxies and receivers, which no log line may show."""
     found: tuple[str, ...] = ()
     if settings.proxy is not None or settings.plain_proxy is not None:
         from egressd.net.tunnel import proxy_secrets

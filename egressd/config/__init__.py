@@ -1,7 +1,7 @@
-"""From a file and flags to settings.
+"""Load settings from the configuration file and flags.
 
-Law of the room: every mistake is reported at once, with file, line and key path; a secret is read from
-a file of its own and never shown.
+Every mistake is reported at once, with file, line and key path. A secret is read from a file of its own
+and never shown.
 """
 
 from egressd.config.flags import Flags

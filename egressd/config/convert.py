@@ -52,7 +52,7 @@ def convert(file: File) -> Settings:
 
 
 def _proxies(part: ProxyPart) -> EnvironmentProxies:
-    """Take the proxy of the file, or those of the environment; the file's credentials and CA win."""
+    """Return the proxy of the file, or those of the environment; the file's credentials and CA win."""
     if not part.from_environment:
         return EnvironmentProxies(
             proxy=_completed(Proxy(url=part.url or "", bypass=tuple(part.bypass)), part)
@@ -100,5 +100,5 @@ def _override(part: OverridePart) -> Override:
 
 
 def _values(given: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """Flatten: a key stands once for each of its values."""
+    """Flatten to one pair for each value."""
     return [(key, one.lower()) for key, values in given.items() for one in dict.fromkeys(values)]

@@ -1,6 +1,6 @@
-"""The proxy variables of the environment, read as Go programs read them: the agents are such programs.
+"""The proxy variables of the environment, read as Go programs read them: the agents are written in Go.
 
-Law of the file: what a variable holds is never repeated in a message; URLs with passwords stand there.
+The value of a variable is never repeated in a message: it may be a URL with a password.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from egressd.model.settings import Proxy, Traffic
 
 TUNNELS, PLAIN, BYPASS = "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"
 NEVER_PROXIED = ("localhost", "127.0.0.0/8", "::1")
-"""What Go programs reach directly, whatever NO_PROXY says."""
+"""What Go programs never proxy, whatever NO_PROXY says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentProxies:
-    """What the environment says."""
+    """The proxies and warnings read from the environment."""
 
     proxy: Proxy | None = None
     plain_proxy: Proxy | None = None
-    """The proxy of plain HTTP, where it is another one."""
+    """The proxy of plain HTTP, if it is another one."""
     warnings: tuple[str, ...] = ()
 
 
 def read_environment(environ: Mapping[str, str]) -> EnvironmentProxies:
-    """Read HTTPS_PROXY, HTTP_PROXY and NO_PROXY; where one is not set, the same in lower case.
+    """Read HTTPS_PROXY, HTTP_PROXY and NO_PROXY; if one is not set, the same in lower case.
 
     Raises:
-        ConfigError: a URL that can't be a proxy's.
+        ConfigError: a URL that is not valid for a proxy.
     """
     text = _value(environ, BYPASS)
     entries = tuple(entry.strip() for entry in text.split(",") if entry.strip())
@@ -41,7 +41,7 @@ def read_environment(environ: Mapping[str, str]) -> EnvironmentProxies:
     plain, more = _proxy(environ, PLAIN, bypass)
     if problems or more:
         raise ConfigError((*problems, *more))
-    warnings = (*_doubled(environ), *_pitfalls(text))
+    warnings = (*_case_conflicts(environ), *_no_proxy_warnings(text))
     if tunnels is None and plain is None:
         nothing = (
             "the environment is to name the proxy, and neither HTTPS_PROXY nor HTTP_PROXY is set: "
@@ -51,7 +51,7 @@ def read_environment(environ: Mapping[str, str]) -> EnvironmentProxies:
     if tunnels is None or plain is None:
         one = tunnels or plain
         return EnvironmentProxies(proxy=one, warnings=warnings)
-    if _alike(tunnels, plain):
+    if _same_proxy(tunnels, plain):
         both = replace(tunnels, carries=tuple(Traffic), origin=f"{tunnels.origin}, {plain.origin}")
         return EnvironmentProxies(proxy=both, warnings=warnings)
     return EnvironmentProxies(proxy=tunnels, plain_proxy=plain, warnings=warnings)
@@ -61,14 +61,14 @@ def _value(environ: Mapping[str, str], name: str) -> str:
     return environ.get(name) or environ.get(name.lower()) or ""
 
 
-def _alike(one: Proxy, other: Proxy) -> bool:
+def _same_proxy(one: Proxy, other: Proxy) -> bool:
     return (one.url, one.username, one.password) == (other.url, other.username, other.password)
 
 
 def _proxy(
     environ: Mapping[str, str], name: str, bypass: tuple[str, ...]
 ) -> tuple[Proxy | None, tuple[str, ...]]:
-    """Return the proxy a variable names, or why it can't be one."""
+    """Return the proxy of a variable, or why it is not valid."""
     text = _value(environ, name).strip()
     if not text:
         return None, ()
@@ -77,7 +77,7 @@ def _proxy(
         shown = parse_proxy_url(url._replace(netloc=url.netloc.rpartition("@")[2]).geturl())
         username, password = _credentials(url)
     except ValueError as error:
-        return None, (f"{name} (proxy.from_environment): {_sentence(error)}",)
+        return None, (f"{name} (proxy.from_environment): {_own_message(error)}",)
     found = Proxy(
         url=shown,
         bypass=bypass,
@@ -89,8 +89,8 @@ def _proxy(
     return found, ()
 
 
-def _sentence(error: ValueError) -> str:
-    """Return our own sentence; the words of others may repeat the URL."""
+def _own_message(error: ValueError) -> str:
+    """Return our own messages only; those of the standard library may repeat the URL."""
     text = str(error)
     return text if text.startswith("must ") else "must be a URL such as http://proxy.corp.example:3128"
 
@@ -101,8 +101,8 @@ def _credentials(url: SplitResult) -> tuple[str | None, str | None]:
     return unquote(url.username), unquote(url.password or "")
 
 
-def _doubled(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Say where a variable and its lower-case twin differ: programs do not agree on which counts."""
+def _case_conflicts(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Warn of a variable that differs from its lower-case form: programs do not agree on which counts."""
     names = (TUNNELS, PLAIN, BYPASS)
     return tuple(
         f"{name} and {name.lower()} differ: Go programs read the first, curl and others the second"
@@ -111,8 +111,8 @@ def _doubled(environ: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _pitfalls(text: str) -> tuple[str, ...]:
-    """Say what in NO_PROXY does not mean what it seems to."""
+def _no_proxy_warnings(text: str) -> tuple[str, ...]:
+    """Warn of entries of NO_PROXY that do not do what they seem to."""
     found = []
     entries = text.split(",")
     if any(not entry.strip() for entry in entries) and text.strip():
@@ -133,7 +133,7 @@ def _is_entry(text: str) -> bool:
 
 
 def _is_loose_network(text: str) -> bool:
-    """Say whether a network is only written with host bits, as in 10.1.2.3/8."""
+    """Say whether this is a network with host bits set, as in 10.1.2.3/8."""
     try:
         parse_bypass(text.partition("/")[0])
     except ValueError:

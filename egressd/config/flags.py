@@ -1,4 +1,4 @@
-"""What the command line says; it wins over the file."""
+"""The flags of the command line; they win over the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from egressd.model.settings import Proxy, Settings, Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """Flags as typed. None and empty: not given."""
+    """Flags as given on the command line. None or empty if not given."""
 
     region: str | None = None
     cloud: Cloud | None = None
@@ -22,15 +22,15 @@ class Flags:
     sources: tuple[str, ...] = ()
     """`ADDRESS`, `INTERFACE`, or either as `name=...`."""
     proxy: str | None = None
-    """A URL, `env` for what the environment says, or `none`."""
+    """A URL, `env` for the proxy variables of the environment, or `none`."""
     compare_paths: bool = False
     only: tuple[str, ...] = ()
     deadline: str | None = None
-    """Everything the sweep may take, as a duration."""
+    """The most the sweep may take, as a duration."""
 
 
 def apply_flags(flags: Flags, settings: Settings) -> Settings:
-    """Put flags over settings. Raises UsageError, and ConfigError for what the environment says."""
+    """Apply flags over settings. Raises UsageError, and ConfigError for the proxy variables."""
     if flags.region is not None and not (flags.region.isascii() and flags.region.isalnum()):
         raise UsageError(f"--region must be a region such as westeurope, not {flags.region!r}")
     limits = settings.limits
@@ -77,7 +77,7 @@ def _source(text: str) -> Source:
 
 
 def _with_proxy(flags: Flags, settings: Settings) -> Settings:
-    """Take the proxy of the flags, and see that there is one where two paths are to be compared."""
+    """Apply the proxy of the flags; comparing paths needs one."""
     found = _proxies(flags.proxy, settings)
     if flags.compare_paths and found.proxy is None:
         raise UsageError("--compare-paths needs a proxy to compare with: --proxy, or proxy: in the file")
@@ -91,7 +91,7 @@ def _with_proxy(flags: Flags, settings: Settings) -> Settings:
 
 
 def _proxies(text: str | None, settings: Settings) -> EnvironmentProxies:
-    """Take a proxy by its URL, with the configured bypass list; the password belongs to its own proxy."""
+    """Return the proxy of a URL, with the configured bypass list; a password is kept for its own URL only."""
     configured = settings.proxy
     if text is None:
         return EnvironmentProxies(

@@ -1,4 +1,4 @@
-"""From a file and flags to settings, or every mistake at once."""
+"""Load settings from a file and flags, or report every mistake at once."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from egressd.config.schema import File
 
 DEFAULT_PATH = Path("/etc/egressd/egressd.yml")
-"""Read where it exists and no other file is named."""
+"""Read if it exists and no other file is named."""
 
 
 def load_settings(path: Path | None, flags: Flags, *, catalog: Catalog | None = None) -> Settings:
-    """Read the file, if one is given, and put the flags over it.
+    """Read the file, if one is given, and apply the flags over it.
 
-    With a catalog, names that must be in it are checked as well.
+    With a catalog, names that must be in it are checked too.
 
     Raises:
         ConfigError: every mistake of the file, as `file:line: key.path: message`.
@@ -43,7 +43,7 @@ def load_settings(path: Path | None, flags: Flags, *, catalog: Catalog | None = 
 
 
 def find_file(path: Path | None) -> Path | None:
-    """Return the file to read: the one named, else the default one where it can be read."""
+    """Return the file to read: the one named, else the default one if it can be read."""
     if path is not None:
         return path
     try:
@@ -65,12 +65,12 @@ def digest(settings: Settings) -> str:
 
 
 def problems_in(document: Document, catalog: Catalog, *, folder: Path) -> tuple[str, ...]:
-    """Say what is wrong with data that is to be a configuration; `folder` is where its files are."""
+    """Return what is wrong with the data of a configuration; relative paths in it start at `folder`."""
     return _check(document, catalog, folder)[1]
 
 
 def _read(path: Path, catalog: Catalog | None) -> Settings:
-    # Only who has a file to read pays for pydantic.
+    # Importing pydantic takes 0.2 s, which a run without a file is spared.
     from egressd.config.convert import convert  # noqa: PLC0415
 
     file, problems = _check(read_yaml(read_text(path), str(path)), catalog, path.parent)
@@ -80,32 +80,32 @@ def _read(path: Path, catalog: Catalog | None) -> Settings:
 
 
 def _check(document: Document, catalog: Catalog | None, folder: Path) -> tuple[File | None, tuple[str, ...]]:
-    """Return the checked shape, if it has one, and every mistake."""
+    """Return the validated file, or None, and every mistake."""
     from pydantic import ValidationError  # noqa: PLC0415 - see _read
 
     from egressd.config.schema import File  # noqa: PLC0415
     from egressd.yamlschema import problems_of  # noqa: PLC0415
 
     data = {} if document.data is None else document.data
-    problems = (*document.problems, *_cross(document, catalog))
+    problems = (*document.problems, *_cross_field_problems(document, catalog))
     try:
         return File.model_validate(data, context={"folder": folder}), _by_line(problems)
     except ValidationError as error:
         return None, _by_line((*problems, *problems_of(error, document, model=File)))
 
 
-def _cross(document: Document, catalog: Catalog | None) -> tuple[str, ...]:
-    # Like all of _read, only for who has a file.
+def _cross_field_problems(document: Document, catalog: Catalog | None) -> tuple[str, ...]:
+    # Imported late as in `_read`.
     from egressd.config.alerts.validate import alert_problems  # noqa: PLC0415
-    from egressd.config.validate import cross_checks  # noqa: PLC0415
+    from egressd.config.validate import cross_field_problems  # noqa: PLC0415
 
     data = document.data
-    found = (*cross_checks(data, catalog), *alert_problems(data, catalog))
+    found = (*cross_field_problems(data, catalog), *alert_problems(data, catalog))
     return tuple(f"{document.where(path)}: {message}" for path, message in found)
 
 
 def _by_line(problems: tuple[str, ...]) -> tuple[str, ...]:
-    """Put problems in the order of the file."""
+    """Sort problems by line."""
 
     def line(problem: str) -> int:
         found = re.search(r":(\d+): ", problem)

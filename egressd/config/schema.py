@@ -1,6 +1,6 @@
 """The configuration file, key by key. The docstrings are the reference: `docs/configuration.md`.
 
-Unknown keys and wrong types are mistakes; nothing is converted but the words of `parse.py`.
+Unknown keys and wrong types are mistakes; only single values are parsed (`egressd/fields`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What must fit together: checks between keys, made on the data as read.
+"""Cross-field validation: checks between keys, made on the data as read.
 
-Law of the room: a check that meets a value of the wrong type says nothing, because the shape does; so
-every mistake of a file is found at once, whatever the others are.
+A check ignores values of the wrong type, because the schema reports them; so every mistake of a file is
+found at once.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from egressd.planning.placeholder import placeholders
 from egressd.yamlfile import KeyPath
 
 
-def cross_checks(data: object, catalog: Catalog | None) -> Iterator[Problem]:
-    """Yield where keys contradict each other, or the catalog."""
+def cross_field_problems(data: object, catalog: Catalog | None) -> Iterator[Problem]:
+    """Yield contradictions between keys, and with the catalog."""
     file = as_mapping(data)
     yield from duplicates(file, "endpoints", "id")
     yield from duplicates(file, "sources", "name")
@@ -28,7 +28,7 @@ def cross_checks(data: object, catalog: Catalog | None) -> Iterator[Problem]:
 
 
 def _proxy(value: object) -> Iterator[Problem]:
-    """Ask for one origin of the proxy's settings."""
+    """Require the proxy's settings from one place: the file or the environment."""
     if not isinstance(value, dict):
         return
     proxy = as_mapping(value)
@@ -42,7 +42,7 @@ def _proxy(value: object) -> Iterator[Problem]:
 
 
 def _hosts(row: dict[str, object], path: KeyPath) -> Iterator[Problem]:
-    """Ask for a host, or for a pattern with samples it covers."""
+    """Require a host, or a pattern with samples it covers."""
     pattern, given = row.get("pattern"), row.get("samples")
     below: KeyPath = ("samples",) if isinstance(given, list) else ("samples", "documented")
     samples = as_items(given if isinstance(given, list) else as_mapping(given).get("documented"))
@@ -73,10 +73,10 @@ def _against_catalog(file: dict[str, object], catalog: Catalog) -> Iterator[Prob
     known = _placeholders(catalog)
     for key in as_mapping(file.get("values")):
         if key not in known:
-            yield ("values", key), f"no endpoint has a place for it{did_you_mean(key, sorted(known))}"
+            yield ("values", key), f"no endpoint has this placeholder{did_you_mean(key, sorted(known))}"
 
 
 def _placeholders(catalog: Catalog) -> set[str]:
-    """Collect what the catalog's rows leave open."""
+    """Return the names of the placeholders in the catalog's rows."""
     texts = [text for row in catalog.endpoints for text in (row.pattern, *row.samples.templated)]
     return {name for text in texts for name in placeholders(text)}

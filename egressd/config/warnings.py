@@ -1,6 +1,6 @@
-"""Settings that work here and fail on the appliance: what the bridge's own checks refuse, said beforehand.
+"""Warnings of settings that work here and fail on the appliance: what the bridge's own checks refuse.
 
-Law of the file: nothing here is a mistake of the file. Each is one sentence: what, and what to do.
+None is a mistake of the file. Each is one sentence: what, and what to do.
 """
 
 from __future__ import annotations
@@ -29,27 +29,32 @@ ON_APPLIANCE = frozenset({Role.APPLIANCE, Role.CONTROL_PLANE})
 
 
 def appliance_warnings(settings: Settings) -> tuple[str, ...]:
-    """Return what is allowed here and would not work where the products run."""
+    """Return warnings of settings that would not work where the products run."""
     found: list[str] = []
     proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]
     if BRIDGE_PROFILES & set(settings.profiles):
-        found += _ranges(settings, proxies)
+        found += _reserved_addresses(settings, proxies)
         for proxy in proxies:
-            found += [*_names(proxy), *_bypass(proxy), *_appliances(settings.sources, proxy), *_bundle(proxy)]
+            found += [
+                *_proxy_names(proxy),
+                *_bypass_entries(proxy),
+                *_unbypassed_appliances(settings.sources, proxy),
+                *_ca_bundles(proxy),
+            ]
     if AGENT_PROFILE in settings.profiles:
-        found += [text for proxy in proxies for text in _agent(proxy)]
+        found += [text for proxy in proxies for text in _agent_warnings(proxy)]
     return tuple(dict.fromkeys(found))
 
 
-def _ranges(settings: Settings, proxies: Iterable[Proxy]) -> Iterator[str]:
-    """Find addresses that mean something else inside the appliance."""
+def _reserved_addresses(settings: Settings, proxies: Iterable[Proxy]) -> Iterator[str]:
+    """Find addresses in networks that the appliance uses itself."""
     places = [
         *((f"source {one.name}", one.address) for one in settings.sources),
         *((f"resolver {one.name}", one.address) for one in settings.resolvers),
         *((f"proxy {one.url}", urlsplit(one.url).hostname) for one in proxies),
     ]
     for what, address in places:
-        if taken := _taken(address or ""):
+        if taken := _reserved_network(address or ""):
             network, whose = taken
             yield (
                 f"{what}: {address} lies in {network}, which is taken by {whose}; "
@@ -57,7 +62,7 @@ def _ranges(settings: Settings, proxies: Iterable[Proxy]) -> Iterator[str]:
             )
 
 
-def _taken(text: str) -> tuple[IPv4Network, str] | None:
+def _reserved_network(text: str) -> tuple[IPv4Network, str] | None:
     try:
         address = ip_address(text)
     except ValueError:
@@ -66,25 +71,25 @@ def _taken(text: str) -> tuple[IPv4Network, str] | None:
     return next(((network, whose) for network, whose in reserved if address in network), None)
 
 
-def _names(proxy: Proxy) -> Iterator[str]:
+def _proxy_names(proxy: Proxy) -> Iterator[str]:
     host = urlsplit(proxy.url).hostname or ""
     if host.endswith(".local"):
         yield f"proxy {proxy.url}: az arcappliance refuses a proxy with a name in .local; use another name"
 
 
-def _bypass(proxy: Proxy) -> Iterator[str]:
-    """Find entries that the appliance's noProxy does not take."""
+def _bypass_entries(proxy: Proxy) -> Iterator[str]:
+    """Find entries that the appliance's noProxy does not accept."""
     for entry in proxy.bypass:
         if entry == "*":
-            yield "proxy.bypass: * sends everything past the proxy; the appliance's noProxy does not take it"
+            yield "proxy.bypass: * bypasses the proxy for everything; the appliance's noProxy rejects it"
         elif "*" in entry:
             yield (
                 f"proxy.bypass: {entry}: the appliance's noProxy takes no *; write {entry.removeprefix('*')}"
             )
 
 
-def _appliances(sources: Iterable[Source], proxy: Proxy) -> Iterator[str]:
-    """Find addresses of the appliance that the management machine would ask the proxy for."""
+def _unbypassed_appliances(sources: Iterable[Source], proxy: Proxy) -> Iterator[str]:
+    """Find addresses of the appliance that the management machine would reach through the proxy."""
     missing = [
         one.address
         for one in sources
@@ -100,19 +105,19 @@ def _appliances(sources: Iterable[Source], proxy: Proxy) -> Iterator[str]:
         )
 
 
-def _bundle(proxy: Proxy) -> Iterator[str]:
-    """Find a CA file with several certificates: the appliance takes one."""
+def _ca_bundles(proxy: Proxy) -> Iterator[str]:
+    """Find a CA file with several certificates: the appliance accepts one."""
     if proxy.ca_file is None:
         return
     try:
         count = Path(proxy.ca_file).read_bytes().count(b"BEGIN CERTIFICATE")
     except OSError:
-        return  # said where the file is read
+        return  # reported where the file is read
     if count > 1:
-        yield f"proxy.ca_file: {proxy.ca_file} holds {count} certificates; az arcappliance takes only one"
+        yield f"proxy.ca_file: {proxy.ca_file} holds {count} certificates; az arcappliance accepts only one"
 
 
-def _agent(proxy: Proxy) -> Iterator[str]:
+def _agent_warnings(proxy: Proxy) -> Iterator[str]:
     if proxy.username is not None:
         yield (
             f"proxy {proxy.url}: the Connected Machine agent can't log in at a proxy; "

@@ -1,4 +1,4 @@
-"""Files a configuration names: certificates and secrets. Their problems are the configuration's."""
+"""Certificates and secrets that a configuration names: their problems are reported as the configuration's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_secret(path: Path) -> str:
 
 def check_certificates(path: Path) -> None:
     """Refuse a file without certificates in PEM. Raises ValueError."""
-    # A configuration that names no certificate file need not wait for a TLS library.
+    # Importing the TLS library is slow, and most configurations name no certificate file.
     from egressd.net.trust import load_trust  # noqa: PLC0415
 
     if not path.is_file():
@@ -40,7 +40,7 @@ def check_certificates(path: Path) -> None:
 
 
 def check_readable(path: Path) -> None:
-    """Refuse what can't be opened, and what is no file. Raises ValueError."""
+    """Refuse a path that can't be opened or is not a file. Raises ValueError."""
     if path.exists() and not path.is_file():
         raise ValueError(f"cannot read {path}: not a file")
     try:

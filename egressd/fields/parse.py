@@ -1,7 +1,6 @@
-"""What operators write as one word: durations, resolvers, URLs, addresses.
+"""Parsers of single values: durations, resolvers, URLs, addresses.
 
-Each function reads one such word and raises ValueError with the rest of a sentence that starts with
-the key: "must be ...".
+Each raises ValueError with the rest of a sentence that starts with the key: "must be ...".
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def parse_duration(text: object) -> float:
 
 
 def config_duration(seconds: float) -> str:
-    """Write seconds the way they are read: `90` as `90s`, `86400` as `1d`."""
+    """Format seconds as `parse_duration` reads them: `90` as `90s`, `86400` as `1d`."""
     for unit, scale in _UNITS:
         count = round(seconds / scale, 6)
         if count >= 1 and count == int(count) and (count < 100 or unit in {"s", "ms"} or scale == 86400.0):
@@ -41,7 +40,7 @@ def config_duration(seconds: float) -> str:
 
 
 def normalize_address(text: str) -> str:
-    """Read an IP address, without a zone, in its usual spelling."""
+    """Return an IP address in its usual form; it must have no zone."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -52,7 +51,7 @@ def normalize_address(text: str) -> str:
 
 
 def parse_interface(text: str) -> str:
-    """Check what could be the name of a network interface."""
+    """Check that a text can be the name of a network interface."""
     if not 1 <= len(text.encode()) <= 15 or "/" in text or not text.isprintable() or " " in text:
         raise ValueError("must be the name of a network interface, such as eth0")
     return text
@@ -105,7 +104,7 @@ def parse_listen(text: str) -> str:
 
 
 def parse_proxy_url(text: str) -> str:
-    """Read `scheme://host:port`. What it refuses it never repeats: there may be a password in it."""
+    """Read `scheme://host:port`. The message never repeats it: there may be a password in it."""
     try:
         url = urlsplit(text)
         host, port = url.hostname or "", url.port

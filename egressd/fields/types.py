@@ -1,4 +1,4 @@
-"""The kinds of value a configuration file holds: how each is checked, and what the reference calls it."""
+"""The field types of a configuration file: how each is checked, and its name in the reference."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from egressd.yamlschema import matching
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeName:
-    """What a value is called in the reference."""
+    """The name of a type in the reference."""
 
     text: str
 
@@ -30,38 +30,38 @@ def resolve_path(text: str, info: ValidationInfo) -> Path:
 
 
 def readable_path(text: str, info: ValidationInfo) -> str:
-    """Take a file that can be read."""
+    """Require a file that can be read."""
     path = resolve_path(text, info)
     files.check_readable(path)
     return str(path)
 
 
 def folder_path(text: str, info: ValidationInfo) -> str:
-    """Take a folder, which may not be there yet."""
+    """Accept a folder, which may not exist yet."""
     return str(resolve_path(text, info))
 
 
 def secret_path(text: str, info: ValidationInfo) -> str:
-    """Take a file that holds a secret; the secret itself is read later."""
+    """Require a file that holds a secret; the secret itself is read later."""
     path = resolve_path(text, info)
     files.read_secret(path)
     return str(path)
 
 
 def certificates_path(text: str, info: ValidationInfo) -> str:
-    """Take a file of certificates in PEM."""
+    """Require a file of certificates in PEM."""
     path = resolve_path(text, info)
     files.check_certificates(path)
     return str(path)
 
 
 def certificates_or(word: str) -> AfterValidator:
-    """Take a word for what it is, anything else for a certificate file."""
+    """Accept this word, or a certificate file."""
     return AfterValidator(lambda text, info: text if text == word else certificates_path(text, info))
 
 
 def documented_samples(given: object) -> object:
-    """Take a bare list of hosts for the `documented` ones."""
+    """Accept a bare list of hosts as the `documented` ones."""
     return {"documented": given} if isinstance(given, list) else given
 
 
@@ -95,12 +95,12 @@ def duration_between(low: float, high: float) -> AfterValidator:
 
 
 def one_or_many(value: object) -> object:
-    """Take one text for a list of one."""
+    """Accept one text as a list of one."""
     return [value] if isinstance(value, str) else value
 
 
 def refuse_text(value: object) -> object:
-    """Refuse a text where a mapping is due, without showing it: URLs with secrets end up there."""
+    """Refuse a text in place of a mapping, without showing it: it may be a URL with a secret."""
     if isinstance(value, str):
         raise ValueError("must be a mapping of keys to values")  # noqa: TRY004 - pydantic wants ValueError
     return value

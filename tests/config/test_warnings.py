@@ -29,7 +29,7 @@ def test_sound_settings_are_silent() -> None:
     ("changed", "said"),
     [
         (replace(BRIDGE, proxy=replace(SOUND, url="http://proxy.corp.local:3128")), "a name in .local"),
-        (replace(BRIDGE, proxy=replace(SOUND, bypass=("*",))), "* sends everything past the proxy"),
+        (replace(BRIDGE, proxy=replace(SOUND, bypass=("*",))), "* bypasses the proxy for everything"),
         (
             replace(BRIDGE, proxy=replace(SOUND, bypass=(*SOUND.bypass, "*.x.example"))),
             "*.x.example: the appliance's noProxy takes no *; write .x.example",
@@ -87,5 +87,5 @@ def test_a_bundle_of_certificates(tmp_path: Path) -> None:
     assert appliance_warnings(given) == ()
     trustme.CA().cert_pem.write_to_path(str(ca), append=True)
     assert appliance_warnings(given) == (
-        f"proxy.ca_file: {ca} holds 2 certificates; az arcappliance takes only one",
+        f"proxy.ca_file: {ca} holds 2 certificates; az arcappliance accepts only one",
     )

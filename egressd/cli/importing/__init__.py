@@ -1,5 +1,4 @@
-"""`egressd catalog import`: somebody's list of endpoints as `endpoints:` of a configuration.
+"""`egressd catalog import`: a list of endpoints as `endpoints:` of a configuration.
 
-Law of the room: nothing is guessed that a reader could not check; every row that can't be used is named, with
-its line, at once.
+Every row that can't be used is reported at once, with its line.
 """

@@ -67,7 +67,7 @@ def _text(file: Path) -> str:
 
 
 def _problems(found: tuple[ImportedEndpoint, ...], name: str) -> dict[int, list[str]]:
-    """Return what is wrong with each endpoint, by its place in the list: as `config check` would say it."""
+    """Return what is wrong with each endpoint, by its index: as `config check` reports it."""
     from egressd.catalog import load_catalog
     from egressd.config.load import problems_in
     from egressd.yamlfile import Document
@@ -81,7 +81,7 @@ def _problems(found: tuple[ImportedEndpoint, ...], name: str) -> dict[int, list[
     for line in problems_in(document, load_catalog(), folder=Path()):
         place = re.search(r": endpoints\[(\d+)\]\.?", line)
         index = int(place[1]) if place else 0
-        # The place in our list means nothing to who wrote the file: its line does, and the host.
+        # The index in our list means nothing to the author of the file: the line and the host do.
         row = found[index].row
         named = f": {row.get('host') or row.get('pattern') or 'no host'}: "
         problems.setdefault(index, []).append(line.replace(place[0], named, 1) if place else line)

@@ -1,4 +1,4 @@
-"""Rows of text as endpoints of a configuration. Pure; what is wrong is said by whoever checks the whole."""
+"""Convert rows of text to endpoints of a configuration. Pure; mistakes are left to the schema."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from egressd.model.endpoint import Need, Protocol
 Row = dict[str, object]
 
 PROTOCOLS = {53: Protocol.DNS, 80: Protocol.HTTP, 123: Protocol.NTP, 443: Protocol.HTTPS}
-"""What is spoken on a port where the list does not say."""
+"""The protocol of a port, if the list has none."""
 _NEEDS = tuple(need.value for need in (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL))
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 _LONGEST = 200
@@ -28,7 +28,7 @@ class ImportedEndpoint:
 
 
 def import_rows(raws: tuple[TextRow, ...]) -> tuple[ImportedEndpoint, ...]:
-    """Return the endpoints of rows; those of one host, port and protocol are one, for all their roles."""
+    """Return the endpoints of rows; rows with the same host, port and protocol are merged."""
     found: dict[tuple[object, ...], ImportedEndpoint] = {}
     for raw in raws:
         for row in _rows(raw):
@@ -37,19 +37,19 @@ def import_rows(raws: tuple[TextRow, ...]) -> tuple[ImportedEndpoint, ...]:
                 _merge(found[key].row, row)
             else:
                 found[key] = ImportedEndpoint(line=raw.line, row=row)
-    _name(list(found.values()))
+    _set_ids(list(found.values()))
     return tuple(found.values())
 
 
 def _rows(raw: TextRow) -> Iterator[Row]:
     """Yield an endpoint for every port and protocol of a row."""
     cells = raw.cells
-    host, scheme, port, path = _place(cells.get("host", ""))
-    shared = _shared(cells)
+    host, scheme, port, path = _split_location(cells.get("host", ""))
+    shared = _shared_fields(cells)
     if path and "path" not in shared:
         shared["path"] = path
-    for number in _numbers(cells.get("port", "")) or [port]:
-        for protocol in _words(cells.get("protocol", "")) or [scheme]:
+    for number in _ports(cells.get("port", "")) or [port]:
+        for protocol in _split_list(cells.get("protocol", "")) or [scheme]:
             row: Row = {"id": cells.get("id", "")}
             row["pattern" if "*" in host else "host"] = host
             if number is not None:
@@ -60,8 +60,8 @@ def _rows(raw: TextRow) -> Iterator[Row]:
             yield row | shared
 
 
-def _place(text: str) -> tuple[str, str, int | None, str]:
-    """Take a URL apart, or `host:port`; anything else is a host."""
+def _split_location(text: str) -> tuple[str, str, int | None, str]:
+    """Split a URL or `host:port` into host, scheme, port and path; anything else is a host."""
     if "://" not in text:
         host, colon, port = text.rpartition(":")
         if colon and port.isdecimal() and ":" not in host:
@@ -77,18 +77,18 @@ def _place(text: str) -> tuple[str, str, int | None, str]:
     return (url.hostname or text).lower(), scheme, port_number or usual, path
 
 
-def _numbers(text: str) -> list[object]:
-    """Read `443`, `80, 443` or `TCP/443`; what is none stays as it is, to be complained about."""
-    words = [re.sub(r"(?i)^(tcp|udp)[/:]?", "", one) for one in _words(text)]
+def _ports(text: str) -> list[object]:
+    """Read `443`, `80, 443` or `TCP/443`; anything else is kept, for the schema to report."""
+    words = [re.sub(r"(?i)^(tcp|udp)[/:]?", "", one) for one in _split_list(text)]
     return [int(one) if one.isdecimal() and len(one) < 6 else one for one in words if one]
 
 
-def _words(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     return [one.lower() for one in re.split(r"[\s,;]+", text) if one]
 
 
 def _protocol(word: str, port: object, transport: str) -> str:
-    """Return what is spoken: as the list says, or as the port suggests."""
+    """Return the protocol: as listed, or by the port."""
     if word and word not in {"udp", "tcp"}:
         return word
     usual = PROTOCOLS.get(port) if isinstance(port, int) else None
@@ -98,8 +98,8 @@ def _protocol(word: str, port: object, transport: str) -> str:
     return "udp" if datagram else "tcp"
 
 
-def _shared(cells: dict[str, str]) -> Row:
-    """Return what every endpoint of a row has in common."""
+def _shared_fields(cells: dict[str, str]) -> Row:
+    """Return the fields that all endpoints of a row share."""
     row: Row = {key: cells[key][:_LONGEST] for key in ("service", "purpose", "condition") if key in cells}
     if "need" in cells:
         row["need"] = cells["need"].lower()
@@ -107,7 +107,7 @@ def _shared(cells: dict[str, str]) -> Row:
         row["path"] = cells["path"]
     for key in ("roles", "samples"):
         if key in cells:
-            row[key] = _words(cells[key])
+            row[key] = _split_list(cells[key])
     for key in ("internal", "private_link"):
         if key in cells:
             row[key] = _WORDS.get(cells[key].lower(), cells[key])
@@ -118,7 +118,7 @@ def _shared(cells: dict[str, str]) -> Row:
 
 
 def _merge(row: Row, other: Row) -> None:
-    """Let an endpoint serve one more row: all roles, the strictest need."""
+    """Merge one more row into an endpoint: all roles, the strictest need."""
     roles, more = row.get("roles"), other.get("roles")
     if isinstance(roles, list) and isinstance(more, list):
         row["roles"] = list(dict.fromkeys([*roles, *more]))
@@ -131,8 +131,8 @@ def _merge(row: Row, other: Row) -> None:
         row.pop("condition", None)
 
 
-def _name(found: list[ImportedEndpoint]) -> None:
-    """Give an id to every endpoint that has none, or one that another has."""
+def _set_ids(found: list[ImportedEndpoint]) -> None:
+    """Set an id for every endpoint that has none or a duplicate."""
     taken: set[str] = set()
     for one in found:
         given = str(one.row["id"])

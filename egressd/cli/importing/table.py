@@ -29,7 +29,7 @@ COLUMNS = {
     "internal": ("internal",),
     "private_link": ("private_link",),
 }
-"""What a row may say, and what a column for it may be called, in any case."""
+"""The fields of a row, and the column names for each, in any case."""
 _NAMES = {name: key for key, names in COLUMNS.items() for name in names}
 
 
@@ -47,22 +47,22 @@ class ImportedTable:
 
     rows: tuple[TextRow, ...]
     unused: tuple[str, ...]
-    """Columns that mean nothing here."""
+    """Columns that are ignored."""
 
 
 def read_table(text: str, name: str) -> ImportedTable:
-    """Read a file; what begins like a list or a mapping, or is called so, is JSON or YAML.
+    """Read a file: JSON or YAML by its name or first character, else CSV.
 
     Raises:
-        ConfigError: it can't be read as what it is.
+        ConfigError: it is not valid in its format.
         UsageError: there is no row in it, too many, or no column for the host.
     """
     structured = name.endswith((".json", ".yaml", ".yml")) or text.lstrip("\ufeff \r\n")[:1] in ("{", "[")
     rows = list(_structured(text, name) if structured else _csv(text, name))
     if len(rows) > MOST_ROWS:
         raise UsageError(f"cannot import {name}: more than {MOST_ROWS} rows")
-    unused = dict.fromkeys(key for row in rows for key in row.cells if _key(key) is None)
-    known = tuple(TextRow(line=row.line, cells=_known(row.cells)) for row in rows)
+    unused = dict.fromkeys(key for row in rows for key in row.cells if _field_of(key) is None)
+    known = tuple(TextRow(line=row.line, cells=_known_columns(row.cells)) for row in rows)
     if not any("host" in row.cells for row in known):
         raise UsageError(
             f"cannot import {name}: no column is called {', '.join(COLUMNS['host'][:-1])} or address"
@@ -104,31 +104,31 @@ def _structured(text: str, name: str) -> Iterator[TextRow]:
     for index, row in enumerate(data):
         line = document.line((*path, index))
         if isinstance(row, dict):
-            yield TextRow(line=line, cells={key: cell for key, one in row.items() if (cell := _text(one))})
+            yield TextRow(line=line, cells={key: cell for key, one in row.items() if (cell := _cell(one))})
         else:
             problems.append(f"{name}:{line}: must be a mapping of keys to values")
     if problems:
         raise ConfigError(tuple(problems))
 
 
-def _text(value: object) -> str:
-    """Write a value of JSON or YAML as a cell."""
+def _cell(value: object) -> str:
+    """Convert a value of JSON or YAML to a cell."""
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
         case list():
-            return " ".join(_text(one) for one in value)
+            return " ".join(_cell(one) for one in value)
         case dict():  # `samples: {documented: [...]}`, as in the catalog's own rows
-            return _text(value.get("documented"))
+            return _cell(value.get("documented"))
         case _:
             return str(value).strip()
 
 
-def _key(name: str) -> str | None:
+def _field_of(name: str) -> str | None:
     return _NAMES.get(name.strip().lower().replace(" ", "_").replace("-", "_"))
 
 
-def _known(cells: dict[str, str]) -> dict[str, str]:
-    return {key: value for name, value in cells.items() if (key := _key(name)) is not None}
+def _known_columns(cells: dict[str, str]) -> dict[str, str]:
+    return {key: value for name, value in cells.items() if (key := _field_of(name)) is not None}

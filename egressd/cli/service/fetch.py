@@ -1,4 +1,4 @@
-"""One question to a daemon by HTTP: neither a proxy of the environment nor a redirect is followed."""
+"""One HTTP request to a daemon, without the proxies of the environment and without redirects."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 from egressd.errors import UsageError
 
 TIMEOUT = 4.0
-"""Seconds to wait for an answer; whoever asks for it waits a little longer."""
+"""Seconds to wait for a response; less than the 10 s of the image's HEALTHCHECK."""
 LONGEST_ANSWER = 1000
 
 
 class DaemonResponseError(Exception):
-    """The daemon did not say yes. The message says what it said instead."""
+    """The daemon did not answer with 2xx. The message says what it answered."""
 
 
 class _NoRedirect(HTTPRedirectHandler):
     def redirect_request(self, *_arguments: Any) -> None:
-        """Take a redirect for the answer, and so for a failure."""
+        """Return None, so that a redirect is an error."""
 
 
 def load_roots(file: Path | None) -> ssl.SSLContext:
-    """Load what the daemon's certificate must lead to; None: the roots of the system. Raises UsageError."""
+    """Load the roots of the daemon's certificate; None for those of the system. Raises UsageError."""
     try:
         return ssl.create_default_context(cafile=file)
     except ssl.SSLError:
@@ -37,8 +37,8 @@ def load_roots(file: Path | None) -> ssl.SSLContext:
 
 
 def fetch_page(url: str, *, roots: ssl.SSLContext, login: tuple[str, str] | None = None) -> str:
-    """Return what a page says that answers with 2xx. Raises NoGoodAnswerError."""
-    request = Request(url)  # noqa: S310 - the caller takes nothing but http and https
+    """Return the body of a 2xx response. Raises DaemonResponseError."""
+    request = Request(url)  # noqa: S310 - the caller accepts only http and https
     if login is not None:
         word = base64.b64encode(":".join(login).encode()).decode("ascii")
         request.add_header("Authorization", f"Basic {word}")

@@ -1,6 +1,6 @@
-"""`egressd healthcheck`: does the daemon answer, and keep its promises? Containers have no curl.
+"""`egressd healthcheck`: whether a running daemon is healthy. Container images have no curl.
 
-The command of an image is fixed when that is built, so each option has a variable of the environment.
+The health command of an image is fixed at build time, so each option has an environment variable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from egressd.errors import ExitCode, UsageError
 from egressd.model.settings import Web
 
 VARIABLES = "EGRESSD_HEALTHCHECK"
-USUAL_URL = f"http://{Web().listen}/-/healthy"
+DEFAULT_URL = f"http://{Web().listen}/-/healthy"
 
 
 @guarded
@@ -28,7 +28,7 @@ def healthcheck(
         typer.Option(
             "--url", envvar=f"{VARIABLES}_URL", metavar="URL", help="What to ask; /-/ready is another choice."
         ),
-    ] = USUAL_URL,
+    ] = DEFAULT_URL,
     username: Annotated[
         str | None,
         typer.Option(
@@ -77,7 +77,7 @@ def _check(url: str) -> None:
     except ValueError:
         good = False
     if not good:
-        raise UsageError(f"--url: cannot ask {url!r}; it must look like {USUAL_URL}")
+        raise UsageError(f"--url: cannot ask {url!r}; it must look like {DEFAULT_URL}")
     if "@" in parts.netloc:
         raise UsageError("--url: name the user by --username and --password.file")
 

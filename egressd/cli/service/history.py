@@ -21,7 +21,7 @@ from egressd.errors import ExitCode, UsageError
 from egressd.fields.parse import parse_duration
 from egressd.model.settings import Settings
 
-USUAL_DIRECTORY = Path("/var/lib/egressd")
+DEFAULT_DIRECTORY = Path("/var/lib/egressd")
 """Where the shipped service keeps its state."""
 TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 
@@ -84,18 +84,18 @@ def history(
 
 
 def directory_of(config_file: Path | None) -> Path:
-    """Return where the daemon keeps its state, as far as the same configuration says."""
+    """Return where a daemon with this configuration keeps its state."""
     return directory_in(read(config_file, Flags())[0])
 
 
 def directory_in(settings: Settings) -> Path:
     """Return where a daemon with these settings keeps its state."""
     named = settings.state.directory or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(named) if named else USUAL_DIRECTORY
+    return Path(named) if named else DEFAULT_DIRECTORY
 
 
 def parse_time_flag(text: str, *, now: datetime, flag: str) -> datetime:
-    """Read a moment: so long ago, or a time in UTC; a bare time of day is the last one that was."""
+    """Parse a duration ago, or a time in UTC; a time of day alone is the last one that has passed."""
     try:
         return now - timedelta(seconds=parse_duration(text))
     except (ValueError, OverflowError):
@@ -113,5 +113,5 @@ def parse_time_flag(text: str, *, now: datetime, flag: str) -> datetime:
         ) from None
     try:
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except OverflowError:  # the first and the last day there is, seen from elsewhere
+    except OverflowError:  # the first and the last day of datetime, in another time zone
         raise UsageError(f"{flag} is out of range: {text!r}") from None

@@ -1,4 +1,4 @@
-"""What this egressd is called in alerts: settled once, for the daemon and for tests of its receivers."""
+"""The `instance` label of alerts, the same in the daemon and in tests of its receivers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from egressd.model.settings import Settings
 
 
 def with_instance(settings: Settings) -> Settings:
-    """Fill in `alerts.instance` where the configuration leaves it out: this host's name and the port.
+    """Set `alerts.instance`, if the configuration does not, to this host's name and the port.
 
-    Prometheus says the same where it scrapes this host by its name.
+    Prometheus uses the same label if it scrapes this host by its name.
     """
     if settings.alerting.instance:
         return settings
