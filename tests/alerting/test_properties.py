@@ -99,13 +99,13 @@ def covered(one: AlertSimulation) -> set[tuple[str, str]]:
 
 @settings(max_examples=150)
 @given(moments)
-def test_alerts_open_and_close_in_turn_and_all_are_closed_in_the_end(story: list[Moment]) -> None:
+def test_alerts_open_and_close_in_turn_and_all_are_closed_in_the_end(steps: list[Moment]) -> None:
     """No alert is closed that never opened, none opens twice, each is closed when its cause is gone.
 
     What still fails of an open alert stays covered by an open alert; no moment sends a notice twice.
     """
     one = AlertSimulation(targets=dict(NEEDS), rules=Alerting(instance="here:10980", reminder=600.0))
-    for moment in story:
+    for moment in steps:
         live(one, moment)
     one.targets, one.silences = dict(NEEDS), ()
     for _ in range(40):
@@ -125,10 +125,10 @@ def test_alerts_open_and_close_in_turn_and_all_are_closed_in_the_end(story: list
 
 @settings(max_examples=75)
 @given(moments)
-def test_nothing_opens_under_a_silence(story: list[Moment]) -> None:
+def test_nothing_opens_under_a_silence(steps: list[Moment]) -> None:
     """A silence that covers everything suppresses all notices from the start."""
     one = AlertSimulation(targets=dict(NEEDS))
-    for moment in story:
+    for moment in steps:
         moment.silenced = True
         live(one, moment)
     assert one.notices == []

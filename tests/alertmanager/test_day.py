@@ -53,7 +53,7 @@ SECOND_PEER = 8.0
 
 @dataclass(kw_only=True)
 class Desk:
-    """An office that keeps what the story shows, and counts attempts."""
+    """An office that keeps what the simulation shows, and counts attempts."""
 
     current: Snapshot
     wakeup: Wakeup = field(default_factory=Wakeup)
@@ -71,34 +71,34 @@ class Desk:
 
 @dataclass(kw_only=True)
 class Day:
-    """The story, the couriers, and both peers."""
+    """The simulation, the couriers, and both peers."""
 
-    story: AlertSimulation
+    simulation: AlertSimulation
     desk: Desk
     peers: tuple[Peer, Peer]
     hook: Hook
     steady: timedelta | None = None
-    """How far the story is behind the Alertmanagers, where it keeps step with them."""
+    """How far the simulation is behind the Alertmanagers, where it keeps step with them."""
 
     def shift(self) -> timedelta:
-        """Return how far the story is behind."""
-        return self.steady if self.steady is not None else datetime.now(UTC) - self.story.now
+        """Return how far the simulation is behind."""
+        return self.steady if self.steady is not None else datetime.now(UTC) - self.simulation.now
 
     def keep_step(self) -> None:
-        """Let no more time pass in the story than for the Alertmanagers, from now on."""
-        self.steady = datetime.now(UTC) - self.story.now
+        """Let no more time pass in the simulation than for the Alertmanagers, from now on."""
+        self.steady = datetime.now(UTC) - self.simulation.now
 
     def live(self, words: dict[str, str] | None = None) -> None:
         """Look four times, now."""
         for _ in range(4):
             assert self.steady is not None
-            self.story.probe(
-                words, seconds=(datetime.now(UTC) - self.steady - self.story.now).total_seconds()
+            self.simulation.probe(
+                words, seconds=(datetime.now(UTC) - self.steady - self.simulation.now).total_seconds()
             )
 
     def show(self, *expected: str, on: tuple[Peer, ...] = ()) -> None:
-        """Hand over what the story says now; both peers must show these alerts, and no others."""
-        self.desk.current = replace(self.story.snapshot, settings=self.desk.current.settings)
+        """Hand over what the simulation says now; both peers must show these alerts, and no others."""
+        self.desk.current = replace(self.simulation.snapshot, settings=self.desk.current.settings)
         self.desk.wakeup.wake_all()
         self._expected = Counter(expected)
         self._on = on or self.peers
@@ -141,9 +141,9 @@ async def day(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -
     """Begin a day in which all is well."""
     first, second, hook = peers
     rules = Alerting(instance="here:10980", labels=(("site", "lab"),))
-    story = AlertSimulation(targets=dict.fromkeys(NAMES, Need.REQUIRED), rules=rules)
-    story.repeat(3)
-    monkeypatch.setattr(clock, "now", lambda: story.now)
+    simulation = AlertSimulation(targets=dict.fromkeys(NAMES, Need.REQUIRED), rules=rules)
+    simulation.repeat(3)
+    monkeypatch.setattr(clock, "now", lambda: simulation.now)
 
     receiver = Receiver(
         name="am",
@@ -152,9 +152,9 @@ async def day(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -
         transport=HttpTransport(urls=(first.url, second.url)),
         timeout=3.0,
     )
-    settings = replace(story.snapshot.settings, notify=Notify(receivers=(receiver,)))
-    desk = Desk(current=replace(story.snapshot, settings=settings))
-    one = Day(story=story, desk=desk, peers=(first, second), hook=hook)
+    settings = replace(simulation.snapshot.settings, notify=Notify(receivers=(receiver,)))
+    desk = Desk(current=replace(simulation.snapshot, settings=settings))
+    one = Day(simulation=simulation, desk=desk, peers=(first, second), hook=hook)
 
     async def push(
         receiver: Receiver, url: str, alerts: tuple[Alert, ...], *, now: datetime, rules: Alerting
@@ -183,46 +183,46 @@ def shift(alert: Alert, by: timedelta) -> Alert:
 async def test_a_day_of_faults(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -> None:
     """What amtool shows at the end of each act is exactly what is wrong then, on both peers."""
     async with day(peers, monkeypatch) as one:
-        story = one.story
+        simulation = one.simulation
         plain, secure = dict.fromkeys(PLAIN, PORT80), dict.fromkeys(SECURE, SNI)
         await one.expect()
 
-        story.repeat(4, {"t25": SNI})
+        simulation.repeat(4, {"t25": SNI})
         await one.expect("EgressTargetUnreachable/critical/t25")
 
-        story.repeat(4, {"t25": SNI, **plain}, findings={"port80": PLAIN})
+        simulation.repeat(4, {"t25": SNI, **plain}, findings={"port80": PLAIN})
         await one.expect("EgressTargetUnreachable/critical/t25", "EgressCause/critical/port80")
 
         # Two causes interleaved, and the lone target becomes part of the second: it has no alert of its own.
         both = {"port80": PLAIN, "sni": (*SECURE, "t25")}
-        story.repeat(4, {"t25": SNI, **plain, **secure}, findings=both, seconds=HOUR)
+        simulation.repeat(4, {"t25": SNI, **plain, **secure}, findings=both, seconds=HOUR)
         await one.expect("EgressCause/critical/port80", "EgressCause/critical/sni")
 
         # The first is mended; of the second the lone target is left, and goes on under its own name.
-        story.repeat(4, {"t25": SNI})
+        simulation.repeat(4, {"t25": SNI})
         await one.expect("EgressTargetUnreachable/critical/t25")
 
         # It fails in another way now: another set of labels, one alert.
-        story.repeat(4, {"t25": "down:dns_nxdomain"}, seconds=600)
+        simulation.repeat(4, {"t25": "down:dns_nxdomain"}, seconds=600)
         await one.expect("EgressTargetUnreachable/critical/t25")
         assert {each["labels"]["reason"] for each in one.peers[0].alerts()} == {"dns_nxdomain"}
 
         # A silence suppresses new ones, and leaves those that were notified as they are.
-        story.silences = (silence("night", 240, began=story.now),)
-        story.repeat(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=600)
+        simulation.silences = (silence("night", 240, began=simulation.now),)
+        simulation.repeat(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=600)
         await one.expect("EgressTargetUnreachable/critical/t25")
-        story.repeat(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=HOUR)
+        simulation.repeat(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=HOUR)
         await one.expect("EgressTargetUnreachable/critical/t25", "EgressCause/critical/port80")
 
-        story.repeat(4)
+        simulation.repeat(4)
         await one.expect()
 
         # A target that comes and goes is one alert.
         for _ in range(15):
-            story.probe({"t03": SNI})
-            story.probe()
+            simulation.probe({"t03": SNI})
+            simulation.probe()
         await one.expect("EgressTargetFlapping/warning/t03")
-        story.repeat(30)
+        simulation.repeat(30)
         await one.expect()
         assert not [key for key in one.desk.attempts if not key[1]]
         await asyncio.to_thread(until, lambda: is_settled(one.hook), lambda: one.hook.heard)
@@ -244,16 +244,16 @@ async def test_a_peer_that_is_down_delays_and_loses_nothing(
     async with day(peers, monkeypatch) as one:
         first, second = one.peers
         await asyncio.to_thread(second.kill)
-        one.story.repeat(4, dict.fromkeys(PLAIN, PORT80), findings={"port80": PLAIN})
+        one.simulation.repeat(4, dict.fromkeys(PLAIN, PORT80), findings={"port80": PLAIN})
         began = clock.monotonic()
         await one.expect("EgressCause/critical/port80", on=(first,))
         assert clock.monotonic() - began < PATIENCE / 3
-        one.story.repeat(4, {**dict.fromkeys(PLAIN, PORT80), "t29": SNI}, findings={"port80": PLAIN})
+        one.simulation.repeat(4, {**dict.fromkeys(PLAIN, PORT80), "t29": SNI}, findings={"port80": PLAIN})
         await one.expect("EgressCause/critical/port80", "EgressTargetUnreachable/critical/t29", on=(first,))
         await asyncio.to_thread(second.start)
         await asyncio.to_thread(second.settle)
         await one.expect("EgressCause/critical/port80", "EgressTargetUnreachable/critical/t29")
-        one.story.repeat(4)
+        one.simulation.repeat(4)
         await one.expect()
         assert [ok for _, ok in one.desk.attempts.elements()].count(False) > 0
 

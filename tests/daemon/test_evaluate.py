@@ -43,42 +43,42 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
 
 def failing(*receivers: Receiver) -> tuple[AlertSimulation, Snapshot]:
     """Return a simulation in which a target has failed for long enough, and no notice was sent."""
-    story = AlertSimulation(targets={"a": Need.REQUIRED, "b": Need.REQUIRED})
-    story.repeat(2)
-    story.repeat(4, {"a": "blocked:tls_reset"})
-    settings = replace(story.snapshot.settings, notify=Notify(receivers=receivers))
-    return story, replace(story.snapshot, alerts=(), settings=settings)
+    simulation = AlertSimulation(targets={"a": Need.REQUIRED, "b": Need.REQUIRED})
+    simulation.repeat(2)
+    simulation.repeat(4, {"a": "blocked:tls_reset"})
+    settings = replace(simulation.snapshot.settings, notify=Notify(receivers=receivers))
+    return simulation, replace(simulation.snapshot, alerts=(), settings=settings)
 
 
 def test_an_evaluation_queues_the_notices_that_are_due() -> None:
     """One for each receiver that is fed from the queue, and one event that names all receivers."""
-    story, snapshot = failing(HOOK, CHAT, PEERS)
-    step = evaluate(snapshot, (), now=story.now, limits={})
-    (event,) = step.events
+    simulation, snapshot = failing(HOOK, CHAT, PEERS)
+    evaluation = evaluate(snapshot, (), now=simulation.now, limits={})
+    (event,) = evaluation.events
     assert (event.notice_kind, event.alertname, event.targets) == (
         NoticeKind.OPENED,
         AlertName.UNREACHABLE,
         ("a",),
     )
     assert event.receivers == ("hook", "chat", "am")
-    waiting = [(one.receiver, one.notice.id) for one in step.snapshot.outbox.waiting]
+    waiting = [(one.receiver, one.notice.id) for one in evaluation.snapshot.outbox.waiting]
     assert waiting == [("hook", event.notice), ("chat", event.notice)]
-    assert [(one.name, one.waiting) for one in step.snapshot.receivers] == [
+    assert [(one.name, one.waiting) for one in evaluation.snapshot.receivers] == [
         ("hook", 1),
         ("chat", 1),
         ("am", 0),
     ]
-    again = evaluate(step.snapshot, (), now=story.now, limits={})
-    assert (again.events, again.snapshot.outbox) == ((), step.snapshot.outbox)
+    again = evaluate(evaluation.snapshot, (), now=simulation.now, limits={})
+    assert (again.events, again.snapshot.outbox) == ((), evaluation.snapshot.outbox)
 
 
 def test_an_evaluation_shows_silences_and_sends_nothing() -> None:
     """A silenced alert stays pending, and is notified when the silence ends."""
-    story, snapshot = failing(HOOK)
-    ends = story.now + timedelta(minutes=30)
+    simulation, snapshot = failing(HOOK)
+    ends = simulation.now + timedelta(minutes=30)
     by_hand = Silence(
         name="change",
-        began=clock.timestamp(story.now),
+        began=clock.timestamp(simulation.now),
         ends=clock.timestamp(ends),
         reason="a rule",
         by="ann",
@@ -87,35 +87,37 @@ def test_an_evaluation_shows_silences_and_sends_nothing() -> None:
     snapshot = replace(
         snapshot, settings=replace(snapshot.settings, alerting=Alerting(instance="x", maintenance=(planned,)))
     )
-    silences = active_silences((planned,), (by_hand,), story.now)
-    step = evaluate(snapshot, silences, now=story.now, limits={})
-    assert (step.events, step.snapshot.outbox.waiting) == ((), ())
-    assert [(one.name, one.by, one.reason) for one in step.snapshot.silences] == [
+    silences = active_silences((planned,), (by_hand,), simulation.now)
+    evaluation = evaluate(snapshot, silences, now=simulation.now, limits={})
+    assert (evaluation.events, evaluation.snapshot.outbox.waiting) == ((), ())
+    assert [(one.name, one.by, one.reason) for one in evaluation.snapshot.silences] == [
         ("nightly", "", ""),
         ("change", "ann", "a rule"),
     ]
-    (quiet,) = step.snapshot.alerts
+    (quiet,) = evaluation.snapshot.alerts
     assert quiet.suppressed_by == ("maintenance/nightly", "maintenance/change")
-    later = story.now + timedelta(hours=1)
-    after = evaluate(step.snapshot, active_silences((planned,), (by_hand,), later), now=later, limits={})
+    later = simulation.now + timedelta(hours=1)
+    after = evaluate(
+        evaluation.snapshot, active_silences((planned,), (by_hand,), later), now=later, limits={}
+    )
     assert [one.notice_kind for one in after.events] == [NoticeKind.OPENED]
     assert after.snapshot.silences == ()
 
 
 def test_notices_dropped_by_a_full_queue_are_counted() -> None:
     """The evaluation says how many; the counter only grows."""
-    story, snapshot = failing(replace(HOOK, queue=1))
-    full = enqueue(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["hook"])], {"hook": 1})
-    step = evaluate(replace(snapshot, outbox=full), (), now=story.now, limits={})
-    assert step.dropped == (("hook", 1),)
-    assert step.snapshot.counters.notifications_dropped == {"hook": 1}
-    assert step.snapshot.receivers[0].waiting == 1
+    simulation, snapshot = failing(replace(HOOK, queue=1))
+    full = enqueue(Outbox(), [(notice(1, at=clock.timestamp(simulation.now)), ["hook"])], {"hook": 1})
+    evaluation = evaluate(replace(snapshot, outbox=full), (), now=simulation.now, limits={})
+    assert evaluation.dropped == (("hook", 1),)
+    assert evaluation.snapshot.counters.notifications_dropped == {"hook": 1}
+    assert evaluation.snapshot.receivers[0].waiting == 1
 
 
 def test_all_is_fitted_to_the_receivers_there_are() -> None:
     """Counts begin at 0, what waited for others is named, and who failed before a restart still does."""
-    story, snapshot = failing(HOOK, PEERS)
-    outbox = enqueue(Outbox(), [(notice(1, at=clock.timestamp(story.now)), ["gone"])], {"gone": 5})
+    simulation, snapshot = failing(HOOK, PEERS)
+    outbox = enqueue(Outbox(), [(notice(1, at=clock.timestamp(simulation.now)), ["gone"])], {"gone": 5})
     about = condition(
         "hook",
         id=f"{AlertName.NOTIFICATIONS_FAILING}/hook",
@@ -140,7 +142,7 @@ def test_all_is_fitted_to_the_receivers_there_are() -> None:
 def test_alerts_are_evaluated_between_sweeps(play: Play) -> None:
     """What must hold for minutes fires after minutes, also between two sweeps an hour apart."""
 
-    async def story() -> None:
+    async def main() -> None:
         one = telling(scene(hosts=3, interval=3600.0))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one.scheduler.run()), group.create_task(one.scheduler.store.run())]
@@ -155,7 +157,7 @@ def test_alerts_are_evaluated_between_sweeps(play: Play) -> None:
             for task in tasks:
                 task.cancel()
 
-    play(story())
+    play(main())
 
 
 async def inline(work: Callable[..., Any], *given: Any) -> Any:
@@ -168,7 +170,7 @@ def test_a_silence_opened_by_hand_is_active_at_once(
 ) -> None:
     """The file is checked every few seconds; a damaged one changes nothing, and is logged once."""
 
-    async def story() -> None:
+    async def main() -> None:
         one = telling(scene(hosts=3))
         store = one.scheduler.store
         async with asyncio.TaskGroup() as group:
@@ -194,14 +196,14 @@ def test_a_silence_opened_by_hand_is_active_at_once(
 
     monkeypatch.setattr(asyncio, "to_thread", inline)
     with capture_logs() as said:
-        play(story())
+        play(main())
     assert [line["event"] for line in said].count("silences can't be read, those before stay") == 1
 
 
 def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
     """The alert, its notice in the queue and the event come in one swap, and one save."""
 
-    async def story() -> None:
+    async def main() -> None:
         one = telling(scene(hosts=5))
         swaps: list[tuple[int, int]] = []
         keeper: Any = one.scheduler.store.keeper
@@ -223,7 +225,7 @@ def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
         assert [pair for pair in swaps if pair[0]] == [(1, 1)]
         assert next(waiting for told, waiting in swaps if not told) == 0
 
-    play(story())
+    play(main())
 
 
 def telling(one: Scene) -> Scene:

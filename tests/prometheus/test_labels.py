@@ -45,7 +45,7 @@ def expected() -> dict[str, set[str]]:
 
 
 def conditions() -> dict[AlertName, Condition]:
-    """Return one condition of every kind that a story can bring about."""
+    """Return one condition of every kind that a simulation can produce."""
     one = AlertSimulation(targets=dict.fromkeys("abcd", Need.REQUIRED))
     one.limits = {"resource-bridge": 86400.0}
     one.repeat(3)
