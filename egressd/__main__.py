@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from egressd import __version__
 from egressd.errors import ExitCode
 
+TYPE_CHECKING = False  # importing `typing` would cost more than `--version` does
 if TYPE_CHECKING:
     from egressd.cli.app import DaemonCommand
 

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = Path("/etc/egressd/egressd.yml")
 """Read if it exists and no other file is named."""
+NO_FLAGS = Flags()
 
 
-def load_settings(path: Path | None, flags: Flags, *, catalog: Catalog | None = None) -> Settings:
+def load_settings(path: Path | None, flags: Flags = NO_FLAGS, *, catalog: Catalog | None = None) -> Settings:
     """Read the file, if one is given, and apply the flags over it.
 
     With a catalog, names that must be in it are checked too.
