@@ -14,13 +14,13 @@ from egressd.wording import count
 SCHEMA = "egressd.diff/1"
 HEADINGS = {
     ChangeKind.NEW_FAILURE: "NEW FAILURES",
-    ChangeKind.OTHER_CAUSE: "FAILING FOR ANOTHER REASON",
-    ChangeKind.UNSURE: "NOW UNKNOWN",
-    ChangeKind.MENDED: "RECOVERED",
+    ChangeKind.OTHER_REASON: "FAILING FOR ANOTHER REASON",
+    ChangeKind.NOW_UNKNOWN: "NOW UNKNOWN",
+    ChangeKind.RECOVERED: "RECOVERED",
     ChangeKind.WORSE: "DEGRADED NOW",
     ChangeKind.BETTER: "NO LONGER DEGRADED",
-    ChangeKind.APPEARED: "NEW TARGETS",
-    ChangeKind.GONE: "REMOVED TARGETS",
+    ChangeKind.ADDED: "NEW TARGETS",
+    ChangeKind.REMOVED: "REMOVED TARGETS",
 }
 
 
@@ -86,15 +86,15 @@ def summarize_diff(changes: SweepDiff) -> str:
         *(
             f"{number} {words}"
             for kind, words in (
-                (ChangeKind.OTHER_CAUSE, "failing for another reason"),
-                (ChangeKind.UNSURE, "now unknown"),
-                (ChangeKind.MENDED, "recovered"),
+                (ChangeKind.OTHER_REASON, "failing for another reason"),
+                (ChangeKind.NOW_UNKNOWN, "now unknown"),
+                (ChangeKind.RECOVERED, "recovered"),
                 (ChangeKind.WORSE, "degraded now"),
                 (ChangeKind.BETTER, "no longer degraded"),
-                (ChangeKind.APPEARED, "new"),
-                (ChangeKind.GONE, "removed"),
+                (ChangeKind.ADDED, "new"),
+                (ChangeKind.REMOVED, "removed"),
             )
-            if (number := changes.count(kind)) or kind is ChangeKind.MENDED
+            if (number := changes.count(kind)) or kind is ChangeKind.RECOVERED
         ),
         f"{changes.unchanged} unchanged{failing}",
     ]

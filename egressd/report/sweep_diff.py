@@ -13,23 +13,23 @@ from egressd.model.verdict import Outcome, Sweep
 
 
 class ChangeKind(StrEnum):
-    """How a target changed, seen from a source, in the order in which changes are shown."""
+    """How a target changed, seen from a source, in the order in which changes are shown. Values are API."""
 
     NEW_FAILURE = "new_failure"
     """Blocked or down now; not before, or not a target before."""
-    OTHER_CAUSE = "other_cause"
+    OTHER_REASON = "other_cause"
     """Blocked or down as before, for another reason."""
-    UNSURE = "unsure"
+    NOW_UNKNOWN = "unsure"
     """Reachable before, unknown now."""
-    MENDED = "mended"
+    RECOVERED = "mended"
     """Blocked, down or unknown before, reachable now."""
     WORSE = "worse"
     """Ok before, degraded now."""
     BETTER = "better"
     """Degraded before, ok now."""
-    APPEARED = "appeared"
+    ADDED = "appeared"
     """A new target that is not failing."""
-    GONE = "gone"
+    REMOVED = "gone"
     """No longer a target."""
 
 
@@ -137,18 +137,18 @@ def _change(before: BaselineEntry | None, after: BaselineEntry | None) -> Change
 def _kind(before: BaselineEntry | None, after: BaselineEntry | None) -> ChangeKind | None:
     """Classify a change; None if nothing changed."""
     if after is None:
-        return ChangeKind.GONE
+        return ChangeKind.REMOVED
     now = Outcome(after.outcome)
     if before is None:
-        return ChangeKind.NEW_FAILURE if now in FAILING else ChangeKind.APPEARED
+        return ChangeKind.NEW_FAILURE if now in FAILING else ChangeKind.ADDED
     was = Outcome(before.outcome)
     if now in FAILING:
         other = before.reason != after.reason or was is not now
-        return (ChangeKind.OTHER_CAUSE if other else None) if was in FAILING else ChangeKind.NEW_FAILURE
+        return (ChangeKind.OTHER_REASON if other else None) if was in FAILING else ChangeKind.NEW_FAILURE
     if now is Outcome.UNKNOWN:
-        return None if was is Outcome.UNKNOWN else ChangeKind.UNSURE
+        return None if was is Outcome.UNKNOWN else ChangeKind.NOW_UNKNOWN
     if not was.reachable:
-        return ChangeKind.MENDED
+        return ChangeKind.RECOVERED
     if was is now:
         return None
     return ChangeKind.WORSE if now is Outcome.DEGRADED else ChangeKind.BETTER

@@ -147,7 +147,7 @@ def test_a_change_is_told_with_time_and_both_reasons(broken: Sweep, sound: Sweep
     assert " ".join(" ".join(lines[:2]).split()) == (
         f"10:11:12Z BAD {HOST}:443: blocked (tls_reset_after_hello), was ok"
     )
-    assert lines[2].startswith("           saw  127.0.0.1:")
+    assert lines[2].startswith("           seen 127.0.0.1:")
     assert any(line.startswith("           ask  ") for line in lines)
     assert all(len(line) <= 80 for line in lines)
 

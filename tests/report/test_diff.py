@@ -30,12 +30,12 @@ OK, DEGRADED, BLOCKED, DOWN, UNKNOWN = (
         (OK, BLOCKED, ChangeKind.NEW_FAILURE),
         (DEGRADED, DOWN, ChangeKind.NEW_FAILURE),
         (UNKNOWN, BLOCKED, ChangeKind.NEW_FAILURE),
-        (BLOCKED, DOWN, ChangeKind.OTHER_CAUSE),
-        (BLOCKED, OK, ChangeKind.MENDED),
-        (DOWN, DEGRADED, ChangeKind.MENDED),
-        (UNKNOWN, OK, ChangeKind.MENDED),
-        (OK, UNKNOWN, ChangeKind.UNSURE),
-        (BLOCKED, UNKNOWN, ChangeKind.UNSURE),
+        (BLOCKED, DOWN, ChangeKind.OTHER_REASON),
+        (BLOCKED, OK, ChangeKind.RECOVERED),
+        (DOWN, DEGRADED, ChangeKind.RECOVERED),
+        (UNKNOWN, OK, ChangeKind.RECOVERED),
+        (OK, UNKNOWN, ChangeKind.NOW_UNKNOWN),
+        (BLOCKED, UNKNOWN, ChangeKind.NOW_UNKNOWN),
         (OK, DEGRADED, ChangeKind.WORSE),
         (DEGRADED, OK, ChangeKind.BETTER),
     ],
@@ -64,7 +64,7 @@ def test_another_reason_is_a_change(sweep_of: SweepOf, row: RowOf) -> None:
         sweep_of(row(outcome=BLOCKED, reason="tcp_refused")),
         sweep_of(row(outcome=BLOCKED, reason="tls_sni_reset")),
     )
-    assert [one.kind for one in found.changes] == [ChangeKind.OTHER_CAUSE]
+    assert [one.kind for one in found.changes] == [ChangeKind.OTHER_REASON]
     assert found.new_failures == ()
 
 
@@ -73,8 +73,8 @@ def test_new_and_removed_targets(sweep_of: SweepOf, row: RowOf) -> None:
     before = sweep_of(row(outcome=BLOCKED))
     after = sweep_of(row(outcome=BLOCKED), row(host="b.example", outcome=BLOCKED), row(host="c.example"))
     grown, shrunk = compare_sweeps(before, after), compare_sweeps(after, before)
-    assert [one.kind for one in grown.changes] == [ChangeKind.NEW_FAILURE, ChangeKind.APPEARED]
-    assert [one.kind for one in shrunk.changes] == [ChangeKind.GONE, ChangeKind.GONE]
+    assert [one.kind for one in grown.changes] == [ChangeKind.NEW_FAILURE, ChangeKind.ADDED]
+    assert [one.kind for one in shrunk.changes] == [ChangeKind.REMOVED, ChangeKind.REMOVED]
 
 
 def _seen_from(sweep: Sweep, *names: str) -> Sweep:

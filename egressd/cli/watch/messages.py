@@ -15,20 +15,20 @@ from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
 
 MOST_DETAILED = 3
-"""Changes for the worse that are shown with evidence and advice; of more, the causes say it better."""
+"""Changes for the worse that are shown with evidence and advice; of more, the list of findings shows more."""
 MARGIN = " " * 11
 WORD = 9
 """Columns of the word that says how a target changed."""
 
 _KINDS = {
     ChangeKind.NEW_FAILURE: ("BAD", Style.RED),
-    ChangeKind.OTHER_CAUSE: ("BAD", Style.RED),
-    ChangeKind.UNSURE: ("UNKNOWN", Style.YELLOW),
-    ChangeKind.MENDED: ("GOOD", Style.GREEN),
+    ChangeKind.OTHER_REASON: ("BAD", Style.RED),
+    ChangeKind.NOW_UNKNOWN: ("UNKNOWN", Style.YELLOW),
+    ChangeKind.RECOVERED: ("GOOD", Style.GREEN),
     ChangeKind.WORSE: ("DEGRADED", Style.YELLOW),
     ChangeKind.BETTER: ("GOOD", Style.GREEN),
-    ChangeKind.APPEARED: ("NEW", Style.BOLD),
-    ChangeKind.GONE: ("GONE", Style.BOLD),
+    ChangeKind.ADDED: ("NEW", Style.BOLD),
+    ChangeKind.REMOVED: ("GONE", Style.BOLD),
 }
 
 
@@ -78,7 +78,7 @@ def time_of_day(timestamp: str) -> str:
 
 
 def _is_worse(one: Change) -> bool:
-    return one.kind in (ChangeKind.NEW_FAILURE, ChangeKind.OTHER_CAUSE)
+    return one.kind in (ChangeKind.NEW_FAILURE, ChangeKind.OTHER_REASON)
 
 
 def _required_missing(sweep: Sweep, outcomes: dict[str, Outcome]) -> int:
@@ -88,6 +88,6 @@ def _required_missing(sweep: Sweep, outcomes: dict[str, Outcome]) -> int:
 
 def _details(verdict: Verdict, *, width: int) -> Iterator[str]:
     if verdict.evidence:
-        yield from fold(verdict.evidence[0], width=width, first=f"{MARGIN}saw  ")
+        yield from fold(verdict.evidence[0], width=width, first=f"{MARGIN}seen ")
     if verdict.advice:
         yield from fold(verdict.advice, width=width, first=f"{MARGIN}ask  ")

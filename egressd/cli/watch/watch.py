@@ -22,7 +22,7 @@ from egressd.report.table import render_findings
 
 SETTLE = 0.3
 """Seconds to let what changes together change together."""
-AT_ONCE = (ChangeKind.NEW_FAILURE, ChangeKind.MENDED, ChangeKind.BETTER)
+AT_ONCE = (ChangeKind.NEW_FAILURE, ChangeKind.RECOVERED, ChangeKind.BETTER)
 """What is reported while a pass is under way; other changes wait for its controls."""
 
 
