@@ -1,4 +1,4 @@
-"""A program: ask the exporter for each target on standard input, 64 at a time; fail unless all succeed."""
+"""A client: probe each target on standard input by the exporter, 64 at a time; fail unless all succeed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from urllib.parse import quote
 
-AT_ONCE = 64
+PARALLEL = 64
 
 
 def probe(url: str) -> bool:
-    """Ask the exporter for one probe and return whether it succeeded."""
+    """Request one probe from the exporter; return whether it succeeded."""
     connection = HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=30)
     connection.request("GET", f"/probe?module=http_2xx&target={quote(url, safe='')}")
     page = connection.getresponse().read()
@@ -21,10 +21,10 @@ def probe(url: str) -> bool:
 
 
 def main() -> int:
-    """Print the seconds from the first question to the last answer."""
+    """Print the seconds from the first request to the last response."""
     urls = sys.stdin.read().split()
     begun = time.monotonic()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(PARALLEL) as pool:
         succeeded = sum(pool.map(probe, urls))
     print(time.monotonic() - begun)
     return 0 if succeeded == len(urls) else 1

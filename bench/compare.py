@@ -1,8 +1,8 @@
-"""egressd beside Debian's prometheus-blackbox-exporter: the same targets, DNS and web server, in one run.
+"""egressd compared with Debian's prometheus-blackbox-exporter: the same targets, DNS and web server.
 
-Figures are per run of 150 targets, medians of several runs taken in turn. What counts: CPU seconds of the
-program itself (start included), wall seconds from start or first question to the last answer, and peak
-resident memory. The exporter's client is not counted.
+Figures are per run of 150 targets, medians of several alternating runs: CPU seconds of the program (start
+included), wall seconds from the start or first request to the last response, and peak resident memory. The
+exporter's client is not counted.
 """
 
 from __future__ import annotations
@@ -25,36 +25,48 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from bench.world import EXPORTER_PORT, HTTP_NAMES, HTTPS_NAMES, build, egressd_config, start_exporter
-from tests.servers.place import Place, peak_memory_kib
+from bench.servers import (
+    EXPORTER_PORT,
+    HTTP_NAMES,
+    HTTPS_NAMES,
+    egressd_config,
+    start_exporter,
+    start_servers,
+)
+from tests.servers.namespace import ServerNamespace, peak_memory_kib
 
 NEEDED = ("nginx", "dnsmasq", "prometheus-blackbox-exporter", "unshare", "nsenter", "ip")
 TARGETS = len(HTTPS_NAMES) + len(HTTP_NAMES)
 Table = dict[tuple[str, int, str], tuple[int, int, float, float, object]]
-"""What cProfile keeps: file, line and function; calls twice, own time, time with callees, callers."""
+"""Statistics of cProfile: file, line, function; two call counts, own time, cumulative time, callers."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one run took."""
+    """The cost of one run."""
 
     cpu: float
     wall: float
     peak_mib: float
     probing: float = 0.0
-    """Seconds from the first question to the last answer."""
+    """Seconds from the first query to the last response."""
 
 
-def run_egressd(place: Place, config: Path, *, targets: int = TARGETS) -> Cost:
+def run_egressd(namespace: ServerNamespace, config: Path, *, targets: int = TARGETS) -> Cost:
     """Sweep once and check that every target was ok."""
-    report = place.folder / "report.json"
-    ended = place.egressd("--once", f"--config.file={config}", "--format", "json", "--output", str(report))
+    report = namespace.folder / "report.json"
+    completed = namespace.egressd(
+        "--once", f"--config.file={config}", "--format", "json", "--output", str(report)
+    )
     found = json.loads(report.read_text(encoding="utf-8"))
-    if ended.code != 0 or found["summary"]["ok"] != targets:
-        sys.exit(f"egressd did not find all {targets} targets ok: {found['summary']}\n{ended.stderr}")
+    if completed.code != 0 or found["summary"]["ok"] != targets:
+        sys.exit(f"egressd did not find all {targets} targets ok: {found['summary']}\n{completed.stderr}")
     return Cost(
-        cpu=ended.cpu_seconds, wall=ended.seconds, peak_mib=ended.peak_kib / 1024, probing=_probing(found)
+        cpu=completed.cpu_seconds,
+        wall=completed.seconds,
+        peak_mib=completed.peak_kib / 1024,
+        probing=_probing(found),
     )
 
 
@@ -69,17 +81,22 @@ def _probing(report: dict[str, Any]) -> float:
     return (last - min(started for started, _ in observations)).total_seconds()
 
 
-def run_exporter(place: Place) -> Cost:
-    """Start the exporter, probe every target through it once, and read what it used."""
-    pid = start_exporter(place)
+def run_exporter(namespace: ServerNamespace) -> Cost:
+    """Start the exporter, probe every target by it once, and return its cost."""
+    pid = start_exporter(namespace)
     urls = [f"https://{name}/" for name in HTTPS_NAMES] + [f"http://{name}/" for name in HTTP_NAMES]
-    client = [*place.enter, sys.executable, str(Path(__file__).with_name("client.py")), str(EXPORTER_PORT)]
+    client = [
+        *namespace.enter_command,
+        sys.executable,
+        str(Path(__file__).with_name("client.py")),
+        str(EXPORTER_PORT),
+    ]
     asked = subprocess.run(client, input="\n".join(urls), capture_output=True, text=True, check=False)
     if asked.returncode != 0:
         sys.exit(f"the exporter did not find all {TARGETS} targets up\n{asked.stderr}")
     wall = float(asked.stdout)
     cost = Cost(cpu=cpu_seconds(pid), wall=wall, peak_mib=peak_memory_kib(pid) / 1024, probing=wall)
-    exporter = place.started.pop()
+    exporter = namespace.started.pop()
     exporter.terminate()
     exporter.wait()
     return cost
@@ -101,7 +118,7 @@ def median(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def show(ours: Cost, theirs: Cost, single: Cost, start: Cost) -> None:
+def print_comparison(ours: Cost, theirs: Cost, single: Cost, start: Cost) -> None:
     """Print both sets of figures and their ratios."""
     print(f"{'':34}{'egressd':>10}{'blackbox':>10}{'ratio':>8}")
     further = 1000 * (ours.cpu - single.cpu) / (TARGETS - 1)
@@ -109,7 +126,7 @@ def show(ours: Cost, theirs: Cost, single: Cost, start: Cost) -> None:
         ("CPU s, whole run", ours.cpu, theirs.cpu),
         ("CPU ms per target", 1000 * ours.cpu / TARGETS, 1000 * theirs.cpu / TARGETS),
         ("CPU ms per target after the first", further, 1000 * theirs.cpu / TARGETS),
-        ("s, first question to last answer", ours.probing, theirs.probing),
+        ("s, first query to last response", ours.probing, theirs.probing),
         ("wall s, with egressd's controls", ours.wall, theirs.wall),
         ("peak resident MiB", ours.peak_mib, theirs.peak_mib),
     )
@@ -119,13 +136,13 @@ def show(ours: Cost, theirs: Cost, single: Cost, start: Cost) -> None:
     print(f"egressd --once, one target: {single.cpu:.3f} s of CPU, {single.peak_mib:.0f} MiB")
 
 
-def profile(place: Place, config: Path) -> None:
-    """Print where a sweep's time goes, by room and by library."""
-    stats = place.folder / "profile"
+def profile(namespace: ServerNamespace, config: Path) -> None:
+    """Print where a sweep's time goes, by package and library."""
+    stats = namespace.folder / "profile"
     program = str(Path(sys.executable).with_name("egressd"))
     command = ["-m", "cProfile", "-o", str(stats), program, "--once", f"--config.file={config}"]
-    command += ["--format", "json", "--output", str(place.folder / "profiled.json")]
-    subprocess.run([*place.enter, sys.executable, *command], check=True, capture_output=True)
+    command += ["--format", "json", "--output", str(namespace.folder / "profiled.json")]
+    subprocess.run([*namespace.enter_command, sys.executable, *command], check=True, capture_output=True)
     rooms: defaultdict[str, float] = defaultdict(float)
     table: Table = vars(pstats.Stats(str(stats)))["stats"]
     for (file, _, function), (_, _, own, _, _) in table.items():
@@ -158,30 +175,30 @@ def _builtin(function: str) -> str:
     return "built in: other"
 
 
-def take_turns(runs: int, *takers: Callable[[], Cost]) -> list[Cost]:
-    """Run each in turn, several times, and return the median of each."""
-    costs: list[list[Cost]] = [[] for _ in takers]
+def run_alternately(runs: int, *measurements: Callable[[], Cost]) -> list[Cost]:
+    """Run each alternately, several times, and return the medians."""
+    costs: list[list[Cost]] = [[] for _ in measurements]
     for _ in range(runs):
-        for taker, into in zip(takers, costs, strict=True):
-            into.append(taker())
+        for measure_once, into in zip(measurements, costs, strict=True):
+            into.append(measure_once())
             time.sleep(0.2)
     return [median(one) for one in costs]
 
 
-def run_version(place: Place) -> Cost:
-    """Start egressd and do nothing with it."""
-    ended = place.egressd("--version")
-    return Cost(cpu=ended.cpu_seconds, wall=ended.seconds, peak_mib=ended.peak_kib / 1024)
+def run_version(namespace: ServerNamespace) -> Cost:
+    """Start egressd without any work."""
+    completed = namespace.egressd("--version")
+    return Cost(cpu=completed.cpu_seconds, wall=completed.seconds, peak_mib=completed.peak_kib / 1024)
 
 
-def as_installed(folder: Path) -> None:
-    """Let programs keep their compiled modules, as installed ones have them, whatever the caller forbids."""
+def cache_bytecode(folder: Path) -> None:
+    """Let programs cache their bytecode as installed ones do, whatever the caller's environment."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
 
 
 def main() -> None:
-    """Compare, or say what is missing."""
+    """Compare, or print what is missing."""
     parser = argparse.ArgumentParser(description="Compare egressd with prometheus-blackbox-exporter.")
     parser.add_argument("--runs", type=int, default=5)
     runs: int = parser.parse_args().runs
@@ -193,29 +210,29 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        place = Place.make(Path(folder))
-        if place.holder is None:
+        namespace = ServerNamespace.make(Path(folder))
+        if namespace.holder is None:
             print("SKIPPED: the bench needs root, or user namespaces, for a network of its own")
             return
         try:
-            build(place)
-            as_installed(Path(folder))
-            config, single = egressd_config(place), egressd_config(place, first=1)
-            run_egressd(place, config)
+            start_servers(namespace)
+            cache_bytecode(Path(folder))
+            config, single = egressd_config(namespace), egressd_config(namespace, first=1)
+            run_egressd(namespace, config)
             print(f"{len(HTTPS_NAMES)} https and {len(HTTP_NAMES)} http targets, all healthy; ", end="")
             print(f"median of {runs} runs\n", flush=True)
-            show(
-                *take_turns(
+            print_comparison(
+                *run_alternately(
                     runs,
-                    lambda: run_egressd(place, config),
-                    lambda: run_exporter(place),
-                    lambda: run_egressd(place, single, targets=1),
-                    lambda: run_version(place),
+                    lambda: run_egressd(namespace, config),
+                    lambda: run_exporter(namespace),
+                    lambda: run_egressd(namespace, single, targets=1),
+                    lambda: run_version(namespace),
                 )
             )
-            profile(place, config)
+            profile(namespace, config)
         finally:
-            place.close()
+            namespace.close()
 
 
 if __name__ == "__main__":

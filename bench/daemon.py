@@ -1,8 +1,8 @@
-"""The daemon beside prometheus-blackbox-exporter, which Prometheus asks: the same 150 targets per interval.
+"""The daemon compared with prometheus-blackbox-exporter under Prometheus: the same 150 targets per interval.
 
-Both are measured in turn over several intervals, shorter than the 60 s that the figures are given for: what
-counts is CPU time per sweep, times 60 sweeps an hour. Prometheus scrapes either one, and its own share is
-shown as well. `--interval 60` takes no short cut.
+Both are measured one after the other over several intervals, shorter than the 60 s of the figures: what
+counts is CPU time per sweep, times 60 sweeps an hour. Prometheus scrapes both, and its cost is printed too.
+`--interval 60` measures the real interval.
 """
 
 from __future__ import annotations
@@ -20,19 +20,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.compare import NEEDED, TARGETS, cpu_seconds
-from bench.world import EXPORTER_PORT, HTTP_NAMES, HTTPS_NAMES, build, egressd_config, start_exporter
-from tests.servers.place import Place
+from bench.servers import (
+    EXPORTER_PORT,
+    HTTP_NAMES,
+    HTTPS_NAMES,
+    egressd_config,
+    start_exporter,
+    start_servers,
+)
+from tests.servers.namespace import ServerNamespace
 
 PROMETHEUS, DAEMON = "127.0.0.1:9090", "127.0.0.1:10980"
 SWEEPS_PER_HOUR = 60
-WARMING_UP = 2
-"""Intervals before the first that counts: starting is not what runs for months."""
-ASK = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1], timeout=10).read().decode())"
+WARM_UP_INTERVALS = 2
+"""Intervals before the measurement, so that starting is not counted."""
+HTTP_GET = (
+    "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1], timeout=10).read().decode())"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one program takes, at 60 s between sweeps."""
+    """The cost of one program at 60 s between sweeps."""
 
     cpu_per_hour: float
     resident_mib: float
@@ -46,19 +55,19 @@ class Pair:
     prometheus: Cost
 
 
-def measure_daemon(place: Place, *, interval: int, sweeps: int) -> Pair:
-    """Let the daemon run on its own rhythm, scraped once per interval."""
-    path = egressd_config(place)
+def measure_daemon(namespace: ServerNamespace, *, interval: int, sweeps: int) -> Pair:
+    """Run the daemon on its own schedule, scraped once per interval."""
+    path = egressd_config(namespace)
     settings = json.loads(path.read_text(encoding="utf-8"))
     settings |= {"interval": f"{interval}s", "web": {"listen": DAEMON}}
     settings["probe"] |= {"deadline": "4s"}
-    settings["state"] = {"directory": str(place.folder / "state")}
+    settings["state"] = {"directory": str(namespace.folder / "state")}
     path.write_text(json.dumps(settings), encoding="utf-8")
-    place.start(sys.executable, "-m", "egressd", f"--config.file={path}", tcp=(10980,))
-    prober = place.started[-1].pid
+    namespace.start(sys.executable, "-m", "egressd", f"--config.file={path}", tcp=(10980,))
+    prober = namespace.started[-1].pid
     scraped = {"job_name": "egressd", "static_configs": [{"targets": [DAEMON]}]}
     return _measure(
-        place,
+        namespace,
         prober,
         scraped,
         interval=interval,
@@ -67,9 +76,9 @@ def measure_daemon(place: Place, *, interval: int, sweeps: int) -> Pair:
     )
 
 
-def measure_exporter(place: Place, *, interval: int, sweeps: int) -> Pair:
-    """Let Prometheus ask the exporter for every target once per interval."""
-    prober = start_exporter(place)
+def measure_exporter(namespace: ServerNamespace, *, interval: int, sweeps: int) -> Pair:
+    """Let Prometheus probe every target by the exporter once per interval."""
+    prober = start_exporter(namespace)
     urls = [f"https://{name}/" for name in HTTPS_NAMES] + [f"http://{name}/" for name in HTTP_NAMES]
     scraped = {
         "job_name": "blackbox",
@@ -82,48 +91,57 @@ def measure_exporter(place: Place, *, interval: int, sweeps: int) -> Pair:
             {"target_label": "__address__", "replacement": f"127.0.0.1:{EXPORTER_PORT}"},
         ],
     }
-    return _measure(place, prober, scraped, interval=interval, sweeps=sweeps, up="sum(probe_success)")
+    return _measure(namespace, prober, scraped, interval=interval, sweeps=sweeps, up="sum(probe_success)")
 
 
 def _measure(
-    place: Place, prober: int, scraped: Mapping[str, object], *, interval: int, sweeps: int, up: str
+    namespace: ServerNamespace,
+    prober: int,
+    scraped: Mapping[str, object],
+    *,
+    interval: int,
+    sweeps: int,
+    up: str,
 ) -> Pair:
-    """Start Prometheus, wait until all is warm, and read what both used over some sweeps."""
-    prometheus = _start_prometheus(place, scraped, interval)
-    time.sleep(WARMING_UP * interval)
+    """Start Prometheus, warm up, and measure both over some sweeps."""
+    prometheus = _start_prometheus(namespace, scraped, interval)
+    time.sleep(WARM_UP_INTERVALS * interval)
     pids = (prober, prometheus)
     before = [cpu_seconds(pid) for pid in pids]
     time.sleep(sweeps * interval)
     used = [cpu_seconds(pid) - earlier for pid, earlier in zip(pids, before, strict=True)]
-    found = _query(place, up)
+    found = _query(namespace, up)
     if found != TARGETS:
-        sys.exit(f"{up} is {found}, not {TARGETS}: what was measured is not what was meant")
+        sys.exit(f"{up} is {found}, not {TARGETS}: the measurement is void")
     costs = [
         Cost(cpu_per_hour=cpu / sweeps * SWEEPS_PER_HOUR, resident_mib=_resident_mib(pid))
         for pid, cpu in zip(pids, used, strict=True)
     ]
     for _ in pids:
-        server = place.started.pop()
+        server = namespace.started.pop()
         server.terminate()
         server.wait()
     return Pair(prober=costs[0], prometheus=costs[1])
 
 
-def _start_prometheus(place: Place, scraped: Mapping[str, object], interval: int) -> int:
-    folder = place.folder / f"prometheus-{scraped['job_name']}"
+def _start_prometheus(namespace: ServerNamespace, scraped: Mapping[str, object], interval: int) -> int:
+    folder = namespace.folder / f"prometheus-{scraped['job_name']}"
     folder.mkdir()
     every = {"scrape_interval": f"{interval}s", "scrape_timeout": f"{min(interval, 10)}s"}
     config = folder / "prometheus.yml"
     config.write_text(json.dumps({"global": every, "scrape_configs": [scraped]}), encoding="utf-8")
     command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data"]
-    place.start(*command, f"--web.listen-address={PROMETHEUS}", "--log.level=error", tcp=(9090,))
-    return place.started[-1].pid
+    namespace.start(*command, f"--web.listen-address={PROMETHEUS}", "--log.level=error", tcp=(9090,))
+    return namespace.started[-1].pid
 
 
-def _query(place: Place, expression: str) -> float:
+def _query(namespace: ServerNamespace, expression: str) -> float:
     url = f"http://{PROMETHEUS}/api/v1/query?query={expression}"
     asked = subprocess.run(
-        [*place.enter, sys.executable, "-c", ASK, url], check=True, capture_output=True, text=True
+        [*namespace.enter_command, sys.executable, "-c", HTTP_GET, url],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     result = json.loads(asked.stdout)["data"]["result"]
     return float(result[0]["value"][1]) if result else 0.0
@@ -136,7 +154,7 @@ def _resident_mib(pid: int) -> float:
     return 0.0
 
 
-def show(ours: Pair, theirs: Pair) -> None:
+def print_comparison(ours: Pair, theirs: Pair) -> None:
     """Print both sets of figures and their ratios."""
     print(f"{'':34}{'egressd':>10}{'blackbox':>10}{'ratio':>8}")
     rows = (
@@ -155,7 +173,7 @@ def show(ours: Pair, theirs: Pair) -> None:
 
 
 def main() -> None:
-    """Compare, or say what is missing."""
+    """Compare, or print what is missing."""
     parser = argparse.ArgumentParser(description="Compare the daemon with prometheus-blackbox-exporter.")
     parser.add_argument("--interval", type=int, default=12, help="seconds between sweeps")
     parser.add_argument("--sweeps", type=int, default=5)
@@ -168,18 +186,18 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        place = Place.make(Path(folder))
-        if place.holder is None:
+        namespace = ServerNamespace.make(Path(folder))
+        if namespace.holder is None:
             print("SKIPPED: the daemon's bench needs root, or user namespaces, for a network of its own")
             return
         try:
-            build(place)
+            start_servers(namespace)
             print(f"\nThe daemon: {TARGETS} healthy targets every 60 s, each program scraped by Prometheus;")
             print(f"CPU measured over {sweeps} sweeps, {interval} s apart\n", flush=True)
-            ours = measure_daemon(place, interval=interval, sweeps=sweeps)
-            show(ours, measure_exporter(place, interval=interval, sweeps=sweeps))
+            ours = measure_daemon(namespace, interval=interval, sweeps=sweeps)
+            print_comparison(ours, measure_exporter(namespace, interval=interval, sweeps=sweeps))
         finally:
-            place.close()
+            namespace.close()
 
 
 if __name__ == "__main__":

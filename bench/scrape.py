@@ -1,9 +1,9 @@
-"""What a scrape of a large site costs, and how long it keeps the event loop from running.
+"""The cost of scraping a large site, and how long a scrape delays the event loop.
 
-A client in a process of its own scrapes the daemon's pages, each time after the snapshot has changed. While
-it does, the loop measures its longest turn twice: by the processor's clock, which is what a scrape takes of
-it, and by the wall clock, which has the waiting for other threads in it. The latter is to be read beside the
-same with a thread that merely spins: on a busy machine that is no shorter.
+A client in a process of its own scrapes the daemon, each time after the snapshot has changed. Meanwhile the
+longest delay of the loop is measured twice: in CPU time of its thread, which is what a scrape costs it, and
+in wall-clock time, which includes waiting for other threads. The latter is to be compared with the delay
+beside a thread that only spins: on a busy machine that is no shorter.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ from egressd.web.app import make_app
 from tests.metrics.snapshots import Row, make_snapshot, make_sweep
 
 LOOP_LIMIT = 0.020
-"""Seconds the loop may be kept from running by one scrape."""
+"""Seconds that one scrape may delay the loop."""
 CLIENT = """
 import http.client, sys, time
-way = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=30)
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=30)
 begun = time.monotonic()
-way.request("GET", "/metrics", headers={"Accept-Encoding": "gzip"})
-answer = way.getresponse()
+connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip"})
+answer = connection.getresponse()
 print(answer.status, len(answer.read()), time.monotonic() - begun)
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """The longest time the loop did not get its turn, in seconds."""
+class LoopDelay:
+    """The longest delay of the event loop, in seconds."""
 
     cpu: float
-    """Of the loop's own thread."""
+    """CPU time of the loop's thread."""
     wall: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scrape:
-    """One answer as the client saw it."""
+    """One scrape as the client sees it."""
 
     size: int
     """Bytes, compressed."""
     seconds: float
-    longest: Turn
+    longest: LoopDelay
 
 
 def site(*, targets: int, sources: int) -> Snapshot:
@@ -69,15 +69,15 @@ def site(*, targets: int, sources: int) -> Snapshot:
     return make_snapshot(make_sweep(*rows, sources=sources))
 
 
-async def longest_turn(work: Awaitable[object]) -> Turn:
-    """Wait for something; return the longest turn of the loop meanwhile."""
+async def longest_delay(work: Awaitable[object]) -> LoopDelay:
+    """Await something; return the longest delay of the loop meanwhile."""
     task = asyncio.ensure_future(work)
     cpu, wall = time.thread_time(), time.perf_counter()
-    longest = Turn(cpu=0.0, wall=0.0)
+    longest = LoopDelay(cpu=0.0, wall=0.0)
     while not task.done():
         await asyncio.sleep(0)
         cpu_now, wall_now = time.thread_time(), time.perf_counter()
-        longest = Turn(cpu=max(longest.cpu, cpu_now - cpu), wall=max(longest.wall, wall_now - wall))
+        longest = LoopDelay(cpu=max(longest.cpu, cpu_now - cpu), wall=max(longest.wall, wall_now - wall))
         cpu, wall = cpu_now, wall_now
     await task
     return longest
@@ -89,7 +89,7 @@ async def scrape(port: int) -> Scrape:
         sys.executable, "-c", CLIENT, str(port), stdout=asyncio.subprocess.PIPE
     )
     reading = asyncio.ensure_future(client.communicate())
-    longest = await longest_turn(reading)
+    longest = await longest_delay(reading)
     status, size, seconds = reading.result()[0].split()
     if status != b"200":
         sys.exit(f"the scrape was answered with {status.decode()}")
@@ -97,7 +97,7 @@ async def scrape(port: int) -> Scrape:
 
 
 async def measure(snapshot: Snapshot, runs: int) -> list[Scrape]:
-    """Scrape the daemon's pages so many times, each time after something has changed."""
+    """Scrape the daemon so many times, each time after a change."""
     holder = SnapshotHolder(snapshot)
     app = make_app(holder, Intents(), Access(), load_catalog())
     runner = web.AppRunner(app, access_log=None)
@@ -121,15 +121,15 @@ def spin(seconds: float) -> None:
         pass
 
 
-async def spinning(seconds: float, runs: int) -> float:
-    """Return the longest turn beside a thread that spins, the median of several."""
+async def delay_beside_spin(seconds: float, runs: int) -> float:
+    """Return the longest delay beside a delay_beside_spin thread, the median of several."""
     return statistics.median(
-        [(await longest_turn(asyncio.to_thread(spin, seconds))).wall for _ in range(runs)]
+        [(await longest_delay(asyncio.to_thread(spin, seconds))).wall for _ in range(runs)]
     )
 
 
 def main() -> int:
-    """Print the figures; fail where the loop is kept from running for longer than it may."""
+    """Print the figures; fail if the loop is delayed for too long."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--targets", type=int, default=500)
     parser.add_argument("--sources", type=int, default=3)
@@ -141,10 +141,10 @@ def main() -> int:
     text = Exposition({}).render(snapshot)
     rendering = time.thread_time() - begun
     scrapes = asyncio.run(measure(snapshot, asked.runs))
-    beside = asyncio.run(spinning(rendering, asked.runs))
+    beside = asyncio.run(delay_beside_spin(rendering, asked.runs))
     cpu = statistics.median(one.longest.cpu for one in scrapes)
     wall = statistics.median(one.longest.wall for one in scrapes)
-    took = statistics.median(one.seconds for one in scrapes)
+    response_time = statistics.median(one.seconds for one in scrapes)
     lines = sum(not line.startswith(b"#") for line in text.splitlines())
     print(
         f"{asked.targets} targets x {asked.sources} sources: {lines} series, {len(text) / 1e6:.1f} MB, ",
@@ -152,10 +152,10 @@ def main() -> int:
     )
     print(f"{scrapes[0].size / 1e3:.0f} kB compressed; medians of {asked.runs} scrapes:")
     print(f"rendering, in a thread, once for each snapshot:  {rendering * 1000:6.1f} ms of CPU")
-    print(f"answer, as the client sees it:                   {took * 1000:6.1f} ms")
-    print(f"longest turn of the loop, its own CPU:           {cpu * 1000:6.1f} ms")
-    print(f"longest turn of the loop, waiting for threads:   {wall * 1000:6.1f} ms")
-    print(f"the same beside a thread that merely spins:      {beside * 1000:6.1f} ms")
+    print(f"response, as the client sees it:                 {response_time * 1000:6.1f} ms")
+    print(f"longest delay of the loop, its own CPU:          {cpu * 1000:6.1f} ms")
+    print(f"longest delay of the loop, waiting for threads:  {wall * 1000:6.1f} ms")
+    print(f"the same beside a thread that only spins:        {beside * 1000:6.1f} ms")
     return 0 if cpu <= LOOP_LIMIT and wall <= max(LOOP_LIMIT, 3 * beside) else 1
 
 

@@ -1,10 +1,10 @@
-"""A soak: thousands of sweeps of a lab at full speed, then kill -9 at random moments, again and again.
+"""A soak test: thousands of sweeps of a lab at full speed, then kill -9 at random moments.
 
-The daemon runs in a process of its own and counts, after each sweep, its resident memory, descriptors, tasks
-and the size of its state; now and then, after a collection, the blocks of memory that live objects hold. A
-leak is a slope of those blocks over the later half of the run (least squares): resident memory goes up in
-steps with the highest load so far and never comes down. The rest grows by the least it ever comes down to.
-While it runs, a fault is switched on and off, and a webhook is told of it.
+The daemon runs in a process of its own and records, after each sweep, its resident memory, descriptors, tasks
+and the size of its state; now and then, after a garbage collection, the memory blocks of live objects. A leak
+is a slope of those blocks over the later half of the run (least squares): resident memory rises in steps with
+the highest load so far and never falls. The other figures grow if their minimum does. Meanwhile a fault is
+switched on and off, and a webhook is notified.
 """
 
 from __future__ import annotations
@@ -47,23 +47,23 @@ from tests.state.test_kill import check, kill_once
 
 FAULT = "tls_reset=mcr.microsoft.com"
 SWITCH_EVERY = 50
-"""Sweeps between switching a fault."""
-SHOW_EVERY = 100
-"""Sweeps between two signs of life."""
+"""Sweeps between two switches of the fault."""
+PRINT_EVERY = 100
+"""Sweeps between two printed samples."""
 PROTOCOLS = ("https", "https", "tls", "tcp")
-"""What is asked for, in turn: every way a conversation ends well."""
+"""The protocols of the targets, in turn."""
 RETENTION = "20m"
-"""So short that the file must stop growing while the soak runs."""
+"""Short, so that the state stops growing while the soak runs."""
 RETAINED = 1200.0
 """The same in seconds."""
 COUNT_EVERY = 10
-"""Sweeps between two counts of blocks: they take a collection."""
-MOST_SLOPE = 2.0
-"""Blocks per sweep; beyond, something is never let go. A target's standing alone is hundreds."""
-ENOUGH = 1000
-"""Sweeps from which on a slope is more than the ups and downs of what lives for a few sweeps."""
-MOST_MORE = 1.25
-"""What is counted in pieces may come down to so much more in the later half than in the earlier one."""
+"""Sweeps between two counts of blocks: each needs a garbage collection."""
+MAX_SLOPE = 2.0
+"""Blocks per sweep; more is a leak. The standing of one target is hundreds."""
+LEAST_SWEEPS = 1000
+"""Sweeps below which the slope is noise."""
+MAX_GROWTH = 1.25
+"""The allowed growth of a minimum from the earlier to the later half."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Sample:
     """On the monotonic clock."""
     rss_kib: int
     blocks: int
-    """What live objects hold, by `sys.getallocatedblocks`; 0: not counted this time."""
+    """Memory blocks of live objects (`sys.getallocatedblocks`); 0: not counted this time."""
     descriptors: int
     tasks: int
     state_kib: int
@@ -100,13 +100,13 @@ def sample(holder: SnapshotHolder, directory: Path) -> Sample:
 
 
 def live_blocks() -> int:
-    """Count the blocks of memory that objects hold which somebody still needs."""
+    """Return the number of memory blocks of live objects."""
     gc.collect()
     return sys.getallocatedblocks()
 
 
 def run_child(config: Path, directory: Path, sweeps: int) -> None:
-    """Be the daemon for so many sweeps, and print a sample after each."""
+    """Run the daemon for that many sweeps, and print a sample after each."""
     configure_logging(Level.ERROR, Form.JSON)
     catalog = load_catalog()
     settings = load_settings(config, Flags(), catalog=catalog)
@@ -152,33 +152,33 @@ def lab(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def sink() -> Iterator[tuple[str, list[str]]]:
-    """Open a webhook that takes everything; give its URL, and the list it writes into what it was told."""
-    told: list[str] = []
+def webhook_server() -> Iterator[tuple[str, list[str]]]:
+    """Run a webhook server; yield its URL and the list of alerts received."""
+    received: list[str] = []
 
-    class Taker(BaseHTTPRequestHandler):
+    class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            told.extend(f"{one['status']} {one['labels']['alertname']}" for one in body["alerts"])
+            received.extend(f"{one['status']} {one['labels']['alertname']}" for one in body["alerts"])
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_arguments: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Taker) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/", told
+            yield f"http://127.0.0.1:{server.server_port}/", received
         finally:
             server.shutdown()
             thread.join()
 
 
 def write_config(folder: Path, targets: int, webhook: str) -> Path:
-    """Ask for so many targets of the lab, one address each, as fast as they can be had."""
+    """Write a configuration with that many targets of the lab, one address each, at full speed."""
     document = yaml.safe_load((folder / "lab.yml").read_text(encoding="utf-8"))
     rows = (one for one in load_catalog().endpoints if one.port == 443 and Cloud.PUBLIC in one.clouds)
     hosts = sorted({one.pattern for one in rows if not one.is_wildcard and "{" not in one.pattern})
@@ -189,7 +189,7 @@ def write_config(folder: Path, targets: int, webhook: str) -> Path:
         "values": {},
         "probe": document["probe"] | {"families": ["ipv4"]},
         "state": {"retention": RETENTION},
-        "notify": {"receivers": [{"name": "sink", "type": "webhook", "url": webhook}]},
+        "notify": {"receivers": [{"name": "webhook_server", "type": "webhook", "url": webhook}]},
         "endpoints": [
             {
                 "id": f"soak-{number}",
@@ -210,48 +210,48 @@ def soak(folder: Path, *, sweeps: int, targets: int) -> list[Sample]:
     """Run the daemon against the lab and return its samples."""
     state = folder / "state"
     state.mkdir(mode=0o700)
-    with lab(folder) as world, sink() as (webhook, told):
+    with lab(folder) as lab_process, webhook_server() as (webhook, received):
         config = write_config(folder, targets, webhook)
         command = [sys.executable, "-m", "bench.soak", "--child", str(config), str(state), str(sweeps)]
         samples: list[Sample] = []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             for line in child.stdout or ():
                 samples.append(Sample(**json.loads(line)))
-                if len(samples) % SHOW_EVERY == 0:
+                if len(samples) % PRINT_EVERY == 0:
                     print(samples[-1])
-                _switch(world, len(samples))
+                _switch(lab_process, len(samples))
         if child.returncode != 0 or not samples:
             sys.exit(f"the daemon ended with {child.returncode} after {len(samples)} sweeps")
-    counts = ", ".join(f"{count} {what}" for what, count in sorted(Counter(told).items()))
-    print(f"the webhook was told: {counts or 'nothing'}")
+    counts = ", ".join(f"{count} {what}" for what, count in sorted(Counter(received).items()))
+    print(f"the webhook received: {counts or 'nothing'}")
     return samples
 
 
-def _switch(world: subprocess.Popen[str], number: int) -> None:
-    if number % SWITCH_EVERY == 0 and world.stdin is not None:
-        world.stdin.write(f"on {FAULT}\n" if number % (2 * SWITCH_EVERY) else "off\n")
-        world.stdin.flush()
+def _switch(lab_process: subprocess.Popen[str], number: int) -> None:
+    if number % SWITCH_EVERY == 0 and lab_process.stdin is not None:
+        lab_process.stdin.write(f"on {FAULT}\n" if number % (2 * SWITCH_EVERY) else "off\n")
+        lab_process.stdin.flush()
 
 
 def slope(samples: Sequence[Sample]) -> float:
-    """Return the blocks that are held more after each sweep than before."""
+    """Return the growth in blocks per sweep."""
     counted = [one for one in samples if one.blocks]
     line = statistics.linear_regression([one.sweeps for one in counted], [one.blocks for one in counted])
     return line.slope
 
 
 def judge(samples: Sequence[Sample]) -> list[str]:
-    """Print the figures; return what grows."""
+    """Print the figures; return the names of those that grow."""
     half = len(samples) // 2
     early, late = samples[half // 5 : half], samples[half:]
     growth = slope(late)
     last = samples[-1]
-    grows = ["memory"] if growth > MOST_SLOPE and last.sweeps >= ENOUGH else []
+    grows = ["memory"] if growth > MAX_SLOPE and last.sweeps >= LEAST_SWEEPS else []
     print(f"sweeps {last.sweeps}, CPU {last.cpu_seconds / last.sweeps:.3f} s each")
     print(
         f"live objects: slope {growth:+.3f} blocks a sweep over the later half, "
         f"of {max(one.blocks for one in late)}"
-        + ("" if last.sweeps >= ENOUGH else f"; too short to judge by: it takes {ENOUGH} sweeps")
+        + ("" if last.sweeps >= LEAST_SWEEPS else f"; too short to judge by: it takes {LEAST_SWEEPS} sweeps")
     )
     print(
         "resident MiB: "
@@ -264,22 +264,22 @@ def judge(samples: Sequence[Sample]) -> list[str]:
         print(f"{name:12} at least {before}, then {after}; at most {most}")
         if name == "state_kib" and lasted < 2 * RETAINED:
             print(f"{'':12} the run took {lasted:.0f} s: too short for a retention of {RETAINED:.0f} s")
-        elif after > before * MOST_MORE + 5:
+        elif after > before * MAX_GROWTH + 5:
             grows.append(name)
     return grows
 
 
 def kill(folder: Path, times: int) -> None:
-    """Kill a process that keeps state so many times; stop at the first thing that is wrong."""
-    choose, told = random.Random(9), 0
+    """Kill a process that writes state that many times; stop at the first error."""
+    choose, events = random.Random(9), 0
     for number in range(times):
         kill_once(folder, number, choose.randint(1, 60), choose.uniform(0.0, 0.05))
-        told = asyncio.run(check(folder))
-    print(f"killed {times} times: state always loaded, {told} events told, none of them twice")
+        events = asyncio.run(check(folder))
+    print(f"killed {times} times: state always loaded, {events} events, none of them twice")
 
 
 def main() -> int:
-    """Soak, kill, and fail if something grows."""
+    """Run the soak and the kills; fail if something grows."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sweeps", type=int, default=2000)
     parser.add_argument("--targets", type=int, default=200)
@@ -289,7 +289,7 @@ def main() -> int:
     if asked.child:
         run_child(Path(asked.child[0]), Path(asked.child[1]), int(asked.child[2]))
         return 0
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is read while this runs
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # read while this runs
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the lab ends with us
     with tempfile.TemporaryDirectory() as folder:
         samples = soak(Path(folder), sweeps=asked.sweeps, targets=asked.targets)

@@ -17,7 +17,7 @@ import pytest
 from egressd.model.event import DaemonStarted, DaemonStopped, TargetChanged
 from egressd.state.history import read_history
 from tests.daemon.process import Lab, Running, daemon, settings
-from tests.servers.place import Place
+from tests.servers.namespace import ServerNamespace
 
 NOWHERE = ("203.0.113.7", "203.0.113.8", "203.0.113.9")
 
@@ -70,28 +70,32 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(
 
 
 @pytest.fixture
-def void(tmp_path: Path) -> Iterator[Place]:
+def void(tmp_path: Path) -> Iterator[ServerNamespace]:
     """A host beyond whose loopback every packet is swallowed."""
-    place = Place.make(tmp_path)
-    if place.holder is None:
+    namespace = ServerNamespace.make(tmp_path)
+    if namespace.holder is None:
         pytest.skip("SKIPPED: a network of its own needs root, or user namespaces")
-    yield place
-    place.close()
+    yield namespace
+    namespace.close()
 
 
 @contextmanager
-def lost(place: Place, lab: Lab, **changes: object) -> Iterator[Running]:
+def lost(namespace: ServerNamespace, lab: Lab, **changes: object) -> Iterator[Running]:
     """Start a daemon on that host, for a few addresses: no name has to be found out first."""
-    path = place.folder / "egressd.yml"
+    path = namespace.folder / "egressd.yml"
     rows = [{"id": f"own-{host[-1]}", "host": host, "port": 443, "protocol": "https"} for host in NOWHERE]
     changes = {"connect_to": [], "endpoints": rows, "web": {"listen": "127.0.0.1:10980"}} | changes
     path.write_text(settings(lab, **changes), encoding="utf-8")
-    name, errors = place.folder / "notify", place.folder / "log"
-    surroundings = {**os.environ, "NOTIFY_SOCKET": str(name), "STATE_DIRECTORY": str(place.folder / "state")}
+    name, errors = namespace.folder / "notify", namespace.folder / "log"
+    surroundings = {
+        **os.environ,
+        "NOTIFY_SOCKET": str(name),
+        "STATE_DIRECTORY": str(namespace.folder / "state"),
+    }
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard, errors.open("w") as stream:
         heard.bind(str(name))
         heard.settimeout(1)
-        command = [*place.enter, sys.executable, "-m", "egressd", f"--config.file={path}"]
+        command = [*namespace.enter_command, sys.executable, "-m", "egressd", f"--config.file={path}"]
         with subprocess.Popen(command, stderr=stream, stdout=stream, text=True, env=surroundings) as process:
             try:
                 yield Running(process, heard, 0, errors)
@@ -99,7 +103,7 @@ def lost(place: Place, lab: Lab, **changes: object) -> Iterator[Running]:
                 process.kill()
 
 
-def test_a_black_hole_is_told_as_one_cause(void: Place, lab: Lab) -> None:
+def test_a_black_hole_is_told_as_one_cause(void: ServerNamespace, lab: Lab) -> None:
     """Every dial is swallowed: sweeps end in time, one finding names it, and it still ends within seconds."""
     probe = {"connect_timeout": "1s", "deadline": "2s", "families": ["ipv4"]}
     with lost(void, lab, probe=probe, interval="12s") as running:
@@ -113,7 +117,7 @@ def test_a_black_hole_is_told_as_one_cause(void: Place, lab: Lab) -> None:
         assert (code, seconds < 10) == (0, True)
 
 
-def test_the_end_in_the_middle_of_a_sweep_blames_nobody(void: Place, lab: Lab) -> None:
+def test_the_end_in_the_middle_of_a_sweep_blames_nobody(void: ServerNamespace, lab: Lab) -> None:
     """SIGTERM while every probe waits for an answer: at once, clean, and what was not seen is no news."""
     probe = {"connect_timeout": "20s", "deadline": "30s", "families": ["ipv4"]}
     with lost(void, lab, probe=probe, interval="120s") as running:

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.net.topology import RESOLVER, Host, Network, run
-from tests.servers.papers import ZONE, authority, write_papers
+from tests.servers.certificates import ZONE, authority, write_certificates
 
 
 def papers(network: Network) -> Path:
@@ -21,7 +21,7 @@ def papers(network: Network) -> Path:
     folder = network.folder / "papers"
     if not folder.exists():
         folder.mkdir()
-        write_papers(folder)
+        write_certificates(folder)
         for one in folder.iterdir():
             one.chmod(0o644)
     return folder

@@ -16,7 +16,7 @@ from egressd.model.verdict import Confidence
 from tests.net.programs import issuer, nginx, papers, plain, unbound, web
 from tests.net.sweeping import Run, endpoint, settings, sweep
 from tests.net.topology import Network, made
-from tests.servers.papers import ZONE
+from tests.servers.certificates import ZONE
 
 HEALTHY = f"healthy.{ZONE}"
 HEALTHY_ADDRESS = "203.0.113.10"

@@ -29,7 +29,7 @@ from tests.net.worlds.proxied import (
     login,
     through,
 )
-from tests.servers.papers import Order, authority, leaf
+from tests.servers.certificates import LeafSpec, authority, leaf
 
 SECRETS = (
     PASSWORD,
@@ -186,7 +186,7 @@ def test_discovery_goes_through_the_proxy(network: Network) -> None:
     """The call that expands a wildcard takes the path that the probe of its host takes."""
     folder = papers(network)
     root = authority("Example Public Root 2", organization="Example Trust Services")
-    leaf(folder, "gns", Order(issuer=root, names=(GNS, "*.servicebus.windows.net")))
+    leaf(folder, "gns", LeafSpec(issuer=root, names=(GNS, "*.servicebus.windows.net")))
     (folder / "root.pem").write_bytes(root.pem())
     listed = """return 200 '["azgnrelay-weu-l1.servicebus.windows.net"]';"""
     nginx(network.server, web(folder=folder, paper="gns", answer=listed), plain())

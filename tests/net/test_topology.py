@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.net.programs import dnsmasq, haproxy, issuer, nginx, papers, plain, squid, unbound, web
 from tests.net.sweeping import endpoint, settings, sweep
 from tests.net.topology import CONFIGURED, SECOND_RESOLVER, Network, made, run
-from tests.servers.papers import ZONE
+from tests.servers.certificates import ZONE
 
 HEALTHY = f"healthy.{ZONE}"
 

@@ -1,4 +1,4 @@
-"""Fixtures: the servers, started once, and one run of egressd against them."""
+"""Fixtures: the real servers, started once, and runs of egressd against them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.servers.papers import write_papers
-from tests.servers.place import Ended, Place
-from tests.servers.servers import PROGRAMS, start_misbehaviour
+from tests.servers.certificates import write_certificates
+from tests.servers.namespace import CompletedRun, ServerNamespace
+from tests.servers.servers import PROGRAMS, start_faulty_servers
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Return the host with every server running; skipped, saying so, where a program is missing."""
+def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerNamespace]:
+    """Return the namespace with all servers running; skipped where a program is missing."""
     missing = [name for name in PROGRAMS if shutil.which(name, path=SEARCHED) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
-    place = Place.make(tmp_path_factory.mktemp("servers"))
+    namespace = ServerNamespace.make(tmp_path_factory.mktemp("servers"))
     try:
-        write_papers(place.folder)
+        write_certificates(namespace.folder)
         for start in PROGRAMS.values():
-            start(place)
-        start_misbehaviour(place)
-        yield place
+            start(namespace)
+        start_faulty_servers(namespace)
+        yield namespace
     finally:
-        place.close()
+        namespace.close()
 
 
 SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Servers live in sbin, which is not on everybody's PATH."""
+"""Servers are in sbin, which may not be in PATH."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of the program: how it ended, and the report it printed."""
+    """One run of egressd: its result, and the report it printed."""
 
-    ended: Ended
+    completed: CompletedRun
     report: dict[str, Any]
 
     def target(self, host: str) -> dict[str, Any]:
@@ -51,35 +51,35 @@ class Run:
 
 
 @pytest.fixture
-def sweep(world: Place, tmp_path: Path) -> Callable[..., Run]:
+def sweep(namespace: ServerNamespace, tmp_path: Path) -> Callable[..., Run]:
     """Return a function that runs `egressd --once` with a configuration and parses its report."""
 
     def run(settings: dict[str, Any], **options: Any) -> Run:
         config = tmp_path / "egressd.yml"
         config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        ended = world.egressd("--once", f"--config.file={config}", "--format", "json", **options)
-        assert ended.stdout, ended.stderr
-        return Run(ended=ended, report=json.loads(ended.stdout))
+        completed = namespace.egressd("--once", f"--config.file={config}", "--format", "json", **options)
+        assert completed.stdout, completed.stderr
+        return Run(completed=completed, report=json.loads(completed.stdout))
 
     return run
 
 
 @pytest.fixture
-def settings(world: Place) -> Callable[..., dict[str, Any]]:
-    """Return a function that builds a configuration around endpoints and where to dial for them."""
+def settings(namespace: ServerNamespace) -> Callable[..., dict[str, Any]]:
+    """Return a function that builds a configuration from endpoints and the ports to connect to."""
 
     def build(*endpoints: dict[str, Any], dial: dict[str, str], resolver: str = "unbound") -> dict[str, Any]:
         return {
             "profiles": [],
-            "resolvers": [f"127.0.0.1:{world.port(resolver)}"],
+            "resolvers": [f"127.0.0.1:{namespace.port(resolver)}"],
             "trust": {
-                "store": str(world.folder / "public.pem"),
-                "public_roots": str(world.folder / "public.pem"),
+                "store": str(namespace.folder / "public.pem"),
+                "public_roots": str(namespace.folder / "public.pem"),
             },
             "probe": {"families": ["ipv4"], "connect_timeout": "2s", "deadline": "6s"},
             "endpoints": list(endpoints),
             "connect_to": [
-                {"match": match, "address": "127.0.0.1", "port": world.port(name)}
+                {"match": match, "address": "127.0.0.1", "port": namespace.port(name)}
                 for match, name in dial.items()
             ],
         }

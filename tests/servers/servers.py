@@ -1,4 +1,4 @@
-"""Real servers from Debian, configured to show one behaviour per port."""
+"""Real servers of Debian, configured for one behaviour per port."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers.papers import ZONE
-from tests.servers.place import Place
+from tests.servers.certificates import ZONE
+from tests.servers.namespace import ServerNamespace
 
 ANSWER = "20.60.7.7"
-"""What DNS says of every good name. `connect_to` leads the dial to a port of this host instead."""
+"""The DNS answer for every working name; `connect_to` leads connections to a port of this host."""
 SINKHOLE = "146.112.61.104"
 PRIVATE = "10.9.9.9"
 
@@ -28,7 +28,7 @@ TLS_PORTS = {
     "other-ciphers": ("good", "ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-CAMELLIA256-SHA384;"),
     "rejects-names": ("good", "ssl_reject_handshake on;"),
 }
-"""What each port shows: the certificate it sends, and nginx directives."""
+"""The certificate of each port, and its nginx directives."""
 STATUSES = (401, 403, 404, 500)
 
 PLAIN_PORTS = {
@@ -42,7 +42,7 @@ PLAIN_PORTS = {
     "http-replaced": "default_type text/html; return 200 '<html><title>Scanning</title>please wait</html>';",
 }
 
-MISBEHAVIOURS = (
+FAULTY_TCP = (
     "reset_after_hello",
     "silent_after_hello",
     "alert_80",
@@ -58,47 +58,48 @@ MISBEHAVIOURS = (
     "nothing",
     "full_backlog",
 )
-DNS_MISBEHAVIOURS = ("dns_servfail", "dns_silent", "dns_noise", "dns_loop")
+FAULTY_DNS = ("dns_servfail", "dns_silent", "dns_noise", "dns_loop")
 
 
-def start_nginx(place: Place) -> None:
+def start_nginx(namespace: ServerNamespace) -> None:
     """Start one nginx with a port per behaviour."""
-    config = place.folder / "nginx.conf"
+    config = namespace.folder / "nginx.conf"
     config.write_text(
         "daemon off; user root; worker_processes 1; pid nginx.pid; error_log stderr;\n"
         "events { worker_connections 4096; }\n"
         "http { access_log off; server_names_hash_bucket_size 128;\n"
         + "".join(
-            f"  {kind}_temp_path {place.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi")
+            f"  {kind}_temp_path {namespace.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi")
         )
-        + "".join(f"  {kind}_temp_path {place.folder}/{kind};\n" for kind in ("uwsgi", "scgi"))
-        + "\n".join([*_tls_servers(place), *_plain_servers(place)])
+        + "".join(f"  {kind}_temp_path {namespace.folder}/{kind};\n" for kind in ("uwsgi", "scgi"))
+        + "\n".join([*_tls_servers(namespace), *_plain_servers(namespace)])
         + "\n}\n",
         encoding="utf-8",
     )
-    ports = tuple(place.port(name) for name in (*TLS_PORTS, *PLAIN_PORTS))
-    place.start("nginx", "-p", str(place.folder), "-e", "stderr", "-c", str(config), tcp=ports)
+    ports = tuple(namespace.port(name) for name in (*TLS_PORTS, *PLAIN_PORTS))
+    namespace.start("nginx", "-p", str(namespace.folder), "-e", "stderr", "-c", str(config), tcp=ports)
 
 
-def _tls_servers(place: Place) -> Iterator[str]:
+def _tls_servers(namespace: ServerNamespace) -> Iterator[str]:
     answers = "".join(f"location /{code} {{ return {code} 'no'; }} " for code in STATUSES)
-    for name, (paper, more) in TLS_PORTS.items():
+    folder = namespace.folder
+    for name, (certificate, more) in TLS_PORTS.items():
         http2 = " http2" if more == "http2" else ""
         directives = "" if more == "http2" else more
         yield (
-            f"  server {{ listen 127.0.0.1:{place.port(name)} ssl{http2}; "
-            f"ssl_certificate {place.folder}/{paper}.pem; ssl_certificate_key {place.folder}/{paper}.key; "
+            f"  server {{ listen 127.0.0.1:{namespace.port(name)} ssl{http2}; "
+            f"ssl_certificate {folder}/{certificate}.pem; ssl_certificate_key {folder}/{certificate}.key; "
             f"{directives} {answers} location / {{ return 200 ok; }} }}"
         )
 
 
-def _plain_servers(place: Place) -> Iterator[str]:
+def _plain_servers(namespace: ServerNamespace) -> Iterator[str]:
     for name, directives in PLAIN_PORTS.items():
-        yield f"  server {{ listen 127.0.0.1:{place.port(name)}; location / {{ {directives} }} }}"
+        yield f"  server {{ listen 127.0.0.1:{namespace.port(name)}; location / {{ {directives} }} }}"
 
 
-def start_haproxy(place: Place) -> None:
-    """Start one haproxy that reads the hello and then ends the talk in its own ways."""
+def start_haproxy(namespace: ServerNamespace) -> None:
+    """Start one haproxy that reads the ClientHello and then ends the connection in different ways."""
     behaviours = {
         "haproxy-reject": "tcp-request content reject",
         "haproxy-silent": "tcp-request content silent-drop",
@@ -108,27 +109,39 @@ def start_haproxy(place: Place) -> None:
     for name, rule in behaviours.items():
         hello = ["  tcp-request inspect-delay 5s"] if "content" in rule else []
         wait = " if { req.ssl_hello_type 1 }" if "content" in rule else ""
-        lines += [f"frontend {name}", f"  bind 127.0.0.1:{place.port(name)}", *hello, f"  {rule}{wait}"]
+        lines += [f"frontend {name}", f"  bind 127.0.0.1:{namespace.port(name)}", *hello, f"  {rule}{wait}"]
         lines += ["  default_backend nowhere"]
-    lines += ["backend nowhere", f"  server none 127.0.0.1:{place.port('closed')}", ""]
-    config = place.folder / "haproxy.cfg"
+    lines += ["backend nowhere", f"  server none 127.0.0.1:{namespace.port('closed')}", ""]
+    config = namespace.folder / "haproxy.cfg"
     config.write_text("\n".join(lines), encoding="utf-8")
-    ports = tuple(place.port(name) for name in behaviours)
-    place.start("haproxy", "-db", "-f", str(config), tcp=ports)
+    ports = tuple(namespace.port(name) for name in behaviours)
+    namespace.start("haproxy", "-db", "-f", str(config), tcp=ports)
 
 
-def start_openssl(place: Place) -> None:
-    """Start `openssl s_server` where a client certificate is wanted, by TLS 1.3 and by TLS 1.2."""
+def start_openssl(namespace: ServerNamespace) -> None:
+    """Start `openssl s_server` that requires a client certificate, with TLS 1.3 and TLS 1.2."""
     for name, version in (("wants-client-13", "-tls1_3"), ("wants-client-12", "-tls1_2")):
-        paper = str(place.folder / "good")
+        certificate = str(namespace.folder / "good")
         command = ["openssl", "s_server", "-quiet", "-www", version, "-Verify", "1", "-verify_return_error"]
-        command += ["-CAfile", str(place.folder / "public.pem"), "-accept", f"127.0.0.1:{place.port(name)}"]
-        command += ["-cert", f"{paper}.pem", "-cert_chain", f"{paper}.pem", "-key", f"{paper}.key"]
-        place.start(*command, tcp=(place.port(name),))
+        command += [
+            "-CAfile",
+            str(namespace.folder / "public.pem"),
+            "-accept",
+            f"127.0.0.1:{namespace.port(name)}",
+        ]
+        command += [
+            "-cert",
+            f"{certificate}.pem",
+            "-cert_chain",
+            f"{certificate}.pem",
+            "-key",
+            f"{certificate}.key",
+        ]
+        namespace.start(*command, tcp=(namespace.port(name),))
 
 
-def start_unbound(place: Place) -> None:
-    """Start an unbound that knows the zone, and gives single names the answers a filter would."""
+def start_unbound(namespace: ServerNamespace) -> None:
+    """Start an unbound with the zone, which answers some names as a DNS filter does."""
     policies = {
         "refused": "refuse",
         "dropped": "deny",
@@ -141,9 +154,9 @@ def start_unbound(place: Place) -> None:
     data = {"sinkhole": SINKHOLE, "bogon": PRIVATE}
     lines = [
         "server:",
-        f"  interface: 127.0.0.1@{place.port('unbound')}",
+        f"  interface: 127.0.0.1@{namespace.port('unbound')}",
         '  do-daemonize: no\n  username: ""\n  chroot: ""\n  pidfile: ""\n  use-syslog: no\n  num-threads: 1',
-        f'  directory: "{place.folder}"\n  module-config: "iterator"\n  do-not-query-localhost: no',
+        f'  directory: "{namespace.folder}"\n  module-config: "iterator"\n  do-not-query-localhost: no',
         "  do-ip6: no\n  access-control: 127.0.0.0/8 allow\n  edns-buffer-size: 1232",
         f'  local-zone: "{ZONE}." static',
         f'  local-data: "{ZONE}. 300 IN SOA ns.{ZONE}. host.{ZONE}. 1 3600 900 86400 300"',
@@ -152,7 +165,7 @@ def start_unbound(place: Place) -> None:
     for name in (
         *TLS_PORTS,
         *PLAIN_PORTS,
-        *MISBEHAVIOURS,
+        *FAULTY_TCP,
         "haproxy-reject",
         "haproxy-silent",
         "haproxy-refuse",
@@ -165,34 +178,34 @@ def start_unbound(place: Place) -> None:
         if name in data:
             lines.append(f'  local-data: "{name}.{ZONE}. 300 IN A {data[name]}"')
     lines += [f'  local-zone: "broken.{ZONE}." transparent', "forward-zone:", f'  name: "broken.{ZONE}."']
-    lines += [f"  forward-addr: 127.0.0.1@{place.port('dns_servfail')}", ""]
-    config = place.folder / "unbound.conf"
+    lines += [f"  forward-addr: 127.0.0.1@{namespace.port('dns_servfail')}", ""]
+    config = namespace.folder / "unbound.conf"
     config.write_text("\n".join(lines), encoding="utf-8")
-    port = place.port("unbound")
-    place.start("unbound", "-d", "-c", str(config), tcp=(port,), udp=(port,))
+    port = namespace.port("unbound")
+    namespace.start("unbound", "-d", "-c", str(config), tcp=(port,), udp=(port,))
 
 
 EXTRA_NAMES = ("closed", "wants-client-13", "wants-client-12")
 
 
-def start_dnsmasq(place: Place) -> None:
-    """Start a dnsmasq that answers every name of the zone: a second voice that filters nothing."""
-    port = place.port("dnsmasq")
+def start_dnsmasq(namespace: ServerNamespace) -> None:
+    """Start a dnsmasq that answers every name of the zone: a second resolver without filters."""
+    port = namespace.port("dnsmasq")
     command = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null"]
     command += ["--bind-interfaces", "--listen-address=127.0.0.1", f"--port={port}", "--pid-file="]
     command += [f"--address=/{ZONE}/{ANSWER}", "--user=", "--group=", "--log-facility=-"]
-    place.start(*command, tcp=(port,), udp=(port,))
+    namespace.start(*command, tcp=(port,), udp=(port,))
 
 
-def start_misbehaviour(place: Place) -> None:
-    """Start the servers no configuration can ask for."""
-    words = [f"{name}={place.port(name)}" for name in (*MISBEHAVIOURS, *DNS_MISBEHAVIOURS)]
-    place.start(
+def start_faulty_servers(namespace: ServerNamespace) -> None:
+    """Start the servers that no real program can be configured to be."""
+    words = [f"{name}={namespace.port(name)}" for name in (*FAULTY_TCP, *FAULTY_DNS)]
+    namespace.start(
         sys.executable,
-        str(Path(__file__).with_name("misbehave.py")),
+        str(Path(__file__).with_name("faulty_servers.py")),
         *words,
-        tcp=tuple(place.port(name) for name in MISBEHAVIOURS),
-        udp=tuple(place.port(name) for name in DNS_MISBEHAVIOURS),
+        tcp=tuple(namespace.port(name) for name in FAULTY_TCP),
+        udp=tuple(namespace.port(name) for name in FAULTY_DNS),
     )
 
 
@@ -203,4 +216,4 @@ PROGRAMS = {
     "unbound": start_unbound,
     "dnsmasq": start_dnsmasq,
 }
-"""What must be installed, and what starts it."""
+"""The programs that must be installed, and the functions that start them."""

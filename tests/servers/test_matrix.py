@@ -1,4 +1,4 @@
-"""One case per way an endpoint can be reached or not, on real servers, through the real command line."""
+"""One case per kind of failure, on real servers, by the real command line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.servers.certificates import ZONE
 from tests.servers.conftest import Run
-from tests.servers.papers import ZONE
 
 pytestmark = pytest.mark.servers
 
@@ -18,16 +18,16 @@ HEALTHY = f"healthy.{ZONE}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What is done to one endpoint, and what must be said of it."""
+    """A fault of one endpoint, and the expected verdict."""
 
     name: str
     host: str = ""
     """A label of the zone; empty: the behaviour's own name."""
     dial: str
-    """The port that plays the endpoint."""
+    """The port of the server that stands for the endpoint."""
     outcome: str
     reasons: tuple[str, ...] = ()
-    """Codes that are right; none: no reason may be given."""
+    """The expected reason codes, any of these; (): no reason."""
     also: str = ""
     """An informational code that must be among `also`."""
     endpoint: dict[str, Any] = field(default_factory=dict)
@@ -199,7 +199,7 @@ def _settings(case: Case, build: Callable[..., dict[str, Any]]) -> dict[str, Any
 def test_verdict(
     case: Case, settings: Callable[..., dict[str, Any]], sweep: Callable[[dict[str, Any]], Run]
 ) -> None:
-    """The endpoint gets its outcome and reason, its healthy neighbour stays ok, and the exit code fits."""
+    """The endpoint gets its outcome and reason, the healthy one stays ok, and the exit code fits."""
     run = sweep(_settings(case, settings))
     target = run.target(case.full_host)
     said = f"{target['reason']} {target['also']} {target['flags']} {target['trails']}"
@@ -207,11 +207,11 @@ def test_verdict(
     assert target["reason"] in (case.reasons or (None,)), said
     assert not case.also or case.also in target["also"], said
     assert run.target(HEALTHY)["outcome"] == "ok", run.target(HEALTHY)
-    assert run.ended.code == (1 if case.outcome in ("blocked", "down") else 0), run.ended.stderr
+    assert run.completed.code == (1 if case.outcome in ("blocked", "down") else 0), run.completed.stderr
 
 
 def test_all_healthy(settings: Callable[..., dict[str, Any]], sweep: Callable[[dict[str, Any]], Run]) -> None:
-    """Healthy endpoints over HTTP/2, HTTP/1.1 and plain HTTP are ok, say so in the summary, and exit 0."""
+    """Healthy endpoints over HTTP/2, HTTP/1.1 and plain HTTP are ok, and the exit code is 0."""
     plain, old = f"http-healthy.{ZONE}", f"healthy-h1.{ZONE}"
     run = sweep(
         settings(
@@ -221,7 +221,7 @@ def test_all_healthy(settings: Callable[..., dict[str, Any]], sweep: Callable[[d
             dial={f"{HEALTHY}:443": "healthy", f"{old}:443": "healthy-h1", f"{plain}:80": "http-healthy"},
         )
     )
-    assert run.ended.code == 0, run.ended.stderr
+    assert run.completed.code == 0, run.completed.stderr
     assert run.report["summary"]["ok"] == run.report["summary"]["targets"] == 3
     observed = {one["phase"]: one for one in run.target(HEALTHY)["trails"][0]["observations"]}
     assert observed["tls"]["alpn"] == "h2"
@@ -230,7 +230,7 @@ def test_all_healthy(settings: Callable[..., dict[str, Any]], sweep: Callable[[d
 
 
 def test_all_at_once(settings: Callable[..., dict[str, Any]], sweep: Callable[[dict[str, Any]], Run]) -> None:
-    """Every case in one sweep still ends in its own kind of verdict: none spoils its neighbours."""
+    """Every case in one sweep still gets its own verdict."""
     cases = [case for case in (*TCP, *HELLO, *CERTIFICATE, *HTTP) if not case.config and not case.host]
     unique = {case.full_host: case for case in cases if not case.name.startswith("status")}
     dial = {f"{HEALTHY}:443": "healthy"}

@@ -8,7 +8,7 @@ from tests.net.programs import dnsmasq, issuer, nginx, papers, plain, unbound, w
 from tests.net.scenario import HEALTHY, HEALTHY_ADDRESS, Built, World, host, row, town
 from tests.net.sweeping import endpoint, settings
 from tests.net.topology import CLIENT, NOWHERE, RESOLVER, SECOND_RESOLVER, Network
-from tests.servers.papers import ZONE
+from tests.servers.certificates import ZONE
 
 POLICIES = {
     "refused": "refuse",

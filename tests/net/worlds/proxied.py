@@ -10,7 +10,7 @@ from tests.net.programs import haproxy, inspection_ca, nginx, papers, plain, squ
 from tests.net.scenario import HEALTHY, Built, World, host, row, town
 from tests.net.topology import FIREWALL, Network, run
 from tests.net.worlds.greeting import site
-from tests.servers.papers import Order, authority, leaf
+from tests.servers.certificates import LeafSpec, authority, leaf
 
 PROXY = f"http://{FIREWALL}:3128"
 USER, PASSWORD = "svc-egress", "c4n4ry-P4ssw0rd"
@@ -142,7 +142,7 @@ def speaking_tls(*, ca: bool, url: str = "https://proxy.corp.example:3129") -> C
     def build(network: Network) -> Built:
         folder = papers(network)
         own = authority("Corp Proxy CA", organization="Corp IT")
-        leaf(folder, "proxy", Order(issuer=own, names=("proxy.corp.example",)))
+        leaf(folder, "proxy", LeafSpec(issuer=own, names=("proxy.corp.example",)))
         for name in ("proxy.pem", "proxy.key"):
             (folder / name).chmod(0o644)
         at = f"https_port 3129 tls-cert={folder}/proxy.pem tls-key={folder}/proxy.key"

@@ -1,42 +1,42 @@
-"""The world both programs probe: one dnsmasq, one nginx, 150 names, on a host of its own with port 53."""
+"""The servers that both programs probe: dnsmasq and nginx with 150 names, in a network namespace."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from tests.servers.papers import ZONE, Order, authority, leaf
-from tests.servers.place import Place
+from tests.servers.certificates import ZONE, LeafSpec, authority, leaf
+from tests.servers.namespace import ServerNamespace
 
 ADDRESS = "20.60.7.7"
-"""A public address, given to this host's loopback inside the namespace."""
+"""A public address, assigned to loopback in the namespace."""
 HTTPS_NAMES = tuple(f"s{number}.{ZONE}" for number in range(130))
 HTTP_NAMES = tuple(f"p{number}.{ZONE}" for number in range(20))
 EXPORTER_PORT = 9115
 
 
-def build(place: Place) -> None:
-    """Write every configuration and start the servers."""
-    folder = place.folder
+def start_servers(namespace: ServerNamespace) -> None:
+    """Write all configurations and start the servers."""
+    folder = namespace.folder
     root = authority("Bench Root", organization="Bench")
-    between = authority("Bench Issuing CA", organization="Bench", issuer=root)
+    intermediate = authority("Bench Issuing CA", organization="Bench", issuer=root)
     (folder / "root.pem").write_bytes(root.pem())
-    leaf(folder, "server", Order(issuer=between, sent_with=(between,)))
-    place.run("ip", "addr", "add", f"{ADDRESS}/32", "dev", "lo")
+    leaf(folder, "server", LeafSpec(issuer=intermediate, sent_with=(intermediate,)))
+    namespace.run("ip", "addr", "add", f"{ADDRESS}/32", "dev", "lo")
     (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:5\n", encoding="ascii")
-    _start_dns(place)
-    _start_nginx(place)
+    _start_dns(namespace)
+    _start_nginx(namespace)
 
 
-def _start_dns(place: Place) -> None:
+def _start_dns(namespace: ServerNamespace) -> None:
     command = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null"]
     command += ["--bind-interfaces", "--listen-address=127.0.0.1", "--port=53", "--pid-file="]
     command += [f"--address=/{ZONE}/{ADDRESS}", "--user=", "--group=", "--log-facility=-"]
-    place.start(*command, tcp=(53,), udp=(53,))
+    namespace.start(*command, tcp=(53,), udp=(53,))
 
 
-def _start_nginx(place: Place) -> None:
-    folder = place.folder
+def _start_nginx(namespace: ServerNamespace) -> None:
+    folder = namespace.folder
     temporary = "".join(
         f"{kind}_temp_path {folder}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -49,11 +49,13 @@ def _start_nginx(place: Place) -> None:
         f"ssl_certificate_key {folder}/server.key; location / {{ return 200 ok; }} }}\n}}\n",
         encoding="utf-8",
     )
-    place.start("nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf"), tcp=(80, 443))
+    namespace.start(
+        "nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf"), tcp=(80, 443)
+    )
 
 
-def egressd_config(place: Place, *, first: int | None = None) -> Path:
-    """Write what egressd probes (the first few only): each name once, by IPv4, by the same DNS server."""
+def egressd_config(namespace: ServerNamespace, *, first: int | None = None) -> Path:
+    """Write the configuration of egressd (the `first` targets only): IPv4, and the same DNS server."""
     rows = [(name, 443, "https") for name in HTTPS_NAMES] + [(name, 80, "http") for name in HTTP_NAMES]
     endpoints = [
         {
@@ -66,7 +68,7 @@ def egressd_config(place: Place, *, first: int | None = None) -> Path:
         }
         for name, port, protocol in rows[:first]
     ]
-    root = str(place.folder / "root.pem")
+    root = str(namespace.folder / "root.pem")
     config = {
         "profiles": [],
         "resolvers": ["127.0.0.1"],
@@ -74,24 +76,27 @@ def egressd_config(place: Place, *, first: int | None = None) -> Path:
         "probe": {"families": ["ipv4"]},
         "endpoints": endpoints,
     }
-    path = place.folder / f"egressd-{len(endpoints)}.yml"
+    path = namespace.folder / f"egressd-{len(endpoints)}.yml"
     path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     return path
 
 
-def start_exporter(place: Place) -> int:
-    """Start the exporter with the host's DNS server as its own; return its process id."""
+def start_exporter(namespace: ServerNamespace) -> int:
+    """Start the exporter with the namespace's DNS server; return its process id."""
     module = {
         "prober": "http",
         "timeout": "10s",
-        "http": {"preferred_ip_protocol": "ip4", "tls_config": {"ca_file": str(place.folder / "root.pem")}},
+        "http": {
+            "preferred_ip_protocol": "ip4",
+            "tls_config": {"ca_file": str(namespace.folder / "root.pem")},
+        },
     }
-    config = place.folder / "blackbox.yml"
+    config = namespace.folder / "blackbox.yml"
     config.write_text(json.dumps({"modules": {"http_2xx": module}}), encoding="utf-8")
-    own_dns = f"mount --bind {place.folder}/resolv.conf /etc/resolv.conf && exec "
+    own_dns = f"mount --bind {namespace.folder}/resolv.conf /etc/resolv.conf && exec "
     exporter = (
         f"prometheus-blackbox-exporter --config.file={config} "
         f"--web.listen-address=127.0.0.1:{EXPORTER_PORT} --log.level=error"
     )
-    place.start("unshare", "--mount", "sh", "-c", own_dns + exporter, tcp=(EXPORTER_PORT,))
-    return place.started[-1].pid
+    namespace.start("unshare", "--mount", "sh", "-c", own_dns + exporter, tcp=(EXPORTER_PORT,))
+    return namespace.started[-1].pid

@@ -1,6 +1,6 @@
-"""A program: servers that do what no real server's configuration can ask for. Arguments: NAME=PORT ...
+"""A program: servers with faults that no real server can be configured for. Arguments: NAME=PORT ...
 
-Sockets only, one thread per connection: nothing here is clever enough to be polite by accident.
+Sockets only, one thread per connection.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import time
 from collections.abc import Callable
 
 LONG = 3600.0
-LINGER_NOT = struct.pack("ii", 1, 0)
+NO_LINGER = struct.pack("ii", 1, 0)
 ALERT_INTERNAL_ERROR = bytes.fromhex("15030300020250")
 SERVER_HELLO_CUT = bytes.fromhex("160303007a0200007603") + b"\x11" * 40
 
 
-def _hello(peer: socket.socket) -> None:
+def _read_hello(peer: socket.socket) -> None:
     peer.recv(65536)
 
 
 def _reset(peer: socket.socket) -> None:
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
 
 
 def reset_after_hello(peer: socket.socket) -> None:
-    """Read the hello, then RST."""
-    _hello(peer)
+    """Read the ClientHello, then RST."""
+    _read_hello(peer)
     _reset(peer)
 
 
 def fin_after_hello(peer: socket.socket) -> None:
-    """Read the hello, then FIN."""
-    _hello(peer)
+    """Read the ClientHello, then FIN."""
+    _read_hello(peer)
 
 
 def silent_after_hello(peer: socket.socket) -> None:
@@ -46,40 +46,40 @@ def silent_after_hello(peer: socket.socket) -> None:
 
 
 def alert_80(peer: socket.socket) -> None:
-    """Answer the hello with a fatal internal_error."""
-    _hello(peer)
+    """Answer the ClientHello with a fatal internal_error."""
+    _read_hello(peer)
     peer.sendall(ALERT_INTERNAL_ERROR)
-    _hello(peer)
+    _read_hello(peer)
 
 
 def ssh(peer: socket.socket) -> None:
-    """Speak first, as an SSH server does."""
+    """Send the first bytes, as an SSH server does."""
     peer.sendall(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")
-    _hello(peer)
+    _read_hello(peer)
 
 
 def half_record(peer: socket.socket) -> None:
-    """Begin a ServerHello and stop in the middle of it."""
-    _hello(peer)
+    """Send half of a ServerHello and no more."""
+    _read_hello(peer)
     peer.sendall(SERVER_HELLO_CUT)
     silent_after_hello(peer)
 
 
 def half_record_fin(peer: socket.socket) -> None:
-    """Begin a ServerHello and hang up."""
-    _hello(peer)
+    """Send half of a ServerHello, then FIN."""
+    _read_hello(peer)
     peer.sendall(SERVER_HELLO_CUT)
 
 
 def garbage(peer: socket.socket) -> None:
-    """Send noise for as long as somebody reads it."""
+    """Send random bytes without end."""
     while True:
         peer.sendall(os.urandom(65536))
 
 
 def endless_header(peer: socket.socket) -> None:
     """Send response headers that never end."""
-    _hello(peer)
+    _read_hello(peer)
     peer.sendall(b"HTTP/1.1 200 OK\r\n")
     while True:
         peer.sendall(b"X-Padding: " + b"a" * 8000 + b"\r\n")
@@ -87,15 +87,15 @@ def endless_header(peer: socket.socket) -> None:
 
 def one_endless_line(peer: socket.socket) -> None:
     """Send a header line that never ends."""
-    _hello(peer)
+    _read_hello(peer)
     peer.sendall(b"HTTP/1.1 200 OK\r\nX-Padding: ")
     while True:
         peer.sendall(b"a" * 65536)
 
 
 def gigabyte(peer: socket.socket) -> None:
-    """Send a body of a gigabyte, as fast as it is taken."""
-    _hello(peer)
+    """Send a body of one gigabyte."""
+    _read_hello(peer)
     peer.sendall(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 1073741824\r\n\r\n"
     )
@@ -105,16 +105,16 @@ def gigabyte(peer: socket.socket) -> None:
 
 
 def drip(peer: socket.socket) -> None:
-    """Send a proper answer one byte a second."""
-    _hello(peer)
+    """Send a valid response, one byte per second."""
+    _read_hello(peer)
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello":
         peer.sendall(bytes([byte]))
         time.sleep(1)
 
 
 def truncated(peer: socket.socket) -> None:
-    """Promise 200,000 bytes, send 1,000, and hang up."""
-    _hello(peer)
+    """Announce 200,000 bytes, send 1,000, then FIN."""
+    _read_hello(peer)
     peer.sendall(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 200000\r\n\r\n"
     )
@@ -123,11 +123,11 @@ def truncated(peer: socket.socket) -> None:
 
 
 def nothing(peer: socket.socket) -> None:
-    """Accept and do nothing at all, not even read."""
+    """Accept, and never read or write."""
     time.sleep(LONG)
 
 
-SPEECHES: dict[str, Callable[[socket.socket], None]] = {
+TCP_SERVERS: dict[str, Callable[[socket.socket], None]] = {
     one.__name__: one
     for one in (
         reset_after_hello,
@@ -148,20 +148,20 @@ SPEECHES: dict[str, Callable[[socket.socket], None]] = {
 }
 
 
-def _speak(speech: Callable[[socket.socket], None], peer: socket.socket) -> None:
+def _handle(behaviour: Callable[[socket.socket], None], peer: socket.socket) -> None:
     with peer, contextlib.suppress(OSError):
-        speech(peer)
+        behaviour(peer)
 
 
-def _serve(port: int, speech: Callable[[socket.socket], None]) -> None:
+def _serve(port: int, behaviour: Callable[[socket.socket], None]) -> None:
     listener = socket.create_server(("127.0.0.1", port), backlog=512)
     while True:
         peer, _ = listener.accept()
-        threading.Thread(target=_speak, args=(speech, peer), daemon=True).start()
+        threading.Thread(target=_handle, args=(behaviour, peer), daemon=True).start()
 
 
 def _full_backlog(port: int) -> None:
-    """Listen, never accept, and fill the queue: every further SYN is dropped in silence."""
+    """Listen with a full backlog and never accept: every further SYN is dropped."""
     listener = socket.create_server(("127.0.0.1", port), backlog=0)
     waiting = []
     for _ in range(16):
@@ -183,7 +183,7 @@ def _udp(port: int, answer: Callable[[bytes], bytes | None]) -> None:
                 one.sendto(reply, peer)
 
 
-DNS_SPEECHES: dict[str, Callable[[bytes], bytes | None]] = {
+DNS_SERVERS: dict[str, Callable[[bytes], bytes | None]] = {
     "dns_silent": lambda _: None,
     "dns_servfail": lambda question: question[:2] + b"\x81\x82" + question[4:],
     "dns_noise": lambda question: question[:2] + os.urandom(200),
@@ -193,20 +193,20 @@ DNS_SPEECHES: dict[str, Callable[[bytes], bytes | None]] = {
 }
 
 
-def _work(name: str, port: int) -> None:
-    if name in SPEECHES:
-        _serve(port, SPEECHES[name])
-    elif name in DNS_SPEECHES:
-        _udp(port, DNS_SPEECHES[name])
+def _run_server(name: str, port: int) -> None:
+    if name in TCP_SERVERS:
+        _serve(port, TCP_SERVERS[name])
+    elif name in DNS_SERVERS:
+        _udp(port, DNS_SERVERS[name])
     else:
         _full_backlog(port)
 
 
 def main() -> None:
-    """Start what the arguments name and stay until somebody ends us."""
+    """Start the servers named by the arguments; run until killed."""
     for word in sys.argv[1:]:
         name, _, port = word.partition("=")
-        threading.Thread(target=_work, args=(name, int(port)), daemon=True).start()
+        threading.Thread(target=_run_server, args=(name, int(port)), daemon=True).start()
     time.sleep(LONG)
 
 

@@ -1,4 +1,4 @@
-"""Certificates for every way a chain can be right or wrong, as PEM files for real servers."""
+"""Certificate chains with every kind of error, as PEM files for real servers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ZONE = "azure.example"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Authority:
-    """A certificate that signs others."""
+class CertificateAuthority:
+    """A certificate authority."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -40,7 +40,7 @@ def _name(common: str, organization: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, key: ec.EllipticCurvePrivateKey, issuer: Authority | None
+    subject: x509.Name, key: ec.EllipticCurvePrivateKey, issuer: CertificateAuthority | None
 ) -> x509.CertificateBuilder:
     signer = issuer.key if issuer else key
     return (
@@ -70,8 +70,10 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def authority(common: str, *, organization: str, issuer: Authority | None = None) -> Authority:
-    """Mint a certificate authority: a root, or an intermediate where an issuer is given."""
+def authority(
+    common: str, *, organization: str, issuer: CertificateAuthority | None = None
+) -> CertificateAuthority:
+    """Create a certificate authority: a root, or an intermediate if an issuer is given."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         _builder(_name(common, organization), key, issuer)
@@ -81,42 +83,42 @@ def authority(common: str, *, organization: str, issuer: Authority | None = None
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign((issuer.key if issuer else key), hashes.SHA256())
     )
-    return Authority(certificate=certificate, key=key)
+    return CertificateAuthority(certificate=certificate, key=key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a leaf should say."""
+class LeafSpec:
+    """The fields of a leaf certificate."""
 
-    issuer: Authority | None
-    """None: signed by itself."""
+    issuer: CertificateAuthority | None
+    """None: self-signed."""
     names: tuple[str, ...] = (f"*.{ZONE}", ZONE)
-    """Empty: the name stands in the subject's CN only."""
+    """Empty: the name is in the common name only."""
     common: str = "server"
     organization: str = "Azure Example"
     since: dt.datetime = NOW - 30 * DAY
     until: dt.datetime = NOW + 200 * DAY
-    sent_with: tuple[Authority, ...] = ()
-    """What the server sends after the leaf."""
+    sent_with: tuple[CertificateAuthority, ...] = ()
+    """The certificates sent after the leaf."""
 
 
-def leaf(folder: Path, name: str, order: Order) -> None:
-    """Write `NAME.pem` (leaf and what is sent with it) and `NAME.key`."""
+def leaf(folder: Path, name: str, spec: LeafSpec) -> None:
+    """Write `NAME.pem` (leaf and the certificates sent with it) and `NAME.key`."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
-        _builder(_name(order.common, order.organization), key, order.issuer)
-        .not_valid_before(order.since)
-        .not_valid_after(order.until)
+        _builder(_name(spec.common, spec.organization), key, spec.issuer)
+        .not_valid_before(spec.since)
+        .not_valid_after(spec.until)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     )
-    if order.names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(_general(order.names)), critical=False)
-    if order.issuer is not None:
-        builder = builder.add_extension(_where_the_issuer_is(), critical=False)
-    signed = builder.sign(order.issuer.key if order.issuer else key, hashes.SHA256())
-    chain = [signed.public_bytes(serialization.Encoding.PEM), *(one.pem() for one in order.sent_with)]
+    if spec.names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(_general(spec.names)), critical=False)
+    if spec.issuer is not None:
+        builder = builder.add_extension(_aia_extension(), critical=False)
+    signed = builder.sign(spec.issuer.key if spec.issuer else key, hashes.SHA256())
+    chain = [signed.public_bytes(serialization.Encoding.PEM), *(one.pem() for one in spec.sent_with)]
     (folder / f"{name}.pem").write_bytes(b"".join(chain))
     (folder / f"{name}.key").write_bytes(
         key.private_bytes(
@@ -127,7 +129,7 @@ def leaf(folder: Path, name: str, order: Order) -> None:
     )
 
 
-def _where_the_issuer_is() -> x509.AuthorityInformationAccess:
+def _aia_extension() -> x509.AuthorityInformationAccess:
     where = x509.UniformResourceIdentifier(f"http://pki.{ZONE}/issuer.cer")
     return x509.AuthorityInformationAccess(
         [x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, where)]
@@ -144,23 +146,27 @@ def _general(names: tuple[str, ...]) -> list[x509.GeneralName]:
     return found
 
 
-def write_papers(folder: Path) -> None:
-    """Mint every chain of the matrix; `public.pem` and `corporate.pem` are what an operator would trust."""
+def write_certificates(folder: Path) -> None:
+    """Create every chain of the matrix; `public.pem` and `corporate.pem` are trust stores."""
     public = authority("Example Public Root", organization="Example Trust Services")
-    between = authority("Example Issuing CA 1", organization="Example Trust Services", issuer=public)
+    intermediate = authority("Example Issuing CA 1", organization="Example Trust Services", issuer=public)
     corporate = authority("Corp Web Gateway Inspection CA", organization="Corp IT")
-    (folder / "issuer.cer").write_bytes(between.certificate.public_bytes(serialization.Encoding.DER))
+    (folder / "issuer.cer").write_bytes(intermediate.certificate.public_bytes(serialization.Encoding.DER))
     (folder / "public.pem").write_bytes(public.pem())
     (folder / "corporate.pem").write_bytes(public.pem() + corporate.pem())
-    orders = {
-        "good": Order(issuer=between, sent_with=(between,)),
-        "expired": Order(issuer=between, sent_with=(between,), since=NOW - 90 * DAY, until=NOW - DAY),
-        "early": Order(issuer=between, sent_with=(between,), since=NOW + DAY),
-        "other-name": Order(issuer=between, sent_with=(between,), names=("portal.elsewhere.example",)),
-        "leaf-only": Order(issuer=between),
-        "inspected": Order(issuer=corporate, sent_with=(corporate,)),
-        "self-signed": Order(issuer=None),
-        "no-san": Order(issuer=between, sent_with=(between,), names=(), common=f"no-san.{ZONE}"),
+    specs = {
+        "good": LeafSpec(issuer=intermediate, sent_with=(intermediate,)),
+        "expired": LeafSpec(
+            issuer=intermediate, sent_with=(intermediate,), since=NOW - 90 * DAY, until=NOW - DAY
+        ),
+        "early": LeafSpec(issuer=intermediate, sent_with=(intermediate,), since=NOW + DAY),
+        "other-name": LeafSpec(
+            issuer=intermediate, sent_with=(intermediate,), names=("portal.elsewhere.example",)
+        ),
+        "leaf-only": LeafSpec(issuer=intermediate),
+        "inspected": LeafSpec(issuer=corporate, sent_with=(corporate,)),
+        "self-signed": LeafSpec(issuer=None),
+        "no-san": LeafSpec(issuer=intermediate, sent_with=(intermediate,), names=(), common=f"no-san.{ZONE}"),
     }
-    for name, order in orders.items():
-        leaf(folder, name, order)
+    for name, spec in specs.items():
+        leaf(folder, name, spec)
