@@ -161,7 +161,7 @@ _ROWS = (
     _Row(
         71,
         "insufficient_security",
-        "The peer wants stronger ciphers",
+        "The peer requires stronger ciphers",
         "The peer demands stronger ciphers than were offered, although the usual modern ones were.",
         _DEVICE + "check its cipher policy; or " + _EXEMPT,
     ),

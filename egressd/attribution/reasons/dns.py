@@ -669,8 +669,8 @@ DNS: tuple[Reason, ...] = (
         ),
         blame=Blame.UNKNOWN_MIDDLEBOX,
         severity=Outcome.UNKNOWN,
-        advice="Look at the resolver's log at {time} for {host} from {source}, with the raw facts of this "
-        "report beside it.",
+        advice="Look at the resolver's log at {time} for {host} from {source}, with the facts of this "
+        "report at hand.",
         confirm=steps(DIG, DIG_TCP, AGAIN),
         base=Confidence.LOW,
     ),

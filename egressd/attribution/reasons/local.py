@@ -14,7 +14,7 @@ LOCAL: tuple[Reason, ...] = (
         title="This host has no route to the address",
         meaning="The kernel has no route for the packet, so nothing left this host. The routing table of "
         "the probing host lacks an entry; no firewall is involved.",
-        signal="connect failed at once with ENETUNREACH and no ICMP error was queued on the socket.",
+        signal="connect() failed at once with ENETUNREACH and no ICMP error was queued on the socket.",
         evidence=(
             "tcp.errno: 101, ENETUNREACH",
             "tcp.icmp: empty, so no router reported it",
@@ -34,7 +34,7 @@ LOCAL: tuple[Reason, ...] = (
         title="An unreachable route on this host covers the address",
         meaning="An `unreachable` route on the probing host covers this address, added by hand or by a "
         "routing daemon. The kernel refuses the packets before they reach the wire.",
-        signal="connect failed at once with EHOSTUNREACH and no ICMP error was queued on the socket.",
+        signal="connect() failed at once with EHOSTUNREACH and no ICMP error was queued on the socket.",
         evidence=(
             "tcp.errno: 113, EHOSTUNREACH",
             "tcp.icmp: empty, so no router reported it",
@@ -53,7 +53,7 @@ LOCAL: tuple[Reason, ...] = (
         title="A prohibit route on this host covers the address",
         meaning="A `prohibit` route on the probing host covers this address. It is a deliberate local deny, "
         "often left by a hardening script or a VPN client.",
-        signal="connect failed at once with EACCES and no ICMP error was queued on the socket.",
+        signal="connect() failed at once with EACCES and no ICMP error was queued on the socket.",
         evidence=(
             "tcp.errno: 13, EACCES",
             "tcp.icmp: empty, so no router reported it",
@@ -70,7 +70,7 @@ LOCAL: tuple[Reason, ...] = (
         title="A blackhole route on this host covers the address",
         meaning="A `blackhole` route on the probing host covers this address. The kernel discards the "
         "packet and reports `Invalid argument`, which looks like a bug but is a route.",
-        signal="connect to an ordinary address failed at once with EINVAL.",
+        signal="connect() to an ordinary address failed at once with EINVAL.",
         evidence=(
             "tcp.errno: 22, EINVAL",
             "tcp.remote_address: an ordinary unicast address",

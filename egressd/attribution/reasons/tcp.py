@@ -191,8 +191,8 @@ TCP: tuple[Reason, ...] = (
         code="tcp_reset_after_accept",
         phase=Phase.TCP,
         title="The connection is accepted and reset at once",
-        meaning="A device accepted the connection and reset it at once: a proxy or SYN proxy that cannot "
-        "reach the server, or one that accepts before it applies its policy.",
+        meaning="The connection was accepted and reset at once: by a proxy or SYN proxy that cannot reach "
+        "the server, or by one that accepts before it applies its policy.",
         signal="connect() ended with ECONNRESET, not with ECONNREFUSED: the SYN was accepted first.",
         evidence=(
             "tcp.errno: 104, ECONNRESET",
