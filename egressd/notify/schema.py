@@ -195,7 +195,7 @@ class ChannelSettings(DigestSettings, HttpSettings):
     hints: ClassVar[Mapping[str, str]] = IN_A_FILE | SECRET_URL
 
     url_file: HttpsFile
-    """The file that holds the webhook's URL: whoever has it can write to the channel."""
+    """The file that holds the webhook's URL: it gives access to the channel."""
 
     def transport(self) -> HttpTransport:
         """Return how it is reached. Raises ValueError: a secret can't be read any more."""

@@ -112,7 +112,9 @@ def secret(tmp_path: Path, name: str, content: str) -> str:
     return name
 
 
-def test_every_kind_gets_its_test(run: Run, web: Web, mailbox: tuple[Mailbox, int], tmp_path: Path) -> None:
+def test_every_type_gets_its_test_notice(
+    run: Run, web: Web, mailbox: tuple[Mailbox, int], tmp_path: Path
+) -> None:
     """One line each, exit code 0; what arrives says that it is a test, and from where."""
     box, port = mailbox
     secret(tmp_path, "token", "tok-hunter2")
@@ -152,7 +154,7 @@ def test_every_kind_gets_its_test(run: Run, web: Web, mailbox: tuple[Mailbox, in
     assert hook["Authorization"] == "Bearer tok-hunter2"
 
 
-def test_an_alertmanagers_test_is_over_at_once(run: Run, web: Web) -> None:
+def test_the_test_alert_of_an_alertmanager_is_resolved_at_once(run: Run, web: Web) -> None:
     """Every peer gets an alert and its end, by a name that no real alert has; one that is down is named."""
     dead = f"http://127.0.0.1:{free_port()}"
     am = f"{{receivers: [{{name: am, type: alertmanager, urls: ['{dead}', '{web.url}/am']}}]}}"

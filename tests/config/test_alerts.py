@@ -135,7 +135,7 @@ def problems(tmp_path: Path, load: Load) -> Callable[[str], list[str]]:
     return read
 
 
-def test_the_rules_are_read(load: Load) -> None:
+def test_alerts_are_read(load: Load) -> None:
     """Every key of `alerts:` arrives."""
     made = load(FULL)
     assert made.warnings == ()
@@ -416,7 +416,7 @@ def open_token(url: str) -> str:
         ),
     ],
 )
-def test_what_was_probably_not_meant_is_a_warning(load: Load, text: str, said: str) -> None:
+def test_warnings(load: Load, text: str, said: str) -> None:
     """It is allowed, and said."""
     assert load(text).warnings == (said,)
 
@@ -431,7 +431,7 @@ def test_what_was_probably_not_meant_is_a_warning(load: Load, text: str, said: s
         "alerts: {maintenance: [{name: m, schedule: '0 2 * * *', for: 23h}]}",
     ],
 )
-def test_what_is_usual_is_no_warning(load: Load, text: str) -> None:
+def test_usual_settings_give_no_warning(load: Load, text: str) -> None:
     """A warning that always comes is none."""
     assert load(text).warnings == ()
 
@@ -447,13 +447,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "alerts.md"
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def test_the_page_has_examples() -> None:
+def test_docs_alerts_has_examples() -> None:
     """So that the check below checks something."""
     assert len(EXAMPLES) >= 5
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
-def test_the_examples_of_the_page_are_right(load: Load, tmp_path: Path, text: str) -> None:
+def test_the_examples_of_docs_alerts_load(load: Load, tmp_path: Path, text: str) -> None:
     """What an operator copies loads without a warning, with nothing to add but the secrets' files."""
     for name in re.findall(r"_file: ([a-z.-]+)", text):
         (tmp_path / name).write_text("https://hooks.example/x", encoding="utf-8")
@@ -495,7 +495,7 @@ NEARLY = st.sampled_from(
 @pytest.mark.parametrize("read", READERS)
 @settings(max_examples=120)
 @given(text=st.text(max_size=30) | NEARLY | st.tuples(NEARLY, st.text(max_size=3)).map("".join))
-def test_any_word_is_read_or_refused(read: Callable[[str], object], text: str) -> None:
+def test_any_text_is_parsed_or_refused(read: Callable[[str], object], text: str) -> None:
     """No text leads to anything but a value or a ValueError, and no line break gets through."""
     try:
         read(text)

@@ -28,8 +28,8 @@ from tests.alerting.simulation import AlertSimulation
 from tests.daemon.simulation import Scene, scene
 from tests.daemon.timeless import run
 from tests.notify.notices import alert, condition, notice
-from tests.notify.place import CHAT, HOOK, PEERS
 from tests.notify.samples import sample_receiver
+from tests.notify.simulation import CHAT, HOOK, PEERS
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 MINUTE = 60.0

@@ -57,7 +57,7 @@ def test_numbers_count_up_over_all_receivers() -> None:
     assert outbox.next_number == 44
 
 
-def test_the_oldest_goes_first_when_it_is_too_much() -> None:
+def test_beyond_the_bound_the_oldest_is_dropped() -> None:
     """What is new says more; the loss is counted until the receiver was told of it."""
     outbox = filled(1, 2, 3, 4, 5, bound=3)
     assert ids(outbox) == ["n3", "n4", "n5"]
@@ -67,7 +67,7 @@ def test_the_oldest_goes_first_when_it_is_too_much() -> None:
     assert (ids(outbox), outbox.dropped) == (["n4", "n5"], ())
 
 
-def test_what_the_bound_cost_on_its_way_was_not_lost() -> None:
+def test_a_notice_dropped_while_it_was_sent_is_not_lost() -> None:
     """A notice that was being delivered when the bound dropped it has arrived: only what is lost counts."""
     outbox = filled(1, 2, bound=2)
     on_its_way = batch_of(outbox, HOOK)
@@ -78,7 +78,7 @@ def test_what_the_bound_cost_on_its_way_was_not_lost() -> None:
 
 
 @pytest.mark.parametrize(("age", "due"), [(0, 5.0), (3, 2.0), (5, 0.0), (60, 0.0), (-1, 0.0), (-9999, 0.0)])
-def test_a_notice_waits_for_others_and_for_no_clock(age: int, due: float) -> None:
+def test_a_notice_waits_for_others_and_a_clock_set_back_delays_nothing(age: int, due: float) -> None:
     """It is due when the first has waited; where the clock was set back, at once."""
     assert due_in(filled(1, 2), HOOK, NOW + timedelta(seconds=age)) == due
     assert due_in(Outbox(), HOOK, NOW) is None
@@ -86,13 +86,13 @@ def test_a_notice_waits_for_others_and_for_no_clock(age: int, due: float) -> Non
 
 
 @pytest.mark.parametrize(("waiting", "taken"), [(1, 1), (3, 1), (4, 4), (9, 9)])
-def test_many_at_once_are_one_message_for_people(waiting: int, taken: int) -> None:
+def test_many_notices_are_one_digest(waiting: int, taken: int) -> None:
     """People get a digest instead of a storm; a program gets one after the other."""
     assert len(batch_of(filled(*range(waiting), receiver="chat"), CHAT)) == taken
     assert len(batch_of(filled(*range(waiting)), HOOK)) == 1
 
 
-def test_a_receiver_that_is_gone_leaves_nothing() -> None:
+def test_a_removed_receiver_leaves_no_notices() -> None:
     """What waited for it is counted for the log; a smaller bound holds at once."""
     outbox = enqueue(filled(1, 2, 3, 4), [(notice(9), ["chat"])], {"chat": 5})
     kept, lost = restrict(replace(outbox, dropped=(("chat", 7),)), {"hook": 2})
@@ -100,7 +100,7 @@ def test_a_receiver_that_is_gone_leaves_nothing() -> None:
     assert kept.next_number == outbox.next_number
 
 
-def test_only_some_kinds_are_fed_from_the_queue() -> None:
+def test_alertmanager_and_heartbeat_have_no_queue() -> None:
     """Alertmanager is sent what is so, a heartbeat hears of sweeps."""
     kinds = [sample_receiver(one, one, queue=7) for one in BY_TYPE]
     bounds = bounds_of(Notify(receivers=tuple(kinds)))
@@ -111,7 +111,7 @@ def test_only_some_kinds_are_fed_from_the_queue() -> None:
 NAMES = st.sampled_from(["hook", "chat"])
 
 
-class Post(RuleBasedStateMachine):
+class QueueMachine(RuleBasedStateMachine):
     """Any order of posting, delivering late, in part or not at all, and reloading."""
 
     def __init__(self) -> None:
@@ -178,11 +178,11 @@ class Post(RuleBasedStateMachine):
             assert self.posted[name] == waiting + len(self.arrived[name]) + dropped
 
 
-TestPost = Post.TestCase
+TestPost = QueueMachine.TestCase
 
 
 @given(st.integers(1, 40), st.floats(0, 0.999))
-def test_the_pause_grows_and_is_bounded(failures: int, chance: float) -> None:
+def test_the_backoff_grows_and_is_bounded(failures: int, chance: float) -> None:
     """It doubles from a second to five minutes, spread so that not all come back at once."""
     from egressd.notify.retry import backoff
 

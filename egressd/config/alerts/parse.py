@@ -20,7 +20,7 @@ OWN_LABELS = frozenset(
 )
 """Labels that alerts have already: another value would make two alerts of one."""
 REFERENCE = datetime(2026, 1, 1, tzinfo=UTC)
-"""From here a schedule is tried: a file is right or wrong whatever day it is."""
+"""From here schedules are tried, so that validation does not depend on the date."""
 LONGEST_SCHEDULE = 100
 
 

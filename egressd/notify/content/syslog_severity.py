@@ -13,6 +13,6 @@ _NOTICE = 5
 
 
 def syslog_severity(notice: Notice) -> int:
-    """Return the severity of a notice, 0 the most urgent; a resolved alert or a test is at most 5."""
+    """Return the severity of a notice, 0 the most urgent; a resolved alert or a test is never below 5."""
     level = _OPEN[notice.alert.condition.severity]
     return max(level, _NOTICE) if notice.kind in (NoticeKind.CLOSED, NoticeKind.TEST) else level

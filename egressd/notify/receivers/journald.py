@@ -156,7 +156,7 @@ def _field(name: str, text: str) -> bytes:
 
 
 async def send_entry(entry: bytes, path: str) -> DeliveryResult:
-    """Send an entry. Nothing waits: a journal that can't take it now may do so later."""
+    """Send an entry without blocking: a journal that can't take it now may do so later."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connected:
             connected.setblocking(False)
@@ -177,7 +177,7 @@ def _put(connected: socket.socket, entry: bytes) -> None:
 
 
 def _put_sealed(connected: socket.socket, entry: bytes) -> None:
-    """Send a file in memory that nobody can change any more, as sd_journal_send does."""
+    """Send a sealed memory file, as sd_journal_send does."""
     file = os.memfd_create("egressd-journal", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         with os.fdopen(os.dup(file), "wb") as stream:

@@ -301,7 +301,7 @@ async def _datagram(transport: SyslogTransport, line: bytes) -> None:
 
 
 def _raise_pending(one: socket.socket) -> None:
-    """Raise what the network has said of a datagram since."""
+    """Raise the pending error of a socket, such as that of an ICMP answer."""
     code = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))

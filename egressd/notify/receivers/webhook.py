@@ -66,7 +66,7 @@ def webhook_body(notice: Notice, *, dropped: int, receiver: str, rules: Alerting
 
 
 def _alerts(notice: Notice, dropped: int, rules: Alerting) -> Iterator[dict[str, Any]]:
-    """Yield the alert; and as ended, what the notice before told it by, where that were other labels."""
+    """Yield the alert; where its labels have changed, also the alert as last notified, as ended."""
     alert, over = notice.alert, notice.kind is NoticeKind.CLOSED
     notes = annotate(alert, rules, change=notice.change, dropped=report_dropped(dropped) if dropped else "")
     yield _alert(

@@ -37,7 +37,7 @@ def error_text(error: BaseException, place: str) -> str:
 
 
 def timeout_text(place: str, seconds: float) -> str:
-    """Return that the time for one delivery was over."""
+    """Return that a delivery timed out."""
     return f"no answer from {place} within {seconds:g} s"
 
 

@@ -101,7 +101,7 @@ def _headers(url: str, transport: HttpTransport, request: HttpRequest) -> dict[s
 
 
 def _proxy_options(transport: HttpTransport) -> dict[str, Any]:
-    """Return how to get out. Credentials go in a header: in a URL they would be in every error's text."""
+    """Return the proxy options. Credentials go in a header: in a URL they would be in error texts."""
     if transport.proxy is None:
         return {}
     headers = (
@@ -126,7 +126,7 @@ async def _result_of(transport: HttpTransport, url: str, answer: aiohttp.ClientR
 
 
 def _result_of_status(status: int, headers: Any, who: str, said: str) -> DeliveryResult:
-    """Return what a status means that is no success (RFC 9110, 15)."""
+    """Return what an unsuccessful status means (RFC 9110, 15)."""
     tail = f": {said}" if said else ""
     if status == _TOO_MANY or status >= 500:
         return failed(f"{who} {status}{tail}", retry_after=_retry_after(headers))
@@ -138,7 +138,7 @@ def _result_of_status(status: int, headers: Any, who: str, said: str) -> Deliver
 
 
 async def _read_beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """Return the beginning of a body, however it goes on."""
+    """Return the beginning of a body."""
     body = b""
     try:
         async with asyncio.timeout(_READ_WITHIN):
@@ -165,7 +165,7 @@ def _retry_after(headers: Any) -> float | None:
 
 
 def _redirect_target(headers: Any) -> str:
-    """Return the host of a redirect; its path may be as secret as ours."""
+    """Return the host of a redirect; its path may be a secret."""
     target = headers.get(hdrs.LOCATION, "") if headers else ""
     return f" to {scrub(url_host_port(target), 300)}" if "://" in target else ""
 

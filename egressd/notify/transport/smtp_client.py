@@ -30,7 +30,7 @@ from egressd.wording import host_port
 STARTTLS, TLS = "starttls", "tls"
 _PERMANENT = 500
 _QUIT_WITHIN = 2.0
-"""Seconds for the end of a conversation that has done its work."""
+"""Seconds for QUIT after the message was sent or refused."""
 
 
 class _NotOfferedError(Exception):

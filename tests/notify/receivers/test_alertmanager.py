@@ -23,9 +23,9 @@ from egressd.notify.alertmanager.push import push_alerts
 from egressd.notify.content.labels import fingerprint, labels_of
 from egressd.notify.dispatch import deliver
 from egressd.notify.result import DeliveryResult
-from tests.notify.message.sample import CAUSE, RULES, alert, over
-from tests.notify.message.schemas import WEBHOOK, check
-from tests.notify.send.rig import Server, answering, http, receiver
+from tests.notify.content.sample import CAUSE, RULES, alert, over
+from tests.notify.receivers.schemas import WEBHOOK, check
+from tests.notify.transport.servers import Server, answering, http, receiver
 from tests.ports import free_port
 
 PROGRAM = "prometheus-alertmanager"
@@ -163,7 +163,7 @@ async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
     assert await pair.alerts() == []
 
 
-async def test_what_another_speaks_for_is_taken_back(pair: Pair) -> None:
+async def test_an_inhibited_alert_is_resolved_at_alertmanager(pair: Pair) -> None:
     """Quiet by a cause it ends; quiet by maintenance alone it goes on."""
     told = fresh()
     assert (await pair.push(told)).ok

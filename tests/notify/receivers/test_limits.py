@@ -24,8 +24,8 @@ from egressd.notify.receivers.slack import slack_messages
 from egressd.notify.receivers.syslog import syslog_messages
 from egressd.notify.receivers.teams import adaptive_cards
 from egressd.notify.receivers.webhook import webhook_body
-from tests.notify.message.sample import CAUSE, MAIL, RULES, UDP, alert, notice, notices
-from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, SLACK, TEAMS, WEBHOOK, check
+from tests.notify.content.sample import CAUSE, MAIL, RULES, UDP, alert, notice, notices
+from tests.notify.receivers.schemas import CLOUDEVENT, POSTABLE_ALERTS, SLACK, TEAMS, WEBHOOK, check
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
 anything = settings(max_examples=40)
@@ -48,7 +48,7 @@ def unescaped(text: str) -> str:
 
 @anything
 @given(told=batches, dropped=st.integers(0, 10**6))
-def test_slack_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
+def test_slack_messages_keep_slacks_limits(told: tuple[Notice, ...], dropped: int) -> None:
     """At most 50 blocks and 12,000 characters, each section below 3000; only our link is markup."""
     seen: set[str] = set()
     for body in slack_messages(compose(told, dropped=dropped, rules=RULES)):
@@ -66,7 +66,7 @@ def test_slack_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
 
 @anything
 @given(told=batches, dropped=st.integers(0, 10**6))
-def test_teams_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
+def test_cards_keep_the_limits_of_teams(told: tuple[Notice, ...], dropped: int) -> None:
     """A message is 28 KB at most and holds only elements that read no Markdown."""
     seen: set[str] = set()
     for body in adaptive_cards(compose(told, dropped=dropped, rules=RULES)):
@@ -80,7 +80,7 @@ def test_teams_takes_it(told: tuple[Notice, ...], dropped: int) -> None:
 
 @anything
 @given(told=notices(), dropped=st.integers(0, 10**6))
-def test_cloudevents_are_passed_on_by_everybody(told: Notice, dropped: int) -> None:
+def test_cloudevents_keep_the_size_limit(told: Notice, dropped: int) -> None:
     """An event has 64 KiB at most; together they name all targets, and no two have one id."""
     told = replace(told, id=told.id or "n", alert=replace(told.alert, condition=_with_id(told)))
     bodies = cloud_events(told, dropped=dropped, rules=RULES)
@@ -101,7 +101,7 @@ def _with_id(told: Notice) -> Condition:
 
 @anything
 @given(told=notices(), dropped=st.integers(0, 10**6))
-def test_webhooks_are_alertmanagers(told: Notice, dropped: int) -> None:
+def test_webhooks_match_alertmanagers_schema(told: Notice, dropped: int) -> None:
     """Version 4, with all targets in an annotation."""
     document = json.loads(webhook_body(told, dropped=dropped, receiver="hook", rules=RULES))
     check(WEBHOOK, document)
@@ -111,7 +111,7 @@ def test_webhooks_are_alertmanagers(told: Notice, dropped: int) -> None:
 
 @anything
 @given(told=batches)
-def test_alertmanager_takes_it(told: tuple[Notice, ...]) -> None:
+def test_pushes_match_alertmanagers_schema(told: tuple[Notice, ...]) -> None:
     """Whatever the alerts are, each request is one of its API, and no end is before its beginning."""
     bodies = push_bodies(alert_entries((one.alert for one in told), now=NOW, rules=RULES))
     for body in bodies:
@@ -122,7 +122,7 @@ def test_alertmanager_takes_it(told: tuple[Notice, ...]) -> None:
 
 @anything
 @given(told=batches, dropped=st.integers(0, 10**6))
-def test_a_mail_is_one_mail(told: tuple[Notice, ...], dropped: int) -> None:
+def test_a_mail_parses_and_names_all_targets(told: tuple[Notice, ...], dropped: int) -> None:
     """No text adds a header; what is parsed is what was written; lines are short enough for any server."""
     message = mail_message(told, dropped=dropped, transport=MAIL, rules=RULES)
     sent = message.as_bytes()
@@ -186,7 +186,7 @@ def test_an_entry_of_the_journal_has_our_fields_only(told: Notice, dropped: int)
 
 @anything
 @given(told=notices(), count=st.sampled_from((21, 200)))
-def test_a_storm_keeps_the_limits_too(told: Notice, count: int) -> None:
+def test_large_digests_keep_the_limits(told: Notice, count: int) -> None:
     """Many notices in a line each: nothing is too long, every target is named."""
     targets = told.alert.condition.targets[:40]
     condition = replace(told.alert.condition, targets=targets)

@@ -16,7 +16,7 @@ from egressd.model.snapshot import Snapshot
 from egressd.notify.outbox import bounds_of, dropped_of
 from egressd.notify.result import DeliveryResult, arrived, failed, refused
 from tests.daemon.timeless import run
-from tests.notify.place import CHAT, HOOK, Place, at_work, make_place
+from tests.notify.simulation import CHAT, HOOK, Simulation, make_simulation, running_deliveries
 
 MOVES = st.one_of(
     st.tuples(st.just("say"), st.integers(1, 6)),
@@ -34,7 +34,7 @@ ANSWERS: dict[str, Callable[[], DeliveryResult]] = {
 }
 
 
-class Life:
+class Model:
     """What the receivers heard over all lives, and what must be true of it."""
 
     def __init__(self) -> None:
@@ -44,16 +44,16 @@ class Life:
         self.dropped_reported = {"hook": 0, "chat": 0}
         self.state = {"hook": "well", "chat": "well"}
 
-    def listen(self, place: Place) -> None:
-        """Let the receivers of a place answer as they are, and remember what they took."""
+    def listen(self, simulation: Simulation) -> None:
+        """Let the receivers of a simulation answer as they are, and remember what they took."""
         for name in self.heard:
-            place.answers[name] = lambda name=name: self._answer(place, name)  # type: ignore[misc]  # a default
-            place.takes[name] = 5.0 if self.state[name] == "slow" else 0.0
+            simulation.answers[name] = lambda name=name: self._answer(simulation, name)  # type: ignore[misc]  # a default
+            simulation.takes[name] = 5.0 if self.state[name] == "slow" else 0.0
 
-    def _answer(self, place: Place, name: str) -> DeliveryResult:
+    def _answer(self, simulation: Simulation, name: str) -> DeliveryResult:
         delivery = ANSWERS[self.state[name]]()
         if delivery.ok:
-            sent = place.to(name)[-1]
+            sent = simulation.to(name)[-1]
             self.heard[name] += sent.ids
             self.dropped_reported[name] += sent.dropped
         return delivery
@@ -80,28 +80,28 @@ def test_any_sequence(moves: list[tuple[str, object]]) -> None:
     """Whatever happens in whatever order."""
 
     async def scenario() -> None:
-        life, crashes, todo = Life(), 0, list(moves)
-        while todo or life.left is None:
-            async with at_work(make_place(*receivers(0), before=life.left)) as place:
-                place.count = life.said
-                life.listen(place)
+        model, crashes, todo = Model(), 0, list(moves)
+        while todo or model.left is None:
+            async with running_deliveries(make_simulation(*receivers(0), before=model.left)) as simulation:
+                simulation.count = model.said
+                model.listen(simulation)
                 while todo:
                     what, how = todo.pop(0)
                     if what == "crash":
                         crashes += 1
                         break
-                    await move(life, place, what, how)
+                    await move(model, simulation, what, how)
                     await settle()
-                    life.check(place.holder.current.outbox, crashes=crashes)
+                    model.check(simulation.holder.current.outbox, crashes=crashes)
                 else:
-                    place.desk.wakeup.close()
+                    simulation.desk.wakeup.close()
                     await settle()
-            life.left = place.disk.saved or place.holder.current
-        await drain(life)
-        life.check(life.left.outbox, crashes=crashes)
-        assert life.left.outbox.waiting == ()
-        for heard in life.heard.values():
-            assert len(set(heard)) >= min(life.said, 1)
+            model.left = simulation.disk.saved or simulation.holder.current
+        await drain(model)
+        model.check(model.left.outbox, crashes=crashes)
+        assert model.left.outbox.waiting == ()
+        for heard in model.heard.values():
+            assert len(set(heard)) >= min(model.said, 1)
 
     with pytest.MonkeyPatch.context() as patches:
         run(scenario(), patches)
@@ -118,47 +118,47 @@ def receivers(number: int) -> tuple[Receiver, ...]:
     return tuple(replace(one, queue=BOUND, timeout=10.0 + number) for one in (HOOK, CHAT))
 
 
-async def move(life: Life, place: Place, what: str, how: object) -> None:
+async def move(model: Model, simulation: Simulation, what: str, how: object) -> None:
     """Let one thing happen."""
     if what == "say" and isinstance(how, int):
         for _ in range(how):
-            life.said += 1
-            await place.say()
+            model.said += 1
+            await simulation.say()
     elif what == "pass" and isinstance(how, int):
         await asyncio.sleep(how)
     elif what == "reload" and isinstance(how, int):
-        await place.configure(*receivers(how))
+        await simulation.configure(*receivers(how))
     else:
-        life.state[what] = str(how)
-        life.listen(place)
+        model.state[what] = str(how)
+        model.listen(simulation)
 
 
-async def drain(life: Life) -> None:
+async def drain(model: Model) -> None:
     """Let both be well, and wait until nothing is left."""
-    life.state = {"hook": "well", "chat": "well"}
-    async with at_work(make_place(*receivers(0), before=life.left)) as place:
-        life.listen(place)
+    model.state = {"hook": "well", "chat": "well"}
+    async with running_deliveries(make_simulation(*receivers(0), before=model.left)) as simulation:
+        model.listen(simulation)
         await asyncio.sleep(3600)
-        assert place.disk.saved is not None
-        life.left = replace(place.disk.saved, outbox=place.holder.current.outbox)
-        assert bounds_of(life.left.settings.notify) == {"hook": BOUND, "chat": BOUND}
+        assert simulation.disk.saved is not None
+        model.left = replace(simulation.disk.saved, outbox=simulation.holder.current.outbox)
+        assert bounds_of(model.left.settings.notify) == {"hook": BOUND, "chat": BOUND}
 
 
-def test_a_disk_that_is_full_stops_nobody_from_hearing() -> None:
+def test_a_full_disk_stops_no_delivery() -> None:
     """Nothing can be saved: all goes on in memory, is delivered once, and is saved when there is room."""
 
     async def scenario() -> None:
-        async with at_work(make_place(HOOK)) as place:
-            place.disk.full = True
-            await place.say(3)
+        async with running_deliveries(make_simulation(HOOK)) as simulation:
+            simulation.disk.full = True
+            await simulation.say(3)
             await asyncio.sleep(60)
-            assert place.told("hook") == ["n1", "n2", "n3"]
-            assert place.disk.saved is None
-            place.answers["hook"] = lambda: refused("no")
-            place.disk.full = False
-            await place.say()
+            assert simulation.told("hook") == ["n1", "n2", "n3"]
+            assert simulation.disk.saved is None
+            simulation.answers["hook"] = lambda: refused("no")
+            simulation.disk.full = False
+            await simulation.say()
             await asyncio.sleep(60)
-            saved: Snapshot | None = place.disk.saved
+            saved: Snapshot | None = simulation.disk.saved
             assert saved is not None
             assert saved.outbox.waiting == ()
             assert saved.outbox.next_number == 5

@@ -69,7 +69,7 @@ class Sent:
 
 
 @dataclass
-class Place:
+class Simulation:
     """All of it."""
 
     desk: DaemonDeliveryStore
@@ -169,7 +169,7 @@ class Place:
         return round(clock.monotonic() - self.begun, 3)
 
 
-def make_place(*receivers: Receiver, before: Snapshot | None = None) -> Place:
+def make_simulation(*receivers: Receiver, before: Snapshot | None = None) -> Simulation:
     """Set one up, with what a life before has left; call it inside the loop."""
     now = clock.timestamp()
     settings = Settings(notify=Notify(receivers=receivers))
@@ -181,19 +181,19 @@ def make_place(*receivers: Receiver, before: Snapshot | None = None) -> Place:
     store = StateStore(holder=holder, keeper=disk, on_event=lambda _: None)
     store.adopt(fresh)
     store.saved = holder.current
-    place = Place(desk=DaemonDeliveryStore(holder=holder, store=store), disk=disk)
-    place.count = before.outbox.next_number * 1000 if before is not None else 0
-    return place
+    simulation = Simulation(desk=DaemonDeliveryStore(holder=holder, store=store), disk=disk)
+    simulation.count = before.outbox.next_number * 1000 if before is not None else 0
+    return simulation
 
 
 @asynccontextmanager
-async def at_work(place: Place) -> AsyncIterator[Place]:
+async def running_deliveries(simulation: Simulation) -> AsyncIterator[Simulation]:
     """Run the couriers until the end of the block, then cut them off, as a crash would."""
-    senders = Senders(deliver=place.deliver, push=place.push, beat=place.beat)
+    senders = Senders(deliver=simulation.deliver, push=simulation.push, beat=simulation.beat)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(
-            DeliverySupervisor(store=place.desk, senders=senders, chance=lambda: 0.999).run()
+            DeliverySupervisor(store=simulation.desk, senders=senders, chance=lambda: 0.999).run()
         )
         await asyncio.sleep(0)
-        yield place
+        yield simulation
         task.cancel()

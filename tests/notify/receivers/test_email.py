@@ -20,8 +20,8 @@ from egressd.model.notification import Receiver
 from egressd.notify.dispatch import deliver
 from egressd.notify.result import DeliveryResult
 from egressd.notify.transport.smtp import SmtpTransport
-from tests.notify.message.sample import CAUSE, RULES, alert, notice
-from tests.notify.send.rig import listening
+from tests.notify.content.sample import CAUSE, RULES, alert, notice
+from tests.notify.transport.servers import listening
 
 PASSWORD = "m4il-very-secret"
 ENCODED = "bTRpbC12ZXJ5LXNlY3JldA=="
@@ -181,7 +181,7 @@ async def test_a_server_without_login() -> None:
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_a_certificate_nobody_knows(security: str, tls: ssl.SSLContext, tmp_path: Path) -> None:
+async def test_an_untrusted_certificate(security: str, tls: ssl.SSLContext, tmp_path: Path) -> None:
     """Nothing is sent to a server whose certificate does not verify; it is said what to do."""
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     box = Box()
@@ -202,7 +202,7 @@ async def test_implicit_tls(tls: ssl.SSLContext, ca_file: str) -> None:
     assert len(box.got) == 1
 
 
-async def test_a_file_of_roots_that_is_gone(tmp_path: Path) -> None:
+async def test_a_missing_ca_file(tmp_path: Path) -> None:
     """Said before anything is sent."""
     delivery = await attempt(receiver(9, "starttls", ca_file=str(tmp_path / "gone.pem")))
     assert delivery.retry
@@ -229,7 +229,7 @@ async def test_a_file_of_roots_that_is_gone(tmp_path: Path) -> None:
         ),
     ],
 )
-async def test_what_a_reply_means(box: Box, ok: bool, retry: bool, words: str) -> None:
+async def test_results_by_smtp_reply(box: Box, ok: bool, retry: bool, words: str) -> None:
     """4yz is tried again, 5yz is not; who was left out is said, though the others have it."""
     async with serving(box) as port:
         delivery = await attempt(receiver(port))
@@ -260,7 +260,7 @@ async def test_a_slow_server() -> None:
     assert "within 0.5 s" in delivery.why
 
 
-async def test_a_server_that_does_not_speak(unused_tcp_port: int) -> None:
+async def test_an_unreachable_or_silent_server(unused_tcp_port: int) -> None:
     """A closed port, silence, a cut, and another protocol are trouble, each said."""
 
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -285,7 +285,7 @@ async def test_a_server_that_does_not_speak(unused_tcp_port: int) -> None:
         assert f"127.0.0.1:{port}" in delivery.why
 
 
-async def test_a_cut_after_the_end_is_no_failure() -> None:
+async def test_a_connection_cut_after_the_mail_was_accepted_is_a_success() -> None:
     """The server has taken the mail and closes without a goodbye: it must not be sent twice."""
     taken: list[bytes] = []
 

@@ -25,9 +25,9 @@ from egressd.notify.dispatch import deliver
 from egressd.notify.receivers.journald import MESSAGE_ID, JournalTransport, journal_entry, send_entry
 from egressd.notify.receivers.syslog import SyslogTransport
 from egressd.notify.result import DeliveryResult
-from tests.notify.message.sample import CAUSE, HOSTILE, RULES, alert, notice
-from tests.notify.message.test_limits import SYSLOG, parse_entry
-from tests.notify.send.rig import listening, reset
+from tests.notify.content.sample import CAUSE, HOSTILE, RULES, alert, notice
+from tests.notify.receivers.test_limits import SYSLOG, parse_entry
+from tests.notify.transport.servers import listening, reset
 
 WIDE = alert(condition=replace(CAUSE, targets=tuple(f"{'endpoint' * 12}-{n}:443" for n in range(3000))))
 JOURNALD = "/lib/systemd/systemd-journald"
@@ -216,7 +216,7 @@ async def test_syslog_over_tcp_counts_octets() -> None:
         assert SYSLOG.fullmatch(line)
 
 
-async def test_tcp_trouble(unused_tcp_port: int) -> None:
+async def test_tcp_errors(unused_tcp_port: int) -> None:
     """A closed port, a reset, and one that reads nothing: the first two are tried again."""
 
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

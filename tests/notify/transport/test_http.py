@@ -25,9 +25,9 @@ from egressd.notify.dispatch import deliver
 from egressd.notify.result import DeliveryResult
 from egressd.notify.transport.http import HttpTransport, send_get
 from egressd.notify.transport.redact import quote_answer, url_host_port
-from tests.notify.message.sample import RULES, alert, notice
-from tests.notify.message.schemas import CLOUDEVENT, SLACK, TEAMS, WEBHOOK, check
-from tests.notify.send.rig import (
+from tests.notify.content.sample import RULES, alert, notice
+from tests.notify.receivers.schemas import CLOUDEVENT, SLACK, TEAMS, WEBHOOK, check
+from tests.notify.transport.servers import (
     BEARER,
     PATH,
     QUERY,
@@ -70,7 +70,7 @@ async def attempt(to: Receiver, **options: int) -> DeliveryResult:
         ("teams", TEAMS, "application/json"),
     ],
 )
-async def test_what_arrives_is_the_public_format(
+async def test_each_type_posts_its_documented_format(
     kind: str, schema: dict[str, object], content_type: str
 ) -> None:
     """One POST, to the path and query of the URL, with the authorization, in the receiver's format."""
@@ -101,11 +101,11 @@ async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> Non
         assert [json.loads(one.body)["id"] for one in server.asked] == [one.id for one in told]
 
 
-async def test_what_stopped_in_the_middle_goes_on_there() -> None:
+async def test_a_delivery_is_continued_where_it_stopped() -> None:
     """The third of several parts is refused for now: the next try begins with it, and nothing comes twice."""
     from dataclasses import replace
 
-    from tests.notify.message.sample import CAUSE
+    from tests.notify.content.sample import CAUSE
 
     wide = alert(condition=replace(CAUSE, targets=tuple(f"{'t' * 60}{n}" for n in range(1000))))
     told = (notice(), notice(NoticeKind.CHANGED, told=wide))
@@ -160,9 +160,7 @@ async def test_what_stopped_in_the_middle_goes_on_there() -> None:
         (b"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\ncut", True, None, "answered 500: cut"),
     ],
 )
-async def test_what_an_answer_means(
-    answer: bytes, retry: bool | None, after: float | None, words: str
-) -> None:
+async def test_results_by_status(answer: bytes, retry: bool | None, after: float | None, words: str) -> None:
     """2xx is ok even if cut off after; 429, 5xx, redirects and trouble come again; the rest is refused."""
     async with answering(answer) as server:
         delivery = await attempt(receiver(HOOK, server.url(), authorization=BEARER))
@@ -174,7 +172,7 @@ async def test_what_an_answer_means(
     assert len(delivery.why) < 500
 
 
-async def test_a_date_to_wait_for() -> None:
+async def test_retry_after_as_a_date() -> None:
     """`Retry-After` may be a date."""
     until = format_datetime(clock.now() + timedelta(seconds=100), usegmt=False)
     async with answering(http("503 Busy", b"", f"Retry-After: {until}")) as server:
@@ -190,7 +188,7 @@ async def test_a_closed_port(unused_tcp_port: int) -> None:
     assert delivery.why == f"127.0.0.1:{unused_tcp_port} can't be reached (connection refused)"
 
 
-async def test_a_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unresolvable_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that can't be resolved is a transport error."""
 
     def unknown(*_: object, **__: object) -> None:
@@ -249,7 +247,7 @@ async def test_a_reset() -> None:
     assert "connection reset" in delivery.why
 
 
-async def test_the_environment_says_nothing(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
+async def test_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
     """A proxy in the environment, which may be the one under test, is not taken."""
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
@@ -363,7 +361,7 @@ async def test_a_proxy_that_refuses(scheme: str, refusal: str) -> None:
     assert "d3Jvbmctc2VjcmV0" not in delivery.why
 
 
-async def test_a_proxy_that_is_away(unused_tcp_port: int) -> None:
+async def test_an_unreachable_proxy(unused_tcp_port: int) -> None:
     """It is the proxy that can't be reached, not the receiver."""
     proxy = f"http://127.0.0.1:{unused_tcp_port}"
     delivery = await attempt(receiver(HOOK, f"https://hook.corp.example{PATH}", proxy=proxy))
@@ -416,7 +414,7 @@ def test_no_secret_is_ever_quoted(token: str, around: str, password: str) -> Non
     assert set(transport.echoes()) >= {token, password, login}
 
 
-async def test_a_url_that_is_none() -> None:
+async def test_an_invalid_url_is_refused() -> None:
     """A mistake in the configuration is a refusal that shows nothing of it."""
     for url in (f"http://[bad{PATH}", f"http://127.0.0.1:99999{PATH}", f"ftp://127.0.0.1{PATH}"):
         delivery = await attempt(receiver(HOOK, url))

@@ -11,8 +11,8 @@ from egressd.model.notification import Severity
 from egressd.notify.receivers.email import mail_message
 from egressd.notify.receivers.journald import journal_entry
 from egressd.notify.receivers.syslog import syslog_messages
-from tests.notify.message.sample import CAUSE, CLOSED, HOSTILE, MAIL, RULES, UDP, alert, notice
-from tests.notify.message.test_limits import SYSLOG, parse_entry
+from tests.notify.content.sample import CAUSE, CLOSED, HOSTILE, MAIL, RULES, UDP, alert, notice
+from tests.notify.receivers.test_limits import SYSLOG, parse_entry
 
 
 def test_the_mails_of_an_alert_are_a_thread() -> None:
@@ -29,7 +29,7 @@ def test_the_mails_of_an_alert_are_a_thread() -> None:
     assert opened["In-Reply-To"] is None
 
 
-def test_a_mail_says_what_it_is() -> None:
+def test_mail_headers() -> None:
     """Filters see severity and kind; nobody's out-of-office answers; the date is the notice's."""
     message = mail_message((notice(NoticeKind.CLOSED),), dropped=0, transport=MAIL, rules=RULES)
     assert message["To"] == "net@corp.example, ops@corp.example"
@@ -53,7 +53,7 @@ def test_a_digest_is_a_mail_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("sender", ["root", "a@b@c", "x@exämple.example", "<>"])
-def test_a_strange_sender_still_makes_a_name(sender: str) -> None:
+def test_any_sender_gives_a_valid_message_id(sender: str) -> None:
     """A Message-ID always has its two halves."""
     message = mail_message((notice(),), dropped=0, transport=replace(MAIL, sender="a@b.example"), rules=RULES)
     strange = replace(MAIL, sender=sender)
@@ -75,7 +75,7 @@ def test_a_strange_sender_still_makes_a_name(sender: str) -> None:
         (Severity.CRITICAL, NoticeKind.TEST, 5),
     ],
 )
-def test_priorities(severity: Severity, kind: NoticeKind, number: int) -> None:
+def test_syslog_severities(severity: Severity, kind: NoticeKind, number: int) -> None:
     """Severity decides while it is open; what is over alarms nobody. The facility is the configured one."""
     told = notice(kind, told=alert(condition=replace(CAUSE, severity=severity)))
     fields = dict(parse_entry(journal_entry(told, dropped=0, rules=RULES)))
@@ -110,7 +110,7 @@ def test_syslog_has_a_header_and_data() -> None:
     assert b'severity="critical" reason="tls_reset_after_hello" blame="firewall_l7"' in found[5]
 
 
-def test_syslog_names_no_host_it_does_not_know() -> None:
+def test_syslog_without_an_instance_names_no_host() -> None:
     """Without an instance there is the nil value."""
     (line, *_) = syslog_messages(notice(), dropped=0, transport=UDP, rules=replace(RULES, instance=""))
     assert line.split()[2] == b"-"

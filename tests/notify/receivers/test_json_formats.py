@@ -19,8 +19,8 @@ from egressd.notify.alertmanager.payload import alert_entries, push_bodies
 from egressd.notify.content.labels import fingerprint, labels_of
 from egressd.notify.receivers.cloudevents import cloud_events
 from egressd.notify.receivers.webhook import webhook_body
-from tests.notify.message.sample import CAUSE, CLOSED, OPENED, RULES, alert, notice, over
-from tests.notify.message.schemas import CLOUDEVENT, POSTABLE_ALERTS, WEBHOOK, check
+from tests.notify.content.sample import CAUSE, CLOSED, OPENED, RULES, alert, notice, over
+from tests.notify.receivers.schemas import CLOUDEVENT, POSTABLE_ALERTS, WEBHOOK, check
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
 LATER = replace(CAUSE, labels=(("reason", "tcp_timeout"),), reason="tcp_timeout", severity=Severity.WARNING)
@@ -58,7 +58,7 @@ def test_labels_are_those_of_the_rules() -> None:
     }
 
 
-def test_a_bad_name_costs_itself_only() -> None:
+def test_an_invalid_label_name_is_left_out_alone() -> None:
     """Alertmanager refuses a whole request for one name that is none; external labels overwrite nothing."""
     rules = replace(
         RULES, labels=(("9bad", "x"), ("bad-name", "x"), ("é", "x"), ("job", "other"), ("ok_1", "y"))
@@ -102,7 +102,7 @@ def test_when_it_ends(told: Alert, ends: str) -> None:
     assert (one["startsAt"], one["endsAt"]) == (OPENED, ends)
 
 
-def test_what_was_not_told_is_not_pushed() -> None:
+def test_a_pending_alert_is_not_pushed() -> None:
     """A doubt is no alert."""
     assert pushed(alert(AlertState.PENDING, opened=None, notified=None)) == []
 
@@ -115,7 +115,7 @@ def test_a_label_set_that_changed_is_ended() -> None:
     assert (old["labels"]["severity"], new["labels"]["severity"]) == ("critical", "warning")
 
 
-def test_what_fires_wins_over_what_ended() -> None:
+def test_of_two_alerts_with_one_label_set_the_firing_one_is_pushed() -> None:
     """Where an old label set is another alert's now, that one is not ended, in either order."""
     fires, changed = alert(), alert(condition=replace(LATER, id="other"))
     for both in ((fires, changed), (changed, fires)):
@@ -135,7 +135,7 @@ def test_many_alerts_are_several_requests() -> None:
     ] * 4
 
 
-def test_nothing_to_say_is_no_request() -> None:
+def test_no_alerts_are_no_request() -> None:
     """No alerts, no call."""
     assert push_bodies(alert_entries((), now=NOW, rules=RULES)) == ()
 
@@ -147,7 +147,7 @@ def test_fingerprints_are_fnv_1a() -> None:
     assert fingerprint({"a": "1"}) != fingerprint({"a": "2"})
 
 
-def test_a_webhooks_group_stays() -> None:
+def test_the_group_key_of_a_webhook_stays() -> None:
     """One alert is one group from its opening to its end, whatever its labels are by then."""
     opened, closed = posted(), posted(NoticeKind.CLOSED)
     changed = posted(NoticeKind.CHANGED, told=alert(condition=LATER), change="the reason", before=CAUSE)
@@ -165,13 +165,13 @@ def test_a_webhooks_group_stays() -> None:
     assert opened["alerts"][0]["fingerprint"] == closed["alerts"][0]["fingerprint"]
 
 
-def test_a_webhook_confesses_what_was_dropped() -> None:
+def test_a_webhook_reports_dropped_notices() -> None:
     """A program that reads annotations can tell."""
     document = json.loads(webhook_body(notice(), dropped=7, receiver="hook", rules=RULES))
     assert "7 notifications" in document["commonAnnotations"]["dropped"]
 
 
-def test_the_engine_says_what_was_told_before() -> None:
+def test_a_change_carries_the_condition_before() -> None:
     """A receiver that keeps alerts by their labels can end the ones it has: a notice knows them."""
     now = datetime(2026, 11, 21, 5, tzinfo=UTC)
     urgent = alert(condition=replace(LATER, severity=Severity.CRITICAL), notified=LATER)
@@ -183,7 +183,7 @@ def test_the_engine_says_what_was_told_before() -> None:
     assert opened.before is None
 
 
-def test_an_event_says_all() -> None:
+def test_an_event_has_every_field() -> None:
     """Id, type, subject and source tell events apart; the data is the alert."""
     (body,) = cloud_events(notice(), dropped=3, rules=RULES)
     document = json.loads(body)

@@ -18,7 +18,7 @@ from egressd.notify.content.compose import compose
 from egressd.notify.content.content import runbook
 from egressd.notify.content.text import plain_text
 from egressd.notify.content.times import format_elapsed
-from tests.notify.message.sample import CAUSE, RULES, alert, notice, notices, over
+from tests.notify.content.sample import CAUSE, RULES, alert, notice, notices, over
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,7 +28,7 @@ def section_text(*told: Notice, dropped: int = 0, rules: Alerting = RULES) -> st
     return plain_text(compose(told, dropped=dropped, rules=rules))
 
 
-def test_a_notice_has_what_one_needs_at_night() -> None:
+def test_a_message_has_facts_advice_evidence_and_targets() -> None:
     """What, since when, from where, how urgent, whose it is, what to ask for, the evidence, the runbook."""
     text = section_text(notice())
     for wanted in (
@@ -49,7 +49,7 @@ def test_a_notice_has_what_one_needs_at_night() -> None:
     assert "dropped" not in text
 
 
-def test_the_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
+def test_a_resolved_alert_has_its_duration_and_no_advice() -> None:
     """What is over needs no action: when, how long, why."""
     text = section_text(notice(NoticeKind.CLOSED, told=over(cleared_at="2026-11-21T03:12:05.200Z")))
     assert text.startswith("RESOLVED: A firewall resets")
@@ -57,7 +57,7 @@ def test_the_end_says_how_long_it_lasted_and_asks_for_nothing() -> None:
     assert "Ask for" not in text
 
 
-def test_what_was_superseded_names_its_successors() -> None:
+def test_a_superseded_alert_names_its_successors() -> None:
     """Nobody thinks it mended: what goes on is named."""
     told = over(resolution=Resolution.SUPERSEDED, succeeded_by=("EgressTargetUnreachable/a@default", "b"))
     text = section_text(notice(NoticeKind.CLOSED, told=told, change="b"))
@@ -82,7 +82,7 @@ def test_a_title_says_what_is_new(kind: NoticeKind, title: str) -> None:
     assert ("nothing is wrong" in text) == (kind is NoticeKind.TEST)
 
 
-def test_a_digest_has_every_notice_the_urgent_first() -> None:
+def test_a_digest_has_every_notice_most_urgent_first() -> None:
     """Many causes at once are one text: counted, each with its own lines, what is over at the end."""
     mild = alert(condition=replace(CAUSE, severity=Severity.INFO, summary="something mild"))
     told = (notice(NoticeKind.CLOSED), notice(told=mild), notice())
@@ -97,7 +97,7 @@ def test_a_digest_has_every_notice_the_urgent_first() -> None:
     assert text.count("Ask for: Allow TLS") == text.count("To blame: ") == 2
 
 
-def test_a_storm_is_a_line_each() -> None:
+def test_a_large_digest_is_a_line_per_notice() -> None:
     """A hundred at once can still be read: what, since when, whom to call; every target is named."""
     told = tuple(
         notice(
@@ -117,12 +117,12 @@ def test_a_storm_is_a_line_each() -> None:
     assert text.index("Open (50):") < text.index("Resolved (50):")
 
 
-def test_one_that_was_dropped_is_confessed() -> None:
+def test_dropped_notices_are_reported() -> None:
     """A receiver that lost something is told so, in the singular where it was one."""
     assert "1 notification before this one was dropped: the queue" in section_text(notice(), dropped=1)
 
 
-def test_more_evidence_than_one_reads_is_counted() -> None:
+def test_evidence_beyond_the_bound_is_counted() -> None:
     """Nothing is left out without a word."""
     many = alert(condition=replace(CAUSE, evidence=tuple(f"line {n}" for n in range(25))))
     text = section_text(notice(told=many))
@@ -176,7 +176,7 @@ def test_the_runbooks_say_whom_to_call_as_well() -> None:
         ("2026-11-20T02:13:05.123Z", "0 s"),
     ],
 )
-def test_how_long_it_was(end: str, words: str) -> None:
+def test_elapsed_time(end: str, words: str) -> None:
     """Two units at most; a clock that was set back makes no negative time."""
     assert format_elapsed("2026-11-21T02:13:05.123Z", end) == words
 
