@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
 from egressd.planning.pattern import pattern_covers
+from egressd.planning.placeholder import is_address
 
 
 def bypass_entry(host: str, port: int, bypass: Iterable[str]) -> str:
@@ -26,7 +27,7 @@ def _entry_matches(entry: str, host: str, port: int) -> bool:
     name, wanted = _split_port(entry)
     if wanted is not None and wanted != port:
         return False
-    if _is_address(host):
+    if is_address(host.strip("[]")):
         return _in_network(name, host)
     if not name.strip("*."):
         return False
@@ -45,14 +46,6 @@ def _split_port(entry: str) -> tuple[str, int | None]:
     else:
         return entry, None
     return name, int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else None
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _in_network(entry: str, host: str) -> bool:

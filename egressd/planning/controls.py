@@ -13,10 +13,10 @@ from egressd.model.settings import ConnectTo, Family, Settings, Source, proxy_fo
 from egressd.planning.pattern import glob_matches
 from egressd.wording import host_port
 
-TESTNET_TCP_ADDRESS = ("192.0.2.1", 443)
-DNS_PORT = 53
-TESTNET_DNS = ("192.0.2.53", DNS_PORT)
+TESTNET_TCP_ADDRESS = "192.0.2.1"
+TESTNET_DNS_ADDRESS = "192.0.2.53"
 """Addresses of RFC 5737, which no host has: what answers is a device on the path."""
+DNS_PORT = 53
 UNRELATED_ZONES = 2
 """Zones queried for a label that can't exist; one alone may hold a wildcard record."""
 EXISTING_NAME = "example.com"
@@ -32,12 +32,7 @@ def base_controls(
     redirected controls are planned: any other would show the real network around the lab.
     """
     sources = [one for one in settings.sources if _uses_ipv4(one, settings)]
-    planned = [
-        control
-        for source in sources
-        for control in (_testnet_tcp_control(source), _testnet_dns_control(source))
-    ]
-    kept = [_redirected(control, settings) for control in planned]
+    kept = [_redirected(control, settings) for source in sources for control in _testnet_controls(source)]
     lab = stays_on_loopback(settings, tuple(probes))
     controls = tuple(control for control, redirected in kept if redirected or not lab)
     notes = []
@@ -89,31 +84,27 @@ def redirection(host: str, port: int, connect_to: Iterable[ConnectTo]) -> Connec
     return next((one for one in connect_to if glob_matches(one.match, host_port(host, port))), None)
 
 
-def _testnet_tcp_control(source: Source) -> ControlPlan:
-    address, port = TESTNET_TCP_ADDRESS
-    return ControlPlan(
+def _testnet_controls(source: Source) -> tuple[ControlPlan, ControlPlan]:
+    tcp = ControlPlan(
         id=f"{source.name}|{ControlKind.TESTNET_TCP}",
         kind=ControlKind.TESTNET_TCP,
         source=source.name,
         why="no host has this address: a connection shows a device that accepts everything",
-        address=address,
-        port=port,
+        address=TESTNET_TCP_ADDRESS,
+        port=443,
         protocol=Protocol.TCP,
     )
-
-
-def _testnet_dns_control(source: Source) -> ControlPlan:
-    address, port = TESTNET_DNS
-    return ControlPlan(
+    dns = replace(
+        tcp,
         id=f"{source.name}|{ControlKind.TESTNET_DNS}",
         kind=ControlKind.TESTNET_DNS,
-        source=source.name,
         why="no server has this address: an answer shows that port 53 is intercepted",
         host=EXISTING_NAME,
-        address=address,
-        port=port,
+        address=TESTNET_DNS_ADDRESS,
+        port=DNS_PORT,
         protocol=Protocol.DNS,
     )
+    return tcp, dns
 
 
 def _nxdomain_control(source: Source, label: str, zone: str) -> ControlPlan:

@@ -18,7 +18,7 @@ from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sample, expand
 from egressd.planning.pattern import glob_matches_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders, region_notes
-from egressd.planning.probes import goes_through_proxy, plan_probes, sources_for
+from egressd.planning.probes import goes_through_proxy, plan_probes
 from egressd.planning.select import (
     apply_overrides,
     endpoint_matches,
@@ -56,9 +56,7 @@ def make_plan(
     Raises UsageError for a profile that does not exist, an endpoint id that is taken, and an `--only`
     that matches nothing.
     """
-    context = _expansion_context(
-        catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers
-    )
+    context = _context(catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers)
     every = expand(select(catalog, settings), context)
     refuse_unmatched(settings.only, lambda glob: any(_selected(one, (glob,)) for one in every))
     expansions = tuple(one for one in every if _selected(one, settings.only))
@@ -104,7 +102,7 @@ def _can_be_made(call: DiscoveryCall, settings: Settings) -> bool:
     return settings.region is not None or "region" not in placeholders(call.path)
 
 
-def _expansion_context(
+def _context(
     catalog: Catalog,
     settings: Settings,
     *,
@@ -217,24 +215,17 @@ def _notes(
     if left_out := (*skipped_by_override(catalog, settings), *draft.skipped):
         yield f"skipped by an override: {', '.join(left_out)}"
     yield from _unmatched_overrides(catalog, settings, every)
-    through = sorted({one.host for one in draft.targets if one.internal and _proxied(one, settings)})
-    if through:
+    internal = {(one.host, one.port, one.protocol) for one in draft.targets if one.internal}
+    if through := sorted({one[0] for one in internal if goes_through_proxy(*one, settings)}):
         yield f"internal hosts would go through the proxy; `proxy.bypass` should name {', '.join(through)}"
-    idle = [
-        one.name
-        for one in settings.sources
-        if not any(one in sources_for(t, settings) for t in draft.targets)
-    ]
+    roles = {role for target in draft.targets for role in target.roles}
+    idle = [one.name for one in settings.sources if not roles & set(one.roles)]
     if idle:
         yield f"nothing is probed from source {', '.join(idle)}: no target has one of its roles"
 
 
 def _needs_region(one: Expansion) -> bool:
     return any(NEEDS_REGION in note for note in one.notes)
-
-
-def _proxied(target: Target, settings: Settings) -> bool:
-    return goes_through_proxy(target.host, target.port, target.protocol, settings)
 
 
 def _unmatched_overrides(catalog: Catalog, settings: Settings, every: tuple[Expansion, ...]) -> Iterator[str]:

@@ -31,7 +31,7 @@ def plan_probes(
 
     `siblings` gives, by target id, the hosts a random label borrows an address from.
     """
-    drafts: dict[tuple[object, ...], _Draft] = {}
+    drafts: dict[Probe, _Draft] = {}
     for target in targets:
         for source in sources_for(target, settings):
             probe = _probe(target, source, settings, siblings.get(target.id, ()))
@@ -96,19 +96,9 @@ def _probe(target: Target, source: Source, settings: Settings, siblings: tuple[s
     )
 
 
-def _identity(probe: Probe) -> tuple[object, ...]:
-    """Return everything that could change the result of a probe."""
-    return (
-        probe.source,
-        probe.host,
-        probe.port,
-        probe.protocol,
-        probe.url_path,
-        probe.expect,
-        probe.via_proxy,
-        probe.contrast,
-        probe.connect_to,
-    )
+def _identity(probe: Probe) -> Probe:
+    """Return what can change the result of a probe: targets that share it share the probe."""
+    return replace(probe, id="", bypassed_by="", siblings=())
 
 
 def _with_unique_ids(drafts: Iterable[_Draft]) -> Iterator[Probe]:
