@@ -35,8 +35,8 @@ def judge(recording: Recording) -> Sweep:
     shared = _shared_signatures(judgements)
     verdicts = {(one.target.id, one.source): _verdict(one, shared) for one in judgements}
     own = _by_target(index, judgements, verdicts)
-    beside = _by_target(index, others.values(), {key: _verdict(one, {}) for key, one in others.items()})
-    targets = tuple(_target_verdict(one, own[one.id], beside[one.id]) for one in recording.plan.targets)
+    other_path = _by_target(index, others.values(), {key: _verdict(one, {}) for key, one in others.items()})
+    targets = tuple(_target_verdict(one, own[one.id], other_path[one.id]) for one in recording.plan.targets)
     findings = detect_findings(index, judgements, verdicts)
     return Sweep(recording=recording, verdicts=targets, findings=findings)
 
@@ -127,10 +127,10 @@ def _unknown(judgement: TargetJudgement) -> Verdict:
 
 
 def _target_verdict(
-    target: Target, own: tuple[SourceVerdict, ...], beside: tuple[SourceVerdict, ...]
+    target: Target, own: tuple[SourceVerdict, ...], other_path: tuple[SourceVerdict, ...]
 ) -> TargetVerdict:
     if not own:
         unknown = Verdict(outcome=Outcome.UNKNOWN, reason="not_probed", blame=Blame.EGRESSD_ENV)
         return TargetVerdict(target=target.id, verdict=unknown, by_source=())
     worst = max(own, key=lambda one: one.verdict.outcome.severity)
-    return TargetVerdict(target=target.id, verdict=worst.verdict, by_source=own, other_path=beside)
+    return TargetVerdict(target=target.id, verdict=worst.verdict, by_source=own, other_path=other_path)

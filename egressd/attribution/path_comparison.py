@@ -59,7 +59,7 @@ def _no_names(theirs: ProbeJudgement) -> tuple[str, ...]:
 
 
 def _broken(ours: ProbeJudgement) -> ProbeJudgement:
-    """Report that the proxy breaks what works without it, unless a cause says more."""
+    """Report that the proxy breaks what works without it, unless a cause is more specific."""
     match = ours.match
     if match is None or match.code in ABOUT_ALL or match.code.startswith(NAMES_THE_DEVICE):
         return _adding(ours, BREAKS)

@@ -1,4 +1,4 @@
-"""The judgement of one target from one source, and the signature that tells causes apart."""
+"""The judgement of one target from one source, and the signature that distinguishes causes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judge one trail by the rule tables: what broke it, and what else was noticed on it."""
+"""Judge one trail by the rule tables: what broke it, and what else it shows."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class TrailJudgement:
 
     @property
     def rank_of_lookup(self) -> tuple[bool, int, bool, str]:
-        """The order among lookups that gave no address: an explicit answer says more than silence."""
+        """The order among lookups that gave no address: an explicit answer before silence."""
         system, on_v6, score, resolver, *_ = self.rank
         return system, score, on_v6, resolver
 

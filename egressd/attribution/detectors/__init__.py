@@ -1,8 +1,8 @@
 """Cross-target detectors: one finding per cause, the most general first; a target belongs to one at most.
 
 A cause that lies on the whole path (a dead resolver, an inspecting device, no route) is a finding even
-for a single target. Any other cause is one only where two targets share it: the verdict of a target that
-fails alone says everything.
+for a single target. Any other cause is one only where two targets share it: a target that fails alone has its
+verdict.
 """
 
 from __future__ import annotations

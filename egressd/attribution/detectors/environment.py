@@ -37,7 +37,7 @@ def _rewriting(index: SweepIndex, source: str, resolver: str, addresses: frozens
         title=f"{reason.title} ({resolver})",
         targets=(),
         evidence=tuple(
-            f"{resolver} asked for {one.type} {one.name} at {one.started}: {' '.join(one.answers)}, "
+            f"{resolver} queried for {one.type} {one.name} at {one.started}: {' '.join(one.answers)}, "
             f"and there is no such name"
             for one in answers
         ),
@@ -61,7 +61,7 @@ def unused_proxy(inputs: DetectorInput) -> list[Finding]:
             title=reason.title,
             targets=(),
             evidence=(
-                f"the environment has {', '.join(names)}; egressd was told of no proxy and dialled directly",
+                f"the environment has {', '.join(names)}; egressd uses no proxy and dialled directly",
                 f"{len(failing)} of {len(inputs.worst)} targets can't be used this way",
             ),
             advice=reason.advise({}),

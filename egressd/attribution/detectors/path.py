@@ -10,6 +10,7 @@ from egressd.attribution.path_comparison import needs_proxy, path_causes
 from egressd.attribution.reasons import REASONS
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Confidence, Finding
+from egressd.wording import host_port
 
 PATH_WIDE = frozenset(
     {
@@ -66,9 +67,11 @@ def dns_interception(index: SweepIndex) -> list[Finding]:
 
 def _proven_by_control(index: SweepIndex, code: str, source: str, kind: ControlKind) -> Finding:
     reason = REASONS[code]
-    asked = [one for one in index.recording.controls if one.kind is kind and one.source == source]
-    seen = [line for one in asked for line in control_lines(one)]
-    answered = [f"{one.address or one.host}:{one.port} answered from source {source}" for one in asked]
+    controls = [one for one in index.recording.controls if one.kind is kind and one.source == source]
+    seen = [line for one in controls for line in control_lines(one)]
+    answered = [
+        f"{host_port(one.address or one.host, one.port)} answered from source {source}" for one in controls
+    ]
     return Finding(
         id=finding_id(code, source),
         reason=code,
@@ -77,7 +80,7 @@ def _proven_by_control(index: SweepIndex, code: str, source: str, kind: ControlK
         title=f"{reason.title} ({source})",
         targets=(),
         evidence=(*seen, *answered),
-        advice=reason.advise({"source": source, "address": asked[0].address or "", "port": "443"}),
+        advice=reason.advise({"source": source, "address": controls[0].address or "", "port": "443"}),
     )
 
 

@@ -1,4 +1,4 @@
-"""Answers of an explicit proxy: its own refusals and errors, told apart from what it forwards."""
+"""Answers of an explicit proxy: its own refusals and errors, as opposed to what it forwards."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def proxy_refusal(context: TrailContext) -> ProxyAnswer | None:
     tunnel = context.tunnel
     if tunnel is not None:
         return tunnel if tunnel.failure is Failure.PROXY_STATUS else None
-    asked = plain_request(context)
-    if asked is None or asked.status is None:
+    request = plain_request(context)
+    if request is None or request.status is None:
         return None
-    return asked if _has_proxy_mark(asked) or is_anonymous(context) else None
+    return request if _has_proxy_mark(request) or is_anonymous(context) else None
 
 
 def is_anonymous(context: TrailContext) -> bool:
@@ -58,10 +58,10 @@ def is_anonymous(context: TrailContext) -> bool:
 
     Then it is not taken for the origin's.
     """
-    asked = plain_request(context)
-    if asked is None or asked.status not in AMBIGUOUS or _has_proxy_mark(asked):
+    request = plain_request(context)
+    if request is None or request.status not in AMBIGUOUS or _has_proxy_mark(request):
         return False
-    headers = headers_of(asked)
+    headers = headers_of(request)
     service = any(name in CDN_HEADERS or name.startswith("x-ms-") for name in headers)
     return not service and not headers.get("server")
 
@@ -82,8 +82,8 @@ def inspected_answer(context: TrailContext) -> HttpObservation | None:
         return None
     if context.http is not None and context.http.status is not None:
         return context.http
-    looked = context.control_results(ControlKind.LOOK_INSIDE, HttpObservation)
-    return next((one for one in looked if one.status is not None), None)
+    controls = context.control_results(ControlKind.LOOK_INSIDE, HttpObservation)
+    return next((one for one in controls if one.status is not None), None)
 
 
 def proxy_error(context: TrailContext) -> ProxyAnswer | None:

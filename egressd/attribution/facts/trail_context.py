@@ -84,7 +84,7 @@ class TrailContext:
 
     @cached_property
     def tls(self) -> TlsObservation | None:
-        """The handshake with the target; one with a proxy on the way there does not count."""
+        """The handshake with the target; the one with a proxy does not count."""
         return next(reversed(handshakes(self.trail)), None)
 
     @cached_property
@@ -166,7 +166,7 @@ class TrailContext:
 
     @property
     def hello_acked(self) -> bool | None:
-        """Whether the whole ClientHello was acknowledged; None where the kernel could not say."""
+        """Whether the whole ClientHello was acknowledged; None where the kernel does not know."""
         return hello_arrived(self.tls) if self.tls is not None else None
 
     @property
@@ -294,8 +294,16 @@ _ELSEWHERE = frozenset(
 """Controls that go to another address than the trail did."""
 
 
+def probe_contexts(index: SweepIndex, probe: Probe) -> Iterator[TrailContext]:
+    """Yield the trails of a probe, to be judged for the first of its targets."""
+    target = next((index.targets[one] for one in probe.targets if one in index.targets), None)
+    if target is not None:
+        for trail in index.trails.get(probe.id, ()):
+            yield TrailContext(trail=trail, probe=probe, target=target, index=index)
+
+
 def hello_arrived(tls: TlsObservation) -> bool | None:
-    """Whether the whole ClientHello was acknowledged; None where the kernel could not say."""
+    """Whether the whole ClientHello was acknowledged; None where the kernel does not know."""
     return tls.info.bytes_acked >= 1 + tls.hello_bytes if tls.info is not None else None
 
 

@@ -75,9 +75,13 @@ def _identity(kind: ControlKind, context: TrailContext, max_segment: int | None)
     return f"{kind.value}:{context.probe.id}{at}{size}"
 
 
-def hello_control(context: TrailContext, kind: ControlKind, why: str) -> ControlPlan:
+def hello_control(
+    context: TrailContext, kind: ControlKind, why: str, *, max_segment: int | None = None
+) -> ControlPlan:
     """Plan a ClientHello of another size or form to the address of a trail."""
-    return control_for(context, kind, host=context.probe.host, protocol=Protocol.TLS, why=why)
+    return control_for(
+        context, kind, host=context.probe.host, protocol=Protocol.TLS, max_segment=max_segment, why=why
+    )
 
 
 def is_forged(context: TrailContext) -> bool:

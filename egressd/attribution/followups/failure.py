@@ -23,7 +23,7 @@ from egressd.attribution.control_results.contrast import (
 )
 from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.sweep_index import SweepIndex
-from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
 from egressd.attribution.followups.control import control_for, hello_control, is_forged, other_host
 from egressd.attribution.followups.proxy import proxy_controls
 from egressd.attribution.trail_judgement import TrailJudgement, judge_trail
@@ -55,25 +55,25 @@ SILENT_CODES = frozenset(
 def failure_controls(index: SweepIndex) -> Iterator[ControlPlan]:
     """Yield the controls that would tell the remaining explanations apart, in the plan's order.
 
-    What ran already is left out, and what its result calls for comes next.
+    What ran already is left out, and what its result calls for follows.
     """
     done = {one.id for one in index.recording.controls}
-    asked: set[tuple[str, ...]] = set()
+    planned: set[tuple[str, ...]] = set()
     looks = 0
     for probe in index.recording.plan.probes:
-        mine = 0
+        per_probe = 0
         for control in _for_probe(probe, index):
             looks += control.kind is ControlKind.LOOK_INSIDE
-            if len(asked) >= PER_SWEEP or mine >= PER_PROBE:
+            if len(planned) >= PER_SWEEP or per_probe >= PER_PROBE:
                 break
             if (
                 control.id in done
-                or _key(control) in asked
+                or _key(control) in planned
                 or (control.kind is ControlKind.LOOK_INSIDE and looks > LOOKS_PER_SWEEP)
             ):
                 continue
-            asked.add(_key(control))
-            mine += 1
+            planned.add(_key(control))
+            per_probe += 1
             yield control
 
 
@@ -91,12 +91,10 @@ _ABOUT_ADDRESS = frozenset(
 
 def _for_probe(probe: Probe, index: SweepIndex) -> Iterator[ControlPlan]:
     """Yield the controls one probe calls for: none where it works, or where it decides nothing."""
-    target = next((index.targets[one] for one in probe.targets if one in index.targets), None)
-    if target is None or probe.contrast:
+    if probe.contrast:
         return iter(())
     found: list[TrailJudgement] = []
-    for trail in index.trails.get(probe.id, ()):
-        one = judge_trail(TrailContext(trail=trail, probe=probe, target=target, index=index))
+    for one in map(judge_trail, probe_contexts(index, probe)):
         if one.works and not one.causes:
             return iter(())  # most of a sweep ends here; no other trail needs to be read
         found.append(one)
@@ -133,10 +131,10 @@ def _for_lookup(context: TrailContext, code: str) -> Iterator[ControlPlan]:
             why="a name that must exist tells a dead resolver from a filtered name",
         )
     elif own.failure is Failure.NXDOMAIN and code == "dns_nxdomain_filtered":
-        yield from _sibling(context, own.name, "a label beside it tells a filtered name from a filtered zone")
+        yield from _sibling(context, own.name, "a sibling label tells a filtered name from a filtered zone")
     elif code == "dns_dropped_name":
         yield from _sibling(
-            context, own.name, "a label beside it tells a dropped name from a zone out of reach"
+            context, own.name, "a sibling label tells a dropped name from a zone out of reach"
         )
 
 
@@ -262,7 +260,7 @@ def _for_name_rule(context: TrailContext, tls: TlsObservation) -> Iterator[Contr
     if sni_contrast(context) not in (Contrast.PASSED, Contrast.FLIP):
         return
     yield hello_control(
-        context, ControlKind.NO_SNI, "a hello without a name shows what the rule does with it"
+        context, ControlKind.NO_SNI, "a ClientHello without a name shows what the rule does with it"
     )
     allowed = context.index.recording.plan.limits.ttl_sweep and not context.trail.redirected
     if allowed and tries(context) > 1 and always_fails(context):
@@ -290,5 +288,5 @@ def _repeat(context: TrailContext) -> ControlPlan:
         ControlKind.REPEAT,
         host=context.probe.host,
         protocol=context.probe.protocol,
-        why="silence or a hang-up once may be chance; twice is a rule",
+        why="one silence or closed connection may be chance; two are a rule",
     )

@@ -36,7 +36,7 @@ def proxy_controls(one: TrailJudgement) -> Iterator[ControlPlan]:
             context,
             ControlKind.SNI_CONTRAST,
             host=other,
-            why="another server name in a tunnel to the same place tells a name rule from the place",
+            why="another server name in a tunnel to the same address tells a name rule from the address",
         )
     if code in CLOSED or (code in SILENT and context.failed_in is Phase.PROXY):
         yield _control(
@@ -44,7 +44,7 @@ def proxy_controls(one: TrailJudgement) -> Iterator[ControlPlan]:
             ControlKind.REPEAT,
             host=context.probe.host,
             protocol=context.probe.protocol,
-            why="silence or a hang-up once may be chance; twice is a rule",
+            why="one silence or closed connection may be chance; two are a rule",
         )
     if is_forged(context) and inspected_answer(context) is None:
         yield _control(

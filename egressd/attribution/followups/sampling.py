@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 from egressd.attribution.control_results.client_hello import ONE_SEGMENT, hello_answered
 from egressd.attribution.facts.cert_urls import certificate_urls
-from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.facts.sweep_index import SweepIndex
-from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.followups.control import control_for, hello_control
+from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
+from egressd.attribution.followups.control import hello_control
 from egressd.model.endpoint import Protocol
 from egressd.model.plan import ControlKind, ControlPlan, Probe
 
@@ -27,14 +26,14 @@ def hello_controls(index: SweepIndex) -> Iterator[ControlPlan]:
     """Yield ClientHellos of other size and form for a few addresses that answered the usual one."""
     for source in index.recording.plan.sources:
         for number, context in enumerate(_samples(index, source.name)):
-            yield hello_control(context, ControlKind.LARGE_HELLO, "agents send a hello of two segments")
+            yield hello_control(context, ControlKind.LARGE_HELLO, "agents send a ClientHello of two segments")
             if hello_answered(context, ControlKind.LARGE_HELLO) is False:
-                yield from _about_large(context)
+                yield from _for_large_hello(context)
             if number == 0:
                 yield hello_control(
-                    context, ControlKind.SNI_LAST, "some devices look for the name at the front only"
+                    context, ControlKind.SNI_LAST, "some devices find the name at the front only"
                 )
-                yield hello_control(context, ControlKind.NO_SNI, "some devices want a name")
+                yield hello_control(context, ControlKind.NO_SNI, "some devices require a server name")
 
 
 def _samples(index: SweepIndex, source: str) -> Iterator[TrailContext]:
@@ -50,34 +49,22 @@ def _samples(index: SweepIndex, source: str) -> Iterator[TrailContext]:
 
 
 def _answered_trails(index: SweepIndex, probe: Probe) -> Iterator[TrailContext]:
-    target = next((index.targets[one] for one in probe.targets if one in index.targets), None)
-    if target is None:
-        return
-    for trail in index.trails.get(probe.id, ()):
-        context = TrailContext(trail=trail, probe=probe, target=target, index=index)
+    for context in probe_contexts(index, probe):
         tls = context.tls
-        if (
-            trail.path == DIRECT
-            and tls is not None
-            and tls.failure is None
-            and tls.hello_bytes <= ONE_SEGMENT
-        ):
+        answered = tls is not None and tls.failure is None and tls.hello_bytes <= ONE_SEGMENT
+        if answered and not context.proxied:
             yield context
 
 
-def _about_large(context: TrailContext) -> Iterator[ControlPlan]:
+def _for_large_hello(context: TrailContext) -> Iterator[ControlPlan]:
     """Find out why a large ClientHello was lost: the size of its packets, or that it came in two."""
-    yield control_for(
-        context,
-        ControlKind.LARGE_HELLO,
-        host=context.probe.host,
-        protocol=Protocol.TLS,
-        max_segment=ONE_SEGMENT,
-        why="the same hello in smaller segments tells a small MTU from a device that cannot reassemble",
-    )
+    why = "smaller segments tell a small MTU from a device that cannot reassemble a ClientHello"
+    yield hello_control(context, ControlKind.LARGE_HELLO, why, max_segment=ONE_SEGMENT)
     if context.index.recording.plan.limits.split_hello:
         yield hello_control(
-            context, ControlKind.SPLIT_HELLO, "a small hello in two parts shows whether parts are the fault"
+            context,
+            ControlKind.SPLIT_HELLO,
+            "a small ClientHello in two parts shows whether devices reassemble",
         )
 
 

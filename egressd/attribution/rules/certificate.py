@@ -81,7 +81,7 @@ def _block_page(context: TrailContext) -> bool:
 
 
 def is_origin_untrusted(context: TrailContext) -> bool:
-    """Whether the issuer's name says that an inspecting device could not validate the origin."""
+    """Whether the issuer's name is that of devices for origins they could not validate."""
     marked = any(mark in context.issuer.lower() for mark in NOT_TRUSTED)
     return _any_failure(context) and marked
 
@@ -142,8 +142,8 @@ def _alpn_stripped(context: TrailContext) -> bool:
     """Whether an inspecting device does not pass h2 on, in this session or in that of the control."""
     if _trusted_inspection(context):
         return context.tls is not None and _without_http2(context.tls)
-    looked = context.control_results(ControlKind.LOOK_INSIDE, TlsObservation)
-    return is_inspected(context) and any(_without_http2(one) for one in looked)
+    controls = context.control_results(ControlKind.LOOK_INSIDE, TlsObservation)
+    return is_inspected(context) and any(_without_http2(one) for one in controls)
 
 
 def _alpn_lost(context: TrailContext) -> bool:

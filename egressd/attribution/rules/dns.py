@@ -154,13 +154,13 @@ def _other_has_soa(context: TrailContext) -> bool:
 
 
 def _absent_at_others(context: TrailContext) -> bool:
-    """Whether at least one other resolver was asked, and none has the name."""
+    """Whether at least one other resolver was queried, and none has the name."""
     others = other_resolver_answers(context)
     return bool(others) and all(one.failure in (Failure.NXDOMAIN, Failure.NODATA) for one in others)
 
 
 def _name_absent(context: TrailContext) -> bool:
-    """Whether the zone itself has no such name or type; getaddrinfo is believed, as it can't show an SOA."""
+    """Whether the zone itself has no such name or type; getaddrinfo is believed, as it shows no SOA."""
     if not (_nxdomain(context) or _nodata(context)) or answered_by_other_resolver(context):
         return False
     if context.uses_system_resolver and _nxdomain(context):
@@ -299,8 +299,8 @@ def _edns_unsupported(context: TrailContext) -> bool:
 def _edns_lost(context: TrailContext) -> bool:
     """Whether EDNS is lost and the rest is not: for every query, or for one whose answer is large."""
     found = any(one.failure is None and not one.edns for one in _queries(context))
-    told_apart = (found and not context.resolver_stats.edns) or _large(context)
-    return _without_edns(context) and told_apart
+    distinct = (found and not context.resolver_stats.edns) or _large(context)
+    return _without_edns(context) and distinct
 
 
 def _without_edns(context: TrailContext) -> bool:

@@ -122,29 +122,29 @@ def _upstream_error(context: TrailContext) -> bool:
 
 def _silent(context: TrailContext) -> bool:
     """Whether the proxy took the request and did not answer, while it serves others."""
-    asked = context.tunnel or plain_request(context)
-    waits = asked is not None and asked.failure is Failure.TIMEOUT and asked.status is None
+    answer = context.tunnel or plain_request(context)
+    waits = answer is not None and answer.failure is Failure.TIMEOUT and answer.status is None
     return waits and context.trail.path in context.index.working_proxies
 
 
 def _no_proxy(context: TrailContext) -> bool:
     """Whether the listener does not know CONNECT, or no HTTP at all, or no TLS where it is configured."""
-    asked, own = context.tunnel or plain_request(context), proxy_handshake(context)
+    answer, own = context.tunnel or plain_request(context), proxy_handshake(context)
     if own is not None and own.failure in (Failure.NOT_TLS, Failure.TLS_ERROR):
         return True
-    if asked is None:
+    if answer is None:
         return False
-    if asked.failure in (Failure.NOT_HTTP, Failure.MALFORMED, Failure.TOO_LARGE):
+    if answer.failure in (Failure.NOT_HTTP, Failure.MALFORMED, Failure.TOO_LARGE):
         return True
     if context.tunnel is None:
         return context.trail.path in context.index.not_proxies
-    return asked.failure is Failure.PROXY_STATUS and asked.status in NO_CONNECT
+    return answer.failure is Failure.PROXY_STATUS and answer.status in NO_CONNECT
 
 
 def _any_failure(context: TrailContext) -> bool:
-    asked = plain_request(context)
-    if asked is not None:
-        return asked.failure is not None and asked.status is None
+    answer = plain_request(context)
+    if answer is not None:
+        return answer.failure is not None and answer.status is None
     return context.proxied and context.failed_in is Phase.PROXY
 
 

@@ -47,7 +47,7 @@ def _port_blocked(context: TrailContext) -> bool:
 
 
 def _by_other_port(context: TrailContext) -> Contrast:
-    """Compare with another port of the address; if that fails too, it speaks against nothing."""
+    """Compare with another port of the address; that this fails as well disproves nothing."""
     return passed_if(port_contrast(context) is Contrast.PASSED)
 
 
