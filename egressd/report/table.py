@@ -38,7 +38,7 @@ _SECTIONS = (
     ("FAILING", (Outcome.BLOCKED, Outcome.DOWN), Style.RED),
     ("DEGRADED", (Outcome.DEGRADED,), Style.YELLOW),
     ("UNKNOWN", (Outcome.UNKNOWN,), Style.YELLOW),
-    ("WORTH KNOWING", (Outcome.OK,), Style.BOLD),
+    ("FOR INFORMATION", (Outcome.OK,), Style.BOLD),
 )
 
 

@@ -33,7 +33,7 @@ SECTIONS = (
     ("Failing", (Outcome.BLOCKED, Outcome.DOWN)),
     ("Degraded", (Outcome.DEGRADED,)),
     ("Unknown", (Outcome.UNKNOWN,)),
-    ("Worth knowing", (Outcome.OK,)),
+    ("For information", (Outcome.OK,)),
 )
 
 
