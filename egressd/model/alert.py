@@ -1,7 +1,7 @@
 """Alerts, the notices about them, the queue of notices, and silences.
 
 An alert's `id` never changes. Its labels, by which Prometheus and Alertmanager identify it, change with its
-reason and severity. A field or value with another name on disk and in JSON says so: `alias`, or the string.
+reason and severity. A field that has another name on disk has it as its `alias`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ class Condition:
 
 
 class AlertState(StrEnum):
-    """The state of an alert; transitions are a table in `egressd.alerting.lifecycle`."""
+    """The state of an alert; transitions are a table in `egressd.alerting.lifecycle`.
+
+    The values are those on disk and in JSON, where two have kept their older words.
+    """
 
     PENDING = "pending"
     """Its condition holds, not notified yet: not for long enough, or suppressed from the start."""
