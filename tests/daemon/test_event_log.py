@@ -108,8 +108,8 @@ def test_what_the_bound_costs_is_counted_and_confessed(tmp_path: Path, config: P
             running.until(lambda: len(hook.told) == 2, "delivered")
             assert hook.heard == [(TWO, "firing"), (TWO, "resolved")]
             first, second = (json.dumps(one) for one in hook.told)
-            assert "2 notices" in first
-            assert "2 notices" not in second
+            assert "2 notifications" in first
+            assert "2 notifications" not in second
             dropped_reported = "dropped notifications were reported to a receiver"
             running.until(lambda: running.events(dropped_reported), "logged")
             assert [one["dropped"] for one in running.events(dropped_reported)] == [2]

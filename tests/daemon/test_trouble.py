@@ -54,7 +54,7 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(
         running.until(lambda: running.events("target changed"), "confirmed")
         running.until(lambda: running.events("state is not kept"), "said")
         running.wait_for("state is not kept")
-        assert "What is believed can&#39;t be saved" in running.get("/")[1]
+        assert "State can&#39;t be saved" in running.get("/")[1]
         before = len(running.events("sweep"))
         running.until(lambda: len(running.events("sweep")) > before + 1, "sweeps")
         assert running.get("/-/healthy")[0] == 200
