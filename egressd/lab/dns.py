@@ -30,7 +30,7 @@ TTL = 60
 SINKHOLE = "146.112.61.104"
 """The address that Cisco Umbrella documents for blocked domains."""
 BOGON = "10.9.9.9"
-NULL = {"A": "0.0.0.0", "AAAA": "::"}
+NULL = ("0.0.0.0", "::")
 MALFORMED = bytes.fromhex("ffffffffffffffffffff")
 """The bytes after the id in a malformed answer: record counts far beyond its size."""
 
@@ -175,30 +175,6 @@ def _wrong_id(answer: dns.message.Message) -> dns.message.Message:
     return answer
 
 
-def _nxdomain_filtered(question: DnsQuestion) -> DnsAnswer:
-    return _reply(question, dns.rcode.NXDOMAIN, authoritative=True)
-
-
-def _nodata(question: DnsQuestion) -> DnsAnswer:
-    return _reply(question, dns.rcode.NOERROR, authoritative=True)
-
-
-def _nxdomain(question: DnsQuestion) -> DnsAnswer:
-    return _negative(question, dns.rcode.NXDOMAIN)
-
-
-def _servfail(question: DnsQuestion) -> DnsAnswer:
-    answer = _reply(question, dns.rcode.SERVFAIL)
-    return _with_extended_error(
-        question, answer, dns.edns.EDECode.NO_REACHABLE_AUTHORITY, "no forwarder answered"
-    )
-
-
-def _refused(question: DnsQuestion) -> DnsAnswer:
-    answer = _reply(question, dns.rcode.REFUSED)
-    return _with_extended_error(question, answer, dns.edns.EDECode.PROHIBITED, "")
-
-
 def _with_extended_error(
     question: DnsQuestion, answer: dns.message.Message, code: dns.edns.EDECode, text: str
 ) -> dns.message.Message:
@@ -208,30 +184,10 @@ def _with_extended_error(
     return answer
 
 
-def _drop(question: DnsQuestion) -> DnsAnswer:  # noqa: ARG001 - all effects have this signature
-    return None
-
-
 def _truncated(question: DnsQuestion) -> DnsAnswer:
     answer = _reply(question, dns.rcode.NOERROR)
     answer.flags |= dns.flags.TC
     return answer
-
-
-def _malformed(question: DnsQuestion) -> DnsAnswer:
-    return struct.pack("!H", question.message.id) + MALFORMED
-
-
-def _sinkhole(question: DnsQuestion) -> DnsAnswer:
-    return _with_addresses(question, SINKHOLE)
-
-
-def _bogon(question: DnsQuestion) -> DnsAnswer:
-    return _with_addresses(question, BOGON)
-
-
-def _null(question: DnsQuestion) -> DnsAnswer:
-    return _with_addresses(question, *NULL.values())
 
 
 def _rewritten(question: DnsQuestion) -> DnsAnswer:
@@ -262,17 +218,24 @@ def _with_cname(
 
 
 ANSWER_EFFECTS: dict[str, Callable[[DnsQuestion], DnsAnswer]] = {
-    "nxdomain": _nxdomain,
-    "nxdomain_filtered": _nxdomain_filtered,
-    "nodata": _nodata,
-    "servfail": _servfail,
-    "refused": _refused,
-    "drop": _drop,
-    "sinkhole": _sinkhole,
-    "bogon": _bogon,
-    "null": _null,
+    "nxdomain": lambda question: _negative(question, dns.rcode.NXDOMAIN),
+    "nxdomain_filtered": lambda question: _reply(question, dns.rcode.NXDOMAIN, authoritative=True),
+    "nodata": lambda question: _reply(question, dns.rcode.NOERROR, authoritative=True),
+    "servfail": lambda question: _with_extended_error(
+        question,
+        _reply(question, dns.rcode.SERVFAIL),
+        dns.edns.EDECode.NO_REACHABLE_AUTHORITY,
+        "no forwarder answered",
+    ),
+    "refused": lambda question: _with_extended_error(
+        question, _reply(question, dns.rcode.REFUSED), dns.edns.EDECode.PROHIBITED, ""
+    ),
+    "drop": lambda _: None,
+    "sinkhole": lambda question: _with_addresses(question, SINKHOLE),
+    "bogon": lambda question: _with_addresses(question, BOGON),
+    "null": lambda question: _with_addresses(question, *NULL),
     "truncated": _truncated,
-    "malformed": _malformed,
+    "malformed": lambda question: struct.pack("!H", question.message.id) + MALFORMED,
     "private_link": _private_link,
     "private_link_split": _private_link,
     "private_link_missing": _private_link_missing,

@@ -31,7 +31,7 @@ LITERAL = "literal"
 async def look_up(
     name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float
 ) -> DnsObservation:
-    """Query a resolver over UDP with its fallbacks, all within `timeout` seconds."""
+    """Query a resolver over UDP with its fallbacks, or getaddrinfo, all within `timeout` seconds."""
     if resolver.address is None:
         return await look_up_system(name, rtype, timeout=timeout)
     return await _query_resolver(name, rtype, resolver=resolver, source=source, timeout=timeout, udp=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from egressd.model.observation import DnsObservation
+from egressd.model.observation import DnsObservation, Observation
 from egressd.model.plan import Probe
 from egressd.model.recording import Trail
 from egressd.model.settings import ConnectTo, Family, Source
@@ -30,14 +30,16 @@ class Candidate:
     borrowed_from: str | None = None
     redirected: bool = False
 
-    def trail(self, source: Source, *, path: str = DIRECT, attempt: int = 1) -> Trail:
-        """Return the trail so far: it ends in the DNS answer."""
+    def trail(
+        self, source: Source, *, seen: Iterable[Observation] = (), path: str = DIRECT, attempt: int = 1
+    ) -> Trail:
+        """Return the trail of an attempt: the DNS answer, then the observations of later phases."""
         return Trail(
             source=source.name,
             family=self.family,
             address=self.address,
             path=path,
-            observations=self.names,
+            observations=(*self.names, *seen),
             attempt=attempt,
             resolver=self.names[-1].resolver if self.names else "",
             borrowed_from=self.borrowed_from,

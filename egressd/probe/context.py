@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from egressd.model.observation import DnsObservation
 from egressd.model.plan import Plan
 from egressd.model.settings import Family, Limits, Resolver, Source
 from egressd.net import resolve
+from egressd.net.dns.message import RecordType
 from egressd.net.trust import TrustStore
 from egressd.probe.control_cache import ControlCache
 
-RecordType = Literal["A", "AAAA"]
-TYPES: dict[Family, RecordType] = {Family.IPV4: "A", Family.IPV6: "AAAA"}
+RECORD_TYPES: dict[Family, RecordType] = {Family.IPV4: "A", Family.IPV6: "AAAA"}
 
 
 def expand_resolvers(resolvers: Iterable[Resolver]) -> tuple[Resolver, ...]:
@@ -47,8 +46,8 @@ class ProbeContext:
     """Texts to redact in observations: a peer may echo them."""
     control_cache: ControlCache = field(default_factory=ControlCache)
     """Control results that are reused by later sweeps."""
-    _answers: dict[tuple[str, str, RecordType, str], DnsObservation] = field(default_factory=dict)
-    _locks: dict[tuple[str, str, RecordType, str], asyncio.Lock] = field(default_factory=dict)
+    _answers: dict[tuple[str, str, Family, str], DnsObservation] = field(default_factory=dict)
+    _locks: dict[tuple[str, str, Family, str], asyncio.Lock] = field(default_factory=dict)
 
     def fresh(self, plan: Plan, resolvers: tuple[Resolver, ...]) -> ProbeContext:
         """Return the context of a new sweep: names are looked up again, everything else is shared."""
@@ -70,17 +69,11 @@ class ProbeContext:
 
         If the probe that queries is cancelled, the next one that waits queries again.
         """
-        key = (resolver.name, name.lower(), TYPES[family], source.name)
+        key = (resolver.name, name.lower(), family, source.name)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             if key not in self._answers:
-                self._answers[key] = await _query(name, TYPES[family], resolver, source, timeout)
+                self._answers[key] = await resolve.look_up(
+                    name, RECORD_TYPES[family], resolver=resolver, source=source, timeout=timeout
+                )
         return self._answers[key]
-
-
-async def _query(
-    name: str, rtype: RecordType, resolver: Resolver, source: Source, timeout: float
-) -> DnsObservation:
-    if resolver.is_system:
-        return await resolve.look_up_system(name, rtype, timeout=timeout)
-    return await resolve.look_up(name, rtype, resolver=resolver, source=source, timeout=timeout)

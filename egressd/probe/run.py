@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from egressd.model.endpoint import Protocol
@@ -80,8 +80,7 @@ async def _attempts(run: ProbeRun, candidate: Candidate, attempt: Attempt) -> li
 async def _attempt_conversation(run: ProbeRun, candidate: Candidate, number: int) -> Trail:
     conversation = Conversation(probe=run.probe, context=run.context, deadline=run.deadline)
     await run_conversation(conversation, candidate.dial_address, candidate.dial_port)
-    trail = candidate.trail(run.source, attempt=number)
-    return replace(trail, observations=(*trail.observations, *conversation.seen))
+    return candidate.trail(run.source, seen=conversation.seen, attempt=number)
 
 
 async def _attempt_ntp(run: ProbeRun, candidate: Candidate, number: int) -> Trail:
@@ -91,8 +90,7 @@ async def _attempt_ntp(run: ProbeRun, candidate: Candidate, number: int) -> Trai
         source=run.source,
         timeout=run.deadline.left(run.context.limits.dns_timeout),
     )
-    trail = candidate.trail(run.source, attempt=number)
-    return replace(trail, observations=(*trail.observations, observation))
+    return candidate.trail(run.source, seen=(observation,), attempt=number)
 
 
 async def _query_resolver(run: ProbeRun) -> Trail:

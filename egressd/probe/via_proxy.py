@@ -47,18 +47,17 @@ async def run_probe_via_proxy(
     In each attempt the addresses of the proxy are tried in turn, as clients do, until one accepts the
     connection. Attempts are made as planned until one succeeds. Every try leaves a trail.
     """
-    path = proxy_of(probe, context).url
+    proxy = proxy_of(probe, context)
     candidates, others = await find_proxy_candidates(probe, context, source=source, deadline=deadline)
     if not candidates:
-        return tuple(replace(trail, path=path) for trail in others)
+        return tuple(replace(trail, path=proxy.url) for trail in others)
     trails: list[Trail] = []
     for attempt in range(1, context.limits.attempts + 1):
         for candidate in candidates:
-            trail = await _attempt(
-                probe, context, candidate, source=source, deadline=deadline, attempt=attempt
-            )
-            trails.append(trail)
-            if not _connect_failed(trail) or deadline.left(1.0) == 0.0:
+            conversation = Conversation(probe=probe, context=context, deadline=deadline)
+            await converse_via_proxy(conversation, proxy, candidate.dial_address)
+            trails.append(candidate.trail(source, seen=conversation.seen, path=proxy.url, attempt=attempt))
+            if not _connect_failed(trails[-1]) or deadline.left(1.0) == 0.0:
                 break
         if trails[-1].last is None or trails[-1].last.failure is None or deadline.left(1.0) == 0.0:
             break
@@ -67,22 +66,6 @@ async def run_probe_via_proxy(
 
 def _connect_failed(trail: Trail) -> bool:
     return trail.last is not None and trail.last.phase is Phase.TCP and trail.last.failure is not None
-
-
-async def _attempt(
-    probe: Probe,
-    context: ProbeContext,
-    candidate: Candidate,
-    *,
-    source: Source,
-    deadline: Deadline,
-    attempt: int,
-) -> Trail:
-    proxy = proxy_of(probe, context)
-    conversation = Conversation(probe=probe, context=context, deadline=deadline)
-    await converse_via_proxy(conversation, proxy, candidate.dial_address)
-    trail = candidate.trail(source, path=proxy.url, attempt=attempt)
-    return replace(trail, observations=(*trail.observations, *conversation.seen))
 
 
 async def converse_via_proxy(

@@ -10,7 +10,7 @@ import socket
 
 from egressd.model.observation import Failure
 from egressd.model.settings import Source
-from egressd.net.sockets.errors import PhaseError, detail_of, failure_of
+from egressd.net.sockets.errors import PhaseError, detail_of, phase_error
 from egressd.net.sockets.kernel import queue_icmp
 
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -54,7 +54,7 @@ def open_socket(family: socket.AddressFamily, kind: socket.SocketKind, source: S
     try:
         sock = socket.socket(family, kind)
     except OSError as error:
-        raise PhaseError(failure_of(error), detail_of(error), error.errno) from None
+        raise phase_error(error) from None
     try:
         sock.setblocking(False)
         queue_icmp(sock)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from egressd.model.endpoint import Protocol
 from egressd.model.plan import ControlPlan, Probe
 from egressd.model.recording import Trail
@@ -36,5 +34,4 @@ async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: flo
         return others
     conversation = Conversation(probe=probe, context=context, deadline=deadline)
     await run_conversation(conversation, candidates[0].dial_address, candidates[0].dial_port)
-    trail = candidates[0].trail(source)
-    return (replace(trail, observations=(*trail.observations, *conversation.seen)),)
+    return (candidates[0].trail(source, seen=conversation.seen),)

@@ -13,7 +13,7 @@ from egressd.model.settings import Family, Resolver
 from egressd.net import resolve
 from egressd.probe.budget import Deadline
 from egressd.probe.candidates import DIRECT
-from egressd.probe.context import TYPES, ProbeContext
+from egressd.probe.context import RECORD_TYPES, ProbeContext
 from egressd.probe.controls.client_hello import probe_client_hello
 from egressd.probe.controls.hops import trace_hops
 from egressd.probe.controls.revocation import fetch_url
@@ -90,7 +90,7 @@ async def _query_resolvers(control: ControlPlan, context: ProbeContext) -> tuple
     trails = []
     for resolver in resolvers:
         answer = await look_up(
-            control.host, TYPES[Family.IPV4], resolver=resolver, source=source, timeout=timeout
+            control.host, RECORD_TYPES[Family.IPV4], resolver=resolver, source=source, timeout=timeout
         )
         trails.append(_trail(control, None, (answer,), resolver=resolver.name))
     return tuple(trails)
