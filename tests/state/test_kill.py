@@ -1,4 +1,4 @@
-"""Killed at random moments, the state always loads, and nothing is told twice."""
+"""Killed at random moments, the state always loads, and no event is recorded twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from egressd.state import Persistence
 from egressd.state.history import read_history
-from tests.state.hammer import broken_stories, disagreements
+from tests.state.save_loop import broken_chains, disagreements
 
 ROOT = Path(__file__).parents[2]
 TIMES = 8
@@ -20,7 +20,7 @@ TIMES = 8
 
 def kill_once(directory: Path, seed: int, saves: int, more: float) -> int:
     """Run the program, kill it some seconds after so many saves, and return how often it saved."""
-    command = [sys.executable, "-m", "tests.state.hammer", str(directory), str(seed)]
+    command = [sys.executable, "-m", "tests.state.save_loop", str(directory), str(seed)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "open \n"
@@ -39,7 +39,7 @@ async def check(directory: Path) -> int:
     assert status.problem == ""
     assert saved_state.standings.targets
     events = read_history(directory, since="2000", until="3000", target=None).events
-    assert broken_stories(events) == []
+    assert broken_chains(events) == []
     assert disagreements(events, saved_state.standings) == []
     assert not [name for name in os.listdir(directory) if "damaged" in name]  # noqa: PTH208 - names will do
     return len(events)

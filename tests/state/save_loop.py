@@ -1,7 +1,7 @@
-"""A program that keeps state as fast as it can, to be killed; and what must be true of what it leaves.
+"""A program that saves state as fast as it can until it is killed, and the invariants of what it leaves.
 
-`python -m tests.state.hammer DIRECTORY SEED` probes a few flapping targets, and saves after each
-look, until somebody ends it.
+`python -m tests.state.save_loop DIRECTORY SEED` probes a few flapping targets, and saves after each
+sweep, until it is killed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from tests.standing.sweeps import sweep
 TARGETS = tuple(f"row-{number}/h{number}:443" for number in range(8))
 
 
-async def hammer(directory: Path, seed: str) -> None:
+async def save_forever(directory: Path, seed: str) -> None:
     """Save without end, and print a line after each save."""
     persistence = Persistence(directory)
     saved_state, status = await persistence.open()
-    say(f"open {status.problem}")
+    print_line(f"open {status.problem}")
     believed, choose = saved_state.standings, random.Random(seed)
     words = dict.fromkeys(TARGETS, "ok")
     number = 0
@@ -46,16 +46,16 @@ async def hammer(directory: Path, seed: str) -> None:
             standings=believed,
         )
         status = await persistence.save(shown, events, ())
-        say(f"saved {status.problem}")
+        print_line(f"saved {status.problem}")
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line for the parent process."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def broken_stories(events: Iterable[Event]) -> list[str]:
+def broken_chains(events: Iterable[Event]) -> list[str]:
     """Yield changes that do not start from the belief after the one before."""
     last: dict[tuple[str, str], tuple[object, ...]] = {}
     broken = []
@@ -76,7 +76,7 @@ def disagreements(events: Iterable[Event], standings: Standings) -> list[str]:
     """Yield targets whose belief is not that of their last event."""
     last = {(one.target, one.source): one.after.key for one in events if isinstance(one, TargetChanged)}
     return [
-        f"{one.target}: believed {one.belief.key}, told {last.get(one.key)}"
+        f"{one.target}: believed {one.belief.key}, last event {last.get(one.key)}"
         for one in standings.targets
         if not one.unknown
         and one.belief.key != last.get(one.key, one.belief.key if one.belief.outcome is Outcome.OK else None)
@@ -84,4 +84,4 @@ def disagreements(events: Iterable[Event], standings: Standings) -> list[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(hammer(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(save_forever(Path(sys.argv[1]), sys.argv[2]))
