@@ -65,7 +65,7 @@ def problems(text: str) -> tuple[str, ...]:
         ("=", "="),
     ],
 )
-def test_plain_words(text: str, value: object) -> None:
+def test_plain_scalars(text: str, value: object) -> None:
     """Only what looks like JSON's values is one; the surprises of YAML 1.1 stay text."""
     assert read_yaml(f"a: {text}\n", "f.yml").data == {"a": value}
     assert type(read_yaml(f"a: {text}\n", "f.yml").data["a"]) is type(value)  # type: ignore[index]  # a mapping
@@ -77,7 +77,7 @@ def test_keys_are_text() -> None:
 
 
 def test_empty_is_none() -> None:
-    """A file with nothing in it is no mistake here; its reader decides."""
+    """An empty file is no mistake here; the caller decides."""
     assert read_yaml("", "f.yml").data is None
     assert read_yaml("\ufeff# only a comment\n", "f.yml").data is None
 
@@ -148,7 +148,7 @@ def test_characters_that_are_not_text(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000])
 def test_deep_nesting_is_refused(text: str) -> None:
-    """Depth is a number we check, not the size of a stack."""
+    """Depth is bounded by a number, not by the size of a stack."""
     assert len(problems(text)) == 1
 
 
@@ -160,7 +160,7 @@ def test_depth_bound() -> None:
     )
 
 
-def test_aliases_count_as_what_they_stand_for() -> None:
+def test_aliases_count_as_the_values_they_repeat() -> None:
     """A few lines that mean a billion values are refused."""
     lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [
@@ -188,7 +188,7 @@ def test_any_text_gives_data_or_a_clear_error(text: str) -> None:
 @given(st.binary(max_size=200))
 @settings(max_examples=200)
 def test_any_bytes_read_as_latin_give_data_or_a_clear_error(raw: bytes) -> None:
-    """The same for what no one would type."""
+    """The same for arbitrary bytes."""
     value, complaints = _read(raw.decode("latin-1"))
     assert _is_plain(value)
     assert all(line.startswith("f.yml") for line in complaints)
@@ -217,7 +217,7 @@ _VALUES = st.recursive(
 @given(_VALUES)
 @settings(max_examples=100)
 def test_what_was_written_is_read_back(value: object) -> None:
-    """Values survive being written by somebody else's YAML writer."""
+    """Values written by PyYAML are read back equal."""
     text = yaml.safe_dump(value, default_flow_style=False).removesuffix("...\n")
     assert read_yaml(text, "f.yml").data == value
 
@@ -297,8 +297,8 @@ def wording(text: str) -> tuple[str, ...]:
         ("[]", "f.yml:1: must be a mapping of keys to values, not a list"),
     ],
 )
-def test_complaints_of_a_model_in_plain_words(text: str, expected: str) -> None:
-    """Every complaint names file, line and key, and says what to write instead."""
+def test_validation_errors_in_plain_words(text: str, expected: str) -> None:
+    """Every message names file, line and key, and says what to write instead."""
     assert wording(text) == (expected,)
 
 
@@ -307,6 +307,6 @@ def test_long_values_are_not_repeated() -> None:
     assert wording(f"open: {'s3cret' * 20}") == ("f.yml:1: open: must be true or false",)
 
 
-def test_a_document_may_be_made_by_hand() -> None:
-    """Where no line is known, line 1 stands for it."""
+def test_a_document_may_be_made_without_lines() -> None:
+    """Where no line is known, line 1 is shown."""
     assert Document(data={}, name="flags", lines={}).where(("a", "b")) == "flags:1: a.b"

@@ -1,4 +1,4 @@
-"""A small catalog on disk, good until a test breaks it."""
+"""A small valid catalog on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came, went and changed from one catalog to another."""
+"""Rows and regions that were added, removed and changed between two catalogs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def newer(catalog_dir: Path, tmp_path: Path) -> Path:
 
 
 def test_rows_are_compared_by_their_ids(catalog_dir: Path, newer: Path) -> None:
-    """Each key that changed is named with both values; what stayed is a number."""
+    """Each changed key is shown with both values; unchanged rows are counted."""
     changes = compare_catalogs(load_catalog(catalog_dir), load_catalog(newer))
     assert [one.id for one in changes.came] == ["b-manager"]
     assert [one.id for one in changes.went] == ["b-arm"]
@@ -47,8 +47,8 @@ def test_rows_are_compared_by_their_ids(catalog_dir: Path, newer: Path) -> None:
     assert (changes.unchanged, changes.regions_came, changes.regions_went) == (0, (), ())
 
 
-def test_text_fits_and_says_what_to_do(catalog_dir: Path, newer: Path) -> None:
-    """New rows are to be asked for; no line is wider than asked."""
+def test_text_fits_and_shows_what_to_request(catalog_dir: Path, newer: Path) -> None:
+    """New rows are to be requested; no line is wider than the width."""
     text = render_catalog_diff_text(
         compare_catalogs(load_catalog(catalog_dir), load_catalog(newer)), width=60
     )
@@ -58,14 +58,14 @@ def test_text_fits_and_says_what_to_do(catalog_dir: Path, newer: Path) -> None:
     assert all(len(line) <= 60 for line in text.splitlines())
 
 
-def test_nothing_changed(catalog_dir: Path) -> None:
-    """A catalog is the same as itself."""
+def test_equal_catalogs_have_no_changes(catalog_dir: Path) -> None:
+    """A catalog has no changes against itself."""
     text = render_catalog_diff_text(compare_catalogs(load_catalog(catalog_dir), load_catalog(catalog_dir)))
     assert " ".join(text.split()).endswith("0 rows came, 0 went, 0 changed, 3 did not")
 
 
 def test_json_names_its_schema(catalog_dir: Path, newer: Path) -> None:
-    """Programs get the same."""
+    """The JSON has the same changes, and names its schema."""
     document = json.loads(
         render_catalog_diff_json(compare_catalogs(load_catalog(catalog_dir), load_catalog(newer)))
     )
@@ -77,8 +77,8 @@ def test_json_names_its_schema(catalog_dir: Path, newer: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_single_file_is_measured_against_its_profile(catalog_dir: Path, newer: Path) -> None:
-    """Rows of other profiles did not come or go, whichever of the two is the file."""
+def test_a_single_file_is_compared_with_its_profile(catalog_dir: Path, newer: Path) -> None:
+    """Rows of other profiles are not reported, whichever of the two is the file."""
     changes = compare_catalogs(*load_pair(catalog_dir / "bridge.yaml", newer))
     assert [one.id for one in changes.came] == ["b-manager"]
     assert not any(row.profile == "machine" for row, _ in changes.changed)

@@ -1,4 +1,4 @@
-"""The rules to ask for: complete, merged, safe to open, and never with a guess in them."""
+"""The firewall rules to request: complete, merged, safe in a spreadsheet, and without guesses."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_rows_with_the_same_destination_become_one_rule(catalog: Catalog) -> Non
     assert rule.services == ["Service of a", "Service of b", "Service of c"]
 
 
-def test_conditions_are_kept_where_nothing_is_required(catalog: Catalog) -> None:
-    """A rule that only conditional rows ask for says on what."""
+def test_conditions_are_kept_if_no_row_is_required(catalog: Catalog) -> None:
+    """A rule of conditional rows only lists their conditions."""
     rows = (
         row("a", "x.example", need=Need.CONDITIONAL, condition="SSH is used"),
         row("b", "x.example", need=Need.CONDITIONAL, condition="SQL is used"),
@@ -82,7 +82,7 @@ def test_conditions_are_kept_where_nothing_is_required(catalog: Catalog) -> None
     assert (rule.need, rule.conditions) == (Need.CONDITIONAL, ["SSH is used", "SQL is used"])
 
 
-def test_dns_is_asked_for_over_both_transports_at_the_servers_given(catalog: Catalog) -> None:
+def test_dns_rules_have_both_transports_and_the_configured_servers(catalog: Catalog) -> None:
     """DNS needs TCP as well, and the servers are those of the configuration, at their ports."""
     dns = with_rows(catalog, row("dns", "{resolver}", port=53, protocol=Protocol.DNS))
     given = replace(SETTINGS, resolvers=(Resolver(name="10.0.0.53:5353", address="10.0.0.53", port=5353),))
@@ -94,7 +94,7 @@ def test_dns_is_asked_for_over_both_transports_at_the_servers_given(catalog: Cat
 
 
 def test_placeholders_are_filled_or_left_open(catalog: Catalog) -> None:
-    """A region that is known is written out; what is not known is a gap, never a guess."""
+    """A known region is written out; an unknown value stays `<name>`."""
     rows = with_rows(catalog, row("a", "*.{region}.x.example"), row("b", "{vault}.x.example"))
     assert [place for _, place, _, _ in summary(rows, SETTINGS)] == [
         "*.westeurope.x.example",
@@ -124,7 +124,7 @@ def test_sources_of_the_role_are_named(catalog: Catalog) -> None:
 
 
 def test_overrides_clouds_only_and_own_rows_count(catalog: Catalog) -> None:
-    """What would be probed is what is asked for."""
+    """Rules are requested for what would be probed."""
     rows = with_rows(catalog, row("a", "a.example"), row("b", "b.example", clouds=(Cloud.CHINA,)))
     own = row("own", "own.example", profile="", roles=())
     settings = replace(SETTINGS, endpoints=(own,), overrides=(Override(match="a", need=Need.OPTIONAL),))
@@ -173,7 +173,7 @@ def test_no_csv_cell_starts_a_formula(catalog: Catalog, start: str) -> None:
     assert not any(cell.startswith(tuple("=+-@\t\r\n")) for cell in line.values())
 
 
-def test_json_says_what_it_is_of(catalog: Catalog) -> None:
+def test_json_names_schema_catalog_and_selection(catalog: Catalog) -> None:
     """The JSON names its schema, catalog and selection, and holds the rules unflattened."""
     document = json.loads(export_rules(catalog, SETTINGS, "json"))
     assert document["schema"] == "egressd.rules/1"

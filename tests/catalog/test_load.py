@@ -56,7 +56,7 @@ def test_rows_take_their_defaults(catalog_dir: Path) -> None:
 
 
 def test_profiles_regions_and_calls(catalog_dir: Path) -> None:
-    """What is around the rows is kept in file order."""
+    """Profiles, regions and calls are kept in file order."""
     catalog = load_catalog(catalog_dir)
     assert catalog.profiles == (
         Profile(name="bridge", title="The bridge", summary="A bridge."),
@@ -93,7 +93,7 @@ MISTAKES = yaml.safe_load((Path(__file__).parent / "mistakes.yaml").read_text())
 
 
 @pytest.mark.parametrize("row", MISTAKES, ids=lambda row: row["mistake"])
-def test_each_mistake_has_its_sentence(catalog_dir: Path, row: dict[str, Any]) -> None:
+def test_each_mistake_has_its_message(catalog_dir: Path, row: dict[str, Any]) -> None:
     """One mistake gives its message, with file, line and row, and no others."""
     change(catalog_dir, row["file"], row["old"], row["new"])
     assert list(broken(catalog_dir)) == row["says"]
@@ -133,7 +133,7 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_others(catalog_dir: Path) -> 
     ],
 )
 def test_files_that_cannot_be_read(catalog_dir: Path, prepare: object, expected: str) -> None:
-    """A file that is missing, binary or huge ends in a sentence."""
+    """A file that is missing, binary or too large is an error with a message."""
     assert callable(prepare)
     prepare(catalog_dir)
     assert expected in broken(catalog_dir)[0]
@@ -146,7 +146,7 @@ def test_no_such_directory(tmp_path: Path) -> None:
     )
 
 
-def test_a_multi_label_sample_fits_where_the_row_says_so(catalog_dir: Path) -> None:
+def test_deep_allows_a_multi_label_sample(catalog_dir: Path) -> None:
     """`deep` lets the leading wildcard cover several labels."""
     change(catalog_dir, "bridge.yaml", HIS, HIS + "\n    deep: true")
     change(catalog_dir, "bridge.yaml", "[gbl.his.example]", "[a.b.his.example]")
@@ -164,7 +164,7 @@ def test_the_package_s_own_catalog_loads() -> None:
             assert pattern_covers(pattern, host, deep=endpoint.deep), f"{endpoint.id}: {host}"
 
 
-def test_every_placeholder_of_the_package_can_be_filled() -> None:
+def test_every_placeholder_of_the_package_has_a_source() -> None:
     """A placeholder is a region's, the resolver's, or one that `values:` is documented to give."""
     catalog = load_catalog()
     regional = {"region", "his", "gas", "resolver"} | {

@@ -45,7 +45,7 @@ def test_list(catalog: Catalog) -> None:
     )
 
 
-def test_list_shows_the_operator_s_rows_and_heeds_only(catalog: Catalog) -> None:
+def test_list_shows_the_operator_s_rows_and_applies_only(catalog: Catalog) -> None:
     """Own rows have a heading of their own; `--only` narrows the list."""
     own = replace(catalog.endpoints[0], id="own", pattern="own.example", profile="")
     text = render_list(catalog, replace(SETTINGS, endpoints=(own,), only=("own*", "m-time")))
@@ -55,8 +55,8 @@ def test_list_shows_the_operator_s_rows_and_heeds_only(catalog: Catalog) -> None
     assert "management.example" not in text
 
 
-def test_only_may_name_a_host_or_nothing_at_all(catalog: Catalog) -> None:
-    """A host leads to the row that covers it, in list and rules; what names nothing is refused by name."""
+def test_only_may_match_a_host_and_must_match_something(catalog: Catalog) -> None:
+    """A host selects the row that covers it, in list and rules; a pattern without a match is refused."""
     host = replace(SETTINGS, only=("weu.his.example",))
     assert "b-his" in (text := render_list(catalog, host))
     assert "b-arm" not in text
@@ -67,13 +67,13 @@ def test_only_may_name_a_host_or_nothing_at_all(catalog: Catalog) -> None:
             asked(catalog, idle)
 
 
-def test_list_of_nothing_says_so(catalog: Catalog) -> None:
-    """A cloud without rows is a sentence, not an empty page."""
+def test_an_empty_list_has_a_message(catalog: Catalog) -> None:
+    """A cloud without rows gives a message, not an empty page."""
     assert render_list(catalog, replace(SETTINGS, cloud=Cloud.CHINA)) == "no endpoints for cloud china\n"
 
 
 def test_show(catalog: Catalog) -> None:
-    """A row is shown with its document, its samples, and what the plan makes of it."""
+    """A row is shown with its document, its samples, and its targets in the plan."""
     assert show(catalog, SETTINGS, "b-his") == (
         "b-his: Identity\n"
         "  profile         bridge\n"
@@ -102,7 +102,7 @@ def test_show_finds_rows_by_pattern_selected_or_not(catalog: Catalog) -> None:
 
 
 def test_show_suggests(catalog: Catalog) -> None:
-    """A name that is not there gets the nearest ones."""
+    """An unknown name gets the closest ones."""
     with pytest.raises(
         UsageError, match="cannot find a row with the id or pattern 'b-hiss': did you mean b-his"
     ):

@@ -1,4 +1,4 @@
-"""The command line as its users run it: what goes where, and how it ends."""
+"""The command line as users run it: streams, output and exit codes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def egressd(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProc
 
 
 def inside(*words: str) -> Result:
-    """Run a command in this process: quicker, where only words and exit code matter."""
+    """Run a command in this process, which is quicker."""
     return CliRunner().invoke(app, words, obj=load_daemon, env={"COLUMNS": "80"})
 
 
@@ -51,7 +51,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_version_needs_no_libraries() -> None:
-    """It is answered without loading what sweeps need."""
+    """`--version` imports nothing that sweeps need."""
     code = (
         "import sys; sys.argv = ['egressd', '--version']; from egressd.__main__ import main; main(); "
         "heavy = {'typer', 'pydantic', 'structlog', 'cryptography', 'yaml'} & set(sys.modules); "
@@ -61,8 +61,8 @@ def test_the_version_needs_no_libraries() -> None:
     assert (done.returncode, done.stdout) == (0, f"egressd {__version__}\n"), done.stderr
 
 
-def test_the_version_stands_beside_other_flags() -> None:
-    """`--version` wins over what stands beside it."""
+def test_the_version_wins_over_other_flags() -> None:
+    """`--version` may be given with other flags."""
     done = egressd("--once", "--version")
     assert (done.returncode, done.stdout) == (0, f"egressd {__version__}\n")
 
@@ -132,7 +132,7 @@ def test_a_source_that_is_not_here_is_78(tmp_path: Path, words: list[str]) -> No
 
 
 def test_the_web_configuration_is_checked_too(tmp_path: Path) -> None:
-    """What the daemon would not start with is found before it is started."""
+    """A mistake in it is found before the daemon is started."""
     path, web = tmp_path / "egressd.yml", tmp_path / "web.yml"
     path.write_text("region: westeurope\nweb: {config_file: web.yml}\n", encoding="utf-8")
     web.write_text("rate_limit: {interval: 1s}\n", encoding="utf-8")
@@ -144,7 +144,7 @@ def test_the_web_configuration_is_checked_too(tmp_path: Path) -> None:
 
 
 def test_a_good_configuration_is_ok(tmp_path: Path) -> None:
-    """`config check` says what was understood."""
+    """`config check` prints a summary of the settings."""
     path = tmp_path / "egressd.yml"
     path.write_text("region: westeurope\nresolvers: [10.0.0.53]\n", encoding="utf-8")
     done = inside("config", "check", "--config.file", str(path))
@@ -155,7 +155,7 @@ def test_a_good_configuration_is_ok(tmp_path: Path) -> None:
 
 
 def test_what_the_appliance_would_refuse_is_a_warning(tmp_path: Path) -> None:
-    """`config check` says it and is content: egressd itself can work with it."""
+    """`config check` warns and ends with 0: egressd itself can work with it."""
     path = tmp_path / "egressd.yml"
     path.write_text(
         "proxy: {url: 'http://proxy.corp.local:3128', bypass: ['*.corp.example']}\n", encoding="utf-8"
@@ -186,7 +186,7 @@ def test_a_sweep_without_faults_is_0() -> None:
 
 
 def test_a_failing_sweep_is_1(saved: Path) -> None:
-    """A blocked required host decides; the report names the reason."""
+    """A blocked required host is exit code 1; the report names the reason."""
     document = json.loads(saved.read_text(encoding="utf-8"))
     bad = {(one["host"], one["reason"]) for one in document["targets"] if one["outcome"] != "ok"}
     assert {host for host, _ in bad} == {"mcr.microsoft.com"}
@@ -205,7 +205,7 @@ def test_replay_judges_again(saved: Path, fmt: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[" * 10_000])
 def test_replay_of_garbage_is_2(tmp_path: Path, content: bytes) -> None:
-    """What is no report ends in a sentence."""
+    """A file that is no report is exit code 2 with a message."""
     path = tmp_path / "x.json"
     path.write_bytes(content)
     done = inside("replay", str(path))
@@ -233,8 +233,8 @@ def test_output_may_be_a_device(saved: Path) -> None:
     assert done.stdout.endswith("(exit code 1)\n")
 
 
-def test_a_full_disk_is_said() -> None:
-    """A report that can't be written is no success."""
+def test_a_full_disk_is_an_error() -> None:
+    """A report that can't be written is exit code 2."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "egressd", "explain"], stdout=full, stderr=subprocess.PIPE, check=False
@@ -243,7 +243,7 @@ def test_a_full_disk_is_said() -> None:
     assert done.stderr == b"egressd: cannot write to stdout: No space left on device\n"
 
 
-def test_a_reader_that_leaves_is_no_error(saved: Path) -> None:
+def test_a_closed_pipe_is_no_error(saved: Path) -> None:
     """`| head` ends quietly, with the exit code of the sweep."""
     with subprocess.Popen(
         [sys.executable, "-m", "egressd", "replay", str(saved), "--format", "json"],
@@ -301,7 +301,7 @@ def test_reading_commands_work() -> None:
 
 
 def test_only_narrows_the_sweep(tmp_path: Path) -> None:
-    """`--only` leaves one host, and finds none without a word."""
+    """`--only` leaves one host."""
     done = inside("plan", "--only", "mcr.microsoft.com", "--output", str(tmp_path / "plan"))
     assert done.exit_code == 0
     assert "mcr.microsoft.com" in (tmp_path / "plan").read_text(encoding="utf-8")
@@ -408,7 +408,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_diff_finds_the_new_failure(sound: Path, saved: Path) -> None:
-    """From sound to faulty is exit code 1 and names the host; the other way round it is recovered, and 0."""
+    """A new failure is exit code 1 and names the host; a recovery is 0."""
     worse, better = inside("diff", str(sound), str(saved)), inside("diff", str(saved), str(sound))
     assert (worse.exit_code, better.exit_code) == (1, 0)
     assert "mcr.microsoft.com:443: blocked" in worse.stdout
@@ -416,14 +416,14 @@ def test_diff_finds_the_new_failure(sound: Path, saved: Path) -> None:
     assert inside("diff", str(sound), str(sound)).exit_code == 0
 
 
-def test_diff_speaks_json(sound: Path, saved: Path) -> None:
-    """Programs get the changes as data."""
+def test_diff_writes_json(sound: Path, saved: Path) -> None:
+    """The changes are written as JSON."""
     done = inside("diff", str(sound), str(saved), "--format", "json")
     assert json.loads(done.stdout)["new_failures"] >= 1
 
 
 def test_diff_refuses_what_is_no_report(sound: Path, tmp_path: Path) -> None:
-    """A file that is none is named; nothing is compared."""
+    """A file that is no report is named; nothing is compared."""
     path = tmp_path / "x.json"
     path.write_text("{}", encoding="utf-8")
     done = inside("diff", str(sound), str(path))
@@ -431,8 +431,8 @@ def test_diff_refuses_what_is_no_report(sound: Path, tmp_path: Path) -> None:
     assert str(path) in done.stderr
 
 
-def test_a_sweep_is_measured_against_a_baseline(tmp_path: Path, sound: Path) -> None:
-    """The table says what changed since, and so does stderr; the exit code is the sweep's own."""
+def test_a_sweep_is_compared_with_a_baseline(tmp_path: Path, sound: Path) -> None:
+    """Table and stderr show what changed since; the exit code is the sweep's own."""
     path = tmp_path / "egressd.yml"
     path.write_text(
         "profiles: []\nresolvers: ['127.0.0.1:9']\n"
@@ -446,8 +446,8 @@ def test_a_sweep_is_measured_against_a_baseline(tmp_path: Path, sound: Path) -> 
     assert "egressd: since the baseline: 1 new failure, 0 recovered" in done.stderr
 
 
-def test_a_baseline_that_is_none_is_refused_before_probing(tmp_path: Path) -> None:
-    """A wrong file is told at once."""
+def test_an_invalid_baseline_is_refused_before_probing(tmp_path: Path) -> None:
+    """A wrong file ends the command at once."""
     done = inside("--once", "--region", "westeurope", "--baseline", str(tmp_path / "none.json"))
     assert (done.exit_code, done.stdout) == (2, "")
     assert "none.json" in done.stderr

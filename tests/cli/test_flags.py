@@ -1,4 +1,4 @@
-"""Flags that stand in the wrong place, name what is not there, or ask the environment."""
+"""Flags in the wrong place, flags that match nothing, and proxies of the environment."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def run(*words: str) -> Result:
         (["--baseline", "x", "maintenance", "list"], "cannot use --baseline with egressd maintenance"),
     ],
 )
-def test_a_misplaced_flag_is_sent_where_it_is_known(words: list[str], said: str) -> None:
-    """Nobody is told to write what would be refused as well."""
+def test_a_misplaced_flag_gets_a_correction_that_works(words: list[str], said: str) -> None:
+    """The suggested command line is never refused itself."""
     done = run(*words)
     assert (done.exit_code, done.stdout) == (2, "")
     assert said in done.stderr
@@ -37,7 +37,7 @@ def test_a_misplaced_flag_is_sent_where_it_is_known(words: list[str], said: str)
 
 @pytest.mark.parametrize("words", [("--once",), ("watch",)], ids=" ".join)
 def test_a_source_of_the_command_line_is_wrong_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """The flag is named, not a key of a file that nobody wrote; so are the interfaces there are."""
+    """The message names the flag, not a key of the file, and the interfaces of this host."""
     path = tmp_path / "egressd.yml"
     path.write_text("resolvers: [127.0.0.1]\n", encoding="utf-8")
     done = run(*words, "--config.file", str(path), "--source", "nope0")
@@ -46,8 +46,8 @@ def test_a_source_of_the_command_line_is_wrong_usage(tmp_path: Path, words: tupl
     assert "its interfaces lo" in done.stderr
 
 
-def test_a_watch_over_nothing_is_refused(tmp_path: Path) -> None:
-    """It would wait for ever for what is not in the plan."""
+def test_a_watch_without_targets_is_refused(tmp_path: Path) -> None:
+    """It would wait for ever for targets that are not in the plan."""
     path = tmp_path / "egressd.yml"
     path.write_text("resolvers: [127.0.0.1]\ncloud: china\nprofiles: [resource-bridge]\n", encoding="utf-8")
     done = run("watch", "--config.file", str(path))
@@ -55,10 +55,10 @@ def test_a_watch_over_nothing_is_refused(tmp_path: Path) -> None:
     assert done.stderr == "egressd: cannot watch: the plan has no target; `egressd plan` says why\n"
 
 
-def test_what_the_environment_does_not_say_is_in_the_plan(
+def test_proxy_env_without_variables_is_noted_in_the_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--proxy env` without a variable goes directly: whoever asked for it is told."""
+    """`--proxy env` without a variable goes direct, and a note says so."""
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

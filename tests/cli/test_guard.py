@@ -1,4 +1,4 @@
-"""How commands end."""
+"""Exit codes of commands."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _raise(error: BaseException) -> Callable[[], ExitCode]:
         (_raise(typer.Exit(5)), 5, ""),
     ],
 )
-def test_every_way_out_has_its_code(
+def test_every_outcome_has_its_exit_code(
     capsys: pytest.CaptureFixture[str], command: Callable[[], ExitCode], code: int, said: str
 ) -> None:
     """A result, a mistake and a Ctrl-C end the process with their exit codes; stdout is left alone."""
@@ -41,7 +41,7 @@ def test_every_way_out_has_its_code(
 
 
 def test_a_bug_is_70_and_leaves_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    """The traceback goes to the log, the last line says whose fault it is."""
+    """The traceback goes to the log, the last line asks to report a bug."""
     configure_logging(Level.WARN, Form.HUMAN)
     with pytest.raises(typer.Exit) as caught:
         guarded(_raise(ZeroDivisionError("x")))()
@@ -55,8 +55,8 @@ def test_a_bug_is_70_and_leaves_a_traceback(capsys: pytest.CaptureFixture[str]) 
     )
 
 
-def test_a_command_that_goes_on_is_not_ended() -> None:
-    """None means that another command follows."""
+def test_none_does_not_end_the_process() -> None:
+    """None means that a subcommand follows."""
 
     def command() -> None:
         return None
@@ -65,7 +65,7 @@ def test_a_command_that_goes_on_is_not_ended() -> None:
 
 
 def test_a_bug_before_logging_is_set_up_stays_off_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    """A report may be redirected into a file: the traceback goes to stderr even so, without variables."""
+    """The traceback goes to stderr, without local variables, even if logging is not configured."""
     structlog.reset_defaults()
     hidden = "2retnuh"[::-1]
     try:

@@ -1,4 +1,4 @@
-"""`egressd healthcheck` is honest: 0 only where the daemon itself says that it is well."""
+"""`egressd healthcheck`: 0 only if the daemon itself answers that it is healthy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Pages(BaseHTTPRequestHandler):
         self.wfile.write(b"404: Not Found\n" if code == 404 else b"so it is\n")
 
     def log_message(self, *_arguments: Any) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -57,28 +57,28 @@ def check(*words: str, environment: dict[str, str] | None = None) -> Result:
     return CliRunner().invoke(app, ["healthcheck", *words], env=environment)
 
 
-def test_well(site: str) -> None:
+def test_healthy(site: str) -> None:
     """A page that answers 200 is exit code 0, and its text is shown."""
     ended = check("--url", f"{site}/-/healthy")
     assert (ended.exit_code, ended.stdout) == (0, "so it is\n")
 
 
 @pytest.mark.parametrize(("page", "code"), [("/-/ready", 503), ("/elsewhere", 302), ("/closed", 401)])
-def test_ill(site: str, page: str, code: int) -> None:
+def test_unhealthy(site: str, page: str, code: int) -> None:
     """Every other answer is exit code 1, a redirect to a healthy page included."""
     ended = check("--url", site + page)
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert f"answers {code}: so it is" in ended.stderr
 
 
-def test_a_page_that_is_not_there_is_said_once(site: str) -> None:
-    """Servers repeat the status in the text of their error pages; people need it once."""
+def test_the_status_is_shown_once(site: str) -> None:
+    """Servers repeat the status in the text of error pages; it is shown once."""
     ended = check("--url", f"{site}/gone")
     assert ended.stderr == f"egressd: {site}/gone answers 404: Not Found\n"
 
 
-def test_nobody_there() -> None:
-    """A port nobody listens on is exit code 1."""
+def test_connection_refused() -> None:
+    """A port without a listener is exit code 1."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         ended = check("--url", f"http://127.0.0.1:{one.getsockname()[1]}/-/healthy")
@@ -87,7 +87,7 @@ def test_nobody_there() -> None:
 
 
 def test_not_http() -> None:
-    """A server that speaks something else is exit code 1, not a bug."""
+    """A server of another protocol is exit code 1, not a bug."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def greet() -> None:
@@ -102,8 +102,8 @@ def test_not_http() -> None:
     assert "does not answer" in ended.stderr
 
 
-def test_no_proxy_answers_for_the_daemon(site: str) -> None:
-    """A proxy of the environment is not asked: it would answer for a daemon that is dead."""
+def test_the_proxy_of_the_environment_is_not_used(site: str) -> None:
+    """A proxy could answer for a daemon that is dead."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{one.getsockname()[1]}/-/healthy"
@@ -119,8 +119,8 @@ def test_logs_in(site: str, tmp_path: Path) -> None:
     assert ended.exit_code == 0
 
 
-def test_an_image_is_told_by_its_environment(site: str, tmp_path: Path) -> None:
-    """The command of a container's health check is fixed; what it needs comes by variables, as files."""
+def test_options_come_from_the_environment(site: str, tmp_path: Path) -> None:
+    """Each option has an environment variable, because the health command of an image is fixed."""
     secret = tmp_path / "password"
     secret.write_text("Tr0ub4dor\n", encoding="ascii")
     asking = {"EGRESSD_HEALTHCHECK_URL": f"{site}/closed"}
@@ -169,7 +169,7 @@ def test_trusts_the_roots_it_is_given(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage(words: tuple[str, ...]) -> None:
-    """What can't be asked is exit code 2, and no password is shown."""
+    """An invalid URL is exit code 2, and no password is shown."""
     ended = check(*words)
     assert ended.exit_code == 2
     assert "Tr0ub4dor" not in ended.output

@@ -1,4 +1,4 @@
-"""`egressd history`: what it says of a pattern that fits nothing."""
+"""`egressd history` with a pattern that matches nothing."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def history(config: Path, target: str) -> Result:
     return CliRunner().invoke(app, words)
 
 
-def test_a_pattern_that_fits_nothing_is_said(config: Path) -> None:
-    """An empty answer to a typing mistake looks like a quiet night."""
+def test_a_pattern_without_a_match_is_reported(config: Path) -> None:
+    """An empty answer to a typing mistake would look like no changes."""
     done = history(config, "nope*")
     said = "egressd: no change of a target that matches 'nope*' is on record for that time\n"
     assert (done.exit_code, done.stderr) == (0, said)

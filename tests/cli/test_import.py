@@ -1,4 +1,4 @@
-"""`egressd catalog import` and `diff`: a list becomes configuration, and nothing is lost in silence."""
+"""`egressd catalog import` and `diff`: a list becomes configuration, and every skipped row is reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rows(text: str, name: str = "list.csv") -> list[dict[str, object]]:
 
 
 def test_a_vendors_list_becomes_configuration(tmp_path: Path) -> None:
-    """What is written loads, and says what the list said."""
+    """What is written loads, with the values of the list."""
     path = tmp_path / "vendor.csv"
     path.write_text(
         "\ufeffFQDN;Ports;Protocol;Need;Role;Description;Owner\r\n"
@@ -59,7 +59,7 @@ def test_a_vendors_list_becomes_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fmt", ["csv", "json"])
-def test_an_export_comes_back(tmp_path: Path, fmt: str) -> None:
+def test_an_export_can_be_imported(tmp_path: Path, fmt: str) -> None:
     """The rules of `catalog export` are read; roles of one destination are one endpoint again."""
     rules = tmp_path / f"rules.{fmt}"
     export = (
@@ -107,7 +107,7 @@ def test_every_bad_row_is_named_at_once(tmp_path: Path) -> None:
     assert done.stderr.count("left out: ") >= 6
 
 
-def test_a_wildcard_needs_hosts_that_stand_for_it() -> None:
+def test_a_wildcard_needs_samples() -> None:
     """`samples` may come as a column, or as the catalog writes them."""
     (row,) = rows("pattern,port,samples\n*.cdn.example,443,a.cdn.example b.cdn.example\n")
     assert (row["pattern"], row["samples"]) == ("*.cdn.example", ["a.cdn.example", "b.cdn.example"])
@@ -156,7 +156,7 @@ def test_ids_are_unique() -> None:
     ],
 )
 def test_what_is_no_list_is_refused(text: str, said: str) -> None:
-    """A file that can't be read as one ends in a sentence."""
+    """A file that is no list is refused with a message."""
     done = run("import", "-", stdin=text)
     assert done.exit_code in {2, 78}
     assert done.stdout == ""
@@ -165,8 +165,8 @@ def test_what_is_no_list_is_refused(text: str, said: str) -> None:
 
 
 @given(st.text(max_size=200))
-def test_any_text_ends_in_rows_or_a_sentence(text: str) -> None:
-    """Whatever the file holds, reading it raises nothing but what a user can mend."""
+def test_any_text_gives_rows_or_a_message(text: str) -> None:
+    """Whatever the file holds, reading it raises only EgressdError."""
     for name in ("list.csv", "list.json"):
         try:
             import_rows(read_table(f"host,port\n{text}" if name.endswith("csv") else text, name).rows)
@@ -174,8 +174,8 @@ def test_any_text_ends_in_rows_or_a_sentence(text: str) -> None:
             continue
 
 
-def test_files_that_are_not_there() -> None:
-    """Both commands say so."""
+def test_missing_files() -> None:
+    """Both commands report a missing file."""
     for words in (("import", "/nope.csv"), ("diff", "/nope")):
         done = run(*words)
         assert (done.exit_code, done.stdout) in {(2, ""), (78, "")}

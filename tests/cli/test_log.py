@@ -1,4 +1,4 @@
-"""Log lines: where they go, what they are written as, what they never hold."""
+"""Log lines: stream, format, and redaction of secrets."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def test_the_level_is_the_least_written(capsys: pytest.CaptureFixture[str], leve
     assert lines == 0 or "level=warning event=c n=1" in err
 
 
-def test_other_libraries_speak_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
-    """A warning of a library that logs the usual way is a line like ours, without secrets."""
+def test_other_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning of the standard library's logging is a line like ours, without secrets."""
     configure_logging(Level.WARN, Form.JSON, secrets=("hunter2",))
     logging.getLogger("asyncio").warning("lost %s", "hunter2")
     line = json.loads(capsys.readouterr().err)
@@ -74,8 +74,8 @@ def test_other_libraries_speak_the_same_form(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("form", list(Form))
-def test_keys_that_mean_secrets_are_hidden(capsys: pytest.CaptureFixture[str], form: Form) -> None:
-    """A secret under a telling key is hidden, also deep inside, and so is a password in a URL."""
+def test_values_of_secret_keys_are_redacted(capsys: pytest.CaptureFixture[str], form: Form) -> None:
+    """The value of a secret key is redacted, also in nested values, and so is a password in a URL."""
     configure_logging(Level.INFO, form)
     structlog.get_logger("t").info(
         "asked",
@@ -91,7 +91,7 @@ def test_keys_that_mean_secrets_are_hidden(capsys: pytest.CaptureFixture[str], f
 
 
 def test_a_secret_can_be_registered_later(capsys: pytest.CaptureFixture[str]) -> None:
-    """What a reload brings is hidden as well."""
+    """Secrets of a reload are redacted as well."""
     configure_logging(Level.INFO, Form.JSON)
     register_secrets(["swordfish", ""])
     structlog.get_logger("t").info("said", evidence=["proxy said swordfish"])
@@ -120,6 +120,6 @@ def test_lines_for_the_journal_carry_a_priority(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("value", ["", "x:y", "1:2", "1"])
 def test_another_stream_is_no_journal(value: str) -> None:
-    """Only the very stream that the variable names counts."""
+    """Only the stream that the variable names is the journal."""
     with Path(os.devnull).open(encoding="ascii") as stream:
         assert not is_journal(stream, {"JOURNAL_STREAM": value})

@@ -1,4 +1,4 @@
-"""What the command line does with streams and signals that are not as usual."""
+"""The command line with closed, full and endless streams, and with signals at start-up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROGRAM = (sys.executable, "-m", "egressd")
 
 
 def closed(words: tuple[str, ...], *, how: str) -> subprocess.CompletedProcess[str]:
-    """Run a command from a shell that has done something to its streams."""
+    """Run a command from a shell with redirected or closed streams."""
     line = f'exec "$@" {how}'
     return subprocess.run(
         ["sh", "-c", line, "sh", *PROGRAM, *words],
@@ -29,7 +29,7 @@ def closed(words: tuple[str, ...], *, how: str) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A configuration that asks nobody."""
+    """A configuration without any network access."""
     folder = tmp_path_factory.mktemp("streams")
     path = folder / "egressd.yml"
     path.write_text(f"resolvers: [127.0.0.1]\nstate: {{directory: {folder}}}\n", encoding="utf-8")
@@ -51,34 +51,34 @@ def with_config(words: tuple[str, ...], config: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_full_disk_is_said_and_is_no_bug_of_ours(words: tuple[str, ...], config: str) -> None:
-    """Exit code 2 with one line that names stdout; nobody is asked to report a traceback."""
+def test_a_full_disk_is_no_internal_error(words: tuple[str, ...], config: str) -> None:
+    """Exit code 2 with one line that names stdout, and no traceback."""
     done = closed(with_config(words, config), how=">/dev/full")
     assert done.returncode == 2
     assert done.stderr == "egressd: cannot write to stdout: No space left on device\n"
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_closed_stdout_changes_nothing_else(words: tuple[str, ...], config: str) -> None:
-    """Whoever closes stdout wants the exit code."""
+def test_a_closed_stdout_keeps_the_exit_code(words: tuple[str, ...], config: str) -> None:
+    """With stdout closed, the exit code is the same."""
     done = closed(with_config(words, config), how=">&-")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_full_stderr_changes_nothing(config: str) -> None:
-    """The exit code of a mistake stays its own."""
+def test_a_full_stderr_keeps_the_exit_code(config: str) -> None:
+    """The exit code of a mistake is the same."""
     done = closed(("plan", "--config.file", config, "--profile", "nope"), how="2>/dev/full")
     assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_a_closed_stdin_is_an_empty_one() -> None:
-    """Of a report that is to come from there it is said that it is empty; the lab needs no commands."""
+    """A report from stdin is reported as empty; the lab needs no commands."""
     done = closed(("replay", "-"), how="<&-")
     assert (done.returncode, done.stderr) == (2, "egressd: cannot read - as a report: it is empty\n")
 
 
 def test_a_lab_without_stdin_opens_and_closes() -> None:
-    """It stays open until a signal comes, and says nothing is wrong."""
+    """It stays open until a signal comes, without an error."""
     lab = subprocess.Popen(
         ["sh", "-c", 'exec "$@" <&-', "sh", *PROGRAM, "lab"],
         stdout=subprocess.PIPE,
@@ -100,7 +100,7 @@ def test_an_endless_list_to_import_is_not_read_to_its_end() -> None:
 
 
 def test_ctrl_c_while_modules_are_loaded_shows_no_traceback(tmp_path: Path) -> None:
-    """Before a command has begun there is nothing to report: exit code 130, and not a word."""
+    """Before a command has begun there is nothing to report: exit code 130, and no output."""
     (tmp_path / "typer").mkdir()
     (tmp_path / "typer" / "__init__.py").write_text(
         "import os, time\nos.write(2, b'loading\\n')\ntime.sleep(60)\n", encoding="utf-8"

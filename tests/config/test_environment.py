@@ -45,8 +45,8 @@ def test_the_environment_is_not_read_unless_asked(load: Callable[..., Settings])
     assert (made.proxy.url, made.proxy.bypass) == (URL, ())
 
 
-def test_both_variables_alike_are_one_proxy(load: Callable[..., Settings]) -> None:
-    """It carries everything, and says where it comes from."""
+def test_equal_variables_are_one_proxy(load: Callable[..., Settings]) -> None:
+    """It carries everything, and names both variables as its origin."""
     made = load("proxy: {from_environment: true}", HTTPS_PROXY=URL, HTTP_PROXY="proxy.corp.example:3128")
     assert made.proxy is not None
     assert (made.proxy.url, made.proxy.carries, made.plain_proxy) == (URL, tuple(Traffic), None)
@@ -55,7 +55,7 @@ def test_both_variables_alike_are_one_proxy(load: Callable[..., Settings]) -> No
 
 
 def test_each_variable_is_for_its_own_scheme(load: Callable[..., Settings]) -> None:
-    """What one does not name goes directly; two proxies divide the work."""
+    """Traffic without a variable goes direct; two different proxies each carry their own."""
     only = load("proxy: {from_environment: true}", HTTPS_PROXY=URL)
     assert proxy_for(Protocol.HTTPS, only.plain_proxy, only.proxy) is only.proxy
     assert proxy_for(Protocol.HTTP, only.plain_proxy, only.proxy) is None
@@ -68,7 +68,7 @@ def test_each_variable_is_for_its_own_scheme(load: Callable[..., Settings]) -> N
     assert both.plain_proxy.url == "http://other:80"
 
 
-def test_upper_case_wins_and_a_difference_is_said() -> None:
+def test_upper_case_wins_and_a_difference_is_a_warning() -> None:
     """Programs do not agree on which one counts."""
     found = read_environment({"HTTPS_PROXY": URL, "https_proxy": "http://other:1"})
     assert found.proxy is not None
@@ -76,8 +76,8 @@ def test_upper_case_wins_and_a_difference_is_said() -> None:
     assert any("HTTPS_PROXY and https_proxy differ" in one for one in found.warnings)
 
 
-def test_nothing_set_is_said() -> None:
-    """Asked for and not there is more likely a mistake than a wish."""
+def test_no_variable_set_is_a_warning() -> None:
+    """With from_environment and no variable set, a mistake is likely."""
     found = read_environment({"HTTPS_PROXY": "  "})
     assert found.proxy is None
     assert "neither HTTPS_PROXY nor HTTP_PROXY is set" in found.warnings[0]
@@ -99,8 +99,8 @@ def test_nothing_set_is_said() -> None:
         ("", "anything.example", False),
     ],
 )
-def test_no_proxy(text: str, host: str, *, direct: bool) -> None:
-    """NO_PROXY means what it means to the agents; loopback is never asked of a proxy."""
+def test_no_proxy_is_read_as_the_agents_read_it(text: str, host: str, *, direct: bool) -> None:
+    """Loopback always bypasses the proxy."""
     found = read_environment({"HTTPS_PROXY": URL, "NO_PROXY": text})
     assert found.proxy is not None
     assert bool(bypass_entry(host, 443, found.proxy.bypass)) is direct
@@ -117,15 +117,15 @@ def test_no_proxy(text: str, host: str, *, direct: bool) -> None:
         ("a b", "a b matches nothing"),
     ],
 )
-def test_pitfalls_of_no_proxy(text: str, said: str) -> None:
-    """What does not mean what it seems to is said; a sound list is not."""
+def test_warnings_of_no_proxy(text: str, said: str) -> None:
+    """Entries that do not do what they seem to are warned of; a valid list is not."""
     assert any(said in one for one in read_environment({"HTTPS_PROXY": URL, "NO_PROXY": text}).warnings)
     sound = "a.example,.b.example,10.0.0.0/8,10.1.2.3/8,[fd00::1]:443,c.example:8443"
     assert read_environment({"HTTPS_PROXY": URL, "NO_PROXY": sound}).warnings == ()
 
 
 def test_credentials_of_the_url_are_kept_and_never_shown(load: Callable[..., Settings]) -> None:
-    """They work, percent signs and all; URL, repr, digest and warnings are without them."""
+    """They are decoded and used; URL, repr, digest and warnings do not contain them."""
     made = load("proxy: {from_environment: true}", HTTPS_PROXY=f"http://svc:{CANARY}%40x@proxy:3128")
     assert made.proxy is not None
     assert (made.proxy.url, made.proxy.username, made.proxy.password) == (
@@ -162,8 +162,8 @@ def test_credentials_of_the_file_win(load: Callable[..., Settings], tmp_path: Pa
         f"http://u:{CANARY}@pro xy:1",
     ],
 )
-def test_a_wrong_url_is_a_mistake_that_shows_nothing(value: str) -> None:
-    """The variable is named, what it holds is not."""
+def test_a_wrong_url_is_not_shown(value: str) -> None:
+    """The message names the variable and not its value."""
     with pytest.raises(ConfigError) as caught:
         read_environment({"HTTPS_PROXY": value})
     assert "HTTPS_PROXY (proxy.from_environment): must " in str(caught.value)
@@ -194,8 +194,8 @@ def test_flags(load: Callable[..., Settings]) -> None:
     assert other.proxy.bypass == ("x", *NEVER_PROXIED)
 
 
-def test_two_paths_need_two(load: Callable[..., Settings]) -> None:
-    """Without a proxy there is nothing to compare."""
+def test_comparing_paths_needs_a_proxy(load: Callable[..., Settings]) -> None:
+    """--compare-paths without a proxy is wrong usage."""
     with pytest.raises(UsageError, match="--compare-paths needs a proxy"):
         load("", Flags(compare_paths=True))
     assert load(f"proxy: {{url: '{URL}'}}", Flags(compare_paths=True)).compare_paths

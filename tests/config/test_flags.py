@@ -17,7 +17,7 @@ CONFIGURED = Settings(
 )
 
 
-def test_no_flag_changes_nothing() -> None:
+def test_without_flags_the_file_holds() -> None:
     """What is not given on the command line stays as the file has it."""
     assert apply_flags(Flags(), CONFIGURED) == CONFIGURED
 

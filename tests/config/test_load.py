@@ -1,4 +1,4 @@
-"""The configuration file: every mistake in words, at once, with its line."""
+"""The configuration file: every mistake is reported at once, with its line."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def test_an_empty_file_is_the_defaults(load: Callable[[str], Settings], text: st
     assert load(text) == load_settings(None, Flags())
 
 
-def test_everything_is_read(load: Callable[[str], Settings], tmp_path: Path) -> None:
-    """Every key arrives where the other rooms look for it."""
+def test_every_key_is_read(load: Callable[[str], Settings], tmp_path: Path) -> None:
+    """Every key sets its field of the settings."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     (tmp_path / "password").write_text("hunter2\n", encoding="utf-8")
     made = load(FULL)
@@ -151,8 +151,8 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES)
-def test_a_mistake_is_named(problems: Callable[[str], list[str]], text: str, said: str) -> None:
-    """One mistake, one line: where, which key, what is wrong, and what was probably meant."""
+def test_a_mistake_has_line_and_key(problems: Callable[[str], list[str]], text: str, said: str) -> None:
+    """One mistake, one line: where, which key, what is wrong, and a suggestion."""
     (found,) = problems(text)
     assert found.startswith(f"egressd.yml:{said}")
     if not said.endswith(" "):
@@ -221,7 +221,7 @@ def test_a_password_file_holds_one_line(
     assert "lines" not in found
 
 
-def test_the_digest_knows_settings_but_no_secret(load: Callable[[str], Settings], tmp_path: Path) -> None:
+def test_the_digest_covers_settings_without_secrets(load: Callable[[str], Settings], tmp_path: Path) -> None:
     """Equal settings have one digest, other ones another; the password does not count."""
     text = "region: westeurope\nproxy: {url: 'http://p:1', username: u, password_file: password}\n"
     (tmp_path / "password").write_text("hunter2", encoding="utf-8")
@@ -233,7 +233,7 @@ def test_the_digest_knows_settings_but_no_secret(load: Callable[[str], Settings]
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
-def test_a_file_that_is_none_is_a_mistake(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_a_path_that_is_no_file_is_a_mistake(tmp_path: Path, make: Callable[[Path], None]) -> None:
     """A missing file and a folder are configuration errors, not tracebacks."""
     path = tmp_path / "egressd.yml"
     make(path)
@@ -269,7 +269,7 @@ def test_the_default_file_is_used_where_it_can_be_read(
         ("region: newregion", "host names use it as written"),
     ],
 )
-def test_a_region_nobody_knows_is_a_warning(tmp_path: Path, text: str, said: str) -> None:
+def test_an_unknown_region_is_a_warning(tmp_path: Path, text: str, said: str) -> None:
     """It may be newer than the catalog; it may be a typing mistake that looks like a firewall."""
     path = tmp_path / "egressd.yml"
     path.write_text(text, encoding="utf-8")
@@ -280,7 +280,7 @@ def test_a_region_nobody_knows_is_a_warning(tmp_path: Path, text: str, said: str
 
 
 def test_the_shipped_example_is_the_defaults() -> None:
-    """What an operator starts from says what holds without a file."""
+    """The values in the shipped file are the defaults."""
     shipped = load_settings(ROOT / "config" / "egressd.yml", Flags(), catalog=CATALOG)
     assert shipped == load_settings(None, Flags())
 

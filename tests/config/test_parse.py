@@ -1,4 +1,4 @@
-"""What operators write as one word."""
+"""Parsers of single values."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_durations(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text", ["", "60", "1.5s", "-1s", "s", "30s1m", "1 m", "0s", "1w", "٣s", "9" * 12 + "s"]
 )
-def test_what_is_no_duration(text: str) -> None:
+def test_invalid_durations(text: str) -> None:
     """A bare number has no unit to guess."""
     with pytest.raises(ValueError, match="must be "):
         parse.parse_duration(text)
 
 
 @given(st.integers(min_value=1, max_value=10**8).map(lambda one: one / 1000))
-def test_a_duration_is_written_as_it_is_read(seconds: float) -> None:
+def test_formatted_durations_parse_back(seconds: float) -> None:
     """What the reference shows can be put into the file."""
     assert parse.parse_duration(parse.config_duration(seconds)) == pytest.approx(seconds)
 
@@ -85,13 +85,13 @@ def test_proxies(text: str, url: str) -> None:
     ],
 )
 def test_bypass_entries(text: str) -> None:
-    """What `no_proxy` may hold may stand here."""
+    """Every form of a `no_proxy` entry is accepted."""
     assert parse.parse_bypass(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "a b", "10.0.0.0/33", "http://x", "10.0.0.1/8"])
-def test_what_is_no_bypass_entry(text: str) -> None:
-    """A slip would silently send traffic the wrong way."""
+def test_invalid_bypass_entries(text: str) -> None:
+    """An invalid entry would silently send traffic the wrong way."""
     with pytest.raises(ValueError, match="must "):
         parse.parse_bypass(text)
 
@@ -103,16 +103,16 @@ def test_patterns(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["corp", "a.*.corp", "*.*", "*", "**.corp"])
-def test_what_is_no_pattern(text: str) -> None:
-    """What no firewall rule could mean is refused; a star for everything is one of them."""
+def test_invalid_patterns(text: str) -> None:
+    """A pattern that no firewall rule can express is refused, such as `*` alone."""
     with pytest.raises(ValueError, match="must "):
         parse.parse_pattern(text)
 
 
 @pytest.mark.parametrize("read", READERS)
 @given(text=st.text(max_size=30) | st.text(alphabet="0123456789.:[]/*-a@%", max_size=24))
-def test_any_text_is_read_or_refused(read: Callable[[str], object], text: str) -> None:
-    """Nothing but ValueError comes out, and it is a sentence."""
+def test_any_text_parses_or_raises_value_error(read: Callable[[str], object], text: str) -> None:
+    """Only ValueError is raised, with a message."""
     try:
         read(text)
     except ValueError as error:

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
 def test_the_page_is_fresh() -> None:
-    """It says what the shape says."""
+    """It is what the schema generates."""
     assert PAGE.read_text(encoding="utf-8") == render_reference()
 
 

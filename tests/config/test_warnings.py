@@ -17,8 +17,8 @@ APPLIANCE = Source(name="appliance-1", address="10.20.0.11", roles=(Role.APPLIAN
 BRIDGE = Settings(profiles=("resource-bridge",), sources=(APPLIANCE,), proxy=SOUND)
 
 
-def test_sound_settings_are_silent() -> None:
-    """So are those without a proxy, and those of other products."""
+def test_sound_settings_have_no_warnings() -> None:
+    """Nor have settings without a proxy, or of other products."""
     assert appliance_warnings(BRIDGE) == ()
     assert appliance_warnings(Settings()) == ()
     odd = replace(SOUND, url="http://proxy.corp.local:1", bypass=("*",))
@@ -65,15 +65,15 @@ def test_sound_settings_are_silent() -> None:
         ),
     ],
 )
-def test_a_pitfall_is_said(changed: Settings, said: str) -> None:
-    """One sentence: what, and what to do; never a secret."""
+def test_a_warning_says_what_to_do(changed: Settings, said: str) -> None:
+    """One sentence: what is wrong and what to do; never a secret."""
     found = appliance_warnings(changed)
     assert any(said in one for one in found), found
     assert "hunter2" not in str(found)
 
 
-def test_ranges_end_where_they_end() -> None:
-    """The first address behind a reserved range is free."""
+def test_the_address_after_a_reserved_range_is_free() -> None:
+    """The first address after a reserved range has no warning."""
     for free in ("10.95.255.255", "10.112.0.0", "10.243.255.255", "10.245.0.0", "fd00::1"):
         source = replace(APPLIANCE, address=free, roles=tuple(Role))
         assert appliance_warnings(replace(BRIDGE, sources=(source,))) == (), free

@@ -1,4 +1,4 @@
-"""A catalog small enough to plan in one's head."""
+"""A small catalog, and a maker of rows."""
 
 from __future__ import annotations
 
@@ -89,5 +89,5 @@ def catalog() -> Catalog:
 
 @pytest.fixture
 def row() -> Make:
-    """Make a row that is no one's yet."""
+    """Make a row without a profile."""
     return make_row

@@ -1,4 +1,4 @@
-"""URLs of certificates are fetched the way programs would, and never out of a loopback world."""
+"""Certificate URLs are fetched on the path that programs would use, and never outside of a lab."""
 
 from __future__ import annotations
 
@@ -44,26 +44,26 @@ def routed(settings: Settings, host: str = "a.example") -> ControlPlan:
     return fetch
 
 
-def test_direct_where_nothing_says_otherwise() -> None:
+def test_direct_without_a_proxy() -> None:
     """Without a proxy the URL is fetched directly."""
     assert routed(Settings()) == FETCH
 
 
 def test_through_the_proxy_of_plain_http() -> None:
-    """Programs ask the proxy for port 80 as well, but for what is bypassed."""
+    """Programs use the proxy for port 80 as well, except for bypassed hosts."""
     proxy = Proxy(url="http://proxy.example:3128")
     assert routed(Settings(proxy=proxy)).via_proxy
     spared = Proxy(url="http://proxy.example:3128", bypass=(".pki.example",))
     assert not routed(Settings(proxy=spared)).via_proxy
 
 
-def test_connect_to_is_followed() -> None:
-    """Who redirects port 80 redirects these as well."""
+def test_connect_to_redirects_fetches() -> None:
+    """A `connect_to` entry for port 80 redirects fetches as well."""
     to = ConnectTo(match="*:80", address="127.0.0.1", port=8080)
     assert routed(Settings(connect_to=(to,))).connect_to == to
 
 
-def test_a_loopback_world_is_not_left() -> None:
-    """In a lab without an entry for it, the URL is not fetched at all."""
+def test_fetches_do_not_leave_a_lab_on_loopback() -> None:
+    """In a lab without an entry for the URL, it is not fetched."""
     settings = Settings(resolvers=(Resolver(name="lab", address="127.0.0.1", port=5353),))
     assert route_revocation_fetches((FETCH, REPEAT), settings, plan_of("127.0.0.1")) == (REPEAT,)

@@ -1,4 +1,4 @@
-"""Which hosts a pattern covers, and which texts a glob names."""
+"""Which hosts a pattern covers, and which texts a glob matches."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_matches(glob: str, text: str, expected: bool) -> None:
     assert glob_matches(glob, text) is expected
 
 
-def test_a_dot_at_the_end_of_a_host_means_nothing() -> None:
-    """The root's dot is a matter of taste."""
+def test_a_trailing_dot_is_ignored() -> None:
+    """A host matches with and without the trailing dot."""
     assert glob_matches_host("a.example.", "a.example")
     assert glob_matches_host("*.example", "a.example.")
 
 
-def test_put_label() -> None:
+def test_replace_wildcard() -> None:
     """A label takes the place of the first `*` and keeps what is written around it."""
     assert replace_wildcard("*.his.example", "egressd-probe-0") == "egressd-probe-0.his.example"
     assert replace_wildcard("azgn*.bus.example", "x") == "azgnx.bus.example"
@@ -112,7 +112,7 @@ def test_deep_only_adds(pattern: str, host: str) -> None:
 
 @given(st.text(alphabet="ab*", max_size=12), st.text(alphabet="ab", max_size=12))
 def test_matches_agrees_with_a_regular_expression(glob: str, text: str) -> None:
-    """The hand-written matching says what the obvious one would."""
+    """The matching without backtracking gives the result of a regular expression."""
     expression = ".*".join(re.escape(part) for part in glob.split("*"))
     assert glob_matches(glob, text) is (re.fullmatch(expression, text) is not None)
 

@@ -1,4 +1,4 @@
-"""From rows to targets, probes and controls: as tables of what must come out."""
+"""From rows to targets, probes and controls, as tables of expected results."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ def test_an_unknown_profile_is_refused(catalog: Catalog) -> None:
         plan(catalog, Settings(profiles=("x",)))
 
 
-def test_the_cloud_decides(catalog: Catalog) -> None:
-    """Rows of another cloud are not asked for."""
+def test_rows_of_another_cloud_are_left_out(catalog: Catalog) -> None:
+    """Rows of another cloud are not planned."""
     made = plan(catalog, Settings(cloud=Cloud.USGOV, profiles=("machine",)))
     assert [one.endpoint for one in made.targets] == ["m-gov"]
 
 
 def test_the_operator_s_rows_come_last_and_for_every_role(catalog: Catalog, row: Make) -> None:
-    """A row without roles is everybody's; its host is given, whatever the cloud."""
+    """A row without roles is for every role; its host is given, whatever the cloud."""
     own = row("own", "VMM.corp.example.", profile="", roles=(), internal=True)
     made = plan(catalog, Settings(profiles=(), cloud=Cloud.CHINA, endpoints=(own,)))
     (target,) = made.targets
@@ -169,7 +169,7 @@ def test_a_region_the_catalog_does_not_know(catalog: Catalog, region: str, note:
 
 
 def test_values_of_the_operator(catalog: Catalog) -> None:
-    """What only the operator knows is asked for by name; several values are several hosts."""
+    """A missing value is named in a note; several values are several hosts."""
     vmm = replace(BRIDGE, profiles=("vmm",))
     assert whys(plan(catalog, vmm)) == {"v-server": "needs values: server"}
     two = replace(vmm, values=(("server", "vmm01.corp.example"), ("server", "VMM02.corp.example")))
@@ -182,7 +182,7 @@ def test_values_of_the_operator(catalog: Catalog) -> None:
 
 
 def test_a_value_that_is_no_host(catalog: Catalog) -> None:
-    """A URL where a name belongs is said, not looked up."""
+    """A URL in place of a name is noted, not looked up."""
     made = plan(catalog, replace(BRIDGE, profiles=("vmm",), values=(("server", "https://vmm01"),)))
     assert whys(made) == {"v-server": "'https://vmm01' is not a host name"}
 
@@ -230,7 +230,7 @@ def test_no_nameserver_known(catalog: Catalog) -> None:
 
 
 def test_udp_cannot_be_verified(catalog: Catalog, row: Make) -> None:
-    """Silence proves nothing of a protocol that nobody speaks here."""
+    """Silence proves nothing for a protocol that egressd does not implement."""
     made = plan(only_rows(catalog, row("x", "x.example", protocol=Protocol.UDP)))
     assert whys(made) == {"x": "UDP without a known protocol can't be verified"}
     assert made.probes == ()
@@ -246,7 +246,7 @@ def machine(catalog: Catalog, found: tuple[str, ...]) -> Plan:
 
 
 def test_discovered_hosts_outside_the_pattern_are_left_out(catalog: Catalog) -> None:
-    """The service names hosts that an `azgn*` rule would not let through: said, not probed."""
+    """The service names hosts that an `azgn*` rule would not let through: noted, not probed."""
     made = machine(catalog, ("azgn-1.bus.example", "g0-prod.bus.example", "AZGN-1.bus.example"))
     assert ("m-relay", "azgn-1.bus.example", SampleKind.DISCOVERED) in hosts(made)
     assert [one.host for one in made.targets if one.endpoint == "m-relay"] == ["azgn-1.bus.example"]
@@ -278,7 +278,7 @@ def test_no_call_in_this_cloud(catalog: Catalog) -> None:
     assert made.coverage[0].note == "discovery his-region failed: no call is documented for cloud usgov"
 
 
-def test_a_random_label_proves_the_rule_and_decides_nothing(catalog: Catalog, row: Make) -> None:
+def test_a_random_label_decides_no_exit_code(catalog: Catalog, row: Make) -> None:
     """It borrows addresses, is optional, and expects no particular answer."""
     samples = Samples(documented=("a.x.example", "b.x.example"), random=True)
     wild = row(
@@ -313,7 +313,7 @@ def test_a_random_label_may_borrow_from_the_apex(catalog: Catalog, row: Make) ->
 
 
 def test_a_random_label_without_siblings(catalog: Catalog, row: Make) -> None:
-    """Without any known host there is no address to send it to: said."""
+    """Without any known host there is no address to send it to, and a note says so."""
     made = plan(only_rows(catalog, row("w", "*.x.example", samples=Samples(random=True))))
     assert made.targets == ()
     assert whys(made) == {
@@ -377,8 +377,8 @@ def test_skipped_rows_and_hosts_are_named(catalog: Catalog) -> None:
     assert "skipped by an override: b-arm, b-his (weu.his.example)" in made.notes
 
 
-def test_an_override_for_nothing_is_said(catalog: Catalog) -> None:
-    """A typing mistake must not look like consent; a row of another cloud is no mistake."""
+def test_an_override_without_a_match_is_noted(catalog: Catalog) -> None:
+    """A typing mistake is pointed out; a row of another cloud is no mistake."""
     overrides = (Override(match="b-amr", skip=True), Override(match="m-gov", skip=True))
     notes = plan(catalog, replace(BRIDGE, overrides=overrides)).notes
     assert "the override for b-amr matches nothing" in notes
@@ -407,14 +407,14 @@ def test_only(catalog: Catalog, only: tuple[str, ...], expected: list[str]) -> N
     assert {name for probe in made.probes for name in probe.targets} == set(expected)
 
 
-def test_only_that_names_nothing_is_refused(catalog: Catalog) -> None:
+def test_only_without_a_match_is_refused(catalog: Catalog) -> None:
     """An empty sweep would end in exit code 0."""
     with pytest.raises(UsageError, match="cannot find an endpoint for --only nothing\\*"):
         plan(catalog, replace(BRIDGE, only=("b-arm", "nothing*")))
 
 
-def test_only_keeps_the_reason_why_nothing_is_probed(catalog: Catalog) -> None:
-    """A row that was asked for by name and can't be sampled says why."""
+def test_only_keeps_the_reason_why_a_row_is_not_probed(catalog: Catalog) -> None:
+    """A row selected by name that can't be sampled says why."""
     made = plan(catalog, Settings(profiles=("bridge",), only=("b-obo",)))
     assert (made.targets, whys(made)) == ((), {"b-obo": "needs `region`"})
 
@@ -433,7 +433,7 @@ def test_a_host_needed_twice_is_probed_once(catalog: Catalog) -> None:
 
 
 def test_each_source_probes_what_its_roles_need(catalog: Catalog) -> None:
-    """A row is asked for from every source that plays one of its roles, and from no other."""
+    """A row is probed from every source that has one of its roles, and from no other."""
     two = replace(BRIDGE, profiles=("bridge", "machine"), sources=(APPLIANCE, MACHINE))
     made = plan(catalog, two)
     seen = {(one.source, name) for one in made.probes for name in one.targets}
@@ -443,8 +443,8 @@ def test_each_source_probes_what_its_roles_need(catalog: Catalog) -> None:
     assert len([one for one in made.probes if one.host == "management.example"]) == 2
 
 
-def test_a_role_nobody_plays(catalog: Catalog) -> None:
-    """A row no source can ask for is listed with that reason, and an idle source is named."""
+def test_a_role_without_a_source(catalog: Catalog) -> None:
+    """A row without a source is listed with that reason, and a source without targets is named."""
     made = plan(catalog, replace(BRIDGE, sources=(MACHINE,)))
     assert set(whys(made).values()) == {"no source has the role appliance"}
     assert made.probes == ()
@@ -530,22 +530,22 @@ def test_connect_to(catalog: Catalog) -> None:
 # --- controls -----------------------------------------------------------------------------------------
 
 
-def nowhere(made: Plan) -> list[ControlPlan]:
-    """The controls whose address nobody has."""
+def unused_address_controls(made: Plan) -> list[ControlPlan]:
+    """The controls to addresses that no host has."""
     return [one for one in made.controls if one.kind is not ControlKind.SIBLING_NAME]
 
 
 def control_places(made: Plan) -> list[tuple[str, ControlKind, str | None, int]]:
-    return [(one.source, one.kind, one.address, one.port) for one in nowhere(made)]
+    return [(one.source, one.kind, one.address, one.port) for one in unused_address_controls(made)]
 
 
-def strangers(made: Plan) -> list[tuple[str, str]]:
-    """The names that can't exist, and the sources they are asked from."""
+def nxdomain_names(made: Plan) -> list[tuple[str, str]]:
+    """The names that can't exist, and the sources they are queried from."""
     return [(one.source, one.host) for one in made.controls if one.kind is ControlKind.SIBLING_NAME]
 
 
 def test_each_source_has_its_controls(catalog: Catalog) -> None:
-    """One dial and one question to addresses that nobody has, per source."""
+    """One connection and one query to unused addresses per source."""
     made = plan(catalog, replace(BRIDGE, sources=(APPLIANCE, MACHINE)))
     assert control_places(made) == [
         ("appliance", ControlKind.TESTNET_TCP, "192.0.2.1", 443),
@@ -557,11 +557,11 @@ def test_each_source_has_its_controls(catalog: Catalog) -> None:
     assert {one.subject for one in made.controls} == {""}
 
 
-def test_labels_of_two_zones_are_asked_for(catalog: Catalog) -> None:
-    """Each source asks every resolver for the random label in two unrelated zones of the plan."""
+def test_random_names_in_two_zones_are_queried(catalog: Catalog) -> None:
+    """Each source queries every resolver for the random label in two unrelated zones of the plan."""
     made = plan(catalog, replace(BRIDGE, sources=(APPLIANCE, MACHINE)))
     names = [f"{LABEL}.his.example", f"{LABEL}.obo.example"]
-    assert strangers(made) == [(source, name) for source in ("appliance", "machine") for name in names]
+    assert nxdomain_names(made) == [(source, name) for source in ("appliance", "machine") for name in names]
     assert {one.address for one in made.controls if one.kind is ControlKind.SIBLING_NAME} == {None}
 
 
@@ -574,9 +574,9 @@ def test_labels_of_two_zones_are_asked_for(catalog: Catalog) -> None:
         {"proxy": Proxy(url="http://proxy.example:3128")},
     ],
 )
-def test_one_zone_proves_nothing(catalog: Catalog, changed: dict[str, Any]) -> None:
-    """One zone may hold a wildcard, the operator's own anything; a proxy looks names up by itself."""
-    assert strangers(plan(catalog, replace(BRIDGE, **changed))) == []
+def test_one_zone_has_no_nxdomain_controls(catalog: Catalog, changed: dict[str, Any]) -> None:
+    """One zone may hold a wildcard record, the operator's own anything; a proxy resolves names itself."""
+    assert nxdomain_names(plan(catalog, replace(BRIDGE, **changed))) == []
 
 
 @pytest.mark.parametrize("match", ["192.0.2.1:443", "192.0.2.1:*"])
@@ -588,8 +588,8 @@ def test_a_control_can_be_redirected(catalog: Catalog, match: str) -> None:
     assert after == replace(before, address="127.0.0.9", port=9)
 
 
-def test_a_redirect_of_everything_leaves_controls_alone(catalog: Catalog) -> None:
-    """A control that met the operator's own relay would say that everything is accepted."""
+def test_a_redirect_of_everything_is_not_for_controls(catalog: Catalog) -> None:
+    """A control redirected to the operator's relay would show that everything is accepted."""
     to = ConnectTo(match="*:443", address="10.0.0.9", port=10443)
     assert plan(catalog, replace(BRIDGE, connect_to=(to,))).controls == plan(catalog).controls
 
@@ -601,13 +601,13 @@ LAB = replace(
 )
 
 
-def test_a_loopback_world_stays_on_loopback(catalog: Catalog) -> None:
-    """In a lab only redirected controls run: the network around it is not its subject."""
+def test_controls_of_a_lab_stay_on_loopback(catalog: Catalog) -> None:
+    """In a lab only redirected controls run: the network around it is not tested."""
     made = plan(catalog, LAB)
-    assert nowhere(made) == []
+    assert unused_address_controls(made) == []
     assert "everything is redirected to this host: controls that would leave it are not run" in made.notes
     own = ConnectTo(match="192.0.2.53:53", address="127.0.0.1", port=5300)
-    (control,) = nowhere(plan(catalog, replace(LAB, connect_to=(*LAB.connect_to, own))))
+    (control,) = unused_address_controls(plan(catalog, replace(LAB, connect_to=(*LAB.connect_to, own))))
     assert (control.kind, control.address, control.port) == (ControlKind.TESTNET_DNS, "127.0.0.1", 5300)
 
 
@@ -620,9 +620,9 @@ def test_a_loopback_world_stays_on_loopback(catalog: Catalog) -> None:
         {"proxy": Proxy(url="http://10.0.0.9:3128")},
     ],
 )
-def test_a_world_with_one_way_out_is_no_lab(catalog: Catalog, changed: dict[str, Any]) -> None:
+def test_one_probe_that_leaves_the_host_needs_controls(catalog: Catalog, changed: dict[str, Any]) -> None:
     """One probe or resolver that leaves the host is enough to want the controls."""
-    assert len(nowhere(plan(catalog, replace(LAB, **changed)))) == 2
+    assert len(unused_address_controls(plan(catalog, replace(LAB, **changed)))) == 2
 
 
 @pytest.mark.parametrize(
@@ -633,16 +633,16 @@ def test_a_world_with_one_way_out_is_no_lab(catalog: Catalog, changed: dict[str,
     ],
 )
 def test_a_source_without_ipv4_has_no_control_address(catalog: Catalog, changed: dict[str, Any]) -> None:
-    """The control addresses are IPv4; that they can't be dialled is said."""
+    """The control addresses are IPv4; a note says that they can't be used."""
     made = plan(catalog, replace(BRIDGE, **changed))
-    assert nowhere(made) == []
+    assert unused_address_controls(made) == []
     assert any("a source without IPv4 has no control address" in note for note in made.notes)
 
 
 # --- the whole ----------------------------------------------------------------------------------------
 
 
-def test_the_plan_carries_what_probing_needs(catalog: Catalog) -> None:
+def test_the_plan_has_the_settings_of_probing(catalog: Catalog) -> None:
     """Settings that steer probing are part of the plan, so that a recording explains itself."""
     given = replace(BRIDGE, proxy=Proxy(url="http://proxy.example:3128"), digest="c" * 64)
     made = plan(catalog, given)
@@ -677,7 +677,7 @@ def test_calls_needed(catalog: Catalog, changed: dict[str, Any], expected: list[
 
 
 @given(
-    region=st.none() | st.sampled_from(["westeurope", "centralus", "nowhere", ""]),
+    region=st.none() | st.sampled_from(["westeurope", "centralus", "unused_address_controls", ""]),
     profiles=st.lists(st.sampled_from(["bridge", "machine", "vmm"]), unique=True).map(tuple),
     found=st.lists(st.text(alphabet="azgn.-busexmpl*{} \n", max_size=30), max_size=12).map(tuple),
     value=st.text(max_size=20),
@@ -690,7 +690,7 @@ def test_same_inputs_same_plan(
     found: tuple[str, ...],
     value: str,
 ) -> None:
-    """Whatever a service or an operator says, planning ends, in the same plan, with every id once."""
+    """With any input, planning ends in the same plan, with every id once."""
     given_settings = Settings(region=region, profiles=profiles, values=(("server", value), ("his", value)))
     answers = (Discovery(name="his-region", hosts=found), Discovery(name="relays", hosts=found))
     made = plan(catalog, given_settings, discoveries=answers)

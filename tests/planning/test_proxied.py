@@ -1,4 +1,4 @@
-"""Which way each target goes, why, and both ways where they are compared."""
+"""The path of each target, why, and both paths where they are compared."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def plan(catalog: Catalog, row: Make) -> Callable[..., Plan]:
 
 
 def test_the_deciding_entry_is_kept_and_shown(plan: Callable[..., Plan]) -> None:
-    """A reader sees which entry of the bypass list sends a target past the proxy."""
+    """The plan shows which entry of the bypass list exempts a target from the proxy."""
     made = plan(SETTINGS, "a.corp.example")
     assert [(one.via_proxy, one.bypassed_by) for one in made.probes] == [(False, ".corp.example")] * 2
     assert "default direct (.corp.example)" in render_plan(made)
@@ -88,7 +88,7 @@ def test_both_paths_of_each_target(plan: Callable[..., Plan]) -> None:
 
 
 def test_a_bypassed_target_is_compared_with_the_proxy(plan: Callable[..., Plan]) -> None:
-    """There the direct way decides."""
+    """There the direct path decides."""
     made = plan(replace(SETTINGS, compare_paths=True), "a.corp.example")
     assert [(made.path_of(one), one.contrast) for one in made.probes][:2] == [
         ("direct", False),
@@ -106,8 +106,8 @@ def test_what_no_proxy_carries_is_not_compared(catalog: Catalog, row: Make) -> N
     assert not [one for one in whole.probes if one.siblings and one.contrast]
 
 
-def test_only_direct_dials_are_redirected(plan: Callable[..., Plan]) -> None:
-    """The proxy dials the target; `connect_to` is about our own dials."""
+def test_only_direct_connections_are_redirected(plan: Callable[..., Plan]) -> None:
+    """The proxy connects to the target; `connect_to` is for our own connections."""
     to = ConnectTo(match="a.example:443", address="127.0.0.1", port=10443)
     made = plan(replace(SETTINGS, compare_paths=True, connect_to=(to,)))
     assert [one.connect_to for one in made.probes[:2]] == [None, to]

@@ -73,7 +73,7 @@ def test_the_whole_text(catalog: Catalog) -> None:
     )
 
 
-def test_a_plan_of_nothing(catalog: Catalog) -> None:
+def test_an_empty_plan(catalog: Catalog) -> None:
     """An empty plan says so."""
     text = render_plan(make_plan(catalog, Settings(profiles=()), label=LABEL))
     assert "Plan: 0 targets by 0 probes" in text
@@ -98,8 +98,8 @@ def test_a_narrow_terminal_has_no_long_lines() -> None:
     assert all(len(line) <= 100 for line in render_plan(plan).splitlines())
 
 
-def test_who_asks_fits_beside_the_name_or_below_it(catalog: Catalog) -> None:
-    """With a proxy there is more to say of each target than a source: 80 columns hold it."""
+def test_sources_fit_beside_the_name_or_below_it(catalog: Catalog) -> None:
+    """With a proxy, sources and paths of a target fit into 80 columns."""
     plan = make_plan(catalog, SETTINGS, label=LABEL)
     text = render_plan(plan, width=80)
     assert max(map(len, text.splitlines())) <= 80
