@@ -1,4 +1,4 @@
-"""One scene per rule: what was seen, and what must be said of it. The first target added is judged."""
+"""One scene per rule: what was observed, and the verdict it must get. The first target added is judged."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.attribution import control_scenes
 from tests.attribution.peer_scenes import (
     EARLY,
     LATE,
+    burst,
+    concurrency_limited,
     downgraded,
-    inventing,
-    loaded,
+    nxdomain_rewriting,
     reset_before_hello,
     stale,
     stale_address,
-    swept,
-    untold,
+    unused_proxy,
 )
 from tests.attribution.recordings import (
     ADDRESS,
@@ -79,7 +79,7 @@ class Scene:
 
 
 def alone(*seen: Observation, **target: Any) -> Callable[[], Site]:
-    """One target, one trail, and a neighbour on another address that works."""
+    """One target, one trail, and another target on another address that works."""
 
     def build() -> Site:
         site = Site()
@@ -113,8 +113,8 @@ def beside_one_that_works(*seen: Observation, **target: Any) -> Callable[[], Sit
     return build
 
 
-def two_voices(*, first: DnsObservation, second: DnsObservation | None = None) -> Callable[[], Site]:
-    """One voice says something, another gives an address that works."""
+def two_resolvers(*, first: DnsObservation, second: DnsObservation | None = None) -> Callable[[], Site]:
+    """One resolver has the given answer, another gives an address that works."""
 
     def build() -> Site:
         site = Site(resolvers=(first.resolver, SECOND))
@@ -138,7 +138,7 @@ def proxied(*seen: Observation, **target: Any) -> Callable[[], Site]:
 def with_control(
     base: Callable[[], Site], kind: ControlKind, *seen: Observation, **more: Any
 ) -> Callable[[], Site]:
-    """A scene with a control about its first probe."""
+    """A scene with a control of its first probe."""
 
     def build() -> Site:
         site = base()
@@ -154,7 +154,7 @@ def twice(base: Callable[[], Site], *seen: Observation) -> Callable[[], Site]:
 
 
 def dns_dead(*, count: int, failure: Failure, rcode: str | None = None) -> Callable[[], Site]:
-    """A voice that treats several names alike."""
+    """A resolver that treats several names alike."""
 
     def build() -> Site:
         site = Site()
@@ -508,7 +508,7 @@ def _lossy(count: int) -> Callable[[], Site]:
 
 
 def _edns_lost_once() -> Site:
-    """A name whose datagrams with EDNS were lost, beside one whose was answered: chance."""
+    """A name whose datagrams with EDNS were lost, and one whose was answered: chance."""
     site = Site()
     lost = dns(queries=(query(failure=Failure.TIMEOUT), query(edns=False)))
     site.add(trail(lost, tcp(), tls(), http()))
@@ -682,7 +682,7 @@ DNS = (
     ),
     Scene(
         name="nxdomain-other-answers",
-        build=two_voices(first=dns(soa=True, **NXDOMAIN)),
+        build=two_resolvers(first=dns(soa=True, **NXDOMAIN)),
         reason="dns_nxdomain_filtered",
         outcome=DEGRADED,
         least=HIGH,
@@ -1692,14 +1692,14 @@ def _breaks() -> Site:
 
 
 def _forwarded(status: int, *, credentials: bool = False, **headers: str) -> Callable[[], Site]:
-    """A plain request that a proxy was to hand on."""
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = replace(http(status, headers=told), credentials_sent=credentials)
+    """A plain request that a proxy was to forward."""
+    reported = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = replace(http(status, headers=reported), credentials_sent=credentials)
     return proxied(tcp(port=3128), answer, port=80, protocol=Protocol.HTTP)
 
 
 def _web_server() -> Site:
-    """What is configured as the proxy is a web server: it has a page for everything."""
+    """The configured proxy is a web server: it has a page for everything."""
     site = _forwarded(200, server="nginx")()
     site.add(trail(tcp(port=3128), connect(405), path=PROXY), via_proxy=True)
     return site
@@ -1977,9 +1977,15 @@ OWN_SCENES = (
     ),
 )
 
-CROWD = (
-    Scene(name="burst", build=swept(LATE, EARLY), reason="tcp_rate_limited", outcome=DEGRADED, least=HIGH),
-    Scene(name="load", build=loaded, reason="nat_ports_exhausted", outcome=DEGRADED, blame=Blame.NAT_DEVICE),
+PEERS = (
+    Scene(name="burst", build=burst(LATE, EARLY), reason="tcp_rate_limited", outcome=DEGRADED, least=HIGH),
+    Scene(
+        name="load",
+        build=concurrency_limited,
+        reason="nat_ports_exhausted",
+        outcome=DEGRADED,
+        blame=Blame.NAT_DEVICE,
+    ),
     Scene(
         name="stale-address",
         build=stale_address,
@@ -1997,7 +2003,7 @@ CROWD = (
     ),
     Scene(
         name="invented",
-        build=inventing,
+        build=nxdomain_rewriting,
         reason="dns_nxdomain_rewritten",
         outcome=BLOCKED,
         least=HIGH,
@@ -2013,7 +2019,7 @@ CROWD = (
     ),
     Scene(
         name="proxy-untold",
-        build=untold,
+        build=unused_proxy,
         reason="tcp_egress_all_blocked",
         outcome=BLOCKED,
         also=("local_firewall_drop_tcp", "local_proxy_config_mismatch"),
@@ -2051,7 +2057,7 @@ CROWD = (
 HELLOS = (
     Scene(
         name="large-hello-lost",
-        build=control_scenes.not_in_two,
+        build=control_scenes.lost_in_two_segments,
         reason="tls_large_hello_intolerant",
         outcome=DEGRADED,
         least=HIGH,
@@ -2059,20 +2065,20 @@ HELLOS = (
     ),
     Scene(
         name="large-hello-lost-once",
-        build=control_scenes.not_said_why,
+        build=control_scenes.lost_without_control,
         reason="tls_large_hello_intolerant",
         outcome=DEGRADED,
     ),
     Scene(
         name="large-hello-of-our-own",
-        build=control_scenes.large_of_our_own,
+        build=control_scenes.own_large_hello,
         reason="tls_large_hello_intolerant",
         outcome=BLOCKED,
         least=HIGH,
     ),
     Scene(
         name="large-hello-too-big-for-the-path",
-        build=control_scenes.not_in_one,
+        build=control_scenes.lost_in_full_segments,
         reason="tls_pmtu_blackhole_outbound",
         outcome=DEGRADED,
         least=CONFIRMED,
@@ -2080,21 +2086,21 @@ HELLOS = (
     ),
     Scene(
         name="name-late-in-the-hello",
-        build=control_scenes.not_late,
+        build=control_scenes.late_sni_lost,
         reason="tls_sni_position_intolerant",
         outcome=DEGRADED,
         least=MEDIUM,
     ),
     Scene(
         name="hello-without-a-name",
-        build=control_scenes.not_nameless,
+        build=control_scenes.no_sni_lost,
         reason=None,
         outcome=OK,
         also=("tls_no_sni_denied",),
     ),
     Scene(
         name="refused-on-the-way",
-        build=control_scenes.refused_at_two,
+        build=control_scenes.refused_at_hop_two,
         reason="tcp_refused_by_middlebox",
         outcome=BLOCKED,
         least=HIGH,
@@ -2102,13 +2108,13 @@ HELLOS = (
     ),
     Scene(
         name="refused-by-the-far-end",
-        build=control_scenes.refused_at_the_end,
+        build=control_scenes.refused_at_the_far_end,
         reason="tcp_refused",
         outcome=BLOCKED,
     ),
     Scene(
         name="reset-on-the-way",
-        build=control_scenes.reset_at_two,
+        build=control_scenes.reset_at_hop_two,
         reason="tls_sni_reset",
         outcome=BLOCKED,
         least=HIGH,
@@ -2117,7 +2123,7 @@ HELLOS = (
 
 SCENES = (
     *HELLOS,
-    *CROWD,
+    *PEERS,
     *LOCAL,
     *DNS,
     *TCP,

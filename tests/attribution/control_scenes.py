@@ -1,4 +1,4 @@
-"""Scenes of the special controls: hellos of other sizes and forms, and hops."""
+"""Scenes of special controls: ClientHellos of other sizes and forms, and hop limits."""
 
 from __future__ import annotations
 
@@ -13,50 +13,58 @@ LARGE = 1700
 
 
 def large(failure: Failure | None, *, acked: int = 0) -> TlsObservation:
-    """A hello of two segments, and how it ended."""
+    """Return a ClientHello of two segments, and how it ended."""
     return replace(tls(failure, seen=info(acked=acked)), hello_bytes=LARGE)
 
 
-def greeted(*asked: tuple[ControlKind, TlsObservation, int | None]) -> Callable[[], Site]:
-    """A conversation that works, and other hellos sent to the same place: kind, end, TCP_MAXSEG."""
+def with_hellos(*sent: tuple[ControlKind, TlsObservation, int | None]) -> Callable[[], Site]:
+    """A conversation that works, and other ClientHellos to the same address: kind, result, TCP_MAXSEG."""
 
     def build() -> Site:
         site = Site()
         site.add(good())
-        for kind, heard, size in asked:
-            site.control(kind, tcp(max_segment=size), heard)
+        for kind, answer, size in sent:
+            site.control(kind, tcp(max_segment=size), answer)
         return site
 
     return build
 
 
-LOST, REFUSED_TO = large(Failure.TIMEOUT), large(Failure.RESET)
-FOUND = large(None, acked=LARGE)
-NAMELESS = replace(tls(Failure.RESET), sni="")
+LOST, RESET_LARGE = large(Failure.TIMEOUT), large(Failure.RESET)
+ANSWERED_LARGE = large(None, acked=LARGE)
+NO_SNI_RESET = replace(tls(Failure.RESET), sni="")
 
-not_in_two = greeted((ControlKind.LARGE_HELLO, REFUSED_TO, None), (ControlKind.LARGE_HELLO, REFUSED_TO, 1200))
-not_in_one = greeted((ControlKind.LARGE_HELLO, LOST, None), (ControlKind.LARGE_HELLO, FOUND, 1200))
-not_said_why = greeted((ControlKind.LARGE_HELLO, LOST, None))
-not_late = greeted((ControlKind.LARGE_HELLO, FOUND, None), (ControlKind.SNI_LAST, REFUSED_TO, None))
-not_nameless = greeted((ControlKind.NO_SNI, NAMELESS, None))
+lost_in_two_segments = with_hellos(
+    (ControlKind.LARGE_HELLO, RESET_LARGE, None), (ControlKind.LARGE_HELLO, RESET_LARGE, 1200)
+)
+lost_in_full_segments = with_hellos(
+    (ControlKind.LARGE_HELLO, LOST, None), (ControlKind.LARGE_HELLO, ANSWERED_LARGE, 1200)
+)
+lost_without_control = with_hellos((ControlKind.LARGE_HELLO, LOST, None))
+late_sni_lost = with_hellos(
+    (ControlKind.LARGE_HELLO, ANSWERED_LARGE, None), (ControlKind.SNI_LAST, RESET_LARGE, None)
+)
+no_sni_lost = with_hellos((ControlKind.NO_SNI, NO_SNI_RESET, None))
 
 
-def large_of_our_own() -> Site:
-    """OpenSSL 3.5 says a large hello by itself: it is lost, and a small one is not."""
+def own_large_hello() -> Site:
+    """OpenSSL 3.5 sends a large ClientHello by default: it is lost, and a small one is not."""
     site = Site()
-    site.add(trail(dns(), tcp(), REFUSED_TO))
+    site.add(trail(dns(), tcp(), RESET_LARGE))
     site.control(ControlKind.SMALL_HELLO, tcp(), tls())
-    site.control(ControlKind.SMALL_MSS, tcp(max_segment=1200), REFUSED_TO)
+    site.control(ControlKind.SMALL_MSS, tcp(max_segment=1200), RESET_LARGE)
     return site
 
 
-def knock(ttl: int, failure: Failure | None = None, *, router: str = "", port: int = 443) -> TcpObservation:
-    """A dial that may go so many hops."""
+def hop_dial(
+    ttl: int, failure: Failure | None = None, *, router: str = "", port: int = 443
+) -> TcpObservation:
+    """Return a dial with a hop limit."""
     error = icmp(11, 0, offender=router) if router else None
     return replace(tcp(failure, port=port, error=error), ttl=ttl)
 
 
-def hopping(*trails: tuple[Observation, ...], failing: Observation, others: int = 80) -> Callable[[], Site]:
+def hop_sweep(*trails: tuple[Observation, ...], failing: Observation, others: int = 80) -> Callable[[], Site]:
     """A target that fails on 443, whose address answers on another port, and what each hop limit showed."""
 
     def build() -> Site:
@@ -71,24 +79,24 @@ def hopping(*trails: tuple[Observation, ...], failing: Observation, others: int 
     return build
 
 
-refused_at_two = hopping(
-    (knock(1, Failure.UNREACHABLE, router="10.1.1.1"),),
-    (knock(2, Failure.REFUSED),),
-    (knock(2, Failure.UNREACHABLE, router="10.2.2.2", port=80),),
-    (knock(3, port=80),),
+refused_at_hop_two = hop_sweep(
+    (hop_dial(1, Failure.UNREACHABLE, router="10.1.1.1"),),
+    (hop_dial(2, Failure.REFUSED),),
+    (hop_dial(2, Failure.UNREACHABLE, router="10.2.2.2", port=80),),
+    (hop_dial(3, port=80),),
     failing=tcp(Failure.REFUSED),
 )
-refused_at_the_end = hopping(
-    (knock(1, Failure.UNREACHABLE, router="10.1.1.1"),),
-    (knock(3, Failure.REFUSED),),
-    (knock(3, port=80),),
+refused_at_the_far_end = hop_sweep(
+    (hop_dial(1, Failure.UNREACHABLE, router="10.1.1.1"),),
+    (hop_dial(3, Failure.REFUSED),),
+    (hop_dial(3, port=80),),
     failing=tcp(Failure.REFUSED),
 )
-reset_at_two = hopping(
-    (knock(1, Failure.UNREACHABLE, router="10.1.1.1"),),
-    (knock(3),),
-    (knock(1), tls(Failure.UNREACHABLE)),
-    (knock(2), tls(Failure.RESET)),
+reset_at_hop_two = hop_sweep(
+    (hop_dial(1, Failure.UNREACHABLE, router="10.1.1.1"),),
+    (hop_dial(3),),
+    (hop_dial(1), tls(Failure.UNREACHABLE)),
+    (hop_dial(2), tls(Failure.RESET)),
     failing=tls(Failure.RESET, seen=info(acked=0), hello=False),
 )
 assert HELLO < LARGE

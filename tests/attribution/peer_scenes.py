@@ -1,4 +1,4 @@
-"""Scenes in which one conversation is seen to differ from the others of its sweep."""
+"""Scenes in which one conversation differs from the others of its sweep."""
 
 from __future__ import annotations
 
@@ -27,48 +27,48 @@ from tests.attribution.recordings import (
 )
 
 FORGED = (certificate(issuer="CN=Corp Inspection CA", aia=()),)
-INVENTED = "198.51.100.200"
+REWRITTEN = "198.51.100.200"
 CLOCKS = tuple(
     ClockReading(host=f"clock{number}.example", offset_seconds=0.5, origin="http-date") for number in range(3)
 )
 
 
 def at(moment: float, one: TcpObservation) -> TcpObservation:
-    """The same dial, so many seconds after the hour."""
+    """Return the same dial, so many seconds after the hour."""
     return replace(one, started=f"2026-11-20T03:{int(moment // 60):02d}:{moment % 60:06.3f}Z")
 
 
-def place(number: int) -> tuple[str, str]:
+def numbered_host(number: int) -> tuple[str, str]:
     return f"h{number}.example", f"203.0.113.{number + 10}"
 
 
-def silent_at(moment: float, number: int) -> Trail:
-    host, address = place(number)
+def silent_dial_at(moment: float, number: int) -> Trail:
+    host, address = numbered_host(number)
     return trail(dns(address, name=host), at(moment, tcp(Failure.TIMEOUT, address=address)))
 
 
-def quick_at(moment: float, number: int, *, lives_ms: float = 30.0) -> Trail:
-    host, address = place(number)
+def quick_dial_at(moment: float, number: int, *, lives_ms: float = 30.0) -> Trail:
+    host, address = numbered_host(number)
     dial = at(moment, tcp(address=address))
     answer = replace(http(), started=dial.started, elapsed_ms=lives_ms)
     return trail(dns(address, name=host), dial, replace(tls(sni=host), started=dial.started), answer)
 
 
-def swept(
+def burst(
     silent: Iterable[float], quick: Iterable[float], *, lives_ms: float = 30.0, again: bool = True
 ) -> Callable[[], Site]:
-    """Silent and quick first tries at these moments; `again`: the silent ones are answered when repeated."""
+    """Return silent and quick dials at these moments; `again`: the silent ones are answered when repeated."""
 
     def build() -> Site:
         site, number = Site(), 0
         for moment in silent:
-            host, address = place(number)
-            site.add(silent_at(moment, number), host=host)
+            host, address = numbered_host(number)
+            site.add(silent_dial_at(moment, number), host=host)
             second = (tcp(address=address), tls(sni=host), http()) if again else (tcp(Failure.TIMEOUT),)
             site.control(ControlKind.REPEAT, *second, subject=number, address=address, host=host)
             number += 1
         for moment in quick:
-            site.add(quick_at(moment, number, lives_ms=lives_ms), host=place(number)[0])
+            site.add(quick_dial_at(moment, number, lives_ms=lives_ms), host=numbered_host(number)[0])
             number += 1
         return site
 
@@ -76,16 +76,16 @@ def swept(
 
 
 EARLY, LATE = (1.0, 1.1, 1.2, 1.3, 1.4), (2.0, 2.1, 2.2, 2.3)
-LULLS = (1.0, 1.5, 9.0, 9.5, 20.0, 20.5)
+QUIET_TIMES = (1.0, 1.5, 9.0, 9.5, 20.0, 20.5)
 
 
-def loaded() -> Site:
+def concurrency_limited() -> Site:
     """Dials go unanswered whenever many connections are open, early and late."""
-    site = swept((5.0, 5.1, 15.0, 15.1), LULLS)()
+    site = burst((5.0, 5.1, 15.0, 15.1), QUIET_TIMES)()
     number = len(site.probes)
     for moment in (4.0, 14.0):
         for _ in range(6):
-            site.add(quick_at(moment, number, lives_ms=3000.0), host=place(number)[0])
+            site.add(quick_dial_at(moment, number, lives_ms=3000.0), host=numbered_host(number)[0])
             number += 1
     return site
 
@@ -103,7 +103,7 @@ def stale_address(*, ttl: int = 60, second: str = SECOND) -> Site:
 
 
 def downgraded() -> Site:
-    """The device speaks TLS 1.2, and a sibling that it lets be speaks 1.3."""
+    """The device negotiates TLS 1.2, and a sibling that is exempt TLS 1.3."""
     site = Site()
     forged = replace(tls(about=facts(False, True), chain=FORGED), version="TLSv1.2")
     site.add(trail(dns(), tcp(), forged, http()))
@@ -111,16 +111,16 @@ def downgraded() -> Site:
     return site
 
 
-def inventing(*, reached: bool = False) -> Site:
+def nxdomain_rewriting(*, reached: bool = False) -> Site:
     """The resolver gives one address for labels of two zones, and for a name that is gone."""
     site = Site()
-    answer = dns(INVENTED)
+    answer = dns(REWRITTEN)
     failing = tls(Failure.VERIFY, code=62)
-    site.add(trail(answer, tcp(address=INVENTED), tls() if reached else failing))
+    site.add(trail(answer, tcp(address=REWRITTEN), tls() if reached else failing))
     for zone in ("his.arc.azure.com", "blob.core.windows.net"):
         name = f"egressd-probe-0badcafe.{zone}"
         site.control(
-            ControlKind.SIBLING_NAME, dns(INVENTED, name=name), subject=None, address=None, host=name
+            ControlKind.SIBLING_NAME, dns(REWRITTEN, name=name), subject=None, address=None, host=name
         )
     return site
 
@@ -138,12 +138,12 @@ def stale(**headers: str) -> Callable[[], Site]:
     return build
 
 
-def untold() -> Site:
-    """The environment has a proxy, egressd does not, and nothing answers."""
+def unused_proxy() -> Site:
+    """The environment names a proxy, egressd has none configured, and nothing answers."""
     site = Site()
     site.proxy_variables = ("https_proxy",)
     for number in range(3):
-        host, address = place(number)
+        host, address = numbered_host(number)
         site.add(trail(dns(address, name=host), tcp(Failure.TIMEOUT, address=address)), host=host)
     return site
 

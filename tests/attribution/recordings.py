@@ -1,4 +1,4 @@
-"""Small factories for recordings: only what a rule looks at has to be said."""
+"""Factories for recordings: a test states only what the rule reads."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def dns(
     errno: int | None = None,
     queries: tuple[DnsQuery, ...] | None = None,
 ) -> DnsObservation:
-    """An answer, or a failure, of one voice."""
+    """Return an answer, or a failure, of one resolver."""
     if not answers and failure is None:
         answers = (ADDRESS,)
     one = query(
@@ -201,7 +201,7 @@ def tls(
     wants_certificate: bool = False,
     alpn: str | None = "h2",
 ) -> TlsObservation:
-    """A handshake; without a failure it is sound and public."""
+    """Return a handshake; without a failure it is valid and public."""
     good = failure is None
     server_hello = good or failure is Failure.VERIFY if hello is None else hello
     answered = good or failure is Failure.VERIFY
@@ -312,7 +312,7 @@ def trail(
     redirected: bool = False,
     borrowed_from: str | None = None,
 ) -> Trail:
-    """A trail; its address and voice are read off its observations."""
+    """Return a trail; its address and resolver are taken from its observations."""
     answer = next((one for one in seen if isinstance(one, DnsObservation)), None)
     dialled = next((one for one in seen if isinstance(one, TcpObservation | NtpObservation)), None)
     if address is None and dialled is not None:
@@ -332,7 +332,7 @@ def trail(
 
 
 def good(host: str = HOST, address: str = ADDRESS, port: int = 443) -> Trail:
-    """A whole conversation in which nothing is wrong."""
+    """Return a whole conversation in which nothing is wrong."""
     secure = (tls(sni=host),) if port != 80 else ()
     return trail(dns(address, name=host), tcp(address=address, port=port), *secure, http())
 
@@ -425,7 +425,7 @@ class Site:
         host: str = "other.example",
         port: int = 443,
     ) -> None:
-        """Add a control that ran; `subject` is the place of its probe, None the whole sweep."""
+        """Add a control that ran; `subject` is the number of its probe, None the whole sweep."""
         about = self.probes[subject].id if subject is not None else ""
         self.controls.append(
             Control(

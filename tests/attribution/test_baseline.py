@@ -1,4 +1,4 @@
-"""Measured against a baseline: what the far end does with unknown names, and what it used to agree on."""
+"""Comparison with a baseline: how the far end treats unknown names, and what it used to negotiate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALERT = tls(Failure.ALERT, sni=LABEL, alert=112)
 
 
 def site(seen: TlsObservation) -> Site:
-    """A wildcard's known host, which works, and a random label."""
+    """Return a wildcard's known host, which works, and a random label."""
     one = Site()
     one.add(good(KNOWN), host=KNOWN, pattern=WILDCARD)
     end = trail(dns(), tcp(), seen, borrowed_from=KNOWN)
@@ -43,15 +43,15 @@ def of_label(sweep: Sweep) -> Verdict:
     return sweep.verdicts[1].verdict
 
 
-def test_without_a_baseline_a_label_is_doubted() -> None:
-    """A front end may treat unknown names like that by itself."""
+def test_random_label_without_a_baseline_is_less_certain() -> None:
+    """A front end may reject unknown names itself."""
     assert of_label(against(None)).confidence is Confidence.MEDIUM
     (finding,) = against(None).findings
     assert (finding.reason, finding.confidence) == ("site_wildcard_rule_incomplete", Confidence.MEDIUM)
 
 
 @pytest.mark.parametrize("answer", [ALERT, tls(Failure.VERIFY, sni=LABEL, code=62)], ids=["alert", "name"])
-def test_a_label_that_was_answered_then_is_filtered_now(answer: TlsObservation) -> None:
+def test_random_label_answered_in_the_baseline_is_filtered_now(answer: TlsObservation) -> None:
     """The far end answers unknown names: what stops them is in between."""
     sweep = against(baseline(answer))
     verdict = of_label(sweep)
@@ -60,8 +60,8 @@ def test_a_label_that_was_answered_then_is_filtered_now(answer: TlsObservation) 
     assert sweep.findings[0].confidence is verdict.confidence
 
 
-def test_a_label_that_failed_then_as_well_says_nothing() -> None:
-    """Where nothing was in the way it failed too: no verdict on the rule, and no finding."""
+def test_random_label_that_failed_in_the_baseline_is_unknown() -> None:
+    """It failed on an open network too: no verdict on the rule, and no finding."""
     sweep = against(baseline(RESET))
     verdict = of_label(sweep)
     assert (verdict.outcome, verdict.confidence) == (Outcome.UNKNOWN, Confidence.INCONCLUSIVE)
@@ -69,8 +69,8 @@ def test_a_label_that_failed_then_as_well_says_nothing() -> None:
     assert sweep.findings == ()
 
 
-def test_http2_that_was_agreed_upon_then() -> None:
-    """The chain is right and HTTP/2 is gone: something in between lost it."""
+def test_http2_of_the_baseline_is_missed() -> None:
+    """The chain is right and HTTP/2 is gone: a device in between lost it."""
     known = Site()
     known.add(good(KNOWN), host=KNOWN)
     now = Site()
@@ -82,8 +82,8 @@ def test_http2_that_was_agreed_upon_then() -> None:
     assert judge(now.recording()).verdicts[0].verdict.outcome is Outcome.OK
 
 
-def test_an_older_version_than_then() -> None:
-    """TLS 1.3 then and 1.2 now is weak evidence, and told as such."""
+def test_older_tls_version_than_in_the_baseline() -> None:
+    """TLS 1.3 in the baseline and 1.2 now is weak evidence, with low confidence."""
     known, now = Site(), Site()
     known.add(good(KNOWN), host=KNOWN)
     now.add(trail(dns(name=KNOWN), tcp(), replace(tls(sni=KNOWN), version="TLSv1.2"), http()), host=KNOWN)
@@ -93,6 +93,6 @@ def test_an_older_version_than_then() -> None:
 
 
 def test_a_saved_sweep_keeps_its_baseline() -> None:
-    """Judged again from its file, it says the same: the baseline is a fact of it."""
+    """Judged again from its file, a sweep is the same: the baseline is part of it."""
     sweep = against(baseline(ALERT))
     assert judge(from_json(to_json(sweep))) == sweep

@@ -49,15 +49,15 @@ def test_dead_resolver_is_one_finding(failure: Failure, rcode: str | None, reaso
 
 
 def test_single_failure_is_no_finding() -> None:
-    """A target that fails alone is its own report."""
+    """A target that fails alone has its verdict."""
     site = Site()
     site.add(reset("a.example"), host="a.example")
     site.add(good("b.example"), host="b.example")
     assert findings(site) == ()
 
 
-def test_same_signature_is_folded_and_surer() -> None:
-    """Two names treated alike by one device are one finding, and each is surer for the other."""
+def test_same_signature_is_one_finding_with_higher_confidence() -> None:
+    """Two names broken alike by one device are one finding, and each raises the other's confidence."""
     site = Site()
     site.add(reset("a.example", "203.0.113.1"), host="a.example")
     one = judge(site.recording()).verdicts[0].verdict.confidence
@@ -68,7 +68,7 @@ def test_same_signature_is_folded_and_surer() -> None:
 
 
 def test_inspection_is_a_finding_by_issuer() -> None:
-    """Inspection is worth a finding even for one target, and is named by its issuer."""
+    """Inspection is a finding even for one target, and is named by its issuer."""
     site = Site()
     site.add(trail(dns(), tcp(), tls(Failure.VERIFY, code=20, about=PRIVATE, chain=FORGED)))
     finding = only(site)
@@ -86,8 +86,8 @@ def test_silence_everywhere_is_one_finding() -> None:
     assert (only(site).reason, len(only(site).targets)) == ("tcp_egress_all_blocked", 4)
 
 
-def test_accepting_path_is_a_finding_without_targets() -> None:
-    """That something accepts every connection is said once, about the path."""
+def test_accept_all_is_a_finding_without_targets() -> None:
+    """A device that accepts every connection is reported once, about the path."""
     site = Site()
     site.add(good())
     site.control(ControlKind.TESTNET_TCP, tcp(address="192.0.2.1"), subject=None, address="192.0.2.1")
@@ -104,7 +104,7 @@ def test_intercepted_dns_is_a_finding() -> None:
 
 
 def test_silent_testnet_is_no_finding() -> None:
-    """A control that times out, as it should, says nothing."""
+    """A control that times out, as it should, is no finding."""
     site = Site()
     site.add(good())
     site.control(ControlKind.TESTNET_TCP, tcp(Failure.TIMEOUT, address="192.0.2.1"), subject=None)
@@ -112,15 +112,15 @@ def test_silent_testnet_is_no_finding() -> None:
     assert findings(site) == ()
 
 
-def test_clock_is_a_finding_before_it_breaks_anything() -> None:
-    """A clock a day off is told even while every chain still verifies."""
+def test_wrong_clock_is_a_finding_before_a_certificate_fails() -> None:
+    """A clock a day off is reported even while every chain still verifies."""
     site = Site(clock_offset=86_400.0)
     site.add(good())
     assert (only(site).reason, only(site).targets) == ("local_clock_skew", ())
 
 
 def test_port_80_closed_everywhere() -> None:
-    """All of port 80 closed and 443 open is one rule to ask for."""
+    """All of port 80 closed and 443 open is one missing rule."""
     site = Site()
     for name in ("a.example", "b.example"):
         answer = dns(name=name)
@@ -130,7 +130,7 @@ def test_port_80_closed_everywhere() -> None:
     assert (finding.reason, len(finding.targets)) == ("site_port80_blocked", 2)
 
 
-def test_one_open_port_80_is_no_such_finding() -> None:
+def test_one_open_port_80_excludes_the_finding() -> None:
     """One answer on port 80 refutes that the port is closed."""
     site = Site()
     for name in ("a.example", "b.example"):
@@ -171,7 +171,7 @@ def test_random_label_with_a_wrong_name_proves_the_rule() -> None:
 
 
 def test_suffix_rule_is_missing() -> None:
-    """All hosts of one wildcard are reset while others pass: one rule to ask for, not several."""
+    """All hosts of one wildcard are reset while others pass: one missing rule, not several."""
     site = Site()
     for number in range(3):
         name = f"r{number}.his.arc.azure.com"
@@ -181,8 +181,8 @@ def test_suffix_rule_is_missing() -> None:
     assert (finding.reason, len(finding.targets)) == ("site_suffix_rule_missing", 3)
 
 
-def test_advice_for_several_names_them() -> None:
-    """One ask lists the hosts, and the first line of evidence is a connection."""
+def test_advice_for_several_targets_names_them() -> None:
+    """The advice lists the hosts, and the first line of evidence is a connection."""
     site = Site()
     for number in range(6):
         site.add(reset(f"r{number}.example"), host=f"r{number}.example")
@@ -194,7 +194,7 @@ def test_advice_for_several_names_them() -> None:
 
 
 def test_a_refused_upgrade_is_no_missing_rule() -> None:
-    """A rule for the wildcard is there, or the session would not stand: another rule does not help."""
+    """A rule for the wildcard exists, or there would be no session: another rule does not help."""
     site = Site()
     for number in range(3):
         name = f"r{number}.servicebus.windows.net"
@@ -207,8 +207,8 @@ def test_a_refused_upgrade_is_no_missing_rule() -> None:
     assert f"to {names} on the proxy or firewall" in finding.advice
 
 
-def test_the_missing_wildcard_is_asked_for_by_its_own_name() -> None:
-    """The ask is the wildcard, as a rule would have it."""
+def test_advice_names_the_missing_wildcard() -> None:
+    """The advice names the wildcard, as a rule would."""
     site = Site()
     for number in range(3):
         name = f"r{number}.his.arc.azure.com"
@@ -218,7 +218,7 @@ def test_the_missing_wildcard_is_asked_for_by_its_own_name() -> None:
 
 
 def broken_family(routers: tuple[str, ...]) -> Site:
-    """Forty targets whose IPv4 works; a router on each IPv6 path says that there is no way."""
+    """Forty targets whose IPv4 works; a router on each IPv6 path reports no route."""
     site = Site()
     for number in range(40):
         name, v6 = f"n{number}.example", f"2001:db8::{number + 1:x}"
@@ -232,14 +232,14 @@ def broken_family(routers: tuple[str, ...]) -> Site:
 
 
 def test_a_broken_family_is_one_finding() -> None:
-    """Forty names that IPv6 does not reach are one finding, whoever reports it, and no failure."""
+    """Forty names that IPv6 does not reach are one finding, whichever router reports it, and no failure."""
     site = broken_family(("2001:db8:1::1", "2001:db8:2::1"))
     assert (only(site).reason, len(only(site).targets)) == ("tcp_ipv6_broken", 40)
     assert {one.verdict.outcome for one in judge(site.recording()).verdicts} == {Outcome.DEGRADED}
 
 
 def test_a_host_without_ipv6_is_not_broken() -> None:
-    """Addresses that this host has no way to at all are no failure."""
+    """Addresses that this host has no route to at all are no failure."""
     site = Site()
     for number in range(40):
         name, v6 = f"n{number}.example", f"2001:db8::{number + 1:x}"
@@ -255,7 +255,7 @@ def test_a_host_without_ipv6_is_not_broken() -> None:
 
 
 def test_outage_explains_what_no_single_cause_does() -> None:
-    """Dead in several ways at once, and nothing reached: the way out is down."""
+    """Dead in several ways at once, and nothing reached: the uplink is down."""
     site = Site()
     site.add(trail(dns(failure=Failure.TIMEOUT, name="a.example")), host="a.example")
     for name, address in (("b.example", "203.0.113.1"), ("c.example", "203.0.113.2")):
@@ -291,8 +291,8 @@ def test_evidence_can_be_searched_for() -> None:
     )
 
 
-def test_a_hello_without_a_name_says_so() -> None:
-    """A probe of a bare address sends no name, and no gap is left for it."""
+def test_evidence_shows_a_client_hello_without_a_name() -> None:
+    """A probe of a bare address sends no name, and the evidence has no gap for it."""
     site = Site()
     site.add(trail(dns(), tcp(), replace(tls(Failure.RESET), sni="")))
     line = judge(site.recording()).verdicts[0].verdict.evidence[0]

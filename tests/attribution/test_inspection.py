@@ -1,4 +1,4 @@
-"""An inspecting device is one finding: whose authority, which names, trusted or not, and whom it spares."""
+"""An inspecting device is one finding: its authority, the names it signs, trusted or not, and exemptions."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def only(sweep: Sweep) -> Finding:
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-def test_half_of_the_names_is_one_finding(trusted: bool) -> None:
-    """The authority's name and the exact list; the other half stays ok."""
+def test_inspection_of_half_of_the_names_is_one_finding(trusted: bool) -> None:
+    """The finding has the authority's name and the exact list; the other half stays ok."""
     sweep = judge(world(trusted=trusted).recording())
     finding = only(sweep)
     assert (finding.reason, finding.blame) == ("site_inspection_exemption_incomplete", Blame.TLS_INSPECTION)
@@ -57,22 +57,22 @@ def test_half_of_the_names_is_one_finding(trusted: bool) -> None:
 
 
 @pytest.mark.parametrize(("trusted", "reason"), [(False, "tls_mitm_untrusted"), (True, "tls_mitm_trusted")])
-def test_all_names_is_no_gap(trusted: bool, reason: str) -> None:
-    """Where everything is inspected there is no exemption list to mend."""
+def test_inspection_of_all_names_lacks_no_exemption(trusted: bool, reason: str) -> None:
+    """Where everything is inspected there is no exemption list to correct."""
     finding = only(judge(world(trusted=trusted, spared=()).recording()))
     assert (finding.reason, len(finding.targets)) == (reason, len(INSPECTED))
 
 
-def test_rows_where_it_is_forbidden_are_flagged_and_named() -> None:
-    """Microsoft's documents forbid inspection for some rows: the verdict and the ask say so."""
+def test_rows_that_forbid_inspection_are_flagged_and_named() -> None:
+    """Microsoft's documents forbid inspection for some rows: the verdict and the advice show that."""
     sweep = judge(world(forbidden="i3.example").recording())
     assert "inspection_forbidden" in verdict_of(sweep, "row/i3.example:443").flags
     assert "inspection_forbidden" not in verdict_of(sweep, "row/i4.example:443").flags
     assert "The documents do not allow TLS inspection for i3.example." in only(sweep).advice
 
 
-def test_a_deny_page_is_another_finding() -> None:
-    """What is denied behind the forged session is not asked to be exempted from inspection."""
+def test_deny_page_is_a_finding_of_its_own() -> None:
+    """A deny page inside the forged session does not lead to advice about exemptions."""
     site = world()
     page = http(403, body="Powered By FortiGuard", unverified=True)
     site.control(ControlKind.LOOK_INSIDE, tcp(), replace(forged("i0.example"), failure=None), page)
@@ -80,11 +80,11 @@ def test_a_deny_page_is_another_finding() -> None:
     assert reasons == {"tls_mitm_block_page": 1, "site_inspection_exemption_incomplete": 9}
 
 
-@pytest.mark.parametrize(("alpn", "told"), [("h2", False), ("http/1.1", True), (None, True)])
-def test_http2_lost_behind_an_untrusted_authority(alpn: str | None, told: bool) -> None:
-    """The session that was looked into shows whether the device hands HTTP/2 on."""
+@pytest.mark.parametrize(("alpn", "reported"), [("h2", False), ("http/1.1", True), (None, True)])
+def test_http2_lost_behind_an_untrusted_authority(alpn: str | None, reported: bool) -> None:
+    """The session of the control shows whether the device passes HTTP/2 on."""
     site = world()
     looked = replace(forged("i0.example"), failure=None, alpn=alpn)
     site.control(ControlKind.LOOK_INSIDE, tcp(), looked, http(200, unverified=True))
     verdict = verdict_of(judge(site.recording()), "row/i0.example:443")
-    assert ("tls_alpn_stripped" in verdict.also) is told
+    assert ("tls_alpn_stripped" in verdict.also) is reported

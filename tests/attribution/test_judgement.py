@@ -1,4 +1,4 @@
-"""Every rule fires where it should, and says the same whatever the order."""
+"""Every rule fires where it should, with the same result in any order."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def first_verdict(site: Site) -> Verdict:
 def test_scene(scene: Scene) -> None:
     """What was seen gets the reason, outcome, blame and confidence it deserves."""
     verdict = first_verdict(scene.build())
-    told = (verdict.reason, verdict.outcome)
-    assert told == (scene.reason, scene.outcome), verdict
+    judged = (verdict.reason, verdict.outcome)
+    assert judged == (scene.reason, scene.outcome), verdict
     assert set(scene.also) <= set(verdict.also)
     assert set(scene.flags) <= set(verdict.flags)
     if scene.reason is not None:
@@ -49,8 +49,8 @@ def test_scene(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_advice_names_what_is_meant(scene: Scene) -> None:
-    """Nobody is told to open a rule for `ADDRESS`: every template is filled in, in every scene."""
+def test_advice_has_no_unfilled_placeholder(scene: Scene) -> None:
+    """Every template is filled in, in every scene: no rule is requested for `ADDRESS`."""
     sweep = judge(scene.build().recording())
     texts = [two.verdict.advice for one in sweep.verdicts for two in one.by_source]
     texts += [one.verdict.advice for one in sweep.verdicts] + [one.advice for one in sweep.findings]
@@ -90,7 +90,7 @@ def test_every_rule_is_fired() -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_judging_again_and_in_another_order(scene: Scene) -> None:
+def test_judging_is_deterministic_and_independent_of_order(scene: Scene) -> None:
     """The same facts give the same sweep; the order of targets and probes changes nothing."""
     recording = scene.build().recording()
     assert judge(recording) == judge(recording)
@@ -117,8 +117,8 @@ def test_target_takes_its_worst_source() -> None:
     )
 
 
-def test_accepting_path_lowers_tcp_confidence() -> None:
-    """Where an address that can't exist accepts, a TCP verdict is less sure and says so."""
+def test_accept_all_lowers_tcp_confidence() -> None:
+    """Where an address that can't exist accepts, a TCP verdict has lower confidence and a flag."""
 
     def build(*, accepts: bool) -> Verdict:
         site = Site()
@@ -135,7 +135,7 @@ def test_accepting_path_lowers_tcp_confidence() -> None:
     assert ORDER.index(build(accepts=True).confidence) > ORDER.index(build(accepts=False).confidence)
 
 
-def test_a_blocked_name_without_ipv6_addresses_exists() -> None:
+def test_missing_aaaa_is_no_second_fault() -> None:
     """Where the IPv4 address is blocked, having no AAAA is no second fault; being denied one's A is."""
     site = Site()
     site.add(trail(dns(), tcp(Failure.REFUSED)), trail(dns(v6=True, failure=Failure.NODATA, soa=True)))
@@ -147,8 +147,8 @@ def test_a_blocked_name_without_ipv6_addresses_exists() -> None:
     assert first_verdict(site).also == ("dns_nodata_filtered",)
 
 
-def test_the_taxonomy_limits_what_points_add_up_to() -> None:
-    """A hang-up that only one name meets is as sure as anonymous evidence gets: high, not confirmed."""
+def test_confidence_is_limited_by_the_reason() -> None:
+    """A FIN that only one name gets is anonymous evidence: high at most, not confirmed."""
     site = Site()
     for number in range(3):
         name = f"n{number}.example"
@@ -156,13 +156,13 @@ def test_the_taxonomy_limits_what_points_add_up_to() -> None:
         site.add(*[trail(dns(name=name), tcp(), closed)] * 2, host=name)
         site.control(ControlKind.SNI_CONTRAST, tcp(), tls(sni="good.example"), subject=number)
     sweep = judge(site.recording())
-    told = {(one.verdict.reason, one.verdict.confidence) for one in sweep.verdicts}
-    assert told == {("tls_fin_after_hello", Confidence.HIGH)}
-    assert {(one.reason, one.confidence) for one in sweep.findings} == told
+    judged = {(one.verdict.reason, one.verdict.confidence) for one in sweep.verdicts}
+    assert judged == {("tls_fin_after_hello", Confidence.HIGH)}
+    assert {(one.reason, one.confidence) for one in sweep.findings} == judged
 
 
 def test_unlisted_target_is_not_ok() -> None:
-    """A target no probe speaks for is unknown, never ok by default."""
+    """A target without a probe is unknown, never ok by default."""
     site = Site()
     site.add(good())
     recording = site.recording()

@@ -1,4 +1,4 @@
-"""What an explicit proxy adds: schemes read, both paths compared, questions asked through it."""
+"""Explicit proxies: authentication schemes, comparison of both paths, controls through the proxy."""
 
 from __future__ import annotations
 
@@ -57,26 +57,26 @@ def recorded(site: Site) -> Recording:
         ("=", ()),
     ],
 )
-def test_schemes(header: str, found: tuple[str, ...]) -> None:
+def test_auth_schemes_of_a_header(header: str, found: tuple[str, ...]) -> None:
     """The schemes are named, whatever their parameters are."""
     assert auth_schemes(connect(407, headers={"Proxy-Authenticate": header})) == found
 
 
-def test_which_schemes_are_of_no_use() -> None:
-    """Basic, however it is written, is of use; silence decides nothing."""
+def test_unsupported_auth_schemes() -> None:
+    """Basic, however it is written, is supported; no scheme at all decides nothing."""
     assert only_unsupported(("Negotiate", "NTLM"))
     assert not only_unsupported(("NTLM", "basic"))
     assert not only_unsupported(())
 
 
 @given(st.text(max_size=200))
-def test_any_header_is_read(header: str) -> None:
+def test_any_header_is_parsed(header: str) -> None:
     """In bounded time, and without an exception."""
     assert isinstance(auth_schemes(connect(407, headers={"proxy-authenticate": header})), tuple)
 
 
 def both(name: str, site: Site, *, by_proxy: bool, direct: bool) -> str:
-    """Add a target that works, or does not, by each path; the proxy is the one taken."""
+    """Add a target that works, or does not, by each path; the proxy is the path in use."""
     answer = connect() if by_proxy else connect(403)
     more = (tls(sni=name), http()) if by_proxy else ()
     target = site.add(through(answer, *more), host=name, via_proxy=True)
@@ -96,7 +96,7 @@ def judged(*targets: tuple[bool, bool]) -> Sweep:
 
 
 def found(sweep: Sweep) -> list[tuple[str, int]]:
-    """Return the findings about paths, with how many targets each has."""
+    """Return the findings about paths, with the number of targets of each."""
     codes = ("proxy_breaks_path", "proxy_required", "site_requires_proxy")
     return [(one.reason, len(one.targets)) for one in sweep.findings if one.reason in codes]
 
@@ -116,10 +116,10 @@ def found(sweep: Sweep) -> list[tuple[str, int]]:
         ),
     ],
 )
-def test_which_path_works(
+def test_comparison_of_two_paths(
     targets: tuple[tuple[bool, bool], ...], findings: list[tuple[str, int]], outcomes: str
 ) -> None:
-    """The path taken decides; the other one explains, and stands beside it."""
+    """The path in use decides; the result of the other one is kept with it."""
     sweep = judged(*targets)
     assert found(sweep) == findings
     assert " ".join(one.verdict.outcome for one in sweep.verdicts) == outcomes
@@ -130,8 +130,8 @@ def test_which_path_works(
         ]
 
 
-def test_why_the_proxy_breaks_it_is_kept() -> None:
-    """What the proxy did stands beside the code, and in the evidence."""
+def test_own_reason_of_a_broken_proxy_path_is_kept() -> None:
+    """The reason of the proxied trail is kept with the code, and in the evidence."""
     sweep = judged((False, True), (True, True))
     verdict = sweep.verdicts[0].verdict
     assert (verdict.reason, verdict.also) == ("proxy_breaks_path", ("proxy_denied",))
@@ -139,8 +139,8 @@ def test_why_the_proxy_breaks_it_is_kept() -> None:
     assert PROXY in verdict.advice
 
 
-def test_a_login_comes_before_paths() -> None:
-    """Where nobody gets past the proxy, that is the one thing to mend."""
+def test_proxy_authentication_precedes_path_comparison() -> None:
+    """Where no target gets past the proxy, that is the one cause."""
     site = Site()
     for name in ("a.example", "b.example"):
         site.add(through(connect(407)), host=name, via_proxy=True)
@@ -150,8 +150,8 @@ def test_a_login_comes_before_paths() -> None:
     assert sweep.verdicts[0].verdict.also == ("proxy_breaks_path",)
 
 
-def test_nobody_is_blamed_for_names_behind_a_proxy() -> None:
-    """That this host does not resolve what the proxy resolves is worth knowing, no more."""
+def test_names_need_not_resolve_behind_a_proxy() -> None:
+    """That this host does not resolve what the proxy resolves is information, not a fault."""
     site = Site()
     site.add(through(connect(), tls(), http()), via_proxy=True)
     site.add(trail(dns(failure=Failure.TIMEOUT)), contrast=True)
@@ -171,8 +171,8 @@ def test_a_bypassed_target_may_need_the_proxy() -> None:
     assert {one.verdict.outcome for one in sweep.verdicts} == {Outcome.BLOCKED}
 
 
-def asked(*seen: Observation, port: int = 443) -> list[tuple[ControlKind, str, str]]:
-    """Return what is asked after one trail through the proxy, beside one that went well."""
+def planned(*seen: Observation, port: int = 443) -> list[tuple[ControlKind, str, str]]:
+    """Return the controls after one failed trail through the proxy, with one target that works."""
     site = Site()
     site.add(through(*seen), host="bad.example", via_proxy=True, port=port)
     fine = (connect(), tls(sni="good.example"), http())
@@ -180,20 +180,20 @@ def asked(*seen: Observation, port: int = 443) -> list[tuple[ControlKind, str, s
     return [(one.kind, one.host, one.tunnel) for one in plan_followups(recorded(site)) if one.tunnel]
 
 
-def test_questions_go_through_the_proxy() -> None:
-    """Another name in the same tunnel, the same once more, the usual port, a look inside."""
+def test_followups_go_through_the_proxy() -> None:
+    """Another name in the same tunnel, a repeat, the usual port, a look inside."""
     closed = tls(Failure.CLOSED, sni="bad.example")
-    assert asked(connect(), closed) == [
+    assert planned(connect(), closed) == [
         (ControlKind.SNI_CONTRAST, "good.example", "bad.example:443"),
         (ControlKind.REPEAT, "bad.example", "bad.example:443"),
     ]
-    assert asked(connect(403), port=8443) == [(ControlKind.PORT_CONTRAST, "bad.example", "bad.example:443")]
-    assert asked(connect(403)) == []
+    assert planned(connect(403), port=8443) == [(ControlKind.PORT_CONTRAST, "bad.example", "bad.example:443")]
+    assert planned(connect(403)) == []
     forged = tls(Failure.VERIFY, sni="bad.example", code=19, hello=True, about=FORGED)
-    assert asked(connect(), forged) == [(ControlKind.LOOK_INSIDE, "bad.example", "bad.example:443")]
+    assert planned(connect(), forged) == [(ControlKind.LOOK_INSIDE, "bad.example", "bad.example:443")]
 
 
-def test_a_random_label_is_proven_by_policy_not_by_dns() -> None:
+def test_random_label_is_proven_by_proxy_policy() -> None:
     """A proxy that lets the name pass and can't find it has the rule; one that denies it has not."""
     for status, outcome in ((503, Outcome.OK), (403, Outcome.BLOCKED)):
         site = Site()
@@ -203,7 +203,7 @@ def test_a_random_label_is_proven_by_policy_not_by_dns() -> None:
 
 
 def test_the_proxys_own_certificate_is_no_inspection() -> None:
-    """A TLS proxy shows a private certificate of its own; that is not about any target."""
+    """A TLS proxy's own private certificate says nothing about any target."""
     site = Site()
     own = tls(sni="proxy.corp.example", about=FORGED)
     site.add(through(own, connect(), tls(), http()), via_proxy=True)

@@ -1,4 +1,4 @@
-"""What a conversation means beside the others of its sweep."""
+"""Verdicts that depend on how a conversation compares with the others of its sweep."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from egressd.model.verdict import Blame, Confidence, Outcome, Verdict
 from tests.attribution.peer_scenes import (
     EARLY,
     LATE,
-    LULLS,
+    QUIET_TIMES,
     at,
+    burst,
+    concurrency_limited,
     downgraded,
-    inventing,
-    loaded,
+    nxdomain_rewriting,
     stale,
     stale_address,
-    swept,
-    untold,
+    unused_proxy,
 )
 from tests.attribution.recordings import (
     HOST,
@@ -46,11 +46,11 @@ def first(site: Site) -> Verdict:
     return judge(site.recording()).verdicts[0].verdict
 
 
-def test_silence_after_a_burst_is_a_limit() -> None:
-    """Those that started last got no answer, and every one of them does when asked slowly."""
-    sweep = judge(swept(LATE, EARLY)().recording())
-    told = sweep.verdicts[0].verdict
-    assert (told.reason, told.outcome, told.blame) == (
+def test_silence_late_in_a_burst_is_a_rate_limit() -> None:
+    """The dials that started last got no answer, and every one of them does when repeated slowly."""
+    sweep = judge(burst(LATE, EARLY)().recording())
+    verdict = sweep.verdicts[0].verdict
+    assert (verdict.reason, verdict.outcome, verdict.blame) == (
         "tcp_rate_limited",
         Outcome.DEGRADED,
         Blame.FIREWALL_L3L4,
@@ -61,50 +61,50 @@ def test_silence_after_a_burst_is_a_limit() -> None:
 @pytest.mark.parametrize(
     "build",
     [
-        swept((1.05, 1.35, 2.0, 2.5), (*EARLY, 2.2, 2.3, 2.4, 2.6)),
-        swept(LATE[:2], EARLY),
-        swept(LATE, EARLY[:1]),
+        burst((1.05, 1.35, 2.0, 2.5), (*EARLY, 2.2, 2.3, 2.4, 2.6)),
+        burst(LATE[:2], EARLY),
+        burst(LATE, EARLY[:1]),
     ],
     ids=["scattered", "two places", "no burst"],
 )
-def test_chance_is_loss(build: Callable[[], Site]) -> None:
+def test_random_silence_is_loss(build: Callable[[], Site]) -> None:
     """Silence anywhere in the order, or too little of it, is a line that loses packets."""
-    told = first(build())
-    assert (told.reason, told.blame) == ("path_loss", Blame.UPSTREAM_PATH)
+    verdict = first(build())
+    assert (verdict.reason, verdict.blame) == ("path_loss", Blame.UPSTREAM_PATH)
 
 
-def test_silence_that_stays_is_a_rule() -> None:
-    """What is silent when asked again as well is blocked, wherever it stood in the order."""
-    assert first(swept(LATE, EARLY, again=False)()).reason == "tcp_ip_blocked_silent"
+def test_silence_that_repeats_is_a_rule() -> None:
+    """Silence that repeats is a rule, wherever it stood in the order."""
+    assert first(burst(LATE, EARLY, again=False)()).reason == "tcp_ip_blocked_silent"
 
 
-def test_silence_under_load_is_a_lack_of_ports() -> None:
-    """Dials fail while many connections are open and work in the lulls between: low, and of the NAT."""
-    told = first(loaded())
-    assert (told.reason, told.blame, told.confidence) == (
+def test_silence_with_many_open_connections_is_port_exhaustion() -> None:
+    """Dials fail while many connections are open and succeed in between: low confidence, blame on the NAT."""
+    verdict = first(concurrency_limited())
+    assert (verdict.reason, verdict.blame, verdict.confidence) == (
         "nat_ports_exhausted",
         Blame.NAT_DEVICE,
         Confidence.LOW,
     )
-    assert first(swept((5.0, 5.1, 15.0, 15.1), LULLS)()).reason == "path_loss"
+    assert first(burst((5.0, 5.1, 15.0, 15.1), QUIET_TIMES)()).reason == "path_loss"
 
 
 @pytest.mark.parametrize(
     "again", [(), (tcp(Failure.TIMEOUT, address="203.0.113.10"),)], ids=["not", "silent"]
 )
-def test_what_stays_silent_under_a_limit_is_unknown(again: tuple[Observation, ...]) -> None:
-    """Where a limit is proven, silence may be the limit's: no rule is claimed, and none is ruled out."""
-    site = swept((*LATE, 2.4), EARLY)()
+def test_repeated_silence_under_a_rate_limit_is_unknown(again: tuple[Observation, ...]) -> None:
+    """Where a rate limit is proven, silence may be its effect: no rule is claimed, and none is ruled out."""
+    site = burst((*LATE, 2.4), EARLY)()
     site.controls = site.controls[1:]
     if again:
         site.control(ControlKind.REPEAT, *again, address="203.0.113.10")
-    told = first(site)
-    assert (told.reason, told.outcome) == ("tcp_rate_limited", Outcome.UNKNOWN)
-    assert "tcp_ip_blocked_silent" in told.also
+    verdict = first(site)
+    assert (verdict.reason, verdict.outcome) == ("tcp_rate_limited", Outcome.UNKNOWN)
+    assert "tcp_ip_blocked_silent" in verdict.also
 
 
-def test_an_address_that_answers_beside_is_not_blocked() -> None:
-    """A SYN has no name: where another dial reached the same address and port, none is forbidden."""
+def test_address_that_answers_another_dial_is_not_blocked() -> None:
+    """A SYN carries no name: where another dial reached the same address and port, no rule blocks it."""
     site = Site()
     site.add(trail(dns(), tcp(Failure.TIMEOUT)))
     site.control(ControlKind.REPEAT, tcp(Failure.TIMEOUT))
@@ -112,25 +112,25 @@ def test_an_address_that_answers_beside_is_not_blocked() -> None:
     assert (first(site).reason, first(site).outcome) == ("path_loss", Outcome.DEGRADED)
 
 
-def test_too_many_at_one_address_are_a_lack_of_ports() -> None:
-    """Three are open at the address when the others begin: a device has no port left for it."""
+def test_too_many_connections_to_one_address_are_port_exhaustion() -> None:
+    """Three connections are open at the address when the others begin: a device has no port left."""
     site = Site()
     for number, moment in enumerate((2.0, 2.01, 2.02, 1.0, 1.01, 1.02)):
         host, quick = f"h{number}.example", moment < 2
         dial = at(moment, tcp(None if quick else Failure.TIMEOUT))
         more = (tls(sni=host), replace(http(), started=dial.started, elapsed_ms=3000.0)) if quick else ()
         site.add(trail(dns(name=host), dial, *more), host=host)
-    told = first(site)
-    assert (told.reason, told.outcome, told.blame) == (
+    verdict = first(site)
+    assert (verdict.reason, verdict.outcome, verdict.blame) == (
         "nat_ports_exhausted",
         Outcome.DEGRADED,
         Blame.NAT_DEVICE,
     )
 
 
-def test_many_lost_dials_beside_sound_connections_are_a_limit() -> None:
-    """All at once, there is no order to see; but a line that loses so many SYNs loses other packets too."""
-    site = swept((2.0,) * 4, (2.0,))()
+def test_many_lost_dials_with_clean_connections_are_a_rate_limit() -> None:
+    """Dials at one moment have no order; but a line that loses so many SYNs loses other packets too."""
+    site = burst((2.0,) * 4, (2.0,))()
     assert first(site).reason == "path_loss"
     site.records = [
         replace(one, trails=tuple(lossy(two, lost=0) for two in one.trails)) for one in site.records
@@ -138,8 +138,8 @@ def test_many_lost_dials_beside_sound_connections_are_a_limit() -> None:
     assert first(site).reason == "tcp_rate_limited"
 
 
-def test_too_many_at_once_at_one_address() -> None:
-    """In one and the same moment load shows no order either; sound connections beside them are enough."""
+def test_concurrency_limit_at_one_address() -> None:
+    """Dials at one moment show no order under load either; clean connections beside them are enough."""
     site = Site()
     for number in range(6):
         host = f"h{number}.example"
@@ -149,15 +149,15 @@ def test_too_many_at_once_at_one_address() -> None:
     assert first(site).reason == "nat_ports_exhausted"
 
 
-def test_connections_that_lose_packets_are_a_bad_line() -> None:
-    """Where established connections have to send again, order is no proof of a limit."""
-    site = swept(LATE, EARLY)()
+def test_established_connections_that_lose_packets_are_a_bad_line() -> None:
+    """Where established connections retransmit, order is no proof of a limit."""
+    site = burst(LATE, EARLY)()
     site.records = [replace(one, trails=tuple(lossy(two) for two in one.trails)) for one in site.records]
     assert first(site).reason == "path_loss"
 
 
 def lossy(one: Trail, *, lost: int = 2) -> Trail:
-    """The same trail, with so many segments sent again after the handshake."""
+    """Return the trail with so many retransmissions after the handshake."""
     facts_of = {Phase.TCP: info(), Phase.TLS: replace(info(), retransmits=lost)}
     seen = tuple(
         replace(two, info=facts_of[two.phase]) if isinstance(two, TcpObservation | TlsObservation) else two
@@ -166,34 +166,34 @@ def lossy(one: Trail, *, lost: int = 2) -> Trail:
     return replace(one, observations=seen)
 
 
-def test_an_address_that_a_rule_forgot() -> None:
+def test_stale_address_of_a_name_rule() -> None:
     """Short-lived, silent, and another resolver's address works: a rule learned from DNS may be late."""
-    told = first(stale_address())
-    assert told.reason == "tcp_some_ips_blocked"
-    assert "tcp_fqdn_rule_stale_ip" in told.also
+    verdict = first(stale_address())
+    assert verdict.reason == "tcp_some_ips_blocked"
+    assert "tcp_fqdn_rule_stale_ip" in verdict.also
 
 
-def test_an_address_that_lives_long_is_no_such_sign() -> None:
-    """An hour is time enough for a list to be renewed; one resolver alone says nothing either."""
+def test_long_ttl_is_no_sign_of_a_stale_rule() -> None:
+    """An hour is enough to refresh a list of addresses; one resolver alone proves nothing either."""
     assert "tcp_fqdn_rule_stale_ip" not in first(stale_address(ttl=3600)).also
     assert "tcp_fqdn_rule_stale_ip" not in first(stale_address(second=RESOLVER)).also
 
 
-def test_an_older_version_behind_inspection() -> None:
-    """Beside what the device does, its version is named; and that it lets others be."""
-    told = first(downgraded())
-    assert told.reason == "tls_mitm_trusted"
-    assert "tls_version_downgraded" in told.also
-    assert "tls_mitm_partial" in told.flags
+def test_older_tls_version_by_inspection() -> None:
+    """The verdict names the device's older version, and the exemption of other names."""
+    verdict = first(downgraded())
+    assert verdict.reason == "tls_mitm_trusted"
+    assert "tls_version_downgraded" in verdict.also
+    assert "tls_mitm_partial" in verdict.flags
 
 
-def test_an_older_version_of_the_server_itself_is_fine() -> None:
-    """Under a public chain TLS 1.2 is the server's own choice: nobody can have changed it."""
+def test_older_tls_version_of_the_server_is_no_fault() -> None:
+    """Under a public chain TLS 1.2 is the server's own choice: no device can have changed it."""
     site = Site()
     site.add(trail(dns(), tcp(), replace(tls(), version="TLSv1.2"), http()))
     site.add(good("weu.his.arc.azure.com", OTHER_ADDRESS), host="weu.his.arc.azure.com")
-    told = first(site)
-    assert (told.outcome, told.also, told.flags) == (Outcome.OK, (), ())
+    verdict = first(site)
+    assert (verdict.outcome, verdict.also, verdict.flags) == (Outcome.OK, (), ())
 
 
 def test_blanket_inspection_is_not_partial() -> None:
@@ -203,9 +203,9 @@ def test_blanket_inspection_is_not_partial() -> None:
     assert "tls_mitm_partial" not in first(site).flags
 
 
-def test_invented_answers_are_a_finding() -> None:
-    """One address for labels of two zones: the resolver is named, and what leads there is explained."""
-    sweep = judge(inventing().recording())
+def test_nxdomain_rewriting_is_a_finding() -> None:
+    """One address for labels of two zones: the resolver is named, and its targets are explained."""
+    sweep = judge(nxdomain_rewriting().recording())
     (finding,) = sweep.findings
     assert (finding.reason, finding.confidence, finding.targets) == (
         "dns_nxdomain_rewritten",
@@ -217,12 +217,12 @@ def test_invented_answers_are_a_finding() -> None:
     assert sweep.verdicts[0].verdict.reason == "dns_nxdomain_rewritten"
 
 
-def test_a_wildcard_zone_is_no_invention() -> None:
+def test_wildcard_zone_is_no_nxdomain_rewriting() -> None:
     """One zone that answers every name, or an address where the right server answers, proves nothing."""
-    site = inventing()
+    site = nxdomain_rewriting()
     site.controls = site.controls[:1]
     assert "dns_nxdomain_rewritten" not in reasons(judge(site.recording()))
-    assert list(reasons(judge(inventing(reached=True).recording()))) == []
+    assert list(reasons(judge(nxdomain_rewriting(reached=True).recording()))) == []
 
 
 @pytest.mark.parametrize(
@@ -239,14 +239,14 @@ def test_a_wildcard_zone_is_no_invention() -> None:
         ({"age": "9" * 400, "date": "Fri, 20 Nov 9999999 01:00:00 GMT"}, False),
     ],
 )
-def test_an_old_answer(headers: dict[str, str], old: bool) -> None:
-    """Old by the time others tell, or older than the server allowed; nonsense is no age."""
-    told = first(stale(**headers)())
-    assert told.reason == ("http_stale_cache" if old else None)
+def test_stale_answer(headers: dict[str, str], old: bool) -> None:
+    """Old by the clock of other hosts, or older than the server allowed; malformed headers are no age."""
+    verdict = first(stale(**headers)())
+    assert verdict.reason == ("http_stale_cache" if old else None)
 
 
-def test_an_old_date_needs_witnesses() -> None:
-    """Where no two other hosts agree on the time, the clock may be ours that is wrong."""
+def test_old_date_needs_other_clocks() -> None:
+    """Where no two other hosts agree on the time, this host's clock may be wrong."""
     site = stale(date="Fri, 20 Nov 2026 01:00:00 GMT")()
     site.clock_readings = site.clock_readings[:1]
     assert first(site).reason is None
@@ -255,27 +255,27 @@ def test_an_old_date_needs_witnesses() -> None:
     assert first(site).reason is None
 
 
-def test_silence_everywhere_may_be_of_this_host() -> None:
-    """From here a local drop looks the same: it is named beside the verdict, and not ruled out."""
-    told = first(untold())
-    assert told.reason == "tcp_egress_all_blocked"
-    assert {"local_firewall_drop_tcp", "local_proxy_config_mismatch"} <= set(told.also)
-    assert "local_firewall_not_ruled_out" in told.flags
+def test_silence_everywhere_may_be_a_local_firewall() -> None:
+    """A local drop looks the same from here: it is a note of the verdict, and not ruled out."""
+    verdict = first(unused_proxy())
+    assert verdict.reason == "tcp_egress_all_blocked"
+    assert {"local_firewall_drop_tcp", "local_proxy_config_mismatch"} <= set(verdict.also)
+    assert "local_firewall_not_ruled_out" in verdict.flags
 
 
-def test_a_silent_host_among_others_is_not_of_this_host() -> None:
-    """A local rule for one address is not thought of first."""
+def test_one_silent_host_is_no_local_firewall() -> None:
+    """Silence of a single address does not suggest a local rule."""
     site = Site()
     site.add(trail(dns(), tcp(Failure.TIMEOUT)))
     site.add(good("works.example", OTHER_ADDRESS), host="works.example")
-    told = first(site)
-    assert "local_firewall_drop_tcp" not in told.also
-    assert "local_firewall_not_ruled_out" not in told.flags
+    verdict = first(site)
+    assert "local_firewall_drop_tcp" not in verdict.also
+    assert "local_firewall_not_ruled_out" not in verdict.flags
 
 
-def test_a_proxy_nobody_told_us_of_is_a_finding() -> None:
-    """The names of the variables are shown; where all works, or a proxy is set, nothing is said."""
-    sweep = judge(untold().recording())
+def test_unused_proxy_variable_is_a_finding() -> None:
+    """The names of the variables are shown; no finding where all works, or a proxy is configured."""
+    sweep = judge(unused_proxy().recording())
     (finding,) = [one for one in sweep.findings if one.reason == "local_proxy_config_mismatch"]
     assert "https_proxy" in finding.evidence[0]
     site = Site()

@@ -1,4 +1,4 @@
-"""Whatever was recorded, judging ends in a verdict, and in the same one."""
+"""Judging ends in a verdict for any recording, and always in the same one."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def sites(draw: st.DrawFn) -> Site:
 
 @settings(max_examples=250)
 @given(sites())
-def test_judging_never_fails_and_never_wavers(site: Site) -> None:
+def test_judging_never_fails_and_is_deterministic(site: Site) -> None:
     """Any recording gets a known reason for each target, twice the same, in whatever order it comes."""
     recording = site.recording()
     sweep = judge(recording)

@@ -1,4 +1,4 @@
-"""What is asked although all is well, and what is said of the answers."""
+"""Controls that are planned without a failure, and how their results are judged."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ OCSP = "http://ocsp.pki.example"
 PAPERS = replace(certificate(aia=("http://www.pki.example/issuing.crt",)), crl_urls=(CRL,), ocsp_urls=(OCSP,))
 
 
-def asked(site: Site, *kinds: ControlKind) -> list[ControlPlan]:
+def planned(site: Site, *kinds: ControlKind) -> list[ControlPlan]:
     return [one for one in plan_followups(site.recording()) if one.kind in kinds]
 
 
 def healthy(places: int = 4, leaf: Certificate = PAPERS) -> Site:
-    """Hosts at places of their own, each with the same papers."""
+    """Return targets at addresses of their own, each with the same certificates."""
     site = Site()
     for number in range(places):
         name = f"n{number}.example"
@@ -34,33 +34,33 @@ def healthy(places: int = 4, leaf: Certificate = PAPERS) -> Site:
     return site
 
 
-def test_a_few_places_hear_a_large_hello() -> None:
-    """Two places of a source, and one of them the odd forms; none where nothing works."""
+def test_large_client_hello_is_sampled() -> None:
+    """Two addresses of a source, and one of them the unusual forms; none where nothing works."""
     kinds = (ControlKind.LARGE_HELLO, ControlKind.SNI_LAST, ControlKind.NO_SNI)
-    found = asked(healthy(), *kinds)
+    found = planned(healthy(), *kinds)
     assert [one.kind for one in found] == [kinds[0], kinds[1], kinds[2], kinds[0]]
     assert len({one.address for one in found}) == 2
     dead = Site()
     dead.add(trail(dns(), tcp(Failure.TIMEOUT)))
-    assert asked(dead, *kinds) == []
+    assert planned(dead, *kinds) == []
 
 
-def test_a_lost_hello_is_sent_in_smaller_segments() -> None:
-    """The answer opens the next question; nothing is split unless it is allowed."""
+def test_lost_large_client_hello_is_sent_in_smaller_segments() -> None:
+    """A lost ClientHello plans the next control; nothing is split unless it is allowed."""
     site = healthy(1)
     site.control(ControlKind.LARGE_HELLO, tcp(address="203.0.113.0"), LOST, address="203.0.113.0")
-    again = asked(site, ControlKind.LARGE_HELLO, ControlKind.SPLIT_HELLO)
+    again = planned(site, ControlKind.LARGE_HELLO, ControlKind.SPLIT_HELLO)
     assert [(one.kind, one.max_segment) for one in again if one.max_segment] == [
         (ControlKind.LARGE_HELLO, 1200)
     ]
-    assert asked(site, ControlKind.SPLIT_HELLO) == []
+    assert planned(site, ControlKind.SPLIT_HELLO) == []
     site.limits = replace(site.limits, split_hello=True)
-    assert len(asked(site, ControlKind.SPLIT_HELLO)) == 1
+    assert len(planned(site, ControlKind.SPLIT_HELLO)) == 1
 
 
 def test_each_url_is_fetched_once() -> None:
-    """Four certificates name the same three URLs: three questions, on port 80, each with its reason."""
-    found = asked(healthy(), ControlKind.REVOCATION)
+    """Four certificates name the same three URLs: three fetches, on port 80, each with its reason."""
+    found = planned(healthy(), ControlKind.REVOCATION)
     assert {(one.host, one.port, one.url) for one in found} == {
         ("crl.pki.example", 80, "/issuing.crl"),
         ("ocsp.pki.example", 80, "/"),
@@ -72,7 +72,7 @@ def test_each_url_is_fetched_once() -> None:
 def test_fetches_are_bounded() -> None:
     """A hostile chain with a thousand URLs gets twenty requests at most, two for one host."""
     urls = tuple(f"http://h{number // 5}.example/{number}.crl" for number in range(1000))
-    found = asked(healthy(1, replace(PAPERS, crl_urls=urls)), ControlKind.REVOCATION)
+    found = planned(healthy(1, replace(PAPERS, crl_urls=urls)), ControlKind.REVOCATION)
     assert len(found) == 20
     assert max(sum(one.host == other.host for other in found) for one in found) == 2
 
@@ -80,21 +80,21 @@ def test_fetches_are_bounded() -> None:
 @pytest.mark.parametrize(
     "url", ["ldap:///CN=x", "https://a.example/x.crl", "http://", "http://a b/", "http://[::1", "nonsense"]
 )
-def test_what_is_no_plain_url_is_left_alone(url: str) -> None:
-    """Directory entries and nonsense are not fetched."""
+def test_only_plain_http_urls_are_fetched(url: str) -> None:
+    """LDAP and malformed URLs are not fetched."""
     leaf = replace(PAPERS, crl_urls=(url,), ocsp_urls=(), issuer_urls=())
-    assert asked(healthy(1, leaf), ControlKind.REVOCATION) == []
+    assert planned(healthy(1, leaf), ControlKind.REVOCATION) == []
 
 
-def test_a_forged_chain_names_nobody_worth_asking() -> None:
-    """Only what a publicly anchored chain names is fetched."""
+def test_urls_of_a_forged_chain_are_not_fetched() -> None:
+    """Only URLs of a publicly anchored chain are fetched."""
     site = Site()
     site.add(trail(dns(), tcp(), tls(Failure.VERIFY, code=20, about=PRIVATE, chain=(PAPERS,))))
-    assert asked(site, ControlKind.REVOCATION) == []
+    assert planned(site, ControlKind.REVOCATION) == []
 
 
 def fetched(*seen: Observation, host: str = "crl.pki.example", path: str = "/issuing.crl") -> Sweep:
-    """A sound site, and one URL of its chains as it was answered."""
+    """Return a working site, and one URL of its chains with its answer."""
     site = healthy(2)
     site.control(ControlKind.REVOCATION, *seen, address=None, host=host, port=80)
     site.controls[-1] = replace(site.controls[-1], url=path)
@@ -130,20 +130,20 @@ def only(sweep: Sweep) -> tuple[str, Blame, Confidence]:
     ],
     ids=["refused", "silent", "no name", "gone", "page", "deny page", "azure firewall"],
 )
-def test_what_is_wrong_with_a_list(
+def test_faults_of_a_fetched_list(
     seen: tuple[Observation, ...], reason: str, blame: Blame, sure: Confidence
 ) -> None:
-    """A list that can't be had, or is no list, is a finding; no target suffers for it."""
+    """A list that can't be fetched, or is no list, is a finding; no target is affected."""
     assert only(fetched(*seen)) == (f"pki_revocation_{reason}", blame, sure)
 
 
-def test_a_good_list_is_no_finding() -> None:
-    """DER as it should be says nothing."""
+def test_valid_list_is_no_finding() -> None:
+    """A valid DER answer is no fault."""
     assert fetched(dns(), tcp(port=80), answer()).findings == ()
 
 
-def test_any_answer_shows_an_ocsp_server() -> None:
-    """OCSP wants a POST; that it answers a GET with an error is enough."""
+def test_any_answer_proves_an_ocsp_server() -> None:
+    """OCSP expects a POST; an error in answer to a GET is enough."""
     seen = (dns(), tcp(port=80), answer(405, der=False))
     assert fetched(*seen, host="ocsp.pki.example", path="/").findings == ()
     (finding,) = fetched(dns(), tcp(Failure.REFUSED, port=80), host="ocsp.pki.example", path="/").findings
@@ -153,8 +153,8 @@ def test_any_answer_shows_an_ocsp_server() -> None:
     assert "http://ocsp.pki.example/ is named for OCSP" in finding.evidence
 
 
-def test_odd_dials_do_not_count() -> None:
-    """A control that counts hops or fetches a list says nothing of how dials go in general."""
+def test_synthetic_controls_are_not_counted_as_dials() -> None:
+    """Hop limits and fetches say nothing about dials in general."""
     site = Site()
     site.add(good())
     silent: Trail = trail(dns(resolver=RESOLVER), tcp(Failure.TIMEOUT, address="203.0.113.200"))
