@@ -60,7 +60,7 @@ COUNT_EVERY = 10
 """Sweeps between two counts of blocks: each needs a garbage collection."""
 MAX_SLOPE = 2.0
 """Blocks per sweep; more is a leak. The standing of one target is hundreds."""
-LEAST_SWEEPS = 1000
+MIN_SWEEPS = 1000
 """Sweeps below which the slope is noise."""
 MAX_GROWTH = 1.25
 """The allowed growth of a minimum from the earlier to the later half."""
@@ -246,12 +246,12 @@ def judge(samples: Sequence[Sample]) -> list[str]:
     early, late = samples[half // 5 : half], samples[half:]
     growth = slope(late)
     last = samples[-1]
-    grows = ["memory"] if growth > MAX_SLOPE and last.sweeps >= LEAST_SWEEPS else []
+    grows = ["memory"] if growth > MAX_SLOPE and last.sweeps >= MIN_SWEEPS else []
     print(f"sweeps {last.sweeps}, CPU {last.cpu_seconds / last.sweeps:.3f} s each")
     print(
         f"live objects: slope {growth:+.3f} blocks a sweep over the later half, "
         f"of {max(one.blocks for one in late)}"
-        + ("" if last.sweeps >= LEAST_SWEEPS else f"; too short to judge by: it takes {LEAST_SWEEPS} sweeps")
+        + ("" if last.sweeps >= MIN_SWEEPS else f"; too short to judge by: it takes {MIN_SWEEPS} sweeps")
     )
     print(
         "resident MiB: "

@@ -27,7 +27,7 @@ ORGANISATION = "egressd lab"
 PKI_HOST = "www.microsoft.com"
 AIA_PATH = "/pkiops/certs/egressd-lab-issuing-ca.crt"
 CRL_PATH = "/pkiops/crl/egressd-lab-issuing-ca.crl"
-MOST_CONTEXTS = 1000
+MAX_CONTEXTS = 1000
 """SSL contexts kept: random server names must not fill the memory."""
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -164,7 +164,7 @@ class CertificateAuthority:
         key = (host, leaf, variant)
         if key not in self._contexts:
             self._contexts[key] = self._make_context(host, leaf, variant)
-            while len(self._contexts) > MOST_CONTEXTS:
+            while len(self._contexts) > MAX_CONTEXTS:
                 self._contexts.popitem(last=False)
         self._contexts.move_to_end(key)
         return self._contexts[key]

@@ -16,7 +16,7 @@ import h2.events
 import h2.exceptions
 import h11
 
-from egressd.lab.responses import ENDLESS_BYTES, Body, IncomingRequest, OutgoingResponse, SendMode
+from egressd.lab.responses import ENDLESS_BYTES, Body, LabRequest, LabResponse, SendMode
 from egressd.lab.sockets import HOLD_SECONDS, ServerStream
 
 PIECE = 16384
@@ -27,22 +27,22 @@ SHORT = 16384
 """The most bytes sent of a truncated body."""
 FLOOD_BYTES = 4 * 1024 * 1024
 """Bytes after which endless headers stop."""
-MOST_WAITING = 32
+MAX_WAITING = 32
 """Queued requests of an HTTP/2 connection; more close it."""
 GARBAGE = b"\x00\x00\x04\x00\x00\x00\x00\x00\x00junk" + b"this is no HTTP\r\n" * 8
 """Not HTTP/1.1; as HTTP/2 a DATA frame on stream 0, a connection error (RFC 9113 section 6.1)."""
 
-Respond = Callable[[IncomingRequest], OutgoingResponse]
+Respond = Callable[[LabRequest], LabResponse]
 
 
 class HttpServer(Protocol):
     """The server side of one HTTP version."""
 
-    async def receive(self) -> IncomingRequest | None:
+    async def receive(self) -> LabRequest | None:
         """Return the next request; None at the end."""
         ...
 
-    async def head(self, answer: OutgoingResponse, *, length: int | None) -> None:
+    async def head(self, answer: LabResponse, *, length: int | None) -> None:
         """Send status and headers; `length` None: no Content-Length."""
         ...
 
@@ -66,9 +66,8 @@ class HttpServer(Protocol):
 async def serve_http(stream: ServerStream, alpn: str | None, respond: Respond) -> None:
     """Answer the requests of one connection."""
     server: HttpServer = Http2Server(stream) if alpn == "h2" else Http1Server(stream)
-    with suppress(
-        OSError, h2.exceptions.H2Error, h11.ProtocolError
-    ):  # the client closed, or sent invalid HTTP
+    # The client may close at any moment, or send invalid HTTP.
+    with suppress(OSError, h2.exceptions.H2Error, h11.ProtocolError):
         while (request := await server.receive()) is not None:
             answer = respond(request)
             if not await _send(server, stream, request, answer):
@@ -76,9 +75,7 @@ async def serve_http(stream: ServerStream, alpn: str | None, respond: Respond) -
     await stream.close_gracefully()
 
 
-async def _send(
-    server: HttpServer, stream: ServerStream, request: IncomingRequest, answer: OutgoingResponse
-) -> bool:
+async def _send(server: HttpServer, stream: ServerStream, request: LabRequest, answer: LabResponse) -> bool:
     """Send one response; return whether the connection stays open."""
     match answer.send_mode:
         case SendMode.SILENCE:
@@ -104,7 +101,7 @@ async def _send(
 
 
 async def _send_body(
-    server: HttpServer, stream: ServerStream, request: IncomingRequest, answer: OutgoingResponse
+    server: HttpServer, stream: ServerStream, request: LabRequest, answer: LabResponse
 ) -> bool:
     endless = answer.send_mode is SendMode.ENDLESS_BODY
     await server.head(answer, length=None if endless else answer.body.length)
@@ -120,7 +117,7 @@ async def _send_body(
     return True
 
 
-def _pieces(answer: OutgoingResponse) -> Iterator[bytes]:
+def _pieces(answer: LabResponse) -> Iterator[bytes]:
     """Yield the body, as far as the send mode sends it."""
     body, most = answer.body, PIECE
     size = body.length
@@ -154,7 +151,7 @@ class Http1Server:
         self._stream = stream
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=65536)
 
-    async def receive(self) -> IncomingRequest | None:
+    async def receive(self) -> LabRequest | None:
         """Return the next request on the connection."""
         while self._connection.our_state is not h11.MUST_CLOSE:
             event = self._connection.next_event()
@@ -165,7 +162,7 @@ class Http1Server:
                     return None
             elif isinstance(event, h11.Request):
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-                return IncomingRequest(
+                return LabRequest(
                     method=event.method.decode(), target=event.target.decode("latin-1"), headers=headers
                 )
             elif isinstance(event, h11.ConnectionClosed):
@@ -178,7 +175,7 @@ class Http1Server:
         self._connection.start_next_cycle()
         return True
 
-    async def head(self, answer: OutgoingResponse, *, length: int | None) -> None:
+    async def head(self, answer: LabResponse, *, length: int | None) -> None:
         """Send status and headers."""
         headers = list(answer.headers)
         if answer.status < 200:
@@ -220,10 +217,10 @@ class Http2Server:
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
         self._connection = h2.connection.H2Connection(config)
         self._connection.initiate_connection()
-        self._waiting: deque[tuple[int, IncomingRequest]] = deque()
+        self._waiting: deque[tuple[int, LabRequest]] = deque()
         self._id = 0
 
-    async def receive(self) -> IncomingRequest | None:
+    async def receive(self) -> LabRequest | None:
         """Return the next request."""
         while not self._waiting:
             if not await self._read_frames():
@@ -231,7 +228,7 @@ class Http2Server:
         self._id, request = self._waiting.popleft()
         return request
 
-    async def head(self, answer: OutgoingResponse, *, length: int | None) -> None:
+    async def head(self, answer: LabResponse, *, length: int | None) -> None:
         """Send status and headers."""
         headers = [(":status", str(answer.status)), *answer.headers]
         if length is not None:
@@ -287,13 +284,13 @@ class Http2Server:
         for event in self._connection.receive_data(data):
             ended |= self._handle_event(event)
         await self._flush()
-        return not ended and len(self._waiting) <= MOST_WAITING
+        return not ended and len(self._waiting) <= MAX_WAITING
 
     def _handle_event(self, event: h2.events.Event) -> bool:
         """Handle an event; return whether it ends the connection."""
         if isinstance(event, h2.events.RequestReceived):
             headers = {str(name): str(value) for name, value in event.headers or ()}
-            request = IncomingRequest(
+            request = LabRequest(
                 method=headers.get(":method", ""),
                 target=headers.get(":path", "/"),
                 headers={**headers, "host": headers.get(":authority", headers.get("host", ""))},

@@ -26,7 +26,7 @@ from egressd.lab.faults import ActiveFaults, Layer, Switch, parse_switch
 from egressd.lab.faults.console import run_command
 from egressd.lab.http import serve_http
 from egressd.lab.ntp import FAULTY_ANSWERS, correct, serve_ntp
-from egressd.lab.responses import IncomingRequest, OutgoingResponse, Responder
+from egressd.lab.responses import LabRequest, LabResponse, Responder
 from egressd.lab.settings import Ports, build_settings, render_config, replace_file
 from egressd.lab.sockets import (
     LOOPBACK,
@@ -246,7 +246,7 @@ class _HttpService:
     async def __call__(self, connection: TcpConnection) -> None:
         await serve_http(connection, None, self._answer)
 
-    def _answer(self, request: IncomingRequest) -> OutgoingResponse:
+    def _answer(self, request: LabRequest) -> LabResponse:
         host = request.headers.get("host", "").partition(":")[0].lower()
         effect = self.active.effect(Layer.HTTP, host, self.port)
         return self.responder.answer(request, host=host, port=self.port, effect=effect)

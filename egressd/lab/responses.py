@@ -46,7 +46,7 @@ class SendMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingRequest:
+class LabRequest:
     """A request. Header names are in lower case; of repeated headers the last counts."""
 
     method: str
@@ -81,7 +81,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutgoingResponse:
+class LabResponse:
     """Status, headers and body of a response, and how it is sent."""
 
     status: int
@@ -89,7 +89,7 @@ class OutgoingResponse:
     body: Body = Body(given=b"")
     send_mode: SendMode = SendMode.NORMAL
 
-    def with_headers(self, *headers: tuple[str, str], drop: str = "") -> OutgoingResponse:
+    def with_headers(self, *headers: tuple[str, str], drop: str = "") -> LabResponse:
         """Return the response with headers added, and without the header `drop`."""
         kept = tuple(one for one in self.headers if one[0] != drop)
         return replace(self, headers=(*kept, *headers))
@@ -105,15 +105,13 @@ class Responder:
     issuing_certificate: Callable[[], bytes] = bytes
     revocation_list: Callable[[], bytes] = bytes
 
-    def answer(
-        self, request: IncomingRequest, *, host: str, port: int, effect: str | None
-    ) -> OutgoingResponse:
+    def answer(self, request: LabRequest, *, host: str, port: int, effect: str | None) -> LabResponse:
         """Return the response to a request, changed by the effect of a fault."""
         correct = self._correct(request, host, port)
         dated = correct.with_headers(("date", format_datetime(self.now(), usegmt=True)))
         return dated if effect is None else self._faulty(effect, request, dated)
 
-    def _correct(self, request: IncomingRequest, host: str, port: int) -> OutgoingResponse:
+    def _correct(self, request: LabRequest, host: str, port: int) -> LabResponse:
         if request.headers.get("upgrade", "").lower() == "websocket" and ".servicebus." in host:
             return _websocket_upgrade(request)
         if fnmatchcase(host, "*.dl.delivery.mp.microsoft.com") and port == 80:
@@ -121,7 +119,7 @@ class Responder:
         found = self._fixed_response(request.path, host)
         return found if found is not None else _service(*_known_response(host, request.path))
 
-    def _fixed_response(self, path: str, host: str) -> OutgoingResponse | None:
+    def _fixed_response(self, path: str, host: str) -> LabResponse | None:
         if path == "/urls/allowlist" and host.startswith("guestnotificationservice."):
             return _json(list(self.relay_hosts))
         if path == "/discovery" and host.startswith("gbl.his."):
@@ -134,7 +132,7 @@ class Responder:
             return _bytes(b"Microsoft Connect Test", "text/plain")
         return None
 
-    def _faulty(self, effect: str, request: IncomingRequest, correct: OutgoingResponse) -> OutgoingResponse:
+    def _faulty(self, effect: str, request: LabRequest, correct: LabResponse) -> LabResponse:
         if effect in SEND_MODES:
             return replace(correct, send_mode=SEND_MODES[effect])
         if effect in BLOCK_PAGES:
@@ -197,7 +195,7 @@ def _known_response(host: str, path: str) -> tuple[int, str]:
     return 404, ""
 
 
-def _service(status: int, leads: str) -> OutgoingResponse:
+def _service(status: int, leads: str) -> LabResponse:
     """Return the response of an Azure service: JSON with a request id."""
     body = {} if status < 400 else {"error": {"code": str(status), "message": "The lab says so."}}
     headers = (
@@ -206,63 +204,59 @@ def _service(status: int, leads: str) -> OutgoingResponse:
         ("strict-transport-security", "max-age=31536000"),
     )
     where = (("location", leads),) if leads else ()
-    return OutgoingResponse(
-        status=status, headers=(*headers, *where), body=Body(given=json.dumps(body).encode())
-    )
+    return LabResponse(status=status, headers=(*headers, *where), body=Body(given=json.dumps(body).encode()))
 
 
-def _json(value: object) -> OutgoingResponse:
+def _json(value: object) -> LabResponse:
     return _bytes(json.dumps(value).encode(), "application/json")
 
 
-def _bytes(data: bytes, kind: str) -> OutgoingResponse:
-    return OutgoingResponse(
+def _bytes(data: bytes, kind: str) -> LabResponse:
+    return LabResponse(
         status=200,
         headers=(("content-type", kind), ("x-ms-request-id", secrets.token_hex(16))),
         body=Body(given=data),
     )
 
 
-def _websocket_upgrade(request: IncomingRequest) -> OutgoingResponse:
+def _websocket_upgrade(request: LabRequest) -> LabResponse:
     """Return 101 for a WebSocket upgrade (RFC 6455 section 4.2.2)."""
     key = request.headers.get("sec-websocket-key", "")
     digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False)
     accept = _base64(digest.digest())
     headers = (("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-accept", accept))
-    return OutgoingResponse(status=101, headers=headers, send_mode=SendMode.UPGRADE)
+    return LabResponse(status=101, headers=headers, send_mode=SendMode.UPGRADE)
 
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _download(request: IncomingRequest) -> OutgoingResponse:
+def _download(request: LabRequest) -> LabResponse:
     """Return the download, or the requested range of it."""
     headers = (("content-type", "application/octet-stream"), ("accept-ranges", "bytes"), ("etag", '"lab-1"'))
     asked = RANGE.fullmatch(request.headers.get("range", ""))
     if asked is None:
-        return OutgoingResponse(status=200, headers=headers, body=Body(size=IMAGE_BYTES))
+        return LabResponse(status=200, headers=headers, body=Body(size=IMAGE_BYTES))
     first = int(asked[1])
     last = min(int(asked[2] or IMAGE_BYTES - 1), IMAGE_BYTES - 1)
     if first > last:
-        return OutgoingResponse(status=416, headers=(*headers, ("content-range", f"bytes */{IMAGE_BYTES}")))
+        return LabResponse(status=416, headers=(*headers, ("content-range", f"bytes */{IMAGE_BYTES}")))
     where = ("content-range", f"bytes {first}-{last}/{IMAGE_BYTES}")
-    return OutgoingResponse(
-        status=206, headers=(*headers, where), body=Body(start=first, size=last - first + 1)
-    )
+    return LabResponse(status=206, headers=(*headers, where), body=Body(start=first, size=last - first + 1))
 
 
-def _headers_named(answer: OutgoingResponse, name: str) -> tuple[tuple[str, str], ...]:
+def _headers_named(answer: LabResponse, name: str) -> tuple[tuple[str, str], ...]:
     return tuple(one for one in answer.headers if one[0] == name)
 
 
-def _html(status: int, title: str, text: str, *headers: tuple[str, str]) -> OutgoingResponse:
+def _html(status: int, title: str, text: str, *headers: tuple[str, str]) -> LabResponse:
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"
     kind = ("content-type", "text/html; charset=utf-8")
-    return OutgoingResponse(status=status, headers=(kind, *headers), body=Body(given=page.encode()))
+    return LabResponse(status=status, headers=(kind, *headers), body=Body(given=page.encode()))
 
 
-BLOCK_PAGES: Mapping[str, OutgoingResponse] = {
+BLOCK_PAGES: Mapping[str, LabResponse] = {
     "block_generic": _html(403, "Access denied", "Your organisation's policy does not allow this site."),
     "block_fortinet": _html(
         403, "Web Page Blocked", "Category: Information Technology. Powered By FortiGuard."
@@ -284,7 +278,7 @@ BLOCK_PAGES: Mapping[str, OutgoingResponse] = {
         ("x-squid-error", "ERR_ACCESS_DENIED 0"),
         ("via", "1.1 proxy.corp.example (squid/5.7)"),
     ),
-    "azure_firewall": OutgoingResponse(
+    "azure_firewall": LabResponse(
         status=470,
         headers=(("content-type", "text/plain"),),
         body=Body(given=b"Action: Deny. Reason: No rule matched. Proceeding with default action."),
@@ -305,7 +299,7 @@ BLOCK_PAGES: Mapping[str, OutgoingResponse] = {
         ("www-authenticate", 'Basic realm="corp"'),
         ("via", "1.1 proxy.corp.example"),
     ),
-    "private_only": OutgoingResponse(
+    "private_only": LabResponse(
         status=403,
         headers=(("content-type", "application/json"), ("x-ms-request-id", "0" * 32)),
         body=Body(given=b'{"error": {"code": "Forbidden", "message": "Public network access is disabled."}}'),

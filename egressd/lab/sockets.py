@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Protocol
 
 LOOPBACK = "127.0.0.1"
-MOST_CONNECTIONS = 512
+MAX_CONNECTIONS = 512
 LIFETIME = 120.0
 """The most seconds a connection lasts."""
 HOLD_SECONDS = 60.0
@@ -176,7 +176,7 @@ class ServerGroup:
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
         self._group = group
-        self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._sockets: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 

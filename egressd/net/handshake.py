@@ -18,7 +18,7 @@ from egressd.net.tls.records import FATAL, RecordScanner
 from egressd.net.tls.session import TlsStream
 from egressd.net.trust import TrustStore
 
-_MOST_CERTIFICATES = 16
+_MAX_CERTIFICATES = 16
 _ALERT_SECONDS = 1.0
 _HEX_BYTES = 64
 
@@ -52,7 +52,7 @@ async def handshake(
     info = session.info()
     if outcome.failure is not None:
         session.close()
-    chain = tuple(parse_certificate(der) for der in session.chain()[:_MOST_CERTIFICATES])
+    chain = tuple(parse_certificate(der) for der in session.chain()[:_MAX_CERTIFICATES])
     sent, received = session.sent, session.received
     observation = TlsObservation(
         started=watch.started,

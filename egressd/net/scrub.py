@@ -12,10 +12,10 @@ Value = TypeVar("Value")
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 """ANSI control sequences, operating system commands and two-character escapes (ECMA-48)."""
-_SPARE = 4
+_READ_FACTOR = 4
 """Multiple of the limit that is read, as characters may be dropped."""
 REDACTED = "***"
-_LEAST_SECRET = 4
+_MIN_SECRET = 4
 """A shorter secret occurs in ordinary text: replacing it there would reveal it."""
 
 
@@ -26,14 +26,14 @@ def scrub(text: str, limit: int) -> str:
     """
     if len(text) <= limit and text.isprintable():
         return text
-    plain = _ESCAPES.sub("", text[: limit * _SPARE])
+    plain = _ESCAPES.sub("", text[: limit * _READ_FACTOR])
     shown = "".join(one if one.isprintable() else " " for one in plain)
     return " ".join(shown.split())[:limit]
 
 
 def scrub_bytes(data: bytes, limit: int) -> str:
     """Return bytes as printable text of `limit` characters at most; what is not UTF-8 is dropped."""
-    return scrub(data[: limit * _SPARE].decode("utf-8", "ignore"), limit)
+    return scrub(data[: limit * _READ_FACTOR].decode("utf-8", "ignore"), limit)
 
 
 def redact(value: Value, secrets: Iterable[str]) -> Value:
@@ -41,7 +41,7 @@ def redact(value: Value, secrets: Iterable[str]) -> Value:
 
     Secrets are searched as text and as hex, also where cut off at the end of a text.
     """
-    words = [word for one in secrets if len(one) >= _LEAST_SECRET for word in (one, one.encode().hex())]
+    words = [word for one in secrets if len(one) >= _MIN_SECRET for word in (one, one.encode().hex())]
     if not words:
         return value
     redacted: Value = _redact_value(value, words)
@@ -63,6 +63,6 @@ def _redact_value(value: object, words: list[str]) -> Any:
 def _redact_text(text: str, words: list[str]) -> str:
     for word in words:
         text = text.replace(word, REDACTED)
-        cut = next((n for n in range(len(word) - 1, _LEAST_SECRET - 1, -1) if text.endswith(word[:n])), 0)
+        cut = next((n for n in range(len(word) - 1, _MIN_SECRET - 1, -1) if text.endswith(word[:n])), 0)
         text = text[:-cut] + REDACTED if cut else text
     return text

@@ -22,7 +22,7 @@ from egressd.wording import host_port
 _FIB_TRIE = Path("/proc/net/fib_trie")
 _IF_INET6 = Path("/proc/net/if_inet6")
 _LOCAL_ROUTE = re.compile(r"\|-- ([0-9.]{7,15})\n\s+/32 host LOCAL")
-_MOST_ADDRESSES = 64
+_MAX_ADDRESSES = 64
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -36,7 +36,7 @@ def read_vantage(plan: Plan, store: TrustStore) -> Vantage:
         proxy=plan.proxy.url if plan.proxy else None,
         families=usable_families(addresses),
         trust=store.facts,
-        local_addresses=addresses[:_MOST_ADDRESSES],
+        local_addresses=addresses[:_MAX_ADDRESSES],
         proxy_variables=proxy_variables(os.environ),
         python=platform.python_version(),
     )

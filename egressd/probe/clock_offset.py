@@ -11,9 +11,9 @@ from egressd.model.observation import HttpObservation, NtpObservation, Phase
 from egressd.model.recording import ClockReading, ProbeRecord, Trail
 from egressd.probe.candidates import DIRECT
 
-LEAST_HOSTS = 2
+MIN_HOSTS = 2
 """Hosts that must have given a reading before an offset is stated."""
-MOST_READINGS = 50
+MAX_READINGS = 50
 HALF_SECOND = 0.5
 """`Date` is truncated to whole seconds: on average it is half a second behind."""
 
@@ -23,8 +23,8 @@ def clock_offset(records: Iterable[ProbeRecord]) -> tuple[tuple[ClockReading, ..
     readings: dict[str, ClockReading] = {}
     for reading in _readings(records):
         readings.setdefault(reading.host, reading)
-    kept = tuple(readings[host] for host in sorted(readings))[:MOST_READINGS]
-    if len(kept) < LEAST_HOSTS:
+    kept = tuple(readings[host] for host in sorted(readings))[:MAX_READINGS]
+    if len(kept) < MIN_HOSTS:
         return kept, None
     return kept, round(median(one.offset_seconds for one in kept), 3)
 

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 
 from egressd import clock
-from egressd.lab.authority import MOST_CONTEXTS, CertificateAuthority, LeafKind
+from egressd.lab.authority import MAX_CONTEXTS, CertificateAuthority, LeafKind
 
 HOST = "mcr.microsoft.com"
 
@@ -106,10 +106,10 @@ def test_contexts_are_bounded(authority: CertificateAuthority) -> None:
     """A name is issued for once; endless names do not fill the memory."""
     first = authority.context(HOST, LeafKind.GOOD)
     assert authority.context(HOST, LeafKind.GOOD) is first
-    for number in range(MOST_CONTEXTS):
+    for number in range(MAX_CONTEXTS):
         authority._contexts["x", LeafKind.GOOD, str(number)] = first
     authority.context("another.example", LeafKind.GOOD)
-    assert len(authority._contexts) == MOST_CONTEXTS
+    assert len(authority._contexts) == MAX_CONTEXTS
     assert (HOST, LeafKind.GOOD, "") not in authority._contexts
 
 

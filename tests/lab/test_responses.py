@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.lab.responses import IMAGE_BYTES, IncomingRequest, OutgoingResponse, Responder, SendMode
+from egressd.lab.responses import IMAGE_BYTES, LabRequest, LabResponse, Responder, SendMode
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SITE = Responder(
@@ -20,13 +20,13 @@ IMAGES = "msk8s.b.tlu.dl.delivery.mp.microsoft.com"
 
 def ask(
     host: str, target: str = "/", *, port: int = 443, effect: str | None = None, **headers: str
-) -> OutgoingResponse:
+) -> LabResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = IncomingRequest(method="GET", target=target, headers=named)
+    request = LabRequest(method="GET", target=target, headers=named)
     return SITE.answer(request, host=host, port=port, effect=effect)
 
 
-def header(answer: OutgoingResponse, name: str) -> str | None:
+def header(answer: LabResponse, name: str) -> str | None:
     return dict(answer.headers).get(name)
 
 
@@ -95,14 +95,14 @@ def test_range_has_the_bytes_of_the_whole(start: int, size: int) -> None:
     whole = ask(IMAGES, port=80).body
     part = ask(IMAGES, port=80, range=f"bytes={start}-{start + size - 1}").body
 
-    def read(at: int, most: int, *, of: OutgoingResponse | None = None) -> bytes:
+    def read(at: int, most: int, *, of: LabResponse | None = None) -> bytes:
         body, data = (whole if of is None else of.body), b""
         while len(data) < most:
             data += body.piece(at + len(data), most - len(data))
         return data
 
     length = min(part.length, 70_000)
-    assert read(0, length, of=OutgoingResponse(status=206, body=part)) == read(start, length)
+    assert read(0, length, of=LabResponse(status=206, body=part)) == read(start, length)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from egressd.lab.sockets import (
     LOOPBACK,
-    MOST_CONNECTIONS,
+    MAX_CONNECTIONS,
     ServerGroup,
     TcpConnection,
     blackhole_port,
@@ -109,13 +109,13 @@ async def test_connections_are_bounded() -> None:
     async with asyncio.TaskGroup() as group:
         servers = ServerGroup(group)
         port = servers.listen(serve)
-        writers = [(await asyncio.open_connection(LOOPBACK, port))[1] for _ in range(MOST_CONNECTIONS + 3)]
+        writers = [(await asyncio.open_connection(LOOPBACK, port))[1] for _ in range(MAX_CONNECTIONS + 3)]
         await asyncio.sleep(0.2)
-        assert served == MOST_CONNECTIONS
+        assert served == MAX_CONNECTIONS
         for writer in writers[:3]:
             writer.close()
         await asyncio.sleep(0.2)
-        assert served == MOST_CONNECTIONS + 3
+        assert served == MAX_CONNECTIONS + 3
         for writer in writers[3:]:
             writer.close()
         servers.stop()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from egressd.net.sockets.descriptors import SPARE, allow_descriptors
+from egressd.net.sockets.descriptors import RESERVED, allow_descriptors
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def low() -> Iterator[tuple[int, int]]:
 
 def test_soft_limit_is_raised(low: tuple[int, int]) -> None:
     """It is raised to the number needed, and no further."""
-    assert allow_descriptors(500) == 500 + SPARE
-    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 500 + SPARE
+    assert allow_descriptors(500) == 500 + RESERVED
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 500 + RESERVED
 
 
 def test_sufficient_limit_is_kept(low: tuple[int, int]) -> None:
@@ -32,4 +32,4 @@ def test_sufficient_limit_is_kept(low: tuple[int, int]) -> None:
 
 def test_hard_limit_is_respected(low: tuple[int, int]) -> None:
     """A larger need gets the hard limit, without an error."""
-    assert allow_descriptors(1 << 40) <= max(low[1], (1 << 40) + SPARE)
+    assert allow_descriptors(1 << 40) <= max(low[1], (1 << 40) + RESERVED)

@@ -23,9 +23,9 @@ from egressd.net.sockets.errors import PhaseError
 RecordType = Literal["A", "AAAA"]
 EDNS_SIZE = 1232
 """The EDNS payload size of DNS flag day 2020: it avoids IP fragmentation."""
-_LONGEST_CHAIN = 32
-_MOST_ANSWERS = 100
-_MOST_EXTENDED_ERRORS = 8
+_MAX_CNAMES = 32
+_MAX_ANSWERS = 100
+_MAX_EXTENDED_ERRORS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def _response_of(question: QueryMessage, response: dns.message.Message, size: in
         edns=question.edns,
         rcode=dns.rcode.to_text(response.rcode()),
         flags=tuple(dns.flags.to_text(response.flags).lower().split()),
-        addresses=addresses[:_MOST_ANSWERS],
+        addresses=addresses[:_MAX_ANSWERS],
         cnames=cnames,
         ttl=min(ttls, default=None),
         authority_soa=any(one.rdtype == dns.rdatatype.SOA for one in response.authority),
@@ -150,7 +150,7 @@ def _follow_cnames(
     """Follow CNAMEs from a name; return their targets, the final name, and the TTLs."""
     passed: list[str] = []
     ttls: list[int] = []
-    while len(passed) < _LONGEST_CHAIN:
+    while len(passed) < _MAX_CNAMES:
         rrset = _rrset(response, name, dns.rdatatype.CNAME)
         if rrset is None:
             break
@@ -174,5 +174,5 @@ def _extended_errors(response: dns.message.Message) -> tuple[ExtendedError, ...]
     errors = [option for option in response.options if isinstance(option, dns.edns.EDEOption)]
     return tuple(
         ExtendedError(code=int(one.code), text=scrub(one.text or "", 200))
-        for one in errors[:_MOST_EXTENDED_ERRORS]
+        for one in errors[:_MAX_EXTENDED_ERRORS]
     )

@@ -23,7 +23,7 @@ from egressd.net.stopwatch import Stopwatch
 
 _UDP_STEPS: tuple[tuple[bool, float], ...] = ((True, 0.15), (True, 0.45), (False, 0.7))
 """With EDNS or not, and the share of the timeout at which the step ends. TCP has the rest."""
-_LEAST_SECONDS = 0.05
+_MIN_SECONDS = 0.05
 ANSWERED_EARLIER = "not waited for: an earlier question was answered meanwhile"
 
 
@@ -153,7 +153,7 @@ class DnsQuerySession:
         return answer
 
     def _seconds_left(self, share: float) -> float:
-        return max(_LEAST_SECONDS, self._started + self._seconds * share - monotonic())
+        return max(_MIN_SECONDS, self._started + self._seconds * share - monotonic())
 
     def _record(self, result: QueryResult) -> QueryResult:
         self.queries.append(result.latest or result.query)

@@ -17,14 +17,14 @@ from pathlib import Path
 
 from egressd.model.settings import Resolver
 
-MOST_THREADS = 16
+MAX_THREADS = 16
 RESOLV_CONF = Path("/etc/resolv.conf")
 EAI_NODATA: int = getattr(socket, "EAI_NODATA", -5)
 """Missing in some C libraries."""
 STUB = "127.0.0.53"
 """The stub resolver of systemd-resolved(8); its upstream servers are in a file of their own."""
 STUB_UPSTREAMS = Path("/run/systemd/resolve/resolv.conf")
-_MOST_NAMESERVERS = 3
+_MAX_NAMESERVERS = 3
 """resolv.conf(5): MAXNS. The C library ignores the rest."""
 _FILE_LIMIT = 64 * 1024
 
@@ -76,7 +76,7 @@ class _ThreadPool:
             _run_job(job)
 
 
-_pool = _ThreadPool(MOST_THREADS)
+_pool = _ThreadPool(MAX_THREADS)
 
 
 async def getaddrinfo(host: bytes, family: socket.AddressFamily, *, timeout: float) -> AddrInfoResult:
@@ -92,7 +92,7 @@ async def getaddrinfo(host: bytes, family: socket.AddressFamily, *, timeout: flo
         async with asyncio.timeout(timeout):
             return await job.future
     except TimeoutError:
-        asked = "no answer" if job.started else f"not asked: {MOST_THREADS} lookups were still waiting"
+        asked = "no answer" if job.started else f"not asked: {MAX_THREADS} lookups were still waiting"
         raise TimeoutError(asked) from None
 
 
@@ -146,7 +146,7 @@ def _read_resolv_conf(conf: Path) -> tuple[str, ...]:
         return ()
     rows = (line.split() for line in text.splitlines())
     named = [row[1] for row in rows if len(row) > 1 and row[0] == "nameserver" and _is_address(row[1])]
-    return tuple(named[:_MOST_NAMESERVERS])
+    return tuple(named[:_MAX_NAMESERVERS])
 
 
 def _is_address(text: str) -> bool:

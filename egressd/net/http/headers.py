@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from egressd.net.scrub import scrub
 
-_MOST_HEADERS = 40
+_MAX_HEADERS = 40
 _VALUE_LIMIT = 200
 _KEPT = frozenset(
     {
@@ -79,7 +79,7 @@ def select_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str],
     kept = (
         (name.lower(), _redacted(name.lower(), value)) for name, value in headers if _is_kept(name.lower())
     )
-    return tuple(pair for pair, _ in zip(kept, range(_MOST_HEADERS), strict=False))
+    return tuple(pair for pair, _ in zip(kept, range(_MAX_HEADERS), strict=False))
 
 
 def _is_kept(name: str) -> bool:

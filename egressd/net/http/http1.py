@@ -14,7 +14,7 @@ from egressd.net.stream import ByteStream, TlsAlertError
 
 HEAD_LIMIT = 64 * 1024
 READ_SIZE = 65536
-_MOST_INTERIM = 8
+_MAX_INTERIM = 8
 _SNIPPET = 80
 _Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
@@ -76,8 +76,8 @@ class Http1Client:
                     return
                 case h11.InformationalResponse():
                     interim += 1
-                    if interim > _MOST_INTERIM:
-                        raise PhaseError(Failure.NOT_HTTP, f"more than {_MOST_INTERIM} interim answers")
+                    if interim > _MAX_INTERIM:
+                        raise PhaseError(Failure.NOT_HTTP, f"more than {_MAX_INTERIM} interim answers")
                 case h11.Response():
                     self._add_head(event)
                     if self._h11.their_state is h11.SWITCHED_PROTOCOL:

@@ -14,8 +14,8 @@ from egressd.net.sockets.errors import PhaseError, detail_of, phase_error
 from egressd.net.sockets.kernel import read_icmp
 from egressd.net.sockets.opening import local_address, open_socket, socket_address, until_readable
 
-LARGEST = 4096
-_MOST_UNRELATED = 100
+MAX_DATAGRAM = 4096
+_MAX_UNRELATED = 100
 """Datagrams that are no answer; more are taken for a flood."""
 
 T = TypeVar("T")
@@ -64,22 +64,22 @@ class Datagrams:
             raise self._socket_error(error) from None
 
     async def _first_answer(self, read: Callable[[bytes], T | None]) -> T:
-        for _ in range(_MOST_UNRELATED):
+        for _ in range(_MAX_UNRELATED):
             await until_readable(self._sock)
             try:
-                data = self._sock.recv(LARGEST)
+                data = self._sock.recv(MAX_DATAGRAM)
             except BlockingIOError:  # the kernel dropped it: bad checksum
                 continue
             answer = read(data)
             if answer is not None:
                 return answer
-        raise PhaseError(Failure.MALFORMED, f"{_MOST_UNRELATED} datagrams came and none was an answer")
+        raise PhaseError(Failure.MALFORMED, f"{_MAX_UNRELATED} datagrams came and none was an answer")
 
     def _answer_in_buffer(self, read: Callable[[bytes], T | None]) -> T:
         """Return an answer that is in the socket already: a busy host may see its timer first."""
         try:
-            for _ in range(_MOST_UNRELATED):
-                answer = read(self._sock.recv(LARGEST))
+            for _ in range(_MAX_UNRELATED):
+                answer = read(self._sock.recv(MAX_DATAGRAM))
                 if answer is not None:
                     return answer
         except BlockingIOError:

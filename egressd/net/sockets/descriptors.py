@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 
-SPARE = 128
+RESERVED = 128
 """Descriptors kept for everything that is not a probe."""
 
 
@@ -14,7 +14,7 @@ def allow_descriptors(wanted: int) -> int:
     The usual soft limit of 1024 exists for programs that use select(2); egressd uses epoll(7).
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + SPARE
+    needed = wanted + RESERVED
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -31,7 +31,7 @@ _BYTES_SENT, _OUT_OF_ORDER, _PEER_WINDOW = 200, 224, 228
 # struct sock_extended_err of linux/errqueue.h: errno, origin, type, code, pad, info, data.
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _ORIGIN_LOCAL, _ORIGIN_ICMP, _ORIGIN_ICMP6 = 1, 2, 3
-_MOST_ERRORS = 16
+_MAX_ERRORS = 16
 
 
 def tcp_info(sock: socket.socket) -> TcpInfo | None:
@@ -84,7 +84,7 @@ def queue_icmp(sock: socket.socket) -> None:
 def read_icmp(sock: socket.socket) -> Icmp | None:
     """Drain the error queue and return its last ICMP error; None if there is none."""
     found: Icmp | None = None
-    for _ in range(_MOST_ERRORS):
+    for _ in range(_MAX_ERRORS):
         try:
             _, ancillary, _, _ = sock.recvmsg(512, 512, MSG_ERRQUEUE | socket.MSG_DONTWAIT)
         except OSError:

@@ -14,9 +14,9 @@ from cryptography import x509
 
 from egressd.net.tls.certificates import ParsedCertificate, is_authority, is_issued_by
 
-_MOST_SENT = 16
-_MOST_SIGNATURES = 64
-_MOST_CACHED = 4096
+_MAX_SENT = 16
+_MAX_SIGNATURES = 64
+_MAX_CACHED = 4096
 
 
 class RootSet:
@@ -47,9 +47,9 @@ class RootSet:
         key = tuple(one.facts.sha256 for one in chain)
         known = self._cache.get(key)
         if known is None:
-            if len(self._cache) >= _MOST_CACHED:
+            if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
-            known = self._cache[key] = self._search(chain[:_MOST_SENT])
+            known = self._cache[key] = self._search(chain[:_MAX_SENT])
         return known
 
     def has_issuer_of(self, certificate: ParsedCertificate) -> bool:
@@ -63,7 +63,7 @@ class RootSet:
         if chain[0].facts.sha256 in self._digests:
             return True
         sent = [one.parsed for one in chain[1:] if one.parsed is not None and is_authority(one.parsed)]
-        reached, signatures = [leaf], _MOST_SIGNATURES
+        reached, signatures = [leaf], _MAX_SIGNATURES
         while reached and signatures > 0:
             current = reached.pop()
             roots = self._issuers_by_name(current)

@@ -23,8 +23,8 @@ from egressd.clock import now, timestamp
 from egressd.model.observation import Certificate
 from egressd.net.scrub import scrub
 
-_MOST_NAMES = 100
-_MOST_URLS = 8
+_MAX_NAMES = 100
+_MAX_URLS = 8
 _TEXT_LIMIT = 500
 
 T = TypeVar("T")
@@ -103,7 +103,7 @@ def _parse(der: bytes, parsed: x509.Certificate) -> ParsedCertificate:
     facts = Certificate(
         subject=_name_text(lambda: parsed.subject),
         issuer=_name_text(lambda: parsed.issuer),
-        san=tuple(scrub(one, 255) for one in (*dns_names, *addresses)[:_MOST_NAMES]),
+        san=tuple(scrub(one, 255) for one in (*dns_names, *addresses)[:_MAX_NAMES]),
         serial=_try(lambda: f"{parsed.serial_number:x}", ""),
         not_before=timestamp(not_before) if not_before else "",
         not_after=timestamp(not_after) if not_after else "",
@@ -199,7 +199,7 @@ def _crl_urls(parsed: x509.Certificate) -> tuple[str, ...]:
 
 def _url_values(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
     urls = [scrub(one.value, _TEXT_LIMIT) for one in names if isinstance(one, x509.UniformResourceIdentifier)]
-    return tuple(urls[:_MOST_URLS])
+    return tuple(urls[:_MAX_URLS])
 
 
 def _canonical_address(host: str) -> str | None:

@@ -12,7 +12,7 @@ HEADER = 5
 HEAD_LIMIT = 512
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 _TYPES = frozenset({CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, 24})
-_LARGEST = 16384 + 2048
+_MAX_PAYLOAD = 16384 + 2048
 """A record's payload, the expansion of TLS 1.2 included (RFC 5246 section 6.2.3)."""
 SERVER_HELLO, CERTIFICATE_REQUEST = 2, 13
 _SUPPORTED_VERSIONS = 43
@@ -147,7 +147,7 @@ def _may_be_header(header: bytearray) -> bool:
         return False
     if header[1:2] and header[1] != 3:
         return False
-    return len(header) < HEADER or int.from_bytes(header[3:5], "big") <= _LARGEST
+    return len(header) < HEADER or int.from_bytes(header[3:5], "big") <= _MAX_PAYLOAD
 
 
 def server_hello_version(body: bytes) -> str | None:
