@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 Labels = tuple[tuple[str, str], ...]
 """Names and values, sorted by name."""
@@ -123,15 +123,15 @@ class Transport(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is allowed and leaks a secret, a sentence each."""
-        ...
+        return ()
 
     def secrets(self) -> Iterable[str]:
-        """Yield every spelling of its secrets that no log line may show."""
-        ...
+        """Return every spelling of its secrets that no log line may show."""
+        return ()
 
-    def without_secrets(self) -> Transport:
+    def without_secrets(self) -> Self:
         """Return it without secrets, for the digest of the configuration."""
-        ...
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from egressd.model.alert import Notice
 from egressd.model.notification import Alerting, Receiver
+from egressd.notify.content.content import Message
 from egressd.notify.result import DeliveryResult, arrived
 
 Batch = tuple[Notice, ...]
@@ -24,14 +25,15 @@ async def deliver(
     from egressd.notify.receivers import BY_TYPE  # noqa: PLC0415
 
     why, done = "", 0
-    for message in _messages(receiver, batch):
-        parts = BY_TYPE[receiver.type].parts(receiver, message, dropped=0 if done else dropped, rules=rules)
+    for notices in _messages(receiver, batch):
+        message = Message(notices=notices, dropped=0 if done else dropped, rules=rules)
+        parts = BY_TYPE[receiver.type].parts(receiver, message)
         for number, part in tuple(enumerate(parts))[skip:]:
             delivery = await part()
             if not delivery.ok:
                 return replace(delivery, delivered=done, parts=number)
             why = why or delivery.why
-        done, skip = done + len(message), 0
+        done, skip = done + len(notices), 0
     return replace(arrived(why), delivered=done)
 
 

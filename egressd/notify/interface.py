@@ -15,6 +15,8 @@ from egressd.notify.wakeup import Wakeup
 
 Part = Callable[[], Awaitable[DeliveryResult]]
 """One part of a message, ready to be sent."""
+Beat = Callable[[Receiver], Awaitable[DeliveryResult]]
+"""Calls a heartbeat's URL once; a network error is part of the result."""
 
 
 class DeliveryStore(Protocol):
@@ -60,14 +62,6 @@ class Push(Protocol):
         self, receiver: Receiver, url: str, alerts: tuple[Alert, ...], *, now: datetime, rules: Alerting
     ) -> Awaitable[DeliveryResult]:
         """Push; a network error is part of the result."""
-        ...
-
-
-class Beat(Protocol):
-    """Calls a heartbeat's URL once."""
-
-    def __call__(self, receiver: Receiver) -> Awaitable[DeliveryResult]:
-        """Call; a network error is part of the result."""
         ...
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from egressd.model.notification import Feed, Receiver
+from egressd.model.notification import Feed
 from egressd.notify.alertmanager.worker import RESEND, AlertmanagerWorker, peer_labels
 from egressd.notify.heartbeat import HeartbeatWorker
 from egressd.notify.interface import DeliveryStore, Senders
@@ -61,25 +61,23 @@ class DeliverySupervisor:
             match one.feed:
                 case Feed.ALERTS:
                     for url, label in peer_labels(one).items():
-                        yield (one.name, url), partial(self._alertmanager_worker, one, url, label)
+                        yield (one.name, url), partial(self._alertmanager_worker, one.name, url, label)
                 case Feed.SWEEPS:
-                    yield (one.name, "heartbeat"), partial(self._heartbeat_worker, one)
+                    yield (one.name, "heartbeat"), partial(self._heartbeat_worker, one.name)
                 case Feed.NOTICES:
-                    yield (one.name, "queue"), partial(self._queue_worker, one)
+                    yield (one.name, "queue"), partial(self._queue_worker, one.name)
 
-    def _queue_worker(self, receiver: Receiver) -> Worker:
+    def _queue_worker(self, name: str) -> Worker:
         retry = Retry(chance=self.chance)
-        return QueueWorker(name=receiver.name, store=self.store, deliver=self.senders.deliver, retry=retry)
+        return QueueWorker(name=name, store=self.store, retry=retry, deliver=self.senders.deliver)
 
-    def _heartbeat_worker(self, receiver: Receiver) -> Worker:
+    def _heartbeat_worker(self, name: str) -> Worker:
         retry = Retry(chance=self.chance)
-        return HeartbeatWorker(name=receiver.name, store=self.store, beat=self.senders.beat, retry=retry)
+        return HeartbeatWorker(name=name, store=self.store, retry=retry, beat=self.senders.beat)
 
-    def _alertmanager_worker(self, receiver: Receiver, url: str, label: str) -> Worker:
-        retry = Retry(chance=self.chance, longest=RESEND)
-        return AlertmanagerWorker(
-            name=receiver.name, url=url, label=label, store=self.store, push=self.senders.push, retry=retry
-        )
+    def _alertmanager_worker(self, name: str, url: str, label: str) -> Worker:
+        retry, push = Retry(chance=self.chance, longest=RESEND), self.senders.push
+        return AlertmanagerWorker(name=name, store=self.store, retry=retry, push=push, url=url, label=label)
 
     async def _supervise(self, name: str, make: Callable[[], Worker]) -> None:
         """Run a worker; after an unexpected exception, log it and run the worker again."""

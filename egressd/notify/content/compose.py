@@ -12,6 +12,7 @@ from egressd.net.scrub import scrub
 from egressd.notify.content.content import (
     LONGEST_NAME,
     ContentSection,
+    Message,
     MessageContent,
     ask_of,
     evidence_of,
@@ -33,9 +34,10 @@ _KINDS = {NoticeKind.CLOSED: "resolved"}
 """Where the word for people is not the stored one."""
 
 
-def compose(notices: Sequence[Notice], *, dropped: int, rules: Alerting) -> MessageContent:
-    """Return the content of one notice or the digest of several; it reports how many were dropped before."""
-    lost = section("", (report_dropped(dropped),) if dropped else ())
+def compose(message: Message) -> MessageContent:
+    """Return the content of one notice, or the digest of several."""
+    notices, rules = message.notices, message.rules
+    lost = section("", (report_dropped(message.dropped),) if message.dropped else ())
     if len(notices) == 1:
         (one,) = notices
         sections = (*sections_of(one, rules), *lost)

@@ -34,6 +34,23 @@ _NOTHING_WRONG = "This is a test: nothing is wrong, and nothing is to be done."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What one message is made from."""
+
+    notices: tuple[Notice, ...]
+    """One, or several where the receiver takes digests."""
+    dropped: int
+    """How many notices before them were dropped, which the message reports."""
+    rules: Alerting
+
+    @property
+    def notice(self) -> Notice:
+        """The only notice."""
+        (notice,) = self.notices
+        return notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContentSection:
     """Lines under a heading, or under none."""
 

@@ -1,11 +1,11 @@
-"""Splits content into pieces that fit a limit; nothing is left out."""
+"""Lays content out as text, and splits it into pieces that fit a limit; nothing is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from egressd.notify.content.content import ContentSection
+from egressd.notify.content.content import ContentSection, MessageContent
 
 Piece = TypeVar("Piece")
 
@@ -86,3 +86,26 @@ def _cut(text: str, room: int, size: Callable[[str], int]) -> str:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if size(text[:middle]) <= room else (low, middle - 1)
     return text[:low]
+
+
+def plain_text(content: MessageContent) -> str:
+    """Return a message as lines, each ended by a newline."""
+    return "\n".join(_text_lines(content)) + "\n"
+
+
+def _text_lines(content: MessageContent) -> Iterator[str]:
+    yield content.title
+    for section in content.sections:
+        yield ""
+        yield from _indented(section)
+    if content.link:
+        yield ""
+        yield f"Runbook: {content.link}"
+
+
+def _indented(section: ContentSection) -> Iterator[str]:
+    if not section.heading:
+        yield from section.lines
+        return
+    yield f"{section.heading}:"
+    yield from (f"  {line}" for line in section.lines)

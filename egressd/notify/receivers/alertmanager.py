@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar, Literal
 
-from egressd.model.alert import Notice
-from egressd.model.notification import Alerting, Feed, Receiver
+from egressd.model.notification import Feed, Receiver
 from egressd.notify.alertmanager.push import push_alerts
+from egressd.notify.content.content import Message
 from egressd.notify.content.times import parse_timestamp
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
-from egressd.notify.schema import LoginSettings
+from egressd.notify.schema import BaseUrls, LoginSettings
 from egressd.notify.transport.http import HttpTransport, transport_of
-from egressd.notify.types import BaseUrls
 
 
 class AlertmanagerSettings(LoginSettings):
@@ -35,10 +34,9 @@ class AlertmanagerSettings(LoginSettings):
 class _Alertmanager:
     settings = AlertmanagerSettings
 
-    def parts(
-        self, receiver: Receiver, notices: Sequence[Notice], *, rules: Alerting, **_: object
-    ) -> Iterable[Part]:
+    def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Push the alerts of the notices to each peer, as of the last notice."""
+        notices, rules = message.notices, message.rules
         alerts, now = tuple(one.alert for one in notices), parse_timestamp(notices[-1].at)
         for url in transport_of(receiver).urls:
             yield partial(push_alerts, receiver, url, alerts, now=now, rules=rules)

@@ -7,7 +7,7 @@ to name is several events that share its lists. Each has an id of its own, the s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from egressd.net.scrub import scrub
 from egressd.notify.content.content import (
     LONGEST_NAME,
     LONGEST_TITLE,
+    Message,
     advice_of,
     evidence_of,
     runbook,
@@ -48,20 +49,18 @@ class CloudEventsSettings(QueueSettings, UrlSettings):
 class _CloudEvents:
     settings = CloudEventsSettings
 
-    def parts(
-        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
-    ) -> Iterable[Part]:
+    def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Post the events of one notice."""
-        (notice,) = notices
-        return posts(receiver, cloud_events(notice, dropped=dropped, rules=rules), CONTENT_TYPE)
+        return posts(receiver, cloud_events(message), CONTENT_TYPE)
 
 
 RECEIVER: ReceiverType = _CloudEvents()
 
 
-def cloud_events(notice: Notice, *, dropped: int, rules: Alerting) -> tuple[bytes, ...]:
+def cloud_events(message: Message) -> tuple[bytes, ...]:
     """Return the bodies of the POSTs."""
-    known = _known(notice, dropped, rules)
+    notice, rules = message.notice, message.rules
+    known = _known(notice, message.dropped, rules)
     room = LARGEST - len(_json(_event(notice, known, (), part=9999, parts=9999, rules=rules)))
     shares = pack(tuple(_items(notice.alert)), room, _size, most=LARGEST)
     return tuple(

@@ -19,17 +19,16 @@ from egressd.fields.files import read_secret
 from egressd.fields.parse import is_loopback_host, split_host_port
 from egressd.fields.types import TypeName, UserName, one_or_many
 from egressd.model.alert import Notice, NoticeKind
-from egressd.model.notification import Alerting, Receiver, Severity
+from egressd.model.notification import Receiver, Severity
 from egressd.net.scrub import scrub
 from egressd.notify.content.compose import compose
-from egressd.notify.content.content import LONGEST_NAME
-from egressd.notify.content.text import plain_text
+from egressd.notify.content.content import LONGEST_NAME, Message
+from egressd.notify.content.layout import plain_text
 from egressd.notify.content.times import parse_timestamp
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
-from egressd.notify.schema import DigestSettings
+from egressd.notify.schema import CaFile, DigestSettings, SecretFile, Timeout
 from egressd.notify.transport.smtp import PORTS, SmtpTransport, send_mail
-from egressd.notify.types import CaFile, SecretFile, Timeout
 from egressd.planning.placeholder import is_host
 from egressd.yamlfile import KeyPath
 
@@ -125,42 +124,37 @@ class EmailSettings(DigestSettings):
 class _Email:
     settings = EmailSettings
 
-    def parts(
-        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
-    ) -> Iterable[Part]:
+    def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Send one mail."""
         transport = receiver.transport
         if not isinstance(transport, SmtpTransport):
             raise TypeError(f"{receiver.name}: a receiver of type {receiver.type} needs a mail server")
-        message = mail_message(notices, dropped=dropped, transport=transport, rules=rules)
-        yield partial(send_mail, transport, message, timeout=receiver.timeout)
+        yield partial(send_mail, transport, mail_message(message, transport), timeout=receiver.timeout)
 
 
 RECEIVER: ReceiverType = _Email()
 
 
-def mail_message(
-    notices: Sequence[Notice], *, dropped: int, transport: SmtpTransport, rules: Alerting
-) -> EmailMessage:
+def mail_message(message: Message, transport: SmtpTransport) -> EmailMessage:
     """Return the mail of one notice, or of a digest."""
-    content = compose(notices, dropped=dropped, rules=rules)
-    message = EmailMessage(policy=_POLICY)
-    message["From"] = scrub(transport.sender, LONGEST_NAME)
-    message["To"] = ", ".join(scrub(one, LONGEST_NAME) for one in transport.recipients)
-    message["Subject"] = f"[egressd] {scrub(content.title, LONGEST_SUBJECT)}"
-    message["Date"] = format_datetime(parse_timestamp(notices[-1].at))
-    _set_thread(message, notices, _domain(transport.sender))
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
+    notices, content = message.notices, compose(message)
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = scrub(transport.sender, LONGEST_NAME)
+    mail["To"] = ", ".join(scrub(one, LONGEST_NAME) for one in transport.recipients)
+    mail["Subject"] = f"[egressd] {scrub(content.title, LONGEST_SUBJECT)}"
+    mail["Date"] = format_datetime(parse_timestamp(notices[-1].at))
+    _set_thread(mail, notices, _domain(transport.sender))
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
     worst = min((one.alert.condition.severity for one in notices), key=lambda one: one.rank)
-    message["X-Egressd-Severity"] = worst.value
-    message["X-Egressd-Notices"] = str(len(notices))
+    mail["X-Egressd-Severity"] = worst.value
+    mail["X-Egressd-Notices"] = str(len(notices))
     if len(notices) == 1:
-        _set_notice_headers(message, notices[0])
+        _set_notice_headers(mail, notices[0])
     if worst is Severity.CRITICAL and any(one.kind is not NoticeKind.CLOSED for one in notices):
-        message["Importance"] = "high"
-    message.set_content(plain_text(content))
-    return message
+        mail["Importance"] = "high"
+    mail.set_content(plain_text(content))
+    return mail
 
 
 def _set_notice_headers(message: EmailMessage, notice: Notice) -> None:

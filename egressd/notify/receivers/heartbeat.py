@@ -7,6 +7,7 @@ from functools import partial
 from typing import ClassVar, Literal
 
 from egressd.model.notification import Feed, Receiver
+from egressd.notify.content.content import Message
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.schema import UrlSettings
@@ -25,7 +26,7 @@ class HeartbeatSettings(UrlSettings):
 class _Heartbeat:
     settings = HeartbeatSettings
 
-    def parts(self, receiver: Receiver, *_: object, **__: object) -> Iterable[Part]:
+    def parts(self, receiver: Receiver, _: Message) -> Iterable[Part]:
         """Call the URL once, whatever the notices."""
         yield partial(send_get, receiver)
 

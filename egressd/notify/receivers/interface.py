@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
-from egressd.model.alert import Notice
-from egressd.model.notification import Alerting, Receiver
+from egressd.model.notification import Receiver
+from egressd.notify.content.content import Message
 from egressd.notify.interface import Part
 from egressd.notify.schema import ReceiverSettings
 
@@ -19,12 +19,6 @@ class ReceiverType(Protocol):
         """What `notify.receivers` says of it; the literal `type` is its name."""
         ...
 
-    def parts(
-        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
-    ) -> Iterable[Part]:
-        """Write one message, as parts to send in order; a retry gives the same parts.
-
-        There is one notice, unless the settings have a `digest`. `dropped` notices before it were lost to the
-        bound of the queue: the message says so.
-        """
+    def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
+        """Write a message as parts to send in order; a retry gives the same parts."""
         ...

@@ -11,16 +11,17 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 from egressd.model.alert import Notice
-from egressd.model.notification import Alerting, Receiver
+from egressd.model.notification import Alerting, Receiver, Transport
 from egressd.net.scrub import scrub
 from egressd.notify.content.content import (
     LONGEST_NAME,
+    Message,
     ask_of,
     evidence_of,
     outline,
@@ -44,7 +45,7 @@ Field = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalTransport:
+class JournalTransport(Transport):
     """A local journal. It needs no credentials."""
 
     path: str = SOCKET
@@ -59,19 +60,6 @@ class JournalTransport:
     def advice(self) -> str:
         """What to check when it does not get a test notice."""
         return f"check that systemd-journald runs, and that {self.path} can be reached"
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """None."""
-        return ()
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return none."""
-        return ()
-
-    def without_secrets(self) -> JournalTransport:
-        """Return it as it is."""
-        return self
 
 
 class JournaldSettings(QueueSettings):
@@ -88,21 +76,19 @@ class JournaldSettings(QueueSettings):
 class _Journald:
     settings = JournaldSettings
 
-    def parts(
-        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
-    ) -> Iterable[Part]:
+    def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Write one entry."""
-        (notice,) = notices
         path = receiver.transport.path if isinstance(receiver.transport, JournalTransport) else SOCKET
-        yield partial(send_entry, journal_entry(notice, dropped=dropped, rules=rules), path)
+        yield partial(send_entry, journal_entry(message), path)
 
 
 RECEIVER: ReceiverType = _Journald()
 
 
-def journal_entry(notice: Notice, *, dropped: int, rules: Alerting) -> bytes:
+def journal_entry(message: Message) -> bytes:
     """Return the datagram."""
-    return b"".join(_field(name, text) for name, text in _fields(notice, dropped, rules) if text)
+    found = _fields(message.notice, message.dropped, message.rules)
+    return b"".join(_field(name, text) for name, text in found if text)
 
 
 def _fields(notice: Notice, dropped: int, rules: Alerting) -> Iterator[Field]:

@@ -7,14 +7,13 @@ Slack reads `<!channel>` wherever it can. The only markup is the link to the run
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 from urllib.parse import quote
 
-from egressd.model.alert import Notice
-from egressd.model.notification import Alerting, Receiver
+from egressd.model.notification import Receiver
 from egressd.notify.content.compose import compose
-from egressd.notify.content.content import ContentSection, MessageContent
+from egressd.notify.content.content import ContentSection, Message, MessageContent
 from egressd.notify.content.layout import pack, part_suffix, section_text, split_section
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
@@ -46,11 +45,9 @@ class SlackSettings(ChannelSettings):
 class _Slack:
     settings = SlackSettings
 
-    def parts(
-        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
-    ) -> Iterable[Part]:
+    def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Post one message."""
-        return posts(receiver, slack_messages(compose(notices, dropped=dropped, rules=rules)), CONTENT_TYPE)
+        return posts(receiver, slack_messages(compose(message)), CONTENT_TYPE)
 
 
 RECEIVER: ReceiverType = _Slack()

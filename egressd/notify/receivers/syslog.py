@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
@@ -20,10 +20,11 @@ from pydantic import AfterValidator
 from egressd.fields.parse import split_host_port
 from egressd.fields.types import TypeName
 from egressd.model.alert import Notice
-from egressd.model.notification import Alerting, Receiver
+from egressd.model.notification import Alerting, Receiver, Transport
 from egressd.net.scrub import scrub
 from egressd.notify.content.content import (
     ContentSection,
+    Message,
     ask_of,
     evidence_of,
     outline,
@@ -37,9 +38,8 @@ from egressd.notify.content.syslog_severity import syslog_severity
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.result import DeliveryResult, arrived, failed
-from egressd.notify.schema import QueueSettings
+from egressd.notify.schema import QueueSettings, Timeout
 from egressd.notify.transport.errors import error_text, timeout_text
-from egressd.notify.types import Timeout
 from egressd.planning.placeholder import is_host
 from egressd.wording import host_port
 
@@ -98,7 +98,7 @@ def _known_facility(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyslogTransport:
+class SyslogTransport(Transport):
     """Where RFC 5424 messages go. It needs no credentials."""
 
     protocol: str
@@ -126,19 +126,6 @@ class SyslogTransport:
             return "check that a syslog daemon listens there"
         return "check the address, and that a syslog server listens there"
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """None."""
-        return ()
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return none."""
-        return ()
-
-    def without_secrets(self) -> SyslogTransport:
-        """Return it as it is."""
-        return self
-
 
 class SyslogSettings(QueueSettings):
     """A syslog server."""
@@ -164,33 +151,28 @@ class SyslogSettings(QueueSettings):
 class _Syslog:
     settings = SyslogSettings
 
-    def parts(
-        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
-    ) -> Iterable[Part]:
+    def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Send the messages of one notice."""
-        (notice,) = notices
         transport = receiver.transport
         if not isinstance(transport, SyslogTransport):
             raise TypeError(f"{receiver.name}: a receiver of type {receiver.type} needs a syslog address")
-        for line in syslog_messages(notice, dropped=dropped, transport=transport, rules=rules):
+        for line in syslog_messages(message, transport):
             yield partial(_send, transport, line, timeout=receiver.timeout)
 
 
 RECEIVER: ReceiverType = _Syslog()
 
 
-def syslog_messages(
-    notice: Notice, *, dropped: int, transport: SyslogTransport, rules: Alerting
-) -> tuple[bytes, ...]:
+def syslog_messages(message: Message, transport: SyslogTransport) -> tuple[bytes, ...]:
     """Return the messages, in order, without the framing of a transport."""
-    begin = _begin(notice, transport, rules)
-    values = _values(notice, dropped)
+    notice = message.notice
+    begin, values = _begin(notice, transport, message.rules), _values(notice, message.dropped)
     title = title_of(notice)
     fixed = len(begin + _data(values, _PARTS, _PARTS) + _BOM) + _size(
         f" {title}{part_suffix(_PARTS, _PARTS)}: "
     )
     room = LONGEST[transport.protocol] - fixed
-    texts = tuple(_texts(notice, dropped, rules, room))
+    texts = tuple(_texts(notice, message.dropped, message.rules, room))
     return tuple(
         begin
         + _data(values, number, len(texts))

@@ -6,13 +6,12 @@ What came from elsewhere stands in text runs, which read no Markdown; a text blo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from egressd.model.alert import Notice
-from egressd.model.notification import Alerting, Receiver
+from egressd.model.notification import Receiver
 from egressd.notify.content.compose import compose
-from egressd.notify.content.content import ContentSection, MessageContent
+from egressd.notify.content.content import ContentSection, Message, MessageContent
 from egressd.notify.content.layout import pack, part_suffix, split_section
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
@@ -40,11 +39,9 @@ class TeamsSettings(ChannelSettings):
 class _Teams:
     settings = TeamsSettings
 
-    def parts(
-        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
-    ) -> Iterable[Part]:
+    def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Post one message."""
-        return posts(receiver, adaptive_cards(compose(notices, dropped=dropped, rules=rules)), CONTENT_TYPE)
+        return posts(receiver, adaptive_cards(compose(message)), CONTENT_TYPE)
 
 
 RECEIVER: ReceiverType = _Teams()

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind
 from egressd.model.notification import Alerting, Receiver
 from egressd.notify.content.annotations import annotate
-from egressd.notify.content.content import report_dropped
+from egressd.notify.content.content import Message, report_dropped
 from egressd.notify.content.labels import fingerprint, labels_of
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
@@ -34,21 +34,18 @@ class WebhookSettings(QueueSettings, UrlSettings):
 class _Webhook:
     settings = WebhookSettings
 
-    def parts(
-        self, receiver: Receiver, notices: Sequence[Notice], *, dropped: int, rules: Alerting
-    ) -> Iterable[Part]:
+    def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Post one notice."""
-        (notice,) = notices
-        body = webhook_body(notice, dropped=dropped, receiver=receiver.name, rules=rules)
-        return posts(receiver, (body,), CONTENT_TYPE)
+        return posts(receiver, (webhook_body(message, receiver=receiver.name),), CONTENT_TYPE)
 
 
 RECEIVER: ReceiverType = _Webhook()
 
 
-def webhook_body(notice: Notice, *, dropped: int, receiver: str, rules: Alerting) -> bytes:
+def webhook_body(message: Message, *, receiver: str) -> bytes:
     """Return the body of a POST."""
-    alerts = list(_alerts(notice, dropped, rules))
+    notice = message.notice
+    alerts = list(_alerts(notice, message.dropped, message.rules))
     group = {"alertname": notice.alert.condition.alertname.value}
     document = {
         "version": "4",

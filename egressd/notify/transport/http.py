@@ -8,14 +8,14 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from egressd.fields.parse import is_exposed
-from egressd.model.notification import Receiver
+from egressd.model.notification import Receiver, Transport
 from egressd.notify.interface import Part
 from egressd.notify.result import DeliveryResult
 from egressd.notify.transport.redact import header_secrets, url_pieces, url_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpTransport:
+class HttpTransport(Transport):
     """How an HTTP receiver is reached."""
 
     urls: tuple[str, ...] = field(repr=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 
+from egressd.model.notification import Transport
 from egressd.notify.result import DeliveryResult
 from egressd.notify.transport.redact import login_secrets
 from egressd.wording import host_port
@@ -15,7 +16,7 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SmtpTransport:
+class SmtpTransport(Transport):
     """A mail server, and the sender and recipients of every mail."""
 
     server: str
@@ -37,11 +38,6 @@ class SmtpTransport:
     def advice(self) -> str:
         """What to check when it does not get a test notice."""
         return "check server, security, the credentials, and that the server relays for this host"
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """None: a password without TLS is refused."""
-        return ()
 
     def secrets(self) -> Iterator[str]:
         """Yield every spelling of its password."""

@@ -10,6 +10,7 @@ from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice,
 from egressd.model.notification import Alerting, Severity
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence
+from egressd.notify.content.content import Message
 from egressd.notify.receivers.syslog import SyslogTransport
 from egressd.notify.transport.smtp import SmtpTransport
 
@@ -65,6 +66,11 @@ def notice(kind: NoticeKind = NoticeKind.OPENED, *, told: Alert | None = None, *
     at = CLOSED if kind is NoticeKind.CLOSED else OPENED
     base = told or (over() if kind is NoticeKind.CLOSED else alert())
     return replace(Notice(id=f"notice-{kind.value}", at=at, kind=kind, alert=base), **fields)  # type: ignore[arg-type]
+
+
+def message_of(*told: Notice, dropped: int = 0, rules: Alerting = RULES) -> Message:
+    """Return what a receiver is given to write."""
+    return Message(notices=told, dropped=dropped, rules=rules)
 
 
 def over(**fields: object) -> Alert:

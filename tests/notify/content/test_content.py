@@ -16,16 +16,16 @@ from egressd.model.notification import Alerting, Severity
 from egressd.model.verdict import Blame
 from egressd.notify.content.compose import compose
 from egressd.notify.content.content import runbook
-from egressd.notify.content.text import plain_text
+from egressd.notify.content.layout import plain_text
 from egressd.notify.content.times import format_elapsed
-from tests.notify.content.sample import CAUSE, RULES, alert, notice, notices, over
+from tests.notify.content.sample import CAUSE, RULES, alert, message_of, notice, notices, over
 
 ROOT = Path(__file__).parents[3]
 
 
 def section_text(*told: Notice, dropped: int = 0, rules: Alerting = RULES) -> str:
     """The text of one notice or of a digest."""
-    return plain_text(compose(told, dropped=dropped, rules=rules))
+    return plain_text(compose(message_of(*told, dropped=dropped, rules=rules)))
 
 
 def test_a_message_has_facts_advice_evidence_and_targets() -> None:
@@ -184,7 +184,7 @@ def test_elapsed_time(end: str, words: str) -> None:
 @given(told=notices())
 def test_text_is_printable_lines(told: Notice) -> None:
     """Whatever a middlebox put into it, there is no control character and no line of its own."""
-    content = compose((told,), dropped=0, rules=RULES)
+    content = compose(message_of(told))
     for line in (content.title, *(line for one in content.sections for line in one.lines)):
         assert line.isprintable(), repr(line)
     assert all(

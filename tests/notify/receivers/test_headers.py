@@ -11,16 +11,15 @@ from egressd.model.notification import Severity
 from egressd.notify.receivers.email import mail_message
 from egressd.notify.receivers.journald import journal_entry
 from egressd.notify.receivers.syslog import syslog_messages
-from tests.notify.content.sample import CAUSE, CLOSED, HOSTILE, MAIL, RULES, UDP, alert, notice
+from tests.notify.content.sample import CAUSE, CLOSED, HOSTILE, MAIL, RULES, UDP, alert, message_of, notice
 from tests.notify.receivers.test_limits import SYSLOG, parse_entry
 
 
 def test_the_mails_of_an_alert_are_a_thread() -> None:
     """The opening begins it, the rest answers that one; a retry is the same mail."""
-    opened, again = (mail_message((notice(),), dropped=0, transport=MAIL, rules=RULES) for _ in range(2))
+    opened, again = (mail_message(message_of(notice()), MAIL) for _ in range(2))
     changed, closed = (
-        mail_message((notice(kind),), dropped=0, transport=MAIL, rules=RULES)
-        for kind in (NoticeKind.REMINDED, NoticeKind.CLOSED)
+        mail_message(message_of(notice(kind)), MAIL) for kind in (NoticeKind.REMINDED, NoticeKind.CLOSED)
     )
     assert opened.as_bytes() == again.as_bytes()
     assert changed["In-Reply-To"] == closed["In-Reply-To"] == closed["References"] == opened["Message-ID"]
@@ -31,7 +30,7 @@ def test_the_mails_of_an_alert_are_a_thread() -> None:
 
 def test_mail_headers() -> None:
     """Filters see severity and kind; nobody's out-of-office answers; the date is the notice's."""
-    message = mail_message((notice(NoticeKind.CLOSED),), dropped=0, transport=MAIL, rules=RULES)
+    message = mail_message(message_of(notice(NoticeKind.CLOSED)), MAIL)
     assert message["To"] == "net@corp.example, ops@corp.example"
     assert message["From"] == "Egress <egressd@corp.example>"
     assert message["Auto-Submitted"] == "auto-generated"
@@ -39,14 +38,14 @@ def test_mail_headers() -> None:
     assert message["X-Egressd-Kind"] == "closed"
     assert message["Date"] == "Sat, 21 Nov 2026 03:17:09 +0000"
     assert message["Importance"] is None
-    assert mail_message((notice(),), dropped=0, transport=MAIL, rules=RULES)["Importance"] == "high"
+    assert mail_message(message_of(notice()), MAIL)["Importance"] == "high"
 
 
 def test_a_digest_is_a_mail_of_its_own() -> None:
     """Its name follows from what it tells, so that a retry is the same mail and another digest another."""
     both = (notice(), notice(NoticeKind.CLOSED))
-    first, again = (mail_message(both, dropped=0, transport=MAIL, rules=RULES) for _ in range(2))
-    other = mail_message(both[::-1], dropped=0, transport=MAIL, rules=RULES)
+    first, again = (mail_message(message_of(*both), MAIL) for _ in range(2))
+    other = mail_message(message_of(*both[::-1]), MAIL)
     assert first["Message-ID"] == again["Message-ID"] != other["Message-ID"]
     assert first["X-Egressd-Notices"] == "2"
     assert first["In-Reply-To"] is None
@@ -55,7 +54,7 @@ def test_a_digest_is_a_mail_of_its_own() -> None:
 @pytest.mark.parametrize("sender", ["root", "a@b@c", "x@exämple.example", "<>"])
 def test_any_sender_gives_a_valid_message_id(sender: str) -> None:
     """A Message-ID always has its two halves."""
-    message = mail_message((notice(),), dropped=0, transport=replace(MAIL, sender="a@b.example"), rules=RULES)
+    message = mail_message(message_of(notice()), replace(MAIL, sender="a@b.example"))
     strange = replace(MAIL, sender=sender)
     from egressd.notify.receivers.email import _domain
 
@@ -78,15 +77,15 @@ def test_any_sender_gives_a_valid_message_id(sender: str) -> None:
 def test_syslog_severities(severity: Severity, kind: NoticeKind, number: int) -> None:
     """Severity decides while it is open; what is over alarms nobody. The facility is the configured one."""
     told = notice(kind, told=alert(condition=replace(CAUSE, severity=severity)))
-    fields = dict(parse_entry(journal_entry(told, dropped=0, rules=RULES)))
+    fields = dict(parse_entry(journal_entry(message_of(told))))
     assert fields["PRIORITY"] == str(number)
-    line = syslog_messages(told, dropped=0, transport=replace(UDP, facility=16), rules=RULES)[0]
+    line = syslog_messages(message_of(told), replace(UDP, facility=16))[0]
     assert line.startswith(b"<%d>1 " % (16 * 8 + number))
 
 
 def test_an_entry_of_the_journal_can_be_searched() -> None:
     """Each fact has its field; what a person reads is in MESSAGE."""
-    fields = dict(parse_entry(journal_entry(notice(NoticeKind.CLOSED), dropped=4, rules=RULES)))
+    fields = dict(parse_entry(journal_entry(message_of(notice(NoticeKind.CLOSED), dropped=4))))
     assert fields["EGRESSD_ALERT"] == "EgressCause"
     assert fields["EGRESSD_ALERT_ID"] == CAUSE.id
     assert fields["EGRESSD_REASON"] == "tls_reset_after_hello"
@@ -101,9 +100,7 @@ def test_an_entry_of_the_journal_can_be_searched() -> None:
 def test_syslog_has_a_header_and_data() -> None:
     """Time, host, program, kind; the data can be searched, and what would end it early is escaped."""
     told = notice(told=alert(condition=replace(CAUSE, id=HOSTILE[2])))
-    found = SYSLOG.fullmatch(
-        syslog_messages(told, dropped=0, transport=replace(UDP, protocol="tcp"), rules=RULES)[0]
-    )
+    found = SYSLOG.fullmatch(syslog_messages(message_of(told), replace(UDP, protocol="tcp"))[0])
     assert found is not None
     assert found.group(2, 3, 4) == (b"2026-11-21T02:14:00.000Z", b"bridge-1", b"opened")
     assert rb'id="quote \" backslash \\ bracket \] end"' in found[5]
@@ -112,5 +109,5 @@ def test_syslog_has_a_header_and_data() -> None:
 
 def test_syslog_without_an_instance_names_no_host() -> None:
     """Without an instance there is the nil value."""
-    (line, *_) = syslog_messages(notice(), dropped=0, transport=UDP, rules=replace(RULES, instance=""))
+    (line, *_) = syslog_messages(message_of(notice(), rules=replace(RULES, instance="")), UDP)
     assert line.split()[2] == b"-"

@@ -19,7 +19,7 @@ from egressd.notify.alertmanager.payload import alert_entries, push_bodies
 from egressd.notify.content.labels import fingerprint, labels_of
 from egressd.notify.receivers.cloudevents import cloud_events
 from egressd.notify.receivers.webhook import webhook_body
-from tests.notify.content.sample import CAUSE, CLOSED, OPENED, RULES, alert, notice, over
+from tests.notify.content.sample import CAUSE, CLOSED, OPENED, RULES, alert, message_of, notice, over
 from tests.notify.receivers.schemas import CLOUDEVENT, POSTABLE_ALERTS, WEBHOOK, check
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
@@ -37,9 +37,7 @@ def pushed(*alerts: Alert) -> list[dict[str, Any]]:
 
 def posted(kind: NoticeKind = NoticeKind.OPENED, **fields: Any) -> dict[str, Any]:
     """What a webhook is sent."""
-    document: dict[str, Any] = json.loads(
-        webhook_body(notice(kind, **fields), dropped=0, receiver="hook", rules=RULES)
-    )
+    document: dict[str, Any] = json.loads(webhook_body(message_of(notice(kind, **fields)), receiver="hook"))
     check(WEBHOOK, document)
     return document
 
@@ -167,7 +165,7 @@ def test_the_group_key_of_a_webhook_stays() -> None:
 
 def test_a_webhook_reports_dropped_notices() -> None:
     """A program that reads annotations can tell."""
-    document = json.loads(webhook_body(notice(), dropped=7, receiver="hook", rules=RULES))
+    document = json.loads(webhook_body(message_of(notice(), dropped=7), receiver="hook"))
     assert "7 notifications" in document["commonAnnotations"]["dropped"]
 
 
@@ -185,7 +183,7 @@ def test_a_change_carries_the_condition_before() -> None:
 
 def test_an_event_has_every_field() -> None:
     """Id, type, subject and source tell events apart; the data is the alert."""
-    (body,) = cloud_events(notice(), dropped=3, rules=RULES)
+    (body,) = cloud_events(message_of(notice(), dropped=3))
     document = json.loads(body)
     check(CLOUDEVENT, document)
     assert document["id"] == "notice-opened"

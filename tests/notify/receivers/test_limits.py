@@ -24,7 +24,7 @@ from egressd.notify.receivers.slack import slack_messages
 from egressd.notify.receivers.syslog import syslog_messages
 from egressd.notify.receivers.teams import adaptive_cards
 from egressd.notify.receivers.webhook import webhook_body
-from tests.notify.content.sample import CAUSE, MAIL, RULES, UDP, alert, notice, notices
+from tests.notify.content.sample import CAUSE, MAIL, RULES, UDP, alert, message_of, notice, notices
 from tests.notify.receivers.schemas import CLOUDEVENT, POSTABLE_ALERTS, SLACK, TEAMS, WEBHOOK, check
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
@@ -51,7 +51,7 @@ def unescaped(text: str) -> str:
 def test_slack_messages_keep_slacks_limits(told: tuple[Notice, ...], dropped: int) -> None:
     """At most 50 blocks and 12,000 characters, each section below 3000; only our link is markup."""
     seen: set[str] = set()
-    for body in slack_messages(compose(told, dropped=dropped, rules=RULES)):
+    for body in slack_messages(compose(message_of(*told, dropped=dropped))):
         document = json.loads(body)
         check(SLACK, document)
         texts = [one["text"]["text"] for one in document["blocks"] if one["type"] != "context"]
@@ -69,7 +69,7 @@ def test_slack_messages_keep_slacks_limits(told: tuple[Notice, ...], dropped: in
 def test_cards_keep_the_limits_of_teams(told: tuple[Notice, ...], dropped: int) -> None:
     """A message is 28 KB at most and holds only elements that read no Markdown."""
     seen: set[str] = set()
-    for body in adaptive_cards(compose(told, dropped=dropped, rules=RULES)):
+    for body in adaptive_cards(compose(message_of(*told, dropped=dropped))):
         assert len(body) <= 28_000
         document = json.loads(body)
         check(TEAMS, document)
@@ -83,8 +83,8 @@ def test_cards_keep_the_limits_of_teams(told: tuple[Notice, ...], dropped: int) 
 def test_cloudevents_keep_the_size_limit(told: Notice, dropped: int) -> None:
     """An event has 64 KiB at most; together they name all targets, and no two have one id."""
     told = replace(told, id=told.id or "n", alert=replace(told.alert, condition=_with_id(told)))
-    bodies = cloud_events(told, dropped=dropped, rules=RULES)
-    assert bodies == cloud_events(told, dropped=dropped, rules=RULES)
+    bodies = cloud_events(message_of(told, dropped=dropped))
+    assert bodies == cloud_events(message_of(told, dropped=dropped))
     documents = [json.loads(body) for body in bodies]
     for body, document in zip(bodies, documents, strict=True):
         assert len(body) <= 64 * 1024
@@ -103,7 +103,7 @@ def _with_id(told: Notice) -> Condition:
 @given(told=notices(), dropped=st.integers(0, 10**6))
 def test_webhooks_match_alertmanagers_schema(told: Notice, dropped: int) -> None:
     """Version 4, with all targets in an annotation."""
-    document = json.loads(webhook_body(told, dropped=dropped, receiver="hook", rules=RULES))
+    document = json.loads(webhook_body(message_of(told, dropped=dropped), receiver="hook"))
     check(WEBHOOK, document)
     targets = document["alerts"][0]["annotations"].get("targets", "").split("\n")
     assert targets == list(target_names(told.alert.condition) or ("",))
@@ -124,7 +124,7 @@ def test_pushes_match_alertmanagers_schema(told: tuple[Notice, ...]) -> None:
 @given(told=batches, dropped=st.integers(0, 10**6))
 def test_a_mail_parses_and_names_all_targets(told: tuple[Notice, ...], dropped: int) -> None:
     """No text adds a header; what is parsed is what was written; lines are short enough for any server."""
-    message = mail_message(told, dropped=dropped, transport=MAIL, rules=RULES)
+    message = mail_message(message_of(*told, dropped=dropped), MAIL)
     sent = message.as_bytes()
     assert max(map(len, sent.split(b"\r\n"))) <= 998
     assert sent.isascii()
@@ -142,7 +142,7 @@ def test_syslog_messages_are_rfc_5424(told: Notice, dropped: int, transport: str
     """Each parses, none is longer than its transport takes, and together they name all targets."""
     syslog = replace(UDP, protocol=transport)
     bodies = []
-    for line in syslog_messages(told, dropped=dropped, transport=syslog, rules=RULES):
+    for line in syslog_messages(message_of(told, dropped=dropped), syslog):
         assert len(line) <= {"udp": 2048, "unix": 8000, "tcp": 8000}[transport]
         found = SYSLOG.fullmatch(line)
         assert found is not None, line
@@ -174,7 +174,7 @@ def parse_entry(data: bytes) -> list[tuple[str, str]]:
 @given(told=notices(), dropped=st.integers(0, 10**6))
 def test_an_entry_of_the_journal_has_our_fields_only(told: Notice, dropped: int) -> None:
     """Nothing in a value becomes a field of its own, and every target is in EGRESSD_TARGETS."""
-    fields = parse_entry(journal_entry(told, dropped=dropped, rules=RULES))
+    fields = parse_entry(journal_entry(message_of(told, dropped=dropped)))
     names = [name for name, _ in fields]
     assert len(names) == len(set(names))
     assert {"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER"} <= set(names)
@@ -193,7 +193,7 @@ def test_large_digests_keep_the_limits(told: Notice, count: int) -> None:
     storm = tuple(
         replace(told, id=f"n{n}", alert=replace(told.alert, condition=condition)) for n in range(count)
     )
-    content = compose(storm, dropped=1, rules=RULES)
+    content = compose(message_of(*storm, dropped=1))
     slack = [json.loads(body) for body in slack_messages(content)]
     teams = adaptive_cards(content)
     for document in slack:
@@ -211,9 +211,9 @@ def test_three_hundred_targets_are_few_messages() -> None:
     """An ordinary storm stays readable: a handful of parts, each counted in its title."""
     targets = tuple(f"bridge-endpoint-{n}.westeurope.azure.example:443" for n in range(300))
     told = notice(told=alert(condition=replace(CAUSE, targets=targets)))
-    content = compose((told,), dropped=0, rules=RULES)
+    content = compose(message_of(told))
     posts = [json.loads(body) for body in slack_messages(content)]
     assert [one["text"].rpartition(" (")[2] for one in posts] == [f"{n} of 2)" for n in (1, 2)]
     assert len(adaptive_cards(content)) == 1
-    assert len(cloud_events(told, dropped=0, rules=RULES)) == 1
-    assert len(syslog_messages(told, dropped=0, transport=replace(UDP, protocol="tcp"), rules=RULES)) <= 4
+    assert len(cloud_events(message_of(told))) == 1
+    assert len(syslog_messages(message_of(told), replace(UDP, protocol="tcp"))) <= 4

@@ -25,7 +25,7 @@ from egressd.notify.dispatch import deliver
 from egressd.notify.receivers.journald import MESSAGE_ID, JournalTransport, journal_entry, send_entry
 from egressd.notify.receivers.syslog import SyslogTransport
 from egressd.notify.result import DeliveryResult
-from tests.notify.content.sample import CAUSE, HOSTILE, RULES, alert, notice
+from tests.notify.content.sample import CAUSE, HOSTILE, RULES, alert, message_of, notice
 from tests.notify.receivers.test_limits import SYSLOG, parse_entry
 from tests.notify.transport.servers import listening, reset
 
@@ -60,7 +60,7 @@ async def test_an_entry_is_one_datagram(box: socket.socket) -> None:
 
 async def test_a_large_entry_is_a_sealed_file(box: socket.socket) -> None:
     """What no datagram can hold comes as a file descriptor, sealed, as journald demands."""
-    sent = journal_entry(notice(told=WIDE), dropped=0, rules=RULES)
+    sent = journal_entry(message_of(notice(told=WIDE)))
     assert len(sent) > box.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
     assert (await send_entry(sent, box.getsockname())).ok
     data, (ancillary,), *_ = box.recvmsg(10, socket.CMSG_SPACE(4))
@@ -142,11 +142,11 @@ async def test_a_real_journald_reads_every_field(journald: tuple[str, Any]) -> N
     large = replace(WIDE, condition=replace(WIDE.condition, id="large"))
     told = [notice(), notice(told=hostile), notice(NoticeKind.CHANGED, told=large)]
     for one in told:
-        delivery = await send_entry(journal_entry(one, dropped=0, rules=RULES), path)
+        delivery = await send_entry(journal_entry(message_of(one)), path)
         assert delivery.ok, delivery.why
     found = _until(lambda: read(f"MESSAGE_ID={MESSAGE_ID}"), len(told))
     for got, one in zip(found, told, strict=True):
-        sent = dict(parse_entry(journal_entry(one, dropped=0, rules=RULES)))
+        sent = dict(parse_entry(journal_entry(message_of(one))))
         assert {name: got.get(name) for name in sent} == sent
     assert len(read("EGRESSD_ALERT_ID=large", "PRIORITY=2")) == 1
 
