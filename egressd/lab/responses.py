@@ -189,13 +189,13 @@ KNOWN_RESPONSES: tuple[tuple[str, str, int, str], ...] = (
 
 
 def _known_response(host: str, path: str) -> tuple[int, str]:
-    for pattern, start, status, leads in KNOWN_RESPONSES:
+    for pattern, start, status, location in KNOWN_RESPONSES:
         if path.startswith(start) and fnmatchcase(host, pattern):
-            return status, leads
+            return status, location
     return 404, ""
 
 
-def _service(status: int, leads: str) -> LabResponse:
+def _service(status: int, location: str) -> LabResponse:
     """Return the response of an Azure service: JSON with a request id."""
     body = {} if status < 400 else {"error": {"code": str(status), "message": "The lab says so."}}
     headers = (
@@ -203,7 +203,7 @@ def _service(status: int, leads: str) -> LabResponse:
         ("x-ms-request-id", secrets.token_hex(16)),
         ("strict-transport-security", "max-age=31536000"),
     )
-    where = (("location", leads),) if leads else ()
+    where = (("location", location),) if location else ()
     return LabResponse(status=status, headers=(*headers, *where), body=Body(given=json.dumps(body).encode()))
 
 

@@ -303,7 +303,7 @@ def blackhole_port(own: Callable[[socket.socket], socket.socket], address: str =
 
 
 def closed_port(kind: socket.SocketKind, own: Callable[[socket.socket], socket.socket]) -> int:
-    """Return a port that refuses: it is bound, so that nobody else takes it, but nothing listens.
+    """Return a port that refuses: it is bound, so that no other program takes it, but nothing listens.
 
     For datagrams a bound socket is connected to itself: what others send is refused.
     """

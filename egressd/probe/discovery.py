@@ -49,7 +49,8 @@ async def _run_call(
     call: DiscoveryCall, context: ProbeContext, *, region: str, known: Probe | None
 ) -> Discovery:
     if known is None:
-        return Discovery(name=call.name, hosts=(), note=f"{call.host} was not asked: no probe of its own")
+        note = f"{call.host} was not requested: the plan has no probe of it"
+        return Discovery(name=call.name, hosts=(), note=note)
     probe = replace(
         known, protocol=Protocol.HTTPS, url_path=call.path.replace("{region}", region), siblings=()
     )
@@ -110,8 +111,8 @@ def _failure_note(call: DiscoveryCall, seen: list[Observation]) -> str:
     """Return in one line why a call gave no hosts."""
     failed = next((one for one in reversed(seen) if one.failure is not None), None)
     if failed is None:
-        return f"{call.host} answered, but named no host"
-    return f"{call.host} could not be asked: {failed.phase} {failed.failure}"
+        return f"{call.host} answered without a host name"
+    return f"the request to {call.host} failed: {failed.phase} {failed.failure}"
 
 
 def parse_hosts(answer: str, body: bytes) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ async def _run_guarded(run: SweepRun, probe: Probe, limiter: Limiter) -> None:
             async with asyncio.timeout(BACKSTOP_FACTOR * run.context.limits.deadline + 1.0):
                 record = await run_probe(probe, run.context)
         except Exception as bug:
-            log.exception("probe ended by our own bug", probe=probe.id)
+            log.exception("probe ended by a bug of egressd", probe=probe.id)
             record = ProbeRecord(
                 probe=probe.id, trails=(), bug=redact(_describe_bug(bug), run.context.secrets)
             )
@@ -151,7 +151,7 @@ async def _run_guarded_control(run: SweepRun, control: ControlPlan, *, after: fl
         run.controls[control.id] = result
         control_cache.put(result)
     except Exception:
-        log.exception("control ended by our own bug", control=control.id)
+        log.exception("control ended by a bug of egressd", control=control.id)
 
 
 def _describe_bug(bug: Exception) -> str:

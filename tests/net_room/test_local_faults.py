@@ -73,7 +73,7 @@ def isolated() -> Callable[..., Any]:
         thread.start()
         thread.join()
         if not outcome:
-            pytest.skip("this machine lets nobody make a network namespace")
+            pytest.skip("network namespaces are not permitted on this machine")
         if isinstance(outcome[0], Exception):
             pytest.skip(f"cannot prepare the namespace: {outcome[0]}")
         return outcome[0]

@@ -191,7 +191,7 @@ async def test_late_answer_counts(udp: Any) -> None:
 def test_answer_in_the_socket_is_no_timeout() -> None:
     """A host too busy to read its sockets in time does not blame the network.
 
-    On a loop that is not patient: such a host is the point.
+    On a plain event loop: its clock runs on while the process is busy.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))

@@ -143,7 +143,7 @@ def test_a_code_that_is_not_documented(catalog: Catalog) -> None:
     assert whys(plan(rows, central)) == {
         "b-his": f"{unknown}; discovery his-region is called when a sweep begins"
     }
-    failed = Discovery(name="his-region", hosts=(), note="gbl.his.example could not be asked: tcp timeout")
+    failed = Discovery(name="his-region", hosts=(), note="the request to gbl.his.example failed: tcp timeout")
     assert whys(plan(rows, central, discoveries=(failed,))) == {
         "b-his": f"{unknown}; discovery his-region failed: {failed.note}"
     }

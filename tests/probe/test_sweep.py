@@ -62,7 +62,7 @@ async def scripted_probe(one: Probe, context: ProbeContext) -> ProbeRecord:
 
 
 @pytest.fixture(autouse=True)
-def _walks() -> Iterator[None]:
+def _scripted_probes() -> Iterator[None]:
     with patch("egressd.probe.sweep.run_probe", scripted_probe):
         yield
 

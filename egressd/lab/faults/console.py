@@ -11,8 +11,8 @@ from egressd.lab.faults.active import FAULTS, Switch, parse_switch
 HELP = """\
 on FAULT=HOST[:PORT] ...   switch faults on; HOST may contain `*`
 off [FAULT[=HOST] ...]     switch them off; without a name, all of them
-show                       what is on
-list                       every fault there is"""
+show                       print the faults that are on
+list                       list all faults"""
 
 Result = tuple[tuple[Switch, ...], str]
 """The switches from now on, and the output."""
@@ -46,7 +46,7 @@ def _switch_off(words: Sequence[str], switches: tuple[Switch, ...]) -> Result:
     """Switch off by `FAULT=HOST` or by the name of the fault."""
     unknown = [word for word in words if not any(word in _spellings(one) for one in switches)]
     if unknown:
-        raise UsageError(f"cannot switch off {unknown[0]!r}: it is not on; `show` says what is")
+        raise UsageError(f"cannot switch off {unknown[0]!r}: it is not on; `show` prints the faults that are")
     now = tuple(one for one in switches if words and not any(word in _spellings(one) for word in words))
     return now, show_active(now)
 
@@ -62,15 +62,15 @@ def show_active(switches: Sequence[Switch]) -> str:
 
 def list_faults(*, width: int = 100) -> str:
     """Return all faults with their summary and reason code."""
-    width_of_names = max(len(name) for name in FAULTS)
+    column = max(len(name) for name in FAULTS)
     lines = []
     for one in FAULTS.values():
         reason = one.reasons[0] if one.reasons else "ok"
-        text, margin = f"{one.summary} -> {reason}", " " * (width_of_names + 2)
+        text, margin = f"{one.summary} -> {reason}", " " * (column + 2)
         lines += textwrap.wrap(
             text,
             width,
-            initial_indent=f"{one.name:{width_of_names}}  ",
+            initial_indent=f"{one.name:{column}}  ",
             subsequent_indent=margin,
             break_long_words=False,
         )
