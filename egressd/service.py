@@ -17,7 +17,7 @@ import structlog
 
 from egressd.cli.log import Form, Level, configure_logging, register_secrets
 from egressd.cli.service.instance import with_instance
-from egressd.cli.settings import WebFlags, read, settings_secrets
+from egressd.cli.settings import WebFlags, read_settings, settings_secrets
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
 from egressd.daemon.reload import open_session
@@ -40,7 +40,7 @@ def run_daemon(
 ) -> ExitCode:
     """Run until SIGTERM; the same configuration is read again on SIGHUP."""
     notifier = SdNotifier.from_environment()
-    settings, catalog = read(config_file, flags)
+    settings, catalog = read_settings(config_file, flags)
     settings = with_instance(web.apply(settings))
     usual = Form.HUMAN if sys.stderr.isatty() else Form.JSON
     configure_logging(level or Level.INFO, form or usual, secrets=settings_secrets(settings))

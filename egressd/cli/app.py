@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from egressd import __version__
 from egressd.cli import options
 from egressd.cli.catalog import catalog_app
-from egressd.cli.guard import discard_stdout, guarded, print_error
+from egressd.cli.guard import discard_stdout, guarded, print_stderr
 from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.output import check_output, print_line, width, write
@@ -23,7 +23,7 @@ from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
 from egressd.cli.service.maintenance import maintenance_app
 from egressd.cli.service.notify import notify_app
-from egressd.cli.settings import WebFlags, read, refuse_sources, settings_secrets
+from egressd.cli.settings import WebFlags, read_settings, refuse_sources, settings_secrets
 from egressd.cli.watch.command import watch
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -68,7 +68,7 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
         app(prog_name="egressd", obj=load_daemon)
     except OSError as error:  # from typer's own output, such as --help: commands are guarded
         discard_stdout()
-        print_error(f"cannot write to stdout: {error.strerror}")
+        print_stderr(f"cannot write to stdout: {error.strerror}")
         sys.exit(ExitCode.USAGE)
 
 
@@ -108,7 +108,7 @@ def root_command(
     from egressd.cli.once import sweep_once
 
     check_output(output)
-    settings, catalog = read(config_file, flags)
+    settings, catalog = read_settings(config_file, flags)
     refuse_sources(settings, flags)
     configure_logging(log_level or Level.WARN, log_format or Form.HUMAN, secrets=settings_secrets(settings))
     return sweep_once(settings, catalog, fmt=fmt, output=output, baseline=read_baseline(baseline))
@@ -158,7 +158,7 @@ def plan(
     from egressd.planning.render import render_plan
 
     check_output(output)
-    settings, catalog = read(config_file, flags)
+    settings, catalog = read_settings(config_file, flags)
     columns = width() if output is None else 100
     write(render_plan(plan_sweep(settings, catalog), width=columns), output)
     return ExitCode.OK
@@ -198,7 +198,7 @@ def config_check(config_file: options.ConfigFile = None) -> ExitCode:
     """List every mistake of the configuration at once."""
     from egressd.web.access import check_file
 
-    settings, _ = read(config_file, Flags())
+    settings, _ = read_settings(config_file, Flags())
     check_file(settings.web.config_file)
     refuse_sources(settings, Flags())
     proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]

@@ -12,7 +12,7 @@ from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.importing.command import catalog_import
 from egressd.cli.output import check_output, width, write
-from egressd.cli.settings import read
+from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode
 
@@ -57,7 +57,7 @@ def catalog_list(
     """List the endpoints of the selected products."""
     from egressd.catalog.table import render_list
 
-    settings, catalog = read(config_file, flags)
+    settings, catalog = read_settings(config_file, flags)
     write(render_list(catalog, settings, width=width()), None)
     return ExitCode.OK
 
@@ -77,7 +77,7 @@ def catalog_show(
     from egressd.catalog.table import render_show
     from egressd.engine.plan import plan_sweep
 
-    settings, catalog = read(config_file, flags)
+    settings, catalog = read_settings(config_file, flags)
     plan = plan_sweep(settings, catalog)
     write(render_show(catalog, settings, plan, match=match, width=width()), None)
     return ExitCode.OK
@@ -99,7 +99,7 @@ def catalog_export(
     from egressd.catalog.export import export_rules
 
     check_output(output)
-    settings, catalog = read(config_file, flags)
+    settings, catalog = read_settings(config_file, flags)
     write(export_rules(catalog, settings, fmt.value), output)
     return ExitCode.OK
 

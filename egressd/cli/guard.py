@@ -34,7 +34,7 @@ def _exit_code(command: Callable[[], ExitCode | None]) -> int | None:
         code = command()
         sys.stdout.flush()
     except EgressdError as mistake:
-        print_error(str(mistake))
+        print_stderr(str(mistake))
         return mistake.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -48,7 +48,7 @@ def _exit_code(command: Callable[[], ExitCode | None]) -> int | None:
     return code
 
 
-def print_error(text: str) -> None:
+def print_stderr(text: str) -> None:
     """Print a message on stderr; a single line gets the program's name before it."""
     lines = text.splitlines()
     prefix = "egressd: " if len(lines) == 1 else ""
@@ -67,7 +67,7 @@ def _report_bug(bug: Exception) -> ExitCode:
     if not structlog.is_configured():  # unconfigured, it would write to stdout, with local variables
         configure_logging(Level.ERROR, Form.HUMAN)
     structlog.get_logger("egressd").error("internal error", exc_info=bug)
-    print_error(
+    print_stderr(
         f"internal error ({type(bug).__name__}); this is a bug of egressd, please report it with the above"
     )
     return ExitCode.BUG

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from egressd.cli.guard import print_error
+from egressd.cli.guard import print_stderr
 from egressd.cli.options import Format
 from egressd.cli.output import check_output, write_report
 from egressd.engine.once import Progress, run_once
@@ -40,7 +40,7 @@ def sweep_once(
     sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
     write_report(sweep, fmt, output)
     if (changes := diff_since_baseline(sweep)) is not None:
-        print_error(f"since the baseline: {summarize_diff(changes)}")
+        print_stderr(f"since the baseline: {summarize_diff(changes)}")
     return exit_code(sweep)
 
 
@@ -67,7 +67,7 @@ def stopped_by_signals(stop: asyncio.Event, *, clear: Callable[[], None] | None 
         stop.set()
         if clear is not None:
             clear()
-        print_error("stopping; once more to abort")
+        print_stderr("stopping; once more to abort")
 
     for number in SIGNALS:
         loop.add_signal_handler(number, on_signal)

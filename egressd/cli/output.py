@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal, TextIO
 
-from egressd.cli.guard import discard_stdout, print_error
+from egressd.cli.guard import discard_stdout, print_stderr
 from egressd.cli.options import Format
 from egressd.errors import UsageError
 from egressd.model.verdict import Sweep
@@ -27,7 +27,7 @@ def write_report(sweep: Sweep, fmt: Format, output: Path | None) -> None:
     if output is not None:
         from egressd.report.summary import conclude
 
-        print_error(f"wrote {output}: {conclude(sweep)}")
+        print_stderr(f"wrote {output}: {conclude(sweep)}")
 
 
 def render(sweep: Sweep, fmt: Format, *, terminal: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from egressd.cli.guard import print_error
+from egressd.cli.guard import print_stderr
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
 from egressd.errors import ConfigError, UsageError
@@ -34,7 +34,7 @@ class WebFlags:
         return replace(settings, web=web)
 
 
-def read(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
+def read_settings(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
     """Load the catalog and the settings; print which file is used if none was named.
 
     Raises:
@@ -45,7 +45,7 @@ def read(config_file: Path | None, flags: Flags) -> tuple[Settings, Catalog]:
 
     path = find_file(config_file)
     if path is not None and config_file is None:
-        print_error(f"using {path}")
+        print_stderr(f"using {path}")
     catalog = load_catalog()
     return load_settings(path, flags, catalog=catalog), catalog
 

@@ -10,7 +10,7 @@ import ssl
 from functools import cached_property
 from pathlib import Path
 
-from egressd.errors import ConfigError
+from egressd.errors import ConfigError, cannot_read
 from egressd.model.settings import Trust
 from egressd.net.tls.anchors import RootSet
 
@@ -115,8 +115,7 @@ def _read_pem(path: str) -> str:
         with Path(path).open("rb") as file:
             data = file.read(_FILE_LIMIT + 1)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError((f"cannot read {path}: {reason}",)) from None
+        raise ConfigError((cannot_read(path, error),)) from None
     if len(data) > _FILE_LIMIT:
         raise ConfigError((f"cannot use {path}: larger than {_FILE_LIMIT // 1024 // 1024} MiB",))
     # Bundles may have comments in any encoding; the certificates themselves are ASCII.

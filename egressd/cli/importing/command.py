@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from egressd.cli import options
-from egressd.cli.guard import guarded, print_error
+from egressd.cli.guard import guarded, print_stderr
 from egressd.cli.input import read_input
 from egressd.cli.output import check_output, write
 from egressd.errors import ConfigError, ExitCode, UsageError
@@ -44,9 +44,9 @@ def catalog_import(
     if problems and not skip_bad:
         raise ConfigError(tuple(line for lines in problems.values() for line in lines))
     if problems:
-        print_error("\n".join(f"left out: {line}" for lines in problems.values() for line in lines))
+        print_stderr("\n".join(f"left out: {line}" for lines in problems.values() for line in lines))
     if table.unused:
-        print_error(f"columns that were not used: {', '.join(table.unused)}")
+        print_stderr(f"columns that were not used: {', '.join(table.unused)}")
     good = tuple(one for index, one in enumerate(found) if index not in problems)
     if not good:
         raise UsageError(f"cannot import {name}: no row of it can be used")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from egressd.cli.guard import guarded, print_error
+from egressd.cli.guard import guarded, print_stderr
 from egressd.cli.output import write
 from egressd.errors import ExitCode, UsageError
 from egressd.model.settings import Web
@@ -65,7 +65,7 @@ def healthcheck(
     try:
         write(fetch_page(url, login=login, roots=roots), None)
     except DaemonResponseError as answer:
-        print_error(str(answer))
+        print_stderr(str(answer))
         return ExitCode.FAILED
     return ExitCode.OK
 

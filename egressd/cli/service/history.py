@@ -13,9 +13,9 @@ import typer
 
 from egressd import clock
 from egressd.cli import options
-from egressd.cli.guard import guarded, print_error
+from egressd.cli.guard import guarded, print_stderr
 from egressd.cli.output import check_output, wants_colour, width, write
-from egressd.cli.settings import read
+from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 from egressd.fields.parse import parse_duration
@@ -72,7 +72,7 @@ def history(
         directory_of(config_file), since=clock.timestamp(begin), until=clock.timestamp(end), target=target
     )
     if target is not None and not mentions_targets(found):
-        print_error(f"no change of a target that matches {target!r} is on record for that time")
+        print_stderr(f"no change of a target that matches {target!r} is on record for that time")
     if fmt is HistoryFormat.JSON:
         write(history_json(found), output)
         return ExitCode.OK
@@ -85,7 +85,7 @@ def history(
 
 def directory_of(config_file: Path | None) -> Path:
     """Return where a daemon with this configuration keeps its state."""
-    return directory_in(read(config_file, Flags())[0])
+    return directory_in(read_settings(config_file, Flags())[0])
 
 
 def directory_in(settings: Settings) -> Path:

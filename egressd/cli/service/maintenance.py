@@ -13,10 +13,10 @@ import typer
 
 from egressd import clock
 from egressd.cli import options
-from egressd.cli.guard import guarded, print_error
+from egressd.cli.guard import guarded, print_stderr
 from egressd.cli.output import print_line
 from egressd.cli.service.history import directory_in
-from egressd.cli.settings import read
+from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.config.alerts.parse import parse_glob, parse_line
 from egressd.errors import ExitCode, UsageError
@@ -73,7 +73,7 @@ def maintenance_start(
         _patterns(flag, given) for flag, given in (("--source", source), ("--target", target))
     )
     why = _line(reason)
-    settings, catalog = read(config_file, Flags())
+    settings, catalog = read_settings(config_file, Flags())
     directory = directory_in(settings)
     with locked(directory):
         now = clock.now()
@@ -103,7 +103,7 @@ def maintenance_end(
     """End a silence that was opened by hand."""
     from egressd.state.silences import locked, open_of, read_silences, write_silences
 
-    settings, _ = read(config_file, Flags())
+    settings, _ = read_settings(config_file, Flags())
     directory = directory_in(settings)
     with locked(directory):
         now = clock.now()
@@ -124,7 +124,7 @@ def maintenance_list(config_file: options.ConfigFile = None) -> ExitCode:
     from egressd.alerting.silences import active_silences, next_start
     from egressd.state.silences import read_silences
 
-    settings, _ = read(config_file, Flags())
+    settings, _ = read_settings(config_file, Flags())
     now = clock.now()
     intervals = settings.alerting.maintenance
     active = active_silences(intervals, read_silences(directory_in(settings)), now)
@@ -222,7 +222,7 @@ def _covered(one: Silence, settings: Settings, catalog: Catalog) -> str:
     plan = plan_sweep(settings, catalog)
     count = len({target for target, _ in silenced_pairs(plan, (one,))})
     if count == 0:
-        print_error(f"silence {one.name} covers no target that is planned now; `egressd plan` lists them")
+        print_stderr(f"silence {one.name} covers no target that is planned now; `egressd plan` lists them")
     return f"{_scope(one.scope)}: {count} of {len(plan.targets)} targets"
 
 

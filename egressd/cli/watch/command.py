@@ -13,7 +13,7 @@ from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.output import check_output, write_report
 from egressd.cli.saved import read_baseline
-from egressd.cli.settings import read, refuse_sources, settings_secrets
+from egressd.cli.settings import read_settings, refuse_sources, settings_secrets
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 from egressd.fields.parse import parse_duration
@@ -64,7 +64,7 @@ def watch(
     if fmt is not None and output is None:
         raise UsageError("--format needs --output: stdout shows what changes")
     check_output(output)
-    settings, catalog = read(config_file, flags)
+    settings, catalog = read_settings(config_file, flags)
     refuse_sources(settings, flags)
     configure_logging(log_level, log_format, secrets=settings_secrets(settings))
     sweep = _run(settings, catalog, every=every, limit=seconds, baseline=read_baseline(baseline))
