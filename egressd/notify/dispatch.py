@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from egressd.model.alert import Notice
 from egressd.model.notification import Alerting, Receiver
-from egressd.notify.content.content import Message
+from egressd.notify.content.message import Message
 from egressd.notify.result import DeliveryResult, arrived
 
 Batch = tuple[Notice, ...]

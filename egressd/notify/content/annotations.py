@@ -6,13 +6,7 @@ from egressd.attribution.blame_text import blame_and_team
 from egressd.model.alert import Alert
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub
-from egressd.notify.content.content import (
-    LONGEST_TITLE,
-    advice_of,
-    evidence_of,
-    runbook,
-    target_names,
-)
+from egressd.notify.content import facts
 from egressd.notify.content.times import format_time
 
 
@@ -20,15 +14,15 @@ def annotate(alert: Alert, rules: Alerting, *, change: str = "", dropped: str = 
     """Return what is known of an alert as annotations; what is empty is left out."""
     condition = alert.condition
     found = {
-        "summary": scrub(condition.summary, LONGEST_TITLE),
+        "summary": scrub(condition.summary, facts.LONGEST_TITLE),
         "description": _description(alert),
-        "runbook_url": runbook(condition, rules),
-        "change": scrub(change, LONGEST_TITLE),
+        "runbook_url": facts.runbook(condition, rules),
+        "change": scrub(change, facts.LONGEST_TITLE),
         "since": condition.since,
         "blame": blame_and_team(condition.blame) if condition.blame else "",
-        "ask": advice_of(condition),
-        "evidence": "\n".join(evidence_of(condition)),
-        "targets": "\n".join(target_names(condition)),
+        "ask": facts.advice_of(condition),
+        "evidence": "\n".join(facts.evidence_of(condition)),
+        "targets": "\n".join(facts.target_names(condition)),
         "sources": ", ".join(condition.sources),
         "profiles": ", ".join(condition.profiles),
         "egressd_alert": alert.id,
@@ -39,13 +33,13 @@ def annotate(alert: Alert, rules: Alerting, *, change: str = "", dropped: str = 
 
 def _description(alert: Alert) -> str:
     condition = alert.condition
-    parts = [f"{scrub(condition.summary, LONGEST_TITLE)}. Since {format_time(condition.since)}."]
+    parts = [f"{scrub(condition.summary, facts.LONGEST_TITLE)}. Since {format_time(condition.since)}."]
     if condition.reason:
         phase = f" in phase {condition.phase.value}" if condition.phase else ""
         sure = f", confidence {condition.confidence.value}" if condition.confidence else ""
         parts.append(f"Reason: {condition.reason}{phase}{sure}.")
     if condition.blame:
         parts.append(f"To blame: {blame_and_team(condition.blame)}.")
-    parts += [f"Ask for: {text}" for text in (advice_of(condition),) if text]
-    parts += [f"Evidence: {line}" for line in evidence_of(condition)[:1]]
+    parts += [f"Ask for: {text}" for text in (facts.advice_of(condition),) if text]
+    parts += [f"Evidence: {line}" for line in facts.evidence_of(condition)[:1]]
     return " ".join(parts)

@@ -9,21 +9,8 @@ from egressd.attribution.blame_text import CALL
 from egressd.model.alert import Notice, NoticeKind
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub
-from egressd.notify.content.content import (
-    LONGEST_NAME,
-    ContentSection,
-    Message,
-    MessageContent,
-    ask_of,
-    evidence_of,
-    outline,
-    report_dropped,
-    runbook,
-    section,
-    sections_of,
-    target_names,
-    title_of,
-)
+from egressd.notify.content import facts
+from egressd.notify.content.message import ContentSection, Message, MessageContent
 from egressd.notify.content.times import format_elapsed, format_time
 
 MANY = 20
@@ -37,12 +24,12 @@ _KINDS = {NoticeKind.CLOSED: "resolved"}
 def compose(message: Message) -> MessageContent:
     """Return the content of one notice, or the digest of several."""
     notices, rules = message.notices, message.rules
-    lost = section("", (report_dropped(message.dropped),) if message.dropped else ())
+    lost = facts.section("", (facts.report_dropped(message.dropped),) if message.dropped else ())
     if len(notices) == 1:
         (one,) = notices
-        sections = (*sections_of(one, rules), *lost)
+        sections = (*facts.sections_of(one, rules), *lost)
         return MessageContent(
-            title=title_of(one), sections=sections, link=runbook(one.alert.condition, rules)
+            title=facts.title_of(one), sections=sections, link=facts.runbook(one.alert.condition, rules)
         )
     urgent = sorted(notices, key=_urgency)
     each = _one_liners(urgent) if len(urgent) > MANY else _summaries(urgent, rules)
@@ -53,20 +40,20 @@ def _one_liners(notices: Sequence[Notice]) -> Iterator[ContentSection]:
     """Yield open and resolved alerts, a line each."""
     for over in (False, True):
         lines = [_one_liner(one) for one in notices if (one.kind is NoticeKind.CLOSED) is over]
-        yield from section(f"{'Resolved' if over else 'Open'} ({len(lines)})", lines)
+        yield from facts.section(f"{'Resolved' if over else 'Open'} ({len(lines)})", lines)
 
 
 def _one_liner(notice: Notice) -> str:
     condition, alert = notice.alert.condition, notice.alert
     over = notice.kind is NoticeKind.CLOSED and alert.closed is not None
-    said = [f"{title_of(notice)}; since {format_time(condition.since)}"]
+    said = [f"{facts.title_of(notice)}; since {format_time(condition.since)}"]
     if over:
         said.append(
             f"lasted {format_elapsed(condition.since, alert.cleared_at or alert.closed or notice.at)}"
         )
     elif condition.blame is not None:
         said.append(f"call {CALL[condition.blame]}")
-    targets = target_names(condition)
+    targets = facts.target_names(condition)
     if targets:
         said.append(f"{len(targets)} targets: {', '.join(targets)}" if len(targets) > 1 else targets[0])
     return "; ".join(said)
@@ -74,19 +61,19 @@ def _one_liner(notice: Notice) -> str:
 
 def _summaries(notices: Sequence[Notice], rules: Alerting) -> Iterator[ContentSection]:
     for one in notices:
-        yield ContentSection(heading=title_of(one), lines=tuple(_summary(one, rules)))
+        yield ContentSection(heading=facts.title_of(one), lines=tuple(_summary(one, rules)))
 
 
 def _summary(notice: Notice, rules: Alerting) -> Iterator[str]:
     """Yield the lines of one notice among several: facts, what to do while it is open, and every target."""
     condition, over = notice.alert.condition, notice.kind is NoticeKind.CLOSED
     skipped = _OPEN_ONLY if over else ("Severity",)
-    yield from (line for line in outline(notice, rules) if not line.startswith(skipped))
+    yield from (line for line in facts.outline(notice, rules) if not line.startswith(skipped))
     if not over:
-        yield from (f"Ask for: {text}" for text in (ask_of(notice),) if text)
-        yield from (f"Evidence: {line}" for line in evidence_of(condition)[:1])
-        yield from (f"Runbook: {link}" for link in (runbook(condition, rules),) if link)
-    targets = target_names(condition)
+        yield from (f"Ask for: {text}" for text in (facts.ask_of(notice),) if text)
+        yield from (f"Evidence: {line}" for line in facts.evidence_of(condition)[:1])
+        yield from (f"Runbook: {link}" for link in (facts.runbook(condition, rules),) if link)
+    targets = facts.target_names(condition)
     if targets:
         yield f"Targets ({len(targets)}):"
     yield from targets
@@ -95,7 +82,7 @@ def _summary(notice: Notice, rules: Alerting) -> Iterator[str]:
 def _title(notices: Sequence[Notice], rules: Alerting) -> str:
     kinds = Counter(one.kind for one in notices)
     counts = ", ".join(f"{kinds[kind]} {_KINDS.get(kind, kind.value)}" for kind in NoticeKind if kinds[kind])
-    where = f" on {scrub(rules.instance, LONGEST_NAME)}" if rules.instance else ""
+    where = f" on {scrub(rules.instance, facts.LONGEST_NAME)}" if rules.instance else ""
     worst = min((one for one in notices if one.kind is not NoticeKind.CLOSED), key=_urgency, default=None)
     mark = f"{worst.alert.condition.severity.value.upper()}: " if worst else ""
     return f"{mark}{len(notices)} notifications{where}: {counts}"

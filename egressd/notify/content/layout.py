@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from egressd.notify.content.content import ContentSection, MessageContent
+from egressd.notify.content.message import ContentSection, MessageContent
 
 Piece = TypeVar("Piece")
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from egressd.model.notification import Feed, Receiver
 from egressd.notify.alertmanager.push import push_alerts
-from egressd.notify.content.content import Message
+from egressd.notify.content.message import Message
 from egressd.notify.content.times import parse_timestamp
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType

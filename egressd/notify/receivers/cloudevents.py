@@ -14,17 +14,10 @@ from urllib.parse import quote
 from egressd.model.alert import Alert, Notice
 from egressd.model.notification import Alerting, Receiver
 from egressd.net.scrub import scrub
-from egressd.notify.content.content import (
-    LONGEST_NAME,
-    LONGEST_TITLE,
-    Message,
-    advice_of,
-    evidence_of,
-    runbook,
-    target_names,
-)
+from egressd.notify.content import facts
 from egressd.notify.content.labels import labels_of
 from egressd.notify.content.layout import pack
+from egressd.notify.content.message import Message
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.schema import QueueSettings, UrlSettings
@@ -92,14 +85,14 @@ def _known(notice: Notice, dropped: int, rules: Alerting) -> dict[str, Any]:
     return {
         "notice": notice.id,
         "kind": notice.kind.value,
-        "change": scrub(notice.change, LONGEST_TITLE),
+        "change": scrub(notice.change, facts.LONGEST_TITLE),
         "alert": alert.id,
         "name": condition.alertname.value,
         "state": alert.state.value,
         "severity": condition.severity.value,
         "labels": labels_of(condition, rules),
         "labels_before": labels_of(notice.before, rules) if notice.before else None,
-        "summary": scrub(condition.summary, LONGEST_TITLE),
+        "summary": scrub(condition.summary, facts.LONGEST_TITLE),
         "since": condition.since,
         "opened": alert.opened,
         "closed": alert.closed,
@@ -108,8 +101,8 @@ def _known(notice: Notice, dropped: int, rules: Alerting) -> dict[str, Any]:
         "phase": condition.phase.value if condition.phase else None,
         "confidence": condition.confidence.value if condition.confidence else None,
         "blame": condition.blame.value if condition.blame else None,
-        "ask": advice_of(condition),
-        "runbook": runbook(condition, rules),
+        "ask": facts.advice_of(condition),
+        "runbook": facts.runbook(condition, rules),
         "dropped": dropped,
     }
 
@@ -119,10 +112,10 @@ def _items(alert: Alert) -> Iterator[Item]:
     for name, found in zip(
         _LISTS,
         (
-            target_names(condition),
-            evidence_of(condition),
+            facts.target_names(condition),
+            facts.evidence_of(condition),
             *(
-                tuple(scrub(one, LONGEST_NAME) for one in names)
+                tuple(scrub(one, facts.LONGEST_NAME) for one in names)
                 for names in (condition.sources, condition.profiles, alert.succeeded_by)
             ),
         ),

@@ -22,8 +22,9 @@ from egressd.model.alert import Notice, NoticeKind
 from egressd.model.notification import Receiver, Severity
 from egressd.net.scrub import scrub
 from egressd.notify.content.compose import compose
-from egressd.notify.content.content import LONGEST_NAME, Message
+from egressd.notify.content.facts import LONGEST_NAME
 from egressd.notify.content.layout import plain_text
+from egressd.notify.content.message import Message
 from egressd.notify.content.times import parse_timestamp
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType

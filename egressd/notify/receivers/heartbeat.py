@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar, Literal
 
 from egressd.model.notification import Feed, Receiver
-from egressd.notify.content.content import Message
+from egressd.notify.content.message import Message
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.schema import UrlSettings

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from egressd.model.notification import Receiver
-from egressd.notify.content.content import Message
+from egressd.notify.content.message import Message
 from egressd.notify.interface import Part
 from egressd.notify.schema import ReceiverSettings
 

@@ -19,17 +19,8 @@ from typing import Literal
 from egressd.model.alert import Notice
 from egressd.model.notification import Alerting, Receiver, Transport
 from egressd.net.scrub import scrub
-from egressd.notify.content.content import (
-    LONGEST_NAME,
-    Message,
-    ask_of,
-    evidence_of,
-    outline,
-    report_dropped,
-    runbook,
-    target_names,
-    title_of,
-)
+from egressd.notify.content import facts
+from egressd.notify.content.message import Message
 from egressd.notify.content.syslog_severity import syslog_severity
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
@@ -97,25 +88,25 @@ def _fields(notice: Notice, dropped: int, rules: Alerting) -> Iterator[Field]:
     yield "MESSAGE_ID", MESSAGE_ID
     yield "PRIORITY", str(syslog_severity(notice))
     yield "SYSLOG_IDENTIFIER", "egressd"
-    yield "DOCUMENTATION", runbook(condition, rules)
-    yield "EGRESSD_NOTICE", scrub(notice.id, LONGEST_NAME)
+    yield "DOCUMENTATION", facts.runbook(condition, rules)
+    yield "EGRESSD_NOTICE", scrub(notice.id, facts.LONGEST_NAME)
     yield "EGRESSD_KIND", notice.kind.value
     yield "EGRESSD_AT", notice.at
     yield "EGRESSD_ALERT", condition.alertname.value
-    yield "EGRESSD_ALERT_ID", scrub(notice.alert.id, LONGEST_NAME)
+    yield "EGRESSD_ALERT_ID", scrub(notice.alert.id, facts.LONGEST_NAME)
     yield "EGRESSD_SEVERITY", condition.severity.value
     yield "EGRESSD_SINCE", condition.since
     yield "EGRESSD_CLOSED", notice.alert.closed or ""
-    yield "EGRESSD_REASON", scrub(condition.reason or "", LONGEST_NAME)
+    yield "EGRESSD_REASON", scrub(condition.reason or "", facts.LONGEST_NAME)
     yield "EGRESSD_PHASE", condition.phase.value if condition.phase else ""
     yield "EGRESSD_BLAME", condition.blame.value if condition.blame else ""
     yield "EGRESSD_CONFIDENCE", condition.confidence.value if condition.confidence else ""
-    yield "EGRESSD_ASK", ask_of(notice)
-    yield "EGRESSD_EVIDENCE", "\n".join(evidence_of(condition))
-    yield "EGRESSD_TARGETS", "\n".join(target_names(condition))
-    yield "EGRESSD_SOURCES", "\n".join(scrub(one, LONGEST_NAME) for one in condition.sources)
-    yield "EGRESSD_PROFILES", "\n".join(scrub(one, LONGEST_NAME) for one in condition.profiles)
-    yield "EGRESSD_INSTANCE", scrub(rules.instance, LONGEST_NAME)
+    yield "EGRESSD_ASK", facts.ask_of(notice)
+    yield "EGRESSD_EVIDENCE", "\n".join(facts.evidence_of(condition))
+    yield "EGRESSD_TARGETS", "\n".join(facts.target_names(condition))
+    yield "EGRESSD_SOURCES", "\n".join(scrub(one, facts.LONGEST_NAME) for one in condition.sources)
+    yield "EGRESSD_PROFILES", "\n".join(scrub(one, facts.LONGEST_NAME) for one in condition.profiles)
+    yield "EGRESSD_INSTANCE", scrub(rules.instance, facts.LONGEST_NAME)
     yield "EGRESSD_DROPPED", str(dropped) if dropped else ""
 
 
@@ -123,13 +114,13 @@ def _message(notice: Notice, dropped: int, rules: Alerting) -> str:
     """Return what `journalctl` shows: all but the evidence and the targets, which have their own fields."""
     condition = notice.alert.condition
     count = len(condition.targets)
-    ask = ask_of(notice)
+    ask = facts.ask_of(notice)
     lines = (
-        title_of(notice),
-        *outline(notice, rules),
+        facts.title_of(notice),
+        *facts.outline(notice, rules),
         *((f"Ask for: {ask}",) if ask else ()),
         *((f"Targets: {count}, named in EGRESSD_TARGETS",) if count else ()),
-        *((report_dropped(dropped),) if dropped else ()),
+        *((facts.report_dropped(dropped),) if dropped else ()),
     )
     return "\n".join(lines)
 

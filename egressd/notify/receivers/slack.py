@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from egressd.model.notification import Receiver
 from egressd.notify.content.compose import compose
-from egressd.notify.content.content import ContentSection, Message, MessageContent
 from egressd.notify.content.layout import pack, part_suffix, section_text, split_section
+from egressd.notify.content.message import ContentSection, Message, MessageContent
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.schema import ChannelSettings

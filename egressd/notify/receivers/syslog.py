@@ -22,18 +22,9 @@ from egressd.fields.types import TypeName
 from egressd.model.alert import Notice
 from egressd.model.notification import Alerting, Receiver, Transport
 from egressd.net.scrub import scrub
-from egressd.notify.content.content import (
-    ContentSection,
-    Message,
-    ask_of,
-    evidence_of,
-    outline,
-    report_dropped,
-    runbook,
-    target_names,
-    title_of,
-)
+from egressd.notify.content import facts
 from egressd.notify.content.layout import part_suffix, split_section
+from egressd.notify.content.message import ContentSection, Message
 from egressd.notify.content.syslog_severity import syslog_severity
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
@@ -167,7 +158,7 @@ def syslog_messages(message: Message, transport: SyslogTransport) -> tuple[bytes
     """Return the messages, in order, without the framing of a transport."""
     notice = message.notice
     begin, values = _begin(notice, transport, message.rules), _values(notice, message.dropped)
-    title = title_of(notice)
+    title = facts.title_of(notice)
     fixed = len(begin + _data(values, _PARTS, _PARTS) + _BOM) + _size(
         f" {title}{part_suffix(_PARTS, _PARTS)}: "
     )
@@ -186,12 +177,12 @@ def syslog_messages(message: Message, transport: SyslogTransport) -> tuple[bytes
 def _texts(notice: Notice, dropped: int, rules: Alerting, room: int) -> Iterator[str]:
     """Yield what the messages say: first what it is, then the targets."""
     condition = notice.alert.condition
-    ask, link, targets = ask_of(notice), runbook(condition, rules), target_names(condition)
+    ask, link, targets = facts.ask_of(notice), facts.runbook(condition, rules), facts.target_names(condition)
     about = (
-        *((report_dropped(dropped),) if dropped else ()),
-        *outline(notice, rules),
+        *((facts.report_dropped(dropped),) if dropped else ()),
+        *facts.outline(notice, rules),
         *((f"Ask for: {ask}",) if ask else ()),
-        *(f"Evidence: {line}" for line in evidence_of(condition)),
+        *(f"Evidence: {line}" for line in facts.evidence_of(condition)),
         *((f"Runbook: {link}",) if link else ()),
     )
     for heading, found, mark in (("", about, "; "), (f"Targets ({len(targets)})", targets, ", ")):

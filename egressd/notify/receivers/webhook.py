@@ -12,8 +12,9 @@ from typing import Any, Literal
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind
 from egressd.model.notification import Alerting, Receiver
 from egressd.notify.content.annotations import annotate
-from egressd.notify.content.content import Message, report_dropped
+from egressd.notify.content.facts import report_dropped
 from egressd.notify.content.labels import fingerprint, labels_of
+from egressd.notify.content.message import Message
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.schema import QueueSettings, UrlSettings

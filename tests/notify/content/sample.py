@@ -10,7 +10,7 @@ from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice,
 from egressd.model.notification import Alerting, Severity
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Confidence
-from egressd.notify.content.content import Message
+from egressd.notify.content.message import Message
 from egressd.notify.receivers.syslog import SyslogTransport
 from egressd.notify.transport.smtp import SmtpTransport
 

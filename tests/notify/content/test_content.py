@@ -15,7 +15,7 @@ from egressd.model.alert import AlertName, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Severity
 from egressd.model.verdict import Blame
 from egressd.notify.content.compose import compose
-from egressd.notify.content.content import runbook
+from egressd.notify.content.facts import runbook
 from egressd.notify.content.layout import plain_text
 from egressd.notify.content.times import format_elapsed
 from tests.notify.content.sample import CAUSE, RULES, alert, message_of, notice, notices, over

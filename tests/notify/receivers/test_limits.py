@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from egressd.model.alert import Condition, Notice
 from egressd.notify.alertmanager.payload import alert_entries, push_bodies
 from egressd.notify.content.compose import compose
-from egressd.notify.content.content import target_names
+from egressd.notify.content.facts import target_names
 from egressd.notify.receivers.cloudevents import cloud_events
 from egressd.notify.receivers.email import mail_message
 from egressd.notify.receivers.journald import journal_entry

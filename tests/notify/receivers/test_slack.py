@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from egressd.notify.content.content import ContentSection, MessageContent
+from egressd.notify.content.message import ContentSection, MessageContent
 from egressd.notify.receivers.slack import slack_messages
 
 

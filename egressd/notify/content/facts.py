@@ -1,4 +1,4 @@
-"""The content of a message for people: a title, sections of lines, and a link; receivers lay it out.
+"""Facts about alerts as text: titles, lines, names and links.
 
 All text in it is scrubbed: printable, one line each, bounded. What is left out by a bound is counted.
 """
@@ -6,12 +6,12 @@ All text in it is scrubbed: printable, one line each, bounded. What is left out 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from egressd.attribution.blame_text import blame_and_team
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub
+from egressd.notify.content.message import ContentSection
 from egressd.notify.content.times import format_elapsed, format_time
 from egressd.wording import count
 
@@ -31,41 +31,6 @@ _RESOLUTIONS = {
     Resolution.REMOVED: "no longer configured",
 }
 _NOTHING_WRONG = "This is a test: nothing is wrong, and nothing is to be done."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What one message is made from."""
-
-    notices: tuple[Notice, ...]
-    """One, or several where the receiver takes digests."""
-    dropped: int
-    """How many notices before them were dropped, which the message reports."""
-    rules: Alerting
-
-    @property
-    def notice(self) -> Notice:
-        """The only notice."""
-        (notice,) = self.notices
-        return notice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentSection:
-    """Lines under a heading, or under none."""
-
-    heading: str = ""
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageContent:
-    """What a message for people says, whatever its format."""
-
-    title: str
-    sections: tuple[ContentSection, ...]
-    link: str = ""
-    """The runbook; empty: there is none, or there are many."""
 
 
 def title_of(notice: Notice) -> str:
