@@ -25,7 +25,7 @@ def forged(name: str, *, trusted: bool = False) -> TlsObservation:
     return tls(Failure.VERIFY, sni=name, code=20, about=PRIVATE, chain=FORGED)
 
 
-def world(*, trusted: bool = False, spared: tuple[str, ...] = SPARED, forbidden: str = "") -> Site:
+def inspected_site(*, trusted: bool = False, spared: tuple[str, ...] = SPARED, forbidden: str = "") -> Site:
     site = Site()
     for name in INSPECTED:
         rest = (http(),) if trusted else ()
@@ -45,7 +45,7 @@ def only(sweep: Sweep) -> Finding:
 @pytest.mark.parametrize("trusted", [False, True])
 def test_inspection_of_half_of_the_names_is_one_finding(trusted: bool) -> None:
     """The finding has the authority's name and the exact list; the other half stays ok."""
-    sweep = judge(world(trusted=trusted).recording())
+    sweep = judge(inspected_site(trusted=trusted).recording())
     finding = only(sweep)
     assert (finding.reason, finding.blame) == ("site_inspection_exemption_incomplete", Blame.TLS_INSPECTION)
     assert ISSUER in finding.title
@@ -59,13 +59,13 @@ def test_inspection_of_half_of_the_names_is_one_finding(trusted: bool) -> None:
 @pytest.mark.parametrize(("trusted", "reason"), [(False, "tls_mitm_untrusted"), (True, "tls_mitm_trusted")])
 def test_inspection_of_all_names_lacks_no_exemption(trusted: bool, reason: str) -> None:
     """Where everything is inspected there is no exemption list to correct."""
-    finding = only(judge(world(trusted=trusted, spared=()).recording()))
+    finding = only(judge(inspected_site(trusted=trusted, spared=()).recording()))
     assert (finding.reason, len(finding.targets)) == (reason, len(INSPECTED))
 
 
 def test_rows_that_forbid_inspection_are_flagged_and_named() -> None:
     """Microsoft's documents forbid inspection for some rows: the verdict and the advice show that."""
-    sweep = judge(world(forbidden="i3.example").recording())
+    sweep = judge(inspected_site(forbidden="i3.example").recording())
     assert "inspection_forbidden" in verdict_of(sweep, "row/i3.example:443").flags
     assert "inspection_forbidden" not in verdict_of(sweep, "row/i4.example:443").flags
     assert "The documents do not allow TLS inspection for i3.example." in only(sweep).advice
@@ -73,7 +73,7 @@ def test_rows_that_forbid_inspection_are_flagged_and_named() -> None:
 
 def test_deny_page_is_a_finding_of_its_own() -> None:
     """A deny page inside the forged session does not lead to advice about exemptions."""
-    site = world()
+    site = inspected_site()
     page = http(403, body="Powered By FortiGuard", unverified=True)
     site.control(ControlKind.LOOK_INSIDE, tcp(), replace(forged("i0.example"), failure=None), page)
     reasons = {one.reason: len(one.targets) for one in judge(site.recording()).findings}
@@ -83,7 +83,7 @@ def test_deny_page_is_a_finding_of_its_own() -> None:
 @pytest.mark.parametrize(("alpn", "reported"), [("h2", False), ("http/1.1", True), (None, True)])
 def test_http2_lost_behind_an_untrusted_authority(alpn: str | None, reported: bool) -> None:
     """The session of the control shows whether the device passes HTTP/2 on."""
-    site = world()
+    site = inspected_site()
     looked = replace(forged("i0.example"), failure=None, alpn=alpn)
     site.control(ControlKind.LOOK_INSIDE, tcp(), looked, http(200, unverified=True))
     verdict = verdict_of(judge(site.recording()), "row/i0.example:443")

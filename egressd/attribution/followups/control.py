@@ -25,7 +25,7 @@ def planned_hosts(context: TrailContext, *, via_proxy: bool) -> list[str]:
 
 
 def _is_name(text: str) -> bool:
-    return any(letter.isalpha() for letter in text) and ":" not in text
+    return any(one.isalpha() for one in text) and ":" not in text
 
 
 def _resolver(context: TrailContext) -> tuple[str | None, int]:
