@@ -1,5 +1,5 @@
-"""The daemon: sweeps on a rhythm, keeps what it believes, serves it, and tells systemd the truth.
+"""The daemon: sweeps on a schedule, saves standings and alerts, serves them, and reports to systemd.
 
 Law of the room: one root TaskGroup; what is shared is one reference to an immutable snapshot, so there
-are no locks. Signals and requests set intents; nothing is cancelled but at the end, once, in one place.
+are no locks. Signals and requests set intents; tasks are cancelled only at the end, in one place.
 """

@@ -1,4 +1,4 @@
-"""What only grows: one look more, folded into the counters. Pure."""
+"""Counters, and the times at which profiles were reachable: one pass added. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from egressd.model.verdict import Sweep
 def count_results(
     counters: Counters, sweep: Sweep, *, fresh: frozenset[tuple[str, str]], probes: frozenset[str]
 ) -> Counters:
-    """Add a look: at `fresh`, by target and source, with these probes."""
+    """Count a pass over these probes, which answer for the targets and sources of `fresh`."""
     verdicts = {(one.target, two.source): two.verdict for one in sweep.verdicts for two in one.by_source}
-    looks = {key: counters.probes.get(key, 0) + (key in fresh) for key in verdicts}
+    counts = {key: counters.probes.get(key, 0) + (key in fresh) for key in verdicts}
     failures = {key: count for key, count in counters.failures.items() if key[:2] in verdicts}
     for key, verdict in verdicts.items():
         if key in fresh and not verdict.outcome.reachable:
@@ -30,7 +30,7 @@ def count_results(
     records = (one for one in sweep.recording.records if one.probe in probes)
     return replace(
         counters,
-        probes=MappingProxyType(looks),
+        probes=MappingProxyType(counts),
         failures=MappingProxyType(failures),
         latency=_add(counters.latency, _durations(records)),
     )

@@ -1,4 +1,4 @@
-"""What the log says of events: one line each, at the level of what it asks of the reader."""
+"""Log lines about events: one each, at a level that says whether to act. And the line for systemd."""
 
 from __future__ import annotations
 

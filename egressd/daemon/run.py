@@ -1,4 +1,4 @@
-"""The root: one TaskGroup with named children, and the one place where they end."""
+"""The daemon's root task: it starts every other task in one TaskGroup, and ends them."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ Serve = Callable[[SnapshotHolder, Settings, Intents], Awaitable[None]]
 """Binds the port, sets `intents.listening`, and serves until cancelled. Raises EgressdError."""
 
 SENDERS = Senders(deliver=deliver, push=push_alerts, beat=send_get)
-LAST_TRIES = 3.0
-"""Seconds the couriers may take at the end; what they could not deliver is kept."""
-LOOK_AFTER = 5.0
-"""Seconds between two looks of the supervisor, at most."""
-SETTLED = 180.0
-"""Seconds after it was booted by which a host has all of its addresses."""
-PAUSE = 1.0
+LAST_DELIVERIES = 3.0
+"""Seconds for deliveries at the end; what could not be delivered stays in the queue."""
+SUPERVISE_EVERY = 5.0
+"""Seconds between two runs of the supervisor, at most."""
+BOOTED_AFTER = 180.0
+"""Seconds from boot by which a host has all of its addresses."""
+RETRY_AFTER = 1.0
 MACHINE_ID = Path("/etc/machine-id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """What it takes to run one."""
+    """The parts of a daemon that come from outside."""
 
     settings: Settings
     read: Read
@@ -81,7 +81,7 @@ async def run(daemon: Daemon) -> None:
     keeper = Persistence(daemon.state)
     saved_state, state = await keeper.open()
     prepare = partial(asyncio.to_thread, daemon.prepare, daemon.settings, saved_state.discoveries)
-    session = await patiently(prepare, daemon.notifier)
+    session = await retry_while_booting(prepare, daemon.notifier)
     now = clock.timestamp()
     holder = SnapshotHolder(
         Snapshot(
@@ -107,18 +107,18 @@ async def run(daemon: Daemon) -> None:
     scheduler = Scheduler(holder=holder, store=store, session=session)
     try:
         with _signals(intents):
-            await _children(daemon, holder=holder, intents=intents, scheduler=scheduler)
+            await _run_tasks(daemon, holder=holder, intents=intents, scheduler=scheduler)
         await scheduler.store.record((DaemonStopped(at=clock.timestamp()),), scheduler.session.discoveries)
     except BaseExceptionGroup as group:
-        raise _first(group) from None
+        raise _error_of(group) from None
     finally:
         await keeper.close(holder.current, scheduler.session.discoveries)
 
 
-async def _children(
+async def _run_tasks(
     daemon: Daemon, *, holder: SnapshotHolder, intents: Intents, scheduler: Scheduler
 ) -> None:
-    """Start the children in order, and end them all once the end is asked for."""
+    """Start the tasks in order, and end them all once a stop is requested."""
     notifier = daemon.notifier
     reloader = Reloader(
         holder=holder,
@@ -128,11 +128,11 @@ async def _children(
         read=daemon.read,
         prepare=daemon.prepare,
     )
-    desk = DaemonDeliveryStore(holder=holder, store=scheduler.store)
+    deliveries = DaemonDeliveryStore(holder=holder, store=scheduler.store)
     async with asyncio.TaskGroup() as group:
-        children = [group.create_task(_serve(daemon, holder, intents), name="server")]
-        couriers: list[asyncio.Task[None]] = []
-        await _either(intents.listening, intents.stopping)
+        tasks = [group.create_task(_serve(daemon, holder, intents), name="server")]
+        delivering: list[asyncio.Task[None]] = []
+        await _wait_for_first(intents.listening, intents.stopping)
         if intents.listening.is_set() and not intents.stopping.is_set():
             await scheduler.store.refresh_silences()
             started = DaemonStarted(
@@ -140,9 +140,9 @@ async def _children(
             )
             await scheduler.store.record((started,), scheduler.session.discoveries)
             notifier.ready(status_line(holder.current, stalled=False))
-            courier = DeliverySupervisor(store=desk, senders=daemon.senders)
-            couriers.append(group.create_task(courier.run(), name="courier"))
-            children += [
+            supervisor = DeliverySupervisor(store=deliveries, senders=daemon.senders)
+            delivering.append(group.create_task(supervisor.run(), name="deliveries"))
+            tasks += [
                 group.create_task(scheduler.run(), name="scheduler"),
                 group.create_task(reloader.run(), name="reloader"),
                 group.create_task(scheduler.store.run(), name="evaluation"),
@@ -150,23 +150,23 @@ async def _children(
             ]
             await intents.stopping.wait()
         notifier.stopping()
-        for child in children:
-            child.cancel()
-        await _send_home(couriers, desk.wakeup)
+        for one in tasks:
+            one.cancel()
+        await _end_deliveries(delivering, deliveries.wakeup)
 
 
-async def _send_home(couriers: list[asyncio.Task[None]], wakeup: Wakeup) -> None:
-    """Let the couriers try what is due, for some seconds; the queue keeps the rest."""
+async def _end_deliveries(delivering: list[asyncio.Task[None]], wakeup: Wakeup) -> None:
+    """Deliver what is due, for some seconds at most; the queue keeps the rest."""
     wakeup.close()
-    if couriers:
-        _, late = await asyncio.wait(couriers, timeout=LAST_TRIES)
+    if delivering:
+        _, late = await asyncio.wait(delivering, timeout=LAST_DELIVERIES)
         for one in late:
             one.cancel()
 
 
 async def supervise(holder: SnapshotHolder, notifier: SdNotifier) -> None:
-    """Feed systemd's watchdog as long as the scheduler keeps its word, and keep the status line true."""
-    every = min(LOOK_AFTER, notifier.watchdog / 2) if notifier.watchdog else LOOK_AFTER
+    """Feed systemd's watchdog unless the scheduler has stalled, and keep the status line up to date."""
+    every = min(SUPERVISE_EVERY, notifier.watchdog / 2) if notifier.watchdog else SUPERVISE_EVERY
     while True:
         stalled = holder.watchdog.stalled
         if notifier.watchdog and not stalled:
@@ -176,30 +176,30 @@ async def supervise(holder: SnapshotHolder, notifier: SdNotifier) -> None:
 
 
 async def _serve(daemon: Daemon, holder: SnapshotHolder, intents: Intents) -> None:
-    await patiently(partial(daemon.serve, holder, daemon.settings, intents), daemon.notifier)
+    await retry_while_booting(partial(daemon.serve, holder, daemon.settings, intents), daemon.notifier)
 
 
-async def patiently(attempt: Callable[[], Awaitable[T]], notifier: SdNotifier) -> T:
-    """Try again what fails for want of an address, as long as the host has only just been booted.
+async def retry_while_booting(attempt: Callable[[], Awaitable[T]], notifier: SdNotifier) -> T:
+    """Retry what fails because an address is absent, while the host is still booting.
 
-    A service that starts with the host comes before some of its addresses, and is not started again for
-    what looks like a bad configuration.
+    A service that starts at boot may come before some addresses, and systemd does not restart what ends
+    with a configuration error.
     """
-    said = False
+    logged = False
     while True:
         try:
             return await attempt()
         except (AbsentSourceError, AbsentListenError) as absent:
-            if not notifier.address or clock.monotonic() > SETTLED:
+            if not notifier.address or clock.monotonic() > BOOTED_AFTER:
                 raise
-            if not said:
+            if not logged:
                 log.warning("waiting for an address: this host was just booted", why=str(absent))
-            said = True
-            notifier.waiting(LOOK_AFTER, f"waiting for an address: {absent}")
-        await asyncio.sleep(PAUSE)
+            logged = True
+            notifier.waiting(SUPERVISE_EVERY, f"waiting for an address: {absent}")
+        await asyncio.sleep(RETRY_AFTER)
 
 
-async def _either(*events: asyncio.Event) -> None:
+async def _wait_for_first(*events: asyncio.Event) -> None:
     """Wait for the first of several events."""
     done = asyncio.Event()
 
@@ -218,22 +218,22 @@ async def _either(*events: asyncio.Event) -> None:
 def _signals(intents: Intents) -> Iterator[None]:
     """Turn signals into intents while the daemon runs."""
     loop = asyncio.get_running_loop()
-    wishes = {
+    handlers = {
         signal.SIGTERM: intents.stop,
         signal.SIGINT: intents.stop,
         signal.SIGHUP: intents.request_reload,
     }
-    for number, wish in wishes.items():
-        loop.add_signal_handler(number, wish)
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
     try:
         yield
     finally:
-        for number in wishes:
+        for number in handlers:
             loop.remove_signal_handler(number)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return what to raise: a user's mistake before a bug."""
+def _error_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the exception to raise: a user's mistake before a bug."""
     mistakes, bugs = group.split(EgressdError)
     found: BaseException = mistakes or bugs or group
     while isinstance(found, BaseExceptionGroup):
@@ -242,7 +242,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def host_identity() -> str:
-    """Return what tells this host from others; it is only ever hashed."""
+    """Return an identifier of this host; only its hash is used."""
     try:
         return MACHINE_ID.read_text(encoding="ascii").strip() or platform.node()
     except (OSError, UnicodeError):

@@ -11,7 +11,7 @@ from egressd import clock
 from egressd.catalog import load_catalog
 from egressd.daemon import run
 from egressd.daemon.intents import Intents
-from egressd.daemon.run import SETTLED, patiently
+from egressd.daemon.run import BOOTED_AFTER, retry_while_booting
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.engine.plan import refuse_absent_sources
 from egressd.errors import AbsentListenError, AbsentSourceError, ConfigError, EgressdError, UsageError
@@ -38,7 +38,7 @@ class Attempts:
 def booted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The host was booted a minute ago."""
     monkeypatch.setattr(clock, "monotonic", lambda: 60.0)
-    monkeypatch.setattr(run, "PAUSE", 0.01)
+    monkeypatch.setattr(run, "RETRY_AFTER", 0.01)
 
 
 @pytest.mark.usefixtures("booted")
@@ -47,7 +47,7 @@ async def test_an_address_that_comes_late_is_waited_for(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(tmp_path / "notify"))
         notifier = SdNotifier(address=str(tmp_path / "notify"))
-        assert await patiently(Attempts(GONE, AbsentListenError("cannot listen"), GONE), notifier) == "done"
+        assert await retry_while_booting(Attempts(GONE, AbsentListenError("cannot listen"), GONE), notifier) == "done"
         told = [heard.recv(4096).decode() for _ in range(3)]
         assert all(
             one.startswith("EXTEND_TIMEOUT_USEC=5000000\nSTATUS=waiting for an address: ") for one in told
@@ -60,17 +60,17 @@ async def test_an_address_that_comes_late_is_waited_for(tmp_path: Path) -> None:
 async def test_a_mistake_is_not_waited_for(error: EgressdError) -> None:
     """Time does not mend it."""
     with pytest.raises(type(error)):
-        await patiently(Attempts(error), SdNotifier(address="/nowhere"))
+        await retry_while_booting(Attempts(error), SdNotifier(address="/nowhere"))
 
 
-@pytest.mark.parametrize(("age", "address"), [(SETTLED + 1, "/nowhere"), (60.0, "")])
+@pytest.mark.parametrize(("age", "address"), [(BOOTED_AFTER + 1, "/nowhere"), (60.0, "")])
 async def test_nobody_waits_for_long_or_at_a_terminal(
     monkeypatch: pytest.MonkeyPatch, age: float, address: str
 ) -> None:
     """A host that is up for a while has its addresses; without systemd somebody reads the answer."""
     monkeypatch.setattr(clock, "monotonic", lambda: age)
     with pytest.raises(AbsentSourceError):
-        await patiently(Attempts(GONE), SdNotifier(address=address))
+        await retry_while_booting(Attempts(GONE), SdNotifier(address=address))
 
 
 def test_an_absent_source_is_what_is_waited_for() -> None:
