@@ -111,20 +111,22 @@ def to_recheck(session: Session, standings: Standings) -> tuple[Probe, ...]:
     plan = session.plan
     pending = {one.key for one in standings.targets if not one.settled}
     moving = {one.key for one in standings.targets if one.state in (Lifecycle.SUSPECT, Lifecycle.RECOVERING)}
-    suspects = tuple(one for one in plan.probes if answers_for(one, pending))
-    if not suspects:
+    suspect_probes = tuple(one for one in plan.probes if answers_for(one, pending))
+    if not suspect_probes:
         return ()
-    left_out = {one.id for one in suspects} | slow_probes(plan)
+    left_out = {one.id for one in suspect_probes} | slow_probes(plan)
     others = (one for one in plan.probes if one.id not in left_out)
-    if len({one.host for one in suspects if answers_for(one, moving)}) >= MANY:
-        return (*suspects, *others)
+    if len({one.host for one in suspect_probes if answers_for(one, moving)}) >= MANY:
+        return (*suspect_probes, *others)
     down = {one.key for one in standings.targets if not one.up}
     well = (one for one in others if not answers_for(one, down))
-    return (*suspects, *_witnesses(well, suspects, session.schedule))
+    return (*suspect_probes, *_witnesses(well, suspect_probes, session.schedule))
 
 
-def _witnesses(well: Iterator[Probe], suspects: tuple[Probe, ...], schedule: Schedule) -> Iterator[Probe]:
-    """Choose a few other hosts with the sources of the suspects, always the same."""
-    sources, hosts = {one.source for one in suspects}, {one.host for one in suspects}
+def _witnesses(
+    well: Iterator[Probe], suspect_probes: tuple[Probe, ...], schedule: Schedule
+) -> Iterator[Probe]:
+    """Choose a few other hosts with the sources of the suspect_probes, always the same."""
+    sources, hosts = {one.source for one in suspect_probes}, {one.host for one in suspect_probes}
     fitting = [one for one in well if one.source in sources and one.host not in hosts]
     return islice(sorted(fitting, key=lambda one: share(schedule.identity, f"witness {one.id}")), WITNESSES)

@@ -97,14 +97,14 @@ class StateStore:
                 silenced=silenced_pairs(plan, silences),
             )
             counters = count_results(before.counters, sweep, fresh=fresh, probes=probes)
-            told: tuple[Event, ...] = events
+            changes: tuple[Event, ...] = events
             if seconds is not None:
-                told = (*events, _finished(sweep, now=now, seconds=seconds))
+                changes = (*events, _finished(sweep, now=now, seconds=seconds))
                 counters = _completed(counters, plan, standings, now=now, seconds=seconds)
             shown = sweep if seconds is not None or before.sweep is not None else None
             after = replace(before, standings=standings, counters=counters, plan=plan, sweep=shown)
-            told = (*told, *self._advance(after, silences, moment))
-            await self.record(told, session.discoveries)
+            changes = (*changes, *self._advance(after, silences, moment))
+            await self.record(changes, session.discoveries)
         return standings
 
     async def run(self) -> None:
@@ -154,7 +154,7 @@ class StateStore:
         known = dict(snapshot.outbox.dropped)
         self.holder.current = step.snapshot
         for receiver, count in step.dropped:
-            if receiver not in known:  # the first of them; how many it were is told with the next delivery
+            if receiver not in known:  # the first of them; how many it were is changes with the next delivery
                 log.error(
                     "the queue of a receiver is full, the oldest notifications are dropped",
                     receiver=receiver,

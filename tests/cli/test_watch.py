@@ -1,4 +1,4 @@
-"""`egressd watch`: what is looked at when, what is said, and a change window from its start to its end."""
+"""`egressd watch`: what is probed when, what is printed, and a change window from its start to its end."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def _hosts(sweep: Sweep, ids: tuple[str, ...]) -> set[str]:
     return {one.host for one in sweep.recording.plan.probes if one.id in ids}
 
 
-def test_everything_is_looked_at_first(broken: Sweep) -> None:
-    """The first look leaves nothing out."""
+def test_the_first_pass_probes_everything(broken: Sweep) -> None:
+    """Nothing is left out."""
     plan = broken.recording.plan
     turn = next_turn(plan, None, since=0.0, every=5.0)
     assert (turn.probes, turn.everything, turn.last) == (plan.probes, True, True)
 
 
-def test_what_fails_is_looked_at_more_often(broken: Sweep) -> None:
-    """Only what fails has its turn, until a minute is over; then it comes first, before what is well."""
+def test_failing_targets_are_probed_more_often(broken: Sweep) -> None:
+    """Only failing targets, until a minute is over; then they come first, before what is ok."""
     plan = broken.recording.plan
     quick = next_turn(plan, broken, since=WATCH_ALL_EVERY - 1, every=5.0)
     assert {one.host for one in quick.probes} == {HOST}
@@ -74,8 +74,8 @@ def test_what_fails_is_looked_at_more_often(broken: Sweep) -> None:
     assert not next_turn(plan, broken, since=WATCH_ALL_EVERY, every=300.0).everything
 
 
-def test_wildcard_rules_that_are_well_wait_for_the_last_look(broken: Sweep, sound: Sweep) -> None:
-    """Random labels are not sent again each minute, and are sent before all is called well."""
+def test_wildcard_rules_that_are_ok_wait_for_the_last_pass(broken: Sweep, sound: Sweep) -> None:
+    """Random labels are not sent again each minute, and are sent before all is called ok."""
     plan = broken.recording.plan
     minute = next_turn(plan, broken, since=WATCH_ALL_EVERY, every=5.0)
     last = next_turn(plan, sound, since=0.0, every=5.0)
@@ -91,8 +91,8 @@ def test_it_is_over_when_every_required_target_can_be_reached(broken: Sweep, sou
 
 
 @pytest.mark.parametrize(("now", "left"), [(100.5, 4.5), (104.9, LEAST_GAP), (130.0, LEAST_GAP)])
-def test_looks_never_follow_end_on_end(now: float, left: float) -> None:
-    """A look that took long is followed by a breath, a short one by what is left of the interval."""
+def test_passes_never_follow_without_a_gap(now: float, left: float) -> None:
+    """A pass that took long is followed by the least gap, a short one by what is left of the interval."""
     assert gap_before(began=100.0, now=now, every=5.0) == pytest.approx(left)
 
 
@@ -115,9 +115,9 @@ def test_a_probe_with_another_signature_loses_its_controls(broken: Sweep, sound:
     assert any(one.subject == failing for one in recording.controls)
 
     good = next(one for one in sound.recording.plan.probes if one.host == HOST).id
-    mended = next(one for one in sound.recording.records if one.probe == good)
+    fixed = next(one for one in sound.recording.records if one.probe == good)
     assert {results.add(one) for one in recording.records} == {RecordChange.UNCHANGED}
-    assert results.add(replace(mended, probe=failing)) is RecordChange.CHANGED
+    assert results.add(replace(fixed, probe=failing)) is RecordChange.CHANGED
     whole = results.recording(plan, replace(recording, controls=()))
     assert {one.subject for one in whole.controls} == {one.subject for one in recording.controls} - {failing}
     assert is_over(judge(whole))
@@ -132,11 +132,11 @@ def test_what_was_not_probed_stays_known(broken: Sweep) -> None:
     assert results.recording(recording.plan, recording).records == recording.records
 
 
-def test_a_change_is_told_with_time_and_both_reasons(broken: Sweep, sound: Sweep) -> None:
-    """Good news is a line; bad news comes with what was seen and what to ask for."""
+def test_a_change_is_printed_with_time_and_both_reasons(broken: Sweep, sound: Sweep) -> None:
+    """A change for the better is a line; one for the worse has evidence and advice."""
     good = compare_baselines(baseline_of(broken), baseline_of(sound)).changes
-    mended = tuple(one for one in good if HOST in one.target)
-    lines = list(messages.change_lines(mended, sound, at="10:11:12Z", width=80, colour=False))
+    fixed = tuple(one for one in good if HOST in one.target)
+    lines = list(messages.change_lines(fixed, sound, at="10:11:12Z", width=80, colour=False))
     assert lines == [
         f"10:11:12Z  GOOD     {HOST}:443: ok, was blocked",
         f"{'':20}(tls_reset_after_hello)",
@@ -152,7 +152,7 @@ def test_a_change_is_told_with_time_and_both_reasons(broken: Sweep, sound: Sweep
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_many_at_once_are_told_in_short(broken: Sweep) -> None:
+def test_many_changes_at_once_take_a_line_each(broken: Sweep) -> None:
     """When everything breaks, a line each is enough."""
     marks = tuple(replace(one, outcome=Outcome.OK.value, reason=None) for one in baseline_of(broken).marks)
     before = replace(baseline_of(broken), marks=marks)
@@ -162,8 +162,8 @@ def test_many_at_once_are_told_in_short(broken: Sweep) -> None:
     assert len(lines) == 9
 
 
-def test_the_standing_line_counts(broken: Sweep, sound: Sweep) -> None:
-    """It says how many are well, how many required ones are not, and what happens now."""
+def test_the_status_line_counts_targets(broken: Sweep, sound: Sweep) -> None:
+    """How many are ok, how many required ones are not, and what happens now."""
     assert messages.progress_text(broken, "x") == "113 of 114 targets ok, 1 required target to go; x"
     assert messages.progress_text(sound, "x") == "114 of 114 targets ok, every required target is ok; x"
 
@@ -179,7 +179,7 @@ def test_the_standing_line_counts(broken: Sweep, sound: Sweep) -> None:
         (["--source", "203.0.113.7"], "203.0.113.7"),
     ],
 )
-def test_wrong_usage_is_told_before_probing(given: list[str], said: str) -> None:
+def test_wrong_usage_is_reported_before_probing(given: list[str], said: str) -> None:
     """A mistake is one sentence, and nothing is probed."""
     done = CliRunner().invoke(app, ["watch", *given], env={"COLUMNS": "80"})
     assert done.exit_code in {2, 78}
@@ -189,7 +189,7 @@ def test_wrong_usage_is_told_before_probing(given: list[str], said: str) -> None
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class OpenLab:
     """A lab that is open, and how to change its faults."""
 
     config: Path
@@ -205,7 +205,7 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(folder: Path, *faults: str) -> Iterator[Rehearsal]:
+def open_lab(folder: Path, *faults: str) -> Iterator[OpenLab]:
     """Open a lab, for the bridge alone."""
     config = folder / "lab.yml"
     given = [word for fault in faults for word in ("--fault", fault)]
@@ -222,13 +222,13 @@ def rehearsal(folder: Path, *faults: str) -> Iterator[Rehearsal]:
         process.stdout.readline()
         config.write_text(unhurried(config.read_text(encoding="utf-8")), encoding="utf-8")
         try:
-            yield Rehearsal(config, process)
+            yield OpenLab(config, process)
         finally:
             process.terminate()
 
 
 @contextmanager
-def _start(lab: Rehearsal, *given: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+def _start(lab: OpenLab, *given: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     """Start a watch that ends with the test, however that ends."""
     command = [*EGRESSD, "watch", "--config.file", str(lab.config), "--interval", "1s"]
     with subprocess.Popen(
@@ -256,10 +256,10 @@ def _until(watch: subprocess.Popen[str], pattern: str) -> str:
 
 
 def test_a_change_window(tmp_path: Path) -> None:
-    """Each change is told when it happens, the watch ends with 0 by itself, and a report is left behind."""
+    """Each change is printed when it happens, the watch ends with 0 by itself and writes a report."""
     report = tmp_path / "after.json"
     with (
-        rehearsal(tmp_path, f"tls_reset={HOST}") as lab,
+        open_lab(tmp_path, f"tls_reset={HOST}") as lab,
         _start(lab, "--format", "json", "--output", str(report)) as watch,
     ):
         start = _until(watch, "probing what fails every 1s")
@@ -280,18 +280,18 @@ def test_a_change_window(tmp_path: Path) -> None:
     assert is_over(read_saved(report))
 
 
-def test_a_watch_with_nothing_to_wait_for_ends_at_once(tmp_path: Path) -> None:
-    """One look is enough where everything is well."""
-    with rehearsal(tmp_path) as lab, _start(lab) as watch:
+def test_a_watch_ends_at_once_where_nothing_fails(tmp_path: Path) -> None:
+    """One pass is enough where everything is ok."""
+    with open_lab(tmp_path) as lab, _start(lab) as watch:
         out, errors = watch.communicate(timeout=300)
     assert (watch.returncode, errors) == (0, "")
     assert "probing" not in out
     assert out.endswith("(exit code 0)\n")
 
 
-def test_ctrl_c_says_what_still_fails(tmp_path: Path) -> None:
-    """It ends with 130, and the last thing on stdout is what is left to do."""
-    with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab) as watch:
+def test_ctrl_c_prints_what_still_fails(tmp_path: Path) -> None:
+    """It ends with 130, and the last lines on stdout are the failing targets."""
+    with open_lab(tmp_path, f"tls_reset={HOST}") as lab, _start(lab) as watch:
         _until(watch, "probing what fails")
         watch.send_signal(signal.SIGINT)
         out, errors = watch.communicate(timeout=300)
@@ -305,16 +305,16 @@ def test_ctrl_c_says_what_still_fails(tmp_path: Path) -> None:
 
 def test_it_ends_when_its_time_is_over(tmp_path: Path) -> None:
     """`--for` ends it with the exit code of the last state."""
-    with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab, "--for", "6s") as watch:
+    with open_lab(tmp_path, f"tls_reset={HOST}") as lab, _start(lab, "--for", "6s") as watch:
         out, errors = watch.communicate(timeout=300)
     assert (watch.returncode, errors) == (1, "")
     assert out.endswith("FAIL: 1 required target blocked or down (exit code 1)\n")
 
 
-def test_a_terminal_gets_a_standing_line(tmp_path: Path) -> None:
+def test_a_terminal_gets_a_status_line(tmp_path: Path) -> None:
     """stderr, where it is a terminal, has one line that is written over; stdout stays plain."""
     terminal, stderr = os.openpty()
-    with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab, stderr=stderr) as watch:
+    with open_lab(tmp_path, f"tls_reset={HOST}") as lab, _start(lab, stderr=stderr) as watch:
         shown = b""
         while not re.search(rb"probing 1, 0 done", shown):
             shown += os.read(terminal, 4096)
@@ -327,9 +327,9 @@ def test_a_terminal_gets_a_standing_line(tmp_path: Path) -> None:
     assert "\x1b" not in out
 
 
-def test_a_reader_that_leaves_ends_it(tmp_path: Path) -> None:
-    """`| head -1` ends the watch at the next thing it would say."""
-    with rehearsal(tmp_path, f"tls_reset={HOST}") as lab, _start(lab) as watch:
+def test_a_closed_pipe_ends_the_watch(tmp_path: Path) -> None:
+    """`| head -1` ends the watch at the next line it would print."""
+    with open_lab(tmp_path, f"tls_reset={HOST}") as lab, _start(lab) as watch:
         assert watch.stdout is not None
         _until(watch, "probing what fails")
         watch.stdout.close()

@@ -1,4 +1,4 @@
-"""The whole daemon as a process, against the lab: what it told systemd, where it serves, how it ends."""
+"""The whole daemon as a process, against the lab: its messages to systemd, its port, its end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Lab:
     config: Path
 
     def do(self, command: str) -> None:
-        """Switch faults. Nobody reads what the lab prints of it, so that must stay little."""
+        """Switch faults. What the lab prints about it is not read, so that must stay little."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{command}\n")
         self.process.stdin.flush()
@@ -42,25 +42,25 @@ class Lab:
 
 @dataclass
 class Running:
-    """A daemon, what it told systemd, and where it serves."""
+    """A daemon, its messages to systemd, and its port."""
 
     process: subprocess.Popen[str]
-    heard: socket.socket
+    listener: socket.socket
     port: int
     errors: Path
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     def wait_for(self, text: str) -> str:
         """Wait for a message to systemd that holds a text."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                self.told.append(self.heard.recv(65536).decode())
+                self.messages.append(self.listener.recv(65536).decode())
             except TimeoutError:
                 continue
-            if text in self.told[-1]:
-                return self.told[-1]
-        raise AssertionError(f"no {text!r} in {self.told}: {self.errors.read_text(encoding='utf-8')}")
+            if text in self.messages[-1]:
+                return self.messages[-1]
+        raise AssertionError(f"no {text!r} in {self.messages}: {self.errors.read_text(encoding='utf-8')}")
 
     def get(self, path: str) -> tuple[int, str]:
         """Ask the HTTP server."""
@@ -115,10 +115,10 @@ def put(config: Path, text: str) -> None:
 def daemon(folder: Path, config: Path, **environment: str) -> Iterator[Running]:
     """Start a daemon as systemd would."""
     port = free_port()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         name = folder / f"notify-{port}"
-        heard.bind(str(name))
-        heard.settimeout(1)
+        listener.bind(str(name))
+        listener.settimeout(1)
         command = [sys.executable, "-m", "egressd", f"--config.file={config}"]
         command += [f"--web.listen-address=127.0.0.1:{port}"]
         errors = folder / f"log-{port}"
@@ -130,6 +130,6 @@ def daemon(folder: Path, config: Path, **environment: str) -> Iterator[Running]:
             ) as process,
         ):
             try:
-                yield Running(process, heard, port, errors)
+                yield Running(process, listener, port, errors)
             finally:
                 process.kill()

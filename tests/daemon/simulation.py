@@ -71,12 +71,12 @@ def _probe(name: str) -> Probe:
 
 @dataclass
 class World:
-    """What is wrong now, and every look that was made."""
+    """What fails now, and every probe that was run."""
 
     down: dict[str, str] = field(default_factory=dict)
     """Hosts that fail, and how: `refused` at once, `timeout` as late as can be."""
-    looks: list[tuple[float, str]] = field(default_factory=list)
-    """When and at which host."""
+    probed: list[tuple[float, str]] = field(default_factory=list)
+    """When, and which host."""
     running: int = 0
     most_running: int = 0
 
@@ -114,7 +114,7 @@ class FakeSession(Session):
 
         async def one(probe: Probe) -> None:
             await asyncio.sleep(starts.get(probe.id, 0.0))
-            self.world.looks.append((clock.monotonic(), probe.host))
+            self.world.probed.append((clock.monotonic(), probe.host))
             how = self.world.down.get(probe.host)
             await asyncio.sleep(self.schedule.deadline if how == "timeout" else RTT)
             records[probe.id] = ProbeRecord(probe=probe.id, trails=(trail_of(how),))
@@ -129,7 +129,7 @@ class FakeSession(Session):
         finally:
             self.world.running -= whole_sweep
         return Recording(
-            id=f"r{len(self.world.looks)}",
+            id=f"r{len(self.world.probed)}",
             started=started,
             finished=clock.timestamp(),
             interrupted=False,
@@ -195,16 +195,16 @@ class Scene:
     session: FakeSession
     holder: SnapshotHolder
     scheduler: Scheduler
-    told: list[Event]
+    events: list[Event]
 
     @property
     def changes(self) -> list[TargetChanged]:
         """The confirmed changes so far."""
-        return [one for one in self.told if isinstance(one, TargetChanged)]
+        return [one for one in self.events if isinstance(one, TargetChanged)]
 
-    def looks_at(self, host: str) -> list[float]:
-        """When a host was looked at."""
-        return [when for when, name in self.world.looks if name == host]
+    def times_probed(self, host: str) -> list[float]:
+        """When a host was probed."""
+        return [when for when, name in self.world.probed if name == host]
 
 
 def scene(
@@ -212,12 +212,12 @@ def scene(
 ) -> Scene:
     """Set one up; call it inside the loop."""
     settings = Settings(interval=interval, limits=Limits(deadline=deadline))
-    world, told = World(), list[Event]()
+    world, events = World(), list[Event]()
     plan = plan_of(hosts, slow=slow, deadline=deadline)
     session = FakeSession(world, settings, plan=plan, identity=identity)
     now = clock.timestamp()
     snapshot = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)
     holder = SnapshotHolder(snapshot)
-    store = StateStore(holder=holder, keeper=FakeKeeper(), on_event=told.append)
+    store = StateStore(holder=holder, keeper=FakeKeeper(), on_event=events.append)
     scheduler = Scheduler(holder=holder, store=store, session=session)
-    return Scene(world=world, session=session, holder=holder, scheduler=scheduler, told=told)
+    return Scene(world=world, session=session, holder=holder, scheduler=scheduler, events=events)

@@ -42,44 +42,47 @@ def booted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("booted")
-async def test_an_address_that_comes_late_is_waited_for(tmp_path: Path) -> None:
-    """systemd hears what for, and gives the time."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
-        heard.bind(str(tmp_path / "notify"))
+async def test_an_address_that_appears_late_is_waited_for(tmp_path: Path) -> None:
+    """systemd is messages the reason, and extends the timeout."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(tmp_path / "notify"))
         notifier = SdNotifier(address=str(tmp_path / "notify"))
-        assert await retry_while_booting(Attempts(GONE, AbsentListenError("cannot listen"), GONE), notifier) == "done"
-        told = [heard.recv(4096).decode() for _ in range(3)]
-        assert all(
-            one.startswith("EXTEND_TIMEOUT_USEC=5000000\nSTATUS=waiting for an address: ") for one in told
+        assert (
+            await retry_while_booting(Attempts(GONE, AbsentListenError("cannot listen"), GONE), notifier)
+            == "done"
         )
-        assert "192.0.2.7" in told[0]
+        messages = [receiver.recv(4096).decode() for _ in range(3)]
+        assert all(
+            one.startswith("EXTEND_TIMEOUT_USEC=5000000\nSTATUS=waiting for an address: ") for one in messages
+        )
+        assert "192.0.2.7" in messages[0]
 
 
 @pytest.mark.usefixtures("booted")
 @pytest.mark.parametrize("error", [ConfigError(("bad",)), UsageError("port in use")])
-async def test_a_mistake_is_not_waited_for(error: EgressdError) -> None:
-    """Time does not mend it."""
+async def test_other_errors_are_not_retried(error: EgressdError) -> None:
+    """Waiting does not help."""
     with pytest.raises(type(error)):
         await retry_while_booting(Attempts(error), SdNotifier(address="/nowhere"))
 
 
 @pytest.mark.parametrize(("age", "address"), [(BOOTED_AFTER + 1, "/nowhere"), (60.0, "")])
-async def test_nobody_waits_for_long_or_at_a_terminal(
+async def test_retries_end_after_boot_and_without_systemd(
     monkeypatch: pytest.MonkeyPatch, age: float, address: str
 ) -> None:
-    """A host that is up for a while has its addresses; without systemd somebody reads the answer."""
+    """A host that is up for a while has its addresses; at a terminal the user reads the error."""
     monkeypatch.setattr(clock, "monotonic", lambda: age)
     with pytest.raises(AbsentSourceError):
         await retry_while_booting(Attempts(GONE), SdNotifier(address=address))
 
 
-def test_an_absent_source_is_what_is_waited_for() -> None:
-    """By whoever finds it out."""
+def test_an_absent_source_raises_what_is_retried() -> None:
+    """The check of the sources raises it."""
     with pytest.raises(AbsentSourceError, match=r"203\.0\.113\.7"):
         refuse_absent_sources(Settings(sources=(Source(name="a", address="203.0.113.7"),)))
 
 
-async def test_an_absent_listener_is_what_is_waited_for() -> None:
+async def test_an_absent_listen_address_raises_what_is_retried() -> None:
     """And no port that is taken."""
     server = Server(holder=scene().holder, intents=Intents(), catalog=load_catalog())
     with pytest.raises(AbsentListenError, match=r"203\.0\.113\.7:10980: Cannot assign requested address"):

@@ -1,4 +1,4 @@
-"""Counters grow with looks, know only what is planned, and say when a profile could be reached."""
+"""Counters grow with passes, cover what is planned, and hold when a profile could be reached."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from tests.standing.sweeps import at, recording, sweep
 A, B = ("a", "default"), ("b", "default")
 
 
-def looked(counters: Counters, words: dict[str, str], *fresh: tuple[str, str]) -> Counters:
+def counted(counters: Counters, words: dict[str, str], *fresh: tuple[str, str]) -> Counters:
     return count_results(counters, sweep("x", words), fresh=frozenset(fresh), probes=frozenset())
 
 
-def test_only_fresh_looks_count() -> None:
-    """A verdict that rests on an older look is no look, and no failure."""
-    counters = looked(Counters(), {"a": "blocked:tls_reset", "b": "ok"}, A, B)
-    counters = looked(counters, {"a": "blocked:tls_reset", "b": "blocked:tls_reset"}, A)
+def test_only_new_records_are_counted() -> None:
+    """A verdict that rests on an older record counts neither as a probe nor as a failure."""
+    counters = counted(Counters(), {"a": "blocked:tls_reset", "b": "ok"}, A, B)
+    counters = counted(counters, {"a": "blocked:tls_reset", "b": "blocked:tls_reset"}, A)
     assert dict(counters.probes) == {A: 2, B: 1}
     assert dict(counters.failures) == {(*A, "tls_reset"): 2}
 
 
-def test_what_is_gone_is_not_counted_any_more() -> None:
+def test_removed_targets_have_no_counters() -> None:
     """A removed target leaves nothing behind."""
-    counters = looked(Counters(), {"a": "blocked:x", "b": "ok"}, A, B)
-    counters = looked(counters, {"b": "ok"}, B)
+    counters = counted(Counters(), {"a": "blocked:x", "b": "ok"}, A, B)
+    counters = counted(counters, {"b": "ok"}, B)
     assert dict(counters.probes) == {B: 2}
     assert dict(counters.failures) == {}
 

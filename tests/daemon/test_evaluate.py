@@ -25,8 +25,8 @@ from egressd.model.snapshot import ReceiverStatus, Snapshot
 from egressd.notify.outbox import enqueue
 from egressd.state.silences import FILE, SilencesFile, write_silences
 from tests.alerting.simulation import AlertSimulation
+from tests.daemon.jumping_clock import run
 from tests.daemon.simulation import Scene, scene
-from tests.daemon.timeless import run
 from tests.notify.notices import alert, condition, notice
 from tests.notify.samples import sample_receiver
 from tests.notify.simulation import CHAT, HOOK, PEERS
@@ -200,7 +200,7 @@ def test_a_silence_opened_by_hand_is_active_at_once(
     assert [line["event"] for line in said].count("silences can't be read, those before stay") == 1
 
 
-def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
+def test_a_fault_is_notified_with_the_pass_that_confirms_it(play: Play) -> None:
     """The alert, its notice in the queue and the event come in one swap, and one save."""
 
     async def main() -> None:
@@ -210,8 +210,8 @@ def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
         plain = keeper.save
 
         async def save(snapshot: Snapshot, events: tuple[Any, ...], found: tuple[Any, ...]) -> Any:
-            told = sum(isinstance(each, NoticePosted) for each in events)
-            swaps.append((told, len(snapshot.outbox.waiting)))
+            posted = sum(isinstance(each, NoticePosted) for each in events)
+            swaps.append((posted, len(snapshot.outbox.waiting)))
             return await plain(snapshot, events, found)
 
         keeper.save = save
@@ -223,7 +223,7 @@ def test_a_fault_is_told_with_the_look_that_confirms_it(play: Play) -> None:
             task.cancel()
         assert notices(one) == [(NoticeKind.OPENED, AlertName.UNREACHABLE)]
         assert [pair for pair in swaps if pair[0]] == [(1, 1)]
-        assert next(waiting for told, waiting in swaps if not told) == 0
+        assert next(waiting for posted, waiting in swaps if not posted) == 0
 
     play(main())
 
@@ -237,7 +237,7 @@ def telling(one: Scene) -> Scene:
 
 
 def notices(one: Scene) -> list[tuple[NoticeKind, AlertName]]:
-    return [(each.notice_kind, each.alertname) for each in one.told if isinstance(each, NoticePosted)]
+    return [(each.notice_kind, each.alertname) for each in one.events if isinstance(each, NoticePosted)]
 
 
 def test_the_status_line_counts_alerts() -> None:

@@ -1,4 +1,4 @@
-"""Killed at random moments: no notice is lost, none is made twice, and all arrive in order."""
+"""Killed at random moments: no notification is lost, none is made twice, and all arrive in order."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from pathlib import Path
 from egressd.model.alert import NoticeKind
 from egressd.model.event import NoticePosted
 from egressd.state.history import read_history
-from tests.daemon.crier import RECEIVED
+from tests.daemon.notifying_daemon import RECEIVED
 
 ROOT = Path(__file__).parents[2]
 TIMES = 8
 
 
-def live(directory: Path, seed: str, *, told: int = 0, more: float = 0.0) -> None:
-    """Kill it some seconds after it told so much; 0: let it end."""
-    wanted = len(heard(directory)) + told
-    command = [sys.executable, "-m", "tests.daemon.crier", str(directory), seed]
+def live(directory: Path, seed: str, *, deliveries: int = 0, more: float = 0.0) -> None:
+    """Kill it some seconds after so many deliveries; 0: let it end."""
+    wanted = len(received(directory)) + deliveries
+    command = [sys.executable, "-m", "tests.daemon.notifying_daemon", str(directory), seed]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "open\n"
-        while told and len(heard(directory)) < wanted:
+        while deliveries and len(received(directory)) < wanted:
             assert child.poll() is None
             time.sleep(0.005)
-        if told:
+        if deliveries:
             time.sleep(more)
             child.kill()
         else:
             assert child.wait(300) == 0
 
 
-def heard(directory: Path) -> list[str]:
-    """Return what the receiver was told."""
+def received(directory: Path) -> list[str]:
+    """Return what the receiver got."""
     path = directory / RECEIVED
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def posted(directory: Path) -> list[NoticePosted]:
-    """Return what was to be told, in order."""
+    """Return what was queued, in order."""
     events = read_history(directory, since="2000", until="3000", target=None).events
     return [one for one in events if isinstance(one, NoticePosted)]
 
 
-def test_killed_at_random_moments(tmp_path: Path) -> None:
+def test_no_notification_is_lost_when_killed_at_random_moments(tmp_path: Path) -> None:
     """What was made is what arrives; only what was on its way when it died may arrive once more."""
     choose = random.Random(11)
     for number in range(TIMES):
-        live(tmp_path, str(number), told=choose.randint(6, 30), more=choose.uniform(0.0, 0.1))
+        live(tmp_path, str(number), deliveries=choose.randint(6, 30), more=choose.uniform(0.0, 0.1))
     live(tmp_path, "drain")
     made = posted(tmp_path)
     assert len(made) > 5 * TIMES
     assert len({one.notice for one in made}) == len(made)
-    lines = heard(tmp_path)
+    lines = received(tmp_path)
     once = [key for key, _ in groupby(line.split()[0] for line in lines)]
     assert once == [one.notice for one in made]
     assert len(lines) - len(once) <= TIMES

@@ -16,8 +16,8 @@ import pytest
 from tests.daemon.process import HOSTS, Lab, daemon, put, settings
 
 
-def test_it_starts_tells_the_truth_and_stops(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """READY once the port is bound, ready once a sweep is done, a status line, a quick and clean end."""
+def test_readiness_status_and_stop(tmp_path: Path, config: Path, lab: Lab) -> None:
+    """READY once the port is bound, /-/ready once a sweep is done, a status line, a quick and clean end."""
     put(config, settings(lab, interval="10s"))  # what the lab takes longer for on a busy machine is a warning
     with daemon(tmp_path, config, WATCHDOG_USEC="2000000") as running:
         assert "first sweep is running" in running.wait_for("READY=1")
@@ -36,8 +36,8 @@ def test_it_starts_tells_the_truth_and_stops(tmp_path: Path, config: Path, lab: 
     assert not [line for line in running_out if line["level"] in ("warning", "error")]
 
 
-def test_reload_good_and_bad(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """A good configuration is in force soon; a bad one leaves the old one, and says so everywhere."""
+def test_a_good_reload_takes_effect_and_a_bad_one_does_not(tmp_path: Path, config: Path, lab: Lab) -> None:
+    """A good configuration is in force soon; a bad one leaves the old one, which log and pages show."""
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
         fewer = [{"id": "own-0", "host": HOSTS[0], "port": 443, "protocol": "https"}]
@@ -58,9 +58,7 @@ def test_reload_good_and_bad(tmp_path: Path, config: Path, lab: Lab) -> None:
         assert len(refused["problems"]) == 2
 
 
-def test_a_bad_web_configuration_is_said_and_no_reload_takes_it(
-    tmp_path: Path, config: Path, lab: Lab
-) -> None:
+def test_a_bad_web_configuration_is_reported_and_not_loaded(tmp_path: Path, config: Path, lab: Lab) -> None:
     """What a restart would fail by shows before the restart, and stays said whatever else is reloaded."""
     web = tmp_path / "web.yml"
     put(web, "")
@@ -82,7 +80,7 @@ def test_a_bad_web_configuration_is_said_and_no_reload_takes_it(
         assert running.stop()[0] == 0
 
 
-def test_what_was_probably_not_meant_is_logged(tmp_path: Path, config: Path, lab: Lab) -> None:
+def test_configuration_warnings_are_logged(tmp_path: Path, config: Path, lab: Lab) -> None:
     """What `config check` warns of is in the log as well, at the start and after each reload."""
     always = {"maintenance": [{"name": "m", "schedule": "0 * * * *", "for": "1h"}]}
     config.write_text(settings(lab, alerts=always), encoding="utf-8")
@@ -96,7 +94,7 @@ def test_what_was_probably_not_meant_is_logged(tmp_path: Path, config: Path, lab
         assert len(running.events("configuration")) == 2
 
 
-def test_a_file_that_does_not_answer_holds_up_no_end(tmp_path: Path, config: Path, lab: Lab) -> None:
+def test_a_file_that_hangs_does_not_hold_up_stopping(tmp_path: Path, config: Path, lab: Lab) -> None:
     """A thread that hangs in a file, as on a server that is gone, is left behind; sweeps go on until then."""
     secret = tmp_path / "secret"
     secret.write_text("hunter2", encoding="utf-8")
@@ -105,7 +103,7 @@ def test_a_file_that_does_not_answer_holds_up_no_end(tmp_path: Path, config: Pat
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
         secret.unlink()
-        os.mkfifo(secret)  # nobody ever writes
+        os.mkfifo(secret)  # never written to
         running.process.send_signal(signal.SIGHUP)
         running.wait_for("RELOADING=1")
         before = len(running.events("sweep"))
@@ -118,7 +116,7 @@ def test_a_file_that_does_not_answer_holds_up_no_end(tmp_path: Path, config: Pat
         ]
 
 
-def test_a_storm_of_signals_is_weathered(tmp_path: Path, config: Path, lab: Lab) -> None:
+def test_hundreds_of_reload_signals_lead_to_few_reloads(tmp_path: Path, config: Path, lab: Lab) -> None:
     """Hundreds of SIGHUP, good and bad files in turn: sweeps go on, reloads are few, the last file holds."""
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
@@ -139,8 +137,8 @@ def test_a_storm_of_signals_is_weathered(tmp_path: Path, config: Path, lab: Lab)
         assert running.stop()[0] == 0
 
 
-def test_a_fault_is_told_once_also_over_a_restart(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """Confirmed within seconds, with evidence; killed and started again it is no news, and since stays."""
+def test_a_fault_is_logged_once_even_over_a_restart(tmp_path: Path, config: Path, lab: Lab) -> None:
+    """Confirmed within seconds, with evidence; killed and restarted it is not logged again; since stays."""
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
         lab.do("on tls_reset=mcr.microsoft.com")
@@ -154,7 +152,7 @@ def test_a_fault_is_told_once_also_over_a_restart(tmp_path: Path, config: Path, 
         again.until(lambda: len(again.events("sweep")) > 2, "sweeps")
         assert again.events("target changed") == []
         lab.do("off")
-        again.until(lambda: again.events("target changed"), "mended")
+        again.until(lambda: again.events("target changed"), "fixed")
         again.stop()
     history = [sys.executable, "-m", "egressd", "history", "--format=json", f"--config.file={config}"]
     done = subprocess.run(
@@ -184,8 +182,8 @@ def test_a_fault_is_told_once_also_over_a_restart(tmp_path: Path, config: Path, 
         ("web: {listen: '192.0.2.1:10980'}\nprofiles: []\n", 2, "cannot"),
     ],
 )
-def test_what_cannot_work_ends_at_once(tmp_path: Path, text: str, code: int, said: str) -> None:
-    """A bad configuration is 78 and a sentence; READY was never said."""
+def test_bad_configurations_end_the_start(tmp_path: Path, text: str, code: int, said: str) -> None:
+    """Exit code 78 and a sentence; READY was never sent."""
     path = tmp_path / "bad.yml"
     path.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "egressd", f"--config.file={path}"]
@@ -195,8 +193,8 @@ def test_what_cannot_work_ends_at_once(tmp_path: Path, text: str, code: int, sai
     assert "Traceback" not in done.stderr
 
 
-def test_a_stalled_resolver_does_not_hold_it(tmp_path: Path, lab: Lab) -> None:
-    """A name server that never answers: sweeps end in time, it says what is wrong, and stops at once."""
+def test_a_silent_resolver_does_not_delay_sweeps_or_stopping(tmp_path: Path, lab: Lab) -> None:
+    """A name server that never answers: sweeps end in time, name the reason, and the daemon stops at once."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         path = tmp_path / "egressd.yml"

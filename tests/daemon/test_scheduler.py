@@ -1,4 +1,4 @@
-"""The scheduler on a clock that jumps: when it looks at what, how fast it is sure, what overruns."""
+"""The scheduler on a clock that jumps: what is probed when, how fast changes are confirmed, overruns."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from egressd.model.settings import Limits, Settings
 from egressd.model.standing import Lifecycle
 from egressd.model.verdict import Outcome
 from egressd.standing.lifecycle import Thresholds
+from tests.daemon.jumping_clock import Times, run
 from tests.daemon.simulation import FakeSession, Scene, plan_of, scene
-from tests.daemon.timeless import Times, run
 
 MINUTE = 60.0
 
@@ -47,43 +47,43 @@ def times() -> Times:
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch, times: Times) -> Play:
-    """Run a test's story on jumping time."""
+    """Run a test's scenario on jumping time."""
     return lambda main: run(main, monkeypatch, times)
 
 
-def test_each_target_is_seen_every_interval(play: Play) -> None:
+def test_each_target_is_probed_every_interval(play: Play) -> None:
     """Starts are spread over half the interval; each target has a moment of its own, always the same."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=50) as one:
             await asyncio.sleep(10 * MINUTE)
         for number in range(50):
-            looks = one.looks_at(f"h{number}")
-            gaps = [round(b - a, 3) for a, b in pairwise(looks)]
+            probed = one.times_probed(f"h{number}")
+            gaps = [round(b - a, 3) for a, b in pairwise(probed)]
             assert gaps[0] <= MINUTE  # the first sweep is quicker
             assert set(gaps[1:]) == {MINUTE}
-        second = sorted(one.looks_at(f"h{number}")[2] for number in range(50))
+        second = sorted(one.times_probed(f"h{number}")[2] for number in range(50))
         assert 20 < second[-1] - second[0] <= one.session.schedule.window == 30
         assert max(b - a for a, b in pairwise(second)) < 5
 
-    play(story())
+    play(scenario())
 
 
-def test_two_hosts_do_not_march_in_step(play: Play) -> None:
+def test_two_hosts_have_different_schedules(play: Play) -> None:
     """Another identity gives another order, and the same identity the same."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         orders = []
         for identity in ("one", "one", "two"):
             async with sweeping(hosts=30, identity=identity) as one:
                 began = clock.monotonic()
                 await asyncio.sleep(2 * MINUTE)
-            orders.append([(round(when - began, 3), name) for when, name in one.world.looks])
+            orders.append([(round(when - began, 3), name) for when, name in one.world.probed])
         assert orders[0] == orders[1]
         assert [name for _, name in orders[0]] != [name for _, name in orders[2]]
         assert orders[0][0][0] != orders[2][0][0]
 
-    play(story())
+    play(scenario())
 
 
 def detects_within(schedule: Schedule) -> float:
@@ -103,7 +103,7 @@ def detects_within(schedule: Schedule) -> float:
 def test_a_fault_is_confirmed_within_the_stated_bound(play: Play, how: str, offset: float) -> None:
     """However silent it is and whenever it begins; one that answers takes an interval and seconds."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping() as one:
             await asyncio.sleep(5 * MINUTE + offset)
             one.world.down["h3"] = how
@@ -111,11 +111,11 @@ def test_a_fault_is_confirmed_within_the_stated_bound(play: Play, how: str, offs
         assert took <= detects_within(one.session.schedule) == 167
         assert how == "timeout" or took <= MINUTE + 7
 
-    play(story())
+    play(scenario())
 
 
 def test_the_readme_states_the_bound() -> None:
-    """What it promises is what the schedule keeps, with the defaults and in general."""
+    """With the defaults and in general."""
     text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
     assert "`interval + 5 x probe.deadline + 7 s`, 167 s with the defaults" in text
     for interval, deadline in ((60.0, 20.0), (300.0, 8.0)):
@@ -131,10 +131,10 @@ async def _seconds_until_told(one: Scene, target: str) -> float:
 
 
 @pytest.mark.parametrize("offset", range(0, 60, 7))
-def test_others_being_confirmed_do_not_stretch_the_bound(play: Play, offset: int) -> None:
+def test_rechecks_of_other_targets_do_not_exceed_the_bound(play: Play, offset: int) -> None:
     """A silent fault elsewhere, confirmed at the same time, costs a round at most."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping() as one:
             await asyncio.sleep(5 * MINUTE)
             one.world.down["h1"] = "timeout"
@@ -143,50 +143,50 @@ def test_others_being_confirmed_do_not_stretch_the_bound(play: Play, offset: int
             took = await _seconds_until_told(one, "row/h3:443")
         assert took <= detects_within(one.session.schedule)
 
-    play(story())
+    play(scenario())
 
 
-def test_confirming_takes_seconds_not_intervals(play: Play) -> None:
-    """From the first failed look to the confirmed change, and back."""
+def test_changes_are_confirmed_within_seconds(play: Play) -> None:
+    """From the first failed probe to the confirmed change, and back."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping() as one:
             await asyncio.sleep(2 * MINUTE)
             one.world.down["h3"] = "refused"
             await asyncio.sleep(2 * MINUTE)
             one.world.down.clear()
             await asyncio.sleep(2 * MINUTE)
-        failed, mended = one.changes
-        for change in (failed, mended):
+        failed, fixed = one.changes
+        for change in (failed, fixed):
             first, confirmed = (datetime.fromisoformat(text) for text in (change.since, change.at))
             assert confirmed - first < timedelta(seconds=6)
         standing = one.holder.current.standings.of("row/h3:443", "default")
         assert standing is not None
         assert standing.state is Lifecycle.OK
 
-    play(story())
+    play(scenario())
 
 
-def test_a_lone_suspect_brings_few_others_along(play: Play) -> None:
-    """Witnesses are looked at beside it, not everything."""
+def test_a_lone_suspect_is_rechecked_with_few_witnesses(play: Play) -> None:
+    """Witnesses are probed beside it, not everything."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=40) as one:
             await asyncio.sleep(3 * MINUTE)
-            one.world.looks.clear()
+            one.world.probed.clear()
             one.world.down["h3"] = "refused"
             await asyncio.sleep(MINUTE)
-        assert len(one.looks_at("h3")) == 2
-        others = [name for _, name in one.world.looks if name != "h3"]
+        assert len(one.times_probed("h3")) == 2
+        others = [name for _, name in one.world.probed if name != "h3"]
         assert len(others) - 39 <= WITNESSES
 
-    play(story())
+    play(scenario())
 
 
-def test_when_everything_fails_everything_is_looked_at(play: Play) -> None:
+def test_an_outage_rechecks_everything(play: Play) -> None:
     """An outage is confirmed for all targets together, soon after the first of them."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=40) as one:
             await asyncio.sleep(3 * MINUTE)
             one.world.down = {f"h{number}": "refused" for number in range(40)}
@@ -195,13 +195,13 @@ def test_when_everything_fails_everything_is_looked_at(play: Play) -> None:
         moments = sorted(datetime.fromisoformat(one.at) for one in one.changes)
         assert moments[-1] - moments[0] < timedelta(seconds=15)
 
-    play(story())
+    play(scenario())
 
 
-def test_a_target_that_flickers_does_not_hold_the_scheduler(play: Play) -> None:
-    """Quick looks end after a few, whatever they show; the grid stays."""
+def test_a_flapping_target_does_not_delay_sweeps(play: Play) -> None:
+    """Rechecks end after a few, whatever they show; the grid stays."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=5) as one:
             await asyncio.sleep(3 * MINUTE)
             begun = clock.monotonic()
@@ -210,37 +210,40 @@ def test_a_target_that_flickers_does_not_hold_the_scheduler(play: Play) -> None:
                 await asyncio.sleep(1.1)
                 one.world.down.clear()
                 await asyncio.sleep(1.7)
-        assert len([look for look in one.looks_at("h1") if look > begun]) <= 10 * 11
-        sweeps = [event for event in one.told if isinstance(event, SweepFinished)]
+        assert len([moment for moment in one.times_probed("h1") if moment > begun]) <= 10 * 11
+        sweeps = [event for event in one.events if isinstance(event, SweepFinished)]
         assert 12 <= len(sweeps) <= 14
 
-    play(story())
+    play(scenario())
 
 
-def test_slow_rows_have_their_own_rhythm(play: Play) -> None:
+def test_slow_rows_are_probed_hourly(play: Play) -> None:
     """A wildcard's random label is sent once an hour, spread over it, not with every sweep."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=3, slow=6) as one:
             await asyncio.sleep(6 * SLOW_EVERY)
         for number in range(6):
-            looks = one.looks_at(f"w{number}")
-            assert 5 <= len(looks) <= 7
-            assert all(b - a >= SLOW_EVERY / 2 for a, b in pairwise(looks))
-            assert all(abs(b - a - SLOW_EVERY) < MINUTE for a, b in pairwise(looks[1:]))
-        assert len({look // MINUTE for number in range(6) for look in one.looks_at(f"w{number}")[1:2]}) > 3
-        assert len(one.looks_at("h0")) >= 359
+            probed = one.times_probed(f"w{number}")
+            assert 5 <= len(probed) <= 7
+            assert all(b - a >= SLOW_EVERY / 2 for a, b in pairwise(probed))
+            assert all(abs(b - a - SLOW_EVERY) < MINUTE for a, b in pairwise(probed[1:]))
+        assert (
+            len({moment // MINUTE for number in range(6) for moment in one.times_probed(f"w{number}")[1:2]})
+            > 3
+        )
+        assert len(one.times_probed("h0")) >= 359
         sweep = one.holder.current.sweep
         assert sweep is not None
         assert len(sweep.verdicts) == 9
 
-    play(story())
+    play(scenario())
 
 
-def test_a_slow_row_that_fails_is_looked_at_more_often(play: Play) -> None:
+def test_a_slow_row_that_fails_is_probed_more_often(play: Play) -> None:
     """So that its recovery is not an hour late."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=3, slow=1) as one:
             one.world.down["w0"] = "refused"
             await asyncio.sleep(10 * MINUTE)
@@ -249,60 +252,60 @@ def test_a_slow_row_that_fails_is_looked_at_more_often(play: Play) -> None:
             await asyncio.sleep(12 * MINUTE)
             assert len(one.changes) == 2
 
-    play(story())
+    play(scenario())
 
 
 def test_discovery_is_refreshed_hourly(play: Play) -> None:
     """Once at the start, then once an hour, between sweeps."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=2) as one:
             await asyncio.sleep(5 * SLOW_EVERY + MINUTE)
         assert len(one.session.refreshes) in (5, 6)
         assert all(SLOW_EVERY <= b - a <= SLOW_EVERY + 2 * MINUTE for a, b in pairwise(one.session.refreshes))
 
-    play(story())
+    play(scenario())
 
 
 def test_silence_everywhere_does_not_overrun(play: Play) -> None:
     """With the defaults a sweep of nothing but silence ends before the next is due."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=30) as one:
             one.world.down = {f"h{number}": "timeout" for number in range(30)}
             await asyncio.sleep(30 * MINUTE)
-        assert not [event for event in one.told if isinstance(event, SweepOverran)]
+        assert not [event for event in one.events if isinstance(event, SweepOverran)]
         assert one.holder.current.counters.sweeps == 30
 
-    play(story())
+    play(scenario())
 
 
 def test_overruns_are_counted_and_sweeps_never_overlap(play: Play) -> None:
-    """Where probes take longer than the interval, starts are left out, said, and counted."""
+    """Where probes take longer than the interval, starts are left out, logged, and counted."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=10, interval=10.0) as one:
             one.world.down = {f"h{number}": "timeout" for number in range(10)}
             await asyncio.sleep(10 * MINUTE)
-        overran = [event for event in one.told if isinstance(event, SweepOverran)]
+        overran = [event for event in one.events if isinstance(event, SweepOverran)]
         assert one.world.most_running == 1
         assert sum(event.missed for event in overran) == one.holder.current.counters.overruns > 20
         done = one.holder.current.counters.sweeps
         assert 55 <= done + one.holder.current.counters.overruns <= 61
 
-    play(story())
+    play(scenario())
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_a_clock_step_moves_no_sweep(play: Play, times: Times, hours: int) -> None:
-    """The wall clock is set by an hour: looks come as before, nothing changes, nothing overruns."""
+def test_setting_the_wall_clock_moves_no_sweep(play: Play, times: Times, hours: int) -> None:
+    """The wall clock is set by an hour: probes run as before, nothing changes, nothing overruns."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=5) as one:
             await asyncio.sleep(5 * MINUTE)
             times.step = timedelta(hours=hours)
             await asyncio.sleep(5 * MINUTE)
-            gaps = {round(b - a, 3) for a, b in pairwise(one.looks_at("h2")[1:])}
+            gaps = {round(b - a, 3) for a, b in pairwise(one.times_probed("h2")[1:])}
             assert gaps == {MINUTE}
             assert one.changes == []
             assert not one.holder.watchdog.stalled
@@ -310,13 +313,13 @@ def test_a_clock_step_moves_no_sweep(play: Play, times: Times, hours: int) -> No
             await asyncio.sleep(2 * MINUTE)
             assert len(one.changes) == 1
 
-    play(story())
+    play(scenario())
 
 
-def test_a_stalled_sweep_breaks_its_promise(play: Play) -> None:
-    """A sweep that never ends is seen on the watchdog soon after its deadline, and not before."""
+def test_a_sweep_that_hangs_counts_as_stalled(play: Play) -> None:
+    """A sweep that never ends shows in the watchdog deadline soon after its own, and not before."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=2) as one:
             for _ in range(10 * 60):
                 await asyncio.sleep(1)
@@ -330,14 +333,14 @@ def test_a_stalled_sweep_breaks_its_promise(play: Play) -> None:
             await asyncio.sleep(1)
             assert [*seen, one.holder.watchdog.stalled] == [False, True, False]
 
-    play(story())
+    play(scenario())
 
 
 @pytest.mark.parametrize("offset", [1.0, 20.0, 45.0])
-def test_nothing_is_shown_of_what_nobody_has_looked_at(play: Play, offset: float) -> None:
+def test_new_targets_are_not_shown_before_they_were_probed(play: Play, offset: float) -> None:
     """A fault right after a reload is confirmed, and new targets are not shown before they were seen."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping() as one:
             await asyncio.sleep(5 * MINUTE + offset)
             fresh = FakeSession(one.world, one.session.settings, plan=plan_of(60), identity="here")
@@ -351,13 +354,13 @@ def test_nothing_is_shown_of_what_nobody_has_looked_at(play: Play, offset: float
             assert len(outcomes) == 60
             assert [row.target for row in one.changes] == ["row/h3:443"]
 
-    play(story())
+    play(scenario())
 
 
-def test_another_configuration_takes_over_between_sweeps(play: Play) -> None:
-    """What is gone leaves no standing; what stays keeps its own; the new rhythm holds."""
+def test_a_new_configuration_takes_effect_between_sweeps(play: Play) -> None:
+    """What is gone leaves no standing; what stays keeps its own; the new schedule holds."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with sweeping(hosts=5) as one:
             await asyncio.sleep(3 * MINUTE)
             since = one.holder.current.standings.targets[0].since
@@ -368,11 +371,11 @@ def test_another_configuration_takes_over_between_sweeps(play: Play) -> None:
         standings = one.holder.current.standings.targets
         assert [item.target for item in standings] == [f"row/h{number}:443" for number in range(3)]
         assert standings[0].since == since
-        assert {round(b - a, 3) for a, b in pairwise(one.looks_at("h1")[-4:])} == {30.0}
+        assert {round(b - a, 3) for a, b in pairwise(one.times_probed("h1")[-4:])} == {30.0}
         assert len(one.holder.current.counters.probes) == 3
         assert one.world.most_running == 1
 
-    play(story())
+    play(scenario())
 
 
 @pytest.mark.parametrize("interval", [1.0, 10.0, 30.0, 60.0, 300.0, 3600.0])

@@ -1,4 +1,4 @@
-"""What systemd is told, on a real socket."""
+"""The sd_notify messages, on a real socket."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from egressd.daemon.sdnotify import LONGEST_STATUS, SdNotifier
 def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
     """A socket as systemd would have it, and its name."""
     name = str(tmp_path / "notify") if request.param == "path" else f"@egressd-test-{os.getpid()}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
-        heard.bind(name.replace("@", "\0", 1))
-        heard.settimeout(5)
-        yield heard, name
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(name.replace("@", "\0", 1))
+        receiver.settimeout(5)
+        yield receiver, name
 
 
 def test_the_messages(listener: tuple[socket.socket, str]) -> None:
     """READY, RELOADING with a monotonic time, STATUS once per text, WATCHDOG, STOPPING."""
-    heard, name = listener
+    receiver, name = listener
     notifier = SdNotifier(address=name)
     notifier.ready("3 targets")
-    assert heard.recv(4096) == b"READY=1\nSTATUS=3 targets"
+    assert receiver.recv(4096) == b"READY=1\nSTATUS=3 targets"
     notifier.status("3 targets")
     notifier.status("4 targets\n" + "x" * 9999)
-    said = heard.recv(65536).decode()
+    said = receiver.recv(65536).decode()
     assert said.startswith("STATUS=4 targets xxx")
     assert len(said) == len("STATUS=") + LONGEST_STATUS
     notifier.reloading()
-    first, second = heard.recv(4096).decode().splitlines()
+    first, second = receiver.recv(4096).decode().splitlines()
     assert first == "RELOADING=1"
     assert abs(int(second.removeprefix("MONOTONIC_USEC=")) - time.monotonic() * 1e6) < 5e6
     notifier.alive()
-    assert heard.recv(4096) == b"WATCHDOG=1"
+    assert receiver.recv(4096) == b"WATCHDOG=1"
     notifier.stopping()
-    assert heard.recv(4096).startswith(b"STOPPING=1")
+    assert receiver.recv(4096).startswith(b"STOPPING=1")
 
 
-def test_the_variables_are_taken() -> None:
+def test_the_variables_are_removed_from_the_environment() -> None:
     """No child inherits them, and the watchdog counts in seconds."""
     environment = {"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}
     notifier = SdNotifier.from_environment(environment)
@@ -60,15 +60,15 @@ def test_the_variables_are_taken() -> None:
         {"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"},
     ],
 )
-def test_what_is_not_for_us_is_let_be(environment: dict[str, str]) -> None:
+def test_variables_for_others_are_ignored(environment: dict[str, str]) -> None:
     """No socket, one we can't speak to, another process's watchdog: nothing is sent, nothing fails."""
     notifier = SdNotifier.from_environment(environment)
     assert (notifier.address, notifier.watchdog) == ("", None)
     notifier.ready("x")
 
 
-def test_a_socket_that_is_gone_is_no_failure(tmp_path: Path) -> None:
-    """Nobody listens, or nobody reads: the daemon goes on."""
+def test_an_absent_or_full_socket_is_no_error(tmp_path: Path) -> None:
+    """No listener, or a full buffer: the daemon goes on."""
     SdNotifier(address=str(tmp_path / "none")).alive()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full:
         full.bind(str(tmp_path / "full"))

@@ -15,7 +15,7 @@ from egressd.model.alert import Alert, AlertState, Resolution
 from egressd.model.notification import Matcher, Notify, Route, Severity
 from egressd.notify.result import DeliveryResult, failed, refused
 from egressd.notify.transport.http import HttpTransport
-from tests.daemon.timeless import run
+from tests.daemon.jumping_clock import run
 from tests.notify.notices import alert, condition
 from tests.notify.simulation import PEERS, Simulation, make_simulation, running_deliveries
 

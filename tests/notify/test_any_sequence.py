@@ -15,7 +15,7 @@ from egressd.model.notification import Receiver
 from egressd.model.snapshot import Snapshot
 from egressd.notify.outbox import bounds_of, dropped_of
 from egressd.notify.result import DeliveryResult, arrived, failed, refused
-from tests.daemon.timeless import run
+from tests.daemon.jumping_clock import run
 from tests.notify.simulation import CHAT, HOOK, Simulation, make_simulation, running_deliveries
 
 MOVES = st.one_of(

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from egressd.notify.result import DeliveryResult, failed, refused
-from tests.daemon.timeless import run
+from tests.daemon.jumping_clock import run
 from tests.notify.samples import sample_receiver
 from tests.notify.simulation import CHAT, HEART, HOOK, Simulation, make_simulation, running_deliveries
 

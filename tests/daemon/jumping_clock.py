@@ -1,4 +1,4 @@
-"""A loop whose clock jumps: hours of scheduling in milliseconds, to the exact second."""
+"""An event loop whose clock jumps ahead: hours of scheduling in milliseconds, to the exact second."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BEGIN = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 class StuckError(AssertionError):
-    """Everything waits for nothing."""
+    """Nothing will ever happen: a deadlock."""
 
 
 class _Jump(selectors.DefaultSelector):
-    """Where others would sleep, time moves on."""
+    """Advances the clock instead of sleeping."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class _Jump(selectors.DefaultSelector):
         return found
 
 
-class TimelessLoop(asyncio.SelectorEventLoop):
+class JumpingLoop(asyncio.SelectorEventLoop):
     """An event loop on a clock of its own."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class TimelessLoop(asyncio.SelectorEventLoop):
 
 
 class Times:
-    """The wall clock of a test, which somebody may set."""
+    """The wall clock of a test, which may be set."""
 
     step = timedelta()
 
@@ -55,7 +55,7 @@ class Times:
 def run(main: Coroutine[Any, Any, None], monkeypatch: pytest.MonkeyPatch, times: Times | None = None) -> None:
     """Run a coroutine on jumping time; both of egressd's clocks follow it."""
     times = times or Times()
-    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         loop = runner.get_loop()
         begin = loop.time()
         monkeypatch.setattr(clock, "monotonic", loop.time)

@@ -1,7 +1,7 @@
-"""A daemon without a network that tells as fast as it can, to be killed.
+"""A daemon without a network that sends notifications as fast as it can, to be killed.
 
-`python -m tests.daemon.crier DIRECTORY SEED` makes hosts come and go and tells a receiver, which is a file,
-until somebody ends it. With the seed `drain` it only delivers what waits, and ends.
+`python -m tests.daemon.notifying_daemon DIRECTORY SEED` makes hosts fail and recover, and
+notifies a receiver, which is a file, until it is killed. With the seed `drain` it delivers what is queued.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Way:
         raise AssertionError(receiver.name)
 
 
-async def cry(directory: Path, seed: str) -> None:
-    """Tell without end, or only what waits."""
+async def notify(directory: Path, seed: str) -> None:
+    """Notify without end, or deliver only what is queued."""
     keeper, choose = Persistence(directory), random.Random(seed)
     remembered, status = await keeper.open()
     assert status.problem == ""
@@ -97,11 +97,11 @@ async def cry(directory: Path, seed: str) -> None:
                 await asyncio.sleep(0.05)
             couriers.cancel()
         else:
-            await _look_on(store, seed, choose)
+            await _probe_forever(store, seed, choose)
     await keeper.close(holder.current, ())
 
 
-async def _look_on(store: StateStore, seed: str, choose: random.Random) -> None:
+async def _probe_forever(store: StateStore, seed: str, choose: random.Random) -> None:
     plan = plan_of(len(HOSTS))
     session = FakeSession(World(), SETTINGS, plan=plan, identity="here")
     down = {one.target for one in store.holder.current.standings.targets if not one.up}
@@ -127,4 +127,4 @@ async def _look_on(store: StateStore, seed: str, choose: random.Random) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(cry(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(notify(Path(sys.argv[1]), sys.argv[2]))

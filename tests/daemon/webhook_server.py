@@ -1,4 +1,4 @@
-"""A webhook on loopback that can be away, busy or silent, and remembers what it was told."""
+"""A webhook on loopback that can be absent, busy or silent, and records what it receives."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.ports import free_port
 
 
 @dataclass
-class Hook:
+class WebhookServer:
     """One port. Nothing listens before `open` and after `close`."""
 
     port: int = 0
     status: int = 200
     hangs: bool = False
-    told: list[dict[str, Any]] = field(default_factory=list)
+    received: list[dict[str, Any]] = field(default_factory=list)
     """The bodies that were answered with 200."""
     calls: int = 0
     beats: int = 0
@@ -40,29 +40,29 @@ class Hook:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def heard(self) -> list[tuple[str, str]]:
-        """What was told, in order: the host, and whether it fires or is resolved."""
-        return [(one["alerts"][0]["labels"].get("host", "?"), one["status"]) for one in self.told]
+    def statuses(self) -> list[tuple[str, str]]:
+        """What was received, in order: the host, and whether it fires or is resolved."""
+        return [(one["alerts"][0]["labels"].get("host", "?"), one["status"]) for one in self.received]
 
     def open(self) -> None:
         """Listen."""
-        hook = self
+        webhook = self
 
         class Answer(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.calls += 1
-                if hook.hangs:
-                    hook._over.wait(30)
+                webhook.calls += 1
+                if webhook.hangs:
+                    webhook._over.wait(30)
                     return
-                if hook.status == 200:
-                    hook.told.append(json.loads(body))
-                self.send_response(hook.status)
+                if webhook.status == 200:
+                    webhook.received.append(json.loads(body))
+                self.send_response(webhook.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
             def do_GET(self) -> None:
-                hook.beats += 1
+                webhook.beats += 1
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

@@ -1,4 +1,4 @@
-"""The whole daemon where its host fails it: a disk that is full, a network that swallows everything."""
+"""The whole daemon on a host with a full disk, or a network that drops everything."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def fill(disk: Path) -> Path:
     return filler
 
 
-def test_a_full_disk_stops_nothing_and_loses_nothing(
+def test_a_full_disk_stops_no_sweep_and_loses_no_event(
     tmp_path: Path, config: Path, lab: Lab, small_disk: Path
 ) -> None:
-    """Sweeps go on and a fault is told while nothing can be saved; the history has it afterwards."""
+    """Sweeps go on and a fault is logged while nothing can be saved; the history has it afterwards."""
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
         filler = fill(small_disk)
@@ -61,17 +61,17 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(
         filler.unlink()
         running.until(lambda: running.events("state is kept again"), "kept again")
         lab.do("off")
-        running.until(lambda: len(running.events("target changed")) == 2, "mended")
+        running.until(lambda: len(running.events("target changed")) == 2, "fixed")
         assert running.stop()[0] == 0
-        told = [one["outcome"] for one in running.events("target changed")]
+        logged = [one["outcome"] for one in running.events("target changed")]
     events = read_history(small_disk, since="2000", until="3000", target=None).events
     kept = [one.after.outcome.value for one in events if isinstance(one, TargetChanged)]
-    assert (told, kept) == (["blocked", "ok"], ["blocked", "ok"])
+    assert (logged, kept) == (["blocked", "ok"], ["blocked", "ok"])
 
 
 @pytest.fixture
 def void(tmp_path: Path) -> Iterator[ServerNamespace]:
-    """A host beyond whose loopback every packet is swallowed."""
+    """A host beyond whose loopback every packet is dropped."""
     namespace = ServerNamespace.make(tmp_path)
     if namespace.holder is None:
         pytest.skip("SKIPPED: a network of its own needs root, or user namespaces")
@@ -92,19 +92,19 @@ def lost(namespace: ServerNamespace, lab: Lab, **changes: object) -> Iterator[Ru
         "NOTIFY_SOCKET": str(name),
         "STATE_DIRECTORY": str(namespace.folder / "state"),
     }
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard, errors.open("w") as stream:
-        heard.bind(str(name))
-        heard.settimeout(1)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver, errors.open("w") as stream:
+        receiver.bind(str(name))
+        receiver.settimeout(1)
         command = [*namespace.enter_command, sys.executable, "-m", "egressd", f"--config.file={path}"]
         with subprocess.Popen(command, stderr=stream, stdout=stream, text=True, env=surroundings) as process:
             try:
-                yield Running(process, heard, 0, errors)
+                yield Running(process, receiver, 0, errors)
             finally:
                 process.kill()
 
 
-def test_a_black_hole_is_told_as_one_cause(void: ServerNamespace, lab: Lab) -> None:
-    """Every dial is swallowed: sweeps end in time, one finding names it, and it still ends within seconds."""
+def test_dropped_packets_everywhere_are_one_finding(void: ServerNamespace, lab: Lab) -> None:
+    """Every dial is dropped: sweeps end in time, one finding names it, and it still ends within seconds."""
     probe = {"connect_timeout": "1s", "deadline": "2s", "families": ["ipv4"]}
     with lost(void, lab, probe=probe, interval="12s") as running:
         running.wait_for(f"{len(NOWHERE)} failing")
@@ -117,8 +117,8 @@ def test_a_black_hole_is_told_as_one_cause(void: ServerNamespace, lab: Lab) -> N
         assert (code, seconds < 10) == (0, True)
 
 
-def test_the_end_in_the_middle_of_a_sweep_blames_nobody(void: ServerNamespace, lab: Lab) -> None:
-    """SIGTERM while every probe waits for an answer: at once, clean, and what was not seen is no news."""
+def test_stopping_during_a_sweep_changes_no_verdict(void: ServerNamespace, lab: Lab) -> None:
+    """SIGTERM while every probe waits for an answer: at once, clean, and no change is logged."""
     probe = {"connect_timeout": "20s", "deadline": "30s", "families": ["ipv4"]}
     with lost(void, lab, probe=probe, interval="120s") as running:
         running.wait_for("READY=1")
