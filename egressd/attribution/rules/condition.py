@@ -33,14 +33,14 @@ def failed_in(phase: Phase) -> Condition:
     return lambda context: context.failed_in is phase
 
 
-def both(*conditions: Condition) -> Condition:
-    """Hold where all conditions do."""
-    return lambda context: all(one(context) for one in conditions)
+def both(one: Condition, other: Condition) -> Condition:
+    """Hold where two conditions do."""
+    return lambda context: one(context) and other(context)
 
 
-def either(*conditions: Condition) -> Condition:
-    """Hold where any condition does."""
-    return lambda context: any(one(context) for one in conditions)
+def either(one: Condition, other: Condition) -> Condition:
+    """Hold where one of two conditions does."""
+    return lambda context: one(context) or other(context)
 
 
 def never(_: TrailContext) -> bool:
