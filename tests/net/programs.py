@@ -1,7 +1,7 @@
 """Real programs in a namespace: unbound, dnsmasq, nginx, haproxy and squid, each configured by its caller.
 
 A helper writes the lines every configuration needs and waits until the program listens; what makes a
-scenario is the caller's. Certificates are those of `tests/servers/papers.py`, in the network's folder.
+scenario is the caller's. Certificates are those of `tests/servers/pki_folder.py`, in the network's folder.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tests.net.topology import RESOLVER, Host, Network, run
 from tests.servers.certificates import ZONE, authority, write_certificates
 
 
-def papers(network: Network) -> Path:
+def pki_folder(network: Network) -> Path:
     """Return the network's folder of certificates: `good.pem`, `good.key`, ..., `public.pem`."""
-    folder = network.folder / "papers"
+    folder = network.folder / "pki_folder"
     if not folder.exists():
         folder.mkdir()
         write_certificates(folder)
@@ -103,7 +103,7 @@ def plain(*, listen: str = "80", options: str = "", answer: str = "return 200 ok
 
 def issuer(network: Network) -> str:
     """Return a plain server's location that serves what the chains name as their issuer."""
-    return f"location = /issuer.cer {{ root {papers(network)}; }}"
+    return f"location = /issuer.cer {{ root {pki_folder(network)}; }}"
 
 
 def nginx(host: Host, *servers: str, tcp: tuple[int, ...] = (80, 443)) -> None:
@@ -140,7 +140,7 @@ def inspection_ca(network: Network, name: str = "Corp Web Gateway Inspection CA"
     """
     own = authority(name, organization="Corp IT")
     key = own.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    folder = papers(network)
+    folder = pki_folder(network)
     path = folder / "ca.pem"
     path.write_bytes(own.pem() + key)
     (folder / "trusted.pem").write_bytes((folder / "public.pem").read_bytes() + own.pem())

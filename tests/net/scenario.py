@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from egressd.model.verdict import Confidence
-from tests.net.programs import issuer, nginx, papers, plain, unbound, web
+from tests.net.programs import issuer, nginx, pki_folder, plain, unbound, web
 from tests.net.sweeping import Run, endpoint, settings, sweep
 from tests.net.topology import Network, made
 from tests.servers.certificates import ZONE
@@ -195,5 +195,5 @@ def town(
         kinds = ((one, "AAAA" if ":" in one else "A") for one in some.split())
         records += [f"{host(name)}. 300 IN {kind} {one}" for one, kind in kinds]
     unbound(network.server, records=dict.fromkeys(records), server=server, more=more)
-    nginx(network.server, web(folder=papers(network)), plain(options=issuer(network)), *sites)
+    nginx(network.server, web(folder=pki_folder(network)), plain(options=issuer(network)), *sites)
     return settings(network, *endpoints, **options)

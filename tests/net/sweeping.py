@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.net.programs import papers
+from tests.net.programs import pki_folder
 from tests.net.topology import RESOLVER, Host, Network
 
 
@@ -48,7 +48,7 @@ def endpoint(host: str, **more: Any) -> dict[str, Any]:
 
 def settings(network: Network, *endpoints: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return a configuration that probes these endpoints only, with timeouts fit for a lab."""
-    folder = papers(network)
+    folder = pki_folder(network)
     return {
         "profiles": [],
         "resolvers": [RESOLVER],

@@ -14,7 +14,7 @@ from egressd.attribution import judge
 from egressd.cli.log import Form, Level
 from egressd.cli.options import Format
 from egressd.report.saved import from_json, to_document
-from tests.net.programs import haproxy, nginx, papers, plain, squid, unbound, web
+from tests.net.programs import haproxy, nginx, pki_folder, plain, squid, unbound, web
 from tests.net.scenario import HEALTHY, host, town
 from tests.net.sweeping import sweep
 from tests.net.topology import Network
@@ -184,7 +184,7 @@ def _egressd(network: Network, environ: tuple[str, ...], command: str, path: Pat
 
 def test_discovery_goes_through_the_proxy(network: Network) -> None:
     """The call that expands a wildcard takes the path that the probe of its host takes."""
-    folder = papers(network)
+    folder = pki_folder(network)
     root = authority("Example Public Root 2", organization="Example Trust Services")
     leaf(folder, "gns", LeafSpec(issuer=root, names=(GNS, "*.servicebus.windows.net")))
     (folder / "root.pem").write_bytes(root.pem())

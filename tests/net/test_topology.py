@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.net.programs import dnsmasq, haproxy, issuer, nginx, papers, plain, squid, unbound, web
+from tests.net.programs import dnsmasq, haproxy, issuer, nginx, pki_folder, plain, squid, unbound, web
 from tests.net.sweeping import endpoint, settings, sweep
 from tests.net.topology import CONFIGURED, SECOND_RESOLVER, Network, made, run
 from tests.servers.certificates import ZONE
@@ -14,7 +14,7 @@ def test_all_is_well(network: Network) -> None:
     """On an open path a sweep over both families finds nothing to complain of."""
     records = [f"{HEALTHY}. 300 IN A 203.0.113.10", f"{HEALTHY}. 300 IN AAAA 2001:db8:113::10"]
     unbound(network.server, records=[*records, f"pki.{ZONE}. 300 IN A 203.0.113.10"])
-    nginx(network.server, web(folder=papers(network)), plain(options=issuer(network)))
+    nginx(network.server, web(folder=pki_folder(network)), plain(options=issuer(network)))
     config = settings(
         network,
         endpoint(HEALTHY),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.net.programs import haproxy, inspection_ca, nginx, papers, plain, squid, web
+from tests.net.programs import haproxy, inspection_ca, nginx, pki_folder, plain, squid, web
 from tests.net.scenario import HEALTHY, Built, World, host, row, town
 from tests.net.sweeping import endpoint
 from tests.net.topology import Network
@@ -13,7 +13,7 @@ BLOCK_PAGE = "return 403 '<html><title>Web Page Blocked!</title><body>Powered By
 
 def site(network: Network, address: str, *, paper: str = "good", options: str = "") -> str:
     """Return a TLS server at one address only."""
-    block = web(listen=f"{address}:443", paper=paper, folder=papers(network), options=options)
+    block = web(listen=f"{address}:443", paper=paper, folder=pki_folder(network), options=options)
     return block.replace("listen [::]:443 ssl http2;", "")
 
 
@@ -87,7 +87,7 @@ def strange_servers(network: Network) -> Built:
 def inspected(network: Network, *, store: str = "public.pem", options: str = "") -> Built:
     """Turn 443 and 80 to a squid on the firewall that bumps, splices, cuts and denies by name."""
     ca = inspection_ca(network)
-    folder = papers(network)
+    folder = pki_folder(network)
     sites = (site(network, "203.0.113.25", paper="inspected"),)
     spliced = " ".join((HEALTHY, host("spliced")))
     built = town(

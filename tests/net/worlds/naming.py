@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.net.programs import dnsmasq, issuer, nginx, papers, plain, unbound, web
+from tests.net.programs import dnsmasq, issuer, nginx, pki_folder, plain, unbound, web
 from tests.net.scenario import HEALTHY, HEALTHY_ADDRESS, Built, World, host, row, town
 from tests.net.sweeping import endpoint, settings
 from tests.net.topology import CLIENT, NOWHERE, RESOLVER, SECOND_RESOLVER, Network
@@ -58,7 +58,7 @@ def forwarded(network: Network, labels: tuple[str, ...] = (), *, more: str = "",
         server=options.pop("server", ()),
         more=f'forward-zone:\n  name: "."\n  forward-addr: {SECOND_RESOLVER}\n{more}',
     )
-    nginx(network.server, web(folder=papers(network)), plain(options=issuer(network)))
+    nginx(network.server, web(folder=pki_folder(network)), plain(options=issuer(network)))
     return settings(network, endpoint(HEALTHY), *(endpoint(host(label)) for label in labels), **options)
 
 
@@ -143,7 +143,7 @@ def private_link(network: Network) -> Built:
         f"host-record=cut-off.{zone},10.50.0.5",
     ]
     dnsmasq(network.server, *options, at=RESOLVER)
-    nginx(network.server, web(folder=papers(network)), plain(options=issuer(network)))
+    nginx(network.server, web(folder=pki_folder(network)), plain(options=issuer(network)))
     names = [endpoint(host(label), private_link=True) for label in ("linked", "cut-off", "forgotten")]
     return settings(network, endpoint(HEALTHY), *names)
 
@@ -171,7 +171,7 @@ def two_opinions(network: Network) -> Built:
         f"address=/{host('hijacked')}/203.0.113.66",
         at=SECOND_RESOLVER,
     )
-    folder = papers(network)
+    folder = pki_folder(network)
     other = web(listen="203.0.113.66:443", paper="other-name", folder=folder)
     return town(
         network,
@@ -184,7 +184,7 @@ def two_opinions(network: Network) -> Built:
 def rewritten(network: Network) -> Built:
     """Answer for names that do not exist with a search page's address."""
     server = (f'local-zone: "gone.{ZONE}." redirect', f'local-data: "gone.{ZONE}. 300 IN A 203.0.113.66"')
-    folder = papers(network)
+    folder = pki_folder(network)
     other = web(listen="203.0.113.66:443", paper="other-name", folder=folder)
     return town(
         network,

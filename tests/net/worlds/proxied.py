@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.net.programs import haproxy, inspection_ca, nginx, papers, plain, squid
+from tests.net.programs import haproxy, inspection_ca, nginx, pki_folder, plain, squid
 from tests.net.scenario import HEALTHY, Built, World, host, row, town
 from tests.net.topology import FIREWALL, Network, run
 from tests.net.worlds.greeting import site
@@ -117,7 +117,7 @@ SPLICED = ("spliced-1", "spliced-2")
 def bumping(network: Network) -> Built:
     """Open half of the tunnels, let the other half be; cut one, deny one inside, distrust one."""
     ca = inspection_ca(network)
-    folder = papers(network)
+    folder = pki_folder(network)
     spliced = " ".join((HEALTHY, *(host(label) for label in SPLICED)))
     squid(
         network.firewall,
@@ -140,7 +140,7 @@ def speaking_tls(*, ca: bool, url: str = "https://proxy.corp.example:3129") -> C
     """Reach squid by TLS, so that TLS runs in TLS; with the proxy's CA configured, or without."""
 
     def build(network: Network) -> Built:
-        folder = papers(network)
+        folder = pki_folder(network)
         own = authority("Corp Proxy CA", organization="Corp IT")
         leaf(folder, "proxy", LeafSpec(issuer=own, names=("proxy.corp.example",)))
         for name in ("proxy.pem", "proxy.key"):
