@@ -62,6 +62,6 @@ class ReportFileError(EgressdError):
 
 
 def cannot_read(path: object, error: OSError | ValueError) -> str:
-    """Say that a file can't be read, and why."""
+    """Return the message that a file can't be read, and why."""
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return f"cannot read {path}: {why}"

@@ -251,7 +251,7 @@ def _shown(tag: str) -> str:
 
 
 def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> str:
-    """Say where parsing failed, and where the construct it was parsing began."""
+    """Describe a syntax error: where parsing failed, and where the construct began."""
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return f"{name}: not valid YAML: {_flat(str(error.problem or error.context))}"

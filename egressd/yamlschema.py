@@ -161,7 +161,7 @@ def _unknown(detail: ErrorDetails, model: type[BaseModel] | None) -> str:
 
 
 def _is_tagged(model: type[BaseModel], tag: str | int) -> bool:
-    """Say whether the model is the member of a union with this tag."""
+    """Return whether the model is the member of a union with this tag."""
     kinds = (info.annotation for info in model.model_fields.values())
     return any(get_origin(kind) is Literal and tag in get_args(kind) for kind in kinds)
 

@@ -95,16 +95,16 @@ def render_catalog_diff_text(changes: CatalogChanges, *, width: int = 80) -> str
 
 def _summary(one: CatalogChanges) -> str:
     return (
-        f"catalog of {one.before} to catalog of {one.after}: {count(len(one.came), 'row')} came, "
-        f"{len(one.went)} went, {len(one.changed)} changed, {one.unchanged} did not"
+        f"catalog of {one.before} to catalog of {one.after}: {count(len(one.came), 'row')} added, "
+        f"{len(one.went)} removed, {len(one.changed)} changed, {one.unchanged} unchanged"
     )
 
 
 def _blocks(changes: CatalogChanges) -> Iterator[list[str]]:
     if changes.came:
-        yield ["CAME: ask for these", *(_row(one) for one in changes.came)]
+        yield ["ADDED: request these", *(_row(one) for one in changes.came)]
     if changes.went:
-        yield ["WENT: no longer in the catalog", *(_row(one) for one in changes.went)]
+        yield ["REMOVED: no longer in the catalog", *(_row(one) for one in changes.went)]
     if changes.changed:
         lines = (
             f"{row.id}: {', '.join(f'{one.key} {one.after}, was {one.before}' for one in found)}"
@@ -112,9 +112,9 @@ def _blocks(changes: CatalogChanges) -> Iterator[list[str]]:
         )
         yield ["CHANGED", *lines]
     for title, names in (
-        ("REGIONS THAT CAME", changes.regions_came),
-        ("REGIONS THAT WENT", changes.regions_went),
-        ("REGIONS THAT CHANGED", changes.regions_changed),
+        ("REGIONS ADDED", changes.regions_came),
+        ("REGIONS REMOVED", changes.regions_went),
+        ("REGIONS CHANGED", changes.regions_changed),
     ):
         if names:
             yield [title, ", ".join(names)]

@@ -101,7 +101,7 @@ def firewall_rules(catalog: Catalog, settings: Settings) -> tuple[FirewallRule, 
 
 
 def _selected(endpoint: Endpoint, settings: Settings, values: PlaceholderValues) -> bool:
-    """Say whether `--only`, if given, matches the row."""
+    """Return whether `--only`, if given, matches the row."""
     pattern = substitute_known(endpoint.pattern, values)
     return (
         not settings.only

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -79,6 +80,19 @@ def load_profile(path: Path) -> Catalog:
         regions=(),
         discoveries=(),
     )
+
+
+def load_pair(before: Path, after: Path | None) -> tuple[Catalog, Catalog]:
+    """Load two catalogs to compare; if one is a single file, the other is reduced to its profile.
+
+    Raises ConfigError with every problem of a file.
+    """
+    old, new = _load_either(before), _load_either(after)
+    if before.is_file():
+        new = _profiles_of(new, old)
+    if after is not None and after.is_file():
+        old = _profiles_of(old, new)
+    return old, new
 
 
 def _texts(directory: Path) -> list[tuple[str, str]]:
@@ -167,3 +181,15 @@ def _included(name: str, includes: dict[str, list[str]]) -> set[str]:
             reached.add(one)
             waiting += includes.get(one, [])
     return reached
+
+
+def _load_either(path: Path | None) -> Catalog:
+    if path is not None and path.is_file():
+        return load_profile(path)
+    return load_catalog(path)
+
+
+def _profiles_of(catalog: Catalog, single: Catalog) -> Catalog:
+    names = {one.name for one in single.profiles}
+    rows = tuple(one for one in catalog.endpoints if one.profile in names)
+    return replace(catalog, endpoints=rows, regions=single.regions)

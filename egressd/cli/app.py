@@ -134,7 +134,7 @@ def _refuse_flags_before(ctx: typer.Context) -> None:
 
 
 def _misplaced(ctx: typer.Context, flag: str) -> str:
-    """Say what to do about a flag before a command: put it after, if the command has it."""
+    """Return what to do about a flag before a command: put it after, if the command has it."""
     name, group = ctx.invoked_subcommand or "", ctx.command
     command = group.commands[name] if isinstance(group, TyperGroup) else group
     inner = command.commands.values() if isinstance(command, TyperGroup) else (command,)
@@ -171,7 +171,7 @@ def explain(
         str | None, typer.Argument(metavar="REASON", help="A reason code, such as tls_sni_reset.")
     ] = None,
 ) -> ExitCode:
-    """Say what a reason code means; without one, list them all."""
+    """Explain a reason code; without one, list them all."""
     from egressd.attribution.reasons import REASONS
     from egressd.report.explain import render_explanation, render_reason_list, suggest
 

@@ -119,9 +119,9 @@ def catalog_diff(
     ] = ChangeFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
-    """Say which rows came, went and changed from one catalog to another."""
+    """Show which rows were added, removed and changed from one catalog to another."""
     from egressd.catalog.diff import compare_catalogs, render_catalog_diff_json, render_catalog_diff_text
-    from egressd.catalog.single import load_pair
+    from egressd.catalog.load import load_pair
 
     check_output(output)
     changes = compare_catalogs(*load_pair(before, after))

@@ -86,7 +86,7 @@ def register_secrets(secrets: Iterable[str]) -> None:
 
 
 def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """Say whether a stream leads to the journal: `$JOURNAL_STREAM` names its device and inode."""
+    """Return whether a stream leads to the journal: `$JOURNAL_STREAM` names its device and inode."""
     device, _, inode = environment.get("JOURNAL_STREAM", "").partition(":")
     try:
         found = os.fstat(stream.fileno())

@@ -116,7 +116,7 @@ def width() -> int:
 
 
 def wants_colour() -> bool:
-    """Say whether stdout is a terminal that may be coloured."""
+    """Return whether stdout is a terminal that may be coloured."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -139,7 +139,7 @@ def _to_stdout(text: str) -> None:
 
 
 def _is_special(path: Path) -> bool:
-    """Say whether a path is a device or a pipe, which must not be replaced by a file."""
+    """Return whether a path is a device or a pipe, which must not be replaced by a file."""
     return path.exists() and not stat.S_ISREG(path.stat().st_mode)
 
 

@@ -54,7 +54,7 @@ def diff(
     ] = DiffFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
-    """Say what changed between two saved sweeps; exit code 1 where something fails that did not before."""
+    """Show what changed between two saved sweeps; exit code 1 if something fails that did not before."""
     from egressd.report.render_diff import render_diff_json, render_diff_text
     from egressd.report.sweep_diff import compare_sweeps
 

@@ -133,7 +133,7 @@ def _is_entry(text: str) -> bool:
 
 
 def _is_loose_network(text: str) -> bool:
-    """Say whether this is a network with host bits set, as in 10.1.2.3/8."""
+    """Return whether this is a network with host bits set, as in 10.1.2.3/8."""
     try:
         parse_bypass(text.partition("/")[0])
     except ValueError:

@@ -161,7 +161,7 @@ class EndpointPart(StrictModel):
     port: Port
     """The TCP port, or the UDP port of `ntp` and `dns`."""
     protocol: ProtocolName
-    """What is spoken there."""
+    """The protocol."""
     roles: list[RoleName] = []
     """The machines that need it; empty: all of them."""
     need: NeedName = Need.REQUIRED
@@ -229,7 +229,7 @@ class StatePart(StrictModel):
     """What the daemon remembers over restarts."""
 
     directory: Annotated[str, AfterValidator(types.folder_path), TypeName(text="folder")] | None = None
-    """Where; without it, where systemd says, or nowhere."""
+    """The folder; without it, systemd's state directory, or none."""
     retention: Duration = _DEFAULT.state.retention
     """How long history is kept."""
 
@@ -253,7 +253,7 @@ class File(StrictModel):
     interval: Duration = _DEFAULT.interval
     """How often the daemon sweeps."""
     sources: Annotated[list[SourcePart], Field(min_length=1)] = [SourcePart(name="default")]
-    """Where probes leave from. Without it: one source, chosen by the kernel, playing every role."""
+    """Where probes leave from. Without it: one source, chosen by the kernel, with every role."""
     resolvers: Annotated[
         list[
             Annotated[

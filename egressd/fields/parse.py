@@ -189,13 +189,13 @@ def parse_base_url(text: str) -> str:
 
 
 def is_exposed(url: str) -> bool:
-    """Say whether what is sent to a URL can be read on the way: plain HTTP that leaves this host."""
+    """Return whether what is sent to a URL can be read on the way: plain HTTP that leaves this host."""
     found = urlsplit(url)
     return found.scheme == "http" and not is_loopback_host(found.hostname or "")
 
 
 def is_loopback_host(host: str) -> bool:
-    """Say whether a host is this one."""
+    """Return whether a host is this one."""
     return host == "localhost" or (is_address(host) and ip_address(host).is_loopback)
 
 

@@ -65,7 +65,7 @@ def nxdomain_controls(
 
 
 def _is_in_catalog(target: Target) -> bool:
-    """Say whether the host is the catalog's, in a zone below a top-level domain."""
+    """Return whether the host is the catalog's, in a zone below a top-level domain."""
     ours = target.sample is SampleKind.GIVEN or target.internal
     return not ours and "." in _zone(target.host)
 
@@ -135,7 +135,7 @@ def _uses_ipv4(source: Source, settings: Settings) -> bool:
 
 
 def stays_on_loopback(settings: Settings, probes: tuple[Probe, ...]) -> bool:
-    """Say whether nothing of the plan leaves this host."""
+    """Return whether nothing of the plan leaves this host."""
     places = {one.address or "" for one in settings.resolvers} | {
         _first_address(one, settings) for one in probes
     }

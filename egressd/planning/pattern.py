@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 def pattern_covers(pattern: str, host: str, *, deep: bool = False) -> bool:
-    """Say whether a firewall rule for the pattern would let the host through.
+    """Return whether a firewall rule for the pattern would let the host through.
 
     `*` is one label at the left, or any part of the label it is written in. With `deep`, a leading `*` is
     one or more labels. A wildcard never covers its apex.
@@ -24,7 +24,7 @@ def pattern_covers(pattern: str, host: str, *, deep: bool = False) -> bool:
 
 
 def glob_matches(glob: str, text: str) -> bool:
-    """Say whether a pattern of `--only`, `overrides` or `connect_to` matches the text; `*` is anything."""
+    """Return whether a pattern of `--only`, `overrides` or `connect_to` matches the text; `*` is anything."""
     return _glob(glob.strip().lower(), text.lower())
 
 

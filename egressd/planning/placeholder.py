@@ -89,7 +89,7 @@ def substitute_known(text: str, values: PlaceholderValues) -> str:
 
 
 def why_missing(names: Iterable[str], values: PlaceholderValues) -> str:
-    """Say which values are missing."""
+    """Describe which values are missing."""
     absent = tuple(dict.fromkeys(names))
     regional = [name for name in absent if name in values.regional]
     others = [name for name in absent if name not in values.regional]
@@ -121,7 +121,7 @@ def region_notes(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
 
 
 def is_address(text: str) -> bool:
-    """Say whether a text is an IP address."""
+    """Return whether a text is an IP address."""
     try:
         ip_address(text)
     except ValueError:
@@ -130,7 +130,7 @@ def is_address(text: str) -> bool:
 
 
 def is_host(text: str) -> bool:
-    """Say whether a text can be a host: a name in lower case, or an IP address."""
+    """Return whether a text can be a host: a name in lower case, or an IP address."""
     if is_address(text):
         return True
     labels = text.removesuffix(".").split(".")

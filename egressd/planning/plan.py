@@ -130,7 +130,7 @@ def _context(
 
 
 def _selected(one: Expansion, only: tuple[str, ...]) -> bool:
-    """Say whether `--only` names a row or one of its hosts."""
+    """Return whether `--only` names a row or one of its hosts."""
     return (
         not only
         or endpoint_matches(one.row.endpoint, only)
@@ -158,7 +158,7 @@ def _draft(expansions: Iterable[Expansion], settings: Settings) -> _Draft:
 
 
 def _no_source_for(roles: tuple[Role, ...], settings: Settings) -> str:
-    """Say that no source has a role of the row; empty if one does."""
+    """Return the note that no source has a role of the row; empty if one does."""
     if any(set(source.roles) & set(roles) for source in settings.sources):
         return ""
     return f"no source has the role {' or '.join(roles)}"

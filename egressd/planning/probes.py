@@ -46,7 +46,7 @@ def sources_for(target: Target, settings: Settings) -> tuple[Source, ...]:
 
 
 def goes_through_proxy(host: str, port: int, protocol: Protocol, settings: Settings) -> bool:
-    """Say whether the programs that will run there would send it to the proxy."""
+    """Return whether the programs that will run there would send it to the proxy."""
     proxy = _proxy_for(protocol, settings)
     return proxy is not None and not bypass_entry(host, port, proxy.bypass)
 

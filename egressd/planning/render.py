@@ -78,7 +78,7 @@ def _heading(plan: Plan, *, width: int) -> str:
 
 
 def _path(plan: Plan) -> str:
-    """Say which proxy carries what, and where its settings come from."""
+    """Describe which proxy carries what, and where its settings come from."""
     proxies = [one for one in (plan.proxy, plan.plain_proxy) if one is not None]
     parts = []
     for one in proxies:

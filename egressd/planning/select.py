@@ -74,12 +74,12 @@ def apply_overrides(
 
 
 def endpoint_matches(endpoint: Endpoint, globs: Iterable[str]) -> bool:
-    """Say whether a glob matches the row's id or pattern."""
+    """Return whether a glob matches the row's id or pattern."""
     return any(glob_matches(glob, endpoint.id) or glob_matches_host(glob, endpoint.pattern) for glob in globs)
 
 
 def endpoint_may_match(endpoint: Endpoint, globs: Iterable[str]) -> bool:
-    """Say whether a glob matches the row, or could match a host that its pattern covers."""
+    """Return whether a glob matches the row, or could match a host that its pattern covers."""
     found = tuple(globs)
     return endpoint_matches(endpoint, found) or any(
         pattern_covers(endpoint.pattern, glob, deep=endpoint.deep) for glob in found

@@ -9,7 +9,7 @@ import pytest
 
 from egressd.catalog import load_catalog
 from egressd.catalog.diff import compare_catalogs, render_catalog_diff_json, render_catalog_diff_text
-from egressd.catalog.single import load_pair
+from egressd.catalog.load import load_pair
 from egressd.errors import ConfigError
 
 
@@ -52,8 +52,8 @@ def test_text_fits_and_shows_what_to_request(catalog_dir: Path, newer: Path) -> 
     text = render_catalog_diff_text(
         compare_catalogs(load_catalog(catalog_dir), load_catalog(newer)), width=60
     )
-    assert "1 row came" in text
-    assert "CAME: ask for these\n  b-manager: management.example 443 https (required)" in text
+    assert "1 row added" in text
+    assert "ADDED: request these\n  b-manager: management.example 443 https (required)" in text
     assert "m-time: need required, was conditional" in text
     assert all(len(line) <= 60 for line in text.splitlines())
 
@@ -61,7 +61,7 @@ def test_text_fits_and_shows_what_to_request(catalog_dir: Path, newer: Path) -> 
 def test_equal_catalogs_have_no_changes(catalog_dir: Path) -> None:
     """A catalog has no changes against itself."""
     text = render_catalog_diff_text(compare_catalogs(load_catalog(catalog_dir), load_catalog(catalog_dir)))
-    assert " ".join(text.split()).endswith("0 rows came, 0 went, 0 changed, 3 did not")
+    assert " ".join(text.split()).endswith("0 rows added, 0 removed, 0 changed, 3 unchanged")
 
 
 def test_json_names_its_schema(catalog_dir: Path, newer: Path) -> None:

@@ -192,7 +192,7 @@ def test_diff_with_the_built_in_catalog(tmp_path: Path) -> None:
         (old / path.name).write_text(text, encoding="utf-8")
     done = run("diff", str(old))
     assert (done.exit_code, done.stderr) == (0, "")
-    assert "CAME: ask for these\n  rb-mcr: mcr.microsoft.com 443 https" in done.stdout
+    assert "ADDED: request these\n  rb-mcr: mcr.microsoft.com 443 https" in done.stdout
     assert "rb-registry" in done.stdout
     document = json.loads(run("diff", str(old), "--format", "json").stdout)
     assert [one["id"] for one in document["came"]] == ["rb-mcr"]
