@@ -56,9 +56,9 @@ def read_url_file(path: Path) -> str:
     try:
         return parse_url(read_secret(path))
     except ValueError as error:
-        said = str(error)
+        message = str(error)
         raise ValueError(
-            f"cannot use {path}: the URL in it {said}" if said.startswith("must") else said
+            f"cannot use {path}: the URL in it {message}" if message.startswith("must") else message
         ) from None
 
 

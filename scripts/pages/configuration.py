@@ -19,7 +19,8 @@ from egressd.fields.types import TypeName
 
 HEAD = """# Configuration
 
-Made by `make docs` from `egressd/config/schema.py`. A commented example is `config/egressd.yml`.
+Made by `make docs` from the schemas in `egressd/config` and `egressd/notify`. A commented example is
+`config/egressd.yml`.
 
 `egressd --once` needs no file. It reads `--config.file`, else `/etc/egressd/egressd.yml` where there is one;
 flags win over the file. `egressd config check` lists every mistake at once, each as

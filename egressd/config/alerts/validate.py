@@ -21,8 +21,8 @@ def alert_problems(data: object, catalog: Catalog | None) -> Iterator[Problem]:
     """Yield where keys of `alerts:` and `notify:` contradict each other, the catalog or the reason codes."""
     alerts, notify = as_mapping(as_mapping(data).get("alerts")), as_mapping(as_mapping(data).get("notify"))
     profiles = None if catalog is None else [one.name for one in catalog.profiles]
-    for path, said in _alerts(alerts, profiles):
-        yield ("alerts", *path), said
+    for path, message in _alerts(alerts, profiles):
+        yield ("alerts", *path), message
     yield from _notify(notify, profiles)
 
 
@@ -43,8 +43,8 @@ def _is_number(value: object) -> bool:
 
 
 def _notify(notify: dict[str, object], profiles: list[str] | None) -> Iterator[Problem]:
-    for place, said in duplicates(notify, "receivers", "name"):
-        yield ("notify", *place), said
+    for place, message in duplicates(notify, "receivers", "name"):
+        yield ("notify", *place), message
     receivers = [as_mapping(one) for one in as_items(notify.get("receivers"))]
     for index, receiver in enumerate(receivers):
         yield from _settings_of(receiver).problems(receiver, ("notify", "receivers", index))
@@ -75,8 +75,8 @@ def _receivers_of(
         if not isinstance(name, str):
             continue
         if name not in feeds:
-            said = did_you_mean(name, feeds) if feeds else "; notify.receivers is empty"
-            yield place, f"no such receiver: {name[:60]!r}{said}"
+            message = did_you_mean(name, feeds) if feeds else "; notify.receivers is empty"
+            yield place, f"no such receiver: {name[:60]!r}{message}"
         elif feeds[name] is Feed.SWEEPS:
             yield (
                 place,

@@ -46,17 +46,17 @@ def _one_liners(notices: Sequence[Notice]) -> Iterator[ContentSection]:
 def _one_liner(notice: Notice) -> str:
     condition, alert = notice.alert.condition, notice.alert
     over = notice.kind is NoticeKind.CLOSED and alert.closed is not None
-    said = [f"{facts.title_of(notice)}; since {format_time(condition.since)}"]
+    parts = [f"{facts.title_of(notice)}; since {format_time(condition.since)}"]
     if over:
-        said.append(
+        parts.append(
             f"lasted {format_elapsed(condition.since, alert.cleared_at or alert.closed or notice.at)}"
         )
     elif condition.blame is not None:
-        said.append(f"call {CALL[condition.blame]}")
+        parts.append(f"call {CALL[condition.blame]}")
     targets = facts.target_names(condition)
     if targets:
-        said.append(f"{len(targets)} targets: {', '.join(targets)}" if len(targets) > 1 else targets[0])
-    return "; ".join(said)
+        parts.append(f"{len(targets)} targets: {', '.join(targets)}" if len(targets) > 1 else targets[0])
+    return "; ".join(parts)
 
 
 def _summaries(notices: Sequence[Notice], rules: Alerting) -> Iterator[ContentSection]:

@@ -104,8 +104,8 @@ class EmailSettings(DigestSettings):
             except ValueError:
                 exposed = False
             if exposed:
-                said = "needs security: starttls or tls; else the password could be read on the way"
-                yield (*path, "username"), said
+                message = "needs security: starttls or tls; else the password could be read on the way"
+                yield (*path, "username"), message
 
     def transport(self) -> SmtpTransport:
         """Return the mail server. Raises ValueError: the password can't be read any more."""

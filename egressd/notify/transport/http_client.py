@@ -119,15 +119,15 @@ async def _result_of(transport: HttpTransport, url: str, answer: aiohttp.ClientR
         if plain_proxy
         else f"{url_host_port(url)} answered"
     )
-    said = quote_answer(await _read_beginning(answer), transport.echoes())
+    text = quote_answer(await _read_beginning(answer), transport.echoes())
     if plain_proxy and answer.status in _FROM_A_PROXY:
-        return failed(f"{who} {answer.status}{f': {said}' if said else ''}")
-    return _result_of_status(answer.status, answer.headers, who, said)
+        return failed(f"{who} {answer.status}{f': {text}' if text else ''}")
+    return _result_of_status(answer.status, answer.headers, who, text)
 
 
-def _result_of_status(status: int, headers: Any, who: str, said: str) -> DeliveryResult:
+def _result_of_status(status: int, headers: Any, who: str, text: str) -> DeliveryResult:
     """Return what an unsuccessful status means (RFC 9110, 15)."""
-    tail = f": {said}" if said else ""
+    tail = f": {text}" if text else ""
     if status == _TOO_MANY or status >= 500:
         return failed(f"{who} {status}{tail}", retry_after=_retry_after(headers))
     if 300 <= status < 400:

@@ -108,9 +108,9 @@ async def _start_session(smtp: SMTP, transport: SmtpTransport) -> None:
 
 def _refused_recipients(left_out: Mapping[str, SMTPResponse], transport: SmtpTransport, place: str) -> str:
     """Return which recipients were refused while others were not; empty: none."""
-    said = "; ".join(f"{name} ({one.code} {one.message})" for name, one in left_out.items())
-    quoted = quote_answer(said, transport.secrets())
-    return f"{place} refused {len(left_out)} of the recipients: {quoted}" if said else ""
+    replies = "; ".join(f"{name} ({one.code} {one.message})" for name, one in left_out.items())
+    quoted = quote_answer(replies, transport.secrets())
+    return f"{place} refused {len(left_out)} of the recipients: {quoted}" if replies else ""
 
 
 def _result_of_reply(error: SMTPResponseException, what: str, transport: SmtpTransport) -> DeliveryResult:
