@@ -1,4 +1,4 @@
-"""Alerts and notices made of words: what a test of the queue and of couriers needs."""
+"""Alerts and notices for tests of the queue and of the delivery tasks."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def alert(name: str = "a", state: AlertState = AlertState.FIRING, **fields: obje
 
 
 def notice(number: int = 1, kind: NoticeKind = NoticeKind.OPENED, *, at: str | None = None) -> Notice:
-    """Return a notice; each number is another one, said now."""
+    """Return a notice of now; each number is another one."""
     return Notice(id=f"n{number}", at=at or clock.timestamp(), kind=kind, alert=alert(f"t{number}"))

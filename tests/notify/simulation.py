@@ -1,4 +1,4 @@
-"""A desk with a disk that may be slow, and receivers that answer as they are told to; time jumps."""
+"""The delivery store on a simulated disk, receivers whose answers the test sets, and a clock that jumps."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Simulation:
     desk: DaemonDeliveryStore
     disk: Disk
     answers: dict[str, Answer] = field(default_factory=dict)
-    """By receiver, or by URL of a peer; who is not there takes everything at once."""
+    """By receiver, or by URL of a peer; without an entry everything is accepted at once."""
     takes: dict[str, float] = field(default_factory=dict)
     """Seconds until the answer."""
     sent: list[Sent] = field(default_factory=list)
@@ -88,19 +88,19 @@ class Simulation:
     def holder(self) -> SnapshotHolder:
         return self.desk.holder
 
-    def to(self, receiver: str) -> list[Sent]:
+    def sent_to(self, receiver: str) -> list[Sent]:
         """Every attempt at a receiver, or at a peer."""
         return [one for one in self.sent if one.receiver == receiver]
 
-    def told(self, receiver: str) -> list[str]:
+    def received(self, receiver: str) -> list[str]:
         """What a receiver was sent, in order."""
-        return [name for one in self.to(receiver) for name in one.ids]
+        return [name for one in self.sent_to(receiver) for name in one.ids]
 
     def status(self, receiver: str) -> ReceiverStatus:
         return next(one for one in self.holder.current.receivers if one.name == receiver)
 
-    async def say(self, count: int = 1) -> None:
-        """Say things to every receiver, as the store would: on the holder, then on the disk."""
+    async def enqueue(self, count: int = 1) -> None:
+        """Queue notices for every receiver, as the store does: in the holder, then on the disk."""
         current = self.holder.current
         outbox, notify = current.outbox, current.settings.notify
         for _ in range(count):
@@ -111,7 +111,7 @@ class Simulation:
         await self.desk.store.record(())
 
     async def overflow(self) -> None:
-        """Say something more as a step of the store does, where the bound may cost something."""
+        """Queue one more notice as an evaluation does, where the bound may drop some."""
         before = self.holder.current
         self.count += 1
         said = notice(self.count)
@@ -119,7 +119,7 @@ class Simulation:
             await self.desk.store.tick()
         assert self.holder.current is not before
 
-    async def show(self, *alerts: Alert) -> None:
+    async def set_alerts(self, *alerts: Alert) -> None:
         """Let these be the alerts."""
         self.holder.update(alerts=alerts)
         await self.desk.store.record(())
@@ -188,7 +188,7 @@ def make_simulation(*receivers: Receiver, before: Snapshot | None = None) -> Sim
 
 @asynccontextmanager
 async def running_deliveries(simulation: Simulation) -> AsyncIterator[Simulation]:
-    """Run the couriers until the end of the block, then cut them off, as a crash would."""
+    """Run the delivery tasks until the end of the block, then cancel them, as a crash would."""
     senders = Senders(deliver=simulation.deliver, push=simulation.push, beat=simulation.beat)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(

@@ -1,4 +1,4 @@
-"""Alertmanagers on a clock that jumps: each is told what is so, again and again, whatever the other does."""
+"""Alertmanager peers on a clock that jumps: each gets all alerts repeatedly, whatever the other does."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def test_alerts_are_pushed_at_once_and_every_minute(play: Play) -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
             await asyncio.sleep(10 * MINUTE)
             assert simulation.sent == []
-            await simulation.show(alert("a"), alert("b", AlertState.PENDING))
+            await simulation.set_alerts(alert("a"), alert("b", AlertState.PENDING))
             await asyncio.sleep(150)
             for number in range(20):
                 newer = replace(alert("a"), condition=condition("a", evidence=(f"line {number}",)))
-                await simulation.show(newer)
+                await simulation.set_alerts(newer)
                 await asyncio.sleep(1)
-            await simulation.show(alert("a"), alert("b"))
+            await simulation.set_alerts(alert("a"), alert("b"))
             await asyncio.sleep(1)
             for url in (ONE, TWO):
-                assert [(one.at, one.ids) for one in simulation.to(url)] == [
+                assert [(one.at, one.ids) for one in simulation.sent_to(url)] == [
                     (600, ("a",)),
                     (660, ("a",)),
                     (720, ("a",)),
@@ -67,23 +67,25 @@ def test_alerts_are_pushed_at_once_and_every_minute(play: Play) -> None:
 
 
 def test_a_dead_peer_delays_no_other_and_gets_everything_when_it_is_back(play: Play) -> None:
-    """One that hangs costs the other nothing; back, it hears within a minute what is so and what is over."""
+    """A peer that hangs delays no other; once it is back, it gets firing and ended alerts within a minute."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
             simulation.answers[TWO], simulation.takes[TWO] = down, 10.0
-            await simulation.show(alert("a"), alert("b"))
+            await simulation.set_alerts(alert("a"), alert("b"))
             await asyncio.sleep(5 * MINUTE)
-            await simulation.show(over(alert("a")), alert("b"))
+            await simulation.set_alerts(over(alert("a")), alert("b"))
             await asyncio.sleep(8 * MINUTE)
-            gaps = [b.at - a.at for a, b in pairwise(simulation.to(ONE))]
+            gaps = [b.at - a.at for a, b in pairwise(simulation.sent_to(ONE))]
             assert max(gaps) <= 60
             assert simulation.status("am").why == "peer 2: two.example:80: refused"
-            assert all(60 <= round(b.at - a.at) <= 70 for a, b in pairwise(simulation.to(TWO)[8:]))
-            assert simulation.to(ONE)[-1].ids == ("b",)  # the end was said for five minutes, and it was heard
+            assert all(60 <= round(b.at - a.at) <= 70 for a, b in pairwise(simulation.sent_to(TWO)[8:]))
+            assert simulation.sent_to(ONE)[-1].ids == (
+                "b",
+            )  # the end was said for five minutes, and it was heard
             del simulation.answers[TWO]
             await asyncio.sleep(80)
-            assert simulation.to(TWO)[-1].ids == ("-a", "b")
+            assert simulation.sent_to(TWO)[-1].ids == ("-a", "b")
             assert simulation.status("am").failing_since is None
 
     play(scenario())
@@ -94,15 +96,15 @@ def test_the_end_of_an_alert_is_pushed_for_a_limited_time(play: Play) -> None:
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
-            await simulation.show(alert("a"))
+            await simulation.set_alerts(alert("a"))
             await asyncio.sleep(1)
             simulation.answers[TWO] = down
-            begun = simulation.to(ONE)[-1].at
-            await simulation.show(over(alert("a")))
+            begun = simulation.sent_to(ONE)[-1].at
+            await simulation.set_alerts(over(alert("a")))
             await asyncio.sleep(60 * MINUTE)
-            heard = [one.at - begun for one in simulation.to(ONE) if one.ids == ("-a",)]
+            heard = [one.at - begun for one in simulation.sent_to(ONE) if one.ids == ("-a",)]
             assert 240 <= heard[-1] <= 301
-            tried = [one.at - begun for one in simulation.to(TWO) if one.ids == ("-a",)]
+            tried = [one.at - begun for one in simulation.sent_to(TWO) if one.ids == ("-a",)]
             assert 840 <= tried[-1] <= 901
 
     play(scenario())
@@ -113,17 +115,17 @@ def test_changed_labels_end_the_old_label_set(play: Play) -> None:
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
-            await simulation.show(alert("a"))
+            await simulation.set_alerts(alert("a"))
             await asyncio.sleep(1)
             known = condition("a", labels=(("reason", "tls_reset"), ("target", "a")))
-            await simulation.show(replace(alert("a"), condition=known))
+            await simulation.set_alerts(replace(alert("a"), condition=known))
             await asyncio.sleep(1)
-            assert simulation.to(ONE)[-1].ids == ("tls_reset/a", "-a")
+            assert simulation.sent_to(ONE)[-1].ids == ("tls_reset/a", "-a")
             await asyncio.sleep(10 * MINUTE)
-            assert simulation.to(ONE)[-1].ids == ("tls_reset/a",)
-            await simulation.show(alert("a"))
+            assert simulation.sent_to(ONE)[-1].ids == ("tls_reset/a",)
+            await simulation.set_alerts(alert("a"))
             await asyncio.sleep(1)
-            assert simulation.to(ONE)[-1].ids == ("a", "-tls_reset/a")
+            assert simulation.sent_to(ONE)[-1].ids == ("a", "-tls_reset/a")
 
     play(scenario())
 
@@ -138,14 +140,14 @@ def test_routes_apply_to_alertmanager(play: Play) -> None:
             settings = replace(simulation.holder.current.settings, notify=notify)
             simulation.desk.store.adopt(replace(simulation.holder.current, settings=settings))
             mild = replace(alert("b"), condition=condition("b", severity=Severity.WARNING))
-            await simulation.show(alert("a"), mild)
+            await simulation.set_alerts(alert("a"), mild)
             await asyncio.sleep(1)
-            assert simulation.to(ONE)[-1].ids == ("a",)
-            await simulation.show(
+            assert simulation.sent_to(ONE)[-1].ids == ("a",)
+            await simulation.set_alerts(
                 replace(alert("a"), condition=condition("a", severity=Severity.WARNING)), mild
             )
             await asyncio.sleep(1)
-            assert simulation.to(ONE)[-1].ids == ("-a",)
+            assert simulation.sent_to(ONE)[-1].ids == ("-a",)
 
     play(scenario())
 
@@ -156,9 +158,9 @@ def test_a_refused_push_is_counted_and_repeated_next_minute(play: Play) -> None:
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
             simulation.answers[TWO] = lambda: refused("two.example: 400 bad labels")
-            await simulation.show(alert("a"))
+            await simulation.set_alerts(alert("a"))
             await asyncio.sleep(10 * MINUTE)
-            assert [one.at for one in simulation.to(TWO)] == [60.0 * number for number in range(10)]
+            assert [one.at for one in simulation.sent_to(TWO)] == [60.0 * number for number in range(10)]
             assert simulation.holder.current.counters.notifications_failed == {"am": 10}
             assert simulation.status("am").failing_since == "2026-11-20T03:00:00.000Z"
 
@@ -166,33 +168,33 @@ def test_a_refused_push_is_counted_and_repeated_next_minute(play: Play) -> None:
 
 
 def test_after_a_restart_everything_is_pushed_at_once(play: Play) -> None:
-    """Open alerts are pushed before any look, and so is the end of one that was closed just before."""
+    """Open alerts are pushed before the first sweep, and so is the end of one that was just resolved."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
-            await simulation.show(alert("a"), over(alert("b")))
+            await simulation.set_alerts(alert("a"), over(alert("b")))
         async with running_deliveries(make_simulation(PEERS, before=simulation.disk.saved)) as again:
             await asyncio.sleep(0.1)
-            assert again.to(ONE)[0].ids == again.to(TWO)[0].ids == ("-b", "a")
+            assert again.sent_to(ONE)[0].ids == again.sent_to(TWO)[0].ids == ("-b", "a")
 
     play(scenario())
 
 
 def test_a_peer_comes_and_goes_with_the_configuration(play: Play) -> None:
-    """A new one hears all at once; one that is gone hears no more, also in the middle of its patience."""
+    """A new peer gets everything at once; a removed one gets nothing more, also while it waits to retry."""
 
     async def scenario() -> None:
         simulation: Simulation
         async with running_deliveries(make_simulation(PEERS)) as simulation:
             simulation.answers[TWO] = down
-            await simulation.show(alert("a"))
+            await simulation.set_alerts(alert("a"))
             await asyncio.sleep(5 * MINUTE)
             three = "http://three.example"
             await simulation.configure(replace(PEERS, transport=HttpTransport(urls=(ONE, three))))
-            tries = len(simulation.to(TWO))
+            tries = len(simulation.sent_to(TWO))
             await asyncio.sleep(5 * MINUTE)
-            assert len(simulation.to(TWO)) == tries
-            assert [one.at for one in simulation.to(three)][:2] == [300, 360]
+            assert len(simulation.sent_to(TWO)) == tries
+            assert [one.at for one in simulation.sent_to(three)][:2] == [300, 360]
             assert simulation.status("am").failing_since is None
             simulation.answers[three] = down
             await asyncio.sleep(2 * MINUTE)
@@ -205,17 +207,17 @@ def test_a_peer_comes_and_goes_with_the_configuration(play: Play) -> None:
 
 
 def test_at_shutdown_ends_are_pushed(play: Play) -> None:
-    """At the end news is pushed once more; who fails is left alone."""
+    """At shutdown changes are pushed once more; a failing peer is not waited for."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
             simulation.answers[TWO] = down
-            await simulation.show(alert("a"))
+            await simulation.set_alerts(alert("a"))
             await asyncio.sleep(5)
             simulation.holder.update(alerts=(over(alert("a")),))
             await simulation.desk.store.record(())
             simulation.desk.wakeup.close()
             await asyncio.sleep(0.1)
-            assert simulation.to(ONE)[-1].ids == ("-a",)
+            assert simulation.sent_to(ONE)[-1].ids == ("-a",)
 
     play(scenario())

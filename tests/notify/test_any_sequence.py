@@ -35,7 +35,7 @@ ANSWERS: dict[str, Callable[[], DeliveryResult]] = {
 
 
 class Model:
-    """What the receivers heard over all lives, and what must be true of it."""
+    """What the receivers got over all runs, and what must be true of it."""
 
     def __init__(self) -> None:
         self.said = 0
@@ -53,7 +53,7 @@ class Model:
     def _answer(self, simulation: Simulation, name: str) -> DeliveryResult:
         delivery = ANSWERS[self.state[name]]()
         if delivery.ok:
-            sent = simulation.to(name)[-1]
+            sent = simulation.sent_to(name)[-1]
             self.heard[name] += sent.ids
             self.dropped_reported[name] += sent.dropped
         return delivery
@@ -123,7 +123,7 @@ async def move(model: Model, simulation: Simulation, what: str, how: object) -> 
     if what == "say" and isinstance(how, int):
         for _ in range(how):
             model.said += 1
-            await simulation.say()
+            await simulation.enqueue()
     elif what == "pass" and isinstance(how, int):
         await asyncio.sleep(how)
     elif what == "reload" and isinstance(how, int):
@@ -150,13 +150,13 @@ def test_a_full_disk_stops_no_delivery() -> None:
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK)) as simulation:
             simulation.disk.full = True
-            await simulation.say(3)
+            await simulation.enqueue(3)
             await asyncio.sleep(60)
-            assert simulation.told("hook") == ["n1", "n2", "n3"]
+            assert simulation.received("hook") == ["n1", "n2", "n3"]
             assert simulation.disk.saved is None
             simulation.answers["hook"] = lambda: refused("no")
             simulation.disk.full = False
-            await simulation.say()
+            await simulation.enqueue()
             await asyncio.sleep(60)
             saved: Snapshot | None = simulation.disk.saved
             assert saved is not None

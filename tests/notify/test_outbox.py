@@ -45,7 +45,7 @@ def ids(outbox: Outbox, receiver: str = "hook") -> list[str]:
 
 
 def test_numbers_count_up_over_all_receivers() -> None:
-    """The order in which notices were posted is the order of their numbers, whoever they are for."""
+    """Notices are numbered in the order they were queued, over all receivers."""
     bounds = {"hook": 5, "chat": 5}
     outbox = enqueue(Outbox(next_number=41), [(notice(1), ["chat", "hook", "chat"])], bounds)
     outbox = enqueue(outbox, [(notice(2), ["hook", "nobody"])], bounds)
@@ -58,7 +58,7 @@ def test_numbers_count_up_over_all_receivers() -> None:
 
 
 def test_beyond_the_bound_the_oldest_is_dropped() -> None:
-    """What is new says more; the loss is counted until the receiver was told of it."""
+    """The newest are kept; the number dropped is counted until it was reported to the receiver."""
     outbox = filled(1, 2, 3, 4, 5, bound=3)
     assert ids(outbox) == ["n3", "n4", "n5"]
     assert dropped_of(outbox, "hook") == 2
@@ -101,7 +101,7 @@ def test_a_removed_receiver_leaves_no_notices() -> None:
 
 
 def test_alertmanager_and_heartbeat_have_no_queue() -> None:
-    """Alertmanager is sent what is so, a heartbeat hears of sweeps."""
+    """Alertmanager is sent all alerts, a heartbeat is called after sweeps."""
     kinds = [sample_receiver(one, one, queue=7) for one in BY_TYPE]
     bounds = bounds_of(Notify(receivers=tuple(kinds)))
     assert set(BY_TYPE) - set(bounds) == {"alertmanager", "heartbeat"}

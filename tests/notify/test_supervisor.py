@@ -1,4 +1,4 @@
-"""Couriers on a clock that jumps: order, patience, refusals, reloads, the end; and who delays whom."""
+"""Delivery tasks on a clock that jumps: order, retries, refusals, reloads, shutdown, and independence."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def ids(*numbers: int) -> list[str]:
 
 
 def test_notices_arrive_in_order_once_and_only_after_they_were_saved(play: Play) -> None:
-    """However slow the disk is: what is sent is on it, and is gone from it before the next is sent."""
+    """However slow the disk is: a notice is saved before it is sent, and removed before the next is sent."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK, OTHER)) as simulation:
             simulation.disk.slow = 3.0
             for _ in range(5):
-                await simulation.say(2)
+                await simulation.enqueue(2)
             await asyncio.sleep(2 * MINUTE)
-            assert simulation.told("hook") == simulation.told("other") == ids(*range(1, 11))
+            assert simulation.received("hook") == simulation.received("other") == ids(*range(1, 11))
             assert simulation.unsaved == []
-            assert simulation.to("hook")[0].at >= 3
+            assert simulation.sent_to("hook")[0].at >= 3
             assert simulation.holder.current.outbox.waiting == ()
             assert simulation.holder.current.counters.notifications == {"hook": 10, "other": 10}
             assert simulation.holder.current.counters.notifications_failed == {"hook": 0, "other": 0}
@@ -59,33 +59,33 @@ def test_a_notice_waits_for_others_and_many_are_a_digest(play: Play) -> None:
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(CHAT)) as simulation:
-            await simulation.say()
+            await simulation.enqueue()
             await asyncio.sleep(2)
-            await simulation.say()
+            await simulation.enqueue()
             await asyncio.sleep(MINUTE)
-            assert [(one.at, one.ids) for one in simulation.to("chat")] == [(5, ("n1",)), (7, ("n2",))]
-            await simulation.say(7)
+            assert [(one.at, one.ids) for one in simulation.sent_to("chat")] == [(5, ("n1",)), (7, ("n2",))]
+            await simulation.enqueue(7)
             await asyncio.sleep(MINUTE)
-            assert [one.ids for one in simulation.to("chat")][2:] == [tuple(ids(*range(3, 10)))]
+            assert [one.ids for one in simulation.sent_to("chat")][2:] == [tuple(ids(*range(3, 10)))]
 
     play(scenario())
 
 
 def test_a_receiver_that_stalls_delays_no_other(play: Play) -> None:
-    """One hangs for its whole timeout again and again; the others hear at once."""
+    """One hangs for its whole timeout each time; the others get their notices at once."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK, OTHER)) as simulation:
             simulation.answers["hook"], simulation.takes["hook"] = down, 10.0
             for _ in range(20):
-                await simulation.say()
+                await simulation.enqueue()
                 await asyncio.sleep(30)
-            assert [one.at for one in simulation.to("other")] == [30.0 * number for number in range(20)]
-            assert set(simulation.told("hook")) == {"n1"}
+            assert [one.at for one in simulation.sent_to("other")] == [30.0 * number for number in range(20)]
+            assert set(simulation.received("hook")) == {"n1"}
             assert simulation.status("hook").waiting == 20
             del simulation.answers["hook"]
             await asyncio.sleep(10 * MINUTE)
-            assert [one for one in simulation.told("hook") if one != "n1"] == ids(*range(2, 21))
+            assert [one for one in simulation.received("hook") if one != "n1"] == ids(*range(2, 21))
 
     play(scenario())
 
@@ -96,23 +96,23 @@ def test_retries_back_off(play: Play) -> None:
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK)) as simulation:
             simulation.answers["hook"] = down
-            await simulation.say()
+            await simulation.enqueue()
             await asyncio.sleep(40 * MINUTE)
-            gaps = [b.at - a.at for a, b in pairwise(simulation.to("hook"))]
+            gaps = [b.at - a.at for a, b in pairwise(simulation.sent_to("hook"))]
             wanted = [1.0, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
             assert gaps[:12] == pytest.approx(wanted, rel=0.01)
             assert simulation.status("hook").failing_since == "2026-11-20T03:00:00.000Z"
             assert simulation.status("hook").why == "hook.example:443: refused"
             simulation.answers["hook"] = lambda: failed("busy", retry_after=900.0)
             await asyncio.sleep(20 * MINUTE)
-            first, second = [one.at for one in simulation.to("hook")][-2:]
+            first, second = [one.at for one in simulation.sent_to("hook")][-2:]
             assert second - first == pytest.approx(900, rel=0.01)
             del simulation.answers["hook"]
             await asyncio.sleep(20 * MINUTE)
             status = simulation.status("hook")
             assert (status.failing_since, status.why, status.waiting) == (None, "", 0)
             counters = simulation.holder.current.counters
-            tries = len(simulation.to("hook"))
+            tries = len(simulation.sent_to("hook"))
             assert (counters.notifications["hook"], counters.notifications_failed["hook"]) == (
                 tries,
                 tries - 1,
@@ -122,15 +122,15 @@ def test_retries_back_off(play: Play) -> None:
 
 
 def test_a_refused_notice_is_dropped_and_logged(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is dropped, counted and said; the next one goes on."""
+    """It is dropped, counted and logged; the next one is delivered."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK)) as simulation:
             answers = iter([refused("hook.example: 400 no such room")])
             simulation.answers["hook"] = lambda: next(answers, DeliveryResult(ok=True))
-            await simulation.say(3)
+            await simulation.enqueue(3)
             await asyncio.sleep(MINUTE)
-            assert simulation.told("hook") == ids(1, 2, 3)
+            assert simulation.received("hook") == ids(1, 2, 3)
             assert simulation.holder.current.counters.notifications_dropped == {"hook": 1}
             assert simulation.holder.current.outbox.waiting == ()
 
@@ -143,7 +143,7 @@ def test_a_refused_notice_is_dropped_and_logged(play: Play, capsys: pytest.Captu
 def test_dropped_notices_are_counted_logged_and_reported_once(
     play: Play, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The newest are kept, the receiver is told how many are missing, and the log once that it happens."""
+    """The newest are kept, the number dropped is reported to the receiver and logged once."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(replace(HOOK, queue=4))) as simulation:
@@ -154,7 +154,7 @@ def test_dropped_notices_are_counted_logged_and_reported_once(
                 assert simulation.status("hook").waiting <= 4
             del simulation.answers["hook"]
             await asyncio.sleep(10 * MINUTE)
-            arrived = [one for one in simulation.to("hook") if one.at > 10 * MINUTE]
+            arrived = [one for one in simulation.sent_to("hook") if one.at > 10 * MINUTE]
             assert [one.ids[0] for one in arrived] == ids(7, 8, 9, 10)
             assert [one.dropped for one in arrived] == [6, 0, 0, 0]
             assert simulation.holder.current.counters.notifications_dropped == {"hook": 6}
@@ -172,11 +172,11 @@ def test_a_message_that_arrived_in_part_is_continued(play: Play) -> None:
         async with running_deliveries(make_simulation(CHAT)) as simulation:
             answers = iter([DeliveryResult(ok=False, retry=True, why="cut off", parts=2)])
             simulation.answers["chat"] = lambda: next(answers, DeliveryResult(ok=True))
-            await simulation.say(5)
+            await simulation.enqueue(5)
             await asyncio.sleep(5.5)
-            await simulation.say(5)  # must not change the message that has begun
+            await simulation.enqueue(5)  # must not change the message that has begun
             await asyncio.sleep(MINUTE)
-            first, again, rest = simulation.to("chat")
+            first, again, rest = simulation.sent_to("chat")
             assert first.ids == again.ids == tuple(ids(1, 2, 3, 4, 5))
             assert (first.skip, again.skip, rest.skip) == (0, 2, 0)
             assert rest.ids == tuple(ids(6, 7, 8, 9, 10))
@@ -195,11 +195,11 @@ def test_a_restart_loses_and_repeats_nothing(play: Play) -> None:
                 if life < 5:
                     simulation.answers["hook"] = down
                     for _ in range(10):
-                        await simulation.say()
+                        await simulation.enqueue()
                         await asyncio.sleep(MINUTE)
                 else:
                     await asyncio.sleep(MINUTE)
-                    told = simulation.told("hook")
+                    told = simulation.received("hook")
             left = simulation.disk.saved
         assert told == ids(*range(1, 51))
 
@@ -212,50 +212,50 @@ def test_reloads_change_transports_and_lose_nothing(play: Play) -> None:
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK, OTHER)) as simulation:
             simulation.takes["hook"] = 8.0
-            await simulation.say(3)
+            await simulation.enqueue(3)
             for number in range(100):
                 await simulation.configure(replace(HOOK, timeout=10.0 + number % 3), OTHER)
                 await asyncio.sleep(0.1)
             await asyncio.sleep(MINUTE)
-            assert simulation.told("hook") == simulation.told("other") == ids(1, 2, 3)
+            assert simulation.received("hook") == simulation.received("other") == ids(1, 2, 3)
             simulation.answers["hook"], simulation.takes["hook"] = down, 0.0
-            await simulation.say()
+            await simulation.enqueue()
             await asyncio.sleep(30 * MINUTE)
             del simulation.answers["hook"]
-            tries = len(simulation.to("hook"))
+            tries = len(simulation.sent_to("hook"))
             await simulation.configure(replace(HOOK, timeout=20.0), OTHER)
             await asyncio.sleep(1)
-            assert len(simulation.to("hook")) == tries + 1
+            assert len(simulation.sent_to("hook")) == tries + 1
             simulation.answers["other"] = down
-            await simulation.say(2)
+            await simulation.enqueue(2)
             await simulation.configure(HOOK)
             await asyncio.sleep(30 * MINUTE)
-            assert simulation.told("other")[-1] == "n5"
+            assert simulation.received("other")[-1] == "n5"
             assert simulation.holder.current.outbox.waiting == ()
             assert set(simulation.holder.current.counters.notifications) == {"hook"}
             await simulation.configure(HOOK, OTHER)
-            await simulation.say()
+            await simulation.enqueue()
             await asyncio.sleep(30 * MINUTE)
-            assert set(simulation.told("other")[-1:]) == {"n7"}
+            assert set(simulation.received("other")[-1:]) == {"n7"}
 
     play(scenario())
 
 
 def test_at_shutdown_due_notices_are_tried_and_the_rest_is_kept(play: Play) -> None:
-    """Nobody waits for others any more; who failed is not tried again; who hangs is left."""
+    """Nothing waits for a digest any more; a failed delivery is not retried; one that hangs is abandoned."""
 
     async def scenario() -> None:
         simulation = make_simulation(HOOK, CHAT, OTHER)
         simulation.answers["other"] = down
         async with running_deliveries(simulation):
             await asyncio.sleep(1)
-            await simulation.say(2)
+            await simulation.enqueue(2)
             await asyncio.sleep(0.1)
-            tries = len(simulation.to("other"))
+            tries = len(simulation.sent_to("other"))
             simulation.desk.wakeup.close()
             await asyncio.sleep(0.1)
-            assert simulation.told("chat") == simulation.told("hook") == ids(1, 2)
-            assert len(simulation.to("other")) == tries
+            assert simulation.received("chat") == simulation.received("hook") == ids(1, 2)
+            assert len(simulation.sent_to("other")) == tries
         assert simulation.disk.saved is not None
         assert [one.receiver for one in simulation.disk.saved.outbox.waiting] == ["other", "other"]
 
@@ -263,19 +263,19 @@ def test_at_shutdown_due_notices_are_tried_and_the_rest_is_kept(play: Play) -> N
 
 
 def test_an_unexpected_exception_costs_one_notice_at_most(play: Play) -> None:
-    """It is logged with a traceback and tried again; then the next one goes on, and nobody else notices."""
+    """It is logged with a traceback and retried; then the next notice is tried. Others are not affected."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK, OTHER)) as simulation:
 
             def stumble() -> DeliveryResult:
-                return DeliveryResult(ok=1 // len(simulation.to("hook")[5:]) >= 0)
+                return DeliveryResult(ok=1 // len(simulation.sent_to("hook")[5:]) >= 0)
 
             simulation.answers["hook"] = stumble
-            await simulation.say(2)
+            await simulation.enqueue(2)
             await asyncio.sleep(5 * MINUTE)
-            assert simulation.told("hook") == ids(1, 1, 1, 1, 1, 2)
-            assert simulation.told("other") == ids(1, 2)
+            assert simulation.received("hook") == ids(1, 1, 1, 1, 1, 2)
+            assert simulation.received("other") == ids(1, 2)
             assert simulation.holder.current.counters.notifications_dropped["hook"] == 1
 
     with capture_logs() as said:
@@ -289,56 +289,56 @@ def test_a_heartbeat_is_called_after_sweeps_only(play: Play) -> None:
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HEART, HOOK)) as simulation:
-            await simulation.say()
+            await simulation.enqueue()
             await asyncio.sleep(10 * MINUTE)
-            assert simulation.to("heart") == []
+            assert simulation.sent_to("heart") == []
             for _ in range(3):
                 await simulation.sweep()
                 await asyncio.sleep(MINUTE)
-            assert [one.at for one in simulation.to("heart")] == [600, 660, 720]
+            assert [one.at for one in simulation.sent_to("heart")] == [600, 660, 720]
             await asyncio.sleep(60 * MINUTE)
-            assert len(simulation.to("heart")) == 3
+            assert len(simulation.sent_to("heart")) == 3
 
     play(scenario())
 
 
 def test_a_heartbeat_is_not_retried_after_its_interval(play: Play) -> None:
-    """A sweep that could not be told of within its interval is not told of later: it says nothing of now."""
+    """A sweep whose call failed within its interval is not called for later."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(replace(HEART, timeout=500.0))) as simulation:
             simulation.answers["heart"] = down
             await simulation.sweep()
             await asyncio.sleep(60 * MINUTE)
-            tries = simulation.to("heart")
+            tries = simulation.sent_to("heart")
             assert 3 < len(tries) < 8
             assert tries[-1].at <= MINUTE
             assert {one.timeout for one in tries} == {48.0}
             del simulation.answers["heart"]
             await asyncio.sleep(60 * MINUTE)
-            assert len(simulation.to("heart")) == len(tries)
+            assert len(simulation.sent_to("heart")) == len(tries)
             await simulation.sweep()
             await asyncio.sleep(1)
-            assert len(simulation.to("heart")) == len(tries) + 1
+            assert len(simulation.sent_to("heart")) == len(tries) + 1
             assert simulation.status("heart").failing_since is None
 
     play(scenario())
 
 
 def test_a_changed_type_gets_another_worker(play: Play) -> None:
-    """What was a webhook and is a heartbeat now is called for sweeps, and hears no notice more."""
+    """A webhook that becomes a heartbeat is called for sweeps and gets no more notices."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK)) as simulation:
             simulation.answers["hook"] = down
-            await simulation.say()
+            await simulation.enqueue()
             await asyncio.sleep(1)
             await simulation.configure(sample_receiver("heartbeat"))
-            tries = len(simulation.to("hook"))
+            tries = len(simulation.sent_to("hook"))
             await asyncio.sleep(1)
             await simulation.sweep()
             await asyncio.sleep(10)
-            assert [one.ids for one in simulation.to("hook")][tries:][0] == ()
+            assert [one.ids for one in simulation.sent_to("hook")][tries:][0] == ()
             assert simulation.holder.current.outbox.waiting == ()
 
     play(scenario())
@@ -350,7 +350,7 @@ def test_the_store_implements_the_protocol(play: Play) -> None:
     async def scenario() -> None:
         simulation: Simulation = make_simulation(HOOK)
         async with running_deliveries(simulation):
-            await simulation.say()
+            await simulation.enqueue()
             simulation.disk.saved = replace(
                 simulation.holder.current, outbox=replace(simulation.holder.current.outbox, waiting=())
             )

@@ -103,7 +103,7 @@ def many_targets(draw: st.DrawFn) -> tuple[str, ...]:
 
 @st.composite
 def conditions(draw: st.DrawFn) -> Condition:
-    """Draw a condition that says anything of any number of targets."""
+    """Draw a condition with any text and any number of targets."""
     return replace(
         CAUSE,
         id=draw(words),

@@ -58,7 +58,7 @@ def test_a_resolved_alert_has_its_duration_and_no_advice() -> None:
 
 
 def test_a_superseded_alert_names_its_successors() -> None:
-    """Nobody thinks it mended: what goes on is named."""
+    """It does not look fixed: the alerts that continue are named."""
     told = over(resolution=Resolution.SUPERSEDED, succeeded_by=("EgressTargetUnreachable/a@default", "b"))
     text = section_text(notice(NoticeKind.CLOSED, told=told, change="b"))
     assert "Changed" not in text
@@ -118,7 +118,7 @@ def test_a_large_digest_is_a_line_per_notice() -> None:
 
 
 def test_dropped_notices_are_reported() -> None:
-    """A receiver that lost something is told so, in the singular where it was one."""
+    """The number of dropped notices is reported, in the singular where it is one."""
     assert "1 notification before this one was dropped: the queue" in section_text(notice(), dropped=1)
 
 
@@ -141,7 +141,7 @@ def test_every_fault_has_its_runbook(fault: AlertName) -> None:
 
 
 def test_links_are_those_of_the_rules() -> None:
-    """The same alert has the same runbook whoever tells of it."""
+    """An alert has the same runbook in messages and in the Prometheus rules."""
     rules = yaml.safe_load((ROOT / "config/prometheus/egressd-alerts.yml").read_text("utf-8"))
     shipped = {
         rule["alert"]: rule["annotations"]["runbook_url"]

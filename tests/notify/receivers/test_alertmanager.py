@@ -1,4 +1,4 @@
-"""A real Alertmanager: it takes what is pushed, resolves it, and knows it by the labels we say it has."""
+"""A real Alertmanager: it takes what is pushed, resolves it, and identifies it by the labels we compute."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ async def test_an_inhibited_alert_is_resolved_at_alertmanager(pair: Pair) -> Non
 
 
 async def test_two_peers_and_prometheus_are_one_alert(pair: Pair) -> None:
-    """Both peers are told, Prometheus tells the same: one notification when it fires, one when it ends."""
+    """egressd and Prometheus send one alert to both peers: one notification when it fires, one at its end."""
     told = fresh()
     rule = [{"labels": labels_of(CAUSE, RULES), "annotations": {"summary": "as the rule says"}}]
     url = f"{pair.urls[0]}/api/v2/alerts"

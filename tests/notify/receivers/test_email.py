@@ -113,7 +113,7 @@ def receiver(port: int, security: str = "none", timeout: float = 5.0, **fields: 
 
 
 async def attempt(to: Receiver) -> DeliveryResult:
-    """Deliver one notice; whatever happens, nothing secret is said."""
+    """Deliver one notice, and check that the result shows no secret."""
     delivery = await deliver(to, (notice(),), dropped=0, rules=RULES)
     assert PASSWORD not in delivery.why
     assert ENCODED not in delivery.why
@@ -173,7 +173,7 @@ async def test_starttls_is_never_given_up() -> None:
 
 
 async def test_a_server_without_login() -> None:
-    """A login that nobody asks for is a mistake worth saying."""
+    """A login at a server without authentication is an error that is reported."""
     async with serving(Box()) as port:
         delivery = await attempt(receiver(port, username="egressd", password=PASSWORD))
     assert delivery.retry
@@ -182,7 +182,7 @@ async def test_a_server_without_login() -> None:
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_an_untrusted_certificate(security: str, tls: ssl.SSLContext, tmp_path: Path) -> None:
-    """Nothing is sent to a server whose certificate does not verify; it is said what to do."""
+    """Nothing is sent to a server whose certificate does not verify; the result says what to do."""
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     box = Box()
     options: dict[str, Any] = {"tls_context": tls} if security == "starttls" else {"implicit": tls}
@@ -203,7 +203,7 @@ async def test_implicit_tls(tls: ssl.SSLContext, ca_file: str) -> None:
 
 
 async def test_a_missing_ca_file(tmp_path: Path) -> None:
-    """Said before anything is sent."""
+    """It is reported before anything is sent."""
     delivery = await attempt(receiver(9, "starttls", ca_file=str(tmp_path / "gone.pem")))
     assert delivery.retry
     assert "cannot use ca_file" in delivery.why
@@ -240,7 +240,7 @@ async def test_results_by_smtp_reply(box: Box, ok: bool, retry: bool, words: str
 
 
 async def test_letters_beyond_ascii() -> None:
-    """An address the server can't take is said to be one."""
+    """An address the server can't take is refused and named."""
     with_umlaut: dict[str, Any] = {"recipients": ("netz@corp.example", "bj\u00f6rn@corp.example")}
     async with serving(Box(), enable_SMTPUTF8=False) as port:
         delivery = await attempt(receiver(port, **with_umlaut))
@@ -261,7 +261,7 @@ async def test_a_slow_server() -> None:
 
 
 async def test_an_unreachable_or_silent_server(unused_tcp_port: int) -> None:
-    """A closed port, silence, a cut, and another protocol are trouble, each said."""
+    """A closed port, silence, a cut connection and another protocol are errors, each described."""
 
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()

@@ -29,7 +29,7 @@ def test_the_mails_of_an_alert_are_a_thread() -> None:
 
 
 def test_mail_headers() -> None:
-    """Filters see severity and kind; nobody's out-of-office answers; the date is the notice's."""
+    """Filters see severity and kind; out-of-office replies are suppressed; the date is the notice's."""
     message = mail_message(message_of(notice(NoticeKind.CLOSED)), MAIL)
     assert message["To"] == "net@corp.example, ops@corp.example"
     assert message["From"] == "Egress <egressd@corp.example>"
@@ -75,7 +75,7 @@ def test_any_sender_gives_a_valid_message_id(sender: str) -> None:
     ],
 )
 def test_syslog_severities(severity: Severity, kind: NoticeKind, number: int) -> None:
-    """Severity decides while it is open; what is over alarms nobody. The facility is the configured one."""
+    """Severity decides while it is open; a resolved alert is a notice. The facility is the configured one."""
     told = notice(kind, told=alert(condition=replace(CAUSE, severity=severity)))
     fields = dict(parse_entry(journal_entry(message_of(told))))
     assert fields["PRIORITY"] == str(number)

@@ -27,7 +27,7 @@ LATER = replace(CAUSE, labels=(("reason", "tcp_timeout"),), reason="tcp_timeout"
 
 
 def pushed(*alerts: Alert) -> list[dict[str, Any]]:
-    """What a peer is told of alerts."""
+    """Return what is pushed for alerts."""
     bodies = push_bodies(alert_entries(alerts, now=NOW, rules=RULES))
     documents = [json.loads(body) for body in bodies]
     for one in documents:
@@ -68,7 +68,7 @@ def test_an_invalid_label_name_is_left_out_alone() -> None:
 
 
 def test_no_annotation_of_the_rules_is_missing() -> None:
-    """Whoever writes templates for the shipped rules can use them for what is pushed."""
+    """Templates for the shipped rules work for pushed alerts too."""
     path = Path(__file__).parents[3] / "config/prometheus/egressd-alerts.yml"
     rules = yaml.safe_load(path.read_text("utf-8"))
     wanted = {name for group in rules["groups"] for rule in group["rules"] for name in rule["annotations"]}
@@ -95,7 +95,7 @@ def test_no_annotation_of_the_rules_is_missing() -> None:
     ],
 )
 def test_when_it_ends(told: Alert, ends: str) -> None:
-    """Four minutes ahead while it fires; at its end when over; now where another alert speaks for it."""
+    """Four minutes ahead while it fires; its end when resolved; now while it is inhibited."""
     (one,) = pushed(told)
     assert (one["startsAt"], one["endsAt"]) == (OPENED, ends)
 

@@ -73,7 +73,7 @@ async def test_a_large_entry_is_a_sealed_file(box: socket.socket) -> None:
 
 
 async def test_no_journal_and_a_full_one(box: socket.socket, folder: Path) -> None:
-    """Nobody there, and nobody who reads: nothing waits, it is tried again."""
+    """No journal, and one that reads nothing: delivery does not block and can be retried."""
     delivery = await send_entry(b"MESSAGE=x\n", str(folder / "nothing"))
     assert delivery.retry
     assert "no such file" in delivery.why
@@ -190,14 +190,14 @@ async def test_syslog_over_udp() -> None:
 
 
 async def test_a_closed_udp_port(unused_udp_port: int) -> None:
-    """What the host there says of it is heard."""
+    """The ICMP answer of the host is reported."""
     delivery = await deliver(receiver("udp", port=unused_udp_port), (notice(),), dropped=0, rules=RULES)
     assert delivery.retry
     assert delivery.why == f"syslog: 127.0.0.1:{unused_udp_port} can't be reached (connection refused)"
 
 
 async def test_syslog_over_tcp_counts_octets() -> None:
-    """Each frame says how long it is (RFC 6587); what is longer than a message comes as several."""
+    """Each frame begins with its length (RFC 6587); longer text comes as several messages."""
     streams: list[bytes] = []
 
     async def talk(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:

@@ -182,7 +182,7 @@ async def test_retry_after_as_a_date() -> None:
 
 
 async def test_a_closed_port(unused_tcp_port: int) -> None:
-    """Nobody listens: try again, and say where."""
+    """A closed port can be retried, and the result names it."""
     delivery = await attempt(receiver(HOOK, f"http://127.0.0.1:{unused_tcp_port}{PATH}?{QUERY}"))
     assert delivery.retry
     assert delivery.why == f"127.0.0.1:{unused_tcp_port} can't be reached (connection refused)"
@@ -216,7 +216,7 @@ async def test_a_server_that_stalls() -> None:
 
 @pytest.mark.parametrize(("status", "ok"), [(b"200 OK", True), (b"500 No", False)])
 async def test_an_endless_body(status: bytes, ok: bool) -> None:
-    """The beginning is enough; nobody keeps us, or our memory, busy."""
+    """Only the beginning is read: an endless body costs neither time nor memory."""
 
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -281,7 +281,7 @@ async def test_tls_with_its_own_ca(ca: trustme.CA, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", ["other", "system", "name", "missing", "empty"])
 async def test_tls_that_does_not_verify(which: str, ca: trustme.CA, tmp_path: Path) -> None:
-    """An unknown root, another name, a file that is gone: nothing is sent, and why is said."""
+    """An unknown root, another name, a missing CA file: nothing is sent, and the result says why."""
     tls = server_tls(ca, "other.example" if which == "name" else "127.0.0.1")
     (tmp_path / "empty.pem").write_text("")
     files = {
@@ -301,7 +301,7 @@ async def test_tls_that_does_not_verify(which: str, ca: trustme.CA, tmp_path: Pa
 
 
 async def test_no_tls_where_tls_is_expected() -> None:
-    """A server that speaks in the clear on a TLS port is trouble with the handshake."""
+    """A plain-text server on a TLS port is a handshake error."""
 
     async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(http("400 Bad Request"))
@@ -383,7 +383,7 @@ async def test_a_heartbeat_is_a_get() -> None:
 
 @pytest.mark.parametrize("bad", ["Bearer x\r\nInjected: 1", "Bearer \x00"])
 async def test_a_header_that_can_not_be_sent(bad: str) -> None:
-    """A secret file with a line break in it is said without showing it, and injects nothing."""
+    """A secret with a line break is reported without showing it, and injects no header."""
     async with answering(OK) as server:
         delivery = await attempt(receiver(HOOK, server.url(), authorization=bad))
     assert all("injected" not in one.headers for one in server.asked)
@@ -422,7 +422,7 @@ async def test_an_invalid_url_is_refused() -> None:
 
 
 async def test_nothing_is_logged(caplog: pytest.LogCaptureFixture, unused_tcp_port: int) -> None:
-    """Neither a library nor we write a line about it: the courier does, from `why`."""
+    """Neither a library nor the transport logs anything: the delivery store does, from `why`."""
     caplog.set_level(logging.DEBUG)
     async with answering(http("500 No", PATH.encode())) as server:
         await attempt(receiver(HOOK, server.url(), authorization=BEARER))
