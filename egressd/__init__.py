@@ -22,35 +22,11 @@ if TYPE_CHECKING:
     from egressd.report.summary import exit_code
 
 __all__ = [
-    "Blame",
-    "Catalog",
-    "Confidence",
-    "ConfigError",
-    "EgressdError",
-    "ExitCode",
-    "Finding",
-    "Flags",
-    "Outcome",
-    "Recording",
-    "ReportFileError",
-    "Session",
-    "Settings",
-    "Sweep",
-    "TargetVerdict",
-    "UsageError",
-    "Verdict",
-    "__version__",
-    "exit_code",
-    "from_json",
-    "judge",
-    "load_catalog",
-    "load_settings",
-    "run_once",
-    "run_sweep",
-    "to_document",
-    "to_json",
-]
-
+    "Blame", "Catalog", "Confidence", "ConfigError", "EgressdError", "ExitCode", "Finding", "Flags",
+    "Outcome", "Recording", "ReportFileError", "Session", "Settings", "Sweep", "TargetVerdict", "UsageError",
+    "Verdict", "__version__", "exit_code", "from_json", "judge", "load_catalog", "load_settings", "run_once",
+    "run_sweep", "to_document", "to_json",
+]  # fmt: skip
 _MODULES = {
     "attribution": ("judge",),
     "catalog": ("load_catalog",),

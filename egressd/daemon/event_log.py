@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import assert_never
 
 import structlog
@@ -26,7 +27,6 @@ from egressd.model.event import (
 from egressd.model.notification import Severity
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief
-from egressd.model.verdict import OutcomeCounts
 from egressd.wording import count
 
 log = structlog.get_logger("egressd")
@@ -60,7 +60,7 @@ def log_event(event: Event) -> None:
         case FindingClosed():
             log.info("finding closed", finding=event.finding, reason=event.reason, since=event.since)
         case SweepFinished():
-            log.info("sweep", seconds=event.seconds, **_counts(event.tally))
+            log.info("sweep", seconds=event.seconds, **asdict(event.tally))
         case SweepOverran():
             log.warning("sweep overran", seconds=event.seconds, missed=event.missed)
         case NoticePosted():
@@ -84,9 +84,9 @@ def _log_daemon(event: ConfigReloaded | ConfigRejected | DaemonStarted | DaemonS
 
 
 def _log_change(event: TargetChanged) -> None:
-    say = log.info if event.after.outcome.reachable else log.warning
+    write = log.info if event.after.outcome.reachable else log.warning
     belief: Belief = event.after
-    say(
+    write(
         "target changed",
         target=event.target,
         source=event.source,
@@ -104,8 +104,8 @@ def _log_change(event: TargetChanged) -> None:
 
 def _log_notice(event: NoticePosted) -> None:
     over = event.notice_kind in (NoticeKind.CLOSED, NoticeKind.REMINDED)
-    say = log.info if over or event.severity is Severity.INFO else log.warning
-    say(
+    write = log.info if over or event.severity is Severity.INFO else log.warning
+    write(
         f"alert {event.notice_kind}",
         alert=event.alert,
         name=event.alertname.value,
@@ -118,11 +118,6 @@ def _log_notice(event: NoticePosted) -> None:
         change=event.change or None,
         receivers=list(event.receivers),
     )
-
-
-def _counts(tally: OutcomeCounts) -> dict[str, int]:
-    names = ("targets", "ok", "degraded", "blocked", "down", "unknown")
-    return {name: getattr(tally, name) for name in names}
 
 
 def status_line(snapshot: Snapshot, *, stalled: bool) -> str:

@@ -24,7 +24,7 @@ from egressd.model.standing import Lifecycle, Standings
 MANY = 4
 """Suspect hosts from which on it may be everything."""
 WITNESSES = 3
-MOST_ROUNDS = 5
+MAX_ROUNDS = 5
 """Rechecks in a row at most; a target that does not settle waits for the next sweep."""
 
 
@@ -63,7 +63,7 @@ class Recheck:
             await self._wake.wait()
             await asyncio.sleep(SETTLE)
             self._wake.clear()
-            for _ in range(MOST_ROUNDS):
+            for _ in range(MAX_ROUNDS):
                 await self._judge_changed()
                 if not await self._round():
                     break

@@ -22,9 +22,9 @@ from egressd.model.event import ConfigRejected, ConfigReloaded
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus
 
-LEAST_APART = 0.2
+MIN_WAIT = 0.2
 """Seconds a request waits for others: of many signals in a row, the last one counts."""
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 
 Read = Callable[[], Settings]
 """Reads the file and the flags again. Raises EgressdError."""
@@ -63,7 +63,7 @@ class Reloader:
         while True:
             await self.intents.reload_wanted.wait()
             self.notifier.reloading()  # at once: `systemctl reload` waits only for a reload that it saw begin
-            await asyncio.sleep(LEAST_APART)
+            await asyncio.sleep(MIN_WAIT)
             waiting = self.intents.begin_reload()
             try:
                 status = await self._reload()
@@ -95,7 +95,7 @@ class Reloader:
     async def _refuse(self, mistake: EgressdError, now: str) -> ConfigStatus:
         problems = mistake.problems if isinstance(mistake, ConfigError) else (str(mistake),)
         before = self.holder.current.config
-        refused = replace(before, problems=problems[:MOST_PROBLEMS], web_problems=())
+        refused = replace(before, problems=problems[:MAX_PROBLEMS], web_problems=())
         status = refused.with_web(before.web_problems, now)
         self.holder.update(config=status)
         event = ConfigRejected(at=now, problems=status.refused)

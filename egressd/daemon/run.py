@@ -129,8 +129,9 @@ async def _run_tasks(
         prepare=daemon.prepare,
     )
     deliveries = DaemonDeliveryStore(holder=holder, store=scheduler.store)
+    serve = partial(daemon.serve, holder, daemon.settings, intents)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_serve(daemon, holder, intents), name="server")]
+        tasks = [group.create_task(retry_while_booting(serve, notifier), name="server")]
         delivering: list[asyncio.Task[None]] = []
         await _wait_for_first(intents.listening, intents.stopping)
         if intents.listening.is_set() and not intents.stopping.is_set():
@@ -173,10 +174,6 @@ async def supervise(holder: SnapshotHolder, notifier: SdNotifier) -> None:
             notifier.alive()
         notifier.status(status_line(holder.current, stalled=stalled))
         await asyncio.sleep(every)
-
-
-async def _serve(daemon: Daemon, holder: SnapshotHolder, intents: Intents) -> None:
-    await retry_while_booting(partial(daemon.serve, holder, daemon.settings, intents), daemon.notifier)
 
 
 async def retry_while_booting(attempt: Callable[[], Awaitable[T]], notifier: SdNotifier) -> T:

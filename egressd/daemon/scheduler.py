@@ -156,7 +156,7 @@ class Scheduler:
         fresh, self.next_session = self.next_session, None
         if fresh is None:
             return
-        async with self.store.turn:
+        async with self.store.lock:
             if fresh.schedule != self.session.schedule:
                 self.number, self.began = 0, clock.monotonic()
             fresh.results = self.session.results.within(fresh.plan)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
-LONGEST_STATUS = 500
+MAX_STATUS = 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,4 +77,4 @@ class SdNotifier:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:LONGEST_STATUS]
+    return " ".join(text.split())[:MAX_STATUS]

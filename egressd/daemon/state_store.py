@@ -66,7 +66,7 @@ class StateStore:
     """Wakes the delivery workers whenever something was saved."""
     saved: Snapshot = field(init=False)
     """What is on the disk, or would be if it could be written: only this is delivered."""
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.saved = self.holder.current
@@ -79,7 +79,7 @@ class StateStore:
         `of` says when and from where; `seconds` how long the sweep took that is complete now. None: it
         was a pass over a few probes.
         """
-        async with self.turn:
+        async with self.lock:
             plan = session.plan
             sweep = await session.judge(of)
             moment = clock.now()

@@ -12,7 +12,7 @@ from egressd.net.resolve import system_nameservers
 from egressd.net.vantage import local_addresses, local_interfaces, unusable_sources
 from egressd.planning import make_plan
 
-MOST_SHOWN = 12
+MAX_SHOWN = 12
 """Addresses, or interfaces, listed in the error about one that does not exist."""
 
 
@@ -44,7 +44,7 @@ def refuse_absent_sources(settings: Settings) -> None:
     """
     problems = unusable_sources(settings.sources)
     if problems:
-        addresses = ", ".join(local_addresses()[:MOST_SHOWN]) or "none that can be read"
-        interfaces = ", ".join(local_interfaces()[:MOST_SHOWN])
+        addresses = ", ".join(local_addresses()[:MAX_SHOWN]) or "none that can be read"
+        interfaces = ", ".join(local_interfaces()[:MAX_SHOWN])
         known = f"the addresses of this host are {addresses}; its interfaces {interfaces}"
         raise AbsentSourceError(tuple(f"sources: {one}; {known}" for one in problems))

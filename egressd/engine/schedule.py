@@ -22,7 +22,7 @@ from egressd.report.summary import exit_code
 
 FIRST_WINDOW = 10.0
 """Seconds over which the first sweep is spread: shorter, as users wait for it."""
-LONGEST_DELAY = 6.0
+MAX_DELAY = 6.0
 """Seconds a host waits at most before its first sweep."""
 CLEANUP = 1.25
 """What a probe and the controls it calls for take at most, as a multiple of `probe.deadline`."""
@@ -39,7 +39,7 @@ GAP = 2.0
 HOUR = 3600
 WATCH_ALL_EVERY = 60.0
 """Seconds from one pass of a watch over everything to the next."""
-LEAST_GAP = 1.0
+MIN_GAP = 1.0
 """Seconds between two passes of a watch, however long they take."""
 
 
@@ -85,7 +85,7 @@ class Schedule:
     @property
     def delay(self) -> float:
         """How long this host waits before its first sweep."""
-        return min(self.interval / 10, LONGEST_DELAY) * share(self.identity, "delay")
+        return min(self.interval / 10, MAX_DELAY) * share(self.identity, "delay")
 
     def start(self, number: int) -> float:
         """Return when a sweep starts, since the first one; no target waits longer than `interval`."""
@@ -174,7 +174,7 @@ def failing_keys(sweep: Sweep) -> frozenset[tuple[str, str]]:
 
 def gap_before(*, began: float, now: float, every: float) -> float:
     """Return the seconds until the next pass: they begin every `every` seconds, with a least gap between."""
-    return max(LEAST_GAP, began + every - now)
+    return max(MIN_GAP, began + every - now)
 
 
 def _is_download(probe: Probe) -> bool:

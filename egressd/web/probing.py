@@ -21,7 +21,7 @@ from egressd.model.catalog import Catalog
 from egressd.model.plan import Plan
 from egressd.model.settings import Settings
 
-MOST_WAITING = 20
+MAX_WAITING = 20
 AGAIN_AFTER = 5.0
 """Seconds before the same target may be asked for again."""
 TIMEOUT = 30.0
@@ -51,7 +51,7 @@ class ProbeEndpoint:
             return _refuse(503, "there is no plan yet")
         if len(wanted) != 1 or wanted[0] not in {one.id for one in plan.targets}:
             return _refuse(400, "target must be the id of a target of the plan; /api/v1/targets lists them")
-        if self._waiting >= MOST_WAITING or self._too_soon(wanted[0], plan):
+        if self._waiting >= MAX_WAITING or self._too_soon(wanted[0], plan):
             busy = _refuse(429, f"too many probes at once, or this target within {AGAIN_AFTER:.0f} seconds")
             busy.headers[hdrs.RETRY_AFTER] = f"{AGAIN_AFTER:.0f}"
             return busy

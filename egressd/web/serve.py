@@ -17,7 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from egressd import clock
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
-from egressd.daemon.reload import MOST_PROBLEMS
+from egressd.daemon.reload import MAX_PROBLEMS
 from egressd.errors import AbsentListenError, UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings, Web
@@ -130,7 +130,7 @@ class Server:
     def _publish_problems(self) -> None:
         """Put the problems of the file into the snapshot: a restart would fail with them."""
         config = self.holder.current.config
-        problems = self.access.problems[:MOST_PROBLEMS]
+        problems = self.access.problems[:MAX_PROBLEMS]
         if problems != config.web_problems:
             self.holder.update(config=config.with_web(problems, clock.timestamp()))
 

@@ -20,7 +20,7 @@ from egressd.cli.app import app
 from egressd.cli.saved import read_saved
 from egressd.cli.watch import messages
 from egressd.engine.latest import LatestResults, RecordChange
-from egressd.engine.schedule import LEAST_GAP, WATCH_ALL_EVERY, gap_before, is_over, next_turn
+from egressd.engine.schedule import MIN_GAP, WATCH_ALL_EVERY, gap_before, is_over, next_turn
 from egressd.model.recording import Recording
 from egressd.model.verdict import Outcome, Sweep
 from egressd.report.sweep_diff import compare_baselines
@@ -90,7 +90,7 @@ def test_it_is_over_when_every_required_target_can_be_reached(broken: Sweep, sou
     assert not is_over(broken)
 
 
-@pytest.mark.parametrize(("now", "left"), [(100.5, 4.5), (104.9, LEAST_GAP), (130.0, LEAST_GAP)])
+@pytest.mark.parametrize(("now", "left"), [(100.5, 4.5), (104.9, MIN_GAP), (130.0, MIN_GAP)])
 def test_passes_never_follow_without_a_gap(now: float, left: float) -> None:
     """A pass that took long is followed by the least gap, a short one by what is left of the interval."""
     assert gap_before(began=100.0, now=now, every=5.0) == pytest.approx(left)

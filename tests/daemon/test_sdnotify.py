@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from egressd.daemon.sdnotify import LONGEST_STATUS, SdNotifier
+from egressd.daemon.sdnotify import MAX_STATUS, SdNotifier
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -33,7 +33,7 @@ def test_the_messages(listener: tuple[socket.socket, str]) -> None:
     notifier.status("4 targets\n" + "x" * 9999)
     said = receiver.recv(65536).decode()
     assert said.startswith("STATUS=4 targets xxx")
-    assert len(said) == len("STATUS=") + LONGEST_STATUS
+    assert len(said) == len("STATUS=") + MAX_STATUS
     notifier.reloading()
     first, second = receiver.recv(4096).decode().splitlines()
     assert first == "RELOADING=1"

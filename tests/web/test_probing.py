@@ -103,7 +103,7 @@ async def test_prometheus_gets_its_answer_in_time(start: Start) -> None:
 
 async def test_few_wait(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks are made one at a time, and who comes when too many wait is sent away at once."""
-    monkeypatch.setattr(probing, "MOST_WAITING", 2)
+    monkeypatch.setattr(probing, "MAX_WAITING", 2)
     async with Lab(faults=["tcp_silent=*"]) as lab:
         running = await start_on(lab, start)
         plan = running.holder.current.plan

@@ -17,17 +17,15 @@ from egressd.cli.settings import read_settings, refuse_sources, settings_secrets
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 from egressd.fields.parse import parse_duration
-from egressd.model.catalog import Catalog
-from egressd.model.recording import Baseline
-from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
 
 if TYPE_CHECKING:
     from egressd.cli.watch.screen import Screen
+    from egressd.cli.watch.watch import Watch
 
 
-LEAST_INTERVAL = 1.0
-USUAL_INTERVAL = "5s"
+MIN_INTERVAL = 1.0
+DEFAULT_INTERVAL = "5s"
 
 
 @guarded
@@ -38,7 +36,7 @@ def watch(
     flags: Flags,
     interval: Annotated[
         str, typer.Option("--interval", metavar="TIME", help="How often to probe what fails.")
-    ] = USUAL_INTERVAL,
+    ] = DEFAULT_INTERVAL,
     limit: Annotated[
         str | None, typer.Option("--for", metavar="TIME", help="End after this long, whatever the state.")
     ] = None,
@@ -59,7 +57,7 @@ def watch(
     are those of a sweep, by the last state; Ctrl-C shows what still fails, and ends with 130.
     """
     every, seconds = _seconds("--interval", interval), _seconds("--for", limit) if limit else None
-    if every < LEAST_INTERVAL:
+    if every < MIN_INTERVAL:
         raise UsageError(f"--interval must be at least 1s, not {interval!r}")
     if fmt is not None and output is None:
         raise UsageError("--format needs --output: stdout shows what changes")
@@ -67,11 +65,19 @@ def watch(
     settings, catalog = read_settings(config_file, flags)
     refuse_sources(settings, flags)
     configure_logging(log_level, log_format, secrets=settings_secrets(settings))
-    sweep = _run(settings, catalog, every=every, limit=seconds, baseline=read_baseline(baseline))
-    if output is not None:
-        write_report(sweep, fmt or options.Format.TABLE, output)
+    from egressd.cli.watch.watch import Watch
+    from egressd.engine.session import Session
     from egressd.report.summary import exit_code
 
+    session = Session(settings, catalog, baseline=read_baseline(baseline), reuse=True)
+    one = Watch(session=session, every=every, limit=seconds)
+    try:
+        sweep = asyncio.run(_run(one))
+    finally:
+        one.screen.show_status("")
+    _close(sweep, one.screen)
+    if output is not None:
+        write_report(sweep, fmt or options.Format.TABLE, output)
     return exit_code(sweep)
 
 
@@ -82,37 +88,10 @@ def _seconds(flag: str, text: str) -> float:
         raise UsageError(f"{flag} {error}") from None
 
 
-def _run(
-    settings: Settings, catalog: Catalog, *, every: float, limit: float | None, baseline: Baseline | None
-) -> Sweep:
-    from egressd.cli.watch.screen import Screen
-
-    screen = Screen()
-    try:
-        sweep = asyncio.run(_watch(settings, catalog, screen, every=every, limit=limit, baseline=baseline))
-    finally:
-        screen.show_status("")
-    _close(sweep, screen)
-    return sweep
-
-
-async def _watch(
-    settings: Settings,
-    catalog: Catalog,
-    screen: Screen,
-    *,
-    every: float,
-    limit: float | None,
-    baseline: Baseline | None,
-) -> Sweep:
+async def _run(one: Watch) -> Sweep:
     from egressd.cli.once import stopped_by_signals
-    from egressd.cli.watch.watch import Watch
-    from egressd.engine.session import Session
 
-    stop = asyncio.Event()
-    session = Session(settings, catalog, baseline=baseline, reuse=True, stop=stop)
-    one = Watch(session=session, every=every, limit=limit, screen=screen)
-    with stopped_by_signals(stop, clear=screen.clear):
+    with stopped_by_signals(one.session.stop, clear=one.screen.clear):
         return await one.run()
 
 

@@ -14,7 +14,7 @@ from egressd.report.sweep_diff import Change, ChangeKind
 from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
 
-MOST_DETAILED = 3
+MAX_DETAILED = 3
 """Changes for the worse that are shown with evidence and advice; of more, the list of findings shows more."""
 MARGIN = " " * 11
 WORD = 9
@@ -48,7 +48,7 @@ def change_lines(
         yield colourize(first, style, colour=colour)
         yield from rest
         verdict = verdicts.get((one.target, one.source))
-        if verdict is not None and one in worse and len(worse) <= MOST_DETAILED:
+        if verdict is not None and one in worse and len(worse) <= MAX_DETAILED:
             yield from _details(verdict, width=width)
 
 

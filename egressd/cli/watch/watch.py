@@ -11,7 +11,7 @@ from egressd.attribution import baseline_of
 from egressd.cli.watch import messages
 from egressd.cli.watch.screen import Screen
 from egressd.engine.latest import RecordChange
-from egressd.engine.schedule import LEAST_GAP, Turn, gap_before, is_over, next_turn
+from egressd.engine.schedule import MIN_GAP, Turn, gap_before, is_over, next_turn
 from egressd.engine.session import Session
 from egressd.errors import UsageError
 from egressd.model.recording import Baseline, ProbeRecord, Recording
@@ -34,7 +34,7 @@ class Watch:
     """One that reuses results."""
     every: float
     """Seconds from one pass over what fails to the next."""
-    screen: Screen
+    screen: Screen = field(default_factory=Screen)
     limit: float | None = None
     """Seconds after which it ends, whatever the state; None: no limit."""
     reported: Baseline | None = None
@@ -83,7 +83,7 @@ class Watch:
             return
         text = "every required target can be reached; probing everything once more"
         self.screen.print(messages.timed_lines(text, at=_now(), width=self.screen.width))
-        await self._pause(latest, LEAST_GAP)
+        await self._pause(latest, MIN_GAP)
 
     def _time_out(self) -> None:
         self.timed_out = True
