@@ -1,4 +1,4 @@
-"""Fixtures: a network of its own for each test. Skipped, saying why, where it can't be had."""
+"""Fixtures: a network of namespaces for each test, or a skip with the reason."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.net.topology import Network, made, refusal, remove_leftovers
+from tests.net.topology import Network, missing_requirement, remove_leftovers, temporary_network
 
 PROGRAMS = ("nft", "iptables", "sysctl", "nginx", "unbound", "dnsmasq", "haproxy", "squid")
 
 
 @pytest.fixture(scope="session")
 def namespaces() -> None:
-    """Skip where namespaces or the programs to run in them are not there; remove what old runs left."""
-    reason = refusal(*PROGRAMS)
+    """Skip where namespaces or programs are missing; remove what killed runs left."""
+    reason = missing_requirement(*PROGRAMS)
     if reason:
         pytest.skip(reason)
     remove_leftovers()
@@ -23,5 +23,5 @@ def namespaces() -> None:
 @pytest.fixture
 def network(namespaces: None) -> Iterator[Network]:
     """Return client, firewall, router and server, connected and with nothing running."""
-    with made() as one:
+    with temporary_network() as one:
         yield one

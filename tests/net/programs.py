@@ -1,7 +1,7 @@
 """Real programs in a namespace: unbound, dnsmasq, nginx, haproxy and squid, each configured by its caller.
 
-A helper writes the lines every configuration needs and waits until the program listens; what makes a
-scenario is the caller's. Certificates are those of `tests/servers/pki_folder.py`, in the network's folder.
+Each function writes the lines that every configuration needs and waits until the program listens; the fault
+is the caller's part. Certificates are those of `tests/servers/certificates.py`, in the network's folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.servers.certificates import ZONE, authority, write_certificates
 
 def pki_folder(network: Network) -> Path:
     """Return the network's folder of certificates: `good.pem`, `good.key`, ..., `public.pem`."""
-    folder = network.folder / "pki_folder"
+    folder = network.folder / "certificates"
     if not folder.exists():
         folder.mkdir()
         write_certificates(folder)
@@ -30,7 +30,7 @@ def pki_folder(network: Network) -> Path:
 def unbound(
     host: Host, *, records: Iterable[str] = (), server: Iterable[str] = (), more: str = "", at: str = RESOLVER
 ) -> None:
-    """Start a resolver that is the authority of its records' zone; `server` are options, `more` clauses.
+    """Start a resolver that is authoritative for its records' zone; `server` are options, `more` clauses.
 
     A record is a line as in a zone file, with full names and no final dot wanted.
     """
@@ -78,31 +78,31 @@ def dnsmasq(host: Host, *options: str, at: str) -> None:
     host.start(*words, "--log-facility=-", tcp=(53,), udp=(53,))
 
 
-def web(
+def https_server(
     *,
     listen: str = "443",
-    paper: str = "good",
+    certificate: str = "good",
     folder: Path,
     http2: bool = True,
     options: str = "",
     answer: str = "return 200 ok;",
 ) -> str:
-    """Return an nginx server block that speaks TLS."""
+    """Return an nginx server block with TLS."""
     return (
         f"server {{ listen {listen} ssl{' http2' if http2 else ''}; listen [::]:{listen.rpartition(':')[2]} "
-        f"ssl{' http2' if http2 else ''}; ssl_certificate {folder}/{paper}.pem; "
-        f"ssl_certificate_key {folder}/{paper}.key; {options} location / {{ {answer} }} }}"
+        f"ssl{' http2' if http2 else ''}; ssl_certificate {folder}/{certificate}.pem; "
+        f"ssl_certificate_key {folder}/{certificate}.key; {options} location / {{ {answer} }} }}"
     )
 
 
-def plain(*, listen: str = "80", options: str = "", answer: str = "return 200 ok;") -> str:
-    """Return an nginx server block that speaks plain HTTP."""
+def http_server(*, listen: str = "80", options: str = "", answer: str = "return 200 ok;") -> str:
+    """Return an nginx server block with plain HTTP."""
     port = listen.rpartition(":")[2]
     return f"server {{ listen {listen}; listen [::]:{port}; {options} location / {{ {answer} }} }}"
 
 
-def issuer(network: Network) -> str:
-    """Return a plain server's location that serves what the chains name as their issuer."""
+def issuer_location(network: Network) -> str:
+    """Return an nginx location with the issuer certificate that the chains name (AIA)."""
     return f"location = /issuer.cer {{ root {pki_folder(network)}; }}"
 
 
@@ -134,9 +134,9 @@ def haproxy(host: Host, text: str, *, tcp: tuple[int, ...] = (443,)) -> None:
 
 
 def inspection_ca(network: Network, name: str = "Corp Web Gateway Inspection CA") -> Path:
-    """Mint a private root for a device; return its PEM file, with the key, as squid wants it.
+    """Make a private root CA for TLS inspection; return its PEM file with the key, as squid reads it.
 
-    `trusted.pem` beside it is a trust store that holds it.
+    `trusted.pem` beside it is a trust store with this CA.
     """
     own = authority(name, organization="Corp IT")
     key = own.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -1,8 +1,8 @@
-"""What a scenario is: a network somebody broke on purpose, and what must be said of it.
+"""Scenarios: a network with deliberate faults, and the verdicts and findings that egressd must report.
 
 A *world* is built once and swept once; each of its *rows* is one named scenario: a target and its outcome,
 reason, blame and least confidence. Beside every broken target a healthy one must stay `ok`, unless the world
-says that nothing can be healthy in it.
+has `healthy=False`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from egressd.model.verdict import Confidence
-from tests.net.programs import issuer, nginx, pki_folder, plain, unbound, web
-from tests.net.sweeping import Run, endpoint, settings, sweep
-from tests.net.topology import Network, made
+from tests.net.programs import http_server, https_server, issuer_location, nginx, pki_folder, unbound
+from tests.net.run_egressd import Run, endpoint, settings, sweep
+from tests.net.topology import Network, temporary_network
 from tests.servers.certificates import ZONE
 
 HEALTHY = f"healthy.{ZONE}"
@@ -31,7 +31,7 @@ def host(label: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One scenario: what must be said of one target, or of the whole path."""
+    """One scenario: the expected verdict of one target, or an expected finding."""
 
     name: str
     host: str = ""
@@ -41,58 +41,58 @@ class Row:
     reason: str = ""
     blame: str = ""
     least: Confidence = Confidence.LOW
-    """What confidence must reach."""
+    """The lowest confidence allowed."""
     most: Confidence = Confidence.CONFIRMED
-    """What it must not exceed, where the facts do not allow more."""
+    """The highest confidence allowed, where the evidence does not support more."""
     also: str = ""
-    """A code that must stand beside the reason, or be a flag."""
+    """A code that must be among `also` or the flags."""
     finding: str = ""
-    """The reason of a finding that must be there."""
+    """The reason of a finding that the report must have."""
     says: str = ""
-    """Words that the finding must hold."""
+    """Text that the finding must contain."""
     why: str = ""
-    """What a reader may wonder about."""
+    """Why the expectation is what it is, where that is not plain."""
 
-    def complaints(self, run: Run) -> list[str]:
-        """Return what differs from the expectation."""
+    def mismatches(self, run: Run) -> list[str]:
+        """Return how the report differs from the expectation."""
         found = []
         if self.finding and self.finding not in run.reasons():
             found.append(f"findings are {run.reasons()}, without {self.finding}")
-        told = [one for one in run.report["findings"] if one["reason"] == self.finding]
-        if self.says and self.says not in json.dumps(told):
-            found.append(f"the finding does not say {self.says!r}: {told}")
+        matching = [one for one in run.report["findings"] if one["reason"] == self.finding]
+        if self.says and self.says not in json.dumps(matching):
+            found.append(f"the finding does not say {self.says!r}: {matching}")
         if self.host:
-            found += self._about(run.target(self.name_of_host, self.port))
+            found += self._target_mismatches(run.target(self.full_name, self.port))
         return found
 
     @property
-    def name_of_host(self) -> str:
-        """The name the row is about, in full."""
+    def full_name(self) -> str:
+        """The host name with its zone."""
         return self.host if self.host.endswith(".example") else host(self.host)
 
-    def _about(self, target: dict[str, Any]) -> list[str]:
-        said = {key: target[key] for key in ("outcome", "reason", "blame", "confidence", "also", "flags")}
-        wanted = {"outcome": self.outcome, "reason": self.reason or None}
+    def _target_mismatches(self, target: dict[str, Any]) -> list[str]:
+        actual = {key: target[key] for key in ("outcome", "reason", "blame", "confidence", "also", "flags")}
+        expected = {"outcome": self.outcome, "reason": self.reason or None}
         if self.blame:
-            wanted["blame"] = self.blame
-        wrong = [f"{key} is {target[key]}" for key, value in wanted.items() if target[key] != value]
+            expected["blame"] = self.blame
+        wrong = [f"{key} is {target[key]}" for key, value in expected.items() if target[key] != value]
         if self.also and self.also not in (*target["also"], *target["flags"]):
             wrong.append(f"no {self.also} beside it")
         if self.reason and not wrong:
             level = LEVELS.index(Confidence(target["confidence"]))
             if level > LEVELS.index(self.least):
-                wrong.append(f"less sure than {self.least}")
+                wrong.append(f"confidence is below {self.least}")
             if level < LEVELS.index(self.most):
-                wrong.append(f"surer than {self.most}")
-        return [f"{'; '.join(wrong)} - {said}"] if wrong else []
+                wrong.append(f"confidence is above {self.most}")
+        return [f"{'; '.join(wrong)} - {actual}"] if wrong else []
 
 
-def row(name: str, said: str = "- - - - -", **more: str) -> Row:
-    """Build a row; `said` is `label[:port] outcome reason blame least[..most]`, a lone `-` is nothing.
+def row(name: str, expected: str = "- - - - -", **more: str) -> Row:
+    """Build a row; `expected` is `label[:port] outcome reason blame least[..most]`, a lone `-` is nothing.
 
     `more` are the row's further fields: `also`, `finding`, `says`, `why`.
     """
-    label, outcome, reason, blame, sure = (one if one != "-" else "" for one in said.split())
+    label, outcome, reason, blame, sure = (one if one != "-" else "" for one in expected.split())
     label, _, port = label.partition(":")
     least, _, most = sure.partition("..")
     return Row(
@@ -108,21 +108,21 @@ def row(name: str, said: str = "- - - - -", **more: str) -> Row:
     )
 
 
-def _said(target: dict[str, Any]) -> str:
+def _describe(target: dict[str, Any]) -> str:
     name = f"{target['host']}:{target['port']}"
     return f"{name} is {target['outcome']}: {target['reason']}, {target['confidence']}"
 
 
-Built = dict[str, Any]
+Config = dict[str, Any]
 """The configuration to sweep with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A network and what is done to it."""
+    """A network with faults, swept once."""
 
     name: str
-    build: Callable[[Network], Built]
+    build: Callable[[Network], Config]
     rows: tuple[Row, ...]
     healthy: bool = True
     """Whether the healthy target must be ok."""
@@ -131,12 +131,14 @@ class World:
     environment: Mapping[str, str] | None = None
     """Further variables for egressd."""
     harmless: bool = False
-    """Whether no target may be called blocked or down: what fails here, fails by chance."""
+    """Whether no target may be blocked or down: faults here are random."""
 
-    def complaints(self, run: Run) -> list[str]:
-        """Return what is wrong with the report as a whole."""
-        bad = [_said(one) for one in run.report["targets"] if one["outcome"] in FAILED]
-        found = list(bad) if self.harmless else self._unbuilt(run)  # what chance breaks, nobody can list
+    def mismatches(self, run: Run) -> list[str]:
+        """Return how the report as a whole differs from the expectation."""
+        bad = [_describe(one) for one in run.report["targets"] if one["outcome"] in FAILED]
+        found = (
+            list(bad) if self.harmless else self._unexpected_failures(run)
+        )  # random faults can't be listed
         if self.healthy:
             one = run.target(HEALTHY, 443)
             found += [f"the healthy target: {one['reason']}"] if one["outcome"] != "ok" else []
@@ -144,32 +146,31 @@ class World:
             found.append(f"exit code {run.code}")
         return found + (["a traceback on stderr"] if "Traceback" in run.stderr else [])
 
-    def _unbuilt(self, run: Run) -> list[str]:
-        """Return what is said and was never built: of all mistakes the worst.
+    def _unexpected_failures(self, run: Run) -> list[str]:
+        """Return failing targets, confirmed reasons and findings that no row expects.
 
-        A target that failed, or that something is confirmed of, has a row that says what it must be, or is
-        one of those that an expected finding is about. Every finding is expected by a row, or is about what
-        rows say of single targets.
+        A target that failed, or has a confirmed reason, must have a row or be in an expected finding. The
+        reason of every finding must be one that a row names.
         """
-        told = {code for one in self.rows for code in (one.reason, one.also, one.finding)}
-        named = {(one.name_of_host, one.port) for one in self.rows if one.host}
+        explained = {code for one in self.rows for code in (one.reason, one.also, one.finding)}
+        named = {(one.full_name, one.port) for one in self.rows if one.host}
         expected = {one.finding for one in self.rows if one.finding}
         findings = run.report["findings"]
         covered = {target for one in findings if one["reason"] in expected for target in one["targets"]}
         return [
-            f"{_said(one)}, which nobody built"
+            f"{_describe(one)}, which no row expects"
             for one in run.report["targets"]
             if one["outcome"] in FAILED or (one["reason"] and one["confidence"] == "confirmed")
             if (one["host"], one["port"]) not in named and one["id"] not in covered
-        ] + [f"a finding nobody built: {one['id']}" for one in findings if one["reason"] not in told]
+        ] + [f"an unexpected finding: {one['id']}" for one in findings if one["reason"] not in explained]
 
     def sweep(self) -> Run:
-        """Build the network, sweep it once, and give it back."""
-        with made() as network:
+        """Build the network, sweep it once, and remove it."""
+        with temporary_network() as network:
             return sweep(network, self.build(network), *self.arguments, environment=self.environment)
 
 
-def town(
+def start_services(
     network: Network,
     addresses: dict[str, str],
     *,
@@ -177,11 +178,11 @@ def town(
     more: str = "",
     sites: tuple[str, ...] = (),
     **options: Any,
-) -> Built:
+) -> Config:
     """Start a resolver and a web server; return a configuration for a healthy name and these labels.
 
     A label stands for a name of the zone, or for name and port (`pki:80`); its addresses are separated by
-    blanks, none means that the resolver's own options say what becomes of it.
+    blanks; with none, the resolver's options decide the answer.
     """
     records = []
     endpoints = [endpoint(HEALTHY)]
@@ -195,5 +196,10 @@ def town(
         kinds = ((one, "AAAA" if ":" in one else "A") for one in some.split())
         records += [f"{host(name)}. 300 IN {kind} {one}" for one, kind in kinds]
     unbound(network.server, records=dict.fromkeys(records), server=server, more=more)
-    nginx(network.server, web(folder=pki_folder(network)), plain(options=issuer(network)), *sites)
+    nginx(
+        network.server,
+        https_server(folder=pki_folder(network)),
+        http_server(options=issuer_location(network)),
+        *sites,
+    )
     return settings(network, *endpoints, **options)

@@ -1,6 +1,6 @@
-"""A healthy network gives no false alarm: two hundred targets, one packet in a hundred lost, many sweeps.
+"""No false alarm in a healthy network: 200 targets, 1 % packet loss, many sweeps.
 
-EGRESSD_SWEEPS says how many, an even number; the default is what a run of all tests has time for.
+EGRESSD_SWEEPS is the number of sweeps, even; the default suits a run of all tests.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.net import many
-from tests.net.scenario import town
+from tests.net import repeated_sweeps
+from tests.net.scenario import start_services
 from tests.net.topology import Network
 
 SWEEPS = int(os.environ.get("EGRESSD_SWEEPS", "8"))
@@ -26,14 +26,14 @@ USUAL = {"dns_timeout": "5s", "connect_timeout": "8s", "tls_timeout": "8s", "dea
 
 @pytest.mark.timeout(1800)
 def test_no_false_alarm(network: Network) -> None:
-    """With the timeouts of an ordinary run, nothing is ever called blocked or down."""
+    """With ordinary timeouts and 1 % packet loss, no target is ever blocked or down."""
     names = {f"name-{number}": f"203.0.113.{20 + number}" for number in range(TARGETS - 1)}
     config = network.client.folder / "egressd.yml"
-    config.write_text(yaml.safe_dump(town(network, names, probe=USUAL)), encoding="utf-8")
+    config.write_text(yaml.safe_dump(start_services(network, names, probe=USUAL)), encoding="utf-8")
     network.firewall.rules("forward", "numgen random mod 100 == 0 counter drop")
 
     def sweeps(_: int) -> list[str]:
-        program = (sys.executable, str(Path(many.__file__)), str(config), str(SWEEPS // AT_ONCE))
+        program = (sys.executable, str(Path(repeated_sweeps.__file__)), str(config), str(SWEEPS // AT_ONCE))
         return network.client.run(*program, timeout=1700).splitlines()
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -1,4 +1,4 @@
-"""A host without internet gets one true cause, not a hundred. Swept with no configuration at all."""
+"""A host without Internet access gets one finding with the cause, with no configuration at all."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from tests.net.programs import unbound
-from tests.net.topology import CLIENT, NOWHERE, RESOLVER, Network
+from tests.net.topology import BLACKHOLED, CLIENT, RESOLVER, Network
 
 
-def once(network: Network) -> tuple[dict[str, Any], int]:
+def sweep_unconfigured(network: Network) -> tuple[dict[str, Any], int]:
     """Run one sweep with no configuration; return the report and the exit code."""
     done = network.client.egressd("--once", "--format", "json")
     return json.loads(done.stdout), done.returncode
@@ -21,7 +21,7 @@ def causes(report: dict[str, Any]) -> list[str]:
 
 
 def unexplained(report: dict[str, Any]) -> list[str]:
-    """Return failed targets that no finding covers; an NTP row has a cause of its own."""
+    """Return failed targets that no finding covers."""
     covered = {target for finding in report["findings"] for target in finding["targets"]}
     return [
         one["id"]
@@ -30,17 +30,17 @@ def unexplained(report: dict[str, Any]) -> list[str]:
     ]
 
 
-def unplug(network: Network) -> None:
-    """Take the client's default routes away."""
+def remove_default_routes(network: Network) -> None:
+    """Remove the client's default routes."""
     network.client.ip("route", "del", "default")
     network.client.ip("-6", "route", "del", "default")
 
 
 def test_no_route_is_one_finding(network: Network) -> None:
-    """Without a default route the cause is this host, and nobody else is blamed."""
-    unplug(network)
+    """Without a default route the only finding is local_no_route."""
+    remove_default_routes(network)
 
-    report, code = once(network)
+    report, code = sweep_unconfigured(network)
 
     assert causes(report) == ["local_no_route"]
     assert unexplained(report) == []
@@ -48,41 +48,41 @@ def test_no_route_is_one_finding(network: Network) -> None:
 
 
 def test_a_silent_resolver_is_one_finding(network: Network) -> None:
-    """Behind a path that swallows everything, the resolver is what cannot be reached."""
-    network.client.etc("resolv.conf", f"nameserver {NOWHERE}\n")
+    """Where every query is dropped, the only finding is dns_resolver_unreachable, with its address."""
+    network.client.etc("resolv.conf", f"nameserver {BLACKHOLED}\n")
 
-    report, code = once(network)
+    report, code = sweep_unconfigured(network)
 
     assert causes(report) == ["dns_resolver_unreachable"]
-    assert NOWHERE in json.dumps(report["findings"][0]["evidence"])
+    assert BLACKHOLED in json.dumps(report["findings"][0]["evidence"])
     assert unexplained(report) == []
     assert code in (1, 3)
 
 
 def test_a_refusing_resolver_is_one_finding(network: Network) -> None:
-    """A resolver that answers REFUSED to everything is named as that."""
+    """Where the resolver answers REFUSED to every query, the only finding is dns_refused_client."""
     unbound(network.server, server=[f"access-control: {CLIENT}/32 refuse"])
 
-    report, code = once(network)
+    report, code = sweep_unconfigured(network)
 
     assert causes(report) == ["dns_refused_client"]
     assert unexplained(report) == []
     assert code == 1
 
 
-def test_nothing_listens_where_the_resolver_should_be(network: Network) -> None:
-    """A closed port 53 is told from silence."""
+def test_a_closed_dns_port_is_one_finding(network: Network) -> None:
+    """A closed port 53 is dns_no_listener, not an unreachable resolver."""
     network.client.etc("resolv.conf", f"nameserver {RESOLVER}\n")
 
-    report, code = once(network)
+    report, code = sweep_unconfigured(network)
 
     assert causes(report) == ["dns_no_listener"]
     assert code == 1
 
 
-def test_the_report_on_paper(network: Network) -> None:
-    """The table says it in its first lines, within 80 columns."""
-    unplug(network)
+def test_the_table_names_the_cause_at_the_top(network: Network) -> None:
+    """The text table names the cause in its first 20 lines, within 80 columns."""
+    remove_default_routes(network)
 
     lines = network.client.egressd("--once").stdout.splitlines()
 

@@ -1,16 +1,16 @@
-"""Thirty failures with one cause are one finding that says so, and nothing beside it."""
+"""Thirty failing targets with one cause are one finding, and no other."""
 
 from __future__ import annotations
 
-from tests.net.sweeping import sweep
+from tests.net.run_egressd import sweep
 from tests.net.topology import APPLIANCE_1, APPLIANCE_2, Network
-from tests.net.worlds.answering import second_appliance
+from tests.net.worlds.site import second_appliance
 
 TARGETS = 30
 
 
-def test_the_source_that_a_rule_forgot_is_named_once(network: Network) -> None:
-    """Of three sources two are let out: every target is named under the third, once, with what to ask for."""
+def test_a_source_missing_from_the_rules_is_one_finding(network: Network) -> None:
+    """With two of three source addresses allowed, one finding lists every target and names the third."""
     run = sweep(network, second_appliance(network))
 
     (finding,) = run.report["findings"]
@@ -27,8 +27,8 @@ def test_the_source_that_a_rule_forgot_is_named_once(network: Network) -> None:
     assert run.code == 1
 
 
-def test_a_rule_for_every_source_leaves_nothing_to_say(network: Network) -> None:
-    """The same, once the rule is there: no finding, and no failure."""
+def test_a_rule_for_every_source_gives_no_finding(network: Network) -> None:
+    """With every source allowed there is no finding and no failing target."""
     built = second_appliance(network)
     network.firewall.run("nft", "flush", "ruleset")
 

@@ -1,4 +1,4 @@
-"""Explicit proxies, end to end: what is shown of them, what never is, and what goes through them."""
+"""Explicit proxies, end to end: paths, logins, findings, and credentials that no output shows."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from egressd.attribution import judge
 from egressd.cli.log import Form, Level
 from egressd.cli.options import Format
 from egressd.report.saved import from_json, to_document
-from tests.net.programs import haproxy, nginx, pki_folder, plain, squid, unbound, web
-from tests.net.scenario import HEALTHY, host, town
-from tests.net.sweeping import sweep
+from tests.net.programs import haproxy, http_server, https_server, nginx, pki_folder, squid, unbound
+from tests.net.run_egressd import sweep
+from tests.net.scenario import HEALTHY, host, start_services
 from tests.net.topology import Network
-from tests.net.worlds.proxied import (
+from tests.net.worlds.proxy import (
     INSPECTED,
     PASSWORD,
     PROXY,
     SPLICED,
     USER,
-    bumping,
-    closed_but_for_the_proxy,
     login,
-    through,
+    only_proxy_allowed,
+    ssl_bump,
+    via_proxy,
 )
 from tests.servers.certificates import LeafSpec, authority, leaf
 
@@ -40,36 +40,36 @@ ECHO = (
     'lf-string "you sent %[req.hdr(proxy-authorization)] {padding} %[req.hdr(proxy-authorization)]" '
     'hdr X-Proxy-Error "%[req.hdr(proxy-authorization)]"'
 )
-"""A proxy that tells everybody what it was told."""
+"""A proxy that repeats the request, credentials included, in its response."""
 GNS = "guestnotificationservice.azure.com"
 
 
 def echoing(network: Network, status: int) -> Path:
-    """Put an echo in the proxy's place; return a configuration with a login."""
+    """Start a proxy that repeats requests; return a configuration with a login."""
     haproxy(
         network.firewall,
         "frontend proxy\n  mode http\n  bind :3128\n  timeout http-request 60s\n"
         f"  {ECHO.format(status=status, padding='x' * 430)}\n",
         tcp=(3128,),
     )
-    built = town(network, {"seen:80": "203.0.113.20"})
+    built = start_services(network, {"seen:80": "203.0.113.20"})
     secret = network.client.folder / "login"
     secret.write_text(PASSWORD + "\n", encoding="utf-8")
     path = network.client.folder / "egressd.yml"
-    config = through(built, username=USER, password_file=str(secret))
+    config = via_proxy(built, username=USER, password_file=str(secret))
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
 
 
 def shows_no_secret(*texts: str) -> bool:
-    """Say whether no spelling of the credentials is in any of the texts, nor half of one."""
+    """Return whether the texts contain no encoding of the credentials, nor half of one."""
     words = [word for one in SECRETS for word in (one, one.encode().hex(), one[: len(one) // 2 + 1])]
     return not any(word in text for word in words for text in texts)
 
 
 @pytest.mark.parametrize("status", [407, 200])
 def test_no_output_shows_the_credentials(network: Network, status: int) -> None:
-    """Every format of the report and of the log, though the proxy repeats all it is sent."""
+    """No report or log format shows the credentials, though the proxy's response repeats them."""
     path = echoing(network, status)
     formats, levels, forms = list(Format), list(Level), list(Form)
     for number in range(max(len(formats), len(levels), len(forms)) if status == 407 else 2):
@@ -87,8 +87,8 @@ def test_no_output_shows_the_credentials(network: Network, status: int) -> None:
         assert shows_no_secret(done.stdout, done.stderr)
 
 
-def test_the_echo_is_an_echo(network: Network) -> None:
-    """Without the care taken, the test above would fail: the proxy does say it."""
+def test_the_echoing_proxy_repeats_the_credentials(network: Network) -> None:
+    """The proxy's response does contain the credentials, so the test above proves something."""
     echoing(network, 407)
     said = network.client.attempt(
         "curl", "-s", "-x", PROXY, "-U", f"{USER}:{PASSWORD}", f"http://{host('seen')}/"
@@ -107,10 +107,10 @@ def test_the_echo_is_an_echo(network: Network) -> None:
     ],
     ids=["missing", "wrong", "right"],
 )
-def test_a_login_is_told_of_and_never_shown(
+def test_a_login_is_reported_and_never_shown(
     network: Network, password: str | None, code: int, reason: str | None, sent: bool
 ) -> None:
-    """With squid: no, a wrong and the right login differ in what is said, not in what is shown."""
+    """With squid: the report says whether credentials were sent and accepted, and never shows them."""
     built = login(password)(network)
 
     run = sweep(network, built, "--log.level", "debug")
@@ -118,22 +118,22 @@ def test_a_login_is_told_of_and_never_shown(
     assert run.code == code
     assert {one["reason"] for one in run.report["targets"]} == {reason}
     assert run.reasons() == [reason] * (reason is not None)
-    told = [
+    sent_flags = [
         one["credentials_sent"]
         for target in run.report["targets"]
         for trail in target["trails"]
         for one in trail["observations"]
         if "credentials_sent" in one and (one["phase"] == "proxy" or target["port"] == 80)
     ]
-    assert told == [sent, sent]
+    assert sent_flags == [sent, sent]
     text = json.dumps(run.report)
     assert shows_no_secret(text, run.stderr)
     assert USER not in text + run.stderr
 
 
 def test_inspection_of_half_of_the_names_is_one_finding(network: Network) -> None:
-    """It has the CA's name and the exact list; the other half stays ok, and each denial is its own."""
-    run = sweep(network, bumping(network))
+    """The finding has the CA's name and exactly the inspected targets; spliced targets stay ok."""
+    run = sweep(network, ssl_bump(network))
     findings = [one for one in run.report["findings"] if one["reason"].startswith(("tls_mitm", "site_insp"))]
     assert len(findings) == 1
     assert "Corp Web Gateway Inspection CA" in findings[0]["title"] + findings[0]["advice"]
@@ -144,9 +144,9 @@ def test_inspection_of_half_of_the_names_is_one_finding(network: Network) -> Non
         assert run.target(host(label))["outcome"] == "ok"
 
 
-def test_a_report_judged_again_says_the_same(network: Network) -> None:
-    """Both paths, every control and the proxy itself are in the report."""
-    run = sweep(network, closed_but_for_the_proxy(network), "--compare-paths")
+def test_replaying_a_report_gives_the_same_verdicts(network: Network) -> None:
+    """A saved report of both paths (proxy and direct) is judged again with the same verdicts and findings."""
+    run = sweep(network, only_proxy_allowed(network), "--compare-paths")
     again = to_document(judge(from_json(json.dumps(run.report))))
     assert again["findings"] == run.report["findings"]
     for before, after in zip(run.report["targets"], again["targets"], strict=True):
@@ -157,10 +157,10 @@ def test_a_report_judged_again_says_the_same(network: Network) -> None:
         assert {trail["path"] for trail in after["trails"]} == {PROXY, "direct"}
 
 
-def test_the_decision_for_each_target_is_shown(network: Network) -> None:
-    """By `plan`, with the entry that sends a target past the proxy, and by each trail's path."""
+def test_plan_and_report_show_each_targets_path(network: Network) -> None:
+    """`plan` shows the bypass entry that sends a target direct; the report has the path of each trail."""
     squid(network.firewall, "http_port 3128\nhttp_access allow all")
-    built = town(network, {"beside": "203.0.113.20", "seen:80": "203.0.113.20"})
+    built = start_services(network, {"beside": "203.0.113.20", "seen:80": "203.0.113.20"})
     config = {**built, "proxy": {"from_environment": True}}
     path = network.client.folder / "egressd.yml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -183,13 +183,13 @@ def _egressd(network: Network, environ: tuple[str, ...], command: str, path: Pat
 
 
 def test_discovery_goes_through_the_proxy(network: Network) -> None:
-    """The call that expands a wildcard takes the path that the probe of its host takes."""
+    """The request that expands a wildcard takes the same path as the probe of its host."""
     folder = pki_folder(network)
     root = authority("Example Public Root 2", organization="Example Trust Services")
     leaf(folder, "gns", LeafSpec(issuer=root, names=(GNS, "*.servicebus.windows.net")))
     (folder / "root.pem").write_bytes(root.pem())
     listed = """return 200 '["azgnrelay-weu-l1.servicebus.windows.net"]';"""
-    nginx(network.server, web(folder=folder, paper="gns", answer=listed), plain())
+    nginx(network.server, https_server(folder=folder, certificate="gns", answer=listed), http_server())
     unbound(network.server, records=(f"{HEALTHY}. 300 IN A 203.0.113.10",))
     hosts = network.firewall.folder / "names"
     hosts.write_text(f"203.0.113.20 {GNS} azgnrelay-weu-l1.servicebus.windows.net\n", encoding="utf-8")

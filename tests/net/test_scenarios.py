@@ -1,6 +1,6 @@
-"""Every scenario of the table: real software breaks a path, and egressd says what, who and how sure.
+"""Every scenario of the table: a fault made by real software gets its reason, blame and confidence.
 
-A sweep mostly waits, so worlds are swept a few at a time; a row only looks at its own world's report.
+A sweep mostly waits, so a few worlds are swept at a time; a row reads only its own world's report.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pathlib import Path
 import pytest
 
 from egressd.attribution.reasons import find_reason
+from tests.net.run_egressd import Run
 from tests.net.scenario import Row, World
-from tests.net.sweeping import Run
 from tests.net.worlds import WORLDS
 
 AT_ONCE = 2 if "PYTEST_XDIST_WORKER" in os.environ else 4
-"""More would compete for the processor, and timeouts would tell of that."""
-PATIENCE = 550.0
+"""More would compete for the CPU and cause timeouts."""
+SWEEP_TIMEOUT = 550.0
 CASES = tuple(pytest.param(world, row, id=row.name) for world in WORLDS for row in world.rows)
 
 
 class Sweeps:
-    """The sweeps of a test run: each world once, several side by side, whichever worker comes first."""
+    """The sweeps of a test run: each world once, several at a time, shared between pytest-xdist workers."""
 
     def __init__(self, items: list[pytest.Item], folder: Path) -> None:
         self._folder = folder
@@ -46,7 +46,7 @@ class Sweeps:
         return self._futures[world.name]
 
     def of(self, world: World) -> Run:
-        """Return the sweep of a world; whatever went wrong in it is raised."""
+        """Return the sweep of a world; an exception in it is raised again."""
         future = self._begin(world)
         return self._swept(world) if future.cancel() else future.result()
 
@@ -68,12 +68,12 @@ class Sweeps:
         return _read(done)
 
     def close(self) -> None:
-        """Start nothing more, and wait for what runs: it has namespaces to give back."""
+        """Start nothing more, and wait for what runs: it has namespaces to remove."""
         self._pool.shutdown(cancel_futures=True)
 
 
 def _read(path: Path) -> Run:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + SWEEP_TIMEOUT
     while not path.exists():
         assert time.monotonic() < end, f"{path.stem} was never swept"
         time.sleep(0.05)
@@ -86,7 +86,7 @@ def _read(path: Path) -> Run:
 def sweeps(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, namespaces: None
 ) -> Iterator[Sweeps]:
-    """Return the sweeps of every world that is wanted; the workers of a run share their folder."""
+    """Return the sweeps of the selected worlds; pytest-xdist workers share their folder."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -99,19 +99,19 @@ def sweeps(
 
 @pytest.mark.parametrize(("world", "row"), CASES)
 def test_scenario(world: World, row: Row, sweeps: Sweeps) -> None:
-    """The target gets its outcome, reason, blame and confidence, and its healthy neighbour stays ok."""
+    """The target gets its outcome, reason, blame and confidence, and the healthy target stays ok."""
     run = sweeps.of(world)
-    assert row.complaints(run) + world.complaints(run) == [], run.stderr
+    assert row.mismatches(run) + world.mismatches(run) == [], run.stderr
 
 
 def test_names_are_unique() -> None:
-    """A scenario is known by its name, and so is a world."""
+    """The names of scenarios and of worlds are unique."""
     names = Counter([row.name for world in WORLDS for row in world.rows])
     assert [name for name, count in names.items() if count > 1] == []
     assert len({world.name for world in WORLDS}) == len(WORLDS)
 
 
 def test_codes_exist() -> None:
-    """Every code a scenario expects is one of the taxonomy."""
+    """Every code that a scenario expects is a known reason code."""
     codes = {code for world in WORLDS for row in world.rows for code in (row.reason, row.also, row.finding)}
     assert [code for code in codes - {""} if find_reason(code) is None] == []

@@ -9,8 +9,8 @@
     server    198.51.100.2, .53, .54        2001:db8:3::2, ::53, ::54
               203.0.113.0/24 and 2001:db8:113::/64: every address of these is the server's own
 
-The firewall and the router forward everything until a test says otherwise. What nobody has (192.0.2.1 and
-192.0.2.53 above all) is swallowed by the router without a word. An unused address of 198.51.100.0/24 gets
+The firewall and the router forward everything until a test changes that. The router drops silently what is
+sent to unassigned addresses (192.0.2.1 and 192.0.2.53 above all). An unused address of 198.51.100.0/24 gets
 the router's "host unreachable". Nothing is connected to this machine's own network.
 
 In each namespace the interfaces are called `inside` (towards the client) and `outside` (towards the server).
@@ -42,18 +42,18 @@ SERVER, SERVER6 = "198.51.100.2", "2001:db8:3::2"
 RESOLVER, RESOLVER6 = "198.51.100.53", "2001:db8:3::53"
 SECOND_RESOLVER = "198.51.100.54"
 ABSENT_HOST = "198.51.100.99"
-"""Nobody's, on the last link: the router says so after three seconds."""
-NOWHERE = "198.18.0.99"
-"""Swallowed by the router in silence."""
+"""Unassigned, on the last link: the router answers host-unreachable after three seconds."""
+BLACKHOLED = "198.18.0.99"
+"""Dropped silently by the router."""
 
 PREFIX = "egressd"
 PARTS = ("client", "firewall", "router", "server")
-CONFIGURED = Path("/etc/netns")
+NETNS_ETC = Path("/etc/netns")
 """Files here shadow those of /etc for what `ip netns exec` starts."""
-STARTING = 90.0
-"""Seconds a server may take until it listens."""
-SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Servers live in sbin, which is not on everybody's PATH."""
+START_TIMEOUT = 90.0
+"""Seconds that a server may take to listen."""
+SBIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Servers are in sbin, which is not on every user's PATH."""
 
 _numbers = itertools.count(1)
 
@@ -128,12 +128,12 @@ def run(*command: str, stdin: str = "", timeout: float = 300) -> str:
 
 def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
-    return {**kept, "PATH": f"{os.environ.get('PATH', '')}:{SEARCHED}"}
+    return {**kept, "PATH": f"{os.environ.get('PATH', '')}:{SBIN_PATH}"}
 
 
 @cache
-def refusal(*programs: str) -> str:
-    """Say why namespaces, or programs wanted in them, can't be had; empty where they can."""
+def missing_requirement(*programs: str) -> str:
+    """Return why namespaces or the programs are not available; empty where they are."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     missing = [
@@ -169,7 +169,7 @@ class Host:
     def attempt(
         self, *command: str, timeout: float = 300, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside, however it ends, with further variables in its environment."""
+        """Run a command inside, with further environment variables; its exit code is not checked."""
         return subprocess.run(
             ["ip", "netns", "exec", self.name, *command],
             capture_output=True,
@@ -183,7 +183,7 @@ class Host:
     def egressd(
         self, *arguments: str, timeout: float = 300, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run egressd inside, however it ends."""
+        """Run egressd inside; its exit code is not checked."""
         command = (sys.executable, "-m", "egressd", *arguments)
         return self.attempt(*command, timeout=timeout, environment=environment)
 
@@ -209,7 +209,7 @@ class Host:
 
     def etc(self, name: str, text: str) -> None:
         """Give the namespace a file of its own in /etc: `resolv.conf`, `hosts`."""
-        folder = CONFIGURED / self.name
+        folder = NETNS_ETC / self.name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
 
@@ -228,7 +228,7 @@ class Host:
                 env=_environment(),
             )
         self.started.append(program)
-        end = time.monotonic() + STARTING
+        end = time.monotonic() + START_TIMEOUT
         while not self._listening() >= {("tcp", port) for port in tcp} | {("udp", port) for port in udp}:
             if program.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"{command} does not listen: {log.read_text(errors='replace')[-2000:]}")
@@ -241,7 +241,7 @@ class Host:
         return {(row[0], int(row[4].rpartition(":")[2])) for row in rows}
 
     def close(self) -> None:
-        """Stop what was started; programs that went their own way are found by their namespace."""
+        """Stop what was started; daemonized programs are found by their namespace."""
         for program in reversed(self.started):
             program.kill()
         for program in self.started:
@@ -258,7 +258,7 @@ def end_namespace(name: str) -> None:
         except ProcessLookupError:
             continue
     subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
-    shutil.rmtree(CONFIGURED / name, ignore_errors=True)
+    shutil.rmtree(NETNS_ETC / name, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +273,7 @@ class Network:
 
     @classmethod
     def make(cls, folder: Path) -> Network:
-        """Make the namespaces, their links, addresses and routes; nothing is left of a failed try."""
+        """Make the namespaces, their links, addresses and routes; a failed attempt is removed."""
         number = next(_numbers)
         hosts = {}
         for part in PARTS:
@@ -315,13 +315,13 @@ class Network:
             run("ip", "-n", host.name, family, "-batch", "-", stdin="\n".join(lines))
 
     def close(self) -> None:
-        """Stop every program and give the namespaces back."""
+        """Stop every program and remove the namespaces."""
         for host in self.hosts:
             host.close()
 
 
 def remove_leftovers() -> None:
-    """Remove namespaces of test runs that were killed before they could."""
+    """Remove the namespaces of test runs that were killed."""
     for line in run("ip", "netns", "list").splitlines():
         name = line.split()[0]
         head, _, rest = name.partition("-")
@@ -331,8 +331,8 @@ def remove_leftovers() -> None:
 
 
 @contextmanager
-def made() -> Iterator[Network]:
-    """Make a network in a folder every user may read, and give everything back, whatever happens."""
+def temporary_network() -> Iterator[Network]:
+    """Make a network in a folder that every user may read, and remove both at the end."""
     with TemporaryDirectory(prefix=f"{PREFIX}-net-") as name:
         folder = Path(name)
         folder.chmod(0o755)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from tests.net.scenario import World
-from tests.net.worlds.answering import ANSWERING
-from tests.net.worlds.deciding import DECIDING
-from tests.net.worlds.dialling import DIALLING
-from tests.net.worlds.greeting import GREETING
-from tests.net.worlds.here import HERE
-from tests.net.worlds.naming import NAMING
-from tests.net.worlds.proxied import PROXIED
-from tests.net.worlds.sabotaged import SABOTAGED
+from tests.net.worlds.controls import CONTROL_WORLDS
+from tests.net.worlds.dns import DNS_WORLDS
+from tests.net.worlds.local_host import LOCAL_HOST_WORLDS
+from tests.net.worlds.middleboxes import MIDDLEBOX_WORLDS
+from tests.net.worlds.proxy import PROXY_WORLDS
+from tests.net.worlds.site import SITE_WORLDS
+from tests.net.worlds.tcp import TCP_WORLDS
+from tests.net.worlds.tls import TLS_WORLDS
+from tests.net.worlds.two_faults import TWO_FAULT_WORLDS
 
 WORLDS: tuple[World, ...] = (
-    *HERE,
-    *NAMING,
-    *DIALLING,
-    *GREETING,
-    *ANSWERING,
-    *DECIDING,
-    *PROXIED,
-    *SABOTAGED,
+    *LOCAL_HOST_WORLDS,
+    *DNS_WORLDS,
+    *TCP_WORLDS,
+    *TLS_WORLDS,
+    *MIDDLEBOX_WORLDS,
+    *SITE_WORLDS,
+    *CONTROL_WORLDS,
+    *PROXY_WORLDS,
+    *TWO_FAULT_WORLDS,
 )

@@ -1,10 +1,10 @@
-"""Faults of the probing host itself and of its first hop."""
+"""Faults of the probing host and its default gateway."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.net.scenario import Built, World, row, town
+from tests.net.scenario import Config, World, row, start_services
 from tests.net.topology import ABSENT_HOST, Network
 
 HOLD_EVERY_PORT = """
@@ -19,8 +19,8 @@ time.sleep(600)
 """
 
 
-def routes_and_rules(network: Network) -> Built:
-    """Give single destinations routes that lead nowhere, or a rule of this very host."""
+def routes_and_rules(network: Network) -> Config:
+    """Give single destinations unusable routes, or a firewall rule of the probing host."""
     routes = {
         "no-route": "throw",
         "unreachable": "unreachable",
@@ -37,36 +37,36 @@ def routes_and_rules(network: Network) -> Built:
         f"ip daddr {addresses['rejected']} reject with icmp type admin-prohibited",
         f"ip daddr {addresses['reset']} tcp dport 443 reject with tcp reset",
     )
-    return town(network, addresses, probe={"connect_timeout": "4s"})
+    return start_services(network, addresses, probe={"connect_timeout": "4s"})
 
 
-def udp_dropped(network: Network) -> Built:
-    """Drop this host's own questions before they leave."""
+def dns_dropped_locally(network: Network) -> Config:
+    """Drop the host's own DNS queries on output."""
     network.client.rules("output", "udp dport 53 drop")
-    return town(network, {})
+    return start_services(network, {})
 
 
-def dead_gateway(network: Network) -> Built:
-    """Send everything to an address of the LAN that nobody has."""
+def gateway_dead(network: Network) -> Config:
+    """Route everything to an unassigned address of the LAN."""
     network.client.ip("route", "replace", "default", "via", "192.0.2.150")
-    return town(network, {}, probe={"dns_timeout": "4s"})
+    return start_services(network, {}, probe={"dns_timeout": "4s"})
 
 
-def ports_exhausted(network: Network) -> Built:
-    """Leave no local port for a TCP connection."""
+def ports_exhausted(network: Network) -> Config:
+    """Exhaust the local TCP port range."""
     network.client.sysctl({"net.ipv4.ip_local_port_range": "40000 40015"})
     network.client.start(sys.executable, "-c", HOLD_EVERY_PORT, tcp=(9,))
-    return town(network, {})
+    return start_services(network, {})
 
 
-def hosts_file(network: Network) -> Built:
-    """Pin a name in the hosts file to an address where nobody is."""
-    built = town(network, {"pinned": "203.0.113.20"}, resolvers=["system"])
+def hosts_file(network: Network) -> Config:
+    """Pin a name in the hosts file to an unassigned address."""
+    built = start_services(network, {"pinned": "203.0.113.20"}, resolvers=["system"])
     network.client.etc("hosts", f"127.0.0.1 localhost\n{ABSENT_HOST} pinned.azure.example\n")
     return built
 
 
-HERE = (
+LOCAL_HOST_WORLDS = (
     World(
         name="local_routes_and_rules",
         build=routes_and_rules,
@@ -82,15 +82,15 @@ HERE = (
                 "local_firewall_reject_by_nft", "rejected blocked local_firewall_reject local_host confirmed"
             ),
             row(
-                "local_tcp_reset_looks_remote",
+                "local_tcp_reset_is_like_a_remote_one",
                 "reset blocked tcp_refused - low..high",
-                why="a local `reject with tcp reset` leaves no trace that tells it from a remote one",
+                why="a local `reject with tcp reset` cannot be distinguished from a remote one",
             ),
         ),
     ),
     World(
         name="local_firewall_drops_dns",
-        build=udp_dropped,
+        build=dns_dropped_locally,
         healthy=False,
         rows=(
             row(
@@ -102,7 +102,7 @@ HERE = (
     ),
     World(
         name="local_gateway_dead",
-        build=dead_gateway,
+        build=gateway_dead,
         healthy=False,
         rows=(
             row(

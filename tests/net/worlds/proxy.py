@@ -1,4 +1,4 @@
-"""Explicit proxies: squid and haproxy that let through, ask for a login, deny, inspect, or fail behind."""
+"""Explicit proxies: squid and haproxy that forward, require a login, deny, inspect, or fail upstream."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.net.programs import haproxy, inspection_ca, nginx, pki_folder, plain, squid
-from tests.net.scenario import HEALTHY, Built, World, host, row, town
+from tests.net.programs import haproxy, http_server, inspection_ca, nginx, pki_folder, squid
+from tests.net.scenario import HEALTHY, Config, World, host, row, start_services
 from tests.net.topology import FIREWALL, Network, run
-from tests.net.worlds.greeting import site
+from tests.net.worlds.tls import https_server_at
 from tests.servers.certificates import LeafSpec, authority, leaf
 
 PROXY = f"http://{FIREWALL}:3128"
@@ -17,16 +17,16 @@ USER, PASSWORD = "svc-egress", "c4n4ry-P4ssw0rd"
 NCSA = "/usr/lib/squid/basic_ncsa_auth"
 NTLM = "/usr/lib/squid/ntlm_fake_auth"
 TUNNELS = "acl tunnels port 443 9443 9444\nacl CONNECT method CONNECT\nhttp_access deny CONNECT !tunnels\n"
-OPEN = f"http_port 3128\n{TUNNELS}http_access allow all"
+ALLOW_ALL = f"http_port 3128\n{TUNNELS}http_access allow all"
 
 
-def through(built: Built, **proxy: Any) -> Built:
-    """Send everything through the proxy on the firewall; the client's own resolver is of no use then."""
+def via_proxy(built: Config, **proxy: Any) -> Config:
+    """Send everything through the proxy on the firewall, and give the client no working resolver."""
     return {**built, "resolvers": ["127.0.0.1"], "proxy": {"url": PROXY, **proxy}}
 
 
-def forwarding(network: Network) -> Built:
-    """Deny names and ports on the proxy; behind it, refuse, drop, reject and know no name."""
+def forwarding(network: Network) -> Config:
+    """Deny names and ports on the proxy; upstream of it refuse, drop, reject, or fail DNS."""
     squid(
         network.firewall,
         f"http_port 3128\nconnect_timeout 1 seconds\n{TUNNELS}acl denied dstdomain {host('denied')}\n"
@@ -43,7 +43,9 @@ def forwarding(network: Network) -> Built:
         tcp=(9444,),
     )
     origins = tuple(
-        plain(listen=f"203.0.113.{last}:80", answer=f"return {code} 'no';").replace("listen [::]:80;", "")
+        http_server(listen=f"203.0.113.{last}:80", answer=f"return {code} 'no';").replace(
+            "listen [::]:80;", ""
+        )
         for last, code in ((41, 403), (43, 503))
     )
     labels = {
@@ -62,60 +64,60 @@ def forwarding(network: Network) -> Built:
         "says-503:80": "203.0.113.43",
         "silent:9444": "203.0.113.20",
     }
-    return through(town(network, labels, sites=origins))
+    return via_proxy(start_services(network, labels, sites=origins))
 
 
 def _login(network: Network, text: str) -> Path:
-    """Write the password file an operator would, in the client's folder."""
+    """Write a password file in the client's folder."""
     path = network.client.folder / "login"
     path.write_text(text + "\n", encoding="utf-8")
     return path
 
 
-def asking(network: Network) -> None:
-    """Start a squid that lets nobody through without a login."""
+def squid_with_login(network: Network) -> None:
+    """Start a squid that requires a login."""
     hashed = run("openssl", "passwd", "-apr1", PASSWORD).strip()
-    known = network.firewall.folder / "known"
-    known.write_text(f"{USER}:{hashed}\n", encoding="utf-8")
-    known.chmod(0o644)
+    users = network.firewall.folder / "known"
+    users.write_text(f"{USER}:{hashed}\n", encoding="utf-8")
+    users.chmod(0o644)
     squid(
         network.firewall,
-        f"auth_param basic program {NCSA} {known}\nauth_param basic realm corp\n"
+        f"auth_param basic program {NCSA} {users}\nauth_param basic realm corp\n"
         "acl known proxy_auth REQUIRED\n"
         "http_port 3128\nhttp_access deny !known\nhttp_access allow known",
     )
 
 
-def login(password: str | None) -> Callable[[Network], Built]:
-    """Go through a squid that wants a login with a password, or with none."""
+def login(password: str | None) -> Callable[[Network], Config]:
+    """Go through a squid that requires a login, with a password or without."""
 
-    def build(network: Network) -> Built:
-        asking(network)
-        built = town(network, {"seen:80": "203.0.113.20"})
+    def build(network: Network) -> Config:
+        squid_with_login(network)
+        built = start_services(network, {"seen:80": "203.0.113.20"})
         if password is None:
-            return through(built)
-        return through(built, username=USER, password_file=str(_login(network, password)))
+            return via_proxy(built)
+        return via_proxy(built, username=USER, password_file=str(_login(network, password)))
 
     return build
 
 
-def unsupported(network: Network) -> Built:
-    """Ask for NTLM alone."""
+def ntlm_only(network: Network) -> Config:
+    """Offer NTLM only."""
     squid(
         network.firewall,
         f"auth_param ntlm program {NTLM}\nacl known proxy_auth REQUIRED\n"
         "http_port 3128\nhttp_access deny !known\nhttp_access allow known",
     )
-    built = town(network, {"seen:80": "203.0.113.20"})
-    return through(built, username=USER, password_file=str(_login(network, PASSWORD)))
+    built = start_services(network, {"seen:80": "203.0.113.20"})
+    return via_proxy(built, username=USER, password_file=str(_login(network, PASSWORD)))
 
 
 INSPECTED = ("bumped-1", "bumped-2", "bumped-3")
 SPLICED = ("spliced-1", "spliced-2")
 
 
-def bumping(network: Network) -> Built:
-    """Open half of the tunnels, let the other half be; cut one, deny one inside, distrust one."""
+def ssl_bump(network: Network) -> Config:
+    """Inspect some tunnels, splice others; terminate one, deny one inside, distrust one certificate."""
     ca = inspection_ca(network)
     folder = pki_folder(network)
     spliced = " ".join((HEALTHY, *(host(label) for label in SPLICED)))
@@ -130,24 +132,24 @@ def bumping(network: Network) -> Built:
         "http_access deny denied\nhttp_access allow all",
     )
     labels = dict.fromkeys((*INSPECTED, *SPLICED, "cut", "denied"), "203.0.113.20")
-    sites = (site(network, "203.0.113.25", paper="inspected"),)
-    return through(
-        town(network, {**labels, "badly-signed": "203.0.113.25"}, sites=sites),
+    sites = (https_server_at(network, "203.0.113.25", certificate="inspected"),)
+    return via_proxy(
+        start_services(network, {**labels, "badly-signed": "203.0.113.25"}, sites=sites),
     )
 
 
-def speaking_tls(*, ca: bool, url: str = "https://proxy.corp.example:3129") -> Callable[[Network], Built]:
-    """Reach squid by TLS, so that TLS runs in TLS; with the proxy's CA configured, or without."""
+def tls_to_proxy(*, ca: bool, url: str = "https://proxy.corp.example:3129") -> Callable[[Network], Config]:
+    """Connect to squid over TLS (TLS in TLS), with the proxy's CA configured or without."""
 
-    def build(network: Network) -> Built:
+    def build(network: Network) -> Config:
         folder = pki_folder(network)
         own = authority("Corp Proxy CA", organization="Corp IT")
         leaf(folder, "proxy", LeafSpec(issuer=own, names=("proxy.corp.example",)))
         for name in ("proxy.pem", "proxy.key"):
             (folder / name).chmod(0o644)
         at = f"https_port 3129 tls-cert={folder}/proxy.pem tls-key={folder}/proxy.key"
-        squid(network.firewall, f"{at}\n{OPEN}", tcp=(3128, 3129))
-        built = town(network, {"seen:80": "203.0.113.20"})
+        squid(network.firewall, f"{at}\n{ALLOW_ALL}", tcp=(3128, 3129))
+        built = start_services(network, {"seen:80": "203.0.113.20"})
         if ca:
             (folder / "proxy-ca.pem").write_bytes(own.pem())
         network.client.etc("hosts", f"127.0.0.1 localhost\n{FIREWALL} proxy.corp.example\n")
@@ -157,74 +159,74 @@ def speaking_tls(*, ca: bool, url: str = "https://proxy.corp.example:3129") -> C
     return build
 
 
-def answering(rule: str) -> Callable[[Network], Built]:
-    """Put a haproxy in the proxy's place that gives every request one answer."""
+def fixed_response(rule: str) -> Callable[[Network], Config]:
+    """Make a haproxy the proxy, which answers every request alike."""
 
-    def build(network: Network) -> Built:
+    def build(network: Network) -> Config:
         haproxy(
             network.firewall,
             f"frontend proxy\n  mode http\n  bind :3128\n  timeout http-request 60s\n  {rule}\n",
             tcp=(3128,),
         )
-        return through(town(network, {"seen:80": "203.0.113.20"}))
+        return via_proxy(start_services(network, {"seen:80": "203.0.113.20"}))
 
     return build
 
 
-def web_server(network: Network) -> Built:
-    """Name a web server as the proxy: it has a page for everybody."""
-    nginx(network.firewall, plain(listen="3128"), tcp=(3128,))
-    return through(town(network, {"seen:80": "203.0.113.20"}))
+def web_server(network: Network) -> Config:
+    """Configure a web server as the proxy: it answers every request with a page."""
+    nginx(network.firewall, http_server(listen="3128"), tcp=(3128,))
+    return via_proxy(start_services(network, {"seen:80": "203.0.113.20"}))
 
 
-def nobody(network: Network) -> Built:
-    """Name a proxy that is not there."""
-    return through(town(network, {"seen:80": "203.0.113.20"}))
+def proxy_not_listening(network: Network) -> Config:
+    """Configure a proxy address where nothing listens."""
+    return via_proxy(start_services(network, {"seen:80": "203.0.113.20"}))
 
 
-def nameless(network: Network) -> Built:
-    """Name a proxy that DNS does not know."""
-    built = town(network, {"seen:80": "203.0.113.20"})
+def proxy_name_unknown(network: Network) -> Config:
+    """Configure a proxy whose name does not exist."""
+    built = start_services(network, {"seen:80": "203.0.113.20"})
     return {**built, "proxy": {"url": f"http://{host('no-proxy')}:3128"}}
 
 
-def bypassing(network: Network) -> Built:
-    """Send one name past the proxy, which denies it: the bypass list is followed."""
+def bypass_list(network: Network) -> Config:
+    """Bypass the proxy for one name, which it would deny."""
     squid(
         network.firewall,
         f"http_port 3128\nacl denied dstdomain {host('beside')}\nhttp_access deny denied\n"
         "http_access allow all",
     )
-    built = town(network, {"beside": "203.0.113.20"})
+    built = start_services(network, {"beside": "203.0.113.20"})
     return {**built, "proxy": {"url": PROXY, "bypass": [host("beside") + ":443"]}}
 
 
-def closed_but_for_the_proxy(network: Network) -> Built:
-    """Let names be looked up, but nothing out directly, and everything by the proxy."""
-    squid(network.firewall, OPEN)
+def only_proxy_allowed(network: Network) -> Config:
+    """Allow DNS and the proxy, and drop every direct connection."""
+    squid(network.firewall, ALLOW_ALL)
     network.firewall.iptables("FORWARD -i inside -p tcp -j DROP")
-    built = town(network, {"seen:80": "203.0.113.20", "other": "203.0.113.21"})
+    built = start_services(network, {"seen:80": "203.0.113.20", "other": "203.0.113.21"})
     return {**built, "proxy": {"url": PROXY}}
 
 
-def names_only_by_the_proxy(network: Network) -> Built:
-    """Let the proxy alone look names up."""
-    squid(network.firewall, OPEN)
-    return through(town(network, {"other": "203.0.113.21"}))
+def only_proxy_resolves(network: Network) -> Config:
+    """Leave DNS to the proxy alone."""
+    squid(network.firewall, ALLOW_ALL)
+    return via_proxy(start_services(network, {"other": "203.0.113.21"}))
 
 
-def needlessly_proxied(network: Network) -> Built:
-    """Deny a name by the proxy that the firewall lets out."""
+def proxy_denies_one(network: Network) -> Config:
+    """Deny one name at the proxy, which a direct connection reaches."""
     squid(
         network.firewall,
         f"http_port 3128\nacl denied dstdomain {host('denied')}\nhttp_access deny denied\n"
         "http_access allow all",
     )
-    built = town(network, {"denied": "203.0.113.20", "seen:80": "203.0.113.20"})
+    built = start_services(network, {"denied": "203.0.113.20", "seen:80": "203.0.113.20"})
     return {**built, "proxy": {"url": PROXY}}
 
 
-PROXIED = (
+PROXY_WORLDS = (
     World(
         name="proxy_forwarding",
         build=forwarding,
@@ -257,13 +259,13 @@ PROXIED = (
                 "absent down proxy_upstream_dns_failed dns_resolver high",
             ),
             row(
-                "proxy_upstream_error_of_a_name_squid_does_not_find",
+                "proxy_upstream_error_of_a_name_that_does_not_exist",
                 "absent-plain:80 down proxy_upstream_error explicit_proxy medium..medium",
-                why="for plain requests squid 5 says only that it could not read",
+                why="for plain HTTP, squid 5 reports only a read error",
             ),
-            row("proxy_hands_on_plain_http", "seen:80 ok - - -"),
-            row("proxy_hands_on_the_origins_403", "says-403:80 ok - - -"),
-            row("proxy_hands_on_the_origins_503", "says-503:80 ok - - -"),
+            row("proxy_forwards_plain_http", "seen:80 ok - - -"),
+            row("proxy_forwards_the_origins_403", "says-403:80 ok - - -"),
+            row("proxy_forwards_the_origins_503", "says-503:80 ok - - -"),
             row(
                 "proxy_tunnel_stall_behind_squid",
                 "silent:9444 blocked proxy_tunnel_stall explicit_proxy medium",
@@ -308,7 +310,7 @@ PROXIED = (
     ),
     World(
         name="proxy_login_unsupported",
-        build=unsupported,
+        build=ntlm_only,
         healthy=False,
         rows=(
             row(
@@ -319,16 +321,16 @@ PROXIED = (
         ),
     ),
     World(
-        name="proxy_bumping",
-        build=bumping,
+        name="proxy_ssl_bump",
+        build=ssl_bump,
         rows=(
             row(
-                "proxy_inspects_half_of_the_names",
+                "proxy_inspects_some_names",
                 "bumped-1 blocked tls_mitm_untrusted tls_inspection high",
                 finding="site_inspection_exemption_incomplete",
                 says="Corp Web Gateway Inspection CA",
             ),
-            row("proxy_splices_the_other_half", "spliced-1 ok - - -"),
+            row("proxy_splices_other_names", "spliced-1 ok - - -"),
             row(
                 "proxy_tunnel_closed_on_sni_by_squid",
                 "cut blocked proxy_tunnel_closed_on_sni explicit_proxy high..high",
@@ -345,13 +347,13 @@ PROXIED = (
     ),
     World(
         name="proxy_by_tls",
-        build=speaking_tls(ca=True),
+        build=tls_to_proxy(ca=True),
         harmless=True,
         rows=(row("proxy_by_tls_hands_on_plain_http", "seen:80 ok - - -"),),
     ),
     World(
         name="proxy_by_tls_untrusted",
-        build=speaking_tls(ca=False),
+        build=tls_to_proxy(ca=False),
         healthy=False,
         rows=(
             row(
@@ -362,8 +364,8 @@ PROXIED = (
         ),
     ),
     World(
-        name="proxy_by_tls_where_there_is_none",
-        build=speaking_tls(ca=True, url="https://proxy.corp.example:3128"),
+        name="proxy_by_tls_to_a_plain_port",
+        build=tls_to_proxy(ca=True, url="https://proxy.corp.example:3128"),
         healthy=False,
         rows=(
             row(
@@ -385,45 +387,45 @@ PROXIED = (
             row(
                 "proxy_not_connect_capable_in_plain",
                 "seen:80 blocked proxy_not_connect_capable egressd_env high",
-                why="its page for everything is not the origin's answer",
+                why="a page for every request is not the origin's response",
             ),
         ),
     ),
     World(
-        name="proxy_says_502",
-        build=answering("http-request return status 502"),
+        name="proxy_answers_502",
+        build=fixed_response("http-request return status 502"),
         healthy=False,
         rows=(
             row("proxy_upstream_error_by_haproxy", "healthy down proxy_upstream_error explicit_proxy medium"),
             row(
                 "proxy_upstream_error_in_plain",
                 "seen:80 down proxy_upstream_error explicit_proxy low..medium",
-                why="nothing says who wrote it",
+                why="nothing shows who sent it",
             ),
         ),
     ),
     World(
-        name="proxy_says_403",
-        build=answering("http-request deny deny_status 403"),
+        name="proxy_answers_403",
+        build=fixed_response("http-request deny deny_status 403"),
         healthy=False,
         rows=(
             row("proxy_denied_by_haproxy", "healthy blocked proxy_denied explicit_proxy high"),
             row(
-                "proxy_denied_in_plain_by_somebody",
+                "proxy_denied_in_plain_by_haproxy",
                 "seen:80 blocked proxy_denied explicit_proxy low..medium",
-                why="nothing says who wrote it",
+                why="nothing shows who sent it",
             ),
         ),
     ),
     World(
-        name="proxy_hangs_up",
-        build=answering("http-request reject"),
+        name="proxy_closes_connections",
+        build=fixed_response("http-request reject"),
         healthy=False,
         rows=(row("proxy_unknown_by_haproxy", "healthy unknown proxy_unknown explicit_proxy low"),),
     ),
     World(
-        name="proxy_is_not_there",
-        build=nobody,
+        name="proxy_not_listening",
+        build=proxy_not_listening,
         healthy=False,
         rows=(
             row(
@@ -434,8 +436,8 @@ PROXIED = (
         ),
     ),
     World(
-        name="proxy_has_no_name",
-        build=nameless,
+        name="proxy_name_unknown",
+        build=proxy_name_unknown,
         healthy=False,
         rows=(
             row(
@@ -447,18 +449,18 @@ PROXIED = (
     ),
     World(
         name="proxy_bypassed",
-        build=bypassing,
+        build=bypass_list,
         harmless=True,
         rows=(row("proxy_bypass_is_followed", "beside ok - - -"),),
     ),
     World(
         name="proxy_only",
-        build=closed_but_for_the_proxy,
+        build=only_proxy_allowed,
         arguments=("--compare-paths",),
         harmless=True,
         rows=(
             row(
-                "proxy_required_where_nothing_else_gets_out",
+                "proxy_required_where_direct_is_blocked",
                 "other ok - - -",
                 also="proxy_required",
                 finding="site_requires_proxy",
@@ -466,8 +468,8 @@ PROXIED = (
         ),
     ),
     World(
-        name="proxy_looks_names_up",
-        build=names_only_by_the_proxy,
+        name="proxy_resolves_names",
+        build=only_proxy_resolves,
         arguments=("--compare-paths",),
         harmless=True,
         rows=(
@@ -480,8 +482,8 @@ PROXIED = (
         ),
     ),
     World(
-        name="proxy_in_the_way",
-        build=needlessly_proxied,
+        name="proxy_denies_one",
+        build=proxy_denies_one,
         arguments=("--compare-paths",),
         rows=(
             row(

@@ -1,4 +1,4 @@
-"""One run of the real command line in the client's namespace, and its report."""
+"""Runs of the egressd command line in the client's namespace, and their reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.net.topology import RESOLVER, Host, Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """How a run ended, and the report it printed."""
+    """The exit code, stderr and report of a run."""
 
     code: int
     stderr: str
@@ -33,7 +33,7 @@ class Run:
 
 
 def endpoint(host: str, **more: Any) -> dict[str, Any]:
-    """Return an endpoint of the configuration: https on 443 unless said otherwise."""
+    """Return an endpoint of the configuration: https on 443 by default."""
     port = more.get("port", 443)
     return {
         "id": f"{host.replace('.', '-')}-{port}",
@@ -73,7 +73,7 @@ def sweep(
     on: Host | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Run:
-    """Run `egressd --once` with a configuration, from the client unless said otherwise."""
+    """Run `egressd --once` with a configuration, from the client by default."""
     host = on or network.client
     path = host.folder / "egressd.yml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -1,11 +1,11 @@
-"""Faults of the dial: packets dropped, refused, answered by somebody else, lost or sent in circles."""
+"""TCP, NAT and NTP faults: packets dropped, rejected, answered by a middlebox, lost or in a routing loop."""
 
 from __future__ import annotations
 
 import sys
 
 from tests.net.programs import haproxy
-from tests.net.scenario import Built, World, row, town
+from tests.net.scenario import Config, World, row, start_services
 from tests.net.topology import ABSENT_HOST, FIREWALL_OUTSIDE, Network
 
 REJECTS = {
@@ -17,7 +17,7 @@ REJECTS = {
     "reset": "reject with tcp reset",
     "silent": "drop",
 }
-HOLD_THREE = """
+HOLD_THREE_PORTS = """
 import socket, time
 held = [socket.create_connection(("203.0.113.40", 443)) for _ in range(3)]
 ready = socket.create_server(("127.0.0.1", 9))
@@ -25,8 +25,8 @@ time.sleep(600)
 """
 
 
-def rejected(network: Network) -> Built:
-    """Forbid single addresses at the firewall, each in its own way."""
+def rejected(network: Network) -> Config:
+    """Reject or drop connections to single addresses at the firewall."""
     addresses = {label: f"203.0.113.{20 + number}" for number, label in enumerate(REJECTS)}
     rules = [f"ip daddr {addresses[label]} meta l4proto tcp {rule}" for label, rule in REJECTS.items()]
     rules.append("ip daddr 203.0.113.41 tcp dport 443 drop")
@@ -34,11 +34,11 @@ def rejected(network: Network) -> Built:
     network.server.rules("input", "ip daddr 203.0.113.42 tcp dport 443 reject with tcp reset")
     addresses |= {"absent-host": ABSENT_HOST, "one-port": "203.0.113.41", "closed": "203.0.113.42"}
     addresses |= {"one-port:80": "203.0.113.41", "half": f"203.0.113.50 {addresses['silent']}"}
-    return town(network, addresses, probe={"connect_timeout": "4s", "deadline": "8s"})
+    return start_services(network, addresses, probe={"connect_timeout": "4s", "deadline": "8s"})
 
 
-def rejected6(network: Network) -> Built:
-    """Forbid single IPv6 addresses at the firewall."""
+def rejected6(network: Network) -> Config:
+    """Reject connections to single IPv6 addresses at the firewall."""
     codes = ("admin-prohibited", "port-unreachable", "no-route", "addr-unreachable")
     addresses = {f"six-{code}": f"2001:db8:113::{20 + number}" for number, code in enumerate(codes)}
     network.firewall.rules(
@@ -48,46 +48,48 @@ def rejected6(network: Network) -> Built:
             for label, address in addresses.items()
         ),
     )
-    return town(network, addresses, probe={"families": ["ipv4", "ipv6"]})
+    return start_services(network, addresses, probe={"families": ["ipv4", "ipv6"]})
 
 
-def everything_dropped(network: Network) -> Built:
-    """Let only DNS out."""
+def everything_dropped(network: Network) -> Config:
+    """Drop everything but DNS."""
     network.firewall.rules("forward", "meta l4proto tcp th dport != 53 drop")
-    return town(network, {"b": "203.0.113.20", "c": "203.0.113.21"})
+    return start_services(network, {"b": "203.0.113.20", "c": "203.0.113.21"})
 
 
-def port_80_dropped(network: Network) -> Built:
-    """Forget port 80 in the rule."""
+def port_80_dropped(network: Network) -> Config:
+    """Drop port 80."""
     network.firewall.rules("forward", "tcp dport 80 drop")
-    return town(network, {f"{label}:80": f"203.0.113.{20 + n}" for n, label in enumerate(("pki", "b", "c"))})
+    return start_services(
+        network, {f"{label}:80": f"203.0.113.{20 + n}" for n, label in enumerate(("pki", "b", "c"))}
+    )
 
 
-def family_dropped(network: Network, protocol: str) -> Built:
-    """Drop the connections of one family to the service."""
+def family_dropped(network: Network, protocol: str) -> Config:
+    """Drop the connections of one address family."""
     network.firewall.rules("forward", f"meta nfproto {protocol} tcp dport 443 drop")
     both = {"both": "203.0.113.20 2001:db8:113::20"}
-    return town(network, both, probe={"families": ["ipv4", "ipv6"]})
+    return start_services(network, both, probe={"families": ["ipv4", "ipv6"]})
 
 
-def ipv6_dropped(network: Network) -> Built:
-    """Break IPv6."""
+def ipv6_dropped(network: Network) -> Config:
+    """Drop IPv6 connections."""
     return family_dropped(network, "ipv6")
 
 
-def ipv4_dropped(network: Network) -> Built:
-    """Break IPv4."""
+def ipv4_dropped(network: Network) -> Config:
+    """Drop IPv4 connections."""
     return family_dropped(network, "ipv4")
 
 
-def looping(network: Network) -> Built:
-    """Let the router send an address back to where it came from."""
+def routing_loop(network: Network) -> Config:
+    """Make a routing loop between router and firewall for one address."""
     network.router.ip("route", "add", "203.0.113.20", "via", FIREWALL_OUTSIDE)
-    return town(network, {"looping": "203.0.113.20"})
+    return start_services(network, {"looping": "203.0.113.20"})
 
 
-def accept_all(network: Network) -> Built:
-    """Answer every connection at the firewall, which then looks at the name, as Azure Firewall does."""
+def accept_all(network: Network) -> Config:
+    """Accept every connection at the firewall, which then filters by SNI, as Azure Firewall does."""
     haproxy(
         network.firewall,
         "frontend every\n  bind :9443 transparent\n  tcp-request inspect-delay 3s\n"
@@ -97,10 +99,10 @@ def accept_all(network: Network) -> Built:
         tcp=(9443,),
     )
     network.firewall.rules("prerouting -100", "tcp dport 443 redirect to :9443", family="ip", kind="nat")
-    return town(network, {"denied": "203.0.113.20"})
+    return start_services(network, {"denied": "203.0.113.20"})
 
 
-def synproxy(network: Network) -> Built:
+def synproxy(network: Network) -> Config:
     """Answer SYNs at the firewall for servers behind it: one drops, one refuses."""
     network.firewall.sysctl({"net.netfilter.nf_conntrack_tcp_loose": "0"})
     guarded = "ip daddr { 203.0.113.20, 203.0.113.21 } tcp dport 443"
@@ -113,11 +115,11 @@ def synproxy(network: Network) -> Built:
         "ip daddr 203.0.113.20 tcp dport 443 drop",
         "ip daddr 203.0.113.21 tcp dport 443 reject with tcp reset",
     )
-    return town(network, {"unrouted": "203.0.113.20", "refusing": "203.0.113.21"})
+    return start_services(network, {"unrouted": "203.0.113.20", "refusing": "203.0.113.21"})
 
 
-def reset_at_accept(network: Network) -> Built:
-    """Take connections at the firewall only to reset them."""
+def reset_at_accept(network: Network) -> Config:
+    """Accept connections at the firewall and reset them at once."""
     haproxy(
         network.firewall,
         "frontend none\n  bind :9443\n  tcp-request connection reject\n  default_backend far\n"
@@ -127,35 +129,35 @@ def reset_at_accept(network: Network) -> Built:
     network.firewall.rules(
         "prerouting -100", "ip daddr 203.0.113.20 tcp dport 443 redirect to :9443", family="ip", kind="nat"
     )
-    return town(network, {"refused-late": "203.0.113.20"})
+    return start_services(network, {"refused-late": "203.0.113.20"})
 
 
-def rate_limited(network: Network) -> Built:
+def rate_limited(network: Network) -> Config:
     """Let two new connections a second through."""
     network.firewall.rules(
         "forward", "tcp dport 443 tcp flags syn / syn,ack limit rate over 2/second burst 2 packets drop"
     )
-    return town(network, {f"name-{number}": f"203.0.113.{20 + number}" for number in range(16)})
+    return start_services(network, {f"name-{number}": f"203.0.113.{20 + number}" for number in range(16)})
 
 
-def nat_exhausted(network: Network) -> Built:
-    """Hide the client behind three ports, and hold all three."""
+def nat_exhausted(network: Network) -> Config:
+    """Give the client three NAT ports, all in use."""
     network.firewall.rules(
         "postrouting 100",
         "oifname outside ip protocol tcp masquerade to :20000-20002",
         family="ip",
         kind="nat",
     )
-    built = town(network, {"crowded": "203.0.113.40"})
-    network.client.start(sys.executable, "-c", HOLD_THREE, tcp=(9,))
+    built = start_services(network, {"contended": "203.0.113.40"})
+    network.client.start(sys.executable, "-c", HOLD_THREE_PORTS, tcp=(9,))
     return built
 
 
-def nat_crowded(network: Network) -> Built:
-    """Hide the client behind three ports, with nine names at one address that takes its time to answer.
+def nat_contended(network: Network) -> Config:
+    """Give the client three NAT ports for nine names at one address that answers late.
 
-    It does, so that connections overlap however slowly this machine begins them; and there are names enough
-    at other addresses, so that a late acknowledgement here and there does not make a line that loses packets.
+    The delay makes connections overlap, however slowly this machine starts them. The names at other addresses
+    are enough that a few late acknowledgements are not taken for packet loss.
     """
     haproxy(
         network.server,
@@ -174,34 +176,38 @@ def nat_crowded(network: Network) -> Built:
         family="ip",
         kind="nat",
     )
-    crowd = {f"name-{number}": "203.0.113.40" for number in range(9)}
-    return town(network, crowd | {f"other-{number}": f"203.0.113.{50 + number}" for number in range(12)})
+    same_address = {f"name-{number}": "203.0.113.40" for number in range(9)}
+    return start_services(
+        network, same_address | {f"other-{number}": f"203.0.113.{50 + number}" for number in range(12)}
+    )
 
 
-def first_lost(network: Network) -> Built:
-    """Lose the first two SYNs to an address, and nothing after."""
+def first_syns_lost(network: Network) -> Config:
+    """Drop the first two SYNs to an address, and nothing after."""
     network.firewall.rules("forward", "ip daddr 203.0.113.20 tcp flags syn quota until 130 bytes drop")
-    return town(network, {"unlucky": "203.0.113.20"})
+    return start_services(network, {"first-lost": "203.0.113.20"})
 
 
-def lossy(network: Network) -> Built:
-    """Lose three of twenty packets each way."""
+def packet_loss(network: Network) -> Config:
+    """Drop three of twenty packets in each direction."""
     network.firewall.rules("forward", "ip protocol tcp numgen random mod 20 < 3 drop")
     wide = {"connect_timeout": "8s", "tls_timeout": "8s", "deadline": "20s", "attempts": 2}
-    return town(network, {f"name-{number}": f"203.0.113.{20 + number}" for number in range(8)}, probe=wide)
+    return start_services(
+        network, {f"name-{number}": f"203.0.113.{20 + number}" for number in range(8)}, probe=wide
+    )
 
 
-def time_server(network: Network) -> Built:
-    """Drop time requests, or refuse them."""
+def ntp_dropped(network: Network) -> Config:
+    """Drop or refuse NTP requests."""
     network.firewall.rules("forward", "ip daddr 203.0.113.20 udp dport 123 drop")
-    built = town(network, {"silent-time:123": "203.0.113.20", "closed-time:123": "203.0.113.21"})
+    built = start_services(network, {"silent-time:123": "203.0.113.20", "closed-time:123": "203.0.113.21"})
     for one in built["endpoints"]:
         if one["port"] == 123:
             one["protocol"] = "ntp"
     return built
 
 
-DIALLING = (
+TCP_WORLDS = (
     World(
         name="tcp_rejected",
         build=rejected,
@@ -228,7 +234,7 @@ DIALLING = (
             row(
                 "tcp_refused_by_the_server",
                 "closed blocked tcp_refused firewall_l3l4 low..high",
-                why="an anonymous RST may be anybody's",
+                why="a RST does not show who sent it",
             ),
             row("tcp_ip_blocked_silent_by_nft", "silent blocked tcp_ip_blocked_silent firewall_l3l4 medium"),
             row("tcp_port_blocked_by_nft", "one-port blocked tcp_port_blocked firewall_l3l4 high"),
@@ -296,8 +302,8 @@ DIALLING = (
         ),
     ),
     World(
-        name="tcp_looping",
-        build=looping,
+        name="tcp_routing_loop",
+        build=routing_loop,
         rows=(
             row("tcp_routing_loop_between_two_routers", "looping down tcp_routing_loop upstream_path high"),
         ),
@@ -346,34 +352,34 @@ DIALLING = (
         build=nat_exhausted,
         rows=(
             row(
-                "nat_ports_held_by_others",
-                "crowded blocked tcp_port_blocked firewall_l3l4 low..high",
-                why="one address out of NAT ports looks like one address forbidden",
+                "nat_ports_held_by_other_connections",
+                "contended blocked tcp_port_blocked firewall_l3l4 low..high",
+                why="exhausted NAT ports for one address look like one blocked address",
             ),
         ),
     ),
     World(
-        name="nat_crowded",
-        build=nat_crowded,
+        name="nat_ports_contended",
+        build=nat_contended,
         harmless=True,
         rows=(row("nat_ports_exhausted_by_masquerade", finding="nat_ports_exhausted"),),
     ),
     World(
         name="tcp_first_lost",
-        build=first_lost,
+        build=first_syns_lost,
         harmless=True,
-        rows=(row("path_loss_of_two_syns", "unlucky degraded path_loss upstream_path medium"),),
+        rows=(row("path_loss_of_two_syns", "first-lost degraded path_loss upstream_path medium"),),
     ),
     World(
         name="tcp_lossy",
-        build=lossy,
+        build=packet_loss,
         healthy=False,
         harmless=True,
         rows=(row("path_loss_of_three_in_twenty_blocks_nothing"),),
     ),
     World(
         name="ntp",
-        build=time_server,
+        build=ntp_dropped,
         rows=(
             row("ntp_no_answer_by_drop", "silent-time:123 blocked ntp_no_answer firewall_l3l4 medium"),
             row("ntp_refused_by_closed_port", "closed-time:123 blocked ntp_refused firewall_l3l4 high"),

@@ -1,37 +1,47 @@
-"""Faults of the handshake: names filtered, hellos lost, sessions opened by somebody else."""
+"""TLS faults: SNI filtering, dropped ClientHellos, server certificates, and TLS inspection."""
 
 from __future__ import annotations
 
-from tests.net.programs import haproxy, inspection_ca, nginx, pki_folder, plain, squid, web
-from tests.net.scenario import HEALTHY, Built, World, host, row, town
-from tests.net.sweeping import endpoint
+from tests.net.programs import (
+    haproxy,
+    http_server,
+    https_server,
+    inspection_ca,
+    nginx,
+    pki_folder,
+    squid,
+)
+from tests.net.run_egressd import endpoint
+from tests.net.scenario import HEALTHY, Config, World, host, row, start_services
 from tests.net.topology import Network
 
-STRING = "FORWARD -p tcp --dport 443 -m string --algo bm --string"
+MATCH_SNI = "FORWARD -p tcp --dport 443 -m string --algo bm --string"
 BLOCK_PAGE = "return 403 '<html><title>Web Page Blocked!</title><body>Powered By FortiGuard</body></html>';"
 
 
-def site(network: Network, address: str, *, paper: str = "good", options: str = "") -> str:
-    """Return a TLS server at one address only."""
-    block = web(listen=f"{address}:443", paper=paper, folder=pki_folder(network), options=options)
+def https_server_at(network: Network, address: str, *, certificate: str = "good", options: str = "") -> str:
+    """Return an nginx block for a TLS server at one address only."""
+    block = https_server(
+        listen=f"{address}:443", certificate=certificate, folder=pki_folder(network), options=options
+    )
     return block.replace("listen [::]:443 ssl http2;", "")
 
 
-def names_filtered(network: Network) -> Built:
-    """Match names in hellos, and drop or reset."""
-    network.firewall.iptables(f"{STRING} dropped.azure -j DROP")
-    network.firewall.iptables(f"{STRING} cut.azure -j REJECT --reject-with tcp-reset")
-    network.firewall.iptables(f"{STRING} here.azure -j DROP")
-    return town(network, {"dropped": "203.0.113.20", "cut": "203.0.113.21", "here": "203.0.113.10"})
+def sni_filtered(network: Network) -> Config:
+    """Drop or reset ClientHellos by SNI."""
+    network.firewall.iptables(f"{MATCH_SNI} dropped.azure -j DROP")
+    network.firewall.iptables(f"{MATCH_SNI} cut.azure -j REJECT --reject-with tcp-reset")
+    network.firewall.iptables(f"{MATCH_SNI} here.azure -j DROP")
+    return start_services(network, {"dropped": "203.0.113.20", "cut": "203.0.113.21", "here": "203.0.113.10"})
 
 
-def names_read(network: Network) -> Built:
-    """Read names in a proxy nobody configured, and hang up or fall silent."""
+def sni_read_by_proxy(network: Network) -> Config:
+    """Filter SNI in a transparent proxy, which closes the connection or stops answering."""
     haproxy(
         network.firewall,
         "frontend every\n  bind :9443\n  tcp-request inspect-delay 3s\n"
         "  tcp-request content reject if { req.ssl_sni fin.azure.example }\n"
-        "  tcp-request content silent-drop if { req.ssl_sni hush.azure.example }\n"
+        "  tcp-request content silent-drop if { req.ssl_sni stalled.azure.example }\n"
         "  tcp-request content accept if { req.ssl_hello_type 1 }\n  default_backend far\n"
         "backend far\n  server far 203.0.113.10:443\n",
         tcp=(9443,),
@@ -39,58 +49,60 @@ def names_read(network: Network) -> Built:
     network.firewall.rules(
         "prerouting -100", "ip daddr 203.0.113.30 tcp dport 443 redirect to :9443", family="ip", kind="nat"
     )
-    return town(
+    return start_services(
         network,
-        {"fin": "203.0.113.30", "hush": "203.0.113.30", "passed": "203.0.113.30"},
+        {"fin": "203.0.113.30", "stalled": "203.0.113.30", "passed": "203.0.113.30"},
         probe={"tls_timeout": "3s", "deadline": "10s"},
     )
 
 
-def every_hello_dropped(network: Network) -> Built:
-    """Let connections through and drop whatever looks like a ClientHello."""
+def every_client_hello_dropped(network: Network) -> Config:
+    """Let connections through and drop every ClientHello."""
     network.firewall.iptables("FORWARD -p tcp --dport 443 -m string --algo bm --hex-string |160301| -j DROP")
-    return town(network, {"b": "203.0.113.20", "c": "203.0.113.21"})
+    return start_services(network, {"b": "203.0.113.20", "c": "203.0.113.21"})
 
 
-def small_link_in(network: Network) -> Built:
-    """Send one server's answers over a link of 1300 bytes whose router may not say so."""
+def small_mtu_inbound(network: Network) -> Config:
+    """Send one server's responses over a link with an MTU of 1300 bytes and no ICMP errors."""
     network.router.ip("rule", "add", "from", "203.0.113.20", "lookup", "100")
     network.router.ip("route", "add", "192.0.2.128/26", "via", "192.0.2.193", "mtu", "1300", "table", "100")
     network.router.rules("output", "icmp type destination-unreachable drop")
-    return town(network, {"narrow": "203.0.113.20"})
+    return start_services(network, {"narrow": "203.0.113.20"})
 
 
-def strange_servers(network: Network) -> Built:
-    """Answer hellos as strict, old or quite other servers do."""
+def server_faults(network: Network) -> Config:
+    """Answer ClientHellos with alerts, faulty certificates, or plain HTTP."""
     sites = (
-        site(network, "203.0.113.20", options="ssl_reject_handshake on;"),
-        site(network, "203.0.113.21", options="ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"),
-        site(
+        https_server_at(network, "203.0.113.20", options="ssl_reject_handshake on;"),
+        https_server_at(
+            network, "203.0.113.21", options="ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"
+        ),
+        https_server_at(
             network,
             "203.0.113.22",
             options="ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-CAMELLIA256-SHA384;",
         ),
-        site(network, "203.0.113.23", paper="expired"),
-        site(network, "203.0.113.24", paper="self-signed"),
-        site(network, "203.0.113.25", paper="other-name"),
-        site(network, "203.0.113.26", paper="leaf-only"),
+        https_server_at(network, "203.0.113.23", certificate="expired"),
+        https_server_at(network, "203.0.113.24", certificate="self-signed"),
+        https_server_at(network, "203.0.113.25", certificate="other-name"),
+        https_server_at(network, "203.0.113.26", certificate="leaf-only"),
     )
-    nginx(network.firewall, plain(listen="9080", answer=BLOCK_PAGE), tcp=(9080,))
+    nginx(network.firewall, http_server(listen="9080", answer=BLOCK_PAGE), tcp=(9080,))
     network.firewall.rules(
         "prerouting -100", "ip daddr 203.0.113.30 tcp dport 443 redirect to :9080", family="ip", kind="nat"
     )
     labels = ("strict", "old", "camellia", "expired", "device", "other", "leaf-only")
     addresses = {label: f"203.0.113.{20 + number}" for number, label in enumerate(labels)}
-    return town(network, {**addresses, "in-clear": "203.0.113.30"}, sites=sites)
+    return start_services(network, {**addresses, "in-clear": "203.0.113.30"}, sites=sites)
 
 
-def inspected(network: Network, *, store: str = "public.pem", options: str = "") -> Built:
-    """Turn 443 and 80 to a squid on the firewall that bumps, splices, cuts and denies by name."""
+def inspected(network: Network, *, store: str = "public.pem", options: str = "") -> Config:
+    """Redirect ports 443 and 80 to a squid that bumps, splices, terminates and denies by name."""
     ca = inspection_ca(network)
     folder = pki_folder(network)
-    sites = (site(network, "203.0.113.25", paper="inspected"),)
+    sites = (https_server_at(network, "203.0.113.25", certificate="inspected"),)
     spliced = " ".join((HEALTHY, host("spliced")))
-    built = town(
+    built = start_services(
         network,
         {
             "spliced": "203.0.113.20",
@@ -129,26 +141,26 @@ def inspected(network: Network, *, store: str = "public.pem", options: str = "")
     return built
 
 
-def inspected_and_trusted(network: Network) -> Built:
-    """The same, where the operator trusts the device's root, and the device knows no TLS 1.3."""
+def inspected_and_trusted(network: Network) -> Config:
+    """Inspect with a root that the operator trusts, and without TLS 1.3."""
     return inspected(network, store="trusted.pem", options="options=NO_TLSv1_3")
 
 
-def suffix_filtered(network: Network) -> Built:
-    """Let everything through but the names under one suffix."""
-    network.firewall.iptables(f"{STRING} .dp.azure -j REJECT --reject-with tcp-reset")
+def suffix_filtered(network: Network) -> Config:
+    """Reset the ClientHellos of names under one suffix."""
+    network.firewall.iptables(f"{MATCH_SNI} .dp.azure -j REJECT --reject-with tcp-reset")
     labels = ("one.dp", "two.dp", "three.dp")
-    built = town(network, dict.fromkeys(labels, "203.0.113.20"))
+    built = start_services(network, dict.fromkeys(labels, "203.0.113.20"))
     samples = [host(label) for label in labels]
     pattern = {**endpoint(samples[0]), "pattern": host("*.dp"), "samples": samples}
     del pattern["host"]
     return {**built, "endpoints": [endpoint(HEALTHY), pattern]}
 
 
-GREETING = (
+TLS_WORLDS = (
     World(
-        name="tls_names_filtered",
-        build=names_filtered,
+        name="tls_sni_filtered",
+        build=sni_filtered,
         rows=(
             row("tls_sni_dropped_by_string_rule", "dropped blocked tls_sni_dropped firewall_l7 high"),
             row("tls_sni_reset_by_string_rule", "cut blocked tls_sni_reset firewall_l7 high"),
@@ -156,8 +168,8 @@ GREETING = (
         ),
     ),
     World(
-        name="tls_names_read",
-        build=names_read,
+        name="tls_sni_read_by_proxy",
+        build=sni_read_by_proxy,
         rows=(
             row(
                 "tls_fin_after_hello_by_haproxy_reject",
@@ -165,14 +177,14 @@ GREETING = (
             ),
             row(
                 "tls_stall_after_hello_by_haproxy_silent_drop",
-                "hush blocked tls_stall_after_hello firewall_l7 medium",
+                "stalled blocked tls_stall_after_hello firewall_l7 medium",
             ),
             row("ok_through_the_same_proxy", "passed ok - - -"),
         ),
     ),
     World(
-        name="tls_every_hello_dropped",
-        build=every_hello_dropped,
+        name="tls_every_client_hello_dropped",
+        build=every_client_hello_dropped,
         healthy=False,
         rows=(
             row(
@@ -183,8 +195,8 @@ GREETING = (
         ),
     ),
     World(
-        name="tls_small_link_in",
-        build=small_link_in,
+        name="tls_small_mtu_inbound",
+        build=small_mtu_inbound,
         rows=(
             row(
                 "tls_pmtu_blackhole_inbound_without_icmp",
@@ -193,8 +205,8 @@ GREETING = (
         ),
     ),
     World(
-        name="tls_strange_servers",
-        build=strange_servers,
+        name="tls_server_faults",
+        build=server_faults,
         rows=(
             row(
                 "tls_alert_unrecognized_name_by_nginx",

@@ -1,56 +1,56 @@
-"""Two faults at once: one hides the other or spoils its control, so egressd may not be as sure as of one."""
+"""Two faults at once: one hides the other or invalidates its control, so confidence must be lower."""
 
 from __future__ import annotations
 
 from tests.net.programs import haproxy, unbound
-from tests.net.scenario import Built, World, host, row, town
-from tests.net.topology import NOWHERE, RESOLVER, SECOND_RESOLVER, Network
-from tests.net.worlds.greeting import STRING
+from tests.net.scenario import Config, World, host, row, start_services
+from tests.net.topology import BLACKHOLED, RESOLVER, SECOND_RESOLVER, Network
+from tests.net.worlds.tls import MATCH_SNI
 
-ANY_HELLO = "FORWARD -p tcp --dport 443 -m string --algo bm --hex-string |160301|"
-
-
-def name_and_address(network: Network) -> Built:
-    """Reset one name, and let no hello at all through to its address."""
-    network.firewall.iptables(f"{STRING} cut.azure -j REJECT --reject-with tcp-reset")
-    network.firewall.iptables(f"{ANY_HELLO} -d 203.0.113.20 -j DROP")
-    return town(network, {"cut": "203.0.113.20"})
+ANY_CLIENT_HELLO = "FORWARD -p tcp --dport 443 -m string --algo bm --hex-string |160301|"
 
 
-def name_and_link(network: Network) -> Built:
-    """Drop one name, whose server's answers would be too long for the way back."""
-    network.firewall.iptables(f"{STRING} dropped.azure -j DROP")
+def sni_and_address(network: Network) -> Config:
+    """Reset one SNI, and drop every ClientHello to its address."""
+    network.firewall.iptables(f"{MATCH_SNI} cut.azure -j REJECT --reject-with tcp-reset")
+    network.firewall.iptables(f"{ANY_CLIENT_HELLO} -d 203.0.113.20 -j DROP")
+    return start_services(network, {"cut": "203.0.113.20"})
+
+
+def sni_and_mtu(network: Network) -> Config:
+    """Drop one SNI, and lose long responses of its server (path MTU)."""
+    network.firewall.iptables(f"{MATCH_SNI} dropped.azure -j DROP")
     network.router.ip("rule", "add", "from", "203.0.113.20", "lookup", "100")
     network.router.ip("route", "add", "192.0.2.128/26", "via", "192.0.2.193", "mtu", "1300", "table", "100")
     network.router.rules("output", "icmp type destination-unreachable drop")
-    return town(network, {"dropped": "203.0.113.20"})
+    return start_services(network, {"dropped": "203.0.113.20"})
 
 
-def filter_and_silent_witness(network: Network) -> Built:
-    """Deny that a name exists, where the resolver that could tell is not to be reached."""
+def filter_and_silent_second_resolver(network: Network) -> Config:
+    """Answer NXDOMAIN for a name, where the second resolver is unreachable."""
     server = (f'local-zone: "{host("filtered")}." always_nxdomain',)
-    return town(network, {"filtered": ""}, server=server, resolvers=[RESOLVER, NOWHERE])
+    return start_services(network, {"filtered": ""}, server=server, resolvers=[RESOLVER, BLACKHOLED])
 
 
-def filter_and_refusing_witness(network: Network) -> Built:
-    """Deny that a name exists, where the resolver that could tell refuses everything."""
+def filter_and_refusing_second_resolver(network: Network) -> Config:
+    """Answer NXDOMAIN for a name, where the second resolver refuses every query."""
     unbound(network.server, server=("access-control: 192.0.2.128/26 refuse",), at=SECOND_RESOLVER)
     server = (f'local-zone: "{host("filtered")}." always_nxdomain',)
-    return town(network, {"filtered": ""}, server=server, resolvers=[RESOLVER, SECOND_RESOLVER])
+    return start_services(network, {"filtered": ""}, server=server, resolvers=[RESOLVER, SECOND_RESOLVER])
 
 
-def drop_and_limit(network: Network) -> Built:
-    """Forbid an address, where only two new connections a second get through."""
+def drop_and_rate_limit(network: Network) -> Config:
+    """Drop one address, and limit new connections to two a second."""
     limit = "limit rate over 2/second burst 2 packets drop"
     network.firewall.rules(
         "forward", "ip daddr 203.0.113.20 drop", f"tcp dport 443 tcp flags syn / syn,ack {limit}"
     )
     names = {f"name-{number}": f"203.0.113.{30 + number}" for number in range(16)}
-    return town(network, {"silent": "203.0.113.20", **names})
+    return start_services(network, {"silent": "203.0.113.20", **names})
 
 
-def accepted_and_dropped(network: Network) -> Built:
-    """Accept every connection at the firewall; behind it, lose one server."""
+def accept_all_and_drop(network: Network) -> Config:
+    """Accept every connection at the firewall, and drop those to one server behind it."""
     haproxy(
         network.firewall,
         "frontend every\n  bind :9443 transparent\n  tcp-request inspect-delay 3s\n"
@@ -61,42 +61,42 @@ def accepted_and_dropped(network: Network) -> Built:
     )
     network.firewall.rules("prerouting -100", "tcp dport 443 redirect to :9443", family="ip", kind="nat")
     network.router.rules("forward", "ip daddr 203.0.113.20 drop")
-    return town(network, {"lost": "203.0.113.20"})
+    return start_services(network, {"lost": "203.0.113.20"})
 
 
-def refused_name_and_no_way(network: Network) -> Built:
+def refused_name_and_all_blocked(network: Network) -> Config:
     """Refuse one name in DNS, and drop every connection."""
     network.firewall.rules("forward", "meta l4proto tcp th dport != 53 drop")
     server = (f'local-zone: "{host("refused")}." refuse',)
-    return town(network, {"refused": "", "b": "203.0.113.20", "c": "203.0.113.21"}, server=server)
+    return start_services(network, {"refused": "", "b": "203.0.113.20", "c": "203.0.113.21"}, server=server)
 
 
-SABOTAGED = (
+TWO_FAULT_WORLDS = (
     World(
-        name="two_name_and_address",
-        build=name_and_address,
+        name="two_sni_and_address",
+        build=sni_and_address,
         rows=(
             row(
-                "tls_sni_reset_where_no_other_name_passes_either",
+                "tls_sni_reset_where_no_name_passes",
                 "cut blocked tls_sni_reset firewall_l7 inconclusive..inconclusive",
-                why="the name that should show the difference meets a fault of its own",
+                why="the control's name meets a fault of its own",
             ),
         ),
     ),
     World(
-        name="two_name_and_link",
-        build=name_and_link,
+        name="two_sni_and_mtu",
+        build=sni_and_mtu,
         rows=(
             row(
-                "tls_sni_dropped_where_answers_are_lost",
+                "tls_sni_dropped_where_responses_are_lost",
                 "dropped blocked tls_sni_dropped firewall_l7 inconclusive..inconclusive",
-                why="other names arrive there, and their answers do not come back",
+                why="ClientHellos with other names arrive, and their responses are lost",
             ),
         ),
     ),
     World(
-        name="two_filter_and_silent_witness",
-        build=filter_and_silent_witness,
+        name="two_filter_and_silent_second_resolver",
+        build=filter_and_silent_second_resolver,
         healthy=False,
         rows=(
             row(
@@ -104,7 +104,7 @@ SABOTAGED = (
                 "filtered blocked dns_resolver_unreachable dns_resolver high",
                 also="dns_nxdomain_filtered",
                 finding="dns_resolver_unreachable",
-                why="that one resolver is silent is sure; that the other lies is not",
+                why="one resolver's silence is certain; the other's false answer is not",
             ),
             row(
                 "dns_resolver_unreachable_for_what_still_works",
@@ -113,8 +113,8 @@ SABOTAGED = (
         ),
     ),
     World(
-        name="two_filter_and_refusing_witness",
-        build=filter_and_refusing_witness,
+        name="two_filter_and_refusing_second_resolver",
+        build=filter_and_refusing_second_resolver,
         healthy=False,
         rows=(
             row(
@@ -126,8 +126,8 @@ SABOTAGED = (
         ),
     ),
     World(
-        name="two_drop_and_limit",
-        build=drop_and_limit,
+        name="two_drop_and_rate_limit",
+        build=drop_and_rate_limit,
         healthy=False,
         rows=(
             row(
@@ -135,13 +135,13 @@ SABOTAGED = (
                 "silent unknown tcp_rate_limited firewall_l3l4 low..high",
                 also="tcp_ip_blocked_silent",
                 finding="tcp_rate_limited",
-                why="silence may be the limit's or a rule's: nobody is told that it is blocked",
+                why="silence may come from the limit or from a rule, so no target is reported as blocked",
             ),
         ),
     ),
     World(
-        name="two_accepted_and_dropped",
-        build=accepted_and_dropped,
+        name="two_accept_all_and_drop",
+        build=accept_all_and_drop,
         rows=(
             row(
                 "tls_stall_after_hello_where_everything_is_accepted",
@@ -151,8 +151,8 @@ SABOTAGED = (
         ),
     ),
     World(
-        name="two_refused_name_and_no_way",
-        build=refused_name_and_no_way,
+        name="two_refused_name_and_all_blocked",
+        build=refused_name_and_all_blocked,
         healthy=False,
         rows=(
             row(

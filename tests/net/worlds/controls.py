@@ -1,46 +1,46 @@
-"""Faults that only a control can tell: hellos of other sizes, hops, names left out, servers of the chain."""
+"""Faults that only a control probe shows: ClientHello sizes, SNI, hop counts, certificate chain URLs."""
 
 from __future__ import annotations
 
-from tests.net.programs import dnsmasq, haproxy, nginx, plain
-from tests.net.scenario import HEALTHY, HEALTHY_ADDRESS, Built, World, host, row, town
+from tests.net.programs import dnsmasq, haproxy, http_server, nginx
+from tests.net.scenario import HEALTHY, HEALTHY_ADDRESS, Config, World, host, row, start_services
 from tests.net.topology import RESOLVER, SECOND_RESOLVER, Network
 
 
-def large_hello_dropped(network: Network) -> Built:
-    """Drop what is too long for a device that reads one packet of a hello."""
+def large_client_hello_dropped(network: Network) -> Config:
+    """Drop ClientHellos longer than one packet."""
     network.firewall.iptables(
         "FORWARD -d 203.0.113.20 -p tcp --dport 443 -m length --length 700:65535 -j DROP"
     )
-    return town(network, {"modern": "203.0.113.20"})
+    return start_services(network, {"modern": "203.0.113.20"})
 
 
-def large_hello_reset(network: Network) -> Built:
-    """Reset what is too long for it, as other devices do."""
+def large_client_hello_reset(network: Network) -> Config:
+    """Reset ClientHellos longer than one packet."""
     long = "-p tcp --dport 443 -m length --length 700:65535"
     network.firewall.iptables(f"FORWARD -d 203.0.113.20 {long} -j REJECT --reject-with tcp-reset")
-    return town(network, {"modern": "203.0.113.20"})
+    return start_services(network, {"modern": "203.0.113.20"})
 
 
-def small_link_out(network: Network) -> Built:
-    """Send hellos over a link of 1300 bytes whose router may not say so."""
+def small_mtu_outbound(network: Network) -> Config:
+    """Send ClientHellos over a link with an MTU of 1300 bytes and no ICMP errors."""
     network.firewall.ip("route", "add", "203.0.113.20", "via", "192.0.2.194", "mtu", "1300")
     network.firewall.rules("output", "icmp type destination-unreachable drop")
-    return town(network, {"narrow": "203.0.113.20"})
+    return start_services(network, {"narrow": "203.0.113.20"})
 
 
-def refused_on_the_way(network: Network) -> Built:
+def reset_at_first_hop(network: Network) -> Config:
     """Reset SYNs at the firewall, one hop away, where the server is three."""
     network.firewall.rules("forward", "ip daddr 203.0.113.20 tcp dport 443 reject with tcp reset")
-    return town(
+    return start_services(
         network,
         {"refused": "203.0.113.20", "refused:80": "203.0.113.20"},
         probe={"controls": {"ttl_sweep": True}},
     )
 
 
-def nameless_denied(network: Network) -> Built:
-    """Let only hellos with a name through, as some firewalls do."""
+def no_sni_denied(network: Network) -> Config:
+    """Reset ClientHellos without SNI, as some firewalls do."""
     haproxy(
         network.firewall,
         "frontend every\n  bind :9443\n  tcp-request inspect-delay 3s\n"
@@ -51,39 +51,39 @@ def nameless_denied(network: Network) -> Built:
     )
     rule = "ip daddr 203.0.113.10 tcp dport 443 redirect to :9443"
     network.firewall.rules("prerouting -100", rule, family="ip", kind="nat")
-    return town(network, {})
+    return start_services(network, {})
 
 
-def late_name_missed(network: Network) -> Built:
-    """Look for the name in the first half of a packet only, and drop hellos without one."""
+def late_sni_missed(network: Network) -> Config:
+    """Look for the SNI in the first half of a packet only, and drop ClientHellos where it is not there."""
     late = "-m length --length 700:65535 -m string --algo bm --to 700 ! --string healthy.azure"
     network.firewall.iptables(f"FORWARD -p tcp --dport 443 {late} -j DROP")
-    return town(network, {})
+    return start_services(network, {})
 
 
-def own_output_dropped(network: Network) -> Built:
-    """Drop this host's own connections before they leave."""
+def own_output_dropped(network: Network) -> Config:
+    """Drop the host's own connections on output."""
     network.client.rules("output", "tcp dport { 80, 443 } drop")
-    return town(network, {"b": "203.0.113.20", "c": "203.0.113.21"})
+    return start_services(network, {"b": "203.0.113.20", "c": "203.0.113.21"})
 
 
-def issuer_dropped(network: Network) -> Built:
-    """Forget port 80 of the servers that the chains name."""
+def issuer_port_dropped(network: Network) -> Config:
+    """Drop port 80, and so the certificate chain's URLs."""
     network.firewall.rules("forward", "tcp dport 80 drop")
-    return town(network, {})
+    return start_services(network, {})
 
 
-def issuer_replaced(network: Network) -> Built:
-    """Answer for the servers that the chains name with a page."""
+def issuer_response_replaced(network: Network) -> Config:
+    """Answer the certificate chain's URLs with a page."""
     page = "default_type text/html; return 200 '<html><title>Scanning</title>please wait</html>';"
-    nginx(network.firewall, plain(listen="9080", answer=page), tcp=(9080,))
+    nginx(network.firewall, http_server(listen="9080", answer=page), tcp=(9080,))
     rule = "ip daddr 203.0.113.10 tcp dport 80 redirect to :9080"
     network.firewall.rules("prerouting -100", rule, family="ip", kind="nat")
-    return town(network, {})
+    return start_services(network, {})
 
 
-def addresses_forgotten(network: Network) -> Built:
-    """Let a rule hold one of two addresses that change by the minute."""
+def stale_address_rule(network: Network) -> Config:
+    """Drop one of two addresses of a name whose records have a TTL of one minute."""
     network.firewall.rules("forward", "ip daddr 203.0.113.20 drop")
     dnsmasq(
         network.server,
@@ -92,13 +92,13 @@ def addresses_forgotten(network: Network) -> Built:
         "local-ttl=60",
         at=SECOND_RESOLVER,
     )
-    return town(network, {"moving": "203.0.113.21"}, resolvers=[SECOND_RESOLVER, RESOLVER])
+    return start_services(network, {"moving": "203.0.113.21"}, resolvers=[SECOND_RESOLVER, RESOLVER])
 
 
-DECIDING = (
+CONTROL_WORLDS = (
     World(
-        name="tcp_addresses_forgotten",
-        build=addresses_forgotten,
+        name="tcp_stale_address_rule",
+        build=stale_address_rule,
         rows=(
             row(
                 "tcp_fqdn_rule_stale_ip_by_drop",
@@ -108,7 +108,7 @@ DECIDING = (
         ),
     ),
     World(
-        name="local_proxy_untold",
+        name="local_proxy_not_configured",
         build=own_output_dropped,
         healthy=False,
         environment={"HTTPS_PROXY": "http://192.0.2.129:3128"},
@@ -122,8 +122,8 @@ DECIDING = (
         ),
     ),
     World(
-        name="tls_large_hello_dropped",
-        build=large_hello_dropped,
+        name="tls_large_client_hello_dropped",
+        build=large_client_hello_dropped,
         rows=(
             row(
                 "tls_large_hello_intolerant_by_length_drop",
@@ -132,8 +132,8 @@ DECIDING = (
         ),
     ),
     World(
-        name="tls_large_hello_reset",
-        build=large_hello_reset,
+        name="tls_large_client_hello_reset",
+        build=large_client_hello_reset,
         rows=(
             row(
                 "tls_large_hello_intolerant_by_length_reset",
@@ -142,8 +142,8 @@ DECIDING = (
         ),
     ),
     World(
-        name="tls_small_link_out",
-        build=small_link_out,
+        name="tls_small_mtu_outbound",
+        build=small_mtu_outbound,
         rows=(
             row(
                 "tls_pmtu_blackhole_outbound_without_icmp",
@@ -152,8 +152,8 @@ DECIDING = (
         ),
     ),
     World(
-        name="tcp_refused_on_the_way",
-        build=refused_on_the_way,
+        name="tcp_reset_at_first_hop",
+        build=reset_at_first_hop,
         rows=(
             row(
                 "tcp_refused_by_middlebox_one_hop_away",
@@ -162,13 +162,13 @@ DECIDING = (
         ),
     ),
     World(
-        name="tls_nameless_denied",
-        build=nameless_denied,
+        name="tls_no_sni_denied",
+        build=no_sni_denied,
         rows=(row("tls_no_sni_denied_by_haproxy", "healthy ok - - -", also="tls_no_sni_denied"),),
     ),
     World(
-        name="tls_late_name_missed",
-        build=late_name_missed,
+        name="tls_late_sni_missed",
+        build=late_sni_missed,
         healthy=False,
         rows=(
             row(
@@ -187,18 +187,18 @@ DECIDING = (
                 "healthy blocked tcp_egress_all_blocked firewall_l3l4 low..high",
                 also="local_firewall_drop_tcp",
                 finding="tcp_egress_all_blocked",
-                why="a rule of this host drops as silently as one far away",
+                why="a drop by a rule of this host looks like a drop on the path",
             ),
         ),
     ),
     World(
         name="pki_dropped",
-        build=issuer_dropped,
+        build=issuer_port_dropped,
         rows=(row("pki_revocation_unreachable_for_the_chain", finding="pki_revocation_unreachable"),),
     ),
     World(
         name="pki_replaced",
-        build=issuer_replaced,
+        build=issuer_response_replaced,
         rows=(row("pki_revocation_tampered_by_redirect", finding="pki_revocation_tampered"),),
     ),
 )

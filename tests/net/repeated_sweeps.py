@@ -1,4 +1,4 @@
-"""A program: sweep again and again with one configuration; print what each sweep called blocked or down.
+"""A program: sweep repeatedly with one configuration; print the blocked and down targets of each sweep.
 
 Arguments: CONFIG COUNT. One process for many sweeps, as the daemon is.
 """

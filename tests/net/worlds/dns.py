@@ -1,13 +1,21 @@
-"""Faults of the resolver, of filters in it, and of the way to it."""
+"""DNS faults: resolvers, filters in them, and the path to them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.net.programs import dnsmasq, issuer, nginx, pki_folder, plain, unbound, web
-from tests.net.scenario import HEALTHY, HEALTHY_ADDRESS, Built, World, host, row, town
-from tests.net.sweeping import endpoint, settings
-from tests.net.topology import CLIENT, NOWHERE, RESOLVER, SECOND_RESOLVER, Network
+from tests.net.programs import (
+    dnsmasq,
+    http_server,
+    https_server,
+    issuer_location,
+    nginx,
+    pki_folder,
+    unbound,
+)
+from tests.net.run_egressd import endpoint, settings
+from tests.net.scenario import HEALTHY, HEALTHY_ADDRESS, Config, World, host, row, start_services
+from tests.net.topology import BLACKHOLED, CLIENT, RESOLVER, SECOND_RESOLVER, Network
 from tests.servers.certificates import ZONE
 
 POLICIES = {
@@ -20,24 +28,24 @@ POLICIES = {
 }
 SINKHOLE = "146.112.61.104"
 SERVICE_ADDRESSES = "10.40.0.0/24"
-"""Where private endpoints live; the router knows the way."""
+"""Addresses of private endpoints; the router has a route to them."""
 
 
-def policies(network: Network) -> Built:
-    """Give single names the answers of a filtering resolver."""
+def local_zone_policies(network: Network) -> Config:
+    """Filter single names with unbound's local-zone policies."""
     server = [f'local-zone: "{host(label)}." {policy}' for label, policy in POLICIES.items()]
     server.append(f'local-data: "{host("sinkholed")}. 300 IN A {SINKHOLE}"')
     more = ""
-    for label, server_of_it in (("refusing", SECOND_RESOLVER), ("silent", NOWHERE)):
+    for label, forwarder in (("refusing", SECOND_RESOLVER), ("silent", BLACKHOLED)):
         server.append(f'local-zone: "{host(label)}." transparent')
-        more += f'forward-zone:\n  name: "{host(label)}."\n  forward-addr: {server_of_it}\n'
+        more += f'forward-zone:\n  name: "{host(label)}."\n  forward-addr: {forwarder}\n'
     unbound(network.server, server=("access-control: 198.51.100.0/24 refuse",), at=SECOND_RESOLVER)
     labels = [*POLICIES, "absent", "name.refusing", "name.silent"]
-    return town(network, dict.fromkeys(labels, ""), server=tuple(server), more=more)
+    return start_services(network, dict.fromkeys(labels, ""), server=tuple(server), more=more)
 
 
-def response_policy(network: Network) -> Built:
-    """Answer from a response policy zone, as filtering services are fed."""
+def response_policy(network: Network) -> Config:
+    """Filter names with a response policy zone (RPZ)."""
     zone = network.server.folder / "rpz.zone"
     zone.write_text(
         "$ORIGIN rpz.example.\n@ 300 IN SOA ns. host. 1 3600 900 86400 300\n@ 300 IN NS ns.\n"
@@ -47,47 +55,53 @@ def response_policy(network: Network) -> Built:
     )
     more = f'rpz:\n  name: "rpz.example."\n  zonefile: "{zone}"\n'
     labels = ("rpz-nxdomain", "rpz-nodata", "rpz-drop", "rpz-private")
-    return forwarded(network, labels, more=more)
+    return through_forwarder(network, labels, more=more)
 
 
-def forwarded(network: Network, labels: tuple[str, ...] = (), *, more: str = "", **options: Any) -> Built:
-    """Let unbound ask dnsmasq for everything, so that its modules see the answers."""
+def through_forwarder(
+    network: Network, labels: tuple[str, ...] = (), *, more: str = "", **options: Any
+) -> Config:
+    """Let unbound forward every query to dnsmasq, so that its modules see the responses."""
     dnsmasq(network.server, f"address=/{ZONE}/{HEALTHY_ADDRESS}", f"local=/{ZONE}/", at=SECOND_RESOLVER)
     unbound(
         network.server,
         server=options.pop("server", ()),
         more=f'forward-zone:\n  name: "."\n  forward-addr: {SECOND_RESOLVER}\n{more}',
     )
-    nginx(network.server, web(folder=pki_folder(network)), plain(options=issuer(network)))
+    nginx(
+        network.server,
+        https_server(folder=pki_folder(network)),
+        http_server(options=issuer_location(network)),
+    )
     return settings(network, endpoint(HEALTHY), *(endpoint(host(label)) for label in labels), **options)
 
 
-def refusing(network: Network) -> Built:
-    """Leave the client out of the resolver's access list."""
-    return town(network, {}, server=(f"access-control: {CLIENT}/32 refuse",))
+def client_refused(network: Network) -> Config:
+    """Refuse the client in the resolver's access list."""
+    return start_services(network, {}, server=(f"access-control: {CLIENT}/32 refuse",))
 
 
-def prohibited(network: Network) -> Built:
-    """Let the firewall forbid DNS, and say so."""
+def dns_admin_prohibited(network: Network) -> Config:
+    """Reject DNS at the firewall with ICMP admin-prohibited."""
     network.firewall.rules(
         "forward", "udp dport 53 reject with icmpx admin-prohibited", "tcp dport 53 reject with tcp reset"
     )
-    return town(network, {})
+    return start_services(network, {})
 
 
-def unreachable(network: Network) -> Built:
-    """Drop every question on the way."""
+def dns_dropped(network: Network) -> Config:
+    """Drop every DNS query at the firewall."""
     network.firewall.rules("forward", "meta l4proto { tcp, udp } th dport 53 drop")
-    return town(network, {})
+    return start_services(network, {})
 
 
-def nobody_listens(network: Network) -> Built:
+def no_listener(network: Network) -> Config:
     """Configure a resolver address where no resolver runs."""
-    return town(network, {}, resolvers=[SECOND_RESOLVER])
+    return start_services(network, {}, resolvers=[SECOND_RESOLVER])
 
 
-def intercepted(network: Network) -> Built:
-    """Turn every question on the way to the firewall's own choice of resolver."""
+def dns_intercepted(network: Network) -> Config:
+    """Redirect every DNS query to another resolver at the firewall (DNAT)."""
     network.firewall.rules(
         "prerouting -100",
         f"udp dport 53 dnat to {RESOLVER}",
@@ -96,42 +110,42 @@ def intercepted(network: Network) -> Built:
         kind="nat",
     )
     server = ('local-zone: "example.com." redirect', 'local-data: "example.com. 300 IN A 203.0.113.20"')
-    return town(network, {}, server=server, resolvers=["203.0.113.53"])
+    return start_services(network, {}, server=server, resolvers=["203.0.113.53"])
 
 
-def no_dns_over_tcp(network: Network) -> Built:
-    """Cut answers short, and let nobody ask for the rest."""
+def dns_over_tcp_dropped(network: Network) -> Config:
+    """Truncate responses over UDP and drop DNS over TCP."""
     network.firewall.rules("forward", "tcp dport 53 drop")
     many = " ".join(f"203.0.113.{number}" for number in range(20, 120))
-    return town(network, {"many": many})
+    return start_services(network, {"many": many})
 
 
-def large_answers_dropped(network: Network) -> Built:
-    """Drop datagrams of more than 512 bytes from port 53, as an old inspection does."""
+def large_responses_dropped(network: Network) -> Config:
+    """Drop DNS responses of more than 512 bytes, as old inspection does."""
     network.firewall.rules("forward", "udp sport 53 udp length > 520 drop")
     many = " ".join(f"203.0.113.{number}" for number in range(20, 64))
-    return town(network, {"many": many})
+    return start_services(network, {"many": many})
 
 
-def edns_dropped(network: Network) -> Built:
-    """Drop questions with an OPT record."""
+def edns_dropped(network: Network) -> Config:
+    """Drop queries with an OPT record (EDNS)."""
     network.firewall.iptables("FORWARD -p udp --dport 53 -m string --algo bm --hex-string |000029| -j DROP")
-    return town(network, {"plain": "203.0.113.20"})
+    return start_services(network, {"plain": "203.0.113.20"})
 
 
-def aaaa_dropped(network: Network) -> Built:
-    """Drop questions for AAAA."""
+def aaaa_dropped(network: Network) -> Config:
+    """Drop AAAA queries."""
     network.firewall.iptables(
         "FORWARD -p udp --dport 53 -m string --algo bm --hex-string |00001c0001| -j DROP"
     )
     network.firewall.iptables(
         "FORWARD -p tcp --dport 53 -m string --algo bm --hex-string |00001c0001| -j DROP"
     )
-    return town(network, {}, probe={"families": ["ipv4", "ipv6"]})
+    return start_services(network, {}, probe={"families": ["ipv4", "ipv6"]})
 
 
-def private_link(network: Network) -> Built:
-    """Answer through private zones: one endpoint works, one is out of reach, one has no record."""
+def private_link(network: Network) -> Config:
+    """Resolve through private zones: one endpoint works, one has no route, one has no record."""
     network.router.ip("route", "add", SERVICE_ADDRESSES, "via", "198.51.100.2")
     network.server.ip("route", "add", "local", SERVICE_ADDRESSES, "dev", "lo")
     zone = f"privatelink.{ZONE}"
@@ -143,13 +157,17 @@ def private_link(network: Network) -> Built:
         f"host-record=cut-off.{zone},10.50.0.5",
     ]
     dnsmasq(network.server, *options, at=RESOLVER)
-    nginx(network.server, web(folder=pki_folder(network)), plain(options=issuer(network)))
+    nginx(
+        network.server,
+        https_server(folder=pki_folder(network)),
+        http_server(options=issuer_location(network)),
+    )
     names = [endpoint(host(label), private_link=True) for label in ("linked", "cut-off", "forgotten")]
     return settings(network, endpoint(HEALTHY), *names)
 
 
-def split_private_link(network: Network) -> Built:
-    """Give one resolver the private zone, and another one the public truth."""
+def split_private_link(network: Network) -> Config:
+    """Give one resolver the private zone, and the other the public records."""
     network.router.ip("route", "add", SERVICE_ADDRESSES, "via", "198.51.100.2")
     network.server.ip("route", "add", "local", SERVICE_ADDRESSES, "dev", "lo")
     zone = f"privatelink.{ZONE}"
@@ -160,11 +178,11 @@ def split_private_link(network: Network) -> Built:
         f"host-record=linked.{zone},10.40.0.5",
         at=SECOND_RESOLVER,
     )
-    return town(network, {"linked": "203.0.113.20"}, resolvers=[RESOLVER, SECOND_RESOLVER])
+    return start_services(network, {"linked": "203.0.113.20"}, resolvers=[RESOLVER, SECOND_RESOLVER])
 
 
-def two_opinions(network: Network) -> Built:
-    """Let one of two resolvers give an address where somebody else answers."""
+def resolvers_disagree(network: Network) -> Config:
+    """Let one of two resolvers return an address of another server."""
     dnsmasq(
         network.server,
         f"address=/{HEALTHY}/{HEALTHY_ADDRESS}",
@@ -172,8 +190,8 @@ def two_opinions(network: Network) -> Built:
         at=SECOND_RESOLVER,
     )
     folder = pki_folder(network)
-    other = web(listen="203.0.113.66:443", paper="other-name", folder=folder)
-    return town(
+    other = https_server(listen="203.0.113.66:443", certificate="other-name", folder=folder)
+    return start_services(
         network,
         {"hijacked": "203.0.113.20"},
         sites=(other.replace("listen [::]:443 ssl http2;", ""),),
@@ -181,12 +199,12 @@ def two_opinions(network: Network) -> Built:
     )
 
 
-def rewritten(network: Network) -> Built:
-    """Answer for names that do not exist with a search page's address."""
+def nxdomain_rewritten(network: Network) -> Config:
+    """Rewrite NXDOMAIN to the address of another server."""
     server = (f'local-zone: "gone.{ZONE}." redirect', f'local-data: "gone.{ZONE}. 300 IN A 203.0.113.66"')
     folder = pki_folder(network)
-    other = web(listen="203.0.113.66:443", paper="other-name", folder=folder)
-    return town(
+    other = https_server(listen="203.0.113.66:443", certificate="other-name", folder=folder)
+    return start_services(
         network,
         {"service.gone": ""},
         server=server,
@@ -194,25 +212,32 @@ def rewritten(network: Network) -> Built:
     )
 
 
-def dns64(network: Network) -> Built:
-    """Synthesize AAAA from A, with a NAT64 that works behind it."""
+def dns64(network: Network) -> Config:
+    """Synthesize AAAA from A (DNS64), with working NAT64."""
     network.server.ip("-6", "route", "add", "local", "64:ff9b::/96", "dev", "lo")
     network.router.ip("-6", "route", "add", "64:ff9b::/96", "via", "2001:db8:3::2")
     server = ('module-config: "dns64 iterator"', "dns64-prefix: 64:ff9b::/96")
-    return forwarded(network, server=server, probe={"families": ["ipv4", "ipv6"]})
+    return through_forwarder(network, server=server, probe={"families": ["ipv4", "ipv6"]})
 
 
-def every_third_lost(network: Network) -> Built:
-    """Lose every third question, whoever asks."""
+def third_of_queries_lost(network: Network) -> Config:
+    """Drop every third DNS query."""
     network.firewall.rules("forward", "udp dport 53 numgen inc mod 3 0 drop")
     names = {f"name-{number}": "203.0.113.20" for number in range(30)}
-    return town(network, names)
+    return start_services(network, names)
 
 
-NAMING = (
+def empty_resolv_conf(network: Network) -> Config:
+    """Empty resolv.conf."""
+    built = start_services(network, {}, resolvers=["system"])
+    network.client.etc("resolv.conf", "")
+    return built
+
+
+DNS_WORLDS = (
     World(
         name="dns_policies",
-        build=policies,
+        build=local_zone_policies,
         rows=(
             row("dns_refused_name_by_unbound", "refused blocked dns_refused_name dns_filter high"),
             row("dns_dropped_name_by_unbound", "dropped blocked dns_dropped_name dns_filter medium"),
@@ -225,9 +250,9 @@ NAMING = (
             row("dns_name_absent_with_soa", "absent down dns_name_absent azure_service high"),
             row("dns_servfail_by_refusing_forwarder", "name.refusing down dns_servfail dns_resolver medium"),
             row(
-                "dns_dropped_name_where_the_zone_is_silent",
+                "dns_dropped_name_where_the_zone_does_not_answer",
                 "name.silent blocked dns_dropped_name dns_resolver low..medium",
-                why="a resolver that cannot reach a zone looks like one that drops its names",
+                why="a resolver that cannot reach a zone's servers looks like one that drops queries for it",
             ),
         ),
     ),
@@ -245,7 +270,7 @@ NAMING = (
     ),
     World(
         name="dns_refused",
-        build=refusing,
+        build=client_refused,
         healthy=False,
         rows=(
             row(
@@ -257,7 +282,7 @@ NAMING = (
     ),
     World(
         name="dns_prohibited",
-        build=prohibited,
+        build=dns_admin_prohibited,
         healthy=False,
         rows=(
             row(
@@ -269,7 +294,7 @@ NAMING = (
     ),
     World(
         name="dns_unreachable",
-        build=unreachable,
+        build=dns_dropped,
         healthy=False,
         rows=(
             row(
@@ -281,7 +306,7 @@ NAMING = (
     ),
     World(
         name="dns_no_listener",
-        build=nobody_listens,
+        build=no_listener,
         healthy=False,
         rows=(
             row(
@@ -293,17 +318,17 @@ NAMING = (
     ),
     World(
         name="dns_intercepted",
-        build=intercepted,
+        build=dns_intercepted,
         rows=(row("dns_transparent_proxy_by_dnat", "- - - - -", finding="dns_transparent_proxy"),),
     ),
     World(
         name="dns_tcp_dropped",
-        build=no_dns_over_tcp,
+        build=dns_over_tcp_dropped,
         rows=(row("dns_tcp_blocked_by_drop", "many blocked dns_tcp_blocked firewall_l3l4 high"),),
     ),
     World(
         name="dns_large_answers_dropped",
-        build=large_answers_dropped,
+        build=large_responses_dropped,
         rows=(
             row(
                 "dns_edns_or_fragment_dropped_by_length",
@@ -332,7 +357,7 @@ NAMING = (
         name="dns_private_link",
         build=private_link,
         rows=(
-            row("dns_private_link_that_works", "linked ok - - -", also="dns_private_link"),
+            row("dns_private_link_works", "linked ok - - -", also="dns_private_link"),
             row(
                 "dns_private_link_unreachable_without_route",
                 "cut-off blocked dns_private_link_unreachable firewall_l3l4 high",
@@ -354,8 +379,8 @@ NAMING = (
         ),
     ),
     World(
-        name="dns_two_opinions",
-        build=two_opinions,
+        name="dns_resolvers_disagree",
+        build=resolvers_disagree,
         rows=(
             row(
                 "dns_unexpected_address_from_one_resolver",
@@ -364,8 +389,8 @@ NAMING = (
         ),
     ),
     World(
-        name="dns_rewritten",
-        build=rewritten,
+        name="dns_nxdomain_rewritten",
+        build=nxdomain_rewritten,
         rows=(
             row(
                 "dns_nxdomain_rewritten_by_redirect",
@@ -380,9 +405,21 @@ NAMING = (
     ),
     World(
         name="dns_lossy",
-        build=every_third_lost,
+        build=third_of_queries_lost,
         healthy=False,
         harmless=True,
         rows=(row("dns_intermittent_by_numgen", "- - - - -", finding="dns_intermittent"),),
+    ),
+    World(
+        name="dns_no_resolver",
+        build=empty_resolv_conf,
+        healthy=False,
+        rows=(
+            row(
+                "dns_no_resolver_in_resolv_conf",
+                "healthy blocked dns_no_resolver local_host confirmed",
+                finding="dns_no_resolver",
+            ),
+        ),
     ),
 )
