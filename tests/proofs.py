@@ -14,8 +14,8 @@ from tests.servers import test_matrix
 ROOT = Path(__file__).parents[1]
 UNPROVEN = ROOT / "docs" / "unproven.md"
 SINGLE = {
-    "site_wildcard_rule_incomplete": "tests/lab/test_one_rule.py::test_a_rule_for_the_listed_names_only",
-    "dns_private_link_unexpected": "tests/lab/test_one_rule.py::test_a_private_endpoint_where_none_belongs",
+    "site_wildcard_rule_incomplete": "tests/lab/test_across_names.py::test_wildcard_rule_incomplete",
+    "dns_private_link_unexpected": "tests/lab/test_across_names.py::test_unexpected_private_endpoint",
 }
 """Tests that stand in no table."""
 _ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.+) \|$", re.MULTILINE)
