@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from scripts.pages.configuration import render_reference
+from scripts.pages.floors import render_architecture, render_names, render_ontology
 from scripts.pages.lab import render_lab_page
 from scripts.pages.metrics import render_metrics_page
 from scripts.pages.reason_codes import render_reason_page
@@ -15,6 +16,9 @@ from tests.proofs import proofs
 ROOT = Path(__file__).parents[1]
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/architecture.md": render_architecture,
+    "docs/ontology.md": render_ontology,
+    "docs/names.md": render_names,
     "docs/configuration.md": render_reference,
     "egressd/report/sweep-1.schema.json": render_schema,
     "docs/lab.md": render_lab_page,

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, settings
 from tests.patience import PatientLoop, wait_patiently
 from tests.ports import closed_port, free_port
 
-# A property is held to the same examples each time, so that whether a change passes is no matter of luck;
-# `make search` looks for new ones. How fast an example is made says something of the machine only.
+# A property is held to the same examples each time, so that a change does not pass by chance;
+# `make search` tries new ones. How fast an example is generated depends on the machine only.
 LENIENT = settings(
     deadline=None,
     suppress_health_check=[
@@ -78,12 +78,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run every test that is a coroutine on a clock that a busy machine does not hurry."""
+    """Run every test that is a coroutine on a clock that stands still while the process is not running."""
     return {"patient": PatientLoop}
 
 
 @pytest.fixture(autouse=True)
-def _logging_is_nobodys() -> Iterator[None]:
+def _reset_logging() -> Iterator[None]:
     """Undo what a test set up: its stderr is closed by the time the next one logs."""
     yield
     structlog.reset_defaults()
@@ -91,12 +91,12 @@ def _logging_is_nobodys() -> Iterator[None]:
 
 @pytest.fixture
 def unused_tcp_port() -> Iterator[int]:
-    """Keep a port where nobody listens; pytest-asyncio's may be somebody's by the time it is dialled."""
+    """Reserve a port without a listener; pytest-asyncio's may be taken by the time it is dialled."""
     with closed_port() as port:
         yield port
 
 
 @pytest.fixture
 def unused_udp_port() -> int:
-    """Return a port that nobody is handed."""
+    """Return a port that no other test is given."""
     return free_port()

@@ -2,7 +2,7 @@
 
 Where a test's client and server share one loop, a pause of the machine stops both, but not their timers: the
 client's is over before the server had a chance to answer. On this loop each turn takes a few milliseconds at
-most, however long it took. Whoever waits in vain still waits as long as ever, or longer.
+most, however long it took. A wait for something that never happens takes as long as before, or longer.
 
 `EGRESSD`, before the words of a command, is egressd on such a loop.
 """
@@ -60,7 +60,7 @@ def monotonic() -> float:
 
 
 def wait_patiently() -> None:
-    """Let egressd's clock follow the loop, so that both speak of one time."""
+    """Let egressd's clock follow the loop, so that both show the same time."""
     clock.time = SimpleNamespace(monotonic=monotonic)  # type: ignore[assignment,attr-defined]  # all it takes of it
 
 

@@ -1,7 +1,7 @@
-"""Ports for programs that are told where to listen, and ports where nobody listens.
+"""Ports for programs that are given a port to listen on, and ports without a listener.
 
-A port that the kernel hands out and that is closed again may be handed to somebody else before it is needed.
-These are below those that the kernel hands out, and each process of the tests has some of its own.
+A port that the kernel gave out and that is closed again may be taken by another process before it is
+needed. These are below those that the kernel gives out, and each process of the tests has some of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _own = cycle(range(_begin, _begin + EACH))
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody has, over TCP or UDP, and that no other test will be given."""
+    """Return a free port of loopback, over TCP and UDP, that no other test will be given."""
     return next(port for port in _own if _is_free(port))
 
 
@@ -34,7 +34,7 @@ def _is_free(port: int) -> bool:
 
 @contextmanager
 def closed_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> Iterator[int]:
-    """Keep a port where nobody listens: a dial is refused while somebody has it who does not listen."""
+    """Reserve a port without a listener: it is bound, so no other process gets it, and a dial is refused."""
     if kind is socket.SOCK_DGRAM:
         yield free_port()
         return

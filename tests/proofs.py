@@ -1,4 +1,4 @@
-"""Which test shows which reason code on real sockets: read from the tables those tests run on."""
+"""Which test shows which reason code on real sockets, read from the tables of those tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SINGLE = {
     "site_wildcard_rule_incomplete": "tests/lab/test_across_names.py::test_wildcard_rule_incomplete",
     "dns_private_link_unexpected": "tests/lab/test_across_names.py::test_unexpected_private_endpoint",
 }
-"""Tests that stand in no table."""
+"""Tests that are in no table."""
 _ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.+) \|$", re.MULTILINE)
 
 Shown = tuple[str, str]

@@ -1,4 +1,4 @@
-"""The house is in order: sizes, names, laws, fresh pages, and no word that must not be here."""
+"""House rules: sizes, names, docstrings, fresh pages, a complete glossary, no registry host in any file."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from egressd.config import Flags, load_settings
+from scripts.pages.package import shared_names
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -31,7 +32,7 @@ MODULES_IN_A_FOLDER = 12
 
 TABLES = frozenset({"egressd/model/observation.py"})
 TABLE_ROOMS = ("egressd/attribution/reasons/", "egressd/attribution/rules/")
-"""Data, one row after the other: length does no harm there, nor does a module per chapter."""
+"""Tables of data: length does no harm there, nor does a module per chapter."""
 
 PROTOCOL_NAMES: Mapping[str, str] = {
     "main": "the program's entry point, and the command line behind it",
@@ -213,7 +214,7 @@ def test_rooms_are_small() -> None:
     assert {room: count for room, count in rooms.items() if count > MODULES_IN_A_FOLDER} == {}
 
 
-def test_every_module_states_its_law() -> None:
+def test_every_module_has_a_docstring() -> None:
     """A module opens with a docstring."""
     names = sources("egressd/", "tests/", "bench/", "scripts/")
     assert [name for name in names if not ast.get_docstring(tree(name))] == []
@@ -221,7 +222,7 @@ def test_every_module_states_its_law() -> None:
 
 def test_every_test_says_what_it_proves() -> None:
     """A test has a docstring, so that its failure can be read."""
-    mute = [
+    missing = [
         f"{name}:{node.lineno} {node.name}"
         for name in sources("tests/")
         for node in ast.walk(tree(name))
@@ -229,7 +230,7 @@ def test_every_test_says_what_it_proves() -> None:
         and node.name.startswith("test_")
         and not ast.get_docstring(node)
     ]
-    assert mute == []
+    assert missing == []
 
 
 def _names() -> Iterator[tuple[str, str]]:
@@ -240,8 +241,8 @@ def _names() -> Iterator[tuple[str, str]]:
                 yield f"{name}:{node.lineno}", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.name).lower()
 
 
-def test_names_say_something() -> None:
-    """No module, class or function is called after nothing in particular."""
+def test_no_name_is_empty() -> None:
+    """No module, class or function has a name without a meaning, such as `utils`."""
     assert [one for one in _names() if one[1] in EMPTY_NAMES or EMPTY_WORDS & set(one[1].split("_"))] == []
 
 
@@ -310,7 +311,7 @@ def test_home_made_names_are_gone() -> None:
 
 
 def test_no_file_names_a_registry() -> None:
-    """Where packages come from is the machine's business; the names are put together here only."""
+    """Where packages come from is configured on the machine; the host names are put together here only."""
     hosts = ("py" + r"pi\.org", "python" + r"hosted\.org", "npm" + r"js\.(?:org|com)", "deb" + r"ian\.org")
     forbidden = re.compile(r"\b(?:[a-z0-9.-]*\.)?(?:" + "|".join(hosts) + r")\b", re.IGNORECASE)
     named = [
@@ -335,7 +336,7 @@ def test_source_archive_is_complete() -> None:
 
 
 def test_lock_files_pin_every_line() -> None:
-    """Each requirement has an exact version and a hash, and none says where to fetch it."""
+    """Each requirement has an exact version and a hash, and none a download address."""
     for path in sorted((ROOT / "requirements").glob("*.txt")):
         text = path.read_text(encoding="utf-8")
         rows = [row for row in text.replace("\\\n", " ").splitlines() if row.strip()]
@@ -359,8 +360,64 @@ def test_quick_rooms_exist() -> None:
 
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_generated_pages_are_fresh(page: str) -> None:
-    """A page made from the code says what the code says; `make docs` mends it."""
+    """A generated page is what the code generates; `make docs` writes it again."""
     assert (ROOT / page).read_text(encoding="utf-8") == PAGES[page]()
+
+
+def _defined(path: str) -> frozenset[str]:
+    """Return the classes and functions of a module of the package, methods as `Class.method`."""
+    found: set[str] = set()
+    for node in tree(f"egressd/{path}").body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+            found |= {
+                f"{node.name}.{one.name}"
+                for one in node.body
+                if isinstance(node, ast.ClassDef) and isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/ontology.md", "CONTRIBUTING.md"])
+def test_pages_name_code_that_exists(page: str) -> None:
+    """Every path of the package and every `path.py:name` is there, but for `NAME` and `PHASE`."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:\w+/)+(?:\w+\.py)?)(?::([\w.]+))?`", text)
+    missing = [
+        f"{path}:{name}".rstrip(":")
+        for path, name in named
+        if not re.search("NAME|PHASE", path)
+        if not ((ROOT / "egressd" / path).exists() or (ROOT / path).exists())
+        or (name and name not in _defined(path))
+    ]
+    assert missing == []
+
+
+def _glossary() -> list[str]:
+    """Return the names in code that the glossary lists, in its second column of three."""
+    rows = re.findall(
+        r"^\| \*\*.*?\*\* \| (.*?) \| .* \|$", (ROOT / "docs/ontology.md").read_text("utf-8"), re.MULTILINE
+    )
+    return [name for cell in rows for name in re.findall(r"`(\w+)`", cell)]
+
+
+def test_glossary_is_complete() -> None:
+    """Each class of the model, and each that a room imports from another, is there once, and no others."""
+    classes = {
+        node.name: name
+        for name in sources("egressd/")
+        for node in tree(name).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    }
+    wanted = {
+        name
+        for name, place in classes.items()
+        if place.startswith("egressd/model/") or name in shared_names()
+    }
+    listed = Counter(_glossary())
+    assert wanted - listed.keys() == set()
+    assert listed.keys() - classes.keys() == set()
+    assert [name for name, count in listed.items() if count > 1] == []
 
 
 def help_blocks() -> list[tuple[str, str]]:

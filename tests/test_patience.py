@@ -12,7 +12,7 @@ from tests.patience import TURN, PatientLoop
 
 
 async def test_a_pause_ends_no_timer() -> None:
-    """Half a second in which nobody could answer is no time; egressd's clock says the same."""
+    """Half a second in which the process did not run is no time on the loop, nor on egressd's clock."""
     assert isinstance(asyncio.get_running_loop(), PatientLoop)
     begun = clock.monotonic()
     async with asyncio.timeout(0.1):

@@ -1,4 +1,4 @@
-"""Every reason code is shown by a test on real sockets, or said not to be, with why."""
+"""Every reason code is shown by a test on real sockets, or listed as unproven, with why."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_most_codes_are_proven_by_real_software() -> None:
 
 @pytest.mark.parametrize("name", SINGLE.values())
 def test_a_single_proof_exists(name: str) -> None:
-    """A test that stands in no table is where it is said to be."""
+    """A test that is in no table exists under its name."""
     path, _, function = name.partition("::")
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     found = (one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))

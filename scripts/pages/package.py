@@ -42,6 +42,7 @@ def room_of(module: str) -> str:
     return module.partition("/")[0]
 
 
+@cache
 def floors() -> tuple[tuple[str, ...], ...]:
     """Return the rooms of each floor, the highest first, from the layers contract of `pyproject.toml`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -66,6 +67,7 @@ def first_sentence(text: str | None) -> str:
     return line.partition(". ")[0].removesuffix(".")
 
 
+@cache
 def imports() -> Mapping[str, frozenset[str]]:
     """Return the rooms that each room imports."""
     rooms = {room for floor in floors() for room in floor}
@@ -95,15 +97,11 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 def reduced(graph: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]]:
     """Return a graph without circles without the edges that other edges imply."""
 
+    @cache
     def reachable(start: str) -> frozenset[str]:
         return graph[start].union(*(reachable(one) for one in graph[start]))
 
-    return {
-        one: frozenset(
-            other for other in others if not any(other in reachable(third) for third in others - {other})
-        )
-        for one, others in graph.items()
-    }
+    return {one: others - frozenset().union(*map(reachable, others)) for one, others in graph.items()}
 
 
 @cache
