@@ -143,10 +143,10 @@ def test_every_type_gets_its_test_notice(
     names = ["tickets", "events", "chat", "teams", "noc", "syslog", "deadman"]
     assert [row.split(": ok: ")[0] for row in rows] == names
     assert "hunter2" not in done.stdout
-    told = [*web.to("/hook"), *web.to("/events"), *web.to("/services/hunter2hunter2")]
-    told += [*web.to("/workflows/hunter2hunter2"), line.encode(), *(one.content for one in box.mails)]
-    assert len(told) == 6
-    for text in told:
+    bodies = [*web.to("/hook"), *web.to("/events"), *web.to("/services/hunter2hunter2")]
+    bodies += [*web.to("/workflows/hunter2hunter2"), line.encode(), *(one.content for one in box.mails)]
+    assert len(bodies) == 6
+    for text in bodies:
         assert b"nothing is wrong" in text.replace(b"=\r\n", b"").replace(b"\r\n", b"")
         assert b"here:10980" in text.replace(b"=\r\n", b"")
     assert [call[0] for call in web.calls if call[1] == "/alive"] == ["GET"]

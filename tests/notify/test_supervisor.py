@@ -188,7 +188,7 @@ def test_a_restart_loses_and_repeats_nothing(play: Play) -> None:
     """Cut off in the middle of a cut network, again and again: all arrives in order, once."""
 
     async def scenario() -> None:
-        left, told = None, list[str]()
+        left, received = None, list[str]()
         for life in range(6):
             async with running_deliveries(make_simulation(HOOK, before=left)) as simulation:
                 simulation.count = 10 * life
@@ -199,9 +199,9 @@ def test_a_restart_loses_and_repeats_nothing(play: Play) -> None:
                         await asyncio.sleep(MINUTE)
                 else:
                     await asyncio.sleep(MINUTE)
-                    told = simulation.received("hook")
+                    received = simulation.received("hook")
             left = simulation.disk.saved
-        assert told == ids(*range(1, 51))
+        assert received == ids(*range(1, 51))
 
     play(scenario())
 

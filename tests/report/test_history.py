@@ -60,7 +60,7 @@ OPENED = FindingOpened(
     evidence=("issuer \x1b[31mEvil",),
     advice="Exempt them.",
 )
-TOLD = NoticePosted(
+POSTED = NoticePosted(
     at=AT,
     notice="n1",
     notice_kind=NoticeKind.OPENED,
@@ -88,15 +88,15 @@ EVENTS: tuple[tuple[Event, str], ...] = (
     (ConfigRejected(at=AT, problems=("x:1: no",)), "x:1: no"),
     (DaemonStarted(at=AT, egressd="0.1.0", config_digest=""), "egressd 0.1.0 started"),
     (DaemonStopped(at=AT), "egressd stopped"),
-    (TOLD, "alert opened: EgressTargetUnreachable: x can't be reached"),
+    (POSTED, "alert opened: EgressTargetUnreachable: x can't be reached"),
     (
-        replace(TOLD, notice_kind=NoticeKind.CLOSED, resolution=Resolution.FIXED),
+        replace(POSTED, notice_kind=NoticeKind.CLOSED, resolution=Resolution.FIXED),
         "alert closed (fixed): Egress",
     ),
-    (TOLD, "sent to: chat, noc"),
-    (replace(TOLD, receivers=()), "sent to: no receiver"),
+    (POSTED, "sent to: chat, noc"),
+    (replace(POSTED, receivers=()), "sent to: no receiver"),
     (
-        replace(TOLD, notice_kind=NoticeKind.CHANGED, change="was warning, is critical"),
+        replace(POSTED, notice_kind=NoticeKind.CHANGED, change="was warning, is critical"),
         "changed: was warning",
     ),
 )
@@ -117,9 +117,9 @@ def test_every_event_is_rendered(event: Event, said: str) -> None:
 
 def test_a_notice_is_found_by_its_targets() -> None:
     """A filter by target keeps its notices and those about egressd itself."""
-    assert event_matches(TOLD, "x")
-    assert not event_matches(TOLD, "y")
-    assert event_matches(replace(TOLD, targets=()), "y")
+    assert event_matches(POSTED, "x")
+    assert not event_matches(POSTED, "y")
+    assert event_matches(replace(POSTED, targets=()), "y")
 
 
 def test_a_change_has_reason_and_advice() -> None:

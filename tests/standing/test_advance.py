@@ -32,12 +32,12 @@ def fold(words: list[str], *, target: str = "a/x:443") -> tuple[list[Standing], 
     """Apply a result per word to one target; return its standing after each, and all events."""
     believed = Standings()
     seen: list[Standing] = []
-    told: list[TargetEvent] = []
+    emitted: list[TargetEvent] = []
     for number, word in enumerate(words):
         believed, events = advance(believed, sweep(number, {target: word}), now=at(number))
         seen.append(believed.targets[0])
-        told += events
-    return seen, told
+        emitted += events
+    return seen, emitted
 
 
 @given(history)
@@ -81,9 +81,9 @@ def test_the_state_agrees_with_the_belief(words: list[str]) -> None:
 @given(steady)
 def test_a_change_takes_as_many_results_as_the_threshold(words: list[str]) -> None:
     """No event without as many consecutive results of its kind."""
-    _, told = fold(words)
+    _, emitted = fold(words)
     ok = [Outcome(word.partition(":")[0]).reachable for word in words]
-    for event in told:
+    for event in emitted:
         assert isinstance(event, TargetChanged)
         moment = next(number for number in range(len(words)) if at(number) == event.at)
         needed = PATIENCE.better if event.after.outcome.reachable else PATIENCE.silent
@@ -97,8 +97,8 @@ def test_a_change_takes_as_many_results_as_the_threshold(words: list[str]) -> No
 @given(steady)
 def test_events_form_a_chain_to_the_current_belief(words: list[str]) -> None:
     """Each change starts from the belief after the one before; the last one leads to the current belief."""
-    seen, told = fold(words)
-    changes = [one for one in told if isinstance(one, TargetChanged)]
+    seen, emitted = fold(words)
+    changes = [one for one in emitted if isinstance(one, TargetChanged)]
     for first, second in pairwise(changes):
         assert second.before is not None
         assert second.before.key == first.after.key
@@ -125,16 +125,16 @@ def test_the_transition_table_is_complete() -> None:
 
 def test_one_lost_packet_is_no_change() -> None:
     """A suspect that recovers was never believed to fail, and keeps its `since`."""
-    seen, told = fold(["ok", "ok", "blocked", "ok"])
+    seen, emitted = fold(["ok", "ok", "blocked", "ok"])
     assert [one.state for one in seen] == [Lifecycle.OK, Lifecycle.OK, Lifecycle.SUSPECT, Lifecycle.OK]
-    assert told == []
+    assert emitted == []
     assert seen[-1].since == at(0)
 
 
 def test_a_failure_begins_where_it_was_first_seen() -> None:
     """`since` is the first result that failed, `last_success` the last that did not."""
-    seen, told = fold(["ok", "blocked", "blocked", "blocked", "blocked"])
-    (event,) = told
+    seen, emitted = fold(["ok", "blocked", "blocked", "blocked", "blocked"])
+    (event,) = emitted
     assert isinstance(event, TargetChanged)
     assert (event.at, event.since, event.before_since) == (at(3), at(1), at(0))
     assert (seen[-1].last_success, seen[-1].since, seen[-1].last_changed) == (at(0), at(1), at(3))
@@ -143,8 +143,8 @@ def test_a_failure_begins_where_it_was_first_seen() -> None:
 def test_a_target_that_is_ok_from_the_start_is_no_event() -> None:
     """One that fails from the start is an event when it is confirmed, without a belief before it."""
     assert fold(["ok"])[1] == []
-    seen, told = fold(["down", "down", "down"])
-    (event,) = told
+    seen, emitted = fold(["down", "down", "down"])
+    (event,) = emitted
     assert isinstance(event, TargetChanged)
     assert (event.before, event.since) == (None, at(0))
     assert [one.unknown for one in seen] == [True, True, False]
@@ -166,13 +166,13 @@ def test_stale_verdicts_are_not_applied() -> None:
 def test_a_finding_opens_and_closes_once() -> None:
     """After as many sweeps as the thresholds ask for, both ways."""
     believed = Standings()
-    told: list[TargetEvent] = []
+    emitted: list[TargetEvent] = []
     shown = [(), ("m",), ("m",), ("m",), ("m",), (), ("m",), (), ()]
     for number, names in enumerate(shown):
         one = sweep(number, {"a": "ok"}, findings=dict.fromkeys(names, ("a",)))
         believed, events = advance(believed, one, now=at(number))
-        told += events
-    opened, closed = told
+        emitted += events
+    opened, closed = emitted
     assert isinstance(opened, FindingOpened)
     assert isinstance(closed, FindingClosed)
     assert (opened.at, opened.since, closed.at, closed.since) == (at(3), at(1), at(8), at(1))
@@ -184,13 +184,13 @@ def test_a_finding_opens_and_closes_once() -> None:
 def test_no_finding_closes_that_was_not_open(rows: list[set[str]]) -> None:
     """Its events alternate, beginning with an opening."""
     believed = Standings()
-    told: list[TargetEvent] = []
+    emitted: list[TargetEvent] = []
     for number, names in enumerate(rows):
         one = sweep(number, {"a": "ok"}, findings=dict.fromkeys(sorted(names), ("a",)))
         believed, events = advance(believed, one, now=at(number))
-        told += events
+        emitted += events
     for name in "mn":
-        mine = [type(one) for one in told if getattr(one, "finding", "") == name]
+        mine = [type(one) for one in emitted if getattr(one, "finding", "") == name]
         assert mine == ([FindingOpened, FindingClosed] * len(mine))[: len(mine)]
 
 

@@ -27,7 +27,7 @@ from tests.state.test_persistence import failing, keep, snapshot
 BOUNDS = {"hook": 3, "chat": 10}
 
 
-def told(*names: str, outbox: Outbox = Outbox()) -> Snapshot:  # noqa: B008 - frozen
+def snapshot_with_alerts(*names: str, outbox: Outbox = Outbox()) -> Snapshot:  # noqa: B008 - frozen
     """Return a snapshot with alerts, and an outbox."""
     return replace(snapshot(), alerts=tuple(alert(name) for name in names), outbox=outbox)
 
@@ -59,7 +59,7 @@ async def load(directory: Path) -> SavedState:
 
 async def test_alerts_and_the_queue_survive_a_kill(tmp_path: Path) -> None:
     """Both are loaded as they were: order, numbers, dropped counts, and the last notified condition."""
-    shown = told("a", "b", outbox=queue(1, 2, 3, 4, 5))
+    shown = snapshot_with_alerts("a", "b", outbox=queue(1, 2, 3, 4, 5))
     await save(tmp_path, shown)
     found = await load(tmp_path)
     assert found.alerts == shown.alerts
@@ -72,11 +72,11 @@ async def test_delivered_notices_are_deleted_and_numbers_are_never_used_twice(tm
     first = queue(1, 2)
     done = remove_delivered(first, [one.number for one in first.waiting], "hook")
     empty, _ = restrict(done, {})
-    await save(tmp_path, told("a", outbox=first), told("a", outbox=done))
+    await save(tmp_path, snapshot_with_alerts("a", outbox=first), snapshot_with_alerts("a", outbox=done))
     assert (await load(tmp_path)).outbox == done
     with closing(sqlite3.connect(tmp_path / FILE)) as file:
         assert file.execute("SELECT count(*) FROM notices").fetchone() == (2,)
-    await save(tmp_path, told(outbox=empty))
+    await save(tmp_path, snapshot_with_alerts(outbox=empty))
     found = await load(tmp_path)
     assert (found.alerts, found.outbox.waiting, found.outbox.next_number) == ((), (), 104)
     with closing(sqlite3.connect(tmp_path / FILE)) as file:
@@ -99,9 +99,9 @@ async def test_a_save_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """If the disk fails in the middle, no alert, notice or event is written, until all of them are."""
     persistence = Persistence(tmp_path)
     await persistence.open()
-    before = told("a", outbox=queue(1))
+    before = snapshot_with_alerts("a", outbox=queue(1))
     await persistence.save(before, (), ())
-    after, events = told("a", "b", outbox=queue(1, 2)), tuple(failing()[1])
+    after, events = snapshot_with_alerts("a", "b", outbox=queue(1, 2)), tuple(failing()[1])
     with monkeypatch.context() as full:
         full.setattr("egressd.state.store._row", _disk_full)
         assert "full" in (await persistence.save(after, events, ())).problem
@@ -120,14 +120,14 @@ async def test_a_cancelled_save_loses_no_event(tmp_path: Path, monkeypatch: pyte
         plain = Store.save
         slow.setattr(Store, "save", lambda *given, **more: (go.wait(10), plain(*given, **more))[1])
         async with asyncio.TaskGroup() as group:
-            group.create_task(persistence.save(told("a"), (), ()))
+            group.create_task(persistence.save(snapshot_with_alerts("a"), (), ()))
             await asyncio.sleep(0.05)
-            late = group.create_task(persistence.save(told("a", "b"), events, ()))
+            late = group.create_task(persistence.save(snapshot_with_alerts("a", "b"), events, ()))
             await asyncio.sleep(0.05)
             late.cancel()
             await asyncio.sleep(0)
             go.set()
-    await persistence.close(told("a", "b"), ())
+    await persistence.close(snapshot_with_alerts("a", "b"), ())
     assert read_history(tmp_path, since="2000", until="3000", target=None).events == events
 
 
@@ -143,7 +143,7 @@ def _rows(directory: Path) -> tuple[int, ...]:
 
 async def test_a_damaged_row_costs_only_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A bad alert or notice is logged and left out; the rest is loaded, and saved again."""
-    await save(tmp_path, told("a", "b", outbox=queue(1, 2)))
+    await save(tmp_path, snapshot_with_alerts("a", "b", outbox=queue(1, 2)))
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as file:
         file.execute("UPDATE alerts SET body = '{}' WHERE id LIKE '%/a'")
         file.execute("UPDATE notices SET body = 'nonsense' WHERE id = 'n1'")
@@ -151,7 +151,7 @@ async def test_a_damaged_row_costs_only_itself(tmp_path: Path, capsys: pytest.Ca
     assert [one.id for one in found.alerts] == [alert("b").id]
     assert [(one.receiver, one.notice.id) for one in found.outbox.waiting] == [("hook", "n2"), ("chat", "n2")]
     assert capsys.readouterr().out.count("can't be read and is left out") == 2
-    await save(tmp_path, told("b", outbox=found.outbox))
+    await save(tmp_path, snapshot_with_alerts("b", outbox=found.outbox))
     capsys.readouterr()
     assert (await load(tmp_path)).outbox == found.outbox
     assert capsys.readouterr().out == ""
@@ -179,7 +179,7 @@ async def test_a_database_of_version_1_is_migrated_in_place(tmp_path: Path) -> N
     found = await load(tmp_path / "old")
     assert found.standings.targets == standings.targets
     assert (found.alerts, found.outbox) == ((), Outbox())
-    await save(tmp_path / "old", replace(told("a", outbox=queue(1)), standings=standings))
+    await save(tmp_path / "old", replace(snapshot_with_alerts("a", outbox=queue(1)), standings=standings))
     assert (await load(tmp_path / "old")).outbox == queue(1)
     assert read_history(tmp_path / "old", since="2000", until="3000", target=None).events == tuple(events)
     assert [one.name for one in (tmp_path / "old").iterdir() if "damaged" in one.name] == []

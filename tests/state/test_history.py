@@ -17,7 +17,7 @@ from tests.state.test_persistence import failing, keep
 
 async def test_a_removed_target_is_not_shown_as_failing(tmp_path: Path) -> None:
     """Its removal is an event; that of a target that was ok is none."""
-    standings, told = failing()
+    standings, emitted = failing()
     left, events = advance(standings, sweep(70, {}), now=at(70))
     assert left.targets == ()
     (removed,) = events
@@ -25,7 +25,7 @@ async def test_a_removed_target_is_not_shown_as_failing(tmp_path: Path) -> None:
     assert (removed.target, removed.before.reason, removed.before_since) == ("row/a:443", "tls_reset", at(1))
     back, more = advance(left, sweep(80, {"row/a:443": "ok"}), now=at(80))
     assert more == ()
-    await keep(tmp_path, back, [*told, *events])
+    await keep(tmp_path, back, [*emitted, *events])
     during = read_history(tmp_path, since=at(60), until=at(75), target="a")
     assert [type(one) for one in (*during.already, *during.events)] == [TargetChanged, TargetRemoved]
     assert read_history(tmp_path, since=at(75), until=at(100), target=None).already == ()
@@ -33,12 +33,12 @@ async def test_a_removed_target_is_not_shown_as_failing(tmp_path: Path) -> None:
 
 async def test_a_finding_that_was_open_before_is_shown(tmp_path: Path) -> None:
     """Also its closing, though it was opened before the period."""
-    standings, told = Standings(), list[Event]()
+    standings, emitted = Standings(), list[Event]()
     for number in range(20):
         findings = {"path": ()} if number < 10 else {}
         standings, events = advance(standings, sweep(number, {"a": "ok"}, findings=findings), now=at(number))
-        told += events
-    await keep(tmp_path, standings, told)
+        emitted += events
+    await keep(tmp_path, standings, emitted)
     found = read_history(tmp_path, since=at(5), until=at(100), target="a")
     assert [type(one) for one in (*found.already, *found.events)] == [FindingOpened, FindingClosed]
     assert read_history(tmp_path, since=at(15), until=at(100), target=None).already == ()
@@ -49,8 +49,8 @@ async def test_a_long_history_is_cut_after_the_search(
 ) -> None:
     """Matching events are found behind any number of others; `cut` says that some are left out."""
     monkeypatch.setattr("egressd.state.history.MOST_EVENTS", 3)
-    standings, told = failing()
-    change = told[0]
+    standings, emitted = failing()
+    change = emitted[0]
     assert isinstance(change, TargetChanged)
     others = [replace(change, at=at(10 + number), target=f"row/x{number}:443") for number in range(5)]
     await keep(tmp_path, standings, [change, *others])

@@ -48,10 +48,10 @@ async def check(directory: Path) -> int:
 async def test_killed_at_random_moments(tmp_path: Path) -> None:
     """Each process continues from the last save of the one before."""
     choose = random.Random(4)
-    told = [0]
+    counts = [0]
     for number in range(TIMES):
         saved = kill_once(tmp_path, number, choose.randint(1, 60), choose.uniform(0.0, 0.05))
-        told.append(await check(tmp_path))
-        assert saved or told[-1] >= told[-2]
-    assert told == sorted(told)
-    assert told[-1] > TIMES
+        counts.append(await check(tmp_path))
+        assert saved or counts[-1] >= counts[-2]
+    assert counts == sorted(counts)
+    assert counts[-1] > TIMES

@@ -53,13 +53,13 @@ def snapshot(standings: Standings = Standings(), *, profiles: dict[str, str] | N
 
 def failing(results: int = 4, word: str = "blocked:tls_reset") -> tuple[Standings, list[Event]]:
     """Return standings and events after a target that was ok has failed so many times."""
-    believed, told = Standings(), list[Event]()
+    standings, emitted = Standings(), list[Event]()
     for number, one in enumerate(["ok", *[word] * (results - 1)]):
-        believed, events = advance(
-            believed, sweep(number, {"row/a:443": one, "row/b:443": "ok"}), now=at(number)
+        standings, events = advance(
+            standings, sweep(number, {"row/a:443": one, "row/b:443": "ok"}), now=at(number)
         )
-        told += events
-    return believed, told
+        emitted += events
+    return standings, emitted
 
 
 async def keep(directory: Path, standings: Standings, events: list[Event], **kinds: dict[str, str]) -> None:
@@ -85,8 +85,8 @@ def history(directory: Path) -> tuple[Event, ...]:
 
 async def test_a_restart_loses_nothing_and_reports_nothing_again(tmp_path: Path) -> None:
     """Times, evidence, profiles and discoveries are loaded; the same failure is no new event."""
-    standings, told = failing()
-    await keep(tmp_path, standings, told, profiles={"bridge": at(0)})
+    standings, emitted = failing()
+    await keep(tmp_path, standings, emitted, profiles={"bridge": at(0)})
     found = await saved_state(tmp_path)
     assert found.standings.targets == standings.targets
     assert found.profiles == (("bridge", at(0)),)
@@ -96,14 +96,14 @@ async def test_a_restart_loses_nothing_and_reports_nothing_again(tmp_path: Path)
     )
     assert events == ()
     assert after.targets[0].since == standings.targets[0].since
-    assert history(tmp_path) == tuple(told)
+    assert history(tmp_path) == tuple(emitted)
 
 
 async def test_a_suspect_is_still_one_after_a_restart(tmp_path: Path) -> None:
     """An unconfirmed failure is neither forgotten nor confirmed by the restart."""
-    standings, told = failing(3)
-    assert told == []
-    await keep(tmp_path, standings, told)
+    standings, emitted = failing(3)
+    assert emitted == []
+    await keep(tmp_path, standings, emitted)
     found = await saved_state(tmp_path)
     assert found.standings.targets == standings.targets
     _, events = advance(
@@ -159,10 +159,10 @@ async def test_few_damaged_files_are_kept(tmp_path: Path, now: Callable[[datetim
 
 async def test_damage_while_in_use_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All state is saved to a new file, with the event whose save found the damage."""
-    standings, told = failing()
+    standings, emitted = failing()
     persistence = Persistence(tmp_path)
     await persistence.open()
-    await persistence.save(snapshot(standings), tuple(told), ())
+    await persistence.save(snapshot(standings), tuple(emitted), ())
     reloaded = ConfigReloaded(at=at(9), digest="x")
     with monkeypatch.context() as damage:
         damage.setattr(Store, "save", _malformed)
@@ -206,12 +206,12 @@ async def test_a_directory_that_cannot_be_created_is_a_status(tmp_path: Path) ->
     persistence = Persistence(tmp_path / "file" / "state")
     _, status = await persistence.open()
     assert "cannot keep state in" in status.problem
-    standings, told = failing()
-    assert "Not a directory" in (await persistence.save(snapshot(standings), tuple(told), ())).problem
+    standings, emitted = failing()
+    assert "Not a directory" in (await persistence.save(snapshot(standings), tuple(emitted), ())).problem
     (tmp_path / "file").unlink()
     assert (await persistence.save(snapshot(standings), (), ())).problem == ""
     await persistence.close(snapshot(standings), ())
-    assert history(tmp_path / "file" / "state") == tuple(told)
+    assert history(tmp_path / "file" / "state") == tuple(emitted)
 
 
 @pytest.fixture
@@ -228,18 +228,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 async def test_a_full_disk_is_survived(small_disk: Path) -> None:
     """It is a status, nothing is lost while it lasts, and all is written once there is room."""
-    standings, told = failing()
+    standings, emitted = failing()
     persistence = Persistence(small_disk)
     await persistence.open()
     assert (await persistence.save(snapshot(), (), ())).problem == ""
     filler = small_disk / "filler"
     _fill(filler)
-    problems = [(await persistence.save(snapshot(standings), (one,), ())).problem for one in _many(told)]
+    problems = [(await persistence.save(snapshot(standings), (one,), ())).problem for one in _many(emitted)]
     assert any("full" in one or "I/O" in one for one in problems)
     filler.unlink()
     assert (await persistence.save(snapshot(standings), (), ())).problem == ""
     await persistence.close(snapshot(standings), ())
-    assert history(small_disk) == tuple(_many(told))
+    assert history(small_disk) == tuple(_many(emitted))
     assert (await saved_state(small_disk)).standings.targets == standings.targets
 
 
@@ -254,8 +254,8 @@ def _fill(filler: Path) -> None:
         os.close(descriptor)
 
 
-def _many(told: list[Event]) -> list[Event]:
-    return [*told, *(ConfigReloaded(at=at(number), digest="x" * 2000) for number in range(30))]
+def _many(emitted: list[Event]) -> list[Event]:
+    return [*emitted, *(ConfigReloaded(at=at(number), digest="x" * 2000) for number in range(30))]
 
 
 def finished(moment: str, *, bad: int = 0) -> SweepFinished:
@@ -340,10 +340,10 @@ def test_results_that_agree_are_not_written(tmp_path: Path) -> None:
 
 async def test_history_has_changes_and_their_evidence(tmp_path: Path) -> None:
     """What was not ok before, what changed with its evidence, and only what matches."""
-    standings, told = failing()
-    mended, events = advance(standings, sweep(70, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(70))
-    mended, events = advance(mended, sweep(71, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(71))
-    await keep(tmp_path, mended, [*told, finished(at(30)), *events])
+    standings, emitted = failing()
+    recovered, events = advance(standings, sweep(70, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(70))
+    recovered, events = advance(recovered, sweep(71, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(71))
+    await keep(tmp_path, recovered, [*emitted, finished(at(30)), *events])
     found = read_history(tmp_path, since=at(60), until=at(100), target="A")
     (was,), (now_ok,) = found.already, found.events
     assert isinstance(was, TargetChanged)
@@ -360,11 +360,11 @@ async def test_history_has_changes_and_their_evidence(tmp_path: Path) -> None:
 
 async def test_history_is_read_while_the_daemon_writes(tmp_path: Path) -> None:
     """A reader neither waits for the writer nor stops it."""
-    standings, told = failing()
+    standings, emitted = failing()
     persistence = Persistence(tmp_path)
     await persistence.open()
-    await persistence.save(snapshot(standings), tuple(told), ())
-    assert history(tmp_path) == tuple(told)
+    await persistence.save(snapshot(standings), tuple(emitted), ())
+    assert history(tmp_path) == tuple(emitted)
     assert (
         await persistence.save(snapshot(standings), (ConfigReloaded(at=at(9), digest="x"),), ())
     ).problem == ""

@@ -61,16 +61,16 @@ def alert(state: AlertState = AlertState.FIRING, **fields: object) -> Alert:
     return replace(made, **fields)  # type: ignore[arg-type]  # as given
 
 
-def notice(kind: NoticeKind = NoticeKind.OPENED, *, told: Alert | None = None, **fields: object) -> Notice:
+def notice(kind: NoticeKind = NoticeKind.OPENED, *, about: Alert | None = None, **fields: object) -> Notice:
     """Return a notice of it."""
     at = CLOSED if kind is NoticeKind.CLOSED else OPENED
-    base = told or (over() if kind is NoticeKind.CLOSED else alert())
+    base = about or (over() if kind is NoticeKind.CLOSED else alert())
     return replace(Notice(id=f"notice-{kind.value}", at=at, kind=kind, alert=base), **fields)  # type: ignore[arg-type]
 
 
-def message_of(*told: Notice, dropped: int = 0, rules: Alerting = RULES) -> Message:
+def message_of(*notices: Notice, dropped: int = 0, rules: Alerting = RULES) -> Message:
     """Return what a receiver is given to write."""
-    return Message(notices=told, dropped=dropped, rules=rules)
+    return Message(notices=notices, dropped=dropped, rules=rules)
 
 
 def over(**fields: object) -> Alert:
@@ -128,7 +128,7 @@ def notices(draw: st.DrawFn) -> Notice:
     kind = draw(st.sampled_from(NoticeKind))
     condition = draw(conditions())
     closed = kind is NoticeKind.CLOSED
-    told = Alert(
+    drawn = Alert(
         condition=condition,
         state=AlertState.RESOLVED if closed else AlertState.FIRING,
         started=BEGAN,
@@ -137,4 +137,4 @@ def notices(draw: st.DrawFn) -> Notice:
         resolution=draw(st.sampled_from(Resolution)) if closed else None,
         succeeded_by=tuple(draw(st.lists(words, max_size=8))),
     )
-    return Notice(id=draw(words), at=OPENED, kind=kind, alert=told, change=draw(words))
+    return Notice(id=draw(words), at=OPENED, kind=kind, alert=drawn, change=draw(words))

@@ -23,9 +23,9 @@ from tests.notify.content.sample import CAUSE, RULES, alert, message_of, notice,
 ROOT = Path(__file__).parents[3]
 
 
-def section_text(*told: Notice, dropped: int = 0, rules: Alerting = RULES) -> str:
+def section_text(*notices: Notice, dropped: int = 0, rules: Alerting = RULES) -> str:
     """The text of one notice or of a digest."""
-    return plain_text(compose(message_of(*told, dropped=dropped, rules=rules)))
+    return plain_text(compose(message_of(*notices, dropped=dropped, rules=rules)))
 
 
 def test_a_message_has_facts_advice_evidence_and_targets() -> None:
@@ -51,7 +51,7 @@ def test_a_message_has_facts_advice_evidence_and_targets() -> None:
 
 def test_a_resolved_alert_has_its_duration_and_no_advice() -> None:
     """What is over needs no action: when, how long, why."""
-    text = section_text(notice(NoticeKind.CLOSED, told=over(cleared_at="2026-11-21T03:12:05.200Z")))
+    text = section_text(notice(NoticeKind.CLOSED, about=over(cleared_at="2026-11-21T03:12:05.200Z")))
     assert text.startswith("RESOLVED: A firewall resets")
     assert "Resolved: 2026-11-21 03:12:05 UTC\nLasted: 59 min\nResolution: the problem is gone\n" in text
     assert "Ask for" not in text
@@ -59,8 +59,8 @@ def test_a_resolved_alert_has_its_duration_and_no_advice() -> None:
 
 def test_a_superseded_alert_names_its_successors() -> None:
     """It does not look fixed: the alerts that continue are named."""
-    told = over(resolution=Resolution.SUPERSEDED, succeeded_by=("EgressTargetUnreachable/a@default", "b"))
-    text = section_text(notice(NoticeKind.CLOSED, told=told, change="b"))
+    ended = over(resolution=Resolution.SUPERSEDED, succeeded_by=("EgressTargetUnreachable/a@default", "b"))
+    text = section_text(notice(NoticeKind.CLOSED, about=ended, change="b"))
     assert "Changed" not in text
     assert "Resolution: what still fails continues under other alerts\n" in text
     assert "Continues as: EgressTargetUnreachable/a@default, b\n" in text
@@ -85,8 +85,8 @@ def test_a_title_says_what_is_new(kind: NoticeKind, title: str) -> None:
 def test_a_digest_has_every_notice_most_urgent_first() -> None:
     """Many causes at once are one text: counted, each with its own lines, what is over at the end."""
     mild = alert(condition=replace(CAUSE, severity=Severity.INFO, summary="something mild"))
-    told = (notice(NoticeKind.CLOSED), notice(told=mild), notice())
-    text = section_text(*told, dropped=2)
+    notices = (notice(NoticeKind.CLOSED), notice(about=mild), notice())
+    text = section_text(*notices, dropped=2)
     assert text.startswith("CRITICAL: 3 notifications on bridge-1:10980: 2 opened, 1 resolved\n")
     assert "2 notifications before this one were dropped" in text
     places = [
@@ -99,14 +99,14 @@ def test_a_digest_has_every_notice_most_urgent_first() -> None:
 
 def test_a_large_digest_is_a_line_per_notice() -> None:
     """A hundred at once can still be read: what, since when, whom to call; every target is named."""
-    told = tuple(
+    notices = tuple(
         notice(
-            kind, told=replace(base, condition=replace(CAUSE, summary=f"thing {n}", targets=(f"t{n}", "u")))
+            kind, about=replace(base, condition=replace(CAUSE, summary=f"thing {n}", targets=(f"t{n}", "u")))
         )
         for n in range(50)
         for kind, base in ((NoticeKind.OPENED, alert()), (NoticeKind.CLOSED, over()))
     )
-    text = section_text(*told, dropped=3)
+    text = section_text(*notices, dropped=3)
     assert text.startswith("CRITICAL: 100 notifications on bridge-1:10980: 50 opened, 50 resolved\n")
     assert "3 notifications before this one were dropped" in text
     since = "since 2026-11-21 02:13:05 UTC"
@@ -125,7 +125,7 @@ def test_dropped_notices_are_reported() -> None:
 def test_evidence_beyond_the_bound_is_counted() -> None:
     """Nothing is left out without a word."""
     many = alert(condition=replace(CAUSE, evidence=tuple(f"line {n}" for n in range(25))))
-    text = section_text(notice(told=many))
+    text = section_text(notice(about=many))
     assert "line 19\n  and 5 lines more, on the status page\n" in text
     assert "line 20" not in text
 
@@ -148,13 +148,13 @@ def test_links_are_those_of_the_rules() -> None:
         for group in rules["groups"]
         for rule in group["rules"]
     }
-    told = {
+    linked = {
         fault.value: runbook(replace(CAUSE, alertname=fault), RULES)
         for fault in AlertName
         if fault.value in shipped
     }
-    assert len(told) >= 10
-    assert told == {name: shipped[name] for name in told}
+    assert len(linked) >= 10
+    assert linked == {name: shipped[name] for name in linked}
 
 
 def test_the_runbooks_say_whom_to_call_as_well() -> None:
@@ -181,12 +181,12 @@ def test_elapsed_time(end: str, words: str) -> None:
     assert format_elapsed("2026-11-21T02:13:05.123Z", end) == words
 
 
-@given(told=notices())
-def test_text_is_printable_lines(told: Notice) -> None:
+@given(single=notices())
+def test_text_is_printable_lines(single: Notice) -> None:
     """Whatever a middlebox put into it, there is no control character and no line of its own."""
-    content = compose(message_of(told))
+    content = compose(message_of(single))
     for line in (content.title, *(line for one in content.sections for line in one.lines)):
         assert line.isprintable(), repr(line)
     assert all(
-        scrubbed in plain_text(content) for scrubbed in (f"Targets ({len(told.alert.condition.targets)})",)
-    ) or (not told.alert.condition.targets)
+        scrubbed in plain_text(content) for scrubbed in (f"Targets ({len(single.alert.condition.targets)})",)
+    ) or (not single.alert.condition.targets)

@@ -144,8 +144,8 @@ def fresh(**fields: Any) -> Alert:
 
 async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
     """One alert by our labels and our fingerprint, for four minutes; a new reason ends the old; then none."""
-    told = fresh()
-    assert (await pair.push(told)) == DeliveryResult(ok=True)
+    opened = fresh()
+    assert (await pair.push(opened)) == DeliveryResult(ok=True)
     (found,) = await pair.alerts()
     assert found["labels"] == labels_of(CAUSE, RULES)
     assert found["fingerprint"] == fingerprint(found["labels"])
@@ -153,11 +153,11 @@ async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
     ends = datetime.fromisoformat(found["endsAt"]) - clock.now()
     assert timedelta(minutes=3, seconds=30) < ends <= timedelta(minutes=4)
     later = replace(CAUSE, labels=(("reason", "tcp_timeout"),), reason="tcp_timeout")
-    assert (await pair.push(replace(told, condition=later))).ok
+    assert (await pair.push(replace(opened, condition=later))).ok
     (found,) = await pair.alerts()
     assert found["labels"]["reason"] == "tcp_timeout"
     ended = replace(
-        told, condition=later, notified=later, state=AlertState.RESOLVED, closed=clock.timestamp()
+        opened, condition=later, notified=later, state=AlertState.RESOLVED, closed=clock.timestamp()
     )
     assert (await pair.push(ended)).ok
     assert await pair.alerts() == []
@@ -165,34 +165,38 @@ async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
 
 async def test_an_inhibited_alert_is_resolved_at_alertmanager(pair: Pair) -> None:
     """Quiet by a cause it ends; quiet by maintenance alone it goes on."""
-    told = fresh()
-    assert (await pair.push(told)).ok
-    assert (await pair.push(replace(told, state=AlertState.SUPPRESSED, suppressed_by=("maintenance/x",)))).ok
+    opened = fresh()
+    assert (await pair.push(opened)).ok
+    assert (
+        await pair.push(replace(opened, state=AlertState.SUPPRESSED, suppressed_by=("maintenance/x",)))
+    ).ok
     assert len(await pair.alerts()) == 1
-    assert (await pair.push(replace(told, state=AlertState.SUPPRESSED, suppressed_by=("EgressCause/x",)))).ok
+    assert (
+        await pair.push(replace(opened, state=AlertState.SUPPRESSED, suppressed_by=("EgressCause/x",)))
+    ).ok
     assert await pair.alerts() == []
 
 
 async def test_two_peers_and_prometheus_are_one_alert(pair: Pair) -> None:
     """egressd and Prometheus send one alert to both peers: one notification when it fires, one at its end."""
-    told = fresh()
+    opened = fresh()
     rule = [{"labels": labels_of(CAUSE, RULES), "annotations": {"summary": "as the rule says"}}]
     url = f"{pair.urls[0]}/api/v2/alerts"
     async with aiohttp.ClientSession() as session, session.post(url, json=rule) as answer:
         assert answer.status == 200
     for peer in range(2):
-        assert (await pair.push(told, peer=peer)).ok
+        assert (await pair.push(opened, peer=peer)).ok
         assert len(await pair.alerts(peer)) == 1
-    await until(lambda: pair.hook.asked, "the webhook is told")
+    await until(lambda: pair.hook.asked, "the webhook receives the alert")
     await asyncio.sleep(SETTLED)
     (first,) = pair.hook.asked
     document = json.loads(first.body)
     check(WEBHOOK, document)
     assert document["alerts"][0]["fingerprint"] == fingerprint(labels_of(CAUSE, RULES))
-    ended = replace(told, state=AlertState.RESOLVED, closed=clock.timestamp())
+    ended = replace(opened, state=AlertState.RESOLVED, closed=clock.timestamp())
     for peer in range(2):
         assert (await pair.push(ended, peer=peer)).ok
-    await until(lambda: len(pair.hook.asked) > 1, "the webhook is told of the end")
+    await until(lambda: len(pair.hook.asked) > 1, "the webhook receives the end")
     await asyncio.sleep(SETTLED)
     statuses = [json.loads(one.body)["status"] for one in pair.hook.asked]
     assert statuses == ["firing", "resolved"]
@@ -214,11 +218,11 @@ async def test_many_alerts_at_once(pair: Pair) -> None:
 async def test_a_test_reaches_every_peer(pair: Pair) -> None:
     """What `notify test` sends is an alert of its own on both, and ends by itself."""
     condition = replace(CAUSE, id="EgressdTest", alertname=AlertName.TEST, labels=(), targets=())
-    told = Notice(
+    sample = Notice(
         id="t", at=clock.timestamp(), kind=NoticeKind.TEST, alert=fresh(condition=condition, notified=None)
     )
     to = receiver("alertmanager", *pair.urls)
-    assert (await deliver(to, (told,), dropped=0, rules=RULES)).ok
+    assert (await deliver(to, (sample,), dropped=0, rules=RULES)).ok
     for peer in range(2):
         assert [one["labels"]["alertname"] for one in await pair.alerts(peer)] == ["EgressdTest"]
 

@@ -125,9 +125,9 @@ async def test_a_mail_arrives_whole() -> None:
     """Both recipients, the sender's bare address, and 2000 targets by name."""
     box = Box()
     targets = tuple(f"endpoint-{n}.é.example:443" for n in range(2000))
-    told = notice(NoticeKind.CHANGED, told=alert(condition=replace(CAUSE, targets=targets)))
+    single = notice(NoticeKind.CHANGED, about=alert(condition=replace(CAUSE, targets=targets)))
     async with serving(box) as port:
-        delivery = await deliver(receiver(port), (told,), dropped=2, rules=RULES)
+        delivery = await deliver(receiver(port), (single,), dropped=2, rules=RULES)
     assert delivery == DeliveryResult(ok=True, delivered=1)
     (got,) = box.got
     assert (got.mail_from, got.rcpt_tos) == ("egressd@corp.example", ["net@corp.example", "ops@corp.example"])

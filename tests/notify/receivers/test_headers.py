@@ -76,10 +76,10 @@ def test_any_sender_gives_a_valid_message_id(sender: str) -> None:
 )
 def test_syslog_severities(severity: Severity, kind: NoticeKind, number: int) -> None:
     """Severity decides while it is open; a resolved alert is a notice. The facility is the configured one."""
-    told = notice(kind, told=alert(condition=replace(CAUSE, severity=severity)))
-    fields = dict(parse_entry(journal_entry(message_of(told))))
+    single = notice(kind, about=alert(condition=replace(CAUSE, severity=severity)))
+    fields = dict(parse_entry(journal_entry(message_of(single))))
     assert fields["PRIORITY"] == str(number)
-    line = syslog_messages(message_of(told), replace(UDP, facility=16))[0]
+    line = syslog_messages(message_of(single), replace(UDP, facility=16))[0]
     assert line.startswith(b"<%d>1 " % (16 * 8 + number))
 
 
@@ -99,8 +99,8 @@ def test_an_entry_of_the_journal_can_be_searched() -> None:
 
 def test_syslog_has_a_header_and_data() -> None:
     """Time, host, program, kind; the data can be searched, and what would end it early is escaped."""
-    told = notice(told=alert(condition=replace(CAUSE, id=HOSTILE[2])))
-    found = SYSLOG.fullmatch(syslog_messages(message_of(told), replace(UDP, protocol="tcp"))[0])
+    single = notice(about=alert(condition=replace(CAUSE, id=HOSTILE[2])))
+    found = SYSLOG.fullmatch(syslog_messages(message_of(single), replace(UDP, protocol="tcp"))[0])
     assert found is not None
     assert found.group(2, 3, 4) == (b"2026-11-21T02:14:00.000Z", b"bridge-1", b"opened")
     assert rb'id="quote \" backslash \\ bracket \] end"' in found[5]

@@ -79,7 +79,7 @@ def test_no_annotation_of_the_rules_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "ends"),
+    ("pushed_alert", "ends"),
     [
         (alert(), "2026-11-21T04:04:00.000Z"),
         (alert(AlertState.RESOLVING, cleared_at=CLOSED), "2026-11-21T04:04:00.000Z"),
@@ -94,9 +94,9 @@ def test_no_annotation_of_the_rules_is_missing() -> None:
         (over(closed="2026-11-20T00:00:00.000Z"), OPENED),
     ],
 )
-def test_when_it_ends(told: Alert, ends: str) -> None:
+def test_when_it_ends(pushed_alert: Alert, ends: str) -> None:
     """Four minutes ahead while it fires; its end when resolved; now while it is inhibited."""
-    (one,) = pushed(told)
+    (one,) = pushed(pushed_alert)
     assert (one["startsAt"], one["endsAt"]) == (OPENED, ends)
 
 
@@ -148,7 +148,7 @@ def test_fingerprints_are_fnv_1a() -> None:
 def test_the_group_key_of_a_webhook_stays() -> None:
     """One alert is one group from its opening to its end, whatever its labels are by then."""
     opened, closed = posted(), posted(NoticeKind.CLOSED)
-    changed = posted(NoticeKind.CHANGED, told=alert(condition=LATER), change="the reason", before=CAUSE)
+    changed = posted(NoticeKind.CHANGED, about=alert(condition=LATER), change="the reason", before=CAUSE)
     assert opened["groupKey"] == closed["groupKey"] == changed["groupKey"]
     assert opened["groupKey"] == '{}/{egressd_alert="EgressCause/site-tls-reset"}:{alertname="EgressCause"}'
     assert [one["status"] for one in (opened, changed, closed)] == ["firing", "firing", "resolved"]
@@ -156,7 +156,7 @@ def test_the_group_key_of_a_webhook_stays() -> None:
     assert changed["alerts"][0]["annotations"]["change"] == "the reason"
     assert "reason" not in changed["commonLabels"]
     assert changed["alerts"][1]["fingerprint"] == opened["alerts"][0]["fingerprint"]
-    end = posted(NoticeKind.CLOSED, told=over(condition=LATER, notified=LATER), before=CAUSE)
+    end = posted(NoticeKind.CLOSED, about=over(condition=LATER, notified=LATER), before=CAUSE)
     assert [one["status"] for one in end["alerts"]] == ["resolved", "resolved"]
     assert opened["alerts"][0]["endsAt"] == "0001-01-01T00:00:00Z"
     assert closed["alerts"][0]["endsAt"] == CLOSED

@@ -37,9 +37,9 @@ SYSLOG = re.compile(
 )
 
 
-def named(told: tuple[Notice, ...]) -> set[str]:
+def named(batch: tuple[Notice, ...]) -> set[str]:
     """The targets that must be found."""
-    return {name for one in told for name in target_names(one.alert.condition)}
+    return {name for one in batch for name in target_names(one.alert.condition)}
 
 
 def unescaped(text: str) -> str:
@@ -47,11 +47,11 @@ def unescaped(text: str) -> str:
 
 
 @anything
-@given(told=batches, dropped=st.integers(0, 10**6))
-def test_slack_messages_keep_slacks_limits(told: tuple[Notice, ...], dropped: int) -> None:
+@given(batch=batches, dropped=st.integers(0, 10**6))
+def test_slack_messages_keep_slacks_limits(batch: tuple[Notice, ...], dropped: int) -> None:
     """At most 50 blocks and 12,000 characters, each section below 3000; only our link is markup."""
     seen: set[str] = set()
-    for body in slack_messages(compose(message_of(*told, dropped=dropped))):
+    for body in slack_messages(compose(message_of(*batch, dropped=dropped))):
         document = json.loads(body)
         check(SLACK, document)
         texts = [one["text"]["text"] for one in document["blocks"] if one["type"] != "context"]
@@ -61,30 +61,30 @@ def test_slack_messages_keep_slacks_limits(told: tuple[Notice, ...], dropped: in
         links = [one["elements"][0]["text"] for one in document["blocks"] if one["type"] == "context"]
         assert all(re.fullmatch(r"<https://[^<>|]+\|Runbook>", link) for link in links)
         seen |= {line for text in texts for line in unescaped(text).split("\n")}
-    assert named(told) <= seen
+    assert named(batch) <= seen
 
 
 @anything
-@given(told=batches, dropped=st.integers(0, 10**6))
-def test_cards_keep_the_limits_of_teams(told: tuple[Notice, ...], dropped: int) -> None:
+@given(batch=batches, dropped=st.integers(0, 10**6))
+def test_cards_keep_the_limits_of_teams(batch: tuple[Notice, ...], dropped: int) -> None:
     """A message is 28 KB at most and holds only elements that read no Markdown."""
     seen: set[str] = set()
-    for body in adaptive_cards(compose(message_of(*told, dropped=dropped))):
+    for body in adaptive_cards(compose(message_of(*batch, dropped=dropped))):
         assert len(body) <= 28_000
         document = json.loads(body)
         check(TEAMS, document)
         elements = document["attachments"][0]["content"]["body"]
         seen |= {line for one in elements for run in one["inlines"] for line in run["text"].split("\n")}
-    assert named(told) <= seen
+    assert named(batch) <= seen
 
 
 @anything
-@given(told=notices(), dropped=st.integers(0, 10**6))
-def test_cloudevents_keep_the_size_limit(told: Notice, dropped: int) -> None:
+@given(single=notices(), dropped=st.integers(0, 10**6))
+def test_cloudevents_keep_the_size_limit(single: Notice, dropped: int) -> None:
     """An event has 64 KiB at most; together they name all targets, and no two have one id."""
-    told = replace(told, id=told.id or "n", alert=replace(told.alert, condition=_with_id(told)))
-    bodies = cloud_events(message_of(told, dropped=dropped))
-    assert bodies == cloud_events(message_of(told, dropped=dropped))
+    single = replace(single, id=single.id or "n", alert=replace(single.alert, condition=_with_id(single)))
+    bodies = cloud_events(message_of(single, dropped=dropped))
+    assert bodies == cloud_events(message_of(single, dropped=dropped))
     documents = [json.loads(body) for body in bodies]
     for body, document in zip(bodies, documents, strict=True):
         assert len(body) <= 64 * 1024
@@ -92,28 +92,28 @@ def test_cloudevents_keep_the_size_limit(told: Notice, dropped: int) -> None:
     assert len({one["id"] for one in documents}) == len(documents)
     assert [one["data"]["part"] for one in documents] == list(range(1, len(documents) + 1))
     found = tuple(name for one in documents for name in one["data"]["targets"])
-    assert found == target_names(told.alert.condition)
+    assert found == target_names(single.alert.condition)
 
 
-def _with_id(told: Notice) -> Condition:
-    return replace(told.alert.condition, id=told.alert.id or "a")
+def _with_id(single: Notice) -> Condition:
+    return replace(single.alert.condition, id=single.alert.id or "a")
 
 
 @anything
-@given(told=notices(), dropped=st.integers(0, 10**6))
-def test_webhooks_match_alertmanagers_schema(told: Notice, dropped: int) -> None:
+@given(single=notices(), dropped=st.integers(0, 10**6))
+def test_webhooks_match_alertmanagers_schema(single: Notice, dropped: int) -> None:
     """Version 4, with all targets in an annotation."""
-    document = json.loads(webhook_body(message_of(told, dropped=dropped), receiver="hook"))
+    document = json.loads(webhook_body(message_of(single, dropped=dropped), receiver="hook"))
     check(WEBHOOK, document)
     targets = document["alerts"][0]["annotations"].get("targets", "").split("\n")
-    assert targets == list(target_names(told.alert.condition) or ("",))
+    assert targets == list(target_names(single.alert.condition) or ("",))
 
 
 @anything
-@given(told=batches)
-def test_pushes_match_alertmanagers_schema(told: tuple[Notice, ...]) -> None:
+@given(batch=batches)
+def test_pushes_match_alertmanagers_schema(batch: tuple[Notice, ...]) -> None:
     """Whatever the alerts are, each request is one of its API, and no end is before its beginning."""
-    bodies = push_bodies(alert_entries((one.alert for one in told), now=NOW, rules=RULES))
+    bodies = push_bodies(alert_entries((one.alert for one in batch), now=NOW, rules=RULES))
     for body in bodies:
         document = json.loads(body)
         check(POSTABLE_ALERTS, document)
@@ -121,10 +121,10 @@ def test_pushes_match_alertmanagers_schema(told: tuple[Notice, ...]) -> None:
 
 
 @anything
-@given(told=batches, dropped=st.integers(0, 10**6))
-def test_a_mail_parses_and_names_all_targets(told: tuple[Notice, ...], dropped: int) -> None:
+@given(batch=batches, dropped=st.integers(0, 10**6))
+def test_a_mail_parses_and_names_all_targets(batch: tuple[Notice, ...], dropped: int) -> None:
     """No text adds a header; what is parsed is what was written; lines are short enough for any server."""
-    message = mail_message(message_of(*told, dropped=dropped), MAIL)
+    message = mail_message(message_of(*batch, dropped=dropped), MAIL)
     sent = message.as_bytes()
     assert max(map(len, sent.split(b"\r\n"))) <= 998
     assert sent.isascii()
@@ -133,23 +133,23 @@ def test_a_mail_parses_and_names_all_targets(told: tuple[Notice, ...], dropped: 
     assert [name for name, _ in read.items()] == [name for name, _ in message.items()]
     assert read.defects == []
     assert re.fullmatch(r"[^\x00-\x1f\x7f]+", read["Subject"])
-    assert named(told) <= {line.strip() for line in read.get_content().splitlines()} | {""}
+    assert named(batch) <= {line.strip() for line in read.get_content().splitlines()} | {""}
 
 
 @anything
-@given(told=notices(), dropped=st.integers(0, 10**6), transport=st.sampled_from(("udp", "unix", "tcp")))
-def test_syslog_messages_are_rfc_5424(told: Notice, dropped: int, transport: str) -> None:
+@given(single=notices(), dropped=st.integers(0, 10**6), transport=st.sampled_from(("udp", "unix", "tcp")))
+def test_syslog_messages_are_rfc_5424(single: Notice, dropped: int, transport: str) -> None:
     """Each parses, none is longer than its transport takes, and together they name all targets."""
     syslog = replace(UDP, protocol=transport)
     bodies = []
-    for line in syslog_messages(message_of(told, dropped=dropped), syslog):
+    for line in syslog_messages(message_of(single, dropped=dropped), syslog):
         assert len(line) <= {"udp": 2048, "unix": 8000, "tcp": 8000}[transport]
         found = SYSLOG.fullmatch(line)
         assert found is not None, line
         assert int(found[1]) // 8 == syslog.facility
         bodies.append(found[7].decode())
     text = "\n".join(bodies)
-    assert all(name in text for name in named((told,)))
+    assert all(name in text for name in named((single,)))
 
 
 def parse_entry(data: bytes) -> list[tuple[str, str]]:
@@ -171,27 +171,27 @@ def parse_entry(data: bytes) -> list[tuple[str, str]]:
 
 
 @anything
-@given(told=notices(), dropped=st.integers(0, 10**6))
-def test_an_entry_of_the_journal_has_our_fields_only(told: Notice, dropped: int) -> None:
+@given(single=notices(), dropped=st.integers(0, 10**6))
+def test_an_entry_of_the_journal_has_our_fields_only(single: Notice, dropped: int) -> None:
     """Nothing in a value becomes a field of its own, and every target is in EGRESSD_TARGETS."""
-    fields = parse_entry(journal_entry(message_of(told, dropped=dropped)))
+    fields = parse_entry(journal_entry(message_of(single, dropped=dropped)))
     names = [name for name, _ in fields]
     assert len(names) == len(set(names))
     assert {"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER"} <= set(names)
     rest = set(names) - {"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "DOCUMENTATION"}
     assert all(name.startswith("EGRESSD_") for name in rest)
     targets = dict(fields).get("EGRESSD_TARGETS", "").split("\n")
-    assert targets == list(target_names(told.alert.condition) or ("",))
+    assert targets == list(target_names(single.alert.condition) or ("",))
 
 
 @anything
-@given(told=notices(), count=st.sampled_from((21, 200)))
-def test_large_digests_keep_the_limits(told: Notice, count: int) -> None:
+@given(single=notices(), count=st.sampled_from((21, 200)))
+def test_large_digests_keep_the_limits(single: Notice, count: int) -> None:
     """Many notices in a line each: nothing is too long, every target is named."""
-    targets = told.alert.condition.targets[:40]
-    condition = replace(told.alert.condition, targets=targets)
+    targets = single.alert.condition.targets[:40]
+    condition = replace(single.alert.condition, targets=targets)
     storm = tuple(
-        replace(told, id=f"n{n}", alert=replace(told.alert, condition=condition)) for n in range(count)
+        replace(single, id=f"n{n}", alert=replace(single.alert, condition=condition)) for n in range(count)
     )
     content = compose(message_of(*storm, dropped=1))
     slack = [json.loads(body) for body in slack_messages(content)]
@@ -210,10 +210,10 @@ def test_large_digests_keep_the_limits(told: Notice, count: int) -> None:
 def test_three_hundred_targets_are_few_messages() -> None:
     """An ordinary storm stays readable: a handful of parts, each counted in its title."""
     targets = tuple(f"bridge-endpoint-{n}.westeurope.azure.example:443" for n in range(300))
-    told = notice(told=alert(condition=replace(CAUSE, targets=targets)))
-    content = compose(message_of(told))
+    single = notice(about=alert(condition=replace(CAUSE, targets=targets)))
+    content = compose(message_of(single))
     posts = [json.loads(body) for body in slack_messages(content)]
     assert [one["text"].rpartition(" (")[2] for one in posts] == [f"{n} of 2)" for n in (1, 2)]
     assert len(adaptive_cards(content)) == 1
-    assert len(cloud_events(message_of(told))) == 1
-    assert len(syslog_messages(message_of(told), replace(UDP, protocol="tcp"))) <= 4
+    assert len(cloud_events(message_of(single))) == 1
+    assert len(syslog_messages(message_of(single), replace(UDP, protocol="tcp"))) <= 4

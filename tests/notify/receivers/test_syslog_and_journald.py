@@ -60,7 +60,7 @@ async def test_an_entry_is_one_datagram(box: socket.socket) -> None:
 
 async def test_a_large_entry_is_a_sealed_file(box: socket.socket) -> None:
     """What no datagram can hold comes as a file descriptor, sealed, as journald demands."""
-    sent = journal_entry(message_of(notice(told=WIDE)))
+    sent = journal_entry(message_of(notice(about=WIDE)))
     assert len(sent) > box.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
     assert (await send_entry(sent, box.getsockname())).ok
     data, (ancillary,), *_ = box.recvmsg(10, socket.CMSG_SPACE(4))
@@ -140,12 +140,12 @@ async def test_a_real_journald_reads_every_field(journald: tuple[str, Any]) -> N
     path, read = journald
     hostile = alert(condition=replace(CAUSE, id="hostile", advice=HOSTILE[1], evidence=HOSTILE))
     large = replace(WIDE, condition=replace(WIDE.condition, id="large"))
-    told = [notice(), notice(told=hostile), notice(NoticeKind.CHANGED, told=large)]
-    for one in told:
+    notices = [notice(), notice(about=hostile), notice(NoticeKind.CHANGED, about=large)]
+    for one in notices:
         delivery = await send_entry(journal_entry(message_of(one)), path)
         assert delivery.ok, delivery.why
-    found = _until(lambda: read(f"MESSAGE_ID={MESSAGE_ID}"), len(told))
-    for got, one in zip(found, told, strict=True):
+    found = _until(lambda: read(f"MESSAGE_ID={MESSAGE_ID}"), len(notices))
+    for got, one in zip(found, notices, strict=True):
         sent = dict(parse_entry(journal_entry(message_of(one))))
         assert {name: got.get(name) for name in sent} == sent
     assert len(read("EGRESSD_ALERT_ID=large", "PRIORITY=2")) == 1
@@ -176,7 +176,7 @@ async def test_syslog_over_udp() -> None:
         one.settimeout(5)
         few = alert(condition=replace(CAUSE, targets=tuple(f"target-{n}:443" for n in range(300))))
         to = receiver("udp", port=one.getsockname()[1])
-        assert (await deliver(to, (notice(told=few),), dropped=0, rules=RULES)).ok
+        assert (await deliver(to, (notice(about=few),), dropped=0, rules=RULES)).ok
         one.settimeout(0)
         got = []
         while True:
@@ -204,10 +204,10 @@ async def test_syslog_over_tcp_counts_octets() -> None:
         streams.append(await reader.read(-1))
 
     async with listening(talk) as port:
-        told = notice(
-            told=replace(WIDE, condition=replace(WIDE.condition, targets=WIDE.condition.targets[:300]))
+        single = notice(
+            about=replace(WIDE, condition=replace(WIDE.condition, targets=WIDE.condition.targets[:300]))
         )
-        delivery = await deliver(receiver("tcp", port=port), (told,), dropped=0, rules=RULES)
+        delivery = await deliver(receiver("tcp", port=port), (single,), dropped=0, rules=RULES)
     assert delivery.ok, delivery.why
     assert len(streams) > 1
     for stream in streams:

@@ -87,18 +87,18 @@ async def test_each_type_posts_its_documented_format(
 
 async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> None:
     """People get one message for many; a program gets each; what was dropped is dropped_reported once."""
-    told = (notice(), notice(NoticeKind.CHANGED), notice(NoticeKind.CLOSED))
+    notices = (notice(), notice(NoticeKind.CHANGED), notice(NoticeKind.CLOSED))
     async with answering(OK) as server:
         slack = Receiver(name="s", type="slack", transport=HttpTransport(urls=(server.url(),)), digest=2)
-        assert (await deliver(slack, told, dropped=4, rules=RULES)).delivered == 3
+        assert (await deliver(slack, notices, dropped=4, rules=RULES)).delivered == 3
         assert len(server.asked) == 1
         assert b"4 notifications before this one" in server.asked.pop().body
-        assert (await deliver(slack, told[:2], dropped=4, rules=RULES)).delivered == 2
+        assert (await deliver(slack, notices[:2], dropped=4, rules=RULES)).delivered == 2
         assert ["4 notifications" in one.body.decode() for one in server.asked] == [True, False]
         server.asked.clear()
         hook = receiver("cloudevents", server.url())
-        assert (await deliver(hook, told, dropped=0, rules=RULES)).delivered == 3
-        assert [json.loads(one.body)["id"] for one in server.asked] == [one.id for one in told]
+        assert (await deliver(hook, notices, dropped=0, rules=RULES)).delivered == 3
+        assert [json.loads(one.body)["id"] for one in server.asked] == [one.id for one in notices]
 
 
 async def test_a_delivery_is_continued_where_it_stopped() -> None:
@@ -108,7 +108,7 @@ async def test_a_delivery_is_continued_where_it_stopped() -> None:
     from tests.notify.content.sample import CAUSE
 
     wide = alert(condition=replace(CAUSE, targets=tuple(f"{'t' * 60}{n}" for n in range(1000))))
-    told = (notice(), notice(NoticeKind.CHANGED, told=wide))
+    notices = (notice(), notice(NoticeKind.CHANGED, about=wide))
     busy = True
 
     def answer(_: Asked) -> bytes:
@@ -116,11 +116,11 @@ async def test_a_delivery_is_continued_where_it_stopped() -> None:
 
     async with answering(answer) as server:
         slack = receiver("slack", server.url())
-        first = safe(await deliver(slack, told, dropped=0, rules=RULES))
+        first = safe(await deliver(slack, notices, dropped=0, rules=RULES))
         assert (first.ok, first.retry, first.delivered, first.parts) == (False, True, 1, 2)
         busy = False
         server.asked.pop()
-        rest = await deliver(slack, told[1:], dropped=0, rules=RULES, skip=first.parts)
+        rest = await deliver(slack, notices[1:], dropped=0, rules=RULES, skip=first.parts)
         assert (rest.ok, rest.delivered) == (True, 1)
         parts = [json.loads(one.body)["text"] for one in server.asked[1:]]
         total = len(parts)
