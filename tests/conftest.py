@@ -1,4 +1,4 @@
-"""What holds for every test: traffic stays on loopback, or in a network namespace a test made."""
+"""For every test: traffic stays on loopback or in network namespaces of the test; ports; example profiles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.patience import PatientLoop, wait_patiently
+from tests.pausing_loop import PausingLoop, use_pausing_clock
 from tests.ports import closed_port, free_port
 
 # A property is held to the same examples each time, so that a change does not pass by chance;
@@ -35,7 +35,7 @@ NAMES_OF_THIS_HOST = frozenset({"localhost", "ip6-localhost", socket.gethostname
 
 
 class LeftLoopbackError(AssertionError):
-    """A test reached for an address that is not its own."""
+    """A test connected to an address beyond loopback."""
 
 
 def _namespace() -> str:
@@ -72,19 +72,19 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch sockets from here on; an audit hook can't be taken back, nor need it be."""
+    """Check sockets of all tests with an audit hook, which can't be removed."""
     sys.addaudithook(_watch)
-    wait_patiently()
+    use_pausing_clock()
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run every test that is a coroutine on a clock that stands still while the process is not running."""
-    return {"patient": PatientLoop}
+    return {"pausing": PausingLoop}
 
 
 @pytest.fixture(autouse=True)
 def _reset_logging() -> Iterator[None]:
-    """Undo what a test set up: its stderr is closed by the time the next one logs."""
+    """Reset logging after each test, whose captured stderr is closed by then."""
     yield
     structlog.reset_defaults()
 

@@ -21,11 +21,11 @@ SINGLE = {
 _ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.+) \|$", re.MULTILINE)
 
 Shown = tuple[str, str]
-"""A code, and the test that shows it."""
+"""A code, and the test that proves it."""
 
 
 def proofs() -> Mapping[str, tuple[str, ...]]:
-    """Return the tests that show each code, those in namespaces first."""
+    """Return the tests that prove each code, those in namespaces first."""
     found: dict[str, dict[str, None]] = {}
     single = ((code, f"test: `{name}`") for code, name in SINGLE.items())
     for code, where in (*_namespaces(), *_servers(), *_lab(), *single):
@@ -36,7 +36,7 @@ def proofs() -> Mapping[str, tuple[str, ...]]:
 
 
 def unproven() -> Mapping[str, str]:
-    """Return the codes that no test here can show, and why."""
+    """Return the codes that no test can prove, and why."""
     return dict(_ROW.findall(UNPROVEN.read_text(encoding="utf-8")))
 
 
@@ -48,7 +48,7 @@ def _namespaces() -> Iterator[Shown]:
 
 
 def _servers() -> Iterator[Shown]:
-    """Yield what a case proves alone; one that allows several codes proves none."""
+    """Yield the codes that a case proves; one that allows several codes proves none."""
     for parameters in test_matrix.CASES:
         (case,) = parameters.values
         assert isinstance(case, test_matrix.Case)

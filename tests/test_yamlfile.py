@@ -1,4 +1,4 @@
-"""Reading YAML strictly: what is data, what is a mistake, and that nothing hostile gets through."""
+"""The strict YAML reader: values, error messages with their line, and hostile input."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from egressd.yamlschema import problems_of
 
 @pytest.fixture(params=["c", "python"], autouse=True)
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both parsers must agree: the C one is not everywhere."""
+    """Both parsers must agree: libyaml is not installed everywhere."""
     if request.param == "python":
         monkeypatch.setattr(yamlfile, "_LOADER", yaml.SafeLoader)
 
 
 def problems(text: str) -> tuple[str, ...]:
-    """Return the mistakes of a text, whether they ended the reading or not."""
+    """Return the errors of a text, fatal or not."""
     try:
         return read_yaml(text, "f.yml").problems
     except ConfigError as error:
@@ -66,24 +66,24 @@ def problems(text: str) -> tuple[str, ...]:
     ],
 )
 def test_plain_scalars(text: str, value: object) -> None:
-    """Only what looks like JSON's values is one; the surprises of YAML 1.1 stay text."""
+    """Scalars in JSON's forms are converted; YAML 1.1 forms such as `yes` and `0x1` stay text."""
     assert read_yaml(f"a: {text}\n", "f.yml").data == {"a": value}
     assert type(read_yaml(f"a: {text}\n", "f.yml").data["a"]) is type(value)  # type: ignore[index]  # a mapping
 
 
 def test_keys_are_text() -> None:
-    """A key is what was written: `on`, `80` and `no` are not values."""
+    """Keys stay text: `on`, `80` and `no` are not converted."""
     assert read_yaml("on: 1\n80: 2\nno: 3\nnull: 4\n", "f.yml").data == {"on": 1, "80": 2, "no": 3, "null": 4}
 
 
 def test_empty_is_none() -> None:
-    """An empty file is no mistake here; the caller decides."""
+    """An empty file is None; the caller decides whether that is an error."""
     assert read_yaml("", "f.yml").data is None
     assert read_yaml("\ufeff# only a comment\n", "f.yml").data is None
 
 
 def test_where_names_the_nearest_known_line() -> None:
-    """A path that is not in the file is placed at its nearest ancestor."""
+    """A path that is not in the file gets the line of its nearest ancestor."""
     document = read_yaml("probe:\n  deadline: 20\nendpoints:\n  - id: a\n    port: 1\n", "f.yml")
     assert document.where(("probe", "deadline")) == "f.yml:2: probe.deadline"
     assert document.where(("probe", "attempts")) == "f.yml:1: probe.attempts"
@@ -93,7 +93,7 @@ def test_where_names_the_nearest_known_line() -> None:
 
 
 def test_alias_repeats_a_value() -> None:
-    """An anchor may be used again; its second place is the alias."""
+    """An anchor's value may be repeated; its second line is that of the alias."""
     document = read_yaml("a: &x {b: [1, 2]}\nc:\n  - *x\n", "f.yml")
     assert document.data == {"a": {"b": [1, 2]}, "c": [{"b": [1, 2]}]}
     assert document.where(("c", 0, "b")) == "f.yml:3: c[0].b"
@@ -121,26 +121,26 @@ def test_alias_repeats_a_value() -> None:
     ],
 )
 def test_mistakes(text: str, expected: tuple[str, ...]) -> None:
-    """Each mistake has its line, its key and a sentence."""
+    """Each error has its line, its key and a message."""
     assert problems(text) == expected
 
 
-def test_mistakes_come_together() -> None:
-    """One reading finds them all, a syntax error last."""
+def test_all_errors_are_reported_at_once() -> None:
+    """Every error is reported at once, a syntax error last."""
     found = problems("a: 1\na: 2\nb: !x 1\nc: [1,\nd: 2\n")
     assert found[:2] == ("f.yml:2: a: given twice, first on line 1", "f.yml:3: b: the tag !x is not allowed")
     assert found[2].startswith("f.yml:5: not valid YAML: while parsing a flow sequence (from line 4) ")
 
 
 def test_tabs_are_explained() -> None:
-    """The most common invisible mistake gets a hint."""
+    """A tab as indentation gets a hint."""
     assert problems("a:\n\tb: 1\n")[0].startswith("f.yml:2: not valid YAML: ")
     assert problems("a:\n\tb: 1\n")[0].endswith("; indent with spaces, not tabs")
 
 
 @pytest.mark.parametrize("text", ["a: \x00", "\ud800", "a: \x1b[2J"])
 def test_characters_that_are_not_text(text: str) -> None:
-    """Control characters and half characters are refused, not passed on to a terminal."""
+    """Control characters and lone surrogates are refused, so that none reaches a terminal."""
     (problem,) = problems(text)
     assert problem.startswith("f.yml: cannot be read as YAML: ")
     assert problem.isprintable()
@@ -148,12 +148,12 @@ def test_characters_that_are_not_text(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "? " * 100_000])
 def test_deep_nesting_is_refused(text: str) -> None:
-    """Depth is bounded by a number, not by the size of a stack."""
+    """Nesting beyond the limit is an error, not a RecursionError."""
     assert len(problems(text)) == 1
 
 
 def test_depth_bound() -> None:
-    """The bound is where it says."""
+    """The deepest allowed nesting is read, one level more is refused."""
     assert read_yaml("[" * MAX_DEPTH + "]" * MAX_DEPTH, "f.yml").data is not None
     assert problems("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)) == (
         f"f.yml:1: nested deeper than {MAX_DEPTH} levels",
@@ -161,7 +161,7 @@ def test_depth_bound() -> None:
 
 
 def test_aliases_count_as_the_values_they_repeat() -> None:
-    """A few lines that mean a billion values are refused."""
+    """Aliases that expand to a billion values are refused."""
     lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [
         f"{two}: &{two} [{', '.join([f'*{one}'] * 10)}]"
@@ -172,14 +172,14 @@ def test_aliases_count_as_the_values_they_repeat() -> None:
 
 
 def test_size_is_bounded() -> None:
-    """A file of any size costs a bounded time."""
+    """A file beyond the size limit is refused in bounded time."""
     assert problems("a" * 2_000_000) == ("f.yml: cannot read more than 1000000 characters of YAML",)
 
 
 @given(st.text(alphabet=st.sampled_from(list("ab:-[]{}&*!|>'\"#?%,\n\t 1.~<\\=@`\u00e9\u2028")), max_size=80))
 @settings(max_examples=300)
 def test_any_text_gives_data_or_a_clear_error(text: str) -> None:
-    """Garbage ends in a value or in a ConfigError whose lines name the file."""
+    """Any text gives a value or a ConfigError whose lines name the file."""
     value, complaints = _read(text)
     assert _is_plain(value)
     assert all(line.startswith("f.yml") for line in complaints)
@@ -188,7 +188,7 @@ def test_any_text_gives_data_or_a_clear_error(text: str) -> None:
 @given(st.binary(max_size=200))
 @settings(max_examples=200)
 def test_any_bytes_read_as_latin_give_data_or_a_clear_error(raw: bytes) -> None:
-    """The same for arbitrary bytes."""
+    """Any bytes, read as Latin-1, give a value or a ConfigError."""
     value, complaints = _read(raw.decode("latin-1"))
     assert _is_plain(value)
     assert all(line.startswith("f.yml") for line in complaints)
@@ -217,7 +217,7 @@ _VALUES = st.recursive(
 @given(_VALUES)
 @settings(max_examples=100)
 def test_what_was_written_is_read_back(value: object) -> None:
-    """Values written by PyYAML are read back equal."""
+    """Values that PyYAML wrote are read back equal."""
     text = yaml.safe_dump(value, default_flow_style=False).removesuffix("...\n")
     assert read_yaml(text, "f.yml").data == value
 
@@ -298,15 +298,15 @@ def wording(text: str) -> tuple[str, ...]:
     ],
 )
 def test_validation_errors_in_plain_words(text: str, expected: str) -> None:
-    """Every message names file, line and key, and says what to write instead."""
+    """Every validation error names file, line and key, and what to write instead."""
     assert wording(text) == (expected,)
 
 
 def test_long_values_are_not_repeated() -> None:
-    """What was given is shown only where it is short: it could be anything."""
+    """A value is shown in the message only where it is short."""
     assert wording(f"open: {'s3cret' * 20}") == ("f.yml:1: open: must be true or false",)
 
 
 def test_a_document_may_be_made_without_lines() -> None:
-    """Where no line is known, line 1 is shown."""
+    """A document without known lines has errors on line 1."""
     assert Document(data={}, name="flags", lines={}).where(("a", "b")) == "flags:1: a.b"

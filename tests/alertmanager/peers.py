@@ -1,4 +1,4 @@
-"""Two real Alertmanagers that gossip, and whoever they notify."""
+"""Two real Alertmanagers in a cluster, and a webhook that they notify."""
 
 from __future__ import annotations
 
@@ -30,15 +30,14 @@ receivers:
   - name: hook
     webhook_configs: [{url: "http://127.0.0.1:%d/", send_resolved: true, max_alerts: 0}]
 """
-"""The second peer waits for the first for far less than `group_interval`: else it tells again what was true
-before, now and then."""
-PATIENCE = 90.0
-"""Seconds to wait for what must come."""
+"""The second peer's wait must be far below `group_interval`, or it sometimes repeats an outdated notification."""
+TIMEOUT = 90.0
+"""Seconds until a wait fails."""
 
 
 def until(true: Callable[[], bool], what: Callable[[], object]) -> None:
-    """Wait until something is true; `what` says what is so instead."""
-    end = time.monotonic() + PATIENCE
+    """Wait until `true` returns True; on timeout, fail with the result of `what`."""
+    end = time.monotonic() + TIMEOUT
     while not true():
         assert time.monotonic() < end, what()
         time.sleep(0.1)
@@ -46,25 +45,25 @@ def until(true: Callable[[], bool], what: Callable[[], object]) -> None:
 
 @dataclass(kw_only=True)
 class Peer:
-    """One of the two."""
+    """One Alertmanager of the cluster."""
 
     folder: Path
     port: int
     cluster: int
     other: int
-    hook: int
+    webhook: int
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """Where its API is."""
+        """The base URL of its API."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it."""
+        """Start the process."""
         self.folder.mkdir(exist_ok=True)
         config = self.folder / "alertmanager.yml"
-        config.write_text(CONFIG % self.hook, encoding="utf-8")
+        config.write_text(CONFIG % self.webhook, encoding="utf-8")
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -86,7 +85,7 @@ class Peer:
         until(self._is_ready, lambda: (self.folder / "log").read_text(encoding="utf-8")[-2000:])
 
     def kill(self) -> None:
-        """Let it vanish."""
+        """Kill the process."""
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
@@ -98,14 +97,14 @@ class Peer:
             ["amtool", f"--alertmanager.url={self.url}", "--output=json", "alert", "query"],
             capture_output=True,
             check=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             env={**os.environ, "HOME": str(self.folder)},
         )
         found: list[dict[str, Any]] = json.loads(ended.stdout)
         return found
 
     def _is_ready(self) -> bool:
-        """Say whether it has found its peer: before, it would notify as if it were alone."""
+        """Return whether it has found its peer: before, it would notify as if it were alone."""
         with suppress(OSError), urllib.request.urlopen(f"{self.url}/api/v2/status", timeout=20) as answer:
             cluster = json.load(answer)["cluster"]
             return bool(cluster["status"] == "ready" and len(cluster["peers"]) == 2)
@@ -113,36 +112,41 @@ class Peer:
 
 
 @dataclass(kw_only=True)
-class Hook:
-    """Whoever the two notify: every notification, in the order it came."""
+class WebhookListener:
+    """A webhook receiver that keeps every notification, in order of arrival."""
 
     port: int
-    heard: list[dict[str, Any]] = field(default_factory=list)
+    notifications: list[dict[str, Any]] = field(default_factory=list)
 
-    def told(self, status: str) -> list[dict[str, Any]]:
-        """Return the alerts of all notifications with a status, in the order they were told."""
-        return [one for message in list(self.heard) for one in message["alerts"] if one["status"] == status]
+    def alerts_with_status(self, status: str) -> list[dict[str, Any]]:
+        """Return the alerts of all notifications with a status, in order of arrival."""
+        return [
+            one
+            for message in list(self.notifications)
+            for one in message["alerts"]
+            if one["status"] == status
+        ]
 
 
 @contextmanager
-def hook() -> Iterator[Hook]:
+def webhook() -> Iterator[WebhookListener]:
     """Listen for notifications."""
-    heard: list[dict[str, Any]] = []
+    notifications: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            notifications.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield Hook(port=server.server_address[1], heard=heard)
+        yield WebhookListener(port=server.server_address[1], notifications=notifications)
     finally:
         server.shutdown()
         server.server_close()
@@ -150,17 +154,17 @@ def hook() -> Iterator[Hook]:
 
 
 @contextmanager
-def two_peers(folder: Path) -> Iterator[tuple[Peer, Peer, Hook]]:
-    """Run both, and whoever they notify."""
+def two_peers(folder: Path) -> Iterator[tuple[Peer, Peer, WebhookListener]]:
+    """Run a cluster of two Alertmanagers and a webhook."""
     clusters = (free_port(), free_port())
-    with hook() as listener:
+    with webhook() as listener:
         peers = [
             Peer(
                 folder=folder / f"peer-{number}",
                 port=free_port(),
                 cluster=clusters[number],
                 other=clusters[1 - number],
-                hook=listener.port,
+                webhook=listener.port,
             )
             for number in range(2)
         ]

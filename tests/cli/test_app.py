@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from egressd import __version__
 from egressd.__main__ import load_daemon
 from egressd.cli.app import app
-from tests.patience import EGRESSD, unhurried
+from tests.pausing_loop import EGRESSD, with_long_timeouts
 
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80"}
 
@@ -326,7 +326,7 @@ def test_the_lab_serves_until_it_is_stopped(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert b"egressd --once --config.file" in process.stdout.readline()
         assert b"the lab is open" in process.stdout.readline()
-        config.write_text(unhurried(config.read_text(encoding="utf-8")), encoding="utf-8")
+        config.write_text(with_long_timeouts(config.read_text(encoding="utf-8")), encoding="utf-8")
         assert egressd("--once", "--config.file", str(config)).returncode == 0
         process.stdin.write(b"on tls_reset=mcr.microsoft.com\n")
         process.stdin.flush()
@@ -357,7 +357,7 @@ def test_an_interrupted_sweep_ends_with_130(tmp_path: Path, number: signal.Signa
     with _lab("--config.write", str(config), "--fault", "tls_silence=mcr.microsoft.com") as lab:
         assert lab.stdout is not None
         lab.stdout.readline()
-        config.write_text(unhurried(config.read_text(encoding="utf-8")), encoding="utf-8")
+        config.write_text(with_long_timeouts(config.read_text(encoding="utf-8")), encoding="utf-8")
         with subprocess.Popen(
             [sys.executable, "-m", "egressd", "--once", "--config.file", str(config)],
             stdout=subprocess.PIPE,

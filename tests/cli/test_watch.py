@@ -24,7 +24,7 @@ from egressd.engine.schedule import MIN_GAP, WATCH_ALL_EVERY, gap_before, is_ove
 from egressd.model.recording import Recording
 from egressd.model.verdict import Outcome, Sweep
 from egressd.report.sweep_diff import compare_baselines
-from tests.patience import EGRESSD, unhurried
+from tests.pausing_loop import EGRESSD, with_long_timeouts
 
 HOST, OTHER = "mcr.microsoft.com", "packages.microsoft.com"
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80"}
@@ -220,7 +220,7 @@ def open_lab(folder: Path, *faults: str) -> Iterator[OpenLab]:
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.readline()
-        config.write_text(unhurried(config.read_text(encoding="utf-8")), encoding="utf-8")
+        config.write_text(with_long_timeouts(config.read_text(encoding="utf-8")), encoding="utf-8")
         try:
             yield OpenLab(config, process)
         finally:

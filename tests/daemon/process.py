@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from tests.patience import unhurried
+from tests.pausing_loop import with_long_timeouts
 from tests.ports import free_port
 
 PATIENCE = 120.0
@@ -95,7 +95,7 @@ class Running:
 
 def settings(lab: Lab, **changes: object) -> str:
     """Return a configuration that sweeps a few of the lab's hosts often."""
-    document = yaml.safe_load(unhurried(lab.config.read_text(encoding="utf-8")))
+    document = yaml.safe_load(with_long_timeouts(lab.config.read_text(encoding="utf-8")))
     own = [
         {"id": f"own-{number}", "host": host, "port": 443, "protocol": "https"}
         for number, host in enumerate(HOSTS)

@@ -14,7 +14,7 @@ import pytest
 import egressd
 from egressd.lab import Lab
 from scripts.examples import PAGE, examples
-from tests.patience import unhurried
+from tests.pausing_loop import with_long_timeouts
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert process.stdout is not None
         while "the lab is open" not in process.stdout.readline():
             assert process.poll() is None
-        config.write_text(unhurried(config.read_text(encoding="utf-8")), encoding="utf-8")
+        config.write_text(with_long_timeouts(config.read_text(encoding="utf-8")), encoding="utf-8")
         yield folder
         process.terminate()
 

@@ -16,7 +16,7 @@ from egressd.engine.once import run_once
 from egressd.lab import DEMO, FAULTS, Fault, Lab
 from egressd.model.verdict import Outcome, Sweep
 from egressd.planning.pattern import glob_matches
-from tests.patience import PatientLoop
+from tests.pausing_loop import PausingLoop
 
 pytestmark = pytest.mark.timeout(1800)
 """The first test of a process waits for all the sweeps, on a busy machine for minutes."""
@@ -72,7 +72,7 @@ async def sweep_with(*faults: str, only: tuple[str, ...] = ()) -> Sweep:
 @pytest.fixture(scope="module")
 def sweeps() -> Mapping[str, Sweep]:
     """One sweep per case. Servers and probes share a loop whose clock stops with the process."""
-    with asyncio.Runner(loop_factory=PatientLoop) as runner:
+    with asyncio.Runner(loop_factory=PausingLoop) as runner:
         return runner.run(_all_sweeps())
 
 

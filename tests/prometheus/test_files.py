@@ -1,4 +1,4 @@
-"""Rules, dashboard, runbooks and examples: whole, consistent with the code and with each other."""
+"""Rules, dashboard, runbooks and examples are valid and consistent with the code and each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DASHBOARD = json.loads((CONFIG / "grafana" / "egressd.json").read_text(encoding=
 RUNBOOK_URL = re.compile(r"https://docs\.corp\.example/egressd/runbooks/([a-z]+\.md)#([a-z]+)")
 OTHERS = {"up", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
 OTHERS |= {"ALERTS"}
-"""Metrics that Prometheus and its client make."""
+"""Metrics that Prometheus and its client library add."""
 LABELS = {"job", "instance", "target", "source", "reason", "blame", "le"}
 
 
@@ -45,14 +45,14 @@ def expressions() -> Iterator[str]:
 
 
 def exposed() -> set[str]:
-    """The names of all samples there can be."""
+    """The names of every sample that egressd can expose."""
     names = {one.full for one in METRICS.values()}
     histograms = [one.full for one in METRICS.values() if one.type is MetricType.HISTOGRAM]
     return names | {f"{name}_{suffix}" for name in histograms for suffix in ("bucket", "sum", "count")}
 
 
 def metrics_in(expression: str) -> set[str]:
-    """The metric names of an expression: what is followed by no bracket, and is no word of PromQL."""
+    """The metric names of an expression: words that are not PromQL keywords or functions."""
     bare = re.sub(r'"[^"]*"', '""', expression)
     bare = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
     bare = re.sub(r"\{[^}]*\}", " ", bare)
@@ -62,7 +62,7 @@ def metrics_in(expression: str) -> set[str]:
 
 
 def test_every_metric_exists() -> None:
-    """A rule or a panel about a metric that was renamed would be silent for ever."""
+    """Every metric in rules and panels exists: a rule on a renamed metric would never fire."""
     recorded = {one["record"] for one in rules() if "record" in one}
     known = exposed() | recorded | OTHERS
     asked = {name for expression in expressions() for name in metrics_in(expression)}
@@ -83,7 +83,7 @@ def test_every_label_exists() -> None:
 
 
 def test_outcomes_in_rules_are_real() -> None:
-    """Outcomes are matched by words egressd uses."""
+    """Rules match existing outcome values only."""
     asked = {
         word
         for expression in expressions()
@@ -95,8 +95,8 @@ def test_outcomes_in_rules_are_real() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda one: one["alert"])
-def test_an_alert_is_whole(alert: dict[str, Any]) -> None:
-    """Severity, summary, description, and a runbook whose heading is the alert's name."""
+def test_an_alert_rule_is_complete(alert: dict[str, Any]) -> None:
+    """Every rule has severity, summary, description, and a runbook URL whose heading is the alert's name."""
     assert alert["labels"]["severity"] in {"critical", "warning", "info", "none"}
     notes = alert["annotations"]
     assert notes["summary"]
@@ -110,8 +110,8 @@ def test_an_alert_is_whole(alert: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda one: one["alert"])
-def test_a_description_says_why_and_who(alert: dict[str, Any]) -> None:
-    """What is about the network names reason and blame, or where they stand, and what to do."""
+def test_descriptions_name_reason_and_blame(alert: dict[str, Any]) -> None:
+    """Rules about the network name reason and blame, or where to find them, and what to do."""
     text = alert["annotations"]["description"]
     if alert["alert"].startswith("Egressd") or alert["alert"] == "Watchdog":
         return
@@ -121,7 +121,7 @@ def test_a_description_says_why_and_who(alert: dict[str, Any]) -> None:
 
 
 def test_every_runbook_has_an_alert() -> None:
-    """A heading without an alert is left over; each has its four parts."""
+    """Every runbook heading has an alert, and its four sections."""
     names = {one["alert"] for one in ALERTS}
     for path in RUNBOOKS.glob("*.md"):
         for part in re.split(r"^## ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
@@ -132,7 +132,7 @@ def test_every_runbook_has_an_alert() -> None:
 
 
 def test_every_alert_has_a_test() -> None:
-    """Each alert fires in a unit test of promtool."""
+    """Every alert fires in a promtool unit test."""
     fired: set[str] = set()
     for path in (CONFIG / "prometheus" / "tests").glob("*.yml"):
         for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
@@ -141,7 +141,7 @@ def test_every_alert_has_a_test() -> None:
 
 
 def test_alertmanager_names_alerts_that_exist() -> None:
-    """Routes and inhibitions match alerts and labels there are, and receivers are defined."""
+    """Routes and inhibitions match existing alerts and labels, and receivers are defined."""
     file = yaml.safe_load((CONFIG / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
     names = {one["alert"] for one in ALERTS}
     matchers = [one for route in file["route"]["routes"] for one in route["matchers"]]
@@ -156,7 +156,7 @@ def test_alertmanager_names_alerts_that_exist() -> None:
 
 
 def test_the_dashboard_keeps_the_linters_rules() -> None:
-    """One data source variable, variables that refresh, and nothing a user can change by accident."""
+    """One data source variable, variables that refresh, and not editable."""
     variables = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
     assert [one["label"] for one in variables.values() if one["type"] == "datasource"] == ["Data Source"]
     assert DASHBOARD["editable"] is False
@@ -188,7 +188,7 @@ def test_a_panel_keeps_the_linters_rules(panel: dict[str, Any]) -> None:
 
 
 def test_panels_do_not_overlap() -> None:
-    """Every panel has its own place on the grid of 24 columns."""
+    """No two panels overlap on the 24-column grid."""
     taken: set[tuple[int, int]] = set()
     for one in DASHBOARD["panels"]:
         place = one["gridPos"]
@@ -213,23 +213,23 @@ def promtool(*words: str | Path) -> str:
 
 @needs_promtool
 def test_promtool_checks_rules() -> None:
-    """The rules are well formed, without a twin."""
+    """`promtool check rules` passes, without duplicates."""
     assert "SUCCESS" in promtool("check", "rules", "--lint=all", "--lint-fatal", *RULES)
 
 
 @needs_promtool
 def test_promtool_checks_the_configuration() -> None:
-    """The scrape example is a configuration of Prometheus that finds its rules."""
+    """`promtool check config` accepts the scrape example and finds its rules."""
     assert "2 rule files found" in promtool("check", "config", CONFIG / "prometheus" / "prometheus.yml")
 
 
 @needs_promtool
 def test_promtool_checks_the_web_configuration() -> None:
-    """The example for TLS and passwords is one to Prometheus' own tool as well."""
+    """`promtool check web-config` accepts the example for TLS and passwords."""
     promtool("check", "web-config", CONFIG / "web.yml")
 
 
 @needs_promtool
 def test_rules_pass_their_unit_tests() -> None:
-    """Each alert fires when it should, with the right labels, and not otherwise."""
+    """The promtool unit tests of the rules pass."""
     promtool("test", "rules", *sorted((CONFIG / "prometheus" / "tests").glob("*.yml")))

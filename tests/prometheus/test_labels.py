@@ -1,4 +1,4 @@
-"""What egressd sends carries the labels the rules would give: in Alertmanager both are one alert."""
+"""egressd's alerts have the labels of the Prometheus rules, so that Alertmanager deduplicates them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.alerting.simulation import AlertSimulation
 from tests.metrics.snapshots import EXPIRY, Row, make_snapshot, make_sweep
 
 ROOT = Path(__file__).parents[2] / "config/prometheus"
-OWN = {"severity"}
+RULE_ONLY = {"severity"}
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -40,12 +40,12 @@ def expected() -> dict[str, set[str]]:
         for group in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
             for test in group.get("alert_rule_test", ()):
                 for alert in test.get("exp_alerts", ()):
-                    found[test["alertname"]] = set(alert["exp_labels"]) - OWN
+                    found[test["alertname"]] = set(alert["exp_labels"]) - RULE_ONLY
     return found
 
 
 def conditions() -> dict[AlertName, Condition]:
-    """Return one condition of every kind that a simulation can produce."""
+    """Return one condition of each alert name that a simulation can produce."""
     one = AlertSimulation(targets=dict.fromkeys("abcd", Need.REQUIRED))
     one.limits = {"resource-bridge": 86400.0}
     one.repeat(3)
@@ -73,8 +73,8 @@ def conditions() -> dict[AlertName, Condition]:
     return found | {each.condition.alertname: each.condition for each in one.snapshot.alerts}
 
 
-def of_certificates() -> dict[AlertName, Condition]:
-    """Return one condition of each kind that needs a certificate."""
+def certificate_conditions() -> dict[AlertName, Condition]:
+    """Return one condition of each alert name that needs a certificate."""
     made = make_snapshot(make_sweep(Row(outcome=Outcome.DEGRADED, reason="tls_mitm_trusted_ca")))
     assert made.sweep is not None
     settings = replace(made.settings, alerting=Alerting(instance="here:10980"))
@@ -82,17 +82,17 @@ def of_certificates() -> dict[AlertName, Condition]:
     return {one.alertname: one for one in conditions_of(context, now=datetime.fromisoformat(EXPIRY))}
 
 
-CONDITIONS = conditions() | of_certificates()
+CONDITIONS = conditions() | certificate_conditions()
 
 
-def test_the_story_has_every_kind() -> None:
-    """None is left out by mistake; a test of a receiver is no rule."""
+def test_conditions_cover_every_alert_name() -> None:
+    """The conditions below cover every alert name but the receiver test."""
     assert set(CONDITIONS) == set(AlertName) - {AlertName.TEST}
 
 
 @pytest.mark.parametrize("fault", sorted(CONDITIONS))
-def test_the_labels_are_those_of_the_rule(fault: AlertName) -> None:
-    """The same names, no more and no fewer."""
+def test_labels_are_those_of_the_rule(fault: AlertName) -> None:
+    """The label names are exactly those that promtool's tests expect."""
     assert {name for name, _ in CONDITIONS[fault].labels} == expected()[fault]
 
 
@@ -100,13 +100,13 @@ def test_the_labels_are_those_of_the_rule(fault: AlertName) -> None:
     "rule", [one for one in rules() if one["alert"] in set(AlertName)], ids=lambda one: one["alert"]
 )
 def test_a_rule_waits_as_long_as_the_engine_or_longer(rule: dict[str, Any]) -> None:
-    """And both know the same severities."""
+    """A rule's `for` is at least the engine's hold time, for the same severity."""
     number, unit = re.fullmatch(r"(\d+)([smh])", rule["for"]).groups()  # type: ignore[union-attr]
     held = HOLD_SECONDS[AlertName(rule["alert"]), Severity(rule["labels"]["severity"])]
     assert held <= int(number) * UNITS[unit]
 
 
 def test_every_alert_of_the_engine_is_a_rule() -> None:
-    """With each of its severities."""
+    """Every alert name and severity of the engine has a rule."""
     known = {(one["alert"], one["labels"]["severity"]) for one in rules()}
     assert {(fault.value, severity.value) for fault, severity in HOLD_SECONDS} <= known

@@ -22,7 +22,7 @@ import pytest
 import trustme
 import yaml
 
-from tests.patience import unhurried
+from tests.pausing_loop import with_long_timeouts
 from tests.ports import free_port
 from tests.prometheus.conftest import CONFIG, RULES
 
@@ -31,15 +31,15 @@ pytestmark = [
         shutil.which("prometheus") is None, reason="prometheus is not installed (Debian's package)"
     ),
 ]
-PATIENCE = 120.0
+TIMEOUT = 120.0
 HOSTS = ("mcr.microsoft.com", "management.azure.com", "login.microsoftonline.com")
 PASSWORD = "a password of the test"
 Alert = dict[str, Any]
 
 
 @dataclass(kw_only=True)
-class Scene:
-    """The lab's faults, the daemon's door, and Prometheus' opinion."""
+class LiveSetup:
+    """A running lab, the daemon's metrics page, and Prometheus' API."""
 
     commands: IO[str]
     prometheus: str
@@ -47,32 +47,32 @@ class Scene:
     trust: ssl.SSLContext
 
     def fault(self, command: str) -> None:
-        """Switch a fault of the lab."""
+        """Send a command to the lab, which switches a fault."""
         self.commands.write(f"{command}\n")
         self.commands.flush()
 
-    def ask(self, path: str) -> Any:
-        """Ask Prometheus' API."""
-        with urllib.request.urlopen(f"http://{self.prometheus}/api/v1/{path}", timeout=PATIENCE) as answer:
+    def query(self, path: str) -> Any:
+        """Query Prometheus' API."""
+        with urllib.request.urlopen(f"http://{self.prometheus}/api/v1/{path}", timeout=TIMEOUT) as answer:
             return json.load(answer)["data"]
 
     def firing(self, *names: str) -> list[Alert]:
-        """The alerts of these names that fire."""
-        found: list[Alert] = self.ask("alerts")["alerts"]
+        """Return the firing alerts of these names."""
+        found: list[Alert] = self.query("alerts")["alerts"]
         return [one for one in found if one["state"] == "firing" and one["labels"]["alertname"] in names]
 
     def scrape(self) -> str:
-        """What the daemon shows Prometheus."""
+        """Return the daemon's metrics page."""
         login = base64.b64encode(f"prometheus:{PASSWORD}".encode()).decode()
-        asked = urllib.request.Request(self.metrics, headers={"Authorization": f"Basic {login}"})
-        with urllib.request.urlopen(asked, timeout=PATIENCE, context=self.trust) as answer:
+        request = urllib.request.Request(self.metrics, headers={"Authorization": f"Basic {login}"})
+        with urllib.request.urlopen(request, timeout=TIMEOUT, context=self.trust) as answer:
             text: str = answer.read().decode()
             return text
 
 
 def until(true: Callable[[], object], what: str) -> Any:
-    """Wait for something to become true, and return it."""
-    end = time.monotonic() + PATIENCE
+    """Wait until `true` returns something true, and return it; OSError is retried."""
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         try:
             if found := true():
@@ -85,7 +85,7 @@ def until(true: Callable[[], object], what: str) -> Any:
 
 @contextmanager
 def lab(folder: Path) -> Iterator[IO[str]]:
-    """Run the lab; give what takes commands."""
+    """Run the lab; yield its stdin for commands."""
     command = [sys.executable, "-m", "egressd", "lab", "--config.write", str(folder / "lab.yml")]
     with ExitStack() as stack:
         stream = stack.enter_context((folder / "lab.log").open("w"))
@@ -98,8 +98,8 @@ def lab(folder: Path) -> Iterator[IO[str]]:
 
 
 def write_daemon_config(folder: Path) -> None:
-    """A few hosts of the lab, probed every other second, behind TLS and a password."""
-    document = yaml.safe_load(unhurried((folder / "lab.yml").read_text(encoding="utf-8")))
+    """Write a configuration with a few hosts of the lab, an interval of two seconds, TLS and a password."""
+    document = yaml.safe_load(with_long_timeouts((folder / "lab.yml").read_text(encoding="utf-8")))
     own = [
         {"id": f"own-{number}", "host": host, "port": 443, "protocol": "https"}
         for number, host in enumerate(HOSTS)
@@ -120,7 +120,7 @@ def write_daemon_config(folder: Path) -> None:
 
 
 def write_prometheus_config(folder: Path, daemon: str) -> None:
-    """The shipped scrape job and rules; what takes minutes takes seconds here."""
+    """Write the shipped scrape job and rules, with `for` in seconds instead of minutes."""
     for path in RULES:
         text = path.read_text(encoding="utf-8")
         (folder / path.name).write_text(re.sub(r"(for: )\d+[mh]", r"\g<1>2s", text))
@@ -140,8 +140,8 @@ def write_prometheus_config(folder: Path, daemon: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """The lab, the daemon and Prometheus, each a process."""
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSetup]:
+    """Run the lab, the daemon and Prometheus."""
     folder = tmp_path_factory.mktemp("live")
     daemon, prometheus = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     with ExitStack() as stack:
@@ -161,7 +161,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=folder)
             stack.callback(process.wait)
             stack.callback(process.terminate)
-        yield Scene(
+        yield LiveSetup(
             commands=commands,
             prometheus=prometheus,
             metrics=f"https://{daemon}/metrics",
@@ -169,16 +169,18 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         )
 
 
-def test_an_alert_fires_and_resolves(scene: Scene) -> None:
-    """One endpoint is reset after the ClientHello: its alert says so, and ends with the fault."""
+def test_an_alert_fires_and_resolves(live: LiveSetup) -> None:
+    """With one endpoint reset after the ClientHello, its alert fires with the reason, and resolves later."""
     query = "query?query=count(egressd_target_up%20%3D%3D%201)"
-    until(lambda: (found := scene.ask(query)["result"]) and found[0]["value"][1] == "3", "all is well")
-    until(lambda: not scene.firing("EgressdDown", "EgressdAbsent"), "the daemon is scraped")
+    until(
+        lambda: (found := live.query(query)["result"]) and found[0]["value"][1] == "3", "every target is up"
+    )
+    until(lambda: not live.firing("EgressdDown", "EgressdAbsent"), "the daemon is scraped")
     network = ("EgressTargetUnreachable", "EgressCause", "EgressdStalled", "EgressProfileUnreachable")
-    until(lambda: not scene.firing(*network) and scene.firing("Watchdog"), "no alert but the one that must")
-    scene.fault("on tls_reset=mcr.microsoft.com")
-    (alert,) = until(lambda: scene.firing("EgressTargetUnreachable"), "the alert fires")
-    wanted = {
+    until(lambda: not live.firing(*network) and live.firing("Watchdog"), "only Watchdog fires")
+    live.fault("on tls_reset=mcr.microsoft.com")
+    (alert,) = until(lambda: live.firing("EgressTargetUnreachable"), "the alert fires")
+    expected = {
         "severity": "critical",
         "job": "egressd",
         "host": "mcr.microsoft.com",
@@ -189,38 +191,38 @@ def test_an_alert_fires_and_resolves(scene: Scene) -> None:
         "reason": "tls_reset_after_hello",
         "blame": "firewall_l7",
     }
-    assert wanted.items() <= alert["labels"].items()
+    assert expected.items() <= alert["labels"].items()
     assert "egressd explain tls_reset_after_hello" in alert["annotations"]["description"]
-    assert scene.firing("EgressCause") == []
-    scene.fault("off")
-    until(lambda: not scene.firing("EgressTargetUnreachable"), "the alert resolves")
+    assert live.firing("EgressCause") == []
+    live.fault("off")
+    until(lambda: not live.firing("EgressTargetUnreachable"), "the alert resolves")
 
 
-def test_one_cause_is_one_alert(scene: Scene) -> None:
-    """The same fault on every host is one alert that counts them, and none for each."""
-    scene.fault("on tls_reset=*")
-    (alert,) = until(lambda: scene.firing("EgressCause"), "the cause is told")
+def test_one_cause_is_one_alert(live: LiveSetup) -> None:
+    """The same fault on every host fires one cause alert with their number, and no target alerts."""
+    live.fault("on tls_reset=*")
+    (alert,) = until(lambda: live.firing("EgressCause"), "the cause alert fires")
     assert (alert["labels"]["reason"], alert["labels"]["severity"]) == ("tls_reset_after_hello", "critical")
     assert (
         f"takes down {len(HOSTS)} required targets"
         in until(
             lambda: [
                 text
-                for one in scene.firing("EgressCause")
+                for one in live.firing("EgressCause")
                 if "takes down 3" in (text := one["annotations"]["description"])
             ],
             "all of them are counted",
         )[0]
     )
-    until(lambda: not scene.firing("EgressTargetUnreachable"), "the targets are silent")
-    scene.fault("off")
-    until(lambda: not scene.firing("EgressCause", "EgressTargetUnreachable"), "it resolves")
+    until(lambda: not live.firing("EgressTargetUnreachable"), "the target alerts are inhibited")
+    live.fault("off")
+    until(lambda: not live.firing("EgressCause", "EgressTargetUnreachable"), "it resolves")
 
 
-def test_the_page_is_clean(scene: Scene) -> None:
-    """promtool has nothing to say about what the running daemon shows."""
-    until(lambda: "egressd_sweep_last_completed_timestamp_seconds 1" in scene.scrape(), "a sweep")
+def test_promtool_accepts_the_metrics_page(live: LiveSetup) -> None:
+    """`promtool check metrics` has no complaint about the running daemon's page."""
+    until(lambda: "egressd_sweep_last_completed_timestamp_seconds 1" in live.scrape(), "a sweep")
     done = subprocess.run(
-        ["promtool", "check", "metrics"], input=scene.scrape(), capture_output=True, text=True, check=False
+        ["promtool", "check", "metrics"], input=live.scrape(), capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

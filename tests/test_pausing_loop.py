@@ -1,4 +1,4 @@
-"""The loop of the tests counts the time its process had."""
+"""The test event loop counts only the time in which its process ran."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 import pytest
 
 from egressd import clock
-from tests.patience import TURN, PatientLoop
+from tests.pausing_loop import TURN, PausingLoop
 
 
 async def test_a_pause_ends_no_timer() -> None:
     """Half a second in which the process did not run is no time on the loop, nor on egressd's clock."""
-    assert isinstance(asyncio.get_running_loop(), PatientLoop)
+    assert isinstance(asyncio.get_running_loop(), PausingLoop)
     begun = clock.monotonic()
     async with asyncio.timeout(0.1):
         for _ in range(3):
@@ -22,11 +22,11 @@ async def test_a_pause_ends_no_timer() -> None:
     assert 0 < clock.monotonic() - begun < 10 * TURN
 
 
-async def test_waiting_in_vain_takes_its_time() -> None:
-    """It is never shorter than by the wall, nor without end, also where the loop is never idle."""
+async def test_a_timeout_takes_its_real_time() -> None:
+    """A timeout is never shorter than in real time, and ends also where the loop is never idle."""
 
     async def busy() -> None:
-        while True:  # noqa: ASYNC110 - busy is what it shall be
+        while True:  # noqa: ASYNC110 - a busy loop is the point
             await asyncio.sleep(0)
 
     begun = time.monotonic()
@@ -39,6 +39,6 @@ async def test_waiting_in_vain_takes_its_time() -> None:
     assert time.monotonic() - begun > 0.19
 
 
-def test_without_a_loop_time_is_the_machines() -> None:
-    """What runs in threads and without coroutines is not held up."""
+def test_without_a_loop_time_is_monotonic() -> None:
+    """Threads without a running loop get the machine's monotonic time."""
     assert abs(clock.monotonic() - time.monotonic()) < 60

@@ -1,6 +1,6 @@
-"""A day of faults before two real Alertmanagers: they show what is so, no more and no less.
+"""Two real Alertmanagers during a sequence of faults: they have exactly the current alerts, at any time.
 
-Hours pass between looks; what is sent is shifted to the Alertmanagers' own time.
+Hours of simulated time pass between sweeps; timestamps are shifted to the Alertmanagers' clock.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from egressd.notify.supervisor import DeliverySupervisor
 from egressd.notify.transport.http import HttpTransport, send_get
 from egressd.notify.wakeup import Wakeup
 from tests.alerting.simulation import AlertSimulation, silence
-from tests.alertmanager.peers import PATIENCE, PROGRAM, Hook, Peer, two_peers, until
+from tests.alertmanager.peers import PROGRAM, TIMEOUT, Peer, WebhookListener, two_peers, until
 
 pytestmark = [
     pytest.mark.servers,
@@ -47,13 +47,13 @@ PLAIN, SECURE = NAMES[:10], NAMES[10:20]
 PORT80 = "blocked:tcp_port_blocked"
 SNI = "blocked:tls_sni_reset"
 HOUR = 3600.0
-SECOND_PEER = 8.0
-"""Seconds after which the second peer has seen that the first has told; it waits for five."""
+PEER_WAIT = 8.0
+"""Seconds until the second peer knows that the first has notified; its `--cluster.peer-timeout` is five."""
 
 
 @dataclass(kw_only=True)
-class Desk:
-    """An office that keeps what the simulation shows, and counts attempts."""
+class DeliveryStoreRecorder:
+    """A delivery store with the simulation's snapshot, which counts attempts."""
 
     current: Snapshot
     wakeup: Wakeup = field(default_factory=Wakeup)
@@ -70,76 +70,76 @@ class Desk:
 
 
 @dataclass(kw_only=True)
-class Day:
-    """The simulation, the couriers, and both peers."""
+class FaultSequence:
+    """The alert simulation, the delivery supervisor, and both peers."""
 
     simulation: AlertSimulation
-    desk: Desk
+    store: DeliveryStoreRecorder
     peers: tuple[Peer, Peer]
-    hook: Hook
-    steady: timedelta | None = None
-    """How far the simulation is behind the Alertmanagers, where it keeps step with them."""
+    webhook: WebhookListener
+    offset: timedelta | None = None
+    """The fixed time difference to the Alertmanagers' clock, where both run at the same speed."""
 
-    def shift(self) -> timedelta:
-        """Return how far the simulation is behind."""
-        return self.steady if self.steady is not None else datetime.now(UTC) - self.simulation.now
+    def time_offset(self) -> timedelta:
+        """Return how far the simulation's clock is behind the Alertmanagers'."""
+        return self.offset if self.offset is not None else datetime.now(UTC) - self.simulation.now
 
-    def keep_step(self) -> None:
-        """Let no more time pass in the simulation than for the Alertmanagers, from now on."""
-        self.steady = datetime.now(UTC) - self.simulation.now
+    def freeze_offset(self) -> None:
+        """From now on run the simulation's clock at the Alertmanagers' speed."""
+        self.offset = datetime.now(UTC) - self.simulation.now
 
-    def live(self, words: dict[str, str] | None = None) -> None:
-        """Look four times, now."""
+    def probe_now(self, words: dict[str, str] | None = None) -> None:
+        """Sweep four times at the current time."""
         for _ in range(4):
-            assert self.steady is not None
+            assert self.offset is not None
             self.simulation.probe(
-                words, seconds=(datetime.now(UTC) - self.steady - self.simulation.now).total_seconds()
+                words, seconds=(datetime.now(UTC) - self.offset - self.simulation.now).total_seconds()
             )
 
-    def show(self, *expected: str, on: tuple[Peer, ...] = ()) -> None:
-        """Hand over what the simulation says now; both peers must show these alerts, and no others."""
-        self.desk.current = replace(self.simulation.snapshot, settings=self.desk.current.settings)
-        self.desk.wakeup.wake_all()
+    def publish(self, *expected: str, on: tuple[Peer, ...] = ()) -> None:
+        """Publish the simulation's alerts; both peers must have exactly the expected ones."""
+        self.store.current = replace(self.simulation.snapshot, settings=self.store.current.settings)
+        self.store.wakeup.wake_all()
         self._expected = Counter(expected)
         self._on = on or self.peers
 
-    async def shown(self) -> None:
-        """Wait until they do."""
+    async def wait_until_shown(self) -> None:
+        """Wait until the peers have the expected alerts."""
         await asyncio.to_thread(
-            until, self._is_shown, lambda: ([shown(one) for one in self._on], self._expected)
+            until, self._is_shown, lambda: ([active_alerts(one) for one in self._on], self._expected)
         )
 
     def _is_shown(self) -> bool:
-        return all(shown(one) == self._expected for one in self._on)
+        return all(active_alerts(one) == self._expected for one in self._on)
 
     async def expect(self, *expected: str, on: tuple[Peer, ...] = ()) -> None:
-        """Show what is so, and wait until the peers do."""
-        self.show(*expected, on=on)
-        await self.shown()
+        """Publish the simulation's alerts, and wait until the peers have the expected ones."""
+        self.publish(*expected, on=on)
+        await self.wait_until_shown()
 
 
-def shown(peer: Peer) -> Counter[str]:
-    """Return what a peer shows, shortly: the name, the severity and what it is about."""
-    return Counter(short(one["labels"]) for one in peer.alerts())
+def active_alerts(peer: Peer) -> Counter[str]:
+    """Return the keys of a peer's active alerts, counted."""
+    return Counter(alert_key(one["labels"]) for one in peer.alerts())
 
 
-def short(labels: dict[str, str]) -> str:
-    """Return the name, the severity and what an alert is about."""
+def alert_key(labels: dict[str, str]) -> str:
+    """Return name, severity, and finding, target or profile of an alert."""
     about = labels.get("finding") or labels.get("target") or labels.get("profile") or ""
     return f"{labels['alertname']}/{labels['severity']}/{about}"
 
 
 @pytest.fixture
-def peers(tmp_path: Path) -> Iterator[tuple[Peer, Peer, Hook]]:
-    """Two peers that gossip."""
+def peers(tmp_path: Path) -> Iterator[tuple[Peer, Peer, WebhookListener]]:
+    """Run a cluster of two."""
     with two_peers(tmp_path) as both:
         yield both
 
 
 @asynccontextmanager
-async def day(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Begin a day in which all is well."""
-    first, second, hook = peers
+async def fault_sequence(peers: tuple[Peer, Peer, WebhookListener], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run the simulation and the supervisor, with every target ok."""
+    first, second, webhook = peers
     rules = Alerting(instance="here:10980", labels=(("site", "lab"),))
     simulation = AlertSimulation(targets=dict.fromkeys(NAMES, Need.REQUIRED), rules=rules)
     simulation.repeat(3)
@@ -153,26 +153,26 @@ async def day(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -
         timeout=3.0,
     )
     settings = replace(simulation.snapshot.settings, notify=Notify(receivers=(receiver,)))
-    desk = Desk(current=replace(simulation.snapshot, settings=settings))
-    one = Day(simulation=simulation, desk=desk, peers=(first, second), hook=hook)
+    store = DeliveryStoreRecorder(current=replace(simulation.snapshot, settings=settings))
+    one = FaultSequence(simulation=simulation, store=store, peers=(first, second), webhook=webhook)
 
     async def push(
         receiver: Receiver, url: str, alerts: tuple[Alert, ...], *, now: datetime, rules: Alerting
     ) -> DeliveryResult:
-        moved = tuple(shift(each, one.shift()) for each in alerts)
+        moved = tuple(shift(each, one.time_offset()) for each in alerts)
         return await push_alerts(receiver, url, moved, now=datetime.now(UTC), rules=rules)
 
-    courier = DeliverySupervisor(
-        store=desk, senders=Senders(deliver=deliver, push=push, beat=send_get), chance=lambda: 0.5
+    supervisor = DeliverySupervisor(
+        store=store, senders=Senders(deliver=deliver, push=push, beat=send_get), chance=lambda: 0.5
     )
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(courier.run())
+        task = group.create_task(supervisor.run())
         yield one
         task.cancel()
 
 
 def shift(alert: Alert, by: timedelta) -> Alert:
-    """Move an alert to another time."""
+    """Shift the timestamps of an alert."""
 
     def moved(moment: str | None) -> str | None:
         return clock.timestamp(datetime.fromisoformat(moment) + by) if moment else None
@@ -180,9 +180,11 @@ def shift(alert: Alert, by: timedelta) -> Alert:
     return replace(alert, opened=moved(alert.opened), closed=moved(alert.closed))
 
 
-async def test_a_day_of_faults(peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What amtool shows at the end of each act is exactly what is wrong then, on both peers."""
-    async with day(peers, monkeypatch) as one:
+async def test_alerts_follow_a_sequence_of_faults(
+    peers: tuple[Peer, Peer, WebhookListener], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each change amtool shows exactly the current alerts, on both peers."""
+    async with fault_sequence(peers, monkeypatch) as one:
         simulation = one.simulation
         plain, secure = dict.fromkeys(PLAIN, PORT80), dict.fromkeys(SECURE, SNI)
         await one.expect()
@@ -193,21 +195,21 @@ async def test_a_day_of_faults(peers: tuple[Peer, Peer, Hook], monkeypatch: pyte
         simulation.repeat(4, {"t25": SNI, **plain}, findings={"port80": PLAIN})
         await one.expect("EgressTargetUnreachable/critical/t25", "EgressCause/critical/port80")
 
-        # Two causes interleaved, and the lone target becomes part of the second: it has no alert of its own.
+        # A second cause covers the single target too, whose own alert is replaced.
         both = {"port80": PLAIN, "sni": (*SECURE, "t25")}
         simulation.repeat(4, {"t25": SNI, **plain, **secure}, findings=both, seconds=HOUR)
         await one.expect("EgressCause/critical/port80", "EgressCause/critical/sni")
 
-        # The first is mended; of the second the lone target is left, and goes on under its own name.
+        # Both causes are resolved; the single target still fails and has an alert of its own again.
         simulation.repeat(4, {"t25": SNI})
         await one.expect("EgressTargetUnreachable/critical/t25")
 
-        # It fails in another way now: another set of labels, one alert.
+        # Another reason: other labels, still one alert.
         simulation.repeat(4, {"t25": "down:dns_nxdomain"}, seconds=600)
         await one.expect("EgressTargetUnreachable/critical/t25")
         assert {each["labels"]["reason"] for each in one.peers[0].alerts()} == {"dns_nxdomain"}
 
-        # A silence suppresses new ones, and leaves those that were notified as they are.
+        # A silence suppresses new alerts, and does not change notified ones.
         simulation.silences = (silence("night", 240, began=simulation.now),)
         simulation.repeat(4, {"t25": "down:dns_nxdomain", **plain}, findings={"port80": PLAIN}, seconds=600)
         await one.expect("EgressTargetUnreachable/critical/t25")
@@ -217,37 +219,37 @@ async def test_a_day_of_faults(peers: tuple[Peer, Peer, Hook], monkeypatch: pyte
         simulation.repeat(4)
         await one.expect()
 
-        # A target that comes and goes is one alert.
+        # A flapping target is one alert.
         for _ in range(15):
             simulation.probe({"t03": SNI})
             simulation.probe()
         await one.expect("EgressTargetFlapping/warning/t03")
         simulation.repeat(30)
         await one.expect()
-        assert not [key for key in one.desk.attempts if not key[1]]
-        await asyncio.to_thread(until, lambda: is_settled(one.hook), lambda: one.hook.heard)
+        assert not [key for key in one.store.attempts if not key[1]]
+        await asyncio.to_thread(until, lambda: all_resolved(one.webhook), lambda: one.webhook.notifications)
 
 
-def is_settled(hook: Hook) -> bool:
-    """Say whether every alert that was told is told to be over."""
+def all_resolved(webhook: WebhookListener) -> bool:
+    """Return whether the last notification of every alert is that it is resolved."""
     last = {}
-    for message in hook.heard:
+    for message in webhook.notifications:
         for alert in message["alerts"]:
             last[alert["fingerprint"]] = alert["status"]
     return bool(last) and set(last.values()) == {"resolved"}
 
 
 async def test_a_peer_that_is_down_delays_and_loses_nothing(
-    peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch
+    peers: tuple[Peer, Peer, WebhookListener], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one shows everything at once; when it is back, it shows the same."""
-    async with day(peers, monkeypatch) as one:
+    """While one peer is down the other has every alert; once back, it has the same ones."""
+    async with fault_sequence(peers, monkeypatch) as one:
         first, second = one.peers
         await asyncio.to_thread(second.kill)
         one.simulation.repeat(4, dict.fromkeys(PLAIN, PORT80), findings={"port80": PLAIN})
         began = clock.monotonic()
         await one.expect("EgressCause/critical/port80", on=(first,))
-        assert clock.monotonic() - began < PATIENCE / 3
+        assert clock.monotonic() - began < TIMEOUT / 3
         one.simulation.repeat(4, {**dict.fromkeys(PLAIN, PORT80), "t29": SNI}, findings={"port80": PLAIN})
         await one.expect("EgressCause/critical/port80", "EgressTargetUnreachable/critical/t29", on=(first,))
         await asyncio.to_thread(second.start)
@@ -255,20 +257,20 @@ async def test_a_peer_that_is_down_delays_and_loses_nothing(
         await one.expect("EgressCause/critical/port80", "EgressTargetUnreachable/critical/t29")
         one.simulation.repeat(4)
         await one.expect()
-        assert [ok for _, ok in one.desk.attempts.elements()].count(False) > 0
+        assert [ok for _, ok in one.store.attempts.elements()].count(False) > 0
 
 
-async def test_it_groups_and_deduplicates_and_knows_the_alerts_of_the_rules(
-    peers: tuple[Peer, Peer, Hook], monkeypatch: pytest.MonkeyPatch
+async def test_pushes_and_prometheus_rules_are_deduplicated(
+    peers: tuple[Peer, Peer, WebhookListener], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two peers, many pushes and Prometheus beside us: each alert is told once, and once that it is over."""
-    async with day(peers, monkeypatch) as one:
-        one.keep_step()
-        one.live({"t01": SNI, "t02": SNI})
+    """Repeated pushes to two peers and Prometheus' own alerts give one firing and one resolved notification."""
+    async with fault_sequence(peers, monkeypatch) as one:
+        one.freeze_offset()
+        one.probe_now({"t01": SNI, "t02": SNI})
         expected = ("EgressTargetUnreachable/critical/t01", "EgressTargetUnreachable/critical/t02")
         await one.expect(*expected)
         for _ in range(3):
-            one.live({"t01": SNI, "t02": SNI})
+            one.probe_now({"t01": SNI, "t02": SNI})
             await one.expect(*expected)
         as_prometheus = [
             {"labels": each["labels"], "startsAt": each["startsAt"], "annotations": {"summary": "by rule"}}
@@ -277,14 +279,18 @@ async def test_it_groups_and_deduplicates_and_knows_the_alerts_of_the_rules(
         for peer in one.peers:
             await asyncio.to_thread(post, peer, as_prometheus)
         await one.expect(*expected)
-        await asyncio.to_thread(until, lambda: len(one.hook.told("firing")) >= 2, lambda: one.hook.heard)
-        await asyncio.sleep(SECOND_PEER)
-        one.live()
+        await asyncio.to_thread(
+            until,
+            lambda: len(one.webhook.alerts_with_status("firing")) >= 2,
+            lambda: one.webhook.notifications,
+        )
+        await asyncio.sleep(PEER_WAIT)
+        one.probe_now()
         await one.expect()
-        await asyncio.to_thread(until, lambda: is_settled(one.hook), lambda: one.hook.heard)
-        await asyncio.sleep(SECOND_PEER)
-        firing = [message for message in one.hook.heard if message["status"] == "firing"]
-        over = [message for message in one.hook.heard if message["status"] == "resolved"]
+        await asyncio.to_thread(until, lambda: all_resolved(one.webhook), lambda: one.webhook.notifications)
+        await asyncio.sleep(PEER_WAIT)
+        firing = [message for message in one.webhook.notifications if message["status"] == "firing"]
+        over = [message for message in one.webhook.notifications if message["status"] == "resolved"]
         assert [len(message["alerts"]) for message in (*firing, *over)] == [2, 2]
 
 
@@ -295,5 +301,5 @@ def post(peer: Peer, alerts: list[dict[str, Any]]) -> None:
         data=json.dumps(alerts).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         assert answer.status == 200
