@@ -30,7 +30,7 @@ receivers:
   - name: hook
     webhook_configs: [{url: "http://127.0.0.1:%d/", send_resolved: true, max_alerts: 0}]
 """
-"""The second peer's wait must be far below `group_interval`, or it sometimes repeats an outdated notification."""
+"""The second peer's wait must be far below `group_interval`, or it may repeat an outdated notification."""
 TIMEOUT = 90.0
 """Seconds until a wait fails."""
 

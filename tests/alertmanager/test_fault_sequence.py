@@ -263,7 +263,7 @@ async def test_a_peer_that_is_down_delays_and_loses_nothing(
 async def test_pushes_and_prometheus_rules_are_deduplicated(
     peers: tuple[Peer, Peer, WebhookListener], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Repeated pushes to two peers and Prometheus' own alerts give one firing and one resolved notification."""
+    """Repeated pushes to both peers, and Prometheus' own, give one firing and one resolved notification."""
     async with fault_sequence(peers, monkeypatch) as one:
         one.freeze_offset()
         one.probe_now({"t01": SNI, "t02": SNI})

@@ -1,6 +1,6 @@
-"""An image built by buildah from the Dockerfile, and a container of it run by runc as an orchestrator would.
+"""An image built by buildah from the Dockerfile, and a container of it run by runc.
 
-The base is a Debian made on this machine, and packages come from a folder: no registry is asked for anything.
+The base is a Debian made on this machine, and wheels come from a folder: no registry is used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STARTING = 60.0
 
 @dataclass(frozen=True)
 class Store:
-    """Where images and containers of one test session live."""
+    """The folder for images and containers of a test session."""
 
     folder: Path
 
@@ -43,7 +43,7 @@ class Store:
 
     @cached_property
     def _driver(self) -> str:
-        """Layers by overlay where the file system can, else by copying."""
+        """The storage driver: overlay where the file system supports it, else vfs."""
         return "overlay" if self._run("overlay", "info").returncode == 0 else "vfs"
 
     def _run(self, driver: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -75,7 +75,7 @@ class Store:
         return Path(self.buildah("mount", self.buildah("from", "localhost/egressd")))
 
     def close(self) -> None:
-        """Give everything back."""
+        """Unmount and remove everything."""
         self.buildah("umount", "--all")
         self.buildah("rm", "--all")
 
@@ -91,7 +91,7 @@ def _copy_context(into: Path) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Container:
-    """A container that runs what its image says: read-only, no capabilities, a network of its own."""
+    """A container run as its image is configured: read-only, no capabilities, its own network namespace."""
 
     folder: Path
     name: str
@@ -102,22 +102,22 @@ class Container:
         files: Path,
         image: dict[str, Any],
         *,
-        words: tuple[str, ...] = (),
+        arguments: tuple[str, ...] = (),
         environment: tuple[str, ...] = (),
         given: Path | None = None,
     ) -> None:
-        """Start it, with further words of its command and its environment, and a folder at `/run/given`."""
+        """Start it, with further arguments and environment variables, and a folder at `/run/given`."""
         bundle = self.folder / "bundle"
         bundle.mkdir()
         subprocess.run(["runc", "spec"], cwd=bundle, check=True)
         path = bundle / "config.json"
         spec = json.loads(path.read_text(encoding="utf-8"))
         spec = _confined(spec, files, image)
-        spec["process"]["args"] += words
+        spec["process"]["args"] += arguments
         spec["process"]["env"] = [*spec["process"]["env"], *environment]
         if given is not None:
-            way = {"type": "bind", "source": str(given), "options": ["bind", "ro"]}
-            spec["mounts"].append({"destination": "/run/given", **way})
+            mount = {"type": "bind", "source": str(given), "options": ["bind", "ro"]}
+            spec["mounts"].append({"destination": "/run/given", **mount})
         path.write_text(json.dumps(spec), encoding="utf-8")
         with (self.folder / "log").open("wb") as log:
             command = ["runc", f"--root={self.folder}/runc", "run", f"--bundle={bundle}", self.name]
@@ -125,16 +125,16 @@ class Container:
 
     @property
     def log(self) -> str:
-        """What it wrote so far."""
+        """Its output so far."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in it, as its user."""
+        """Run a command inside, as its user."""
         words = ["runc", f"--root={self.folder}/runc", "exec", self.name, *command]
         return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
     def wait(self, *command: str) -> None:
-        """Wait until a command in it succeeds."""
+        """Wait until a command inside succeeds."""
         end = time.monotonic() + STARTING
         while (ended := self.run(*command)).returncode != 0:
             assert self.process.poll() is None, self.log[-4000:]
@@ -142,17 +142,17 @@ class Container:
             time.sleep(0.2)
 
     def signal(self, name: str) -> None:
-        """Send its first process a signal."""
+        """Send a signal to its process 1."""
         subprocess.run(["runc", f"--root={self.folder}/runc", "kill", self.name, name], check=True)
 
     def close(self) -> None:
-        """End it, whatever state it is in."""
+        """Delete it, running or not."""
         subprocess.run(["runc", f"--root={self.folder}/runc", "delete", "--force", self.name], check=False)
         self.process.wait(20)
 
 
 def _confined(spec: dict[str, Any], files: Path, image: dict[str, Any]) -> dict[str, Any]:
-    """Return what the image asks for, with nothing beyond it; its volumes are empty and its user's."""
+    """Return a spec with the image's settings only; its volumes are empty and owned by its user."""
     uid, gid = map(int, image["User"].split(":"))
     process = spec["process"] | {
         "terminal": False,

@@ -1,4 +1,4 @@
-"""The Dockerfile keeps its promises: a digest, hashes, no registry's name, a numeric user."""
+"""The Dockerfile: base image by digest, numeric user, exec form, version label."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ WORDS = dict(re.findall(r"^([A-Z]+) (.*)$", TEXT, re.MULTILINE))
 
 
 def test_base_is_named_by_digest() -> None:
-    """Both phases stand on one base, which is pinned and can be replaced."""
+    """Both stages use one base image, pinned by digest and replaceable by an argument."""
     assert re.search(r"^ARG BASE=\S+:\S+@sha256:[0-9a-f]{64}$", TEXT, re.MULTILINE)
     assert re.findall(r"^FROM (\S+)", TEXT, re.MULTILINE) == ["${BASE}", "${BASE}"]
 
 
-def test_runs_as_a_number() -> None:
-    """An orchestrator can tell that the user is not root without reading /etc/passwd."""
+def test_user_is_numeric() -> None:
+    """The user is a number, so that runAsNonRoot can be checked without /etc/passwd."""
     assert re.fullmatch(r"[1-9][0-9]*:[1-9][0-9]*", WORDS["USER"])
 
 
-def test_starts_the_program_itself() -> None:
-    """No shell stands between the orchestrator's signals and the daemon."""
+def test_entrypoint_is_the_program() -> None:
+    """The entry point is in exec form: no shell intercepts signals to the daemon."""
     assert WORDS["ENTRYPOINT"].startswith("[")
     assert WORDS["CMD"].startswith("[")
 
 
-def test_label_says_the_version() -> None:
-    """The image carries the version of what is in it."""
+def test_label_has_the_version() -> None:
+    """The version label is the package's version."""
     assert f'org.opencontainers.image.version="{__version__}"' in TEXT

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.machine
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
-    """Return a place for images."""
+    """Return a store for images."""
     skip_without("buildah", "runc", "mmdebstrap")
     with tempfile.TemporaryDirectory(prefix="egressd-image-", ignore_cleanup_errors=True) as folder:
         made = Store(Path(folder))
@@ -57,8 +57,8 @@ def health_check(image: dict[str, Any]) -> list[str]:
     return command
 
 
-def test_passes_its_health_check(container: Container, image: dict[str, Any]) -> None:
-    """Read-only, without capabilities and without a network, the daemon comes up and says it is well."""
+def test_container_passes_its_health_check(container: Container, image: dict[str, Any]) -> None:
+    """Read-only, without capabilities or network, the daemon starts and passes the health check."""
     container.wait(*health_check(image))
     container.wait("egressd", "healthcheck", "--url", "http://127.0.0.1:10980/-/ready")
     assert container.run("touch", "/etc/egressd/new").returncode != 0
@@ -68,8 +68,8 @@ def test_passes_its_health_check(container: Container, image: dict[str, Any]) ->
     assert "Uid:\t65532\t65532" in status
 
 
-def test_passes_it_behind_tls_and_a_password(files: Path, image: dict[str, Any], tmp_path: Path) -> None:
-    """The same command, told by the environment how to log in and whom to trust; without, it fails."""
+def test_health_check_with_tls_and_a_password(files: Path, image: dict[str, Any], tmp_path: Path) -> None:
+    """With login and CA in environment variables the health check passes; without them it fails."""
     given = tmp_path / "given"
     given.mkdir(mode=0o755)
     authority = trustme.CA()
@@ -95,7 +95,7 @@ def test_passes_it_behind_tls_and_a_password(files: Path, image: dict[str, Any],
     container.start(
         files,
         image,
-        words=("--web.config.file=/run/given/web.yml",),
+        arguments=("--web.config.file=/run/given/web.yml",),
         environment=tuple(f"EGRESSD_HEALTHCHECK_{name}={value}" for name, value in environment.items()),
         given=given,
     )
@@ -110,8 +110,8 @@ def test_passes_it_behind_tls_and_a_password(files: Path, image: dict[str, Any],
         container.close()
 
 
-def test_a_hung_container_fails_it(container: Container, image: dict[str, Any]) -> None:
-    """A daemon that no longer answers is unhealthy."""
+def test_a_hung_daemon_fails_the_health_check(container: Container, image: dict[str, Any]) -> None:
+    """A daemon that does not answer is unhealthy."""
     container.wait(*health_check(image))
     container.signal("STOP")
     ended = container.run(*health_check(image))
@@ -119,16 +119,16 @@ def test_a_hung_container_fails_it(container: Container, image: dict[str, Any]) 
     assert "does not answer" in ended.stderr
 
 
-def test_stops_when_asked(container: Container, image: dict[str, Any]) -> None:
-    """The image's stop signal ends the daemon by itself, with success."""
+def test_stop_signal_ends_the_daemon(container: Container, image: dict[str, Any]) -> None:
+    """On the image's stop signal the daemon exits with 0."""
     container.wait(*health_check(image))
     container.signal(image["StopSignal"])
     assert container.process.wait(10) == 0
     assert '"stopped"' in container.log
 
 
-def test_holds_no_tools(files: Path) -> None:
-    """What builds is left behind: no pip, no sources, no folder of wheels."""
+def test_image_has_no_build_tools(files: Path) -> None:
+    """The image has no pip, no sources, and no wheels."""
     assert not list((files / "opt/egressd").glob("lib/python*/site-packages/pip"))
     assert not (files / "src").exists()
     assert not (files / "build").exists()

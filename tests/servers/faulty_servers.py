@@ -72,7 +72,7 @@ def half_record_fin(peer: socket.socket) -> None:
 
 
 def garbage(peer: socket.socket) -> None:
-    """Send random bytes without end."""
+    """Send random bytes endlessly."""
     while True:
         peer.sendall(os.urandom(65536))
 

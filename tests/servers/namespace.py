@@ -1,6 +1,6 @@
-"""A network namespace to run real servers in, whose default route leads nowhere.
+"""A network namespace for real servers, with a default route that drops everything.
 
-Loopback works, packets to any other address are dropped without an answer, and nothing gets out. Root makes a
+Loopback works, and packets to any other address are dropped silently. Root makes a
 network namespace, other users one inside a user namespace. Where neither is allowed, the servers run on this
 host's own loopback: the configurations of these tests use no other address.
 """

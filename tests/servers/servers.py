@@ -198,7 +198,7 @@ def start_dnsmasq(namespace: ServerNamespace) -> None:
 
 
 def start_faulty_servers(namespace: ServerNamespace) -> None:
-    """Start the servers that no real program can be configured to be."""
+    """Start the servers whose faults no real program can be configured to have."""
     words = [f"{name}={namespace.port(name)}" for name in (*FAULTY_TCP, *FAULTY_DNS)]
     namespace.start(
         sys.executable,

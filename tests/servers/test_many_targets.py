@@ -1,4 +1,4 @@
-"""Many targets without answer, interrupts, endless servers: every sweep ends, within limits."""
+"""Many targets without answer, interrupts, endless responses: every sweep ends within its limits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HOSTILE = (
 def _endpoint(number: int, host: str, **more: Any) -> dict[str, Any]:
     return {
         "id": f"e{number}",
-        "service": "Crowd",
+        "service": "Many",
         "host": host,
         "port": 443,
         "protocol": "https",
@@ -63,7 +63,7 @@ def test_a_thousand_targets_without_answer(
     settings: Callable[..., dict[str, Any]],
     sweep: Callable[..., Run],
 ) -> None:
-    """They take little more than one deadline, and each gets its verdict."""
+    """A thousand silent targets take little more than one deadline, and each gets its verdict."""
     config = settings(*_many(), dial={"*:443": "full_backlog"}, resolver=resolver)
     config["probe"] |= {"deadline": f"{DEADLINE}s", "connect_timeout": f"{DEADLINE - 2}s"}
     run = sweep(config, timeout=180)
@@ -87,7 +87,7 @@ def test_interrupt_leaves_a_valid_partial_report(
     interrupted: list[float] = []
 
     def all_wait() -> bool:
-        """Return whether all others wait: the healthy one came first and is done."""
+        """Return whether all silent targets are waiting; the healthy one is done."""
         if waiting := namespace.pending_connects() >= MANY:
             interrupted.append(time.monotonic())
         return waiting
@@ -114,7 +114,7 @@ def test_hostile_server(
     settings: Callable[..., dict[str, Any]],
     sweep: Callable[..., Run],
 ) -> None:
-    """Whatever a server sends, the sweep ends with a verdict and in bounded memory."""
+    """With any hostile response the sweep ends with a verdict and in bounded memory."""
     host = f"{server.replace('_', '-')}.{ZONE}"
     port = 443 if protocol == "https" else 80
     endpoint = _endpoint(1, host, port=port, protocol=protocol)
@@ -141,7 +141,7 @@ def test_endless_download(settings: Callable[..., dict[str, Any]], sweep: Callab
 def test_hostile_resolver(
     resolver: str, settings: Callable[..., dict[str, Any]], sweep: Callable[..., Run]
 ) -> None:
-    """Random bytes, loops and timeouts of a resolver are a failure of DNS, not a crash."""
+    """Random bytes, CNAME loops and timeouts of a resolver are DNS failures, not crashes."""
     host = f"healthy.{ZONE}"
     config = settings(_endpoint(1, host), dial={f"{host}:443": "healthy"}, resolver=resolver)
     run = sweep(config, timeout=60)

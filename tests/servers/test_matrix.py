@@ -1,4 +1,4 @@
-"""One case per kind of failure, on real servers, by the real command line."""
+"""One case per kind of failure: real servers, swept by the command line."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _settings(case: Case, build: Callable[..., dict[str, Any]]) -> dict[str, Any
 def test_verdict(
     case: Case, settings: Callable[..., dict[str, Any]], sweep: Callable[[dict[str, Any]], Run]
 ) -> None:
-    """The endpoint gets its outcome and reason, the healthy one stays ok, and the exit code fits."""
+    """The endpoint gets its outcome and reason, the healthy one stays ok, and the exit code matches."""
     run = sweep(_settings(case, settings))
     target = run.target(case.full_host)
     said = f"{target['reason']} {target['also']} {target['flags']} {target['trails']}"
@@ -230,7 +230,7 @@ def test_all_healthy(settings: Callable[..., dict[str, Any]], sweep: Callable[[d
 
 
 def test_all_at_once(settings: Callable[..., dict[str, Any]], sweep: Callable[[dict[str, Any]], Run]) -> None:
-    """Every case in one sweep still gets its own verdict."""
+    """In one sweep with every case, each still gets its verdict."""
     cases = [case for case in (*TCP, *HELLO, *CERTIFICATE, *HTTP) if not case.config and not case.host]
     unique = {case.full_host: case for case in cases if not case.name.startswith("status")}
     dial = {f"{HEALTHY}:443": "healthy"}

@@ -1,4 +1,4 @@
-"""What is believed changes slowly, for a reason, and never twice for the same look."""
+"""Standings change after enough results that agree, and a sweep applied twice changes nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS = (
     "unknown:tls_unknown",
 )
 KEYS = ("a/x:443", "b/y:443", "b/y:443@second")
-PATIENCE = Thresholds()
+THRESHOLDS = Thresholds()
 history = st.lists(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(WORDS), min_size=1), max_size=14)
 steady = st.lists(st.sampled_from(WORDS), min_size=1, max_size=20)
 
@@ -42,7 +42,7 @@ def fold(words: list[str], *, target: str = "a/x:443") -> tuple[list[Standing], 
 
 @given(history)
 def test_applying_a_sweep_twice_changes_nothing(rows: list[dict[str, str]]) -> None:
-    """The second time there is no other standing and no event."""
+    """Applying the same sweep again changes no standing and gives no event."""
     believed = Standings()
     for number, row in enumerate(rows):
         one = sweep(number, row)
@@ -52,7 +52,7 @@ def test_applying_a_sweep_twice_changes_nothing(rows: list[dict[str, str]]) -> N
 
 @given(history)
 def test_standings_are_those_of_the_targets_of_the_sweep(rows: list[dict[str, str]]) -> None:
-    """Removed targets have none, each target and source has one, and they are sorted."""
+    """Each target and source of the sweep has one standing, sorted; removed targets have none."""
     believed = Standings()
     for number, row in enumerate(rows):
         one = sweep(number, row)
@@ -63,7 +63,7 @@ def test_standings_are_those_of_the_targets_of_the_sweep(rows: list[dict[str, st
 
 @given(steady)
 def test_the_state_agrees_with_the_belief(words: list[str]) -> None:
-    """OK is believed reachable, failing is not; suspect and recovering need more results."""
+    """OK means believed reachable, FAILING not; SUSPECT and RECOVERING wait for more results."""
     seen, _ = fold(words)
     for word, one in zip(words, seen, strict=True):
         reachable = Outcome(word.partition(":")[0]).reachable
@@ -80,13 +80,13 @@ def test_the_state_agrees_with_the_belief(words: list[str]) -> None:
 
 @given(steady)
 def test_a_change_takes_as_many_results_as_the_threshold(words: list[str]) -> None:
-    """No event without as many consecutive results of its kind."""
+    """A change takes as many consecutive results as its threshold."""
     _, emitted = fold(words)
     ok = [Outcome(word.partition(":")[0]).reachable for word in words]
     for event in emitted:
         assert isinstance(event, TargetChanged)
         moment = next(number for number in range(len(words)) if at(number) == event.at)
-        needed = PATIENCE.better if event.after.outcome.reachable else PATIENCE.silent
+        needed = THRESHOLDS.better if event.after.outcome.reachable else THRESHOLDS.silent
         if event.before is None and event.after.outcome.reachable:
             needed = 1
         row = ok[max(0, moment - needed + 1) : moment + 1]
@@ -110,7 +110,7 @@ def test_events_form_a_chain_to_the_current_belief(words: list[str]) -> None:
 
 @given(steady, st.sampled_from(WORDS))
 def test_enough_results_confirm_a_belief(words: list[str], last: str) -> None:
-    """Whatever was before, three results that agree are believed."""
+    """After any results, three that agree become the belief."""
     seen, _ = fold([*words, last, last, last])
     assert seen[-1].settled
     assert seen[-1].belief.reason == (last.partition(":")[2] or None)
@@ -123,8 +123,8 @@ def test_the_transition_table_is_complete() -> None:
     assert all(set(row.values()) - {state} for state, row in TRANSITIONS.items())
 
 
-def test_one_lost_packet_is_no_change() -> None:
-    """A suspect that recovers was never believed to fail, and keeps its `since`."""
+def test_one_failed_result_is_no_change() -> None:
+    """A suspect target that recovers gives no event, and keeps its `since`."""
     seen, emitted = fold(["ok", "ok", "blocked", "ok"])
     assert [one.state for one in seen] == [Lifecycle.OK, Lifecycle.OK, Lifecycle.SUSPECT, Lifecycle.OK]
     assert emitted == []
@@ -141,7 +141,7 @@ def test_a_failure_begins_where_it_was_first_seen() -> None:
 
 
 def test_a_target_that_is_ok_from_the_start_is_no_event() -> None:
-    """One that fails from the start is an event when it is confirmed, without a belief before it."""
+    """A target that fails from the start gives an event when confirmed, without a previous belief."""
     assert fold(["ok"])[1] == []
     seen, emitted = fold(["down", "down", "down"])
     (event,) = emitted
@@ -151,7 +151,7 @@ def test_a_target_that_is_ok_from_the_start_is_no_event() -> None:
 
 
 def test_stale_verdicts_are_not_applied() -> None:
-    """What was not probed keeps its standing, whatever verdict the sweep repeats."""
+    """A target that was not probed keeps its standing, though the sweep repeats its verdict."""
     believed, _ = advance(Standings(), sweep(0, {"a": "ok", "b": "ok"}), now=at(0))
     for number in range(1, 6):
         fresh = frozenset({("b", "default")})
@@ -164,7 +164,7 @@ def test_stale_verdicts_are_not_applied() -> None:
 
 
 def test_a_finding_opens_and_closes_once() -> None:
-    """After as many sweeps as the thresholds ask for, both ways."""
+    """A finding opens and closes after as many sweeps as the thresholds require."""
     believed = Standings()
     emitted: list[TargetEvent] = []
     shown = [(), ("m",), ("m",), ("m",), ("m",), (), ("m",), (), ()]
@@ -181,8 +181,8 @@ def test_a_finding_opens_and_closes_once() -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.sets(st.sampled_from("mn")), max_size=20))
-def test_no_finding_closes_that_was_not_open(rows: list[set[str]]) -> None:
-    """Its events alternate, beginning with an opening."""
+def test_finding_events_alternate(rows: list[set[str]]) -> None:
+    """Opened and closed events of a finding alternate, the first is an opening."""
     believed = Standings()
     emitted: list[TargetEvent] = []
     for number, names in enumerate(rows):
@@ -195,7 +195,7 @@ def test_no_finding_closes_that_was_not_open(rows: list[set[str]]) -> None:
 
 
 def test_a_finding_of_other_targets_is_unchanged() -> None:
-    """Probing a few targets neither opens nor closes a finding of others."""
+    """Probing other targets neither opens nor closes a finding."""
     believed = Standings()
     for number in range(3):
         one = sweep(number, {"a": "blocked", "b": "ok"}, findings={"m": ("a",)})
@@ -208,7 +208,7 @@ def test_a_finding_of_other_targets_is_unchanged() -> None:
 
 
 def test_a_finding_closes_when_its_last_target_is_removed() -> None:
-    """Removed targets are not named any more, and keep no finding open that no probe could close."""
+    """Removed targets leave a finding; without any left, it is closed."""
     believed = Standings()
     for number in range(3):
         one = sweep(number, {"a": "blocked", "b": "blocked", "c": "ok"}, findings={"m": ("a", "b")})
@@ -224,7 +224,7 @@ def test_a_finding_closes_when_its_last_target_is_removed() -> None:
 
 
 def test_evidence_is_bounded() -> None:
-    """What a hostile server puts into evidence is cut before it is stored."""
+    """Long evidence of a hostile server is truncated before it is stored."""
     one = sweep(0, {"a": "blocked"})
     long = (
         one.verdicts[0]

@@ -1,4 +1,4 @@
-"""Flapping is told apart from failing, and a failure without an answer from one with."""
+"""Flapping detection: the share of changes, its thresholds, and states under a silence."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ results = st.text(alphabet="01", max_size=MOST_RESULTS)
 
 
 @given(results)
-def test_the_share_is_a_share(seen: str) -> None:
-    """0 per cent without changes, 100 if every result differs from the one before."""
+def test_the_share_is_between_0_and_100_per_cent(seen: str) -> None:
+    """The share is 0 without changes, and 100 where every result differs from the previous one."""
     assert 0 <= change_share(seen) <= 100.001
     if len(set(seen)) <= 1:
         assert change_share(seen) == 0
 
 
 def test_every_change_counts_and_recent_ones_count_more() -> None:
-    """There are at most twenty changes; each weighs less with every further result."""
+    """Every change counts, less with every result since; at most twenty are counted."""
     assert change_share(("01" * MOST_RESULTS)[:MOST_RESULTS]) == pytest.approx(100)
     assert change_share("1" * 20 + "0") == pytest.approx(6)
     assert change_share("1" + "0" * 20) == pytest.approx(4)
@@ -41,7 +41,7 @@ def test_every_change_counts_and_recent_ones_count_more() -> None:
 
 @given(results, st.booleans())
 def test_the_last_results_are_kept(seen: str, good: bool) -> None:
-    """The newest is last, and no more are kept."""
+    """The newest result is last, and no more than the limit are kept."""
     after = add_result(seen, reachable=good)
     assert after[-1] == ("1" if good else "0")
     assert len(after) <= MOST_RESULTS
@@ -64,7 +64,7 @@ def states(words: str, *, silenced: str = "") -> list[Lifecycle]:
 
 
 def test_a_target_flaps_until_it_is_stable() -> None:
-    """It is flapping from 30 per cent on, and stays so until below 10, whatever its results are meanwhile."""
+    """A target is flapping from 30 per cent on until below 10, with any results in between."""
     flapping = states("1" * 12 + "10" * 6 + "1" * 21)
     first = flapping.index(Lifecycle.FLAPPING)
     assert 14 <= first <= 22
@@ -74,12 +74,12 @@ def test_a_target_flaps_until_it_is_stable() -> None:
 
 
 def test_an_outage_is_no_flapping() -> None:
-    """Two outages within twenty results are two outages."""
+    """Two outages within twenty results are not flapping."""
     assert Lifecycle.FLAPPING not in states("1" * 10 + "0" * 5 + "1" * 5 + "0" * 4 + "1" * 9)
 
 
 def test_a_silence_changes_the_state_and_not_the_belief() -> None:
-    """Results count under it: when it is over, the belief is what they confirmed."""
+    """Results count under a silence: after it, the belief is what they confirmed."""
     seen = states("1" * 4 + "0" * 6 + "0" * 2, silenced="...." + "s" * 6)
     assert set(seen[4:10]) == {Lifecycle.SILENCED}
     assert seen[10] is Lifecycle.FAILING
@@ -88,7 +88,7 @@ def test_a_silence_changes_the_state_and_not_the_belief() -> None:
 
 
 def test_flapping_thresholds_are_settings() -> None:
-    """With low ones a target flaps earlier."""
+    """With lower thresholds a target is flapping earlier."""
     believed = Standings()
     for number, word in enumerate("1101"):
         one = sweep(number, {"a": "ok" if word == "1" else "down"})
@@ -116,8 +116,8 @@ def seen_with(number: int, failure: Failure | None) -> Sweep:
 
 
 @pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.REFUSED, Failure.RESET, Failure.ALERT])
-def test_a_failure_with_an_answer_is_confirmed_earlier(failure: Failure) -> None:
-    """A reset at the second result, silence at the third."""
+def test_an_explicit_failure_is_confirmed_earlier(failure: Failure) -> None:
+    """A reset is confirmed by the second result, a timeout by the third."""
     believed = Standings()
     states: list[Standing] = []
     for number in range(5):

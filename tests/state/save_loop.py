@@ -1,4 +1,4 @@
-"""A program that saves state as fast as it can until it is killed, and the invariants of what it leaves.
+"""A program that saves state as fast as it can until it is killed, and the invariants of the saved state.
 
 `python -m tests.state.save_loop DIRECTORY SEED` probes a few flapping targets, and saves after each
 sweep, until it is killed.
@@ -26,7 +26,7 @@ TARGETS = tuple(f"row-{number}/h{number}:443" for number in range(8))
 
 
 async def save_forever(directory: Path, seed: str) -> None:
-    """Save without end, and print a line after each save."""
+    """Save in a loop, and print a line after each save."""
     persistence = Persistence(directory)
     saved_state, status = await persistence.open()
     print_line(f"open {status.problem}")

@@ -1,4 +1,4 @@
-"""Alerts and the queue survive the daemon, with the events that led to them, or not at all."""
+"""Alerts, queued notices and their events survive a restart, saved atomically."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def queue(*numbers: int) -> Outbox:
 
 
 async def save(directory: Path, *snapshots: Snapshot) -> None:
-    """Save snapshots, and end without a last save."""
+    """Save snapshots, and stop without a final save."""
     persistence = Persistence(directory)
     await persistence.open()
     for one in snapshots:
@@ -58,7 +58,7 @@ async def load(directory: Path) -> SavedState:
 
 
 async def test_alerts_and_the_queue_survive_a_kill(tmp_path: Path) -> None:
-    """Both are loaded as they were: order, numbers, dropped counts, and the last notified condition."""
+    """Alerts and queue are loaded unchanged: order, numbers, dropped counts, last notified condition."""
     shown = snapshot_with_alerts("a", "b", outbox=queue(1, 2, 3, 4, 5))
     await save(tmp_path, shown)
     found = await load(tmp_path)
@@ -68,7 +68,7 @@ async def test_alerts_and_the_queue_survive_a_kill(tmp_path: Path) -> None:
 
 
 async def test_delivered_notices_are_deleted_and_numbers_are_never_used_twice(tmp_path: Path) -> None:
-    """An empty queue still has its next number."""
+    """An emptied queue continues with its next number."""
     first = queue(1, 2)
     done = remove_delivered(first, [one.number for one in first.waiting], "hook")
     empty, _ = restrict(done, {})
@@ -85,7 +85,7 @@ async def test_delivered_notices_are_deleted_and_numbers_are_never_used_twice(tm
 
 
 async def test_new_evidence_alone_is_not_written(tmp_path: Path) -> None:
-    """Every probe has new evidence; it is written with the next change."""
+    """New evidence without a change is not written; it is saved with the next change."""
     before = alert("a")
     newer = replace(before, condition=condition("a", evidence=("another line",)))
     changed = replace(newer, state=AlertState.RESOLVING, cleared_at=AT)
@@ -96,7 +96,7 @@ async def test_new_evidence_alone_is_not_written(tmp_path: Path) -> None:
 
 
 async def test_a_save_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the disk fails in the middle, no alert, notice or event is written, until all of them are."""
+    """If the disk is full in the middle of a save, nothing of it is written; the next save writes all."""
     persistence = Persistence(tmp_path)
     await persistence.open()
     before = snapshot_with_alerts("a", outbox=queue(1))
@@ -112,7 +112,7 @@ async def test_a_save_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_cancelled_save_loses_no_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scheduler is cancelled at shutdown: its events are written by the last save."""
+    """Events of a save that was cancelled at shutdown are written by the final save."""
     persistence, events = Persistence(tmp_path), tuple(failing()[1])
     await persistence.open()
     go = threading.Event()
@@ -142,7 +142,7 @@ def _rows(directory: Path) -> tuple[int, ...]:
 
 
 async def test_a_damaged_row_costs_only_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A bad alert or notice is logged and left out; the rest is loaded, and saved again."""
+    """A damaged alert or notice is logged and skipped; the others are loaded, and saved again."""
     await save(tmp_path, snapshot_with_alerts("a", "b", outbox=queue(1, 2)))
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as file:
         file.execute("UPDATE alerts SET body = '{}' WHERE id LIKE '%/a'")
@@ -168,7 +168,7 @@ def first_version(directory: Path) -> None:
 
 
 async def test_a_database_of_version_1_is_migrated_in_place(tmp_path: Path) -> None:
-    """Standings and events stay, nothing is moved aside, and alerts can be saved."""
+    """Standings and events are kept, the file is not moved aside, and alerts can be saved."""
     standings, events = failing()
     await keep(tmp_path / "new", standings, events)
     first_version(tmp_path / "old")
@@ -186,7 +186,7 @@ async def test_a_database_of_version_1_is_migrated_in_place(tmp_path: Path) -> N
 
 
 async def test_a_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file stays at version 1, and the next start tries again."""
+    """A failed migration leaves the file at version 1, and the next start retries it."""
     first_version(tmp_path)
     with monkeypatch.context() as broken:
         broken.setattr(database, "STEPS", (STEPS[0], STEPS[1] + "INSERT INTO events VALUES (1);"))
@@ -203,7 +203,7 @@ async def test_a_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: p
 def test_the_file_has_the_last_save(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
-    """Whatever is queued and delivered, and however often the file is opened again."""
+    """After any sequence of queueing, delivering and reopening, the file has the last save."""
     directory = tmp_path_factory.mktemp("state")
     outbox, alerts, count = Outbox(), dict[str, Alert](), 0
     store = Store(directory)

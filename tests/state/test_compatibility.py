@@ -1,4 +1,4 @@
-"""State that egressd 0.1.0 wrote is still read, and still written under the same names.
+"""State that egressd 0.1.0 wrote is read, and written under the same names.
 
 `written_by_0_1_0` holds an SQL dump of a state database, the history it shows and a `maintenance.json`.
 """
@@ -27,7 +27,7 @@ WRITTEN = Path(__file__).parent / "written_by_0_1_0"
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A state directory as 0.1.0 left it."""
+    """Return a state directory written by 0.1.0."""
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
         connection.executescript((WRITTEN / "state.sql").read_text(encoding="utf-8"))
         connection.executescript(f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 2")
@@ -36,7 +36,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def test_every_row_is_read_and_written_the_same(directory: Path) -> None:
-    """Decoding and encoding a body changes no byte: names and values on disk stay what they were."""
+    """Decoding and encoding a row changes no byte: names and values on disk are unchanged."""
     with closing(sqlite3.connect(directory / FILE)) as connection:
         tables = {
             "alerts": Alert,
@@ -58,7 +58,7 @@ def test_every_row_is_read_and_written_the_same(directory: Path) -> None:
 
 
 def test_the_database_is_loaded_whole(directory: Path) -> None:
-    """Standings, findings, alerts in every state, the queue and its counts; no row is left out."""
+    """Standings, findings, alerts in every state, and the queue with its counts are loaded completely."""
     store = Store(directory)
     found = store.load()
     store.close()
@@ -82,7 +82,7 @@ def test_the_database_is_loaded_whole(directory: Path) -> None:
 
 
 def test_the_history_is_shown_as_before(directory: Path) -> None:
-    """The JSON of `egressd history` has the same keys and values."""
+    """`egressd history` prints the same JSON keys and values."""
     found = read_history(
         directory, since="2026-11-20T03:10:00.000Z", until="2026-11-21T00:00:00.000Z", target=None
     )
@@ -91,7 +91,7 @@ def test_the_history_is_shown_as_before(directory: Path) -> None:
 
 
 def test_silences_opened_before_are_in_force(directory: Path) -> None:
-    """`maintenance.json` keeps its name, schema and keys."""
+    """Silences in an old `maintenance.json` are active: its name, schema and keys are unchanged."""
     change, manual = read_silences(directory)
     assert (change.name, change.by, change.reason) == ("change-7", "root", "new firewall, größer")
     assert (manual.name, manual.ends) == ("manual-1", "2026-11-20T05:00:00.000Z")

@@ -1,4 +1,4 @@
-"""The history of a period: what was not ok when it began, its events, and what is left out."""
+"""`read_history`: what failed at the beginning of the period, its events, and its limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.state.test_persistence import failing, keep
 
 
 async def test_a_removed_target_is_not_shown_as_failing(tmp_path: Path) -> None:
-    """Its removal is an event; that of a target that was ok is none."""
+    """The removal of a failing target is an event, of an ok target it is none."""
     standings, emitted = failing()
     left, events = advance(standings, sweep(70, {}), now=at(70))
     assert left.targets == ()
@@ -32,7 +32,7 @@ async def test_a_removed_target_is_not_shown_as_failing(tmp_path: Path) -> None:
 
 
 async def test_a_finding_that_was_open_before_is_shown(tmp_path: Path) -> None:
-    """Also its closing, though it was opened before the period."""
+    """A finding opened before the period is listed, and so is its closing."""
     standings, emitted = Standings(), list[Event]()
     for number in range(20):
         findings = {"path": ()} if number < 10 else {}
@@ -47,7 +47,7 @@ async def test_a_finding_that_was_open_before_is_shown(tmp_path: Path) -> None:
 async def test_a_long_history_is_cut_after_the_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Matching events are found behind any number of others; `cut` says that some are left out."""
+    """The limit applies to matching events only; `cut` is set where some are left out."""
     monkeypatch.setattr("egressd.state.history.MOST_EVENTS", 3)
     standings, emitted = failing()
     change = emitted[0]

@@ -1,4 +1,4 @@
-"""Killed at random moments, the state always loads, and no event is recorded twice."""
+"""After SIGKILL at random moments the state always loads, and no event is recorded twice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def kill_once(directory: Path, seed: int, saves: int, more: float) -> int:
 
 
 async def check(directory: Path) -> int:
-    """Load what was left, compare it with the saved events, and return their number."""
+    """Load the state, compare it with the saved events, and return their number."""
     persistence = Persistence(directory)
     saved_state, status = await persistence.open()
     persistence._close()
@@ -46,7 +46,7 @@ async def check(directory: Path) -> int:
 
 
 async def test_killed_at_random_moments(tmp_path: Path) -> None:
-    """Each process continues from the last save of the one before."""
+    """Each process continues from the previous one's last save."""
     choose = random.Random(4)
     counts = [0]
     for number in range(TIMES):

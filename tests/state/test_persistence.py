@@ -1,4 +1,4 @@
-"""Saved state over restarts, damaged files, full disks, and a second daemon."""
+"""Persistence: restarts, damaged files, full disks, a second daemon, retention."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DISCOVERY = Discovery(name="service-bus-allowlist", hosts=("a.servicebus.windows
 
 @pytest.fixture(autouse=True)
 def now(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """A wall clock that stands still and can be set."""
+    """Return a wall clock that can be set."""
     moments = [datetime(2026, 11, 20, 4, 0, tzinfo=UTC)]
     monkeypatch.setattr(clock, "now", lambda: moments[0])
     return lambda moment: moments.__setitem__(0, moment)
@@ -84,7 +84,7 @@ def history(directory: Path) -> tuple[Event, ...]:
 
 
 async def test_a_restart_loses_nothing_and_reports_nothing_again(tmp_path: Path) -> None:
-    """Times, evidence, profiles and discoveries are loaded; the same failure is no new event."""
+    """Times, evidence, profiles and discoveries are loaded; a continuing failure is no new event."""
     standings, emitted = failing()
     await keep(tmp_path, standings, emitted, profiles={"bridge": at(0)})
     found = await saved_state(tmp_path)
@@ -99,8 +99,8 @@ async def test_a_restart_loses_nothing_and_reports_nothing_again(tmp_path: Path)
     assert history(tmp_path) == tuple(emitted)
 
 
-async def test_a_suspect_is_still_one_after_a_restart(tmp_path: Path) -> None:
-    """An unconfirmed failure is neither forgotten nor confirmed by the restart."""
+async def test_an_unconfirmed_failure_survives_a_restart(tmp_path: Path) -> None:
+    """A suspect target is still suspect after a restart, with its result count."""
     standings, emitted = failing(3)
     assert emitted == []
     await keep(tmp_path, standings, emitted)
@@ -113,7 +113,7 @@ async def test_a_suspect_is_still_one_after_a_restart(tmp_path: Path) -> None:
 
 
 async def test_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
-    """Directory and files have evidence about the network."""
+    """Directory and files are private, since they hold evidence about the network."""
     directory = tmp_path / "deep" / "state"
     await keep(directory, *failing())
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
@@ -135,7 +135,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 async def test_a_damaged_file_is_moved_aside_and_logged(
     tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The daemon starts, saves to a new file, and the damaged one is kept."""
+    """With a damaged file the daemon starts, saves to a new one, and keeps the damaged one."""
     await keep(tmp_path, *failing())
     path = tmp_path / FILE
     path.write_bytes(DAMAGE[kind](path.read_bytes()))
@@ -149,7 +149,7 @@ async def test_a_damaged_file_is_moved_aside_and_logged(
 
 
 async def test_few_damaged_files_are_kept(tmp_path: Path, now: Callable[[datetime], None]) -> None:
-    """Older ones are deleted."""
+    """Only the newest damaged files are kept."""
     for number in range(MOST_ASIDE + 3):
         now(datetime(2026, 11, 20, 4, number, tzinfo=UTC))
         (tmp_path / FILE).write_bytes(b"no database" * 500)
@@ -158,7 +158,7 @@ async def test_few_damaged_files_are_kept(tmp_path: Path, now: Callable[[datetim
 
 
 async def test_damage_while_in_use_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All state is saved to a new file, with the event whose save found the damage."""
+    """Damage found by a save: all state goes to a new file, with that save's event."""
     standings, emitted = failing()
     persistence = Persistence(tmp_path)
     await persistence.open()
@@ -183,7 +183,7 @@ def _aside(directory: Path) -> list[Path]:
 
 
 async def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
-    """Two writers would send everything twice."""
+    """A second daemon on one directory is refused, since both would send every notification."""
     persistence = Persistence(tmp_path)
     await persistence.open()
     with pytest.raises(StateInUseError, match="another egressd keeps its state in"):
@@ -193,7 +193,7 @@ async def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
 
 
 async def test_without_a_directory_nothing_is_kept() -> None:
-    """And nothing fails."""
+    """Without a state directory nothing is saved, and nothing fails."""
     persistence = Persistence(None)
     assert await persistence.open() == (SavedState(), persistence._status().__class__())
     assert (await persistence.save(snapshot(), tuple(failing()[1]), ())).directory is None
@@ -201,7 +201,7 @@ async def test_without_a_directory_nothing_is_kept() -> None:
 
 
 async def test_a_directory_that_cannot_be_created_is_a_status(tmp_path: Path) -> None:
-    """The daemon runs without; as soon as it can, it saves what happened meanwhile."""
+    """The daemon runs without the directory, and saves the events since then once it can be created."""
     (tmp_path / "file").write_text("", encoding="ascii")
     persistence = Persistence(tmp_path / "file" / "state")
     _, status = await persistence.open()
@@ -216,7 +216,7 @@ async def test_a_directory_that_cannot_be_created_is_a_status(tmp_path: Path) ->
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one MiB, where root may mount one."""
+    """Return a file system of one MiB; skip without permission to mount it."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
@@ -227,7 +227,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk_is_survived(small_disk: Path) -> None:
-    """It is a status, nothing is lost while it lasts, and all is written once there is room."""
+    """A full disk is a status; events are kept in memory, and all are written once there is room."""
     standings, emitted = failing()
     persistence = Persistence(small_disk)
     await persistence.open()
@@ -292,7 +292,7 @@ def test_failures_are_kept_longer_than_successes(tmp_path: Path, now: Callable[[
 
 
 def test_a_shorter_retention_applies_at_once(tmp_path: Path, now: Callable[[datetime], None]) -> None:
-    """It frees space without waiting for hundreds of events."""
+    """A shorter retention frees space at the next save."""
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     now(moment)
     store = Store(tmp_path)
@@ -339,7 +339,7 @@ def test_results_that_agree_are_not_written(tmp_path: Path) -> None:
 
 
 async def test_history_has_changes_and_their_evidence(tmp_path: Path) -> None:
-    """What was not ok before, what changed with its evidence, and only what matches."""
+    """The history has earlier failures, and matching changes with their evidence."""
     standings, emitted = failing()
     recovered, events = advance(standings, sweep(70, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(70))
     recovered, events = advance(recovered, sweep(71, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(71))
@@ -359,7 +359,7 @@ async def test_history_has_changes_and_their_evidence(tmp_path: Path) -> None:
 
 
 async def test_history_is_read_while_the_daemon_writes(tmp_path: Path) -> None:
-    """A reader neither waits for the writer nor stops it."""
+    """A reader and the writer do not block each other."""
     standings, emitted = failing()
     persistence = Persistence(tmp_path)
     await persistence.open()
@@ -374,7 +374,7 @@ async def test_history_is_read_while_the_daemon_writes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"not a database" * 100])
 def test_no_history_is_an_error(tmp_path: Path, content: bytes | None) -> None:
-    """No file, an empty one, and one of another program."""
+    """A missing file, an empty one, and another program's are errors."""
     if content is not None:
         (tmp_path / FILE).write_bytes(content)
     with pytest.raises(HistoryError, match=r"no history in|cannot read"):

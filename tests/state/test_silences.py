@@ -1,4 +1,4 @@
-"""Silences opened by hand: what is written is read, and nothing else is accepted."""
+"""Silences in `maintenance.json`: round trip, permissions, links, damaged files, limits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ONE = Silence(
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    """Everything comes back; what is over by then does not."""
+    """Silences are read back equal; expired ones are not."""
     over = replace(ONE, name="over", ends="2026-11-21T12:00:00.000Z")
     other = replace(ONE, name="other", reason="", by="", scope=Scope())
     write_silences(tmp_path, (ONE, over, other), now=NOW)
@@ -48,13 +48,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_nothing_is_open_without_a_file(tmp_path: Path) -> None:
-    """Neither a missing file nor a missing folder is a mistake."""
+    """A missing file or folder means no silences."""
     assert read_silences(tmp_path) == ()
     assert read_silences(tmp_path / "absent") == ()
 
 
 def test_the_daemons_user_can_read_what_root_wrote(tmp_path: Path) -> None:
-    """The mode is 0644 whatever the umask is."""
+    """The file's mode is 0644 with any umask."""
     before = os.umask(0o077)
     try:
         write_silences(tmp_path, (ONE,), now=NOW)
@@ -64,7 +64,7 @@ def test_the_daemons_user_can_read_what_root_wrote(tmp_path: Path) -> None:
 
 
 def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
-    """Who may write to the folder can't make root write, or the daemon read, elsewhere."""
+    """A symbolic link is replaced, so that nothing is written or read elsewhere."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("kept", encoding="utf-8")
     state = tmp_path / "state"
@@ -86,15 +86,15 @@ def _folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_pipe, _folder])
-def test_what_is_no_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """A pipe without a writer would hang a daemon."""
+def test_a_path_that_is_no_regular_file_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A pipe or folder is an error at once; reading a pipe without a writer would hang."""
     make(tmp_path / FILE)
     with pytest.raises(SilencesFileError, match=f"cannot read {tmp_path / FILE}: "):
         read_silences(tmp_path)
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """A silence as it is in the file, changed."""
+    """Return a silence's JSON object, with changes."""
     made = {
         "name": "a",
         "began": ONE.began,
@@ -108,7 +108,7 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 def document(*rows: Any, **changes: Any) -> bytes:
-    """A file's text."""
+    """Return the file's text."""
     return json.dumps({"schema": "egressd.maintenance/1", "windows": list(rows), **changes}).encode()
 
 
@@ -150,7 +150,7 @@ def test_the_row_below_is_good(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_file_is_an_error(tmp_path: Path, data: bytes) -> None:
-    """One sentence with the path and what to do; never a traceback, and no silence is read."""
+    """A damaged file is an EgressdError with the path and the remedy."""
     (tmp_path / FILE).write_bytes(data)
     with pytest.raises(SilencesFileError) as caught:
         read_silences(tmp_path)
@@ -164,7 +164,7 @@ def test_a_damaged_file_is_an_error(tmp_path: Path, data: bytes) -> None:
 @settings(max_examples=150)
 @given(data=st.binary(max_size=300) | st.dictionaries(st.text(max_size=8), st.text()).map(document))
 def test_any_bytes_are_silences_or_an_error(tmp_path: Path, data: bytes) -> None:
-    """Nothing in the file leads to another exception."""
+    """Any bytes give silences or an EgressdError, never another exception."""
     (tmp_path / FILE).write_bytes(data)
     try:
         found = read_silences(tmp_path)
@@ -173,8 +173,8 @@ def test_any_bytes_are_silences_or_an_error(tmp_path: Path, data: bytes) -> None
     assert found == ()
 
 
-def test_too_much_is_refused_and_loses_nothing(tmp_path: Path) -> None:
-    """The file that was there stays."""
+def test_too_many_silences_are_refused(tmp_path: Path) -> None:
+    """Silences beyond the limit are refused, and the file is unchanged."""
     write_silences(tmp_path, (ONE,), now=NOW)
     many = [replace(ONE, name=f"n{number}") for number in range(MOST + 1)]
     with pytest.raises(SilencesFileError, match="are open already"):
@@ -185,16 +185,16 @@ def test_too_much_is_refused_and_loses_nothing(tmp_path: Path) -> None:
     assert read_silences(tmp_path) == (ONE,)
 
 
-def test_a_failed_write_leaves_no_litter(tmp_path: Path) -> None:
-    """A folder in the place of the file can't be replaced; the half-made file is gone."""
+def test_a_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
+    """Where the file can't be replaced, the temporary file is deleted."""
     (tmp_path / FILE / "x").mkdir(parents=True)
     with pytest.raises(SilencesFileError, match="cannot write to"):
         write_silences(tmp_path, (ONE,), now=NOW)
     assert [one.name for one in tmp_path.iterdir()] == [FILE]
 
 
-def test_one_at_a_time(tmp_path: Path) -> None:
-    """Two people can't lose each other's windows; a folder that is not there is explained."""
+def test_writers_are_locked(tmp_path: Path) -> None:
+    """A lock keeps concurrent writers from overwriting each other; a missing folder is an error."""
     with (
         locked(tmp_path),
         pytest.raises(SilencesFileError, match="another process is changing"),

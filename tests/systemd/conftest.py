@@ -1,4 +1,4 @@
-"""One machine for all tests: the package is installed as an operator would, and a lab runs on it.
+"""One systemd machine for all tests, with the package installed from its archive and a lab running.
 
 Each test gets the service stopped, with a good configuration, no state and no drop-ins.
 """
@@ -24,7 +24,7 @@ DROP_INS = f"/etc/systemd/system/{UNIT}.d"
 
 @pytest.fixture(scope="session")
 def installed() -> Iterator[Machine]:
-    """Return the machine, booted once, with the package installed and the lab open."""
+    """Return the machine, booted once, with the package installed and the lab running."""
     skip_without("systemd-nspawn", "mmdebstrap", "nsenter", "tar")
     archive = debian()
     packed = package()
@@ -49,13 +49,13 @@ def _open_lab(machine: Machine) -> None:
     machine.wait(until="running", of="SubState", unit="lab.service")
     machine.must("sh", "-c", "until test -s /srv/lab.yml; do sleep 0.1; done")
     trust = yaml.safe_load((machine.root / "srv/lab.yml").read_text(encoding="utf-8"))["trust"]
-    for name, path in trust.items():  # the lab's own folder is for its own user only
+    for name, path in trust.items():  # the lab's folder is private to its user
         machine.must("install", "-m", "0644", path, f"/srv/{name}.pem")
 
 
 @pytest.fixture
 def machine(installed: Machine) -> Machine:
-    """Return the machine with the service as it is after an installation."""
+    """Return the machine with the service as after an installation."""
     installed.run("systemctl", "stop", UNIT, "egressd-once.timer", "egressd-once.service")
     for path in (
         DROP_INS,
@@ -73,7 +73,7 @@ def machine(installed: Machine) -> Machine:
 
 
 def configure(machine: Machine, **changes: Any) -> None:
-    """Write the lab's configuration, swept every few seconds, with changes."""
+    """Write the lab's configuration with an interval of a few seconds, and changes."""
     settings = yaml.safe_load((machine.root / "srv/lab.yml").read_text(encoding="utf-8"))
     settings["trust"] = {name: f"/srv/{name}.pem" for name in settings["trust"]}
     settings["probe"]["deadline"] = "2s"
@@ -81,6 +81,6 @@ def configure(machine: Machine, **changes: Any) -> None:
 
 
 def drop_in(machine: Machine, *lines: str) -> None:
-    """Change the service as an operator would."""
+    """Write a drop-in for the service."""
     machine.write(f"{DROP_INS}/test.conf", "\n".join(("[Service]", *lines, "")))
     machine.must("systemctl", "daemon-reload")

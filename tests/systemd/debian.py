@@ -1,6 +1,6 @@
-"""A small Debian to boot, or to build an image on. Made once, and kept in the user's cache folder.
+"""A minimal Debian to boot, or to build an image on, cached in the user's cache folder.
 
-What is kept is named after what it is made of, so it is never out of date, and the next run starts at once.
+The name of a cached file contains a digest of its inputs, so it is never out of date.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ ROOT = Path(__file__).parents[2]
 SUITE, PYTHON = "bookworm", "3.11"
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "ca-certificates")
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
-SEARCHED = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+SBIN_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
 def skip_without(*programs: str) -> None:
-    """Skip, saying why, where this machine or this user can't do it."""
+    """Skip with the reason without root or these programs."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    missing = [name for name in programs if shutil.which(name, path=SEARCHED) is None]
+    missing = [name for name in programs if shutil.which(name, path=SBIN_PATH) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
@@ -36,14 +36,14 @@ def debian() -> Path:
     """Return the archive of a minimal Debian with systemd and Python."""
     command = ["mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(PACKAGES)}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    return _kept(
+    return _cached(
         f"debian-{_digest(*command, SUITE)}.tar",
         lambda path: _run(*command, "--format=tar", SUITE, str(path)),
     )
 
 
 def package() -> Path:
-    """Return what an operator would carry to a host without a network, made from this tree."""
+    """Build the offline installation package from this tree, and return its path."""
     folder = Path(tempfile.mkdtemp(prefix="egressd-package-"))
     _run(str(ROOT / "scripts" / "wheelhouse"), sys.executable, str(folder), PYTHON)
     (made,) = folder.iterdir()
@@ -51,17 +51,17 @@ def package() -> Path:
 
 
 def build_wheels(folder: Path) -> None:
-    """Put the wheels that building takes beside those that running takes."""
+    """Download the build and runtime wheels into a folder."""
     _download(folder, "build.txt")
     _download(folder, "runtime.txt")
 
 
 def _download(folder: Path, requirements: str) -> None:
     asked = ROOT / "requirements" / requirements
-    kept = _kept(
+    cached = _cached(
         f"wheels-{_digest(asked.read_text(encoding='utf-8'), PYTHON)}", lambda path: _fetch(asked, path)
     )
-    shutil.copytree(kept, folder, dirs_exist_ok=True)
+    shutil.copytree(cached, folder, dirs_exist_ok=True)
 
 
 def _fetch(requirements: Path, into: Path) -> None:
@@ -73,22 +73,22 @@ def _fetch(requirements: Path, into: Path) -> None:
     _run(*command, f"--dest={into}", f"--requirement={requirements}")
 
 
-def _kept(name: str, make: Callable[[Path], None]) -> Path:
-    """Return a kept file or folder; make it first where there is none."""
+def _cached(name: str, make: Callable[[Path], None]) -> Path:
+    """Return a cached file or folder; make it first where there is none."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "egressd-tests"
-    kept = cache / name
-    if not kept.exists():
+    cached = cache / name
+    if not cached.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             make(Path(folder) / name)
-            (Path(folder) / name).rename(kept)
-    return kept
+            (Path(folder) / name).rename(cached)
+    return cached
 
 
 def _run(*command: str) -> None:
-    """Run what may need a mirror or an index; without one there is nothing to test on."""
+    """Run a command that may need a package mirror; skip where it fails."""
     ended = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "PATH": SEARCHED}
+        command, capture_output=True, text=True, check=False, env={**os.environ, "PATH": SBIN_PATH}
     )
     if ended.returncode != 0:
         last = (ended.stderr or ended.stdout).strip().splitlines()[-3:]

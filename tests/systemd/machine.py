@@ -1,4 +1,4 @@
-"""A real systemd, booted by systemd-nspawn on a Debian of its own, without a network."""
+"""A machine with systemd, booted by systemd-nspawn from a minimal Debian, without a network."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-BOOTING = 60.0
-"""Seconds a boot may take."""
-LEGIBLE = 4000
-"""Characters of a log in a failure."""
+BOOT_TIMEOUT = 60.0
+"""Seconds that a boot may take."""
+LOG_CHARACTERS = 4000
+"""Characters of the log in a failure message."""
 UNIT = "egressd.service"
 NSPAWN = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--console=pipe")
 
 
 @dataclass(slots=True, kw_only=True)
 class Machine:
-    """The machine, driven from outside by entering its namespaces."""
+    """The machine; commands enter its namespaces from outside."""
 
     root: Path
     process: subprocess.Popen[bytes]
     leader: int
-    """The process that is its process 1."""
+    """The host's pid of its process 1."""
 
     def run(self, *command: str, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a command inside; its exit code is the caller's to judge."""
+        """Run a command inside; its exit code is not checked."""
         inside = ["nsenter", f"--target={self.leader}"]
         inside += ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
         clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
@@ -41,10 +41,10 @@ class Machine:
         )
 
     def must(self, *command: str, stdin: str = "") -> str:
-        """Run a command inside that has to succeed; return what it printed."""
+        """Run a command inside that must succeed; return its stdout."""
         ended = self.run(*command, stdin=stdin)
         assert ended.returncode == 0, (
-            f"{command}: {ended.returncode}\n{ended.stdout}{ended.stderr}\n{self.log()[-LEGIBLE:]}"
+            f"{command}: {ended.returncode}\n{ended.stdout}{ended.stderr}\n{self.log()[-LOG_CHARACTERS:]}"
         )
         return ended.stdout
 
@@ -53,7 +53,7 @@ class Machine:
         return self.must("systemctl", "show", "--value", f"--property={name}", unit).strip()
 
     def log(self, *words: str, unit: str = UNIT) -> str:
-        """Return what a unit wrote, and what systemd wrote about it."""
+        """Return the journal of a unit."""
         return self.run("journalctl", "--no-pager", f"--unit={unit}", "--output=short-precise", *words).stdout
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
@@ -76,14 +76,14 @@ class Machine:
         self.settle(lambda: text in self.log(*words, unit=unit), f"{text!r} in the journal")
 
     def settle(self, true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-        """Wait until something is true; reports and the journal arrive when they arrive."""
+        """Wait until `true` returns True; `what` describes it in the failure message."""
         end = time.monotonic() + seconds
         while not true():
-            assert time.monotonic() < end, f"waited {seconds:g} s for {what}\n{self.log()[-LEGIBLE:]}"
+            assert time.monotonic() < end, f"waited {seconds:g} s for {what}\n{self.log()[-LOG_CHARACTERS:]}"
             time.sleep(0.1)
 
     def power_off(self) -> None:
-        """Shut it down, by force where it will not."""
+        """Shut down, with SIGKILL after 20 seconds."""
         self.run("systemctl", "poweroff")
         try:
             self.process.wait(20)
@@ -93,7 +93,7 @@ class Machine:
 
 
 def unpack(archive: Path, into: Path) -> None:
-    """Unpack an archive of root."""
+    """Unpack an archive as root."""
     into.mkdir(parents=True, exist_ok=True)
     subprocess.run(["tar", "--extract", f"--file={archive}", f"--directory={into}"], check=True)
 
@@ -120,7 +120,7 @@ def boot(root: Path) -> Machine:
             stderr=console,
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
         )
-    end = time.monotonic() + BOOTING
+    end = time.monotonic() + BOOT_TIMEOUT
     while time.monotonic() < end and process.poll() is None:
         leader = _first_child(process.pid)
         machine = Machine(root=root, process=process, leader=leader or 0)

@@ -1,4 +1,4 @@
-"""The one-sweep service and its timer: metrics for node_exporter, from a host that runs no daemon."""
+"""The one-sweep service and its timer: metrics for node_exporter without a daemon."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITTEN = f"{FOLDER}/egressd.prom"
 
 @pytest.fixture
 def collector(machine: Machine) -> Iterator[Machine]:
-    """Return the machine with the textfile collector's folder, prepared as the unit's first lines say."""
+    """Return the machine with the textfile collector's folder, prepared as the unit's comments describe."""
     machine.must("mkdir", "-p", FOLDER)
     machine.must("groupadd", "--system", "--force", "egressd-textfile")
     machine.must("chgrp", "egressd-textfile", FOLDER)
@@ -28,8 +28,8 @@ def collector(machine: Machine) -> Iterator[Machine]:
     machine.must("rm", "-rf", FOLDER, f"/etc/systemd/system/{TIMER}.d")
 
 
-def test_writes_metrics_that_others_read(collector: Machine) -> None:
-    """The file is there, whole, and readable by node_exporter's user; nothing else is left in its folder."""
+def test_writes_metrics_that_node_exporter_can_read(collector: Machine) -> None:
+    """The metrics file is complete, readable by node_exporter's user, and alone in its folder."""
     collector.must("systemctl", "start", ONCE)
     assert collector.must("stat", "--format=%a", WRITTEN).strip() == "644"
     text = collector.must("setpriv", "--reuid=65534", "--clear-groups", "cat", WRITTEN)
@@ -39,7 +39,7 @@ def test_writes_metrics_that_others_read(collector: Machine) -> None:
 
 
 def test_a_blocked_target_is_no_failed_unit(collector: Machine) -> None:
-    """What is down is said by the metrics; the unit did its work."""
+    """A blocked target is in the metrics, and the unit succeeds."""
     collector.must("sed", "-i", "s/127.0.0.1:21000/127.0.0.1:9/", CONFIG)
     assert collector.run("/usr/bin/egressd", "--once", f"--config.file={CONFIG}").returncode == 1
     collector.must("systemctl", "start", ONCE)
@@ -47,7 +47,7 @@ def test_a_blocked_target_is_no_failed_unit(collector: Machine) -> None:
 
 
 def test_a_bad_configuration_is_a_failed_unit(collector: Machine) -> None:
-    """A mistake is 78, and what was written before stays."""
+    """A bad configuration is exit code 78, and the old metrics file is kept."""
     collector.must("systemctl", "start", ONCE)
     before = collector.must("cat", WRITTEN)
     collector.write(CONFIG, "interval: sometimes\n")
@@ -57,7 +57,7 @@ def test_a_bad_configuration_is_a_failed_unit(collector: Machine) -> None:
 
 
 def test_the_timer_starts_it(collector: Machine) -> None:
-    """The timer, with another moment than in five minutes, starts the service."""
+    """The timer, set to a nearer time, starts the service."""
     collector.write(
         f"/etc/systemd/system/{TIMER}.d/soon.conf", "[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\n"
     )

@@ -1,4 +1,4 @@
-"""The shipped unit under a real systemd: what an operator sees of start, reload, stall, crash and stop."""
+"""The shipped unit under systemd: start, reload, watchdog, crash, stop, sandbox and journal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def probe_or_stall(*arguments, **words):
 
 Session.probe = probe_or_stall
 """
-"""Loaded by Python before the program: a scheduler that can be made to hang while all else goes on."""
+"""A sitecustomize module: makes the scheduler hang on demand, while the rest of the process runs."""
 
 
 def start(machine: Machine) -> str:
@@ -47,12 +47,12 @@ def start(machine: Machine) -> str:
 
 
 def get(machine: Machine, path: str) -> str:
-    """Ask the daemon for a page, from the same machine."""
+    """Get a page of the daemon, from the same machine."""
     return machine.must("python3", "-c", ASKING, f"http://127.0.0.1:10980{path}")
 
 
-def test_starts_and_says_how_things_are(machine: Machine) -> None:
-    """Start returns once the daemon is ready; the status line counts targets after the first sweep."""
+def test_start_waits_for_ready_and_status_counts_targets(machine: Machine) -> None:
+    """`systemctl start` returns once the daemon is ready; the status line counts targets after a sweep."""
     machine.must("systemctl", "start", UNIT)
     assert machine.show("ActiveState") == "active"
     assert get(machine, "/-/healthy")
@@ -62,7 +62,7 @@ def test_starts_and_says_how_things_are(machine: Machine) -> None:
 
 
 def test_starts_without_a_network(machine: Machine) -> None:
-    """Ready does not wait for a successful probe: it says what is down, and stays up."""
+    """Without a network the daemon becomes ready, reports failing targets, and keeps running."""
     configure(machine, resolvers=["127.0.0.1:9"])
     machine.must("systemctl", "start", UNIT)
     machine.wait(until="dns_no_listener", of="StatusText", seconds=90)
@@ -70,14 +70,14 @@ def test_starts_without_a_network(machine: Machine) -> None:
 
 
 def test_is_confined(machine: Machine) -> None:
-    """It runs as a user made for it, without capabilities, under a system call filter, and owns its state."""
+    """It runs as a dynamic user, without capabilities, under a system call filter, and owns its state."""
     pid = start(machine)
     status = dict(
         line.split(":\t", 1)
         for line in machine.must("cat", f"/proc/{pid}/status").splitlines()
         if ":\t" in line
     )
-    assert int(status["Uid"].split()[0]) >= 61184  # where systemd's dynamic users begin
+    assert int(status["Uid"].split()[0]) >= 61184  # the first uid of systemd's dynamic users
     assert (status["CapEff"], status["NoNewPrivs"], status["Seccomp"]) == ("0" * 16, "1", "2")
     assert machine.must("stat", "--format=%a", "/var/lib/private/egressd").strip() == "700"
     assert machine.must("sh", "-c", "ls /var/lib/private/egressd").strip()
@@ -85,7 +85,7 @@ def test_is_confined(machine: Machine) -> None:
 
 
 def test_reload_takes_a_good_configuration(machine: Machine) -> None:
-    """A reload returns 0 and puts the new settings in force in the same process."""
+    """A reload returns 0 and applies the new settings in the same process."""
     pid = start(machine)
     configure(machine, overrides=[{"match": "*", "need": "optional"}])
     machine.must("systemctl", "reload", UNIT)
@@ -96,7 +96,7 @@ def test_reload_takes_a_good_configuration(machine: Machine) -> None:
 
 
 def test_reload_refuses_a_bad_configuration(machine: Machine) -> None:
-    """With a bad file the old settings stay in force, and status, metrics and the journal say so."""
+    """With a bad file the old settings stay active, and status, metrics and journal report it."""
     pid = start(machine)
     machine.write(CONFIG, BAD)
     machine.must("systemctl", "reload", UNIT)
@@ -110,7 +110,7 @@ def test_reload_refuses_a_bad_configuration(machine: Machine) -> None:
 
 
 def test_does_not_start_with_a_bad_configuration(machine: Machine) -> None:
-    """Start fails with exit code 78, every mistake is in the journal, and systemd does not try again."""
+    """Start fails with exit code 78, every error is in the journal, and systemd does not restart it."""
     machine.write(CONFIG, BAD)
     assert machine.run("systemctl", "start", UNIT).returncode != 0
     assert (machine.show("ExecMainStatus"), machine.show("NRestarts")) == ("78", "0")
@@ -118,15 +118,15 @@ def test_does_not_start_with_a_bad_configuration(machine: Machine) -> None:
     machine.wait_log("egressd.yml")
 
 
-def test_wrong_usage_is_not_tried_again(machine: Machine) -> None:
-    """An unknown flag ends with exit code 2, and systemd leaves it at that."""
+def test_wrong_usage_is_not_restarted(machine: Machine) -> None:
+    """An unknown flag is exit code 2, and systemd does not restart it."""
     drop_in(machine, "ExecStart=", "ExecStart=/usr/bin/egressd --no.such.flag")
     assert machine.run("systemctl", "start", UNIT).returncode != 0
     assert (machine.show("ExecMainStatus"), machine.show("NRestarts")) == ("2", "0")
 
 
-def test_a_stopped_process_is_replaced(machine: Machine) -> None:
-    """A process that no longer feeds the watchdog is killed and started again."""
+def test_a_stopped_process_is_restarted(machine: Machine) -> None:
+    """A process that no longer notifies the watchdog is killed and restarted."""
     drop_in(machine, "WatchdogSec=3s", "RestartSec=100ms")
     pid = start(machine)
     machine.must("sh", "-c", f"kill -STOP {pid}")
@@ -136,8 +136,8 @@ def test_a_stopped_process_is_replaced(machine: Machine) -> None:
     machine.wait_log("Watchdog timeout")
 
 
-def test_a_stalled_scheduler_is_replaced(machine: Machine) -> None:
-    """A scheduler that hangs while the process lives and answers is noticed, shown, and started again."""
+def test_a_stalled_scheduler_is_restarted(machine: Machine) -> None:
+    """A hanging scheduler in a running process is detected and reported, and the process is restarted."""
     machine.write("/srv/hook/sitecustomize.py", STALL)
     drop_in(machine, "WatchdogSec=3s", "RestartSec=100ms", "Environment=PYTHONPATH=/srv/hook")
     pid = start(machine)
@@ -149,11 +149,11 @@ def test_a_stalled_scheduler_is_replaced(machine: Machine) -> None:
     assert machine.show("MainPID") != pid
     log = machine.log()
     assert "Watchdog timeout" in log
-    assert "Fatal Python error" in log  # and with it where every thread stood
+    assert "Fatal Python error" in log  # and with it the stack of every thread
 
 
 def test_a_crash_loses_nothing(machine: Machine) -> None:
-    """A killed process is started again, remembers what is down, and does not report it once more."""
+    """A killed process is restarted, loads the failing targets, and does not report them again."""
     configure(machine, resolvers=["127.0.0.1:9"])
     drop_in(machine, "RestartSec=100ms")
     machine.must("systemctl", "start", UNIT)
@@ -166,7 +166,7 @@ def test_a_crash_loses_nothing(machine: Machine) -> None:
 
 
 def test_stops_within_ten_seconds(machine: Machine) -> None:
-    """In the middle of its first sweep it ends by itself, with success, before systemd would kill it."""
+    """Stopped during its first sweep it exits by itself, with 0, before systemd's timeout."""
     drop_in(machine, "TimeoutStopSec=10s")
     machine.must("systemctl", "start", UNIT)
     machine.must("systemctl", "stop", UNIT)
@@ -174,8 +174,8 @@ def test_stops_within_ten_seconds(machine: Machine) -> None:
     assert machine.show("ActiveState") == "inactive"
 
 
-def test_systemctl_tells_scripts_the_truth(machine: Machine) -> None:
-    """The exit codes of systemctl are what scripts rely on: 3 while stopped, 0 while running."""
+def test_systemctl_exit_codes(machine: Machine) -> None:
+    """`systemctl status` exits with 3 while stopped and 0 while running."""
     assert machine.run("systemctl", "is-active", UNIT).returncode == 3
     assert machine.run("systemctl", "status", UNIT).returncode == 3
     start(machine)
@@ -184,8 +184,8 @@ def test_systemctl_tells_scripts_the_truth(machine: Machine) -> None:
     assert machine.run("systemctl", "is-failed", UNIT).returncode == 1
 
 
-def test_the_journal_knows_priorities(machine: Machine) -> None:
-    """Lines are JSON of priority 6 or graver, and nothing but trouble is a warning."""
+def test_journal_priorities(machine: Machine) -> None:
+    """Journal lines are JSON with a priority of 6 or lower, and warnings only for problems."""
     start(machine)
     lines = [json.loads(line) for line in machine.log("--output=json").splitlines()]
     ours = [line for line in lines if line.get("SYSLOG_IDENTIFIER") == "egressd"]
@@ -195,8 +195,8 @@ def test_the_journal_knows_priorities(machine: Machine) -> None:
     assert {line["PRIORITY"] for line in ours} == {"6"}
 
 
-def test_credentials_reach_it(machine: Machine) -> None:
-    """A password kept by root reaches the service by the shipped example, and is shown nowhere."""
+def test_systemd_credentials_are_read(machine: Machine) -> None:
+    """The shipped LoadCredential example passes root's password file to the service; no output shows it."""
     machine.write("/etc/egressd/credentials/proxy-password", "Tr0ub4dor\n", mode=0o600)
     example = (ROOT / "systemd/egressd.service.d/credentials.conf.example").read_text(encoding="utf-8")
     machine.write(f"{DROP_INS}/credentials.conf", example)
@@ -211,7 +211,7 @@ def test_credentials_reach_it(machine: Machine) -> None:
 
 
 def test_a_missing_credential_is_named(machine: Machine) -> None:
-    """Without the file the start fails as the example says: 243/CREDENTIALS."""
+    """Without the file the start fails with 243/CREDENTIALS, as the example says."""
     example = (ROOT / "systemd/egressd.service.d/credentials.conf.example").read_text(encoding="utf-8")
     machine.write(f"{DROP_INS}/credentials.conf", example)
     drop_in(machine, "Restart=no")
@@ -219,8 +219,8 @@ def test_a_missing_credential_is_named(machine: Machine) -> None:
     assert machine.show("ExecMainStatus") == "243"
 
 
-def test_installed_units_are_right(machine: Machine) -> None:
-    """The units verify as installed, with the program they name in place."""
+def test_installed_units_verify(machine: Machine) -> None:
+    """`systemd-analyze verify` accepts the installed units."""
     for name in ("egressd.service", "egressd-once.service", "egressd-once.timer"):
         path = Path("/usr/local/lib/systemd/system") / name
         ended = machine.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=one", str(path))
