@@ -171,7 +171,7 @@ def _named(model: type[BaseModel], part: str | int) -> list[str]:
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:
-    """Find the models inside an annotation such as `tuple[Row, ...] | None`."""
-    if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
-        return [annotation]
+    """Find the models inside an annotation such as `tuple[Row, ...] | None`; with subclasses."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation, *(found for one in annotation.__subclasses__() for found in _models_in(one))]
     return [found for inner in get_args(annotation) for found in _models_in(inner)]

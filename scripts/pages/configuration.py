@@ -16,6 +16,8 @@ from pydantic import BaseModel
 from egressd.config.schema import DAEMON_ONLY, File
 from egressd.fields.parse import config_duration
 from egressd.fields.types import TypeName
+from egressd.notify.receivers import RECEIVERS
+from egressd.notify.schema import ReceiverSettings
 
 HEAD = """# Configuration
 
@@ -135,6 +137,8 @@ def _is_list(hint: object) -> bool:
 
 def _models_in(hint: object) -> list[type[BaseModel]]:
     """Find the mappings inside a type; of a union, all of them."""
+    if hint is ReceiverSettings:
+        return [one.settings for one in RECEIVERS]
     if isinstance(hint, type) and get_origin(hint) is None:
         return [hint] if issubclass(hint, BaseModel) else []
     return [found for one in get_args(hint) for found in _models_in(one)]

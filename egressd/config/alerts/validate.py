@@ -10,7 +10,6 @@ from egressd.fields.checks import Problem, as_items, as_mapping, did_you_mean, d
 from egressd.model.alert import AlertName
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Feed, Flapping
-from egressd.notify.receivers import BY_TYPE
 from egressd.notify.schema import ReceiverSettings
 from egressd.yamlfile import KeyPath
 
@@ -59,6 +58,8 @@ def _notify(notify: dict[str, object], profiles: list[str] | None) -> Iterator[P
 
 def _settings_of(receiver: dict[str, object]) -> type[ReceiverSettings]:
     """Return the settings of its type; for an unknown type, what all have in common."""
+    from egressd.notify.receivers import BY_TYPE  # noqa: PLC0415 - only a file with receivers needs them
+
     found = BY_TYPE.get(str(receiver.get("type")))
     return found.settings if found else ReceiverSettings
 
