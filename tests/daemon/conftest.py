@@ -14,7 +14,7 @@ from tests.daemon.process import Lab, settings
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab, and its configuration cut down to a few targets."""
+    """A lab, and its configuration reduced to a few targets."""
     folder = tmp_path_factory.mktemp("lab")
     command = [sys.executable, "-m", "egressd", "lab", "--config.write", str(folder / "lab.yml")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

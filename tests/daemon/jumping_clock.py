@@ -16,7 +16,7 @@ BEGIN = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 class StuckError(AssertionError):
-    """Nothing will ever happen: a deadlock."""
+    """No timer and no event is left: a deadlock."""
 
 
 class _Jump(selectors.DefaultSelector):
@@ -36,7 +36,7 @@ class _Jump(selectors.DefaultSelector):
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop on a clock of its own."""
+    """An event loop on a simulated clock."""
 
     def __init__(self) -> None:
         self.jump = _Jump()
@@ -47,7 +47,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 class Times:
-    """The wall clock of a test, which may be set."""
+    """The wall clock of a test, which can be set."""
 
     step = timedelta()
 

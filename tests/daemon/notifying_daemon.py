@@ -24,7 +24,7 @@ from egressd.notify.interface import Senders
 from egressd.notify.result import DeliveryResult, arrived, failed
 from egressd.notify.supervisor import DeliverySupervisor
 from egressd.state import Persistence
-from tests.daemon.simulation import FakeSession, World, plan_of, trail_of
+from tests.daemon.simulation import FakeSession, SimulatedNetwork, plan_of, trail_of
 from tests.notify.samples import sample_receiver
 from tests.standing.sweeps import VANTAGE
 
@@ -38,8 +38,8 @@ SETTINGS = Settings(
 )
 
 
-class Way:
-    """The receiver: a file that a kill does not harm, and that is away now and then."""
+class FileReceiver:
+    """A receiver that appends to a file, which survives a kill, and fails now and then."""
 
     def __init__(self, directory: Path, choose: random.Random) -> None:
         self._file = (directory / RECEIVED).open("a", encoding="utf-8", buffering=1)
@@ -65,27 +65,27 @@ class Way:
 
 
 async def notify(directory: Path, seed: str) -> None:
-    """Notify without end, or deliver only what is queued."""
+    """Notify until killed, or deliver only what is queued."""
     keeper, choose = Persistence(directory), random.Random(seed)
-    remembered, status = await keeper.open()
+    saved, status = await keeper.open()
     assert status.problem == ""
     now = clock.timestamp()
     snapshot = Snapshot(
         settings=SETTINGS,
         config=ConfigStatus(digest="", since=now),
         started=now,
-        standings=remembered.standings,
-        alerts=remembered.alerts,
-        outbox=remembered.outbox,
+        standings=saved.standings,
+        alerts=saved.alerts,
+        outbox=saved.outbox,
     )
     holder = SnapshotHolder(snapshot)
     store = StateStore(holder=holder, keeper=keeper, on_event=lambda _: None)
     store.adopt(snapshot)
     await store.record(())
-    way = Way(directory, choose)
-    senders = Senders(deliver=way.deliver, push=way.push, beat=way.beat)
+    file = FileReceiver(directory, choose)
+    senders = Senders(deliver=file.deliver, push=file.push, beat=file.beat)
     async with asyncio.TaskGroup() as group:
-        couriers = group.create_task(
+        deliveries = group.create_task(
             DeliverySupervisor(
                 store=DaemonDeliveryStore(holder=holder, store=store), senders=senders, chance=lambda: 0.0
             ).run()
@@ -93,9 +93,9 @@ async def notify(directory: Path, seed: str) -> None:
         sys.stdout.write("open\n")
         sys.stdout.flush()
         if seed == "drain":
-            while holder.current.outbox.waiting:  # noqa: ASYNC110 - nobody rings for an empty queue
+            while holder.current.outbox.waiting:  # noqa: ASYNC110 - an empty queue has no event
                 await asyncio.sleep(0.05)
-            couriers.cancel()
+            deliveries.cancel()
         else:
             await _probe_forever(store, seed, choose)
     await keeper.close(holder.current, ())
@@ -103,7 +103,7 @@ async def notify(directory: Path, seed: str) -> None:
 
 async def _probe_forever(store: StateStore, seed: str, choose: random.Random) -> None:
     plan = plan_of(len(HOSTS))
-    session = FakeSession(World(), SETTINGS, plan=plan, identity="here")
+    session = FakeSession(SimulatedNetwork(), SETTINGS, plan=plan, identity="here")
     down = {one.target for one in store.holder.current.standings.targets if not one.up}
     words = {one.id: "refused" if one.targets[0] in down else None for one in plan.probes}
     number = 0

@@ -1,4 +1,4 @@
-"""The whole daemon as a process, against the lab: its messages to systemd, its port, its end."""
+"""The daemon as a process, with a lab: its messages to systemd, its port, its end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Lab:
     config: Path
 
     def do(self, command: str) -> None:
-        """Switch faults. What the lab prints about it is not read, so that must stay little."""
+        """Switch faults. The lab's output about it is not read, so it must stay small."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{command}\n")
         self.process.stdin.flush()
@@ -51,7 +51,7 @@ class Running:
     messages: list[str] = field(default_factory=list)
 
     def wait_for(self, text: str) -> str:
-        """Wait for a message to systemd that holds a text."""
+        """Wait for a message to systemd that contains a text."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end and self.process.poll() is None:
             try:
@@ -80,14 +80,14 @@ class Running:
         return [line for line in self.lines() if line["event"] == name]
 
     def until(self, true: Callable[[], object], what: str) -> None:
-        """Wait for something to become true."""
+        """Wait until `true` returns True."""
         end = time.monotonic() + PATIENCE
         while not true():
             assert time.monotonic() < end, f"never {what}: {self.errors.read_text(encoding='utf-8')}"
             time.sleep(0.1)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
-        """End it; return the exit code and the seconds it took."""
+        """Stop it with a signal; return the exit code and the seconds it took."""
         begun = time.monotonic()
         self.process.send_signal(number)
         return self.process.wait(PATIENCE), time.monotonic() - begun
@@ -105,7 +105,7 @@ def settings(lab: Lab, **changes: object) -> str:
 
 
 def put(config: Path, text: str) -> None:
-    """Replace a configuration whole: half of one, read at the wrong moment, is another configuration."""
+    """Replace a configuration atomically, so that it is never read half-written."""
     fresh = config.with_suffix(".new")
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(config)

@@ -1,4 +1,4 @@
-"""A simulated network for the scheduler: hosts that fail as set, as slowly as set."""
+"""A simulated network for the scheduler: hosts that fail as set, with set delays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from egressd.model.verdict import Blame, Outcome, SourceVerdict, Sweep, TargetVe
 from tests.standing.sweeps import PLAN, VANTAGE
 
 RTT = 0.05
-"""Seconds a probe takes that is answered."""
+"""Seconds that an answered probe takes."""
 
 
 def plan_of(hosts: int, *, slow: int = 0, deadline: float = 20.0) -> Plan:
@@ -70,13 +70,13 @@ def _probe(name: str) -> Probe:
 
 
 @dataclass
-class World:
-    """What fails now, and every probe that was run."""
+class SimulatedNetwork:
+    """The current faults, and every probe that was run."""
 
     down: dict[str, str] = field(default_factory=dict)
-    """Hosts that fail, and how: `refused` at once, `timeout` as late as can be."""
+    """Failing hosts: `refused` at once, `timeout` at the deadline."""
     probed: list[tuple[float, str]] = field(default_factory=list)
-    """When, and which host."""
+    """Time and host of each probe."""
     running: int = 0
     most_running: int = 0
 
@@ -84,8 +84,8 @@ class World:
 class FakeSession(Session):
     """A session on the simulated network."""
 
-    def __init__(self, world: World, settings: Settings, *, plan: Plan, identity: str) -> None:
-        self.world = world
+    def __init__(self, network: SimulatedNetwork, settings: Settings, *, plan: Plan, identity: str) -> None:
+        self.network = network
         self.settings = settings
         self.plan = plan
         self.schedule = Schedule.of(settings, identity)
@@ -93,7 +93,7 @@ class FakeSession(Session):
         self.results = LatestResults()
         self.refreshes: list[float] = []
         self.hung: asyncio.Event | None = None
-        """Set it to an event, and a sweep does not end before that is set."""
+        """An event that a sweep waits for before it ends."""
 
     async def refresh(self) -> None:
         self.refreshes.append(clock.monotonic())
@@ -107,15 +107,15 @@ class FakeSession(Session):
         plan_followups: Callable[[Recording], tuple[ControlPlan, ...]],
     ) -> Recording:
         whole_sweep = bool(starts)
-        self.world.running += whole_sweep
-        self.world.most_running = max(self.world.most_running, self.world.running)
+        self.network.running += whole_sweep
+        self.network.most_running = max(self.network.most_running, self.network.running)
         started = clock.timestamp()
         records: dict[str, ProbeRecord] = {}
 
         async def one(probe: Probe) -> None:
             await asyncio.sleep(starts.get(probe.id, 0.0))
-            self.world.probed.append((clock.monotonic(), probe.host))
-            how = self.world.down.get(probe.host)
+            self.network.probed.append((clock.monotonic(), probe.host))
+            how = self.network.down.get(probe.host)
             await asyncio.sleep(self.schedule.deadline if how == "timeout" else RTT)
             records[probe.id] = ProbeRecord(probe=probe.id, trails=(trail_of(how),))
             on_done(records[probe.id])
@@ -127,9 +127,9 @@ class FakeSession(Session):
             if self.hung is not None:
                 await self.hung.wait()
         finally:
-            self.world.running -= whole_sweep
+            self.network.running -= whole_sweep
         return Recording(
-            id=f"r{len(self.world.probed)}",
+            id=f"r{len(self.network.probed)}",
             started=started,
             finished=clock.timestamp(),
             interrupted=False,
@@ -150,7 +150,7 @@ class FakeSession(Session):
 
 
 def trail_of(how: str | None) -> Trail:
-    """Return what a dial saw that failed so; None: it did not."""
+    """Return the trail of a connection that failed in this way; None means success."""
     dial = TcpObservation(
         started=clock.timestamp(),
         elapsed_ms=50.0,
@@ -176,7 +176,7 @@ def _verdict(record: ProbeRecord) -> Verdict:
 
 @dataclass
 class FakeKeeper:
-    """Keeps nothing but a list."""
+    """Keeps events in a list."""
 
     saved: list[Event] = field(default_factory=list)
 
@@ -188,10 +188,10 @@ class FakeKeeper:
 
 
 @dataclass
-class Scene:
-    """A scheduler in its world."""
+class SchedulerSimulation:
+    """A scheduler on the simulated network."""
 
-    world: World
+    network: SimulatedNetwork
     session: FakeSession
     holder: SnapshotHolder
     scheduler: Scheduler
@@ -203,21 +203,23 @@ class Scene:
         return [one for one in self.events if isinstance(one, TargetChanged)]
 
     def times_probed(self, host: str) -> list[float]:
-        """When a host was probed."""
-        return [when for when, name in self.world.probed if name == host]
+        """The times at which a host was probed."""
+        return [when for when, name in self.network.probed if name == host]
 
 
-def scene(
+def make_simulation(
     *, hosts: int = 20, slow: int = 0, interval: float = 60.0, deadline: float = 20.0, identity: str = "here"
-) -> Scene:
-    """Set one up; call it inside the loop."""
+) -> SchedulerSimulation:
+    """Return a scheduler on a simulated network; call it inside the loop."""
     settings = Settings(interval=interval, limits=Limits(deadline=deadline))
-    world, events = World(), list[Event]()
+    network, events = SimulatedNetwork(), list[Event]()
     plan = plan_of(hosts, slow=slow, deadline=deadline)
-    session = FakeSession(world, settings, plan=plan, identity=identity)
+    session = FakeSession(network, settings, plan=plan, identity=identity)
     now = clock.timestamp()
     snapshot = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)
     holder = SnapshotHolder(snapshot)
     store = StateStore(holder=holder, keeper=FakeKeeper(), on_event=events.append)
     scheduler = Scheduler(holder=holder, store=store, session=session)
-    return Scene(world=world, session=session, holder=holder, scheduler=scheduler, events=events)
+    return SchedulerSimulation(
+        network=network, session=session, holder=holder, scheduler=scheduler, events=events
+    )

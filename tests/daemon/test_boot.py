@@ -1,4 +1,4 @@
-"""A host that was just booted: addresses that are to come are waited for, and others are not."""
+"""Start soon after boot: addresses that are not there yet are waited for."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from egressd.engine.plan import refuse_absent_sources
 from egressd.errors import AbsentListenError, AbsentSourceError, ConfigError, EgressdError, UsageError
 from egressd.model.settings import Settings, Source, Web
 from egressd.web.serve import Server
-from tests.daemon.simulation import scene
+from tests.daemon.simulation import make_simulation
 
 GONE = AbsentSourceError(("sources: 192.0.2.7 (source a) is not on this host",))
 
 
 class Attempts:
-    """Something that fails some times before it works."""
+    """A function that fails some times before it succeeds."""
 
     def __init__(self, *errors: EgressdError) -> None:
         self.errors = list(errors)
@@ -43,7 +43,7 @@ def booted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("booted")
 async def test_an_address_that_appears_late_is_waited_for(tmp_path: Path) -> None:
-    """systemd is messages the reason, and extends the timeout."""
+    """The reason is sent to systemd, and the start timeout is extended."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(tmp_path / "notify"))
         notifier = SdNotifier(address=str(tmp_path / "notify"))
@@ -61,7 +61,7 @@ async def test_an_address_that_appears_late_is_waited_for(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("booted")
 @pytest.mark.parametrize("error", [ConfigError(("bad",)), UsageError("port in use")])
 async def test_other_errors_are_not_retried(error: EgressdError) -> None:
-    """Waiting does not help."""
+    """Errors that waiting does not solve are raised at once."""
     with pytest.raises(type(error)):
         await retry_while_booting(Attempts(error), SdNotifier(address="/nowhere"))
 
@@ -70,21 +70,21 @@ async def test_other_errors_are_not_retried(error: EgressdError) -> None:
 async def test_retries_end_after_boot_and_without_systemd(
     monkeypatch: pytest.MonkeyPatch, age: float, address: str
 ) -> None:
-    """A host that is up for a while has its addresses; at a terminal the user reads the error."""
+    """There is no retry on a host that booted long ago, nor outside of systemd."""
     monkeypatch.setattr(clock, "monotonic", lambda: age)
     with pytest.raises(AbsentSourceError):
         await retry_while_booting(Attempts(GONE), SdNotifier(address=address))
 
 
 def test_an_absent_source_raises_what_is_retried() -> None:
-    """The check of the sources raises it."""
+    """The check of the sources raises the error that is retried."""
     with pytest.raises(AbsentSourceError, match=r"203\.0\.113\.7"):
         refuse_absent_sources(Settings(sources=(Source(name="a", address="203.0.113.7"),)))
 
 
 async def test_an_absent_listen_address_raises_what_is_retried() -> None:
-    """And no port that is taken."""
-    server = Server(holder=scene().holder, intents=Intents(), catalog=load_catalog())
+    """An absent listen address raises the error that is retried; a port in use does not."""
+    server = Server(holder=make_simulation().holder, intents=Intents(), catalog=load_catalog())
     with pytest.raises(AbsentListenError, match=r"203\.0\.113\.7:10980: Cannot assign requested address"):
         await server.open(Web(listen="203.0.113.7:10980"))
     with socket.socket() as taken:

@@ -1,4 +1,4 @@
-"""Counters grow with passes, cover what is planned, and hold when a profile could be reached."""
+"""Counters grow with sweeps, cover planned targets, and have each profile's last reachable time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_removed_targets_have_no_counters() -> None:
 
 
 def test_each_success_lands_in_one_bucket() -> None:
-    """50 ms belong into the bucket that ends there; a failed phase into none; a shared one counts once."""
+    """50 ms is in the bucket with that bound; a failed phase is in none; a shared probe counts once."""
     plan = plan_of(2)
     shared = trail_of(None)
     records = (
@@ -54,7 +54,7 @@ def test_each_success_lands_in_one_bucket() -> None:
 
 
 def test_a_profile_is_reachable_while_all_it_requires_is() -> None:
-    """The time moves on only then; while something is not known yet, nothing is claimed."""
+    """The time is set only if every required target is reachable and known."""
     plan = plan_of(2)
     ids = [one.id for one in plan.targets]
     believed, before = Standings(), {"gone": at(0)}

@@ -26,7 +26,7 @@ from egressd.notify.outbox import enqueue
 from egressd.state.silences import FILE, SilencesFile, write_silences
 from tests.alerting.simulation import AlertSimulation
 from tests.daemon.jumping_clock import run
-from tests.daemon.simulation import Scene, scene
+from tests.daemon.simulation import SchedulerSimulation, make_simulation
 from tests.notify.notices import alert, condition, notice
 from tests.notify.samples import sample_receiver
 from tests.notify.simulation import CHAT, HOOK, PEERS
@@ -51,7 +51,7 @@ def failing(*receivers: Receiver) -> tuple[AlertSimulation, Snapshot]:
 
 
 def test_an_evaluation_queues_the_notices_that_are_due() -> None:
-    """One for each receiver that is fed from the queue, and one event that names all receivers."""
+    """An evaluation queues a notice for each receiver with a queue, and one event that names them."""
     simulation, snapshot = failing(HOOK, CHAT, PEERS)
     evaluation = evaluate(snapshot, (), now=simulation.now, limits={})
     (event,) = evaluation.events
@@ -105,7 +105,7 @@ def test_an_evaluation_shows_silences_and_sends_nothing() -> None:
 
 
 def test_notices_dropped_by_a_full_queue_are_counted() -> None:
-    """The evaluation says how many; the counter only grows."""
+    """The evaluation returns the number dropped; the counter only grows."""
     simulation, snapshot = failing(replace(HOOK, queue=1))
     full = enqueue(Outbox(), [(notice(1, at=clock.timestamp(simulation.now)), ["hook"])], {"hook": 1})
     evaluation = evaluate(replace(snapshot, outbox=full), (), now=simulation.now, limits={})
@@ -114,8 +114,8 @@ def test_notices_dropped_by_a_full_queue_are_counted() -> None:
     assert evaluation.snapshot.receivers[0].waiting == 1
 
 
-def test_all_is_fitted_to_the_receivers_there_are() -> None:
-    """Counts begin at 0, what waited for others is named, and who failed before a restart still does."""
+def test_state_is_adapted_to_the_configured_receivers() -> None:
+    """New receivers start at 0, removed ones' notices are named, and failures outlast a restart."""
     simulation, snapshot = failing(HOOK, PEERS)
     outbox = enqueue(Outbox(), [(notice(1, at=clock.timestamp(simulation.now)), ["gone"])], {"gone": 5})
     about = condition(
@@ -140,10 +140,10 @@ def test_all_is_fitted_to_the_receivers_there_are() -> None:
 
 
 def test_alerts_are_evaluated_between_sweeps(play: Play) -> None:
-    """What must hold for minutes fires after minutes, also between two sweeps an hour apart."""
+    """An alert with a hold time fires when it is over, also between two sweeps an hour apart."""
 
     async def main() -> None:
-        one = telling(scene(hosts=3, interval=3600.0))
+        one = with_receiver(make_simulation(hosts=3, interval=3600.0))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one.scheduler.run()), group.create_task(one.scheduler.store.run())]
             await asyncio.sleep(10 * MINUTE)
@@ -171,7 +171,7 @@ def test_a_silence_opened_by_hand_is_active_at_once(
     """The file is checked every few seconds; a damaged one changes nothing, and is logged once."""
 
     async def main() -> None:
-        one = telling(scene(hosts=3))
+        one = with_receiver(make_simulation(hosts=3))
         store = one.scheduler.store
         async with asyncio.TaskGroup() as group:
             store.silences_file = SilencesFile(tmp_path)
@@ -201,10 +201,10 @@ def test_a_silence_opened_by_hand_is_active_at_once(
 
 
 def test_a_fault_is_notified_with_the_pass_that_confirms_it(play: Play) -> None:
-    """The alert, its notice in the queue and the event come in one swap, and one save."""
+    """Alert, queued notice and event are set in one snapshot, and saved together."""
 
     async def main() -> None:
-        one = telling(scene(hosts=5))
+        one = with_receiver(make_simulation(hosts=5))
         swaps: list[tuple[int, int]] = []
         keeper: Any = one.scheduler.store.keeper
         plain = keeper.save
@@ -218,7 +218,7 @@ def test_a_fault_is_notified_with_the_pass_that_confirms_it(play: Play) -> None:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(one.scheduler.run())
             await asyncio.sleep(3 * MINUTE)
-            one.world.down["h3"] = "refused"
+            one.network.down["h3"] = "refused"
             await asyncio.sleep(2 * MINUTE)
             task.cancel()
         assert notices(one) == [(NoticeKind.OPENED, AlertName.UNREACHABLE)]
@@ -228,20 +228,20 @@ def test_a_fault_is_notified_with_the_pass_that_confirms_it(play: Play) -> None:
     play(main())
 
 
-def telling(one: Scene) -> Scene:
-    """Give a scene a receiver."""
+def with_receiver(one: SchedulerSimulation) -> SchedulerSimulation:
+    """Configure a receiver."""
     hook = sample_receiver("webhook")
     settings = replace(one.holder.current.settings, notify=Notify(receivers=(hook,)))
     one.scheduler.store.adopt(replace(one.holder.current, settings=settings))
     return one
 
 
-def notices(one: Scene) -> list[tuple[NoticeKind, AlertName]]:
+def notices(one: SchedulerSimulation) -> list[tuple[NoticeKind, AlertName]]:
     return [(each.notice_kind, each.alertname) for each in one.events if isinstance(each, NoticePosted)]
 
 
 def test_the_status_line_counts_alerts() -> None:
-    """How many are open and how urgent, the active silences, and the failing receivers."""
+    """The status line counts open alerts by severity, active silences and failing receivers."""
     _, snapshot = failing(HOOK)
     assert "alert" not in status_line(snapshot, stalled=False)
     mild = alert("b", condition=condition("b", severity=Severity.WARNING))

@@ -24,7 +24,7 @@ NOWHERE = ("203.0.113.7", "203.0.113.8", "203.0.113.9")
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """The state directory on a file system of eight MiB, where root may mount one."""
+    """Return a state directory on a file system of eight MiB; skip without permission to mount it."""
     folder = tmp_path / "state"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
@@ -35,7 +35,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Leave no room for another byte."""
+    """Fill the file system."""
     filler = disk / "filler"
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while file.write(b"x" * 4096):
@@ -46,7 +46,7 @@ def fill(disk: Path) -> Path:
 def test_a_full_disk_stops_no_sweep_and_loses_no_event(
     tmp_path: Path, config: Path, lab: Lab, small_disk: Path
 ) -> None:
-    """Sweeps go on and a fault is logged while nothing can be saved; the history has it afterwards."""
+    """On a full disk sweeps go on and faults are logged; the history has them once there is room."""
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
         filler = fill(small_disk)
@@ -71,7 +71,7 @@ def test_a_full_disk_stops_no_sweep_and_loses_no_event(
 
 @pytest.fixture
 def void(tmp_path: Path) -> Iterator[ServerNamespace]:
-    """A host beyond whose loopback every packet is dropped."""
+    """Return a namespace where every packet beyond loopback is dropped."""
     namespace = ServerNamespace.make(tmp_path)
     if namespace.holder is None:
         pytest.skip("SKIPPED: a network of its own needs root, or user namespaces")
@@ -81,7 +81,7 @@ def void(tmp_path: Path) -> Iterator[ServerNamespace]:
 
 @contextmanager
 def lost(namespace: ServerNamespace, lab: Lab, **changes: object) -> Iterator[Running]:
-    """Start a daemon on that host, for a few addresses: no name has to be found out first."""
+    """Start a daemon in the namespace, for a few addresses, so that no name is resolved."""
     path = namespace.folder / "egressd.yml"
     rows = [{"id": f"own-{host[-1]}", "host": host, "port": 443, "protocol": "https"} for host in NOWHERE]
     changes = {"connect_to": [], "endpoints": rows, "web": {"listen": "127.0.0.1:10980"}} | changes
@@ -104,7 +104,7 @@ def lost(namespace: ServerNamespace, lab: Lab, **changes: object) -> Iterator[Ru
 
 
 def test_dropped_packets_everywhere_are_one_finding(void: ServerNamespace, lab: Lab) -> None:
-    """Every dial is dropped: sweeps end in time, one finding names it, and it still ends within seconds."""
+    """With every connection dropped sweeps end in time with one finding, and the daemon stops in seconds."""
     probe = {"connect_timeout": "1s", "deadline": "2s", "families": ["ipv4"]}
     with lost(void, lab, probe=probe, interval="12s") as running:
         running.wait_for(f"{len(NOWHERE)} failing")
@@ -118,7 +118,7 @@ def test_dropped_packets_everywhere_are_one_finding(void: ServerNamespace, lab: 
 
 
 def test_stopping_during_a_sweep_changes_no_verdict(void: ServerNamespace, lab: Lab) -> None:
-    """SIGTERM while every probe waits for an answer: at once, clean, and no change is logged."""
+    """SIGTERM during a sweep stops the daemon at once, with 0 and no change logged."""
     probe = {"connect_timeout": "20s", "deadline": "30s", "families": ["ipv4"]}
     with lost(void, lab, probe=probe, interval="120s") as running:
         running.wait_for("READY=1")
@@ -136,7 +136,7 @@ def test_stopping_during_a_sweep_changes_no_verdict(void: ServerNamespace, lab: 
 
 
 def dialling(pid: int) -> set[str]:
-    """Return the addresses that a process's host waits for, from its own table of sockets."""
+    """Return the addresses of pending connects (SYN_SENT) in a process's namespace."""
     rows = Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
     waiting = (row.split()[2].split(":")[0] for row in rows if row.split()[3] == "02")  # SYN_SENT
     return {socket.inet_ntoa(bytes.fromhex(one)[::-1]) for one in waiting}

@@ -1,4 +1,4 @@
-"""Killed at random moments: no notification is lost, none is made twice, and all arrive in order."""
+"""After SIGKILL at random moments no notification is lost or created twice, and all arrive in order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMES = 8
 
 
 def live(directory: Path, seed: str, *, deliveries: int = 0, more: float = 0.0) -> None:
-    """Kill it some seconds after so many deliveries; 0: let it end."""
+    """Run it, and kill it some seconds after so many deliveries; 0: let it end."""
     wanted = len(received(directory)) + deliveries
     command = [sys.executable, "-m", "tests.daemon.notifying_daemon", str(directory), seed]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
@@ -36,19 +36,19 @@ def live(directory: Path, seed: str, *, deliveries: int = 0, more: float = 0.0) 
 
 
 def received(directory: Path) -> list[str]:
-    """Return what the receiver got."""
+    """Return the notices that the receiver got."""
     path = directory / RECEIVED
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def posted(directory: Path) -> list[NoticePosted]:
-    """Return what was queued, in order."""
+    """Return the queued notices, in order."""
     events = read_history(directory, since="2000", until="3000", target=None).events
     return [one for one in events if isinstance(one, NoticePosted)]
 
 
 def test_no_notification_is_lost_when_killed_at_random_moments(tmp_path: Path) -> None:
-    """What was made is what arrives; only what was on its way when it died may arrive once more."""
+    """Every notice arrives; only one that was being delivered at a kill may arrive twice."""
     choose = random.Random(11)
     for number in range(TIMES):
         live(tmp_path, str(number), deliveries=choose.randint(6, 30), more=choose.uniform(0.0, 0.1))

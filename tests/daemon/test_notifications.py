@@ -1,4 +1,4 @@
-"""The whole daemon and a real webhook: all is received once and in order, whatever happens."""
+"""The daemon and a real webhook: notifications arrive once and in order over kills, reloads and outages."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ ONE, TWO, THREE = HOSTS
 QUICK = {"patience": {"explicit": 1, "silent": 1, "better": 1}}
 
 
-def telling(lab: Lab, webhook: WebhookServer, **more: Any) -> str:
-    """Return a configuration that tells a webhook what it finds, as soon as it is sure."""
+def with_webhook(lab: Lab, webhook: WebhookServer, **more: Any) -> str:
+    """Return a configuration that notifies a webhook without delay."""
     receiver = {"name": "webhook", "type": "webhook", "url": f"{webhook.url}/{SECRET}", **more}
     return settings(lab, interval="1s", alerts=QUICK, notify={"receivers": [receiver]})
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Where the configuration is."""
+    """Return the path of the configuration."""
     return tmp_path / "egressd.yml"
 
 
 def said(running: Running) -> list[tuple[str, str]]:
-    """Return what the log says was to be received: the host, and what."""
+    """Return host and kind of each notification in the log."""
     lines = [line for line in running.lines() if line["event"].startswith("alert ")]
     return [(host_in(line["alert"]), line["event"].removeprefix("alert ")) for line in lines]
 
@@ -58,7 +58,7 @@ def test_no_notification_is_lost_or_repeated_over_kill_9_without_a_network(
 ) -> None:
     """The receiver can't be reached while the daemon is killed twice; then all arrives, in order, once."""
     with WebhookServer() as webhook:
-        config.write_text(telling(lab, webhook), encoding="utf-8")
+        config.write_text(with_webhook(lab, webhook), encoding="utf-8")
         with daemon(tmp_path, config) as first:
             first.wait_for("3 targets")
             lab.do(f"on tls_reset={ONE}")
@@ -94,7 +94,7 @@ def test_dropped_notifications_are_counted_and_reported(tmp_path: Path, config: 
     """The queue of a busy receiver is too short: it gets the newest, and the number dropped."""
     with WebhookServer(status=503) as webhook:
         webhook.open()
-        config.write_text(telling(lab, webhook, queue=2), encoding="utf-8")
+        config.write_text(with_webhook(lab, webhook, queue=2), encoding="utf-8")
         with daemon(tmp_path, config) as running:
             running.wait_for("3 targets")
             for fault in (f"on tls_reset={ONE}", "off", f"on tls_reset={TWO}", "off"):
@@ -120,20 +120,20 @@ def test_dropped_notifications_are_counted_and_reported(tmp_path: Path, config: 
 def test_no_notification_is_lost_or_repeated_over_many_reloads(
     tmp_path: Path, config: Path, lab: Lab
 ) -> None:
-    """Receivers that change all the time, bad files among them: each notice arrives once."""
+    """Over many reloads, with invalid files among them, each notice arrives once."""
     with WebhookServer() as webhook:
         webhook.open()
-        config.write_text(telling(lab, webhook), encoding="utf-8")
+        config.write_text(with_webhook(lab, webhook), encoding="utf-8")
         with daemon(tmp_path, config) as running:
             running.wait_for("3 targets")
             for fault in (f"on tls_reset={ONE}", "off"):
                 lab.do(fault)
                 for number in range(80):
-                    good = telling(lab, webhook, timeout=f"{5 + number % 3}s", queue=10 + number % 2)
+                    good = with_webhook(lab, webhook, timeout=f"{5 + number % 3}s", queue=10 + number % 2)
                     put(config, "nonsense" if number % 4 == 3 else good)
                     running.process.send_signal(signal.SIGHUP)
                     time.sleep(0.05)
-            put(config, telling(lab, webhook))
+            put(config, with_webhook(lab, webhook))
             running.process.send_signal(signal.SIGHUP)
             running.until(lambda: len(webhook.received) == 2, "both")
             time.sleep(2)
@@ -143,10 +143,10 @@ def test_no_notification_is_lost_or_repeated_over_many_reloads(
 
 
 def test_stopping_does_not_wait_for_a_receiver_that_hangs(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """It stops in time, keeps what it could not deliver, and delivers it after the next start."""
+    """With a hanging receiver the daemon stops in time, and delivers the rest after the next start."""
     with WebhookServer(hangs=True) as webhook:
         webhook.open()
-        config.write_text(telling(lab, webhook), encoding="utf-8")
+        config.write_text(with_webhook(lab, webhook), encoding="utf-8")
         with daemon(tmp_path, config) as running:
             running.wait_for("3 targets")
             lab.do(f"on tls_reset={ONE}")
@@ -162,17 +162,17 @@ def test_stopping_does_not_wait_for_a_receiver_that_hangs(tmp_path: Path, config
 
 
 def maintain(folder: Path, config: Path, *words: str) -> None:
-    """Open or end a maintenance window by hand."""
+    """Run `egressd maintenance`."""
     command = [sys.executable, "-m", "egressd", "maintenance", *words, f"--config.file={config}"]
     surroundings = {**os.environ, "STATE_DIRECTORY": str(folder / "state")}
     subprocess.run(command, env=surroundings, check=True, capture_output=True, timeout=300)
 
 
 def test_a_silence_stops_notifications_but_not_the_heartbeat(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """A silence is active within seconds; probing goes on; when it ends, what still fails is notified."""
+    """A silence is active within seconds; probes and heartbeat go on; at its end failures are notified."""
     with WebhookServer() as webhook:
         webhook.open()
-        document = telling(lab, webhook).replace(
+        document = with_webhook(lab, webhook).replace(
             "receivers:", f"receivers:\n  - {{name: heart, type: heartbeat, url: '{webhook.url}/beat'}}"
         )
         config.write_text(document, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The whole daemon, as a process, against the lab: start, reload, storm, stop, restart."""
+"""The daemon as a process, with the lab: start, reload, many signals, stop, restart."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.daemon.process import HOSTS, Lab, daemon, put, settings
 
 
 def test_readiness_status_and_stop(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """READY once the port is bound, /-/ready once a sweep is done, a status line, a quick and clean end."""
-    put(config, settings(lab, interval="10s"))  # what the lab takes longer for on a busy machine is a warning
+    """READY is sent once the port is bound, /-/ready is 200 after a sweep, and the daemon stops with 0."""
+    put(config, settings(lab, interval="10s"))  # slow responses of the lab on a busy machine are warnings
     with daemon(tmp_path, config, WATCHDOG_USEC="2000000") as running:
         assert "first sweep is running" in running.wait_for("READY=1")
         assert running.get("/-/healthy")[0] == 200
@@ -37,7 +37,7 @@ def test_readiness_status_and_stop(tmp_path: Path, config: Path, lab: Lab) -> No
 
 
 def test_a_good_reload_takes_effect_and_a_bad_one_does_not(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """A good configuration is in force soon; a bad one leaves the old one, which log and pages show."""
+    """A valid configuration is applied soon; an invalid one is reported, and the old one stays active."""
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
         fewer = [{"id": "own-0", "host": HOSTS[0], "port": 443, "protocol": "https"}]
@@ -59,7 +59,7 @@ def test_a_good_reload_takes_effect_and_a_bad_one_does_not(tmp_path: Path, confi
 
 
 def test_a_bad_web_configuration_is_reported_and_not_loaded(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """What a restart would fail by shows before the restart, and stays said whatever else is reloaded."""
+    """An invalid web configuration is reported at a reload, and stays reported over further reloads."""
     web = tmp_path / "web.yml"
     put(web, "")
     put(config, settings(lab, web={"config_file": str(web)}))
@@ -81,7 +81,7 @@ def test_a_bad_web_configuration_is_reported_and_not_loaded(tmp_path: Path, conf
 
 
 def test_configuration_warnings_are_logged(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """What `config check` warns of is in the log as well, at the start and after each reload."""
+    """The warnings of `config check` are logged at the start and after each reload."""
     always = {"maintenance": [{"name": "m", "schedule": "0 * * * *", "for": "1h"}]}
     config.write_text(settings(lab, alerts=always), encoding="utf-8")
     with daemon(tmp_path, config) as running:
@@ -95,7 +95,7 @@ def test_configuration_warnings_are_logged(tmp_path: Path, config: Path, lab: La
 
 
 def test_a_file_that_hangs_does_not_hold_up_stopping(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """A thread that hangs in a file, as on a server that is gone, is left behind; sweeps go on until then."""
+    """A thread that hangs reading a file, as on a dead NFS server, delays neither sweeps nor stopping."""
     secret = tmp_path / "secret"
     secret.write_text("hunter2", encoding="utf-8")
     row = {"name": "hook", "type": "webhook", "url": "http://127.0.0.1:9", "bearer_token_file": str(secret)}
@@ -117,7 +117,7 @@ def test_a_file_that_hangs_does_not_hold_up_stopping(tmp_path: Path, config: Pat
 
 
 def test_hundreds_of_reload_signals_lead_to_few_reloads(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """Hundreds of SIGHUP, good and bad files in turn: sweeps go on, reloads are few, the last file holds."""
+    """After hundreds of SIGHUPs sweeps go on, reloads are few, and the last file is active."""
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
         before = len(running.events("sweep"))
@@ -138,7 +138,7 @@ def test_hundreds_of_reload_signals_lead_to_few_reloads(tmp_path: Path, config: 
 
 
 def test_a_fault_is_logged_once_even_over_a_restart(tmp_path: Path, config: Path, lab: Lab) -> None:
-    """Confirmed within seconds, with evidence; killed and restarted it is not logged again; since stays."""
+    """A fault is logged within seconds, with evidence; after kill and restart it is not logged again."""
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
         lab.do("on tls_reset=mcr.microsoft.com")
@@ -183,7 +183,7 @@ def test_a_fault_is_logged_once_even_over_a_restart(tmp_path: Path, config: Path
     ],
 )
 def test_bad_configurations_end_the_start(tmp_path: Path, text: str, code: int, said: str) -> None:
-    """Exit code 78 and a sentence; READY was never sent."""
+    """An invalid configuration is exit code 78 with a message, and READY is not sent."""
     path = tmp_path / "bad.yml"
     path.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "egressd", f"--config.file={path}"]
@@ -194,7 +194,7 @@ def test_bad_configurations_end_the_start(tmp_path: Path, text: str, code: int, 
 
 
 def test_a_silent_resolver_does_not_delay_sweeps_or_stopping(tmp_path: Path, lab: Lab) -> None:
-    """A name server that never answers: sweeps end in time, name the reason, and the daemon stops at once."""
+    """With a silent resolver sweeps end in time with the reason, and the daemon stops at once."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         path = tmp_path / "egressd.yml"

@@ -21,15 +21,15 @@ from egressd.model.standing import Lifecycle
 from egressd.model.verdict import Outcome
 from egressd.standing.lifecycle import Thresholds
 from tests.daemon.jumping_clock import Times, run
-from tests.daemon.simulation import FakeSession, Scene, plan_of, scene
+from tests.daemon.simulation import FakeSession, SchedulerSimulation, make_simulation, plan_of
 
 MINUTE = 60.0
 
 
 @asynccontextmanager
-async def sweeping(**kinds: Any) -> AsyncIterator[Scene]:
+async def sweeping(**kinds: Any) -> AsyncIterator[SchedulerSimulation]:
     """Run a scheduler until the end of the block."""
-    one = scene(**kinds)
+    one = make_simulation(**kinds)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(one.scheduler.run())
         yield one
@@ -52,7 +52,7 @@ def play(monkeypatch: pytest.MonkeyPatch, times: Times) -> Play:
 
 
 def test_each_target_is_probed_every_interval(play: Play) -> None:
-    """Starts are spread over half the interval; each target has a moment of its own, always the same."""
+    """Starts are spread over half the interval; each target has a fixed offset."""
 
     async def scenario() -> None:
         async with sweeping(hosts=50) as one:
@@ -70,7 +70,7 @@ def test_each_target_is_probed_every_interval(play: Play) -> None:
 
 
 def test_two_hosts_have_different_schedules(play: Play) -> None:
-    """Another identity gives another order, and the same identity the same."""
+    """The offsets depend on the host's identity."""
 
     async def scenario() -> None:
         orders = []
@@ -78,7 +78,7 @@ def test_two_hosts_have_different_schedules(play: Play) -> None:
             async with sweeping(hosts=30, identity=identity) as one:
                 began = clock.monotonic()
                 await asyncio.sleep(2 * MINUTE)
-            orders.append([(round(when - began, 3), name) for when, name in one.world.probed])
+            orders.append([(round(when - began, 3), name) for when, name in one.network.probed])
         assert orders[0] == orders[1]
         assert [name for _, name in orders[0]] != [name for _, name in orders[2]]
         assert orders[0][0][0] != orders[2][0][0]
@@ -87,7 +87,7 @@ def test_two_hosts_have_different_schedules(play: Play) -> None:
 
 
 def detects_within(schedule: Schedule) -> float:
-    """Return the seconds from a fault to its confirmation, however silent it is.
+    """Return the longest time in seconds from a fault to its confirmation.
 
     The next start is at most an interval away; then the probe, a recheck that may be under way for others,
     and each further probe end by their deadlines, controls included.
@@ -101,13 +101,13 @@ def detects_within(schedule: Schedule) -> float:
 @pytest.mark.parametrize("how", ["refused", "timeout"])
 @pytest.mark.parametrize("offset", [0.0, 7.0, 20.0, 31.0, 44.0, 59.0])
 def test_a_fault_is_confirmed_within_the_stated_bound(play: Play, how: str, offset: float) -> None:
-    """However silent it is and whenever it begins; one that answers takes an interval and seconds."""
+    """Any fault at any time is confirmed within the bound; an explicit one within an interval and seconds."""
 
     async def scenario() -> None:
         async with sweeping() as one:
             await asyncio.sleep(5 * MINUTE + offset)
-            one.world.down["h3"] = how
-            took = await _seconds_until_told(one, "row/h3:443")
+            one.network.down["h3"] = how
+            took = await _seconds_until_reported(one, "row/h3:443")
         assert took <= detects_within(one.session.schedule) == 167
         assert how == "timeout" or took <= MINUTE + 7
 
@@ -115,7 +115,7 @@ def test_a_fault_is_confirmed_within_the_stated_bound(play: Play, how: str, offs
 
 
 def test_the_readme_states_the_bound() -> None:
-    """With the defaults and in general."""
+    """The README has the bound for the defaults and the general formula."""
     text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
     assert "`interval + 5 x probe.deadline + 7 s`, 167 s with the defaults" in text
     for interval, deadline in ((60.0, 20.0), (300.0, 8.0)):
@@ -123,7 +123,7 @@ def test_the_readme_states_the_bound() -> None:
         assert detects_within(schedule) == interval + 5 * deadline + 7
 
 
-async def _seconds_until_told(one: Scene, target: str) -> float:
+async def _seconds_until_reported(one: SchedulerSimulation, target: str) -> float:
     begun = clock.monotonic()
     while target not in [change.target for change in one.changes]:  # noqa: ASYNC110 - time jumps
         await asyncio.sleep(0.5)
@@ -132,29 +132,29 @@ async def _seconds_until_told(one: Scene, target: str) -> float:
 
 @pytest.mark.parametrize("offset", range(0, 60, 7))
 def test_rechecks_of_other_targets_do_not_exceed_the_bound(play: Play, offset: int) -> None:
-    """A silent fault elsewhere, confirmed at the same time, costs a round at most."""
+    """A silent fault of another target, confirmed at the same time, adds at most one round."""
 
     async def scenario() -> None:
         async with sweeping() as one:
             await asyncio.sleep(5 * MINUTE)
-            one.world.down["h1"] = "timeout"
+            one.network.down["h1"] = "timeout"
             await asyncio.sleep(offset)
-            one.world.down["h3"] = "timeout"
-            took = await _seconds_until_told(one, "row/h3:443")
+            one.network.down["h3"] = "timeout"
+            took = await _seconds_until_reported(one, "row/h3:443")
         assert took <= detects_within(one.session.schedule)
 
     play(scenario())
 
 
 def test_changes_are_confirmed_within_seconds(play: Play) -> None:
-    """From the first failed probe to the confirmed change, and back."""
+    """A failure and a recovery are confirmed within seconds of the first probe that shows them."""
 
     async def scenario() -> None:
         async with sweeping() as one:
             await asyncio.sleep(2 * MINUTE)
-            one.world.down["h3"] = "refused"
+            one.network.down["h3"] = "refused"
             await asyncio.sleep(2 * MINUTE)
-            one.world.down.clear()
+            one.network.down.clear()
             await asyncio.sleep(2 * MINUTE)
         failed, fixed = one.changes
         for change in (failed, fixed):
@@ -167,17 +167,17 @@ def test_changes_are_confirmed_within_seconds(play: Play) -> None:
     play(scenario())
 
 
-def test_a_lone_suspect_is_rechecked_with_few_witnesses(play: Play) -> None:
-    """Witnesses are probed beside it, not everything."""
+def test_a_single_suspect_is_rechecked_with_a_few_other_targets(play: Play) -> None:
+    """A single suspect is rechecked with a few healthy targets, not with everything."""
 
     async def scenario() -> None:
         async with sweeping(hosts=40) as one:
             await asyncio.sleep(3 * MINUTE)
-            one.world.probed.clear()
-            one.world.down["h3"] = "refused"
+            one.network.probed.clear()
+            one.network.down["h3"] = "refused"
             await asyncio.sleep(MINUTE)
         assert len(one.times_probed("h3")) == 2
-        others = [name for _, name in one.world.probed if name != "h3"]
+        others = [name for _, name in one.network.probed if name != "h3"]
         assert len(others) - 39 <= WITNESSES
 
     play(scenario())
@@ -189,7 +189,7 @@ def test_an_outage_rechecks_everything(play: Play) -> None:
     async def scenario() -> None:
         async with sweeping(hosts=40) as one:
             await asyncio.sleep(3 * MINUTE)
-            one.world.down = {f"h{number}": "refused" for number in range(40)}
+            one.network.down = {f"h{number}": "refused" for number in range(40)}
             await asyncio.sleep(MINUTE + 20)
         assert len(one.changes) == 40
         moments = sorted(datetime.fromisoformat(one.at) for one in one.changes)
@@ -199,16 +199,16 @@ def test_an_outage_rechecks_everything(play: Play) -> None:
 
 
 def test_a_flapping_target_does_not_delay_sweeps(play: Play) -> None:
-    """Rechecks end after a few, whatever they show; the grid stays."""
+    """Rechecks of a flapping target are limited, and the schedule is kept."""
 
     async def scenario() -> None:
         async with sweeping(hosts=5) as one:
             await asyncio.sleep(3 * MINUTE)
             begun = clock.monotonic()
             while clock.monotonic() - begun < 10 * MINUTE:
-                one.world.down["h1"] = "refused"
+                one.network.down["h1"] = "refused"
                 await asyncio.sleep(1.1)
-                one.world.down.clear()
+                one.network.down.clear()
                 await asyncio.sleep(1.7)
         assert len([moment for moment in one.times_probed("h1") if moment > begun]) <= 10 * 11
         sweeps = [event for event in one.events if isinstance(event, SweepFinished)]
@@ -218,7 +218,7 @@ def test_a_flapping_target_does_not_delay_sweeps(play: Play) -> None:
 
 
 def test_slow_rows_are_probed_hourly(play: Play) -> None:
-    """A wildcard's random label is sent once an hour, spread over it, not with every sweep."""
+    """Random labels of wildcards are probed once an hour, spread over it."""
 
     async def scenario() -> None:
         async with sweeping(hosts=3, slow=6) as one:
@@ -241,14 +241,14 @@ def test_slow_rows_are_probed_hourly(play: Play) -> None:
 
 
 def test_a_slow_row_that_fails_is_probed_more_often(play: Play) -> None:
-    """So that its recovery is not an hour late."""
+    """A failing hourly target is probed more often, so that its recovery is seen soon."""
 
     async def scenario() -> None:
         async with sweeping(hosts=3, slow=1) as one:
-            one.world.down["w0"] = "refused"
+            one.network.down["w0"] = "refused"
             await asyncio.sleep(10 * MINUTE)
             assert [change.target for change in one.changes] == ["row/w0:443"]
-            one.world.down.clear()
+            one.network.down.clear()
             await asyncio.sleep(12 * MINUTE)
             assert len(one.changes) == 2
 
@@ -268,11 +268,11 @@ def test_discovery_is_refreshed_hourly(play: Play) -> None:
 
 
 def test_silence_everywhere_does_not_overrun(play: Play) -> None:
-    """With the defaults a sweep of nothing but silence ends before the next is due."""
+    """With the defaults a sweep of silent targets ends before the next one is due."""
 
     async def scenario() -> None:
         async with sweeping(hosts=30) as one:
-            one.world.down = {f"h{number}": "timeout" for number in range(30)}
+            one.network.down = {f"h{number}": "timeout" for number in range(30)}
             await asyncio.sleep(30 * MINUTE)
         assert not [event for event in one.events if isinstance(event, SweepOverran)]
         assert one.holder.current.counters.sweeps == 30
@@ -281,14 +281,14 @@ def test_silence_everywhere_does_not_overrun(play: Play) -> None:
 
 
 def test_overruns_are_counted_and_sweeps_never_overlap(play: Play) -> None:
-    """Where probes take longer than the interval, starts are left out, logged, and counted."""
+    """Where probes take longer than the interval, starts are skipped, logged and counted."""
 
     async def scenario() -> None:
         async with sweeping(hosts=10, interval=10.0) as one:
-            one.world.down = {f"h{number}": "timeout" for number in range(10)}
+            one.network.down = {f"h{number}": "timeout" for number in range(10)}
             await asyncio.sleep(10 * MINUTE)
         overran = [event for event in one.events if isinstance(event, SweepOverran)]
-        assert one.world.most_running == 1
+        assert one.network.most_running == 1
         assert sum(event.missed for event in overran) == one.holder.current.counters.overruns > 20
         done = one.holder.current.counters.sweeps
         assert 55 <= done + one.holder.current.counters.overruns <= 61
@@ -298,7 +298,7 @@ def test_overruns_are_counted_and_sweeps_never_overlap(play: Play) -> None:
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_setting_the_wall_clock_moves_no_sweep(play: Play, times: Times, hours: int) -> None:
-    """The wall clock is set by an hour: probes run as before, nothing changes, nothing overruns."""
+    """Setting the wall clock by hours changes no probe time, no standing and no overrun count."""
 
     async def scenario() -> None:
         async with sweeping(hosts=5) as one:
@@ -309,7 +309,7 @@ def test_setting_the_wall_clock_moves_no_sweep(play: Play, times: Times, hours: 
             assert gaps == {MINUTE}
             assert one.changes == []
             assert not one.holder.watchdog.stalled
-            one.world.down["h2"] = "refused"
+            one.network.down["h2"] = "refused"
             await asyncio.sleep(2 * MINUTE)
             assert len(one.changes) == 1
 
@@ -317,7 +317,7 @@ def test_setting_the_wall_clock_moves_no_sweep(play: Play, times: Times, hours: 
 
 
 def test_a_sweep_that_hangs_counts_as_stalled(play: Play) -> None:
-    """A sweep that never ends shows in the watchdog deadline soon after its own, and not before."""
+    """A sweep that hangs is past the watchdog deadline soon after its own deadline."""
 
     async def scenario() -> None:
         async with sweeping(hosts=2) as one:
@@ -338,14 +338,14 @@ def test_a_sweep_that_hangs_counts_as_stalled(play: Play) -> None:
 
 @pytest.mark.parametrize("offset", [1.0, 20.0, 45.0])
 def test_new_targets_are_not_shown_before_they_were_probed(play: Play, offset: float) -> None:
-    """A fault right after a reload is confirmed, and new targets are not shown before they were seen."""
+    """New targets are not shown before their first probe; a fault right after a reload is confirmed."""
 
     async def scenario() -> None:
         async with sweeping() as one:
             await asyncio.sleep(5 * MINUTE + offset)
-            fresh = FakeSession(one.world, one.session.settings, plan=plan_of(60), identity="here")
+            fresh = FakeSession(one.network, one.session.settings, plan=plan_of(60), identity="here")
             one.scheduler.adopt(fresh, hurry=True)
-            one.world.down["h3"] = "refused"
+            one.network.down["h3"] = "refused"
             for _ in range(150):
                 await asyncio.sleep(1)
                 shown = one.holder.current.sweep
@@ -358,14 +358,14 @@ def test_new_targets_are_not_shown_before_they_were_probed(play: Play, offset: f
 
 
 def test_a_new_configuration_takes_effect_between_sweeps(play: Play) -> None:
-    """What is gone leaves no standing; what stays keeps its own; the new schedule holds."""
+    """After a reload removed targets have no standing, others keep theirs, and the new schedule applies."""
 
     async def scenario() -> None:
         async with sweeping(hosts=5) as one:
             await asyncio.sleep(3 * MINUTE)
             since = one.holder.current.standings.targets[0].since
-            other = scene(hosts=3, interval=30.0).session
-            other.world = one.world
+            other = make_simulation(hosts=3, interval=30.0).session
+            other.network = one.network
             one.scheduler.adopt(other, hurry=True)
             await asyncio.sleep(3 * MINUTE)
         standings = one.holder.current.standings.targets
@@ -373,15 +373,15 @@ def test_a_new_configuration_takes_effect_between_sweeps(play: Play) -> None:
         assert standings[0].since == since
         assert {round(b - a, 3) for a, b in pairwise(one.times_probed("h1")[-4:])} == {30.0}
         assert len(one.holder.current.counters.probes) == 3
-        assert one.world.most_running == 1
+        assert one.network.most_running == 1
 
     play(scenario())
 
 
 @pytest.mark.parametrize("interval", [1.0, 10.0, 30.0, 60.0, 300.0, 3600.0])
 @pytest.mark.parametrize("deadline", [0.5, 5.0, 20.0, 120.0])
-def test_the_grid_never_waits_longer_than_the_interval(interval: float, deadline: float) -> None:
-    """Whatever the settings: a target's next start is at most an interval after the last one."""
+def test_the_schedule_never_waits_longer_than_the_interval(interval: float, deadline: float) -> None:
+    """With any settings a target's next start is at most an interval after the last one."""
     schedule = Schedule.of(Settings(interval=interval, limits=Limits(deadline=deadline)), "here")
     assert 0 < schedule.first_window <= schedule.window <= interval / 2
     for place in (0.0, 0.3, 0.999):

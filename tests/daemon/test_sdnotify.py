@@ -15,7 +15,7 @@ from egressd.daemon.sdnotify import MAX_STATUS, SdNotifier
 
 @pytest.fixture(params=["path", "abstract"])
 def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
-    """A socket as systemd would have it, and its name."""
+    """Return a notification socket, and its name."""
     name = str(tmp_path / "notify") if request.param == "path" else f"@egressd-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(name.replace("@", "\0", 1))
@@ -45,7 +45,7 @@ def test_the_messages(listener: tuple[socket.socket, str]) -> None:
 
 
 def test_the_variables_are_removed_from_the_environment() -> None:
-    """No child inherits them, and the watchdog counts in seconds."""
+    """The variables are removed so that no child inherits them; the watchdog interval is in seconds."""
     environment = {"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}
     notifier = SdNotifier.from_environment(environment)
     assert (notifier.address, notifier.watchdog, environment) == ("/run/x", 30.0, {})
@@ -61,14 +61,14 @@ def test_the_variables_are_removed_from_the_environment() -> None:
     ],
 )
 def test_variables_for_others_are_ignored(environment: dict[str, str]) -> None:
-    """No socket, one we can't speak to, another process's watchdog: nothing is sent, nothing fails."""
+    """Without a socket, with an unsupported one, or for another process: nothing is sent, nothing fails."""
     notifier = SdNotifier.from_environment(environment)
     assert (notifier.address, notifier.watchdog) == ("", None)
     notifier.ready("x")
 
 
 def test_an_absent_or_full_socket_is_no_error(tmp_path: Path) -> None:
-    """No listener, or a full buffer: the daemon goes on."""
+    """A missing listener or a full buffer does not stop the daemon."""
     SdNotifier(address=str(tmp_path / "none")).alive()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full:
         full.bind(str(tmp_path / "full"))

@@ -36,16 +36,16 @@ class WebhookServer:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The URL."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def statuses(self) -> list[tuple[str, str]]:
-        """What was received, in order: the host, and whether it fires or is resolved."""
+        """Host and status (firing or resolved) of each received alert, in order."""
         return [(one["alerts"][0]["labels"].get("host", "?"), one["status"]) for one in self.received]
 
     def open(self) -> None:
-        """Listen."""
+        """Start to listen."""
         webhook = self
 
         class Answer(BaseHTTPRequestHandler):
@@ -68,13 +68,13 @@ class WebhookServer:
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Answer)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}).start()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._over.set()
         if self._server is not None:
             self._server.shutdown()

@@ -38,7 +38,7 @@ Answer = Callable[[], DeliveryResult]
 
 @dataclass
 class Disk:
-    """Keeps the last snapshot that was saved whole."""
+    """Keeps the last snapshot that was saved completely."""
 
     slow: float = 0.0
     full: bool = False
@@ -56,13 +56,13 @@ class Disk:
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """One attempt."""
+    """One delivery attempt."""
 
     at: float
     """Seconds since the start."""
     receiver: str
     ids: tuple[str, ...]
-    """Of notices; of alerts, with a `-` in front where they are over."""
+    """Ids of notices, or labels of alerts with a leading `-` where resolved."""
     dropped: int = 0
     skip: int = 0
     timeout: float = 0.0
@@ -70,7 +70,7 @@ class Sent:
 
 @dataclass
 class Simulation:
-    """All of it."""
+    """Delivery store, disk, receivers, and what was sent."""
 
     desk: DaemonDeliveryStore
     disk: Disk
@@ -80,7 +80,7 @@ class Simulation:
     """Seconds until the answer."""
     sent: list[Sent] = field(default_factory=list)
     unsaved: list[Sent] = field(default_factory=list)
-    """Retry at what was not on the disk, or was there no more."""
+    """Attempts for notices that were not on the disk."""
     begun: float = field(default_factory=lambda: clock.monotonic())  # noqa: PLW0108 - the test's clock
     count: int = 0
 
@@ -89,11 +89,11 @@ class Simulation:
         return self.desk.holder
 
     def sent_to(self, receiver: str) -> list[Sent]:
-        """Every attempt at a receiver, or at a peer."""
+        """Every attempt for a receiver or a peer."""
         return [one for one in self.sent if one.receiver == receiver]
 
     def received(self, receiver: str) -> list[str]:
-        """What a receiver was sent, in order."""
+        """The ids that a receiver was sent, in order."""
         return [name for one in self.sent_to(receiver) for name in one.ids]
 
     def status(self, receiver: str) -> ReceiverStatus:
@@ -120,18 +120,18 @@ class Simulation:
         assert self.holder.current is not before
 
     async def set_alerts(self, *alerts: Alert) -> None:
-        """Let these be the alerts."""
+        """Set the current alerts."""
         self.holder.update(alerts=alerts)
         await self.desk.store.record(())
 
     async def sweep(self) -> None:
-        """Let a sweep be completed."""
+        """Count a completed sweep."""
         counters = self.holder.current.counters
         self.holder.update(counters=replace(counters, sweeps=counters.sweeps + 1))
         await self.desk.store.record(())
 
     async def configure(self, *receivers: Receiver) -> None:
-        """Reload."""
+        """Reload with these receivers."""
         settings = replace(self.holder.current.settings, notify=Notify(receivers=receivers))
         self.desk.store.adopt(replace(self.holder.current, settings=settings))
         await self.desk.store.record(())
@@ -170,7 +170,7 @@ class Simulation:
 
 
 def make_simulation(*receivers: Receiver, before: Snapshot | None = None) -> Simulation:
-    """Set one up, with what a life before has left; call it inside the loop."""
+    """Return a simulation, with the state that a previous run saved; call it inside the loop."""
     now = clock.timestamp()
     settings = Settings(notify=Notify(receivers=receivers))
     fresh = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)

@@ -26,7 +26,7 @@ ONE, TWO = "http://one.example", "http://two.example"
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Run a test's content on jumping time."""
+    """Run a test's coroutine on jumping time."""
     return lambda main: run(main, monkeypatch)
 
 
@@ -40,7 +40,7 @@ def over(one: Alert) -> Alert:
 
 
 def test_alerts_are_pushed_at_once_and_every_minute(play: Play) -> None:
-    """News goes out when it comes; without any, all is repeated; new evidence alone is no news."""
+    """Changes are pushed at once, all alerts every minute; new evidence alone is no change."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
@@ -82,7 +82,7 @@ def test_a_dead_peer_delays_no_other_and_gets_everything_when_it_is_back(play: P
             assert all(60 <= round(b.at - a.at) <= 70 for a, b in pairwise(simulation.sent_to(TWO)[8:]))
             assert simulation.sent_to(ONE)[-1].ids == (
                 "b",
-            )  # the end was said for five minutes, and it was heard
+            )  # the end was pushed for five minutes, and it was accepted
             del simulation.answers[TWO]
             await asyncio.sleep(80)
             assert simulation.sent_to(TWO)[-1].ids == ("-a", "b")
@@ -92,7 +92,7 @@ def test_a_dead_peer_delays_no_other_and_gets_everything_when_it_is_back(play: P
 
 
 def test_the_end_of_an_alert_is_pushed_for_a_limited_time(play: Play) -> None:
-    """At least five minutes where it was taken, at most a quarter of an hour where it never was."""
+    """The end is pushed for at least five minutes where accepted, at most 15 minutes where never accepted."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
@@ -111,7 +111,7 @@ def test_the_end_of_an_alert_is_pushed_for_a_limited_time(play: Play) -> None:
 
 
 def test_changed_labels_end_the_old_label_set(play: Play) -> None:
-    """When the reason becomes known Alertmanager sees another alert: the one under the old labels ends."""
+    """Alertmanager sees changed labels as another alert: the one with the old labels is ended."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
@@ -131,7 +131,7 @@ def test_changed_labels_end_the_old_label_set(play: Play) -> None:
 
 
 def test_routes_apply_to_alertmanager(play: Play) -> None:
-    """What goes elsewhere is not pushed; what is not critical any more ends where only that goes."""
+    """Alerts of other routes are not pushed; one that leaves its route by severity is ended there."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:
@@ -153,7 +153,7 @@ def test_routes_apply_to_alertmanager(play: Play) -> None:
 
 
 def test_a_refused_push_is_counted_and_repeated_next_minute(play: Play) -> None:
-    """What one peer will not take is no storm of attempts; it may take it when something has changed."""
+    """A refused push is counted and repeated after a minute, or after a change."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(PEERS)) as simulation:

@@ -1,4 +1,4 @@
-"""Any sequence of notices, outages, reloads, crashes and quiet: in order, once, and all accounted for."""
+"""After any sequence of notices, outages, reloads and crashes: deliveries in order, once, losses counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.daemon.jumping_clock import run
 from tests.notify.simulation import CHAT, HOOK, Simulation, make_simulation, running_deliveries
 
 MOVES = st.one_of(
-    st.tuples(st.just("say"), st.integers(1, 6)),
+    st.tuples(st.just("enqueue"), st.integers(1, 6)),
     st.tuples(st.just("pass"), st.sampled_from([0, 1, 7, 60, 600])),
     st.tuples(st.sampled_from(["hook", "chat"]), st.sampled_from(["down", "slow", "busy", "well"])),
     st.tuples(st.just("reload"), st.integers(0, 2)),
@@ -35,7 +35,7 @@ ANSWERS: dict[str, Callable[[], DeliveryResult]] = {
 
 
 class Model:
-    """What the receivers got over all runs, and what must be true of it."""
+    """What the receivers got over all runs, and its invariants."""
 
     def __init__(self) -> None:
         self.said = 0
@@ -45,7 +45,7 @@ class Model:
         self.state = {"hook": "well", "chat": "well"}
 
     def listen(self, simulation: Simulation) -> None:
-        """Let the receivers of a simulation answer as they are, and remember what they took."""
+        """Set the answers of a simulation's receivers by their state, and record what they accept."""
         for name in self.heard:
             simulation.answers[name] = lambda name=name: self._answer(simulation, name)  # type: ignore[misc]  # a default
             simulation.takes[name] = 5.0 if self.state[name] == "slow" else 0.0
@@ -59,7 +59,7 @@ class Model:
         return delivery
 
     def check(self, outbox: Outbox, *, crashes: int) -> None:
-        """In order; once, but for what was being sent in a crash; within the bound; all accounted for."""
+        """Check order, the bound, single delivery without a crash, and that every loss is counted."""
         for name, heard in self.heard.items():
             numbers = [int(one.removeprefix("n")) for one in heard]
             once = sorted(set(numbers))
@@ -77,7 +77,7 @@ class Model:
 @settings(max_examples=120)
 @given(moves=st.lists(MOVES, max_size=30))
 def test_any_sequence(moves: list[tuple[str, object]]) -> None:
-    """Whatever happens in whatever order."""
+    """Any sequence of events keeps the invariants, and every notice is delivered or counted as lost."""
 
     async def scenario() -> None:
         model, crashes, todo = Model(), 0, list(moves)
@@ -108,19 +108,19 @@ def test_any_sequence(moves: list[tuple[str, object]]) -> None:
 
 
 async def settle() -> None:
-    """Let everybody do what can be done at this moment."""
+    """Run every task until all of them wait."""
     for _ in range(200):
         await asyncio.sleep(0)
 
 
 def receivers(number: int) -> tuple[Receiver, ...]:
-    """Return the receivers as one of several configurations has them."""
+    """Return the receivers of one of several configurations."""
     return tuple(replace(one, queue=BOUND, timeout=10.0 + number) for one in (HOOK, CHAT))
 
 
 async def move(model: Model, simulation: Simulation, what: str, how: object) -> None:
-    """Let one thing happen."""
-    if what == "say" and isinstance(how, int):
+    """Apply one event."""
+    if what == "enqueue" and isinstance(how, int):
         for _ in range(how):
             model.said += 1
             await simulation.enqueue()
@@ -134,7 +134,7 @@ async def move(model: Model, simulation: Simulation, what: str, how: object) -> 
 
 
 async def drain(model: Model) -> None:
-    """Let both be well, and wait until nothing is left."""
+    """Let both receivers accept, and wait until the queue is empty."""
     model.state = {"hook": "well", "chat": "well"}
     async with running_deliveries(make_simulation(*receivers(0), before=model.left)) as simulation:
         model.listen(simulation)
@@ -145,7 +145,7 @@ async def drain(model: Model) -> None:
 
 
 def test_a_full_disk_stops_no_delivery() -> None:
-    """Nothing can be saved: all goes on in memory, is delivered once, and is saved when there is room."""
+    """On a full disk notices are delivered once from memory, and saved when there is room."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK)) as simulation:

@@ -1,4 +1,4 @@
-"""The queue: bounded, in order, nothing twice, and whatever is lost is counted."""
+"""The queue: bounded, in order, no duplicates, and losses are counted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHAT = sample_receiver("slack", "chat", digest=3)
 
 
 def filled(*numbers: int, bound: int = 10, receiver: str = "hook") -> Outbox:
-    """Return a queue that was given notices."""
+    """Return a queue with notices."""
     outbox = Outbox()
     for number in numbers:
         outbox = enqueue(
@@ -68,7 +68,7 @@ def test_beyond_the_bound_the_oldest_is_dropped() -> None:
 
 
 def test_a_notice_dropped_while_it_was_sent_is_not_lost() -> None:
-    """A notice that was being delivered when the bound dropped it has arrived: only what is lost counts."""
+    """A notice that was dropped while being delivered is not counted as lost."""
     outbox = filled(1, 2, bound=2)
     on_its_way = batch_of(outbox, HOOK)
     outbox = enqueue(outbox, [(notice(3), ["hook"])], {"hook": 2})
@@ -79,7 +79,7 @@ def test_a_notice_dropped_while_it_was_sent_is_not_lost() -> None:
 
 @pytest.mark.parametrize(("age", "due"), [(0, 5.0), (3, 2.0), (5, 0.0), (60, 0.0), (-1, 0.0), (-9999, 0.0)])
 def test_a_notice_waits_for_others_and_a_clock_set_back_delays_nothing(age: int, due: float) -> None:
-    """It is due when the first has waited; where the clock was set back, at once."""
+    """A digest is due when its first notice has waited; after the clock was set back, at once."""
     assert due_in(filled(1, 2), HOOK, NOW + timedelta(seconds=age)) == due
     assert due_in(Outbox(), HOOK, NOW) is None
     assert due_in(filled(1), CHAT, NOW) is None
@@ -87,13 +87,13 @@ def test_a_notice_waits_for_others_and_a_clock_set_back_delays_nothing(age: int,
 
 @pytest.mark.parametrize(("waiting", "taken"), [(1, 1), (3, 1), (4, 4), (9, 9)])
 def test_many_notices_are_one_digest(waiting: int, taken: int) -> None:
-    """People get a digest instead of a storm; a program gets one after the other."""
+    """Receivers for people get a digest; those for programs get notices one by one."""
     assert len(batch_of(filled(*range(waiting), receiver="chat"), CHAT)) == taken
     assert len(batch_of(filled(*range(waiting)), HOOK)) == 1
 
 
 def test_a_removed_receiver_leaves_no_notices() -> None:
-    """What waited for it is counted for the log; a smaller bound holds at once."""
+    """Notices of a removed receiver are deleted and counted for the log; a smaller bound applies at once."""
     outbox = enqueue(filled(1, 2, 3, 4), [(notice(9), ["chat"])], {"chat": 5})
     kept, lost = restrict(replace(outbox, dropped=(("chat", 7),)), {"hook": 2})
     assert (ids(kept), lost, kept.dropped) == (["n3", "n4"], (("chat", 1),), (("hook", 2),))
@@ -112,7 +112,7 @@ NAMES = st.sampled_from(["hook", "chat"])
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Any order of posting, delivering late, in part or not at all, and reloading."""
+    """Any order of queueing, delivering late, partly or not at all, and reloading."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.count += 1
         made = notice(self.count)
         self.outbox = enqueue(self.outbox, [(made, names)], self.bounds)
-        self.outbox = enqueue(self.outbox, [(made, names)], self.bounds)  # saying it twice is saying it once
+        self.outbox = enqueue(self.outbox, [(made, names)], self.bounds)  # queueing it twice has no effect
         for name in names:
             self.posted[name] += 1
 
@@ -183,7 +183,7 @@ TestPost = QueueMachine.TestCase
 
 @given(st.integers(1, 40), st.floats(0, 0.999))
 def test_the_backoff_grows_and_is_bounded(failures: int, chance: float) -> None:
-    """It doubles from a second to five minutes, spread so that not all come back at once."""
+    """The backoff doubles from a second to five minutes, with jitter."""
     from egressd.notify.retry import backoff
 
     grown = min(300.0, 2.0 ** (failures - 1))

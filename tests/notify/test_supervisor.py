@@ -23,7 +23,7 @@ OTHER = replace(HOOK, name="other")
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Run a test's content on jumping time."""
+    """Run a test's coroutine on jumping time."""
     return lambda main: run(main, monkeypatch)
 
 
@@ -36,7 +36,7 @@ def ids(*numbers: int) -> list[str]:
 
 
 def test_notices_arrive_in_order_once_and_only_after_they_were_saved(play: Play) -> None:
-    """However slow the disk is: a notice is saved before it is sent, and removed before the next is sent."""
+    """With a slow disk a notice is saved before it is sent, and removed before the next is sent."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK, OTHER)) as simulation:
@@ -55,7 +55,7 @@ def test_notices_arrive_in_order_once_and_only_after_they_were_saved(play: Play)
 
 
 def test_a_notice_waits_for_others_and_many_are_a_digest(play: Play) -> None:
-    """Each waits, and few are messages of their own; more than the receiver's digest are one."""
+    """Few notices are messages of their own; more than the receiver's digest setting are one message."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(CHAT)) as simulation:
@@ -91,7 +91,7 @@ def test_a_receiver_that_stalls_delays_no_other(play: Play) -> None:
 
 
 def test_retries_back_off(play: Play) -> None:
-    """A second, doubling to five minutes; what the server asks for is not undercut; success begins anew."""
+    """Retries wait a second, doubling to five minutes, at least Retry-After; a success resets them."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK)) as simulation:
@@ -166,7 +166,7 @@ def test_dropped_notices_are_counted_logged_and_reported_once(
 
 
 def test_a_message_that_arrived_in_part_is_continued(play: Play) -> None:
-    """What has arrived of a batch leaves the queue, and a message goes on with the part that failed."""
+    """Delivered notices leave the queue, and a message continues with the part that failed."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(CHAT)) as simulation:
@@ -185,7 +185,7 @@ def test_a_message_that_arrived_in_part_is_continued(play: Play) -> None:
 
 
 def test_a_restart_loses_and_repeats_nothing(play: Play) -> None:
-    """Cut off in the middle of a cut network, again and again: all arrives in order, once."""
+    """With repeated restarts while the receiver is down, all notices arrive in order, once."""
 
     async def scenario() -> None:
         left, received = None, list[str]()
@@ -207,7 +207,7 @@ def test_a_restart_loses_and_repeats_nothing(play: Play) -> None:
 
 
 def test_reloads_change_transports_and_lose_nothing(play: Play) -> None:
-    """A delivery under way ends; a changed transport is tried at once; a removed receiver gets nothing."""
+    """A running delivery completes; a changed transport is tried at once; a removed receiver gets nothing."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK, OTHER)) as simulation:
@@ -285,7 +285,7 @@ def test_an_unexpected_exception_costs_one_notice_at_most(play: Play) -> None:
 
 
 def test_a_heartbeat_is_called_after_sweeps_only(play: Play) -> None:
-    """One call for each completed sweep, none because time passes, and none for a sweep of a life before."""
+    """One call for each completed sweep, none as time passes, and none for sweeps before a restart."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HEART, HOOK)) as simulation:
@@ -345,7 +345,7 @@ def test_a_changed_type_gets_another_worker(play: Play) -> None:
 
 
 def test_the_store_implements_the_protocol(play: Play) -> None:
-    """The fake would notice a notice that is not on the disk."""
+    """The simulation detects a delivery of a notice that is not on the disk."""
 
     async def scenario() -> None:
         simulation: Simulation = make_simulation(HOOK)

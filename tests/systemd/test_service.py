@@ -175,7 +175,7 @@ def test_stops_within_ten_seconds(machine: Machine) -> None:
 
 
 def test_systemctl_exit_codes(machine: Machine) -> None:
-    """`systemctl status` exits with 3 while stopped and 0 while running."""
+    """`systemctl is-active` and `status` exit with 3 while stopped, and with 0 while running."""
     assert machine.run("systemctl", "is-active", UNIT).returncode == 3
     assert machine.run("systemctl", "status", UNIT).returncode == 3
     start(machine)
@@ -185,7 +185,7 @@ def test_systemctl_exit_codes(machine: Machine) -> None:
 
 
 def test_journal_priorities(machine: Machine) -> None:
-    """Journal lines are JSON with a priority of 6 or lower, and warnings only for problems."""
+    """A start without problems logs JSON lines of priority 6 only."""
     start(machine)
     lines = [json.loads(line) for line in machine.log("--output=json").splitlines()]
     ours = [line for line in lines if line.get("SYSLOG_IDENTIFIER") == "egressd"]

@@ -1,4 +1,4 @@
-"""A running server on loopback, and a client that asks it."""
+"""A running server on loopback, and a client."""
 
 from __future__ import annotations
 

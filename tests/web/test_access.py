@@ -163,7 +163,7 @@ async def test_a_password_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_a_long_password_is_no_error() -> None:
-    """bcrypt reads 72 bytes; more of them are no reason to fail."""
+    """A password of more than 72 bytes, bcrypt's limit, is no error."""
     login = Login((("ops", hashed("x" * 72)),))
     assert await login.admits(aiohttp.encode_basic_auth("ops", "x" * 100))
     assert not await login.admits(aiohttp.encode_basic_auth("ops", "x" * 71 + "\0"))
@@ -216,7 +216,7 @@ async def test_files_are_read_again(
         task.cancel()
 
 
-async def test_an_invalid_change_keeps_the_rules_in_force(
+async def test_an_invalid_change_keeps_the_active_rules(
     start: Start, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a certificate or a typo neither removes nor adds protection."""
@@ -243,7 +243,7 @@ async def test_an_invalid_change_keeps_the_rules_in_force(
 async def test_a_blocking_read_of_a_file_stops_nothing(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It blocks a thread; the server goes on with the rules in force."""
+    """A blocking read blocks a thread only; the server goes on with the active rules."""
     monkeypatch.setattr(serve, "CHECK_EVERY", 0.05)
     path = write(tmp_path, "")
     running = await start(config_file=path)
@@ -252,7 +252,7 @@ async def test_a_blocking_read_of_a_file_stops_nothing(
         hang(path)
         await asyncio.sleep(0.3)
         assert (await running.get("/-/healthy"))[0] == 200
-        write(tmp_path, "")  # somebody answers at last
+        write(tmp_path, "")  # the read returns at last
         task.cancel()
 
 

@@ -1,4 +1,4 @@
-"""`/probe`: a target of the plan, looked at now; never anything else."""
+"""`/probe`: probes a target of the plan now, and nothing else."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ TARGET = "rb-mcr/mcr.microsoft.com:443"
 
 
 async def test_it_is_off_unless_asked_for(start: Start) -> None:
-    """Who merely reaches the port can't make the host send anything."""
+    """`/probe` is off by default: reaching the port is not enough to make the host send anything."""
     running = await start()
     assert (await running.get("/probe", params={"target": TARGET}))[0] == 403
 
 
 async def test_one_target_is_probed_now(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer is of this moment, and of this target; the next one has to wait."""
+    """The response is a new probe of this target; the next request has to wait."""
     monkeypatch.setattr(probing, "AGAIN_AFTER", 60.0)
     async with Lab() as lab:
         running = await start_on(lab, start)
@@ -47,7 +47,7 @@ async def test_one_target_is_probed_now(start: Start, monkeypatch: pytest.Monkey
 
 
 async def test_a_fault_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look at one target says why it fails, as a sweep would."""
+    """A probe of one target has the reason that a sweep would give."""
     monkeypatch.setattr(probing, "AGAIN_AFTER", 0.0)
     async with Lab(faults=["tls_reset=mcr.microsoft.com"]) as lab:
         running = await start_on(lab, start)
@@ -58,7 +58,7 @@ async def test_a_fault_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_what_can_not_be_read_now_is_an_answer(start: Start, tmp_path: Path) -> None:
-    """A trust store that is gone is a sentence, not a bug."""
+    """A missing trust store is an error message, not a traceback."""
     async with Lab() as lab:
         shown = of_lab(lab)
         trust = replace(shown.settings.trust, store=str(tmp_path / "gone.pem"))
@@ -93,7 +93,7 @@ async def test_no_other_host_can_be_named(
 
 
 async def test_prometheus_gets_its_answer_in_time(start: Start) -> None:
-    """A look that takes longer than the scrape may is given up, and said."""
+    """A probe that exceeds Prometheus' scrape timeout is cancelled and reported."""
     async with Lab(faults=["tcp_silent=mcr.microsoft.com"]) as lab:
         running = await start_on(lab, start)
         brief = {probing.SCRAPE_TIMEOUT: "1.1"}
@@ -102,7 +102,7 @@ async def test_prometheus_gets_its_answer_in_time(start: Start) -> None:
 
 
 async def test_few_wait(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks are made one at a time, and who comes when too many wait is sent away at once."""
+    """Probes run one at a time; with too many waiting, further requests get 429 at once."""
     monkeypatch.setattr(probing, "MAX_WAITING", 2)
     async with Lab(faults=["tcp_silent=*"]) as lab:
         running = await start_on(lab, start)

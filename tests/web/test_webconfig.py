@@ -1,4 +1,4 @@
-"""The web configuration: what is right is read, what can't be honoured is refused by name."""
+"""The web configuration: supported keys are read, unsupported ones are refused by name."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_an_error_names_place_and_key(read: Callable[[str], WebConfig], text: st
 
 
 def test_all_errors_are_reported_at_once(read: Callable[[str], WebConfig]) -> None:
-    """One start finds all of them."""
+    """All errors are reported in one start."""
     text = TLS + "  cipher_suites: [x]\n  min_version: TLS9\nbasic_auth_users: {a: b}\n"
     assert len(problems_of(read, text)) == 3
 

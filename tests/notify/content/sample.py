@@ -1,4 +1,4 @@
-"""An alert with everything in it, and strategies for alerts with anything in them."""
+"""A complete sample alert, and strategies for arbitrary alerts and notices."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ CAUSE = Condition(
 
 
 def alert(state: AlertState = AlertState.FIRING, **fields: object) -> Alert:
-    """Return the alert of the cause."""
+    """Return the sample alert."""
     made = Alert(
         condition=CAUSE, state=state, started=BEGAN, opened=OPENED, notified=CAUSE, notified_at=OPENED
     )
@@ -62,19 +62,19 @@ def alert(state: AlertState = AlertState.FIRING, **fields: object) -> Alert:
 
 
 def notice(kind: NoticeKind = NoticeKind.OPENED, *, about: Alert | None = None, **fields: object) -> Notice:
-    """Return a notice of it."""
+    """Return a notice about the sample alert, or another one."""
     at = CLOSED if kind is NoticeKind.CLOSED else OPENED
     base = about or (over() if kind is NoticeKind.CLOSED else alert())
     return replace(Notice(id=f"notice-{kind.value}", at=at, kind=kind, alert=base), **fields)  # type: ignore[arg-type]
 
 
 def message_of(*notices: Notice, dropped: int = 0, rules: Alerting = RULES) -> Message:
-    """Return what a receiver is given to write."""
+    """Return the message of these notices."""
     return Message(notices=notices, dropped=dropped, rules=rules)
 
 
 def over(**fields: object) -> Alert:
-    """Return the alert when it was over."""
+    """Return the sample alert, resolved."""
     return alert(AlertState.RESOLVED, **({"closed": CLOSED, "resolution": Resolution.FIXED} | fields))
 
 
@@ -84,16 +84,16 @@ HOSTILE = (
     'quote " backslash \\ bracket ] end',
     "\u202ereversed\u2066 \u200bhidden \ud800 \U0001f600",
 )
-"""What a middlebox may put into a certificate or a page."""
+"""Hostile text that a middlebox may put into a certificate or a page."""
 
 words = st.text(max_size=60) | st.sampled_from(HOSTILE)
 names = st.text(alphabet=st.characters(codec="utf-8", exclude_characters=" "), min_size=1, max_size=40)
-"""Ids of targets: any characters, but none that are only space."""
+"""Target ids: any characters, not only whitespace."""
 
 
 @st.composite
 def many_targets(draw: st.DrawFn) -> tuple[str, ...]:
-    """Draw from none to 2000 targets; their ids are longer or shorter, and some are hostile."""
+    """Draw up to 2000 targets with ids of any length, some of them hostile."""
     count = draw(st.sampled_from((0, 1, 12, 300, 2000)))
     stem = draw(
         st.sampled_from(("t", "a-long-name-of-a-host.with.labels", "&<>", '"\\]', "é\U0001f600")) | names

@@ -1,4 +1,4 @@
-"""What people read: everything they need, in words, and nothing a middlebox can play with."""
+"""The text of notifications: complete, sorted, and safe against hostile text."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ROOT = Path(__file__).parents[3]
 
 
 def section_text(*notices: Notice, dropped: int = 0, rules: Alerting = RULES) -> str:
-    """The text of one notice or of a digest."""
+    """Return the text of one notice or of a digest."""
     return plain_text(compose(message_of(*notices, dropped=dropped, rules=rules)))
 
 
 def test_a_message_has_facts_advice_evidence_and_targets() -> None:
-    """What, since when, from where, how urgent, whose it is, what to ask for, the evidence, the runbook."""
+    """A message has summary, time, source, severity, blame, advice, evidence, targets and runbook."""
     text = section_text(notice())
     for wanted in (
         "CRITICAL: A firewall resets TLS by name: 3 targets out of reach, 2 of them required\n",
@@ -50,7 +50,7 @@ def test_a_message_has_facts_advice_evidence_and_targets() -> None:
 
 
 def test_a_resolved_alert_has_its_duration_and_no_advice() -> None:
-    """What is over needs no action: when, how long, why."""
+    """A resolved alert has end, duration and resolution, and no advice."""
     text = section_text(notice(NoticeKind.CLOSED, about=over(cleared_at="2026-11-21T03:12:05.200Z")))
     assert text.startswith("RESOLVED: A firewall resets")
     assert "Resolved: 2026-11-21 03:12:05 UTC\nLasted: 59 min\nResolution: the problem is gone\n" in text
@@ -75,7 +75,7 @@ def test_a_superseded_alert_names_its_successors() -> None:
     ],
 )
 def test_a_title_says_what_is_new(kind: NoticeKind, title: str) -> None:
-    """One can tell from the first line whether to get up."""
+    """The title has severity and kind."""
     text = section_text(notice(kind, change="the severity rose from warning to critical"))
     assert text.startswith(title)
     assert "Changed: the severity rose from warning to critical\n" in text
@@ -83,7 +83,7 @@ def test_a_title_says_what_is_new(kind: NoticeKind, title: str) -> None:
 
 
 def test_a_digest_has_every_notice_most_urgent_first() -> None:
-    """Many causes at once are one text: counted, each with its own lines, what is over at the end."""
+    """A digest counts its notices and lists each, the most urgent first, resolved ones last."""
     mild = alert(condition=replace(CAUSE, severity=Severity.INFO, summary="something mild"))
     notices = (notice(NoticeKind.CLOSED), notice(about=mild), notice())
     text = section_text(*notices, dropped=2)
@@ -98,7 +98,7 @@ def test_a_digest_has_every_notice_most_urgent_first() -> None:
 
 
 def test_a_large_digest_is_a_line_per_notice() -> None:
-    """A hundred at once can still be read: what, since when, whom to call; every target is named."""
+    """In a large digest each notice is a line with summary, time, contact and target names."""
     notices = tuple(
         notice(
             kind, about=replace(base, condition=replace(CAUSE, summary=f"thing {n}", targets=(f"t{n}", "u")))
@@ -123,7 +123,7 @@ def test_dropped_notices_are_reported() -> None:
 
 
 def test_evidence_beyond_the_bound_is_counted() -> None:
-    """Nothing is left out without a word."""
+    """Omitted evidence is counted."""
     many = alert(condition=replace(CAUSE, evidence=tuple(f"line {n}" for n in range(25))))
     text = section_text(notice(about=many))
     assert "line 19\n  and 5 lines more, on the status page\n" in text
@@ -132,7 +132,7 @@ def test_evidence_beyond_the_bound_is_counted() -> None:
 
 @pytest.mark.parametrize("fault", [one for one in AlertName if one is not AlertName.TEST])
 def test_every_fault_has_its_runbook(fault: AlertName) -> None:
-    """The link leads to a file and a heading that are there."""
+    """Every alert's runbook link leads to an existing file and heading."""
     link = runbook(replace(CAUSE, alertname=fault), RULES)
     file, _, anchor = link.removeprefix(f"{RULES.runbooks}/").partition("#")
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs/runbooks" / file).read_text("utf-8"), re.MULTILINE)
@@ -158,7 +158,7 @@ def test_links_are_those_of_the_rules() -> None:
 
 
 def test_the_runbooks_say_whom_to_call_as_well() -> None:
-    """The table of the runbooks and the words of a notice are the same."""
+    """The contacts in the runbooks' table are those of the notices."""
     page = (ROOT / "docs/runbooks/targets.md").read_text("utf-8")
     rows = re.findall(r"^\| (`.*`) \| (.*) \|$", page, re.MULTILINE)
     said = {Blame(code): team for codes, team in rows for code in re.findall(r"`(\w+)`", codes)}
@@ -177,13 +177,13 @@ def test_the_runbooks_say_whom_to_call_as_well() -> None:
     ],
 )
 def test_elapsed_time(end: str, words: str) -> None:
-    """Two units at most; a clock that was set back makes no negative time."""
+    """Elapsed time has at most two units, and is never negative."""
     assert format_elapsed("2026-11-21T02:13:05.123Z", end) == words
 
 
 @given(single=notices())
 def test_text_is_printable_lines(single: Notice) -> None:
-    """Whatever a middlebox put into it, there is no control character and no line of its own."""
+    """Hostile text adds no control character and no line."""
     content = compose(message_of(single))
     for line in (content.title, *(line for one in content.sections for line in one.lines)):
         assert line.isprintable(), repr(line)

@@ -32,8 +32,8 @@ PROGRAM = "prometheus-alertmanager"
 PATIENCE = 90.0
 PREFIX = "/a-prefix"
 SETTLED = 6.0
-"""Seconds: twice what the second peer waits for the first. It must be well below `group_interval`, as it is
-in practice: a peer that waits with what was true before the other's next turn tells it again."""
+"""Seconds, twice the second peer's wait for the first. As in practice it must be below `group_interval`:
+a peer that waits beyond the other's next group notifies again."""
 CONFIG = """\
 route: {{receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 12s, repeat_interval: 1h}}
 receivers: [{{name: hook, webhook_configs: [{{url: 'http://127.0.0.1:{port}/', send_resolved: true}}]}}]
@@ -49,13 +49,13 @@ Found = list[dict[str, Any]]
 
 @dataclass(kw_only=True)
 class Pair:
-    """Two peers that gossip, and the webhook both of them tell."""
+    """A cluster of two Alertmanagers, and the webhook that they notify."""
 
     urls: tuple[str, str]
     hook: Server
 
     async def alerts(self, peer: int = 0) -> Found:
-        """The alerts a peer holds for firing."""
+        """The firing alerts of a peer."""
         url = f"{self.urls[peer]}/api/v2/alerts"
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
             found: Found = await answer.json()
@@ -68,7 +68,7 @@ class Pair:
 
 
 async def until(true: Callable[[], Any], what: str) -> Any:
-    """Wait for something to become true; it may be asked of a server."""
+    """Wait until `true` returns something true."""
     async with asyncio.timeout(PATIENCE):
         while True:
             found = true()
@@ -121,7 +121,7 @@ def _start(stack: ExitStack, folder: Path, number: int, *, web: int, gossip: tup
 
 
 async def _ready(url: str) -> bool:
-    """Whether a peer answers and knows the other."""
+    """Return whether a peer answers and knows the other."""
     try:
         async with aiohttp.ClientSession() as session, session.get(f"{url}/api/v2/status") as answer:
             cluster = (await answer.json())["cluster"]
@@ -143,7 +143,7 @@ def fresh(**fields: Any) -> Alert:
 
 
 async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
-    """One alert by our labels and our fingerprint, for four minutes; a new reason ends the old; then none."""
+    """One alert with the computed labels and fingerprint; a new reason ends the old one; then none."""
     opened = fresh()
     assert (await pair.push(opened)) == DeliveryResult(ok=True)
     (found,) = await pair.alerts()
@@ -164,7 +164,7 @@ async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
 
 
 async def test_an_inhibited_alert_is_resolved_at_alertmanager(pair: Pair) -> None:
-    """Quiet by a cause it ends; quiet by maintenance alone it goes on."""
+    """Inhibited by a cause the alert ends at Alertmanager; under maintenance alone it continues."""
     opened = fresh()
     assert (await pair.push(opened)).ok
     assert (
@@ -204,7 +204,7 @@ async def test_two_peers_and_prometheus_are_one_alert(pair: Pair) -> None:
 
 
 async def test_many_alerts_at_once(pair: Pair) -> None:
-    """300 alerts with 50 targets each, in requests of 64 at most, all taken."""
+    """300 alerts with 50 targets each, in requests of at most 64, are all accepted."""
     targets = tuple(f"endpoint-{n}.example:443" for n in range(50))
     alerts = [
         fresh(condition=replace(CAUSE, labels=(("target", f"t{n}"),), targets=targets), notified=None)
@@ -216,7 +216,7 @@ async def test_many_alerts_at_once(pair: Pair) -> None:
 
 
 async def test_a_test_reaches_every_peer(pair: Pair) -> None:
-    """What `notify test` sends is an alert of its own on both, and ends by itself."""
+    """The alert of `notify test` appears on both peers, and expires."""
     condition = replace(CAUSE, id="EgressdTest", alertname=AlertName.TEST, labels=(), targets=())
     sample = Notice(
         id="t", at=clock.timestamp(), kind=NoticeKind.TEST, alert=fresh(condition=condition, notified=None)
@@ -228,7 +228,7 @@ async def test_a_test_reaches_every_peer(pair: Pair) -> None:
 
 
 async def test_amtool_shows_it(pair: Pair) -> None:
-    """What an operator types shows the alert with its severity."""
+    """`amtool alert query` shows the alert with its severity."""
     if shutil.which("amtool") is None:
         pytest.skip("amtool is not installed (Debian's package prometheus-alertmanager)")
     assert (await pair.push(fresh())).ok
@@ -246,7 +246,7 @@ async def test_amtool_shows_it(pair: Pair) -> None:
 
 
 async def test_a_refusal_is_shown_and_stops_nothing_else(unused_tcp_port: int) -> None:
-    """A peer that refuses one request still gets the others; one that is away ends the push."""
+    """A peer that refuses one request still gets the others; an unreachable one ends the push."""
     alerts = [alert(condition=replace(CAUSE, labels=(("t", str(n)),)), notified=None) for n in range(100)]
     now = datetime(2026, 11, 21, 4, tzinfo=UTC)
     async with answering(lambda _: http("400 Bad Request", b"bad labels")) as server:

@@ -1,4 +1,4 @@
-"""Mail, syslog and the journal: threads, priorities, fields, framing."""
+"""Headers of mail, syslog and journal entries: threads, priorities, fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.notify.receivers.test_limits import SYSLOG, parse_entry
 
 
 def test_the_mails_of_an_alert_are_a_thread() -> None:
-    """The opening begins it, the rest answers that one; a retry is the same mail."""
+    """Later mails reference the first one of an alert; a retry has the same Message-ID."""
     opened, again = (mail_message(message_of(notice()), MAIL) for _ in range(2))
     changed, closed = (
         mail_message(message_of(notice(kind)), MAIL) for kind in (NoticeKind.REMINDED, NoticeKind.CLOSED)
@@ -29,7 +29,7 @@ def test_the_mails_of_an_alert_are_a_thread() -> None:
 
 
 def test_mail_headers() -> None:
-    """Filters see severity and kind; out-of-office replies are suppressed; the date is the notice's."""
+    """Mails have severity and kind for filters, suppress auto-replies, and have the notice's date."""
     message = mail_message(message_of(notice(NoticeKind.CLOSED)), MAIL)
     assert message["To"] == "net@corp.example, ops@corp.example"
     assert message["From"] == "Egress <egressd@corp.example>"
@@ -42,7 +42,7 @@ def test_mail_headers() -> None:
 
 
 def test_a_digest_is_a_mail_of_its_own() -> None:
-    """Its name follows from what it tells, so that a retry is the same mail and another digest another."""
+    """A digest's Message-ID depends on its notices: a retry has the same, another digest another."""
     both = (notice(), notice(NoticeKind.CLOSED))
     first, again = (mail_message(message_of(*both), MAIL) for _ in range(2))
     other = mail_message(message_of(*both[::-1]), MAIL)
@@ -53,7 +53,7 @@ def test_a_digest_is_a_mail_of_its_own() -> None:
 
 @pytest.mark.parametrize("sender", ["root", "a@b@c", "x@exämple.example", "<>"])
 def test_any_sender_gives_a_valid_message_id(sender: str) -> None:
-    """A Message-ID always has its two halves."""
+    """A Message-ID always has a left and a right side of `@`."""
     message = mail_message(message_of(notice()), replace(MAIL, sender="a@b.example"))
     strange = replace(MAIL, sender=sender)
     from egressd.notify.receivers.email import _domain
@@ -75,7 +75,7 @@ def test_any_sender_gives_a_valid_message_id(sender: str) -> None:
     ],
 )
 def test_syslog_severities(severity: Severity, kind: NoticeKind, number: int) -> None:
-    """Severity decides while it is open; a resolved alert is a notice. The facility is the configured one."""
+    """An open alert has its severity's level, a resolved one is a notice; the facility is as configured."""
     single = notice(kind, about=alert(condition=replace(CAUSE, severity=severity)))
     fields = dict(parse_entry(journal_entry(message_of(single))))
     assert fields["PRIORITY"] == str(number)
@@ -84,7 +84,7 @@ def test_syslog_severities(severity: Severity, kind: NoticeKind, number: int) ->
 
 
 def test_an_entry_of_the_journal_can_be_searched() -> None:
-    """Each fact has its field; what a person reads is in MESSAGE."""
+    """Each fact has its journal field; the text is in MESSAGE."""
     fields = dict(parse_entry(journal_entry(message_of(notice(NoticeKind.CLOSED), dropped=4))))
     assert fields["EGRESSD_ALERT"] == "EgressCause"
     assert fields["EGRESSD_ALERT_ID"] == CAUSE.id
@@ -98,7 +98,7 @@ def test_an_entry_of_the_journal_can_be_searched() -> None:
 
 
 def test_syslog_has_a_header_and_data() -> None:
-    """Time, host, program, kind; the data can be searched, and what would end it early is escaped."""
+    """A syslog message has time, host, program, kind and structured data with escaped values."""
     single = notice(about=alert(condition=replace(CAUSE, id=HOSTILE[2])))
     found = SYSLOG.fullmatch(syslog_messages(message_of(single), replace(UDP, protocol="tcp"))[0])
     assert found is not None
@@ -108,6 +108,6 @@ def test_syslog_has_a_header_and_data() -> None:
 
 
 def test_syslog_without_an_instance_names_no_host() -> None:
-    """Without an instance there is the nil value."""
+    """Without an instance the host is the nil value."""
     (line, *_) = syslog_messages(message_of(notice(), rules=replace(RULES, instance="")), UDP)
     assert line.split()[2] == b"-"

@@ -1,4 +1,4 @@
-"""What programs are sent: the labels of the rules, what fires and what is over, ids that stay."""
+"""JSON for programs: labels of the rules, start and end of alerts, stable ids."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def pushed(*alerts: Alert) -> list[dict[str, Any]]:
 
 
 def posted(kind: NoticeKind = NoticeKind.OPENED, **fields: Any) -> dict[str, Any]:
-    """What a webhook is sent."""
+    """Return the body that a webhook is sent."""
     document: dict[str, Any] = json.loads(webhook_body(message_of(notice(kind, **fields)), receiver="hook"))
     check(WEBHOOK, document)
     return document
 
 
 def test_labels_are_those_of_the_rules() -> None:
-    """Name, severity, job and instance, what tells it apart, external labels; nothing empty."""
+    """Labels are name, severity, job, instance, distinguishing and external ones; none is empty."""
     assert labels_of(CAUSE, RULES) == {
         "alertname": "EgressCause",
         "blame": "firewall_l7",
@@ -57,7 +57,7 @@ def test_labels_are_those_of_the_rules() -> None:
 
 
 def test_an_invalid_label_name_is_left_out_alone() -> None:
-    """Alertmanager refuses a whole request for one name that is none; external labels overwrite nothing."""
+    """An invalid label name is omitted, or Alertmanager would refuse all; external labels overwrite none."""
     rules = replace(
         RULES, labels=(("9bad", "x"), ("bad-name", "x"), ("é", "x"), ("job", "other"), ("ok_1", "y"))
     )
@@ -94,19 +94,19 @@ def test_no_annotation_of_the_rules_is_missing() -> None:
         (over(closed="2026-11-20T00:00:00.000Z"), OPENED),
     ],
 )
-def test_when_it_ends(pushed_alert: Alert, ends: str) -> None:
+def test_end_times(pushed_alert: Alert, ends: str) -> None:
     """Four minutes ahead while it fires; its end when resolved; now while it is inhibited."""
     (one,) = pushed(pushed_alert)
     assert (one["startsAt"], one["endsAt"]) == (OPENED, ends)
 
 
 def test_a_pending_alert_is_not_pushed() -> None:
-    """A doubt is no alert."""
+    """A pending alert is not pushed."""
     assert pushed(alert(AlertState.PENDING, opened=None, notified=None)) == []
 
 
 def test_a_label_set_that_changed_is_ended() -> None:
-    """The reason became another: the set before is over, the new one fires."""
+    """After a change of reason the old label set is ended and the new one fires."""
     new, old = pushed(alert(condition=LATER))
     assert (new["labels"]["reason"], new["endsAt"]) == ("tcp_timeout", "2026-11-21T04:04:00.000Z")
     assert (old["labels"]["reason"], old["endsAt"]) == ("tls_reset_after_hello", "2026-11-21T04:00:00.000Z")
@@ -114,7 +114,7 @@ def test_a_label_set_that_changed_is_ended() -> None:
 
 
 def test_of_two_alerts_with_one_label_set_the_firing_one_is_pushed() -> None:
-    """Where an old label set is another alert's now, that one is not ended, in either order."""
+    """An old label set that is another alert's current one is not ended, in either order."""
     fires, changed = alert(), alert(condition=replace(LATER, id="other"))
     for both in ((fires, changed), (changed, fires)):
         found = {one["labels"]["reason"]: one["endsAt"] for one in pushed(*both)}
@@ -122,7 +122,7 @@ def test_of_two_alerts_with_one_label_set_the_firing_one_is_pushed() -> None:
 
 
 def test_many_alerts_are_several_requests() -> None:
-    """64 in one at most, and a megabyte."""
+    """A request has at most 64 alerts and a megabyte."""
     alerts = [alert(condition=replace(CAUSE, labels=(("target", str(n)),))) for n in range(150)]
     alerts = [replace(one, notified=None) for one in alerts]
     sizes = [len(json.loads(body)) for body in push_bodies(alert_entries(alerts, now=NOW, rules=RULES))]
@@ -134,19 +134,19 @@ def test_many_alerts_are_several_requests() -> None:
 
 
 def test_no_alerts_are_no_request() -> None:
-    """No alerts, no call."""
+    """Without alerts there is no request."""
     assert push_bodies(alert_entries((), now=NOW, rules=RULES)) == ()
 
 
 def test_fingerprints_are_fnv_1a() -> None:
-    """Of no labels at all it is the hash's own beginning; order does not count."""
+    """Without labels it is the FNV offset basis; the order of labels does not matter."""
     assert fingerprint({}) == "cbf29ce484222325"
     assert fingerprint({"a": "1", "b": "2"}) == fingerprint({"b": "2", "a": "1"})
     assert fingerprint({"a": "1"}) != fingerprint({"a": "2"})
 
 
 def test_the_group_key_of_a_webhook_stays() -> None:
-    """One alert is one group from its opening to its end, whatever its labels are by then."""
+    """An alert has one group key from opening to end, with any labels."""
     opened, closed = posted(), posted(NoticeKind.CLOSED)
     changed = posted(NoticeKind.CHANGED, about=alert(condition=LATER), change="the reason", before=CAUSE)
     assert opened["groupKey"] == closed["groupKey"] == changed["groupKey"]
@@ -164,13 +164,13 @@ def test_the_group_key_of_a_webhook_stays() -> None:
 
 
 def test_a_webhook_reports_dropped_notices() -> None:
-    """A program that reads annotations can tell."""
+    """The number of dropped notices is in an annotation."""
     document = json.loads(webhook_body(message_of(notice(), dropped=7), receiver="hook"))
     assert "7 notifications" in document["commonAnnotations"]["dropped"]
 
 
 def test_a_change_carries_the_condition_before() -> None:
-    """A receiver that keeps alerts by their labels can end the ones it has: a notice knows them."""
+    """A change has the previous condition, so that a receiver can end the alert under its old labels."""
     now = datetime(2026, 11, 21, 5, tzinfo=UTC)
     urgent = alert(condition=replace(LATER, severity=Severity.CRITICAL), notified=LATER)
     said = next_notice(urgent, urgent, now=now, rules=RULES)
@@ -182,7 +182,7 @@ def test_a_change_carries_the_condition_before() -> None:
 
 
 def test_an_event_has_every_field() -> None:
-    """Id, type, subject and source tell events apart; the data is the alert."""
+    """A CloudEvent has id, type, subject and source; the data is the alert."""
     (body,) = cloud_events(message_of(notice(), dropped=3))
     document = json.loads(body)
     check(CLOUDEVENT, document)

@@ -1,4 +1,4 @@
-"""Any text, any number of targets: no limit is exceeded, every target is named, no markup is alive."""
+"""With any text and number of targets: sizes are within limits, every target is named, markup is escaped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SYSLOG = re.compile(
 
 
 def named(batch: tuple[Notice, ...]) -> set[str]:
-    """The targets that must be found."""
+    """The names of targets that must be found."""
     return {name for one in batch for name in target_names(one.alert.condition)}
 
 
@@ -49,7 +49,7 @@ def unescaped(text: str) -> str:
 @anything
 @given(batch=batches, dropped=st.integers(0, 10**6))
 def test_slack_messages_keep_slacks_limits(batch: tuple[Notice, ...], dropped: int) -> None:
-    """At most 50 blocks and 12,000 characters, each section below 3000; only our link is markup."""
+    """At most 50 blocks and 12,000 characters, each section below 3000; only the runbook link is markup."""
     seen: set[str] = set()
     for body in slack_messages(compose(message_of(*batch, dropped=dropped))):
         document = json.loads(body)
@@ -67,7 +67,7 @@ def test_slack_messages_keep_slacks_limits(batch: tuple[Notice, ...], dropped: i
 @anything
 @given(batch=batches, dropped=st.integers(0, 10**6))
 def test_cards_keep_the_limits_of_teams(batch: tuple[Notice, ...], dropped: int) -> None:
-    """A message is 28 KB at most and holds only elements that read no Markdown."""
+    """A Teams message is 28 KB at most and has only elements without Markdown."""
     seen: set[str] = set()
     for body in adaptive_cards(compose(message_of(*batch, dropped=dropped))):
         assert len(body) <= 28_000
@@ -81,7 +81,7 @@ def test_cards_keep_the_limits_of_teams(batch: tuple[Notice, ...], dropped: int)
 @anything
 @given(single=notices(), dropped=st.integers(0, 10**6))
 def test_cloudevents_keep_the_size_limit(single: Notice, dropped: int) -> None:
-    """An event has 64 KiB at most; together they name all targets, and no two have one id."""
+    """An event has at most 64 KiB; together they name all targets, with unique ids."""
     single = replace(single, id=single.id or "n", alert=replace(single.alert, condition=_with_id(single)))
     bodies = cloud_events(message_of(single, dropped=dropped))
     assert bodies == cloud_events(message_of(single, dropped=dropped))
@@ -102,7 +102,7 @@ def _with_id(single: Notice) -> Condition:
 @anything
 @given(single=notices(), dropped=st.integers(0, 10**6))
 def test_webhooks_match_alertmanagers_schema(single: Notice, dropped: int) -> None:
-    """Version 4, with all targets in an annotation."""
+    """A webhook body is valid version 4, with all targets in an annotation."""
     document = json.loads(webhook_body(message_of(single, dropped=dropped), receiver="hook"))
     check(WEBHOOK, document)
     targets = document["alerts"][0]["annotations"].get("targets", "").split("\n")
@@ -112,7 +112,7 @@ def test_webhooks_match_alertmanagers_schema(single: Notice, dropped: int) -> No
 @anything
 @given(batch=batches)
 def test_pushes_match_alertmanagers_schema(batch: tuple[Notice, ...]) -> None:
-    """Whatever the alerts are, each request is one of its API, and no end is before its beginning."""
+    """Every request matches the API's schema, and no alert ends before its start."""
     bodies = push_bodies(alert_entries((one.alert for one in batch), now=NOW, rules=RULES))
     for body in bodies:
         document = json.loads(body)
@@ -123,7 +123,7 @@ def test_pushes_match_alertmanagers_schema(batch: tuple[Notice, ...]) -> None:
 @anything
 @given(batch=batches, dropped=st.integers(0, 10**6))
 def test_a_mail_parses_and_names_all_targets(batch: tuple[Notice, ...], dropped: int) -> None:
-    """No text adds a header; what is parsed is what was written; lines are short enough for any server."""
+    """No text adds a header, the parsed mail equals the written one, and lines are within SMTP's limit."""
     message = mail_message(message_of(*batch, dropped=dropped), MAIL)
     sent = message.as_bytes()
     assert max(map(len, sent.split(b"\r\n"))) <= 998
@@ -139,7 +139,7 @@ def test_a_mail_parses_and_names_all_targets(batch: tuple[Notice, ...], dropped:
 @anything
 @given(single=notices(), dropped=st.integers(0, 10**6), transport=st.sampled_from(("udp", "unix", "tcp")))
 def test_syslog_messages_are_rfc_5424(single: Notice, dropped: int, transport: str) -> None:
-    """Each parses, none is longer than its transport takes, and together they name all targets."""
+    """Each message parses, fits its transport, and together they name all targets."""
     syslog = replace(UDP, protocol=transport)
     bodies = []
     for line in syslog_messages(message_of(single, dropped=dropped), syslog):
@@ -153,7 +153,7 @@ def test_syslog_messages_are_rfc_5424(single: Notice, dropped: int, transport: s
 
 
 def parse_entry(data: bytes) -> list[tuple[str, str]]:
-    """Read the journal's native protocol back."""
+    """Parse the journal's native protocol."""
     fields: list[tuple[str, str]] = []
     while data:
         head, _, rest = data.partition(b"\n")
@@ -173,7 +173,7 @@ def parse_entry(data: bytes) -> list[tuple[str, str]]:
 @anything
 @given(single=notices(), dropped=st.integers(0, 10**6))
 def test_an_entry_of_the_journal_has_our_fields_only(single: Notice, dropped: int) -> None:
-    """Nothing in a value becomes a field of its own, and every target is in EGRESSD_TARGETS."""
+    """No value adds a field, and every target is in EGRESSD_TARGETS."""
     fields = parse_entry(journal_entry(message_of(single, dropped=dropped)))
     names = [name for name, _ in fields]
     assert len(names) == len(set(names))
@@ -187,7 +187,7 @@ def test_an_entry_of_the_journal_has_our_fields_only(single: Notice, dropped: in
 @anything
 @given(single=notices(), count=st.sampled_from((21, 200)))
 def test_large_digests_keep_the_limits(single: Notice, count: int) -> None:
-    """Many notices in a line each: nothing is too long, every target is named."""
+    """In a large digest no limit is exceeded, and every target is named."""
     targets = single.alert.condition.targets[:40]
     condition = replace(single.alert.condition, targets=targets)
     storm = tuple(
@@ -208,7 +208,7 @@ def test_large_digests_keep_the_limits(single: Notice, count: int) -> None:
 
 
 def test_three_hundred_targets_are_few_messages() -> None:
-    """An ordinary storm stays readable: a handful of parts, each counted in its title."""
+    """300 targets are a few messages, numbered in their titles."""
     targets = tuple(f"bridge-endpoint-{n}.westeurope.azure.example:443" for n in range(300))
     single = notice(about=alert(condition=replace(CAUSE, targets=targets)))
     content = compose(message_of(single))

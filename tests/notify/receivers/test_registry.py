@@ -9,12 +9,12 @@ from egressd.notify.receivers import BY_TYPE, RECEIVERS
 
 
 def test_every_type_has_a_name_of_its_own() -> None:
-    """None hides another in the configuration."""
+    """Every receiver type has a unique name."""
     assert len(BY_TYPE) == len(RECEIVERS)
 
 
 def test_clients_are_imported_when_something_is_sent() -> None:
-    """A sweep with a configuration file waits neither for aiohttp nor for aiosmtplib."""
+    """Loading a configuration imports neither aiohttp nor aiosmtplib."""
     code = (
         "import sys, egressd.notify.receivers, egressd.notify.dispatch; "
         "heavy = {'aiohttp', 'aiosmtplib'} & set(sys.modules); "

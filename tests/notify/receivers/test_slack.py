@@ -1,4 +1,4 @@
-"""Slack: a title stands once, whole in the header or cut off there and repeated below."""
+"""Slack: a title that fits is in the header only; a longer one is truncated there and repeated below."""
 
 from __future__ import annotations
 

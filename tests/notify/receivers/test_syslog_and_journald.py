@@ -1,4 +1,4 @@
-"""The journal and syslog: sockets that stand for them, and a real systemd-journald."""
+"""The journal and syslog: sockets in their place, and a real systemd-journald."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ JOURNALD = "/lib/systemd/systemd-journald"
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short path: the name of a socket has 107 bytes at most."""
+    """Return a folder with a short path: a socket's path has at most 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="egressd-") as made:
         yield Path(made)
 
 
 @pytest.fixture
 def box(folder: Path) -> Iterator[socket.socket]:
-    """A datagram socket in the file system."""
+    """Return a datagram socket in the file system."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
         one.bind(str(folder / "socket"))
         one.settimeout(5)
@@ -50,7 +50,7 @@ def box(folder: Path) -> Iterator[socket.socket]:
 
 
 async def test_an_entry_is_one_datagram(box: socket.socket) -> None:
-    """The journal gets it whole."""
+    """A journal entry is one datagram."""
     journal = Receiver(name="journal", type="journald", transport=JournalTransport(path=box.getsockname()))
     assert (await deliver(journal, (notice(),), dropped=0, rules=RULES)) == DeliveryResult(
         ok=True, delivered=1
@@ -59,7 +59,7 @@ async def test_an_entry_is_one_datagram(box: socket.socket) -> None:
 
 
 async def test_a_large_entry_is_a_sealed_file(box: socket.socket) -> None:
-    """What no datagram can hold comes as a file descriptor, sealed, as journald demands."""
+    """An entry too large for a datagram is passed as a sealed memfd, as journald requires."""
     sent = journal_entry(message_of(notice(about=WIDE)))
     assert len(sent) > box.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
     assert (await send_entry(sent, box.getsockname())).ok
@@ -87,7 +87,7 @@ async def test_no_journal_and_a_full_one(box: socket.socket, folder: Path) -> No
 
 @pytest.fixture
 def journald() -> Iterator[tuple[str, Any]]:
-    """A real journald, in a namespace and with a /run of its own; its socket, and how to read it."""
+    """Run journald in a namespace with its own /run; yield its socket and a function that reads it."""
     if os.geteuid() != 0 or not Path(JOURNALD).exists() or not shutil.which("unshare"):
         pytest.skip("a journald of one's own takes root, systemd-journald and unshare")
     script = (
@@ -136,7 +136,7 @@ def _until(read: Callable[[], list[dict[str, Any]]], count: int) -> list[dict[st
 
 @pytest.mark.servers
 async def test_a_real_journald_reads_every_field(journald: tuple[str, Any]) -> None:
-    """A small entry, a hostile one and one too large for a datagram: each has exactly our values."""
+    """journald stores a small, a hostile and an oversized entry with exactly the sent values."""
     path, read = journald
     hostile = alert(condition=replace(CAUSE, id="hostile", advice=HOSTILE[1], evidence=HOSTILE))
     large = replace(WIDE, condition=replace(WIDE.condition, id="large"))
@@ -157,7 +157,7 @@ def receiver(transport: str, address: str = "127.0.0.1", port: int = 514, timeou
 
 
 async def test_syslog_over_a_local_socket(box: socket.socket, folder: Path) -> None:
-    """/dev/log takes one datagram for each message."""
+    """Over /dev/log each message is one datagram."""
     delivery = await deliver(receiver("unix", box.getsockname()), (notice(),), dropped=0, rules=RULES)
     assert delivery == DeliveryResult(ok=True, delivered=1)
     found = SYSLOG.fullmatch(box.recv(65536))
@@ -169,7 +169,7 @@ async def test_syslog_over_a_local_socket(box: socket.socket, folder: Path) -> N
 
 
 async def test_syslog_over_udp() -> None:
-    """2000 targets come as datagrams of 2 KiB, each of them a message."""
+    """2000 targets are datagrams of at most 2 KiB, each a complete message."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         one.bind(("127.0.0.1", 0))
@@ -217,7 +217,7 @@ async def test_syslog_over_tcp_counts_octets() -> None:
 
 
 async def test_tcp_errors(unused_tcp_port: int) -> None:
-    """A closed port, a reset, and one that reads nothing: the first two are tried again."""
+    """A closed port and a reset can be retried; a server that reads nothing delays nothing."""
 
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)

@@ -1,4 +1,4 @@
-"""Servers on loopback that take, refuse, stall, redirect, cut and babble; a proxy that wants a password."""
+"""Loopback HTTP servers that accept, refuse, stall, redirect, reset or never end; a proxy with a password."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRETS = (TOKEN, "S1GN4TURE-very-secret", "b34rer-very-secret", PATH, QUERY)
 
 @dataclass(kw_only=True)
 class Asked:
-    """One request as it came over the wire."""
+    """One received request."""
 
     line: str
     headers: dict[str, str]
@@ -35,18 +35,18 @@ class Asked:
 
 @dataclass(kw_only=True)
 class Server:
-    """A listener that remembers what it was asked."""
+    """A listener that records its requests."""
 
     port: int
     asked: list[Asked] = field(default_factory=list)
 
     def url(self, scheme: str = "http", host: str = "127.0.0.1") -> str:
-        """Return a URL full of secrets."""
+        """Return a URL with secrets in every part."""
         return f"{scheme}://{host}:{self.port}{PATH}?{QUERY}"
 
 
 async def read_request(reader: asyncio.StreamReader) -> Asked | None:
-    """Read one request with its body; None where nothing came."""
+    """Read one request with its body; None at the end of the stream."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -59,7 +59,7 @@ async def read_request(reader: asyncio.StreamReader) -> Asked | None:
 
 @asynccontextmanager
 async def listening(talk: Talk, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Serve each connection with a function; its port."""
+    """Serve each connection with a function; yield the server."""
     running: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -84,7 +84,7 @@ async def listening(talk: Talk, *, tls: ssl.SSLContext | None = None) -> AsyncIt
         if left:
             await asyncio.wait(left)
         await server.wait_closed()
-        await asyncio.sleep(0.01)  # for transports to end: they do so one turn later
+        await asyncio.sleep(0.01)  # transports close one iteration later
 
 
 @asynccontextmanager
@@ -107,7 +107,7 @@ async def answering(
 
 
 def http(status: str, body: bytes = b"", *headers: str) -> bytes:
-    """Return the bytes of an answer."""
+    """Return the bytes of a response."""
     rows = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers)
     return "\r\n".join(rows).encode() + b"\r\n\r\n" + body
 
@@ -116,7 +116,7 @@ def http(status: str, body: bytes = b"", *headers: str) -> bytes:
 async def proxying(
     *, password: str | None = None, refusal: str = "", tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
-    """Run a proxy: a tunnel for CONNECT, a whole URL passed on; every target's name is loopback to it."""
+    """Run a proxy with CONNECT tunnels and forwarded plain requests; every name resolves to loopback."""
     server = Server(port=0)
     wanted = f"Basic {base64.b64encode(f'proxyuser:{password}'.encode()).decode()}" if password else None
 
@@ -169,13 +169,13 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection by a RST."""
+    """Close a connection with a RST."""
     connected: socket.socket = writer.get_extra_info("socket")
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
 def receiver(type_name: str, *urls: str, timeout: float = 5.0, **transport: str | None) -> Receiver:
-    """Return a receiver that is reached over HTTP."""
+    """Return a receiver of an HTTP type."""
     made = HttpTransport(urls=urls, **transport)  # type: ignore[arg-type]
     return sample_receiver(type_name, transport=made, timeout=timeout)

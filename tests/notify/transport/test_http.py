@@ -1,4 +1,4 @@
-"""HTTP receivers against real servers: those that take it, and every way of refusing it."""
+"""HTTP receivers with real servers: success, every kind of failure, TLS, proxies, and secrets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OK = http("200 OK", b"ok")
 
 
 def safe(delivery: DeliveryResult) -> DeliveryResult:
-    """Return it, checked for secrets."""
+    """Return the result after checking it for secrets."""
     for secret in (*SECRETS, PROXY_PASSWORD, PROXY_LOGIN.split()[1]):
         assert secret not in delivery.why
     assert delivery.ok or delivery.why
@@ -73,7 +73,7 @@ async def attempt(to: Receiver, **options: int) -> DeliveryResult:
 async def test_each_type_posts_its_documented_format(
     kind: str, schema: dict[str, object], content_type: str
 ) -> None:
-    """One POST, to the path and query of the URL, with the authorization, in the receiver's format."""
+    """Each type sends one POST to the URL's path and query, with authorization, in its documented format."""
     async with answering(OK) as server:
         delivery = await attempt(receiver(kind, server.url(), authorization=BEARER))
     assert delivery == DeliveryResult(ok=True, delivered=1)
@@ -86,7 +86,7 @@ async def test_each_type_posts_its_documented_format(
 
 
 async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> None:
-    """People get one message for many; a program gets each; what was dropped is dropped_reported once."""
+    """Receivers for people get one digest, programs get each notice; dropped ones are reported once."""
     notices = (notice(), notice(NoticeKind.CHANGED), notice(NoticeKind.CLOSED))
     async with answering(OK) as server:
         slack = Receiver(name="s", type="slack", transport=HttpTransport(urls=(server.url(),)), digest=2)
@@ -102,7 +102,7 @@ async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> Non
 
 
 async def test_a_delivery_is_continued_where_it_stopped() -> None:
-    """The third of several parts is refused for now: the next try begins with it, and nothing comes twice."""
+    """After a failure at the third part the next attempt begins there, and no part is sent twice."""
     from dataclasses import replace
 
     from tests.notify.content.sample import CAUSE
@@ -161,7 +161,7 @@ async def test_a_delivery_is_continued_where_it_stopped() -> None:
     ],
 )
 async def test_results_by_status(answer: bytes, retry: bool | None, after: float | None, words: str) -> None:
-    """2xx is ok even if cut off after; 429, 5xx, redirects and trouble come again; the rest is refused."""
+    """2xx is ok even if cut off afterwards; 429, 5xx, redirects and errors are retried, others refused."""
     async with answering(answer) as server:
         delivery = await attempt(receiver(HOOK, server.url(), authorization=BEARER))
     assert len(server.asked) == 1
@@ -201,7 +201,7 @@ async def test_an_unresolvable_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_server_that_stalls() -> None:
-    """The time for one delivery is over: try again."""
+    """A delivery that times out can be retried."""
 
     async def stall(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read(10)
@@ -232,7 +232,7 @@ async def test_an_endless_body(status: bytes, ok: bool) -> None:
 
 
 async def test_a_reset() -> None:
-    """A connection that is reset is tried again, and not silently."""
+    """A reset connection can be retried, and the result names it."""
     count = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -248,7 +248,7 @@ async def test_a_reset() -> None:
 
 
 async def test_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> None:
-    """A proxy in the environment, which may be the one under test, is not taken."""
+    """Proxy variables of the environment are ignored, since that proxy may be under test."""
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
     async with answering(OK) as server:
@@ -273,7 +273,7 @@ def pem(ca: trustme.CA, folder: Path) -> str:
 
 
 async def test_tls_with_its_own_ca(ca: trustme.CA, tmp_path: Path) -> None:
-    """The receiver's own roots count."""
+    """The receiver's CA file is the trust store."""
     async with answering(OK, tls=server_tls(ca)) as server:
         delivery = await attempt(receiver(HOOK, server.url("https"), ca_file=pem(ca, tmp_path)))
     assert delivery.ok
@@ -346,7 +346,7 @@ async def test_through_a_proxy_with_a_password(
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("refusal", ["", "403 Forbidden", "502 Bad Gateway"])
 async def test_a_proxy_that_refuses(scheme: str, refusal: str) -> None:
-    """A wrong password, a policy, a far end that is away: the receiver has refused nothing."""
+    """A proxy's 407, 403 or 502 can be retried, since the receiver did not refuse."""
     async with proxying(password=PROXY_PASSWORD, refusal=refusal) as proxy:
         to = receiver(
             HOOK,
@@ -362,7 +362,7 @@ async def test_a_proxy_that_refuses(scheme: str, refusal: str) -> None:
 
 
 async def test_an_unreachable_proxy(unused_tcp_port: int) -> None:
-    """It is the proxy that can't be reached, not the receiver."""
+    """The error names the proxy, not the receiver."""
     proxy = f"http://127.0.0.1:{unused_tcp_port}"
     delivery = await attempt(receiver(HOOK, f"https://hook.corp.example{PATH}", proxy=proxy))
     assert delivery.retry
@@ -397,7 +397,7 @@ async def test_a_header_that_can_not_be_sent(bad: str) -> None:
     password=st.text(min_size=8, max_size=30),
 )
 def test_no_secret_is_ever_quoted(token: str, around: str, password: str) -> None:
-    """Whatever a server sends back of what it was sent, and in whichever of its usual forms, is hidden."""
+    """Secrets in a server's response are redacted, in any of their usual encodings."""
     login = f"Basic {base64.b64encode(f'user:{password}'.encode()).decode()}"
     transport = HttpTransport(
         urls=(f"https://hooks.example/services/{token}?sig={token}2",), authorization=login
@@ -415,7 +415,7 @@ def test_no_secret_is_ever_quoted(token: str, around: str, password: str) -> Non
 
 
 async def test_an_invalid_url_is_refused() -> None:
-    """A mistake in the configuration is a refusal that shows nothing of it."""
+    """An invalid URL is refused without showing it."""
     for url in (f"http://[bad{PATH}", f"http://127.0.0.1:99999{PATH}", f"ftp://127.0.0.1{PATH}"):
         delivery = await attempt(receiver(HOOK, url))
         assert (delivery.ok, delivery.retry) == (False, False), url
