@@ -103,7 +103,9 @@ HOME_MADE: dict[str, str] = {
 
 HOME_MADE_NAMES: dict[str, str] = {
     "Board": "SnapshotHolder",
+    "Case": "TrailContext",
     "Edge": "ProbeContext",
+    "InForce": "Silence",
     "Lead": "Candidate",
     "Mark": "BaselineEntry",
     "Recent": "ControlCache",
@@ -112,6 +114,7 @@ HOME_MADE_NAMES: dict[str, str] = {
     "Way": "Transport",
     "Ways": "Transports",
     "Whole": "SweepIndex",
+    "kept_quiet_by": "suppressed_by",
     "shake": "handshake",
     "take_stock": "evaluate",
 }

@@ -86,7 +86,7 @@ def _token_file(text: str, info: ValidationInfo) -> str:
 def _http_proxy(text: str) -> str:
     url = parse_proxy_url(text)
     if not url.startswith("http:"):
-        raise ValueError("must start with http://: notices are given to a proxy in plain HTTP")
+        raise ValueError("must start with http://: notifications are sent to a proxy by plain HTTP")
     return url
 
 
@@ -108,7 +108,7 @@ Wait = Annotated[Duration, duration_between(0.001, 600.0)]
 
 
 class ProxySettings(StrictModel):
-    """The proxy that notices go through. The one under test is not used unless it is named here."""
+    """The proxy that notifications go through. The one under test is not used unless it is named here."""
 
     hints: ClassVar[Mapping[str, str]] = IN_A_FILE
 
@@ -121,7 +121,7 @@ class ProxySettings(StrictModel):
 
 
 class ReceiverSettings(StrictModel):
-    """One place where notices go."""
+    """A receiver of notifications."""
 
     hints: ClassVar[Mapping[str, str]] = IN_A_FILE
     feed: ClassVar[Feed] = Feed.NOTICES
@@ -238,7 +238,7 @@ class QueueSettings(ReceiverSettings):
     """A receiver with a queue of its own, which outlives restarts."""
 
     queue: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    """The most notices that wait for it; beyond, the oldest are dropped and it is told how many."""
+    """The most notifications that wait for it; beyond, the oldest are dropped, and the next says how many."""
     send_resolved: bool = True
     """Whether it is notified when an alert is resolved."""
 
@@ -247,9 +247,9 @@ class DigestSettings(QueueSettings):
     """A receiver that people read."""
 
     digest: Annotated[int, Field(ge=1, le=1000)] = 5
-    """More notices than this that are due together are one message."""
+    """More notifications than this that are due together are one message."""
     wait: Wait = 5.0
-    """How long a notice waits for others that come with it."""
+    """How long a notification waits for others to be sent with it."""
 
 
 class ChannelSettings(DigestSettings, HttpSettings):

@@ -149,7 +149,7 @@ def _seconds(text: str) -> float:
     if not SHORTEST <= seconds <= LONGEST:
         raise UsageError(
             f"--for must be from {config_duration(SHORTEST)} to {config_duration(LONGEST)}, not {text}; "
-            "plan what comes again in alerts.maintenance, and leave out what nobody needs with overrides"
+            "plan what comes again in alerts.maintenance, and leave out what is not needed with overrides"
         )
     return seconds
 

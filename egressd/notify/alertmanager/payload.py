@@ -1,9 +1,10 @@
 """Alerts as Alertmanager's API v2 takes them: firing or ended.
 
-A label set is an alert's whole identity there, and ours change: the reason becomes known, the severity rises.
-The previous set must then be ended. Here it is ended while the alert itself knows it (`told` is the condition
-as last notified); other sets that a peer has taken are remembered by the worker, which passes them as ended
-alerts. They are kept in memory only: what a restart forgets ends by itself, `HOLD` after it was last sent.
+A label set is an alert's whole identity there, and ours change: the reason becomes known, the severity
+rises. The previous set must then be ended. Here it is ended while the alert still has it (`notified`, the
+condition last sent); other sets that a peer has taken are remembered by the worker, which passes them as
+ended alerts. They are kept in memory only: what a restart forgets ends by itself, `HOLD` after it was last
+sent.
 """
 
 from __future__ import annotations

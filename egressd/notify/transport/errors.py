@@ -18,7 +18,7 @@ def error_text(error: BaseException, place: str) -> str:
     match cause:
         case ssl.SSLCertVerificationError():
             reason = scrub(cause.verify_message or "it does not verify", _LONGEST)
-            return f"the certificate of {place} is not trusted ({reason}); set ca_file, or mend the server"
+            return f"the certificate of {place} is not trusted ({reason}); set ca_file, or fix the server"
         case ssl.SSLError():
             reason = scrub(cause.reason or "no reason given", _LONGEST)
             return f"the TLS handshake with {place} failed ({reason})"

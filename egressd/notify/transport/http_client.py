@@ -52,7 +52,7 @@ async def send_http(
     except aiohttp.ClientProxyConnectionError as error:
         return failed(f"the proxy: {error_text(error, url_host_port(transport.proxy or ''))}")
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-        return refused("the URL is none that can be asked; mend it in the configuration")
+        return refused("the URL is not valid; correct it in the configuration")
     except aiohttp.ClientResponseError:
         return failed(f"{place} does not answer in HTTP")
     except aiohttp.ServerDisconnectedError:
