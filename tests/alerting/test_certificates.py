@@ -1,4 +1,4 @@
-"""What is said of certificates: who opens TLS on the way and since when, and what ends soon."""
+"""Alerts about certificates: TLS inspection with its start, and certificates that expire soon."""
 
 from __future__ import annotations
 

@@ -1754,8 +1754,10 @@ PROXY_SCENES = (
         outcome=BLOCKED,
         least=HIGH,
     ),
-    Scene(name="plain-403-nobody", build=_forwarded(403), reason="proxy_denied", outcome=BLOCKED),
-    Scene(name="plain-503-nobody", build=_forwarded(503), reason="proxy_upstream_error", outcome=DOWN),
+    Scene(name="plain-403-without-signature", build=_forwarded(403), reason="proxy_denied", outcome=BLOCKED),
+    Scene(
+        name="plain-503-without-signature", build=_forwarded(503), reason="proxy_upstream_error", outcome=DOWN
+    ),
     Scene(name="plain-403-origin", build=_forwarded(403, server="AkamaiGHost"), reason=None, outcome=OK),
     Scene(name="plain-404", build=_forwarded(404, via="1.1 squid"), reason=None, outcome=OK),
     Scene(name="plain-503-azure", build=_forwarded(503, x_azure_ref="0"), reason=None, outcome=OK),

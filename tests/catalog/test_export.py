@@ -164,7 +164,7 @@ def test_csv_reads_back(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_no_csv_cell_starts_a_formula(catalog: Catalog, start: str) -> None:
-    """A cell of the operator's cannot run in somebody's spreadsheet."""
+    """A cell with the operator's text is never a formula in a spreadsheet."""
     own = row("own", "own.example", service=f"{start}HYPERLINK(1)", purpose=f"{start}1")
     text = export_rules(catalog, replace(SETTINGS, profiles=(), endpoints=(own,)), "csv")
     (line,) = list(csv.DictReader(io.StringIO(text, newline="")))

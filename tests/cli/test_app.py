@@ -68,7 +68,7 @@ def test_the_version_wins_over_other_flags() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--oncee"], "No such option: --oncee"),
         (["sweep"], "No such command 'sweep'"),
@@ -94,11 +94,11 @@ def test_the_version_wins_over_other_flags() -> None:
         (["replay", "/nope.json"], "egressd: cannot read /nope.json as a report: No such file or directory"),
     ],
 )  # fmt: skip
-def test_wrong_usage_is_2(words: list[str], said: str) -> None:
+def test_wrong_usage_is_2(words: list[str], message: str) -> None:
     """A mistake on the command line is one sentence on stderr and exit code 2."""
     done = inside(*words)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -117,7 +117,7 @@ def test_bad_configuration_is_78(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [["config", "check"], ["--once"]], ids=" ".join)
 def test_a_source_that_is_not_here_is_78(tmp_path: Path, words: list[str]) -> None:
-    """Nothing is probed from an address or interface that this host does not have; all of them are named."""
+    """Source addresses and interfaces that this host does not have are named, and nothing is probed."""
     path = tmp_path / "egressd.yml"
     rows = (
         "{name: here, address: 127.0.0.1}, {name: gone, address: 203.0.113.7}, {name: away, interface: nope0}"
@@ -132,7 +132,7 @@ def test_a_source_that_is_not_here_is_78(tmp_path: Path, words: list[str]) -> No
 
 
 def test_the_web_configuration_is_checked_too(tmp_path: Path) -> None:
-    """A mistake in it is found before the daemon is started."""
+    """`config check` finds errors of the web configuration."""
     path, web = tmp_path / "egressd.yml", tmp_path / "web.yml"
     path.write_text("region: westeurope\nweb: {config_file: web.yml}\n", encoding="utf-8")
     web.write_text("rate_limit: {interval: 1s}\n", encoding="utf-8")
@@ -155,7 +155,7 @@ def test_a_good_configuration_is_ok(tmp_path: Path) -> None:
 
 
 def test_what_the_appliance_would_refuse_is_a_warning(tmp_path: Path) -> None:
-    """`config check` warns and ends with 0: egressd itself can work with it."""
+    """`config check` warns of what the appliance would refuse, and ends with 0."""
     path = tmp_path / "egressd.yml"
     path.write_text(
         "proxy: {url: 'http://proxy.corp.local:3128', bypass: ['*.corp.example']}\n", encoding="utf-8"
@@ -178,7 +178,7 @@ def test_comparing_needs_two_paths() -> None:
 
 
 def test_a_sweep_without_faults_is_0() -> None:
-    """Every required target of the lab is ok: the report is on stdout, and stderr is silent."""
+    """With every required target ok the exit code is 0, the report is on stdout, and stderr is empty."""
     done = egressd("lab", "--once")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nPASS: " in done.stdout
@@ -215,7 +215,7 @@ def test_replay_of_garbage_is_2(tmp_path: Path, content: bytes) -> None:
 
 
 def test_output_replaces_a_file_in_one_step(tmp_path: Path, saved: Path) -> None:
-    """The file is whole, nothing else is left in the folder, a link stays a link, and stderr sums up."""
+    """The file is replaced atomically without leftovers, a link stays a link, and stderr has the summary."""
     real, link = tmp_path / "real.csv", tmp_path / "link.csv"
     real.write_text("old", encoding="utf-8")
     link.symlink_to(real)
@@ -285,7 +285,7 @@ def test_any_terminal_can_show_a_report(tmp_path: Path, saved: Path, encoding: s
 
 def test_reading_commands_work() -> None:
     """Plan, catalog and explain print to stdout and end with 0, without touching the network."""
-    for words, said in (
+    for words, message in (
         (["plan", "--region", "westeurope"], "Plan: "),
         (["catalog", "list", "--profile", "resource-bridge"], "resource-bridge"),
         (["catalog", "show", "rb-mcr"], "rb-mcr: "),
@@ -297,7 +297,7 @@ def test_reading_commands_work() -> None:
     ):
         done = inside(*words)
         assert (done.exit_code, done.stderr) == (0, ""), words
-        assert said in done.stdout
+        assert message in done.stdout
 
 
 def test_only_narrows_the_sweep(tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def _lab(*words: str) -> subprocess.Popen[bytes]:
 
 
 def test_the_lab_serves_until_it_is_stopped(tmp_path: Path) -> None:
-    """It writes a configuration that a sweep can use, takes commands on stdin, and ends with 0 on SIGTERM."""
+    """The lab writes a configuration for sweeps, reads commands from stdin, and ends with 0 on SIGTERM."""
     config = tmp_path / "lab.yml"
     with _lab("--config.write", str(config)) as process:
         assert process.stdin is not None
@@ -337,7 +337,7 @@ def test_the_lab_serves_until_it_is_stopped(tmp_path: Path) -> None:
 
 
 def _until(terminal: int, word: bytes) -> bytes:
-    """Read a terminal until a word shows."""
+    """Read a terminal until a word appears."""
     seen = b""
     while word not in seen:
         seen += os.read(terminal, 4096)
@@ -349,8 +349,8 @@ def _until(terminal: int, word: bytes) -> bytes:
 def test_an_interrupted_sweep_ends_with_130(tmp_path: Path, number: signal.Signals, times: int) -> None:
     """The first signal ends probing and the partial report is written; the second ends everything at once.
 
-    One TLS handshake is met with silence, so that the sweep is still at it when the signal comes. The
-    progress line on a terminal says when it is under way.
+    One TLS handshake gets no answer, so that the sweep is still running when the signal comes. The
+    progress line on a terminal shows when it has started.
     """
     config = tmp_path / "lab.yml"
     terminal, stderr = os.openpty()
@@ -366,7 +366,7 @@ def test_an_interrupted_sweep_ends_with_130(tmp_path: Path, number: signal.Signa
         ) as sweep:
             assert re.search(rb"probing \d+/\d+  ok \d+  failing \d+", _until(terminal, b"failing"))
             os.kill(sweep.pid, number)
-            said = _until(terminal, b"once more to abort")
+            message = _until(terminal, b"once more to abort")
             if times == 2:
                 os.kill(sweep.pid, number)
             out, _ = sweep.communicate(timeout=120)
@@ -374,7 +374,7 @@ def test_an_interrupted_sweep_ends_with_130(tmp_path: Path, number: signal.Signa
     os.close(terminal)
     os.close(stderr)
     assert sweep.returncode == 130
-    assert b"egressd: stopping; once more to abort" in said
+    assert b"egressd: stopping; once more to abort" in message
     if times == 1:
         assert b"INTERRUPTED: " in out
 

@@ -17,7 +17,7 @@ def run(*words: str) -> Result:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--region", "x", "plan"], "cannot use --region before a command; write egressd plan --region ..."),
         (
@@ -28,11 +28,11 @@ def run(*words: str) -> Result:
         (["--baseline", "x", "maintenance", "list"], "cannot use --baseline with egressd maintenance"),
     ],
 )
-def test_a_misplaced_flag_gets_a_correction_that_works(words: list[str], said: str) -> None:
-    """The suggested command line is never refused itself."""
+def test_a_misplaced_flag_gets_a_correction_that_works(words: list[str], message: str) -> None:
+    """The suggested command line is valid."""
     done = run(*words)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize("words", [("--once",), ("watch",)], ids=" ".join)
@@ -47,7 +47,7 @@ def test_a_source_of_the_command_line_is_wrong_usage(tmp_path: Path, words: tupl
 
 
 def test_a_watch_without_targets_is_refused(tmp_path: Path) -> None:
-    """It would wait for ever for targets that are not in the plan."""
+    """A watch whose filters match no target is refused."""
     path = tmp_path / "egressd.yml"
     path.write_text("resolvers: [127.0.0.1]\ncloud: china\nprofiles: [resource-bridge]\n", encoding="utf-8")
     done = run("watch", "--config.file", str(path))

@@ -21,7 +21,7 @@ def _raise(error: BaseException) -> Callable[[], ExitCode]:
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "said"),
+    ("command", "code", "message"),
     [
         (lambda: ExitCode.FAILED, 1, ""),
         (_raise(UsageError("cannot do that")), 2, "egressd: cannot do that\n"),
@@ -31,13 +31,13 @@ def _raise(error: BaseException) -> Callable[[], ExitCode]:
     ],
 )
 def test_every_outcome_has_its_exit_code(
-    capsys: pytest.CaptureFixture[str], command: Callable[[], ExitCode], code: int, said: str
+    capsys: pytest.CaptureFixture[str], command: Callable[[], ExitCode], code: int, message: str
 ) -> None:
     """A result, a mistake and a Ctrl-C end the process with their exit codes; stdout is left alone."""
     with pytest.raises(typer.Exit) as caught:
         guarded(command)()
     assert caught.value.exit_code == code
-    assert capsys.readouterr() == ("", said)
+    assert capsys.readouterr() == ("", message)
 
 
 def test_a_bug_is_70_and_leaves_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:

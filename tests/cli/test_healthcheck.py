@@ -19,7 +19,7 @@ from egressd.cli.app import app
 
 
 class Pages(BaseHTTPRequestHandler):
-    """Pages that are well, ill, elsewhere, or for one user only."""
+    """Pages that are healthy, unhealthy, redirected, or behind a login."""
 
     answers: ClassVar[dict[str, int]] = {
         "/-/healthy": 200,
@@ -90,11 +90,11 @@ def test_not_http() -> None:
     """A server of another protocol is exit code 1, not a bug."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def greet() -> None:
+        def serve() -> None:
             with server.accept()[0] as one:
                 one.sendall(b"220 mail.corp.example ESMTP\r\n")
 
-        thread = Thread(target=greet)
+        thread = Thread(target=serve)
         thread.start()
         ended = check("--url", f"http://127.0.0.1:{server.getsockname()[1]}/-/healthy")
         thread.join()
@@ -112,7 +112,7 @@ def test_the_proxy_of_the_environment_is_not_used(site: str) -> None:
 
 
 def test_logs_in(site: str, tmp_path: Path) -> None:
-    """With a user and a password file the closed page opens."""
+    """With a user and a password file a page behind a login is healthy."""
     secret = tmp_path / "password"
     secret.write_text("Tr0ub4dor\n", encoding="ascii")
     ended = check("--url", f"{site}/closed", "--username", "probe", "--password.file", str(secret))

@@ -14,7 +14,7 @@ from tests.state.test_persistence import failing, keep
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A configuration whose state tells of one target that failed."""
+    """Return a configuration whose state has one failed target."""
     standings, events = failing()
     asyncio.run(keep(tmp_path / "state", standings, list(events)))
     path = tmp_path / "egressd.yml"
@@ -28,8 +28,8 @@ def history(config: Path, target: str) -> Result:
 
 
 def test_a_pattern_without_a_match_is_reported(config: Path) -> None:
-    """An empty answer to a typing mistake would look like no changes."""
+    """A pattern without a match is reported, since empty output would look like no changes."""
     done = history(config, "nope*")
-    said = "egressd: no change of a target that matches 'nope*' is on record for that time\n"
-    assert (done.exit_code, done.stderr) == (0, said)
+    message = "egressd: no change of a target that matches 'nope*' is on record for that time\n"
+    assert (done.exit_code, done.stderr) == (0, message)
     assert history(config, "row*").stderr == ""

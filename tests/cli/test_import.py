@@ -28,7 +28,7 @@ def rows(text: str, name: str = "list.csv") -> list[dict[str, object]]:
 
 
 def test_a_vendors_list_becomes_configuration(tmp_path: Path) -> None:
-    """What is written loads, with the values of the list."""
+    """The written configuration loads, with the values of the list."""
     path = tmp_path / "vendor.csv"
     path.write_text(
         "\ufeffFQDN;Ports;Protocol;Need;Role;Description;Owner\r\n"
@@ -83,7 +83,7 @@ def test_an_export_can_be_imported(tmp_path: Path, fmt: str) -> None:
 
 
 def test_every_bad_row_is_named_at_once(tmp_path: Path) -> None:
-    """With its line and host; nothing is written unless the bad ones may be left out."""
+    """Every bad row is named with line and host; nothing is written unless they may be skipped."""
     path = tmp_path / "list.csv"
     path.write_text(
         "host,port,protocol\ngood.example,443,https\nbad host,443,https\n*.wild.example,443,https\n"
@@ -143,7 +143,7 @@ def test_ids_are_unique() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "no column is called host"),
         ("a,b\n1,2\n", "no column is called host"),
@@ -155,18 +155,18 @@ def test_ids_are_unique() -> None:
         ("host,port\n" + "a.example,443\n" * 5001, "more than 5000 rows"),
     ],
 )
-def test_what_is_no_list_is_refused(text: str, said: str) -> None:
-    """A file that is no list is refused with a message."""
+def test_an_invalid_list_is_refused(text: str, message: str) -> None:
+    """An invalid file is refused with a message."""
     done = run("import", "-", stdin=text)
     assert done.exit_code in {2, 78}
     assert done.stdout == ""
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @given(st.text(max_size=200))
 def test_any_text_gives_rows_or_a_message(text: str) -> None:
-    """Whatever the file holds, reading it raises only EgressdError."""
+    """Any file gives rows or an EgressdError."""
     for name in ("list.csv", "list.json"):
         try:
             import_rows(read_table(f"host,port\n{text}" if name.endswith("csv") else text, name).rows)

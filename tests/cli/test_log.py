@@ -17,7 +17,7 @@ from egressd.cli.log import Form, Level, configure_logging, is_journal, register
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Leave logging as it was for the tests that follow."""
+    """Restore logging after the test."""
     root = logging.getLogger()
     before = (root.level, list(root.handlers))
     yield
@@ -33,7 +33,7 @@ def _fail(word: str) -> None:
 
 @pytest.mark.parametrize("form", list(Form))
 def test_a_traceback_hides_secrets_and_variables(capsys: pytest.CaptureFixture[str], form: Form) -> None:
-    """In every form the traceback is there, on stderr, without the password and without locals."""
+    """In every format the traceback is on stderr, without the password and local variables."""
     configure_logging(Level.WARN, form, secrets=("hunter2",))
     try:
         _fail("hunter2")
@@ -54,7 +54,7 @@ def test_a_traceback_hides_secrets_and_variables(capsys: pytest.CaptureFixture[s
     ("level", "lines"), [(Level.DEBUG, 3), (Level.INFO, 2), (Level.WARN, 1), (Level.ERROR, 0)]
 )
 def test_the_level_is_the_least_written(capsys: pytest.CaptureFixture[str], level: Level, lines: int) -> None:
-    """What is below the level is not written."""
+    """Lines below the level are not written."""
     configure_logging(level, Form.LOGFMT)
     log = structlog.get_logger("t")
     log.debug("a")
@@ -66,7 +66,7 @@ def test_the_level_is_the_least_written(capsys: pytest.CaptureFixture[str], leve
 
 
 def test_other_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
-    """A warning of the standard library's logging is a line like ours, without secrets."""
+    """A warning of the standard library's logging has the same format, without secrets."""
     configure_logging(Level.WARN, Form.JSON, secrets=("hunter2",))
     logging.getLogger("asyncio").warning("lost %s", "hunter2")
     line = json.loads(capsys.readouterr().err)

@@ -1,4 +1,4 @@
-"""`egressd maintenance`: what it writes for the daemon, what it prints, what it refuses."""
+"""`egressd maintenance`: the file for the daemon, its output, and refused arguments."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_planned_silences_are_listed(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("start", "--for", "2"), "--for must be a duration such as 500ms, 60s, 5m, 2h or 90d, not '2'"),
         (("start", "--for", "8d"), "--for must be from 1m to 7d, not 8d; plan what comes again in "),
@@ -145,11 +145,13 @@ def test_planned_silences_are_listed(run: Run) -> None:
         (("end", "always"), "always is planned: change alerts.maintenance in the configuration, and reload"),
     ],
 )
-def test_invalid_arguments_are_refused(run: Run, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+def test_invalid_arguments_are_refused(
+    run: Run, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
     """A sentence that names what to change, exit code 2, and no file."""
     done = run(*words, more=PLANNED)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"egressd: {said}")
+    assert done.stderr.startswith(f"egressd: {message}")
     assert list((tmp_path / "state").iterdir()) == []
 
 

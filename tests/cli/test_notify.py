@@ -1,4 +1,4 @@
-"""`egressd notify`: every kind of receiver is tried for real on loopback, and no secret is shown."""
+"""`egressd notify`: every type of receiver is tested with servers on loopback, and no secret is shown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Run = Callable[..., Done]
 
 
 class Web:
-    """An HTTP server that takes everything but what is under `/bad`, and keeps it."""
+    """An HTTP server that records requests and accepts all but those under `/bad`."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
@@ -37,11 +37,11 @@ class Web:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 calls.append((self.command, self.path, dict(self.headers), body))
                 bad = "/bad" in self.path
-                said = f"no such hook: {self.path} {self.headers.get('Authorization')}".encode()
+                message = f"no such hook: {self.path} {self.headers.get('Authorization')}".encode()
                 self.send_response(403 if bad else 200)
-                self.send_header("Content-Length", str(len(said)))
+                self.send_header("Content-Length", str(len(message)))
                 self.end_headers()
-                self.wfile.write(said)
+                self.wfile.write(message)
 
             do_GET = do_POST  # noqa: N815 - as its parent has it
 
@@ -68,7 +68,7 @@ def web() -> Iterator[Web]:
 
 
 class Mailbox:
-    """What an SMTP server took."""
+    """The mails that an SMTP server accepted."""
 
     def __init__(self) -> None:
         self.mails: list[Any] = []
@@ -90,7 +90,7 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Run `egressd notify` as its users do, with receivers of a test."""
+    """Return a function that runs `egressd notify` with the receivers of a test."""
 
     def command(*words: str, notify: str = "") -> Done:
         path = tmp_path / "egressd.yml"
@@ -115,7 +115,7 @@ def secret(tmp_path: Path, name: str, content: str) -> str:
 def test_every_type_gets_its_test_notice(
     run: Run, web: Web, mailbox: tuple[Mailbox, int], tmp_path: Path
 ) -> None:
-    """One line each, exit code 0; what arrives says that it is a test, and from where."""
+    """Every type gets a test notice with the instance; the output has a line each, and the exit code is 0."""
     box, port = mailbox
     secret(tmp_path, "token", "tok-hunter2")
     secret(tmp_path, "slack", f"{web.url}/services/hunter2hunter2")
@@ -155,7 +155,7 @@ def test_every_type_gets_its_test_notice(
 
 
 def test_the_test_alert_of_an_alertmanager_is_resolved_at_once(run: Run, web: Web) -> None:
-    """Every peer gets an alert and its end, by a name that no real alert has; one that is down is named."""
+    """Every peer gets a test alert and its end, under a name of its own; an unreachable peer is named."""
     dead = f"http://127.0.0.1:{free_port()}"
     am = f"{{receivers: [{{name: am, type: alertmanager, urls: ['{dead}', '{web.url}/am']}}]}}"
     done = run("test", "am", notify=am)
@@ -183,7 +183,7 @@ def test_the_test_alert_of_an_alertmanager_is_resolved_at_once(run: Run, web: We
 
 
 def test_a_failure_says_what_to_check_and_no_secret(run: Run, web: Web, tmp_path: Path) -> None:
-    """Also where the server repeats the secret it was given; the others are tried all the same."""
+    """A failure has no secret, also where the server repeats it; the other receivers are tried too."""
     secret(tmp_path, "url", f"{web.url}/bad/hunter2hunter2?sig=hunter2sig")
     secret(tmp_path, "password", "hunter2")
     done = run(
@@ -214,7 +214,7 @@ TWO = "{receivers: [{name: a, type: journald}, {name: b, type: syslog}]}"
 
 
 @pytest.mark.parametrize(
-    ("words", "notify", "said"),
+    ("words", "notify", "message"),
     [
         (("test", "c"), TWO, "no receiver is called 'c'; there are a, b"),
         (("test",), TWO, "name the receivers to test, or give --all; there are a, b"),
@@ -226,11 +226,11 @@ TWO = "{receivers: [{name: a, type: journald}, {name: b, type: syslog}]}"
         ),
     ],
 )
-def test_wrong_usage_names_what_there_is(run: Run, words: tuple[str, ...], notify: str, said: str) -> None:
+def test_wrong_usage_names_what_there_is(run: Run, words: tuple[str, ...], notify: str, message: str) -> None:
     """Exit code 2 and one sentence."""
     done = run(*words, notify=notify)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"egressd: {said}")
+    assert done.stderr.startswith(f"egressd: {message}")
 
 
 ALL = "routes[1]: every alert that gets this far"
@@ -246,7 +246,7 @@ LISTED = [
 
 
 def test_receivers_are_listed_without_secrets(run: Run, tmp_path: Path) -> None:
-    """Name, type, place and what each hears of; of a URL only the origin."""
+    """The list has name, type, address and route of each receiver; of a URL only the origin."""
     secret(tmp_path, "url", "https://hooks.example/hunter2hunter2")
     done = run(
         "list",
@@ -271,7 +271,7 @@ def test_receivers_are_listed_without_secrets(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_log_hides_secrets_of_receivers_and_proxies(tmp_path: Path) -> None:
-    """All of them are registered, whichever part of the configuration they are from."""
+    """The log redacts the secrets of every part of the configuration."""
     path = tmp_path / "egressd.yml"
     secret(tmp_path, "one", "hunter-one")
     secret(tmp_path, "two", "hunter-two")
@@ -288,7 +288,7 @@ def test_the_log_hides_secrets_of_receivers_and_proxies(tmp_path: Path) -> None:
 
 
 def test_an_instance_is_named_as_prometheus_would(tmp_path: Path) -> None:
-    """Without `alerts.instance` it is this host and the port of the pages; the digest knows nothing of it."""
+    """Without `alerts.instance` it is host name and web port, and not part of the digest."""
     path = tmp_path / "egressd.yml"
     path.write_text("web: {listen: '[::1]:1234'}", encoding="utf-8")
     before = load_settings(path, Flags())

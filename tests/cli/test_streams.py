@@ -72,13 +72,13 @@ def test_a_full_stderr_keeps_the_exit_code(config: str) -> None:
 
 
 def test_a_closed_stdin_is_an_empty_one() -> None:
-    """A report from stdin is reported as empty; the lab needs no commands."""
+    """A closed stdin is an empty report, and a lab without commands."""
     done = closed(("replay", "-"), how="<&-")
     assert (done.returncode, done.stderr) == (2, "egressd: cannot read - as a report: it is empty\n")
 
 
 def test_a_lab_without_stdin_opens_and_closes() -> None:
-    """It stays open until a signal comes, without an error."""
+    """A lab without stdin runs until a signal, without an error."""
     lab = subprocess.Popen(
         ["sh", "-c", 'exec "$@" <&-', "sh", *PROGRAM, "lab"],
         stdout=subprocess.PIPE,
@@ -88,19 +88,19 @@ def test_a_lab_without_stdin_opens_and_closes() -> None:
     assert lab.stdout is not None
     assert lab.stdout.readline().startswith("the lab is open on 127.0.0.1")
     lab.send_signal(signal.SIGTERM)
-    _, said = lab.communicate(timeout=300)
-    assert (lab.returncode, said) == (0, "egressd: stopping; once more to abort\n")
+    _, output = lab.communicate(timeout=300)
+    assert (lab.returncode, output) == (0, "egressd: stopping; once more to abort\n")
 
 
 def test_an_endless_list_to_import_is_not_read_to_its_end() -> None:
-    """A device is no list; memory stays bounded."""
+    """An endless list is refused in bounded memory."""
     done = closed(("catalog", "import", "/dev/zero"), how="")
     assert done.returncode == 2
     assert done.stderr.startswith("egressd: cannot import /dev/zero: more than ")
 
 
 def test_ctrl_c_while_modules_are_loaded_shows_no_traceback(tmp_path: Path) -> None:
-    """Before a command has begun there is nothing to report: exit code 130, and no output."""
+    """Ctrl-C before the command begins is exit code 130, without output."""
     (tmp_path / "typer").mkdir()
     (tmp_path / "typer" / "__init__.py").write_text(
         "import os, time\nos.write(2, b'loading\\n')\ntime.sleep(60)\n", encoding="utf-8"
@@ -115,5 +115,5 @@ def test_ctrl_c_while_modules_are_loaded_shows_no_traceback(tmp_path: Path) -> N
     assert program.stderr.readline() == "loading\n"
     time.sleep(0.05)
     program.send_signal(signal.SIGINT)
-    _, said = program.communicate(timeout=300)
-    assert (program.returncode, said) == (130, "")
+    _, output = program.communicate(timeout=300)
+    assert (program.returncode, output) == (130, "")

@@ -55,7 +55,7 @@ def _hosts(sweep: Sweep, ids: tuple[str, ...]) -> set[str]:
 
 
 def test_the_first_pass_probes_everything(broken: Sweep) -> None:
-    """Nothing is left out."""
+    """The first pass probes every target."""
     plan = broken.recording.plan
     turn = next_turn(plan, None, since=0.0, every=5.0)
     assert (turn.probes, turn.everything, turn.last) == (plan.probes, True, True)
@@ -75,7 +75,7 @@ def test_failing_targets_are_probed_more_often(broken: Sweep) -> None:
 
 
 def test_wildcard_rules_that_are_ok_wait_for_the_last_pass(broken: Sweep, sound: Sweep) -> None:
-    """Random labels are not sent again each minute, and are sent before all is called ok."""
+    """Random labels are not probed every minute, but once more before everything is called ok."""
     plan = broken.recording.plan
     minute = next_turn(plan, broken, since=WATCH_ALL_EVERY, every=5.0)
     last = next_turn(plan, sound, since=0.0, every=5.0)
@@ -85,14 +85,14 @@ def test_wildcard_rules_that_are_ok_wait_for_the_last_pass(broken: Sweep, sound:
 
 
 def test_it_is_over_when_every_required_target_can_be_reached(broken: Sweep, sound: Sweep) -> None:
-    """As the exit code of a sweep says."""
+    """A watch is over when the exit code of a sweep would be 0."""
     assert is_over(sound)
     assert not is_over(broken)
 
 
 @pytest.mark.parametrize(("now", "left"), [(100.5, 4.5), (104.9, MIN_GAP), (130.0, MIN_GAP)])
 def test_passes_never_follow_without_a_gap(now: float, left: float) -> None:
-    """A pass that took long is followed by the least gap, a short one by what is left of the interval."""
+    """After a long pass the minimum gap follows, after a short one the rest of the interval."""
     assert gap_before(began=100.0, now=now, every=5.0) == pytest.approx(left)
 
 
@@ -106,7 +106,7 @@ def _results(recording: Recording) -> LatestResults:
 
 
 def test_a_probe_with_another_signature_loses_its_controls(broken: Sweep, sound: Sweep) -> None:
-    """What a control showed of a failure is not held against what comes after; other controls stay."""
+    """Controls of a failure are dropped when its signature changes; other controls are kept."""
     recording = broken.recording
     plan = recording.plan
     results = _results(recording)
@@ -124,7 +124,7 @@ def test_a_probe_with_another_signature_loses_its_controls(broken: Sweep, sound:
 
 
 def test_what_was_not_probed_stays_known(broken: Sweep) -> None:
-    """A pass that was cut short takes nothing back."""
+    """Targets that an interrupted pass did not probe keep their results."""
     recording = broken.recording
     results = _results(recording)
     cut = tuple(replace(one, trails=(), skipped="interrupted") for one in recording.records)
@@ -153,7 +153,7 @@ def test_a_change_is_printed_with_time_and_both_reasons(broken: Sweep, sound: Sw
 
 
 def test_many_changes_at_once_take_a_line_each(broken: Sweep) -> None:
-    """When everything breaks, a line each is enough."""
+    """Many changes at once are one line each, without details."""
     marks = tuple(replace(one, outcome=Outcome.OK.value, reason=None) for one in baseline_of(broken).marks)
     before = replace(baseline_of(broken), marks=marks)
     (one,) = compare_baselines(before, baseline_of(broken)).changes
@@ -163,13 +163,13 @@ def test_many_changes_at_once_take_a_line_each(broken: Sweep) -> None:
 
 
 def test_the_status_line_counts_targets(broken: Sweep, sound: Sweep) -> None:
-    """How many are ok, how many required ones are not, and what happens now."""
+    """The status line has the numbers of ok and failing required targets, and the current activity."""
     assert messages.progress_text(broken, "x") == "113 of 114 targets ok, 1 required target to go; x"
     assert messages.progress_text(sound, "x") == "114 of 114 targets ok, every required target is ok; x"
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (["--interval", "5"], "egressd: --interval must be a duration"),
         (["--interval", "200ms"], "egressd: --interval must be at least 1s, not '200ms'"),
@@ -179,18 +179,18 @@ def test_the_status_line_counts_targets(broken: Sweep, sound: Sweep) -> None:
         (["--source", "203.0.113.7"], "203.0.113.7"),
     ],
 )
-def test_wrong_usage_is_reported_before_probing(given: list[str], said: str) -> None:
+def test_wrong_usage_is_reported_before_probing(given: list[str], message: str) -> None:
     """A mistake is one sentence, and nothing is probed."""
     done = CliRunner().invoke(app, ["watch", *given], env={"COLUMNS": "80"})
     assert done.exit_code in {2, 78}
     assert done.stdout == ""
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @dataclass(frozen=True)
 class OpenLab:
-    """A lab that is open, and how to change its faults."""
+    """A running lab, and its commands."""
 
     config: Path
     process: subprocess.Popen[str]
@@ -281,7 +281,7 @@ def test_a_change_window(tmp_path: Path) -> None:
 
 
 def test_a_watch_ends_at_once_where_nothing_fails(tmp_path: Path) -> None:
-    """One pass is enough where everything is ok."""
+    """A watch without failures ends after one pass."""
     with open_lab(tmp_path) as lab, _start(lab) as watch:
         out, errors = watch.communicate(timeout=300)
     assert (watch.returncode, errors) == (0, "")

@@ -437,7 +437,7 @@ def test_usual_settings_give_no_warning(load: Load, text: str) -> None:
 
 
 def test_plain_http_to_this_host_may_carry_a_secret(load: Load, tmp_path: Path) -> None:
-    """Slack's URL must be https, except towards loopback, where nobody else can read it."""
+    """Slack's URL must be https, except towards loopback, where no other host can read it."""
     (tmp_path / "near").write_text("http://127.0.0.1:8080/services/x", encoding="utf-8")
     made = load("notify: {receivers: [{name: a, type: slack, url_file: near}]}")
     assert made.warnings == ()

@@ -195,9 +195,9 @@ def test_a_silence_opened_by_hand_is_active_at_once(
             task.cancel()
 
     monkeypatch.setattr(asyncio, "to_thread", inline)
-    with capture_logs() as said:
+    with capture_logs() as log:
         play(main())
-    assert [line["event"] for line in said].count("silences can't be read, those before stay") == 1
+    assert [line["event"] for line in log].count("silences can't be read, those before stay") == 1
 
 
 def test_a_fault_is_notified_with_the_pass_that_confirms_it(play: Play) -> None:

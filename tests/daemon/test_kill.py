@@ -61,6 +61,6 @@ def test_no_notification_is_lost_when_killed_at_random_moments(tmp_path: Path) -
     assert once == [one.notice for one in made]
     assert len(lines) - len(once) <= TIMES
     for alert in {one.alert for one in made}:
-        said = [one.notice_kind for one in made if one.alert == alert]
-        turns = [NoticeKind.OPENED, NoticeKind.CLOSED] * len(said)
-        assert said == turns[: len(said)], alert
+        kinds = [one.notice_kind for one in made if one.alert == alert]
+        turns = [NoticeKind.OPENED, NoticeKind.CLOSED] * len(kinds)
+        assert kinds == turns[: len(kinds)], alert

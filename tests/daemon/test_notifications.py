@@ -34,7 +34,7 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "egressd.yml"
 
 
-def said(running: Running) -> list[tuple[str, str]]:
+def logged(running: Running) -> list[tuple[str, str]]:
     """Return host and kind of each notification in the log."""
     lines = [line for line in running.lines() if line["event"].startswith("alert ")]
     return [(host_in(line["alert"]), line["event"].removeprefix("alert ")) for line in lines]
@@ -62,7 +62,7 @@ def test_no_notification_is_lost_or_repeated_over_kill_9_without_a_network(
         with daemon(tmp_path, config) as first:
             first.wait_for("3 targets")
             lab.do(f"on tls_reset={ONE}")
-            first.until(lambda: said(first) == [(ONE, "opened")], "opened")
+            first.until(lambda: logged(first) == [(ONE, "opened")], "opened")
             first.until(lambda: value(first, "notifications_failed_total") >= 2, "tried")
             assert value(first, "notifications_queue_length") == 1
             assert first.stop(signal.SIGKILL)[0] == -signal.SIGKILL
@@ -70,9 +70,9 @@ def test_no_notification_is_lost_or_repeated_over_kill_9_without_a_network(
         with daemon(tmp_path, config) as second:
             second.wait_for("1 alert (1 critical)")
             lab.do("off")
-            second.until(lambda: said(second) == [(ONE, "closed")], "closed, and not opened again")
+            second.until(lambda: logged(second) == [(ONE, "closed")], "closed, and not opened again")
             lab.do(f"on tls_reset={TWO}")
-            second.until(lambda: said(second)[1:] == [(TWO, "opened")], "opened")
+            second.until(lambda: logged(second)[1:] == [(TWO, "opened")], "opened")
             assert second.stop(signal.SIGKILL)[0] == -signal.SIGKILL
         webhook.open()
         with daemon(tmp_path, config) as third:
@@ -83,7 +83,7 @@ def test_no_notification_is_lost_or_repeated_over_kill_9_without_a_network(
             time.sleep(3)
             wanted = [(ONE, "firing"), (ONE, "resolved"), (TWO, "firing"), (TWO, "resolved")]
             assert webhook.statuses == wanted
-            assert said(third) == [(TWO, "closed")]
+            assert logged(third) == [(TWO, "closed")]
             third.until(lambda: value(third, "notifications_queue_length") == 0, "nothing waits")
             assert value(third, "notifications_total") == 4
             assert third.stop()[0] == 0
@@ -98,10 +98,10 @@ def test_dropped_notifications_are_counted_and_reported(tmp_path: Path, config: 
         with daemon(tmp_path, config) as running:
             running.wait_for("3 targets")
             for fault in (f"on tls_reset={ONE}", "off", f"on tls_reset={TWO}", "off"):
-                before = len(said(running))
+                before = len(logged(running))
                 lab.do(fault)
-                running.until(lambda known=before: len(said(running)) > known, fault)  # type: ignore[misc]  # a default
-            lost = len(said(running)) - 2
+                running.until(lambda known=before: len(logged(running)) > known, fault)  # type: ignore[misc]  # a default
+            lost = len(logged(running)) - 2
             running.until(lambda: value(running, "notifications_dropped_total") == lost, "counted")
             assert value(running, "notifications_queue_length") == 2
             full = running.events("the queue of a receiver is full, the oldest notifications are dropped")
@@ -138,7 +138,7 @@ def test_no_notification_is_lost_or_repeated_over_many_reloads(
             running.until(lambda: len(webhook.received) == 2, "both")
             time.sleep(2)
             assert webhook.statuses == [(ONE, "firing"), (ONE, "resolved")]
-            assert said(running) == [(ONE, "opened"), (ONE, "closed")]
+            assert logged(running) == [(ONE, "opened"), (ONE, "closed")]
             assert running.stop()[0] == 0
 
 
@@ -184,7 +184,7 @@ def test_a_silence_stops_notifications_but_not_the_heartbeat(tmp_path: Path, con
             running.until(lambda: f'target="own-0/{ONE}:443"}} 0.0' in running.get("/metrics")[1], "seen")
             beats = webhook.beats
             running.until(lambda: webhook.beats > beats + 2, "sweeps")
-            assert (webhook.received, said(running)) == ([], [])
+            assert (webhook.received, logged(running)) == ([], [])
             assert "a new rule" in running.get("/")[1]
             (quiet,) = json.loads(running.get("/api/v1/alerts")[1])["alerts"]
             assert (quiet["state"], quiet["kept_quiet_by"]) == ("pending", ["maintenance/change"])

@@ -86,8 +86,8 @@ def test_configuration_warnings_are_logged(tmp_path: Path, config: Path, lab: La
     config.write_text(settings(lab, alerts=always), encoding="utf-8")
     with daemon(tmp_path, config) as running:
         running.wait_for("READY=1")
-        (said,) = running.events("configuration")
-        assert (said["level"], said["warning"][:31]) == ("warning", "maintenance m: lasts 1h and beg")
+        (line,) = running.events("configuration")
+        assert (line["level"], line["warning"][:31]) == ("warning", "maintenance m: lasts 1h and beg")
         running.process.send_signal(signal.SIGHUP)
         running.wait_for("RELOADING=1")
         running.wait_for("READY=1")
@@ -174,7 +174,7 @@ def test_a_fault_is_logged_once_even_over_a_restart(tmp_path: Path, config: Path
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "said"),
+    ("text", "code", "message"),
     [
         ("interval: often\n", 78, "interval"),
         ("profiles: [nope]\n", 78, "nope"),
@@ -182,14 +182,14 @@ def test_a_fault_is_logged_once_even_over_a_restart(tmp_path: Path, config: Path
         ("web: {listen: '192.0.2.1:10980'}\nprofiles: []\n", 2, "cannot"),
     ],
 )
-def test_bad_configurations_end_the_start(tmp_path: Path, text: str, code: int, said: str) -> None:
+def test_bad_configurations_end_the_start(tmp_path: Path, text: str, code: int, message: str) -> None:
     """An invalid configuration is exit code 78 with a message, and READY is not sent."""
     path = tmp_path / "bad.yml"
     path.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "egressd", f"--config.file={path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -31,9 +31,9 @@ def test_the_messages(listener: tuple[socket.socket, str]) -> None:
     assert receiver.recv(4096) == b"READY=1\nSTATUS=3 targets"
     notifier.status("3 targets")
     notifier.status("4 targets\n" + "x" * 9999)
-    said = receiver.recv(65536).decode()
-    assert said.startswith("STATUS=4 targets xxx")
-    assert len(said) == len("STATUS=") + MAX_STATUS
+    status = receiver.recv(65536).decode()
+    assert status.startswith("STATUS=4 targets xxx")
+    assert len(status) == len("STATUS=") + MAX_STATUS
     notifier.reloading()
     first, second = receiver.recv(4096).decode().splitlines()
     assert first == "RELOADING=1"

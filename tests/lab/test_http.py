@@ -215,7 +215,7 @@ async def test_http2_faults(catalog: Catalog) -> None:
 
 
 async def test_goaway_spares_http1(catalog: Catalog) -> None:
-    """HTTP/1.1 works: that tells a broken h2 apart."""
+    """HTTP/1.1 works, which distinguishes broken HTTP/2."""
     async with Lab(catalog=catalog, faults=(f"http_h2_goaway={HOST}",)) as lab:
         pair = await connect(lab, "http/1.1")
         assert (await get(pair))[0].startswith(b"HTTP/1.1 200 ")

@@ -93,7 +93,7 @@ async def test_spoofed_replies_are_ignored(udp: Any) -> None:
     ],
 )
 async def test_no_answer(udp: Any, script: Callable[[bytes], list[bytes]], failure: Failure) -> None:
-    """A timeout and malformed replies are told apart."""
+    """A timeout and malformed replies are different failures."""
     assert (await ask(udp(script), timeout=0.3)).failure is failure
 
 

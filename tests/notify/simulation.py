@@ -72,7 +72,7 @@ class Sent:
 class Simulation:
     """Delivery store, disk, receivers, and what was sent."""
 
-    desk: DaemonDeliveryStore
+    delivery_store: DaemonDeliveryStore
     disk: Disk
     answers: dict[str, Answer] = field(default_factory=dict)
     """By receiver, or by URL of a peer; without an entry everything is accepted at once."""
@@ -86,7 +86,7 @@ class Simulation:
 
     @property
     def holder(self) -> SnapshotHolder:
-        return self.desk.holder
+        return self.delivery_store.holder
 
     def sent_to(self, receiver: str) -> list[Sent]:
         """Every attempt for a receiver or a peer."""
@@ -108,33 +108,33 @@ class Simulation:
             names = [one.name for one in notify.receivers]
             outbox = enqueue(outbox, [(notice(self.count), names)], bounds_of(notify))
         self.holder.update(outbox=outbox)
-        await self.desk.store.record(())
+        await self.delivery_store.store.record(())
 
     async def overflow(self) -> None:
         """Queue one more notice as an evaluation does, where the bound may drop some."""
         before = self.holder.current
         self.count += 1
-        said = notice(self.count)
-        with patch("egressd.daemon.evaluate.advance_alerts", lambda *_, **__: ((), (said,))):
-            await self.desk.store.tick()
+        posted = notice(self.count)
+        with patch("egressd.daemon.evaluate.advance_alerts", lambda *_, **__: ((), (posted,))):
+            await self.delivery_store.store.tick()
         assert self.holder.current is not before
 
     async def set_alerts(self, *alerts: Alert) -> None:
         """Set the current alerts."""
         self.holder.update(alerts=alerts)
-        await self.desk.store.record(())
+        await self.delivery_store.store.record(())
 
     async def sweep(self) -> None:
         """Count a completed sweep."""
         counters = self.holder.current.counters
         self.holder.update(counters=replace(counters, sweeps=counters.sweeps + 1))
-        await self.desk.store.record(())
+        await self.delivery_store.store.record(())
 
     async def configure(self, *receivers: Receiver) -> None:
         """Reload with these receivers."""
         settings = replace(self.holder.current.settings, notify=Notify(receivers=receivers))
-        self.desk.store.adopt(replace(self.holder.current, settings=settings))
-        await self.desk.store.record(())
+        self.delivery_store.store.adopt(replace(self.holder.current, settings=settings))
+        await self.delivery_store.store.record(())
 
     async def deliver(
         self, receiver: Receiver, batch: tuple[Notice, ...], *, dropped: int, rules: Alerting, skip: int = 0
@@ -181,7 +181,7 @@ def make_simulation(*receivers: Receiver, before: Snapshot | None = None) -> Sim
     store = StateStore(holder=holder, keeper=disk, on_event=lambda _: None)
     store.adopt(fresh)
     store.saved = holder.current
-    simulation = Simulation(desk=DaemonDeliveryStore(holder=holder, store=store), disk=disk)
+    simulation = Simulation(delivery_store=DaemonDeliveryStore(holder=holder, store=store), disk=disk)
     simulation.count = before.outbox.next_number * 1000 if before is not None else 0
     return simulation
 
@@ -192,7 +192,7 @@ async def running_deliveries(simulation: Simulation) -> AsyncIterator[Simulation
     senders = Senders(deliver=simulation.deliver, push=simulation.push, beat=simulation.beat)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(
-            DeliverySupervisor(store=simulation.desk, senders=senders, chance=lambda: 0.999).run()
+            DeliverySupervisor(store=simulation.delivery_store, senders=senders, chance=lambda: 0.999).run()
         )
         await asyncio.sleep(0)
         yield simulation

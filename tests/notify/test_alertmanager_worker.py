@@ -102,8 +102,8 @@ def test_the_end_of_an_alert_is_pushed_for_a_limited_time(play: Play) -> None:
             begun = simulation.sent_to(ONE)[-1].at
             await simulation.set_alerts(over(alert("a")))
             await asyncio.sleep(60 * MINUTE)
-            heard = [one.at - begun for one in simulation.sent_to(ONE) if one.ids == ("-a",)]
-            assert 240 <= heard[-1] <= 301
+            times = [one.at - begun for one in simulation.sent_to(ONE) if one.ids == ("-a",)]
+            assert 240 <= times[-1] <= 301
             tried = [one.at - begun for one in simulation.sent_to(TWO) if one.ids == ("-a",)]
             assert 840 <= tried[-1] <= 901
 
@@ -138,7 +138,7 @@ def test_routes_apply_to_alertmanager(play: Play) -> None:
             route = Route(receivers=("am",), match=Matcher(severity=(Severity.CRITICAL,)))
             notify = Notify(receivers=(PEERS,), routes=(route,))
             settings = replace(simulation.holder.current.settings, notify=notify)
-            simulation.desk.store.adopt(replace(simulation.holder.current, settings=settings))
+            simulation.delivery_store.store.adopt(replace(simulation.holder.current, settings=settings))
             mild = replace(alert("b"), condition=condition("b", severity=Severity.WARNING))
             await simulation.set_alerts(alert("a"), mild)
             await asyncio.sleep(1)
@@ -215,8 +215,8 @@ def test_at_shutdown_ends_are_pushed(play: Play) -> None:
             await simulation.set_alerts(alert("a"))
             await asyncio.sleep(5)
             simulation.holder.update(alerts=(over(alert("a")),))
-            await simulation.desk.store.record(())
-            simulation.desk.wakeup.close()
+            await simulation.delivery_store.store.record(())
+            simulation.delivery_store.wakeup.close()
             await asyncio.sleep(0.1)
             assert simulation.sent_to(ONE)[-1].ids == ("-a",)
 

@@ -38,15 +38,15 @@ class Model:
     """What the receivers got over all runs, and its invariants."""
 
     def __init__(self) -> None:
-        self.said = 0
+        self.queued = 0
         self.left: Snapshot | None = None
-        self.heard: dict[str, list[str]] = {"hook": [], "chat": []}
+        self.accepted: dict[str, list[str]] = {"hook": [], "chat": []}
         self.dropped_reported = {"hook": 0, "chat": 0}
         self.state = {"hook": "well", "chat": "well"}
 
     def listen(self, simulation: Simulation) -> None:
         """Set the answers of a simulation's receivers by their state, and record what they accept."""
-        for name in self.heard:
+        for name in self.accepted:
             simulation.answers[name] = lambda name=name: self._answer(simulation, name)  # type: ignore[misc]  # a default
             simulation.takes[name] = 5.0 if self.state[name] == "slow" else 0.0
 
@@ -54,14 +54,14 @@ class Model:
         delivery = ANSWERS[self.state[name]]()
         if delivery.ok:
             sent = simulation.sent_to(name)[-1]
-            self.heard[name] += sent.ids
+            self.accepted[name] += sent.ids
             self.dropped_reported[name] += sent.dropped
         return delivery
 
     def check(self, outbox: Outbox, *, crashes: int) -> None:
         """Check order, the bound, single delivery without a crash, and that every loss is counted."""
-        for name, heard in self.heard.items():
-            numbers = [int(one.removeprefix("n")) for one in heard]
+        for name, accepted in self.accepted.items():
+            numbers = [int(one.removeprefix("n")) for one in accepted]
             once = sorted(set(numbers))
             assert len(numbers) - len(once) <= crashes * BOUND
             waiting = [int(one.notice.id.removeprefix("n")) for one in outbox.of(name)]
@@ -71,7 +71,7 @@ class Model:
                 assert numbers == once
                 assert not set(once) & set(waiting)
                 lost = dropped_of(outbox, name) + self.dropped_reported[name]
-                assert len(once) + len(waiting) + lost == self.said
+                assert len(once) + len(waiting) + lost == self.queued
 
 
 @settings(max_examples=120)
@@ -83,7 +83,7 @@ def test_any_sequence(moves: list[tuple[str, object]]) -> None:
         model, crashes, todo = Model(), 0, list(moves)
         while todo or model.left is None:
             async with running_deliveries(make_simulation(*receivers(0), before=model.left)) as simulation:
-                simulation.count = model.said
+                simulation.count = model.queued
                 model.listen(simulation)
                 while todo:
                     what, how = todo.pop(0)
@@ -94,14 +94,14 @@ def test_any_sequence(moves: list[tuple[str, object]]) -> None:
                     await settle()
                     model.check(simulation.holder.current.outbox, crashes=crashes)
                 else:
-                    simulation.desk.wakeup.close()
+                    simulation.delivery_store.wakeup.close()
                     await settle()
             model.left = simulation.disk.saved or simulation.holder.current
         await drain(model)
         model.check(model.left.outbox, crashes=crashes)
         assert model.left.outbox.waiting == ()
-        for heard in model.heard.values():
-            assert len(set(heard)) >= min(model.said, 1)
+        for accepted in model.accepted.values():
+            assert len(set(accepted)) >= min(model.queued, 1)
 
     with pytest.MonkeyPatch.context() as patches:
         run(scenario(), patches)
@@ -122,7 +122,7 @@ async def move(model: Model, simulation: Simulation, what: str, how: object) -> 
     """Apply one event."""
     if what == "enqueue" and isinstance(how, int):
         for _ in range(how):
-            model.said += 1
+            model.queued += 1
             await simulation.enqueue()
     elif what == "pass" and isinstance(how, int):
         await asyncio.sleep(how)

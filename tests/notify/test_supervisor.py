@@ -135,9 +135,9 @@ def test_a_refused_notice_is_dropped_and_logged(play: Play, capsys: pytest.Captu
             assert simulation.holder.current.outbox.waiting == ()
 
     play(scenario())
-    said = capsys.readouterr().out
-    assert said.count("notifications were refused and are dropped") == 1
-    assert "400 no such room" in said
+    output = capsys.readouterr().out
+    assert output.count("notifications were refused and are dropped") == 1
+    assert "400 no such room" in output
 
 
 def test_dropped_notices_are_counted_logged_and_reported_once(
@@ -160,9 +160,9 @@ def test_dropped_notices_are_counted_logged_and_reported_once(
             assert simulation.holder.current.counters.notifications_dropped == {"hook": 6}
 
     play(scenario())
-    said = capsys.readouterr().out
-    assert said.count("the queue of a receiver is full") == 1
-    assert said.count("dropped notifications were reported to a receiver") == 1
+    output = capsys.readouterr().out
+    assert output.count("the queue of a receiver is full") == 1
+    assert output.count("dropped notifications were reported to a receiver") == 1
 
 
 def test_a_message_that_arrived_in_part_is_continued(play: Play) -> None:
@@ -252,7 +252,7 @@ def test_at_shutdown_due_notices_are_tried_and_the_rest_is_kept(play: Play) -> N
             await simulation.enqueue(2)
             await asyncio.sleep(0.1)
             tries = len(simulation.sent_to("other"))
-            simulation.desk.wakeup.close()
+            simulation.delivery_store.wakeup.close()
             await asyncio.sleep(0.1)
             assert simulation.received("chat") == simulation.received("hook") == ids(1, 2)
             assert len(simulation.sent_to("other")) == tries
@@ -268,19 +268,19 @@ def test_an_unexpected_exception_costs_one_notice_at_most(play: Play) -> None:
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK, OTHER)) as simulation:
 
-            def stumble() -> DeliveryResult:
+            def raise_once() -> DeliveryResult:
                 return DeliveryResult(ok=1 // len(simulation.sent_to("hook")[5:]) >= 0)
 
-            simulation.answers["hook"] = stumble
+            simulation.answers["hook"] = raise_once
             await simulation.enqueue(2)
             await asyncio.sleep(5 * MINUTE)
             assert simulation.received("hook") == ids(1, 1, 1, 1, 1, 2)
             assert simulation.received("other") == ids(1, 2)
             assert simulation.holder.current.counters.notifications_dropped["hook"] == 1
 
-    with capture_logs() as said:
+    with capture_logs() as output:
         play(scenario())
-    bugs = [line for line in said if line["event"] == "a bug in a delivery"]
+    bugs = [line for line in output if line["event"] == "a bug in a delivery"]
     assert [(line["receiver"], line["exc_info"]) for line in bugs] == [("hook", True)] * 5
 
 

@@ -110,7 +110,7 @@ def test_the_operator_s_rows_come_last_and_for_every_role(catalog: Catalog, row:
 
 
 def test_an_id_that_is_taken_is_refused(catalog: Catalog, row: Make) -> None:
-    """Two rows under one id could not be told apart in a report."""
+    """Two rows with one id could not be distinguished in a report."""
     with pytest.raises(UsageError, match="cannot use the endpoint id b-arm twice"):
         plan(catalog, replace(BRIDGE, endpoints=(row("b-arm", "x.example"),)))
 

@@ -1,4 +1,4 @@
-"""The report as CSV."""
+"""The CSV report."""
 
 from __future__ import annotations
 

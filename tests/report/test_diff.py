@@ -43,7 +43,7 @@ OK, DEGRADED, BLOCKED, DOWN, UNKNOWN = (
 def test_every_change_of_outcome_has_a_kind(
     sweep_of: SweepOf, row: RowOf, before: Outcome, after: Outcome, kind: ChangeKind
 ) -> None:
-    """From any outcome to any other."""
+    """A change from any outcome to any other has its kind."""
     (change,) = compare_sweeps(sweep_of(row(outcome=before)), sweep_of(row(outcome=after))).changes
     assert (change.kind, change.before, change.after) == (kind, before.value, after.value)
 

@@ -37,7 +37,7 @@ def commands(text: str) -> str:
 
 @EVERY
 def test_an_explanation_fits_a_terminal(reason: Reason) -> None:
-    """Nothing is broken at 80 columns, commands to copy least of all."""
+    """No line exceeds 80 columns, and no command is wrapped."""
     assert too_long(render_explanation(reason)) == []
 
 

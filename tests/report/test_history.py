@@ -1,4 +1,4 @@
-"""The history as text."""
+"""The text of `egressd history`."""
 
 from __future__ import annotations
 

@@ -43,5 +43,5 @@ def test_optional_targets_never_decide(
 
 
 def test_an_interrupted_sweep_says_so(sweep_of: SweepOf, row: Callable[..., object]) -> None:
-    """An interrupted sweep has exit code 130, whatever was found."""
+    """An interrupted sweep has exit code 130 with any verdicts."""
     assert exit_code(sweep_of(row(outcome=Outcome.BLOCKED), interrupted=True)) is ExitCode.INTERRUPTED

@@ -87,7 +87,7 @@ def test_findings_are_sorted_by_importance(sweep_of: SweepOf, row: RowOf) -> Non
 
 
 def test_many_hosts_are_cut_short(sweep_of: SweepOf, row: RowOf) -> None:
-    """Eight hosts are named; the rest is counted, and the reader is told where to find it."""
+    """Eight hosts are named; the rest is counted, with a pointer to the full list."""
     text = render_table(
         sweep_of(*(row(host=f"h{one:02}.example", outcome=Outcome.BLOCKED) for one in range(20)))
     )
@@ -148,7 +148,7 @@ def test_colour_only_on_request(sweep_of: SweepOf, row: RowOf) -> None:
 @settings(max_examples=60)
 @given(hostile=st.text(max_size=300), width=st.integers(min_value=50, max_value=130))
 def test_hostile_text_is_printable(sweep_of: SweepOf, row: RowOf, hostile: str, width: int) -> None:
-    """Whatever a file or a server sent: no line is too wide, and all of it is printable."""
+    """With any text of a file or server no line is too wide, and all of it is printable."""
     sweep = sweep_of(
         row(outcome=Outcome.BLOCKED, evidence=(hostile,), advice=hostile),
         row(host="b.example", outcome=Outcome.DEGRADED, reason=hostile or "x", profiles=(hostile, "p")),

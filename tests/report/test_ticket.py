@@ -48,7 +48,7 @@ def _hostile(sweep_of: SweepOf, row: RowOf, text: str) -> Sweep:
 
 @pytest.fixture
 def mixed(sweep_of: SweepOf, row: RowOf) -> Sweep:
-    """Every need and outcome that a CI server tells apart."""
+    """Every need and outcome that a CI server distinguishes."""
     return sweep_of(
         row(host="good.example"),
         row(host="blocked.example", outcome=Outcome.BLOCKED),
@@ -113,14 +113,14 @@ def test_markdown_escapes_markup(sweep_of: SweepOf, row: RowOf, text: str) -> No
 @settings(max_examples=80)
 @given(text=st.text(alphabet=st.sampled_from("ab `|\\<>[]()!*_~#@:/\n\r-+.=&\x1b"), max_size=40))
 def test_markdown_escapes_any_text(sweep_of: SweepOf, row: RowOf, text: str) -> None:
-    """The same for any text of characters that Markdown interprets."""
+    """Any text of characters that Markdown interprets is escaped."""
     _same_frame(
         render_markdown(_hostile(sweep_of, row, f"x{text}x")), render_markdown(_hostile(sweep_of, row, "x"))
     )
 
 
 def _same_frame(rendered: str, plain: str) -> None:
-    """Ask that two documents have the same blocks and that only the labels of ours are strong."""
+    """Assert that two documents have the same blocks and that only egressd's labels are strong."""
     reader = MarkdownIt("commonmark").enable("table").enable("strikethrough")
     frames = []
     for one in (rendered, plain):

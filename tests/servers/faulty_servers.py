@@ -20,7 +20,7 @@ ALERT_INTERNAL_ERROR = bytes.fromhex("15030300020250")
 SERVER_HELLO_CUT = bytes.fromhex("160303007a0200007603") + b"\x11" * 40
 
 
-def _read_hello(peer: socket.socket) -> None:
+def _read_client_hello(peer: socket.socket) -> None:
     peer.recv(65536)
 
 
@@ -30,13 +30,13 @@ def _reset(peer: socket.socket) -> None:
 
 def reset_after_hello(peer: socket.socket) -> None:
     """Read the ClientHello, then RST."""
-    _read_hello(peer)
+    _read_client_hello(peer)
     _reset(peer)
 
 
 def fin_after_hello(peer: socket.socket) -> None:
     """Read the ClientHello, then FIN."""
-    _read_hello(peer)
+    _read_client_hello(peer)
 
 
 def silent_after_hello(peer: socket.socket) -> None:
@@ -47,27 +47,27 @@ def silent_after_hello(peer: socket.socket) -> None:
 
 def alert_80(peer: socket.socket) -> None:
     """Answer the ClientHello with a fatal internal_error."""
-    _read_hello(peer)
+    _read_client_hello(peer)
     peer.sendall(ALERT_INTERNAL_ERROR)
-    _read_hello(peer)
+    _read_client_hello(peer)
 
 
 def ssh(peer: socket.socket) -> None:
     """Send the first bytes, as an SSH server does."""
     peer.sendall(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")
-    _read_hello(peer)
+    _read_client_hello(peer)
 
 
 def half_record(peer: socket.socket) -> None:
     """Send half of a ServerHello and no more."""
-    _read_hello(peer)
+    _read_client_hello(peer)
     peer.sendall(SERVER_HELLO_CUT)
     silent_after_hello(peer)
 
 
 def half_record_fin(peer: socket.socket) -> None:
     """Send half of a ServerHello, then FIN."""
-    _read_hello(peer)
+    _read_client_hello(peer)
     peer.sendall(SERVER_HELLO_CUT)
 
 
@@ -79,7 +79,7 @@ def garbage(peer: socket.socket) -> None:
 
 def endless_header(peer: socket.socket) -> None:
     """Send response headers that never end."""
-    _read_hello(peer)
+    _read_client_hello(peer)
     peer.sendall(b"HTTP/1.1 200 OK\r\n")
     while True:
         peer.sendall(b"X-Padding: " + b"a" * 8000 + b"\r\n")
@@ -87,7 +87,7 @@ def endless_header(peer: socket.socket) -> None:
 
 def one_endless_line(peer: socket.socket) -> None:
     """Send a header line that never ends."""
-    _read_hello(peer)
+    _read_client_hello(peer)
     peer.sendall(b"HTTP/1.1 200 OK\r\nX-Padding: ")
     while True:
         peer.sendall(b"a" * 65536)
@@ -95,7 +95,7 @@ def one_endless_line(peer: socket.socket) -> None:
 
 def gigabyte(peer: socket.socket) -> None:
     """Send a body of one gigabyte."""
-    _read_hello(peer)
+    _read_client_hello(peer)
     peer.sendall(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 1073741824\r\n\r\n"
     )
@@ -106,7 +106,7 @@ def gigabyte(peer: socket.socket) -> None:
 
 def drip(peer: socket.socket) -> None:
     """Send a valid response, one byte per second."""
-    _read_hello(peer)
+    _read_client_hello(peer)
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello":
         peer.sendall(bytes([byte]))
         time.sleep(1)
@@ -114,7 +114,7 @@ def drip(peer: socket.socket) -> None:
 
 def truncated(peer: socket.socket) -> None:
     """Announce 200,000 bytes, send 1,000, then FIN."""
-    _read_hello(peer)
+    _read_client_hello(peer)
     peer.sendall(
         b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 200000\r\n\r\n"
     )

@@ -77,7 +77,7 @@ TCP = (
     ),
 )
 
-HELLO = (
+CLIENT_HELLO = (
     Case(name="reset", dial="reset_after_hello", outcome="blocked", reasons=("tls_reset_after_hello",)),
     Case(
         name="reset-at-accept",
@@ -168,7 +168,7 @@ HTTP = (
 CASES = (
     *(pytest.param(one, id=f"dns-{one.name}") for one in DNS),
     *(pytest.param(one, id=f"tcp-{one.name}") for one in TCP),
-    *(pytest.param(one, id=f"hello-{one.name}") for one in HELLO),
+    *(pytest.param(one, id=f"client-hello-{one.name}") for one in CLIENT_HELLO),
     *(pytest.param(one, id=f"certificate-{one.name}") for one in CERTIFICATE),
     *(pytest.param(one, id=f"http-{one.name}") for one in HTTP),
 )
@@ -231,7 +231,7 @@ def test_all_healthy(settings: Callable[..., dict[str, Any]], sweep: Callable[[d
 
 def test_all_at_once(settings: Callable[..., dict[str, Any]], sweep: Callable[[dict[str, Any]], Run]) -> None:
     """In one sweep with every case, each still gets its verdict."""
-    cases = [case for case in (*TCP, *HELLO, *CERTIFICATE, *HTTP) if not case.config and not case.host]
+    cases = [case for case in (*TCP, *CLIENT_HELLO, *CERTIFICATE, *HTTP) if not case.config and not case.host]
     unique = {case.full_host: case for case in cases if not case.name.startswith("status")}
     dial = {f"{HEALTHY}:443": "healthy"}
     endpoints = [_endpoint(HEALTHY)]

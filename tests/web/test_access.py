@@ -123,10 +123,10 @@ async def test_client_certificates(
 async def test_another_ca_is_not_trusted(start: Start, ca: trustme.CA, tmp_path: Path) -> None:
     """A client certificate of another CA fails the handshake."""
     running = await start(config_file=write(tmp_path, MUTUAL.format(kind="RequireAndVerifyClientCert")))
-    stranger = client(ca)
-    trustme.CA().issue_cert("prometheus.example").configure_cert(stranger)
+    other = client(ca)
+    trustme.CA().issue_cert("prometheus.example").configure_cert(other)
     with pytest.raises(aiohttp.ClientError):
-        await ask(running, stranger)
+        await ask(running, other)
 
 
 async def test_passwords(start: Start, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ async def test_a_blocking_read_of_a_file_stops_nothing(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("tls_server_config: {cert_file: ca.pem, key_file: web.key}\n", "key values mismatch"),
         ("tls_server_config: {cert_file: nothing, key_file: web.key}\n", "No such file"),
@@ -265,10 +265,10 @@ async def test_a_blocking_read_of_a_file_stops_nothing(
     ],
 )
 async def test_a_certificate_that_cannot_be_used(
-    start: Start, ca: trustme.CA, tmp_path: Path, text: str, said: str
+    start: Start, ca: trustme.CA, tmp_path: Path, text: str, message: str
 ) -> None:
     """The server does not start without its configured TLS."""
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         await start(config_file=write(tmp_path, text))
 
 

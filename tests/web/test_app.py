@@ -149,8 +149,8 @@ async def test_receivers_and_silences(start: Start) -> None:
         )
     )
     page = (await running.get("/"))[1]
-    for said in ("patch: new rules, opened by ann", "silenced by patch", "hook", "refused"):
-        assert said in page, said
+    for phrase in ("patch: new rules, opened by ann", "silenced by patch", "hook", "refused"):
+        assert phrase in page, phrase
     assert "secret" not in page
     listed = json.loads((await running.get("/api/v1/alerts"))[1])
     assert [(one["state"], one["kept_quiet_by"]) for one in listed["alerts"]] == [
@@ -216,10 +216,12 @@ async def test_reload_is_off_by_default(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("problems", "status", "said"),
+    ("problems", "status", "phrase"),
     [((), 200, "reloaded\n"), (("egressd.yml:1: bad",), 500, "not reloaded:\negressd.yml:1: bad\n")],
 )
-async def test_a_reload_is_answered(start: Start, problems: tuple[str, ...], status: int, said: str) -> None:
+async def test_a_reload_is_answered(
+    start: Start, problems: tuple[str, ...], status: int, phrase: str
+) -> None:
     """The response has the outcome of the reload."""
     running = await start(enable_reload=True)
 
@@ -231,7 +233,7 @@ async def test_a_reload_is_answered(start: Start, problems: tuple[str, ...], sta
     async with asyncio.TaskGroup() as group:
         group.create_task(carry_out())
         async with running.session.put(running.url("/-/reload")) as answer:
-            assert (answer.status, await answer.text()) == (status, said)
+            assert (answer.status, await answer.text()) == (status, phrase)
 
 
 @pytest.mark.parametrize(

@@ -161,8 +161,8 @@ def test_the_runbooks_say_whom_to_call_as_well() -> None:
     """The contacts in the runbooks' table are those of the notices."""
     page = (ROOT / "docs/runbooks/targets.md").read_text("utf-8")
     rows = re.findall(r"^\| (`.*`) \| (.*) \|$", page, re.MULTILINE)
-    said = {Blame(code): team for codes, team in rows for code in re.findall(r"`(\w+)`", codes)}
-    assert said == dict(CALL)
+    documented = {Blame(code): team for codes, team in rows for code in re.findall(r"`(\w+)`", codes)}
+    assert documented == dict(CALL)
 
 
 @pytest.mark.parametrize(

@@ -187,20 +187,20 @@ async def test_two_peers_and_prometheus_are_one_alert(pair: Pair) -> None:
     for peer in range(2):
         assert (await pair.push(opened, peer=peer)).ok
         assert len(await pair.alerts(peer)) == 1
-    await until(lambda: pair.hook.asked, "the webhook receives the alert")
+    await until(lambda: pair.hook.requests, "the webhook receives the alert")
     await asyncio.sleep(SETTLED)
-    (first,) = pair.hook.asked
+    (first,) = pair.hook.requests
     document = json.loads(first.body)
     check(WEBHOOK, document)
     assert document["alerts"][0]["fingerprint"] == fingerprint(labels_of(CAUSE, RULES))
     ended = replace(opened, state=AlertState.RESOLVED, closed=clock.timestamp())
     for peer in range(2):
         assert (await pair.push(ended, peer=peer)).ok
-    await until(lambda: len(pair.hook.asked) > 1, "the webhook receives the end")
+    await until(lambda: len(pair.hook.requests) > 1, "the webhook receives the end")
     await asyncio.sleep(SETTLED)
-    statuses = [json.loads(one.body)["status"] for one in pair.hook.asked]
+    statuses = [json.loads(one.body)["status"] for one in pair.hook.requests]
     assert statuses == ["firing", "resolved"]
-    check(WEBHOOK, json.loads(pair.hook.asked[1].body))
+    check(WEBHOOK, json.loads(pair.hook.requests[1].body))
 
 
 async def test_many_alerts_at_once(pair: Pair) -> None:
@@ -254,8 +254,8 @@ async def test_a_refusal_is_shown_and_stops_nothing_else(unused_tcp_port: int) -
         delivery = await push_alerts(
             to, f"http://127.0.0.1:{server.port}/", tuple(alerts), now=now, rules=RULES
         )
-    assert len(server.asked) == 2
-    assert all(one.line == "POST /api/v2/alerts HTTP/1.1" for one in server.asked)
+    assert len(server.requests) == 2
+    assert all(one.line == "POST /api/v2/alerts HTTP/1.1" for one in server.requests)
     assert (delivery.ok, delivery.retry, "400: bad labels" in delivery.why) == (False, False, True)
     away = f"http://127.0.0.1:{unused_tcp_port}/api/v2/alerts"
     delivery = await push_alerts(to, away, (over(),), now=now, rules=RULES)

@@ -28,7 +28,7 @@ ENCODED = "bTRpbC12ZXJ5LXNlY3JldA=="
 """The password as a server sees it in AUTH LOGIN."""
 
 
-class Box:
+class SmtpHandler:
     """An SMTP handler that accepts mail, or gives set replies."""
 
     def __init__(
@@ -62,13 +62,15 @@ def login(server: SMTP, session: Session, envelope: Envelope, mechanism: str, da
 
 
 @asynccontextmanager
-async def serving(box: Box, *, implicit: ssl.SSLContext | None = None, **options: Any) -> AsyncIterator[int]:
+async def serving(
+    handler: SmtpHandler, *, implicit: ssl.SSLContext | None = None, **options: Any
+) -> AsyncIterator[int]:
     """Run a server and yield its port. `implicit` is TLS from the first byte."""
     loop = asyncio.get_running_loop()
     made: list[SMTP] = []
 
     def make() -> SMTP:
-        made.append(SMTP(box, hostname="mx.corp.example", loop=loop, **options))
+        made.append(SMTP(handler, hostname="mx.corp.example", loop=loop, **options))
         return made[-1]
 
     server = await loop.create_server(make, "127.0.0.1", 0, ssl=implicit)
@@ -123,13 +125,13 @@ async def attempt(to: Receiver) -> DeliveryResult:
 
 async def test_a_mail_arrives_whole() -> None:
     """A mail arrives with both recipients, the sender's bare address, and the names of 2000 targets."""
-    box = Box()
+    handler = SmtpHandler()
     targets = tuple(f"endpoint-{n}.é.example:443" for n in range(2000))
     single = notice(NoticeKind.CHANGED, about=alert(condition=replace(CAUSE, targets=targets)))
-    async with serving(box) as port:
+    async with serving(handler) as port:
         delivery = await deliver(receiver(port), (single,), dropped=2, rules=RULES)
     assert delivery == DeliveryResult(ok=True, delivered=1)
-    (got,) = box.got
+    (got,) = handler.got
     assert (got.mail_from, got.rcpt_tos) == ("egressd@corp.example", ["net@corp.example", "ops@corp.example"])
     assert isinstance(got.content, bytes)
     body = message_from_bytes(got.content, policy=policy.default).get_content()
@@ -139,23 +141,23 @@ async def test_a_mail_arrives_whole() -> None:
 
 async def test_starttls_and_login(tls: ssl.SSLContext, ca_file: str) -> None:
     """STARTTLS comes first, then the login, then the mail."""
-    box = Box()
+    handler = SmtpHandler()
     options: dict[str, Any] = {
         "tls_context": tls,
         "require_starttls": True,
         "authenticator": login,
         "auth_required": True,
     }
-    async with serving(box, **options) as port:
+    async with serving(handler, **options) as port:
         to = receiver(port, "starttls", ca_file=ca_file, username="egressd", password=PASSWORD)
         delivery = await attempt(to)
     assert delivery.ok, delivery.why
-    assert box.ssl == [True]
+    assert handler.ssl == [True]
 
 
 async def test_a_wrong_password(tls: ssl.SSLContext, ca_file: str) -> None:
     """A wrong password is refused without retry, and the server's reply does not leak it."""
-    async with serving(Box(), tls_context=tls, authenticator=login) as port:
+    async with serving(SmtpHandler(), tls_context=tls, authenticator=login) as port:
         to = receiver(port, "starttls", ca_file=ca_file, username="wrong", password=PASSWORD)
         delivery = await attempt(to)
     assert (delivery.ok, delivery.retry) == (False, False)
@@ -164,17 +166,17 @@ async def test_a_wrong_password(tls: ssl.SSLContext, ca_file: str) -> None:
 
 async def test_starttls_is_never_given_up() -> None:
     """Without STARTTLS nothing is sent, and the delivery is retried."""
-    box = Box()
-    async with serving(box, authenticator=login, auth_require_tls=False) as port:
+    handler = SmtpHandler()
+    async with serving(handler, authenticator=login, auth_require_tls=False) as port:
         delivery = await attempt(receiver(port, "starttls", username="egressd", password=PASSWORD))
     assert delivery.retry
     assert "does not offer STARTTLS; nothing is sent in the clear" in delivery.why
-    assert box.got == []
+    assert handler.got == []
 
 
 async def test_a_server_without_login() -> None:
     """A login at a server without authentication is an error that is reported."""
-    async with serving(Box()) as port:
+    async with serving(SmtpHandler()) as port:
         delivery = await attempt(receiver(port, username="egressd", password=PASSWORD))
     assert delivery.retry
     assert "offers no login" in delivery.why
@@ -184,22 +186,22 @@ async def test_a_server_without_login() -> None:
 async def test_an_untrusted_certificate(security: str, tls: ssl.SSLContext, tmp_path: Path) -> None:
     """Nothing is sent to a server whose certificate does not verify; the result says what to do."""
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
-    box = Box()
+    handler = SmtpHandler()
     options: dict[str, Any] = {"tls_context": tls} if security == "starttls" else {"implicit": tls}
-    async with serving(box, **options) as port:
+    async with serving(handler, **options) as port:
         delivery = await attempt(receiver(port, security, ca_file=str(tmp_path / "other.pem")))
     assert delivery.retry
     assert "is not trusted" in delivery.why
-    assert box.got == []
+    assert handler.got == []
 
 
 async def test_implicit_tls(tls: ssl.SSLContext, ca_file: str) -> None:
     """Implicit TLS, as on port 465, works."""
-    box = Box()
-    async with serving(box, implicit=tls) as port:
+    handler = SmtpHandler()
+    async with serving(handler, implicit=tls) as port:
         delivery = await attempt(receiver(port, "tls", ca_file=ca_file))
     assert delivery.ok, delivery.why
-    assert len(box.got) == 1
+    assert len(handler.got) == 1
 
 
 async def test_a_missing_ca_file(tmp_path: Path) -> None:
@@ -210,56 +212,60 @@ async def test_a_missing_ca_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("box", "ok", "retry", "words"),
+    ("handler", "ok", "retry", "words"),
     [
-        (Box(data="451 4.3.0 try later"), False, True, "refused the message: 451 4.3.0 try later"),
-        (Box(data="554 5.7.1 spam\x1b[31m"), False, False, "refused the message: 554 5.7.1 spam"),
+        (SmtpHandler(data="451 4.3.0 try later"), False, True, "refused the message: 451 4.3.0 try later"),
+        (SmtpHandler(data="554 5.7.1 spam\x1b[31m"), False, False, "refused the message: 554 5.7.1 spam"),
         (
-            Box(rcpt={"net@corp.example": "550 5.1.1 unknown user"}),
+            SmtpHandler(rcpt={"net@corp.example": "550 5.1.1 unknown user"}),
             True,
             False,
             "refused 1 of the recipients",
         ),
         (
-            Box(rcpt=dict.fromkeys(("net@corp.example", "ops@corp.example"), "550 5.1.1 unknown user")),
+            SmtpHandler(
+                rcpt=dict.fromkeys(("net@corp.example", "ops@corp.example"), "550 5.1.1 unknown user")
+            ),
             False,
             False,
             "refused every recipient: 550 5.1.1 unknown user",
         ),
         (
-            Box(rcpt={"net@corp.example": "550 unknown user", "ops@corp.example": "450 4.2.0 greylisted"}),
+            SmtpHandler(
+                rcpt={"net@corp.example": "550 unknown user", "ops@corp.example": "450 4.2.0 greylisted"}
+            ),
             False,
             True,
             "refused every recipient: 450 4.2.0 greylisted",
         ),
     ],
 )
-async def test_results_by_smtp_reply(box: Box, ok: bool, retry: bool, words: str) -> None:
+async def test_results_by_smtp_reply(handler: SmtpHandler, ok: bool, retry: bool, words: str) -> None:
     """4yz is retried, 5yz is not; refused recipients are named, though the others got the mail."""
-    async with serving(box) as port:
+    async with serving(handler) as port:
         delivery = await attempt(receiver(port))
     assert (delivery.ok, delivery.retry) == (ok, retry)
     assert words in delivery.why
     assert delivery.why.isprintable()
-    assert len(box.got) == int(ok)
+    assert len(handler.got) == int(ok)
 
 
 async def test_a_non_ascii_address() -> None:
     """An address the server can't take is refused and named."""
     with_umlaut: dict[str, Any] = {"recipients": ("netz@corp.example", "bj\u00f6rn@corp.example")}
-    async with serving(Box(), enable_SMTPUTF8=False) as port:
+    async with serving(SmtpHandler(), enable_SMTPUTF8=False) as port:
         delivery = await attempt(receiver(port, **with_umlaut))
     assert (delivery.ok, delivery.retry) == (False, False)
     assert "SMTPUTF8" in delivery.why
-    box = Box()
-    async with serving(box, enable_SMTPUTF8=True) as port:
+    handler = SmtpHandler()
+    async with serving(handler, enable_SMTPUTF8=True) as port:
         assert (await attempt(receiver(port, **with_umlaut))).ok
-    assert box.got[0].rcpt_tos == list(with_umlaut["recipients"])
+    assert handler.got[0].rcpt_tos == list(with_umlaut["recipients"])
 
 
 async def test_a_slow_server() -> None:
     """A delivery that takes too long can be retried."""
-    async with serving(Box(wait=2.0)) as port:
+    async with serving(SmtpHandler(wait=2.0)) as port:
         delivery = await attempt(receiver(port, timeout=0.5))
     assert delivery.retry
     assert "within 0.5 s" in delivery.why

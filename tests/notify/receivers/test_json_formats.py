@@ -173,9 +173,13 @@ def test_a_change_carries_the_condition_before() -> None:
     """A change has the previous condition, so that a receiver can end the alert under its old labels."""
     now = datetime(2026, 11, 21, 5, tzinfo=UTC)
     urgent = alert(condition=replace(LATER, severity=Severity.CRITICAL), notified=LATER)
-    said = next_notice(urgent, urgent, now=now, rules=RULES)
-    assert said is not None
-    assert (said.kind, said.before, said.alert.notified) == (NoticeKind.CHANGED, LATER, urgent.condition)
+    change = next_notice(urgent, urgent, now=now, rules=RULES)
+    assert change is not None
+    assert (change.kind, change.before, change.alert.notified) == (
+        NoticeKind.CHANGED,
+        LATER,
+        urgent.condition,
+    )
     opened = next_notice(None, alert(notified=LATER), now=now, rules=RULES)
     assert opened is not None
     assert opened.before is None

@@ -25,7 +25,7 @@ SECRETS = (TOKEN, "S1GN4TURE-very-secret", "b34rer-very-secret", PATH, QUERY)
 
 
 @dataclass(kw_only=True)
-class Asked:
+class ReceivedRequest:
     """One received request."""
 
     line: str
@@ -38,14 +38,14 @@ class Server:
     """A listener that records its requests."""
 
     port: int
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
 
     def url(self, scheme: str = "http", host: str = "127.0.0.1") -> str:
         """Return a URL with secrets in every part."""
         return f"{scheme}://{host}:{self.port}{PATH}?{QUERY}"
 
 
-async def read_request(reader: asyncio.StreamReader) -> Asked | None:
+async def read_request(reader: asyncio.StreamReader) -> ReceivedRequest | None:
     """Read one request with its body; None at the end of the stream."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -54,7 +54,7 @@ async def read_request(reader: asyncio.StreamReader) -> Asked | None:
     line, *rows = head.decode("latin-1").strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rows)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Asked(line=line, headers=headers, body=body)
+    return ReceivedRequest(line=line, headers=headers, body=body)
 
 
 @asynccontextmanager
@@ -89,16 +89,16 @@ async def listening(talk: Talk, *, tls: ssl.SSLContext | None = None) -> AsyncIt
 
 @asynccontextmanager
 async def answering(
-    answer: bytes | Callable[[Asked], bytes], *, tls: ssl.SSLContext | None = None
+    answer: bytes | Callable[[ReceivedRequest], bytes], *, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
     """Answer each request with the same bytes, and close."""
     server = Server(port=0)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = await read_request(reader)
-        if asked is not None:
-            server.asked.append(asked)
-            writer.write(answer if isinstance(answer, bytes) else answer(asked))
+        request = await read_request(reader)
+        if request is not None:
+            server.requests.append(request)
+            writer.write(answer if isinstance(answer, bytes) else answer(request))
             await writer.drain()
 
     async with listening(talk, tls=tls) as port:
@@ -118,19 +118,19 @@ async def proxying(
 ) -> AsyncIterator[Server]:
     """Run a proxy with CONNECT tunnels and forwarded plain requests; every name resolves to loopback."""
     server = Server(port=0)
-    wanted = f"Basic {base64.b64encode(f'proxyuser:{password}'.encode()).decode()}" if password else None
+    expected = f"Basic {base64.b64encode(f'proxyuser:{password}'.encode()).decode()}" if password else None
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = await read_request(reader)
-        if asked is None:
+        request = await read_request(reader)
+        if request is None:
             return
-        server.asked.append(asked)
+        server.requests.append(request)
         if refusal:
             writer.write(http(refusal, b"<html>blocked by policy</html>"))
-        elif wanted is not None and asked.headers.get("proxy-authorization") != wanted:
+        elif expected is not None and request.headers.get("proxy-authorization") != expected:
             writer.write(http("407 Proxy Authentication Required", b"", "Proxy-Authenticate: Basic realm=x"))
         else:
-            await _pass_on(asked, reader, writer)
+            await _pass_on(request, reader, writer)
         await writer.drain()
 
     async with listening(talk, tls=tls) as port:
@@ -138,8 +138,10 @@ async def proxying(
         yield server
 
 
-async def _pass_on(asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    method, target, _ = asked.line.split()
+async def _pass_on(
+    request: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    method, target, _ = request.line.split()
     if method == "CONNECT":
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(target.rpartition(":")[2]))
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -149,8 +151,11 @@ async def _pass_on(asked: Asked, reader: asyncio.StreamReader, writer: asyncio.S
         return
     parts = urlsplit(target)
     far_reader, far_writer = await asyncio.open_connection("127.0.0.1", parts.port or 80)
-    rows = (f"{method} {parts.path}?{parts.query} HTTP/1.1", *(f"{k}: {v}" for k, v in asked.headers.items()))
-    far_writer.write("\r\n".join(rows).encode() + b"\r\n\r\n" + asked.body)
+    rows = (
+        f"{method} {parts.path}?{parts.query} HTTP/1.1",
+        *(f"{k}: {v}" for k, v in request.headers.items()),
+    )
+    far_writer.write("\r\n".join(rows).encode() + b"\r\n\r\n" + request.body)
     try:
         await _pump(far_reader, writer)
     finally:

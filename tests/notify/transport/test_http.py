@@ -32,7 +32,7 @@ from tests.notify.transport.servers import (
     PATH,
     QUERY,
     SECRETS,
-    Asked,
+    ReceivedRequest,
     answering,
     http,
     listening,
@@ -77,12 +77,12 @@ async def test_each_type_posts_its_documented_format(
     async with answering(OK) as server:
         delivery = await attempt(receiver(kind, server.url(), authorization=BEARER))
     assert delivery == DeliveryResult(ok=True, delivered=1)
-    (asked,) = server.asked
-    assert asked.line == f"POST {PATH}?{QUERY} HTTP/1.1"
-    assert asked.headers["content-type"] == content_type
-    assert asked.headers["authorization"] == BEARER
-    assert asked.headers["user-agent"].startswith("egressd/")
-    check(schema, json.loads(asked.body))
+    (request,) = server.requests
+    assert request.line == f"POST {PATH}?{QUERY} HTTP/1.1"
+    assert request.headers["content-type"] == content_type
+    assert request.headers["authorization"] == BEARER
+    assert request.headers["user-agent"].startswith("egressd/")
+    check(schema, json.loads(request.body))
 
 
 async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> None:
@@ -91,14 +91,14 @@ async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> Non
     async with answering(OK) as server:
         slack = Receiver(name="s", type="slack", transport=HttpTransport(urls=(server.url(),)), digest=2)
         assert (await deliver(slack, notices, dropped=4, rules=RULES)).delivered == 3
-        assert len(server.asked) == 1
-        assert b"4 notifications before this one" in server.asked.pop().body
+        assert len(server.requests) == 1
+        assert b"4 notifications before this one" in server.requests.pop().body
         assert (await deliver(slack, notices[:2], dropped=4, rules=RULES)).delivered == 2
-        assert ["4 notifications" in one.body.decode() for one in server.asked] == [True, False]
-        server.asked.clear()
+        assert ["4 notifications" in one.body.decode() for one in server.requests] == [True, False]
+        server.requests.clear()
         hook = receiver("cloudevents", server.url())
         assert (await deliver(hook, notices, dropped=0, rules=RULES)).delivered == 3
-        assert [json.loads(one.body)["id"] for one in server.asked] == [one.id for one in notices]
+        assert [json.loads(one.body)["id"] for one in server.requests] == [one.id for one in notices]
 
 
 async def test_a_delivery_is_continued_where_it_stopped() -> None:
@@ -111,21 +111,21 @@ async def test_a_delivery_is_continued_where_it_stopped() -> None:
     notices = (notice(), notice(NoticeKind.CHANGED, about=wide))
     busy = True
 
-    def answer(_: Asked) -> bytes:
-        return http("503 Busy") if busy and len(server.asked) == 4 else OK
+    def answer(_: ReceivedRequest) -> bytes:
+        return http("503 Busy") if busy and len(server.requests) == 4 else OK
 
     async with answering(answer) as server:
         slack = receiver("slack", server.url())
         first = safe(await deliver(slack, notices, dropped=0, rules=RULES))
         assert (first.ok, first.retry, first.delivered, first.parts) == (False, True, 1, 2)
         busy = False
-        server.asked.pop()
+        server.requests.pop()
         rest = await deliver(slack, notices[1:], dropped=0, rules=RULES, skip=first.parts)
         assert (rest.ok, rest.delivered) == (True, 1)
-        parts = [json.loads(one.body)["text"] for one in server.asked[1:]]
+        parts = [json.loads(one.body)["text"] for one in server.requests[1:]]
         total = len(parts)
         assert [one.rpartition(" (")[2] for one in parts] == [f"{n} of {total})" for n in range(1, total + 1)]
-        sections = "\n".join(one.body.decode() for one in server.asked)
+        sections = "\n".join(one.body.decode() for one in server.requests)
         assert all(f"{'t' * 60}{n}" in sections for n in range(1000))
 
 
@@ -164,7 +164,7 @@ async def test_results_by_status(answer: bytes, retry: bool | None, after: float
     """2xx is ok even if cut off afterwards; 429, 5xx, redirects and errors are retried, others refused."""
     async with answering(answer) as server:
         delivery = await attempt(receiver(HOOK, server.url(), authorization=BEARER))
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert delivery.ok == (retry is None)
     assert delivery.retry == bool(retry)
     assert delivery.retry_after == after
@@ -293,7 +293,7 @@ async def test_tls_that_does_not_verify(which: str, ca: trustme.CA, tmp_path: Pa
     }
     async with answering(OK, tls=tls) as server:
         delivery = await attempt(receiver(HOOK, server.url("https"), ca_file=files[which]))
-    assert server.asked == []
+    assert server.requests == []
     assert delivery.retry
     assert "ca_file" in delivery.why
     trouble = which in ("missing", "empty")
@@ -332,15 +332,15 @@ async def test_through_a_proxy_with_a_password(
         )
         delivery = await attempt(to)
     assert delivery.ok, delivery.why
-    (through,), (asked,) = proxy.asked, server.asked
-    assert through.headers["proxy-authorization"] == PROXY_LOGIN
-    assert asked.headers["authorization"] == BEARER
+    (proxied,), (request,) = proxy.requests, server.requests
+    assert proxied.headers["proxy-authorization"] == PROXY_LOGIN
+    assert request.headers["authorization"] == BEARER
     if scheme == "https":
-        assert through.line.startswith(f"CONNECT hook.corp.example:{server.port} ")
-        assert "proxy-authorization" not in asked.headers
-        assert "authorization" not in through.headers
+        assert proxied.line.startswith(f"CONNECT hook.corp.example:{server.port} ")
+        assert "proxy-authorization" not in request.headers
+        assert "authorization" not in proxied.headers
     else:
-        assert through.line.startswith("POST http://hook.corp.example:")
+        assert proxied.line.startswith("POST http://hook.corp.example:")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -373,9 +373,9 @@ async def test_a_heartbeat_is_a_get() -> None:
     """The URL is called as it is, without a body."""
     async with answering(OK) as server:
         assert (await send_get(receiver("heartbeat", server.url(), authorization=BEARER))).ok
-    (asked,) = server.asked
-    assert asked.line == f"GET {PATH}?{QUERY} HTTP/1.1"
-    assert asked.headers["authorization"] == BEARER
+    (request,) = server.requests
+    assert request.line == f"GET {PATH}?{QUERY} HTTP/1.1"
+    assert request.headers["authorization"] == BEARER
     async with answering(http("404 Gone")) as server:
         delivery = safe(await send_get(receiver("heartbeat", server.url())))
     assert (delivery.ok, delivery.retry) == (False, False)
@@ -386,7 +386,7 @@ async def test_a_header_that_can_not_be_sent(bad: str) -> None:
     """A secret with a line break is reported without showing it, and injects no header."""
     async with answering(OK) as server:
         delivery = await attempt(receiver(HOOK, server.url(), authorization=bad))
-    assert all("injected" not in one.headers for one in server.asked)
+    assert all("injected" not in one.headers for one in server.requests)
     assert delivery.ok is False
     assert "Injected" not in delivery.why
 
@@ -405,9 +405,9 @@ def test_no_secret_is_ever_quoted(token: str, around: str, password: str) -> Non
     to = Receiver(name="r", type=HOOK, transport=transport)
     for secret in (token, f"/services/{token}", f"sig={token}2", login, login.split()[1]):
         for text in (f"{around}{secret}{around}", f"{around} {urllib.parse.unquote(secret)}"):
-            said = quote_answer(text.encode(), transport.echoes())
-            assert secret not in said.replace(around, "") or secret in around
-            assert said.isprintable()
+            quoted = quote_answer(text.encode(), transport.echoes())
+            assert secret not in quoted.replace(around, "") or secret in around
+            assert quoted.isprintable()
     assert url_host_port(transport.urls[0]) == "hooks.example:443"
     assert token not in repr(to)
     assert login not in repr(to)
