@@ -7,16 +7,12 @@ from dataclasses import dataclass
 
 from egressd.alerting.context import AlertContext, Pair
 from egressd.alerting.silences import covers_target
-from egressd.model.alert import AlertName, Condition, Silence
+from egressd.model.alert import SILENCE_PREFIX, SUSPECTED, AlertName, Condition, Silence
 
 OF_ONE_TARGET = frozenset(
     {AlertName.UNREACHABLE, AlertName.UNKNOWN, AlertName.DEGRADED, AlertName.INTERCEPTED, AlertName.FLAPPING}
 )
 """Alerts that a cause inhibits."""
-SILENCE_PREFIX = "maintenance/"
-"""In `Alert.suppressed_by`, a silence is this and its name. Stored, and in the JSON of the API."""
-SUSPECTED = "suspected"
-"""In `Alert.suppressed_by`: a cause that is not confirmed yet; the next probes decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

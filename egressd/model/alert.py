@@ -13,6 +13,11 @@ from egressd.model.notification import Labels, Scope, Severity
 from egressd.model.observation import Phase, Timestamp
 from egressd.model.verdict import Blame, Confidence
 
+SILENCE_PREFIX = "maintenance/"
+"""In `Alert.suppressed_by`, a silence is this and its name. Stored, and in the JSON of the API."""
+SUSPECTED = "suspected"
+"""In `Alert.suppressed_by`: a cause that is not confirmed yet; the next probes decide."""
+
 
 class AlertName(StrEnum):
     """The names of alerts, shared with the Prometheus rules; each has a heading in the runbooks."""

@@ -12,9 +12,8 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 
 from egressd import __version__, clock
-from egressd.alerting.inhibit import SILENCE_PREFIX, SUSPECTED
 from egressd.attribution.blame_text import blame_text
-from egressd.model.alert import Alert, Silence
+from egressd.model.alert import SILENCE_PREFIX, SUSPECTED, Alert, Silence
 from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
 from egressd.model.snapshot import ReceiverStatus, Snapshot

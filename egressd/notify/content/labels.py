@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from egressd.alerting.inhibit import SILENCE_PREFIX
-from egressd.model.alert import Alert, AlertState, Condition
+from egressd.model.alert import SILENCE_PREFIX, Alert, AlertState, Condition
 from egressd.model.notification import Alerting
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
