@@ -62,7 +62,7 @@ def test_the_version_needs_no_libraries() -> None:
 
 
 def test_the_version_wins_over_other_flags() -> None:
-    """`--version` may be given with other flags."""
+    """`--version` together with other flags prints the version."""
     done = egressd("--once", "--version")
     assert (done.returncode, done.stdout) == (0, f"egressd {__version__}\n")
 
@@ -95,7 +95,7 @@ def test_the_version_wins_over_other_flags() -> None:
     ],
 )  # fmt: skip
 def test_wrong_usage_is_2(words: list[str], message: str) -> None:
-    """A mistake on the command line is one sentence on stderr and exit code 2."""
+    """Wrong usage is one line on stderr and exit code 2."""
     done = inside(*words)
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
@@ -103,7 +103,7 @@ def test_wrong_usage_is_2(words: list[str], message: str) -> None:
 
 
 def test_bad_configuration_is_78(tmp_path: Path) -> None:
-    """Every mistake is listed with its place, by `config check` as by a sweep."""
+    """`config check` and a sweep list every error of the configuration with its line."""
     path = tmp_path / "egressd.yml"
     path.write_text("regoin: x\ninterval: 60\nproxy: {url: 'http://u:hunter2@p:1'}\n", encoding="utf-8")
     for words in (["config", "check"], ["--once"], [], ["history"], ["plan"], ["catalog", "list"]):
@@ -167,7 +167,7 @@ def test_what_the_appliance_would_refuse_is_a_warning(tmp_path: Path) -> None:
     assert all(one.startswith("warning: prox") for one in warnings)
 
 
-def test_comparing_needs_two_paths() -> None:
+def test_compare_paths_needs_a_proxy() -> None:
     """Without a proxy `--compare-paths` is wrong usage."""
     done = inside("--once", "--compare-paths")
     assert done.exit_code == 2
@@ -258,7 +258,7 @@ def test_a_closed_pipe_is_no_error(saved: Path) -> None:
 
 
 def test_closed_streams_are_no_error() -> None:
-    """A caller may close stdout and stderr."""
+    """With stdout and stderr closed the exit code is unchanged."""
     done = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m egressd explain >&- 2>&-"], check=False, timeout=300
     )
@@ -267,7 +267,7 @@ def test_closed_streams_are_no_error() -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_any_terminal_can_show_a_report(tmp_path: Path, saved: Path, encoding: str) -> None:
-    """A character the encoding lacks is escaped."""
+    """Characters that the terminal's encoding lacks are escaped."""
     text = saved.read_text(encoding="utf-8").replace(
         '"service": "Microsoft', '"service": "Micr\\u00f6soft', 1
     )
@@ -301,7 +301,7 @@ def test_reading_commands_work() -> None:
 
 
 def test_only_narrows_the_sweep(tmp_path: Path) -> None:
-    """`--only` leaves one host."""
+    """`--only` limits the plan to one host."""
     done = inside("plan", "--only", "mcr.microsoft.com", "--output", str(tmp_path / "plan"))
     assert done.exit_code == 0
     assert "mcr.microsoft.com" in (tmp_path / "plan").read_text(encoding="utf-8")
@@ -380,7 +380,7 @@ def test_an_interrupted_sweep_ends_with_130(tmp_path: Path, number: signal.Signa
 
 
 def test_colour_only_for_a_terminal_that_wants_it(saved: Path) -> None:
-    """A terminal gets colours, unless NO_COLOR says otherwise or the terminal is dumb."""
+    """A terminal gets colours, unless NO_COLOR is set or TERM is dumb."""
     plain = {key: value for key, value in ENVIRONMENT.items() if key != "NO_COLOR"} | {"TERM": "xterm"}
     for environment, coloured in (
         (plain, True),
@@ -447,7 +447,7 @@ def test_a_sweep_is_compared_with_a_baseline(tmp_path: Path, sound: Path) -> Non
 
 
 def test_an_invalid_baseline_is_refused_before_probing(tmp_path: Path) -> None:
-    """A wrong file ends the command at once."""
+    """An invalid baseline ends the command before any probe."""
     done = inside("--once", "--region", "westeurope", "--baseline", str(tmp_path / "none.json"))
     assert (done.exit_code, done.stdout) == (2, "")
     assert "none.json" in done.stderr

@@ -72,7 +72,7 @@ def test_unhealthy(site: str, page: str, code: int) -> None:
 
 
 def test_the_status_is_shown_once(site: str) -> None:
-    """Servers repeat the status in the text of error pages; it is shown once."""
+    """The status is shown once, though error pages repeat it."""
     ended = check("--url", f"{site}/gone")
     assert ended.stderr == f"egressd: {site}/gone answers 404: Not Found\n"
 
@@ -103,7 +103,7 @@ def test_not_http() -> None:
 
 
 def test_the_proxy_of_the_environment_is_not_used(site: str) -> None:
-    """A proxy could answer for a daemon that is dead."""
+    """The environment's proxy is ignored, since it could answer for a dead daemon."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{one.getsockname()[1]}/-/healthy"

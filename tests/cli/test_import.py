@@ -117,7 +117,7 @@ def test_a_wildcard_needs_samples() -> None:
 
 
 def test_json_may_be_a_list() -> None:
-    """Numbers, lists and booleans are read as what they are."""
+    """A JSON list is read with numbers, lists and booleans."""
     text = json.dumps([{"host": "a.example", "port": [80, 443], "internal": True, "roles": ["machine"]}])
     assert [(one["port"], one["protocol"], one["internal"], one["roles"]) for one in rows(text, "-")] == [
         (80, "http", True, ["machine"]),
@@ -183,7 +183,7 @@ def test_missing_files() -> None:
 
 
 def test_diff_with_the_built_in_catalog(tmp_path: Path) -> None:
-    """A folder of an older version is compared with what ships, as text and as JSON."""
+    """`catalog diff` compares an older folder with the built-in catalog, as text and as JSON."""
     shipped = Path(__file__).parents[2] / "egressd" / "catalog" / "data"
     old = tmp_path / "old"
     old.mkdir()

@@ -95,7 +95,7 @@ def test_part_of_the_plan_is_counted(run: Run) -> None:
 
 
 def test_several_silences_are_open_at_once(run: Run, tmp_path: Path) -> None:
-    """A second one gets another name; `end` needs a name then; the name of an old one is free again."""
+    """A second silence gets another name; `end` then needs a name; names of ended silences are free again."""
     run("start", "--for", "1h")
     run("start", "--for", "1h", "--name", "change-7")
     run("start", "--for", "1h")
@@ -116,7 +116,7 @@ def test_several_silences_are_open_at_once(run: Run, tmp_path: Path) -> None:
 
 
 def test_planned_silences_are_listed(run: Run) -> None:
-    """The active ones, and when each begins next, in UTC and with its scope."""
+    """`list` shows active silences, and the next start of planned ones in UTC, with their scope."""
     lines = run("list", more=PLANNED).stdout.splitlines()
     assert lines[0].startswith("active    always: until ")
     assert {line.split(":")[0] for line in lines} >= {"active    always", "planned   always"}
@@ -148,7 +148,7 @@ def test_planned_silences_are_listed(run: Run) -> None:
 def test_invalid_arguments_are_refused(
     run: Run, tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
-    """A sentence that names what to change, exit code 2, and no file."""
+    """Invalid arguments give one line that names them, exit code 2, and no file."""
     done = run(*words, more=PLANNED)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"egressd: {message}")
@@ -156,7 +156,7 @@ def test_invalid_arguments_are_refused(
 
 
 def test_names_that_are_taken_or_unknown_are_refused(run: Run) -> None:
-    """A silence is never replaced by another of the same name."""
+    """Adding an existing name or ending an unknown one is refused."""
     run("start", "--for", "1h", "--name", "a")
     done = run("start", "--for", "1h", "--name", "a")
     assert done.exit_code == 2
@@ -167,7 +167,7 @@ def test_names_that_are_taken_or_unknown_are_refused(run: Run) -> None:
 
 
 def test_without_a_state_directory_nothing_is_opened(run: Run, tmp_path: Path) -> None:
-    """No daemon would read the file: an error says so, and the folder is not created."""
+    """Without a state directory opening is an error, since no daemon would read the file."""
     (tmp_path / "state").rmdir()
     done = run("start", "--for", "1h")
     assert done.exit_code == 2
@@ -187,7 +187,7 @@ def test_a_damaged_file_is_an_error(run: Run, tmp_path: Path, words: tuple[str, 
 
 
 def test_times_are_shown_in_local_time_too(run: Run, tmp_path: Path) -> None:
-    """If the time zone of the host is not UTC, both are shown."""
+    """With a local time zone other than UTC both times are shown."""
     run("start", "--for", "1h")
     done = subprocess.run(
         [sys.executable, "-m", "egressd", "maintenance", "list", "--config.file", tmp_path / "egressd.yml"],

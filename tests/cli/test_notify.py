@@ -227,7 +227,7 @@ TWO = "{receivers: [{name: a, type: journald}, {name: b, type: syslog}]}"
     ],
 )
 def test_wrong_usage_names_what_there_is(run: Run, words: tuple[str, ...], notify: str, message: str) -> None:
-    """Exit code 2 and one sentence."""
+    """Wrong usage is exit code 2 and one line with the known receivers."""
     done = run(*words, notify=notify)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"egressd: {message}")

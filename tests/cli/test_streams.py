@@ -52,7 +52,7 @@ def with_config(words: tuple[str, ...], config: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_full_disk_is_no_internal_error(words: tuple[str, ...], config: str) -> None:
-    """Exit code 2 with one line that names stdout, and no traceback."""
+    """A full disk is exit code 2 with one line that names stdout, and no traceback."""
     done = closed(with_config(words, config), how=">/dev/full")
     assert done.returncode == 2
     assert done.stderr == "egressd: cannot write to stdout: No space left on device\n"
@@ -66,7 +66,7 @@ def test_a_closed_stdout_keeps_the_exit_code(words: tuple[str, ...], config: str
 
 
 def test_a_full_stderr_keeps_the_exit_code(config: str) -> None:
-    """The exit code of a mistake is the same."""
+    """With stderr full the exit code of an error is unchanged."""
     done = closed(("plan", "--config.file", config, "--profile", "nope"), how="2>/dev/full")
     assert (done.returncode, done.stdout) == (2, "")
 
@@ -77,7 +77,7 @@ def test_a_closed_stdin_is_an_empty_one() -> None:
     assert (done.returncode, done.stderr) == (2, "egressd: cannot read - as a report: it is empty\n")
 
 
-def test_a_lab_without_stdin_opens_and_closes() -> None:
+def test_a_lab_without_stdin_runs_until_a_signal() -> None:
     """A lab without stdin runs until a signal, without an error."""
     lab = subprocess.Popen(
         ["sh", "-c", 'exec "$@" <&-', "sh", *PROGRAM, "lab"],

@@ -62,7 +62,7 @@ def test_the_first_pass_probes_everything(broken: Sweep) -> None:
 
 
 def test_failing_targets_are_probed_more_often(broken: Sweep) -> None:
-    """Only failing targets, until a minute is over; then they come first, before what is ok."""
+    """For a minute only failing targets are probed; then all, failing ones first."""
     plan = broken.recording.plan
     quick = next_turn(plan, broken, since=WATCH_ALL_EVERY - 1, every=5.0)
     assert {one.host for one in quick.probes} == {HOST}
@@ -180,7 +180,7 @@ def test_the_status_line_counts_targets(broken: Sweep, sound: Sweep) -> None:
     ],
 )
 def test_wrong_usage_is_reported_before_probing(given: list[str], message: str) -> None:
-    """A mistake is one sentence, and nothing is probed."""
+    """Wrong usage is one line, and nothing is probed."""
     done = CliRunner().invoke(app, ["watch", *given], env={"COLUMNS": "80"})
     assert done.exit_code in {2, 78}
     assert done.stdout == ""
@@ -256,7 +256,7 @@ def _until(watch: subprocess.Popen[str], pattern: str) -> str:
 
 
 def test_a_change_window(tmp_path: Path) -> None:
-    """Each change is printed when it happens, the watch ends with 0 by itself and writes a report."""
+    """Each change is printed at once; the watch ends with 0 by itself and writes a report."""
     report = tmp_path / "after.json"
     with (
         open_lab(tmp_path, f"tls_reset={HOST}") as lab,
@@ -290,7 +290,7 @@ def test_a_watch_ends_at_once_where_nothing_fails(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_prints_what_still_fails(tmp_path: Path) -> None:
-    """It ends with 130, and the last lines on stdout are the failing targets."""
+    """Ctrl-C is exit code 130, and the last lines on stdout are the failing targets."""
     with open_lab(tmp_path, f"tls_reset={HOST}") as lab, _start(lab) as watch:
         _until(watch, "probing what fails")
         watch.send_signal(signal.SIGINT)
@@ -312,7 +312,7 @@ def test_it_ends_when_its_time_is_over(tmp_path: Path) -> None:
 
 
 def test_a_terminal_gets_a_status_line(tmp_path: Path) -> None:
-    """stderr, where it is a terminal, has one line that is written over; stdout stays plain."""
+    """A terminal on stderr has one status line that is overwritten; stdout is plain."""
     terminal, stderr = os.openpty()
     with open_lab(tmp_path, f"tls_reset={HOST}") as lab, _start(lab, stderr=stderr) as watch:
         shown = b""

@@ -71,7 +71,7 @@ def test_every_metric_exists() -> None:
 
 
 def test_every_label_exists() -> None:
-    """Matchers and groupings name labels that the metrics have."""
+    """Matchers and groupings use labels that the metrics have."""
     known = LABELS | {label for one in METRICS.values() for label in one.labels}
     known |= {one.full for one in METRICS.values() if one.type is MetricType.STATESET}
     known |= {"alertname", "alertstate", "severity"}
@@ -82,7 +82,7 @@ def test_every_label_exists() -> None:
         assert set(used) - known == set(), expression
 
 
-def test_outcomes_in_rules_are_real() -> None:
+def test_outcomes_in_rules_exist() -> None:
     """Rules match existing outcome values only."""
     asked = {
         word
@@ -140,7 +140,7 @@ def test_every_alert_has_a_test() -> None:
     assert fired == {one["alert"] for one in ALERTS}
 
 
-def test_alertmanager_names_alerts_that_exist() -> None:
+def test_alertmanager_example_matches_existing_alerts() -> None:
     """Routes and inhibitions match existing alerts and labels, and receivers are defined."""
     file = yaml.safe_load((CONFIG / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
     names = {one["alert"] for one in ALERTS}
@@ -156,7 +156,7 @@ def test_alertmanager_names_alerts_that_exist() -> None:
 
 
 def test_the_dashboard_keeps_the_linters_rules() -> None:
-    """One data source variable, variables that refresh, and not editable."""
+    """The dashboard has one data source variable, variables that refresh, and is not editable."""
     variables = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
     assert [one["label"] for one in variables.values() if one["type"] == "datasource"] == ["Data Source"]
     assert DASHBOARD["editable"] is False
@@ -172,7 +172,7 @@ def test_the_dashboard_keeps_the_linters_rules() -> None:
 
 @pytest.mark.parametrize("panel", panels(), ids=lambda one: one["title"])
 def test_a_panel_keeps_the_linters_rules(panel: dict[str, Any]) -> None:
-    """Title, description, unit, the variable data source, and selectors by job and instance."""
+    """Every panel has title, description, unit, data source variable, and selectors by job and instance."""
     assert panel["title"]
     assert panel["description"].endswith(".")
     assert panel["fieldConfig"]["defaults"]["unit"]

@@ -46,7 +46,7 @@ async def check(directory: Path) -> int:
 
 
 async def test_killed_at_random_moments(tmp_path: Path) -> None:
-    """Each process continues from the previous one's last save."""
+    """After each kill the state loads without gaps, and the next process continues from it."""
     choose = random.Random(4)
     counts = [0]
     for number in range(TIMES):

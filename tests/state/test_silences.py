@@ -112,7 +112,7 @@ def document(*rows: Any, **changes: Any) -> bytes:
     return json.dumps({"schema": "egressd.maintenance/1", "windows": list(rows), **changes}).encode()
 
 
-def test_the_row_below_is_good(tmp_path: Path) -> None:
+def test_the_base_row_of_the_damaged_files_is_valid(tmp_path: Path) -> None:
     """The row that the damaged ones are made from is valid."""
     (tmp_path / FILE).write_bytes(document(row()))
     assert [one.name for one in read_silences(tmp_path)] == ["a"]

@@ -1,4 +1,4 @@
-"""TLS, client certificates, passwords and headers, as the web configuration says, also when it changes."""
+"""The web configuration: TLS, client certificates, passwords and headers, and their reload."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def ask(running: Running, context: ssl.SSLContext, path: str = "/-/healthy
 
 
 async def test_tls(start: Start, ca: trustme.CA, tmp_path: Path) -> None:
-    """With a certificate the server speaks TLS, and nothing else."""
+    """With a certificate the server accepts TLS only."""
     running = await start(config_file=write(tmp_path, TLS))
     assert await ask(running, client(ca)) == 200
     with pytest.raises(aiohttp.ClientError):
@@ -130,7 +130,7 @@ async def test_another_ca_is_not_trusted(start: Start, ca: trustme.CA, tmp_path:
 
 
 async def test_passwords(start: Start, tmp_path: Path) -> None:
-    """Every page needs the password, also the health pages; a wrong one is answered like none."""
+    """Every page needs the password, health pages included; a wrong one is answered like a missing one."""
     running = await start(config_file=write(tmp_path, f'basic_auth_users: {{ops: "{hashed(PASSWORD)}"}}\n'))
     good = {"headers": {"Authorization": aiohttp.encode_basic_auth("ops", PASSWORD)}}
     for path in ("/-/healthy", "/metrics"):
@@ -170,7 +170,7 @@ async def test_a_long_password_is_no_error() -> None:
 
 
 async def test_a_flood_of_logins_is_rejected(start: Start, tmp_path: Path) -> None:
-    """Beyond a few waiting ones, the response is 503 at once."""
+    """Beyond a few waiting logins the response is 503 at once."""
     running = await start(config_file=write(tmp_path, f'basic_auth_users: {{ops: "{hashed("x")}"}}\n'))
     found: list[int] = []
 
@@ -219,7 +219,7 @@ async def test_files_are_read_again(
 async def test_an_invalid_change_keeps_the_active_rules(
     start: Start, ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a certificate or a typo neither removes nor adds protection."""
+    """An incomplete certificate or a typo leaves the active rules unchanged."""
     monkeypatch.setattr(serve, "CHECK_EVERY", 0.05)
     path = write(tmp_path, TLS)
     running = await start(config_file=path)
@@ -292,5 +292,5 @@ async def test_a_port_that_is_taken(start: Start) -> None:
     [("127.0.0.1:80", ("127.0.0.1", 80)), ("[::1]:80", ("::1", 80)), (":80", (None, 80))],
 )
 def test_where_to_listen(text: str, place: tuple[str | None, int]) -> None:
-    """An address, an IPv6 address in brackets, or every address."""
+    """The listen address is an address, an IPv6 address in brackets, or every address."""
     assert split_listen(text) == place

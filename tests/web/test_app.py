@@ -1,4 +1,4 @@
-"""The responses of all pages, over a socket."""
+"""The responses of all pages, over HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SWEEP = make_sweep(Row(), Row(host="a.example", outcome=Outcome.BLOCKED))
 
 
 async def test_metrics_are_negotiated(start: Start) -> None:
-    """Plain text by default, OpenMetrics if preferred, gzip if accepted."""
+    """`/metrics` is plain text by default, OpenMetrics if preferred, gzip if accepted."""
     running = await start(make_snapshot(SWEEP))
     url = running.url("/metrics")
     async with running.session.get(url, headers={"Accept-Encoding": "gzip"}) as answer:
@@ -54,7 +54,7 @@ async def test_metrics_are_negotiated(start: Start) -> None:
     ],
 )
 async def test_gzip_is_sent_only_if_accepted(start: Start, accepted: str, coding: str | None) -> None:
-    """A client never gets what it refuses, and caches can tell the responses apart."""
+    """A response is compressed only if the client accepts it, and has a Vary header."""
     running = await start()
     for path in ("/metrics", "/", "/api/v1/targets"):
         async with running.session.get(
@@ -65,8 +65,8 @@ async def test_gzip_is_sent_only_if_accepted(start: Start, accepted: str, coding
             assert (await answer.read())[:2] == b"\x1f\x8b" or coding is None
 
 
-async def test_a_new_snapshot_is_shown_at_once(start: Start) -> None:
-    """Pages show the snapshot of the holder."""
+async def test_pages_show_the_current_snapshot(start: Start) -> None:
+    """A new snapshot is on the pages at once."""
     running = await start(make_snapshot(SWEEP))
     assert "a.example" in (await running.get("/metrics"))[1]
     running.holder.update(sweep=make_sweep(Row(host="new.example")))
@@ -76,7 +76,7 @@ async def test_a_new_snapshot_is_shown_at_once(start: Start) -> None:
 
 
 async def test_ready_after_the_first_sweep(start: Start) -> None:
-    """Not ready before, also for the API, in JSON."""
+    """Before the first sweep `/-/ready` and `/api/v1/sweep` answer 503, the latter in JSON."""
     running = await start()
     assert (await running.get("/-/ready"))[0] == 503
     status, text = await running.get("/api/v1/sweep")
@@ -88,7 +88,7 @@ async def test_ready_after_the_first_sweep(start: Start) -> None:
 
 
 async def test_healthy_until_the_scheduler_stalls(start: Start) -> None:
-    """A stalled scheduler shows as 503, and on the page."""
+    """With a stalled scheduler `/-/healthy` is 503, and the status page shows it."""
     running = await start(make_snapshot(SWEEP))
     assert (await running.get("/-/healthy"))[0] == 200
     running.holder.watchdog.due = 0.0
@@ -97,13 +97,13 @@ async def test_healthy_until_the_scheduler_stalls(start: Start) -> None:
 
 
 async def test_the_sweep_is_the_report_of_once(start: Start) -> None:
-    """`egressd replay` reads it."""
+    """`/api/v1/sweep` is a report that `egressd replay` reads."""
     running = await start(make_snapshot(SWEEP))
     assert from_json((await running.get("/api/v1/sweep"))[1]) == SWEEP.recording
 
 
 async def test_targets_and_alerts(start: Start) -> None:
-    """Each target with verdict and belief; one alert per cause, with evidence and advice."""
+    """The API lists each target with verdict and belief, and one alert per cause with evidence and advice."""
     rows = [Row(host=f"{name}.example", outcome=Outcome.BLOCKED) for name in "abc"]
     sweep = make_sweep(*rows, Row(), sources=2)
     ids = [one.id for one in sweep.recording.plan.targets]
@@ -132,7 +132,7 @@ async def test_targets_and_alerts(start: Start) -> None:
 
 
 async def test_receivers_and_silences(start: Start) -> None:
-    """Receivers with queue and error, silences with their end, and the alerts they suppress."""
+    """Pages and API list receivers with queue and error, and silences with end and suppressed alerts."""
     hook = Receiver(name="hook", type="webhook", transport=HttpTransport(urls=("https://x.example/secret",)))
     silence = Silence(name="patch", began=NOW, ends="2026-11-20T04:00:00.000Z", reason="new rules", by="ann")
     status = ReceiverStatus(name="hook", waiting=7, failing_since=NOW, why="x.example:443: refused")
@@ -166,7 +166,7 @@ async def test_receivers_and_silences(start: Start) -> None:
 
 
 async def test_the_status_page_has_cause_advice_and_problems(start: Start) -> None:
-    """Cause, blame, advice and evidence of alerts, a rejected reload and a full disk."""
+    """The status page shows blame, advice and evidence of alerts, a rejected reload and a full disk."""
     snapshot = replace(
         make_snapshot(SWEEP),
         config=ConfigStatus(digest="d", since=NOW, problems=("egressd.yml:3: region: unknown",)),
@@ -189,7 +189,7 @@ async def test_the_status_page_has_cause_advice_and_problems(start: Start) -> No
 
 
 async def test_hostile_text_is_escaped(start: Start) -> None:
-    """Text from the network is shown and not interpreted."""
+    """Text from the network is escaped in HTML."""
     evil = "<script>alert(1)</script>"
     snapshot = make_snapshot(SWEEP)
     alerts = tuple(
@@ -206,7 +206,7 @@ async def test_hostile_text_is_escaped(start: Start) -> None:
 
 
 async def test_reload_is_off_by_default(start: Start) -> None:
-    """Reaching the port is not enough to make the daemon read files."""
+    """`/-/reload` is off by default."""
     running = await start()
     async with running.session.post(running.url("/-/reload")) as answer:
         assert answer.status == 403
@@ -222,7 +222,7 @@ async def test_reload_is_off_by_default(start: Start) -> None:
 async def test_a_reload_is_answered(
     start: Start, problems: tuple[str, ...], status: int, phrase: str
 ) -> None:
-    """The response has the outcome of the reload."""
+    """`/-/reload` answers with the outcome of the reload."""
     running = await start(enable_reload=True)
 
     async def carry_out() -> None:
@@ -249,7 +249,7 @@ async def test_a_reload_is_answered(
 async def test_malformed_requests_are_answered_and_not_logged(
     start: Start, text: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A scanner gets its 400, and the journal no traceback."""
+    """A malformed request gets 400, and no traceback is logged."""
     running = await start()
     host, _, port = running.server.addresses[0].rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -263,7 +263,7 @@ async def test_malformed_requests_are_answered_and_not_logged(
 
 
 async def test_unknown_paths_are_not_found(start: Start) -> None:
-    """They are 404 and nothing more; odd requests do not end the server."""
+    """Unknown paths are 404; unusual requests do not stop the server."""
     running = await start()
     assert (await running.get("/config"))[0] == 404
     assert (await running.get("/../../etc/passwd"))[0] == 404

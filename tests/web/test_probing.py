@@ -28,7 +28,7 @@ async def start_on(lab: Lab, start: Start) -> Running:
 TARGET = "rb-mcr/mcr.microsoft.com:443"
 
 
-async def test_it_is_off_unless_asked_for(start: Start) -> None:
+async def test_probe_is_off_by_default(start: Start) -> None:
     """`/probe` is off by default: reaching the port is not enough to make the host send anything."""
     running = await start()
     assert (await running.get("/probe", params={"target": TARGET}))[0] == 403
@@ -57,7 +57,7 @@ async def test_a_fault_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -
             assert 'reason="tls_reset_after_hello"' in text
 
 
-async def test_what_can_not_be_read_now_is_an_answer(start: Start, tmp_path: Path) -> None:
+async def test_a_missing_trust_store_is_an_error_message(start: Start, tmp_path: Path) -> None:
     """A missing trust store is an error message, not a traceback."""
     async with Lab() as lab:
         shown = of_lab(lab)
@@ -81,7 +81,7 @@ async def test_what_can_not_be_read_now_is_an_answer(start: Start, tmp_path: Pat
         [("target", TARGET), ("target", TARGET)],
     ],
 )
-async def test_no_other_host_can_be_named(
+async def test_only_ids_of_planned_targets_are_accepted(
     start: Start, query: dict[str, str] | list[tuple[str, str]]
 ) -> None:
     """Anything but the id of a target is refused before a socket is opened."""
@@ -92,7 +92,7 @@ async def test_no_other_host_can_be_named(
         assert "169.254" not in text
 
 
-async def test_prometheus_gets_its_answer_in_time(start: Start) -> None:
+async def test_a_probe_beyond_the_scrape_timeout_is_cancelled(start: Start) -> None:
     """A probe that exceeds Prometheus' scrape timeout is cancelled and reported."""
     async with Lab(faults=["tcp_silent=mcr.microsoft.com"]) as lab:
         running = await start_on(lab, start)
@@ -101,7 +101,7 @@ async def test_prometheus_gets_its_answer_in_time(start: Start) -> None:
         assert (status, "0.6 seconds" in text) == (504, True)
 
 
-async def test_few_wait(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_requests_are_limited(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Probes run one at a time; with too many waiting, further requests get 429 at once."""
     monkeypatch.setattr(probing, "MAX_WAITING", 2)
     async with Lab(faults=["tcp_silent=*"]) as lab:
