@@ -34,13 +34,13 @@ def egressd(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProc
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def inside(*words: str) -> Result:
+def run_in_process(*words: str) -> Result:
     """Run a command in this process, which is quicker."""
     return CliRunner().invoke(app, words, obj=load_daemon, env={"COLUMNS": "80"})
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def failing_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of the lab with a fault that blocks one required host."""
     path = tmp_path_factory.mktemp("saved") / "report.json"
     done = egressd(
@@ -96,7 +96,7 @@ def test_the_version_wins_over_other_flags() -> None:
 )  # fmt: skip
 def test_wrong_usage_is_2(words: list[str], message: str) -> None:
     """Wrong usage is one line on stderr and exit code 2."""
-    done = inside(*words)
+    done = run_in_process(*words)
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -107,7 +107,7 @@ def test_bad_configuration_is_78(tmp_path: Path) -> None:
     path = tmp_path / "egressd.yml"
     path.write_text("regoin: x\ninterval: 60\nproxy: {url: 'http://u:hunter2@p:1'}\n", encoding="utf-8")
     for words in (["config", "check"], ["--once"], [], ["history"], ["plan"], ["catalog", "list"]):
-        done = inside(*words, "--config.file", str(path))
+        done = run_in_process(*words, "--config.file", str(path))
         assert (done.exit_code, done.stdout) == (78, "")
         assert [line.split(": ")[0] for line in done.stderr.splitlines()] == [
             f"{path}:{number}" for number in (1, 2, 3)
@@ -123,7 +123,7 @@ def test_a_source_that_is_not_here_is_78(tmp_path: Path, words: list[str]) -> No
         "{name: here, address: 127.0.0.1}, {name: gone, address: 203.0.113.7}, {name: away, interface: nope0}"
     )
     path.write_text(f"profiles: [connected-machine]\nsources: [{rows}]\n", encoding="utf-8")
-    done = inside(*words, "--config.file", str(path))
+    done = run_in_process(*words, "--config.file", str(path))
     assert (done.exit_code, done.stdout) == (78, "")
     gone, away = done.stderr.splitlines()
     assert "203.0.113.7 (source gone)" in gone
@@ -136,18 +136,18 @@ def test_the_web_configuration_is_checked_too(tmp_path: Path) -> None:
     path, web = tmp_path / "egressd.yml", tmp_path / "web.yml"
     path.write_text("region: westeurope\nweb: {config_file: web.yml}\n", encoding="utf-8")
     web.write_text("rate_limit: {interval: 1s}\n", encoding="utf-8")
-    done = inside("config", "check", "--config.file", str(path))
+    done = run_in_process("config", "check", "--config.file", str(path))
     assert (done.exit_code, done.stdout) == (78, "")
     assert f"{web}:1: rate_limit: is not supported" in done.stderr
     web.write_text("", encoding="utf-8")
-    assert inside("config", "check", "--config.file", str(path)).exit_code == 0
+    assert run_in_process("config", "check", "--config.file", str(path)).exit_code == 0
 
 
 def test_a_good_configuration_is_ok(tmp_path: Path) -> None:
     """`config check` prints a summary of the settings."""
     path = tmp_path / "egressd.yml"
     path.write_text("region: westeurope\nresolvers: [10.0.0.53]\n", encoding="utf-8")
-    done = inside("config", "check", "--config.file", str(path))
+    done = run_in_process("config", "check", "--config.file", str(path))
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith(
         "ok: profiles resource-bridge, connected-machine; cloud public; region westeurope;"
@@ -160,7 +160,7 @@ def test_what_the_appliance_would_refuse_is_a_warning(tmp_path: Path) -> None:
     path.write_text(
         "proxy: {url: 'http://proxy.corp.local:3128', bypass: ['*.corp.example']}\n", encoding="utf-8"
     )
-    done = inside("config", "check", "--config.file", str(path))
+    done = run_in_process("config", "check", "--config.file", str(path))
     assert (done.exit_code, done.stderr) == (0, "")
     _, *warnings = done.stdout.splitlines()
     assert len(warnings) == 2
@@ -169,10 +169,10 @@ def test_what_the_appliance_would_refuse_is_a_warning(tmp_path: Path) -> None:
 
 def test_compare_paths_needs_a_proxy() -> None:
     """Without a proxy `--compare-paths` is wrong usage."""
-    done = inside("--once", "--compare-paths")
+    done = run_in_process("--once", "--compare-paths")
     assert done.exit_code == 2
     assert "--compare-paths needs a proxy" in done.stderr
-    done = inside("--compare-paths", "--proxy", "http://127.0.0.1:1")
+    done = run_in_process("--compare-paths", "--proxy", "http://127.0.0.1:1")
     assert done.exit_code == 2
     assert "--compare-paths needs --once" in done.stderr
 
@@ -185,22 +185,22 @@ def test_a_sweep_without_faults_is_0() -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_a_failing_sweep_is_1(saved: Path) -> None:
+def test_a_failing_sweep_is_1(failing_report: Path) -> None:
     """A blocked required host is exit code 1; the report names the reason."""
-    document = json.loads(saved.read_text(encoding="utf-8"))
+    document = json.loads(failing_report.read_text(encoding="utf-8"))
     bad = {(one["host"], one["reason"]) for one in document["targets"] if one["outcome"] != "ok"}
     assert {host for host, _ in bad} == {"mcr.microsoft.com"}
     assert all(reason and reason.startswith("tls_") for _, reason in bad)
 
 
 @pytest.mark.parametrize("fmt", ["table", "json", "csv", "markdown", "html", "junit"])
-def test_replay_judges_again(saved: Path, fmt: str) -> None:
+def test_replay_judges_again(failing_report: Path, fmt: str) -> None:
     """A saved sweep gives the same verdicts, in any format, from a file or from stdin."""
-    done = egressd("replay", str(saved), "--format", fmt)
+    done = egressd("replay", str(failing_report), "--format", fmt)
     assert done.returncode == 1
-    assert egressd("replay", "-", "--format", fmt, stdin=saved.read_bytes()).stdout == done.stdout
+    assert egressd("replay", "-", "--format", fmt, stdin=failing_report.read_bytes()).stdout == done.stdout
     if fmt == "json":
-        assert done.stdout == saved.read_text(encoding="utf-8")
+        assert done.stdout == failing_report.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[" * 10_000])
@@ -208,18 +208,18 @@ def test_replay_of_garbage_is_2(tmp_path: Path, content: bytes) -> None:
     """A file that is no report is exit code 2 with a message."""
     path = tmp_path / "x.json"
     path.write_bytes(content)
-    done = inside("replay", str(path))
+    done = run_in_process("replay", str(path))
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"egressd: cannot read {path} as a report: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_output_replaces_a_file_in_one_step(tmp_path: Path, saved: Path) -> None:
+def test_output_replaces_a_file_in_one_step(tmp_path: Path, failing_report: Path) -> None:
     """The file is replaced atomically without leftovers, a link stays a link, and stderr has the summary."""
     real, link = tmp_path / "real.csv", tmp_path / "link.csv"
     real.write_text("old", encoding="utf-8")
     link.symlink_to(real)
-    done = egressd("replay", str(saved), "--format", "csv", "--output", str(link))
+    done = egressd("replay", str(failing_report), "--format", "csv", "--output", str(link))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"egressd: wrote {link}: FAIL: ")
     assert link.is_symlink()
@@ -227,9 +227,9 @@ def test_output_replaces_a_file_in_one_step(tmp_path: Path, saved: Path) -> None
     assert sorted(one.name for one in tmp_path.iterdir()) == ["link.csv", "real.csv"]
 
 
-def test_output_may_be_a_device(saved: Path) -> None:
+def test_output_may_be_a_device(failing_report: Path) -> None:
     """A device or pipe is written to, never replaced."""
-    done = egressd("replay", str(saved), "--output", "/dev/stdout")
+    done = egressd("replay", str(failing_report), "--output", "/dev/stdout")
     assert done.stdout.endswith("(exit code 1)\n")
 
 
@@ -243,10 +243,10 @@ def test_a_full_disk_is_an_error() -> None:
     assert done.stderr == b"egressd: cannot write to stdout: No space left on device\n"
 
 
-def test_a_closed_pipe_is_no_error(saved: Path) -> None:
+def test_a_closed_pipe_is_no_error(failing_report: Path) -> None:
     """`| head` ends quietly, with the exit code of the sweep."""
     with subprocess.Popen(
-        [sys.executable, "-m", "egressd", "replay", str(saved), "--format", "json"],
+        [sys.executable, "-m", "egressd", "replay", str(failing_report), "--format", "json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
@@ -266,9 +266,9 @@ def test_closed_streams_are_no_error() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
-def test_any_terminal_can_show_a_report(tmp_path: Path, saved: Path, encoding: str) -> None:
+def test_any_terminal_can_show_a_report(tmp_path: Path, failing_report: Path, encoding: str) -> None:
     """Characters that the terminal's encoding lacks are escaped."""
-    text = saved.read_text(encoding="utf-8").replace(
+    text = failing_report.read_text(encoding="utf-8").replace(
         '"service": "Microsoft', '"service": "Micr\\u00f6soft', 1
     )
     path = tmp_path / "x.json"
@@ -295,17 +295,17 @@ def test_reading_commands_work() -> None:
         (["explain", "dns_servfail"], "What it means"),
         (["lab", "--list"], "tls_reset "),
     ):
-        done = inside(*words)
+        done = run_in_process(*words)
         assert (done.exit_code, done.stderr) == (0, ""), words
         assert message in done.stdout
 
 
 def test_only_narrows_the_sweep(tmp_path: Path) -> None:
     """`--only` limits the plan to one host."""
-    done = inside("plan", "--only", "mcr.microsoft.com", "--output", str(tmp_path / "plan"))
+    done = run_in_process("plan", "--only", "mcr.microsoft.com", "--output", str(tmp_path / "plan"))
     assert done.exit_code == 0
     assert "mcr.microsoft.com" in (tmp_path / "plan").read_text(encoding="utf-8")
-    assert inside("plan", "--only", "no.such.host").exit_code == 2
+    assert run_in_process("plan", "--only", "no.such.host").exit_code == 2
 
 
 def _lab(*words: str) -> subprocess.Popen[bytes]:
@@ -379,7 +379,7 @@ def test_an_interrupted_sweep_ends_with_130(tmp_path: Path, number: signal.Signa
         assert b"INTERRUPTED: " in out
 
 
-def test_colour_only_for_a_terminal_that_wants_it(saved: Path) -> None:
+def test_colour_only_for_a_terminal_that_wants_it(failing_report: Path) -> None:
     """A terminal gets colours, unless NO_COLOR is set or TERM is dumb."""
     plain = {key: value for key, value in ENVIRONMENT.items() if key != "NO_COLOR"} | {"TERM": "xterm"}
     for environment, coloured in (
@@ -389,7 +389,7 @@ def test_colour_only_for_a_terminal_that_wants_it(saved: Path) -> None:
     ):
         terminal, stdout = os.openpty()
         with subprocess.Popen(
-            [sys.executable, "-m", "egressd", "replay", str(saved)], stdout=stdout, env=environment
+            [sys.executable, "-m", "egressd", "replay", str(failing_report)], stdout=stdout, env=environment
         ) as process:
             shown = _until(terminal, b"(exit code 1)")
         assert process.returncode == 1
@@ -399,7 +399,7 @@ def test_colour_only_for_a_terminal_that_wants_it(saved: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ok_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of the lab without faults."""
     path = tmp_path_factory.mktemp("sound") / "report.json"
     done = egressd("lab", "--once", "--format", "json", "--output", str(path))
@@ -407,31 +407,34 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_diff_finds_the_new_failure(sound: Path, saved: Path) -> None:
+def test_diff_finds_the_new_failure(ok_report: Path, failing_report: Path) -> None:
     """A new failure is exit code 1 and names the host; a recovery is 0."""
-    worse, better = inside("diff", str(sound), str(saved)), inside("diff", str(saved), str(sound))
+    worse, better = (
+        run_in_process("diff", str(ok_report), str(failing_report)),
+        run_in_process("diff", str(failing_report), str(ok_report)),
+    )
     assert (worse.exit_code, better.exit_code) == (1, 0)
     assert "mcr.microsoft.com:443: blocked" in worse.stdout
     assert "RECOVERED" in better.stdout
-    assert inside("diff", str(sound), str(sound)).exit_code == 0
+    assert run_in_process("diff", str(ok_report), str(ok_report)).exit_code == 0
 
 
-def test_diff_writes_json(sound: Path, saved: Path) -> None:
+def test_diff_writes_json(ok_report: Path, failing_report: Path) -> None:
     """The changes are written as JSON."""
-    done = inside("diff", str(sound), str(saved), "--format", "json")
+    done = run_in_process("diff", str(ok_report), str(failing_report), "--format", "json")
     assert json.loads(done.stdout)["new_failures"] >= 1
 
 
-def test_diff_refuses_what_is_no_report(sound: Path, tmp_path: Path) -> None:
+def test_diff_refuses_what_is_no_report(ok_report: Path, tmp_path: Path) -> None:
     """A file that is no report is named; nothing is compared."""
     path = tmp_path / "x.json"
     path.write_text("{}", encoding="utf-8")
-    done = inside("diff", str(sound), str(path))
+    done = run_in_process("diff", str(ok_report), str(path))
     assert (done.exit_code, done.stdout) == (2, "")
     assert str(path) in done.stderr
 
 
-def test_a_sweep_is_compared_with_a_baseline(tmp_path: Path, sound: Path) -> None:
+def test_a_sweep_is_compared_with_a_baseline(tmp_path: Path, ok_report: Path) -> None:
     """Table and stderr show what changed since; the exit code is the sweep's own."""
     path = tmp_path / "egressd.yml"
     path.write_text(
@@ -439,7 +442,7 @@ def test_a_sweep_is_compared_with_a_baseline(tmp_path: Path, sound: Path) -> Non
         "endpoints: [{id: x, host: 127.0.0.1, port: 1, protocol: tcp}]\n",
         encoding="utf-8",
     )
-    done = egressd("--once", "--config.file", str(path), "--baseline", str(sound))
+    done = egressd("--once", "--config.file", str(path), "--baseline", str(ok_report))
     assert done.returncode == 1, done.stderr
     assert "SINCE THE BASELINE" in done.stdout
     assert "NEW FAILURES" in done.stdout
@@ -448,6 +451,6 @@ def test_a_sweep_is_compared_with_a_baseline(tmp_path: Path, sound: Path) -> Non
 
 def test_an_invalid_baseline_is_refused_before_probing(tmp_path: Path) -> None:
     """An invalid baseline ends the command before any probe."""
-    done = inside("--once", "--region", "westeurope", "--baseline", str(tmp_path / "none.json"))
+    done = run_in_process("--once", "--region", "westeurope", "--baseline", str(tmp_path / "none.json"))
     assert (done.exit_code, done.stdout) == (2, "")
     assert "none.json" in done.stderr

@@ -9,14 +9,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from egressd.cli.app import app
-from tests.state.test_persistence import failing, keep
+from tests.state.test_persistence import failing, save_and_close
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """Return a configuration whose state has one failed target."""
     standings, events = failing()
-    asyncio.run(keep(tmp_path / "state", standings, list(events)))
+    asyncio.run(save_and_close(tmp_path / "state", standings, list(events)))
     path = tmp_path / "egressd.yml"
     path.write_text(f"state: {{directory: {tmp_path / 'state'}}}\n", encoding="utf-8")
     return path

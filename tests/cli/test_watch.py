@@ -32,13 +32,13 @@ CLOCK = r"\d\d:\d\d:\d\dZ  "
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+def failing_sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """A sweep of the lab in which one required host is reset."""
     return _swept(tmp_path_factory.mktemp("broken"), "--fault", f"tls_reset={HOST}")
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+def all_ok_sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """A sweep of the lab without a fault."""
     return _swept(tmp_path_factory.mktemp("sound"))
 
@@ -54,40 +54,42 @@ def _hosts(sweep: Sweep, ids: tuple[str, ...]) -> set[str]:
     return {one.host for one in sweep.recording.plan.probes if one.id in ids}
 
 
-def test_the_first_pass_probes_everything(broken: Sweep) -> None:
+def test_the_first_pass_probes_everything(failing_sweep: Sweep) -> None:
     """The first pass probes every target."""
-    plan = broken.recording.plan
+    plan = failing_sweep.recording.plan
     turn = next_turn(plan, None, since=0.0, every=5.0)
     assert (turn.probes, turn.everything, turn.last) == (plan.probes, True, True)
 
 
-def test_failing_targets_are_probed_more_often(broken: Sweep) -> None:
+def test_failing_targets_are_probed_more_often(failing_sweep: Sweep) -> None:
     """For a minute only failing targets are probed; then all, failing ones first."""
-    plan = broken.recording.plan
-    quick = next_turn(plan, broken, since=WATCH_ALL_EVERY - 1, every=5.0)
+    plan = failing_sweep.recording.plan
+    quick = next_turn(plan, failing_sweep, since=WATCH_ALL_EVERY - 1, every=5.0)
     assert {one.host for one in quick.probes} == {HOST}
     assert not quick.everything
-    full = next_turn(plan, broken, since=WATCH_ALL_EVERY, every=5.0)
+    full = next_turn(plan, failing_sweep, since=WATCH_ALL_EVERY, every=5.0)
     assert full.everything
     assert full.probes[: len(quick.probes)] == quick.probes
     assert len(full.probes) > len(quick.probes)
-    assert not next_turn(plan, broken, since=WATCH_ALL_EVERY, every=300.0).everything
+    assert not next_turn(plan, failing_sweep, since=WATCH_ALL_EVERY, every=300.0).everything
 
 
-def test_wildcard_rules_that_are_ok_wait_for_the_last_pass(broken: Sweep, sound: Sweep) -> None:
+def test_wildcard_rules_that_are_ok_wait_for_the_last_pass(failing_sweep: Sweep, all_ok_sweep: Sweep) -> None:
     """Random labels are not probed every minute, but once more before everything is called ok."""
-    plan = broken.recording.plan
-    minute = next_turn(plan, broken, since=WATCH_ALL_EVERY, every=5.0)
-    last = next_turn(plan, sound, since=0.0, every=5.0)
+    plan = failing_sweep.recording.plan
+    minute = next_turn(plan, failing_sweep, since=WATCH_ALL_EVERY, every=5.0)
+    last = next_turn(plan, all_ok_sweep, since=0.0, every=5.0)
     assert not any("egressd-probe" in one.host for one in minute.probes)
     assert set(last.probes) == set(plan.probes)
     assert (last.everything, last.last) == (True, True)
 
 
-def test_it_is_over_when_every_required_target_can_be_reached(broken: Sweep, sound: Sweep) -> None:
+def test_it_is_over_when_every_required_target_can_be_reached(
+    failing_sweep: Sweep, all_ok_sweep: Sweep
+) -> None:
     """A watch is over when the exit code of a sweep would be 0."""
-    assert is_over(sound)
-    assert not is_over(broken)
+    assert is_over(all_ok_sweep)
+    assert not is_over(failing_sweep)
 
 
 @pytest.mark.parametrize(("now", "left"), [(100.5, 4.5), (104.9, MIN_GAP), (130.0, MIN_GAP)])
@@ -105,17 +107,17 @@ def _results(recording: Recording) -> LatestResults:
     return results
 
 
-def test_a_probe_with_another_signature_loses_its_controls(broken: Sweep, sound: Sweep) -> None:
+def test_a_probe_with_another_signature_loses_its_controls(failing_sweep: Sweep, all_ok_sweep: Sweep) -> None:
     """Controls of a failure are dropped when its signature changes; other controls are kept."""
-    recording = broken.recording
+    recording = failing_sweep.recording
     plan = recording.plan
     results = _results(recording)
     assert results.recording(plan, recording).controls == recording.controls
     (failing,) = (one.id for one in plan.probes if one.host == HOST)
     assert any(one.subject == failing for one in recording.controls)
 
-    good = next(one for one in sound.recording.plan.probes if one.host == HOST).id
-    fixed = next(one for one in sound.recording.records if one.probe == good)
+    good = next(one for one in all_ok_sweep.recording.plan.probes if one.host == HOST).id
+    fixed = next(one for one in all_ok_sweep.recording.records if one.probe == good)
     assert {results.add(one) for one in recording.records} == {RecordChange.UNCHANGED}
     assert results.add(replace(fixed, probe=failing)) is RecordChange.CHANGED
     whole = results.recording(plan, replace(recording, controls=()))
@@ -123,27 +125,27 @@ def test_a_probe_with_another_signature_loses_its_controls(broken: Sweep, sound:
     assert is_over(judge(whole))
 
 
-def test_what_was_not_probed_stays_known(broken: Sweep) -> None:
+def test_what_was_not_probed_stays_known(failing_sweep: Sweep) -> None:
     """Targets that an interrupted pass did not probe keep their results."""
-    recording = broken.recording
+    recording = failing_sweep.recording
     results = _results(recording)
     cut = tuple(replace(one, trails=(), skipped="interrupted") for one in recording.records)
     results.finish(replace(recording, records=cut, interrupted=True), renewed=frozenset())
     assert results.recording(recording.plan, recording).records == recording.records
 
 
-def test_a_change_is_printed_with_time_and_both_reasons(broken: Sweep, sound: Sweep) -> None:
+def test_a_change_is_printed_with_time_and_both_reasons(failing_sweep: Sweep, all_ok_sweep: Sweep) -> None:
     """A change for the better is a line; one for the worse has evidence and advice."""
-    good = compare_baselines(baseline_of(broken), baseline_of(sound)).changes
+    good = compare_baselines(baseline_of(failing_sweep), baseline_of(all_ok_sweep)).changes
     fixed = tuple(one for one in good if HOST in one.target)
-    lines = list(messages.change_lines(fixed, sound, at="10:11:12Z", width=80, colour=False))
+    lines = list(messages.change_lines(fixed, all_ok_sweep, at="10:11:12Z", width=80, colour=False))
     assert lines == [
         f"10:11:12Z  GOOD     {HOST}:443: ok, was blocked",
         f"{'':20}(tls_reset_after_hello)",
     ]
-    bad = compare_baselines(baseline_of(sound), baseline_of(broken)).changes
+    bad = compare_baselines(baseline_of(all_ok_sweep), baseline_of(failing_sweep)).changes
     worse = tuple(one for one in bad if HOST in one.target)
-    lines = list(messages.change_lines(worse, broken, at="10:11:12Z", width=80, colour=False))
+    lines = list(messages.change_lines(worse, failing_sweep, at="10:11:12Z", width=80, colour=False))
     assert " ".join(" ".join(lines[:2]).split()) == (
         f"10:11:12Z BAD {HOST}:443: blocked (tls_reset_after_hello), was ok"
     )
@@ -152,20 +154,24 @@ def test_a_change_is_printed_with_time_and_both_reasons(broken: Sweep, sound: Sw
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_many_changes_at_once_take_a_line_each(broken: Sweep) -> None:
+def test_many_changes_at_once_take_a_line_each(failing_sweep: Sweep) -> None:
     """Many changes at once are one line each, without details."""
-    marks = tuple(replace(one, outcome=Outcome.OK.value, reason=None) for one in baseline_of(broken).marks)
-    before = replace(baseline_of(broken), marks=marks)
-    (one,) = compare_baselines(before, baseline_of(broken)).changes
+    marks = tuple(
+        replace(one, outcome=Outcome.OK.value, reason=None) for one in baseline_of(failing_sweep).marks
+    )
+    before = replace(baseline_of(failing_sweep), marks=marks)
+    (one,) = compare_baselines(before, baseline_of(failing_sweep)).changes
     many = tuple(replace(one, reason_after=f"reason_{number}") for number in range(9))
-    lines = list(messages.change_lines(many, broken, at="10:11:12Z", width=100, colour=False))
+    lines = list(messages.change_lines(many, failing_sweep, at="10:11:12Z", width=100, colour=False))
     assert len(lines) == 9
 
 
-def test_the_status_line_counts_targets(broken: Sweep, sound: Sweep) -> None:
+def test_the_status_line_counts_targets(failing_sweep: Sweep, all_ok_sweep: Sweep) -> None:
     """The status line has the numbers of ok and failing required targets, and the current activity."""
-    assert messages.progress_text(broken, "x") == "113 of 114 targets ok, 1 required target to go; x"
-    assert messages.progress_text(sound, "x") == "114 of 114 targets ok, every required target is ok; x"
+    assert messages.progress_text(failing_sweep, "x") == "113 of 114 targets ok, 1 required target to go; x"
+    assert (
+        messages.progress_text(all_ok_sweep, "x") == "114 of 114 targets ok, every required target is ok; x"
+    )
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ import yaml
 from tests.pausing_loop import with_long_timeouts
 from tests.ports import free_port
 
-PATIENCE = 120.0
+TIMEOUT = 120.0
 HOSTS = ("mcr.microsoft.com", "management.azure.com", "login.microsoftonline.com")
 
 
@@ -52,7 +52,7 @@ class Running:
 
     def wait_for(self, text: str) -> str:
         """Wait for a message to systemd that contains a text."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 self.messages.append(self.listener.recv(65536).decode())
@@ -65,7 +65,7 @@ class Running:
     def get(self, path: str) -> tuple[int, str]:
         """Ask the HTTP server."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=TIMEOUT) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -81,7 +81,7 @@ class Running:
 
     def until(self, true: Callable[[], object], what: str) -> None:
         """Wait until `true` returns True."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not true():
             assert time.monotonic() < end, f"never {what}: {self.errors.read_text(encoding='utf-8')}"
             time.sleep(0.1)
@@ -90,7 +90,7 @@ class Running:
         """Stop it with a signal; return the exit code and the seconds it took."""
         begun = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE), time.monotonic() - begun
+        return self.process.wait(TIMEOUT), time.monotonic() - begun
 
 
 def settings(lab: Lab, **changes: object) -> str:

@@ -34,7 +34,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill(disk: Path) -> Path:
+def fill_disk(disk: Path) -> Path:
     """Fill the file system."""
     filler = disk / "filler"
     with suppress(OSError), filler.open("wb", buffering=0) as file:
@@ -49,7 +49,7 @@ def test_a_full_disk_stops_no_sweep_and_loses_no_event(
     """On a full disk sweeps go on and faults are logged; the history has them once there is room."""
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
-        filler = fill(small_disk)
+        filler = fill_disk(small_disk)
         lab.do("on tls_reset=mcr.microsoft.com")
         running.until(lambda: running.events("target changed"), "confirmed")
         running.until(lambda: running.events("state is not kept"), "said")
@@ -70,7 +70,7 @@ def test_a_full_disk_stops_no_sweep_and_loses_no_event(
 
 
 @pytest.fixture
-def void(tmp_path: Path) -> Iterator[ServerNamespace]:
+def isolated_host(tmp_path: Path) -> Iterator[ServerNamespace]:
     """Return a namespace where every packet beyond loopback is dropped."""
     namespace = ServerNamespace.make(tmp_path)
     if namespace.holder is None:
@@ -80,7 +80,7 @@ def void(tmp_path: Path) -> Iterator[ServerNamespace]:
 
 
 @contextmanager
-def lost(namespace: ServerNamespace, lab: Lab, **changes: object) -> Iterator[Running]:
+def start_isolated_daemon(namespace: ServerNamespace, lab: Lab, **changes: object) -> Iterator[Running]:
     """Start a daemon in the namespace, for a few addresses, so that no name is resolved."""
     path = namespace.folder / "egressd.yml"
     rows = [{"id": f"own-{host[-1]}", "host": host, "port": 443, "protocol": "https"} for host in NOWHERE]
@@ -103,10 +103,10 @@ def lost(namespace: ServerNamespace, lab: Lab, **changes: object) -> Iterator[Ru
                 process.kill()
 
 
-def test_dropped_packets_everywhere_are_one_finding(void: ServerNamespace, lab: Lab) -> None:
+def test_dropped_packets_everywhere_are_one_finding(isolated_host: ServerNamespace, lab: Lab) -> None:
     """With every connection dropped sweeps end in time with one finding, and the daemon stops in seconds."""
     probe = {"connect_timeout": "1s", "deadline": "2s", "families": ["ipv4"]}
-    with lost(void, lab, probe=probe, interval="12s") as running:
+    with start_isolated_daemon(isolated_host, lab, probe=probe, interval="12s") as running:
         running.wait_for(f"{len(NOWHERE)} failing")
         running.until(lambda: running.events("finding opened"), "a finding")
         (finding,) = running.events("finding opened")
@@ -117,13 +117,13 @@ def test_dropped_packets_everywhere_are_one_finding(void: ServerNamespace, lab: 
         assert (code, seconds < 10) == (0, True)
 
 
-def test_stopping_during_a_sweep_changes_no_verdict(void: ServerNamespace, lab: Lab) -> None:
+def test_stopping_during_a_sweep_changes_no_verdict(isolated_host: ServerNamespace, lab: Lab) -> None:
     """SIGTERM during a sweep stops the daemon at once, with 0 and no change logged."""
     probe = {"connect_timeout": "20s", "deadline": "30s", "families": ["ipv4"]}
-    with lost(void, lab, probe=probe, interval="120s") as running:
+    with start_isolated_daemon(isolated_host, lab, probe=probe, interval="120s") as running:
         running.wait_for("READY=1")
         end = time.monotonic() + 60
-        while not dialling(running.process.pid).issuperset(NOWHERE):
+        while not pending_connects(running.process.pid).issuperset(NOWHERE):
             assert time.monotonic() < end, "never dialled"
             time.sleep(0.1)
         code, seconds = running.stop(signal.SIGTERM)
@@ -131,11 +131,11 @@ def test_stopping_during_a_sweep_changes_no_verdict(void: ServerNamespace, lab: 
         names = {line["event"] for line in running.lines()}
         assert names.isdisjoint({"sweep", "target changed", "finding opened"})
         assert "Traceback" not in running.errors.read_text(encoding="utf-8")
-    events = read_history(void.folder / "state", since="2000", until="3000", target=None).events
+    events = read_history(isolated_host.folder / "state", since="2000", until="3000", target=None).events
     assert [type(one) for one in events] == [DaemonStarted, DaemonStopped]
 
 
-def dialling(pid: int) -> set[str]:
+def pending_connects(pid: int) -> set[str]:
     """Return the addresses of pending connects (SYN_SENT) in a process's namespace."""
     rows = Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
     waiting = (row.split()[2].split(":")[0] for row in rows if row.split()[3] == "02")  # SYN_SENT

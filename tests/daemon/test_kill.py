@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 TIMES = 8
 
 
-def live(directory: Path, seed: str, *, deliveries: int = 0, more: float = 0.0) -> None:
+def run_until_killed(directory: Path, seed: str, *, deliveries: int = 0, more: float = 0.0) -> None:
     """Run it, and kill it some seconds after so many deliveries; 0: let it end."""
     wanted = len(received(directory)) + deliveries
     command = [sys.executable, "-m", "tests.daemon.notifying_daemon", str(directory), seed]
@@ -51,8 +51,10 @@ def test_no_notification_is_lost_when_killed_at_random_moments(tmp_path: Path) -
     """Every notice arrives; only one that was being delivered at a kill may arrive twice."""
     choose = random.Random(11)
     for number in range(TIMES):
-        live(tmp_path, str(number), deliveries=choose.randint(6, 30), more=choose.uniform(0.0, 0.1))
-    live(tmp_path, "drain")
+        run_until_killed(
+            tmp_path, str(number), deliveries=choose.randint(6, 30), more=choose.uniform(0.0, 0.1)
+        )
+    run_until_killed(tmp_path, "drain")
     made = posted(tmp_path)
     assert len(made) > 5 * TIMES
     assert len({one.notice for one in made}) == len(made)

@@ -256,7 +256,7 @@ def test_a_slow_row_that_fails_is_probed_more_often(play: Play) -> None:
 
 
 def test_discovery_is_refreshed_hourly(play: Play) -> None:
-    """Once at the start, then once an hour, between sweeps."""
+    """Discovery runs at the start, then once an hour, between sweeps."""
 
     async def scenario() -> None:
         async with sweeping(hosts=2) as one:

@@ -23,8 +23,8 @@ def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
         yield receiver, name
 
 
-def test_the_messages(listener: tuple[socket.socket, str]) -> None:
-    """READY, RELOADING with a monotonic time, STATUS once per text, WATCHDOG, STOPPING."""
+def test_sd_notify_messages(listener: tuple[socket.socket, str]) -> None:
+    """READY, RELOADING with a monotonic time, STATUS once per text, WATCHDOG and STOPPING are sent."""
     receiver, name = listener
     notifier = SdNotifier(address=name)
     notifier.ready("3 targets")

@@ -26,7 +26,7 @@ CONTEXT = (
     "egressd",
     "config",
 )
-STARTING = 60.0
+START_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Container:
 
     def wait(self, *command: str) -> None:
         """Wait until a command inside succeeds."""
-        end = time.monotonic() + STARTING
+        end = time.monotonic() + START_TIMEOUT
         while (ended := self.run(*command)).returncode != 0:
             assert self.process.poll() is None, self.log[-4000:]
             assert time.monotonic() < end, ended.stdout + ended.stderr + self.log[-4000:]

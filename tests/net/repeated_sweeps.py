@@ -16,7 +16,7 @@ from egressd.engine.once import run_once
 from egressd.model.verdict import Sweep
 
 
-def alarms(sweep: Sweep) -> list[str]:
+def unreachable_targets(sweep: Sweep) -> list[str]:
     """Return the targets that are neither ok nor degraded, with their reasons."""
     return [
         f"{one.target}: {one.verdict.outcome} {one.verdict.reason}"
@@ -30,7 +30,7 @@ def main(config: str, count: str) -> None:
     settings, catalog = load_settings(Path(config), Flags()), load_catalog()
     for _ in range(int(count)):
         sweep = asyncio.run(run_once(settings, catalog))
-        sys.stdout.write(json.dumps([len(sweep.verdicts), alarms(sweep)]) + "\n")
+        sys.stdout.write(json.dumps([len(sweep.verdicts), unreachable_targets(sweep)]) + "\n")
         sys.stdout.flush()
 
 

@@ -44,7 +44,7 @@ ECHO = (
 GNS = "guestnotificationservice.azure.com"
 
 
-def echoing(network: Network, status: int) -> Path:
+def start_echoing_proxy(network: Network, status: int) -> Path:
     """Start a proxy that repeats requests; return a configuration with a login."""
     haproxy(
         network.firewall,
@@ -70,7 +70,7 @@ def shows_no_secret(*texts: str) -> bool:
 @pytest.mark.parametrize("status", [407, 200])
 def test_no_output_shows_the_credentials(network: Network, status: int) -> None:
     """No report or log format shows the credentials, though the proxy's response repeats them."""
-    path = echoing(network, status)
+    path = start_echoing_proxy(network, status)
     formats, levels, forms = list(Format), list(Level), list(Form)
     for number in range(max(len(formats), len(levels), len(forms)) if status == 407 else 2):
         flags = (
@@ -89,7 +89,7 @@ def test_no_output_shows_the_credentials(network: Network, status: int) -> None:
 
 def test_the_echoing_proxy_repeats_the_credentials(network: Network) -> None:
     """The proxy's response does contain the credentials, so the test above proves something."""
-    echoing(network, 407)
+    start_echoing_proxy(network, 407)
     said = network.client.attempt(
         "curl", "-s", "-x", PROXY, "-U", f"{USER}:{PASSWORD}", f"http://{host('seen')}/"
     )

@@ -32,7 +32,7 @@ CHAT = sample_receiver("slack", "chat", digest=3)
 PEERS = sample_receiver(
     "alertmanager", "am", transport=HttpTransport(urls=("http://one.example", "http://two.example"))
 )
-HEART = sample_receiver("heartbeat", "heart")
+HEARTBEAT = sample_receiver("heartbeat", "heart")
 Answer = Callable[[], DeliveryResult]
 
 

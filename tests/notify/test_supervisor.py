@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from egressd.notify.result import DeliveryResult, failed, refused
 from tests.daemon.jumping_clock import run
 from tests.notify.samples import sample_receiver
-from tests.notify.simulation import CHAT, HEART, HOOK, Simulation, make_simulation, running_deliveries
+from tests.notify.simulation import CHAT, HEARTBEAT, HOOK, Simulation, make_simulation, running_deliveries
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
 MINUTE = 60.0
@@ -72,7 +72,7 @@ def test_a_notice_waits_for_others_and_many_are_a_digest(play: Play) -> None:
 
 
 def test_a_receiver_that_stalls_delays_no_other(play: Play) -> None:
-    """One hangs for its whole timeout each time; the others get their notices at once."""
+    """While one receiver hangs for its timeout each time, the others get their notices at once."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK, OTHER)) as simulation:
@@ -122,7 +122,7 @@ def test_retries_back_off(play: Play) -> None:
 
 
 def test_a_refused_notice_is_dropped_and_logged(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is dropped, counted and logged; the next one is delivered."""
+    """A refused notice is dropped, counted and logged; the next one is delivered."""
 
     async def scenario() -> None:
         async with running_deliveries(make_simulation(HOOK)) as simulation:
@@ -288,7 +288,7 @@ def test_a_heartbeat_is_called_after_sweeps_only(play: Play) -> None:
     """One call for each completed sweep, none as time passes, and none for sweeps before a restart."""
 
     async def scenario() -> None:
-        async with running_deliveries(make_simulation(HEART, HOOK)) as simulation:
+        async with running_deliveries(make_simulation(HEARTBEAT, HOOK)) as simulation:
             await simulation.enqueue()
             await asyncio.sleep(10 * MINUTE)
             assert simulation.sent_to("heart") == []
@@ -306,7 +306,7 @@ def test_a_heartbeat_is_not_retried_after_its_interval(play: Play) -> None:
     """A sweep whose call failed within its interval is not called for later."""
 
     async def scenario() -> None:
-        async with running_deliveries(make_simulation(replace(HEART, timeout=500.0))) as simulation:
+        async with running_deliveries(make_simulation(replace(HEARTBEAT, timeout=500.0))) as simulation:
             simulation.answers["heart"] = down
             await simulation.sweep()
             await asyncio.sleep(60 * MINUTE)

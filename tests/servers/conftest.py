@@ -20,7 +20,7 @@ from tests.servers.servers import PROGRAMS, start_faulty_servers
 @pytest.fixture(scope="session")
 def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerNamespace]:
     """Return the namespace with all servers running; skipped where a program is missing."""
-    missing = [name for name in PROGRAMS if shutil.which(name, path=SEARCHED) is None]
+    missing = [name for name in PROGRAMS if shutil.which(name, path=SBIN_PATH) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
     namespace = ServerNamespace.make(tmp_path_factory.mktemp("servers"))
@@ -34,7 +34,7 @@ def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerNamesp
         namespace.close()
 
 
-SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SBIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Servers are in sbin, which may not be in PATH."""
 
 

@@ -28,7 +28,7 @@ history = st.lists(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(WORDS)
 steady = st.lists(st.sampled_from(WORDS), min_size=1, max_size=20)
 
 
-def fold(words: list[str], *, target: str = "a/x:443") -> tuple[list[Standing], list[TargetEvent]]:
+def apply_results(words: list[str], *, target: str = "a/x:443") -> tuple[list[Standing], list[TargetEvent]]:
     """Apply a result per word to one target; return its standing after each, and all events."""
     believed = Standings()
     seen: list[Standing] = []
@@ -64,7 +64,7 @@ def test_standings_are_those_of_the_targets_of_the_sweep(rows: list[dict[str, st
 @given(steady)
 def test_the_state_agrees_with_the_belief(words: list[str]) -> None:
     """OK means believed reachable, FAILING not; SUSPECT and RECOVERING wait for more results."""
-    seen, _ = fold(words)
+    seen, _ = apply_results(words)
     for word, one in zip(words, seen, strict=True):
         reachable = Outcome(word.partition(":")[0]).reachable
         state = one.state.value
@@ -81,7 +81,7 @@ def test_the_state_agrees_with_the_belief(words: list[str]) -> None:
 @given(steady)
 def test_a_change_takes_as_many_results_as_the_threshold(words: list[str]) -> None:
     """A change takes as many consecutive results as its threshold."""
-    _, emitted = fold(words)
+    _, emitted = apply_results(words)
     ok = [Outcome(word.partition(":")[0]).reachable for word in words]
     for event in emitted:
         assert isinstance(event, TargetChanged)
@@ -97,7 +97,7 @@ def test_a_change_takes_as_many_results_as_the_threshold(words: list[str]) -> No
 @given(steady)
 def test_events_form_a_chain_to_the_current_belief(words: list[str]) -> None:
     """Each change starts from the belief after the one before; the last one leads to the current belief."""
-    seen, emitted = fold(words)
+    seen, emitted = apply_results(words)
     changes = [one for one in emitted if isinstance(one, TargetChanged)]
     for first, second in pairwise(changes):
         assert second.before is not None
@@ -111,7 +111,7 @@ def test_events_form_a_chain_to_the_current_belief(words: list[str]) -> None:
 @given(steady, st.sampled_from(WORDS))
 def test_enough_results_confirm_a_belief(words: list[str], last: str) -> None:
     """After any results, three that agree become the belief."""
-    seen, _ = fold([*words, last, last, last])
+    seen, _ = apply_results([*words, last, last, last])
     assert seen[-1].settled
     assert seen[-1].belief.reason == (last.partition(":")[2] or None)
 
@@ -125,7 +125,7 @@ def test_the_transition_table_is_complete() -> None:
 
 def test_one_failed_result_is_no_change() -> None:
     """A suspect target that recovers gives no event, and keeps its `since`."""
-    seen, emitted = fold(["ok", "ok", "blocked", "ok"])
+    seen, emitted = apply_results(["ok", "ok", "blocked", "ok"])
     assert [one.state for one in seen] == [Lifecycle.OK, Lifecycle.OK, Lifecycle.SUSPECT, Lifecycle.OK]
     assert emitted == []
     assert seen[-1].since == at(0)
@@ -133,7 +133,7 @@ def test_one_failed_result_is_no_change() -> None:
 
 def test_a_failure_begins_where_it_was_first_seen() -> None:
     """`since` is the first result that failed, `last_success` the last that did not."""
-    seen, emitted = fold(["ok", "blocked", "blocked", "blocked", "blocked"])
+    seen, emitted = apply_results(["ok", "blocked", "blocked", "blocked", "blocked"])
     (event,) = emitted
     assert isinstance(event, TargetChanged)
     assert (event.at, event.since, event.before_since) == (at(3), at(1), at(0))
@@ -142,8 +142,8 @@ def test_a_failure_begins_where_it_was_first_seen() -> None:
 
 def test_a_target_that_is_ok_from_the_start_is_no_event() -> None:
     """A target that fails from the start gives an event when confirmed, without a previous belief."""
-    assert fold(["ok"])[1] == []
-    seen, emitted = fold(["down", "down", "down"])
+    assert apply_results(["ok"])[1] == []
+    seen, emitted = apply_results(["down", "down", "down"])
     (event,) = emitted
     assert isinstance(event, TargetChanged)
     assert (event.before, event.since) == (None, at(0))

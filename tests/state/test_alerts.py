@@ -22,7 +22,7 @@ from egressd.state.database import FILE, STEPS
 from egressd.state.history import read_history
 from egressd.state.store import SavedState, Store
 from tests.notify.notices import AT, alert, condition, notice
-from tests.state.test_persistence import failing, keep, snapshot
+from tests.state.test_persistence import failing, save_and_close, snapshot
 
 BOUNDS = {"hook": 3, "chat": 10}
 
@@ -170,7 +170,7 @@ def first_version(directory: Path) -> None:
 async def test_a_database_of_version_1_is_migrated_in_place(tmp_path: Path) -> None:
     """Standings and events are kept, the file is not moved aside, and alerts can be saved."""
     standings, events = failing()
-    await keep(tmp_path / "new", standings, events)
+    await save_and_close(tmp_path / "new", standings, events)
     first_version(tmp_path / "old")
     with closing(sqlite3.connect(tmp_path / "old" / FILE, isolation_level=None)) as file:
         file.execute("ATTACH ? AS new", (str(tmp_path / "new" / FILE),))

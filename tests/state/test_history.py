@@ -12,7 +12,7 @@ from egressd.model.standing import Standings
 from egressd.standing import advance
 from egressd.state.history import history_json, read_history
 from tests.standing.sweeps import at, sweep
-from tests.state.test_persistence import failing, keep
+from tests.state.test_persistence import failing, save_and_close
 
 
 async def test_a_removed_target_is_not_shown_as_failing(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ async def test_a_removed_target_is_not_shown_as_failing(tmp_path: Path) -> None:
     assert (removed.target, removed.before.reason, removed.before_since) == ("row/a:443", "tls_reset", at(1))
     back, more = advance(left, sweep(80, {"row/a:443": "ok"}), now=at(80))
     assert more == ()
-    await keep(tmp_path, back, [*emitted, *events])
+    await save_and_close(tmp_path, back, [*emitted, *events])
     during = read_history(tmp_path, since=at(60), until=at(75), target="a")
     assert [type(one) for one in (*during.already, *during.events)] == [TargetChanged, TargetRemoved]
     assert read_history(tmp_path, since=at(75), until=at(100), target=None).already == ()
@@ -38,7 +38,7 @@ async def test_a_finding_that_was_open_before_is_shown(tmp_path: Path) -> None:
         findings = {"path": ()} if number < 10 else {}
         standings, events = advance(standings, sweep(number, {"a": "ok"}, findings=findings), now=at(number))
         emitted += events
-    await keep(tmp_path, standings, emitted)
+    await save_and_close(tmp_path, standings, emitted)
     found = read_history(tmp_path, since=at(5), until=at(100), target="a")
     assert [type(one) for one in (*found.already, *found.events)] == [FindingOpened, FindingClosed]
     assert read_history(tmp_path, since=at(15), until=at(100), target=None).already == ()
@@ -53,7 +53,7 @@ async def test_a_long_history_is_cut_after_the_search(
     change = emitted[0]
     assert isinstance(change, TargetChanged)
     others = [replace(change, at=at(10 + number), target=f"row/x{number}:443") for number in range(5)]
-    await keep(tmp_path, standings, [change, *others])
+    await save_and_close(tmp_path, standings, [change, *others])
     found = read_history(tmp_path, since=at(0), until=at(100), target="a")
     assert (found.events, found.cut) == ((change,), False)
     whole = read_history(tmp_path, since=at(0), until=at(100), target=None)

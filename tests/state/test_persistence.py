@@ -62,7 +62,9 @@ def failing(results: int = 4, word: str = "blocked:tls_reset") -> tuple[Standing
     return standings, emitted
 
 
-async def keep(directory: Path, standings: Standings, events: list[Event], **kinds: dict[str, str]) -> None:
+async def save_and_close(
+    directory: Path, standings: Standings, events: list[Event], **kinds: dict[str, str]
+) -> None:
     """Save something and close the file."""
     persistence = Persistence(directory)
     await persistence.open()
@@ -86,7 +88,7 @@ def history(directory: Path) -> tuple[Event, ...]:
 async def test_a_restart_loses_nothing_and_reports_nothing_again(tmp_path: Path) -> None:
     """Times, evidence, profiles and discoveries are loaded; a continuing failure is no new event."""
     standings, emitted = failing()
-    await keep(tmp_path, standings, emitted, profiles={"bridge": at(0)})
+    await save_and_close(tmp_path, standings, emitted, profiles={"bridge": at(0)})
     found = await saved_state(tmp_path)
     assert found.standings.targets == standings.targets
     assert found.profiles == (("bridge", at(0)),)
@@ -103,7 +105,7 @@ async def test_an_unconfirmed_failure_survives_a_restart(tmp_path: Path) -> None
     """A suspect target is still suspect after a restart, with its result count."""
     standings, emitted = failing(3)
     assert emitted == []
-    await keep(tmp_path, standings, emitted)
+    await save_and_close(tmp_path, standings, emitted)
     found = await saved_state(tmp_path)
     assert found.standings.targets == standings.targets
     _, events = advance(
@@ -115,7 +117,7 @@ async def test_an_unconfirmed_failure_survives_a_restart(tmp_path: Path) -> None
 async def test_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     """Directory and files are private, since they hold evidence about the network."""
     directory = tmp_path / "deep" / "state"
-    await keep(directory, *failing())
+    await save_and_close(directory, *failing())
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert stat.S_IMODE((directory / FILE).stat().st_mode) == 0o600
 
@@ -136,12 +138,12 @@ async def test_a_damaged_file_is_moved_aside_and_logged(
     tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With a damaged file the daemon starts, saves to a new one, and keeps the damaged one."""
-    await keep(tmp_path, *failing())
+    await save_and_close(tmp_path, *failing())
     path = tmp_path / FILE
     path.write_bytes(DAMAGE[kind](path.read_bytes()))
     found = await saved_state(tmp_path)
     assert found.standings.targets == ()
-    await keep(tmp_path, *failing())
+    await save_and_close(tmp_path, *failing())
     assert len((await saved_state(tmp_path)).standings.targets) == 2
     aside = _aside(tmp_path)
     assert len(aside) == (kind != "empty")
@@ -189,7 +191,7 @@ async def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StateInUseError, match="another egressd keeps its state in"):
         await Persistence(tmp_path).open()
     await persistence.close(snapshot(), ())
-    await keep(tmp_path, *failing())
+    await save_and_close(tmp_path, *failing())
 
 
 async def test_without_a_directory_nothing_is_kept() -> None:
@@ -343,7 +345,7 @@ async def test_history_has_changes_and_their_evidence(tmp_path: Path) -> None:
     standings, emitted = failing()
     recovered, events = advance(standings, sweep(70, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(70))
     recovered, events = advance(recovered, sweep(71, {"row/a:443": "ok", "row/b:443": "ok"}), now=at(71))
-    await keep(tmp_path, recovered, [*emitted, finished(at(30)), *events])
+    await save_and_close(tmp_path, recovered, [*emitted, finished(at(30)), *events])
     found = read_history(tmp_path, since=at(60), until=at(100), target="A")
     (was,), (now_ok,) = found.already, found.events
     assert isinstance(was, TargetChanged)

@@ -54,7 +54,7 @@ def write(folder: Path, text: str) -> str:
     return str(path)
 
 
-def hang(path: str) -> None:
+def make_blocking_file(path: str) -> None:
     """Make a file whose read blocks: a pipe without a writer."""
     Path(path).unlink()
     os.mkfifo(path)
@@ -249,7 +249,7 @@ async def test_a_blocking_read_of_a_file_stops_nothing(
     running = await start(config_file=path)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(running.server.run())
-        hang(path)
+        make_blocking_file(path)
         await asyncio.sleep(0.3)
         assert (await running.get("/-/healthy"))[0] == 200
         write(tmp_path, "")  # the read returns at last

@@ -58,7 +58,7 @@ def test_a_resolved_alert_has_its_duration_and_no_advice() -> None:
 
 
 def test_a_superseded_alert_names_its_successors() -> None:
-    """It does not look fixed: the alerts that continue are named."""
+    """A superseded alert names the alerts that continue, so that it does not look fixed."""
     ended = over(resolution=Resolution.SUPERSEDED, succeeded_by=("EgressTargetUnreachable/a@default", "b"))
     text = section_text(notice(NoticeKind.CLOSED, about=ended, change="b"))
     assert "Changed" not in text
@@ -131,7 +131,7 @@ def test_evidence_beyond_the_bound_is_counted() -> None:
 
 
 @pytest.mark.parametrize("fault", [one for one in AlertName if one is not AlertName.TEST])
-def test_every_fault_has_its_runbook(fault: AlertName) -> None:
+def test_every_alert_name_has_its_runbook(fault: AlertName) -> None:
     """Every alert's runbook link leads to an existing file and heading."""
     link = runbook(replace(CAUSE, alertname=fault), RULES)
     file, _, anchor = link.removeprefix(f"{RULES.runbooks}/").partition("#")
@@ -157,7 +157,7 @@ def test_links_are_those_of_the_rules() -> None:
     assert linked == {name: shipped[name] for name in linked}
 
 
-def test_the_runbooks_say_whom_to_call_as_well() -> None:
+def test_runbooks_and_notices_have_the_same_contacts() -> None:
     """The contacts in the runbooks' table are those of the notices."""
     page = (ROOT / "docs/runbooks/targets.md").read_text("utf-8")
     rows = re.findall(r"^\| (`.*`) \| (.*) \|$", page, re.MULTILINE)

@@ -29,7 +29,7 @@ from tests.notify.transport.servers import Server, answering, http, receiver
 from tests.ports import free_port
 
 PROGRAM = "prometheus-alertmanager"
-PATIENCE = 90.0
+TIMEOUT = 90.0
 PREFIX = "/a-prefix"
 SETTLED = 6.0
 """Seconds, twice the second peer's wait for the first. As in practice it must be below `group_interval`:
@@ -69,7 +69,7 @@ class Pair:
 
 async def until(true: Callable[[], Any], what: str) -> Any:
     """Wait until `true` returns something true."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while True:
             found = true()
             found = await found if asyncio.iscoroutine(found) else found

@@ -95,7 +95,7 @@ def test_no_annotation_of_the_rules_is_missing() -> None:
     ],
 )
 def test_end_times(pushed_alert: Alert, ends: str) -> None:
-    """Four minutes ahead while it fires; its end when resolved; now while it is inhibited."""
+    """A firing alert ends in four minutes, a resolved one at its end, an inhibited one now."""
     (one,) = pushed(pushed_alert)
     assert (one["startsAt"], one["endsAt"]) == (OPENED, ends)
 

@@ -190,7 +190,7 @@ async def test_syslog_over_udp() -> None:
 
 
 async def test_a_closed_udp_port(unused_udp_port: int) -> None:
-    """The ICMP answer of the host is reported."""
+    """A closed UDP port is reported from the host's ICMP message."""
     delivery = await deliver(receiver("udp", port=unused_udp_port), (notice(),), dropped=0, rules=RULES)
     assert delivery.retry
     assert delivery.why == f"syslog: 127.0.0.1:{unused_udp_port} can't be reached (connection refused)"

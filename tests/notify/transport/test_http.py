@@ -47,7 +47,7 @@ PROXY_LOGIN = f"Basic {base64.b64encode(f'proxyuser:{PROXY_PASSWORD}'.encode()).
 OK = http("200 OK", b"ok")
 
 
-def safe(delivery: DeliveryResult) -> DeliveryResult:
+def without_secrets(delivery: DeliveryResult) -> DeliveryResult:
     """Return the result after checking it for secrets."""
     for secret in (*SECRETS, PROXY_PASSWORD, PROXY_LOGIN.split()[1]):
         assert secret not in delivery.why
@@ -58,7 +58,7 @@ def safe(delivery: DeliveryResult) -> DeliveryResult:
 
 async def attempt(to: Receiver, **options: int) -> DeliveryResult:
     """Deliver one notice."""
-    return safe(await deliver(to, (notice(),), dropped=0, rules=RULES, **options))
+    return without_secrets(await deliver(to, (notice(),), dropped=0, rules=RULES, **options))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_a_delivery_is_continued_where_it_stopped() -> None:
 
     async with answering(answer) as server:
         slack = receiver("slack", server.url())
-        first = safe(await deliver(slack, notices, dropped=0, rules=RULES))
+        first = without_secrets(await deliver(slack, notices, dropped=0, rules=RULES))
         assert (first.ok, first.retry, first.delivered, first.parts) == (False, True, 1, 2)
         busy = False
         server.requests.pop()
@@ -218,14 +218,14 @@ async def test_a_server_that_stalls() -> None:
 async def test_an_endless_body(status: bytes, ok: bool) -> None:
     """Only the beginning is read: an endless body costs neither time nor memory."""
 
-    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def send_endlessly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 %s\r\nTransfer-Encoding: chunked\r\n\r\n" % status)
         while True:
             writer.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
             await writer.drain()
 
-    async with listening(babble) as port:
+    async with listening(send_endlessly) as port:
         delivery = await attempt(receiver(HOOK, f"http://127.0.0.1:{port}{PATH}"))
     assert delivery.ok == ok
     assert len(delivery.why) < 500
@@ -377,7 +377,7 @@ async def test_a_heartbeat_is_a_get() -> None:
     assert request.line == f"GET {PATH}?{QUERY} HTTP/1.1"
     assert request.headers["authorization"] == BEARER
     async with answering(http("404 Gone")) as server:
-        delivery = safe(await send_get(receiver("heartbeat", server.url())))
+        delivery = without_secrets(await send_get(receiver("heartbeat", server.url())))
     assert (delivery.ok, delivery.retry) == (False, False)
 
 
