@@ -1,4 +1,4 @@
-"""What schemas of YAML files share: the strict base model, and validation errors in plain message."""
+"""What schemas of YAML files share: the strict base model, and validation errors as plain messages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal, TypeVar, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from egressd.wording import count
 from egressd.yamlfile import Document, KeyPath
 
 Value = TypeVar("Value")
@@ -96,7 +97,8 @@ def _message(detail: ErrorDetails) -> str:
     if kind in _BOUNDS:
         return f"must be {_BOUNDS[kind]} {next(iter(context.values()))}{_not(given)}"
     if kind in _SIZES:
-        return f"must {_SIZES[kind]} {context.get('min_length', context.get('max_length'))}"
+        bound, limit, unit = _SIZES[kind]
+        return f"must have {bound} {count(context[limit], unit)}"
     if kind in _KINDS:
         return f"must be {_KINDS[kind]}{_not(given)}"
     return str(context["error"]) if kind == "value_error" else detail["msg"][:1].lower() + detail["msg"][1:]
@@ -110,10 +112,10 @@ _BOUNDS = {
     "less_than_equal": "at most",
 }
 _SIZES = {
-    "string_too_short": "have a length of at least",
-    "string_too_long": "have a length of at most",
-    "too_short": "have a number of items of at least",
-    "too_long": "have a number of items of at most",
+    "string_too_short": ("at least", "min_length", "character"),
+    "string_too_long": ("at most", "max_length", "character"),
+    "too_short": ("at least", "min_length", "item"),
+    "too_long": ("at most", "max_length", "item"),
 }
 _KINDS = {
     "string_type": "text (quote it if it looks like a number)",

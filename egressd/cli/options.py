@@ -38,7 +38,7 @@ ConfigFile = Annotated[
 ]
 ReportFormat = Annotated[Format, typer.Option("--format", help="What the report is written as.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="Write the report there, not to stdout.")
+    Path | None, typer.Option("--output", metavar="FILE", help="Write to this file, not to stdout.")
 ]
 LogLevel = Annotated[Level, typer.Option("--log.level", help="Least level to log.")]
 BaselineFile = Annotated[

@@ -26,7 +26,7 @@ def parse_duration(text: object) -> float:
         raise ValueError(f"must be a duration such as 500ms, 60s, 5m, 2h or 90d{shown}")
     seconds = sum(int(part) * scale for part, (_, scale) in zip(found.groups(), _UNITS, strict=True) if part)
     if seconds <= 0:
-        raise ValueError("must be longer than nothing")
+        raise ValueError("must be longer than 0s")
     return seconds
 
 

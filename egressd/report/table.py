@@ -143,12 +143,17 @@ def _unsampled(sweep: Sweep, *, width: int) -> list[str]:
         return []
     lines = fold("NOT PROBED: no sample host is known for these endpoints", width=width)
     for why, rows in groups.items():
-        required = sum(one.need is Need.REQUIRED for one in rows)
+        required = _required(sum(one.need is Need.REQUIRED for one in rows), len(rows))
         names = ", ".join(one.endpoint for one in rows[:MOST_NAMES])
         more = f" and {len(rows) - MOST_NAMES} more (see `egressd plan`)" if len(rows) > MOST_NAMES else ""
-        text = f"{why}: {names}{more} ({required} of {len(rows)} required)"
+        text = f"{why}: {names}{more}; {required}"
         lines += fold(text, width=width, first="  - ")
     return lines
+
+
+def _required(required: int, total: int) -> str:
+    share = {0: "none", total: "all"}.get(required, str(required))
+    return f"{share} required"
 
 
 def _notes(sweep: Sweep, *, width: int) -> list[str]:

@@ -95,16 +95,18 @@ def test_many_hosts_are_cut_short(sweep_of: SweepOf, row: RowOf) -> None:
     assert "and 12 more (--format json or csv lists all)" in " ".join(text.split())
 
 
-def test_endpoints_without_a_sample_are_listed(sweep_of: SweepOf, row: RowOf) -> None:
-    """Endpoints without a sample host are grouped by the reason."""
+@pytest.mark.parametrize(("required", "said"), [(8, "all required"), (3, "3 required"), (0, "none required")])
+def test_endpoints_without_a_sample_are_listed(
+    sweep_of: SweepOf, row: RowOf, required: int, said: str
+) -> None:
+    """Endpoints without a sample host are grouped by the reason, with how many are required."""
+    needs = (Need.REQUIRED,) * required + (Need.OPTIONAL,) * (8 - required)
     unsampled = tuple(
-        Unsampled(endpoint=f"e{one}", pattern="*.x", need=Need.REQUIRED, why="needs `region`")
-        for one in range(8)
+        Unsampled(endpoint=f"e{one}", pattern="*.x", need=need, why="needs `region`")
+        for one, need in enumerate(needs)
     )
     text = " ".join(render_table(sweep_of(row(), unsampled=unsampled)).split())
-    assert (
-        "- needs `region`: e0, e1, e2, e3, e4, e5 and 2 more (see `egressd plan`) (8 of 8 required)" in text
-    )
+    assert f"- needs `region`: e0, e1, e2, e3, e4, e5 and 2 more (see `egressd plan`); {said}" in text
 
 
 @pytest.mark.parametrize(
