@@ -24,7 +24,9 @@ quick: $(VENV)/.dev  ## Run the tests of the rooms without I/O, and the house te
 	$(BIN)/python -m pytest -q -m '$(PLAIN)' $(QUICK) $(ARGS)
 
 coverage: $(VENV)/.dev  ## Report line and branch coverage of each room whose tests run in one process
-	$(BIN)/python -m coverage run -m pytest -q -m '$(PLAIN)' $(MEASURED) $(ARGS)
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -q -n 2 -m '$(PLAIN)' $(MEASURED) $(ARGS)
+	@$(BIN)/python -m coverage combine -q
 	@$(BIN)/python -m coverage json -q -o - | $(BIN)/python scripts/room_coverage.py
 
 ROUNDS ?= 5
