@@ -122,7 +122,7 @@ def spin(seconds: float) -> None:
 
 
 async def delay_beside_spin(seconds: float, runs: int) -> float:
-    """Return the longest delay beside a delay_beside_spin thread, the median of several."""
+    """Return the longest delay beside a busy thread, the median of several."""
     return statistics.median(
         [(await longest_delay(asyncio.to_thread(spin, seconds))).wall for _ in range(runs)]
     )

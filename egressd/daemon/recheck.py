@@ -126,7 +126,7 @@ def to_recheck(session: Session, standings: Standings) -> tuple[Probe, ...]:
 def _witnesses(
     well: Iterator[Probe], suspect_probes: tuple[Probe, ...], schedule: Schedule
 ) -> Iterator[Probe]:
-    """Choose a few other hosts with the sources of the suspect_probes, always the same."""
+    """Choose a few other hosts with the sources of the suspect probes, always the same."""
     sources, hosts = {one.source for one in suspect_probes}, {one.host for one in suspect_probes}
     fitting = [one for one in well if one.source in sources and one.host not in hosts]
     return islice(sorted(fitting, key=lambda one: share(schedule.identity, f"witness {one.id}")), WITNESSES)

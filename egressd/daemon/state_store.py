@@ -154,7 +154,7 @@ class StateStore:
         known = dict(snapshot.outbox.dropped)
         self.holder.current = step.snapshot
         for receiver, count in step.dropped:
-            if receiver not in known:  # the first of them; how many it were is changes with the next delivery
+            if receiver not in known:  # the first; the next delivery reports how many
                 log.error(
                     "the queue of a receiver is full, the oldest notifications are dropped",
                     receiver=receiver,

@@ -85,21 +85,26 @@ class Session:
 
         A call that gives nothing now leaves what it gave before: hosts do not come and go with it.
         """
+        if await self._call_discovery():
+            self._replan()
+
+    async def _call_discovery(self) -> bool:
+        """Take in what the discovery calls give; return whether there are any."""
         calls = calls_needed(self.catalog, self.settings)
         if not calls:
-            return
+            return False
         region = self.settings.region or ""
         found = await discover(calls, self._new_context(), region=region, stop=self.stop)
         before = {one.name: one for one in self.discoveries}
         self.discoveries = tuple(one if one.hosts else before.get(one.name, one) for one in found)
-        self._replan()
+        return True
 
     async def refresh(self) -> None:
         """Discover, plan again with this hour's random label, and read the trust stores again.
 
         A file that can't be read leaves what was read before: it may be being written.
         """
-        await self.discover()
+        await self._call_discovery()
         self._replan()
         try:
             fresh = await asyncio.to_thread(open_context, self.settings, self.plan)

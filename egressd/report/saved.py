@@ -47,7 +47,7 @@ def to_json(sweep: Sweep) -> str:
 
 
 def to_document(sweep: Sweep) -> dict[str, Any]:
-    """Return a sweep as plain data, as a JSON report_validator would."""
+    """Return a sweep as plain data, as parsing its JSON report would."""
     data: dict[str, Any] = report_adapter().dump_python(to_report(sweep), mode="json")
     return data
 

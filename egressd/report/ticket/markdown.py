@@ -46,10 +46,7 @@ def render_markdown(sweep: Sweep) -> str:
         *_unsampled(page),
         *_list("Notes", page.notes),
         "## All targets",
-        _table(
-            ("outcome", "target", "need", "source", "reason", "for"),
-            (_target_cells(one) for one in page.rows),
-        ),
+        _table(_TARGET_HEADING, (_target_cells(one) for one in page.rows)),
     ]
     return "\n\n".join(blocks) + "\n"
 
