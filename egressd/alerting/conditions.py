@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from egressd.alerting.context import AlertContext
 from egressd.attribution.reasons import find_reason
@@ -198,7 +198,7 @@ def _expiry(
     names: tuple[str, ...],
     now: datetime,
 ) -> Condition:
-    day = f"{datetime.fromtimestamp(ends, now.tzinfo):%Y-%m-%d %H:%M} UTC"
+    day = f"{_moment(ends):%Y-%m-%d %H:%M} UTC"
     over = ends <= now.timestamp()
     inspected = any((result := context.results.get((name, source))) and result.intercepted for name in names)
     return Condition(
@@ -207,7 +207,7 @@ def _expiry(
         severity=Severity.WARNING,
         labels=context.labels(source=source, host=host, port=str(port)),
         summary=f"a certificate of {host}:{port} {'ended' if over else 'ends'} on {day}",
-        since=stamp(datetime.fromtimestamp(ends - EXPIRING_WITHIN, now.tzinfo)),
+        since=stamp(_moment(ends - EXPIRING_WITHIN)),
         reason="tls_cert_expired" if over else "tls_cert_expiring",
         blame=Blame.TLS_INSPECTION if inspected else Blame.AZURE_SERVICE,
         evidence=(f"the chain that {host}:{port} showed to {source} ends on {day}",),
@@ -216,6 +216,14 @@ def _expiry(
         sources=(source,),
         profiles=context.profiles(*names),
     )
+
+
+def _moment(seconds: float) -> datetime:
+    """Return a Unix time in UTC; the first or the last that a datetime can hold where it is beyond."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.min.replace(tzinfo=UTC) if seconds < 0 else datetime.max.replace(tzinfo=UTC)
 
 
 def _renew(*, inspected: bool) -> str:

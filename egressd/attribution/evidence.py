@@ -8,6 +8,7 @@ from egressd.attribution.facts.proxy import auth_schemes, squid_error
 from egressd.attribution.facts.sweep_index import answered_tls
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import (
+    Certificate,
     DnsObservation,
     DnsQuery,
     Failure,
@@ -203,12 +204,21 @@ def _certificate(context: TrailContext) -> Iterator[str]:
     if tls is None or not tls.chain:
         return
     leaf = tls.chain[0]
+    subject = (
+        "with a subject that can't be read" if leaf.subject is None else leaf.subject or "without a subject"
+    )
     public = tls.facts.publicly_anchored if tls.facts is not None else None
     root = {True: "public root", False: "no public root", None: "root not checked"}[public]
     yield (
-        f"certificate {leaf.subject}, issued by {context.issuer}, {root}, "
-        f"valid {leaf.not_before} to {leaf.not_after}, SHA-256 {leaf.sha256}"
+        f"certificate {subject}, issued by {context.issuer}, {root}, {_validity(leaf)}, SHA-256 {leaf.sha256}"
     )
+
+
+def _validity(one: Certificate) -> str:
+    if one.not_before is None and one.not_after is None:
+        return "its dates can't be read"
+    start, end = (moment or "a time that can't be read" for moment in (one.not_before, one.not_after))
+    return f"valid {start} to {end}"
 
 
 def control_lines(control: Control) -> Iterator[str]:

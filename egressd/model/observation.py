@@ -215,22 +215,23 @@ class TlsAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """One certificate of the peer's chain, as sent."""
+    """One certificate of the peer's chain, as sent. None: it can't be read."""
 
-    subject: str
-    issuer: str
+    subject: str | None
+    issuer: str | None
     """RFC 4514 strings."""
     san: tuple[str, ...]
     """DNS names and IP addresses, 100 at most."""
-    serial: str
+    serial: str | None
     """Hex."""
-    not_before: Timestamp
-    not_after: Timestamp
+    not_before: Timestamp | None
+    not_after: Timestamp | None
+    """From 0001-01-01 to 9999-12-31; a date outside can't be read."""
     sha256: str
     """Of the DER, lower-case hex."""
-    key: str
+    key: str | None
     """`rsa2048`, `ec-secp256r1`, `ed25519`, ..."""
-    signature: str
+    signature: str | None
     """The signature hash: `sha256`, `sha1`, ..."""
     self_signed: bool
     ocsp_urls: tuple[str, ...] = ()

@@ -8,16 +8,16 @@ credentials are left out.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 from pydantic_core import SchemaValidator, ValidationError
 
 from egressd.errors import ReportFileError
 from egressd.model.endpoint import Expect, Inspection, Need, Protocol, Role, SampleKind
-from egressd.model.observation import Observation, Phase, Timestamp
+from egressd.model.observation import Certificate, Observation, Phase, Timestamp, TlsObservation
 from egressd.model.plan import ControlPlan, Coverage, Probe, Unsampled
 from egressd.model.recording import Baseline, ClockReading, Control, Trail, VantageSource
 from egressd.model.settings import Family, Limits, Resolver, Source, Traffic, Trust
@@ -32,7 +32,24 @@ MAX_CHARACTERS = 64 * 1024 * 1024
 MAX_VALUES = 500_000
 """Objects and lists; a sweep of 1,000 targets has a fifth of that."""
 
-AnyObservation = Annotated[Observation, Field(discriminator="phase")]
+
+def _unknown_as_none(one: Observation) -> Observation:
+    """Return an observation with None for what 0.1.0 wrote as "" where a certificate can't be read."""
+    if not isinstance(one, TlsObservation) or all(
+        held.key and held.not_before and held.not_after for held in one.chain
+    ):
+        return one
+    return replace(one, chain=tuple(_certificate(held) for held in one.chain))
+
+
+def _certificate(one: Certificate) -> Certificate:
+    found = replace(one, not_before=one.not_before or None, not_after=one.not_after or None)
+    if one.key != "":  # it was parsed: an empty subject is one
+        return found
+    return replace(found, subject=None, issuer=None, serial=None, key=None, signature=None)
+
+
+AnyObservation = Annotated[Observation, Field(discriminator="phase"), AfterValidator(_unknown_as_none)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -229,7 +229,7 @@ def _times(one: Observation) -> Iterator[str]:
     yield one.started
     if isinstance(one, TlsObservation):
         for certificate in one.chain:
-            yield from (certificate.not_before, certificate.not_after)
+            yield from (one for one in (certificate.not_before, certificate.not_after) if one is not None)
 
 
 def _check_time(text: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from egressd.model.observation import (
+    Certificate,
     DnsObservation,
     HttpObservation,
     Observation,
@@ -32,7 +33,7 @@ class TargetResult:
     durations: Mapping[str, float]
     """Seconds by phase, of the trail that got furthest."""
     chain_expiry: float | None
-    """Unix time of the first certificate of the chain to expire."""
+    """Unix time of the first certificate of the chain to expire; None: no end was seen, or can be read."""
     intercepted: bool | None
     """None: no certificate was seen."""
     throughput: float | None
@@ -62,14 +63,13 @@ def _trails(recording: Recording) -> dict[tuple[str, str], tuple[Trail, ...]]:
 
 def _result(target: str, source: str, verdict: Verdict, trails: tuple[Trail, ...]) -> TargetResult:
     seen = [one for trail in trails for one in trail.observations]
-    expiries = list(_expiries(seen))
     return TargetResult(
         target=target,
         source=source,
         verdict=verdict,
         durations=_durations(trails),
-        chain_expiry=min(expiries, default=None),
-        intercepted=_intercepted(verdict) if expiries else None,
+        chain_expiry=min(_expiries(seen), default=None),
+        intercepted=_intercepted(verdict) if any(_chains(seen)) else None,
         throughput=max(_throughputs(seen), default=None),
     )
 
@@ -87,11 +87,13 @@ def _reach(trail: Trail) -> tuple[bool, int]:
     return last is not None and last.failure is None, _DEPTHS.get(type(last), 0) if last else 0
 
 
+def _chains(seen: Iterable[Observation]) -> Iterator[tuple[Certificate, ...]]:
+    return (one.chain for one in seen if isinstance(one, TlsObservation))
+
+
 def _expiries(seen: Iterable[Observation]) -> Iterator[float]:
-    for one in seen:
-        if isinstance(one, TlsObservation):
-            for certificate in one.chain:
-                yield unix(certificate.not_after)
+    for chain in _chains(seen):
+        yield from (unix(one.not_after) for one in chain if one.not_after is not None)
 
 
 def _throughputs(seen: Iterable[Observation]) -> Iterator[float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from egressd.alerting.conditions import EXPIRING_WITHIN, conditions_of
 from egressd.alerting.context import AlertContext
 from egressd.clock import timestamp
@@ -68,6 +70,19 @@ def test_known_inspection_is_not_newer_for_another_failure() -> None:
     )
     (condition,) = found(snapshot, AlertName.INTERCEPTED)
     assert (condition.since, condition.reason) == ("2026-11-20T03:00:00.000Z", "tls_mitm_trusted_ca")
+
+
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00.000Z", "0001-01-05T00:00:00.000Z"])
+def test_a_certificate_that_ended_at_the_beginning_of_time(end: str) -> None:
+    """An end within a week of the first moment a datetime holds is a condition like any other."""
+    (over,) = found(make_snapshot(make_sweep(Row(expiry=end))), AlertName.EXPIRING)
+    assert (over.since, over.reason) == ("0001-01-01T00:00:00.000Z", "tls_cert_expired")
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59.999Z", None])
+def test_an_end_that_is_far_or_unknown_is_no_condition(end: str | None) -> None:
+    """Nothing is known to expire."""
+    assert found(make_snapshot(make_sweep(Row(expiry=end))), AlertName.EXPIRING) == []
 
 
 def test_a_certificate_that_ends_soon_is_one_condition_for_its_host() -> None:

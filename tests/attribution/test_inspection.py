@@ -14,7 +14,7 @@ from egressd.model.verdict import Blame, Finding, Outcome, Sweep
 from tests.attribution.cases import FORGED, PRIVATE
 from tests.attribution.recordings import Site, dns, facts, good, http, tcp, tls, trail, verdict_of
 
-ISSUER = FORGED[-1].issuer
+ISSUER = "CN=Corp Inspection CA"
 INSPECTED = tuple(f"i{number}.example" for number in range(10))
 SPARED = tuple(f"s{number}.example" for number in range(10))
 

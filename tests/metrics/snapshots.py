@@ -46,6 +46,8 @@ class Row:
     profiles: tuple[str, ...] = ("resource-bridge",)
     throughput: float | None = None
     sample: SampleKind = SampleKind.EXACT
+    expiry: str | None = EXPIRY
+    """When the certificate ends; None: it can't be read."""
 
     @property
     def verdict(self) -> Verdict:
@@ -81,7 +83,7 @@ class Row:
             san=(),
             serial="1",
             not_before=NOW,
-            not_after=EXPIRY,
+            not_after=self.expiry,
             sha256="0" * 64,
             key="rsa2048",
             signature="sha256",

@@ -30,7 +30,7 @@ from egressd.model.observation import (
     TlsObservation,
 )
 from egressd.model.plan import Target, Unsampled
-from egressd.model.recording import Control, ProbeRecord, Trail
+from egressd.model.recording import Control, ProbeRecord, Recording, Trail
 from egressd.model.settings import Proxy
 from egressd.model.verdict import Outcome, Sweep
 from egressd.report.document import MAX_VALUES
@@ -43,7 +43,10 @@ SCHEMA = Path(__file__).parents[2] / "egressd" / "report" / "sweep-1.schema.json
 NOW = st.just("2026-11-20T03:10:04.120Z")
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 INFO = st.none() | st.builds(TcpInfo, rtt_ms=FLOATS)
-CHAIN = st.lists(st.builds(Certificate, not_before=NOW, not_after=NOW), max_size=2).map(tuple)
+CHAIN = st.lists(
+    st.builds(Certificate, key=st.just("rsa2048"), not_before=st.none() | NOW, not_after=st.none() | NOW),
+    max_size=2,
+).map(tuple)
 OBSERVATIONS: st.SearchStrategy[Observation] = st.one_of(
     st.builds(
         DnsObservation,
@@ -123,6 +126,49 @@ def test_the_contract_of_the_document(sweep_of: SweepOf, row: RowOf) -> None:
         blocked["trails"][0]["observations"][0] | {"phase": "tcp", "local_port": 40000}
         == (blocked["trails"][0]["observations"][0])
     )
+
+
+def _with_certificate(sweep: Sweep, sent: dict[str, Any]) -> tuple[Recording, Certificate]:
+    """Read a report in which the server of the first target sent this certificate."""
+    document = to_document(sweep)
+    handshake = {
+        "phase": "tls",
+        "started": "2026-11-20T03:10:04.120Z",
+        "elapsed_ms": 20.0,
+        "sni": "mcr.microsoft.com",
+        "alpn_offered": [],
+        "chain": [{"san": [], "sha256": "ab", "self_signed": False} | sent],
+    }
+    sizes = ("hello_bytes", "bytes_sent", "bytes_received", "records_sent", "records_received")
+    document["targets"][0]["trails"][0]["observations"].append(handshake | dict.fromkeys(sizes, 1))
+    recording = from_json(json.dumps(document))
+    last = recording.records[0].trails[0].last
+    assert isinstance(last, TlsObservation)
+    return recording, last.chain[0]
+
+
+@pytest.mark.parametrize("unknown", ["", None])
+def test_unknown_values_of_a_certificate(sweep_of: SweepOf, row: RowOf, unknown: str | None) -> None:
+    """What can't be read of a certificate is null in a report; 0.1.0 wrote it as an empty text."""
+    names = ("subject", "issuer", "serial", "not_before", "not_after", "key", "signature")
+    read, held = _with_certificate(sweep_of(row()), dict.fromkeys(names, unknown))
+    assert {getattr(held, name) for name in names} == {None}
+    assert from_json(to_json(judge(read))) == read
+
+
+def test_an_empty_subject_is_not_an_unknown_one(sweep_of: SweepOf, row: RowOf) -> None:
+    """A certificate that was parsed keeps its empty subject, whatever its dates."""
+    sent = {
+        "subject": "",
+        "issuer": "CN=Public CA",
+        "serial": "1",
+        "not_before": "2026-01-01T00:00:00.000Z",
+        "not_after": "",
+        "key": "rsa2048",
+        "signature": "sha256",
+    }
+    _, held = _with_certificate(sweep_of(row()), sent)
+    assert (held.subject, held.issuer, held.not_after) == ("", "CN=Public CA", None)
 
 
 def test_credentials_are_left_out(sweep_of: SweepOf, row: RowOf) -> None:

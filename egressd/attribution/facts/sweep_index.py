@@ -240,9 +240,17 @@ def answered_tls(one: TlsObservation) -> bool:
     return one.server_hello or one.alert is not None
 
 
+UNREADABLE_ISSUER = "an issuer that can't be read"
+
+
 def issuer_of(one: TlsObservation) -> str:
-    """Return the issuer of the last certificate sent: the authority that signed the chain."""
-    return one.chain[-1].issuer if one.chain else ""
+    """Return the issuer of the last certificate sent, as text: the authority that signed the chain.
+
+    Empty where no certificate was sent.
+    """
+    if not one.chain:
+        return ""
+    return one.chain[-1].issuer or UNREADABLE_ISSUER
 
 
 def _private_issuers(trails: Iterable[Trail]) -> Iterator[tuple[str, str]]:

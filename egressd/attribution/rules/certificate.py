@@ -175,8 +175,10 @@ def _expiring(context: TrailContext) -> bool:
     return started is not None and ends is not None and ends - started < SOON
 
 
-def _parse_moment(text: str) -> datetime | None:
+def _parse_moment(text: str | None) -> datetime | None:
     """Read a timestamp; None for what a hand-edited report file may hold instead."""
+    if text is None:
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """Certificates parsed from DER, each once: chains repeat.
 
-Rule of the file: another parser may reject what OpenSSL accepts. What can't be read is left empty; nothing
-here raises.
+Rule of the file: another parser may reject what OpenSSL accepts. What can't be read is None; nothing here
+raises.
 """
 
 from __future__ import annotations
@@ -82,15 +82,15 @@ def parse_certificate(der: bytes) -> ParsedCertificate:
 
 def _unreadable(der: bytes) -> ParsedCertificate:
     facts = Certificate(
-        subject="",
-        issuer="",
+        subject=None,
+        issuer=None,
         san=(),
-        serial="",
-        not_before="",
-        not_after="",
+        serial=None,
+        not_before=None,
+        not_after=None,
         sha256=hashlib.sha256(der).hexdigest(),
-        key="",
-        signature="",
+        key=None,
+        signature=None,
         self_signed=False,
     )
     return ParsedCertificate(facts=facts, parsed=None)
@@ -104,12 +104,12 @@ def _parse(der: bytes, parsed: x509.Certificate) -> ParsedCertificate:
         subject=_name_text(lambda: parsed.subject),
         issuer=_name_text(lambda: parsed.issuer),
         san=tuple(scrub(one, 255) for one in (*dns_names, *addresses)[:_MAX_NAMES]),
-        serial=_try(lambda: f"{parsed.serial_number:x}", ""),
-        not_before=timestamp(not_before) if not_before else "",
-        not_after=timestamp(not_after) if not_after else "",
+        serial=_try(lambda: f"{parsed.serial_number:x}", None),
+        not_before=timestamp(not_before) if not_before else None,
+        not_after=timestamp(not_after) if not_after else None,
         sha256=hashlib.sha256(der).hexdigest(),
-        key=_try(lambda: _key_type(parsed), "unknown"),
-        signature=_try(lambda: _signature_hash(parsed), "unknown"),
+        key=_try(lambda: _key_type(parsed), None),
+        signature=_try(lambda: _signature_hash(parsed), None),
         self_signed=is_issued_by(parsed, parsed),
         ocsp_urls=_aia_urls(parsed, AuthorityInformationAccessOID.OCSP),
         issuer_urls=_aia_urls(parsed, AuthorityInformationAccessOID.CA_ISSUERS),
@@ -151,8 +151,8 @@ def _try(read: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-def _name_text(read: Callable[[], x509.Name]) -> str:
-    return scrub(_try(lambda: read().rfc4514_string(), ""), _TEXT_LIMIT)
+def _name_text(read: Callable[[], x509.Name]) -> str | None:
+    return _try(lambda: scrub(read().rfc4514_string(), _TEXT_LIMIT), None)
 
 
 def _common_names(parsed: x509.Certificate) -> tuple[str, ...]:
