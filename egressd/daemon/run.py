@@ -30,9 +30,9 @@ from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.notify.alertmanager.push import push_alerts
 from egressd.notify.dispatch import deliver
+from egressd.notify.heartbeat import call_heartbeat
 from egressd.notify.interface import Senders
 from egressd.notify.supervisor import DeliverySupervisor
-from egressd.notify.transport.http import send_get
 from egressd.notify.wakeup import Wakeup
 from egressd.state import Persistence
 from egressd.state.silences import SilencesFile
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 Serve = Callable[[SnapshotHolder, Settings, Intents], Awaitable[None]]
 """Binds the port, sets `intents.listening`, and serves until cancelled. Raises EgressdError."""
 
-SENDERS = Senders(deliver=deliver, push=push_alerts, beat=send_get)
+SENDERS = Senders(deliver=deliver, push=push_alerts, beat=call_heartbeat)
 LAST_DELIVERIES = 3.0
 """Seconds for deliveries at the end; what could not be delivered stays in the queue."""
 SUPERVISE_EVERY = 5.0

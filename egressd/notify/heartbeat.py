@@ -7,11 +7,21 @@ from dataclasses import dataclass, field, replace
 from egressd import clock
 from egressd.model.notification import Feed, Receiver
 from egressd.notify.interface import Beat, DeliveryStore
+from egressd.notify.result import DeliveryResult
 from egressd.notify.retry import Retry
+from egressd.notify.transport.answer import BUSY, GIVEN_UP, Success
+from egressd.notify.transport.http import send_get
 from egressd.notify.wakeup import wait_for
 
+SUCCESS = Success(errors={"ok (not found)": GIVEN_UP, "ok (rate limited)": BUSY})
+"""What services for heartbeats answer differs; these two of Healthchecks look like success."""
 SHARE = 0.8
 """The share of the interval that one call may take; a call is retried only until the interval is over."""
+
+
+async def call_heartbeat(receiver: Receiver) -> DeliveryResult:
+    """Call the receiver's URL once."""
+    return await send_get(receiver, success=SUCCESS)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -26,10 +26,11 @@ from egressd.model.notification import Alerting, Feed, Notify, Receiver
 from egressd.model.snapshot import Snapshot
 from egressd.notify.alertmanager.push import push_alerts
 from egressd.notify.dispatch import deliver
+from egressd.notify.heartbeat import call_heartbeat
 from egressd.notify.interface import Senders
 from egressd.notify.result import DeliveryResult
 from egressd.notify.supervisor import DeliverySupervisor
-from egressd.notify.transport.http import HttpTransport, send_get
+from egressd.notify.transport.http import HttpTransport
 from egressd.notify.wakeup import Wakeup
 from tests.alerting.simulation import AlertSimulation, silence
 from tests.alertmanager.peers import PROGRAM, TIMEOUT, Peer, WebhookListener, two_peers, until
@@ -163,7 +164,7 @@ async def fault_sequence(peers: tuple[Peer, Peer, WebhookListener], monkeypatch:
         return await push_alerts(receiver, url, moved, now=datetime.now(UTC), rules=rules)
 
     supervisor = DeliverySupervisor(
-        store=store, senders=Senders(deliver=deliver, push=push, beat=send_get), chance=lambda: 0.5
+        store=store, senders=Senders(deliver=deliver, push=push, beat=call_heartbeat), chance=lambda: 0.5
     )
     async with asyncio.TaskGroup() as group:
         task = group.create_task(supervisor.run())

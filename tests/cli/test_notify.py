@@ -37,7 +37,8 @@ class Web:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 calls.append((self.command, self.path, dict(self.headers), body))
                 bad = "/bad" in self.path
-                message = f"no such hook: {self.path} {self.headers.get('Authorization')}".encode()
+                refusal = f"no such hook: {self.path} {self.headers.get('Authorization')}".encode()
+                message = refusal if bad else b"ok"
                 self.send_response(403 if bad else 200)
                 self.send_header("Content-Length", str(len(message)))
                 self.end_headers()

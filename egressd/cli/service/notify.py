@@ -101,14 +101,14 @@ async def _test_all(receivers: Iterable[Receiver], rules: Alerting) -> tuple[Tes
 
 async def _test(receiver: Receiver, rules: Alerting) -> TestResult:
     from egressd.notify.dispatch import deliver
-    from egressd.notify.transport.http import send_get
+    from egressd.notify.heartbeat import call_heartbeat
 
     notice = test_notice(receiver, rules)
     match receiver.feed:
         case Feed.ALERTS:
             return await _test_peers(receiver, notice.alert, rules)
         case Feed.SWEEPS:
-            delivery, done = await send_get(receiver), "was called once, as after a completed sweep"
+            delivery, done = await call_heartbeat(receiver), "was called once, as after a completed sweep"
         case Feed.NOTICES:
             delivery, done = await deliver(receiver, (notice,), dropped=0, rules=rules), "took a test notice"
     return _result_of(receiver, delivery, done)

@@ -8,8 +8,14 @@ from egressd.model.alert import Alert
 from egressd.model.notification import Alerting, Receiver
 from egressd.notify.alertmanager.payload import CONTENT_TYPE, alert_entries, push_bodies
 from egressd.notify.result import DeliveryResult, arrived
+from egressd.notify.transport.answer import Success
 from egressd.notify.transport.http import HttpRequest, send_request
 
+SUCCESS = Success(
+    words="nothing, as Alertmanager does",
+    holds=lambda answer: answer.text.lower() in ("", "ok") or answer.document is not None,
+)
+"""Alertmanager's answer is empty (its OpenAPI, `postAlerts`); what takes its place may say it in JSON."""
 _PATH = "/api/v2/alerts"
 
 
@@ -24,7 +30,9 @@ async def push_alerts(
     target = _target(url)
     ended = arrived()
     for body in push_bodies(alert_entries(alerts, now=now, rules=rules)):
-        delivery = await send_request(receiver, target, HttpRequest(body=body, content_type=CONTENT_TYPE))
+        delivery = await send_request(
+            receiver, target, HttpRequest(body=body, content_type=CONTENT_TYPE, success=SUCCESS)
+        )
         if delivery.retry:
             return delivery
         ended = ended if delivery.ok else delivery

@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 
 from egressd.model.notification import Feed, Receiver
 from egressd.notify.content.message import Message
+from egressd.notify.heartbeat import call_heartbeat
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.schema import UrlSettings
-from egressd.notify.transport.http import send_get
 
 
 class HeartbeatSettings(UrlSettings):
@@ -28,7 +28,7 @@ class _Heartbeat:
 
     def parts(self, receiver: Receiver, _: Message) -> Iterable[Part]:
         """Call the URL once, whatever the notices."""
-        yield partial(send_get, receiver)
+        yield partial(call_heartbeat, receiver)
 
 
 RECEIVER: ReceiverType = _Heartbeat()

@@ -18,6 +18,7 @@ from egressd.notify.content.message import ContentSection, Message, MessageConte
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.schema import ChannelSettings
+from egressd.notify.transport.answer import BUSY, GIVEN_UP, Success
 from egressd.notify.transport.http import posts
 
 CONTENT_TYPE = "application/json"
@@ -32,6 +33,37 @@ _OURS = 2
 _URL = "!#$%&'()*+,/:;=?@[]~"
 """What may stand in a URL; `|`, `<` and `>` would end it early."""
 
+SUCCESS = Success(
+    words="`ok`, as Slack does",
+    holds=lambda answer: answer.text.lower() == "ok" or answer.agrees,
+    errors={
+        **dict.fromkeys(
+            (
+                "invalid_payload",
+                "invalid_blocks",
+                "invalid_token",
+                "no_text",
+                "no_service",
+                "no_service_id",
+                "no_team",
+                "no_active_hooks",
+                "team_disabled",
+                "user_not_found",
+                "channel_not_found",
+                "channel_is_archived",
+                "action_prohibited",
+                "posting_to_general_channel_denied",
+                "too_many_attachments",
+            ),
+            GIVEN_UP,
+        ),
+        "rate_limited": BUSY,
+        "rollup_error": BUSY,
+    },
+)
+"""Slack answers `ok`, or an error code (Slack's "Sending messages using incoming webhooks"); some of those
+who understand the same say so in JSON."""
+
 Block = dict[str, Any]
 
 
@@ -39,7 +71,7 @@ class SlackSettings(ChannelSettings):
     """A channel in Slack."""
 
     type: Literal["slack"]
-    """An incoming webhook of Slack, or of what understands the same."""
+    """An incoming webhook of Slack, or of what understands the same: its success is `ok`."""
 
 
 class _Slack:
@@ -47,7 +79,7 @@ class _Slack:
 
     def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Post one message."""
-        return posts(receiver, slack_messages(compose(message)), CONTENT_TYPE)
+        return posts(receiver, slack_messages(compose(message)), CONTENT_TYPE, success=SUCCESS)
 
 
 RECEIVER: ReceiverType = _Slack()

@@ -16,6 +16,7 @@ from egressd.notify.content.message import ContentSection, Message, MessageConte
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.schema import ChannelSettings
+from egressd.notify.transport.answer import Success
 from egressd.notify.transport.http import posts
 
 CONTENT_TYPE = "application/json"
@@ -26,6 +27,13 @@ _LONGEST_BLOCK = 4000
 _PARTS = 9999
 """As many parts as a title has room to count."""
 
+SUCCESS = Success(
+    words="what Teams says of a message that it has (202, or 200 and `1`)",
+    holds=lambda answer: answer.status == 202 or answer.text.lower() in ("", "1", "ok") or answer.agrees,
+)
+"""Workflows answer 202; connectors 200 and `1`, also before an error that they name in words: `returned HTTP
+error 413`."""
+
 Element = dict[str, Any]
 
 
@@ -33,7 +41,7 @@ class TeamsSettings(ChannelSettings):
     """A channel in Microsoft Teams."""
 
     type: Literal["teams"]
-    """A workflow of Teams that posts adaptive cards."""
+    """A workflow of Teams that posts adaptive cards: its success is 202, or 200 and no error."""
 
 
 class _Teams:
@@ -41,7 +49,7 @@ class _Teams:
 
     def parts(self, receiver: Receiver, message: Message) -> Iterable[Part]:
         """Post one message."""
-        return posts(receiver, adaptive_cards(compose(message)), CONTENT_TYPE)
+        return posts(receiver, adaptive_cards(compose(message)), CONTENT_TYPE, success=SUCCESS)
 
 
 RECEIVER: ReceiverType = _Teams()

@@ -11,6 +11,7 @@ from egressd.fields.parse import is_exposed
 from egressd.model.notification import Receiver, Transport
 from egressd.notify.interface import Part
 from egressd.notify.result import DeliveryResult
+from egressd.notify.transport.answer import ANY_ANSWER, Success
 from egressd.notify.transport.redact import header_secrets, url_pieces, url_secrets
 
 
@@ -78,23 +79,27 @@ class HttpTransport(Transport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """A POST with a body, or a GET without."""
+    """A POST with a body, or a GET without, and the answer that means success."""
 
     body: bytes | None = None
     content_type: str = ""
+    success: Success = ANY_ANSWER
 
 
-def posts(receiver: Receiver, bodies: Iterable[bytes], content_type: str) -> Iterator[Part]:
+def posts(
+    receiver: Receiver, bodies: Iterable[bytes], content_type: str, *, success: Success = ANY_ANSWER
+) -> Iterator[Part]:
     """Yield a POST of each body to the receiver's URL, ready to be sent."""
     (url,) = transport_of(receiver).urls
     for body in bodies:
-        yield partial(send_request, receiver, url, HttpRequest(body=body, content_type=content_type))
+        request = HttpRequest(body=body, content_type=content_type, success=success)
+        yield partial(send_request, receiver, url, request)
 
 
-async def send_get(receiver: Receiver) -> DeliveryResult:
-    """Call the receiver's URL with a GET: a heartbeat."""
+async def send_get(receiver: Receiver, *, success: Success = ANY_ANSWER) -> DeliveryResult:
+    """Call the receiver's URL with a GET."""
     (url,) = transport_of(receiver).urls
-    return await send_request(receiver, url, HttpRequest())
+    return await send_request(receiver, url, HttpRequest(success=success))
 
 
 async def send_request(receiver: Receiver, url: str, request: HttpRequest) -> DeliveryResult:

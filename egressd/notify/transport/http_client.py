@@ -13,6 +13,7 @@ from aiohttp import hdrs
 from egressd import __version__, clock
 from egressd.net.scrub import scrub
 from egressd.notify.result import DeliveryResult, arrived, failed, refused
+from egressd.notify.transport.answer import LONGEST_BODY, HttpAnswer, Success, decompressed, rejection_of
 from egressd.notify.transport.errors import error_text, timeout_text
 from egressd.notify.transport.http import HttpRequest, HttpTransport
 from egressd.notify.transport.redact import quote_answer, url_host_port
@@ -20,10 +21,8 @@ from egressd.notify.transport.tls import ca_file_error, tls_context
 
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds: the most a server may ask us to wait."""
-_LONGEST_BODY = 4096
-"""Bytes of a refusal that are read."""
 _READ_WITHIN = 2.0
-"""Seconds for that: the status alone is enough."""
+"""Seconds for the body: one that never ends must not delay what comes next."""
 _TOO_MANY = 429
 _FROM_A_PROXY = frozenset({403, 407})
 """Status codes of a policy or a login; through a plain proxy they may come from the proxy."""
@@ -85,11 +84,11 @@ async def _exchange(
             allow_redirects=False,
             **_proxy_options(transport),
         ) as answer:
-            return await _result_of(transport, url, answer)
+            return await _result_of(transport, url, answer, request.success)
 
 
 def _headers(url: str, transport: HttpTransport, request: HttpRequest) -> dict[str, str]:
-    headers: dict[str, str] = {hdrs.USER_AGENT: f"egressd/{__version__}"}
+    headers: dict[str, str] = {hdrs.USER_AGENT: f"egressd/{__version__}", hdrs.ACCEPT_ENCODING: "identity"}
     if request.content_type:
         headers[hdrs.CONTENT_TYPE] = request.content_type
     if transport.authorization:
@@ -110,31 +109,35 @@ def _proxy_options(transport: HttpTransport) -> dict[str, Any]:
     return {"proxy": transport.proxy, "proxy_headers": headers}
 
 
-async def _result_of(transport: HttpTransport, url: str, answer: aiohttp.ClientResponse) -> DeliveryResult:
-    if 200 <= answer.status < 300:
-        return arrived()
+async def _result_of(
+    transport: HttpTransport, url: str, answer: aiohttp.ClientResponse, success: Success
+) -> DeliveryResult:
     plain_proxy = transport.proxy is not None and not url.lower().startswith("https:")
-    who = (
-        f"{url_host_port(url)}, or the proxy before it, answered"
-        if plain_proxy
-        else f"{url_host_port(url)} answered"
-    )
-    text = quote_answer(await _read_beginning(answer), transport.echoes())
-    if plain_proxy and answer.status in _FROM_A_PROXY:
-        return failed(f"{who} {answer.status}{f': {text}' if text else ''}")
-    return _result_of_status(answer.status, answer.headers, who, text)
-
-
-def _result_of_status(status: int, headers: Any, who: str, text: str) -> DeliveryResult:
-    """Return what an unsuccessful status means (RFC 9110, 15)."""
+    proxy = ", or the proxy before it," if plain_proxy else ""
+    what = f"{url_host_port(url)}{proxy} answered {answer.status}"
+    body = decompressed(await _read_beginning(answer), answer.headers.get(hdrs.CONTENT_ENCODING, ""))
+    text = quote_answer(body, transport.echoes())
     tail = f": {text}" if text else ""
+    if 200 <= answer.status < 300:
+        said = HttpAnswer(status=answer.status, media_type=answer.content_type.lower(), body=body)
+        rejection = rejection_of(said, success)
+        if rejection is None:
+            return arrived()
+        return _result_of_status(rejection.status, answer.headers, f"{what} {rejection.why}", tail)
+    if plain_proxy and answer.status in _FROM_A_PROXY:
+        return failed(f"{what}{tail}")
+    return _result_of_status(answer.status, answer.headers, what, tail)
+
+
+def _result_of_status(status: int, headers: Any, what: str, tail: str) -> DeliveryResult:
+    """Return what an unsuccessful status means (RFC 9110, 15)."""
     if status == _TOO_MANY or status >= 500:
-        return failed(f"{who} {status}{tail}", retry_after=_retry_after(headers))
+        return failed(f"{what}{tail}", retry_after=_retry_after(headers))
     if 300 <= status < 400:
         # Retried: a captive portal answers everything like this.
         target = _redirect_target(headers)
-        return failed(f"{who} {status}, a redirect{target}; none is followed: configure where it leads")
-    return refused(f"{who} {status}{tail}")
+        return failed(f"{what}, a redirect{target}; none is followed: configure where it leads")
+    return refused(f"{what}{tail}")
 
 
 async def _read_beginning(answer: aiohttp.ClientResponse) -> bytes:
@@ -142,9 +145,7 @@ async def _read_beginning(answer: aiohttp.ClientResponse) -> bytes:
     body = b""
     try:
         async with asyncio.timeout(_READ_WITHIN):
-            while len(body) < _LONGEST_BODY and (
-                more := await answer.content.read(_LONGEST_BODY - len(body))
-            ):
+            while len(body) < LONGEST_BODY and (more := await answer.content.read(LONGEST_BODY - len(body))):
                 body += more
     except (aiohttp.ClientError, OSError):
         pass  # what was read so far is all there is to show

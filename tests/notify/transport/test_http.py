@@ -22,8 +22,9 @@ from egressd import clock
 from egressd.model.alert import NoticeKind
 from egressd.model.notification import Receiver
 from egressd.notify.dispatch import deliver
+from egressd.notify.heartbeat import call_heartbeat
 from egressd.notify.result import DeliveryResult
-from egressd.notify.transport.http import HttpTransport, send_get
+from egressd.notify.transport.http import HttpTransport
 from egressd.notify.transport.redact import quote_answer, url_host_port
 from tests.notify.content.sample import RULES, alert, notice
 from tests.notify.receivers.schemas import CLOUDEVENT, SLACK, TEAMS, WEBHOOK, check
@@ -372,12 +373,12 @@ async def test_an_unreachable_proxy(unused_tcp_port: int) -> None:
 async def test_a_heartbeat_is_a_get() -> None:
     """The URL is called as it is, without a body."""
     async with answering(OK) as server:
-        assert (await send_get(receiver("heartbeat", server.url(), authorization=BEARER))).ok
+        assert (await call_heartbeat(receiver("heartbeat", server.url(), authorization=BEARER))).ok
     (request,) = server.requests
     assert request.line == f"GET {PATH}?{QUERY} HTTP/1.1"
     assert request.headers["authorization"] == BEARER
     async with answering(http("404 Gone")) as server:
-        delivery = without_secrets(await send_get(receiver("heartbeat", server.url())))
+        delivery = without_secrets(await call_heartbeat(receiver("heartbeat", server.url())))
     assert (delivery.ok, delivery.retry) == (False, False)
 
 
