@@ -71,7 +71,7 @@ class Failure(StrEnum):
     TRUNCATED = "truncated"
     """Fewer bytes than announced: a body shorter than Content-Length, a DNS answer with TC."""
     HTTP2_ERROR = "http2_error"
-    """GOAWAY, RST_STREAM or an HTTP/2 protocol error before the response."""
+    """A GOAWAY that refuses the request, RST_STREAM or an HTTP/2 protocol error before the response."""
     INTERNAL_ERROR = "internal_error"
     """A bug of egressd; the log has the traceback."""
 
@@ -107,6 +107,8 @@ class TcpInfo:
     send_mss: int
     receive_mss: int
     peer_window: int | None = None
+    bytes_written: int | None = None
+    """What this program wrote; all of it was acknowledged where `bytes_acked` is larger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,11 +316,19 @@ class HttpObservation:
     """The response headers that attribution uses, names in lower case."""
     content_length: int | None = None
     bytes_received: int = 0
-    """Body bytes."""
+    """Body bytes as sent."""
+    bytes_decoded: int | None = None
+    """Body bytes after decoding; None where the body was not compressed."""
     throughput: float | None = None
     """Body bytes per second; only for downloads of 64 KiB and more."""
     sha256: str | None = None
-    """Of the body; None where it was not read completely."""
+    """Of the decoded body; None where it was not read completely."""
+    violations: tuple[str, ...] = ()
+    """What of the response breaks HTTP's rules, in words; it was read nevertheless."""
+    retry_version: Literal["1.1", "2"] | None = None
+    """The server did not process the request, which follows again on a new connection, in this version."""
+    close_notify: bool | None = None
+    """Whether the peer ended its TLS session with close_notify; None: no TLS, or the peer did not close."""
     body: str = ""
     """The start of the body as text, 512 characters at most."""
     title: str = ""

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import socket
+from dataclasses import replace
 
 from egressd.model.observation import Failure, Icmp, TcpInfo, TcpObservation
 from egressd.model.settings import Source
@@ -27,12 +28,13 @@ from egressd.net.stopwatch import Stopwatch
 class TcpStream:
     """A connected TCP socket."""
 
-    __slots__ = ("_loop", "_returned", "_sock", "source_address", "source_port")
+    __slots__ = ("_loop", "_returned", "_sock", "_written", "source_address", "source_port")
 
     def __init__(self, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._returned = b""
+        self._written = 0
         self.source_address, self.source_port = local_address(sock)
 
     async def read(self, n: int) -> bytes:
@@ -48,6 +50,7 @@ class TcpStream:
 
     async def write(self, data: bytes) -> None:
         """Send all bytes. Raises OSError."""
+        self._written += len(data)
         await self._loop.sock_sendall(self._sock, data)
 
     def set_hop_limit(self, ttl: int) -> None:
@@ -57,7 +60,8 @@ class TcpStream:
 
     def info(self) -> TcpInfo | None:
         """Return TCP_INFO; None once the socket is closed."""
-        return tcp_info(self._sock)
+        info = tcp_info(self._sock)
+        return replace(info, bytes_written=self._written) if info is not None else None
 
     def close(self) -> None:
         """Close the socket."""

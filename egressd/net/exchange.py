@@ -1,4 +1,4 @@
-"""The HTTP phase: one request on an open stream. No redirect is followed, nothing is retried."""
+"""The HTTP phase: one request on an open stream. No redirect is followed, nothing is retried here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from egressd.net.http.headers import select_headers
 from egressd.net.http.http1 import Http1Client
 from egressd.net.http.request import ReadLimits, Request, read_limits
 from egressd.net.http.response import ResponseBuffer
-from egressd.net.sockets.errors import PhaseError, detail_of, phase_error
+from egressd.net.sockets.errors import NotProcessedError, PhaseError, detail_of, phase_error
 from egressd.net.stopwatch import Stopwatch
 from egressd.net.stream import ByteStream, TlsAlertError, TlsDataError
 from egressd.net.tls.session import TlsStream
@@ -118,8 +118,12 @@ def _observe(
         headers=select_headers(response.headers),
         content_length=response.content_length,
         bytes_received=response.received,
+        bytes_decoded=response.decoded,
         throughput=response.throughput,
         sha256=response.sha256,
+        violations=response.violations,
+        retry_version=failed.version if isinstance(failed, NotProcessedError) else None,
+        close_notify=stream.close_notify if isinstance(stream, TlsStream) else None,
         body=response.body_text,
         title=response.title,
         der=response.der,

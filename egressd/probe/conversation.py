@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Observation
@@ -20,8 +21,9 @@ from egressd.probe.context import ProbeContext
 from egressd.wording import bracketed, host_port
 
 ALPN = ("h2", "http/1.1")
-ALPN_WEBSOCKET = ("http/1.1",)
-"""The WebSocket upgrade exists in HTTP/1.1 only (RFC 6455)."""
+ALPN_HTTP1 = ("http/1.1",)
+"""For the WebSocket upgrade as well: it exists in HTTP/1.1 only (RFC 6455)."""
+Connect = Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Conversation:
     """Verifies the target's chain; None: the store of the context."""
     stream: ByteStream | None = None
     alpn: str | None = None
+    repeat_alpn: tuple[str, ...] | None = None
+    """The protocols to offer on a new connection, as the server did not process the request."""
 
     async def dial(self, address: str, port: int, *, max_segment: int | None = None) -> bool:
         """Connect; return whether that succeeded."""
@@ -72,14 +76,23 @@ class Conversation:
         return self._record(observation, stream)
 
     async def request(self, request: Request) -> bool:
-        """Send the request; return whether it was answered."""
+        """Send the request; return whether it was answered.
+
+        Where the server says that it did not process it, that is no failure the first time, and
+        `repeat_alpn` says what to offer on a new connection.
+        """
         observation = await exchange(
             self._open_stream(),
             request,
             alpn=self.alpn,
             timeout=self.deadline.left(self.context.limits.http_timeout),
         )
-        return self._record(observation, self.stream)
+        first = self.repeat_alpn is None and self.deadline.left(1.0) > 0.0
+        if observation.retry_version is None or not first:
+            return self._record(replace(observation, retry_version=None), self.stream)
+        self.repeat_alpn = ALPN_HTTP1 if observation.retry_version == "1.1" else ALPN
+        self._record(replace(observation, failure=None), self.stream)
+        return False
 
     def close(self) -> None:
         """Close the connection, if one is open."""
@@ -103,21 +116,35 @@ async def run_conversation(
 ) -> None:
     """Run the phases of the probe's protocol until one fails, then close the connection."""
     probe = conversation.probe
+
+    async def connect() -> bool:
+        return await conversation.dial(address, port, max_segment=max_segment)
+
     try:
-        if not await conversation.dial(address, port, max_segment=max_segment):
-            return
-        await tls_and_http(conversation, build_request(probe))
+        if await connect():
+            await tls_and_http(conversation, build_request(probe), reconnect=connect)
     finally:
         conversation.close()
 
 
-async def tls_and_http(conversation: Conversation, request: Request) -> None:
-    """Run the phases after the TCP connect, or after the tunnel: TLS, then one HTTP request."""
+async def tls_and_http(conversation: Conversation, request: Request, *, reconnect: Connect) -> None:
+    """Run the phases after the TCP connect, or after the tunnel: TLS, then one HTTP request.
+
+    A request that the server says it did not process is sent again, once, on a new connection, as clients do.
+    """
+    alpn = ALPN_HTTP1 if conversation.probe.protocol is Protocol.WSS else ALPN
+    await _tls_and_http(conversation, request, alpn=alpn)
+    if conversation.repeat_alpn is None:
+        return
+    conversation.close()
+    if await reconnect():
+        await _tls_and_http(conversation, request, alpn=conversation.repeat_alpn)
+
+
+async def _tls_and_http(conversation: Conversation, request: Request, *, alpn: tuple[str, ...]) -> None:
     probe = conversation.probe
-    if probe.protocol.encrypted:
-        alpn = ALPN_WEBSOCKET if probe.protocol is Protocol.WSS else ALPN
-        if not await conversation.start_tls(probe.host, alpn=alpn):
-            return
+    if probe.protocol.encrypted and not await conversation.start_tls(probe.host, alpn=alpn):
+        return
     if probe.protocol.speaks_http:
         await conversation.request(request)
 

@@ -73,14 +73,19 @@ async def converse_via_proxy(
 ) -> None:
     """Run all phases through the proxy at an address, then close the connection."""
     probe = conversation.probe
+
+    async def connect() -> bool:
+        return await connect_to_proxy(conversation, proxy, address) and await conversation.tunnel(
+            proxy, authority=authority
+        )
+
     try:
-        if not await connect_to_proxy(conversation, proxy, address):
-            return
         if probe.protocol is Protocol.HTTP:
             request = replace(build_request(probe, absolute=True), headers=proxy_auth_headers(proxy))
-            await conversation.request(request)
-        elif await conversation.tunnel(proxy, authority=authority):
-            await tls_and_http(conversation, build_request(probe))
+            if await connect_to_proxy(conversation, proxy, address):
+                await conversation.request(request)
+        elif await connect():
+            await tls_and_http(conversation, build_request(probe), reconnect=connect)
     finally:
         conversation.close()
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import re
 import ssl
+import zlib
 from functools import partial
 from typing import Any
 
@@ -17,8 +19,8 @@ from egressd.clock import monotonic
 from egressd.model.observation import Failure, HttpObservation, TlsAlert
 from egressd.net.exchange import Request, exchange, fetch
 from egressd.net.handshake import handshake
+from egressd.net.http.head import HEAD_LIMIT
 from egressd.net.http.headers import select_headers
-from egressd.net.http.http1 import HEAD_LIMIT
 from egressd.net.http.websocket import accept_value
 
 HOST = "web.test"
@@ -94,11 +96,10 @@ async def test_response(ask: Any) -> None:
         (b"\x16\x03\x01\x02\x00", Failure.NOT_HTTP),
         (b"HTTP/1.1 abc\r\n\r\n", Failure.NOT_HTTP),
         (b"HTTP/1.1 200 OK\r\nA" * 3, Failure.CLOSED),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Failure.NOT_HTTP),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Failure.TRUNCATED),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", Failure.TRUNCATED),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Failure.NOT_HTTP),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 20, Failure.NOT_HTTP),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Failure.MALFORMED),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 20, Failure.MALFORMED),
         (b"HTTP/1.1 200 OK\r\nA: " + b"x" * (HEAD_LIMIT * 2) + b"\r\n\r\n", Failure.TOO_LARGE),
     ],
 )
@@ -106,6 +107,192 @@ async def test_broken_responses(ask: Any, said: bytes, failure: Failure) -> None
     """Each kind of broken response has its failure."""
     seen = await ask(said)
     assert seen.failure is failure, seen
+
+
+@pytest.mark.parametrize(
+    ("head", "violation"),
+    [
+        (b"HTTP/1.1 203 OK\r\nX-Thing\t : a\r\n", "a space before the colon of `X-Thing`"),
+        (b"HTTP/1.1 203 OK\r\nTransfer-Encoding: identity\r\n", "Transfer-Encoding: identity"),
+        (b"HTTP/1.1 203 OK\r\nTransfer-Encoding: Identity\r\nTransfer-Encoding: chunked\r\n", "identity"),
+        (b"HTTP/1.1 203 OK\r\ncache/forum.php: x\r\n", "`cache/forum.php` is no header name"),
+        (b"HTTP/1.1 203 OK\r\nX(y)\xe9: x\r\n", "is no header name"),
+        (b"HTTP/1.1 203 OK\r\n: nameless\r\n", "is no header name"),
+        (b"HTTP/1.1 203 OK\r\nno colon here\r\n", "a line without a colon: `no colon here`"),
+        (b"HTTP/1.1 203 OK\r\nX-Null: a\x00b\r\n", "a control character in `X-Null`"),
+        (b"HTTP/1.1 203 OK\r\n folded first\r\n", "a folded line before the first header"),
+        (b"\r\n\r\nHTTP/1.1 203 OK\r\n", "an empty line before the status line"),
+        (b"\nHTTP/1.1 203 OK\n", "an empty line before the status line"),
+        (b"http/1.1 203 ok\r\n", "status line `http/1.1 203 ok`"),
+        (b"HTTP/1.1   203   OK\r\n", "status line"),
+        (b"HTTP/1.1 203OK\r\n", "status line"),
+        (b"HTTP/2 203 OK\r\n", "status line"),
+        (b"HTTP/1.1 203 OK\r\nContent-Length: 2, 3\r\n", "Content-Length: 2, 3"),
+        (b"HTTP/1.1 203 OK\r\nContent-Length: 9\r\nContent-Length: 7\r\n", "Content-Length: 7, 9"),
+        (b"HTTP/1.1 203 OK\r\nContent-Length: -1\r\n", "Content-Length: -1"),
+        (b"HTTP/1.1 203 OK\r\nContent-Length: \xb2\r\n", "Content-Length"),
+        (
+            b"HTTP/1.1 203 OK\r\nTransfer-Encoding: chunked, chunked\r\n",
+            "Transfer-Encoding: chunked, chunked",
+        ),
+    ],
+)
+async def test_heads_that_break_the_rules(ask: Any, head: bytes, violation: str) -> None:
+    """Status, headers and body are read as clients do, and what is wrong is named."""
+    body = b"2\r\nok\r\n0\r\n\r\n" if b"chunked" in head else b"ok"
+    seen = await ask(head + b"X-Azure-Ref: 1\r\n\r\n" + body)
+    assert (seen.failure, seen.status, seen.body) == (None, 203, "ok"), seen
+    assert ("x-azure-ref", "1") in seen.headers
+    assert violation in " ".join(seen.violations)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200\r\n",
+        b"HTTP/1.0 200 OK\n",
+        b"HTTP/1.1 200 caf\xe9\r\n",
+        b"HTTP/1.1 999 Odd\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Folded: a\r\n\tb\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Latin: \xe9\r\nX-Empty:\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Many: 1\r\n" * 5000,
+    ],
+)
+async def test_heads_that_are_merely_unusual(ask: Any, head: bytes) -> None:
+    """Nothing is said about them."""
+    seen = await ask(head + b"\r\nok")
+    assert (seen.failure, seen.body, seen.violations) == (None, "ok", ())
+
+
+async def test_transfer_encoding_goes_before_content_length(ask: Any) -> None:
+    """As RFC 9112 section 6.3 tells recipients."""
+    seen = await ask(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    )
+    assert (seen.failure, seen.body, seen.violations) == (None, "abc", ())
+
+
+async def test_another_protocol_is_known_at_once(ask: Any) -> None:
+    """A banner needs no empty line, and no close, to be no HTTP."""
+
+    async def banner(peer: Any) -> None:
+        await peer.send(b"220 mail.test ESMTP\r\n")
+        await peer.idle()
+
+    seen = await ask(banner, timeout=20)
+    assert (seen.failure, seen.detail) == (Failure.NOT_HTTP, "220 mail.test ESMTP")
+
+
+TEXT = b"<title>packed</title>" + bytes(range(256)) * 300
+
+
+def raw_deflate(data: bytes) -> bytes:
+    """Compress without a zlib header."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("header", "packed"),
+    [
+        (b"Content-Encoding: gzip", gzip.compress(TEXT)),
+        (b"Content-Encoding: X-GZip", gzip.compress(TEXT[:99]) + gzip.compress(TEXT[99:])),
+        (b"Content-Encoding: deflate", zlib.compress(TEXT)),
+        (b"Content-Encoding: deflate", raw_deflate(TEXT)),
+        (b"Content-Encoding: gzip, deflate", zlib.compress(gzip.compress(TEXT))),
+        (b"Content-Encoding: identity", TEXT),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 700, 10**6])
+async def test_compressed_bodies_are_compared_decoded(
+    ask: Any, header: bytes, packed: bytes, step: int
+) -> None:
+    """Digest, title and size are those of the content, in pieces of any size."""
+
+    async def send(peer: Any) -> None:
+        await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + header + b"\r\n\r\n")
+        for at in range(0, len(packed), step) if step > 1 else (0, 1, 2):
+            piece = packed[at : at + step] if step > 1 or at < 2 else packed[2:]
+            await peer.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+        await peer.send(b"0\r\n\r\n")
+
+    seen = await ask(send, Request(host=HOST, want_sha256=True))
+    assert (seen.failure, seen.violations, seen.title) == (None, (), "packed")
+    assert seen.sha256 == hashlib.sha256(TEXT).hexdigest()
+    assert (seen.bytes_decoded, seen.bytes_received) == (
+        None if b"identity" in header else len(TEXT),
+        len(packed),
+    )
+
+
+async def test_gzip_as_transfer_coding(ask: Any) -> None:
+    """Transfer-Encoding: gzip, chunked is decoded too."""
+    packed = gzip.compress(TEXT)
+    seen = await ask(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+        + b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed),
+        Request(host=HOST, want_sha256=True),
+    )
+    assert (seen.sha256, seen.violations) == (hashlib.sha256(TEXT).hexdigest(), ())
+
+
+@pytest.mark.parametrize("packed", [b"no gzip at all", gzip.compress(TEXT)[:-9]])
+async def test_broken_compression(ask: Any, packed: bytes) -> None:
+    """What can't be decoded has no digest, and is named."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+    seen = await ask(head + packed, Request(host=HOST, want_sha256=True))
+    assert (seen.status, seen.sha256) == (200, None)
+    assert "can't be decoded" in " ".join(seen.violations)
+
+
+async def test_unknown_compression(ask: Any) -> None:
+    """A coding that egressd can't decode is no violation; there is no digest of the content."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\n"
+    seen = await ask(head + b"\x0b\x02\x80", Request(host=HOST, want_sha256=True))
+    assert (seen.failure, seen.status, seen.sha256, seen.violations) == (None, 200, None, ())
+
+
+async def test_decompression_is_bounded(ask: Any) -> None:
+    """A small body that unpacks to a gigabyte is unpacked as far as it is needed."""
+    bomb = gzip.compress(gzip.compress(bytes(2**28)))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n\r\n"
+    seen = await ask(head + bomb)
+    assert (seen.failure, seen.status) == (None, 200)
+    assert seen.bytes_decoded is not None
+    assert seen.bytes_decoded <= 65536
+
+
+async def test_acknowledged_bytes(ask: Any) -> None:
+    """What was written is recorded beside what was acknowledged."""
+    seen = await ask(PAGE)
+    assert seen.info is not None
+    assert seen.info.bytes_written is not None
+    assert seen.info.bytes_acked == 1 + seen.info.bytes_written
+
+
+@pytest.mark.parametrize("proper", [True, False])
+async def test_close_notify(serve: Any, connect: Any, pki: Any, proper: bool) -> None:
+    """Whether the peer ended the session, or only the connection, is recorded."""
+
+    async def half(peer: Any) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+        if proper:
+            peer.writer.close()
+        else:
+            raw = peer.writer.get_extra_info("socket")
+            raw.shutdown(2)
+
+    context = pki.server(pki.issue("l", issuer=pki.root, names=(HOST,)))
+    stream = await connect(await serve(half, tls=context))
+    store = pki.store(pki.root, public=(pki.root,))
+    _, session = await handshake(stream, HOST, store=store, alpn=(), timeout=2)
+    assert session is not None
+    seen = await exchange(session, REQUEST, alpn=None, timeout=2)
+    session.close()
+    assert (seen.failure, seen.close_notify) == (Failure.TRUNCATED, proper)
 
 
 async def test_truncated_body_keeps_the_status(ask: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from itertools import takewhile
 from typing import Any
 
 import h2.config
@@ -20,7 +19,7 @@ from hypothesis import strategies as st
 from egressd.model.observation import Failure, HttpObservation
 from egressd.net.exchange import Request, exchange
 from egressd.net.handshake import handshake
-from egressd.net.http.http2 import FrameLimiter
+from egressd.net.http.frames import FrameSplitter
 from egressd.net.sockets.errors import PhaseError
 
 REQUEST = Request(host="web.test")
@@ -119,6 +118,73 @@ async def test_graceful_goaway(ask: Any) -> None:
         server.close_connection(ErrorCodes.NO_ERROR, last_stream_id=stream)
 
     assert (await ask(answer)).failure is None
+
+
+@pytest.mark.parametrize(
+    "code", [ErrorCodes.NO_ERROR, ErrorCodes.ENHANCE_YOUR_CALM, ErrorCodes.INTERNAL_ERROR]
+)
+@pytest.mark.parametrize("last", [1, 7, 2**31 - 1])
+async def test_answer_after_goaway(serve: Any, connect: Any, code: ErrorCodes, last: int) -> None:
+    """A stream up to the one that GOAWAY names goes on: its answer counts, whatever the code is."""
+
+    async def script(peer: Any) -> None:
+        def answer(server: h2.connection.H2Connection, stream: int) -> None:
+            server.send_headers(stream, HEAD)
+            head = server.data_to_send()
+            server.send_data(stream, b"<title>late</title>", end_stream=True)
+            goaway = last.to_bytes(4, "big") + int(code).to_bytes(4, "big") + b"bye"
+            frame = len(goaway).to_bytes(3, "big") + b"\x07\x00\x00\x00\x00\x00" + goaway
+            peer.writer.write(frame + head + frame + server.data_to_send())
+
+        await serve_h2(peer, answer, [])
+
+    stream = await connect(await serve(script))
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
+    stream.close()
+    assert (seen.failure, seen.status, seen.title, seen.retry_version) == (None, 200, "late", None)
+
+
+async def test_goaway_then_nothing(memory_stream: Any) -> None:
+    """A GOAWAY that lets the request go on, and then no answer, is named in the failure."""
+    goaway = (1).to_bytes(4, "big") + (11).to_bytes(4, "big")
+    stream = memory_stream(PREFACE, b"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + goaway)
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
+    assert (seen.failure, seen.status) == (Failure.HTTP2_ERROR, None)
+    assert "ENHANCE_YOUR_CALM" in seen.detail
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"),
+    [
+        (lambda s, n: s.reset_stream(n, ErrorCodes.HTTP_1_1_REQUIRED), "1.1"),
+        (lambda s, n: s.reset_stream(n, ErrorCodes.REFUSED_STREAM), "2"),
+        (lambda s, _: s.close_connection(ErrorCodes.HTTP_1_1_REQUIRED, last_stream_id=0), "1.1"),
+        (lambda s, _: s.close_connection(ErrorCodes.NO_ERROR, last_stream_id=0), "2"),
+        (lambda s, n: s.reset_stream(n, ErrorCodes.INTERNAL_ERROR), None),
+    ],
+)
+async def test_requests_that_were_not_processed(
+    ask: Any, answer: ResponseMessage, version: str | None
+) -> None:
+    """What the server says it did not process may be sent again, and in which version."""
+    seen = await ask(answer)
+    assert (seen.failure, seen.retry_version) == (Failure.HTTP2_ERROR, version)
+
+
+async def test_headers_that_http2_forbids(ask: Any) -> None:
+    """They are read, and named."""
+
+    def answer(server: h2.connection.H2Connection, stream: int) -> None:
+        server.config.validate_outbound_headers = False
+        server.config.normalize_outbound_headers = False
+        server.send_headers(stream, [(":status", "200"), ("X-Upper", "1"), ("connection", "close")], True)
+
+    seen = await ask(answer)
+    assert (seen.failure, seen.status) == (None, 200)
+    assert seen.violations == (
+        "`X-Upper` is no header name of HTTP/2",
+        "`connection`, which HTTP/2 does not have",
+    )
 
 
 async def test_no_answer_and_close(ask: Any, serve: Any, connect: Any) -> None:
@@ -289,22 +355,20 @@ async def test_endless_continuation(memory_stream: Any) -> None:
 
 
 @given(st.lists(st.integers(0, 16_384), max_size=6), st.integers(1, 40))
-def test_frame_limiter_in_any_pieces(lengths: list[int], step: int) -> None:
-    """Allowed frames pass in pieces of any size; the first that is too long does not."""
-    frames = b"".join(size.to_bytes(3, "big") + bytes(6 + size) for size in lengths)
-    hostile = frames + (16_385).to_bytes(3, "big") + bytes(6)
-    gate, limit = FrameLimiter(), len(frames) + 3
-    pieces = [hostile[at : at + 397 * step] for at in range(0, len(hostile), 397 * step)]
-    passed = sum(len(piece) for piece in takewhile(lambda piece: passes(gate, piece), pieces))
-    assert limit - 397 * step - 9 <= passed < limit + 6
+def test_frames_in_any_pieces(lengths: list[int], step: int) -> None:
+    """Frames come out whole from pieces of any size; the first that is too long does not."""
+    frames = [size.to_bytes(3, "big") + bytes(6 + size) for size in lengths]
+    data = b"".join(frames) + (16_385).to_bytes(3, "big") + bytes(6)
+    splitter = FrameSplitter()
+    found: list[bytes] = []
 
+    def feed() -> None:
+        for at in range(0, len(data), 397 * step):
+            found.extend(frame.data for frame in splitter.feed(data[at : at + 397 * step]))
 
-def passes(gate: FrameLimiter, data: bytes) -> bool:
-    try:
-        gate.feed(data)
-    except PhaseError:
-        return False
-    return True
+    with pytest.raises(PhaseError):
+        feed()
+    assert found == frames
 
 
 PREFACE = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"

@@ -91,9 +91,9 @@ async def test_userinfo_is_removed(memory_stream: Any) -> None:
         (b"\x05\xff", Failure.NOT_HTTP),
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\nshort", Failure.PROXY_STATUS),
         (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", Failure.PROXY_STATUS),
-        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", Failure.NOT_HTTP),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", Failure.PROXY_STATUS),
         (b"HTTP/1.1 302 Found\r\nLocation: http://portal.test/?u=1\r\n\r\n", Failure.PROXY_STATUS),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, Failure.TOO_LARGE),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2_000_000, Failure.TOO_LARGE),
     ],
 )
 async def test_refusals(memory_stream: Any, said: bytes, failure: Failure) -> None:

@@ -72,6 +72,12 @@ _KEPT_PREFIXES = (
 """Prefixes of headers that identify Azure and inspection products."""
 _QUERY_VALUE = re.compile(r"(?<=[?&;#])([^=&;#]{1,64})=[^&;#]*")
 _USERINFO = re.compile(r"(?<=://)[^/@]*@")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def is_field_name(name: str) -> bool:
+    """Return whether a text may be the name of a header (RFC 9110 section 5.1)."""
+    return _TOKEN.fullmatch(name) is not None
 
 
 def select_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,7 @@
-"""An HTTP/1.1 client over an open stream (RFC 9112), by h11."""
+"""An HTTP/1.1 client over an open stream (RFC 9112). h11 writes the request and reads the body.
+
+Heads are read by `head`: h11 refuses some that every client reads.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,24 @@ import h11
 
 from egressd.model.observation import Failure
 from egressd.net.http import websocket
+from egressd.net.http.head import (
+    BodyFraming,
+    HeadBuffer,
+    ResponseHead,
+    body_framing,
+    parse_head,
+    starts_like_http,
+)
 from egressd.net.http.request import Request
 from egressd.net.http.response import ResponseBuffer
 from egressd.net.scrub import scrub_bytes
 from egressd.net.sockets.errors import PhaseError
 from egressd.net.stream import ByteStream, TlsAlertError
 
-HEAD_LIMIT = 64 * 1024
 READ_SIZE = 65536
 _MAX_INTERIM = 8
 _SNIPPET = 80
-_Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
+_EMPTY_LINES = "an empty line before the status line"
 
 
 class Http1Client:
@@ -30,7 +40,9 @@ class Http1Client:
     def __init__(self, stream: ByteStream, response: ResponseBuffer) -> None:
         self._stream = stream
         self._response = response
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
+        self._h11 = h11.Connection(h11.CLIENT)
+        self._method = ""
+        self._head = HeadBuffer()
         self._received = 0
         self._write_error: OSError | None = None
         self.first = b""
@@ -53,6 +65,7 @@ class Http1Client:
 
         A write error is kept for later: what the peer sent before it closed may still be read.
         """
+        self._method = method
         try:
             head = self._h11.send(h11.Request(method=method, target=target, headers=list(headers)))
             end = self._h11.send(h11.EndOfMessage())
@@ -67,41 +80,54 @@ class Http1Client:
 
     async def read_response(self) -> None:
         """Read until the response is complete, or enough of it was received."""
+        head = await self._read_head()
+        framing = body_framing(head.headers)
+        violations = (*head.violations, *framing.violations)
+        if self._head.empty_lines:
+            violations = (_EMPTY_LINES, *violations)
+        self._response.add_head(head.status, head.headers, codings=framing.codings, violations=violations)
+        if head.status == 101 or (self._method == "CONNECT" and head.status < 300):
+            return  # what follows belongs to the other protocol, or to the tunnel
+        await self._read_body(head, framing)
+
+    async def _read_head(self) -> ResponseHead:
+        """Return the head of the final response, or of 101."""
         interim = 0
+        while interim <= _MAX_INTERIM:
+            data = self._head.take()
+            if data is None:
+                self._feed(await self._read_stream())
+                continue
+            head = parse_head(data)
+            if head.status == 101 or head.status >= 200:
+                return head
+            interim += 1
+        raise PhaseError(Failure.MALFORMED, f"more than {_MAX_INTERIM} interim answers")
+
+    def _feed(self, data: bytes) -> None:
+        if not data:
+            raise self._closed_error()
+        self._received += len(data)
+        if len(self.first) < 512:
+            self.first += data[: 512 - len(self.first)]
+        self._head.feed(data)
+
+    async def _read_body(self, head: ResponseHead, framing: BodyFraming) -> None:
+        self._h11.receive_data(_strict_head(head.status, framing))
+        if self.trailing_data:
+            self._h11.receive_data(self.trailing_data)
         while not self._response.enough:
-            event = await self._next_event()
-            match event:
-                case h11.InformationalResponse(status_code=101):
-                    self._add_head(event)
-                    return
-                case h11.InformationalResponse():
-                    interim += 1
-                    if interim > _MAX_INTERIM:
-                        raise PhaseError(Failure.NOT_HTTP, f"more than {_MAX_INTERIM} interim answers")
-                case h11.Response():
-                    self._add_head(event)
-                    if self._h11.their_state is h11.SWITCHED_PROTOCOL:
-                        return  # CONNECT succeeded: what follows belongs to the tunnel
-                case h11.Data():
-                    self._response.add_body(bytes(event.data))
-                case h11.EndOfMessage():
-                    self._response.complete = True
-                case _:
-                    raise self._closed_error()
-
-    def _add_head(self, event: h11.Response | h11.InformationalResponse) -> None:
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers)
-        self._response.add_head(event.status_code, headers)
-
-    async def _next_event(self) -> _Event:
-        while True:
             try:
                 event = self._h11.next_event()
             except h11.RemoteProtocolError as error:
-                raise self._protocol_error(error) from None
-            if event is not h11.NEED_DATA:
-                return event
-            self._feed(await self._read_stream())
+                raise self._body_error(error) from None
+            match event:
+                case h11.Data():
+                    self._response.add_body(bytes(event.data))
+                case h11.EndOfMessage():
+                    self._response.end_body()
+                case h11.NEED_DATA:
+                    self._h11.receive_data(await self._read_stream())
 
     async def _read_stream(self) -> bytes:
         try:
@@ -114,33 +140,27 @@ class Http1Client:
             raise self._write_error
         return data
 
-    def _feed(self, data: bytes) -> None:
-        if not data and self._response.status is None:
-            raise self._closed_error()
-        self._received += len(data)
-        if len(self.first) < 512:
-            self.first += data[: 512 - len(self.first)]
-        self._h11.receive_data(data)
-
     def _closed_error(self) -> PhaseError:
         """Return the failure of a stream that ended before the response head."""
         if not self._received:
             return PhaseError(Failure.CLOSED, "closed without an answer")
-        if not b"HTTP/".startswith(self.first[:5]):
+        if not starts_like_http(self.first):
             return PhaseError(Failure.NOT_HTTP, scrub_bytes(self.first, _SNIPPET) or self.first[:32].hex())
         return PhaseError(Failure.CLOSED, f"closed after {self._received} bytes, in the middle of the head")
 
-    def _protocol_error(self, error: h11.RemoteProtocolError) -> PhaseError:
-        if self._response.status is None:
-            if error.error_status_hint == 431:
-                return PhaseError(Failure.TOO_LARGE, f"the head is larger than {HEAD_LIMIT} bytes")
-            snippet = scrub_bytes(self.first, _SNIPPET) or self.first[:32].hex()
-            return PhaseError(Failure.NOT_HTTP, f"{error}: {snippet}")
+    def _body_error(self, error: h11.RemoteProtocolError) -> PhaseError:
         if self._h11.trailing_data[1]:
             return PhaseError(Failure.TRUNCATED, str(error))
-        return PhaseError(Failure.NOT_HTTP, f"the body is broken: {error}")
+        return PhaseError(Failure.MALFORMED, f"the body is broken: {error}")
 
     @property
     def trailing_data(self) -> bytes:
-        """Bytes received after the response head: the first of the tunnel."""
-        return self._h11.trailing_data[0]
+        """Bytes received together with the response head: the first of the body or the tunnel."""
+        return self._head.rest
+
+
+def _strict_head(status: int, framing: BodyFraming) -> bytes:
+    """Return a head that tells h11 where the body ends."""
+    ends = f"Content-Length: {framing.length}\r\n" if framing.length is not None else ""
+    ends = "Transfer-Encoding: chunked\r\n" if framing.chunked else ends
+    return f"HTTP/1.1 {status}\r\n{ends}\r\n".encode()

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
-    ConnectionTerminated,
     DataReceived,
     Event,
     ResponseReceived,
     StreamEnded,
     StreamReset,
 )
-from h2.exceptions import DenialOfServiceError, ProtocolError
+from h2.exceptions import DenialOfServiceError, InvalidBodyLengthError, ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from egressd.model.observation import Failure
-from egressd.net.http.http1 import HEAD_LIMIT, READ_SIZE
+from egressd.net.http.frames import FRAME_LIMIT, GOAWAY, Frame, FrameSplitter
+from egressd.net.http.headers import is_field_name
+from egressd.net.http.http1 import READ_SIZE
 from egressd.net.http.request import MIB, Request
 from egressd.net.http.response import ResponseBuffer
-from egressd.net.scrub import scrub_bytes
-from egressd.net.sockets.errors import PhaseError
+from egressd.net.scrub import scrub, scrub_bytes
+from egressd.net.sockets.errors import NotProcessedError, PhaseError
 from egressd.net.stream import ByteStream, TlsAlertError
 
 _WINDOW = 4 * MIB
 """The flow-control window; the default of 64 KiB would measure latency, not throughput."""
 _STREAM: Final = 1
-_FRAME_LIMIT = 16_384
-"""The SETTINGS_MAX_FRAME_SIZE that is announced, the least allowed (RFC 9113 section 6.5.2)."""
-_FRAME_HEADER = 9
-_HEADERS, _CONTINUATION = 1, 9
-_FRAGMENT_LIMIT = 60
-"""Frames that one response head may have; h2 gives up soon after, without a clear error."""
+_HEADER_LIST_LIMIT = 256 * 1024
+_OF_A_CONNECTION = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
+"""Headers of HTTP/1 that HTTP/2 forbids (RFC 9113 section 8.2.2)."""
+_MAX_VIOLATIONS = 8
+_RETRY_WITH: Final[dict[ErrorCodes | None, Literal["1.1", "2"]]] = {
+    ErrorCodes.HTTP_1_1_REQUIRED: "1.1",
+    ErrorCodes.REFUSED_STREAM: "2",
+}
+"""Codes that say that a request was not processed, and what to send it with again (RFC 9113 section 8.7)."""
 
 
 class Http2Client:
@@ -51,15 +55,24 @@ class Http2Client:
         self._response = response
         self._received = 0
         self._write_error: OSError | None = None
-        self._frames = FrameLimiter()
-        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self._frames = FrameSplitter()
+        self._goaway = ""
+        """A GOAWAY that lets our request go on."""
+        self._h2 = H2Connection(
+            H2Configuration(
+                client_side=True,
+                header_encoding=None,
+                validate_inbound_headers=False,
+                normalize_inbound_headers=False,
+            )
+        )
         self._h2.local_settings = Settings(
             client=True,
             initial_values={
                 SettingCodes.ENABLE_PUSH: 0,
                 SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
-                SettingCodes.MAX_FRAME_SIZE: _FRAME_LIMIT,
-                SettingCodes.MAX_HEADER_LIST_SIZE: HEAD_LIMIT,
+                SettingCodes.MAX_FRAME_SIZE: FRAME_LIMIT,
+                SettingCodes.MAX_HEADER_LIST_SIZE: _HEADER_LIST_LIMIT,
             },
         )
 
@@ -73,7 +86,8 @@ class Http2Client:
         while not self._response.enough:
             data = await self._read_stream()
             self._refuse_http1(data)
-            self._apply(self._receive(data))
+            for frame in self._frames.feed(data):
+                self._receive(frame)
             await self._flush()
 
     async def _read_stream(self) -> bytes:
@@ -93,14 +107,31 @@ class Http2Client:
             raise PhaseError(Failure.HTTP2_ERROR, f"answered in {scrub_bytes(data, 80)}")
         self._received += len(data)
 
-    def _receive(self, data: bytes) -> list[Event]:
-        self._frames.feed(data)
+    def _receive(self, frame: Frame) -> None:
+        """Give a frame to h2, which ends the connection at GOAWAY: one that lets us go on is kept from it."""
+        if frame.kind == GOAWAY and len(frame.payload) >= 8:
+            self._read_goaway(frame.payload)
+            return
         try:
-            return self._h2.receive_data(data)
+            self._apply(self._h2.receive_data(frame.data))
         except DenialOfServiceError as error:
             raise PhaseError(Failure.TOO_LARGE, str(error)) from None
+        except InvalidBodyLengthError as error:
+            raise PhaseError(Failure.TRUNCATED, str(error)) from None
         except ProtocolError as error:
             raise PhaseError(Failure.HTTP2_ERROR, f"{type(error).__name__}: {error}") from None
+
+    def _read_goaway(self, payload: bytes) -> None:
+        """Note a GOAWAY (RFC 9113 section 6.8): streams up to the one it names go on.
+
+        Raises:
+            NotProcessedError: it names a lower stream than ours.
+        """
+        last, code = int.from_bytes(payload[:4]) & 0x7FFF_FFFF, int.from_bytes(payload[4:8])
+        text = f"GOAWAY {_error_name(code)} {scrub_bytes(payload[8:], 80)}".strip()
+        self._goaway = text
+        if last < _STREAM and not self._response.enough:
+            raise NotProcessedError(text, version=_RETRY_WITH.get(_error_code(code), "2"))
 
     def _apply(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -110,26 +141,28 @@ class Http2Client:
                 case DataReceived(stream_id=1):
                     self._add_data(event)
                 case StreamEnded(stream_id=1):
-                    self._response.complete = True
+                    self._response.end_body()
                 case StreamReset(stream_id=1) if not self._response.enough:
-                    name = _error_name(event.error_code)
-                    raise PhaseError(Failure.HTTP2_ERROR, f"RST_STREAM {name}")
-                case ConnectionTerminated() if self._refuses_ours(event) and not self._response.enough:
-                    raise PhaseError(Failure.HTTP2_ERROR, _goaway_text(event))
+                    raise self._reset_error(event)
                 case _:
                     pass  # settings, pings, windows: h2 answers them itself
 
-    def _refuses_ours(self, event: ConnectionTerminated) -> bool:
-        """Return whether a GOAWAY refuses our request; a graceful one lets it finish."""
-        refused = event.last_stream_id is not None and event.last_stream_id < _STREAM
-        return refused or event.error_code != ErrorCodes.NO_ERROR
+    def _reset_error(self, event: StreamReset) -> PhaseError:
+        text = f"RST_STREAM {_error_name(event.error_code)}"
+        again = _RETRY_WITH.get(_error_code(event.error_code))
+        if again is None or self._response.status is not None:
+            return PhaseError(Failure.HTTP2_ERROR, text)
+        return NotProcessedError(text, version=again)
 
     def _add_head(self, event: ResponseReceived) -> None:
         pairs = [(_decode(name), _decode(value)) for name, value in event.headers or ()]
         status = next((value for name, value in pairs if name == ":status"), "")
         if not (len(status) == 3 and status.isascii() and status.isdigit()):
             raise PhaseError(Failure.HTTP2_ERROR, f"the status is {status!r}")
-        self._response.add_head(int(status), tuple(pair for pair in pairs if not pair[0].startswith(":")))
+        headers = tuple(pair for pair in pairs if not pair[0].startswith(":"))
+        self._response.add_head(
+            int(status), headers, violations=tuple(_violations(headers))[:_MAX_VIOLATIONS]
+        )
 
     def _add_data(self, event: DataReceived) -> None:
         self._response.add_body(event.data or b"")
@@ -149,45 +182,9 @@ class Http2Client:
     def _closed_error(self) -> PhaseError:
         if self._response.status is not None:
             return PhaseError(Failure.TRUNCATED, "closed before the end of the body")
+        if self._goaway:
+            return PhaseError(Failure.HTTP2_ERROR, f"{self._goaway}, then closed without an answer")
         return PhaseError(Failure.CLOSED, f"closed after {self._received} bytes, without an answer")
-
-
-class FrameLimiter:
-    """Reads the frame headers of a stream, to refuse a frame that is too long before it is buffered.
-
-    h2 buffers a whole frame, 16 MiB at most, before it checks its length (RFC 9113 section 4.2).
-    """
-
-    def __init__(self) -> None:
-        self._header_fields = b""
-        self._body = 0
-        self._fragments = 0
-
-    def feed(self, data: bytes) -> None:
-        """Follow more bytes of the stream.
-
-        Raises:
-            PhaseError: HTTP2_ERROR, where a frame is too long; TOO_LARGE, where a response head is.
-        """
-        at = 0
-        while at < len(data):
-            skipped = min(self._body, len(data) - at)
-            self._body -= skipped
-            at += skipped
-            missing = _FRAME_HEADER - len(self._header_fields)
-            self._header_fields += data[at : at + missing]
-            at += missing
-            if len(self._header_fields) == _FRAME_HEADER:
-                self._start_frame(int.from_bytes(self._header_fields[:3]), kind=self._header_fields[3])
-
-    def _start_frame(self, length: int, *, kind: int) -> None:
-        if length > _FRAME_LIMIT:
-            detail = f"a frame of {length} bytes is announced, where {_FRAME_LIMIT} are allowed"
-            raise PhaseError(Failure.HTTP2_ERROR, detail)
-        self._fragments = self._fragments + 1 if kind in (_HEADERS, _CONTINUATION) else 0
-        if self._fragments > _FRAGMENT_LIMIT:
-            raise PhaseError(Failure.TOO_LARGE, f"a head of more than {_FRAGMENT_LIMIT} frames")
-        self._header_fields, self._body = b"", length
 
 
 def _header_fields(request: Request) -> list[tuple[str, str]]:
@@ -204,9 +201,20 @@ def _decode(data: bytes | str) -> str:
     return data.decode("latin-1") if isinstance(data, bytes) else data
 
 
+def _violations(headers: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    """Yield what of the headers breaks RFC 9113 section 8.2, in words."""
+    for name, _ in headers:
+        shown = f"`{scrub(name, 40)}`"
+        if not is_field_name(name) or name != name.lower():
+            yield f"{shown} is no header name of HTTP/2"
+        elif name in _OF_A_CONNECTION:
+            yield f"{shown}, which HTTP/2 does not have"
+
+
+def _error_code(code: ErrorCodes | int | None) -> ErrorCodes | None:
+    return next((one for one in ErrorCodes if one == code), None)
+
+
 def _error_name(code: ErrorCodes | int | None) -> str:
-    return code.name if isinstance(code, ErrorCodes) else str(code)
-
-
-def _goaway_text(event: ConnectionTerminated) -> str:
-    return f"GOAWAY {_error_name(event.error_code)} {scrub_bytes(event.additional_data or b'', 80)}".strip()
+    known = _error_code(code)
+    return known.name if known is not None else str(code)

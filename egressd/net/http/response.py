@@ -8,6 +8,7 @@ import html
 import re
 
 from egressd.clock import monotonic
+from egressd.net.http.coding import BodyDecoder
 from egressd.net.http.headers import parse_decimal
 from egressd.net.http.request import ReadLimits
 from egressd.net.scrub import scrub, scrub_bytes
@@ -29,34 +30,63 @@ class ResponseBuffer:
         self.received = 0
         self.complete = False
         """Whether the whole body was received."""
+        self.violations: tuple[str, ...] = ()
+        """What of the response breaks HTTP's rules, in words."""
         self.kept = bytearray()
+        """The start of the body, decoded."""
         self._timer = timer
         self._hash = hashlib.sha256() if limits.hashed else None
+        self._decoder = BodyDecoder((), 0)
+        self._decoded = 0
         self._head_at = 0.0
         self._last_at = 0.0
 
-    def add_head(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
-        """Add the status and all headers of the final response."""
+    def add_head(
+        self,
+        status: int,
+        headers: tuple[tuple[str, str], ...],
+        *,
+        codings: tuple[str, ...] = (),
+        violations: tuple[str, ...] = (),
+    ) -> None:
+        """Add the status and all headers of the final response, and its transfer codings."""
         self.status = status
         self.headers = headers
+        self.violations = violations
+        self._decoder = BodyDecoder((*self._content_codings(), *codings), self.limits.stop_after)
         self._head_at = self._last_at = monotonic()
         if self.limits.body_seconds is not None:
             sooner = asyncio.get_running_loop().time() + self.limits.body_seconds
             self._timer.reschedule(min(sooner, self._timer.when() or sooner))
 
+    def _content_codings(self) -> tuple[str, ...]:
+        named = (value for name, value in self.headers if name.lower() == "content-encoding")
+        return tuple(one.strip().lower() for value in named for one in value.split(",") if one.strip())
+
     def add_body(self, data: bytes) -> None:
-        """Add a piece of the body."""
+        """Add a piece of the body as sent."""
         self.received += len(data)
         self._last_at = monotonic()
+        data = self._decoder.feed(data)
+        self._decoded += len(data)
         if len(self.kept) < self.limits.keep:
             self.kept += data[: self.limits.keep - len(self.kept)]
         if self._hash is not None:
             self._hash.update(data)
 
+    def end_body(self) -> None:
+        """Note that the whole body was received; a coding that does not end with it breaks the rules."""
+        self.complete = True
+        if self.status == 206 or not self.received or self._decoded >= self.limits.stop_after:
+            return
+        unfinished = "" if self._decoder.finished else "it ends in the middle of its coding"
+        if why := self._decoder.error or unfinished:
+            self.violations = (*self.violations, f"the compressed body can't be decoded: {why}")
+
     @property
     def enough(self) -> bool:
         """Whether enough of the body was received."""
-        return self.complete or self.received >= self.limits.stop_after
+        return self.complete or max(self.received, self._decoded) >= self.limits.stop_after
 
     @property
     def content_length(self) -> int | None:
@@ -78,9 +108,15 @@ class ResponseBuffer:
     @property
     def sha256(self) -> str | None:
         """The SHA-256 of the whole body; None where only a part was read or sent."""
-        if self._hash is None or not self.complete or self.status == 206:
+        whole = self.complete and self._decoder.finished and self._decoder.unknown is None
+        if self._hash is None or not whole or self.status == 206:
             return None
         return self._hash.hexdigest()
+
+    @property
+    def decoded(self) -> int | None:
+        """The size of the body after decoding; None where nothing had to be decoded."""
+        return self._decoded if self._decoder.active else None
 
     @property
     def body_text(self) -> str:
@@ -95,7 +131,8 @@ class ResponseBuffer:
         """
         if not self.received:
             return None
-        whole = self.received if self.complete else self.content_length
+        announced = None if self._decoder.active else self.content_length
+        whole = self._decoded if self.complete else announced
         return is_der(bytes(self.kept[:8]), length=whole)
 
     @property

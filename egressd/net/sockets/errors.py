@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Literal
 
 from egressd.model.observation import Failure
 from egressd.net.scrub import scrub
@@ -47,6 +48,15 @@ class PhaseError(Exception):
         self.detail = scrub(detail, DETAIL_LIMIT)
         self.errno = number
         self.timed_out = timed_out or failure is Failure.TIMEOUT
+
+
+class NotProcessedError(PhaseError):
+    """The server says that it did not process the request: clients send it again on a new connection."""
+
+    def __init__(self, detail: str, *, version: Literal["1.1", "2"]) -> None:
+        super().__init__(Failure.HTTP2_ERROR, detail)
+        self.version: Literal["1.1", "2"] = version
+        """The HTTP version to send it with."""
 
 
 def failure_of(error: OSError) -> Failure:

@@ -31,6 +31,8 @@ class TlsStream:
         """The records sent during the handshake."""
         self.received = RecordScanner()
         self.hello_bytes = 0
+        self.close_notify: bool | None = None
+        """Whether the peer ended the session with close_notify; None: it did not close the connection."""
 
     async def handshake(self) -> None:
         """Do the handshake.
@@ -96,13 +98,21 @@ class TlsStream:
             return data
         while True:
             try:
-                return self._tls.read(n)
+                data = self._tls.read(n)
             except ssl.SSLWantReadError:
                 await self._flush()
-            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            except ssl.SSLEOFError:
+                self.close_notify = False
+                return b""
+            except ssl.SSLZeroReturnError:
+                self.close_notify = True
                 return b""
             except ssl.SSLError as error:
                 raise _stream_error(error) from None
+            else:
+                if not data:  # how `ssl` reports close_notify, if it does not raise
+                    self.close_notify = True
+                return data
             await self._feed()
 
     async def write(self, data: bytes) -> None:

@@ -1,0 +1,68 @@
+"""The frames of an HTTP/2 connection (RFC 9113 section 4.1), split before a library sees them.
+
+h2 buffers a whole frame, 16 MiB at most, before it checks its length; and it ends a connection at the first
+GOAWAY, although requests that were sent before go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from egressd.model.observation import Failure
+from egressd.net.sockets.errors import PhaseError
+
+GOAWAY = 7
+FRAME_LIMIT = 16_384
+"""The SETTINGS_MAX_FRAME_SIZE that is announced, the least allowed (RFC 9113 section 6.5.2)."""
+_HEADER_SIZE = 9
+_HEADERS, _CONTINUATION = 1, 9
+_FRAGMENT_LIMIT = 60
+"""Frames that one response head may have; h2 gives up soon after, without a clear error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One whole frame."""
+
+    kind: int
+    data: bytes
+    """With its header."""
+
+    @property
+    def payload(self) -> bytes:
+        """What follows the header."""
+        return self.data[_HEADER_SIZE:]
+
+
+class FrameSplitter:
+    """Splits a stream into frames; what is incomplete waits for more bytes."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._fragments = 0
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yield the frames that more bytes complete.
+
+        Raises:
+            PhaseError: HTTP2_ERROR, where a frame is too long; TOO_LARGE, where a response head is.
+        """
+        self._data += data
+        while len(self._data) >= _HEADER_SIZE:
+            length = int.from_bytes(self._data[:3])
+            if length > FRAME_LIMIT:
+                detail = f"a frame of {length} bytes is announced, where {FRAME_LIMIT} are allowed"
+                raise PhaseError(Failure.HTTP2_ERROR, detail)
+            size = _HEADER_SIZE + length
+            if len(self._data) < size:
+                return
+            frame = Frame(kind=self._data[3], data=bytes(self._data[:size]))
+            del self._data[:size]
+            self._count_fragments(frame.kind)
+            yield frame
+
+    def _count_fragments(self, kind: int) -> None:
+        self._fragments = self._fragments + 1 if kind in (_HEADERS, _CONTINUATION) else 0
+        if self._fragments > _FRAGMENT_LIMIT:
+            raise PhaseError(Failure.TOO_LARGE, f"a head of more than {_FRAGMENT_LIMIT} frames")
