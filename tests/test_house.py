@@ -89,7 +89,6 @@ HOME_MADE: dict[str, str] = {
     "somebody": "a person",
     "story": "content, signature",
     "stranger": "unknown",
-    "suspects": "recheck",
     "tell": "notify, log, render",
     "telling": "notices, content",
     "tells": "notifies, logs",

@@ -11,6 +11,7 @@ GATEWAY = "the proxy or web gateway team"
 DNS = "the DNS team"
 HOST = "the administrator of the host"
 NETWORK = "the network team, then the provider"
+OWNER = "the team that runs the server"
 SERVICE = "the service's status page, then its support"
 
 CALL: Mapping[Blame, str] = {
@@ -27,6 +28,7 @@ CALL: Mapping[Blame, str] = {
     Blame.NAT_DEVICE: FIREWALL,
     Blame.UPSTREAM_PATH: NETWORK,
     Blame.AZURE_SERVICE: SERVICE,
+    Blame.ENDPOINT_OWNER: OWNER,
     Blame.PKI_ENDPOINT: SERVICE,
     Blame.EGRESSD_ENV: HOST,
     Blame.UNKNOWN_MIDDLEBOX: NETWORK,
@@ -46,6 +48,7 @@ _WHAT: Mapping[Blame, str] = {
     Blame.NAT_DEVICE: "the NAT device",
     Blame.UPSTREAM_PATH: "the upstream network",
     Blame.AZURE_SERVICE: "the service itself",
+    Blame.ENDPOINT_OWNER: "the operator's own server",
     Blame.PKI_ENDPOINT: "a revocation or certificate server",
     Blame.EGRESSD_ENV: "egressd or its configuration",
     Blame.UNKNOWN_MIDDLEBOX: "an unidentified device",

@@ -1,7 +1,6 @@
 """Judge a recording: every target from every source, then findings over all of them.
 
-Two passes: the first names a reason for each target; the second weighs it, because the same signature
-on several hosts makes each of them surer.
+A verdict makes two claims: what happened, by the rules, and who caused it, by elimination.
 """
 
 from __future__ import annotations
@@ -9,8 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from egressd.attribution.advice import advise
-from egressd.attribution.confidence import lower, weigh
+from egressd.attribution.advice import advise, values_of
+from egressd.attribution.blame.elimination import attribute, usual_attribution, with_attribution
+from egressd.attribution.blame.facts import Accusation
+from egressd.attribution.certainty import weigh
 from egressd.attribution.detectors import detect_findings
 from egressd.attribution.evidence import evidence_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
@@ -18,7 +19,7 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.path_comparison import compare_paths
 from egressd.attribution.probe_judgement import judge_probe
 from egressd.attribution.reasons import REASONS
-from egressd.attribution.target_judgement import TargetJudgement, signature
+from egressd.attribution.target_judgement import TargetJudgement
 from egressd.attribution.trail_judgement import judge_trail
 from egressd.model.plan import Probe, Target
 from egressd.model.recording import ProbeRecord, Recording
@@ -32,10 +33,9 @@ def judge(recording: Recording) -> Sweep:
     judgements = [
         compare_paths(one, others.get(key)) for key, one in _judge_targets(index, contrast=False).items()
     ]
-    shared = _shared_signatures(judgements)
-    verdicts = {(one.target.id, one.source): _verdict(one, shared) for one in judgements}
+    verdicts = {(one.target.id, one.source): _verdict(one) for one in judgements}
     own = _by_target(index, judgements, verdicts)
-    other_path = _by_target(index, others.values(), {key: _verdict(one, {}) for key, one in others.items()})
+    other_path = _by_target(index, others.values(), {key: _verdict(one) for key, one in others.items()})
     targets = tuple(_target_verdict(one, own[one.id], other_path[one.id]) for one in recording.plan.targets)
     findings = detect_findings(index, judgements, verdicts)
     return Sweep(recording=recording, verdicts=targets, findings=findings)
@@ -82,48 +82,43 @@ def _judge_target(
     return TargetJudgement(target=target, probe=probe, result=judge_probe(map(judge_trail, contexts)))
 
 
-def _shared_signatures(judgements: Iterable[TargetJudgement]) -> Mapping[tuple[str, ...], int]:
-    """Count the hosts that show each signature."""
-    hosts: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-    for one in judgements:
-        if one.result is not None and one.result.match is not None:
-            hosts[signature(one.source, one.result.match)].add(one.probe.host)
-    return {key: len(names) for key, names in hosts.items()}
-
-
-def _verdict(judgement: TargetJudgement, shared: Mapping[tuple[str, ...], int]) -> Verdict:
+def _verdict(judgement: TargetJudgement) -> Verdict:
     result = judgement.result
     if result is None:
         return _unknown(judgement)
     match = result.match
     if match is None:
         return Verdict(outcome=Outcome.OK, also=result.also, flags=result.flags)
-    phase = match.phase or match.context.failed_in
-    alike = shared.get(signature(judgement.source, match), 1)
-    confidence = weigh(match.context, match.rule, phase=phase, alike=alike)
-    return Verdict(
+    context, phase = match.context, match.phase or match.context.failed_in
+    sure = weigh(context, match.rule.certainty)
+    accusation = Accusation(context=context, reason=match.code, phase=phase)
+    verdict = Verdict(
         outcome=result.outcome,
         phase=match.phase,
         reason=match.code,
-        confidence=lower(confidence, REASONS[match.code].ceiling),
-        blame=match.blame,
+        confidence=sure,
         also=result.also,
         flags=result.flags,
-        evidence=evidence_lines(match.context, phase),
-        advice=advise(REASONS[match.code], match.context),
+        evidence=evidence_lines(context, phase),
+        advice=advise(REASONS[match.code], context),
+    )
+    return with_attribution(
+        verdict, attribute(accusation, match.suspects, most=sure, values=values_of(context))
     )
 
 
 def _unknown(judgement: TargetJudgement) -> Verdict:
     code = "internal_error" if judgement.bug else "not_probed"
-    return Verdict(
+    values = {"host": judgement.probe.host, "port": str(judgement.probe.port)}
+    verdict = Verdict(
         outcome=Outcome.UNKNOWN,
         reason=code,
         confidence=Confidence.CONFIRMED,
-        blame=Blame.EGRESSD_ENV,
         evidence=(judgement.why,),
-        advice=REASONS[code].advise({"host": judgement.probe.host, "port": str(judgement.probe.port)}),
+        advice=REASONS[code].advise(values),
     )
+    found = usual_attribution(REASONS[code].suspects, most=Confidence.CONFIRMED, values=values)
+    return with_attribution(verdict, found)
 
 
 def _target_verdict(

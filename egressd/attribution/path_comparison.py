@@ -9,12 +9,13 @@ from collections import defaultdict
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
+from egressd.attribution.certainty import at
 from egressd.attribution.probe_judgement import ProbeJudgement
-from egressd.attribution.rules.rule import IDENTIFIED, Rule
+from egressd.attribution.rules.rule import Rule
 from egressd.attribution.target_judgement import TargetJudgement
 from egressd.attribution.trail_judgement import Match
 from egressd.model.observation import Phase
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Confidence, Outcome
 
 BREAKS, REQUIRED, SITE = "proxy_breaks_path", "proxy_required", "site_requires_proxy"
 ABOUT_ALL = frozenset(
@@ -32,7 +33,7 @@ ABOUT_ALL = frozenset(
 NAMES_THE_DEVICE = "tls_mitm_"
 
 
-BREAKS_PATH = Rule(reason=BREAKS, score=IDENTIFIED - 1)
+BREAKS_PATH = Rule(reason=BREAKS, certainty=at(Confidence.HIGH))
 
 
 def compare_paths(own: TargetJudgement, other: TargetJudgement | None) -> TargetJudgement:

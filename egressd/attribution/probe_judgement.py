@@ -6,31 +6,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from egressd.attribution.certainty import at
 from egressd.attribution.control_results.contrast import answered_by_other_resolver, repeat_succeeded
 from egressd.attribution.facts.baseline_entries import answered_in_baseline
 from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.certificate import is_inspected, is_private_ca
 from egressd.attribution.rules.dns import PRIVATE_LINK, is_private_link_capable
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, InferredRule
+from egressd.attribution.rules.rule import Rule
 from egressd.attribution.trail_judgement import NOT_PROBED, Match, TrailJudgement
 from egressd.model.endpoint import Inspection
 from egressd.model.observation import Failure, Phase
 from egressd.model.settings import Family
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Confidence, Outcome
 
 STALE_RULE_TTL = 300
 """Seconds: addresses with a TTL this short change before a firewall refreshes its list of them."""
-PATH_LOSS = InferredRule(reason="path_loss", score=EXPLICIT)
-SOME_ADDRESSES = InferredRule(reason="tcp_some_ips_blocked", score=IDENTIFIED - 1)
+PATH_LOSS = Rule(reason="path_loss", certainty=at(Confidence.MEDIUM))
+SOME_ADDRESSES = Rule(reason="tcp_some_ips_blocked", certainty=at(Confidence.HIGH))
 BROKEN_FAMILY = {
-    Family.IPV4: InferredRule(reason="tcp_ipv4_broken", score=IDENTIFIED - 1),
-    Family.IPV6: InferredRule(reason="tcp_ipv6_broken", score=IDENTIFIED - 1),
+    Family.IPV4: Rule(reason="tcp_ipv4_broken", certainty=at(Confidence.HIGH)),
+    Family.IPV6: Rule(reason="tcp_ipv6_broken", certainty=at(Confidence.HIGH)),
 }
-STALE_ADDRESSES = InferredRule(reason="tcp_fqdn_rule_stale_ip", score=EXPLICIT)
+STALE_ADDRESSES = Rule(reason="tcp_fqdn_rule_stale_ip", certainty=at(Confidence.MEDIUM))
 LOSS_RULES = {
-    LossPattern.RATE: InferredRule(reason="tcp_rate_limited", score=EXPLICIT),
-    LossPattern.CONCURRENCY: InferredRule(reason="nat_ports_exhausted", score=0),
+    LossPattern.RATE: Rule(reason="tcp_rate_limited", certainty=at(Confidence.MEDIUM)),
+    LossPattern.CONCURRENCY: Rule(reason="nat_ports_exhausted", certainty=at(Confidence.LOW)),
 }
 MISSING_FAMILY = {Family.IPV4: "no_ipv4", Family.IPV6: "no_ipv6"}
 ADDRESS_RULE_CODES = frozenset(
@@ -196,7 +197,7 @@ def _unreachable(
         return _intermittent(first, causes, flags=flags)
     if first.context.loss_pattern is LossPattern.RATE:
         return _intermittent(first, causes, flags=flags, outcome=Outcome.UNKNOWN)
-    if first.rule.needs_control and not first.context.has_comparison:
+    if first.rule.certainty.compares and not first.context.has_comparison:
         flags = [*flags, "unverified_control"]
     if first.context.random and answered_in_baseline(first.context) is False:
         return replace(_failed_result(first, causes, notes, flags), outcome=Outcome.UNKNOWN)

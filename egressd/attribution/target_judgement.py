@@ -1,4 +1,4 @@
-"""The judgement of one target from one source, and the signature that distinguishes causes."""
+"""The judgement of one target from one source, and what is known of the device that causes it."""
 
 from __future__ import annotations
 
@@ -48,11 +48,6 @@ class TargetJudgement:
         """The match that shows the cause; for a target that works, that of the other path."""
         results = (one for one in (self.result, self.other_path) if one is not None)
         return next((one.match for one in results if one.match is not None), None)
-
-
-def signature(source: str, match: Match) -> tuple[str, ...]:
-    """Return what two targets share where one device breaks both in the same way."""
-    return (match.code, source, device_of(match))
 
 
 def device_of(match: Match) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from egressd.attribution.blame.suspects import Signature
+from egressd.attribution.certainty import weigh
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import REASONS
 from egressd.attribution.rules.certificate import CERTIFICATE
@@ -11,12 +13,12 @@ from egressd.attribution.rules.dns import DNS
 from egressd.attribution.rules.http import HTTP
 from egressd.attribution.rules.ntp import NTP
 from egressd.attribution.rules.proxy import PROXY, TUNNEL
-from egressd.attribution.rules.rule import IDENTIFIED, Rule, RuleTable
+from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.attribution.rules.tcp import TCP
 from egressd.attribution.rules.tls import TLS
 from egressd.model.observation import Failure, Phase
 from egressd.model.settings import Family
-from egressd.model.verdict import Blame, Outcome
+from egressd.model.verdict import Confidence, Outcome
 
 DIRECT_TABLES = (DNS, TCP, CERTIFICATE, TLS, HTTP, NTP)
 """In the order of the phases; the received chain is judged before what followed it."""
@@ -24,9 +26,10 @@ PROXY_TABLES = (PROXY, TUNNEL, CERTIFICATE, HTTP)
 EXCUSED = frozenset({Phase.PROXY, Phase.TLS, Phase.HTTP})
 """Phases whose failure only the server itself can have caused, where a trail is excused."""
 
+_ORDER = tuple(Confidence)
 
-INTERNAL_ERROR = Rule(reason="internal_error", score=IDENTIFIED)
-NOT_PROBED = Rule(reason="not_probed", score=IDENTIFIED)
+INTERNAL_ERROR = Rule(reason="internal_error")
+NOT_PROBED = Rule(reason="not_probed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +51,9 @@ class Match:
         return self.rule.outcome(self.context) or REASONS[self.code].severity
 
     @property
-    def blame(self) -> Blame:
-        """The party to blame."""
-        return self.rule.blame(self.context) or REASONS[self.code].blame
+    def suspects(self) -> Signature:
+        """Who can have caused it."""
+        return self.rule.suspects(self.context) or REASONS[self.code].suspects
 
     @property
     def informational(self) -> bool:
@@ -85,12 +88,12 @@ class TrailJudgement:
     def rank(self) -> tuple[bool, bool, int, str, str, int]:
         """The order among trails that all fail: the most informative first. No two trails rank the same."""
         trail = self.context.trail
-        score = self.primary.rule.score if self.primary is not None else 0
+        sure = _ORDER.index(weigh(self.context, self.primary.rule.certainty)) if self.primary else len(_ORDER)
         on_v6 = trail.family is Family.IPV6
         return (
             self.context.uses_system_resolver,
             on_v6,
-            -score,
+            sure,
             trail.resolver,
             trail.address or "",
             trail.attempt,
@@ -99,8 +102,8 @@ class TrailJudgement:
     @property
     def rank_of_lookup(self) -> tuple[bool, int, bool, str]:
         """The order among lookups that gave no address: an explicit answer before silence."""
-        system, on_v6, score, resolver, *_ = self.rank
-        return system, score, on_v6, resolver
+        system, on_v6, sure, resolver, *_ = self.rank
+        return system, sure, on_v6, resolver
 
 
 def judge_trail(context: TrailContext) -> TrailJudgement:

@@ -34,6 +34,8 @@ class Target:
     inspection: Inspection = Inspection.TOLERATED
     private_link: bool = False
     internal: bool = False
+    owned: bool | None = None
+    """Whether the operator runs the server: no catalog row covers it. None: a report that does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Verdicts on a recording: outcome, reason, blame and confidence."""
+"""Verdicts on a recording make two claims, each with a confidence: what happened, and who caused it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Outcome(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How sure the attribution is."""
+    """How sure a claim is, from the surest."""
 
     CONFIRMED = "confirmed"
     HIGH = "high"
@@ -55,9 +55,27 @@ class Blame(StrEnum):
     NAT_DEVICE = "nat_device"
     UPSTREAM_PATH = "upstream_path"
     AZURE_SERVICE = "azure_service"
+    ENDPOINT_OWNER = "endpoint_owner"
     PKI_ENDPOINT = "pki_endpoint"
     EGRESSD_ENV = "egressd_env"
     UNKNOWN_MIDDLEBOX = "unknown_middlebox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A party that can have caused a failure and that no fact rules out."""
+
+    blame: Blame
+    decided_by: str
+    """The log line or the check that would decide whether it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuledOut:
+    """A party that can cause such a failure, and the fact by which it did not."""
+
+    blame: Blame
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +89,14 @@ class Verdict:
     phase: Phase | None = None
     reason: str | None = None
     confidence: Confidence = Confidence.CONFIRMED
+    """How sure it is what happened."""
     blame: Blame | None = None
+    """The first suspect."""
+    blame_confidence: Confidence | None = None
+    """How sure it is who caused it; None where nobody is blamed, and in reports of older versions."""
+    suspects: tuple[Suspect, ...] = ()
+    """Every party that the facts leave, the most likely first."""
+    ruled_out: tuple[RuledOut, ...] = ()
     also: tuple[str, ...] = ()
     """Other reason codes that hold, the most telling first."""
     flags: tuple[str, ...] = ()
@@ -115,6 +140,9 @@ class Finding:
     targets: tuple[str, ...]
     evidence: tuple[str, ...]
     advice: str
+    blame_confidence: Confidence | None = None
+    suspects: tuple[Suspect, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,13 @@ backtracks, so a hostile pattern costs no more than a long one.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+from egressd.model.endpoint import Endpoint
+
+PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+
 
 def pattern_covers(pattern: str, host: str, *, deep: bool = False) -> bool:
     """Return whether a firewall rule for the pattern would let the host through.
@@ -21,6 +28,15 @@ def pattern_covers(pattern: str, host: str, *, deep: bool = False) -> bool:
     if len(wanted) != len(given):
         return False
     return all(bool(label) and _glob(part, label) for part, label in zip(wanted, given, strict=True))
+
+
+def is_catalog_host(rows: Iterable[Endpoint], host: str) -> bool:
+    """Return whether a row of the catalog that is not an internal server's covers the host."""
+    return any(
+        pattern_covers(PLACEHOLDER.sub("*", row.pattern), host, deep=row.deep)
+        for row in rows
+        if not row.internal
+    )
 
 
 def glob_matches(glob: str, text: str) -> bool:

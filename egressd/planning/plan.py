@@ -16,7 +16,7 @@ from egressd.model.settings import Resolver, Settings
 from egressd.planning.controls import base_controls, nxdomain_controls
 from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sample, expand
-from egressd.planning.pattern import glob_matches_host
+from egressd.planning.pattern import glob_matches_host, is_catalog_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders, region_notes
 from egressd.planning.probes import goes_through_proxy, plan_probes
 from egressd.planning.select import (
@@ -60,7 +60,7 @@ def make_plan(
     every = expand(select(catalog, settings), context)
     refuse_unmatched(settings.only, lambda glob: any(_selected(one, (glob,)) for one in every))
     expansions = tuple(one for one in every if _selected(one, settings.only))
-    draft = _draft(expansions, settings)
+    draft = _draft(expansions, settings, catalog)
     planned = plan_probes(draft.targets, settings, siblings=draft.siblings)
     controls, control_notes = base_controls(settings, planned)
     return Plan(
@@ -142,7 +142,7 @@ def _sample_matches(only: tuple[str, ...], one: Expansion, sample: Sample) -> bo
     return any(glob_matches_host(glob, sample.host) or glob_matches_host(glob, one.pattern) for glob in only)
 
 
-def _draft(expansions: Iterable[Expansion], settings: Settings) -> _Draft:
+def _draft(expansions: Iterable[Expansion], settings: Settings, catalog: Catalog) -> _Draft:
     draft = _Draft()
     for one in expansions:
         endpoint = one.row.endpoint
@@ -153,7 +153,7 @@ def _draft(expansions: Iterable[Expansion], settings: Settings) -> _Draft:
                 Unsampled(endpoint=endpoint.id, pattern=one.pattern, need=endpoint.need, why=why)
             )
             continue
-        _add_targets(draft, one, settings)
+        _add_targets(draft, one, settings, catalog)
     return draft
 
 
@@ -164,7 +164,7 @@ def _no_source_for(roles: tuple[Role, ...], settings: Settings) -> str:
     return f"no source has the role {' or '.join(roles)}"
 
 
-def _add_targets(draft: _Draft, one: Expansion, settings: Settings) -> None:
+def _add_targets(draft: _Draft, one: Expansion, settings: Settings, catalog: Catalog) -> None:
     named = not settings.only or endpoint_matches(one.row.endpoint, settings.only)
     for sample in one.samples:
         if not named and not _sample_matches(settings.only, one, sample):
@@ -173,13 +173,15 @@ def _add_targets(draft: _Draft, one: Expansion, settings: Settings) -> None:
         if endpoint is None:
             draft.skipped.append(f"{one.row.endpoint.id} ({sample.host})")
             continue
-        target = _target(endpoint, one, sample)
+        given = sample.kind is SampleKind.GIVEN or endpoint.internal
+        owned = given and not is_catalog_host(catalog.endpoints, sample.host)
+        target = _target(endpoint, one, sample, owned=owned)
         draft.targets.append(target)
         if sample.siblings:
             draft.siblings[target.id] = sample.siblings
 
 
-def _target(endpoint: Endpoint, one: Expansion, sample: Sample) -> Target:
+def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, owned: bool) -> Target:
     """Make a target. A random label proves a rule: it decides no exit code and expects no body."""
     rule = sample.kind is SampleKind.RANDOM
     return Target(
@@ -200,6 +202,7 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample) -> Target:
         inspection=endpoint.inspection,
         private_link=endpoint.private_link,
         internal=endpoint.internal,
+        owned=owned,
     )
 
 

@@ -21,7 +21,16 @@ from egressd.model.observation import Certificate, Observation, Phase, Timestamp
 from egressd.model.plan import ControlPlan, Coverage, Probe, Unsampled
 from egressd.model.recording import Baseline, ClockReading, Control, Trail, VantageSource
 from egressd.model.settings import Family, Limits, Resolver, Source, Traffic, Trust
-from egressd.model.verdict import Blame, Confidence, Finding, Outcome, OutcomeCounts, Verdict
+from egressd.model.verdict import (
+    Blame,
+    Confidence,
+    Finding,
+    Outcome,
+    OutcomeCounts,
+    RuledOut,
+    Suspect,
+    Verdict,
+)
 from egressd.report.sweep_diff import SweepDiff
 from egressd.yamlfile import render_path
 
@@ -152,11 +161,15 @@ class TargetEntry:
     inspection: Inspection
     private_link: bool = False
     internal: bool = False
+    owned: bool | None = None
     outcome: Outcome
     phase: Phase | None
     reason: str | None
     confidence: Confidence
     blame: Blame | None
+    blame_confidence: Confidence | None = None
+    suspects: tuple[Suspect, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
     also: tuple[str, ...]
     flags: tuple[str, ...]
     evidence: tuple[str, ...]

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from egressd.attribution.blame_text import blame_text
 from egressd.attribution.reasons import CHAPTERS, REASONS, Reason
+from egressd.attribution.rules.certainties import certainty_text
 from egressd.model.verdict import Outcome
 
 _OUTCOMES: Mapping[Outcome, str] = {
@@ -52,9 +53,10 @@ def render_reason_list(*, width: int = 80) -> str:
 
 def usual_values(reason: Reason) -> str:
     """Describe the usual outcome, blame and confidence of a reason, and what it requires."""
+    suspects = ", ".join(blame_text(one) for one in reason.suspects.parties)
     parts = [
-        f"Outcome {_OUTCOMES[reason.severity]}; to blame: {blame_text(reason.blame)}; "
-        f"confidence {reason.base}. {reason.capped}".rstrip(),
+        f"Outcome {_OUTCOMES[reason.severity]}. {certainty_text(reason.code)}".rstrip(),
+        f"Who can have caused it, the most likely first: {suspects}.",
         f"Arises only with: {', '.join(reason.needs)}." if reason.needs else "",
     ]
     return " ".join(part for part in parts if part)

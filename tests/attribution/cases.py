@@ -625,7 +625,7 @@ DNS = (
         ),
         reason="dns_dropped_name",
         outcome=BLOCKED,
-        most=LOW,
+        most=MEDIUM,
         blame=Blame.DNS_RESOLVER,
     ),
     Scene(
@@ -644,7 +644,7 @@ DNS = (
         build=alone(dns(failure=Failure.RCODE, rcode="REFUSED")),
         reason="dns_refused_name",
         outcome=BLOCKED,
-        least=HIGH,
+        least=MEDIUM,
     ),
     Scene(
         name="servfail",
@@ -671,7 +671,7 @@ DNS = (
         build=alone(dns(soa=True, **NXDOMAIN)),
         reason="dns_name_absent",
         outcome=DOWN,
-        least=HIGH,
+        least=MEDIUM,
     ),
     Scene(
         name="nxdomain-ede",
@@ -685,7 +685,7 @@ DNS = (
         build=two_resolvers(first=dns(soa=True, **NXDOMAIN)),
         reason="dns_nxdomain_filtered",
         outcome=DEGRADED,
-        least=HIGH,
+        least=MEDIUM,
     ),
     Scene(
         name="nodata",
@@ -825,7 +825,7 @@ DNS = (
         build=_override(dns(resolver="system", **NXDOMAIN)),
         reason="dns_local_override",
         outcome=DEGRADED,
-        least=HIGH,
+        least=MEDIUM,
         blame=Blame.LOCAL_HOST,
     ),
     Scene(
@@ -895,7 +895,7 @@ DNS = (
         ),
         reason="dns_edns_or_fragment_dropped",
         outcome=DEGRADED,
-        most=LOW,
+        most=MEDIUM,
     ),
     Scene(
         name="lossy",
@@ -1133,7 +1133,7 @@ TLS = (
         build=_sni(Failure.RESET, seen=UNACKED),
         reason="tls_sni_reset",
         outcome=BLOCKED,
-        least=HIGH,
+        least=MEDIUM,
         blame=Blame.FIREWALL_L7,
     ),
     Scene(
@@ -1156,7 +1156,7 @@ TLS = (
         reason="tls_reset_after_hello",
         outcome=BLOCKED,
         least=MEDIUM,
-        blame=Blame.TRANSPARENT_PROXY,
+        blame=Blame.FIREWALL_L7,
     ),
     Scene(
         name="reset-acked-by-name",
@@ -1182,7 +1182,7 @@ TLS = (
         build=_hello(Failure.TIMEOUT, seen=info(ooo=2)),
         reason="tls_pmtu_blackhole_inbound",
         outcome=BLOCKED,
-        least=MEDIUM,
+        least=LOW,
     ),
     Scene(
         name="pmtu-in-mss",
@@ -1349,7 +1349,7 @@ CERTIFICATE = (
         name="no-san",
         build=_verify(62, chain=NO_SAN, about=facts(True, True, name=False, cn=True)),
         reason="tls_cert_without_san",
-        outcome=BLOCKED,
+        outcome=DOWN,
         least=CONFIRMED,
     ),
     Scene(
@@ -1358,7 +1358,7 @@ CERTIFICATE = (
         reason="tls_hostname_mismatch",
         outcome=BLOCKED,
         least=MEDIUM,
-        blame=Blame.DNS_FILTER,
+        blame=Blame.AZURE_SERVICE,
     ),
     Scene(
         name="wrong-name-private",
@@ -1366,9 +1366,9 @@ CERTIFICATE = (
         reason="tls_hostname_mismatch",
         outcome=BLOCKED,
         least=MEDIUM,
-        blame=Blame.TRANSPARENT_PROXY,
+        blame=Blame.AZURE_SERVICE,
     ),
-    Scene(name="weak", build=_verify(66), reason="tls_weak_certificate", outcome=BLOCKED, least=HIGH),
+    Scene(name="weak", build=_verify(66), reason="tls_weak_certificate", outcome=DOWN, least=HIGH),
     Scene(
         name="page-inside",
         build=alone(
@@ -1420,7 +1420,7 @@ CERTIFICATE = (
         name="leaf-only",
         build=_verify(20, about=PRIVATE, chain=(certificate(),)),
         reason="tls_incomplete_chain",
-        outcome=BLOCKED,
+        outcome=DOWN,
         least=HIGH,
     ),
     Scene(
@@ -1980,7 +1980,7 @@ OWN_SCENES = (
 )
 
 PEERS = (
-    Scene(name="burst", build=burst(LATE, EARLY), reason="tcp_rate_limited", outcome=DEGRADED, least=HIGH),
+    Scene(name="burst", build=burst(LATE, EARLY), reason="tcp_rate_limited", outcome=DEGRADED, least=MEDIUM),
     Scene(
         name="load",
         build=concurrency_limited,
@@ -2076,7 +2076,7 @@ HELLOS = (
         build=control_scenes.own_large_hello,
         reason="tls_large_hello_intolerant",
         outcome=BLOCKED,
-        least=HIGH,
+        least=MEDIUM,
     ),
     Scene(
         name="large-hello-too-big-for-the-path",
@@ -2105,7 +2105,7 @@ HELLOS = (
         build=control_scenes.refused_at_hop_two,
         reason="tcp_refused_by_middlebox",
         outcome=BLOCKED,
-        least=HIGH,
+        least=MEDIUM,
         blame=Blame.FIREWALL_L3L4,
     ),
     Scene(
@@ -2119,7 +2119,7 @@ HELLOS = (
         build=control_scenes.reset_at_hop_two,
         reason="tls_sni_reset",
         outcome=BLOCKED,
-        least=HIGH,
+        least=LOW,
     ),
 )
 

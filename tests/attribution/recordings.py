@@ -369,6 +369,7 @@ class Site:
         expect: Expect | None = None,
         inspection: Inspection = Inspection.TOLERATED,
         internal: bool = False,
+        owned: bool | None = None,
         private_link: bool = False,
         via_proxy: bool = False,
         contrast: bool = False,
@@ -396,6 +397,7 @@ class Site:
                     expect=expect or Expect(),
                     inspection=inspection,
                     internal=internal,
+                    owned=owned,
                     private_link=private_link,
                 )
             )

@@ -56,7 +56,7 @@ def test_random_label_answered_in_the_baseline_is_filtered_now(answer: TlsObserv
     sweep = against(baseline(answer))
     verdict = of_label(sweep)
     assert (verdict.outcome, "baseline_answered" in verdict.flags) == (Outcome.BLOCKED, True)
-    assert verdict.confidence in (Confidence.HIGH, Confidence.CONFIRMED)
+    assert verdict.confidence is Confidence.MEDIUM
     assert sweep.findings[0].confidence is verdict.confidence
 
 
@@ -78,7 +78,7 @@ def test_http2_of_the_baseline_is_missed() -> None:
     before = baseline_of(judge(known.recording()))
     verdict = judge(replace(now.recording(), baseline=before)).verdicts[0].verdict
     assert (verdict.reason, verdict.outcome) == ("tls_alpn_stripped", Outcome.DEGRADED)
-    assert verdict.confidence is Confidence.MEDIUM
+    assert verdict.confidence is Confidence.HIGH
     assert judge(now.recording()).verdicts[0].verdict.outcome is Outcome.OK
 
 

@@ -12,7 +12,7 @@ from egressd.model.endpoint import Protocol, SampleKind
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
-from egressd.model.verdict import Blame, Confidence, Finding, Outcome
+from egressd.model.verdict import Blame, Finding, Outcome
 from tests.attribution.cases import FORGED, PRIVATE, UNACKED, dns_dead
 from tests.attribution.recordings import RESOLVER, Site, dns, good, http, icmp, info, tcp, tls, trail
 
@@ -56,14 +56,14 @@ def test_single_failure_is_no_finding() -> None:
     assert findings(site) == ()
 
 
-def test_same_signature_is_one_finding_with_higher_confidence() -> None:
-    """Two names broken alike by one device are one finding, and each raises the other's confidence."""
+def test_same_signature_is_one_finding_of_the_same_confidence() -> None:
+    """Two names broken alike are one finding; that they look alike makes neither surer."""
     site = Site()
     site.add(reset("a.example", "203.0.113.1"), host="a.example")
     one = judge(site.recording()).verdicts[0].verdict.confidence
     site.add(reset("b.example", "203.0.113.2"), host="b.example")
     two = judge(site.recording()).verdicts[0].verdict.confidence
-    assert list(Confidence).index(two) < list(Confidence).index(one)
+    assert one is two
     assert (only(site).reason, len(only(site).targets)) == ("tls_sni_reset", 2)
 
 

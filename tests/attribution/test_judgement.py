@@ -117,22 +117,13 @@ def test_target_takes_its_worst_source() -> None:
     )
 
 
-def test_accept_all_lowers_tcp_confidence() -> None:
-    """Where an address that can't exist accepts, a TCP verdict has lower confidence and a flag."""
-
-    def build(*, accepts: bool) -> Verdict:
-        site = Site()
-        site.add(trail(dns(), tcp(Failure.RESET)))
-        site.control(
-            ControlKind.TESTNET_TCP,
-            tcp(None if accepts else Failure.TIMEOUT, address="192.0.2.1"),
-            subject=None,
-            address="192.0.2.1",
-        )
-        return first_verdict(site)
-
-    assert "accept_all" in build(accepts=True).flags
-    assert ORDER.index(build(accepts=True).confidence) > ORDER.index(build(accepts=False).confidence)
+def test_accept_all_is_a_flag_of_every_verdict() -> None:
+    """Where an address that can't exist accepts, a verdict says so."""
+    site = Site()
+    site.add(trail(dns(), tcp(Failure.RESET)))
+    unroutable = tcp(address="192.0.2.1")
+    site.control(ControlKind.TESTNET_TCP, unroutable, subject=None, address="192.0.2.1")
+    assert "accept_all" in first_verdict(site).flags
 
 
 def test_missing_aaaa_is_no_second_fault() -> None:
@@ -147,8 +138,8 @@ def test_missing_aaaa_is_no_second_fault() -> None:
     assert first_verdict(site).also == ("dns_nodata_filtered",)
 
 
-def test_confidence_is_limited_by_the_reason() -> None:
-    """A FIN that only one name gets is anonymous evidence: high at most, not confirmed."""
+def test_what_happened_is_surer_than_who_did_it() -> None:
+    """A FIN that only one name gets is certain; its sender is not."""
     site = Site()
     for number in range(3):
         name = f"n{number}.example"
@@ -156,9 +147,10 @@ def test_confidence_is_limited_by_the_reason() -> None:
         site.add(*[trail(dns(name=name), tcp(), closed)] * 2, host=name)
         site.control(ControlKind.SNI_CONTRAST, tcp(), tls(sni="good.example"), subject=number)
     sweep = judge(site.recording())
-    judged = {(one.verdict.reason, one.verdict.confidence) for one in sweep.verdicts}
-    assert judged == {("tls_fin_after_hello", Confidence.HIGH)}
-    assert {(one.reason, one.confidence) for one in sweep.findings} == judged
+    claims = [one.verdict for one in sweep.verdicts] + list(sweep.findings)
+    assert {one.reason for one in claims} == {"tls_fin_after_hello"}
+    assert {one.confidence for one in claims} == {Confidence.CONFIRMED}
+    assert {one.blame_confidence for one in claims} == {Confidence.MEDIUM}
 
 
 def test_unlisted_target_is_not_ok() -> None:

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.attribution import judge, plan_followups
-from egressd.attribution.reasons import REASONS, find_reason
+from egressd.attribution.reasons import find_reason
 from egressd.model.endpoint import Expect, Inspection, Protocol, SampleKind
 from egressd.model.observation import Certificate, DnsQuery, Failure, Icmp, Observation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.settings import Family
-from egressd.model.verdict import Confidence
+from egressd.model.verdict import Confidence, Finding, Verdict
 from tests.attribution.recordings import (
     Site,
     certificate,
@@ -211,9 +211,21 @@ def test_judging_never_fails_and_is_deterministic(site: Site) -> None:
         assert len(codes) == len(set(codes))
     named = [target for finding in sweep.findings for target in finding.targets]
     assert len(named) == len(set(named))
-    sure = [(one.verdict.reason, one.verdict.confidence) for one in sweep.verdicts if one.verdict.reason]
-    sure += [(one.reason, one.confidence) for one in sweep.findings]
-    assert [one for one in sure if LEVELS.index(one[1]) < LEVELS.index(REASONS[one[0]].ceiling)] == []
+    for one in sweep.verdicts:
+        check_blame(one.verdict)
+    for finding in sweep.findings:
+        check_blame(finding)
+
+
+def check_blame(claim: Verdict | Finding) -> None:
+    """Who did it is the first suspect, never surer than what happened, and never ruled out."""
+    assert (claim.blame is None) == (claim.blame_confidence is None)
+    if claim.blame is not None and claim.blame_confidence is not None:
+        assert LEVELS.index(claim.blame_confidence) >= LEVELS.index(claim.confidence)
+        assert claim.suspects[0].blame is claim.blame
+        named = [one.blame for one in claim.suspects]
+        assert len(named) == len(set(named))
+        assert not set(named) & {one.blame for one in claim.ruled_out}
 
 
 @settings(max_examples=150)

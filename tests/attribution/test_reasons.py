@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from egressd.attribution.advice import advise, values_of
+from egressd.attribution.blame.suspects import DECIDED_BY
+from egressd.attribution.certainty import SILENCE
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import (
@@ -25,6 +27,7 @@ from egressd.attribution.reasons import (
     fill_template,
     find_reason,
 )
+from egressd.attribution.rules.certainties import certainty_text
 from egressd.model.observation import (
     DnsObservation,
     Failure,
@@ -37,7 +40,7 @@ from egressd.model.observation import (
 )
 from egressd.model.plan import ControlKind, Target
 from egressd.model.recording import ProbeRecord, Recording, Trail, Vantage
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Blame, Outcome
 from tests.attribution.recordings import Site, dns, tcp, tls, trail
 
 EVERY = pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS.keys())
@@ -187,7 +190,7 @@ def test_every_phase_has_a_fallback(phase: Phase) -> None:
     fallback = REASONS[f"{phase}_unknown"]
     assert fallback.phase is phase
     assert fallback.severity is Outcome.UNKNOWN
-    assert fallback.base is Confidence.LOW
+    assert certainty_text(fallback.code).startswith("Low")
 
 
 @EVERY
@@ -230,7 +233,7 @@ def test_texts_are_complete_sentences(reason: Reason) -> None:
 def test_templates_use_known_placeholders_only(reason: Reason) -> None:
     """A misspelt placeholder would be shown as a word in capitals."""
     assert placeholders(reason.advice) | placeholders(reason.confirm) <= PLACEHOLDERS
-    for text in (reason.title, reason.meaning, reason.signal, reason.capped, *reason.evidence):
+    for text in (reason.title, reason.meaning, reason.signal, *reason.evidence):
         assert "{" not in text
 
 
@@ -292,37 +295,31 @@ def test_ok_and_informational_go_together(reason: Reason) -> None:
 @EVERY
 def test_blame_on_egressd_means_unknown(reason: Reason) -> None:
     """Blame on egressd means that nothing is known about the endpoint, unless a setting is plainly wrong."""
-    if reason.blame is Blame.EGRESSD_ENV and reason.code != "proxy_not_connect_capable":
+    if reason.suspects.usual is Blame.EGRESSD_ENV and reason.code != "proxy_not_connect_capable":
         assert reason.severity in (Outcome.UNKNOWN, Outcome.OK)
 
 
 def test_the_service_is_down_and_not_blocked() -> None:
-    """Where the service is to blame there is nothing to unblock."""
-    wrong = [
-        one.code
-        for one in REASONS.values()
-        if one.blame is Blame.AZURE_SERVICE and one.severity is Outcome.BLOCKED
-    ]
-    assert wrong == []
-
-
-def test_the_ceiling_is_above_the_base() -> None:
-    """`capped` begins with a confidence above the base; most codes can never be confirmed."""
-    levels = list(Confidence)
-    for one in REASONS.values():
-        assert levels.index(one.ceiling) < levels.index(one.base) or (
-            not one.capped and one.ceiling is one.base
-        )
-    assert REASONS["tls_sni_reset"].ceiling is Confidence.CONFIRMED
-    assert REASONS["tls_fin_after_hello"].ceiling is Confidence.HIGH
-    assert REASONS["dns_edns_unsupported"].ceiling is Confidence.HIGH
+    """Where only the service can be to blame there is nothing to unblock."""
+    alone = [one for one in REASONS.values() if one.suspects.parties == (Blame.AZURE_SERVICE,)]
+    assert [one.code for one in alone if one.severity is Outcome.BLOCKED] == []
 
 
 def test_timeouts_alone_are_never_confirmed() -> None:
-    """A timeout needs a control before blame is confirmed."""
-    for code in ("tcp_egress_all_blocked", "tcp_ip_blocked_silent", "tls_stall_after_hello", "ntp_no_answer"):
-        assert REASONS[code].base in (Confidence.MEDIUM, Confidence.LOW)
-        assert REASONS[code].capped
+    """Nothing came is said with medium confidence, and with high where repeats agree."""
+    for code in ("tcp_ip_blocked_silent", "tls_stall_after_hello", "http_no_answer"):
+        assert certainty_text(code) == SILENCE.text
+
+
+@EVERY
+def test_suspects_are_named_once_each(reason: Reason) -> None:
+    """Somebody can have caused each failure, and what decides is known for every party."""
+    for parties in (reason.suspects.parties, reason.suspects.own or reason.suspects.parties):
+        assert parties
+        assert len(set(parties)) == len(parties)
+        assert set(parties) <= set(DECIDED_BY)
+    assert Blame.ENDPOINT_OWNER not in reason.suspects.parties
+    assert Blame.AZURE_SERVICE not in reason.suspects.own
 
 
 def test_every_alert_of_the_rfc_has_its_code() -> None:

@@ -117,16 +117,16 @@ def only(sweep: Sweep) -> tuple[str, Blame, Confidence]:
     [
         ((dns(), tcp(Failure.REFUSED, port=80)), "unreachable", Blame.FIREWALL_L3L4, Confidence.HIGH),
         ((dns(), tcp(Failure.TIMEOUT, port=80)), "unreachable", Blame.FIREWALL_L3L4, Confidence.MEDIUM),
-        ((dns(failure=Failure.NXDOMAIN),), "unreachable", Blame.DNS_RESOLVER, Confidence.HIGH),
-        ((dns(), tcp(port=80), answer(404)), "unreachable", Blame.PKI_ENDPOINT, Confidence.HIGH),
-        ((dns(), tcp(port=80), answer(der=False)), "tampered", Blame.TRANSPARENT_PROXY, Confidence.HIGH),
+        ((dns(failure=Failure.NXDOMAIN),), "unreachable", Blame.DNS_FILTER, Confidence.HIGH),
+        ((dns(), tcp(port=80), answer(404)), "unreachable", Blame.FIREWALL_L7, Confidence.HIGH),
+        ((dns(), tcp(port=80), answer(der=False)), "tampered", Blame.FIREWALL_L7, Confidence.HIGH),
         (
             (dns(), tcp(port=80), answer(403, body="Powered By FortiGuard", der=False)),
             "tampered",
-            Blame.TRANSPARENT_PROXY,
+            Blame.FIREWALL_L7,
             Confidence.HIGH,
         ),
-        ((dns(), tcp(port=80), answer(470)), "tampered", Blame.TRANSPARENT_PROXY, Confidence.HIGH),
+        ((dns(), tcp(port=80), answer(470)), "tampered", Blame.FIREWALL_L7, Confidence.HIGH),
     ],
     ids=["refused", "silent", "no name", "gone", "page", "deny page", "azure firewall"],
 )

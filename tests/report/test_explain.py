@@ -11,6 +11,7 @@ import pytest
 
 from egressd.attribution.blame_text import blame_text
 from egressd.attribution.reasons import CHAPTERS, REASONS, Reason
+from egressd.attribution.rules.certainties import certainty_text
 from egressd.model.verdict import Blame
 from egressd.report.explain import (
     render_explanation,
@@ -45,8 +46,9 @@ def test_an_explanation_fits_a_terminal(reason: Reason) -> None:
 def test_an_explanation_has_all_texts(reason: Reason) -> None:
     """All texts of a reason are shown, wrapped ones included."""
     shown = " ".join(render_explanation(reason).split())
-    texts = (reason.code, reason.title, reason.meaning, reason.signal, reason.capped, reason.advise({}))
-    for text in (*texts, *reason.evidence, *reason.needs, blame_text(reason.blame), str(reason.base)):
+    suspects = [blame_text(one) for one in reason.suspects.parties]
+    texts = (reason.code, reason.title, reason.meaning, reason.signal, reason.advise({}))
+    for text in (*texts, *reason.evidence, *reason.needs, certainty_text(reason.code), *suspects):
         assert " ".join(text.split()) in shown
 
 

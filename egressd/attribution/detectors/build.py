@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from egressd.attribution.advice import advise_all, listed
-from egressd.attribution.confidence import highest, lower
+from egressd.attribution.advice import advise_all, listed, values_of
+from egressd.attribution.blame.elimination import Attribution, common_attribution, usual_attribution
+from egressd.attribution.blame.suspects import Signature
+from egressd.attribution.certainty import highest, lower
 from egressd.attribution.detectors.detector_input import DetectorInput
 from egressd.attribution.evidence import evidence_lines
-from egressd.attribution.reasons import REASONS
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.reasons import REASONS, Reason
 from egressd.attribution.target_judgement import TargetJudgement, device_of
-from egressd.model.verdict import Blame, Confidence, Finding, Verdict
+from egressd.model.verdict import Confidence, Finding, Verdict
 from egressd.wording import count
 
 MOST_LINES = 8
@@ -54,11 +57,16 @@ def build_finding(
     verdicts = [inputs.verdict(one) for one in some]
     own = code in {one.code for one in some}
     contexts = [one.deciding_match.context for one in some if one.deciding_match is not None]
+    sure = sure or _confidence(verdicts, own=own)
+    found = _attribution(reason, verdicts, own=own, sure=sure, values=_values(contexts) | values)
     return Finding(
         id=finding_id(code, key),
         reason=code,
-        blame=_blame(verdicts, own=own) or reason.blame,
-        confidence=sure or _confidence(verdicts, reason.ceiling if own else reason.base),
+        blame=found.blame,
+        blame_confidence=found.confidence,
+        suspects=found.suspects,
+        ruled_out=found.ruled_out,
+        confidence=sure,
         title=f"{reason.title} ({key})" if key else reason.title,
         targets=tuple(dict.fromkeys(one.target.id for one in some)),
         evidence=_evidence(some, lines),
@@ -66,15 +74,52 @@ def build_finding(
     )
 
 
-def _confidence(verdicts: list[Verdict], most: Confidence) -> Confidence:
-    """Return the highest confidence, as its evidence is the best, but never above what the code allows."""
-    return lower(highest(one.confidence for one in verdicts), most)
+def finding_about_path(
+    code: str,
+    key: str,
+    *,
+    sure: Confidence,
+    evidence: tuple[str, ...],
+    title: str = "",
+    values: Mapping[str, str] | None = None,
+    suspects: Signature | None = None,
+) -> Finding:
+    """Return a finding without targets, about the path or this host.
+
+    `suspects`: who can have caused it, where what was seen shows more than the reason's usual ones.
+    """
+    reason = REASONS[code]
+    found = usual_attribution(suspects or reason.suspects, most=sure, values=values or {})
+    return Finding(
+        id=finding_id(code, key),
+        reason=code,
+        blame=found.blame,
+        blame_confidence=found.confidence,
+        suspects=found.suspects,
+        confidence=sure,
+        title=title or reason.title,
+        targets=(),
+        evidence=evidence,
+        advice=reason.advise(values or {}),
+    )
 
 
-def _blame(verdicts: list[Verdict], *, own: bool) -> Blame | None:
-    """Return the party that the verdicts agree on; None for a cause with a code of its own."""
-    blamed = {one.blame for one in verdicts}
-    return verdicts[0].blame if own and len(blamed) == 1 else None
+def _confidence(verdicts: list[Verdict], *, own: bool) -> Confidence:
+    """Return the highest confidence; a cause that is read from several targets is at most high."""
+    found = highest(one.confidence for one in verdicts)
+    return found if own else lower(found, Confidence.HIGH)
+
+
+def _attribution(
+    reason: Reason, verdicts: list[Verdict], *, own: bool, sure: Confidence, values: Mapping[str, str]
+) -> Attribution:
+    """Return who caused it: by the facts of its targets, or as usual for a cause with a code of its own."""
+    common = common_attribution(verdicts) if own else None
+    return common or usual_attribution(reason.suspects, most=sure, values=values)
+
+
+def _values(contexts: list[TrailContext]) -> dict[str, str]:
+    return values_of(contexts[0]) if contexts else {}
 
 
 def _evidence(some: list[TargetJudgement], lines: tuple[str, ...]) -> tuple[str, ...]:

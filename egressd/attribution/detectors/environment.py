@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from egressd.attribution.detectors.build import finding_id
+from egressd.attribution.detectors.build import finding_about_path
 from egressd.attribution.detectors.detector_input import DetectorInput
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.sweep_index import SweepIndex
@@ -29,19 +29,17 @@ def _rewriting(index: SweepIndex, source: str, resolver: str, addresses: frozens
         for _, one in observations(control.trails, DnsObservation)
         if one.resolver == resolver and addresses & set(one.answers)
     ]
-    return Finding(
-        id=finding_id(reason.code, f"{source} {resolver}"),
-        reason=reason.code,
-        blame=reason.blame,
-        confidence=Confidence.CONFIRMED,
+    return finding_about_path(
+        reason.code,
+        f"{source} {resolver}",
+        sure=Confidence.CONFIRMED,
         title=f"{reason.title} ({resolver})",
-        targets=(),
         evidence=tuple(
             f"{resolver} queried for {one.type} {one.name} at {one.started}: {' '.join(one.answers)}, "
             f"and there is no such name"
             for one in answers
         ),
-        advice=reason.advise({"source": source, "resolver": resolver}),
+        values={"source": source, "resolver": resolver},
     )
 
 
@@ -51,19 +49,8 @@ def unused_proxy(inputs: DetectorInput) -> list[Finding]:
     failing = [one for one in inputs.worst if one.code and not one.outcome.reachable]
     if not names or not failing:
         return []
-    reason = REASONS["local_proxy_config_mismatch"]
-    return [
-        Finding(
-            id=reason.code,
-            reason=reason.code,
-            blame=reason.blame,
-            confidence=Confidence.MEDIUM,
-            title=reason.title,
-            targets=(),
-            evidence=(
-                f"the environment has {', '.join(names)}; egressd uses no proxy and dialled directly",
-                f"{len(failing)} of {len(inputs.worst)} targets can't be used this way",
-            ),
-            advice=reason.advise({}),
-        )
-    ]
+    seen = (
+        f"the environment has {', '.join(names)}; egressd uses no proxy and dialled directly",
+        f"{len(failing)} of {len(inputs.worst)} targets can't be used this way",
+    )
+    return [finding_about_path("local_proxy_config_mismatch", "", sure=Confidence.MEDIUM, evidence=seen)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from egressd.attribution.confidence import highest
+from egressd.attribution.certainty import highest
 from egressd.attribution.detectors.build import build_finding, group_by_device
 from egressd.attribution.detectors.detector_input import DetectorInput, is_random
 from egressd.attribution.target_judgement import TargetJudgement

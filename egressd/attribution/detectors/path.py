@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from egressd.attribution.detectors.build import build_finding, finding_id, group_by_device
+from egressd.attribution.detectors.build import build_finding, finding_about_path, group_by_device
 from egressd.attribution.detectors.detector_input import EGRESSD_CODES, DetectorInput
 from egressd.attribution.evidence import control_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
@@ -66,21 +66,18 @@ def dns_interception(index: SweepIndex) -> list[Finding]:
 
 
 def _proven_by_control(index: SweepIndex, code: str, source: str, kind: ControlKind) -> Finding:
-    reason = REASONS[code]
     controls = [one for one in index.recording.controls if one.kind is kind and one.source == source]
     seen = [line for one in controls for line in control_lines(one)]
     answered = [
         f"{host_port(one.address or one.host, one.port)} answered from source {source}" for one in controls
     ]
-    return Finding(
-        id=finding_id(code, source),
-        reason=code,
-        blame=reason.blame,
-        confidence=Confidence.CONFIRMED,
-        title=f"{reason.title} ({source})",
-        targets=(),
+    return finding_about_path(
+        code,
+        source,
+        sure=Confidence.CONFIRMED,
+        title=f"{REASONS[code].title} ({source})",
         evidence=(*seen, *answered),
-        advice=reason.advise({"source": source, "address": controls[0].address or "", "port": "443"}),
+        values={"source": source, "address": controls[0].address or "", "port": "443"},
     )
 
 
@@ -101,19 +98,8 @@ def clock(inputs: DetectorInput) -> list[Finding]:
     if affected:
         return [build_finding(inputs, "local_clock_skew", "", affected)]
     offset = inputs.index.recording.vantage.clock_offset_seconds
-    reason = REASONS["local_clock_skew"]
-    return [
-        Finding(
-            id="local_clock_skew",
-            reason=reason.code,
-            blame=reason.blame,
-            confidence=Confidence.HIGH,
-            title=reason.title,
-            targets=(),
-            evidence=(f"the clock of other hosts is {offset:+.0f} s from ours",),
-            advice=reason.advise({}),
-        )
-    ]
+    seen = (f"the clock of other hosts is {offset:+.0f} s from ours",)
+    return [finding_about_path("local_clock_skew", "", sure=Confidence.HIGH, evidence=seen)]
 
 
 def path_wide(inputs: DetectorInput) -> list[Finding]:

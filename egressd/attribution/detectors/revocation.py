@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from egressd.attribution.advice import listed, source_address
-from egressd.attribution.detectors.build import finding_id
+from egressd.attribution.blame.suspects import (
+    NAME_DENIED,
+    REVOCATION_ANSWER,
+    REVOCATION_UNREACHABLE,
+    Signature,
+)
+from egressd.attribution.detectors.build import finding_about_path
 from egressd.attribution.evidence import control_lines
 from egressd.attribution.facts.cert_urls import OCSP, CertificateUrl, certificate_urls
 from egressd.attribution.facts.sweep_index import SweepIndex
@@ -19,7 +25,7 @@ from egressd.attribution.reasons import REASONS
 from egressd.model.observation import Failure, HttpObservation, Observation, Phase
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control
-from egressd.model.verdict import Blame, Confidence, Finding
+from egressd.model.verdict import Confidence, Finding
 
 UNREACHABLE, TAMPERED = "pki_revocation_unreachable", "pki_revocation_tampered"
 DENIED = frozenset({407, 470, 511})
@@ -84,15 +90,14 @@ def _finding(index: SweepIndex, code: str, some: list[FailedFetch]) -> Finding:
     sources = sorted({source_address(index, one.control.source) for one in some})
     lines = [line for one in some for line in control_lines(one.control)]
     named = [f"{one.url.url} is named for {one.url.kind}" for one in some]
-    return Finding(
-        id=finding_id(code, ""),
-        reason=code,
-        blame=_blame(some) or reason.blame,
-        confidence=_sure(some),
+    return finding_about_path(
+        code,
+        "",
+        sure=_sure(some),
         title=f"{reason.title} ({listed(hosts)})",
-        targets=(),
         evidence=tuple(dict.fromkeys((*lines[:1], *named[:MOST_LINES], *lines[1:MOST_LINES]))),
-        advice=reason.advise({"host": listed(hosts), "source": listed(sources), "port": "80"}),
+        values={"host": listed(hosts), "source": listed(sources), "port": "80"},
+        suspects=_suspects(some),
     )
 
 
@@ -102,10 +107,9 @@ def _sure(some: list[FailedFetch]) -> Confidence:
     return Confidence.MEDIUM if silent and len(some) == 1 else Confidence.HIGH
 
 
-def _blame(some: list[FailedFetch]) -> Blame | None:
-    """Blame the resolver for names that do not resolve, and the server for its own refusal."""
-    phases = {one.last.phase for one in some}
-    if phases == {Phase.DNS}:
-        return Blame.DNS_RESOLVER
-    answered = all(isinstance(one.last, HttpObservation) and one.last.status for one in some)
-    return Blame.PKI_ENDPOINT if answered and some[0].code == UNREACHABLE else None
+def _suspects(some: list[FailedFetch]) -> Signature:
+    """Return who can have caused it: by the phase that failed, and by whether anything was answered."""
+    if {one.last.phase for one in some} == {Phase.DNS}:
+        return NAME_DENIED
+    answered = any(isinstance(one.last, HttpObservation) for one in some)
+    return REVOCATION_ANSWER if answered else REVOCATION_UNREACHABLE

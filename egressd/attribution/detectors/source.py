@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 
 from egressd.attribution.advice import listed, source_address
-from egressd.attribution.confidence import highest, lower
+from egressd.attribution.certainty import highest, lower
 from egressd.attribution.detectors.build import build_finding
 from egressd.attribution.detectors.detector_input import DetectorInput
 from egressd.attribution.target_judgement import TargetJudgement

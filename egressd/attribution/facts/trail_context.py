@@ -278,6 +278,13 @@ class TrailContext:
         return issuer_of(self.tls) if self.tls is not None else ""
 
     @property
+    def owned(self) -> bool:
+        """Whether the operator runs the server: Azure is never to blame for it."""
+        if self.target.owned is not None:
+            return self.target.owned
+        return self.given or self.target.internal
+
+    @property
     def given(self) -> bool:
         """Whether the operator asked for this endpoint, not the catalog."""
         return self.target.sample is SampleKind.GIVEN

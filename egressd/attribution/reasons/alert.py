@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from egressd.attribution.blame.suspects import ALERT, Signature
 from egressd.attribution.reasons.commands import CLIENT_HELLO, CLIENT_HELLO_OTHER, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 
 class _Row(NamedTuple):
@@ -22,12 +23,10 @@ class _Row(NamedTuple):
     title: str
     meaning: str
     advice: str
-    blame: Blame = Blame.TLS_INSPECTION
-    base: Confidence = Confidence.MEDIUM
+    suspects: Signature = ALERT
     severity: Outcome = Outcome.BLOCKED
 
 
-_RAISED = "High when another name on the same address is answered with a certificate."
 _EXEMPT = "exempt {host} from TLS inspection for {source}."
 _DEVICE = "Find the device that terminates TLS between {source} and {address} at {time}, and "
 
@@ -53,7 +52,6 @@ _ROWS = (
         "The peer could not decrypt our record",
         "Bytes were changed between the two ends: by a device that rewrites them, or by broken hardware.",
         _DEVICE + "bypass it for {host}; then look for errors on the link.",
-        Blame.UNKNOWN_MIDDLEBOX,
     ),
     _Row(
         22,
@@ -61,7 +59,6 @@ _ROWS = (
         "The peer got a TLS record that is too long",
         "A record arrived longer than the protocol allows, so it was changed or joined on the path.",
         _DEVICE + _EXEMPT,
-        Blame.UNKNOWN_MIDDLEBOX,
     ),
     _Row(
         40,
@@ -155,8 +152,6 @@ _ROWS = (
         "The peer does not support TLS 1.2 or 1.3, which Azure does: what answered is an old device on the "
         "path.",
         _DEVICE + "enable TLS 1.2 and 1.3 on it, or " + _EXEMPT,
-        Blame.TLS_INSPECTION,
-        Confidence.HIGH,
     ),
     _Row(
         71,
@@ -211,7 +206,6 @@ _ROWS = (
         "one the address is wrong or a proxy answers.",
         "Check that {address} really belongs to {host}: what answers there does not know the name {sni}. "
         "Compare with the answer of another resolver, then look for a proxy between {source} and it.",
-        Blame.TRANSPARENT_PROXY,
     ),
     _Row(
         113,
@@ -237,7 +231,6 @@ _ROWS = (
         "genuine server this is reported as tls_client_cert_required and is a pass.",
         "Check whether {address} is the right server for {host}; if a proxy in between requires the "
         "certificate, exempt {source} from it.",
-        Blame.TRANSPARENT_PROXY,
     ),
     _Row(
         120,
@@ -246,7 +239,6 @@ _ROWS = (
         "The peer accepts neither HTTP/2 nor HTTP/1.1. It is not the web service expected here.",
         "Check that {address} really belongs to {host}; then look for a proxy between {source} and it that "
         "rejects ALPN.",
-        Blame.TRANSPARENT_PROXY,
     ),
 )
 
@@ -273,12 +265,10 @@ def _reason(row: _Row) -> Reason:
             "tls.info.bytes_acked, tls.elapsed_ms: whether a server that far away could have sent it",
             "controls.sni_contrast: whether another name gets the same",
         ),
-        blame=row.blame,
+        suspects=row.suspects,
         severity=row.severity,
         advice=row.advice,
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, f"The first ends with `alert number {row.number}`."),
-        base=row.base,
-        capped=_RAISED if row.base is Confidence.MEDIUM else "",
     )
 
 

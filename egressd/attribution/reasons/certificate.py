@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import (
+    ANSWERED_IN_CLEAR,
+    CHAIN_OF_SERVER,
+    EGRESSD_ITSELF,
+    INSPECTION,
+    REVOCATION_ANSWER,
+    REVOCATION_UNREACHABLE,
+    SELF_SIGNED,
+    UNKNOWN_AUTHORITY,
+    WRONG_CLOCK,
+    WRONG_NAME,
+)
 from egressd.attribution.reasons.commands import AGAIN, CHAIN, CLIENT_HELLO, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 _READ = "$ openssl s_client -connect {remote} -servername {sni} \\\n  </dev/null | openssl x509 -noout "
 _ISSUER = _READ + "-issuer -subject -dates"
@@ -26,14 +38,12 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.verify_code: 18, 19, 20 or 21",
             "tls.chain.sha256: the same issuer on unrelated names is proof",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=UNKNOWN_AUTHORITY,
         severity=Outcome.BLOCKED,
         advice="Exempt {host} from TLS inspection for {source}: the certificate is signed by {issuer} "
         "instead of a public CA. Exempt by server name (SNI), for the whole list of Azure names in this "
         "report.",
         confirm=steps(_ISSUER, "The issuer is not a public CA."),
-        base=Confidence.HIGH,
-        capped="Confirmed when unrelated names carry the same issuer.",
     ),
     Reason(
         code="tls_mitm_trusted",
@@ -47,12 +57,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.facts.publicly_anchored: false",
             "tls.facts.store_anchored: true",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=INSPECTION,
         severity=Outcome.DEGRADED,
         advice="Exempt {host} from TLS inspection for {source}, although it works today: the certificate is "
         "signed by {issuer}, and components that pin certificates will not accept it.",
         confirm=steps(_ISSUER, CHAIN),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_mitm_block_page",
@@ -66,12 +75,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "http.status, http.title, http.body: the page",
             "http.unverified: true, read without trusting it",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
         advice="Allow {host} for {source} in the URL or web-filter policy: the firewall answers with its "
         "block page, signed by {issuer} (FortiGate: web filter log at {time}).",
         confirm=steps("$ curl -skv https://{place}/ \\\n  --connect-to ::{remote}", _ISSUER),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_mitm_origin_untrusted",
@@ -84,12 +92,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.chain.issuer: words such as `Untrusted CA` or `Not trusted by`",
             "tls.facts.publicly_anchored: false",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=INSPECTION,
         severity=Outcome.BLOCKED,
         advice="On the TLS inspection device: update the root store, let it fetch intermediates over port "
         "80, check its clock; or exempt {host} for {source}. Its certificate comes from {issuer}.",
         confirm=steps(_ISSUER),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_mitm_partial",
@@ -102,12 +109,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.facts.publicly_anchored: true for some targets, false for others",
             "tls.chain.issuer: the private one, on the names that are missing",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=INSPECTION,
         severity=Outcome.DEGRADED,
         advice="Add the remaining names to the inspection exemption that others already have; {host} is "
         "among those still signed by {issuer}.",
         confirm=steps(_ISSUER, AGAIN),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="tls_mitm_cert_expired",
@@ -121,12 +127,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.chain.issuer, tls.chain.not_after: which CA, and since when",
             "tls.facts.publicly_anchored: false",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=INSPECTION,
         severity=Outcome.BLOCKED,
         advice="Renew the CA {issuer} on the TLS inspection device and install it where it is needed; "
         "better, exempt {host} for {source}.",
         confirm=steps(_ISSUER),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_untrusted_root",
@@ -140,12 +145,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.chain.issuer: the CA that is missing",
             "tls.verify_code: 18, 19 or 20",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=UNKNOWN_AUTHORITY,
         severity=Outcome.BLOCKED,
         advice="Install the CA {issuer} in the trust store of the host that connects to {host}, or give the "
         "server a certificate it trusts.",
         confirm=steps(CHAIN, _ISSUER),
-        base=Confidence.MEDIUM,
         needs=("internal endpoint",),
     ),
     Reason(
@@ -161,13 +165,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.verify_code: 62",
             "dns.answers: whether the address is right",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=WRONG_NAME,
         severity=Outcome.BLOCKED,
         advice="Find out why {address} answers for {host}: check the DNS answer against another resolver, "
         "then look for a portal or redirect between {source} and it. Its certificate comes from {issuer}.",
         confirm=steps(_SAN, _ISSUER),
-        base=Confidence.MEDIUM,
-        capped="High when the issuer settles it: public means a wrong address, private means a device.",
     ),
     Reason(
         code="tls_cert_expired",
@@ -182,13 +184,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.facts.publicly_anchored: true",
             "vantage.clock_offset_seconds: small",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=CHAIN_OF_SERVER,
         severity=Outcome.DOWN,
         advice="Report the expired certificate of {host} to the service's owner; if a cache or an old "
         "address is in use between {source} and it, refresh that first.",
         confirm=steps("$ date -u", _ISSUER),
-        base=Confidence.HIGH,
-        capped="Confirmed when two time sources agree with this host's clock.",
     ),
     Reason(
         code="tls_cert_not_yet_valid",
@@ -202,13 +202,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.verify_code: 9",
             "vantage.clock_offset_seconds: behind, or not known",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=WRONG_CLOCK,
         severity=Outcome.BLOCKED,
         advice="Check the clock of {source} against a time server (udp/123) first; if it is right, have "
         "the clock of the device behind {issuer} checked.",
         confirm=steps("$ date -u", "$ chronyc tracking", _ISSUER),
-        base=Confidence.HIGH,
-        capped="Confirmed when a time source shows the offset.",
     ),
     Reason(
         code="tls_cert_expiring",
@@ -221,12 +219,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.chain.not_after: when",
             "tls.chain.issuer: who has to renew it",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=CHAIN_OF_SERVER,
         severity=Outcome.DEGRADED,
         advice="Have the certificate of {host} (issued by {issuer}) renewed in time; if the issuer is an "
         "inspection device, ask its owner.",
         confirm=steps(_ISSUER),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_incomplete_chain",
@@ -241,13 +238,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.chain.issuer_urls: where the missing one is",
             "tls.verify_code: 20 or 21",
         ),
-        blame=Blame.TLS_INSPECTION,
-        severity=Outcome.BLOCKED,
+        suspects=CHAIN_OF_SERVER,
+        severity=Outcome.DOWN,
         advice="Have the server or device that terminates TLS for {host} send the intermediate certificate "
         "{issuer} along with its own; clients on {source} do not fetch it.",
         confirm=steps(CHAIN, "Only one certificate is listed."),
-        base=Confidence.HIGH,
-        capped="Confirmed when the chain verifies once the intermediate is added.",
     ),
     Reason(
         code="tls_self_signed",
@@ -261,13 +256,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.verify_code: 18",
             "tcp.remote_address: which host answered",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=SELF_SIGNED,
         severity=Outcome.BLOCKED,
         advice="Find the device that answers for {remote} from {source} with its own certificate "
         "({issuer}), and let the traffic pass through it to {host}.",
         confirm=steps(_ISSUER, "Subject and issuer are the same."),
-        base=Confidence.HIGH,
-        capped="Confirmed when another name gets the same certificate.",
     ),
     Reason(
         code="tls_weak_certificate",
@@ -281,12 +274,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.verify_code: 66, 67 or 68",
             "tls.chain.issuer: whose",
         ),
-        blame=Blame.TLS_INSPECTION,
-        severity=Outcome.BLOCKED,
+        suspects=CHAIN_OF_SERVER,
+        severity=Outcome.DOWN,
         advice="Replace the CA {issuer} on the TLS inspection device by one with RSA 2048 or better and "
         "SHA-256; or exempt {host} for {source}.",
         confirm=steps(_READ + "-text | grep -E 'Public-Key|Signature Alg'"),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="tls_strict_profile_only",
@@ -299,12 +291,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.verify_code: 85 or a similar code, with the strict flag only",
             "vantage.python: 3.13 and later are strict by default",
         ),
-        blame=Blame.EGRESSD_ENV,
+        suspects=EGRESSD_ITSELF,
         severity=Outcome.OK,
         advice="Nothing to ask for the agents. If the certificate is a device's, its next one should carry "
         "key identifiers.",
         confirm=steps(CLIENT_HELLO.replace("</dev/null", "\\\n  -x509_strict </dev/null")),
-        base=Confidence.CONFIRMED,
         informational=True,
         needs=("strict verification",),
     ),
@@ -320,12 +311,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.facts.name_matches: false",
             "tls.chain.san: empty",
         ),
-        blame=Blame.TLS_INSPECTION,
-        severity=Outcome.BLOCKED,
+        suspects=CHAIN_OF_SERVER,
+        severity=Outcome.DOWN,
         advice="Have the device behind {issuer} put the server name into subjectAltName, or exempt {host} "
         "from TLS inspection for {source}.",
         confirm=steps(_SAN, "No DNS name is listed."),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="pki_revocation_unreachable",
@@ -338,13 +328,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.chain.crl_urls, tls.chain.ocsp_urls, tls.chain.issuer_urls: the hosts the chain names",
             "tcp.failure, http.failure: how they failed",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=REVOCATION_UNREACHABLE,
         severity=Outcome.DEGRADED,
         advice="Allow http/80 from {source} to {host}: it serves revocation data for certificates in use "
         "here, and it is plain HTTP by design.",
         confirm=steps("$ curl -sv -o /dev/null http://{host}/", _CDP),
-        base=Confidence.HIGH,
-        capped="Confirmed when 443 to the same address works.",
     ),
     Reason(
         code="pki_revocation_tampered",
@@ -357,12 +345,11 @@ CERTIFICATE: tuple[Reason, ...] = (
             "http.status, http.headers: content type, `Via`, `Age`",
             "http.body, http.title: what came instead",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=REVOCATION_ANSWER,
         severity=Outcome.DEGRADED,
         advice="Let http/80 from {source} to {host} pass unchanged: take it out of the web filter and of "
         "the cache on the proxy.",
         confirm=steps("$ curl -s CRL-URL | openssl crl -inform der -noout -nextupdate", _CDP),
-        base=Confidence.HIGH,
         needs=("revocation download",),
     ),
 )

@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import (
+    ANSWER_ALTERED,
+    CONFIGURED_PROXY,
+    DNS_TAKEN_OVER,
+    EGRESSD_ITSELF,
+    FIREWALL,
+    HOST,
+    NAME_ABSENT,
+    NAME_DENIED,
+    NAME_REFUSED,
+    NOTHING_KNOWN,
+    RESOLVER,
+    RESOLVER_FAILS,
+    RESOLVER_SILENT,
+    SYN_UNANSWERED,
+    TRANSPORT_BLOCKED,
+)
 from egressd.attribution.reasons.commands import (
     AGAIN,
     CLIENT_HELLO,
@@ -15,7 +32,7 @@ from egressd.attribution.reasons.commands import (
 )
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 DNS: tuple[Reason, ...] = (
     Reason(
@@ -29,12 +46,11 @@ DNS: tuple[Reason, ...] = (
             "vantage.resolvers: empty, or only `system`",
             "dns.detail: the resolver library's error",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=HOST,
         severity=Outcome.BLOCKED,
         advice="Configure a resolver on the probing host (DHCP, systemd-resolved or /etc/resolv.conf), or "
         "name one under `resolvers:`.",
         confirm=steps("$ cat /etc/resolv.conf", "$ resolvectl status"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_resolver_unreachable",
@@ -50,13 +66,11 @@ DNS: tuple[Reason, ...] = (
             "controls.known_name: a name that must exist gets no answer either",
             "controls.other_resolver: whether another resolver answers",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER_SILENT,
         severity=Outcome.BLOCKED,
         advice="Allow udp/53 and tcp/53 from {source} to {resolver}, or tell us the resolver this subnet "
         "should use.",
         confirm=steps(DIG, DIG_TCP, "$ nc -vz -w 5 {resolver} 53"),
-        base=Confidence.HIGH,
-        capped="Confirmed when a second resolver answers the same names in the same minute.",
     ),
     Reason(
         code="dns_no_listener",
@@ -69,11 +83,10 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.icmp.offender: the sender of the error",
             "dns.queries.errno: 111, ECONNREFUSED",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.BLOCKED,
         advice="Start the DNS service on {resolver}, or correct the resolver address given to {source}.",
         confirm=steps(DIG, "dig prints `connection refused`."),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_admin_prohibited",
@@ -86,12 +99,11 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.icmp.type, dns.queries.icmp.code: 3/13, 3/9, 3/10, or 1/1 in IPv6",
             "dns.queries.icmp.offender: the device, as reported",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=FIREWALL,
         severity=Outcome.BLOCKED,
         advice="On the device reporting itself as {offender}: allow udp/53 and tcp/53 from {source} to "
         "{resolver}, or tell us which resolver may be used.",
         confirm=steps(DIG, "$ tcpdump -n -i any 'icmp or icmp6'"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_refused_client",
@@ -105,11 +117,10 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.extended_errors: 18, Prohibited, where the resolver gives a reason",
             "controls.known_name: refused as well",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.BLOCKED,
         advice="Add {source} (better: its whole subnet) to the access list of the resolver {resolver}.",
         confirm=steps(DIG, "$ dig @{resolver} . NS +tries=1", "Both answer `status: REFUSED`."),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_refused_name",
@@ -122,13 +133,11 @@ DNS: tuple[Reason, ...] = (
             "controls.known_name: answered",
             "dns.queries.extended_errors: a reason, if given",
         ),
-        blame=Blame.DNS_FILTER,
+        suspects=NAME_REFUSED,
         severity=Outcome.BLOCKED,
         advice="Allow {host} in the DNS policy of {resolver}; other names are served to {source}, so it is "
         "not the access list.",
         confirm=steps(DIG, "$ dig @{resolver} www.microsoft.com A", "Only the first is REFUSED."),
-        base=Confidence.HIGH,
-        capped="Confirmed when another resolver knows the name.",
     ),
     Reason(
         code="dns_nxdomain_filtered",
@@ -145,13 +154,11 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.extended_errors: 15 blocked, 16 censored, 17 filtered",
             "controls.sibling_name, controls.other_resolver: a sibling name, another resolver",
         ),
-        blame=Blame.DNS_FILTER,
+        suspects=NAME_DENIED,
         severity=Outcome.BLOCKED,
         advice="Allow {host} in the DNS filter or response-policy zone behind {resolver}; look in its DNS "
         "security log (on FortiGate: the DNS filter log) at {time} for client {source}.",
         confirm=steps(DIG, DIG_OTHER, DIG_SIBLING, "A genuine NXDOMAIN carries an SOA record."),
-        base=Confidence.HIGH,
-        capped="Confirmed when a second resolver answers and the sibling name is denied with an SOA.",
     ),
     Reason(
         code="dns_name_absent",
@@ -165,13 +172,11 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.authority_soa: true",
             "controls.other_resolver: NXDOMAIN too",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=NAME_ABSENT,
         severity=Outcome.DOWN,
         advice="Check region, cloud and spelling of {host} in the configuration first; if they are right, "
         "ask the service's owner whether the name was withdrawn. No firewall rule helps.",
         confirm=steps(DIG, DIG_OTHER, "$ dig {host} A +trace"),
-        base=Confidence.HIGH,
-        capped="Confirmed when independent resolvers agree.",
     ),
     Reason(
         code="dns_nodata_filtered",
@@ -186,12 +191,10 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.authority_soa: false",
             "controls.other_resolver: has addresses",
         ),
-        blame=Blame.DNS_FILTER,
+        suspects=NAME_DENIED,
         severity=Outcome.BLOCKED,
         advice="Allow {host} in the DNS filter behind {resolver}: it returns an empty answer to {source}.",
         confirm=steps(DIG, DIG_OTHER, "The first shows `ANSWER: 0`, the second does not."),
-        base=Confidence.HIGH,
-        capped="Confirmed when a second resolver has addresses in the same minute.",
     ),
     Reason(
         code="dns_servfail",
@@ -205,15 +208,13 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.extended_errors: 6 DNSSEC bogus, 22 no reachable authority, 23 network error",
             "controls.known_name, controls.other_resolver: whether it is the name or the resolver",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER_FAILS,
         severity=Outcome.DOWN,
         advice="On {resolver}, find out why {host} ends in SERVFAIL: test the forwarders, DNSSEC validation "
         "of the zone, and a DNS filter that answers SERVFAIL for blocked names.",
         confirm=steps(
             DIG, "$ dig @{resolver} {host} A +cd", DIG_OTHER, "If +cd works, DNSSEC validation fails."
         ),
-        base=Confidence.MEDIUM,
-        capped="High when it repeats and an Extended DNS Error names the cause.",
     ),
     Reason(
         code="dns_dropped_name",
@@ -228,13 +229,11 @@ DNS: tuple[Reason, ...] = (
             "controls.known_name: answered, in how many milliseconds",
             "controls.repeat: no answer again",
         ),
-        blame=Blame.DNS_FILTER,
+        suspects=NAME_REFUSED,
         severity=Outcome.BLOCKED,
         advice="Find the DNS policy that drops queries for {host} from {source} to {resolver} at {time}, "
         "and allow the name.",
         confirm=steps("$ dig @{resolver} www.microsoft.com A", DIG, "Only the second one hangs."),
-        base=Confidence.MEDIUM,
-        capped="High when answers to other names come before and after three timeouts.",
     ),
     Reason(
         code="dns_sinkhole_known",
@@ -248,12 +247,11 @@ DNS: tuple[Reason, ...] = (
             "dns.cnames: sometimes a name of the vendor",
             "dns.resolver: which resolver gave it",
         ),
-        blame=Blame.DNS_FILTER,
+        suspects=DNS_TAKEN_OVER,
         severity=Outcome.BLOCKED,
         advice="In the DNS security product behind {resolver}, allow {host}: it is answered with the block "
         "address {address}; the product's log names the category for client {source}.",
         confirm=steps(DIG, DIG_OTHER, "$ whois {address}"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_null_answer",
@@ -265,11 +263,10 @@ DNS: tuple[Reason, ...] = (
             "dns.answers: the null address",
             "dns.resolver: which resolver gave it; `system` may mean the hosts file",
         ),
-        blame=Blame.DNS_FILTER,
+        suspects=ANSWER_ALTERED,
         severity=Outcome.BLOCKED,
         advice="Take {host} off the block list of {resolver}: it answers {address} to {source}.",
         confirm=steps(DIG, DIG_OTHER, "$ getent ahosts {host}"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_bogon_answer",
@@ -284,13 +281,11 @@ DNS: tuple[Reason, ...] = (
             "controls.other_resolver: a different, public answer",
             "tls.failure: how the wrong server answered",
         ),
-        blame=Blame.DNS_FILTER,
+        suspects=ANSWER_ALTERED,
         severity=Outcome.BLOCKED,
         advice="Remove the internal override for {host} on {resolver}: it answers {address}, which is not "
         "Azure and not a private endpoint.",
         confirm=steps(DIG, DIG_OTHER, CLIENT_HELLO),
-        base=Confidence.HIGH,
-        capped="Confirmed when another resolver differs and the TLS behind the private address is wrong.",
     ),
     Reason(
         code="dns_private_link",
@@ -303,12 +298,11 @@ DNS: tuple[Reason, ...] = (
             "dns.cnames: the privatelink name",
             "dns.answers: the private endpoint",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.OK,
         advice="Nothing to ask. Make sure that every host uses the same forwarder, and that {source} is "
         "meant to use the private endpoint of {host}.",
         confirm=steps(DIG, "The CNAME chain shows `privatelink.`."),
-        base=Confidence.CONFIRMED,
         informational=True,
     ),
     Reason(
@@ -323,12 +317,11 @@ DNS: tuple[Reason, ...] = (
             "dns.cnames, dns.answers: the zone and the private address",
             "target.private_link: false by the documents",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=ANSWER_ALTERED,
         severity=Outcome.DEGRADED,
         advice="Ask who linked the private DNS zone that answers for {host} at {resolver}: only documented "
         "endpoints can be private, so let this name resolve publicly for {source}.",
         confirm=steps(DIG, "Expect a CNAME through `privatelink.` and a private address."),
-        base=Confidence.HIGH,
         needs=("private link",),
     ),
     Reason(
@@ -343,13 +336,11 @@ DNS: tuple[Reason, ...] = (
             "tcp.remote_address, tcp.failure: the private endpoint and how it failed",
             "controls.other_resolver: whether a public answer exists",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=SYN_UNANSWERED,
         severity=Outcome.BLOCKED,
         advice="Route and allow {protocol}/{port} from {source} to the private endpoint {address} over "
         "ExpressRoute or VPN; or remove the stale private zone, so that {host} resolves publicly.",
         confirm=steps(DIG, CONNECT, "$ ip route get {address}"),
-        base=Confidence.HIGH,
-        capped="Confirmed when the public address of the same name works.",
     ),
     Reason(
         code="dns_private_link_split",
@@ -362,12 +353,11 @@ DNS: tuple[Reason, ...] = (
             "dns.resolver, dns.answers: one row per resolver",
             "dns.cnames: which answers go through privatelink",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.DEGRADED,
         advice="Let every resolver of this network forward the privatelink zones to the same place, so that "
         "{host} has one answer.",
         confirm=steps(DIG, DIG_OTHER),
-        base=Confidence.HIGH,
         needs=("second resolver",),
     ),
     Reason(
@@ -382,13 +372,11 @@ DNS: tuple[Reason, ...] = (
             "dns.cnames: the privatelink name at the end",
             "dns.rcode: NXDOMAIN or an empty answer",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.DOWN,
         advice="Add the record of {host} to the private DNS zone behind {resolver} (the private endpoint's "
         "DNS zone group does it), or unlink the zone from this network.",
         confirm=steps(DIG, "$ dig @{resolver} {host} CNAME", DIG_OTHER),
-        base=Confidence.HIGH,
-        capped="Confirmed when a resolver without the zone has an address.",
     ),
     Reason(
         code="dns_unexpected_address",
@@ -402,12 +390,10 @@ DNS: tuple[Reason, ...] = (
             "controls.other_resolver: what another gave",
             "tls.facts.name_matches, tls.chain.san: whose server it is",
         ),
-        blame=Blame.DNS_FILTER,
+        suspects=ANSWER_ALTERED,
         severity=Outcome.BLOCKED,
         advice="On {resolver}, find out what answers {address} for {host}, and restore the public answer.",
         confirm=steps(DIG, DIG_OTHER, CLIENT_HELLO),
-        base=Confidence.MEDIUM,
-        capped="High when another resolver's address presents a valid certificate.",
     ),
     Reason(
         code="dns_address_outside_service_tag",
@@ -420,12 +406,11 @@ DNS: tuple[Reason, ...] = (
             "dns.answers: the address",
             "tls.facts.publicly_anchored, tls.facts.name_matches: both true",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.OK,
         advice="Refresh the service-tag file on the firewall; tags change weekly. Address rules built from "
         "an older one will miss {address}.",
         confirm=steps(DIG, CLIENT_HELLO),
-        base=Confidence.LOW,
         informational=True,
         needs=("service tag file",),
     ),
@@ -440,12 +425,11 @@ DNS: tuple[Reason, ...] = (
             "controls.testnet_dns: an answer that should not exist",
             "dns.answers: given by the same device, whichever resolver is queried",
         ),
-        blame=Blame.DNS_FILTER,
+        suspects=DNS_TAKEN_OVER,
         severity=Outcome.DEGRADED,
         advice="Tell us which device redirects udp/53 from {source}, and make DNS policy changes for {host} "
         "there; naming another resolver has no effect.",
         confirm=steps("$ dig @192.0.2.53 {host} A +tries=1 +time=3", "Any answer proves interception."),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_nxdomain_rewritten",
@@ -458,12 +442,10 @@ DNS: tuple[Reason, ...] = (
             "controls.sibling_name: the random names, in two unrelated zones, and the address they got",
             "dns.resolver: which resolver gave it",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.DEGRADED,
         advice="Switch off the rewriting of NXDOMAIN on {resolver} for {source}.",
         confirm=steps(DIG_SIBLING, "Expect `status: NXDOMAIN`."),
-        base=Confidence.HIGH,
-        capped="Confirmed when two random names get the same address.",
     ),
     Reason(
         code="dns_tcp_blocked",
@@ -477,13 +459,11 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.transport, dns.queries.failure: the failure over tcp",
             "controls.dns_tcp: the same query over TCP",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=TRANSPORT_BLOCKED,
         severity=Outcome.BLOCKED,
         advice="Allow tcp/53 from {source} to {resolver} beside udp/53; the answer for {host} does not fit "
         "in UDP.",
         confirm=steps(DIG_TCP, "$ dig @{resolver} {host} A +ignore", "The second shows the flag `tc`."),
-        base=Confidence.HIGH,
-        capped="Confirmed when the device names itself by ICMP.",
     ),
     Reason(
         code="dns_edns_or_fragment_dropped",
@@ -496,7 +476,7 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.edns, dns.queries.failure: no answer with EDNS, an answer without",
             "dns.queries.transport: what worked in the end",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=TRANSPORT_BLOCKED,
         severity=Outcome.DEGRADED,
         advice="Let UDP answers over 512 bytes and fragments from {resolver} pass to {source}, and switch "
         "off DNS inspection that limits the length; or set the EDNS size of the resolver to 1232.",
@@ -505,7 +485,6 @@ DNS: tuple[Reason, ...] = (
             "$ dig @{resolver} {host} A +bufsize=1232",
             "$ dig @{resolver} {host} A +noedns",
         ),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="dns_edns_unsupported",
@@ -518,12 +497,11 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.edns, dns.queries.rcode: FORMERR with EDNS, NOERROR without",
             "dns.resolver: who",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.DEGRADED,
         advice="Update the resolver {resolver}, or the DNS gateway in front of it, to one that supports "
         "EDNS.",
         confirm=steps("$ dig @{resolver} {host} A +edns=0", "$ dig @{resolver} {host} A +noedns"),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="dns_dns64_synthesized",
@@ -536,11 +514,10 @@ DNS: tuple[Reason, ...] = (
             "dns.type, dns.answers: AAAA records in the translation prefix",
             "vantage.families: whether IPv4 exists beside it",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.OK,
         advice="Nothing to ask. If connections fail, check the NAT64 gateway as well as the firewall.",
         confirm=steps(DIG_AAAA, "$ dig @{resolver} ipv4only.arpa AAAA"),
-        base=Confidence.CONFIRMED,
         informational=True,
     ),
     Reason(
@@ -554,12 +531,11 @@ DNS: tuple[Reason, ...] = (
             "dns.type, dns.failure: AAAA fails, A does not",
             "dns.queries.elapsed_ms: the delay clients suffer",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=NAME_REFUSED,
         severity=Outcome.DEGRADED,
         advice="Make {resolver}, or the DNS gateway in front of it, answer AAAA queries: an empty NOERROR "
         "is right where there is no IPv6.",
         confirm=steps(DIG, DIG_AAAA),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="dns_local_override",
@@ -572,12 +548,11 @@ DNS: tuple[Reason, ...] = (
             "dns.resolver, dns.answers: `system` against the others",
             "trails.resolver: whose answer was used",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=HOST,
         severity=Outcome.DEGRADED,
         advice="On the probing host, remove {host} from /etc/hosts (or from the nsswitch module that "
         "overrides it), unless it is meant to be there.",
         confirm=steps("$ getent ahosts {host}", "$ grep -n '{host}' /etc/hosts", DIG),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="dns_intermittent",
@@ -590,14 +565,13 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.failure, dns.queries.elapsed_ms: which attempts failed, how slow the others were",
             "controls.repeat, controls.known_name: losses there too",
         ),
-        blame=Blame.UPSTREAM_PATH,
+        suspects=RESOLVER_SILENT,
         severity=Outcome.DEGRADED,
         advice="Look for loss between {source} and {resolver}, and for load on the resolver; there is no "
         "missing rule.",
         confirm=steps(
             "$ for n in 1 2 3 4 5 6; do dig @{resolver} {host} +tries=1 +time=2 \\\n  +short; done"
         ),
-        base=Confidence.MEDIUM,
     ),
     Reason(
         code="dns_not_required",
@@ -610,12 +584,11 @@ DNS: tuple[Reason, ...] = (
             "dns.failure: what failed locally",
             "trails.path: the proxy that was used",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.OK,
         advice="Nothing to ask, unless some component connects without the proxy: then allow udp/53 and "
         "tcp/53 from {source} to {resolver}.",
         confirm=steps(DIG, "$ curl -sv -o /dev/null -x {proxy} https://{place}/"),
-        base=Confidence.CONFIRMED,
         informational=True,
         needs=("proxy",),
     ),
@@ -632,13 +605,11 @@ DNS: tuple[Reason, ...] = (
             "dns.queries.bytes_received: how much came",
             "dns.queries.rcode: FORMERR, where it was parsed",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER_FAILS,
         severity=Outcome.BLOCKED,
         advice="Check what serves port 53 at {resolver}; as a test, disable DNS inspection between {source} "
         "and it.",
         confirm=steps(DIG, DIG_TCP, "$ tcpdump -n -X -i any host {resolver} and port 53"),
-        base=Confidence.MEDIUM,
-        capped="High when the same query is answered properly by another resolver.",
     ),
     Reason(
         code="dns_name_invalid",
@@ -651,11 +622,10 @@ DNS: tuple[Reason, ...] = (
             "dns.name: the name as configured",
             "dns.detail: the rule it breaks",
         ),
-        blame=Blame.EGRESSD_ENV,
+        suspects=EGRESSD_ITSELF,
         severity=Outcome.UNKNOWN,
         advice="Correct `{host}` in the configuration or the catalog file.",
         confirm=steps("$ egressd config check", "$ egressd plan"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="dns_unknown",
@@ -667,11 +637,10 @@ DNS: tuple[Reason, ...] = (
             "dns.failure, dns.detail: the raw failure",
             "dns.queries.rcode, dns.queries.errno, dns.queries.icmp: what else is known",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=NOTHING_KNOWN,
         severity=Outcome.UNKNOWN,
         advice="Look at the resolver's log at {time} for {host} from {source}, with the facts of this "
         "report at hand.",
         confirm=steps(DIG, DIG_TCP, AGAIN),
-        base=Confidence.LOW,
     ),
 )

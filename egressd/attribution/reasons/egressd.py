@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import EGRESSD_ITSELF
 from egressd.attribution.reasons.commands import AGAIN, steps
 from egressd.attribution.reasons.reason import Reason
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 EGRESSD: tuple[Reason, ...] = (
     Reason(
@@ -18,11 +19,10 @@ EGRESSD: tuple[Reason, ...] = (
             "record.skipped: why it did not run",
             "run.interrupted: whether it was stopped early",
         ),
-        blame=Blame.EGRESSD_ENV,
+        suspects=EGRESSD_ITSELF,
         severity=Outcome.UNKNOWN,
         advice="Run again; if the sweep is short of time, raise `--deadline` or narrow it with `--only`.",
         confirm=AGAIN,
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="internal_error",
@@ -35,11 +35,10 @@ EGRESSD: tuple[Reason, ...] = (
             "record.bug: class and text of the exception",
             "http.failure, tls.failure, tcp.failure, dns.failure: internal_error, where one phase was hit",
         ),
-        blame=Blame.EGRESSD_ENV,
+        suspects=EGRESSD_ITSELF,
         severity=Outcome.UNKNOWN,
         advice="Report it with the traceback from the log and the JSON report of this sweep; there is "
         "nothing to ask of a network team.",
         confirm=steps("$ egressd --once --log.level debug --only '{host}'"),
-        base=Confidence.CONFIRMED,
     ),
 )

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import (
+    ANSWERED_IN_CLEAR,
+    CACHE,
+    FAR_END,
+    LOGIN_PAGE,
+    NOTHING_KNOWN,
+    SESSION_CUT,
+    SLOW,
+)
 from egressd.attribution.reasons.commands import AGAIN, CURL, CURL_PLAIN, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 _HEADERS = "$ curl -sI https://{place}/"
 _HTTP1 = "$ curl -sv --http1.1 -o /dev/null https://{place}/"
@@ -29,11 +38,10 @@ HTTP: tuple[Reason, ...] = (
             "http.headers: `x-ms-request-id` and similar",
             "tls.facts.publicly_anchored, tls.facts.name_matches: both true",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=FAR_END,
         severity=Outcome.OK,
         advice="Nothing to ask: {host} can be reached from {source}.",
         confirm=steps(CURL),
-        base=Confidence.CONFIRMED,
         informational=True,
     ),
     Reason(
@@ -48,12 +56,11 @@ HTTP: tuple[Reason, ...] = (
             "http.headers: the request id, for a support case",
             "dns.answers: a public address",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=FAR_END,
         severity=Outcome.DEGRADED,
         advice="Ask the owner of the Arc private link scope to allow public access, or let {source} "
         "resolve {host} to the private endpoint. The firewall has nothing to change.",
         confirm=steps("$ dig {host} A", CURL),
-        base=Confidence.MEDIUM,
     ),
     Reason(
         code="http_block_page",
@@ -67,12 +74,11 @@ HTTP: tuple[Reason, ...] = (
             "http.headers: `Server`, `Via`, product headers",
             "http.status: often 403, sometimes 200",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
         advice="Allow {host} for {source} in the web filter; the block page at {time} names the policy or "
         "the category to change (FortiGate: web filter log; PAN: URL filtering log; Squid: access.log).",
         confirm=steps(CURL_PLAIN, "Read the page."),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="http_azure_firewall_denied",
@@ -85,13 +91,12 @@ HTTP: tuple[Reason, ...] = (
             "http.status: 470",
             "http.body: `Action: Deny` and the reason",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
         advice="Add an application rule for {host} ({protocol}:{port}) from {source} on the Azure "
         "Firewall; see AZFWApplicationRule at {time}. A wildcard does not cover its bare domain: add that "
         "one too.",
         confirm=steps(CURL_PLAIN),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="http_captive_portal",
@@ -104,12 +109,10 @@ HTTP: tuple[Reason, ...] = (
             "http.headers: `Location`, the portal",
             "http.status: 302, 307 or 511",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=LOGIN_PAGE,
         severity=Outcome.BLOCKED,
         advice="Exempt {source} from the login portal that answers for {host} at {time}.",
         confirm=steps("$ curl -s http://www.msftconnecttest.com/connecttest.txt", CURL_PLAIN),
-        base=Confidence.HIGH,
-        capped="Confirmed when a page with known content is replaced as well.",
     ),
     Reason(
         code="http_transparent_proxy_auth",
@@ -123,12 +126,11 @@ HTTP: tuple[Reason, ...] = (
             "http.headers: `Proxy-Authenticate`, `Via`",
             "trails.path: direct",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
         advice="Exempt {source} from authentication on the transparent proxy that answers for {host}, or "
         "give it a proxy address to configure.",
         confirm=steps(CURL_PLAIN),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="http_transparent_proxy_present",
@@ -141,12 +143,11 @@ HTTP: tuple[Reason, ...] = (
             "http.headers: `Via`, `X-Cache`, `Age`",
             "trails.path: direct",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=CACHE,
         severity=Outcome.OK,
         advice="Nothing to ask by itself; if downloads from {host} are stale or changed, exempt {source} "
         "from it.",
         confirm=steps("$ curl -sI http://{host}/"),
-        base=Confidence.HIGH,
         informational=True,
     ),
     Reason(
@@ -161,13 +162,11 @@ HTTP: tuple[Reason, ...] = (
             "http.title, http.body: what came instead",
             "http.bytes_received, http.sha256: against what was expected",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
         advice="Let downloads from {host} to {source} pass unchanged: take the name out of the web filter "
         "and of malware-scan pages.",
         confirm=steps(CURL_PLAIN, "$ curl -s https://{place}/ | head -c 200"),
-        base=Confidence.HIGH,
-        capped="Confirmed when the page is that of a known product.",
     ),
     Reason(
         code="http_truncated",
@@ -180,13 +179,11 @@ HTTP: tuple[Reason, ...] = (
             "http.content_length, http.bytes_received: announced and received",
             "controls.repeat: whether it is cut off at the same point",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=SESSION_CUT,
         severity=Outcome.DEGRADED,
         advice="Raise the size limit or exempt {host} from scanning on the proxy for {source}: downloads "
         "are cut off. If the point varies, look for loss on the line.",
         confirm=steps("$ curl -sv -o /dev/null https://{place}/", "curl reports `transfer closed`."),
-        base=Confidence.HIGH,
-        capped="Confirmed when three downloads are cut off at the same byte.",
     ),
     Reason(
         code="http_range_blocked",
@@ -199,12 +196,11 @@ HTTP: tuple[Reason, ...] = (
             "http.status: something other than 206",
             "http.headers: `accept-ranges`, `content-range`, `Via`",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=SESSION_CUT,
         severity=Outcome.DEGRADED,
         advice="Allow range requests from {source} to {host} on the proxy (FortiGate and Squid can strip "
         "them for scanning).",
         confirm=steps("$ curl -sv -o /dev/null -r 0-1023 https://{place}/", "Expect 206."),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="http_stale_cache",
@@ -214,13 +210,11 @@ HTTP: tuple[Reason, ...] = (
         "then fail in ways that are hard to see.",
         signal="`Age`, `Date` or `Last-Modified` of the answer are too old.",
         evidence=("http.headers: `age`, `date`, `last-modified`, `via`",),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=CACHE,
         severity=Outcome.DEGRADED,
         advice="Purge {host} from the cache of the proxy in the path of {source}, and exempt the name from "
         "caching.",
         confirm=steps("$ curl -sI http://{host}/", "$ curl -sI -H 'Cache-Control: no-cache' http://{host}/"),
-        base=Confidence.MEDIUM,
-        capped="High when the answer changes as soon as the cache is bypassed.",
     ),
     Reason(
         code="http_websocket_blocked",
@@ -234,13 +228,11 @@ HTTP: tuple[Reason, ...] = (
             "http.status: anything but 101",
             "http.headers: `upgrade` and `connection`, or the proxy's own",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=SESSION_CUT,
         severity=Outcome.BLOCKED,
         advice="Allow WebSocket (the HTTP/1.1 upgrade) from {source} to {place} on the proxy or "
         "firewall; plain HTTPS works there already.",
         confirm=steps(_UPGRADE),
-        base=Confidence.HIGH,
-        capped="Confirmed when the answer carries the headers of a proxy.",
     ),
     Reason(
         code="http_h2_broken",
@@ -254,13 +246,11 @@ HTTP: tuple[Reason, ...] = (
             "http.failure, http.detail: http2_error and the error code",
             "http.version: 2",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=SESSION_CUT,
         severity=Outcome.DEGRADED,
         advice="Exempt {host} from TLS inspection for {source}, or repair HTTP/2 on the device that "
         "terminates the session; only HTTP/1.1 works through it.",
         confirm=steps(_HTTP2, _HTTP1),
-        base=Confidence.HIGH,
-        capped="Confirmed when HTTP/1.1 on the same address is answered.",
     ),
     Reason(
         code="http_reset_after_request",
@@ -274,13 +264,11 @@ HTTP: tuple[Reason, ...] = (
             "tls.facts.publicly_anchored: true",
             "http.bytes_received: 0",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=SESSION_CUT,
         severity=Outcome.DOWN,
         advice="Repeat in some minutes; if it goes on, give the service's owner the time {time}, {host} "
         "and the address {address}. The firewall is unlikely to be involved.",
         confirm=steps(CURL, AGAIN),
-        base=Confidence.LOW,
-        capped="Medium when repeats end in the same way.",
     ),
     Reason(
         code="http_no_answer",
@@ -294,13 +282,11 @@ HTTP: tuple[Reason, ...] = (
             "http.info.bytes_acked: whether the request arrived",
             "tls.facts.publicly_anchored: true points to the server, false to a device",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=SESSION_CUT,
         severity=Outcome.DOWN,
         advice="Repeat in some minutes; if it goes on, look for a proxy that holds requests of {source} to "
         "{host} for scanning, then tell the service's owner.",
         confirm=steps(CURL + " -m 30", AGAIN),
-        base=Confidence.LOW,
-        capped="Medium when repeats stay unanswered and other names answer.",
     ),
     Reason(
         code="http_not_http",
@@ -313,14 +299,13 @@ HTTP: tuple[Reason, ...] = (
             "http.detail, http.body: the first bytes",
             "tcp.remote_address: which host",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
         advice="Check port forwards and destination NAT for {remote} from {source}: what answers is not "
         "HTTP.",
         confirm=steps(
             "$ printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {address} {port} | head -c 200 | xxd", CURL_PLAIN
         ),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="http_headers_too_large",
@@ -333,11 +318,10 @@ HTTP: tuple[Reason, ...] = (
             "http.failure: too_large",
             "http.detail: how much was read",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=NOTHING_KNOWN,
         severity=Outcome.UNKNOWN,
         advice="Look at the answer of {host} to {source} by hand, and find out what adds the headers.",
         confirm=steps(_HEADERS + " | wc -c"),
-        base=Confidence.MEDIUM,
     ),
     Reason(
         code="http_unexpected_status",
@@ -351,12 +335,11 @@ HTTP: tuple[Reason, ...] = (
             "target.expect: what was allowed",
             "http.headers, http.body: which server answered",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=FAR_END,
         severity=Outcome.DOWN,
         advice="Check the path and the `expect` of {host} in the configuration; if they are right, ask the "
         "owner of the service about status {status}.",
         confirm=steps(CURL),
-        base=Confidence.MEDIUM,
     ),
     Reason(
         code="http_content_unexpected",
@@ -370,13 +353,11 @@ HTTP: tuple[Reason, ...] = (
             "http.headers: `content-type`",
             "http.bytes_received, http.content_length, http.sha256: what came",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.DEGRADED,
         advice="Compare the download of {host} with one from an open network: if they differ, exempt "
         "{source} from content scanning for that name; if not, update `expect`.",
         confirm=steps("$ curl -s https://{place}/ | sha256sum", _HEADERS),
-        base=Confidence.MEDIUM,
-        capped="High when another network gets what was expected.",
     ),
     Reason(
         code="http_slow_download",
@@ -389,14 +370,13 @@ HTTP: tuple[Reason, ...] = (
             "http.throughput, http.bytes_received: how fast, over how much",
             "http.info.retransmits, http.info.rtt_ms: loss or distance as the cause",
         ),
-        blame=Blame.UPSTREAM_PATH,
+        suspects=SLOW,
         severity=Outcome.DEGRADED,
         advice="Take {host} out of traffic shaping and content scanning for {source}; if it stays slow, "
         "look for loss or a full line at {time}.",
         confirm=steps(
             "$ curl -s -o /dev/null -w '%{{speed_download}}\\n' -r 0-8388607 \\\n  https://{place}/"
         ),
-        base=Confidence.MEDIUM,
     ),
     Reason(
         code="http_unknown",
@@ -408,11 +388,10 @@ HTTP: tuple[Reason, ...] = (
             "http.failure, http.errno, http.detail: the raw failure",
             "http.status, http.bytes_received, http.alert: what else is known",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=NOTHING_KNOWN,
         severity=Outcome.UNKNOWN,
         advice="Look up the session {source} to {remote} at {time} on every proxy in the path, with the "
         "facts of this report at hand.",
         confirm=steps(CURL, AGAIN),
-        base=Confidence.LOW,
     ),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import EGRESSD_ITSELF, FIRST_HOP, HOST, NOTHING_ANSWERS, TRUST_STORE
 from egressd.attribution.reasons.commands import AGAIN, CHAIN, CONNECT, ROUTE, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 LOCAL: tuple[Reason, ...] = (
     Reason(
@@ -21,12 +22,11 @@ LOCAL: tuple[Reason, ...] = (
             "tcp.elapsed_ms: near zero",
             "vantage.local_addresses: whether this host has an address of the family",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, add a default route (or one that covers {address}) for traffic from "
         "{source}; do not raise a firewall ticket for this.",
         confirm=steps(ROUTE, "$ ip route show default", "Expect `Network is unreachable` from the first."),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_unreachable_route",
@@ -40,12 +40,11 @@ LOCAL: tuple[Reason, ...] = (
             "tcp.icmp: empty, so no router reported it",
             "tcp.elapsed_ms: near zero; a dead gateway takes about three seconds",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, remove the `unreachable` route that covers {address}, or add a more "
         "specific working one.",
         confirm=steps(ROUTE, "$ ip route show type unreachable"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_prohibit_route",
@@ -58,11 +57,10 @@ LOCAL: tuple[Reason, ...] = (
             "tcp.errno: 13, EACCES",
             "tcp.icmp: empty, so no router reported it",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, remove the `prohibit` route that covers {address} for {source}.",
         confirm=steps(ROUTE, "$ ip route show type prohibit", "$ ip rule show"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_blackhole_route",
@@ -75,11 +73,10 @@ LOCAL: tuple[Reason, ...] = (
             "tcp.errno: 22, EINVAL",
             "tcp.remote_address: an ordinary unicast address",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, remove the `blackhole` route that covers {address}.",
         confirm=steps(ROUTE, "$ ip route show type blackhole"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_gateway_dead",
@@ -95,12 +92,11 @@ LOCAL: tuple[Reason, ...] = (
             "tcp.icmp.local: true",
             "tcp.elapsed_ms: around 3000, the time the kernel waits for the neighbour",
         ),
-        blame=Blame.LOCAL_GATEWAY,
+        suspects=FIRST_HOP,
         severity=Outcome.BLOCKED,
         advice="Check the gateway of {source}: its address, the VLAN of the port, and that it answers ARP or "
         "neighbour discovery. Nothing beyond it has been tested yet.",
         confirm=steps(ROUTE, "$ ip neigh show", "The gateway shows as FAILED or INCOMPLETE."),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_firewall_reject",
@@ -114,12 +110,11 @@ LOCAL: tuple[Reason, ...] = (
             "tcp.icmp.local: true, the offender is this host",
             "tcp.elapsed_ms: near zero",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, allow outgoing {protocol}/{port} from {source} in nftables, iptables or "
         "firewalld; the corporate firewall is not involved.",
         confirm=steps("$ nft list ruleset", "$ iptables -S OUTPUT", CONNECT),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_firewall_drop_udp",
@@ -132,12 +127,11 @@ LOCAL: tuple[Reason, ...] = (
             "dns.queries.errno: 1, EPERM",
             "ntp.errno: the same, where a time server was asked",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=HOST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, allow outgoing UDP from {source} to {resolver} (port 53) and to time "
         "servers (port 123) in the local packet filter.",
         confirm=steps("$ nft list ruleset", "$ dig @{resolver} {host}", "dig reports `permission denied`."),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_firewall_drop_tcp",
@@ -152,15 +146,13 @@ LOCAL: tuple[Reason, ...] = (
             "tcp.info.retransmits: the kernel kept retransmitting the SYN",
             "controls.testnet_tcp: no answer there either",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=NOTHING_ANSWERS,
         severity=Outcome.UNKNOWN,
         advice="On the probing host, read the OUTPUT rules and their counters for tcp/{port}; ask for a "
         "change on the corporate firewall only if no local rule drops the traffic.",
         confirm=steps(
             "$ nft list ruleset", "$ iptables -L OUTPUT -v -n", "A counter that grows marks the rule."
         ),
-        base=Confidence.INCONCLUSIVE,
-        capped="High once the local rules or their counters have been read (root only).",
         needs=("several targets, all unanswered",),
     ),
     Reason(
@@ -176,12 +168,11 @@ LOCAL: tuple[Reason, ...] = (
             "vantage.sources: what was configured",
             "vantage.local_addresses: what the host has",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=HOST,
         severity=Outcome.UNKNOWN,
         advice="Correct `sources:` in the configuration, or give this host the address or interface of "
         "{source}; then run again.",
         confirm=steps("$ ip -brief address", "$ egressd config check"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_resource_exhausted",
@@ -194,7 +185,7 @@ LOCAL: tuple[Reason, ...] = (
             "tcp.failure: no_resources",
             "tcp.errno: which resource ran out",
         ),
-        blame=Blame.EGRESSD_ENV,
+        suspects=EGRESSD_ITSELF,
         severity=Outcome.UNKNOWN,
         advice="Raise the open-files limit or the local port range of the probing host, or lower "
         "`probe.concurrency`, and run again before blaming the network.",
@@ -204,7 +195,6 @@ LOCAL: tuple[Reason, ...] = (
             "$ ss -s",
             "Many sockets in TIME-WAIT: no free ports.",
         ),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="local_clock_skew",
@@ -220,13 +210,11 @@ LOCAL: tuple[Reason, ...] = (
             "tls.verify_code: 9 or 10 on otherwise good chains",
             "tls.chain.not_before, tls.chain.not_after: the validity period",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=TRUST_STORE,
         severity=Outcome.BLOCKED,
         advice="Set the clock of the probing host and let it reach a time source (udp/123 from {source} to "
         "the agreed server). No firewall rule for {host} is missing.",
         confirm=steps("$ date -u", "$ chronyc tracking", "$ curl -sI http://{host}/ | grep -i ^date"),
-        base=Confidence.HIGH,
-        capped="Confirmed when two unrelated hosts show the same offset.",
     ),
     Reason(
         code="local_trust_store_incomplete",
@@ -242,13 +230,11 @@ LOCAL: tuple[Reason, ...] = (
             "tls.facts.store_anchored: false",
             "tls.chain.issuer: the root or intermediate to look for in the bundle",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=TRUST_STORE,
         severity=Outcome.BLOCKED,
         advice="Update the CA bundle of the host (package `ca-certificates` or the appliance's own bundle) "
         "so that it holds the root of `{issuer}`; no exemption is needed on any device.",
         confirm=steps(CHAIN, "The last `i:` line of the chain names the root that the bundle lacks."),
-        base=Confidence.HIGH,
-        capped="Confirmed when several unrelated public names fail on the same root.",
     ),
     Reason(
         code="local_proxy_config_mismatch",
@@ -262,12 +248,11 @@ LOCAL: tuple[Reason, ...] = (
             "vantage.proxy: what the probes used",
             "trails.path: the path each trail took",
         ),
-        blame=Blame.EGRESSD_ENV,
+        suspects=EGRESSD_ITSELF,
         severity=Outcome.UNKNOWN,
         advice="Give egressd the proxy settings the agent has (`proxy:` in the configuration, or `--proxy`), "
         "or remove them from both, and run again.",
         confirm=steps("$ env | grep -i _proxy", "$ azcmagent config list", AGAIN),
-        base=Confidence.HIGH,
         needs=("proxy variables in the environment",),
     ),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import FAR_END, NOTHING_KNOWN, REFUSED, SYN_UNANSWERED
 from egressd.attribution.reasons.commands import AGAIN, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 _ASK = "$ chronyd -Q -t 5 'server {host} iburst'"
 _CAPTURE = "$ tcpdump -n -i any udp port 123 and host {address}"
@@ -23,13 +24,11 @@ NTP: tuple[Reason, ...] = (
             "ntp.remote_address, ntp.local_port: to find the log entry",
             "controls.repeat: no answer again",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=SYN_UNANSWERED,
         severity=Outcome.BLOCKED,
         advice="Allow udp/123 from {source} to {host} ({address}), or tell us the internal time server to "
         "use.",
         confirm=steps(_ASK, _CAPTURE, "Requests go out and no reply comes in."),
-        base=Confidence.MEDIUM,
-        capped="High when repeats stay unanswered and another time server answers.",
     ),
     Reason(
         code="ntp_refused",
@@ -43,13 +42,11 @@ NTP: tuple[Reason, ...] = (
             "ntp.icmp.offender: the sender of the error",
             "ntp.errno: as the socket saw it",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=REFUSED,
         severity=Outcome.BLOCKED,
         advice="On the device reporting itself as {offender}: allow udp/123 from {source} to {host}; if "
         "that is the time server itself, use one that serves time.",
         confirm=steps(_ASK, "$ tcpdump -n -i any 'icmp or icmp6'"),
-        base=Confidence.HIGH,
-        capped="Confirmed when the sender is not the time server.",
     ),
     Reason(
         code="ntp_kiss_of_death",
@@ -62,12 +59,11 @@ NTP: tuple[Reason, ...] = (
             "ntp.kiss: RATE, DENY, RSTR, ...",
             "ntp.stratum: 0",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=FAR_END,
         severity=Outcome.DEGRADED,
         advice="Ask {host} less often, or point {source} to an internal time server; the firewall lets the "
         "traffic pass.",
         confirm=steps(_ASK, "$ chronyc ntpdata"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="ntp_unsynchronized",
@@ -79,12 +75,11 @@ NTP: tuple[Reason, ...] = (
             "ntp.stratum: 16 or 0",
             "ntp.offset_seconds: not to be trusted",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=FAR_END,
         severity=Outcome.DOWN,
         advice="Have the time server {host} synchronised, or point {source} to another one; the path to it "
         "is open.",
         confirm=steps(_ASK, "$ chronyc -h {host} tracking"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="ntp_unknown",
@@ -96,11 +91,10 @@ NTP: tuple[Reason, ...] = (
             "ntp.failure, ntp.errno, ntp.detail: the raw failure",
             "ntp.icmp: the sender of an ICMP error, if any",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=NOTHING_KNOWN,
         severity=Outcome.UNKNOWN,
         advice="Look up udp/123 from {source} to {address} at {time} in the firewall log, with the facts of "
         "this report at hand.",
         confirm=steps(_ASK, AGAIN),
-        base=Confidence.LOW,
     ),
 )

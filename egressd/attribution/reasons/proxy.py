@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import (
+    BEYOND_PROXY,
+    CONFIGURED_PROXY,
+    DIRECT_RULE,
+    EGRESSD_ITSELF,
+    RESOLVER,
+    TRUST_STORE,
+    TUNNEL_FAILS,
+)
 from egressd.attribution.reasons.commands import AGAIN, CURL_DIRECT, CURL_PROXY, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 _PROXY_CLIENT_HELLO = (
     "$ openssl s_client -proxy PROXY-HOST:PORT -connect {place} \\\n  -servername {sni} </dev/null"
@@ -24,12 +33,11 @@ PROXY: tuple[Reason, ...] = (
             "dns.name, dns.rcode: the proxy's name and the answer",
             "vantage.proxy: as configured",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=RESOLVER,
         severity=Outcome.BLOCKED,
         advice="Correct the host name of the proxy {proxy} in the configuration, or add it to the zone that "
         "{resolver} serves.",
         confirm=steps("$ getent ahosts PROXY-HOST", "$ dig @{resolver} PROXY-HOST A"),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -44,12 +52,11 @@ PROXY: tuple[Reason, ...] = (
             "tcp.remote_address, tcp.remote_port: the proxy",
             "tcp.failure, tcp.errno, tcp.icmp: how it failed, and the sender of an ICMP error",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
         advice="Check that {proxy} is up and listening, and allow tcp from {source} to its port; nothing "
         "beyond it has been tested.",
         confirm=steps("$ nc -vz -w 8 PROXY-HOST PROXY-PORT", CURL_PROXY),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -64,12 +71,11 @@ PROXY: tuple[Reason, ...] = (
             "proxy.status, proxy.first_bytes: what came back",
             "proxy.proxy: scheme, host and port in use",
         ),
-        blame=Blame.EGRESSD_ENV,
+        suspects=EGRESSD_ITSELF,
         severity=Outcome.BLOCKED,
         advice="Correct the scheme or the port of {proxy} in the configuration; ask the proxy team for the "
         "port that accepts CONNECT.",
         confirm=steps("$ curl -sv -x {proxy} https://{place}/", "Look at the answer to CONNECT."),
-        base=Confidence.HIGH,
         needs=("proxy",),
     ),
     Reason(
@@ -84,12 +90,11 @@ PROXY: tuple[Reason, ...] = (
             "proxy.headers: `Proxy-Authenticate` lists the schemes",
             "proxy.credentials_sent: false",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
         advice="Exempt {source} from authentication on {proxy} for the Azure names, or give us credentials: "
         "it asks for {schemes}.",
         confirm=steps(CURL_PROXY, "Look for `Proxy-Authenticate` in the answer."),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -103,12 +108,11 @@ PROXY: tuple[Reason, ...] = (
             "proxy.status: 407",
             "proxy.headers: `Proxy-Authenticate` lists the schemes",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
         advice="Exempt {source} from authentication on {proxy} for the Azure names, or offer Basic: it asks "
         "for {schemes}, which the agents do not support.",
         confirm=steps(CURL_PROXY, "Look for `Proxy-Authenticate` in the answer."),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -123,12 +127,11 @@ PROXY: tuple[Reason, ...] = (
             "tls.verify_code, tls.verify_message: what is wrong",
             "tls.chain: the proxy's certificate",
         ),
-        blame=Blame.LOCAL_HOST,
+        suspects=TRUST_STORE,
         severity=Outcome.BLOCKED,
         advice="Name the CA of {proxy} in `proxy.ca_file` and in the trust store of the agents, or give the "
         "proxy a certificate for the name that is configured.",
         confirm=steps("$ openssl s_client -connect PROXY:PORT -servername PROXY </dev/null"),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -143,12 +146,11 @@ PROXY: tuple[Reason, ...] = (
             "proxy.credentials_sent: true",
             "proxy.headers: `Proxy-Authenticate` lists the schemes it takes",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
         advice="Check user name, password file and account state for {proxy}; the proxy log at {time} names "
         "the cause.",
         confirm=steps("$ curl -sv -o /dev/null -x {proxy} -U USER https://{place}/"),
-        base=Confidence.CONFIRMED,
         needs=("proxy", "credentials"),
     ),
     Reason(
@@ -164,13 +166,11 @@ PROXY: tuple[Reason, ...] = (
             "proxy.body: the block page, with the category where the product shows it",
             "proxy.authority: the name and port requested",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
         advice="Allow CONNECT to {place} for {source} on {proxy}; it answers 403. The access log has "
         "the line at {time} (Squid: TCP_DENIED/403).",
         confirm=steps(CURL_PROXY, "Expect `200` to CONNECT, not `403`."),
-        base=Confidence.HIGH,
-        capped="Confirmed when another name gets 200 from the same proxy.",
         needs=("proxy",),
     ),
     Reason(
@@ -184,13 +184,11 @@ PROXY: tuple[Reason, ...] = (
             "proxy.authority, proxy.status: 403 with this port",
             "controls.port_contrast: 200 on 443",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
         advice="Add port {port} to the tunnel ports of {proxy} (Squid: `SSL_ports`); {host} is allowed on "
         "443 already.",
         confirm=steps(CURL_PROXY, "$ curl -sv -o /dev/null -x {proxy} https://{host}:443/"),
-        base=Confidence.HIGH,
-        capped="Confirmed when a second name shows the same difference.",
         needs=("proxy",),
     ),
     Reason(
@@ -201,12 +199,11 @@ PROXY: tuple[Reason, ...] = (
         "the firewall between the proxy and the Internet, not at the proxy's policy.",
         signal="The proxy answered 502 or 503 and named `connection refused` as its own error.",
         evidence=("proxy.status: 502 or 503", _SQUID_ERRNO + ": 111"),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=BEYOND_PROXY,
         severity=Outcome.BLOCKED,
         advice="Allow tcp/{port} to {host} from the outside address of {proxy}: its own connection is "
         "refused. The rule for {source} is not the one in question.",
         confirm=steps("On the proxy:", "$ nc -vz -w 8 {host} {port}"),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -218,12 +215,11 @@ PROXY: tuple[Reason, ...] = (
         signal="The proxy answered 503 or 504 and named a timeout as its own error; or it left this request "
         "without an answer while it serves others.",
         evidence=("proxy.status: 503 or 504", _SQUID_ERRNO + ": 110", "proxy.elapsed_ms: long"),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=BEYOND_PROXY,
         severity=Outcome.BLOCKED,
         advice="Allow tcp/{port} to {host} from the outside address of {proxy}: its SYN stays unanswered. "
         "The rule for {source} is not the one in question.",
         confirm=steps("On the proxy:", "$ nc -vz -w 8 {host} {port}"),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -234,12 +230,11 @@ PROXY: tuple[Reason, ...] = (
         "any.",
         signal="The proxy answered 503 and named `network unreachable` as its own error.",
         evidence=("proxy.status: 503", _SQUID_ERRNO + ": 101 or 113"),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=BEYOND_PROXY,
         severity=Outcome.BLOCKED,
         advice="On {proxy}, check the route to {host} and whether it prefers IPv6 without having it; a "
         "device behind it may also answer unreachable.",
         confirm=steps("On the proxy:", "$ ip route get {address}", "$ nc -vz -w 8 {host} {port}"),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -254,12 +249,10 @@ PROXY: tuple[Reason, ...] = (
             "proxy.body: the text about DNS",
             "proxy.elapsed_ms: long when the resolver is down",
         ),
-        blame=Blame.DNS_RESOLVER,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.DOWN,
         advice="On {proxy}, make {host} resolve: check the resolvers the proxy uses, not those of {source}.",
         confirm=steps("On the proxy:", "$ dig {host} A"),
-        base=Confidence.HIGH,
-        capped="Confirmed when other names pass the same proxy.",
         needs=("proxy",),
     ),
     Reason(
@@ -272,12 +265,11 @@ PROXY: tuple[Reason, ...] = (
             "proxy.status, proxy.headers, proxy.body: all that is known",
             "proxy.started: to find the line in the access log",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=TUNNEL_FAILS,
         severity=Outcome.DOWN,
         advice="Give us the access-log line of {proxy} for CONNECT {place} from {source} at {time}, and fix "
         "the cause it shows.",
         confirm=steps(CURL_PROXY),
-        base=Confidence.MEDIUM,
         needs=("proxy",),
     ),
     Reason(
@@ -293,13 +285,11 @@ PROXY: tuple[Reason, ...] = (
             "tls.sni: the name that triggers it",
             "controls.sni_contrast: another name in the same tunnel",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=TUNNEL_FAILS,
         severity=Outcome.BLOCKED,
         advice="On {proxy}, allow {sni} in the TLS inspection rules as well as in the CONNECT rules: the "
         "tunnel is granted and then terminated (Squid: `ssl_bump terminate`).",
         confirm=steps(_PROXY_CLIENT_HELLO),
-        base=Confidence.MEDIUM,
-        capped="High when another server name passes in a tunnel to the same host and port.",
         needs=("proxy",),
     ),
     Reason(
@@ -314,12 +304,11 @@ PROXY: tuple[Reason, ...] = (
             "http.status, http.headers, http.title: 403 and the block page",
             "http.unverified: true, read without trusting it",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
         advice="Allow {host} in the policy of {proxy}: it denies the name with a block page inside the "
         "tunnel, signed by {issuer}.",
         confirm=steps("$ curl -skv -x {proxy} https://{place}/"),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -333,12 +322,11 @@ PROXY: tuple[Reason, ...] = (
             "tls.chain.issuer: `Not trusted by` and the proxy's CA",
             "proxy.proxy: which proxy",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
         advice="On {proxy}, update the root store, allow it to fetch intermediates over port 80, and check "
         "its clock; better still, exempt {host} from inspection.",
         confirm=steps(_PROXY_CLIENT_HELLO, "Read the `issuer=` line."),
-        base=Confidence.CONFIRMED,
         needs=("proxy",),
     ),
     Reason(
@@ -354,13 +342,11 @@ PROXY: tuple[Reason, ...] = (
             "tls.info.bytes_acked: the whole ClientHello",
             "tls.bytes_received: 0",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=TUNNEL_FAILS,
         severity=Outcome.BLOCKED,
         advice="On {proxy}, look up the tunnel to {place} from {source} at {time}: it was granted, and "
         "no byte came back from the server's side.",
         confirm=steps(_PROXY_CLIENT_HELLO, "It hangs after `CONNECTED`."),
-        base=Confidence.MEDIUM,
-        capped="High when another name through the same proxy completes.",
         needs=("proxy",),
     ),
     Reason(
@@ -374,12 +360,11 @@ PROXY: tuple[Reason, ...] = (
             "trails.path: direct against the proxy",
             "proxy.status, proxy.failure: how the proxy failed",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
         advice="Put {host} on the proxy bypass list of {source}, or correct the policy of {proxy}: the "
         "direct path works.",
         confirm=steps(CURL_PROXY, CURL_DIRECT),
-        base=Confidence.HIGH,
         needs=("proxy", "direct path"),
     ),
     Reason(
@@ -393,11 +378,10 @@ PROXY: tuple[Reason, ...] = (
             "trails.path: the proxy against direct",
             "tcp.failure: how the direct path failed",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=DIRECT_RULE,
         severity=Outcome.OK,
         advice="Nothing to ask. Configure {proxy} for the agents on {source}.",
         confirm=steps(CURL_PROXY, CURL_DIRECT),
-        base=Confidence.HIGH,
         informational=True,
         needs=("proxy", "direct path"),
     ),
@@ -411,11 +395,10 @@ PROXY: tuple[Reason, ...] = (
             "proxy.failure, proxy.detail: the raw failure",
             "proxy.status, proxy.first_bytes: what came back",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=CONFIGURED_PROXY,
         severity=Outcome.UNKNOWN,
         advice="Give us the log lines of {proxy} for {source} at {time}, CONNECT {place}.",
         confirm=steps(CURL_PROXY, AGAIN),
-        base=Confidence.LOW,
         needs=("proxy",),
     ),
 )

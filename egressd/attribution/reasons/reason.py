@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from egressd.attribution.blame.suspects import Signature
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 PLACEHOLDERS = frozenset(
     {
@@ -62,8 +63,8 @@ class Reason:
     """Recorded facts to look at: field names, a colon, text. `tls.alert.level` is a field of an observation,
     `controls.repeat` a kind of control; `target`, `trails`, `record`, `run` and `vantage` are parts of the
     report."""
-    blame: Blame
-    """The usual device or party to blame."""
+    suspects: Signature
+    """Who can have caused it, the most likely first."""
     severity: Outcome
     """The usual outcome of a target; `ok` for a fact that needs no action."""
     advice: str
@@ -71,19 +72,10 @@ class Reason:
     confirm: str
     """How to check by hand: lines that start with `$ ` are commands, lines indented by two blanks continue
     them, the rest is prose; a template for `fill_template`."""
-    base: Confidence
-    """Confidence after one standard run, before controls raise or lower it."""
-    capped: str = ""
-    """What raises the confidence; its first word is the level it rises to."""
     informational: bool = False
     """Whether it never raises an alert by itself."""
     needs: tuple[str, ...] = ()
     """What the code requires to arise: `proxy`, `second source`, ..."""
-
-    @property
-    def ceiling(self) -> Confidence:
-        """The highest confidence of this code: the level that `capped` names, or `base`."""
-        return Confidence(self.capped.split()[0].lower()) if self.capped else self.base
 
     def advise(self, values: Mapping[str, str]) -> str:
         """Return the advice with values filled in."""

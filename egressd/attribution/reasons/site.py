@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import DIRECT_RULE, INSPECTION, NOTHING_KNOWN, RESET_AFTER_HELLO
 from egressd.attribution.reasons.commands import CURL_DIRECT, CURL_PROXY, steps
 from egressd.attribution.reasons.reason import Reason
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 _SWEEP = "$ egressd --once --format table"
 
@@ -20,12 +21,11 @@ SITE: tuple[Reason, ...] = (
             "trails.path: direct against the proxy, over all targets",
             "tcp.failure: the same one everywhere",
         ),
-        blame=Blame.EXPLICIT_PROXY,
+        suspects=DIRECT_RULE,
         severity=Outcome.BLOCKED,
         advice="Configure {proxy} for egressd and for the agents on {source}; no firewall rules for single "
         "endpoints are needed.",
         confirm=steps(CURL_PROXY, CURL_DIRECT),
-        base=Confidence.HIGH,
         needs=("proxy", "direct path"),
     ),
     Reason(
@@ -39,12 +39,11 @@ SITE: tuple[Reason, ...] = (
             "target.pattern, target.host: the suffix they share",
             "tls.failure, tcp.failure: the same one on each",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
         advice="Allow {host} as a whole, {protocol}/{port} from {source}: every name below it that was tried "
         "is blocked, and others are not.",
         confirm=_SWEEP,
-        base=Confidence.HIGH,
         needs=("several targets",),
     ),
     Reason(
@@ -59,12 +58,11 @@ SITE: tuple[Reason, ...] = (
             "tcp.local_address, tcp.failure: the address that is missing, and how it fails",
             "vantage.sources: what was configured",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=DIRECT_RULE,
         severity=Outcome.BLOCKED,
         advice="Add {source} to the rules that already let {peers} reach {host}, {protocol}/{port}: nothing "
         "else differs.",
         confirm=steps("$ curl -sv -o /dev/null --interface {source} https://{place}/", _SWEEP),
-        base=Confidence.HIGH,
         needs=("several sources",),
     ),
     Reason(
@@ -80,7 +78,7 @@ SITE: tuple[Reason, ...] = (
             "tls.failure, tls.info.bytes_acked: the site's block signature on the random one",
             "trails.borrowed_from: whose address the random name was sent to",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
         advice="Replace the single host rules by the documented wildcard for {host}, {protocol}/{port} "
         "from {source}: a random name below it is blocked while the known ones pass.",
@@ -88,8 +86,6 @@ SITE: tuple[Reason, ...] = (
             "$ openssl s_client -connect {remote} \\\n  -servername RANDOM-LABEL.DOMAIN </dev/null",
             "A certificate, even for another name, means that the rule is open.",
         ),
-        base=Confidence.MEDIUM,
-        capped="High with a baseline from an open network that shows how Azure treats random names.",
         needs=("random sample",),
     ),
     Reason(
@@ -103,14 +99,12 @@ SITE: tuple[Reason, ...] = (
             "tcp.remote_address, tcp.failure: which addresses fail",
             "controls.address_contrast: which pass",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=DIRECT_RULE,
         severity=Outcome.BLOCKED,
         advice="Load the current service-tag file and allow, from {source}, all tags that Azure Arc needs "
         "(AzureActiveDirectory, AzureTrafficManager, AzureResourceManager, AzureArcInfrastructure in full, "
         "Storage, AzureFrontDoor.Frontend); {address} is outside what is allowed.",
         confirm=_SWEEP,
-        base=Confidence.MEDIUM,
-        capped="High when every failing address belongs to the same tag.",
         needs=("several targets", "service tag file"),
     ),
     Reason(
@@ -125,12 +119,11 @@ SITE: tuple[Reason, ...] = (
             "tcp.failure: the same one on each",
             "controls.port_contrast: 443 on the same addresses",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=DIRECT_RULE,
         severity=Outcome.DEGRADED,
         advice="Allow http/80 from {source} to the revocation and certificate hosts in this report: they "
         "are plain HTTP by design, and clients need them to verify TLS.",
         confirm=steps("$ nc -vz -w 8 {host} 80", "$ nc -vz -w 8 {host} 443"),
-        base=Confidence.HIGH,
         needs=("several targets",),
     ),
     Reason(
@@ -144,12 +137,11 @@ SITE: tuple[Reason, ...] = (
             "tls.chain.issuer: the same private CA on some of them",
             "tls.facts.publicly_anchored: false there, true elsewhere",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=INSPECTION,
         severity=Outcome.BLOCKED,
         advice="Add {host} to the TLS inspection exemption for {source}: signed by {issuer}, while other "
         "names come with their own certificates.",
         confirm=_SWEEP,
-        base=Confidence.HIGH,
         needs=("several targets",),
     ),
     Reason(
@@ -163,13 +155,11 @@ SITE: tuple[Reason, ...] = (
             "controls.known_name, controls.address_contrast: failed as well",
             "vantage.sources: whether it is one source or all of them",
         ),
-        blame=Blame.UPSTREAM_PATH,
+        suspects=NOTHING_KNOWN,
         severity=Outcome.UNKNOWN,
         advice="Check the outbound path of {source} as such: link, gateway, resolver, line. Open no tickets "
         "for single endpoints until the controls are good.",
         confirm=steps("$ ip route show default", "$ ping -c 3 GATEWAY", _SWEEP),
-        base=Confidence.MEDIUM,
-        capped="High when all sources and all controls fail.",
     ),
     Reason(
         code="site_change_correlated",
@@ -182,13 +172,11 @@ SITE: tuple[Reason, ...] = (
             "tcp.started, tls.started: the first failures",
             "run.started, run.finished: the interval in question",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=NOTHING_KNOWN,
         severity=Outcome.UNKNOWN,
         advice="Compare the change logs of firewall, proxy and DNS around {time}: the targets of this "
         "finding failed together from then on.",
         confirm="$ egressd history",
-        base=Confidence.LOW,
-        capped="Medium when several hosts show the same moment.",
         needs=("history", "several probing hosts"),
     ),
 )

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import (
+    ACCEPTED_FOR_ANYBODY,
+    CLOSED_AFTER_ACCEPT,
+    CONNECTIONS_LIMITED,
+    FIREWALL,
+    LOSS,
+    NO_ROUTE_REPORTED,
+    NOTHING_ANSWERS,
+    NOTHING_KNOWN,
+    PORT_UNANSWERED,
+    RATE_LIMIT,
+    REFUSED,
+    REFUSED_ON_THE_WAY,
+    STATE_TIMEOUT,
+    SYN_UNANSWERED,
+)
 from egressd.attribution.reasons.commands import AGAIN, CAPTURE, CLIENT_HELLO, CONNECT, DIG, TRACE, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 TCP: tuple[Reason, ...] = (
     Reason(
@@ -21,14 +37,12 @@ TCP: tuple[Reason, ...] = (
             "controls.address_contrast: unrelated addresses do not answer either",
             "tcp.local_address: the source address that the firewall sees, before NAT",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=NOTHING_ANSWERS,
         severity=Outcome.BLOCKED,
         advice="Allow outbound tcp/443 from {source}: no SYN to any destination is answered. Look for "
         "dropped sessions of {source} at {time} (PAN traffic log, action drop; AZFWNetworkRule; FortiGate "
         "forward traffic, policy 0).",
         confirm=steps(CONNECT, TRACE, CAPTURE),
-        base=Confidence.MEDIUM,
-        capped="High when two unrelated addresses fail in the same minute.",
     ),
     Reason(
         code="tcp_ip_blocked_silent",
@@ -44,14 +58,12 @@ TCP: tuple[Reason, ...] = (
             "controls.address_contrast: an address that does connect",
             "controls.repeat: no answer again",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=SYN_UNANSWERED,
         severity=Outcome.BLOCKED,
         advice="Allow {protocol}/{port} from {source} to the full service tag behind {host}, not to "
         "single addresses: {address} is dropped without an answer while others connect. The SYN of {time} "
         "is in the drop log.",
         confirm=steps(CONNECT, TRACE, "The last router shown is the one before the drop."),
-        base=Confidence.MEDIUM,
-        capped="High when three attempts agree and an unrelated address connects in the same minute.",
     ),
     Reason(
         code="tcp_port_blocked",
@@ -65,13 +77,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.remote_port, tcp.failure: the port that fails",
             "controls.port_contrast: the port that works",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=PORT_UNANSWERED,
         severity=Outcome.BLOCKED,
         advice="Add tcp/{port} to the rule from {source} to {host}: the address {address} already connects "
         "on another port. 443 carries the agents, 80 the revocation lists.",
         confirm=steps("$ nc -vz -w 8 {address} 443", "$ nc -vz -w 8 {address} 80"),
-        base=Confidence.HIGH,
-        capped="Confirmed when the device names itself by ICMP.",
     ),
     Reason(
         code="tcp_refused",
@@ -85,13 +95,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.icmp: empty, so it was a reset",
             "tcp.elapsed_ms: much faster than the round trip to Azure means a device nearby",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=REFUSED,
         severity=Outcome.BLOCKED,
         advice="Look for a rule that resets tcp/{port} from {source} to {address} at {time}, and allow it; "
         "if no device logs it, the server itself refuses.",
         confirm=steps(CONNECT, TRACE, CAPTURE, "The TTL of the reset shows how far away its sender is."),
-        base=Confidence.MEDIUM,
-        capped="High when the reset comes from fewer hops than the server is away.",
     ),
     Reason(
         code="tcp_refused_by_middlebox",
@@ -105,13 +113,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.remote_address: the server that was never reached",
             "controls.hops: the hop at which it begins, and how far the server is",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=REFUSED_ON_THE_WAY,
         severity=Outcome.BLOCKED,
         advice="Allow tcp/{port} from {source} to {host}: the device just behind {offender} resets the SYN, "
         "the server never saw it.",
         confirm=steps(TRACE, CAPTURE),
-        base=Confidence.HIGH,
-        capped="Confirmed when the hop is the same in three sweeps.",
         needs=("hop limit sweep",),
     ),
     Reason(
@@ -125,12 +131,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.icmp.offender: the device, as reported; NAT may rewrite it",
             "tcp.icmp.type, tcp.icmp.code: 3/3, or 1/4 in IPv6",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=REFUSED,
         severity=Outcome.BLOCKED,
         advice="On the device reporting itself as {offender}: allow tcp/{port} from {source} to {host} "
         "({address}); it rejects with port unreachable.",
         confirm=steps(CONNECT, "$ tcpdump -n -i any 'icmp or icmp6'"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tcp_admin_prohibited",
@@ -144,12 +149,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.icmp.type, tcp.icmp.code: 3/13, 3/9, 3/10; 1/1, 1/5, 1/6 in IPv6",
             "tcp.local_port: to find the log entry",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=FIREWALL,
         severity=Outcome.BLOCKED,
         advice="On the device reporting itself as {offender}: allow tcp/{port} from {source} to {host} "
         "({address}). Its deny rule hit at {time}.",
         confirm=steps(CONNECT, "$ tcpdump -n -i any 'icmp or icmp6'"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tcp_unreachable",
@@ -162,13 +166,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.icmp.offender: the router, as reported",
             "tcp.icmp.type, tcp.icmp.code: 3/0, 3/1; 1/0, 1/3 in IPv6",
         ),
-        blame=Blame.UPSTREAM_PATH,
+        suspects=NO_ROUTE_REPORTED,
         severity=Outcome.DOWN,
         advice="On the router {offender}: add or repair the route to {address}; it answers unreachable to "
         "{source}.",
         confirm=steps(TRACE, CONNECT),
-        base=Confidence.HIGH,
-        capped="Confirmed when a repeat names the same router.",
     ),
     Reason(
         code="tcp_routing_loop",
@@ -181,11 +183,10 @@ TCP: tuple[Reason, ...] = (
             "tcp.icmp.type: 11, or 3 in IPv6",
             "tcp.icmp.offender: one router of the loop",
         ),
-        blame=Blame.UPSTREAM_PATH,
+        suspects=NO_ROUTE_REPORTED,
         severity=Outcome.DOWN,
         advice="Break the routing loop at {offender} for packets from {source} to {address}.",
         confirm=steps(TRACE, "The same two routers alternate."),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="tcp_reset_after_accept",
@@ -199,13 +200,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.info.bytes_acked: only the SYN",
             "tcp.elapsed_ms: how near the accepting device is",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=CLOSED_AFTER_ACCEPT,
         severity=Outcome.BLOCKED,
         advice="Find the device that accepts tcp/{port} from {source} in the name of {address} and resets "
         "it at {time}; allow {host} there, or repair its own connection to the server.",
         confirm=steps(CONNECT, CAPTURE),
-        base=Confidence.MEDIUM,
-        capped="High when the test address 192.0.2.1 is accepted as well.",
     ),
     Reason(
         code="tcp_accept_all",
@@ -218,12 +217,11 @@ TCP: tuple[Reason, ...] = (
             "controls.testnet_tcp: accepted, in how many milliseconds",
             "tcp.elapsed_ms: equally short for every address",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=ACCEPTED_FOR_ANYBODY,
         severity=Outcome.OK,
         advice="Nothing to ask for by itself. Do not accept a bare TCP test as proof; Azure Firewall and "
         "transparent proxies complete the three-way handshake themselves and do not log such a test.",
         confirm=steps("$ nc -vz -w 8 192.0.2.1 443", CLIENT_HELLO),
-        base=Confidence.CONFIRMED,
         informational=True,
     ),
     Reason(
@@ -238,12 +236,11 @@ TCP: tuple[Reason, ...] = (
             "tls.info.peer_window: 0",
             "tls.info.bytes_acked: only the SYN",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=PORT_UNANSWERED,
         severity=Outcome.BLOCKED,
         advice="On the firewall with SYN-flood protection: check why its own connection to {remote} is not "
         "established for {source}; the client side is stuck at window zero.",
         confirm=steps(CAPTURE, CLIENT_HELLO, "The SYN-ACK shows `win 0`."),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="tcp_ipv6_broken",
@@ -257,12 +254,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.failure, tcp.errno: how the IPv6 connections failed",
             "vantage.families: the address families of this host",
         ),
-        blame=Blame.UPSTREAM_PATH,
+        suspects=LOSS,
         severity=Outcome.DEGRADED,
         advice="Repair the IPv6 path out of {source}, or withdraw the IPv6 default route; IPv4 to {host} "
         "works, so no rule for it is missing.",
         confirm=steps("$ curl -6 -sv -o /dev/null https://{place}/", "$ ip -6 route show default"),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="tcp_ipv4_broken",
@@ -275,12 +271,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.failure, tcp.errno: how the IPv4 connections failed",
             "vantage.families: the address families of this host",
         ),
-        blame=Blame.UPSTREAM_PATH,
+        suspects=LOSS,
         severity=Outcome.DEGRADED,
         advice="Repair the IPv4 path out of {source} to {host}: IPv6 works, and some components use IPv4 "
         "only.",
         confirm=steps("$ curl -4 -sv -o /dev/null https://{place}/", "$ ip -4 route show default"),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="tcp_some_ips_blocked",
@@ -294,13 +289,11 @@ TCP: tuple[Reason, ...] = (
             "dns.answers, dns.ttl: what the name had, and for how long",
             "controls.repeat: the same addresses fail again",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=SYN_UNANSWERED,
         severity=Outcome.DEGRADED,
         advice="Allow {protocol}/{port} from {source} to every address of {host}: {address} is dropped. If "
         "the rule is an FQDN object, let firewall and clients use the same resolver.",
         confirm=steps(DIG, CONNECT, "Try each address of the answer."),
-        base=Confidence.HIGH,
-        capped="Confirmed when repeats fail on exactly the same addresses.",
     ),
     Reason(
         code="tcp_fqdn_rule_stale_ip",
@@ -314,13 +307,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.remote_address, tcp.failure: which addresses fail, and which work",
             "dns.resolver, dns.ttl: whose answer, and its TTL",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=SYN_UNANSWERED,
         severity=Outcome.BLOCKED,
         advice="Let the firewall learn {host} from the resolver that {source} uses ({resolver}), or replace "
         "the FQDN object by the service tag: {address} is current and not in the rule.",
         confirm=steps(DIG, CONNECT, "Compare with the addresses the firewall shows for the object."),
-        base=Confidence.MEDIUM,
-        capped="High when a fresh lookup works at once and fails after the record's TTL.",
         needs=("second resolver",),
     ),
     Reason(
@@ -334,13 +325,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.started, tcp.failure: failures cluster in time",
             "controls.repeat: paced repeats connect",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=RATE_LIMIT,
         severity=Outcome.DEGRADED,
         advice="Raise the limit of new sessions per second for {source} (DoS protection or zone protection "
         "profile, threat log at {time}).",
         confirm=steps("$ for n in $(seq 20); do nc -z -w 3 {address} {port} & done; wait"),
-        base=Confidence.MEDIUM,
-        capped="High when paced repeats succeed without exception.",
         needs=("several targets", "repeats"),
     ),
     Reason(
@@ -354,13 +343,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.started, http.failure: how long it lived and how it ended",
             "http.elapsed_ms: the idle time when it ended",
         ),
-        blame=Blame.FIREWALL_L3L4,
+        suspects=STATE_TIMEOUT,
         severity=Outcome.DEGRADED,
         advice="Raise the TCP idle timeout for {source} to {place}, or send a reset when a session is aged "
         "out; enable keepalive in the client where possible.",
         confirm=steps("$ nc -v {address} {port}", "Leave it idle, then type: note when it fails."),
-        base=Confidence.MEDIUM,
-        capped="High when several idle times bracket the limit.",
         needs=("a connection held open over many sweeps",),
     ),
     Reason(
@@ -375,13 +362,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.failure, tcp.started: failures across destinations at busy times",
             "controls.repeat: succeeds when it is quiet",
         ),
-        blame=Blame.NAT_DEVICE,
+        suspects=CONNECTIONS_LIMITED,
         severity=Outcome.DEGRADED,
         advice="Check the source NAT pool used for {source} at {time} (FortiGate logs `NAT port exhausted`; "
         "Azure Firewall has a metric for SNAT port use), and add public addresses to it.",
         confirm=steps(CONNECT, "$ ss -s", "Compare a quiet hour with a busy one."),
-        base=Confidence.LOW,
-        capped="Medium when failures follow the connection count and another NAT address is fine.",
         needs=("several targets", "repeats"),
     ),
     Reason(
@@ -396,13 +381,11 @@ TCP: tuple[Reason, ...] = (
             "tcp.info.rtt_ms, tcp.elapsed_ms: how slow it gets",
             "controls.repeat: mixed results, controls included",
         ),
-        blame=Blame.UPSTREAM_PATH,
+        suspects=LOSS,
         severity=Outcome.DEGRADED,
         advice="Look for loss on the path between {source} and the Internet at {time}: errors, duplex, a "
         "full queue. Policies need no change.",
         confirm=steps("$ mtr -n -T -P {port} -c 50 -r {address}", "$ nstat -az TcpRetransSegs"),
-        base=Confidence.MEDIUM,
-        capped="High when controls to unrelated hosts show loss as well.",
     ),
     Reason(
         code="tcp_unknown",
@@ -415,11 +398,10 @@ TCP: tuple[Reason, ...] = (
             "tcp.failure, tcp.errno, tcp.detail: the raw failure",
             "tcp.icmp, tcp.info: what else is known",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=NOTHING_KNOWN,
         severity=Outcome.UNKNOWN,
         advice="Look up the session {source} to {remote} at {time} in the firewall log, with the facts of "
         "this report at hand.",
         confirm=steps(CONNECT, CAPTURE, AGAIN),
-        base=Confidence.LOW,
     ),
 )

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import (
+    ANSWERED_IN_CLEAR,
+    FAR_END,
+    HELLO_NOT_ACKNOWLEDGED,
+    INSPECTION,
+    LARGE_HELLO,
+    NOT_TLS,
+    NOTHING_KNOWN,
+    PROTOCOL_BROKEN,
+    RESET_AFTER_HELLO,
+    SEGMENTS_LOST,
+    SILENCE_AFTER_HELLO,
+    STALLED_MIDWAY,
+)
 from egressd.attribution.reasons.commands import AGAIN, CAPTURE, CLIENT_HELLO, CLIENT_HELLO_OTHER, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Outcome
 
 _SMALL_CLIENT_HELLO = "$ openssl s_client -connect {remote} -servername {sni} \\\n  -groups X25519 </dev/null"
 _PING = "$ ping -c 3 -M do -s 1472 HOST-BEHIND-THE-TUNNEL"
@@ -29,14 +43,12 @@ TLS: tuple[Reason, ...] = (
             "controls.sni_contrast: another name on the same address",
             "tcp.local_address, tcp.local_port: to find the log entry",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
         advice="Allow {sni} for {source} in the URL, FQDN or App-ID policy: TCP to {remote} completes and "
         "the ClientHello carrying that name is reset. Look at {time} in the PAN traffic log (subtype deny) "
         "and URL log, AZFWApplicationRule, or the FortiGate web filter and application logs.",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "Only the first ends in a reset."),
-        base=Confidence.HIGH,
-        capped="Confirmed when the reset comes from fewer hops than the server is away.",
     ),
     Reason(
         code="tls_sni_dropped",
@@ -53,14 +65,12 @@ TLS: tuple[Reason, ...] = (
             "controls.sni_contrast: another name on the same address",
             "tcp.local_address, tcp.local_port: to find the log entry",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=HELLO_NOT_ACKNOWLEDGED,
         severity=Outcome.BLOCKED,
         advice="Allow {protocol}/{port} from {source} to {host}: the TCP handshake completes and the "
         "ClientHello carrying {sni} is dropped. Check the URL or App-ID policy, not the address rule (PAN "
         "traffic log at {time}, subtype drop or deny; AZFWApplicationRule; FortiGate application control).",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "Only the first hangs."),
-        base=Confidence.HIGH,
-        capped="Confirmed when three attempts with the name fail and three with another succeed.",
     ),
     Reason(
         code="tls_all_hellos_dropped",
@@ -75,14 +85,12 @@ TLS: tuple[Reason, ...] = (
             "tls.info.retransmits: retransmissions on each",
             "controls.sni_contrast, controls.address_contrast: dropped as well",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=HELLO_NOT_ACKNOWLEDGED,
         severity=Outcome.BLOCKED,
         advice="Allow the application `ssl` (TLS) for {source}, not just tcp/{port}: every ClientHello is "
         "dropped after the TCP handshake, whatever the name. Look at {time} for sessions of {source} "
         "without an application.",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "Both hang after `CONNECTED`."),
-        base=Confidence.MEDIUM,
-        capped="High when unrelated addresses behave alike.",
     ),
     Reason(
         code="tls_reset_after_hello",
@@ -97,13 +105,11 @@ TLS: tuple[Reason, ...] = (
             "tls.elapsed_ms: compare with the round trip",
             "controls.sni_contrast: whether another name is reset too",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
         advice="Find the device that terminates TLS between {source} and {address} and resets {sni} at "
         "{time}; allow the name there. If there is none, the server itself resets.",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, CAPTURE),
-        base=Confidence.MEDIUM,
-        capped="High when another name on the same address is answered.",
     ),
     Reason(
         code="tls_fin_after_hello",
@@ -118,13 +124,11 @@ TLS: tuple[Reason, ...] = (
             "tls.info.bytes_acked: the whole ClientHello",
             "controls.sni_contrast: whether another name is answered",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
         advice="Allow {sni} from {source} on the proxy or L7 firewall in the path: it accepts the "
         "ClientHello to {remote} and closes without an answer at {time}.",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "`unexpected eof` only for the first."),
-        base=Confidence.MEDIUM,
-        capped="High when another name on the same address is answered.",
     ),
     Reason(
         code="tls_stall_after_hello",
@@ -140,13 +144,11 @@ TLS: tuple[Reason, ...] = (
             "controls.small_mss: whether small segments help",
             "controls.sni_contrast: whether another name is answered",
         ),
-        blame=Blame.TRANSPARENT_PROXY,
+        suspects=SILENCE_AFTER_HELLO,
         severity=Outcome.BLOCKED,
         advice="Look for a device that terminates tcp/{port} from {source} to {address} and holds the "
         "session with {sni} at {time} without answering; smaller segments did not change it.",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, _PING),
-        base=Confidence.LOW,
-        capped="Medium once the segment-size and server-name controls have run.",
     ),
     Reason(
         code="tls_pmtu_blackhole_inbound",
@@ -162,14 +164,12 @@ TLS: tuple[Reason, ...] = (
             "controls.small_mss: completes with a segment size of 1200",
             "tls.info.path_mtu, tls.info.receive_mss: what this host assumes",
         ),
-        blame=Blame.PATH_MTU_LINK,
+        suspects=SEGMENTS_LOST,
         severity=Outcome.BLOCKED,
         advice="On the tunnel or VPN between {source} and the Internet: clamp the TCP segment size to the "
         "tunnel MTU, or let ICMP type 3 code 4 (IPv6: type 2) through. With segments of 1200 bytes {host} "
         "works.",
         confirm=steps(_MTU, _PING, CLIENT_HELLO),
-        base=Confidence.MEDIUM,
-        capped="Confirmed when the same probe completes with a segment size of 1200.",
     ),
     Reason(
         code="tls_pmtu_blackhole_outbound",
@@ -184,12 +184,11 @@ TLS: tuple[Reason, ...] = (
             "tls.info.send_mss, tls.info.path_mtu: what this host assumes",
             "controls.small_mss: completes",
         ),
-        blame=Blame.PATH_MTU_LINK,
+        suspects=SEGMENTS_LOST,
         severity=Outcome.BLOCKED,
         advice="On the tunnel or VPN from {source} towards the Internet: clamp the TCP segment size, or let "
         "ICMP type 3 code 4 (IPv6: type 2) back to {source}; full-size packets towards {address} are lost.",
         confirm=steps(_MTU, _PING, CLIENT_HELLO),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_large_hello_intolerant",
@@ -204,13 +203,12 @@ TLS: tuple[Reason, ...] = (
             "controls.large_hello: fails with smaller segments as well, so it is not the MTU",
             "tls.info.bytes_acked: how much of the ClientHello arrived",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=LARGE_HELLO,
         severity=Outcome.BLOCKED,
         advice="Update the inspecting firewall or proxy to a version that reassembles a ClientHello of "
         "several packets: {source} to {host} fails only with a large ClientHello. Until then Go agents can "
         "be run with GODEBUG=tlsmlkem=0.",
         confirm=steps(CLIENT_HELLO, _SMALL_CLIENT_HELLO, "With OpenSSL 3.5 or later only the second works."),
-        base=Confidence.HIGH,
         needs=("ClientHellos of two sizes",),
     ),
     Reason(
@@ -224,12 +222,11 @@ TLS: tuple[Reason, ...] = (
             "tls.hello_bytes, tls.sni: what was sent",
             "tls.chain.subject: a placeholder certificate such as `no-sni.invalid`",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=LARGE_HELLO,
         severity=Outcome.BLOCKED,
         advice="Update the TLS proxy between {source} and {host}: it misses the SNI unless it comes early "
         "in the ClientHello. Exempt {host} from it until then.",
         confirm=steps(CLIENT_HELLO, "$ curl -sv -o /dev/null https://{place}/", "Compare the certificates."),
-        base=Confidence.HIGH,
         needs=("ClientHello with the SNI last",),
     ),
     Reason(
@@ -243,12 +240,11 @@ TLS: tuple[Reason, ...] = (
             "tls.sni: empty on the probe that failed",
             "controls.sni_contrast: a name on the same address passes",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=RESET_AFTER_HELLO,
         severity=Outcome.OK,
         advice="Nothing to ask for {host}. Tools that connect by address will fail from {source}; use the "
         "name with them.",
         confirm=steps(CLIENT_HELLO, "$ openssl s_client -connect {remote} -noservername </dev/null"),
-        base=Confidence.HIGH,
         informational=True,
         needs=("probe without SNI",),
     ),
@@ -263,12 +259,11 @@ TLS: tuple[Reason, ...] = (
             "tls.first_text: the status line, the server header, the page",
             "tls.first_bytes: begins with 48 54 54 50",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
         advice="Allow {place} for {source} on the device that answers TLS with plain HTTP at {time}; "
         "its page names the product and the policy.",
         confirm=steps("$ curl -sv http://{place}/ \\\n  --connect-to ::{remote}"),
-        base=Confidence.CONFIRMED,
     ),
     Reason(
         code="tls_not_tls",
@@ -281,12 +276,11 @@ TLS: tuple[Reason, ...] = (
             "tls.first_bytes, tls.first_text: for instance an SSH banner",
             "tcp.remote_address: which host",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=NOT_TLS,
         severity=Outcome.BLOCKED,
         advice="Check port forwards and destination NAT for {remote} from {source}: what answers there is "
         "not TLS.",
         confirm=steps("$ nc -w 5 {address} {port} </dev/null | head -c 200 | xxd", CLIENT_HELLO),
-        base=Confidence.HIGH,
     ),
     Reason(
         code="tls_partial_then_stall",
@@ -300,14 +294,12 @@ TLS: tuple[Reason, ...] = (
             "tls.info.out_of_order: segments beyond a hole point to lost packets",
             "controls.small_mss: completes, if it is the MTU",
         ),
-        blame=Blame.PATH_MTU_LINK,
+        suspects=STALLED_MIDWAY,
         severity=Outcome.BLOCKED,
         advice="Clamp the TCP segment size on the tunnel between {source} and the Internet and let ICMP "
         "type 3 code 4 through; if that is in order, look for a filter that decides by the certificate of "
         "{host}.",
         confirm=steps(_MTU, _PING, CLIENT_HELLO),
-        base=Confidence.MEDIUM,
-        capped="High when the same probe completes with a segment size of 1200.",
     ),
     Reason(
         code="tls_partial_then_fin",
@@ -321,13 +313,11 @@ TLS: tuple[Reason, ...] = (
             "tls.failure: closed",
             "tls.version: in TLS 1.2 the certificate can be read on the path",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
         advice="Look for a policy that decides by the certificate of {host} for {source} at {time} and "
         "closes the session part-way; allow the name there.",
         confirm=steps(CLIENT_HELLO, _TLS12),
-        base=Confidence.MEDIUM,
-        capped="High when the small-segment control fails in the same way.",
     ),
     Reason(
         code="tls_partial_then_reset",
@@ -341,13 +331,11 @@ TLS: tuple[Reason, ...] = (
             "tls.failure: reset",
             "tls.version: in TLS 1.2 the certificate can be read on the path",
         ),
-        blame=Blame.FIREWALL_L7,
+        suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
         advice="Look for a policy that decides by the certificate of {host} for {source} at {time} and "
         "resets the session part-way; allow the name or its category there.",
         confirm=steps(CLIENT_HELLO, _TLS12),
-        base=Confidence.MEDIUM,
-        capped="High when the small-segment control fails in the same way.",
     ),
     Reason(
         code="tls_protocol_error",
@@ -360,13 +348,11 @@ TLS: tuple[Reason, ...] = (
             "tls.detail: OpenSSL's error",
             "tls.first_bytes, tls.bytes_received: what came",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=PROTOCOL_BROKEN,
         severity=Outcome.BLOCKED,
         advice="As a test, disable TLS inspection and protocol checks between {source} and {host}; the "
         "handshake at {time} was broken by what came back.",
         confirm=steps(CLIENT_HELLO + " -msg", CAPTURE),
-        base=Confidence.LOW,
-        capped="Medium when another name on the same address completes.",
     ),
     Reason(
         code="tls_version_downgraded",
@@ -380,13 +366,11 @@ TLS: tuple[Reason, ...] = (
             "tls.version, tls.cipher: what was negotiated",
             "tls.chain.issuer: whether the certificate is the real one",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=INSPECTION,
         severity=Outcome.DEGRADED,
         advice="If a device terminates TLS between {source} and {host}, enable TLS 1.3 on it or exempt the "
         "name.",
         confirm=steps("$ openssl s_client -connect {remote} -servername {sni} \\\n  -tls1_3 </dev/null"),
-        base=Confidence.LOW,
-        capped="Medium when the same name negotiates a newer version elsewhere.",
         needs=("inspection of some names only",),
     ),
     Reason(
@@ -400,7 +384,7 @@ TLS: tuple[Reason, ...] = (
             "tls.alpn_offered, tls.alpn: offered and chosen",
             "tls.chain.issuer: a private one points to inspection",
         ),
-        blame=Blame.TLS_INSPECTION,
+        suspects=INSPECTION,
         severity=Outcome.DEGRADED,
         advice="Exempt {host} from TLS inspection for {source}, or allow HTTP/2 (ALPN h2) on the device that "
         "terminates the session: the resource bridge depends on it.",
@@ -408,8 +392,6 @@ TLS: tuple[Reason, ...] = (
             "$ openssl s_client -connect {remote} -servername {sni} \\\n  -alpn h2,http/1.1 </dev/null",
             "Look for `ALPN protocol: h2`.",
         ),
-        base=Confidence.MEDIUM,
-        capped="High when the certificate comes from a private CA as well.",
     ),
     Reason(
         code="tls_client_cert_required",
@@ -423,11 +405,10 @@ TLS: tuple[Reason, ...] = (
             "tls.alert.description, http.alert.description: 116, or 40 in TLS 1.2",
             "tls.facts.publicly_anchored: true",
         ),
-        blame=Blame.AZURE_SERVICE,
+        suspects=FAR_END,
         severity=Outcome.OK,
         advice="Nothing to ask: {host} can be reached from {source}.",
         confirm=steps(CLIENT_HELLO, "Look for `Acceptable client certificate CA names`."),
-        base=Confidence.HIGH,
         informational=True,
     ),
     Reason(
@@ -442,11 +423,10 @@ TLS: tuple[Reason, ...] = (
             "tls.failure, tls.errno, tls.detail: the raw failure",
             "tls.first_bytes, tls.alert, tls.info: what else is known",
         ),
-        blame=Blame.UNKNOWN_MIDDLEBOX,
+        suspects=NOTHING_KNOWN,
         severity=Outcome.UNKNOWN,
         advice="Look up the session {source} to {remote} at {time} on every device that inspects TLS, with "
         "the facts of this report at hand.",
         confirm=steps(CLIENT_HELLO, CAPTURE, AGAIN),
-        base=Confidence.LOW,
     ),
 )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from egressd.attribution.control_results.contrast import Contrast, passed_if
+from egressd.attribution.certainty import at
 from egressd.attribution.facts.baseline_entries import http2_in_baseline, tls13_in_baseline
 from egressd.attribution.facts.peer_comparison import TLS13, domain_of
 from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import NOT_TRUSTED, product_of
 from egressd.attribution.rules.condition import Condition, both, either, phase_failed
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, INCONSISTENT, SILENCE, Rule, RuleTable
+from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.model.observation import Failure, Phase, TlsObservation
 from egressd.model.plan import ControlKind
-from egressd.model.verdict import Blame
+from egressd.model.verdict import Confidence
 
 EXPIRED, NOT_YET_VALID, SELF_SIGNED, HOSTNAME = 10, 9, 18, 62
 NO_ISSUER = (2, 19, 20, 21)
@@ -190,57 +190,45 @@ def _strict_only(context: TrailContext) -> bool:
     return context.strict_only
 
 
-def _by_issuer(context: TrailContext) -> Contrast:
-    return passed_if(_signs_others(context))
-
-
-def _dns_if_public(context: TrailContext) -> Blame | None:
-    """Blame DNS for a public certificate of another name: the address is wrong."""
-    return Blame.DNS_FILTER if _is_public(context) is True else None
-
-
-def _inspection_if_private(context: TrailContext) -> Blame | None:
-    return Blame.TLS_INSPECTION if _is_private(context) and _signs_others(context) else None
-
-
 CERTIFICATE = RuleTable(
     phase=Phase.TLS,
     rules=(
         Rule(
             reason="local_clock_skew",
             when=both(_verify_code(EXPIRED, NOT_YET_VALID), _clock_is_off),
-            score=IDENTIFIED - 1,
         ),
-        Rule(reason="tls_mitm_cert_expired", when=_authority_expired, score=IDENTIFIED),
-        Rule(reason="tls_cert_expired", when=_expired, score=IDENTIFIED - 1),
+        Rule(reason="tls_mitm_cert_expired", when=_authority_expired),
+        Rule(reason="tls_cert_expired", when=_expired),
         Rule(
             reason="tls_cert_not_yet_valid",
             when=_verify_code(NOT_YET_VALID),
-            score=IDENTIFIED - 1,
-            blame=_inspection_if_private,
         ),
-        Rule(reason="tls_cert_without_san", when=_without_san, score=IDENTIFIED),
-        Rule(reason="tls_mitm_block_page", when=_block_page, score=IDENTIFIED),
-        Rule(reason="tls_hostname_mismatch", when=_wrong_name, score=INCONSISTENT, blame=_dns_if_public),
-        Rule(reason="tls_weak_certificate", when=_verify_code(*WEAK), score=IDENTIFIED - 1),
-        Rule(reason="tls_mitm_origin_untrusted", when=_inspected_origin_untrusted, score=IDENTIFIED),
-        Rule(reason="local_trust_store_incomplete", when=_store_incomplete, score=IDENTIFIED - 1),
-        Rule(reason="tls_self_signed", when=_verify_code(SELF_SIGNED), score=IDENTIFIED - 1),
-        Rule(reason="tls_incomplete_chain", when=_incomplete_chain, score=IDENTIFIED - 1),
+        Rule(reason="tls_cert_without_san", when=_without_san),
+        Rule(reason="tls_mitm_block_page", when=_block_page),
         Rule(
-            reason="tls_mitm_untrusted",
-            when=both(_no_issuer, _is_private),
-            score=IDENTIFIED - 1,
-            contrast=_by_issuer,
+            reason="tls_hostname_mismatch",
+            when=_wrong_name,
         ),
-        Rule(reason="tls_untrusted_root", when=_no_issuer, score=EXPLICIT),
-        Rule(reason="tls_unknown", when=_any_failure, score=EXPLICIT - 1),
+        Rule(reason="tls_weak_certificate", when=_verify_code(*WEAK)),
+        Rule(reason="tls_mitm_origin_untrusted", when=_inspected_origin_untrusted),
+        Rule(reason="local_trust_store_incomplete", when=_store_incomplete),
+        Rule(reason="tls_self_signed", when=_verify_code(SELF_SIGNED)),
+        Rule(reason="tls_incomplete_chain", when=_incomplete_chain),
+        Rule(reason="tls_mitm_untrusted", when=both(_no_issuer, _is_private)),
+        Rule(reason="tls_untrusted_root", when=_no_issuer),
+        Rule(reason="tls_unknown", when=_any_failure, certainty=at(Confidence.LOW)),
     ),
     notes=(
-        Rule(reason="tls_mitm_trusted", when=_trusted_inspection, score=IDENTIFIED),
-        Rule(reason="tls_alpn_stripped", when=either(_alpn_stripped, _alpn_lost), score=EXPLICIT),
-        Rule(reason="tls_version_downgraded", when=either(_downgraded, _version_lost), score=SILENCE),
-        Rule(reason="tls_cert_expiring", when=_expiring, score=IDENTIFIED),
-        Rule(reason="tls_strict_profile_only", when=_strict_only, score=IDENTIFIED),
+        Rule(reason="tls_mitm_trusted", when=_trusted_inspection),
+        Rule(
+            reason="tls_alpn_stripped", when=either(_alpn_stripped, _alpn_lost), certainty=at(Confidence.HIGH)
+        ),
+        Rule(
+            reason="tls_version_downgraded",
+            when=either(_downgraded, _version_lost),
+            certainty=at(Confidence.LOW),
+        ),
+        Rule(reason="tls_cert_expiring", when=_expiring),
+        Rule(reason="tls_strict_profile_only", when=_strict_only),
     ),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from egressd.attribution.certainty import at, contrasted
 from egressd.attribution.control_results.client_hello import ONE_SEGMENT, hello_answered
 from egressd.attribution.control_results.contrast import Contrast, mss_contrast, passed_if
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.rule import EXPLICIT, STAGED, InferredRule, Rule
+from egressd.attribution.rules.rule import Rule
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
-from egressd.model.verdict import Blame, Outcome
+from egressd.model.verdict import Confidence, Outcome
 
 
 def _answered(context: TrailContext) -> bool:
@@ -67,37 +68,30 @@ def _degraded(_: TrailContext) -> Outcome:
     return Outcome.DEGRADED
 
 
-def _link(_: TrailContext) -> Blame:
-    return Blame.PATH_MTU_LINK
-
-
 HELLO_RULES = (
-    InferredRule(
-        reason="tls_large_hello_intolerant", when=_only_small_passes, score=STAGED, contrast=_by_size
-    ),
+    Rule(reason="tls_large_hello_intolerant", when=_only_small_passes, certainty=contrasted(_by_size)),
 )
 """What broke a conversation whose own ClientHello is large."""
 
 HELLO_NOTES = (
-    InferredRule(
+    Rule(
         reason="tls_large_hello_intolerant",
         when=_cannot_reassemble,
-        score=STAGED,
-        silent=True,
-        contrast=_by_segments,
         outcome=_degraded,
+        certainty=contrasted(_by_segments),
     ),
-    InferredRule(
+    Rule(
         reason="tls_pmtu_blackhole_outbound",
         when=_mtu_too_small,
-        score=STAGED,
-        contrast=_by_segments,
         outcome=_degraded,
-        blame=_link,
+        certainty=contrasted(_by_segments),
     ),
-    InferredRule(
-        reason="tls_sni_position_intolerant", when=_late_name_missed, score=EXPLICIT, outcome=_degraded
+    Rule(
+        reason="tls_sni_position_intolerant",
+        when=_late_name_missed,
+        outcome=_degraded,
+        certainty=at(Confidence.MEDIUM),
     ),
-    Rule(reason="tls_no_sni_denied", when=_nameless_denied, score=EXPLICIT),
+    Rule(reason="tls_no_sni_denied", when=_nameless_denied, certainty=at(Confidence.HIGH)),
 )
 """What egressd's ClientHello gets through, and an agent's would not."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from egressd.attribution.blame.suspects import RESOLVER_FAILS, Signature
+from egressd.attribution.certainty import SILENCE, at, contrasted
 from egressd.attribution.control_results.contrast import (
     Contrast,
     answered_by_other_resolver,
@@ -21,19 +23,10 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import sinkhole_product
 from egressd.attribution.rules.condition import both, either, is_port_unreachable, is_prohibited, phase_failed
 from egressd.attribution.rules.local import local_rules
-from egressd.attribution.rules.rule import (
-    EXPLICIT,
-    IDENTIFIED,
-    INCONSISTENT,
-    SILENCE,
-    STAGED,
-    InferredRule,
-    Rule,
-    RuleTable,
-)
+from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.model.observation import DnsObservation, DnsQuery, Failure, Phase
 from egressd.model.plan import ControlKind
-from egressd.model.verdict import Blame, Outcome
+from egressd.model.verdict import Confidence, Outcome
 
 PRIVATE_LINK = "privatelink."
 BLOCKED_EDE = frozenset({15, 16, 17})
@@ -360,8 +353,9 @@ def _by_sibling(context: TrailContext) -> Contrast:
     return Contrast.NONE if _zone_silent(context) else _by_other_name(context)
 
 
-def _resolver_if_zone_silent(context: TrailContext) -> Blame | None:
-    return Blame.DNS_RESOLVER if _zone_silent(context) else None
+def _resolver_if_zone_silent(context: TrailContext) -> Signature | None:
+    """Where all of the zone is silent, the resolver may not reach its servers."""
+    return RESOLVER_FAILS if _zone_silent(context) else None
 
 
 def _by_soa(context: TrailContext) -> Contrast:
@@ -386,71 +380,88 @@ DNS = RuleTable(
     phase=Phase.DNS,
     rules=(
         *local_rules(Phase.DNS),
-        Rule(reason="dns_name_invalid", when=phase_failed(Phase.DNS, Failure.NAME_INVALID), score=IDENTIFIED),
-        Rule(reason="dns_no_resolver", when=_no_resolver, score=IDENTIFIED),
-        InferredRule(
+        Rule(reason="dns_name_invalid", when=phase_failed(Phase.DNS, Failure.NAME_INVALID)),
+        Rule(reason="dns_no_resolver", when=_no_resolver),
+        Rule(
             reason="dns_local_override",
             when=either(_system_lookup_fails, _system_differs),
-            score=INCONSISTENT,
-            contrast=_by_other_resolver,
+            certainty=contrasted(_by_other_resolver, Confidence.MEDIUM),
         ),
-        Rule(reason="dns_no_listener", when=_no_listener, score=IDENTIFIED),
-        Rule(reason="dns_admin_prohibited", when=both(_failed, is_prohibited), score=IDENTIFIED),
-        Rule(reason="dns_aaaa_broken", when=_aaaa_broken, score=IDENTIFIED - 1),
-        Rule(reason="dns_tcp_blocked", when=_tcp_blocked, score=IDENTIFIED - 1),
-        InferredRule(
+        Rule(reason="dns_no_listener", when=_no_listener),
+        Rule(reason="dns_admin_prohibited", when=both(_failed, is_prohibited)),
+        Rule(reason="dns_aaaa_broken", when=_aaaa_broken),
+        Rule(reason="dns_tcp_blocked", when=_tcp_blocked),
+        Rule(
             reason="dns_dropped_name",
             when=both(_silent, _other_names_answered),
-            score=STAGED,
-            silent=True,
-            contrast=_by_sibling,
-            blame=_resolver_if_zone_silent,
+            suspects=_resolver_if_zone_silent,
+            certainty=contrasted(_by_sibling, Confidence.MEDIUM),
         ),
-        InferredRule(
+        Rule(
             reason="dns_resolver_unreachable",
             when=_resolver_unreachable,
-            score=STAGED,
-            contrast=_by_other_resolver,
+            certainty=SILENCE,
         ),
-        Rule(reason="dns_refused_client", when=_refused_client, score=IDENTIFIED),
-        InferredRule(reason="dns_refused_name", when=_refused_name, score=EXPLICIT, contrast=_by_other_name),
-        InferredRule(reason="dns_servfail", when=_servfail, score=EXPLICIT, contrast=_by_other_resolver),
-        InferredRule(
+        Rule(reason="dns_refused_client", when=_refused_client),
+        Rule(
+            reason="dns_refused_name",
+            when=_refused_name,
+            certainty=contrasted(_by_other_name, Confidence.MEDIUM),
+        ),
+        Rule(reason="dns_servfail", when=_servfail),
+        Rule(
             reason="dns_private_zone_missing_record",
             when=both(either(_nxdomain, _nodata), _has_private_link_alias),
-            score=IDENTIFIED - 1,
+            certainty=at(Confidence.HIGH),
         ),
-        Rule(reason="dns_name_absent", when=_name_absent, score=INCONSISTENT, contrast=_by_soa),
+        Rule(reason="dns_name_absent", when=_name_absent, certainty=contrasted(_by_soa, Confidence.MEDIUM)),
         Rule(
             reason="dns_nxdomain_filtered",
             when=_nxdomain,
-            score=INCONSISTENT,
-            contrast=_by_ede_or_other_resolver,
+            certainty=contrasted(_by_ede_or_other_resolver, Confidence.MEDIUM),
         ),
         Rule(
-            reason="dns_nodata_filtered", when=_nodata, score=INCONSISTENT, contrast=_by_ede_or_other_resolver
+            reason="dns_nodata_filtered",
+            when=_nodata,
+            certainty=contrasted(_by_ede_or_other_resolver, Confidence.MEDIUM),
         ),
-        InferredRule(reason="dns_malformed", when=phase_failed(Phase.DNS, Failure.MALFORMED), score=EXPLICIT),
-        Rule(reason="dns_sinkhole_known", when=_sinkhole, score=IDENTIFIED),
-        Rule(reason="dns_null_answer", when=_null_answer, score=IDENTIFIED),
-        InferredRule(reason="dns_private_link_unreachable", when=_private_link_dead, score=IDENTIFIED - 1),
-        InferredRule(
-            reason="dns_nxdomain_rewritten", when=_nxdomain_rewritten, score=IDENTIFIED - 1, outcome=_blocked
+        Rule(
+            reason="dns_malformed",
+            when=phase_failed(Phase.DNS, Failure.MALFORMED),
         ),
-        Rule(reason="dns_bogon_answer", when=_bogon, score=INCONSISTENT, contrast=_by_tls_or_other_resolver),
-        InferredRule(
-            reason="dns_unexpected_address", when=_unexpected, score=INCONSISTENT, contrast=_by_other_resolver
+        Rule(reason="dns_sinkhole_known", when=_sinkhole),
+        Rule(reason="dns_null_answer", when=_null_answer),
+        Rule(reason="dns_private_link_unreachable", when=_private_link_dead, certainty=at(Confidence.HIGH)),
+        Rule(
+            reason="dns_nxdomain_rewritten",
+            when=_nxdomain_rewritten,
+            outcome=_blocked,
+            certainty=at(Confidence.HIGH),
         ),
-        InferredRule(reason="dns_unknown", when=_failed, score=EXPLICIT - 1),
+        Rule(
+            reason="dns_bogon_answer",
+            when=_bogon,
+            certainty=contrasted(_by_tls_or_other_resolver, Confidence.HIGH),
+        ),
+        Rule(
+            reason="dns_unexpected_address",
+            when=_unexpected,
+            certainty=contrasted(_by_other_resolver, Confidence.MEDIUM),
+        ),
+        Rule(reason="dns_unknown", when=_failed, certainty=at(Confidence.LOW)),
     ),
     notes=(
-        Rule(reason="dns_null_answer", when=_given_loopback, score=IDENTIFIED),
-        InferredRule(reason="dns_private_link_split", when=_private_link_split, score=IDENTIFIED - 1),
-        Rule(reason="dns_private_link_unexpected", when=_private_link_undocumented, score=IDENTIFIED - 1),
-        Rule(reason="dns_private_link", when=_private_link_works, score=IDENTIFIED),
-        Rule(reason="dns_edns_unsupported", when=_edns_unsupported, score=IDENTIFIED - 1),
-        Rule(reason="dns_edns_or_fragment_dropped", when=_edns_or_all_lost, score=SILENCE, contrast=_by_edns),
-        InferredRule(reason="dns_intermittent", when=_lossy, score=EXPLICIT),
-        Rule(reason="dns_dns64_synthesized", when=_synthesized, score=IDENTIFIED),
+        Rule(reason="dns_null_answer", when=_given_loopback),
+        Rule(reason="dns_private_link_split", when=_private_link_split, certainty=at(Confidence.HIGH)),
+        Rule(reason="dns_private_link_unexpected", when=_private_link_undocumented),
+        Rule(reason="dns_private_link", when=_private_link_works),
+        Rule(reason="dns_edns_unsupported", when=_edns_unsupported),
+        Rule(
+            reason="dns_edns_or_fragment_dropped",
+            when=_edns_or_all_lost,
+            certainty=contrasted(_by_edns, Confidence.MEDIUM),
+        ),
+        Rule(reason="dns_intermittent", when=_lossy, certainty=at(Confidence.MEDIUM)),
+        Rule(reason="dns_dns64_synthesized", when=_synthesized),
     ),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from egressd.attribution.blame.suspects import CUT_IN_CLEAR, Signature
+from egressd.attribution.certainty import SILENCE, at, contrasted
 from egressd.attribution.control_results.contrast import Contrast, passed_if
 from egressd.attribution.facts.freshness import is_stale
 from egressd.attribution.facts.peer_comparison import domain_of
@@ -13,18 +15,10 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import CACHE_HEADERS, CDN_HEADERS, OWN_DOMAINS, product_of
 from egressd.attribution.rules.certificate import is_private_ca
 from egressd.attribution.rules.condition import phase_failed
-from egressd.attribution.rules.rule import (
-    EXPLICIT,
-    IDENTIFIED,
-    INCONSISTENT,
-    SILENCE,
-    InferredRule,
-    Rule,
-    RuleTable,
-)
+from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, HttpObservation, Phase
-from egressd.model.verdict import Blame, Outcome
+from egressd.model.verdict import Confidence, Outcome
 
 SLOW = 32 * 1024
 """Bytes per second under which a download is too slow for updates."""
@@ -177,9 +171,9 @@ def _any_failure(context: TrailContext) -> bool:
     return context.http is not None and context.http.failure is not None and not context.http.unverified
 
 
-def _filter_in_clear(context: TrailContext) -> Blame | None:
-    """Blame a filter where the request was readable on the way, or the session was not the server's."""
-    return None if _is_authenticated(context) else Blame.FIREWALL_L7
+def _clear_suspects(context: TrailContext) -> Signature | None:
+    """Suspect a filter where the request was readable on the way, or the session was not the server's."""
+    return None if _is_authenticated(context) else CUT_IN_CLEAR
 
 
 def _blocked_in_clear(context: TrailContext) -> Outcome | None:
@@ -222,54 +216,49 @@ def _slow(context: TrailContext) -> bool:
 HTTP = RuleTable(
     phase=Phase.HTTP,
     rules=(
-        Rule(reason="http_azure_firewall_denied", when=_azure_firewall, score=IDENTIFIED),
-        Rule(reason="http_block_page", when=_block_page, score=IDENTIFIED),
-        Rule(reason="http_transparent_proxy_auth", when=_proxy_auth, score=IDENTIFIED - 1),
-        InferredRule(
-            reason="http_websocket_blocked", when=_no_upgrade, score=EXPLICIT, contrast=_by_handshake
-        ),
-        Rule(reason="http_captive_portal", when=_captive_portal, score=IDENTIFIED - 1),
-        InferredRule(reason="http_range_blocked", when=_range_blocked, score=EXPLICIT),
-        Rule(reason="http_content_replaced", when=_replaced, score=IDENTIFIED - 1),
-        Rule(reason="http_truncated", when=phase_failed(Phase.HTTP, Failure.TRUNCATED), score=IDENTIFIED - 1),
-        Rule(reason="service_public_access_denied", when=_no_access, score=EXPLICIT),
-        Rule(reason="http_unexpected_status", when=_unexpected_status, score=INCONSISTENT),
-        Rule(reason="http_content_unexpected", when=_unexpected_content, score=INCONSISTENT),
-        InferredRule(
+        Rule(reason="http_azure_firewall_denied", when=_azure_firewall),
+        Rule(reason="http_block_page", when=_block_page),
+        Rule(reason="http_transparent_proxy_auth", when=_proxy_auth),
+        Rule(reason="http_websocket_blocked", when=_no_upgrade, certainty=contrasted(_by_handshake)),
+        Rule(reason="http_captive_portal", when=_captive_portal),
+        Rule(reason="http_range_blocked", when=_range_blocked, certainty=at(Confidence.MEDIUM)),
+        Rule(reason="http_content_replaced", when=_replaced),
+        Rule(reason="http_truncated", when=phase_failed(Phase.HTTP, Failure.TRUNCATED)),
+        Rule(reason="service_public_access_denied", when=_no_access, certainty=at(Confidence.HIGH)),
+        Rule(reason="http_unexpected_status", when=_unexpected_status),
+        Rule(reason="http_content_unexpected", when=_unexpected_content, certainty=at(Confidence.HIGH)),
+        Rule(
             reason="http_h2_broken",
             when=phase_failed(Phase.HTTP, Failure.HTTP2_ERROR),
-            score=EXPLICIT,
-            contrast=_by_handshake,
+            certainty=contrasted(_by_handshake),
         ),
-        InferredRule(
+        Rule(
             reason="http_reset_after_request",
             when=_cut,
-            score=EXPLICIT - 1,
-            blame=_filter_in_clear,
             outcome=_blocked_in_clear,
+            suspects=_clear_suspects,
         ),
-        InferredRule(
+        Rule(
             reason="http_no_answer",
             when=phase_failed(Phase.HTTP, Failure.TIMEOUT),
-            score=SILENCE,
-            silent=True,
-            blame=_filter_in_clear,
             outcome=_blocked_in_clear,
+            suspects=_clear_suspects,
+            certainty=SILENCE,
         ),
         Rule(
             reason="http_not_http",
             when=phase_failed(Phase.HTTP, Failure.NOT_HTTP, Failure.MALFORMED),
-            score=IDENTIFIED - 1,
         ),
-        InferredRule(
-            reason="http_headers_too_large", when=phase_failed(Phase.HTTP, Failure.TOO_LARGE), score=EXPLICIT
+        Rule(
+            reason="http_headers_too_large",
+            when=phase_failed(Phase.HTTP, Failure.TOO_LARGE),
         ),
-        InferredRule(reason="http_unknown", when=_any_failure, score=SILENCE),
+        Rule(reason="http_unknown", when=_any_failure, certainty=at(Confidence.LOW)),
     ),
     notes=(
-        InferredRule(reason="http_slow_download", when=_slow, score=EXPLICIT),
-        Rule(reason="http_stale_cache", when=_stale, score=INCONSISTENT),
-        Rule(reason="http_transparent_proxy_present", when=_cached, score=IDENTIFIED - 1),
-        Rule(reason="service_reachable_http", when=_service_error, score=IDENTIFIED),
+        Rule(reason="http_slow_download", when=_slow, certainty=at(Confidence.MEDIUM)),
+        Rule(reason="http_stale_cache", when=_stale, certainty=at(Confidence.HIGH)),
+        Rule(reason="http_transparent_proxy_present", when=_cached),
+        Rule(reason="service_reachable_http", when=_service_error),
     ),
 )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from egressd.attribution.facts.address import parse_ip
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.condition import Condition, both, failed_in
-from egressd.attribution.rules.rule import IDENTIFIED, Rule
+from egressd.attribution.rules.rule import Rule
 from egressd.model.observation import DnsObservation, Failure, NtpObservation, Phase, TcpObservation
 
 HOST_UNREACHABLE = {4: 1, 6: 3}
@@ -94,15 +94,15 @@ def _gateway_dead(context: TrailContext) -> bool:
 
 
 _LOCAL = (
-    Rule(reason="local_source_invalid", when=_source_invalid, score=IDENTIFIED),
-    Rule(reason="local_resource_exhausted", when=_exhausted, score=IDENTIFIED),
-    Rule(reason="local_no_route", when=_errno(errno.ENETUNREACH), score=IDENTIFIED),
-    Rule(reason="local_unreachable_route", when=_errno(errno.EHOSTUNREACH), score=IDENTIFIED),
-    Rule(reason="local_prohibit_route", when=_errno(errno.EACCES), score=IDENTIFIED),
-    Rule(reason="local_blackhole_route", when=_errno(errno.EINVAL), score=IDENTIFIED),
-    Rule(reason="local_firewall_drop_udp", when=_udp_dropped, score=IDENTIFIED),
-    Rule(reason="local_gateway_dead", when=_gateway_dead, score=IDENTIFIED),
-    Rule(reason="local_firewall_reject", when=_rejected, score=IDENTIFIED),
+    Rule(reason="local_source_invalid", when=_source_invalid),
+    Rule(reason="local_resource_exhausted", when=_exhausted),
+    Rule(reason="local_no_route", when=_errno(errno.ENETUNREACH)),
+    Rule(reason="local_unreachable_route", when=_errno(errno.EHOSTUNREACH)),
+    Rule(reason="local_prohibit_route", when=_errno(errno.EACCES)),
+    Rule(reason="local_blackhole_route", when=_errno(errno.EINVAL)),
+    Rule(reason="local_firewall_drop_udp", when=_udp_dropped),
+    Rule(reason="local_gateway_dead", when=_gateway_dead),
+    Rule(reason="local_firewall_reject", when=_rejected),
 )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from egressd.attribution.certainty import SILENCE, at
 from egressd.attribution.control_results.contrast import Contrast, passed_if
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.condition import both, either, is_port_unreachable, is_prohibited, phase_failed
 from egressd.attribution.rules.local import local_rules
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, InferredRule, Rule, RuleTable
+from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.model.observation import Failure, NtpObservation, Phase
+from egressd.model.verdict import Confidence
 
 UNSYNCHRONIZED = 16
 _failed = phase_failed(Phase.NTP)
@@ -34,24 +36,19 @@ NTP = RuleTable(
     phase=Phase.NTP,
     rules=(
         *local_rules(Phase.NTP),
-        Rule(reason="tcp_admin_prohibited", when=both(_failed, is_prohibited), score=IDENTIFIED),
+        Rule(reason="tcp_admin_prohibited", when=both(_failed, is_prohibited)),
         Rule(
             reason="ntp_refused",
             when=either(phase_failed(Phase.NTP, Failure.REFUSED), both(_failed, is_port_unreachable)),
-            score=IDENTIFIED,
         ),
+        Rule(reason="tcp_unreachable", when=phase_failed(Phase.NTP, Failure.UNREACHABLE)),
+        Rule(reason="ntp_kiss_of_death", when=_kiss),
+        Rule(reason="ntp_unsynchronized", when=_unsynchronized),
         Rule(
-            reason="tcp_unreachable", when=phase_failed(Phase.NTP, Failure.UNREACHABLE), score=IDENTIFIED - 1
-        ),
-        Rule(reason="ntp_kiss_of_death", when=_kiss, score=IDENTIFIED),
-        Rule(reason="ntp_unsynchronized", when=_unsynchronized, score=IDENTIFIED),
-        InferredRule(
             reason="ntp_no_answer",
             when=phase_failed(Phase.NTP, Failure.TIMEOUT),
-            score=SILENCE + 1,
-            silent=True,
-            contrast=_by_other_traffic,
+            certainty=SILENCE,
         ),
-        InferredRule(reason="ntp_unknown", when=_failed, score=EXPLICIT - 1),
+        Rule(reason="ntp_unknown", when=_failed, certainty=at(Confidence.LOW)),
     ),
 )

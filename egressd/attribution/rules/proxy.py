@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from egressd.attribution.certainty import OBSERVED, at, contrasted, unless
 from egressd.attribution.control_results.contrast import Contrast, passed_if, passed_or_flip
 from egressd.attribution.facts.proxy import (
     BAD_GATEWAY,
@@ -27,11 +28,12 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import product_of
 from egressd.attribution.rules.certificate import is_origin_untrusted
 from egressd.attribution.rules.condition import Condition
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, STAGED, InferredRule, Rule, RuleTable
+from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.attribution.rules.tls import TLS
 from egressd.model.observation import Failure, Phase
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
+from egressd.model.verdict import Confidence
 
 DNS_ERROR = re.compile(r"\bdns\b|resolve|name or service|unknown host|host not found", re.IGNORECASE)
 ERRNOS = {111: "refused", 110: "timeout", 101: "unreachable", 113: "unreachable"}
@@ -183,46 +185,41 @@ def _block_page(context: TrailContext) -> bool:
 PROXY = RuleTable(
     phase=Phase.PROXY,
     rules=(
-        Rule(reason="proxy_name_unresolvable", when=_unresolvable, score=IDENTIFIED),
-        Rule(reason="proxy_certificate_untrusted", when=_untrusted, score=IDENTIFIED),
-        Rule(reason="proxy_not_connect_capable", when=_no_proxy, score=IDENTIFIED - 1),
-        Rule(reason="proxy_unreachable", when=_unreachable, score=IDENTIFIED),
-        Rule(reason="proxy_auth_unsupported", when=_scheme_unsupported, score=IDENTIFIED),
-        Rule(reason="proxy_auth_rejected", when=_credentials_rejected, score=IDENTIFIED),
-        Rule(reason="proxy_auth_required", when=_wants_credentials, score=IDENTIFIED),
-        Rule(reason="proxy_port_denied", when=_port_denied, score=IDENTIFIED - 1),
+        Rule(reason="proxy_name_unresolvable", when=_unresolvable),
+        Rule(reason="proxy_certificate_untrusted", when=_untrusted),
+        Rule(reason="proxy_not_connect_capable", when=_no_proxy),
+        Rule(reason="proxy_unreachable", when=_unreachable),
+        Rule(reason="proxy_auth_unsupported", when=_scheme_unsupported),
+        Rule(reason="proxy_auth_rejected", when=_credentials_rejected),
+        Rule(reason="proxy_auth_required", when=_wants_credentials),
+        Rule(reason="proxy_port_denied", when=_port_denied),
+        Rule(reason="proxy_denied", when=_denied, certainty=unless(is_anonymous, OBSERVED)),
+        Rule(reason="proxy_upstream_refused", when=_upstream_refused),
+        Rule(reason="proxy_upstream_timeout", when=_upstream_timeout, certainty=unless(_silent, OBSERVED)),
+        Rule(reason="proxy_upstream_unreachable", when=_upstream_unreachable),
+        Rule(reason="proxy_upstream_dns_failed", when=_upstream_dns),
         Rule(
-            reason="proxy_denied",
-            when=_denied,
-            score=IDENTIFIED - 1,
-            contrast=_by_other_name,
-            weak=is_anonymous,
+            reason="proxy_upstream_error",
+            when=_upstream_error,
+            certainty=unless(is_anonymous, at(Confidence.HIGH)),
         ),
-        Rule(reason="proxy_upstream_refused", when=_upstream_refused, score=IDENTIFIED),
-        Rule(reason="proxy_upstream_timeout", when=_upstream_timeout, score=IDENTIFIED, weak=_silent),
-        Rule(reason="proxy_upstream_unreachable", when=_upstream_unreachable, score=IDENTIFIED),
-        Rule(reason="proxy_upstream_dns_failed", when=_upstream_dns, score=IDENTIFIED - 1),
-        Rule(reason="proxy_upstream_error", when=_upstream_error, score=EXPLICIT, weak=is_anonymous),
-        InferredRule(reason="proxy_unknown", when=_any_failure, score=EXPLICIT - 1),
+        Rule(reason="proxy_unknown", when=_any_failure, certainty=at(Confidence.LOW)),
     ),
 )
 TUNNEL = RuleTable(
     phase=Phase.TLS,
     rules=(
-        Rule(reason="proxy_block_page_in_tunnel", when=_block_page, score=IDENTIFIED),
-        Rule(reason="proxy_origin_untrusted", when=is_origin_untrusted, score=IDENTIFIED),
-        InferredRule(
+        Rule(reason="proxy_block_page_in_tunnel", when=_block_page),
+        Rule(reason="proxy_origin_untrusted", when=is_origin_untrusted),
+        Rule(
             reason="proxy_tunnel_closed_on_sni",
             when=_tunnel_cut(Failure.CLOSED, Failure.RESET),
-            score=EXPLICIT,
-            contrast=_by_other_sni,
+            certainty=contrasted(_by_other_sni),
         ),
-        InferredRule(
+        Rule(
             reason="proxy_tunnel_stall",
             when=_tunnel_cut(Failure.TIMEOUT),
-            score=STAGED,
-            silent=True,
-            contrast=_by_other_sni,
+            certainty=contrasted(_by_other_sni),
         ),
         *TLS.rules,
     ),

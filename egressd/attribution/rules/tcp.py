@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from egressd.attribution.certainty import SILENCE, at, contrasted
 from egressd.attribution.control_results.contrast import (
     Contrast,
     always_fails,
@@ -20,8 +21,9 @@ from egressd.attribution.rules.condition import (
     phase_failed,
 )
 from egressd.attribution.rules.local import local_rules
-from egressd.attribution.rules.rule import EXPLICIT, IDENTIFIED, SILENCE, InferredRule, Rule, RuleTable
+from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.model.observation import Failure, Phase
+from egressd.model.verdict import Confidence
 
 TIME_EXCEEDED = {4: 11, 6: 3}
 _refused = phase_failed(Phase.TCP, Failure.REFUSED)
@@ -81,58 +83,36 @@ TCP = RuleTable(
     phase=Phase.TCP,
     rules=(
         *local_rules(Phase.TCP),
-        Rule(reason="tcp_admin_prohibited", when=both(failed_in(Phase.TCP), is_prohibited), score=IDENTIFIED),
+        Rule(reason="tcp_admin_prohibited", when=both(failed_in(Phase.TCP), is_prohibited)),
+        Rule(reason="tcp_routing_loop", when=both(failed_in(Phase.TCP), _time_exceeded)),
+        Rule(reason="tcp_refused_icmp_port", when=both(_refused, is_port_unreachable)),
         Rule(
-            reason="tcp_routing_loop", when=both(failed_in(Phase.TCP), _time_exceeded), score=IDENTIFIED - 1
+            reason="tcp_refused_by_middlebox", when=_refused_on_the_way, certainty=contrasted(_by_other_port)
         ),
-        Rule(reason="tcp_refused_icmp_port", when=both(_refused, is_port_unreachable), score=IDENTIFIED),
-        InferredRule(
-            reason="tcp_refused_by_middlebox",
-            when=_refused_on_the_way,
-            score=EXPLICIT,
-            contrast=_by_other_port,
-        ),
-        InferredRule(reason="tcp_refused", when=_refused, score=EXPLICIT, contrast=_by_other_port),
+        Rule(reason="tcp_refused", when=_refused),
+        Rule(reason="tcp_unreachable", when=phase_failed(Phase.TCP, Failure.UNREACHABLE)),
         Rule(
-            reason="tcp_unreachable", when=phase_failed(Phase.TCP, Failure.UNREACHABLE), score=IDENTIFIED - 1
-        ),
-        InferredRule(
             reason="tcp_reset_after_accept",
             when=phase_failed(Phase.TCP, Failure.RESET, Failure.CLOSED),
-            score=EXPLICIT,
         ),
-        InferredRule(
-            reason="tcp_egress_all_blocked",
-            when=_all_silent,
-            score=SILENCE,
-            silent=True,
-            contrast=_by_known_good,
-        ),
-        InferredRule(
-            reason="tcp_port_blocked",
-            when=_port_blocked,
-            score=SILENCE + 1,
-            silent=True,
-            contrast=port_contrast,
-        ),
-        InferredRule(
-            reason="tcp_ip_blocked_silent", when=_silent, score=SILENCE, silent=True, contrast=_by_address
-        ),
-        InferredRule(reason="tcp_unknown", when=phase_failed(Phase.TCP), score=SILENCE),
+        Rule(reason="tcp_egress_all_blocked", when=_all_silent, certainty=contrasted(_by_known_good)),
+        Rule(reason="tcp_port_blocked", when=_port_blocked, certainty=contrasted(port_contrast)),
+        Rule(reason="tcp_ip_blocked_silent", when=_silent, certainty=SILENCE),
+        Rule(reason="tcp_unknown", when=phase_failed(Phase.TCP), certainty=at(Confidence.LOW)),
     ),
     notes=(
-        Rule(reason="pki_revocation_unreachable", when=_revocation, score=IDENTIFIED - 1),
-        InferredRule(
+        Rule(reason="pki_revocation_unreachable", when=_revocation),
+        Rule(
             reason="tcp_rate_limited",
             when=lambda context: context.loss_pattern is LossPattern.RATE,
-            score=EXPLICIT,
+            certainty=at(Confidence.MEDIUM),
         ),
-        InferredRule(
+        Rule(
             reason="nat_ports_exhausted",
             when=lambda context: context.loss_pattern is LossPattern.CONCURRENCY,
-            score=0,
+            certainty=at(Confidence.LOW),
         ),
-        InferredRule(reason="local_firewall_drop_tcp", when=_all_silent, score=0, silent=True),
-        Rule(reason="local_proxy_config_mismatch", when=_proxy_not_configured, score=EXPLICIT),
+        Rule(reason="local_firewall_drop_tcp", when=_all_silent, certainty=SILENCE),
+        Rule(reason="local_proxy_config_mismatch", when=_proxy_not_configured, certainty=at(Confidence.HIGH)),
     ),
 )

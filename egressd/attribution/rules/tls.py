@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from egressd.attribution.certainty import SILENCE, at, contrasted
 from egressd.attribution.control_results.contrast import (
     Contrast,
     mss_contrast,
@@ -13,18 +14,10 @@ from egressd.attribution.facts.vendors import page_product
 from egressd.attribution.reasons import ALERTS, alert_code
 from egressd.attribution.rules.client_hello import HELLO_NOTES, HELLO_RULES
 from egressd.attribution.rules.condition import Condition, both, phase_failed
-from egressd.attribution.rules.rule import (
-    EXPLICIT,
-    IDENTIFIED,
-    SILENCE,
-    STAGED,
-    InferredRule,
-    Rule,
-    RuleTable,
-)
+from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.model.observation import Failure, Observation, Phase, TcpInfo, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
-from egressd.model.verdict import Blame
+from egressd.model.verdict import Confidence
 
 PROTOCOL_VERSION = 70
 OLD_PROTOCOL = ("unsupported protocol", "unsupported_protocol", "protocol version", "protocol_version")
@@ -135,90 +128,56 @@ def _by_mss(context: TrailContext) -> Contrast:
     return Contrast.NONE if mss_contrast(context) is Contrast.FAILED else mss_contrast(context)
 
 
-def _filter_by_name(context: TrailContext) -> Blame | None:
-    """Blame an L7 filter where another name is answered at the same address."""
-    return Blame.FIREWALL_L7 if sni_contrast(context) in (Contrast.PASSED, Contrast.FLIP) else None
-
-
 def _client_certificate(context: TrailContext) -> bool:
     return context.wants_client_certificate
 
 
-ALERT_RULES = tuple(
-    InferredRule(
-        reason=alert_code(description), when=_alert(description), score=EXPLICIT, contrast=_by_name_if_passed
-    )
-    for description in ALERTS
-)
+ALERT_RULES = tuple(Rule(reason=alert_code(description), when=_alert(description)) for description in ALERTS)
 
 TLS = RuleTable(
     phase=Phase.TLS,
     rules=(
-        Rule(reason="tls_plaintext_block_page", when=_plaintext_page, score=IDENTIFIED),
+        Rule(reason="tls_plaintext_block_page", when=_plaintext_page),
         *ALERT_RULES,
-        Rule(reason="tls_not_tls", when=phase_failed(Phase.TLS, Failure.NOT_TLS), score=IDENTIFIED - 1),
-        InferredRule(reason="tcp_reset_after_accept", when=_reset_before_hello, score=EXPLICIT),
-        Rule(reason="tcp_synproxy_stall", when=_synproxy, score=IDENTIFIED - 1),
-        InferredRule(reason="tls_pmtu_blackhole_inbound", when=_pmtu_inbound, score=STAGED, contrast=_by_mss),
-        InferredRule(
-            reason="tls_pmtu_blackhole_outbound", when=_pmtu_outbound, score=STAGED, contrast=_by_mss
-        ),
+        Rule(reason="tls_not_tls", when=phase_failed(Phase.TLS, Failure.NOT_TLS)),
+        Rule(reason="tcp_reset_after_accept", when=_reset_before_hello),
+        Rule(reason="tcp_synproxy_stall", when=_synproxy),
+        Rule(reason="tls_pmtu_blackhole_inbound", when=_pmtu_inbound, certainty=contrasted(_by_mss)),
+        Rule(reason="tls_pmtu_blackhole_outbound", when=_pmtu_outbound, certainty=contrasted(_by_mss)),
         *HELLO_RULES,
-        InferredRule(reason="tls_partial_then_stall", when=both(_silent, _received), score=STAGED),
-        InferredRule(
+        Rule(reason="tls_partial_then_stall", when=both(_silent, _received), certainty=SILENCE),
+        Rule(
             reason="tls_partial_then_fin",
             when=both(_closed, _received),
-            score=EXPLICIT,
-            contrast=_by_name_if_passed,
         ),
-        InferredRule(
+        Rule(
             reason="tls_partial_then_reset",
             when=both(_reset, _received),
-            score=EXPLICIT,
-            contrast=_by_name_if_passed,
         ),
-        InferredRule(reason="tls_all_hellos_dropped", when=_all_dropped, score=STAGED, silent=True),
-        InferredRule(
-            reason="tls_sni_dropped",
-            when=both(_silent, _unacked),
-            score=STAGED,
-            silent=True,
-            contrast=sni_contrast,
-        ),
-        InferredRule(
-            reason="tls_sni_reset", when=both(_reset, _unacked), score=EXPLICIT, contrast=sni_contrast
-        ),
-        InferredRule(
+        Rule(reason="tls_all_hellos_dropped", when=_all_dropped, certainty=SILENCE),
+        Rule(reason="tls_sni_dropped", when=both(_silent, _unacked), certainty=contrasted(sni_contrast)),
+        Rule(reason="tls_sni_reset", when=both(_reset, _unacked), certainty=contrasted(sni_contrast)),
+        Rule(
             reason="tls_reset_after_hello",
             when=_reset,
-            score=EXPLICIT,
-            contrast=_by_name_if_passed,
-            blame=_filter_by_name,
         ),
-        InferredRule(
+        Rule(
             reason="tls_fin_after_hello",
             when=_closed,
-            score=EXPLICIT,
-            contrast=_by_name_if_passed,
-            blame=_filter_by_name,
         ),
-        InferredRule(
+        Rule(
             reason="tls_stall_after_hello",
             when=_silent,
-            score=SILENCE,
-            silent=True,
-            contrast=_by_name_if_passed,
-            blame=_filter_by_name,
+            certainty=SILENCE,
         ),
-        InferredRule(
+        Rule(
             reason="tls_protocol_error",
             when=phase_failed(Phase.TLS, Failure.TLS_ERROR, Failure.MALFORMED),
-            score=EXPLICIT,
         ),
-        InferredRule(reason="tls_unknown", when=_any_failure, score=SILENCE),
+        Rule(reason="tls_unknown", when=_any_failure, certainty=at(Confidence.LOW)),
     ),
     notes=(
         *HELLO_NOTES,
-        Rule(reason="tls_client_cert_required", when=_client_certificate, score=IDENTIFIED - 1),
+        Rule(reason="tls_client_cert_required", when=_client_certificate),
     ),
 )

@@ -71,7 +71,7 @@ def pages(network: Network) -> Config:
 
 def _alert_row(number: int) -> Row:
     code = alert_code(number)
-    expected = f"alert-{number} blocked {code} {REASONS[code].blame} low..high"
+    expected = f"alert-{number} blocked {code} {REASONS[code].suspects.usual} low..high"
     return row(f"{code}_from_a_device", expected)
 
 

@@ -1,0 +1,120 @@
+"""Blame by elimination: all who can cause a failure are suspects, facts rule them out, what remains is said.
+
+Confirmed: a party shows itself, or one is left. High: two are left and a fact points to the first. Medium: a
+fact points to the first, or two are left. Low: otherwise. Who did it is never surer than what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from egressd.attribution.blame.facts import FACTS, Accusation, Fact
+from egressd.attribution.blame.parties import parties_present
+from egressd.attribution.blame.suspects import DECIDED_BY, Signature
+from egressd.attribution.certainty import highest, lower
+from egressd.attribution.reasons.reason import fill_template
+from egressd.model.verdict import Blame, Confidence, RuledOut, Suspect, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """Who caused a failure."""
+
+    blame: Blame
+    confidence: Confidence
+    suspects: tuple[Suspect, ...]
+    ruled_out: tuple[RuledOut, ...] = ()
+
+
+def attribute(
+    accusation: Accusation, signature: Signature, *, most: Confidence, values: Mapping[str, str]
+) -> Attribution:
+    """Return who caused a failure; `most` is how sure it is what happened, `values` fill the texts."""
+    parties = parties_present(accusation.context, signature, accusation.phase)
+    facts = [one for one in FACTS if one.holds(accusation)]
+    ruled_out = _ruled_out(parties, facts)
+    left = [one for one in parties if one not in ruled_out] or [Blame.UNKNOWN_MIDDLEBOX]
+    pointed = next((one.points_to for one in facts if one.points_to in left), None)
+    if pointed is not None:
+        left.sort(key=lambda one: one is not pointed)
+    level = _level(left, pointed=pointed is not None)
+    if not set(left) & set(parties):
+        level = Confidence.LOW
+    return Attribution(
+        blame=left[0],
+        confidence=lower(level, most),
+        suspects=_suspects(left, values),
+        ruled_out=tuple(RuledOut(blame=one, by=by) for one, by in ruled_out.items()),
+    )
+
+
+def usual_attribution(signature: Signature, *, most: Confidence, values: Mapping[str, str]) -> Attribution:
+    """Return who causes such a failure where no trail can be asked."""
+    level = _level(signature.parties, pointed=False)
+    return Attribution(
+        blame=signature.usual,
+        confidence=lower(level, most),
+        suspects=_suspects(signature.parties, values),
+    )
+
+
+def common_attribution(verdicts: Sequence[Verdict]) -> Attribution | None:
+    """Return who caused what one cause did to several targets: nobody whom any of them rules out.
+
+    None: they have no suspect in common, or none at all.
+    """
+    accused = [one for one in verdicts if one.blame is not None]
+    shared = [
+        suspect
+        for suspect in (accused[0].suspects if accused else ())
+        if all(suspect.blame in {other.blame for other in one.suspects} for one in accused)
+    ]
+    if not shared:
+        return None
+    first = next((one for one in accused if one.blame is shared[0].blame), accused[0])
+    agreeing = [one.blame_confidence for one in accused if one.blame is first.blame and one.blame_confidence]
+    ruled_out = {one.blame: one for verdict in accused for one in verdict.ruled_out}
+    return Attribution(
+        blame=shared[0].blame,
+        confidence=highest(agreeing) if agreeing else Confidence.LOW,
+        suspects=tuple(shared),
+        ruled_out=tuple(ruled_out.values()),
+    )
+
+
+def with_attribution(verdict: Verdict, found: Attribution) -> Verdict:
+    """Return a verdict that says who caused the failure."""
+    return replace(
+        verdict,
+        blame=found.blame,
+        blame_confidence=found.confidence,
+        suspects=found.suspects,
+        ruled_out=found.ruled_out,
+    )
+
+
+def _ruled_out(parties: Iterable[Blame], facts: Iterable[Fact]) -> dict[Blame, str]:
+    """Return the parties that are ruled out, each with the first fact that does."""
+    found: dict[Blame, str] = {}
+    for party in parties:
+        for fact in facts:
+            if party in fact.rules_out or (fact.names is not None and party is not fact.names):
+                found.setdefault(party, fact.says)
+    return found
+
+
+def _level(left: Sequence[Blame], *, pointed: bool) -> Confidence:
+    match len(left), pointed:
+        case 1, _:
+            return Confidence.CONFIRMED
+        case 2, True:
+            return Confidence.HIGH
+        case (2, _) | (_, True):
+            return Confidence.MEDIUM
+        case _:
+            return Confidence.LOW
+
+
+def _suspects(parties: Iterable[Blame], values: Mapping[str, str]) -> tuple[Suspect, ...]:
+    return tuple(Suspect(blame=one, decided_by=fill_template(DECIDED_BY[one], values)) for one in parties)

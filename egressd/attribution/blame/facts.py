@@ -1,0 +1,188 @@
+"""The facts that decide who caused a failure: ONE table, each row with what it rules out and why.
+
+A row holds for an accusation, which is a failure that a rule explained. It may rule parties out; name the
+party that shows itself in a way no other can fake; or point to the party to think of first, which proves
+nothing. Reasoning is from protocol definitions: RFC 8446 (TLS), 9112 and 9113 (HTTP), 1035 and 2308 (DNS),
+792 and 4443 (ICMP). Add a row with its test in `tests/attribution/test_blame_facts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from egressd.attribution.blame.parties import FAR_END, NAME_PARTIES, ON_THE_WAY
+from egressd.attribution.control_results.contrast import Contrast, mss_contrast, sni_contrast
+from egressd.attribution.control_results.hops import failure_hop
+from egressd.attribution.facts.peer_comparison import domain_of
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.model.observation import Failure, Phase
+from egressd.model.verdict import Blame
+
+CUTS = frozenset({Failure.RESET, Failure.CLOSED, Failure.TIMEOUT})
+"""What a party on the way can do to a session that it can't read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accusation:
+    """A failure of one trail, as a rule explained it."""
+
+    context: TrailContext
+    reason: str
+    phase: Phase | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One row of the table."""
+
+    name: str
+    says: str
+    """The fact in plain words: a reader can check it in the report."""
+    holds: Callable[[Accusation], bool]
+    rules_out: frozenset[Blame] = frozenset()
+    names: Blame | None = None
+    """The party that shows itself; all others are ruled out."""
+    points_to: Blame | None = None
+    """The party to think of first: a hint, not a proof."""
+
+
+def _proven(accusation: Accusation) -> bool:
+    """Whether the failure came after the server had proved its name by a public chain."""
+    return accusation.phase is Phase.HTTP and accusation.context.public_tls
+
+
+def _content_of_proven_session(accusation: Accusation) -> bool:
+    http = accusation.context.http
+    return _proven(accusation) and http is not None and http.failure not in CUTS
+
+
+def _icmp_from_hop(accusation: Accusation) -> bool:
+    icmp = accusation.context.icmp
+    return icmp is not None and not icmp.local and icmp.offender != accusation.context.dialled[0]
+
+
+def _icmp_from_target(accusation: Accusation) -> bool:
+    icmp = accusation.context.icmp
+    return icmp is not None and not icmp.local and icmp.offender == accusation.context.dialled[0]
+
+
+def _begins_at_nearer_hop(accusation: Accusation) -> bool:
+    return failure_hop(accusation.context) is not None
+
+
+def _reached_from_other_source(accusation: Accusation) -> bool:
+    context = accusation.context
+    if context.proxied or accusation.phase is not Phase.TCP:
+        return False
+    reached = (found for source, found in context.index.reached.items() if source != context.source)
+    return any(context.dialled in one for one in reached)
+
+
+def _others_connect(accusation: Accusation) -> bool:
+    context = accusation.context
+    silent = context.tcp is not None and context.tcp.failure is Failure.TIMEOUT
+    return silent and not context.proxied and bool(context.index.connected(context.source))
+
+
+def _other_name_answered(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.TLS and sni_contrast(accusation.context) is Contrast.FLIP
+
+
+def _small_segments_pass(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.TLS and mss_contrast(accusation.context) is Contrast.FLIP
+
+
+def _owners_authority(accusation: Accusation) -> bool:
+    """Whether the operator's own server shows an authority that this host trusts."""
+    tls = accusation.context.tls
+    facts = tls.facts if tls is not None else None
+    return accusation.context.owned and facts is not None and facts.store_anchored is True
+
+
+def _signs_unrelated_names(accusation: Accusation) -> bool:
+    context = accusation.context
+    hosts = context.index.private_issuers.get(context.issuer, frozenset())
+    return bool(context.issuer) and len({domain_of(host) for host in hosts}) > 1
+
+
+FACTS: tuple[Fact, ...] = (
+    Fact(
+        name="content_of_proven_session",
+        says="the answer came inside TLS that proved the server's name by a public authority, where no "
+        "device on the way can write",
+        holds=_content_of_proven_session,
+        rules_out=ON_THE_WAY | NAME_PARTIES | {Blame.LOCAL_HOST},
+    ),
+    Fact(
+        name="name_proven_at_address",
+        says="the server at this address proved its name by a public authority, so the address is right",
+        holds=_proven,
+        rules_out=NAME_PARTIES,
+    ),
+    Fact(
+        name="icmp_from_hop",
+        says="a device on the way reported the failure by ICMP",
+        holds=_icmp_from_hop,
+        rules_out=FAR_END | NAME_PARTIES,
+    ),
+    Fact(
+        name="icmp_from_target",
+        says="the ICMP error came from the address that was dialled",
+        holds=_icmp_from_target,
+        rules_out=frozenset({Blame.UPSTREAM_PATH, Blame.LOCAL_GATEWAY}),
+    ),
+    Fact(
+        name="nearer_hop",
+        says="rising hop limits show that the failure begins before the far end",
+        holds=_begins_at_nearer_hop,
+        rules_out=FAR_END | {Blame.UPSTREAM_PATH},
+    ),
+    Fact(
+        name="reached_from_other_source",
+        says="another source of this host reached the same address and port",
+        holds=_reached_from_other_source,
+        rules_out=FAR_END | NAME_PARTIES | {Blame.UPSTREAM_PATH, Blame.LOCAL_GATEWAY},
+        points_to=Blame.FIREWALL_L3L4,
+    ),
+    Fact(
+        name="others_connect",
+        says="other connections from the same source were answered",
+        holds=_others_connect,
+        rules_out=frozenset({Blame.LOCAL_GATEWAY}),
+    ),
+    Fact(
+        name="other_name_answered",
+        says="another server name got a TLS answer at the same address, and this one failed every time",
+        holds=_other_name_answered,
+        rules_out=frozenset(
+            {
+                Blame.FIREWALL_L3L4,
+                Blame.UPSTREAM_PATH,
+                Blame.LOCAL_GATEWAY,
+                Blame.PATH_MTU_LINK,
+                Blame.NAT_DEVICE,
+            }
+        ),
+        points_to=Blame.FIREWALL_L7,
+    ),
+    Fact(
+        name="small_segments_pass",
+        says="the same ClientHello was answered when it was sent in smaller segments",
+        holds=_small_segments_pass,
+        rules_out=frozenset({Blame.FIREWALL_L7}),
+        points_to=Blame.PATH_MTU_LINK,
+    ),
+    Fact(
+        name="owners_authority",
+        says="the server is the operator's own, and this host trusts the authority that signed for it",
+        holds=_owners_authority,
+        rules_out=frozenset({Blame.TLS_INSPECTION}),
+    ),
+    Fact(
+        name="signs_unrelated_names",
+        says="the same private authority signed for names of unrelated owners",
+        holds=_signs_unrelated_names,
+        names=Blame.TLS_INSPECTION,
+    ),
+)

@@ -1,0 +1,58 @@
+"""Which parties are present for a trail, in the place of those of the usual signature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from egressd.attribution.blame.suspects import Signature
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.model.observation import Phase
+from egressd.model.verdict import Blame
+
+NAME_PARTIES = frozenset({Blame.DNS_RESOLVER, Blame.DNS_FILTER})
+"""Who answers for names."""
+FAR_END = frozenset({Blame.AZURE_SERVICE, Blame.ENDPOINT_OWNER, Blame.PKI_ENDPOINT})
+ON_THE_WAY = frozenset(
+    {
+        Blame.LOCAL_GATEWAY,
+        Blame.FIREWALL_L3L4,
+        Blame.FIREWALL_L7,
+        Blame.TLS_INSPECTION,
+        Blame.TRANSPARENT_PROXY,
+        Blame.EXPLICIT_PROXY,
+        Blame.PATH_MTU_LINK,
+        Blame.NAT_DEVICE,
+        Blame.UPSTREAM_PATH,
+        Blame.UNKNOWN_MIDDLEBOX,
+    }
+)
+"""Who forwards packets or connections."""
+BEHIND_PROXY: Mapping[Blame, Blame] = {
+    Blame.LOCAL_GATEWAY: Blame.EXPLICIT_PROXY,
+    Blame.TLS_INSPECTION: Blame.EXPLICIT_PROXY,
+    Blame.TRANSPARENT_PROXY: Blame.EXPLICIT_PROXY,
+    Blame.PATH_MTU_LINK: Blame.EXPLICIT_PROXY,
+    Blame.NAT_DEVICE: Blame.EXPLICIT_PROXY,
+    Blame.UPSTREAM_PATH: Blame.EXPLICIT_PROXY,
+    Blame.UNKNOWN_MIDDLEBOX: Blame.EXPLICIT_PROXY,
+}
+"""Through a proxy the direct way is not used: what stands for it is the proxy."""
+
+
+def parties_present(context: TrailContext, signature: Signature, phase: Phase | None) -> tuple[Blame, ...]:
+    """Return the parties of a signature that are there for a trail, in its order."""
+    parties = signature.own if context.owned and signature.own else signature.parties
+    found: Iterator[Blame] = (_far_end(one, context) for one in parties)
+    if context.proxied and phase is not Phase.DNS:
+        found = _behind_proxy(found)
+    return tuple(dict.fromkeys(found)) or parties
+
+
+def _far_end(party: Blame, context: TrailContext) -> Blame:
+    """Name the far end by who runs it."""
+    return Blame.ENDPOINT_OWNER if party is Blame.AZURE_SERVICE and context.owned else party
+
+
+def _behind_proxy(parties: Iterator[Blame]) -> Iterator[Blame]:
+    """Leave out the resolvers of this host: the proxy looks names up itself."""
+    return (BEHIND_PROXY.get(one, one) for one in parties if one not in NAME_PARTIES)

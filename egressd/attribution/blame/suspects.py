@@ -1,0 +1,135 @@
+"""Signatures: for each kind of failure, the parties that can cause it, most likely first.
+
+What decides between them is said per party: the log line or the check that shows its hand. Sources: RFC 8446,
+9112, 9113, 1035, 2308, 792 and 4443 for what a party can do at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from egressd.model.verdict import Blame
+
+_B = Blame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Who can cause one kind of failure."""
+
+    parties: tuple[Blame, ...]
+    """The most likely first; `azure_service` stands for the far end, whoever runs it."""
+    own: tuple[Blame, ...] = ()
+    """The order for the operator's own endpoints, where it differs."""
+
+    @property
+    def usual(self) -> Blame:
+        """The party to think of first."""
+        return self.parties[0]
+
+
+def _only(*parties: Blame) -> Signature:
+    return Signature(parties=parties)
+
+
+HOST = _only(_B.LOCAL_HOST)
+EGRESSD_ITSELF = _only(_B.EGRESSD_ENV)
+FIRST_HOP = _only(_B.LOCAL_GATEWAY)
+FIREWALL = _only(_B.FIREWALL_L3L4)
+FAR_END = _only(_B.AZURE_SERVICE)
+REVOCATION_HOST = _only(_B.PKI_ENDPOINT)
+INSPECTION = _only(_B.TLS_INSPECTION)
+CONFIGURED_PROXY = _only(_B.EXPLICIT_PROXY)
+
+NOTHING_KNOWN = _only(_B.UNKNOWN_MIDDLEBOX, _B.AZURE_SERVICE, _B.UPSTREAM_PATH)
+REFUSED = Signature(
+    parties=(_B.FIREWALL_L3L4, _B.AZURE_SERVICE, _B.LOCAL_HOST),
+    own=(_B.ENDPOINT_OWNER, _B.FIREWALL_L3L4, _B.LOCAL_HOST),
+)
+REFUSED_ON_THE_WAY = _only(_B.FIREWALL_L3L4, _B.UNKNOWN_MIDDLEBOX)
+SYN_UNANSWERED = _only(_B.FIREWALL_L3L4, _B.AZURE_SERVICE, _B.UPSTREAM_PATH, _B.LOCAL_GATEWAY)
+NOTHING_ANSWERS = _only(_B.FIREWALL_L3L4, _B.LOCAL_HOST, _B.LOCAL_GATEWAY, _B.UPSTREAM_PATH)
+PORT_UNANSWERED = Signature(
+    parties=(_B.FIREWALL_L3L4, _B.AZURE_SERVICE), own=(_B.FIREWALL_L3L4, _B.ENDPOINT_OWNER)
+)
+NO_ROUTE_REPORTED = _only(_B.UPSTREAM_PATH, _B.LOCAL_GATEWAY, _B.FIREWALL_L3L4)
+LOSS = _only(_B.UPSTREAM_PATH, _B.FIREWALL_L3L4, _B.LOCAL_GATEWAY)
+RATE_LIMIT = _only(_B.FIREWALL_L3L4, _B.NAT_DEVICE, _B.UPSTREAM_PATH)
+CONNECTIONS_LIMITED = _only(_B.NAT_DEVICE, _B.FIREWALL_L3L4, _B.UPSTREAM_PATH)
+ACCEPTED_FOR_ANYBODY = _only(_B.TRANSPARENT_PROXY, _B.FIREWALL_L7)
+CLOSED_AFTER_ACCEPT = _only(_B.TRANSPARENT_PROXY, _B.FIREWALL_L7, _B.AZURE_SERVICE)
+STATE_TIMEOUT = _only(_B.FIREWALL_L3L4, _B.NAT_DEVICE)
+
+RESET_AFTER_HELLO = _only(_B.FIREWALL_L7, _B.AZURE_SERVICE, _B.TLS_INSPECTION)
+SILENCE_AFTER_HELLO = _only(_B.FIREWALL_L7, _B.TLS_INSPECTION, _B.AZURE_SERVICE)
+HELLO_NOT_ACKNOWLEDGED = _only(_B.FIREWALL_L7, _B.PATH_MTU_LINK, _B.FIREWALL_L3L4)
+SEGMENTS_LOST = _only(_B.PATH_MTU_LINK, _B.FIREWALL_L3L4)
+STALLED_MIDWAY = _only(_B.PATH_MTU_LINK, _B.FIREWALL_L7, _B.AZURE_SERVICE)
+LARGE_HELLO = _only(_B.FIREWALL_L7, _B.TLS_INSPECTION, _B.AZURE_SERVICE)
+ALERT = _only(_B.AZURE_SERVICE, _B.TLS_INSPECTION, _B.FIREWALL_L7)
+ALERT_BY_DEVICE = _only(_B.TLS_INSPECTION, _B.AZURE_SERVICE, _B.FIREWALL_L7)
+PROTOCOL_BROKEN = _only(_B.UNKNOWN_MIDDLEBOX, _B.AZURE_SERVICE)
+NOT_TLS = Signature(
+    parties=(_B.AZURE_SERVICE, _B.UNKNOWN_MIDDLEBOX, _B.FIREWALL_L7),
+    own=(_B.ENDPOINT_OWNER, _B.UNKNOWN_MIDDLEBOX, _B.FIREWALL_L7),
+)
+
+CHAIN_OF_SERVER = _only(_B.AZURE_SERVICE)
+UNKNOWN_AUTHORITY = Signature(
+    parties=(_B.TLS_INSPECTION, _B.DNS_FILTER, _B.AZURE_SERVICE),
+    own=(_B.ENDPOINT_OWNER, _B.LOCAL_HOST, _B.TLS_INSPECTION),
+)
+SELF_SIGNED = Signature(
+    parties=(_B.AZURE_SERVICE, _B.FIREWALL_L7, _B.DNS_FILTER),
+    own=(_B.ENDPOINT_OWNER, _B.FIREWALL_L7, _B.DNS_FILTER),
+)
+WRONG_NAME = _only(_B.AZURE_SERVICE, _B.DNS_FILTER, _B.TRANSPARENT_PROXY)
+TRUST_STORE = _only(_B.LOCAL_HOST)
+WRONG_CLOCK = _only(_B.LOCAL_HOST, _B.AZURE_SERVICE)
+
+ANSWERED_IN_CLEAR = _only(_B.FIREWALL_L7, _B.TRANSPARENT_PROXY, _B.DNS_FILTER, _B.AZURE_SERVICE)
+LOGIN_PAGE = _only(_B.TRANSPARENT_PROXY, _B.FIREWALL_L7, _B.AZURE_SERVICE)
+ANSWER_OF_SERVER = _only(_B.AZURE_SERVICE)
+SESSION_CUT = _only(_B.AZURE_SERVICE, _B.FIREWALL_L7, _B.TLS_INSPECTION, _B.TRANSPARENT_PROXY)
+CUT_IN_CLEAR = _only(_B.FIREWALL_L7, _B.TRANSPARENT_PROXY, _B.AZURE_SERVICE)
+CACHE = _only(_B.TRANSPARENT_PROXY, _B.AZURE_SERVICE)
+SLOW = _only(_B.UPSTREAM_PATH, _B.TLS_INSPECTION, _B.TRANSPARENT_PROXY, _B.AZURE_SERVICE)
+REVOCATION_UNREACHABLE = _only(_B.FIREWALL_L3L4, _B.PKI_ENDPOINT, _B.UPSTREAM_PATH)
+REVOCATION_ANSWER = _only(_B.FIREWALL_L7, _B.TRANSPARENT_PROXY, _B.PKI_ENDPOINT)
+
+NAME_REFUSED = _only(_B.DNS_FILTER, _B.DNS_RESOLVER)
+NAME_ABSENT = _only(_B.AZURE_SERVICE, _B.DNS_FILTER)
+NAME_DENIED = _only(_B.DNS_FILTER, _B.DNS_RESOLVER, _B.AZURE_SERVICE)
+ANSWER_ALTERED = _only(_B.DNS_FILTER, _B.DNS_RESOLVER, _B.LOCAL_HOST)
+RESOLVER = _only(_B.DNS_RESOLVER)
+RESOLVER_FAILS = _only(_B.DNS_RESOLVER, _B.UPSTREAM_PATH)
+RESOLVER_SILENT = _only(_B.DNS_RESOLVER, _B.FIREWALL_L3L4, _B.UPSTREAM_PATH)
+TRANSPORT_BLOCKED = _only(_B.FIREWALL_L3L4, _B.DNS_RESOLVER)
+DNS_TAKEN_OVER = _only(_B.DNS_FILTER)
+
+TUNNEL_FAILS = _only(_B.EXPLICIT_PROXY, _B.AZURE_SERVICE)
+BEYOND_PROXY = _only(_B.FIREWALL_L3L4, _B.AZURE_SERVICE, _B.EXPLICIT_PROXY)
+DIRECT_RULE = _only(_B.FIREWALL_L3L4)
+
+LOG = "for {source} to {remote} at {time}"
+DECIDED_BY: Mapping[Blame, str] = {
+    _B.LOCAL_HOST: "the host's own packet filter, routes and trust store at {time}",
+    _B.LOCAL_GATEWAY: "another host behind the same gateway, at the same time",
+    _B.DNS_RESOLVER: "the same question for {host} to another resolver, and the resolver's own log at {time}",
+    _B.DNS_FILTER: "the DNS filter's log for {host} at {time}, and the answer of a resolver outside of it",
+    _B.FIREWALL_L3L4: f"the firewall's traffic log {LOG}",
+    _B.FIREWALL_L7: f"the firewall's URL or application log {LOG}",
+    _B.TLS_INSPECTION: f"the decryption log of the inspecting device {LOG}",
+    _B.EXPLICIT_PROXY: "the access log of {proxy} for {place} at {time}",
+    _B.TRANSPARENT_PROXY: f"the access log of the proxy on the way {LOG}",
+    _B.PATH_MTU_LINK: "a packet capture on both ends of the link, or a ping with DF set and growing size",
+    _B.NAT_DEVICE: "the translation table and port usage of the NAT device at {time}",
+    _B.UPSTREAM_PATH: "the provider's routing towards {address} at {time}, and another site's result",
+    _B.AZURE_SERVICE: "the same from another network, and the service's status page",
+    _B.ENDPOINT_OWNER: "the log and configuration of the server behind {place}",
+    _B.PKI_ENDPOINT: "the same download from another network",
+    _B.EGRESSD_ENV: "egressd's configuration and log at {time}",
+    _B.UNKNOWN_MIDDLEBOX: "a packet capture on both sides of each device between {source} and {address}",
+}
+"""By party: what shows whether it did it; a template for `fill_template`."""

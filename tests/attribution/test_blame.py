@@ -1,0 +1,115 @@
+"""Who did it, by elimination: suspects of a signature, less those that a fact rules out."""
+
+from __future__ import annotations
+
+import pytest
+
+from egressd.attribution import judge
+from egressd.attribution.blame.elimination import attribute, common_attribution, usual_attribution
+from egressd.attribution.blame.facts import Accusation
+from egressd.attribution.blame.suspects import REFUSED, SILENCE_AFTER_HELLO, SYN_UNANSWERED
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.model.observation import Failure, Phase
+from egressd.model.verdict import Blame, Confidence, Verdict
+from tests.attribution.recordings import Site, dns, good, tcp, tls, trail
+
+SILENT = trail(dns(), tcp(Failure.TIMEOUT))
+
+
+def accused(site: Site, phase: Phase) -> Accusation:
+    """Return the accusation of the first trail of a site."""
+    index = SweepIndex.build(site.recording())
+    probe = index.recording.plan.probes[0]
+    context = TrailContext(
+        trail=index.trails[probe.id][0], probe=probe, target=index.targets[probe.targets[0]], index=index
+    )
+    return Accusation(context=context, reason="tcp_unknown", phase=phase)
+
+
+def verdict_of(site: Site) -> Verdict:
+    return judge(site.recording()).verdicts[0].verdict
+
+
+def blamed(verdict: Verdict) -> list[Blame]:
+    return [one.blame for one in verdict.suspects]
+
+
+def test_all_parties_are_suspects_until_a_fact_rules_them_out() -> None:
+    """Silence of one address alone: nobody is ruled out, so blame is low."""
+    site = Site()
+    site.add(SILENT)
+    found = attribute(
+        accused(site, Phase.TCP), SYN_UNANSWERED, most=Confidence.CONFIRMED, values={"host": "a.example"}
+    )
+    assert tuple(one.blame for one in found.suspects) == SYN_UNANSWERED.parties
+    assert (found.confidence, found.ruled_out) == (Confidence.LOW, ())
+
+
+def test_a_party_that_is_ruled_out_is_named_with_the_fact() -> None:
+    """Another connection was answered, so the gateway works; a reader can disagree with the fact."""
+    site = Site()
+    site.add(SILENT)
+    site.add(good("works.example", "203.0.113.77"), host="works.example")
+    verdict = verdict_of(site)
+    (one,) = (one for one in verdict.ruled_out if one.blame is Blame.LOCAL_GATEWAY)
+    assert "other connections" in one.by
+    assert Blame.LOCAL_GATEWAY not in blamed(verdict)
+
+
+@pytest.mark.parametrize("most", Confidence)
+def test_who_is_never_surer_than_what(most: Confidence) -> None:
+    """The confidence of the reason limits that of the blame."""
+    site = Site()
+    site.add(SILENT)
+    found = attribute(accused(site, Phase.TCP), SYN_UNANSWERED, most=most, values={})
+    levels = list(Confidence)
+    assert levels.index(found.confidence) >= levels.index(most)
+
+
+def test_the_operators_endpoint_is_never_azures() -> None:
+    """For the operator's own server the far end is its owner, first where a refusal is likely its own."""
+    site = Site()
+    site.add(trail(dns(), tcp(Failure.REFUSED)), owned=True)
+    verdict = verdict_of(site)
+    assert blamed(verdict) == list(REFUSED.own)
+    assert Blame.AZURE_SERVICE not in blamed(verdict)
+
+
+def test_through_a_proxy_no_party_of_the_direct_way_is_a_suspect() -> None:
+    """Resolvers, gateways and inspection of this host's own way give place to the proxy."""
+    site = Site()
+    site.add(
+        trail(tcp(port=3128), tls(Failure.TIMEOUT), path="http://proxy.corp.example:3128"), via_proxy=True
+    )
+    found = attribute(accused(site, Phase.TLS), SILENCE_AFTER_HELLO, most=Confidence.CONFIRMED, values={})
+    assert [one.blame for one in found.suspects] == [
+        Blame.FIREWALL_L7,
+        Blame.EXPLICIT_PROXY,
+        Blame.AZURE_SERVICE,
+    ]
+
+
+def test_several_targets_share_the_suspects_that_none_of_them_rules_out() -> None:
+    """One cause over several targets: who is ruled out for one of them is not suspected for all."""
+    site = Site()
+    site.add(SILENT)
+    alone = verdict_of(site)
+    site.add(good("works.example", "203.0.113.77"), host="works.example")
+    beside = verdict_of(site)
+    shared = common_attribution([alone, beside])
+    assert shared is not None
+    assert Blame.LOCAL_GATEWAY in blamed(alone)
+    assert Blame.LOCAL_GATEWAY not in {one.blame for one in shared.suspects}
+    assert common_attribution([]) is None
+
+
+def test_what_would_decide_is_filled_in() -> None:
+    """Every suspect comes with the log line or the check that decides."""
+    site = Site()
+    site.add(SILENT)
+    verdict = verdict_of(site)
+    assert all("{" not in one.decided_by and one.decided_by for one in verdict.suspects)
+    assert "10.20.0.11" in verdict.suspects[0].decided_by
+    usual = usual_attribution(REFUSED, most=Confidence.HIGH, values={})
+    assert usual.blame is REFUSED.usual
