@@ -1,0 +1,190 @@
+"""Each row of the table of facts: a trail that it holds for, and one that looks like it and is not.
+
+A new row needs an entry in `ROWS`; `test_every_row_is_tested` fails without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+
+from egressd.attribution.blame.facts import FACTS, Accusation, Fact
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.model.observation import Failure, Phase
+from egressd.model.plan import ControlKind
+from egressd.model.recording import Trail
+from egressd.model.verdict import Blame
+from tests.attribution.cases import SCENES
+from tests.attribution.recordings import (
+    ADDRESS,
+    ROUTER,
+    Site,
+    certificate,
+    dns,
+    facts,
+    good,
+    http,
+    icmp,
+    tcp,
+    tls,
+    trail,
+)
+
+OTHER = "works.example"
+ELSEWHERE = "20.60.7.9"
+DEVICE = (certificate(issuer="CN=Corp Inspection CA", aia=()),)
+
+
+def accuse(site: Site, phase: Phase) -> Accusation:
+    """Return the accusation of the first trail of the first probe."""
+    index = SweepIndex.build(site.recording())
+    probe = index.recording.plan.probes[0]
+    context = TrailContext(
+        trail=index.trails[probe.id][0], probe=probe, target=index.targets[probe.targets[0]], index=index
+    )
+    return Accusation(context=context, reason="tcp_unknown", phase=phase)
+
+
+def of(*trails: Trail, **target: object) -> Callable[[], Site]:
+    def build() -> Site:
+        site = Site()
+        site.add(*trails, **target)  # type: ignore[arg-type]  # the keywords of `add`
+        return site
+
+    return build
+
+
+def beside(build: Callable[[], Site], address: str = ELSEWHERE) -> Callable[[], Site]:
+    """Add another target that works."""
+
+    def more() -> Site:
+        site = build()
+        site.add(good(OTHER, address), host=OTHER)
+        return site
+
+    return more
+
+
+def from_two_sources(other: Trail) -> Callable[[], Site]:
+    def build() -> Site:
+        site = of(trail(dns(), tcp(Failure.TIMEOUT)))()
+        site.add(replace(other, source="b"), source="b")
+        return site
+
+    return build
+
+
+def compared(*seen: Trail, kind: ControlKind, shown: Failure | None, repeats: int = 2) -> Callable[[], Site]:
+    """Return a handshake that fails in every repeat, with a control beside it."""
+
+    def build() -> Site:
+        site = of(*seen * repeats)()
+        size = 536 if kind is ControlKind.SMALL_MSS else None
+        for _ in range(3):
+            answer = tls(shown, sni="other.example", hello=shown is None)
+            site.control(kind, tcp(max_segment=size), answer)
+        return site
+
+    return build
+
+
+def signed_for(*hosts: str) -> Callable[[], Site]:
+    def build() -> Site:
+        site = Site()
+        for number, host in enumerate(hosts):
+            forged = tls(
+                Failure.VERIFY, sni=host, code=20, chain=DEVICE, about=facts(public=False, stored=False)
+            )
+            address = f"20.60.7.{number + 1}"
+            site.add(trail(dns(address, name=host), tcp(address=address), forged), host=host)
+        return site
+
+    return build
+
+
+def scene(name: str) -> Callable[[], Site]:
+    (found,) = (one.build for one in SCENES if one.name == name)
+    return found
+
+
+class Row(NamedTuple):
+    phase: Phase
+    holds: Callable[[], Site]
+    looks_alike: Callable[[], Site]
+
+
+REFUSED_STATUS = trail(dns(), tcp(), tls(), http(403))
+CUT = trail(dns(), tcp(), tls(), http(failure=Failure.RESET))
+IN_CLEAR = trail(dns(), tcp(port=80), http(403))
+SILENT = trail(dns(), tcp(Failure.TIMEOUT))
+RESET = trail(dns(), tcp(), tls(Failure.RESET))
+STALLED = trail(dns(), tcp(), tls(Failure.TIMEOUT))
+
+
+def _icmp_from(offender: str) -> Trail:
+    return trail(dns(), tcp(Failure.UNREACHABLE, error=icmp(3, 1, offender=offender)))
+
+
+def _own_server(*, stored: bool) -> Trail:
+    expired = tls(Failure.VERIFY, code=10, chain=DEVICE, about=facts(public=False, stored=stored))
+    return trail(dns(), tcp(), expired)
+
+
+ROWS: Mapping[str, Row] = {
+    "content_of_proven_session": Row(Phase.HTTP, of(REFUSED_STATUS), of(CUT)),
+    "name_proven_at_address": Row(Phase.HTTP, of(CUT), of(IN_CLEAR, port=80)),
+    "icmp_from_hop": Row(Phase.TCP, of(_icmp_from(ROUTER)), of(_icmp_from(ADDRESS))),
+    "icmp_from_target": Row(Phase.TCP, of(_icmp_from(ADDRESS)), of(_icmp_from(ROUTER))),
+    "reached_from_other_source": Row(
+        Phase.TCP, from_two_sources(good()), from_two_sources(good(address=ELSEWHERE))
+    ),
+    "nearer_hop": Row(Phase.TCP, scene("refused-on-the-way"), scene("refused-by-the-far-end")),
+    "others_connect": Row(Phase.TCP, beside(of(SILENT)), of(SILENT)),
+    "other_name_answered": Row(
+        Phase.TLS,
+        compared(RESET, kind=ControlKind.SNI_CONTRAST, shown=None),
+        compared(RESET, kind=ControlKind.SNI_CONTRAST, shown=Failure.RESET),
+    ),
+    "small_segments_pass": Row(
+        Phase.TLS,
+        compared(STALLED, kind=ControlKind.SMALL_MSS, shown=None),
+        compared(STALLED, kind=ControlKind.SMALL_MSS, shown=Failure.TIMEOUT),
+    ),
+    "owners_authority": Row(
+        Phase.TLS, of(_own_server(stored=True), owned=True), of(_own_server(stored=True), owned=False)
+    ),
+    "signs_unrelated_names": Row(
+        Phase.TLS,
+        signed_for("login.microsoftonline.com", "gbl.his.arc.azure.com"),
+        signed_for("a.corp.example", "b.corp.example"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_fact_holds_where_it_was_seen(name: str) -> None:
+    """The row holds for what it describes, and not for what looks like it."""
+    (fact,) = (one for one in FACTS if one.name == name)
+    row = ROWS[name]
+    assert fact.holds(accuse(row.holds(), row.phase))
+    assert not fact.holds(accuse(row.looks_alike(), row.phase))
+
+
+def test_every_row_is_tested() -> None:
+    """No row of the table is without a test."""
+    assert {one.name for one in FACTS} == set(ROWS)
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda one: one.name)
+def test_a_row_decides_something_and_says_so_in_words(fact: Fact) -> None:
+    """A row rules out, names or points, in plain words; whom it names it does not rule out."""
+    assert fact.rules_out or fact.names or fact.points_to
+    assert fact.names not in fact.rules_out
+    assert fact.points_to not in fact.rules_out
+    assert fact.says[0].islower()
+    assert not fact.says.endswith(".")
+    assert Blame.EGRESSD_ENV not in fact.rules_out
