@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from egressd.attribution.control_results.contrast import Contrast, always_fails, tries
+from egressd.attribution.control_results.contrast import Contrast
+from egressd.attribution.control_results.tries import always_fails, tries
 from egressd.attribution.facts.baseline_entries import answered_in_baseline
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.verdict import Confidence
@@ -16,6 +17,7 @@ from egressd.model.verdict import Confidence
 _ORDER = tuple(Confidence)
 _BY_CONTRAST = {
     Contrast.FLIP: Confidence.CONFIRMED,
+    Contrast.AGAIN: Confidence.HIGH,
     Contrast.PASSED: Confidence.MEDIUM,
     Contrast.FAILED: Confidence.INCONCLUSIVE,
 }
@@ -41,7 +43,8 @@ def at(level: Confidence) -> Certainty:
 def contrasted(contrast: Callable[[TrailContext], Contrast], alone: Confidence = Confidence.LOW) -> Certainty:
     """Return the certainty of an inference from a comparison; `alone`: where nothing was compared."""
     return Certainty(
-        text=f"{alone.value.capitalize()} without a comparison, medium after one, higher when repeats agree.",
+        text=f"{alone.value.capitalize()} without a comparison, medium after one round, "
+        "high after two, confirmed after three in which the failing one failed every time.",
         of=lambda context: _BY_CONTRAST.get(contrast(context), alone),
         compares=True,
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from egressd.attribution.certainty import at
-from egressd.attribution.control_results.contrast import answered_by_other_resolver, repeat_succeeded
+from egressd.attribution.control_results.contrast import answered_by_other_resolver
+from egressd.attribution.control_results.tries import works_sometimes
 from egressd.attribution.facts.baseline_entries import answered_in_baseline
 from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.trail_context import TrailContext
@@ -193,7 +194,7 @@ def _unreachable(
     if not causes:
         causes = [Match(context=lookups[0].context, rule=NOT_PROBED, phase=None)]
     first = causes[0]
-    if repeat_succeeded(first.context) or first.context.reached_by_other_dial:
+    if works_sometimes(first.context) or first.context.reached_by_other_dial:
         return _intermittent(first, causes, flags=flags)
     if first.context.loss_pattern is LossPattern.RATE:
         return _intermittent(first, causes, flags=flags, outcome=Outcome.UNKNOWN)

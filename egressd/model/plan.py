@@ -103,7 +103,7 @@ class ControlKind(StrEnum):
     LOOK_INSIDE = "look_inside"
     """Send `GET /` in a session whose chain did not verify: a block page, or TLS inspection only?"""
     REPEAT = "repeat"
-    """Run the same probe again: one timeout proves nothing."""
+    """Run the same probe again, until it works or was tried often enough: one failure proves nothing."""
     CLOCK = "clock"
     """One NTP reply or HTTP `Date` header, to check this host's clock."""
 
@@ -150,6 +150,8 @@ class ControlPlan:
     """Whether programs on this host would fetch the URL through the proxy."""
     connect_to: ConnectTo | None = None
     """Another address to connect to for the URL."""
+    tries: int = 1
+    """The most tries of a repeat, which ends with the first that works; the most rounds of a contrast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ class Trail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A control that ran: its target and its trails."""
+    """A control that ran: its target and its trails, of several tries or rounds in their order."""
 
     id: str
     kind: ControlKind
@@ -56,6 +56,8 @@ class Control:
     port: int
     trails: tuple[Trail, ...]
     url: str = ""
+    subject_trails: tuple[Trail, ...] = ()
+    """The conversation that `trails` are compared with, held in turn with them: one for each round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

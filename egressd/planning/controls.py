@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -14,8 +14,12 @@ from egressd.planning.pattern import glob_matches
 from egressd.wording import host_port
 
 TESTNET_TCP_ADDRESS = "192.0.2.1"
+TESTNET_TCP6_ADDRESS = "2001:db8:ffff::1"
 TESTNET_DNS_ADDRESS = "192.0.2.53"
-"""Addresses of RFC 5737, which no host has: what answers is a device on the path."""
+"""Addresses of RFC 5737 and RFC 3849, which no host has: what answers is a device on the path."""
+USUAL_PORT = 443
+MOST_PORTS = 6
+"""Further ports of bare `tcp` probes that are tried at an unused address, per source and family."""
 DNS_PORT = 53
 UNRELATED_ZONES = 2
 """Zones queried for a label that can't exist; one alone may hold a wildcard record."""
@@ -26,14 +30,18 @@ EXISTING_NAME = "example.com"
 def base_controls(
     settings: Settings, probes: Iterable[Probe]
 ) -> tuple[tuple[ControlPlan, ...], tuple[str, ...]]:
-    """Return a connection and a query to unused addresses per source, and notes on what is left out.
+    """Return connections and a query to unused addresses per source, and notes on what is left out.
 
-    A `connect_to` entry for such an address redirects it. Where all probes stay on loopback (a lab), only
-    redirected controls are planned: any other would show the real network around the lab.
+    Where a connection is all that a probe asks for, its port is tried too: a device may accept everything on
+    some ports or in one family only. A `connect_to` entry for such an address redirects it. Where all probes
+    stay on loopback (a lab), only redirected controls are planned: any other would show the real network
+    around the lab.
     """
-    sources = [one for one in settings.sources if _uses_ipv4(one, settings)]
-    kept = [_redirected(control, settings) for source in sources for control in _testnet_controls(source)]
-    lab = stays_on_loopback(settings, tuple(probes))
+    probes = tuple(probes)
+    sources = [one for one in settings.sources if _uses(Family.IPV4, one, settings)]
+    planned = (*(one for source in sources for one in _testnet_controls(source)), *_bare(settings, probes))
+    kept = [_redirected(control, settings) for control in planned]
+    lab = stays_on_loopback(settings, probes)
     controls = tuple(control for control, redirected in kept if redirected or not lab)
     notes = []
     if len(controls) < len(kept):
@@ -84,6 +92,23 @@ def redirection(host: str, port: int, connect_to: Iterable[ConnectTo]) -> Connec
     return next((one for one in connect_to if glob_matches(one.match, host_port(host, port))), None)
 
 
+def _bare(settings: Settings, probes: tuple[Probe, ...]) -> Iterator[ControlPlan]:
+    """Yield a connection to an unused address for each port of a source's bare `tcp` probes."""
+    for source in settings.sources:
+        direct = (one for one in probes if one.protocol is Protocol.TCP and one.connect_to is None)
+        ports = sorted({one.port for one in direct if one.source == source.name})
+        for family in (one for one in Family if _uses(one, source, settings)):
+            known = {USUAL_PORT} if family is Family.IPV4 else set()
+            for port in [one for one in ports if one not in known][:MOST_PORTS]:
+                yield _testnet_control(source, family, port)
+
+
+def _testnet_control(source: Source, family: Family, port: int) -> ControlPlan:
+    usual, _ = _testnet_controls(source)
+    address = TESTNET_TCP_ADDRESS if family is Family.IPV4 else TESTNET_TCP6_ADDRESS
+    return replace(usual, id=f"{usual.id}|{host_port(address, port)}", address=address, port=port)
+
+
 def _testnet_controls(source: Source) -> tuple[ControlPlan, ControlPlan]:
     tcp = ControlPlan(
         id=f"{source.name}|{ControlKind.TESTNET_TCP}",
@@ -91,7 +116,7 @@ def _testnet_controls(source: Source) -> tuple[ControlPlan, ControlPlan]:
         source=source.name,
         why="no host has this address: a connection shows a device that accepts everything",
         address=TESTNET_TCP_ADDRESS,
-        port=443,
+        port=USUAL_PORT,
         protocol=Protocol.TCP,
     )
     dns = replace(
@@ -130,8 +155,9 @@ def _redirected(control: ControlPlan, settings: Settings) -> tuple[ControlPlan, 
     return (control, False) if to is None else (replace(control, address=to.address, port=to.port), True)
 
 
-def _uses_ipv4(source: Source, settings: Settings) -> bool:
-    return Family.IPV4 in settings.limits.families and ":" not in (source.address or "")
+def _uses(family: Family, source: Source, settings: Settings) -> bool:
+    own = None if source.address is None else Family.IPV6 if ":" in source.address else Family.IPV4
+    return family in settings.limits.families and own in (None, family)
 
 
 def stays_on_loopback(settings: Settings, probes: tuple[Probe, ...]) -> bool:

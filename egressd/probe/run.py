@@ -1,7 +1,7 @@
 """One probe, phase by phase: DNS, then each address on a trail of its own.
 
-A trail ends at its first failure. Attempts are planned, and each leaves a trail: a retry that succeeds
-silently would hide the evidence.
+A trail ends at its first failure. Attempts are planned, and each is made and leaves a trail: one that stopped
+at the first success would not see what works only sometimes.
 """
 
 from __future__ import annotations
@@ -67,12 +67,11 @@ async def _each_candidate(run: ProbeRun, attempt: Attempt) -> tuple[Trail, ...]:
 
 
 async def _attempts(run: ProbeRun, candidate: Candidate, attempt: Attempt) -> list[Trail]:
-    """Make the planned attempts until one succeeds; keep the trail of each."""
+    """Make the planned attempts as far as the deadline allows; keep the trail of each."""
     trails: list[Trail] = []
     for number in range(1, run.context.limits.attempts + 1):
-        trail = await attempt(run, candidate, number)
-        trails.append(trail)
-        if trail.last is None or trail.last.failure is None or run.deadline.left(1.0) == 0.0:
+        trails.append(await attempt(run, candidate, number))
+        if run.deadline.left(1.0) == 0.0:
             break
     return trails
 

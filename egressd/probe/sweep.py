@@ -13,6 +13,7 @@ import structlog
 from egressd.clock import monotonic, timestamp
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe
 from egressd.model.recording import Control, ProbeRecord, Recording
+from egressd.model.settings import Limits
 from egressd.net.scrub import redact
 from egressd.net.sockets.descriptors import allow_descriptors
 from egressd.net.vantage import read_vantage
@@ -20,6 +21,8 @@ from egressd.probe.budget import Limiter, run_until
 from egressd.probe.clock_offset import clock_offset
 from egressd.probe.context import ProbeContext
 from egressd.probe.controls import run_control
+from egressd.probe.controls.rounds import GAP_SECONDS
+from egressd.probe.controls.run import CONTROL_TIMEOUT
 from egressd.probe.run import run_probe
 
 INTERRUPTED = "interrupted"
@@ -28,11 +31,10 @@ FOLLOWUP_END = 1.15
 """When follow-up controls must be done, as a multiple of the per-probe deadline since the last start."""
 FOLLOWUP_LEAST = 1.0
 """The least time for follow-up controls, in seconds."""
-REPEAT_GAP = 0.2
-"""Seconds between two repeats, where time allows."""
-REPEAT_SHARE = 0.4
-"""The share of the time for follow-up controls in which all repeats start."""
-FOLLOWUP_ROUNDS = 2
+STARTS_SHARE = 0.4
+"""The share of the time for follow-up controls, less what silence takes, in which the repeats of all probes
+start; and that in which all tries of one control do."""
+FOLLOWUP_ROUNDS = 3
 SOCKETS_PER_PROBE = 4
 """Sockets that a probe may have open at once, for DNS queries or connects."""
 BACKSTOP_FACTOR = 1.1
@@ -69,7 +71,8 @@ async def sweep(
 
     `stop` ends the sweep early: what is complete is kept, the rest is marked `interrupted`.
     `plan_followups` returns the follow-up controls that a recording needs; it is called in a thread,
-    `FOLLOWUP_ROUNDS` times, as a result may need another control. `starts` maps probe ids to seconds to
+    `FOLLOWUP_ROUNDS` times, as a result may need another control: what fails is repeated before it is
+    compared with anything. `starts` maps probe ids to seconds to
     wait before the probe; other probes start at once.
     """
     allow_descriptors(SOCKETS_PER_PROBE * len(plan.probes))
@@ -107,24 +110,31 @@ async def _run_followups(run: SweepRun, plan: Plan, controls: Iterable[ControlPl
     seconds = max(FOLLOWUP_LEAST, FOLLOWUP_END * plan.limits.deadline + spread - spent)
     if plan.limits.sweep_deadline is not None:
         seconds = min(seconds, max(0.0, plan.limits.sweep_deadline - spent))
-    in_time = await run_until(run.stop, _space_repeats(run, controls, seconds=seconds), seconds=seconds)
+    in_time = await run_until(run.stop, _spaced(run, tuple(controls), seconds=seconds), seconds=seconds)
     if run.stop.is_set():
         run.ended_by = INTERRUPTED
     return in_time
 
 
-def _space_repeats(
-    run: SweepRun, controls: Iterable[ControlPlan], *, seconds: float
+def _spaced(
+    run: SweepRun, controls: tuple[ControlPlan, ...], *, seconds: float
 ) -> list[Coroutine[object, object, None]]:
     """Return the controls to run, the repeats at intervals: a burst may have caused the failure."""
-    planned = tuple(controls)
-    positions = {
-        control.id: n for n, control in enumerate(it for it in planned if it.kind is ControlKind.REPEAT)
-    }
-    gap = min(REPEAT_GAP, REPEAT_SHARE * seconds / max(1, len(positions)))
+    repeats = [control.id for control in controls if control.kind is ControlKind.REPEAT]
+    spread = STARTS_SHARE * max(0.0, seconds - _silence(run.context.limits))
+    between = min(GAP_SECONDS, spread / max(1, len(repeats)))
+    starts = {name: between * position for position, name in enumerate(repeats)}
     return [
-        _run_guarded_control(run, control, after=gap * positions.get(control.id, 0)) for control in planned
+        _run_guarded_control(
+            run, one, after=starts.get(one.id, 0.0), gap=min(GAP_SECONDS, spread / (2 * one.tries))
+        )
+        for one in controls
     ]
+
+
+def _silence(limits: Limits) -> float:
+    """Return the seconds that a conversation of a control lasts where nothing answers."""
+    return min(CONTROL_TIMEOUT, max(limits.connect_timeout, limits.tls_timeout))
 
 
 async def _run_guarded(run: SweepRun, probe: Probe, limiter: Limiter) -> None:
@@ -143,11 +153,13 @@ async def _run_guarded(run: SweepRun, probe: Probe, limiter: Limiter) -> None:
     run.on_done(record)
 
 
-async def _run_guarded_control(run: SweepRun, control: ControlPlan, *, after: float = 0.0) -> None:
+async def _run_guarded_control(
+    run: SweepRun, control: ControlPlan, *, after: float = 0.0, gap: float = GAP_SECONDS
+) -> None:
     await asyncio.sleep(after)
     control_cache = run.context.control_cache
     try:
-        result = control_cache.get(control) or await run_control(control, run.context)
+        result = control_cache.get(control) or await run_control(control, run.context, gap=gap)
         run.controls[control.id] = result
         control_cache.put(result)
     except Exception:

@@ -45,7 +45,7 @@ async def run_probe_via_proxy(
     """Run a probe through the plan's proxy.
 
     In each attempt the addresses of the proxy are tried in turn, as clients do, until one accepts the
-    connection. Attempts are made as planned until one succeeds. Every try leaves a trail.
+    connection. Attempts are made as planned. Every try leaves a trail.
     """
     proxy = proxy_of(probe, context)
     candidates, others = await find_proxy_candidates(probe, context, source=source, deadline=deadline)
@@ -59,7 +59,7 @@ async def run_probe_via_proxy(
             trails.append(candidate.trail(source, seen=conversation.seen, path=proxy.url, attempt=attempt))
             if not _connect_failed(trails[-1]) or deadline.left(1.0) == 0.0:
                 break
-        if trails[-1].last is None or trails[-1].last.failure is None or deadline.left(1.0) == 0.0:
+        if deadline.left(1.0) == 0.0:
             break
     return tuple(trails)
 

@@ -185,6 +185,7 @@ class ControlEntry(Control):
     """A control that ran."""
 
     trails: tuple[ObservedTrail, ...]
+    subject_trails: tuple[ObservedTrail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,12 @@ def from_json(text: str) -> Recording:
         vantage=convert_fields(Vantage, report.vantage, trust=tuple(report.vantage.trust.items())),
         records=records,
         controls=tuple(
-            convert_fields(Control, one, trails=tuple(convert_fields(Trail, trail) for trail in one.trails))
+            convert_fields(
+                Control,
+                one,
+                trails=tuple(convert_fields(Trail, trail) for trail in one.trails),
+                subject_trails=tuple(convert_fields(Trail, trail) for trail in one.subject_trails),
+            )
             for one in report.controls
         ),
         baseline=report.baseline,
@@ -104,7 +109,10 @@ def to_report(sweep: Sweep) -> Report:
         findings=sweep.findings,
         controls=tuple(
             convert_fields(
-                ControlEntry, one, trails=tuple(convert_fields(ObservedTrail, trail) for trail in one.trails)
+                ControlEntry,
+                one,
+                trails=tuple(convert_fields(ObservedTrail, trail) for trail in one.trails),
+                subject_trails=tuple(convert_fields(ObservedTrail, trail) for trail in one.subject_trails),
             )
             for one in recording.controls
         ),
@@ -219,7 +227,7 @@ def _moments(report: Report) -> Iterator[str]:
     """Yield every time in the report."""
     yield from (report.run.started, report.run.finished)
     trails: list[ObservedTrail] = [trail for target in report.targets for trail in target.trails]
-    trails += [trail for control in report.controls for trail in control.trails]
+    trails += [trail for one in report.controls for trail in (*one.trails, *one.subject_trails)]
     for trail in trails:
         for one in trail.observations:
             yield from _times(one)

@@ -1116,7 +1116,16 @@ def _dropped_name_on_a_bad_link() -> Site:
 
 
 def _small_mss(**more: Any) -> Callable[[], Site]:
-    return with_control(_hello(Failure.TIMEOUT, **more), ControlKind.SMALL_MSS, tcp(max_segment=1200), tls())
+    """Return a ClientHello that is answered in small segments only, in three rounds."""
+    lost = _hello(Failure.TIMEOUT, **more)
+
+    def build() -> Site:
+        site = lost()
+        seen = (tcp(), tls(Failure.TIMEOUT, **more))
+        site.control(ControlKind.SMALL_MSS, tcp(max_segment=1200), tls(), accused=seen, rounds=3)
+        return site
+
+    return build
 
 
 TLS = (
@@ -1147,7 +1156,7 @@ TLS = (
         build=twice(_sni(Failure.TIMEOUT, seen=UNACKED), tcp(), tls(Failure.TIMEOUT, seen=UNACKED)),
         reason="tls_sni_dropped",
         outcome=BLOCKED,
-        least=CONFIRMED,
+        least=HIGH,
     ),
     Scene(name="all-dropped", build=_dropped_all, reason="tls_all_hellos_dropped", outcome=BLOCKED),
     Scene(

@@ -426,8 +426,13 @@ class Site:
         address: str | None = ADDRESS,
         host: str = "other.example",
         port: int = 443,
+        accused: tuple[Observation, ...] = (),
+        rounds: int = 1,
     ) -> None:
-        """Add a control that ran; `subject` is the number of its probe, None the whole sweep."""
+        """Add a control that ran; `subject` is the number of its probe, None the whole sweep.
+
+        `accused` is what it was held in turn with, in each of its rounds.
+        """
         about = self.probes[subject].id if subject is not None else ""
         self.controls.append(
             Control(
@@ -439,7 +444,8 @@ class Site:
                 host=host,
                 address=address,
                 port=port,
-                trails=(trail(*seen),),
+                trails=(trail(*seen),) * rounds,
+                subject_trails=(trail(*accused),) * rounds if accused else (),
             )
         )
 

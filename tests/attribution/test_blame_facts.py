@@ -84,9 +84,8 @@ def compared(*seen: Trail, kind: ControlKind, shown: Failure | None, repeats: in
     def build() -> Site:
         site = of(*seen * repeats)()
         size = 536 if kind is ControlKind.SMALL_MSS else None
-        for _ in range(3):
-            answer = tls(shown, sni="other.example", hello=shown is None)
-            site.control(kind, tcp(max_segment=size), answer)
+        answer = tls(shown, sni="other.example", hello=shown is None)
+        site.control(kind, tcp(max_segment=size), answer, rounds=3)
         return site
 
     return build

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from egressd.attribution import plan_followups
+from egressd.attribution.control_results.contrast import ROUNDS
 from egressd.attribution.followups import PER_PROBE, PER_SWEEP
-from egressd.attribution.followups.failure import LOOKS_PER_SWEEP
-from egressd.model.observation import Failure
+from egressd.attribution.followups.failure import LOOKS_PER_SWEEP, OUTAGES_PER_SWEEP, REPEATS_PER_SWEEP
+from egressd.attribution.followups.repeats import LEAST_TRIES, MOST_TRIES
+from egressd.model.observation import Failure, Observation
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.settings import Limits
 from tests.attribution.cases import NXDOMAIN, PRIVATE, UNACKED, alone, dns_dead, solitary
@@ -19,6 +23,7 @@ from tests.attribution.recordings import (
     Site,
     dns,
     good,
+    http,
     tcp,
     tls,
     trail,
@@ -50,41 +55,109 @@ def test_silent_dial_is_repeated_and_tried_on_another_port() -> None:
     assert (other.kind, other.address, other.port) == (ControlKind.PORT_CONTRAST, ADDRESS, 80)
 
 
-def test_refused_dial_needs_no_control() -> None:
-    """An explicit answer needs no repeat."""
-    assert planned(alone(dns(), tcp(Failure.REFUSED))()) == []
+def test_refused_dial_is_repeated() -> None:
+    """A refusal may be one front end of many; an open port beside it would tell nothing."""
+    (repeat,) = planned(alone(dns(), tcp(Failure.REFUSED))())
+    assert (repeat.kind, repeat.tries) == (ControlKind.REPEAT, MOST_TRIES)
+
+
+def repeated(*seen: Observation) -> Site:
+    """Return a site whose target failed, and failed again in every repeat."""
+    site = alone(dns(), *seen)()
+    site.control(ControlKind.REPEAT, *seen, rounds=3)
+    return site
+
+
+def test_explicit_failure_is_repeated_before_anything_is_compared() -> None:
+    """A RST costs nothing: ten more come first."""
+    (repeat,) = planned(alone(dns(), tcp(), tls(Failure.RESET, seen=UNACKED))())
+    assert (repeat.kind, repeat.address, repeat.tries) == (ControlKind.REPEAT, ADDRESS, MOST_TRIES)
 
 
 def test_reset_client_hello_is_compared_with_a_name_that_works() -> None:
-    """The name to compare with is one that got an answer elsewhere."""
-    contrast, repeat = planned(alone(dns(), tcp(), tls(Failure.RESET, seen=UNACKED))())
+    """The name to compare with is one that got an answer elsewhere; three rounds exclude chance."""
+    (contrast,) = planned(repeated(tcp(), tls(Failure.RESET, seen=UNACKED)))
     assert (contrast.kind, contrast.host) == (ControlKind.SNI_CONTRAST, "works.example")
-    assert (contrast.address, contrast.port) == (ADDRESS, 443)
-    assert repeat.kind is ControlKind.REPEAT
+    assert (contrast.address, contrast.port, contrast.tries) == (ADDRESS, 443, ROUNDS)
 
 
-def test_known_contrast_is_not_repeated() -> None:
-    """Another probe already showed that another name is answered at the address."""
+def test_what_sometimes_works_is_compared_with_nothing() -> None:
+    """Whatever another name did, chance would explain it."""
+    site = alone(dns(), tcp(), tls(Failure.RESET))()
+    site.control(ControlKind.REPEAT, tcp(), tls(Failure.RESET))
+    site.control(ControlKind.REPEAT, tcp(), tls(), http())
+    assert planned(site) == []
+
+
+def test_known_answer_to_another_name_is_held_in_rounds_too() -> None:
+    """That another probe saw an answer once excludes no chance."""
     site = Site()
     site.add(trail(dns(), tcp(), tls(Failure.RESET, seen=UNACKED)))
     site.add(good("b.example"), host="b.example")
-    assert kinds(site) == [ControlKind.REPEAT]
+    site.control(ControlKind.REPEAT, tcp(), tls(Failure.RESET, seen=UNACKED), rounds=3)
+    (contrast,) = planned(site)
+    assert (contrast.kind, contrast.host, contrast.tries) == (ControlKind.SNI_CONTRAST, "b.example", ROUNDS)
 
 
 def test_acknowledged_silence_is_tried_with_small_segments() -> None:
     """A ClientHello that was acknowledged and not answered may be a lost full-size packet."""
     found = kinds(alone(dns(), tcp(), tls(Failure.TIMEOUT))())
-    assert found == [ControlKind.SNI_CONTRAST, ControlKind.SMALL_MSS, ControlKind.REPEAT]
+    assert found == [ControlKind.REPEAT, ControlKind.SNI_CONTRAST, ControlKind.SMALL_MSS]
 
 
-def test_bad_chain_needs_no_control() -> None:
-    """A chain names its issuer."""
-    assert planned(alone(dns(), tcp(), tls(Failure.VERIFY, code=10))()) == []
+def test_failing_address_beside_a_working_one_is_looked_into() -> None:
+    """Clients do not fall back once TCP connected, so that one address is as bad as all."""
+    site = Site()
+    reset = tls(Failure.RESET, seen=UNACKED)
+    site.add(
+        trail(dns(ADDRESS, OTHER_ADDRESS), tcp(), reset),
+        trail(dns(ADDRESS, OTHER_ADDRESS), tcp(address=OTHER_ADDRESS), tls(), http()),
+    )
+    site.add(good("works.example", "203.0.113.90"), host="works.example")
+    (repeat,) = planned(site)
+    assert (repeat.kind, repeat.address) == (ControlKind.REPEAT, ADDRESS)
+    site.control(ControlKind.REPEAT, tcp(), reset, rounds=3)
+    assert kinds(site) == [ControlKind.SNI_CONTRAST]
+
+
+def test_family_that_this_host_lacks_is_not_looked_into() -> None:
+    """Its addresses can't but fail."""
+    unroutable = tcp(Failure.UNREACHABLE, address="2001:db8::9", errno=errno.ENETUNREACH)
+    site = Site()
+    site.add(good(), trail(dns("2001:db8::9", v6=True), unroutable))
+    assert planned(site) == []
+
+
+def test_silence_of_a_whole_family_is_sampled() -> None:
+    """Repeating every target would show the same again."""
+    site = Site()
+    for number in range(30):
+        name, address = f"n{number}.example", f"203.0.113.{number}"
+        site.add(trail(dns(address, name=name), tcp(Failure.TIMEOUT, address=address)), host=name)
+    assert kinds(site).count(ControlKind.REPEAT) == OUTAGES_PER_SWEEP
+
+
+def test_more_failures_share_the_tries() -> None:
+    """A sweep in which everything fails stays bounded."""
+    site = Site()
+    for number in range(200):
+        name, address = f"n{number}.example", f"203.0.113.{number}"
+        site.add(
+            trail(dns(address, name=name), tcp(address=address), tls(Failure.RESET, sni=name)), host=name
+        )
+    found = planned(site)
+    assert {one.tries for one in found} == {LEAST_TRIES}
+    assert len(found) == REPEATS_PER_SWEEP
+
+
+def test_bad_chain_is_repeated() -> None:
+    """One of many front ends may have the wrong certificate."""
+    assert kinds(alone(dns(), tcp(), tls(Failure.VERIFY, code=10))()) == [ControlKind.REPEAT]
 
 
 def test_forged_session_is_inspected() -> None:
     """A chain that leads to no public root gets one request inside its session, at the same address."""
-    (control,) = planned(alone(dns(), tcp(), tls(Failure.VERIFY, code=20, about=PRIVATE))())
+    (control,) = planned(repeated(tcp(), tls(Failure.VERIFY, code=20, about=PRIVATE)))
     assert (control.kind, control.host, control.address) == (ControlKind.LOOK_INSIDE, HOST, ADDRESS)
 
 
@@ -95,6 +168,7 @@ def test_looks_inside_are_limited_per_sweep() -> None:
         name, address = f"n{number}.example", f"203.0.113.{number}"
         forged = tls(Failure.VERIFY, code=20, about=PRIVATE, sni=name)
         site.add(trail(dns(address, name=name), tcp(address=address), forged), host=name)
+        site.control(ControlKind.REPEAT, tcp(address=address), forged, subject=number, address=address)
     looks = [one for one in planned(site) if one.kind is ControlKind.LOOK_INSIDE]
     assert len(looks) == LOOKS_PER_SWEEP
 
@@ -114,7 +188,7 @@ def test_hops_are_counted_only_where_allowed(allowed: bool) -> None:
     """A lasting refusal is located hop by hop, if the configuration permits it."""
     site = alone(dns(), tcp(Failure.REFUSED))()
     site.limits = Limits(ttl_sweep=allowed)
-    assert kinds(site) == ([ControlKind.REPEAT] if allowed else [])
+    assert kinds(site) == [ControlKind.REPEAT]
     site.control(ControlKind.REPEAT, tcp(Failure.REFUSED))
     assert ControlKind.HOPS not in kinds(site) or allowed
     assert kinds(site).count(ControlKind.HOPS) == (1 if allowed else 0)
@@ -159,7 +233,7 @@ def test_absent_name_needs_no_control() -> None:
 
 def test_wrong_server_is_checked_for_nxdomain_rewriting() -> None:
     """A certificate for another name plans a lookup of a sibling label, to see whether it leads there too."""
-    (control,) = planned(alone(dns(), tcp(), tls(Failure.VERIFY, code=62))())
+    (control,) = planned(repeated(tcp(), tls(Failure.VERIFY, code=62)))
     assert (control.kind, control.host) == (
         ControlKind.SIBLING_NAME,
         "egressd-control.his.arc.azure.com",
@@ -176,16 +250,18 @@ def test_redirected_dial_is_repeated_at_the_dialled_address() -> None:
 
 
 def test_followups_are_limited_and_unique() -> None:
-    """A hundred different failures plan forty controls at most, three for each, all with their own ids."""
+    """A hundred different failures plan forty comparisons at most, few for each, all with their own ids."""
     site = Site()
     for number in range(100):
         name, address = f"n{number}.example", f"203.0.113.{number}"
         site.add(
             trail(dns(address, name=name), tcp(address=address), tls(Failure.TIMEOUT, sni=name)), host=name
         )
-    found = planned(site)
+    every = planned(site)
+    found = [one for one in every if one.kind is not ControlKind.REPEAT]
     assert len(found) == PER_SWEEP
-    assert len({one.id for one in found}) == PER_SWEEP
+    assert len(every) == PER_SWEEP + REPEATS_PER_SWEEP
+    assert len({one.id for one in every}) == len(every)
     assert max(sum(one.subject == probe.id for one in found) for probe in site.probes) <= PER_PROBE
 
 

@@ -24,9 +24,10 @@ from egressd.model.endpoint import (
     SampleKind,
     Samples,
 )
-from egressd.model.plan import ControlKind, ControlPlan, Plan
+from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe
 from egressd.model.settings import ConnectTo, Family, Limits, Override, Proxy, Resolver, Settings, Source
 from egressd.planning import calls_needed, make_plan
+from egressd.planning.controls import MOST_PORTS, base_controls
 from egressd.planning.placeholder import is_host
 
 Make = Callable[..., Endpoint]
@@ -555,6 +556,41 @@ def test_each_source_has_its_controls(catalog: Catalog) -> None:
     ]
     assert len({one.id for one in made.controls}) == len(made.controls)
     assert {one.subject for one in made.controls} == {""}
+
+
+def bare_probe(port: int, source: str = "appliance") -> Probe:
+    """Return a probe that asks for a connection and nothing else."""
+    return Probe(
+        id=f"{source}|tcp://vmm01.corp.example:{port}",
+        host="vmm01.corp.example",
+        port=port,
+        protocol=Protocol.TCP,
+        source=source,
+        targets=(),
+    )
+
+
+def test_ports_of_bare_connections_are_tried_at_unused_addresses() -> None:
+    """A device may accept everything on some ports or in one family only: each is tried where it matters."""
+    settings = replace(BRIDGE, sources=(APPLIANCE, MACHINE))
+    controls, _ = base_controls(settings, [bare_probe(8443), bare_probe(5986), bare_probe(443)])
+    more = [(one.source, one.address, one.port) for one in controls if one.port not in (53, 443)]
+    assert more == [("appliance", "192.0.2.1", 5986), ("appliance", "192.0.2.1", 8443)]
+    assert len({one.id for one in controls}) == len(controls)
+
+
+def test_an_unused_ipv6_address_is_tried_for_bare_connections_only() -> None:
+    """A source that can use IPv6 may reach them over it."""
+    settings = replace(BRIDGE, sources=(Source(name="appliance"),))
+    controls, _ = base_controls(settings, [bare_probe(443)])
+    assert [one.address for one in controls] == ["192.0.2.1", "192.0.2.53", "2001:db8:ffff::1"]
+
+
+def test_ports_of_bare_connections_are_limited() -> None:
+    """Many ports of one server do not make a port scan."""
+    settings = replace(BRIDGE, sources=(APPLIANCE,))
+    controls, _ = base_controls(settings, [bare_probe(8000 + number) for number in range(50)])
+    assert len(controls) == 2 + MOST_PORTS
 
 
 def test_random_names_in_two_zones_are_queried(catalog: Catalog) -> None:

@@ -19,6 +19,8 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Failure, Phase
 from egressd.model.verdict import Blame
 
+SHOWN = frozenset({Contrast.AGAIN, Contrast.FLIP})
+"""Comparisons that excluded chance: this one failed, the other worked, this one failed again."""
 CUTS = frozenset({Failure.RESET, Failure.CLOSED, Failure.TIMEOUT})
 """What a party on the way can do to a session that it can't read."""
 
@@ -86,11 +88,11 @@ def _others_connect(accusation: Accusation) -> bool:
 
 
 def _other_name_answered(accusation: Accusation) -> bool:
-    return accusation.phase is Phase.TLS and sni_contrast(accusation.context) is Contrast.FLIP
+    return accusation.phase is Phase.TLS and sni_contrast(accusation.context) in SHOWN
 
 
 def _small_segments_pass(accusation: Accusation) -> bool:
-    return accusation.phase is Phase.TLS and mss_contrast(accusation.context) is Contrast.FLIP
+    return accusation.phase is Phase.TLS and mss_contrast(accusation.context) in SHOWN
 
 
 def _owners_authority(accusation: Accusation) -> bool:

@@ -1,16 +1,31 @@
-"""Compare a trail with one that differs in one thing: resolver, name, port, segment size, another try."""
+"""Compare a trail with one that differs in one thing: resolver, name, port, segment size.
+
+A comparison counts by its rounds: this one fails, the other works, this one fails again. What sometimes works
+decides nothing, on either side.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
+from egressd.attribution.control_results.tries import (
+    ControlResult,
+    all_tries,
+    always_fails,
+    control_result,
+    tries,
+    works_sometimes,
+)
 from egressd.attribution.facts.stats import observations
-from egressd.attribution.facts.sweep_index import answered_tls
 from egressd.attribution.facts.trail_context import TrailContext, hello_arrived
-from egressd.model.observation import DnsObservation, Failure, Phase, TcpObservation, TlsObservation
+from egressd.model.observation import DnsObservation, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.settings import SYSTEM_RESOLVER
+
+ROUNDS = 3
+"""Rounds after which a comparison is as sure as it gets."""
 
 
 class Contrast(StrEnum):
@@ -19,11 +34,18 @@ class Contrast(StrEnum):
     NONE = "none"
     """It was not made."""
     PASSED = "passed"
-    """The other one worked."""
+    """The other one worked in one round."""
+    AGAIN = "again"
+    """The other one worked in two rounds, and this one failed in both."""
     FLIP = "flip"
-    """The other one worked, and this one failed every time of two or more."""
+    """The other one worked in three rounds or more, and this one failed in all of them."""
     FAILED = "failed"
-    """The other one failed as well."""
+    """The other one failed alike."""
+
+    @property
+    def separates(self) -> bool:
+        """Whether the other one worked, every time it was tried."""
+        return self in (Contrast.PASSED, Contrast.AGAIN, Contrast.FLIP)
 
 
 def passed_if(worked: object) -> Contrast:
@@ -55,45 +77,34 @@ def answered_by_other_resolver(context: TrailContext) -> bool:
     return any(one.answers for one in other_resolver_answers(context))
 
 
-def tries(context: TrailContext) -> int:
-    """Return how often the same address was tried, repeats included."""
-    return len(_same_address(context))
+def by_rounds(rounds: int) -> Contrast:
+    """Return what so many rounds show in which this one failed and the other one worked."""
+    if rounds < 1:
+        return Contrast.NONE
+    return {1: Contrast.PASSED, 2: Contrast.AGAIN}.get(rounds, Contrast.FLIP)
 
 
-def always_fails(context: TrailContext) -> bool:
-    """Whether every try failed in the same phase in the same way."""
-    return len({_failure(trail) for trail in _same_address(context)}) == 1
-
-
-def _same_address(context: TrailContext) -> tuple[Trail, ...]:
-    address, mine = context.dialled[0], context.trail
-    own = tuple(
-        one
-        for one in context.probe_trails
-        if (one.family, one.address, one.resolver) == (mine.family, mine.address, mine.resolver)
-    )
-    repeats = (one for one in context.controls(ControlKind.REPEAT) if one.address == address)
-    return (*own, *(trail for control in repeats for trail in control.trails))
-
-
-def repeat_succeeded(context: TrailContext) -> bool:
-    """Whether the same conversation, repeated, was complete and without a failure."""
-    trails = (trail for control in context.controls(ControlKind.REPEAT) for trail in control.trails)
-    return any(
-        trail.seen(context.last_phase) is not None and all(one.failure is None for one in trail.observations)
-        for trail in trails
-    )
+def _contrast(context: TrailContext, trails: Iterable[Trail], *, known: int = 0) -> Contrast:
+    """Compare with trails of the other one; `known`: how often it worked elsewhere in the sweep."""
+    results = [control_result(one, context.trail) for one in trails]
+    if works_sometimes(context):
+        return Contrast.NONE
+    if ControlResult.WORKED in results or (known and not results):
+        rounds = min(len(all_tries(context)), len(results) + known)
+        return by_rounds(rounds) if set(results) <= {ControlResult.WORKED} else Contrast.NONE
+    alike = bool(results) and set(results) == {ControlResult.FAILED_ALIKE}
+    return Contrast.FAILED if alike else Contrast.NONE
 
 
 def sni_contrast(context: TrailContext) -> Contrast:
     """Compare with another server name at the same address: does TLS answer?"""
-    shown = [*context.control_results(ControlKind.SNI_CONTRAST, TlsObservation)]
-    key = (context.source, *context.dialled)
     own = context.tls.sni.lower() if context.tls is not None else ""
-    others = context.index.answered_sni.get(key, frozenset()) - {own}
-    if others or any(answered_tls(one) for one in shown):
-        return passed_or_flip(context)
-    return Contrast.FAILED if shown else Contrast.NONE
+    others = context.index.answered_sni.get((context.source, *context.dialled), frozenset()) - {own}
+    return _contrast(context, _trails(context, ControlKind.SNI_CONTRAST), known=len(others))
+
+
+def _trails(context: TrailContext, kind: ControlKind) -> tuple[Trail, ...]:
+    return tuple(trail for control in context.controls(kind) for trail in control.trails)
 
 
 def other_sni_acknowledged(context: TrailContext) -> bool:
@@ -103,11 +114,16 @@ def other_sni_acknowledged(context: TrailContext) -> bool:
 
 
 def mss_contrast(context: TrailContext) -> Contrast:
-    """Compare with smaller segments: does TLS answer?"""
-    shown = [*context.control_results(ControlKind.SMALL_MSS, TlsObservation)]
-    if any(one.server_hello for one in shown):
-        return Contrast.FLIP
-    return Contrast.FAILED if shown else Contrast.NONE
+    """Compare with smaller segments: does TLS answer to those of one size?"""
+    found = {_contrast(context, control.trails) for control in context.controls(ControlKind.SMALL_MSS)}
+    return next((one for one in SEPARATING if one in found), _same(found))
+
+
+SEPARATING = (Contrast.FLIP, Contrast.AGAIN, Contrast.PASSED)
+
+
+def _same(found: set[Contrast]) -> Contrast:
+    return Contrast.FAILED if found == {Contrast.FAILED} else Contrast.NONE
 
 
 def segments_tried(context: TrailContext) -> frozenset[int]:
@@ -121,11 +137,5 @@ def port_contrast(context: TrailContext) -> Contrast:
     if context.trail.redirected:
         return Contrast.NONE
     address, port = context.dialled
-    if any(one == address and other != port for one, other in context.index.connected(context.source)):
-        return Contrast.PASSED
-    return Contrast.FAILED if context.controls(ControlKind.PORT_CONTRAST) else Contrast.NONE
-
-
-def _failure(trail: Trail) -> tuple[Phase | None, Failure | None]:
-    first = next((one for one in trail.observations if one.failure is not None), None)
-    return (None, None) if first is None else (first.phase, first.failure)
+    known = sum(one == address and other != port for one, other in context.index.connected(context.source))
+    return _contrast(context, _trails(context, ControlKind.PORT_CONTRAST), known=known)

@@ -75,7 +75,7 @@ class SweepIndex:
     not_proxies: frozenset[str]
     """Configured proxies that do not know CONNECT, whatever else they answer."""
     answered_sni: Mapping[tuple[str, str, int], frozenset[str]]
-    """By source, address and port: the server names that got a TLS answer there."""
+    """By source, address and port: the server names that got a ServerHello there."""
     unanswered_sni: Mapping[tuple[str, str, int], frozenset[str]]
     """The same for names that got a connection and no TLS answer."""
     private_issuers: Mapping[str, frozenset[str]]
@@ -227,11 +227,15 @@ def _not_proxies(trails: Iterable[Trail]) -> frozenset[str]:
 
 
 def _direct_sni(trails: Iterable[Trail], *, answered: bool) -> Iterator[tuple[tuple[str, str, int], str]]:
-    """Yield source, address and port with the server names that got a TLS answer there, or got none."""
+    """Yield source, address and port with the server names that got a ServerHello there, or nothing of TLS.
+
+    An alert is neither: it may be the very failure that is looked into.
+    """
     for trail, tls in observations(trails, TlsObservation):
         tcp = trail.seen(Phase.TCP)
         direct = isinstance(tcp, TcpObservation) and trail.path == DIRECT and tcp.max_segment is None
-        if direct and isinstance(tcp, TcpObservation) and answered_tls(tls) is answered:
+        shown = tls.server_hello if answered else not answered_tls(tls)
+        if direct and isinstance(tcp, TcpObservation) and shown:
             yield (trail.source, tcp.remote_address, tcp.remote_port), tls.sni.lower()
 
 

@@ -12,13 +12,19 @@ Where controls are handled:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
+from egressd.attribution.control_results.client_hello import EXPECTED_TO_WORK
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.followups.failure import PER_PROBE, PER_SWEEP, failure_controls
+from egressd.attribution.followups.repeats import LEAST_TRIES
 from egressd.attribution.followups.sampling import hello_controls, revocation_controls
-from egressd.model.plan import ControlPlan
+from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Recording
+
+HELLO_ROUNDS = 5
+"""No repeats came before, so that more rounds are needed to exclude chance."""
 
 __all__ = ["PER_PROBE", "PER_SWEEP", "plan_followups"]
 
@@ -28,4 +34,11 @@ def plan_followups(recording: Recording) -> tuple[ControlPlan, ...]:
     index = SweepIndex.build(recording)
     done = {one.id for one in recording.controls}
     planned = chain(failure_controls(index), hello_controls(index), revocation_controls(index))
-    return tuple({one.id: one for one in planned if one.id not in done}.values())
+    return tuple({one.id: _paced(one) for one in planned if one.id not in done}.values())
+
+
+def _paced(one: ControlPlan) -> ControlPlan:
+    """Let a ClientHello that is lost alternate with the usual one; a repeat is made more than once."""
+    if one.kind in EXPECTED_TO_WORK and one.tries == 1:
+        return replace(one, tries=HELLO_ROUNDS)
+    return replace(one, tries=LEAST_TRIES) if one.kind is ControlKind.REPEAT and one.tries == 1 else one

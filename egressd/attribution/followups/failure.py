@@ -1,31 +1,40 @@
 """Controls for failures: only those that tell the possible explanations apart, and not many.
 
-Silence is repeated; a handshake without an answer is compared with another name and with smaller segments;
-a silent port with another port; a missing name with a sibling label; a dead resolver with a name that must
-exist. What is known of an address from another probe is not tried again.
+What fails is repeated first. A handshake without an answer is compared with another name and with smaller
+segments; a silent port with another port; a missing name with a sibling label; a dead resolver with a name
+that must exist. Comparisons are made in rounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from egressd.attribution.control_results.client_hello import ONE_SEGMENT, hello_answered
+from egressd.attribution.control_results.client_hello import ONE_SEGMENT
 from egressd.attribution.control_results.contrast import (
+    ROUNDS,
     Contrast,
-    always_fails,
     mss_contrast,
-    port_contrast,
     segments_tried,
     sni_contrast,
-    tries,
 )
+from egressd.attribution.control_results.tries import always_fails, tries, works_sometimes
 from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
 from egressd.attribution.followups.control import control_for, hello_control, is_forged, other_host
+from egressd.attribution.followups.lookup import lookup_controls, sibling_control
 from egressd.attribution.followups.proxy import proxy_controls
+from egressd.attribution.followups.repeats import (
+    is_outage,
+    is_repeatable,
+    is_silent,
+    repeat_control,
+    repeats_ran,
+    tries_each,
+)
 from egressd.attribution.trail_judgement import TrailJudgement, judge_trail
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, Phase, TlsObservation
@@ -33,18 +42,19 @@ from egressd.model.plan import ControlKind, ControlPlan, Probe
 
 WRONG_SERVER = frozenset({18, 62})
 """Verify codes of a server that is not the one dialled: self-signed, or another name."""
-PER_PROBE = 3
+PER_PROBE = 6
+"""Comparisons, whatever the number of its addresses; repeats come on top."""
 PER_SWEEP = 40
+REPEATS_PER_SWEEP = 80
+"""Conversations that are repeated."""
+OUTAGES_PER_SWEEP = 5
+"""Of them, those of a family in which nothing ever connected."""
 LOOKS_PER_SWEEP = 12
 """A device that inspects a dozen names inspects all of them, and other controls need room too."""
+SAMPLED_KINDS = frozenset({ControlKind.LARGE_HELLO, ControlKind.SNI_LAST, ControlKind.REVOCATION})
+"""Controls that are run where nothing failed."""
 SEGMENTS = (1200, 536)
 """TCP_MAXSEG to try, one after the other."""
-KNOWN_NAME = "management.azure.com"
-"""Looked up at a resolver that answered nothing, where the plan has no other name."""
-SIBLING_LABEL = "egressd-control"
-RESOLVER_CODES = frozenset(
-    {"dns_resolver_unreachable", "dns_refused_client", "dns_servfail", "dns_no_listener"}
-)
 SELF_EXPLAINING = frozenset({"tls_plaintext_block_page", "tls_not_tls"})
 """Codes that a comparison with another name adds nothing to."""
 SILENT_CODES = frozenset(
@@ -57,24 +67,51 @@ def failure_controls(index: SweepIndex) -> Iterator[ControlPlan]:
 
     What ran already is left out, and what its result calls for follows.
     """
-    done = {one.id for one in index.recording.controls}
-    planned: set[tuple[str, ...]] = set()
-    looks = 0
+    budget = _Budget(index)
     for probe in index.recording.plan.probes:
-        per_probe = 0
-        for control in _for_probe(probe, index):
-            looks += control.kind is ControlKind.LOOK_INSIDE
-            if len(planned) >= PER_SWEEP or per_probe >= PER_PROBE:
-                break
-            if (
-                control.id in done
-                or _key(control) in planned
-                or (control.kind is ControlKind.LOOK_INSIDE and looks > LOOKS_PER_SWEEP)
-            ):
-                continue
-            planned.add(_key(control))
-            per_probe += 1
-            yield control
+        for control in _for_probe(probe, index, budget):
+            if budget.takes(control):
+                yield control
+
+
+class _Budget:
+    """What a sweep may still ask for; controls that ran count."""
+
+    def __init__(self, index: SweepIndex) -> None:
+        self.tries = tries_each(index)
+        self._done = {one.id for one in index.recording.controls}
+        self._known: set[tuple[str, ...]] = set()
+        self._kinds: Counter[ControlKind] = Counter()
+        self._subjects: Counter[str] = Counter()
+        self._outages = 0
+        for one in index.recording.controls:
+            if one.subject and one.kind not in SAMPLED_KINDS:
+                self._count(one.kind, one.subject)
+
+    def takes(self, control: ControlPlan) -> bool:
+        """Whether a control is new, and there is room for it."""
+        if control.id in self._done or _key(control) in self._known or not self._has_room(control):
+            return False
+        self._known.add(_key(control))
+        self._count(control.kind, control.subject)
+        return True
+
+    def takes_outage(self) -> bool:
+        """Whether one more of many conversations that nothing answers is worth repeating."""
+        self._outages += 1
+        return self._outages <= OUTAGES_PER_SWEEP
+
+    def _has_room(self, control: ControlPlan) -> bool:
+        if control.kind is ControlKind.REPEAT:
+            return self._kinds[ControlKind.REPEAT] < REPEATS_PER_SWEEP
+        if control.kind is ControlKind.LOOK_INSIDE and self._kinds[control.kind] >= LOOKS_PER_SWEEP:
+            return False
+        compared = self._kinds.total() - self._kinds[ControlKind.REPEAT]
+        return compared < PER_SWEEP and self._subjects[control.subject] < PER_PROBE
+
+    def _count(self, kind: ControlKind, subject: str) -> None:
+        self._kinds[kind] += 1
+        self._subjects[subject] += kind is not ControlKind.REPEAT
 
 
 def _key(control: ControlPlan) -> tuple[str, ...]:
@@ -84,88 +121,70 @@ def _key(control: ControlPlan) -> tuple[str, ...]:
     return (control.kind, control.source, *endpoint, host, str(control.max_segment or ""))
 
 
-_ABOUT_ADDRESS = frozenset(
-    {ControlKind.SNI_CONTRAST, ControlKind.SMALL_MSS, ControlKind.PORT_CONTRAST, ControlKind.KNOWN_NAME}
-)
+_ABOUT_ADDRESS = frozenset({ControlKind.SMALL_MSS, ControlKind.PORT_CONTRAST, ControlKind.KNOWN_NAME})
 
 
-def _for_probe(probe: Probe, index: SweepIndex) -> Iterator[ControlPlan]:
-    """Yield the controls one probe calls for: none where it works, or where it decides nothing."""
-    if probe.contrast:
-        return iter(())
-    found: list[TrailJudgement] = []
-    for one in map(judge_trail, probe_contexts(index, probe)):
-        if one.works and not one.causes:
-            return iter(())  # most of a sweep ends here; no other trail needs to be read
-        found.append(one)
-    failed = sorted((one for one in found if one.causes), key=lambda one: one.rank)
-    return chain.from_iterable(_for_trail(one) for one in failed)
+def _for_probe(probe: Probe, index: SweepIndex, budget: _Budget) -> Iterator[ControlPlan]:
+    """Yield the controls one probe calls for: for every address that fails, whatever works beside it."""
+    contexts = () if probe.contrast else tuple(probe_contexts(index, probe))
+    failing = [one for one in contexts if one.failing is not None]
+    if not failing:
+        return  # most of a sweep ends here
+    judged = [judge_trail(one) for one in failing if not _is_usual(one)]
+    failed = sorted((one for one in judged if one.causes and not one.works), key=lambda one: one.rank)
+    reached = any(one.works for one in map(judge_trail, contexts)) if failed else False
+    for one in failed:
+        if not (reached and one.context.failed_in is Phase.DNS):
+            yield from _for_trail(one, budget)
 
 
-def _for_trail(one: TrailJudgement) -> Iterable[ControlPlan]:
+def _is_usual(context: TrailContext) -> bool:
+    """Whether a host without the family of an address could not but fail."""
+    return not context.proxied and context.index.lacks_family(context.source, context.trail.family)
+
+
+def _for_trail(one: TrailJudgement, budget: _Budget) -> Iterator[ControlPlan]:
     context, code = one.context, one.causes[0].code
     if context.proxied:
-        return proxy_controls(one)
-    match context.failed_in:
-        case Phase.DNS:
-            return _for_lookup(context, code)
-        case Phase.TCP:
-            return _for_dial(context, code)
-        case Phase.TLS:
-            return chain(_for_wrong_server(context), _for_forged_chain(context), _for_hello(context, code))
-        case _:
-            return ()
-
-
-def _for_lookup(context: TrailContext, code: str) -> Iterator[ControlPlan]:
-    if context.uses_system_resolver or context.probe.protocol is Protocol.DNS:
+        yield from proxy_controls(one)
         return
-    own = context.dns
-    if own is None:
+    if context.failed_in is Phase.DNS:
+        yield from lookup_controls(context, code)
         return
-    if code in RESOLVER_CODES and not context.resolver_stats.answered:
-        yield control_for(
-            context,
-            ControlKind.KNOWN_NAME,
-            host=other_host(context) or KNOWN_NAME,
-            why="a name that must exist tells a dead resolver from a filtered name",
-        )
-    elif own.failure is Failure.NXDOMAIN and code == "dns_nxdomain_filtered":
-        yield from _sibling(context, own.name, "a sibling label tells a filtered name from a filtered zone")
-    elif code == "dns_dropped_name":
-        yield from _sibling(
-            context, own.name, "a sibling label tells a dropped name from a zone out of reach"
-        )
-
-
-def _sibling(context: TrailContext, name: str, why: str) -> Iterator[ControlPlan]:
-    _, _, zone = name.rstrip(".").partition(".")
-    if zone:
-        yield control_for(context, ControlKind.SIBLING_NAME, host=f"{SIBLING_LABEL}.{zone}", why=why)
+    open_question = is_repeatable(context.trail) and not repeats_ran(context)
+    if open_question and (not is_outage(context) or budget.takes_outage()):
+        yield repeat_control(context, budget.tries)
+    if works_sometimes(context) or not (is_silent(context) or repeats_ran(context)):
+        return
+    if context.failed_in is Phase.TCP:
+        yield from _for_dial(context, code)
+    elif context.failed_in is Phase.TLS:
+        yield from chain(_for_wrong_server(context), _for_forged_chain(context), _for_hello(context, code))
 
 
 def _for_dial(context: TrailContext, code: str) -> Iterator[ControlPlan]:
     if context.tcp is not None and context.tcp.failure is Failure.REFUSED and context.icmp is None:
         yield from _for_refusal(context)
-    if context.tcp is None or context.tcp.failure is not Failure.TIMEOUT or code not in SILENT_CODES:
-        return
-    yield _repeat(context)
-    if port_contrast(context) is Contrast.NONE and not context.trail.redirected:
+    if code in SILENT_CODES and is_silent(context) and not context.trail.redirected:
         other = 443 if context.dialled[1] != 443 else 80
-        yield control_for(
-            context,
-            ControlKind.PORT_CONTRAST,
-            port=other,
-            why=f"port {other} of the same address tells a port rule from an address rule",
+        yield _in_rounds(
+            control_for(
+                context,
+                ControlKind.PORT_CONTRAST,
+                port=other,
+                why=f"port {other} of the same address tells a port rule from an address rule",
+            )
         )
+
+
+def _in_rounds(control: ControlPlan) -> ControlPlan:
+    return replace(control, tries=ROUNDS)
 
 
 def _for_refusal(context: TrailContext) -> Iterator[ControlPlan]:
     """Where that is allowed, find the hop where a lasting refusal begins, and that of an open port."""
-    if not context.index.recording.plan.limits.ttl_sweep or context.trail.redirected:
-        return
-    yield _repeat(context)
-    if tries(context) < 2 or not always_fails(context):
+    allowed = context.index.recording.plan.limits.ttl_sweep and not context.trail.redirected
+    if not allowed or tries(context) < 2 or not always_fails(context):
         return
     yield _hops(context, port=context.dialled[1])
     if (port := _open_port(context)) is not None:
@@ -210,7 +229,7 @@ def _for_wrong_server(context: TrailContext) -> Iterator[ControlPlan]:
         return
     wrong = tls.failure is Failure.VERIFY and tls.verify_code in WRONG_SERVER
     if wrong or tls.failure is Failure.NOT_TLS:
-        yield from _sibling(
+        yield from sibling_control(
             context, own.name, "a label that can't exist tells a rewritten answer from a true one"
         )
 
@@ -221,17 +240,18 @@ def _for_hello(context: TrailContext, code: str) -> Iterator[ControlPlan]:
         return
     silent = tls.failure is Failure.TIMEOUT
     other = other_host(context)
-    if sni_contrast(context) is Contrast.NONE and other and code not in SELF_EXPLAINING:
-        yield control_for(
-            context,
-            ControlKind.SNI_CONTRAST,
-            host=other,
-            protocol=Protocol.TLS,
-            why="another server name at the same address tells a name rule from the address",
+    if other and code not in SELF_EXPLAINING:
+        yield _in_rounds(
+            control_for(
+                context,
+                ControlKind.SNI_CONTRAST,
+                host=other,
+                protocol=Protocol.TLS,
+                why="another server name at the same address tells a name rule from the address",
+            )
         )
     yield from _for_size(context, tls, silent=silent)
     if silent or tls.failure in (Failure.RESET, Failure.CLOSED):
-        yield _repeat(context)
         yield from _for_name_rule(context, tls)
         yield from _for_address_rule(context)
 
@@ -239,13 +259,14 @@ def _for_hello(context: TrailContext, code: str) -> Iterator[ControlPlan]:
 def _for_size(context: TrailContext, tls: TlsObservation, *, silent: bool) -> Iterator[ControlPlan]:
     """Try smaller segments, one size after the other, and a ClientHello that is small itself."""
     large = tls.hello_bytes > ONE_SEGMENT
-    if large and hello_answered(context, ControlKind.SMALL_HELLO) is None:
-        yield hello_control(context, ControlKind.SMALL_HELLO, "a small hello tells its size from its name")
-    if not silent or (context.hello_acked is False and not large) or mss_contrast(context) is Contrast.FLIP:
+    if large:
+        small = hello_control(context, ControlKind.SMALL_HELLO, "a small hello tells its size from its name")
+        yield _in_rounds(small)
+    if not silent or (context.hello_acked is False and not large) or mss_contrast(context).separates:
         return
     size = next((one for one in SEGMENTS if one not in segments_tried(context)), None)
     if size is not None:
-        yield control_for(
+        smaller = control_for(
             context,
             ControlKind.SMALL_MSS,
             host=tls.sni,
@@ -253,11 +274,12 @@ def _for_size(context: TrailContext, tls: TlsObservation, *, silent: bool) -> It
             max_segment=size,
             why="smaller segments tell a lost full-size packet from a rule",
         )
+        yield _in_rounds(smaller)
 
 
 def _for_name_rule(context: TrailContext, tls: TlsObservation) -> Iterator[ControlPlan]:
     """Once another name is known to pass: does a ClientHello without one, and where is the device?"""
-    if sni_contrast(context) not in (Contrast.PASSED, Contrast.FLIP):
+    if not sni_contrast(context).separates:
         return
     yield hello_control(
         context, ControlKind.NO_SNI, "a ClientHello without a name shows what the rule does with it"
@@ -280,13 +302,3 @@ def _for_address_rule(context: TrailContext) -> Iterator[ControlPlan]:
             context, ControlKind.ADDRESS_CONTRAST, host=context.probe.host, protocol=Protocol.TLS, why=why
         )
         yield replace(plan, address=address)
-
-
-def _repeat(context: TrailContext) -> ControlPlan:
-    return control_for(
-        context,
-        ControlKind.REPEAT,
-        host=context.probe.host,
-        protocol=context.probe.protocol,
-        why="one silence or closed connection may be chance; two are a rule",
-    )

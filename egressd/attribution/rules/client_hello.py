@@ -40,7 +40,7 @@ def _only_small_passes(context: TrailContext) -> bool:
     if tls is None or tls.failure in (None, Failure.VERIFY) or tls.server_hello or tls.alert is not None:
         return False
     small_passes = hello_answered(context, ControlKind.SMALL_HELLO) is True
-    return tls.hello_bytes > ONE_SEGMENT and small_passes and mss_contrast(context) is not Contrast.FLIP
+    return tls.hello_bytes > ONE_SEGMENT and small_passes and not mss_contrast(context).separates
 
 
 def _by_segments(context: TrailContext) -> Contrast:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from egressd.attribution.certainty import SILENCE, at, contrasted
-from egressd.attribution.control_results.contrast import (
-    Contrast,
-    always_fails,
-    passed_if,
-    port_contrast,
-    tries,
-)
+from egressd.attribution.control_results.contrast import Contrast, passed_if, port_contrast
 from egressd.attribution.control_results.hops import failure_hop
+from egressd.attribution.control_results.tries import always_fails, tries
 from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.condition import (
@@ -45,12 +40,12 @@ def _all_silent(context: TrailContext) -> bool:
 
 
 def _port_blocked(context: TrailContext) -> bool:
-    return _silent(context) and port_contrast(context) is Contrast.PASSED
+    return _silent(context) and port_contrast(context).separates
 
 
 def _by_other_port(context: TrailContext) -> Contrast:
     """Compare with another port of the address; that this fails as well disproves nothing."""
-    return passed_if(port_contrast(context) is Contrast.PASSED)
+    return passed_if(port_contrast(context).separates)
 
 
 def _by_address(context: TrailContext) -> Contrast:

@@ -43,7 +43,7 @@ def _reset_before_hello(context: TrailContext) -> bool:
     tls = context.tls
     if tls is None or not _reset(context) or tls.server_hello:
         return False
-    if sni_contrast(context) in (Contrast.PASSED, Contrast.FLIP):
+    if sni_contrast(context).separates:
         return False
     compared = (*context.controls(ControlKind.REPEAT), *context.controls(ControlKind.SNI_CONTRAST))
     ends = [trail.last for control in compared for trail in control.trails]
@@ -98,11 +98,11 @@ def _pmtu_inbound(context: TrailContext) -> bool:
         return False
     info = context.tls.info if context.tls is not None else None
     hole = info is not None and bool(info.out_of_order) and info.bytes_received == 0
-    return hole or mss_contrast(context) is Contrast.FLIP
+    return hole or mss_contrast(context).separates
 
 
 def _pmtu_outbound(context: TrailContext) -> bool:
-    return _silent(context) and _unacked(context) and mss_contrast(context) is Contrast.FLIP
+    return _silent(context) and _unacked(context) and mss_contrast(context).separates
 
 
 def _all_dropped(context: TrailContext) -> bool:

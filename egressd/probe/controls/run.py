@@ -14,20 +14,30 @@ from egressd.net import resolve
 from egressd.probe.budget import Deadline
 from egressd.probe.candidates import DIRECT
 from egressd.probe.context import RECORD_TYPES, ProbeContext
-from egressd.probe.controls.client_hello import probe_client_hello
+from egressd.probe.controls.client_hello import SHAPES, probe_client_hello
 from egressd.probe.controls.hops import trace_hops
 from egressd.probe.controls.revocation import fetch_url
+from egressd.probe.controls.rounds import GAP_SECONDS, Converse, repeat, take_turns
 from egressd.probe.conversation import Conversation, run_conversation
 from egressd.probe.via_proxy import run_control_via_proxy
+from egressd.wording import host_port
 
 CONTROL_TIMEOUT = 4.0
-"""Seconds for a control that only connects or queries."""
+"""Seconds for a control that only connects or queries, and for each try of several."""
 NEARBY_TIMEOUT = 1.5
 """Seconds for an address that only a device on the path can answer: the usual result is a timeout."""
+USUAL_SHAPE = {
+    ControlKind.LARGE_HELLO: ControlKind.SMALL_HELLO,
+    ControlKind.SPLIT_HELLO: ControlKind.SMALL_HELLO,
+    ControlKind.NO_SNI: ControlKind.SMALL_HELLO,
+    ControlKind.SNI_LAST: ControlKind.LARGE_HELLO,
+}
+"""The ClientHello that differs in one thing from that of a control, and may work where it fails."""
 
 
-async def run_control(control: ControlPlan, context: ProbeContext) -> Control:
-    """Run one control and return its trails."""
+async def run_control(control: ControlPlan, context: ProbeContext, *, gap: float = GAP_SECONDS) -> Control:
+    """Run one control and return its trails; its tries start `gap` seconds apart."""
+    subject_trails: tuple[Trail, ...] = ()
     match control.kind:
         case (
             ControlKind.TESTNET_DNS
@@ -39,23 +49,24 @@ async def run_control(control: ControlPlan, context: ProbeContext) -> Control:
             trails = await _query_resolvers(control, context)
         case (
             ControlKind.TESTNET_TCP
-            | ControlKind.PORT_CONTRAST
-            | ControlKind.SNI_CONTRAST
             | ControlKind.ADDRESS_CONTRAST
-            | ControlKind.SMALL_MSS
             | ControlKind.LOOK_INSIDE
-            | ControlKind.REPEAT
             | ControlKind.CLOCK
         ):
-            trails = await _run_conversation(control, context)
+            trails = (await _converse(control, context),)
+        case ControlKind.REPEAT:
+            trails = await _repeat(control, context, gap=gap)
         case (
-            ControlKind.LARGE_HELLO
+            ControlKind.PORT_CONTRAST
+            | ControlKind.SNI_CONTRAST
+            | ControlKind.SMALL_MSS
+            | ControlKind.LARGE_HELLO
             | ControlKind.SMALL_HELLO
             | ControlKind.SPLIT_HELLO
             | ControlKind.NO_SNI
             | ControlKind.SNI_LAST
         ):
-            trails = await _send_client_hello(control, context)
+            trails, subject_trails = await _contrast(control, context, gap=gap)
         case ControlKind.HOPS:
             trails = await _trace_hops(control, context)
         case ControlKind.REVOCATION:
@@ -73,6 +84,7 @@ async def run_control(control: ControlPlan, context: ProbeContext) -> Control:
         port=control.port,
         trails=trails,
         url=control.url,
+        subject_trails=subject_trails,
     )
 
 
@@ -104,36 +116,83 @@ def _resolvers_of(control: ControlPlan, context: ProbeContext) -> tuple[Resolver
     return tuple(resolver for resolver in by_message if control.resolver in (None, resolver.name))
 
 
-async def _run_conversation(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
+async def _repeat(control: ControlPlan, context: ProbeContext, *, gap: float) -> tuple[Trail, ...]:
+    """Hold the conversation of the subject again, until it works or was tried often enough."""
+    return await repeat(lambda: _converse(control, context), tries=control.tries, gap=gap)
+
+
+async def _contrast(
+    control: ControlPlan, context: ProbeContext, *, gap: float
+) -> tuple[tuple[Trail, ...], tuple[Trail, ...]]:
+    """Run a control in turn with what it is compared with; return the trails of both.
+
+    The one that is said to fail goes first, and comes again in each round.
+    """
+
+    def of(one: ControlPlan) -> Converse:
+        run = _send_client_hello if one.kind in SHAPES else _converse
+        return lambda: run(one, context)
+
+    if control.tries == 1:
+        return (await of(control)(),), ()
+    compared = _compared_with(control, context)
+    if control.kind in USUAL_SHAPE and control.max_segment is None:
+        return await take_turns(of(control), of(compared), rounds=control.tries, gap=gap)
+    subject_trails, trails = await take_turns(of(compared), of(control), rounds=control.tries, gap=gap)
+    return trails, subject_trails
+
+
+def _compared_with(control: ControlPlan, context: ProbeContext) -> ControlPlan:
+    """Return the conversation that differs from a control in one thing."""
+    subject = _subject(control, context)
+    if control.max_segment is not None:
+        return replace(control, max_segment=None)
+    match control.kind:
+        case ControlKind.PORT_CONTRAST:
+            tunnel = host_port(control.host, subject.port) if control.tunnel else ""
+            return replace(control, port=subject.port, tunnel=tunnel)
+        case ControlKind.SNI_CONTRAST:
+            return replace(control, host=subject.host)
+        case ControlKind.SMALL_HELLO:
+            return replace(control, kind=ControlKind.SNI_CONTRAST)
+        case kind:
+            return replace(control, kind=USUAL_SHAPE[kind])
+
+
+def _subject(control: ControlPlan, context: ProbeContext) -> Probe:
+    return next(one for one in context.plan.probes if one.id == control.subject)
+
+
+async def _converse(control: ControlPlan, context: ProbeContext) -> Trail:
     """Connect to the control's address and run the phases of its protocol."""
-    if control.address is None:
-        return ()
-    timeout = context.limits.deadline if control.kind is ControlKind.REPEAT else _timeout(control)
+    address = _address(control)
     conversation = Conversation(
         probe=_probe_of(control, context),
         context=context,
-        deadline=Deadline.after(timeout),
+        deadline=Deadline.after(_timeout(control)),
         store=context.store.unverified if control.kind is ControlKind.LOOK_INSIDE else None,
     )
     if control.tunnel:
         path = await run_control_via_proxy(conversation, control)
-        return (replace(_trail(control, control.address, tuple(conversation.seen)), path=path),)
-    await run_conversation(conversation, control.address, control.port, max_segment=control.max_segment)
-    return (_trail(control, control.address, tuple(conversation.seen)),)
+        return replace(_trail(control, address, tuple(conversation.seen)), path=path)
+    await run_conversation(conversation, address, control.port, max_segment=control.max_segment)
+    return _trail(control, address, tuple(conversation.seen))
 
 
-async def _send_client_hello(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
+def _address(control: ControlPlan) -> str:
     if control.address is None:
-        return ()
-    seen = await probe_client_hello(control, control.address, context, seconds=CONTROL_TIMEOUT)
-    return (_trail(control, control.address, seen),)
+        raise RuntimeError(f"control {control.id} does not say where to connect to")
+    return control.address
+
+
+async def _send_client_hello(control: ControlPlan, context: ProbeContext) -> Trail:
+    seen = await probe_client_hello(control, _address(control), context, seconds=CONTROL_TIMEOUT)
+    return _trail(control, control.address, seen)
 
 
 async def _trace_hops(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
     """Return a trail for each hop limit."""
-    if control.address is None:
-        return ()
-    found = await trace_hops(control, control.address, context)
+    found = await trace_hops(control, _address(control), context)
     return tuple(_trail(control, control.address, seen) for seen in found)
 
 
@@ -143,8 +202,7 @@ def _probe_of(control: ControlPlan, context: ProbeContext) -> Probe:
     Inside a session that did not verify, `GET /` is sent and nothing secret.
     """
     if control.kind is ControlKind.REPEAT:
-        subject = next(one for one in context.plan.probes if one.id == control.subject)
-        return replace(subject, connect_to=None, siblings=())
+        return replace(_subject(control, context), connect_to=None, siblings=())
     protocol = Protocol.TLS if control.protocol.encrypted else Protocol.TCP
     if control.kind is ControlKind.LOOK_INSIDE:
         protocol = Protocol.HTTPS
