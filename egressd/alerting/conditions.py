@@ -19,7 +19,7 @@ from egressd.model.observation import Timestamp
 from egressd.model.plan import Target
 from egressd.model.standing import Belief, FindingStanding, Lifecycle, Standing
 from egressd.model.verdict import Blame, Outcome
-from egressd.standing.results import INTERCEPTED
+from egressd.standing.results import INTERCEPTED, TargetResult
 from egressd.wording import count, stamp
 
 BY_NEED = {
@@ -175,32 +175,23 @@ def _of_target(
 
 def _expiring(context: AlertContext, now: datetime) -> Iterator[Condition]:
     """Yield certificates that expire soon, one per host, port and source."""
-    soonest: dict[tuple[str, str, int], tuple[float, list[str]]] = {}
+    found: dict[tuple[str, str, int], list[TargetResult]] = {}
     for (name, source), result in context.results.items():
-        expiry = result.chain_expiry
-        if expiry is None or expiry - now.timestamp() >= EXPIRING_WITHIN:
-            continue
-        target = context.targets[name]
-        key = (source, target.host, target.port)
-        known, names = soonest.get(key, (expiry, []))
-        soonest[key] = (min(known, expiry), [*names, name])
-    for (source, host, port), (ends, names) in soonest.items():
-        yield _expiry(context, source, host, port, ends=ends, names=tuple(names), now=now)
+        if result.chain_expiry is not None and result.chain_expiry - now.timestamp() < EXPIRING_WITHIN:
+            target = context.targets[name]
+            found.setdefault((source, target.host, target.port), []).append(result)
+    for (source, host, port), results in found.items():
+        yield _expiry(context, source, host, port, results=results, now=now)
 
 
 def _expiry(
-    context: AlertContext,
-    source: str,
-    host: str,
-    port: int,
-    *,
-    ends: float,
-    names: tuple[str, ...],
-    now: datetime,
+    context: AlertContext, source: str, host: str, port: int, *, results: list[TargetResult], now: datetime
 ) -> Condition:
+    ends, which = min((one.chain_expiry or 0.0, one.expires_first or "") for one in results)
     day = f"{_moment(ends):%Y-%m-%d %H:%M} UTC"
     over = ends <= now.timestamp()
-    inspected = any((result := context.results.get((name, source))) and result.intercepted for name in names)
+    inspected = any(one.intercepted for one in results)
+    names = tuple(one.target for one in results)
     return Condition(
         id=f"{AlertName.EXPIRING}/{host}:{port}@{source}",
         alertname=AlertName.EXPIRING,
@@ -210,7 +201,9 @@ def _expiry(
         since=stamp(_moment(ends - EXPIRING_WITHIN)),
         reason="tls_cert_expired" if over else "tls_cert_expiring",
         blame=Blame.TLS_INSPECTION if inspected else Blame.AZURE_SERVICE,
-        evidence=(f"the chain that {host}:{port} showed to {source} ends on {day}",),
+        evidence=(
+            f"the path from the certificate that {host}:{port} showed to {source} ends on {day}: {which}",
+        ),
         advice=_renew(inspected=inspected),
         targets=names,
         sources=(source,),

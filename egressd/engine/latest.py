@@ -125,7 +125,8 @@ def _answers(trail: Trail) -> Iterator[object]:
     """Yield what another device would have answered otherwise."""
     for one in trail.observations:
         if isinstance(one, TlsObservation):
-            yield one.chain[-1].issuer if one.chain else ""
+            yield one.issuer
+            yield one.facts.issuer_key if one.facts is not None else None
             yield one.verify_code
         elif isinstance(one, HttpObservation):
             yield one.status

@@ -134,7 +134,8 @@ _ROWS = (
         MetricType.GAUGE,
         "target source",
         _EACH,
-        "Earliest expiry in the certificate chain last received, verified or not.",
+        "When the path of the certificate chain last received ends, verified or not: the earliest "
+        "expiry from the leaf to its root.",
     ),
     _metric(
         "tls_intercepted",

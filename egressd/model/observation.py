@@ -243,8 +243,21 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathCertificate:
+    """A certificate of a path, sent by the peer or known here."""
+
+    sha256: str
+    subject: str | None
+    key_id: str | None
+    """Its subject key identifier, in hex; None: it can't be read."""
+    not_after: Timestamp | None
+    sent: bool
+    """Whether the peer sent it; a root need not be sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainFacts:
-    """Properties of the received chain, computed from its bytes alone; None: not computed."""
+    """Properties of the received chain, computed from its bytes alone; None: it can't be told."""
 
     publicly_anchored: bool | None
     """Whether it leads to a public root, regardless of time and name."""
@@ -255,9 +268,16 @@ class ChainFacts:
     common_name_matches: bool | None
     """Whether only the subject's common name matches."""
     in_time: bool | None
-    """Whether every certificate of the chain is valid by this host's clock."""
+    """Whether every certificate of the path is valid by this host's clock."""
     issuer_known_public: bool | None = None
-    """Whether the issuer of the last certificate sent has the name of a public root."""
+    """Whether the issuer of the path's last certificate has the name of a public root."""
+    path: tuple[PathCertificate, ...] = ()
+    """The certificates that count, from the leaf up to a root, or to the last one whose issuer is not known.
+    Of several ways up the one that lasts longest; what else was sent plays no part."""
+    issuer_key: str | None = None
+    """The key identifier of the authority at the top of the path, whether it was sent or not."""
+    unused_public: bool | None = None
+    """Whether a certificate was sent that is no part of the path and is, or leads to, a public root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +315,35 @@ class TlsObservation:
     client_certificate_requested: bool = False
     info: TcpInfo | None = None
     phase: Literal[Phase.TLS] = Phase.TLS
+
+    @property
+    def path(self) -> tuple[Certificate | PathCertificate, ...]:
+        """The path of the chain; by the names in it for a report of 0.1.0, which had none."""
+        if self.facts is not None and self.facts.path:
+            return self.facts.path
+        found = list(self.chain[:1])
+        while found:
+            name = found[-1].issuer
+            above = next((one for one in self.chain if one.subject == name and one not in found), None)
+            if name is None or above is None:
+                break
+            found.append(above)
+        return tuple(found)
+
+    @property
+    def first_to_end(self) -> Certificate | PathCertificate | None:
+        """The certificate of the path that ends first; None where an end can't be read."""
+        path = self.path
+        if not path or any(one.not_after is None for one in path):
+            return None
+        return min(path, key=lambda one: one.not_after or "")
+
+    @property
+    def issuer(self) -> str | None:
+        """The issuer of the last certificate of the path that was sent; None: it can't be read."""
+        sent = {one.sha256: one for one in self.chain}
+        top = next((sent[one.sha256] for one in reversed(self.path) if one.sha256 in sent), None)
+        return top.issuer if top is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

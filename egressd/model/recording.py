@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from egressd.model.observation import Observation, Phase, Timestamp
+from egressd.model.observation import Observation, Phase, Timestamp, TlsObservation
 from egressd.model.plan import ControlKind, Plan
 from egressd.model.settings import Family
 
@@ -36,6 +36,15 @@ class Trail:
     def last(self) -> Observation | None:
         """The last observation, which decides the trail; None where nothing ran."""
         return self.observations[-1] if self.observations else None
+
+    @property
+    def handshakes(self) -> tuple[TlsObservation, ...]:
+        """The handshakes with the target: through a proxy, those inside the tunnel."""
+        seen = self.observations
+        if self.path != "direct":
+            at = next((n for n, one in enumerate(seen) if one.phase is Phase.PROXY), len(seen))
+            seen = seen[at:]
+        return tuple(one for one in seen if isinstance(one, TlsObservation))
 
     def seen(self, phase: Phase) -> Observation | None:
         """Return the last observation of a phase; None if there is none."""

@@ -14,6 +14,7 @@ from egressd.net.stopwatch import Stopwatch
 from egressd.net.stream import ByteStream, TlsAlertError
 from egressd.net.tls.alerts import alert_from_openssl, openssl_reason
 from egressd.net.tls.certificates import ParsedCertificate, parse_certificate
+from egressd.net.tls.chain import chain_facts
 from egressd.net.tls.records import FATAL, RecordScanner
 from egressd.net.tls.session import TlsStream
 from egressd.net.trust import TrustStore
@@ -52,7 +53,7 @@ async def handshake(
     info = session.info()
     if outcome.failure is not None:
         session.close()
-    chain = tuple(parse_certificate(der) for der in session.chain()[:_MAX_CERTIFICATES])
+    chain = _parse_all(session.chain())
     sent, received = session.sent, session.received
     observation = TlsObservation(
         started=watch.started,
@@ -77,7 +78,7 @@ async def handshake(
         chain=tuple(one.facts for one in chain),
         verify_code=outcome.verify_code,
         verify_message=outcome.verify_message,
-        facts=chain_facts(chain, session.server_name, store) if chain else None,
+        facts=_facts(session, chain, store, verified=outcome.verify_code == 0) if chain else None,
         client_certificate_requested=received.certificate_request,
         info=info,
     )
@@ -117,17 +118,20 @@ def _openssl_failure(error: ssl.SSLError, received: RecordScanner) -> _Outcome:
     return _Outcome(failure=Failure.TLS_ERROR, detail=openssl_reason(error))
 
 
-def chain_facts(chain: tuple[ParsedCertificate, ...], host: str, store: TrustStore) -> ChainFacts:
-    """Return what can be verified about a chain, leaf first."""
-    name_matches = chain[0].matches(host)
-    times = [one.in_time for one in chain]
-    return ChainFacts(
-        publicly_anchored=store.public.anchors(chain),
-        store_anchored=store.trusted.anchors(chain),
-        name_matches=name_matches,
-        common_name_matches=not name_matches and chain[0].common_name_matches(host),
-        in_time=None if None in times else all(times),
-        issuer_known_public=store.public.has_issuer_of(chain[-1]),
+def _parse_all(ders: tuple[bytes, ...]) -> tuple[ParsedCertificate, ...]:
+    return tuple(parse_certificate(der) for der in ders[:_MAX_CERTIFICATES])
+
+
+def _facts(
+    session: TlsStream, chain: tuple[ParsedCertificate, ...], store: TrustStore, *, verified: bool
+) -> ChainFacts:
+    return chain_facts(
+        chain,
+        session.server_name,
+        public=store.public,
+        trusted=store.trusted,
+        built=_parse_all(session.built_chain()),
+        verified=verified,
     )
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from egressd.model.observation import (
-    Certificate,
     DnsObservation,
     HttpObservation,
     Observation,
@@ -33,7 +32,9 @@ class TargetResult:
     durations: Mapping[str, float]
     """Seconds by phase, of the trail that got furthest."""
     chain_expiry: float | None
-    """Unix time of the first certificate of the chain to expire; None: no end was seen, or can be read."""
+    """Unix time at which the path of the chain ends; None: there is none, or an end can't be read."""
+    expires_first: str | None
+    """The name of the certificate that ends it."""
     intercepted: bool | None
     """None: no certificate was seen."""
     throughput: float | None
@@ -63,13 +64,16 @@ def _trails(recording: Recording) -> dict[tuple[str, str], tuple[Trail, ...]]:
 
 def _result(target: str, source: str, verdict: Verdict, trails: tuple[Trail, ...]) -> TargetResult:
     seen = [one for trail in trails for one in trail.observations]
+    handshakes = [one for trail in trails for one in trail.handshakes]
+    expiry, certificate = min(_expiries(handshakes), default=(None, None))
     return TargetResult(
         target=target,
         source=source,
         verdict=verdict,
         durations=_durations(trails),
-        chain_expiry=min(_expiries(seen), default=None),
-        intercepted=_intercepted(verdict) if any(_chains(seen)) else None,
+        chain_expiry=expiry,
+        expires_first=certificate,
+        intercepted=_intercepted(verdict) if any(one.chain for one in handshakes) else None,
         throughput=max(_throughputs(seen), default=None),
     )
 
@@ -87,13 +91,12 @@ def _reach(trail: Trail) -> tuple[bool, int]:
     return last is not None and last.failure is None, _DEPTHS.get(type(last), 0) if last else 0
 
 
-def _chains(seen: Iterable[Observation]) -> Iterator[tuple[Certificate, ...]]:
-    return (one.chain for one in seen if isinstance(one, TlsObservation))
-
-
-def _expiries(seen: Iterable[Observation]) -> Iterator[float]:
-    for chain in _chains(seen):
-        yield from (unix(one.not_after) for one in chain if one.not_after is not None)
+def _expiries(handshakes: Iterable[TlsObservation]) -> Iterator[tuple[float, str]]:
+    """Yield when a path ends, and the name of the certificate that ends it."""
+    for one in handshakes:
+        first = one.first_to_end
+        if first is not None and first.not_after is not None:
+            yield unix(first.not_after), first.subject or "without a name"
 
 
 def _throughputs(seen: Iterable[Observation]) -> Iterator[float]:

@@ -173,14 +173,21 @@ def certificate(
 
 
 def facts(
-    public: bool | None = True, stored: bool | None = True, *, name: bool = True, cn: bool = False
+    public: bool | None = True,
+    stored: bool | None = True,
+    *,
+    name: bool = True,
+    cn: bool = False,
+    key: str = "11" * 20,
 ) -> ChainFacts:
+    """Return the facts of a chain; `key` is that of the authority at its top."""
     return ChainFacts(
         publicly_anchored=public,
         store_anchored=stored,
         name_matches=name,
         common_name_matches=cn,
         in_time=True,
+        issuer_key=key,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -263,9 +264,10 @@ class Pki:
         not_before: datetime = NOW - timedelta(days=2),
         not_after: datetime = NOW + timedelta(days=2),
         aia: str = "",
+        key: Any = None,
     ) -> IssuedCertificate:
-        """Issue a certificate; self-signed without an issuer."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        """Issue a certificate; self-signed without an issuer, with a new key unless one is given."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         builder = (
             x509.CertificateBuilder()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from egressd.attribution.facts.loss_pattern import LossPatterns
-from egressd.attribution.facts.stats import handshakes, observations
+from egressd.attribution.facts.stats import observations
 from egressd.model.observation import DnsObservation, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control, Trail
@@ -56,7 +56,7 @@ def domain_of(host: str) -> str:
 
 def _public_handshake(trail: Trail) -> TlsObservation | None:
     """Return the handshake that proved the server's name by a public chain."""
-    last = next(reversed(handshakes(trail)), None)
+    last = next(reversed(trail.handshakes), None)
     if last is None or last.failure is not None or last.facts is None:
         return None
     return last if last.facts.publicly_anchored else None

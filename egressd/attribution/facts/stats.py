@@ -15,7 +15,6 @@ from egressd.model.observation import (
     Failure,
     HttpObservation,
     NtpObservation,
-    Phase,
     ProxyObservation,
     TcpObservation,
     TlsObservation,
@@ -74,15 +73,6 @@ NO_DIAL_STATS = DialStats(
 def observations(trails: Iterable[Trail], phase: type[Seen]) -> Iterator[tuple[Trail, Seen]]:
     """Yield the observations of one phase with their trails."""
     return ((trail, one) for trail in trails for one in trail.observations if isinstance(one, phase))
-
-
-def handshakes(trail: Trail) -> tuple[TlsObservation, ...]:
-    """Return the handshakes with the target: through a proxy, those inside the tunnel."""
-    seen = trail.observations
-    if trail.path != DIRECT:
-        at = next((n for n, one in enumerate(seen) if one.phase is Phase.PROXY), len(seen))
-        seen = seen[at:]
-    return tuple(one for one in seen if isinstance(one, TlsObservation))
 
 
 def failed_locally(one: TcpObservation) -> bool:

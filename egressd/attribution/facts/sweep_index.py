@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from egressd.attribution.facts.chain import authority_key, is_anchored, public_authorities
 from egressd.attribution.facts.peer_comparison import PeerComparison
 from egressd.attribution.facts.stats import (
     ANSWERS,
@@ -19,7 +20,6 @@ from egressd.attribution.facts.stats import (
     connected_by_source,
     count_dials,
     count_resolvers,
-    handshakes,
     observations,
     source_addresses,
 )
@@ -79,7 +79,9 @@ class SweepIndex:
     unanswered_sni: Mapping[tuple[str, str, int], frozenset[str]]
     """The same for names that got a connection and no TLS answer."""
     private_issuers: Mapping[str, frozenset[str]]
-    """Hosts by the issuer of a chain that leads to no public root."""
+    """Hosts by the key of the authority of a chain that leads to no public root."""
+    public_authorities: frozenset[str]
+    """Keys of the authorities on paths that lead to public roots."""
     private_hosts: frozenset[str]
     """Hosts that some catalog row marks private-link capable: true of the name, whichever product asks."""
     catalog_hosts: frozenset[str]
@@ -119,6 +121,7 @@ class SweepIndex:
             answered_sni=_sets(_direct_sni(comparable, answered=True)),
             unanswered_sni=_sets(_direct_sni(comparable, answered=False)),
             private_issuers=_sets(_private_issuers(every)),
+            public_authorities=public_authorities(one for trail in comparable for one in trail.handshakes),
             peers=PeerComparison.build(trails, controls),
             revocation_hosts=_revocation_hosts(every),
             private_hosts=frozenset(target.host.lower() for target in plan.targets if target.private_link),
@@ -213,7 +216,7 @@ def _works_by_proxy(trail: Trail) -> bool:
 def _tunnel_sni(trails: Iterable[Trail]) -> Iterator[tuple[str, str]]:
     for trail in trails:
         if trail.path != DIRECT:
-            yield from ((trail.path, one.sni.lower()) for one in handshakes(trail) if answered_tls(one))
+            yield from ((trail.path, one.sni.lower()) for one in trail.handshakes if answered_tls(one))
 
 
 def _not_proxies(trails: Iterable[Trail]) -> frozenset[str]:
@@ -244,27 +247,15 @@ def answered_tls(one: TlsObservation) -> bool:
     return one.server_hello or one.alert is not None
 
 
-UNREADABLE_ISSUER = "an issuer that can't be read"
-
-
-def issuer_of(one: TlsObservation) -> str:
-    """Return the issuer of the last certificate sent, as text: the authority that signed the chain.
-
-    Empty where no certificate was sent.
-    """
-    if not one.chain:
-        return ""
-    return one.chain[-1].issuer or UNREADABLE_ISSUER
-
-
 def _private_issuers(trails: Iterable[Trail]) -> Iterator[tuple[str, str]]:
-    for one in (tls for trail in trails for tls in handshakes(trail)):
-        if one.facts is not None and one.facts.publicly_anchored is False and one.chain:
-            yield issuer_of(one), one.sni.lower()
+    for one in (tls for trail in trails for tls in trail.handshakes):
+        key = authority_key(one)
+        if key is not None and is_anchored(one, publicly=False):
+            yield key, one.sni.lower()
 
 
 def _revocation_hosts(trails: Iterable[Trail]) -> frozenset[str]:
-    chains = (one.chain for trail in trails for one in handshakes(trail))
+    chains = (one.chain for trail in trails for one in trail.handshakes)
     urls = (
         url for chain in chains for one in chain for url in (*one.crl_urls, *one.ocsp_urls, *one.issuer_urls)
     )

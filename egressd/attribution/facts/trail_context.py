@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from egressd.attribution.facts.chain import authority_key, issuer_of
 from egressd.attribution.facts.loss_pattern import LossPattern
-from egressd.attribution.facts.stats import DIRECT, DialStats, ResolverStats, Seen, handshakes, observations
-from egressd.attribution.facts.sweep_index import SweepIndex, issuer_of
+from egressd.attribution.facts.stats import DIRECT, DialStats, ResolverStats, Seen, observations
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.model.endpoint import Protocol, SampleKind
 from egressd.model.observation import (
     DnsObservation,
@@ -85,7 +86,7 @@ class TrailContext:
     @cached_property
     def tls(self) -> TlsObservation | None:
         """The handshake with the target; the one with a proxy does not count."""
-        return next(reversed(handshakes(self.trail)), None)
+        return next(reversed(self.trail.handshakes), None)
 
     @cached_property
     def http(self) -> HttpObservation | None:
@@ -274,7 +275,7 @@ class TrailContext:
 
     @property
     def issuer(self) -> str:
-        """The issuer of the last certificate received."""
+        """The name of the authority that signed the chain received."""
         return issuer_of(self.tls) if self.tls is not None else ""
 
     @property
@@ -283,6 +284,11 @@ class TrailContext:
         if self.target.owned is not None:
             return self.target.owned
         return self.given or self.target.internal
+
+    @property
+    def authority(self) -> str:
+        """The key of that authority; empty where it is not known."""
+        return (authority_key(self.tls) or "") if self.tls is not None else ""
 
     @property
     def given(self) -> bool:

@@ -53,7 +53,7 @@ def _in_store(context: TrailContext) -> bool | None:
 
 def _signs_others(context: TrailContext) -> bool:
     """Whether the same private issuer signed for unrelated names too."""
-    hosts = context.index.private_issuers.get(context.issuer, frozenset())
+    hosts = context.index.private_issuers.get(context.authority, frozenset())
     return len({domain_of(host) for host in hosts}) > 1
 
 
@@ -116,7 +116,7 @@ def is_private_ca(context: TrailContext) -> bool:
 
 
 def _signs_catalog_names(context: TrailContext) -> bool:
-    hosts = context.index.private_issuers.get(context.issuer, frozenset())
+    hosts = context.index.private_issuers.get(context.authority, frozenset())
     return not hosts.isdisjoint(context.index.catalog_hosts)
 
 
@@ -171,7 +171,8 @@ def _expiring(context: TrailContext) -> bool:
     if context.tls is None or not _valid_and_public(context) or not context.tls.chain:
         return False
     started = _parse_moment(context.index.recording.started)
-    ends = _parse_moment(context.tls.chain[0].not_after)
+    first = context.tls.first_to_end
+    ends = _parse_moment(first.not_after) if first is not None else None
     return started is not None and ends is not None and ends - started < SOON
 
 

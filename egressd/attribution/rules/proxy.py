@@ -22,7 +22,6 @@ from egressd.attribution.facts.proxy import (
     proxy_refusal,
     squid_error,
 )
-from egressd.attribution.facts.stats import handshakes
 from egressd.attribution.facts.sweep_index import NO_CONNECT, answered_tls, succeeded_in
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import product_of
@@ -166,7 +165,7 @@ def _by_other_sni(context: TrailContext) -> Contrast:
     """Compare with another server name: in a tunnel to the same address, else in any tunnel."""
     own = context.tls.sni.lower() if context.tls is not None else ""
     controls = context.controls(ControlKind.SNI_CONTRAST)
-    shown = [one for control in controls for trail in control.trails for one in handshakes(trail)]
+    shown = [one for control in controls for trail in control.trails for one in trail.handshakes]
     if any(answered_tls(one) for one in shown):
         return passed_or_flip(context)
     passed = context.index.tunnel_answered_sni.get(context.trail.path, frozenset()) - {own}

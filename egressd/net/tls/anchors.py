@@ -1,4 +1,4 @@
-"""Trust anchors: whether a chain leads to one of a set of roots, regardless of time, name and purpose.
+"""Trust anchors, and the ways by which a chain leads to one of them, regardless of time, name and purpose.
 
 This is not verification: OpenSSL does that, as the agent would. It tells who issued a chain, so only
 signatures and basicConstraints count. It can't be forged without the key of a root.
@@ -6,17 +6,48 @@ signatures and basicConstraints count. It can't be forged without the key of a r
 
 from __future__ import annotations
 
-import hashlib
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
-from cryptography import x509
-
-from egressd.net.tls.certificates import ParsedCertificate, is_authority, is_issued_by
+from egressd.net.tls.certificates import ParsedCertificate, is_issued_by, parse_certificate
+from egressd.net.tls.der import NameKey
 
 _MAX_SENT = 16
-_MAX_SIGNATURES = 64
+_MAX_SIGNATURES = 96
+_MAX_STEPS = 64
 _MAX_CACHED = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainPath:
+    """Certificates from the leaf up, each signed by the next."""
+
+    certificates: tuple[ParsedCertificate, ...]
+    anchored: bool | None
+    """Whether the last one is a root of the set; None: a signature on the way can't be checked here."""
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the first of them ends; None where one of the ends can't be read."""
+        ends = [one.not_after for one in self.certificates]
+        known = [one for one in ends if one is not None]
+        return min(known) if known and len(known) == len(ends) else None
+
+    @property
+    def in_time(self) -> bool | None:
+        """Whether all are valid now by this host's clock; None where a date can't be read."""
+        times = [one.in_time for one in self.certificates]
+        return None if None in times else all(times)
+
+    def __len__(self) -> int:
+        return len(self.certificates)
+
+
+def anchored(paths: Iterable[ChainPath]) -> bool | None:
+    """Return whether one of these paths leads to a root; None: it can't be told."""
+    ends = {one.anchored for one in paths}
+    return True if True in ends else None if None in ends else False
 
 
 class RootSet:
@@ -24,59 +55,87 @@ class RootSet:
 
     def __init__(self, ders: Iterable[bytes]) -> None:
         self._digests: set[str] = set()
-        self._by_subject: dict[bytes, list[x509.Certificate]] = {}
-        self._cache: dict[tuple[str, ...], bool] = {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for der in ders:
-                self._add(der)
+        self._by_subject: dict[NameKey, list[ParsedCertificate]] = {}
+        self._cache: dict[tuple[str, ...], tuple[ChainPath, ...]] = {}
+        for der in ders:
+            self._add(der)
 
     def _add(self, der: bytes) -> None:
-        try:
-            root = x509.load_der_x509_certificate(der)
-            self._by_subject.setdefault(root.subject.public_bytes(), []).append(root)
-        except ValueError:
-            return  # a root that OpenSSL can read and this parser can't anchors nothing
-        self._digests.add(hashlib.sha256(der).hexdigest())
+        root = parse_certificate(der)
+        if root.raw is None:
+            return  # a root that OpenSSL can read and nobody else anchors nothing
+        self._by_subject.setdefault(root.raw.subject.key, []).append(root)
+        self._digests.add(root.facts.sha256)
 
     def __len__(self) -> int:
         return len(self._digests)
 
-    def anchors(self, chain: tuple[ParsedCertificate, ...]) -> bool:
-        """Return whether a chain, leaf first, leads to one of the roots."""
+    def __contains__(self, certificate: ParsedCertificate) -> bool:
+        return certificate.facts.sha256 in self._digests
+
+    def anchors(self, chain: tuple[ParsedCertificate, ...]) -> bool | None:
+        """Return whether a chain, leaf first, leads to one of the roots; None: it can't be told."""
+        return anchored(self.paths(chain))
+
+    def paths(self, chain: tuple[ParsedCertificate, ...]) -> tuple[ChainPath, ...]:
+        """Return every way up from the leaf, through those sent in any order, to a root or an end."""
         key = tuple(one.facts.sha256 for one in chain)
         known = self._cache.get(key)
         if known is None:
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
-            known = self._cache[key] = self._search(chain[:_MAX_SENT])
+            known = self._cache[key] = tuple(_Search(self, chain[1:_MAX_SENT]).paths_of(chain[:1]))
         return known
 
     def has_issuer_of(self, certificate: ParsedCertificate) -> bool:
         """Return whether a root has the issuer name of a certificate as its subject."""
-        return bool(certificate.parsed and self._issuers_by_name(certificate.parsed))
+        return bool(self.issuers_of(certificate))
 
-    def _search(self, chain: tuple[ParsedCertificate, ...]) -> bool:
-        leaf = chain[0].parsed if chain else None
-        if leaf is None:
-            return False
-        if chain[0].facts.sha256 in self._digests:
-            return True
-        sent = [one.parsed for one in chain[1:] if one.parsed is not None and is_authority(one.parsed)]
-        reached, signatures = [leaf], _MAX_SIGNATURES
-        while reached and signatures > 0:
-            current = reached.pop()
-            roots = self._issuers_by_name(current)
-            signatures -= len(roots) + len(sent)
-            if any(is_issued_by(current, root) for root in roots):
-                return True
-            issuers = [one for one in sent if is_issued_by(current, one)]
-            sent = [one for one in sent if one not in issuers]
-            reached += issuers
-        return False
+    def issuers_of(self, certificate: ParsedCertificate) -> list[ParsedCertificate]:
+        """Return the roots with the name of a certificate's issuer."""
+        return self._by_subject.get(certificate.raw.issuer.key, []) if certificate.raw is not None else []
 
-    def _issuers_by_name(self, certificate: x509.Certificate) -> list[x509.Certificate]:
-        try:
-            return self._by_subject.get(certificate.issuer.public_bytes(), [])
-        except ValueError:
-            return []
+
+class _Search:
+    """The ways up from one leaf; what a hostile chain may cost is bounded."""
+
+    def __init__(self, roots: RootSet, sent: tuple[ParsedCertificate, ...]) -> None:
+        self._roots = roots
+        self._sent = tuple(one for one in sent if one.raw is not None and one.raw.is_authority)
+        self._results: dict[tuple[str, str], bool | None] = {}
+        self._steps = 0
+
+    def paths_of(self, path: tuple[ParsedCertificate, ...]) -> Iterator[ChainPath]:
+        """Yield the ways that begin with some certificates; none for an empty chain."""
+        if not path:
+            return
+        if path[-1] in self._roots:
+            yield ChainPath(certificates=path, anchored=True)
+            return
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            yield ChainPath(certificates=path, anchored=None)
+            return
+        roots = self._roots.issuers_of(path[-1])
+        sent = [one for one in self._sent if one not in roots and one not in path]
+        above = [one for one in (*roots, *sent) if self._is_issued_by(path[-1], one)]
+        for one in above:
+            if one in roots:
+                yield ChainPath(certificates=(*path, one), anchored=True)
+            else:
+                yield from self.paths_of((*path, one))
+        if not above:
+            results = (self._results.get(_pair(path[-1], one), False) for one in (*roots, *sent))
+            unread = path[-1].raw is None
+            yield ChainPath(certificates=path, anchored=None if unread or None in results else False)
+
+    def _is_issued_by(self, one: ParsedCertificate, issuer: ParsedCertificate) -> bool | None:
+        pair = _pair(one, issuer)
+        if pair not in self._results:
+            within = len(self._results) < _MAX_SIGNATURES
+            self._results[pair] = is_issued_by(one, issuer) if within else None
+        return self._results[pair]
+
+
+def _pair(one: ParsedCertificate, issuer: ParsedCertificate) -> tuple[str, str]:
+    return one.facts.sha256, issuer.facts.sha256

@@ -22,6 +22,8 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from egressd.clock import now, timestamp
 from egressd.model.observation import Certificate
 from egressd.net.scrub import scrub
+from egressd.net.tls.der import RawCertificate, read_certificate
+from egressd.net.tls.signatures import is_signed_by
 
 _MAX_NAMES = 100
 _MAX_URLS = 8
@@ -30,12 +32,15 @@ _TEXT_LIMIT = 500
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ParsedCertificate:
     """A certificate: the facts to record, and what `ChainFacts` need."""
 
     facts: Certificate
-    parsed: x509.Certificate | None
+    raw: RawCertificate | None
+    """What is needed to tell who signed it; None: it is no certificate."""
+    has_names: bool | None
+    """Whether it has alternative names; None: they can't be read."""
     dns_names: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     common_names: tuple[str, ...] = ()
@@ -49,8 +54,16 @@ class ParsedCertificate:
             return None
         return self.not_before <= now() <= self.not_after
 
-    def matches(self, host: str) -> bool:
-        """Return whether a subjectAltName matches a host (RFC 6125)."""
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ParsedCertificate) and self.facts.sha256 == other.facts.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.facts.sha256)
+
+    def matches(self, host: str) -> bool | None:
+        """Return whether a subjectAltName matches a host (RFC 6125); None: the names can't be read."""
+        if self.has_names is None:
+            return None
         address = _canonical_address(host)
         if address is not None:
             return address in self.addresses
@@ -73,31 +86,40 @@ def host_matches(pattern: str, host: str) -> bool:
 @lru_cache(maxsize=1024)
 def parse_certificate(der: bytes) -> ParsedCertificate:
     """Parse a certificate."""
+    raw = _try(lambda: read_certificate(der), None)
     with warnings.catch_warnings():
         # cryptography warns about certificates that break a rule; judging them is up to attribution.
         warnings.simplefilter("ignore")
         parsed = _try(lambda: x509.load_der_x509_certificate(der), None)
-        return _unreadable(der) if parsed is None else _parse(der, parsed)
+        return _refused(der, raw) if parsed is None else _parse(der, parsed, raw)
 
 
-def _unreadable(der: bytes) -> ParsedCertificate:
+def _refused(der: bytes, raw: RawCertificate | None) -> ParsedCertificate:
+    """Return what is known of a certificate that the strict parser refuses."""
     facts = Certificate(
-        subject=None,
-        issuer=None,
+        subject=scrub(str(raw.subject), _TEXT_LIMIT) if raw is not None else None,
+        issuer=scrub(str(raw.issuer), _TEXT_LIMIT) if raw is not None else None,
         san=(),
         serial=None,
-        not_before=None,
-        not_after=None,
+        not_before=_moment(raw.not_before) if raw is not None else None,
+        not_after=_moment(raw.not_after) if raw is not None else None,
         sha256=hashlib.sha256(der).hexdigest(),
         key=None,
         signature=None,
-        self_signed=False,
+        self_signed=_is_self_signed(raw),
     )
-    return ParsedCertificate(facts=facts, parsed=None)
+    return ParsedCertificate(
+        facts=facts,
+        raw=raw,
+        has_names=None,
+        not_before=raw.not_before if raw is not None else None,
+        not_after=raw.not_after if raw is not None else None,
+    )
 
 
-def _parse(der: bytes, parsed: x509.Certificate) -> ParsedCertificate:
-    dns_names, addresses = _alternative_names(parsed)
+def _parse(der: bytes, parsed: x509.Certificate, raw: RawCertificate | None) -> ParsedCertificate:
+    names = _try(lambda: _alternative_names(parsed), None)
+    dns_names, addresses = names or ((), ())
     not_before = _try(lambda: parsed.not_valid_before_utc, None)
     not_after = _try(lambda: parsed.not_valid_after_utc, None)
     facts = Certificate(
@@ -105,19 +127,20 @@ def _parse(der: bytes, parsed: x509.Certificate) -> ParsedCertificate:
         issuer=_name_text(lambda: parsed.issuer),
         san=tuple(scrub(one, 255) for one in (*dns_names, *addresses)[:_MAX_NAMES]),
         serial=_try(lambda: f"{parsed.serial_number:x}", None),
-        not_before=timestamp(not_before) if not_before else None,
-        not_after=timestamp(not_after) if not_after else None,
+        not_before=_moment(not_before),
+        not_after=_moment(not_after),
         sha256=hashlib.sha256(der).hexdigest(),
         key=_try(lambda: _key_type(parsed), None),
         signature=_try(lambda: _signature_hash(parsed), None),
-        self_signed=is_issued_by(parsed, parsed),
+        self_signed=_is_self_signed(raw),
         ocsp_urls=_aia_urls(parsed, AuthorityInformationAccessOID.OCSP),
         issuer_urls=_aia_urls(parsed, AuthorityInformationAccessOID.CA_ISSUERS),
         crl_urls=_try(lambda: _crl_urls(parsed), ()),
     )
     return ParsedCertificate(
         facts=facts,
-        parsed=parsed,
+        raw=raw,
+        has_names=None if names is None else bool(dns_names or addresses),
         dns_names=dns_names,
         addresses=addresses,
         common_names=_try(lambda: _common_names(parsed), ()),
@@ -126,22 +149,22 @@ def _parse(der: bytes, parsed: x509.Certificate) -> ParsedCertificate:
     )
 
 
-def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Return whether `issuer` signed a certificate: the names match and the signature is valid."""
-    try:
-        if certificate.issuer != issuer.subject:
-            return False
-        certificate.verify_directly_issued_by(issuer)
-    except Exception:  # noqa: BLE001 - odd keys, algorithms and encodings: not proven
+def is_issued_by(certificate: ParsedCertificate, issuer: ParsedCertificate) -> bool | None:
+    """Return whether a certificate names another as its issuer and was signed by its key.
+
+    None: the name fits, and the signature can't be checked here.
+    """
+    if certificate.raw is None or issuer.raw is None or certificate.raw.issuer.key != issuer.raw.subject.key:
         return False
-    return True
+    return is_signed_by(certificate.raw, issuer.raw)
 
 
-def is_authority(certificate: x509.Certificate) -> bool:
-    """Return whether a certificate may sign others: basicConstraints (RFC 5280 section 4.2.1.9)."""
-    return _try(
-        lambda: bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca), False
-    )
+def _is_self_signed(raw: RawCertificate | None) -> bool:
+    return raw is not None and raw.issuer.key == raw.subject.key and is_signed_by(raw, raw) is True
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return timestamp(moment) if moment is not None else None
 
 
 def _try(read: Callable[[], T], otherwise: T) -> T:
@@ -160,8 +183,10 @@ def _common_names(parsed: x509.Certificate) -> tuple[str, ...]:
 
 
 def _alternative_names(parsed: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    names = _try(lambda: parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value, None)
-    if names is None:
+    """Return DNS names and addresses. Raises where the extensions, or the names in them, can't be read."""
+    try:
+        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
         return (), ()
     addresses = tuple(str(one) for one in names.get_values_for_type(x509.IPAddress))
     return tuple(names.get_values_for_type(x509.DNSName)), addresses

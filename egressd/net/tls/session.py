@@ -184,7 +184,11 @@ class TlsStream:
 
     def chain(self) -> tuple[bytes, ...]:
         """Return the DER certificates as sent, leaf first; also after a failed verification."""
-        return unverified_chain(self._tls)
+        return _ders(self._tls, "get_unverified_chain")
+
+    def built_chain(self) -> tuple[bytes, ...]:
+        """Return the chain that OpenSSL built, leaf first: up to a trusted root, or as far as it came."""
+        return _ders(self._tls, "get_verified_chain")
 
 
 class _OldCertificate(Protocol):
@@ -193,13 +197,13 @@ class _OldCertificate(Protocol):
     def public_bytes(self, encoding: int) -> bytes: ...
 
 
-def unverified_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
-    """Return a peer's chain as DER. The call is public since Python 3.13, private since 3.10."""
-    public = getattr(tls, "get_unverified_chain", None)
+def _ders(tls: ssl.SSLObject, call: str) -> tuple[bytes, ...]:
+    """Return a chain as DER. The calls are public since Python 3.13, private since 3.10."""
+    public = getattr(tls, call, None)
     if public is not None:
         return tuple(cast("list[bytes] | None", public()) or ())
     private: Any = getattr(tls, "_sslobj", None)
-    found: list[_OldCertificate] = private.get_unverified_chain() or []
+    found: list[_OldCertificate] = getattr(private, call)() or []
     return tuple(one.public_bytes(2) for one in found)  # 2: _ssl.ENCODING_DER
 
 
