@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from egressd.attribution.blame.parties import FAR_END, NAME_PARTIES, ON_THE_WAY
 from egressd.attribution.control_results.contrast import Contrast, mss_contrast, sni_contrast
 from egressd.attribution.control_results.hops import failure_hop
-from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Failure, Phase
 from egressd.model.verdict import Blame
@@ -103,9 +102,7 @@ def _owners_authority(accusation: Accusation) -> bool:
 
 
 def _signs_unrelated_names(accusation: Accusation) -> bool:
-    context = accusation.context
-    hosts = context.index.private_issuers.get(context.issuer, frozenset())
-    return bool(context.issuer) and len({domain_of(host) for host in hosts}) > 1
+    return accusation.context.signs_unrelated_names
 
 
 FACTS: tuple[Fact, ...] = (

@@ -84,6 +84,8 @@ class SweepIndex:
     """Keys of the authorities on paths that lead to public roots."""
     private_hosts: frozenset[str]
     """Hosts that some catalog row marks private-link capable: true of the name, whichever product asks."""
+    internal_hosts: frozenset[str]
+    """Hosts of the operator's own network."""
     catalog_hosts: frozenset[str]
     """Hosts of the catalog, as opposed to the operator's own endpoints."""
     peers: PeerComparison
@@ -125,6 +127,7 @@ class SweepIndex:
             peers=PeerComparison.build(trails, controls),
             revocation_hosts=_revocation_hosts(every),
             private_hosts=frozenset(target.host.lower() for target in plan.targets if target.private_link),
+            internal_hosts=frozenset(target.host.lower() for target in plan.targets if target.internal),
             catalog_hosts=frozenset(
                 target.host.lower() for target in plan.targets if target.sample is not SampleKind.GIVEN
             ),

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from egressd.attribution.facts.chain import authority_key, issuer_of
 from egressd.attribution.facts.loss_pattern import LossPattern
+from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.stats import DIRECT, DialStats, ResolverStats, Seen, observations
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.model.endpoint import Protocol, SampleKind
@@ -277,6 +278,15 @@ class TrailContext:
     def issuer(self) -> str:
         """The name of the authority that signed the chain received."""
         return issuer_of(self.tls) if self.tls is not None else ""
+
+    @property
+    def signs_unrelated_names(self) -> bool:
+        """Whether a private authority signed this chain, and names of other owners too.
+
+        By its key: names are anybody's. One authority for all of an operator's own servers is normal.
+        """
+        hosts = self.index.private_issuers.get(self.authority, frozenset()) - self.index.internal_hosts
+        return not self.target.internal and len({domain_of(one) for one in hosts}) > 1
 
     @property
     def owned(self) -> bool:

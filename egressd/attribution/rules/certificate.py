@@ -51,19 +51,13 @@ def _in_store(context: TrailContext) -> bool | None:
     return facts.store_anchored if facts is not None else None
 
 
-def _signs_others(context: TrailContext) -> bool:
-    """Whether the same private issuer signed for unrelated names too."""
-    hosts = context.index.private_issuers.get(context.authority, frozenset())
-    return len({domain_of(host) for host in hosts}) > 1
-
-
 def _clock_is_off(context: TrailContext) -> bool:
     return context.index.clock_is_off
 
 
 def _authority_expired(context: TrailContext) -> bool:
     """Whether an inspecting device signed what has expired."""
-    known = _in_store(context) is True or _signs_others(context)
+    known = _in_store(context) is True or context.signs_unrelated_names
     return _expired(context) and _is_private(context) and known
 
 
