@@ -1,0 +1,25 @@
+"""Fixtures: the sweep of each foreign suite, or a skip with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.net.shared_sweeps import Sweeps, shared_sweeps
+from tests.net.topology import missing_requirement, remove_leftovers
+
+PROGRAMS = ("nft", "iptables", "sysctl", "nginx", "unbound", "dnsmasq", "haproxy", "openssl")
+
+
+@pytest.fixture(scope="session")
+def foreign_sweeps(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sweeps]:
+    """Return the sweeps of the selected suites; skip where namespaces or programs are missing."""
+    reason = missing_requirement(*PROGRAMS)
+    if reason:
+        pytest.skip(reason)
+    remove_leftovers()
+    with shared_sweeps(request.session.items, tmp_path_factory.getbasetemp(), "foreign") as every:
+        yield every

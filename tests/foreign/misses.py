@@ -1,0 +1,82 @@
+"""Rows that are not right yet, by suite, with why. One that becomes right fails until it is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MISSES: Mapping[str, Mapping[str, str]] = {
+    "badssl": {
+        "10000-sans": "says tls_protocol_error; blames unknown_middlebox",
+        "dh1024": "says tls_protocol_error; blames unknown_middlebox",
+        "dh-composite": "says tls_protocol_error; blames unknown_middlebox",
+        "dh2048": "the outcome is not degraded or blocked or down; blames nobody",
+        "reversed-chain": "the outcome is not blocked or down; says tls_unknown",
+        "untrusted-root": "says tls_mitm_origin_untrusted; the reason is not tls_mitm_untrusted or "
+        "tls_untrusted_root; blames tls_inspection more surely than high",
+    },
+    "ooni-A": {
+        "redirectBrokenHTTP": "the outcome is not ok; the reason is not none; blames transparent_proxy",
+        "dnsBlockingBOGON": "says tcp_ip_blocked_silent",
+        "dnsHijackLocalhostHTTP": "the reason is not dns_null_answer; blames endpoint_owner",
+        "dnsHijackLocalhostHTTPS": "the reason is not dns_null_answer; blames endpoint_owner",
+        "localhostHTTP": "the reason is not dns_null_answer",
+        "localhostHTTPS": "the reason is not dns_null_answer",
+        "cloudflareHTTP": "ok is confirmed",
+        "httpDiffConsistent": "ok is confirmed",
+        "httpDiffInconsistent": "ok is confirmed",
+        "ghostDNSHTTP": "the outcome is not degraded or unknown or blocked or down",
+        "throttlingHTTPmin": "the outcome is not degraded; says http_content_replaced; the reason "
+        "is not http_slow_download or http_no_answer",
+        "throttlingHTTPSmin": "says http_content_unexpected; the reason is not http_slow_download "
+        "or http_no_answer",
+    },
+    "ooni-B": {
+        "redirectBrokenHTTP": "the outcome is not ok; the reason is not none; blames transparent_proxy",
+        "dnsBlockingBOGON": "says tcp_fqdn_rule_stale_ip",
+        "dnsHijackLocalhostHTTP": "the reason is not dns_null_answer; blames firewall_l3l4",
+        "dnsHijackLocalhostHTTPS": "the reason is not dns_null_answer; blames firewall_l3l4",
+        "localhostHTTP": "the reason is not dns_null_answer",
+        "localhostHTTPS": "the reason is not dns_null_answer",
+        "tcpRefusedInconsistentDNS": "says tcp_some_ips_blocked; the reason is not "
+        "dns_unexpected_address; blames firewall_l3l4",
+        "cloudflareHTTP": "ok is confirmed",
+        "httpDiffConsistent": "ok is confirmed",
+        "httpDiffInconsistent": "ok is confirmed",
+        "ghostDNSHTTP": "what happened is surer than low",
+        "throttlingHTTPmin": "the outcome is not degraded; says http_content_replaced; the reason "
+        "is not http_slow_download or http_no_answer",
+        "throttlingHTTPSmin": "says http_content_unexpected; the reason is not http_slow_download "
+        "or http_no_answer",
+    },
+    "blackbox": {
+        "redirect-https-other": "what happened is surer than medium",
+        "https-trustedself": "blames unknown_middlebox",
+        "dns-4": "says dns_no_listener",
+    },
+}
+WRONG_CERTAINTIES: Mapping[str, tuple[str, ...]] = {
+    "badssl": ("10000-sans", "dh1024", "dh-composite", "dh2048", "untrusted-root"),
+    "ooni-A": (
+        "redirectBrokenHTTP",
+        "dnsHijackLocalhostHTTP",
+        "dnsHijackLocalhostHTTPS",
+        "localhostHTTP",
+        "localhostHTTPS",
+        "cloudflareHTTP",
+        "httpDiffConsistent",
+        "httpDiffInconsistent",
+        "ghostDNSHTTP",
+        "throttlingHTTPmin",
+    ),
+    "ooni-B": (
+        "redirectBrokenHTTP",
+        "localhostHTTP",
+        "localhostHTTPS",
+        "cloudflareHTTP",
+        "httpDiffConsistent",
+        "httpDiffInconsistent",
+        "throttlingHTTPmin",
+    ),
+    "blackbox": ("redirect-https-other", "dns-4"),
+}
+"""Rows of which a claim is confirmed and wrong, or that are ok where a client fails."""
