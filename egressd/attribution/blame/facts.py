@@ -58,14 +58,19 @@ def _content_of_proven_session(accusation: Accusation) -> bool:
     return _proven(accusation) and http is not None and http.failure not in CUTS
 
 
+def _asked(context: TrailContext) -> str:
+    """Return the address that the failing phase sent packets to: the resolver's, or the target's."""
+    return context.resolver_address if context.failed_in is Phase.DNS else context.dialled[0]
+
+
 def _icmp_from_hop(accusation: Accusation) -> bool:
     icmp = accusation.context.icmp
-    return icmp is not None and not icmp.local and icmp.offender != accusation.context.dialled[0]
+    return icmp is not None and not icmp.local and icmp.offender != _asked(accusation.context)
 
 
 def _icmp_from_target(accusation: Accusation) -> bool:
     icmp = accusation.context.icmp
-    return icmp is not None and not icmp.local and icmp.offender == accusation.context.dialled[0]
+    return icmp is not None and not icmp.local and icmp.offender == _asked(accusation.context)
 
 
 def _begins_at_nearer_hop(accusation: Accusation) -> bool:
@@ -127,7 +132,7 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(
         name="icmp_from_target",
-        says="the ICMP error came from the address that was dialled",
+        says="the ICMP error came from the address that was asked itself",
         holds=_icmp_from_target,
         rules_out=frozenset({Blame.UPSTREAM_PATH, Blame.LOCAL_GATEWAY}),
     ),

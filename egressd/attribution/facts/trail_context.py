@@ -242,6 +242,11 @@ class TrailContext:
         return self.trail.resolver == SYSTEM_RESOLVER
 
     @property
+    def resolver_address(self) -> str:
+        """The address of the resolver that was asked; empty for getaddrinfo."""
+        return self.trail.resolver.rpartition(":")[0].strip("[]")
+
+    @property
     def resolver_stats(self) -> ResolverStats:
         """How the resolver behaved in the whole sweep."""
         return self.index.resolver_stats(self.source, self.trail.resolver)
