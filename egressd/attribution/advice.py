@@ -10,7 +10,14 @@ from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import Reason
 from egressd.model.endpoint import Inspection
-from egressd.model.observation import DnsObservation, HttpObservation, ProxyObservation
+from egressd.model.observation import (
+    DnsObservation,
+    HttpObservation,
+    NtpObservation,
+    ProxyObservation,
+    TcpObservation,
+)
+from egressd.model.recording import Control
 from egressd.model.settings import SYSTEM_RESOLVER
 from egressd.wording import host_port
 
@@ -63,14 +70,19 @@ def source_address(index: SweepIndex, name: str) -> str:
 def values_of(context: TrailContext) -> dict[str, str]:
     """Return the known values of the placeholders."""
     icmp, last = context.icmp, context.failing or context.trail.last
-    address = _address(context)
+    address, local = _address(context), _local(context)
+    remote, place = _remote(context, address), host_port(context.probe.host, context.probe.port)
     return {
         "host": context.probe.host,
         "port": str(context.probe.port),
-        "place": host_port(context.probe.host, context.probe.port),
+        "place": place,
         "source": _source(context),
         "address": address,
-        "remote": host_port(address, context.probe.port) if address else "",
+        "remote": remote,
+        "local": local,
+        "flow": f"the connection of {context.trail.path} to {place}"
+        if context.proxied
+        else f"{local} to {remote}",
         "sni": context.tls.sni if context.tls is not None else context.probe.host,
         "offender": icmp.offender if icmp is not None else router_before(context, failure_hop(context) or 0),
         "resolver": context.trail.resolver,
@@ -83,6 +95,30 @@ def values_of(context: TrailContext) -> dict[str, str]:
     }
 
 
+def values_of_control(index: SweepIndex, control: Control) -> dict[str, str]:
+    """Return the known values of the placeholders for what a control showed."""
+    seen = [one for trail in control.trails for one in trail.observations]
+    source = source_address(index, control.source)
+    dials = (one for one in seen if isinstance(one, TcpObservation) and one.local_address and one.local_port)
+    dial = next(dials, None)
+    address = dial.remote_address if dial is not None else control.address or ""
+    local = host_port(dial.local_address or "", dial.local_port or 0) if dial is not None else source
+    remote = host_port(address, control.port) if address else host_port(control.host, control.port)
+    return {
+        "host": control.host or address,
+        "port": str(control.port),
+        "place": host_port(control.host or address, control.port),
+        "source": source,
+        "address": address or control.host,
+        "remote": remote,
+        "local": local,
+        "flow": f"{local} to {remote}",
+        "resolver": next((trail.resolver for trail in control.trails), ""),
+        "time": seen[0].started if seen else index.recording.started,
+        "proxy": index.recording.vantage.proxy or "",
+    }
+
+
 def _address(context: TrailContext) -> str:
     """Return the address of the connection, or of the resolver if the trail failed in DNS."""
     match context.failing:
@@ -90,6 +126,28 @@ def _address(context: TrailContext) -> str:
             return OWN_RESOLVERS if resolver == SYSTEM_RESOLVER else resolver.rpartition(":")[0].strip("[]")
         case _:
             return context.dialled[0]
+
+
+def _remote(context: TrailContext, address: str) -> str:
+    """Return address and port of the far end: that of the resolver if the trail failed in DNS."""
+    match context.failing:
+        case DnsObservation(resolver=resolver):
+            return OWN_RESOLVERS if resolver == SYSTEM_RESOLVER else resolver
+        case _:
+            return host_port(address, context.dialled[1]) if address else ""
+
+
+def _local(context: TrailContext) -> str:
+    """Return address and port of our end, to find the entry in a log; no port where none is known."""
+    for one in reversed(context.trail.observations):
+        match one:
+            case TcpObservation(local_address=str(address), local_port=int(port)):
+                return host_port(address, port)
+            case NtpObservation(local_address=str(address), local_port=int(port)):
+                return host_port(address, port)
+            case _:
+                pass
+    return _source(context)
 
 
 def _source(context: TrailContext) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from egressd.attribution.advice import advise, values_of
 from egressd.attribution.blame.elimination import attribute, usual_attribution, with_attribution
 from egressd.attribution.blame.facts import Accusation
+from egressd.attribution.blame.request import request
 from egressd.attribution.certainty import weigh
 from egressd.attribution.detectors import detect_findings
 from egressd.attribution.evidence import evidence_lines
@@ -90,8 +91,9 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
     if match is None:
         return Verdict(outcome=Outcome.OK, also=result.also, flags=result.flags)
     context, phase = match.context, match.phase or match.context.failed_in
-    sure = weigh(context, match.rule.certainty)
+    sure, values = weigh(context, match.rule.certainty), values_of(context)
     accusation = Accusation(context=context, reason=match.code, phase=phase)
+    found = attribute(accusation, match.suspects, most=sure, values=values)
     verdict = Verdict(
         outcome=result.outcome,
         phase=match.phase,
@@ -100,11 +102,9 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
         also=result.also,
         flags=result.flags,
         evidence=evidence_lines(context, phase),
-        advice=advise(REASONS[match.code], context),
+        advice=request(REASONS[match.code], advise(REASONS[match.code], context), found, values),
     )
-    return with_attribution(
-        verdict, attribute(accusation, match.suspects, most=sure, values=values_of(context))
-    )
+    return with_attribution(verdict, found)
 
 
 def _unknown(judgement: TargetJudgement) -> Verdict:

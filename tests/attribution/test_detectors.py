@@ -203,8 +203,8 @@ def test_a_refused_upgrade_is_no_missing_rule() -> None:
     site.add(good("b.example"), host="b.example")
     finding = only(site)
     assert finding.reason == "http_websocket_blocked"
-    names = ", ".join(f"r{number}.servicebus.windows.net:443" for number in range(3))
-    assert f"to {names} on the proxy or firewall" in finding.advice
+    assert finding.blame is Blame.AZURE_SERVICE
+    assert "Allow" not in finding.advice
 
 
 def test_advice_names_the_missing_wildcard() -> None:
@@ -214,7 +214,7 @@ def test_advice_names_the_missing_wildcard() -> None:
         name = f"r{number}.his.arc.azure.com"
         site.add(reset(name), host=name, pattern=WILDCARD)
     site.add(good("b.example"), host="b.example")
-    assert only(site).advice.startswith(f"Allow {WILDCARD} as a whole, https/443 from 10.20.0.11")
+    assert f"If it was: Allow {WILDCARD} as a whole, https/443 from 10.20.0.11" in only(site).advice
 
 
 def broken_family(routers: tuple[str, ...]) -> Site:

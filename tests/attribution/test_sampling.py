@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from egressd.attribution import judge, plan_followups
+from egressd.attribution.blame_text import CALL
+from egressd.attribution.detectors.revocation import SAME_PAGE
 from egressd.model.observation import Certificate, Failure, HttpObservation, Observation
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Trail
@@ -93,16 +95,33 @@ def test_urls_of_a_forged_chain_are_not_fetched() -> None:
     assert planned(site, ControlKind.REVOCATION) == []
 
 
+def add_fetch(site: Site, *seen: Observation, host: str, path: str) -> None:
+    """Add the fetch of a URL that the chains name."""
+    site.control(ControlKind.REVOCATION, *seen, address=None, host=host, port=80)
+    site.controls[-1] = replace(site.controls[-1], url=path)
+
+
 def fetched(*seen: Observation, host: str = "crl.pki.example", path: str = "/issuing.crl") -> Sweep:
     """Return a working site, and one URL of its chains with its answer."""
     site = healthy(2)
-    site.control(ControlKind.REVOCATION, *seen, address=None, host=host, port=80)
-    site.controls[-1] = replace(site.controls[-1], url=path)
+    add_fetch(site, *seen, host=host, path=path)
     return judge(site.recording())
+
+
+PAGE = "<html><head><title>Access is not permitted</title></head>"
+PORTAL = "https://login.guest-network.test/welcome?to=crl"
 
 
 def answer(status: int | None = 200, *, der: bool | None = True, body: str = "") -> HttpObservation:
     return replace(http(status, body=body), der=der)
+
+
+def redirect(to: str) -> HttpObservation:
+    return replace(http(302), headers=(("location", to),), der=None)
+
+
+def cut(failure: Failure) -> HttpObservation:
+    return replace(http(None), failure=failure)
 
 
 def only(sweep: Sweep) -> tuple[str, Blame, Confidence]:
@@ -118,8 +137,12 @@ def only(sweep: Sweep) -> tuple[str, Blame, Confidence]:
         ((dns(), tcp(Failure.REFUSED, port=80)), "unreachable", Blame.FIREWALL_L3L4, Confidence.HIGH),
         ((dns(), tcp(Failure.TIMEOUT, port=80)), "unreachable", Blame.FIREWALL_L3L4, Confidence.MEDIUM),
         ((dns(failure=Failure.NXDOMAIN),), "unreachable", Blame.DNS_FILTER, Confidence.HIGH),
-        ((dns(), tcp(port=80), answer(404)), "unreachable", Blame.FIREWALL_L7, Confidence.HIGH),
+        ((dns(), tcp(port=80), answer(404)), "unreachable", Blame.PKI_ENDPOINT, Confidence.HIGH),
+        ((dns(), tcp(port=80), cut(Failure.RESET)), "unreachable", Blame.FIREWALL_L7, Confidence.HIGH),
+        ((dns(), tcp(port=80), cut(Failure.CLOSED)), "unreachable", Blame.FIREWALL_L7, Confidence.HIGH),
         ((dns(), tcp(port=80), answer(der=False)), "tampered", Blame.FIREWALL_L7, Confidence.HIGH),
+        ((dns(), tcp(port=80), answer(503, body=PAGE)), "tampered", Blame.FIREWALL_L7, Confidence.HIGH),
+        ((dns(), tcp(port=80), redirect(PORTAL)), "tampered", Blame.FIREWALL_L7, Confidence.HIGH),
         (
             (dns(), tcp(port=80), answer(403, body="Powered By FortiGuard", der=False)),
             "tampered",
@@ -127,8 +150,22 @@ def only(sweep: Sweep) -> tuple[str, Blame, Confidence]:
             Confidence.HIGH,
         ),
         ((dns(), tcp(port=80), answer(470)), "tampered", Blame.FIREWALL_L7, Confidence.HIGH),
+        ((dns(), tcp(port=80), answer(407)), "tampered", Blame.FIREWALL_L7, Confidence.HIGH),
     ],
-    ids=["refused", "silent", "no name", "gone", "page", "deny page", "azure firewall"],
+    ids=[
+        "refused",
+        "silent",
+        "no name",
+        "gone",
+        "reset",
+        "closed",
+        "no list",
+        "page",
+        "portal",
+        "deny page",
+        "azure firewall",
+        "proxy",
+    ],
 )
 def test_faults_of_a_fetched_list(
     seen: tuple[Observation, ...], reason: str, blame: Blame, sure: Confidence
@@ -142,15 +179,69 @@ def test_valid_list_is_no_finding() -> None:
     assert fetched(dns(), tcp(port=80), answer()).findings == ()
 
 
-def test_any_answer_proves_an_ocsp_server() -> None:
-    """OCSP expects a POST; an error in answer to a GET is enough."""
-    seen = (dns(), tcp(port=80), answer(405, der=False))
+@pytest.mark.parametrize("status", [400, 404, 405])
+def test_an_ocsp_server_declines_a_get(status: int) -> None:
+    """OCSP expects a question: an error in answer to a GET without one is enough, whatever page it has."""
+    seen = (dns(), tcp(port=80), answer(status, der=False, body=PAGE))
     assert fetched(*seen, host="ocsp.pki.example", path="/").findings == ()
+
+
+@pytest.mark.parametrize(
+    "seen", [answer(200, der=False, body=PAGE), answer(503, body=PAGE), redirect(PORTAL), answer(511)]
+)
+def test_an_ocsp_server_has_no_pages(seen: HttpObservation) -> None:
+    """A page or a redirect in place of an OCSP response is a device's, and the host is named."""
+    (finding,) = fetched(dns(), tcp(port=80), seen, host="ocsp.pki.example", path="/").findings
+    assert finding.reason == "pki_revocation_tampered"
+    assert "ocsp.pki.example" in finding.title
+    assert finding.blame is Blame.FIREWALL_L7
+
+
+def test_an_ocsp_server_out_of_reach_is_named() -> None:
+    """Title, advice and evidence name the host, so that its rule can be asked for."""
     (finding,) = fetched(dns(), tcp(Failure.REFUSED, port=80), host="ocsp.pki.example", path="/").findings
     assert "ocsp.pki.example" in finding.title
-    assert finding.advice.startswith("Allow http/80 from 10.20.0.11 to ocsp.pki.example")
+    assert "If it was: Allow http/80 from 10.20.0.11 to ocsp.pki.example" in finding.advice
     assert finding.evidence[0].startswith("control revocation failed: 10.20.0.11:40112 -> ")
     assert "http://ocsp.pki.example/ is named for OCSP" in finding.evidence
+
+
+def test_a_redirect_within_the_domain_is_the_servers_own() -> None:
+    """A certificate authority may move its files to another of its hosts."""
+    assert fetched(dns(), tcp(port=80), redirect("http://cdn.pki.example/issuing.crl")).findings == ()
+
+
+def test_a_name_that_dns_denies_asks_for_no_rule_on_port_80() -> None:
+    """Ask and blame point at the same party: the one that answers for names."""
+    (finding,) = fetched(dns(failure=Failure.NXDOMAIN)).findings
+    assert "http/80" not in finding.advice
+    assert CALL[Blame.DNS_FILTER] in finding.advice
+
+
+def test_what_only_a_device_answers_clears_the_authority() -> None:
+    """A status of proxies, or the same page for hosts of different owners: no certificate authority's."""
+    (finding,) = fetched(dns(), tcp(port=80), answer(407)).findings
+    assert Blame.PKI_ENDPOINT in {one.blame for one in finding.ruled_out}
+    alone = fetched(dns(), tcp(port=80), answer(503, body=PAGE)).findings[0]
+    assert Blame.PKI_ENDPOINT in {one.blame for one in alone.suspects}
+    hosts = (("crl.one.example", "/a.crl"), ("crl.other.test", "/b.crl"))
+    site = healthy(2, replace(PAPERS, crl_urls=tuple(f"http://{host}{path}" for host, path in hosts)))
+    for host, path in hosts:
+        add_fetch(site, dns(), tcp(port=80), answer(503, body=PAGE), host=host, path=path)
+    (both,) = judge(site.recording()).findings
+    assert {one.blame: one.by for one in both.ruled_out} == {Blame.PKI_ENDPOINT: SAME_PAGE}
+    assert "crl.one.example, crl.other.test" in both.title
+
+
+def test_what_ends_differently_is_two_findings() -> None:
+    """One asks the DNS team, the other the firewall team; each names its own hosts."""
+    site = healthy(2)
+    add_fetch(site, dns(failure=Failure.NXDOMAIN), host="crl.pki.example", path="/issuing.crl")
+    add_fetch(site, dns(), tcp(Failure.REFUSED, port=80), host="ocsp.pki.example", path="/")
+    first, second = judge(site.recording()).findings
+    assert (first.id, second.id) == ("pki_revocation_unreachable:name", "pki_revocation_unreachable")
+    assert (first.blame, second.blame) == (Blame.DNS_FILTER, Blame.FIREWALL_L3L4)
+    assert "ocsp" not in first.title
 
 
 def test_synthetic_controls_are_not_counted_as_dials() -> None:

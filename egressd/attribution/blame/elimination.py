@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from egressd.attribution.blame.facts import FACTS, Accusation, Fact
 from egressd.attribution.blame.parties import parties_present
@@ -15,6 +16,8 @@ from egressd.attribution.blame.suspects import DECIDED_BY, Signature
 from egressd.attribution.certainty import highest, lower
 from egressd.attribution.reasons.reason import fill_template
 from egressd.model.verdict import Blame, Confidence, RuledOut, Suspect, Verdict
+
+NONE_RULED_OUT: Mapping[Blame, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +52,22 @@ def attribute(
     )
 
 
-def usual_attribution(signature: Signature, *, most: Confidence, values: Mapping[str, str]) -> Attribution:
-    """Return who causes such a failure where no trail can be asked."""
-    level = _level(signature.parties, pointed=False)
+def usual_attribution(
+    signature: Signature,
+    *,
+    most: Confidence,
+    values: Mapping[str, str],
+    ruled_out: Mapping[Blame, str] = NONE_RULED_OUT,
+) -> Attribution:
+    """Return who causes such a failure where no trail can be asked; `ruled_out`: who did not, and why."""
+    left = tuple(one for one in signature.parties if one not in ruled_out) or signature.parties
     return Attribution(
-        blame=signature.usual,
-        confidence=lower(level, most),
-        suspects=_suspects(signature.parties, values),
+        blame=left[0],
+        confidence=lower(_level(left, pointed=False), most),
+        suspects=_suspects(left, values),
+        ruled_out=tuple(
+            RuledOut(blame=one, by=ruled_out[one]) for one in signature.parties if one not in left
+        ),
     )
 
 

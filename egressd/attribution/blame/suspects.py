@@ -96,6 +96,9 @@ CUT_IN_CLEAR = _only(_B.FIREWALL_L7, _B.TRANSPARENT_PROXY, _B.AZURE_SERVICE)
 CACHE = _only(_B.TRANSPARENT_PROXY, _B.AZURE_SERVICE)
 SLOW = _only(_B.UPSTREAM_PATH, _B.TLS_INSPECTION, _B.TRANSPARENT_PROXY, _B.AZURE_SERVICE)
 REVOCATION_UNREACHABLE = _only(_B.FIREWALL_L3L4, _B.PKI_ENDPOINT, _B.UPSTREAM_PATH)
+REVOCATION_NAME = _only(_B.DNS_FILTER, _B.DNS_RESOLVER, _B.PKI_ENDPOINT)
+REVOCATION_CUT = _only(_B.FIREWALL_L7, _B.TRANSPARENT_PROXY, _B.PKI_ENDPOINT)
+REVOCATION_ABSENT = _only(_B.PKI_ENDPOINT, _B.FIREWALL_L7, _B.TRANSPARENT_PROXY)
 REVOCATION_ANSWER = _only(_B.FIREWALL_L7, _B.TRANSPARENT_PROXY, _B.PKI_ENDPOINT)
 
 NAME_REFUSED = _only(_B.DNS_FILTER, _B.DNS_RESOLVER)
@@ -112,7 +115,7 @@ TUNNEL_FAILS = _only(_B.EXPLICIT_PROXY, _B.AZURE_SERVICE)
 BEYOND_PROXY = _only(_B.FIREWALL_L3L4, _B.AZURE_SERVICE, _B.EXPLICIT_PROXY)
 DIRECT_RULE = _only(_B.FIREWALL_L3L4)
 
-LOG = "for {source} to {remote} at {time}"
+LOG = "for {flow} at {time}"
 DECIDED_BY: Mapping[Blame, str] = {
     _B.LOCAL_HOST: "the host's own packet filter, routes and trust store at {time}",
     _B.LOCAL_GATEWAY: "another host behind the same gateway, at the same time",
@@ -121,15 +124,15 @@ DECIDED_BY: Mapping[Blame, str] = {
     _B.FIREWALL_L3L4: f"the firewall's traffic log {LOG}",
     _B.FIREWALL_L7: f"the firewall's URL or application log {LOG}",
     _B.TLS_INSPECTION: f"the decryption log of the inspecting device {LOG}",
-    _B.EXPLICIT_PROXY: "the access log of {proxy} for {place} at {time}",
+    _B.EXPLICIT_PROXY: "the access log of {proxy} for {place} from {local} at {time}",
     _B.TRANSPARENT_PROXY: f"the access log of the proxy on the way {LOG}",
     _B.PATH_MTU_LINK: "a packet capture on both ends of the link, or a ping with DF set and growing size",
     _B.NAT_DEVICE: "the translation table and port usage of the NAT device at {time}",
     _B.UPSTREAM_PATH: "the provider's routing towards {address} at {time}, and another site's result",
     _B.AZURE_SERVICE: "the same from another network, and the service's status page",
-    _B.ENDPOINT_OWNER: "the log and configuration of the server behind {place}",
+    _B.ENDPOINT_OWNER: "the log and configuration of the server behind {place}, for {local} at {time}",
     _B.PKI_ENDPOINT: "the same download from another network",
-    _B.EGRESSD_ENV: "egressd's configuration and log at {time}",
+    _B.EGRESSD_ENV: "egressd's configuration and log",
     _B.UNKNOWN_MIDDLEBOX: "a packet capture on both sides of each device between {source} and {address}",
 }
 """By party: what shows whether it did it; a template for `fill_template`."""

@@ -10,7 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from egressd.attribution.advice import advise_all, listed, values_of
-from egressd.attribution.blame.elimination import Attribution, common_attribution, usual_attribution
+from egressd.attribution.blame.elimination import (
+    NONE_RULED_OUT,
+    Attribution,
+    common_attribution,
+    usual_attribution,
+)
+from egressd.attribution.blame.request import request
 from egressd.attribution.blame.suspects import Signature
 from egressd.attribution.certainty import highest, lower
 from egressd.attribution.detectors.detector_input import DetectorInput
@@ -18,7 +24,7 @@ from egressd.attribution.evidence import evidence_lines
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import REASONS, Reason
 from egressd.attribution.target_judgement import TargetJudgement, device_of
-from egressd.model.verdict import Confidence, Finding, Verdict
+from egressd.model.verdict import Blame, Confidence, Finding, Verdict
 from egressd.wording import count
 
 MOST_LINES = 8
@@ -58,7 +64,8 @@ def build_finding(
     own = code in {one.code for one in some}
     contexts = [one.deciding_match.context for one in some if one.deciding_match is not None]
     sure = sure or _confidence(verdicts, own=own)
-    found = _attribution(reason, verdicts, own=own, sure=sure, values=_values(contexts) | values)
+    known = _values(contexts) | values
+    found = _attribution(reason, verdicts, own=own, sure=sure, values=known)
     return Finding(
         id=finding_id(code, key),
         reason=code,
@@ -70,7 +77,9 @@ def build_finding(
         title=f"{reason.title} ({key})" if key else reason.title,
         targets=tuple(dict.fromkeys(one.target.id for one in some)),
         evidence=_evidence(some, lines),
-        advice=verdicts[0].advice if own and len(some) == 1 else advise_all(reason, contexts, **values),
+        advice=verdicts[0].advice
+        if own and len(some) == 1
+        else request(reason, advise_all(reason, contexts, **values), found, known),
     )
 
 
@@ -83,24 +92,29 @@ def finding_about_path(
     title: str = "",
     values: Mapping[str, str] | None = None,
     suspects: Signature | None = None,
+    ruled_out: Mapping[Blame, str] = NONE_RULED_OUT,
 ) -> Finding:
     """Return a finding without targets, about the path or this host.
 
-    `suspects`: who can have caused it, where what was seen shows more than the reason's usual ones.
+    `suspects`: who can have caused it, where what was seen shows more than the reason's usual ones;
+    `ruled_out`: who of them did not, each with the fact.
     """
     reason = REASONS[code]
-    found = usual_attribution(suspects or reason.suspects, most=sure, values=values or {})
+    found = usual_attribution(
+        suspects or reason.suspects, most=sure, values=values or {}, ruled_out=ruled_out
+    )
     return Finding(
         id=finding_id(code, key),
         reason=code,
         blame=found.blame,
         blame_confidence=found.confidence,
         suspects=found.suspects,
+        ruled_out=found.ruled_out,
         confidence=sure,
         title=title or reason.title,
         targets=(),
         evidence=evidence,
-        advice=reason.advise(values or {}),
+        advice=request(reason, reason.advise(values or {}), found, values or {}),
     )
 
 

@@ -39,7 +39,7 @@ def _rewriting(index: SweepIndex, source: str, resolver: str, addresses: frozens
             f"and there is no such name"
             for one in answers
         ),
-        values={"source": source, "resolver": resolver},
+        values={"source": source, "resolver": resolver, "host": answers[0].name, "time": answers[0].started},
     )
 
 
@@ -53,4 +53,9 @@ def unused_proxy(inputs: DetectorInput) -> list[Finding]:
         f"the environment has {', '.join(names)}; egressd uses no proxy and dialled directly",
         f"{len(failing)} of {len(inputs.worst)} targets can't be used this way",
     )
-    return [finding_about_path("local_proxy_config_mismatch", "", sure=Confidence.MEDIUM, evidence=seen)]
+    values = {"time": inputs.index.recording.started}
+    return [
+        finding_about_path(
+            "local_proxy_config_mismatch", "", sure=Confidence.MEDIUM, evidence=seen, values=values
+        )
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from egressd.attribution.advice import source_address, values_of_control
 from egressd.attribution.detectors.build import build_finding, finding_about_path, group_by_device
 from egressd.attribution.detectors.detector_input import EGRESSD_CODES, DetectorInput
 from egressd.attribution.evidence import control_lines
@@ -77,7 +78,7 @@ def _proven_by_control(index: SweepIndex, code: str, source: str, kind: ControlK
         sure=Confidence.CONFIRMED,
         title=f"{REASONS[code].title} ({source})",
         evidence=(*seen, *answered),
-        values={"source": source, "address": controls[0].address or "", "port": "443"},
+        values=values_of_control(index, controls[0]),
     )
 
 
@@ -99,7 +100,12 @@ def clock(inputs: DetectorInput) -> list[Finding]:
         return [build_finding(inputs, "local_clock_skew", "", affected)]
     offset = inputs.index.recording.vantage.clock_offset_seconds
     seen = (f"the clock of other hosts is {offset:+.0f} s from ours",)
-    return [finding_about_path("local_clock_skew", "", sure=Confidence.HIGH, evidence=seen)]
+    recording = inputs.index.recording
+    values = {
+        "time": recording.started,
+        "source": source_address(inputs.index, recording.plan.sources[0].name),
+    }
+    return [finding_about_path("local_clock_skew", "", sure=Confidence.HIGH, evidence=seen, values=values)]
 
 
 def path_wide(inputs: DetectorInput) -> list[Finding]:

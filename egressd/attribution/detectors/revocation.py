@@ -1,54 +1,56 @@
 """Detector of revocation and issuer servers that are out of reach, or replaced by a device on the way.
 
-These are findings about the path, without targets: the TLS sessions themselves work.
+These are findings about the path, without targets: the TLS sessions themselves work. What ended alike is one
+finding, so that each asks for one thing, of the one who can give it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
-from egressd.attribution.advice import listed, source_address
+from egressd.attribution.advice import listed, source_address, values_of_control
+from egressd.attribution.blame.parties import BEHIND_PROXY, NAME_PARTIES
 from egressd.attribution.blame.suspects import (
-    NAME_DENIED,
+    REVOCATION_ABSENT,
     REVOCATION_ANSWER,
+    REVOCATION_CUT,
+    REVOCATION_NAME,
     REVOCATION_UNREACHABLE,
     Signature,
 )
 from egressd.attribution.detectors.build import finding_about_path
+from egressd.attribution.detectors.revocation_answer import FailedFetch, FetchEnd, end_of, same_pages
 from egressd.attribution.evidence import control_lines
-from egressd.attribution.facts.cert_urls import OCSP, CertificateUrl, certificate_urls
+from egressd.attribution.facts.cert_urls import certificate_urls
 from egressd.attribution.facts.sweep_index import SweepIndex
-from egressd.attribution.facts.vendors import product_of
 from egressd.attribution.reasons import REASONS
-from egressd.model.observation import Failure, HttpObservation, Observation, Phase
+from egressd.model.observation import Failure, Observation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control
-from egressd.model.verdict import Confidence, Finding
+from egressd.model.verdict import Blame, Confidence, Finding
 
 UNREACHABLE, TAMPERED = "pki_revocation_unreachable", "pki_revocation_tampered"
-DENIED = frozenset({407, 470, 511})
-"""Statuses that only a device on the way gives."""
+SUSPECTS: Mapping[FetchEnd, Signature] = {
+    FetchEnd.NAME: REVOCATION_NAME,
+    FetchEnd.SILENT: REVOCATION_UNREACHABLE,
+    FetchEnd.CUT: REVOCATION_CUT,
+    FetchEnd.REPLACED: REVOCATION_ANSWER,
+    FetchEnd.ABSENT: REVOCATION_ABSENT,
+}
+USUAL = frozenset({FetchEnd.SILENT, FetchEnd.REPLACED})
+"""The usual end of its reason: the finding needs no more to be told from others."""
+MARKED = "the answer names a device, or has a status that only a device on the way gives"
+SAME_PAGE = "the same page came for hosts of different owners"
 MOST_LINES = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedFetch:
-    """A URL, how fetching it ended, and what is wrong with that."""
-
-    url: CertificateUrl
-    control: Control
-    last: Observation
-    code: str
-
-
 def revocation(index: SweepIndex) -> list[Finding]:
-    """Return one finding for each reason code."""
-    groups: defaultdict[str, list[FailedFetch]] = defaultdict(list)
+    """Return one finding for each way in which fetches ended."""
+    groups: defaultdict[FetchEnd, list[FailedFetch]] = defaultdict(list)
     for one in _failed_fetches(index):
-        groups[one.code].append(one)
-    return [_finding(index, code, some) for code, some in sorted(groups.items())]
+        groups[one.end].append(one)
+    return [_finding(index, end, groups[end]) for end in FetchEnd if end in groups]
 
 
 def _failed_fetches(index: SweepIndex) -> Iterator[FailedFetch]:
@@ -61,8 +63,8 @@ def _failed_fetches(index: SweepIndex) -> Iterator[FailedFetch]:
     for control in fetches:
         url = urls.get((control.source, control.host, control.port, control.url))
         last = _last(control)
-        if url is not None and last is not None and (code := _code(url, last)):
-            yield FailedFetch(url=url, control=control, last=last, code=code)
+        if url is not None and last is not None and (end := end_of(url, last)) is not None:
+            yield FailedFetch(url=url, control=control, last=last, end=end)
 
 
 def _last(control: Control) -> Observation | None:
@@ -71,33 +73,22 @@ def _last(control: Control) -> Observation | None:
     return next((one for one in ends if one.failure is None), ends[0] if ends else None)
 
 
-def _code(url: CertificateUrl, last: Observation) -> str:
-    """Return the reason code; empty: nothing is wrong. Any HTTP answer proves an OCSP server."""
-    if not isinstance(last, HttpObservation) or last.status is None:
-        return UNREACHABLE if last.failure is not None else ""
-    if last.status in DENIED or product_of(last):
-        return TAMPERED
-    if url.kind == OCSP:
-        return ""
-    if last.status == 200:
-        return "" if last.der is not False and last.failure is None else TAMPERED
-    return UNREACHABLE
-
-
-def _finding(index: SweepIndex, code: str, some: list[FailedFetch]) -> Finding:
-    reason = REASONS[code]
+def _finding(index: SweepIndex, end: FetchEnd, some: list[FailedFetch]) -> Finding:
+    code = TAMPERED if end is FetchEnd.REPLACED else UNREACHABLE
     hosts = list(dict.fromkeys(one.url.host for one in some))
     sources = sorted({source_address(index, one.control.source) for one in some})
     lines = [line for one in some for line in control_lines(one.control)]
     named = [f"{one.url.url} is named for {one.url.kind}" for one in some]
+    known = values_of_control(index, some[0].control)
     return finding_about_path(
         code,
-        "",
+        "" if end in USUAL else end.value,
         sure=_sure(some),
-        title=f"{reason.title} ({listed(hosts)})",
+        title=f"{REASONS[code].title} ({listed(hosts)})",
         evidence=tuple(dict.fromkeys((*lines[:1], *named[:MOST_LINES], *lines[1:MOST_LINES]))),
-        values={"host": listed(hosts), "source": listed(sources), "port": "80"},
-        suspects=_suspects(some),
+        values=known | {"host": listed(hosts), "source": listed(sources)},
+        suspects=_suspects(end, some),
+        ruled_out=_ruled_out(some),
     )
 
 
@@ -107,9 +98,19 @@ def _sure(some: list[FailedFetch]) -> Confidence:
     return Confidence.MEDIUM if silent and len(some) == 1 else Confidence.HIGH
 
 
-def _suspects(some: list[FailedFetch]) -> Signature:
-    """Return who can have caused it: by the phase that failed, and by whether anything was answered."""
-    if {one.last.phase for one in some} == {Phase.DNS}:
-        return NAME_DENIED
-    answered = any(isinstance(one.last, HttpObservation) for one in some)
-    return REVOCATION_ANSWER if answered else REVOCATION_UNREACHABLE
+def _suspects(end: FetchEnd, some: list[FailedFetch]) -> Signature:
+    """Return who can have caused it; where the configured proxy carried all, it comes first."""
+    usual = SUSPECTS[end]
+    if not all(one.via_proxy for one in some):
+        return usual
+    behind = (BEHIND_PROXY.get(one, one) for one in usual.parties if one not in NAME_PARTIES)
+    return Signature(parties=tuple(dict.fromkeys((Blame.EXPLICIT_PROXY, *behind))))
+
+
+def _ruled_out(some: list[FailedFetch]) -> dict[Blame, str]:
+    """Return that the certificate authorities did not do it, where the answers show that."""
+    if all(one.is_signed_by_device for one in some):
+        return {Blame.PKI_ENDPOINT: MARKED}
+    if any(same_pages(some)):
+        return {Blame.PKI_ENDPOINT: SAME_PAGE}
+    return {}

@@ -14,7 +14,7 @@ from egressd.attribution.blame.suspects import ALERT, Signature
 from egressd.attribution.reasons.commands import CLIENT_HELLO, CLIENT_HELLO_OTHER, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Blame, Outcome
 
 
 class _Row(NamedTuple):
@@ -268,6 +268,7 @@ def _reason(row: _Row) -> Reason:
         suspects=row.suspects,
         severity=row.severity,
         advice=row.advice,
+        advice_for=(Blame.TLS_INSPECTION,),
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, f"The first ends with `alert number {row.number}`."),
     )
 

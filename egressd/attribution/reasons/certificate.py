@@ -17,7 +17,7 @@ from egressd.attribution.blame.suspects import (
 from egressd.attribution.reasons.commands import AGAIN, CHAIN, CLIENT_HELLO, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Blame, Outcome
 
 _READ = "$ openssl s_client -connect {remote} -servername {sni} \\\n  </dev/null | openssl x509 -noout "
 _ISSUER = _READ + "-issuer -subject -dates"
@@ -149,6 +149,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Install the CA {issuer} in the trust store of the host that connects to {host}, or give the "
         "server a certificate it trusts.",
+        advice_for=(Blame.ENDPOINT_OWNER, Blame.LOCAL_HOST),
         confirm=steps(CHAIN, _ISSUER),
         needs=("internal endpoint",),
     ),
@@ -169,6 +170,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Find out why {address} answers for {host}: check the DNS answer against another resolver, "
         "then look for a portal or redirect between {source} and it. Its certificate comes from {issuer}.",
+        advice_for=(Blame.DNS_FILTER, Blame.TRANSPARENT_PROXY),
         confirm=steps(_SAN, _ISSUER),
     ),
     Reason(
@@ -260,6 +262,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Find the device that answers for {remote} from {source} with its own certificate "
         "({issuer}), and let the traffic pass through it to {host}.",
+        advice_for=(Blame.FIREWALL_L7,),
         confirm=steps(_ISSUER, "Subject and issuer are the same."),
     ),
     Reason(
@@ -323,7 +326,8 @@ CERTIFICATE: tuple[Reason, ...] = (
         title="Revocation servers can't be reached on port 80",
         meaning="The TLS sessions work, but the servers that say whether certificates were revoked do not "
         "answer. Windows clients then fail with `revocation offline`, others get slow.",
-        signal="A host named in the chain for CRL, OCSP or issuer download failed over plain HTTP.",
+        signal="A host named in the chain for CRL, OCSP or issuer download failed over plain HTTP: its name, "
+        "the connection, the request, or with a status.",
         evidence=(
             "tls.chain.crl_urls, tls.chain.ocsp_urls, tls.chain.issuer_urls: the hosts the chain names",
             "tcp.failure, http.failure: how they failed",
@@ -340,7 +344,8 @@ CERTIFICATE: tuple[Reason, ...] = (
         title="Revocation data is replaced on the path",
         meaning="The revocation server seems to answer, but not with a revocation list: a block page or a "
         "stale copy came back. Verification fails later and elsewhere.",
-        signal="200 with a body that is not a CRL, comes from another issuer or is past its next update.",
+        signal="An answer that is no list, certificate or OCSP response: a page, a redirect to another "
+        "domain, a status or the mark of a device on the way.",
         evidence=(
             "http.status, http.headers: content type, `Via`, `Age`",
             "http.body, http.title: what came instead",

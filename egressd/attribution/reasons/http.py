@@ -14,7 +14,7 @@ from egressd.attribution.blame.suspects import (
 from egressd.attribution.reasons.commands import AGAIN, CURL, CURL_PLAIN, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Blame, Outcome
 
 _HEADERS = "$ curl -sI https://{place}/"
 _HTTP1 = "$ curl -sv --http1.1 -o /dev/null https://{place}/"
@@ -183,6 +183,7 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Raise the size limit or exempt {host} from scanning on the proxy for {source}: downloads "
         "are cut off. If the point varies, look for loss on the line.",
+        advice_for=(Blame.TRANSPARENT_PROXY,),
         confirm=steps("$ curl -sv -o /dev/null https://{place}/", "curl reports `transfer closed`."),
     ),
     Reason(
@@ -200,6 +201,7 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Allow range requests from {source} to {host} on the proxy (FortiGate and Squid can strip "
         "them for scanning).",
+        advice_for=(Blame.TRANSPARENT_PROXY,),
         confirm=steps("$ curl -sv -o /dev/null -r 0-1023 https://{place}/", "Expect 206."),
     ),
     Reason(
@@ -232,6 +234,7 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Allow WebSocket (the HTTP/1.1 upgrade) from {source} to {place} on the proxy or "
         "firewall; plain HTTPS works there already.",
+        advice_for=(Blame.TRANSPARENT_PROXY, Blame.FIREWALL_L7),
         confirm=steps(_UPGRADE),
     ),
     Reason(
@@ -250,6 +253,7 @@ HTTP: tuple[Reason, ...] = (
         severity=Outcome.DEGRADED,
         advice="Exempt {host} from TLS inspection for {source}, or repair HTTP/2 on the device that "
         "terminates the session; only HTTP/1.1 works through it.",
+        advice_for=(Blame.TLS_INSPECTION,),
         confirm=steps(_HTTP2, _HTTP1),
     ),
     Reason(

@@ -6,7 +6,7 @@ from egressd.attribution.blame.suspects import EGRESSD_ITSELF, FIRST_HOP, HOST, 
 from egressd.attribution.reasons.commands import AGAIN, CHAIN, CONNECT, ROUTE, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Blame, Outcome
 
 LOCAL: tuple[Reason, ...] = (
     Reason(
@@ -150,6 +150,7 @@ LOCAL: tuple[Reason, ...] = (
         severity=Outcome.UNKNOWN,
         advice="On the probing host, read the OUTPUT rules and their counters for tcp/{port}; ask for a "
         "change on the corporate firewall only if no local rule drops the traffic.",
+        advice_for=(Blame.LOCAL_HOST,),
         confirm=steps(
             "$ nft list ruleset", "$ iptables -L OUTPUT -v -n", "A counter that grows marks the rule."
         ),

@@ -14,7 +14,7 @@ from egressd.attribution.blame.suspects import (
 from egressd.attribution.reasons.commands import AGAIN, CURL_DIRECT, CURL_PROXY, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Blame, Outcome
 
 _PROXY_CLIENT_HELLO = (
     "$ openssl s_client -proxy PROXY-HOST:PORT -connect {place} \\\n  -servername {sni} </dev/null"
@@ -234,6 +234,7 @@ PROXY: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="On {proxy}, check the route to {host} and whether it prefers IPv6 without having it; a "
         "device behind it may also answer unreachable.",
+        advice_for=(Blame.EXPLICIT_PROXY,),
         confirm=steps("On the proxy:", "$ ip route get {address}", "$ nc -vz -w 8 {host} {port}"),
         needs=("proxy",),
     ),

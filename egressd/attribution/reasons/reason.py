@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from egressd.attribution.blame.suspects import Signature
 from egressd.model.observation import Phase
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Blame, Outcome
 
 PLACEHOLDERS = frozenset(
     {
@@ -27,11 +27,19 @@ PLACEHOLDERS = frozenset(
         "schemes",
         "place",
         "remote",
+        "local",
+        "flow",
     }
 )
-"""The names a template may use in braces. `place` is host and port, `remote` address and port, as URLs write
-them (an IPv6 address in brackets)."""
-_PAIRS = {"place": "HOST:PORT", "remote": "ADDRESS:PORT"}
+"""The names a template may use in braces. `place` is host and port, `remote` and `local` address and port of
+the two ends of the connection, as URLs write them (an IPv6 address in brackets); `flow` is what a log of the
+path has for it: both ends, or the proxy's own connection."""
+_PAIRS = {
+    "place": "HOST:PORT",
+    "remote": "ADDRESS:PORT",
+    "local": "SOURCE:PORT",
+    "flow": "SOURCE:PORT to ADDRESS:PORT",
+}
 
 
 class _TemplateValues(dict[str, str]):
@@ -72,6 +80,8 @@ class Reason:
     confirm: str
     """How to check by hand: lines that start with `$ ` are commands, lines indented by two blanks continue
     them, the rest is prose; a template for `fill_template`."""
+    advice_for: tuple[Blame, ...] = ()
+    """The suspects whose team the advice addresses; empty: the usual one."""
     informational: bool = False
     """Whether it never raises an alert by itself."""
     needs: tuple[str, ...] = ()

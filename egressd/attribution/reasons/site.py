@@ -5,7 +5,7 @@ from __future__ import annotations
 from egressd.attribution.blame.suspects import DIRECT_RULE, INSPECTION, NOTHING_KNOWN, RESET_AFTER_HELLO
 from egressd.attribution.reasons.commands import CURL_DIRECT, CURL_PROXY, steps
 from egressd.attribution.reasons.reason import Reason
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Blame, Outcome
 
 _SWEEP = "$ egressd --once --format table"
 
@@ -25,6 +25,7 @@ SITE: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="Configure {proxy} for egressd and for the agents on {source}; no firewall rules for single "
         "endpoints are needed.",
+        advice_for=(Blame.EGRESSD_ENV, Blame.FIREWALL_L3L4),
         confirm=steps(CURL_PROXY, CURL_DIRECT),
         needs=("proxy", "direct path"),
     ),
