@@ -13,13 +13,18 @@ PROGRAMS = ("nft", "iptables", "sysctl", "nginx", "unbound", "dnsmasq", "haproxy
 
 
 @pytest.fixture(scope="session")
-def foreign_sweeps(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sweeps]:
-    """Return the sweeps of the selected suites; skip where namespaces or programs are missing."""
+def foreign_programs() -> None:
+    """Skip where namespaces or programs are missing; remove what killed runs left."""
     reason = missing_requirement(*PROGRAMS)
     if reason:
         pytest.skip(reason)
     remove_leftovers()
+
+
+@pytest.fixture(scope="session")
+def foreign_sweeps(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, foreign_programs: None
+) -> Iterator[Sweeps]:
+    """Return the sweeps of the selected suites."""
     with shared_sweeps(request.session.items, tmp_path_factory.getbasetemp(), "foreign") as every:
         yield every

@@ -89,7 +89,7 @@ class Row:
 
     def _suspected(self, target: Mapping[str, Any]) -> bool:
         """Whether a right party is among the suspects, and the blame is only a guess."""
-        suspects = {one["blame"] for one in target.get("suspects") or ()}
+        suspects = {one["blame"] for one in target["suspects"]}
         return not _surer(blame_confidence(target), Confidence.LOW) and bool(suspects & {*self.blames})
 
     def only_suspected(self, target: Mapping[str, Any]) -> bool:
@@ -104,23 +104,21 @@ class Row:
             found.append("ok where a client fails")
         if target["reason"] and target["confidence"] == "confirmed" and self._reason_mismatches(target):
             found.append("what happened is wrong and confirmed")
-        if blame_confidence(target) == "confirmed" and target["blame"] and self._blame_mismatches(target):
+        if blame_confidence(target) == "confirmed" and self._blame_mismatches(target):
             found.append("who did it is wrong and confirmed")
         return [f"{self.name}: {'; '.join(found)} - said: {describe(target)}"] if found else []
 
 
 def blame_confidence(target: Mapping[str, Any]) -> str:
-    """Return how sure the blame is; that of the reason where the report makes one claim of both."""
-    return str(target.get("blame_confidence") or target["confidence"])
+    """Return how sure the blame is; the least where nobody is blamed."""
+    return str(target["blame_confidence"] or "inconclusive")
 
 
 def describe(target: Mapping[str, Any]) -> str:
     """Return the verdict in one line, for a failing test and the scoreboard."""
     also = f", also {' '.join(target['also'])}" if target["also"] else ""
-    return (
-        f"{target['outcome']} {target['reason'] or '-'} {target['confidence']}, "
-        f"{target['blame'] or 'nobody'} {blame_confidence(target)}{also}"
-    )
+    blamed = f"{target['blame']} {blame_confidence(target)}" if target["blame"] else "nobody"
+    return f"{target['outcome']} {target['reason'] or '-'} {target['confidence']}, {blamed}{also}"
 
 
 def ok(name: str) -> Row:

@@ -1,12 +1,15 @@
 """A program: sweep the foreign suites and print the rows that are wrong, then how many are right of each.
 
-Arguments: names of suites; none: all of them. With `--all`, the right rows are printed too: *suspected*
-are those that blame another party, as a guess, and have the right one among the suspects.
+Arguments: names of suites; none: all of them. `--save=FOLDER` keeps the reports. With `--all`, the right rows
+are printed too: *suspected* are those that blame another party, as a guess, and have the right one among the
+suspects.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 
 from tests.foreign.expectation import describe
 from tests.foreign.suite import Suite, reported
@@ -31,12 +34,16 @@ def lines(suite: Suite, run: Run, *, every: bool) -> list[str]:
 def main(arguments: list[str]) -> None:
     """Print the scoreboard."""
     every = "--all" in arguments
+    saved = [one.partition("=")[2] for one in arguments if one.startswith("--save=")]
+    folder = Path(saved[0]) if saved else None
     names = [one for one in arguments if not one.startswith("-")]
     scenarios: dict[tuple[str, str], bool] = {}
     for suite in SUITES:
         if names and not any(suite.name.startswith(one) for one in names):
             continue
         run = suite.sweep()
+        if folder is not None:
+            (folder / f"{suite.name}.json").write_text(json.dumps(run.report), encoding="utf-8")
         sys.stdout.write("".join(f"{one}\n" for one in lines(suite, run, every=every)))
         for row in suite.rows:
             key = scenario_of(suite, row)

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from egressd.attribution.reasons import find_reason
+from tests.foreign.chance import FAULTS
 from tests.foreign.expectation import Row
 from tests.foreign.misses import MISSES, WRONG_CERTAINTIES
 from tests.foreign.suite import Suite, reported
@@ -59,6 +60,7 @@ def test_scenarios_are_complete() -> None:
     scenarios = {scenario_of(suite, row) for suite in SUITES for row in suite.rows}
     assert Counter(name for name, _ in scenarios) == SCENARIOS
     names = {suite.name: [one.name for one in suite.rows] for suite in SUITES}
+    names["chance"] = [one.name for one in FAULTS]
     assert [name for name, rows in names.items() if len(set(rows)) < len(rows)] == []
     for table in (MISSES, WRONG_CERTAINTIES):
         assert {

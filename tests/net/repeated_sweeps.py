@@ -1,4 +1,4 @@
-"""A program: sweep repeatedly with one configuration; print the blocked and down targets of each sweep.
+"""A program: sweep repeatedly with one configuration; print the verdict on each target, a line per sweep.
 
 Arguments: CONFIG COUNT. One process for many sweeps, as the daemon is.
 """
@@ -16,21 +16,22 @@ from egressd.engine.once import run_once
 from egressd.model.verdict import Sweep
 
 
-def unreachable_targets(sweep: Sweep) -> list[str]:
-    """Return the targets that are neither ok nor degraded, with their reasons."""
-    return [
-        f"{one.target}: {one.verdict.outcome} {one.verdict.reason}"
-        for one in sweep.verdicts
-        if not one.verdict.outcome.reachable
-    ]
+def summary(sweep: Sweep) -> dict[str, list[str]]:
+    """Return outcome, reason, blame and the two confidences of each target; empty where there is none."""
+    found = {}
+    for one in sweep.verdicts:
+        said = one.verdict
+        parts = (said.outcome, said.reason, said.blame, said.confidence, said.blame_confidence)
+        found[one.target] = [str(part or "") for part in parts]
+    return found
 
 
 def main(config: str, count: str) -> None:
-    """Print one line of JSON per sweep: how many targets it judged, and its alarms."""
+    """Print one line of JSON per sweep."""
     settings, catalog = load_settings(Path(config), Flags()), load_catalog()
     for _ in range(int(count)):
         sweep = asyncio.run(run_once(settings, catalog))
-        sys.stdout.write(json.dumps([len(sweep.verdicts), unreachable_targets(sweep)]) + "\n")
+        sys.stdout.write(json.dumps(summary(sweep)) + "\n")
         sys.stdout.flush()
 
 
