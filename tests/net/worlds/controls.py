@@ -56,7 +56,7 @@ def no_sni_denied(network: Network) -> Config:
 
 def late_sni_missed(network: Network) -> Config:
     """Look for the SNI in the first half of a packet only, and drop ClientHellos where it is not there."""
-    late = "-m length --length 700:65535 -m string --algo bm --to 700 ! --string healthy.azure"
+    late = "-m length --length 700:65535 -m string --algo kmp --to 700 ! --string healthy.azure"
     network.firewall.iptables(f"FORWARD -p tcp --dport 443 {late} -j DROP")
     return start_services(network, {})
 

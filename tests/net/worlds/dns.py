@@ -129,17 +129,17 @@ def large_responses_dropped(network: Network) -> Config:
 
 def edns_dropped(network: Network) -> Config:
     """Drop queries with an OPT record (EDNS)."""
-    network.firewall.iptables("FORWARD -p udp --dport 53 -m string --algo bm --hex-string |000029| -j DROP")
+    network.firewall.iptables("FORWARD -p udp --dport 53 -m string --algo kmp --hex-string |000029| -j DROP")
     return start_services(network, {"plain": "203.0.113.20"})
 
 
 def aaaa_dropped(network: Network) -> Config:
     """Drop AAAA queries."""
     network.firewall.iptables(
-        "FORWARD -p udp --dport 53 -m string --algo bm --hex-string |00001c0001| -j DROP"
+        "FORWARD -p udp --dport 53 -m string --algo kmp --hex-string |00001c0001| -j DROP"
     )
     network.firewall.iptables(
-        "FORWARD -p tcp --dport 53 -m string --algo bm --hex-string |00001c0001| -j DROP"
+        "FORWARD -p tcp --dport 53 -m string --algo kmp --hex-string |00001c0001| -j DROP"
     )
     return start_services(network, {}, probe={"families": ["ipv4", "ipv6"]})
 

@@ -15,7 +15,7 @@ from tests.net.run_egressd import endpoint
 from tests.net.scenario import HEALTHY, Config, World, host, row, start_services
 from tests.net.topology import Network
 
-MATCH_SNI = "FORWARD -p tcp --dport 443 -m string --algo bm --string"
+MATCH_SNI = "FORWARD -p tcp --dport 443 -m string --algo kmp --string"
 BLOCK_PAGE = "return 403 '<html><title>Web Page Blocked!</title><body>Powered By FortiGuard</body></html>';"
 
 
@@ -58,7 +58,7 @@ def sni_read_by_proxy(network: Network) -> Config:
 
 def every_client_hello_dropped(network: Network) -> Config:
     """Let connections through and drop every ClientHello."""
-    network.firewall.iptables("FORWARD -p tcp --dport 443 -m string --algo bm --hex-string |160301| -j DROP")
+    network.firewall.iptables("FORWARD -p tcp --dport 443 -m string --algo kmp --hex-string |160301| -j DROP")
     return start_services(network, {"b": "203.0.113.20", "c": "203.0.113.21"})
 
 

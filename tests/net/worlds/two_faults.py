@@ -7,7 +7,7 @@ from tests.net.scenario import Config, World, host, row, start_services
 from tests.net.topology import BLACKHOLED, RESOLVER, SECOND_RESOLVER, Network
 from tests.net.worlds.tls import MATCH_SNI
 
-ANY_CLIENT_HELLO = "FORWARD -p tcp --dport 443 -m string --algo bm --hex-string |160301|"
+ANY_CLIENT_HELLO = "FORWARD -p tcp --dport 443 -m string --algo kmp --hex-string |160301|"
 
 
 def sni_and_address(network: Network) -> Config:
