@@ -203,7 +203,10 @@ def _start_passing_proxy(network: Network) -> None:
 
 
 def _filter_names(network: Network) -> None:
-    """Drop or reset what names a host, in a ClientHello or a Host header."""
+    """Drop or reset what names a host, in a ClientHello or a Host header.
+
+    Of the kernel's searches only `kmp` finds a name that lies across two pages of a packet's memory.
+    """
     reset, drop = "REJECT --reject-with tcp-reset", "DROP"
     for name, port, action in (
         ("httpBlockingReset", 80, reset),
@@ -212,7 +215,7 @@ def _filter_names(network: Network) -> None:
         ("hop2TimeoutHTTP", 80, drop),
         ("hop2TimeoutHTTPS", 443, drop),
     ):
-        match = f"-m string --algo bm --string {_host(name)}"
+        match = f"-m string --algo kmp --string {_host(name)}"
         network.firewall.iptables(f"FORWARD -p tcp --dport {port} {match} -j {action}")
     network.firewall.iptables(f"FORWARD -p tcp -d {ADDRESSES['tcpConnectTimeout']} --dport 443 -j DROP")
 
@@ -222,7 +225,7 @@ def _inject_denials(network: Network) -> None:
     zone = zone_of("dnsBlockingNXDOMAINinjected")
     dnsmasq(network.firewall, f"address=/{zone}/", at=FIREWALL)
     label = zone.split(".", maxsplit=1)[0]
-    words = f"-p udp --dport 53 -m string --algo bm --string {label} --icase"
+    words = f"-p udp --dport 53 -m string --algo kmp --string {label} --icase"
     network.firewall.run(
         "iptables",
         "-w",
