@@ -7,7 +7,7 @@ that a saved one can be judged again, and every bug report is a test case.
 from __future__ import annotations
 
 from egressd.attribution.baseline import baseline_of
-from egressd.attribution.followups import plan_followups
+from egressd.attribution.followups import SAMPLED, plan_followups
 from egressd.attribution.judgement import judge
 
-__all__ = ["baseline_of", "judge", "plan_followups"]
+__all__ = ["SAMPLED", "baseline_of", "judge", "plan_followups"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from egressd.attribution.control_results.hops import failure_hop, router_before
-from egressd.attribution.facts.proxy import auth_schemes, proxy_refusal
+from egressd.attribution.facts.proxy import auth_schemes, proxy_refusal, redirect_host
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import Reason
@@ -26,6 +26,7 @@ FORBIDDEN_FOR = "The documents do not allow TLS inspection for"
 ABOUT_INSPECTION = ("tls_mitm_", "site_inspection_")
 OWN_RESOLVERS = "the resolvers of this host"
 UNNAMED_SCHEME = "a scheme that it does not name"
+UNNAMED_PLACE = "a place that it does not name"
 MOST_NAMES = 4
 """Names listed in a sentence; the rest is counted."""
 
@@ -91,6 +92,7 @@ def values_of(context: TrailContext) -> dict[str, str]:
         "time": last.started if last is not None else context.index.recording.started,
         "proxy": context.trail.path if context.proxied else context.index.recording.vantage.proxy or "",
         "status": _status(context),
+        "location": redirect_host(proxy_refusal(context)) or UNNAMED_PLACE,
         "schemes": ", ".join(auth_schemes(proxy_refusal(context))) or UNNAMED_SCHEME,
     }
 

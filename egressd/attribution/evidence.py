@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from egressd.attribution.facts.proxy import auth_schemes, squid_error
+from egressd.attribution.facts.proxy import auth_schemes
 from egressd.attribution.facts.sweep_index import answered_tls
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import (
@@ -133,8 +133,9 @@ def _later_phases(one: object) -> Iterator[str]:
 
 
 def _proxy_facts(one: ProxyObservation) -> Iterator[str]:
-    if error := squid_error(one):
-        yield f"X-Squid-Error: {error}"
+    yield from (f"{name}: {value}" for name, value in one.headers if name in _PROXY_HEADERS)
+    if one.title:
+        yield f"title {one.title!r}"
     if offered := auth_schemes(one):
         yield f"asks for {', '.join(offered)}"
     if one.status == 407:
@@ -168,6 +169,7 @@ def _exchange(one: HttpObservation) -> str:
     return ", ".join((f"{asked}: status {one.status}", f"{one.bytes_received} bytes", *headers, *title))
 
 
+_PROXY_HEADERS = ("server", "via", "location", "retry-after", "www-authenticate", "x-squid-error")
 _HEADERS = (
     "server",
     "via",

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import structlog
 
 from egressd import clock
-from egressd.attribution import judge, plan_followups
+from egressd.attribution import SAMPLED, judge, plan_followups
 from egressd.engine.latest import LatestResults, RecordChange
 from egressd.engine.plan import plan_sweep
 from egressd.engine.schedule import Schedule, hourly_label
@@ -175,7 +175,12 @@ class Session:
         """
         known = self.results.recording(plan, seen, renewed=renewed)
         planned = route_revocation_fetches(plan_followups(known), self.settings, plan)
-        return tuple(one for one in planned if one.subject in renewed)
+        probed = {one.probe for one in seen.records}
+        return tuple(
+            one
+            for one in planned
+            if one.subject in renewed or (one.kind in SAMPLED and one.subject in probed)
+        )
 
     async def _run(
         self,

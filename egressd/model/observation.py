@@ -56,6 +56,8 @@ class Failure(StrEnum):
     """The name can't be queried (a label over 63 bytes, an invalid A-label)."""
     PROXY_STATUS = "proxy_status"
     """The proxy answered CONNECT with another status than 2xx."""
+    PROXY_PAGE = "proxy_page"
+    """The proxy answered CONNECT with 2xx and a page instead of a tunnel."""
     ALERT = "alert"
     """A fatal TLS alert: see `alert`."""
     NOT_TLS = "not_tls"
@@ -201,6 +203,9 @@ class ProxyObservation:
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""
+    """The start of a refusal's page as text, 512 characters at most."""
+    title: str = ""
+    """The HTML title, if any."""
     first_bytes: str = ""
     """The first bytes received in hex, 64 bytes at most."""
     info: TcpInfo | None = None

@@ -14,6 +14,8 @@ from egressd.net.exchange import Request, exchange
 from egressd.net.handshake import handshake
 from egressd.net.scrub import redact
 from egressd.net.stream import ByteStream
+from egressd.net.tls.client_hello import ClientHelloShape
+from egressd.net.tls.hello_probe import send_client_hello
 from egressd.net.trust import TrustStore
 from egressd.net.tunnel import open_tunnel
 from egressd.probe.budget import Deadline
@@ -74,6 +76,17 @@ class Conversation:
         )
         self.alpn = observation.alpn
         return self._record(observation, stream)
+
+    async def hello(self, host: str, shape: ClientHelloShape, *, split: bool) -> bool:
+        """Send a ClientHello of some shape; return whether a ServerHello answered."""
+        observation = await send_client_hello(
+            self._open_stream(),
+            host,
+            shape,
+            timeout=self.deadline.left(self.context.limits.tls_timeout),
+            split=split,
+        )
+        return self._record(observation, None)
 
     async def request(self, request: Request) -> bool:
         """Send the request; return whether it was answered.

@@ -99,6 +99,13 @@ async def connect_to_proxy(conversation: Conversation, proxy: Proxy, address: st
     return url.scheme != "https" or await conversation.start_tls(url.hostname or "", alpn=(), store=store)
 
 
+async def tunnel_via_proxy(conversation: Conversation, address: str, *, authority: str) -> bool:
+    """Open a tunnel through the plan's proxy at an address; return whether it was granted."""
+    proxy = proxy_of(conversation.probe, conversation.context)
+    connected = await connect_to_proxy(conversation, proxy, address)
+    return connected and await conversation.tunnel(proxy, authority=authority)
+
+
 async def run_control_via_proxy(conversation: Conversation, control: ControlPlan) -> str:
     """Run a control in a tunnel to its `tunnel` authority; return the path, the proxy's URL."""
     proxy = proxy_of(conversation.probe, conversation.context)

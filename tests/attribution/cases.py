@@ -1707,6 +1707,18 @@ def _forwarded(status: int, *, credentials: bool = False, **headers: str) -> Cal
     return proxied(tcp(port=3128), answer, port=80, protocol=Protocol.HTTP)
 
 
+def _refused_beside_others(answer: Observation) -> Callable[[], Site]:
+    """One name is refused by a proxy that opens a tunnel to another one."""
+
+    def build() -> Site:
+        site = _connect(answer)()
+        fine = trail(tcp(port=3128), connect(), tls(sni="a.example"), http(), path=PROXY)
+        site.add(fine, host="a.example", via_proxy=True)
+        return site
+
+    return build
+
+
 def _web_server() -> Site:
     """The configured proxy is a web server: it has a page for everything."""
     site = _forwarded(200, server="nginx")()
@@ -1850,6 +1862,127 @@ PROXY_SCENES = (
         least=MEDIUM,
     ),
     Scene(
+        name="proxy-302",
+        build=_connect(connect(302, headers={"location": "https://portal.corp.example/?u=..."})),
+        reason="proxy_redirected",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="proxy-308-to-nowhere",
+        build=_connect(connect(308)),
+        reason="proxy_redirected",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="proxy-401",
+        build=_connect(connect(401, headers={"www-authenticate": "Negotiate"})),
+        reason="proxy_login_required",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="plain-511",
+        build=_forwarded(511),
+        reason="proxy_login_required",
+        outcome=BLOCKED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="proxy-429",
+        build=_connect(connect(429, headers={"retry-after": "60"})),
+        reason="proxy_rate_limited",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    *(
+        Scene(
+            name=f"proxy-{status}",
+            build=_connect(connect(status)),
+            reason="proxy_denied",
+            outcome=BLOCKED,
+            least=CONFIRMED,
+            blame=Blame.EXPLICIT_PROXY,
+        )
+        for status in (451, 470)
+    ),
+    *(
+        Scene(
+            name=f"proxy-{status}",
+            build=_connect(connect(status)),
+            reason="proxy_refused",
+            outcome=BLOCKED,
+            least=CONFIRMED,
+            blame=Blame.EXPLICIT_PROXY,
+        )
+        for status in (402, 410, 418, 423, 505, 599, 999)
+    ),
+    Scene(
+        name="proxy-405-for-one-name",
+        build=_refused_beside_others(connect(405)),
+        reason="proxy_refused",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="proxy-504",
+        build=_connect(connect(504)),
+        reason="proxy_upstream_timeout",
+        outcome=BLOCKED,
+        least=HIGH,
+    ),
+    Scene(
+        name="proxy-504-about-dns",
+        build=_connect(connect(504, body="could not resolve host")),
+        reason="proxy_upstream_dns_failed",
+        outcome=DOWN,
+    ),
+    Scene(
+        name="proxy-200-with-a-page",
+        build=_connect(connect(200, Failure.PROXY_PAGE, headers={"content-type": "text/html"})),
+        reason="proxy_page_for_tunnel",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="proxy-200-and-a-late-page",
+        build=_connect(connect(), tls(Failure.NOT_TLS, first_text="<!DOCTYPE html><html>")),
+        reason="proxy_page_for_tunnel",
+        outcome=BLOCKED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="proxy-and-ssh-behind-it",
+        build=_connect(connect(), tls(Failure.NOT_TLS, first_text="SSH-2.0-x")),
+        reason="tls_not_tls",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="proxy-hangs-up",
+        build=_connect(connect(None, Failure.CLOSED)),
+        reason="proxy_closed",
+        outcome=BLOCKED,
+        least=MEDIUM,
+        most=MEDIUM,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="proxy-answers-nobody",
+        build=_connect(connect(None, Failure.TIMEOUT)),
+        reason="proxy_no_answer",
+        outcome=BLOCKED,
+        least=MEDIUM,
+        most=MEDIUM,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
         name="proxy-405",
         build=_connect(connect(405)),
         reason="proxy_not_connect_capable",
@@ -1864,7 +1997,7 @@ PROXY_SCENES = (
     ),
     Scene(
         name="proxy-odd",
-        build=_connect(connect(None, Failure.TIMEOUT)),
+        build=_connect(connect(None, Failure.TOO_LARGE)),
         reason="proxy_unknown",
         outcome=UNKNOWN,
         least=Confidence.INCONCLUSIVE,

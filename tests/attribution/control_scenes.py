@@ -17,14 +17,21 @@ def large(failure: Failure | None, *, acked: int = 0) -> TlsObservation:
     return replace(tls(failure, seen=info(acked=acked)), hello_bytes=LARGE)
 
 
-def with_hellos(*sent: tuple[ControlKind, TlsObservation, int | None]) -> Callable[[], Site]:
-    """A conversation that works, and other ClientHellos to the same address: kind, result, TCP_MAXSEG."""
+Hellos = tuple[ControlKind, TlsObservation, int | None, TlsObservation | None]
+
+
+def with_hellos(*sent: Hellos) -> Callable[[], Site]:
+    """A conversation that works, and other ClientHellos to the same address: kind, result, TCP_MAXSEG.
+
+    Last comes the result of what was sent in turn with it, in two rounds; None: it was sent once.
+    """
 
     def build() -> Site:
         site = Site()
         site.add(good())
-        for kind, answer, size in sent:
-            site.control(kind, tcp(max_segment=size), answer)
+        for kind, answer, size, other in sent:
+            accused = (tcp(), other) if other is not None else ()
+            site.control(kind, tcp(max_segment=size), answer, accused=accused, rounds=2 if accused else 1)
         return site
 
     return build
@@ -35,16 +42,19 @@ ANSWERED_LARGE = large(None, acked=LARGE)
 NO_SNI_RESET = replace(tls(Failure.RESET), sni="")
 
 lost_in_two_segments = with_hellos(
-    (ControlKind.LARGE_HELLO, RESET_LARGE, None), (ControlKind.LARGE_HELLO, RESET_LARGE, 1200)
+    (ControlKind.LARGE_HELLO, RESET_LARGE, None, tls()),
+    (ControlKind.LARGE_HELLO, RESET_LARGE, 1200, RESET_LARGE),
 )
 lost_in_full_segments = with_hellos(
-    (ControlKind.LARGE_HELLO, LOST, None), (ControlKind.LARGE_HELLO, ANSWERED_LARGE, 1200)
+    (ControlKind.LARGE_HELLO, LOST, None, tls()),
+    (ControlKind.LARGE_HELLO, ANSWERED_LARGE, 1200, LOST),
 )
-lost_without_control = with_hellos((ControlKind.LARGE_HELLO, LOST, None))
+lost_without_control = with_hellos((ControlKind.LARGE_HELLO, LOST, None, tls()))
 late_sni_lost = with_hellos(
-    (ControlKind.LARGE_HELLO, ANSWERED_LARGE, None), (ControlKind.SNI_LAST, RESET_LARGE, None)
+    (ControlKind.LARGE_HELLO, ANSWERED_LARGE, None, None),
+    (ControlKind.SNI_LAST, RESET_LARGE, None, ANSWERED_LARGE),
 )
-no_sni_lost = with_hellos((ControlKind.NO_SNI, NO_SNI_RESET, None))
+no_sni_lost = with_hellos((ControlKind.NO_SNI, NO_SNI_RESET, None, tls()))
 
 
 def own_large_hello() -> Site:

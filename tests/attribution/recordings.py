@@ -362,6 +362,7 @@ class Site:
         self.public_roots = public_roots
         self.clock_offset = clock_offset
         self.limits = Limits()
+        self.started = NOW
         self.clock_readings: tuple[ClockReading, ...] = ()
         self.proxy_variables: tuple[str, ...] = ()
 
@@ -456,11 +457,19 @@ class Site:
             )
         )
 
+    def dialled(self, number: int) -> str:
+        """Return the address that the first trail of a record dialled."""
+        return self.records[number].trails[0].address or ""
+
+    def path(self, number: int) -> str:
+        """Return the path of the first trail of a record."""
+        return self.records[number].trails[0].path
+
     def recording(self) -> Recording:
         return Recording(
             id="r1",
-            started=NOW,
-            finished=NOW,
+            started=self.started,
+            finished=self.started,
             interrupted=False,
             plan=Plan(
                 region=None,

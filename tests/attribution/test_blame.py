@@ -77,17 +77,13 @@ def test_the_operators_endpoint_is_never_azures() -> None:
 
 
 def test_through_a_proxy_no_party_of_the_direct_way_is_a_suspect() -> None:
-    """Resolvers, gateways and inspection of this host's own way give place to the proxy."""
+    """Resolvers, gateways, firewalls and inspection of this host's own way give place to the proxy."""
     site = Site()
     site.add(
         trail(tcp(port=3128), tls(Failure.TIMEOUT), path="http://proxy.corp.example:3128"), via_proxy=True
     )
     found = attribute(accused(site, Phase.TLS), SILENCE_AFTER_HELLO, most=Confidence.CONFIRMED, values={})
-    assert [one.blame for one in found.suspects] == [
-        Blame.FIREWALL_L7,
-        Blame.EXPLICIT_PROXY,
-        Blame.AZURE_SERVICE,
-    ]
+    assert [one.blame for one in found.suspects] == [Blame.EXPLICIT_PROXY, Blame.AZURE_SERVICE]
 
 
 def test_several_targets_share_the_suspects_that_none_of_them_rules_out() -> None:

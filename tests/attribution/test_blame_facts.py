@@ -14,16 +14,19 @@ import pytest
 from egressd.attribution.blame.facts import FACTS, Accusation, Fact
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.model.observation import Failure, Phase
+from egressd.model.observation import Failure, Observation, Phase
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.verdict import Blame
 from tests.attribution.cases import SCENES
 from tests.attribution.recordings import (
     ADDRESS,
+    HOST,
+    PROXY,
     ROUTER,
     Site,
     certificate,
+    connect,
     dns,
     facts,
     good,
@@ -39,14 +42,14 @@ ELSEWHERE = "20.60.7.9"
 DEVICE = (certificate(issuer="CN=Corp Inspection CA", aia=()),)
 
 
-def accuse(site: Site, phase: Phase) -> Accusation:
+def accuse(site: Site, phase: Phase, reason: str = "tcp_unknown") -> Accusation:
     """Return the accusation of the first trail of the first probe."""
     index = SweepIndex.build(site.recording())
     probe = index.recording.plan.probes[0]
     context = TrailContext(
         trail=index.trails[probe.id][0], probe=probe, target=index.targets[probe.targets[0]], index=index
     )
-    return Accusation(context=context, reason="tcp_unknown", phase=phase)
+    return Accusation(context=context, reason=reason, phase=phase)
 
 
 def of(*trails: Trail, **target: object) -> Callable[[], Site]:
@@ -114,6 +117,7 @@ class Row(NamedTuple):
     phase: Phase
     holds: Callable[[], Site]
     looks_alike: Callable[[], Site]
+    reason: str = "tcp_unknown"
 
 
 REFUSED_STATUS = trail(dns(), tcp(), tls(), http(403))
@@ -133,7 +137,54 @@ def _own_server(*, stored: bool) -> Trail:
     return trail(dns(), tcp(), expired)
 
 
+def by_proxy(*seen: Observation, others: tuple[str, ...] = ()) -> Callable[[], Site]:
+    """Go through the proxy; `others` are names that fail there alike."""
+
+    def build() -> Site:
+        site = Site()
+        for host in (HOST, *others):
+            site.add(trail(tcp(port=3128), *seen, path=PROXY), host=host, via_proxy=True)
+        return site
+
+    return build
+
+
+def in_tunnel(shown: Failure | None) -> Callable[[], Site]:
+    """A name whose tunnel is cut every time, in turn with another name."""
+
+    def build() -> Site:
+        site = by_proxy(connect(), tls(Failure.CLOSED))()
+        answer, accused = tls(shown, sni="other.example"), tls(Failure.CLOSED)
+        site.control(
+            ControlKind.SNI_CONTRAST, tcp(), connect(), answer, accused=(tcp(), connect(), accused), rounds=3
+        )
+        site.controls[-1] = replace(
+            site.controls[-1],
+            trails=tuple(replace(one, path=PROXY) for one in site.controls[-1].trails),
+            subject_trails=tuple(replace(one, path=PROXY) for one in site.controls[-1].subject_trails),
+        )
+        return site
+
+    return build
+
+
 ROWS: Mapping[str, Row] = {
+    "proven_proxy": Row(
+        Phase.PROXY, by_proxy(tls(sni="proxy.corp.example"), connect(403)), by_proxy(connect(403))
+    ),
+    "no_proxy": Row(
+        Phase.PROXY,
+        by_proxy(connect(405, headers={"server": "nginx"})),
+        by_proxy(connect(405, headers={"server": "nginx", "via": "1.1 proxy"})),
+        "proxy_not_connect_capable",
+    ),
+    "answered_connect": Row(Phase.PROXY, by_proxy(connect(302)), by_proxy(connect(502))),
+    "no_tunnel_for_anybody": Row(
+        Phase.PROXY,
+        by_proxy(connect(None, Failure.CLOSED), others=("www.contoso.example",)),
+        by_proxy(connect(None, Failure.CLOSED), others=("login.azure.com",)),
+    ),
+    "other_name_in_tunnel": Row(Phase.TLS, in_tunnel(None), in_tunnel(Failure.CLOSED)),
     "content_of_proven_session": Row(Phase.HTTP, of(REFUSED_STATUS), of(CUT)),
     "name_proven_at_address": Row(Phase.HTTP, of(CUT), of(IN_CLEAR, port=80)),
     "icmp_from_hop": Row(Phase.TCP, of(_icmp_from(ROUTER)), of(_icmp_from(ADDRESS))),
@@ -169,8 +220,8 @@ def test_a_fact_holds_where_it_was_seen(name: str) -> None:
     """The row holds for what it describes, and not for what looks like it."""
     (fact,) = (one for one in FACTS if one.name == name)
     row = ROWS[name]
-    assert fact.holds(accuse(row.holds(), row.phase))
-    assert not fact.holds(accuse(row.looks_alike(), row.phase))
+    assert fact.holds(accuse(row.holds(), row.phase, row.reason))
+    assert not fact.holds(accuse(row.looks_alike(), row.phase, row.reason))
 
 
 def test_every_row_is_tested() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.attribution import judge, plan_followups
+from egressd.attribution import SAMPLED, judge, plan_followups
 from egressd.attribution.facts.proxy import auth_schemes, only_unsupported
 from egressd.model.endpoint import Protocol, SampleKind
 from egressd.model.observation import ChainFacts, Failure, Observation
@@ -177,7 +177,8 @@ def planned(*seen: Observation, port: int = 443) -> list[tuple[ControlKind, str,
     site.add(through(*seen), host="bad.example", via_proxy=True, port=port)
     fine = (connect(), tls(sni="good.example"), http())
     site.add(through(*fine), host="good.example", via_proxy=True)
-    return [(one.kind, one.host, one.tunnel) for one in plan_followups(recorded(site)) if one.tunnel]
+    planned = plan_followups(recorded(site))
+    return [(one.kind, one.host, one.tunnel) for one in planned if one.tunnel and one.kind not in SAMPLED]
 
 
 def test_followups_go_through_the_proxy() -> None:

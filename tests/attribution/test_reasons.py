@@ -256,7 +256,7 @@ def test_an_ipv6_endpoint_is_written_in_brackets(reason: Reason) -> None:
 @EVERY
 def test_no_command_line_has_text_from_the_network(reason: Reason) -> None:
     """An issuer or a server's text pasted into a shell could run commands."""
-    assert placeholders(reason.confirm) <= PLACEHOLDERS - {"issuer", "offender", "status"}
+    assert placeholders(reason.confirm) <= PLACEHOLDERS - {"issuer", "offender", "status", "location"}
 
 
 @EVERY

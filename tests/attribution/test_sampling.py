@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,13 +10,32 @@ import pytest
 from egressd.attribution import judge, plan_followups
 from egressd.attribution.blame_text import CALL
 from egressd.attribution.detectors.revocation import SAME_PAGE
-from egressd.model.observation import Certificate, Failure, HttpObservation, Observation
+from egressd.model.observation import (
+    Certificate,
+    Failure,
+    HttpObservation,
+    Observation,
+    TlsObservation,
+)
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Trail
 from egressd.model.verdict import Blame, Confidence, Outcome, Sweep
 from tests.attribution.cases import PRIVATE
-from tests.attribution.control_scenes import LOST
-from tests.attribution.recordings import RESOLVER, Site, certificate, dns, good, http, tcp, tls, trail
+from tests.attribution.control_scenes import ANSWERED_LARGE, LOST, RESET_LARGE
+from tests.attribution.recordings import (
+    NOW,
+    PROXY,
+    RESOLVER,
+    Site,
+    certificate,
+    connect,
+    dns,
+    good,
+    http,
+    tcp,
+    tls,
+    trail,
+)
 
 CRL = "http://crl.pki.example/issuing.crl"
 OCSP = "http://ocsp.pki.example"
@@ -36,25 +56,121 @@ def healthy(places: int = 4, leaf: Certificate = PAPERS) -> Site:
     return site
 
 
-def test_large_client_hello_is_sampled() -> None:
-    """Two addresses of a source, and one of them the unusual forms; none where nothing works."""
-    kinds = (ControlKind.LARGE_HELLO, ControlKind.SNI_LAST, ControlKind.NO_SNI)
-    found = planned(healthy(), *kinds)
-    assert [one.kind for one in found] == [kinds[0], kinds[1], kinds[2], kinds[0]]
-    assert len({one.address for one in found}) == 2
+HELLOS = (ControlKind.LARGE_HELLO, ControlKind.SNI_LAST, ControlKind.NO_SNI)
+
+
+def sent(
+    site: Site, number: int, *answers: TlsObservation, others: tuple[TlsObservation, ...] = (), at: str = NOW
+) -> None:
+    """Add the large ClientHellos of a place, and what was sent in turn with them, with their results."""
+    site.control(ControlKind.LARGE_HELLO, subject=number, address=site.dialled(number))
+    dial, path = replace(tcp(address=site.dialled(number)), started=at), site.path(number)
+    tunnel = (connect(),) if path == PROXY else ()
+    site.controls[-1] = replace(
+        site.controls[-1],
+        trails=tuple(trail(dial, *tunnel, one, path=path) for one in answers),
+        subject_trails=tuple(trail(dial, *tunnel, one, path=path) for one in others),
+    )
+
+
+def lost(site: Site, number: int, answer: TlsObservation) -> None:
+    """Add large ClientHellos that are lost twice, in turn with small ones that are answered."""
+    sent(site, number, answer, answer, others=(tls(), tls()))
+
+
+def behind_proxy(places: int) -> Site:
+    """Return targets that work by tunnels of one proxy."""
+    site = Site()
+    for number in range(places):
+        name = f"n{number}.example"
+        seen = (tcp(address="10.0.0.8", port=3128), connect(), tls(sni=name, chain=(PAPERS,)), http())
+        site.add(trail(*seen, path=PROXY), host=name, via_proxy=True)
+    return site
+
+
+@pytest.mark.parametrize("site", [healthy(4), behind_proxy(4)], ids=["direct", "proxied"])
+def test_a_small_plan_is_compared_everywhere(site: Site) -> None:
+    """A large ClientHello goes to every place, directly or by a tunnel; the unusual forms are sampled."""
+    found = planned(site, *HELLOS)
+    large = [one for one in found if one.kind is ControlKind.LARGE_HELLO]
+    assert {one.host for one in large} == {f"n{number}.example" for number in range(4)}
+    assert len({(one.address, one.tunnel) for one in large}) == 4
+    assert [one.kind for one in found].count(ControlKind.NO_SNI) == 1
+
+
+def test_nothing_is_compared_where_nothing_answers() -> None:
+    """A dead site has no place to compare at."""
     dead = Site()
     dead.add(trail(dns(), tcp(Failure.TIMEOUT)))
-    assert planned(dead, *kinds) == []
+    assert planned(dead, *HELLOS) == []
 
 
-def test_lost_large_client_hello_is_sent_in_smaller_segments() -> None:
-    """A lost ClientHello plans the next control; nothing is split unless it is allowed."""
+@pytest.mark.parametrize("build", [healthy, behind_proxy], ids=["direct", "proxied"])
+def test_a_healthy_sweep_sends_few_client_hellos(build: Callable[[int], Site]) -> None:
+    """With 150 targets it is two large ones and each unusual form once, whatever the round."""
+    site = build(150)
+    found = planned(site, *HELLOS)
+    assert sorted(one.kind for one in found) == sorted((*HELLOS, ControlKind.LARGE_HELLO))
+    for one in found:
+        number = int(one.host.removeprefix("n").partition(".")[0])
+        sent(site, number, ANSWERED_LARGE)
+        site.controls[-1] = replace(site.controls[-1], kind=one.kind)
+    assert planned(site, *HELLOS) == []
+
+
+def test_sweeps_go_round_a_large_plan() -> None:
+    """Each sweep tries places that no sweep before has tried, until all have a fresh result."""
+    site, seen = healthy(30), set[str]()
+    for sweep in range(15):
+        site.started = f"2026-11-20T03:10:{10 + sweep}.000Z"
+        for one in planned(site, ControlKind.LARGE_HELLO):
+            assert one.host not in seen
+            seen.add(one.host)
+            sent(site, int(one.host[1:].partition(".")[0]), ANSWERED_LARGE, at=site.started)
+    assert len(seen) == 30
+
+
+def test_operators_come_before_neighbours() -> None:
+    """Of thirty addresses in one network and one elsewhere, the first two samples are of both networks."""
+    site = healthy(30)
+    away = trail(dns(name="far.example"), tcp(address="198.51.100.7"), tls(sni="far.example"), http())
+    site.add(away, host="far.example")
+    hosts = {one.host for one in planned(site, ControlKind.LARGE_HELLO)}
+    assert "far.example" in hosts
+    assert len(hosts) == 2
+
+
+def test_one_loss_is_looked_for_everywhere() -> None:
+    """A large ClientHello that is lost by turns at one place goes to all others, and in smaller segments."""
+    site = healthy(40)
+    lost(site, 0, LOST)
+    found = planned(site, ControlKind.LARGE_HELLO)
+    assert len({one.host for one in found if one.max_segment is None}) == 39
+    assert len({one.host for one in found if one.max_segment == 1200}) == 40
+
+
+def test_one_lost_client_hello_is_chance() -> None:
+    """Lost once, answered the second time: nothing is said of it and nothing follows from it."""
+    site = healthy(40)
+    sent(site, 0, LOST, ANSWERED_LARGE, others=(tls(),))
+    assert len(planned(site, ControlKind.LARGE_HELLO)) == 1
+    assert {one.verdict.outcome for one in judge(site.recording()).verdicts} == {Outcome.OK}
+
+
+def test_every_place_that_loses_it_is_marked() -> None:
+    """Whatever the path, each target whose large ClientHellos are lost is degraded, and no other."""
+    for site in (healthy(5), behind_proxy(5)):
+        for number in (1, 4):
+            lost(site, number, RESET_LARGE)
+        marked = [one.verdict.reason for one in judge(site.recording()).verdicts]
+        bad = "tls_large_hello_intolerant"
+        assert marked == [None, bad, None, None, bad]
+
+
+def test_nothing_is_split_unless_allowed() -> None:
+    """A ClientHello in two parts is sent only where the configuration allows it."""
     site = healthy(1)
-    site.control(ControlKind.LARGE_HELLO, tcp(address="203.0.113.0"), LOST, address="203.0.113.0")
-    again = planned(site, ControlKind.LARGE_HELLO, ControlKind.SPLIT_HELLO)
-    assert [(one.kind, one.max_segment) for one in again if one.max_segment] == [
-        (ControlKind.LARGE_HELLO, 1200)
-    ]
+    lost(site, 0, LOST)
     assert planned(site, ControlKind.SPLIT_HELLO) == []
     site.limits = replace(site.limits, split_hello=True)
     assert len(planned(site, ControlKind.SPLIT_HELLO)) == 1

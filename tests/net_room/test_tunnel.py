@@ -105,6 +105,62 @@ async def test_refusals(memory_stream: Any, said: bytes, failure: Failure) -> No
     assert seen.first_bytes == said[:64].hex()
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Type: text/html\r\nContent-Length: 53\r\n\r\n",
+        b"Content-Type: text/html\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n35\r\n",
+    ],
+    ids=["length", "type", "chunked"],
+)
+async def test_a_page_is_no_tunnel(memory_stream: Any, head: bytes) -> None:
+    """A 2xx that announces a body and sends one has no tunnel; the page is kept."""
+    page = b"<html><title>Web policy</title>Not allowed.</html>\r\n"
+    stream = memory_stream(b"HTTP/1.1 200 OK\r\n" + head + page)
+    seen = await open_tunnel(stream, PROXY, "web.test:443", timeout=1)
+    assert (seen.failure, seen.status, seen.title) == (Failure.PROXY_PAGE, 200, "Web policy")
+    assert "Not allowed." in seen.body
+
+
+async def test_a_page_may_come_after_its_head(serve: Any, connect: Any) -> None:
+    """An announced body is waited for."""
+
+    async def late(peer: Any) -> None:
+        await peer.receive()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n")
+        await asyncio.sleep(0.1)
+        await peer.send(b"<p>sign in</p>")
+
+    stream = await connect(await serve(late))
+    seen = await open_tunnel(stream, PROXY, "web.test:443", timeout=5)
+    stream.close()
+    assert (seen.failure, seen.body) == (Failure.PROXY_PAGE, "<p>sign in</p>")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"Content-Length: 0\r\n", b"Content-Length: 5\r\n", b"Content-Type: text/html\r\n"],
+    ids=["nothing", "never sent", "type"],
+)
+async def test_an_announced_body_that_never_comes_is_a_tunnel(serve: Any, connect: Any, head: bytes) -> None:
+    """Clients ignore it in a 2xx answer to CONNECT (RFC 9110 section 9.3.6)."""
+    stream = await connect(await serve(scripted_proxy(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n", [])))
+    seen = await open_tunnel(stream, PROXY, "web.test:443", timeout=5)
+    assert seen.failure is None
+    await stream.write(b"ping")
+    assert await stream.read(10) == b"ping"
+    stream.close()
+
+
+async def test_the_title_of_a_refusal_is_kept(memory_stream: Any) -> None:
+    """It often names the product and the policy."""
+    page = b"<html><head><title>Access Denied (policy_denied)</title></head></html>"
+    said = b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n" % len(page) + page
+    seen = await open_tunnel(memory_stream(said), PROXY, "web.test:443", timeout=1)
+    assert seen.title == "Access Denied (policy_denied)"
+
+
 async def test_reset_and_timeout(serve: Any, connect: Any) -> None:
     """RESET and TIMEOUT, as for every phase."""
 

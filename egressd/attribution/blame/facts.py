@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from egressd.attribution.blame.parties import FAR_END, NAME_PARTIES, ON_THE_WAY
 from egressd.attribution.control_results.contrast import Contrast, mss_contrast, sni_contrast
 from egressd.attribution.control_results.hops import failure_hop
+from egressd.attribution.facts.peer_comparison import domain_of
+from egressd.attribution.facts.proxy import BAD_GATEWAY, names_web_server, plain_request, proxy_refusal
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.model.observation import Failure, Phase
+from egressd.model.observation import Failure, Phase, TlsObservation
 from egressd.model.verdict import Blame
 
 SHOWN = frozenset({Contrast.AGAIN, Contrast.FLIP})
@@ -110,7 +112,81 @@ def _signs_unrelated_names(accusation: Accusation) -> bool:
     return accusation.context.signs_unrelated_names
 
 
+def _answered_connect(accusation: Accusation) -> bool:
+    """Whether the listener at the proxy's address answered for itself, and not for what is beyond it."""
+    tunnel = accusation.context.tunnel
+    if accusation.phase is not Phase.PROXY or tunnel is None:
+        return False
+    own = tunnel.failure is Failure.PROXY_STATUS and tunnel.status not in BAD_GATEWAY
+    return own or tunnel.failure is Failure.PROXY_PAGE
+
+
+def _by_proven_proxy(accusation: Accusation) -> bool:
+    """Whether it answered inside TLS in which the proxy proved its own name."""
+    trail = accusation.context.trail
+    own = [one for one in trail.observations if isinstance(one, TlsObservation)]
+    with_proxy = own[: len(own) - len(trail.handshakes)]
+    return _answered_connect(accusation) and any(one.failure is None for one in with_proxy)
+
+
+def _is_no_proxy(accusation: Accusation) -> bool:
+    """Whether the listener at the proxy's address shows itself as something else."""
+    if accusation.reason != "proxy_not_connect_capable":
+        return False
+    answer = proxy_refusal(accusation.context) or plain_request(accusation.context)
+    return answer is None or answer.status is None or names_web_server(answer)
+
+
+def _no_tunnel_for_anybody(accusation: Accusation) -> bool:
+    """Whether the same proxy opened no tunnel to names of unrelated owners either."""
+    context, index = accusation.context, accusation.context.index
+    if accusation.phase is not Phase.PROXY or context.trail.path in index.working_proxies:
+        return False
+    tried = {
+        domain_of(index.probes[probe].host)
+        for probe, trails in index.trails.items()
+        if any(one.path == context.trail.path and one.seen(Phase.PROXY) is not None for one in trails)
+    }
+    return len(tried) > 1
+
+
+def _other_name_in_tunnel(accusation: Accusation) -> bool:
+    return accusation.context.proxied and _other_name_answered(accusation)
+
+
 FACTS: tuple[Fact, ...] = (
+    Fact(
+        name="proven_proxy",
+        says="the answer to CONNECT came inside TLS in which the proxy proved its name",
+        holds=_by_proven_proxy,
+        names=Blame.EXPLICIT_PROXY,
+    ),
+    Fact(
+        name="no_proxy",
+        says="what listens at the proxy's address answers as a web server does, or speaks no HTTP",
+        holds=_is_no_proxy,
+        points_to=Blame.EGRESSD_ENV,
+    ),
+    Fact(
+        name="answered_connect",
+        says="what listens at the proxy's address answered CONNECT itself, so nothing beyond it was tried",
+        holds=_answered_connect,
+        rules_out=FAR_END | NAME_PARTIES,
+        points_to=Blame.EXPLICIT_PROXY,
+    ),
+    Fact(
+        name="no_tunnel_for_anybody",
+        says="the same proxy opened no tunnel to names of unrelated owners either",
+        holds=_no_tunnel_for_anybody,
+        rules_out=FAR_END,
+    ),
+    Fact(
+        name="other_name_in_tunnel",
+        says="another server name got a TLS answer in a tunnel to the same place, and this one failed "
+        "every time",
+        holds=_other_name_in_tunnel,
+        points_to=Blame.EXPLICIT_PROXY,
+    ),
     Fact(
         name="content_of_proven_session",
         says="the answer came inside TLS that proved the server's name by a public authority, where no "

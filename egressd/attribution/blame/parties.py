@@ -29,6 +29,8 @@ ON_THE_WAY = frozenset(
 """Who forwards packets or connections."""
 BEHIND_PROXY: Mapping[Blame, Blame] = {
     Blame.LOCAL_GATEWAY: Blame.EXPLICIT_PROXY,
+    Blame.FIREWALL_L3L4: Blame.EXPLICIT_PROXY,
+    Blame.FIREWALL_L7: Blame.EXPLICIT_PROXY,
     Blame.TLS_INSPECTION: Blame.EXPLICIT_PROXY,
     Blame.TRANSPARENT_PROXY: Blame.EXPLICIT_PROXY,
     Blame.PATH_MTU_LINK: Blame.EXPLICIT_PROXY,
@@ -43,8 +45,8 @@ def parties_present(context: TrailContext, signature: Signature, phase: Phase | 
     """Return the parties of a signature that are there for a trail, in its order."""
     parties = signature.own if context.owned and signature.own else signature.parties
     found: Iterator[Blame] = (_far_end(one, context) for one in parties)
-    if context.proxied and phase is not Phase.DNS:
-        found = _behind_proxy(found)
+    if context.proxied and phase is not Phase.DNS and Blame.EXPLICIT_PROXY not in parties:
+        found = _behind_proxy(tuple(found))
     return tuple(dict.fromkeys(found)) or parties
 
 
@@ -53,6 +55,13 @@ def _far_end(party: Blame, context: TrailContext) -> Blame:
     return Blame.ENDPOINT_OWNER if party is Blame.AZURE_SERVICE and context.owned else party
 
 
-def _behind_proxy(parties: Iterator[Blame]) -> Iterator[Blame]:
-    """Leave out the resolvers of this host: the proxy looks names up itself."""
-    return (BEHIND_PROXY.get(one, one) for one in parties if one not in NAME_PARTIES)
+def _behind_proxy(parties: tuple[Blame, ...]) -> Iterator[Blame]:
+    """Yield the proxy for what stands on the direct way; resolvers of this host are not asked.
+
+    Inspection that comes first has shown itself by its certificate: it is known for what it does.
+    """
+    for place, one in enumerate(parties):
+        if one is Blame.TLS_INSPECTION and place == 0:
+            yield one
+        elif one not in NAME_PARTIES:
+            yield BEHIND_PROXY.get(one, one)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from egressd.attribution.facts.sweep_index import host_of
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import CDN_HEADERS, PROXY_SERVERS, product_of
 from egressd.model.observation import Failure, HttpObservation, ProxyObservation, TlsObservation
@@ -15,6 +16,9 @@ ProxyAnswer = ProxyObservation | HttpObservation
 BAD_GATEWAY = frozenset({500, 502, 503, 504})
 AMBIGUOUS = frozenset({403, 502, 503, 504})
 """Statuses that a proxy gives as readily as an origin does."""
+PROXY_HEADERS = frozenset({"via", "proxy-agent", "proxy-connection", "proxy-authenticate", "x-squid-error"})
+PROXY_STATUSES = frozenset({407, 511})
+"""Statuses that only a proxy or a portal gives (RFC 9110 section 15.5.8, RFC 6585 section 6)."""
 BASIC = "basic"
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]{0,30})(?=\s*(?:,|$)|\s+[A-Za-z0-9+/=])")
@@ -35,6 +39,18 @@ def auth_schemes(one: ProxyAnswer | None) -> tuple[str, ...]:
 def squid_error(one: ProxyAnswer | None) -> str:
     """Return Squid's own error and errno, such as `ERR_CONNECT_FAIL 111`; empty where it gives none."""
     return headers_of(one).get("x-squid-error", "")
+
+
+def redirect_host(one: ProxyAnswer | None) -> str:
+    """Return the host that an answer sends the client to; empty where it names none."""
+    return host_of(headers_of(one).get("location", ""))
+
+
+def names_web_server(one: ProxyAnswer | None) -> bool:
+    """Whether an answer names its server's software, and that is none of a proxy."""
+    headers = headers_of(one)
+    server = headers.get("server", "").lower()
+    return bool(server) and not server.startswith(PROXY_SERVERS) and not headers.keys() & PROXY_HEADERS
 
 
 def plain_request(context: TrailContext) -> HttpObservation | None:
@@ -70,7 +86,7 @@ def _has_proxy_mark(one: HttpObservation) -> bool:
     """Whether a proxy's own marks are on an answer; a forwarded answer of an origin has none."""
     headers = headers_of(one)
     server = headers.get("server", "").lower()
-    if one.status == 407 or "x-squid-error" in headers or "x-proxy-error" in headers:
+    if one.status in PROXY_STATUSES or "x-squid-error" in headers or "x-proxy-error" in headers:
         return True
     return (one.status or 0) >= 400 and (server.startswith(PROXY_SERVERS) or bool(product_of(one)))
 

@@ -26,15 +26,18 @@ from egressd.model.recording import Recording
 HELLO_ROUNDS = 5
 """No repeats came before, so that more rounds are needed to exclude chance."""
 
-__all__ = ["PER_PROBE", "PER_SWEEP", "plan_followups"]
+SAMPLED = EXPECTED_TO_WORK
+"""Kinds that need no new result of their probe to be due: they go round the plan."""
+
+__all__ = ["PER_PROBE", "PER_SWEEP", "SAMPLED", "plan_followups"]
 
 
 def plan_followups(recording: Recording) -> tuple[ControlPlan, ...]:
-    """Return the controls that are worth running now; none of those that ran already."""
+    """Return the controls that are worth running now; none of those that ran already and are still fresh."""
     index = SweepIndex.build(recording)
     done = {one.id for one in recording.controls}
-    planned = chain(failure_controls(index), hello_controls(index), revocation_controls(index))
-    return tuple({one.id: _paced(one) for one in planned if one.id not in done}.values())
+    once = (one for one in chain(failure_controls(index), revocation_controls(index)) if one.id not in done)
+    return tuple({one.id: _paced(one) for one in chain(once, hello_controls(index))}.values())
 
 
 def _paced(one: ControlPlan) -> ControlPlan:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, Phase
 from egressd.model.plan import ControlKind, ControlPlan
+from egressd.wording import host_port
 
 DNS_PORT = 53
 
@@ -78,10 +81,18 @@ def _identity(kind: ControlKind, context: TrailContext, max_segment: int | None)
 def hello_control(
     context: TrailContext, kind: ControlKind, why: str, *, max_segment: int | None = None
 ) -> ControlPlan:
-    """Plan a ClientHello of another size or form to the address of a trail."""
-    return control_for(
-        context, kind, host=context.probe.host, protocol=Protocol.TLS, max_segment=max_segment, why=why
+    """Plan a ClientHello of another size or form to the address of a trail, or in a tunnel like its own."""
+    host, port = context.probe.host, context.probe.port
+    plan = control_for(
+        context,
+        kind,
+        host=host,
+        port=port if context.proxied else None,
+        protocol=Protocol.TLS,
+        max_segment=max_segment,
+        why=why,
     )
+    return replace(plan, tunnel=host_port(host, port)) if context.proxied else plan
 
 
 def is_forged(context: TrailContext) -> bool:

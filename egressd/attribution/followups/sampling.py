@@ -5,67 +5,76 @@ A sweep samples that: a few ClientHellos per source, and the URLs in the chains 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from egressd.attribution.control_results.client_hello import ONE_SEGMENT, hello_answered
+from egressd.attribution.control_results.client_hello import ONE_SEGMENT
 from egressd.attribution.facts.cert_urls import certificate_urls
 from egressd.attribution.facts.sweep_index import SweepIndex
-from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
 from egressd.attribution.followups.control import hello_control
+from egressd.attribution.followups.places import FRESH_SECONDS, HelloPlace, hello_places, places_due
 from egressd.model.endpoint import Protocol
-from egressd.model.plan import ControlKind, ControlPlan, Probe
+from egressd.model.plan import ControlKind, ControlPlan
 
 SAMPLES = 2
-"""Addresses per source at which ClientHellos are compared."""
+"""Places per source and sweep at which ClientHellos are compared, where a plan has many."""
+FEW_PLACES = 12
+"""A plan with no more places than this is compared at all of them."""
 MOST_URLS = 20
 """Per source."""
 PER_HOST = 2
 
 
 def hello_controls(index: SweepIndex) -> Iterator[ControlPlan]:
-    """Yield ClientHellos of other size and form for a few addresses that answered the usual one."""
+    """Yield ClientHellos of other size and form for places that answered the usual one.
+
+    A small plan is compared at all of its places, a large one at a few in each sweep: those never tried come
+    first. What is lost at one place is tried at all of them: the same device may stand before each.
+    """
+    since = index.recording.started
     for source in index.recording.plan.sources:
-        for number, context in enumerate(_samples(index, source.name)):
-            yield hello_control(context, ControlKind.LARGE_HELLO, "agents send a ClientHello of two segments")
-            if hello_answered(context, ControlKind.LARGE_HELLO) is False:
-                yield from _for_large_hello(context)
-            if number == 0:
-                yield hello_control(
-                    context, ControlKind.SNI_LAST, "some devices find the name at the front only"
-                )
-                yield hello_control(context, ControlKind.NO_SNI, "some devices require a server name")
-
-
-def _samples(index: SweepIndex, source: str) -> Iterator[TrailContext]:
-    """Yield trails of one source that got a TLS answer to a small ClientHello, each at another address."""
-    destinations: set[tuple[str, int]] = set()
-    for probe in index.recording.plan.probes:
-        if probe.source != source or probe.via_proxy or probe.contrast or probe.siblings:
-            continue
-        for context in _answered_trails(index, probe):
-            if len(destinations) < SAMPLES and context.dialled not in destinations:
-                destinations.add(context.dialled)
-                yield context
-
-
-def _answered_trails(index: SweepIndex, probe: Probe) -> Iterator[TrailContext]:
-    for context in probe_contexts(index, probe):
-        tls = context.tls
-        answered = tls is not None and tls.failure is None and tls.hello_bytes <= ONE_SEGMENT
-        if answered and not context.proxied:
-            yield context
-
-
-def _for_large_hello(context: TrailContext) -> Iterator[ControlPlan]:
-    """Find out why a large ClientHello was lost: the size of its packets, or that it came in two."""
-    why = "smaller segments tell a small MTU from a device that cannot reassemble a ClientHello"
-    yield hello_control(context, ControlKind.LARGE_HELLO, why, max_segment=ONE_SEGMENT)
-    if context.index.recording.plan.limits.split_hello:
-        yield hello_control(
-            context,
-            ControlKind.SPLIT_HELLO,
-            "a small ClientHello in two parts shows whether devices reassemble",
+        places = hello_places(index, source.name)
+        few = len(places) <= FEW_PLACES
+        lost = [one for one in places if one.lost(ControlKind.LARGE_HELLO)]
+        large = places_due(
+            places, ControlKind.LARGE_HELLO, since=since, samples=None if few or lost else SAMPLES
         )
+        for place in large:
+            yield _compare(place, ControlKind.LARGE_HELLO, "agents send a ClientHello of two segments")
+        for place in (*lost, *large) if lost else ():
+            yield from _for_large_hello(place, since=since)
+        compared = [one for one in places if one in large or one.newest(ControlKind.LARGE_HELLO) is not None]
+        yield from _forms(compared, since=since, few=few)
+
+
+def _forms(places: Sequence[HelloPlace], *, since: str, few: bool) -> Iterator[ControlPlan]:
+    """Yield ClientHellos of other forms for places where the usual form is tried in both sizes."""
+    everywhere = few or any(one.lost(ControlKind.SNI_LAST) for one in places)
+    for place in places_due(places, ControlKind.SNI_LAST, since=since, samples=None if everywhere else 1):
+        yield _compare(place, ControlKind.SNI_LAST, "some devices find the name at the front only")
+    for place in places_due(places, ControlKind.NO_SNI, since=since, samples=1):
+        yield _compare(place, ControlKind.NO_SNI, "some devices require a server name")
+
+
+def _for_large_hello(place: HelloPlace, *, since: str) -> Iterator[ControlPlan]:
+    """Find out why a large ClientHello is lost: the size of its packets, or that it comes in two.
+
+    Behind a proxy the packets of our own connection say nothing about those that the proxy sends.
+    """
+    kind = ControlKind.LARGE_HELLO
+    age = place.age(kind, since=since, max_segment=ONE_SEGMENT)
+    if place.context.proxied or (age is not None and age < FRESH_SECONDS):
+        return
+    why = "smaller segments tell a small MTU from a device that cannot reassemble a ClientHello"
+    yield _compare(place, kind, why, max_segment=ONE_SEGMENT)
+    if place.context.index.recording.plan.limits.split_hello:
+        split = "a small ClientHello in two parts shows whether devices reassemble"
+        yield _compare(place, ControlKind.SPLIT_HELLO, split)
+
+
+def _compare(
+    place: HelloPlace, kind: ControlKind, why: str, *, max_segment: int | None = None
+) -> ControlPlan:
+    return hello_control(place.context, kind, why, max_segment=max_segment)
 
 
 def revocation_controls(index: SweepIndex) -> Iterator[ControlPlan]:

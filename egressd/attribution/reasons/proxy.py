@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from egressd.attribution.blame.suspects import (
+    ANSWER_TO_CONNECT,
     BEYOND_PROXY,
     CONFIGURED_PROXY,
+    CONNECT_UNANSWERED,
     DIRECT_RULE,
-    EGRESSD_ITSELF,
+    NO_PROXY_THERE,
     RESOLVER,
     TRUST_STORE,
     TUNNEL_FAILS,
@@ -65,13 +67,13 @@ PROXY: tuple[Reason, ...] = (
         title="The proxy does not support CONNECT",
         meaning="What answers on the proxy's port is not an HTTP proxy, or does not offer tunnels there. "
         "The port or the scheme in the configuration is probably wrong.",
-        signal="CONNECT was answered by something that is not HTTP, or by status 400, 404, 405 or 501; or "
-        "an `https://` proxy does not answer with TLS.",
+        signal="CONNECT was answered by something that is not HTTP, or by status 400, 404, 405 or 501 and "
+        "no name passes; or an `https://` proxy does not answer with TLS.",
         evidence=(
             "proxy.status, proxy.first_bytes: what came back",
             "proxy.proxy: scheme, host and port in use",
         ),
-        suspects=EGRESSD_ITSELF,
+        suspects=NO_PROXY_THERE,
         severity=Outcome.BLOCKED,
         advice="Correct the scheme or the port of {proxy} in the configuration; ask the proxy team for the "
         "port that accepts CONNECT.",
@@ -159,18 +161,18 @@ PROXY: tuple[Reason, ...] = (
         title="The proxy's policy denies the name",
         meaning="The proxy is up and answers, but its policy does not allow this host name. One line in its "
         "allow list is missing.",
-        signal="CONNECT for this name was answered by 403.",
+        signal="CONNECT for this name was answered by 403, 451 or 470.",
         evidence=(
-            "proxy.status: 403",
+            "proxy.status: 403; 451 for legal reasons, 470 where a gateway has no rule for the name",
             "proxy.headers: `Via`, `Server`, `X-Squid-Error: ERR_ACCESS_DENIED`",
-            "proxy.body: the block page, with the category where the product shows it",
+            "proxy.title, proxy.body: the block page, with the category where the product shows it",
             "proxy.authority: the name and port requested",
         ),
         suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Allow CONNECT to {place} for {source} on {proxy}; it answers 403. The access log has "
+        advice="Allow CONNECT to {place} for {source} on {proxy}; it answers {status}. The access log has "
         "the line at {time} (Squid: TCP_DENIED/403).",
-        confirm=steps(CURL_PROXY, "Expect `200` to CONNECT, not `403`."),
+        confirm=steps(CURL_PROXY, "Expect `200` to CONNECT."),
         needs=("proxy",),
     ),
     Reason(
@@ -189,6 +191,139 @@ PROXY: tuple[Reason, ...] = (
         advice="Add port {port} to the tunnel ports of {proxy} (Squid: `SSL_ports`); {host} is allowed on "
         "443 already.",
         confirm=steps(CURL_PROXY, "$ curl -sv -o /dev/null -x {proxy} https://{host}:443/"),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_redirected",
+        phase=Phase.PROXY,
+        title="The proxy redirects instead of opening a tunnel",
+        meaning="The proxy answers CONNECT with a redirect, usually to a login, a consent or a policy page. "
+        "Browsers may follow it with somebody in front of them; agents cannot.",
+        signal="CONNECT was answered by a 3xx status.",
+        evidence=(
+            "proxy.status: 301, 302, 303, 307 or another 3xx",
+            "proxy.headers: `Location` names the place the client is sent to",
+            "proxy.title, proxy.body: the page, if one came along",
+        ),
+        suspects=ANSWER_TO_CONNECT,
+        severity=Outcome.BLOCKED,
+        advice="Exempt {source} on {proxy} from the login or policy page: it answers CONNECT {place} with "
+        "{status} and sends the client to {location}, where no agent can follow.",
+        confirm=steps(CURL_PROXY, "Look for `Location` in the answer to CONNECT."),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_login_required",
+        phase=Phase.PROXY,
+        title="The proxy wants a login that clients can't give",
+        meaning="The proxy asks for a login by a status that belongs to web servers (401) or to portals "
+        "(511), not by 407. No client sends its proxy credentials in answer to that.",
+        signal="CONNECT was answered by 401 or 511.",
+        evidence=(
+            "proxy.status: 401 or 511",
+            "proxy.headers: `WWW-Authenticate`, `Location`",
+            "proxy.title, proxy.body: the login page, if one came along",
+        ),
+        suspects=ANSWER_TO_CONNECT,
+        severity=Outcome.BLOCKED,
+        advice="Exempt {source} from the login on {proxy} for the Azure names, or have it ask by 407: it "
+        "answers CONNECT {place} with {status}.",
+        confirm=steps(CURL_PROXY, "Look at the status of the answer to CONNECT."),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_rate_limited",
+        phase=Phase.PROXY,
+        title="The proxy limits the rate of connections",
+        meaning="The proxy refuses tunnels because it has counted too many of them. Agents that retry make "
+        "it worse; the limit has to fit what this host needs.",
+        signal="CONNECT was answered by 429.",
+        evidence=(
+            "proxy.status: 429",
+            "proxy.headers: `Retry-After`",
+            "proxy.started: compare with the start of other tunnels",
+        ),
+        suspects=ANSWER_TO_CONNECT,
+        severity=Outcome.BLOCKED,
+        advice="Raise the rate limit of {proxy} for {source}: it answers CONNECT {place} with {status}.",
+        confirm=steps(CURL_PROXY, "Wait for the time in `Retry-After`, then again."),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_page_for_tunnel",
+        phase=Phase.PROXY,
+        title="The proxy grants the tunnel and sends a page",
+        meaning="The answer to CONNECT is a success, and what follows is a web page where TLS should begin. "
+        "It is a block or login page with the wrong status, or the listener is no proxy.",
+        signal="CONNECT was answered by 2xx with a body, or a page without a head of its own came in the "
+        "tunnel.",
+        evidence=(
+            "proxy.status: 200",
+            "proxy.headers: `Content-Type`, `Content-Length`",
+            "proxy.title, proxy.body, tls.first_text: the page",
+        ),
+        suspects=ANSWER_TO_CONNECT,
+        severity=Outcome.BLOCKED,
+        advice="Allow CONNECT to {place} for {source} on {proxy}: it answers {status} and then sends a page "
+        "instead of a tunnel. The page names the policy, or shows that {proxy} is no proxy.",
+        confirm=steps(CURL_PROXY, "TLS fails with `wrong version number`."),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_refused",
+        phase=Phase.PROXY,
+        title="The proxy refuses the tunnel",
+        meaning="The proxy answered CONNECT with a status that has no usual meaning there. Only its log or "
+        "its page says why.",
+        signal="CONNECT was answered by a status other than 2xx that no other code covers.",
+        evidence=(
+            "proxy.status: the status",
+            "proxy.headers: `Server`, `Via` and the marks of the product",
+            "proxy.title, proxy.body: the page, if one came along",
+        ),
+        suspects=ANSWER_TO_CONNECT,
+        severity=Outcome.BLOCKED,
+        advice="Allow CONNECT to {place} for {source} on {proxy}: it answers {status}. Its access log at "
+        "{time} has the cause.",
+        confirm=steps(CURL_PROXY, "Look at the status of the answer to CONNECT."),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_closed",
+        phase=Phase.PROXY,
+        title="The proxy hangs up on CONNECT",
+        meaning="The proxy accepted the connection, took the request and ended the connection without an "
+        "answer: by policy, because its own connection failed, or because it expects something else there.",
+        signal="The connection to the proxy was closed or reset after CONNECT, without a byte of HTTP.",
+        evidence=(
+            "proxy.failure: closed or reset",
+            "proxy.authority: the name and port requested",
+            "controls.repeat: whether it happens again",
+        ),
+        suspects=CONNECT_UNANSWERED,
+        severity=Outcome.BLOCKED,
+        advice="Give us the log lines of {proxy} for {source} at {time}: it takes CONNECT {place} and hangs "
+        "up without an answer.",
+        confirm=steps(CURL_PROXY, "curl reports `Proxy CONNECT aborted`."),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_no_answer",
+        phase=Phase.PROXY,
+        title="The proxy does not answer CONNECT",
+        meaning="The proxy accepted the connection and took the request, and no answer came within our time. "
+        "It is overloaded, its own connection hangs, or something else listens there.",
+        signal="No byte came after CONNECT until the timeout, and no other name got an answer either.",
+        evidence=(
+            "proxy.failure, proxy.elapsed_ms: timeout, and how long we waited",
+            "proxy.info.bytes_acked: whether the request arrived",
+            "controls.repeat: whether it happens again",
+        ),
+        suspects=CONNECT_UNANSWERED,
+        severity=Outcome.BLOCKED,
+        advice="Look at the load and the log of {proxy} at {time}: it took CONNECT {place} from {source} and "
+        "did not answer.",
+        confirm=steps(CURL_PROXY, "It hangs after `Establish HTTP proxy tunnel`."),
         needs=("proxy",),
     ),
     Reason(
@@ -212,8 +347,8 @@ PROXY: tuple[Reason, ...] = (
         title="The proxy's own connection times out",
         meaning="The proxy tried to reach the server and got no answer. A firewall behind the proxy drops "
         "the proxy's own traffic.",
-        signal="The proxy answered 503 or 504 and named a timeout as its own error; or it left this request "
-        "without an answer while it serves others.",
+        signal="The proxy answered 503 and named a timeout as its own error, or 504 and no other cause; or "
+        "it left this request without an answer while it serves others.",
         evidence=("proxy.status: 503 or 504", _SQUID_ERRNO + ": 110", "proxy.elapsed_ms: long"),
         suspects=BEYOND_PROXY,
         severity=Outcome.BLOCKED,
@@ -261,7 +396,7 @@ PROXY: tuple[Reason, ...] = (
         phase=Phase.PROXY,
         title="The proxy fails without giving a cause",
         meaning="The proxy answered with a gateway error and gave no cause. Only its own log shows more.",
-        signal="CONNECT was answered by 502, 503 or 504, without a usable error header or text.",
+        signal="CONNECT was answered by 500, 502 or 503, without a usable error header or text.",
         evidence=(
             "proxy.status, proxy.headers, proxy.body: all that is known",
             "proxy.started: to find the line in the access log",

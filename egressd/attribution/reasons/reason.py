@@ -25,6 +25,7 @@ PLACEHOLDERS = frozenset(
         "proxy",
         "status",
         "schemes",
+        "location",
         "place",
         "remote",
         "local",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from egressd.attribution.certainty import at, contrasted
-from egressd.attribution.control_results.client_hello import ONE_SEGMENT, hello_answered
+from egressd.attribution.control_results.client_hello import (
+    ONE_SEGMENT,
+    hello_answered,
+    hello_lost,
+)
 from egressd.attribution.control_results.contrast import Contrast, mss_contrast, passed_if
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.rule import Rule
@@ -17,8 +21,8 @@ def _answered(context: TrailContext) -> bool:
 
 
 def _large_lost(context: TrailContext) -> bool:
-    """Whether the usual small ClientHello was answered at an address where a large one was not."""
-    return _answered(context) and hello_answered(context, ControlKind.LARGE_HELLO) is False
+    """Whether small ClientHellos are answered at a place where large ones are not, by turns."""
+    return _answered(context) and hello_lost(context, ControlKind.LARGE_HELLO)
 
 
 def _fits_small_segments(context: TrailContext) -> bool | None:
@@ -55,12 +59,12 @@ def _by_size(context: TrailContext) -> Contrast:
 def _nameless_denied(context: TrailContext) -> bool:
     """Whether a ClientHello without a name gets no TLS answer where one with a name does."""
     named = _answered(context) or (context.tls is not None and context.tls.server_hello)
-    return named and hello_answered(context, ControlKind.NO_SNI) is False
+    return named and hello_lost(context, ControlKind.NO_SNI)
 
 
 def _late_name_missed(context: TrailContext) -> bool:
     large = hello_answered(context, ControlKind.LARGE_HELLO) is True
-    return _answered(context) and large and hello_answered(context, ControlKind.SNI_LAST) is False
+    return _answered(context) and large and hello_lost(context, ControlKind.SNI_LAST)
 
 
 def _degraded(_: TrailContext) -> Outcome:

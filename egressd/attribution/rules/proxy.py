@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from egressd.attribution.certainty import OBSERVED, at, contrasted, unless
+from egressd.attribution.blame.suspects import LISTENER_REFUSES, Signature
+from egressd.attribution.certainty import OBSERVED, SILENCE, at, contrasted, unless
 from egressd.attribution.control_results.contrast import Contrast, passed_if, passed_or_flip
 from egressd.attribution.facts.proxy import (
     BAD_GATEWAY,
     auth_schemes,
+    headers_of,
     inspected_answer,
     is_anonymous,
     only_unsupported,
@@ -36,6 +38,9 @@ from egressd.model.verdict import Confidence
 
 DNS_ERROR = re.compile(r"\bdns\b|resolve|name or service|unknown host|host not found", re.IGNORECASE)
 ERRNOS = {111: "refused", 110: "timeout", 101: "unreachable", 113: "unreachable"}
+DENIED = (403, 451, 470)
+"""Forbidden, forbidden by law, and what Azure Firewall answers where no application rule matches."""
+HANG_UPS = (Failure.CLOSED, Failure.RESET, Failure.ALERT)
 DENIALS = ("ERR_ACCESS_DENIED", "ERR_CACHE_ACCESS_DENIED", "ERR_FORWARDING_DENIED")
 
 
@@ -54,13 +59,16 @@ def _untrusted(context: TrailContext) -> bool:
     return own is not None and own.failure is Failure.VERIFY
 
 
-def _refused_with(status: int) -> Condition:
-    """Hold where the proxy itself refused with a status."""
-    return lambda context: (own := proxy_refusal(context)) is not None and own.status == status
+def _refused_with(*statuses: int) -> Condition:
+    """Hold where the proxy itself refused with one of these statuses."""
+    return lambda context: (own := proxy_refusal(context)) is not None and own.status in statuses
 
 
 _wants_credentials = _refused_with(407)
-_denied = _refused_with(403)
+_denied = _refused_with(*DENIED)
+_wants_login = _refused_with(401, 511)
+_rate_limited = _refused_with(429)
+_redirected = _refused_with(*range(300, 400))
 
 
 def _credentials_rejected(context: TrailContext) -> bool:
@@ -75,6 +83,11 @@ def _scheme_unsupported(context: TrailContext) -> bool:
 def _port_denied(context: TrailContext) -> bool:
     """Whether a tunnel to the same host on another port was opened."""
     return _denied(context) and any(map(succeeded_in(Phase.PROXY), _other_ports(context)))
+
+
+def _who_is_no_proxy(context: TrailContext) -> Signature | None:
+    """Who answered CONNECT by HTTP can be asked; where nobody did, our own configuration comes first."""
+    return LISTENER_REFUSES if proxy_refusal(context) is not None else None
 
 
 def _other_ports(context: TrailContext) -> Iterator[Trail]:
@@ -100,7 +113,10 @@ def _upstream_refused(context: TrailContext) -> bool:
 
 
 def _upstream_timeout(context: TrailContext) -> bool:
-    return _squid_errno(context) == "timeout" or _silent(context)
+    """Whether the proxy names a timeout, by errno or by 504 and no other cause, or left us without answer."""
+    own = proxy_error(context)
+    gateway = own is not None and own.status == 504 and not squid_error(own) and not _upstream_dns(context)
+    return gateway or _squid_errno(context) == "timeout" or _silent(context)
 
 
 def _upstream_unreachable(context: TrailContext) -> bool:
@@ -123,9 +139,17 @@ def _upstream_error(context: TrailContext) -> bool:
 
 def _silent(context: TrailContext) -> bool:
     """Whether the proxy took the request and did not answer, while it serves others."""
+    return _unanswered(context) and context.trail.path in context.index.working_proxies
+
+
+def _unanswered(context: TrailContext) -> bool:
     answer = context.tunnel or plain_request(context)
-    waits = answer is not None and answer.failure is Failure.TIMEOUT and answer.status is None
-    return waits and context.trail.path in context.index.working_proxies
+    return answer is not None and answer.failure is Failure.TIMEOUT and answer.status is None
+
+
+def _hung_up(context: TrailContext) -> bool:
+    answer = context.tunnel or plain_request(context)
+    return answer is not None and answer.status is None and answer.failure in HANG_UPS
 
 
 def _no_proxy(context: TrailContext) -> bool:
@@ -133,13 +157,28 @@ def _no_proxy(context: TrailContext) -> bool:
     answer, own = context.tunnel or plain_request(context), proxy_handshake(context)
     if own is not None and own.failure in (Failure.NOT_TLS, Failure.TLS_ERROR):
         return True
-    if answer is None:
+    if answer is None or context.trail.path not in context.index.not_proxies:
         return False
-    if answer.failure in (Failure.NOT_HTTP, Failure.MALFORMED, Failure.TOO_LARGE):
-        return True
-    if context.tunnel is None:
-        return context.trail.path in context.index.not_proxies
-    return answer.failure is Failure.PROXY_STATUS and answer.status in NO_CONNECT
+    return context.tunnel is None or answer.failure is Failure.NOT_HTTP or answer.status in NO_CONNECT
+
+
+def _page_for_tunnel(context: TrailContext) -> bool:
+    """Whether a page came where the tunnel should begin: announced by the answer, or without its own head.
+
+    A clear-text answer with a head may be the far end's.
+    """
+    tunnel, tls = context.tunnel, context.tls
+    if tunnel is None or tls is None:
+        return tunnel is not None and tunnel.failure is Failure.PROXY_PAGE
+    if tls.failure is not Failure.NOT_TLS:
+        return False
+    announced = {"content-type", "content-length", "transfer-encoding"} & headers_of(tunnel).keys()
+    text = tls.first_text.lstrip().lower()
+    return text.startswith("<") or (bool(announced) and not text.startswith("http/"))
+
+
+def _refused_otherwise(context: TrailContext) -> bool:
+    return proxy_refusal(context) is not None
 
 
 def _any_failure(context: TrailContext) -> bool:
@@ -186,13 +225,16 @@ PROXY = RuleTable(
     rules=(
         Rule(reason="proxy_name_unresolvable", when=_unresolvable),
         Rule(reason="proxy_certificate_untrusted", when=_untrusted),
-        Rule(reason="proxy_not_connect_capable", when=_no_proxy),
+        Rule(reason="proxy_not_connect_capable", when=_no_proxy, suspects=_who_is_no_proxy),
         Rule(reason="proxy_unreachable", when=_unreachable),
         Rule(reason="proxy_auth_unsupported", when=_scheme_unsupported),
         Rule(reason="proxy_auth_rejected", when=_credentials_rejected),
         Rule(reason="proxy_auth_required", when=_wants_credentials),
         Rule(reason="proxy_port_denied", when=_port_denied),
         Rule(reason="proxy_denied", when=_denied, certainty=unless(is_anonymous, OBSERVED)),
+        Rule(reason="proxy_redirected", when=_redirected),
+        Rule(reason="proxy_login_required", when=_wants_login),
+        Rule(reason="proxy_rate_limited", when=_rate_limited),
         Rule(reason="proxy_upstream_refused", when=_upstream_refused),
         Rule(reason="proxy_upstream_timeout", when=_upstream_timeout, certainty=unless(_silent, OBSERVED)),
         Rule(reason="proxy_upstream_unreachable", when=_upstream_unreachable),
@@ -202,6 +244,10 @@ PROXY = RuleTable(
             when=_upstream_error,
             certainty=unless(is_anonymous, at(Confidence.HIGH)),
         ),
+        Rule(reason="proxy_page_for_tunnel", when=_page_for_tunnel),
+        Rule(reason="proxy_refused", when=_refused_otherwise),
+        Rule(reason="proxy_closed", when=_hung_up, certainty=SILENCE),
+        Rule(reason="proxy_no_answer", when=_unanswered, certainty=SILENCE),
         Rule(reason="proxy_unknown", when=_any_failure, certainty=at(Confidence.LOW)),
     ),
 )

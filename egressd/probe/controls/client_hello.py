@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from egressd.model.observation import Observation
 from egressd.model.plan import ControlKind, ControlPlan
-from egressd.net.dial import dial
 from egressd.net.tls.client_hello import ClientHelloShape
-from egressd.net.tls.hello_probe import send_client_hello
-from egressd.probe.budget import Deadline
-from egressd.probe.context import ProbeContext
+from egressd.probe.conversation import Conversation
+from egressd.probe.via_proxy import tunnel_via_proxy
 
 SHAPES = {
     ControlKind.LARGE_HELLO: ClientHelloShape.LARGE,
@@ -20,27 +18,19 @@ SHAPES = {
 
 
 async def probe_client_hello(
-    control: ControlPlan, address: str, context: ProbeContext, *, seconds: float
+    conversation: Conversation, control: ControlPlan, *, address: str
 ) -> tuple[Observation, ...]:
-    """Connect, send the control's ClientHello, and record whether a ServerHello answers."""
-    deadline = Deadline.after(seconds)
-    connected, stream = await dial(
-        address,
-        control.port,
-        source=context.source(control.source),
-        timeout=deadline.left(context.limits.connect_timeout),
-        max_segment=control.max_segment,
-    )
-    if stream is None:
-        return (connected,)
+    """Connect, directly or by a tunnel, send the ClientHello, and record whether a ServerHello answers."""
     try:
-        answered = await send_client_hello(
-            stream,
-            control.host,
-            SHAPES[control.kind],
-            timeout=deadline.left(context.limits.tls_timeout),
-            split=control.kind is ControlKind.SPLIT_HELLO,
-        )
+        if await _connect(conversation, control, address):
+            split = control.kind is ControlKind.SPLIT_HELLO
+            await conversation.hello(control.host, SHAPES[control.kind], split=split)
     finally:
-        stream.close()
-    return connected, answered
+        conversation.close()
+    return tuple(conversation.seen)
+
+
+async def _connect(conversation: Conversation, control: ControlPlan, address: str) -> bool:
+    if control.tunnel:
+        return await tunnel_via_proxy(conversation, address, authority=control.tunnel)
+    return await conversation.dial(address, control.port, max_segment=control.max_segment)

@@ -19,7 +19,7 @@ from egressd.probe.controls.hops import trace_hops
 from egressd.probe.controls.revocation import fetch_url
 from egressd.probe.controls.rounds import GAP_SECONDS, Converse, repeat, take_turns
 from egressd.probe.conversation import Conversation, run_conversation
-from egressd.probe.via_proxy import run_control_via_proxy
+from egressd.probe.via_proxy import proxy_of, run_control_via_proxy
 from egressd.wording import host_port
 
 CONTROL_TIMEOUT = 4.0
@@ -186,8 +186,12 @@ def _address(control: ControlPlan) -> str:
 
 
 async def _send_client_hello(control: ControlPlan, context: ProbeContext) -> Trail:
-    seen = await probe_client_hello(control, _address(control), context, seconds=CONTROL_TIMEOUT)
-    return _trail(control, control.address, seen)
+    """Connect to the control's address, or by a tunnel, and send its ClientHello."""
+    probe, address = _probe_of(control, context), _address(control)
+    conversation = Conversation(probe=probe, context=context, deadline=Deadline.after(CONTROL_TIMEOUT))
+    seen = await probe_client_hello(conversation, control, address=address)
+    path = proxy_of(probe, context).url if control.tunnel else DIRECT
+    return replace(_trail(control, address, seen), path=path)
 
 
 async def _trace_hops(control: ControlPlan, context: ProbeContext) -> tuple[Trail, ...]:
