@@ -17,7 +17,7 @@ from tests.foreign.misses import MISSES
 from tests.net import repeated_sweeps
 from tests.net.topology import Network, temporary_network
 
-SWEEPS, AT_ONCE = 10, 2
+SWEEPS, AT_ONCE = 10, 5
 LOUD = ("high", "confirmed")
 
 Said = list[str]
