@@ -8,6 +8,8 @@ from pathlib import Path
 
 from egressd.attribution.reasons import find_reason
 from egressd.lab.faults import FAULTS
+from tests.foreign.misses import MISSES
+from tests.foreign.suites import SUITES
 from tests.net.worlds import WORLDS
 from tests.servers import test_matrix
 
@@ -32,6 +34,8 @@ def proofs() -> Mapping[str, tuple[str, ...]]:
         reason = find_reason(code)
         if reason is not None:
             found.setdefault(reason.code, {})[where] = None
+    for code, where in _foreign():  # only what no table of our own shows
+        found.setdefault(code, {where: None})
     return {code: tuple(places) for code, places in found.items()}
 
 
@@ -55,6 +59,14 @@ def _servers() -> Iterator[Shown]:
         certain = case.reasons if len(case.reasons) == 1 else ()
         for code in (*certain, case.also):
             yield code, f"real servers: `{parameters.id}`"
+
+
+def _foreign() -> Iterator[Shown]:
+    """Yield the codes that a row of a foreign suite proves; one that allows several codes proves none."""
+    for suite in SUITES:
+        for one in suite.rows:
+            if len(one.reasons) == 1 and one.reasons[0] and one.name not in MISSES.get(suite.name, {}):
+                yield one.reasons[0], f"foreign suites: `{suite.name} {one.name}`"
 
 
 def _lab() -> Iterator[Shown]:

@@ -24,7 +24,7 @@ Words in capitals (`HOST`, `PORT`, `SOURCE`, `ADDRESS`, `SNI`, ...) stand for va
 in. *Confidence* is that of one ordinary run; controls raise it, a failed control lowers it. Field names
 under *evidence* are those of the JSON report; `controls.x` is a control of that kind. *Proven by* names the
 tests that show the code on real sockets: with real firewalls, resolvers and proxies in network namespaces
-(`tests/net`), with real servers on loopback (`tests/servers`), or in `egressd lab`.
+(`tests/net`, `tests/foreign`), with real servers on loopback (`tests/servers`), or in `egressd lab`.
 [unproven.md](unproven.md) lists the others, and why.
 """
 
