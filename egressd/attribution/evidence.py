@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
+from egressd.attribution.control_results.tries import (
+    Ending,
+    control_result,
+    failures,
+    trail_ending,
+    tries,
+)
 from egressd.attribution.facts.proxy import auth_schemes
-from egressd.attribution.facts.sweep_index import answered_tls
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import (
     Certificate,
@@ -43,9 +50,27 @@ def evidence_lines(context: TrailContext, phase: Phase | None) -> tuple[str, ...
     controls = (
         line
         for control in context.index.controls.get(context.probe.id, ())
-        for line in control_lines(control)
+        for line in control_lines(control, context.trail)
     )
-    return tuple(dict.fromkeys((*lines, *controls)))
+    return tuple(dict.fromkeys((*lines, *_tries(context), *controls)))
+
+
+def _tries(context: TrailContext) -> Iterator[str]:
+    """Yield how often the conversation was held at the address, and how it ended."""
+    ends, every = failures(context), tries(context)
+    if every > 1 and ends:
+        failed = sum(ends.values())
+        how = ", ".join(f"{_ending(one)} {number}" for one, number in ends.most_common())
+        rest = f"; {every - failed} worked" if failed < every else ""
+        yield f"{host_port(*context.dialled)}: {failed} of {every} attempts failed ({how}){rest}"
+
+
+def _ending(one: Ending) -> str:
+    """Return how attempts ended, and where: `RST or FIN in tls`, `alert 40 in tls`."""
+    if one.alert is not None:
+        return f"alert {one.alert} in {one.phase.value}"
+    text = "RST or FIN" if one.failure is Failure.RESET else _failure(one.failure, "")
+    return f"{text} in {one.phase.value}"
 
 
 def _dns_lines(trail: Trail) -> Iterator[str]:
@@ -223,18 +248,33 @@ def _validity(one: Certificate) -> str:
     return f"valid {start} to {end}"
 
 
-def control_lines(control: Control) -> Iterator[str]:
-    """Yield a line for each trail of a control; one line for all hops of a hop control."""
+def control_lines(control: Control, accused: Trail | None = None) -> Iterator[str]:
+    """Yield what a control showed: a line for each way in which it ended, and for each resolver's answer.
+
+    `accused` is the trail it was run for: a control that ended like it speaks for nobody.
+    """
     if control.kind is ControlKind.HOPS:
         yield from _hops(control)
         return
-    for trail in control.trails:
-        lines = (*_connection_lines(trail), *_dns_lines(trail))
-        last = trail.last
-        if last is None or not lines:
-            continue
-        worked = last.failure is None or (isinstance(last, TlsObservation) and answered_tls(last))
-        yield f"control {control.kind.value} {'passed' if worked else 'failed'}: {lines[0]}"
+    shown = [(_result(trail, accused), line) for trail in control.trails if (line := _first_line(trail))]
+    if any(isinstance(one, DnsObservation) for trail in control.trails for one in trail.observations):
+        yield from (f"control {control.kind.value} {result}: {line}" for result, line in shown)
+        return
+    counts = Counter(result for result, _ in shown)
+    first = dict(reversed(shown))
+    for result, number in counts.items():
+        often = f" {number} of {len(shown)} times" if len(shown) > 1 else ""
+        yield f"control {control.kind.value} {result}{often}: {first[result]}"
+
+
+def _result(trail: Trail, accused: Trail | None) -> str:
+    if accused is not None:
+        return control_result(trail, accused).value
+    return "failed" if trail_ending(trail) is not None else "worked"
+
+
+def _first_line(trail: Trail) -> str:
+    return next(iter((*_connection_lines(trail), *_dns_lines(trail))), "")
 
 
 def _hops(control: Control) -> Iterator[str]:

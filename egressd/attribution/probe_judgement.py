@@ -4,41 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import groupby
 
-from egressd.attribution.certainty import at
 from egressd.attribution.control_results.contrast import answered_by_other_resolver
 from egressd.attribution.control_results.tries import works_sometimes
 from egressd.attribution.facts.baseline_entries import answered_in_baseline
 from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.partial_faults import intermittent, partial_faults
 from egressd.attribution.rules.certificate import is_inspected, is_private_ca
 from egressd.attribution.rules.dns import PRIVATE_LINK, is_private_link_capable
-from egressd.attribution.rules.rule import Rule
 from egressd.attribution.trail_judgement import NOT_PROBED, Match, TrailJudgement
 from egressd.model.endpoint import Inspection
 from egressd.model.observation import Failure, Phase
 from egressd.model.settings import Family
-from egressd.model.verdict import Confidence, Outcome
+from egressd.model.verdict import Outcome
 
-STALE_RULE_TTL = 300
-"""Seconds: addresses with a TTL this short change before a firewall refreshes its list of them."""
-PATH_LOSS = Rule(reason="path_loss", certainty=at(Confidence.MEDIUM))
-SOME_ADDRESSES = Rule(reason="tcp_some_ips_blocked", certainty=at(Confidence.HIGH))
-BROKEN_FAMILY = {
-    Family.IPV4: Rule(reason="tcp_ipv4_broken", certainty=at(Confidence.HIGH)),
-    Family.IPV6: Rule(reason="tcp_ipv6_broken", certainty=at(Confidence.HIGH)),
-}
-STALE_ADDRESSES = Rule(reason="tcp_fqdn_rule_stale_ip", certainty=at(Confidence.MEDIUM))
-LOSS_RULES = {
-    LossPattern.RATE: Rule(reason="tcp_rate_limited", certainty=at(Confidence.MEDIUM)),
-    LossPattern.CONCURRENCY: Rule(reason="nat_ports_exhausted", certainty=at(Confidence.LOW)),
-}
 MISSING_FAMILY = {Family.IPV4: "no_ipv4", Family.IPV6: "no_ipv6"}
-ADDRESS_RULE_CODES = frozenset(
-    {"tcp_ip_blocked_silent", "tcp_refused", "tcp_port_blocked", "tcp_reset_after_accept"}
-)
-"""TCP failures that, at some addresses of a name only, mean a rule that misses addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +41,8 @@ def judge_probe(judgements: Iterable[TrailJudgement]) -> ProbeJudgement:
     dials = [one for one in every if _is_dial(one) and one.context.trail.family not in lacks_family]
     lookups = [one for one in every if one.context.trail.address is None]
     flags = [MISSING_FAMILY[family] for family in Family if family in lacks_family]
-    working = [one for one in dials if one.works]
-    if working:
-        return _reachable(dials, lookups, working=working, flags=flags)
+    if any(one.works or works_sometimes(one.context) for one in dials):
+        return _reachable(dials, lookups, flags=flags)
     if not dials and not any(one.causes for one in lookups):
         dials = [one for one in every if _is_dial(one)]
     return _unreachable(dials, lookups, flags=flags)
@@ -77,78 +57,26 @@ def _is_dial(one: TrailJudgement) -> bool:
 
 
 def _reachable(
-    dials: list[TrailJudgement],
-    lookups: list[TrailJudgement],
-    *,
-    working: list[TrailJudgement],
-    flags: list[str],
+    dials: list[TrailJudgement], lookups: list[TrailJudgement], *, flags: list[str]
 ) -> ProbeJudgement:
-    """Report what is wrong although it works; nothing wrong is `ok`."""
+    """Report what is wrong although it works, always or sometimes; nothing wrong is `ok`."""
+    working = [one for one in dials if one.works]
     faults = [
         *(one.primary for one in working if one.primary is not None),
         *(note for one in working for note in one.notes if not note.informational),
-        *_partial_faults(dials),
+        *partial_faults(dials),
         *(one.primary for one in lookups if one.primary is not None and _resolver_fault(one)),
     ]
     info = [note for one in working for note in one.notes if note.informational]
     first = faults[0] if faults else None
-    context = first.context if first is not None else working[0].context
+    contexts = [*([first.context] if first is not None else ()), *(one.context for one in working)]
     return ProbeJudgement(
         outcome=Outcome.DEGRADED if first is not None else Outcome.OK,
         match=first,
         also=_codes([*faults[1:], *info], without=first),
-        flags=_flags([context, *(one.context for one in working)], flags),
+        flags=_flags(contexts, flags),
         causes=tuple(faults),
     )
-
-
-def _partial_faults(dials: list[TrailJudgement]) -> list[Match]:
-    """Return what is wrong with the addresses that do not work, or only sometimes."""
-    found: list[Match] = []
-    for _, group in groupby(sorted(dials, key=_candidate), key=_candidate):
-        tries = sorted(group, key=lambda one: one.rank)
-        failed = [one for one in tries if not one.works and one.primary is not None]
-        if not failed:
-            continue
-        if len(failed) < len(tries):
-            found.append(Match(context=failed[0].context, rule=PATH_LOSS, phase=failed[0].context.failed_in))
-        else:
-            found.append(_address_down(failed[0], dials))
-            if _known_by_other_resolver(failed[0], dials):
-                found.append(Match(context=failed[0].context, rule=STALE_ADDRESSES, phase=Phase.TCP))
-    return found
-
-
-def _known_by_other_resolver(one: TrailJudgement, dials: list[TrailJudgement]) -> bool:
-    """Whether a short-lived address is silent, and one that only another resolver gave works."""
-    own, tcp = one.context.dns, one.context.tcp
-    silent = tcp is not None and tcp.failure is Failure.TIMEOUT
-    if not silent or own is None or own.ttl is None or own.ttl > STALE_RULE_TTL:
-        return False
-    return any(
-        other.works
-        and (answer := other.context.dns) is not None
-        and (answer.resolver != own.resolver and answer.type == own.type)
-        and other.context.address not in own.answers
-        for other in dials
-    )
-
-
-def _candidate(one: TrailJudgement) -> tuple[str, str]:
-    return one.context.trail.family.value, one.context.trail.address or ""
-
-
-def _address_down(one: TrailJudgement, dials: list[TrailJudgement]) -> Match:
-    primary = one.primary
-    if primary is None:
-        raise RuntimeError("a trail without a cause counted as a failed one")
-    if primary.phase is not Phase.TCP:
-        return primary
-    family = one.context.trail.family
-    if not any(other.works for other in dials if other.context.trail.family is family):
-        return Match(context=one.context, rule=BROKEN_FAMILY[family], phase=Phase.TCP)
-    rule = SOME_ADDRESSES if primary.code in ADDRESS_RULE_CODES else primary.rule
-    return Match(context=one.context, rule=rule, phase=Phase.TCP)
 
 
 def _resolver_fault(one: TrailJudgement) -> bool:
@@ -194,10 +122,10 @@ def _unreachable(
     if not causes:
         causes = [Match(context=lookups[0].context, rule=NOT_PROBED, phase=None)]
     first = causes[0]
-    if works_sometimes(first.context) or first.context.reached_by_other_dial:
-        return _intermittent(first, causes, flags=flags)
+    if first.context.reached_by_other_dial:
+        return _lost_by_chance(first, causes, flags=flags)
     if first.context.loss_pattern is LossPattern.RATE:
-        return _intermittent(first, causes, flags=flags, outcome=Outcome.UNKNOWN)
+        return _lost_by_chance(first, causes, flags=flags, outcome=Outcome.UNKNOWN)
     if first.rule.certainty.compares and not first.context.has_comparison:
         flags = [*flags, "unverified_control"]
     if first.context.random and answered_in_baseline(first.context) is False:
@@ -216,16 +144,14 @@ def _failed_result(first: Match, causes: list[Match], notes: list[Match], flags:
     )
 
 
-def _intermittent(
+def _lost_by_chance(
     first: Match, causes: list[Match], *, flags: list[str], outcome: Outcome | None = None
 ) -> ProbeJudgement:
-    """Report loss: what fails once and works when repeated is no rule about the target.
+    """Report silence that is no rule about the target: another dial got through, or new ones are limited.
 
     Where new connections are limited, what stayed silent when repeated may be blocked, or may not.
     """
-    context = first.context
-    rule = LOSS_RULES[context.loss_pattern] if context.loss_pattern is not None else PATH_LOSS
-    loss = Match(context=context, rule=rule, phase=first.phase)
+    loss = intermittent(first.context)
     return ProbeJudgement(
         outcome=outcome or loss.outcome,
         match=loss,
@@ -258,7 +184,7 @@ def _context_flags(context: TrailContext) -> Iterable[str]:
         yield "proxied"
     if context.trail.redirected:
         yield "redirected"
-    if context.source in context.index.accept_all and not context.proxied:
+    if context.connected_to_anything or (context.source in context.index.accept_all and not context.proxied):
         yield "accept_all"
     if context.source in context.index.dns_intercepted and not context.proxied:
         yield "dns_intercepted"

@@ -152,6 +152,8 @@ class ControlPlan:
     """Another address to connect to for the URL."""
     tries: int = 1
     """The most tries of a repeat, which ends with the first that works; the most rounds of a contrast."""
+    quick: bool = False
+    """Whether it is expected to end at once: what it repeats was ended by an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ FOLLOWUP_LEAST = 1.0
 STARTS_SHARE = 0.4
 """The share of the time for follow-up controls, less what silence takes, in which the repeats of all probes
 start; and that in which all tries of one control do."""
-FOLLOWUP_ROUNDS = 3
+FOLLOWUP_ROUNDS = 5
 SOCKETS_PER_PROBE = 4
 """Sockets that a probe may have open at once, for DNS queries or connects."""
 BACKSTOP_FACTOR = 1.1
@@ -72,26 +72,44 @@ async def sweep(
     `stop` ends the sweep early: what is complete is kept, the rest is marked `interrupted`.
     `plan_followups` returns the follow-up controls that a recording needs; it is called in a thread,
     `FOLLOWUP_ROUNDS` times, as a result may need another control: what fails is repeated before it is
-    compared with anything. `starts` maps probe ids to seconds to
-    wait before the probe; other probes start at once.
+    compared with anything. `starts` maps probe ids to seconds to wait before the probe; other probes start at
+    once.
     """
     allow_descriptors(SOCKETS_PER_PROBE * len(plan.probes))
     run = SweepRun(
         context=context, started=timestamp(), began=monotonic(), stop=stop, on_done=on_done, starts=starts
     )
     await _run_planned(run, plan)
-    recording = _record(run, plan)
     if stop.is_set():
-        return recording
+        return _record(run, plan)
+    async with asyncio.TaskGroup() as group:
+        await _follow_up(run, plan, plan_followups, group)
+    return _record(run, plan)
+
+
+async def _follow_up(
+    run: SweepRun,
+    plan: Plan,
+    plan_followups: Callable[[Recording], tuple[ControlPlan, ...]],
+    group: asyncio.TaskGroup,
+) -> None:
+    """Plan and start follow-up controls, and plan again once all that began have ended, or all quick ones.
+
+    So what an explicit failure calls for does not wait for what another probe's silence takes.
+    """
+    begun: dict[str, asyncio.Task[bool]] = {}
     for _ in range(FOLLOWUP_ROUNDS):
-        followups = await asyncio.to_thread(plan_followups, recording)  # slow for a large plan
-        if not followups or run.ended_by:
-            break
-        in_time = await _run_followups(run, plan, followups)
-        recording = _record(run, plan)
-        if not in_time:
-            break
-    return recording
+        planned = await asyncio.to_thread(plan_followups, _record(run, plan))  # slow for a large plan
+        fresh = tuple(one for one in planned if one.id not in begun)
+        if run.ended_by or not (fresh or any(not task.done() for task in begun.values())):
+            return
+        quick = tuple(one for one in fresh if one.quick)
+        patient = tuple(one for one in fresh if not one.quick)
+        batches = [group.create_task(_run_followups(run, plan, some)) for some in (quick, patient) if some]
+        begun |= {one.id: batches[-1] for one in patient} | {one.id: batches[0] for one in quick}
+        awaited = batches[:1] if quick else list(begun.values())
+        if not all([await task for task in awaited]):
+            return
 
 
 async def _run_planned(run: SweepRun, plan: Plan) -> None:

@@ -9,7 +9,14 @@ from typing import Any
 
 from egressd.attribution.reasons import ALERTS, alert_code
 from egressd.model.endpoint import Expect, Protocol, SampleKind
-from egressd.model.observation import ChainFacts, DnsObservation, Failure, Observation
+from egressd.model.observation import (
+    ChainFacts,
+    DnsObservation,
+    Failure,
+    Observation,
+    TcpObservation,
+    TlsObservation,
+)
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Blame, Confidence, Outcome
 from tests.attribution import control_scenes
@@ -957,13 +964,51 @@ def _family(*, broken: str, working: str, local: bool = False) -> Callable[[], S
     return build
 
 
-def _flaky() -> Site:
-    site = Site()
-    site.add(
-        trail(dns(), tcp(Failure.TIMEOUT), attempt=1),
-        trail(dns(), tcp(), tls(), http(), attempt=2),
-    )
-    return site
+def _flaky(*seen: Observation) -> Callable[[], Site]:
+    """A first attempt that fails in this way, and a second one that works."""
+
+    def build() -> Site:
+        site = Site()
+        site.add(trail(dns(), *seen, attempt=1), trail(dns(), tcp(), tls(), http(), attempt=2))
+        return site
+
+    return build
+
+
+def lost(one: Observation, packets: int) -> Observation:
+    """Return an observation in which so many packets were sent again."""
+    assert isinstance(one, TcpObservation | TlsObservation)
+    return replace(one, info=replace(info(acked=0), retransmits=packets))
+
+
+def _one_address(*failed: Observation, broken: str = OTHER_ADDRESS) -> Callable[[], Site]:
+    """A name that works at one address, and at another fails after the connect, also when repeated."""
+
+    def build() -> Site:
+        site = Site()
+        v6 = ":" in broken
+        answer = dns(broken, v6=True) if v6 else dns(ADDRESS, broken)
+        site.add(
+            trail(dns(ADDRESS, *(() if v6 else (broken,))), tcp(), tls(), http()),
+            trail(answer, tcp(address=broken), *failed),
+        )
+        site.control(ControlKind.REPEAT, tcp(address=broken), *failed, address=broken, rounds=3)
+        return site
+
+    return build
+
+
+def _accepts_anything(port: int, *, tried: int, address: str = "192.0.2.1") -> Callable[[], Site]:
+    """A bare connection to a port, and an unused address that accepts one on a port that was tried."""
+
+    def build() -> Site:
+        site = Site()
+        site.add(trail(dns(), tcp(port=port)), port=port, protocol=Protocol.TCP)
+        dialled = tcp(address=address, port=tried)
+        site.control(ControlKind.TESTNET_TCP, dialled, subject=None, address=address, port=tried)
+        return site
+
+    return build
 
 
 V6 = "2001:db8::9"
@@ -1086,7 +1131,79 @@ TCP = (
         outcome=OK,
         flags=("no_ipv6",),
     ),
-    Scene(name="flaky", build=_flaky, reason="path_loss", outcome=DEGRADED, least=MEDIUM),
+    Scene(
+        name="flaky", build=_flaky(tcp(Failure.TIMEOUT)), reason="path_loss", outcome=DEGRADED, least=MEDIUM
+    ),
+    Scene(
+        name="connections-that-differ",
+        build=_flaky(lost(tcp(Failure.TIMEOUT), 3)),
+        reason="path_intermittent",
+        outcome=DEGRADED,
+        blame=Blame.UPSTREAM_PATH,
+    ),
+    Scene(
+        name="reset-now-and-then",
+        build=_flaky(tcp(), tls(Failure.RESET)),
+        reason="path_intermittent",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="refused-now-and-then",
+        build=_flaky(tcp(Failure.REFUSED)),
+        reason="path_intermittent",
+        outcome=DEGRADED,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="another-certificate-now-and-then",
+        build=_flaky(tcp(), tls(Failure.VERIFY, code=10)),
+        reason="path_intermittent",
+        outcome=DEGRADED,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="cut-at-one-address",
+        build=_one_address(tls(Failure.RESET)),
+        reason="path_some_ips_broken",
+        outcome=DEGRADED,
+        blame=Blame.AZURE_SERVICE,
+        also=("tls_reset_after_hello",),
+    ),
+    Scene(
+        name="expired-at-one-address",
+        build=_one_address(tls(Failure.VERIFY, code=10, chain=(certificate(not_after=LONG_AGO),))),
+        reason="tls_cert_expired",
+        outcome=DEGRADED,
+        also=("path_some_ips_broken",),
+    ),
+    Scene(
+        name="silent-after-the-connect-over-v6",
+        build=_one_address(tls(Failure.TIMEOUT), broken=V6),
+        reason="path_ipv6_broken",
+        outcome=DEGRADED,
+        least=HIGH,
+        also=("tls_stall_after_hello",),
+    ),
+    Scene(
+        name="connection-that-any-address-gives",
+        build=_accepts_anything(8443, tried=8443),
+        reason="tcp_accept_all",
+        outcome=UNKNOWN,
+        flags=("accept_all",),
+    ),
+    Scene(
+        name="connection-that-another-port-gives",
+        build=_accepts_anything(8443, tried=443),
+        reason="tcp_accept_all",
+        outcome=UNKNOWN,
+    ),
+    Scene(
+        name="connection-that-the-other-family-gives",
+        build=_accepts_anything(8443, tried=8443, address="2001:db8:ffff::1"),
+        reason=None,
+        outcome=OK,
+    ),
 )
 
 
@@ -1220,7 +1337,25 @@ TLS = (
         build=_hello(Failure.NOT_TLS, received=80, first_text="HTTP/1.1 403 Forbidden"),
         reason="tls_plaintext_block_page",
         outcome=BLOCKED,
-        least=CONFIRMED,
+        least=Confidence.LOW,
+        most=Confidence.LOW,
+    ),
+    Scene(
+        name="marked-page-in-clear",
+        build=_hello(
+            Failure.NOT_TLS, received=80, first_text="HTTP/1.1 403 Forbidden\r\n\r\n<p>Powered by FortiGuard"
+        ),
+        reason="tls_plaintext_block_page",
+        outcome=BLOCKED,
+        least=MEDIUM,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="plain-http-server",
+        build=_hello(Failure.NOT_TLS, received=80, first_text="HTTP/1.1 400 Bad Request\r\nServer: nginx"),
+        reason="tls_not_tls",
+        outcome=BLOCKED,
+        blame=Blame.AZURE_SERVICE,
     ),
     Scene(
         name="not-tls",

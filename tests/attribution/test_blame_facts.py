@@ -94,6 +94,18 @@ def compared(*seen: Trail, kind: ControlKind, shown: Failure | None, repeats: in
     return build
 
 
+def with_other_alert(alert: int) -> Callable[[], Site]:
+    """Return a handshake refused with alert 40, and another name refused with an alert."""
+
+    def build() -> Site:
+        site = of(trail(dns(), tcp(), tls(Failure.ALERT, alert=40)))()
+        other = tls(Failure.ALERT, alert=alert, sni="other.example")
+        site.control(ControlKind.SNI_CONTRAST, tcp(), other)
+        return site
+
+    return build
+
+
 def signed_for(*hosts: str) -> Callable[[], Site]:
     def build() -> Site:
         site = Site()
@@ -198,6 +210,10 @@ ROWS: Mapping[str, Row] = {
         Phase.TLS,
         compared(RESET, kind=ControlKind.SNI_CONTRAST, shown=None),
         compared(RESET, kind=ControlKind.SNI_CONTRAST, shown=Failure.RESET),
+    ),
+    "same_alert_for_any_name": Row(Phase.TLS, with_other_alert(40), with_other_alert(112)),
+    "same_name_elsewhere": Row(
+        Phase.TLS, of(RESET, good(address=ELSEWHERE)), of(RESET, good(address="2001:db8::9"))
     ),
     "small_segments_pass": Row(
         Phase.TLS,

@@ -307,4 +307,4 @@ def test_trail_without_address_or_info_is_described() -> None:
     site.control(ControlKind.SNI_CONTRAST, tcp(), tls(sni="b.example", seen=info(received=10)))
     verdict = judge(site.recording()).verdicts[0].verdict
     assert "acknowledged" not in verdict.evidence[0]
-    assert any(line.startswith("control sni_contrast passed") for line in verdict.evidence)
+    assert any(line.startswith("control sni_contrast worked") for line in verdict.evidence)

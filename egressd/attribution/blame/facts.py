@@ -18,6 +18,7 @@ from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.proxy import BAD_GATEWAY, names_web_server, plain_request, proxy_refusal
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Failure, Phase, TlsObservation
+from egressd.model.recording import Trail
 from egressd.model.verdict import Blame
 
 SHOWN = frozenset({Contrast.AGAIN, Contrast.FLIP})
@@ -47,7 +48,7 @@ class Fact:
     names: Blame | None = None
     """The party that shows itself; all others are ruled out."""
     points_to: Blame | None = None
-    """The party to think of first: a hint, not a proof."""
+    """The party to think of first: a hint, not a proof. `azure_service` stands for the far end."""
 
 
 def _proven(accusation: Accusation) -> bool:
@@ -95,6 +96,29 @@ def _others_connect(accusation: Accusation) -> bool:
 
 def _other_name_answered(accusation: Accusation) -> bool:
     return accusation.phase is Phase.TLS and sni_contrast(accusation.context) in SHOWN
+
+
+def _same_alert_for_any_name(accusation: Accusation) -> bool:
+    """Whether another name got the same alert at the address: it is the server's policy, or our offer."""
+    context = accusation.context
+    alert = context.tls is not None and context.tls.failure is Failure.ALERT
+    return accusation.phase is Phase.TLS and alert and sni_contrast(context) is Contrast.FAILED
+
+
+def _same_name_elsewhere(accusation: Accusation) -> bool:
+    """Whether the same name worked at another address of the same family, so that no rule names it."""
+    context = accusation.context
+    if accusation.phase is not Phase.TLS or context.proxied:
+        return False
+    return any(
+        one.family is context.trail.family and one.address != context.trail.address and _got_tls(one)
+        for one in context.probe_trails
+    )
+
+
+def _got_tls(trail: Trail) -> bool:
+    tls = trail.seen(Phase.TLS)
+    return tls is not None and tls.failure is None
 
 
 def _small_segments_pass(accusation: Accusation) -> bool:
@@ -245,6 +269,18 @@ FACTS: tuple[Fact, ...] = (
             }
         ),
         points_to=Blame.FIREWALL_L7,
+    ),
+    Fact(
+        name="same_alert_for_any_name",
+        says="another server name got the same alert at the same address",
+        holds=_same_alert_for_any_name,
+        points_to=Blame.AZURE_SERVICE,
+    ),
+    Fact(
+        name="same_name_elsewhere",
+        says="the same server name was answered at another address",
+        holds=_same_name_elsewhere,
+        rules_out=frozenset({Blame.FIREWALL_L7}),
     ),
     Fact(
         name="small_segments_pass",

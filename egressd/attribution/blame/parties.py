@@ -44,13 +44,13 @@ BEHIND_PROXY: Mapping[Blame, Blame] = {
 def parties_present(context: TrailContext, signature: Signature, phase: Phase | None) -> tuple[Blame, ...]:
     """Return the parties of a signature that are there for a trail, in its order."""
     parties = signature.own if context.owned and signature.own else signature.parties
-    found: Iterator[Blame] = (_far_end(one, context) for one in parties)
+    found: Iterator[Blame] = (far_end_of(one, context) for one in parties)
     if context.proxied and phase is not Phase.DNS and Blame.EXPLICIT_PROXY not in parties:
         found = _behind_proxy(tuple(found))
     return tuple(dict.fromkeys(found)) or parties
 
 
-def _far_end(party: Blame, context: TrailContext) -> Blame:
+def far_end_of(party: Blame, context: TrailContext) -> Blame:
     """Name the far end by who runs it."""
     return Blame.ENDPOINT_OWNER if party is Blame.AZURE_SERVICE and context.owned else party
 

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.model.observation import Failure, Observation, Phase, TcpObservation, TlsObservation
+from egressd.model.observation import (
+    Failure,
+    HttpObservation,
+    Observation,
+    Phase,
+    TcpObservation,
+    TlsObservation,
+)
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 
@@ -22,6 +29,8 @@ OWN_ROUNDS = (
     ControlKind.SMALL_HELLO,
 )
 """Controls that hold the conversation of their subject in turn with their own."""
+MANY_LOST = 2
+"""Packets of one connection that are lost in a row: no chance where other connections lose none."""
 CUT = frozenset({Failure.RESET, Failure.CLOSED})
 
 
@@ -116,16 +125,27 @@ def failures(context: TrailContext) -> Counter[Ending]:
     return Counter(one for one in ends if one is not None)
 
 
-def is_only_silence(context: TrailContext) -> bool:
-    """Whether no try was ended by anything that came: what is lost leaves no answer."""
-    return all(one.failure is Failure.TIMEOUT for one in failures(context))
+def is_packet_loss(context: TrailContext) -> bool:
+    """Whether single packets were lost, as far as tries that failed and tries that worked show it.
+
+    What is lost leaves no answer. A line that loses some packets does not lose all those of one connection
+    and none of another: where that is seen, connections differ, not packets.
+    """
+    every = all_tries(context)
+    if not all(one.failure is Failure.TIMEOUT for one in failures(context)):
+        return False
+    again = [(trail_ending(one) is None, _sent_again(one)) for one in every]
+    if any(fine and number for fine, number in again):
+        return True
+    lost = [number for fine, number in again if not fine]
+    return None in lost or max((number or 0 for number in lost), default=0) < MANY_LOST
 
 
-def lost_packets(trail: Trail) -> int | None:
+def _sent_again(trail: Trail) -> int | None:
     """Return how often packets of a trail had to be sent again; None where the kernel does not know."""
     infos = [
         one.info
         for one in trail.observations
-        if isinstance(one, TcpObservation | TlsObservation) and one.info is not None
+        if isinstance(one, TcpObservation | TlsObservation | HttpObservation) and one.info is not None
     ]
     return max((one.retransmits for one in infos), default=None)

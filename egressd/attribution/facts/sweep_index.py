@@ -58,6 +58,8 @@ class SweepIndex:
     """By subject; the empty subject holds those about the whole sweep."""
     accept_all: frozenset[str]
     """Sources for which an address that can't exist accepted a connection."""
+    unused_dials: Mapping[tuple[str, Family, int], bool]
+    """By source, family and port: whether an address that can't exist accepted a connection."""
     dns_intercepted: frozenset[str]
     """Sources for which an address that runs no DNS answered a query."""
     resolvers: Mapping[tuple[str, str], ResolverStats]
@@ -111,6 +113,7 @@ class SweepIndex:
             trails=trails,
             controls=controls,
             accept_all=_sources(recording.controls, ControlKind.TESTNET_TCP, succeeded_in(Phase.TCP)),
+            unused_dials=dict(_unused_dials(recording.controls)),
             dns_intercepted=_sources(recording.controls, ControlKind.TESTNET_DNS, _answered_dns),
             resolvers=count_resolvers(everything),
             dials=dials,
@@ -146,6 +149,19 @@ class SweepIndex:
         other = Family.IPV4 if family is Family.IPV6 else Family.IPV6
         lacking = self.dial_stats(source, family).lacks_family
         return lacking and not self.dial_stats(source, other).lacks_family
+
+    def accepts_anything(self, source: str, family: Family, port: int) -> bool:
+        """Return whether a connection to a port proves nothing: an unused address accepts one too.
+
+        Where that port was not tried, any other of the source and family stands for it.
+        """
+        known = self.unused_dials.get((source, family, port))
+        if known is not None:
+            return known
+        return any(
+            accepted and (of, kind) == (source, family)
+            for (of, kind, _), accepted in self.unused_dials.items()
+        )
 
     def connected(self, source: str) -> frozenset[Endpoint]:
         """Return everything a source connected to."""
@@ -195,6 +211,14 @@ def _sources(
         for control in controls
         if control.kind is kind and any(proof(trail) for trail in control.trails)
     )
+
+
+def _unused_dials(controls: Iterable[Control]) -> Iterator[tuple[tuple[str, Family, int], bool]]:
+    for control in controls:
+        if control.kind is ControlKind.TESTNET_TCP:
+            family = Family.IPV6 if ":" in (control.address or "") else Family.IPV4
+            accepted = any(map(succeeded_in(Phase.TCP), control.trails))
+            yield (control.source, family, control.port), accepted
 
 
 def succeeded_in(phase: Phase) -> Callable[[Trail], bool]:

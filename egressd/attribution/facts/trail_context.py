@@ -237,6 +237,14 @@ class TrailContext:
         return self.dial_unanswered and self.dialled in self.index.connected(self.source)
 
     @property
+    def connected_to_anything(self) -> bool:
+        """Whether the connection is one that a device on the way accepts for any address."""
+        direct = self.tcp is not None and self.tcp.failure is None and not self.proxied
+        if not direct or self.trail.redirected:
+            return False
+        return self.index.accepts_anything(self.source, self.trail.family, self.dialled[1])
+
+    @property
     def uses_system_resolver(self) -> bool:
         """Whether the name was looked up by the host's own getaddrinfo."""
         return self.trail.resolver == SYSTEM_RESOLVER

@@ -27,14 +27,7 @@ from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
 from egressd.attribution.followups.control import control_for, hello_control, is_forged, other_host
 from egressd.attribution.followups.lookup import lookup_controls, sibling_control
 from egressd.attribution.followups.proxy import proxy_controls
-from egressd.attribution.followups.repeats import (
-    is_outage,
-    is_repeatable,
-    is_silent,
-    repeat_control,
-    repeats_ran,
-    tries_each,
-)
+from egressd.attribution.followups.repeats import Repeats, is_outage, is_silent, repeats_ran
 from egressd.attribution.trail_judgement import TrailJudgement, judge_trail
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, Phase, TlsObservation
@@ -78,7 +71,7 @@ class _Budget:
     """What a sweep may still ask for; controls that ran count."""
 
     def __init__(self, index: SweepIndex) -> None:
-        self.tries = tries_each(index)
+        self.repeats = Repeats(index)
         self._done = {one.id for one in index.recording.controls}
         self._known: set[tuple[str, ...]] = set()
         self._kinds: Counter[ControlKind] = Counter()
@@ -118,7 +111,8 @@ def _key(control: ControlPlan) -> tuple[str, ...]:
     """Return what two controls share that would show the same."""
     host = "" if control.kind in _ABOUT_ADDRESS else control.host
     endpoint = (control.address or "", str(control.port), control.tunnel)
-    return (control.kind, control.source, *endpoint, host, str(control.max_segment or ""))
+    again = control.id if control.kind is ControlKind.REPEAT else ""
+    return (control.kind, control.source, *endpoint, host, str(control.max_segment or ""), again)
 
 
 _ABOUT_ADDRESS = frozenset({ControlKind.SMALL_MSS, ControlKind.PORT_CONTRAST, ControlKind.KNOWN_NAME})
@@ -151,9 +145,9 @@ def _for_trail(one: TrailJudgement, budget: _Budget) -> Iterator[ControlPlan]:
     if context.failed_in is Phase.DNS:
         yield from lookup_controls(context, code)
         return
-    open_question = is_repeatable(context.trail) and not repeats_ran(context)
-    if open_question and (not is_outage(context) or budget.takes_outage()):
-        yield repeat_control(context, budget.tries)
+    again = budget.repeats.next_for(context)
+    if again is not None and (not is_outage(context) or budget.takes_outage()):
+        yield again
     if works_sometimes(context) or not (is_silent(context) or repeats_ran(context)):
         return
     if context.failed_in is Phase.TCP:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from egressd.attribution.control_results.tries import works_sometimes
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.followups.control import control_for
@@ -19,6 +20,8 @@ MOST_TRIES, LEAST_TRIES = 10, 3
 """Repeats of one conversation. Ten exclude what fails six times of ten, but for one sweep in two hundred."""
 TRIES_PER_SWEEP = 400
 """Shared by all that fails; every repeat ends with the first that works."""
+DIALS_AT_ONCE = 16
+"""Repeats of unanswered dials that are made at once, in all."""
 REPEATABLE = {
     TcpObservation: frozenset({Failure.TIMEOUT, Failure.REFUSED, Failure.RESET, Failure.CLOSED}),
     TlsObservation: frozenset(Failure) - {Failure.NAME_INVALID, Failure.NO_RESOURCES, Failure.INTERNAL_ERROR},
@@ -36,22 +39,42 @@ def is_repeatable(trail: Trail) -> bool:
     return not reported and last.failure in REPEATABLE.get(type(last), frozenset())
 
 
-def tries_each(index: SweepIndex) -> int:
-    """Return how often each failed conversation of a sweep is repeated: the more fail, the fewer times."""
-    failed = sum(is_repeatable(trail) for trails in index.trails.values() for trail in trails)
-    return max(LEAST_TRIES, min(MOST_TRIES, TRIES_PER_SWEEP // max(1, failed)))
+class Repeats:
+    """How often each failed conversation of a sweep is repeated: the more fail, the fewer times each.
+
+    Unanswered dials come in smaller numbers, and again for what is still unanswered then: where new
+    connections are limited, repeats in a burst would be lost as well.
+    """
+
+    def __init__(self, index: SweepIndex) -> None:
+        trails = [one for some in index.trails.values() for one in some if is_repeatable(one)]
+        dials = sum(_is_unanswered_dial(one) for one in trails)
+        self._usual = max(LEAST_TRIES, min(MOST_TRIES, TRIES_PER_SWEEP // max(1, len(trails))))
+        self._dials = max(1, min(MOST_TRIES, DIALS_AT_ONCE // max(1, dials)))
+
+    def next_for(self, context: TrailContext) -> ControlPlan | None:
+        """Plan the next repeats of a conversation; None where it was repeated often enough, or worked."""
+        ran = context.controls(ControlKind.REPEAT)
+        dial = _is_unanswered_dial(context.trail)
+        most = MOST_TRIES if dial else self._usual
+        left = most - sum(len(one.trails) for one in ran)
+        if not is_repeatable(context.trail) or works_sometimes(context) or left < 1 or (ran and not dial):
+            return None
+        plan = control_for(
+            context,
+            ControlKind.REPEAT,
+            host=context.probe.host,
+            protocol=context.probe.protocol,
+            why="one failure may be chance; what fails every time is a rule",
+        )
+        number = f"/{len(ran) + 1}" if ran else ""
+        tries = min(left, self._dials if dial else self._usual)
+        return replace(plan, id=f"{plan.id}{number}", tries=tries, quick=not is_silent(context))
 
 
-def repeat_control(context: TrailContext, tries: int) -> ControlPlan:
-    """Plan the repeats of a conversation."""
-    plan = control_for(
-        context,
-        ControlKind.REPEAT,
-        host=context.probe.host,
-        protocol=context.probe.protocol,
-        why="one failure may be chance; what fails every time is a rule",
-    )
-    return replace(plan, tries=tries)
+def _is_unanswered_dial(trail: Trail) -> bool:
+    last = trail.last
+    return isinstance(last, TcpObservation) and last.failure is Failure.TIMEOUT
 
 
 def is_silent(context: TrailContext) -> bool:

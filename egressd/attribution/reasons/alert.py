@@ -28,7 +28,7 @@ class _Row(NamedTuple):
 
 
 _EXEMPT = "exempt {host} from TLS inspection for {source}."
-_DEVICE = "Find the device that terminates TLS between {source} and {address} at {time}, and "
+_DEVICE = "Find out who ended TLS for {source} at {remote} at {time}, the server or a device before it, and "
 
 _ROWS = (
     _Row(

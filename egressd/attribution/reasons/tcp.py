@@ -6,11 +6,14 @@ from egressd.attribution.blame.suspects import (
     ACCEPTED_FOR_ANYBODY,
     CLOSED_AFTER_ACCEPT,
     CONNECTIONS_LIMITED,
+    CUT_SOMETIMES,
     FIREWALL,
     LOSS,
     NO_ROUTE_REPORTED,
     NOTHING_ANSWERS,
     NOTHING_KNOWN,
+    ONE_ADDRESS_FAILS,
+    ONE_FAMILY_FAILS,
     PORT_UNANSWERED,
     RATE_LIMIT,
     REFUSED,
@@ -386,6 +389,72 @@ TCP: tuple[Reason, ...] = (
         advice="Look for loss on the path between {source} and the Internet at {time}: errors, duplex, a "
         "full queue. Policies need no change.",
         confirm=steps("$ mtr -n -T -P {port} -c 50 -r {address}", "$ nstat -az TcpRetransSegs"),
+    ),
+    Reason(
+        code="path_intermittent",
+        phase=None,
+        title="Some attempts fail and others work",
+        meaning="The same conversation with the same address sometimes fails and sometimes works. No rule "
+        "does that: one of several servers or devices behind the address, a limit, or load. Clients see it "
+        "as chance.",
+        signal="Repeated without a change, the conversation ended differently: n of m attempts failed.",
+        evidence=(
+            "trails.attempt, controls.repeat: each attempt, and how it ended",
+            "tcp.local_port: the attempts in a log",
+            "tcp.remote_address: the address they share",
+        ),
+        suspects=CUT_SOMETIMES,
+        severity=Outcome.DEGRADED,
+        advice="Ask for no rule. Find what differs between attempts from {source} to {remote} that failed "
+        "and those that worked: the server or device of a cluster that took them, a limit, load. The first "
+        "one that failed began at {time}.",
+        confirm=steps(AGAIN, "Set `probe.attempts` to 10, to see each attempt on a trail of its own."),
+    ),
+    Reason(
+        code="path_some_ips_broken",
+        phase=None,
+        title="Some addresses connect, then fail",
+        meaning="The name has several addresses. At some of them TCP connects and what follows fails every "
+        "time. Clients do not try another address once TCP is connected, so that they fail by chance of the "
+        "lookup.",
+        signal="At one address the conversation works, at another it failed after the connect in every "
+        "repeat.",
+        evidence=(
+            "tcp.remote_address: which addresses fail, and which work",
+            "tls.failure, http.failure: how",
+            "controls.repeat: the same address fails again",
+        ),
+        suspects=ONE_ADDRESS_FAILS,
+        severity=Outcome.DEGRADED,
+        advice="Look for what is different about {address}: it accepts connections for {host} from {source} "
+        "and then fails at {time}, while other addresses of the name work. A rule that names the host would "
+        "hit all.",
+        confirm=steps(DIG, CLIENT_HELLO, "Try each address of the answer."),
+    ),
+    *(
+        Reason(
+            code=f"path_{family.lower()}_broken",
+            phase=None,
+            title=f"{family} connects, then fails; {other} works",
+            meaning=f"TCP connects over {family}, and what follows fails at every address. Clients that "
+            f"prefer {family} do not fall back to {other} once TCP is connected.",
+            signal=f"Over {other} the conversation works; over {family} it failed after the connect in every "
+            "repeat.",
+            evidence=(
+                "trails.family: which trails failed",
+                "tls.failure, http.failure: how",
+                "controls.repeat: the same addresses fail again",
+            ),
+            suspects=ONE_FAMILY_FAILS,
+            severity=Outcome.DEGRADED,
+            advice=f"Repair the {family} path out of {{source}} for what follows the connect (MTU, a filter "
+            f"that knows {other} only), or withdraw {family}: at {{time}} {{address}} connected and then "
+            "failed.",
+            confirm=steps(
+                f"$ curl -{family[-1]} -sv -o /dev/null https://{{place}}/", "$ tracepath -n {address}"
+            ),
+        )
+        for family, other in (("IPv4", "IPv6"), ("IPv6", "IPv4"))
     ),
     Reason(
         code="tcp_unknown",

@@ -252,9 +252,10 @@ TLS: tuple[Reason, ...] = (
         code="tls_plaintext_block_page",
         phase=Phase.TLS,
         title="A block page in clear text instead of TLS",
-        meaning="A device answered the ClientHello with plain HTTP. Browsers show it as a protocol error; "
-        "in fact it is a block or login page.",
-        signal="The first bytes received are an HTTP status line.",
+        meaning="The ClientHello was answered with a page in plain HTTP that denies access or asks to log "
+        "in. Browsers show it as a protocol error.",
+        signal="The first bytes received are a page with the mark of a product, or an HTTP status that "
+        "denies.",
         evidence=(
             "tls.first_text: the status line, the server header, the page",
             "tls.first_bytes: begins with 48 54 54 50",
@@ -269,17 +270,17 @@ TLS: tuple[Reason, ...] = (
         code="tls_not_tls",
         phase=Phase.TLS,
         title="What answers is not TLS",
-        meaning="Another service answers on this port: a port forward, a NAT rule or an address that leads "
-        "to the wrong server.",
-        signal="The first bytes received are neither a TLS record nor HTTP.",
+        meaning="What answers on this port speaks another protocol: a web server without TLS, another "
+        "service, or a port forward or an address that leads to the wrong server.",
+        signal="The first bytes received are no TLS record: plain HTTP that denies nothing, or a greeting.",
         evidence=(
             "tls.first_bytes, tls.first_text: for instance an SSH banner",
             "tcp.remote_address: which host",
         ),
         suspects=NOT_TLS,
         severity=Outcome.BLOCKED,
-        advice="Check port forwards and destination NAT for {remote} from {source}: what answers there is "
-        "not TLS.",
+        advice="Check what listens at {remote}, and port forwards and destination NAT on the way from "
+        "{source}: what answered at {time} is not TLS.",
         confirm=steps("$ nc -w 5 {address} {port} </dev/null | head -c 200 | xxd", CLIENT_HELLO),
     ),
     Reason(

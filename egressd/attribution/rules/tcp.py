@@ -5,7 +5,6 @@ from __future__ import annotations
 from egressd.attribution.certainty import SILENCE, at, contrasted
 from egressd.attribution.control_results.contrast import Contrast, passed_if, port_contrast
 from egressd.attribution.control_results.hops import failure_hop
-from egressd.attribution.control_results.tries import always_fails, tries
 from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.condition import (
@@ -18,7 +17,7 @@ from egressd.attribution.rules.condition import (
 from egressd.attribution.rules.local import local_rules
 from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.model.observation import Failure, Phase
-from egressd.model.verdict import Confidence
+from egressd.model.verdict import Confidence, Outcome
 
 TIME_EXCEEDED = {4: 11, 6: 3}
 _refused = phase_failed(Phase.TCP, Failure.REFUSED)
@@ -43,20 +42,6 @@ def _port_blocked(context: TrailContext) -> bool:
     return _silent(context) and port_contrast(context).separates
 
 
-def _by_other_port(context: TrailContext) -> Contrast:
-    """Compare with another port of the address; that this fails as well disproves nothing."""
-    return passed_if(port_contrast(context).separates)
-
-
-def _by_address(context: TrailContext) -> Contrast:
-    """Compare with other addresses on the same port."""
-    port = context.dialled[1]
-    reached = context.index.connected(context.source)
-    if not any(other == port or context.trail.redirected for _, other in reached):
-        return Contrast.NONE
-    return Contrast.FLIP if tries(context) > 2 and always_fails(context) else Contrast.PASSED
-
-
 def _by_known_good(context: TrailContext) -> Contrast:
     """Compare with what ought to work: none did, over three addresses or more."""
     return passed_if(len({address for address, _ in context.dial_stats.silent}) > 2)
@@ -65,6 +50,15 @@ def _by_known_good(context: TrailContext) -> Contrast:
 def _proxy_not_configured(context: TrailContext) -> bool:
     """Whether the environment names a proxy, and this dial went out without one."""
     return bool(context.index.unused_proxy_variables) and context.failed_in is Phase.TCP
+
+
+def _worthless(context: TrailContext) -> bool:
+    """Whether a connection is all that was asked for, and any address would have given it."""
+    return context.last_phase is Phase.TCP and context.failing is None and context.connected_to_anything
+
+
+def _unknown_outcome(_: TrailContext) -> Outcome:
+    return Outcome.UNKNOWN
 
 
 def _revocation(context: TrailContext) -> bool:
@@ -81,9 +75,7 @@ TCP = RuleTable(
         Rule(reason="tcp_admin_prohibited", when=both(failed_in(Phase.TCP), is_prohibited)),
         Rule(reason="tcp_routing_loop", when=both(failed_in(Phase.TCP), _time_exceeded)),
         Rule(reason="tcp_refused_icmp_port", when=both(_refused, is_port_unreachable)),
-        Rule(
-            reason="tcp_refused_by_middlebox", when=_refused_on_the_way, certainty=contrasted(_by_other_port)
-        ),
+        Rule(reason="tcp_refused_by_middlebox", when=_refused_on_the_way, certainty=at(Confidence.HIGH)),
         Rule(reason="tcp_refused", when=_refused),
         Rule(reason="tcp_unreachable", when=phase_failed(Phase.TCP, Failure.UNREACHABLE)),
         Rule(
@@ -93,6 +85,7 @@ TCP = RuleTable(
         Rule(reason="tcp_egress_all_blocked", when=_all_silent, certainty=contrasted(_by_known_good)),
         Rule(reason="tcp_port_blocked", when=_port_blocked, certainty=contrasted(port_contrast)),
         Rule(reason="tcp_ip_blocked_silent", when=_silent, certainty=SILENCE),
+        Rule(reason="tcp_accept_all", when=_worthless, outcome=_unknown_outcome),
         Rule(reason="tcp_unknown", when=phase_failed(Phase.TCP), certainty=at(Confidence.LOW)),
     ),
     notes=(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from egressd.attribution.certainty import SILENCE, at, contrasted
+import re
+
+from egressd.attribution.certainty import SILENCE, Certainty, at, contrasted
 from egressd.attribution.control_results.contrast import (
     Contrast,
     mss_contrast,
@@ -20,6 +22,9 @@ from egressd.model.plan import ControlKind
 from egressd.model.verdict import Confidence
 
 PROTOCOL_VERSION = 70
+HTTP_STATUS = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})")
+DENYING = frozenset({302, 303, 307, 308, 403, 407, 451, 470, 511})
+"""Statuses of pages that deny access or lead to a login."""
 OLD_PROTOCOL = ("unsupported protocol", "unsupported_protocol", "protocol version", "protocol_version")
 
 _silent = phase_failed(Phase.TLS, Failure.TIMEOUT)
@@ -61,10 +66,23 @@ def _nothing_sent(one: Observation | None) -> bool:
 
 
 def _plaintext_page(context: TrailContext) -> bool:
+    """Whether a page that denies was sent in clear: one with a product's mark, or a status that denies.
+
+    Any web server that speaks plain HTTP on the port answers a ClientHello with 400 and a page of its own.
+    """
     tls = context.tls
     if tls is None or tls.failure is None or tls.server_hello:
         return False
-    return tls.first_text.startswith("HTTP/") or bool(page_product(tls.first_text))
+    status = HTTP_STATUS.match(tls.first_text)
+    if status is not None:
+        return int(status[1]) in DENYING
+    return bool(page_product(tls.first_text))
+
+
+def _by_mark(context: TrailContext) -> Confidence:
+    """Return how sure it is that a page in clear blocks: a mark of a product is a hint, a status is less."""
+    text = context.tls.first_text if context.tls is not None else ""
+    return Confidence.MEDIUM if page_product(text) else Confidence.LOW
 
 
 def _alert(description: int) -> Condition:
@@ -132,12 +150,13 @@ def _client_certificate(context: TrailContext) -> bool:
     return context.wants_client_certificate
 
 
+BY_MARK = Certainty(text="Medium with the mark of a product, low by a status alone.", of=_by_mark)
 ALERT_RULES = tuple(Rule(reason=alert_code(description), when=_alert(description)) for description in ALERTS)
 
 TLS = RuleTable(
     phase=Phase.TLS,
     rules=(
-        Rule(reason="tls_plaintext_block_page", when=_plaintext_page),
+        Rule(reason="tls_plaintext_block_page", when=_plaintext_page, certainty=BY_MARK),
         *ALERT_RULES,
         Rule(reason="tls_not_tls", when=phase_failed(Phase.TLS, Failure.NOT_TLS)),
         Rule(reason="tcp_reset_after_accept", when=_reset_before_hello),
