@@ -42,6 +42,6 @@ def plan_followups(recording: Recording) -> tuple[ControlPlan, ...]:
 
 def _paced(one: ControlPlan) -> ControlPlan:
     """Let a ClientHello that is lost alternate with the usual one; a repeat is made more than once."""
-    if one.kind in EXPECTED_TO_WORK and one.tries == 1:
+    if one.kind in EXPECTED_TO_WORK and one.max_segment is None and one.tries == 1:
         return replace(one, tries=HELLO_ROUNDS)
     return replace(one, tries=LEAST_TRIES) if one.kind is ControlKind.REPEAT and one.tries == 1 else one
