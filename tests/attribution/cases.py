@@ -1614,7 +1614,7 @@ CERTIFICATE = (
     ),
     Scene(
         name="unreadable-date",
-        build=alone(dns(), tcp(), tls(chain=(certificate(not_after="never"),)), http()),
+        build=alone(dns(), tcp(), tls(chain=(certificate(not_after=None),)), http()),
         reason=None,
         outcome=OK,
     ),

@@ -153,7 +153,7 @@ def certificate(
     issuer: str = "CN=Public CA",
     subject: str = f"CN={HOST}",
     san: tuple[str, ...] = (HOST,),
-    not_after: str = LATER,
+    not_after: str | None = LATER,
     aia: tuple[str, ...] = ("http://pki.example/ca.cer",),
     self_signed: bool = False,
 ) -> Certificate:

@@ -1,0 +1,186 @@
+"""Saved reports with anything in them: a verdict or one line with exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from egressd.attribution import judge
+from egressd.cli.app import app
+from egressd.cli.options import Format
+from egressd.errors import ReportFileError
+from egressd.report.saved import from_json, to_json
+from tests.attribution.cases import SCENES
+from tests.hostile.outputs import produce_everything
+from tests.hostile.values import ADDRESSES, BAD_TEXTS, MOMENTS
+
+Place = tuple[str | int, ...]
+HINTS = ("direct", "default", "tls", "row/gbl.his.arc.azure.com:443", "confirmed", "2026-W01-1Z")
+REPORTS = tuple(to_json(judge(one.build().recording())) for one in SCENES)
+"""A report of every scene."""
+GONE = object()
+JSON_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.sampled_from((0, 1, -1, 65536, 2**63, -(2**63), 10**30, 1.5, 1e308, -0.0)),
+    st.sampled_from(BAD_TEXTS + ADDRESSES),
+    st.sampled_from(HINTS),
+    MOMENTS,
+    st.sampled_from(([], {}, [[]], [{}], {"": None}, {"schema": "egressd.sweep/1"}, ["a"] * 50)),
+)
+TOO_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Any:
+    """A report with up to four of its values exchanged, left out, doubled or moved."""
+    document = json.loads(draw(st.sampled_from(REPORTS)))
+    for _ in range(draw(st.integers(1, 4))):
+        places = list(_places(document))
+        where = draw(st.sampled_from(places)) if places else ()
+        other = draw(st.sampled_from(places)) if places else ()
+        anything = st.just(GONE) | JSON_VALUES | st.just(_at(document, other))
+        new = draw(anything if draw(st.integers(0, 4)) == 0 else _like(_at(document, where)))
+        document = _exchange(document, where, new if new is GONE else _copy(new))
+    return document
+
+
+def _copy(value: object) -> Any:
+    """Return a value in which nothing stands twice: `deepcopy` keeps that."""
+    return json.loads(json.dumps(value))
+
+
+def _like(value: object) -> st.SearchStrategy[Any]:
+    """Return a strategy for other values of the same kind."""
+    match value:
+        case bool():
+            return st.just(not value)
+        case str():
+            return st.sampled_from(BAD_TEXTS + ADDRESSES) | MOMENTS
+        case int() | float():
+            return st.sampled_from((0, 1, -1, 65536, 2**63, 10**30, type(value)(1), value * 1000, -value))
+        case [first, *rest]:
+            return st.sampled_from(([], [first], [*rest, first], [first, first, *rest]))
+        case _:
+            return JSON_VALUES
+
+
+def _places(value: object, path: Place = ()) -> Iterator[Place]:
+    yield path
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _places(one, (*path, key))
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _places(one, (*path, number))
+
+
+def _at(value: Any, path: Place) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
+def _exchange(document: Any, path: Place, new: object) -> Any:
+    """Put a value at a path, or take away what is there."""
+    if not path:
+        return {} if new is GONE else new
+    inside = _at(document, path[:-1])
+    if new is GONE:
+        del inside[path[-1]]
+    else:
+        inside[path[-1]] = new
+    return document
+
+
+@settings(max_examples=120, suppress_health_check=TOO_SLOW)
+@given(documents())
+def test_a_changed_report_is_judged_or_refused(document: Any) -> None:
+    """A report with other values is a recording like any other, or is refused in one line."""
+    recording, refusal = None, ""
+    try:
+        recording = from_json(json.dumps(document))
+    except ReportFileError as error:
+        refusal = str(error)
+    assert refusal.isprintable()
+    assert len(refusal) < 500
+    if recording is not None:
+        produce_everything(recording)
+
+
+@settings(max_examples=40, suppress_health_check=[*TOO_SLOW, HealthCheck.function_scoped_fixture])
+@given(document=documents(), other=st.sampled_from(REPORTS), fmt=st.sampled_from(Format), text=st.booleans())
+def test_commands_end_with_a_verdict_or_one_line(
+    tmp_path: Path, document: Any, other: str, fmt: Format, *, text: bool
+) -> None:
+    """`replay` and `diff` end with 0, 1 or 3 and a report, or with 2 and one line."""
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    before.write_text(json.dumps(document), encoding="utf-8")
+    after.write_text(other, encoding="utf-8")
+    form = "text" if text else "json"
+    for words in (
+        ("replay", str(before), "--format", fmt.value),
+        ("diff", str(before), str(after), "--format", form),
+        ("diff", str(after), str(before), "--format", form),
+    ):
+        assert_ends_well(*words)
+
+
+def assert_ends_well(*words: str) -> None:
+    """Run a command, and check its exit code and what it wrote."""
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code in (0, 1, 2, 3), done.output
+    if done.exit_code == 2:
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("egressd: cannot read ")
+        assert line.isprintable()
+    else:
+        assert done.stdout.strip()
+        assert "Traceback" not in done.output
+
+
+NO_REPORTS = {
+    "empty": b"",
+    "spaces": b" \n\t",
+    "a-nul": b"\0",
+    "not-utf-8": b'{"schema": "\xff\xfe"}',
+    "utf-16": '{"schema": "egressd.sweep/1"}'.encode("utf-16"),
+    "a-mark-before-it": b"\xef\xbb\xbf{}",
+    "a-number": b"1e999",
+    "nan": b"NaN",
+    "a-text": b'"egressd.sweep/1"',
+    "deep-lists": b"[" * 200_000,
+    "deep-objects": b'{"a":' * 200_000,
+    "deep-in-place": REPORTS[0].replace('"targets": [', '"targets": ' + "[" * 50_000, 1).encode(),
+    "cut-off": REPORTS[0][: len(REPORTS[0]) // 2].encode(),
+    "a-lone-surrogate": b'{"schema": "\\ud800"}',
+    "a-long-number": b'{"schema": ' + b"9" * 5000 + b"}",
+    "another-schema": b'{"schema": "egressd.sweep/99"}',
+    "a-hostile-schema": json.dumps({"schema": BAD_TEXTS[3]}).encode(),
+    "hostile-keys": json.dumps(dict.fromkeys(BAD_TEXTS, 1) | {"schema": "egressd.sweep/1"}).encode(),
+}
+
+
+@pytest.mark.parametrize("name", NO_REPORTS)
+def test_a_file_that_is_no_report(name: str, tmp_path: Path) -> None:
+    """Every command that reads a report refuses such a file in one line, with exit code 2."""
+    bad, good = tmp_path / "bad.json", tmp_path / "good.json"
+    bad.write_bytes(NO_REPORTS[name])
+    good.write_text(REPORTS[0], encoding="utf-8")
+    for words in (
+        ("replay", str(bad)),
+        ("diff", str(good), str(bad)),
+        ("diff", str(bad), str(good)),
+        ("--once", "--baseline", str(bad), "--only", "nothing.example"),
+    ):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 2, (words, done.output)
+        (line,) = done.stderr.splitlines()
+        assert line.isprintable(), words
