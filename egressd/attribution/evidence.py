@@ -73,6 +73,12 @@ def _ending(one: Ending) -> str:
     return f"{text} in {one.phase.value}"
 
 
+def redirect_lines(context: TrailContext) -> tuple[str, ...]:
+    """Return a line for each host that the answer's redirect led to."""
+    controls = context.controls(ControlKind.REDIRECT)
+    return tuple(dict.fromkeys(line for control in controls for line in control_lines(control)))
+
+
 def _dns_lines(trail: Trail) -> Iterator[str]:
     for one in trail.observations:
         if isinstance(one, DnsObservation):
@@ -187,11 +193,27 @@ def _handshake(one: TlsObservation) -> str:
 
 def _exchange(one: HttpObservation) -> str:
     asked = f"{one.method} {one.url_path} for {one.host}"
+    if one.retry_version is not None:
+        return f"{asked}: not processed ({one.detail}), sent again over HTTP/{one.retry_version}"
     if one.status is None:
-        return f"{asked}: {_failure(one.failure, one.detail)} after {one.elapsed_ms:.0f} ms"
+        return f"{asked}: {_failure(one.failure, one.detail)} after {one.elapsed_ms:.0f} ms{_arrived(one)}"
     headers = [f"{name}: {value}" for name, value in one.headers if name.lower() in _HEADERS]
     title = [f"title {one.title!r}"] if one.title else []
-    return ", ".join((f"{asked}: status {one.status}", f"{one.bytes_received} bytes", *headers, *title))
+    failed = [_failure(one.failure, one.detail)] if one.failure is not None else []
+    closed = ["closed by close_notify"] if one.failure is not None and one.close_notify else []
+    broken = [f"breaks HTTP: {text}" for text in one.violations]
+    size = f"{one.bytes_received} bytes"
+    return ", ".join((f"{asked}: status {one.status}", size, *failed, *closed, *broken, *headers, *title))
+
+
+def _arrived(one: HttpObservation) -> str:
+    """Say whether the request was acknowledged, and how the session ended."""
+    if one.close_notify:
+        return ", closed by close_notify"
+    if one.info is None or one.info.bytes_written is None:
+        return ""
+    lost = one.info.bytes_acked <= one.info.bytes_written
+    return ", the request was not acknowledged" if lost else ", the request was acknowledged"
 
 
 _PROXY_HEADERS = ("server", "via", "location", "retry-after", "www-authenticate", "x-squid-error")

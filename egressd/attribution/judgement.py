@@ -14,7 +14,7 @@ from egressd.attribution.blame.facts import Accusation
 from egressd.attribution.blame.request import request
 from egressd.attribution.certainty import weigh
 from egressd.attribution.detectors import detect_findings
-from egressd.attribution.evidence import evidence_lines
+from egressd.attribution.evidence import evidence_lines, redirect_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.path_comparison import compare_paths
@@ -89,7 +89,13 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
         return _unknown(judgement)
     match = result.match
     if match is None:
-        return Verdict(outcome=Outcome.OK, also=result.also, flags=result.flags)
+        return Verdict(
+            outcome=Outcome.OK,
+            confidence=result.proof,
+            also=result.also,
+            flags=result.flags,
+            evidence=tuple(line for one in result.notes for line in redirect_lines(one.context)),
+        )
     context, phase = match.context, match.phase or match.context.failed_in
     sure, values = weigh(context, match.rule.certainty), values_of(context)
     accusation = Accusation(context=context, reason=match.code, phase=phase)

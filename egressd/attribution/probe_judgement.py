@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from egressd.attribution.certainty import highest
 from egressd.attribution.control_results.contrast import answered_by_other_resolver
 from egressd.attribution.control_results.tries import works_sometimes
 from egressd.attribution.facts.baseline_entries import answered_in_baseline
@@ -13,11 +14,12 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.partial_faults import intermittent, partial_faults
 from egressd.attribution.rules.certificate import is_inspected, is_private_ca
 from egressd.attribution.rules.dns import PRIVATE_LINK, is_private_link_capable
+from egressd.attribution.rules.http import proof_of_answer
 from egressd.attribution.trail_judgement import NOT_PROBED, Match, TrailJudgement
 from egressd.model.endpoint import Inspection
 from egressd.model.observation import Failure, Phase
 from egressd.model.settings import Family
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Confidence, Outcome
 
 MISSING_FAMILY = {Family.IPV4: "no_ipv4", Family.IPV6: "no_ipv6"}
 
@@ -32,6 +34,10 @@ class ProbeJudgement:
     flags: tuple[str, ...]
     causes: tuple[Match, ...]
     """Every cause seen on any trail, for findings and evidence."""
+    proof: Confidence = Confidence.CONFIRMED
+    """How sure it is that the endpoint itself answered, where nothing is wrong."""
+    notes: tuple[Match, ...] = ()
+    """What else was noticed where nothing is wrong."""
 
 
 def judge_probe(judgements: Iterable[TrailJudgement]) -> ProbeJudgement:
@@ -76,6 +82,8 @@ def _reachable(
         also=_codes([*faults[1:], *info], without=first),
         flags=_flags(contexts, flags),
         causes=tuple(faults),
+        proof=highest([proof_of_answer(one.context) for one in working] or [Confidence.LOW]),
+        notes=tuple(info),
     )
 
 

@@ -34,6 +34,8 @@ class ExpectRow(StrictModel):
 
     status: list[Status] = []
     content_type: MediaType | None = None
+    not_content_type: MediaType | None = None
+    der: bool = False
     sha256: Sha256 | None = None
     min_bytes: Annotated[int, Field(ge=1)] | None = None
 

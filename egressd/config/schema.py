@@ -115,18 +115,22 @@ class ProbePart(StrictModel):
     """Controls that are off unless asked for."""
 
 
+MediaType = Annotated[
+    str, matching(r"[^/;\s]+/[^/;\s]+", "must be a media type without parameters, such as text/html")
+]
+
+
 class ExpectPart(StrictModel):
     """What a right HTTP answer looks like. Empty: any answer of the right server."""
 
     status: list[Annotated[int, Field(ge=100, le=599)]] = []
     """The status codes that are right."""
-    content_type: (
-        Annotated[
-            str, matching(r"[^/;\s]+/[^/;\s]+", "must be a media type without parameters, such as text/html")
-        ]
-        | None
-    ) = None
+    content_type: MediaType | None = None
     """The media type, without parameters: `application/octet-stream`."""
+    not_content_type: MediaType | None = None
+    """A media type that a right answer never has: `text/html` for a file."""
+    der: bool = False
+    """Whether the body is one DER value, as certificates and revocation lists are."""
     sha256: Annotated[str, matching(r"[0-9a-f]{64}", "must be 64 hex digits in lower case")] | None = None
     """The digest of the whole body, in lower-case hex."""
     min_bytes: Annotated[int, Field(ge=1, le=1 << 30)] | None = None

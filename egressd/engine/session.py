@@ -25,7 +25,7 @@ from egressd.model.verdict import Sweep
 from egressd.net.trust import load_trust
 from egressd.net.tunnel import proxy_secrets
 from egressd.planning import calls_needed
-from egressd.planning.probes import route_revocation_fetches
+from egressd.planning.probes import route_fetches
 from egressd.probe.context import ProbeContext, expand_resolvers
 from egressd.probe.discovery import discover
 from egressd.probe.sweep import sweep
@@ -174,7 +174,7 @@ class Session:
         ended. Their results are read by the rules of `attribution`.
         """
         known = self.results.recording(plan, seen, renewed=renewed)
-        planned = route_revocation_fetches(plan_followups(known), self.settings, plan)
+        planned = route_fetches(plan_followups(known), self.settings, plan)
         probed = {one.probe for one in seen.records}
         return tuple(
             one

@@ -25,7 +25,8 @@ from egressd import clock
 DAY = timedelta(days=1)
 ORGANISATION = "egressd lab"
 PKI_HOST = "www.microsoft.com"
-AIA_PATH = "/pkiops/certs/egressd-lab-issuing-ca.crt"
+AIA_FOLDER = "/pkiops/certs/"
+AIA_PATH = f"{AIA_FOLDER}egressd-lab-issuing-ca.crt"
 CRL_PATH = "/pkiops/crl/egressd-lab-issuing-ca.crl"
 MAX_CONTEXTS = 1000
 """SSL contexts kept: random server names must not fill the memory."""

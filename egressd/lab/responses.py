@@ -18,7 +18,7 @@ from email.utils import format_datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from egressd.lab.authority import AIA_PATH, CRL_PATH, PKI_HOST
+from egressd.lab.authority import AIA_FOLDER, CRL_PATH, PKI_HOST
 
 IMAGE_BYTES = 8 * 1024 * 1024
 ENDLESS_BYTES = 64 * 1024 * 1024
@@ -124,7 +124,7 @@ class Responder:
             return _json(list(self.relay_hosts))
         if path == "/discovery" and host.startswith("gbl.his."):
             return _json(f"https://{self.his_host}")
-        if (host, path) == (PKI_HOST, AIA_PATH):
+        if host == PKI_HOST and path.startswith(AIA_FOLDER):
             return _bytes(self.issuing_certificate(), "application/pkix-cert")
         if (host, path) == (PKI_HOST, CRL_PATH):
             return _bytes(self.revocation_list(), "application/pkix-crl")

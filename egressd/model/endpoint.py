@@ -83,6 +83,10 @@ class Expect:
     status: tuple[int, ...] = ()
     content_type: str | None = None
     """The media type without parameters, e.g. `application/octet-stream`."""
+    not_content_type: str | None = None
+    """A media type that a right answer never has: `text/html` for a file, whose name alone is known."""
+    der: bool = False
+    """Whether the body is one DER value (X.690), as certificates and CRLs are."""
     sha256: str | None = None
     """Lower-case hex digest of the whole body."""
     min_bytes: int | None = None

@@ -379,6 +379,8 @@ class HttpObservation:
     """Of the decoded body; None where it was not read completely."""
     violations: tuple[str, ...] = ()
     """What of the response breaks HTTP's rules, in words; it was read nevertheless."""
+    redirect: str | None = None
+    """The absolute URL that a redirect leads to, without its query; None where there is none."""
     retry_version: Literal["1.1", "2"] | None = None
     """The server did not process the request, which follows again on a new connection, in this version."""
     close_notify: bool | None = None

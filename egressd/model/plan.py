@@ -100,6 +100,10 @@ class ControlKind(StrEnum):
     """Send SYN and ClientHello with a rising TTL: at which hop does the failure begin? Only where allowed."""
     REVOCATION = "revocation"
     """Fetch a URL that a received chain names for CRL, OCSP or issuer."""
+    REDIRECT = "redirect"
+    """Follow a redirect to another host, as programs do: does what it leads to answer?"""
+    HTTP1 = "http1"
+    """Send the same request over HTTP/1.1, where HTTP/2 was agreed on and failed."""
     LOOK_INSIDE = "look_inside"
     """Send `GET /` in a session whose chain did not verify: a block page, or TLS inspection only?"""
     REPEAT = "repeat"
@@ -119,6 +123,7 @@ SYNTHETIC_CONTROLS = frozenset(
         ControlKind.SNI_LAST,
         ControlKind.HOPS,
         ControlKind.REVOCATION,
+        ControlKind.REDIRECT,
     }
 )
 """Controls whose traffic no program sends: their connects are no evidence about connects in general."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from egressd.model.observation import Failure, HttpObservation, TlsAlert
-from egressd.net.http.headers import select_headers
+from egressd.net.http.headers import redirect_url, select_headers
 from egressd.net.http.http1 import Http1Client
 from egressd.net.http.request import ReadLimits, Request, read_limits
 from egressd.net.http.response import ResponseBuffer
@@ -17,6 +17,8 @@ from egressd.net.stream import ByteStream, TlsAlertError, TlsDataError
 from egressd.net.tls.session import TlsStream
 
 __all__ = ["Request", "exchange", "fetch"]
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 async def exchange(
@@ -94,6 +96,15 @@ def _timeout_error(error: TimeoutError, response: ResponseBuffer) -> PhaseError 
     return PhaseError(Failure.TIMEOUT, where, error.errno)
 
 
+def _redirect(stream: ByteStream, request: Request, response: ResponseBuffer) -> str | None:
+    location = response.header("location")
+    if response.status not in _REDIRECTS or location is None:
+        return None
+    scheme = "https" if isinstance(stream, TlsStream) else "http"
+    base = request.url_path if "://" in request.url_path else f"{scheme}://{request.host}{request.url_path}"
+    return redirect_url(base, location)
+
+
 def _observe(
     stream: ByteStream,
     request: Request,
@@ -122,6 +133,7 @@ def _observe(
         throughput=response.throughput,
         sha256=response.sha256,
         violations=response.violations,
+        redirect=_redirect(stream, request, response),
         retry_version=failed.version if isinstance(failed, NotProcessedError) else None,
         close_notify=stream.close_notify if isinstance(stream, TlsStream) else None,
         body=response.body_text,

@@ -111,9 +111,7 @@ def _with_unique_ids(drafts: Iterable[_Draft]) -> Iterator[Probe]:
         yield replace(draft.probe, id=unique, targets=tuple(draft.targets))
 
 
-def route_revocation_fetches(
-    controls: Iterable[ControlPlan], settings: Settings, plan: Plan
-) -> tuple[ControlPlan, ...]:
+def route_fetches(controls: Iterable[ControlPlan], settings: Settings, plan: Plan) -> tuple[ControlPlan, ...]:
     """Set the path of each fetch; if all probes stay on loopback, drop fetches that would leave this host."""
     lab = stays_on_loopback(settings, plan.probes)
     routed = (_route(one, settings) for one in controls)
@@ -121,14 +119,18 @@ def route_revocation_fetches(
 
 
 def _route(one: ControlPlan, settings: Settings) -> ControlPlan:
-    if one.kind is not ControlKind.REVOCATION:
+    if one.kind not in _FETCHES:
         return one
     return replace(
         one,
         connect_to=redirection(one.host, one.port, settings.connect_to),
-        via_proxy=goes_through_proxy(one.host, one.port, Protocol.HTTP, settings),
+        via_proxy=goes_through_proxy(one.host, one.port, one.protocol, settings),
     )
 
 
 def _leaves_host(one: ControlPlan) -> bool:
-    return one.kind is ControlKind.REVOCATION and one.connect_to is None and not one.via_proxy
+    return one.kind in _FETCHES and one.connect_to is None and not one.via_proxy
+
+
+_FETCHES = frozenset({ControlKind.REVOCATION, ControlKind.REDIRECT})
+"""Controls that fetch a URL as programs do: with the proxy and `connect_to` of the configuration."""

@@ -18,6 +18,7 @@ TTL_SECONDS = {
     ControlKind.SNI_LAST: 600.0,
     ControlKind.NO_SNI: 600.0,
     ControlKind.REVOCATION: 300.0,
+    ControlKind.REDIRECT: 300.0,
 }
 """Seconds for which the result of a kind is reused; other kinds run every time."""
 MAX_ENTRIES = 2000

@@ -39,6 +39,8 @@ class Conversation:
     store: TrustStore | None = None
     """Verifies the target's chain; None: the store of the context."""
     stream: ByteStream | None = None
+    first_alpn: tuple[str, ...] = ALPN
+    """The protocols to offer on the first connection."""
     alpn: str | None = None
     repeat_alpn: tuple[str, ...] | None = None
     """The protocols to offer on a new connection, as the server did not process the request."""
@@ -145,7 +147,7 @@ async def tls_and_http(conversation: Conversation, request: Request, *, reconnec
 
     A request that the server says it did not process is sent again, once, on a new connection, as clients do.
     """
-    alpn = ALPN_HTTP1 if conversation.probe.protocol is Protocol.WSS else ALPN
+    alpn = ALPN_HTTP1 if conversation.probe.protocol is Protocol.WSS else conversation.first_alpn
     await _tls_and_http(conversation, request, alpn=alpn)
     if conversation.repeat_alpn is None:
         return

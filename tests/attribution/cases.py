@@ -1642,6 +1642,23 @@ def _wss(answer: Observation) -> Callable[[], Site]:
 
 BINARY = Expect(status=(200, 206), content_type="application/octet-stream")
 HTML = {"content-type": "text/html; charset=utf-8"}
+JSON = {"content-type": "application/json"}
+
+
+def _redirect_followed(*seen: Observation) -> Callable[[], Site]:
+    moved = replace(http(302), redirect="https://gone.example/")
+    return with_control(_secure(moved), ControlKind.REDIRECT, *seen)
+
+
+def _portal() -> Site:
+    """Two names of unrelated domains lead to the same place."""
+    site = Site()
+    for name in (HOST, "www.other.example"):
+        answer = replace(http(302, headers={"location": "https://login.corp.example/"}), host=name)
+        site.add(trail(dns(name=name), tcp(port=80), answer), host=name, port=80, protocol=Protocol.HTTP)
+    return site
+
+
 HTTP = (
     Scene(
         name="azure-firewall",
@@ -1657,7 +1674,134 @@ HTTP = (
         outcome=BLOCKED,
         least=CONFIRMED,
     ),
-    Scene(name="plain-403", build=_clear(http(403, body="Forbidden")), reason=None, outcome=OK),
+    Scene(
+        name="plain-403",
+        build=_clear(http(403, body="Forbidden")),
+        reason="http_unproven_answer",
+        outcome=UNKNOWN,
+        blame=Blame.FIREWALL_L7,
+    ),
+    Scene(
+        name="plain-403-expected",
+        build=_clear(http(403, body="Forbidden"), expect=Expect(status=(403,))),
+        reason=None,
+        outcome=OK,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="service-403-in-clear",
+        build=_clear(http(403, headers={"x-ms-request-id": "1"})),
+        reason=None,
+        outcome=OK,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="json-503-in-clear", build=_clear(http(503, headers=JSON)), reason=None, outcome=OK, most=MEDIUM
+    ),
+    Scene(
+        name="page-404-in-clear", build=_clear(http(404, headers=HTML)), reason=None, outcome=OK, most=MEDIUM
+    ),
+    Scene(
+        name="page-for-a-certificate",
+        build=_clear(http(503, headers=HTML), expect=Expect(der=True)),
+        reason="http_unproven_answer",
+        outcome=UNKNOWN,
+    ),
+    Scene(
+        name="page-with-200-for-a-certificate",
+        build=_clear(http(200, headers=HTML), expect=Expect(der=True)),
+        reason="http_content_replaced",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="certificate-in-clear",
+        build=_clear(replace(http(200), der=True), expect=Expect(der=True)),
+        reason=None,
+        outcome=OK,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="page-for-an-image",
+        build=_clear(http(200, headers=HTML), expect=Expect(not_content_type="text/html")),
+        reason="http_content_replaced",
+        outcome=BLOCKED,
+    ),
+    Scene(name="azure-firewall-in-service", build=_secure(http(470)), reason=None, outcome=OK),
+    Scene(
+        name="azure-firewall-without-its-text",
+        build=_clear(http(470)),
+        reason="http_azure_firewall_denied",
+        outcome=BLOCKED,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="odd-headers",
+        build=_secure(replace(http(200), violations=("a space before the colon of `X`",))),
+        reason="http_malformed_answer",
+        outcome=DEGRADED,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="broken-body",
+        build=_secure(http(200, Failure.MALFORMED)),
+        reason="http_malformed_answer",
+        outcome=DEGRADED,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="not-http-in-service",
+        build=_secure(http(failure=Failure.NOT_HTTP)),
+        reason="http_not_http",
+        outcome=DOWN,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="slow-body",
+        build=_secure(replace(http(206, Failure.TIMEOUT), bytes_received=900), expect=Expect(min_bytes=1000)),
+        reason="http_slow_download",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="decoded-size",
+        build=_secure(
+            replace(http(200), bytes_received=90, bytes_decoded=1000), expect=Expect(min_bytes=1000)
+        ),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="truncated-by-service",
+        build=_secure(replace(http(200, Failure.TRUNCATED), close_notify=True)),
+        reason="http_truncated",
+        outcome=DEGRADED,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="range-refused-by-service",
+        build=_secure(http(403), expect=Expect(min_bytes=1000)),
+        reason="http_range_blocked",
+        outcome=DEGRADED,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="redirect-dead-end",
+        build=_redirect_followed(dns(failure=Failure.NXDOMAIN, name="gone.example")),
+        reason=None,
+        outcome=OK,
+        also=("http_redirect_dead_end",),
+    ),
+    Scene(
+        name="redirect-followed", build=_redirect_followed(tcp(), tls(), http(200)), reason=None, outcome=OK
+    ),
+    Scene(name="portal-shared", build=_portal, reason="http_captive_portal", outcome=BLOCKED, least=HIGH),
+    Scene(
+        name="h2-with-http1",
+        build=with_control(
+            _secure(http(failure=Failure.HTTP2_ERROR)), ControlKind.HTTP1, tcp(), tls(), http()
+        ),
+        reason="http_h2_broken",
+        outcome=DEGRADED,
+    ),
     Scene(name="page-words-in-service", build=_secure(http(403, body=BLOCK)), reason=None, outcome=OK),
     Scene(
         name="proxy-auth",
@@ -1671,7 +1815,7 @@ HTTP = (
         build=_clear(http(302, headers={"location": "https://login.corp.example/"})),
         reason="http_captive_portal",
         outcome=BLOCKED,
-        least=HIGH,
+        most=MEDIUM,
     ),
     Scene(name="portal-511", build=_clear(http(511)), reason="http_captive_portal", outcome=BLOCKED),
     Scene(
@@ -1742,18 +1886,17 @@ HTTP = (
         name="websocket-200",
         build=_wss(http(200)),
         reason="http_websocket_blocked",
-        outcome=BLOCKED,
+        outcome=DOWN,
         least=MEDIUM,
+        blame=Blame.AZURE_SERVICE,
     ),
     Scene(
         name="websocket-closed",
         build=_wss(http(failure=Failure.CLOSED)),
         reason="http_websocket_blocked",
-        outcome=BLOCKED,
+        outcome=DOWN,
     ),
-    Scene(
-        name="h2", build=_secure(http(failure=Failure.HTTP2_ERROR)), reason="http_h2_broken", outcome=DEGRADED
-    ),
+    Scene(name="h2", build=_secure(http(failure=Failure.HTTP2_ERROR)), reason="http_h2_broken", outcome=DOWN),
     Scene(
         name="reset-after-request",
         build=_secure(http(failure=Failure.RESET)),

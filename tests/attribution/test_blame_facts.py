@@ -32,6 +32,7 @@ from tests.attribution.recordings import (
     good,
     http,
     icmp,
+    info,
     tcp,
     tls,
     trail,
@@ -180,6 +181,33 @@ def in_tunnel(shown: Failure | None) -> Callable[[], Site]:
     return build
 
 
+def clear(status: int) -> Trail:
+    return trail(dns(), tcp(port=80), http(status))
+
+
+def request(*, lost: bool) -> Trail:
+    seen = replace(info(acked=900), bytes_written=901 if lost else 900)
+    return trail(dns(), tcp(), tls(), replace(http(failure=Failure.TIMEOUT), info=seen))
+
+
+def cut_after_request(*hosts: str) -> Callable[[], Site]:
+    """Let genuine sessions end after the request, each at its own address."""
+
+    def build() -> Site:
+        site = Site()
+        for number, host in enumerate(hosts):
+            address = f"20.60.8.{number + 1}"
+            genuine = tls(sni=host, about=facts())
+            reset = replace(http(failure=Failure.RESET), host=host)
+            site.add(
+                trail(dns(address, name=host), tcp(address=address), genuine, reset, address=address),
+                host=host,
+            )
+        return site
+
+    return build
+
+
 ROWS: Mapping[str, Row] = {
     "proven_proxy": Row(
         Phase.PROXY, by_proxy(tls(sni="proxy.corp.example"), connect(403)), by_proxy(connect(403))
@@ -198,6 +226,18 @@ ROWS: Mapping[str, Row] = {
     ),
     "other_name_in_tunnel": Row(Phase.TLS, in_tunnel(None), in_tunnel(Failure.CLOSED)),
     "content_of_proven_session": Row(Phase.HTTP, of(REFUSED_STATUS), of(CUT)),
+    "status_of_portals": Row(Phase.HTTP, of(clear(511), port=80), of(trail(dns(), tcp(), tls(), http(511)))),
+    "status_of_azure_firewall": Row(
+        Phase.HTTP, of(clear(470), port=80), of(trail(dns(), tcp(), tls(), http(470)))
+    ),
+    "page_of_product": Row(Phase.HTTP, scene("page"), scene("plain-403")),
+    "unrelated_names_lead_there": Row(Phase.HTTP, scene("portal-shared"), scene("portal")),
+    "request_lost": Row(Phase.HTTP, of(request(lost=True)), of(request(lost=False))),
+    "owners_fail_alike": Row(
+        Phase.HTTP,
+        cut_after_request("a.one.example", "b.two.example", "c.two.example"),
+        cut_after_request("a.one.example", "b.one.example", "c.one.example"),
+    ),
     "name_proven_at_address": Row(Phase.HTTP, of(CUT), of(IN_CLEAR, port=80)),
     "icmp_from_hop": Row(Phase.TCP, of(_icmp_from(ROUTER)), of(_icmp_from(ADDRESS))),
     "icmp_from_target": Row(Phase.TCP, of(_icmp_from(ADDRESS)), of(_icmp_from(ROUTER))),

@@ -45,7 +45,10 @@ def test_scene(scene: Scene) -> None:
         assert verdict.evidence
         assert verdict.advice
     else:
-        assert (verdict.phase, verdict.blame, verdict.evidence, verdict.advice) == (None, None, (), "")
+        assert (verdict.phase, verdict.blame, verdict.advice) == (None, None, "")
+        assert ORDER.index(verdict.confidence) <= ORDER.index(scene.least), verdict.confidence
+        assert ORDER.index(verdict.confidence) >= ORDER.index(scene.most), verdict.confidence
+        assert bool(verdict.evidence) == ("http_redirect_dead_end" in verdict.also)
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)

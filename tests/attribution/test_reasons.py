@@ -104,6 +104,7 @@ INFORMATIONAL = {
     "tls_client_cert_required",
     "service_reachable_http",
     "http_transparent_proxy_present",
+    "http_redirect_dead_end",
 }
 
 PLACES: dict[str, type] = {

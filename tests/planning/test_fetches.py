@@ -5,7 +5,7 @@ from __future__ import annotations
 from egressd.model.endpoint import Protocol
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe
 from egressd.model.settings import ConnectTo, Limits, Proxy, Resolver, Settings, Source, Trust
-from egressd.planning.probes import route_revocation_fetches
+from egressd.planning.probes import route_fetches
 
 FETCH = ControlPlan(
     id="revocation:x",
@@ -39,7 +39,7 @@ def plan_of(host: str) -> Plan:
 
 
 def routed(settings: Settings, host: str = "a.example") -> ControlPlan:
-    fetch, repeat = route_revocation_fetches((FETCH, REPEAT), settings, plan_of(host))
+    fetch, repeat = route_fetches((FETCH, REPEAT), settings, plan_of(host))
     assert repeat == REPEAT
     return fetch
 
@@ -66,4 +66,4 @@ def test_connect_to_redirects_fetches() -> None:
 def test_fetches_do_not_leave_a_lab_on_loopback() -> None:
     """In a lab without an entry for the URL, it is not fetched."""
     settings = Settings(resolvers=(Resolver(name="lab", address="127.0.0.1", port=5353),))
-    assert route_revocation_fetches((FETCH, REPEAT), settings, plan_of("127.0.0.1")) == (REPEAT,)
+    assert route_fetches((FETCH, REPEAT), settings, plan_of("127.0.0.1")) == (REPEAT,)

@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from egressd.attribution.blame.parties import FAR_END, NAME_PARTIES, ON_THE_WAY
 from egressd.attribution.control_results.contrast import Contrast, mss_contrast, sni_contrast
 from egressd.attribution.control_results.hops import failure_hop
+from egressd.attribution.control_results.redirect import portal_shared
+from egressd.attribution.control_results.session import owners_fail_alike, request_lost
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.proxy import BAD_GATEWAY, names_web_server, plain_request, proxy_refusal
+from egressd.attribution.facts.sweep_index import is_cut
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.model.observation import Failure, Phase, TlsObservation
+from egressd.attribution.facts.vendors import product_of
+from egressd.model.observation import Failure, HttpObservation, Phase, TlsObservation
 from egressd.model.recording import Trail
 from egressd.model.verdict import Blame
 
 SHOWN = frozenset({Contrast.AGAIN, Contrast.FLIP})
 """Comparisons that excluded chance: this one failed, the other worked, this one failed again."""
-CUTS = frozenset({Failure.RESET, Failure.CLOSED, Failure.TIMEOUT})
-"""What a party on the way can do to a session that it can't read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,41 @@ def _proven(accusation: Accusation) -> bool:
 
 def _content_of_proven_session(accusation: Accusation) -> bool:
     http = accusation.context.http
-    return _proven(accusation) and http is not None and http.failure not in CUTS
+    written = http is not None and http.failure is not Failure.TLS_ERROR and not is_cut(http)
+    return _proven(accusation) and written
+
+
+def _in_clear(accusation: Accusation) -> HttpObservation | None:
+    """Return the answer, where anybody on the way can have written it."""
+    http = accusation.context.http
+    return http if accusation.phase is Phase.HTTP and not accusation.context.public_tls else None
+
+
+def _status_of_portals(accusation: Accusation) -> bool:
+    answer = _in_clear(accusation)
+    return answer is not None and answer.status in (407, 511)
+
+
+def _status_of_azure_firewall(accusation: Accusation) -> bool:
+    answer = _in_clear(accusation)
+    return answer is not None and answer.status == 470
+
+
+def _page_of_product(accusation: Accusation) -> bool:
+    answer = _in_clear(accusation)
+    return answer is not None and bool(product_of(answer))
+
+
+def _unrelated_names_lead_there(accusation: Accusation) -> bool:
+    return _in_clear(accusation) is not None and portal_shared(accusation.context)
+
+
+def _request_lost(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.HTTP and request_lost(accusation.context)
+
+
+def _owners_fail_alike(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.HTTP and owners_fail_alike(accusation.context)
 
 
 def _asked(context: TrailContext) -> str:
@@ -223,6 +259,47 @@ FACTS: tuple[Fact, ...] = (
         says="the server at this address proved its name by a public authority, so the address is right",
         holds=_proven,
         rules_out=NAME_PARTIES,
+    ),
+    Fact(
+        name="status_of_portals",
+        says="the status, in clear text, is one that only proxies and login portals give",
+        holds=_status_of_portals,
+        rules_out=FAR_END,
+        points_to=Blame.TRANSPARENT_PROXY,
+    ),
+    Fact(
+        name="status_of_azure_firewall",
+        says="the status, in clear text, is one that only Azure Firewall gives",
+        holds=_status_of_azure_firewall,
+        rules_out=FAR_END,
+        points_to=Blame.FIREWALL_L7,
+    ),
+    Fact(
+        name="page_of_product",
+        says="the answer, in clear text, has the marks of a product that filters or forwards requests",
+        holds=_page_of_product,
+        rules_out=FAR_END,
+        points_to=Blame.FIREWALL_L7,
+    ),
+    Fact(
+        name="unrelated_names_lead_there",
+        says="answers in clear text to names of unrelated owners lead to the same place",
+        holds=_unrelated_names_lead_there,
+        rules_out=FAR_END,
+        points_to=Blame.TRANSPARENT_PROXY,
+    ),
+    Fact(
+        name="request_lost",
+        says="the request was never acknowledged, so the server never got it",
+        holds=_request_lost,
+        rules_out=FAR_END,
+        points_to=Blame.FIREWALL_L7,
+    ),
+    Fact(
+        name="owners_fail_alike",
+        says="genuine sessions with services of several owners ended in the same way",
+        holds=_owners_fail_alike,
+        points_to=Blame.FIREWALL_L7,
     ),
     Fact(
         name="icmp_from_hop",

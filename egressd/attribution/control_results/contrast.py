@@ -19,7 +19,7 @@ from egressd.attribution.control_results.tries import (
 )
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.trail_context import TrailContext, hello_arrived
-from egressd.model.observation import DnsObservation, TcpObservation, TlsObservation
+from egressd.model.observation import DnsObservation, Failure, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.settings import SYSTEM_RESOLVER
@@ -75,6 +75,18 @@ def other_resolver_answers(context: TrailContext) -> tuple[DnsObservation, ...]:
 def answered_by_other_resolver(context: TrailContext) -> bool:
     """Whether another resolver answered the same question with addresses."""
     return any(one.answers for one in other_resolver_answers(context))
+
+
+def name_denied_elsewhere(context: TrailContext) -> bool:
+    """Whether another resolver says that there is no such name."""
+    return any(one.failure is Failure.NXDOMAIN for one in other_resolver_answers(context))
+
+
+def http1_contrast(context: TrailContext) -> Contrast:
+    """Compare with the same request over HTTP/1.1: is it answered?"""
+    return _contrast(
+        context, (one for control in context.controls(ControlKind.HTTP1) for one in control.trails)
+    )
 
 
 def by_rounds(rounds: int) -> Contrast:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from egressd.attribution.facts.chain import authority_key, is_anchored, public_authorities
-from egressd.attribution.facts.peer_comparison import PeerComparison
+from egressd.attribution.facts.peer_comparison import PeerComparison, domain_of
 from egressd.attribution.facts.stats import (
     ANSWERS,
     DIRECT,
@@ -38,6 +38,8 @@ from egressd.model.settings import SYSTEM_RESOLVER, Family
 
 CLOCK_LIMIT = 300.0
 """Seconds of clock offset beyond which certificates can't be judged by this host's clock."""
+CUTS = frozenset({Failure.RESET, Failure.CLOSED, Failure.TIMEOUT})
+"""What a party on the way can do to a session that it can't read."""
 NO_CONNECT = frozenset({400, 404, 405, 501})
 """What a web server answers to CONNECT."""
 
@@ -93,6 +95,10 @@ class SweepIndex:
     peers: PeerComparison
     revocation_hosts: frozenset[str]
     """Hosts named by the received chains for CRLs, OCSP and issuers."""
+    redirects_in_clear: Mapping[str, frozenset[str]]
+    """By host that answers in clear text lead to: the domains of the hosts that were asked."""
+    sessions_cut: Mapping[tuple[str, str, Failure], frozenset[tuple[str, str]]]
+    """By source, path and failure: host and address of genuine sessions that ended so after the request."""
 
     @classmethod
     def build(cls, recording: Recording) -> SweepIndex:
@@ -129,6 +135,8 @@ class SweepIndex:
             public_authorities=public_authorities(one for trail in comparable for one in trail.handshakes),
             peers=PeerComparison.build(trails, controls),
             revocation_hosts=_revocation_hosts(every),
+            redirects_in_clear=_sets(_redirects_in_clear(everything)),
+            sessions_cut=_sets(_sessions_cut(every)),
             private_hosts=frozenset(target.host.lower() for target in plan.targets if target.private_link),
             internal_hosts=frozenset(target.host.lower() for target in plan.targets if target.internal),
             catalog_hosts=frozenset(
@@ -287,6 +295,37 @@ def _revocation_hosts(trails: Iterable[Trail]) -> frozenset[str]:
         url for chain in chains for one in chain for url in (*one.crl_urls, *one.ocsp_urls, *one.issuer_urls)
     )
     return frozenset(host_of(url) for url in urls) - {""}
+
+
+def _redirects_in_clear(trails: Iterable[Trail]) -> Iterator[tuple[str, str]]:
+    for trail, one in observations(trails, HttpObservation):
+        place = redirect_place(one)
+        if place and not trail.handshakes:
+            yield place, domain_of(host_of(f"//{one.host}"))
+
+
+def _sessions_cut(trails: Iterable[Trail]) -> Iterator[tuple[tuple[str, str, Failure], tuple[str, str]]]:
+    for trail in trails:
+        last, genuine = trail.last, next(reversed(trail.handshakes), None)
+        if genuine is None or genuine.facts is None or genuine.facts.publicly_anchored is not True:
+            continue
+        if isinstance(last, HttpObservation) and last.failure is not None and is_cut(last):
+            key = (trail.source, trail.path, last.failure)
+            yield key, (genuine.sni.lower(), trail.address or "")
+
+
+def redirect_place(http: HttpObservation) -> str:
+    """Return the host that an answer leads to, in lower case; empty: none."""
+    location = next((value for name, value in http.headers if name.lower() == "location"), "")
+    leads = http.status is not None and 300 <= http.status < 400
+    return host_of(http.redirect or location) if leads else ""
+
+
+def is_cut(http: HttpObservation) -> bool:
+    """Whether an exchange ended as a party on the way can end it that can't read the session."""
+    if http.failure is Failure.TRUNCATED:
+        return http.close_notify is False
+    return http.failure in CUTS and http.close_notify is not True
 
 
 def host_of(url: str) -> str:

@@ -325,6 +325,7 @@ _ELSEWHERE = frozenset(
         ControlKind.KNOWN_NAME,
         ControlKind.OTHER_RESOLVER,
         ControlKind.ADDRESS_CONTRAST,
+        ControlKind.REDIRECT,
     }
 )
 """Controls that go to another address than the trail did."""

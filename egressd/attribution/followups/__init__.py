@@ -18,6 +18,7 @@ from itertools import chain
 from egressd.attribution.control_results.client_hello import EXPECTED_TO_WORK
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.followups.failure import PER_PROBE, PER_SWEEP, failure_controls
+from egressd.attribution.followups.http import redirect_controls
 from egressd.attribution.followups.repeats import LEAST_TRIES
 from egressd.attribution.followups.sampling import hello_controls, revocation_controls
 from egressd.model.plan import ControlKind, ControlPlan
@@ -36,7 +37,8 @@ def plan_followups(recording: Recording) -> tuple[ControlPlan, ...]:
     """Return the controls that are worth running now; none of those that ran already and are still fresh."""
     index = SweepIndex.build(recording)
     done = {one.id for one in recording.controls}
-    once = (one for one in chain(failure_controls(index), revocation_controls(index)) if one.id not in done)
+    failures = chain(failure_controls(index), revocation_controls(index), redirect_controls(index))
+    once = (one for one in failures if one.id not in done)
     return tuple({one.id: _paced(one) for one in chain(once, hello_controls(index))}.values())
 
 

@@ -25,6 +25,7 @@ from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
 from egressd.attribution.followups.control import control_for, hello_control, is_forged, other_host
+from egressd.attribution.followups.http import exchange_controls
 from egressd.attribution.followups.lookup import lookup_controls, sibling_control
 from egressd.attribution.followups.proxy import proxy_controls
 from egressd.attribution.followups.repeats import Repeats, is_outage, is_silent, repeats_ran
@@ -154,6 +155,8 @@ def _for_trail(one: TrailJudgement, budget: _Budget) -> Iterator[ControlPlan]:
         yield from _for_dial(context, code)
     elif context.failed_in is Phase.TLS:
         yield from chain(_for_wrong_server(context), _for_forged_chain(context), _for_hello(context, code))
+    elif context.failed_in is Phase.HTTP:
+        yield from map(_in_rounds, exchange_controls(context))
 
 
 def _for_dial(context: TrailContext, code: str) -> Iterator[ControlPlan]:

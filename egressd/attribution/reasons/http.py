@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from egressd.attribution.blame.suspects import (
+    ANSWERED_BY_ANYBODY,
+    ANSWERED_BY_PROXY,
     ANSWERED_IN_CLEAR,
     CACHE,
+    EGRESSD_ITSELF,
     FAR_END,
     LOGIN_PAGE,
+    MALFORMED,
     NOTHING_KNOWN,
     SESSION_CUT,
     SLOW,
@@ -58,8 +62,8 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=FAR_END,
         severity=Outcome.DEGRADED,
-        advice="Ask the owner of the Arc private link scope to allow public access, or let {source} "
-        "resolve {host} to the private endpoint. The firewall has nothing to change.",
+        advice="Ask the owner of the Arc private link scope to allow public access, or let {source} resolve "
+        "{host} to the private endpoint. The firewall has nothing to change.",
         confirm=steps("$ dig {host} A", CURL),
     ),
     Reason(
@@ -93,21 +97,22 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
-        advice="Add an application rule for {host} ({protocol}:{port}) from {source} on the Azure "
-        "Firewall; see AZFWApplicationRule at {time}. A wildcard does not cover its bare domain: add that "
-        "one too.",
+        advice="Add an application rule for {host} ({protocol}:{port}) from {source} on the Azure Firewall; "
+        "see AZFWApplicationRule at {time}. A wildcard does not cover its bare domain: add that one too.",
         confirm=steps(CURL_PLAIN),
     ),
     Reason(
         code="http_captive_portal",
         phase=Phase.HTTP,
         title="A captive portal requires a login",
-        meaning="The network sends the client to a login page. An appliance cannot log in; it has to be "
-        "exempted.",
+        meaning="The answer in clear text sends the client to another place, as a login page does. An "
+        "appliance cannot log in; it has to be exempted. One redirect may be the service's own; where "
+        "unrelated names lead to one place, it is a portal.",
         signal="A redirect to another host, or status 511, where the service itself would have answered.",
         evidence=(
-            "http.headers: `Location`, the portal",
+            "http.redirect: where it leads",
             "http.status: 302, 307 or 511",
+            "controls.redirect: what answers there",
         ),
         suspects=LOGIN_PAGE,
         severity=Outcome.BLOCKED,
@@ -126,7 +131,7 @@ HTTP: tuple[Reason, ...] = (
             "http.headers: `Proxy-Authenticate`, `Via`",
             "trails.path: direct",
         ),
-        suspects=ANSWERED_IN_CLEAR,
+        suspects=LOGIN_PAGE,
         severity=Outcome.BLOCKED,
         advice="Exempt {source} from authentication on the transparent proxy that answers for {host}, or "
         "give it a proxy address to configure.",
@@ -153,7 +158,7 @@ HTTP: tuple[Reason, ...] = (
     Reason(
         code="http_content_replaced",
         phase=Phase.HTTP,
-        title="The content was replaced on the path",
+        title="A page came in place of the content",
         meaning="The answer looks like a success and holds something else: an HTML page where a file or a "
         "list was expected. Downloads will fail later, with a misleading message.",
         signal="200 with HTML where a binary, a revocation list or JSON was expected.",
@@ -173,7 +178,8 @@ HTTP: tuple[Reason, ...] = (
         phase=Phase.HTTP,
         title="The download is cut off",
         meaning="Fewer bytes came than were announced. Always at the same point, it is a size limit or a "
-        "virus scanner; at varying points, it is the line.",
+        "virus scanner; at varying points, it is the line. Ended by close_notify inside a session that "
+        "proved the name, the server itself stopped.",
         signal="The stream ended before the announced length was reached.",
         evidence=(
             "http.content_length, http.bytes_received: announced and received",
@@ -197,7 +203,7 @@ HTTP: tuple[Reason, ...] = (
             "http.status: something other than 206",
             "http.headers: `accept-ranges`, `content-range`, `Via`",
         ),
-        suspects=SESSION_CUT,
+        suspects=ANSWERED_BY_PROXY,
         severity=Outcome.DEGRADED,
         advice="Allow range requests from {source} to {host} on the proxy (FortiGate and Squid can strip "
         "them for scanning).",
@@ -221,19 +227,19 @@ HTTP: tuple[Reason, ...] = (
     Reason(
         code="http_websocket_blocked",
         phase=Phase.HTTP,
-        title="WebSocket connections are blocked",
-        meaning="Ordinary requests pass and the upgrade to a WebSocket does not. Notifications and remote "
-        "access of Azure Arc depend on it.",
-        signal="The upgrade was answered by something other than 101, while a plain request is answered "
-        "well.",
+        title="The WebSocket upgrade is refused",
+        meaning="The TLS session works and the upgrade to a WebSocket is not accepted. Notifications and "
+        "remote access of Azure Arc depend on it. Inside a session that proved the name it is the server's "
+        "answer.",
+        signal="The upgrade was answered by something other than 101, or the connection ended at it.",
         evidence=(
             "http.status: anything but 101",
             "http.headers: `upgrade` and `connection`, or the proxy's own",
         ),
         suspects=SESSION_CUT,
         severity=Outcome.BLOCKED,
-        advice="Allow WebSocket (the HTTP/1.1 upgrade) from {source} to {place} on the proxy or "
-        "firewall; plain HTTPS works there already.",
+        advice="Allow WebSocket (the HTTP/1.1 upgrade) from {source} to {place} on the proxy or firewall; "
+        "the TLS session itself is let through.",
         advice_for=(Blame.TRANSPARENT_PROXY, Blame.FIREWALL_L7),
         confirm=steps(_UPGRADE),
     ),
@@ -241,18 +247,20 @@ HTTP: tuple[Reason, ...] = (
         code="http_h2_broken",
         phase=Phase.HTTP,
         title="HTTP/2 is negotiated and then fails",
-        meaning="The peer chose HTTP/2 and then broke it; HTTP/1.1 works. Inspection devices do that, and "
-        "the resource bridge needs HTTP/2.",
-        signal="`h2` was chosen, then GOAWAY, a reset stream or a protocol error before an answer.",
+        meaning="The peer chose HTTP/2 and did not answer the request in it. Clients that do not fall back "
+        "to HTTP/1.1 fail. GOAWAY that lets the request go on, and refusals that clients send again, are no "
+        "such failure.",
+        signal="`h2` was chosen, then a stream or the connection was ended, or broke the protocol, before "
+        "an answer.",
         evidence=(
             "tls.alpn: h2",
             "http.failure, http.detail: http2_error and the error code",
-            "http.version: 2",
+            "controls.http1: whether the same request over HTTP/1.1 is answered",
         ),
         suspects=SESSION_CUT,
         severity=Outcome.DEGRADED,
         advice="Exempt {host} from TLS inspection for {source}, or repair HTTP/2 on the device that "
-        "terminates the session; only HTTP/1.1 works through it.",
+        "terminates the session.",
         advice_for=(Blame.TLS_INSPECTION,),
         confirm=steps(_HTTP2, _HTTP1),
     ),
@@ -260,31 +268,35 @@ HTTP: tuple[Reason, ...] = (
         code="http_reset_after_request",
         phase=Phase.HTTP,
         title="The connection is closed right after the request",
-        meaning="TLS was genuine, so no device on the path could read the request: the server itself, or "
-        "its front end, closed the connection. Repeat before anything else.",
+        meaning="The connection ended after the request and before an answer. The server or its front end "
+        "can do that, and so can a device that lets the handshake pass. Many services of different owners "
+        "that end alike point to the way; a proper close_notify is the server's.",
         signal="Reset or end of stream after the request, before a status line.",
         evidence=(
             "http.failure: reset or closed",
-            "tls.facts.publicly_anchored: true",
+            "http.close_notify: true is the far end's, false says nothing",
+            "http.info.bytes_acked: whether the request arrived",
             "http.bytes_received: 0",
         ),
         suspects=SESSION_CUT,
         severity=Outcome.DOWN,
-        advice="Repeat in some minutes; if it goes on, give the service's owner the time {time}, {host} "
-        "and the address {address}. The firewall is unlikely to be involved.",
+        advice="Look up the session {source} to {remote} at {time} on the firewall that decides by "
+        "application; if it has no entry, give the service's owner the time, {host} and the address "
+        "{address}.",
         confirm=steps(CURL, AGAIN),
     ),
     Reason(
         code="http_no_answer",
         phase=Phase.HTTP,
         title="The request is never answered",
-        meaning="The connection is up, the request was sent, and nothing came back. The server is "
-        "overloaded or hangs, or a proxy holds the request back.",
+        meaning="The connection is up, the request was sent, and nothing came back in the time allowed. The "
+        "server is slow or hangs, or a device on the way holds the request back; whether the request was "
+        "acknowledged tells which.",
         signal="No status line within the time allowed, after the request had been sent.",
         evidence=(
             "http.failure, http.elapsed_ms: timeout",
-            "http.info.bytes_acked: whether the request arrived",
-            "tls.facts.publicly_anchored: true points to the server, false to a device",
+            "http.info.bytes_acked, http.info.bytes_written: whether the request arrived",
+            "tls.facts.publicly_anchored: true means that nobody on the way could read the request",
         ),
         suspects=SESSION_CUT,
         severity=Outcome.DOWN,
@@ -296,17 +308,16 @@ HTTP: tuple[Reason, ...] = (
         code="http_not_http",
         phase=Phase.HTTP,
         title="What answers is not HTTP",
-        meaning="Another protocol answers on this port: a port forward, a NAT rule, or an address that "
-        "leads to the wrong service.",
+        meaning="Another protocol answers on this port. Inside a session that proved the name, the server "
+        "itself speaks it; otherwise a port forward, a NAT rule or a wrong address leads here.",
         signal="The answer to the request does not parse as HTTP.",
         evidence=(
             "http.detail, http.body: the first bytes",
             "tcp.remote_address: which host",
         ),
-        suspects=ANSWERED_IN_CLEAR,
+        suspects=ANSWERED_BY_ANYBODY,
         severity=Outcome.BLOCKED,
-        advice="Check port forwards and destination NAT for {remote} from {source}: what answers is not "
-        "HTTP.",
+        advice="Find out what answers at {remote} for {source}: it does not speak HTTP.",
         confirm=steps(
             "$ printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {address} {port} | head -c 200 | xxd", CURL_PLAIN
         ),
@@ -315,14 +326,14 @@ HTTP: tuple[Reason, ...] = (
         code="http_headers_too_large",
         phase=Phase.HTTP,
         title="The headers of the answer are too large",
-        meaning="The answer carries more headers than egressd reads. A device adds headers, or it is not "
-        "the expected service.",
+        meaning="The answer carries more headers than egressd reads. That is a limit of egressd; clients "
+        "have limits of their own.",
         signal="The header section went beyond the limit before it ended.",
         evidence=(
             "http.failure: too_large",
             "http.detail: how much was read",
         ),
-        suspects=NOTHING_KNOWN,
+        suspects=EGRESSD_ITSELF,
         severity=Outcome.UNKNOWN,
         advice="Look at the answer of {host} to {source} by hand, and find out what adds the headers.",
         confirm=steps(_HEADERS + " | wc -c"),
@@ -331,15 +342,15 @@ HTTP: tuple[Reason, ...] = (
         code="http_unexpected_status",
         phase=Phase.HTTP,
         title="The status is not one of those expected",
-        meaning="The server answered with a status that the endpoint's row does not accept: a wrong path, a "
-        "changed service, or another server.",
+        meaning="The answer has a status that the endpoint's row does not accept: a wrong path, a changed "
+        "service, or another server. In clear text anybody on the way can have written it.",
         signal="An HTTP status outside the list under `expect.status`.",
         evidence=(
             "http.status: what came",
             "target.expect: what was allowed",
             "http.headers, http.body: which server answered",
         ),
-        suspects=FAR_END,
+        suspects=ANSWERED_BY_ANYBODY,
         severity=Outcome.DOWN,
         advice="Check the path and the `expect` of {host} in the configuration; if they are right, ask the "
         "owner of the service about status {status}.",
@@ -349,27 +360,29 @@ HTTP: tuple[Reason, ...] = (
         code="http_content_unexpected",
         phase=Phase.HTTP,
         title="The content is not what was expected",
-        meaning="The right status came with a body that fails the operator's check: another type, too few "
-        "bytes or another digest. Either the file changed, or it was changed on the path.",
-        signal="Content type, size or SHA-256 differ from the endpoint's `expect`.",
+        meaning="The right status came with a body that fails the check of the row: another type, too few "
+        "bytes or another digest, compared after decoding. Either the file changed, or, where no session "
+        "proved the server, it was changed on the way.",
+        signal="Content type, size, form or SHA-256 differ from the endpoint's `expect`.",
         evidence=(
             "target.expect: what was asked for",
             "http.headers: `content-type`",
             "http.bytes_received, http.content_length, http.sha256: what came",
         ),
-        suspects=ANSWERED_IN_CLEAR,
+        suspects=ANSWERED_BY_ANYBODY,
         severity=Outcome.DEGRADED,
-        advice="Compare the download of {host} with one from an open network: if they differ, exempt "
-        "{source} from content scanning for that name; if not, update `expect`.",
+        advice="Compare the download of {host} with one from an open network: if both are alike, update "
+        "`expect`; if not, find out what changes it between {source} and {address}.",
         confirm=steps("$ curl -s https://{place}/ | sha256sum", _HEADERS),
     ),
     Reason(
         code="http_slow_download",
         phase=Phase.HTTP,
         title="The download is very slow",
-        meaning="It works, at a speed at which large images take hours or time out. Traffic shaping, a "
+        meaning="Data comes, at a speed at which large images take hours or time out. Traffic shaping, a "
         "scanner or a full line are the usual causes.",
-        signal="The measured throughput is below the least acceptable one.",
+        signal="The measured throughput is below the least acceptable one, or the body did not end in the "
+        "time allowed.",
         evidence=(
             "http.throughput, http.bytes_received: how fast, over how much",
             "http.info.retransmits, http.info.rtt_ms: loss or distance as the cause",
@@ -381,6 +394,60 @@ HTTP: tuple[Reason, ...] = (
         confirm=steps(
             "$ curl -s -o /dev/null -w '%{{speed_download}}\\n' -r 0-8388607 \\\n  https://{place}/"
         ),
+    ),
+    Reason(
+        code="http_unproven_answer",
+        phase=Phase.HTTP,
+        title="Nothing shows that the server wrote this answer",
+        meaning="In clear text somebody denied the request, and the answer holds nothing of what the "
+        "endpoint promises. A filter's page looks like that, and a server may answer so as well; without a "
+        "session or known content nobody can tell.",
+        signal="A denial or a page over plain HTTP, without a mark of the service and without expected "
+        "content.",
+        evidence=(
+            "http.status, http.title, http.body: what came",
+            "http.headers: no header of the service",
+            "target.expect: what would prove the server",
+        ),
+        suspects=ANSWERED_IN_CLEAR,
+        severity=Outcome.UNKNOWN,
+        advice="Look for {host} in the URL log of the firewall for {source} at {time}. If the server itself "
+        "answers so, say it under `expect` of the endpoint.",
+        confirm=steps(CURL_PLAIN, "Compare with the answer from an open network."),
+    ),
+    Reason(
+        code="http_malformed_answer",
+        phase=Phase.HTTP,
+        title="The answer breaks the rules of HTTP",
+        meaning="The answer was read, and its headers or its body break RFC 9112 or 9113. Some clients "
+        "accept that, others fail: Go and curl do not forgive the same things.",
+        signal="A header name, a length, a coding or a status line that the standard does not allow.",
+        evidence=(
+            "http.violations: what is wrong, in words",
+            "http.status, http.headers: what was read nevertheless",
+        ),
+        suspects=MALFORMED,
+        severity=Outcome.DEGRADED,
+        advice="Tell the owner of {host} that its headers break RFC 9112: the report names them.",
+        confirm=steps(_HEADERS + " | cat -A"),
+    ),
+    Reason(
+        code="http_redirect_dead_end",
+        phase=Phase.HTTP,
+        title="A redirect leads nowhere",
+        meaning="The endpoint answers, and sends clients on to a host that can't be reached, or in a "
+        "circle. Clients that follow it fail there: the other host needs a rule of its own.",
+        signal="Following the redirect ended in a failure, or did not end after some hops.",
+        evidence=(
+            "http.redirect: where the answer leads",
+            "controls.redirect: each hop and how it ended",
+        ),
+        suspects=NOTHING_KNOWN,
+        severity=Outcome.OK,
+        advice="Probe the host that {host} leads to as an endpoint of its own, and allow it for {source} if "
+        "clients follow the redirect.",
+        confirm=steps("$ curl -sIL https://{place}/"),
+        informational=True,
     ),
     Reason(
         code="http_unknown",

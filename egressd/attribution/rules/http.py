@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from egressd.attribution.blame.suspects import CUT_IN_CLEAR, Signature
-from egressd.attribution.certainty import SILENCE, at, contrasted
-from egressd.attribution.control_results.contrast import Contrast, passed_if
+from egressd.attribution.blame.authorship import (
+    REDIRECTS,
+    Author,
+    author_in_clear,
+    content_right,
+    media_type,
+    meets,
+    proves_content,
+)
+from egressd.attribution.blame.suspects import (
+    ANSWERED_BY_INSPECTION,
+    ANSWERED_IN_CLEAR,
+    CUT_IN_CLEAR,
+    Signature,
+)
+from egressd.attribution.certainty import OBSERVED, SILENCE, Certainty, at, unless
+from egressd.attribution.control_results.contrast import http1_contrast, name_denied_elsewhere
+from egressd.attribution.control_results.redirect import dead_end, host_led_to, portal_shared
+from egressd.attribution.control_results.session import owners_fail_alike, request_lost
 from egressd.attribution.facts.freshness import is_stale
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.proxy import headers_of
-from egressd.attribution.facts.sweep_index import host_of
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import CACHE_HEADERS, CDN_HEADERS, OWN_DOMAINS, product_of
 from egressd.attribution.rules.certificate import is_private_ca
 from egressd.attribution.rules.condition import phase_failed
 from egressd.attribution.rules.rule import Rule, RuleTable
-from egressd.model.endpoint import Protocol
+from egressd.model.endpoint import Expect, Protocol
 from egressd.model.observation import Failure, HttpObservation, Phase
 from egressd.model.verdict import Confidence, Outcome
 
@@ -24,6 +40,7 @@ SLOW = 32 * 1024
 """Bytes per second under which a download is too slow for updates."""
 NOT_UPGRADED = frozenset({405, 426, 501, 505})
 NO_ACCESS = re.compile(r"public ?network ?access|private ?link ?scope|private endpoint", re.IGNORECASE)
+AZURE_FIREWALL_TEXT = "action: deny"
 
 _cut = phase_failed(Phase.HTTP, Failure.RESET, Failure.CLOSED)
 
@@ -48,30 +65,60 @@ def _forgeable(context: TrailContext) -> bool:
     return _answer(context) is not None and not _is_authenticated(context)
 
 
+def _doubtful(context: TrailContext) -> bool:
+    """Whether a device on the way could have written the answer, and the row does not expect it."""
+    return _forgeable(context) and not _expected(context)
+
+
 def _is_authenticated(context: TrailContext) -> bool:
     """Whether the server proved its name, by a public chain or by the operator's own."""
     return context.public_tls or is_private_ca(context)
 
 
+def _expected(context: TrailContext) -> bool:
+    """Whether the answer is what the row expects: then nothing about its status is a fault."""
+    answer = _answer(context)
+    return answer is not None and answer.failure is None and meets(answer, context.target.expect)
+
+
 def _azure_firewall(context: TrailContext) -> bool:
-    return _status(context) == 470
+    return _status(context) == 470 and _doubtful(context)
+
+
+def _without_its_text(context: TrailContext) -> bool:
+    answer = _answer(context)
+    return answer is not None and AZURE_FIREWALL_TEXT not in answer.body.lower()
 
 
 def _block_page(context: TrailContext) -> bool:
     answer = _answer(context)
-    return answer is not None and _forgeable(context) and bool(product_of(answer))
+    return answer is not None and _doubtful(context) and bool(product_of(answer))
 
 
 def _captive_portal(context: TrailContext) -> bool:
-    if not _forgeable(context):
+    if not _doubtful(context):
         return False
-    return _status(context) == 511 or (300 <= _status(context) < 400 and _leads_away(context))
+    return _status(context) == 511 or (_status(context) in REDIRECTS and _leads_to_portal(context))
+
+
+def _leads_to_portal(context: TrailContext) -> bool:
+    """Whether a redirect leads where a service would not send anybody.
+
+    Operators' own servers may send clients to HTTPS of another name.
+    """
+    secure = _headers(context).get("location", "").lower().startswith("https://")
+    return _leads_away(context) and (portal_shared(context) or not (context.owned and secure))
+
+
+def _portal_certainty(context: TrailContext) -> Confidence:
+    proven = _status(context) == 511 or portal_shared(context)
+    return Confidence.HIGH if proven else Confidence.MEDIUM
 
 
 def _leads_away(context: TrailContext) -> bool:
     """Whether a redirect leaves the host's own domain (and Microsoft's own)."""
-    host, own = host_of(_headers(context).get("location", "")), domain_of(context.probe.host)
-    if not host or host == context.probe.host.lower():
+    host, own = host_led_to(context), domain_of(context.probe.host)
+    if not host:
         return False
     return domain_of(host) != own and not {domain_of(host), own} <= OWN_DOMAINS
 
@@ -79,7 +126,7 @@ def _leads_away(context: TrailContext) -> bool:
 def _proxy_auth(context: TrailContext) -> bool:
     asked = _status(context) == 407 or "proxy-authenticate" in _headers(context)
     unlikely_401 = _status(context) == 401 and not context.given and context.tls is None
-    return _forgeable(context) and not context.proxied and (asked or unlikely_401)
+    return _doubtful(context) and not context.proxied and (asked or unlikely_401)
 
 
 def _wanted(context: TrailContext) -> bool:
@@ -92,23 +139,16 @@ def _good(context: TrailContext) -> bool:
 
 
 def _wants_content(context: TrailContext) -> bool:
-    expect = context.target.expect
-    return bool(expect.content_type or expect.sha256 or expect.min_bytes)
-
-
-def _media_type(context: TrailContext) -> str:
-    return _headers(context).get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _html_instead(context: TrailContext) -> bool:
-    wanted = (context.target.expect.content_type or "").lower()
-    return _media_type(context) == "text/html" and wanted != "text/html"
+    return replace(context.target.expect, status=()) != Expect()
 
 
 def _replaced(context: TrailContext) -> bool:
-    if not _forgeable(context) or not _good(context) or not _wants_content(context):
+    """Whether a page, or other content, came in place of what the row promises."""
+    answer = _answer(context)
+    if answer is None or answer.failure is not None or not _doubtful(context) or not _good(context):
         return False
-    return _html_instead(context) or _wrong_digest(context)
+    page = media_type(answer) == "text/html" and context.target.expect.content_type != "text/html"
+    return _wants_content(context) and (page or _wrong_digest(context) or _no_der(context))
 
 
 def _wrong_digest(context: TrailContext) -> bool:
@@ -118,36 +158,31 @@ def _wrong_digest(context: TrailContext) -> bool:
     return answer.sha256 != expect.sha256
 
 
-def _no_digest(context: TrailContext) -> bool:
-    """Whether a digest is expected and could not be taken: the body is longer than what is read."""
+def _no_der(context: TrailContext) -> bool:
     answer = _answer(context)
-    return answer is not None and context.target.expect.sha256 is not None and answer.sha256 is None
-
-
-def _wrong_type(context: TrailContext) -> bool:
-    wanted = context.target.expect.content_type
-    return wanted is not None and _media_type(context) != wanted.lower()
-
-
-def _too_short(context: TrailContext) -> bool:
-    answer, least = _answer(context), context.target.expect.min_bytes
-    return answer is not None and least is not None and answer.bytes_received < least
+    return answer is not None and context.target.expect.der and answer.der is not True
 
 
 def _range_blocked(context: TrailContext) -> bool:
     ranged = context.target.expect.min_bytes is not None
-    return ranged and _status(context) in (403, 416) and not _wanted(context)
+    refused = _status(context) == 416 or (_status(context) == 403 and not _unproven(context))
+    return ranged and refused and not _wanted(context)
 
 
 def _unexpected_status(context: TrailContext) -> bool:
     if _answer(context) is None or _wanted(context) or context.probe.protocol is Protocol.WSS:
         return False
-    return bool(context.target.expect.status) or (_wants_content(context) and _status(context) >= 400)
+    if context.target.expect.status:
+        return True
+    return _wants_content(context) and _status(context) >= 400 and not _unproven(context)
 
 
 def _unexpected_content(context: TrailContext) -> bool:
-    wrong = _wrong_type(context) or _wrong_digest(context) or _no_digest(context) or _too_short(context)
-    return _good(context) and wrong
+    """Whether the whole answer came and is not what was expected; a slow one is not judged."""
+    answer = _answer(context)
+    if answer is None or answer.failure is not None or not _good(context):
+        return False
+    return not content_right(answer, context.target.expect)
 
 
 def _no_upgrade(context: TrailContext) -> bool:
@@ -160,6 +195,39 @@ def _no_upgrade(context: TrailContext) -> bool:
     if not status or status == 101 or _wanted(context):
         return False
     return 200 <= status < 400 or status in NOT_UPGRADED or not _is_authenticated(context)
+
+
+def _unproven(context: TrailContext) -> bool:
+    """Whether an answer in clear denies the request, and nothing shows that the server wrote it.
+
+    What a configured proxy passes on is judged by the rules for proxies.
+    """
+    answer = _answer(context)
+    if answer is None or context.tls is not None or context.proxied or not _doubtful(context):
+        return False
+    author = author_in_clear(answer, context.target.expect)
+    return author is Author.UNKNOWN or (author is Author.OPEN and name_denied_elsewhere(context))
+
+
+def _malformed(context: TrailContext) -> bool:
+    http = context.http
+    if http is None or http.unverified:
+        return False
+    return bool(http.violations) or http.failure is Failure.MALFORMED
+
+
+def proof_of_answer(context: TrailContext) -> Confidence:
+    """Return how sure it is that the endpoint itself answered: in clear text only content can prove that."""
+    answer = _answer(context)
+    if answer is None or context.tls is not None or proves_content(answer, context.target.expect):
+        return Confidence.CONFIRMED
+    return Confidence.MEDIUM
+
+
+def _too_slow(context: TrailContext) -> bool:
+    """Whether a body came, and not all of it in time."""
+    answer = _answer(context)
+    return answer is not None and answer.failure is Failure.TIMEOUT and answer.bytes_received > 0
 
 
 def _no_access(context: TrailContext) -> bool:
@@ -176,13 +244,37 @@ def _clear_suspects(context: TrailContext) -> Signature | None:
     return None if _is_authenticated(context) else CUT_IN_CLEAR
 
 
-def _blocked_in_clear(context: TrailContext) -> Outcome | None:
-    return None if _is_authenticated(context) else Outcome.BLOCKED
+def _writers(context: TrailContext) -> Signature | None:
+    """Suspect who can have written the answer, where no session was the server's own."""
+    if _is_authenticated(context):
+        return None
+    return ANSWERED_IN_CLEAR if context.tls is None else ANSWERED_BY_INSPECTION
 
 
-def _by_handshake(context: TrailContext) -> Contrast:
-    """Compare with the phase before: the session itself works."""
-    return passed_if(context.tls is not None and context.tls.failure is None)
+def _status_suspects(context: TrailContext) -> Signature | None:
+    """Think of the server first, unless the answer denies and has nothing of it."""
+    return ANSWERED_IN_CLEAR if _unproven(context) else None
+
+
+def _cut_outcome(context: TrailContext) -> Outcome | None:
+    """Something on the way, where the request was readable there, did not arrive, or others end alike."""
+    if not _is_authenticated(context) or owners_fail_alike(context) or request_lost(context):
+        return Outcome.BLOCKED
+    return None
+
+
+def _upgrade_outcome(context: TrailContext) -> Outcome | None:
+    """The far end's own refusal is no block."""
+    return None if _cut_outcome(context) is Outcome.BLOCKED else Outcome.DOWN
+
+
+def _down_inside(context: TrailContext) -> Outcome | None:
+    return Outcome.DOWN if _is_authenticated(context) else None
+
+
+def _h2_outcome(context: TrailContext) -> Outcome | None:
+    """Clients choose HTTP/2 and fail; only those that fall back work, where HTTP/1.1 is known to."""
+    return None if http1_contrast(context).separates else Outcome.DOWN
 
 
 def _from_cdn(context: TrailContext) -> bool:
@@ -216,49 +308,68 @@ def _slow(context: TrailContext) -> bool:
 HTTP = RuleTable(
     phase=Phase.HTTP,
     rules=(
-        Rule(reason="http_azure_firewall_denied", when=_azure_firewall),
+        Rule(
+            reason="http_azure_firewall_denied",
+            when=_azure_firewall,
+            certainty=unless(_without_its_text, OBSERVED),
+        ),
         Rule(reason="http_block_page", when=_block_page),
         Rule(reason="http_transparent_proxy_auth", when=_proxy_auth),
-        Rule(reason="http_websocket_blocked", when=_no_upgrade, certainty=contrasted(_by_handshake)),
-        Rule(reason="http_captive_portal", when=_captive_portal),
-        Rule(reason="http_range_blocked", when=_range_blocked, certainty=at(Confidence.MEDIUM)),
+        Rule(
+            reason="http_websocket_blocked",
+            when=_no_upgrade,
+            outcome=_upgrade_outcome,
+            suspects=_writers,
+        ),
+        Rule(
+            reason="http_captive_portal",
+            when=_captive_portal,
+            certainty=Certainty(
+                text="Medium for one redirect; high for status 511, or where unrelated names lead there.",
+                of=_portal_certainty,
+            ),
+        ),
+        Rule(reason="http_range_blocked", when=_range_blocked),
         Rule(reason="http_content_replaced", when=_replaced),
-        Rule(reason="http_truncated", when=phase_failed(Phase.HTTP, Failure.TRUNCATED)),
+        Rule(
+            reason="http_truncated",
+            when=phase_failed(Phase.HTTP, Failure.TRUNCATED),
+            suspects=_clear_suspects,
+        ),
         Rule(reason="service_public_access_denied", when=_no_access, certainty=at(Confidence.HIGH)),
-        Rule(reason="http_unexpected_status", when=_unexpected_status),
-        Rule(reason="http_content_unexpected", when=_unexpected_content, certainty=at(Confidence.HIGH)),
+        Rule(reason="http_unexpected_status", when=_unexpected_status, suspects=_status_suspects),
+        Rule(reason="http_content_unexpected", when=_unexpected_content),
         Rule(
             reason="http_h2_broken",
             when=phase_failed(Phase.HTTP, Failure.HTTP2_ERROR),
-            certainty=contrasted(_by_handshake),
+            outcome=_h2_outcome,
+            suspects=_writers,
         ),
         Rule(
             reason="http_reset_after_request",
             when=_cut,
-            outcome=_blocked_in_clear,
+            outcome=_cut_outcome,
             suspects=_clear_suspects,
         ),
+        Rule(reason="http_slow_download", when=_too_slow),
         Rule(
             reason="http_no_answer",
             when=phase_failed(Phase.HTTP, Failure.TIMEOUT),
-            outcome=_blocked_in_clear,
+            outcome=_cut_outcome,
             suspects=_clear_suspects,
             certainty=SILENCE,
         ),
-        Rule(
-            reason="http_not_http",
-            when=phase_failed(Phase.HTTP, Failure.NOT_HTTP, Failure.MALFORMED),
-        ),
-        Rule(
-            reason="http_headers_too_large",
-            when=phase_failed(Phase.HTTP, Failure.TOO_LARGE),
-        ),
+        Rule(reason="http_not_http", when=phase_failed(Phase.HTTP, Failure.NOT_HTTP), outcome=_down_inside),
+        Rule(reason="http_headers_too_large", when=phase_failed(Phase.HTTP, Failure.TOO_LARGE)),
+        Rule(reason="http_unproven_answer", when=_unproven),
+        Rule(reason="http_malformed_answer", when=_malformed),
         Rule(reason="http_unknown", when=_any_failure, certainty=at(Confidence.LOW)),
     ),
     notes=(
         Rule(reason="http_slow_download", when=_slow, certainty=at(Confidence.MEDIUM)),
         Rule(reason="http_stale_cache", when=_stale, certainty=at(Confidence.HIGH)),
         Rule(reason="http_transparent_proxy_present", when=_cached),
+        Rule(reason="http_redirect_dead_end", when=dead_end),
         Rule(reason="service_reachable_http", when=_service_error),
     ),
 )

@@ -198,7 +198,8 @@ HTTP = (
     ),
     fault(
         "pki_replaced http http=replaced",
-        "A web page with status 200 in place of revocation lists",
+        "A web page with status 200 in place of certificates and revocation lists",
+        "http_content_replaced",
         example="www.microsoft.com:80",
     ),
     fault(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import urljoin, urlsplit
 
 from egressd.net.scrub import scrub
 
@@ -98,6 +99,20 @@ def _redacted(name: str, value: str) -> str:
     elif name == "location":
         value = _QUERY_VALUE.sub(r"\1=...", _USERINFO.sub("", value))
     return scrub(value, _VALUE_LIMIT)
+
+
+def redirect_url(base: str, location: str) -> str | None:
+    """Return the URL that a Location leads to, without login, query and fragment; None: no web host."""
+    try:
+        parts = urlsplit(urljoin(base, location.strip()))
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host or not host.isprintable() or " " in host:
+        return None
+    authority = f"[{host}]" if ":" in host else host
+    authority = authority if port is None else f"{authority}:{port}"
+    return f"{parts.scheme}://{authority}{scrub(parts.path, _VALUE_LIMIT) or '/'}"
 
 
 def parse_decimal(value: str | None) -> int | None:

@@ -1,8 +1,7 @@
-"""Controls that fetch a URL named in a certificate (CRL, OCSP, issuer): one plain GET, read in part."""
+"""Controls that fetch a URL, such as that of a CRL, an OCSP server or an issuer: one GET, read in part."""
 
 from __future__ import annotations
 
-from egressd.model.endpoint import Protocol
 from egressd.model.plan import ControlPlan, Probe
 from egressd.model.recording import Trail
 from egressd.probe.budget import Deadline
@@ -20,7 +19,7 @@ async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: flo
         id=control.id,
         host=control.host,
         port=control.port,
-        protocol=Protocol.HTTP,
+        protocol=control.protocol,
         source=control.source,
         targets=(),
         url_path=control.url,

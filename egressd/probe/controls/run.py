@@ -16,9 +16,10 @@ from egressd.probe.candidates import DIRECT
 from egressd.probe.context import RECORD_TYPES, ProbeContext
 from egressd.probe.controls.client_hello import SHAPES, probe_client_hello
 from egressd.probe.controls.hops import trace_hops
+from egressd.probe.controls.redirect import follow_redirect
 from egressd.probe.controls.revocation import fetch_url
 from egressd.probe.controls.rounds import GAP_SECONDS, Converse, repeat, take_turns
-from egressd.probe.conversation import Conversation, run_conversation
+from egressd.probe.conversation import ALPN, ALPN_HTTP1, Conversation, run_conversation
 from egressd.probe.via_proxy import proxy_of, run_control_via_proxy
 from egressd.wording import host_port
 
@@ -58,6 +59,7 @@ async def run_control(control: ControlPlan, context: ProbeContext, *, gap: float
             trails = await _repeat(control, context, gap=gap)
         case (
             ControlKind.PORT_CONTRAST
+            | ControlKind.HTTP1
             | ControlKind.SNI_CONTRAST
             | ControlKind.SMALL_MSS
             | ControlKind.LARGE_HELLO
@@ -71,6 +73,8 @@ async def run_control(control: ControlPlan, context: ProbeContext, *, gap: float
             trails = await _trace_hops(control, context)
         case ControlKind.REVOCATION:
             trails = await fetch_url(control, context, seconds=CONTROL_TIMEOUT)
+        case ControlKind.REDIRECT:
+            trails = await follow_redirect(control, context, seconds=CONTROL_TIMEOUT)
         case _:
             assert_never(control.kind)
     return Control(
@@ -153,6 +157,8 @@ def _compared_with(control: ControlPlan, context: ProbeContext) -> ControlPlan:
             return replace(control, port=subject.port, tunnel=tunnel)
         case ControlKind.SNI_CONTRAST:
             return replace(control, host=subject.host)
+        case ControlKind.HTTP1:
+            return replace(control, kind=ControlKind.REPEAT)
         case ControlKind.SMALL_HELLO:
             return replace(control, kind=ControlKind.SNI_CONTRAST)
         case kind:
@@ -171,6 +177,7 @@ async def _converse(control: ControlPlan, context: ProbeContext) -> Trail:
         context=context,
         deadline=Deadline.after(_timeout(control)),
         store=context.store.unverified if control.kind is ControlKind.LOOK_INSIDE else None,
+        first_alpn=ALPN_HTTP1 if control.kind is ControlKind.HTTP1 else ALPN,
     )
     if control.tunnel:
         path = await run_control_via_proxy(conversation, control)
@@ -205,7 +212,7 @@ def _probe_of(control: ControlPlan, context: ProbeContext) -> Probe:
 
     Inside a session that did not verify, `GET /` is sent and nothing secret.
     """
-    if control.kind is ControlKind.REPEAT:
+    if control.kind in (ControlKind.REPEAT, ControlKind.HTTP1):
         return replace(_subject(control, context), connect_to=None, siblings=())
     protocol = Protocol.TLS if control.protocol.encrypted else Protocol.TCP
     if control.kind is ControlKind.LOOK_INSIDE:

@@ -25,6 +25,9 @@ PAGES = {
     "replaced": "default_type text/html; return 200 '<html><title>Scanning</title>please wait</html>';",
     "other": "default_type application/json; return 200 '{}';",
     "gone": "return 404 'no';",
+    "denied": "default_type text/html; return 403 '<html><title>Access denied</title>Ask IT.</html>';",
+    "odd": "add_header 'X-Odd ' 1; return 200 'fine';",
+    "moved": "return 302 https://nowhere.azure.example/start;",
 }
 BINARY = {"status": [200], "content_type": "application/octet-stream"}
 
@@ -98,7 +101,7 @@ MIDDLEBOX_WORLDS = (
             ),
             row(
                 "http_captive_portal_by_redirect",
-                "portal:80 blocked http_captive_portal transparent_proxy high",
+                "portal:80 blocked http_captive_portal transparent_proxy medium..medium",
             ),
             row(
                 "http_captive_portal_by_status_511",
@@ -114,10 +117,13 @@ MIDDLEBOX_WORLDS = (
             ),
             row(
                 "http_content_unexpected_by_redirect",
-                "other:80 degraded http_content_unexpected transparent_proxy low",
+                "other:80 degraded http_content_unexpected - low",
             ),
             row("http_unexpected_status_by_redirect", "gone:80 down http_unexpected_status - low"),
-            row("http_not_http_from_a_device", "noise:80 blocked http_not_http unknown_middlebox high"),
+            row("http_not_http_from_a_device", "noise:80 blocked http_not_http - high"),
+            row("http_unproven_answer_by_redirect", "denied:80 unknown http_unproven_answer - low"),
+            row("http_malformed_answer_by_nginx", "odd:80 degraded http_malformed_answer - high"),
+            row("http_redirect_dead_end_by_nginx", "moved:80 ok - - -", also="http_redirect_dead_end"),
         ),
     ),
 )

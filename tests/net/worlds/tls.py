@@ -264,7 +264,7 @@ TLS_WORLDS = (
             ),
             row(
                 "http_captive_portal_by_squid_deny_info",
-                "portal:80 blocked http_captive_portal transparent_proxy high",
+                "portal:80 blocked http_captive_portal transparent_proxy medium",
             ),
         ),
     ),
@@ -306,7 +306,7 @@ TLS_WORLDS = (
             ),
             row(
                 "http_captive_portal_beside_trusted_inspection",
-                "portal:80 blocked http_captive_portal transparent_proxy high",
+                "portal:80 blocked http_captive_portal transparent_proxy medium",
             ),
         ),
     ),

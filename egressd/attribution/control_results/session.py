@@ -1,0 +1,39 @@
+"""How a genuine TLS session ended after the request: lost on the way, or as those of other owners."""
+
+from __future__ import annotations
+
+from egressd.attribution.facts.sweep_index import CUTS
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.model.observation import Failure
+
+LEAST_NAMES, LEAST_OWNERS = 3, 2
+"""How many names, of how many owners, must end alike before the way is thought of first."""
+
+
+def request_lost(context: TrailContext) -> bool:
+    """Whether nothing came back and the request was never acknowledged as a whole.
+
+    A RST says nothing about that: a server that resets need not acknowledge what it read.
+    """
+    http = context.http
+    if http is None or http.failure is not Failure.TIMEOUT or http.status is not None or http.info is None:
+        return False
+    written = http.info.bytes_written
+    return written is not None and http.info.bytes_acked <= written
+
+
+def owners_fail_alike(context: TrailContext) -> bool:
+    """Whether genuine sessions with services of several owners end like this one, each at its own address.
+
+    An owner is told by the zone of the name: everything after its first label.
+    """
+    http = context.http
+    if http is None or http.failure not in CUTS or not context.public_tls:
+        return False
+    alike = context.index.sessions_cut.get((context.source, context.trail.path, http.failure), frozenset())
+    if context.probe.host.lower() not in {host for host, _ in alike}:
+        return False
+    names, addresses = {host for host, _ in alike}, {address for _, address in alike}
+    owners = {host.partition(".")[2] for host in names}
+    several = len(addresses) >= LEAST_OWNERS or context.proxied
+    return len(names) >= LEAST_NAMES and len(owners) >= LEAST_OWNERS and several
