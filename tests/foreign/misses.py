@@ -53,17 +53,7 @@ MISSES: Mapping[str, Mapping[str, str]] = {
         "https-trustedself": "blames unknown_middlebox",
         "dns-4": "says dns_no_listener",
     },
-    "chance": {
-        "reset-10": "said to be loss",
-        "reset-30": "said to be loss",
-        "reset-60": "said to be loss",
-        "answered-30": "said to be loss",
-        "refused-40": "said to be loss",
-        "front-ends": "said to be loss",
-        "one-resets": "the address is not said",
-        "family": "the family is not said",
-        "throttled": "the content is blamed",
-    },
+    "chance": {"throttled": "the content is blamed"},
 }
 WRONG_CERTAINTIES: Mapping[str, tuple[str, ...]] = {
     "badssl": ("10000-sans", "dh1024", "dh-composite", "dh2048", "untrusted-root"),
