@@ -18,7 +18,7 @@ from egressd.model.observation import (
     TcpObservation,
 )
 from egressd.model.recording import Control
-from egressd.model.settings import SYSTEM_RESOLVER
+from egressd.model.settings import SYSTEM_RESOLVER, Family
 from egressd.wording import host_port
 
 FORBIDDEN = "The documents for this endpoint do not allow TLS inspection: exempt it."
@@ -76,6 +76,7 @@ def values_of(context: TrailContext) -> dict[str, str]:
     return {
         "host": context.probe.host,
         "port": str(context.probe.port),
+        "other_family": "IPv4" if context.trail.family is Family.IPV6 else "IPv6",
         "place": place,
         "source": _source(context),
         "address": address,

@@ -105,7 +105,7 @@ def _address_fails(one: TrailJudgement, dials: list[TrailJudgement]) -> list[Mat
     whole_family = not any(_ever_works(other) for other in dials if other.context.trail.family is family)
     if primary.phase is Phase.TCP:
         return _not_connected(one, primary, dials, whole_family=whole_family)
-    if context.proxied:
+    if context.proxied or primary.phase is Phase.DNS:  # another's address tells nothing of the path
         return [primary]
     rule = FAMILY_AFTER_CONNECT[family] if whole_family else SOME_AFTER_CONNECT
     found = [Match(context=context, rule=rule, phase=primary.phase), primary]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from egressd.attribution.certainty import highest
-from egressd.attribution.control_results.contrast import answered_by_other_resolver
+from egressd.attribution.control_results.resolvers import answered_by_other_resolver
 from egressd.attribution.control_results.tries import works_sometimes
 from egressd.attribution.facts.baseline_entries import answered_in_baseline
 from egressd.attribution.facts.loss_pattern import LossPattern
@@ -21,6 +21,7 @@ from egressd.model.observation import Failure, Phase
 from egressd.model.settings import Family
 from egressd.model.verdict import Confidence, Outcome
 
+AAAA_BROKEN = "dns_aaaa_broken"
 MISSING_FAMILY = {Family.IPV4: "no_ipv4", Family.IPV6: "no_ipv6"}
 
 
@@ -88,16 +89,10 @@ def _reachable(
 
 
 def _resolver_fault(one: TrailJudgement) -> bool:
-    """Whether a lookup is a fault of its resolver: a name without one address type is none.
-
-    A resolver that knows a name's IPv4 address by its own configuration refuses the question for the
-    other type at once (dnsmasq does): clients lose nothing by it.
-    """
+    """Whether a lookup is a fault of its resolver: a name without one address type is none."""
     dns = one.context.dns
-    if dns is None or dns.failure is None:
+    if dns is None or dns.failure is None or (one.primary is not None and one.primary.code == AAAA_BROKEN):
         return True
-    if dns.rcode == "REFUSED" and dns.type == "AAAA" and _has_other_type(one.context):
-        return False
     if dns.failure not in (Failure.NODATA, Failure.NXDOMAIN):
         return True
     return answered_by_other_resolver(one.context) and not _has_other_type(one.context)

@@ -57,6 +57,10 @@ class TrustPart(StrictModel):
         str, types.certificates_or("bundled"), TypeName(text="`bundled` or a PEM file")
     ] = "bundled"
     """The roots of the public web: they tell inspection from breakage."""
+    public_networks: list[Annotated[str, AfterValidator(parse.parse_network), TypeName(text="network")]] = []
+    """Reserved networks whose addresses count as public, for a laboratory that has an Internet of its own:
+    without it, a name with an address of `198.18.0.0/15` or a documentation network is taken for one that a
+    tunnelling client answers."""
 
 
 class ProxyPart(StrictModel):

@@ -127,14 +127,19 @@ def _proxy_problem(url: SplitResult, host: str) -> str:
     return ""
 
 
+def parse_network(text: str) -> str:
+    """Check a network in CIDR notation."""
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError(f"must be a network such as 10.0.0.0/8, not {text[:60]!r}") from None
+    return text
+
+
 def parse_bypass(text: str) -> str:
     """Check an entry of the bypass list: a name, `.suffix`, `*.suffix`, an address, a network, or `*`."""
     if "/" in text:
-        try:
-            ip_network(text)
-        except ValueError:
-            raise ValueError(f"must be a network such as 10.0.0.0/8, not {text[:60]!r}") from None
-        return text
+        return parse_network(text)
     host = text if text.count(":") != 1 and not text.startswith("[") else split_host_port(text)[0]
     if host != "*" and not is_host(host.lower().removeprefix("*").removeprefix(".")):
         raise ValueError(f"must be a host, .suffix, address or network, not {text[:60]!r}")

@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import socket
 import struct
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ SINKHOLE = "146.112.61.104"
 """The address that Cisco Umbrella documents for blocked domains."""
 BOGON = "10.9.9.9"
 NULL = ("0.0.0.0", "::")
+SYNTHETIC = "100.64.0.7"
+"""As tunnelling clients give to names."""
+V6_ADDRESS = "2603:1030::7"
+LATE_AFTER = 4
+"""Messages without an answer: all that one lookup sends."""
 MALFORMED = bytes.fromhex("ffffffffffffffffffff")
 """The bytes after the id in a malformed answer: record counts far beyond its size."""
 
@@ -61,11 +67,12 @@ class LabResolver:
         self._zone = zone
         self._active = active
         self._second = second
+        self._asked: Counter[tuple[str, str]] = Counter()
 
     def reply(self, data: bytes, *, tcp: bool) -> bytes | None:
         """Return the answer to a datagram or TCP message; None: no answer."""
         question = _parse_question(data)
-        if question is None:
+        if question is None or (not tcp and self._effect(question.name) == "udp_dropped"):
             return None
         try:
             answer = self._answer(question)
@@ -112,6 +119,12 @@ class LabResolver:
                 return _with_addresses(question, _synthesized(question.name))
             case "wrong_id":
                 return _wrong_id(self._correct(question))
+            case "late":
+                self._asked[question.name, question.type] += 1
+                if self._asked[question.name, question.type] <= LATE_AFTER:
+                    return None
+            case "aaaa_only":
+                return _with_addresses(question, V6_ADDRESS) if question.type == "AAAA" else _empty(question)
         return self._correct(question)
 
     def _correct(self, question: DnsQuestion) -> dns.message.Message:
@@ -162,6 +175,18 @@ def _with_addresses(
     if fitting:
         name = question.owner if owner is None else owner
         answer.answer.append(dns.rrset.from_text(name, TTL, "IN", question.type, *fitting))
+    return answer
+
+
+def _empty(question: DnsQuestion) -> DnsAnswer:
+    return _negative(question, dns.rcode.NOERROR)
+
+
+def _referral(question: DnsQuestion) -> DnsAnswer:
+    """Name the root's servers, as a server that does not recurse."""
+    answer = _reply(question, dns.rcode.NOERROR)
+    answer.flags &= ~dns.flags.RA
+    answer.authority.append(dns.rrset.from_text(".", TTL, "IN", "NS", "a.root-servers.net."))
     return answer
 
 
@@ -240,9 +265,21 @@ ANSWER_EFFECTS: dict[str, Callable[[DnsQuestion], DnsAnswer]] = {
     "private_link_split": _private_link,
     "private_link_missing": _private_link_missing,
     "rewritten": _rewritten,
+    "notimp": lambda question: _reply(question, dns.rcode.NOTIMP),
+    "referral": _referral,
+    "synthetic": lambda question: _with_addresses(question, SYNTHETIC),
 }
 """Effects that change every answer about a name."""
-PARTIAL_EFFECTS = ("edns_dropped", "edns_formerr", "aaaa_servfail", "dns64", "wrong_id")
+PARTIAL_EFFECTS = (
+    "edns_dropped",
+    "edns_formerr",
+    "aaaa_servfail",
+    "aaaa_only",
+    "dns64",
+    "wrong_id",
+    "udp_dropped",
+    "late",
+)
 
 
 def serve_dns(servers: ServerGroup, resolver: LabResolver, port: int = 0) -> int:

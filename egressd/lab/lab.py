@@ -37,7 +37,7 @@ from egressd.lab.sockets import (
     closed_port,
 )
 from egressd.lab.tls import LabTlsServer
-from egressd.lab.zone import build_zone, his_hosts, region_values, relay_hosts
+from egressd.lab.zone import PUBLIC_NETWORK, build_zone, his_hosts, region_values, relay_hosts
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Protocol
 from egressd.model.settings import Settings, Trust
@@ -133,7 +133,11 @@ class Lab:
 
     def settings(self, *profiles: str, values: Mapping[str, str] = MappingProxyType({})) -> Settings:
         """Return settings for a sweep of the lab with its current faults."""
-        trust = Trust(store=str(self.authority.trust_store), public_roots=str(self.authority.public_roots))
+        trust = Trust(
+            store=str(self.authority.trust_store),
+            public_roots=str(self.authority.public_roots),
+            public_networks=(PUBLIC_NETWORK,),
+        )
         return build_settings(
             ports=self.ports,
             active=self.active,

@@ -161,7 +161,11 @@ def render_config(settings: Settings) -> str:
         "cloud": settings.cloud.value,
         "profiles": list(settings.profiles),
         "resolvers": [one.name for one in settings.resolvers],
-        "trust": {"store": settings.trust.store, "public_roots": settings.trust.public_roots},
+        "trust": {
+            "store": settings.trust.store,
+            "public_roots": settings.trust.public_roots,
+            "public_networks": list(settings.trust.public_networks),
+        },
         "probe": {
             "concurrency": limits.concurrency,
             "families": [one.value for one in limits.families],

@@ -92,8 +92,12 @@ def _hosts_of(row: Endpoint, values: Mapping[str, str]) -> Iterator[str]:
             yield host
 
 
+PUBLIC_NETWORK = "198.18.0.0/15"
+"""The lab's Internet: the benchmark range (RFC 2544), which is never on the real one."""
+
+
 def public_address(host: str) -> str:
-    """Return a host's address in the benchmark range (RFC 2544), which is never on the Internet."""
+    """Return a host's address in the lab's Internet."""
     digest = hashlib.sha256(host.lower().encode()).digest()
     return f"198.{18 + digest[0] % 2}.{digest[1]}.{digest[2] % 254 + 1}"
 

@@ -122,6 +122,16 @@ class ExtendedError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherAnswer:
+    """A second answer to one DNS query that says something else: one resolver does not send two."""
+
+    rcode: str
+    answers: tuple[str, ...]
+    elapsed_ms: float
+    """Since the query was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DnsQuery:
     """One DNS query and its result."""
 
@@ -140,6 +150,12 @@ class DnsQuery:
     errno: int | None = None
     icmp: Icmp | None = None
     bytes_received: int | None = None
+    referral: bool | None = None
+    """Whether the answer only names the zone's servers, as a server without recursion does."""
+    ignored: int = 0
+    """Datagrams that came before the answer and were none: malformed, or to another question."""
+    other_answers: tuple[OtherAnswer, ...] = ()
+    """Answers to the same query that came later and differ; clients take the first one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

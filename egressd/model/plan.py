@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from egressd.model.endpoint import Expect, Inspection, Need, Protocol, Role, SampleKind
-from egressd.model.settings import ConnectTo, Limits, Proxy, Resolver, Source, Trust, proxy_for
+from egressd.model.settings import ConnectTo, Family, Limits, Proxy, Resolver, Source, Trust, proxy_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,10 @@ class ControlKind(StrEnum):
     """Send the same DNS query over TCP."""
     OTHER_RESOLVER = "other_resolver"
     """Send the same DNS query to another configured resolver."""
+    DNS_REPEAT = "dns_repeat"
+    """Send the same DNS query again, later and with more patience: slow, or silent?"""
+    OTHER_FAMILY = "other_family"
+    """Look the name up for the other address family: does it exist in that one only?"""
     SNI_CONTRAST = "sni_contrast"
     """Send another SNI to the address that failed: is it the name or the address?"""
     ADDRESS_CONTRAST = "address_contrast"
@@ -112,6 +116,19 @@ class ControlKind(StrEnum):
     """One NTP reply or HTTP `Date` header, to check this host's clock."""
 
 
+ELSEWHERE_CONTROLS = frozenset(
+    {
+        ControlKind.SIBLING_NAME,
+        ControlKind.KNOWN_NAME,
+        ControlKind.OTHER_RESOLVER,
+        ControlKind.DNS_REPEAT,
+        ControlKind.OTHER_FAMILY,
+        ControlKind.TESTNET_DNS,
+        ControlKind.ADDRESS_CONTRAST,
+        ControlKind.REDIRECT,
+    }
+)
+"""Controls that go to another address than the trail they are run for."""
 SYNTHETIC_CONTROLS = frozenset(
     {
         ControlKind.TESTNET_TCP,
@@ -146,6 +163,8 @@ class ControlPlan:
     port: int = 443
     protocol: Protocol = Protocol.TCP
     resolver: str | None = None
+    family: Family = Family.IPV4
+    """The type of address to look up."""
     max_segment: int | None = None
     tunnel: str = ""
     """`host:port` for CONNECT; then `address` is the proxy's. Empty: no proxy is used."""

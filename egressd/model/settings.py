@@ -50,6 +50,8 @@ class Trust:
 
     store: str = "system"
     public_roots: str = "bundled"
+    public_networks: tuple[str, ...] = ()
+    """Networks whose addresses count as public although they are reserved: a laboratory's Internet."""
 
 
 class Traffic(StrEnum):

@@ -6,9 +6,10 @@ tells a filtered port from a filtered name.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -34,18 +35,60 @@ async def look_up(
     """Query a resolver over UDP with its fallbacks, or getaddrinfo, all within `timeout` seconds."""
     if resolver.address is None:
         return await look_up_system(name, rtype, timeout=timeout)
-    return await _query_resolver(name, rtype, resolver=resolver, source=source, timeout=timeout, udp=True)
+    return await _query_resolver(
+        name, rtype, _with_fallbacks, resolver=resolver, source=source, timeout=timeout
+    )
 
 
 async def look_up_tcp(
     name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float
 ) -> DnsObservation:
     """Query a resolver over TCP only."""
-    return await _query_resolver(name, rtype, resolver=resolver, source=source, timeout=timeout, udp=False)
+    return await _query_resolver(name, rtype, _over_tcp, resolver=resolver, source=source, timeout=timeout)
+
+
+async def look_up_both(
+    name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float
+) -> DnsObservation:
+    """Query a resolver over UDP and over TCP, each whatever the other gets; either answer is a success."""
+    return await _query_resolver(name, rtype, _over_each, resolver=resolver, source=source, timeout=timeout)
+
+
+Asked = tuple[tuple[DnsQuery, ...], QueryResult]
+"""The queries sent, and the one that decides."""
+
+
+async def _with_fallbacks(start: Callable[[], DnsQuerySession]) -> Asked:
+    session = start()
+    last = await session.run()
+    return tuple(session.queries), last
+
+
+async def _over_tcp(start: Callable[[], DnsQuerySession]) -> Asked:
+    session = start()
+    last = await session.run_tcp()
+    return tuple(session.queries), last
+
+
+async def _over_each(start: Callable[[], DnsQuerySession]) -> Asked:
+    """Run both transports side by side; a complete answer decides, of UDP where both have one."""
+    udp, tcp = start(), start()
+    async with asyncio.TaskGroup() as group:
+        by_udp, by_tcp = group.create_task(udp.run_udp()), group.create_task(tcp.run_tcp())
+    over_udp, over_tcp = by_udp.result(), by_tcp.result()
+    complete = over_udp.answer is not None and not over_udp.answer.truncated
+    last = over_udp if complete or over_tcp.answer is None else over_tcp
+    return (*udp.queries, *tcp.queries), last
 
 
 async def _query_resolver(
-    name: str, rtype: RecordType, *, resolver: Resolver, source: Source, timeout: float, udp: bool
+    name: str,
+    rtype: RecordType,
+    ask: Callable[[Callable[[], DnsQuerySession]], Awaitable[Asked]],
+    *,
+    resolver: Resolver,
+    source: Source,
+    timeout: float,
 ) -> DnsObservation:
     watch = Stopwatch()
     literal = literal_address(name, rtype, watch)
@@ -56,7 +99,8 @@ async def _query_resolver(
         question = parse_name(name)
     except PhaseError as error:
         return _invalid_name(name, rtype, server, watch, error)
-    session = DnsQuerySession(
+    start = partial(
+        DnsQuerySession,
         question,
         rtype,
         address=resolver.address or "",
@@ -64,8 +108,8 @@ async def _query_resolver(
         source=source,
         end=monotonic() + timeout,
     )
-    last = await (session.run() if udp else session.run_tcp())
-    return _observe(name, rtype, server, watch, queries=tuple(session.queries), last=last)
+    queries, last = await ask(start)
+    return _observe(name, rtype, server, watch, queries=queries, last=last)
 
 
 def _observe(

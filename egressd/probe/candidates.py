@@ -6,15 +6,36 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from egressd.model.observation import DnsObservation, Observation
+from egressd.model.observation import DnsObservation, Failure, Observation
 from egressd.model.plan import Probe
 from egressd.model.recording import Trail
-from egressd.model.settings import ConnectTo, Family, Source
+from egressd.model.settings import ConnectTo, Family, Resolver, Source
+from egressd.net.dns.system import EAI_AGAIN
 from egressd.probe.budget import Deadline
 from egressd.probe.context import ProbeContext
 
 DIRECT = "direct"
-Answer = tuple[Family, DnsObservation]
+PAUSE_SHARE = 0.2
+"""The share of a lookup's timeout to wait before the same question is asked again."""
+PATIENCE = 1.5
+"""How much longer the second lookup may take than the first."""
+_SLOW = frozenset({Failure.TIMEOUT, Failure.MALFORMED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The end of one lookup."""
+
+    family: Family
+    resolver: Resolver
+    seen: DnsObservation
+    attempt: int = 1
+
+    @property
+    def may_be_slow(self) -> bool:
+        """Whether more patience may get an answer: nothing came in time, or the resolver gave up in time."""
+        gave_up = self.seen.rcode == "SERVFAIL" or any(one.errno == EAI_AGAIN for one in self.seen.queries)
+        return self.seen.failure in _SLOW or gave_up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,29 +77,64 @@ async def find_candidates(
     """
     if probe.siblings:
         return await _candidates_of_siblings(probe, context, source=source, deadline=deadline)
-    answers = await _query_all(probe.host, context, source=source, deadline=deadline)
+    answers = await _query_patiently(probe.host, context, source=source, deadline=deadline)
     found = _apply_connect_to(_candidates_in(answers, probe.port, context.limits.addresses), probe.connect_to)
     used = {id(one.names[0]) for one in found}
-    return found, tuple(_trail_of_answer(one, source) for one in answers if id(one[1]) not in used)
+    return found, tuple(_trail_of_answer(one, source) for one in answers if id(one.seen) not in used)
 
 
-async def _query_all(
+async def _query_patiently(
     name: str, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> Sequence[Answer]:
-    """Query every resolver for every family at once; return the answers in a stable order."""
-    timeout = deadline.left(context.limits.dns_timeout)
+    """Query every resolver; where none has an address, ask those again that may only have been slow.
+
+    A resolver that has to recurse knows the answer when it is asked later.
+    """
+    answers = await _query_all(name, context, source=source, deadline=deadline)
+    slow = [one for one in answers if one.may_be_slow]
+    if not slow or any(one.seen.answers for one in answers):
+        return answers
+    await asyncio.sleep(deadline.left(PAUSE_SHARE * context.limits.dns_timeout))
+    seconds = min(PATIENCE * context.limits.dns_timeout, deadline.left(context.limits.deadline) / 2)
+    asked = [(one.family, one.resolver) for one in slow]
+    return [*answers, *await _query_each(name, asked, context, source=source, seconds=seconds, attempt=2)]
+
+
+async def _query_all(name: str, context: ProbeContext, *, source: Source, deadline: Deadline) -> list[Answer]:
+    """Query every resolver for every family."""
+    families = source_families(source, context.limits.families)
+    asked = [(family, resolver) for family in families for resolver in context.resolvers]
+    seconds = deadline.left(context.limits.dns_timeout)
+    return await _query_each(name, asked, context, source=source, seconds=seconds)
+
+
+async def _query_each(
+    name: str,
+    asked: Iterable[tuple[Family, Resolver]],
+    context: ProbeContext,
+    *,
+    source: Source,
+    seconds: float,
+    attempt: int = 1,
+) -> list[Answer]:
+    """Query several resolvers at once; return the answers in a stable order."""
     async with asyncio.TaskGroup() as group:
         queries = [
             (
                 family,
+                resolver,
                 group.create_task(
-                    context.look_up(name, family, resolver=resolver, source=source, timeout=timeout)
+                    context.look_up(
+                        name, family, resolver=resolver, source=source, timeout=seconds, attempt=attempt
+                    )
                 ),
             )
-            for family in source_families(source, context.limits.families)
-            for resolver in context.resolvers
+            for family, resolver in asked
         ]
-    return [(family, task.result()) for family, task in queries]
+    return [
+        Answer(family=family, resolver=resolver, seen=task.result(), attempt=attempt)
+        for family, resolver, task in queries
+    ]
 
 
 def source_families(source: Source, wanted: Iterable[Family]) -> tuple[Family, ...]:
@@ -92,7 +148,8 @@ def source_families(source: Source, wanted: Iterable[Family]) -> tuple[Family, .
 def _candidates_in(answers: Iterable[Answer], port: int, most: int) -> list[Candidate]:
     """Return one candidate per address, `most` of a family; the first answer with an address counts."""
     candidates: dict[tuple[Family, str], Candidate] = {}
-    for family, answer in answers:
+    for one in answers:
+        family, answer = one.family, one.seen
         known = sum(1 for key in candidates if key[0] is family)
         fresh = [address for address in answer.answers if (family, address) not in candidates]
         for address in fresh[: max(0, most - known)]:
@@ -113,14 +170,14 @@ def _apply_connect_to(candidates: list[Candidate], connect_to: ConnectTo | None)
 
 
 def _trail_of_answer(answer: Answer, source: Source) -> Trail:
-    family, observation = answer
     return Trail(
         source=source.name,
-        family=family,
+        family=answer.family,
         address=None,
         path=DIRECT,
-        observations=(observation,),
-        resolver=observation.resolver,
+        observations=(answer.seen,),
+        attempt=answer.attempt,
+        resolver=answer.seen.resolver,
     )
 
 

@@ -15,6 +15,8 @@ from egressd.net.trust import TrustStore
 from egressd.probe.control_cache import ControlCache
 
 RECORD_TYPES: dict[Family, RecordType] = {Family.IPV4: "A", Family.IPV6: "AAAA"}
+_Asked = tuple[str, str, Family, str, int]
+"""Resolver, name, family, source and attempt."""
 
 
 def expand_resolvers(resolvers: Iterable[Resolver]) -> tuple[Resolver, ...]:
@@ -46,8 +48,8 @@ class ProbeContext:
     """Texts to redact in observations: a peer may echo them."""
     control_cache: ControlCache = field(default_factory=ControlCache)
     """Control results that are reused by later sweeps."""
-    _answers: dict[tuple[str, str, Family, str], DnsObservation] = field(default_factory=dict)
-    _locks: dict[tuple[str, str, Family, str], asyncio.Lock] = field(default_factory=dict)
+    _answers: dict[_Asked, DnsObservation] = field(default_factory=dict)
+    _locks: dict[_Asked, asyncio.Lock] = field(default_factory=dict)
 
     def fresh(self, plan: Plan, resolvers: tuple[Resolver, ...]) -> ProbeContext:
         """Return the context of a new sweep: names are looked up again, everything else is shared."""
@@ -63,13 +65,20 @@ class ProbeContext:
         return next(one for one in self.plan.sources if one.name == name)
 
     async def look_up(
-        self, name: str, family: Family, *, resolver: Resolver, source: Source, timeout: float
+        self,
+        name: str,
+        family: Family,
+        *,
+        resolver: Resolver,
+        source: Source,
+        timeout: float,
+        attempt: int = 1,
     ) -> DnsObservation:
-        """Look a name up, or return the answer this sweep has already.
+        """Look a name up, or return the answer that this sweep has already for the attempt.
 
         If the probe that queries is cancelled, the next one that waits queries again.
         """
-        key = (resolver.name, name.lower(), family, source.name)
+        key = (resolver.name, name.lower(), family, source.name, attempt)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             if key not in self._answers:

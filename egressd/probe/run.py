@@ -16,9 +16,10 @@ from egressd.model.plan import Probe
 from egressd.model.recording import ProbeRecord, Trail
 from egressd.model.settings import Family, Resolver, Source
 from egressd.net.ntp import query_ntp
+from egressd.net.resolve import look_up_both
 from egressd.probe.budget import Deadline
 from egressd.probe.candidates import DIRECT, Candidate, find_candidates
-from egressd.probe.context import ProbeContext
+from egressd.probe.context import RECORD_TYPES, ProbeContext
 from egressd.probe.conversation import Conversation, run_conversation
 from egressd.probe.via_proxy import run_probe_via_proxy
 
@@ -93,12 +94,12 @@ async def _attempt_ntp(run: ProbeRun, candidate: Candidate, number: int) -> Trai
 
 
 async def _query_resolver(run: ProbeRun) -> Trail:
-    """Query the target, a resolver, for a name of the plan."""
+    """Query the target, a resolver, for a name of the plan, over both transports."""
     host, port = run.probe.host, run.probe.port
     resolver = Resolver(name=f"{host}:{port}", address=host, port=port)
-    answer = await run.context.look_up(
+    answer = await look_up_both(
         _name_to_query(run),
-        Family.IPV4,
+        RECORD_TYPES[Family.IPV4],
         resolver=resolver,
         source=run.source,
         timeout=run.deadline.left(run.context.limits.dns_timeout),

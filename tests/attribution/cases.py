@@ -20,6 +20,22 @@ from egressd.model.observation import (
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Blame, Confidence, Outcome
 from tests.attribution import control_scenes
+from tests.attribution.dns_scenes import (
+    LIE,
+    asked_again,
+    at_address,
+    disagreeing,
+    disputed,
+    in_a_row,
+    injected,
+    mixed_scope,
+    other_family,
+    other_family_by_control,
+    raced,
+    resolver_row,
+    slow_for_all,
+    wildcard,
+)
 from tests.attribution.peer_scenes import (
     EARLY,
     LATE,
@@ -500,6 +516,17 @@ def _override(*seen: Observation) -> Callable[[], Site]:
     return build
 
 
+def _aaaa(answer: DnsObservation) -> Callable[[], Site]:
+    """A name whose IPv4 address works, and whose AAAA query gets this answer."""
+
+    def build() -> Site:
+        site = Site()
+        site.add(good(), trail(answer))
+        return site
+
+    return build
+
+
 def _lossy(count: int) -> Callable[[], Site]:
     """So many names whose first datagram was lost."""
 
@@ -539,13 +566,6 @@ def _large_answer_lost() -> Site:
 def _aaaa_broken() -> Site:
     site = Site()
     site.add(trail(dns(), tcp(), tls(), http()), trail(dns(failure=Failure.TIMEOUT, v6=True)))
-    return site
-
-
-def _aaaa_refused() -> Site:
-    site = Site()
-    refused = dns(failure=Failure.RCODE, rcode="REFUSED", v6=True)
-    site.add(trail(dns(), tcp(), tls(), http()), trail(refused))
     return site
 
 
@@ -768,9 +788,9 @@ DNS = (
     Scene(
         name="loopback-given",
         build=alone(dns("127.0.0.1"), tcp(Failure.REFUSED, address="127.0.0.1"), sample=SampleKind.GIVEN),
-        reason="tcp_refused",
+        reason="dns_null_answer",
         outcome=BLOCKED,
-        also=("dns_null_answer",),
+        also=("tcp_refused",),
     ),
     Scene(
         name="bogon",
@@ -842,7 +862,6 @@ DNS = (
         outcome=DEGRADED,
     ),
     Scene(name="aaaa-broken", build=_aaaa_broken, reason="dns_aaaa_broken", outcome=DEGRADED, least=HIGH),
-    Scene(name="aaaa-refused-by-a-local-answer", build=_aaaa_refused, reason=None, outcome=OK),
     Scene(
         name="rewritten",
         build=with_control(
@@ -900,9 +919,9 @@ DNS = (
             tls(),
             http(),
         ),
-        reason="dns_edns_or_fragment_dropped",
-        outcome=DEGRADED,
-        most=MEDIUM,
+        reason="dns_udp_blocked",
+        outcome=BLOCKED,
+        least=CONFIRMED,
     ),
     Scene(
         name="lossy",
@@ -2543,7 +2562,300 @@ HELLOS = (
     ),
 )
 
+RESERVED, LEGACY, SHARED = "198.18.0.7", "28.0.0.7", "100.100.1.7"
+NODATA: dict[str, Any] = {"failure": Failure.NODATA, "rcode": "NOERROR"}
+REFUSED_AAAA = dns(failure=Failure.RCODE, rcode="REFUSED", v6=True)
+SILENT_UDP = query(failure=Failure.TIMEOUT)
+OVER_TCP = query(transport="tcp")
+DNS_SCENES = (
+    Scene(
+        name="liar-silent",
+        build=disagreeing(LIE, tcp(Failure.TIMEOUT, address=LIE)),
+        reason="dns_unexpected_address",
+        outcome=DEGRADED,
+        most=MEDIUM,
+        blame=Blame.DNS_FILTER,
+    ),
+    Scene(
+        name="liar-refuses",
+        build=disagreeing(LIE, tcp(Failure.REFUSED, address=LIE)),
+        reason="dns_unexpected_address",
+        outcome=DEGRADED,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="liar-wrong-server",
+        build=disagreeing(LIE, tcp(address=LIE), tls(Failure.VERIFY, code=62)),
+        reason="dns_unexpected_address",
+        outcome=DEGRADED,
+        least=HIGH,
+    ),
+    Scene(
+        name="liar-loopback",
+        build=disagreeing("127.0.0.1", tcp(Failure.REFUSED, address="127.0.0.1")),
+        reason="dns_null_answer",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="liar-reserved",
+        build=disagreeing(RESERVED, tcp(Failure.TIMEOUT, address=RESERVED)),
+        reason="dns_synthetic_address",
+        outcome=DEGRADED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="nobody-proves-an-address",
+        build=disagreeing(
+            LIE,
+            tcp(Failure.TIMEOUT, address=LIE),
+            right=(tcp(Failure.TIMEOUT, address=OTHER_ADDRESS),),
+        ),
+        reason="tcp_ip_blocked_silent",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="reserved-silent",
+        build=at_address(RESERVED),
+        reason="dns_synthetic_address",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="reserved-unreachable",
+        build=at_address(RESERVED, tcp(Failure.UNREACHABLE, address=RESERVED, error=icmp(3, 1))),
+        reason="dns_synthetic_address",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="reserved-works",
+        build=at_address(RESERVED, tcp(address=RESERVED), tls(), http()),
+        reason=None,
+        outcome=OK,
+        also=("dns_synthetic_address",),
+    ),
+    Scene(
+        name="legacy-silent",
+        build=at_address(LEGACY),
+        reason="dns_synthetic_address",
+        outcome=BLOCKED,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="shared-space-silent",
+        build=at_address(SHARED),
+        reason="dns_synthetic_address",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="shared-space-of-the-operator",
+        build=at_address(SHARED, owned=True),
+        reason="tcp_ip_blocked_silent",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="private-address-of-the-operator",
+        build=at_address("10.99.0.2", tcp(Failure.REFUSED, address="10.99.0.2"), owned=True),
+        reason="tcp_refused",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="addresses-in-a-row",
+        build=in_a_row,
+        reason="dns_doubtful_address",
+        outcome=BLOCKED,
+        most=LOW,
+        also=("tcp_ip_blocked_silent",),
+    ),
+    Scene(
+        name="addresses-in-a-row-that-answer",
+        build=lambda: in_a_row(works=True),
+        reason="tcp_ip_blocked_silent",
+        outcome=BLOCKED,
+    ),
+    Scene(name="asked-again", build=asked_again(), reason="dns_slow", outcome=DEGRADED),
+    Scene(
+        name="asked-again-by-control",
+        build=asked_again(control=True),
+        reason="dns_slow",
+        outcome=UNKNOWN,
+        blame=Blame.DNS_RESOLVER,
+    ),
+    Scene(
+        name="asked-again-and-denied",
+        build=asked_again(later=dns(soa=True, **NXDOMAIN), control=True),
+        reason="dns_slow",
+        outcome=UNKNOWN,
+    ),
+    Scene(name="slow-for-every-name", build=slow_for_all, reason="dns_slow", outcome=UNKNOWN),
+    Scene(
+        name="other-family-by-control",
+        build=other_family_by_control,
+        reason="dns_other_family_only",
+        outcome=UNKNOWN,
+        blame=Blame.EGRESSD_ENV,
+    ),
+    Scene(
+        name="other-family-not-on-this-host",
+        build=lambda: other_family(
+            trail(dns(soa=True, **NODATA)),
+            trail(dns("2603:1030::9", v6=True), tcp(Failure.UNREACHABLE, address="2603:1030::9", errno=101)),
+        ),
+        reason="dns_other_family_only",
+        outcome=BLOCKED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="address-of-the-other-family",
+        build=lambda: other_family(
+            trail(dns(name="2603:1030::9", resolver="literal", queries=(), **NODATA)), host="2603:1030::9"
+        ),
+        reason="dns_other_family_only",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="search-list",
+        build=solitary(
+            dns(LIE, resolver="system", cnames=(f"{HOST}.corp.example",)),
+            tcp(address=LIE),
+            tls(Failure.VERIFY, code=62),
+        ),
+        reason="dns_search_list",
+        outcome=BLOCKED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="aaaa-refused",
+        build=_aaaa(REFUSED_AAAA),
+        reason="dns_aaaa_broken",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="aaaa-denied",
+        build=_aaaa(dns(v6=True, soa=True, **NXDOMAIN)),
+        reason="dns_aaaa_broken",
+        outcome=DEGRADED,
+    ),
+    Scene(name="aaaa-empty", build=_aaaa(dns(v6=True, soa=True, **NODATA)), reason=None, outcome=OK),
+    Scene(
+        name="row-tcp-closed",
+        build=resolver_row(query(rcode="NOERROR"), query(transport="tcp", failure=Failure.TIMEOUT)),
+        reason="dns_tcp_blocked",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+        blame=Blame.FIREWALL_L3L4,
+    ),
+    Scene(
+        name="row-udp-closed",
+        build=resolver_row(query(failure=Failure.REFUSED), OVER_TCP),
+        reason="dns_udp_blocked",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="udp-closed-at-one-of-two",
+        build=two_resolvers(first=dns(OTHER_ADDRESS, queries=(SILENT_UDP, OVER_TCP))),
+        reason="dns_udp_blocked",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="query-rejected",
+        build=alone(dns(failure=Failure.RCODE, rcode="NOTIMP")),
+        reason="dns_query_rejected",
+        outcome=BLOCKED,
+        blame=Blame.DNS_RESOLVER,
+    ),
+    Scene(
+        name="no-recursion",
+        build=alone(dns(queries=(query(referral=True, failure=Failure.NODATA),), **NODATA)),
+        reason="dns_no_recursion",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="injected-denial",
+        build=injected(dns(soa=True, **NXDOMAIN), answer=dns(soa=True, **NXDOMAIN)),
+        reason="dns_nxdomain_filtered",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.DNS_FILTER,
+    ),
+    Scene(
+        name="injected-address",
+        build=injected(dns(LIE), tcp(Failure.TIMEOUT, address=LIE), answer=dns(LIE)),
+        reason="dns_unexpected_address",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.DNS_FILTER,
+    ),
+    Scene(
+        name="two-answers-to-one-query",
+        build=raced,
+        reason="dns_nxdomain_filtered",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.DNS_FILTER,
+    ),
+    Scene(
+        name="zone-denies-and-nothing-proves-the-address",
+        build=disputed(tcp(Failure.REFUSED, address=LIE)),
+        reason="dns_resolvers_disagree",
+        outcome=BLOCKED,
+        most=LOW,
+    ),
+    Scene(
+        name="zone-denies-and-a-page-is-served",
+        build=disputed(tcp(address=LIE, port=80), http(), port=80, protocol=Protocol.HTTP),
+        reason="dns_resolvers_disagree",
+        outcome=DEGRADED,
+        most=LOW,
+    ),
+    Scene(
+        name="wildcard-of-the-zone",
+        build=wildcard(),
+        reason="tls_hostname_mismatch",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="zone-rewritten",
+        build=wildcard(named=False),
+        reason="dns_nxdomain_rewritten",
+        outcome=BLOCKED,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="wildcard-of-the-operator",
+        build=wildcard(named=False, owned=True),
+        reason="tls_hostname_mismatch",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="everything-rewritten",
+        build=wildcard(named=False, owned=True, unrelated=True),
+        reason="dns_nxdomain_rewritten",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="private-link-in-part",
+        build=mixed_scope(),
+        reason="dns_private_link_mixed",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+        blame=Blame.DNS_RESOLVER,
+    ),
+    Scene(
+        name="private-link-throughout",
+        build=mixed_scope(others_private=True),
+        reason=None,
+        outcome=OK,
+        also=("dns_private_link",),
+    ),
+)
+
+
 SCENES = (
+    *DNS_SCENES,
     *HELLOS,
     *PEERS,
     *LOCAL,

@@ -28,6 +28,7 @@ from tests.attribution.recordings import (
 
 FORGED = (certificate(issuer="CN=Corp Inspection CA", aia=()),)
 REWRITTEN = "198.51.100.200"
+SHARED_ADDRESS = "203.0.113.78"
 CLOCKS = tuple(
     ClockReading(host=f"clock{number}.example", offset_seconds=0.5, origin="http-date") for number in range(3)
 )
@@ -91,12 +92,13 @@ def concurrency_limited() -> Site:
 
 
 def stale_address(*, ttl: int = 60, second: str = SECOND) -> Site:
-    """The first resolver's address is silent; the second resolver gave another one, which works."""
+    """Of the first resolver's addresses one is silent; the second has another one in its place."""
     site = Site(resolvers=(RESOLVER, second))
-    old = replace(dns(ADDRESS), ttl=ttl)
-    new = replace(dns(OTHER_ADDRESS, resolver=second), ttl=ttl)
+    old = replace(dns(ADDRESS, SHARED_ADDRESS), ttl=ttl)
+    new = replace(dns(OTHER_ADDRESS, SHARED_ADDRESS, resolver=second), ttl=ttl)
     site.add(
         trail(old, tcp(Failure.TIMEOUT)),
+        trail(old, tcp(address=SHARED_ADDRESS), tls(), http()),
         trail(new, tcp(address=OTHER_ADDRESS), tls(), http()),
     )
     return site

@@ -23,7 +23,7 @@ from egressd.model.observation import (
     TlsAlert,
     TlsObservation,
 )
-from egressd.model.plan import ControlKind, Plan, Probe, Target
+from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe, Target
 from egressd.model.recording import (
     ClockReading,
     Control,
@@ -42,6 +42,8 @@ LONG_AGO = "2024-11-20T00:00:00.000Z"
 HOST = "gbl.his.arc.azure.com"
 ADDRESS = "203.0.113.9"
 OTHER_ADDRESS = "203.0.113.77"
+PUBLIC_NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+"""Documentation networks, which stand for the Internet in these recordings."""
 RESOLVER = "10.0.0.53:53"
 SECOND = "10.0.0.54:53"
 SOURCE = "default"
@@ -358,6 +360,7 @@ class Site:
         self.probes: list[Probe] = []
         self.records: list[ProbeRecord] = []
         self.controls: list[Control] = []
+        self.base_controls: tuple[ControlPlan, ...] = ()
         self.resolvers = resolvers
         self.public_roots = public_roots
         self.clock_offset = clock_offset
@@ -479,10 +482,10 @@ class Site:
                 config_digest="",
                 targets=tuple(self.targets),
                 probes=tuple(self.probes),
-                controls=(),
+                controls=self.base_controls,
                 sources=(Source(name=SOURCE),),
                 resolvers=(Resolver(name="system"),),
-                trust=Trust(public_roots=self.public_roots),
+                trust=Trust(public_roots=self.public_roots, public_networks=PUBLIC_NETWORKS),
                 limits=self.limits,
             ),
             vantage=Vantage(

@@ -19,11 +19,13 @@ from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.verdict import Blame
 from tests.attribution.cases import SCENES
+from tests.attribution.dns_scenes import asked_again, injected
 from tests.attribution.recordings import (
     ADDRESS,
     HOST,
     PROXY,
     ROUTER,
+    SECOND,
     Site,
     certificate,
     connect,
@@ -208,6 +210,15 @@ def cut_after_request(*hosts: str) -> Callable[[], Site]:
     return build
 
 
+DENIED = dns(failure=Failure.NXDOMAIN, rcode="NXDOMAIN", soa=True)
+
+
+def denied_by_two(*, soa: bool) -> Callable[[], Site]:
+    """Return a name that two resolvers deny; the second one shows the zone's SOA, or not."""
+    second = dns(failure=Failure.NXDOMAIN, rcode="NXDOMAIN", soa=soa, resolver=SECOND)
+    return of(trail(DENIED), trail(second))
+
+
 ROWS: Mapping[str, Row] = {
     "proven_proxy": Row(
         Phase.PROXY, by_proxy(tls(sni="proxy.corp.example"), connect(403)), by_proxy(connect(403))
@@ -268,6 +279,13 @@ ROWS: Mapping[str, Row] = {
         signed_for("login.microsoftonline.com", "gbl.his.arc.azure.com"),
         signed_for("a.corp.example", "b.corp.example"),
     ),
+    "answer_injected": Row(
+        Phase.DNS, scene("injected-denial"), injected(DENIED, answer=dns(failure=Failure.TIMEOUT))
+    ),
+    "two_answers": Row(Phase.DNS, scene("two-answers-to-one-query"), scene("nxdomain-soa")),
+    "resolver_says_blocked": Row(Phase.DNS, scene("nxdomain-ede"), scene("nxdomain-no-soa")),
+    "zone_denies_twice": Row(Phase.DNS, denied_by_two(soa=True), denied_by_two(soa=False)),
+    "answered_later": Row(Phase.DNS, asked_again(), asked_again(later=dns(failure=Failure.TIMEOUT))),
 }
 
 

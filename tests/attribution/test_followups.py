@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from egressd.attribution.followups.failure import LOOKS_PER_SWEEP, OUTAGES_PER_S
 from egressd.attribution.followups.repeats import LEAST_TRIES, MOST_TRIES
 from egressd.model.observation import Failure, Observation
 from egressd.model.plan import ControlKind, ControlPlan
-from egressd.model.settings import Limits
+from egressd.model.settings import Family, Limits
 from tests.attribution.cases import NXDOMAIN, PRIVATE, UNACKED, alone, dns_dead, solitary
 from tests.attribution.recordings import (
     ADDRESS,
@@ -218,12 +219,65 @@ def test_filtered_name_is_compared_with_a_sibling() -> None:
 
 
 def test_dropped_name_is_compared_with_a_sibling() -> None:
-    """A name without an answer, where others get one, plans a lookup in the same zone."""
-    (control,) = planned(alone(dns(failure=Failure.TIMEOUT))())
-    assert (control.kind, control.host) == (
-        ControlKind.SIBLING_NAME,
-        "egressd-control.his.arc.azure.com",
+    """A name without an answer, where others get one, plans a lookup in its zone, and the same one later."""
+    found = planned(alone(dns(failure=Failure.TIMEOUT))())
+    assert [(one.kind, one.host) for one in found] == [
+        (ControlKind.SIBLING_NAME, "egressd-control.his.arc.azure.com"),
+        (ControlKind.DNS_REPEAT, HOST),
+    ]
+
+
+def test_silent_type_is_asked_for_again() -> None:
+    """A resolver that recurses for AAAA only now is no filter; the target itself works."""
+    site = Site()
+    site.add(good(), trail(dns(failure=Failure.TIMEOUT, v6=True)))
+    (control,) = planned(site)
+    assert (control.kind, control.host, control.family) == (ControlKind.DNS_REPEAT, HOST, Family.IPV6)
+
+
+def test_empty_answer_is_compared_with_the_other_family() -> None:
+    """Only where nobody asked for it: two empty answers say all there is to say."""
+    nodata: dict[str, Any] = {"failure": Failure.NODATA, "soa": True}
+    asked_for_one, asked_for_both = Site(), Site()
+    asked_for_one.add(trail(dns(**nodata)))
+    asked_for_both.add(trail(dns(**nodata)), trail(dns(v6=True, **nodata)))
+    (control,) = planned(asked_for_one)
+    assert (control.kind, control.family) == (ControlKind.OTHER_FAMILY, Family.IPV6)
+    assert planned(asked_for_both) == []
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        (dns(soa=True, **NXDOMAIN),),
+        (dns("198.18.0.7"), tcp(Failure.TIMEOUT, address="198.18.0.7")),
+        (dns("127.0.0.1"), tcp(Failure.REFUSED, address="127.0.0.1")),
+    ],
+)
+def test_denied_or_wrong_name_is_asked_of_an_address_without_dns(seen: tuple[Observation, ...]) -> None:
+    """Whoever injects answers on the way does so for any address; one query for the name shows it."""
+    base = ControlPlan(
+        id="default|testnet_dns",
+        kind=ControlKind.TESTNET_DNS,
+        source="default",
+        why="",
+        host="example.com",
+        address="192.0.2.53",
+        port=53,
     )
+    site = solitary(*seen)()
+    assert ControlKind.TESTNET_DNS not in kinds(site)
+    site.base_controls = (base,)
+    (control,) = (one for one in planned(site) if one.kind is ControlKind.TESTNET_DNS)
+    assert (control.host, control.address, control.subject) == (HOST, "192.0.2.53", site.probes[0].id)
+
+
+def test_wildcard_is_told_from_rewriting_by_an_unrelated_zone() -> None:
+    """A label of the zone that has the name's address is no proof; one of another zone would be."""
+    site = repeated(tcp(), tls(Failure.VERIFY, code=62))
+    site.control(ControlKind.SIBLING_NAME, dns(name="egressd-control.his.arc.azure.com"), address="10.0.0.53")
+    found = [one.host for one in planned(site) if one.kind is ControlKind.SIBLING_NAME]
+    assert "egressd-control.example.com" in found
 
 
 def test_absent_name_needs_no_control() -> None:

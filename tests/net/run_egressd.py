@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from tests.net.programs import pki_folder
-from tests.net.topology import RESOLVER, Host, Network
+from tests.net.topology import PUBLIC_NETWORKS, RESOLVER, Host, Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,11 @@ def settings(network: Network, *endpoints: dict[str, Any], **more: Any) -> dict[
     return {
         "profiles": [],
         "resolvers": [RESOLVER],
-        "trust": {"store": str(folder / "public.pem"), "public_roots": str(folder / "public.pem")},
+        "trust": {
+            "store": str(folder / "public.pem"),
+            "public_roots": str(folder / "public.pem"),
+            "public_networks": list(PUBLIC_NETWORKS),
+        },
         "endpoints": list(endpoints),
         **more,
         "probe": {

@@ -68,7 +68,7 @@ class Row:
     @property
     def full_name(self) -> str:
         """The host name with its zone."""
-        return self.host if self.host.endswith(".example") else host(self.host)
+        return self.host if self.host.endswith((".example", ".com", ".net")) else host(self.host)
 
     def _target_mismatches(self, target: dict[str, Any]) -> list[str]:
         target = target | {"blame": far_end(target["blame"])}

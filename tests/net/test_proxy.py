@@ -17,7 +17,7 @@ from egressd.report.saved import from_json, to_document
 from tests.net.programs import haproxy, http_server, https_server, nginx, pki_folder, squid, unbound
 from tests.net.run_egressd import sweep
 from tests.net.scenario import HEALTHY, host, start_services
-from tests.net.topology import Network
+from tests.net.topology import PUBLIC_NETWORKS, Network
 from tests.net.worlds.proxy import (
     INSPECTED,
     PASSWORD,
@@ -198,7 +198,11 @@ def test_discovery_goes_through_the_proxy(network: Network) -> None:
         "region": "westeurope",
         "profiles": ["resource-bridge"],
         "resolvers": ["127.0.0.1"],
-        "trust": {"store": str(folder / "root.pem"), "public_roots": str(folder / "root.pem")},
+        "trust": {
+            "store": str(folder / "root.pem"),
+            "public_roots": str(folder / "root.pem"),
+            "public_networks": list(PUBLIC_NETWORKS),
+        },
         "proxy": {"url": PROXY},
         "probe": {"families": ["ipv4"], "dns_timeout": "1s", "connect_timeout": "2s", "deadline": "6s"},
     }

@@ -45,6 +45,8 @@ ABSENT_HOST = "198.51.100.99"
 """Unassigned, on the last link: the router answers host-unreachable after three seconds."""
 BLACKHOLED = "198.18.0.99"
 """Dropped silently by the router."""
+PUBLIC_NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32")
+"""The Internet of this laboratory: reserved networks, which count as public in its configurations."""
 
 PREFIX = "egressd"
 PARTS = ("client", "firewall", "router", "server")

@@ -23,7 +23,7 @@ from egressd.model.observation import DnsObservation, Failure
 from egressd.model.settings import Resolver, Source
 from egressd.net.dns import system
 from egressd.net.dns.query import ANSWERED_EARLIER
-from egressd.net.resolve import look_up, look_up_system, look_up_tcp, system_nameservers
+from egressd.net.resolve import look_up, look_up_both, look_up_system, look_up_tcp, system_nameservers
 
 HERE = Source(name="here")
 Edit = Callable[[dns.message.Message, dns.message.Message], None]
@@ -289,18 +289,135 @@ async def test_no_answer_at_all(udp: Any, full_backlog: int) -> None:
 
 
 async def test_closed_port(closed_port: Callable[..., int]) -> None:
-    """The ICMP error ends the lookup at once."""
+    """The ICMP error ends the waiting at once; TCP is tried, as it may be open."""
     seen = await ask(closed_port(socket.SOCK_DGRAM))
     assert seen.failure is Failure.REFUSED
-    (query,) = seen.queries
+    query, over_tcp = seen.queries
+    assert over_tcp.transport == "tcp"
     assert query.icmp is not None
     assert (query.icmp.type, query.icmp.code, query.icmp.offender) == (3, 3, "127.0.0.1")
 
 
 async def test_garbage_with_our_id_is_malformed(udp: Any) -> None:
-    """Bytes with our id that are no DNS message."""
-    seen = await ask(udp(lambda data: [data[:2] + b"\xff" * 30]))
+    """Bytes with our id that are no DNS message, to every query."""
+    seen = await ask(udp(lambda data: [data[:2] + b"\xff" * 30]), timeout=1)
     assert seen.failure is Failure.MALFORMED
+    assert [one.transport for one in seen.queries] == ["udp", "udp", "udp", "tcp"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda data: data[:2],
+        lambda data: data[:2] + b"\xff" * 30,
+        lambda data: data[:2] + b"\x81\x80" + bytes(3),
+        lambda data: reply(data, records("web.test. 9 IN A 192.0.2.1"))[:-3],
+    ],
+)
+async def test_malformed_datagram_before_the_right_one(udp: Any, bad: Callable[[bytes], bytes]) -> None:
+    """It is counted, and the wait goes on: anybody can send a datagram."""
+    port = udp(lambda data: [bad(data), reply(data, records("web.test. 9 IN A 192.0.2.1"))])
+    seen = await ask(port)
+    (query,) = seen.queries
+    assert (seen.answers, query.failure, query.ignored) == (("192.0.2.1",), None, 1)
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the resolver on loopback count as one across a network."""
+    monkeypatch.setattr("egressd.net.dns.query._is_loopback", lambda _: False)
+
+
+@pytest.mark.usefixtures("away")
+async def test_second_answer_that_differs_is_recorded(udp: Any) -> None:
+    """The first one counts, as for any client; the other shows that two parties answered."""
+
+    def answer(data: bytes) -> list[bytes]:
+        return [
+            reply(data, rcode(dns.rcode.NXDOMAIN)),
+            reply(data, rcode(dns.rcode.NXDOMAIN)),
+            reply(data, records("web.test. 9 IN A 192.0.2.1")),
+        ]
+
+    seen = await ask(udp(answer))
+    (query,) = seen.queries
+    assert seen.failure is Failure.NXDOMAIN
+    assert [(one.rcode, one.answers) for one in query.other_answers] == [("NOERROR", ("192.0.2.1",))]
+
+
+@pytest.mark.usefixtures("away")
+async def test_answers_to_two_queries_are_no_race(udp: Any) -> None:
+    """A resolver that hands out its addresses in turn answers a repeated query differently."""
+    received: list[bytes] = []
+
+    def answer(data: bytes) -> list[bytes]:
+        received.append(data)
+        if len(received) < 2:
+            return []
+        return [reply(one, records(f"web.test. 9 IN A 192.0.2.{n}")) for n, one in enumerate(received, 1)]
+
+    seen = await ask(udp(answer))
+    assert seen.answers == ("192.0.2.1",)
+    assert [one.other_answers for one in seen.queries] == [(), ()]
+
+
+async def test_datagram_counts_while_tcp_is_tried(udp: Any, serve: Any) -> None:
+    """The socket stays open to the end: a resolver that recurses slowly is no silent one."""
+    answered = asyncio.Event()
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+
+    async def over_tcp(_: Any) -> None:
+        """Answer the first query over UDP once TCP was connected to, and say nothing here."""
+        data, client = sock.recvfrom(4096)
+        sock.sendto(reply(data, records("web.test. 9 IN A 192.0.2.1")), client)
+        await answered.wait()
+
+    await serve(over_tcp, port=sock.getsockname()[1])
+    seen = await ask(sock.getsockname()[1], timeout=2)
+    answered.set()
+    sock.close()
+    assert seen.answers == ("192.0.2.1",)
+    assert (seen.queries[0].transport, seen.queries[0].failure) == ("udp", None)
+    assert seen.queries[-1].detail == ANSWERED_EARLIER
+
+
+async def ask_both(port: int) -> DnsObservation:
+    """Look up a name over each transport."""
+    resolver = Resolver(name=f"127.0.0.1:{port}", address="127.0.0.1", port=port)
+    return await look_up_both("web.test", "A", resolver=resolver, source=HERE, timeout=1)
+
+
+async def test_both_transports_are_tried_whatever_the_other_gets(udp: Any, serve: Any) -> None:
+    """One answer is a success, and the other transport's end is on record."""
+    good = records("web.test. 9 IN A 192.0.2.1")
+    every = await ask_both(await both(udp, serve, answering(good), good))
+    udp_only = await ask_both(udp(answering(good)))
+    tcp_only = await ask_both(await both(udp, serve, lambda _: [], good))
+    ends = [
+        (seen.failure, [(one.transport, one.failure) for one in seen.queries])
+        for seen in (every, udp_only, tcp_only)
+    ]
+    silent = ("udp", Failure.TIMEOUT)
+    assert ends == [
+        (None, [("udp", None), ("tcp", None)]),
+        (None, [("udp", None), ("tcp", Failure.REFUSED)]),
+        (None, [silent, silent, silent, ("tcp", None)]),
+    ]
+
+
+async def test_server_without_recursion(udp: Any) -> None:
+    """An answer that only names other servers is a referral; an empty one with the zone's SOA is none."""
+
+    def refer(_: dns.message.Message, response: dns.message.Message) -> None:
+        response.flags &= ~dns.flags.RA
+        response.authority.append(dns.rrset.from_text("test.", 60, "IN", "NS", "ns.test."))
+
+    referred = await ask(udp(answering(refer)))
+    empty = await ask(udp(answering(rcode(dns.rcode.NOERROR, soa=True))))
+    assert (referred.failure, referred.queries[0].referral) == (Failure.NODATA, True)
+    assert (empty.failure, empty.queries[0].referral) == (Failure.NODATA, False)
 
 
 async def test_wrong_id_is_ignored(udp: Any) -> None:

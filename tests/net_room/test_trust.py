@@ -31,7 +31,7 @@ def test_unusable_files(tmp_path: Path, key: str, content: bytes | None, reason:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        load_trust(Trust(**{key: str(path)}))
+        load_trust(Trust(store=str(path)) if key == "store" else Trust(public_roots=str(path)))
     (problem,) = caught.value.problems
     assert f"trust.{key}" in problem
     assert str(path) in problem

@@ -15,6 +15,16 @@ from egressd.attribution.blame.parties import FAR_END, NAME_PARTIES, ON_THE_WAY
 from egressd.attribution.control_results.contrast import Contrast, mss_contrast, sni_contrast
 from egressd.attribution.control_results.hops import failure_hop
 from egressd.attribution.control_results.redirect import portal_shared
+from egressd.attribution.control_results.resolvers import (
+    DENIALS,
+    answered_when_asked_again,
+    denied_by_other_resolver,
+    is_contradicted,
+    is_injected,
+    other_resolver_answers,
+    says_blocked,
+    zone_denies,
+)
 from egressd.attribution.control_results.session import owners_fail_alike, request_lost
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.proxy import BAD_GATEWAY, names_web_server, plain_request, proxy_refusal
@@ -214,6 +224,32 @@ def _other_name_in_tunnel(accusation: Accusation) -> bool:
     return accusation.context.proxied and _other_name_answered(accusation)
 
 
+def _injected(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.DNS and is_injected(accusation.context)
+
+
+def _answered_twice(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.DNS and is_contradicted(accusation.context)
+
+
+def _resolver_says_blocked(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.DNS and says_blocked(accusation.context)
+
+
+def _zone_denies_twice(accusation: Accusation) -> bool:
+    """Whether this resolver and another one both show the zone's denial, and nobody injects it."""
+    context = accusation.context
+    own = context.dns
+    if accusation.phase is not Phase.DNS or own is None or own.failure not in DENIALS or is_injected(context):
+        return False
+    others = [one for one in other_resolver_answers(context) if zone_denies(one.queries)]
+    return zone_denies(own.queries) and denied_by_other_resolver(context) and bool(others)
+
+
+def _answered_later(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.DNS and answered_when_asked_again(accusation.context)
+
+
 FACTS: tuple[Fact, ...] = (
     Fact(
         name="proven_proxy",
@@ -246,6 +282,36 @@ FACTS: tuple[Fact, ...] = (
         "every time",
         holds=_other_name_in_tunnel,
         points_to=Blame.EXPLICIT_PROXY,
+    ),
+    Fact(
+        name="answer_injected",
+        says="an address that runs no DNS answered for this name and for no other: somebody on the way does",
+        holds=_injected,
+        names=Blame.DNS_FILTER,
+    ),
+    Fact(
+        name="two_answers",
+        says="one query got two different answers: besides the resolver, somebody on the way answers",
+        holds=_answered_twice,
+        names=Blame.DNS_FILTER,
+    ),
+    Fact(
+        name="resolver_says_blocked",
+        says="the answer itself says that the name is blocked (RFC 8914)",
+        holds=_resolver_says_blocked,
+        names=Blame.DNS_FILTER,
+    ),
+    Fact(
+        name="zone_denies_twice",
+        says="two resolvers show the zone's own denial, with its SOA",
+        holds=_zone_denies_twice,
+        rules_out=NAME_PARTIES,
+    ),
+    Fact(
+        name="answered_later",
+        says="the same question was answered when it was asked again, so nothing forbids it",
+        holds=_answered_later,
+        rules_out=frozenset({Blame.DNS_FILTER, Blame.FIREWALL_L3L4}),
     ),
     Fact(
         name="content_of_proven_session",

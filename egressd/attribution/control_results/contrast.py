@@ -1,4 +1,4 @@
-"""Compare a trail with one that differs in one thing: resolver, name, port, segment size.
+"""Compare a trail with one that differs in one thing: name, port, segment size.
 
 A comparison counts by its rounds: this one fails, the other works, this one fails again. What sometimes works
 decides nothing, on either side.
@@ -17,12 +17,10 @@ from egressd.attribution.control_results.tries import (
     tries,
     works_sometimes,
 )
-from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.trail_context import TrailContext, hello_arrived
-from egressd.model.observation import DnsObservation, Failure, TcpObservation, TlsObservation
+from egressd.model.observation import TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
-from egressd.model.settings import SYSTEM_RESOLVER
 
 ROUNDS = 3
 """Rounds after which a comparison is as sure as it gets."""
@@ -56,30 +54,6 @@ def passed_if(worked: object) -> Contrast:
 def passed_or_flip(context: TrailContext) -> Contrast:
     """Return FLIP for another one that worked, where the trail failed alike in every try of two or more."""
     return Contrast.FLIP if tries(context) > 1 and always_fails(context) else Contrast.PASSED
-
-
-def other_resolver_answers(context: TrailContext) -> tuple[DnsObservation, ...]:
-    """Return what other resolvers answered to the same question; getaddrinfo is left out."""
-    own = context.dns
-    if own is None:
-        return ()
-    answers = (one for _, one in observations(context.probe_trails, DnsObservation))
-    return tuple(
-        one
-        for one in (*answers, *context.control_results(ControlKind.OTHER_RESOLVER, DnsObservation))
-        if one.resolver not in (own.resolver, SYSTEM_RESOLVER)
-        and (one.name.lower(), one.type) == (own.name.lower(), own.type)
-    )
-
-
-def answered_by_other_resolver(context: TrailContext) -> bool:
-    """Whether another resolver answered the same question with addresses."""
-    return any(one.answers for one in other_resolver_answers(context))
-
-
-def name_denied_elsewhere(context: TrailContext) -> bool:
-    """Whether another resolver says that there is no such name."""
-    return any(one.failure is Failure.NXDOMAIN for one in other_resolver_answers(context))
 
 
 def http1_contrast(context: TrailContext) -> Contrast:

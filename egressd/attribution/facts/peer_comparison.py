@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from egressd.attribution.facts.address import neighbourhood_of, parse_ip
 from egressd.attribution.facts.loss_pattern import LossPatterns
 from egressd.attribution.facts.stats import observations
 from egressd.model.observation import DnsObservation, TcpObservation, TlsObservation
@@ -13,6 +15,20 @@ from egressd.model.recording import Control, Trail
 from egressd.model.settings import SYSTEM_RESOLVER
 
 TLS13 = "TLSv1.3"
+PRIVATE_LINK = "privatelink."
+MOST_SPREAD = 4
+"""Addresses in a row: names lie within so many times their number."""
+LEAST_NAMES, LEAST_DOMAINS = 3, 2
+_SCOPES = {
+    "Azure Arc": re.compile(
+        r"(.+\.)?(his\.arc|guestconfiguration|kubernetesconfiguration)\.azure\.(com|us|cn)\.?"
+    ),
+    "Azure Monitor": re.compile(
+        r"(.+\.)?((ods|oms)\.opinsights\.azure|monitor\.azure|agentsvc\.azure-automation)\.(com|us|cn|net)\.?"
+    ),
+}
+"""By product: the names of one scope. https://learn.microsoft.com/azure/azure-arc/servers/private-link-security,
+https://learn.microsoft.com/azure/azure-monitor/fundamentals/private-link-security."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +42,11 @@ class PeerComparison:
     """By source: domains and addresses that, uninspected, negotiated TLS 1.3."""
     nxdomain_rewrites: Mapping[tuple[str, str], frozenset[str]]
     """By source and resolver: addresses given for labels of unrelated zones that can't exist."""
+
+    invented: frozenset[tuple[str, str]]
+    """By source: addresses in a row that names of several owners got, none of which answers."""
+    private_scopes: Mapping[tuple[str, str], Mapping[str, bool]]
+    """By source and private link scope: the names answered, and whether as private endpoints."""
 
     @classmethod
     def build(
@@ -41,12 +62,19 @@ class PeerComparison:
             with_tls13=frozenset(
                 key for trail, tls in sound if tls.version == TLS13 for key in _keys(trail, tls)
             ),
+            invented=invented_addresses(every),
+            private_scopes=names_by_scope(every),
             nxdomain_rewrites=_nxdomain_rewrites(controls.get("", ()), working=working),
         )
 
     def is_nxdomain_rewrite(self, source: str, resolver: str, address: str) -> bool:
         """Whether a resolver gives the address for names that can't exist."""
         return address in self.nxdomain_rewrites.get((source, resolver), frozenset())
+
+    def is_scope_mixed(self, source: str, name: str) -> bool:
+        """Return whether the names of a private link scope are private in part."""
+        scope = scope_of(name)
+        return scope is not None and len(set(self.private_scopes.get((source, scope), {}).values())) > 1
 
 
 def domain_of(host: str) -> str:
@@ -84,3 +112,53 @@ def _nxdomain_rewrites(
         for key, by_address in given.items()
     }
     return {key: addresses for key, addresses in found.items() if addresses}
+
+
+def scope_of(name: str) -> str | None:
+    """Return the product whose private link scope holds the name; None where there is none."""
+    return next((scope for scope, names in _SCOPES.items() if names.fullmatch(name.lower())), None)
+
+
+def names_by_scope(trails: Iterable[Trail]) -> Mapping[tuple[str, str], Mapping[str, bool]]:
+    """Return, by source and scope, the names that were answered, and whether by a private-link alias."""
+    found: dict[tuple[str, str], dict[str, bool]] = {}
+    for trail, one in observations(trails, DnsObservation):
+        scope = scope_of(one.name) if one.answers else None
+        if scope is not None:
+            private = PRIVATE_LINK in " ".join(one.cnames).lower()
+            names = found.setdefault((trail.source, scope), {})
+            names[one.name.lower()] = names.get(one.name.lower(), False) or private
+    return found
+
+
+def invented_addresses(trails: Iterable[Trail]) -> frozenset[tuple[str, str]]:
+    """Return, by source, addresses that look handed out in a row: one per name, for names of several owners.
+
+    Nothing in their network answers, while other networks of the family do. A service's own names may be
+    neighbours too, but each has several addresses, or some of them answer.
+    """
+    by_network: dict[tuple[str, str], dict[str, set[str]]] = {}
+    alive: set[tuple[str, str]] = set()
+    for trail in trails:
+        for one in trail.observations:
+            if isinstance(one, DnsObservation):
+                for address in one.answers:
+                    names = by_network.setdefault((trail.source, neighbourhood_of(address)), {})
+                    names.setdefault(one.name.lower(), set()).add(address)
+            elif isinstance(one, TcpObservation) and one.failure is None:
+                alive.add((trail.source, neighbourhood_of(one.remote_address)))
+    answering = {(source, ":" in network) for source, network in alive}
+    return frozenset(
+        (source, address)
+        for (source, network), names in by_network.items()
+        if (source, network) not in alive and (source, ":" in network) in answering and _is_in_a_row(names)
+        for addresses in names.values()
+        for address in addresses
+    )
+
+
+def _is_in_a_row(names: Mapping[str, set[str]]) -> bool:
+    given = {address for addresses in names.values() for address in addresses}
+    places = [int(one) for address in given if (one := parse_ip(address)) is not None]
+    several = len(names) >= LEAST_NAMES and len({domain_of(name) for name in names}) >= LEAST_DOMAINS
+    return several and len(given) == len(names) and max(places) - min(places) < MOST_SPREAD * len(names)

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from egressd.attribution.facts.address import is_ordinary
+from egressd.attribution.facts.address import Networks, is_ordinary
 from egressd.model.observation import (
     DnsObservation,
-    DnsQuery,
     Failure,
     HttpObservation,
     NtpObservation,
@@ -23,8 +22,12 @@ from egressd.model.recording import Trail
 from egressd.model.settings import Family
 
 DIRECT = "direct"
+PROMPT_MS = 1000.0
+"""A resolver that takes longer is waiting for others."""
 ANSWERS = frozenset({None, Failure.NXDOMAIN, Failure.NODATA})
 """DNS results that prove the resolver works: addresses, or the knowledge that there are none."""
+MESSAGES = ANSWERS | {Failure.RCODE, Failure.TRUNCATED}
+"""DNS results of a query for which a message came back."""
 
 Seen = TypeVar(
     "Seen", DnsObservation, TcpObservation, ProxyObservation, TlsObservation, HttpObservation, NtpObservation
@@ -41,8 +44,12 @@ class ResolverStats:
     """Names it answered, with an address or with NXDOMAIN or NODATA."""
     lossy: frozenset[str] = frozenset()
     """Those of them for which a datagram was lost and a retry was answered."""
+    prompt: frozenset[str] = frozenset()
+    """Names it answered at once: to the first datagram, within `PROMPT_MS`."""
     edns: bool = False
     """Whether it ever answered a datagram with EDNS."""
+    datagrams: bool = False
+    """Whether it ever answered a datagram."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,25 +94,37 @@ _NO_ROUTE = frozenset({None, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNO
 
 def count_resolvers(trails: Iterable[Trail]) -> dict[tuple[str, str], ResolverStats]:
     """Return the statistics by source and resolver."""
-    answered: dict[tuple[str, str], set[str]] = {}
-    lossy: dict[tuple[str, str], set[str]] = {}
-    edns: set[tuple[str, str]] = set()
+    asked: dict[tuple[str, str], list[DnsObservation]] = {}
     for trail, one in observations(trails, DnsObservation):
-        key = (trail.source, one.resolver)
-        if any(_with_edns(query) for query in one.queries):
-            edns.add(key)
-        if one.failure in ANSWERS:
-            answered.setdefault(key, set()).add(one.name.lower())
-        if one.failure in ANSWERS and _retried(one):
-            lossy.setdefault(key, set()).add(one.name.lower())
-    return {
-        key: ResolverStats(answered=frozenset(names), lossy=frozenset(lossy.get(key, ())), edns=key in edns)
-        for key, names in answered.items()
-    }
+        asked.setdefault((trail.source, one.resolver), []).append(one)
+    return {key: _resolver_stats(seen) for key, seen in asked.items()}
 
 
-def _with_edns(query: DnsQuery) -> bool:
-    return query.edns and query.transport == "udp" and query.failure in ANSWERS
+def _resolver_stats(seen: Iterable[DnsObservation]) -> ResolverStats:
+    seen = tuple(seen)
+    answered = [one for one in seen if one.failure in ANSWERS]
+    datagrams = [
+        query
+        for one in seen
+        for query in one.queries
+        if query.transport == "udp" and query.failure in MESSAGES
+    ]
+    return ResolverStats(
+        answered=_names(answered),
+        lossy=_names(one for one in answered if _retried(one)),
+        prompt=_names(one for one in answered if _is_prompt(one)),
+        edns=any(query.edns and query.failure in ANSWERS for query in datagrams),
+        datagrams=bool(datagrams),
+    )
+
+
+def _names(seen: Iterable[DnsObservation]) -> frozenset[str]:
+    return frozenset(one.name.lower() for one in seen)
+
+
+def _is_prompt(one: DnsObservation) -> bool:
+    first = one.queries[0] if one.queries else None
+    return first is not None and first.failure in ANSWERS and first.elapsed_ms <= PROMPT_MS
 
 
 def _retried(one: DnsObservation) -> bool:
@@ -114,7 +133,7 @@ def _retried(one: DnsObservation) -> bool:
     return Failure.TIMEOUT in udp and None in udp
 
 
-def count_dials(trails: Iterable[Trail]) -> dict[tuple[str, Family], DialStats]:
+def count_dials(trails: Iterable[Trail], public: Networks = ()) -> dict[tuple[str, Family], DialStats]:
     """Return the statistics by source and family; dials of proxies or with a small MSS are left out."""
     results: dict[tuple[str, Family], dict[str, set[Endpoint]]] = {}
     for trail, one in observations(trails, TcpObservation):
@@ -123,7 +142,7 @@ def count_dials(trails: Iterable[Trail]) -> dict[tuple[str, Family], DialStats]:
         family = Family.IPV6 if ":" in one.remote_address else Family.IPV4
         by_result = results.setdefault((trail.source, family), {})
         by_result.setdefault(_dial_result(one), set()).add((one.remote_address, one.remote_port))
-    return {key: _dial_stats(by_result) for key, by_result in results.items()}
+    return {key: _dial_stats(by_result, public) for key, by_result in results.items()}
 
 
 def source_addresses(trails: Iterable[Trail]) -> dict[str, tuple[str, ...]]:
@@ -143,7 +162,7 @@ def connected_by_source(dials: Mapping[tuple[str, Family], DialStats]) -> dict[s
     return found
 
 
-def _dial_stats(by_result: Mapping[str, set[Endpoint]]) -> DialStats:
+def _dial_stats(by_result: Mapping[str, set[Endpoint]], networks: Networks) -> DialStats:
     connected = frozenset(by_result.get("connected", ()))
     silent = frozenset(by_result.get("silent", ())) - connected
     rejected = frozenset(by_result.get("rejected", ())) - connected
@@ -153,15 +172,15 @@ def _dial_stats(by_result: Mapping[str, set[Endpoint]]) -> DialStats:
         silent=silent,
         rejected=rejected,
         unroutable=unroutable,
-        all_silent=not unroutable and _none_answers(silent, connected | rejected),
+        all_silent=not unroutable and _none_answers(silent, connected | rejected, networks),
     )
 
 
-def _none_answers(silent: frozenset[Endpoint], answered: frozenset[Endpoint]) -> bool:
+def _none_answers(silent: frozenset[Endpoint], answered: frozenset[Endpoint], networks: Networks) -> bool:
     """Judge by the public addresses; by all of them where there are none."""
     quiet = {address for address, _ in silent}
     answering = {address for address, _ in answered}
-    public = {address for address in quiet | answering if is_ordinary(address)}
+    public = {address for address in quiet | answering if is_ordinary(address, networks)}
     if public:
         quiet, answering = quiet & public, answering & public
     return len(quiet) > 1 and not answering

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from egressd.attribution.facts.address import AddressKind, kind_of_address
 from egressd.attribution.facts.chain import authority_key, is_anchored, public_authorities
 from egressd.attribution.facts.peer_comparison import PeerComparison, domain_of
 from egressd.attribution.facts.stats import (
@@ -63,7 +64,7 @@ class SweepIndex:
     unused_dials: Mapping[tuple[str, Family, int], bool]
     """By source, family and port: whether an address that can't exist accepted a connection."""
     dns_intercepted: frozenset[str]
-    """Sources for which an address that runs no DNS answered a query."""
+    """Sources for which an address that runs no DNS answered a query for a name that nobody blocks."""
     resolvers: Mapping[tuple[str, str], ResolverStats]
     """By source and resolver."""
     dials: Mapping[tuple[str, Family], DialStats]
@@ -111,7 +112,7 @@ class SweepIndex:
         ordinary = [one for one in recording.controls if one.kind not in SYNTHETIC_CONTROLS]
         comparable = (*every, *(trail for control in ordinary for trail in control.trails))
         everything = (*every, *(trail for control in recording.controls for trail in control.trails))
-        dials = count_dials(comparable)
+        dials = count_dials(comparable, plan.trust.public_networks)
         return cls(
             recording=recording,
             probes=probes,
@@ -120,7 +121,9 @@ class SweepIndex:
             controls=controls,
             accept_all=_sources(recording.controls, ControlKind.TESTNET_TCP, succeeded_in(Phase.TCP)),
             unused_dials=dict(_unused_dials(recording.controls)),
-            dns_intercepted=_sources(recording.controls, ControlKind.TESTNET_DNS, _answered_dns),
+            dns_intercepted=_sources(
+                (one for one in recording.controls if not one.subject), ControlKind.TESTNET_DNS, _answered_dns
+            ),
             resolvers=count_resolvers(everything),
             dials=dials,
             reached=connected_by_source(dials),
@@ -184,6 +187,10 @@ class SweepIndex:
     def own_roots(self) -> bool:
         """Whether the operator named the roots that count as public."""
         return self.recording.plan.trust.public_roots != "bundled"
+
+    def kind_of_address(self, address: str) -> AddressKind | None:
+        """Return what an address can belong to, in the operator's network; None where it is none."""
+        return kind_of_address(address, self.recording.plan.trust.public_networks)
 
     @property
     def has_resolver(self) -> bool:

@@ -27,7 +27,7 @@ from egressd.model.observation import (
     TcpObservation,
     TlsObservation,
 )
-from egressd.model.plan import ControlKind, Probe, Target
+from egressd.model.plan import ELSEWHERE_CONTROLS, ControlKind, Probe, Target
 from egressd.model.recording import Control, Trail
 from egressd.model.settings import SYSTEM_RESOLVER
 
@@ -270,7 +270,7 @@ class TrailContext:
         return tuple(
             one
             for one in self.index.controls.get(self.probe.id, ())
-            if one.kind is kind and (kind in _ELSEWHERE or one.address in (None, address))
+            if one.kind is kind and (kind in ELSEWHERE_CONTROLS or one.address in (None, address))
         )
 
     def control_results(self, kind: ControlKind, phase: type[Seen]) -> Iterator[Seen]:
@@ -317,18 +317,6 @@ class TrailContext:
     def given(self) -> bool:
         """Whether the operator asked for this endpoint, not the catalog."""
         return self.target.sample is SampleKind.GIVEN
-
-
-_ELSEWHERE = frozenset(
-    {
-        ControlKind.SIBLING_NAME,
-        ControlKind.KNOWN_NAME,
-        ControlKind.OTHER_RESOLVER,
-        ControlKind.ADDRESS_CONTRAST,
-        ControlKind.REDIRECT,
-    }
-)
-"""Controls that go to another address than the trail did."""
 
 
 def probe_contexts(index: SweepIndex, probe: Probe) -> Iterator[TrailContext]:

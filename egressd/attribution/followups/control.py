@@ -11,6 +11,14 @@ from egressd.model.plan import ControlKind, ControlPlan
 from egressd.wording import host_port
 
 DNS_PORT = 53
+_AT_RESOLVER = frozenset(
+    {
+        ControlKind.KNOWN_NAME,
+        ControlKind.SIBLING_NAME,
+        ControlKind.DNS_REPEAT,
+        ControlKind.OTHER_FAMILY,
+    }
+)
 
 
 def other_host(context: TrailContext) -> str:
@@ -52,7 +60,7 @@ def control_for(
     max_segment: int | None = None,
 ) -> ControlPlan:
     """Plan a control at the address or the resolver of a trail; `port` defaults to the one dialled."""
-    dns = kind in (ControlKind.KNOWN_NAME, ControlKind.SIBLING_NAME)
+    dns = kind in _AT_RESOLVER
     address, usual_port = _resolver(context) if dns else context.dialled
     return ControlPlan(
         id=_identity(kind, context, max_segment),

@@ -26,7 +26,12 @@ from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
 from egressd.attribution.followups.control import control_for, hello_control, is_forged, other_host
 from egressd.attribution.followups.http import exchange_controls
-from egressd.attribution.followups.lookup import lookup_controls, sibling_control
+from egressd.attribution.followups.lookup import (
+    answer_controls,
+    lookup_controls,
+    patience_controls,
+    sibling_control,
+)
 from egressd.attribution.followups.proxy import proxy_controls
 from egressd.attribution.followups.repeats import Repeats, is_outage, is_silent, repeats_ran
 from egressd.attribution.trail_judgement import TrailJudgement, judge_trail
@@ -45,6 +50,12 @@ OUTAGES_PER_SWEEP = 5
 """Of them, those of a family in which nothing ever connected."""
 LOOKS_PER_SWEEP = 12
 """A device that inspects a dozen names inspects all of them, and other controls need room too."""
+MOST_OF_A_KIND = {
+    ControlKind.LOOK_INSIDE: LOOKS_PER_SWEEP,
+    ControlKind.DNS_REPEAT: 12,
+    ControlKind.TESTNET_DNS: 12,
+    ControlKind.OTHER_FAMILY: 12,
+}
 SAMPLED_KINDS = frozenset({ControlKind.LARGE_HELLO, ControlKind.SNI_LAST, ControlKind.REVOCATION})
 """Controls that are run where nothing failed."""
 SEGMENTS = (1200, 536)
@@ -98,7 +109,7 @@ class _Budget:
     def _has_room(self, control: ControlPlan) -> bool:
         if control.kind is ControlKind.REPEAT:
             return self._kinds[ControlKind.REPEAT] < REPEATS_PER_SWEEP
-        if control.kind is ControlKind.LOOK_INSIDE and self._kinds[control.kind] >= LOOKS_PER_SWEEP:
+        if self._kinds[control.kind] >= MOST_OF_A_KIND.get(control.kind, PER_SWEEP):
             return False
         compared = self._kinds.total() - self._kinds[ControlKind.REPEAT]
         return compared < PER_SWEEP and self._subjects[control.subject] < PER_PROBE
@@ -129,7 +140,9 @@ def _for_probe(probe: Probe, index: SweepIndex, budget: _Budget) -> Iterator[Con
     failed = sorted((one for one in judged if one.causes and not one.works), key=lambda one: one.rank)
     reached = any(one.works for one in map(judge_trail, contexts)) if failed else False
     for one in failed:
-        if not (reached and one.context.failed_in is Phase.DNS):
+        if reached and one.context.failed_in is Phase.DNS:
+            yield from patience_controls(one.context, one.causes[0].code)
+        else:
             yield from _for_trail(one, budget)
 
 
@@ -146,6 +159,7 @@ def _for_trail(one: TrailJudgement, budget: _Budget) -> Iterator[ControlPlan]:
     if context.failed_in is Phase.DNS:
         yield from lookup_controls(context, code)
         return
+    yield from answer_controls(context, code)
     again = budget.repeats.next_for(context)
     if again is not None and (not is_outage(context) or budget.takes_outage()):
         yield again

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from egressd.attribution.blame.suspects import (
     ANSWER_ALTERED,
+    ANSWERS_DISAGREE,
     CONFIGURED_PROXY,
     DNS_TAKEN_OVER,
+    DOUBTFUL_NETWORK,
     EGRESSD_ITSELF,
     FIREWALL,
     HOST,
@@ -16,8 +18,12 @@ from egressd.attribution.blame.suspects import (
     RESOLVER,
     RESOLVER_FAILS,
     RESOLVER_SILENT,
+    SEARCH_LIST,
     SYN_UNANSWERED,
+    SYNTHETIC_ADDRESS,
     TRANSPORT_BLOCKED,
+    TYPE_REFUSED,
+    ZONE_LINKED,
 )
 from egressd.attribution.reasons.commands import (
     AGAIN,
@@ -28,6 +34,7 @@ from egressd.attribution.reasons.commands import (
     DIG_OTHER,
     DIG_SIBLING,
     DIG_TCP,
+    ROUTE,
     steps,
 )
 from egressd.attribution.reasons.reason import Reason
@@ -258,14 +265,15 @@ DNS: tuple[Reason, ...] = (
         phase=Phase.DNS,
         title="The answer is a null or loopback address",
         meaning="The name is blocked by an answer that leads nowhere, as ad blockers and hosts lists do.",
-        signal="The answer is 0.0.0.0, :: or an address in 127.0.0.0/8.",
+        signal="The answer is 0.0.0.0, :: or an address of this host itself, where nothing listens.",
         evidence=(
             "dns.answers: the null address",
             "dns.resolver: which resolver gave it; `system` may mean the hosts file",
         ),
         suspects=ANSWER_ALTERED,
         severity=Outcome.BLOCKED,
-        advice="Take {host} off the block list of {resolver}: it answers {address} to {source}.",
+        advice="Take {host} off the block list that answers {address}: of {resolver}, or of this host's "
+        "hosts file.",
         confirm=steps(DIG, DIG_OTHER, "$ getent ahosts {host}"),
     ),
     Reason(
@@ -382,13 +390,15 @@ DNS: tuple[Reason, ...] = (
         code="dns_unexpected_address",
         phase=Phase.DNS,
         title="The answer leads to the wrong server",
-        meaning="Resolvers disagree, and the server at this answer cannot prove to be the right one. "
-        "Something answers for the zone that should not.",
-        signal="The answer differs from that of another resolver, and TLS to it is not valid for the name.",
+        meaning="Resolvers disagree. At another resolver's address the server proves the name; at this one "
+        "nothing answers, or a server that can't. Something answers for the zone that should not.",
+        signal="No resolver gave both addresses, and only the other one works; or an address that runs no "
+        "DNS answered with this one.",
         evidence=(
             "dns.answers: what this resolver gave",
-            "controls.other_resolver: what another gave",
-            "tls.facts.name_matches, tls.chain.san: whose server it is",
+            "trails.resolver, trails.address: what another gave, and that it works",
+            "tcp.failure, tls.facts.name_matches: what answers at this address",
+            "controls.testnet_dns: whether the answer is injected on the path",
         ),
         suspects=ANSWER_ALTERED,
         severity=Outcome.BLOCKED,
@@ -451,9 +461,10 @@ DNS: tuple[Reason, ...] = (
         code="dns_tcp_blocked",
         phase=Phase.DNS,
         title="DNS over TCP is blocked",
-        meaning="The answer is too long for UDP, and the retry over TCP is blocked. Long answers, such as "
-        "CNAME chains, fail while short ones work.",
-        signal="The UDP answer was truncated (TC), and tcp/53 to the same resolver was refused or timed out.",
+        meaning="The resolver answers over UDP, and not over TCP. Long answers, such as CNAME chains, fail "
+        "while short ones work.",
+        signal="UDP was answered, cut short (TC) where a name was looked up, and tcp/53 to the same resolver "
+        "was refused or timed out.",
         evidence=(
             "dns.queries.flags: `tc` on the UDP answer",
             "dns.queries.transport, dns.queries.failure: the failure over tcp",
@@ -461,8 +472,8 @@ DNS: tuple[Reason, ...] = (
         ),
         suspects=TRANSPORT_BLOCKED,
         severity=Outcome.BLOCKED,
-        advice="Allow tcp/53 from {source} to {resolver} beside udp/53; the answer for {host} does not fit "
-        "in UDP.",
+        advice="Allow tcp/53 from {source} to {resolver} beside udp/53: answers that do not fit in UDP need "
+        "it.",
         confirm=steps(DIG_TCP, "$ dig @{resolver} {host} A +ignore", "The second shows the flag `tc`."),
     ),
     Reason(
@@ -524,14 +535,15 @@ DNS: tuple[Reason, ...] = (
         code="dns_aaaa_broken",
         phase=Phase.DNS,
         title="AAAA queries fail",
-        meaning="IPv4 lookups work; IPv6 lookups fail or time out instead of returning an empty answer. "
-        "Dual-stack clients wait for the failure on each connection.",
-        signal="A is answered; AAAA for the same name ends in SERVFAIL or a timeout.",
+        meaning="IPv4 lookups work; IPv6 lookups fail instead of returning an empty answer. Some clients "
+        "wait for the failure on each connection; others, as musl's, take NXDOMAIN or REFUSED for "
+        "the whole name.",
+        signal="A is answered; AAAA for the same name gets no answer, an error, or NXDOMAIN.",
         evidence=(
             "dns.type, dns.failure: AAAA fails, A does not",
             "dns.queries.elapsed_ms: the delay clients suffer",
         ),
-        suspects=NAME_REFUSED,
+        suspects=TYPE_REFUSED,
         severity=Outcome.DEGRADED,
         advice="Make {resolver}, or the DNS gateway in front of it, answer AAAA queries: an empty NOERROR "
         "is right where there is no IPv6.",
@@ -598,12 +610,10 @@ DNS: tuple[Reason, ...] = (
         title="The answer is not valid DNS",
         meaning="What came back from port 53 cannot be parsed as an answer to the query. A broken resolver, "
         "a protocol gateway, or something that is not DNS at all.",
-        signal="The bytes received are not a DNS message, do not match the query, or the rcode is FORMERR "
-        "with and without EDNS.",
+        signal="No datagram that came is a DNS message which answers the query, until the time was over.",
         evidence=(
             "dns.queries.failure, dns.queries.detail: what is wrong with the message",
-            "dns.queries.bytes_received: how much came",
-            "dns.queries.rcode: FORMERR, where it was parsed",
+            "dns.queries.ignored: how many datagrams came before an answer",
         ),
         suspects=RESOLVER_FAILS,
         severity=Outcome.BLOCKED,
@@ -626,6 +636,188 @@ DNS: tuple[Reason, ...] = (
         severity=Outcome.UNKNOWN,
         advice="Correct `{host}` in the configuration or the catalog file.",
         confirm=steps("$ egressd config check", "$ egressd plan"),
+    ),
+    Reason(
+        code="dns_slow",
+        phase=Phase.DNS,
+        title="The resolver answers late",
+        meaning="No answer came in time, and one came when the question was asked again, or other names take "
+        "as long. The resolver waits for servers behind it. Slowness is no policy: nothing blocks "
+        "the name.",
+        signal="A lookup without an answer, and an answer to the same question later; or no name that this "
+        "resolver answers at once.",
+        evidence=(
+            "dns.elapsed_ms, dns.queries.failure: how long there was no answer",
+            "trails.attempt, controls.dns_repeat: the answer to the same question, later",
+        ),
+        suspects=RESOLVER_FAILS,
+        severity=Outcome.DEGRADED,
+        advice="Find out why {resolver} needs so long for {host}: look at the forwarders and name servers "
+        "that it asks, and at its load, at {time}.",
+        confirm=steps(DIG, "$ sleep 5", DIG, "The second one is answered, from the cache."),
+    ),
+    Reason(
+        code="dns_other_family_only",
+        phase=Phase.DNS,
+        title="The name has addresses of the other family only",
+        meaning="The name, or the address given as host, exists for IPv6 only and this host uses IPv4 only, "
+        "or the other way round. DNS and the server are fine.",
+        signal="No address of the families that are probed here, and addresses of the other one.",
+        evidence=(
+            "dns.type, dns.failure: the family without an address",
+            "controls.other_family, dns.answers: the addresses of the other one",
+            "vantage.families: the families that this host has",
+        ),
+        suspects=HOST,
+        severity=Outcome.BLOCKED,
+        advice="{host} has {other_family} addresses only. Give this host a path for {other_family}, name it "
+        "in `probe.families`, or take the endpoint off the list.",
+        confirm=steps(DIG, DIG_AAAA, "$ ip -6 route show default"),
+    ),
+    Reason(
+        code="dns_search_list",
+        phase=Phase.DNS,
+        title="A domain of the search list answers instead",
+        meaning="This host appended a domain of its search list to the name, and a wildcard record there "
+        "answered. The address belongs to another name.",
+        signal="getaddrinfo reports a canonical name that is the host with more labels behind it.",
+        evidence=(
+            "dns.cnames: the name that was found",
+            "dns.resolver: `system`; messages to a resolver ask for the exact name",
+        ),
+        suspects=SEARCH_LIST,
+        severity=Outcome.BLOCKED,
+        advice="On the probing host, remove the domain from `search` in /etc/resolv.conf, or the wildcard "
+        "record from that domain: {host} is answered with {address} of another name.",
+        confirm=steps("$ getent ahosts {host}", "$ grep search /etc/resolv.conf", DIG),
+    ),
+    Reason(
+        code="dns_udp_blocked",
+        phase=Phase.DNS,
+        title="DNS over UDP is not answered, over TCP it is",
+        meaning="The resolver answers on tcp/53, and nothing comes back on udp/53. Most clients ask over UDP "
+        "first and do not try TCP after silence.",
+        signal="Every query over UDP was silent or refused, and the same query over TCP was answered.",
+        evidence=(
+            "dns.queries.transport, dns.queries.failure: what each transport got",
+            "dns.queries.icmp.offender: who reports udp/53 as closed, where somebody does",
+        ),
+        suspects=TRANSPORT_BLOCKED,
+        severity=Outcome.BLOCKED,
+        advice="{resolver} answers over TCP: find out whether udp/53 from {source} is dropped on the way, or "
+        "not served there.",
+        confirm=steps(DIG, DIG_TCP),
+    ),
+    Reason(
+        code="dns_query_rejected",
+        phase=Phase.DNS,
+        title="The resolver answers with an error",
+        meaning="The resolver can't or won't process the query, whatever the name. It may be no resolver for "
+        "clients, or a gateway that does not know this kind of query.",
+        signal="FORMERR, NOTIMP or BADVERS, with and without EDNS.",
+        evidence=(
+            "dns.rcode: the error",
+            "dns.queries.edns: whether it is the same without EDNS",
+        ),
+        suspects=TYPE_REFUSED,
+        severity=Outcome.BLOCKED,
+        advice="Find out why {resolver} rejects the query for {host} from {source} at {time}, or name a "
+        "resolver that serves clients.",
+        confirm=steps(DIG, "$ dig @{resolver} {host} A +noedns"),
+    ),
+    Reason(
+        code="dns_no_recursion",
+        phase=Phase.DNS,
+        title="The server does not resolve names for others",
+        meaning="The server names other servers instead of asking them: it serves its own zones only, and is "
+        "no resolver for this host.",
+        signal="An answer without addresses that refers to other name servers.",
+        evidence=(
+            "dns.queries.referral: true",
+            "dns.queries.flags: without `ra`, recursion available",
+        ),
+        suspects=RESOLVER,
+        severity=Outcome.BLOCKED,
+        advice="Name a resolver that recurses for {source}, or allow recursion for it on {resolver}.",
+        confirm=steps(DIG, "dig prints `recursion requested but not available`."),
+    ),
+    Reason(
+        code="dns_resolvers_disagree",
+        phase=Phase.DNS,
+        title="Resolvers disagree, and nothing proves one right",
+        meaning="One resolver shows the zone's own word that there is no such name, another gives an address "
+        "where no server proves the name. Which of them is right is open.",
+        signal="NXDOMAIN or an empty answer with the zone's SOA from one, an address from another, and no "
+        "valid certificate at any address.",
+        evidence=(
+            "dns.resolver, dns.answers, dns.rcode: what each one said",
+            "dns.queries.authority_soa: who shows the zone's SOA",
+        ),
+        suspects=ANSWERS_DISAGREE,
+        severity=Outcome.DEGRADED,
+        advice="Compare the answers of all resolvers for {host} with those of a resolver of another network, "
+        "and ask whoever runs the one that differs where its answer comes from.",
+        confirm=steps(DIG, DIG_OTHER, "$ dig {host} A +trace"),
+        needs=("second resolver",),
+    ),
+    Reason(
+        code="dns_synthetic_address",
+        phase=Phase.DNS,
+        title="The address is none that a public server has",
+        meaning="The name was given an address of a reserved network, or of one that is not used for public "
+        "services. A tunnelling client of this host or a DNS product hands out such addresses and "
+        "carries the traffic itself.",
+        signal="An answer in 198.18.0.0/15, 100.64.0.0/10, a documentation network or a network of the kind; "
+        "nothing answers there unless the client is at work.",
+        evidence=(
+            "dns.answers: the address",
+            "dns.resolver: who gave it; `system` may mean a client of this host",
+            "tcp.failure, tcp.icmp.offender: what became of the connection",
+        ),
+        suspects=SYNTHETIC_ADDRESS,
+        severity=Outcome.BLOCKED,
+        advice="Look for a tunnelling client (ZTNA, VPN, proxy) on this host or a DNS product behind "
+        "{resolver} that answers {address} for {host}: repair it, or exempt the name. No firewall "
+        "rule for that address helps.",
+        confirm=steps(DIG, DIG_OTHER, ROUTE),
+    ),
+    Reason(
+        code="dns_doubtful_address",
+        phase=Phase.DNS,
+        title="Names of several owners share a silent network",
+        meaning="Names that have nothing in common were given addresses in a row, and none of them answers, "
+        "while other networks do. The addresses may be made up by a tunnelling client or a resolver, "
+        "or be blocked.",
+        signal="One address per name, side by side, for names of several domains, and no answer from any.",
+        evidence=(
+            "dns.answers: the addresses, one per name",
+            "tcp.failure: no answer from any of them",
+        ),
+        suspects=DOUBTFUL_NETWORK,
+        severity=Outcome.BLOCKED,
+        advice="First ask a resolver of another network for {host}: if it does not know {address}, look for "
+        "a tunnelling client on this host or at {resolver} that made it up. Only if it does, look at "
+        "the firewall.",
+        confirm=steps(DIG, DIG_OTHER, ROUTE),
+    ),
+    Reason(
+        code="dns_private_link_mixed",
+        phase=Phase.DNS,
+        title="A private link scope is private in part",
+        meaning="Some names of one product resolve to private endpoints here and others to public addresses. "
+        "Each can be reached, but the product takes all of them by private link or none, and "
+        "refuses the mixture.",
+        signal="A `privatelink.` answer for this name, and a public one for another name of the same scope.",
+        evidence=(
+            "dns.cnames, dns.answers: the private endpoint of this name",
+            "trails.resolver: who answers privately",
+        ),
+        suspects=ZONE_LINKED,
+        severity=Outcome.DEGRADED,
+        advice="At {resolver}, link the private DNS zones of all names of the private link scope, or remove "
+        "the leftover zone that answers for {host}.",
+        confirm=steps(DIG, "Compare with another name of the product: all private, or all public."),
+        needs=("private link",),
     ),
     Reason(
         code="dns_unknown",

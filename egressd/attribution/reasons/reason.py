@@ -12,6 +12,7 @@ from egressd.model.verdict import Blame, Outcome
 PLACEHOLDERS = frozenset(
     {
         "host",
+        "other_family",
         "port",
         "source",
         "peers",

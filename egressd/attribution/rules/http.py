@@ -21,8 +21,9 @@ from egressd.attribution.blame.suspects import (
     Signature,
 )
 from egressd.attribution.certainty import OBSERVED, SILENCE, Certainty, at, unless
-from egressd.attribution.control_results.contrast import http1_contrast, name_denied_elsewhere
+from egressd.attribution.control_results.contrast import http1_contrast
 from egressd.attribution.control_results.redirect import dead_end, host_led_to, portal_shared
+from egressd.attribution.control_results.resolvers import name_denied_elsewhere
 from egressd.attribution.control_results.session import owners_fail_alike, request_lost
 from egressd.attribution.facts.freshness import is_stale
 from egressd.attribution.facts.peer_comparison import domain_of

@@ -56,6 +56,8 @@ class ResponseMessage:
     cnames: tuple[str, ...]
     ttl: int | None
     authority_soa: bool
+    referral: bool
+    """Whether it names the zone's servers instead of answering (RFC 1034 section 4.3.1)."""
     extended_errors: tuple[ExtendedError, ...]
     size: int
 
@@ -139,9 +141,15 @@ def _response_of(question: QueryMessage, response: dns.message.Message, size: in
         cnames=cnames,
         ttl=min(ttls, default=None),
         authority_soa=any(one.rdtype == dns.rdatatype.SOA for one in response.authority),
+        referral=_is_referral(response),
         extended_errors=_extended_errors(response),
         size=size,
     )
+
+
+def _is_referral(response: dns.message.Message) -> bool:
+    kinds = {one.rdtype for one in response.authority}
+    return not response.answer and dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
 
 
 def _follow_cnames(

@@ -1,19 +1,21 @@
 """One DNS query to one resolver: UDP with EDNS, twice; UDP without EDNS; TCP. In that order, as needed.
 
-All datagrams leave one socket, and a late answer to any of them counts: a resolver that has to recurse is
-slow the first time, and that is no failure.
+All datagrams leave one socket that stays open to the end, and a late answer to any of them counts: a resolver
+that has to recurse is slow the first time, and that is no failure.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import dns.name
 
 from egressd.clock import monotonic
-from egressd.model.observation import DnsQuery, Failure, Icmp
+from egressd.model.observation import DnsQuery, Failure, Icmp, OtherAnswer
 from egressd.model.settings import Source
 from egressd.net.dial import TcpStream, dial
 from egressd.net.dns.message import QueryMessage, RecordType, ResponseMessage, make_query, parse_response
@@ -24,6 +26,9 @@ from egressd.net.stopwatch import Stopwatch
 _UDP_STEPS: tuple[tuple[bool, float], ...] = ((True, 0.15), (True, 0.45), (False, 0.7))
 """With EDNS or not, and the share of the timeout at which the step ends. TCP has the rest."""
 _MIN_SECONDS = 0.05
+_RACE_SECONDS = 0.1
+"""How long to listen after an answer: whoever injects answers on the path is faster than the resolver."""
+_MAX_OTHER_ANSWERS = 4
 ANSWERED_EARLIER = "not waited for: an earlier question was answered meanwhile"
 
 
@@ -65,11 +70,32 @@ class DnsQuerySession:
         """By message id: its index in `queries`, and the stopwatch started when it was sent."""
 
     async def run(self) -> QueryResult:
-        """Query over UDP, then over TCP if that timed out or the answer was truncated."""
-        last = await self._run_udp()
-        if last.timed_out or (last.answer is not None and last.answer.truncated):
-            return await self.run_tcp()
-        return last
+        """Query over UDP, then over TCP where no datagram was accepted or the answer was truncated."""
+        try:
+            datagrams = self._open()
+        except PhaseError as error:
+            return self._record(_failure("udp", Stopwatch(), error, edns=True))
+        try:
+            last = await self._udp_steps(datagrams)
+            if last.answer is not None and not last.answer.truncated:
+                return await self._watch_for_race(datagrams, last)
+            if not last.timed_out:
+                return await self._over_tcp_too(last)
+            return await self._tcp_or_late_datagram(datagrams, last)
+        finally:
+            datagrams.close()
+
+    async def run_udp(self) -> QueryResult:
+        """Query over UDP only."""
+        try:
+            datagrams = self._open()
+        except PhaseError as error:
+            return self._record(_failure("udp", Stopwatch(), error, edns=True))
+        try:
+            last = await self._udp_steps(datagrams)
+            return await self._late_datagram(datagrams, last) if last.timed_out else last
+        finally:
+            datagrams.close()
 
     async def run_tcp(self) -> QueryResult:
         """Query over TCP (RFC 7766)."""
@@ -87,16 +113,63 @@ class DnsQuerySession:
         finally:
             stream.close()
 
-    async def _run_udp(self) -> QueryResult:
-        watch = Stopwatch()
+    def _open(self) -> Datagrams:
+        return Datagrams(self._address, self._port, source=self._source)
+
+    async def _over_tcp_too(self, last: QueryResult) -> QueryResult:
+        """Query over TCP where the answer was truncated or UDP is closed; keep UDP's end where TCP fails."""
+        closed = last.query.failure in (Failure.REFUSED, Failure.UNREACHABLE)
+        if last.answer is None and not closed:
+            return last
+        over_tcp = await self.run_tcp()
+        return last if closed and over_tcp.answer is None else over_tcp
+
+    async def _tcp_or_late_datagram(self, datagrams: Datagrams, last: QueryResult) -> QueryResult:
+        """Query over TCP, and go on listening for datagrams; the first answer counts."""
+        async with asyncio.TaskGroup() as group:
+            over_tcp = group.create_task(self.run_tcp())
+            late = group.create_task(self._late_datagram(datagrams, last))
+            await asyncio.wait((over_tcp, late), return_when=asyncio.FIRST_COMPLETED)
+            if not (late.done() and late.result().answer is not None):
+                tcp_result = await over_tcp
+                if tcp_result.answer is not None:
+                    late.cancel()
+                    return tcp_result
+                await late
+            over_tcp.cancel()
+        if late.result().answer is None:
+            return last if last.query.failure is Failure.MALFORMED else over_tcp.result()
+        if over_tcp.cancelled():
+            self.queries.append(DnsQuery(transport="tcp", edns=True, elapsed_ms=0.0, detail=ANSWERED_EARLIER))
+        return late.result()
+
+    async def _late_datagram(self, datagrams: Datagrams, last: QueryResult) -> QueryResult:
+        """Listen until the time is over; return `last` where no query was answered."""
+        received = _ResponseFilter(self._queries_sent)
         try:
-            datagrams = Datagrams(self._address, self._port, source=self._source)
-        except PhaseError as error:
-            return self._record(_failure("udp", watch, error, edns=True))
-        try:
-            return await self._udp_steps(datagrams)
-        finally:
-            datagrams.close()
+            answer = await datagrams.wait_for_answer(received.read, timeout=self._seconds_left(1.0))
+        except PhaseError:
+            return last
+        index, since = self._stopwatches[answer.id]
+        found = _success("udp", since, answer, ignored=received.count)
+        self.queries[index] = found.query
+        return found
+
+    async def _watch_for_race(self, datagrams: Datagrams, last: QueryResult) -> QueryResult:
+        """Listen a moment longer for other answers to the query that was answered, and record them."""
+        first = last.answer
+        if first is None or _is_loopback(self._address):
+            return last
+        index, since = self._stopwatches[first.id]
+        others = _OtherAnswers(first, self._queries_sent, since)
+        seconds = min(_RACE_SECONDS, self._seconds_left(1.0))
+        with contextlib.suppress(PhaseError):
+            await datagrams.wait_for_answer(others.read, timeout=seconds)
+        if not others.found:
+            return last
+        query = replace(self.queries[index], other_answers=tuple(others.found))
+        self.queries[index] = query
+        return replace(last, query=query)
 
     async def _udp_steps(self, datagrams: Datagrams) -> QueryResult:
         last: QueryResult | None = None
@@ -123,16 +196,18 @@ class DnsQuerySession:
         try:
             datagrams.send(sent.wire)
             answer = await datagrams.wait_for_answer(received.read, timeout=seconds)
-            return self._match_to_query(answer, sent, watch)
+            return self._match_to_query(answer, sent, watch, ignored=received.count)
         except PhaseError as error:
             return _failure("udp", watch, received.explain_timeout(error), edns=edns, icmp=datagrams.icmp)
 
-    def _match_to_query(self, answer: ResponseMessage, sent: QueryMessage, watch: Stopwatch) -> QueryResult:
+    def _match_to_query(
+        self, answer: ResponseMessage, sent: QueryMessage, watch: Stopwatch, *, ignored: int
+    ) -> QueryResult:
         """Record an answer with the query it belongs to: an earlier query was answered late, not lost."""
         if answer.id == sent.id:
-            return _success("udp", watch, answer)
+            return _success("udp", watch, answer, ignored=ignored)
         index, since = self._stopwatches[answer.id]
-        late = _success("udp", since, answer)
+        late = _success("udp", since, answer, ignored=ignored)
         self.queries[index] = late.query
         unanswered = DnsQuery(
             transport="udp", edns=sent.edns, elapsed_ms=watch.elapsed_ms, detail=ANSWERED_EARLIER
@@ -161,23 +236,61 @@ class DnsQuerySession:
 
 
 class _ResponseFilter:
-    """Parses datagrams and counts those that answer none of our queries."""
+    """Parses datagrams and counts those that answer none of our queries, or can't be read.
+
+    Anybody can send a datagram, so none of them ends the wait for the right one.
+    """
 
     def __init__(self, sent: dict[int, QueryMessage]) -> None:
+        self.count = 0
         self._queries_sent = sent
-        self._count = 0
+        self._malformed = ""
 
     def read(self, data: bytes) -> ResponseMessage | None:
-        answer = parse_response(data, self._queries_sent)
-        self._count += answer is None
+        try:
+            answer = parse_response(data, self._queries_sent)
+        except PhaseError as error:
+            answer, self._malformed = None, error.detail
+        self.count += answer is None
         return answer
 
     def explain_timeout(self, error: PhaseError) -> PhaseError:
-        """Return a timeout as MALFORMED where unrelated datagrams did arrive."""
-        if error.failure is not Failure.TIMEOUT or not self._count:
+        """Return a timeout as MALFORMED where datagrams did arrive that are no answer."""
+        if error.failure is not Failure.TIMEOUT or not self.count:
             return error
-        detail = f"only {self._count} datagrams that answer no question of ours"
+        detail = self._malformed or f"only {self.count} datagrams that answer no question of ours"
         return PhaseError(Failure.MALFORMED, detail, timed_out=True)
+
+
+class _OtherAnswers:
+    """Collects the answers to one query that say something else than the first one."""
+
+    def __init__(self, first: ResponseMessage, sent: dict[int, QueryMessage], since: Stopwatch) -> None:
+        self.found: list[OtherAnswer] = []
+        self._first = first
+        self._sent = {first.id: sent[first.id]}
+        self._since = since
+
+    def read(self, data: bytes) -> ResponseMessage | None:
+        """Keep a different answer; the wait goes on until enough of them came."""
+        with contextlib.suppress(PhaseError):
+            answer = parse_response(data, self._sent)
+            if answer is not None and _content(answer) != _content(self._first):
+                self.found.append(
+                    OtherAnswer(
+                        rcode=answer.rcode, answers=answer.addresses, elapsed_ms=self._since.elapsed_ms
+                    )
+                )
+                return answer if len(self.found) >= _MAX_OTHER_ANSWERS else None
+        return None
+
+
+def _content(answer: ResponseMessage) -> tuple[str, frozenset[str]]:
+    return answer.rcode, frozenset(answer.addresses)
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 async def _read_exactly(stream: TcpStream, size: int) -> bytes:
@@ -190,7 +303,9 @@ async def _read_exactly(stream: TcpStream, size: int) -> bytes:
     return bytes(data)
 
 
-def _success(transport: Literal["udp", "tcp"], watch: Stopwatch, answer: ResponseMessage) -> QueryResult:
+def _success(
+    transport: Literal["udp", "tcp"], watch: Stopwatch, answer: ResponseMessage, *, ignored: int = 0
+) -> QueryResult:
     truncated = answer.truncated and transport == "udp"
     query = DnsQuery(
         transport=transport,
@@ -204,6 +319,8 @@ def _success(transport: Literal["udp", "tcp"], watch: Stopwatch, answer: Respons
         authority_soa=answer.authority_soa,
         extended_errors=answer.extended_errors,
         bytes_received=answer.size,
+        referral=answer.referral,
+        ignored=ignored,
     )
     return QueryResult(query=query, answer=answer)
 

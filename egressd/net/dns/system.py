@@ -21,6 +21,8 @@ MAX_THREADS = 16
 RESOLV_CONF = Path("/etc/resolv.conf")
 EAI_NODATA: int = getattr(socket, "EAI_NODATA", -5)
 """Missing in some C libraries."""
+EAI_AGAIN: int = socket.EAI_AGAIN
+"""A temporary failure: silence, SERVFAIL or REFUSED."""
 STUB = "127.0.0.53"
 """The stub resolver of systemd-resolved(8); its upstream servers are in a file of their own."""
 STUB_UPSTREAMS = Path("/run/systemd/resolve/resolv.conf")

@@ -12,7 +12,7 @@ from egressd.model.recording import Control, Trail
 from egressd.model.settings import Family, Resolver
 from egressd.net import resolve
 from egressd.probe.budget import Deadline
-from egressd.probe.candidates import DIRECT
+from egressd.probe.candidates import DIRECT, PATIENCE
 from egressd.probe.context import RECORD_TYPES, ProbeContext
 from egressd.probe.controls.client_hello import SHAPES, probe_client_hello
 from egressd.probe.controls.hops import trace_hops
@@ -46,6 +46,8 @@ async def run_control(control: ControlPlan, context: ProbeContext, *, gap: float
             | ControlKind.KNOWN_NAME
             | ControlKind.DNS_TCP
             | ControlKind.OTHER_RESOLVER
+            | ControlKind.DNS_REPEAT
+            | ControlKind.OTHER_FAMILY
         ):
             trails = await _query_resolvers(control, context)
         case (
@@ -102,11 +104,13 @@ async def _query_resolvers(control: ControlPlan, context: ProbeContext) -> tuple
     resolvers = _resolvers_of(control, context)
     source = context.source(control.source)
     timeout = min(_timeout(control), context.limits.dns_timeout)
+    if control.kind is ControlKind.DNS_REPEAT:
+        timeout = PATIENCE * context.limits.dns_timeout
     look_up = resolve.look_up_tcp if control.kind is ControlKind.DNS_TCP else resolve.look_up
     trails = []
     for resolver in resolvers:
         answer = await look_up(
-            control.host, RECORD_TYPES[Family.IPV4], resolver=resolver, source=source, timeout=timeout
+            control.host, RECORD_TYPES[control.family], resolver=resolver, source=source, timeout=timeout
         )
         trails.append(_trail(control, None, (answer,), resolver=resolver.name))
     return tuple(trails)

@@ -83,16 +83,18 @@ def issuer_response_replaced(network: Network) -> Config:
 
 
 def stale_address_rule(network: Network) -> Config:
-    """Drop one of two addresses of a name whose records have a TTL of one minute."""
+    """Drop one of a name's addresses, of which one resolver has another in its place; the TTL is a minute."""
     network.firewall.rules("forward", "ip daddr 203.0.113.20 drop")
     dnsmasq(
         network.server,
         f"address=/{HEALTHY}/{HEALTHY_ADDRESS}",
-        f"address=/{host('moving')}/203.0.113.20",
+        f"host-record={host('moving')},203.0.113.20",
+        f"host-record={host('moving')},203.0.113.22",
         "local-ttl=60",
         at=SECOND_RESOLVER,
     )
-    return start_services(network, {"moving": "203.0.113.21"}, resolvers=[SECOND_RESOLVER, RESOLVER])
+    moving = {"moving": "203.0.113.21 203.0.113.22"}
+    return start_services(network, moving, resolvers=[SECOND_RESOLVER, RESOLVER])
 
 
 CONTROL_WORLDS = (

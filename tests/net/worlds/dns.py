@@ -27,6 +27,8 @@ POLICIES = {
     "sinkholed": "redirect",
 }
 SINKHOLE = "146.112.61.104"
+AZURE_NAMES = ("gbl.his.arc.azure.com", "login.microsoftonline.com", "login.windows.net")
+"""Names of the catalog: a private address is normal for the operator's own only."""
 SERVICE_ADDRESSES = "10.40.0.0/24"
 """Addresses of private endpoints; the router has a route to them."""
 
@@ -50,12 +52,13 @@ def response_policy(network: Network) -> Config:
     zone.write_text(
         "$ORIGIN rpz.example.\n@ 300 IN SOA ns. host. 1 3600 900 86400 300\n@ 300 IN NS ns.\n"
         f"{host('rpz-nxdomain')} CNAME .\n{host('rpz-nodata')} CNAME *.\n"
-        f"{host('rpz-drop')} CNAME rpz-drop.\n{host('rpz-private')} A 10.9.9.9\n",
+        f"{host('rpz-drop')} CNAME rpz-drop.\n{AZURE_NAMES[0]} A 10.9.9.9\n",
         encoding="utf-8",
     )
     more = f'rpz:\n  name: "rpz.example."\n  zonefile: "{zone}"\n'
-    labels = ("rpz-nxdomain", "rpz-nodata", "rpz-drop", "rpz-private")
-    return through_forwarder(network, labels, more=more)
+    built = through_forwarder(network, ("rpz-nxdomain", "rpz-nodata", "rpz-drop"), more=more)
+    built["endpoints"].append(endpoint(AZURE_NAMES[0]))
+    return built
 
 
 def through_forwarder(
@@ -199,9 +202,58 @@ def resolvers_disagree(network: Network) -> Config:
     )
 
 
+def liar_is_silent(network: Network) -> Config:
+    """Let one of two resolvers return addresses where nothing answers, or nobody listens."""
+    network.firewall.rules("forward", "ip daddr 203.0.113.67 drop")
+    network.server.rules("input", "ip daddr 203.0.113.68 tcp dport 443 reject with tcp reset")
+    dnsmasq(
+        network.server,
+        f"address=/{HEALTHY}/{HEALTHY_ADDRESS}",
+        f"address=/{host('silent')}/203.0.113.67",
+        f"address=/{host('refused')}/203.0.113.68",
+        f"address=/{host('loopback')}/127.0.0.1",
+        f"address=/{host('gone')}/203.0.113.68",
+        at=SECOND_RESOLVER,
+    )
+    names = dict.fromkeys(("silent", "refused", "loopback"), "203.0.113.20") | {"gone": ""}
+    return start_services(network, names, resolvers=[SECOND_RESOLVER, RESOLVER])
+
+
+def addresses_in_a_row(network: Network) -> Config:
+    """Give names of several owners addresses in a row, in a network that nobody knows."""
+    network.router.ip("route", "add", "blackhole", "45.13.7.0/24")
+    server = [
+        f'local-data: "{name}. 300 IN A 45.13.7.{number}"'
+        for number, name in enumerate(AZURE_NAMES, start=20)
+    ]
+    built = start_services(network, {}, server=tuple(server))
+    built["endpoints"] += [endpoint(name) for name in AZURE_NAMES]
+    return built
+
+
+def search_list(network: Network) -> Config:
+    """Answer a name that is gone by a wildcard of the host's search list."""
+    domain = "corp.example"
+    server = (f'local-zone: "{domain}." redirect', f'local-data: "{domain}. 300 IN A 203.0.113.66"')
+    other = https_server(listen="203.0.113.66:443", certificate="other-name", folder=pki_folder(network))
+    built = start_services(
+        network,
+        {"gone": ""},
+        server=server,
+        sites=(other.replace("listen [::]:443 ssl http2;", ""),),
+        resolvers=["system"],
+    )
+    network.client.etc("resolv.conf", f"nameserver {RESOLVER}\nsearch {domain}\n")
+    return built
+
+
 def nxdomain_rewritten(network: Network) -> Config:
-    """Rewrite NXDOMAIN to the address of another server."""
-    server = (f'local-zone: "gone.{ZONE}." redirect', f'local-data: "gone.{ZONE}. 300 IN A 203.0.113.66"')
+    """Rewrite NXDOMAIN to the address of another server, in every zone."""
+    server = tuple(
+        line
+        for zone in (f"gone.{ZONE}", "example.com")
+        for line in (f'local-zone: "{zone}." redirect', f'local-data: "{zone}. 300 IN A 203.0.113.66"')
+    )
     folder = pki_folder(network)
     other = https_server(listen="203.0.113.66:443", certificate="other-name", folder=folder)
     return start_services(
@@ -247,7 +299,7 @@ DNS_WORLDS = (
             row("dns_nodata_filtered_by_unbound", "emptied blocked dns_nodata_filtered dns_filter medium"),
             row("dns_null_answer_by_unbound", "nulled blocked dns_null_answer dns_filter confirmed"),
             row("dns_sinkhole_known_by_unbound", "sinkholed blocked dns_sinkhole_known dns_filter confirmed"),
-            row("dns_name_absent_with_soa", "absent down dns_name_absent azure_service high"),
+            row("dns_name_absent_with_soa", "absent down dns_name_absent endpoint_owner medium..medium"),
             row("dns_servfail_by_refusing_forwarder", "name.refusing down dns_servfail dns_resolver medium"),
             row(
                 "dns_dropped_name_where_the_zone_does_not_answer",
@@ -265,7 +317,7 @@ DNS_WORLDS = (
             ),
             row("dns_nodata_filtered_by_rpz", "rpz-nodata blocked dns_nodata_filtered dns_filter medium"),
             row("dns_dropped_name_by_rpz", "rpz-drop blocked dns_dropped_name dns_filter medium"),
-            row("dns_bogon_answer_by_rpz", "rpz-private blocked dns_bogon_answer dns_filter medium"),
+            row("dns_bogon_answer_by_rpz", f"{AZURE_NAMES[0]} blocked dns_bogon_answer dns_filter medium"),
         ),
     ),
     World(
@@ -345,6 +397,10 @@ DNS_WORLDS = (
                 "dns_edns_or_fragment_dropped_by_string",
                 "plain degraded dns_edns_or_fragment_dropped firewall_l3l4 high",
             ),
+            row(
+                "dns_edns_or_fragment_dropped_for_every_name",
+                "healthy degraded dns_edns_or_fragment_dropped firewall_l3l4 high",
+            ),
         ),
     ),
     World(
@@ -387,6 +443,43 @@ DNS_WORLDS = (
                 "hijacked degraded dns_unexpected_address dns_filter medium",
             ),
         ),
+    ),
+    World(
+        name="dns_liar_is_silent",
+        build=liar_is_silent,
+        rows=(
+            row(
+                "dns_unexpected_address_where_nothing_answers",
+                "silent degraded dns_unexpected_address dns_filter medium..medium",
+            ),
+            row(
+                "dns_unexpected_address_where_nobody_listens",
+                "refused degraded dns_unexpected_address dns_filter medium..medium",
+            ),
+            row("dns_null_answer_from_one_resolver", "loopback degraded dns_null_answer dns_filter high"),
+            row(
+                "dns_resolvers_disagree_on_a_name_that_is_gone",
+                "gone blocked dns_resolvers_disagree dns_resolver low..low",
+                why="the zone denies the name, and no server proves it at the other resolver's address",
+            ),
+        ),
+    ),
+    World(
+        name="dns_addresses_in_a_row",
+        build=addresses_in_a_row,
+        rows=tuple(
+            row(
+                f"dns_doubtful_address_of_{number}",
+                f"{name} blocked dns_doubtful_address local_host low..low",
+                why="the addresses may be made up, or a firewall may drop what is sent there",
+            )
+            for number, name in enumerate(AZURE_NAMES, start=1)
+        ),
+    ),
+    World(
+        name="dns_search_list",
+        build=search_list,
+        rows=(row("dns_search_list_by_a_wildcard", "gone blocked dns_search_list local_host confirmed"),),
     ),
     World(
         name="dns_nxdomain_rewritten",

@@ -13,7 +13,7 @@ from tests.net.programs import (
 )
 from tests.net.run_egressd import endpoint
 from tests.net.scenario import HEALTHY, Config, World, host, row, start_services
-from tests.net.topology import Network
+from tests.net.topology import PUBLIC_NETWORKS, Network
 
 MATCH_SNI = "FORWARD -p tcp --dport 443 -m string --algo kmp --string"
 BLOCK_PAGE = "return 403 '<html><title>Web Page Blocked!</title><body>Powered By FortiGuard</body></html>';"
@@ -115,7 +115,11 @@ def inspected(network: Network, *, store: str = "public.pem", options: str = "")
             "portal:80": "203.0.113.24",
         },
         sites=sites,
-        trust={"store": str(folder / store), "public_roots": str(folder / "public.pem")},
+        trust={
+            "store": str(folder / store),
+            "public_roots": str(folder / "public.pem"),
+            "public_networks": list(PUBLIC_NETWORKS),
+        },
     )
     squid(
         network.firewall,
