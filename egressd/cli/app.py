@@ -74,7 +74,9 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
 
 @app.callback(invoke_without_command=True)
 @guarded
-@options.takes_flags("region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only", "deadline")
+@options.takes_flags(
+    "region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only", "deadline", "strict"
+)
 def root_command(
     ctx: typer.Context,
     *,
@@ -100,6 +102,7 @@ def root_command(
     if not once:
         _refuse_flags(ctx, "fmt", "output", why="needs --once: the daemon makes no report")
         _refuse_flags(ctx, "baseline", why="needs --once: the daemon keeps a history of its own")
+        _refuse_flags(ctx, "strict", why="needs --once: it changes the exit code")
         _refuse_flags(ctx, "compare_paths", why="needs --once: the daemon follows one path")
         load_daemon: Callable[[], DaemonCommand] = ctx.obj
         web = WebFlags(listen=web_listen, config_file=web_config)

@@ -87,6 +87,9 @@ FLAG_OPTIONS: Mapping[str, Any] = {
         bool, typer.Option("--compare-paths", help="Probe directly and by the proxy, and say which works.")
     ],
     "only": _texts("--only", "PATTERN", "Only endpoints whose id, pattern or host matches; repeatable."),
+    "strict": Annotated[
+        bool, typer.Option("--strict", help="Exit 1 also for a required target that is degraded.")
+    ],
     "deadline": _text("--deadline", "TIME", "The most the sweep may take, such as 90s."),
 }
 """The options of a command line that fill `Flags`, by field."""
@@ -116,7 +119,7 @@ def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., 
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    default = False if name == "compare_paths" else None
+    default = False if name in ("compare_paths", "strict") else None
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=FLAG_OPTIONS[name]
     )

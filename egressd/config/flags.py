@@ -25,6 +25,8 @@ class Flags:
     """A URL, `env` for the proxy variables of the environment, or `none`."""
     compare_paths: bool = False
     only: tuple[str, ...] = ()
+    strict: bool = False
+    """Whether a degraded required target fails the sweep."""
     deadline: str | None = None
     """The most the sweep may take, as a duration."""
 
@@ -45,6 +47,7 @@ def apply_flags(flags: Flags, settings: Settings) -> Settings:
         sources=_sources(flags.sources) or settings.sources,
         only=flags.only or settings.only,
         limits=limits,
+        strict=flags.strict,
     )
 
 

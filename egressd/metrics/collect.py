@@ -14,7 +14,7 @@ from egressd.model.notification import Severity
 from egressd.model.plan import Target
 from egressd.model.snapshot import Counters, Snapshot
 from egressd.model.standing import FindingStanding
-from egressd.model.verdict import Outcome, Sweep
+from egressd.model.verdict import Outcome, Sweep, Verdict
 from egressd.standing.results import TargetResult, results_of, unix
 
 Row = tuple[tuple[str, ...], float]
@@ -84,6 +84,10 @@ def _of_standings(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
     findings = [(one.id, one.reason, one.blame.value) for one in _open_findings(snapshot)]
     yield "finding_active", list(Counter(finding[1:] for finding in findings).items())
     yield "finding_info", [(finding, 1) for finding in findings]
+    yield (
+        "finding_confidence",
+        [((one.id, *claim), 1) for one in _open_findings(snapshot) for claim in _claims(one)],
+    )
     explained: dict[str, tuple[str, str, str]] = {}
     for one, finding in zip(_open_findings(snapshot), findings, strict=True):
         for target in one.targets:
@@ -166,6 +170,15 @@ def _of_results(results: tuple[TargetResult, ...]) -> Iterator[tuple[str, list[R
     )
     yield "target_failure", [(_failure(one), 1) for one in results if not one.verdict.outcome.reachable]
     yield (
+        "target_failure_confidence",
+        [
+            ((one.target, one.source, *claim), 1)
+            for one in results
+            if not one.verdict.outcome.reachable
+            for claim in _claims(one.verdict)
+        ],
+    )
+    yield (
         "probe_phase_duration_seconds",
         [
             ((one.target, one.source, phase), seconds)
@@ -185,6 +198,13 @@ _NUMBERS: Mapping[str, Callable[[TargetResult], float | None]] = {
     "tls_intercepted": lambda one: one.intercepted,
     "download_bytes_per_second": lambda one: one.throughput,
 }
+
+
+def _claims(one: Verdict | FindingStanding) -> Iterator[tuple[str, str]]:
+    """Yield the claims, each with its confidence."""
+    yield "what", one.confidence.value
+    if one.blame_confidence is not None:
+        yield "who", one.blame_confidence.value
 
 
 def _failure(result: TargetResult) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ TARGET = frozenset(
         "target_up",
         "target_outcome",
         "target_failure",
+        "target_failure_confidence",
         "probe_phase_duration_seconds",
         "tls_chain_expiry_timestamp_seconds",
         "tls_intercepted",

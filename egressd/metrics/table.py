@@ -102,6 +102,13 @@ _ROWS = (
         "1 with the reason of a target that is not reachable; absent while it is reachable.",
     ),
     _metric(
+        "target_failure_confidence",
+        MetricType.GAUGE,
+        "target source claim confidence",
+        f"2 x {_EACH}",
+        "1 with how sure it is what failed (claim what) and who caused it (claim who); absent if reachable.",
+    ),
+    _metric(
         "probe_phase_duration_seconds",
         MetricType.GAUGE,
         "target source phase",
@@ -171,6 +178,13 @@ _ROWS = (
         "finding reason blame",
         "at most N",
         "1 for each confirmed finding.",
+    ),
+    _metric(
+        "finding_confidence",
+        MetricType.GAUGE,
+        "finding claim confidence",
+        "at most 2 x N",
+        "1 with how sure it is what a confirmed finding says (claim what) and whom it blames (claim who).",
     ),
     _metric(
         "finding_target",

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from egressd.model.notification import Labels, Scope, Severity
 from egressd.model.observation import Phase, Timestamp
-from egressd.model.verdict import Blame, Confidence
+from egressd.model.verdict import Blame, Confidence, Suspect
 
 SILENCE_PREFIX = "maintenance/"
 """In `Alert.suppressed_by`, a silence is this and its name. Stored, and in the JSON of the API."""
@@ -56,6 +56,9 @@ class Condition:
     blame: Blame | None = None
     phase: Phase | None = None
     confidence: Confidence | None = None
+    blame_confidence: Confidence | None = None
+    suspects: tuple[Suspect, ...] | None = None
+    """Whom the facts leave, the most likely first; None: nobody is blamed, or 0.1.0 wrote it."""
     evidence: tuple[str, ...] = ()
     """Lines a firewall engineer can search a log for."""
     advice: str = ""

@@ -8,7 +8,7 @@ from egressd.model.alert import AlertName, NoticeKind, Resolution
 from egressd.model.notification import Severity
 from egressd.model.observation import Timestamp
 from egressd.model.standing import Belief
-from egressd.model.verdict import Blame, Confidence, OutcomeCounts
+from egressd.model.verdict import Blame, Confidence, OutcomeCounts, Suspect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,9 @@ class FindingOpened:
     targets: tuple[str, ...]
     evidence: tuple[str, ...]
     advice: str
+    blame_confidence: Confidence | None = None
+    suspects: tuple[Suspect, ...] | None = None
+    """Whom the facts leave, the most likely first; None: nobody is blamed, or 0.1.0 wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -224,6 +224,8 @@ class Plan:
     coverage: tuple[Coverage, ...] = ()
     notes: tuple[str, ...] = ()
     """Notes for the reader of a plan: discovery calls that failed, skipped rows, ..."""
+    strict: bool = False
+    """Whether a degraded required target fails the sweep."""
 
     def proxy_of(self, protocol: Protocol) -> Proxy | None:
         """Return the proxy for a protocol; None: direct."""

@@ -165,6 +165,8 @@ class Settings:
     """The proxy of plain HTTP, if the environment sets another one for it."""
     compare_paths: bool = False
     """Whether every target a proxy could carry is probed both directly and through it."""
+    strict: bool = False
+    """Whether a degraded required target fails a sweep."""
     limits: Limits = field(default_factory=Limits)
     endpoints: tuple[Endpoint, ...] = ()
     overrides: tuple[Override, ...] = ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from egressd.model.observation import Phase, Timestamp
-from egressd.model.verdict import Blame, Confidence, Outcome
+from egressd.model.verdict import Blame, Confidence, Outcome, Suspect
 
 
 class Lifecycle(StrEnum):
@@ -42,6 +42,9 @@ class Belief:
     evidence: tuple[str, ...] = ()
     """Lines a firewall engineer can search a log for; bounded."""
     advice: str = ""
+    blame_confidence: Confidence | None = None
+    suspects: tuple[Suspect, ...] | None = None
+    """Whom the facts leave, the most likely first; None: nobody is blamed, or 0.1.0 wrote it."""
 
     @property
     def key(self) -> tuple[Outcome, Phase | None, str | None]:
@@ -116,6 +119,9 @@ class FindingStanding:
     """Consecutive sweeps that showed it, or, while `clearing`, that did not."""
     clearing: bool = field(default=False, metadata={"alias": "fading"})
     """Stored under the alias."""
+    blame_confidence: Confidence | None = None
+    suspects: tuple[Suspect, ...] | None = None
+    """Whom the facts leave, the most likely first; None: nobody is blamed, or 0.1.0 wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,7 @@ def make_plan(
         unsampled=tuple(draft.unsampled),
         coverage=coverage(expansions, draft.targets),
         notes=(*_notes(catalog, settings, every=every, draft=draft), *control_notes),
+        strict=settings.strict,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 
+from egressd.attribution.blame.claims import suspect_lines
 from egressd.model.plan import Target
 from egressd.model.verdict import SourceVerdict, Sweep
 from egressd.report.text import clean
@@ -38,6 +39,9 @@ COLUMNS = (
     "remote_port",
     "evidence",
     "advice",
+    "blame_confidence",
+    "suspects",
+    "decided_by",
 )
 _FORMULA = ("=", "+", "-", "@")
 
@@ -79,6 +83,9 @@ def _row(target: Target, judged: SourceVerdict, connection: Connection) -> tuple
         *_ends(connection),
         "; ".join(verdict.evidence),
         verdict.advice,
+        verdict.blame_confidence or "",
+        " ".join(one.blame for one in verdict.suspects),
+        "; ".join(suspect_lines(verdict.suspects)),
     )
 
 

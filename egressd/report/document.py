@@ -224,6 +224,7 @@ class PlanEntry:
     unsampled: tuple[Unsampled, ...]
     coverage: tuple[Coverage, ...]
     notes: tuple[str, ...]
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What a reader wants first: each problem once, with the targets it affects.
 
 The findings of the sweep come first; targets that no finding explains are grouped by outcome, reason,
-blame and phase.
+phase and suspects.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from egressd.attribution.blame.claims import sureness, who_text
 from egressd.attribution.reasons import REASONS
 from egressd.model.endpoint import Need
 from egressd.model.observation import Phase
 from egressd.model.plan import Target
-from egressd.model.verdict import Blame, Confidence, Finding, Outcome, Sweep, Verdict
+from egressd.model.verdict import Blame, Confidence, Finding, Outcome, RuledOut, Suspect, Sweep, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +28,26 @@ class ReportedFinding:
     phase: Phase | None
     blame: Blame | None
     confidence: Confidence
+    """How sure it is what happened."""
+    blame_confidence: Confidence | None = None
+    """How sure it is who caused it."""
+    suspects: tuple[Suspect, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
     targets: tuple[Target, ...]
     evidence: tuple[str, ...]
     """The most telling line first."""
     advice: str
+
+    @property
+    def what(self) -> str:
+        """What happened: reason, outcome, phase, and how sure that is."""
+        where = f" in {self.phase}" if self.phase else ""
+        return f"{self.reason}; {self.outcome}{where}; {sureness(self.confidence)}"
+
+    @property
+    def who(self) -> str:
+        """Who caused it, how sure that is, and what would decide; empty: nobody is blamed."""
+        return who_text(self.blame, self.blame_confidence, self.suspects) if self.blame else ""
 
     @property
     def required(self) -> int:
@@ -74,6 +91,9 @@ def _from_finding(
         phase=worst.phase,
         blame=finding.blame,
         confidence=finding.confidence,
+        blame_confidence=finding.blame_confidence,
+        suspects=finding.suspects,
+        ruled_out=finding.ruled_out,
         targets=tuple(targets[name] for name in members),
         evidence=finding.evidence,
         advice=finding.advice,
@@ -90,7 +110,15 @@ def _verdict_without_targets(finding: Finding) -> Verdict:
 def _grouped(unexplained: Iterable[tuple[Target, Verdict]]) -> Iterator[ReportedFinding]:
     groups: dict[tuple[object, ...], list[tuple[Target, Verdict]]] = {}
     for target, verdict in unexplained:
-        key = (verdict.outcome, verdict.reason, verdict.blame, verdict.phase)
+        suspects = tuple(one.blame for one in verdict.suspects)
+        key = (
+            verdict.outcome,
+            verdict.reason,
+            verdict.phase,
+            verdict.blame,
+            verdict.blame_confidence,
+            suspects,
+        )
         groups.setdefault(key, []).append((target, verdict))
     for members in groups.values():
         # The verdict with the highest confidence has the best evidence.
@@ -105,6 +133,9 @@ def _grouped(unexplained: Iterable[tuple[Target, Verdict]]) -> Iterator[Reported
             phase=surest.phase,
             blame=surest.blame,
             confidence=surest.confidence,
+            blame_confidence=surest.blame_confidence,
+            suspects=surest.suspects,
+            ruled_out=surest.ruled_out,
             targets=tuple(target for target, _ in members),
             evidence=surest.evidence,
             advice=surest.advice,

@@ -23,6 +23,7 @@ from egressd.model.event import (
 )
 from egressd.model.notification import Severity
 from egressd.model.standing import Belief
+from egressd.model.verdict import Blame, Confidence
 from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
 
@@ -114,7 +115,8 @@ def _details(event: Event) -> Iterator[str]:
         case TargetChanged():
             yield from _belief(event.after, since=event.since)
         case FindingOpened():
-            yield f"{event.reason}, blame {event.blame}, confidence {event.confidence}, since {event.since}"
+            blame = _blame(event.blame, event.blame_confidence)
+            yield f"{event.reason}, {blame}, confidence {event.confidence}, since {event.since}"
             yield from _evidence(event.evidence, event.advice)
             yield from event.targets[:10]
         case NoticePosted():
@@ -133,9 +135,13 @@ def _belief(belief: Belief, *, since: str) -> Iterator[str]:
         return
     words = [belief.reason]
     words += [f"at {belief.phase}"] if belief.phase else []
-    words += [f"blame {belief.blame}"] if belief.blame else []
+    words += [_blame(belief.blame, belief.blame_confidence)] if belief.blame else []
     yield f"{', '.join(words)}, confidence {belief.confidence}, first seen {since}"
     yield from _evidence(belief.evidence, belief.advice)
+
+
+def _blame(blame: Blame, sure: Confidence | None) -> str:
+    return f"blame {blame}" + (f" ({sure})" if sure else "")
 
 
 def _evidence(evidence: Iterable[str], advice: str) -> Iterator[str]:

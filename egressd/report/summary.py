@@ -10,7 +10,11 @@ from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.recording import Recording, Vantage
 from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
-from egressd.wording import count
+from egressd.wording import count, host_port
+
+FAILING = frozenset({Outcome.BLOCKED, Outcome.DOWN})
+MOST_DEGRADED = 6
+"""Degraded targets that a conclusion names."""
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> OutcomeCounts:
@@ -46,11 +50,27 @@ def exit_code(sweep: Sweep) -> ExitCode:
     if sweep.recording.interrupted:
         return ExitCode.INTERRUPTED
     outcomes = required_outcomes(sweep)
-    if any(one in (Outcome.BLOCKED, Outcome.DOWN) for one in outcomes):
+    if any(one in _failures(sweep) for one in outcomes):
         return ExitCode.FAILED
     if any(one is Outcome.UNKNOWN for one in outcomes) or not sweep.verdicts:
         return ExitCode.UNKNOWN  # without verdicts nothing is proved
     return ExitCode.OK
+
+
+def _failures(sweep: Sweep) -> frozenset[Outcome]:
+    """Return the outcomes that fail a sweep; with `--strict` also that of what works and has a fault."""
+    return FAILING | {Outcome.DEGRADED} if sweep.recording.plan.strict else FAILING
+
+
+def degraded_required(sweep: Sweep) -> tuple[str, ...]:
+    """Return the required targets that are degraded, as `host:port`, each once."""
+    outcomes = outcomes_of(sweep)
+    found = (
+        one.id.partition("/")[2] or host_port(one.host, one.port)
+        for one in sweep.recording.plan.targets
+        if one.need is Need.REQUIRED and outcomes[one.id] is Outcome.DEGRADED
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def required_outcomes(sweep: Sweep) -> tuple[Outcome, ...]:
@@ -60,9 +80,9 @@ def required_outcomes(sweep: Sweep) -> tuple[Outcome, ...]:
 
 
 def conclude(sweep: Sweep) -> str:
-    """State the exit code and its reason in one sentence."""
+    """State the exit code and its reason in one sentence; degraded targets are named."""
     required = required_outcomes(sweep)
-    failing = sum(one in (Outcome.BLOCKED, Outcome.DOWN) for one in required)
+    failing = sum(one in FAILING for one in required)
     unknown = sum(one is Outcome.UNKNOWN for one in required)
     code = exit_code(sweep)
     bad = f"{count(failing, 'required target')} blocked or down"
@@ -82,7 +102,17 @@ def conclude(sweep: Sweep) -> str:
                 if required
                 else "UNSURE: no required target was probed"
             )
-    return f"{text} (exit code {code.value})"
+    return f"{text}{_degraded(sweep)} (exit code {code.value})"
+
+
+def _degraded(sweep: Sweep) -> str:
+    """Name the required targets that work and have a fault, the first few; empty: there are none."""
+    names = degraded_required(sweep)
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_DEGRADED} more" if len(names) > MOST_DEGRADED else ""
+    counts = ", which --strict counts as failed" if sweep.recording.plan.strict else ""
+    return f"; degraded{counts}: {', '.join(names[:MOST_DEGRADED])}{more}"
 
 
 def headline(sweep: Sweep) -> str:

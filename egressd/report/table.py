@@ -1,4 +1,4 @@
-"""The text report: what fails, why, which device is to blame, and what to ask for.
+"""The text report: what happened, who caused it and how sure each is, and what to ask for.
 
 Failures first, one entry for each finding; plain characters, so that it can be pasted into a mail or ticket.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 
 from egressd import __version__
-from egressd.attribution.blame_text import blame_text
+from egressd.attribution.blame.claims import ruled_out_lines
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target, Unsampled
@@ -89,24 +89,27 @@ def _headline(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
 
 
 def _finding(finding: ReportedFinding, number: int, *, width: int, colour: bool, full: bool) -> list[str]:
-    """Render title, blame, confidence and hosts of a finding; `full` adds the evidence."""
+    """Render title, both claims and hosts of a finding; `full` adds who is ruled out, and the evidence."""
     title = fold(finding.title, width=width, first=f"{number:2}. ")
-    facts = [
-        finding.reason,
-        f"{finding.outcome}{f' in {finding.phase}' if finding.phase else ''}",
-        f"blame: {blame_text(finding.blame)}" if finding.blame else "",
-        f"confidence: {finding.confidence}",
-        _members(finding),
-    ]
     lines = [colourize(line, Style.BOLD, colour=colour) for line in title]
-    lines += fold("; ".join(fact for fact in facts if fact), width=width, first="    ")
-    if finding.targets:
-        lines += fold(_hosts(finding.targets), width=width, first="    hosts  ")
-    if full and finding.evidence:
-        lines += fold(finding.evidence[0], width=width, first="    seen   ")
-    if finding.advice:
-        lines += fold(finding.advice, width=width, first="    ask    ")
+    for name, text in _parts(finding, full=full):
+        lines += fold(text, width=width, first=f"    {name:7}")
     return lines
+
+
+def _parts(finding: ReportedFinding, *, full: bool) -> Iterator[tuple[str, str]]:
+    """Yield the parts of a finding, each with its name."""
+    yield "what", f"{finding.what}; {_members(finding)}"
+    if finding.blame:
+        yield "who", finding.who
+    if full:
+        yield from (("not", line) for line in ruled_out_lines(finding.ruled_out))
+    if finding.targets:
+        yield "hosts", _hosts(finding.targets)
+    if full and finding.evidence:
+        yield "seen", finding.evidence[0]
+    if finding.advice:
+        yield "ask", finding.advice
 
 
 def _members(finding: ReportedFinding) -> str:

@@ -14,7 +14,7 @@ from egressd.standing.explicit import explicit_pairs
 from egressd.standing.findings import advance_findings
 from egressd.standing.flapping import add_result, change_share
 from egressd.standing.lifecycle import TargetSignal, Thresholds, next_target_state
-from egressd.standing.text import LONGEST_LINE, shorten
+from egressd.standing.text import LONGEST_LINE, shorten, shorten_suspects
 
 FLAPPING = Flapping()
 NONE: frozenset[tuple[str, str]] = frozenset()
@@ -107,6 +107,8 @@ def belief_of(verdict: Verdict) -> Belief:
         confidence=verdict.confidence,
         evidence=shorten(verdict.evidence),
         advice=verdict.advice[: 2 * LONGEST_LINE],
+        blame_confidence=verdict.blame_confidence,
+        suspects=shorten_suspects(verdict.suspects),
     )
 
 

@@ -10,7 +10,7 @@ from egressd.model.observation import Timestamp
 from egressd.model.standing import FindingStanding
 from egressd.model.verdict import Finding
 from egressd.standing.lifecycle import Thresholds
-from egressd.standing.text import LONGEST_LINE, MOST_TARGETS, shorten
+from egressd.standing.text import LONGEST_LINE, MOST_TARGETS, shorten, shorten_suspects
 
 FindingEvent = FindingOpened | FindingClosed
 
@@ -83,6 +83,8 @@ def _seen(old: FindingStanding | None, new: Finding, *, now: Timestamp, worse: i
         targets=new.targets[:MOST_TARGETS],
         evidence=shorten(new.evidence),
         advice=new.advice[: 2 * LONGEST_LINE],
+        blame_confidence=new.blame_confidence,
+        suspects=shorten_suspects(new.suspects),
         since=old.since if old is not None else now,
         opened=opened or streak >= worse,
         streak=streak,
@@ -113,6 +115,8 @@ def _events(
             targets=after.targets,
             evidence=after.evidence,
             advice=after.advice,
+            blame_confidence=after.blame_confidence,
+            suspects=after.suspects,
         )
     elif old is not None and was and after is None:
         yield FindingClosed(at=now, since=old.since, finding=old.id, reason=old.reason, title=old.title)

@@ -128,5 +128,6 @@ def _dropped(tally: Mapping[str, int]) -> Iterator[tuple[str, int]]:
 def _differs(saved: Alert | None, now: Alert, *, whole: bool) -> bool:
     if saved is None or whole:
         return saved != now
-    condition = replace(saved.condition, evidence=now.condition.evidence, advice=now.condition.advice)
+    new = now.condition
+    condition = replace(saved.condition, evidence=new.evidence, advice=new.advice, suspects=new.suspects)
     return replace(saved, condition=condition) != now

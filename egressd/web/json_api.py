@@ -8,7 +8,7 @@ from typing import Any
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Silence
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief, Standing
-from egressd.model.verdict import Outcome, Sweep, Verdict
+from egressd.model.verdict import Outcome, Suspect, Sweep, Verdict
 from egressd.report.saved import to_json
 from egressd.state.codec import to_dict
 
@@ -86,6 +86,8 @@ def _alert(alert: Alert, snapshot: Snapshot) -> dict[str, Any]:
         "reason": condition.reason,
         "blame": condition.blame,
         "confidence": condition.confidence,
+        "blame_confidence": condition.blame_confidence,
+        "suspects": _suspects(condition.suspects),
         "since": condition.since,
         "opened": alert.opened,
         "told_at": alert.notified_at,
@@ -150,9 +152,15 @@ def _verdict(verdict: Verdict | Belief) -> dict[str, Any]:
         "reason": verdict.reason,
         "blame": verdict.blame,
         "confidence": verdict.confidence,
+        "blame_confidence": verdict.blame_confidence,
+        "suspects": _suspects(verdict.suspects),
         "evidence": verdict.evidence,
         "advice": verdict.advice,
     }
+
+
+def _suspects(suspects: Iterable[Suspect] | None) -> list[dict[str, str]]:
+    return [{"blame": one.blame.value, "decided_by": one.decided_by} for one in suspects or ()]
 
 
 def _standing(standing: Standing | None) -> dict[str, Any] | None:

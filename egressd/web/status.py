@@ -12,8 +12,8 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 
 from egressd import __version__, clock
-from egressd.attribution.blame_text import blame_text
-from egressd.model.alert import SILENCE_PREFIX, SUSPECTED, Alert, Silence
+from egressd.attribution.blame.claims import suspect_lines, who_text
+from egressd.model.alert import SILENCE_PREFIX, SUSPECTED, Alert, Condition, Silence
 from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
 from egressd.model.snapshot import ReceiverStatus, Snapshot
@@ -58,6 +58,7 @@ class _AlertRow:
     since: str
     reason: str
     party: str
+    suspects: tuple[str, ...]
     advice: str
     evidence: tuple[str, ...]
     targets: tuple[str, ...]
@@ -182,12 +183,19 @@ def _shown(one: Alert, now: datetime) -> _AlertRow:
         state=", ".join(word for word in words if word),
         since=_ago(about.since, now),
         reason=about.reason or "",
-        party=blame_text(about.blame) if about.blame else "not known yet",
+        party=_party(about),
+        suspects=suspect_lines(about.suspects or ()),
         advice=about.advice,
         evidence=about.evidence,
         targets=about.targets,
         sources=about.sources,
     )
+
+
+def _party(about: Condition) -> str:
+    if about.blame is None:
+        return "not known yet"
+    return who_text(about.blame, about.blame_confidence, about.suspects or ())
 
 
 def _pending(one: Alert, now: datetime) -> _PendingRow:

@@ -35,6 +35,14 @@ def test_the_advice_of_a_reason_is_for_one_of_its_suspects(reason: Reason) -> No
 
 
 @pytest.mark.parametrize("reason", ASKED, ids=lambda one: one.code)
+def test_a_title_accuses_no_firewall_that_is_one_of_several(reason: Reason) -> None:
+    """A heading is read as a fact: it says what happened, not who did it."""
+    several = len(reason.suspects.parties) > 1
+    open_words = (" may ", " or ", "page of ")
+    assert not several or "firewall" not in reason.title.lower() or any(w in reason.title for w in open_words)
+
+
+@pytest.mark.parametrize("reason", ASKED, ids=lambda one: one.code)
 def test_another_suspect_is_asked_for_what_it_can_do(reason: Reason) -> None:
     """The firewall's rule is not asked of the resolver, nor the other way round."""
     for one in {*reason.suspects.parties, *reason.suspects.own}:

@@ -58,6 +58,7 @@ class Row:
             phase=Phase.TLS,
             reason=self.reason,
             blame=Blame.FIREWALL_L7,
+            blame_confidence=Confidence.MEDIUM,
             evidence=("10.0.0.5:40000 -> 203.0.113.9:443: RST after 517 bytes",),
             advice="Allow the name.",
         )
@@ -213,6 +214,7 @@ def finding(*targets: str, reason: str = "site_port80_blocked", opened: bool = T
         id=reason,
         reason=reason,
         blame=Blame.FIREWALL_L3L4,
+        blame_confidence=Confidence.LOW,
         confidence=Confidence.HIGH,
         title="Port 80 is closed, 443 is open",
         targets=targets,

@@ -75,6 +75,10 @@ def test_a_failing_target(snapshot_of: Callable[..., Snapshot], sweep_of: Any, r
     assert found["egressd_target_up"] == {labels(**PAIR): 0}
     why = labels(**PAIR, phase="tls", reason="tls_reset_after_hello", blame="firewall_l7")
     assert found["egressd_target_failure"] == {why: 1}
+    assert found["egressd_target_failure_confidence"] == {
+        labels(**PAIR, claim="what", confidence="confirmed"): 1,
+        labels(**PAIR, claim="who", confidence="medium"): 1,
+    }
     assert found["egressd_tls_chain_expiry_timestamp_seconds"] == {}
     assert found["egressd_tls_intercepted"] == {}
     assert found["egressd_target_last_success_timestamp_seconds"] == {}
@@ -137,6 +141,10 @@ def test_findings_cover_their_targets(
     assert found["egressd_finding_active"] == {labels(**cause): 1}
     own = {"finding": "site_port80_blocked", **cause}
     assert found["egressd_finding_info"] == {labels(**own): 1}
+    assert (
+        labels(finding="site_port80_blocked", claim="who", confidence="low")
+        in found["egressd_finding_confidence"]
+    )
     assert found["egressd_finding_target"] == {labels(target=one, **own): 1 for one in ids[:2]}
     assert found["egressd_alerts_firing"][labels(severity="critical")] == 2
 

@@ -17,13 +17,16 @@ from egressd.model.verdict import (
     Confidence,
     Finding,
     Outcome,
+    RuledOut,
     SourceVerdict,
+    Suspect,
     Sweep,
     TargetVerdict,
     Verdict,
 )
 
 NOW = "2026-11-20T03:10:04.120Z"
+LOCAL = "10.0.0.5:40000"
 LATER = "2026-11-20T03:10:16.420Z"
 
 
@@ -39,6 +42,7 @@ class Row:
     confidence: Confidence = Confidence.HIGH
     evidence: tuple[str, ...] = ("10.0.0.5:40000 -> 203.0.113.9:443: nothing after 8 s",)
     advice: str = "Allow tcp/443."
+    sure_of_blame: Confidence | None = Confidence.HIGH
 
     def verdict(self) -> Verdict:
         if self.outcome is Outcome.OK:
@@ -49,6 +53,12 @@ class Row:
             reason=self.reason,
             confidence=self.confidence,
             blame=Blame.FIREWALL_L3L4,
+            blame_confidence=self.sure_of_blame,
+            suspects=(
+                Suspect(blame=Blame.FIREWALL_L3L4, decided_by=f"the log for {LOCAL}"),
+                Suspect(blame=Blame.AZURE_SERVICE, decided_by="another network"),
+            ),
+            ruled_out=(RuledOut(blame=Blame.UPSTREAM_PATH, by="other sites are reached"),),
             evidence=self.evidence,
             advice=self.advice,
         )

@@ -37,9 +37,12 @@ def test_a_row_has_the_fields_of_a_firewall_log(sweep_of: SweepOf, row: RowOf) -
             "remote_address": "203.0.113.9",
             "remote_port": "443",
             "advice": "Allow tcp/443.",
+            "blame_confidence": "high",
+            "suspects": "firewall_l3l4 azure_service",
         }
         == rows[1]
     )
+    assert "the log for 10.0.0.5:40000" in rows[1]["decided_by"]
     assert rows[0]["reason"] == ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.summary import exit_code
+from egressd.report.summary import conclude, exit_code
 
 SweepOf = Callable[..., Sweep]
 
@@ -45,3 +46,28 @@ def test_optional_targets_never_decide(
 def test_an_interrupted_sweep_says_so(sweep_of: SweepOf, row: Callable[..., object]) -> None:
     """An interrupted sweep has exit code 130 with any verdicts."""
     assert exit_code(sweep_of(row(outcome=Outcome.BLOCKED), interrupted=True)) is ExitCode.INTERRUPTED
+
+
+def test_a_pass_names_what_is_degraded(sweep_of: SweepOf, row: Callable[..., object]) -> None:
+    """A reader of the last line alone sees that not all is well, and where."""
+    rows = [row(host=f"d{number}.example", outcome=Outcome.DEGRADED) for number in range(8)]
+    optional = row(host="o.example", outcome=Outcome.DEGRADED, need=Need.OPTIONAL)
+    text = conclude(sweep_of(row(), *rows, optional))
+    assert text.startswith("PASS: 9 required targets, all reachable; degraded: d0.example:443, d1.exa")
+    assert text.endswith(" and 2 more (exit code 0)")
+    assert "o.example" not in text
+
+
+def test_strict_fails_what_is_degraded(sweep_of: SweepOf, row: Callable[..., object]) -> None:
+    """For those who want a clean sweep, a fault of what works is a failure."""
+    sweep = sweep_of(row(), row(host="d.example", outcome=Outcome.DEGRADED))
+    recording = replace(sweep.recording, plan=replace(sweep.recording.plan, strict=True))
+    strict = replace(sweep, recording=recording)
+    assert (exit_code(sweep), exit_code(strict)) == (ExitCode.OK, ExitCode.FAILED)
+    assert conclude(strict) == (
+        "FAIL: 0 required targets blocked or down; degraded, which --strict counts as failed: d.example:443 "
+        "(exit code 1)"
+    )
+    optional = sweep_of(row(), row(host="o.example", outcome=Outcome.DEGRADED, need=Need.OPTIONAL))
+    plan = replace(optional.recording.plan, strict=True)
+    assert exit_code(replace(optional, recording=replace(optional.recording, plan=plan))) is ExitCode.OK

@@ -33,18 +33,37 @@ def _finding(*targets: str, title: str = "One rule is missing") -> Finding:
 
 
 def test_a_failure_shows_reason_hosts_evidence_and_advice(sweep_of: SweepOf, row: RowOf) -> None:
-    """A reader gets reason, blame, confidence, hosts, evidence and advice."""
+    """A reader gets both claims, what would decide, who is ruled out, hosts, evidence and advice."""
     text = render_table(sweep_of(row(), row(host="a.example", outcome=Outcome.BLOCKED)))
     block = text[text.index("FAILING") : text.index("PROFILE")]
-    facts = (
-        "tcp_ip_blocked_silent; blocked in tcp; blame: an L3/L4 firewall (address, port); confidence: high"
-    )
-    assert f"{facts}; 1 required target" in " ".join(block.split())
+    assert (
+        "what tcp_ip_blocked_silent; blocked in tcp; confidence: high; 1 required target "
+        "who most likely an L3/L4 firewall (address, port), else the service itself; confidence: high; "
+        "decides: the log for 10.0.0.5:40000 "
+        "not the upstream network: other sites are reached hosts"
+    ) in " ".join(block.split())
     assert "    hosts  a.example:443\n" in block
     assert "    seen   10.0.0.5:40000 -> 203.0.113.9:443: nothing after 8 s\n" in block
     assert "    ask    Allow tcp/443.\n" in block
     assert text.startswith("2 targets, 1 ok, 1 blocked\n")
     assert text.endswith("\nFAIL: 1 required target blocked or down (exit code 1)\n")
+
+
+def test_who_is_not_decided_is_said(sweep_of: SweepOf, row: RowOf) -> None:
+    """Low confidence names all suspects and accuses none; what 0.1.0 wrote has no confidence of blame."""
+    unsure = row(host="a.example", outcome=Outcome.BLOCKED, sure_of_blame=Confidence.LOW)
+    text = " ".join(render_table(sweep_of(unsure)).split())
+    assert "who an L3/L4 firewall (address, port) or the service itself: not decided; decides:" in text
+    old = row(host="a.example", outcome=Outcome.BLOCKED, sure_of_blame=None)
+    assert "who an L3/L4 firewall (address, port) not" in " ".join(render_table(sweep_of(old)).split())
+
+
+def test_what_is_known_of_blame_differently_is_two_blocks(sweep_of: SweepOf, row: RowOf) -> None:
+    """The claim of one target is not made of another."""
+    sure = row(host="a.example", outcome=Outcome.BLOCKED, sure_of_blame=Confidence.CONFIRMED)
+    unsure = row(host="b.example", outcome=Outcome.BLOCKED, sure_of_blame=Confidence.LOW)
+    text = render_table(sweep_of(sure, unsure))
+    assert text.count("tcp_ip_blocked_silent") == 2
 
 
 def test_one_reason_is_one_block(sweep_of: SweepOf, row: RowOf) -> None:

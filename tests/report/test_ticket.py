@@ -196,10 +196,13 @@ def test_junit_has_a_case_for_every_target_and_source(mixed: Sweep) -> None:
     failure = suite.find("./testcase/failure")
     assert failure is not None
     assert failure.attrib == {
-        "message": "blocked in tcp (tcp_ip_blocked_silent), an L3/L4 firewall (address, port)",
+        "message": "blocked in tcp (tcp_ip_blocked_silent)",
         "type": "tcp_ip_blocked_silent",
     }
     assert failure.text is not None
+    assert "what: blocked in tcp (tcp_ip_blocked_silent); confidence: high" in failure.text
+    assert "who: most likely an L3/L4 firewall (address, port), else the service itself" in failure.text
+    assert "not: the upstream network: other sites are reached" in failure.text
     assert "ask: Allow tcp/443." in failure.text
     assert "10.0.0.5:40000 -> 203.0.113.9:443" in failure.text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from egressd.attribution.blame_text import blame_text
+from egressd.attribution.blame_text import CALL, blame_and_team, blame_text
 from egressd.model.verdict import Blame, Confidence, RuledOut, Suspect
 
 LIKELY = frozenset({Confidence.HIGH, Confidence.MEDIUM})
@@ -13,12 +13,20 @@ LIKELY = frozenset({Confidence.HIGH, Confidence.MEDIUM})
 
 def who_text(blame: Blame, sure: Confidence | None, suspects: Sequence[Suspect]) -> str:
     """Say who caused it, how sure that is, and what would decide; `sure` is None in reports of 0.1.0."""
+    return "; ".join((_named(blame, sure, suspects), *_deciding(blame, sure, suspects)))
+
+
+def who_and_team(blame: Blame, sure: Confidence | None, suspects: Sequence[Suspect]) -> str:
+    """Say the same, with the team to call and the value that labels and runbooks have."""
     if sure is None:
-        return blame_text(blame)
-    if sure is Confidence.CONFIRMED:
-        return f"{blame_text(blame)}; confirmed"
-    others = [blame_text(one.blame) for one in suspects if one.blame is not blame]
-    return "; ".join((_named(blame_text(blame), others, sure), *_deciding(blame, suspects)))
+        return blame_and_team(blame)
+    call = f"call {CALL[blame]} ({blame.value})"
+    return "; ".join((_named(blame, sure, suspects), call, *_deciding(blame, sure, suspects)))
+
+
+def sureness(sure: Confidence) -> str:
+    """Say how sure a claim is."""
+    return "confirmed" if sure is Confidence.CONFIRMED else f"confidence: {sure}"
 
 
 def ruled_out_lines(ruled_out: Iterable[RuledOut]) -> tuple[str, ...]:
@@ -34,15 +42,20 @@ def suspect_lines(suspects: Iterable[Suspect]) -> tuple[str, ...]:
     return tuple(f"{blame_text(one.blame)}: {one.decided_by}" for one in suspects)
 
 
-def _named(first: str, others: list[str], sure: Confidence) -> str:
-    if not others:
-        return f"{first}; confidence: {sure}"
+def _named(blame: Blame, sure: Confidence | None, suspects: Sequence[Suspect]) -> str:
+    first, others = blame_text(blame), [blame_text(one.blame) for one in suspects if one.blame is not blame]
+    if sure is None:
+        return first
+    if sure is Confidence.CONFIRMED or not others:
+        return f"{first}; {sureness(sure)}"
     if sure in LIKELY:
-        return f"most likely {first}, else {_either(others)}; confidence: {sure}"
+        return f"most likely {first}, else {_either(others)}; {sureness(sure)}"
     return f"{_either([first, *others])}: not decided"
 
 
-def _deciding(blame: Blame, suspects: Iterable[Suspect]) -> tuple[str, ...]:
+def _deciding(blame: Blame, sure: Confidence | None, suspects: Iterable[Suspect]) -> tuple[str, ...]:
+    if sure in (None, Confidence.CONFIRMED):
+        return ()
     return tuple(f"decides: {one.decided_by}" for one in suspects if one.blame is blame)
 
 

@@ -66,7 +66,7 @@ CERTIFICATE: tuple[Reason, ...] = (
     Reason(
         code="tls_mitm_block_page",
         phase=Phase.TLS,
-        title="A firewall forges a certificate to show its block page",
+        title="A block page comes under a forged certificate",
         meaning="The device signed a certificate for this name only to deliver a block page. It is a deny: "
         "an exemption from inspection does not help, the name must be allowed.",
         signal="The chain is the device's own, and inside the session came a known block page.",

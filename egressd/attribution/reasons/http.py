@@ -87,7 +87,7 @@ HTTP: tuple[Reason, ...] = (
     Reason(
         code="http_azure_firewall_denied",
         phase=Phase.HTTP,
-        title="Azure Firewall denied the request",
+        title="Denied with the page of Azure Firewall",
         meaning="An Azure Firewall on the path has no application rule for this name, and says so in its "
         "answer.",
         signal="Status 470 with the firewall's message about the rule that did not match.",
@@ -104,7 +104,7 @@ HTTP: tuple[Reason, ...] = (
     Reason(
         code="http_captive_portal",
         phase=Phase.HTTP,
-        title="A captive portal requires a login",
+        title="A login page answers instead",
         meaning="The answer in clear text sends the client to another place, as a login page does. An "
         "appliance cannot log in; it has to be exempted. One redirect may be the service's own; where "
         "unrelated names lead to one place, it is a portal.",

@@ -50,7 +50,7 @@ TCP: tuple[Reason, ...] = (
     Reason(
         code="tcp_ip_blocked_silent",
         phase=Phase.TCP,
-        title="The firewall silently drops this address",
+        title="No SYN to this address is answered",
         meaning="Other addresses answer on the same port, this one does not. An address rule is missing, or "
         "was built from one lookup instead of the whole service tag.",
         signal="The SYN to this address timed out on each attempt, while another address connected on the "
@@ -126,7 +126,7 @@ TCP: tuple[Reason, ...] = (
     Reason(
         code="tcp_refused_icmp_port",
         phase=Phase.TCP,
-        title="A firewall rejects with ICMP port unreachable",
+        title="Rejected with ICMP port unreachable",
         meaning="A device that is not the server rejects the connection and reports its address. ICMP port "
         "unreachable is the default reject of Linux packet filters.",
         signal="ECONNREFUSED with an ICMP port unreachable whose sender is not the target.",
@@ -230,7 +230,7 @@ TCP: tuple[Reason, ...] = (
     Reason(
         code="tcp_synproxy_stall",
         phase=Phase.TCP,
-        title="A SYN proxy accepted, the server did not",
+        title="Accepted, but the window stays shut",
         meaning="The firewall completed the three-way handshake itself and then could not open its own "
         "connection to the server. It looks connected, but no byte can be sent.",
         signal="Connected, but the peer's window stayed at zero and none of our bytes could leave.",
@@ -301,7 +301,7 @@ TCP: tuple[Reason, ...] = (
     Reason(
         code="tcp_fqdn_rule_stale_ip",
         phase=Phase.TCP,
-        title="The firewall's FQDN rule holds old addresses",
+        title="A current address of the name is not let through",
         meaning="The rule names the host, but the firewall fills it with addresses it saw in DNS, and those "
         "are not the ones this client got. The rule looks right and still does not match.",
         signal="An address with a TTL of minutes does not answer, and one that another resolver gave for "

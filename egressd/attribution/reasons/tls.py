@@ -30,7 +30,7 @@ TLS: tuple[Reason, ...] = (
     Reason(
         code="tls_sni_reset",
         phase=Phase.TLS,
-        title="The firewall resets the ClientHello by its SNI",
+        title="The ClientHello is reset for its name (SNI)",
         meaning="The TCP connection is allowed; the ClientHello that carries the server name (SNI) is "
         "answered by a reset from a device on the path. The address rule is fine, the URL or application "
         "policy is not.",
@@ -53,7 +53,7 @@ TLS: tuple[Reason, ...] = (
     Reason(
         code="tls_sni_dropped",
         phase=Phase.TLS,
-        title="The firewall drops the ClientHello by its SNI",
+        title="The ClientHello is dropped for its name (SNI)",
         meaning="The TCP connection is allowed; the ClientHello that carries the server name (SNI) is never "
         "acknowledged. L7 firewalls do that when they have read the name and have no rule for it.",
         signal="The ClientHello was retransmitted and never acknowledged, while another name sent to the "
@@ -193,7 +193,7 @@ TLS: tuple[Reason, ...] = (
     Reason(
         code="tls_large_hello_intolerant",
         phase=Phase.TLS,
-        title="A device can't handle a large ClientHello",
+        title="A large ClientHello is not answered",
         meaning="Modern clients send a ClientHello in two packets (post-quantum key share). A device on the "
         "path expects one and resets or drops the rest; older clients on the same network still work.",
         signal="A small ClientHello was answered, a large one was not, and smaller segments made no "
@@ -214,7 +214,7 @@ TLS: tuple[Reason, ...] = (
     Reason(
         code="tls_sni_position_intolerant",
         phase=Phase.TLS,
-        title="A device finds the SNI only early in the ClientHello",
+        title="A ClientHello with a late SNI is not answered",
         meaning="The device on the path looks for the server name in the first part of the ClientHello "
         "alone. Clients that put it later are treated as if they had sent none.",
         signal="The answer was right with the SNI first, and wrong or missing with the SNI last.",

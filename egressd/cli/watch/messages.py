@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from egressd.attribution.blame.claims import who_text
 from egressd.engine.schedule import WATCH_ALL_EVERY
 from egressd.fields.parse import config_duration
 from egressd.model.endpoint import Need
@@ -89,5 +90,8 @@ def _required_missing(sweep: Sweep, outcomes: dict[str, Outcome]) -> int:
 def _details(verdict: Verdict, *, width: int) -> Iterator[str]:
     if verdict.evidence:
         yield from fold(verdict.evidence[0], width=width, first=f"{MARGIN}seen ")
+    if verdict.blame:
+        who = who_text(verdict.blame, verdict.blame_confidence, verdict.suspects)
+        yield from fold(who, width=width, first=f"{MARGIN}who  ")
     if verdict.advice:
         yield from fold(verdict.advice, width=width, first=f"{MARGIN}ask  ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from egressd.attribution.blame_text import blame_and_team
 from egressd.model.alert import Alert
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub
@@ -19,7 +18,8 @@ def annotate(alert: Alert, rules: Alerting, *, change: str = "", dropped: str = 
         "runbook_url": facts.runbook(condition, rules),
         "change": scrub(change, facts.LONGEST_TITLE),
         "since": condition.since,
-        "blame": blame_and_team(condition.blame) if condition.blame else "",
+        "blame": scrub(facts.blame_of(condition), facts.LONGEST_LINE),
+        "suspects": "\n".join(facts.suspects_of(condition)),
         "ask": facts.advice_of(condition),
         "evidence": "\n".join(facts.evidence_of(condition)),
         "targets": "\n".join(facts.target_names(condition)),
@@ -39,7 +39,7 @@ def _description(alert: Alert) -> str:
         sure = f", confidence {condition.confidence.value}" if condition.confidence else ""
         parts.append(f"Reason: {condition.reason}{phase}{sure}.")
     if condition.blame:
-        parts.append(f"To blame: {blame_and_team(condition.blame)}.")
+        parts.append(f"To blame: {scrub(facts.blame_of(condition), facts.LONGEST_LINE)}.")
     parts += [f"Ask for: {text}" for text in (facts.advice_of(condition),) if text]
     parts += [f"Evidence: {line}" for line in facts.evidence_of(condition)[:1]]
     return " ".join(parts)

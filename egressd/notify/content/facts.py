@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from egressd.attribution.blame_text import blame_and_team
+from egressd.attribution.blame.claims import suspect_lines, who_and_team
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting
 from egressd.net.scrub import scrub
@@ -76,6 +76,18 @@ def ask_of(notice: Notice) -> str:
     return "" if notice.kind is NoticeKind.CLOSED else advice_of(notice.alert.condition)
 
 
+def blame_of(condition: Condition) -> str:
+    """Return who caused it, how sure that is, whom to call and what would decide; empty: nobody is blamed."""
+    if condition.blame is None:
+        return ""
+    return who_and_team(condition.blame, condition.blame_confidence, condition.suspects or ())
+
+
+def suspects_of(condition: Condition) -> tuple[str, ...]:
+    """Return a line for each suspect: what shows whether it did it."""
+    return tuple(scrub(line, LONGEST_LINE) for line in suspect_lines(condition.suspects or ()))
+
+
 def outline(notice: Notice, rules: Alerting) -> tuple[str, ...]:
     """Return the facts of an alert, a line each."""
     found = ((name, value) for name, value in _outline(notice, rules) if value)
@@ -90,7 +102,7 @@ def _outline(notice: Notice, rules: Alerting) -> Iterator[tuple[str, str]]:
     yield "Seen from", _first_names(tuple(one for one in (rules.instance, *condition.sources) if one))
     yield "Severity", condition.severity.value
     yield "Reason", _reason(condition)
-    yield "To blame", blame_and_team(condition.blame) if condition.blame else ""
+    yield "To blame", blame_of(condition)
     yield "Affected profiles", _first_names(condition.profiles)
 
 

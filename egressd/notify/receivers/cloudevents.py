@@ -101,6 +101,11 @@ def _known(notice: Notice, dropped: int, rules: Alerting) -> dict[str, Any]:
         "phase": condition.phase.value if condition.phase else None,
         "confidence": condition.confidence.value if condition.confidence else None,
         "blame": condition.blame.value if condition.blame else None,
+        "blame_confidence": condition.blame_confidence.value if condition.blame_confidence else None,
+        "suspects": [
+            {"blame": one.blame.value, "decided_by": scrub(one.decided_by, facts.LONGEST_LINE)}
+            for one in condition.suspects or ()
+        ],
         "ask": facts.advice_of(condition),
         "runbook": facts.runbook(condition, rules),
         "dropped": dropped,

@@ -100,6 +100,8 @@ def _fields(notice: Notice, dropped: int, rules: Alerting) -> Iterator[Field]:
     yield "EGRESSD_REASON", scrub(condition.reason or "", facts.LONGEST_NAME)
     yield "EGRESSD_PHASE", condition.phase.value if condition.phase else ""
     yield "EGRESSD_BLAME", condition.blame.value if condition.blame else ""
+    yield "EGRESSD_BLAME_CONFIDENCE", condition.blame_confidence.value if condition.blame_confidence else ""
+    yield "EGRESSD_SUSPECTS", "\n".join(facts.suspects_of(condition))
     yield "EGRESSD_CONFIDENCE", condition.confidence.value if condition.confidence else ""
     yield "EGRESSD_ASK", facts.ask_of(notice)
     yield "EGRESSD_EVIDENCE", "\n".join(facts.evidence_of(condition))

@@ -207,6 +207,7 @@ def _values(notice: Notice, dropped: int) -> Values:
         "severity": condition.severity.value,
         "reason": condition.reason or "",
         "blame": condition.blame.value if condition.blame else "",
+        "blame_confidence": condition.blame_confidence.value if condition.blame_confidence else "",
         "dropped": str(dropped) if dropped else "",
     }
     return {name: scrub(text, _LONGEST_VALUE) for name, text in found.items() if text}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from egressd import __version__
-from egressd.attribution.blame_text import blame_text
+from egressd.attribution.blame.claims import ruled_out_lines, sureness, who_text
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
@@ -30,12 +30,13 @@ class JunitCase:
     target: Target
     judged: SourceVerdict
     seconds: float
+    strict: bool
 
     @property
     def result(self) -> str:
         """`passed`, `failure`, `error` or `skipped`."""
         outcome = self.judged.verdict.outcome
-        if outcome.reachable:
+        if outcome is Outcome.OK or (outcome is Outcome.DEGRADED and not self.strict):
             return "passed"
         if self.target.need is not Need.REQUIRED:
             return "skipped"
@@ -59,7 +60,8 @@ def _cases(sweep: Sweep, trails: Trails) -> Iterable[JunitCase]:
     for judged in sweep.verdicts:
         for one in judged.by_source:
             spent = milliseconds(judged.target, one, trails) / 1000
-            yield JunitCase(target=targets[judged.target], judged=one, seconds=spent)
+            target, strict = targets[judged.target], sweep.recording.plan.strict
+            yield JunitCase(target=target, judged=one, seconds=spent, strict=strict)
 
 
 def _numbers(cases: tuple[JunitCase, ...]) -> dict[str, str]:
@@ -119,12 +121,18 @@ def _case(suite: Element, one: JunitCase) -> None:
 
 def _message(verdict: Verdict) -> str:
     where = f" in {verdict.phase}" if verdict.phase else ""
-    blame = f", {blame_text(verdict.blame)}" if verdict.blame else ""
-    return f"{verdict.outcome}{where} ({verdict.reason or 'unknown'}){blame}"
+    return f"{verdict.outcome}{where} ({verdict.reason or 'unknown'})"
 
 
 def _body(verdict: Verdict) -> str:
-    """Return verdict, advice and evidence, a line each."""
+    """Return both claims, advice and evidence, a line each."""
     ask = [f"ask: {verdict.advice}"] if verdict.advice else []
-    lines = [f"{_message(verdict)}, confidence {verdict.confidence}", *ask, *verdict.evidence]
+    who = who_text(verdict.blame, verdict.blame_confidence, verdict.suspects) if verdict.blame else ""
+    lines = [
+        f"what: {_message(verdict)}; {sureness(verdict.confidence)}",
+        *([f"who: {who}"] if who else []),
+        *(f"not: {line}" for line in ruled_out_lines(verdict.ruled_out)),
+        *ask,
+        *verdict.evidence,
+    ]
     return "\n".join(clean(line) for line in lines)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from egressd import __version__
-from egressd.attribution.blame_text import blame_text
+from egressd.attribution.blame.claims import ruled_out_lines, suspect_lines
 from egressd.errors import ExitCode
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep
@@ -134,16 +134,16 @@ def page_of(sweep: Sweep) -> ReportPage:
 
 def facts_of(finding: ReportedFinding) -> tuple[tuple[str, str], ...]:
     """Return the facts of a finding besides evidence and advice, as names and values."""
-    where = f"{finding.outcome}{f' in {finding.phase}' if finding.phase else ''}"
     concerned = (
         f"{len(finding.targets)}, {finding.required} of them required" if finding.targets else "the path"
     )
     facts = (
         ("reason", finding.reason),
-        ("outcome", where),
-        ("to blame", blame_text(finding.blame) if finding.blame else ""),
-        ("confidence", finding.confidence.value),
-        ("targets", concerned if finding.targets else "the path"),
+        ("what happened", finding.what),
+        ("who caused it", finding.who),
+        *(("what decides", line) for line in suspect_lines(finding.suspects)),
+        *(("ruled out", line) for line in ruled_out_lines(finding.ruled_out)),
+        ("targets", concerned),
     )
     return tuple((name, value) for name, value in facts if value)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Severity
 from egressd.model.observation import Phase
-from egressd.model.verdict import Blame, Confidence
+from egressd.model.verdict import Blame, Confidence, Suspect
 from egressd.notify.content.message import Message
 from egressd.notify.receivers.syslog import SyslogTransport
 from egressd.notify.transport.smtp import SmtpTransport
@@ -51,6 +51,17 @@ CAUSE = Condition(
     sources=("appliance-1",),
     profiles=("resource-bridge",),
 )
+
+
+DOUBTED = replace(
+    CAUSE,
+    blame_confidence=Confidence.MEDIUM,
+    suspects=(
+        Suspect(blame=Blame.FIREWALL_L7, decided_by="the URL log for 10.20.0.11:51234 at 02:13:05"),
+        Suspect(blame=Blame.AZURE_SERVICE, decided_by="the same from another network"),
+    ),
+)
+"""The same, and it is not proven who did it."""
 
 
 def alert(state: AlertState = AlertState.FIRING, **fields: object) -> Alert:

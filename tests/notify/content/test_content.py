@@ -14,11 +14,12 @@ from egressd.attribution.blame_text import CALL
 from egressd.model.alert import AlertName, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Severity
 from egressd.model.verdict import Blame
+from egressd.notify.content.annotations import annotate
 from egressd.notify.content.compose import compose
 from egressd.notify.content.facts import runbook
 from egressd.notify.content.layout import plain_text
 from egressd.notify.content.times import format_elapsed
-from tests.notify.content.sample import CAUSE, RULES, alert, message_of, notice, notices, over
+from tests.notify.content.sample import CAUSE, DOUBTED, RULES, alert, message_of, notice, notices, over
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,6 +48,24 @@ def test_a_message_has_facts_advice_evidence_and_targets() -> None:
         assert wanted in text
     assert "Resolved" not in text
     assert "dropped" not in text
+
+
+def test_a_message_says_how_sure_it_is_who_did_it() -> None:
+    """What happened and who did it are two claims; what would decide comes with the second."""
+    about = alert(condition=DOUBTED)
+    wanted = (
+        "To blame: most likely an L7 firewall (URL, application), else the service itself; "
+        "confidence: medium; call the firewall team (firewall_l7); "
+        "decides: the URL log for 10.20.0.11:51234 at 02:13:05"
+    )
+    assert f"{wanted}\n" in section_text(notice(about=about))
+    notes = annotate(about, RULES)
+    assert f"To blame: {wanted.removeprefix('To blame: ')}." in notes["description"]
+    assert notes["suspects"].splitlines() == [
+        "an L7 firewall (URL, application): the URL log for 10.20.0.11:51234 at 02:13:05",
+        "the service itself: the same from another network",
+    ]
+    assert "suspects" not in annotate(alert(), RULES)
 
 
 def test_a_resolved_alert_has_its_duration_and_no_advice() -> None:

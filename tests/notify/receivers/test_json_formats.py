@@ -19,7 +19,7 @@ from egressd.notify.alertmanager.payload import alert_entries, push_bodies
 from egressd.notify.content.labels import fingerprint, labels_of
 from egressd.notify.receivers.cloudevents import cloud_events
 from egressd.notify.receivers.webhook import webhook_body
-from tests.notify.content.sample import CAUSE, CLOSED, OPENED, RULES, alert, message_of, notice, over
+from tests.notify.content.sample import CAUSE, CLOSED, DOUBTED, OPENED, RULES, alert, message_of, notice, over
 from tests.notify.receivers.schemas import CLOUDEVENT, POSTABLE_ALERTS, WEBHOOK, check
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
@@ -197,3 +197,15 @@ def test_an_event_has_every_field() -> None:
     assert data["labels"] == labels_of(CAUSE, RULES)
     assert (data["targets"], data["evidence"]) == (list(CAUSE.targets), list(CAUSE.evidence))
     assert (data["blame"], data["ask"], data["dropped"]) == ("firewall_l7", CAUSE.advice, 3)
+    assert (data["blame_confidence"], data["suspects"]) == (None, [])
+
+
+def test_an_event_says_who_else_is_suspected() -> None:
+    """A program that opens tickets sees how sure the blame is, and what would decide."""
+    (body,) = cloud_events(message_of(notice(about=alert(condition=DOUBTED))))
+    data = json.loads(body)["data"]
+    assert data["blame_confidence"] == "medium"
+    assert data["suspects"] == [
+        {"blame": "firewall_l7", "decided_by": "the URL log for 10.20.0.11:51234 at 02:13:05"},
+        {"blame": "azure_service", "decided_by": "the same from another network"},
+    ]
