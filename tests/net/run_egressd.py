@@ -64,7 +64,7 @@ def settings(network: Network, *endpoints: dict[str, Any], **more: Any) -> dict[
             "dns_timeout": "1s",
             "connect_timeout": "2s",
             "tls_timeout": "3s",
-            "deadline": "6s",
+            "deadline": "8s",
             **more.get("probe", {}),
         },
     }

@@ -41,9 +41,9 @@ class Row:
     reason: str = ""
     blame: str = ""
     least: Confidence = Confidence.LOW
-    """The lowest confidence allowed."""
+    """The lowest confidence in the reason that is allowed."""
     most: Confidence = Confidence.CONFIRMED
-    """The highest confidence allowed, where the evidence does not support more."""
+    """The highest confidence in the blame that is allowed, where the evidence does not support more."""
     also: str = ""
     """A code that must be among `also` or the flags."""
     finding: str = ""
@@ -84,8 +84,8 @@ class Row:
             level = LEVELS.index(Confidence(target["confidence"]))
             if level > LEVELS.index(self.least):
                 wrong.append(f"confidence is below {self.least}")
-            if level < LEVELS.index(self.most):
-                wrong.append(f"confidence is above {self.most}")
+            if LEVELS.index(Confidence(target["blame_confidence"])) < LEVELS.index(self.most):
+                wrong.append(f"confidence in the blame is above {self.most}")
         return [f"{'; '.join(wrong)} - {actual}"] if wrong else []
 
 

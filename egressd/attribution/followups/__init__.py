@@ -19,9 +19,8 @@ from egressd.attribution.control_results.client_hello import EXPECTED_TO_WORK
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.followups.failure import PER_PROBE, PER_SWEEP, failure_controls
 from egressd.attribution.followups.http import redirect_controls
-from egressd.attribution.followups.repeats import LEAST_TRIES
 from egressd.attribution.followups.sampling import hello_controls, revocation_controls
-from egressd.model.plan import ControlKind, ControlPlan
+from egressd.model.plan import ControlPlan
 from egressd.model.recording import Recording
 
 HELLO_ROUNDS = 5
@@ -43,7 +42,7 @@ def plan_followups(recording: Recording) -> tuple[ControlPlan, ...]:
 
 
 def _paced(one: ControlPlan) -> ControlPlan:
-    """Let a ClientHello that is lost alternate with the usual one; a repeat is made more than once."""
+    """Let a ClientHello that is lost alternate with the usual one."""
     if one.kind in EXPECTED_TO_WORK and one.max_segment is None and one.tries == 1:
         return replace(one, tries=HELLO_ROUNDS)
-    return replace(one, tries=LEAST_TRIES) if one.kind is ControlKind.REPEAT and one.tries == 1 else one
+    return one

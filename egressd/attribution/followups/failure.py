@@ -166,26 +166,25 @@ def _for_trail(one: TrailJudgement, budget: _Budget) -> Iterator[ControlPlan]:
     if works_sometimes(context) or not (is_silent(context) or repeats_ran(context)):
         return
     if context.failed_in is Phase.TCP:
-        yield from _for_dial(context, code)
+        yield from _for_dial(context, code, rounds=budget.repeats.rounds_of_dials)
     elif context.failed_in is Phase.TLS:
         yield from chain(_for_wrong_server(context), _for_forged_chain(context), _for_hello(context, code))
     elif context.failed_in is Phase.HTTP:
         yield from map(_in_rounds, exchange_controls(context))
 
 
-def _for_dial(context: TrailContext, code: str) -> Iterator[ControlPlan]:
+def _for_dial(context: TrailContext, code: str, *, rounds: int) -> Iterator[ControlPlan]:
     if context.tcp is not None and context.tcp.failure is Failure.REFUSED and context.icmp is None:
         yield from _for_refusal(context)
     if code in SILENT_CODES and is_silent(context) and not context.trail.redirected:
         other = 443 if context.dialled[1] != 443 else 80
-        yield _in_rounds(
-            control_for(
-                context,
-                ControlKind.PORT_CONTRAST,
-                port=other,
-                why=f"port {other} of the same address tells a port rule from an address rule",
-            )
+        plan = control_for(
+            context,
+            ControlKind.PORT_CONTRAST,
+            port=other,
+            why=f"port {other} of the same address tells a port rule from an address rule",
         )
+        yield replace(plan, tries=rounds)
 
 
 def _in_rounds(control: ControlPlan) -> ControlPlan:

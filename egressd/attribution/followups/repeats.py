@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from egressd.attribution.control_results.contrast import ROUNDS
 from egressd.attribution.control_results.tries import works_sometimes
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
@@ -51,6 +52,11 @@ class Repeats:
         dials = sum(_is_unanswered_dial(one) for one in trails)
         self._usual = max(LEAST_TRIES, min(MOST_TRIES, TRIES_PER_SWEEP // max(1, len(trails))))
         self._dials = max(1, min(MOST_TRIES, DIALS_AT_ONCE // max(1, dials)))
+
+    @property
+    def rounds_of_dials(self) -> int:
+        """The rounds in which an unanswered dial is compared with another port."""
+        return min(ROUNDS, self._dials)
 
     def next_for(self, context: TrailContext) -> ControlPlan | None:
         """Plan the next repeats of a conversation; None where it was repeated often enough, or worked."""

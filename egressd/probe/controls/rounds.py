@@ -1,14 +1,14 @@
 """Several tries of one conversation, or two conversations in turn: what happens once may be chance.
 
-Tries start at intervals and do not wait for each other, because each silent one costs a whole timeout. No
-further one starts once the result is settled; those under way are awaited, so that every try is recorded.
+Tries start at intervals and do not wait for silent ones, each of which costs a whole timeout. No further one
+starts once the result is settled; those under way are awaited, so that every try is recorded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from egressd.model.observation import Observation, TlsObservation
 from egressd.model.recording import Trail
@@ -34,7 +34,14 @@ def _is_server_hello(last: Observation | None) -> bool:
 
 async def repeat(converse: Converse, *, tries: int, gap: float) -> tuple[Trail, ...]:
     """Hold a conversation up to `tries` times, until one succeeds."""
-    return tuple(await _staggered([converse] * tries, [lambda trail: not succeeded(trail)] * tries, gap))
+    settled = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        begun: list[asyncio.Task[Trail]] = []
+        while len(begun) < tries and not settled.is_set():
+            begun.append(group.create_task(_until(converse, settled, lambda trail: not succeeded(trail))))
+            if len(begun) < tries:
+                await _wait(settled, gap)
+    return tuple(task.result() for task in begun)
 
 
 async def take_turns(
@@ -42,34 +49,26 @@ async def take_turns(
 ) -> tuple[tuple[Trail, ...], tuple[Trail, ...]]:
     """Hold two conversations in turn, as long as the first fails and the second works; return both sides.
 
-    Each side has the trails of its own conversation, in their order.
+    The second is awaited before the next round begins; the first is not, where nothing answers it.
     """
-    trails = await _staggered(
-        [failing, working] * rounds, [lambda trail: not answered(trail), answered] * rounds, gap
-    )
-    return tuple(trails[::2]), tuple(trails[1::2])
-
-
-async def _staggered(
-    calls: Sequence[Converse], goes_on: Sequence[Callable[[Trail], bool]], gap: float
-) -> list[Trail]:
-    """Start calls `gap` seconds apart; start no more after a trail for which its `goes_on` is false."""
     settled = asyncio.Event()
-
-    async def call(number: int) -> Trail:
-        trail = await calls[number]()
-        if not goes_on[number](trail):
-            settled.set()
-        return trail
-
+    worked: list[Trail] = []
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(call(0))]
-        for number in range(1, len(calls)):
+        failed: list[asyncio.Task[Trail]] = []
+        while len(failed) < rounds and not settled.is_set():
+            failed.append(group.create_task(_until(failing, settled, lambda trail: not answered(trail))))
             await _wait(settled, gap)
-            if settled.is_set():
-                break
-            tasks.append(group.create_task(call(number)))
-    return [task.result() for task in tasks]
+            if not settled.is_set():
+                worked.append(await _until(working, settled, answered))
+    return tuple(task.result() for task in failed), tuple(worked)
+
+
+async def _until(converse: Converse, settled: asyncio.Event, goes_on: Callable[[Trail], bool]) -> Trail:
+    """Hold a conversation; settle the result where its trail is not as expected."""
+    trail = await converse()
+    if not goes_on(trail):
+        settled.set()
+    return trail
 
 
 async def _wait(settled: asyncio.Event, seconds: float) -> None:
