@@ -60,6 +60,14 @@ FAULTS = (
         name="refused-40",
         rules=(f"ip daddr {{at}} tcp dport 443 {SYN} numgen random mod 100 < 40 {RESET}",),
     ),
+    Fault(
+        name="unanswered-50",
+        rules=(
+            f"ip daddr {{at}} {SYN} ct state new numgen random mod 100 < 50 ct mark set 7 accept",
+            "ip saddr {at} ct mark 7 drop",
+        ),
+        verdicts=LOST,
+    ),
     Fault(name="lost-5", rules=("ip daddr {at} numgen random mod 100 < 5 drop",), verdicts=LOST),
     Fault(name="front-ends"),
     Fault(

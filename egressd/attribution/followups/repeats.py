@@ -15,10 +15,13 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.followups.control import control_for
 from egressd.model.observation import Failure, HttpObservation, Phase, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind, ControlPlan
-from egressd.model.recording import Trail
+from egressd.model.recording import Control, Trail
 
-MOST_TRIES, LEAST_TRIES = 10, 3
-"""Repeats of one conversation. Ten exclude what fails six times of ten, but for one sweep in two hundred."""
+MOST_TRIES, SILENT_TRIES, LEAST_TRIES = 16, 10, 3
+"""Repeats of one conversation: where an answer ends it, where nothing does, and where very many fail.
+
+Sixteen are fooled by what fails six times of ten in one sweep of five thousand, ten in one of two hundred.
+"""
 TRIES_PER_SWEEP = 400
 """Shared by all that fails; every repeat ends with the first that works."""
 DIALS_AT_ONCE = 16
@@ -48,10 +51,12 @@ class Repeats:
     """
 
     def __init__(self, index: SweepIndex) -> None:
-        trails = [one for some in index.trails.values() for one in some if is_repeatable(one)]
+        worked = {one.subject for one in index.recording.controls if _repeat_worked(one)}
+        still = (some for probe, some in index.trails.items() if probe not in worked)
+        trails = [one for some in still for one in some if is_repeatable(one)]
         dials = sum(_is_unanswered_dial(one) for one in trails)
-        self._usual = max(LEAST_TRIES, min(MOST_TRIES, TRIES_PER_SWEEP // max(1, len(trails))))
-        self._dials = max(1, min(MOST_TRIES, DIALS_AT_ONCE // max(1, dials)))
+        self._share = max(LEAST_TRIES, TRIES_PER_SWEEP // max(1, len(trails)))
+        self._dials = max(1, min(SILENT_TRIES, DIALS_AT_ONCE // max(1, dials)))
 
     @property
     def rounds_of_dials(self) -> int:
@@ -62,7 +67,7 @@ class Repeats:
         """Plan the next repeats of a conversation; None where it was repeated often enough, or worked."""
         ran = context.controls(ControlKind.REPEAT)
         dial = _is_unanswered_dial(context.trail)
-        most = MOST_TRIES if dial else self._usual
+        most = SILENT_TRIES if is_silent(context) else MOST_TRIES
         left = most - sum(len(one.trails) for one in ran)
         if not is_repeatable(context.trail) or works_sometimes(context) or left < 1 or (ran and not dial):
             return None
@@ -74,8 +79,13 @@ class Repeats:
             why="one failure may be chance; what fails every time is a rule",
         )
         number = f"/{len(ran) + 1}" if ran else ""
-        tries = min(left, self._dials if dial else self._usual)
+        tries = min(left, self._dials if dial else self._share)
         return replace(plan, id=f"{plan.id}{number}", tries=tries, quick=not is_silent(context))
+
+
+def _repeat_worked(control: Control) -> bool:
+    repeated = control.kind is ControlKind.REPEAT
+    return repeated and any(one.last is not None and one.last.failure is None for one in control.trails)
 
 
 def _is_unanswered_dial(trail: Trail) -> bool:
