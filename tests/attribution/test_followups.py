@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -327,3 +328,30 @@ def test_control_that_ran_is_not_planned_again() -> None:
     done = site.recording().controls[0].kind
     assert done is first.kind
     assert first.id not in {one.id for one in planned(site) if one.kind is not first.kind}
+
+
+def test_redirects_to_other_hosts_are_followed_once() -> None:
+    """One control for each other host, none for a host that is probed anyway or for the host itself."""
+    site = Site()
+    places = ("https://far.example/a", "https://far.example/b", f"https://{HOST}/", "https://probed.example/")
+    for number, place in enumerate(places):
+        name = f"h{number}.example"
+        moved = replace(http(302), host=name, redirect=place)
+        site.add(trail(dns(name=name), tcp(), tls(sni=name), moved), host=name)
+    site.add(good("probed.example"), host="probed.example")
+    found = [one for one in plan_followups(site.recording()) if one.kind is ControlKind.REDIRECT]
+    assert [(one.host, one.port, one.url) for one in found] == [
+        ("far.example", 443, "https://far.example/a"),
+        (HOST, 443, f"https://{HOST}/"),
+    ]
+
+
+def test_http2_that_fails_is_compared_with_http1() -> None:
+    """Once repeats agree, and in rounds; HTTP/1.1 that fails is compared with nothing."""
+    for version, expected in (("2", [ControlKind.HTTP1]), ("1.1", [])):
+        site = Site()
+        broken = replace(http(failure=Failure.HTTP2_ERROR), version=version)
+        site.add(trail(dns(), tcp(), tls(), broken))
+        site.control(ControlKind.REPEAT, dns(), tcp(), tls(), broken)
+        found = [one.kind for one in plan_followups(site.recording()) if one.kind is ControlKind.HTTP1]
+        assert found == expected

@@ -181,3 +181,12 @@ def test_every_placeholder_of_the_package_has_a_source() -> None:
         for name in placeholders(text)
     }
     assert used - regional == theirs
+
+
+def test_rows_in_clear_expect_what_no_page_is() -> None:
+    """Every row on port 80 says what a right answer holds, or never is: anybody can write a status."""
+    rows = [one for one in load_catalog().endpoints if one.protocol is Protocol.HTTP and one.port == 80]
+    wanted = {one.id: one.expect for one in rows}
+    assert wanted
+    for name, expect in wanted.items():
+        assert expect.der or expect.sha256 or expect.not_content_type == "text/html", name

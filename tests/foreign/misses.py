@@ -15,23 +15,14 @@ MISSES: Mapping[str, Mapping[str, str]] = {
         "tls_untrusted_root; blames tls_inspection more surely than high",
     },
     "ooni-A": {
-        "redirectBrokenHTTP": "the outcome is not ok; the reason is not none; blames transparent_proxy",
         "dnsBlockingBOGON": "says tcp_ip_blocked_silent",
         "dnsHijackLocalhostHTTP": "the reason is not dns_null_answer; blames endpoint_owner",
         "dnsHijackLocalhostHTTPS": "the reason is not dns_null_answer; blames endpoint_owner",
         "localhostHTTP": "the reason is not dns_null_answer",
         "localhostHTTPS": "the reason is not dns_null_answer",
-        "cloudflareHTTP": "ok is confirmed",
-        "httpDiffConsistent": "ok is confirmed",
-        "httpDiffInconsistent": "ok is confirmed",
         "ghostDNSHTTP": "the outcome is not degraded or unknown or blocked or down",
-        "throttlingHTTPmin": "the outcome is not degraded; says http_content_replaced; the reason "
-        "is not http_slow_download or http_no_answer",
-        "throttlingHTTPSmin": "says http_content_unexpected; the reason is not http_slow_download "
-        "or http_no_answer",
     },
     "ooni-B": {
-        "redirectBrokenHTTP": "the outcome is not ok; the reason is not none; blames transparent_proxy",
         "dnsBlockingBOGON": "says tcp_fqdn_rule_stale_ip",
         "dnsHijackLocalhostHTTP": "the reason is not dns_null_answer; blames firewall_l3l4",
         "dnsHijackLocalhostHTTPS": "the reason is not dns_null_answer; blames firewall_l3l4",
@@ -39,45 +30,26 @@ MISSES: Mapping[str, Mapping[str, str]] = {
         "localhostHTTPS": "the reason is not dns_null_answer",
         "tcpRefusedInconsistentDNS": "says tcp_some_ips_blocked; the reason is not "
         "dns_unexpected_address; blames firewall_l3l4",
-        "cloudflareHTTP": "ok is confirmed",
-        "httpDiffConsistent": "ok is confirmed",
-        "httpDiffInconsistent": "ok is confirmed",
-        "ghostDNSHTTP": "what happened is surer than low",
-        "throttlingHTTPmin": "the outcome is not degraded; says http_content_replaced; the reason "
-        "is not http_slow_download or http_no_answer",
-        "throttlingHTTPSmin": "says http_content_unexpected; the reason is not http_slow_download "
-        "or http_no_answer",
     },
     "blackbox": {
-        "redirect-https-other": "what happened is surer than medium",
         "https-trustedself": "blames unknown_middlebox",
         "dns-4": "says dns_no_listener",
     },
-    "chance": {"throttled": "the content is blamed"},
+    "chance": {},
 }
 WRONG_CERTAINTIES: Mapping[str, tuple[str, ...]] = {
     "badssl": ("10000-sans", "dh1024", "dh-composite", "dh2048", "untrusted-root"),
     "ooni-A": (
-        "redirectBrokenHTTP",
         "dnsHijackLocalhostHTTP",
         "dnsHijackLocalhostHTTPS",
         "localhostHTTP",
         "localhostHTTPS",
-        "cloudflareHTTP",
-        "httpDiffConsistent",
-        "httpDiffInconsistent",
         "ghostDNSHTTP",
-        "throttlingHTTPmin",
     ),
     "ooni-B": (
-        "redirectBrokenHTTP",
         "localhostHTTP",
         "localhostHTTPS",
-        "cloudflareHTTP",
-        "httpDiffConsistent",
-        "httpDiffInconsistent",
-        "throttlingHTTPmin",
     ),
-    "blackbox": ("redirect-https-other", "dns-4"),
+    "blackbox": ("dns-4",),
 }
 """Rows of which a claim is confirmed and wrong, or that are ok where a client fails."""

@@ -177,6 +177,11 @@ class World:
             return sweep(network, self.build(network), *self.arguments, environment=self.environment)
 
 
+PORTAL = "login.portal.example"
+"""A login page that redirects may lead to; `PORTAL_RECORD` lets the resolver know it."""
+PORTAL_RECORD = (f"local-data: '{PORTAL}. 300 IN A {HEALTHY_ADDRESS}'",)
+
+
 def start_services(
     network: Network,
     addresses: dict[str, str],

@@ -628,3 +628,23 @@ def test_odd_heads(memory_stream: Any, status: bytes, lines: list[bytes], body: 
     stream = memory_stream(status, *lines, b"\r\n", *([body] if body else []))
     seen = asyncio.run(exchange(stream, Request(host=HOST, upgrade=True), alpn=None, timeout=2))
     assert seen.failure is not None or seen.status is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "leads_to"),
+    [
+        (302, "https://other.test/a?token=1#x", "https://other.test/a"),
+        (301, "/login", "http://web.test/login"),
+        (307, "//User:pw@Other.test:8443", "http://other.test:8443/"),
+        (308, "https://[2001:db8::1]/x", "https://[2001:db8::1]/x"),
+        (302, "ftp://other.test/", None),
+        (302, "https://[bad/", None),
+        (302, "http://a b.test/", None),
+        (200, "https://other.test/", None),
+        (304, "https://other.test/", None),
+    ],
+)
+async def test_where_a_redirect_leads(ask: Any, status: int, location: str, leads_to: str | None) -> None:
+    """The absolute URL without login, query and fragment; None where there is none."""
+    said = f"HTTP/1.1 {status} x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+    assert (await ask(said)).redirect == leads_to

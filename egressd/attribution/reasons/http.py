@@ -167,7 +167,7 @@ HTTP: tuple[Reason, ...] = (
             "http.title, http.body: what came instead",
             "http.bytes_received, http.sha256: against what was expected",
         ),
-        suspects=ANSWERED_IN_CLEAR,
+        suspects=ANSWERED_BY_PROXY,
         severity=Outcome.BLOCKED,
         advice="Let downloads from {host} to {source} pass unchanged: take the name out of the web filter "
         "and of malware-scan pages.",

@@ -105,10 +105,11 @@ def _captive_portal(context: TrailContext) -> bool:
 def _leads_to_portal(context: TrailContext) -> bool:
     """Whether a redirect leads where a service would not send anybody.
 
-    Operators' own servers may send clients to HTTPS of another name.
+    Operators' own servers may send clients to HTTPS of another name; and no login page is out of reach.
     """
     secure = _headers(context).get("location", "").lower().startswith("https://")
-    return _leads_away(context) and (portal_shared(context) or not (context.owned and secure))
+    legal = context.owned and (secure or dead_end(context))
+    return _leads_away(context) and (portal_shared(context) or not legal)
 
 
 def _portal_certainty(context: TrailContext) -> Confidence:

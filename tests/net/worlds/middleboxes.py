@@ -8,7 +8,7 @@ from pathlib import Path
 from egressd.attribution.reasons import ALERTS, REASONS, alert_code
 from tests.net import fixed_response_server
 from tests.net.programs import http_server, nginx
-from tests.net.scenario import Config, Row, World, host, row, start_services
+from tests.net.scenario import PORTAL, PORTAL_RECORD, Config, Row, World, host, row, start_services
 from tests.net.topology import Network
 
 ALERT_ROWS = tuple(number for number in ALERTS if number not in (0, 100))
@@ -19,7 +19,7 @@ NOISE = "deadbeef" * 8 + "0d0a0d0a"
 PAGES = {
     "fortiguard": "return 403 '<html><title>Web Page Blocked!</title>Powered By FortiGuard</html>';",
     "azure-firewall": "return 470 'Action: Deny. Reason: No rule matched.';",
-    "portal": "return 302 http://login.portal.example/hello;",
+    "portal": f"return 302 http://{PORTAL}/hello;",
     "sign-in": "return 511 'sign in first';",
     "proxy-auth": "add_header Proxy-Authenticate 'Basic realm=corp' always; return 407 'no';",
     "replaced": "default_type text/html; return 200 '<html><title>Scanning</title>please wait</html>';",
@@ -65,7 +65,9 @@ def pages(network: Network) -> Config:
     addresses = {label: f"203.0.113.{100 + number}" for number, label in enumerate(ports)}
     for label, address in addresses.items():
         redirect(network, address, 80, ports[label])
-    built = start_services(network, {f"{label}:80": address for label, address in addresses.items()})
+    built = start_services(
+        network, {f"{label}:80": address for label, address in addresses.items()}, server=PORTAL_RECORD
+    )
     for one in built["endpoints"]:
         if one["host"] in (host("replaced"), host("other"), host("gone")):
             one["expect"] = BINARY

@@ -12,7 +12,7 @@ from tests.net.programs import (
     squid,
 )
 from tests.net.run_egressd import endpoint
-from tests.net.scenario import HEALTHY, Config, World, host, row, start_services
+from tests.net.scenario import HEALTHY, PORTAL, PORTAL_RECORD, Config, World, host, row, start_services
 from tests.net.topology import PUBLIC_NETWORKS, Network
 
 MATCH_SNI = "FORWARD -p tcp --dport 443 -m string --algo kmp --string"
@@ -115,6 +115,7 @@ def inspected(network: Network, *, store: str = "public.pem", options: str = "")
             "portal:80": "203.0.113.24",
         },
         sites=sites,
+        server=PORTAL_RECORD,
         trust={
             "store": str(folder / store),
             "public_roots": str(folder / "public.pem"),
@@ -128,7 +129,7 @@ def inspected(network: Network, *, store: str = "public.pem", options: str = "")
         f"tls_outgoing_options cafile={folder}/public.pem\nsslproxy_cert_error allow all\n"
         f"acl spliced ssl::server_name {spliced}\nacl cut ssl::server_name {host('cut')}\n"
         f"acl denied dstdomain {host('denied')}\nacl portal dstdomain {host('portal')}\n"
-        "deny_info 302:http://login.portal.example/hello portal\n"
+        f"deny_info 302:http://{PORTAL}/hello portal\n"
         "acl first at_step SslBump1\nssl_bump peek first\nssl_bump terminate cut\n"
         "ssl_bump splice spliced\nssl_bump bump all\n"
         "http_access deny denied\nhttp_access deny portal\nhttp_access allow all\n"
