@@ -89,6 +89,7 @@ def values_of(context: TrailContext) -> dict[str, str]:
         "offender": icmp.offender if icmp is not None else router_before(context, failure_hop(context) or 0),
         "resolver": context.trail.resolver,
         "issuer": context.issuer,
+        "names": certificate_names(context),
         "protocol": context.probe.protocol.value,
         "time": last.started if last is not None else context.index.recording.started,
         "proxy": context.trail.path if context.proxied else context.index.recording.vantage.proxy or "",
@@ -120,6 +121,15 @@ def values_of_control(index: SweepIndex, control: Control) -> dict[str, str]:
         "time": seen[0].started if seen else index.recording.started,
         "proxy": index.recording.vantage.proxy or "",
     }
+
+
+def certificate_names(context: TrailContext) -> str:
+    """Return the names in the certificate received; those of its subject where it has no others."""
+    tls = context.tls
+    if tls is None or not tls.chain:
+        return ""
+    leaf = tls.chain[0]
+    return listed(leaf.san) or leaf.subject or "no name that can be read"
 
 
 def _address(context: TrailContext) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from egressd.attribution.advice import certificate_names
 from egressd.attribution.control_results.tries import (
     Ending,
     control_result,
@@ -12,6 +13,7 @@ from egressd.attribution.control_results.tries import (
     trail_ending,
     tries,
 )
+from egressd.attribution.facts.chain import UNREADABLE_AUTHORITY, open_end
 from egressd.attribution.facts.proxy import auth_schemes
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import (
@@ -261,6 +263,22 @@ def _certificate(context: TrailContext) -> Iterator[str]:
     yield (
         f"certificate {subject}, issued by {context.issuer}, {root}, {_validity(leaf)}, SHA-256 {leaf.sha256}"
     )
+    if tls.facts is not None and tls.facts.name_matches is False:
+        yield f"names in the certificate: {certificate_names(context)}"
+    yield from _path(tls)
+
+
+def _path(tls: TlsObservation) -> Iterator[str]:
+    """Yield the path that counts, where it has an end to look at: its first expiry, or a gap."""
+    if tls.facts is None or not tls.facts.path:
+        return
+    path = " <- ".join(one.subject or "(no name)" for one in tls.facts.path)
+    first, end = tls.first_to_end, open_end(tls)
+    if end is not None:
+        issuer = end.issuer or UNREADABLE_AUTHORITY
+        yield f"path {path}: the certificate of its issuer, {issuer}, was not sent and is not known here"
+    elif first is not None:
+        yield f"path {path}: the first to end is {first.subject or '(no name)'}, on {first.not_after}"
 
 
 def _validity(one: Certificate) -> str:

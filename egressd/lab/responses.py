@@ -18,7 +18,7 @@ from email.utils import format_datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from egressd.lab.authority import AIA_FOLDER, CRL_PATH, PKI_HOST
+from egressd.lab.leaf import AIA_FOLDER, CRL_PATH, PKI_HOST
 
 IMAGE_BYTES = 8 * 1024 * 1024
 ENDLESS_BYTES = 64 * 1024 * 1024

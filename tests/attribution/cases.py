@@ -14,6 +14,7 @@ from egressd.model.observation import (
     DnsObservation,
     Failure,
     Observation,
+    PathCertificate,
     TcpObservation,
     TlsObservation,
 )
@@ -51,6 +52,7 @@ from tests.attribution.peer_scenes import (
 from tests.attribution.recordings import (
     ADDRESS,
     HOST,
+    LATER,
     LONG_AGO,
     OTHER_ADDRESS,
     PROXY,
@@ -1445,13 +1447,34 @@ TLS = (
 
 
 def _verify(
-    code: int, *, about: ChainFacts | None = None, site: Site | None = None, **more: Any
+    code: int,
+    *,
+    about: ChainFacts | None = None,
+    site: Site | None = None,
+    internal: bool = False,
+    **more: Any,
 ) -> Callable[[], Site]:
     def build() -> Site:
         made = site or Site()
         seen = tls(Failure.VERIFY, code=code, about=about or facts(), **more)
-        made.add(trail(dns(), tcp(), seen))
+        made.add(trail(dns(), tcp(), seen), internal=internal)
         return made
+
+    return build
+
+
+def _known_authority(*, key: str) -> Callable[[], Site]:
+    """Return a chain with a gap beside a sound one of an authority of the same name, whose key is 22.."""
+
+    def build() -> Site:
+        site = _verify(20, about=facts(False, False, key=key), chain=FORGED)()
+        above = PathCertificate(
+            sha256="cd" * 32, subject="CN=Corp Inspection CA", key_id="22" * 20, not_after=LATER, sent=True
+        )
+        leaf = replace(above, sha256="ab" * 32, subject="CN=leaf", key_id="44" * 20)
+        sound = tls(sni="sound.example", about=replace(facts(), path=(leaf, above)))
+        site.add(trail(dns(name="sound.example"), tcp(), sound, http()), host="sound.example")
+        return site
 
     return build
 
@@ -1486,6 +1509,7 @@ def _lab_roots() -> Site:
 
 
 OLD = (certificate(not_after=LONG_AGO),)
+ENDED = replace(facts(), in_time=False)
 OLD_FORGED = (certificate(issuer="CN=Corp Inspection CA", not_after=LONG_AGO, aia=()),)
 NO_SAN = (certificate(san=()),)
 SOON = (certificate(not_after="2026-11-25T00:00:00.000Z"), certificate())
@@ -1499,7 +1523,13 @@ CERTIFICATE = (
         least=HIGH,
         blame=Blame.LOCAL_HOST,
     ),
-    Scene(name="expired", build=_verify(10, chain=OLD), reason="tls_cert_expired", outcome=DOWN, least=HIGH),
+    Scene(
+        name="expired",
+        build=_verify(10, chain=OLD, about=ENDED),
+        reason="tls_cert_expired",
+        outcome=DOWN,
+        least=HIGH,
+    ),
     Scene(
         name="expired-forged",
         build=_verify(10, chain=OLD_FORGED, about=facts(False, True)),
@@ -1562,7 +1592,8 @@ CERTIFICATE = (
         build=_verify(20, about=PRIVATE, chain=(certificate(issuer='CN=Not trusted by "Corp CA"', aia=()),)),
         reason="tls_mitm_origin_untrusted",
         outcome=BLOCKED,
-        least=CONFIRMED,
+        least=MEDIUM,
+        most=MEDIUM,
     ),
     Scene(
         name="store",
@@ -1584,7 +1615,133 @@ CERTIFICATE = (
         build=_verify(20, about=PRIVATE, chain=(certificate(),)),
         reason="tls_incomplete_chain",
         outcome=DOWN,
+        least=MEDIUM,
+        most=MEDIUM,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="root-in-the-place-of-the-intermediate",
+        build=_verify(20, about=replace(PRIVATE, unused_public=True), chain=FORGED),
+        reason="tls_incomplete_chain",
+        outcome=DOWN,
         least=HIGH,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="authority-known-by-another-chain",
+        build=_known_authority(key="22" * 20),
+        reason="tls_incomplete_chain",
+        outcome=DOWN,
+        least=HIGH,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="authority-with-the-name-of-another-one",
+        build=_known_authority(key="33" * 20),
+        reason="tls_mitm_untrusted",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="own-authority-not-in-the-store",
+        build=_verify(19, about=PRIVATE, chain=FORGED, site=Site(), internal=True),
+        reason="tls_untrusted_root",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.ENDPOINT_OWNER,
+    ),
+    Scene(
+        name="own-server-expired",
+        build=_verify(10, chain=OLD_FORGED, about=facts(False, True), internal=True),
+        reason="tls_cert_expired",
+        outcome=DOWN,
+        least=CONFIRMED,
+        blame=Blame.ENDPOINT_OWNER,
+    ),
+    Scene(
+        name="root-of-the-store-expired",
+        build=_verify(10, about=facts(True, True)),
+        reason="local_trust_store_incomplete",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="weak-private",
+        build=_verify(68, about=PRIVATE, chain=FORGED),
+        reason="tls_weak_certificate",
+        outcome=DOWN,
+        blame=Blame.TLS_INSPECTION,
+    ),
+    Scene(
+        name="name-of-a-neighbour",
+        build=_verify(
+            62,
+            chain=(certificate(san=("www.azure.com",)), certificate()),
+            about=facts(True, True, name=False),
+        ),
+        reason="tls_hostname_mismatch",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="authority-first",
+        build=_verify(
+            62,
+            chain=(certificate(subject="CN=Public CA", issuer="CN=Root"), certificate()),
+            about=facts(True, True, name=False),
+        ),
+        reason="tls_chain_misordered",
+        outcome=DOWN,
+        least=CONFIRMED,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    *(
+        Scene(
+            name=f"openssl-refuses-{code}",
+            build=_verify(code),
+            reason=reason,
+            outcome=outcome,
+            least=CONFIRMED,
+            blame=blame,
+        )
+        for code, reason, outcome, blame in (
+            (26, "tls_cert_wrong_purpose", DOWN, Blame.AZURE_SERVICE),
+            (79, "tls_issuer_no_authority", DOWN, Blame.AZURE_SERVICE),
+            (25, "tls_path_too_long", DOWN, Blame.AZURE_SERVICE),
+            (47, "tls_name_constraint", DOWN, Blame.AZURE_SERVICE),
+            (7, "tls_signature_invalid", BLOCKED, Blame.AZURE_SERVICE),
+            (14, "tls_cert_invalid_field", DOWN, Blame.AZURE_SERVICE),
+            (34, "tls_cert_unknown_extension", DOWN, Blame.AZURE_SERVICE),
+            (23, "tls_cert_revoked", DOWN, Blame.AZURE_SERVICE),
+            (3, "tls_revocation_check_failed", UNKNOWN, Blame.LOCAL_HOST),
+            (28, "local_trust_store_rejects", BLOCKED, Blame.LOCAL_HOST),
+            (50, "tls_chain_refused", DOWN, Blame.AZURE_SERVICE),
+        )
+    ),
+    *(
+        Scene(
+            name=f"openssl-said-{detail.lower()}",
+            build=alone(dns(), tcp(), tls(Failure.TLS_ERROR, detail=detail, hello=True, received=400)),
+            reason=reason,
+            outcome=outcome,
+            least=CONFIRMED,
+            blame=blame,
+        )
+        for detail, reason, outcome, blame in (
+            ("DH_KEY_TOO_SMALL", "tls_weak_key_exchange", DOWN, Blame.AZURE_SERVICE),
+            ("EXCESSIVE_MESSAGE_SIZE", "tls_beyond_our_limit", UNKNOWN, Blame.EGRESSD_ENV),
+            ("WRONG_TAG", "tls_cert_invalid_field", DOWN, Blame.AZURE_SERVICE),
+        )
+    ),
+    Scene(
+        name="cipher-that-agents-lack",
+        build=alone(dns(), tcp(), replace(tls(), cipher="DHE-RSA-AES256-GCM-SHA384"), http()),
+        reason="tls_agent_without_cipher",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+        blame=Blame.AZURE_SERVICE,
     ),
     Scene(
         name="inspected",
@@ -1602,11 +1759,16 @@ CERTIFICATE = (
     ),
     Scene(
         name="untrusted-root",
-        build=_verify(19, about=facts(None, None)),
+        build=_verify(19, about=facts(None, None), chain=FORGED),
         reason="tls_untrusted_root",
         outcome=BLOCKED,
     ),
-    Scene(name="verify-odd", build=_verify(23), reason="tls_unknown", outcome=UNKNOWN),
+    Scene(
+        name="verify-without-a-code",
+        build=alone(dns(), tcp(), replace(tls(Failure.VERIFY), verify_code=None)),
+        reason="tls_unknown",
+        outcome=UNKNOWN,
+    ),
     Scene(name="strict-only", build=_verify(85), reason=None, outcome=OK, also=("tls_strict_profile_only",)),
     Scene(
         name="inspected-trusted",

@@ -14,7 +14,7 @@ import pytest
 from egressd.attribution.blame.facts import FACTS, Accusation, Fact
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.model.observation import Failure, Observation, Phase
+from egressd.model.observation import Certificate, ChainFacts, Failure, Observation, Phase
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.verdict import Blame
@@ -43,6 +43,7 @@ from tests.attribution.recordings import (
 OTHER = "works.example"
 ELSEWHERE = "20.60.7.9"
 DEVICE = (certificate(issuer="CN=Corp Inspection CA", aia=()),)
+NEIGHBOUR = (certificate(san=("www.corp.example", "corp.example")),)
 
 
 def accuse(site: Site, phase: Phase, reason: str = "tcp_unknown") -> Accusation:
@@ -219,6 +220,10 @@ def denied_by_two(*, soa: bool) -> Callable[[], Site]:
     return of(trail(DENIED), trail(second))
 
 
+def _refused(about: ChainFacts, *, chain: tuple[Certificate, ...] = ()) -> Trail:
+    return trail(dns(), tcp(), tls(Failure.VERIFY, code=7, chain=chain, about=about))
+
+
 ROWS: Mapping[str, Row] = {
     "proven_proxy": Row(
         Phase.PROXY, by_proxy(tls(sni="proxy.corp.example"), connect(403)), by_proxy(connect(403))
@@ -273,6 +278,24 @@ ROWS: Mapping[str, Row] = {
     ),
     "owners_authority": Row(
         Phase.TLS, of(_own_server(stored=True), owned=True), of(_own_server(stored=True), owned=False)
+    ),
+    "signed_publicly_for_name": Row(
+        Phase.TLS, of(_refused(facts())), of(_refused(facts(public=True, name=False)))
+    ),
+    "only_link_missing": Row(
+        Phase.TLS,
+        of(_refused(replace(facts(public=False, stored=False), unused_public=True), chain=DEVICE)),
+        of(_refused(facts(public=False, stored=False), chain=DEVICE)),
+    ),
+    "sibling_proven_at_address": Row(
+        Phase.TLS,
+        beside(of(_refused(facts(name=False)), host="a.works.example"), address=ADDRESS),
+        beside(of(_refused(facts(name=False)), host="a.other.example"), address=ADDRESS),
+    ),
+    "names_neighbour": Row(
+        Phase.TLS,
+        of(_refused(facts(name=False), chain=NEIGHBOUR), host="a.corp.example"),
+        of(_refused(facts(name=False), chain=NEIGHBOUR), host="a.other.test"),
     ),
     "signs_unrelated_names": Row(
         Phase.TLS,

@@ -8,8 +8,8 @@ import pytest
 
 from egressd.attribution.reasons import find_reason
 from egressd.errors import UsageError
-from egressd.lab.authority import LeafKind
 from egressd.lab.faults import DEMO, FAULTS, ActiveFaults, Layer, parse_switch
+from egressd.lab.leaf import LeafKind
 from egressd.lab.responses import BLOCK_PAGES, MODIFYING_EFFECTS, SEND_MODES
 from egressd.lab.tls import BREAKING_EFFECTS, NEGOTIATION_EFFECTS
 

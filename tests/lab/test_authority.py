@@ -10,7 +10,8 @@ import pytest
 from cryptography import x509
 
 from egressd import clock
-from egressd.lab.authority import MAX_CONTEXTS, CertificateAuthority, LeafKind
+from egressd.lab.authority import MAX_CONTEXTS, CertificateAuthority
+from egressd.lab.leaf import LeafKind
 
 HOST = "mcr.microsoft.com"
 
@@ -42,6 +43,12 @@ def verify_code(
     return 0
 
 
+def issued(authority: CertificateAuthority, host: str, kind: LeafKind) -> tuple[x509.Certificate, ...]:
+    """Issue a leaf; return the chain that is sent."""
+    chain, _ = authority.issue(host, kind)
+    return tuple(x509.load_der_x509_certificate(one) for one in chain)
+
+
 @pytest.mark.parametrize(
     ("leaf", "code"),
     [
@@ -56,6 +63,14 @@ def verify_code(
         (LeafKind.WEAK, 66),
         (LeafKind.WITHOUT_AKI, 0),
         (LeafKind.ROOT_NOT_IN_STORE, 20),
+        (LeafKind.FOR_CLIENTS, 26),
+        (LeafKind.UNDER_LEAF, 79),
+        (LeafKind.TOO_DEEP, 25),
+        (LeafKind.CONSTRAINED, 47),
+        (LeafKind.DAMAGED, 7),
+        (LeafKind.BAD_DATE, 14),
+        (LeafKind.UNKNOWN_EXTENSION, 34),
+        (LeafKind.AUTHORITY_FIRST, 62),
         (LeafKind.INSPECTION, 20),
         (LeafKind.INSPECTION_WITH_ROOT, 19),
         (LeafKind.INSPECTION_TRUSTED, 0),
@@ -77,7 +92,7 @@ def test_strict_verification(authority: CertificateAuthority) -> None:
 
 def test_expired_inspection_leaf(authority: CertificateAuthority) -> None:
     """The chain leads to the inspection root, and the leaf has expired."""
-    (leaf, root), _ = authority.issue(HOST, LeafKind.INSPECTION_EXPIRED)
+    leaf, root = issued(authority, HOST, LeafKind.INSPECTION_EXPIRED)
     assert leaf.issuer == root.subject
     assert leaf.not_valid_after_utc < clock.now()
 
@@ -86,15 +101,15 @@ def test_roots_of_store_and_public_list(authority: CertificateAuthority) -> None
     """The second public root is not in the trust store, and the trusted inspection root is not public."""
     trusted = {one.subject for one in x509.load_pem_x509_certificates(authority.trust_store.read_bytes())}
     public = {one.subject for one in x509.load_pem_x509_certificates(authority.public_roots.read_bytes())}
-    (_, intermediate), _ = authority.issue(HOST, LeafKind.ROOT_NOT_IN_STORE)
+    _, intermediate = issued(authority, HOST, LeafKind.ROOT_NOT_IN_STORE)
     assert intermediate.issuer in public - trusted
-    (_, inspection), _ = authority.issue(HOST, LeafKind.INSPECTION_TRUSTED)
+    _, inspection = issued(authority, HOST, LeafKind.INSPECTION_TRUSTED)
     assert inspection.subject in trusted - public
 
 
 def test_aia_and_crl(authority: CertificateAuthority) -> None:
     """The certificate at the AIA URL signed the leaf, and the CRL has the same issuer."""
-    (leaf, *_), _ = authority.issue(HOST, LeafKind.LEAF_ONLY)
+    leaf, *_ = issued(authority, HOST, LeafKind.LEAF_ONLY)
     issuer = x509.load_der_x509_certificate(authority.issuing_certificate())
     leaf.verify_directly_issued_by(issuer)
     crl = x509.load_der_x509_crl(authority.revocation_list())
@@ -124,6 +139,6 @@ def test_freshly_issued_leaves(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["a" * 63 + "." + "b" * 63 + ".example", "192.0.2.7"])
 def test_long_names_and_addresses(authority: CertificateAuthority, host: str) -> None:
     """A name longer than a CN, and an address, are in the SAN."""
-    (leaf, *_), _ = authority.issue(host, LeafKind.GOOD)
+    leaf, *_ = issued(authority, host, LeafKind.GOOD)
     san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(one.value) for one in san] == [host]

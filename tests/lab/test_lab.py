@@ -8,12 +8,13 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from egressd import clock
 from egressd.config import Flags, load_settings
 from egressd.errors import ConfigError, UsageError
 from egressd.lab import DEMO, Lab
-from egressd.lab.authority import LeafKind
+from egressd.lab.leaf import LeafKind
 from egressd.lab.sockets import LOOPBACK
 from egressd.lab.zone import VALUES, build_zone
 from egressd.model.catalog import Catalog
@@ -119,6 +120,12 @@ async def test_invalid_faults_change_nothing(catalog: Catalog) -> None:
         assert lab.apply("show") == "tls_reset=a.example"
 
 
+def good_leaf(lab: Lab) -> x509.Certificate:
+    """Issue a leaf."""
+    (leaf, *_), _ = lab.authority.issue("a.example", LeafKind.GOOD)
+    return x509.load_der_x509_certificate(leaf)
+
+
 async def test_clock_skew(catalog: Catalog) -> None:
     """The lab's time is ahead, and certificates are younger than the difference."""
     async with Lab(catalog=catalog) as lab:
@@ -126,10 +133,10 @@ async def test_clock_skew(catalog: Catalog) -> None:
         lab.apply("on clock_skew=*")
         assert 3500 < (lab.now() - clock.now()).total_seconds() < 3700
         assert lab.authority.context("a.example", LeafKind.GOOD) is not before
-        (leaf, *_), _ = lab.authority.issue("a.example", LeafKind.GOOD)
+        leaf = good_leaf(lab)
         assert clock.now() < leaf.not_valid_before_utc < lab.now()
         lab.apply("off")
-        (leaf, *_), _ = lab.authority.issue("a.example", LeafKind.GOOD)
+        leaf = good_leaf(lab)
         assert leaf.not_valid_before_utc < clock.now()
 
 

@@ -13,7 +13,8 @@ import h2.events
 import pytest
 from h2.errors import ErrorCodes
 
-from egressd.lab.authority import CertificateAuthority, LeafKind
+from egressd.lab.authority import CertificateAuthority
+from egressd.lab.leaf import LeafKind
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, HttpObservation, Phase
 from egressd.model.plan import Plan, Probe

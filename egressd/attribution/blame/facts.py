@@ -171,11 +171,38 @@ def _small_segments_pass(accusation: Accusation) -> bool:
     return accusation.phase is Phase.TLS and mss_contrast(accusation.context) in SHOWN
 
 
+def _signed_publicly_for_name(accusation: Accusation) -> bool:
+    """Whether a public authority signed a refused certificate for this name."""
+    tls = accusation.context.tls
+    facts = tls.facts if tls is not None and tls.failure is Failure.VERIFY else None
+    refused = accusation.phase is Phase.TLS and facts is not None
+    return refused and facts is not None and bool(facts.publicly_anchored and facts.name_matches)
+
+
+def _only_link_missing(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.TLS and accusation.context.missing_link_is_public
+
+
+def _sibling_proven_at_address(accusation: Accusation) -> bool:
+    """Whether another name of the same domain was proven at this address."""
+    context = accusation.context
+    answered = context.tls is not None and context.tls.failure is Failure.VERIFY
+    if context.proxied or accusation.phase is not Phase.TLS or not answered:
+        return False
+    names = context.index.proven_names.get((context.source, *context.dialled), frozenset())
+    return domain_of(context.probe.host) in {domain_of(one) for one in names}
+
+
+def _names_neighbour(accusation: Accusation) -> bool:
+    return accusation.phase is Phase.TLS and accusation.context.names_neighbour
+
+
 def _owners_authority(accusation: Accusation) -> bool:
     """Whether the operator's own server shows an authority that this host trusts."""
     tls = accusation.context.tls
     facts = tls.facts if tls is not None else None
-    return accusation.context.owned and facts is not None and facts.store_anchored is True
+    trusted = facts is not None and facts.store_anchored is True
+    return accusation.context.owned and trusted and not accusation.context.signs_unrelated_names
 
 
 def _signs_unrelated_names(accusation: Accusation) -> bool:
@@ -431,6 +458,33 @@ FACTS: tuple[Fact, ...] = (
         holds=_small_segments_pass,
         rules_out=frozenset({Blame.FIREWALL_L7}),
         points_to=Blame.PATH_MTU_LINK,
+    ),
+    Fact(
+        name="signed_publicly_for_name",
+        says="a public authority signed the certificate for this very name, which no device on the way can "
+        "make it do",
+        holds=_signed_publicly_for_name,
+        rules_out=ON_THE_WAY | NAME_PARTIES,
+    ),
+    Fact(
+        name="only_link_missing",
+        says="the authority that signed the certificate is known to be public, and only its own certificate "
+        "was not sent",
+        holds=_only_link_missing,
+        points_to=Blame.AZURE_SERVICE,
+    ),
+    Fact(
+        name="sibling_proven_at_address",
+        says="another name of the same domain was proven at this address by a public authority",
+        holds=_sibling_proven_at_address,
+        rules_out=NAME_PARTIES,
+        points_to=Blame.AZURE_SERVICE,
+    ),
+    Fact(
+        name="names_neighbour",
+        says="the certificate is for other names of the same domain, so its owner's server answered",
+        holds=_names_neighbour,
+        rules_out=ON_THE_WAY | NAME_PARTIES,
     ),
     Fact(
         name="owners_authority",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
-from egressd.model.observation import Certificate, TlsObservation
+from egressd.attribution.facts.stats import DIRECT
+from egressd.model.observation import Certificate, Phase, TcpObservation, TlsObservation
+from egressd.model.recording import Trail
 
 UNREADABLE_AUTHORITY = "an authority whose name can't be read"
 
@@ -40,6 +43,22 @@ def names_its_issuer(one: TlsObservation) -> bool:
     return any(held.issuer_urls for held in one.chain if held.sha256 in path)
 
 
+def lacks_public_link(one: TlsObservation, *, public: AbstractSet[str]) -> bool:
+    """Whether only a certificate between this chain and a public root was not sent.
+
+    `public` are the keys of public authorities. An authority known by its key, or a public certificate sent
+    in the missing one's place, tell a gap from a forgery.
+    """
+    if open_end(one) is None or one.facts is None:
+        return False
+    return one.facts.unused_public is True or one.facts.issuer_key in public
+
+
+def may_lack_link(one: TlsObservation, *, public: AbstractSet[str]) -> bool:
+    """Whether a chain that ends below a root lacks a link, or says where one can be downloaded."""
+    return lacks_public_link(one, public=public) or (open_end(one) is not None and names_its_issuer(one))
+
+
 def public_authorities(seen: Iterable[TlsObservation]) -> frozenset[str]:
     """Return the key identifiers of the authorities on the paths that lead to public roots."""
     return frozenset(
@@ -49,3 +68,20 @@ def public_authorities(seen: Iterable[TlsObservation]) -> frozenset[str]:
         for held in one.facts.path[1:]
         if held.key_id is not None
     )
+
+
+def private_authorities(trails: Iterable[Trail], *, public: AbstractSet[str]) -> Iterator[tuple[str, str]]:
+    """Yield authority and name of chains that lead to no public root, unless one may only lack a link."""
+    for one in (tls for trail in trails for tls in trail.handshakes):
+        key = authority_key(one)
+        if key is not None and is_anchored(one, publicly=False) and not may_lack_link(one, public=public):
+            yield key, one.sni.lower()
+
+
+def proven_names(trails: Iterable[Trail]) -> Iterator[tuple[tuple[str, str, int], str]]:
+    """Yield source, address and port with the server names that were proven there by a public chain."""
+    for trail in trails:
+        tcp, last = trail.seen(Phase.TCP), next(reversed(trail.handshakes), None)
+        proven = last is not None and last.failure is None and is_anchored(last, publicly=True)
+        if proven and last is not None and trail.path == DIRECT and isinstance(tcp, TcpObservation):
+            yield (trail.source, tcp.remote_address, tcp.remote_port), last.sni.lower()

@@ -8,7 +8,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from egressd.attribution.facts.address import AddressKind, kind_of_address
-from egressd.attribution.facts.chain import authority_key, is_anchored, public_authorities
+from egressd.attribution.facts.chain import private_authorities, proven_names, public_authorities
 from egressd.attribution.facts.peer_comparison import PeerComparison, domain_of
 from egressd.attribution.facts.stats import (
     ANSWERS,
@@ -83,6 +83,8 @@ class SweepIndex:
     """By source, address and port: the server names that got a ServerHello there."""
     unanswered_sni: Mapping[tuple[str, str, int], frozenset[str]]
     """The same for names that got a connection and no TLS answer."""
+    proven_names: Mapping[tuple[str, str, int], frozenset[str]]
+    """By source, address and port: the server names that were proven there by a public chain."""
     private_issuers: Mapping[str, frozenset[str]]
     """Hosts by the key of the authority of a chain that leads to no public root."""
     public_authorities: frozenset[str]
@@ -113,6 +115,7 @@ class SweepIndex:
         comparable = (*every, *(trail for control in ordinary for trail in control.trails))
         everything = (*every, *(trail for control in recording.controls for trail in control.trails))
         dials = count_dials(comparable, plan.trust.public_networks)
+        known_authorities = public_authorities(one for trail in comparable for one in trail.handshakes)
         return cls(
             recording=recording,
             probes=probes,
@@ -134,8 +137,9 @@ class SweepIndex:
             not_proxies=_not_proxies(every),
             answered_sni=_sets(_direct_sni(comparable, answered=True)),
             unanswered_sni=_sets(_direct_sni(comparable, answered=False)),
-            private_issuers=_sets(_private_issuers(every)),
-            public_authorities=public_authorities(one for trail in comparable for one in trail.handshakes),
+            proven_names=_sets(proven_names(comparable)),
+            private_issuers=_sets(private_authorities(every, public=known_authorities)),
+            public_authorities=known_authorities,
             peers=PeerComparison.build(trails, controls),
             revocation_hosts=_revocation_hosts(every),
             redirects_in_clear=_sets(_redirects_in_clear(everything)),
@@ -287,13 +291,6 @@ def _direct_sni(trails: Iterable[Trail], *, answered: bool) -> Iterator[tuple[tu
 def answered_tls(one: TlsObservation) -> bool:
     """Whether bytes came back that a filter would not send: a ServerHello or a TLS alert."""
     return one.server_hello or one.alert is not None
-
-
-def _private_issuers(trails: Iterable[Trail]) -> Iterator[tuple[str, str]]:
-    for one in (tls for trail in trails for tls in trail.handshakes):
-        key = authority_key(one)
-        if key is not None and is_anchored(one, publicly=False):
-            yield key, one.sni.lower()
 
 
 def _revocation_hosts(trails: Iterable[Trail]) -> frozenset[str]:

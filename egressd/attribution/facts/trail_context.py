@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from egressd.attribution.facts.chain import authority_key, issuer_of
+from egressd.attribution.facts.address import parse_ip
+from egressd.attribution.facts.chain import authority_key, issuer_of, lacks_public_link
 from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.stats import DIRECT, DialStats, ResolverStats, Seen, observations
@@ -43,7 +44,7 @@ LAST_PHASE = {
 }
 
 HANDSHAKE_FAILURE, UNRECOGNIZED_NAME, CERTIFICATE_REQUIRED = 40, 112, 116
-STRICT_CODES = frozenset(range(85, 95))
+STRICT_CODES = frozenset(range(80, 95))
 """OpenSSL verify codes that only X509_V_FLAG_X509_STRICT produces."""
 
 
@@ -300,6 +301,21 @@ class TrailContext:
         """
         hosts = self.index.private_issuers.get(self.authority, frozenset()) - self.index.internal_hosts
         return not self.target.internal and len({domain_of(one) for one in hosts}) > 1
+
+    @property
+    def missing_link_is_public(self) -> bool:
+        """Whether only a certificate between the chain and a public root was not sent."""
+        tls = self.tls
+        return tls is not None and lacks_public_link(tls, public=self.index.public_authorities)
+
+    @property
+    def names_neighbour(self) -> bool:
+        """Whether the certificate is for other names of the host's own domain, and not for the host."""
+        tls = self.tls
+        if tls is None or tls.facts is None or tls.facts.name_matches is not False or not tls.chain:
+            return False
+        is_name = parse_ip(self.probe.host) is None
+        return is_name and domain_of(self.probe.host) in {domain_of(one) for one in tls.chain[0].san}
 
     @property
     def owned(self) -> bool:

@@ -61,8 +61,9 @@ PRODUCT_MARKS = (
 )
 PROXY_SERVERS = ("squid", "haproxy", "mwg", "mcafee web gateway", "bluecoat", "zscaler", "ats", "privoxy")
 """What the `Server` header of a proxy's own answers starts with."""
-NOT_TRUSTED = ("not trusted by", "untrusted ca", "untrust ca", "untrusted root")
-"""What inspecting products write into an issuer when they could not validate the origin."""
+NOT_TRUSTED = ('not trusted by "',)
+"""What an inspecting product (squid) writes before its own name into an issuer where it could not validate
+the origin: a hint. Plain words such as `untrusted` are in the names of other authorities too."""
 OWN_DOMAINS = frozenset(
     {
         "aka.ms",

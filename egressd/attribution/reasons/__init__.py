@@ -22,6 +22,7 @@ from egressd.attribution.reasons.reason import PLACEHOLDERS, Reason, fill_templa
 from egressd.attribution.reasons.site import SITE
 from egressd.attribution.reasons.tcp import TCP
 from egressd.attribution.reasons.tls import TLS
+from egressd.attribution.reasons.verification import VERIFICATION
 
 __all__ = [
     "ALERTS",
@@ -43,6 +44,7 @@ CHAPTERS: Mapping[str, tuple[Reason, ...]] = MappingProxyType(
         "TLS: the handshake": TLS,
         "TLS: alerts": ALERT_REASONS,
         "TLS: the certificate and its revocation": CERTIFICATE,
+        "TLS: what OpenSSL refuses": VERIFICATION,
         "HTTP": HTTP,
         "NTP": NTP,
         "The whole site": SITE,

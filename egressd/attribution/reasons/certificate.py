@@ -5,11 +5,13 @@ from __future__ import annotations
 from egressd.attribution.blame.suspects import (
     ANSWERED_IN_CLEAR,
     CHAIN_OF_SERVER,
+    CHAIN_REFUSED,
     EGRESSD_ITSELF,
     INSPECTION,
     REVOCATION_ANSWER,
     REVOCATION_UNREACHABLE,
     SELF_SIGNED,
+    TRUSTED_AUTHORITY,
     UNKNOWN_AUTHORITY,
     WRONG_CLOCK,
     WRONG_NAME,
@@ -28,15 +30,18 @@ CERTIFICATE: tuple[Reason, ...] = (
     Reason(
         code="tls_mitm_untrusted",
         phase=Phase.TLS,
-        title="TLS is inspected with a CA this host does not trust",
-        meaning="A device decrypts the session and presents its own certificate for Azure's name. This host "
-        "does not trust that CA, so agents fail; some would fail even if it did.",
+        title="An authority that nobody here trusts signed the chain",
+        meaning=(
+            "The certificate comes from a private authority, which neither this host nor the public web "
+            "trusts, so that agents fail. A device that decrypts TLS presents such a certificate; so does a "
+            "server under an authority of its own."
+        ),
         signal="The chain leads neither to the trust store nor to any public root: its issuer is private.",
         evidence=(
-            "tls.chain.issuer: the CA of the device, which often names the product",
+            "tls.chain.issuer: the authority, which often names the product",
+            "tls.facts.issuer_key: its key; the same one on unrelated names is proof of inspection",
             "tls.facts.publicly_anchored, tls.facts.store_anchored: both false",
-            "tls.verify_code: 18, 19, 20 or 21",
-            "tls.chain.sha256: the same issuer on unrelated names is proof",
+            "tls.verify_code: 19, 20 or 21",
         ),
         suspects=UNKNOWN_AUTHORITY,
         severity=Outcome.BLOCKED,
@@ -57,7 +62,7 @@ CERTIFICATE: tuple[Reason, ...] = (
             "tls.facts.publicly_anchored: false",
             "tls.facts.store_anchored: true",
         ),
-        suspects=INSPECTION,
+        suspects=TRUSTED_AUTHORITY,
         severity=Outcome.DEGRADED,
         advice="Exempt {host} from TLS inspection for {source}, although it works today: the certificate is "
         "signed by {issuer}, and components that pin certificates will not accept it.",
@@ -85,14 +90,17 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_mitm_origin_untrusted",
         phase=Phase.TLS,
         title="The inspection device does not trust the real server",
-        meaning="The device decrypts the session, could not verify Azure's certificate and says so in the "
-        "certificate it presents. Its root store, its clock or its access to intermediates is at fault.",
-        signal="The issuer is the device's CA for untrusted servers.",
+        meaning=(
+            "The name of the issuer is what a device that decrypts TLS writes when it could not verify the "
+            "real certificate: its root store, its clock or its access to intermediates is at fault. A name "
+            "is a hint, and anybody can write it."
+        ),
+        signal="The issuer has the name of a device's authority for untrusted servers.",
         evidence=(
-            "tls.chain.issuer: words such as `Untrusted CA` or `Not trusted by`",
+            "tls.chain.issuer: words such as `Not trusted by`",
             "tls.facts.publicly_anchored: false",
         ),
-        suspects=INSPECTION,
+        suspects=UNKNOWN_AUTHORITY,
         severity=Outcome.BLOCKED,
         advice="On the TLS inspection device: update the root store, let it fetch intermediates over port "
         "80, check its clock; or exempt {host} for {source}. Its certificate comes from {issuer}.",
@@ -136,10 +144,13 @@ CERTIFICATE: tuple[Reason, ...] = (
     Reason(
         code="tls_untrusted_root",
         phase=Phase.TLS,
-        title="An internal server uses a CA this host does not trust",
-        meaning="The endpoint is a server of your own network, where a private CA is expected. This host "
-        "does not have that CA in its trust store; this is not TLS inspection.",
-        signal="The chain of an internal endpoint leads to a private root that the trust store lacks.",
+        title="The chain ends at a root this host does not trust",
+        meaning=(
+            "The root is in no trust store here. For a server of your own network that is a private "
+            "authority which this host lacks; otherwise the chain could not be checked against the public "
+            "roots."
+        ),
+        signal="No trusted root was found for an internal endpoint, or for a chain that could not be read.",
         evidence=(
             "target.internal: true",
             "tls.chain.issuer: the CA that is missing",
@@ -157,20 +168,25 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_hostname_mismatch",
         phase=Phase.TLS,
         title="The certificate is for another name",
-        meaning="A TLS server answers, but not the one that was requested. With a public issuer the address "
-        "is wrong; with a private one it is a portal or a blocking device.",
+        meaning=(
+            "A TLS server answers, and its certificate is for other names. If they belong to the same "
+            "owner, the server or the list of endpoints names the wrong host; if not, another server "
+            "answers at this address."
+        ),
         signal="No name in the certificate covers the host.",
         evidence=(
             "tls.chain.san, tls.chain.subject: the names in the certificate",
-            "tls.chain.issuer: a public CA, or a device",
-            "tls.verify_code: 62",
+            "tls.chain.issuer: a public authority, or a private one",
+            "tls.verify_code: 62 or 64",
             "dns.answers: whether the address is right",
         ),
         suspects=WRONG_NAME,
         severity=Outcome.BLOCKED,
-        advice="Find out why {address} answers for {host}: check the DNS answer against another resolver, "
-        "then look for a portal or redirect between {source} and it. Its certificate comes from {issuer}.",
-        advice_for=(Blame.DNS_FILTER, Blame.TRANSPARENT_PROXY),
+        advice=(
+            "Have {place} present a certificate that covers {host}, or correct the name in the list of "
+            "endpoints: the one presented, issued by {issuer}, is for {names}."
+        ),
+        advice_for=(Blame.AZURE_SERVICE, Blame.EGRESSD_ENV),
         confirm=steps(_SAN, _ISSUER),
     ),
     Reason(
@@ -214,37 +230,51 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_cert_expiring",
         phase=Phase.TLS,
         title="A certificate expires within 14 days",
-        meaning="Everything works, but a certificate in the chain expires soon. Azure renews its own well "
-        "before that; a device or an internal server may not.",
-        signal="The chain verified and its nearest end of validity is less than 14 days away.",
+        meaning=(
+            "Everything works, but a certificate of the path by which the session verified expires soon. "
+            "The path is what counts: the server's own certificate, the intermediates in use and the root; "
+            "not what was sent besides."
+        ),
+        signal="The session verified, and the nearest end on its path is less than 14 days away.",
         evidence=(
+            "tls.facts.path: which certificate ends first",
             "tls.chain.not_after: when",
             "tls.chain.issuer: who has to renew it",
         ),
         suspects=CHAIN_OF_SERVER,
         severity=Outcome.DEGRADED,
-        advice="Have the certificate of {host} (issued by {issuer}) renewed in time; if the issuer is an "
-        "inspection device, ask its owner.",
+        advice=(
+            "Have the certificate of the path behind {place} that ends first renewed in time; the authority "
+            "above it is {issuer}."
+        ),
         confirm=steps(_ISSUER),
     ),
     Reason(
         code="tls_incomplete_chain",
         phase=Phase.TLS,
         title="The server does not send an intermediate certificate",
-        meaning="The chain lacks an intermediate: browsers download it, agents do not. A misconfigured "
-        "device or server sends only the leaf.",
-        signal="The issuer of the last certificate sent was not found, and the certificate says where it "
-        "can be downloaded.",
+        meaning=(
+            "The chain lacks a certificate between the server's own and its root: left out, outdated, or "
+            "replaced by another one. Browsers download it, agents do not. A gap is no forgery."
+        ),
+        signal=(
+            "The issuer of the last certificate that fits was not sent, and its key is known to be public, "
+            "a public certificate stands in its place, or the certificate says where it can be downloaded."
+        ),
         evidence=(
+            "tls.facts.path: where the chain breaks off",
+            "tls.facts.unused_public: a public certificate was sent in the wrong place",
             "tls.chain.subject, tls.chain.issuer: the gap",
             "tls.chain.issuer_urls: where the missing one is",
             "tls.verify_code: 20 or 21",
         ),
-        suspects=CHAIN_OF_SERVER,
+        suspects=CHAIN_REFUSED,
         severity=Outcome.DOWN,
-        advice="Have the server or device that terminates TLS for {host} send the intermediate certificate "
-        "{issuer} along with its own; clients on {source} do not fetch it.",
-        confirm=steps(CHAIN, "Only one certificate is listed."),
+        advice=(
+            "Have the server behind {place} send the intermediate certificate {issuer} along with its own; "
+            "clients on {source} do not fetch it."
+        ),
+        confirm=steps(CHAIN, "Each `i:` line must be the `s:` line of the next certificate."),
     ),
     Reason(
         code="tls_self_signed",
@@ -269,8 +299,11 @@ CERTIFICATE: tuple[Reason, ...] = (
         code="tls_weak_certificate",
         phase=Phase.TLS,
         title="The certificate is too weak to be accepted",
-        meaning="Key or signature is below what current TLS libraries accept. Azure does not use such "
-        "certificates; old inspection CAs do.",
+        meaning=(
+            "Key or signature is below what current TLS libraries accept: RSA with less than 2048 bits, MD5 "
+            "or SHA-1. Under a public root it is the server's own; old private authorities have such "
+            "certificates too."
+        ),
         signal="OpenSSL rejected the key size or the hash of a certificate.",
         evidence=(
             "tls.chain.key, tls.chain.signature: for instance rsa1024, sha1",
@@ -279,8 +312,10 @@ CERTIFICATE: tuple[Reason, ...] = (
         ),
         suspects=CHAIN_OF_SERVER,
         severity=Outcome.DOWN,
-        advice="Replace the CA {issuer} on the TLS inspection device by one with RSA 2048 or better and "
-        "SHA-256; or exempt {host} for {source}.",
+        advice=(
+            "Have {place} use a certificate with RSA 2048 or better and SHA-256, and so each authority "
+            "above it; the present one is issued by {issuer}."
+        ),
         confirm=steps(_READ + "-text | grep -E 'Public-Key|Signature Alg'"),
     ),
     Reason(
@@ -316,8 +351,10 @@ CERTIFICATE: tuple[Reason, ...] = (
         ),
         suspects=CHAIN_OF_SERVER,
         severity=Outcome.DOWN,
-        advice="Have the device behind {issuer} put the server name into subjectAltName, or exempt {host} "
-        "from TLS inspection for {source}.",
+        advice=(
+            "Have the certificate of {place}, issued by {issuer}, issued again with the server's name as "
+            "subjectAltName: clients on {source} ignore the common name."
+        ),
         confirm=steps(_SAN, "No DNS name is listed."),
     ),
     Reason(

@@ -222,13 +222,13 @@ LOCAL: tuple[Reason, ...] = (
         phase=Phase.TLS,
         title="The trust store of this host lacks a public root",
         meaning="The server sent a good public chain, but the CA bundle of this host does not contain its "
-        "root. No device interferes; the bundle is old or was trimmed.",
-        signal="Verification failed with `unable to get local issuer`, while the very same chain leads to a "
+        "root, or only an old version that has expired. No device interferes: the bundle is old or trimmed.",
+        signal="Verification failed for want of a root or for its age, while the very same chain leads to a "
         "public root that egressd carries.",
         evidence=(
-            "tls.verify_code: 20 or 19",
-            "tls.facts.publicly_anchored: true",
-            "tls.facts.store_anchored: false",
+            "tls.verify_code: 20 or 19; 10 for a root that has expired",
+            "tls.facts.publicly_anchored, tls.facts.in_time: true",
+            "tls.facts.store_anchored: false, unless the store has an expired root",
             "tls.chain.issuer: the root or intermediate to look for in the bundle",
         ),
         suspects=TRUST_STORE,

@@ -21,6 +21,7 @@ PLACEHOLDERS = frozenset(
         "offender",
         "resolver",
         "issuer",
+        "names",
         "protocol",
         "time",
         "proxy",

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from egressd.attribution.certainty import at
+from egressd.attribution.blame.suspects import NAMES_ANOTHER_HOST, PRIVATE_CHAIN, TRUSTED_AUTHORITY, Signature
+from egressd.attribution.certainty import OBSERVED, at, unless
 from egressd.attribution.facts.baseline_entries import http2_in_baseline, tls13_in_baseline
+from egressd.attribution.facts.chain import may_lack_link
 from egressd.attribution.facts.peer_comparison import TLS13, domain_of
 from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import NOT_TRUSTED, product_of
-from egressd.attribution.rules.condition import Condition, both, either, phase_failed
+from egressd.attribution.rules.condition import both, either, phase_failed
 from egressd.attribution.rules.rule import Rule, RuleTable
+from egressd.attribution.rules.verification import CIPHER_NOTE, MISORDERED, VERIFICATION_RULES, verify_code
 from egressd.model.observation import Failure, Phase, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Confidence
 
-EXPIRED, NOT_YET_VALID, SELF_SIGNED, HOSTNAME = 10, 9, 18, 62
+EXPIRED, NOT_YET_VALID, SELF_SIGNED, HOSTNAME, ADDRESS = 10, 9, 18, 62, 64
 NO_ISSUER = (2, 19, 20, 21)
 WEAK = (66, 67, 68)
 SOON = timedelta(days=14)
 
 _any_failure = phase_failed(Phase.TLS, Failure.VERIFY)
-
-
-def _verify_code(*codes: int) -> Condition:
-    """Hold where OpenSSL rejected the chain with one of these codes."""
-    return lambda context: (
-        _any_failure(context) and context.tls is not None and context.tls.verify_code in codes
-    )
-
-
-_expired = _verify_code(EXPIRED)
-_no_issuer = _verify_code(*NO_ISSUER)
-_wrong_name = _verify_code(HOSTNAME)
+_expired = verify_code(EXPIRED)
+_no_issuer = verify_code(*NO_ISSUER)
+_wrong_name = verify_code(HOSTNAME, ADDRESS)
 
 
 def _is_public(context: TrailContext) -> bool | None:
@@ -57,8 +51,15 @@ def _clock_is_off(context: TrailContext) -> bool:
 
 def _authority_expired(context: TrailContext) -> bool:
     """Whether an inspecting device signed what has expired."""
-    known = _in_store(context) is True or context.signs_unrelated_names
-    return _expired(context) and _is_private(context) and known
+    trusted = _in_store(context) is True and not context.owned
+    return _expired(context) and _is_private(context) and (trusted or context.signs_unrelated_names)
+
+
+def _store_is_stale(context: TrailContext) -> bool:
+    """Whether what has expired is this host's root: by the public ones the same chain is in time."""
+    facts = context.tls.facts if context.tls is not None else None
+    in_time = facts is not None and facts.in_time is True
+    return _expired(context) and _is_public(context) is True and in_time
 
 
 def _without_san(context: TrailContext) -> bool:
@@ -76,7 +77,8 @@ def _block_page(context: TrailContext) -> bool:
 
 def is_origin_untrusted(context: TrailContext) -> bool:
     """Whether the issuer's name is that of devices for origins they could not validate."""
-    marked = any(mark in context.issuer.lower() for mark in NOT_TRUSTED)
+    name = context.issuer.replace("\\", "").lower()  # RFC 4514 escapes quotes
+    marked = any(mark in name for mark in NOT_TRUSTED)
     return _any_failure(context) and marked
 
 
@@ -90,10 +92,23 @@ def _store_incomplete(context: TrailContext) -> bool:
 
 
 def _incomplete_chain(context: TrailContext) -> bool:
+    """Whether the chain lacks a link, by what is known of its authority or by what it says of it."""
     tls = context.tls
-    if tls is None or not _no_issuer(context) or len(tls.chain) != 1:
-        return False
-    return bool(tls.chain[0].issuer_urls) and not tls.chain[0].self_signed
+    public = context.index.public_authorities
+    return tls is not None and _no_issuer(context) and may_lack_link(tls, public=public)
+
+
+def _link_unknown(context: TrailContext) -> bool:
+    return not context.missing_link_is_public
+
+
+def _root_unknown(context: TrailContext) -> bool:
+    """Whether this host lacks the authority of a server of its own network, or it could not be checked."""
+    return _no_issuer(context) and (context.target.internal or not _is_private(context))
+
+
+def _may_be_own(context: TrailContext) -> bool:
+    return context.owned and not context.signs_unrelated_names
 
 
 def _valid_but_private(context: TrailContext) -> bool:
@@ -162,7 +177,8 @@ def _downgraded(context: TrailContext) -> bool:
 
 
 def _expiring(context: TrailContext) -> bool:
-    if context.tls is None or not _valid_and_public(context) or not context.tls.chain:
+    """Whether a certificate of the path by which the session verified ends soon."""
+    if context.tls is None or context.tls.failure is not None:
         return False
     started = _parse_moment(context.index.recording.started)
     first = context.tls.first_to_end
@@ -185,32 +201,55 @@ def _strict_only(context: TrailContext) -> bool:
     return context.strict_only
 
 
+def _by_authority(context: TrailContext) -> Signature | None:
+    """Suspect others than the far end where no public authority signed."""
+    return None if _is_public(context) is True else PRIVATE_CHAIN
+
+
+def _by_trust(context: TrailContext) -> Signature | None:
+    return TRUSTED_AUTHORITY if _is_private(context) else None
+
+
+def _whose_name(context: TrailContext) -> Signature | None:
+    """Suspect DNS and portals only where a name was looked up and somebody else's certificate came."""
+    is_address = context.tls is not None and not context.tls.sni
+    return NAMES_ANOTHER_HOST if context.names_neighbour or is_address else None
+
+
 CERTIFICATE = RuleTable(
     phase=Phase.TLS,
     rules=(
+        MISORDERED,
         Rule(
             reason="local_clock_skew",
-            when=both(_verify_code(EXPIRED, NOT_YET_VALID), _clock_is_off),
+            when=both(verify_code(EXPIRED, NOT_YET_VALID), _clock_is_off),
         ),
+        Rule(reason="local_trust_store_incomplete", when=either(_store_incomplete, _store_is_stale)),
         Rule(reason="tls_mitm_cert_expired", when=_authority_expired),
-        Rule(reason="tls_cert_expired", when=_expired),
-        Rule(
-            reason="tls_cert_not_yet_valid",
-            when=_verify_code(NOT_YET_VALID),
-        ),
-        Rule(reason="tls_cert_without_san", when=_without_san),
+        Rule(reason="tls_cert_expired", when=_expired, suspects=_by_authority),
+        Rule(reason="tls_cert_not_yet_valid", when=verify_code(NOT_YET_VALID)),
+        Rule(reason="tls_cert_without_san", when=_without_san, suspects=_by_authority),
         Rule(reason="tls_mitm_block_page", when=_block_page),
+        Rule(reason="tls_hostname_mismatch", when=_wrong_name, suspects=_whose_name),
+        Rule(reason="tls_weak_certificate", when=verify_code(*WEAK), suspects=_by_authority),
+        Rule(reason="tls_self_signed", when=verify_code(SELF_SIGNED)),
         Rule(
-            reason="tls_hostname_mismatch",
-            when=_wrong_name,
+            reason="tls_incomplete_chain",
+            when=_incomplete_chain,
+            certainty=unless(_link_unknown, OBSERVED),
         ),
-        Rule(reason="tls_weak_certificate", when=_verify_code(*WEAK)),
-        Rule(reason="tls_mitm_origin_untrusted", when=_inspected_origin_untrusted),
-        Rule(reason="local_trust_store_incomplete", when=_store_incomplete),
-        Rule(reason="tls_self_signed", when=_verify_code(SELF_SIGNED)),
-        Rule(reason="tls_incomplete_chain", when=_incomplete_chain),
-        Rule(reason="tls_mitm_untrusted", when=both(_no_issuer, _is_private)),
-        Rule(reason="tls_untrusted_root", when=_no_issuer),
+        Rule(reason="tls_untrusted_root", when=_root_unknown),
+        Rule(
+            reason="tls_mitm_origin_untrusted",
+            when=_inspected_origin_untrusted,
+            certainty=at(Confidence.MEDIUM),
+        ),
+        Rule(
+            reason="tls_mitm_untrusted",
+            when=both(_no_issuer, _is_private),
+            certainty=unless(_may_be_own, OBSERVED),
+        ),
+        *VERIFICATION_RULES,
         Rule(reason="tls_unknown", when=_any_failure, certainty=at(Confidence.LOW)),
     ),
     notes=(
@@ -223,7 +262,8 @@ CERTIFICATE = RuleTable(
             when=either(_downgraded, _version_lost),
             certainty=at(Confidence.LOW),
         ),
-        Rule(reason="tls_cert_expiring", when=_expiring),
+        Rule(reason="tls_cert_expiring", when=_expiring, suspects=_by_trust),
+        CIPHER_NOTE,
         Rule(reason="tls_strict_profile_only", when=_strict_only),
     ),
 )

@@ -17,6 +17,7 @@ from egressd.attribution.reasons import ALERTS, alert_code
 from egressd.attribution.rules.client_hello import HELLO_NOTES, HELLO_RULES
 from egressd.attribution.rules.condition import Condition, both, phase_failed
 from egressd.attribution.rules.rule import Rule, RuleTable
+from egressd.attribution.rules.verification import LIMIT_RULES
 from egressd.model.observation import Failure, Observation, Phase, TcpInfo, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Confidence
@@ -189,6 +190,7 @@ TLS = RuleTable(
             when=_silent,
             certainty=SILENCE,
         ),
+        *LIMIT_RULES,
         Rule(
             reason="tls_protocol_error",
             when=phase_failed(Phase.TLS, Failure.TLS_ERROR, Failure.MALFORMED),

@@ -124,6 +124,61 @@ CERTIFICATE = (
     ),
     fault("cert_weak_key tls certificate=weak", "An RSA key of 1024 bits", "tls_weak_certificate"),
     fault(
+        "cert_for_clients tls certificate=for_clients",
+        "A certificate for TLS clients only",
+        "tls_cert_wrong_purpose",
+    ),
+    fault(
+        "cert_under_leaf tls certificate=under_leaf",
+        "Signed by a certificate that is no authority",
+        "tls_issuer_no_authority",
+    ),
+    fault(
+        "cert_too_deep tls certificate=too_deep",
+        "One authority more than the one above allows",
+        "tls_path_too_long",
+    ),
+    fault(
+        "cert_constrained tls certificate=constrained",
+        "Signed by an authority that may sign for other names only",
+        "tls_name_constraint",
+    ),
+    fault(
+        "cert_damaged tls certificate=damaged",
+        "A signature that does not fit",
+        "tls_signature_invalid",
+    ),
+    fault(
+        "cert_bad_date tls certificate=bad_date",
+        "A certificate that ends in month 13",
+        "tls_cert_invalid_field",
+    ),
+    fault(
+        "cert_unknown_extension tls certificate=unknown_extension",
+        "A critical extension that nobody knows",
+        "tls_cert_unknown_extension",
+    ),
+    fault(
+        "cert_many_names tls certificate=many_names",
+        "A certificate larger than OpenSSL takes",
+        "tls_beyond_our_limit",
+    ),
+    fault(
+        "cert_authority_first tls certificate=authority_first",
+        "The authority's certificate before the server's own",
+        "tls_chain_misordered",
+    ),
+    fault(
+        "tls_dhe_weak tls tls=dhe_weak",
+        "Diffie-Hellman with 1024 bits, and no other key exchange",
+        "tls_weak_key_exchange",
+    ),
+    fault(
+        "tls_dhe_only tls tls=dhe_only",
+        "Diffie-Hellman with 2048 bits, and no other key exchange",
+        "tls_agent_without_cipher",
+    ),
+    fault(
         "cert_without_aki tls certificate=without_aki",
         "No authority key identifier, which strict verification needs",
     ),
