@@ -198,6 +198,7 @@ UNACKED = info(acked=0)
 ACKED = info()
 FORGED = (certificate(issuer="CN=Corp Inspection CA", aia=()),)
 PRIVATE = facts(False, False)
+ENDED = replace(facts(), in_time=False)
 
 
 def _local(number: int) -> Callable[[], Site]:
@@ -1193,7 +1194,9 @@ TCP = (
     ),
     Scene(
         name="expired-at-one-address",
-        build=_one_address(tls(Failure.VERIFY, code=10, chain=(certificate(not_after=LONG_AGO),))),
+        build=_one_address(
+            tls(Failure.VERIFY, code=10, chain=(certificate(not_after=LONG_AGO),), about=ENDED)
+        ),
         reason="tls_cert_expired",
         outcome=DEGRADED,
         also=("path_some_ips_broken",),
@@ -1509,7 +1512,6 @@ def _lab_roots() -> Site:
 
 
 OLD = (certificate(not_after=LONG_AGO),)
-ENDED = replace(facts(), in_time=False)
 OLD_FORGED = (certificate(issuer="CN=Corp Inspection CA", not_after=LONG_AGO, aia=()),)
 NO_SAN = (certificate(san=()),)
 SOON = (certificate(not_after="2026-11-25T00:00:00.000Z"), certificate())

@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import strategies as st
 
 from egressd.lab import ntp
-from egressd.lab.authority import CertificateAuthority, LeafKind
+from egressd.lab.authority import CertificateAuthority
+from egressd.lab.leaf import LeafKind
 from egressd.lab.sockets import (
     ServerGroup,
     ServerStream,
@@ -270,7 +271,7 @@ class Peers:
 def odd_certificates(script: Script) -> list[bytes]:
     """Return a chain in DER with the changes of a script in each certificate."""
     chain, _ = authority().issue("odd.test", script.kind)
-    return [changed(one.public_bytes(serialization.Encoding.DER), script.certificates) for one in chain]
+    return [changed(one, script.certificates) for one in chain]
 
 
 def context_with(ders: list[bytes]) -> ssl.SSLContext:

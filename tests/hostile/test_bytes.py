@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from egressd.catalog import load_catalog
 from egressd.engine.session import Session
-from egressd.lab.authority import LeafKind
+from egressd.lab.leaf import LeafKind
 from egressd.model.endpoint import Endpoint, Need, Protocol, Role
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlPlan, Plan

@@ -26,6 +26,11 @@ from egressd.attribution.control_results.resolvers import (
     zone_denies,
 )
 from egressd.attribution.control_results.session import owners_fail_alike, request_lost
+from egressd.attribution.facts.certificate import (
+    missing_link_is_public,
+    names_neighbour,
+    signs_unrelated_names,
+)
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.proxy import BAD_GATEWAY, names_web_server, plain_request, proxy_refusal
 from egressd.attribution.facts.sweep_index import is_cut
@@ -180,7 +185,7 @@ def _signed_publicly_for_name(accusation: Accusation) -> bool:
 
 
 def _only_link_missing(accusation: Accusation) -> bool:
-    return accusation.phase is Phase.TLS and accusation.context.missing_link_is_public
+    return accusation.phase is Phase.TLS and missing_link_is_public(accusation.context)
 
 
 def _sibling_proven_at_address(accusation: Accusation) -> bool:
@@ -194,7 +199,7 @@ def _sibling_proven_at_address(accusation: Accusation) -> bool:
 
 
 def _names_neighbour(accusation: Accusation) -> bool:
-    return accusation.phase is Phase.TLS and accusation.context.names_neighbour
+    return accusation.phase is Phase.TLS and names_neighbour(accusation.context)
 
 
 def _owners_authority(accusation: Accusation) -> bool:
@@ -202,11 +207,11 @@ def _owners_authority(accusation: Accusation) -> bool:
     tls = accusation.context.tls
     facts = tls.facts if tls is not None else None
     trusted = facts is not None and facts.store_anchored is True
-    return accusation.context.owned and trusted and not accusation.context.signs_unrelated_names
+    return accusation.context.owned and trusted and not signs_unrelated_names(accusation.context)
 
 
 def _signs_unrelated_names(accusation: Accusation) -> bool:
-    return accusation.context.signs_unrelated_names
+    return signs_unrelated_names(accusation.context)
 
 
 def _answered_connect(accusation: Accusation) -> bool:

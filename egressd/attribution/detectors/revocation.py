@@ -22,7 +22,7 @@ from egressd.attribution.blame.suspects import (
 from egressd.attribution.detectors.build import finding_about_path
 from egressd.attribution.detectors.revocation_answer import FailedFetch, FetchEnd, end_of, same_pages
 from egressd.attribution.evidence import control_lines
-from egressd.attribution.facts.cert_urls import certificate_urls
+from egressd.attribution.facts.certificate import certificate_urls
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.reasons import REASONS
 from egressd.model.observation import Failure, Observation

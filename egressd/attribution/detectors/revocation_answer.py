@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urljoin
 
-from egressd.attribution.facts.cert_urls import OCSP, CertificateUrl
+from egressd.attribution.facts.certificate import OCSP, CertificateUrl
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.proxy import headers_of
 from egressd.attribution.facts.stats import DIRECT

@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from egressd.attribution.facts.address import parse_ip
-from egressd.attribution.facts.chain import authority_key, issuer_of, lacks_public_link
+from egressd.attribution.facts.chain import authority_key, issuer_of
 from egressd.attribution.facts.loss_pattern import LossPattern
-from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.stats import DIRECT, DialStats, ResolverStats, Seen, observations
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.model.endpoint import Protocol, SampleKind
@@ -292,30 +290,6 @@ class TrailContext:
     def issuer(self) -> str:
         """The name of the authority that signed the chain received."""
         return issuer_of(self.tls) if self.tls is not None else ""
-
-    @property
-    def signs_unrelated_names(self) -> bool:
-        """Whether a private authority signed this chain, and names of other owners too.
-
-        By its key: names are anybody's. One authority for all of an operator's own servers is normal.
-        """
-        hosts = self.index.private_issuers.get(self.authority, frozenset()) - self.index.internal_hosts
-        return not self.target.internal and len({domain_of(one) for one in hosts}) > 1
-
-    @property
-    def missing_link_is_public(self) -> bool:
-        """Whether only a certificate between the chain and a public root was not sent."""
-        tls = self.tls
-        return tls is not None and lacks_public_link(tls, public=self.index.public_authorities)
-
-    @property
-    def names_neighbour(self) -> bool:
-        """Whether the certificate is for other names of the host's own domain, and not for the host."""
-        tls = self.tls
-        if tls is None or tls.facts is None or tls.facts.name_matches is not False or not tls.chain:
-            return False
-        is_name = parse_ip(self.probe.host) is None
-        return is_name and domain_of(self.probe.host) in {domain_of(one) for one in tls.chain[0].san}
 
     @property
     def owned(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from egressd.attribution.control_results.client_hello import ONE_SEGMENT
-from egressd.attribution.facts.cert_urls import certificate_urls
+from egressd.attribution.facts.certificate import certificate_urls
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.followups.control import hello_control
 from egressd.attribution.followups.places import FRESH_SECONDS, HelloPlace, hello_places, places_due

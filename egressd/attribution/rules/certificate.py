@@ -7,6 +7,11 @@ from datetime import datetime, timedelta
 from egressd.attribution.blame.suspects import NAMES_ANOTHER_HOST, PRIVATE_CHAIN, TRUSTED_AUTHORITY, Signature
 from egressd.attribution.certainty import OBSERVED, at, unless
 from egressd.attribution.facts.baseline_entries import http2_in_baseline, tls13_in_baseline
+from egressd.attribution.facts.certificate import (
+    missing_link_is_public,
+    names_neighbour,
+    signs_unrelated_names,
+)
 from egressd.attribution.facts.chain import may_lack_link
 from egressd.attribution.facts.peer_comparison import TLS13, domain_of
 from egressd.attribution.facts.proxy import inspected_answer
@@ -52,7 +57,7 @@ def _clock_is_off(context: TrailContext) -> bool:
 def _authority_expired(context: TrailContext) -> bool:
     """Whether an inspecting device signed what has expired."""
     trusted = _in_store(context) is True and not context.owned
-    return _expired(context) and _is_private(context) and (trusted or context.signs_unrelated_names)
+    return _expired(context) and _is_private(context) and (trusted or signs_unrelated_names(context))
 
 
 def _store_is_stale(context: TrailContext) -> bool:
@@ -99,7 +104,7 @@ def _incomplete_chain(context: TrailContext) -> bool:
 
 
 def _link_unknown(context: TrailContext) -> bool:
-    return not context.missing_link_is_public
+    return not missing_link_is_public(context)
 
 
 def _root_unknown(context: TrailContext) -> bool:
@@ -108,7 +113,7 @@ def _root_unknown(context: TrailContext) -> bool:
 
 
 def _may_be_own(context: TrailContext) -> bool:
-    return context.owned and not context.signs_unrelated_names
+    return context.owned and not signs_unrelated_names(context)
 
 
 def _valid_but_private(context: TrailContext) -> bool:
@@ -213,7 +218,7 @@ def _by_trust(context: TrailContext) -> Signature | None:
 def _whose_name(context: TrailContext) -> Signature | None:
     """Suspect DNS and portals only where a name was looked up and somebody else's certificate came."""
     is_address = context.tls is not None and not context.tls.sni
-    return NAMES_ANOTHER_HOST if context.names_neighbour or is_address else None
+    return NAMES_ANOTHER_HOST if names_neighbour(context) or is_address else None
 
 
 CERTIFICATE = RuleTable(

@@ -1,4 +1,4 @@
-"""URLs in the received certificates: where CRLs, OCSP answers and issuers are fetched."""
+"""What received certificates show beside others: whose authority and names they have, and their URLs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,40 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from egressd.attribution.facts.address import parse_ip
+from egressd.attribution.facts.chain import lacks_public_link
+from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Certificate, TlsObservation
 from egressd.model.plan import Probe
 
 CRL, OCSP, ISSUER = "its CRL", "OCSP", "its issuer"
+
+
+def signs_unrelated_names(context: TrailContext) -> bool:
+    """Whether a private authority signed this chain, and names of other owners too.
+
+    By its key: names are anybody's. One authority for all of an operator's own servers is normal.
+    """
+    hosts = context.index.private_issuers.get(context.authority, frozenset()) - context.index.internal_hosts
+    return not context.target.internal and len({domain_of(one) for one in hosts}) > 1
+
+
+def missing_link_is_public(context: TrailContext) -> bool:
+    """Whether only a certificate between the chain and a public root was not sent."""
+    tls = context.tls
+    return tls is not None and lacks_public_link(tls, public=context.index.public_authorities)
+
+
+def names_neighbour(context: TrailContext) -> bool:
+    """Whether the certificate is for other names of the host's own domain, and not for the host."""
+    tls = context.tls
+    if tls is None or tls.facts is None or tls.facts.name_matches is not False or not tls.chain:
+        return False
+    is_name = parse_ip(context.probe.host) is None
+    return is_name and domain_of(context.probe.host) in {domain_of(one) for one in tls.chain[0].san}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
