@@ -140,13 +140,13 @@ LARGE = ("large", "throttling")
 ANSWERS = {
     "cloudflareHTTP": f"return 503 '{CAPTCHA}';",
     "cloudflareHTTPS": f"return 503 '{CAPTCHA}';",
-    "redirectBrokenHTTP": "return 302 http://www.no-such-host.example/;",
-    "redirectBrokenHTTPS": "return 302 https://www.no-such-host.example/;",
+    "redirectBrokenHTTP": "return 302 http://www..broken.example/;",
+    "redirectBrokenHTTPS": "return 302 https://www..broken.example/;",
     "redirectLoopHTTP": "return 302 http://$host/again;",
     "redirectLoopHTTPS": "return 302 https://$host/again;",
     "redirectFirstHop": f"return 302 https://{_host('hop2EOFHTTPS')}/;",
 }
-"""What hosts answer instead of a page of their own."""
+"""What hosts answer instead of a page of their own; no name can have an empty label."""
 
 
 def _start_sites(network: Network, folder: Path) -> None:
