@@ -31,11 +31,7 @@ MISSES: Mapping[str, Mapping[str, str]] = {
         "tcpRefusedInconsistentDNS": "says tcp_some_ips_blocked; the reason is not "
         "dns_unexpected_address; blames firewall_l3l4",
     },
-    "blackbox": {
-        "https-trustedself": "blames unknown_middlebox",
-        "dns-4": "says dns_no_listener",
-    },
-    "chance": {},
+    "blackbox": {"https-trustedself": "blames unknown_middlebox", "dns-4": "says dns_no_listener"},
 }
 WRONG_CERTAINTIES: Mapping[str, tuple[str, ...]] = {
     "badssl": ("10000-sans", "dh1024", "dh-composite", "dh2048", "untrusted-root"),
@@ -46,10 +42,7 @@ WRONG_CERTAINTIES: Mapping[str, tuple[str, ...]] = {
         "localhostHTTPS",
         "ghostDNSHTTP",
     ),
-    "ooni-B": (
-        "localhostHTTP",
-        "localhostHTTPS",
-    ),
+    "ooni-B": ("localhostHTTP", "localhostHTTPS"),
     "blackbox": ("dns-4",),
 }
 """Rows of which a claim is confirmed and wrong, or that are ok where a client fails."""
