@@ -92,7 +92,7 @@ FAULTS = (
     ),
     Fault(
         name="throttled",
-        rules=("ip saddr {at} limit rate over 40 kbytes/second burst 40 kbytes drop",),
+        rules=("ip saddr {at} limit rate over 80 kbytes/second burst 80 kbytes drop",),
         verdicts=("degraded http_slow_download",),
         more={"expect": {"min_bytes": MEBIBYTE}},
         steady=True,

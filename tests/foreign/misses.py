@@ -16,33 +16,13 @@ MISSES: Mapping[str, Mapping[str, str]] = {
     },
     "ooni-A": {
         "dnsBlockingBOGON": "says tcp_ip_blocked_silent",
-        "dnsHijackLocalhostHTTP": "the reason is not dns_null_answer; blames endpoint_owner",
-        "dnsHijackLocalhostHTTPS": "the reason is not dns_null_answer; blames endpoint_owner",
-        "localhostHTTP": "the reason is not dns_null_answer",
-        "localhostHTTPS": "the reason is not dns_null_answer",
         "ghostDNSHTTP": "the outcome is not degraded or unknown or blocked or down",
     },
-    "ooni-B": {
-        "dnsBlockingBOGON": "says tcp_fqdn_rule_stale_ip",
-        "dnsHijackLocalhostHTTP": "the reason is not dns_null_answer; blames firewall_l3l4",
-        "dnsHijackLocalhostHTTPS": "the reason is not dns_null_answer; blames firewall_l3l4",
-        "localhostHTTP": "the reason is not dns_null_answer",
-        "localhostHTTPS": "the reason is not dns_null_answer",
-        "tcpRefusedInconsistentDNS": "says tcp_some_ips_blocked; the reason is not "
-        "dns_unexpected_address; blames firewall_l3l4",
-    },
-    "blackbox": {"https-trustedself": "blames unknown_middlebox", "dns-4": "says dns_no_listener"},
+    "ooni-B": {"dnsBlockingBOGON": "says tcp_fqdn_rule_stale_ip"},
+    "blackbox": {"https-trustedself": "blames unknown_middlebox"},
 }
 WRONG_CERTAINTIES: Mapping[str, tuple[str, ...]] = {
     "badssl": ("10000-sans", "dh1024", "dh-composite", "dh2048", "untrusted-root"),
-    "ooni-A": (
-        "dnsHijackLocalhostHTTP",
-        "dnsHijackLocalhostHTTPS",
-        "localhostHTTP",
-        "localhostHTTPS",
-        "ghostDNSHTTP",
-    ),
-    "ooni-B": ("localhostHTTP", "localhostHTTPS"),
-    "blackbox": ("dns-4",),
+    "ooni-A": ("ghostDNSHTTP",),
 }
 """Rows of which a claim is confirmed and wrong, or that are ok where a client fails."""
