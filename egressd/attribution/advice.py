@@ -9,6 +9,7 @@ from egressd.attribution.facts.proxy import auth_schemes, proxy_refusal, redirec
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import Reason
+from egressd.attribution.reasons.by_path import holds_in_tunnel
 from egressd.model.endpoint import Inspection
 from egressd.model.observation import (
     DnsObservation,
@@ -32,16 +33,23 @@ MOST_NAMES = 4
 
 
 def advise(reason: Reason, context: TrailContext) -> str:
-    """Return the advice of a reason for one trail."""
+    """Return the advice of a reason for one trail; empty where it does not hold for the trail's path."""
+    if context.proxied and not holds_in_tunnel(reason):
+        return ""
     text = reason.advise(values_of(context))
     forbidden = reason.code.startswith("tls_mitm_") and context.target.inspection is Inspection.FORBIDDEN
     return f"{text} {FORBIDDEN}" if forbidden else text
 
 
 def advise_all(reason: Reason, contexts: Sequence[TrailContext], **values: str) -> str:
-    """Return the advice of a reason for several targets; it names the first few. `values` override."""
+    """Return the advice of a reason for several targets; it names the first few. `values` override.
+
+    Empty where it does not hold for the path of one of them.
+    """
     if not contexts:
         return reason.advise(values)
+    if any(one.proxied for one in contexts) and not holds_in_tunnel(reason):
+        return ""
     known = values_of(contexts[0])
     for name in ("host", "sni", "address", "source", "port", "protocol", "place", "remote"):
         known[name] = listed(dict.fromkeys(values_of(context)[name] for context in contexts))
@@ -133,12 +141,15 @@ def certificate_names(context: TrailContext) -> str:
 
 
 def _address(context: TrailContext) -> str:
-    """Return the address of the connection, or of the resolver if the trail failed in DNS."""
+    """Return the address of the far end, or of the resolver if the trail failed in DNS.
+
+    Behind a proxy it is not known: the address that was dialled is the proxy's.
+    """
     match context.failing:
         case DnsObservation(resolver=resolver):
             return OWN_RESOLVERS if resolver == SYSTEM_RESOLVER else resolver.rpartition(":")[0].strip("[]")
         case _:
-            return context.dialled[0]
+            return _tunnel(context) if context.proxied else context.dialled[0]
 
 
 def _remote(context: TrailContext, address: str) -> str:
@@ -146,8 +157,15 @@ def _remote(context: TrailContext, address: str) -> str:
     match context.failing:
         case DnsObservation(resolver=resolver):
             return OWN_RESOLVERS if resolver == SYSTEM_RESOLVER else resolver
+        case _ if context.proxied:
+            return _tunnel(context)
         case _:
             return host_port(address, context.dialled[1]) if address else ""
+
+
+def _tunnel(context: TrailContext) -> str:
+    """Name the far end of a conversation through a proxy."""
+    return f"{context.trail.path}'s tunnel to {host_port(context.probe.host, context.probe.port)}"
 
 
 def _local(context: TrailContext) -> str:

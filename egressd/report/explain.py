@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from egressd.attribution.blame_text import blame_text
-from egressd.attribution.reasons import CHAPTERS, REASONS, Reason
+from egressd.attribution.reasons import CHAPTERS, REASONS, Reason, fill_template
+from egressd.attribution.reasons.by_path import confirmation_by_proxy
 from egressd.attribution.rules.certainties import certainty_text
 from egressd.model.verdict import Outcome
 
@@ -23,14 +24,16 @@ _OUTCOMES: Mapping[Outcome, str] = {
 
 def render_explanation(reason: Reason, *, width: int = 80) -> str:
     """Render what a reason code means for a terminal; command lines are never wrapped."""
-    sections = (
+    sections = [
         ("What it means", _prose(reason.meaning, width=width)),
         ("What egressd observed", _prose(reason.signal, width=width)),
         ("Evidence", _bullets(reason.evidence, width=width)),
         ("Usually", _prose(usual_values(reason), width=width)),
         ("What to ask for", _prose(reason.advise({}), width=width)),
         ("Check by hand", _steps(reason.confirmation({}), width=width)),
-    )
+    ]
+    if through := confirmation_by_proxy(reason):
+        sections.append(("Check by hand, through a proxy", _steps(fill_template(through, {}), width=width)))
     head = [reason.code, *textwrap.wrap(reason.title, width)]
     return "\n".join(head + [f"\n{title}\n{body}" for title, body in sections]) + "\n"
 

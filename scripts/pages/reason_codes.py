@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from egressd.attribution.reasons import CHAPTERS, Reason
+from egressd.attribution.reasons import CHAPTERS, Reason, fill_template
+from egressd.attribution.reasons.by_path import confirmation_by_proxy
 from egressd.report.explain import command_blocks, usual_values
 
 MOST_PROOFS = 4
@@ -56,9 +57,15 @@ def _article(reason: Reason, proofs: Sequence[str]) -> str:
             f"*Usually:* {usual_values(reason)}",
             f"*Ask:* {reason.advise({})}",
             f"*Check by hand:*\n\n{_fenced(reason.confirmation({}))}",
+            *(f"*Check by hand, through a proxy:*\n\n{_fenced(one)}" for one in _through_proxy(reason)),
             f"*Proven by:* {proven}\n",
         )
     )
+
+
+def _through_proxy(reason: Reason) -> Iterator[str]:
+    if through := confirmation_by_proxy(reason):
+        yield fill_template(through, {})
 
 
 def _fact(evidence: str) -> str:

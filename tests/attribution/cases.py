@@ -2168,6 +2168,25 @@ def _forwarded(status: int, *, credentials: bool = False, **headers: str) -> Cal
     return proxied(tcp(port=3128), answer, port=80, protocol=Protocol.HTTP)
 
 
+def _other_name_in_tunnel(shown: Failure | None) -> Callable[[], Site]:
+    """A tunnel that is closed on one name in each round, and how another name in it ended."""
+
+    def build() -> Site:
+        site = _connect(connect(), tls(Failure.CLOSED))()
+        opened = (tcp(port=3128), connect())
+        answer = (*opened, tls(shown, sni="other.example"))
+        site.control(ControlKind.SNI_CONTRAST, *answer, accused=(*opened, tls(Failure.CLOSED)), rounds=3)
+        control = site.controls[-1]
+        site.controls[-1] = replace(
+            control,
+            trails=tuple(replace(one, path=PROXY) for one in control.trails),
+            subject_trails=tuple(replace(one, path=PROXY) for one in control.subject_trails),
+        )
+        return site
+
+    return build
+
+
 def _refused_beside_others(answer: Observation) -> Callable[[], Site]:
     """One name is refused by a proxy that opens a tunnel to another one."""
 
@@ -2466,8 +2485,25 @@ PROXY_SCENES = (
     Scene(
         name="tunnel-closed",
         build=_connect(connect(), tls(Failure.CLOSED)),
+        reason="proxy_tunnel_closed",
+        outcome=BLOCKED,
+        most=MEDIUM,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="tunnel-closed-for-any-name",
+        build=_other_name_in_tunnel(Failure.CLOSED),
+        reason="proxy_tunnel_closed",
+        outcome=BLOCKED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="tunnel-closed-for-one-name",
+        build=_other_name_in_tunnel(None),
         reason="proxy_tunnel_closed_on_sni",
         outcome=BLOCKED,
+        least=HIGH,
+        blame=Blame.EXPLICIT_PROXY,
     ),
     Scene(
         name="tunnel-stall",

@@ -165,25 +165,6 @@ def by_proxy(*seen: Observation, others: tuple[str, ...] = ()) -> Callable[[], S
     return build
 
 
-def in_tunnel(shown: Failure | None) -> Callable[[], Site]:
-    """A name whose tunnel is cut every time, in turn with another name."""
-
-    def build() -> Site:
-        site = by_proxy(connect(), tls(Failure.CLOSED))()
-        answer, accused = tls(shown, sni="other.example"), tls(Failure.CLOSED)
-        site.control(
-            ControlKind.SNI_CONTRAST, tcp(), connect(), answer, accused=(tcp(), connect(), accused), rounds=3
-        )
-        site.controls[-1] = replace(
-            site.controls[-1],
-            trails=tuple(replace(one, path=PROXY) for one in site.controls[-1].trails),
-            subject_trails=tuple(replace(one, path=PROXY) for one in site.controls[-1].subject_trails),
-        )
-        return site
-
-    return build
-
-
 def clear(status: int) -> Trail:
     return trail(dns(), tcp(port=80), http(status))
 
@@ -240,7 +221,9 @@ ROWS: Mapping[str, Row] = {
         by_proxy(connect(None, Failure.CLOSED), others=("www.contoso.example",)),
         by_proxy(connect(None, Failure.CLOSED), others=("login.azure.com",)),
     ),
-    "other_name_in_tunnel": Row(Phase.TLS, in_tunnel(None), in_tunnel(Failure.CLOSED)),
+    "other_name_in_tunnel": Row(
+        Phase.TLS, scene("tunnel-closed-for-one-name"), scene("tunnel-closed-for-any-name")
+    ),
     "content_of_proven_session": Row(Phase.HTTP, of(REFUSED_STATUS), of(CUT)),
     "status_of_portals": Row(Phase.HTTP, of(clear(511), port=80), of(trail(dns(), tcp(), tls(), http(511)))),
     "status_of_azure_firewall": Row(

@@ -171,10 +171,12 @@ def test_a_bypassed_target_may_need_the_proxy() -> None:
     assert {one.verdict.outcome for one in sweep.verdicts} == {Outcome.BLOCKED}
 
 
-def planned(*seen: Observation, port: int = 443) -> list[tuple[ControlKind, str, str]]:
+def planned(*seen: Observation, port: int = 443, repeats: int = 0) -> list[tuple[ControlKind, str, str]]:
     """Return the controls after one failed trail through the proxy, with one target that works."""
     site = Site()
     site.add(through(*seen), host="bad.example", via_proxy=True, port=port)
+    for _ in range(repeats):
+        site.control(ControlKind.REPEAT, *through(*seen).observations, host="bad.example")
     fine = (connect(), tls(sni="good.example"), http())
     site.add(through(*fine), host="good.example", via_proxy=True)
     planned = plan_followups(recorded(site))
@@ -182,16 +184,23 @@ def planned(*seen: Observation, port: int = 443) -> list[tuple[ControlKind, str,
 
 
 def test_followups_go_through_the_proxy() -> None:
-    """Another name in the same tunnel, a repeat, the usual port, a look inside."""
+    """Repeats, another name in the same tunnel, the usual port, a look inside."""
     closed = tls(Failure.CLOSED, sni="bad.example")
-    assert planned(connect(), closed) == [
-        (ControlKind.SNI_CONTRAST, "good.example", "bad.example:443"),
-        (ControlKind.REPEAT, "bad.example", "bad.example:443"),
-    ]
+    repeat = (ControlKind.REPEAT, "bad.example", "bad.example:443")
+    other = (ControlKind.SNI_CONTRAST, "good.example", "bad.example:443")
+    assert planned(connect(), closed) == [repeat]
+    assert planned(connect(), closed, repeats=1) == [other]
+    assert planned(connect(), tls(Failure.TIMEOUT, sni="bad.example")) == [repeat, other]
+    assert planned(connect(None, Failure.RESET)) == [repeat]
+    assert planned(connect(503)) == [repeat]
+    assert planned(connect(407)) == []
     assert planned(connect(403), port=8443) == [(ControlKind.PORT_CONTRAST, "bad.example", "bad.example:443")]
     assert planned(connect(403)) == []
     forged = tls(Failure.VERIFY, sni="bad.example", code=19, hello=True, about=FORGED)
-    assert planned(connect(), forged) == [(ControlKind.LOOK_INSIDE, "bad.example", "bad.example:443")]
+    assert planned(connect(), forged) == [
+        repeat,
+        (ControlKind.LOOK_INSIDE, "bad.example", "bad.example:443"),
+    ]
 
 
 def test_random_label_is_proven_by_proxy_policy() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from egressd.attribution.blame.facts import FACTS, Accusation, Fact
-from egressd.attribution.blame.parties import far_end_of, parties_present
+from egressd.attribution.blame.parties import far_end_of, parties_present, unidentified
 from egressd.attribution.blame.suspects import DECIDED_BY, Signature
 from egressd.attribution.certainty import highest, lower
 from egressd.attribution.reasons.reason import fill_template
@@ -37,7 +37,7 @@ def attribute(
     parties = parties_present(accusation.context, signature, accusation.phase)
     facts = [one for one in FACTS if one.holds(accusation)]
     ruled_out = _ruled_out(parties, facts)
-    left = [one for one in parties if one not in ruled_out] or [Blame.UNKNOWN_MIDDLEBOX]
+    left = [one for one in parties if one not in ruled_out] or [unidentified(accusation.context)]
     hints = (far_end_of(one.points_to, accusation.context) for one in facts if one.points_to is not None)
     pointed = next((one for one in hints if one in left), None)
     if pointed is not None:

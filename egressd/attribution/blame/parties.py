@@ -50,6 +50,11 @@ def parties_present(context: TrailContext, signature: Signature, phase: Phase | 
     return tuple(dict.fromkeys(found)) or parties
 
 
+def unidentified(context: TrailContext) -> Blame:
+    """Return the party to ask where the facts leave nobody: behind a proxy only its side can look further."""
+    return BEHIND_PROXY[Blame.UNKNOWN_MIDDLEBOX] if context.proxied else Blame.UNKNOWN_MIDDLEBOX
+
+
 def far_end_of(party: Blame, context: TrailContext) -> Blame:
     """Name the far end by who runs it."""
     return Blame.ENDPOINT_OWNER if party is Blame.AZURE_SERVICE and context.owned else party

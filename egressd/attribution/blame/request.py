@@ -37,10 +37,10 @@ ASK_OF: Mapping[Blame, str] = {
     "segment size there, or let ICMP that says `too big` through.",
     _B.NAT_DEVICE: "Check the source NAT pool and the session limits for {source} at {time}.",
     _B.UPSTREAM_PATH: "Have the way from {source} to {address} checked beyond the site's edge at {time}.",
-    _B.AZURE_SERVICE: "Report it to the service with {place}, {address} and {time}; this network has nothing "
+    _B.AZURE_SERVICE: "Report it to the service with {place}, {remote} and {time}; this network has nothing "
     "to change.",
     _B.ENDPOINT_OWNER: "Have the log and the configuration of the server behind {place} looked at, for "
-    "{local} at {time}.",
+    "{flow} at {time}.",
     _B.PKI_ENDPOINT: "Report it to the certificate authority that runs {host}, with {time}; this network "
     "has nothing to change.",
     _B.EGRESSD_ENV: "Check the configuration of egressd and its log, and run again.",
@@ -48,14 +48,15 @@ ASK_OF: Mapping[Blame, str] = {
     "packet capture on both sides of each shows it.",
 }
 """What to ask of a party whatever it did; a template for `fill_template`."""
+NOTHING_TO_ASK = "Nothing to ask."
 _FAR_END = frozenset({SERVICE, OWNER})
 
 
 def request(reason: Reason, advice: str, found: Attribution, values: Mapping[str, str]) -> str:
-    """Return what to ask for; `advice` is the reason's, with its values filled in."""
+    """Return what to ask for; `advice` is the reason's with its values, empty where it does not hold."""
     if reason.severity is Outcome.OK:
-        return advice
-    fits = mends(reason, found.blame)
+        return advice or NOTHING_TO_ASK
+    fits = bool(advice) and mends(reason, found.blame)
     if found.confidence in SURE:
         return advice if fits else fill_template(ASK_OF[found.blame], values)
     return f"{_question(found)} If it was: {advice}" if fits else _question(found)

@@ -142,6 +142,7 @@ DNS_TAKEN_OVER = _only(_B.DNS_FILTER)
 
 ANSWER_TO_CONNECT = _only(_B.EXPLICIT_PROXY, _B.FIREWALL_L7)
 CONNECT_UNANSWERED = _only(_B.EXPLICIT_PROXY, _B.FIREWALL_L3L4, _B.AZURE_SERVICE)
+PROXYS_RESOLVER = _only(_B.DNS_RESOLVER, _B.EXPLICIT_PROXY, _B.AZURE_SERVICE)
 NO_PROXY_THERE = _only(_B.EGRESSD_ENV, _B.EXPLICIT_PROXY)
 LISTENER_REFUSES = _only(_B.EXPLICIT_PROXY, _B.EGRESSD_ENV)
 TUNNEL_FAILS = _only(_B.EXPLICIT_PROXY, _B.AZURE_SERVICE)
@@ -163,7 +164,7 @@ DECIDED_BY: Mapping[Blame, str] = {
     _B.NAT_DEVICE: "the translation table and port usage of the NAT device at {time}",
     _B.UPSTREAM_PATH: "the provider's routing towards {address} at {time}, and another site's result",
     _B.AZURE_SERVICE: "the same from another network, and the service's status page",
-    _B.ENDPOINT_OWNER: "the log and configuration of the server behind {place}, for {local} at {time}",
+    _B.ENDPOINT_OWNER: "the log and configuration of the server behind {place}, for {flow} at {time}",
     _B.PKI_ENDPOINT: "the same download from another network",
     _B.EGRESSD_ENV: "egressd's configuration and log",
     _B.UNKNOWN_MIDDLEBOX: "a packet capture on both sides of each device between {source} and {address}",

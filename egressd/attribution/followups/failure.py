@@ -154,7 +154,7 @@ def _is_usual(context: TrailContext) -> bool:
 def _for_trail(one: TrailJudgement, budget: _Budget) -> Iterator[ControlPlan]:
     context, code = one.context, one.causes[0].code
     if context.proxied:
-        yield from proxy_controls(one)
+        yield from proxy_controls(one, tries=budget.repeats.tries_of(context))
         return
     if context.failed_in is Phase.DNS:
         yield from lookup_controls(context, code)

@@ -63,6 +63,10 @@ class Repeats:
         """The rounds in which an unanswered dial is compared with another port."""
         return min(ROUNDS, self._dials)
 
+    def tries_of(self, context: TrailContext) -> int:
+        """Return how often a conversation through a proxy is repeated."""
+        return min(SILENT_TRIES if is_silent(context) else MOST_TRIES, self._share)
+
     def next_for(self, context: TrailContext) -> ControlPlan | None:
         """Plan the next repeats of a conversation; None where it was repeated often enough, or worked."""
         ran = context.controls(ControlKind.REPEAT)

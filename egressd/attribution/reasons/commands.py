@@ -21,6 +21,9 @@ CHAIN = "$ openssl s_client -connect {remote} -servername {sni} \\\n  -showcerts
 CURL = "$ curl -sv -o /dev/null https://{place}/ \\\n  --connect-to ::{remote}"
 CURL_PLAIN = "$ curl -sv http://{place}/ --connect-to ::{remote}"
 CURL_PROXY = "$ curl -sv -o /dev/null -x {proxy} https://{place}/"
+PROXY_CLIENT_HELLO = (
+    "$ openssl s_client -proxy PROXY-HOST:PORT -connect {place} \\\n  -servername {sni} </dev/null"
+)
 CURL_DIRECT = "$ curl -sv -o /dev/null --noproxy '*' https://{place}/"
 AGAIN = "$ egressd --once --only '{host}'"
 

@@ -8,19 +8,18 @@ from egressd.attribution.blame.suspects import (
     CONFIGURED_PROXY,
     CONNECT_UNANSWERED,
     DIRECT_RULE,
+    INSPECTION,
     NO_PROXY_THERE,
+    PROXYS_RESOLVER,
     RESOLVER,
     TRUST_STORE,
     TUNNEL_FAILS,
 )
-from egressd.attribution.reasons.commands import AGAIN, CURL_DIRECT, CURL_PROXY, steps
+from egressd.attribution.reasons.commands import AGAIN, CURL_DIRECT, CURL_PROXY, PROXY_CLIENT_HELLO, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
 from egressd.model.verdict import Blame, Outcome
 
-_PROXY_CLIENT_HELLO = (
-    "$ openssl s_client -proxy PROXY-HOST:PORT -connect {place} \\\n  -servername {sni} </dev/null"
-)
 _SQUID_ERRNO = "proxy.headers: `X-Squid-Error: ERR_CONNECT_FAIL` and the errno of the proxy's own connection"
 
 PROXY: tuple[Reason, ...] = (
@@ -385,7 +384,7 @@ PROXY: tuple[Reason, ...] = (
             "proxy.body: the text about DNS",
             "proxy.elapsed_ms: long when the resolver is down",
         ),
-        suspects=CONFIGURED_PROXY,
+        suspects=PROXYS_RESOLVER,
         severity=Outcome.DOWN,
         advice="On {proxy}, make {host} resolve: check the resolvers the proxy uses, not those of {source}.",
         confirm=steps("On the proxy:", "$ dig {host} A"),
@@ -414,7 +413,8 @@ PROXY: tuple[Reason, ...] = (
         title="The proxy closes the tunnel on the SNI",
         meaning="The proxy granted the tunnel and closed it as soon as the ClientHello came. It reads the "
         "server name (SNI) and has a rule against it.",
-        signal="CONNECT was answered by 200; after the ClientHello the stream ended without a byte.",
+        signal="CONNECT was answered by 200; after the ClientHello the stream ended without a byte, and with "
+        "another name in a tunnel to the same place it did not.",
         evidence=(
             "proxy.status: 200",
             "tls.failure, tls.bytes_received: closed or reset, 0 bytes",
@@ -425,7 +425,27 @@ PROXY: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="On {proxy}, allow {sni} in the TLS inspection rules as well as in the CONNECT rules: the "
         "tunnel is granted and then terminated (Squid: `ssl_bump terminate`).",
-        confirm=steps(_PROXY_CLIENT_HELLO),
+        confirm=steps(PROXY_CLIENT_HELLO),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_tunnel_closed",
+        phase=Phase.TLS,
+        title="The tunnel is granted and closed after the ClientHello",
+        meaning="The proxy granted the tunnel, and it ended as soon as the ClientHello had been sent. The "
+        "proxy closed it, by policy or for want of a connection of its own, or the server did.",
+        signal="CONNECT was answered by 200; after the ClientHello the stream ended without a byte.",
+        evidence=(
+            "proxy.status: 200",
+            "tls.failure, tls.bytes_received: closed or reset, 0 bytes",
+            "controls.sni_contrast: whether another name ends alike in a tunnel to the same place",
+            "controls.repeat: whether it happens again",
+        ),
+        suspects=TUNNEL_FAILS,
+        severity=Outcome.BLOCKED,
+        advice="On {proxy}, look up the tunnel to {place} from {source} at {time}: it was granted, and "
+        "closed after the ClientHello. The log shows which side closed it.",
+        confirm=steps(PROXY_CLIENT_HELLO, "`unexpected eof` or `Connection reset`."),
         needs=("proxy",),
     ),
     Reason(
@@ -458,11 +478,11 @@ PROXY: tuple[Reason, ...] = (
             "tls.chain.issuer: `Not trusted by` and the proxy's CA",
             "proxy.proxy: which proxy",
         ),
-        suspects=CONFIGURED_PROXY,
+        suspects=INSPECTION,
         severity=Outcome.BLOCKED,
         advice="On {proxy}, update the root store, allow it to fetch intermediates over port 80, and check "
         "its clock; better still, exempt {host} from inspection.",
-        confirm=steps(_PROXY_CLIENT_HELLO, "Read the `issuer=` line."),
+        confirm=steps(PROXY_CLIENT_HELLO, "Read the `issuer=` line."),
         needs=("proxy",),
     ),
     Reason(
@@ -482,7 +502,7 @@ PROXY: tuple[Reason, ...] = (
         severity=Outcome.BLOCKED,
         advice="On {proxy}, look up the tunnel to {place} from {source} at {time}: it was granted, and "
         "no byte came back from the server's side.",
-        confirm=steps(_PROXY_CLIENT_HELLO, "It hangs after `CONNECTED`."),
+        confirm=steps(PROXY_CLIENT_HELLO, "It hangs after `CONNECTED`."),
         needs=("proxy",),
     ),
     Reason(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from egressd.attribution.blame.suspects import LISTENER_REFUSES, Signature
 from egressd.attribution.certainty import OBSERVED, SILENCE, at, contrasted, unless
-from egressd.attribution.control_results.contrast import Contrast, passed_if, passed_or_flip
+from egressd.attribution.control_results.contrast import sni_contrast
 from egressd.attribution.facts.proxy import (
     BAD_GATEWAY,
     auth_schemes,
@@ -24,7 +24,7 @@ from egressd.attribution.facts.proxy import (
     proxy_refusal,
     squid_error,
 )
-from egressd.attribution.facts.sweep_index import NO_CONNECT, answered_tls, succeeded_in
+from egressd.attribution.facts.sweep_index import NO_CONNECT, succeeded_in
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import product_of
 from egressd.attribution.rules.certificate import is_origin_untrusted
@@ -96,11 +96,6 @@ def _other_ports(context: TrailContext) -> Iterator[Trail]:
             yield from context.index.trails.get(probe.id, ())
     for control in context.controls(ControlKind.PORT_CONTRAST):
         yield from control.trails
-
-
-def _by_other_name(context: TrailContext) -> Contrast:
-    """Compare with any name the same proxy let pass."""
-    return passed_if(context.trail.path in context.index.working_proxies)
 
 
 def _squid_errno(context: TrailContext) -> str:
@@ -200,15 +195,12 @@ def _tunnel_cut(*failures: Failure) -> Condition:
     return when
 
 
-def _by_other_sni(context: TrailContext) -> Contrast:
-    """Compare with another server name: in a tunnel to the same address, else in any tunnel."""
-    own = context.tls.sni.lower() if context.tls is not None else ""
-    controls = context.controls(ControlKind.SNI_CONTRAST)
-    shown = [one for control in controls for trail in control.trails for one in trail.handshakes]
-    if any(answered_tls(one) for one in shown):
-        return passed_or_flip(context)
-    passed = context.index.tunnel_answered_sni.get(context.trail.path, frozenset()) - {own}
-    return passed_if(passed and not shown)
+_tunnel_closed = _tunnel_cut(Failure.CLOSED, Failure.RESET)
+
+
+def _closed_on_sni(context: TrailContext) -> bool:
+    """Whether a tunnel that was cut is not cut with another server name in it, to the same place."""
+    return _tunnel_closed(context) and sni_contrast(context).separates
 
 
 def _block_page(context: TrailContext) -> bool:
@@ -256,16 +248,9 @@ TUNNEL = RuleTable(
     rules=(
         Rule(reason="proxy_block_page_in_tunnel", when=_block_page),
         Rule(reason="proxy_origin_untrusted", when=is_origin_untrusted),
-        Rule(
-            reason="proxy_tunnel_closed_on_sni",
-            when=_tunnel_cut(Failure.CLOSED, Failure.RESET),
-            certainty=contrasted(_by_other_sni),
-        ),
-        Rule(
-            reason="proxy_tunnel_stall",
-            when=_tunnel_cut(Failure.TIMEOUT),
-            certainty=contrasted(_by_other_sni),
-        ),
+        Rule(reason="proxy_tunnel_closed_on_sni", when=_closed_on_sni, certainty=contrasted(sni_contrast)),
+        Rule(reason="proxy_tunnel_closed", when=_tunnel_closed, certainty=SILENCE),
+        Rule(reason="proxy_tunnel_stall", when=_tunnel_cut(Failure.TIMEOUT), certainty=SILENCE),
         *TLS.rules,
     ),
     notes=TLS.notes,

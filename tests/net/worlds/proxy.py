@@ -260,7 +260,7 @@ PROXY_WORLDS = (
             ),
             row(
                 "proxy_upstream_error_of_a_name_that_does_not_exist",
-                "absent-plain:80 down proxy_upstream_error explicit_proxy medium..medium",
+                "absent-plain:80 down proxy_upstream_error explicit_proxy medium..high",
                 why="for plain HTTP, squid 5 reports only a read error",
             ),
             row("proxy_forwards_plain_http", "seen:80 ok - - -"),
@@ -333,7 +333,7 @@ PROXY_WORLDS = (
             row("proxy_splices_other_names", "spliced-1 ok - - -"),
             row(
                 "proxy_tunnel_closed_on_sni_by_squid",
-                "cut blocked proxy_tunnel_closed_on_sni explicit_proxy high..high",
+                "cut blocked proxy_tunnel_closed_on_sni explicit_proxy high",
             ),
             row(
                 "proxy_block_page_in_tunnel_by_squid",
@@ -421,7 +421,10 @@ PROXY_WORLDS = (
         name="proxy_closes_connections",
         build=fixed_response("http-request reject"),
         healthy=False,
-        rows=(row("proxy_unknown_by_haproxy", "healthy unknown proxy_unknown explicit_proxy low"),),
+        rows=(
+            row("proxy_closed_by_haproxy", "healthy blocked proxy_closed explicit_proxy medium"),
+            row("proxy_closed_in_plain", "seen:80 blocked proxy_closed explicit_proxy medium"),
+        ),
     ),
     World(
         name="proxy_not_listening",
