@@ -1960,6 +1960,26 @@ HTTP = (
         blame=Blame.AZURE_SERVICE,
     ),
     Scene(
+        name="reset-in-the-middle",
+        build=_secure(replace(http(200), failure=Failure.RESET, bytes_received=900)),
+        reason="http_truncated",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="alert-after-request",
+        build=_secure(http(failure=Failure.ALERT, alert=80)),
+        reason="http_reset_after_request",
+        outcome=DOWN,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="unknown-coding",
+        build=_secure(http(200, headers={"content-encoding": "br"}), expect=Expect(sha256="aa")),
+        reason="http_content_unexpected",
+        outcome=UNKNOWN,
+        blame=Blame.EGRESSD_ENV,
+    ),
+    Scene(
         name="range-refused-by-service",
         build=_secure(http(403), expect=Expect(min_bytes=1000)),
         reason="http_range_blocked",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from egressd.attribution.facts.sweep_index import CUTS
+from egressd.attribution.facts.sweep_index import is_cut
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Failure
 
@@ -28,7 +28,7 @@ def owners_fail_alike(context: TrailContext) -> bool:
     An owner is told by the zone of the name: everything after its first label.
     """
     http = context.http
-    if http is None or http.failure not in CUTS or not context.public_tls:
+    if http is None or http.failure is None or not is_cut(http) or not context.public_tls:
         return False
     alike = context.index.sessions_cut.get((context.source, context.trail.path, http.failure), frozenset())
     if context.probe.host.lower() not in {host for host, _ in alike}:

@@ -18,6 +18,7 @@ from egressd.attribution.blame.suspects import (
     ANSWERED_BY_INSPECTION,
     ANSWERED_IN_CLEAR,
     CUT_IN_CLEAR,
+    EGRESSD_ITSELF,
     Signature,
 )
 from egressd.attribution.certainty import OBSERVED, SILENCE, Certainty, at, unless
@@ -43,13 +44,24 @@ NOT_UPGRADED = frozenset({405, 426, 501, 505})
 NO_ACCESS = re.compile(r"public ?network ?access|private ?link ?scope|private endpoint", re.IGNORECASE)
 AZURE_FIREWALL_TEXT = "action: deny"
 
-_cut = phase_failed(Phase.HTTP, Failure.RESET, Failure.CLOSED)
+_ended = phase_failed(Phase.HTTP, Failure.RESET, Failure.CLOSED, Failure.ALERT)
+_truncated = phase_failed(Phase.HTTP, Failure.TRUNCATED)
 
 
 def _answer(context: TrailContext) -> HttpObservation | None:
     """Return the answer, where one came and the chain verified."""
     http = context.http
     return http if http is not None and http.status is not None and not http.unverified else None
+
+
+def _cut(context: TrailContext) -> bool:
+    """Whether the connection ended after the request and before the answer began."""
+    return _ended(context) and context.http is not None and context.http.status is None
+
+
+def _cut_short(context: TrailContext) -> bool:
+    """Whether the connection ended in the middle of the answer."""
+    return _truncated(context) or (_ended(context) and _answer(context) is not None)
 
 
 def _status(context: TrailContext) -> int:
@@ -185,6 +197,20 @@ def _unexpected_content(context: TrailContext) -> bool:
     if answer is None or answer.failure is not None or not _good(context):
         return False
     return not content_right(answer, context.target.expect)
+
+
+def _unreadable(context: TrailContext) -> bool:
+    """Whether a digest is expected and egressd could not take one: too long, or in an unknown coding."""
+    answer = _answer(context)
+    return answer is not None and context.target.expect.sha256 is not None and answer.sha256 is None
+
+
+def _content_suspects(context: TrailContext) -> Signature | None:
+    return EGRESSD_ITSELF if _unreadable(context) else None
+
+
+def _content_outcome(context: TrailContext) -> Outcome | None:
+    return Outcome.UNKNOWN if _unreadable(context) else None
 
 
 def _no_upgrade(context: TrailContext) -> bool:
@@ -335,12 +361,17 @@ HTTP = RuleTable(
         Rule(reason="http_content_replaced", when=_replaced),
         Rule(
             reason="http_truncated",
-            when=phase_failed(Phase.HTTP, Failure.TRUNCATED),
+            when=_cut_short,
             suspects=_clear_suspects,
         ),
         Rule(reason="service_public_access_denied", when=_no_access, certainty=at(Confidence.HIGH)),
         Rule(reason="http_unexpected_status", when=_unexpected_status, suspects=_status_suspects),
-        Rule(reason="http_content_unexpected", when=_unexpected_content),
+        Rule(
+            reason="http_content_unexpected",
+            when=_unexpected_content,
+            suspects=_content_suspects,
+            outcome=_content_outcome,
+        ),
         Rule(
             reason="http_h2_broken",
             when=phase_failed(Phase.HTTP, Failure.HTTP2_ERROR),
