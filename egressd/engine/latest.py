@@ -1,20 +1,31 @@
 """The newest result of every probe, put together from passes over parts of the plan. Pure.
 
-Nothing older is kept: memory does not grow with time.
+Nothing older is kept: memory does not grow with time. What is judged together belongs to one episode:
+controls have an age beyond which they are no evidence, and so has what other targets showed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from egressd.model.observation import HttpObservation, TlsObservation
-from egressd.model.plan import Plan
+from egressd.model.observation import HttpObservation, Timestamp, TlsObservation
+from egressd.model.plan import ControlKind, Plan
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
+from egressd.wording import stamp
 
 NOT_YET = "not probed yet"
+EVIDENCE_INTERVALS = 2
+"""Intervals after which a control, or what another target showed, is no evidence any more."""
+ROTATING = frozenset(
+    {ControlKind.LARGE_HELLO, ControlKind.SPLIT_HELLO, ControlKind.SNI_LAST, ControlKind.NO_SNI}
+)
+"""Controls that go round places that work, so that each place keeps its last result."""
+FETCHED_AGE = 600.0
+"""Seconds for which a fetch for a target that works is evidence: it is a load on somebody else's server."""
 
 Signature = frozenset[tuple[object, ...]]
 
@@ -42,6 +53,8 @@ class LatestResults:
     controls: dict[str, Control] = field(default_factory=dict)
     """By id."""
     vantage: Vantage | None = None
+    evidence_age: float | None = None
+    """Seconds after which what was seen is no evidence about anything else; None: it always is."""
 
     def add(self, record: ProbeRecord) -> RecordChange:
         """Replace the record of a probe, and drop its controls if the signature changed."""
@@ -84,13 +97,45 @@ class LatestResults:
         return replace(
             of,
             plan=plan,
+            evidence_since=self._evidence_since(of),
             vantage=self._with_clock(of.vantage),
             records=tuple(
                 self.records.get(one.id) or ProbeRecord(probe=one.id, trails=(), skipped=NOT_YET)
                 for one in plan.probes
             ),
-            controls=tuple(controls[key] for key in sorted(controls)),
+            controls=tuple(one for _, one in sorted(controls.items()) if self._counts(one, of.started)),
         )
+
+    def needs_controls(self, record: ProbeRecord) -> bool:
+        """Whether nothing that is still evidence is known about why a probe failed."""
+        if not _fails(record):
+            return False
+        started = _moment(record.trails)
+        known = [one for one in self.controls.values() if one.subject == record.probe]
+        return started is None or not known or not all(self._counts(one, started) for one in known)
+
+    def _counts(self, control: Control, now: Timestamp) -> bool:
+        """Whether a control is young enough at a time to be evidence."""
+        began, limit = _moment(control.trails), self._limit(control)
+        return began is None or limit is None or _seconds(began, now) <= limit
+
+    def _limit(self, control: Control) -> float | None:
+        """Return the seconds after which a control is no evidence; None: it always is."""
+        subject = self.records.get(control.subject)
+        if self.evidence_age is None or subject is None or _fails(subject):
+            return self.evidence_age
+        if control.kind in ROTATING:
+            return None
+        return (
+            max(self.evidence_age, FETCHED_AGE)
+            if control.kind is ControlKind.REVOCATION
+            else self.evidence_age
+        )
+
+    def _evidence_since(self, of: Recording) -> Timestamp | None:
+        if self.evidence_age is None:
+            return None
+        return stamp(datetime.fromisoformat(of.started) - timedelta(seconds=self.evidence_age))
 
     def _merged(self, of: Recording, renewed: AbstractSet[str]) -> dict[str, Control]:
         """Return the controls with those of a pass; base controls (no subject) are replaced all together."""
@@ -106,6 +151,21 @@ class LatestResults:
         return replace(
             fresh, clock_offset_seconds=known.clock_offset_seconds, clock_readings=known.clock_readings
         )
+
+
+def _fails(record: ProbeRecord) -> bool:
+    """Whether no trail of a probe came to its end."""
+    ends = [trail.last for trail in record.trails]
+    return all(one is None or one.failure is not None for one in ends)
+
+
+def _moment(trails: Iterable[Trail]) -> Timestamp | None:
+    """Return when the first of some trails began; None: none of them shows."""
+    return min((trail.observations[0].started for trail in trails if trail.observations), default=None)
+
+
+def _seconds(begin: Timestamp, end: Timestamp) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
 
 
 def record_signature(record: ProbeRecord) -> Signature:

@@ -13,7 +13,7 @@ import structlog
 
 from egressd import clock
 from egressd.attribution import SAMPLED, judge, plan_followups
-from egressd.engine.latest import LatestResults, RecordChange
+from egressd.engine.latest import EVIDENCE_INTERVALS, LatestResults, RecordChange
 from egressd.engine.plan import plan_sweep
 from egressd.engine.schedule import Schedule, hourly_label
 from egressd.errors import EgressdError
@@ -76,7 +76,8 @@ class Session:
         self.discoveries = discoveries
         self.baseline = baseline
         self.stop = stop or asyncio.Event()
-        self.results = LatestResults(reuse=reuse)
+        age = EVIDENCE_INTERVALS * settings.interval if reuse else None
+        self.results = LatestResults(reuse=reuse, evidence_age=age)
         self.plan = plan or self._make_plan()
         self.context = open_context(settings, self.plan)
 
@@ -142,8 +143,9 @@ class Session:
 
         def note(record: ProbeRecord) -> None:
             change = self.results.add(record)
-            if change is not RecordChange.UNCHANGED:
+            if change is not RecordChange.UNCHANGED or self.results.needs_controls(record):
                 renewed.add(record.probe)
+                self.context.control_cache.forget(record.probe)
             on_done(record, change)
 
         recording = await self._run(

@@ -167,3 +167,6 @@ class Recording:
     controls: tuple[Control, ...] = ()
     baseline: Baseline | None = None
     """The results to compare with; None: no comparison."""
+    evidence_since: Timestamp | None = None
+    """What was seen before is no evidence about other targets: it is of another episode. None: all was seen
+    in one pass."""

@@ -12,7 +12,6 @@ from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Control
 
 TTL_SECONDS = {
-    ControlKind.HOPS: 3600.0,
     ControlKind.LARGE_HELLO: 600.0,
     ControlKind.SPLIT_HELLO: 3600.0,
     ControlKind.SNI_LAST: 600.0,
@@ -37,6 +36,10 @@ class ControlCache:
             return None
         same = (control.address, control.port, control.host, control.url)
         return control if same == (plan.address, plan.port, plan.host, plan.url) else None
+
+    def forget(self, subject: str) -> None:
+        """Drop the results about a probe: it ended otherwise, or they are too old to explain how it ended."""
+        self._entries = {key: one for key, one in self._entries.items() if one[1].subject != subject}
 
     def put(self, control: Control) -> None:
         """Store a result for the TTL of its kind; the oldest entry is dropped when the cache is full."""

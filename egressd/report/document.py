@@ -82,6 +82,8 @@ class RunEntry:
     """The version that judged the sweep."""
     catalog: CatalogEntry
     config_digest: str
+    evidence_since: Timestamp | None = None
+    """What was seen before is no evidence about other targets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

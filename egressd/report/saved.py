@@ -83,6 +83,7 @@ def from_json(text: str) -> Recording:
             for one in report.controls
         ),
         baseline=report.baseline,
+        evidence_since=report.run.evidence_since,
     )
 
 
@@ -100,6 +101,7 @@ def to_report(sweep: Sweep) -> Report:
             egressd=__version__,
             catalog=CatalogEntry(revision=plan.catalog_revision, digest=plan.catalog_digest),
             config_digest=plan.config_digest,
+            evidence_since=recording.evidence_since,
         ),
         vantage=convert_fields(VantageEntry, recording.vantage, trust=dict(recording.vantage.trust)),
         summary=convert_fields(
@@ -226,6 +228,8 @@ def _check(report: Report) -> None:
 def _moments(report: Report) -> Iterator[str]:
     """Yield every time in the report."""
     yield from (report.run.started, report.run.finished)
+    if report.run.evidence_since is not None:
+        yield report.run.evidence_since
     trails: list[ObservedTrail] = [trail for target in report.targets for trail in target.trails]
     trails += [trail for one in report.controls for trail in (*one.trails, *one.subject_trails)]
     for trail in trails:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import cast
 
 from egressd import clock
 from egressd.daemon.holder import SnapshotHolder
@@ -22,6 +24,8 @@ from egressd.model.recording import ProbeRecord, Recording, Trail
 from egressd.model.settings import Family, Limits, Settings
 from egressd.model.snapshot import ConfigStatus, Snapshot, StateStatus
 from egressd.model.verdict import Blame, Outcome, SourceVerdict, Sweep, TargetVerdict, Verdict
+from egressd.probe.context import ProbeContext
+from egressd.probe.control_cache import ControlCache
 from tests.standing.sweeps import PLAN, VANTAGE
 
 RTT = 0.05
@@ -90,6 +94,7 @@ class FakeSession(Session):
         self.plan = plan
         self.schedule = Schedule.of(settings, identity)
         self.discoveries = ()
+        self.context = cast(ProbeContext, SimpleNamespace(control_cache=ControlCache()))
         self.results = LatestResults()
         self.refreshes: list[float] = []
         self.hung: asyncio.Event | None = None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
 
 from egressd.engine.latest import NOT_YET, LatestResults, RecordChange
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Control, ProbeRecord, Recording
+from egressd.wording import stamp
 from tests.daemon.simulation import plan_of, trail_of
 from tests.standing.sweeps import VANTAGE, recording
 
@@ -122,3 +126,47 @@ def test_what_is_not_planned_is_forgotten() -> None:
     fewer = results.within(replace(PLAN, probes=PLAN.probes[1:2]))
     assert (list(fewer.records), list(fewer.controls)) == ([IDS[1]], ["path"])
     assert not results.within(replace(PLAN, controls=())).controls.keys() & {"path"}
+
+
+def aged(kind: ControlKind, subject: str, seconds: float, *, before: str = "") -> Control:
+    """Return a control that began so many seconds before a time: that of the sweep, if none is given."""
+    (begin,) = trail_of(None).observations
+    when = stamp(datetime.fromisoformat(before or recording("x").started) - timedelta(seconds=seconds))
+    seen = replace(trail_of(None), observations=(replace(begin, started=when),))
+    return replace(control(f"{kind}:{seconds:.0f}", subject), kind=kind, trails=(seen,))
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "seconds", "kept"),
+    [
+        (ControlKind.REPEAT, "timeout", 119.0, True),
+        (ControlKind.REPEAT, "timeout", 121.0, False),
+        (ControlKind.LARGE_HELLO, "timeout", 121.0, False),
+        (ControlKind.LARGE_HELLO, None, 5000.0, True),
+        (ControlKind.REVOCATION, None, 599.0, True),
+        (ControlKind.REVOCATION, None, 601.0, False),
+        (ControlKind.REVOCATION, "timeout", 121.0, False),
+        (ControlKind.REDIRECT, None, 121.0, False),
+    ],
+)
+def test_a_control_has_an_age(kind: ControlKind, how: str | None, seconds: float, *, kept: bool) -> None:
+    """For what fails it is evidence for two intervals; what goes round places that work keeps its result."""
+    results = LatestResults(reuse=True, evidence_age=120.0)
+    results.add(record(0, how))
+    finish(results, passing(0, controls=(aged(kind, IDS[0], seconds),)))
+    shown = results.recording(PLAN, passing(0), renewed=frozenset())
+    assert bool(shown.controls) is kept
+    assert shown.evidence_since == stamp(datetime.fromisoformat(shown.started) - timedelta(seconds=120))
+
+
+def test_controls_are_needed_where_a_failure_has_none_that_counts() -> None:
+    """What works needs none; what fails needs them again when one is too old."""
+    results = LatestResults(reuse=True, evidence_age=120.0)
+    (dial,) = trail_of("timeout").observations
+    results.add(record(0, "timeout"))
+    assert results.needs_controls(record(0, "timeout"))
+    assert not results.needs_controls(record(0))
+    finish(results, passing(0, controls=(aged(ControlKind.REPEAT, IDS[0], 0.0, before=dial.started),)))
+    assert not results.needs_controls(record(0, "timeout"))
+    finish(results, passing(0, controls=(aged(ControlKind.REPEAT, IDS[0], 121.0, before=dial.started),)))
+    assert results.needs_controls(record(0, "timeout"))

@@ -12,8 +12,8 @@ from egressd.probe import control_cache
 from egressd.probe.control_cache import MAX_ENTRIES, TTL_SECONDS, ControlCache
 
 ASKED = ControlPlan(
-    id="hops:x",
-    kind=ControlKind.HOPS,
+    id="large_hello:x",
+    kind=ControlKind.LARGE_HELLO,
     source="here",
     why="",
     host="a.example",
@@ -44,15 +44,15 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return moment
 
 
-def test_ttl_of_hops(now: list[float]) -> None:
-    """The result is reused for an hour, and not a second longer."""
+def test_a_result_is_reused_for_its_time(now: list[float]) -> None:
+    """The result is reused for ten minutes, and not a second longer."""
     known = ControlCache()
     known.put(result_of(ASKED))
-    now[0] += 3599.0
+    now[0] += 599.0
     assert known.get(ASKED) == result_of(ASKED)
     now[0] += 1.0
     assert known.get(ASKED) is None
-    assert TTL_SECONDS[ControlKind.HOPS] == 3600.0
+    assert TTL_SECONDS[ControlKind.LARGE_HELLO] == 600.0
 
 
 @pytest.mark.parametrize("other", [{"address": "203.0.113.10"}, {"host": "b.example"}, {"port": 80}])
@@ -61,6 +61,23 @@ def test_other_target_is_a_miss(now: list[float], other: dict[str, object]) -> N
     known = ControlCache()
     known.put(result_of(ASKED))
     assert known.get(replace(ASKED, **other)) is None  # type: ignore[arg-type]  # fields by name
+
+
+def test_what_a_failure_is_explained_by_is_not_reused() -> None:
+    """A repeat, a contrast or a hop sweep of another episode explains nothing."""
+    reused = {ControlKind.HOPS, ControlKind.REPEAT, ControlKind.SNI_CONTRAST, ControlKind.SMALL_MSS}
+    assert not reused & set(TTL_SECONDS)
+
+
+def test_what_is_known_of_a_probe_is_forgotten(now: list[float]) -> None:
+    """A probe that ends otherwise has its controls run again; those of others stay."""
+    known, other = ControlCache(), replace(ASKED, id="large_hello:y", subject="y")
+    mine = replace(ASKED, subject="x")
+    known.put(result_of(mine))
+    known.put(result_of(other))
+    known.forget("x")
+    assert known.get(mine) is None
+    assert known.get(other) is not None
 
 
 def test_repeats_are_not_cached(now: list[float]) -> None:

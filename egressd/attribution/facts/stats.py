@@ -6,6 +6,7 @@ import errno
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from egressd.attribution.facts.address import Networks, is_ordinary
@@ -192,3 +193,9 @@ def _dial_result(one: TcpObservation) -> str:
     if one.failure is Failure.TIMEOUT:
         return "silent"
     return "unroutable" if failed_locally(one) else "rejected"
+
+
+def seen_since(trails: Iterable[Trail], since: str | None) -> bool:
+    """Whether what a probe showed is evidence about others: it was not seen too long before."""
+    began = (datetime.fromisoformat(one.observations[0].started) for one in trails if one.observations)
+    return since is None or any(one >= datetime.fromisoformat(since) for one in began)

@@ -22,6 +22,7 @@ from egressd.attribution.facts.stats import (
     count_dials,
     count_resolvers,
     observations,
+    seen_since,
     source_addresses,
 )
 from egressd.model.endpoint import SampleKind
@@ -109,7 +110,8 @@ class SweepIndex:
         plan = recording.plan
         trails = {record.probe: record.trails for record in recording.records}
         probes = {probe.id: probe for probe in plan.probes}
-        every = tuple(trail for some in trails.values() for trail in some)
+        seen = {key: some for key, some in trails.items() if seen_since(some, recording.evidence_since)}
+        every = tuple(trail for some in seen.values() for trail in some)
         controls = _grouped(recording.controls, lambda one: one.subject)
         ordinary = [one for one in recording.controls if one.kind not in SYNTHETIC_CONTROLS]
         comparable = (*every, *(trail for control in ordinary for trail in control.trails))
@@ -140,7 +142,7 @@ class SweepIndex:
             proven_names=_sets(proven_names(comparable)),
             private_issuers=_sets(private_authorities(every, public=known_authorities)),
             public_authorities=known_authorities,
-            peers=PeerComparison.build(trails, controls),
+            peers=PeerComparison.build(seen, controls),
             revocation_hosts=_revocation_hosts(every),
             redirects_in_clear=_sets(_redirects_in_clear(everything)),
             sessions_cut=_sets(_sessions_cut(every)),
