@@ -23,7 +23,13 @@ from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
 from egressd.cli.service.maintenance import maintenance_app
 from egressd.cli.service.notify import notify_app
-from egressd.cli.settings import WebFlags, read_settings, refuse_sources, settings_secrets
+from egressd.cli.settings import (
+    WebFlags,
+    read_settings,
+    refuse_sources,
+    reserved_address_warnings,
+    settings_secrets,
+)
 from egressd.cli.watch.command import watch
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -198,7 +204,7 @@ def config_main() -> None:
 @config_app.command("check")
 @guarded
 def config_check(config_file: options.ConfigFile = None) -> ExitCode:
-    """List every mistake of the configuration at once."""
+    """List every mistake of the configuration at once; look up the names of your own hosts."""
     from egressd.web.access import check_file
 
     settings, _ = read_settings(config_file, Flags())
@@ -214,6 +220,6 @@ def config_check(config_file: options.ConfigFile = None) -> ExitCode:
         f"digest {settings.digest[:12]}"
     )
     print_line(summary)
-    for warning in settings.warnings:
+    for warning in dict.fromkeys((*settings.warnings, *reserved_address_warnings(settings))):
         print_line(f"warning: {warning}")
     return ExitCode.OK

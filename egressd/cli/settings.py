@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from egressd.cli.guard import print_stderr
 from egressd.config import Flags, load_settings
+from egressd.config.addresses import (
+    concerns_appliance,
+    names_of,
+    places_of,
+    reserved_addresses,
+    resolver_places,
+)
 from egressd.config.load import find_file
 from egressd.errors import ConfigError, UsageError
 from egressd.fields.parse import parse_listen
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
+
+LOOKUP_TIMEOUT = 3.0
+"""Seconds for the names of a configuration, which are looked up side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +59,19 @@ def read_settings(config_file: Path | None, flags: Flags) -> tuple[Settings, Cat
         print_stderr(f"using {path}")
     catalog = load_catalog()
     return load_settings(path, flags, catalog=catalog), catalog
+
+
+def reserved_address_warnings(settings: Settings) -> tuple[str, ...]:
+    """Look up the names of the configuration, and warn of what the appliance can't reach from inside."""
+    from egressd.net.resolve import addresses_of, system_nameservers
+
+    if not concerns_appliance(settings):
+        return ()
+    places = places_of(settings)
+    if any(one.is_system for one in settings.resolvers):
+        places += resolver_places(system_nameservers())
+    resolved = asyncio.run(addresses_of(names_of(places), timeout=LOOKUP_TIMEOUT))
+    return tuple(dict.fromkeys(reserved_addresses(places, resolved)))
 
 
 def refuse_sources(settings: Settings, flags: Flags) -> None:

@@ -6,24 +6,15 @@ None is a mistake of the file. Each is one sentence: what, and what to do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from egressd.config.addresses import concerns_appliance, places_of, reserved_addresses
 from egressd.model.endpoint import Role
 from egressd.model.settings import Proxy, Settings, Source
 from egressd.planning.bypass import bypass_entry
 
-BRIDGE_PROFILES = frozenset({"resource-bridge", "scvmm", "vmware", "azure-local"})
 AGENT_PROFILE = "connected-machine"
-PODS = ip_network("10.244.0.0/16")
-SERVICES = ip_network("10.96.0.0/24")
-OLD_SERVICES = ip_network("10.96.0.0/12")
-RESERVED = (
-    (PODS, "the appliance's pods"),
-    (SERVICES, "the appliance's services"),
-    (OLD_SERVICES, "the services of an appliance before 1.8"),
-)
 API_PORT = 6443
 ON_APPLIANCE = frozenset({Role.APPLIANCE, Role.CONTROL_PLANE})
 
@@ -32,8 +23,8 @@ def appliance_warnings(settings: Settings) -> tuple[str, ...]:
     """Return warnings of settings that would not work where the products run."""
     found: list[str] = []
     proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]
-    if BRIDGE_PROFILES & set(settings.profiles):
-        found += _reserved_addresses(settings, proxies)
+    if concerns_appliance(settings):
+        found += reserved_addresses(places_of(settings))
         for proxy in proxies:
             found += [
                 *_proxy_names(proxy),
@@ -44,31 +35,6 @@ def appliance_warnings(settings: Settings) -> tuple[str, ...]:
     if AGENT_PROFILE in settings.profiles:
         found += [text for proxy in proxies for text in _agent_warnings(proxy)]
     return tuple(dict.fromkeys(found))
-
-
-def _reserved_addresses(settings: Settings, proxies: Iterable[Proxy]) -> Iterator[str]:
-    """Find addresses in networks that the appliance uses itself."""
-    places = [
-        *((f"source {one.name}", one.address) for one in settings.sources),
-        *((f"resolver {one.name}", one.address) for one in settings.resolvers),
-        *((f"proxy {one.url}", urlsplit(one.url).hostname) for one in proxies),
-    ]
-    for what, address in places:
-        if taken := _reserved_network(address or ""):
-            network, whose = taken
-            yield (
-                f"{what}: {address} lies in {network}, which is taken by {whose}; "
-                "from inside the appliance it can't be reached"
-            )
-
-
-def _reserved_network(text: str) -> tuple[IPv4Network, str] | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    reserved = ((network, whose) for network, whose in RESERVED if isinstance(network, IPv4Network))
-    return next(((network, whose) for network, whose in reserved if address in network), None)
 
 
 def _proxy_names(proxy: Proxy) -> Iterator[str]:

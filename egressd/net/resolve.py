@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -233,6 +233,13 @@ def _observe_system(
         answers=query.answers,
         cnames=cnames,
     )
+
+
+async def addresses_of(names: Iterable[str], *, timeout: float) -> dict[str, tuple[str, ...]]:
+    """Look names up by getaddrinfo, all at once; return the IPv4 addresses of those that have some."""
+    async with asyncio.TaskGroup() as group:
+        tasks = {name: group.create_task(look_up_system(name, "A", timeout=timeout)) for name in names}
+    return {name: task.result().answers for name, task in tasks.items() if task.result().answers}
 
 
 def system_nameservers(

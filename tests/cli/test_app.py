@@ -6,9 +6,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -154,8 +156,15 @@ def test_a_good_configuration_is_ok(tmp_path: Path) -> None:
     )
 
 
-def test_what_the_appliance_would_refuse_is_a_warning(tmp_path: Path) -> None:
-    """`config check` warns of what the appliance would refuse, and ends with 0."""
+def test_what_the_appliance_would_refuse_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`config check` warns of what the appliance would refuse or not reach, and ends with 0."""
+
+    def in_the_pods(host: bytes, *_: object, **__: object) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.244.3.4", 0))]
+
+    monkeypatch.setattr("egressd.net.dns.system.socket.getaddrinfo", in_the_pods)
     path = tmp_path / "egressd.yml"
     path.write_text(
         "proxy: {url: 'http://proxy.corp.local:3128', bypass: ['*.corp.example']}\n", encoding="utf-8"
@@ -163,8 +172,9 @@ def test_what_the_appliance_would_refuse_is_a_warning(tmp_path: Path) -> None:
     done = run_in_process("config", "check", "--config.file", str(path))
     assert (done.exit_code, done.stderr) == (0, "")
     _, *warnings = done.stdout.splitlines()
-    assert len(warnings) == 2
+    assert len(warnings) == 3
     assert all(one.startswith("warning: prox") for one in warnings)
+    assert "proxy.corp.local resolves to 10.244.3.4" in warnings[-1]
 
 
 def test_compare_paths_needs_a_proxy() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from egressd.config.addresses import names_of, places_of, reserved_addresses, resolver_places
 from egressd.config.warnings import appliance_warnings
-from egressd.model.endpoint import Role
+from egressd.model.endpoint import Endpoint, Need, Protocol, Role
 from egressd.model.settings import Proxy, Resolver, Settings, Source
 
 SOUND = Proxy(url="http://proxy.corp.example:3128", bypass=(".corp.example", "10.20.0.0/24", ".svc"))
@@ -89,3 +90,44 @@ def test_a_bundle_of_certificates(tmp_path: Path) -> None:
     assert appliance_warnings(given) == (
         f"proxy.ca_file: {ca} holds 2 certificates; az arcappliance accepts only one",
     )
+
+
+OWN = Endpoint(
+    id="vcenter",
+    profile="own",
+    service="vCenter",
+    pattern="10.244.7.7",
+    port=443,
+    protocol=Protocol.HTTPS,
+    roles=(Role.APPLIANCE,),
+    need=Need.REQUIRED,
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            replace(BRIDGE, values=(("scvmm_server", "10.96.0.20"),)),
+            "values.scvmm_server: 10.96.0.20 lies",
+        ),
+        (replace(BRIDGE, endpoints=(OWN,)), "endpoint vcenter: 10.244.7.7 lies in 10.244.0.0/16"),
+    ],
+)
+def test_every_address_of_the_file_is_checked(changed: Settings, said: str) -> None:
+    """The bridge reaches the operator's own servers too, by value or by endpoint."""
+    (warning,) = appliance_warnings(changed)
+    assert said in warning
+
+
+def test_names_and_nameservers_are_checked_where_they_lead() -> None:
+    """A name is fine; what it resolves to is not, nor a nameserver of the host inside the pods' network."""
+    named = replace(BRIDGE, values=(("vcenter", "vc.corp.example"),), endpoints=())
+    places = (*places_of(named), *resolver_places([Resolver(name="10.244.0.9", address="10.244.0.9")]))
+    assert "vc.corp.example" in names_of(places)
+    assert appliance_warnings(named) == ()
+    found = tuple(reserved_addresses(places, {"vc.corp.example": ("10.20.0.9", "10.100.1.1")}))
+    assert [one.partition(" lies")[0] for one in found] == [
+        "values.vcenter: vc.corp.example resolves to 10.100.1.1",
+        "nameserver of this host: 10.244.0.9",
+    ]

@@ -19,6 +19,8 @@ PATH_WIDE = frozenset(
         "dns_resolver_unreachable",
         "dns_refused_client",
         "dns_no_listener",
+        "dns_no_recursion",
+        "dns_udp_blocked",
         "dns_admin_prohibited",
         "tcp_egress_all_blocked",
         "tls_all_hellos_dropped",

@@ -64,6 +64,6 @@ def private_link_split(context: TrailContext) -> bool:
 def private_link_mixed(context: TrailContext) -> bool:
     """Whether this name is private, and another name of the same scope is public here."""
     own = context.dns
-    if own is None or context.random or not private_link(context) or private_link_split(context):
+    if own is None or not private_link(context) or private_link_split(context):
         return False
     return context.index.peers.is_scope_mixed(context.source, own.name)
