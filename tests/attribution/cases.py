@@ -1855,7 +1855,22 @@ HTTP = (
         build=_clear(http(403, body=BLOCK)),
         reason="http_block_page",
         outcome=BLOCKED,
+        least=HIGH,
+        most=HIGH,
+    ),
+    Scene(
+        name="page-with-header",
+        build=_clear(http(403, headers={"x-squid-error": "ERR_ACCESS_DENIED 0"})),
+        reason="http_block_page",
+        outcome=BLOCKED,
         least=CONFIRMED,
+    ),
+    Scene(
+        name="login-in-clear",
+        build=_clear(http(401)),
+        reason="http_transparent_proxy_auth",
+        outcome=BLOCKED,
+        most=MEDIUM,
     ),
     Scene(
         name="plain-403",

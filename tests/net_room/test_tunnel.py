@@ -55,6 +55,25 @@ async def test_bytes_after_the_response_belong_to_the_tunnel(serve: Any, connect
     stream.close()
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 Connection established\r\nX-Policy : corp\r\n",
+        b"HTTP/1.1 200 Connection established\r\nvia/proxy: corp\r\n",
+        b"HTTP/1.0 200\r\nno colon\r\n",
+        b"\r\nHTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n",
+    ],
+)
+async def test_odd_heads_open_the_tunnel(serve: Any, connect: Any, head: bytes) -> None:
+    """A CONNECT that is granted with headers that break the rules is granted; what follows is the tunnel."""
+    stream = await connect(await serve(scripted_proxy(head + b"\r\nfirst", [])))
+    seen = await open_tunnel(stream, PROXY, "web.test:22", timeout=2)
+    assert (seen.failure, seen.status) == (None, 200)
+    assert await stream.read(100) == b"first"
+    stream.close()
+
+
 async def test_credentials_are_not_recorded(serve: Any, connect: Any) -> None:
     """Basic, in UTF-8; the observation has neither them nor the proxy's userinfo."""
     received: list[bytes] = []

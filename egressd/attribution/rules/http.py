@@ -108,6 +108,17 @@ def _block_page(context: TrailContext) -> bool:
     return answer is not None and _doubtful(context) and bool(product_of(answer))
 
 
+def _page_certainty(context: TrailContext) -> Confidence:
+    answer = _answer(context)
+    by_header = answer is not None and bool(product_of(replace(answer, title="", body="")))
+    return Confidence.CONFIRMED if by_header else Confidence.HIGH
+
+
+def _asks_as_a_server(context: TrailContext) -> bool:
+    """Whether the answer asks for a login as origins do as well."""
+    return _status(context) != 407 and "proxy-authenticate" not in _headers(context)
+
+
 def _captive_portal(context: TrailContext) -> bool:
     if not _doubtful(context):
         return False
@@ -260,7 +271,9 @@ def _too_slow(context: TrailContext) -> bool:
 
 def _no_access(context: TrailContext) -> bool:
     answer = _answer(context)
-    return answer is not None and answer.status == 403 and bool(NO_ACCESS.search(answer.body))
+    if answer is None or not _is_authenticated(context):
+        return False
+    return answer.status == 403 and bool(NO_ACCESS.search(answer.body))
 
 
 def _any_failure(context: TrailContext) -> bool:
@@ -341,8 +354,19 @@ HTTP = RuleTable(
             when=_azure_firewall,
             certainty=unless(_without_its_text, OBSERVED),
         ),
-        Rule(reason="http_block_page", when=_block_page),
-        Rule(reason="http_transparent_proxy_auth", when=_proxy_auth),
+        Rule(
+            reason="http_block_page",
+            when=_block_page,
+            certainty=Certainty(
+                text="Confirmed by a product's own header; high by words of a page, which anybody can write.",
+                of=_page_certainty,
+            ),
+        ),
+        Rule(
+            reason="http_transparent_proxy_auth",
+            when=_proxy_auth,
+            certainty=unless(_asks_as_a_server, OBSERVED),
+        ),
         Rule(
             reason="http_websocket_blocked",
             when=_no_upgrade,

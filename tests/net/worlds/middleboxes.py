@@ -96,7 +96,9 @@ MIDDLEBOX_WORLDS = (
         name="http_pages",
         build=pages,
         rows=(
-            row("http_block_page_by_redirect", "fortiguard:80 blocked http_block_page firewall_l7 confirmed"),
+            row(
+                "http_block_page_by_redirect", "fortiguard:80 blocked http_block_page firewall_l7 high..high"
+            ),
             row(
                 "http_azure_firewall_denied_by_redirect",
                 "azure-firewall:80 blocked http_azure_firewall_denied firewall_l7 confirmed",
