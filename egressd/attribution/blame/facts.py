@@ -483,7 +483,6 @@ FACTS: tuple[Fact, ...] = (
         says="another name of the same domain was proven at this address by a public authority",
         holds=_sibling_proven_at_address,
         rules_out=NAME_PARTIES,
-        points_to=Blame.AZURE_SERVICE,
     ),
     Fact(
         name="names_neighbour",

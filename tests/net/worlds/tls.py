@@ -256,7 +256,7 @@ TLS_WORLDS = (
             ),
             row(
                 "tls_mitm_origin_untrusted_by_squid",
-                "badly-signed blocked tls_mitm_origin_untrusted tls_inspection confirmed",
+                "badly-signed blocked tls_mitm_origin_untrusted tls_inspection medium",
             ),
             row(
                 "http_transparent_proxy_present_by_squid_intercept",
@@ -303,7 +303,7 @@ TLS_WORLDS = (
             ),
             row(
                 "tls_mitm_origin_untrusted_under_a_trusted_root",
-                "badly-signed blocked tls_mitm_origin_untrusted tls_inspection confirmed",
+                "badly-signed blocked tls_mitm_origin_untrusted tls_inspection medium",
             ),
             row(
                 "http_block_page_in_clear_beside_it",
