@@ -18,7 +18,7 @@ from egressd.model.observation import Certificate, ChainFacts, Failure, Observat
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.verdict import Blame
-from tests.attribution.cases import SCENES
+from tests.attribution.cases import PRIVATE, SCENES
 from tests.attribution.dns_scenes import asked_again, injected
 from tests.attribution.recordings import (
     ADDRESS,
@@ -274,6 +274,11 @@ ROWS: Mapping[str, Row] = {
         Phase.TLS,
         beside(of(_refused(facts(name=False)), host="a.works.example"), address=ADDRESS),
         beside(of(_refused(facts(name=False)), host="a.other.example"), address=ADDRESS),
+    ),
+    "private_beside_public": Row(
+        Phase.TLS,
+        beside(of(_refused(PRIVATE, chain=DEVICE), host="a.works.example"), address=ADDRESS),
+        beside(of(_refused(facts(), chain=DEVICE), host="a.works.example"), address=ADDRESS),
     ),
     "names_neighbour": Row(
         Phase.TLS,

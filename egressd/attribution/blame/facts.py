@@ -189,13 +189,23 @@ def _only_link_missing(accusation: Accusation) -> bool:
 
 
 def _sibling_proven_at_address(accusation: Accusation) -> bool:
-    """Whether another name of the same domain was proven at this address."""
     context = accusation.context
     answered = context.tls is not None and context.tls.failure is Failure.VERIFY
-    if context.proxied or accusation.phase is not Phase.TLS or not answered:
-        return False
+    return accusation.phase is Phase.TLS and answered and _sibling_proven(context)
+
+
+def _private_beside_public(accusation: Accusation) -> bool:
+    """Whether a private authority signed this name, and a public one others at the same address."""
+    tls = accusation.context.tls
+    facts = tls.facts if tls is not None and accusation.phase is Phase.TLS else None
+    private = facts is not None and facts.publicly_anchored is False
+    return private and not missing_link_is_public(accusation.context) and _sibling_proven(accusation.context)
+
+
+def _sibling_proven(context: TrailContext) -> bool:
+    """Whether another name of the same domain was proven at this address."""
     names = context.index.proven_names.get((context.source, *context.dialled), frozenset())
-    return domain_of(context.probe.host) in {domain_of(one) for one in names}
+    return not context.proxied and domain_of(context.probe.host) in {domain_of(one) for one in names}
 
 
 def _names_neighbour(accusation: Accusation) -> bool:
@@ -483,6 +493,13 @@ FACTS: tuple[Fact, ...] = (
         says="another name of the same domain was proven at this address by a public authority",
         holds=_sibling_proven_at_address,
         rules_out=NAME_PARTIES,
+    ),
+    Fact(
+        name="private_beside_public",
+        says="at the same address a public authority signed for other names of the domain, and a private one "
+        "for this name",
+        holds=_private_beside_public,
+        points_to=Blame.TLS_INSPECTION,
     ),
     Fact(
         name="names_neighbour",

@@ -226,8 +226,8 @@ TLS_WORLDS = (
                 "camellia blocked tls_alert_handshake_failure tls_inspection low",
             ),
             row("tls_cert_expired_by_nginx", "expired down tls_cert_expired azure_service high"),
-            row("tls_self_signed_by_nginx", "device blocked tls_self_signed firewall_l7 high"),
-            row("tls_hostname_mismatch_by_nginx", "other blocked tls_hostname_mismatch dns_filter low"),
+            row("tls_self_signed_by_nginx", "device blocked tls_self_signed azure_service high"),
+            row("tls_hostname_mismatch_by_nginx", "other blocked tls_hostname_mismatch azure_service low"),
             row("tls_incomplete_chain_by_nginx", "leaf-only blocked tls_incomplete_chain - medium"),
             row(
                 "tls_plaintext_block_page_by_redirect",
@@ -241,7 +241,7 @@ TLS_WORLDS = (
         rows=(
             row(
                 "tls_mitm_untrusted_by_squid_bump",
-                "bumped blocked tls_mitm_untrusted tls_inspection high",
+                "bumped blocked tls_mitm_untrusted - medium",
                 also="tls_mitm_partial",
                 finding="site_inspection_exemption_incomplete",
             ),
@@ -256,7 +256,7 @@ TLS_WORLDS = (
             ),
             row(
                 "tls_mitm_origin_untrusted_by_squid",
-                "badly-signed blocked tls_mitm_origin_untrusted tls_inspection medium",
+                "badly-signed blocked tls_mitm_origin_untrusted - medium",
             ),
             row(
                 "http_transparent_proxy_present_by_squid_intercept",
@@ -279,7 +279,7 @@ TLS_WORLDS = (
         rows=(
             row(
                 "tls_mitm_trusted_by_squid_bump",
-                "bumped degraded tls_mitm_trusted tls_inspection confirmed",
+                "bumped degraded tls_mitm_trusted - confirmed",
                 also="tls_alpn_stripped",
             ),
             row(
@@ -303,7 +303,7 @@ TLS_WORLDS = (
             ),
             row(
                 "tls_mitm_origin_untrusted_under_a_trusted_root",
-                "badly-signed blocked tls_mitm_origin_untrusted tls_inspection medium",
+                "badly-signed blocked tls_mitm_origin_untrusted - medium",
             ),
             row(
                 "http_block_page_in_clear_beside_it",
