@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.net.programs import haproxy, http_server, inspection_ca, nginx, pki_folder, squid
@@ -16,7 +17,9 @@ PROXY = f"http://{FIREWALL}:3128"
 USER, PASSWORD = "svc-egress", "c4n4ry-P4ssw0rd"
 NCSA = "/usr/lib/squid/basic_ncsa_auth"
 NTLM = "/usr/lib/squid/ntlm_fake_auth"
-TUNNELS = "acl tunnels port 443 9443 9444\nacl CONNECT method CONNECT\nhttp_access deny CONNECT !tunnels\n"
+TUNNELS = (
+    "acl tunnels port 443 9443 9444 9445\nacl CONNECT method CONNECT\nhttp_access deny CONNECT !tunnels\n"
+)
 ALLOW_ALL = f"http_port 3128\n{TUNNELS}http_access allow all"
 
 
@@ -39,8 +42,10 @@ def forwarding(network: Network) -> Config:
     haproxy(
         network.server,
         "frontend silent\n  bind :9444\n  tcp-request inspect-delay 60s\n"
-        "  tcp-request content silent-drop if { req.ssl_hello_type 1 }\n",
-        tcp=(9444,),
+        "  tcp-request content silent-drop if { req.ssl_hello_type 1 }\n"
+        "frontend closing\n  bind :9445\n  tcp-request inspect-delay 60s\n"
+        "  tcp-request content reject if { req.ssl_hello_type 1 }\n",
+        tcp=(9444, 9445),
     )
     origins = tuple(
         http_server(listen=f"203.0.113.{last}:80", answer=f"return {code} 'no';").replace(
@@ -63,6 +68,7 @@ def forwarding(network: Network) -> Config:
         "says-403:80": "203.0.113.41",
         "says-503:80": "203.0.113.43",
         "silent:9444": "203.0.113.20",
+        "closing:9445": "203.0.113.20",
     }
     return via_proxy(start_services(network, labels, sites=origins))
 
@@ -159,7 +165,9 @@ def tls_to_proxy(*, ca: bool, url: str = "https://proxy.corp.example:3129") -> C
     return build
 
 
-def fixed_response(rule: str) -> Callable[[Network], Config]:
+def fixed_response(
+    rule: str, labels: Mapping[str, str] = MappingProxyType({"seen:80": "203.0.113.20"})
+) -> Callable[[Network], Config]:
     """Make a haproxy the proxy, which answers every request alike."""
 
     def build(network: Network) -> Config:
@@ -168,7 +176,7 @@ def fixed_response(rule: str) -> Callable[[Network], Config]:
             f"frontend proxy\n  mode http\n  bind :3128\n  timeout http-request 60s\n  {rule}\n",
             tcp=(3128,),
         )
-        return via_proxy(start_services(network, {"seen:80": "203.0.113.20"}))
+        return via_proxy(start_services(network, dict(labels)))
 
     return build
 
@@ -226,7 +234,31 @@ def proxy_denies_one(network: Network) -> Config:
     return {**built, "proxy": {"url": PROXY}}
 
 
+ANSWERS_TO_CONNECT = {
+    "proxy_redirected": "http-request redirect location https://login.corp.example/?u=1 code 302",
+    "proxy_login_required": "http-request return status 511 content-type text/html string <html>login</html>",
+    "proxy_rate_limited": "http-request return status 429 hdr Retry-After 30",
+    "proxy_page_for_tunnel": "http-request return status 200 content-type text/html string <html>no</html>",
+    "proxy_refused": "http-request return status 418",
+}
+"""By reason: what a haproxy says to every CONNECT."""
+
 PROXY_WORLDS = (
+    *(
+        World(
+            name=f"{reason}_by_answer",
+            build=fixed_response(rule, {}),
+            healthy=False,
+            rows=(row(f"{reason}_by_haproxy", f"healthy blocked {reason} explicit_proxy confirmed"),),
+        )
+        for reason, rule in ANSWERS_TO_CONNECT.items()
+    ),
+    World(
+        name="proxy_silent",
+        build=fixed_response("http-request silent-drop", {}),
+        healthy=False,
+        rows=(row("proxy_no_answer_by_haproxy", "healthy blocked proxy_no_answer explicit_proxy medium"),),
+    ),
     World(
         name="proxy_forwarding",
         build=forwarding,
@@ -269,6 +301,10 @@ PROXY_WORLDS = (
             row(
                 "proxy_tunnel_stall_behind_squid",
                 "silent:9444 blocked proxy_tunnel_stall explicit_proxy medium",
+            ),
+            row(
+                "proxy_tunnel_closed_behind_squid",
+                "closing:9445 blocked proxy_tunnel_closed explicit_proxy medium",
             ),
         ),
     ),
