@@ -144,6 +144,22 @@ async def test_answer_after_goaway(serve: Any, connect: Any, code: ErrorCodes, l
     assert (seen.failure, seen.status, seen.title, seen.retry_version) == (None, 200, "late", None)
 
 
+async def test_what_follows_the_answer_is_no_fault(serve: Any, connect: Any) -> None:
+    """A broken frame after the end of the answer changes nothing."""
+
+    async def script(peer: Any) -> None:
+        def answer(server: h2.connection.H2Connection, stream: int) -> None:
+            page(server, stream)
+            peer.writer.write(server.data_to_send() + b"\x00\x00\x04\x00\x00\x00\x00\x00\x00junk")
+
+        await serve_h2(peer, answer, [])
+
+    stream = await connect(await serve(script))
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=2)
+    stream.close()
+    assert (seen.failure, seen.status, seen.title) == (None, 200, "two")
+
+
 async def test_goaway_then_nothing(memory_stream: Any) -> None:
     """A GOAWAY that lets the request go on, and then no answer, is named in the failure."""
     goaway = (1).to_bytes(4, "big") + (11).to_bytes(4, "big")

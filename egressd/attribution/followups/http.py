@@ -48,14 +48,21 @@ def _redirected(index: SweepIndex, source: str) -> Iterator[TrailContext]:
             continue
         for context in probe_contexts(index, probe):
             host = host_led_to(context)
-            if host and host not in index.probes_by_host:
+            led = context.http is not None and context.http.redirect
+            if led and host and host not in index.probes_by_host:
                 yield context
+
+
+def _port(url: str) -> int | None:
+    try:
+        return urlsplit(url).port
+    except ValueError:  # only in a report that was written by hand
+        return None
 
 
 def _follow(context: TrailContext, host: str) -> ControlPlan:
     url = context.http.redirect or "" if context.http is not None else ""
-    parts = urlsplit(url)
-    protocol = Protocol.HTTPS if parts.scheme == "https" else Protocol.HTTP
+    protocol = Protocol.HTTPS if url.startswith("https:") else Protocol.HTTP
     return ControlPlan(
         id=f"{ControlKind.REDIRECT.value}:{context.source}|{url}",
         kind=ControlKind.REDIRECT,
@@ -63,7 +70,7 @@ def _follow(context: TrailContext, host: str) -> ControlPlan:
         subject=context.probe.id,
         why="the answer leads to this host, which clients must reach as well",
         host=host,
-        port=parts.port or (443 if protocol is Protocol.HTTPS else 80),
+        port=_port(url) or (443 if protocol is Protocol.HTTPS else 80),
         protocol=protocol,
         url=url,
     )

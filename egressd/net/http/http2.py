@@ -87,7 +87,8 @@ class Http2Client:
             data = await self._read_stream()
             self._refuse_http1(data)
             for frame in self._frames.feed(data):
-                self._receive(frame)
+                if not self._response.enough:  # what follows the answer is no fault of it
+                    self._receive(frame)
             await self._flush()
 
     async def _read_stream(self) -> bytes:
