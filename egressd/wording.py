@@ -10,6 +10,14 @@ def stamp(when: datetime) -> str:
     return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
+def is_stamp(text: str) -> bool:
+    """Whether a text is a time in UTC as RFC 3339 writes it."""
+    try:
+        return text.endswith("Z") and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
 def span(seconds: float) -> str:
     """Write a duration in its two largest units: `1 h 58 min`."""
     whole = int(seconds)

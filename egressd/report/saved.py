@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from datetime import datetime
 from typing import Any, TypeVar
 
 from egressd import __version__
@@ -37,6 +36,7 @@ from egressd.report.document import (
 )
 from egressd.report.summary import by_profile, count_outcomes, outcomes_of
 from egressd.report.sweep_diff import diff_since_baseline
+from egressd.wording import is_stamp
 
 T = TypeVar("T")
 
@@ -245,11 +245,7 @@ def _times(one: Observation) -> Iterator[str]:
 
 
 def _check_time(text: str) -> None:
-    try:
-        aware = text.endswith("Z") and bool(datetime.fromisoformat(text).tzinfo)
-    except ValueError:
-        aware = False
-    if not aware:
+    if not is_stamp(text):
         raise ReportFileError(f"not a UTC time: {text[:40]!r}")
 
 

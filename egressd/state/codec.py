@@ -6,6 +6,7 @@ A field that has another name on disk says so in its metadata: `field(metadata={
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from egressd.model import event
 from egressd.model.event import Event
+from egressd.wording import is_stamp
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -69,11 +71,34 @@ def decode(text: str, kind: type[T]) -> T:
     return found
 
 
+def _with_times(value: T) -> T:
+    """Return a value whose times can be relied on. Raises ValueError: one is none."""
+    bad = next(_bad_times(value), None)
+    if bad is not None:
+        raise ValueError(f"not a {type(value).__name__}: {bad}: not a UTC time")
+    return value
+
+
+def _bad_times(value: object) -> Iterator[str]:
+    """Yield the names of fields that should hold a time and hold something else: readers rely on them."""
+    if isinstance(value, tuple):
+        for one in value:
+            yield from _bad_times(one)
+    if not is_dataclass(value) or isinstance(value, type):
+        return
+    for one in fields(value):
+        held = getattr(value, one.name)
+        if "Timestamp" not in str(one.type):
+            yield from _bad_times(held)
+        elif not all(map(is_stamp, held if isinstance(held, tuple) else () if held is None else (held,))):
+            yield one.name
+
+
 def decode_rows(rows: Iterable[tuple[str, str]], kind: type[T]) -> Iterator[tuple[str, T]]:
     """Yield keys with their decoded bodies; a row that can't be decoded is logged and left out."""
     for key, body in rows:
         try:
-            yield key, decode(body, kind)
+            yield key, _with_times(decode(body, kind))
         except ValueError as error:
             why = str(error)[:200]
             log.error("a row of the state can't be read and is left out", why=why)  # noqa: TRY400 - it is data

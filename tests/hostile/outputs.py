@@ -62,10 +62,11 @@ RECEIVERS = tuple(
     sample_receiver(name, name=name, transport=MAIL if name == "email" else HTTP)
     for name in ("alertmanager", "webhook", "cloudevents", "slack", "teams", "email", "heartbeat")
 )
+NOTIFY = Notify(receivers=RECEIVERS)
 LIMITS = {"connected-machine": 3600.0}
 
 
-class _Judged(Session):
+class JudgingSession(Session):
     """A session that probes nothing: it judges what it is given."""
 
     def __init__(self, recording: Recording) -> None:
@@ -140,10 +141,10 @@ async def run_daemon(recording: Recording, folder: Path) -> None:
     await keeper.open()
     events: list[Event] = []
     now = clock.timestamp()
-    settings = Settings(alerting=RULES, notify=Notify(receivers=RECEIVERS))
+    settings = Settings(alerting=RULES, notify=NOTIFY)
     snapshot = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)
     store = StateStore(holder=SnapshotHolder(snapshot), keeper=keeper, on_event=events.append, limits=LIMITS)
-    session = _Judged(recording)
+    session = JudgingSession(recording)
     probes = frozenset(one.id for one in recording.plan.probes)
     for number in range(3):
         again = replace(recording, id=f"{recording.id}-{number}")
