@@ -147,7 +147,7 @@ TLS: tuple[Reason, ...] = (
         suspects=SILENCE_AFTER_HELLO,
         severity=Outcome.BLOCKED,
         advice="Look for a device that terminates tcp/{port} from {source} to {address} and holds the "
-        "session with {sni} at {time} without answering; smaller segments did not change it.",
+        "session with {sni} at {time} without answering.",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, _PING),
     ),
     Reason(

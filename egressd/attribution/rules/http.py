@@ -33,6 +33,7 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import CACHE_HEADERS, CDN_HEADERS, OWN_DOMAINS, product_of
 from egressd.attribution.rules.certificate import is_private_ca
 from egressd.attribution.rules.condition import phase_failed
+from egressd.attribution.rules.local import exhausted_in
 from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.model.endpoint import Expect, Protocol
 from egressd.model.observation import Failure, HttpObservation, Phase
@@ -349,6 +350,7 @@ def _slow(context: TrailContext) -> bool:
 HTTP = RuleTable(
     phase=Phase.HTTP,
     rules=(
+        exhausted_in(Phase.HTTP),
         Rule(
             reason="http_azure_firewall_denied",
             when=_azure_firewall,

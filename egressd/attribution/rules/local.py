@@ -110,3 +110,8 @@ def local_rules(phase: Phase) -> tuple[Rule, ...]:
     """Return the local rules for failures of one phase; TCP sends no datagrams to drop."""
     rules = (rule for rule in _LOCAL if phase is not Phase.TCP or rule.when is not _udp_dropped)
     return tuple(replace(rule, when=both(failed_in(phase), rule.when)) for rule in rules)
+
+
+def exhausted_in(phase: Phase) -> Rule:
+    """Return the rule for a phase on an open connection, which this host can still run out of memory for."""
+    return Rule(reason="local_resource_exhausted", when=both(failed_in(phase), _exhausted))

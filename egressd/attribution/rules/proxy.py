@@ -29,6 +29,7 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import product_of
 from egressd.attribution.rules.certificate import is_origin_untrusted
 from egressd.attribution.rules.condition import Condition
+from egressd.attribution.rules.local import exhausted_in
 from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.attribution.rules.tls import TLS
 from egressd.model.observation import Failure, Phase
@@ -215,6 +216,7 @@ def _block_page(context: TrailContext) -> bool:
 PROXY = RuleTable(
     phase=Phase.PROXY,
     rules=(
+        exhausted_in(Phase.PROXY),
         Rule(reason="proxy_name_unresolvable", when=_unresolvable),
         Rule(reason="proxy_certificate_untrusted", when=_untrusted),
         Rule(reason="proxy_not_connect_capable", when=_no_proxy, suspects=_who_is_no_proxy),
@@ -246,6 +248,7 @@ PROXY = RuleTable(
 TUNNEL = RuleTable(
     phase=Phase.TLS,
     rules=(
+        exhausted_in(Phase.TLS),
         Rule(reason="proxy_block_page_in_tunnel", when=_block_page),
         Rule(reason="proxy_origin_untrusted", when=is_origin_untrusted),
         Rule(reason="proxy_tunnel_closed_on_sni", when=_closed_on_sni, certainty=contrasted(sni_contrast)),

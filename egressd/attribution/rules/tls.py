@@ -16,6 +16,7 @@ from egressd.attribution.facts.vendors import page_product
 from egressd.attribution.reasons import ALERTS, alert_code
 from egressd.attribution.rules.client_hello import HELLO_NOTES, HELLO_RULES
 from egressd.attribution.rules.condition import Condition, both, phase_failed
+from egressd.attribution.rules.local import exhausted_in
 from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.attribution.rules.verification import LIMIT_RULES
 from egressd.model.observation import Failure, Observation, Phase, TcpInfo, TcpObservation, TlsObservation
@@ -157,6 +158,7 @@ ALERT_RULES = tuple(Rule(reason=alert_code(description), when=_alert(description
 TLS = RuleTable(
     phase=Phase.TLS,
     rules=(
+        exhausted_in(Phase.TLS),
         Rule(reason="tls_plaintext_block_page", when=_plaintext_page, certainty=BY_MARK),
         *ALERT_RULES,
         Rule(reason="tls_not_tls", when=phase_failed(Phase.TLS, Failure.NOT_TLS)),

@@ -1,0 +1,136 @@
+"""Laws of reports: only what ran is said, and the same world gives the same verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from egressd.attribution import judge
+from egressd.model.plan import ControlKind
+from egressd.model.recording import Recording
+from egressd.model.verdict import Finding, Sweep, Verdict
+from tests.laws.worlds import (
+    BASES,
+    claims_of,
+    healthy_targets,
+    judged,
+    mapped,
+    permuted,
+    verdicts_of,
+    with_healthy,
+)
+
+MENTIONS: tuple[tuple[str, frozenset[ControlKind]], ...] = (
+    (r"TEST-NET|192\.0\.2\.1\b", frozenset({ControlKind.TESTNET_TCP, ControlKind.TESTNET_DNS})),
+    (
+        r"another (?:server )?name got|other names? (?:was|were|is|are) answered",
+        frozenset({ControlKind.SNI_CONTRAST}),
+    ),
+    (r"smaller segments|segment size of", frozenset({ControlKind.SMALL_MSS})),
+    (r"at hop \d|begins at (?:a )?hop", frozenset({ControlKind.HOPS})),
+    (r"without a server name (?:was|is) answered", frozenset({ControlKind.NO_SNI})),
+    (r"random names?\b", frozenset({ControlKind.SIBLING_NAME})),
+    (r"when (?:it was )?repeated|repeats agree", frozenset({ControlKind.REPEAT})),
+)
+"""What a text says of a control, and the kinds of which one must be in the report."""
+SLOW_FOR_ALL = frozenset({"dns_slow"})
+"""Here a name that the same resolver answers at once makes another world."""
+CONTROL = re.compile(r"\bcontrol (\w+)")
+
+
+def said(claim: Verdict | Finding) -> Iterator[str]:
+    """Yield every sentence of a claim about what was seen."""
+    yield claim.advice
+    yield from claim.evidence
+    yield from (one.by for one in claim.ruled_out)
+
+
+def test_law_13_only_what_ran_is_said() -> None:
+    """No text mentions a control that is not in the report."""
+    wrong = []
+    for name, base in BASES.items():
+        ran = {one.kind for one in base.controls}
+        for about, claim in claims_of(judged(name)):
+            for text in said(claim):
+                named = [
+                    kind for kind in CONTROL.findall(text) if kind in set(ControlKind) and kind not in ran
+                ]
+                loose = [words for words, kinds in MENTIONS if re.search(words, text) and not kinds & ran]
+                wrong += [f"{name}: {about}: {word}: {text}" for word in (*named, *loose)]
+    assert wrong == []
+
+
+def claimed(sweep: Sweep) -> dict[str, tuple[object, ...]]:
+    """Return what a sweep claims, without its texts and the order of its lists."""
+    return {
+        about: (
+            getattr(one, "outcome", None),
+            one.reason,
+            one.confidence,
+            one.blame,
+            one.blame_confidence,
+            frozenset(suspect.blame for suspect in one.suspects),
+        )
+        for about, one in claims_of(sweep)
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_law_14_in_any_order(seed: int) -> None:
+    """Targets, trails, controls and resolvers in another order change no claim."""
+    assert [
+        name for name, base in BASES.items() if claimed(judge(permuted(base, seed))) != claimed(judged(name))
+    ] == []
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_law_14_with_any_set_of_healthy_targets(count: int) -> None:
+    """Where something works already, more that works changes no verdict of the others."""
+    changed = []
+    for name, base in BASES.items():
+        other_world = any(one.verdict.reason in SLOW_FOR_ALL for one in judged(name).verdicts)
+        if other_world or not healthy_targets(judged(name)):
+            continue
+        after = claimed(judge(with_healthy(base, count)))
+        before = {f"{target}@{source}" for target, source in verdicts_of(judged(name))}
+        changed += [f"{name}: {one}" for one in before if claimed(judged(name))[one] != after[one]]
+    assert changed == []
+
+
+def renamed(recording: Recording) -> Recording:
+    """Give every host another first label, everywhere."""
+    hosts = {one.host for one in recording.plan.targets}
+    named = sorted((host for host in hosts if not re.fullmatch(r"[\d.:a-f]+", host)), key=len, reverse=True)
+    if not named:
+        return recording
+    pattern = re.compile("|".join(rf"(?<![\w.-]){re.escape(host)}" for host in named), re.IGNORECASE)
+
+    def change(value: Any) -> Any:
+        return pattern.sub(lambda found: f"q{found[0]}", value) if isinstance(value, str) else value
+
+    return mapped(recording, change)
+
+
+def test_law_14_under_other_names() -> None:
+    """Another host name under the same domain changes no verdict."""
+    changed = []
+    for name, base in BASES.items():
+        before = [replace_texts(one.verdict) for one in judged(name).verdicts]
+        after = [replace_texts(one.verdict) for one in judge(renamed(base)).verdicts]
+        changed += [
+            f"{name}: {old.reason} -> {new.reason}"
+            for old, new in zip(before, after, strict=True)
+            if old != new
+        ]
+    assert changed == []
+
+
+def replace_texts(verdict: Verdict) -> Verdict:
+    """Return a verdict without its texts."""
+    suspects = tuple(replace(one, decided_by="") for one in verdict.suspects)
+    ruled_out = tuple(replace(one, by="") for one in verdict.ruled_out)
+    return replace(verdict, advice="", evidence=(), suspects=suspects, ruled_out=ruled_out)
