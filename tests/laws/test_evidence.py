@@ -9,7 +9,7 @@ import pytest
 
 from egressd.attribution import judge
 from egressd.attribution.blame.parties import FAR_END, NAME_PARTIES, ON_THE_WAY
-from egressd.model.observation import Failure, HttpObservation, Phase
+from egressd.model.observation import Failure, HttpObservation, Phase, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control, Recording, Trail
 from egressd.model.verdict import Blame, Confidence
@@ -116,9 +116,9 @@ def test_law_02_a_failed_control_never_speaks_for_the_accusation() -> None:
 def worked(one: Trail, *, attempt: int = 2) -> Trail:
     """Return the trail of an attempt at the same address that worked."""
     tcp_seen = one.seen(Phase.TCP)
-    if tcp_seen is None:
+    if not isinstance(tcp_seen, TcpObservation):
         return one
-    host = next((seen.sni for seen in one.observations if seen.phase is Phase.TLS), HOST)
+    host = next((seen.sni for seen in one.observations if isinstance(seen, TlsObservation)), HOST)
     whole = good(host, tcp_seen.remote_address, tcp_seen.remote_port)
     return replace(whole, attempt=attempt, resolver=one.resolver, address=one.address, family=one.family)
 
