@@ -248,7 +248,6 @@ PROXY = RuleTable(
 TUNNEL = RuleTable(
     phase=Phase.TLS,
     rules=(
-        exhausted_in(Phase.TLS),
         Rule(reason="proxy_block_page_in_tunnel", when=_block_page),
         Rule(reason="proxy_origin_untrusted", when=is_origin_untrusted),
         Rule(reason="proxy_tunnel_closed_on_sni", when=_closed_on_sni, certainty=contrasted(sni_contrast)),
