@@ -2248,6 +2248,26 @@ def _silent_connect() -> Site:
 
 
 PROXY_SCENES = (
+    *(
+        Scene(
+            name=f"out-of-buffers-in-{seen[-1].phase}",
+            build=alone(*seen),
+            reason="local_resource_exhausted",
+            outcome=UNKNOWN,
+            blame=Blame.EGRESSD_ENV,
+        )
+        for seen in (
+            (dns(), tcp(), tls(Failure.NO_RESOURCES)),
+            (dns(), tcp(), tls(), http(None, Failure.NO_RESOURCES)),
+        )
+    ),
+    Scene(
+        name="out-of-buffers-at-the-proxy",
+        build=_connect(connect(None, Failure.NO_RESOURCES)),
+        reason="local_resource_exhausted",
+        outcome=UNKNOWN,
+        blame=Blame.EGRESSD_ENV,
+    ),
     Scene(
         name="proxy-tls-untrusted",
         build=proxied(tcp(port=3128), tls(Failure.VERIFY, code=20)),
