@@ -176,8 +176,8 @@ class Session:
         ended. Their results are read by the rules of `attribution`.
         """
         known = self.results.recording(plan, seen, renewed=renewed)
-        planned = route_fetches(plan_followups(known), self.settings, plan)
         probed = {one.probe for one in seen.records}
+        planned = route_fetches(plan_followups(known, probed=probed), self.settings, plan)
         return tuple(
             one
             for one in planned

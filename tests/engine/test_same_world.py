@@ -190,6 +190,56 @@ async def test_controls_of_what_fails_the_same_way_are_not_repeated_each_sweep()
     assert len(began) <= 12 / EVIDENCE_INTERVALS
 
 
+SPREAD = {f"m{number}.example": f"20.60.{number}.9" for number in range(30)}
+"""Names at addresses of their own."""
+BAD = "m17.example"
+
+
+def works_apart(name: str) -> tuple[Observation, ...]:
+    address = SPREAD.get(name, ADDRESS)
+    return dns(address, name=name), tcp(address=address), tls(sni=name), http()
+
+
+class OneDevice(ScriptedSession):
+    """A session where a device before one address loses large ClientHellos; an hourly row comes first."""
+
+    def __init__(self) -> None:
+        super().__init__(reuse=True)
+        site = Site()
+        for name in (SLOW, *SPREAD):
+            site.add(trail(*works_apart(name)), host=name)
+        self.plan = site.recording().plan
+        self.sent = 0
+
+    def _control(self, plan: ControlPlan, probes: Mapping[str, Probe]) -> Control:
+        control = super()._control(plan, probes)
+        if plan.kind is not ControlKind.LARGE_HELLO:
+            return control
+        self.sent += 1
+        cut = tls(Failure.RESET, sni=plan.host)
+        lost = replace(cut, hello_bytes=1700, started=self.now)
+        if plan.host == BAD:
+            dial = control.trails[0].observations[1]
+            return replace(control, trails=(trail(dial, lost),) * plan.tries)
+        return replace(control, trails=control.trails[:1], subject_trails=())
+
+
+async def test_large_client_hellos_go_round_the_plan_of_a_daemon() -> None:
+    """Two places in each sweep; the one that loses them is found within a round, and stays marked."""
+    daemon = OneDevice()
+    found: list[int] = []
+    for minute in range(40):
+        before = daemon.sent
+        sweep = await daemon.at(60.0 * minute, works_apart, without=(SLOW,) if minute else ())
+        marked = [one.target for one in sweep.verdicts if one.verdict.reason == "tls_large_hello_intolerant"]
+        assert marked in ([], [f"row/{BAD}:443"])
+        assert found or marked or daemon.sent - before <= 2
+        if marked:
+            found.append(minute)
+    assert found[0] <= 15
+    assert found == list(range(found[0], 40))
+
+
 def test_the_address_is_shared() -> None:
     """The worlds are of names that share an address, or nothing could be compared by mistake."""
     assert {one.remote_address for name in NAMES for one in works(name)[1:2]} == {ADDRESS}  # type: ignore[union-attr]

@@ -12,6 +12,7 @@ Where controls are handled:
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import chain
 
@@ -32,13 +33,18 @@ SAMPLED = EXPECTED_TO_WORK
 __all__ = ["PER_PROBE", "PER_SWEEP", "SAMPLED", "plan_followups"]
 
 
-def plan_followups(recording: Recording) -> tuple[ControlPlan, ...]:
-    """Return the controls that are worth running now; none of those that ran already and are still fresh."""
+def plan_followups(
+    recording: Recording, *, probed: AbstractSet[str] | None = None
+) -> tuple[ControlPlan, ...]:
+    """Return the controls that are worth running now; none of those that ran already and are still fresh.
+
+    `probed` are the probes of the running pass, where others are known from before; None: all are of it.
+    """
     index = SweepIndex.build(recording)
     done = {one.id for one in recording.controls}
     failures = chain(failure_controls(index), revocation_controls(index), redirect_controls(index))
     once = (one for one in failures if one.id not in done)
-    return tuple({one.id: _paced(one) for one in chain(once, hello_controls(index))}.values())
+    return tuple({one.id: _paced(one) for one in chain(once, hello_controls(index, probed))}.values())
 
 
 def _paced(one: ControlPlan) -> ControlPlan:

@@ -6,6 +6,7 @@ A sweep samples that: a few ClientHellos per source, and the URLs in the chains 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from egressd.attribution.control_results.client_hello import ONE_SEGMENT
 from egressd.attribution.facts.certificate import certificate_urls
@@ -24,8 +25,8 @@ MOST_URLS = 20
 PER_HOST = 2
 
 
-def hello_controls(index: SweepIndex) -> Iterator[ControlPlan]:
-    """Yield ClientHellos of other size and form for places that answered the usual one.
+def hello_controls(index: SweepIndex, probed: AbstractSet[str] | None = None) -> Iterator[ControlPlan]:
+    """Yield ClientHellos of other size and form for places that answered the usual one, now if `probed`.
 
     A small plan is compared at all of its places, a large one at a few in each sweep: those never tried come
     first. What is lost at one place is tried at all of them: the same device may stand before each.
@@ -35,14 +36,15 @@ def hello_controls(index: SweepIndex) -> Iterator[ControlPlan]:
         places = hello_places(index, source.name)
         few = len(places) <= FEW_PLACES
         lost = [one for one in places if one.lost(ControlKind.LARGE_HELLO)]
+        here = [one for one in places if probed is None or one.context.probe.id in probed]
         large = places_due(
-            places, ControlKind.LARGE_HELLO, since=since, samples=None if few or lost else SAMPLES
+            here, ControlKind.LARGE_HELLO, since=since, samples=None if few or lost else SAMPLES
         )
         for place in large:
             yield _compare(place, ControlKind.LARGE_HELLO, "agents send a ClientHello of two segments")
         for place in (*lost, *large) if lost else ():
             yield from _for_large_hello(place, since=since)
-        compared = [one for one in places if one in large or one.newest(ControlKind.LARGE_HELLO) is not None]
+        compared = [one for one in here if one in large or one.newest(ControlKind.LARGE_HELLO) is not None]
         yield from _forms(compared, since=since, few=few)
 
 
