@@ -20,6 +20,7 @@ _BY_CONTRAST = {
     Contrast.AGAIN: Confidence.HIGH,
     Contrast.PASSED: Confidence.MEDIUM,
     Contrast.FAILED: Confidence.INCONCLUSIVE,
+    Contrast.OTHERWISE: Confidence.INCONCLUSIVE,
 }
 
 

@@ -16,6 +16,14 @@ from egressd.net.tls.anchors import RootSet
 
 SYSTEM = "system"
 BUNDLED = "bundled"
+AGENT_CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
+)
+"""What Go offers for TLS 1.2 since 1.22 (crypto/tls/cipher_suites.go): no finite-field Diffie-Hellman, which
+Python adds, and no RSA key exchange. A server that takes neither fails for the agent, so it fails here."""
 _FILE_LIMIT = 16 * 1024 * 1024
 
 
@@ -39,6 +47,7 @@ class TrustStore:
     def _make_context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(AGENT_CIPHERS)
         # Python 3.13 turns both on; the agent is written in Go, which has neither.
         context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
         # Go ignores common names too.

@@ -1271,12 +1271,12 @@ def _small_mss(**more: Any) -> Callable[[], Site]:
 
 TLS = (
     Scene(
-        name="sni-dropped-and-other-names-unanswered",
+        name="dropped-and-other-names-unanswered",
         build=_dropped_name_on_a_bad_link,
-        reason="tls_sni_dropped",
+        reason="tls_stall_after_hello",
         outcome=BLOCKED,
-        least=Confidence.INCONCLUSIVE,
-        most=Confidence.INCONCLUSIVE,
+        least=MEDIUM,
+        most=MEDIUM,
     ),
     Scene(
         name="sni-reset",
@@ -1287,9 +1287,9 @@ TLS = (
         blame=Blame.FIREWALL_L7,
     ),
     Scene(
-        name="sni-reset-alone",
+        name="reset-alone",
         build=solitary(dns(), tcp(), tls(Failure.RESET, seen=UNACKED)),
-        reason="tls_sni_reset",
+        reason="tls_reset_after_hello",
         outcome=BLOCKED,
     ),
     Scene(
@@ -2636,7 +2636,7 @@ RANDOM = (
     Scene(
         name="random-reset",
         build=_random(dns(), tcp(), tls(Failure.RESET, seen=UNACKED)),
-        reason="tls_sni_reset",
+        reason="tls_reset_after_hello",
         outcome=BLOCKED,
         flags=("rule_probe",),
     ),
@@ -2811,7 +2811,7 @@ HELLOS = (
     Scene(
         name="reset-on-the-way",
         build=control_scenes.reset_at_hop_two,
-        reason="tls_sni_reset",
+        reason="tls_reset_after_hello",
         outcome=BLOCKED,
         least=LOW,
     ),

@@ -64,7 +64,7 @@ def test_same_signature_is_one_finding_of_the_same_confidence() -> None:
     site.add(reset("b.example", "203.0.113.2"), host="b.example")
     two = judge(site.recording()).verdicts[0].verdict.confidence
     assert one is two
-    assert (only(site).reason, len(only(site).targets)) == ("tls_sni_reset", 2)
+    assert (only(site).reason, len(only(site).targets)) == ("tls_reset_after_hello", 2)
 
 
 def test_inspection_is_a_finding_by_issuer() -> None:

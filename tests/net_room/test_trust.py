@@ -95,3 +95,11 @@ def test_trust_facts(pki: Any) -> None:
     facts = dict(pki.store(pki.root).facts)
     assert facts["public_roots"] == "bundled"
     assert facts["openssl"] == ssl.OPENSSL_VERSION
+
+
+def test_the_offer_is_the_agents() -> None:
+    """Go has no finite-field Diffie-Hellman and no RSA key exchange: who needs them fails here too."""
+    offered = [one["name"] for one in load_trust(Trust()).context(()).get_ciphers()]
+    older = [name for name in offered if not name.startswith("TLS_")]
+    assert len(older) == 10
+    assert all(name.startswith("ECDHE-") for name in older)

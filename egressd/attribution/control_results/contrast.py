@@ -18,7 +18,7 @@ from egressd.attribution.control_results.tries import (
     works_sometimes,
 )
 from egressd.attribution.facts.trail_context import TrailContext, hello_arrived
-from egressd.model.observation import TcpObservation, TlsObservation
+from egressd.model.observation import Phase, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 
@@ -39,6 +39,8 @@ class Contrast(StrEnum):
     """The other one worked in three rounds or more, and this one failed in all of them."""
     FAILED = "failed"
     """The other one failed alike."""
+    OTHERWISE = "otherwise"
+    """The other one failed too, in another way: a fact of its own, which tells nothing apart."""
 
     @property
     def separates(self) -> bool:
@@ -78,8 +80,9 @@ def _contrast(context: TrailContext, trails: Iterable[Trail], *, known: int = 0)
     if ControlResult.WORKED in results or (known and not results):
         rounds = min(len(all_tries(context)), len(results) + known)
         return by_rounds(rounds) if set(results) <= {ControlResult.WORKED} else Contrast.NONE
-    alike = bool(results) and set(results) == {ControlResult.FAILED_ALIKE}
-    return Contrast.FAILED if alike else Contrast.NONE
+    if not results:
+        return Contrast.NONE
+    return Contrast.FAILED if set(results) == {ControlResult.FAILED_ALIKE} else Contrast.OTHERWISE
 
 
 def sni_contrast(context: TrailContext) -> Contrast:
@@ -87,6 +90,21 @@ def sni_contrast(context: TrailContext) -> Contrast:
     own = context.tls.sni.lower() if context.tls is not None else ""
     others = context.index.answered_sni.get((context.source, *context.dialled), frozenset()) - {own}
     return _contrast(context, _trails(context, ControlKind.SNI_CONTRAST), known=len(others))
+
+
+def answered_elsewhere(context: TrailContext) -> bool:
+    """Whether the same name worked at another address of the same family, so that no rule names it."""
+    if context.proxied:
+        return False
+    return any(
+        one.family is context.trail.family and one.address != context.trail.address and _got_tls(one)
+        for one in context.probe_trails
+    )
+
+
+def _got_tls(trail: Trail) -> bool:
+    tls = trail.seen(Phase.TLS)
+    return tls is not None and tls.failure is None
 
 
 def _trails(context: TrailContext, kind: ControlKind) -> tuple[Trail, ...]:
@@ -109,7 +127,7 @@ SEPARATING = (Contrast.FLIP, Contrast.AGAIN, Contrast.PASSED)
 
 
 def _same(found: set[Contrast]) -> Contrast:
-    return Contrast.FAILED if found == {Contrast.FAILED} else Contrast.NONE
+    return next(iter(found)) if len(found) == 1 else Contrast.NONE
 
 
 def segments_tried(context: TrailContext) -> frozenset[int]:

@@ -301,7 +301,7 @@ def _for_name_rule(context: TrailContext, tls: TlsObservation) -> Iterator[Contr
 
 def _for_address_rule(context: TrailContext) -> Iterator[ControlPlan]:
     """Where no name is answered at an address: is this one answered at an address that works?"""
-    if sni_contrast(context) is not Contrast.FAILED or context.trail.redirected:
+    if sni_contrast(context) not in (Contrast.FAILED, Contrast.OTHERWISE) or context.trail.redirected:
         return
     own, port = context.dialled
     destinations = sorted(context.index.answered_sni)

@@ -95,12 +95,12 @@ TLS: tuple[Reason, ...] = (
     Reason(
         code="tls_reset_after_hello",
         phase=Phase.TLS,
-        title="The ClientHello arrives and the connection is reset",
-        meaning="The peer acknowledged the whole ClientHello and then reset the connection. It is a proxy "
-        "on the path or the server itself; a packet filter would not have acknowledged it.",
-        signal="A reset followed the ClientHello, after the ClientHello had been acknowledged in full.",
+        title="The connection is reset after the ClientHello",
+        meaning="TCP connected, and the ClientHello was answered by a reset. Where it had been acknowledged, "
+        "the reset is a proxy's or the server's own; where not, a packet filter may have sent it too.",
+        signal="A reset followed the ClientHello; nothing shows that another name fares better there.",
         evidence=(
-            "tls.info.bytes_acked: the size of the ClientHello plus one",
+            "tls.info.bytes_acked: whether it is the size of the ClientHello plus one",
             "tls.failure: reset",
             "tls.elapsed_ms: compare with the round trip",
             "controls.sni_contrast: whether another name is reset too",
@@ -133,13 +133,12 @@ TLS: tuple[Reason, ...] = (
     Reason(
         code="tls_stall_after_hello",
         phase=Phase.TLS,
-        title="The ClientHello arrives and nothing comes back",
-        meaning="The peer acknowledged the ClientHello and then sent nothing. A device that holds the "
-        "session, a server that hangs, or an answer lost for its size: the controls have to show which.",
-        signal="The ClientHello was acknowledged in full, no byte was received, and nothing arrived out of "
-        "order.",
+        title="Nothing comes back after the ClientHello",
+        meaning="TCP connected, and the ClientHello got no answer in the time allowed. A device that holds "
+        "the session, a server that hangs or is slow, or a packet lost for its size.",
+        signal="No byte was received after the ClientHello, and nothing arrived out of order.",
         evidence=(
-            "tls.info.bytes_acked: the whole ClientHello",
+            "tls.info.bytes_acked: whether the whole ClientHello arrived",
             "tls.bytes_received, tls.info.out_of_order: both 0",
             "controls.small_mss: whether small segments help",
             "controls.sni_contrast: whether another name is answered",

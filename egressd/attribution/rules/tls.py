@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from egressd.attribution.blame.suspects import HELLO_NOT_ACKNOWLEDGED, Signature
 from egressd.attribution.certainty import SILENCE, Certainty, at, contrasted
 from egressd.attribution.control_results.contrast import (
     Contrast,
+    answered_elsewhere,
     mss_contrast,
     other_sni_acknowledged,
     sni_contrast,
@@ -134,18 +136,24 @@ def _all_dropped(context: TrailContext) -> bool:
     return sni_contrast(context) is Contrast.FAILED or (nowhere and several)
 
 
+def _for_its_name(context: TrailContext) -> bool:
+    """Whether the ClientHello was not acknowledged, and one with another name was answered at the address."""
+    return _unacked(context) and sni_contrast(context).separates and not answered_elsewhere(context)
+
+
+def _before_it_arrived(context: TrailContext) -> Signature | None:
+    """Return who can keep a ClientHello from arriving, where it was not acknowledged."""
+    return HELLO_NOT_ACKNOWLEDGED if _unacked(context) else None
+
+
 def _any_failure(context: TrailContext) -> bool:
     tls = context.tls
     return tls is not None and tls.failure is not None and tls.failure is not Failure.VERIFY
 
 
-def _by_name_if_passed(context: TrailContext) -> Contrast:
-    """Compare with another name; if that fails too, the claim is about the address and still stands."""
-    return Contrast.NONE if sni_contrast(context) is Contrast.FAILED else sni_contrast(context)
-
-
 def _by_mss(context: TrailContext) -> Contrast:
-    return Contrast.NONE if mss_contrast(context) is Contrast.FAILED else mss_contrast(context)
+    found = mss_contrast(context)
+    return found if found.separates else Contrast.NONE
 
 
 def _client_certificate(context: TrailContext) -> bool:
@@ -177,8 +185,8 @@ TLS = RuleTable(
             when=both(_reset, _received),
         ),
         Rule(reason="tls_all_hellos_dropped", when=_all_dropped, certainty=SILENCE),
-        Rule(reason="tls_sni_dropped", when=both(_silent, _unacked), certainty=contrasted(sni_contrast)),
-        Rule(reason="tls_sni_reset", when=both(_reset, _unacked), certainty=contrasted(sni_contrast)),
+        Rule(reason="tls_sni_dropped", when=both(_silent, _for_its_name), certainty=contrasted(sni_contrast)),
+        Rule(reason="tls_sni_reset", when=both(_reset, _for_its_name), certainty=contrasted(sni_contrast)),
         Rule(
             reason="tls_reset_after_hello",
             when=_reset,
@@ -191,6 +199,7 @@ TLS = RuleTable(
             reason="tls_stall_after_hello",
             when=_silent,
             certainty=SILENCE,
+            suspects=_before_it_arrived,
         ),
         *LIMIT_RULES,
         Rule(

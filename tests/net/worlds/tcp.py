@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from tests.net.programs import haproxy
-from tests.net.scenario import Config, World, row, start_services
-from tests.net.topology import ABSENT_HOST, FIREWALL_OUTSIDE, Network
+from tests.net.scenario import HEALTHY, Config, World, row, start_services
+from tests.net.topology import ABSENT_HOST, BLACKHOLED, FIREWALL_OUTSIDE, Network
 
 REJECTS = {
     "port-unreachable": "reject with icmp type port-unreachable",
@@ -17,6 +17,7 @@ REJECTS = {
     "reset": "reject with tcp reset",
     "silent": "drop",
 }
+DATA = "tcp flags & psh == psh"
 HOLD_THREE_PORTS = """
 import socket, time
 held = [socket.create_connection(("203.0.113.40", 443)) for _ in range(3)]
@@ -100,6 +101,51 @@ def accept_all(network: Network) -> Config:
     )
     network.firewall.rules("prerouting -100", "tcp dport 443 redirect to :9443", family="ip", kind="nat")
     return start_services(network, {"denied": "203.0.113.20"})
+
+
+def accept_all_on_one_port(network: Network) -> Config:
+    """Accept every connection to one port at the firewall; nobody has the address that is asked for."""
+    haproxy(
+        network.firewall,
+        "frontend every\n  bind :9443 transparent\n  tcp-request content reject\n",
+        tcp=(9443,),
+    )
+    network.firewall.rules("prerouting -100", "tcp dport 8443 redirect to :9443", family="ip", kind="nat")
+    built = start_services(network, {"nobody:8443": BLACKHOLED, "somebody": "203.0.113.20"})
+    for one in built["endpoints"]:
+        if one["host"] != HEALTHY:
+            one["protocol"] = "tcp"
+    return built
+
+
+def one_address_broken(network: Network) -> Config:
+    """Take connections to one address of three, and answer what follows with a RST."""
+    network.firewall.rules("forward", f"ip daddr 203.0.113.21 tcp dport 443 {DATA} reject with tcp reset")
+    return start_services(network, {"some": "203.0.113.20 203.0.113.21 203.0.113.22"})
+
+
+def family_broken(network: Network) -> Config:
+    """Take connections to two names over one family each, and drop what follows."""
+    network.firewall.rules(
+        "forward",
+        f"ip6 daddr 2001:db8:113::30 tcp dport 443 {DATA} drop",
+        f"ip daddr 203.0.113.31 tcp dport 443 {DATA} drop",
+    )
+    return start_services(
+        network,
+        {"six": "203.0.113.30 2001:db8:113::30", "four": "203.0.113.31 2001:db8:113::31"},
+        probe={"families": ["ipv4", "ipv6"]},
+    )
+
+
+def first_hello_reset(network: Network) -> Config:
+    """Answer the first ClientHello to one address with a RST, and refuse the first SYN to another."""
+    network.firewall.rules(
+        "forward",
+        f"ip daddr 203.0.113.20 tcp dport 443 {DATA} quota until 700 bytes reject with tcp reset",
+        "ip daddr 203.0.113.21 tcp dport 443 tcp flags syn quota until 70 bytes reject with tcp reset",
+    )
+    return start_services(network, {"reset-once": "203.0.113.20", "refused-once": "203.0.113.21"})
 
 
 def synproxy(network: Network) -> Config:
@@ -230,10 +276,10 @@ TCP_WORLDS = (
             ),
             row("tcp_unreachable_by_nft", "net-unreachable down tcp_unreachable upstream_path high"),
             row("tcp_unreachable_behind_last_router", "absent-host down tcp_unreachable upstream_path high"),
-            row("tcp_refused_by_nft_reset", "reset blocked tcp_refused firewall_l3l4 medium..high"),
+            row("tcp_refused_by_nft_reset", "reset blocked tcp_refused azure_service high..low"),
             row(
                 "tcp_refused_by_the_server",
-                "closed blocked tcp_refused firewall_l3l4 low..high",
+                "closed blocked tcp_refused azure_service high..low",
                 why="a RST does not show who sent it",
             ),
             row("tcp_ip_blocked_silent_by_nft", "silent blocked tcp_ip_blocked_silent firewall_l3l4 medium"),
@@ -316,6 +362,57 @@ TCP_WORLDS = (
             row(
                 "tls_fin_after_hello_behind_accept_all",
                 "denied blocked tls_fin_after_hello firewall_l7 medium",
+            ),
+        ),
+    ),
+    World(
+        name="tcp_accept_all_on_one_port",
+        build=accept_all_on_one_port,
+        rows=(
+            row(
+                "tcp_accept_all_makes_a_connection_unknown",
+                "nobody:8443 unknown tcp_accept_all transparent_proxy high",
+                finding="tcp_accept_all",
+            ),
+            row("ok_where_only_another_port_accepts_everything", "somebody ok - - -"),
+        ),
+    ),
+    World(
+        name="path_one_address",
+        build=one_address_broken,
+        rows=(
+            row(
+                "path_some_ips_broken_by_reset_after_the_connect",
+                "some degraded path_some_ips_broken azure_service high..medium",
+                also="tls_reset_after_hello",
+            ),
+        ),
+    ),
+    World(
+        name="path_one_family",
+        build=family_broken,
+        rows=(
+            row(
+                "path_ipv6_broken_after_the_connect",
+                "six degraded path_ipv6_broken upstream_path high",
+            ),
+            row(
+                "path_ipv4_broken_after_the_connect",
+                "four degraded path_ipv4_broken upstream_path high",
+            ),
+        ),
+    ),
+    World(
+        name="path_intermittent",
+        build=first_hello_reset,
+        rows=(
+            row(
+                "path_intermittent_by_one_reset",
+                "reset-once degraded path_intermittent azure_service confirmed..low",
+            ),
+            row(
+                "path_intermittent_by_one_refusal",
+                "refused-once degraded path_intermittent azure_service confirmed..low",
             ),
         ),
     ),

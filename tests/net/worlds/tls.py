@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+from tests.net import fixed_response_server
 from tests.net.programs import (
     haproxy,
     http_server,
@@ -16,6 +20,7 @@ from tests.net.scenario import HEALTHY, PORTAL, PORTAL_RECORD, Config, World, ho
 from tests.net.topology import PUBLIC_NETWORKS, Network
 
 MATCH_SNI = "FORWARD -p tcp --dport 443 -m string --algo kmp --string"
+PAGE_IN_CLEAR = b"HTTP/1.1 403 Forbidden\r\n\r\n<html><title>Web Page Blocked!</title>Powered By FortiGuard"
 BLOCK_PAGE = "return 403 '<html><title>Web Page Blocked!</title><body>Powered By FortiGuard</body></html>';"
 
 
@@ -88,12 +93,20 @@ def server_faults(network: Network) -> Config:
         https_server_at(network, "203.0.113.26", certificate="leaf-only"),
     )
     nginx(network.firewall, http_server(listen="9080", answer=BLOCK_PAGE), tcp=(9080,))
+    network.firewall.start(
+        sys.executable, str(Path(fixed_response_server.__file__)), f"9081={PAGE_IN_CLEAR.hex()}", tcp=(9081,)
+    )
     network.firewall.rules(
-        "prerouting -100", "ip daddr 203.0.113.30 tcp dport 443 redirect to :9080", family="ip", kind="nat"
+        "prerouting -100",
+        "ip daddr 203.0.113.30 tcp dport 443 redirect to :9080",
+        "ip daddr 203.0.113.31 tcp dport 443 redirect to :9081",
+        family="ip",
+        kind="nat",
     )
     labels = ("strict", "old", "camellia", "expired", "device", "other", "leaf-only")
     addresses = {label: f"203.0.113.{20 + number}" for number, label in enumerate(labels)}
-    return start_services(network, {**addresses, "in-clear": "203.0.113.30"}, sites=sites)
+    clear = {"no-tls": "203.0.113.30", "in-clear": "203.0.113.31"}
+    return start_services(network, addresses | clear, sites=sites)
 
 
 def inspected(network: Network, *, store: str = "public.pem", options: str = "") -> Config:
@@ -215,15 +228,15 @@ TLS_WORLDS = (
         rows=(
             row(
                 "tls_alert_unrecognized_name_by_nginx",
-                "strict blocked tls_alert_unrecognized_name transparent_proxy low",
+                "strict blocked tls_alert_unrecognized_name azure_service high..medium",
             ),
             row(
                 "tls_alert_protocol_version_by_nginx",
-                "old blocked tls_alert_protocol_version tls_inspection low",
+                "old blocked tls_alert_protocol_version azure_service high..medium",
             ),
             row(
                 "tls_alert_handshake_failure_by_nginx",
-                "camellia blocked tls_alert_handshake_failure tls_inspection low",
+                "camellia blocked tls_alert_handshake_failure azure_service high..medium",
             ),
             row("tls_cert_expired_by_nginx", "expired down tls_cert_expired azure_service high"),
             row("tls_self_signed_by_nginx", "device blocked tls_self_signed azure_service high"),
@@ -231,7 +244,12 @@ TLS_WORLDS = (
             row("tls_incomplete_chain_by_nginx", "leaf-only blocked tls_incomplete_chain - medium"),
             row(
                 "tls_plaintext_block_page_by_redirect",
-                "in-clear blocked tls_plaintext_block_page firewall_l7 confirmed",
+                "in-clear blocked tls_plaintext_block_page firewall_l7 medium..medium",
+            ),
+            row(
+                "tls_not_tls_by_redirect_to_nginx",
+                "no-tls blocked tls_not_tls azure_service high..low",
+                why="a web server in clear answers a ClientHello with 400, whatever else it denies",
             ),
         ),
     ),

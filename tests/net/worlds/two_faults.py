@@ -77,8 +77,8 @@ TWO_FAULT_WORLDS = (
         build=sni_and_address,
         rows=(
             row(
-                "tls_sni_reset_where_no_name_passes",
-                "cut blocked tls_sni_reset firewall_l7 inconclusive..inconclusive",
+                "tls_reset_after_hello_where_no_name_passes",
+                "cut blocked tls_reset_after_hello firewall_l7 high..low",
                 why="the control's name meets a fault of its own",
             ),
         ),
@@ -88,8 +88,8 @@ TWO_FAULT_WORLDS = (
         build=sni_and_mtu,
         rows=(
             row(
-                "tls_sni_dropped_where_responses_are_lost",
-                "dropped blocked tls_sni_dropped firewall_l7 inconclusive..inconclusive",
+                "tls_stall_after_hello_where_responses_are_lost",
+                "dropped blocked tls_stall_after_hello firewall_l7 high..low",
                 why="ClientHellos with other names arrive, and their responses are lost",
             ),
         ),
