@@ -94,3 +94,8 @@ def lower(one: Confidence, other: Confidence) -> Confidence:
 def highest(several: Iterable[Confidence]) -> Confidence:
     """Return the highest of one or more."""
     return min(several, key=_ORDER.index)
+
+
+def lowest(several: Iterable[Confidence]) -> Confidence:
+    """Return the lowest of one or more."""
+    return max(several, key=_ORDER.index)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import pytest
 
 from egressd.attribution import judge
-from egressd.attribution.blame.elimination import attribute, common_attribution, usual_attribution
+from egressd.attribution.blame.elimination import (
+    SharedFact,
+    attribute,
+    common_attribution,
+    narrowed,
+    usual_attribution,
+)
 from egressd.attribution.blame.facts import Accusation
 from egressd.attribution.blame.suspects import REFUSED, SILENCE_AFTER_HELLO, SYN_UNANSWERED
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Failure, Phase
-from egressd.model.verdict import Blame, Confidence, Verdict
+from egressd.model.verdict import Blame, Confidence, Outcome, Suspect, Verdict
 from tests.attribution.recordings import Site, dns, good, tcp, tls, trail
 
 SILENT = trail(dns(), tcp(Failure.TIMEOUT))
@@ -109,3 +115,34 @@ def test_what_would_decide_is_filled_in() -> None:
     assert "10.20.0.11" in verdict.suspects[0].decided_by
     usual = usual_attribution(REFUSED, most=Confidence.HIGH, values={})
     assert usual.blame is REFUSED.usual
+
+
+def _accused(sure: Confidence) -> Verdict:
+    suspects = (
+        Suspect(blame=Blame.FIREWALL_L7, decided_by=""),
+        Suspect(blame=Blame.AZURE_SERVICE, decided_by=""),
+    )
+    return Verdict(outcome=Outcome.BLOCKED, blame=Blame.FIREWALL_L7, blame_confidence=sure, suspects=suspects)
+
+
+def test_alike_needs_an_identity() -> None:
+    """Targets that share only a code do not support each other; those of one device do."""
+    verdicts = [_accused(Confidence.CONFIRMED), _accused(Confidence.LOW)]
+    alike, same = common_attribution(verdicts), common_attribution(verdicts, same_device=True)
+    assert alike is not None
+    assert same is not None
+    assert (alike.confidence, same.confidence) == (Confidence.LOW, Confidence.CONFIRMED)
+
+
+def test_a_fact_over_several_targets_rules_out_and_points() -> None:
+    """What no trail alone shows counts as any other fact, and is named; it never leaves nobody."""
+    found = common_attribution([_accused(Confidence.LOW)])
+    assert found is not None
+    fact = SharedFact(says="another source got through", rules_out=frozenset({Blame.AZURE_SERVICE}))
+    left = narrowed(found, (fact,), most=Confidence.HIGH)
+    assert (left.blame, left.confidence) == (Blame.FIREWALL_L7, Confidence.HIGH)
+    assert {one.blame: one.by for one in left.ruled_out} == {Blame.AZURE_SERVICE: fact.says}
+    everybody = SharedFact(says="", rules_out=frozenset(Blame))
+    assert narrowed(found, (everybody,), most=Confidence.HIGH) == found
+    pointing = SharedFact(says="", rules_out=frozenset(), points_to=(Blame.DNS_FILTER, Blame.AZURE_SERVICE))
+    assert narrowed(found, (pointing,), most=Confidence.CONFIRMED).suspects[0].blame is Blame.AZURE_SERVICE

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from egressd.attribution import judge
+from egressd.attribution.blame.parties import FAR_END
 from egressd.model.observation import DnsObservation, Failure, Observation, TcpObservation
 from egressd.model.recording import Recording, Trail, VantageSource
 from egressd.model.settings import Source
-from egressd.model.verdict import Confidence, Finding, Sweep
+from egressd.model.verdict import Blame, Confidence, Finding, Sweep
 from egressd.report.summary import exit_code
 from tests.attribution.recordings import NOW, RESOLVER, Site, dns, good, tcp, tls, trail
 
@@ -81,7 +82,9 @@ def test_source_without_a_rule_is_named_once(seen: tuple[Observation, ...]) -> N
     finding = only(sweep)
     assert (finding.reason, len(finding.targets)) == ("site_source_rule_missing", 30)
     assert finding.title.endswith("(appliance-2, 10.20.0.12)")
-    assert finding.advice.startswith("Add 10.20.0.12 to the rules that already let 10.20.0.10, 10.20.0.11")
+    assert "Add 10.20.0.12 to the rules that already let 10.20.0.10, 10.20.0.11" in finding.advice
+    assert not {one.blame for one in finding.suspects} & (FAR_END | {Blame.UPSTREAM_PATH})
+    assert finding.blame_confidence is Confidence.HIGH
     assert "n0.example" in finding.advice
     assert "26 more" in finding.advice
     assert finding.confidence is Confidence.HIGH

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from egressd.attribution.blame.facts import FACTS, Accusation, Fact
 from egressd.attribution.blame.parties import far_end_of, parties_present, unidentified
 from egressd.attribution.blame.suspects import DECIDED_BY, Signature
-from egressd.attribution.certainty import highest, lower
+from egressd.attribution.certainty import highest, lower, lowest
 from egressd.attribution.reasons.reason import fill_template
 from egressd.model.verdict import Blame, Confidence, RuledOut, Suspect, Verdict
 
@@ -72,9 +72,11 @@ def usual_attribution(
     )
 
 
-def common_attribution(verdicts: Sequence[Verdict]) -> Attribution | None:
+def common_attribution(verdicts: Sequence[Verdict], *, same_device: bool = False) -> Attribution | None:
     """Return who caused what one cause did to several targets: nobody whom any of them rules out.
 
+    With `same_device` something of the device itself shows that it is one (an issuer's key, who sent an ICMP
+    error, a resolver): then the surest target speaks for all, otherwise the least sure does.
     None: they have no suspect in common, or none at all.
     """
     accused = [one for one in verdicts if one.blame is not None]
@@ -87,12 +89,43 @@ def common_attribution(verdicts: Sequence[Verdict]) -> Attribution | None:
         return None
     first = next((one for one in accused if one.blame is shared[0].blame), accused[0])
     agreeing = [one.blame_confidence for one in accused if one.blame is first.blame and one.blame_confidence]
+    together = highest if same_device else lowest
     ruled_out = {one.blame: one for verdict in accused for one in verdict.ruled_out}
     return Attribution(
         blame=shared[0].blame,
-        confidence=highest(agreeing) if agreeing else Confidence.LOW,
+        confidence=together(agreeing) if agreeing else Confidence.LOW,
         suspects=tuple(shared),
         ruled_out=tuple(ruled_out.values()),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFact:
+    """A fact over several targets, as no trail alone shows it: whom it rules out, and whom it points to."""
+
+    says: str
+    rules_out: frozenset[Blame]
+    points_to: tuple[Blame, ...] = ()
+    """The first of them that is left is the party to think of first."""
+
+
+def narrowed(found: Attribution, facts: Sequence[SharedFact], *, most: Confidence) -> Attribution:
+    """Return who is left by facts over several targets; as found, where they would leave nobody."""
+    ruled_out = {one: fact.says for fact in reversed(facts) for one in fact.rules_out}
+    left = [one for one in found.suspects if one.blame not in ruled_out]
+    if not left:
+        return found
+    parties = {one.blame for one in left}
+    pointed = next((one for fact in facts for one in fact.points_to if one in parties), None)
+    if pointed is not None:
+        left.sort(key=lambda one: one.blame is not pointed)
+    gone = (one.blame for one in found.suspects if one.blame in ruled_out)
+    level = _level([one.blame for one in left], pointed=pointed is not None)
+    return Attribution(
+        blame=left[0].blame,
+        confidence=lower(level, most),
+        suspects=tuple(left),
+        ruled_out=(*found.ruled_out, *(RuledOut(blame=one, by=ruled_out[one]) for one in gone)),
     )
 
 

@@ -13,7 +13,9 @@ from egressd.attribution.advice import advise_all, listed, values_of
 from egressd.attribution.blame.elimination import (
     NONE_RULED_OUT,
     Attribution,
+    SharedFact,
     common_attribution,
+    narrowed,
     usual_attribution,
 )
 from egressd.attribution.blame.request import request
@@ -53,11 +55,13 @@ def build_finding(
     *,
     sure: Confidence | None = None,
     lines: tuple[str, ...] = (),
+    facts: tuple[SharedFact, ...] | None = None,
     **values: str,
 ) -> Finding:
     """Return the finding of a cause; `key` tells it from others of its code, `values` fill in the advice.
 
-    `lines` are shown after the first line of evidence.
+    `lines` are shown after the first line of evidence. With `facts` those whom its targets leave are the
+    suspects, less those whom the facts rule out; None: the usual ones, for a code that no target has.
     """
     reason = REASONS[code]
     verdicts = [inputs.verdict(one) for one in some]
@@ -65,7 +69,17 @@ def build_finding(
     contexts = [one.deciding_match.context for one in some if one.deciding_match is not None]
     sure = sure or _confidence(verdicts, own=own)
     known = _values(contexts) | values
-    found = _attribution(reason, verdicts, own=own, sure=sure, values=known)
+    same_device = len({_identity(one) for one in some}) == 1 and bool(_identity(some[0]))
+    found = _attribution(
+        reason,
+        verdicts,
+        own=own or facts is not None,
+        same_device=same_device or len(some) == 1,
+        sure=sure,
+        values=known,
+    )
+    if facts:
+        found = narrowed(found, facts, most=sure)
     return Finding(
         id=finding_id(code, key),
         reason=code,
@@ -118,6 +132,11 @@ def finding_about_path(
     )
 
 
+def _identity(one: TargetJudgement) -> str:
+    """Return what is known of the device that broke a target."""
+    return device_of(one.deciding_match) if one.deciding_match is not None else ""
+
+
 def _confidence(verdicts: list[Verdict], *, own: bool) -> Confidence:
     """Return the highest confidence; a cause that is read from several targets is at most high."""
     found = highest(one.confidence for one in verdicts)
@@ -125,10 +144,16 @@ def _confidence(verdicts: list[Verdict], *, own: bool) -> Confidence:
 
 
 def _attribution(
-    reason: Reason, verdicts: list[Verdict], *, own: bool, sure: Confidence, values: Mapping[str, str]
+    reason: Reason,
+    verdicts: list[Verdict],
+    *,
+    own: bool,
+    same_device: bool,
+    sure: Confidence,
+    values: Mapping[str, str],
 ) -> Attribution:
     """Return who caused it: by the facts of its targets, or as usual for a cause with a code of its own."""
-    common = common_attribution(verdicts) if own else None
+    common = common_attribution(verdicts, same_device=same_device) if own else None
     return common or usual_attribution(reason.suspects, most=sure, values=values)
 
 

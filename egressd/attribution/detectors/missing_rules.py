@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
+from egressd.attribution.blame.elimination import SharedFact
+from egressd.attribution.blame.parties import FAR_END
 from egressd.attribution.certainty import highest
 from egressd.attribution.detectors.build import build_finding, group_by_device
 from egressd.attribution.detectors.detector_input import DetectorInput, is_random
+from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.target_judgement import TargetJudgement
-from egressd.model.verdict import Confidence, Finding, Outcome
+from egressd.model.verdict import Blame, Confidence, Finding, Outcome
 
 NO_RULE = re.compile(
     r"tls_(sni_(reset|dropped)|reset_|fin_|stall|plaintext|partial|alert|all_hellos)"
@@ -18,6 +21,16 @@ NO_RULE = re.compile(
     r"|proxy_(denied|port_denied|tunnel_closed|tunnel_stall)|http_azure_firewall"
 )
 """Codes of a missing rule for a name or an address: never a certificate, nor an answer inside TLS."""
+EVERY_OWNER = SharedFact(
+    says="no server of several owners answers on port 80, and most do on 443",
+    rules_out=FAR_END | {Blame.LOCAL_GATEWAY},
+    points_to=(Blame.FIREWALL_L3L4,),
+)
+ANSWERED_ELSEWHERE = SharedFact(
+    says="the far end answers unknown names from another network",
+    rules_out=FAR_END,
+    points_to=(Blame.FIREWALL_L7, Blame.FIREWALL_L3L4, Blame.EXPLICIT_PROXY, Blame.DNS_FILTER),
+)
 
 
 def port80(inputs: DetectorInput) -> list[Finding]:
@@ -28,7 +41,9 @@ def port80(inputs: DetectorInput) -> list[Finding]:
     closed = [one for one in inputs.open if one.target.port == 80 and one.outcome is Outcome.BLOCKED]
     if len(closed) < 2 or len(closed) < len(plain) or 2 * len(reached) <= len(secure):
         return []
-    return [build_finding(inputs, "site_port80_blocked", "", closed)]
+    owners = {domain_of(one.probe.host) for one in closed}
+    facts = (EVERY_OWNER,) if len(owners) > 1 else ()
+    return [build_finding(inputs, "site_port80_blocked", "", closed, facts=facts)]
 
 
 def wildcard(inputs: DetectorInput) -> list[Finding]:
@@ -46,6 +61,7 @@ def wildcard(inputs: DetectorInput) -> list[Finding]:
             f"{pattern}:{port}",
             some,
             sure=_baseline_confidence(inputs, some),
+            facts=() if _baseline_confidence(inputs, some) is None else (ANSWERED_ELSEWHERE,),
             host=pattern,
         )
         for (pattern, port), some in sorted(missed.items())
@@ -69,7 +85,7 @@ def suffix(inputs: DetectorInput) -> list[Finding]:
     unclaimed = {one.target.id for one in inputs.open}
     passing = {one.target.port for one in inputs.reachable}
     return [
-        build_finding(inputs, "site_suffix_rule_missing", f"{pattern}:{port}", some, host=pattern)
+        build_finding(inputs, "site_suffix_rule_missing", f"{pattern}:{port}", some, facts=(), host=pattern)
         for (pattern, port), some in sorted(groups.items())
         if port in passing and _missing(some) and all(one.target.id in unclaimed for one in some)
     ]

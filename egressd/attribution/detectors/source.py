@@ -9,11 +9,13 @@ import re
 from collections import defaultdict
 
 from egressd.attribution.advice import listed, source_address
+from egressd.attribution.blame.elimination import SharedFact
+from egressd.attribution.blame.parties import FAR_END
 from egressd.attribution.certainty import highest, lower
 from egressd.attribution.detectors.build import build_finding
 from egressd.attribution.detectors.detector_input import DetectorInput
 from egressd.attribution.target_judgement import TargetJudgement
-from egressd.model.verdict import Confidence, Finding
+from egressd.model.verdict import Blame, Confidence, Finding
 
 DENIED_TO_SOURCE = re.compile(
     r"tls_(sni_(reset|dropped)|reset_|fin_|stall|plaintext|partial|alert|all_hellos)"
@@ -22,6 +24,12 @@ DENIED_TO_SOURCE = re.compile(
     r"|proxy_(denied|unreachable)|ntp_(no_answer|refused)|http_(azure_firewall|block_page)"
 )
 """Codes of a rule that does not list the source."""
+OTHER_SOURCE = SharedFact(
+    says="another source of this host reached the same targets at the same time",
+    rules_out=FAR_END | {Blame.UPSTREAM_PATH, Blame.LOCAL_GATEWAY, Blame.PATH_MTU_LINK},
+    points_to=(Blame.FIREWALL_L3L4, Blame.FIREWALL_L7, Blame.EXPLICIT_PROXY),
+)
+"""Only the source differs: what is left are rules that name it."""
 SEVERAL = 2
 """From so many targets on, chance is excluded."""
 
@@ -64,6 +72,7 @@ def _finding(
         some,
         sure=_sure(inputs, some),
         lines=(f"the same {_count(some)} reached from {peers}",),
+        facts=(OTHER_SOURCE,),
         source=listed(list(addresses.values())),
         peers=peers,
     )
