@@ -78,7 +78,7 @@ def source_address(index: SweepIndex, name: str) -> str:
 
 def values_of(context: TrailContext) -> dict[str, str]:
     """Return the known values of the placeholders."""
-    icmp, last = context.icmp, context.failing or context.trail.last
+    icmp = context.icmp
     address, local = _address(context), _local(context)
     remote, place = _remote(context, address), host_port(context.probe.host, context.probe.port)
     return {
@@ -99,7 +99,7 @@ def values_of(context: TrailContext) -> dict[str, str]:
         "issuer": context.issuer,
         "names": certificate_names(context),
         "protocol": context.probe.protocol.value,
-        "time": last.started if last is not None else context.index.recording.started,
+        "time": _time(context),
         "proxy": context.trail.path if context.proxied else context.index.recording.vantage.proxy or "",
         "status": _status(context),
         "location": redirect_host(proxy_refusal(context)) or UNNAMED_PLACE,
@@ -179,6 +179,14 @@ def _local(context: TrailContext) -> str:
             case _:
                 pass
     return _source(context)
+
+
+def _time(context: TrailContext) -> str:
+    """Return when the connection began, as a firewall logs it; where there was none, what failed."""
+    last = context.failing or context.trail.last
+    if context.tcp is not None and not isinstance(last, DnsObservation):
+        return context.tcp.started
+    return last.started if last is not None else context.index.recording.started
 
 
 def _source(context: TrailContext) -> str:

@@ -18,6 +18,7 @@ from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Failure, Phase
 from egressd.model.verdict import Blame, Confidence, Outcome, Suspect, Verdict
+from tests.attribution.cases import SCENES
 from tests.attribution.recordings import Site, dns, good, tcp, tls, trail
 
 SILENT = trail(dns(), tcp(Failure.TIMEOUT))
@@ -146,3 +147,11 @@ def test_a_fact_over_several_targets_rules_out_and_points() -> None:
     assert narrowed(found, (everybody,), most=Confidence.HIGH) == found
     pointing = SharedFact(says="", rules_out=frozenset(), points_to=(Blame.DNS_FILTER, Blame.AZURE_SERVICE))
     assert narrowed(found, (pointing,), most=Confidence.CONFIRMED).suspects[0].blame is Blame.AZURE_SERVICE
+
+
+def test_a_party_that_shows_itself_counts_where_it_can_have_done_it() -> None:
+    """A block page under an authority of many names is a filter's: the suspects are not all ruled out."""
+    scene = next(one for one in SCENES if one.reason == "tls_mitm_block_page")
+    verdict = verdict_of(scene.build())
+    assert verdict.blame is Blame.FIREWALL_L7
+    assert Blame.UNKNOWN_MIDDLEBOX not in blamed(verdict)

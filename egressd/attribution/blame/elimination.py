@@ -141,11 +141,15 @@ def with_attribution(verdict: Verdict, found: Attribution) -> Verdict:
 
 
 def _ruled_out(parties: Iterable[Blame], facts: Iterable[Fact]) -> dict[Blame, str]:
-    """Return the parties that are ruled out, each with the first fact that does."""
+    """Return the parties that are ruled out, each with the first fact that does.
+
+    A party that shows itself rules the others out where it can have caused this failure.
+    """
     found: dict[Blame, str] = {}
+    parties = tuple(parties)
     for party in parties:
         for fact in facts:
-            if party in fact.rules_out or (fact.names is not None and party is not fact.names):
+            if party in fact.rules_out or (fact.names in parties and party is not fact.names):
                 found.setdefault(party, fact.says)
     return found
 

@@ -517,6 +517,7 @@ FACTS: tuple[Fact, ...] = (
         name="signs_unrelated_names",
         says="the same private authority signed for names of unrelated owners",
         holds=_signs_unrelated_names,
+        rules_out=FAR_END,
         names=Blame.TLS_INSPECTION,
     ),
 )
