@@ -32,7 +32,7 @@ SITE: tuple[Reason, ...] = (
     Reason(
         code="site_suffix_rule_missing",
         phase=None,
-        title="One wildcard rule is missing",
+        title="Every name tried of one wildcard is blocked",
         meaning="All names below one domain fail, and the others work. One rule with a wildcard fixes them "
         "all.",
         signal="Every target below the same suffix failed alike; targets below others did not.",
