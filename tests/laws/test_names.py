@@ -19,13 +19,15 @@ from tests.attribution.recordings import (
     RESOLVER,
     SECOND,
     Site,
+    certificate,
     dns,
+    facts,
     http,
     tcp,
     tls,
     trail,
 )
-from tests.laws.worlds import BASES, SURE, judged, mapped, verdicts_of
+from tests.laws.worlds import BASES, SURE, claims_of, judged, mapped, verdicts_of
 
 
 def disagreeing(
@@ -78,6 +80,28 @@ def test_law_07_what_answers_at_its_address_decides() -> None:
         for swapped in (False, True)
     }
     assert seen == {True}
+
+
+LEAF = certificate(issuer="CN=Public Issuing CA")
+MIDDLE = certificate(issuer="CN=Public Root", subject="CN=Public Issuing CA", san=())
+ODD_CHAINS = {
+    "leaf-only": (LEAF,),
+    "leaf-twice": (LEAF, LEAF),
+    "wrong-middle": (LEAF, certificate(issuer="CN=Z", subject="CN=Y", san=())),
+    "middle-twice": (LEAF, certificate(issuer="CN=Z", subject="CN=Y", san=()), MIDDLE),
+}
+
+
+@pytest.mark.parametrize("name", ODD_CHAINS)
+@pytest.mark.parametrize("code", [2, 20, 21])
+def test_law_08_a_gap_is_not_a_forgery(name: str, code: int) -> None:
+    """A chain that lacks, repeats or misorders certificates of a known authority is nobody's inspection."""
+    about = replace(facts(None, False), issuer_known_public=True)
+    site = Site()
+    site.add(trail(dns(), tcp(), tls(Failure.VERIFY, code=code, about=about, chain=ODD_CHAINS[name])))
+    for _, claim in claims_of(judge(site.recording())):
+        assert not (claim.reason or "").startswith(("tls_mitm_", "site_inspection_"))
+        assert claim.blame is not Blame.TLS_INSPECTION
 
 
 def test_law_09_slowness_is_not_policy() -> None:

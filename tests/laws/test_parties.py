@@ -10,14 +10,17 @@ import pytest
 
 from egressd.attribution import judge
 from egressd.model.observation import (
+    Certificate,
     Failure,
+    HttpObservation,
     Observation,
+    TcpObservation,
 )
 from egressd.model.plan import Target
 from egressd.model.recording import Recording
 from egressd.model.verdict import Blame, Confidence
 from tests.attribution.recordings import Site, dns, http, tcp, tls, trail
-from tests.laws.worlds import BASES, claims_of, judged, mapped, shows_itself, verdicts_of
+from tests.laws.worlds import BASES, claims_of, judged, mapped, not_above, shows_itself, verdicts_of
 
 DIRECT = frozenset(
     {
@@ -32,6 +35,45 @@ DIRECT = frozenset(
 )
 """Who is on the direct way only: a firewall, inspection and a resolver may stand beyond the proxy."""
 US = frozenset({Blame.LOCAL_HOST, Blame.EGRESSD_ENV})
+VENDORS = 'Zscaler Fortinet Palo Alto Networks Untrusted CA, not trusted by "Blue Coat"'
+
+
+def with_vendor_words(value: Any) -> Any:
+    """Put words of inspecting products into the names of certificates and the titles of pages."""
+    if isinstance(value, Certificate):
+        subject, issuer = (name and f"{name},OU={VENDORS}" for name in (value.subject, value.issuer))
+        return replace(value, subject=subject, issuer=issuer)
+    if isinstance(value, HttpObservation):
+        return replace(value, title=f"{value.title} {VENDORS}")
+    return value
+
+
+def without_words(value: Any) -> Any:
+    """Replace the names of certificates and the titles of pages by ones that mean nothing."""
+    if isinstance(value, Certificate):
+        subject, issuer = (name and f"CN=x{name.encode().hex()}" for name in (value.subject, value.issuer))
+        return replace(value, subject=subject, issuer=issuer)
+    if isinstance(value, HttpObservation):
+        return replace(value, title="x" if value.title else "")
+    return value
+
+
+@pytest.mark.parametrize(("change", "adds"), [(with_vendor_words, True), (without_words, False)])
+def test_law_05_a_word_is_a_hint(change: Any, adds: bool) -> None:
+    """Names and titles make no blame confirmed and move none to another party."""
+    moved = []
+    for name, base in BASES.items():
+        before, after = verdicts_of(judged(name)), verdicts_of(judge(mapped(base, change)))
+        for key, old in before.items():
+            new = after[key]
+            by_words, alone = (new, old) if adds else (old, new)
+            surer = not not_above(by_words.blame_confidence, alone.blame_confidence)
+            if new.blame is not old.blame or surer:
+                moved.append(
+                    f"{name}: {old.reason} {old.blame} {old.blame_confidence} -> "
+                    f"{new.reason} {new.blame} {new.blame_confidence}"
+                )
+    assert moved == []
 
 
 @pytest.mark.parametrize("internal", [False, True])
@@ -94,6 +136,26 @@ def test_law_11_behind_a_proxy_the_direct_way_is_no_suspect() -> None:
             accused = {one.blame for one in verdict.suspects} & DIRECT
             if accused and not shows_itself(verdict):
                 wrong.append(f"{name}: {verdict.reason} {sorted(accused)}")
+    assert wrong == []
+
+
+def test_law_11_the_proxys_address_is_not_the_servers() -> None:
+    """No text of advice or of what decides names the proxy's address, as if the server were there."""
+    wrong = []
+    for name, base in BASES.items():
+        proxied = proxied_targets(base)
+        addresses = {
+            one.remote_address
+            for record in base.records
+            for path in record.trails
+            for one in path.observations
+            if isinstance(one, TcpObservation) and path.path != "direct"
+        }
+        for (target, _), verdict in verdicts_of(judged(name)).items():
+            texts = (
+                (verdict.advice, *(one.decided_by for one in verdict.suspects)) if target in proxied else ()
+            )
+            wrong += [f"{name}: {text}" for text in texts for address in addresses if address in text]
     assert wrong == []
 
 

@@ -8,12 +8,12 @@ from egressd.attribution.blame.suspects import (
     CONFIGURED_PROXY,
     CONNECT_UNANSWERED,
     DIRECT_RULE,
-    INSPECTION,
     NO_PROXY_THERE,
     PROXYS_RESOLVER,
     RESOLVER,
     TRUST_STORE,
     TUNNEL_FAILS,
+    UNKNOWN_AUTHORITY,
 )
 from egressd.attribution.reasons.commands import AGAIN, CURL_DIRECT, CURL_PROXY, PROXY_CLIENT_HELLO, steps
 from egressd.attribution.reasons.reason import Reason
@@ -471,14 +471,15 @@ PROXY: tuple[Reason, ...] = (
         code="proxy_origin_untrusted",
         phase=Phase.TLS,
         title="The proxy does not trust the real server",
-        meaning="The proxy inspects TLS and could not verify Azure's own certificate, so it presents one "
-        "that says so. Its root store or its clock is out of date.",
-        signal="The certificate that came back is the proxy's, and its issuer says `Not trusted by`.",
+        meaning="The name of the issuer is what a proxy that inspects TLS writes when it could not verify "
+        "the real certificate: its root store or its clock is out of date. A name is a hint, and anybody can "
+        "write it.",
+        signal="The issuer of the certificate that came back says `Not trusted by`.",
         evidence=(
             "tls.chain.issuer: `Not trusted by` and the proxy's CA",
             "proxy.proxy: which proxy",
         ),
-        suspects=INSPECTION,
+        suspects=UNKNOWN_AUTHORITY,
         severity=Outcome.BLOCKED,
         advice="On {proxy}, update the root store, allow it to fetch intermediates over port 80, and check "
         "its clock; better still, exempt {host} from inspection.",

@@ -81,15 +81,10 @@ def _block_page(context: TrailContext) -> bool:
 
 
 def is_origin_untrusted(context: TrailContext) -> bool:
-    """Whether the issuer's name is that of devices for origins they could not validate."""
+    """Whether an unknown authority has the name that devices use for origins they could not validate."""
     name = context.issuer.replace("\\", "").lower()  # RFC 4514 escapes quotes
     marked = any(mark in name for mark in NOT_TRUSTED)
-    return _any_failure(context) and marked
-
-
-def _inspected_origin_untrusted(context: TrailContext) -> bool:
-    rejected = context.tls is not None and context.tls.verify_code is not None
-    return rejected and is_origin_untrusted(context)
+    return marked and _no_issuer(context) and not _incomplete_chain(context)
 
 
 def _store_incomplete(context: TrailContext) -> bool:
@@ -246,7 +241,7 @@ CERTIFICATE = RuleTable(
         Rule(reason="tls_untrusted_root", when=_root_unknown),
         Rule(
             reason="tls_mitm_origin_untrusted",
-            when=_inspected_origin_untrusted,
+            when=is_origin_untrusted,
             certainty=at(Confidence.MEDIUM),
         ),
         Rule(

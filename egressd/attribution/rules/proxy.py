@@ -249,7 +249,7 @@ TUNNEL = RuleTable(
     phase=Phase.TLS,
     rules=(
         Rule(reason="proxy_block_page_in_tunnel", when=_block_page),
-        Rule(reason="proxy_origin_untrusted", when=is_origin_untrusted),
+        Rule(reason="proxy_origin_untrusted", when=is_origin_untrusted, certainty=at(Confidence.MEDIUM)),
         Rule(reason="proxy_tunnel_closed_on_sni", when=_closed_on_sni, certainty=contrasted(sni_contrast)),
         Rule(reason="proxy_tunnel_closed", when=_tunnel_closed, certainty=SILENCE),
         Rule(reason="proxy_tunnel_stall", when=_tunnel_cut(Failure.TIMEOUT), certainty=SILENCE),
