@@ -300,6 +300,17 @@ ROWS: Mapping[str, Row] = {
 }
 
 
+def test_a_tunnel_in_a_repeat_is_a_tunnel_for_somebody() -> None:
+    """A proxy that hangs up on every first try and opens tunnels later is not one that opens none."""
+    site = by_proxy(connect(None, Failure.CLOSED), others=("www.contoso.example",))()
+    site.control(ControlKind.REPEAT, tcp(port=3128), connect(), tls())
+    site.controls[-1] = replace(
+        site.controls[-1], trails=tuple(replace(one, path=PROXY) for one in site.controls[-1].trails)
+    )
+    (fact,) = (one for one in FACTS if one.name == "no_tunnel_for_anybody")
+    assert not fact.holds(accuse(site, Phase.PROXY))
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_a_fact_holds_where_it_was_seen(name: str) -> None:
     """The row holds for what it describes, and not for what looks like it."""
