@@ -2011,6 +2011,20 @@ HTTP = (
     Scene(
         name="redirect-followed", build=_redirect_followed(tcp(), tls(), http(200)), reason=None, outcome=OK
     ),
+    Scene(
+        name="own-redirect",
+        build=_clear(http(302, headers={"location": "https://www.other.example/"}), owned=True),
+        reason=None,
+        outcome=OK,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="own-redirect-to-an-address",
+        build=_clear(http(302, headers={"location": "https://10.9.9.9/login"}), owned=True),
+        reason="http_captive_portal",
+        outcome=BLOCKED,
+        most=MEDIUM,
+    ),
     Scene(name="portal-shared", build=_portal, reason="http_captive_portal", outcome=BLOCKED, least=HIGH),
     Scene(
         name="h2-with-http1",

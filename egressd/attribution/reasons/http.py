@@ -280,9 +280,8 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=SESSION_CUT,
         severity=Outcome.DOWN,
-        advice="Look up the session {source} to {remote} at {time} on the firewall that decides by "
-        "application; if it has no entry, give the service's owner the time, {host} and the address "
-        "{address}.",
+        advice="Give the owner of {host} the time {time} and the address {address}: the session ended right "
+        "after the request, and before an answer.",
         confirm=steps(CURL, AGAIN),
     ),
     Reason(
@@ -300,8 +299,8 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=SESSION_CUT,
         severity=Outcome.DOWN,
-        advice="Repeat in some minutes; if it goes on, look for a proxy that holds requests of {source} to "
-        "{host} for scanning, then tell the service's owner.",
+        advice="Give the owner of {host} the time {time} and the address {address}: the request was sent "
+        "and not answered in the time allowed. Repeat with more patience before that.",
         confirm=steps(CURL + " -m 30", AGAIN),
     ),
     Reason(

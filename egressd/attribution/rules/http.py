@@ -26,6 +26,7 @@ from egressd.attribution.control_results.contrast import http1_contrast
 from egressd.attribution.control_results.redirect import dead_end, host_led_to, portal_shared
 from egressd.attribution.control_results.resolvers import name_denied_elsewhere
 from egressd.attribution.control_results.session import owners_fail_alike, request_lost
+from egressd.attribution.facts.address import parse_ip
 from egressd.attribution.facts.freshness import is_stale
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.proxy import headers_of
@@ -129,10 +130,12 @@ def _captive_portal(context: TrailContext) -> bool:
 def _leads_to_portal(context: TrailContext) -> bool:
     """Whether a redirect leads where a service would not send anybody.
 
-    Operators' own servers may send clients to HTTPS of another name; and no login page is out of reach.
+    Operators' own servers may send clients to HTTPS of another name; no login page is out of reach. A bare
+    address is no place that a service sends to.
     """
     secure = _headers(context).get("location", "").lower().startswith("https://")
-    legal = context.owned and (secure or dead_end(context))
+    named = parse_ip(host_led_to(context)) is None
+    legal = context.owned and named and (secure or dead_end(context))
     return _leads_away(context) and (portal_shared(context) or not legal)
 
 
