@@ -196,6 +196,8 @@ def _expiry(
     over = ends <= now.timestamp()
     inspected = any(one.intercepted for one in results)
     names = tuple(one.target for one in results)
+    own = all(context.targets[name].is_own for name in names)
+    owner = Blame.ENDPOINT_OWNER if own else Blame.AZURE_SERVICE
     return Condition(
         id=f"{AlertName.EXPIRING}/{host}:{port}@{source}",
         alertname=AlertName.EXPIRING,
@@ -204,7 +206,7 @@ def _expiry(
         summary=f"a certificate of {host}:{port} {'ended' if over else 'ends'} on {day}",
         since=stamp(_moment(ends - EXPIRING_WITHIN)),
         reason="tls_cert_expired" if over else "tls_cert_expiring",
-        blame=Blame.TLS_INSPECTION if inspected else Blame.AZURE_SERVICE,
+        blame=Blame.TLS_INSPECTION if inspected else owner,
         evidence=(
             f"the path from the certificate that {host}:{port} showed to {source} ends on {day}: {which}",
         ),

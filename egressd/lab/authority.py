@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from egressd import clock
-from egressd.lab.diffie_hellman import MODP_1024, MODP_2048, parameters_pem
+from egressd.lab.diffie_hellman import MODP_2048, parameters_pem
 from egressd.lab.leaf import (
     DAY,
     LEAF_SPECS,
@@ -35,8 +35,8 @@ from egressd.lab.leaf import (
 
 MAX_CONTEXTS = 1000
 """SSL contexts kept: random server names must not fill the memory."""
-DHE = frozenset({"dhe_only", "dhe_weak"})
-"""Variants without ECDHE: finite-field Diffie-Hellman, of 2048 or of 1024 bits."""
+DHE_ONLY = "dhe_only"
+"""The variant without ECDHE: finite-field Diffie-Hellman of 2048 bits, which agents do not have."""
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class CertificateAuthority:
     def context(self, host: str, leaf: LeafKind, variant: str = "") -> ssl.SSLContext:
         """Return the server's TLS context for a name.
 
-        `variant` is `http1_only`, `tls12`, `client_certificate`, one of `DHE`, or empty.
+        `variant` is `http1_only`, `tls12`, `client_certificate`, `dhe_only`, or empty.
         """
         key = (host, leaf, variant)
         if key not in self._contexts:
@@ -144,24 +144,24 @@ class CertificateAuthority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if leaf is LeafKind.WEAK:
             context.set_ciphers("DEFAULT@SECLEVEL=0")
-        chain, key = self.issue(host, leaf, bits=2048 if variant in DHE else 0)
+        chain, key = self.issue(host, leaf, bits=2048 if variant == DHE_ONLY else 0)
         file = self.directory / "leaf.pem"
         _write_chain(file, chain, key)
         context.load_cert_chain(file)
         context.set_alpn_protocols(["http/1.1"] if variant == "http1_only" else ["h2", "http/1.1"])
-        if variant == "tls12" or variant in DHE:
+        if variant in {"tls12", DHE_ONLY}:
             context.maximum_version = ssl.TLSVersion.TLSv1_2
-        if variant in DHE:
-            self._offer_dhe_alone(context, MODP_1024 if variant == "dhe_weak" else MODP_2048)
+        if variant == DHE_ONLY:
+            self._offer_dhe_alone(context)
         if variant == "client_certificate":
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(self.trust_store)
         return context
 
-    def _offer_dhe_alone(self, context: ssl.SSLContext, prime: int) -> None:
+    def _offer_dhe_alone(self, context: ssl.SSLContext) -> None:
         file = self.directory / "dh.pem"
-        file.write_text(parameters_pem(prime), encoding="ascii")
-        context.set_ciphers("DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
+        file.write_text(parameters_pem(MODP_2048), encoding="ascii")
+        context.set_ciphers("DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256")
         context.load_dh_params(str(file))
 
 

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from egressd.lab.authority import DHE, CertificateAuthority
+from egressd.lab.authority import DHE_ONLY, CertificateAuthority
 from egressd.lab.faults import ActiveFaults, Layer
 from egressd.lab.leaf import LeafKind
 from egressd.lab.responses import plaintext_block_page
@@ -21,7 +21,7 @@ MAX_HELLO = 18 * 1024
 NO_NAME = "no-sni.lab.test"
 SSH_BANNER = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
 GARBAGE = b"\x00\x7f" + hashlib.shake_256(b"egressd lab garbage").digest(254)
-NEGOTIATION_EFFECTS = frozenset({"http1_only", "tls12", "client_certificate"}) | DHE
+NEGOTIATION_EFFECTS = frozenset({"http1_only", "tls12", "client_certificate", DHE_ONLY})
 """Effects that change what is negotiated; the handshake goes on."""
 
 ServeStream = Callable[[ServerStream, str, int, str | None], Awaitable[None]]

@@ -37,6 +37,11 @@ class Target:
     owned: bool | None = None
     """Whether the operator runs the server: no catalog row covers it. None: a report that does not say."""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the operator runs the server, as far as is known: Azure is never to blame for it."""
+        return self.owned if self.owned is not None else self.internal or self.sample is SampleKind.GIVEN
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:

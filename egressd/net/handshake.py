@@ -36,6 +36,11 @@ class _Outcome:
     verify_message: str = ""
 
 
+_WRONG_NAME = _Outcome(
+    failure=Failure.VERIFY, detail="Hostname mismatch", verify_code=62, verify_message="Hostname mismatch"
+)
+
+
 async def handshake(
     stream: ByteStream, host: str, *, store: TrustStore, alpn: tuple[str, ...], timeout: float
 ) -> tuple[TlsObservation, TlsStream | None]:
@@ -45,15 +50,17 @@ async def handshake(
     """
     watch = Stopwatch()
     try:
-        session = TlsStream(stream, store.context(alpn), host)
+        session = TlsStream(stream, store.context(alpn, names=not _is_refused_by_openssl(host)), host)
     except (ValueError, TypeError, ssl.SSLError) as error:
         stream.close()
         return _invalid_name(watch, host, alpn, error), None
     outcome = await _run(session, timeout, verifies=store.verifies)
     info = session.info()
+    chain = _parse_all(session.chain())
+    if outcome.verify_code == 0 and _is_refused_by_openssl(host) and not chain[0].matches(host):
+        outcome = _WRONG_NAME
     if outcome.failure is not None:
         session.close()
-    chain = _parse_all(session.chain())
     sent, received = session.sent, session.received
     observation = TlsObservation(
         started=watch.started,
@@ -116,6 +123,11 @@ def _openssl_failure(error: ssl.SSLError, received: RecordScanner) -> _Outcome:
     if isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError):
         return _Outcome(failure=Failure.CLOSED, detail="closed by a close_notify alert")
     return _Outcome(failure=Failure.TLS_ERROR, detail=openssl_reason(error))
+
+
+def _is_refused_by_openssl(host: str) -> bool:
+    """Whether OpenSSL takes no wildcard for a host: one whose first label has an underscore. Go does."""
+    return "_" in host.partition(".")[0]
 
 
 def _parse_all(ders: tuple[bytes, ...]) -> tuple[ParsedCertificate, ...]:

@@ -25,6 +25,8 @@ AGENT_CIPHERS = (
 """What Go offers for TLS 1.2 since 1.22 (crypto/tls/cipher_suites.go): no finite-field Diffie-Hellman, which
 Python adds, and no RSA key exchange. A server that takes neither fails for the agent, so it fails here."""
 _FILE_LIMIT = 16 * 1024 * 1024
+_LEGACY_SERVER_CONNECT = 0x4
+"""SSL_OP_LEGACY_SERVER_CONNECT of openssl/ssl.h; Python has a name for it since 3.12."""
 
 
 class TrustStore:
@@ -35,13 +37,14 @@ class TrustStore:
         self._store_pem = None if trust.store == SYSTEM else _read_pem(trust.store)
         self._public_file = None if trust.public_roots == BUNDLED else trust.public_roots
         self._verifies = verifies
-        self._contexts: dict[tuple[str, ...], ssl.SSLContext] = {}
+        self._contexts: dict[tuple[tuple[str, ...], bool], ssl.SSLContext] = {}
 
-    def context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
-        """Return the context that offers these ALPN protocols."""
-        context = self._contexts.get(alpn)
+    def context(self, alpn: tuple[str, ...], *, names: bool = True) -> ssl.SSLContext:
+        """Return the context that offers these ALPN protocols; without `names` it checks the chain alone."""
+        context = self._contexts.get((alpn, names))
         if context is None:
-            context = self._contexts[alpn] = self._make_context(alpn)
+            context = self._contexts[alpn, names] = self._make_context(alpn)
+            context.check_hostname = context.check_hostname and names
         return context
 
     def _make_context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
@@ -50,6 +53,8 @@ class TrustStore:
         context.set_ciphers(AGENT_CIPHERS)
         # Python 3.13 turns both on; the agent is written in Go, which has neither.
         context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
+        # OpenSSL 3 refuses servers without RFC 5746 (renegotiation); Go never renegotiates, and takes them.
+        context.options |= _LEGACY_SERVER_CONNECT
         # Go ignores common names too.
         context.hostname_checks_common_name = False
         if alpn:

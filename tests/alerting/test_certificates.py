@@ -11,6 +11,7 @@ from egressd.alerting.conditions import EXPIRING_WITHIN, conditions_of
 from egressd.alerting.context import AlertContext
 from egressd.clock import timestamp
 from egressd.model.alert import AlertName, Condition
+from egressd.model.endpoint import SampleKind
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief, Standing, Standings
 from egressd.model.verdict import Blame, Confidence, Outcome
@@ -77,6 +78,13 @@ def test_a_certificate_that_ended_at_the_beginning_of_time(end: str) -> None:
     """An end within a week of the first moment a datetime holds is a condition like any other."""
     (over,) = found(make_snapshot(make_sweep(Row(expiry=end))), AlertName.EXPIRING)
     assert (over.since, over.reason) == ("0001-01-01T00:00:00.000Z", "tls_cert_expired")
+
+
+def test_the_certificate_of_an_own_server_is_its_owners() -> None:
+    """Azure is not to blame for what the operator runs."""
+    own = make_snapshot(make_sweep(Row(sample=SampleKind.GIVEN)))
+    (one,) = found(own, AlertName.EXPIRING, now=datetime.fromisoformat(EXPIRY))
+    assert one.blame is Blame.ENDPOINT_OWNER
 
 
 @pytest.mark.parametrize("end", ["9999-12-31T23:59:59.999Z", None])

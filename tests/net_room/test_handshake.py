@@ -55,6 +55,31 @@ async def attempt(serve: Any, connect: Any, pki: Any, speak_tls: Any) -> Any:
         stream.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "code"), [("*.web.test", 0), ("a_b.web.test", 0), ("*.other.test", 62), ("web.test", 62)]
+)
+async def test_wildcard_for_a_label_with_an_underscore(attempt: Any, pki: Any, name: str, code: int) -> None:
+    """OpenSSL refuses it and agents do not; a name that does not fit is refused all the same."""
+    leaf = pki.issue("leaf", issuer=pki.intermediate, names=(name,))
+    seen, session = await attempt(tls=pki.server(leaf), host="a_b.web.test")
+    assert (seen.verify_code, session is not None) == (code, code == 0)
+    assert seen.failure is (Failure.VERIFY if code else None)
+    if session is not None:
+        session.close()
+
+
+async def test_root_of_the_store_that_has_expired(attempt: Any, pki: Any) -> None:
+    """The path is that of the newer public root: in time, though this host's store says expired."""
+    past = now() - timedelta(days=40)
+    old = pki.issue(
+        "Test Root", authority=True, key=pki.root.key, not_before=past, not_after=past + timedelta(days=9)
+    )
+    leaf = pki.issue("leaf", issuer=pki.intermediate, names=(HOST,))
+    seen, session = await attempt(tls=pki.server(leaf), store=pki.store(old, public=(pki.root,)))
+    assert (seen.verify_code, session) == (10, None)
+    assert (seen.facts.publicly_anchored, seen.facts.store_anchored, seen.facts.in_time) == (True, True, True)
+
+
 async def test_successful_handshake(attempt: Any, pki: Any) -> None:
     """Version, ALPN, sizes and the chain are recorded; the session carries bytes both ways."""
     leaf = pki.issue("leaf", issuer=pki.intermediate, names=(HOST,))

@@ -221,7 +221,7 @@ def _owners_authority(accusation: Accusation) -> bool:
 
 
 def _signs_unrelated_names(accusation: Accusation) -> bool:
-    return signs_unrelated_names(accusation.context)
+    return accusation.phase is Phase.TLS and signs_unrelated_names(accusation.context)
 
 
 def _answered_connect(accusation: Accusation) -> bool:

@@ -294,9 +294,7 @@ class TrailContext:
     @property
     def owned(self) -> bool:
         """Whether the operator runs the server: Azure is never to blame for it."""
-        if self.target.owned is not None:
-            return self.target.owned
-        return self.given or self.target.internal
+        return self.target.is_own
 
     @property
     def authority(self) -> str:

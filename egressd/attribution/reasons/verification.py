@@ -249,7 +249,7 @@ VERIFICATION: tuple[Reason, ...] = (
         code="tls_agent_without_cipher",
         phase=Phase.TLS,
         title="The server chose a cipher that agents do not have",
-        meaning="egressd's session works with a key exchange that the agents, which are written in Go, do "
+        meaning="The session works with a key exchange that the agents, which are written in Go, do "
         "not offer. If the server has nothing else, they fail with a handshake failure.",
         signal="The session was negotiated with finite-field Diffie-Hellman or plain RSA.",
         evidence=(

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from egressd.attribution.blame.suspects import NAMES_ANOTHER_HOST, PRIVATE_CHAIN, TRUSTED_AUTHORITY, Signature
+from egressd.attribution.blame.suspects import (
+    CLOCK_OF_PRIVATE,
+    NAMES_ANOTHER_HOST,
+    PRIVATE_CHAIN,
+    TRUSTED_AUTHORITY,
+    Signature,
+)
 from egressd.attribution.certainty import OBSERVED, at, unless
 from egressd.attribution.facts.baseline_entries import http2_in_baseline, tls13_in_baseline
 from egressd.attribution.facts.certificate import (
@@ -206,6 +212,10 @@ def _by_authority(context: TrailContext) -> Signature | None:
     return None if _is_public(context) is True else PRIVATE_CHAIN
 
 
+def _whose_clock(context: TrailContext) -> Signature | None:
+    return None if _is_public(context) is True else CLOCK_OF_PRIVATE
+
+
 def _by_trust(context: TrailContext) -> Signature | None:
     return TRUSTED_AUTHORITY if _is_private(context) else None
 
@@ -227,7 +237,7 @@ CERTIFICATE = RuleTable(
         Rule(reason="local_trust_store_incomplete", when=either(_store_incomplete, _store_is_stale)),
         Rule(reason="tls_mitm_cert_expired", when=_authority_expired),
         Rule(reason="tls_cert_expired", when=_expired, suspects=_by_authority),
-        Rule(reason="tls_cert_not_yet_valid", when=verify_code(NOT_YET_VALID)),
+        Rule(reason="tls_cert_not_yet_valid", when=verify_code(NOT_YET_VALID), suspects=_whose_clock),
         Rule(reason="tls_cert_without_san", when=_without_san, suspects=_by_authority),
         Rule(reason="tls_mitm_block_page", when=_block_page),
         Rule(reason="tls_hostname_mismatch", when=_wrong_name, suspects=_whose_name),

@@ -169,14 +169,9 @@ CERTIFICATE = (
         "tls_chain_misordered",
     ),
     fault(
-        "tls_dhe_weak tls tls=dhe_weak",
-        "Diffie-Hellman with 1024 bits, and no other key exchange",
-        "tls_weak_key_exchange",
-    ),
-    fault(
         "tls_dhe_only tls tls=dhe_only",
         "Diffie-Hellman with 2048 bits, and no other key exchange",
-        "tls_agent_without_cipher",
+        "tls_alert_handshake_failure",
     ),
     fault(
         "cert_without_aki tls certificate=without_aki",
