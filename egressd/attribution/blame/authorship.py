@@ -21,6 +21,7 @@ DENIALS = frozenset({403, 451, 502, 503, 504})
 PAGE_TYPES = frozenset({"", "text/html", "text/plain", "application/xhtml+xml"})
 """Media types of pages for people; a service answers programs."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+NOTHING = Expect()
 _GOOD = frozenset({200, 203, 206})
 
 
@@ -59,7 +60,7 @@ def proves_content(answer: HttpObservation, expected: Expect) -> bool:
 
 def meets(answer: HttpObservation, expected: Expect) -> bool:
     """Whether anything was expected, and the answer is that."""
-    if expected == Expect() or not content_right(answer, expected):
+    if expected == NOTHING or not content_right(answer, expected):
         return False
     return answer.status in expected.status or (not expected.status and answer.status in _GOOD)
 

@@ -25,12 +25,16 @@ def phase_failed(phase: Phase, *failures: Failure) -> Condition:
     """Hold where a phase failed in one of these ways; in any way if none is named."""
     observed = _OBSERVED[phase]
     wanted = frozenset(failures or Failure)
-    return lambda context: (one := observed(context)) is not None and one.failure in wanted
+    return lambda context: (
+        context.failing is not None  # most trails end here
+        and (one := observed(context)) is not None
+        and one.failure in wanted
+    )
 
 
 def failed_in(phase: Phase) -> Condition:
     """Hold where the trail's first failure is in a phase."""
-    return lambda context: context.failed_in is phase
+    return lambda context: context.failing is not None and context.failed_in is phase
 
 
 def both(one: Condition, other: Condition) -> Condition:

@@ -36,7 +36,7 @@ from egressd.attribution.rules.certificate import is_private_ca
 from egressd.attribution.rules.condition import phase_failed
 from egressd.attribution.rules.local import exhausted_in
 from egressd.attribution.rules.rule import Rule, RuleTable
-from egressd.model.endpoint import Expect, Protocol
+from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, HttpObservation, Phase
 from egressd.model.verdict import Confidence, Outcome
 
@@ -168,7 +168,8 @@ def _good(context: TrailContext) -> bool:
 
 
 def _wants_content(context: TrailContext) -> bool:
-    return replace(context.target.expect, status=()) != Expect()
+    one = context.target.expect
+    return bool(one.content_type or one.not_content_type or one.der or one.sha256 or one.min_bytes)
 
 
 def _replaced(context: TrailContext) -> bool:
@@ -203,12 +204,12 @@ def _unexpected_status(context: TrailContext) -> bool:
         return False
     if context.target.expect.status:
         return True
-    return _wants_content(context) and _status(context) >= 400 and not _unproven(context)
+    return _status(context) >= 400 and _wants_content(context) and not _unproven(context)
 
 
 def _unexpected_content(context: TrailContext) -> bool:
     """Whether the whole answer came and is not what was expected; a slow one is not judged."""
-    answer = _answer(context)
+    answer = _answer(context) if _wants_content(context) else None
     if answer is None or answer.failure is not None or not _good(context):
         return False
     return not content_right(answer, context.target.expect)
