@@ -115,6 +115,14 @@ def each_observation(recording: Recording) -> Iterator[tuple[Trail, Observation]
                 yield trail, one
 
 
+def every_observation(recording: Recording) -> Iterator[Observation]:
+    """Yield every observation of a recording, those of controls included."""
+    yield from (one for _, one in each_observation(recording))
+    for control in recording.controls:
+        for trail in control.trails:
+            yield from trail.observations
+
+
 def shows_itself(claim: Verdict | Finding) -> bool:
     """Whether the blame rests on a party that shows itself in a way that no other can fake."""
     own = {one.says for one in FACTS if one.names is not None}

@@ -64,7 +64,7 @@ TCP: tuple[Reason, ...] = (
         suspects=SYN_UNANSWERED,
         severity=Outcome.BLOCKED,
         advice="Allow {protocol}/{port} from {source} to the full service tag behind {host}, not to "
-        "single addresses: {address} is dropped without an answer while others connect. The SYN of {time} "
+        "single addresses: {address} is dropped without an answer. The SYN of {time} "
         "is in the drop log.",
         confirm=steps(CONNECT, TRACE, "The last router shown is the one before the drop."),
     ),
