@@ -362,7 +362,7 @@ PROXY_WORLDS = (
         rows=(
             row(
                 "proxy_inspects_some_names",
-                "bumped-1 blocked tls_mitm_untrusted tls_inspection high",
+                "bumped-1 blocked tls_mitm_untrusted - medium",
                 finding="site_inspection_exemption_incomplete",
                 says="Corp Web Gateway Inspection CA",
             ),
@@ -377,7 +377,7 @@ PROXY_WORLDS = (
             ),
             row(
                 "proxy_origin_untrusted_by_squid",
-                "badly-signed blocked proxy_origin_untrusted tls_inspection confirmed",
+                "badly-signed blocked proxy_origin_untrusted - medium",
             ),
         ),
     ),
