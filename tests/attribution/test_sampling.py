@@ -118,6 +118,15 @@ def test_a_healthy_sweep_sends_few_client_hellos(build: Callable[[int], Site]) -
     assert planned(site, *HELLOS) == []
 
 
+def test_many_targets_at_few_addresses_are_a_large_plan() -> None:
+    """A sweep of 150 targets sends as few ClientHellos where they share five addresses."""
+    site = Site()
+    for number in range(150):
+        name, address = f"n{number}.example", f"203.0.113.{number % 5}"
+        site.add(trail(dns(name=name), tcp(address=address), tls(sni=name), http()), host=name)
+    assert len(planned(site, *HELLOS)) == 4
+
+
 def test_sweeps_go_round_a_large_plan() -> None:
     """Each sweep tries places that no sweep before has tried, until all have a fresh result."""
     site, seen = healthy(30), set[str]()

@@ -18,8 +18,8 @@ from egressd.model.plan import ControlKind, ControlPlan
 
 SAMPLES = 2
 """Places per source and sweep at which ClientHellos are compared, where a plan has many."""
-FEW_PLACES = 12
-"""A plan with no more places than this is compared at all of them."""
+FEW_PROBES = 24
+"""A source with no more probes than this is compared at all of their places."""
 MOST_URLS = 20
 """Per source."""
 PER_HOST = 2
@@ -34,7 +34,7 @@ def hello_controls(index: SweepIndex, probed: AbstractSet[str] | None = None) ->
     since = index.recording.started
     for source in index.recording.plan.sources:
         places = hello_places(index, source.name)
-        few = len(places) <= FEW_PLACES
+        few = sum(one.source == source.name for one in index.recording.plan.probes) <= FEW_PROBES
         lost = [one for one in places if one.lost(ControlKind.LARGE_HELLO)]
         here = [one for one in places if probed is None or one.context.probe.id in probed]
         large = places_due(
