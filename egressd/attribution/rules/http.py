@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from egressd.attribution.blame.authorship import (
+    NOTHING,
     REDIRECTS,
     Author,
     author_in_clear,
@@ -351,8 +352,19 @@ def _slow(context: TrailContext) -> bool:
     return answer is not None and answer.throughput is not None and answer.throughput < SLOW
 
 
+def _answered_well(context: TrailContext) -> bool:
+    """Whether a proven server answered without an error, and nothing more is expected of it."""
+    http = context.http
+    if http is None:
+        return True
+    sound = http.failure is None and not http.violations and http.status is not None and http.status < 400
+    plain = context.target.expect == NOTHING and context.probe.protocol is not Protocol.WSS
+    return sound and plain and context.public_tls
+
+
 HTTP = RuleTable(
     phase=Phase.HTTP,
+    clear=_answered_well,
     rules=(
         exhausted_in(Phase.HTTP),
         Rule(

@@ -34,6 +34,7 @@ def _by_other_traffic(context: TrailContext) -> Contrast:
 
 NTP = RuleTable(
     phase=Phase.NTP,
+    clear=lambda context: context.ntp is None,
     rules=(
         *local_rules(Phase.NTP),
         Rule(reason="tcp_admin_prohibited", when=both(_failed, is_prohibited)),

@@ -45,9 +45,13 @@ class RuleTable:
     phase: Phase
     rules: tuple[Rule, ...]
     notes: tuple[Rule, ...] = ()
+    clear: Condition = never
+    """Whether it is known at a glance that none of `rules` holds: most trails of a sweep are like that."""
 
     def explain(self, context: TrailContext) -> Rule | None:
         """Return the first rule that holds, or None where nothing is wrong with the phase."""
+        if self.clear(context):
+            return None
         return next((rule for rule in self.rules if rule.when(context)), None)
 
     def notes_for(self, context: TrailContext) -> tuple[Rule, ...]:
