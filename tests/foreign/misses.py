@@ -11,7 +11,5 @@ MISSES: Mapping[str, Mapping[str, str]] = {
     },
     "ooni-B": {"dnsBlockingBOGON": "says tcp_fqdn_rule_stale_ip"},
 }
-WRONG_CERTAINTIES: Mapping[str, tuple[str, ...]] = {
-    "ooni-A": ("ghostDNSHTTP",),
-}
+WRONG_CERTAINTIES: Mapping[str, tuple[str, ...]] = {"ooni-A": ("ghostDNSHTTP",)}
 """Rows of which a claim is confirmed and wrong, or that are ok where a client fails."""
