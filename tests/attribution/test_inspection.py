@@ -63,6 +63,19 @@ def test_inspection_of_all_names_lacks_no_exemption(trusted: bool, reason: str) 
     assert (finding.reason, len(finding.targets)) == (reason, len(INSPECTED))
 
 
+def test_the_operators_own_server_is_not_missing_from_an_exemption_list() -> None:
+    """One own server under a private authority, beside public ones: verdict and finding name its owner."""
+    site = Site()
+    own = trail(dns(name="own.example"), tcp(), forged("own.example", trusted=True), http())
+    site.add(own, host="own.example", owned=True)
+    for name in SPARED:
+        site.add(good(name, "203.0.113.50"), host=name)
+    sweep = judge(site.recording())
+    finding = only(sweep)
+    assert (finding.reason, finding.blame) == ("tls_mitm_trusted", Blame.ENDPOINT_OWNER)
+    assert verdict_of(sweep, "row/own.example:443").blame is Blame.ENDPOINT_OWNER
+
+
 def test_rows_that_forbid_inspection_are_flagged_and_named() -> None:
     """Microsoft's documents forbid inspection for some rows: the verdict and the advice show that."""
     sweep = judge(inspected_site(forbidden="i3.example").recording())

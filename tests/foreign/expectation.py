@@ -54,7 +54,7 @@ class Row:
         found = [
             *self._outcome_mismatches(target),
             *self._reason_mismatches(target),
-            *self._blame_mismatches(target),
+            *self.blame_mismatches(target),
         ]
         return [f"{'; '.join(found)} - said: {describe(target)}"] if found else []
 
@@ -76,7 +76,8 @@ class Row:
             found.append(f"what happened is surer than {most}")
         return found
 
-    def _blame_mismatches(self, target: Mapping[str, Any]) -> list[str]:
+    def blame_mismatches(self, target: Mapping[str, Any]) -> list[str]:
+        """Return why the blame of a target's report, or of a finding about it, is wrong."""
         blame, sure = target["blame"] or "", blame_confidence(target)
         if blame and _surer(sure, self.most_blame):
             return [f"blames {blame} more surely than {self.most_blame}"]
@@ -104,7 +105,7 @@ class Row:
             found.append("ok where a client fails")
         if target["reason"] and target["confidence"] == "confirmed" and self._reason_mismatches(target):
             found.append("what happened is wrong and confirmed")
-        if blame_confidence(target) == "confirmed" and self._blame_mismatches(target):
+        if blame_confidence(target) == "confirmed" and self.blame_mismatches(target):
             found.append("who did it is wrong and confirmed")
         return [f"{self.name}: {'; '.join(found)} - said: {describe(target)}"] if found else []
 

@@ -46,6 +46,20 @@ def test_nothing_wrong_is_certain(suite: Suite, foreign_sweeps: Sweeps) -> None:
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=[one.name for one in SUITES])
+def test_findings_accuse_as_their_targets_may(suite: Suite, foreign_sweeps: Sweeps) -> None:
+    """A finding blames nobody whom one of its targets clears, and nobody more surely than a target may."""
+    run = foreign_sweeps.of(suite)
+    rows = {reported(run, row)["id"]: row for row in suite.rows if row.name not in MISSES.get(suite.name, {})}
+    wrong = {
+        (one["id"], target): why
+        for one in run.report["findings"]
+        for target in one["targets"]
+        if target in rows and (why := rows[target].blame_mismatches(one))
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=[one.name for one in SUITES])
 def test_sweep_is_whole(suite: Suite, foreign_sweeps: Sweeps) -> None:
     """Every row has a target, nothing else was probed, and nothing of ours went wrong."""
     run = foreign_sweeps.of(suite)

@@ -21,6 +21,12 @@ from tests.net.topology import PUBLIC_NETWORKS, Network
 
 MATCH_SNI = "FORWARD -p tcp --dport 443 -m string --algo kmp --string"
 PAGE_IN_CLEAR = b"HTTP/1.1 403 Forbidden\r\n\r\n<html><title>Web Page Blocked!</title>Powered By FortiGuard"
+OTHER_OWNER = "portal.elsewhere.example"
+"""A name of another owner: what signs for both is no server's own authority."""
+OTHER_RECORD = (
+    'local-zone: "elsewhere.example." static',
+    f"local-data: '{OTHER_OWNER}. 300 IN A 203.0.113.27'",
+)
 BLOCK_PAGE = "return 403 '<html><title>Web Page Blocked!</title><body>Powered By FortiGuard</body></html>';"
 
 
@@ -113,7 +119,10 @@ def inspected(network: Network, *, store: str = "public.pem", options: str = "")
     """Redirect ports 443 and 80 to a squid that bumps, splices, terminates and denies by name."""
     ca = inspection_ca(network)
     folder = pki_folder(network)
-    sites = (https_server_at(network, "203.0.113.25", certificate="inspected"),)
+    sites = (
+        https_server_at(network, "203.0.113.25", certificate="inspected"),
+        https_server_at(network, "203.0.113.27", certificate="other-name"),
+    )
     spliced = " ".join((HEALTHY, host("spliced")))
     built = start_services(
         network,
@@ -128,13 +137,14 @@ def inspected(network: Network, *, store: str = "public.pem", options: str = "")
             "portal:80": "203.0.113.24",
         },
         sites=sites,
-        server=PORTAL_RECORD,
+        server=(*PORTAL_RECORD, *OTHER_RECORD),
         trust={
             "store": str(folder / store),
             "public_roots": str(folder / "public.pem"),
             "public_networks": list(PUBLIC_NETWORKS),
         },
     )
+    built["endpoints"].append(endpoint(OTHER_OWNER))
     squid(
         network.firewall,
         "http_port 3128\nhttp_port 3129 intercept\n"
@@ -259,9 +269,13 @@ TLS_WORLDS = (
         rows=(
             row(
                 "tls_mitm_untrusted_by_squid_bump",
-                "bumped blocked tls_mitm_untrusted - medium",
+                "bumped blocked tls_mitm_untrusted tls_inspection high",
                 also="tls_mitm_partial",
                 finding="site_inspection_exemption_incomplete",
+            ),
+            row(
+                "tls_mitm_untrusted_of_another_owner",
+                f"{OTHER_OWNER} blocked tls_mitm_untrusted tls_inspection high",
             ),
             row("ok_by_squid_splice", "spliced ok - - -"),
             row(
@@ -297,8 +311,12 @@ TLS_WORLDS = (
         rows=(
             row(
                 "tls_mitm_trusted_by_squid_bump",
-                "bumped degraded tls_mitm_trusted - confirmed",
+                "bumped degraded tls_mitm_trusted tls_inspection high",
                 also="tls_alpn_stripped",
+            ),
+            row(
+                "tls_mitm_trusted_of_another_owner",
+                f"{OTHER_OWNER} degraded tls_mitm_trusted tls_inspection high",
             ),
             row(
                 "tls_version_downgraded_by_squid_bump",
