@@ -2867,6 +2867,12 @@ DNS_SCENES = (
         outcome=DEGRADED,
     ),
     Scene(
+        name="liar-private",
+        build=disagreeing("10.9.9.9", tcp(Failure.TIMEOUT, address="10.9.9.9"), owned=True),
+        reason="dns_bogon_answer",
+        outcome=DEGRADED,
+    ),
+    Scene(
         name="liar-reserved",
         build=disagreeing(RESERVED, tcp(Failure.TIMEOUT, address=RESERVED)),
         reason="dns_synthetic_address",

@@ -35,13 +35,16 @@ ZONE_WILDCARD = (certificate(san=("*.his.arc.azure.com",)),)
 GONE: dict[str, Any] = {"failure": Failure.NXDOMAIN, "rcode": "NXDOMAIN"}
 
 
-def disagreeing(address: str, *seen: Observation, right: tuple[Observation, ...] = ()) -> Callable[[], Site]:
+def disagreeing(
+    address: str, *seen: Observation, right: tuple[Observation, ...] = (), owned: bool | None = None
+) -> Callable[[], Site]:
     """The first resolver gives an address where this is seen, the second the one that proves the name."""
 
     def build() -> Site:
         site = Site(resolvers=(RESOLVER, SECOND))
         proof = right or (tcp(address=OTHER_ADDRESS), tls(), http())
-        site.add(trail(dns(address), *seen), trail(dns(OTHER_ADDRESS, resolver=SECOND), *proof))
+        proven = trail(dns(OTHER_ADDRESS, resolver=SECOND), *proof)
+        site.add(trail(dns(address), *seen), proven, owned=owned)
         site.add(good("works.example", "203.0.113.80"), host="works.example")
         return site
 

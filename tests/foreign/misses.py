@@ -13,7 +13,6 @@ MISSES: Mapping[str, Mapping[str, str]] = {
         "dnsBlockingBOGON": _PRIVATE_IS_NORMAL,
         "ghostDNSHTTP": "one resolver, one page in clear: nothing tells it from the site's own",
     },
-    "ooni-B": {"dnsBlockingBOGON": _PRIVATE_IS_NORMAL},
 }
 WRONG_CERTAINTIES: Mapping[str, tuple[str, ...]] = {"ooni-A": ("ghostDNSHTTP",)}
 """Rows of which a claim is confirmed and wrong, or that are ok where a client fails."""

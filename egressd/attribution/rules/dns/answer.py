@@ -114,10 +114,14 @@ def doubtful_address(context: TrailContext) -> bool:
 
 
 def bogon(context: TrailContext) -> bool:
-    """Whether a public name got a private address that does not work."""
-    if not name_answered(context) or context.owned or context.target.internal or private_link(context):
+    """Whether a public name got a private address that does not work.
+
+    The operator's own names are private by right, unless the server proves the name at a public address.
+    """
+    if not name_answered(context) or context.target.internal or private_link(context):
         return False
-    return _kind(context) is AddressKind.PRIVATE and _broken(context)
+    broken = _kind(context) is AddressKind.PRIVATE and _broken(context)
+    return broken and (not context.owned or other_address_proven(context))
 
 
 def injected_address(context: TrailContext) -> bool:
