@@ -539,6 +539,7 @@ def _lossy(count: int) -> Callable[[], Site]:
             name = f"n{number}.example"
             answer = dns(name=name, queries=(query(failure=Failure.TIMEOUT), query()))
             site.add(trail(answer, tcp(), tls(sni=name), http()), host=name)
+        site.add(good("prompt.example", OTHER_ADDRESS), host="prompt.example")
         return site
 
     return build

@@ -129,9 +129,10 @@ def _is_prompt(one: DnsObservation) -> bool:
 
 
 def _retried(one: DnsObservation) -> bool:
-    """Whether a datagram was lost and a retry was answered."""
-    udp = [query.failure for query in one.queries if query.transport == "udp"]
-    return Failure.TIMEOUT in udp and None in udp
+    """Whether a datagram was lost and a retry was answered at once; a late answer is no loss."""
+    udp = [query for query in one.queries if query.transport == "udp"]
+    lost = any(query.failure is Failure.TIMEOUT for query in udp)
+    return lost and any(query.failure is None and query.elapsed_ms <= PROMPT_MS for query in udp)
 
 
 def count_dials(trails: Iterable[Trail], public: Networks = ()) -> dict[tuple[str, Family], DialStats]:

@@ -96,8 +96,13 @@ def by_edns(context: TrailContext) -> Contrast:
 
 
 def lossy(context: TrailContext) -> bool:
-    """Whether this query needed a retry, as did one in five of the resolver's names."""
+    """Whether this query needed a retry, as did one in five of the resolver's names, and others did not.
+
+    Where no name is answered at once, the resolver is slow: it drops the first datagrams while it recurses.
+    """
     stats, own = context.resolver_stats, context.dns
+    if not stats.prompt:
+        return False
     if own is None or own.name.lower() not in stats.lossy or not lookup_succeeded(context) or not stats.edns:
         return False
     return len(stats.lossy) >= LOSSY_NAMES and LOSSY_SHARE * len(stats.lossy) >= len(stats.answered)
