@@ -187,6 +187,13 @@ def test_compare_paths_needs_a_proxy() -> None:
     assert "--compare-paths needs --once" in done.stderr
 
 
+def test_strict_needs_a_sweep() -> None:
+    """The daemon has no exit code to change."""
+    done = run_in_process("--strict")
+    assert done.exit_code == 2
+    assert "--strict needs --once" in done.stderr
+
+
 def test_a_sweep_without_faults_is_0() -> None:
     """With every required target ok the exit code is 0, the report is on stdout, and stderr is empty."""
     done = egressd("lab", "--once")

@@ -312,3 +312,28 @@ def test_plan_survives_with_what_was_not_probed(sweep_of: SweepOf, row: RowOf) -
         SampleKind.EXACT,
         Protocol.HTTPS,
     )
+
+
+def test_what_a_replay_needs_besides_facts_is_saved(sweep_of: SweepOf, row: RowOf) -> None:
+    """A strict sweep stays strict, and evidence of another episode stays none."""
+    sweep = sweep_of(row())
+    recording = replace(
+        sweep.recording,
+        plan=replace(sweep.recording.plan, strict=True),
+        evidence_since="2026-11-20T03:08:04.120Z",
+    )
+    read = from_json(to_json(replace(sweep, recording=recording)))
+    assert read.plan.strict
+    assert read.evidence_since == recording.evidence_since
+    old = json.loads(to_json(sweep))
+    del old["plan"]["strict"], old["run"]["evidence_since"]
+    before = from_json(json.dumps(old))
+    assert (before.plan.strict, before.evidence_since) == (False, None)
+
+
+def test_a_time_that_is_none_is_refused(sweep_of: SweepOf, row: RowOf) -> None:
+    """The age of evidence is read from it when the report is judged."""
+    document = json.loads(to_json(sweep_of(row())))
+    document["run"]["evidence_since"] = "yesterday"
+    with pytest.raises(ReportFileError):
+        from_json(json.dumps(document))

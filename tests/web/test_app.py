@@ -117,6 +117,7 @@ async def test_targets_and_alerts(start: Start) -> None:
         NOW,
     )
     assert seen["last_look"]["reason"] == "tls_reset_after_hello"
+    assert (seen["last_look"]["blame_confidence"], seen["last_look"]["suspects"]) == ("medium", [])
     alerts = json.loads((await running.get("/api/v1/alerts"))[1])["alerts"]
     assert [(one["kind"], one["reason"], one["state"]) for one in alerts] == [
         ("finding", "site_port80_blocked", "firing"),
@@ -125,6 +126,7 @@ async def test_targets_and_alerts(start: Start) -> None:
     ]
     cause, alone, _ = alerts
     assert cause["targets"] == ids[:2]
+    assert (cause["blame"], cause["blame_confidence"]) == ("firewall_l3l4", "low")
     assert (alone["severity"], alone["targets"], alone["sources"]) == ("critical", [ids[2]], ["source-0"])
     assert (alone["since"], alone["outcome"], alone["kept_quiet_by"]) == (NOW, "blocked", [])
     assert alone["evidence"]
