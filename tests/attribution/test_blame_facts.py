@@ -142,6 +142,7 @@ IN_CLEAR = trail(dns(), tcp(port=80), http(403))
 SILENT = trail(dns(), tcp(Failure.TIMEOUT))
 RESET = trail(dns(), tcp(), tls(Failure.RESET))
 STALLED = trail(dns(), tcp(), tls(Failure.TIMEOUT))
+REFUSED_OFFER = trail(dns(), tcp(), tls(Failure.ALERT, alert=40))
 
 
 def _icmp_from(offender: str) -> Trail:
@@ -249,6 +250,11 @@ ROWS: Mapping[str, Row] = {
         Phase.TLS,
         compared(RESET, kind=ControlKind.SNI_CONTRAST, shown=None),
         compared(RESET, kind=ControlKind.SNI_CONTRAST, shown=Failure.RESET),
+    ),
+    "cut_for_this_name": Row(
+        Phase.TLS,
+        compared(RESET, kind=ControlKind.SNI_CONTRAST, shown=None),
+        compared(REFUSED_OFFER, kind=ControlKind.SNI_CONTRAST, shown=None),
     ),
     "same_alert_for_any_name": Row(Phase.TLS, with_other_alert(40), with_other_alert(112)),
     "same_name_elsewhere": Row(

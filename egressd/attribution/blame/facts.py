@@ -44,6 +44,10 @@ SHOWN = frozenset({Contrast.AGAIN, Contrast.FLIP})
 """Comparisons that excluded chance: this one failed, the other worked, this one failed again."""
 
 
+NEGOTIATION_ALERTS = frozenset({40, 70, 71, 109, 120})
+"""Alerts of who read the whole offer and takes none of its versions, ciphers or protocols (RFC 8446, 6.2)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accusation:
     """A failure of one trail, as a rule explained it."""
@@ -147,6 +151,13 @@ def _others_connect(accusation: Accusation) -> bool:
 
 def _other_name_answered(accusation: Accusation) -> bool:
     return accusation.phase is Phase.TLS and sni_contrast(accusation.context) in SHOWN
+
+
+def _cut_for_this_name(accusation: Accusation) -> bool:
+    """Whether only this name failed, and not by an alert of who takes nothing of our offer."""
+    tls = accusation.context.tls
+    negotiated = tls is not None and tls.alert is not None and tls.alert.description in NEGOTIATION_ALERTS
+    return _other_name_answered(accusation) and not negotiated
 
 
 def _same_alert_for_any_name(accusation: Accusation) -> bool:
@@ -453,6 +464,12 @@ FACTS: tuple[Fact, ...] = (
                 Blame.NAT_DEVICE,
             }
         ),
+    ),
+    Fact(
+        name="cut_for_this_name",
+        says="this server name was cut off or refused and another one was not, without a word on versions or "
+        "ciphers",
+        holds=_cut_for_this_name,
         points_to=Blame.FIREWALL_L7,
     ),
     Fact(
