@@ -121,6 +121,11 @@ def _query_facts(query: DnsQuery, *, failed: bool) -> Iterator[str]:
         yield f"extended error {error.code} {error.text}".rstrip()
     if query.icmp is not None:
         yield _icmp(query.icmp)
+    if query.ignored:
+        yield f"{query.ignored} datagrams before it were no answer"
+    for other in query.other_answers:
+        said = " ".join(other.answers) or other.rcode
+        yield f"another answer to the same query after {other.elapsed_ms:.0f} ms: {said}"
 
 
 def _connection_lines(trail: Trail) -> Iterator[str]:

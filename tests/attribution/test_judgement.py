@@ -18,6 +18,7 @@ from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Confidence, Outcome, Verdict
 from tests.attribution.cases import SCENES, Scene
+from tests.attribution.dns_scenes import raced
 from tests.attribution.recordings import RESOLVER, Site, dns, good, tcp, tls, trail
 
 TABLES = tuple({id(table): table for table in (*DIRECT_TABLES, *PROXY_TABLES)}.values())
@@ -164,3 +165,9 @@ def test_unlisted_target_is_not_ok() -> None:
     plan = replace(recording.plan, probes=())
     (verdict,) = judge(replace(recording, plan=plan)).verdicts
     assert verdict.verdict.outcome is Outcome.UNKNOWN
+
+
+def test_two_answers_are_shown() -> None:
+    """The evidence has the answer that came second, so that a reader can look for who sent the first."""
+    (line,) = (one for one in first_verdict(raced()).evidence if "another answer" in one)
+    assert "another answer to the same query after 21 ms: 203.0.113.9" in line
