@@ -19,7 +19,7 @@ from egressd.attribution.blame.suspects import (
 from egressd.attribution.reasons.commands import AGAIN, CAPTURE, CLIENT_HELLO, CLIENT_HELLO_OTHER, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.observation import Phase
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Blame, Outcome
 
 _SMALL_CLIENT_HELLO = "$ openssl s_client -connect {remote} -servername {sni} \\\n  -groups X25519 </dev/null"
 _PING = "$ ping -c 3 -M do -s 1472 HOST-BEHIND-THE-TUNNEL"
@@ -204,9 +204,10 @@ TLS: tuple[Reason, ...] = (
         ),
         suspects=LARGE_HELLO,
         severity=Outcome.BLOCKED,
-        advice="Update the inspecting firewall or proxy to a version that reassembles a ClientHello of "
+        advice="Update the inspecting device or proxy to a version that reassembles a ClientHello of "
         "several packets: {source} to {host} fails only with a large ClientHello. Until then Go agents can "
         "be run with GODEBUG=tlsmlkem=0.",
+        advice_for=(Blame.FIREWALL_L7, Blame.TLS_INSPECTION, Blame.EXPLICIT_PROXY),
         confirm=steps(CLIENT_HELLO, _SMALL_CLIENT_HELLO, "With OpenSSL 3.5 or later only the second works."),
         needs=("ClientHellos of two sizes",),
     ),
