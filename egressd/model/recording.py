@@ -48,7 +48,10 @@ class Trail:
 
     def seen(self, phase: Phase) -> Observation | None:
         """Return the last observation of a phase; None if there is none."""
-        return next((one for one in reversed(self.observations) if one.phase is phase), None)
+        for one in reversed(self.observations):  # called for every trail of a sweep, many times
+            if one.phase is phase:
+                return one
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ import pytest
 
 from egressd.clock import monotonic
 from egressd.model.endpoint import Protocol
-from egressd.model.plan import ControlPlan, Plan, Probe
-from egressd.model.recording import ProbeRecord, Recording, Trail
+from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe
+from egressd.model.recording import Control, ProbeRecord, Recording, Trail
 from egressd.model.settings import Family, Limits, Source, Trust
 from egressd.net.trust import load_trust
 from egressd.probe.context import ProbeContext
@@ -157,3 +157,47 @@ async def test_followups_are_planned_in_a_thread() -> None:
 
     assert len(asked) == 1
     assert threading.get_ident() not in asked
+
+
+async def test_quick_controls_do_not_wait_for_silent_ones() -> None:
+    """What a quick control calls for begins while a patient one of another probe still waits."""
+    begun: list[str] = []
+    silence = asyncio.Event()
+
+    async def run_control(control: ControlPlan, context: ProbeContext, *, gap: float) -> Control:
+        begun.append(control.id)
+        if control.id == "patient":
+            await silence.wait()
+        if control.id == "next":
+            silence.set()
+        return Control(
+            id=control.id,
+            kind=control.kind,
+            source=control.source,
+            subject=control.subject,
+            why="",
+            host="",
+            address=None,
+            port=443,
+            trails=(),
+        )
+
+    def planned(recording: Recording) -> tuple[ControlPlan, ...]:
+        known = {one.id for one in recording.controls}
+        follows = (repeat("next"),) if "quick" in known else ()
+        every = (repeat("quick", quick=True), repeat("patient"), *follows)
+        return tuple(one for one in every if one.id not in known)
+
+    plan = plan_of(probe("fine.test"))
+    context = ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=())
+    with patch("egressd.probe.sweep.run_control", run_control):
+        recording = await sweep(
+            plan, context, stop=asyncio.Event(), on_done=lambda _: None, plan_followups=planned
+        )
+    assert sorted(begun) == ["next", "patient", "quick"]
+    assert {one.id for one in recording.controls} == {"next", "patient", "quick"}
+
+
+def repeat(name: str, *, quick: bool = False) -> ControlPlan:
+    """Return a repeat."""
+    return ControlPlan(id=name, kind=ControlKind.REPEAT, source="default", why="", quick=quick)

@@ -150,7 +150,10 @@ def _others_connect(accusation: Accusation) -> bool:
 
 
 def _other_name_answered(accusation: Accusation) -> bool:
-    return accusation.phase is Phase.TLS and sni_contrast(accusation.context) in SHOWN
+    """Whether a name is treated otherwise; an alert for one name is the server's way to say what it lacks."""
+    context = accusation.context
+    alert = context.tls is not None and context.tls.failure is Failure.ALERT
+    return accusation.phase is Phase.TLS and not alert and sni_contrast(context) in SHOWN
 
 
 def _cut_for_this_name(accusation: Accusation) -> bool:

@@ -117,6 +117,7 @@ def origin_of_address(text: str) -> str:
     return next((f"{net} is {why}" for net, why in known.items() if _contains(ip_network(net), one)), "")
 
 
+@lru_cache(maxsize=4096)
 def neighbourhood_of(text: str) -> str:
     """Return the network that neighbours of an address share; empty where it is none."""
     one = parse_ip(text)

@@ -125,14 +125,14 @@ class TrailContext:
         usual = LAST_PHASE[self.probe.protocol]
         return Phase.TLS if self.random and self.probe.protocol.encrypted else usual
 
-    @property
+    @cached_property
     def complete(self) -> bool:
         """Whether every phase succeeded, or the failure itself proves that the path is open."""
         if self.excused:
             return True
         return self.failing is None and self.trail.seen(self.last_phase) is not None
 
-    @property
+    @cached_property
     def excused(self) -> bool:
         """Whether the trail ended in a failure that only the server itself can have caused."""
         if self.failing is None:

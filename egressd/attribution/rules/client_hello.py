@@ -10,6 +10,7 @@ from egressd.attribution.control_results.client_hello import (
 )
 from egressd.attribution.control_results.contrast import Contrast, mss_contrast, passed_if
 from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.rules.condition import OnFailure
 from egressd.attribution.rules.rule import Rule
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
@@ -38,6 +39,7 @@ def _mtu_too_small(context: TrailContext) -> bool:
     return _large_lost(context) and _fits_small_segments(context) is True
 
 
+@OnFailure
 def _only_small_passes(context: TrailContext) -> bool:
     """Whether the usual ClientHello is large and lost, and a small one is answered, whatever the segments."""
     tls = context.tls

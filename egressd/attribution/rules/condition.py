@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Failure, Observation, Phase
@@ -21,25 +22,37 @@ _OBSERVED: Mapping[Phase, Callable[[TrailContext], Observation | None]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class OnFailure:
+    """A condition that can hold only where something failed: most trails of a sweep need not ask it."""
+
+    holds: Condition
+
+    def __call__(self, context: TrailContext) -> bool:
+        """Return whether it holds."""
+        return self.holds(context)
+
+
 def phase_failed(phase: Phase, *failures: Failure) -> Condition:
     """Hold where a phase failed in one of these ways; in any way if none is named."""
     observed = _OBSERVED[phase]
     wanted = frozenset(failures or Failure)
-    return lambda context: (
-        context.failing is not None  # most trails end here
-        and (one := observed(context)) is not None
-        and one.failure in wanted
-    )
+    return OnFailure(lambda context: (one := observed(context)) is not None and one.failure in wanted)
 
 
 def failed_in(phase: Phase) -> Condition:
     """Hold where the trail's first failure is in a phase."""
-    return lambda context: context.failing is not None and context.failed_in is phase
+    return OnFailure(lambda context: context.failed_in is phase)
 
 
 def both(one: Condition, other: Condition) -> Condition:
     """Hold where two conditions do."""
-    return lambda context: one(context) and other(context)
+
+    def holds(context: TrailContext) -> bool:
+        return one(context) and other(context)
+
+    on_failure = isinstance(one, OnFailure) or isinstance(other, OnFailure)
+    return OnFailure(holds) if on_failure else holds
 
 
 def either(one: Condition, other: Condition) -> Condition:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from egressd.attribution.blame.suspects import Signature
 from egressd.attribution.certainty import OBSERVED, Certainty
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.condition import Condition, never
+from egressd.attribution.rules.condition import Condition, OnFailure, never
 from egressd.model.observation import Phase
 from egressd.model.verdict import Outcome
 
@@ -47,12 +47,21 @@ class RuleTable:
     notes: tuple[Rule, ...] = ()
     clear: Condition = never
     """Whether it is known at a glance that none of `rules` holds: most trails of a sweep are like that."""
+    _without_failure: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Collect the rules that may hold where nothing failed."""
+        rules = tuple(one for one in self.rules if not isinstance(one.when, OnFailure))
+        object.__setattr__(self, "_without_failure", rules)
 
     def explain(self, context: TrailContext) -> Rule | None:
         """Return the first rule that holds, or None where nothing is wrong with the phase."""
         if self.clear(context):
             return None
-        return next((rule for rule in self.rules if rule.when(context)), None)
+        for rule in self.rules if context.failing is not None else self._without_failure:
+            if rule.when(context):
+                return rule
+        return None
 
     def notes_for(self, context: TrailContext) -> tuple[Rule, ...]:
         """Return every note that holds."""

@@ -8,6 +8,7 @@ from egressd.attribution.control_results.hops import failure_hop
 from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.condition import (
+    OnFailure,
     both,
     failed_in,
     is_port_unreachable,
@@ -29,15 +30,18 @@ def _time_exceeded(context: TrailContext) -> bool:
     return icmp is not None and icmp.type == TIME_EXCEEDED[icmp.version]
 
 
+@OnFailure
 def _refused_on_the_way(context: TrailContext) -> bool:
     """Whether the refusal begins at a hop nearer than the far end."""
     return _refused(context) and failure_hop(context) is not None
 
 
+@OnFailure
 def _all_silent(context: TrailContext) -> bool:
     return _silent(context) and context.dial_stats.all_silent
 
 
+@OnFailure
 def _port_blocked(context: TrailContext) -> bool:
     return _silent(context) and port_contrast(context).separates
 

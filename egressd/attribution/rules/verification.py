@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.condition import Condition
+from egressd.attribution.rules.condition import Condition, OnFailure
 from egressd.attribution.rules.rule import Rule
 from egressd.model.observation import Failure, TlsObservation
 
@@ -66,12 +66,14 @@ def verify_code(*codes: int) -> Condition:
         rejected = tls is not None and tls.failure is Failure.VERIFY and tls.verify_code is not None
         return rejected and (not codes or (tls is not None and tls.verify_code in codes))
 
-    return holds
+    return OnFailure(holds)
 
 
 def _openssl_said(reasons: frozenset[str]) -> Condition:
-    return lambda context: (
-        (tls := context.tls) is not None and tls.failure is Failure.TLS_ERROR and tls.detail in reasons
+    return OnFailure(
+        lambda context: (
+            (tls := context.tls) is not None and tls.failure is Failure.TLS_ERROR and tls.detail in reasons
+        )
     )
 
 
