@@ -363,7 +363,7 @@ PROXY_WORLDS = (
             row(
                 "proxy_inspects_some_names",
                 "bumped-1 blocked tls_mitm_untrusted - medium",
-                finding="site_inspection_exemption_incomplete",
+                finding="tls_mitm_untrusted",
                 says="Corp Web Gateway Inspection CA",
             ),
             row("proxy_splices_other_names", "spliced-1 ok - - -"),
