@@ -299,7 +299,7 @@ DNS_WORLDS = (
             row("dns_nodata_filtered_by_unbound", "emptied blocked dns_nodata_filtered dns_filter medium"),
             row("dns_null_answer_by_unbound", "nulled blocked dns_null_answer dns_filter confirmed"),
             row("dns_sinkhole_known_by_unbound", "sinkholed blocked dns_sinkhole_known dns_filter confirmed"),
-            row("dns_name_absent_with_soa", "absent down dns_name_absent endpoint_owner medium..medium"),
+            row("dns_name_absent_with_soa", "absent down dns_name_absent azure_service medium..medium"),
             row("dns_servfail_by_refusing_forwarder", "name.refusing down dns_servfail dns_resolver medium"),
             row(
                 "dns_dropped_name_where_the_zone_does_not_answer",
