@@ -102,9 +102,9 @@ ROWS: tuple[Row, ...] = (
     *(ok(label) for label in SOUND),
     row(
         "10000-sans",
-        "ok degraded unknown down blocked",
-        blames=("local_host", "egressd_env", ""),
-        never="tls_protocol_error tls_unknown",
+        "ok degraded unknown",
+        "- tls_beyond_our_limit",
+        ("local_host", "egressd_env", ""),
     ),
     *(_no_common_cipher(label) for label in ("3des", "null", "rc4", "rc4-md5")),
     row(
@@ -145,7 +145,7 @@ ROWS: tuple[Row, ...] = (
     row("expired", "down", "tls_cert_expired", SERVER),
     row("incomplete-chain", "down blocked degraded", "tls_incomplete_chain", SERVER),
     row("no-san", FAILED, "tls_cert_without_san", SERVER),
-    row("reversed-chain", FAILED, blames=SERVER, never="tls_unknown"),
+    row("reversed-chain", FAILED, "tls_chain_misordered", SERVER),
     row("self-signed", FAILED, "tls_self_signed", most_blame="high"),
     row("unknown-subdomain", FAILED, "tls_hostname_mismatch tls_incomplete_chain", SERVER),
     row(
