@@ -175,7 +175,7 @@ CONTROL_WORLDS = (
         rows=(
             row(
                 "tls_sni_position_intolerant_by_string_rule",
-                "healthy degraded tls_sni_position_intolerant tls_inspection low..medium",
+                "healthy degraded tls_sni_position_intolerant firewall_l7 low..medium",
             ),
         ),
     ),
