@@ -338,6 +338,25 @@ LOCAL = (
         least=CONFIRMED,
     ),
     Scene(
+        name="dns-output-drop-of-datagrams",
+        build=solitary(
+            dns(
+                ADDRESS,
+                queries=(
+                    query(failure=Failure.UNREACHABLE, errno=errno.EPERM),
+                    query(transport="tcp", edns=False, answers=(ADDRESS,)),
+                ),
+            ),
+            tcp(),
+            tls(),
+            http(),
+        ),
+        reason="local_firewall_drop_udp",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
         name="dns-gateway-dead",
         build=solitary(dns(failure=Failure.UNREACHABLE, icmp=icmp(3, 1, offender=OWN, local=True))),
         reason="local_gateway_dead",
@@ -1454,12 +1473,11 @@ def _verify(
     code: int,
     *,
     about: ChainFacts | None = None,
-    site: Site | None = None,
     internal: bool = False,
     **more: Any,
 ) -> Callable[[], Site]:
     def build() -> Site:
-        made = site or Site()
+        made = Site()
         seen = tls(Failure.VERIFY, code=code, about=about or facts(), **more)
         made.add(trail(dns(), tcp(), seen), internal=internal)
         return made
@@ -1647,7 +1665,7 @@ CERTIFICATE = (
     ),
     Scene(
         name="own-authority-not-in-the-store",
-        build=_verify(19, about=PRIVATE, chain=FORGED, site=Site(), internal=True),
+        build=_verify(19, about=PRIVATE, chain=FORGED, internal=True),
         reason="tls_untrusted_root",
         outcome=BLOCKED,
         least=CONFIRMED,

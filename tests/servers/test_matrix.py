@@ -63,7 +63,7 @@ DNS = (
     Case(name="refused", host="refused", dial="closed", outcome="blocked", reasons=("dns_refused_name",)),
     Case(name="timeout", host="dropped", dial="closed", outcome="blocked", reasons=("dns_dropped_name",)),
     Case(name="sinkhole", host="sinkhole", dial="closed", outcome="blocked", reasons=("dns_sinkhole_known",)),
-    Case(name="bogon", host="bogon", dial="closed", outcome="blocked", reasons=("dns_bogon_answer",)),
+    Case(name="private-address", host="bogon", dial="closed", outcome="blocked", reasons=("tcp_refused",)),
     Case(name="null", host="null", dial="closed", outcome="blocked", reasons=("dns_null_answer",)),
 )
 
@@ -96,7 +96,7 @@ CLIENT_HELLO = (
     Case(name="alert-70", dial="old-tls", outcome="blocked", reasons=("tls_alert_protocol_version",)),
     Case(name="alert-80", dial="alert_80", outcome="blocked", reasons=("tls_alert_internal_error",)),
     Case(name="alert-112", dial="rejects-names", outcome="blocked", reasons=("tls_alert_unrecognized_name",)),
-    Case(name="plain-http", dial="http-healthy", outcome="blocked", reasons=("tls_plaintext_block_page",)),
+    Case(name="plain-http", dial="http-healthy", outcome="blocked", reasons=("tls_not_tls",)),
     Case(name="ssh", dial="ssh", outcome="blocked", reasons=("tls_not_tls",)),
 )
 
@@ -105,9 +105,9 @@ CERTIFICATE = (
     Case(name="not-yet", dial="early", outcome="blocked", reasons=("tls_cert_not_yet_valid",)),
     Case(name="self-signed", dial="self-signed", outcome="blocked", reasons=("tls_self_signed",)),
     Case(name="wrong-name", dial="other-name", outcome="blocked", reasons=("tls_hostname_mismatch",)),
-    Case(name="leaf-only", dial="leaf-only", outcome="blocked", reasons=("tls_incomplete_chain",)),
+    Case(name="leaf-only", dial="leaf-only", outcome="down", reasons=("tls_incomplete_chain",)),
     Case(name="inspected", dial="inspected", outcome="blocked", reasons=("tls_mitm_untrusted",)),
-    Case(name="no-san", dial="no-san", outcome="blocked", reasons=("tls_cert_without_san",)),
+    Case(name="no-san", dial="no-san", outcome="down", reasons=("tls_cert_without_san",)),
     Case(
         name="inspected-trusted",
         dial="inspected",

@@ -63,6 +63,12 @@ def _udp_dropped(context: TrailContext) -> bool:
     return not isinstance(context.failing, TcpObservation) and _not_permitted(context)
 
 
+def _queries_dropped(context: TrailContext) -> bool:
+    """Whether this host's own rules drop queries over UDP, whatever TCP brought in their place."""
+    datagrams = [one for one in context.dns.queries if one.transport == "udp"] if context.dns else []
+    return bool(datagrams) and all(one.errno == errno.EPERM for one in datagrams)
+
+
 def _rejected(context: TrailContext) -> bool:
     """Whether this host's own rules refused: by ICMP, or (a cgroup filter of systemd) by EPERM."""
     if context.icmp is not None:
@@ -109,7 +115,13 @@ _LOCAL = (
 def local_rules(phase: Phase) -> tuple[Rule, ...]:
     """Return the local rules for failures of one phase; TCP sends no datagrams to drop."""
     rules = (rule for rule in _LOCAL if phase is not Phase.TCP or rule.when is not _udp_dropped)
-    return tuple(replace(rule, when=both(failed_in(phase), rule.when)) for rule in rules)
+    return tuple(replace(rule, when=_when(rule, phase)) for rule in rules)
+
+
+def _when(rule: Rule, phase: Phase) -> Condition:
+    if phase is Phase.DNS and rule.when is _udp_dropped:
+        return _queries_dropped
+    return both(failed_in(phase), rule.when)
 
 
 def exhausted_in(phase: Phase) -> Rule:

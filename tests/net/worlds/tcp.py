@@ -479,7 +479,7 @@ TCP_WORLDS = (
         build=ntp_dropped,
         rows=(
             row("ntp_no_answer_by_drop", "silent-time:123 blocked ntp_no_answer firewall_l3l4 medium"),
-            row("ntp_refused_by_closed_port", "closed-time:123 blocked ntp_refused firewall_l3l4 high"),
+            row("ntp_refused_by_closed_port", "closed-time:123 blocked ntp_refused azure_service high"),
         ),
     ),
 )

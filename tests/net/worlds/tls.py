@@ -251,7 +251,7 @@ TLS_WORLDS = (
             row("tls_cert_expired_by_nginx", "expired down tls_cert_expired azure_service high"),
             row("tls_self_signed_by_nginx", "device blocked tls_self_signed azure_service high"),
             row("tls_hostname_mismatch_by_nginx", "other blocked tls_hostname_mismatch azure_service low"),
-            row("tls_incomplete_chain_by_nginx", "leaf-only blocked tls_incomplete_chain - medium"),
+            row("tls_incomplete_chain_by_nginx", "leaf-only down tls_incomplete_chain azure_service medium"),
             row(
                 "tls_plaintext_block_page_by_redirect",
                 "in-clear blocked tls_plaintext_block_page firewall_l7 medium..medium",
