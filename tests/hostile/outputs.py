@@ -147,8 +147,8 @@ async def run_daemon(recording: Recording, folder: Path) -> None:
     session = JudgingSession(recording)
     probes = frozenset(one.id for one in recording.plan.probes)
     for number in range(3):
-        again = replace(recording, id=f"{recording.id}-{number}")
-        await store.apply(session, of=again, probes=probes, seconds=1.0)
+        repeated = replace(recording, id=f"{recording.id}-{number}")
+        await store.apply(session, of=repeated, probes=probes, seconds=1.0)
     for hours in (1, 100):
         events += store._advance(store.holder.current, (), clock.now() + timedelta(hours=hours))
     await store.record(())
@@ -158,7 +158,9 @@ async def run_daemon(recording: Recording, folder: Path) -> None:
     check_pages(shown)
     check_events(events, folder)
     check_notifications(shown, [one.notice for one in shown.outbox.waiting])
-    saved, _ = await Persistence(folder).open()
+    again = Persistence(folder)
+    saved, _ = await again.open()
+    await again.close(shown, ())
     assert set(saved.standings.targets) == set(shown.standings.targets)
     assert set(saved.standings.findings) == set(shown.standings.findings)
     assert {one.id: one for one in saved.alerts} == {one.id: one for one in shown.alerts}

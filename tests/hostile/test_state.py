@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -61,7 +62,7 @@ def written() -> Path:
 @st.composite
 def damaged(draw: st.DrawFn) -> list[tuple[str, str, str]]:
     """Draw other bodies for some rows: table, key column's value, body."""
-    with sqlite3.connect(written() / FILE) as connection:
+    with closing(sqlite3.connect(written() / FILE)) as connection:
         rows = [
             (table, key, body)
             for table, column in BODIES
@@ -77,11 +78,10 @@ def test_a_daemon_starts_with_any_state(rows: list[tuple[str, str, str]]) -> Non
     """Rows that say something else are read or left out; alerts, pages, notifications and saving go on."""
     with tempfile.TemporaryDirectory() as folder, structlog.testing.capture_logs():
         shutil.copy(written() / FILE, folder)
-        with sqlite3.connect(Path(folder) / FILE) as connection:
+        with closing(sqlite3.connect(Path(folder) / FILE)) as connection, connection:
             columns = dict(BODIES)
             for table, key, body in rows:
                 connection.execute(f"UPDATE {table} SET body = ? WHERE {columns[table]} = ?", (body, key))
-        connection.close()
         asyncio.run(go_on(Path(folder)))
 
 
