@@ -19,6 +19,7 @@ from tests.systemd.machine import UNIT, Machine, boot, once, unpack
 
 LAB = "/usr/bin/egressd lab --profile connected-machine --port.base 21000 --config.write /srv/lab.yml"
 CONFIG = "/etc/egressd/egressd.yml"
+TRUST_FILES = ("store", "public_roots")
 DROP_INS = f"/etc/systemd/system/{UNIT}.d"
 
 
@@ -49,8 +50,8 @@ def _open_lab(machine: Machine) -> None:
     machine.wait(until="running", of="SubState", unit="lab.service")
     machine.must("sh", "-c", "until test -s /srv/lab.yml; do sleep 0.1; done")
     trust = yaml.safe_load((machine.root / "srv/lab.yml").read_text(encoding="utf-8"))["trust"]
-    for name, path in trust.items():  # the lab's folder is private to its user
-        machine.must("install", "-m", "0644", path, f"/srv/{name}.pem")
+    for name in TRUST_FILES:  # the lab's folder is private to its user
+        machine.must("install", "-m", "0644", trust[name], f"/srv/{name}.pem")
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def machine(installed: Machine) -> Machine:
 def configure(machine: Machine, **changes: Any) -> None:
     """Write the lab's configuration with an interval of a few seconds, and changes."""
     settings = yaml.safe_load((machine.root / "srv/lab.yml").read_text(encoding="utf-8"))
-    settings["trust"] = {name: f"/srv/{name}.pem" for name in settings["trust"]}
+    settings["trust"] |= {name: f"/srv/{name}.pem" for name in TRUST_FILES}
     settings["probe"]["deadline"] = "2s"
     machine.write(CONFIG, yaml.safe_dump(settings | {"interval": "6s"} | changes))
 
