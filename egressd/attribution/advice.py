@@ -50,9 +50,10 @@ def advise_all(reason: Reason, contexts: Sequence[TrailContext], **values: str) 
         return reason.advise(values)
     if any(one.proxied for one in contexts) and not holds_in_tunnel(reason):
         return ""
-    known = values_of(contexts[0])
+    every = [values_of(context) for context in contexts]
+    known = dict(every[0])
     for name in ("host", "sni", "address", "source", "port", "protocol", "place", "remote"):
-        known[name] = listed(dict.fromkeys(values_of(context)[name] for context in contexts))
+        known[name] = listed(dict.fromkeys(one[name] for one in every))
     text = reason.advise(known | values)
     if not reason.code.startswith(ABOUT_INSPECTION):
         return text

@@ -267,10 +267,13 @@ class TrailContext:
 
     def controls(self, kind: ControlKind) -> tuple[Control, ...]:
         """Return the controls of a kind that ran for this probe and address."""
+        own = self.index.controls.get(self.probe.id)
+        if own is None:
+            return ()
         address = self.dialled[0]
         return tuple(
             one
-            for one in self.index.controls.get(self.probe.id, ())
+            for one in own
             if one.kind is kind and (kind in ELSEWHERE_CONTROLS or one.address in (None, address))
         )
 
