@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from egressd.attribution.control_results.hops import failure_hop, router_before
 from egressd.attribution.facts.proxy import auth_schemes, proxy_refusal, redirect_host
@@ -32,11 +32,14 @@ MOST_NAMES = 4
 """Names listed in a sentence; the rest is counted."""
 
 
-def advise(reason: Reason, context: TrailContext) -> str:
-    """Return the advice of a reason for one trail; empty where it does not hold for the trail's path."""
+def advise(reason: Reason, context: TrailContext, values: Mapping[str, str]) -> str:
+    """Return the advice of a reason for one trail, of the values of its placeholders.
+
+    Empty where it does not hold for the trail's path.
+    """
     if context.proxied and not holds_in_tunnel(reason):
         return ""
-    text = reason.advise(values_of(context))
+    text = reason.advise(values)
     forbidden = reason.code.startswith("tls_mitm_") and context.target.inspection is Inspection.FORBIDDEN
     return f"{text} {FORBIDDEN}" if forbidden else text
 

@@ -97,7 +97,8 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
             evidence=tuple(line for one in result.notes for line in redirect_lines(one.context)),
         )
     context, phase = match.context, match.phase or match.context.failed_in
-    sure, values = weigh(context, match.rule.certainty), values_of(context)
+    reason, values = REASONS[match.code], values_of(context)
+    sure = weigh(context, match.rule.certainty)
     accusation = Accusation(context=context, reason=match.code, phase=phase)
     found = attribute(accusation, match.suspects, most=sure, values=values)
     verdict = Verdict(
@@ -108,7 +109,7 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
         also=result.also,
         flags=result.flags,
         evidence=evidence_lines(context, phase),
-        advice=request(REASONS[match.code], advise(REASONS[match.code], context), found, values),
+        advice=request(reason, advise(reason, context, values), found, values),
     )
     return with_attribution(verdict, found)
 

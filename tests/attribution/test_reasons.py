@@ -250,7 +250,7 @@ def test_an_ipv6_endpoint_is_written_in_brackets(reason: Reason) -> None:
     values = values_of(V6_TRAIL)
     assert values["remote"] == f"[{V6}]:443"
     assert f"[{V6_RESOLVER}]:53" in values["resolver"]
-    for text in (advise(reason, V6_TRAIL), reason.confirmation(values)):
+    for text in (advise(reason, V6_TRAIL, values), reason.confirmation(values)):
         assert re.findall(r"(?<!\[)2001:db8::\d+:\d+", text) == []
 
 

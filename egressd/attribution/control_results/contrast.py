@@ -12,9 +12,7 @@ from enum import StrEnum
 from egressd.attribution.control_results.tries import (
     ControlResult,
     all_tries,
-    always_fails,
     control_result,
-    tries,
     works_sometimes,
 )
 from egressd.attribution.facts.trail_context import TrailContext, hello_arrived
@@ -51,11 +49,6 @@ class Contrast(StrEnum):
 def passed_if(worked: object) -> Contrast:
     """Return PASSED where the other one worked; that it did not says nothing."""
     return Contrast.PASSED if worked else Contrast.NONE
-
-
-def passed_or_flip(context: TrailContext) -> Contrast:
-    """Return FLIP for another one that worked, where the trail failed alike in every try of two or more."""
-    return Contrast.FLIP if tries(context) > 1 and always_fails(context) else Contrast.PASSED
 
 
 def http1_contrast(context: TrailContext) -> Contrast:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urljoin
 
+from egressd.attribution.blame.authorship import DEVICE_STATUSES
 from egressd.attribution.facts.certificate import OCSP, CertificateUrl
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.proxy import headers_of
@@ -19,8 +20,6 @@ from egressd.attribution.facts.vendors import product_of
 from egressd.model.observation import HttpObservation, Observation, Phase
 from egressd.model.recording import Control
 
-DENIED = frozenset({407, 470, 511})
-"""Statuses that only a device on the way gives."""
 DECLINED = frozenset({400, 404, 405, 411, 415, 501})
 """Statuses by which an OCSP responder declines a GET without a question, whatever page comes with them."""
 _ABSENT = frozenset({404, 410})
@@ -64,7 +63,7 @@ class FailedFetch:
     def is_signed_by_device(self) -> bool:
         """Whether the answer shows that a device wrote it: its status, or the mark of a product."""
         answer = self.answer
-        return answer is not None and (answer.status in DENIED or bool(product_of(answer)))
+        return answer is not None and (answer.status in DEVICE_STATUSES or bool(product_of(answer)))
 
     @property
     def page(self) -> PageMark | None:
@@ -103,7 +102,7 @@ def end_of(url: CertificateUrl, last: Observation) -> FetchEnd | None:
 
 
 def _end_of_answer(url: CertificateUrl, answer: HttpObservation) -> FetchEnd | None:
-    if answer.status in DENIED or product_of(answer):
+    if answer.status in DEVICE_STATUSES or product_of(answer):
         return FetchEnd.REPLACED
     if _redirects(answer):
         return None if domain_of(_leads_to(url, answer)) == domain_of(url.host) else FetchEnd.REPLACED

@@ -108,25 +108,11 @@ def _contains(network: _Network, one: IPv4Address | IPv6Address) -> bool:
     return network.version == one.version and one in network
 
 
-def origin_of_address(text: str) -> str:
-    """Return who a synthetic or legacy address belongs to, in words; empty for any other."""
-    one = parse_ip(text)
-    if one is None:
-        return ""
-    known = {**_SYNTHETIC, **_LEGACY}
-    return next((f"{net} is {why}" for net, why in known.items() if _contains(ip_network(net), one)), "")
-
-
 @lru_cache(maxsize=4096)
 def neighbourhood_of(text: str) -> str:
     """Return the network that neighbours of an address share; empty where it is none."""
     one = parse_ip(text)
     return "" if one is None else str(ip_network((one, NEIGHBOURS[one.version]), strict=False))
-
-
-def is_loopback_ip(text: str) -> bool:
-    """Whether it is an address of this host alone."""
-    return kind_of_address(text) is AddressKind.LOOPBACK
 
 
 def is_ordinary(text: str, public: Networks = ()) -> bool:

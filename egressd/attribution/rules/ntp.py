@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from egressd.attribution.certainty import SILENCE, at
-from egressd.attribution.control_results.contrast import Contrast, passed_if
-from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.condition import both, either, is_port_unreachable, is_prohibited, phase_failed
 from egressd.attribution.rules.local import local_rules
 from egressd.attribution.rules.rule import Rule, RuleTable
-from egressd.model.observation import Failure, NtpObservation, Phase
+from egressd.model.observation import Failure, Phase
 from egressd.model.verdict import Confidence
 
 UNSYNCHRONIZED = 16
@@ -23,13 +21,6 @@ def _kiss(context: TrailContext) -> bool:
 def _unsynchronized(context: TrailContext) -> bool:
     ntp = context.ntp
     return ntp is not None and ntp.failure is None and ntp.stratum in (0, UNSYNCHRONIZED)
-
-
-def _by_other_traffic(context: TrailContext) -> Contrast:
-    """Compare with TCP or other time servers of the source: where one gets out, the path itself works."""
-    trails = (one for some in context.index.trails.values() for one in some if one.source == context.source)
-    other_server = any(one.failure is None for _, one in observations(trails, NtpObservation))
-    return passed_if(context.index.connected(context.source) or other_server)
 
 
 NTP = RuleTable(
