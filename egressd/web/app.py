@@ -18,7 +18,7 @@ from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog
 from egressd.web.access import Access
 from egressd.web.json_api import SweepJson, alerts_document, targets_document
-from egressd.web.middleware import access_middleware
+from egressd.web.middleware import access_middleware, header_signal
 from egressd.web.probing import ProbeEndpoint
 from egressd.web.status import render_status
 
@@ -33,6 +33,7 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'n
 def make_app(holder: SnapshotHolder, intents: Intents, access: Access, catalog: Catalog) -> web.Application:
     """Return the application; its only state is caches."""
     app = web.Application(middlewares=[access_middleware(access)], client_max_size=64 * 1024)
+    app.on_response_prepare.append(header_signal(access))
     handlers = Handlers(
         holder=holder,
         intents=intents,

@@ -1,4 +1,4 @@
-"""The middleware of every request: client certificate, login and response headers."""
+"""What every request passes: client certificate and login before, response headers after."""
 
 from __future__ import annotations
 
@@ -12,7 +12,19 @@ from egressd.web.login import TooBusyError
 from egressd.web.tls import client_allowed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-ALWAYS = {"X-Content-Type-Options": "nosniff"}
+AddHeaders = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
+PRODUCT = "egressd"
+"""The `Server` header: it tells `egressd healthcheck` and people whose answer this is."""
+ALWAYS = {
+    hdrs.CACHE_CONTROL: "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "deny",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""Headers of every answer, errors included. The policy of a page that needs another one, and what the web
+configuration says, win."""
 
 
 def access_middleware(access: Access) -> Middleware:
@@ -20,17 +32,21 @@ def access_middleware(access: Access) -> Middleware:
 
     @web.middleware
     async def authorize(request: web.Request, handler: Handler) -> web.StreamResponse:
-        refused = await _refuse(request, access)
-        try:
-            response = refused or await handler(request)
-        except web.HTTPException as error:
-            _add_headers(error, access)
-            raise
-        if not response.prepared:
-            _add_headers(response, access)
-        return response
+        return await _refuse(request, access) or await handler(request)
 
     return authorize
+
+
+def header_signal(access: Access) -> AddHeaders:
+    """Return the signal that completes the headers of a response just before they are sent."""
+
+    async def add(_request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in ALWAYS.items():
+            response.headers.setdefault(name, value)
+        response.headers[hdrs.SERVER] = PRODUCT  # aiohttp has set its own by now
+        response.headers.update(access.rules.config.headers)
+
+    return add
 
 
 async def _refuse(request: web.Request, access: Access) -> web.Response | None:
@@ -48,8 +64,3 @@ async def _refuse(request: web.Request, access: Access) -> web.Response | None:
     return web.Response(
         status=401, text="Unauthorized\n", headers={hdrs.WWW_AUTHENTICATE: 'Basic realm="egressd"'}
     )
-
-
-def _add_headers(response: web.StreamResponse, access: Access) -> None:
-    for name, value in {**ALWAYS, **dict(access.rules.config.headers)}.items():
-        response.headers[name] = value
