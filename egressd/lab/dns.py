@@ -37,6 +37,8 @@ SYNTHETIC = "100.64.0.7"
 V6_ADDRESS = "2603:1030::7"
 LATE_AFTER = 4
 """Messages without an answer: all that one lookup sends."""
+MANY = 150
+"""More aliases than egressd reads."""
 MALFORMED = bytes.fromhex("ffffffffffffffffffff")
 """The bytes after the id in a malformed answer: record counts far beyond its size."""
 
@@ -215,6 +217,14 @@ def _truncated(question: DnsQuestion) -> DnsAnswer:
     return answer
 
 
+def _many_records(question: DnsQuestion) -> bytes:
+    """Give other names many aliases, in one datagram, whatever size the query allows."""
+    answer = _reply(question, dns.rcode.NOERROR)
+    owners = [f"{number}.lab.test." for number in range(MANY)]
+    answer.answer += [dns.rrset.from_text(one, TTL, "IN", "CNAME", ".") for one in owners]
+    return answer.to_wire()
+
+
 def _rewritten(question: DnsQuestion) -> DnsAnswer:
     return _with_addresses(question, public_address("search.isp.example"))
 
@@ -261,6 +271,7 @@ ANSWER_EFFECTS: dict[str, Callable[[DnsQuestion], DnsAnswer]] = {
     "null": lambda question: _with_addresses(question, *NULL),
     "truncated": _truncated,
     "malformed": lambda question: struct.pack("!H", question.message.id) + MALFORMED,
+    "many_records": _many_records,
     "private_link": _private_link,
     "private_link_split": _private_link,
     "private_link_missing": _private_link_missing,

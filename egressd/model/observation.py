@@ -69,7 +69,7 @@ class Failure(StrEnum):
     NOT_HTTP = "not_http"
     """The answer is not HTTP."""
     TOO_LARGE = "too_large"
-    """The response head, or a body needed in full, exceeds the limit."""
+    """The response head, a body needed in full, or the records of a DNS answer exceed what is read."""
     TRUNCATED = "truncated"
     """Fewer bytes than announced: a body shorter than Content-Length, a DNS answer with TC."""
     HTTP2_ERROR = "http2_error"

@@ -770,6 +770,13 @@ DNS = (
         outcome=BLOCKED,
     ),
     Scene(
+        name="dns-too-large",
+        build=solitary(dns(failure=Failure.TOO_LARGE)),
+        reason="dns_beyond_our_limit",
+        outcome=UNKNOWN,
+        blame=Blame.EGRESSD_ENV,
+    ),
+    Scene(
         name="dns-odd",
         build=alone(dns(failure=Failure.RCODE, rcode="NOTAUTH")),
         reason="dns_unknown",

@@ -622,6 +622,20 @@ DNS: tuple[Reason, ...] = (
         confirm=steps(DIG, DIG_TCP, "$ tcpdump -n -X -i any host {resolver} and port 53"),
     ),
     Reason(
+        code="dns_beyond_our_limit",
+        phase=Phase.DNS,
+        title="The answer has more records than egressd reads",
+        meaning="The answer to the query has more than a hundred addresses and aliases, and none of those "
+        "that are read leads to an address of the name. That breaks no rule, and agents may well take it.",
+        signal="The first 132 records that may answer lead to no address, and there are more.",
+        evidence=("dns.queries.failure: too_large", "dns.queries.detail: how large the answer was"),
+        suspects=EGRESSD_ITSELF,
+        severity=Outcome.UNKNOWN,
+        advice="Query {resolver} for the name with dig: egressd can't judge an answer of this size. "
+        "Nothing is to be asked of a network team.",
+        confirm=steps(DIG, DIG_TCP),
+    ),
+    Reason(
         code="dns_name_invalid",
         phase=Phase.DNS,
         title="The host name is not valid",

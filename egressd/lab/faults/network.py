@@ -65,6 +65,11 @@ DNS = (
     ),
     fault("dns_malformed dns dns=malformed", "The answer is no DNS message", "dns_malformed"),
     fault(
+        "dns_many_records dns dns=many_records",
+        "The answer has more aliases than egressd reads, and no address",
+        "dns_beyond_our_limit",
+    ),
+    fault(
         "dns_wrong_id dns dns=wrong_id",
         "The answer has the id of another query, as a spoofed one would",
         "dns_malformed",

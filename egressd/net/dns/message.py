@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Literal
 
-import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
 import dns.name
+import dns.opcode
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
-import dns.rdtypes.ANY.CNAME
-import dns.rrset
 
 from egressd.model.observation import ExtendedError, Failure
-from egressd.net.scrub import scrub
+from egressd.net.dns.records import (
+    UNREADABLE,
+    Record,
+    pass_over_records,
+    read_answer,
+    read_extended_errors,
+    read_name,
+)
 from egressd.net.sockets.errors import PhaseError
 
 RecordType = Literal["A", "AAAA"]
 EDNS_SIZE = 1232
 """The EDNS payload size of DNS flag day 2020: it avoids IP fragmentation."""
-_MAX_CNAMES = 32
-_MAX_ANSWERS = 100
-_MAX_EXTENDED_ERRORS = 8
+_HEADER = struct.Struct("!HHHHHH")
+"""Id, flags, and the number of questions and of the records in each section."""
+_QUESTION = struct.Struct("!HH")
+_WITHOUT_QUESTION = frozenset({dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED})
+"""Responses that may leave out the question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +63,8 @@ class ResponseMessage:
     addresses: tuple[str, ...]
     cnames: tuple[str, ...]
     ttl: int | None
+    complete: bool
+    """Whether every record was read that may hold an address."""
     authority_soa: bool
     referral: bool
     """Whether it names the zone's servers instead of answering (RFC 1034 section 4.3.1)."""
@@ -108,79 +118,61 @@ def parse_response(data: bytes, sent: dict[int, QueryMessage]) -> ResponseMessag
     """Parse the response to one of the queries sent (by id); None where it answers none of them.
 
     Raises:
-        PhaseError: MALFORMED, where the id is one of ours and the rest can't be parsed.
+        PhaseError: the id is one of ours. MALFORMED, where the rest can't be parsed; TOO_LARGE, where no
+            address is among the records that are read, and there are more.
     """
     question = sent.get(int.from_bytes(data[:2], "big")) if len(data) >= 2 else None
     if question is None:
         return None
     try:
-        # A truncated response may be cut in the middle of a record; TC must be seen even so.
-        cut = bool(data[2] & 2)
-        response = dns.message.from_wire(data, ignore_trailing=True, continue_on_error=cut)
-        if not question.query.is_response(response):
-            if response.errors:
-                raise response.errors[0].exception
-            return None
-        return _response_of(question, response, len(data))
-    except Exception as error:  # noqa: BLE001 - hostile bytes: any exception means malformed
+        response = _parse(data, question)
+    except UNREADABLE as error:
         raise PhaseError(Failure.MALFORMED, f"{type(error).__name__}: {error}") from None
+    if response is None or response.failure is not Failure.NODATA or response.complete:
+        return response
+    raise PhaseError(Failure.TOO_LARGE, f"{len(data)} bytes, and no address among the records that are read")
 
 
-def _response_of(question: QueryMessage, response: dns.message.Message, size: int) -> ResponseMessage:
-    sent = question.query.question[0]
-    cnames, final, ttls = _follow_cnames(response, sent.name)
-    rrset = _rrset(response, final, sent.rdtype)
-    addresses = () if rrset is None else tuple(rdata.to_text() for rdata in rrset)
-    ttls += [] if rrset is None else [rrset.ttl]
+def _parse(data: bytes, question: QueryMessage) -> ResponseMessage | None:
+    _, flags, questions, *counts = _HEADER.unpack_from(data)
+    end = _end_of_question(data, flags, questions, question)
+    if end is None:
+        return None
+    # A truncated response may be cut in the middle of a record; TC must be seen even so.
+    cut = bool(flags & dns.flags.TC)
+    sections: list[list[Record]] = []
+    for count in counts:
+        sections.append(pass_over_records(data, end, count, cut=cut))
+        end = sections[-1][-1].end if sections[-1] else end
+    answer, authority, additional = sections
+    asked = question.query.question[0]
+    found = read_answer(data, answer, asked.name, asked.rdtype)
+    opt = next((one for one in additional if one.kind == dns.rdatatype.OPT), None)
+    kinds = {one.kind for one in authority}
     return ResponseMessage(
         id=question.id,
         edns=question.edns,
-        rcode=dns.rcode.to_text(response.rcode()),
-        flags=tuple(dns.flags.to_text(response.flags).lower().split()),
-        addresses=addresses[:_MAX_ANSWERS],
-        cnames=cnames,
-        ttl=min(ttls, default=None),
-        authority_soa=any(one.rdtype == dns.rdatatype.SOA for one in response.authority),
-        referral=_is_referral(response),
-        extended_errors=_extended_errors(response),
-        size=size,
+        rcode=dns.rcode.to_text(dns.rcode.from_flags(flags, opt.ttl if opt is not None else 0)),
+        flags=tuple(dns.flags.to_text(flags).lower().split()),
+        addresses=found.addresses,
+        cnames=found.cnames,
+        ttl=found.ttl,
+        complete=found.complete,
+        authority_soa=dns.rdatatype.SOA in kinds,
+        referral=not answer and dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds,
+        extended_errors=read_extended_errors(data, opt) if opt is not None else (),
+        size=len(data),
     )
 
 
-def _is_referral(response: dns.message.Message) -> bool:
-    kinds = {one.rdtype for one in response.authority}
-    return not response.answer and dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
-
-
-def _follow_cnames(
-    response: dns.message.Message, name: dns.name.Name
-) -> tuple[tuple[str, ...], dns.name.Name, list[int]]:
-    """Follow CNAMEs from a name; return their targets, the final name, and the TTLs."""
-    passed: list[str] = []
-    ttls: list[int] = []
-    while len(passed) < _MAX_CNAMES:
-        rrset = _rrset(response, name, dns.rdatatype.CNAME)
-        if rrset is None:
-            break
-        record = rrset[0]
-        if not isinstance(record, dns.rdtypes.ANY.CNAME.CNAME):
-            break
-        name = record.target
-        passed.append(scrub(name.to_text(omit_final_dot=True), 255))
-        ttls.append(rrset.ttl)
-    return tuple(passed), name, ttls
-
-
-def _rrset(
-    response: dns.message.Message, name: dns.name.Name, rtype: dns.rdatatype.RdataType
-) -> dns.rrset.RRset | None:
-    rrset = response.get_rrset(dns.message.ANSWER, name, dns.rdataclass.IN, rtype)
-    return rrset or None
-
-
-def _extended_errors(response: dns.message.Message) -> tuple[ExtendedError, ...]:
-    errors = [option for option in response.options if isinstance(option, dns.edns.EDEOption)]
-    return tuple(
-        ExtendedError(code=int(one.code), text=scrub(one.text or "", 200))
-        for one in errors[:_MAX_EXTENDED_ERRORS]
-    )
+def _end_of_question(data: bytes, flags: int, questions: int, question: QueryMessage) -> int | None:
+    """Return where the question ends; None where the message answers another one."""
+    is_response = flags & dns.flags.QR and dns.opcode.from_flags(flags) == dns.opcode.QUERY
+    if not is_response or questions > 1:
+        return None
+    if questions == 0:
+        return _HEADER.size if flags & 0xF in _WITHOUT_QUESTION else None
+    asked = question.query.question[0]
+    name, end = read_name(data, _HEADER.size)
+    same = name == asked.name and _QUESTION.unpack_from(data, end) == (asked.rdtype, asked.rdclass)
+    return end + _QUESTION.size if same else None

@@ -29,6 +29,7 @@ _MIN_SECONDS = 0.05
 _RACE_SECONDS = 0.1
 """How long to listen after an answer: whoever injects answers on the path is faster than the resolver."""
 _MAX_OTHER_ANSWERS = 4
+_UNREAD = frozenset({Failure.MALFORMED, Failure.TOO_LARGE})
 ANSWERED_EARLIER = "not waited for: an earlier question was answered meanwhile"
 
 
@@ -138,7 +139,7 @@ class DnsQuerySession:
                 await late
             over_tcp.cancel()
         if late.result().answer is None:
-            return last if last.query.failure is Failure.MALFORMED else over_tcp.result()
+            return last if last.query.failure in _UNREAD else over_tcp.result()
         if over_tcp.cancelled():
             self.queries.append(DnsQuery(transport="tcp", edns=True, elapsed_ms=0.0, detail=ANSWERED_EARLIER))
         return late.result()
@@ -244,21 +245,23 @@ class _ResponseFilter:
     def __init__(self, sent: dict[int, QueryMessage]) -> None:
         self.count = 0
         self._queries_sent = sent
-        self._malformed = ""
+        self._unread: PhaseError | None = None
 
     def read(self, data: bytes) -> ResponseMessage | None:
         try:
             answer = parse_response(data, self._queries_sent)
         except PhaseError as error:
-            answer, self._malformed = None, error.detail
+            answer, self._unread = None, error
         self.count += answer is None
         return answer
 
     def explain_timeout(self, error: PhaseError) -> PhaseError:
-        """Return a timeout as MALFORMED where datagrams did arrive that are no answer."""
+        """Return a timeout as MALFORMED or TOO_LARGE where datagrams did arrive that are no answer."""
         if error.failure is not Failure.TIMEOUT or not self.count:
             return error
-        detail = self._malformed or f"only {self.count} datagrams that answer no question of ours"
+        if self._unread is not None:
+            return PhaseError(self._unread.failure, self._unread.detail, timed_out=True)
+        detail = f"only {self.count} datagrams that answer no question of ours"
         return PhaseError(Failure.MALFORMED, detail, timed_out=True)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from egressd.model.settings import Resolver
+from egressd.net.dns.records import MAX_ADDRESSES
 
 MAX_THREADS = 16
 RESOLV_CONF = Path("/etc/resolv.conf")
@@ -128,7 +129,7 @@ def _call_getaddrinfo(host: bytes, family: socket.AddressFamily) -> AddrInfoResu
     except (OSError, UnicodeError) as error:
         return AddrInfoResult(error=socket.EAI_SYSTEM, message=str(error))
     addresses = tuple(dict.fromkeys(str(row[4][0]) for row in rows if row[0] == family))
-    return AddrInfoResult(addresses=addresses, canonical=rows[0][3] if rows else "")
+    return AddrInfoResult(addresses=addresses[:MAX_ADDRESSES], canonical=rows[0][3] if rows else "")
 
 
 def read_nameservers(conf: Path, stub_upstreams: Path) -> tuple[Resolver, ...]:

@@ -14,7 +14,8 @@ from egressd.net.sockets.errors import PhaseError, detail_of, phase_error
 from egressd.net.sockets.kernel import read_icmp
 from egressd.net.sockets.opening import local_address, open_socket, socket_address, until_readable
 
-MAX_DATAGRAM = 4096
+MAX_DATAGRAM = 65535
+"""The largest there is: one that is cut off here would seem malformed."""
 _MAX_UNRELATED = 100
 """Datagrams that are no answer; more are taken for a flood."""
 

@@ -84,6 +84,7 @@ DNS = RuleTable(
             certainty=_DENIAL,
         ),
         Rule(reason="dns_malformed", when=lookup.malformed),
+        Rule(reason="dns_beyond_our_limit", when=lookup.too_large),
         Rule(reason="dns_sinkhole_known", when=answer.sinkhole),
         Rule(reason="dns_null_answer", when=answer.null_answer),
         Rule(
