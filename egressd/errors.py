@@ -10,7 +10,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the process; 70 and 78 are those of sysexits.h."""
+    """Exit codes of the process; 70, 74, 75 and 78 are those of sysexits.h."""
 
     OK = 0
     """Every required target is ok or degraded."""
@@ -22,6 +22,10 @@ class ExitCode(IntEnum):
     """No required target is blocked or down, but some are unknown."""
     BUG = 70
     """A bug of egressd."""
+    OUTPUT = 74
+    """What was to be written could not be: no space, or nobody reads it any more (EX_IOERR)."""
+    UNAVAILABLE = 75
+    """The daemon can't listen: its port is taken, or its address absent. Try again later (EX_TEMPFAIL)."""
     CONFIG = 78
     """Bad configuration."""
     INTERRUPTED = 130
@@ -53,15 +57,25 @@ class AbsentSourceError(ConfigError):
     """An address or interface to probe from is not on this host, or not yet."""
 
 
-class AbsentListenError(UsageError):
+class ListenError(EgressdError):
+    """The address to listen on can't be used now: another program has the port, or it is not permitted."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class AbsentListenError(ListenError):
     """The address to listen on is not on this host, or not yet."""
+
+
+class OutputError(EgressdError):
+    """A report or an answer could not be written."""
+
+    exit_code = ExitCode.OUTPUT
+
+
+class UnreadableFileError(EgressdError):
+    """A file that can't be read. The message names it, and why."""
 
 
 class ReportFileError(EgressdError):
     """A file that is not a readable report."""
-
-
-def cannot_read(path: object, error: OSError | ValueError) -> str:
-    """Return the message that a file can't be read, and why."""
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"cannot read {path}: {why}"

@@ -15,13 +15,16 @@ from pathlib import Path
 
 import yaml
 
-from egressd.errors import ConfigError, cannot_read
+from egressd.errors import ConfigError, UnreadableFileError
+from egressd.inputfile import read_file_or_pipe
 
 KeyPath = tuple[str | int, ...]
 
 MAX_CHARACTERS = 1_000_000
 MAX_NODES = 100_000
 MAX_DEPTH = 40
+PIPE = 5.0
+"""Seconds in which a pipe must give all of a file."""
 
 _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -63,14 +66,13 @@ class Document:
 def read_text(path: Path) -> str:
     """Read the text of a YAML file, not much longer than `read_yaml` accepts. Raises ConfigError."""
     try:
-        with path.open("rb") as file:
-            data = file.read(4 * MAX_CHARACTERS + 1)
+        data = read_file_or_pipe(path, limit=4 * MAX_CHARACTERS, complete=PIPE)
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError((f"{path}:{line}: not UTF-8 text",)) from None
-    except (OSError, ValueError) as error:
-        raise ConfigError((cannot_read(path, error),)) from None
+    except UnreadableFileError as error:
+        raise ConfigError((str(error),)) from None
 
 
 def read_yaml(text: str, name: str) -> Document:

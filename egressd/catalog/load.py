@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from egressd.catalog.rows import RowReader
 from egressd.catalog.schema import ProfileFile, RegionsFile
 from egressd.errors import ConfigError
+from egressd.inputfile import is_file, why_unusable
 from egressd.model.catalog import Catalog, DiscoveryCall, Profile, Region
 from egressd.yamlfile import Document, read_text, read_yaml
 from egressd.yamlschema import build, problems_of
@@ -88,9 +89,9 @@ def load_pair(before: Path, after: Path | None) -> tuple[Catalog, Catalog]:
     Raises ConfigError with every problem of a file.
     """
     old, new = _load_either(before), _load_either(after)
-    if before.is_file():
+    if is_file(before):
         new = _profiles_of(new, old)
-    if after is not None and after.is_file():
+    if after is not None and is_file(after):
         old = _profiles_of(old, new)
     return old, new
 
@@ -98,9 +99,11 @@ def load_pair(before: Path, after: Path | None) -> tuple[Catalog, Catalog]:
 def _texts(directory: Path) -> list[tuple[str, str]]:
     """Return the name and text of every file, in the order of their names."""
     try:
-        paths = sorted(path for path in directory.iterdir() if path.suffix == ".yaml" and path.is_file())
-    except OSError as error:
-        raise ConfigError((f"{directory}: cannot read the catalog: {error.strerror}",)) from None
+        paths = sorted(path for path in directory.iterdir() if path.suffix == ".yaml" and is_file(path))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            (f"{directory}: cannot read the catalog: {why_unusable(directory, error)}",)
+        ) from None
     if not any(path.name == REGIONS for path in paths):
         raise ConfigError((f"{directory}: cannot read the catalog: there is no {REGIONS}",))
     return [(path.name, read_text(path)) for path in paths]
@@ -184,7 +187,7 @@ def _included(name: str, includes: dict[str, list[str]]) -> set[str]:
 
 
 def _load_either(path: Path | None) -> Catalog:
-    if path is not None and path.is_file():
+    if path is not None and is_file(path):
         return load_profile(path)
     return load_catalog(path)
 

@@ -17,7 +17,8 @@ from egressd.cli.catalog import catalog_app
 from egressd.cli.guard import discard_stdout, guarded, print_stderr
 from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, configure_logging
-from egressd.cli.output import check_output, print_line, width, write
+from egressd.cli.output import print_line, width, write
+from egressd.cli.outputfile import check_output
 from egressd.cli.saved import diff, read_baseline, replay
 from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
@@ -41,6 +42,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Say which phase of network egress failed, who is to blame, and what to ask for.",
+    epilog=(
+        "Exit codes: 0 every required target is ok or degraded; 1 some are blocked or down; 2 wrong usage; "
+        "3 some are unknown; 70 a bug; 74 the output can't be written; 75 the daemon can't listen now; "
+        "78 bad configuration; 130 interrupted."
+    ),
 )
 config_app = typer.Typer(help="Look at the configuration.", rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
@@ -75,7 +81,7 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
     except OSError as error:  # from typer's own output, such as --help: commands are guarded
         discard_stdout()
         print_stderr(f"cannot write to stdout: {error.strerror}")
-        sys.exit(ExitCode.USAGE)
+        sys.exit(ExitCode.OUTPUT)
 
 
 @app.callback(invoke_without_command=True)

@@ -11,7 +11,8 @@ import typer
 from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.importing.command import catalog_import
-from egressd.cli.output import check_output, width, write
+from egressd.cli.output import width, write
+from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode
@@ -108,10 +109,14 @@ def catalog_export(
 @guarded
 def catalog_diff(
     before: Annotated[
-        Path, typer.Argument(metavar="OLD", help="A folder of catalog files, or one profile's file.")
+        Path,
+        typer.Argument(
+            metavar="OLD", help="A folder of catalog files, or one profile's file.", readable=False
+        ),
     ],
     after: Annotated[
-        Path | None, typer.Argument(metavar="NEW", help="The same; without it, the catalog built in.")
+        Path | None,
+        typer.Argument(metavar="NEW", help="The same; without it, the catalog built in.", readable=False),
     ] = None,
     *,
     fmt: Annotated[

@@ -52,8 +52,13 @@ def print_stderr(text: str) -> None:
     """Print a message on stderr; a single line gets the program's name before it."""
     lines = text.splitlines()
     prefix = "egressd: " if len(lines) == 1 else ""
-    with suppress(OSError):  # an error of stderr itself has nowhere to go
-        print("\n".join(prefix + line for line in lines), file=sys.stderr)
+    write_stderr("".join(f"{prefix}{line}\n" for line in lines))
+
+
+def write_stderr(text: str) -> None:
+    """Write to stderr at once. What can't be written is lost: an error of stderr has nowhere to go."""
+    with suppress(OSError):
+        print(text, end="", file=sys.stderr, flush=True)
 
 
 def discard_stdout() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from egressd.errors import UsageError
+from egressd.errors import UnreadableFileError, UsageError
+from egressd.inputfile import read_file_or_pipe
 
 
 def read_input(file: Path, *, limit: int) -> str:
@@ -13,9 +14,10 @@ def read_input(file: Path, *, limit: int) -> str:
     try:
         if str(file) == "-":
             return sys.stdin.buffer.read(limit + 1).decode()
-        with file.open("rb") as opened:
-            return opened.read(limit + 1).decode()
+        return read_file_or_pipe(file, limit=limit).decode()
     except UnicodeDecodeError:
         raise UsageError("not UTF-8 text") from None
-    except OSError as error:
+    except UnreadableFileError as error:
+        raise UsageError(str(error).removeprefix(f"cannot read {file}: ")) from None
+    except OSError as error:  # of stdin
         raise UsageError(error.strerror or str(error)) from None

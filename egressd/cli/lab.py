@@ -15,7 +15,8 @@ import typer
 from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, configure_logging
-from egressd.cli.output import check_output, print_line, width, write, write_report
+from egressd.cli.output import print_line, width, write, write_report
+from egressd.cli.outputfile import check_output
 from egressd.errors import ExitCode, UsageError
 from egressd.model.endpoint import Cloud
 
@@ -44,7 +45,9 @@ def lab(
     ] = 0,
     config_write: Annotated[
         Path | None,
-        typer.Option("--config.write", metavar="FILE", help="Write a configuration for the lab there."),
+        typer.Option(
+            "--config.write", metavar="FILE", help="Write a configuration for the lab there.", readable=False
+        ),
     ] = None,
     fmt: options.ReportFormat = options.Format.TABLE,
     output: options.Output = None,

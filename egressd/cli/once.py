@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from egressd.cli.guard import print_stderr
+from egressd.cli.guard import print_stderr, write_stderr
 from egressd.cli.options import Format
-from egressd.cli.output import check_output, write_report
+from egressd.cli.output import write_report
+from egressd.cli.outputfile import check_output
 from egressd.engine.once import Progress, run_once
 from egressd.errors import ExitCode
 from egressd.model.catalog import Catalog
@@ -84,11 +85,11 @@ class ProgressLine:
     def __call__(self, progress: Progress) -> None:
         """Show how far it is."""
         text = f"probing {progress.done}/{progress.total}  ok {progress.ok}  failing {progress.failing}"
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        write_stderr(f"\r\x1b[K{text}")
 
     def clear(self) -> None:
         """Remove the line."""
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        write_stderr("\r\x1b[K")
 
 
 def is_rewritable(stream: TextIO) -> bool:

@@ -33,17 +33,23 @@ class Format(StrEnum):
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config.file", metavar="FILE", help="Configuration; else /etc/egressd/egressd.yml, if there."
+        "--config.file",
+        metavar="FILE",
+        help="Configuration; else /etc/egressd/egressd.yml, if there.",
+        readable=False,
     ),
 ]
 ReportFormat = Annotated[Format, typer.Option("--format", help="What the report is written as.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="Write to this file, not to stdout.")
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="Write to this file, not to stdout.", readable=False),
 ]
 LogLevel = Annotated[Level, typer.Option("--log.level", help="Least level to log.")]
 BaselineFile = Annotated[
     Path | None,
-    typer.Option("--baseline", metavar="FILE", help="A saved JSON report to measure the sweep against."),
+    typer.Option(
+        "--baseline", metavar="FILE", help="A saved JSON report to measure the sweep against.", readable=False
+    ),
 ]
 LogFormat = Annotated[Form, typer.Option("--log.format", help="How log lines are written.")]
 MaybeLogLevel = Annotated[
@@ -60,7 +66,9 @@ WebListen = Annotated[
 ]
 WebConfig = Annotated[
     Path | None,
-    typer.Option("--web.config.file", metavar="FILE", help="TLS and basic auth of the HTTP server."),
+    typer.Option(
+        "--web.config.file", metavar="FILE", help="TLS and basic auth of the HTTP server.", readable=False
+    ),
 ]
 
 

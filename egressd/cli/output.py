@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
+import select
 import shutil
-import stat
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -13,7 +12,9 @@ from typing import Literal, TextIO
 
 from egressd.cli.guard import discard_stdout, print_stderr
 from egressd.cli.options import Format
-from egressd.errors import UsageError
+from egressd.cli.outputfile import write_output
+from egressd.errors import OutputError
+from egressd.inputfile import why_unusable
 from egressd.model.verdict import Sweep
 
 READABLE = 0o644
@@ -23,11 +24,14 @@ READABLE = 0o644
 def write_report(sweep: Sweep, fmt: Format, output: Path | None) -> None:
     """Write a report, and print a summary on stderr if it went to a file."""
     text = render(sweep, fmt, terminal=output is None)
+    if output is None:
+        if not to_stdout(text):
+            raise OutputError("cannot write the report to stdout: its reader has gone")
+        return
     write(text, output, mode=READABLE if fmt is Format.PROMETHEUS else None)
-    if output is not None:
-        from egressd.report.summary import conclude
+    from egressd.report.summary import conclude
 
-        print_stderr(f"wrote {output}: {conclude(sweep)}")
+    print_stderr(f"wrote {output}: {conclude(sweep)}")
 
 
 def render(sweep: Sweep, fmt: Format, *, terminal: bool) -> str:
@@ -76,38 +80,22 @@ def _render_ticket(sweep: Sweep, fmt: Literal[Format.MARKDOWN, Format.HTML, Form
 def write(text: str, output: Path | None, *, mode: int | None = None) -> None:
     """Write text to a file or to stdout; if the file can't be written, write to stdout.
 
-    `mode` is the file's mode; None for what the umask allows.
+    `mode` is that of a file that is new; None for what the umask allows.
     """
     if output is None:
-        _to_stdout(text)
+        to_stdout(text)
         return
     try:
-        _replace(output, text, mode=mode)
+        write_output(output, text.encode(), mode=mode)
     except OSError as error:
-        _to_stdout(text)
-        raise UsageError(f"cannot write {output}: {error.strerror}; the report went to stdout") from None
+        to_stdout(text)
+        why = why_unusable(output, error)
+        raise OutputError(f"cannot write {output}: {why}; the report went to stdout") from None
 
 
 def print_line(line: str) -> None:
     """Write a line to stdout at once."""
-    _to_stdout(line + "\n")
-
-
-def check_output(output: Path | None) -> None:
-    """Refuse a file that can't be written, before the work is done.
-
-    Raises:
-        UsageError: it is a folder, or its folder can't be written to.
-    """
-    if output is None:
-        return
-    if output.is_dir():
-        raise UsageError(f"cannot write {output}: it is a folder; name a file in it")
-    folder = output.resolve().parent
-    if not folder.is_dir():
-        raise UsageError(f"cannot write {output}: there is no folder {folder}")
-    if not os.access(output if _is_special(output) else folder, os.W_OK):
-        raise UsageError(f"cannot write {output}: no permission")
+    to_stdout(line + "\n")
 
 
 def width() -> int:
@@ -126,34 +114,36 @@ def allow_any_text(stream: TextIO) -> None:
         stream.reconfigure(errors="backslashreplace", newline="")
 
 
-def _to_stdout(text: str) -> None:
+def to_stdout(text: str) -> bool:
+    """Write to stdout at once; return whether its reader is still there.
+
+    Raises:
+        OutputError: it can't be written.
+    """
     allow_any_text(sys.stdout)
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        _write_all(sys.stdout, text)
     except BrokenPipeError:
-        discard_stdout()  # the reader has closed the pipe; the exit code still counts
+        discard_stdout()
+        return False
     except OSError as error:
         discard_stdout()
-        raise UsageError(f"cannot write to stdout: {error.strerror}") from None
+        raise OutputError(f"cannot write to stdout: {error.strerror}") from None
+    return True
 
 
-def _is_special(path: Path) -> bool:
-    """Return whether a path is a device or a pipe, which must not be replaced by a file."""
-    return path.exists() and not stat.S_ISREG(path.stat().st_mode)
-
-
-def _replace(path: Path, text: str, *, mode: int | None) -> None:
-    """Replace a file atomically."""
-    if _is_special(path):
-        path.write_bytes(text.encode())
-        return
-    path = path.resolve()  # replace the target of a link, not the link
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+def _write_all(stream: TextIO, text: str) -> None:
+    """Write all of a text, also to a pipe that is full for now and that another program made non-blocking."""
     try:
-        temporary.write_bytes(text.encode())
-        if mode is not None:
-            temporary.chmod(mode)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        number = stream.fileno()
+    except (OSError, ValueError):  # no descriptor: a test, or a library's caller
+        stream.write(text)
+        stream.flush()
+        return
+    stream.flush()
+    left = memoryview(text.encode(stream.encoding, stream.errors or "strict"))
+    while left:
+        try:
+            left = left[os.write(number, left) :]
+        except BlockingIOError:
+            select.select((), (number,), ())

@@ -11,13 +11,15 @@ import typer
 from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.input import read_input
-from egressd.cli.output import check_output, width, write, write_report
+from egressd.cli.output import width, write, write_report
+from egressd.cli.outputfile import check_output
 from egressd.errors import ExitCode, ReportFileError, UsageError
 from egressd.model.recording import Baseline
 from egressd.model.verdict import Sweep
 
 Saved = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A report written with --format json; - is stdin.")
+    Path,
+    typer.Argument(metavar="FILE", help="A report written with --format json; - is stdin.", readable=False),
 ]
 
 
@@ -46,8 +48,12 @@ def replay(
 
 @guarded
 def diff(
-    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="An earlier report; - is stdin.")],
-    after: Annotated[Path, typer.Argument(metavar="AFTER", help="A later report; - is stdin.")],
+    before: Annotated[
+        Path, typer.Argument(metavar="BEFORE", help="An earlier report; - is stdin.", readable=False)
+    ],
+    after: Annotated[
+        Path, typer.Argument(metavar="AFTER", help="A later report; - is stdin.", readable=False)
+    ],
     *,
     fmt: Annotated[
         DiffFormat, typer.Option("--format", help="What the changes are written as.")

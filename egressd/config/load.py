@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from egressd.config.alerts.warnings import alert_warnings
 from egressd.config.flags import Flags, apply_flags
 from egressd.config.warnings import appliance_warnings
 from egressd.errors import ConfigError
+from egressd.inputfile import is_file
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
 from egressd.planning.placeholder import region_notes
@@ -47,11 +49,7 @@ def find_file(path: Path | None) -> Path | None:
     """Return the file to read: the one named, else the default one if it can be read."""
     if path is not None:
         return path
-    try:
-        with DEFAULT_PATH.open("rb"):
-            return DEFAULT_PATH
-    except OSError:
-        return None
+    return DEFAULT_PATH if is_file(DEFAULT_PATH) and os.access(DEFAULT_PATH, os.R_OK) else None
 
 
 def digest(settings: Settings) -> str:

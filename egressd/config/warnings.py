@@ -10,12 +10,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from egressd.config.addresses import concerns_appliance, places_of, reserved_addresses
+from egressd.errors import UnreadableFileError
+from egressd.inputfile import read_file
 from egressd.model.endpoint import Role
 from egressd.model.settings import Proxy, Settings, Source
 from egressd.planning.bypass import bypass_entry
 
 AGENT_PROFILE = "connected-machine"
 API_PORT = 6443
+LARGEST_BUNDLE = 16 << 20
 ON_APPLIANCE = frozenset({Role.APPLIANCE, Role.CONTROL_PLANE})
 
 
@@ -76,8 +79,8 @@ def _ca_bundles(proxy: Proxy) -> Iterator[str]:
     if proxy.ca_file is None:
         return
     try:
-        count = Path(proxy.ca_file).read_bytes().count(b"BEGIN CERTIFICATE")
-    except OSError:
+        count = read_file(Path(proxy.ca_file), limit=LARGEST_BUNDLE).count(b"BEGIN CERTIFICATE")
+    except UnreadableFileError:
         return  # reported where the file is read
     if count > 1:
         yield f"proxy.ca_file: {proxy.ca_file} holds {count} certificates; az arcappliance accepts only one"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from egressd.errors import ConfigError, cannot_read
+from egressd.errors import ConfigError, UnreadableFileError
+from egressd.inputfile import read_file
 from egressd.model.settings import Trust
 
 MAX_SECRET = 4096
@@ -13,12 +14,10 @@ MAX_SECRET = 4096
 def read_secret(path: Path) -> str:
     """Return a file's only line. Raises ValueError; the content is never part of the message."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SECRET + 1)
-    except OSError as error:
-        raise ValueError(cannot_read(path, error)) from None
-    try:
+        data = read_file(path, limit=MAX_SECRET)
         secret = data.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnreadableFileError as error:
+        raise ValueError(str(error)) from None
     except UnicodeDecodeError:
         raise ValueError(f"cannot use {path}: not UTF-8 text") from None
     if not secret or len(data) > MAX_SECRET or not secret.isprintable():
@@ -31,8 +30,6 @@ def check_certificates(path: Path) -> None:
     # Importing the TLS library is slow, and most configurations name no certificate file.
     from egressd.net.trust import load_trust  # noqa: PLC0415
 
-    if not path.is_file():
-        check_readable(path)
     try:
         load_trust(Trust(store=str(path)))
     except ConfigError as error:
@@ -41,10 +38,7 @@ def check_certificates(path: Path) -> None:
 
 def check_readable(path: Path) -> None:
     """Refuse a path that can't be opened or is not a file. Raises ValueError."""
-    if path.exists() and not path.is_file():
-        raise ValueError(f"cannot read {path}: not a file")
     try:
-        with path.open("rb"):
-            pass
-    except (OSError, ValueError) as error:
-        raise ValueError(cannot_read(path, error)) from None
+        read_file(path, limit=0)
+    except UnreadableFileError as error:
+        raise ValueError(str(error)) from None

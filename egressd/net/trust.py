@@ -10,7 +10,8 @@ import ssl
 from functools import cached_property
 from pathlib import Path
 
-from egressd.errors import ConfigError, cannot_read
+from egressd.errors import ConfigError, UnreadableFileError
+from egressd.inputfile import read_file
 from egressd.model.settings import Trust
 from egressd.net.tls.anchors import RootSet
 
@@ -126,10 +127,9 @@ def load_trust(trust: Trust) -> TrustStore:
 
 def _read_pem(path: str) -> str:
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(_FILE_LIMIT + 1)
-    except (OSError, ValueError) as error:
-        raise ConfigError((cannot_read(path, error),)) from None
+        data = read_file(Path(path), limit=_FILE_LIMIT)
+    except UnreadableFileError as error:
+        raise ConfigError((str(error),)) from None
     if len(data) > _FILE_LIMIT:
         raise ConfigError((f"cannot use {path}: larger than {_FILE_LIMIT // 1024 // 1024} MiB",))
     # Bundles may have comments in any encoding; the certificates themselves are ASCII.

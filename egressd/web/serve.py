@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -18,9 +17,10 @@ from egressd import clock
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.daemon.reload import MAX_PROBLEMS
-from egressd.errors import AbsentListenError, UsageError
+from egressd.errors import AbsentListenError, ListenError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings, Web
+from egressd.net.sockets.listening import split_listen, why_not_listening
 from egressd.web.access import Access
 from egressd.web.app import make_app
 from egressd.web.tls import ServerContext
@@ -48,12 +48,6 @@ requests_log = logging.getLogger("egressd.http")
 requests_log.addFilter(is_no_bad_request)
 
 
-def split_listen(text: str) -> tuple[str | None, int]:
-    """Split `address:port`, `[v6]:port` and `:port`; None: all addresses."""
-    host, _, port = text.rpartition(":")
-    return host.strip("[]") or None, int(port)
-
-
 def _tls(context: ServerContext | None) -> dict[str, Any]:
     return {"ssl": context, "ssl_handshake_timeout": HANDSHAKE} if context else {}
 
@@ -63,7 +57,7 @@ async def serve(holder: SnapshotHolder, settings: Settings, intents: Intents, *,
 
     Raises:
         ConfigError: the web configuration is wrong.
-        UsageError: the address can't be bound.
+        ListenError: the address can't be bound.
     """
     server = Server(holder=holder, intents=intents, catalog=catalog)
     await server.open(settings.web)
@@ -86,7 +80,7 @@ class Server:
 
         Raises:
             ConfigError: the web configuration is wrong.
-            UsageError: the address can't be bound.
+            ListenError: the address can't be bound.
         """
         self.access.load(settings.config_file)
         app = make_app(self.holder, self.intents, self.access, self.catalog)
@@ -103,8 +97,9 @@ class Server:
             await self._runner.cleanup()
             # From Python 3.13 on the loop skips an address that is not here, and names no number.
             number = error.errno or errno.EADDRNOTAVAIL
-            kind = AbsentListenError if number == errno.EADDRNOTAVAIL else UsageError
-            raise kind(f"cannot listen on {settings.listen}: {os.strerror(number)}") from None
+            kind = AbsentListenError if number == errno.EADDRNOTAVAIL else ListenError
+            why = await asyncio.to_thread(why_not_listening, number, port)
+            raise kind(f"cannot listen on {settings.listen}: {why}") from None
         self.intents.listening.set()
         log.info("listening", addresses=self.addresses)
 

@@ -6,7 +6,8 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
-from egressd.errors import ConfigError
+from egressd.errors import ConfigError, UnreadableFileError
+from egressd.inputfile import read_file
 from egressd.web.webconfig import ClientAuth, ServerTls
 
 ServerContext = ssl.SSLContext
@@ -27,6 +28,7 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     Raises:
         ConfigError: a file can't be read or used, or the key is not the certificate's.
     """
+    _refuse_what_is_no_file(tls)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.minimum_version = _VERSIONS[tls.min_version]
@@ -43,6 +45,18 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
     context.verify_mode = _VERIFY[tls.client_auth]
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _refuse_what_is_no_file(tls: ServerTls) -> None:
+    """Refuse folders, pipes and devices: OpenSSL would wait for a pipe's writer. Raises ConfigError."""
+    problems = []
+    for path in tls.files:
+        try:
+            read_file(path, limit=0)
+        except UnreadableFileError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError(tuple(problems))
 
 
 def _why(error: Exception) -> str:

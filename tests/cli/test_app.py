@@ -251,17 +251,17 @@ def test_output_may_be_a_device(failing_report: Path) -> None:
 
 
 def test_a_full_disk_is_an_error() -> None:
-    """A report that can't be written is exit code 2."""
+    """A report that can't be written is exit code 74."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "egressd", "explain"], stdout=full, stderr=subprocess.PIPE, check=False
         )
-    assert done.returncode == 2
+    assert done.returncode == 74
     assert done.stderr == b"egressd: cannot write to stdout: No space left on device\n"
 
 
-def test_a_closed_pipe_is_no_error(failing_report: Path) -> None:
-    """`| head` ends quietly, with the exit code of the sweep."""
+def test_a_report_that_nobody_reads_is_an_error(failing_report: Path) -> None:
+    """A report that could not be written whole says so, and its exit code is no sweep's."""
     with subprocess.Popen(
         [sys.executable, "-m", "egressd", "replay", str(failing_report), "--format", "json"],
         stdout=subprocess.PIPE,
@@ -270,8 +270,8 @@ def test_a_closed_pipe_is_no_error(failing_report: Path) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        assert process.stderr.read() == b""
-        assert process.wait(30) == 1
+        assert process.stderr.read() == b"egressd: cannot write the report to stdout: its reader has gone\n"
+        assert process.wait(30) == 74
 
 
 def test_closed_streams_are_no_error() -> None:

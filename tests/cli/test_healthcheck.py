@@ -6,9 +6,10 @@ import base64
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, ClassVar
 
 import pytest
@@ -16,6 +17,7 @@ import trustme
 from typer.testing import CliRunner, Result
 
 from egressd.cli.app import app
+from egressd.cli.service import fetch
 
 
 class Pages(BaseHTTPRequestHandler):
@@ -35,7 +37,7 @@ class Pages(BaseHTTPRequestHandler):
         self.send_response(code)
         self.send_header("Location", "/-/healthy")
         self.end_headers()
-        self.wfile.write(b"404: Not Found\n" if code == 404 else b"so it is\n")
+        self.wfile.write({200: b"egressd is healthy\n", 404: b"404: Not Found\n"}.get(code, b"so it is\n"))
 
     def log_message(self, *_arguments: Any) -> None:
         """Log nothing."""
@@ -60,7 +62,7 @@ def check(*words: str, environment: dict[str, str] | None = None) -> Result:
 def test_healthy(site: str) -> None:
     """A page that answers 200 is exit code 0, and its text is shown."""
     ended = check("--url", f"{site}/-/healthy")
-    assert (ended.exit_code, ended.stdout) == (0, "so it is\n")
+    assert (ended.exit_code, ended.stdout) == (0, "egressd is healthy\n")
 
 
 @pytest.mark.parametrize(("page", "code"), [("/-/ready", 503), ("/elsewhere", 302), ("/closed", 401)])
@@ -100,6 +102,81 @@ def test_not_http() -> None:
         thread.join()
     assert ended.exit_code == 1
     assert "does not answer" in ended.stderr
+
+
+def answer_with(*parts: bytes, repeat: bytes = b"", pause: float = 0.0) -> Result:
+    """Check a server that sends these bytes to whoever connects, and then `repeat` for ever."""
+    done = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with server.accept()[0] as one, suppress(OSError):
+                one.recv(65536)
+                for part in parts:
+                    one.sendall(part)
+                while repeat and not done.wait(pause):
+                    one.sendall(repeat)
+
+        thread = Thread(target=serve)
+        thread.start()
+        ended = check("--url", f"http://127.0.0.1:{server.getsockname()[1]}/-/healthy")
+        done.set()
+        thread.join()
+    return ended
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"OK\n",
+        b"Prometheus Server is Healthy.\n",
+        b"<html><title>Access denied</title>egressd is healthy\n</html>",
+        b"egressd is healthy\nand more\n",
+        b"\xff\xfe",
+    ],
+)
+def test_another_program_is_not_egressd(body: bytes) -> None:
+    """A page of any other server is exit code 1, whatever its status and its words."""
+    ended = answer_with(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", body)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert "answers 200, but it is not egressd: " in ended.stderr
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"503 Service Unavailable"])
+@pytest.mark.parametrize(
+    "text", ["\x1b]0;owned\x07", "\x1b[2J", "\x1b]52;c;aGk=\x07", "\x9b31m", "a\rb", "\u202ex", "\u200b\x00"]
+)
+def test_no_peer_writes_to_the_terminal(status: bytes, text: str) -> None:
+    """Escapes, control characters and changes of direction never reach the terminal."""
+    ended = answer_with(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n\r\n", f"so {text} it".encode())
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr.rstrip("\n").isprintable()
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("begin", "repeat", "pause"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"", 0.0),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x", 0.02),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n", 0.0),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x" * 4096, 0.0),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.001),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b"x", 0.02),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 4096, 0.0),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 0.02),
+        (b"\0" * 1000, b"\0", 0.0),
+    ],
+)
+def test_a_peer_that_never_ends_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, begin: bytes, repeat: bytes, pause: float
+) -> None:
+    """A peer that is silent, drips, floods or never ends its headers is exit code 1 within the limit."""
+    monkeypatch.setattr(fetch, "TIMEOUT", 0.3)
+    ended = answer_with(begin, repeat=repeat, pause=pause)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_the_proxy_of_the_environment_is_not_used(site: str) -> None:
@@ -149,7 +226,7 @@ def test_trusts_the_roots_it_is_given(tmp_path: Path) -> None:
         }
         server.shutdown()
         thread.join()
-    assert (ended["mine.pem"].exit_code, ended["mine.pem"].stdout) == (0, "so it is\n")
+    assert (ended["mine.pem"].exit_code, ended["mine.pem"].stdout) == (0, "egressd is healthy\n")
     assert ended["other.pem"].exit_code == 1
     assert "certificate verify failed" in ended["other.pem"].stderr
 

@@ -52,9 +52,9 @@ def with_config(words: tuple[str, ...], config: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_full_disk_is_no_internal_error(words: tuple[str, ...], config: str) -> None:
-    """A full disk is exit code 2 with one line that names stdout, and no traceback."""
+    """A full disk is exit code 74 with one line that names stdout, and no traceback."""
     done = closed(with_config(words, config), how=">/dev/full")
-    assert done.returncode == 2
+    assert done.returncode == 74
     assert done.stderr == "egressd: cannot write to stdout: No space left on device\n"
 
 

@@ -14,7 +14,14 @@ from egressd.daemon.intents import Intents
 from egressd.daemon.run import BOOTED_AFTER, retry_while_booting
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.engine.plan import refuse_absent_sources
-from egressd.errors import AbsentListenError, AbsentSourceError, ConfigError, EgressdError, UsageError
+from egressd.errors import (
+    AbsentListenError,
+    AbsentSourceError,
+    ConfigError,
+    EgressdError,
+    ListenError,
+    UsageError,
+)
 from egressd.model.settings import Settings, Source, Web
 from egressd.web.serve import Server
 from tests.daemon.simulation import make_simulation
@@ -90,6 +97,6 @@ async def test_an_absent_listen_address_raises_what_is_retried() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(ListenError, match=r"Address already in use: .+ \(pid \d+\) has it") as caught:
             await server.open(Web(listen=f"127.0.0.1:{taken.getsockname()[1]}"))
-    assert type(caught.value) is UsageError
+    assert type(caught.value) is ListenError

@@ -12,10 +12,10 @@ import bcrypt
 import pytest
 import trustme
 
-from egressd.errors import ConfigError, UsageError
+from egressd.errors import ConfigError, ListenError
+from egressd.net.sockets.listening import split_listen
 from egressd.web import serve
 from egressd.web.login import Login
-from egressd.web.serve import split_listen
 from tests.web.conftest import Running, Start, until
 
 PASSWORD = "correct horse"
@@ -276,7 +276,7 @@ async def test_a_port_that_is_taken(start: Start) -> None:
     """A port in use is a user error, not a traceback."""
     running = await start()
     taken = running.server.addresses[0]
-    with pytest.raises(UsageError, match=f"cannot listen on {taken}"):
+    with pytest.raises(ListenError, match=f"cannot listen on {taken}"):
         await serve.serve(
             running.holder,
             type(running.holder.current.settings)(

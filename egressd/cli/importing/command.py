@@ -11,7 +11,8 @@ import typer
 from egressd.cli import options
 from egressd.cli.guard import guarded, print_stderr
 from egressd.cli.input import read_input
-from egressd.cli.output import check_output, write
+from egressd.cli.output import write
+from egressd.cli.outputfile import check_output
 from egressd.errors import ConfigError, ExitCode, UsageError
 from egressd.wording import count
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 @guarded
 def catalog_import(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A list as CSV, JSON or YAML; - is stdin.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A list as CSV, JSON or YAML; - is stdin.", readable=False)
+    ],
     *,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows that can't be used, and say which.")

@@ -17,6 +17,8 @@ from egressd.errors import ExitCode, UsageError
 from egressd.model.settings import Web
 
 VARIABLES = "EGRESSD_HEALTHCHECK"
+OWN_ANSWERS = ("egressd is healthy\n", "egressd is ready\n")
+"""What `/-/healthy` and `/-/ready` answer: a block page, or another program on that port, does not."""
 DEFAULT_URL = f"http://{Web().listen}/-/healthy"
 
 
@@ -45,6 +47,7 @@ def healthcheck(
             envvar=f"{VARIABLES}_PASSWORD_FILE",
             metavar="FILE",
             help="A file with the user's password.",
+            readable=False,
         ),
     ] = None,
     ca_file: Annotated[
@@ -54,19 +57,26 @@ def healthcheck(
             envvar=f"{VARIABLES}_CA_FILE",
             metavar="FILE",
             help="The roots its certificate must lead to; without it, those of the system.",
+            readable=False,
         ),
     ] = None,
 ) -> ExitCode:
     """Ask a running daemon whether it is well; exit code 0 if so, else 1."""
     from egressd.cli.service.fetch import DaemonResponseError, fetch_page, load_roots
+    from egressd.net.scrub import scrub
 
     _check(url)
     login, roots = _login(username, password_file), load_roots(ca_file)
     try:
-        write(fetch_page(url, login=login, roots=roots), None)
+        text = fetch_page(url, login=login, roots=roots)
     except DaemonResponseError as answer:
         print_stderr(str(answer))
         return ExitCode.FAILED
+    if text not in OWN_ANSWERS:
+        said = scrub(text, 60) or "an empty page"
+        print_stderr(f"{scrub(url, 200)} answers 200, but it is not egressd: {said}")
+        return ExitCode.FAILED
+    write(text, None)
     return ExitCode.OK
 
 

@@ -14,7 +14,8 @@ import typer
 from egressd import clock
 from egressd.cli import options
 from egressd.cli.guard import guarded, print_stderr
-from egressd.cli.output import check_output, wants_colour, width, write
+from egressd.cli.output import wants_colour, width, write
+from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError

@@ -11,7 +11,8 @@ import typer
 from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, configure_logging
-from egressd.cli.output import check_output, write_report
+from egressd.cli.output import write_report
+from egressd.cli.outputfile import check_output
 from egressd.cli.saved import read_baseline
 from egressd.cli.settings import read_settings, refuse_sources, settings_secrets
 from egressd.config import Flags
@@ -45,7 +46,9 @@ def watch(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", help="Write a report of the last state there."),
+        typer.Option(
+            "--output", metavar="FILE", help="Write a report of the last state there.", readable=False
+        ),
     ] = None,
     baseline: options.BaselineFile = None,
     log_level: options.LogLevel = Level.WARN,

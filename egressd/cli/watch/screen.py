@@ -8,10 +8,9 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from egressd.cli.guard import discard_stdout
+from egressd.cli.guard import write_stderr
 from egressd.cli.once import is_rewritable
-from egressd.cli.output import allow_any_text, wants_colour, width
-from egressd.errors import UsageError
+from egressd.cli.output import to_stdout, wants_colour, width
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,21 +32,12 @@ class Screen:
         return wants_colour()
 
     def print(self, lines: Iterable[str]) -> None:
-        """Print lines above the status line. Raises UsageError where they can't be written."""
+        """Print lines above the status line. Raises OutputError where they can't be written."""
         text = "".join(f"{line}\n" for line in lines)
         if not text:
             return
         self._rewrite("")
-        allow_any_text(sys.stdout)
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            discard_stdout()
-            self.closed = True
-        except OSError as error:
-            discard_stdout()
-            raise UsageError(f"cannot write to stdout: {error.strerror}") from None
+        self.closed |= not to_stdout(text)
         self._rewrite(self._status)
 
     def show_status(self, text: str) -> None:
@@ -63,7 +53,7 @@ class Screen:
         if not is_rewritable(sys.stderr):
             return
         columns = _columns() - 1  # a full line would scroll
-        print(f"\r\x1b[K{text[:columns]}", end="", file=sys.stderr, flush=True)
+        write_stderr(f"\r\x1b[K{text[:columns]}")
 
 
 def _columns() -> int:

@@ -1,0 +1,88 @@
+"""An address to listen on: whether it can be had, and what to do where it can't."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+PROC = Path("/proc")
+_LISTEN = "0A"
+"""TCP_LISTEN of net/tcp_states.h, as /proc/net/tcp writes it."""
+
+
+def split_listen(text: str) -> tuple[str | None, int]:
+    """Split `address:port`, `[v6]:port` and `:port`; None: all addresses."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]") or None, int(port)
+
+
+def listen_problem(text: str) -> str | None:
+    """Say why nothing could listen here. A port that is taken is no problem: the daemon may have it."""
+    host, port = split_listen(text)
+    family = socket.AF_INET if host is not None and ":" not in host else socket.AF_INET6
+    address = host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")
+    if host is None and address == "0.0.0.0":
+        family = socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind((address, port))
+    except OSError as error:
+        number = error.errno or errno.EADDRNOTAVAIL
+        return None if number == errno.EADDRINUSE else why_not_listening(number, port)
+    return None
+
+
+def why_not_listening(number: int, port: int) -> str:
+    """Say what an error of `bind` means for a port, and what to do; `number` is an errno."""
+    why = os.strerror(number)
+    match number:
+        case errno.EADDRINUSE:
+            found = ", ".join(port_holders(port))
+            ask = f"`ss -ltnp sport = :{port}`, as root, names the program that has it"
+            return f"{why}: {f'{found} has it' if found else ask}; stop that, or name another port"
+        case errno.EADDRNOTAVAIL:
+            return f"{why}: no interface of this host has it now; `ip address` lists those it has"
+        case errno.EACCES | errno.EPERM:
+            return f"{why}: it takes CAP_NET_BIND_SERVICE to listen on port {port}; name one from 1024 on"
+        case _:
+            return why
+
+
+def port_holders(port: int) -> tuple[str, ...]:
+    """Name the programs that listen on a TCP port, as far as this user may see them."""
+    sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+    if not sockets:
+        return ()
+    processes = (one for one in PROC.iterdir() if one.name.isdecimal())
+    return tuple(_named(one) for one in processes if _has_any(one, sockets))
+
+
+def _listening_inodes(port: int) -> Iterator[str]:
+    for name in ("tcp", "tcp6"):
+        for row in _text(PROC / "net" / name).splitlines()[1:]:
+            words = row.split()
+            if words[3] == _LISTEN and int(words[1].rpartition(":")[2], 16) == port:
+                yield words[9]
+
+
+def _has_any(process: Path, sockets: set[str]) -> bool:
+    try:
+        return any(os.readlink(one) in sockets for one in (process / "fd").iterdir())  # noqa: PTH115 - no path
+    except OSError:  # another user's, or it has ended
+        return False
+
+
+def _named(process: Path) -> str:
+    name = _text(process / "comm").strip()
+    return f"{name if name.isprintable() and name else 'a program'} (pid {process.name})"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
