@@ -179,6 +179,8 @@ class ControlPlan:
     """Whether programs on this host would fetch the URL through the proxy."""
     connect_to: ConnectTo | None = None
     """Another address to connect to for the URL."""
+    private: bool = False
+    """Whether the URL may lead into the operator's network: their own endpoint there names it."""
     tries: int = 1
     """The most tries of a repeat, which ends with the first that works; the most rounds of a contrast."""
     quick: bool = False

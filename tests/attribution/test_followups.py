@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from egressd.attribution import plan_followups
+from egressd.attribution import judge, plan_followups
 from egressd.attribution.control_results.contrast import ROUNDS
 from egressd.attribution.followups import PER_PROBE, PER_SWEEP
 from egressd.attribution.followups.failure import LOOKS_PER_SWEEP, OUTAGES_PER_SWEEP, REPEATS_PER_SWEEP
@@ -344,6 +344,54 @@ def test_redirects_to_other_hosts_are_followed_once() -> None:
         ("far.example", 443, "https://far.example/a"),
         (HOST, 443, f"https://{HOST}/"),
     ]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://127.0.0.1/",
+        "http://169.254.169.254/x",
+        "http://10.0.0.1/",
+        "https://far.example:8443/",
+        "http://wiki/",
+    ],
+)
+def test_redirects_to_places_inside_are_not_followed(place: str) -> None:
+    """Whoever answers could otherwise let this host ask its own services."""
+    site = Site()
+    site.add(trail(dns(), tcp(), tls(), replace(http(302), headers=(("location", place),), redirect=place)))
+    assert ControlKind.REDIRECT not in {one.kind for one in plan_followups(site.recording())}
+
+
+@pytest.mark.parametrize(
+    ("ends", "dead"),
+    [
+        ((("/a", "https://far.example/b"), ("/b", "https://far.example:443/a")), True),
+        ((("/a", "http://127.0.0.1/"),), False),
+        ((("/a", "https://far.example/b"), ("/b", None)), False),
+    ],
+)
+def test_a_redirect_not_followed_is_no_dead_end(ends: tuple[tuple[str, str | None], ...], dead: bool) -> None:
+    """A circle is one; where egressd did not go, it knows nothing."""
+    site = Site()
+    site.add(
+        trail(
+            dns(),
+            tcp(),
+            tls(),
+            replace(
+                http(302), headers=(("location", "https://far.example/a"),), redirect="https://far.example/a"
+            ),
+        )
+    )
+    site.control(ControlKind.REDIRECT, address=None, host="far.example", port=443)
+    hops = [
+        trail(dns(), tcp(), tls(), replace(http(302), host="far.example", url_path=path, redirect=to))
+        for path, to in ends
+    ]
+    site.controls[-1] = replace(site.controls[-1], trails=tuple(hops))
+    (found,) = judge(site.recording()).verdicts
+    assert ("http_redirect_dead_end" in found.verdict.also) is dead
 
 
 def test_http2_that_fails_is_compared_with_http1() -> None:

@@ -12,9 +12,11 @@ from egressd.attribution.blame_text import CALL
 from egressd.attribution.detectors.revocation import SAME_PAGE
 from egressd.model.observation import (
     Certificate,
+    ChainFacts,
     Failure,
     HttpObservation,
     Observation,
+    PathCertificate,
     TlsObservation,
 )
 from egressd.model.plan import ControlKind, ControlPlan
@@ -30,6 +32,7 @@ from tests.attribution.recordings import (
     certificate,
     connect,
     dns,
+    facts,
     good,
     http,
     tcp,
@@ -218,6 +221,84 @@ def test_urls_of_a_forged_chain_are_not_fetched() -> None:
     site = Site()
     site.add(trail(dns(), tcp(), tls(Failure.VERIFY, code=20, about=PRIVATE, chain=(PAPERS,))))
     assert planned(site, ControlKind.REVOCATION) == []
+
+
+NAMED = replace(PAPERS, issuer="CN=Issuing CA", sha256="aa" * 32)
+ABOVE = replace(
+    certificate(subject="CN=Issuing CA", aia=()),
+    sha256="bb" * 32,
+    crl_urls=("http://crl.root.example/r.crl",),
+)
+FORGED = replace(ABOVE, sha256="cc" * 32, crl_urls=("http://crl.forged.example/f.crl",))
+
+
+def on_path(*some: Certificate) -> ChainFacts:
+    """Return facts of a good chain with these certificates on its path."""
+    path = [
+        PathCertificate(
+            sha256=one.sha256, subject=one.subject, key_id=None, not_after=one.not_after, sent=True
+        )
+        for one in some
+    ]
+    return replace(facts(), path=tuple(path))
+
+
+def test_only_certificates_of_the_path_count() -> None:
+    """A server can send any certificate along, with the names of a real one."""
+    site = Site()
+    seen = tls(chain=(NAMED, FORGED, ABOVE), about=on_path(NAMED, ABOVE))
+    site.add(trail(dns(), tcp(), seen, http()))
+    hosts = {one.host for one in planned(site, ControlKind.REVOCATION)}
+    assert hosts == {"crl.pki.example", "ocsp.pki.example", "www.pki.example", "crl.root.example"}
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"), [(Failure.VERIFY, 62), (Failure.VERIFY, 10), (Failure.RESET, 0), (None, None)]
+)
+def test_only_sessions_that_verified_count(failure: Failure | None, code: int | None) -> None:
+    """A public chain for another name, or out of date, may have been copied from its owner."""
+    site = Site()
+    seen = replace(tls(chain=(PAPERS,), about=facts()), failure=failure, verify_code=code)
+    site.add(trail(dns(), tcp(), seen))
+    assert planned(site, ControlKind.REVOCATION) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "owned", "hosts"),
+    [
+        ("10.1.2.3", True, {"pki.corp", "10.1.2.4"}),
+        ("10.1.2.3", False, set()),
+        ("203.0.113.5", True, set()),
+        ("127.0.0.1", True, set()),
+    ],
+)
+def test_an_own_endpoint_in_the_own_network_may_name_servers_there(
+    address: str, owned: bool, hosts: set[str]
+) -> None:
+    """A catalog host that a resolver moves into the network may not, nor an own endpoint outside of it."""
+    leaf = replace(
+        PAPERS,
+        crl_urls=("http://pki.corp/a.crl", "http://10.1.2.4/a.crl", "http://127.0.0.1/a.crl"),
+        ocsp_urls=("http://localhost/",),
+        issuer_urls=("http://169.254.169.254/",),
+    )
+    site = Site()
+    end = trail(dns(address), tcp(address=address), tls(chain=(leaf,)), http())
+    site.add(replace(end, address=address), owned=owned)
+    found = planned(site, ControlKind.REVOCATION)
+    assert {one.host for one in found} == hosts
+    assert all(one.private for one in found)
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [(("0.0.0.0",), 1), (("127.0.0.1",), 1), (("10.1.2.3",), 0), (("127.0.0.1", "10.1.2.3"), 0)],
+)
+def test_a_name_that_leads_to_this_host_is_denied_by_dns(answers: tuple[str, ...], found: int) -> None:
+    """So filters deny names. A private address is not dialled, and may be a mirror: it accuses nobody."""
+    some = fetched(dns(*answers)).findings
+    assert len(some) == found
+    assert {one.blame for one in some} <= {Blame.DNS_FILTER}
 
 
 def add_fetch(site: Site, *seen: Observation, host: str, path: str) -> None:

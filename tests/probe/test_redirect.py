@@ -12,7 +12,7 @@ from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, HttpObservation
 from egressd.model.plan import ControlKind, ControlPlan, Plan
 from egressd.model.recording import Trail
-from egressd.model.settings import Family, Limits, Resolver, Source, Trust
+from egressd.model.settings import ConnectTo, Family, Limits, Resolver, Source, Trust
 from egressd.net.trust import load_trust
 from egressd.probe.context import ProbeContext
 from egressd.probe.controls import run_control
@@ -40,7 +40,11 @@ async def web_server(answers: dict[str, str]) -> AsyncIterator[tuple[int, list[s
         yield server.sockets[0].getsockname()[1], asked
 
 
-async def follow(url: str) -> tuple[Trail, ...]:
+HOST = "192.0.2.1"
+"""A literal, so that nothing is looked up; `connect_to` leads to the server of the test."""
+
+
+async def follow(port: int, path: str, *, host: str = HOST) -> tuple[Trail, ...]:
     """Run the control that follows a redirect."""
     plan = Plan(
         region=None,
@@ -53,7 +57,7 @@ async def follow(url: str) -> tuple[Trail, ...]:
         controls=(),
         sources=(Source(name="default"),),
         resolvers=(),
-        trust=Trust(),
+        trust=Trust(public_networks=("192.0.2.0/24",)),
         limits=Limits(families=(Family.IPV4,)),
     )
     context = ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=(Resolver(name="system"),))
@@ -63,9 +67,11 @@ async def follow(url: str) -> tuple[Trail, ...]:
         source="default",
         why="",
         subject="p",
-        host="127.0.0.1",
+        host=host,
+        port=80,
         protocol=Protocol.HTTP,
-        url=url,
+        url=f"http://{host}{path}",
+        connect_to=ConnectTo(match="*:80", address="127.0.0.1", port=port),
     )
     return (await run_control(control, context)).trails
 
@@ -78,35 +84,32 @@ def last(trail: Trail) -> HttpObservation:
 
 async def test_every_hop_leaves_a_trail() -> None:
     """Relative and absolute locations are followed; the query, which may hold secrets, is not sent."""
-    async with web_server({}) as (end, asked):
-        locations = {"/a": "b?token=1", "/b": f"http://127.0.0.1:{end}/c?x=1#y"}
-        async with web_server(locations) as (start, _):
-            trails = await follow(f"http://127.0.0.1:{start}/a")
+    async with web_server({"/a": "b?token=1", "/b": f"http://{HOST}:80/c?x=1#y"}) as (port, asked):
+        trails = await follow(port, "/a")
     assert [last(one).status for one in trails] == [302, 302, 200]
-    assert last(trails[1]).redirect == f"http://127.0.0.1:{end}/c"
-    assert asked == ["/c"]
+    assert last(trails[1]).redirect == f"http://{HOST}:80/c"
+    assert asked == ["/a", "/b", "/c"]
 
 
 async def test_a_circle_ends() -> None:
-    """A URL that was fetched already is not fetched again."""
-    async with web_server({"/a": "/b", "/b": "/a"}) as (port, asked):
-        trails = await follow(f"http://127.0.0.1:{port}/a")
+    """A URL that was fetched already is not fetched again, however it is written."""
+    async with web_server({"/a": "/b", "/b": f"http://{HOST}:80/a"}) as (port, asked):
+        trails = await follow(port, "/a")
     assert asked == ["/a", "/b"]
-    assert last(trails[-1]).redirect == f"http://127.0.0.1:{port}/a"
+    assert last(trails[-1]).redirect == f"http://{HOST}:80/a"
 
 
 async def test_hops_are_bounded() -> None:
     """A chain without end is left after some hops."""
     async with web_server({f"/{n}": f"/{n + 1}" for n in range(50)}) as (port, asked):
-        await follow(f"http://127.0.0.1:{port}/0")
+        await follow(port, "/0")
     assert len(asked) == MAX_HOPS
 
 
 async def test_a_dead_target_ends_the_chain() -> None:
     """The last trail says how."""
     with ports.closed_port() as closed:
-        async with web_server({"/a": f"http://127.0.0.1:{closed}/b"}) as (port, _):
-            trails = await follow(f"http://127.0.0.1:{port}/a")
+        trails = await follow(closed, "/a")
     assert trails[-1].last is not None
     assert trails[-1].last.failure is Failure.REFUSED
 
@@ -115,6 +118,26 @@ async def test_a_dead_target_ends_the_chain() -> None:
 async def test_locations_that_lead_to_no_web_host(location: str) -> None:
     """They end the chain."""
     async with web_server({"/a": location}) as (port, asked):
-        trails = await follow(f"http://127.0.0.1:{port}/a")
+        trails = await follow(port, "/a")
     assert asked == ["/a"]
     assert last(trails[-1]).redirect is None
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://127.0.0.1/", "http://169.254.169.254/", "http://10.0.0.1/", "http://192.0.2.2/", ":81/"],
+)
+async def test_locations_that_are_not_followed(location: str) -> None:
+    """Neither places inside nor, where `connect_to` leads elsewhere, another host than it was meant for."""
+    place = f"http://{HOST}{location}" if location.startswith(":") else location
+    async with web_server({"/a": place}) as (port, asked):
+        trails = await follow(port, "/a")
+    assert asked == ["/a"]
+    assert (len(trails), last(trails[0]).redirect) == (1, place)
+
+
+async def test_a_first_url_inside_is_not_fetched() -> None:
+    """Whoever planned it."""
+    async with web_server({}) as (port, asked):
+        assert await follow(port, "/", host="127.0.0.1") == ()
+    assert asked == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.sweep_index import redirect_place
 from egressd.attribution.facts.trail_context import TrailContext
+from egressd.destination import DEFAULT_PORTS
 from egressd.model.observation import HttpObservation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
@@ -32,10 +35,35 @@ def followed(context: TrailContext) -> tuple[Trail, ...]:
 
 
 def dead_end(context: TrailContext) -> bool:
-    """Whether following a redirect ended in a failure, or did not end."""
+    """Whether following a redirect ended in a failure, or in a circle.
+
+    What was not followed to its end proves nothing: egressd does not go everywhere that a peer sends it.
+    """
     hops = followed(context)
     if not hops:
         return False
     last = hops[-1].last
-    leads_on = isinstance(last, HttpObservation) and last.redirect is not None
-    return last is None or last.failure is not None or leads_on
+    if not isinstance(last, HttpObservation) or last.redirect is None:
+        return last is None or last.failure is not None
+    return _place(last.redirect) in {_place(_url(one)) for one in hops}
+
+
+def _url(hop: Trail) -> str:
+    """Return the URL that a hop fetched; empty where it did not get that far."""
+    http = hop.last
+    if not isinstance(http, HttpObservation):
+        return ""
+    if "://" in http.url_path:  # as a proxy is asked for it
+        return http.url_path
+    return f"{'https' if hop.handshakes else 'http'}://{http.host}{http.url_path}"
+
+
+def _place(url: str) -> tuple[str, str, int | None, str]:
+    """Return what two URLs of one place have in common, however they are written."""
+    parts = urlsplit(url)
+    return (
+        parts.scheme,
+        (parts.hostname or "").lower(),
+        parts.port or DEFAULT_PORTS.get(parts.scheme),
+        parts.path,
+    )

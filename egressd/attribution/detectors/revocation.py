@@ -56,7 +56,7 @@ def revocation(index: SweepIndex) -> list[Finding]:
 def _failed_fetches(index: SweepIndex) -> Iterator[FailedFetch]:
     fetches = [one for one in index.recording.controls if one.kind is ControlKind.REVOCATION]
     urls = {
-        (source, url.host, url.port, url.path): url
+        (source, url.at.host, url.at.port, url.at.path): url
         for source in dict.fromkeys(one.source for one in fetches)
         for url in certificate_urls(index, source)
     }
@@ -75,10 +75,10 @@ def _last(control: Control) -> Observation | None:
 
 def _finding(index: SweepIndex, end: FetchEnd, some: list[FailedFetch]) -> Finding:
     code = TAMPERED if end is FetchEnd.REPLACED else UNREACHABLE
-    hosts = list(dict.fromkeys(one.url.host for one in some))
+    hosts = list(dict.fromkeys(one.url.at.host for one in some))
     sources = sorted({source_address(index, one.control.source) for one in some})
     lines = [line for one in some for line in control_lines(one.control)]
-    named = [f"{one.url.url} is named for {one.url.kind}" for one in some]
+    named = [f"{one.url.at.url} is named for {one.url.kind}" for one in some]
     known = values_of_control(index, some[0].control)
     return finding_about_path(
         code,

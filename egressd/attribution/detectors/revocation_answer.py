@@ -11,13 +11,14 @@ from enum import StrEnum
 from urllib.parse import urljoin
 
 from egressd.attribution.blame.authorship import DEVICE_STATUSES
+from egressd.attribution.facts.address import AddressKind, kind_of_address
 from egressd.attribution.facts.certificate import OCSP, CertificateUrl
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.proxy import headers_of
 from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.facts.sweep_index import host_of
 from egressd.attribution.facts.vendors import product_of
-from egressd.model.observation import HttpObservation, Observation, Phase
+from egressd.model.observation import DnsObservation, HttpObservation, Observation
 from egressd.model.recording import Control
 
 DECLINED = frozenset({400, 404, 405, 411, 415, 501})
@@ -92,8 +93,8 @@ class PageMark:
 
 def end_of(url: CertificateUrl, last: Observation) -> FetchEnd | None:
     """Return how a fetch ended; None: nothing is wrong with it."""
-    if last.phase is Phase.DNS:
-        return FetchEnd.NAME if last.failure is not None else None
+    if isinstance(last, DnsObservation):
+        return FetchEnd.NAME if last.failure is not None or _is_sunk(last) else None
     if not isinstance(last, HttpObservation):
         return FetchEnd.SILENT if last.failure is not None else None
     if last.status is None:
@@ -101,11 +102,18 @@ def end_of(url: CertificateUrl, last: Observation) -> FetchEnd | None:
     return _end_of_answer(url, last)
 
 
+def _is_sunk(name: DnsObservation) -> bool:
+    """Return whether a name leads to no host at all, which is how filters deny a name."""
+    return bool(name.answers) and all(
+        kind_of_address(one) in (AddressKind.NULL, AddressKind.LOOPBACK) for one in name.answers
+    )
+
+
 def _end_of_answer(url: CertificateUrl, answer: HttpObservation) -> FetchEnd | None:
     if answer.status in DEVICE_STATUSES or product_of(answer):
         return FetchEnd.REPLACED
     if _redirects(answer):
-        return None if domain_of(_leads_to(url, answer)) == domain_of(url.host) else FetchEnd.REPLACED
+        return None if domain_of(_leads_to(url, answer)) == domain_of(url.at.host) else FetchEnd.REPLACED
     if url.kind == OCSP:
         return FetchEnd.REPLACED if is_page(answer) and answer.status not in DECLINED else None
     if answer.status == 200:
@@ -120,7 +128,7 @@ def _redirects(answer: HttpObservation) -> bool:
 def _leads_to(url: CertificateUrl, answer: HttpObservation) -> str:
     """Return the host that a redirect leads to; empty where it names none."""
     try:
-        return host_of(urljoin(url.url, headers_of(answer)["location"]))
+        return host_of(urljoin(url.at.url, headers_of(answer)["location"]))
     except ValueError:
         return ""
 
@@ -137,5 +145,5 @@ def same_pages(some: list[FailedFetch]) -> Iterator[PageMark]:
     domains: dict[PageMark, set[str]] = {}
     for one in some:
         if one.page is not None:
-            domains.setdefault(one.page, set()).add(domain_of(one.url.host))
+            domains.setdefault(one.page, set()).add(domain_of(one.url.at.host))
     yield from (page for page, known in domains.items() if len(known) > 1)

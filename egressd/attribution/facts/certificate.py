@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from egressd.attribution.facts.address import parse_ip
+from egressd.attribution.facts.address import AddressKind, parse_ip
 from egressd.attribution.facts.chain import lacks_public_link
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
+from egressd.destination import Destination, parse_destination
 from egressd.model.observation import Certificate, TlsObservation
 from egressd.model.plan import Probe
+from egressd.model.recording import Trail
 
 CRL, OCSP, ISSUER = "its CRL", "OCSP", "its issuer"
 
@@ -47,46 +48,51 @@ class CertificateUrl:
     """A plain-HTTP URL in a certificate."""
 
     kind: str
-    host: str
-    port: int
-    path: str
+    at: Destination
     probe: str
     """The id of a probe that received the certificate."""
-
-    @property
-    def url(self) -> str:
-        """The whole URL."""
-        authority = self.host if self.port == 80 else f"{self.host}:{self.port}"
-        return f"http://{authority}{self.path}"
+    private: bool = False
+    """Whether the operator's network may hold the server: the endpoint is theirs, and in it."""
 
 
 def certificate_urls(index: SweepIndex, source: str) -> tuple[CertificateUrl, ...]:
-    """Return the URLs in the publicly anchored chains a source received, each once."""
+    """Return the URLs in the verified public chains a source received, each once.
+
+    Only certificates of the path count: anybody can send others along, with any URL in them.
+    """
     probes = (one for one in index.recording.plan.probes if one.source == source and not one.contrast)
-    return tuple({url.url: url for probe in probes for url in _urls_of(index, probe)}.values())
+    return tuple({url.at: url for probe in probes for url in _urls_of(index, probe)}.values())
 
 
 def _urls_of(index: SweepIndex, probe: Probe) -> Iterator[CertificateUrl]:
-    for _, one in observations(index.trails.get(probe.id, ()), TlsObservation):
-        if one.facts is not None and one.facts.publicly_anchored is True:
-            for certificate in one.chain:
-                yield from _in_certificate(certificate, probe.id)
+    for trail, one in observations(index.trails.get(probe.id, ()), TlsObservation):
+        verified = one.failure is None and one.verify_code == 0
+        if not verified or one.facts is None or one.facts.publicly_anchored is not True:
+            continue
+        path = {certificate.sha256 for certificate in one.path}
+        private = is_in_own_network(index, probe, trail)
+        for certificate in one.chain:
+            if certificate.sha256 in path:
+                yield from _in_certificate(index, certificate, probe.id, private=private)
 
 
-def _in_certificate(one: Certificate, probe: str) -> Iterator[CertificateUrl]:
+def _in_certificate(
+    index: SweepIndex, one: Certificate, probe: str, *, private: bool
+) -> Iterator[CertificateUrl]:
+    networks = index.recording.plan.trust.public_networks
     for kind, urls in ((CRL, one.crl_urls), (OCSP, one.ocsp_urls), (ISSUER, one.issuer_urls)):
-        yield from (found for url in urls if (found := _parse_url(url, kind, probe)) is not None)
+        for url in urls:
+            at = parse_destination(url, schemes=("http",), private=private, public_networks=networks)
+            if at is not None:
+                yield CertificateUrl(kind=kind, at=at, probe=probe, private=private)
 
 
-def _parse_url(url: str, kind: str, probe: str) -> CertificateUrl | None:
-    """Parse a URL; None where it is malformed or not plain HTTP."""
-    try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or "").lower(), parts.port or 80
-    except ValueError:
-        return None
-    if parts.scheme.lower() != "http" or not host or not url.isprintable() or " " in url:
-        return None
-    path = parts.path or "/"
-    path = f"{path}?{parts.query}" if parts.query else path
-    return CertificateUrl(kind=kind, host=host, port=port, path=path, probe=probe)
+def is_in_own_network(index: SweepIndex, probe: Probe, trail: Trail) -> bool:
+    """Return whether the operator's own endpoint answered at an address of the operator's network.
+
+    What it names may be there as well. Where `connect_to` replaced the address, DNS says nothing about it.
+    """
+    targets = [index.targets[one] for one in probe.targets if one in index.targets]
+    own = bool(targets) and all(one.is_own for one in targets)
+    at = index.kind_of_address(trail.address or "")
+    return own and at is AddressKind.PRIVATE and not trail.redirected

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from egressd.attribution.control_results.redirect import host_led_to
+from egressd.attribution.facts.certificate import is_in_own_network
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
 from egressd.attribution.followups.control import control_for
+from egressd.destination import Destination, parse_destination
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind, ControlPlan
@@ -35,11 +36,11 @@ def redirect_controls(index: SweepIndex) -> Iterator[ControlPlan]:
     for source in index.recording.plan.sources:
         hosts: set[str] = set()
         for context in _redirected(index, source.name):
-            host = host_led_to(context)
-            if host in hosts or len(hosts) >= REDIRECTS_PER_SOURCE:
+            at = _destination(context)
+            if at is None or at.host in hosts or len(hosts) >= REDIRECTS_PER_SOURCE:
                 continue
-            hosts.add(host)
-            yield _follow(context, host)
+            hosts.add(at.host)
+            yield _follow(context, at)
 
 
 def _redirected(index: SweepIndex, source: str) -> Iterator[TrailContext]:
@@ -53,24 +54,26 @@ def _redirected(index: SweepIndex, source: str) -> Iterator[TrailContext]:
                 yield context
 
 
-def _port(url: str) -> int | None:
-    try:
-        return urlsplit(url).port
-    except ValueError:  # only in a report that was written by hand
-        return None
+def _destination(context: TrailContext) -> Destination | None:
+    """Return where a redirect leads; None where a peer may not send this host."""
+    return parse_destination(
+        (context.http and context.http.redirect) or "",
+        schemes=("http", "https"),
+        private=is_in_own_network(context.index, context.probe, context.trail),
+        public_networks=context.index.recording.plan.trust.public_networks,
+    )
 
 
-def _follow(context: TrailContext, host: str) -> ControlPlan:
-    url = context.http.redirect or "" if context.http is not None else ""
-    protocol = Protocol.HTTPS if url.startswith("https:") else Protocol.HTTP
+def _follow(context: TrailContext, at: Destination) -> ControlPlan:
     return ControlPlan(
-        id=f"{ControlKind.REDIRECT.value}:{context.source}|{url}",
+        id=f"{ControlKind.REDIRECT.value}:{context.source}|{at.url}",
         kind=ControlKind.REDIRECT,
         source=context.source,
         subject=context.probe.id,
         why="the answer leads to this host, which clients must reach as well",
-        host=host,
-        port=_port(url) or (443 if protocol is Protocol.HTTPS else 80),
-        protocol=protocol,
-        url=url,
+        host=at.host,
+        port=at.port,
+        protocol=Protocol(at.scheme),
+        url=at.url,
+        private=is_in_own_network(context.index, context.probe, context.trail),
     )

@@ -80,21 +80,23 @@ def _compare(
 
 
 def revocation_controls(index: SweepIndex) -> Iterator[ControlPlan]:
-    """Yield one fetch for each URL in the public chains of a source, up to a bound."""
+    """Yield one fetch for each URL in the verified public chains of a source, up to a bound."""
     for source in index.recording.plan.sources:
         hosts: dict[str, int] = {}
         for link in certificate_urls(index, source.name):
-            if sum(hosts.values()) >= MOST_URLS or hosts.get(link.host, 0) >= PER_HOST:
+            host = link.at.host
+            if sum(hosts.values()) >= MOST_URLS or hosts.get(host, 0) >= PER_HOST:
                 continue
-            hosts[link.host] = hosts.get(link.host, 0) + 1
+            hosts[host] = hosts.get(host, 0) + 1
             yield ControlPlan(
-                id=f"{ControlKind.REVOCATION.value}:{source.name}|{link.url}",
+                id=f"{ControlKind.REVOCATION.value}:{source.name}|{link.at.url}",
                 kind=ControlKind.REVOCATION,
                 source=source.name,
                 subject=link.probe,
                 why=f"certificates received here name it for {link.kind}",
-                host=link.host,
-                port=link.port,
+                host=host,
+                port=link.at.port,
                 protocol=Protocol.HTTP,
-                url=link.path,
+                url=link.at.path,
+                private=link.private,
             )

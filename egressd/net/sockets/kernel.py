@@ -138,6 +138,17 @@ def is_own_address(address: str) -> bool:
     return True
 
 
+def leads_to_this_host(address: str) -> bool:
+    """Return whether packets to an address stay here, by the route the kernel chooses; nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))
+            return bool(sock.getsockname()[0] == address)
+    except OSError:
+        return False
+
+
 def _is_own_link_local(address: str) -> bool:
     """Return whether an interface has this link-local address."""
     for _, name in socket.if_nameindex():

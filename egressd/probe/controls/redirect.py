@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import urlsplit
 
+from egressd.destination import Destination, parse_destination
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import HttpObservation
 from egressd.model.plan import ControlPlan
@@ -21,27 +21,39 @@ async def follow_redirect(
 ) -> tuple[Trail, ...]:
     """Fetch the control's URL and what it redirects to in turn; the trails come in that order.
 
-    It ends at the first answer that is no redirect, at a failure, and at a URL that was fetched already.
+    It ends at the first answer that is no redirect, at a failure, at a URL that was fetched already, and at
+    one that a peer may not send this host to.
     """
     trails: list[Trail] = []
-    url: str | None = control.url
-    fetched: set[str] = set()
-    while url is not None and url not in fetched and len(fetched) < MAX_HOPS:
-        fetched.add(url)
-        hop = await fetch_url(_hop(control, url), context, seconds=seconds)
-        trails += hop
-        url = next((_redirect(trail) for trail in hop if _redirect(trail) is not None), None)
+    hop = _destination(control, context, control.url)
+    fetched: set[Destination] = set()
+    while hop is not None and hop not in fetched and len(fetched) < MAX_HOPS:
+        fetched.add(hop)
+        found = await fetch_url(_control_of(control, hop), context, seconds=seconds)
+        trails += found
+        url = next((one for trail in found if (one := _redirect(trail)) is not None), None)
+        hop = _destination(control, context, url) if url is not None else None
     return tuple(trails)
 
 
-def _hop(control: ControlPlan, url: str) -> ControlPlan:
-    """Return the control for one hop; its `url` is the path alone."""
-    parts = urlsplit(url)
-    protocol = Protocol.HTTPS if parts.scheme == "https" else Protocol.HTTP
-    port = parts.port or (443 if protocol is Protocol.HTTPS else 80)
-    return replace(
-        control, host=parts.hostname or control.host, port=port, protocol=protocol, url=parts.path or "/"
+def _destination(control: ControlPlan, context: ProbeContext, url: str) -> Destination | None:
+    """Return the next hop; None where it is not followed.
+
+    `connect_to` was chosen for the first host, and says nothing about others.
+    """
+    at = parse_destination(
+        url,
+        schemes=("http", "https"),
+        private=control.private,
+        public_networks=context.plan.trust.public_networks,
     )
+    moved = at is not None and (at.host, at.port) != (control.host, control.port)
+    return None if moved and control.connect_to is not None else at
+
+
+def _control_of(control: ControlPlan, hop: Destination) -> ControlPlan:
+    """Return the control for one hop; its `url` is the path alone."""
+    return replace(control, host=hop.host, port=hop.port, protocol=Protocol(hop.scheme), url=hop.path)
 
 
 def _redirect(trail: Trail) -> str | None:
