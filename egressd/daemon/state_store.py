@@ -156,7 +156,7 @@ class StateStore:
         for receiver, count in step.dropped:
             if receiver not in known:  # the first; the next delivery reports how many
                 log.error(
-                    "the queue of a receiver is full, the oldest notifications are dropped",
+                    "the queue of a receiver is full, the least urgent notifications are dropped",
                     receiver=receiver,
                     count=count,
                 )

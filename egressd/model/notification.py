@@ -146,7 +146,8 @@ class Receiver:
     timeout: float = 10.0
     """Seconds one delivery may take."""
     queue: int = 1000
-    """The most notifications that wait for it; beyond, the oldest are dropped, and the next says how many."""
+    """The most notifications that wait for it; beyond, the least urgent are dropped, and the next says how
+    many."""
     send_resolved: bool = True
     """Whether it is notified when an alert is resolved."""
     digest: int | None = None

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from egressd.model.alert import Notice, Outbox, Queued
 from egressd.model.notification import Feed, Notify, Receiver
+from egressd.notify.overflow import choose_dropped
 
 
 def bounds_of(notify: Notify) -> dict[str, int]:
@@ -21,7 +22,7 @@ def enqueue(
 ) -> Outbox:
     """Queue notices in this order, each for those of its receivers that have a bound.
 
-    Beyond it, the oldest are dropped. A notice that waits for a receiver already is not queued for it again.
+    Beyond it, the least urgent are dropped. What waits for a receiver already is not queued for it again.
     """
     queued = {(one.receiver, one.notice.id) for one in outbox.waiting}
     waiting, number = list(outbox.waiting), outbox.next_number
@@ -88,19 +89,19 @@ def restrict(outbox: Outbox, bounds: Mapping[str, int]) -> tuple[Outbox, tuple[t
 
 
 def _bounded(outbox: Outbox, bounds: Mapping[str, int]) -> Outbox:
-    """Drop the oldest notices beyond the bounds, and count them."""
+    """Drop the least urgent notices beyond the bounds, and count them."""
     lengths = Counter(one.receiver for one in outbox.waiting)
-    excess = {name: lengths[name] - bound for name, bound in bounds.items() if lengths[name] > bound}
-    if not excess:
+    gone = {
+        name: choose_dropped(outbox.of(name), lengths[name] - bound)
+        for name, bound in bounds.items()
+        if lengths[name] > bound
+    }
+    if not gone:
         return outbox
-    left, kept = dict(excess), list[Queued]()
-    for one in outbox.waiting:
-        if left.get(one.receiver, 0) > 0:
-            left[one.receiver] -= 1
-        else:
-            kept.append(one)
-    counts = {name: dropped_of(outbox, name) + count for name, count in excess.items()}
-    return _with_dropped(replace(outbox, waiting=tuple(kept)), counts)
+    numbers = frozenset[int]().union(*gone.values())
+    kept = tuple(one for one in outbox.waiting if one.number not in numbers)
+    counts = {name: dropped_of(outbox, name) + len(found) for name, found in gone.items()}
+    return _with_dropped(replace(outbox, waiting=kept), counts)
 
 
 def _with_dropped(outbox: Outbox, changes: Mapping[str, int]) -> Outbox:

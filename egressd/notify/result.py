@@ -17,6 +17,8 @@ class DeliveryResult:
     """Whether all of it arrived."""
     retry: bool = False
     """Whether trying again can help."""
+    answered: bool = False
+    """Where not `ok`: whether somebody answered. The message may be the reason then."""
     retry_after: float | None = None
     """Seconds the receiver asks us to wait before that (`Retry-After`), bounded."""
     why: str = ""
@@ -39,6 +41,6 @@ def refused(why: str) -> DeliveryResult:
     return DeliveryResult(ok=False, why=why)
 
 
-def failed(why: str, *, retry_after: float | None = None) -> DeliveryResult:
+def failed(why: str, *, retry_after: float | None = None, answered: bool = False) -> DeliveryResult:
     """Return that it did not arrive now, and may later."""
-    return DeliveryResult(ok=False, retry=True, retry_after=retry_after, why=why)
+    return DeliveryResult(ok=False, retry=True, retry_after=retry_after, why=why, answered=answered)

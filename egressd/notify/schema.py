@@ -238,7 +238,8 @@ class QueueSettings(ReceiverSettings):
     """A receiver with a queue of its own, which outlives restarts."""
 
     queue: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    """The most notifications that wait for it; beyond, the oldest are dropped, and the next says how many."""
+    """The most notifications that wait for it; beyond, the least urgent are dropped, and the next says how
+    many."""
     send_resolved: bool = True
     """Whether it is notified when an alert is resolved."""
 

@@ -104,7 +104,9 @@ def test_dropped_notifications_are_counted_and_reported(tmp_path: Path, config: 
             lost = len(logged(running)) - 2
             running.until(lambda: value(running, "notifications_dropped_total") == lost, "counted")
             assert value(running, "notifications_queue_length") == 2
-            full = running.events("the queue of a receiver is full, the oldest notifications are dropped")
+            full = running.events(
+                "the queue of a receiver is full, the least urgent notifications are dropped"
+            )
             assert [(one["receiver"], one["level"]) for one in full] == [("webhook", "error")]
             webhook.status = 200
             running.until(lambda: len(webhook.received) == 2, "delivered")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from egressd.model.notification import Receiver
 from egressd.notify.result import DeliveryResult, failed, refused
 from tests.daemon.jumping_clock import run
 from tests.notify.samples import sample_receiver
@@ -138,6 +139,76 @@ def test_a_refused_notice_is_dropped_and_logged(play: Play, capsys: pytest.Captu
     output = capsys.readouterr().out
     assert output.count("notifications were refused and are dropped") == 1
     assert "400 no such room" in output
+
+
+@pytest.mark.parametrize("bug", [True, False])
+def test_one_notice_that_cannot_be_written_costs_no_other(play: Play, bug: bool) -> None:
+    """A digest that fails for one of its notices is taken apart: only that one is dropped, in order."""
+
+    async def scenario() -> None:
+        async with running_deliveries(make_simulation(CHAT)) as simulation:
+
+            def answer() -> DeliveryResult:
+                if "n4" not in simulation.sent[-1].ids:
+                    return DeliveryResult(ok=True)
+                if bug:
+                    raise UnicodeError("a character that nobody can write")
+                return refused("chat.example answered 413")
+
+            simulation.answers["chat"] = answer
+            await simulation.enqueue(7)
+            await asyncio.sleep(10 * MINUTE)
+            told = [one.ids for one in simulation.sent_to("chat") if "n4" not in one.ids]
+            assert told == [("n1",), ("n2",), ("n3",), ("n5",), ("n6",), ("n7",)]
+            assert simulation.holder.current.counters.notifications_dropped == {"chat": 1}
+            assert simulation.holder.current.outbox.waiting == ()
+            await simulation.enqueue(7)
+            await asyncio.sleep(MINUTE)
+            assert len(simulation.sent_to("chat")[-1].ids) == 7
+
+    with capture_logs():
+        play(scenario())
+
+
+@pytest.mark.parametrize("receiver", [HOOK, CHAT])
+def test_a_notice_that_its_receiver_never_takes_does_not_keep_the_others(
+    play: Play, receiver: Receiver
+) -> None:
+    """A receiver that answers one message by an error for ever gets the next ones; the one is set aside."""
+
+    async def scenario() -> None:
+        async with running_deliveries(make_simulation(receiver)) as simulation:
+            simulation.answers[receiver.name] = lambda: (
+                failed("answered 500", answered=True)
+                if "n2" in simulation.sent[-1].ids
+                else DeliveryResult(ok=True)
+            )
+            await simulation.enqueue(5)
+            await asyncio.sleep(60 * MINUTE)
+            told = [one.ids for one in simulation.sent_to(receiver.name) if "n2" not in one.ids]
+            assert sorted(told) == [("n1",), ("n3",), ("n4",), ("n5",)]
+            assert simulation.holder.current.outbox.waiting == ()
+            assert simulation.holder.current.counters.notifications_dropped == {receiver.name: 1}
+
+    play(scenario())
+
+
+def test_a_receiver_that_takes_nothing_loses_nothing(play: Play) -> None:
+    """Where the next message fails too, it is the receiver: all waits, and arrives in order, once."""
+
+    async def scenario() -> None:
+        async with running_deliveries(make_simulation(HOOK)) as simulation:
+            simulation.answers["hook"] = lambda: failed("answered 403", answered=True)
+            await simulation.enqueue(4)
+            await asyncio.sleep(300 * MINUTE)
+            assert len(simulation.holder.current.outbox.waiting) == 4
+            del simulation.answers["hook"]
+            simulation.sent.clear()
+            await asyncio.sleep(10 * MINUTE)
+            assert simulation.received("hook") == ids(1, 2, 3, 4)
+            assert simulation.holder.current.counters.notifications_dropped == {"hook": 0}
+
+    play(scenario())
 
 
 def test_dropped_notices_are_counted_logged_and_reported_once(

@@ -18,7 +18,7 @@ from egressd.notify.content.message import ContentSection, Message, MessageConte
 from egressd.notify.interface import Part
 from egressd.notify.receivers.interface import ReceiverType
 from egressd.notify.schema import ChannelSettings
-from egressd.notify.transport.answer import BUSY, GIVEN_UP, Success
+from egressd.notify.transport.answer import BUSY, GIVEN_UP, NO_SUCH_PLACE, Success
 from egressd.notify.transport.http import posts
 
 CONTENT_TYPE = "application/json"
@@ -37,12 +37,10 @@ SUCCESS = Success(
     words="`ok`, as Slack does",
     holds=lambda answer: answer.text.lower() == "ok" or answer.agrees,
     errors={
+        **dict.fromkeys(("invalid_payload", "invalid_blocks", "no_text", "too_many_attachments"), GIVEN_UP),
         **dict.fromkeys(
             (
-                "invalid_payload",
-                "invalid_blocks",
                 "invalid_token",
-                "no_text",
                 "no_service",
                 "no_service_id",
                 "no_team",
@@ -53,9 +51,8 @@ SUCCESS = Success(
                 "channel_is_archived",
                 "action_prohibited",
                 "posting_to_general_channel_denied",
-                "too_many_attachments",
             ),
-            GIVEN_UP,
+            NO_SUCH_PLACE,
         ),
         "rate_limited": BUSY,
         "rollup_error": BUSY,

@@ -14,8 +14,13 @@ from typing import Any
 
 LONGEST_BODY = 65_536
 """Bytes of an answer that are looked at, before and after decompression."""
-GIVEN_UP, BUSY, NOT_THE_RECEIVER = 400, 429, 503
+GIVEN_UP, NO_SUCH_PLACE, BUSY, NOT_THE_RECEIVER = 400, 404, 429, 503
 """The status that an answer in words stands for: it decides whether the delivery is tried again."""
+OF_THE_MESSAGE = frozenset({400, 406, 409, 411, 412, 413, 414, 415, 416, 417, 422, 431})
+"""Statuses by which a receiver refuses this very message: every try would end like this one. All others are
+about the place, the login, the way or the moment, which people or time will mend."""
+MOST_CODINGS = 4
+"""Content codings that are undone: no honest server applies more."""
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _PROBLEM = "application/problem+json"
@@ -23,11 +28,15 @@ _TAGS = (
     "!doctype html|html|head|body|title|meta|link|style|script|noscript|iframe|frameset|h[1-6]|p|div|span"
     "|table|form|center|font|pre|br|hr|b|a"
 )
-_PAGE = re.compile(rf"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:{_TAGS})\b", re.IGNORECASE | re.DOTALL)
+_BEFORE_TAGS = (("<!--", "-->"), ("<?", ">"))
+"""What may stand before the first tag, by how it begins and ends."""
+_SPACE = re.compile(r"\s*")
+_TAG = re.compile(rf"<(?:{_TAGS})\b", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[a-z!/]", re.IGNORECASE)
 _XML_ERROR = re.compile(r"\s*<(?:.*<)?(?:\w+:)?(?:\w*error\w*|fault)\b", re.IGNORECASE | re.DOTALL)
 _PASSED_ON = re.compile(
-    r"\b(?:HTTP(?:/[\d.]+)?|status|error)(?: (?:error|status|code))*:? ?([45]\d\d)\b", re.IGNORECASE
+    r"\b(?:HTTP(?:/[\d.]{1,8})?|status|error)(?: (?:error|status|code)){0,3}:? ?([45]\d\d)\b",
+    re.IGNORECASE,
 )
 """The status of a service behind the one that answered, as Teams writes it: `returned HTTP error 413`."""
 _NO = re.compile(
@@ -42,6 +51,12 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 """Words of an error that may be over at the next attempt."""
+_OF_THE_PLACE = re.compile(
+    r"not.?found|no.?such|unknown.?(?:channel|user|room|hook|team)|not.?enabled|disabled|not.?active|inactive|archived|expired|revoked"
+    r"|unauthori[sz]ed|forbidden|denied|blocked|login|credential|password|invalid.?token|signature|api.?key",
+    re.IGNORECASE,
+)
+"""Words of an error of the place or the login, which somebody will mend: the next message would fail too."""
 _YES_KEYS = ("ok", "success", "succeeded", "accepted")
 _STATE_KEYS = ("status", "result", "state", "outcome")
 _ERROR_KEYS = ("error", "errors")
@@ -76,7 +91,9 @@ class HttpAnswer:
         """Whether it is a web page; the media type alone is not enough, many servers call everything HTML."""
         named = self.media_type in _HTML_TYPES
         text = self.text
-        return bool(_PAGE.match(text)) or (named and bool(_ANY_TAG.search(text) or "\ufffd" in text))
+        return bool(_TAG.match(text, _first_tag(text))) or (
+            named and bool(_ANY_TAG.search(text) or "\ufffd" in text)
+        )
 
     @property
     def agrees(self) -> bool:
@@ -130,9 +147,29 @@ def rejection_of(answer: HttpAnswer, success: Success) -> Rejection | None:
     return None
 
 
+def _first_tag(text: str) -> int:
+    """Return where the first tag may begin: after space, comments and declarations.
+
+    A loop, because a pattern that could take one comment for several would try every way to do so.
+    """
+    position = 0
+    while True:
+        position = _end_of_space(text, position)
+        closing = next((end for begin, end in _BEFORE_TAGS if text.startswith(begin, position)), None)
+        found = text.find(closing, position) if closing else -1
+        if closing is None or found < 0:
+            return position
+        position = found + len(closing)
+
+
+def _end_of_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
 def decompressed(body: bytes, coding: str) -> bytes:
     """Return a body without the content codings of a server that was asked for none; unknown ones stay."""
-    for one in reversed([part.strip().lower() for part in coding.split(",")]):
+    for one in reversed([part.strip().lower() for part in coding.split(",")[:MOST_CODINGS]]):
         if one in ("gzip", "x-gzip", "deflate"):
             body = _inflated(body)
     return body
@@ -215,5 +252,7 @@ def _number(value: object) -> int | None:
 
 
 def _in_words(text: str) -> int:
-    """Return the status that an error in words stands for: may it be over at the next attempt?"""
-    return BUSY if _PASSING.search(text) else GIVEN_UP
+    """Return the status that an error in words stands for: over soon, of the place, or of the message."""
+    if _PASSING.search(text):
+        return BUSY
+    return NO_SUCH_PLACE if _OF_THE_PLACE.search(text) else GIVEN_UP

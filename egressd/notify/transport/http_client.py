@@ -3,78 +3,84 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import ssl
 from typing import Any
 
 import aiohttp
 from aiohttp import hdrs
+from multidict import MultiMapping
 
 from egressd import __version__, clock
 from egressd.net.scrub import scrub
 from egressd.notify.result import DeliveryResult, arrived, failed, refused
-from egressd.notify.transport.answer import LONGEST_BODY, HttpAnswer, Success, decompressed, rejection_of
+from egressd.notify.transport.answer import (
+    LONGEST_BODY,
+    OF_THE_MESSAGE,
+    HttpAnswer,
+    Success,
+    decompressed,
+    rejection_of,
+)
 from egressd.notify.transport.errors import error_text, timeout_text
 from egressd.notify.transport.http import HttpRequest, HttpTransport
 from egressd.notify.transport.redact import quote_answer, url_host_port
+from egressd.notify.transport.retry_after import retry_after
 from egressd.notify.transport.tls import ca_file_error, tls_context
 
-LONGEST_RETRY_AFTER = 3600.0
-"""Seconds: the most a server may ask us to wait."""
 _READ_WITHIN = 2.0
 """Seconds for the body: one that never ends must not delay what comes next."""
-_TOO_MANY = 429
-_FROM_A_PROXY = frozenset({403, 407})
-"""Status codes of a policy or a login; through a plain proxy they may come from the proxy."""
 
 
 async def send_http(
     transport: HttpTransport, url: str, request: HttpRequest, *, timeout: float
 ) -> DeliveryResult:
-    """Send a request to one of the transport's URLs, within `timeout` seconds."""
+    """Send a request to one of the transport's URLs, within `timeout` seconds, and read what is answered."""
     place = url_host_port(url)
     try:
         tls = await tls_context(transport.ca_file) if _is_tls(url, transport) else None
     except OSError as error:
         return failed(ca_file_error(transport.ca_file, error))
     try:
-        async with asyncio.timeout(timeout):
-            return await _exchange(transport, url, request, tls)
+        return await _exchange(transport, url, request, tls=tls, timeout=timeout)
     except TimeoutError:
         return failed(timeout_text(place, timeout))
     except aiohttp.ClientHttpProxyError as error:
         # Retried whatever the status: the receiver has refused nothing.
-        pause = _retry_after(error.headers)
-        return failed(
-            f"the proxy {url_host_port(transport.proxy or '')} answered {error.status}", retry_after=pause
-        )
+        why = f"the proxy {url_host_port(transport.proxy or '')} answered {error.status}"
+        return failed(why, retry_after=_pause(error.headers))
     except aiohttp.ClientProxyConnectionError as error:
         return failed(f"the proxy: {error_text(error, url_host_port(transport.proxy or ''))}")
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-        return refused("the URL is not valid; correct it in the configuration")
-    except aiohttp.ClientResponseError:
-        return failed(f"{place} does not answer in HTTP")
+        return failed("the URL is not valid; correct it in the configuration")
     except aiohttp.ServerDisconnectedError:
         return failed(f"{place} closed the connection before it answered")
+    except aiohttp.ClientResponseError:
+        return failed(f"{place} does not answer in HTTP")
     except (aiohttp.ClientError, OSError) as error:
         return failed(error_text(error, place))
     except ValueError:
-        return refused(
-            f"a header or the URL for {place} holds characters that can't be sent; look at the secrets"
-        )
+        return failed(f"a header or the URL for {place} holds what can't be sent; look at the secrets")
 
 
 async def _exchange(
-    transport: HttpTransport, url: str, request: HttpRequest, tls: ssl.SSLContext | None
+    transport: HttpTransport,
+    url: str,
+    request: HttpRequest,
+    *,
+    tls: ssl.SSLContext | None,
+    timeout: float,
 ) -> DeliveryResult:
     connector = aiohttp.TCPConnector(ssl=tls or True, force_close=True, use_dns_cache=False)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        trust_env=False,
-        auto_decompress=False,
-    ) as session:
+    async with (
+        asyncio.timeout(timeout) as limit,
+        aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            trust_env=False,
+            auto_decompress=False,
+        ) as session,
+    ):
         method = hdrs.METH_GET if request.body is None else hdrs.METH_POST
         async with session.request(
             method,
@@ -84,6 +90,7 @@ async def _exchange(
             allow_redirects=False,
             **_proxy_options(transport),
         ) as answer:
+            limit.reschedule(None)  # the receiver has answered: no limit of ours may make that a failure
             return await _result_of(transport, url, answer, request.success)
 
 
@@ -124,20 +131,22 @@ async def _result_of(
         if rejection is None:
             return arrived()
         return _result_of_status(rejection.status, answer.headers, f"{what} {rejection.why}", tail)
-    if plain_proxy and answer.status in _FROM_A_PROXY:
-        return failed(f"{what}{tail}")
     return _result_of_status(answer.status, answer.headers, what, tail)
 
 
-def _result_of_status(status: int, headers: Any, what: str, tail: str) -> DeliveryResult:
-    """Return what an unsuccessful status means (RFC 9110, 15)."""
-    if status == _TOO_MANY or status >= 500:
-        return failed(f"{what}{tail}", retry_after=_retry_after(headers))
+def _result_of_status(status: int, headers: MultiMapping[str], what: str, tail: str) -> DeliveryResult:
+    """Return what an unsuccessful status means (RFC 9110, 15): only what is said of the message is final."""
+    if status in OF_THE_MESSAGE:
+        return refused(f"{what}{tail}")
     if 300 <= status < 400:
-        # Retried: a captive portal answers everything like this.
+        # A captive portal answers everything like this.
         target = _redirect_target(headers)
         return failed(f"{what}, a redirect{target}; none is followed: configure where it leads")
-    return refused(f"{what}{tail}")
+    return failed(f"{what}{tail}", retry_after=_pause(headers), answered=True)
+
+
+def _pause(headers: MultiMapping[str] | None) -> float | None:
+    return retry_after(headers.getall(hdrs.RETRY_AFTER, ()), clock.now()) if headers is not None else None
 
 
 async def _read_beginning(answer: aiohttp.ClientResponse) -> bytes:
@@ -152,22 +161,9 @@ async def _read_beginning(answer: aiohttp.ClientResponse) -> bytes:
     return body
 
 
-def _retry_after(headers: Any) -> float | None:
-    """Return the seconds of `Retry-After`, given as such or as a date (RFC 9110, 10.2.3)."""
-    text = headers.get(hdrs.RETRY_AFTER, "").strip() if headers else ""
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_RETRY_AFTER)
-    try:
-        until = email.utils.parsedate_to_datetime(text)
-        seconds = (until - clock.now()).total_seconds()
-    except (TypeError, ValueError):
-        return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
-
-
-def _redirect_target(headers: Any) -> str:
+def _redirect_target(headers: MultiMapping[str]) -> str:
     """Return the host of a redirect; its path may be a secret."""
-    target = headers.get(hdrs.LOCATION, "") if headers else ""
+    target = headers.get(hdrs.LOCATION, "")
     return f" to {scrub(url_host_port(target), 300)}" if "://" in target else ""
 
 

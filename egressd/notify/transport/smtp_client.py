@@ -28,7 +28,9 @@ from egressd.notify.transport.tls import ca_file_error, tls_context
 from egressd.wording import host_port
 
 STARTTLS, TLS = "starttls", "tls"
-_PERMANENT = 500
+_PERMANENT = range(500, 600)
+_TOO_LARGE = (523, 552)
+"""Replies to the size of a message, which come before the message too (RFC 1870)."""
 _QUIT_WITHIN = 2.0
 """Seconds for QUIT after the message was sent or refused."""
 
@@ -75,15 +77,15 @@ async def _transmit(
         return failed(f"{place} {error}")
     except SMTPRecipientsRefused as error:
         worst = min(error.recipients, key=lambda one: one.code)
-        return _result_of_reply(worst, f"{place} refused every recipient", transport)
+        return failed(_reply_text(worst, f"{place} refused every recipient", transport))
     except SMTPResponseException as error:
-        return _result_of_reply(error, f"{place} refused {_what(error)}", transport)
+        return _result_of_reply(error, place, transport)
     except SMTPNotSupported:
-        return refused(f"{place} does not take addresses with letters beyond ASCII (SMTPUTF8)")
+        return failed(f"{place} does not take addresses with letters beyond ASCII (SMTPUTF8)")
     except (SMTPException, OSError) as error:
         return failed(error_text(error, place))
     except ValueError:
-        return refused(f"an address or the login for {place} holds characters that can't be sent")
+        return failed(f"an address or the login for {place} holds characters that can't be sent")
     return arrived(_refused_recipients(left_out, transport, place))
 
 
@@ -113,10 +115,19 @@ def _refused_recipients(left_out: Mapping[str, SMTPResponse], transport: SmtpTra
     return f"{place} refused {len(left_out)} of the recipients: {quoted}" if replies else ""
 
 
-def _result_of_reply(error: SMTPResponseException, what: str, transport: SmtpTransport) -> DeliveryResult:
-    """Return what a reply means: 4yz may be better next time, 5yz is not (RFC 5321, 4.2.1)."""
-    why = f"{what}: {error.code} {quote_answer(error.message, transport.secrets())}"
-    return refused(why) if error.code >= _PERMANENT else failed(why)
+def _result_of_reply(error: SMTPResponseException, place: str, transport: SmtpTransport) -> DeliveryResult:
+    """Return what a reply means. Only a 5yz to the message itself, or to its size, is final.
+
+    4yz may be better next time (RFC 5321, 4.2.1); a greeting, a login or a sender that is refused is no word
+    on the message, which was not seen yet.
+    """
+    why = _reply_text(error, f"{place} refused {_what(error)}", transport)
+    final = error.code in _TOO_LARGE or (isinstance(error, SMTPDataError) and error.code in _PERMANENT)
+    return refused(why) if final else failed(why, answered=True)
+
+
+def _reply_text(error: SMTPResponseException, what: str, transport: SmtpTransport) -> str:
+    return f"{what}: {error.code} {quote_answer(error.message, transport.secrets())}"
 
 
 def _what(error: SMTPResponseException) -> str:

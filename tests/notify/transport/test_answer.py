@@ -37,16 +37,16 @@ BLOCK_PAGES = (
 JSON_THAT_SAYS_NO: tuple[object, ...] = (
     {"ok": False, "error": "invalid_payload"},
     {"success": False},
-    {"Success": "false", "message": "unknown channel"},
+    {"Success": "false", "message": "text is required"},
     {"status": "error", "errorType": "bad_data", "error": "no alerts"},
     {"status": "fail", "data": {}},
-    {"result": "error", "msg": "Invalid token"},
-    {"errors": [{"message": "no such hook"}]},
-    {"error": {"code": "Forbidden"}},
+    {"result": "error", "msg": "Unexpected token < in JSON"},
+    {"errors": [{"message": "too long"}]},
+    {"error": {"code": "BadRequest"}},
     {"errcode": 310000, "errmsg": "keywords not in content"},
-    {"status": 403, "title": "Forbidden"},
+    {"status": 422, "title": "Unprocessable"},
     {"response": 1, "status": {"status": "Failure", "code": 422}},
-    [{"status": 200}, {"status": 404, "message": "no such connector"}],
+    [{"status": 200}, {"status": 413, "message": "too large"}],
     False,
 )
 JSON_THAT_SAYS_WAIT: tuple[object, ...] = (
@@ -56,6 +56,12 @@ JSON_THAT_SAYS_WAIT: tuple[object, ...] = (
     {"statusCode": "503"},
     {"success": False, "error": "try again later"},
     {"error": "upstream timed out"},
+    {"Success": "false", "message": "unknown channel"},
+    {"result": "error", "msg": "Invalid token"},
+    {"errors": [{"message": "no such hook"}]},
+    {"error": {"code": "Forbidden"}},
+    {"status": 403, "title": "Forbidden"},
+    [{"status": 200}, {"status": 404, "message": "no such connector"}],
 )
 JSON_THAT_SAYS_YES: tuple[object, ...] = (
     {"ok": True},
@@ -140,7 +146,7 @@ async def test_a_compressed_page_is_a_page(kind: str) -> None:
 @pytest.mark.parametrize("kind", EVERY_TYPE)
 @pytest.mark.parametrize("said", JSON_THAT_SAYS_NO, ids=str)
 async def test_json_that_says_no(kind: str, said: object) -> None:
-    """An error in JSON is a refusal, as a status of 400 is."""
+    """An error of the message in JSON is a refusal, as a status of 400 is."""
     delivery = await attempt(kind, as_json(said))
     assert ended(delivery) == REFUSED
     assert "answered 200 but reports an error: " in delivery.why
@@ -149,7 +155,7 @@ async def test_json_that_says_no(kind: str, said: object) -> None:
 @pytest.mark.parametrize("kind", EVERY_TYPE)
 @pytest.mark.parametrize("said", JSON_THAT_SAYS_WAIT, ids=str)
 async def test_json_that_says_wait(kind: str, said: object) -> None:
-    """An error that may be over soon is tried again, after as long as the answer asks for."""
+    """An error of the moment, the place or the login is tried again, after as long as the answer asks for."""
     delivery = await attempt(kind, as_json(said, "Retry-After: 9"))
     assert ended(delivery) == RETRIED
     assert delivery.retry_after == 9
@@ -171,7 +177,8 @@ async def test_other_json(kind: str, said: object) -> None:
 
 @pytest.mark.parametrize("kind", EVERY_TYPE)
 @pytest.mark.parametrize(
-    ("status", "expected"), [(413, REFUSED), (404, REFUSED), (429, RETRIED), (502, RETRIED), (503, RETRIED)]
+    ("status", "expected"),
+    [(413, REFUSED), (400, REFUSED), (404, RETRIED), (429, RETRIED), (502, RETRIED), (503, RETRIED)],
 )
 async def test_the_status_of_a_service_behind(kind: str, status: int, expected: str) -> None:
     """A 200 that tells of another status means that one: 429 waits, 413 is given up aloud."""
@@ -190,8 +197,9 @@ async def test_the_status_of_a_service_behind(kind: str, status: int, expected: 
         ("slack", "200 OK", b"", RETRIED),
         ("slack", "202 Accepted", b"", RETRIED),
         ("slack", "200 OK", b"okay, queued", RETRIED),
-        ("slack", "200 OK", b"invalid_token", REFUSED),
-        ("slack", "200 OK", b"channel_is_archived", REFUSED),
+        ("slack", "200 OK", b"invalid_token", RETRIED),
+        ("slack", "200 OK", b"channel_is_archived", RETRIED),
+        ("slack", "200 OK", b"invalid_blocks", REFUSED),
         ("slack", "200 OK", b"rollup_error", RETRIED),
         ("slack", "200 OK", b'{"echo": 1}', RETRIED),
         ("teams", "202 Accepted", b"", TAKEN),
@@ -199,21 +207,22 @@ async def test_the_status_of_a_service_behind(kind: str, status: int, expected: 
         ("teams", "200 OK", b"1", TAKEN),
         ("teams", "200 OK", b"", TAKEN),
         ("teams", "200 OK", b"Summary or Text is required.", RETRIED),
-        ("teams", "202 Accepted", b'{"error": {"code": "WorkflowTriggerIsNotEnabled"}}', REFUSED),
+        ("teams", "202 Accepted", b'{"error": {"code": "WorkflowTriggerIsNotEnabled"}}', RETRIED),
         ("alertmanager", "200 OK", b"", TAKEN),
         ("alertmanager", "200 OK", b"pong", RETRIED),
         ("alertmanager", "200 OK", b'{"status": "success"}', TAKEN),
         ("webhook", "204 No Content", b"", TAKEN),
         ("webhook", "201 Created", b"ticket 4711", TAKEN),
-        ("webhook", "200 OK", b"Error: no such queue", REFUSED),
-        ("webhook", "200 OK", b"<Response><Error>bad signature</Error></Response>", REFUSED),
+        ("webhook", "200 OK", b"Error: no such queue", RETRIED),
+        ("webhook", "200 OK", b"Error: title is missing", REFUSED),
+        ("webhook", "200 OK", b"<Response><Error>bad signature</Error></Response>", RETRIED),
         ("webhook", "200 OK", b"<Response><Message>thanks</Message></Response>", TAKEN),
         ("cloudevents", "200 OK", b"done", TAKEN),
         ("heartbeat", "200 OK", b"OK", TAKEN),
         ("heartbeat", "202 Accepted", b"Got it, thanks!", TAKEN),
         ("heartbeat", "200 OK", b"OK (not found)", REFUSED),
         ("heartbeat", "200 OK", b"OK (rate limited)", RETRIED),
-        ("heartbeat", "200 OK", b'{"ok":false,"msg":"Monitor not found or not active."}', REFUSED),
+        ("heartbeat", "200 OK", b'{"ok":false,"msg":"Monitor not found or not active."}', RETRIED),
     ],
 )
 async def test_what_success_looks_like(kind: str, status: str, body: bytes, expected: str) -> None:

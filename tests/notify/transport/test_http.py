@@ -139,7 +139,14 @@ async def test_a_delivery_is_continued_where_it_stopped() -> None:
         (http("429 Slow", b"", "Retry-After: 99999999999"), True, 3600.0, "answered 429"),
         (http("429 Slow", b"", "Retry-After: soon"), True, None, "answered 429"),
         (http("429 Slow", b"", "Retry-After: Sat, 21 Nov 2020 00:00:00 GMT"), True, 0.0, "answered 429"),
-        (http("404 No", f"no {PATH} for {BEARER}".encode()), False, None, "answered 404: no *** for ***"),
+        (http("404 No", f"no {PATH} for {BEARER}".encode()), True, None, "answered 404: no *** for ***"),
+        (http("401 No", b"", "Retry-After: 60"), True, 60.0, "answered 401"),
+        (http("403 No", b"<html>blocked by policy"), True, None, "answered 403: <html>blocked by policy"),
+        (http("410 Gone"), True, None, "answered 410"),
+        (http("413 Large"), False, None, "answered 413"),
+        (http("422 Odd"), False, None, "answered 422"),
+        (http("101 Switching", b"", "Upgrade: x"), True, None, "answered 101"),
+        (http("999 Denied"), True, None, "answered 999"),
         (http("400 Bad", b"\x1b[31mbad\x00\r\nX: y" + b"z" * 9000), False, None, "answered 400: bad X: yzzz"),
         (
             http("302 Found", b"", f"Location: https://login.example{PATH}"),
@@ -162,7 +169,7 @@ async def test_a_delivery_is_continued_where_it_stopped() -> None:
     ],
 )
 async def test_results_by_status(answer: bytes, retry: bool | None, after: float | None, words: str) -> None:
-    """2xx is ok even if cut off afterwards; 429, 5xx, redirects and errors are retried, others refused."""
+    """2xx is ok even if cut off afterwards; only what is said of the message itself is final."""
     async with answering(answer) as server:
         delivery = await attempt(receiver(HOOK, server.url(), authorization=BEARER))
     assert len(server.requests) == 1
@@ -379,7 +386,7 @@ async def test_a_heartbeat_is_a_get() -> None:
     assert request.headers["authorization"] == BEARER
     async with answering(http("404 Gone")) as server:
         delivery = without_secrets(await call_heartbeat(receiver("heartbeat", server.url())))
-    assert (delivery.ok, delivery.retry) == (False, False)
+    assert (delivery.ok, delivery.retry) == (False, True)
 
 
 @pytest.mark.parametrize("bad", ["Bearer x\r\nInjected: 1", "Bearer \x00"])
@@ -415,11 +422,11 @@ def test_no_secret_is_ever_quoted(token: str, around: str, password: str) -> Non
     assert set(transport.echoes()) >= {token, password, login}
 
 
-async def test_an_invalid_url_is_refused() -> None:
-    """An invalid URL is refused without showing it."""
+async def test_an_invalid_url_is_reported() -> None:
+    """An invalid URL is reported without showing it; what waits is sent once it is corrected."""
     for url in (f"http://[bad{PATH}", f"http://127.0.0.1:99999{PATH}", f"ftp://127.0.0.1{PATH}"):
         delivery = await attempt(receiver(HOOK, url))
-        assert (delivery.ok, delivery.retry) == (False, False), url
+        assert (delivery.ok, delivery.retry) == (False, True), url
 
 
 async def test_nothing_is_logged(caplog: pytest.LogCaptureFixture, unused_tcp_port: int) -> None:
