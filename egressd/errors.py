@@ -6,7 +6,12 @@ Three kinds of errors are never mixed: a network error is a value in an observat
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Callable, Iterator
+from enum import IntEnum, StrEnum
+from types import TracebackType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class ExitCode(IntEnum):
@@ -30,6 +35,84 @@ class ExitCode(IntEnum):
     """Bad configuration."""
     INTERRUPTED = 130
     """Interrupted; a partial report was written."""
+
+
+class Part(StrEnum):
+    """What a bug happened in; a label of a metric, so the set is closed."""
+
+    PROBE = "probe"
+    CONTROL = "control"
+    DISCOVERY = "discovery"
+    FOLLOWUPS = "followups"
+    JUDGEMENT = "judgement"
+    FINDINGS = "findings"
+    STANDINGS = "standings"
+    ALERTS = "alerts"
+    COUNTERS = "counters"
+    METRICS = "metrics"
+    HTTP = "http"
+    SWEEPS = "sweeps"
+    RECHECKS = "rechecks"
+    EVALUATION = "evaluation"
+    RELOAD = "reload"
+    WATCHDOG = "watchdog"
+    DELIVERY = "delivery"
+    STATE = "state"
+    LOG = "log"
+
+
+OnBug = Callable[[Part, Exception], None]
+"""Called with a bug that ends one result; what else is computed goes on."""
+
+
+def raise_bug(_part: Part, bug: Exception) -> None:
+    """Raise a bug: for callers that have nothing to go on with."""
+    raise bug
+
+
+def isolate(part: Part, on_bug: OnBug, work: Callable[[], T], otherwise: Callable[[str], T]) -> T:
+    """Return what `work` returns; where it has a bug, that is reported, and `otherwise` says what to return.
+
+    `otherwise` gets a description of the bug.
+    """
+    try:
+        return work()
+    except Exception as bug:  # noqa: BLE001 - whatever it is, it is reported
+        on_bug(part, bug)
+        return otherwise(describe_bug(bug))
+
+
+def isolate_each(part: Part, on_bug: OnBug, items: Iterator[T]) -> Iterator[T]:
+    """Yield what an iterator yields; a bug in it is reported, and ends it."""
+    while True:
+        try:
+            one = next(items)
+        except StopIteration:
+            return
+        except Exception as bug:  # noqa: BLE001 - whatever it is, it is reported
+            on_bug(part, bug)
+            return
+        yield one
+
+
+def describe_bug(bug: BaseException) -> str:
+    """Return the type of a bug and where it was raised; its message may hold a peer's bytes or a secret."""
+    while isinstance(bug, BaseExceptionGroup):
+        bug = bug.exceptions[0]
+    name, line = _origin(bug.__traceback__)
+    return f"{type(bug).__name__} in {name}:{line}"
+
+
+def _origin(traceback: TracebackType | None) -> tuple[str, int]:
+    """Return the innermost function of egressd in a traceback, and its line."""
+    found = ("code that is not known", 0)
+    while traceback is not None:
+        frame = traceback.tb_frame
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] == "egressd":
+            found = (f"{module}.{frame.f_code.co_name}", traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return found
 
 
 class EgressdError(Exception):

@@ -14,6 +14,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from egressd.bugs import BUGS
 from tests.pausing_loop import PausingLoop, use_pausing_clock
 from tests.ports import closed_port, free_port
 
@@ -87,6 +88,16 @@ def _reset_logging() -> Iterator[None]:
     """Reset logging after each test, whose captured stderr is closed by then."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _no_bugs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test during which egressd reported a bug of its own, unless that is what it is about."""
+    before = BUGS.totals()
+    BUGS._kinds.clear()
+    yield
+    found = {part: count - before[part] for part, count in BUGS.totals().items() if count > before[part]}
+    assert not found or request.node.get_closest_marker("bugs"), found
 
 
 @pytest.fixture

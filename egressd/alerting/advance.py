@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from egressd.alerting.conditions import conditions_of
 from egressd.alerting.context import AlertContext, Pair
 from egressd.alerting.inhibit import OF_ONE_TARGET, Inhibitor
 from egressd.alerting.lifecycle import AlertSignal, hold_seconds, next_alert_state
 from egressd.alerting.notices import next_notice
+from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, Resolution, Silence
 from egressd.model.notification import Flapping
 from egressd.model.snapshot import Snapshot
@@ -34,30 +36,50 @@ def advance_alerts(
     *,
     now: datetime,
     limits: Mapping[str, float] = NO_LIMITS,
+    on_bug: OnBug = raise_bug,
 ) -> tuple[tuple[Alert, ...], tuple[Notice, ...]]:
     """Return the alerts `now` (aware), by id, and the notices that are due, new alerts first.
 
     `silences` are the active ones; `limits` the seconds a profile may be offline, by profile. Before the
-    first complete sweep nothing changes: standings loaded from disk may be out of date.
+    first complete sweep nothing changes: standings loaded from disk may be out of date. `on_bug` is called
+    with what keeps an alert from advancing: it stays as it is.
     """
     if snapshot.sweep is None:
         return snapshot.alerts, ()
-    context = AlertContext(snapshot=snapshot, sweep=snapshot.sweep, limits=limits)
-    conditions = conditions_of(context, now=now)
+    context = AlertContext(snapshot=snapshot, sweep=snapshot.sweep, limits=limits, on_bug=on_bug)
+    conditions = conditions_of(context, now=now, on_bug=on_bug)
     inhibitor = Inhibitor.of(context, conditions, silences)
     known = {one.id: one for one in snapshot.alerts}
     evaluator = _Evaluator(context=context, now=now, flapping=snapshot.settings.alerting.flapping)
-    active = [
-        evaluator.active(known.get(one.id), one, inhibitor.suppressors_of(one, context)) for one in conditions
+
+    def advance_active(one: Condition) -> Alert | None:
+        return evaluator.active(known.get(one.id), one, inhibitor.suppressors_of(one, context))
+
+    moved = [
+        isolate(Part.ALERTS, on_bug, partial(advance_active, one), partial(_unmoved, known.get(one.id)))
+        for one in conditions
     ]
+    active = [one for one in moved if one is not None]
     successors = _Successors.of(active, conditions)
     names = {one.id for one in conditions}
-    cleared = [evaluator.cleared(one, successors) for one in snapshot.alerts if one.id not in names]
+    cleared = [
+        isolate(Part.ALERTS, on_bug, partial(evaluator.cleared, one, successors), partial(_unmoved, one))
+        for one in snapshot.alerts
+        if one.id not in names
+    ]
     after = [one for one in (*active, *cleared) if one is not None]
-    due = [next_notice(known.get(one.id), one, now=now, rules=snapshot.settings.alerting) for one in after]
+    notice_of = partial(next_notice, now=now, rules=snapshot.settings.alerting)
+    due = [
+        isolate(Part.ALERTS, on_bug, partial(notice_of, known.get(one.id), one), lambda _: None)
+        for one in after
+    ]
     notices = sorted((one for one in due if one is not None), key=_order)
     notified = {one.alert.id: one.alert for one in notices}
     return tuple(sorted((notified.get(one.id, one) for one in after), key=lambda one: one.id)), tuple(notices)
+
+
+def _unmoved(alert: Alert | None, _why: str) -> Alert | None:
+    return alert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

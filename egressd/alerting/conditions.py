@@ -7,11 +7,15 @@ both. Whether a condition fires is decided in `egressd.alerting.lifecycle` and `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from egressd.alerting.context import AlertContext
+from egressd.alerting.context import AlertContext, Pair
+from egressd.alerting.inhibit import OF_ONE_TARGET
+from egressd.alerting.own import OWN, own_conditions
 from egressd.attribution.reasons import find_reason
+from egressd.errors import OnBug, Part, isolate_each, raise_bug
 from egressd.model.alert import AlertName, Condition
 from egressd.model.endpoint import Need
 from egressd.model.notification import Labels, Severity
@@ -36,10 +40,54 @@ HALF, NEAR_LIMIT = 0.5, 0.8
 """Shares of the time a profile may be offline."""
 
 
-def conditions_of(context: AlertContext, *, now: datetime) -> tuple[Condition, ...]:
-    """Return the conditions that hold `now` (aware), by id."""
-    found = [one for make in _RULES for one in make(context, now)]
-    return tuple(sorted(found, key=lambda one: one.id))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    """What makes conditions of some names."""
+
+    make: Callable[[AlertContext, datetime], Iterator[Condition]]
+    names: frozenset[AlertName]
+    pair: Pair | None = None
+    """The target and source it is about; None: any."""
+
+
+def conditions_of(
+    context: AlertContext, *, now: datetime, on_bug: OnBug = raise_bug
+) -> tuple[Condition, ...]:
+    """Return the conditions that hold `now` (aware), by id.
+
+    `on_bug` is called with a bug in a rule: what that rule found before is taken to hold still.
+    """
+    found: dict[str, Condition] = {}
+    for rule in _rules(context):
+        bugs: list[Exception] = []
+        made = {
+            one.id: one
+            for one in isolate_each(Part.ALERTS, lambda _, bug: bugs.append(bug), rule.make(context, now))  # noqa: B023 - used up in this turn
+        }
+        for bug in bugs:
+            on_bug(Part.ALERTS, bug)
+        found |= _before(context, rule) | made if bugs else made
+    return tuple(found[key] for key in sorted(found))
+
+
+def _before(context: AlertContext, rule: _Rule) -> dict[str, Condition]:
+    """Return the conditions of a rule that held at the last evaluation."""
+    held = (one for one in context.snapshot.alerts if one.holds and one.condition.alertname in rule.names)
+    return {
+        one.id: one.condition
+        for one in held
+        if rule.pair is None or rule.pair == (*one.condition.targets, *one.condition.sources)
+    }
+
+
+def _rules(context: AlertContext) -> Iterator[_Rule]:
+    yield _Rule(make=_causes, names=frozenset({AlertName.CAUSE}))
+    for one in context.standings:
+        yield _Rule(make=partial(_target, one), names=OF_ONE_TARGET, pair=one.key)
+    yield _Rule(make=_expiring, names=frozenset({AlertName.EXPIRING}))
+    yield _Rule(make=_clock, names=frozenset({AlertName.CLOCK}))
+    yield _Rule(make=_offline, names=frozenset({AlertName.OFFLINE_HALF, AlertName.OFFLINE_NEAR_LIMIT}))
+    yield _Rule(make=own_conditions, names=OWN)
 
 
 def _causes(context: AlertContext, _: datetime) -> Iterator[Condition]:
@@ -76,21 +124,20 @@ def _cause(context: AlertContext, one: FindingStanding) -> Condition:
     )
 
 
-def _targets(context: AlertContext, _: datetime) -> Iterator[Condition]:
-    """Yield at most one condition per target and source, and that it flaps."""
-    for one in context.standings:
-        target, result = context.targets[one.target], context.results.get(one.key)
-        if one.state is Lifecycle.FLAPPING:
-            yield _flapping(context, target, one)
-        outcome = one.belief.outcome
-        if outcome in (Outcome.BLOCKED, Outcome.DOWN):
-            yield _unreachable(context, target, one)
-        elif outcome is Outcome.UNKNOWN:
-            yield _unknown(context, target, one)
-        elif result is not None and result.intercepted:
-            yield _intercepted(context, target, one)
-        elif outcome is Outcome.DEGRADED:
-            yield _degraded(context, target, one)
+def _target(one: Standing, context: AlertContext, _: datetime) -> Iterator[Condition]:
+    """Yield at most one condition of a target and source, and that it flaps."""
+    target, result = context.targets[one.target], context.results.get(one.key)
+    if one.state is Lifecycle.FLAPPING:
+        yield _flapping(context, target, one)
+    outcome = one.belief.outcome
+    if outcome in (Outcome.BLOCKED, Outcome.DOWN):
+        yield _unreachable(context, target, one)
+    elif outcome is Outcome.UNKNOWN:
+        yield _unknown(context, target, one)
+    elif result is not None and result.intercepted:
+        yield _intercepted(context, target, one)
+    elif outcome is Outcome.DEGRADED:
+        yield _degraded(context, target, one)
 
 
 def _unreachable(context: AlertContext, target: Target, one: Standing) -> Condition:
@@ -287,43 +334,3 @@ def _offline_for(
         + (" Escalate it now." if near else ""),
         profiles=(profile,),
     )
-
-
-def _own(context: AlertContext, now: datetime) -> Iterator[Condition]:
-    """Yield conditions of egressd itself."""
-    config = context.snapshot.config
-    if not config.successful:
-        yield Condition(
-            id=f"{AlertName.RELOAD_FAILED}/{context.instance}",
-            alertname=AlertName.RELOAD_FAILED,
-            severity=Severity.WARNING,
-            labels=context.labels(),
-            summary="egressd runs with an old configuration: the new one is bad",
-            since=config.attempted or stamp(now),
-            blame=Blame.EGRESSD_ENV,
-            evidence=config.problems,
-            advice="Fix the file and reload: a restart would fail. `egressd config check` lists all errors.",
-        )
-    for one in context.snapshot.receivers:
-        if one.failing_since is not None:
-            yield Condition(
-                id=f"{AlertName.NOTIFICATIONS_FAILING}/{one.name}",
-                alertname=AlertName.NOTIFICATIONS_FAILING,
-                severity=Severity.WARNING,
-                labels=context.labels(receiver=one.name),
-                summary=f"notifications to {one.name} fail: {one.waiting} waiting",
-                since=one.failing_since,
-                blame=Blame.EGRESSD_ENV,
-                evidence=(one.why,) if one.why else (),
-                advice=f"`egressd notify test {one.name}` shows the error.",
-            )
-
-
-_RULES: tuple[Callable[[AlertContext, datetime], Iterator[Condition]], ...] = (
-    _causes,
-    _targets,
-    _expiring,
-    _clock,
-    _offline,
-    _own,
-)

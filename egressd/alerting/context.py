@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from egressd.errors import OnBug, raise_bug
 from egressd.model.notification import Labels
 from egressd.model.plan import Target
 from egressd.model.snapshot import Snapshot
@@ -26,6 +27,8 @@ class AlertContext:
     """The snapshot's, which must have one."""
     limits: Mapping[str, float]
     """Seconds a profile may be offline, by profile."""
+    on_bug: OnBug = raise_bug
+    """Called with what keeps a result from being measured."""
 
     @cached_property
     def targets(self) -> Mapping[str, Target]:
@@ -62,7 +65,7 @@ class AlertContext:
     @cached_property
     def results(self) -> Mapping[Pair, TargetResult]:
         """The latest result of each target and source."""
-        return {(one.target, one.source): one for one in results_of(self.sweep)}
+        return {(one.target, one.source): one for one in results_of(self.sweep, on_bug=self.on_bug)}
 
     def profiles(self, *targets: str) -> tuple[str, ...]:
         """Return the profiles that need any of these targets."""

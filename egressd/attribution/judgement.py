@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from egressd.attribution.advice import advise, values_of
 from egressd.attribution.blame.elimination import attribute, usual_attribution, with_attribution
@@ -17,29 +18,96 @@ from egressd.attribution.detectors import detect_findings
 from egressd.attribution.evidence import evidence_lines, redirect_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.isolation import index_recording
 from egressd.attribution.path_comparison import compare_paths
 from egressd.attribution.probe_judgement import judge_probe
 from egressd.attribution.reasons import REASONS
 from egressd.attribution.target_judgement import TargetJudgement
 from egressd.attribution.trail_judgement import judge_trail
+from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.plan import Probe, Target
 from egressd.model.recording import ProbeRecord, Recording
 from egressd.model.verdict import Blame, Confidence, Outcome, SourceVerdict, Sweep, TargetVerdict, Verdict
 
+INTERNAL_ERROR = "internal_error"
 
-def judge(recording: Recording) -> Sweep:
-    """Judge a recording; the same recording always gives the same sweep."""
-    index = SweepIndex.build(recording)
-    others = _judge_targets(index, contrast=True)
+
+def judge(recording: Recording, *, on_bug: OnBug = raise_bug) -> Sweep:
+    """Judge a recording; the same recording always gives the same sweep.
+
+    `on_bug` is called with each bug: the verdict it concerns is unknown, the others are as ever. By default
+    it is raised.
+    """
+    return isolate(
+        Part.JUDGEMENT,
+        on_bug,
+        lambda: _judge(recording, on_bug),
+        lambda why: Sweep(recording=recording, verdicts=_none_judged(recording, why, on_bug), findings=()),
+    )
+
+
+def _judge(recording: Recording, on_bug: OnBug) -> Sweep:
+    index = index_recording(recording, part=Part.JUDGEMENT, on_bug=on_bug)
+    others = _judge_targets(index, on_bug, contrast=True)
     judgements = [
-        compare_paths(one, others.get(key)) for key, one in _judge_targets(index, contrast=False).items()
+        _compared(one, others.get(key), on_bug)
+        for key, one in _judge_targets(index, on_bug, contrast=False).items()
     ]
-    verdicts = {(one.target.id, one.source): _verdict(one) for one in judgements}
+    judgements, verdicts = _with_verdicts(judgements, on_bug)
+    _, other_verdicts = _with_verdicts(others.values(), on_bug)
     own = _by_target(index, judgements, verdicts)
-    other_path = _by_target(index, others.values(), {key: _verdict(one) for key, one in others.items()})
+    other_path = _by_target(index, others.values(), other_verdicts)
     targets = tuple(_target_verdict(one, own[one.id], other_path[one.id]) for one in recording.plan.targets)
-    findings = detect_findings(index, judgements, verdicts)
+    findings = detect_findings(index, judgements, verdicts, on_bug=on_bug)
     return Sweep(recording=recording, verdicts=targets, findings=findings)
+
+
+def _none_judged(recording: Recording, why: str, on_bug: OnBug) -> tuple[TargetVerdict, ...]:
+    """Return the verdicts where nothing could be judged."""
+    found: defaultdict[str, tuple[SourceVerdict, ...]] = defaultdict(tuple)
+    targets = {one.id: one for one in recording.plan.targets}
+    for probe in (one for one in recording.plan.probes if not one.contrast):
+        for name in (one for one in probe.targets if one in targets):
+            verdict = _failure_verdict(_failed(targets[name], probe, why), on_bug)
+            path = recording.plan.path_of(probe)
+            found[name] += (SourceVerdict(source=probe.source, path=path, verdict=verdict),)
+    return tuple(_target_verdict(one, found[one.id], ()) for one in recording.plan.targets)
+
+
+def _compared(own: TargetJudgement, other: TargetJudgement | None, on_bug: OnBug) -> TargetJudgement:
+    return isolate(Part.JUDGEMENT, on_bug, lambda: compare_paths(own, other), lambda _: own)
+
+
+def _with_verdicts(
+    judgements: Iterable[TargetJudgement], on_bug: OnBug
+) -> tuple[list[TargetJudgement], dict[tuple[str, str], Verdict]]:
+    """Return judgements with their verdicts; where a verdict has a bug, the judgement is that."""
+    kept: list[TargetJudgement] = []
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    for one in judgements:
+        judgement, verdict = isolate(
+            Part.JUDGEMENT, on_bug, partial(_with_verdict, one), partial(_with_failure, one, on_bug)
+        )
+        kept.append(judgement)
+        verdicts[one.target.id, one.source] = verdict
+    return kept, verdicts
+
+
+def _with_verdict(one: TargetJudgement) -> tuple[TargetJudgement, Verdict]:
+    return one, _verdict(one)
+
+
+def _with_failure(one: TargetJudgement, on_bug: OnBug, why: str) -> tuple[TargetJudgement, Verdict]:
+    failed = _failed(one.target, one.probe, why)
+    return failed, _failure_verdict(failed, on_bug)
+
+
+def _failure_verdict(failed: TargetJudgement, on_bug: OnBug) -> Verdict:
+    """Return the verdict of a target that a bug kept from being judged; a bare one if that has a bug too."""
+    bare = Verdict(
+        outcome=Outcome.UNKNOWN, reason=INTERNAL_ERROR, blame=Blame.EGRESSD_ENV, evidence=(failed.why,)
+    )
+    return isolate(Part.JUDGEMENT, on_bug, lambda: _unknown(failed), lambda _: bare)
 
 
 def _by_target(
@@ -53,7 +121,9 @@ def _by_target(
     return found
 
 
-def _judge_targets(index: SweepIndex, *, contrast: bool) -> dict[tuple[str, str], TargetJudgement]:
+def _judge_targets(
+    index: SweepIndex, on_bug: OnBug, *, contrast: bool
+) -> dict[tuple[str, str], TargetJudgement]:
     """Return one judgement per target and source: the worst, where it has several probes.
 
     With `contrast` they are of the probes along the path that is not used.
@@ -65,11 +135,27 @@ def _judge_targets(index: SweepIndex, *, contrast: bool) -> dict[tuple[str, str]
             target = index.targets.get(target_id)
             if target is None:
                 continue
-            judgement = _judge_target(index, probe, target, records.get(probe.id))
+            judgement = _guarded_judgement(index, probe, target, records.get(probe.id), on_bug)
             key = (target.id, probe.source)
             if key not in worst or judgement.outcome.severity > worst[key].outcome.severity:
                 worst[key] = judgement
     return worst
+
+
+def _guarded_judgement(
+    index: SweepIndex, probe: Probe, target: Target, record: ProbeRecord | None, on_bug: OnBug
+) -> TargetJudgement:
+    return isolate(
+        Part.JUDGEMENT,
+        on_bug,
+        lambda: _judge_target(index, probe, target, record),
+        lambda why: _failed(target, probe, why),
+    )
+
+
+def _failed(target: Target, probe: Probe, why: str) -> TargetJudgement:
+    """Return the judgement of a target that a bug kept from being judged."""
+    return TargetJudgement(target=target, probe=probe, result=None, why=why, bug=True)
 
 
 def _judge_target(
@@ -115,7 +201,7 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
 
 
 def _unknown(judgement: TargetJudgement) -> Verdict:
-    code = "internal_error" if judgement.bug else "not_probed"
+    code = INTERNAL_ERROR if judgement.bug else "not_probed"
     values = {"host": judgement.probe.host, "port": str(judgement.probe.port)}
     verdict = Verdict(
         outcome=Outcome.UNKNOWN,

@@ -89,10 +89,11 @@ def read_saved(file: Path) -> Sweep:
         ReportFileError: it can't be read, or is no report.
     """
     from egressd.attribution import judge
+    from egressd.bugs import report_bug
     from egressd.report.document import MAX_CHARACTERS
     from egressd.report.saved import from_json
 
     try:
-        return judge(from_json(read_input(file, limit=MAX_CHARACTERS)))
+        return judge(from_json(read_input(file, limit=MAX_CHARACTERS)), on_bug=report_bug)
     except (ReportFileError, UsageError) as error:
         raise ReportFileError(f"cannot read {file} as a report: {error}") from None

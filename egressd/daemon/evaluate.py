@@ -9,6 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from egressd.alerting import advance_alerts, receivers_for
+from egressd.errors import OnBug, raise_bug
 from egressd.model.alert import Alert, AlertName, Notice, NoticeKind, Outbox, Silence
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Notify
@@ -30,13 +31,19 @@ class Evaluation:
 
 
 def evaluate(
-    snapshot: Snapshot, silences: tuple[Silence, ...], *, now: datetime, limits: Mapping[str, float]
+    snapshot: Snapshot,
+    silences: tuple[Silence, ...],
+    *,
+    now: datetime,
+    limits: Mapping[str, float],
+    on_bug: OnBug = raise_bug,
 ) -> Evaluation:
     """Advance the alerts and queue their notices.
 
-    `silences` are the active ones; `limits` the seconds a profile may be offline, by profile.
+    `silences` are the active ones; `limits` the seconds a profile may be offline, by profile. `on_bug` is
+    called with what keeps an alert from advancing: it stays as it is.
     """
-    alerts, notices = advance_alerts(snapshot, silences, now=now, limits=limits)
+    alerts, notices = advance_alerts(snapshot, silences, now=now, limits=limits, on_bug=on_bug)
     outbox, events = _queue(snapshot, notices)
     dropped = tuple(_new_drops(snapshot.outbox, outbox, snapshot.settings.notify))
     after = replace(

@@ -17,6 +17,7 @@ from egressd.daemon.state_store import StateStore
 from egressd.engine.latest import RecordChange
 from egressd.engine.schedule import GAP, SETTLE, Schedule, answers_for, share, slow_probes
 from egressd.engine.session import Session
+from egressd.errors import Part
 from egressd.model.plan import Probe
 from egressd.model.recording import ProbeRecord
 from egressd.model.standing import Lifecycle, Standings
@@ -67,6 +68,7 @@ class Recheck:
                 await self._judge_changed()
                 if not await self._round():
                     break
+            self.store.holder.watchdog.progressed(Part.RECHECKS)
 
     async def _judge_changed(self) -> None:
         """Judge what a running sweep has found so far; nothing before the first sweep of a plan has ended."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from egressd import clock
+from egressd.bugs import report_bug
 from egressd.daemon.event_log import status_line
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
@@ -16,9 +17,10 @@ from egressd.daemon.scheduler import Scheduler
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.engine.plan import refuse_absent_sources
 from egressd.engine.session import Session
-from egressd.errors import ConfigError, EgressdError
+from egressd.errors import ConfigError, EgressdError, Part, describe_bug
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.event import ConfigRejected, ConfigReloaded
+from egressd.model.observation import Timestamp
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus
 
@@ -66,34 +68,48 @@ class Reloader:
             await asyncio.sleep(MIN_WAIT)
             waiting = self.intents.begin_reload()
             try:
-                status = await self._reload()
+                status = await self._reload_safely()
             finally:
                 watchdog = self.holder.watchdog
                 self.notifier.ready(status_line(self.holder.current, stalled=watchdog.stalled))
             for future in waiting:
                 if not future.done():
                     future.set_result(status)
+            watchdog.progressed(Part.RELOAD)
 
-    async def _reload(self) -> ConfigStatus:
+    async def _reload_safely(self) -> ConfigStatus:
+        """Reload; whatever goes wrong with it, the daemon runs on with the configuration in force."""
         now = clock.timestamp()
+        try:
+            return await self._reload(now)
+        except Exception as bug:  # noqa: BLE001 - it is reported
+            report_bug(Part.RELOAD, bug)
+            return await self._refuse((f"internal error: {describe_bug(bug)}; see the log",), now)
+
+    async def _reload(self, now: Timestamp) -> ConfigStatus:
         discoveries = self.scheduler.session.discoveries
         try:
             settings = await asyncio.to_thread(self.read)
             session = await asyncio.to_thread(self.prepare, settings, discoveries)
         except EgressdError as mistake:
-            return await self._refuse(mistake, now)
+            problems = mistake.problems if isinstance(mistake, ConfigError) else (str(mistake),)
+            return await self._refuse(problems, now)
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # of a file that this user can't read, or that has no such name
+            return await self._refuse((f"the configuration can't be read: {error}",), now)
         before = self.holder.current.settings
         self._warn_of_restart(before, settings)
-        self.scheduler.adopt(session, hurry=settings != before)
         store, still = self.scheduler.store, self.holder.current.config.web_problems
         status = ConfigStatus(digest=settings.digest, since=now).with_web(still, now)
         store.adopt(replace(self.holder.current, settings=settings, config=status))
+        self.scheduler.adopt(session, hurry=settings != before)
         await store.record((ConfigReloaded(at=now, digest=settings.digest),), discoveries)
         await store.tick()
         return status
 
-    async def _refuse(self, mistake: EgressdError, now: str) -> ConfigStatus:
-        problems = mistake.problems if isinstance(mistake, ConfigError) else (str(mistake),)
+    async def _refuse(self, problems: tuple[str, ...], now: Timestamp) -> ConfigStatus:
         before = self.holder.current.config
         refused = replace(before, problems=problems[:MAX_PROBLEMS], web_problems=())
         status = refused.with_web(before.web_problems, now)

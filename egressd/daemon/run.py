@@ -8,7 +8,7 @@ import platform
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from typing import TypeVar
 import structlog
 
 from egressd import __version__, clock
+from egressd.bugs import BUGS, attempt, run_again
 from egressd.daemon.delivery_store import DaemonDeliveryStore
 from egressd.daemon.event_log import log_event, status_line
 from egressd.daemon.holder import SnapshotHolder
@@ -24,7 +25,7 @@ from egressd.daemon.reload import Prepare, Read, Reloader
 from egressd.daemon.scheduler import Scheduler
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.state_store import StateStore
-from egressd.errors import AbsentListenError, AbsentSourceError, EgressdError
+from egressd.errors import AbsentListenError, AbsentSourceError, EgressdError, Part
 from egressd.model.event import DaemonStarted, DaemonStopped
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
@@ -130,6 +131,7 @@ async def _run_tasks(
     )
     deliveries = DaemonDeliveryStore(holder=holder, store=scheduler.store)
     serve = partial(daemon.serve, holder, daemon.settings, intents)
+    keep = partial(run_again, on_restart=holder.watchdog.restarted)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(retry_while_booting(serve, notifier), name="server")]
         delivering: list[asyncio.Task[None]] = []
@@ -142,12 +144,15 @@ async def _run_tasks(
             await scheduler.store.record((started,), scheduler.session.discoveries)
             notifier.ready(status_line(holder.current, stalled=False))
             supervisor = DeliverySupervisor(store=deliveries, senders=daemon.senders)
-            delivering.append(group.create_task(supervisor.run(), name="deliveries"))
+            deliver_all = keep(Part.DELIVERY, supervisor.run)
+            delivering.append(group.create_task(deliver_all, name="deliveries"))
             tasks += [
                 group.create_task(scheduler.run(), name="scheduler"),
-                group.create_task(reloader.run(), name="reloader"),
-                group.create_task(scheduler.store.run(), name="evaluation"),
-                group.create_task(supervise(holder, notifier), name="supervisor"),
+                group.create_task(keep(Part.RELOAD, reloader.run), name="reloader"),
+                group.create_task(keep(Part.EVALUATION, scheduler.store.run), name="evaluation"),
+                group.create_task(
+                    keep(Part.WATCHDOG, partial(supervise, holder, notifier)), name="supervisor"
+                ),
             ]
             await intents.stopping.wait()
         notifier.stopping()
@@ -166,13 +171,17 @@ async def _end_deliveries(delivering: list[asyncio.Task[None]], wakeup: Wakeup) 
 
 
 async def supervise(holder: SnapshotHolder, notifier: SdNotifier) -> None:
-    """Feed systemd's watchdog unless the scheduler has stalled, and keep the status line up to date."""
+    """Feed systemd's watchdog unless the scheduler has stalled; update the status line and counts of bugs."""
     every = min(SUPERVISE_EVERY, notifier.watchdog / 2) if notifier.watchdog else SUPERVISE_EVERY
     while True:
         stalled = holder.watchdog.stalled
         if notifier.watchdog and not stalled:
             notifier.alive()
-        notifier.status(status_line(holder.current, stalled=stalled))
+        bugs = BUGS.totals()
+        if bugs != holder.current.counters.bugs:
+            holder.update(counters=replace(holder.current.counters, bugs=bugs))
+        notifier.status(attempt(Part.LOG, "running", status_line, holder.current, stalled=stalled))
+        holder.watchdog.progressed(Part.WATCHDOG)
         await asyncio.sleep(every)
 
 

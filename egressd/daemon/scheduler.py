@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from egressd import clock
+from egressd.bugs import report_bug, run_again
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.recheck import Recheck
 from egressd.daemon.state_store import StateStore
 from egressd.engine.schedule import CLEANUP, SLOW_EVERY, SLOW_FAILING_EVERY, answers_for, slow_probes
 from egressd.engine.session import Session
+from egressd.errors import Part
 from egressd.model.event import SweepOverran
 from egressd.model.plan import Probe
 
@@ -33,8 +36,8 @@ class Scheduler:
     session: Session
     recheck: Recheck = field(init=False)
     number: int = 0
-    began: float = 0.0
-    """When sweep 0 started, on the monotonic clock."""
+    began: float | None = None
+    """When sweep 0 started, on the monotonic clock; None: not yet."""
     refreshed: float = 0.0
     next_session: Session | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -51,17 +54,26 @@ class Scheduler:
             self._wake.set()
 
     async def run(self) -> None:
-        """Sweep until cancelled."""
+        """Sweep and recheck until cancelled; a bug ends one sweep or one round of rechecks."""
+        keep = partial(run_again, on_restart=self.holder.watchdog.restarted)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.recheck.run(), name="recheck")
+            group.create_task(keep(Part.RECHECKS, self.recheck.run), name="recheck")
+            group.create_task(keep(Part.SWEEPS, self._sweep_on), name="sweeps")
+
+    async def _sweep_on(self) -> None:
+        """Sweep until cancelled; started again after a bug, go on with the next turn of the grid."""
+        if self.began is None:
             await self._pause(self.session.schedule.delay)
             await self._refresh()
             self.began = clock.monotonic()
-            while True:
-                await self._take_over()
-                await self._sweep()
-                await self._refresh_in_time()
-                await self._wait_for_next()
+        else:
+            await self._wait_for_next(self.began)
+        while True:
+            await self._take_over()
+            await self._sweep()
+            self.holder.watchdog.progressed(Part.SWEEPS)
+            await self._refresh_in_time(self.began)
+            await self._wait_for_next(self.began)
 
     async def _sweep(self) -> None:
         schedule = self.session.schedule
@@ -104,16 +116,16 @@ class Scheduler:
         turn = self.session.schedule.is_slow_due(probe, self.number)
         return waited >= 2 * SLOW_EVERY or (turn and waited >= SLOW_EVERY / 2)
 
-    async def _wait_for_next(self) -> None:
+    async def _wait_for_next(self, began: float) -> None:
         """Wait for the next start on the grid; leave out those that are past, and count them."""
-        schedule, elapsed = self.session.schedule, clock.monotonic() - self.began
+        schedule, elapsed = self.session.schedule, clock.monotonic() - began
         following = self.number + 1
         late = elapsed - schedule.start(following)
         if late > LATE:
             missed = schedule.after(elapsed) - following
             await self._overran(missed)
             following += missed
-        if await self._pause(self.began + schedule.start(following) - clock.monotonic()):
+        if await self._pause(began + schedule.start(following) - clock.monotonic()):
             self.number = following
 
     async def _overran(self, missed: int) -> None:
@@ -139,13 +151,16 @@ class Scheduler:
 
     async def _refresh(self) -> None:
         self.holder.watchdog.expect_within(REFRESH_NEEDS + MARGIN)
-        await self.session.refresh()
+        try:
+            await self.session.refresh()
+        except Exception as bug:  # noqa: BLE001 - it is reported: the plan and the trust stores stay
+            report_bug(Part.DISCOVERY, bug)
         self.refreshed = clock.monotonic()
 
-    async def _refresh_in_time(self) -> None:
+    async def _refresh_in_time(self, began: float) -> None:
         """Refresh what was discovered, where it does not delay the next sweep."""
         now = clock.monotonic()
-        left = self.began + self.session.schedule.start(self.number + 1) - now
+        left = began + self.session.schedule.start(self.number + 1) - now
         if now - self.refreshed >= REFRESH_EVERY and left >= min(
             REFRESH_NEEDS, self.session.schedule.interval / 2
         ):

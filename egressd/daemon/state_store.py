@@ -12,13 +12,15 @@ import structlog
 
 from egressd import clock
 from egressd.alerting import active_silences, silenced_pairs
+from egressd.bugs import attempt, report_bug
 from egressd.daemon.counters import count_results, reachable_profiles
-from egressd.daemon.evaluate import evaluate, fit_receivers
+from egressd.daemon.evaluate import Evaluation, evaluate, fit_receivers
 from egressd.daemon.holder import SnapshotHolder
 from egressd.engine.session import Session
+from egressd.errors import Part
 from egressd.model.alert import Silence
 from egressd.model.catalog import Discovery
-from egressd.model.event import Event, SweepFinished
+from egressd.model.event import Event, SweepFinished, TargetEvent
 from egressd.model.plan import Plan
 from egressd.model.recording import Recording
 from egressd.model.snapshot import Counters, Snapshot, StateStatus
@@ -87,16 +89,29 @@ class StateStore:
             rules = before.settings.alerting
             silences = self._active_silences(moment)
             fresh = pairs_of(plan, probes)
-            standings, events = advance(
+            unchanged: tuple[Standings, tuple[TargetEvent, ...]] = (before.standings, ())
+            standings, events = attempt(
+                Part.STANDINGS,
+                unchanged,
+                advance,
                 before.standings,
                 sweep,
                 now=now,
                 fresh=fresh,
                 thresholds=Thresholds(explicit=rules.explicit, silent=rules.silent, better=rules.better),
                 flapping=rules.flapping,
-                silenced=silenced_pairs(plan, silences),
+                silenced=attempt(Part.ALERTS, frozenset(), silenced_pairs, plan, silences),
+                on_bug=report_bug,
             )
-            counters = count_results(before.counters, sweep, fresh=fresh, probes=probes)
+            counters = attempt(
+                Part.COUNTERS,
+                before.counters,
+                count_results,
+                before.counters,
+                sweep,
+                fresh=fresh,
+                probes=probes,
+            )
             changes: tuple[Event, ...] = events
             if seconds is not None:
                 changes = (*events, _finished(sweep, now=now, seconds=seconds))
@@ -116,16 +131,20 @@ class StateStore:
             if changed or clock.monotonic() - evaluated >= EVALUATE_EVERY:
                 evaluated = clock.monotonic()
                 await self.tick()
+                self.holder.watchdog.progressed(Part.EVALUATION)
 
     async def refresh_silences(self) -> bool:
         """Read silences again if their file has changed; return whether they are others now."""
-        if self.silences_file is None or not await asyncio.to_thread(self.silences_file.refresh):
+        if self.silences_file is None:
+            return False
+        if not await asyncio.to_thread(attempt, Part.EVALUATION, False, self.silences_file.refresh):
             return False
         self.silences = self.silences_file.silences
         return True
 
     def _active_silences(self, moment: datetime) -> tuple[Silence, ...]:
-        return active_silences(self.holder.current.settings.alerting.maintenance, self.silences, moment)
+        maintenance = self.holder.current.settings.alerting.maintenance
+        return attempt(Part.ALERTS, (), active_silences, maintenance, self.silences, moment)
 
     async def tick(self) -> None:
         """Evaluate the alerts without a probe: silences, reminders, conditions that have held long enough."""
@@ -150,7 +169,16 @@ class StateStore:
         self, snapshot: Snapshot, silences: tuple[Silence, ...], moment: datetime
     ) -> tuple[Event, ...]:
         """Make a snapshot current together with the alerts it leads to."""
-        step = evaluate(snapshot, silences, now=moment, limits=self.limits)
+        step = attempt(
+            Part.ALERTS,
+            Evaluation(snapshot=snapshot),
+            evaluate,
+            snapshot,
+            silences,
+            now=moment,
+            limits=self.limits,
+            on_bug=report_bug,
+        )
         known = dict(snapshot.outbox.dropped)
         self.holder.current = step.snapshot
         for receiver, count in step.dropped:
@@ -170,7 +198,7 @@ class StateStore:
         self.saved = replace(shown, state=status)
         self.wakeup.wake_all()
         for one in events:
-            self.on_event(one)
+            attempt(Part.LOG, None, self.on_event, one)
 
 
 def pairs_of(plan: Plan, probes: frozenset[str]) -> frozenset[tuple[str, str]]:
@@ -185,7 +213,15 @@ def _completed(counters: Counters, plan: Plan, standings: Standings, *, now: str
         sweeps=counters.sweeps + 1,
         sweep_seconds=seconds,
         completed=now,
-        profiles=reachable_profiles(counters.profiles, plan, standings, now=now),
+        profiles=attempt(
+            Part.COUNTERS,
+            counters.profiles,
+            reachable_profiles,
+            counters.profiles,
+            plan,
+            standings,
+            now=now,
+        ),
     )
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from egressd import clock
 from egressd.attribution import SAMPLED, judge, plan_followups
+from egressd.bugs import report_bug
 from egressd.engine.latest import EVIDENCE_INTERVALS, LatestResults, RecordChange
 from egressd.engine.plan import plan_sweep
 from egressd.engine.schedule import Schedule, hourly_label
@@ -163,7 +164,7 @@ class Session:
         In a thread: with many targets it takes longer than a scrape of the daemon may wait.
         """
         known = replace(self.results.recording(self.plan, of), baseline=self.baseline)
-        return await asyncio.to_thread(judge, known)
+        return await asyncio.to_thread(judge, known, on_bug=report_bug)
 
     def _plan_followups(
         self, plan: Plan, seen: Recording, renewed: AbstractSet[str]
@@ -177,7 +178,8 @@ class Session:
         """
         known = self.results.recording(plan, seen, renewed=renewed)
         probed = {one.probe for one in seen.records}
-        planned = route_fetches(plan_followups(known, probed=probed), self.settings, plan)
+        wanted = plan_followups(known, probed=probed, on_bug=report_bug)
+        planned = route_fetches(wanted, self.settings, plan)
         return tuple(
             one
             for one in planned

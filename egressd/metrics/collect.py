@@ -5,8 +5,11 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from egressd import __version__
+from egressd.bugs import attempt, report_bug
+from egressd.errors import Part, isolate_each
 from egressd.metrics.table import MOST_REASONS, OTHER_REASONS
 from egressd.model.alert import AlertState
 from egressd.model.endpoint import Need
@@ -24,16 +27,26 @@ Row = tuple[tuple[str, ...], float]
 def rows_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> dict[str, list[Row]]:
     """Return the samples of every metric except histograms, which the writer takes from the counters.
 
-    `limits` are the seconds that the product of a profile may be offline.
+    `limits` are the seconds that the product of a profile may be offline. What has a bug is missing.
     """
-    rows = dict(_of_daemon(snapshot))
-    rows.update(_of_counters(snapshot.counters))
-    rows.update(_of_standings(snapshot))
-    rows.update(_of_alerts(snapshot))
+    groups: list[Callable[[], Iterator[tuple[str, list[Row]]]]] = [
+        partial(_of_daemon, snapshot),
+        partial(_of_counters, snapshot.counters),
+        partial(_of_standings, snapshot),
+        partial(_of_alerts, snapshot),
+    ]
     if snapshot.sweep is not None:
-        rows.update(_of_sweep(snapshot.sweep, limits))
-        rows.update(_of_results(tuple(results_of(snapshot.sweep))))
-    return rows
+        results = attempt(Part.METRICS, (), _results, snapshot.sweep)
+        groups += [partial(_of_sweep, snapshot.sweep, limits), partial(_of_results, results)]
+    return dict(row for group in groups for row in attempt(Part.METRICS, (), _collect, group))
+
+
+def _collect(group: Callable[[], Iterator[tuple[str, list[Row]]]]) -> tuple[tuple[str, list[Row]], ...]:
+    return tuple(isolate_each(Part.METRICS, report_bug, group()))
+
+
+def _results(sweep: Sweep) -> tuple[TargetResult, ...]:
+    return tuple(results_of(sweep, on_bug=report_bug))
 
 
 def _of_daemon(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
@@ -52,6 +65,7 @@ def _of_counters(counters: Counters) -> Iterator[tuple[str, list[Row]]]:
     yield "probes_total", [(key, count) for key, count in counters.probes.items()]
     yield "probe_failures_total", _failures(counters)
     yield "sweep_overruns_total", _one(counters.overruns)
+    yield "internal_errors_total", [((one,), count) for one, count in counters.bugs.items()]
     yield "notifications_total", [((one,), count) for one, count in counters.notifications.items()]
     yield "notifications_failed_total", [((one,), n) for one, n in counters.notifications_failed.items()]
     yield "notifications_dropped_total", [((one,), n) for one, n in counters.notifications_dropped.items()]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from egressd.errors import Part
+
 
 class MetricType(StrEnum):
     """The metric types of OpenMetrics."""
@@ -243,6 +245,13 @@ _ROWS = (
         "",
         "1",
         "Sweeps skipped because the previous one was still running.",
+    ),
+    _metric(
+        "internal_errors_total",
+        MetricType.COUNTER,
+        "part",
+        str(len(Part)),
+        "Bugs of egressd since it started, by the part of it; each ended one result and is in the log.",
     ),
     _metric(
         "alerts_firing",

@@ -11,6 +11,8 @@ from itertools import accumulate
 
 from prometheus_client.utils import floatToGoString
 
+from egressd.bugs import attempt
+from egressd.errors import Part
 from egressd.metrics.collect import Row, rows_of
 from egressd.metrics.table import METRICS, Metric, MetricType
 from egressd.model.snapshot import BUCKETS, Counters, Snapshot
@@ -30,11 +32,12 @@ def write_snapshot(
     """Write all metrics, or the named ones; OpenMetrics without the final `# EOF`."""
     rows = rows_of(snapshot, limits=limits)
     wanted = (one for name, one in METRICS.items() if names is None or name in names)
-    return "".join(
-        line
-        for metric in wanted
-        for line in _family(metric, rows.get(metric.name, ()), snapshot.counters, openmetrics=openmetrics)
-    )
+
+    def write(metric: Metric) -> str:
+        found = rows.get(metric.name, ())
+        return "".join(_family(metric, found, snapshot.counters, openmetrics=openmetrics))
+
+    return "".join(attempt(Part.METRICS, "", write, metric) for metric in wanted)
 
 
 def _family(metric: Metric, rows: Collection[Row], counters: Counters, *, openmetrics: bool) -> Iterator[str]:

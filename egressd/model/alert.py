@@ -138,6 +138,11 @@ class Alert:
         """Whether it was notified and is not resolved."""
         return self.state in (AlertState.FIRING, AlertState.SUPPRESSED, AlertState.RESOLVING)
 
+    @property
+    def holds(self) -> bool:
+        """Whether its condition held at the last evaluation."""
+        return self.state in (AlertState.PENDING, AlertState.FIRING, AlertState.SUPPRESSED)
+
 
 class NoticeKind(StrEnum):
     """Why a notice is sent."""

@@ -50,6 +50,8 @@ class Counters:
     """Failed attempts by receiver; retries count."""
     notifications_dropped: Mapping[str, int] = field(default_factory=dict)
     """Dropped notices by receiver: its queue was full, or it refused them."""
+    bugs: Mapping[str, int] = field(default_factory=dict)
+    """Bugs of egressd, by the part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import structlog
-
 from egressd import clock
+from egressd.bugs import report_bug
+from egressd.errors import Part
 from egressd.notify.result import DeliveryResult
 
 FIRST = 1.0
@@ -18,8 +18,6 @@ LONGEST_ASKED = 3600.0
 """Seconds a server may ask for at most (`Retry-After`): it must not stop notifications for a day."""
 MOST_BUGS = 5
 """Unexpected exceptions in a row after which the notice is given up: the next one may work."""
-
-log = structlog.get_logger("egressd")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,8 +55,8 @@ class Retry:
     async def _safely(self, delivery: Awaitable[DeliveryResult], receiver: str) -> DeliveryResult:
         try:
             return await delivery
-        except Exception as error:
-            log.exception("a bug in a delivery", receiver=receiver)
+        except Exception as error:  # noqa: BLE001 - it is reported
+            report_bug(Part.DELIVERY, error, receiver=receiver)
             again = self.failures + 1 < MOST_BUGS
             return DeliveryResult(ok=False, retry=again, why=f"internal error: {type(error).__name__}")
 

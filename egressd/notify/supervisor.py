@@ -9,19 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-import structlog
-
+from egressd.bugs import report_bug, run_again
+from egressd.errors import Part
 from egressd.model.notification import Feed
 from egressd.notify.alertmanager.worker import RESEND, AlertmanagerWorker, peer_labels
 from egressd.notify.heartbeat import HeartbeatWorker
 from egressd.notify.interface import DeliveryStore, Senders
 from egressd.notify.retry import Retry
 from egressd.notify.worker import QueueWorker
-
-AFTER_A_BUG = 60.0
-"""Seconds before a task that ended with an unexpected exception is started again."""
-
-log = structlog.get_logger("egressd")
 
 Key = tuple[str, str]
 """The receiver's name, and what distinguishes its tasks."""
@@ -53,7 +48,7 @@ class DeliverySupervisor:
                 for key, make in self._wanted():
                     if key not in running or running[key].done():
                         name = f"delivery {key[0]}"
-                        running[key] = group.create_task(self._supervise(key[0], make), name=name)
+                        running[key] = group.create_task(self._keep(make()), name=name)
                 await woken.wait()
 
     def _wanted(self) -> Iterator[tuple[Key, Callable[[], Worker]]]:
@@ -79,15 +74,15 @@ class DeliverySupervisor:
         retry, push = Retry(chance=self.chance, longest=RESEND), self.senders.push
         return AlertmanagerWorker(name=name, store=self.store, retry=retry, push=push, url=url, label=label)
 
-    async def _supervise(self, name: str, make: Callable[[], Worker]) -> None:
-        """Run a worker; after an unexpected exception, log it and run the worker again."""
-        worker = make()
-        while True:
+    async def _keep(self, worker: Worker) -> None:
+        """Run a worker to its end, again after a bug; once the wakeup is closed, no more."""
+
+        async def run() -> None:
             try:
                 await worker.run()
-                return
-            except Exception:
-                log.exception("a bug in a delivery task", receiver=name)
-            if self.store.wakeup.closing:
-                return
-            await asyncio.sleep(AFTER_A_BUG)
+            except Exception as bug:
+                if not self.store.wakeup.closing:
+                    raise
+                report_bug(Part.DELIVERY, bug)
+
+        await run_again(Part.DELIVERY, run)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from egressd.bugs import report_bug
+from egressd.errors import Part, describe_bug
 from egressd.model.catalog import Discovery, DiscoveryCall
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Observation
@@ -38,7 +40,15 @@ async def discover(
     found: dict[str, Discovery] = {}
 
     async def run(call: DiscoveryCall) -> None:
-        found[call.name] = await _run_call(call, context, region=region, known=known.get((call.host, 443)))
+        try:
+            found[call.name] = await _run_call(
+                call, context, region=region, known=known.get((call.host, 443))
+            )
+        except Exception as bug:  # noqa: BLE001 - it is reported, and ends this call only
+            report_bug(Part.DISCOVERY, bug, call=call.name)
+            found[call.name] = Discovery(
+                name=call.name, hosts=(), note=f"internal error: {describe_bug(bug)}"
+            )
 
     await run_until(stop, [run(call) for call in calls], seconds=SECONDS)
     late = "no answer in time"

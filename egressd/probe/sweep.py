@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-import structlog
-
+from egressd.bugs import attempt, report_bug
 from egressd.clock import monotonic, timestamp
+from egressd.errors import Part
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe
 from egressd.model.recording import Control, ProbeRecord, Recording
 from egressd.model.settings import Limits
@@ -39,8 +39,6 @@ SOCKETS_PER_PROBE = 4
 """Sockets that a probe may have open at once, for DNS queries or connects."""
 BACKSTOP_FACTOR = 1.1
 """A probe that exceeds its deadline by this factor has a bug and is cancelled."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +97,9 @@ async def _follow_up(
     """
     begun: dict[str, asyncio.Task[bool]] = {}
     for _ in range(FOLLOWUP_ROUNDS):
-        planned = await asyncio.to_thread(plan_followups, _record(run, plan))  # slow for a large plan
+        planned = await asyncio.to_thread(  # slow for a large plan
+            attempt, Part.FOLLOWUPS, (), plan_followups, _record(run, plan)
+        )
         fresh = tuple(one for one in planned if one.id not in begun)
         if run.ended_by or not (fresh or any(not task.done() for task in begun.values())):
             return
@@ -162,13 +162,20 @@ async def _run_guarded(run: SweepRun, probe: Probe, limiter: Limiter) -> None:
         try:
             async with asyncio.timeout(BACKSTOP_FACTOR * run.context.limits.deadline + 1.0):
                 record = await run_probe(probe, run.context)
-        except Exception as bug:
-            log.exception("probe ended by a bug of egressd", probe=probe.id)
-            record = ProbeRecord(
-                probe=probe.id, trails=(), bug=redact(_describe_bug(bug), run.context.secrets)
-            )
+        except Exception as bug:  # noqa: BLE001 - it is reported
+            record = _ended_by(bug, probe, run)
     run.records[probe.id] = record
-    run.on_done(record)
+    try:
+        run.on_done(record)
+    except Exception as bug:  # noqa: BLE001 - it is reported: what was recorded can't be taken in
+        run.records[probe.id] = record = _ended_by(bug, probe, run)
+        attempt(Part.PROBE, None, run.on_done, record)
+
+
+def _ended_by(bug: Exception, probe: Probe, run: SweepRun) -> ProbeRecord:
+    """Report a bug, and return the record of the probe that it ended."""
+    report_bug(Part.PROBE, bug, probe=probe.id)
+    return ProbeRecord(probe=probe.id, trails=(), bug=redact(_describe_bug(bug), run.context.secrets))
 
 
 async def _run_guarded_control(
@@ -180,8 +187,8 @@ async def _run_guarded_control(
         result = control_cache.get(control) or await run_control(control, run.context, gap=gap)
         run.controls[control.id] = result
         control_cache.put(result)
-    except Exception:
-        log.exception("control ended by a bug of egressd", control=control.id)
+    except Exception as bug:  # noqa: BLE001 - it is reported
+        report_bug(Part.CONTROL, bug, control=control.id)
 
 
 def _describe_bug(bug: Exception) -> str:
@@ -198,7 +205,7 @@ def _record(run: SweepRun, plan: Plan) -> Recording:
         for probe in plan.probes
     )
     vantage = read_vantage(plan, run.context.store)
-    readings, offset = clock_offset(records)
+    readings, offset = attempt(Part.PROBE, ((), None), clock_offset, records)
     return Recording(
         id=secrets.token_hex(8),
         started=run.started,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
+from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.event import TargetChanged, TargetEvent, TargetRemoved
 from egressd.model.notification import Flapping
 from egressd.model.observation import Timestamp
@@ -39,6 +41,10 @@ class _Result:
         return self.belief.outcome.reachable
 
 
+_Step = tuple[Standing | None, tuple[TargetChanged, ...]]
+"""A standing after a result, None: there is none yet; and the events that led there."""
+
+
 def advance(
     standings: Standings,
     sweep: Sweep,
@@ -48,26 +54,23 @@ def advance(
     thresholds: Thresholds = Thresholds(),  # noqa: B008 - frozen
     flapping: Flapping = FLAPPING,
     silenced: frozenset[tuple[str, str]] = NONE,
+    on_bug: OnBug = raise_bug,
 ) -> tuple[Standings, tuple[TargetEvent, ...]]:
     """Return the standings after a sweep, and the events that led there.
 
     `fresh` are the targets and sources that were probed; None: all. The other verdicts rest on older probes
     and are not applied again. Targets that are not in the sweep are dropped. `silenced` are the targets and
-    sources that a silence covers: they are probed and judged as ever.
+    sources that a silence covers: they are probed and judged as ever. `on_bug` is called with what keeps a
+    standing from advancing: it stays as it is.
     """
     if sweep.recording.id == standings.recording:
         return standings, ()
     known = {one.key: one for one in standings.targets}
-    explicit = explicit_pairs(sweep.recording, fresh)
-    kept: list[Standing] = []
-    events: list[TargetEvent] = []
-    for target, seen in _verdicts(sweep):
+    explicit = isolate(Part.STANDINGS, on_bug, lambda: explicit_pairs(sweep.recording, fresh), lambda _: NONE)
+
+    def result_of(target: str, seen: SourceVerdict) -> _Result:
         key = (target, seen.source)
-        before = known.get(key)
-        if fresh is not None and key not in fresh:
-            kept += [before] if before is not None else []
-            continue
-        result = _Result(
+        return _Result(
             target=target,
             source=seen.source,
             belief=belief_of(seen.verdict),
@@ -77,13 +80,13 @@ def advance(
             silenced=key in silenced,
             flapping=flapping,
         )
-        after = _apply(before, result)
-        kept.append(after)
-        events += _changes(before, after)
+
+    kept, events = _advance_targets(known, sweep, fresh, result_of=result_of, on_bug=on_bug)
     here = {one.key for one in kept}
     events += [event for key, one in known.items() if key not in here for event in _removal(one, now=now)]
     touched = None if fresh is None else frozenset(target for target, _ in fresh)
-    findings, changes = advance_findings(
+    advance_found = partial(
+        advance_findings,
         standings.findings,
         sweep.findings,
         now=now,
@@ -92,9 +95,43 @@ def advance(
         thresholds=thresholds,
         confirmed=frozenset(one.target for one in kept if one.settled and not one.up),
     )
+    findings, changes = isolate(Part.STANDINGS, on_bug, advance_found, lambda _: (standings.findings, ()))
     kept.sort(key=lambda one: one.key)
     made = Standings(targets=tuple(kept), findings=findings, recording=sweep.recording.id)
     return made, (*events, *changes)
+
+
+def _advance_targets(
+    known: Mapping[tuple[str, str], Standing],
+    sweep: Sweep,
+    fresh: frozenset[tuple[str, str]] | None,
+    *,
+    result_of: Callable[[str, SourceVerdict], _Result],
+    on_bug: OnBug,
+) -> tuple[list[Standing], list[TargetEvent]]:
+    """Apply the fresh verdicts; one that can't be applied leaves its standing as it is."""
+    kept: list[Standing] = []
+    events: list[TargetEvent] = []
+
+    def step(before: Standing | None, target: str, seen: SourceVerdict) -> _Step:
+        after = _apply(before, result_of(target, seen))
+        return after, tuple(_changes(before, after))
+
+    for target, seen in _verdicts(sweep):
+        key = (target, seen.source)
+        before = known.get(key)
+        after, changed = _unmoved(before)
+        if fresh is None or key in fresh:
+            after, changed = isolate(
+                Part.STANDINGS, on_bug, partial(step, before, target, seen), partial(_unmoved, before)
+            )
+        kept += [after] if after is not None else []
+        events += changed
+    return kept, events
+
+
+def _unmoved(before: Standing | None, _why: str = "") -> _Step:
+    return before, ()
 
 
 def belief_of(verdict: Verdict) -> Belief:

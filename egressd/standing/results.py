@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.observation import (
     DnsObservation,
     HttpObservation,
@@ -41,12 +43,34 @@ class TargetResult:
     """Bytes per second."""
 
 
-def results_of(sweep: Sweep) -> Iterator[TargetResult]:
-    """Yield the results in the order of the plan's targets."""
+def results_of(sweep: Sweep, *, on_bug: OnBug = raise_bug) -> Iterator[TargetResult]:
+    """Yield the results in the order of the plan's targets.
+
+    `on_bug` is called with what keeps a result from being measured: it has its verdict only.
+    """
     trails = _trails(sweep.recording)
     for judged in sweep.verdicts:
         for one in judged.by_source:
-            yield _result(judged.target, one.source, one.verdict, trails.get((judged.target, one.source), ()))
+            seen = trails.get((judged.target, one.source), ())
+            yield isolate(
+                Part.JUDGEMENT,
+                on_bug,
+                partial(_result, judged.target, one.source, one.verdict, seen),
+                partial(_unmeasured, judged.target, one.source, one.verdict),
+            )
+
+
+def _unmeasured(target: str, source: str, verdict: Verdict, _why: str) -> TargetResult:
+    return TargetResult(
+        target=target,
+        source=source,
+        verdict=verdict,
+        durations={},
+        chain_expiry=None,
+        expires_first=None,
+        intercepted=None,
+        throughput=None,
+    )
 
 
 def _trails(recording: Recording) -> dict[tuple[str, str], tuple[Trail, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from egressd.attribution.detectors import missing_rules, path
 from egressd.attribution.detectors.detector_input import DetectorInput, Verdicts
@@ -14,7 +15,17 @@ from egressd.attribution.detectors.revocation import revocation
 from egressd.attribution.detectors.source import missing_for_source
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.target_judgement import TargetJudgement
+from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.verdict import Finding
+
+UNCLAIMING: tuple[Callable[[DetectorInput], list[Finding]], ...] = (
+    lambda inputs: path.accept_all(inputs.index),
+    lambda inputs: path.dns_interception(inputs.index),
+    lambda inputs: nxdomain_rewriting(inputs.index),
+    unused_proxy,
+    lambda inputs: revocation(inputs.index),
+)
+"""Detectors of what is wrong beside whatever fails: they claim no target."""
 
 DETECTORS: tuple[Callable[[DetectorInput], list[Finding]], ...] = (
     missing_for_source,
@@ -32,23 +43,26 @@ DETECTORS: tuple[Callable[[DetectorInput], list[Finding]], ...] = (
 
 
 def detect_findings(
-    index: SweepIndex, judgements: Iterable[TargetJudgement], verdicts: Verdicts
+    index: SweepIndex, judgements: Iterable[TargetJudgement], verdicts: Verdicts, *, on_bug: OnBug = raise_bug
 ) -> tuple[Finding, ...]:
-    """Return the findings of a sweep, in an order that depends on the facts only."""
+    """Return the findings of a sweep, in an order that depends on the facts only.
+
+    A detector with a bug finds nothing, and the others go on.
+    """
     inputs = DetectorInput.build(index, judgements, verdicts)
-    found = [
-        *path.accept_all(index),
-        *path.dns_interception(index),
-        *nxdomain_rewriting(index),
-        *unused_proxy(inputs),
-    ]
-    found += revocation(index)
+    found: list[Finding] = []
+    for detect_one in UNCLAIMING:
+        found += isolate(Part.FINDINGS, on_bug, partial(detect_one, inputs), _nothing)
     for detect in DETECTORS:
-        fresh = detect(inputs)
+        fresh = isolate(Part.FINDINGS, on_bug, partial(detect, inputs), _nothing)
         found += fresh
         claimed = (target for finding in fresh for target in finding.targets)
         inputs = replace(inputs, claimed=inputs.claimed | frozenset(claimed))
     return _distinct(found)
+
+
+def _nothing(_why: str) -> list[Finding]:
+    return []
 
 
 def _distinct(found: list[Finding]) -> tuple[Finding, ...]:

@@ -12,15 +12,17 @@ Where controls are handled:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from itertools import chain
+from functools import partial
 
 from egressd.attribution.control_results.client_hello import EXPECTED_TO_WORK
-from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.followups.failure import PER_PROBE, PER_SWEEP, failure_controls
 from egressd.attribution.followups.http import redirect_controls
 from egressd.attribution.followups.sampling import hello_controls, revocation_controls
+from egressd.attribution.isolation import index_recording
+from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.plan import ControlPlan
 from egressd.model.recording import Recording
 
@@ -34,17 +36,35 @@ __all__ = ["PER_PROBE", "PER_SWEEP", "SAMPLED", "plan_followups"]
 
 
 def plan_followups(
-    recording: Recording, *, probed: AbstractSet[str] | None = None
+    recording: Recording, *, probed: AbstractSet[str] | None = None, on_bug: OnBug = raise_bug
 ) -> tuple[ControlPlan, ...]:
     """Return the controls that are worth running now; none of those that ran already and are still fresh.
 
     `probed` are the probes of the running pass, where others are known from before; None: all are of it.
+    A kind of controls whose planning has a bug is left out.
     """
-    index = SweepIndex.build(recording)
+    return isolate(Part.FOLLOWUPS, on_bug, lambda: _plan(recording, probed, on_bug), lambda _: ())
+
+
+def _plan(recording: Recording, probed: AbstractSet[str] | None, on_bug: OnBug) -> tuple[ControlPlan, ...]:
+    index = index_recording(recording, part=Part.FOLLOWUPS, on_bug=on_bug)
     done = {one.id for one in recording.controls}
-    failures = chain(failure_controls(index), revocation_controls(index), redirect_controls(index))
-    once = (one for one in failures if one.id not in done)
-    return tuple({one.id: _paced(one) for one in chain(once, hello_controls(index, probed))}.values())
+
+    def planned(plan: Callable[[], Iterable[ControlPlan]]) -> tuple[ControlPlan, ...]:
+        return isolate(Part.FOLLOWUPS, on_bug, lambda: tuple(plan()), lambda _: ())
+
+    found = [
+        one
+        for plan in (
+            partial(failure_controls, index, on_bug=on_bug),
+            partial(revocation_controls, index),
+            partial(redirect_controls, index),
+        )
+        for one in planned(plan)
+        if one.id not in done
+    ]
+    found += planned(lambda: hello_controls(index, probed))
+    return tuple({one.id: _paced(one) for one in found}.values())
 
 
 def _paced(one: ControlPlan) -> ControlPlan:

@@ -35,6 +35,7 @@ from egressd.attribution.followups.lookup import (
 from egressd.attribution.followups.proxy import proxy_controls
 from egressd.attribution.followups.repeats import Repeats, is_outage, is_silent, repeats_ran
 from egressd.attribution.trail_judgement import TrailJudgement, judge_trail
+from egressd.errors import OnBug, Part, isolate_each, raise_bug
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, Phase, TlsObservation
 from egressd.model.plan import ControlKind, ControlPlan, Probe
@@ -67,14 +68,14 @@ SILENT_CODES = frozenset(
 )
 
 
-def failure_controls(index: SweepIndex) -> Iterator[ControlPlan]:
+def failure_controls(index: SweepIndex, *, on_bug: OnBug = raise_bug) -> Iterator[ControlPlan]:
     """Yield the controls that would tell the remaining explanations apart, in the plan's order.
 
-    What ran already is left out, and what its result calls for follows.
+    What ran already is left out, and what its result calls for follows. A bug ends those of one probe.
     """
     budget = _Budget(index)
     for probe in index.recording.plan.probes:
-        for control in _for_probe(probe, index, budget):
+        for control in isolate_each(Part.FOLLOWUPS, on_bug, _for_probe(probe, index, budget)):
             if budget.takes(control):
                 yield control
 

@@ -1,0 +1,62 @@
+"""An index over a recording in which our code fails on single records: those are left out, no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.errors import OnBug, Part, describe_bug, isolate
+from egressd.model.recording import Control, ProbeRecord, Recording
+
+
+def index_recording(recording: Recording, *, part: Part, on_bug: OnBug) -> SweepIndex:
+    """Index a recording; records and controls that raise an exception there are marked as bugs, or left out.
+
+    Raises:
+        Exception: the plan itself can't be indexed.
+    """
+
+    def without_some(_why: str) -> SweepIndex:
+        kept = replace(
+            recording,
+            records=tuple(_checked_record(one, recording) for one in recording.records),
+            controls=tuple(_usable_controls(recording)),
+        )
+        return isolate(part, on_bug, lambda: SweepIndex.build(kept), without_any)
+
+    def without_any(why: str) -> SweepIndex:  # each alone can be indexed, and all together not
+        marked = tuple(_marked(one, why) for one in recording.records)
+        return SweepIndex.build(replace(recording, records=marked, controls=()))
+
+    return isolate(part, on_bug, lambda: SweepIndex.build(recording), without_some)
+
+
+def _checked_record(one: ProbeRecord, recording: Recording) -> ProbeRecord:
+    why = _problem(replace(_small(recording, one.probe), records=(one,), controls=()))
+    return _marked(one, why) if why else one
+
+
+def _usable_controls(recording: Recording) -> Iterator[Control]:
+    for one in recording.controls:
+        if not _problem(replace(_small(recording, one.subject), records=(), controls=(one,))):
+            yield one
+
+
+def _small(recording: Recording, probe: str) -> Recording:
+    """Return the recording with a plan of one probe: indexing the whole plan for each record takes long."""
+    plan = recording.plan
+    probes = tuple(one for one in plan.probes if one.id == probe)
+    return replace(recording, plan=replace(plan, probes=probes, targets=()))
+
+
+def _problem(recording: Recording) -> str:
+    try:
+        SweepIndex.build(recording)
+    except Exception as bug:  # noqa: BLE001 - the caller reported it
+        return describe_bug(bug)
+    return ""
+
+
+def _marked(one: ProbeRecord, why: str) -> ProbeRecord:
+    return replace(one, trails=(), bug=one.bug or why, skipped="")
