@@ -75,6 +75,7 @@ async def run(plan: Plan, *, stop: asyncio.Event | None = None) -> Recording:
     )
 
 
+@pytest.mark.bugs
 async def test_a_bug_ends_one_probe_only() -> None:
     """The probe with the bug is recorded as such; the other one is unaffected."""
     recording = await run(plan_of(probe("bug.test"), probe("fine.test")))
