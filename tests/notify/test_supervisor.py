@@ -141,6 +141,7 @@ def test_a_refused_notice_is_dropped_and_logged(play: Play, capsys: pytest.Captu
     assert "400 no such room" in output
 
 
+@pytest.mark.bugs
 @pytest.mark.parametrize("bug", [True, False])
 def test_one_notice_that_cannot_be_written_costs_no_other(play: Play, bug: bool) -> None:
     """A digest that fails for one of its notices is taken apart: only that one is dropped, in order."""
