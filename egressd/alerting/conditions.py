@@ -1,7 +1,8 @@
 """The conditions of one evaluation: what is wrong now, one condition per thing that can be repaired.
 
-Names, labels and severities are those of the shipped Prometheus rules, so that Alertmanager deduplicates
-both. Whether a condition fires is decided in `egressd.alerting.lifecycle` and `inhibit`.
+Names, labels and severities are those of the shipped Prometheus rules, so that routes and inhibitions fit
+both, whoever sends the alert. Whether a condition fires is decided in `egressd.alerting.lifecycle` and
+`inhibit`.
 """
 
 from __future__ import annotations

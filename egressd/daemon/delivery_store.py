@@ -53,6 +53,7 @@ class DaemonDeliveryStore:
         after = replace(
             before,
             failing_since=first[0] if first else None,
+            unreached_since=None if delivery.ok else before.unreached_since or self._unreached(receiver),
             why=first[1] if first else "",
             delivered_at=now if delivery.ok else before.delivered_at,
         )
@@ -61,11 +62,23 @@ class DaemonDeliveryStore:
 
     def _known_failures(self, receiver: str) -> dict[str, tuple[str, str]]:
         """Return the failures by peer, without peers that are not configured any more."""
-        configured = self.holder.current.settings.notify.receiver(receiver)
-        peers = {"", *peer_labels(configured).values()} if configured is not None else set()
-        known = self._failures.get(receiver, {})
+        peers, known = self._peers(receiver), self._failures.get(receiver, {})
         self._failures[receiver] = {peer: known[peer] for peer in known if peer in peers}
         return self._failures[receiver]
+
+    def _peers(self, receiver: str) -> frozenset[str]:
+        """Return the configured peers; a receiver that has none is one without a label."""
+        configured = self.holder.current.settings.notify.receiver(receiver)
+        if configured is None:
+            return frozenset()
+        return frozenset(peer_labels(configured).values()) or frozenset({""})
+
+    def _unreached(self, receiver: str) -> str | None:
+        """Return since when every peer fails; None: one does not, or was not tried yet."""
+        failures = self._failures[receiver]
+        if not failures or self._peers(receiver) - failures.keys():
+            return None
+        return max(since for since, _ in failures.values())
 
     async def delivered(self, receiver: str, batch: tuple[Queued, ...], *, dropped_reported: int) -> None:
         """Take delivered notices out of the queue and save."""

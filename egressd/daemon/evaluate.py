@@ -149,4 +149,5 @@ def _failing_before_restart(alerts: Iterable[Alert]) -> Iterable[ReceiverStatus]
         if one.is_open and one.condition.alertname is AlertName.NOTIFICATIONS_FAILING:
             name = dict(one.condition.labels).get("receiver", "")
             why = next(iter(one.condition.evidence), "")
-            yield ReceiverStatus(name=name, failing_since=one.condition.since, why=why)
+            since = one.condition.since
+            yield ReceiverStatus(name=name, failing_since=since, unreached_since=since, why=why)

@@ -125,6 +125,11 @@ def _of_alerts(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
         "notifications_last_success_timestamp_seconds",
         [((one.name,), unix(one.delivered_at)) for one in receivers if one.delivered_at],
     )
+    yield "notifications_failing", [((one.name,), float(one.failing_since is not None)) for one in receivers]
+    alertmanagers = {one.name for one in snapshot.settings.notify.alertmanagers}
+    unreached = {one.name for one in receivers if one.unreached_since is not None}
+    yield "alertmanager_receiver_configured", _one(bool(alertmanagers))
+    yield "alertmanager_receiver_reached", _one(not alertmanagers or bool(alertmanagers - unreached))
 
 
 def _of_sweep(sweep: Sweep, limits: Mapping[str, float]) -> Iterator[tuple[str, list[Row]]]:

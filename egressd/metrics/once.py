@@ -28,6 +28,9 @@ DAEMON_ONLY = frozenset(
         "maintenance_active",
         "notifications_queue_length",
         "notifications_last_success_timestamp_seconds",
+        "notifications_failing",
+        "alertmanager_receiver_configured",
+        "alertmanager_receiver_reached",
         "profile_last_reachable_timestamp_seconds",
         *(name for name, one in METRICS.items() if one.type in (MetricType.COUNTER, MetricType.HISTOGRAM)),
     }

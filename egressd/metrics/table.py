@@ -290,6 +290,27 @@ _ROWS = (
         "R",
         "When the last notification was delivered; absent before the first.",
     ),
+    _metric(
+        "notifications_failing",
+        MetricType.GAUGE,
+        "receiver",
+        "R",
+        "1 if the last delivery to the receiver, or to one of its Alertmanagers, failed, else 0.",
+    ),
+    _metric(
+        "alertmanager_receiver_configured",
+        MetricType.GAUGE,
+        "",
+        "1",
+        "1 if egressd itself sends its alerts to Alertmanager, and the rules leave them to it, else 0.",
+    ),
+    _metric(
+        "alertmanager_receiver_reached",
+        MetricType.GAUGE,
+        "",
+        "1",
+        "0 if no Alertmanager took egressd's alerts when last tried, else 1.",
+    ),
 )
 
 METRICS: Mapping[str, Metric] = MappingProxyType({one.name: one for one in _ROWS})

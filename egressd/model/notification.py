@@ -178,6 +178,16 @@ class Route:
     go_on: bool = False
     """Whether later routes are asked as well."""
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether it matches every alert."""
+        return self.match == Matcher()
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no alert gets beyond it."""
+        return self.takes_all and not self.go_on
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
@@ -190,6 +200,22 @@ class Notify:
     def receiver(self, name: str) -> Receiver | None:
         """Return a receiver by name."""
         return next((one for one in self.receivers if one.name == name), None)
+
+    @property
+    def reached_routes(self) -> tuple[Route, ...]:
+        """The routes up to the first that takes everything and does not go on."""
+        last = next((at for at, one in enumerate(self.routes) if one.is_last), len(self.routes) - 1)
+        return self.routes[: last + 1]
+
+    @property
+    def alertmanagers(self) -> tuple[Receiver, ...]:
+        """The Alertmanagers that are sent alerts: receivers to which a route leads."""
+        routed = {name for one in self.reached_routes for name in one.receivers}
+        return tuple(
+            one
+            for one in self.receivers
+            if one.feed is Feed.ALERTS and (not self.routes or one.name in routed)
+        )
 
     def secrets(self) -> tuple[str, ...]:
         """Return every spelling of the receivers' secrets that no line may show, the longest first."""

@@ -102,7 +102,9 @@ class ReceiverStatus:
     waiting: int = 0
     """Notices in its queue."""
     failing_since: Timestamp | None = None
-    """First failure since the last success; None: the last delivery succeeded."""
+    """First failure since the last success, of any peer; None: the last delivery succeeded."""
+    unreached_since: Timestamp | None = None
+    """Since when every delivery failed, to whichever peer; None: one succeeded, or none was tried."""
     why: str = ""
     """The last error, while it fails."""
     delivered_at: Timestamp | None = None

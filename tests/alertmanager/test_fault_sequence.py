@@ -6,9 +6,7 @@ Hours of simulated time pass between sweeps; timestamps are shifted to the Alert
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
@@ -48,8 +46,6 @@ PLAIN, SECURE = NAMES[:10], NAMES[10:20]
 PORT80 = "blocked:tcp_port_blocked"
 SNI = "blocked:tls_sni_reset"
 HOUR = 3600.0
-PEER_WAIT = 8.0
-"""Seconds until the second peer knows that the first has notified; its `--cluster.peer-timeout` is five."""
 
 
 @dataclass(kw_only=True)
@@ -78,24 +74,10 @@ class FaultSequence:
     store: DeliveryStoreRecorder
     peers: tuple[Peer, Peer]
     webhook: WebhookListener
-    offset: timedelta | None = None
-    """The fixed time difference to the Alertmanagers' clock, where both run at the same speed."""
 
     def time_offset(self) -> timedelta:
         """Return how far the simulation's clock is behind the Alertmanagers'."""
-        return self.offset if self.offset is not None else datetime.now(UTC) - self.simulation.now
-
-    def freeze_offset(self) -> None:
-        """From now on run the simulation's clock at the Alertmanagers' speed."""
-        self.offset = datetime.now(UTC) - self.simulation.now
-
-    def probe_now(self, words: dict[str, str] | None = None) -> None:
-        """Sweep four times at the current time."""
-        for _ in range(4):
-            assert self.offset is not None
-            self.simulation.probe(
-                words, seconds=(datetime.now(UTC) - self.offset - self.simulation.now).total_seconds()
-            )
+        return datetime.now(UTC) - self.simulation.now
 
     def publish(self, *expected: str, on: tuple[Peer, ...] = ()) -> None:
         """Publish the simulation's alerts; both peers must have exactly the expected ones."""
@@ -259,48 +241,3 @@ async def test_a_peer_that_is_down_delays_and_loses_nothing(
         one.simulation.repeat(4)
         await one.expect()
         assert [ok for _, ok in one.store.attempts.elements()].count(False) > 0
-
-
-async def test_pushes_and_prometheus_rules_are_deduplicated(
-    peers: tuple[Peer, Peer, WebhookListener], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Repeated pushes to both peers, and Prometheus' own, give one firing and one resolved notification."""
-    async with fault_sequence(peers, monkeypatch) as one:
-        one.freeze_offset()
-        one.probe_now({"t01": SNI, "t02": SNI})
-        expected = ("EgressTargetUnreachable/critical/t01", "EgressTargetUnreachable/critical/t02")
-        await one.expect(*expected)
-        for _ in range(3):
-            one.probe_now({"t01": SNI, "t02": SNI})
-            await one.expect(*expected)
-        as_prometheus = [
-            {"labels": each["labels"], "startsAt": each["startsAt"], "annotations": {"summary": "by rule"}}
-            for each in one.peers[0].alerts()
-        ]
-        for peer in one.peers:
-            await asyncio.to_thread(post, peer, as_prometheus)
-        await one.expect(*expected)
-        await asyncio.to_thread(
-            until,
-            lambda: len(one.webhook.alerts_with_status("firing")) >= 2,
-            lambda: one.webhook.notifications,
-        )
-        await asyncio.sleep(PEER_WAIT)
-        one.probe_now()
-        await one.expect()
-        await asyncio.to_thread(until, lambda: all_resolved(one.webhook), lambda: one.webhook.notifications)
-        await asyncio.sleep(PEER_WAIT)
-        firing = [message for message in one.webhook.notifications if message["status"] == "firing"]
-        over = [message for message in one.webhook.notifications if message["status"] == "resolved"]
-        assert [len(message["alerts"]) for message in (*firing, *over)] == [2, 2]
-
-
-def post(peer: Peer, alerts: list[dict[str, Any]]) -> None:
-    """Send alerts as Prometheus does."""
-    request = urllib.request.Request(
-        f"{peer.url}/api/v2/alerts",
-        data=json.dumps(alerts).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-        assert answer.status == 200

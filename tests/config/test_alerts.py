@@ -399,6 +399,17 @@ def open_token(url: str) -> str:
             "notify.routes: an alert that no route matches is sent nowhere; end with a route without match",
         ),
         (
+            routed(
+                "{match: {severity: critical}, receivers: am}",
+                "{receivers: j}",
+                also="{name: j, type: journald}",
+            ),
+            (
+                "notify.routes: some alerts are not sent to am, and the Prometheus rules leave them to "
+                "egressd; begin with a route without match to am that continues"
+            ),
+        ),
+        (
             routed(ALL, also="{name: j, type: journald}"),
             "receiver j: no route leads to it, so it gets no notifications",
         ),

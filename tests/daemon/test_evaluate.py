@@ -135,7 +135,7 @@ def test_state_is_adapted_to_the_configured_receivers() -> None:
     ):
         assert counts == {"hook": 0, "am": 0}
     hook, peers = fitted.receivers
-    assert (hook.failing_since, hook.why) == (about.since, "refused")
+    assert (hook.failing_since, hook.unreached_since, hook.why) == (about.since, about.since, "refused")
     assert peers == ReceiverStatus(name="am")
 
 

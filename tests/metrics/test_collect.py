@@ -17,10 +17,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from egressd.metrics.table import METRICS, MOST_REASONS
 from egressd.metrics.writing import write_snapshot
 from egressd.model.endpoint import Need, SampleKind
+from egressd.model.notification import Matcher, Notify, Route, Severity
 from egressd.model.observation import Phase
 from egressd.model.plan import Unsampled
-from egressd.model.snapshot import BUCKETS, Counters, Histogram, Snapshot
+from egressd.model.snapshot import BUCKETS, Counters, Histogram, ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome
+from tests.notify.samples import sample_receiver
 
 LIMITS = {"resource-bridge": 45 * 86400.0}
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
@@ -213,6 +215,46 @@ def test_counters_come_from_the_snapshot(snapshot_of: Callable[..., Snapshot]) -
     moment = datetime(2026, 11, 20, 3, 10, 4, tzinfo=UTC).timestamp()
     assert found["egressd_profile_last_reachable_timestamp_seconds"] == {
         labels(profile="resource-bridge"): moment
+    }
+
+
+CRITICAL = Route(receivers=("am",), match=Matcher(severity=(Severity.CRITICAL,)))
+OTHERS = Route(receivers=("hook",))
+
+
+@pytest.mark.parametrize(
+    ("names", "routes", "unreached", "expected"),
+    [
+        ((), (), (), (0, 1)),
+        (("hook",), (), ("hook",), (0, 1)),
+        (("am",), (), (), (1, 1)),
+        (("am",), (), ("am",), (1, 0)),
+        (("am", "am-2"), (), ("am",), (1, 1)),
+        (("am", "am-2"), (), ("am", "am-2"), (1, 0)),
+        (("am", "hook"), (CRITICAL, OTHERS), (), (1, 1)),
+        (("am", "hook"), (OTHERS, CRITICAL), ("am",), (0, 1)),
+        (("am", "am-2"), (Route(receivers=("am",)),), ("am",), (1, 0)),
+    ],
+)
+def test_who_speaks_to_alertmanager(
+    snapshot_of: Callable[..., Snapshot],
+    names: tuple[str, ...],
+    routes: tuple[Route, ...],
+    unreached: tuple[str, ...],
+    expected: tuple[int, int],
+) -> None:
+    """egressd speaks if a route leads to an Alertmanager, and is heard if one of those is reached."""
+    made = tuple(sample_receiver("webhook" if one == "hook" else "alertmanager", one) for one in names)
+    since = "2026-11-20T03:00:00.000Z"
+    failing = tuple(ReceiverStatus(name=one, unreached_since=since, failing_since=since) for one in unreached)
+    fine = tuple(ReceiverStatus(name=one) for one in names if one not in unreached)
+    snapshot = snapshot_of()
+    settings = replace(snapshot.settings, notify=Notify(receivers=made, routes=routes))
+    found = read(replace(snapshot, settings=settings, receivers=(*failing, *fine)))
+    gauges = ("egressd_alertmanager_receiver_configured", "egressd_alertmanager_receiver_reached")
+    assert tuple(found[one][()] for one in gauges) == expected
+    assert found["egressd_notifications_failing"] == {
+        labels(receiver=one): float(one in unreached) for one in names
     }
 
 

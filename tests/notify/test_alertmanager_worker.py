@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -87,6 +88,29 @@ def test_a_dead_peer_delays_no_other_and_gets_everything_when_it_is_back(play: P
             await asyncio.sleep(80)
             assert simulation.sent_to(TWO)[-1].ids == ("-a", "b")
             assert simulation.status("am").failing_since is None
+
+    play(scenario())
+
+
+def test_it_is_known_since_when_no_peer_is_reached(play: Play) -> None:
+    """One peer of two is enough; with none, the time counts from when the last failed, until any answers."""
+
+    async def scenario() -> None:
+        async with running_deliveries(make_simulation(PEERS)) as simulation:
+            await simulation.set_alerts(alert("a"))
+            simulation.answers[TWO] = down
+            await asyncio.sleep(2 * MINUTE)
+            assert simulation.status("am").failing_since is not None
+            assert simulation.status("am").unreached_since is None
+            simulation.answers[ONE] = down
+            await asyncio.sleep(5 * MINUTE)
+            since = simulation.status("am").unreached_since
+            assert since is not None
+            assert 240 < (clock.now() - datetime.fromisoformat(since)).total_seconds() <= 300
+            del simulation.answers[TWO]
+            await asyncio.sleep(80)
+            assert simulation.status("am").failing_since is not None
+            assert simulation.status("am").unreached_since is None
 
     play(scenario())
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ import yaml
 
 from egressd.metrics.table import METRICS, MetricType
 from egressd.model.verdict import Outcome
-from tests.prometheus.conftest import CONFIG, RULES, RUNBOOKS, needs_promtool
+from tests.prometheus.conftest import CONFIG, RULES, RUNBOOKS, needs_promtool, promtool
 
 DASHBOARD = json.loads((CONFIG / "grafana" / "egressd.json").read_text(encoding="utf-8"))
 RUNBOOK_URL = re.compile(r"https://docs\.corp\.example/egressd/runbooks/([a-z]+\.md)#([a-z]+)")
@@ -201,14 +199,6 @@ def test_panels_do_not_overlap() -> None:
         assert not cells & taken, one["title"]
         taken |= cells
     assert len({one["id"] for one in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
-
-
-def promtool(*words: str | Path) -> str:
-    done = subprocess.run(
-        ["promtool", *map(str, words)], capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @needs_promtool

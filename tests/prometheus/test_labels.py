@@ -1,4 +1,4 @@
-"""egressd's alerts have the labels of the Prometheus rules, so that Alertmanager deduplicates them."""
+"""egressd's alerts have the labels of the Prometheus rules, so that the same routes and inhibitions fit."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ OWN_LABELS = frozenset(
     {
         *("alertname", "severity", "instance", "job", "target", "source", "endpoint", "service", "host"),
         *("port", "protocol", "need", "profiles", "profile", "phase", "reason", "blame", "receiver"),
+        "sent_by",
     }
 )
 """Labels that alerts have already: another value would make two alerts of one."""

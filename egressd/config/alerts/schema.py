@@ -72,7 +72,7 @@ class AlertsPart(StrictModel):
     """When something is an alert, and what it is called."""
 
     job: Line = "egressd"
-    """The label `job`. As in Prometheus, so that its alerts and egressd's are the same ones."""
+    """The label `job`. As in Prometheus, so that one route or inhibition fits its alerts and egressd's."""
     instance: Line | None = None
     """The label `instance`, as in Prometheus too; without it, this host's name and the port of `web`."""
     labels: dict[LabelName, Line] = {}

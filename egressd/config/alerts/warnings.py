@@ -12,7 +12,7 @@ from cronsim import CronSim
 
 from egressd.config.alerts.parse import REFERENCE
 from egressd.fields.parse import config_duration
-from egressd.model.notification import Feed, Matcher, Notify, TimeInterval
+from egressd.model.notification import Feed, Notify, TimeInterval
 from egressd.model.settings import Settings
 
 OCCURRENCES = 50
@@ -36,19 +36,36 @@ def _routes(notify: Notify) -> Iterator[str]:
     routes = notify.routes
     if not routes:
         return
-    end = next((at for at, one in enumerate(routes) if one.match == Matcher() and not one.go_on), None)
-    if end is None and not any(one.match == Matcher() for one in routes):
+    reached = notify.reached_routes
+    if not any(one.takes_all for one in reached):
         yield "notify.routes: an alert that no route matches is sent nowhere; end with a route without match"
-    reached = routes if end is None else routes[: end + 1]
+    elif notify.alertmanagers and not _all_to_alertmanager(notify):
+        names = ", ".join(one.name for one in notify.alertmanagers)
+        yield (
+            f"notify.routes: some alerts are not sent to {names}, and the Prometheus rules leave them to "
+            f"egressd; begin with a route without match to {names} that continues"
+        )
     for index in range(len(reached), len(routes)):
         yield (
-            f"notify.routes[{index}]: is never reached, because routes[{end}] takes everything; "
+            f"notify.routes[{index}]: is never reached, because routes[{len(reached) - 1}] takes everything; "
             "move it up, or let that one continue"
         )
     routed = {name for route in reached for name in route.receivers}
     for one in notify.receivers:
         if one.name not in routed and one.feed is not Feed.SWEEPS:
             yield f"receiver {one.name}: no route leads to it, so it gets no notifications"
+
+
+def _all_to_alertmanager(notify: Notify) -> bool:
+    """Say whether no alert can end before a route that takes all of them to an Alertmanager."""
+    names = {one.name for one in notify.alertmanagers}
+    for one in notify.reached_routes:
+        takes = not names.isdisjoint(one.receivers)
+        if one.takes_all and takes:
+            return True
+        if not one.go_on and not takes:
+            return False
+    return False
 
 
 def _sources(settings: Settings) -> Iterator[str]:

@@ -23,8 +23,9 @@ from egressd.notify.content.layout import pack
 from egressd.notify.content.times import parse_timestamp
 from egressd.wording import stamp
 
-HOLD = timedelta(minutes=4)
-"""How long a firing alert holds without another push: two pushes may be lost, a minute apart."""
+HOLD = timedelta(minutes=8)
+"""How long a firing alert holds without another push. Longer than the rules take to notice that egressd is
+down (`EgressdDown`) or can't reach an Alertmanager: silence must not be taken for a repair before that."""
 MOST = 64
 """Alerts in one request, as Prometheus sends them."""
 LARGEST = 1_000_000

@@ -1,4 +1,4 @@
-"""Labels of alerts, as the shipped Prometheus rules set them, and Alertmanager's fingerprint of them."""
+"""Labels of alerts: those of the shipped Prometheus rules and who sent them; Alertmanager's fingerprint."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from egressd.model.alert import SILENCE_PREFIX, Alert, AlertState, Condition
 from egressd.model.notification import Alerting
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+SENT_BY = ("sent_by", "egressd")
+"""The label that no alert of a Prometheus rule has: what Prometheus ends is never an alert of egressd's."""
 _OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 """FNV-1a, 64 bits."""
 _SEPARATOR = b"\xff"
 
 
 def labels_of(condition: Condition, rules: Alerting) -> dict[str, str]:
-    """Return the labels a rule's alert has, sorted by name.
+    """Return the labels a rule's alert has, and that egressd sent it; sorted by name.
 
     As in Prometheus, external labels (`rules.labels`) overwrite nothing. Empty ones are left out, and so are
     names that are none: Alertmanager would refuse every alert of the same request.
@@ -27,6 +29,7 @@ def labels_of(condition: Condition, rules: Alerting) -> dict[str, str]:
         "instance": rules.instance,
         "alertname": condition.alertname.value,
         "severity": condition.severity.value,
+        SENT_BY[0]: SENT_BY[1],
     }
     return {name: own[name] for name in sorted(own) if own[name] and _NAME.fullmatch(name)}
 

@@ -43,7 +43,7 @@ def posted(kind: NoticeKind = NoticeKind.OPENED, **fields: Any) -> dict[str, Any
 
 
 def test_labels_are_those_of_the_rules() -> None:
-    """Labels are name, severity, job, instance, distinguishing and external ones; none is empty."""
+    """Labels are name, severity, sender, job, instance, distinguishing and external ones; none is empty."""
     assert labels_of(CAUSE, RULES) == {
         "alertname": "EgressCause",
         "blame": "firewall_l7",
@@ -52,6 +52,7 @@ def test_labels_are_those_of_the_rules() -> None:
         "instance": "bridge-1:10980",
         "job": "egressd",
         "reason": "tls_reset_after_hello",
+        "sent_by": "egressd",
         "severity": "critical",
     }
 
@@ -59,11 +60,19 @@ def test_labels_are_those_of_the_rules() -> None:
 def test_an_invalid_label_name_is_left_out_alone() -> None:
     """An invalid label name is omitted, or Alertmanager would refuse all; external labels overwrite none."""
     rules = replace(
-        RULES, labels=(("9bad", "x"), ("bad-name", "x"), ("é", "x"), ("job", "other"), ("ok_1", "y"))
+        RULES,
+        labels=(
+            ("9bad", "x"),
+            ("bad-name", "x"),
+            ("é", "x"),
+            ("job", "other"),
+            ("sent_by", "me"),
+            ("ok_1", "y"),
+        ),
     )
     labels = labels_of(CAUSE, rules)
     assert labels["ok_1"] == "y"
-    assert labels["job"] == "egressd"
+    assert (labels["job"], labels["sent_by"]) == ("egressd", "egressd")
     assert all(re.fullmatch(r"[a-zA-Z_]\w*", name, re.ASCII) for name in labels)
 
 
@@ -81,9 +90,9 @@ def test_no_annotation_of_the_rules_is_missing() -> None:
 @pytest.mark.parametrize(
     ("pushed_alert", "ends"),
     [
-        (alert(), "2026-11-21T04:04:00.000Z"),
-        (alert(AlertState.RESOLVING, cleared_at=CLOSED), "2026-11-21T04:04:00.000Z"),
-        (alert(AlertState.SUPPRESSED, suppressed_by=("maintenance/patch",)), "2026-11-21T04:04:00.000Z"),
+        (alert(), "2026-11-21T04:08:00.000Z"),
+        (alert(AlertState.RESOLVING, cleared_at=CLOSED), "2026-11-21T04:08:00.000Z"),
+        (alert(AlertState.SUPPRESSED, suppressed_by=("maintenance/patch",)), "2026-11-21T04:08:00.000Z"),
         (
             alert(AlertState.SUPPRESSED, suppressed_by=("maintenance/patch", "EgressCause/x")),
             "2026-11-21T04:00:00.000Z",
@@ -95,7 +104,7 @@ def test_no_annotation_of_the_rules_is_missing() -> None:
     ],
 )
 def test_end_times(pushed_alert: Alert, ends: str) -> None:
-    """A firing alert ends in four minutes, a resolved one at its end, an inhibited one now."""
+    """A firing alert ends in eight minutes, a resolved one at its end, an inhibited one now."""
     (one,) = pushed(pushed_alert)
     assert (one["startsAt"], one["endsAt"]) == (OPENED, ends)
 
@@ -108,7 +117,7 @@ def test_a_pending_alert_is_not_pushed() -> None:
 def test_a_label_set_that_changed_is_ended() -> None:
     """After a change of reason the old label set is ended and the new one fires."""
     new, old = pushed(alert(condition=LATER))
-    assert (new["labels"]["reason"], new["endsAt"]) == ("tcp_timeout", "2026-11-21T04:04:00.000Z")
+    assert (new["labels"]["reason"], new["endsAt"]) == ("tcp_timeout", "2026-11-21T04:08:00.000Z")
     assert (old["labels"]["reason"], old["endsAt"]) == ("tls_reset_after_hello", "2026-11-21T04:00:00.000Z")
     assert (old["labels"]["severity"], new["labels"]["severity"]) == ("critical", "warning")
 
@@ -118,7 +127,7 @@ def test_of_two_alerts_with_one_label_set_the_firing_one_is_pushed() -> None:
     fires, changed = alert(), alert(condition=replace(LATER, id="other"))
     for both in ((fires, changed), (changed, fires)):
         found = {one["labels"]["reason"]: one["endsAt"] for one in pushed(*both)}
-        assert found == dict.fromkeys(("tls_reset_after_hello", "tcp_timeout"), "2026-11-21T04:04:00.000Z")
+        assert found == dict.fromkeys(("tls_reset_after_hello", "tcp_timeout"), "2026-11-21T04:08:00.000Z")
 
 
 def test_many_alerts_are_several_requests() -> None:
