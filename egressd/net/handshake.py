@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from egressd.model.observation import ChainFacts, Failure, TlsAlert, TlsObservation
+from egressd.model.observation import Certificate, ChainFacts, Failure, TlsAlert, TlsObservation
 from egressd.net.scrub import scrub
 from egressd.net.sockets.errors import PhaseError, detail_of, failure_of
 from egressd.net.stopwatch import Stopwatch
@@ -20,6 +21,8 @@ from egressd.net.tls.session import TlsStream
 from egressd.net.trust import TrustStore
 
 _MAX_CERTIFICATES = 16
+_NAMES_AND_URLS = 16 * 1024
+"""Characters of a chain's names and URLs; more are dropped."""
 _ALERT_SECONDS = 1.0
 _HEX_BYTES = 64
 
@@ -82,7 +85,7 @@ async def handshake(
         version=session.version,
         cipher=session.cipher,
         alpn=session.alpn,
-        chain=tuple(one.facts for one in chain),
+        chain=tuple(_without_excess(chain)),
         verify_code=outcome.verify_code,
         verify_message=outcome.verify_message,
         facts=_facts(session, chain, store, verified=outcome.verify_code == 0) if chain else None,
@@ -132,6 +135,18 @@ def _is_refused_by_openssl(host: str) -> bool:
 
 def _parse_all(ders: tuple[bytes, ...]) -> tuple[ParsedCertificate, ...]:
     return tuple(parse_certificate(der) for der in ders[:_MAX_CERTIFICATES])
+
+
+def _without_excess(chain: tuple[ParsedCertificate, ...]) -> Iterator[Certificate]:
+    """Yield the facts to record, names and URLs only as far as they are no flood."""
+    size = 0
+    for one in chain:
+        facts = one.facts
+        size += sum(map(len, (*facts.san, *facts.ocsp_urls, *facts.issuer_urls, *facts.crl_urls)))
+        if size > _NAMES_AND_URLS:
+            yield replace(facts, san=(), ocsp_urls=(), issuer_urls=(), crl_urls=())
+        else:
+            yield facts
 
 
 def _facts(

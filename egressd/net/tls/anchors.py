@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
-from egressd.net.tls.certificates import ParsedCertificate, is_issued_by, parse_certificate
+from egressd.net.tls.certificates import ParsedCertificate, is_signed, names_as_issuer, parse_certificate
 from egressd.net.tls.der import NameKey
 
 _MAX_SENT = 16
-_MAX_SIGNATURES = 96
+_MAX_SIGNATURES = 48
+"""That are checked for one chain. One takes up to a millisecond."""
+_MAX_OF_ONE_NAME = 4
+"""Certificates of one authority; it has several after a renewal or a cross-signature."""
 _MAX_STEPS = 64
-_MAX_CACHED = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,6 @@ class RootSet:
     def __init__(self, ders: Iterable[bytes]) -> None:
         self._digests: set[str] = set()
         self._by_subject: dict[NameKey, list[ParsedCertificate]] = {}
-        self._cache: dict[tuple[str, ...], tuple[ChainPath, ...]] = {}
         for der in ders:
             self._add(der)
 
@@ -79,13 +81,7 @@ class RootSet:
 
     def paths(self, chain: tuple[ParsedCertificate, ...]) -> tuple[ChainPath, ...]:
         """Return every way up from the leaf, through those sent in any order, to a root or an end."""
-        key = tuple(one.facts.sha256 for one in chain)
-        known = self._cache.get(key)
-        if known is None:
-            if len(self._cache) >= _MAX_CACHED:
-                self._cache.clear()
-            known = self._cache[key] = tuple(_Search(self, chain[1:_MAX_SENT]).paths_of(chain[:1]))
-        return known
+        return tuple(_Search(self, chain[1:_MAX_SENT]).paths_of(chain[:1]))
 
     def has_issuer_of(self, certificate: ParsedCertificate) -> bool:
         """Return whether a root has the issuer name of a certificate as its subject."""
@@ -104,6 +100,7 @@ class _Search:
         self._sent = tuple(one for one in sent if one.raw is not None and one.raw.is_authority)
         self._results: dict[tuple[str, str], bool | None] = {}
         self._steps = 0
+        self._signatures = 0
 
     def paths_of(self, path: tuple[ParsedCertificate, ...]) -> Iterator[ChainPath]:
         """Yield the ways that begin with some certificates; none for an empty chain."""
@@ -117,7 +114,7 @@ class _Search:
             yield ChainPath(certificates=path, anchored=None)
             return
         roots = self._roots.issuers_of(path[-1])
-        sent = [one for one in self._sent if one not in roots and one not in path]
+        sent = [one for one in self._issuers_sent(path[-1]) if one not in roots and one not in path]
         above = [one for one in (*roots, *sent) if self._is_issued_by(path[-1], one)]
         for one in above:
             if one in roots:
@@ -129,11 +126,15 @@ class _Search:
             unread = path[-1].raw is None
             yield ChainPath(certificates=path, anchored=None if unread or None in results else False)
 
+    def _issuers_sent(self, one: ParsedCertificate) -> list[ParsedCertificate]:
+        named = (other for other in self._sent if names_as_issuer(one, other))
+        return list(islice(named, _MAX_OF_ONE_NAME))
+
     def _is_issued_by(self, one: ParsedCertificate, issuer: ParsedCertificate) -> bool | None:
         pair = _pair(one, issuer)
         if pair not in self._results:
-            within = len(self._results) < _MAX_SIGNATURES
-            self._results[pair] = is_issued_by(one, issuer) if within else None
+            self._signatures += 1
+            self._results[pair] = is_signed(one, issuer) if self._signatures <= _MAX_SIGNATURES else None
         return self._results[pair]
 
 

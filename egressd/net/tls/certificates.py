@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from itertools import accumulate, islice
 from typing import TypeVar
 
 from cryptography import x509
@@ -22,12 +22,19 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from egressd.clock import now, timestamp
 from egressd.model.observation import Certificate
 from egressd.net.scrub import scrub
+from egressd.net.tls.cache import SizedCache
 from egressd.net.tls.der import RawCertificate, read_certificate
 from egressd.net.tls.signatures import is_signed_by
 
 _MAX_NAMES = 100
+_NAMES_LIMIT = 4096
 _MAX_URLS = 8
+_URLS_LIMIT = 1000
 _TEXT_LIMIT = 500
+_SERIAL_LIMIT = 64
+_COPIES = 4
+"""How often the bytes of a certificate stand in what is kept of it, texts included."""
+_OVERHEAD = 4096
 
 T = TypeVar("T")
 
@@ -83,15 +90,31 @@ def host_matches(pattern: str, host: str) -> bool:
     return "." in pattern[2:] and parent == pattern[2:]
 
 
-@lru_cache(maxsize=1024)
+_known: SizedCache[bytes, ParsedCertificate] = SizedCache(8 * 1024 * 1024)
+"""By SHA-256."""
+_signed: SizedCache[tuple[str, str], tuple[bool | None]] = SizedCache(4096)
+"""Whether the second signed the first, by SHA-256."""
+
+
 def parse_certificate(der: bytes) -> ParsedCertificate:
-    """Parse a certificate."""
+    """Parse a certificate, or return what is known of it."""
+    digest = hashlib.sha256(der).digest()
+    known = _known.get(digest)
+    if known is None:
+        known = _parse_der(der)
+        _known.put(digest, known, size=_OVERHEAD + _COPIES * len(der))
+    return known
+
+
+def _parse_der(der: bytes) -> ParsedCertificate:
     raw = _try(lambda: read_certificate(der), None)
+    if raw is None:
+        return _refused(der, None)
     with warnings.catch_warnings():
         # cryptography warns about certificates that break a rule; judging them is up to attribution.
         warnings.simplefilter("ignore")
         parsed = _try(lambda: x509.load_der_x509_certificate(der), None)
-        return _refused(der, raw) if parsed is None else _parse(der, parsed, raw)
+        return _refused(der, raw) if parsed is None else _facts_of(der, parsed, raw)
 
 
 def _refused(der: bytes, raw: RawCertificate | None) -> ParsedCertificate:
@@ -117,7 +140,7 @@ def _refused(der: bytes, raw: RawCertificate | None) -> ParsedCertificate:
     )
 
 
-def _parse(der: bytes, parsed: x509.Certificate, raw: RawCertificate | None) -> ParsedCertificate:
+def _facts_of(der: bytes, parsed: x509.Certificate, raw: RawCertificate) -> ParsedCertificate:
     names = _try(lambda: _alternative_names(parsed), None)
     dns_names, addresses = names or ((), ())
     not_before = _try(lambda: parsed.not_valid_before_utc, None)
@@ -125,8 +148,8 @@ def _parse(der: bytes, parsed: x509.Certificate, raw: RawCertificate | None) -> 
     facts = Certificate(
         subject=_name_text(lambda: parsed.subject),
         issuer=_name_text(lambda: parsed.issuer),
-        san=tuple(scrub(one, 255) for one in (*dns_names, *addresses)[:_MAX_NAMES]),
-        serial=_try(lambda: f"{parsed.serial_number:x}", None),
+        san=_first((*dns_names, *addresses)[:_MAX_NAMES], each=255, together=_NAMES_LIMIT),
+        serial=_try(lambda: scrub(f"{parsed.serial_number:x}", _SERIAL_LIMIT), None),
         not_before=_moment(not_before),
         not_after=_moment(not_after),
         sha256=hashlib.sha256(der).hexdigest(),
@@ -149,14 +172,23 @@ def _parse(der: bytes, parsed: x509.Certificate, raw: RawCertificate | None) -> 
     )
 
 
-def is_issued_by(certificate: ParsedCertificate, issuer: ParsedCertificate) -> bool | None:
-    """Return whether a certificate names another as its issuer and was signed by its key.
-
-    None: the name fits, and the signature can't be checked here.
-    """
-    if certificate.raw is None or issuer.raw is None or certificate.raw.issuer.key != issuer.raw.subject.key:
+def names_as_issuer(certificate: ParsedCertificate, issuer: ParsedCertificate) -> bool:
+    """Return whether a certificate has the subject of another as its issuer."""
+    if certificate.raw is None or issuer.raw is None:
         return False
-    return is_signed_by(certificate.raw, issuer.raw)
+    return certificate.raw.issuer.key == issuer.raw.subject.key
+
+
+def is_signed(certificate: ParsedCertificate, issuer: ParsedCertificate) -> bool | None:
+    """Return whether the key of an issuer signed a certificate; None: that can't be checked here."""
+    if certificate.raw is None or issuer.raw is None:
+        return None
+    pair = certificate.facts.sha256, issuer.facts.sha256
+    known = _signed.get(pair)
+    if known is None:
+        known = (is_signed_by(certificate.raw, issuer.raw),)
+        _signed.put(pair, known)
+    return known[0]
 
 
 def _is_self_signed(raw: RawCertificate | None) -> bool:
@@ -223,8 +255,15 @@ def _crl_urls(parsed: x509.Certificate) -> tuple[str, ...]:
 
 
 def _url_values(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
-    urls = [scrub(one.value, _TEXT_LIMIT) for one in names if isinstance(one, x509.UniformResourceIdentifier)]
-    return tuple(urls[:_MAX_URLS])
+    found = (one.value for one in names if isinstance(one, x509.UniformResourceIdentifier))
+    return _first(islice(found, _MAX_URLS), each=_TEXT_LIMIT, together=_URLS_LIMIT)
+
+
+def _first(texts: Iterable[str], *, each: int, together: int) -> tuple[str, ...]:
+    """Return texts, cut, as many as have so many characters together."""
+    cut = [scrub(one, each) for one in texts]
+    ends = accumulate(map(len, cut))
+    return tuple(one for one, end in zip(cut, ends, strict=True) if end <= together)
 
 
 def _canonical_address(host: str) -> str | None:

@@ -30,6 +30,12 @@ _SHORT_NAMES = {
 """RFC 4514 section 3."""
 _ESCAPED = re.compile(r'([\\",+;<>])')
 _UTC_TIME, _GENERALIZED_TIME = 23, 24
+_MAX_NAME = 4096
+"""Bytes of a name; of real ones the longest have a few hundred."""
+_MAX_PAIRS = 64
+_MAX_EXTENSIONS = 64
+_MAX_IDENTIFIER = 64
+"""Bytes of an OID or a key identifier; a longer one is told apart by its digest."""
 
 Value = tuple[int, bytes, bytes]
 """Tag, content, and the whole with its header."""
@@ -90,7 +96,7 @@ def read_certificate(der: bytes) -> RawCertificate:
     """Read a certificate.
 
     Raises:
-        ValueError: it is not DER, or a field is missing.
+        ValueError: it is not DER, a field is missing, or it has more parts than any real one.
     """
     signed, algorithm, signature = _children(_only(der, SEQUENCE))[:3]
     fields = [one for one in _children(signed[1]) if one[0] != _VERSION]
@@ -168,6 +174,8 @@ def _bits(value: Value) -> bytes:
 
 
 def _oid(content: bytes) -> str:
+    if len(content) > _MAX_IDENTIFIER:  # arithmetic on numbers of thousands of digits takes long
+        return _digest(content)
     numbers, number = [], 0
     for octet in content:
         number = number << 7 | octet & 0x7F
@@ -182,11 +190,15 @@ def _oid(content: bytes) -> str:
 
 def _name(content: bytes) -> RawName:
     """Read a Name; multi-valued parts become parts of their own."""
+    if len(content) > _MAX_NAME:
+        raise ValueError("a name that is too long")
     found = []
     for _, part, _ in read_values(content):
         for _, pair, _ in read_values(part):
             kind, value = _children(pair)[:2]
             found.append((_oid(kind[1]), _text(value)))
+    if len(found) > _MAX_PAIRS:
+        raise ValueError("a name of too many parts")
     return RawName(pairs=tuple(found))
 
 
@@ -229,12 +241,14 @@ def _extensions(fields: list[Value]) -> dict[str, bytes]:
             for _, one, _ in read_values(_only(content, SEQUENCE)):
                 values = _children(one)
                 found.setdefault(_oid(values[0][1]), values[-1][1])
+                if len(found) > _MAX_EXTENSIONS:
+                    raise ValueError("too many extensions")
     return found
 
 
 def _key_id(extensions: Mapping[str, bytes], key: Value) -> str:
     try:
-        return _only(extensions[_SUBJECT_KEY], OCTET_STRING).hex()
+        return _identifier(_only(extensions[_SUBJECT_KEY], OCTET_STRING))
     except (KeyError, ValueError):
         return hashlib.sha1(_bits(_children(key[1])[1]), usedforsecurity=False).hexdigest()
 
@@ -244,7 +258,15 @@ def _issuer_key_id(extensions: Mapping[str, bytes]) -> str | None:
         values = _children(_only(extensions[_AUTHORITY_KEY], SEQUENCE))
     except (KeyError, ValueError):
         return None
-    return next((content.hex() for tag, content, _ in values if tag == _KEY_IDENTIFIER), None)
+    return next((_identifier(content) for tag, content, _ in values if tag == _KEY_IDENTIFIER), None)
+
+
+def _identifier(content: bytes) -> str:
+    return content.hex() if len(content) <= _MAX_IDENTIFIER else _digest(content)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _is_authority(extensions: Mapping[str, bytes]) -> bool:

@@ -14,6 +14,12 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 
 from egressd.net.tls.der import SEQUENCE, RawCertificate, read_algorithm, read_values
 
+_MAX_RSA_BITS = 8192
+"""The agent takes no larger key from a server (Go, crypto/tls/handshake_client.go)."""
+_MAX_RSA_EXPONENT = 2**31 - 1
+"""The agent reads no key with a larger one (Go, crypto/x509/parser.go)."""
+_MAX_KEY_BYTES = 2048
+"""Of a SubjectPublicKeyInfo; that of 8192 bits has half of it."""
 Hash = Callable[[], hashes.HashAlgorithm]
 
 _RSA: Mapping[str, Hash] = {
@@ -43,6 +49,8 @@ _PSS_HASHES: Mapping[str, Hash] = {
 
 def is_signed_by(certificate: RawCertificate, issuer: RawCertificate) -> bool | None:
     """Return whether the issuer's key made a certificate's signature; None: it can't be checked here."""
+    if len(issuer.public_key) > _MAX_KEY_BYTES:
+        return None
     key = _load_key(issuer.public_key)
     if key is None:
         return None
@@ -54,12 +62,18 @@ def is_signed_by(certificate: RawCertificate, issuer: RawCertificate) -> bool | 
         return None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _load_key(der: bytes) -> PublicKeyTypes | None:
+    """Load a key; None where it can't be read, or takes longer to use than the agent allows."""
     try:
-        return load_der_public_key(der)
+        key = load_der_public_key(der)
     except Exception:  # noqa: BLE001 - as above
         return None
+    return None if isinstance(key, rsa.RSAPublicKey) and not _is_usual(key) else key
+
+
+def _is_usual(key: rsa.RSAPublicKey) -> bool:
+    return key.key_size <= _MAX_RSA_BITS and key.public_numbers().e <= _MAX_RSA_EXPONENT
 
 
 def _verify(one: RawCertificate, key: PublicKeyTypes) -> bool | None:
