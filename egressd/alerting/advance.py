@@ -16,6 +16,7 @@ from egressd.alerting.context import AlertContext, Pair
 from egressd.alerting.inhibit import OF_ONE_TARGET, Inhibitor
 from egressd.alerting.lifecycle import AlertSignal, hold_seconds, next_alert_state
 from egressd.alerting.notices import next_notice
+from egressd.alerting.recovery import is_recovering
 from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, Resolution, Silence
 from egressd.model.notification import Flapping
@@ -96,7 +97,9 @@ class _Evaluator:
         if suppressed_by:
             signal = AlertSignal.SUPPRESSED
         else:
-            brief = self._since(old.started) < hold_seconds(condition)
+            brief = self._since(old.started) < hold_seconds(condition) or is_recovering(
+                self.context, condition
+            )
             signal = AlertSignal.HOLDS_BRIEFLY if brief else AlertSignal.HOLDS
         state = next_alert_state(old.state, signal) or AlertState.PENDING
         if old.condition.since < condition.since:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from egressd.alerting.context import AlertContext, Pair
+from egressd.alerting.context import AlertContext, Pair, cause_id
 from egressd.alerting.inhibit import OF_ONE_TARGET
 from egressd.alerting.own import OWN, own_conditions
+from egressd.alerting.summary import cause_summary
 from egressd.attribution.reasons import find_reason
 from egressd.errors import OnBug, Part, isolate_each, raise_bug
 from egressd.model.alert import AlertName, Condition
@@ -25,7 +26,7 @@ from egressd.model.plan import Target
 from egressd.model.standing import Belief, FindingStanding, Lifecycle, Standing
 from egressd.model.verdict import Blame, Outcome
 from egressd.standing.results import INTERCEPTED, TargetResult
-from egressd.wording import count, stamp
+from egressd.wording import stamp
 
 BY_NEED = {
     Need.REQUIRED: Severity.CRITICAL,
@@ -97,20 +98,15 @@ def _causes(context: AlertContext, _: datetime) -> Iterator[Condition]:
 
 
 def _cause(context: AlertContext, one: FindingStanding) -> Condition:
-    touched = [name for name in one.targets if name in context.down]
-    needed = [name for name in touched if context.targets[name].need is Need.REQUIRED]
-    if touched:
-        suffix = f"{count(len(touched), 'target')} out of reach, {len(needed)} of them required"
-    else:
-        suffix = f"{count(len(one.targets), 'target')} touched" if one.targets else "the whole path"
-    targets = frozenset(one.targets)
+    needed = [name for name in one.explained if name in context.down and context.is_required(name)]
+    targets = frozenset(one.explained)
     sources = {source for target, source in context.failing if target in targets}
     return Condition(
-        id=f"{AlertName.CAUSE}/{one.id}",
+        id=cause_id(one),
         alertname=AlertName.CAUSE,
         severity=Severity.CRITICAL if needed else Severity.WARNING,
         labels=context.labels(finding=one.id, reason=one.reason, blame=one.blame),
-        summary=f"{one.title}: {suffix}",
+        summary=cause_summary(context, one),
         since=one.since,
         reason=one.reason,
         blame=one.blame,
@@ -119,9 +115,9 @@ def _cause(context: AlertContext, one: FindingStanding) -> Condition:
         suspects=one.suspects,
         evidence=one.evidence,
         advice=one.advice,
-        targets=one.targets,
+        targets=one.explained,
         sources=tuple(sorted(sources)),
-        profiles=context.profiles(*one.targets),
+        profiles=context.profiles(*one.explained),
     )
 
 
@@ -151,7 +147,7 @@ def _unreachable(context: AlertContext, target: Target, one: Standing) -> Condit
         blame=belief.blame,
         need=target.need,
         service=target.service,
-        host=target.host,
+        host=target.shown_host,
         port=str(target.port),
     )
     severity = BY_NEED[target.need]
@@ -209,7 +205,7 @@ def _of_target(
         alertname=alertname,
         severity=severity,
         labels=context.labels(target=target.id, source=one.source) if labels is None else labels,
-        summary=f"{target.host}:{target.port} ({target.service}) {what} from {one.source}{why}",
+        summary=f"{target.shown_host}:{target.port} ({target.service}) {what} from {one.source}{why}",
         since=since or one.since,
         reason=belief.reason,
         blame=belief.blame,
@@ -231,7 +227,7 @@ def _expiring(context: AlertContext, now: datetime) -> Iterator[Condition]:
     for (name, source), result in context.results.items():
         if result.chain_expiry is not None and result.chain_expiry - now.timestamp() < EXPIRING_WITHIN:
             target = context.targets[name]
-            found.setdefault((source, target.host, target.port), []).append(result)
+            found.setdefault((source, target.shown_host, target.port), []).append(result)
     for (source, host, port), results in found.items():
         yield _expiry(context, source, host, port, results=results, now=now)
 

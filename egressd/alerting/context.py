@@ -7,15 +7,23 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from egressd.errors import OnBug, raise_bug
+from egressd.model.alert import AlertName
+from egressd.model.endpoint import Need
 from egressd.model.notification import Labels
 from egressd.model.plan import Target
 from egressd.model.snapshot import Snapshot
-from egressd.model.standing import FindingStanding, Standing
+from egressd.model.standing import FindingStanding, Lifecycle, Standing
 from egressd.model.verdict import Outcome, Sweep
+from egressd.standing.flapping import UP
 from egressd.standing.results import TargetResult, results_of
 
 Pair = tuple[str, str]
 """A target's id and a source's name."""
+
+
+def cause_id(finding: FindingStanding) -> str:
+    """Return the id of the alert about a finding."""
+    return f"{AlertName.CAUSE}/{finding.id}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +65,17 @@ class AlertContext:
         return tuple(one for one in self.snapshot.standings.findings if one.opened)
 
     @cached_property
+    def recovering(self) -> frozenset[Pair]:
+        """Targets and sources whose last result is better than what is confirmed."""
+        return frozenset(one.key for one in self.standings if one.recovering)
+
+    @cached_property
+    def steady(self) -> frozenset[Pair]:
+        """Targets and sources that flap, and answered the last time."""
+        flapping = (one for one in self.standings if one.state is Lifecycle.FLAPPING)
+        return frozenset(one.key for one in flapping if one.results.endswith(UP))
+
+    @cached_property
     def suspected(self) -> frozenset[str]:
         """Targets of findings that are not confirmed yet."""
         found = self.snapshot.standings.findings
@@ -66,6 +85,10 @@ class AlertContext:
     def results(self) -> Mapping[Pair, TargetResult]:
         """The latest result of each target and source."""
         return {(one.target, one.source): one for one in results_of(self.sweep, on_bug=self.on_bug)}
+
+    def is_required(self, target: str) -> bool:
+        """Whether a target of the plan is required."""
+        return self.targets[target].need is Need.REQUIRED
 
     def profiles(self, *targets: str) -> tuple[str, ...]:
         """Return the profiles that need any of these targets."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from egressd.alerting.context import AlertContext, Pair
+from egressd.alerting.context import AlertContext, Pair, cause_id
 from egressd.alerting.silences import covers_target
 from egressd.model.alert import SILENCE_PREFIX, SUSPECTED, AlertName, Condition, Silence
 
@@ -20,7 +20,9 @@ class Inhibitor:
     """What suppresses conditions in one evaluation."""
 
     causes: dict[str, list[str]]
-    """Ids of causes, by the targets they explain."""
+    """Ids of causes, by the targets that fail for them."""
+    recovering: dict[Pair, list[str]]
+    """Ids of causes, by the targets and sources that failed for them and have answered."""
     flapping: frozenset[Pair]
     suspected: frozenset[str]
     silences: tuple[Silence, ...]
@@ -33,12 +35,16 @@ class Inhibitor:
     ) -> Inhibitor:
         """Index the causes, the flapping targets and the silences."""
         causes: dict[str, list[str]] = {}
-        for one in conditions:
-            for target in one.targets if one.alertname is AlertName.CAUSE else ():
-                causes.setdefault(target, []).append(one.id)
+        recovered: dict[str, list[str]] = {}
+        for cause in context.causes:
+            for target in cause.targets:
+                causes.setdefault(target, []).append(cause_id(cause))
+            for target in cause.recovering or ():
+                recovered.setdefault(target, []).append(cause_id(cause))
         pairs = [one.key for one in context.standings]
         return cls(
             causes=causes,
+            recovering={pair: recovered[pair[0]] for pair in context.recovering if pair[0] in recovered},
             flapping=frozenset(_pair(one) for one in conditions if one.alertname is AlertName.FLAPPING),
             suspected=context.suspected,
             silences=silences,
@@ -58,7 +64,7 @@ class Inhibitor:
         if one.alertname not in OF_ONE_TARGET:
             return
         target = one.targets[0]
-        yield from self.causes.get(target, ())
+        yield from self.causes.get(target, ()) or self.recovering.get(_pair(one), ())
         if target in self.suspected and target not in self.causes:
             yield SUSPECTED
         if one.alertname is not AlertName.FLAPPING and _pair(one) in self.flapping:

@@ -32,7 +32,7 @@ def covers_target(silence: Silence, target: Target, source: str) -> bool:
     """Whether a silence covers a target probed from a source."""
     scope = silence.scope
     return (
-        matches_any(scope.targets, (target.id, target.endpoint, target.host))
+        matches_any(scope.targets, (target.id, target.endpoint, target.host, target.shown_host))
         and matches_any(scope.profiles, target.profiles)
         and matches_any(scope.sources, (source,))
     )

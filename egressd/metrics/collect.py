@@ -104,7 +104,7 @@ def _of_standings(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
     )
     explained: dict[str, tuple[str, str, str]] = {}
     for one, finding in zip(_open_findings(snapshot), findings, strict=True):
-        for target in one.targets:
+        for target in one.explained:
             explained.setdefault(target, finding)
     yield "finding_target", [((target, *finding), 1) for target, finding in explained.items()]
 
@@ -149,7 +149,7 @@ def _describe(target: Target) -> tuple[str, ...]:
         target.id,
         target.endpoint,
         target.service,
-        target.host,
+        target.shown_host,
         str(target.port),
         target.protocol.value,
         target.need.value,

@@ -38,6 +38,11 @@ class Target:
     """Whether the operator runs the server: no catalog row covers it. None: a report that does not say."""
 
     @property
+    def shown_host(self) -> str:
+        """The host in labels and titles: of a random label, which is another each hour, the pattern."""
+        return self.pattern if self.sample is SampleKind.RANDOM else self.host
+
+    @property
     def is_own(self) -> bool:
         """Whether the operator runs the server, as far as is known: Azure is never to blame for it."""
         return self.owned if self.owned is not None else self.internal or self.sample is SampleKind.GIVEN

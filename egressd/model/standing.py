@@ -98,6 +98,16 @@ class Standing:
         """Whether the last result agrees with the belief."""
         return self.pending is None
 
+    @property
+    def recovering(self) -> bool:
+        """Whether the last result was better than what is believed, which it has not changed yet."""
+        last = self.pending
+        return (
+            last is not None
+            and last.outcome.reachable
+            and last.outcome.severity < self.belief.outcome.severity
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingStanding:
@@ -109,6 +119,7 @@ class FindingStanding:
     confidence: Confidence
     title: str
     targets: tuple[str, ...]
+    """Those that fail for it, as far as the last results show."""
     evidence: tuple[str, ...]
     advice: str
     since: Timestamp
@@ -122,6 +133,15 @@ class FindingStanding:
     blame_confidence: Confidence | None = None
     suspects: tuple[Suspect, ...] | None = None
     """Whom the facts leave, the most likely first; None: nobody is blamed, or 0.1.0 wrote it."""
+    recovering: tuple[str, ...] | None = None
+    """Targets that failed for it and have answered since, not confirmed yet; None: there are none."""
+    repaired_at: Timestamp | None = None
+    """When a target was last confirmed to work again that had failed for it; None: none was."""
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """All targets whose failure it explains: those that fail, then those that are recovering."""
+        return tuple(dict.fromkeys((*self.targets, *(self.recovering or ()))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,10 @@ from egressd.model.observation import Timestamp
 from egressd.model.standing import NOTHING, Belief, Lifecycle, Standing, Standings
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
 from egressd.standing.explicit import explicit_pairs
-from egressd.standing.findings import advance_findings
+from egressd.standing.findings import FindingPass, advance_findings
 from egressd.standing.flapping import add_result, change_share
 from egressd.standing.lifecycle import TargetSignal, Thresholds, next_target_state
+from egressd.standing.membership import last_looks
 from egressd.standing.text import LONGEST_LINE, shorten, shorten_suspects
 
 FLAPPING = Flapping()
@@ -84,16 +85,19 @@ def advance(
     kept, events = _advance_targets(known, sweep, fresh, result_of=result_of, on_bug=on_bug)
     here = {one.key for one in kept}
     events += [event for key, one in known.items() if key not in here for event in _removal(one, now=now)]
-    touched = None if fresh is None else frozenset(target for target, _ in fresh)
+    explained = frozenset(name for one in standings.findings if one.opened for name in one.explained)
     advance_found = partial(
         advance_findings,
         standings.findings,
         sweep.findings,
-        now=now,
-        planned=frozenset(one.target for one in sweep.verdicts),
-        fresh=touched,
-        thresholds=thresholds,
-        confirmed=frozenset(one.target for one in kept if one.settled and not one.up),
+        FindingPass(
+            now=now,
+            planned=frozenset(one.target for one in sweep.verdicts),
+            probed=None if fresh is None else frozenset(target for target, _ in fresh),
+            thresholds=thresholds,
+            confirmed=frozenset(one.target for one in kept if one.settled and not one.up),
+            looks=last_looks(known, kept, explained),
+        ),
     )
     findings, changes = isolate(Part.STANDINGS, on_bug, advance_found, lambda _: (standings.findings, ()))
     kept.sort(key=lambda one: one.key)

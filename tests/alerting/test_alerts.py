@@ -92,7 +92,8 @@ def test_a_cause_suppresses_an_open_alert_until_it_is_gone() -> None:
     assert words_of(said) == ["opened EgressCause/x"]
     target = one.open[f"{AlertName.UNREACHABLE}/a@default"]
     assert (target.state, target.suppressed_by) == (AlertState.SUPPRESSED, ("EgressCause/x",))
-    said = one.repeat(4, {"a": BAD})
+    assert one.repeat(4, {"a": BAD}) == []
+    said = one.repeat(12, {"a": BAD})
     assert words_of(said) == ["closed EgressCause/x"]
     assert said[0].alert.resolution is Resolution.SUPERSEDED
     assert said[0].alert.succeeded_by == (f"{AlertName.UNREACHABLE}/a@default",)

@@ -175,7 +175,7 @@ def test_the_test_alert_of_an_alertmanager_is_resolved_at_once(run: Run, web: We
             "job": "egressd",
             "instance": "here:10980",
             "receiver": "am",
-                "sent_by": "egressd",
+            "sent_by": "egressd",
         }
     )
     now = datetime.now(UTC)

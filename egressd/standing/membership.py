@@ -1,0 +1,116 @@
+"""Which targets stay with a finding that does not name them any more: a repair is no new failure.
+
+A finding shrinks while its targets are repaired one by one, and may fall below the number of targets that it
+is detected from. What it explained stays with it until it works again, or fails in a way of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from egressd.model.observation import Timestamp
+from egressd.model.standing import Belief, FindingStanding, Standing
+from egressd.model.verdict import Finding, Outcome
+
+SETTLE = 600.0
+"""Seconds after a repair before what is left may be explained in another way: repairs come in steps."""
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastLook:
+    """How a target stands after a pass, over its sources."""
+
+    recovering: bool = False
+    """From one of them it was believed to fail, and answered."""
+    failing: tuple[Belief, ...] = ()
+    """What is believed from those where it has not answered."""
+    blind: bool = False
+    """From one of them the last result is no evidence, good or bad."""
+    moved: bool = False
+    """From one of them it now fails in another phase than before."""
+    repaired: bool = False
+    """From one of them it has just been confirmed to work again."""
+
+
+REMOVED = LastLook(repaired=True)
+"""A target that is not planned any more fails no more."""
+
+
+def last_looks(
+    before: Mapping[Key, Standing], after: Iterable[Standing], targets: Collection[str]
+) -> Mapping[str, LastLook]:
+    """Return how some targets stand after a pass."""
+    found: dict[str, LastLook] = {}
+    for one in after:
+        if one.target in targets:
+            look = found.get(one.target, LastLook())
+            found[one.target] = _with_source(look, before.get(one.key), one)
+    return found
+
+
+def _with_source(look: LastLook, before: Standing | None, after: Standing) -> LastLook:
+    failed = before is not None and not before.up and not before.unknown
+    if after.unknown:
+        return look
+    if after.belief.outcome is Outcome.OK or (failed and after.up):
+        return replace(look, repaired=look.repaired or failed)
+    if after.recovering:
+        return replace(look, recovering=True)
+    return replace(
+        look,
+        failing=(*look.failing, after.belief),
+        blind=look.blind or (after.pending is not None and after.pending.outcome is Outcome.UNKNOWN),
+        moved=look.moved or (before is not None and failed and before.belief.phase != after.belief.phase),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remainder:
+    """What stays with an open finding besides the targets that the last sweep names."""
+
+    failing: tuple[str, ...] = ()
+    recovering: tuple[str, ...] = ()
+    repaired_at: Timestamp | None = None
+    """When a target of the finding was last confirmed to work again."""
+    in_repair: bool = False
+    """Whether a repair may be under way."""
+
+
+def remainder(
+    old: FindingStanding,
+    new: Finding | None,
+    looks: Mapping[str, LastLook],
+    *,
+    now: Timestamp,
+    probed: Collection[str] | None,
+) -> Remainder:
+    """Return what stays with a finding; `probed` are the targets that this pass looked at, None: all."""
+    named = frozenset(new.targets) if new is not None else frozenset()
+    left = {one: looks.get(one, REMOVED) for one in old.explained if one not in named}
+    repaired_at = now if any(one.repaired for one in left.values()) else old.repaired_at
+    recovering = tuple(name for name, one in left.items() if one.recovering)
+    in_repair = bool(recovering) or (repaired_at is not None and _seconds(repaired_at, now) < SETTLE)
+    failing = tuple(
+        name
+        for name, one in left.items()
+        if one.failing
+        and (
+            one.blind
+            or (probed is not None and name not in probed)
+            or _same_claim(old, one)
+            or (in_repair and not one.moved)
+        )
+    )
+    return Remainder(failing=failing, recovering=recovering, repaired_at=repaired_at, in_repair=in_repair)
+
+
+def _same_claim(old: FindingStanding, look: LastLook) -> bool:
+    """Whether the target itself is said to fail for the reason of the finding, by the same party."""
+    return all((one.reason, one.blame) == (old.reason, old.blame) for one in look.failing)
+
+
+def _seconds(begin: Timestamp, end: Timestamp) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
