@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from egressd.cli.log import Form, Level, configure_logging, register_secrets
+from egressd.cli.log import Form, Level, configure_logging, flush_log, lines_lost, register_secrets
 from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import WebFlags, read_settings, settings_secrets
 from egressd.config import Flags, load_settings
@@ -62,6 +62,7 @@ def run_daemon(
         notifier=notifier,
         state=state_directory(settings),
         limits=offline_limits(catalog),
+        lines_lost=lines_lost,
     )
     tune_garbage_collector()
     asyncio.run(_run(daemon))
@@ -78,7 +79,7 @@ async def _run(daemon: Daemon) -> None:
 
 def _leave() -> None:
     structlog.get_logger("egressd").warning("a file can't be read to its end; ending without it")
-    sys.stderr.flush()
+    flush_log()
     os._exit(ExitCode.OK)
 
 

@@ -11,7 +11,7 @@ from typing import ParamSpec
 
 import typer
 
-from egressd.cli.log import Form, Level, configure_logging
+from egressd.cli.log import Form, Level, configure_logging, flush_log, without_secrets
 from egressd.errors import EgressdError, ExitCode
 
 P = ParamSpec("P")
@@ -50,13 +50,14 @@ def _exit_code(command: Callable[[], ExitCode | None]) -> int | None:
 
 def print_stderr(text: str) -> None:
     """Print a message on stderr; a single line gets the program's name before it."""
-    lines = text.splitlines()
+    lines = without_secrets(text).splitlines()
     prefix = "egressd: " if len(lines) == 1 else ""
     write_stderr("".join(f"{prefix}{line}\n" for line in lines))
 
 
 def write_stderr(text: str) -> None:
     """Write to stderr at once. What can't be written is lost: an error of stderr has nowhere to go."""
+    flush_log()
     with suppress(OSError):
         print(text, end="", file=sys.stderr, flush=True)
 

@@ -68,6 +68,8 @@ class Daemon:
     """The directory to keep state in; None: nothing is kept."""
     limits: Mapping[str, float]
     """Seconds a profile may be offline, by profile."""
+    lines_lost: Callable[[], int] = lambda: 0
+    """How many lines of the log could not be written."""
     senders: Senders = SENDERS
     """How receivers are reached."""
 
@@ -151,7 +153,8 @@ async def _run_tasks(
                 group.create_task(keep(Part.RELOAD, reloader.run), name="reloader"),
                 group.create_task(keep(Part.EVALUATION, scheduler.store.run), name="evaluation"),
                 group.create_task(
-                    keep(Part.WATCHDOG, partial(supervise, holder, notifier)), name="supervisor"
+                    keep(Part.WATCHDOG, partial(supervise, holder, notifier, daemon.lines_lost)),
+                    name="supervisor",
                 ),
             ]
             await intents.stopping.wait()
@@ -170,13 +173,17 @@ async def _end_deliveries(delivering: list[asyncio.Task[None]], wakeup: Wakeup) 
             one.cancel()
 
 
-async def supervise(holder: SnapshotHolder, notifier: SdNotifier) -> None:
+async def supervise(
+    holder: SnapshotHolder, notifier: SdNotifier, lines_lost: Callable[[], int] = lambda: 0
+) -> None:
     """Feed systemd's watchdog unless the scheduler has stalled; update the status line and counts of bugs."""
     every = min(SUPERVISE_EVERY, notifier.watchdog / 2) if notifier.watchdog else SUPERVISE_EVERY
     while True:
         stalled = holder.watchdog.stalled
         if notifier.watchdog and not stalled:
             notifier.alive()
+        if lines_lost() != holder.current.log_lines_lost:
+            holder.update(log_lines_lost=lines_lost())
         bugs = BUGS.totals()
         if bugs != holder.current.counters.bugs:
             holder.update(counters=replace(holder.current.counters, bugs=bugs))

@@ -55,6 +55,7 @@ def _of_daemon(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
     yield "config_last_reload_successful", _one(snapshot.config.successful)
     yield "config_last_reload_success_timestamp_seconds", _one(unix(snapshot.config.since))
     yield "sweep_interval_seconds", _one(snapshot.settings.interval)
+    yield "log_lines_lost_total", _one(snapshot.log_lines_lost)
 
 
 def _one(value: float) -> list[Row]:

@@ -260,6 +260,13 @@ _ROWS = (
         "3",
         "Firing alerts, one per finding or target; without inhibited and silenced ones.",
     ),
+    _metric(
+        "log_lines_lost_total",
+        MetricType.COUNTER,
+        "",
+        "1",
+        "Log lines that could not be written: a full disk, a closed pipe, a reader that does not read.",
+    ),
     _metric("maintenance_active", MetricType.GAUGE, "", "1", "Active silences and maintenance windows."),
     _metric(
         "notifications_total",

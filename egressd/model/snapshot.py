@@ -134,3 +134,5 @@ class Snapshot:
     outbox: Outbox = field(default_factory=Outbox)
     receivers: tuple[ReceiverStatus, ...] = ()
     """As configured, in that order."""
+    log_lines_lost: int = 0
+    """Lines of the log that could not be written since the start."""

@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar
+
+from egressd.redaction import Redactor
 
 Value = TypeVar("Value")
 
@@ -14,9 +17,6 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 """ANSI control sequences, operating system commands and two-character escapes (ECMA-48)."""
 _READ_FACTOR = 4
 """Multiple of the limit that is read, as characters may be dropped."""
-REDACTED = "***"
-_MIN_SECRET = 4
-"""A shorter secret occurs in ordinary text: replacing it there would reveal it."""
 
 
 def scrub(text: str, limit: int) -> str:
@@ -37,32 +37,29 @@ def scrub_bytes(data: bytes, limit: int) -> str:
 
 
 def redact(value: Value, secrets: Iterable[str]) -> Value:
-    """Return a model value with secrets replaced by `***`: a peer may echo what it was sent.
-
-    Secrets are searched as text and as hex, also where cut off at the end of a text.
-    """
-    words = [word for one in secrets if len(one) >= _MIN_SECRET for word in (one, one.encode().hex())]
-    if not words:
+    """Return a model value with secrets replaced by `***`: a peer may echo what it was sent."""
+    redactor = redactor_of(frozenset(secrets))
+    if redactor is None:
         return value
-    redacted: Value = _redact_value(value, words)
+    redacted: Value = _redact_value(value, redactor)
     return redacted
 
 
-def _redact_value(value: object, words: list[str]) -> Any:
+@lru_cache(maxsize=16)
+def redactor_of(secrets: frozenset[str]) -> Redactor | None:
+    """Return what hides these secrets; None: there are none."""
+    return Redactor(secrets) if secrets else None
+
+
+def _redact_value(value: object, redactor: Redactor) -> Any:
     if isinstance(value, str) and not isinstance(value, Enum):
-        return _redact_text(value, words)
+        return redactor.clean(value)
     if isinstance(value, tuple):
-        return tuple(_redact_value(one, words) for one in value)
+        return tuple(_redact_value(one, redactor) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
         found = {one.name: getattr(value, one.name) for one in fields(value)}
-        changed = {name: clean for name, old in found.items() if (clean := _redact_value(old, words)) != old}
+        changed = {
+            name: clean for name, old in found.items() if (clean := _redact_value(old, redactor)) != old
+        }
         return replace(value, **changed) if changed else value
     return value
-
-
-def _redact_text(text: str, words: list[str]) -> str:
-    for word in words:
-        text = text.replace(word, REDACTED)
-        cut = next((n for n in range(len(word) - 1, _MIN_SECRET - 1, -1) if text.endswith(word[:n])), 0)
-        text = text[:-cut] + REDACTED if cut else text
-    return text

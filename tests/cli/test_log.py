@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from egressd.cli.log import Form, Level, configure_logging, is_journal, register_secrets
+from egressd.cli.log import Form, Level, configure_logging, flush_log, is_journal, register_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +111,7 @@ def test_lines_for_the_journal_carry_a_priority(tmp_path: Path, monkeypatch: pyt
             _fail("x")
         except ValueError:
             log.exception("broke")
+        flush_log()
         stream.seek(0)
         lines = stream.read().splitlines()
     assert lines[0].startswith("<6>")

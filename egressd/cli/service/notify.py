@@ -12,7 +12,7 @@ import typer
 from egressd import clock
 from egressd.cli import options
 from egressd.cli.guard import guarded
-from egressd.cli.log import HIDDEN, Form, Level, configure_logging
+from egressd.cli.log import Form, Level, configure_logging, without_secrets
 from egressd.cli.output import print_line
 from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import read_settings, settings_secrets
@@ -20,7 +20,6 @@ from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Feed, Matcher, Notify, Receiver, Route, Severity
-from egressd.model.settings import Settings
 from egressd.notify.result import DeliveryResult
 
 NONE_YET = "no receivers are configured: add some under notify.receivers; docs/alerts.md has examples"
@@ -66,7 +65,7 @@ def notify_test(
     configure_logging(Level.WARN, Form.HUMAN, secrets=settings_secrets(settings))
     results = asyncio.run(_test_all(wanted, settings.alerting))
     for one in results:
-        print_line(_without_secrets(one.line, settings))
+        print_line(without_secrets(one.line))
     return ExitCode.OK if all(one.ok for one in results) else ExitCode.FAILED
 
 
@@ -195,10 +194,3 @@ def _described(route: Route) -> str:
         ("alert", match.alerts),
     )
     return ", ".join(f"{name} {' or '.join(values)}" for name, values in fields if values)
-
-
-def _without_secrets(text: str, settings: Settings) -> str:
-    """Hide secrets that a library or a server may have repeated."""
-    for secret in settings_secrets(settings):
-        text = text.replace(secret, HIDDEN)
-    return text

@@ -1,4 +1,4 @@
-"""Logs on stderr: for people, as JSON or as logfmt. Secrets are redacted, by key and by value.
+"""How log lines are written, and where to. Secrets are redacted, by key and by value.
 
 Under systemd each line starts with its priority (sd-daemon(3)), which the journal removes. structlog is
 imported late: it is slow to import, and most commands log nothing.
@@ -6,13 +6,18 @@ imported late: it is slow to import, and most commands log nothing.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol, TextIO
+
+from egressd.cli.log.stream import LogStream, descriptor_of
+from egressd.redaction import REDACTED, Redactor
 
 
 class Level(StrEnum):
@@ -43,13 +48,14 @@ SECRET_KEYS = re.compile(
 """Keys whose values are never shown, in events and in mappings inside them."""
 USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 """A password in a URL."""
-HIDDEN = "***"
+HIDDEN = REDACTED
 LONGEST_LINE = 16_000
 """Characters: the journal splits lines at 48 KiB."""
 FIRST = ("timestamp", "level", "event")
 PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 _secrets: set[str] = set()
+_stream: LogStream | None = None
 
 
 def configure_logging(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
@@ -67,22 +73,65 @@ def configure_logging(level: Level, form: Form, *, secrets: Iterable[str] = ()) 
         _redact,
     ]
     writer = _with_priority(_writer(form)) if is_journal(sys.stderr) else _writer(form)
+    stream = _open_stream(structlog.processors.TimeStamper(fmt="iso", utc=True), writer)
     structlog.configure(
         processors=[*before, writer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=[_remove_metadata, writer])
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
 
 
+def _open_stream(stamp: Any, writer: Any) -> Any:
+    """Return where lines go: stderr, behind a thread that waits for it."""
+    global _stream  # noqa: PLW0603 - one log per process, as logging has one root
+    number = descriptor_of(sys.stderr)
+    if number is None:
+        return sys.stderr
+
+    def report(lost: int) -> str:
+        event = {
+            "level": "warning",
+            "event": "log lines were lost, as stderr could not be written",
+            "lines": lost,
+        }
+        return str(writer(None, "warning", _common_keys_first(None, "", stamp(None, "", event)))) + "\n"
+
+    if _stream is None:
+        atexit.register(flush_log)
+    if _stream is None or _stream.number != number:
+        _stream = LogStream(number)
+    _stream.report = report
+    return _stream
+
+
+def flush_log() -> None:
+    """Wait a moment for lines that are not written yet: the process ends, or something else is printed."""
+    if _stream is not None:
+        _stream.drain()
+
+
+def lines_lost() -> int:
+    """Return how many lines could not be written."""
+    return _stream.lost if _stream is not None else 0
+
+
 def register_secrets(secrets: Iterable[str]) -> None:
     """Register texts that no line may show; may be called at any time."""
     _secrets.update(one for one in secrets if one)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without registered secrets, in whatever spelling, and without passwords of URLs."""
+    return USERINFO.sub(rf"\1:{HIDDEN}@", _redactor(frozenset(_secrets)).clean(text))
+
+
+_redactor = lru_cache(maxsize=2)(Redactor)
 
 
 def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
@@ -134,26 +183,22 @@ def _common_keys_first(_logger: Any, _method: str, event: MutableMapping[str, An
 
 def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
     """Redact values of secret keys, and every registered secret in every text, tracebacks included."""
-    secrets = sorted(_secrets, key=len, reverse=True)
     for key, value in list(event.items()):
-        event[key] = HIDDEN if SECRET_KEYS.search(key) else _redacted(secrets, value)
+        event[key] = HIDDEN if SECRET_KEYS.search(key) else _redacted(value)
     return event
 
 
-def _redacted(secrets: list[str], value: Any) -> Any:
+def _redacted(value: Any) -> Any:
     match value:
         case str():
-            for secret in secrets:
-                value = value.replace(secret, HIDDEN)
-            return USERINFO.sub(rf"\1:{HIDDEN}@", value)
+            return without_secrets(value)
         case dict():
             return {
-                key: HIDDEN if SECRET_KEYS.search(str(key)) else _redacted(secrets, one)
-                for key, one in value.items()
+                key: HIDDEN if SECRET_KEYS.search(str(key)) else _redacted(one) for key, one in value.items()
             }
         case list() | tuple():
-            return [_redacted(secrets, one) for one in value]
+            return [_redacted(one) for one in value]
         case None | bool() | int() | float():
             return value
         case _:
-            return _redacted(secrets, str(value))
+            return _redacted(str(value))
