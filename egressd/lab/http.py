@@ -58,6 +58,10 @@ class HttpServer(Protocol):
         """Send response headers without end."""
         ...
 
+    async def send_nothing_endlessly(self) -> None:
+        """Send what is no answer without end."""
+        ...
+
     async def go_away(self) -> bool:
         """Send GOAWAY; return False where the version has none."""
         ...
@@ -89,6 +93,9 @@ async def _send(server: HttpServer, stream: ServerStream, request: LabRequest, a
             await stream.close_gracefully()
         case SendMode.ENDLESS_HEADERS:
             await server.send_endless_headers()
+            await stream.close_gracefully()
+        case SendMode.FLOOD:
+            await server.send_nothing_endlessly()
             await stream.close_gracefully()
         case SendMode.UPGRADE:
             await server.head(answer, length=None)
@@ -200,6 +207,11 @@ class Http1Server:
         for number in range(FLOOD_BYTES // PIECE):
             await self._stream.write(b"x-filler-%d: %b\r\n" % (number, b"a" * PIECE))
 
+    async def send_nothing_endlessly(self) -> None:
+        """Send empty lines, which clients skip before a status line."""
+        for _ in range(FLOOD_BYTES // PIECE):
+            await self._stream.write(b"\r\n" * (PIECE // 2))
+
     async def go_away(self) -> bool:
         """Return False: HTTP/1.1 has no GOAWAY."""
         return False
@@ -267,6 +279,12 @@ class Http2Server:
                 await self._stream.write(head + piece)
                 kind = 9
             block = field
+
+    async def send_nothing_endlessly(self) -> None:
+        """Send PING frames."""
+        await self._flush()
+        for _ in range(FLOOD_BYTES // PIECE):
+            await self._stream.write(b"\x00\x00\x08\x06\x00\x00\x00\x00\x00egressd!" * 512)
 
     async def go_away(self) -> bool:
         """Send GOAWAY with an error."""

@@ -38,6 +38,7 @@ class SendMode(StrEnum):
     SLOW = "slow"
     ENDLESS_BODY = "endless_body"
     ENDLESS_HEADERS = "endless_headers"
+    FLOOD = "flood"
     GARBAGE = "garbage"
     SILENCE = "silence"
     FIN = "fin"

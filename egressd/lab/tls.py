@@ -21,6 +21,7 @@ MAX_HELLO = 18 * 1024
 NO_NAME = "no-sni.lab.test"
 SSH_BANNER = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
 GARBAGE = b"\x00\x7f" + hashlib.shake_256(b"egressd lab garbage").digest(254)
+HELLO_REQUEST = bytes((0x16, 3, 3, 0, 4, 0, 0, 0, 0))
 NEGOTIATION_EFFECTS = frozenset({"http1_only", "tls12", "client_certificate", DHE_ONLY})
 """Effects that change what is negotiated; the handshake goes on."""
 
@@ -109,6 +110,7 @@ BREAKING_EFFECTS: dict[str, Callable[[TcpConnection], Awaitable[None]]] = {
     "silence": TcpConnection.wait_for_close,
     "plaintext": lambda connection: _send_and_close(connection, plaintext_block_page()),
     "ssh": lambda connection: _send_and_close(connection, SSH_BANNER),
+    "flood": lambda connection: _send_and_close(connection, HELLO_REQUEST * 100_000),
     "garbage": lambda connection: _send_and_close(connection, GARBAGE),
 }
 

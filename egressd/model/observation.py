@@ -72,6 +72,8 @@ class Failure(StrEnum):
     """The response head, a body needed in full, or the records of a DNS answer exceed what is read."""
     TRUNCATED = "truncated"
     """Fewer bytes than announced: a body shorter than Content-Length, a DNS answer with TC."""
+    FLOOD = "flood"
+    """The peer sent far more than the phase needs, without completing it."""
     HTTP2_ERROR = "http2_error"
     """A GOAWAY that refuses the request, RST_STREAM or an HTTP/2 protocol error before the response."""
     INTERNAL_ERROR = "internal_error"

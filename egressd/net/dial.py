@@ -19,22 +19,25 @@ from egressd.net.sockets.opening import (
     open_socket,
     set_hop_limit,
     socket_address,
+    until_readable,
     until_writable,
     writable_now,
 )
+from egressd.net.sockets.turns import LoopTurn
 from egressd.net.stopwatch import Stopwatch
 
 
 class TcpStream:
     """A connected TCP socket."""
 
-    __slots__ = ("_loop", "_returned", "_sock", "_written", "source_address", "source_port")
+    __slots__ = ("_loop", "_returned", "_sock", "_written", "source_address", "source_port", "turn")
 
     def __init__(self, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._returned = b""
         self._written = 0
+        self.turn = LoopTurn()
         self.source_address, self.source_port = local_address(sock)
 
     async def read(self, n: int) -> bytes:
@@ -42,7 +45,14 @@ class TcpStream:
         if self._returned:
             data, self._returned = self._returned[:n], self._returned[n:]
             return data
-        return await self._loop.sock_recv(self._sock, n)
+        while True:
+            await self.turn.share()
+            try:
+                return self._sock.recv(n)
+            except BlockingIOError:
+                self.turn.pause()
+                await until_readable(self._sock)
+                self.turn.resume()
 
     def unread(self, data: bytes) -> None:
         """Push bytes back; the next read returns them first."""

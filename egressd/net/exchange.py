@@ -18,6 +18,8 @@ from egressd.net.tls.session import TlsStream
 
 __all__ = ["Request", "exchange", "fetch"]
 
+_LARGE = 16 * 1024
+"""Bytes before an answer that are too many for the answer to be called slow."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -52,17 +54,18 @@ async def _exchange(
 ) -> tuple[HttpObservation, ResponseBuffer]:
     watch = Stopwatch()
     timer = asyncio.timeout(timeout)
-    response = ResponseBuffer(limits, timer)
+    response = ResponseBuffer(limits, timer, stream.turn)
     version = "2" if alpn == "h2" else "1.1"
     failed: PhaseError | None = None
     alert: TlsAlert | None = None
+    client = _http_client(version, stream, response)
     try:
         async with timer:
-            await _http_client(version, stream, response).exchange(request)
+            await client.exchange(request)
     except TimeoutError as error:
-        failed = _timeout_error(error, response)
+        failed = _timeout_error(error, response, _received(client, stream))
     except PhaseError as error:
-        failed = error
+        failed = error if error.failure is not Failure.FLOOD or not _suffices(response) else None
     except TlsAlertError as error:
         failed, alert = PhaseError(Failure.ALERT, str(error)), error.alert
     except TlsDataError as error:
@@ -74,6 +77,11 @@ async def _exchange(
 
 class HttpClient(Protocol):
     """A client of one version of HTTP, for one request."""
+
+    @property
+    def received(self) -> int:
+        """The bytes received so far."""
+        ...
 
     async def exchange(self, request: Request) -> None:
         """Send a request and read the response into the buffer."""
@@ -88,10 +96,22 @@ def _http_client(version: str, stream: ByteStream, response: ResponseBuffer) -> 
     return Http2Client(stream, response)
 
 
-def _timeout_error(error: TimeoutError, response: ResponseBuffer) -> PhaseError | None:
-    """Return the failure of a timeout; None where the response came and its body is not needed in full."""
-    if response.status is not None and response.limits.body_seconds is not None:
+def _received(client: HttpClient, stream: ByteStream) -> int:
+    """Return the bytes received for a request, those of TLS records without data too."""
+    return client.received + (stream.without_data if isinstance(stream, TlsStream) else 0)
+
+
+def _suffices(response: ResponseBuffer) -> bool:
+    """Return whether the answer came, and its body is not needed in full."""
+    return response.status is not None and response.limits.body_seconds is not None
+
+
+def _timeout_error(error: TimeoutError, response: ResponseBuffer, received: int) -> PhaseError | None:
+    """Return the failure of a timeout; None where what came suffices."""
+    if _suffices(response):
         return None
+    if response.status is None and received > _LARGE:
+        return PhaseError(Failure.FLOOD, f"{received} bytes came that bring no answer, until the timeout")
     where = "no answer" if response.status is None else f"{response.received} bytes of the body came in time"
     return PhaseError(Failure.TIMEOUT, where, error.errno)
 

@@ -17,7 +17,7 @@ from egressd.net.tls.alerts import alert_from_openssl, openssl_reason
 from egressd.net.tls.certificates import ParsedCertificate, parse_certificate
 from egressd.net.tls.chain import chain_facts
 from egressd.net.tls.records import FATAL, RecordScanner
-from egressd.net.tls.session import TlsStream
+from egressd.net.tls.session import TlsStream, is_flood
 from egressd.net.trust import TrustStore
 
 _MAX_CERTIFICATES = 16
@@ -114,12 +114,16 @@ async def _run(session: TlsStream, timeout: float, *, verifies: bool) -> _Outcom
         # The alert is of the outer session: that with the proxy.
         return _Outcome(failure=Failure.ALERT, detail="in the outer session", alert=error.alert)
     except OSError as error:
+        if isinstance(error, TimeoutError) and session.flooded:
+            return _Outcome(failure=Failure.FLOOD, detail=f"{session.received_so_far}, until the timeout")
         return _Outcome(failure=failure_of(error), detail=detail_of(error), errno=error.errno)
     return _Outcome(verify_code=0 if verifies else None)
 
 
 def _openssl_failure(error: ssl.SSLError, received: RecordScanner) -> _Outcome:
     """Map an OpenSSL error to a failure: by the alert received or, where encrypted, by OpenSSL's reason."""
+    if is_flood(error):
+        return _Outcome(failure=Failure.FLOOD, detail=openssl_reason(error))
     alert = received.alert if received.alert and received.alert.level == FATAL else alert_from_openssl(error)
     if alert is not None:
         return _Outcome(failure=Failure.ALERT, detail=openssl_reason(error), alert=alert)

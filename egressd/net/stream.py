@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from egressd.model.observation import TcpInfo, TlsAlert
+from egressd.net.sockets.turns import LoopTurn
 
 
 class ByteStream(Protocol):
     """A connection. Streams nest (TLS in a tunnel in TLS); closing the innermost closes all."""
 
+    @property
+    def turn(self) -> LoopTurn:
+        """The connection's use of the event loop; who parses what it sent shares it between two steps."""
+        ...
+
     async def read(self, n: int) -> bytes:
-        """Return up to `n` bytes; b"" at the end. Raises OSError."""
+        """Return up to `n` bytes; b"" at the end. Raises OSError, and PhaseError for a flood in TLS."""
         ...
 
     async def write(self, data: bytes) -> None:

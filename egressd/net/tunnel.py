@@ -29,7 +29,7 @@ async def open_tunnel(
     """Send CONNECT for `host:port`; on success the stream is the tunnel."""
     watch = Stopwatch()
     timer = asyncio.timeout(timeout)
-    response = ResponseBuffer(_ERROR_PAGE_LIMITS, timer)
+    response = ResponseBuffer(_ERROR_PAGE_LIMITS, timer, stream.turn)
     http = Http1Client(stream, response)
     failed: PhaseError | None = None
     early = bytearray()  # what came after the head of a 2xx
@@ -48,7 +48,7 @@ async def open_tunnel(
         failed = PhaseError(Failure.ALERT, str(error))
     except OSError as error:
         failed = phase_error(error) if response.status is None else None
-    failed = failed or _refused_error(response) or _page_error(response, bytes(early))
+    failed = failed or _refused_error(response) or await _page_error(response, bytes(early))
     if failed is None and early and isinstance(stream, SupportsUnread):
         stream.unread(bytes(early))
     return ProxyObservation(
@@ -91,12 +91,12 @@ def _granted(response: ResponseBuffer) -> bool:
     return response.status is not None and 200 <= response.status < 300
 
 
-def _page_error(response: ResponseBuffer, early: bytes) -> PhaseError | None:
+async def _page_error(response: ResponseBuffer, early: bytes) -> PhaseError | None:
     """Return the failure of a 2xx with a page instead of a tunnel; the page is kept as the body."""
     announced = response.content_length or any(map(response.header, ("content-type", "transfer-encoding")))
     if not early or not announced or early.startswith(_TLS_RECORDS):
         return None
-    response.add_body(early)
+    await response.add_body(early)
     return PhaseError(Failure.PROXY_PAGE, f"the proxy answered {response.status} with a page and no tunnel")
 
 

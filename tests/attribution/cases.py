@@ -1448,6 +1448,12 @@ TLS = (
         reason="tls_alert_protocol_version",
         outcome=BLOCKED,
     ),
+    Scene(
+        name="tls-flood",
+        build=_hello(Failure.FLOOD, received=300_000),
+        reason="tls_flood",
+        outcome=DOWN,
+    ),
     Scene(name="tls-odd", build=_hello(Failure.OS_ERROR), reason="tls_unknown", outcome=UNKNOWN),
     Scene(
         name="mtls-13",
@@ -2183,6 +2189,19 @@ HTTP = (
         build=_clear(http(failure=Failure.TOO_LARGE)),
         reason="http_headers_too_large",
         outcome=UNKNOWN,
+    ),
+    Scene(
+        name="http-flood",
+        build=_secure(http(failure=Failure.FLOOD)),
+        reason="http_flood",
+        outcome=DOWN,
+        blame=Blame.AZURE_SERVICE,
+    ),
+    Scene(
+        name="http-flood-in-clear",
+        build=_clear(http(failure=Failure.FLOOD)),
+        reason="http_flood",
+        outcome=DOWN,
     ),
     Scene(
         name="http-odd", build=_clear(http(failure=Failure.OS_ERROR)), reason="http_unknown", outcome=UNKNOWN

@@ -23,6 +23,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from egressd.model.observation import TcpInfo
 from egressd.model.settings import Source, Trust
 from egressd.net.dial import TcpStream, dial
+from egressd.net.sockets.turns import LoopTurn
 from egressd.net.trust import TrustStore, load_trust
 from tests import ports
 
@@ -170,6 +171,7 @@ class MemoryStream:
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = list(pieces)
+        self.turn = LoopTurn()
         self.written = b""
         self.closed = False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -325,9 +324,8 @@ async def test_over_tls(serve: Any, connect: Any, pki: Any) -> None:
     assert (tls.alpn, seen.version, seen.status) == ("h2", "2", 200)
 
 
-@pytest.mark.alone
 async def test_endless_settings(serve: Any, connect: Any) -> None:
-    """Frames that never answer are read only until the timeout."""
+    """Frames that never answer are read up to a limit, long before the timeout."""
 
     async def flood(peer: Any) -> None:
         server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
@@ -339,11 +337,9 @@ async def test_endless_settings(serve: Any, connect: Any) -> None:
             await asyncio.sleep(0)  # the server shares the loop with the client it floods
 
     stream = await connect(await serve(flood))
-    begun = time.monotonic()
-    seen = await exchange(stream, REQUEST, alpn="h2", timeout=0.5)
+    seen = await exchange(stream, REQUEST, alpn="h2", timeout=60)
     stream.close()
-    assert seen.failure in (Failure.TIMEOUT, Failure.HTTP2_ERROR)
-    assert time.monotonic() - begun < 2
+    assert seen.failure is Failure.FLOOD
 
 
 async def test_oversized_frame(serve: Any, connect: Any) -> None:

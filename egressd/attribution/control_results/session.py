@@ -9,14 +9,22 @@ from egressd.model.observation import Failure
 LEAST_NAMES, LEAST_OWNERS = 3, 2
 """How many names, of how many owners, must end alike before the way is thought of first."""
 
+USUAL_AFTER_HANDSHAKE = 8 * 1024
+"""Bytes that servers send after a handshake on their own: session tickets, settings."""
+
 
 def request_lost(context: TrailContext) -> bool:
     """Whether nothing came back and the request was never acknowledged as a whole.
 
-    A RST says nothing about that: a server that resets need not acknowledge what it read.
+    A RST says nothing about that: a server that resets need not acknowledge what it read. Nor does a peer
+    that goes on sending and reads no more.
     """
     http = context.http
     if http is None or http.failure is not Failure.TIMEOUT or http.status is not None or http.info is None:
+        return False
+    handshake = context.tls.info if context.tls is not None else None
+    before = handshake.bytes_received if handshake is not None else 0
+    if http.info.bytes_received - before > USUAL_AFTER_HANDSHAKE:
         return False
     written = http.info.bytes_written
     return written is not None and http.info.bytes_acked <= written

@@ -338,6 +338,25 @@ HTTP: tuple[Reason, ...] = (
         confirm=steps(_HEADERS + " | wc -c"),
     ),
     Reason(
+        code="http_flood",
+        phase=Phase.HTTP,
+        title="The peer sends without end and never answers the request",
+        meaning="The request was taken, and what came is far more than an answer needs without being one: "
+        "frames of HTTP/2 that carry no answer, TLS records without data, or empty lines. Every client gives "
+        "up on that. Inside a verified session it is the server itself.",
+        signal="More than 1000 frames or 256 KiB of them, 64 KiB of TLS records without data, or 1 MiB of "
+        "empty lines came, and no answer among them.",
+        evidence=(
+            "http.detail: what came, and how much",
+            "tls.facts.publicly_anchored: whether the session was the server's own",
+        ),
+        suspects=MALFORMED,
+        severity=Outcome.DOWN,
+        advice="Ask the owner of {host} what its front end sent to {source} at {time} in the place of an "
+        "answer.",
+        confirm=steps(_HTTP2, "It does not end, and prints no status."),
+    ),
+    Reason(
         code="http_unexpected_status",
         phase=Phase.HTTP,
         title="The status is not one of those expected",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from egressd.attribution.blame.suspects import (
     ANSWERED_IN_CLEAR,
     FAR_END,
+    FLOODED,
     HELLO_NOT_ACKNOWLEDGED,
     INSPECTION,
     LARGE_HELLO,
@@ -354,6 +355,26 @@ TLS: tuple[Reason, ...] = (
         advice="As a test, disable TLS inspection and protocol checks between {source} and {host}; the "
         "handshake at {time} was broken by what came back.",
         confirm=steps(CLIENT_HELLO + " -msg", CAPTURE),
+    ),
+    Reason(
+        code="tls_flood",
+        phase=Phase.TLS,
+        title="The peer sends without end and never completes the handshake",
+        meaning="What came is far more than a handshake takes, and the session is still not open: empty or "
+        "repeated messages, warnings, or a message that does not end. Every client gives up on that. It is "
+        "whoever answered the ClientHello, which is not known to be the server before its certificate is "
+        "verified.",
+        signal="More than 256 KiB, or more than 4096 records, came in the handshake; or OpenSSL counted too "
+        "many records that bring nothing forward.",
+        evidence=(
+            "tls.detail, tls.bytes_received, tls.records_received: how much came",
+            "tls.first_bytes, tls.server_hello: how it began",
+        ),
+        suspects=FLOODED,
+        severity=Outcome.DOWN,
+        advice="Ask the owner of {host} what its TLS front end sent to {source} at {time}; where a device "
+        "terminates TLS on the way, look at it first.",
+        confirm=steps(CLIENT_HELLO + " -msg", "The messages never end.", CAPTURE),
     ),
     Reason(
         code="tls_version_downgraded",

@@ -435,6 +435,7 @@ HTTP = RuleTable(
             certainty=SILENCE,
         ),
         Rule(reason="http_not_http", when=phase_failed(Phase.HTTP, Failure.NOT_HTTP), outcome=_down_inside),
+        Rule(reason="http_flood", when=phase_failed(Phase.HTTP, Failure.FLOOD)),
         Rule(reason="http_headers_too_large", when=phase_failed(Phase.HTTP, Failure.TOO_LARGE)),
         Rule(reason="http_unproven_answer", when=_unproven),
         Rule(reason="http_malformed_answer", when=_malformed),

@@ -174,6 +174,7 @@ TLS = RuleTable(
     phase=Phase.TLS,
     rules=(
         exhausted_in(Phase.TLS),
+        Rule(reason="tls_flood", when=phase_failed(Phase.TLS, Failure.FLOOD)),
         Rule(reason="tls_plaintext_block_page", when=_plaintext_page, certainty=BY_MARK),
         *ALERT_RULES,
         Rule(reason="tls_not_tls", when=phase_failed(Phase.TLS, Failure.NOT_TLS)),

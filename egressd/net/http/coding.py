@@ -1,13 +1,18 @@
-"""Decoding of compressed bodies (RFC 9110 section 8.4), never beyond the bytes that are needed."""
+"""Decoding of compressed bodies (RFC 9110 section 8.4), never beyond the bytes that are needed.
+
+A kilobyte may decode to a megabyte, so that what comes out is made a piece at a time.
+"""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Iterator
 
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 """Window bits of zlib: with a gzip header, with a zlib header, with none."""
 _WINDOW_BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
 _MAX_CODINGS = 3
+_PIECE = 64 * 1024
 
 
 class BodyDecoder:
@@ -34,17 +39,17 @@ class BodyDecoder:
         """Whether every coding reached its own end."""
         return all(one.finished for one in self._steps)
 
-    def feed(self, data: bytes) -> bytes:
-        """Return what more bytes decode to; b"" after an error."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what more bytes decode to, in pieces; nothing after an error."""
         if self.error:
-            return b""
+            return
+        pieces: Iterable[bytes] = (data,)
+        for step in self._steps:
+            pieces = step.feed(pieces)
         try:
-            for step in self._steps:
-                data = step.feed(data)
+            yield from pieces
         except zlib.error as error:
             self.error = str(error)[:80]
-            return b""
-        return data
 
 
 class _Inflater:
@@ -54,30 +59,43 @@ class _Inflater:
         self._window_bits = window_bits
         self._left = limit
         self._zlib = zlib.decompressobj(window_bits)
-        self._started = b""
+        self._started = b"" if window_bits == _ZLIB else None
+        """The first bytes of `deflate`; None once its format is known."""
         self.finished = False
 
-    def feed(self, data: bytes) -> bytes:
-        try:
-            produced = self._inflate(data)
-        except zlib.error:
-            if self._window_bits != _ZLIB or len(self._started) > 1:
-                raise
-            self._window_bits, self._zlib = _RAW, zlib.decompressobj(_RAW)
-            produced = self._inflate(self._started + data)
-        self._started = (self._started + data)[:2]
-        return produced
+    def feed(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield what pieces decode to; empty pieces too, so that the caller can pause between any two."""
+        for data in pieces:
+            yield from self._inflate(self._start(data))
 
-    def _inflate(self, data: bytes) -> bytes:
-        produced = bytearray()
-        while data and self._left > 0:
-            piece = self._zlib.decompress(data, self._left)
-            produced += piece
+    def _start(self, data: bytes) -> bytes:
+        """Keep `deflate` back until its header shows which of the two formats it is (RFC 1950)."""
+        if self._started is None:
+            return data
+        data = self._started + data
+        self._started = data if len(data) < 2 else None
+        if self._started is not None:
+            return b""
+        if data[0] & 0x0F != zlib.DEFLATED or int.from_bytes(data[:2]) % 31:
+            self._zlib = zlib.decompressobj(_RAW)
+        return data
+
+    def _inflate(self, data: bytes) -> Iterator[bytes]:
+        full = True
+        while full or data:
+            if self._left <= 0 or (self.finished and not self._begin_member(data)):
+                yield b""
+                return
+            piece = self._zlib.decompress(data, min(self._left, _PIECE))
             self._left -= len(piece)
-            if not self._zlib.eof:
-                break
-            self.finished, data = True, self._zlib.unused_data
-            if self._window_bits != _GZIP or not data.startswith(b"\x1f\x8b"):
-                break
-            self.finished, self._zlib = False, zlib.decompressobj(_GZIP)  # the next member of RFC 1952
-        return bytes(produced)
+            self.finished = self._zlib.eof
+            data = self._zlib.unused_data if self.finished else self._zlib.unconsumed_tail
+            full = len(piece) == _PIECE and not self.finished  # zlib may hold back more than the tail
+            yield piece
+
+    def _begin_member(self, data: bytes) -> bool:
+        """Begin the next member of a gzip file (RFC 1952), if this is one."""
+        if self._window_bits != _GZIP or not data.startswith(b"\x1f\x8b"):
+            return False
+        self._zlib = zlib.decompressobj(_GZIP)
+        return True

@@ -16,7 +16,8 @@ GOAWAY = 7
 FRAME_LIMIT = 16_384
 """The SETTINGS_MAX_FRAME_SIZE that is announced, the least allowed (RFC 9113 section 6.5.2)."""
 _HEADER_SIZE = 9
-_HEADERS, _CONTINUATION = 1, 9
+HEADERS, CONTINUATION = 1, 9
+_END_HEADERS = 4
 _FRAGMENT_LIMIT = 60
 """Frames that one response head may have; h2 gives up soon after, without a clear error."""
 
@@ -59,10 +60,11 @@ class FrameSplitter:
                 return
             frame = Frame(kind=self._data[3], data=bytes(self._data[:size]))
             del self._data[:size]
-            self._count_fragments(frame.kind)
+            self._count_fragments(frame)
             yield frame
 
-    def _count_fragments(self, kind: int) -> None:
-        self._fragments = self._fragments + 1 if kind in (_HEADERS, _CONTINUATION) else 0
+    def _count_fragments(self, frame: Frame) -> None:
+        goes_on = frame.kind in (HEADERS, CONTINUATION) and not frame.data[4] & _END_HEADERS
+        self._fragments = self._fragments + 1 if goes_on else 0
         if self._fragments > _FRAGMENT_LIMIT:
             raise PhaseError(Failure.TOO_LARGE, f"a head of more than {_FRAGMENT_LIMIT} frames")

@@ -13,7 +13,11 @@ from egressd.net.sockets.errors import PhaseError
 
 HEAD_LIMIT = 1024 * 1024
 """Bytes that a response head may have. Programs accept between 300 KB (curl) and 10 MB (Go)."""
+_MAX_LINES = 5000
+"""Lines that a response head may have, as in curl."""
 MAX_VIOLATIONS = 8
+MAX_PARTS = 16
+"""Parts of a header's value that are told apart, codings and lengths; the rest counts as one."""
 _SNIPPET = 80
 _PROTOCOL = b"HTTP/"
 _END = re.compile(rb"\n\r?\n")
@@ -50,8 +54,7 @@ class HeadBuffer:
     def __init__(self) -> None:
         self._data = bytearray()
         self._searched = 0
-        self.empty_lines = False
-        """Whether empty lines came before the status line."""
+        self._skipped = 0
 
     def feed(self, data: bytes) -> None:
         """Add bytes."""
@@ -61,11 +64,13 @@ class HeadBuffer:
         """Take a complete head out of the buffer; None: more is needed.
 
         Raises:
-            PhaseError: NOT_HTTP, where it can't be the start of a response; TOO_LARGE.
+            PhaseError: NOT_HTTP, where it can't be the start of a response; TOO_LARGE; FLOOD.
         """
         if not self._searched and (skipped := _EMPTY_LINES.match(self._data)):
-            self.empty_lines = True
+            self._skipped += skipped.end()
             del self._data[: skipped.end()]
+            if self._skipped > HEAD_LIMIT:
+                raise PhaseError(Failure.FLOOD, f"{self._skipped} bytes of empty lines, and no status line")
         if not starts_like_http(self._data):
             raise PhaseError(Failure.NOT_HTTP, _snippet(bytes(self._data)))
         found = _END.search(self._data, max(0, self._searched - 2))
@@ -75,9 +80,16 @@ class HeadBuffer:
         if found is None or found.start() > HEAD_LIMIT:
             raise PhaseError(Failure.TOO_LARGE, f"the head is larger than {HEAD_LIMIT} bytes")
         head = bytes(self._data[: found.start()])
+        if head.count(b"\n") > _MAX_LINES:
+            raise PhaseError(Failure.TOO_LARGE, f"the head has more than {_MAX_LINES} lines")
         del self._data[: found.end()]
         self._searched = 0
         return head
+
+    @property
+    def empty_lines(self) -> bool:
+        """Whether empty lines came before the status line."""
+        return self._skipped > 0
 
     @property
     def rest(self) -> bytes:
@@ -105,30 +117,44 @@ def parse_head(data: bytes) -> ResponseHead:
     line = _STATUS_LINE.fullmatch(lines[0])
     if line is None or line[1] < b"100":
         raise PhaseError(Failure.NOT_HTTP, _snippet(lines[0]))
-    violations = [] if _STRICT_STATUS_LINE.fullmatch(lines[0]) else [f"status line {_quoted(lines[0])}"]
+    violations = _Violations()
+    if not _STRICT_STATUS_LINE.fullmatch(lines[0]):
+        violations.add("status line {}", lines[0])
     headers = tuple(_read_fields(lines[1:], violations))
-    return ResponseHead(status=int(line[1]), headers=headers, violations=tuple(violations[:MAX_VIOLATIONS]))
+    return ResponseHead(status=int(line[1]), headers=headers, violations=tuple(violations.found))
 
 
-def _read_fields(lines: list[bytes], violations: list[str]) -> Iterator[tuple[str, str]]:
+class _Violations:
+    """What breaks the rules, in words; the first few, as a head may have thousands."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def add(self, what: str, data: bytes) -> None:
+        """Add a text with the bytes in question at its `{}`."""
+        if len(self.found) < MAX_VIOLATIONS:
+            self.found.append(what.format(f"`{scrub_bytes(data, 40)}`"))
+
+
+def _read_fields(lines: list[bytes], violations: _Violations) -> Iterator[tuple[str, str]]:
     """Yield name and value of each header field, and add what is wrong with it to `violations`."""
     for line in _unfold(lines, violations):
         raw, colon, value = line.partition(b":")
         name = raw.rstrip(b" \t").decode("latin-1")
         text = value.strip(b" \t").decode("latin-1")
         if not colon:
-            violations.append(f"a line without a colon: {_quoted(line)}")
+            violations.add("a line without a colon: {}", line)
             continue
         if name and raw != raw.rstrip(b" \t"):
-            violations.append(f"a space before the colon of {_quoted(name.encode('latin-1'))}")
+            violations.add("a space before the colon of {}", name.encode("latin-1"))
         if not is_field_name(name):
-            violations.append(f"{_quoted(name.encode('latin-1'))} is no header name")
+            violations.add("{} is no header name", name.encode("latin-1"))
         if _CONTROL.search(text):
-            violations.append(f"a control character in {_quoted(name.encode('latin-1'))}")
+            violations.add("a control character in {}", name.encode("latin-1"))
         yield scrub(name, _SNIPPET), text
 
 
-def _unfold(lines: list[bytes], violations: list[str]) -> list[bytes]:
+def _unfold(lines: list[bytes], violations: _Violations) -> list[bytes]:
     """Join folded lines (RFC 9112 section 5.2)."""
     found: list[bytearray] = []
     for line in lines:
@@ -137,12 +163,8 @@ def _unfold(lines: list[bytes], violations: list[str]) -> list[bytes]:
         elif found:
             found[-1] += b" " + line.lstrip(b" \t")
         else:
-            violations.append(f"a folded line before the first header: {_quoted(line)}")
+            violations.add("a folded line before the first header: {}", line)
     return [bytes(line) for line in found]
-
-
-def _quoted(data: bytes) -> str:
-    return f"`{scrub_bytes(data, 40)}`"
 
 
 def body_framing(headers: tuple[tuple[str, str], ...]) -> BodyFraming:
@@ -152,12 +174,12 @@ def body_framing(headers: tuple[tuple[str, str], ...]) -> BodyFraming:
     violations = ["Transfer-Encoding: identity, which HTTP/1.1 does not have"] if "identity" in named else []
     if "chunked" in named:
         if named.count("chunked") > 1 or [one for one in named if one != "identity"][-1] != "chunked":
-            violations.append(f"Transfer-Encoding: {', '.join(named)}")
+            violations.append(f"Transfer-Encoding: {scrub(', '.join(named), _SNIPPET)}")
         return BodyFraming(chunked=True, codings=tuple(codings), violations=tuple(violations))
     if codings:
         return BodyFraming(codings=tuple(codings), violations=tuple(violations))
     announced = (value for name, value in headers if name.lower() == "content-length")
-    lengths = {one.strip() for value in announced for one in value.split(",")}
+    lengths = {one.strip() for value in announced for one in value.split(",", MAX_PARTS)}
     length = parse_decimal(next(iter(lengths))) if len(lengths) == 1 else None
     if lengths and length is None:
         violations.append(f"Content-Length: {scrub(', '.join(sorted(lengths)), 40)}")
@@ -166,5 +188,7 @@ def body_framing(headers: tuple[tuple[str, str], ...]) -> BodyFraming:
 
 def _coding_list(headers: tuple[tuple[str, str], ...]) -> list[str]:
     values = (value for name, value in headers if name.lower() == "transfer-encoding")
-    codings = (one.partition(";")[0].strip().lower() for value in values for one in value.split(","))
+    codings = (
+        one.partition(";")[0].strip().lower() for value in values for one in value.split(",", MAX_PARTS)
+    )
     return [scrub(one, 40) for one in codings if one]

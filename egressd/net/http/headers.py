@@ -10,6 +10,8 @@ from egressd.net.scrub import scrub
 
 _MAX_HEADERS = 40
 _VALUE_LIMIT = 200
+_LOCATION_LIMIT = 8192
+"""Characters of a URL to follow; clients and servers take as many, hardly more."""
 _KEPT = frozenset(
     {
         "age",
@@ -103,6 +105,8 @@ def _redacted(name: str, value: str) -> str:
 
 def redirect_url(base: str, location: str) -> str | None:
     """Return the URL that a Location leads to, without login, query and fragment; None: no web host."""
+    if len(location) > _LOCATION_LIMIT:
+        return None
     try:
         parts = urlsplit(urljoin(base, location.strip()))
         host, port = parts.hostname or "", parts.port

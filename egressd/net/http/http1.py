@@ -24,7 +24,7 @@ from egressd.net.sockets.errors import PhaseError
 from egressd.net.stream import ByteStream, TlsAlertError
 
 READ_SIZE = 65536
-_MAX_INTERIM = 8
+MAX_INTERIM = 8
 _SNIPPET = 80
 _EMPTY_LINES = "an empty line before the status line"
 
@@ -43,7 +43,8 @@ class Http1Client:
         self._h11 = h11.Connection(h11.CLIENT)
         self._method = ""
         self._head = HeadBuffer()
-        self._received = 0
+        self.received = 0
+        """Bytes of the head; once it came, no more are counted."""
         self._write_error: OSError | None = None
         self.first = b""
         """The first bytes of the response, 512 at most."""
@@ -93,7 +94,7 @@ class Http1Client:
     async def _read_head(self) -> ResponseHead:
         """Return the head of the final response, or of 101."""
         interim = 0
-        while interim <= _MAX_INTERIM:
+        while interim <= MAX_INTERIM:
             data = self._head.take()
             if data is None:
                 self._feed(await self._read_stream())
@@ -102,12 +103,12 @@ class Http1Client:
             if head.status == 101 or head.status >= 200:
                 return head
             interim += 1
-        raise PhaseError(Failure.MALFORMED, f"more than {_MAX_INTERIM} interim answers")
+        raise PhaseError(Failure.MALFORMED, f"more than {MAX_INTERIM} interim answers")
 
     def _feed(self, data: bytes) -> None:
         if not data:
             raise self._closed_error()
-        self._received += len(data)
+        self.received += len(data)
         if len(self.first) < 512:
             self.first += data[: 512 - len(self.first)]
         self._head.feed(data)
@@ -117,13 +118,14 @@ class Http1Client:
         if self.trailing_data:
             self._h11.receive_data(self.trailing_data)
         while not self._response.enough:
+            await self._stream.turn.share()
             try:
                 event = self._h11.next_event()
             except h11.RemoteProtocolError as error:
                 raise self._body_error(error) from None
             match event:
                 case h11.Data():
-                    self._response.add_body(bytes(event.data))
+                    await self._response.add_body(bytes(event.data))
                 case h11.EndOfMessage():
                     self._response.end_body()
                 case h11.NEED_DATA:
@@ -136,17 +138,17 @@ class Http1Client:
             raise
         except OSError as error:
             raise self._write_error or error from None
-        if not data and self._write_error is not None and not self._received:
+        if not data and self._write_error is not None and not self.received:
             raise self._write_error
         return data
 
     def _closed_error(self) -> PhaseError:
         """Return the failure of a stream that ended before the response head."""
-        if not self._received:
+        if not self.received:
             return PhaseError(Failure.CLOSED, "closed without an answer")
         if not starts_like_http(self.first):
             return PhaseError(Failure.NOT_HTTP, scrub_bytes(self.first, _SNIPPET) or self.first[:32].hex())
-        return PhaseError(Failure.CLOSED, f"closed after {self._received} bytes, in the middle of the head")
+        return PhaseError(Failure.CLOSED, f"closed after {self.received} bytes, in the middle of the head")
 
     def _body_error(self, error: h11.RemoteProtocolError) -> PhaseError:
         if self._h11.trailing_data[1]:

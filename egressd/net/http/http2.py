@@ -11,6 +11,7 @@ from h2.errors import ErrorCodes
 from h2.events import (
     DataReceived,
     Event,
+    InformationalResponseReceived,
     ResponseReceived,
     StreamEnded,
     StreamReset,
@@ -19,9 +20,9 @@ from h2.exceptions import DenialOfServiceError, InvalidBodyLengthError, Protocol
 from h2.settings import SettingCodes, Settings
 
 from egressd.model.observation import Failure
-from egressd.net.http.frames import FRAME_LIMIT, GOAWAY, Frame, FrameSplitter
+from egressd.net.http.frames import CONTINUATION, FRAME_LIMIT, GOAWAY, HEADERS, Frame, FrameSplitter
 from egressd.net.http.headers import is_field_name
-from egressd.net.http.http1 import READ_SIZE
+from egressd.net.http.http1 import MAX_INTERIM, READ_SIZE
 from egressd.net.http.request import MIB, Request
 from egressd.net.http.response import ResponseBuffer
 from egressd.net.scrub import scrub, scrub_bytes
@@ -32,6 +33,8 @@ _WINDOW = 4 * MIB
 """The flow-control window; the default of 64 KiB would measure latency, not throughput."""
 _STREAM: Final = 1
 _HEADER_LIST_LIMIT = 256 * 1024
+_MAX_FRAMES, _MAX_BYTES = 1000, 256 * 1024
+"""Frames that bring no answer, and their bytes: settings, windows, pings. A server has a handful to send."""
 _OF_A_CONNECTION = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
 """Headers of HTTP/1 that HTTP/2 forbids (RFC 9113 section 8.2.2)."""
 _MAX_VIOLATIONS = 8
@@ -53,9 +56,12 @@ class Http2Client:
     def __init__(self, stream: ByteStream, response: ResponseBuffer) -> None:
         self._stream = stream
         self._response = response
-        self._received = 0
+        self.received = 0
         self._write_error: OSError | None = None
         self._frames = FrameSplitter()
+        self._frames_without_progress = self._bytes_without_progress = 0
+        """Since the head of the answer, or the last data of it."""
+        self._interim = 0
         self._goaway = ""
         """A GOAWAY that lets our request go on."""
         self._h2 = H2Connection(
@@ -87,8 +93,9 @@ class Http2Client:
             data = await self._read_stream()
             self._refuse_http1(data)
             for frame in self._frames.feed(data):
+                await self._stream.turn.share()
                 if not self._response.enough:  # what follows the answer is no fault of it
-                    self._receive(frame)
+                    await self._receive(frame)
             await self._flush()
 
     async def _read_stream(self) -> bytes:
@@ -104,23 +111,34 @@ class Http2Client:
 
     def _refuse_http1(self, data: bytes) -> None:
         """Raise PhaseError for a response in HTTP/1: h2 would take it for a long frame and wait."""
-        if not self._received and data.startswith(b"HTTP/"):
+        if not self.received and data.startswith(b"HTTP/"):
             raise PhaseError(Failure.HTTP2_ERROR, f"answered in {scrub_bytes(data, 80)}")
-        self._received += len(data)
+        self.received += len(data)
 
-    def _receive(self, frame: Frame) -> None:
+    async def _receive(self, frame: Frame) -> None:
         """Give a frame to h2, which ends the connection at GOAWAY: one that lets us go on is kept from it."""
+        self._refuse_flood(frame)
         if frame.kind == GOAWAY and len(frame.payload) >= 8:
             self._read_goaway(frame.payload)
             return
         try:
-            self._apply(self._h2.receive_data(frame.data))
+            events = self._h2.receive_data(frame.data)
         except DenialOfServiceError as error:
             raise PhaseError(Failure.TOO_LARGE, str(error)) from None
         except InvalidBodyLengthError as error:
             raise PhaseError(Failure.TRUNCATED, str(error)) from None
         except ProtocolError as error:
             raise PhaseError(Failure.HTTP2_ERROR, f"{type(error).__name__}: {error}") from None
+        await self._apply(events)
+
+    def _refuse_flood(self, frame: Frame) -> None:
+        """Count a frame; raise PhaseError where too many brought no answer. Those of a head are limited."""
+        self._frames_without_progress += 1
+        if frame.kind not in (HEADERS, CONTINUATION):
+            self._bytes_without_progress += len(frame.data)
+        frames, size = self._frames_without_progress, self._bytes_without_progress
+        if frames > _MAX_FRAMES or size > _MAX_BYTES:
+            raise PhaseError(Failure.FLOOD, f"{frames} frames of {size} bytes came that bring no answer")
 
     def _read_goaway(self, payload: bytes) -> None:
         """Note a GOAWAY (RFC 9113 section 6.8): streams up to the one it names go on.
@@ -134,19 +152,29 @@ class Http2Client:
         if last < _STREAM and not self._response.enough:
             raise NotProcessedError(text, version=_RETRY_WITH.get(_error_code(code), "2"))
 
-    def _apply(self, events: Iterable[Event]) -> None:
+    async def _apply(self, events: Iterable[Event]) -> None:
         for event in events:
             match event:
+                case InformationalResponseReceived():
+                    self._count_interim()
                 case ResponseReceived(stream_id=1):
                     self._add_head(event)
                 case DataReceived(stream_id=1):
-                    self._add_data(event)
+                    await self._add_data(event)
                 case StreamEnded(stream_id=1):
                     self._response.end_body()
                 case StreamReset(stream_id=1) if not self._response.enough:
                     raise self._reset_error(event)
                 case _:
                     pass  # settings, pings, windows: h2 answers them itself
+
+    def _count_interim(self) -> None:
+        self._interim += 1
+        if self._interim > MAX_INTERIM:
+            raise PhaseError(Failure.MALFORMED, f"more than {MAX_INTERIM} interim answers")
+
+    def _made_progress(self) -> None:
+        self._frames_without_progress = self._bytes_without_progress = 0
 
     def _reset_error(self, event: StreamReset) -> PhaseError:
         text = f"RST_STREAM {_error_name(event.error_code)}"
@@ -161,12 +189,15 @@ class Http2Client:
         if not (len(status) == 3 and status.isascii() and status.isdigit()):
             raise PhaseError(Failure.HTTP2_ERROR, f"the status is {status!r}")
         headers = tuple(pair for pair in pairs if not pair[0].startswith(":"))
+        self._made_progress()
         self._response.add_head(
             int(status), headers, violations=tuple(_violations(headers))[:_MAX_VIOLATIONS]
         )
 
-    def _add_data(self, event: DataReceived) -> None:
-        self._response.add_body(event.data or b"")
+    async def _add_data(self, event: DataReceived) -> None:
+        if event.data:
+            self._made_progress()
+        await self._response.add_body(event.data or b"")
         if event.flow_controlled_length:
             self._h2.acknowledge_received_data(event.flow_controlled_length, _STREAM)
 
@@ -185,7 +216,7 @@ class Http2Client:
             return PhaseError(Failure.TRUNCATED, "closed before the end of the body")
         if self._goaway:
             return PhaseError(Failure.HTTP2_ERROR, f"{self._goaway}, then closed without an answer")
-        return PhaseError(Failure.CLOSED, f"closed after {self._received} bytes, without an answer")
+        return PhaseError(Failure.CLOSED, f"closed after {self.received} bytes, without an answer")
 
 
 def _header_fields(request: Request) -> list[tuple[str, str]]:

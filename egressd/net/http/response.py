@@ -9,9 +9,11 @@ import re
 
 from egressd.clock import monotonic
 from egressd.net.http.coding import BodyDecoder
+from egressd.net.http.head import MAX_PARTS
 from egressd.net.http.headers import parse_decimal
 from egressd.net.http.request import ReadLimits
 from egressd.net.scrub import scrub, scrub_bytes
+from egressd.net.sockets.turns import LoopTurn
 
 BODY_LIMIT = 512
 _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,400})", re.IGNORECASE)
@@ -23,7 +25,7 @@ _THROUGHPUT_MINIMUM = 64 * 1024
 class ResponseBuffer:
     """One response. Once its head is complete, `timer` is shortened to the time its body may take."""
 
-    def __init__(self, limits: ReadLimits, timer: asyncio.Timeout) -> None:
+    def __init__(self, limits: ReadLimits, timer: asyncio.Timeout, turn: LoopTurn) -> None:
         self.limits = limits
         self.status: int | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
@@ -35,6 +37,7 @@ class ResponseBuffer:
         self.kept = bytearray()
         """The start of the body, decoded."""
         self._timer = timer
+        self._turn = turn
         self._hash = hashlib.sha256() if limits.hashed else None
         self._decoder = BodyDecoder((), 0)
         self._decoded = 0
@@ -61,18 +64,21 @@ class ResponseBuffer:
 
     def _content_codings(self) -> tuple[str, ...]:
         named = (value for name, value in self.headers if name.lower() == "content-encoding")
-        return tuple(one.strip().lower() for value in named for one in value.split(",") if one.strip())
+        return tuple(
+            one.strip().lower() for value in named for one in value.split(",", MAX_PARTS) if one.strip()
+        )
 
-    def add_body(self, data: bytes) -> None:
-        """Add a piece of the body as sent."""
+    async def add_body(self, data: bytes) -> None:
+        """Add a piece of the body as sent; what it decodes to may be a thousand times as long."""
         self.received += len(data)
         self._last_at = monotonic()
-        data = self._decoder.feed(data)
-        self._decoded += len(data)
-        if len(self.kept) < self.limits.keep:
-            self.kept += data[: self.limits.keep - len(self.kept)]
-        if self._hash is not None:
-            self._hash.update(data)
+        for piece in self._decoder.feed(data):
+            self._decoded += len(piece)
+            if len(self.kept) < self.limits.keep:
+                self.kept += piece[: self.limits.keep - len(self.kept)]
+            if self._hash is not None:
+                self._hash.update(piece)
+            await self._turn.share()
 
     def end_body(self) -> None:
         """Note that the whole body was received; a coding that does not end with it breaks the rules."""

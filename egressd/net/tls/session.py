@@ -9,11 +9,25 @@ from typing import Any, Protocol, cast
 
 from egressd.model.observation import Failure, TcpInfo
 from egressd.net.sockets.errors import PhaseError
+from egressd.net.sockets.turns import LoopTurn
 from egressd.net.stream import ByteStream, TlsAlertError, TlsDataError
 from egressd.net.tls.alerts import alert_from_openssl, openssl_reason
 from egressd.net.tls.records import HEAD_LIMIT, RecordScanner
 
 READ_SIZE = 32768
+_FIRST_READ = 4096
+"""Bytes to give OpenSSL at once before it has given data: it works off all records in them without a pause,
+and a change of keys may take 22 bytes."""
+HANDSHAKE_LIMIT = 256 * 1024
+"""Bytes that a handshake may take. Chains of certificates have 10 KiB; OpenSSL refuses more than 100 KiB."""
+_MAX_RECORDS = 4096
+"""Records of a handshake; a server that sends fragments needs some dozens."""
+_LARGE, _MANY_RECORDS = 24 * 1024, 64
+"""What is too much for a handshake that ran out of time to be called slow."""
+_LIMIT_WITHOUT_DATA = 64 * 1024
+"""Bytes of records that may come without data: session tickets, changes of keys. A record has 16 KiB."""
+_TOO_MANY = frozenset({"TOO_MANY_WARN_ALERTS", "TOO_MANY_KEY_UPDATES", "RECORD_TOO_SMALL"})
+"""What OpenSSL itself says of floods: of alerts, of changes of keys, and of records without content."""
 _BANNER_SECONDS = 0.2
 """Seconds to wait for the rest of an answer that is no TLS."""
 
@@ -27,6 +41,9 @@ class TlsStream:
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._returned = b""
+        self._read_size = _FIRST_READ
+        self.without_data = 0
+        """Bytes received after the handshake since the last data."""
         self.sent = RecordScanner()
         """The records sent during the handshake."""
         self.received = RecordScanner()
@@ -39,7 +56,7 @@ class TlsStream:
 
         Raises:
             ssl.SSLError: OpenSSL gave up.
-            PhaseError: CLOSED or NOT_TLS.
+            PhaseError: CLOSED, NOT_TLS or FLOOD.
             OSError: reading or writing failed.
         """
         while True:
@@ -60,14 +77,27 @@ class TlsStream:
         await self._stream.write(data)
 
     async def _feed_handshake(self) -> None:
-        data = await self._stream.read(READ_SIZE)
+        data = await self._stream.read(_FIRST_READ)
         self.received.feed(data)
         if not self.received.is_tls:
             await self._read_banner()
             raise PhaseError(Failure.NOT_TLS, self.received.head_text or self.received.head[:32].hex())
         if not data:
             raise PhaseError(Failure.CLOSED, f"closed after {self.received.size} bytes")
+        if self.received.size > HANDSHAKE_LIMIT or self.received.records > _MAX_RECORDS:
+            raise PhaseError(Failure.FLOOD, self.received_so_far)
         self._incoming.write(data)
+
+    @property
+    def flooded(self) -> bool:
+        """Whether far more came than a handshake takes, in the time it had."""
+        return self.received.size > _LARGE or self.received.records > _MANY_RECORDS
+
+    @property
+    def received_so_far(self) -> str:
+        """What came in the handshake, in words."""
+        received = self.received
+        return f"{received.size} bytes in {received.records} records came, and the handshake is not complete"
 
     async def _read_banner(self) -> None:
         """Read on for a moment: an answer in cleartext often says what sent it."""
@@ -91,12 +121,14 @@ class TlsStream:
         Raises:
             TlsAlertError: the peer ended the session with an alert.
             TlsDataError: OpenSSL can't read the data.
+            PhaseError: FLOOD; records without data come, and nothing else.
             OSError: reading or writing failed.
         """
         if self._returned:
             data, self._returned = self._returned[:n], self._returned[n:]
             return data
         while True:
+            await self.turn.share()
             try:
                 data = self._tls.read(n)
             except ssl.SSLWantReadError:
@@ -112,6 +144,8 @@ class TlsStream:
             else:
                 if not data:  # how `ssl` reports close_notify, if it does not raise
                     self.close_notify = True
+                self._read_size = READ_SIZE if len(data) >= _FIRST_READ else _FIRST_READ
+                self.without_data = 0
                 return data
             await self._feed()
 
@@ -138,7 +172,11 @@ class TlsStream:
             await self._stream.write(data)
 
     async def _feed(self) -> None:
-        data = await self._stream.read(READ_SIZE)
+        data = await self._stream.read(self._read_size)
+        self.without_data += len(data)
+        if self.without_data > _LIMIT_WITHOUT_DATA:
+            detail = f"{self.without_data} bytes came in records without data"
+            raise PhaseError(Failure.FLOOD, detail)
         if data:
             self._incoming.write(data)
         else:
@@ -147,6 +185,11 @@ class TlsStream:
     def unread(self, data: bytes) -> None:
         """Push bytes back; the next read returns them first."""
         self._returned = data + self._returned
+
+    @property
+    def turn(self) -> LoopTurn:
+        """The underlying connection's use of the event loop."""
+        return self._stream.turn
 
     def info(self) -> TcpInfo | None:
         """Return TCP_INFO of the underlying connection."""
@@ -207,6 +250,13 @@ def _ders(tls: ssl.SSLObject, call: str) -> tuple[bytes, ...]:
     return tuple(one.public_bytes(2) for one in found)  # 2: _ssl.ENCODING_DER
 
 
-def _stream_error(error: ssl.SSLError) -> OSError:
+def is_flood(error: ssl.SSLError) -> bool:
+    """Return whether OpenSSL gave up because of records that bring nothing forward."""
+    return error.reason in _TOO_MANY
+
+
+def _stream_error(error: ssl.SSLError) -> OSError | PhaseError:
+    if is_flood(error):
+        return PhaseError(Failure.FLOOD, openssl_reason(error))
     alert = alert_from_openssl(error)
     return TlsAlertError(alert) if alert else TlsDataError(openssl_reason(error))

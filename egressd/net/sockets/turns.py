@@ -1,0 +1,107 @@
+"""Turns: what one connection may use of the event loop before others run.
+
+A read of a socket that has data returns without waiting, and so do a hundred thousand such reads: a peer that
+sends faster than its bytes are parsed would stop every timer, signal and other connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from itertools import count
+from weakref import WeakKeyDictionary
+
+from egressd.clock import monotonic
+
+TURN_SECONDS = 0.002
+"""What a connection may use without waiting for its peer."""
+ROUND_SECONDS = 0.010
+"""What all connections may use of one iteration of the loop."""
+
+
+class LoopTurn:
+    """The use that one connection makes of the loop. A step of parsing between two calls must be short."""
+
+    __slots__ = ("_since", "_used")
+
+    def __init__(self) -> None:
+        self._since = monotonic()
+        self._used = 0.0
+
+    def pause(self) -> None:
+        """Note that the connection is about to wait for its peer."""
+        self._used += monotonic() - self._since
+
+    def resume(self) -> None:
+        """Note that the connection has waited: others ran meanwhile."""
+        self._since = monotonic()
+        _queue().note_use(self._since)
+
+    async def share(self) -> None:
+        """Let others run, where this connection has used its turn, or all of them have used the round."""
+        now, queue = monotonic(), _queue()
+        if now - self._since < TURN_SECONDS and not queue.round_is_over(now):
+            return
+        self.pause()
+        await queue.wait(self._used)
+        self.resume()
+
+
+class _TurnQueue:
+    """The connections of one loop that wait for a turn; each iteration serves the one that used least so far.
+
+    So an iteration stays short however many peers send without end, and a connection that has little to parse
+    goes before all of them.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._numbers = count()
+        self._scheduled = False
+        self._round: float | None = None
+        """When connections began to use this iteration; None: none has."""
+
+    def note_use(self, now: float) -> None:
+        """Begin the round, if this is its first use."""
+        if self._round is None:
+            self._round = now
+            self._schedule()
+
+    def round_is_over(self, now: float) -> bool:
+        """Return whether this iteration has been used for long enough."""
+        return self._round is not None and now - self._round >= ROUND_SECONDS
+
+    async def wait(self, used: float) -> None:
+        """Wait for a turn, behind connections that used less."""
+        turn = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (used, next(self._numbers), turn))
+        self._schedule()
+        await turn
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._next_round)
+
+    def _next_round(self) -> None:
+        self._scheduled = False
+        self._round = None
+        while self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():  # a timeout cancels those that wait
+                turn.set_result(None)
+                break
+        if self._waiting:
+            self._schedule()
+
+
+_QUEUES: WeakKeyDictionary[asyncio.AbstractEventLoop, _TurnQueue] = WeakKeyDictionary()
+
+
+def _queue() -> _TurnQueue:
+    """Return the queue of the running loop."""
+    loop = asyncio.get_running_loop()
+    queue = _QUEUES.get(loop)
+    if queue is None:
+        queue = _QUEUES[loop] = _TurnQueue()
+    return queue
