@@ -9,6 +9,9 @@ from typing import assert_never
 
 import structlog
 
+from egressd.bugs import attempt
+from egressd.daemon.holder import SnapshotHolder
+from egressd.errors import Part
 from egressd.model.alert import NoticeKind
 from egressd.model.event import (
     ConfigRejected,
@@ -120,6 +123,12 @@ def _log_notice(event: NoticePosted) -> None:
         change=event.change or None,
         receivers=list(event.receivers),
     )
+
+
+def current_status(holder: SnapshotHolder) -> str:
+    """Return the status line as of now."""
+    stalled = holder.watchdog.stalled
+    return attempt(Part.LOG, "running", status_line, holder.current, stalled=stalled)
 
 
 def status_line(snapshot: Snapshot, *, stalled: bool) -> str:

@@ -10,7 +10,7 @@ import structlog
 
 from egressd import clock
 from egressd.bugs import report_bug
-from egressd.daemon.event_log import status_line
+from egressd.daemon.event_log import current_status
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.daemon.scheduler import Scheduler
@@ -70,12 +70,11 @@ class Reloader:
             try:
                 status = await self._reload_safely()
             finally:
-                watchdog = self.holder.watchdog
-                self.notifier.ready(status_line(self.holder.current, stalled=watchdog.stalled))
+                self.notifier.ready(current_status(self.holder))
             for future in waiting:
                 if not future.done():
                     future.set_result(status)
-            watchdog.progressed(Part.RELOAD)
+            self.holder.watchdog.progressed(Part.RELOAD)
 
     async def _reload_safely(self) -> ConfigStatus:
         """Reload; whatever goes wrong with it, the daemon runs on with the configuration in force."""

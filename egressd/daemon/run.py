@@ -16,9 +16,9 @@ from typing import TypeVar
 import structlog
 
 from egressd import __version__, clock
-from egressd.bugs import BUGS, attempt, run_again
+from egressd.bugs import BUGS, run_again
 from egressd.daemon.delivery_store import DaemonDeliveryStore
-from egressd.daemon.event_log import log_event, status_line
+from egressd.daemon.event_log import current_status, log_event
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.daemon.reload import Prepare, Read, Reloader
@@ -144,7 +144,7 @@ async def _run_tasks(
                 at=clock.timestamp(), egressd=__version__, config_digest=daemon.settings.digest
             )
             await scheduler.store.record((started,), scheduler.session.discoveries)
-            notifier.ready(status_line(holder.current, stalled=False))
+            notifier.ready(current_status(holder))
             supervisor = DeliverySupervisor(store=deliveries, senders=daemon.senders)
             deliver_all = keep(Part.DELIVERY, supervisor.run)
             delivering.append(group.create_task(deliver_all, name="deliveries"))
@@ -179,15 +179,14 @@ async def supervise(
     """Feed systemd's watchdog unless the scheduler has stalled; update the status line and counts of bugs."""
     every = min(SUPERVISE_EVERY, notifier.watchdog / 2) if notifier.watchdog else SUPERVISE_EVERY
     while True:
-        stalled = holder.watchdog.stalled
-        if notifier.watchdog and not stalled:
+        if notifier.watchdog and not holder.watchdog.stalled:
             notifier.alive()
         if lines_lost() != holder.current.log_lines_lost:
             holder.update(log_lines_lost=lines_lost())
         bugs = BUGS.totals()
         if bugs != holder.current.counters.bugs:
             holder.update(counters=replace(holder.current.counters, bugs=bugs))
-        notifier.status(attempt(Part.LOG, "running", status_line, holder.current, stalled=stalled))
+        notifier.status(current_status(holder))
         holder.watchdog.progressed(Part.WATCHDOG)
         await asyncio.sleep(every)
 

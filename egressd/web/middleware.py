@@ -7,12 +7,16 @@ from collections.abc import Awaitable, Callable
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
+from egressd.bugs import report_bug
+from egressd.errors import Part
 from egressd.web.access import Access
 from egressd.web.login import TooBusyError
 from egressd.web.tls import client_allowed
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AddHeaders = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
+MOST_OF_A_PATH = 100
+"""Characters of a path in the log."""
 PRODUCT = "egressd"
 """The `Server` header: it tells `egressd healthcheck` and people whose answer this is."""
 ALWAYS = {
@@ -32,7 +36,13 @@ def access_middleware(access: Access) -> Middleware:
 
     @web.middleware
     async def authorize(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await _refuse(request, access) or await handler(request)
+        try:
+            return await _refuse(request, access) or await handler(request)
+        except web.HTTPException:
+            raise
+        except Exception as bug:  # noqa: BLE001 - it is reported: requests must not fill the log with it
+            report_bug(Part.HTTP, bug, path=request.path[:MOST_OF_A_PATH])
+            return web.Response(status=500, text="internal error, see the log of egressd\n")
 
     return authorize
 

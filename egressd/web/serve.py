@@ -14,10 +14,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from egressd import clock
+from egressd.bugs import run_again
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.daemon.reload import MAX_PROBLEMS
-from egressd.errors import AbsentListenError, ListenError
+from egressd.errors import AbsentListenError, ListenError, Part
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings, Web
 from egressd.net.sockets.listening import split_listen, why_not_listening
@@ -110,17 +111,21 @@ class Server:
         return tuple(host_port(host, port) for host, port, *_ in names)
 
     async def run(self) -> None:
-        """Serve until cancelled; read the web configuration again when its files change."""
+        """Serve until cancelled."""
         try:
-            while True:
-                await asyncio.sleep(CHECK_EVERY)
-                before = self.access.rules.context
-                path = self.holder.current.settings.web.config_file
-                if await asyncio.to_thread(self.access.refresh, path):
-                    await self._replace_servers(before)
-                self._publish_problems()
+            await run_again(Part.HTTP, self._refresh)
         finally:
             await self.close()
+
+    async def _refresh(self) -> None:
+        """Read the web configuration again when its files change, until cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            before = self.access.rules.context
+            path = self.holder.current.settings.web.config_file
+            if await asyncio.to_thread(self.access.refresh, path):
+                await self._replace_servers(before)
+            self._publish_problems()
 
     def _publish_problems(self) -> None:
         """Put the problems of the file into the snapshot: a restart would fail with them."""

@@ -112,14 +112,14 @@ def put(config: Path, text: str) -> None:
 
 
 @contextmanager
-def daemon(folder: Path, config: Path, **environment: str) -> Iterator[Running]:
-    """Start a daemon as systemd would."""
+def daemon(folder: Path, config: Path, *, module: str = "egressd", **environment: str) -> Iterator[Running]:
+    """Start a daemon as systemd would; `module` is what Python runs."""
     port = free_port()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         name = folder / f"notify-{port}"
         listener.bind(str(name))
         listener.settimeout(1)
-        command = [sys.executable, "-m", "egressd", f"--config.file={config}"]
+        command = [sys.executable, "-m", module, f"--config.file={config}"]
         command += [f"--web.listen-address=127.0.0.1:{port}"]
         errors = folder / f"log-{port}"
         surroundings = {**os.environ, "NOTIFY_SOCKET": str(name), "STATE_DIRECTORY": str(folder / "state")}
