@@ -184,3 +184,5 @@ class History:
     watch: SweepActivity
     cut: bool = False
     """Whether the oldest events were left out, because there are too many."""
+    unreadable: int = 0
+    """Events that are damaged, and left out."""

@@ -92,6 +92,8 @@ class StateStatus:
     """None: no directory is configured, nothing is saved."""
     problem: str = ""
     """Why the last save failed; empty: it did not."""
+    saved_at: Timestamp | None = None
+    """When it was last saved; None: not yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,13 @@ Blocking, and for one thread at a time.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from egressd.model.alert import Alert, Notice, Outbox, Queued
-from egressd.state.codec import decode_rows, encode
+from egressd.state.codec import decode_rows, encode, writable
+from egressd.state.layout import LARGEST_NUMBER
 
 NEXT = "next"
 DROPPED = "dropped/"
@@ -49,23 +51,27 @@ class AlertStore:
     """The alerts of the last save: deliveries alone leave them the same object."""
 
     def load(self, connection: sqlite3.Connection) -> tuple[tuple[Alert, ...], Outbox]:
-        """Read everything; rows that can't be decoded are logged and left out."""
+        """Read everything; rows that can't be decoded are logged and left out, notices count as dropped."""
         read = connection.execute
         alerts = dict(decode_rows(read("SELECT id, body FROM alerts ORDER BY id"), Alert))
         notices = dict(decode_rows(read("SELECT id, body FROM notices"), Notice))
         found = read("SELECT number, receiver, notice FROM outbox ORDER BY number").fetchall()
-        tally = dict(read("SELECT name, value FROM tally").fetchall())
-        self.alerts = {key: alerts.get(key) for (key,) in read("SELECT id FROM alerts")}
-        self.tally = tally
+        self.alerts = {
+            key: alerts.get(key) for (key,) in read("SELECT id FROM alerts") if isinstance(key, str)
+        }
+        self.tally = dict(_numbers(read("SELECT name, value FROM tally")))
         self.rows = {number: (receiver, notice) for number, receiver, notice in found}
+        waiting = tuple(
+            Queued(receiver=receiver, number=number, notice=notices[notice])
+            for number, receiver, notice in found
+            if notice in notices
+        )
+        dropped = Counter(dict(_dropped(self.tally)))
+        dropped.update(receiver for _, receiver, notice in found if notice not in notices)
         outbox = Outbox(
-            waiting=tuple(
-                Queued(receiver=receiver, number=number, notice=notices[notice])
-                for number, receiver, notice in found
-                if notice in notices
-            ),
-            next_number=max([tally.get(NEXT, 1), *(number + 1 for number in self.rows)]),
-            dropped=tuple(sorted(_dropped(tally))),
+            waiting=waiting,
+            next_number=max([self.tally.get(NEXT, 1), *(number + 1 for number in self.rows)]),
+            dropped=tuple(sorted(dropped.items())),
         )
         return tuple(alerts.values()), outbox
 
@@ -95,13 +101,13 @@ class AlertStore:
     def write(self, cursor: sqlite3.Cursor, changes: AlertChanges) -> None:
         """Write changes inside a transaction."""
         cursor.executemany("DELETE FROM alerts WHERE id = ?", [(key,) for key in changes.removed])
-        bodies = [(one.id, encode(one)) for one in changes.alerts]
+        bodies = [(writable(one.id), encode(one)) for one in changes.alerts]
         cursor.executemany("INSERT OR REPLACE INTO alerts VALUES (?, ?)", bodies)
         cursor.executemany("DELETE FROM outbox WHERE number = ?", [(number,) for number in changes.done])
         cursor.executemany("DELETE FROM notices WHERE id = ?", [(key,) for key in changes.delivered])
-        texts = [(key, encode(one)) for key, one in changes.notices.items()]
+        texts = [(writable(key), encode(one)) for key, one in changes.notices.items()]
         cursor.executemany("INSERT OR REPLACE INTO notices VALUES (?, ?)", texts)
-        rows = [(number, *row) for number, row in changes.rows.items()]
+        rows = [(number, writable(one), writable(notice)) for number, (one, notice) in changes.rows.items()]
         cursor.executemany("INSERT INTO outbox VALUES (?, ?, ?)", rows)
         if changes.tally is not None:
             cursor.execute("DELETE FROM tally")
@@ -117,6 +123,13 @@ class AlertStore:
             del self.rows[number]
         self.rows |= changes.rows
         self.tally = self.tally if changes.tally is None else changes.tally
+
+
+def _numbers(rows: Iterable[tuple[object, object]]) -> Iterator[tuple[str, int]]:
+    """Yield the counters that are some."""
+    for name, value in rows:
+        if isinstance(name, str) and isinstance(value, int) and 0 <= value <= LARGEST_NUMBER:
+            yield name, value
 
 
 def _dropped(tally: Mapping[str, int]) -> Iterator[tuple[str, int]]:

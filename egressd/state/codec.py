@@ -5,6 +5,7 @@ A field that has another name on disk says so in its metadata: `field(metadata={
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -13,8 +14,11 @@ from typing import Any, TypeVar
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
+from egressd.bugs import report_bug
+from egressd.errors import Part
 from egressd.model import event
 from egressd.model.event import Event
+from egressd.state.layout import is_text
 from egressd.wording import is_stamp
 
 T = TypeVar("T")
@@ -44,8 +48,16 @@ def kind_of(one: Event) -> str:
 
 
 def encode(value: object) -> str:
-    """Write a dataclass as JSON; fields that are None are left out."""
-    return _adapter(type(value)).dump_json(value, by_alias=True, exclude_none=True).decode()
+    """Write a dataclass as JSON; fields that are None are left out, and what is no character becomes `?`."""
+    try:
+        return _adapter(type(value)).dump_json(value, by_alias=True, exclude_none=True).decode()
+    except ValueError:  # a surrogate, from bytes of a file name or of a peer
+        return writable(json.dumps(to_dict(value), ensure_ascii=False, separators=(",", ":")))
+
+
+def writable(text: str) -> str:
+    """Return a text that SQLite can write, which a surrogate can't be."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def to_dict(value: object) -> dict[str, Any]:
@@ -94,11 +106,26 @@ def _bad_times(value: object) -> Iterator[str]:
             yield one.name
 
 
-def decode_rows(rows: Iterable[tuple[str, str]], kind: type[T]) -> Iterator[tuple[str, T]]:
+def decode_stored(body: object, kind: type[T]) -> T:
+    """Decode a column of a file that may be damaged.
+
+    Raises:
+        ValueError: it is no text, no such value, or its times are none.
+    """
+    if not (isinstance(body, str) and is_text(body)):
+        raise ValueError(f"not a {kind.__name__}: it is no text")
+    return _with_times(decode(body, kind))
+
+
+def decode_rows(rows: Iterable[tuple[object, object]], kind: type[T]) -> Iterator[tuple[str, T]]:
     """Yield keys with their decoded bodies; a row that can't be decoded is logged and left out."""
     for key, body in rows:
         try:
-            yield key, _with_times(decode(body, kind))
+            if not (isinstance(key, str) and is_text(key)):
+                raise ValueError(f"not a {kind.__name__}: its key is no text")
+            yield key, decode_stored(body, kind)
         except ValueError as error:
             why = str(error)[:200]
             log.error("a row of the state can't be read and is left out", why=why)  # noqa: TRY400 - it is data
+        except Exception as bug:  # noqa: BLE001 - it is reported, and keeps one row out
+            report_bug(Part.STATE, bug)

@@ -5,50 +5,24 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import structlog
 
 from egressd import clock
 from egressd.errors import EgressdError, ExitCode
+from egressd.state.layout import APPLICATION, FILE, LARGEST_NUMBER, STEPS, VERSION, read_text
+from egressd.state.rescue import NotOursError, rescue
 
-FILE = "state.db"
 LOCK = "state.lock"
-VERSION = 2
-"""PRAGMA user_version. Earlier versions are migrated in place, later ones are not read."""
-APPLICATION = 0x65677264
-"""PRAGMA application_id: `egrd`."""
 MOST_ASIDE = 3
 """Damaged files that are kept; older ones are deleted."""
 BUSY = 2.0
 """Seconds to wait for a reader's lock."""
 SUFFIXES = ("", "-wal", "-shm")
 
-_FIRST = """
-CREATE TABLE standings (
-    target TEXT NOT NULL, source TEXT NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (target, source)
-) WITHOUT ROWID;
-CREATE TABLE findings (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE memory (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    at TEXT NOT NULL, kind TEXT NOT NULL, routine INTEGER NOT NULL,
-    target TEXT, source TEXT, body TEXT NOT NULL
-);
-CREATE INDEX events_at ON events (at);
-CREATE INDEX events_routine ON events (routine, id);
-CREATE INDEX events_target ON events (target, source, id) WHERE target IS NOT NULL;
-"""
-_ALERTS = """
-CREATE TABLE alerts (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE notices (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE outbox (number INTEGER PRIMARY KEY, receiver TEXT NOT NULL, notice TEXT NOT NULL);
-CREATE TABLE tally (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-"""
-STEPS = (_FIRST, _ALERTS)
-"""The migration to each version from the one before; published ones never change."""
+_SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
 
 log = structlog.get_logger(__name__)
 
@@ -77,17 +51,23 @@ def lock(directory: Path) -> int:
     return held
 
 
-def connect(directory: Path) -> sqlite3.Connection:
-    """Open the database for writing; a file that is damaged or another program's is moved aside first.
+def connect(directory: Path, *, damaged: bool = False) -> sqlite3.Connection:
+    """Open the database for writing.
+
+    One that is damaged, or another program's, is moved aside first; what can be read of ours is taken over.
+    `damaged`: it was found to be while in use.
 
     Raises:
         sqlite3.Error: it can't be opened or made: no space, no permission.
+        OSError: the same.
     """
     path = directory / FILE
-    why = _problem(path)
+    fresh = path.with_name(f"{FILE}.rescued")
+    if fresh.exists() and not path.exists():  # killed just before the last step
+        fresh.rename(path)
+    why = "damaged while in use" if damaged and path.exists() else _problem(path)
     if why:
-        aside = move_aside(path)
-        log.error("state moved aside", file=str(path), aside=str(aside), why=why)
+        _replace(path, fresh, why)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # evidence is for the operator
     connection = _open(path)
     try:
@@ -96,6 +76,19 @@ def connect(directory: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _replace(path: Path, fresh: Path, why: str) -> None:
+    """Move a damaged file aside, and put what can be read of it in its place."""
+    rows = 0
+    with suppress(NotOursError, sqlite3.Error, OSError, MemoryError):
+        rows = rescue(path, fresh)
+    aside = move_aside(path)
+    if rows:
+        fresh.rename(path)
+    else:
+        fresh.unlink(missing_ok=True)
+    log.error("state moved aside", file=str(path), aside=str(aside), why=why, rows_kept=rows)
 
 
 def move_aside(path: Path) -> Path:
@@ -110,7 +103,8 @@ def move_aside(path: Path) -> Path:
     )
     for one in old[:-MOST_ASIDE]:
         for suffix in SUFFIXES:
-            one.with_name(one.name + suffix).unlink(missing_ok=True)
+            with suppress(OSError):
+                one.with_name(one.name + suffix).unlink()
     return aside
 
 
@@ -125,13 +119,18 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+    connection.text_factory = read_text
     connection.execute(f"PRAGMA busy_timeout = {int(BUSY * 1000)}")
     return connection
 
 
 def _problem(path: Path) -> str:
     """Return why the file can't be used; empty: it can, or there is none."""
-    if not path.exists() or path.stat().st_size == 0:
+    if not path.exists():
+        return ""
+    if not path.is_file():
+        return "it is no file"
+    if path.stat().st_size == 0:
         return ""
     try:
         connection = _open(path)
@@ -153,8 +152,27 @@ def _inspect(connection: sqlite3.Connection) -> str:
         return "it is a database of another program"
     if not 1 <= version <= VERSION:
         return f"its schema is version {version}, and this egressd knows {VERSION}"
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    return "" if found == "ok" else str(found)
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    return _unusable_schema(connection, version) if found == "ok" else str(found)
+
+
+def _unusable_schema(connection: sqlite3.Connection, version: int) -> str:
+    """Return what of the schema keeps rows from being written; empty: nothing."""
+    known = set(connection.execute(_SCHEMA))
+    with closing(sqlite3.connect(":memory:")) as empty:
+        empty.executescript("".join(STEPS[:version]))
+        if known != set(empty.execute(_SCHEMA)):
+            return f"its schema is not that of version {version}"
+    tables = {name for kind, name, _ in known if kind == "table"}
+    for table, column in (("events", "id"), ("outbox", "number")):
+        if table in tables:
+            (most,) = connection.execute(f"SELECT max({column}) FROM {table}").fetchone()  # noqa: S608
+            if most is not None and not 0 <= most <= LARGEST_NUMBER:
+                return f"its table {table} has no numbers left"
+    given = connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
+    if any(not isinstance(seq, int) or not 0 <= seq <= LARGEST_NUMBER for _, seq in given):
+        return "its table events has no numbers left"
+    return ""
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

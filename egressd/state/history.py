@@ -24,8 +24,8 @@ from egressd.model.event import (
 )
 from egressd.model.observation import Timestamp
 from egressd.model.verdict import Outcome
-from egressd.state.codec import EVENT_TYPES, decode, kind_of, to_dict
-from egressd.state.database import FILE
+from egressd.state.codec import EVENT_TYPES, decode_stored, kind_of, to_dict
+from egressd.state.layout import FILE, read_text
 
 MOST_EVENTS = 5000
 """Events returned at most: the newest of those that match."""
@@ -41,7 +41,7 @@ SELECT kind, body FROM events WHERE id IN (
 _CAUSES = """
 SELECT kind, body FROM events WHERE id IN (
     SELECT max(id) FROM events WHERE kind IN ('finding_opened', 'finding_closed') AND at < ?
-    GROUP BY json_extract(body, '$.finding')
+    GROUP BY CASE WHEN json_valid(body) THEN json_extract(body, '$.finding') ELSE id END
 ) ORDER BY id
 """
 _SWEEPS = "SELECT count(*), min(at), max(at) FROM events WHERE kind = 'sweep' AND at >= ? AND at <= ?"
@@ -63,6 +63,7 @@ def read_history(directory: Path, *, since: Timestamp, until: Timestamp, target:
             raise HistoryError(f"no history in {directory}: no daemon has kept its state there yet")
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, timeout=5.0)
+        connection.text_factory = read_text
         try:
             return _read(connection, since=since, until=until, target=target)
         finally:
@@ -103,15 +104,17 @@ def _target_matches(target: str, pattern: str) -> bool:
 def _read(
     connection: sqlite3.Connection, *, since: Timestamp, until: Timestamp, target: str | None
 ) -> History:
+    unreadable: list[ValueError] = []
     earlier = chain.from_iterable(
-        _events(connection.execute(query, (since,))) for query in (_CAUSES, _BEFORE)
+        _events(connection.execute(query, (since,)), unreadable) for query in (_CAUSES, _BEFORE)
     )
     already = tuple(_not_ok(_matching(earlier, target)))
     causes = {one.finding for one in already if isinstance(one, FindingOpened)}
     events: deque[Event] = deque(
         maxlen=MOST_EVENTS + 1
     )  # a pattern may match few of many: all are read, few are kept
-    events.extend(_matching(_events(connection.execute(_EVENTS, (since, until))), target, causes))
+    rows = connection.execute(_EVENTS, (since, until))
+    events.extend(_matching(_events(rows, unreadable), target, causes))
     sweeps, first, last = connection.execute(_SWEEPS, (since, until)).fetchone()
     return History(
         since=since,
@@ -120,6 +123,7 @@ def _read(
         events=tuple(events)[-MOST_EVENTS:],
         watch=SweepActivity(sweeps=sweeps, first=first, last=last),
         cut=len(events) > MOST_EVENTS,
+        unreadable=len(unreadable),
     )
 
 
@@ -135,11 +139,17 @@ def _not_ok(events: Iterable[Event]) -> Iterator[FindingOpened | TargetChanged]:
                 pass
 
 
-def _events(rows: Iterable[tuple[str, str]]) -> Iterator[Event]:
-    """Decode rows; kinds of a later version are skipped."""
+def _events(rows: Iterable[tuple[object, object]], unreadable: list[ValueError]) -> Iterator[Event]:
+    """Decode rows; kinds of a later version are skipped, and damaged rows are left out and noted."""
     for kind, body in rows:
-        if kind in EVENT_TYPES:
-            yield decode(body, EVENT_TYPES[kind])
+        if kind not in EVENT_TYPES:
+            continue
+        try:
+            one = decode_stored(body, EVENT_TYPES[str(kind)])
+        except ValueError as error:
+            unreadable.append(error)
+        else:
+            yield one
 
 
 def _matching(events: Iterable[Event], pattern: str | None, causes: Collection[str] = ()) -> Iterator[Event]:
@@ -161,6 +171,7 @@ def history_json(history: History) -> str:
         "since": history.since,
         "until": history.until,
         "cut": history.cut,
+        **({"unreadable": history.unreadable} if history.unreadable else {}),
         "watch": to_dict(history.watch),
         "already": [_tagged(one) for one in history.already],
         "events": [_tagged(one) for one in history.events],

@@ -22,7 +22,7 @@ from egressd.model.observation import Timestamp
 from egressd.model.standing import FindingStanding, Standing, Standings
 from egressd.state import database
 from egressd.state.alerts import AlertStore
-from egressd.state.codec import decode_rows, encode, kind_of
+from egressd.state.codec import decode_rows, encode, kind_of, writable
 
 ROUTINE_SHARE = 0.1
 """Events of sweeps without failures are kept for this share of the retention."""
@@ -57,9 +57,9 @@ class _Profile:
 class Store:
     """An open database."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, damaged: bool = False) -> None:
         self._directory = directory
-        self._connection = database.connect(directory)
+        self._connection = database.connect(directory, damaged=damaged)
         self._saved: dict[tuple[str, str], Standing] = {}
         self._findings: tuple[FindingStanding, ...] = ()
         self._memory: dict[str, str] = {}
@@ -112,14 +112,18 @@ class Store:
             return
         with _transaction(self._connection) as cursor:
             cursor.executemany("DELETE FROM standings WHERE target = ? AND source = ?", gone)
-            rows = [(one.target, one.source, encode(one)) for one in changed]
+            rows = [(writable(one.target), writable(one.source), encode(one)) for one in changed]
             cursor.executemany("INSERT OR REPLACE INTO standings VALUES (?, ?, ?)", rows)
             if findings != self._findings:
                 cursor.execute("DELETE FROM findings")
                 cursor.executemany(
-                    "INSERT INTO findings VALUES (?, ?)", [(one.id, encode(one)) for one in findings]
+                    "INSERT OR REPLACE INTO findings VALUES (?, ?)",
+                    [(writable(one.id), encode(one)) for one in findings],
                 )
-            cursor.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?)", tuple(memory.items()))
+            cursor.executemany(
+                "INSERT OR REPLACE INTO memory VALUES (?, ?)",
+                [(writable(name), body) for name, body in memory.items()],
+            )
             self._alerts.write(cursor, alerts)
             cursor.executemany(_INSERT_EVENT, [_row(one) for one in events])
         self._alerts.written(alerts, saved_state.alerts)
@@ -200,7 +204,9 @@ def _memory(saved_state: SavedState) -> dict[str, str]:
 
 def _row(one: Event) -> tuple[str, str, bool, str | None, str | None, str]:
     target, source = (
-        (one.target, one.source) if isinstance(one, TargetChanged | TargetRemoved) else (None, None)
+        (writable(one.target), writable(one.source))
+        if isinstance(one, TargetChanged | TargetRemoved)
+        else (None, None)
     )
     return (one.at, kind_of(one), _is_routine(one), target, source, encode(one))
 

@@ -24,7 +24,7 @@ from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.notify.outbox import batch_of
 from egressd.state import Persistence
-from egressd.state.database import FILE
+from egressd.state.layout import FILE
 from tests.attribution.cases import SCENES
 from tests.hostile.json_values import changed_document
 from tests.hostile.outputs import (

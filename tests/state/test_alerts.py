@@ -18,8 +18,8 @@ from egressd.model.event import Event
 from egressd.model.snapshot import Snapshot
 from egressd.notify.outbox import enqueue, remove_delivered, restrict
 from egressd.state import Persistence, database
-from egressd.state.database import FILE, STEPS
 from egressd.state.history import read_history
+from egressd.state.layout import APPLICATION, FILE, STEPS
 from egressd.state.store import SavedState, Store
 from tests.notify.notices import AT, alert, condition, notice
 from tests.state.test_persistence import failing, save_and_close, snapshot
@@ -163,7 +163,7 @@ def first_version(directory: Path) -> None:
     with closing(sqlite3.connect(directory / FILE, isolation_level=None)) as file:
         file.executescript(
             f"PRAGMA journal_mode = WAL; BEGIN; {STEPS[0]}"
-            f"PRAGMA application_id = {database.APPLICATION}; PRAGMA user_version = 1; COMMIT;"
+            f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 1; COMMIT;"
         )
 
 

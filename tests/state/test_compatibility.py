@@ -16,8 +16,8 @@ from egressd.model.catalog import Discovery
 from egressd.model.event import NoticePosted
 from egressd.model.standing import FindingStanding, Standing
 from egressd.state.codec import EVENT_TYPES, decode, encode
-from egressd.state.database import APPLICATION, FILE
 from egressd.state.history import history_json, read_history
+from egressd.state.layout import APPLICATION, FILE
 from egressd.state.silences import FILE as SILENCES
 from egressd.state.silences import read_silences
 from egressd.state.store import Store

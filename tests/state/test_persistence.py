@@ -24,8 +24,9 @@ from egressd.model.standing import Standings
 from egressd.model.verdict import OutcomeCounts
 from egressd.standing import advance
 from egressd.state import Persistence, SavedState
-from egressd.state.database import FILE, MOST_ASIDE, StateInUseError
+from egressd.state.database import MOST_ASIDE, StateInUseError
 from egressd.state.history import HistoryError, history_json, read_history
+from egressd.state.layout import FILE
 from egressd.state.store import Store
 from tests.standing.sweeps import at, sweep
 
@@ -133,16 +134,24 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+READABLE = frozenset({"head", "other program", "later schema"})
+"""Damage that takes no row with it."""
+
+
 @pytest.mark.parametrize("kind", list(DAMAGE))
 async def test_a_damaged_file_is_moved_aside_and_logged(
     tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With a damaged file the daemon starts, saves to a new one, and keeps the damaged one."""
-    await save_and_close(tmp_path, *failing())
+    """With a damaged file the daemon starts, takes over what can be read of it, and keeps it."""
+    standings, emitted = failing()
+    await save_and_close(tmp_path, standings, emitted)
     path = tmp_path / FILE
     path.write_bytes(DAMAGE[kind](path.read_bytes()))
     found = await saved_state(tmp_path)
-    assert found.standings.targets == ()
+    assert set(found.standings.targets) <= set(standings.targets)
+    if kind in READABLE:
+        assert found.standings.targets == standings.targets
+        assert history(tmp_path) == tuple(emitted)
     await save_and_close(tmp_path, *failing())
     assert len((await saved_state(tmp_path)).standings.targets) == 2
     aside = _aside(tmp_path)
@@ -160,7 +169,7 @@ async def test_few_damaged_files_are_kept(tmp_path: Path, now: Callable[[datetim
 
 
 async def test_damage_while_in_use_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Damage found by a save: all state goes to a new file, with that save's event."""
+    """Damage found by a save: all state goes to a new file, with that save's event and those before."""
     standings, emitted = failing()
     persistence = Persistence(tmp_path)
     await persistence.open()
@@ -173,7 +182,7 @@ async def test_damage_while_in_use_is_survived(tmp_path: Path, monkeypatch: pyte
     await persistence.close(snapshot(standings), ())
     assert len(_aside(tmp_path)) == 1
     assert (await saved_state(tmp_path)).standings.targets == standings.targets
-    assert history(tmp_path) == (reloaded,)
+    assert history(tmp_path) == (*emitted, reloaded)
 
 
 def _malformed(*_: object, **__: object) -> None:
@@ -181,7 +190,7 @@ def _malformed(*_: object, **__: object) -> None:
 
 
 def _aside(directory: Path) -> list[Path]:
-    return list(directory.glob("*.damaged-*"))
+    return [one for one in directory.glob("*.damaged-*") if not one.name.endswith(("-wal", "-shm"))]
 
 
 async def test_a_second_daemon_is_refused(tmp_path: Path) -> None:

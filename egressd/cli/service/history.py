@@ -21,6 +21,7 @@ from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 from egressd.fields.parse import parse_duration
 from egressd.model.settings import Settings
+from egressd.wording import count
 
 DEFAULT_DIRECTORY = Path("/var/lib/egressd")
 """Where the shipped service keeps its state."""
@@ -72,6 +73,8 @@ def history(
     found = read_history(
         directory_of(config_file), since=clock.timestamp(begin), until=clock.timestamp(end), target=target
     )
+    if found.unreadable:
+        print_stderr(f"{count(found.unreadable, 'event')} can't be read, and left out: the file is damaged")
     if target is not None and not mentions_targets(found):
         print_stderr(f"no change of a target that matches {target!r} is on record for that time")
     if fmt is HistoryFormat.JSON:
