@@ -12,7 +12,7 @@ import structlog
 
 from egressd import clock
 from egressd.errors import EgressdError, ExitCode
-from egressd.state.layout import APPLICATION, FILE, LARGEST_NUMBER, STEPS, VERSION, read_text
+from egressd.state.layout import APPLICATION, FILE, LARGEST_NUMBER, STEPS, VERSION, decode_text
 from egressd.state.rescue import NotOursError, rescue
 
 LOCK = "state.lock"
@@ -119,7 +119,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
-    connection.text_factory = read_text
+    connection.text_factory = decode_text
     connection.execute(f"PRAGMA busy_timeout = {int(BUSY * 1000)}")
     return connection
 

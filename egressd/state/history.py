@@ -25,7 +25,7 @@ from egressd.model.event import (
 from egressd.model.observation import Timestamp
 from egressd.model.verdict import Outcome
 from egressd.state.codec import EVENT_TYPES, decode_stored, kind_of, to_dict
-from egressd.state.layout import FILE, read_text
+from egressd.state.layout import FILE, decode_text
 
 MOST_EVENTS = 5000
 """Events returned at most: the newest of those that match."""
@@ -63,7 +63,7 @@ def read_history(directory: Path, *, since: Timestamp, until: Timestamp, target:
             raise HistoryError(f"no history in {directory}: no daemon has kept its state there yet")
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, timeout=5.0)
-        connection.text_factory = read_text
+        connection.text_factory = decode_text
         try:
             return _read(connection, since=since, until=until, target=target)
         finally:

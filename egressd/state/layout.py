@@ -77,7 +77,7 @@ def _fits(value: object, kind: str) -> bool:
     return isinstance(value, str) and is_text(value)
 
 
-def read_text(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """Decode a column; bytes that are no UTF-8 become surrogates, for `is_text` to find."""
     return data.decode("utf-8", "surrogateescape")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from egressd.errors import EgressdError
-from egressd.state.layout import APPLICATION, CREATE, LARGEST_NUMBER, TABLES, VERSION, Row, Table, read_text
+from egressd.state.layout import APPLICATION, CREATE, LARGEST_NUMBER, TABLES, VERSION, Row, Table, decode_text
 
 PAGE = 4096
 """Bytes of a page; offsets in the first are those of https://www.sqlite.org/fileformat.html section 1.3."""
@@ -56,7 +56,7 @@ def _copy(path: Path, fresh: Path) -> int:
         one.unlink(missing_ok=True)
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as source:
-        source.text_factory = read_text
+        source.text_factory = decode_text
         found = {table.name: list(_rows(source, table)) for table in TABLES if _has(source, table)}
     if "events" not in found:
         raise NotOursError(f"{path} is no state of egressd")
