@@ -13,6 +13,10 @@ FAMILY_WIDE = frozenset({"tcp_ipv4_broken", "tcp_ipv6_broken"})
 """A broken family is one cause, whichever router reports it."""
 
 
+SHOWS_ISSUER = ("tls_mitm_", "local_trust")
+"""Prefixes of codes whose device is known by the authority that it signs with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetJudgement:
     """A target, its probe, and the result; None: it was not probed."""
@@ -59,6 +63,12 @@ def device_of(match: Match) -> str:
         return context.trail.path
     if match.code.startswith("dns_"):
         return context.trail.resolver
-    if match.code.startswith(("tls_mitm_", "local_trust")):
+    if match.code.startswith(SHOWS_ISSUER):
         return context.issuer
     return context.icmp.offender if context.icmp is not None else ""
+
+
+def is_named_by_peer(match: Match) -> bool:
+    """Whether what is known of the device is what it chose to say, maybe for this connection alone."""
+    configured = match.code in FAMILY_WIDE or match.code.startswith(("proxy_", "dns_"))
+    return not configured and bool(device_of(match))

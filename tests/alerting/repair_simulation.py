@@ -84,9 +84,13 @@ class RepairSimulation:
     pattern: str = ""
     """The wildcard that all names are samples of; empty: none."""
     port: int = 443
+    kinds: Mapping[str, Fault] = field(default_factory=lambda: FAULTS)
+    """The faults that names may have."""
     rules: Alerting = field(default_factory=lambda: Alerting(instance="here:10980"))
     faults: dict[tuple[str, str], str] = field(default_factory=dict)
     """By name and source."""
+    owned: bool | None = None
+    """Whether the names are servers of the operator's own."""
     silences: tuple[Silence, ...] = ()
     passes: int = 0
     notices: list[Notice] = field(default_factory=list)
@@ -194,9 +198,17 @@ class RepairSimulation:
             for source in self.sources:
                 fault = self.faults.get((name, source))
                 address = f"203.0.{113 + number}.9"
-                seen = FAULTS[fault](name, address) if fault else good(name, address)
+                seen = self.kinds[fault](name, address) if fault else good(name, address)
                 pattern = self.pattern if name in self.names else ""
-                site.add(replace(seen, source=source), host=name, pattern=pattern, source=source)
+                owned = self.owned if name in self.names else None
+                site.add(
+                    replace(seen, source=source),
+                    host=name,
+                    port=self.port,
+                    pattern=pattern,
+                    source=source,
+                    owned=owned,
+                )
         return site
 
     def _with_sources(self, plan: Plan) -> Plan:

@@ -22,6 +22,7 @@ from egressd.attribution.blame.request import request
 from egressd.attribution.blame.suspects import Signature
 from egressd.attribution.certainty import highest, lower
 from egressd.attribution.detectors.detector_input import DetectorInput
+from egressd.attribution.detectors.device import group_by_device
 from egressd.attribution.evidence import evidence_lines
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import REASONS, Reason
@@ -32,18 +33,19 @@ from egressd.wording import count
 MOST_LINES = 8
 
 
-def group_by_device(
+def find_devices(
     inputs: DetectorInput, judgements: Iterable[TargetJudgement], *, least: int
 ) -> list[Finding]:
     """Return a finding for each device that breaks `least` targets or more in the same way."""
-    groups: defaultdict[tuple[str, str], list[TargetJudgement]] = defaultdict(list)
+    by_code: defaultdict[str, list[TargetJudgement]] = defaultdict(list)
     for one in judgements:
         if one.result is not None and one.result.match is not None:
-            groups[one.code, device_of(one.result.match)].append(one)
+            by_code[one.code].append(one)
     return [
-        build_finding(inputs, code, key, some)
-        for (code, key), some in sorted(groups.items())
-        if len(some) >= least
+        build_finding(inputs, code, group.key, list(group.judgements), shown=group.shown)
+        for code, some in sorted(by_code.items())
+        for group in group_by_device(inputs, some)
+        if len(group.judgements) >= least
     ]
 
 
@@ -53,6 +55,7 @@ def build_finding(
     key: str,
     some: list[TargetJudgement],
     *,
+    shown: str | None = None,
     sure: Confidence | None = None,
     lines: tuple[str, ...] = (),
     facts: tuple[SharedFact, ...] | None = None,
@@ -60,8 +63,10 @@ def build_finding(
 ) -> Finding:
     """Return the finding of a cause; `key` tells it from others of its code, `values` fill in the advice.
 
-    `lines` are shown after the first line of evidence. With `facts` those whom its targets leave are the
-    suspects, less those whom the facts rule out; None: the usual ones, for a code that no target has.
+    No peer chooses the key, or it could make a new cause of each connection. The title shows the key, or what
+    is `shown` instead. `lines` come after the first line of evidence. With `facts` those whom its targets
+    leave are the suspects, less those whom the facts rule out; None: the usual ones, for a code that no
+    target has.
     """
     reason = REASONS[code]
     verdicts = [inputs.verdict(one) for one in some]
@@ -88,7 +93,7 @@ def build_finding(
         suspects=found.suspects,
         ruled_out=found.ruled_out,
         confidence=sure,
-        title=f"{reason.title} ({key})" if key else reason.title,
+        title=_title(reason, key if shown is None else shown),
         targets=tuple(dict.fromkeys(one.target.id for one in some)),
         evidence=_evidence(some, lines),
         advice=verdicts[0].advice
@@ -130,6 +135,10 @@ def finding_about_path(
         evidence=evidence,
         advice=request(reason, reason.advise(values or {}), found, values or {}),
     )
+
+
+def _title(reason: Reason, shown: str) -> str:
+    return f"{reason.title} ({shown})" if shown else reason.title
 
 
 def _identity(one: TargetJudgement) -> str:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from egressd.attribution.detectors.build import build_finding
 from egressd.attribution.detectors.detector_input import DetectorInput
+from egressd.attribution.detectors.device import DeviceGroup, group_by_device
 from egressd.attribution.target_judgement import TargetJudgement
 from egressd.model.verdict import Blame, Finding
 
 INSPECTED = frozenset({"tls_mitm_untrusted", "tls_mitm_trusted"})
 """Codes of inspection alone: a deny page and an expired authority are causes of their own."""
+MOST_AUTHORITIES = 3
+"""Authorities shown of one device."""
 PARTIAL = "tls_mitm_partial"
 
 
 def inspected(inputs: DetectorInput) -> list[Finding]:
-    """Return one finding for each authority, trusted or not, with the names it signs."""
-    groups: defaultdict[str, list[TargetJudgement]] = defaultdict(list)
-    for one in inputs.open:
-        if one.code in INSPECTED and one.deciding_match is not None:
-            groups[one.deciding_match.context.issuer].append(one)
-    return [_finding(inputs, issuer, some) for issuer, some in sorted(groups.items())]
+    """Return one finding for each device, trusted or not, with the names it signs and its authorities."""
+    mine = {one.target.id for one in inputs.open if one.code in INSPECTED}
+    some = [one for one in inputs.judgements if one.target.id in mine and one.code in INSPECTED]
+    return [_finding(inputs, one) for one in group_by_device(inputs, some)]
 
 
 def _exempt_elsewhere(inputs: DetectorInput, one: TargetJudgement) -> bool:
@@ -32,18 +34,34 @@ def _exempt_elsewhere(inputs: DetectorInput, one: TargetJudgement) -> bool:
     return partial and inputs.verdict(one).blame is Blame.TLS_INSPECTION
 
 
-def _finding(inputs: DetectorInput, issuer: str, some: list[TargetJudgement]) -> Finding:
+def _finding(inputs: DetectorInput, group: DeviceGroup) -> Finding:
+    some = list(group.judgements)
     partial = any(_exempt_elsewhere(inputs, one) for one in some)
     worst = max(some, key=lambda one: one.outcome.severity)
-    names = sorted({one.probe.host for one in some})
-    trusted = all(one.code == "tls_mitm_trusted" for one in some)
     return build_finding(
         inputs,
         "site_inspection_exemption_incomplete" if partial else worst.code,
-        issuer,
+        group.key,
         some,
-        lines=(
-            f"signed by {issuer}: {', '.join(names)}",
-            f"this authority is {'' if trusted else 'not '}in the trust store",
-        ),
+        shown=group.shown,
+        lines=tuple(_signed(some)),
     )
+
+
+def _signed(some: list[TargetJudgement]) -> Iterator[str]:
+    """Yield what each authority signed, of many the first few, and whether it is trusted."""
+    signed: defaultdict[str, set[str]] = defaultdict(set)
+    for one in some:
+        if one.deciding_match is not None:
+            signed[one.deciding_match.context.issuer].add(one.probe.host)
+    for issuer, names in sorted(signed.items())[:MOST_AUTHORITIES]:
+        yield f"signed by {issuer}: {', '.join(sorted(names))}"
+    if len(signed) > MOST_AUTHORITIES:
+        yield f"{len(signed)} authorities signed, another for each connection or name"
+    trusted = sum(one.code == "tls_mitm_trusted" for one in some)
+    several = len(signed) > 1
+    are = "these authorities are" if several else "this authority is"
+    if trusted in (0, len(some)):
+        yield f"{are} {'' if trusted else 'not '}in the trust store"
+    else:
+        yield "some of these authorities are in the trust store, others are not"

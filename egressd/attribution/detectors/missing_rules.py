@@ -8,7 +8,7 @@ from collections import defaultdict
 from egressd.attribution.blame.elimination import SharedFact
 from egressd.attribution.blame.parties import FAR_END
 from egressd.attribution.certainty import highest
-from egressd.attribution.detectors.build import build_finding, group_by_device
+from egressd.attribution.detectors.build import build_finding, find_devices
 from egressd.attribution.detectors.detector_input import DetectorInput, is_random
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.target_judgement import TargetJudgement
@@ -102,4 +102,4 @@ def _no_rule(one: TargetJudgement) -> bool:
 
 def shared_cause(inputs: DetectorInput) -> list[Finding]:
     """Detect any other cause that two targets share."""
-    return group_by_device(inputs, inputs.open, least=2)
+    return find_devices(inputs, inputs.open, least=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from egressd.attribution.advice import source_address, values_of_control
-from egressd.attribution.detectors.build import build_finding, finding_about_path, group_by_device
+from egressd.attribution.detectors.build import build_finding, find_devices, finding_about_path
 from egressd.attribution.detectors.detector_input import EGRESSD_CODES, DetectorInput
 from egressd.attribution.evidence import control_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
@@ -113,7 +113,7 @@ def clock(inputs: DetectorInput) -> list[Finding]:
 def path_wide(inputs: DetectorInput) -> list[Finding]:
     """Detect one device or setting that breaks everything behind it."""
     wide = [one for one in inputs.open if one.code in PATH_WIDE or one.code.startswith(PATH_WIDE_PREFIXES)]
-    return group_by_device(inputs, wide, least=1)
+    return find_devices(inputs, wide, least=1)
 
 
 def proxy_needed(inputs: DetectorInput) -> list[Finding]:
