@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from functools import partial
 from itertools import count
 
 import pytest
@@ -13,7 +13,7 @@ from egressd.model.alert import NoticeKind
 from egressd.model.observation import Failure
 from egressd.model.recording import Trail
 from tests.alerting.repair_simulation import Fault, RepairSimulation
-from tests.attribution.cases import PRIVATE, UNACKED
+from tests.attribution.cases import UNACKED
 from tests.attribution.recordings import (
     certificate,
     connect,
@@ -40,9 +40,9 @@ def issuer(name: str, address: str) -> Trail:
     return trail(dns(address, name=name), tcp(address=address), seen)
 
 
-def one_issuer(name: str, address: str) -> Trail:
-    chain = (certificate(issuer="CN=Inspector", subject=f"CN={name}", san=(name,), aia=()),)
-    seen = tls(Failure.VERIFY, sni=name, code=20, about=PRIVATE, chain=chain)
+def one_issuer(name: str, address: str, *, by: str = "CN=Inspector", key: str = "11" * 20) -> Trail:
+    chain = (certificate(issuer=by, subject=f"CN={name}", san=(name,), aia=()),)
+    seen = tls(Failure.VERIFY, sni=name, code=20, about=facts(False, False, key=key), chain=chain)
     return trail(dns(address, name=name), tcp(address=address), seen)
 
 
@@ -145,16 +145,11 @@ def test_what_it_called_itself_is_evidence() -> None:
 
 
 def test_two_devices_at_two_sources_are_two_causes() -> None:
-    """Each inspects what leaves from its source, by an authority of its own; one device at both is one cause."""
-
-    def other(name: str, address: str) -> Trail:
-        seen = one_issuer(name, address)
-        last = seen.observations[-1]
-        chain = (certificate(issuer="CN=Other", subject=f"CN={name}", san=(name,), aia=()),)
-        own = replace(last, chain=chain, facts=facts(False, False, key="99" * 20))  # type: ignore[type-var]
-        return replace(seen, observations=(*seen.observations[:-1], own))
-
-    kinds = {"first": one_issuer, "second": other}
+    """Each inspects one source by an authority of its own; one device at both is one cause."""
+    kinds: dict[str, Fault] = {
+        "first": one_issuer,
+        "second": partial(one_issuer, by="CN=Other", key="99" * 20),
+    }
     two = RepairSimulation(names=NAMES, sources=("default", "second"), kinds=kinds)
     two.breaks("first", *NAMES, source="default")
     two.breaks("second", *NAMES, source="second")
