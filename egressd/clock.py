@@ -18,6 +18,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def elapsed() -> float:
+    """Return the seconds of the clock that goes on while the machine is suspended (CLOCK_BOOTTIME)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def timestamp(moment: datetime | None = None) -> str:
     """Render a time (None: now) as RFC 3339 in UTC with milliseconds."""
     return stamp(now() if moment is None else moment)

@@ -61,7 +61,9 @@ def monotonic() -> float:
 
 def use_pausing_clock() -> None:
     """Let egressd's clock follow the loop, so that both show the same time."""
-    clock.time = SimpleNamespace(monotonic=monotonic)  # type: ignore[assignment,attr-defined]  # all it takes of it
+    clock.time = SimpleNamespace(  # type: ignore[assignment,attr-defined]  # all it takes of it
+        monotonic=monotonic, CLOCK_BOOTTIME=None, clock_gettime=lambda _: monotonic()
+    )
 
 
 def with_long_timeouts(lab: str) -> str:

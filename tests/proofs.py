@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 UNPROVEN = ROOT / "docs" / "unproven.md"
 SINGLE = {
     "site_wildcard_rule_incomplete": "tests/lab/test_across_names.py::test_wildcard_rule_incomplete",
+    "local_paused": "tests/daemon/test_pauses.py::test_a_host_that_stands_still_again_and_again_is_named",
     "dns_private_link_unexpected": "tests/lab/test_across_names.py::test_unexpected_private_endpoint",
 }
 """Tests that are in no table."""

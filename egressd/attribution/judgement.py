@@ -26,7 +26,7 @@ from egressd.attribution.target_judgement import TargetJudgement
 from egressd.attribution.trail_judgement import judge_trail
 from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.plan import Probe, Target
-from egressd.model.recording import ProbeRecord, Recording
+from egressd.model.recording import HOST_PAUSED, ProbeRecord, Recording
 from egressd.model.verdict import Blame, Confidence, Outcome, SourceVerdict, Sweep, TargetVerdict, Verdict
 
 INTERNAL_ERROR = "internal_error"
@@ -201,7 +201,8 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
 
 
 def _unknown(judgement: TargetJudgement) -> Verdict:
-    code = INTERNAL_ERROR if judgement.bug else "not_probed"
+    paused = "local_paused" if judgement.why == HOST_PAUSED else "not_probed"
+    code = INTERNAL_ERROR if judgement.bug else paused
     values = {"host": judgement.probe.host, "port": str(judgement.probe.port)}
     verdict = Verdict(
         outcome=Outcome.UNKNOWN,

@@ -113,6 +113,10 @@ class Vantage:
     python: str = ""
 
 
+HOST_PAUSED = "this host paused"
+"""Why a probe is skipped whose failure is no evidence: this host did not run meanwhile."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeRecord:
     """The trails of one probe. Without trails, `skipped` or `bug` gives the reason."""
@@ -120,7 +124,7 @@ class ProbeRecord:
     probe: str
     trails: tuple[Trail, ...]
     skipped: str = ""
-    """Why it did not complete: `interrupted`, `sweep deadline`."""
+    """Why it did not complete: `interrupted`, `sweep deadline`, `this host paused`."""
     bug: str = ""
     """Class and text of an egressd exception that ended the probe; the log has the traceback."""
 

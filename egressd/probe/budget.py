@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from egressd.clock import monotonic
+from egressd.probe.pauses import Pauses
 
 START_WINDOW = 0.05
 """The share of a probe's deadline in which every probe of a sweep must have started."""
@@ -63,16 +64,21 @@ class Limiter:
 
 
 async def run_until(
-    stop: asyncio.Event, work: Iterable[Coroutine[object, object, None]], *, seconds: float | None
+    stop: asyncio.Event,
+    work: Iterable[Coroutine[object, object, None]],
+    *,
+    seconds: float | None,
+    pauses: Pauses | None = None,
 ) -> bool:
     """Run tasks concurrently until they are done, `seconds` have passed, or `stop` is set.
 
-    Returns whether all of them completed; the rest is cancelled.
+    What `pauses` took does not count. Returns whether all of them completed; the rest is cancelled.
     """
+    pauses = pauses or Pauses()
     try:
         async with asyncio.timeout(seconds) as limit, asyncio.TaskGroup() as outer:
             watcher = outer.create_task(_end_on_stop(stop, limit))
-            async with asyncio.TaskGroup() as group:
+            async with pauses.extended(limit), asyncio.TaskGroup() as group:
                 for one in work:
                     group.create_task(one)
             watcher.cancel()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from egressd.clock import monotonic
 from egressd.model.observation import DnsObservation
 from egressd.model.plan import Plan
 from egressd.model.settings import Family, Limits, Resolver, Source
@@ -13,6 +14,7 @@ from egressd.net import resolve
 from egressd.net.dns.message import RecordType
 from egressd.net.trust import TrustStore
 from egressd.probe.control_cache import ControlCache
+from egressd.probe.pauses import Pauses
 
 RECORD_TYPES: dict[Family, RecordType] = {Family.IPV4: "A", Family.IPV6: "AAAA"}
 _Asked = tuple[str, str, Family, str, int]
@@ -48,12 +50,14 @@ class ProbeContext:
     """Texts to redact in observations: a peer may echo them."""
     control_cache: ControlCache = field(default_factory=ControlCache)
     """Control results that are reused by later sweeps."""
+    pauses: Pauses = field(default_factory=Pauses)
+    """When this host did not run, during one sweep."""
     _answers: dict[_Asked, DnsObservation] = field(default_factory=dict)
     _locks: dict[_Asked, asyncio.Lock] = field(default_factory=dict)
 
     def fresh(self, plan: Plan, resolvers: tuple[Resolver, ...]) -> ProbeContext:
         """Return the context of a new sweep: names are looked up again, everything else is shared."""
-        return replace(self, plan=plan, resolvers=resolvers, _answers={}, _locks={})
+        return replace(self, plan=plan, resolvers=resolvers, pauses=Pauses(), _answers={}, _locks={})
 
     @property
     def limits(self) -> Limits:
@@ -76,13 +80,18 @@ class ProbeContext:
     ) -> DnsObservation:
         """Look a name up, or return the answer that this sweep has already for the attempt.
 
-        If the probe that queries is cancelled, the next one that waits queries again.
+        If the probe that queries is cancelled, the next one that waits queries again; so does one whose
+        answer came while this host paused.
         """
         key = (resolver.name, name.lower(), family, source.name, attempt)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            if key not in self._answers:
-                self._answers[key] = await resolve.look_up(
-                    name, RECORD_TYPES[family], resolver=resolver, source=source, timeout=timeout
-                )
-        return self._answers[key]
+            if key in self._answers:
+                return self._answers[key]
+            begun = monotonic()
+            answer = await resolve.look_up(
+                name, RECORD_TYPES[family], resolver=resolver, source=source, timeout=timeout
+            )
+            if not self.pauses.since(begun):
+                self._answers[key] = answer
+        return answer

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from egressd.bugs import report_bug
+from egressd.clock import monotonic
 from egressd.errors import Part, describe_bug
 from egressd.model.catalog import Discovery, DiscoveryCall
 from egressd.model.endpoint import Protocol
@@ -33,7 +34,8 @@ async def discover(
 ) -> tuple[Discovery, ...]:
     """Make the calls and return the hosts of each; `stop` ends them early.
 
-    A call takes the path (direct or proxy) that the probe of its host has in the plan.
+    A call takes the path (direct or proxy) that the probe of its host has in the plan. Where this host paused
+    meanwhile, all are made once more.
     """
     calls = tuple(calls)
     known = {(one.host, one.port): one for one in context.plan.probes if not one.contrast}
@@ -50,7 +52,11 @@ async def discover(
                 name=call.name, hosts=(), note=f"internal error: {describe_bug(bug)}"
             )
 
-    await run_until(stop, [run(call) for call in calls], seconds=SECONDS)
+    with context.pauses.watch(context.limits):
+        begun = monotonic()
+        await run_until(stop, [run(call) for call in calls], seconds=SECONDS, pauses=context.pauses)
+        if context.pauses.since(begun):
+            await run_until(stop, [run(call) for call in calls], seconds=SECONDS)
     late = "no answer in time"
     return tuple(found.get(call.name) or Discovery(name=call.name, hosts=(), note=late) for call in calls)
 

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from egressd.bugs import attempt, report_bug
 from egressd.clock import monotonic, timestamp
 from egressd.errors import Part
+from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe
-from egressd.model.recording import Control, ProbeRecord, Recording
+from egressd.model.recording import HOST_PAUSED, Control, ProbeRecord, Recording
 from egressd.model.settings import Limits
 from egressd.net.scrub import redact
 from egressd.net.sockets.descriptors import allow_descriptors
@@ -23,6 +24,7 @@ from egressd.probe.context import ProbeContext
 from egressd.probe.controls import run_control
 from egressd.probe.controls.rounds import GAP_SECONDS
 from egressd.probe.controls.run import CONTROL_TIMEOUT
+from egressd.probe.pauses import LEAST
 from egressd.probe.run import run_probe
 
 INTERRUPTED = "interrupted"
@@ -39,6 +41,12 @@ SOCKETS_PER_PROBE = 4
 """Sockets that a probe may have open at once, for DNS queries or connects."""
 BACKSTOP_FACTOR = 1.1
 """A probe that exceeds its deadline by this factor has a bug and is cancelled."""
+MOST_RUNS = 3
+"""How often a probe or control is run during which this host paused."""
+SETTLE = 0.5
+"""Seconds after a pause before anything is sent again: the network of a machine that wakes needs a moment."""
+ENDED_BY_PEER = frozenset({Failure.NXDOMAIN, Failure.NODATA, Failure.RCODE, Failure.VERIFY, Failure.REFUSED})
+"""Failures that say the same however long this host took to read them."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,11 +85,12 @@ async def sweep(
     run = SweepRun(
         context=context, started=timestamp(), began=monotonic(), stop=stop, on_done=on_done, starts=starts
     )
-    await _run_planned(run, plan)
-    if stop.is_set():
-        return _record(run, plan)
-    async with asyncio.TaskGroup() as group:
-        await _follow_up(run, plan, plan_followups, group)
+    with context.pauses.watch(plan.limits):
+        await _run_planned(run, plan)
+        if stop.is_set():
+            return _record(run, plan)
+        async with asyncio.TaskGroup() as group:
+            await _follow_up(run, plan, plan_followups, group)
     return _record(run, plan)
 
 
@@ -117,18 +126,24 @@ async def _run_planned(run: SweepRun, plan: Plan) -> None:
     limiter = Limiter(limits.concurrency, probes=len(plan.probes), deadline=limits.deadline)
     controls = [_run_guarded_control(run, control) for control in plan.controls]
     probes = [_run_guarded(run, probe, limiter) for probe in plan.probes]
-    if not await run_until(run.stop, [*controls, *probes], seconds=limits.sweep_deadline):
+    work, pauses = [*controls, *probes], run.context.pauses
+    if not await run_until(run.stop, work, seconds=limits.sweep_deadline, pauses=pauses):
         run.ended_by = INTERRUPTED if run.stop.is_set() else OUT_OF_TIME
 
 
 async def _run_followups(run: SweepRun, plan: Plan, controls: Iterable[ControlPlan]) -> bool:
-    """Run controls in the time that is left; return whether all of them completed."""
-    spent = monotonic() - run.began
+    """Run controls in the time that is left; return whether all of them completed.
+
+    What a pause ended was done again after it: the time counts from there.
+    """
+    pauses = run.context.pauses
+    spent = monotonic() - max(run.began, pauses.ended or run.began)
     spread = max(run.starts.values(), default=0.0)
     seconds = max(FOLLOWUP_LEAST, FOLLOWUP_END * plan.limits.deadline + spread - spent)
     if plan.limits.sweep_deadline is not None:
         seconds = min(seconds, max(0.0, plan.limits.sweep_deadline - spent))
-    in_time = await run_until(run.stop, _spaced(run, tuple(controls), seconds=seconds), seconds=seconds)
+    work = _spaced(run, tuple(controls), seconds=seconds)
+    in_time = await run_until(run.stop, work, seconds=seconds, pauses=pauses)
     if run.stop.is_set():
         run.ended_by = INTERRUPTED
     return in_time
@@ -156,20 +171,47 @@ def _silence(limits: Limits) -> float:
 
 
 async def _run_guarded(run: SweepRun, probe: Probe, limiter: Limiter) -> None:
-    """Run one probe; a bug ends that probe only."""
+    """Run one probe, again where this host paused meanwhile: then failures and durations are its own."""
     await asyncio.sleep(run.starts.get(probe.id, 0.0))
-    async with limiter.slot():
-        try:
-            async with asyncio.timeout(BACKSTOP_FACTOR * run.context.limits.deadline + 1.0):
-                record = await run_probe(probe, run.context)
-        except Exception as bug:  # noqa: BLE001 - it is reported
-            record = _ended_by(bug, probe, run)
+    for number in range(MOST_RUNS):
+        begun = monotonic()
+        async with limiter.slot():
+            record = await _run_once(run, probe)
+        if not run.context.pauses.since(begun) or (number > 0 and _works(record)):
+            break
+        await asyncio.sleep(SETTLE)
+    else:
+        record = ProbeRecord(probe=probe.id, trails=(), skipped=HOST_PAUSED)
     run.records[probe.id] = record
+    if not record.skipped:
+        _report(run, probe, record)
+
+
+async def _run_once(run: SweepRun, probe: Probe) -> ProbeRecord:
+    """Run one probe once; a bug ends that probe only."""
+    begun = monotonic()
+    try:
+        async with asyncio.timeout(BACKSTOP_FACTOR * run.context.limits.deadline + 1.0):
+            return await run_probe(probe, run.context)
+    except Exception as bug:  # noqa: BLE001 - it is reported
+        if isinstance(bug, TimeoutError) and run.context.pauses.lost(begun) >= LEAST:
+            return ProbeRecord(probe=probe.id, trails=(), skipped=HOST_PAUSED)
+        return _ended_by(bug, probe, run)
+
+
+def _works(record: ProbeRecord) -> bool:
+    """Return whether nothing failed that a pause can have ended."""
+    ends = [trail.last.failure for trail in record.trails if trail.last is not None]
+    return bool(ends) and not record.bug and all(one is None or one in ENDED_BY_PEER for one in ends)
+
+
+def _report(run: SweepRun, probe: Probe, record: ProbeRecord) -> None:
+    """Hand a record on; where it can't be taken in, that is the result."""
     try:
         run.on_done(record)
     except Exception as bug:  # noqa: BLE001 - it is reported: what was recorded can't be taken in
-        run.records[probe.id] = record = _ended_by(bug, probe, run)
-        attempt(Part.PROBE, None, run.on_done, record)
+        run.records[probe.id] = ended = _ended_by(bug, probe, run)
+        attempt(Part.PROBE, None, run.on_done, ended)
 
 
 def _ended_by(bug: Exception, probe: Probe, run: SweepRun) -> ProbeRecord:
@@ -181,14 +223,28 @@ def _ended_by(bug: Exception, probe: Probe, run: SweepRun) -> ProbeRecord:
 async def _run_guarded_control(
     run: SweepRun, control: ControlPlan, *, after: float = 0.0, gap: float = GAP_SECONDS
 ) -> None:
+    """Run one control, unless its result is known already; a bug ends that control only."""
     await asyncio.sleep(after)
-    control_cache = run.context.control_cache
+    known = run.context.control_cache.get(control)
     try:
-        result = control_cache.get(control) or await run_control(control, run.context, gap=gap)
-        run.controls[control.id] = result
-        control_cache.put(result)
+        result = known or await _run_control_undisturbed(run, control, gap=gap)
+        if result is not None:
+            run.controls[control.id] = result
+        if result is not None and known is None:
+            run.context.control_cache.put(result)
     except Exception as bug:  # noqa: BLE001 - it is reported
         report_bug(Part.CONTROL, bug, control=control.id)
+
+
+async def _run_control_undisturbed(run: SweepRun, control: ControlPlan, *, gap: float) -> Control | None:
+    """Run a control, again where this host paused meanwhile; None: it always did, which is no evidence."""
+    for _ in range(MOST_RUNS):
+        begun = monotonic()
+        result = await run_control(control, run.context, gap=gap)
+        if not run.context.pauses.since(begun):
+            return result
+        await asyncio.sleep(SETTLE)
+    return None
 
 
 def _describe_bug(bug: Exception) -> str:

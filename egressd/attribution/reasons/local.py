@@ -198,6 +198,26 @@ LOCAL: tuple[Reason, ...] = (
         ),
     ),
     Reason(
+        code="local_paused",
+        phase=None,
+        title="This host stood still while it probed",
+        meaning="egressd did not run for a while: the machine was suspended, migrated or saved, its "
+        "container frozen, its processor taken, or the process stopped. Silence and cut connections of that "
+        "time say nothing about the network, and trying again met another pause.",
+        signal="The clocks moved on further than the event loop ran, during every try of the probe.",
+        evidence=("record.skipped: this host paused; the log says how long",),
+        suspects=HOST,
+        severity=Outcome.UNKNOWN,
+        advice="Find out what held the host (a snapshot, a migration, a CPU limit, a debugger) and run "
+        "again; there is nothing to ask of a network team.",
+        confirm=steps(
+            "$ journalctl -u egressd | grep paused",
+            "$ uptime",
+            "$ cat /proc/pressure/cpu",
+            "Steal time (`st` in `top`) and CPU pressure show a host that gets no processor.",
+        ),
+    ),
+    Reason(
         code="local_clock_skew",
         phase=None,
         title="The clock of this host is wrong",
