@@ -100,7 +100,12 @@ def print_line(line: str) -> None:
 
 def width() -> int:
     """Return the width of the terminal, at most 120; 80 for a file or a pipe."""
-    return min(shutil.get_terminal_size((80, 24)).columns, 120) if sys.stdout.isatty() else 80
+    return min(shutil.get_terminal_size((80, 24)).columns, 120) if is_terminal() else 80
+
+
+def is_terminal() -> bool:
+    """Return whether people read stdout directly."""
+    return sys.stdout.isatty()
 
 
 def wants_colour() -> bool:

@@ -1,13 +1,17 @@
-"""Log lines about events: one each, at a level that says whether to act. And the line for systemd."""
+"""Log lines about events, at a level that says whether to act. And the line for systemd.
+
+Programs get a line for each event, with all that is known; people one for each change, as in the history.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import assert_never
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from egressd.bugs import attempt
 from egressd.daemon.holder import SnapshotHolder
@@ -30,9 +34,39 @@ from egressd.model.event import (
 from egressd.model.notification import Severity
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief
+from egressd.report.history import LONGEST_WORD, change_lines_of
 from egressd.wording import count
 
 log = structlog.get_logger("egressd")
+
+
+@dataclass(slots=True)
+class EventLog:
+    """Logs the events of one step: for programs each, for people what they come to."""
+
+    holder: SnapshotHolder
+    _opened: dict[str, FindingOpened] = field(default_factory=dict)
+    """The findings that are open, by id: what ends them names no targets."""
+
+    def __call__(self, events: tuple[Event, ...]) -> None:
+        """Log some events."""
+        with bound_contextvars(audience="programs"):
+            for one in events:
+                attempt(Part.LOG, None, log_event, one)
+        several = len(self.holder.current.settings.sources) > 1
+        with bound_contextvars(audience="people"):
+            shown = tuple(one for one in events if not isinstance(one, SweepFinished))
+            for line in change_lines_of(shown, already=self._opened.values(), several=several):
+                write = log.info if line.ended else log.warning
+                write(f"{line.word:<{LONGEST_WORD}}  {line.text}")
+        self._remember(events)
+
+    def _remember(self, events: tuple[Event, ...]) -> None:
+        for one in events:
+            if isinstance(one, FindingOpened):
+                self._opened[one.finding] = one
+            elif isinstance(one, FindingClosed):
+                self._opened.pop(one.finding, None)
 
 
 def log_event(event: Event) -> None:

@@ -18,7 +18,7 @@ import structlog
 from egressd import __version__, clock
 from egressd.bugs import BUGS, run_again
 from egressd.daemon.delivery_store import DaemonDeliveryStore
-from egressd.daemon.event_log import current_status, log_event
+from egressd.daemon.event_log import EventLog, current_status
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.daemon.reload import Prepare, Read, Reloader
@@ -102,7 +102,7 @@ async def run(daemon: Daemon) -> None:
     store = StateStore(
         holder=holder,
         keeper=keeper,
-        on_event=log_event,
+        on_events=EventLog(holder),
         limits=daemon.limits,
         silences_file=SilencesFile(daemon.state) if daemon.state else None,
     )

@@ -56,8 +56,8 @@ class StateStore:
 
     holder: SnapshotHolder
     keeper: Keeper
-    on_event: Callable[[Event], None]
-    """Called with every event, in order, once it is saved."""
+    on_events: Callable[[tuple[Event, ...]], None]
+    """Called with the events of one step, in order, once they are saved."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """Seconds a profile may be offline, by profile."""
     silences: tuple[Silence, ...] = ()
@@ -197,8 +197,7 @@ class StateStore:
         self.holder.update(state=status)
         self.saved = replace(shown, state=status)
         self.wakeup.wake_all()
-        for one in events:
-            attempt(Part.LOG, None, self.on_event, one)
+        attempt(Part.LOG, None, self.on_events, events)
 
 
 def pairs_of(plan: Plan, probes: frozenset[str]) -> frozenset[tuple[str, str]]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from egressd.model.alert import AlertName, NoticeKind, Resolution
 from egressd.model.notification import Severity
 from egressd.model.observation import Timestamp
 from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, OutcomeCounts, Suspect
+
+
+class EventKind(StrEnum):
+    """What an event is about."""
+
+    TARGET = "target"
+    CAUSE = "cause"
+    ALERT = "alert"
+    EGRESSD = "egressd"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

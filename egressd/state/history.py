@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +14,6 @@ from urllib.parse import quote
 from egressd.errors import EgressdError
 from egressd.model.event import (
     Event,
-    FindingClosed,
     FindingOpened,
     History,
     NoticePosted,
@@ -26,6 +25,7 @@ from egressd.model.observation import Timestamp
 from egressd.model.verdict import Outcome
 from egressd.state.codec import EVENT_TYPES, decode_stored, kind_of, to_dict
 from egressd.state.layout import FILE, decode_text
+from egressd.state.selection import Selection
 
 MOST_EVENTS = 5000
 """Events returned at most: the newest of those that match."""
@@ -44,6 +44,7 @@ SELECT kind, body FROM events WHERE id IN (
     GROUP BY CASE WHEN json_valid(body) THEN json_extract(body, '$.finding') ELSE id END
 ) ORDER BY id
 """
+_CHANGED = "SELECT DISTINCT target, source FROM events WHERE target IS NOT NULL"
 _SWEEPS = "SELECT count(*), min(at), max(at) FROM events WHERE kind = 'sweep' AND at >= ? AND at <= ?"
 
 
@@ -51,8 +52,17 @@ class HistoryError(EgressdError):
     """There is no history, or it can't be read."""
 
 
-def read_history(directory: Path, *, since: Timestamp, until: Timestamp, target: str | None) -> History:
+def read_history(
+    directory: Path,
+    *,
+    since: Timestamp,
+    until: Timestamp,
+    target: str | None,
+    selection: Selection | None = None,
+) -> History:
     """Return the events of a period; `target`: a pattern of ids, endpoints and hosts, None: all.
+
+    `selection` may ask for more than that; its target is the other one.
 
     Raises:
         HistoryError: there is no history, or it can't be read.
@@ -65,24 +75,15 @@ def read_history(directory: Path, *, since: Timestamp, until: Timestamp, target:
         connection = sqlite3.connect(uri, uri=True, timeout=5.0)
         connection.text_factory = decode_text
         try:
-            return _read(connection, since=since, until=until, target=target)
+            return _read(
+                connection, since=since, until=until, wanted=replace(selection or Selection(), target=target)
+            )
         finally:
             connection.close()
     except (sqlite3.Error, OSError, ValueError) as error:
         raise HistoryError(
             f"cannot read {path}: {error}; run it as root or as the daemon's user, on the daemon's host"
         ) from None
-
-
-def event_matches(one: Event, pattern: str) -> bool:
-    """Whether an event is about no target, or about one whose id, endpoint or host matches."""
-    match one:
-        case TargetChanged() | TargetRemoved():
-            return _target_matches(one.target, pattern)
-        case FindingOpened() | NoticePosted():
-            return not one.targets or any(_target_matches(target, pattern) for target in one.targets)
-        case _:
-            return True
 
 
 def mentions_targets(history: History) -> bool:
@@ -94,27 +95,21 @@ def mentions_targets(history: History) -> bool:
     )
 
 
-def _target_matches(target: str, pattern: str) -> bool:
-    endpoint, _, place = target.partition("/")
-    host = place.rpartition(":")[0]
-    wanted = pattern.lower()
-    return any(fnmatchcase(one.lower(), wanted) for one in (target, endpoint, place, host))
-
-
 def _read(
-    connection: sqlite3.Connection, *, since: Timestamp, until: Timestamp, target: str | None
+    connection: sqlite3.Connection, *, since: Timestamp, until: Timestamp, wanted: Selection
 ) -> History:
     unreadable: list[ValueError] = []
     earlier = chain.from_iterable(
         _events(connection.execute(query, (since,)), unreadable) for query in (_CAUSES, _BEFORE)
     )
-    already = tuple(_not_ok(_matching(earlier, target)))
+    changed = tuple(connection.execute(_CHANGED)) if wanted.sources else ()
+    already = tuple(_not_ok(wanted.select(earlier, changed=changed)))
     causes = {one.finding for one in already if isinstance(one, FindingOpened)}
     events: deque[Event] = deque(
         maxlen=MOST_EVENTS + 1
     )  # a pattern may match few of many: all are read, few are kept
-    rows = connection.execute(_EVENTS, (since, until))
-    events.extend(_matching(_events(rows, unreadable), target, causes))
+    found = _events(connection.execute(_EVENTS, (since, until)), unreadable)
+    events.extend(wanted.select(found, causes=causes, changed=changed))
     sweeps, first, last = connection.execute(_SWEEPS, (since, until)).fetchone()
     return History(
         since=since,
@@ -149,18 +144,6 @@ def _events(rows: Iterable[tuple[object, object]], unreadable: list[ValueError])
         except ValueError as error:
             unreadable.append(error)
         else:
-            yield one
-
-
-def _matching(events: Iterable[Event], pattern: str | None, causes: Collection[str] = ()) -> Iterator[Event]:
-    """Yield the events that match; `FindingClosed`, which names no targets, when its opening did."""
-    opened = set(causes)
-    for one in events:
-        if pattern is not None and not event_matches(one, pattern):
-            continue
-        if isinstance(one, FindingOpened):
-            opened.add(one.finding)
-        if pattern is None or not isinstance(one, FindingClosed) or one.finding in opened:
             yield one
 
 

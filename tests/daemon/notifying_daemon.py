@@ -79,7 +79,7 @@ async def notify(directory: Path, seed: str) -> None:
         outbox=saved.outbox,
     )
     holder = SnapshotHolder(snapshot)
-    store = StateStore(holder=holder, keeper=keeper, on_event=lambda _: None)
+    store = StateStore(holder=holder, keeper=keeper, on_events=lambda _: None)
     store.adopt(snapshot)
     await store.record(())
     file = FileReceiver(directory, choose)

@@ -223,7 +223,7 @@ def make_simulation(
     now = clock.timestamp()
     snapshot = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)
     holder = SnapshotHolder(snapshot)
-    store = StateStore(holder=holder, keeper=FakeKeeper(), on_event=events.append)
+    store = StateStore(holder=holder, keeper=FakeKeeper(), on_events=events.extend)
     scheduler = Scheduler(holder=holder, store=store, session=session)
     return SchedulerSimulation(
         network=network, session=session, holder=holder, scheduler=scheduler, events=events

@@ -121,7 +121,7 @@ async def run_once_through(recording: Recording) -> StateStore:
     )
     events: list[Any] = []
     store = StateStore(
-        holder=SnapshotHolder(snapshot), keeper=FakeKeeper(), on_event=events.append, limits=LIMITS
+        holder=SnapshotHolder(snapshot), keeper=FakeKeeper(), on_events=events.extend, limits=LIMITS
     )
     probes = frozenset(one.id for one in recording.plan.probes)
     plan_followups(recording, on_bug=report_bug)

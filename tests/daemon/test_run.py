@@ -15,6 +15,20 @@ import pytest
 
 from tests.daemon.process import HOSTS, Lab, daemon, put, settings
 
+HANGING_FILE = """
+import os, time
+found = os.stat
+def stat(path, *words, **more):
+    try:
+        return found(path, *words, **more)
+    except FileNotFoundError:
+        if str(path).endswith("/secret"):
+            time.sleep(600)
+        raise
+os.stat = stat
+"""
+"""A secret that is gone hangs whoever looks for it, as on a dead NFS server."""
+
 
 def test_readiness_status_and_stop(tmp_path: Path, config: Path, lab: Lab) -> None:
     """READY is sent once the port is bound, /-/ready is 200 after a sweep, and the daemon stops with 0."""
@@ -96,14 +110,16 @@ def test_configuration_warnings_are_logged(tmp_path: Path, config: Path, lab: La
 
 def test_a_file_that_hangs_does_not_hold_up_stopping(tmp_path: Path, config: Path, lab: Lab) -> None:
     """A thread that hangs reading a file, as on a dead NFS server, delays neither sweeps nor stopping."""
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(HANGING_FILE, encoding="utf-8")
     secret = tmp_path / "secret"
     secret.write_text("hunter2", encoding="utf-8")
     row = {"name": "hook", "type": "webhook", "url": "http://127.0.0.1:9", "bearer_token_file": str(secret)}
     config.write_text(settings(lab, notify={"receivers": [row]}), encoding="utf-8")
-    with daemon(tmp_path, config) as running:
+    with daemon(tmp_path, config, PYTHONPATH=str(hook)) as running:
         running.wait_for("3 targets")
         secret.unlink()
-        os.mkfifo(secret)  # never written to
         running.process.send_signal(signal.SIGHUP)
         running.wait_for("RELOADING=1")
         before = len(running.events("sweep"))
@@ -180,11 +196,11 @@ def test_a_fault_is_logged_once_even_over_a_restart(tmp_path: Path, config: Path
         ("interval: often\n", 78, "interval"),
         ("profiles: [nope]\n", 78, "nope"),
         ("sources: [{name: a, address: 192.0.2.77}]\nregion: westeurope\n", 78, "192.0.2.77"),
-        ("web: {listen: '192.0.2.1:10980'}\nprofiles: []\n", 2, "cannot"),
+        ("web: {listen: '192.0.2.1:10980'}\nprofiles: []\n", 75, "cannot"),
     ],
 )
 def test_bad_configurations_end_the_start(tmp_path: Path, text: str, code: int, message: str) -> None:
-    """An invalid configuration is exit code 78 with a message, and READY is not sent."""
+    """An invalid configuration is exit code 78 with a message, an absent address 75; READY is not sent."""
     path = tmp_path / "bad.yml"
     path.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "egressd", f"--config.file={path}"]

@@ -143,7 +143,7 @@ async def run_daemon(recording: Recording, folder: Path) -> None:
     now = clock.timestamp()
     settings = Settings(alerting=RULES, notify=NOTIFY)
     snapshot = Snapshot(settings=settings, config=ConfigStatus(digest="", since=now), started=now)
-    store = StateStore(holder=SnapshotHolder(snapshot), keeper=keeper, on_event=events.append, limits=LIMITS)
+    store = StateStore(holder=SnapshotHolder(snapshot), keeper=keeper, on_events=events.extend, limits=LIMITS)
     session = JudgingSession(recording)
     probes = frozenset(one.id for one in recording.plan.probes)
     for number in range(3):

@@ -101,7 +101,9 @@ async def go_on(folder: Path) -> None:
         outbox=saved.outbox,
         state=state,
     )
-    store = StateStore(holder=SnapshotHolder(snapshot), keeper=keeper, on_event=lambda _: None, limits=LIMITS)
+    store = StateStore(
+        holder=SnapshotHolder(snapshot), keeper=keeper, on_events=lambda _: None, limits=LIMITS
+    )
     store.adopt(snapshot)
     probes = frozenset(one.id for one in RECORDING.plan.probes)
     await store.apply(

@@ -178,7 +178,7 @@ def make_simulation(*receivers: Receiver, before: Snapshot | None = None) -> Sim
         fresh = replace(fresh, outbox=before.outbox, alerts=before.alerts)
     disk = Disk(saved=before)
     holder = SnapshotHolder(fresh)
-    store = StateStore(holder=holder, keeper=disk, on_event=lambda _: None)
+    store = StateStore(holder=holder, keeper=disk, on_events=lambda _: None)
     store.adopt(fresh)
     store.saved = holder.current
     simulation = Simulation(delivery_store=DaemonDeliveryStore(holder=holder, store=store), disk=disk)

@@ -27,7 +27,7 @@ from egressd.model.observation import Phase
 from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Outcome
 from egressd.report.history import render_history
-from egressd.state.history import event_matches
+from egressd.state.selection import event_matches
 
 AT, SINCE = "2026-11-20T03:10:04.120Z", "2026-11-20T03:09:58.000Z"
 BLOCKED = Belief(

@@ -16,6 +16,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol, TextIO
 
+from egressd.cli.log.human import human_line, printable
 from egressd.cli.log.stream import LogStream, descriptor_of
 from egressd.redaction import REDACTED, Redactor
 
@@ -66,6 +67,7 @@ def configure_logging(level: Level, form: Form, *, secrets: Iterable[str] = ()) 
     number = logging.WARNING if level is Level.WARN else logging.getLevelNamesMapping()[level.upper()]
     before: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _for_people if form is Form.HUMAN else _for_programs,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(),
@@ -157,12 +159,10 @@ def _writer(form: Form) -> Any:
         case Form.JSON:
             return structlog.processors.JSONRenderer(default=str)
         case Form.LOGFMT:
-            return structlog.processors.LogfmtRenderer(key_order=list(FIRST))
+            render = structlog.processors.LogfmtRenderer(key_order=list(FIRST))
+            return lambda logger, method, event: printable(render(logger, method, event))
         case Form.HUMAN:
-            # Tracebacks are rendered already, without local variables, which may hold secrets.
-            return structlog.dev.ConsoleRenderer(
-                colors=False, exception_formatter=structlog.dev.plain_traceback
-            )
+            return human_line
 
 
 def _with_priority(writer: Any) -> _Processor:
@@ -174,6 +174,23 @@ def _with_priority(writer: Any) -> _Processor:
         return "\n".join(prefix + line[:LONGEST_LINE] for line in text.splitlines() or [""])
 
     return step
+
+
+def _for_people(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    return _for(event, "people")
+
+
+def _for_programs(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    return _for(event, "programs")
+
+
+def _for(event: MutableMapping[str, Any], reader: str) -> Any:
+    """Drop what is written for other readers: a change is one line for people, and many for programs."""
+    import structlog
+
+    if event.pop("audience", reader) != reader:
+        raise structlog.DropEvent
+    return event
 
 
 def _common_keys_first(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:

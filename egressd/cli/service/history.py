@@ -14,12 +14,13 @@ import typer
 from egressd import clock
 from egressd.cli import options
 from egressd.cli.guard import guarded, print_stderr
-from egressd.cli.output import wants_colour, width, write
+from egressd.cli.output import is_terminal, wants_colour, width, write
 from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 from egressd.fields.parse import parse_duration
+from egressd.model.event import EventKind
 from egressd.model.settings import Settings
 from egressd.wording import count
 
@@ -35,32 +36,49 @@ class HistoryFormat(StrEnum):
     JSON = "json"
 
 
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target", metavar="PATTERN", help="Only targets whose id, endpoint or host matches; `*` allowed."
+    ),
+]
+Since = Annotated[
+    str, typer.Option("--since", metavar="TIME", help="A duration such as 2h, or a UTC time such as 03:10.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="The same; without it, now.")]
+Reasons = Annotated[
+    list[str] | None,
+    typer.Option("--reason", metavar="PATTERN", help="Only changes with this reason; repeatable."),
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="PATTERN", help="Only what was seen from this source; repeatable."),
+]
+Kinds = Annotated[list[EventKind] | None, typer.Option("--kind", help="Only what is about this; repeatable.")]
+Full = Annotated[
+    bool, typer.Option("--full", help="All that is known of each event: evidence, advice, targets.")
+]
+
+
 @guarded
 def history(
     *,
     config_file: options.ConfigFile = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            metavar="PATTERN",
-            help="Only targets whose id, endpoint or host matches; `*` allowed.",
-        ),
-    ] = None,
-    since: Annotated[
-        str,
-        typer.Option("--since", metavar="TIME", help="A duration such as 2h, or a UTC time such as 03:10."),
-    ] = "24h",
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="The same; without it, now.")
-    ] = None,
+    target: Target = None,
+    since: Since = "24h",
+    until: Until = None,
+    reason: Reasons = None,
+    source: Sources = None,
+    kind: Kinds = None,
+    full: Full = False,
     fmt: Annotated[
         HistoryFormat, typer.Option("--format", help="What it is written as.")
     ] = HistoryFormat.TABLE,
     output: options.Output = None,
 ) -> ExitCode:
-    """Show what changed, when, and why: from the daemon's state."""
+    """Show what changed, when, and why: from the daemon's state. A line for each change."""
     from egressd.state.history import history_json, mentions_targets, read_history
+    from egressd.state.selection import Selection
 
     now = clock.now()
     begin = parse_time_flag(since, now=now, flag="--since")
@@ -71,7 +89,13 @@ def history(
         )
     check_output(output)
     found = read_history(
-        directory_of(config_file), since=clock.timestamp(begin), until=clock.timestamp(end), target=target
+        directory_of(config_file),
+        since=clock.timestamp(begin),
+        until=clock.timestamp(end),
+        target=target,
+        selection=Selection(
+            reasons=tuple(reason or ()), sources=tuple(source or ()), kinds=tuple(kind or ())
+        ),
     )
     if found.unreadable:
         print_stderr(f"{count(found.unreadable, 'event')} can't be read, and left out: the file is damaged")
@@ -80,10 +104,14 @@ def history(
     if fmt is HistoryFormat.JSON:
         write(history_json(found), output)
         return ExitCode.OK
-    from egressd.report.history import render_history
+    from egressd.report.history import render_compact, render_history
 
     columns, colour = (width(), wants_colour()) if output is None else (100, False)
-    write(render_history(found, width=columns, colour=colour), output)
+    if full:
+        write(render_history(found, width=columns, colour=colour), output)
+        return ExitCode.OK
+    cut = columns if output is None and is_terminal() else None
+    write(render_compact(found, width=cut, colour=colour), output)
     return ExitCode.OK
 
 

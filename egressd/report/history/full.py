@@ -1,4 +1,4 @@
-"""The recorded events as text: time, change, reason, evidence and advice."""
+"""All that is known of each event: time, change, reason, evidence and advice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INDENT = " " * 4
 
 def render_history(history: History, *, width: int = 80, colour: bool = False) -> str:
     """Render the events of a time range; no line is wider than `width`."""
-    blocks = [_head(history, width)]
+    blocks = [history_head(history, width)]
     if history.already:
         blocks.append([colourize("NOT OK AT THE START", Style.BOLD, colour=colour)])
         blocks += [_entry(one, width=width, colour=colour) for one in history.already]
@@ -43,7 +43,8 @@ def render_history(history: History, *, width: int = 80, colour: bool = False) -
     return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
 
 
-def _head(history: History, width: int) -> list[str]:
+def history_head(history: History, width: int) -> list[str]:
+    """Say which time it is, and whether egressd looked; no line is wider than `width`."""
     watch = history.watch
     looked = (
         f"{count(watch.sweeps, 'sweep')} on record, {watch.first} to {watch.last}"
@@ -53,6 +54,10 @@ def _head(history: History, width: int) -> list[str]:
     lines = fold(f"From {history.since} to {history.until}: {looked}.", width=width)
     if history.cut:
         lines += fold("Only the newest events are shown; choose a shorter time.", width=width)
+    if history.unreadable:
+        lines += fold(
+            f"{count(history.unreadable, 'event')} can't be read: the file is damaged.", width=width
+        )
     return lines
 
 

@@ -1,0 +1,116 @@
+"""Which events of the history are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from egressd.model.event import (
+    Event,
+    EventKind,
+    FindingClosed,
+    FindingOpened,
+    NoticePosted,
+    TargetChanged,
+    TargetRemoved,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which events are wanted: every field that is not empty must match. Patterns may hold `*`."""
+
+    target: str | None = None
+    """A pattern of ids, endpoints and hosts."""
+    reasons: tuple[str, ...] = ()
+    """Patterns of the reason before or after a change; events without one are not wanted then."""
+    sources: tuple[str, ...] = ()
+    """Patterns; what names no source is wanted where it concerns a target that changed from one of them."""
+    kinds: tuple[EventKind, ...] = ()
+
+    def select(
+        self,
+        events: Iterable[Event],
+        *,
+        causes: Collection[str] = (),
+        changed: Collection[tuple[str, str]] = (),
+    ) -> Iterator[Event]:
+        """Yield the wanted events; `FindingClosed`, which names no targets, when its opening was wanted.
+
+        `causes` are the ids of findings that are open; `changed` the targets with their sources on record.
+        """
+        opened = set(causes)
+        near = {target for target, source in changed if _matches_any(source, self.sources)}
+        for one in events:
+            if not self._is_wanted(one, near):
+                continue
+            if isinstance(one, FindingOpened):
+                opened.add(one.finding)
+            whole = self.target is None and not self.sources
+            if whole or not isinstance(one, FindingClosed) or one.finding in opened:
+                yield one
+
+    def _is_wanted(self, one: Event, near: Collection[str]) -> bool:
+        return (
+            (not self.kinds or _kind(one) in self.kinds)
+            and (self.target is None or event_matches(one, self.target))
+            and (not self.reasons or any(_matches_any(reason, self.reasons) for reason in _reasons(one)))
+            and (not self.sources or _concerns(one, self.sources, near))
+        )
+
+
+def event_matches(one: Event, pattern: str) -> bool:
+    """Whether an event is about no target, or about one whose id, endpoint or host matches."""
+    match one:
+        case TargetChanged() | TargetRemoved():
+            return _target_matches(one.target, pattern)
+        case FindingOpened() | NoticePosted():
+            return not one.targets or any(_target_matches(target, pattern) for target in one.targets)
+        case _:
+            return True
+
+
+def _target_matches(target: str, pattern: str) -> bool:
+    endpoint, _, place = target.partition("/")
+    host = place.rpartition(":")[0]
+    wanted = pattern.lower()
+    return any(fnmatchcase(one.lower(), wanted) for one in (target, endpoint, place, host))
+
+
+def _kind(one: Event) -> EventKind:
+    match one:
+        case TargetChanged() | TargetRemoved():
+            return EventKind.TARGET
+        case FindingOpened() | FindingClosed():
+            return EventKind.CAUSE
+        case NoticePosted():
+            return EventKind.ALERT
+        case _:
+            return EventKind.EGRESSD
+
+
+def _reasons(one: Event) -> Iterator[str]:
+    match one:
+        case TargetChanged():
+            yield from (belief.reason for belief in (one.before, one.after) if belief and belief.reason)
+        case TargetRemoved():
+            yield from (one.before.reason,) if one.before.reason else ()
+        case FindingOpened() | FindingClosed() | NoticePosted():
+            yield from (one.reason,) if one.reason else ()
+        case _:
+            return
+
+
+def _concerns(one: Event, sources: tuple[str, ...], near: Collection[str]) -> bool:
+    match one:
+        case TargetChanged() | TargetRemoved():
+            return _matches_any(one.source, sources)
+        case FindingOpened() | NoticePosted():
+            return not one.targets or any(target in near for target in one.targets)
+        case _:
+            return True
+
+
+def _matches_any(text: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
