@@ -27,6 +27,7 @@ from egressd.model.verdict import Outcome
 from egressd.service import tune_garbage_collector
 from egressd.web.access import Access
 from egressd.web.app import make_app
+from egressd.web.middleware import Gate
 from tests.metrics.snapshots import Row, make_snapshot, make_sweep
 
 LOOP_LIMIT = 0.020
@@ -99,7 +100,8 @@ async def scrape(port: int) -> Scrape:
 async def measure(snapshot: Snapshot, runs: int) -> list[Scrape]:
     """Scrape the daemon so many times, each time after a change."""
     holder = SnapshotHolder(snapshot)
-    app = make_app(holder, Intents(), Access(), load_catalog())
+    gate = Gate(access=Access(), holder=holder, loopback_only=True)
+    app = make_app(gate, holder, Intents(), load_catalog())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -231,6 +231,8 @@ class WebPart(StrictModel):
     """Whether `POST /-/reload` reads this file again, as SIGHUP does."""
     enable_probe: bool = False
     """Whether `/probe?target=ID` probes a target of the plan on demand. No other host can be named."""
+    allowed_hosts: list[types.Host] = []
+    """Hosts that requests may name besides loopback ones, as through a reverse proxy: see `docs/web.md`."""
 
 
 class StatePart(StrictModel):

@@ -137,6 +137,8 @@ class Web:
     """Whether `POST /-/reload` reads the configuration again."""
     enable_probe: bool = False
     """Whether `/probe` probes a target of the plan on demand."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names besides loopback ones by which requests may ask for this server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

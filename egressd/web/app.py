@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import LooseHeaders
 
 from egressd import clock
 from egressd.daemon.holder import SnapshotHolder
@@ -16,9 +17,10 @@ from egressd.daemon.intents import Intents
 from egressd.metrics.exposition import Exposition, choose_form
 from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog
-from egressd.web.access import Access
+from egressd.model.snapshot import Snapshot
+from egressd.web.connection.page import PageMaker, compressed, send_page
 from egressd.web.json_api import SweepJson, alerts_document, targets_document
-from egressd.web.middleware import access_middleware, header_signal
+from egressd.web.middleware import Gate, refuse
 from egressd.web.probing import ProbeEndpoint
 from egressd.web.status import render_status
 
@@ -27,18 +29,20 @@ RELOAD_TIMEOUT = 30.0
 MOST_NAMES = 100
 """Metrics that `name[]` may select at once."""
 _REFUSED = re.compile(r"q=0(\.0*)?")
+JSON = {hdrs.CONTENT_TYPE: "application/json; charset=utf-8"}
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
-def make_app(holder: SnapshotHolder, intents: Intents, access: Access, catalog: Catalog) -> web.Application:
+def make_app(gate: Gate, holder: SnapshotHolder, intents: Intents, catalog: Catalog) -> web.Application:
     """Return the application; its only state is caches."""
-    app = web.Application(middlewares=[access_middleware(access)], client_max_size=64 * 1024)
-    app.on_response_prepare.append(header_signal(access))
+    app = web.Application(middlewares=[gate.check])
+    app.on_response_prepare.append(gate.add_headers)
     handlers = Handlers(
         holder=holder,
         intents=intents,
         exposition=Exposition(offline_limits(catalog)),
         sweeps=SweepJson(),
+        pages=PageMaker(),
         probe_endpoint=ProbeEndpoint(holder=holder, catalog=catalog),
     )
     app.router.add_get("/", handlers.status)
@@ -62,22 +66,28 @@ class Handlers:
     intents: Intents
     exposition: Exposition
     sweeps: SweepJson
+    pages: PageMaker
     probe_endpoint: ProbeEndpoint
 
-    async def status(self, request: web.Request) -> web.Response:
+    async def status(self, request: web.Request) -> web.StreamResponse:
         """Serve the status page."""
         snapshot, stalled = self.holder.current, self.holder.watchdog.stalled
-        text = await asyncio.to_thread(render_status, snapshot, now=clock.now(), stalled=stalled)
-        headers = {"Content-Security-Policy": PAGE_POLICY}
-        return _compressed(request, web.Response(text=text, content_type="text/html", headers=headers))
+        headers = {hdrs.CONTENT_TYPE: "text/html; charset=utf-8", "Content-Security-Policy": PAGE_POLICY}
+        return await self._send(
+            request, lambda: render_status(snapshot, now=clock.now(), stalled=stalled).encode(), headers
+        )
 
-    async def metrics(self, request: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Serve the metrics."""
         form = choose_form(",".join(request.headers.getall(hdrs.ACCEPT, [])))
         names = tuple(request.query.getall("name[]", []))[:MOST_NAMES]
-        text = await asyncio.to_thread(self.exposition.render, self.holder.current, form=form, names=names)
-        headers = {hdrs.CONTENT_TYPE: form, hdrs.VARY: hdrs.ACCEPT}
-        return _compressed(request, web.Response(body=text, headers=headers))
+        snapshot = self.holder.current
+        return await self._send(
+            request,
+            lambda: self.exposition.render(snapshot, form=form, names=names),
+            {hdrs.CONTENT_TYPE: form, hdrs.VARY: hdrs.ACCEPT},
+            variant=(form, names),
+        )
 
     async def probe(self, request: web.Request) -> web.Response:
         """Probe one target of the plan now."""
@@ -95,10 +105,10 @@ class Handlers:
             return web.Response(status=503, text="the first sweep is not done\n")
         return web.Response(text="egressd is ready\n")
 
-    async def reload(self, _request: web.Request) -> web.Response:
+    async def reload(self, request: web.Request) -> web.Response:
         """Reload the configuration and report the outcome."""
         if not self.holder.current.settings.web.enable_reload:
-            return web.Response(status=403, text="reloading is off: set web.enable_reload, or send SIGHUP\n")
+            return refuse(request, 403, "reloading is off: set web.enable_reload, or send SIGHUP")
         try:
             async with asyncio.timeout(RELOAD_TIMEOUT):
                 status = await self.intents.reload()
@@ -108,36 +118,49 @@ class Handlers:
             return web.Response(status=500, text="\n".join(("not reloaded:", *status.refused)) + "\n")
         return web.Response(text="reloaded\n")
 
-    async def sweep(self, request: web.Request) -> web.Response:
+    async def sweep(self, request: web.Request) -> web.StreamResponse:
         """Serve the last sweep as `--once --format json` writes it."""
         sweep = self.holder.current.sweep
         if sweep is None:
-            return _json(request, 503, '{"error": "the first sweep is not done"}\n')
-        return _json(request, 200, await asyncio.to_thread(self.sweeps.render, sweep))
+            return refuse(request, 503, "the first sweep is not done")
+        return await self._send(request, lambda: self.sweeps.render(sweep), JSON)
 
-    async def targets(self, request: web.Request) -> web.Response:
+    async def targets(self, request: web.Request) -> web.StreamResponse:
         """Serve every target with its last verdicts and standings."""
         return await self._listed(request, targets_document)
 
-    async def alerts(self, request: web.Request) -> web.Response:
+    async def alerts(self, request: web.Request) -> web.StreamResponse:
         """Serve the unresolved alerts, the silences and the receivers."""
         return await self._listed(request, alerts_document)
 
-    async def _listed(self, request: web.Request, make: Callable[..., object]) -> web.Response:
-        text = await asyncio.to_thread(lambda: json.dumps(make(self.holder.current), indent=2) + "\n")
-        return _json(request, 200, text)
+    async def _listed(
+        self, request: web.Request, document: Callable[[Snapshot], object]
+    ) -> web.StreamResponse:
+        snapshot = self.holder.current
 
+        def write() -> bytes:
+            return (json.dumps(document(snapshot), indent=2) + "\n").encode()
 
-def _json(request: web.Request, status: int, text: str) -> web.Response:
-    return _compressed(request, web.Response(status=status, text=text, content_type="application/json"))
+        return await self._send(request, write, JSON)
 
-
-def _compressed(request: web.Request, response: web.Response) -> web.Response:
-    """Compress for clients that accept gzip, and tell caches that the response varies by it."""
-    if takes_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, []))):
-        response.enable_compression(web.ContentCoding.gzip)
-    response.headers.add(hdrs.VARY, hdrs.ACCEPT_ENCODING)
-    return response
+    async def _send(
+        self,
+        request: web.Request,
+        write: Callable[[], bytes],
+        headers: LooseHeaders,
+        *,
+        variant: Hashable = None,
+    ) -> web.StreamResponse:
+        """Send a page, compressed for clients that accept gzip, and tell caches that it varies by that."""
+        response = web.StreamResponse(headers=headers)
+        response.headers.add(hdrs.VARY, hdrs.ACCEPT_ENCODING)
+        zipped = takes_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, [])))
+        if zipped:
+            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+        body = await self.pages.make(
+            request.path, (zipped, variant), lambda: compressed(write()) if zipped else write()
+        )
+        return await send_page(request, response, body)
 
 
 def takes_gzip(accepted: str) -> bool:

@@ -21,12 +21,12 @@ class SweepJson:
 
     def __init__(self) -> None:
         self._sweep: Sweep | None = None
-        self._text = ""
+        self._text = b""
 
-    def render(self, sweep: Sweep) -> str:
+    def render(self, sweep: Sweep) -> bytes:
         """Return a sweep as JSON, by the schema `egressd.sweep/1`."""
         if self._sweep is not sweep:
-            self._text, self._sweep = to_json(sweep), sweep
+            self._text, self._sweep = to_json(sweep).encode(), sweep
         return self._text
 
 

@@ -1,4 +1,4 @@
-"""Basic authentication against bcrypt hashes, off the event loop, as slow for unknown users as for others."""
+"""Basic authentication against bcrypt hashes, off the event loop; its time tells nothing of the users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 import bcrypt
 
@@ -16,6 +16,8 @@ _BCRYPT_READS = 72
 """bcrypt uses no more bytes of a password."""
 _MOST_REMEMBERED = 256
 _MOST_WAITING = 16
+_MOST_OF_ONE = 4
+"""Checks that wait for one address: one that guesses passwords does not keep the others out."""
 
 
 class TooBusyError(Exception):
@@ -27,19 +29,19 @@ class Login:
 
     def __init__(self, users: tuple[tuple[str, str], ...]) -> None:
         self._users = dict(users)
-        self._dummy_hash = _make_dummy_hash(next(iter(self._users.values()), ""))
+        self._dummies = {cost_of(known): _make_dummy_hash(known) for known in self._users.values()}
         self._key = secrets.token_bytes(32)
         self._correct: OrderedDict[bytes, None] = OrderedDict()
         self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
 
     @property
     def is_open(self) -> bool:
         """Whether no login is needed."""
         return not self._users
 
-    async def admits(self, header: str) -> bool:
-        """Check an `Authorization` header.
+    async def admits(self, header: str, address: str) -> bool:
+        """Check the `Authorization` header of a client.
 
         Raises:
             TooBusyError: too many checks are waiting already.
@@ -53,7 +55,7 @@ class Login:
         if known is not None and digest in self._correct:
             self._correct.move_to_end(digest)
             return True
-        if not await self._check(password, known or self._dummy_hash) or known is None:
+        if not await self._check(password, known, address):
             return False
         self._remember(digest)
         return True
@@ -63,16 +65,25 @@ class Login:
         message = b"".join(len(part).to_bytes(4) + part for part in parts)
         return hmac.digest(self._key, message, hashlib.sha256)
 
-    async def _check(self, password: bytes, known: str) -> bool:
+    async def _check(self, password: bytes, known: str | None, address: str) -> bool:
         """Compare in a thread, one at a time: a flood of guesses must not occupy all processors."""
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting.total() >= _MOST_WAITING or self._waiting[address] >= _MOST_OF_ONE:
             raise TooBusyError
-        self._waiting += 1
+        self._waiting[address] += 1
         try:
             async with self._turn:
-                return await asyncio.to_thread(_matches, password, known)
+                return await asyncio.to_thread(self._matches, password, known)
         finally:
-            self._waiting -= 1
+            self._waiting[address] -= 1
+            self._waiting += Counter()  # forgets addresses without a check
+
+    def _matches(self, password: bytes, known: str | None) -> bool:
+        """Compare with a user's hash and a dummy of each other cost: every login takes the same time."""
+        own = None if known is None else cost_of(known)
+        for cost, dummy in self._dummies.items():
+            if cost != own:
+                _is_password(password, dummy)
+        return known is not None and _is_password(password, known)
 
     def _remember(self, digest: bytes) -> None:
         self._correct[digest] = None
@@ -80,17 +91,21 @@ class Login:
             self._correct.popitem(last=False)
 
 
-def _matches(password: bytes, known: str) -> bool:
+def _is_password(password: bytes, known: str) -> bool:
     try:
         return bcrypt.checkpw(password[:_BCRYPT_READS], known.encode())
     except ValueError:
         return False
 
 
+def cost_of(known: str) -> str:
+    """Return the cost of a bcrypt hash, two digits."""
+    return known[4:6]
+
+
 def _make_dummy_hash(like: str) -> str:
-    """Return a hash without a password, as expensive to check as a real one, against user enumeration."""
-    cost = like[4:6] or "10"
-    return f"$2b${cost}${'.' * 21}O{'.' * 31}"
+    """Return a hash without a password, as expensive to check as another one."""
+    return f"$2b${cost_of(like)}${'.' * 21}O{'.' * 31}"
 
 
 def _credentials(header: str) -> tuple[str, bytes] | None:

@@ -20,6 +20,7 @@ from egressd.metrics.once import render_target
 from egressd.model.catalog import Catalog
 from egressd.model.plan import Plan
 from egressd.model.settings import Settings
+from egressd.web.middleware import refuse
 
 MAX_WAITING = 20
 AGAIN_AFTER = 5.0
@@ -45,17 +46,17 @@ class ProbeEndpoint:
         """Answer with the metrics of one target, probed now."""
         settings, plan = self.holder.current.settings, self.holder.current.plan
         if not settings.web.enable_probe:
-            return _refuse(403, "single probes are off: set web.enable_probe")
+            return refuse(request, 403, "single probes are off: set web.enable_probe")
         wanted = request.query.getall("target", [])
         if plan is None:
-            return _refuse(503, "there is no plan yet")
+            return refuse(request, 503, "there is no plan yet")
         if len(wanted) != 1 or wanted[0] not in {one.id for one in plan.targets}:
-            return _refuse(400, "target must be the id of a target of the plan; /api/v1/targets lists them")
+            why = "target must be the id of a target of the plan; /api/v1/targets lists them"
+            return refuse(request, 400, why)
         if self._waiting >= MAX_WAITING or self._too_soon(wanted[0], plan):
-            busy = _refuse(429, f"too many probes at once, or this target within {AGAIN_AFTER:.0f} seconds")
-            busy.headers[hdrs.RETRY_AFTER] = f"{AGAIN_AFTER:.0f}"
-            return busy
-        return await self._probe(wanted[0], settings, plan, seconds=_seconds(request))
+            why = f"too many probes at once, or this target within {AGAIN_AFTER:.0f} seconds"
+            return refuse(request, 429, why, {hdrs.RETRY_AFTER: f"{AGAIN_AFTER:.0f}"})
+        return await self._probe(request, wanted[0], settings, plan)
 
     def _too_soon(self, target: str, plan: Plan) -> bool:
         now = clock.monotonic()
@@ -65,7 +66,8 @@ class ProbeEndpoint:
         self._asked[target] = now
         return False
 
-    async def _probe(self, target: str, settings: Settings, plan: Plan, *, seconds: float) -> web.Response:
+    async def _probe(self, request: web.Request, target: str, settings: Settings, plan: Plan) -> web.Response:
+        seconds = _seconds(request)
         self._waiting += 1
         try:
             async with asyncio.timeout(seconds), self._turn:
@@ -74,9 +76,9 @@ class ProbeEndpoint:
                 )
                 sweep = await session.sweep()
         except EgressdError as error:
-            return _refuse(503, f"cannot probe now: {error}")
+            return refuse(request, 503, f"cannot probe now: {error}")
         except TimeoutError:
-            return _refuse(504, f"the probe was not done within {seconds:g} seconds")
+            return refuse(request, 504, f"the probe was not done within {seconds:g} seconds")
         finally:
             self._waiting -= 1
         text = await asyncio.to_thread(render_target, sweep)
@@ -100,7 +102,3 @@ def _seconds(request: web.Request) -> float:
     except ValueError:
         return TIMEOUT
     return min(max(wanted, HEAD_START), TIMEOUT) if wanted == wanted else TIMEOUT  # noqa: PLR0124 - nan
-
-
-def _refuse(status: int, why: str) -> web.Response:
-    return web.Response(status=status, text=f"{why}\n")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from egressd import clock
@@ -21,10 +21,14 @@ from egressd.daemon.reload import MAX_PROBLEMS
 from egressd.errors import AbsentListenError, ListenError, Part
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings, Web
-from egressd.net.sockets.listening import split_listen, why_not_listening
+from egressd.net.sockets.listening import TcpSocket, open_listening, split_listen, why_not_listening
 from egressd.web.access import Access
 from egressd.web.app import make_app
-from egressd.web.tls import ServerContext
+from egressd.web.connection.admission import Admission, Slot
+from egressd.web.connection.listener import Listener
+from egressd.web.connection.protocol import ClientConnection, begin_on_connection
+from egressd.web.middleware import ALWAYS, PRODUCT, Gate
+from egressd.web.origin import is_loopback_only
 from egressd.wording import host_port
 
 log = structlog.get_logger("egressd")
@@ -33,7 +37,6 @@ CHECK_EVERY = 2.0
 """Seconds between checks of the web configuration's files."""
 CLOSING = 2.0
 """Seconds a request may take at shutdown; aiohttp waits twice as long at most."""
-HANDSHAKE = 10.0
 
 
 def is_no_bad_request(record: logging.LogRecord) -> bool:
@@ -47,10 +50,6 @@ def is_no_bad_request(record: logging.LogRecord) -> bool:
 
 requests_log = logging.getLogger("egressd.http")
 requests_log.addFilter(is_no_bad_request)
-
-
-def _tls(context: ServerContext | None) -> dict[str, Any]:
-    return {"ssl": context, "ssl_handshake_timeout": HANDSHAKE} if context else {}
 
 
 async def serve(holder: SnapshotHolder, settings: Settings, intents: Intents, *, catalog: Catalog) -> None:
@@ -73,59 +72,64 @@ class Server:
     intents: Intents
     catalog: Catalog
     access: Access = field(default_factory=Access)
+    admission: Admission = field(default_factory=Admission)
     _runner: web.AppRunner | None = None
-    _servers: list[asyncio.Server] = field(default_factory=list)
+    _sockets: tuple[TcpSocket, ...] = ()
 
     async def open(self, settings: Web) -> None:
         """Listen.
 
         Raises:
             ConfigError: the web configuration is wrong.
-            ListenError: the address can't be bound.
+            UsageError: the address can't be bound.
         """
         self.access.load(settings.config_file)
-        app = make_app(self.holder, self.intents, self.access, self.catalog)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING, logger=requests_log)
-        await self._runner.setup()
         host, port = split_listen(settings.listen)
         try:
-            self._servers = [
-                await asyncio.get_running_loop().create_server(
-                    self._protocols(), host, port, **_tls(self.access.rules.context)
-                )
-            ]
+            self._sockets = await open_listening(host, port)
         except OSError as error:
-            await self._runner.cleanup()
             # From Python 3.13 on the loop skips an address that is not here, and names no number.
             number = error.errno or errno.EADDRNOTAVAIL
             kind = AbsentListenError if number == errno.EADDRNOTAVAIL else ListenError
             why = await asyncio.to_thread(why_not_listening, number, port)
             raise kind(f"cannot listen on {settings.listen}: {why}") from None
+        addresses = [one.getsockname()[0] for one in self._sockets]
+        gate = Gate(access=self.access, holder=self.holder, loopback_only=is_loopback_only(addresses))
+        app = make_app(gate, self.holder, self.intents, self.catalog)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING, logger=requests_log)
+        await self._runner.setup()
         self.intents.listening.set()
         log.info("listening", addresses=self.addresses)
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses it listens on, as `address:port`."""
-        names = (one.getsockname() for server in self._servers for one in server.sockets)
+        names = (one.getsockname() for one in self._sockets)
         return tuple(host_port(host, port) for host, port, *_ in names)
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled; read the web configuration again when its files change."""
         try:
-            await run_again(Part.HTTP, self._refresh)
+            async with asyncio.TaskGroup() as group:
+                for one in self._sockets:
+                    listener = Listener(
+                        listening=one,
+                        admission=self.admission,
+                        protocol=self._protocols(),
+                        context=lambda: self.access.rules.context,
+                    )
+                    group.create_task(run_again(Part.HTTP, listener.run), name="listener")
+                group.create_task(run_again(Part.HTTP, self._refresh), name="web configuration")
         finally:
             await self.close()
 
     async def _refresh(self) -> None:
-        """Read the web configuration again when its files change, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_EVERY)
-            before = self.access.rules.context
             path = self.holder.current.settings.web.config_file
-            if await asyncio.to_thread(self.access.refresh, path):
-                await self._replace_servers(before)
+            await asyncio.to_thread(self.access.refresh, path)
             self._publish_problems()
+            self.admission.report()
 
     def _publish_problems(self) -> None:
         """Put the problems of the file into the snapshot: a restart would fail with them."""
@@ -137,28 +141,17 @@ class Server:
     async def close(self) -> None:
         """Stop listening, and let requests end."""
         self.intents.listening.clear()
-        for one in self._servers:
+        for one in self._sockets:
             one.close()
-        self._servers = []
+        self._sockets = ()
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
 
-    def _protocols(self) -> web.Server:
+    def _protocols(self) -> Callable[[Slot], ClientConnection]:
         if self._runner is None or self._runner.server is None:
             raise RuntimeError("the server was not set up")
-        return self._runner.server
-
-    async def _replace_servers(self, before: ServerContext | None) -> None:
-        """Serve the same sockets with a new context; open connections keep the old one."""
-        context = self.access.rules.context
-        if context is before:
-            return
-        loop, old = asyncio.get_running_loop(), self._servers
-        self._servers = [
-            await loop.create_server(self._protocols(), sock=sock.dup(), **_tls(context))
-            for server in old
-            for sock in server.sockets
-        ]
-        for server in old:
-            server.close()
+        server = self._runner.server
+        server.request_factory = begin_on_connection(server.request_factory)
+        headers = {**ALWAYS, hdrs.SERVER: PRODUCT}
+        return lambda slot: ClientConnection(server, slot=slot, admission=self.admission, headers=headers)

@@ -52,13 +52,20 @@ async def start() -> AsyncIterator[Start]:
             intents = Intents()
             server = Server(holder=holder, intents=intents, catalog=catalog)
             await server.open(settings)
-            stack.push_async_callback(server.close)
+            stack.push_async_callback(end, asyncio.create_task(server.run()))
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20))
             )
             return Running(server=server, holder=holder, intents=intents, session=session)
 
         yield run
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled(), task.exception()
 
 
 @pytest.fixture

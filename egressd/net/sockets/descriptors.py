@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import resource
 
-RESERVED = 128
-"""Descriptors kept for everything that is not a probe."""
+RESERVED = 192
+"""Descriptors kept for everything that is not a probe: half of them are for clients of the HTTP server."""
 
 
 def allow_descriptors(wanted: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -11,6 +12,25 @@ from pathlib import Path
 PROC = Path("/proc")
 _LISTEN = "0A"
 """TCP_LISTEN of net/tcp_states.h, as /proc/net/tcp writes it."""
+
+BACKLOG = 128
+TcpSocket = socket.socket
+
+
+async def open_listening(host: str | None, port: int) -> tuple[TcpSocket, ...]:
+    """Listen on each address of a host, or on every address.
+
+    The loop resolves and binds; accepting is left to the caller. Raises OSError.
+    """
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
+    try:
+        found = tuple(one.dup() for one in server.sockets)
+    finally:
+        server.close()
+    for one in found:
+        one.setblocking(False)  # `dup` makes it as sockets are by default
+        one.listen(BACKLOG)
+    return found
 
 
 def split_listen(text: str) -> tuple[str | None, int]:

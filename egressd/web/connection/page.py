@@ -1,0 +1,78 @@
+"""Large pages: made once for all who wait for them, and sent piece by piece.
+
+Whatever number of clients asks, and however slowly they read, a page takes one thread and each connection one
+piece: threads and memory are for probing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from aiohttp import hdrs, web
+
+from egressd import clock
+
+THREADS = 2
+"""Pages that are made at once; more wait."""
+PIECE = 64 * 1024
+"""Bytes that are handed to a connection before the client must have taken some."""
+_LEVEL = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    key: Hashable
+    began: float
+    body: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class PageMaker:
+    """Makes pages in threads. One that was begun after a request came answers that request too."""
+
+    _threads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(THREADS))
+    _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _waiting: Counter[str] = field(default_factory=Counter)
+    _made: dict[str, _Made] = field(default_factory=dict)
+
+    async def make(self, name: str, key: Hashable, write: Callable[[], bytes]) -> bytes:
+        """Return a page; `key` tells its variants apart."""
+        came = clock.monotonic()
+        self._waiting[name] += 1
+        try:
+            async with self._turns[name]:
+                made = self._made.get(name)
+                if made is None or made.key != key or made.began < came:
+                    async with self._threads:
+                        began = clock.monotonic()
+                        made = _Made(key=key, began=began, body=await asyncio.to_thread(write))
+                    self._made[name] = made
+                return made.body
+        finally:
+            self._waiting[name] -= 1
+            if not self._waiting[name]:
+                self._made.pop(name, None)  # nobody waits: it would only take memory
+
+
+def compressed(body: bytes) -> bytes:
+    """Return a body in gzip, the same for the same body."""
+    return gzip.compress(body, _LEVEL, mtime=0)
+
+
+async def send_page(request: web.Request, response: web.StreamResponse, body: bytes) -> web.StreamResponse:
+    """Send a page; the client's pace is kept, and one that leaves is no error."""
+    response.content_length = len(body)
+    try:
+        await response.prepare(request)
+        if request.method != hdrs.METH_HEAD:
+            whole = memoryview(body)
+            for begin in range(0, len(body), PIECE):
+                await response.write(whole[begin : begin + PIECE])
+        await response.write_eof()
+    except ConnectionError:
+        pass  # it has left, or was too slow
+    return response
