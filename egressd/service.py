@@ -20,11 +20,12 @@ from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import WebFlags, read_settings, settings_secrets
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
-from egressd.daemon.reload import open_session
+from egressd.daemon.reload import OnDisk, open_session
 from egressd.daemon.run import Daemon, host_identity, run, state_directory
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.errors import ExitCode
 from egressd.metrics.limits import offline_limits
+from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
 from egressd.web.access import check_file
 from egressd.web.serve import serve
@@ -62,11 +63,29 @@ def run_daemon(
         notifier=notifier,
         state=state_directory(settings),
         limits=offline_limits(catalog),
+        on_disk=_on_disk(path, flags, catalog) if path is not None else None,
         lines_lost=lines_lost,
     )
     tune_garbage_collector()
     asyncio.run(_run(daemon))
     return ExitCode.OK
+
+
+def _on_disk(path: Path, flags: Flags, catalog: Catalog) -> OnDisk:
+    """Return what gives the digest of a configuration file; it is read when it has changed."""
+    known: list[tuple[object, str]] = []
+
+    def digest() -> str | None:
+        try:
+            seen = path.stat()
+        except OSError:
+            return None
+        now = (seen.st_mtime_ns, seen.st_ino, seen.st_size)
+        if not known or known[0][0] != now:
+            known[:] = [(now, load_settings(path, flags, catalog=catalog).digest)]
+        return known[0][1]
+
+    return digest
 
 
 async def _run(daemon: Daemon) -> None:

@@ -74,6 +74,7 @@ HOLD_SECONDS: Mapping[tuple[AlertName, Severity], float] = {
     (AlertName.OFFLINE_NEAR_LIMIT, CRITICAL): 10 * MINUTE,
     (AlertName.RELOAD_FAILED, WARNING): 10 * MINUTE,
     (AlertName.NOTIFICATIONS_FAILING, WARNING): 5 * MINUTE,
+    (AlertName.STATE_NOT_KEPT, WARNING): 10 * MINUTE,
 }
 
 

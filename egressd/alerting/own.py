@@ -11,7 +11,7 @@ from egressd.model.notification import Severity
 from egressd.model.verdict import Blame
 from egressd.wording import stamp
 
-OWN = frozenset({AlertName.RELOAD_FAILED, AlertName.NOTIFICATIONS_FAILING})
+OWN = frozenset({AlertName.RELOAD_FAILED, AlertName.NOTIFICATIONS_FAILING, AlertName.STATE_NOT_KEPT})
 """The names of these conditions."""
 
 
@@ -29,6 +29,19 @@ def own_conditions(context: AlertContext, now: datetime) -> Iterator[Condition]:
             blame=Blame.EGRESSD_ENV,
             evidence=config.problems,
             advice="Fix the file and reload: a restart would fail. `egressd config check` lists all errors.",
+        )
+    state = context.snapshot.state
+    if state.problem:
+        yield Condition(
+            id=f"{AlertName.STATE_NOT_KEPT}/{context.instance}",
+            alertname=AlertName.STATE_NOT_KEPT,
+            severity=Severity.WARNING,
+            labels=context.labels(),
+            summary="egressd can't save its state: a restart would forget what it knows",
+            since=state.failing_since or stamp(now),
+            blame=Blame.EGRESSD_ENV,
+            evidence=(state.problem,),
+            advice="Free space on the disk, or let the service's user write there; it goes on by itself.",
         )
     for one in context.snapshot.receivers:
         if one.failing_since is not None:

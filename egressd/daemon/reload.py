@@ -33,7 +33,27 @@ Read = Callable[[], Settings]
 Prepare = Callable[[Settings, tuple[Discovery, ...]], Session]
 """Opens a session, which checks what only shows in use. Raises EgressdError."""
 
+OnDisk = Callable[[], str | None]
+"""Returns the digest of the settings that the file holds now; None: there is none. Raises EgressdError."""
+
+STALE_EVERY = 60.0
+"""Seconds between two looks at the configuration file."""
+
 log = structlog.get_logger(__name__)
+
+
+async def watch_file(holder: SnapshotHolder, on_disk: OnDisk | None) -> None:
+    """Note since when the configuration file says something else than what is in force."""
+    while on_disk is not None:
+        await asyncio.sleep(STALE_EVERY)
+        try:
+            found = await asyncio.to_thread(on_disk)
+        except EgressdError:
+            found = None
+        config = holder.current.config
+        since = None if found == config.digest else config.stale_since or clock.timestamp()
+        if since != config.stale_since:
+            holder.update(config=replace(config, stale_since=since))
 
 
 def open_session(

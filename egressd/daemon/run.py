@@ -21,7 +21,7 @@ from egressd.daemon.delivery_store import DaemonDeliveryStore
 from egressd.daemon.event_log import EventLog, current_status
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
-from egressd.daemon.reload import Prepare, Read, Reloader
+from egressd.daemon.reload import OnDisk, Prepare, Read, Reloader, watch_file
 from egressd.daemon.scheduler import Scheduler
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.state_store import StateStore
@@ -68,6 +68,8 @@ class Daemon:
     """The directory to keep state in; None: nothing is kept."""
     limits: Mapping[str, float]
     """Seconds a profile may be offline, by profile."""
+    on_disk: OnDisk | None = None
+    """What the configuration file holds; None: there is none."""
     lines_lost: Callable[[], int] = lambda: 0
     """How many lines of the log could not be written."""
     senders: Senders = SENDERS
@@ -151,6 +153,9 @@ async def _run_tasks(
             tasks += [
                 group.create_task(scheduler.run(), name="scheduler"),
                 group.create_task(keep(Part.RELOAD, reloader.run), name="reloader"),
+                group.create_task(
+                    run_again(Part.RELOAD, partial(watch_file, holder, daemon.on_disk)), name="file"
+                ),
                 group.create_task(keep(Part.EVALUATION, scheduler.store.run), name="evaluation"),
                 group.create_task(
                     keep(Part.WATCHDOG, partial(supervise, holder, notifier, daemon.lines_lost)),

@@ -54,6 +54,11 @@ def _of_daemon(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
     yield "build_info", [((__version__, catalog, platform.python_version()), 1)]
     yield "config_last_reload_successful", _one(snapshot.config.successful)
     yield "config_last_reload_success_timestamp_seconds", _one(unix(snapshot.config.since))
+    yield "config_stale", _one(snapshot.config.stale_since is not None)
+    if snapshot.state.directory is not None:
+        yield "state_persisted", _one(not snapshot.state.problem)
+    if snapshot.state.saved_at is not None:
+        yield "state_last_saved_timestamp_seconds", _one(unix(snapshot.state.saved_at))
     yield "sweep_interval_seconds", _one(snapshot.settings.interval)
     yield "log_lines_lost_total", _one(snapshot.log_lines_lost)
 

@@ -76,6 +76,27 @@ _ROWS = (
         "When the configuration in use was read.",
     ),
     _metric(
+        "config_stale",
+        MetricType.GAUGE,
+        "",
+        "1",
+        "1 if the configuration file has other contents than what is in force, else 0; read every minute.",
+    ),
+    _metric(
+        "state_persisted",
+        MetricType.GAUGE,
+        "",
+        "1",
+        "1 if the last save of the state succeeded, else 0; absent if no directory is configured.",
+    ),
+    _metric(
+        "state_last_saved_timestamp_seconds",
+        MetricType.GAUGE,
+        "",
+        "1",
+        "When the state was last saved; absent before the first time.",
+    ),
+    _metric(
         "target_info",
         MetricType.INFO,
         "target endpoint service host port protocol need profiles",

@@ -34,6 +34,7 @@ class AlertName(StrEnum):
     OFFLINE_NEAR_LIMIT = "EgressProfileOfflineNearLimit"
     RELOAD_FAILED = "EgressdConfigReloadFailed"
     NOTIFICATIONS_FAILING = "EgressdNotificationsFailing"
+    STATE_NOT_KEPT = "EgressdStateNotKept"
     TEST = "EgressdTest"
     """A test notification; no Prometheus rule has this name."""
 

@@ -68,6 +68,8 @@ class ConfigStatus:
     """When either was read last."""
     web_problems: tuple[str, ...] = ()
     """Those of the web configuration, which is reloaded separately."""
+    stale_since: Timestamp | None = None
+    """Since when the file says something else than what is in force; None: it does not."""
 
     @property
     def successful(self) -> bool:
@@ -92,6 +94,8 @@ class StateStatus:
     """None: no directory is configured, nothing is saved."""
     problem: str = ""
     """Why the last save failed; empty: it did not."""
+    failing_since: Timestamp | None = None
+    """Since when; None: it did not."""
     saved_at: Timestamp | None = None
     """When it was last saved; None: not yet."""
 

@@ -87,6 +87,7 @@ class Persistence:
         self._opened = False
         """Whether the file was ever opened."""
         self._saved_at: Timestamp | None = None
+        self._failing_since: Timestamp | None = None
         self._whole_at = clock.monotonic()
 
     async def open(self) -> tuple[SavedState, StateStatus]:
@@ -227,6 +228,7 @@ class Persistence:
     def _report(self, problem: str) -> None:
         if problem != self._problem:
             log.error("state is not kept", why=problem, unsaved=len(self._unsaved))
+            self._failing_since = self._failing_since if self._problem else clock.timestamp()
             self._problem = problem
 
     def _drop_store(self, *, damaged: bool) -> None:
@@ -250,7 +252,12 @@ class Persistence:
             self._lock = None
 
     def _status(self) -> StateStatus:
-        return StateStatus(directory=str(self._directory), problem=self._problem, saved_at=self._saved_at)
+        return StateStatus(
+            directory=str(self._directory),
+            problem=self._problem,
+            failing_since=self._failing_since if self._problem else None,
+            saved_at=self._saved_at,
+        )
 
 
 def _of(snapshot: Snapshot, discoveries: tuple[Discovery, ...]) -> SavedState:

@@ -17,7 +17,7 @@ from egressd.alerting.lifecycle import HOLD_SECONDS
 from egressd.model.alert import AlertName, Condition
 from egressd.model.endpoint import Need
 from egressd.model.notification import Alerting, Severity
-from egressd.model.snapshot import ReceiverStatus
+from egressd.model.snapshot import ReceiverStatus, StateStatus
 from egressd.model.verdict import Outcome
 from tests.alerting.simulation import AlertSimulation
 from tests.metrics.snapshots import EXPIRY, Row, make_snapshot, make_sweep
@@ -64,6 +64,7 @@ def conditions() -> dict[AlertName, Condition]:
         counters=counters,
         receivers=(receiver,),
         config=replace(one.snapshot.config, problems=("bad",)),
+        state=StateStatus(directory="/var/lib/egressd", problem="the disk is full"),
     )
     one.tick()
     found = {each.condition.alertname: each.condition for each in one.snapshot.alerts}
