@@ -113,6 +113,8 @@ def _of_standings(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
         for target in one.explained:
             explained.setdefault(target, finding)
     yield "finding_target", [((target, *finding), 1) for target, finding in explained.items()]
+    suspected = {name for one in snapshot.standings.findings if not one.opened for name in one.targets}
+    yield "target_cause_suspected", [((target,), 1) for target in sorted(suspected - explained.keys())]
 
 
 def _open_findings(snapshot: Snapshot) -> Iterator[FindingStanding]:

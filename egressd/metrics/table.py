@@ -217,6 +217,13 @@ _ROWS = (
         "1 for a target that a confirmed finding explains, with the finding's id, reason and blame.",
     ),
     _metric(
+        "target_cause_suspected",
+        MetricType.GAUGE,
+        "target",
+        "N",
+        "1 for a target that a finding explains which is not confirmed yet: the next probes decide.",
+    ),
+    _metric(
         "profile_up",
         MetricType.GAUGE,
         "profile",

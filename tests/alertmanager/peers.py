@@ -28,9 +28,12 @@ route:
   repeat_interval: 4h
 receivers:
   - name: hook
-    webhook_configs: [{url: "http://127.0.0.1:%d/", send_resolved: true, max_alerts: 0}]
+    webhook_configs: [{url: "http://127.0.0.1:PORT/", send_resolved: true, max_alerts: 0}]
 """
 """The second peer's wait must be far below `group_interval`, or it may repeat an outdated notification."""
+PORT = "PORT"
+"""In a configuration, the port of the webhook."""
+FLAGS = ("--cluster.peer-timeout=5s", "--cluster.settle-timeout=2s")
 TIMEOUT = 90.0
 """Seconds until a wait fails."""
 
@@ -51,7 +54,8 @@ class Peer:
     port: int
     cluster: int
     other: int
-    webhook: int
+    config: str
+    flags: tuple[str, ...]
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,7 +67,7 @@ class Peer:
         """Start the process."""
         self.folder.mkdir(exist_ok=True)
         config = self.folder / "alertmanager.yml"
-        config.write_text(CONFIG % self.webhook, encoding="utf-8")
+        config.write_text(self.config, encoding="utf-8")
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -73,8 +77,7 @@ class Peer:
                     f"--web.listen-address=127.0.0.1:{self.port}",
                     f"--cluster.listen-address=127.0.0.1:{self.cluster}",
                     f"--cluster.peer=127.0.0.1:{self.other}",
-                    "--cluster.peer-timeout=5s",
-                    "--cluster.settle-timeout=2s",
+                    *self.flags,
                 ],
                 stdout=log,
                 stderr=log,
@@ -113,7 +116,7 @@ class Peer:
 
 @dataclass(kw_only=True)
 class WebhookListener:
-    """A webhook receiver that keeps every notification, in order of arrival."""
+    """A webhook receiver that keeps every notification, in order of arrival, with its time and path."""
 
     port: int
     notifications: list[dict[str, Any]] = field(default_factory=list)
@@ -135,7 +138,8 @@ def webhook() -> Iterator[WebhookListener]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            notifications.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            notifications.append({**document, "at": time.monotonic(), "path": self.path})
             self.send_response(200)
             self.end_headers()
 
@@ -154,8 +158,10 @@ def webhook() -> Iterator[WebhookListener]:
 
 
 @contextmanager
-def two_peers(folder: Path) -> Iterator[tuple[Peer, Peer, WebhookListener]]:
-    """Run a cluster of two Alertmanagers and a webhook."""
+def two_peers(
+    folder: Path, config: str = CONFIG, flags: tuple[str, ...] = FLAGS
+) -> Iterator[tuple[Peer, Peer, WebhookListener]]:
+    """Run a cluster of two Alertmanagers and a webhook, whose port is put into the configuration."""
     clusters = (free_port(), free_port())
     with webhook() as listener:
         peers = [
@@ -164,7 +170,8 @@ def two_peers(folder: Path) -> Iterator[tuple[Peer, Peer, WebhookListener]]:
                 port=free_port(),
                 cluster=clusters[number],
                 other=clusters[1 - number],
-                webhook=listener.port,
+                config=config.replace(PORT, str(listener.port)),
+                flags=flags,
             )
             for number in range(2)
         ]

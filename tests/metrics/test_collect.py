@@ -148,17 +148,20 @@ def test_findings_cover_their_targets(
         in found["egressd_finding_confidence"]
     )
     assert found["egressd_finding_target"] == {labels(target=one, **own): 1 for one in ids[:2]}
+    assert found["egressd_target_cause_suspected"] == {}
     assert found["egressd_alerts_firing"][labels(severity="critical")] == 2
 
 
 def test_an_unconfirmed_finding_is_not_exposed(
     snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, finding_of: Any
 ) -> None:
-    """Neither a finding of one sweep nor its target, which the next sweep may explain."""
+    """Neither a finding of one sweep nor its target; only that a cause is suspected of it."""
     sweep = sweep_of(row(outcome=Outcome.BLOCKED))
     ids = [one.id for one in sweep.recording.plan.targets]
     found = read(snapshot_of(sweep, findings=(finding_of(*ids, opened=False),)))
     assert found["egressd_finding_active"] == {}
+    assert found["egressd_finding_target"] == {}
+    assert found["egressd_target_cause_suspected"] == {labels(target=one): 1 for one in ids}
     assert found["egressd_alerts_firing"][labels(severity="critical")] == 0
 
 

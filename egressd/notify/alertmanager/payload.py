@@ -18,7 +18,7 @@ from typing import Any
 from egressd.model.alert import Alert, AlertState, Condition
 from egressd.model.notification import Alerting
 from egressd.notify.content.annotations import annotate
-from egressd.notify.content.labels import fingerprint, fires, labels_of
+from egressd.notify.content.labels import fingerprint, labels_of
 from egressd.notify.content.layout import pack
 from egressd.notify.content.times import parse_timestamp
 from egressd.wording import stamp
@@ -69,8 +69,9 @@ def push_bodies(found: Iterable[AlertEntry]) -> tuple[bytes, ...]:
 def _of_alert(alert: Alert, *, now: datetime, rules: Alerting) -> Iterator[AlertEntry]:
     if alert.state is AlertState.PENDING:
         return
-    firing = fires(alert)
-    yield _entry(alert, alert.condition, ends=None if firing else _end(alert, now), now=now, rules=rules)
+    yield _entry(
+        alert, alert.condition, ends=None if alert.is_open else _end(alert, now), now=now, rules=rules
+    )
     if alert.notified is not None and labels_of(alert.notified, rules) != labels_of(alert.condition, rules):
         yield _entry(alert, alert.notified, ends=_end(alert, now), now=now, rules=rules)
 

@@ -15,7 +15,7 @@ from egressd.alerting import audience_of
 from egressd.model.alert import Alert, AlertState, Resolution
 from egressd.model.notification import Alerting, Feed, Labels, Receiver
 from egressd.model.snapshot import Snapshot
-from egressd.notify.content.labels import fires, labels_of
+from egressd.notify.content.labels import labels_of
 from egressd.notify.interface import DeliveryStore, Push
 from egressd.notify.retry import Retry
 from egressd.notify.transport.http import HttpTransport
@@ -31,7 +31,7 @@ KEPT_MOST = 900.0
 Identity = Labels
 """What Alertmanager knows an alert by: all its labels."""
 Pushed = tuple[Identity, bool, str | None, str | None]
-"""An identity, whether it fires, and when its alert was opened and closed: changes are pushed at once."""
+"""An identity, whether its alert is open, and when it was opened and closed: changes are pushed at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class AlertmanagerWorker:
     def _current_alerts(self, receiver: Receiver) -> tuple[Alert, ...]:
         """Return the alerts to push now, with the ends of those whose labels have changed."""
         now = clock.now()
-        routed = sorted(_routed(self.store.current, receiver), key=fires)  # of two, the one that fires
+        routed = sorted(_routed(self.store.current, receiver), key=lambda one: one.is_open)  # open ones win
         known = {self._identity(one): one for one in routed}
         found = {identity: one for identity, one in known.items() if self._is_current(one, now)}
         for identity in known.keys() - found.keys():  # over, and sent long enough
@@ -111,7 +111,7 @@ class AlertmanagerWorker:
 
     async def _push(self, receiver: Receiver, alerts: tuple[Alert, ...]) -> None:
         pushed = frozenset(self._state_of(one) for one in alerts)
-        firing = {self._identity(one): one for one in alerts if fires(one)}
+        firing = {self._identity(one): one for one in alerts if one.is_open}
         attempt = self.push(receiver, self.url, alerts, now=clock.now(), rules=self._rules)
         delivery = await self.retry.attempt(attempt, receiver=receiver.name)
         self.store.tried(receiver.name, delivery, peer=self.label)
@@ -129,7 +129,7 @@ class AlertmanagerWorker:
         return tuple(labels_of(alert.condition, self._rules).items())
 
     def _state_of(self, alert: Alert) -> Pushed:
-        return (self._identity(alert), fires(alert), alert.opened, alert.closed)
+        return (self._identity(alert), alert.is_open, alert.opened, alert.closed)
 
 
 def peer_labels(receiver: Receiver) -> dict[str, str]:

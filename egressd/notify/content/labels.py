@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from egressd.model.alert import SILENCE_PREFIX, Alert, AlertState, Condition
+from egressd.model.alert import Condition
 from egressd.model.notification import Alerting
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
@@ -42,14 +42,3 @@ def fingerprint(labels: Mapping[str, str]) -> str:
             for byte in word.encode("utf-8", "replace") + _SEPARATOR:
                 hashed = ((hashed ^ byte) * _PRIME) & _MASK
     return f"{hashed:016x}"
-
-
-def fires(alert: Alert) -> bool:
-    """Say whether Alertmanager should hold it for firing.
-
-    An inhibited alert is not: the shipped rules exclude it as well (`unless on finding_target`). One that
-    only maintenance suppresses is: Alertmanager has silences of its own, and Prometheus rules have none.
-    """
-    if alert.state is AlertState.SUPPRESSED:
-        return all(one.startswith(SILENCE_PREFIX) for one in alert.suppressed_by)
-    return alert.state in (AlertState.FIRING, AlertState.RESOLVING)

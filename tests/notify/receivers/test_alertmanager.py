@@ -163,17 +163,14 @@ async def test_an_alert_fires_changes_and_ends(pair: Pair) -> None:
     assert await pair.alerts() == []
 
 
-async def test_an_inhibited_alert_is_resolved_at_alertmanager(pair: Pair) -> None:
-    """Inhibited by a cause the alert ends at Alertmanager; under maintenance alone it continues."""
+async def test_an_alert_that_is_kept_quiet_stays_open_at_alertmanager(pair: Pair) -> None:
+    """Under maintenance, a suspicion or a cause it still fails: Alertmanager must not say it is mended."""
     opened = fresh()
     assert (await pair.push(opened)).ok
-    assert (
-        await pair.push(replace(opened, state=AlertState.SUPPRESSED, suppressed_by=("maintenance/x",)))
-    ).ok
-    assert len(await pair.alerts()) == 1
-    assert (
-        await pair.push(replace(opened, state=AlertState.SUPPRESSED, suppressed_by=("EgressCause/x",)))
-    ).ok
+    for by in ("maintenance/x", "suspected", "EgressCause/x"):
+        assert (await pair.push(replace(opened, state=AlertState.SUPPRESSED, suppressed_by=(by,)))).ok
+        assert len(await pair.alerts()) == 1
+    assert (await pair.push(replace(opened, state=AlertState.RESOLVED, closed=clock.timestamp()))).ok
     assert await pair.alerts() == []
 
 
