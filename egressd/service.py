@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +33,9 @@ from egressd.web.serve import serve
 
 LAST_THREADS = 3.0
 """Seconds for threads that still read or write something at the end; what must be saved is saved by then."""
+MOST_THREADS = 64
+"""Threads for files, names and pages. Without DNS, names of receivers hang in theirs for a minute: Python's
+usual number, a few more than processors, would leave none for state and metrics."""
 YOUNG = 10_000
 """New objects between two collections of the youngest; a sweep makes many, and few of them in cycles."""
 
@@ -90,6 +94,8 @@ def _on_disk(path: Path, flags: Flags, catalog: Catalog) -> OnDisk:
 
 async def _run(daemon: Daemon) -> None:
     """Run the daemon; once all is saved, end the process even if a thread hangs in a file."""
+    threads = ThreadPoolExecutor(max_workers=MOST_THREADS, thread_name_prefix="egressd")
+    asyncio.get_running_loop().set_default_executor(threads)
     await run(daemon)
     end = threading.Timer(LAST_THREADS, _leave)
     end.daemon = True

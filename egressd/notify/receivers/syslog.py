@@ -64,6 +64,10 @@ FACILITIES = {
 Values = Mapping[str, str]
 
 
+class _AnsweredError(Exception):
+    """What listens there is no syslog server."""
+
+
 def parse_syslog_address(text: str) -> tuple[str, str, int]:
     """Read `/dev/log`, `udp://host:port` or `tcp://host:port` as protocol, path or host, and port."""
     if text.startswith("/") and "\0" not in text:
@@ -245,6 +249,8 @@ async def _send(transport: SyslogTransport, line: bytes, *, timeout: float) -> D
         return failed(timeout_text(place, timeout))
     except OSError as error:
         return failed(f"syslog: {error_text(error, place)}")
+    except _AnsweredError:
+        return failed(f"syslog: what listens at {place} answers, so it is no syslog server, or wants TLS")
     return arrived()
 
 
@@ -293,9 +299,15 @@ async def _stream(transport: SyslogTransport, line: bytes) -> None:
 
 
 async def _wait_for_close(reader: asyncio.StreamReader) -> None:
-    """Wait a moment for the other end to close. One that keeps the connection has got it all the same."""
+    """Wait a moment for the other end to close. One that keeps the connection has got it all the same.
+
+    Raises:
+        _AnsweredError: it said something, which no syslog server does (RFC 6587 has no answers).
+    """
     try:
         async with asyncio.timeout(_CLOSE_WITHIN):
-            await reader.read(1)
+            answer = await reader.read(1)
     except TimeoutError:
         return
+    if answer:
+        raise _AnsweredError

@@ -234,3 +234,21 @@ async def test_tcp_errors(unused_tcp_port: int) -> None:
     async with listening(keep) as port:
         delivery = await deliver(receiver("tcp", port=port), (notice(),), dropped=0, rules=RULES)
     assert delivery.ok
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n", b"\x15\x03\x01\0\x02\x02\x46"]
+)
+async def test_what_answers_is_no_syslog_server(answer: bytes) -> None:
+    """A web server, or one that wants TLS, has not taken the message, though it accepted the connection."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(answer)
+        await writer.drain()
+        await reader.read()
+
+    async with listening(talk) as port:
+        delivery = await deliver(receiver("tcp", port=port), (notice(),), dropped=0, rules=RULES)
+    assert (delivery.ok, delivery.retry) == (False, True)
+    assert "no syslog server" in delivery.why
