@@ -54,7 +54,7 @@ def metrics_in(expression: str) -> set[str]:
     bare = re.sub(r'"[^"]*"', '""', expression)
     bare = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
     bare = re.sub(r"\{[^}]*\}", " ", bare)
-    bare = re.sub(r"\[[^]]*\]", " ", bare)
+    bare = re.sub(r"\[[^]]*\]|\boffset \w+", " ", bare)
     words = re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\(|[a-zA-Z0-9_:])", bare)
     return set(words) - {"and", "or", "unless", "bool"}
 
