@@ -35,11 +35,28 @@ from egressd.report.sweep_diff import SweepDiff
 from egressd.yamlfile import render_path
 
 SCHEMA = "egressd.sweep/1"
+_BETWEEN_BRACKETS = re.compile(r"[^][{}]+")
 _OTHER_SWEEP = re.compile(r"egressd\.sweep/[0-9]{1,9}")
 
 MAX_CHARACTERS = 64 * 1024 * 1024
-MAX_VALUES = 500_000
+MAX_CONTAINERS = 500_000
 """Objects and lists; a sweep of 1,000 targets has a fifth of that."""
+MAX_VALUES = 2_500_000
+"""Objects, lists and what they hold, commas in texts included."""
+MAX_ITEMS = 1_000
+"""Of one list."""
+MAX_ROWS = 50_000
+"""Of a list of the plan or of what was concluded."""
+_ROWS = frozenset(
+    (
+        *("targets", "findings", "probes", "controls", "unsampled", "coverage", "notes"),
+        *("trails", "marks", "changes", "findings_opened", "findings_closed"),
+    )
+)
+MAX_TEXT = 4096
+"""Characters of a fact: judging repeats it in many sentences."""
+MAX_LONG_TEXT = 64 * 1024
+_LONG_TEXTS = frozenset({"advice", "evidence", "notes", "note"})
 
 
 def _unknown_as_none(one: Observation) -> Observation:
@@ -260,7 +277,7 @@ def report_adapter() -> TypeAdapter[Report]:
 @cache
 def report_validator() -> SchemaValidator:
     """Return the validator of reports. It stops at the first bad item: a hostile file may have millions."""
-    return SchemaValidator(_fail_fast(report_adapter().core_schema))
+    return SchemaValidator(_bounded(report_adapter().core_schema))
 
 
 def parse_report(text: str) -> Report:
@@ -269,8 +286,10 @@ def parse_report(text: str) -> Report:
     Raises:
         ReportFileError: it is too big or not a report; the message names the first error.
     """
-    if len(text) > MAX_CHARACTERS or text.count("{") + text.count("[") > MAX_VALUES:
-        raise ReportFileError(f"too big: more than {MAX_CHARACTERS} characters or {MAX_VALUES} objects")
+    if _is_too_big(text):
+        raise ReportFileError(
+            f"too big: more than {MAX_CHARACTERS} characters, {MAX_CONTAINERS} objects or {MAX_VALUES} values"
+        )
     if not text.strip():
         raise ReportFileError("it is empty")
     try:
@@ -280,14 +299,32 @@ def parse_report(text: str) -> Report:
     return report
 
 
-def _fail_fast(schema: Any) -> Any:
-    """Set `fail_fast` on every collection of a core schema."""
+def _is_too_big(text: str) -> bool:
+    """Whether a text has too much to be parsed, which takes many times the memory of the text."""
+    containers = text.count("{") + text.count("[")
+    if len(text) > MAX_CHARACTERS or containers > MAX_CONTAINERS:
+        return True
+    values = (text.count(",", *part.span()) for part in _BETWEEN_BRACKETS.finditer(text))
+    longest = MAX_ROWS + MAX_LONG_TEXT
+    return containers + sum(MAX_VALUES if one > longest else one for one in values) > MAX_VALUES
+
+
+def _bounded(schema: Any, name: str = "") -> Any:
+    """Set `fail_fast` and a limit on every collection and text of a core schema; `name` is the field's."""
     if isinstance(schema, list):
-        return [_fail_fast(one) for one in schema]
+        return [_bounded(one, name) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {key: value if key == "metadata" else _fail_fast(value) for key, value in schema.items()}
-    return inner | {"fail_fast": True} if inner.get("type") in {"tuple", "list", "dict"} else inner
+    if schema.get("type") == "dataclass-field":
+        name = schema["name"]
+    inner = {key: value if key == "metadata" else _bounded(value, name) for key, value in schema.items()}
+    match inner.get("type"):
+        case "tuple" | "list" | "dict":
+            return inner | {"max_length": MAX_ROWS if name in _ROWS else MAX_ITEMS, "fail_fast": True}
+        case "str":
+            return inner | {"max_length": MAX_LONG_TEXT if name in _LONG_TEXTS else MAX_TEXT}
+        case _:
+            return inner
 
 
 def _first_error(error: ValidationError) -> str:

@@ -5,6 +5,7 @@ References in a report are checked when it is read, because judging relies on th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vant
 from egressd.model.settings import Proxy
 from egressd.model.verdict import SourceVerdict, Sweep, TargetVerdict, Verdict
 from egressd.report.document import (
+    MAX_ITEMS,
     CatalogEntry,
     ControlEntry,
     ObservedTrail,
@@ -39,6 +41,8 @@ from egressd.report.sweep_diff import diff_since_baseline
 from egressd.wording import is_stamp
 
 T = TypeVar("T")
+MAX_TRAILS = 1_000
+"""Of one probe: ten attempts at 32 addresses of two families make 640."""
 
 
 def to_json(sweep: Sweep) -> str:
@@ -195,15 +199,22 @@ def _trails(report: Report) -> dict[str, tuple[Trail, ...]]:
     """Collect the trails of every probe; all targets of a probe must have the same ones."""
     answers = {one.id: one.targets for one in report.plan.probes}
     found: dict[str, tuple[Trail, ...]] = {}
+    holders = Counter[str]()
     for target in report.targets:
         groups: dict[str, list[Trail]] = {}
         for entry in target.trails:
             if target.id not in answers.get(entry.probe, ()):
                 raise ReportFileError(f"target {target.id!r} has a trail of a probe that is not its own")
             groups.setdefault(entry.probe, []).append(convert_fields(Trail, entry))
+        holders.update(groups.keys())
         for probe, trails in groups.items():
+            if len(trails) > MAX_TRAILS:
+                raise ReportFileError(f"target {target.id!r} has more than {MAX_TRAILS} trails of one probe")
             if found.setdefault(probe, tuple(trails)) != tuple(trails):
                 raise ReportFileError(f"target {target.id!r} has other trails of a probe it shares")
+    for probe, count in holders.items():
+        if count < len(answers[probe]):  # judging repeats them for each
+            raise ReportFileError(f"a target lacks the trails of probe {probe[:80]!r}, which it shares")
     return found
 
 
@@ -219,8 +230,14 @@ def _check(report: Report) -> None:
             raise ReportFileError(f"duplicate name: {what}")
     targets, sources = {one.id for one in report.targets}, {one.name for one in plan.sources}
     for probe in plan.probes:
+        if len(set(probe.targets)) < len(probe.targets):
+            raise ReportFileError(f"probe {probe.id[:80]!r} names a target twice")
         if not targets.issuperset(probe.targets) or probe.source not in sources:
             raise ReportFileError(f"probe {probe.id!r} names a target or source that is not there")
+    if len({name for one in report.targets for name in one.profiles}) > MAX_ITEMS:
+        raise ReportFileError(f"too big: more than {MAX_ITEMS} profiles")
+    if any(len(one.trails) + len(one.subject_trails) > MAX_TRAILS for one in report.controls):
+        raise ReportFileError(f"a control has more than {MAX_TRAILS} trails")
     for moment in _moments(report):
         _check_time(moment)
 
