@@ -23,6 +23,11 @@ def elapsed() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def cpu_seconds() -> float:
+    """Return the CPU time that this thread has used, in seconds."""
+    return time.thread_time()
+
+
 def timestamp(moment: datetime | None = None) -> str:
     """Render a time (None: now) as RFC 3339 in UTC with milliseconds."""
     return stamp(now() if moment is None else moment)

@@ -65,7 +65,10 @@ async def _exchange(
     except TimeoutError as error:
         failed = _timeout_error(error, response, _received(client, stream))
     except PhaseError as error:
-        failed = error if error.failure is not Failure.FLOOD or not _suffices(response) else None
+        # A traceback refers to this frame, and so to all that was received: a cycle that is freed much later.
+        failed = error.with_traceback(None)
+        if error.failure is Failure.FLOOD and _suffices(response):
+            failed = None
     except TlsAlertError as error:
         failed, alert = PhaseError(Failure.ALERT, str(error)), error.alert
     except TlsDataError as error:

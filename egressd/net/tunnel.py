@@ -43,7 +43,7 @@ async def open_tunnel(
     except TimeoutError as error:
         failed = PhaseError(Failure.TIMEOUT, "no answer", error.errno) if response.status is None else None
     except PhaseError as error:
-        failed = error if response.status is None else None
+        failed = error.with_traceback(None) if response.status is None else None
     except TlsAlertError as error:
         failed = PhaseError(Failure.ALERT, str(error))
     except OSError as error:

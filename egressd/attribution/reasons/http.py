@@ -344,8 +344,8 @@ HTTP: tuple[Reason, ...] = (
         meaning="The request was taken, and what came is far more than an answer needs without being one: "
         "frames of HTTP/2 that carry no answer, TLS records without data, or empty lines. Every client gives "
         "up on that. Inside a verified session it is the server itself.",
-        signal="More than 1000 frames or 256 KiB of them, 64 KiB of TLS records without data, or 1 MiB of "
-        "empty lines came, and no answer among them.",
+        signal="More than 1000 frames or 256 KiB of them, 64 KiB of TLS records without data, or 300 KiB "
+        "of empty lines came, and no answer among them.",
         evidence=(
             "http.detail: what came, and how much",
             "tls.facts.publicly_anchored: whether the session was the server's own",

@@ -20,6 +20,8 @@ HEADERS, CONTINUATION = 1, 9
 _END_HEADERS = 4
 _FRAGMENT_LIMIT = 60
 """Frames that one response head may have; h2 gives up soon after, without a clear error."""
+_HEAD_LIMIT = 300 * 1024
+"""Bytes that they may have, as in HTTP/1: h2 keeps them until the last one came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class FrameSplitter:
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._fragments = 0
+        self._fragments = self._head_size = 0
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yield the frames that more bytes complete.
@@ -66,5 +68,8 @@ class FrameSplitter:
     def _count_fragments(self, frame: Frame) -> None:
         goes_on = frame.kind in (HEADERS, CONTINUATION) and not frame.data[4] & _END_HEADERS
         self._fragments = self._fragments + 1 if goes_on else 0
+        self._head_size = self._head_size + len(frame.data) if goes_on else 0
+        if self._head_size > _HEAD_LIMIT:
+            raise PhaseError(Failure.TOO_LARGE, f"a head of more than {_HEAD_LIMIT} bytes")
         if self._fragments > _FRAGMENT_LIMIT:
             raise PhaseError(Failure.TOO_LARGE, f"a head of more than {_FRAGMENT_LIMIT} frames")

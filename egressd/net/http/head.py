@@ -11,8 +11,8 @@ from egressd.net.http.headers import is_field_name, parse_decimal
 from egressd.net.scrub import scrub, scrub_bytes
 from egressd.net.sockets.errors import PhaseError
 
-HEAD_LIMIT = 1024 * 1024
-"""Bytes that a response head may have. Programs accept between 300 KB (curl) and 10 MB (Go)."""
+HEAD_LIMIT = 300 * 1024
+"""Bytes that a response head may have, as in curl; Go accepts 10 MB. Many peers may send one at once."""
 _MAX_LINES = 5000
 """Lines that a response head may have, as in curl."""
 MAX_VIOLATIONS = 8

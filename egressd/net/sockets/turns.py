@@ -2,6 +2,8 @@
 
 A read of a socket that has data returns without waiting, and so do a hundred thousand such reads: a peer that
 sends faster than its bytes are parsed would stop every timer, signal and other connection.
+
+Use is CPU time: what other programs take of a busy machine is nobody's use.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ import heapq
 from itertools import count
 from weakref import WeakKeyDictionary
 
-from egressd.clock import monotonic
+from egressd.clock import cpu_seconds
 
 TURN_SECONDS = 0.002
 """What a connection may use without waiting for its peer."""
 ROUND_SECONDS = 0.010
-"""What all connections may use of one iteration of the loop."""
+"""What all connections may use of one iteration of the loop, before the others wait for the next one."""
+TURNS_PER_ROUND = 5
+"""Connections that waited and are served in one iteration."""
 
 
 class LoopTurn:
@@ -25,21 +29,21 @@ class LoopTurn:
     __slots__ = ("_since", "_used")
 
     def __init__(self) -> None:
-        self._since = monotonic()
+        self._since = cpu_seconds()
         self._used = 0.0
 
     def pause(self) -> None:
         """Note that the connection is about to wait for its peer."""
-        self._used += monotonic() - self._since
+        self._used += cpu_seconds() - self._since
 
     def resume(self) -> None:
         """Note that the connection has waited: others ran meanwhile."""
-        self._since = monotonic()
+        self._since = cpu_seconds()
         _queue().note_use(self._since)
 
     async def share(self) -> None:
         """Let others run, where this connection has used its turn, or all of them have used the round."""
-        now, queue = monotonic(), _queue()
+        now, queue = cpu_seconds(), _queue()
         if now - self._since < TURN_SECONDS and not queue.round_is_over(now):
             return
         self.pause()
@@ -48,7 +52,7 @@ class LoopTurn:
 
 
 class _TurnQueue:
-    """The connections of one loop that wait for a turn; each iteration serves the one that used least so far.
+    """The connections of one loop that wait for a turn; each iteration serves a few that used least so far.
 
     So an iteration stays short however many peers send without end, and a connection that has little to parse
     goes before all of them.
@@ -86,11 +90,12 @@ class _TurnQueue:
     def _next_round(self) -> None:
         self._scheduled = False
         self._round = None
-        while self._waiting:
+        served = 0
+        while self._waiting and served < TURNS_PER_ROUND:
             _, _, turn = heapq.heappop(self._waiting)
             if not turn.done():  # a timeout cancels those that wait
                 turn.set_result(None)
-                break
+                served += 1
         if self._waiting:
             self._schedule()
 

@@ -33,6 +33,7 @@ DOMAIN = ".flood.test."
 LOOPBACK = "127.0.0.1"
 GRANTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 FLOOD_OF_DATAGRAMS = 200_000
+REFUSED = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 WELL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
@@ -77,10 +78,13 @@ def servers() -> dict[str, Serve]:
 
 
 def _tunnel(peer: Peer) -> None:
-    """Open a tunnel to the port that is asked for, whatever the name, or pass a request in clear on."""
+    """Open a tunnel to the port that is asked for, or pass a request in clear on; nothing leaves loopback."""
     head = peer.read_until(END)
     method, target, _ = head.split(maxsplit=2)
-    port = int(target.removeprefix(b"http://").partition(b"/")[0].rpartition(b":")[2])
+    host, _, port = target.removeprefix(b"http://").partition(b"/")[0].rpartition(b":")
+    if not host.endswith(DOMAIN.rstrip(".").encode()):
+        peer.sock.sendall(REFUSED)
+        return
     with socket.create_connection((LOOPBACK, port)) as onward:
         if method == b"CONNECT":
             peer.sock.sendall(GRANTED)
