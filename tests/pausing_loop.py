@@ -62,7 +62,10 @@ def monotonic() -> float:
 def use_pausing_clock() -> None:
     """Let egressd's clock follow the loop, so that both show the same time."""
     clock.time = SimpleNamespace(  # type: ignore[assignment,attr-defined]  # all it takes of it
-        monotonic=monotonic, CLOCK_BOOTTIME=None, clock_gettime=lambda _: monotonic()
+        monotonic=monotonic,
+        CLOCK_BOOTTIME=None,
+        clock_gettime=lambda _: monotonic(),
+        thread_time=time.thread_time,
     )
 
 

@@ -45,14 +45,20 @@ class TcpStream:
         if self._returned:
             data, self._returned = self._returned[:n], self._returned[n:]
             return data
-        while True:
+        await self.turn.share()
+        while (received := self._receive(n)) is None:
+            self.turn.pause()
+            await until_readable(self._sock)
+            self.turn.resume()
             await self.turn.share()
-            try:
-                return self._sock.recv(n)
-            except BlockingIOError:
-                self.turn.pause()
-                await until_readable(self._sock)
-                self.turn.resume()
+        return received
+
+    def _receive(self, n: int) -> bytes | None:
+        """Return up to `n` bytes that are there; None where there are none yet."""
+        try:
+            return self._sock.recv(n)
+        except BlockingIOError:
+            return None
 
     def unread(self, data: bytes) -> None:
         """Push bytes back; the next read returns them first."""
