@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from egressd import __version__
 from egressd.cli import options
 from egressd.cli.catalog import catalog_app
+from egressd.cli.config.check import config_check
 from egressd.cli.guard import discard_stdout, guarded, print_stderr
 from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, configure_logging
@@ -28,7 +29,6 @@ from egressd.cli.settings import (
     WebFlags,
     read_settings,
     refuse_sources,
-    reserved_address_warnings,
     settings_secrets,
 )
 from egressd.cli.watch.command import watch
@@ -207,25 +207,4 @@ def config_main() -> None:
     """Look at the configuration."""
 
 
-@config_app.command("check")
-@guarded
-def config_check(config_file: options.ConfigFile = None) -> ExitCode:
-    """List every mistake of the configuration at once; look up the names of your own hosts."""
-    from egressd.web.access import check_file
-
-    settings, _ = read_settings(config_file, Flags())
-    check_file(settings.web.config_file)
-    refuse_sources(settings, Flags())
-    proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]
-    summary = (
-        f"ok: profiles {', '.join(settings.profiles) or 'none'}; cloud {settings.cloud}; "
-        f"region {settings.region or 'not set'}; sources {len(settings.sources)}; "
-        f"resolvers {', '.join(one.name for one in settings.resolvers)}; "
-        f"proxy {', '.join(one.url for one in proxies) or 'none'}; "
-        f"own endpoints {len(settings.endpoints)}; receivers {len(settings.notify.receivers)}; "
-        f"digest {settings.digest[:12]}"
-    )
-    print_line(summary)
-    for warning in dict.fromkeys((*settings.warnings, *reserved_address_warnings(settings))):
-        print_line(f"warning: {warning}")
-    return ExitCode.OK
+config_app.command("check")(config_check)

@@ -20,13 +20,13 @@ from egressd.model.settings import ConnectTo, Limits, Override, Proxy, Settings,
 from egressd.yamlschema import build
 
 
-def convert(file: File) -> Settings:
-    """Convert a file without mistakes to settings.
+def convert(file: File, *, host: bool = True) -> Settings:
+    """Convert a file without mistakes to settings; without `host`, nothing of the environment is read.
 
     Raises:
         ConfigError: a secret or the proxy variables of the environment can't be used.
     """
-    proxies = _proxies(file.proxy) if file.proxy else EnvironmentProxies()
+    proxies = _proxies(file.proxy, host=host) if file.proxy else EnvironmentProxies()
     controls = file.probe.controls
     return Settings(
         region=file.region,
@@ -47,29 +47,34 @@ def convert(file: File) -> Settings:
         state=build(StateKeep, file.state),
         web=build(Web, file.web),
         alerting=convert_alerts(file.alerts),
-        notify=convert_notify(file.notify),
+        notify=convert_notify(file.notify, host=host),
     )
 
 
-def _proxies(part: ProxyPart) -> EnvironmentProxies:
+def _proxies(part: ProxyPart, *, host: bool) -> EnvironmentProxies:
     """Return the proxy of the file, or those of the environment; the file's credentials and CA win."""
     if not part.from_environment:
         return EnvironmentProxies(
-            proxy=_completed(Proxy(url=part.url or "", bypass=tuple(part.bypass)), part)
+            proxy=_completed(Proxy(url=part.url or "", bypass=tuple(part.bypass)), part, host=host)
         )
+    if not host:
+        return EnvironmentProxies()
     found = read_environment(os.environ)
     return replace(
-        found, proxy=_completed(found.proxy, part), plain_proxy=_completed(found.plain_proxy, part)
+        found,
+        proxy=_completed(found.proxy, part, host=host),
+        plain_proxy=_completed(found.plain_proxy, part, host=host),
     )
 
 
-def _completed(proxy: Proxy | None, part: ProxyPart) -> Proxy | None:
+def _completed(proxy: Proxy | None, part: ProxyPart, *, host: bool) -> Proxy | None:
     if proxy is None:
         return None
     proxy = replace(proxy, ca_file=part.ca_file)
     if part.username is None or part.password_file is None:
         return proxy
-    return replace(proxy, username=part.username, password=_password(part.password_file))
+    password = _password(part.password_file) if host else None
+    return replace(proxy, username=part.username, password=password)
 
 
 def _password(path: str) -> str:

@@ -6,14 +6,18 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from egressd.config.alerts.warnings import alert_warnings
 from egressd.config.flags import Flags, apply_flags
+from egressd.config.timing import timing_warnings
 from egressd.config.warnings import appliance_warnings
 from egressd.errors import ConfigError
+from egressd.fields.checks import Problem
+from egressd.fields.files import FileReading, exposed_secrets
 from egressd.inputfile import is_file
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
@@ -28,19 +32,38 @@ DEFAULT_PATH = Path("/etc/egressd/egressd.yml")
 NO_FLAGS = Flags()
 
 
-def load_settings(path: Path | None, flags: Flags = NO_FLAGS, *, catalog: Catalog | None = None) -> Settings:
+MoreProblems = Callable[[object, Path], Iterable[Problem]]
+"""Checks the data as read; relative paths in it start at the folder."""
+
+
+def load_settings(
+    path: Path | None,
+    flags: Flags = NO_FLAGS,
+    *,
+    catalog: Catalog | None = None,
+    host: bool = True,
+    more: MoreProblems | None = None,
+) -> Settings:
     """Read the file, if one is given, and apply the flags over it.
 
-    With a catalog, names that must be in it are checked too.
+    With a catalog, names that must be in it are checked too. Without `host`, no file that it names is read,
+    and nothing of the environment: such settings can be looked at, not used. `more` finds further problems.
 
     Raises:
         ConfigError: every mistake of the file, as `file:line: key.path: message`.
         UsageError: a flag that can't be right.
     """
-    settings = Settings() if path is None else _read(path, catalog)
+    settings = Settings() if path is None else _read(path, catalog, host=host, more=more)
     settings = apply_flags(flags, settings)
     region = region_notes(catalog, settings) if catalog is not None else ()
-    found = (*region, *settings.environment, *appliance_warnings(settings), *alert_warnings(settings))
+    found = (
+        *region,
+        *settings.warnings,
+        *settings.environment,
+        *appliance_warnings(settings),
+        *alert_warnings(settings),
+        *timing_warnings(settings),
+    )
     warnings = tuple(dict.fromkeys(found))
     return replace(settings, digest=digest(settings), warnings=warnings)
 
@@ -65,20 +88,26 @@ def digest(settings: Settings) -> str:
 
 def problems_in(document: Document, catalog: Catalog, *, folder: Path) -> tuple[str, ...]:
     """Return what is wrong with the data of a configuration; relative paths in it start at `folder`."""
-    return _check(document, catalog, folder)[1]
+    return _check(document, catalog, FileReading(folder=folder))[1]
 
 
-def _read(path: Path, catalog: Catalog | None) -> Settings:
+def _read(path: Path, catalog: Catalog | None, *, host: bool, more: MoreProblems | None) -> Settings:
     # Importing pydantic takes 0.2 s, which a run without a file is spared.
     from egressd.config.convert import convert  # noqa: PLC0415
 
-    file, problems = _check(read_yaml(read_text(path), str(path)), catalog, path.parent)
+    document, reading = read_yaml(read_text(path), str(path)), FileReading(folder=path.parent, host=host)
+    file, problems = _check(document, catalog, reading)
+    if more is not None:
+        found = more(document.data, path.parent)
+        problems = _by_line((*problems, *(f"{document.where(place)}: {why}" for place, why in found)))
     if file is None or problems:
         raise ConfigError(problems)
-    return convert(file)
+    return replace(convert(file, host=host), warnings=exposed_secrets(reading.secrets))
 
 
-def _check(document: Document, catalog: Catalog | None, folder: Path) -> tuple[File | None, tuple[str, ...]]:
+def _check(
+    document: Document, catalog: Catalog | None, reading: FileReading
+) -> tuple[File | None, tuple[str, ...]]:
     """Return the validated file, or None, and every mistake."""
     from pydantic import ValidationError  # noqa: PLC0415 - see _read
 
@@ -88,7 +117,7 @@ def _check(document: Document, catalog: Catalog | None, folder: Path) -> tuple[F
     data = {} if document.data is None else document.data
     problems = (*document.problems, *_cross_field_problems(document, catalog))
     try:
-        return File.model_validate(data, context={"folder": folder}), _by_line(problems)
+        return File.model_validate(data, context=reading.context), _by_line(problems)
     except ValidationError as error:
         return None, _by_line((*problems, *problems_of(error, document, model=File)))
 

@@ -92,6 +92,9 @@ class ControlsPart(StrictModel):
     """Whether rising hop limits may be used to find the device that refuses or resets; hourly per target."""
 
 
+Timeout = Annotated[Duration, types.duration_between(0.01, 86400.0)]
+
+
 class ProbePart(StrictModel):
     """How hard to try."""
 
@@ -103,17 +106,17 @@ class ProbePart(StrictModel):
     """How often each address is tried; every attempt leaves a trail, none hides another."""
     addresses: Annotated[int, Field(ge=1, le=32)] = _DEFAULT.limits.addresses
     """The most addresses of one family that are dialled for one name."""
-    dns_timeout: Duration = _DEFAULT.limits.dns_timeout
+    dns_timeout: Timeout = _DEFAULT.limits.dns_timeout
     """For one query to one resolver."""
-    connect_timeout: Duration = _DEFAULT.limits.connect_timeout
+    connect_timeout: Timeout = _DEFAULT.limits.connect_timeout
     """For one TCP connection. Below 8s a lossy path looks blocked: Linux repeats a SYN after 1, 3 and 7 s."""
-    tls_timeout: Duration = _DEFAULT.limits.tls_timeout
+    tls_timeout: Timeout = _DEFAULT.limits.tls_timeout
     """For one handshake, and for one CONNECT."""
-    http_timeout: Duration = _DEFAULT.limits.http_timeout
+    http_timeout: Timeout = _DEFAULT.limits.http_timeout
     """For one request and its answer."""
-    deadline: Duration = _DEFAULT.limits.deadline
+    deadline: Timeout = _DEFAULT.limits.deadline
     """For everything one probe does."""
-    sweep_deadline: Duration | None = None
+    sweep_deadline: Timeout | None = None
     """For everything one sweep does; without it, as long as its probes take."""
     controls: ControlsPart = ControlsPart()
     """Controls that are off unless asked for."""
@@ -240,7 +243,7 @@ class StatePart(StrictModel):
 
     directory: Annotated[str, AfterValidator(types.folder_path), TypeName(text="folder")] | None = None
     """The folder; without it, systemd's state directory, or none."""
-    retention: Duration = _DEFAULT.state.retention
+    retention: Annotated[Duration, types.duration_between(60.0, 3660 * 86400.0)] = _DEFAULT.state.retention
     """How long history is kept."""
 
 
@@ -260,7 +263,7 @@ class File(StrictModel):
     """The Azure cloud."""
     profiles: list[Name] = list(_DEFAULT.profiles)
     """The products whose endpoints are probed; `[]` leaves only `endpoints`."""
-    interval: Duration = _DEFAULT.interval
+    interval: Annotated[Duration, types.duration_between(0.1, 31 * 86400.0)] = _DEFAULT.interval
     """How often the daemon sweeps."""
     sources: Annotated[list[SourcePart], Field(min_length=1)] = [SourcePart(name="default")]
     """Where probes leave from. Without it: one source, chosen by the kernel, with every role."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from egressd.errors import ConfigError, UnreadableFileError
@@ -9,6 +11,44 @@ from egressd.inputfile import read_file
 from egressd.model.settings import Trust
 
 MAX_SECRET = 4096
+ALL_READ, OTHERS_WRITE, ALL_ENTER = 0o004, 0o022, 0o001
+"""Permissions of stat(2): everybody reads a file, others than its owner write it, all enter a folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReading:
+    """How the files that a configuration names are treated while it is validated."""
+
+    folder: Path
+    """Where relative paths start."""
+    host: bool = True
+    """Whether they are read; else only their names are checked."""
+    secrets: list[Path] = field(default_factory=list)
+    """Those that hold a secret; filled while the file is validated."""
+
+    @property
+    def context(self) -> dict[str, object]:
+        """The context of a validation."""
+        return {"reading": self}
+
+
+def exposed_secrets(paths: Iterable[Path]) -> tuple[str, ...]:
+    """Return a warning for each secret file that every user of this host can read, or others change."""
+    found = dict.fromkeys(paths)
+    return tuple(f"{path}: {why}" for path in found if (why := _exposure(path)))
+
+
+def _exposure(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        reachable = all(folder.stat().st_mode & ALL_ENTER for folder in path.resolve().parents)
+    except OSError:
+        return ""  # reported where it is read
+    if mode & ALL_READ and reachable:
+        return "every user of this host can read this secret; chmod 600 or 640 it"
+    if mode & OTHERS_WRITE and reachable:
+        return "others than its owner can change this secret; chmod 600 or 640 it"
+    return ""
 
 
 def read_secret(path: Path) -> str:

@@ -25,14 +25,20 @@ def resolve_path(text: str, info: ValidationInfo) -> Path:
     """Resolve a path against the folder of the configuration file."""
     if not text or "\0" in text:
         raise ValueError("must be the path of a file")
-    folder = info.context["folder"] if info.context else Path()
-    return Path(folder, text)
+    return Path(reading_of(info).folder, text)
+
+
+def reading_of(info: ValidationInfo) -> files.FileReading:
+    """Return how files are treated in this validation."""
+    found = (info.context or {}).get("reading")
+    return found if isinstance(found, files.FileReading) else files.FileReading(folder=Path())
 
 
 def readable_path(text: str, info: ValidationInfo) -> str:
     """Require a file that can be read."""
     path = resolve_path(text, info)
-    files.check_readable(path)
+    if reading_of(info).host:
+        files.check_readable(path)
     return str(path)
 
 
@@ -43,15 +49,18 @@ def folder_path(text: str, info: ValidationInfo) -> str:
 
 def secret_path(text: str, info: ValidationInfo) -> str:
     """Require a file that holds a secret; the secret itself is read later."""
-    path = resolve_path(text, info)
-    files.read_secret(path)
+    path, reading = resolve_path(text, info), reading_of(info)
+    if reading.host:
+        files.read_secret(path)
+        reading.secrets.append(path)
     return str(path)
 
 
 def certificates_path(text: str, info: ValidationInfo) -> str:
     """Require a file of certificates in PEM."""
     path = resolve_path(text, info)
-    files.check_certificates(path)
+    if reading_of(info).host:
+        files.check_certificates(path)
     return str(path)
 
 

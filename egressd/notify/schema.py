@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, get_args
 
@@ -25,6 +26,7 @@ from egressd.fields.types import (
     certificates_path,
     duration_between,
     one_or_many,
+    reading_of,
     refuse_text,
     secret_path,
 )
@@ -64,20 +66,21 @@ def read_url_file(path: Path) -> str:
 
 def _url_file(text: str, info: ValidationInfo) -> str:
     path = secret_file(text, info)
-    read_url_file(Path(path))
+    if reading_of(info).host:
+        read_url_file(Path(path))
     return path
 
 
 def _https_file(text: str, info: ValidationInfo) -> str:
     path = _url_file(text, info)
-    if is_exposed(read_url_file(Path(path))):
+    if reading_of(info).host and is_exposed(read_url_file(Path(path))):
         raise ValueError(f"cannot use {path}: the URL in it must start with https://")
     return path
 
 
 def _token_file(text: str, info: ValidationInfo) -> str:
     path = secret_file(text, info)
-    token = read_secret(Path(path))
+    token = read_secret(Path(path)) if reading_of(info).host else "unread"
     if not token.isascii() or " " in token:
         raise ValueError(f"cannot use {path}: a token has no spaces and nothing but ASCII")
     return path
@@ -105,6 +108,21 @@ TokenFile = Annotated[str, AfterValidator(_token_file), TypeName(text="file")]
 CaFile = Annotated[str, AfterValidator(certificates_path), TypeName(text="PEM file")]
 Timeout = Annotated[Duration, duration_between(0.1, 300.0)]
 Wait = Annotated[Duration, duration_between(0.001, 600.0)]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadTransport(Transport):
+    """Stands for a transport whose files are on another host."""
+
+    @property
+    def place(self) -> str:
+        """Return that it is not known."""
+        return "a place that is not read"
+
+    @property
+    def advice(self) -> str:
+        """Return what to do instead."""
+        return "check the configuration on its own host"
 
 
 class ProxySettings(StrictModel):
@@ -149,13 +167,16 @@ class ReceiverSettings(StrictModel):
             ValueError: a secret can't be read any more.
         """
 
-    def receiver(self) -> Receiver:
-        """Return the receiver. Raises ValueError: a secret can't be read any more."""
+    def receiver(self, *, unread: bool = False) -> Receiver:
+        """Return the receiver; `unread`: without its files, to be looked at.
+
+        Raises:
+            ValueError: a secret can't be read any more.
+        """
         shared = ("timeout", "queue", "send_resolved", "digest", "wait")
         given = {key: value for key, value in self if key in shared}
-        return Receiver(
-            name=self.name, type=self.type_name(), feed=self.feed, transport=self.transport(), **given
-        )
+        transport = UnreadTransport() if unread else self.transport()
+        return Receiver(name=self.name, type=self.type_name(), feed=self.feed, transport=transport, **given)
 
 
 class HttpSettings(ReceiverSettings):

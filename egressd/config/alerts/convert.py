@@ -54,22 +54,24 @@ def _scope(part: ScopePart) -> Scope:
     return Scope(targets=tuple(part.target), profiles=tuple(part.profile), sources=tuple(part.source))
 
 
-def convert_notify(part: NotifyPart) -> Notify:
-    """Return receivers and routes; secrets are read now.
+def convert_notify(part: NotifyPart, *, host: bool = True) -> Notify:
+    """Return receivers and routes; secrets are read now, as far as they are there if not on their `host`.
 
     Raises:
         ConfigError: a secret can't be read any more.
     """
     return Notify(
-        receivers=tuple(_receiver(one) for one in part.receivers),
+        receivers=tuple(_receiver(one, host=host) for one in part.receivers),
         routes=tuple(_route(one) for one in part.routes),
     )
 
 
-def _receiver(part: ReceiverSettings) -> Receiver:
+def _receiver(part: ReceiverSettings, *, host: bool) -> Receiver:
     try:
         return part.receiver()
     except ValueError as error:  # it could be read a moment ago
+        if not host:
+            return part.receiver(unread=True)
         raise ConfigError((f"notify.receivers: {part.name}: {error}",)) from None
 
 

@@ -1,0 +1,1 @@
+"""`egressd config`: whether a configuration is right, here or anywhere."""
