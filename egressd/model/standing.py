@@ -75,6 +75,8 @@ class Standing:
     pending: Belief | None = None
     """What the last results say instead, while it is not confirmed."""
     pending_since: Timestamp | None = None
+    ending: str | None = None
+    """How the last result ended that agreed with the belief, as `tls/reset`; None: 0.1.0 wrote it."""
     results: str = field(default="", metadata={"alias": "looks"})
     """The last results, the newest last: `1` reachable, `0` not. Stored under the alias."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,10 +10,10 @@ from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.event import TargetChanged, TargetEvent, TargetRemoved
 from egressd.model.notification import Flapping
 from egressd.model.observation import Timestamp
-from egressd.model.standing import NOTHING, Belief, Lifecycle, Standing, Standings
+from egressd.model.standing import NOTHING, Belief, FindingStanding, Lifecycle, Standing, Standings
 from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
-from egressd.standing.explicit import explicit_pairs
-from egressd.standing.findings import FindingPass, advance_findings
+from egressd.standing.ending import UNSEEN, ProbeEnding, endings_of
+from egressd.standing.findings import FindingEvent, FindingPass, advance_findings
 from egressd.standing.flapping import add_result, change_share
 from egressd.standing.lifecycle import TargetSignal, Thresholds, next_target_state
 from egressd.standing.membership import last_looks
@@ -30,6 +30,8 @@ class _Result:
     target: str
     source: str
     belief: Belief
+    ending: str | None
+    """How it ended; None: nothing was seen."""
     now: Timestamp
     worse: int
     """Consecutive results that confirm a failure like this one."""
@@ -67,16 +69,20 @@ def advance(
     if sweep.recording.id == standings.recording:
         return standings, ()
     known = {one.key: one for one in standings.targets}
-    explicit = isolate(Part.STANDINGS, on_bug, lambda: explicit_pairs(sweep.recording, fresh), lambda _: NONE)
+    endings: Mapping[tuple[str, str], ProbeEnding] = isolate(
+        Part.STANDINGS, on_bug, lambda: endings_of(sweep.recording, fresh), lambda _: {}
+    )
 
     def result_of(target: str, seen: SourceVerdict) -> _Result:
         key = (target, seen.source)
+        ending = endings.get(key, UNSEEN)
         return _Result(
             target=target,
             source=seen.source,
             belief=belief_of(seen.verdict),
             now=now,
-            worse=thresholds.explicit if key in explicit else thresholds.silent,
+            ending=ending.text,
+            worse=thresholds.explicit if ending.explicit else thresholds.silent,
             better=thresholds.better,
             silenced=key in silenced,
             flapping=flapping,
@@ -85,24 +91,35 @@ def advance(
     kept, events = _advance_targets(known, sweep, fresh, result_of=result_of, on_bug=on_bug)
     here = {one.key for one in kept}
     events += [event for key, one in known.items() if key not in here for event in _removal(one, now=now)]
-    explained = frozenset(name for one in standings.findings if one.opened for name in one.explained)
     advance_found = partial(
-        advance_findings,
-        standings.findings,
-        sweep.findings,
-        FindingPass(
-            now=now,
-            planned=frozenset(one.target for one in sweep.verdicts),
-            probed=None if fresh is None else frozenset(target for target, _ in fresh),
-            thresholds=thresholds,
-            confirmed=frozenset(one.target for one in kept if one.settled and not one.up),
-            looks=last_looks(known, kept, explained),
-        ),
+        _advance_found, standings, sweep, kept, now=now, fresh=fresh, thresholds=thresholds
     )
     findings, changes = isolate(Part.STANDINGS, on_bug, advance_found, lambda _: (standings.findings, ()))
     kept.sort(key=lambda one: one.key)
     made = Standings(targets=tuple(kept), findings=findings, recording=sweep.recording.id)
     return made, (*events, *changes)
+
+
+def _advance_found(
+    before: Standings,
+    sweep: Sweep,
+    after: Collection[Standing],
+    *,
+    now: Timestamp,
+    fresh: frozenset[tuple[str, str]] | None,
+    thresholds: Thresholds,
+) -> tuple[tuple[FindingStanding, ...], tuple[FindingEvent, ...]]:
+    """Apply the findings of a sweep; `after` are the standings of the targets after it."""
+    explained = frozenset(name for one in before.findings if one.opened for name in one.explained)
+    step = FindingPass(
+        now=now,
+        planned=frozenset(one.target for one in sweep.verdicts),
+        probed=None if fresh is None else frozenset(target for target, _ in fresh),
+        thresholds=thresholds,
+        confirmed=frozenset(one.target for one in after if one.settled and not one.up),
+        looks=last_looks({one.key: one for one in before.targets}, after, explained),
+    )
+    return advance_findings(before.findings, sweep.findings, step)
 
 
 def _advance_targets(
@@ -186,6 +203,7 @@ def _first(before: Standing | None, result: _Result) -> Standing:
         last_success=result.now if result.good else None,
         pending=None if settled else result.belief,
         pending_since=None if settled else result.now,
+        ending=result.ending if settled else None,
         results=add_result(before.results if before else "", reachable=result.good),
     )
     return _moved(made, result, enough=settled)
@@ -193,7 +211,9 @@ def _first(before: Standing | None, result: _Result) -> Standing:
 
 def _agrees(before: Standing, result: _Result) -> Standing:
     streak = before.streak + 1 if before.settled else 1
-    after = replace(before, belief=result.belief, streak=streak, pending=None, pending_since=None)
+    after = replace(
+        before, belief=result.belief, ending=result.ending, streak=streak, pending=None, pending_since=None
+    )
     return _moved(after, result, enough=False)
 
 
@@ -208,6 +228,7 @@ def _differs(before: Standing, result: _Result) -> Standing:
     after = replace(
         before,
         belief=result.belief,
+        ending=result.ending,
         since=since,
         last_changed=result.now,
         streak=streak,

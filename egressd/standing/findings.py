@@ -98,6 +98,22 @@ def _unclaimed(left: Remainder, claimed: Mapping[str, str], key: str) -> Remaind
     return replace(left, failing=tuple(one for one in left.failing if claimed.get(one, key) == key))
 
 
+def _held(old: FindingStanding, left: Remainder) -> FindingStanding:
+    """Return a finding that the sweep does not name, and that targets stay with; with what they show now."""
+    after = replace(old, targets=(), clearing=False, streak=1)
+    now = left.belief
+    if now is None:
+        return after
+    return replace(
+        after,
+        confidence=now.confidence,
+        evidence=now.evidence,
+        advice=now.advice,
+        blame_confidence=now.blame_confidence,
+        suspects=now.suspects,
+    )
+
+
 def _is_superseded(old: FindingStanding | None, claimed: Mapping[str, str]) -> bool:
     """Whether open findings of other ids name every target of a finding."""
     return (
@@ -119,10 +135,10 @@ def _with_rest(
     if named is not None:
         after = named
     elif left.failing and old is not None:
-        after = replace(old, targets=(), clearing=False, streak=1)
+        after = _held(old, left)
     else:
         better = 1 if is_superseded else step.thresholds.better
-        missed = _missed(_without_others(old, step.planned), better=better, held=left.recovering)
+        missed = _missed(_without_others(old, step.planned), left, better=better)
         return missed and replace(missed, recovering=left.recovering or None, repaired_at=left.repaired_at)
     targets = tuple(dict.fromkeys((*after.targets, *left.failing)))
     return replace(
@@ -168,16 +184,18 @@ def _seen(old: FindingStanding | None, new: Finding, *, now: Timestamp, worse: i
     )
 
 
-def _missed(old: FindingStanding | None, *, better: int, held: tuple[str, ...]) -> FindingStanding | None:
+def _missed(old: FindingStanding | None, left: Remainder, *, better: int) -> FindingStanding | None:
     """Return a finding that was not seen this time; None once it is closed.
 
-    It is not closed while some of its targets are `held`: they have answered, which is not confirmed yet.
+    It is not closed while some of its targets have answered, which is not confirmed yet; and at once when all
+    have left it.
     """
     if old is None or not old.opened:
         return None
     streak = old.streak + 1 if old.clearing else 1
-    over = streak >= better and not held
-    targets = tuple(one for one in old.targets if one not in held)
+    targets = tuple(one for one in old.targets if one not in left.recovering and one not in left.gone)
+    deserted = bool(old.targets) and not targets
+    over = (deserted or streak >= better) and not left.recovering
     return None if over else replace(old, targets=targets, clearing=True, streak=streak)
 
 

@@ -30,7 +30,7 @@ class LastLook:
     blind: bool = False
     """From one of them the last result is no evidence, good or bad."""
     moved: bool = False
-    """From one of them it now fails in another phase than before."""
+    """From one of them it is confirmed to fail in another way than before, not only for another reason."""
     repaired: bool = False
     """From one of them it has just been confirmed to work again."""
 
@@ -63,8 +63,17 @@ def _with_source(look: LastLook, before: Standing | None, after: Standing) -> La
         look,
         failing=(*look.failing, after.belief),
         blind=look.blind or (after.pending is not None and after.pending.outcome is Outcome.UNKNOWN),
-        moved=look.moved or (before is not None and failed and before.belief.phase != after.belief.phase),
+        moved=look.moved or (before is not None and failed and _ends_otherwise(before, after)),
     )
+
+
+def _ends_otherwise(before: Standing, after: Standing) -> bool:
+    """Whether a failure became another: its reason may change only because others are judged beside it."""
+    if before.belief.key == after.belief.key:
+        return False
+    if before.ending is None or after.ending is None:
+        return before.belief.phase != after.belief.phase
+    return before.ending != after.ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +82,10 @@ class Remainder:
 
     failing: tuple[str, ...] = ()
     recovering: tuple[str, ...] = ()
+    gone: frozenset[str] = frozenset()
+    """Targets that work again, or fail in another way: they have left the finding for good."""
+    belief: Belief | None = None
+    """What is believed of the first that fails as the finding says, newer than it; None: none does."""
     repaired_at: Timestamp | None = None
     """When a target of the finding was last confirmed to work again."""
     in_repair: bool = False
@@ -104,7 +117,19 @@ def remainder(
             or (in_repair and not one.moved)
         )
     )
-    return Remainder(failing=failing, recovering=recovering, repaired_at=repaired_at, in_repair=in_repair)
+    alike = (belief for name in failing if _same_claim(old, left[name]) for belief in left[name].failing)
+    return Remainder(
+        failing=failing,
+        belief=next(alike, None),
+        recovering=recovering,
+        gone=frozenset(
+            name
+            for name, one in left.items()
+            if name not in failing and name not in recovering and (one.repaired or one.moved)
+        ),
+        repaired_at=repaired_at,
+        in_repair=in_repair,
+    )
 
 
 def _same_claim(old: FindingStanding, look: LastLook) -> bool:

@@ -17,7 +17,7 @@ from egressd.model.settings import Family
 from egressd.model.standing import Lifecycle, Standing, Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
-from egressd.standing.explicit import SILENT
+from egressd.standing.ending import SILENT
 from egressd.standing.flapping import MOST_RESULTS, add_result, change_share
 from tests.standing.sweeps import PLAN, at, sweep
 

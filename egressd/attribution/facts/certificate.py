@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from egressd.attribution.facts.address import AddressKind, parse_ip
@@ -55,12 +56,17 @@ class CertificateUrl:
     """Whether the operator's network may hold the server: the endpoint is theirs, and in it."""
 
 
-def certificate_urls(index: SweepIndex, source: str) -> tuple[CertificateUrl, ...]:
+def certificate_urls(
+    index: SweepIndex, source: str, *, probed: AbstractSet[str] | None = None
+) -> tuple[CertificateUrl, ...]:
     """Return the URLs in the verified public chains a source received, each once.
 
-    Only certificates of the path count: anybody can send others along, with any URL in them.
+    Only certificates of the path count: anybody can send others along, with any URL in them. Of the probes
+    that received one, the last of the `probed` is named; None: the last.
     """
-    probes = (one for one in index.recording.plan.probes if one.source == source and not one.contrast)
+    probes = [one for one in index.recording.plan.probes if one.source == source and not one.contrast]
+    if probed is not None:
+        probes.sort(key=lambda one: one.id in probed)
     return tuple({url.at: url for probe in probes for url in _urls_of(index, probe)}.values())
 
 

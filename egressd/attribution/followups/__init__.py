@@ -23,14 +23,14 @@ from egressd.attribution.followups.http import redirect_controls
 from egressd.attribution.followups.sampling import hello_controls, revocation_controls
 from egressd.attribution.isolation import index_recording
 from egressd.errors import OnBug, Part, isolate, raise_bug
-from egressd.model.plan import ControlPlan
+from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Recording
 
 HELLO_ROUNDS = 5
 """No repeats came before, so that more rounds are needed to exclude chance."""
 
-SAMPLED = EXPECTED_TO_WORK
-"""Kinds that need no new result of their probe to be due: they go round the plan."""
+SAMPLED = EXPECTED_TO_WORK | {ControlKind.REVOCATION}
+"""Kinds that need no new result of their probe to be due: they go round the plan, or are due when too old."""
 
 __all__ = ["PER_PROBE", "PER_SWEEP", "SAMPLED", "plan_followups"]
 
@@ -57,7 +57,7 @@ def _plan(recording: Recording, probed: AbstractSet[str] | None, on_bug: OnBug) 
         one
         for plan in (
             partial(failure_controls, index, on_bug=on_bug),
-            partial(revocation_controls, index),
+            partial(revocation_controls, index, probed),
             partial(redirect_controls, index),
         )
         for one in planned(plan)

@@ -79,11 +79,15 @@ def _compare(
     return hello_control(place.context, kind, why, max_segment=max_segment)
 
 
-def revocation_controls(index: SweepIndex) -> Iterator[ControlPlan]:
-    """Yield one fetch for each URL in the verified public chains of a source, up to a bound."""
+def revocation_controls(index: SweepIndex, probed: AbstractSet[str] | None = None) -> Iterator[ControlPlan]:
+    """Yield one fetch for each URL in the verified public chains of a source, up to a bound.
+
+    `probed` are the probes of the running pass, if not all are: a fetch is about one of them, or it would be
+    as old as an hourly row.
+    """
     for source in index.recording.plan.sources:
         hosts: dict[str, int] = {}
-        for link in certificate_urls(index, source.name):
+        for link in certificate_urls(index, source.name, probed=probed):
             host = link.at.host
             if sum(hosts.values()) >= MOST_URLS or hosts.get(host, 0) >= PER_HOST:
                 continue
