@@ -30,6 +30,7 @@ from egressd.notify.wakeup import Wakeup
 from egressd.report.summary import count_outcomes, outcomes_of
 from egressd.standing import advance
 from egressd.standing.lifecycle import Thresholds
+from egressd.standing.moments import ClockStep, after_step
 from egressd.state.silences import SilencesFile
 
 log = structlog.get_logger("egressd")
@@ -70,7 +71,10 @@ class StateStore:
     """What is on the disk, or would be if it could be written: only this is delivered."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    _clock: clock.StepWatch = field(default_factory=clock.StepWatch)
+
     def __post_init__(self) -> None:
+        self.holder.current = _remembered(self.holder.current, ClockStep.none(self._clock.began))
         self.saved = self.holder.current
 
     async def apply(
@@ -84,7 +88,7 @@ class StateStore:
         async with self.lock:
             plan = session.plan
             sweep = await session.judge(of)
-            moment = clock.now()
+            moment = self._read_clock()
             now, before = clock.timestamp(moment), self.holder.current
             rules = before.settings.alerting
             silences = self._active_silences(moment)
@@ -148,11 +152,22 @@ class StateStore:
 
     async def tick(self) -> None:
         """Evaluate the alerts without a probe: silences, reminders, conditions that have held long enough."""
-        before, moment = self.holder.current, clock.now()
+        moment = self._read_clock()
+        before = self.holder.current
         events = self._advance(before, self._active_silences(moment), moment)
         after = self.holder.current
         if events or (after.alerts, after.silences) != (before.alerts, before.silences):
             await self.record(events)
+
+    def _read_clock(self) -> datetime:
+        """Return the current time; where the clock was set, what is remembered moves with it."""
+        began = self._clock.began
+        moment, by = self._clock.read()
+        if by:
+            log.warning("the clock was set", seconds=round(by.total_seconds(), 1))
+            step = ClockStep(began=began, before=moment - by, now=moment)
+            self.holder.current = _remembered(self.holder.current, step)
+        return moment
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Make a snapshot with other settings current, fitted to its receivers."""
@@ -198,6 +213,16 @@ class StateStore:
         self.saved = replace(shown, state=status)
         self.wakeup.wake_all()
         attempt(Part.LOG, None, self.on_events, events)
+
+
+def _remembered(snapshot: Snapshot, step: ClockStep) -> Snapshot:
+    """Return a snapshot with what it remembers by the clock as it is now."""
+    return replace(
+        snapshot,
+        standings=after_step(snapshot.standings, step),
+        alerts=after_step(snapshot.alerts, step),
+        counters=after_step(snapshot.counters, step),
+    )
 
 
 def pairs_of(plan: Plan, probes: frozenset[str]) -> frozenset[tuple[str, str]]:

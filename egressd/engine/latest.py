@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+from egressd.clock import StepWatch
 from egressd.model.observation import HttpObservation, Timestamp, TlsObservation
 from egressd.model.plan import ControlKind, Plan
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
@@ -55,6 +56,8 @@ class LatestResults:
     vantage: Vantage | None = None
     evidence_age: float | None = None
     """Seconds after which what was seen is no evidence about anything else; None: it always is."""
+    clock_watch: StepWatch = field(default_factory=StepWatch)
+    """Since when the clock's offset is known: one that is set has another."""
 
     def add(self, record: ProbeRecord) -> RecordChange:
         """Replace the record of a probe, and drop its controls if the signature changed."""
@@ -117,7 +120,7 @@ class LatestResults:
     def _counts(self, control: Control, now: Timestamp) -> bool:
         """Whether a control is young enough at a time to be evidence."""
         began, limit = _moment(control.trails), self._limit(control)
-        return began is None or limit is None or _seconds(began, now) <= limit
+        return began is None or limit is None or abs(_seconds(began, now)) <= limit
 
     def _limit(self, control: Control) -> float | None:
         """Return the seconds after which a control is no evidence; None: it always is."""
@@ -144,10 +147,18 @@ class LatestResults:
         return kept | {one.id: one for one in of.controls}
 
     def _with_clock(self, fresh: Vantage) -> Vantage:
-        """Keep the known clock offset where a pass over few hosts had too few readings for one."""
-        if fresh.clock_offset_seconds is not None or self.vantage is None:
-            return fresh
+        """Keep the known clock offset where a pass over few hosts had too few readings for one.
+
+        A clock that was set since then has another offset.
+        """
+        if fresh.clock_offset_seconds is not None:
+            self.clock_watch = StepWatch()
+        _, step = self.clock_watch.read()
         known = self.vantage
+        if step and known is not None:
+            known = self.vantage = replace(known, clock_offset_seconds=None, clock_readings=())
+        if fresh.clock_offset_seconds is not None or known is None:
+            return fresh
         return replace(
             fresh, clock_offset_seconds=known.clock_offset_seconds, clock_readings=known.clock_readings
         )

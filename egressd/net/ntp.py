@@ -115,7 +115,7 @@ def read_reply(data: bytes, cookie: bytes) -> Reply | None:
     return Reply(
         stratum=stratum,
         kiss=scrub_bytes(reference.rstrip(b"\0"), 4) if stratum == 0 else "",
-        synchronised=first >> 6 != _UNSYNCHRONISED and 0 < stratum < 16 and sent != 0,
+        synchronised=first >> 6 != _UNSYNCHRONISED and 0 < stratum < 16 and 0 != received <= sent,
         received=_unix_time(received),
         sent=_unix_time(sent),
         arrived=now().timestamp(),

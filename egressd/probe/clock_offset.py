@@ -1,9 +1,13 @@
-"""The offset of this host's clock, by HTTP `Date` headers (RFC 9110 section 6.6.1) and NTP."""
+"""The offset of this host's clock, by HTTP `Date` headers (RFC 9110 section 6.6.1) and NTP.
+
+Anybody may send any time. So only one that can be now counts, one for each address that sent it, and an
+offset is stated only where most of them agree.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from statistics import median
 
@@ -12,36 +16,63 @@ from egressd.model.recording import ClockReading, ProbeRecord, Trail
 from egressd.probe.candidates import DIRECT
 
 MIN_HOSTS = 2
-"""Hosts that must have given a reading before an offset is stated."""
+"""Hosts that must agree before an offset is stated."""
+AGREEMENT = 60.0
+"""Seconds by which the readings of clocks that agree may differ."""
+EARLIEST, LATEST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2060, 1, 1, tzinfo=UTC)
+"""A server's time outside is none: it would be from before egressd, or beyond all certificates."""
 MAX_READINGS = 50
 HALF_SECOND = 0.5
 """`Date` is truncated to whole seconds: on average it is half a second behind."""
 
 
 def clock_offset(records: Iterable[ProbeRecord]) -> tuple[tuple[ClockReading, ...], float | None]:
-    """Return one reading per host, and their median in seconds; None below two hosts."""
+    """Return one reading per server, and their median in seconds; None where too few agree."""
     readings: dict[str, ClockReading] = {}
-    for reading in _readings(records):
-        readings.setdefault(reading.host, reading)
+    servers: set[str] = set()
+    for server, reading in _readings(records):
+        if server not in servers and reading.host not in readings:
+            servers.add(server)
+            readings[reading.host] = reading
     kept = tuple(readings[host] for host in sorted(readings))[:MAX_READINGS]
-    if len(kept) < MIN_HOSTS:
-        return kept, None
-    return kept, round(median(one.offset_seconds for one in kept), 3)
+    return kept, _agreed(kept)
 
 
-def _readings(records: Iterable[ProbeRecord]) -> Iterator[ClockReading]:
+def _agreed(readings: tuple[ClockReading, ...]) -> float | None:
+    """Return the offset that most readings agree on; None: there is none, or of too few hosts."""
+    offsets = [one.offset_seconds for one in readings]
+    middle = median(offsets) if offsets else 0.0
+    agreeing = [one for one in offsets if abs(one - middle) <= AGREEMENT]
+    if len(agreeing) < MIN_HOSTS or 2 * len(agreeing) <= len(offsets):
+        return None
+    return round(median(agreeing), 3)
+
+
+def _readings(records: Iterable[ProbeRecord]) -> Iterator[tuple[str, ClockReading]]:
+    """Yield readings with the address of the server; with its name where the address is a proxy's."""
     for record in records:
         for trail in record.trails:
             if _forwarded_by_proxy(trail):
                 continue
             for seen in trail.observations:
                 match seen:
-                    case HttpObservation(failure=None):
-                        yield from _from_date(seen)
+                    case HttpObservation(failure=None, unverified=False):
+                        server = trail.address if trail.path == DIRECT and trail.address else seen.host
+                        yield from ((server, one) for one in _from_date(seen))
                     case NtpObservation(failure=None, offset_seconds=float(offset)):
-                        yield ClockReading(host=seen.remote_address, offset_seconds=offset, origin="ntp")
+                        if _can_be_now(seen.started, offset):
+                            host = seen.remote_address
+                            yield host, ClockReading(host=host, offset_seconds=offset, origin="ntp")
                     case _:
                         pass
+
+
+def _can_be_now(started: str, offset: float) -> bool:
+    """Return whether a server's time, by its offset from ours, can be the time now."""
+    try:
+        return EARLIEST <= datetime.fromisoformat(started) + timedelta(seconds=offset) < LATEST
+    except (ValueError, OverflowError):
+        return False
 
 
 def _forwarded_by_proxy(trail: Trail) -> bool:
@@ -60,4 +91,5 @@ def _from_date(seen: HttpObservation) -> Iterator[ClockReading]:
         offset = (theirs - ours).total_seconds() + HALF_SECOND
     except (ValueError, TypeError, OverflowError):
         return
-    yield ClockReading(host=seen.host, offset_seconds=round(offset, 3), origin="http-date")
+    if _can_be_now(seen.started, offset):
+        yield ClockReading(host=seen.host, offset_seconds=round(offset, 3), origin="http-date")

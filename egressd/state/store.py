@@ -23,6 +23,7 @@ from egressd.model.standing import FindingStanding, Standing, Standings
 from egressd.state import database
 from egressd.state.alerts import AlertStore
 from egressd.state.codec import decode_rows, encode, kind_of, writable
+from egressd.state.retention import pruning_time
 
 ROUTINE_SHARE = 0.1
 """Events of sweeps without failures are kept for this share of the retention."""
@@ -66,6 +67,7 @@ class Store:
         self._alerts = AlertStore()
         self._written = PRUNE_EVERY
         self._retention = 0.0
+        self._pruned_at = clock.elapsed()
 
     def close(self) -> None:
         """Close the file."""
@@ -144,10 +146,11 @@ class Store:
         if self._written < PRUNE_EVERY and retention == self._retention:
             return
         self._written, self._retention = 0, retention
-        now = clock.now()
-        oldest = clock.timestamp(now - timedelta(seconds=retention))
-        routine = clock.timestamp(now - timedelta(seconds=ROUTINE_SHARE * retention))
+        began, self._pruned_at = self._pruned_at, clock.elapsed()
         with _transaction(self._connection) as cursor:
+            now = pruning_time(cursor, now=clock.now(), elapsed=self._pruned_at - began)
+            oldest = clock.timestamp(now - timedelta(seconds=retention))
+            routine = clock.timestamp(now - timedelta(seconds=ROUTINE_SHARE * retention))
             cursor.execute("DELETE FROM events WHERE at < ?", (oldest,))
             cursor.execute("DELETE FROM events WHERE routine = 1 AND at < ?", (routine,))
             for row, most in ((1, MOST_ROUTINE), (0, MOST_EVENTS)):

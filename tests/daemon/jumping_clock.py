@@ -59,5 +59,6 @@ def run(main: Coroutine[Any, Any, None], monkeypatch: pytest.MonkeyPatch, times:
         loop = runner.get_loop()
         begin = loop.time()
         monkeypatch.setattr(clock, "monotonic", loop.time)
+        monkeypatch.setattr(clock, "elapsed", loop.time)
         monkeypatch.setattr(clock, "now", lambda: BEGIN + timedelta(seconds=loop.time() - begin) + times.step)
         runner.run(main)

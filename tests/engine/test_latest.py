@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from egressd import clock
 from egressd.engine.latest import NOT_YET, LatestResults, RecordChange
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Control, ProbeRecord, Recording
@@ -107,6 +108,16 @@ def test_a_skipped_probe_replaces_what_was_known_unless_results_are_reused() -> 
         skipped = ProbeRecord(probe=IDS[0], trails=(), skipped="interrupted")
         results.finish(replace(passing(0), records=(skipped,)), renewed=frozenset())
         assert bool(results.records[IDS[0]].skipped) is not reuse
+
+
+def test_a_clock_that_was_set_has_another_offset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was known of it before explains no certificate any more."""
+    results = LatestResults(reuse=True)
+    results.finish(passing(0, 1, 2, offset=3600.0), renewed=set())
+    assert results.recording(PLAN, passing(0)).vantage.clock_offset_seconds == 3600.0
+    set_at = datetime.now(UTC) + timedelta(hours=1)
+    monkeypatch.setattr(clock, "now", lambda: set_at)
+    assert results.recording(PLAN, passing(0)).vantage.clock_offset_seconds is None
 
 
 def test_a_pass_over_few_keeps_the_clock_offset() -> None:
