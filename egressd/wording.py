@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 
@@ -31,6 +32,13 @@ def span(seconds: float) -> str:
 def host_port(host: str, port: int) -> str:
     """Write `host:port` as URLs do: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
     return f"{bracketed(host)}:{port}"
+
+
+def name_first(names: Iterable[str], *, most: int = 2) -> str:
+    """Name the first of several things, each once, and count the others: `a, b and 3 more`."""
+    known = list(dict.fromkeys(names))
+    more = len(known) - most
+    return ", ".join(known[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def bracketed(host: str) -> str:

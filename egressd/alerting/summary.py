@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from egressd.alerting.context import AlertContext
 from egressd.model.standing import FindingStanding
-from egressd.wording import count
-
-MOST_NAMED = 2
-"""Hosts named in a summary; the others are counted."""
+from egressd.wording import count, name_first
 
 
 def cause_summary(context: AlertContext, one: FindingStanding) -> str:
@@ -17,7 +14,7 @@ def cause_summary(context: AlertContext, one: FindingStanding) -> str:
     failing = [name for name in one.targets if name in context.down]
     shown = failing or [name for name in one.explained if name in context.targets]
     needed = sum(context.is_required(name) for name in failing)
-    words = [_named(context, shown)]
+    words = [name_first(context.targets[name].shown_host for name in shown)]
     if failing:
         words.append(f"{count(len(failing), 'target')} out of reach, {needed} of them required")
     elif one.targets:
@@ -25,11 +22,3 @@ def cause_summary(context: AlertContext, one: FindingStanding) -> str:
     if one.recovering:
         words.append(f"{len(one.recovering)} answering again")
     return f"{one.title}: {'; '.join(words)}"
-
-
-def _named(context: AlertContext, names: list[str]) -> str:
-    """Name the first hosts, and count the others."""
-    hosts = list(dict.fromkeys(context.targets[name].shown_host for name in names))
-    more = len(hosts) - MOST_NAMED
-    first = ", ".join(hosts[:MOST_NAMED])
-    return f"{first} and {count(more, 'more host')}" if more > 0 else first

@@ -20,7 +20,7 @@ from egressd.model.snapshot import ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
 from egressd.report.summary import by_profile, count_outcomes, outcomes_of
 from egressd.web.json_api import by_urgency
-from egressd.wording import count, span
+from egressd.wording import count, name_first, span
 
 MOST_ROWS = 500
 """Rows of a table at most; the API has them all."""
@@ -150,13 +150,22 @@ def _headline(snapshot: Snapshot, *, stalled: bool) -> tuple[str, bool]:
     severities = Counter(one.condition.severity for one in snapshot.alerts if one.is_open)
     urgent = severities[Severity.CRITICAL]
     if urgent:
-        return f"{count(urgent, 'critical alert')} open", False
+        return f"{count(urgent, 'critical alert')} open: {_names_of_urgent(snapshot)}", False
     suspect = len({one.target for one in snapshot.standings.targets if not one.settled})
     if suspect:
         return f"Nothing critical is confirmed; {count(suspect, 'target')} probed again", True
     if severities:
         return f"Nothing critical; {count(severities.total(), 'alert')} open", True
     return "Everything required is reachable", True
+
+
+def _names_of_urgent(snapshot: Snapshot) -> str:
+    """Name the hosts and patterns that open critical alerts are about; of none, what is wrong."""
+    alerts = [one for one in by_urgency(snapshot.alerts) if one.is_open]
+    urgent = [one.condition for one in alerts if one.condition.severity is Severity.CRITICAL]
+    hosts = {one.id: one.shown_host for one in snapshot.plan.targets} if snapshot.plan else {}
+    named = [hosts[name] for one in urgent for name in one.targets if name in hosts]
+    return name_first(named or [one.summary for one in urgent])
 
 
 def _counts(counts: OutcomeCounts) -> str:

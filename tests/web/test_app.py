@@ -178,7 +178,7 @@ async def test_the_status_page_has_cause_advice_and_problems(start: Start) -> No
     status, page = await running.get("/")
     assert status == 200
     wanted = (
-        "1 critical alert open",
+        "1 critical alert open: ",
         "tls_reset_after_hello",
         "an L7 firewall (URL, application)",
         "Allow the name.",

@@ -16,9 +16,7 @@ from egressd.attribution.detectors.detector_input import DetectorInput
 from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.target_judgement import TargetJudgement, device_of, is_named_by_peer
 from egressd.attribution.trail_judgement import Match
-
-MOST_SHOWN = 2
-"""Names shown of one device; a device may have another for each connection."""
+from egressd.wording import name_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +80,4 @@ def _marks(one: TargetJudgement) -> Iterator[str]:
 
 def _group(places: list[tuple[str, ...]], some: list[TargetJudgement]) -> DeviceGroup:
     names = sorted({device_of(one.deciding_match) for one in some if one.deciding_match is not None})
-    return DeviceGroup(key=" ".join(places[0]), shown=_listed(names), judgements=tuple(some))
-
-
-def _listed(names: list[str]) -> str:
-    """List the first names of a device, and count the others."""
-    more = len(names) - MOST_SHOWN
-    return ", ".join(names[:MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return DeviceGroup(key=" ".join(places[0]), shown=name_first(names), judgements=tuple(some))

@@ -12,6 +12,7 @@ from egressd.net.scrub import scrub
 from egressd.notify.content import facts
 from egressd.notify.content.message import ContentSection, Message, MessageContent
 from egressd.notify.content.times import format_elapsed, format_time
+from egressd.wording import name_first
 
 MANY = 20
 """More notices than this are a line each, so that a digest stays readable."""
@@ -85,7 +86,9 @@ def _title(notices: Sequence[Notice], rules: Alerting) -> str:
     where = f" on {scrub(rules.instance, facts.LONGEST_NAME)}" if rules.instance else ""
     worst = min((one for one in notices if one.kind is not NoticeKind.CLOSED), key=_urgency, default=None)
     mark = f"{worst.alert.condition.severity.value.upper()}: " if worst else ""
-    return f"{mark}{len(notices)} notifications{where}: {counts}"
+    names = name_first(facts.target_places(one.alert.condition for one in sorted(notices, key=_urgency)))
+    about = f"; {names}" if names else ""
+    return f"{mark}{len(notices)} notifications{where}: {counts}{about}"
 
 
 def _urgency(notice: Notice) -> tuple[bool, int]:

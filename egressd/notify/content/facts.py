@@ -5,7 +5,7 @@ All text in it is scrubbed: printable, one line each, bounded. What is left out 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from egressd.attribution.blame.claims import suspect_lines, who_and_team
 from egressd.model.alert import Alert, Condition, Notice, NoticeKind, Resolution
@@ -64,6 +64,12 @@ def evidence_of(condition: Condition) -> tuple[str, ...]:
 def target_names(condition: Condition) -> tuple[str, ...]:
     """Return all targets by name."""
     return tuple(scrub(one, LONGEST_NAME) for one in condition.targets)
+
+
+def target_places(conditions: Iterable[Condition]) -> Iterator[str]:
+    """Yield the host or pattern, with its port, of each target."""
+    for one in conditions:
+        yield from (name.rpartition("/")[2] for name in target_names(one))
 
 
 def advice_of(condition: Condition) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from egressd import __version__
 from egressd.attribution.blame.claims import ruled_out_lines, suspect_lines
 from egressd.errors import ExitCode
+from egressd.model.endpoint import Need
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep
 from egressd.report.findings import ReportedFinding, reported_findings
@@ -27,7 +28,7 @@ from egressd.report.summary import (
 )
 from egressd.report.sweep_diff import diff_since_baseline
 from egressd.report.ticket.connection import Connection, Trails, connection_of, trails_of
-from egressd.wording import host_port
+from egressd.wording import host_port, name_first
 
 SECTIONS = (
     ("Failing", (Outcome.BLOCKED, Outcome.DOWN)),
@@ -119,7 +120,7 @@ def page_of(sweep: Sweep) -> ReportPage:
     )
     plan = sweep.recording.plan
     return ReportPage(
-        headline=conclude(sweep),
+        headline=_headline(sweep),
         state={ExitCode.OK: "good", ExitCode.FAILED: "bad"}.get(exit_code(sweep), "unsure"),
         counts=counts_text(count_outcomes(outcomes_of(sweep).values())),
         facts=tuple(_facts(sweep)),
@@ -130,6 +131,14 @@ def page_of(sweep: Sweep) -> ReportPage:
         profiles=tuple(by_profile(sweep).items()),
         rows=tuple(_rows(sweep)),
     )
+
+
+def _headline(sweep: Sweep) -> str:
+    """State the conclusion, and name the first required targets that can't be reached."""
+    outcomes = outcomes_of(sweep)
+    required = (one for one in sweep.recording.plan.targets if one.need is Need.REQUIRED)
+    failing = [_place(one) for one in required if outcomes[one.id] in (Outcome.BLOCKED, Outcome.DOWN)]
+    return f"{conclude(sweep)}: {name_first(failing)}" if failing else conclude(sweep)
 
 
 def facts_of(finding: ReportedFinding) -> tuple[tuple[str, str], ...]:

@@ -106,7 +106,9 @@ def test_a_digest_has_every_notice_most_urgent_first() -> None:
     mild = alert(condition=replace(CAUSE, severity=Severity.INFO, summary="something mild"))
     notices = (notice(NoticeKind.CLOSED), notice(about=mild), notice())
     text = section_text(*notices, dropped=2)
-    assert text.startswith("CRITICAL: 3 notifications on bridge-1:10980: 2 opened, 1 resolved\n")
+    title, _, _ = text.partition("\n")
+    assert title.startswith("CRITICAL: 3 notifications on bridge-1:10980: 2 opened, 1 resolved; ")
+    assert CAUSE.targets[0].partition("/")[2] in title
     assert "2 notifications before this one were dropped" in text
     places = [
         text.index(part) for part in ("CRITICAL: A firewall", "INFO: something mild", "RESOLVED: A firewall")
@@ -126,7 +128,8 @@ def test_a_large_digest_is_a_line_per_notice() -> None:
         for kind, base in ((NoticeKind.OPENED, alert()), (NoticeKind.CLOSED, over()))
     )
     text = section_text(*notices, dropped=3)
-    assert text.startswith("CRITICAL: 100 notifications on bridge-1:10980: 50 opened, 50 resolved\n")
+    title = "CRITICAL: 100 notifications on bridge-1:10980: 50 opened, 50 resolved; t0, u and 49 more\n"
+    assert text.startswith(title)
     assert "3 notifications before this one were dropped" in text
     since = "since 2026-11-21 02:13:05 UTC"
     for n in range(50):
