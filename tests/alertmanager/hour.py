@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +67,18 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             sink.sendall(data)
     with suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mode:
+    """Who can speak for a daemon."""
+
+    receiver: bool
+    """Whether it is given a receiver at first."""
+    scraped: bool
+    """Whether Prometheus scrapes it."""
+    heard: bool = True
+    """Whether its receiver leads to the Alertmanagers, or to closed ports."""
 
 
 @dataclass(kw_only=True)
@@ -234,24 +246,26 @@ def run_prometheus(folder: Path, divisor: float) -> Iterator[None]:
 
 @contextmanager
 def running_hour(
-    folder: Path, hosts: tuple[str, ...], divisor: float, modes: dict[str, tuple[bool, bool]]
+    folder: Path, hosts: tuple[str, ...], divisor: float, modes: Mapping[str, Mode]
 ) -> Iterator[Hour]:
-    """Run everything; `modes`: by site, whether it has a receiver, and whether Prometheus scrapes it."""
+    """Run everything, with a site for each mode."""
     config = shipped("alertmanager/alertmanager.yml", divisor).replace("9095", PORT)
     wait = f"--cluster.peer-timeout={round(15_000 / divisor)}ms"
     flags = (wait, "--cluster.gossip-interval=50ms", "--cluster.settle-timeout=1s")
     with ExitStack() as stack:
         lab = stack.enter_context(open_lab(folder))
         first, second, webhook = stack.enter_context(two_peers(folder, config, flags))
+        urls = (first.url, second.url)
         settings, gate = site_settings(folder, hosts, divisor)
         stack.callback(gate.close)
+        nobody = tuple(f"http://127.0.0.1:{free_port()}" for _ in urls)
         sites = {name: Site(name=name, folder=folder, divisor=divisor, settings=settings) for name in modes}
-        for name, (receiver, _) in modes.items():
-            sites[name].configure((first.url, second.url) if receiver else ())
+        for name, mode in modes.items():
+            sites[name].configure((urls if mode.heard else nobody) if mode.receiver else ())
             sites[name].start()
             stack.callback(sites[name].kill)
-        scraped = [sites[name].instance for name, (_, by_prometheus) in modes.items() if by_prometheus]
-        write_prometheus(folder, divisor, scraped, (first.url, second.url))
+        scraped = [sites[name].instance for name, mode in modes.items() if mode.scraped]
+        write_prometheus(folder, divisor, scraped, urls)
         for one in sites.values():
             until(one.has_swept, (folder / f"{one.name}.log").read_text)
         stack.enter_context(run_prometheus(folder, divisor))

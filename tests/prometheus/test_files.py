@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -151,6 +153,14 @@ def test_alertmanager_example_matches_existing_alerts() -> None:
             assert [name for name in names if re.fullmatch(wanted, name)], matcher
     receivers = {one["name"] for one in file["receivers"]}
     assert {file["route"]["receiver"], *(one["receiver"] for one in file["route"]["routes"])} == receivers
+
+
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed (Debian's package)")
+def test_amtool_checks_the_alertmanager_example() -> None:
+    """`amtool check-config` accepts the example."""
+    path = CONFIG / "alertmanager" / "alertmanager.yml"
+    done = subprocess.run(["amtool", "check-config", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, "SUCCESS" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
 def test_the_dashboard_keeps_the_linters_rules() -> None:
