@@ -34,9 +34,9 @@ LIMITS = {
     "families": ["ipv4"],
     "dns_timeout": "1s",
     "connect_timeout": "1s",
-    "tls_timeout": "2s",
-    "http_timeout": "2s",
-    "deadline": "5s",
+    "tls_timeout": "1500ms",
+    "http_timeout": "1500ms",
+    "deadline": "4s",
 }
 KINDS = {one.name: one.protocol for one in ALL_FLOODS} | {"dns-other-ids": "dns", "ntp-other-times": "ntp"}
 
