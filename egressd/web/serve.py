@@ -48,8 +48,18 @@ def is_no_bad_request(record: logging.LogRecord) -> bool:
     return not (isinstance(error, HttpProcessingError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def is_no_late_resume(record: logging.LogRecord) -> bool:
+    """Filter out what asyncio logs of a TLS connection that was aborted while reading was to go on.
+
+    A client that sends without reading would fill the journal with it (Python 3.11 to 3.13, `sslproto`).
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, RuntimeError) and "cannot switch state" in str(error))
+
+
 requests_log = logging.getLogger("egressd.http")
 requests_log.addFilter(is_no_bad_request)
+logging.getLogger("asyncio").addFilter(is_no_late_resume)
 
 
 async def serve(holder: SnapshotHolder, settings: Settings, intents: Intents, *, catalog: Catalog) -> None:

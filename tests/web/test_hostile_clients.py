@@ -6,6 +6,7 @@ Deadlines are made short; each test waits for the end of a connection, never for
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import time
@@ -298,3 +299,22 @@ async def test_a_page_is_made_once_for_all_who_wait() -> None:
                 group.create_task(get(name, key))
     assert most <= 2
     assert pages._made == {}
+
+
+async def test_a_handshake_that_failed_is_free_at_once(start: Start, tmp_path: Path) -> None:
+    """Nothing of it waits for the garbage collector: TLS has large buffers, and scanners come often."""
+    issue(trustme.CA(), tmp_path)
+    running = await start(config_file=write(tmp_path, TLS))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            async with connected(running) as (_, writer):
+                await until(lambda: len(running.server.admission) == 1)
+                writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            await until(lambda: len(running.server.admission) == 0)
+        await asyncio.sleep(0.1)
+        kept = [one for one in gc.get_objects() if type(one).__name__ == "SSLProtocol"]
+        assert kept == []
+    finally:
+        gc.enable()

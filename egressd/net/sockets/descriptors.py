@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 RESERVED = 192
-"""Descriptors kept for everything that is not a probe: half of them are for clients of the HTTP server."""
+"""Descriptors kept for everything that is not a probe: a third of them are for clients of the HTTP server."""
 
 
 def allow_descriptors(wanted: int) -> int:

@@ -15,7 +15,7 @@ import structlog
 
 from egressd import clock
 
-MOST = 96
+MOST = 64
 """Connections at once; `egressd.net.sockets.descriptors` keeps more descriptors than that from the probes."""
 SHARE = 32
 """Connections of one address, or of one network of IPv6 (/64)."""
@@ -28,6 +28,10 @@ LOOPBACK = "loopback"
 log = structlog.get_logger("egressd")
 
 
+def _nothing() -> None:
+    """End nothing: the connection has not begun, or has ended."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Slot:
     """The place of one connection."""
@@ -36,7 +40,7 @@ class Slot:
     """The address or network it is counted for."""
     since: float
     """When it was opened, or finished a request, on the monotonic clock."""
-    close: Callable[[], object] = lambda: None
+    close: Callable[[], object] = _nothing
     """Ends the connection at once."""
     answering: bool = False
     """Whether a request is being answered."""
@@ -80,6 +84,7 @@ class Admission:
     def release(self, slot: Slot) -> None:
         """Take a connection out that has ended."""
         self._open.pop(slot, None)
+        slot.close = _nothing
 
     def free_descriptor(self) -> None:
         """Close an idle connection, because the process has no descriptor left."""
@@ -111,12 +116,13 @@ class Admission:
         return [one for one in self._open if one.group == largest]
 
     def _make_room(self, rivals: Iterable[Slot], address: str) -> bool:
-        """Close the connection that has been idle for longest; return whether there was one."""
-        idle = [one for one in rivals if one.gives_way]
-        found = min(idle, key=lambda one: (one.answering, one.since), default=None)
+        """Close the connection that has asked or read nothing for longest; return whether there was one."""
+        idle = (one for one in rivals if one.gives_way)
+        found = min(idle, key=lambda one: one.since, default=None)
         if found is not None:
+            close = found.close
             self.release(found)
-            found.close()
+            close()
         self._note(address, refused=found is None)
         return found is not None
 

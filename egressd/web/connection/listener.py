@@ -88,8 +88,9 @@ class Listener:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: self.protocol(slot), connected, ssl=context, **limits
             )
-        except OSError:
-            self.admission.release(slot)  # a client that left, or no TLS: nothing to say
+        except OSError as left:  # or no TLS: nothing to say
+            self.admission.release(slot)
+            left.with_traceback(None)  # its frames lead back to it, and would keep 256 KiB of buffers
         except asyncio.CancelledError:
             self.admission.release(slot)
             raise
