@@ -219,9 +219,9 @@ def _remembered(snapshot: Snapshot, step: ClockStep) -> Snapshot:
     """Return a snapshot with what it remembers by the clock as it is now."""
     return replace(
         snapshot,
-        standings=after_step(snapshot.standings, step),
-        alerts=after_step(snapshot.alerts, step),
-        counters=after_step(snapshot.counters, step),
+        standings=attempt(Part.STANDINGS, snapshot.standings, after_step, snapshot.standings, step),
+        alerts=attempt(Part.ALERTS, snapshot.alerts, after_step, snapshot.alerts, step),
+        counters=attempt(Part.COUNTERS, snapshot.counters, after_step, snapshot.counters, step),
     )
 
 

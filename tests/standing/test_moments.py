@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from egressd.model.alert import AlertState
+from egressd.model.alert import Alert, AlertState, Condition
 from egressd.model.snapshot import Counters
-from egressd.standing.moments import ClockStep, after_step
+from egressd.model.standing import FindingStanding, Standing
+from egressd.standing.moments import MOMENTS, ClockStep, after_step
 from egressd.wording import stamp
 from tests.notify.notices import alert
 
@@ -67,3 +68,10 @@ def test_alerts_and_counters_move_as_a_whole() -> None:
     assert new.condition.summary == at
     counters = after_step(Counters(profiles={"bridge": at}, completed=at), step(timedelta(days=200)))
     assert counters.profiles == {"bridge": after}
+
+
+def test_every_moment_is_known() -> None:
+    """A field that is added to what is remembered moves as well."""
+    for kind in (Alert, Condition, FindingStanding, Standing):
+        named = {one.name for one in fields(kind) if "Timestamp" in str(one.type)}
+        assert named <= MOMENTS, kind
