@@ -101,7 +101,7 @@ _ROWS = (
         MetricType.INFO,
         "target endpoint service host port protocol need profiles",
         "N",
-        "Attributes of a target; profiles are separated by commas.",
+        "Attributes of a target; profiles are separated by commas, a random host is named by its pattern.",
     ),
     _metric(
         "target_up",
