@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import structlog
@@ -111,3 +112,12 @@ def unused_tcp_port() -> Iterator[int]:
 def unused_udp_port() -> int:
     """Return a port that no other test is given."""
     return free_port()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Return a folder that every user can enter; those of pytest are closed again by every other run."""
+    with TemporaryDirectory(prefix="egressd-test-") as name:
+        folder = Path(name).resolve()
+        folder.chmod(0o755)
+        yield folder

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import wraps
 from typing import ParamSpec
 
 import typer
 
-from egressd.cli.log import Form, Level, configure_logging, flush_log, without_secrets
-from egressd.errors import EgressdError, ExitCode
+from egressd.cli.log import Form, Level, configure_logging, flush_log, printable, without_secrets
+from egressd.errors import ConfigError, EgressdError, ExitCode
 
 P = ParamSpec("P")
 
@@ -34,7 +34,7 @@ def _exit_code(command: Callable[[], ExitCode | None]) -> int | None:
         code = command()
         sys.stdout.flush()
     except EgressdError as mistake:
-        print_stderr(str(mistake))
+        _print_lines(mistake.problems if isinstance(mistake, ConfigError) else str(mistake).split("\n"))
         return mistake.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -49,10 +49,16 @@ def _exit_code(command: Callable[[], ExitCode | None]) -> int | None:
 
 
 def print_stderr(text: str) -> None:
-    """Print a message on stderr; a single line gets the program's name before it."""
-    lines = without_secrets(text).splitlines()
+    """Print a message on stderr; a single line gets the program's name before it.
+
+    Names of files and keys, which are others' text, are shown without what would move the cursor.
+    """
+    _print_lines(text.rstrip("\n").split("\n"))
+
+
+def _print_lines(lines: Sequence[str]) -> None:
     prefix = "egressd: " if len(lines) == 1 else ""
-    write_stderr("".join(f"{prefix}{line}\n" for line in lines))
+    write_stderr("".join(f"{prefix}{printable(without_secrets(line))}\n" for line in lines))
 
 
 def write_stderr(text: str) -> None:

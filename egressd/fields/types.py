@@ -103,6 +103,13 @@ def duration_between(low: float, high: float) -> AfterValidator:
     return AfterValidator(check)
 
 
+def one_printable_line(text: str) -> str:
+    """Require text that every terminal and page shows as it is."""
+    if not text.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return text
+
+
 def one_or_many(value: object) -> object:
     """Accept one text as a list of one."""
     return [value] if isinstance(value, str) else value
@@ -132,7 +139,9 @@ Value = Annotated[
     TypeName(text="text"),
 ]
 Values = Annotated[list[Value], BeforeValidator(one_or_many), TypeName(text="text or list of text")]
-Line = Annotated[str, Field(min_length=1, max_length=200), TypeName(text="text")]
+Line = Annotated[
+    str, Field(min_length=1, max_length=200), AfterValidator(one_printable_line), TypeName(text="text")
+]
 UserName = Annotated[
     str, matching(r"[^:\x00-\x1f\x7f]{1,255}", "must be a name without a colon"), TypeName(text="text")
 ]

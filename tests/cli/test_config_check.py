@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from egressd.cli.app import app
 from egressd.net.sockets.descriptors import RESERVED
-from tests.ordinary_user import open_to_all, run_as_ordinary_user
+from tests.ordinary_user import run_as_ordinary_user
 
 ENDPOINT = {"id": "a", "host": "a.example", "port": 443, "protocol": "https"}
 
@@ -90,9 +90,9 @@ def test_a_mistake_of_the_web_configuration_is_listed_with_the_others(tmp_path: 
     assert check(tmp_path, "--no-host", web={"config_file": "web.yml"}).exit_code == 0
 
 
-def test_a_state_directory_needs_permission(tmp_path: Path) -> None:
+def test_a_state_directory_needs_permission(open_folder: Path) -> None:
     """A folder that this user can't write to, or make, is a mistake; one that can be made is none."""
-    folder = open_to_all(tmp_path)
+    folder = open_folder
     (folder / "mine").mkdir(mode=0o755)
     rows = {
         "no": folder / "mine" / "state",
@@ -123,17 +123,17 @@ def test_a_state_directory_needs_permission(tmp_path: Path) -> None:
     ],
 )
 def test_a_secret_that_everybody_reads_is_a_warning(
-    tmp_path: Path, mode: int, folder_mode: int, said: str | None
+    open_folder: Path, mode: int, folder_mode: int, said: str | None
 ) -> None:
     """A secret of every kind is named where others read or change it; a closed folder above protects it."""
-    folder = open_to_all(tmp_path) / "secrets"
+    folder = open_folder / "secrets"
     folder.mkdir()
     for name, text in (("password", "hunter2"), ("url", "https://a.example/x"), ("token", "t0ken")):
         (folder / name).write_text(text, encoding="utf-8")
         (folder / name).chmod(mode)
     folder.chmod(folder_mode)
     done = check(
-        tmp_path,
+        open_folder,
         proxy={"url": "http://p.example:1", "username": "u", "password_file": "secrets/password"},
         notify={
             "receivers": [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.ordinary_user import open_to_all, run_as_ordinary_user
+from tests.ordinary_user import run_as_ordinary_user
 
 KEYS = (
     "trust.store",
@@ -25,21 +25,20 @@ KINDS = ("closed", "secret", "long", "through", "loop", "folder", "pipe", "devic
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(open_folder: Path) -> Path:
     """A folder that an ordinary user can enter, with all that is no readable file in it."""
-    os.umask(0o022)
-    (tmp_path / "closed").mkdir(mode=0o700)
-    (tmp_path / "closed" / "file").write_text("hunter2", encoding="ascii")
-    (tmp_path / "secret").write_text("hunter2", encoding="ascii")
-    (tmp_path / "secret").chmod(0)
-    (tmp_path / "plain").write_text("x", encoding="ascii")
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    (tmp_path / "folder").mkdir()
-    os.mkfifo(tmp_path / "pipe", 0o666)
-    (tmp_path / "pipe").chmod(0o666)
+    (open_folder / "closed").mkdir(mode=0o700)
+    (open_folder / "closed" / "file").write_text("hunter2", encoding="ascii")
+    (open_folder / "secret").write_text("hunter2", encoding="ascii")
+    (open_folder / "secret").chmod(0)
+    (open_folder / "plain").write_text("x", encoding="ascii")
+    (open_folder / "loop").symlink_to(open_folder / "loop")
+    (open_folder / "folder").mkdir()
+    os.mkfifo(open_folder / "pipe", 0o666)
+    (open_folder / "pipe").chmod(0o666)
     if os.geteuid() != 0:
-        (tmp_path / "closed").chmod(0)
-    return open_to_all(tmp_path)
+        (open_folder / "closed").chmod(0)
+    return open_folder
 
 
 def path_of(kind: str, folder: Path) -> str:

@@ -14,7 +14,7 @@ import pytest
 from egressd.cli import outputfile
 from egressd.cli.outputfile import check_output, write_output
 from egressd.errors import UsageError
-from tests.ordinary_user import NOBODY, open_to_all, run_as_ordinary_user
+from tests.ordinary_user import NOBODY, run_as_ordinary_user
 
 LINE = "the report\n"
 
@@ -68,11 +68,11 @@ def test_a_new_file_has_the_mode_that_is_asked_for(tmp_path: Path) -> None:
     assert (tmp_path / "link").is_symlink()
 
 
-def test_a_file_of_another_user_is_replaced_and_not_opened_up(tmp_path: Path) -> None:
+def test_a_file_of_another_user_is_replaced_and_not_opened_up(open_folder: Path) -> None:
     """Without the right to keep owner and group, a file gets no permission that others did not have."""
     if os.geteuid() != 0:
         pytest.skip("SKIPPED: only root can make a file of another user's")
-    folder = open_to_all(tmp_path) / "shared"
+    folder = open_folder / "shared"
     folder.mkdir()
     folder.chmod(0o777)
     path = folder / "file"
@@ -134,9 +134,9 @@ def test_a_path_that_can_t_be_written_is_wrong_usage(tmp_path: Path, name: str) 
         check_output(tmp_path / name)
 
 
-def test_a_closed_folder_is_wrong_usage(tmp_path: Path) -> None:
+def test_a_closed_folder_is_wrong_usage(open_folder: Path) -> None:
     """A folder that the user can't enter or write to is exit code 2, with no traceback."""
-    folder = open_to_all(tmp_path)
+    folder = open_folder
     (folder / "closed").mkdir(mode=0o700 if os.geteuid() == 0 else 0)
     (folder / "other").mkdir(mode=0o555)
     paths = (folder / "closed" / "file", folder / "other" / "file")

@@ -99,6 +99,18 @@ def _render(good: tuple[ImportedEndpoint, ...], name: str) -> str:
     origin = f"{count(len(good), 'endpoint')} from {clean(Path(name).name)}"
     head = f"# {origin}; check by: egressd config check --config.file FILE\n"
     rows = [{key: value for key, value in one.row.items() if value not in ("", [])} for one in good]
-    return head + yaml.safe_dump(
-        {"endpoints": rows}, sort_keys=False, allow_unicode=True, width=100, default_flow_style=False
-    )
+
+    def dump(*, allow_unicode: bool) -> str:
+        return str(
+            yaml.safe_dump(
+                {"endpoints": rows},
+                sort_keys=False,
+                allow_unicode=allow_unicode,
+                width=100,
+                default_flow_style=False,
+            )
+        )
+
+    text = dump(allow_unicode=True)
+    # YAML lets characters pass that change the direction of writing: with those, everything is escaped.
+    return head + (text if text.replace("\n", "").isprintable() else dump(allow_unicode=False))

@@ -14,6 +14,7 @@ from egressd.cli.log.configure import (
     register_secrets,
     without_secrets,
 )
+from egressd.cli.log.human import printable
 
 __all__ = [
     "HIDDEN",
@@ -23,6 +24,7 @@ __all__ = [
     "flush_log",
     "is_journal",
     "lines_lost",
+    "printable",
     "register_secrets",
     "without_secrets",
 ]
