@@ -1,4 +1,7 @@
-"""An index over a recording in which our code fails on single records: those are left out, no others."""
+"""An index over what is evidence in a recording.
+
+Records on which our code fails are left out, and no others; so is what this host lacked resources for.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from dataclasses import replace
 
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.errors import OnBug, Part, describe_bug, isolate
-from egressd.model.recording import Control, ProbeRecord, Recording
+from egressd.model.observation import Failure
+from egressd.model.recording import Control, ProbeRecord, Recording, Trail
 
 
 def index_recording(recording: Recording, *, part: Part, on_bug: OnBug) -> SweepIndex:
@@ -16,6 +20,7 @@ def index_recording(recording: Recording, *, part: Part, on_bug: OnBug) -> Sweep
     Raises:
         Exception: the plan itself can't be indexed.
     """
+    recording = without_shortages(recording)
 
     def without_some(_why: str) -> SweepIndex:
         kept = replace(
@@ -30,6 +35,27 @@ def index_recording(recording: Recording, *, part: Part, on_bug: OnBug) -> Sweep
         return SweepIndex.build(replace(recording, records=marked, controls=()))
 
     return isolate(part, on_bug, lambda: SweepIndex.build(recording), without_some)
+
+
+def without_shortages(recording: Recording) -> Recording:
+    """Return a recording without the trails that ended for want of descriptors, ports or memory.
+
+    They tell nothing about the network. Those of a probe stay where it has no others.
+    """
+    controls = (replace(one, trails=_unhindered(one.trails)) for one in recording.controls)
+    return replace(
+        recording,
+        records=tuple(
+            replace(one, trails=_unhindered(one.trails) or one.trails) for one in recording.records
+        ),
+        controls=tuple(
+            replace(one, subject_trails=_unhindered(one.subject_trails)) for one in controls if one.trails
+        ),
+    )
+
+
+def _unhindered(trails: tuple[Trail, ...]) -> tuple[Trail, ...]:
+    return tuple(one for one in trails if one.last is None or one.last.failure is not Failure.NO_RESOURCES)
 
 
 def _checked_record(one: ProbeRecord, recording: Recording) -> ProbeRecord:

@@ -14,6 +14,7 @@ import structlog
 from egressd import clock
 from egressd.attribution import SAMPLED, judge, plan_followups
 from egressd.bugs import report_bug
+from egressd.engine.late_modules import import_late_modules
 from egressd.engine.latest import EVIDENCE_INTERVALS, LatestResults, RecordChange
 from egressd.engine.plan import plan_sweep
 from egressd.engine.schedule import Schedule, hourly_label
@@ -217,12 +218,13 @@ class Session:
 
 
 def open_context(settings: Settings, plan: Plan) -> ProbeContext:
-    """Load what probing needs: the trust stores and the DNS resolvers. Raises ConfigError."""
+    """Load what probing needs: modules, the trust stores and the DNS resolvers. Raises ConfigError."""
+    import_late_modules()
     proxy = settings.proxy
     return ProbeContext(
         plan=plan,
-        store=load_trust(settings.trust),
+        store=load_trust(settings.trust).load(),
         resolvers=expand_resolvers(settings.resolvers),
-        proxy_store=load_trust(Trust(store=proxy.ca_file)) if proxy and proxy.ca_file else None,
+        proxy_store=load_trust(Trust(store=proxy.ca_file)).load() if proxy and proxy.ca_file else None,
         secrets=proxy_secrets(settings.proxy, settings.plain_proxy),
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from egressd.model.observation import Failure, Icmp, TcpInfo, TcpObservation
 from egressd.model.settings import Source
-from egressd.net.sockets.errors import PhaseError, detail_of, failure_of
+from egressd.net.sockets.errors import SHORTAGES, PhaseError, detail_of, failure_of, phase_error
 from egressd.net.sockets.kernel import read_icmp, tcp_info
 from egressd.net.sockets.opening import (
     SocketAddress,
@@ -126,7 +126,7 @@ class _ConnectAttempt:
             await self._establish(sock, peer, timeout)
             self.info = tcp_info(sock)
             return TcpStream(sock)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self.icmp = read_icmp(sock)
             self.info = tcp_info(sock)
             sock.close()
@@ -180,8 +180,10 @@ class _ConnectAttempt:
         )
 
 
-def _connect_error(error: OSError, peer: SocketAddress) -> PhaseError:
+def _connect_error(error: OSError | MemoryError, peer: SocketAddress) -> PhaseError:
     failure = failure_of(error)
+    if isinstance(error, MemoryError):
+        return phase_error(error)
     if error.errno == errno.EADDRNOTAVAIL and not _has_local_address_for(peer):
         failure = Failure.UNREACHABLE
     return PhaseError(failure, detail_of(error), error.errno)
@@ -194,7 +196,9 @@ def _has_local_address_for(peer: SocketAddress) -> bool:
     UDP socket needs the same address, but none of TCP's ports.
     """
     family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
-    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.connect(peer)
-        return True
-    return False
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect(peer)
+    except OSError as error:
+        return error.errno in SHORTAGES
+    return True

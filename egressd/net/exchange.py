@@ -73,7 +73,7 @@ async def _exchange(
         failed, alert = PhaseError(Failure.ALERT, str(error)), error.alert
     except TlsDataError as error:
         failed = PhaseError(Failure.TLS_ERROR, detail_of(error))
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         failed = phase_error(error)
     return _observe(stream, request, version, watch, response, failed=failed, alert=alert), response
 

@@ -24,6 +24,8 @@ _MAX_CERTIFICATES = 16
 _NAMES_AND_URLS = 16 * 1024
 """Characters of a chain's names and URLs; more are dropped."""
 _ALERT_SECONDS = 1.0
+_OUT_OF_MEMORY = "MALLOC_FAILURE"
+"""OpenSSL's reason."""
 _HEX_BYTES = 64
 
 
@@ -53,15 +55,26 @@ async def handshake(
     """
     watch = Stopwatch()
     try:
-        session = TlsStream(stream, store.context(alpn, names=not _is_refused_by_openssl(host)), host)
+        context = store.context(alpn, names=not _is_refused_by_openssl(host))
+    except (OSError, MemoryError) as error:  # also of OpenSSL: the roots were read before
+        stream.close()
+        return _not_started(watch, host, alpn, _shortage(error)), None
+    try:
+        session = TlsStream(stream, context, host)
     except (ValueError, TypeError, ssl.SSLError) as error:
         stream.close()
         return _invalid_name(watch, host, alpn, error), None
     outcome = await _run(session, timeout, verifies=store.verifies)
     info = session.info()
-    chain = _parse_all(session.chain())
-    if outcome.verify_code == 0 and _is_refused_by_openssl(host) and not chain[0].matches(host):
-        outcome = _WRONG_NAME
+    chain: tuple[ParsedCertificate, ...] = ()
+    facts: ChainFacts | None = None
+    try:
+        chain = _parse_all(session.chain())
+        if outcome.verify_code == 0 and _is_refused_by_openssl(host) and not chain[0].matches(host):
+            outcome = _WRONG_NAME
+        facts = _facts(session, chain, store, verified=outcome.verify_code == 0) if chain else None
+    except (OSError, MemoryError, ImportError) as error:
+        outcome = _shortage(error)
     if outcome.failure is not None:
         session.close()
     sent, received = session.sent, session.received
@@ -88,7 +101,7 @@ async def handshake(
         chain=tuple(_without_excess(chain)),
         verify_code=outcome.verify_code,
         verify_message=outcome.verify_message,
-        facts=_facts(session, chain, store, verified=outcome.verify_code == 0) if chain else None,
+        facts=facts,
         client_certificate_requested=received.certificate_request,
         info=info,
     )
@@ -117,6 +130,8 @@ async def _run(session: TlsStream, timeout: float, *, verifies: bool) -> _Outcom
         if isinstance(error, TimeoutError) and session.flooded:
             return _Outcome(failure=Failure.FLOOD, detail=f"{session.received_so_far}, until the timeout")
         return _Outcome(failure=failure_of(error), detail=detail_of(error), errno=error.errno)
+    except MemoryError as error:
+        return _shortage(error)
     return _Outcome(verify_code=0 if verifies else None)
 
 
@@ -127,9 +142,16 @@ def _openssl_failure(error: ssl.SSLError, received: RecordScanner) -> _Outcome:
     alert = received.alert if received.alert and received.alert.level == FATAL else alert_from_openssl(error)
     if alert is not None:
         return _Outcome(failure=Failure.ALERT, detail=openssl_reason(error), alert=alert)
+    if openssl_reason(error) == _OUT_OF_MEMORY:
+        return _Outcome(failure=Failure.NO_RESOURCES, detail=openssl_reason(error))
     if isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError):
         return _Outcome(failure=Failure.CLOSED, detail="closed by a close_notify alert")
     return _Outcome(failure=Failure.TLS_ERROR, detail=openssl_reason(error))
+
+
+def _shortage(error: Exception) -> _Outcome:
+    """Return what ends a phase for want of memory or a descriptor."""
+    return _Outcome(failure=Failure.NO_RESOURCES, detail=scrub(f"{type(error).__name__}: {error}", 200))
 
 
 def _is_refused_by_openssl(host: str) -> bool:
@@ -176,6 +198,11 @@ def _sni(host: str) -> str:
 
 
 def _invalid_name(watch: Stopwatch, host: str, alpn: tuple[str, ...], error: Exception) -> TlsObservation:
+    why = scrub(f"cannot be sent as server name: {error}", 200)
+    return _not_started(watch, host, alpn, _Outcome(failure=Failure.NAME_INVALID, detail=why))
+
+
+def _not_started(watch: Stopwatch, host: str, alpn: tuple[str, ...], outcome: _Outcome) -> TlsObservation:
     return TlsObservation(
         started=watch.started,
         elapsed_ms=watch.elapsed_ms,
@@ -186,6 +213,6 @@ def _invalid_name(watch: Stopwatch, host: str, alpn: tuple[str, ...], error: Exc
         bytes_received=0,
         records_sent=0,
         records_received=0,
-        failure=Failure.NAME_INVALID,
-        detail=scrub(f"cannot be sent as server name: {error}", 200),
+        failure=outcome.failure,
+        detail=outcome.detail,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -20,7 +21,7 @@ from egressd.net.dns import system
 from egressd.net.dns.message import RecordType, ResponseMessage, parse_name
 from egressd.net.dns.query import DnsQuerySession, QueryResult
 from egressd.net.scrub import scrub
-from egressd.net.sockets.errors import PhaseError
+from egressd.net.sockets.errors import PhaseError, detail_of
 from egressd.net.stopwatch import Stopwatch
 from egressd.wording import host_port
 
@@ -200,6 +201,9 @@ def _getaddrinfo_record(watch: Stopwatch) -> Callable[..., DnsQuery]:
 def _getaddrinfo_query(watch: Stopwatch, result: system.AddrInfoResult) -> DnsQuery:
     """Map an EAI_* number to a failure; the detail says what getaddrinfo can't tell apart."""
     query = _getaddrinfo_record(watch)
+    if result.shortage is not None:
+        detail = detail_of(OSError(result.shortage, os.strerror(result.shortage)))
+        return query(failure=Failure.NO_RESOURCES, detail=detail, errno=result.shortage)
     match result.error:
         case 0 if result.addresses:
             return query(rcode="NOERROR", answers=result.addresses)

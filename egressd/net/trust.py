@@ -13,6 +13,7 @@ from pathlib import Path
 from egressd.errors import ConfigError, UnreadableFileError
 from egressd.inputfile import read_file
 from egressd.model.settings import Trust
+from egressd.net.sockets.descriptors import shortage
 from egressd.net.tls.anchors import RootSet
 
 SYSTEM = "system"
@@ -37,6 +38,7 @@ class TrustStore:
         self._trust = trust
         self._store_pem = None if trust.store == SYSTEM else _read_pem(trust.store)
         self._public_file = None if trust.public_roots == BUNDLED else trust.public_roots
+        self._system = _system_ders() if trust.store == SYSTEM and verifies else []
         self._verifies = verifies
         self._contexts: dict[tuple[tuple[str, ...], bool], ssl.SSLContext] = {}
 
@@ -64,7 +66,10 @@ class TrustStore:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         elif self._store_pem is None:
+            # What OpenSSL can't open now or later, for want of a descriptor, it leaves out without a word.
             context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+            if self._system:
+                context.load_verify_locations(cadata=b"".join(self._system))
         else:
             context.load_verify_locations(cadata=self._store_pem)
         return context
@@ -92,7 +97,12 @@ class TrustStore:
     @cached_property
     def trusted(self) -> RootSet:
         """The roots of the trust store; parsed when they are first needed."""
-        return RootSet(_system_ders() if self._store_pem is None else _ders(self._store_pem))
+        return RootSet(self._system if self._store_pem is None else _ders(self._store_pem))
+
+    def load(self) -> TrustStore:
+        """Read and parse all roots now: later a descriptor may be lacking. Raises ConfigError."""
+        _ = self.public, self.trusted
+        return self
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -179,5 +189,7 @@ def _system_ders() -> list[bytes]:
         try:
             ders.update(dict.fromkeys(_ders(_read_pem(str(path)))))
         except (ConfigError, ssl.SSLError, ValueError):
+            if shortage() is not None:
+                raise  # a store with holes would accuse those whose roots it lacks
             continue  # OpenSSL skips what it can't read too
     return list(ders)

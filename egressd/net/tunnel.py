@@ -46,7 +46,7 @@ async def open_tunnel(
         failed = error.with_traceback(None) if response.status is None else None
     except TlsAlertError as error:
         failed = PhaseError(Failure.ALERT, str(error))
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         failed = phase_error(error) if response.status is None else None
     failed = failed or _refused_error(response) or await _page_error(response, bytes(early))
     if failed is None and early and isinstance(stream, SupportsUnread):

@@ -222,7 +222,7 @@ class DnsQuerySession:
                 await stream.write(len(sent.wire).to_bytes(2, "big") + sent.wire)
                 size = int.from_bytes(await _read_exactly(stream, 2), "big")
                 answer = parse_response(await _read_exactly(stream, size), {sent.id: sent})
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             raise phase_error(error) from None
         if answer is None:
             raise PhaseError(Failure.MALFORMED, "the answer is to another question")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import queue
 import socket
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from egressd.model.settings import Resolver
 from egressd.net.dns.records import MAX_ADDRESSES
+from egressd.net.sockets.descriptors import shortage
+from egressd.net.sockets.errors import SHORTAGES
 
 MAX_THREADS = 16
 RESOLV_CONF = Path("/etc/resolv.conf")
@@ -40,6 +43,8 @@ class AddrInfoResult:
     canonical: str = ""
     error: int = 0
     message: str = ""
+    shortage: int | None = None
+    """The errno of what this host lacked, where the lookup failed for that."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +72,18 @@ class _ThreadPool:
             start = self._idle < self._jobs.qsize() and self._alive < self._most
             self._alive += start
         if start:
+            self._start()
+
+    def _start(self) -> None:
+        """Start a thread. Raises OSError where there is none to be had, and nobody to do the job."""
+        try:
             threading.Thread(target=self._run_jobs, name="egressd-getaddrinfo", daemon=True).start()
+        except RuntimeError:  # the limit on threads: RLIMIT_NPROC, or of the cgroup
+            with self._lock:
+                self._alive -= 1
+                if self._alive:
+                    return
+            raise OSError(errno.EAGAIN, "can't start a thread") from None
 
     def _run_jobs(self) -> None:
         while True:
@@ -90,7 +106,10 @@ async def getaddrinfo(host: bytes, family: socket.AddressFamily, *, timeout: flo
     """
     loop = asyncio.get_running_loop()
     job = _Job(host=host, family=family, loop=loop, future=loop.create_future())
-    _pool.submit(job)
+    try:
+        _pool.submit(job)
+    except OSError as error:
+        return AddrInfoResult(error=socket.EAI_SYSTEM, message=str(error.strerror), shortage=error.errno)
     try:
         async with asyncio.timeout(timeout):
             return await job.future
@@ -125,9 +144,17 @@ def _call_getaddrinfo(host: bytes, family: socket.AddressFamily) -> AddrInfoResu
     try:
         rows = socket.getaddrinfo(host, None, family, socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
     except socket.gaierror as error:
-        return AddrInfoResult(error=error.errno or socket.EAI_FAIL, message=str(error.strerror))
+        # The C library reads files and opens sockets, and reports that it can't as any of its errors.
+        lacked = errno.ENOMEM if error.errno == socket.EAI_MEMORY else shortage()
+        return AddrInfoResult(
+            error=error.errno or socket.EAI_FAIL, message=str(error.strerror), shortage=lacked
+        )
+    except MemoryError:
+        return AddrInfoResult(error=socket.EAI_MEMORY, message="out of memory", shortage=errno.ENOMEM)
     except (OSError, UnicodeError) as error:
-        return AddrInfoResult(error=socket.EAI_SYSTEM, message=str(error))
+        number = error.errno if isinstance(error, OSError) else None
+        lacked = number if number in SHORTAGES else shortage()
+        return AddrInfoResult(error=socket.EAI_SYSTEM, message=str(error), shortage=lacked)
     addresses = tuple(dict.fromkeys(str(row[4][0]) for row in rows if row[0] == family))
     return AddrInfoResult(addresses=addresses[:MAX_ADDRESSES], canonical=rows[0][3] if rows else "")
 

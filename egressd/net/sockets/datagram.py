@@ -45,7 +45,7 @@ class Datagrams:
         """Send one datagram; a full send buffer is an error too."""
         try:
             self._sock.send(data)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             raise self._socket_error(error) from None
 
     async def wait_for_answer(self, read: Callable[[bytes], T | None], *, timeout: float) -> T:
@@ -61,7 +61,7 @@ class Datagrams:
             if error.errno is not None:
                 raise self._socket_error(error) from None
             return self._answer_in_buffer(read)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             raise self._socket_error(error) from None
 
     async def _first_answer(self, read: Callable[[bytes], T | None]) -> T:
@@ -89,7 +89,7 @@ class Datagrams:
             raise self._socket_error(error) from None
         raise PhaseError(Failure.TIMEOUT)
 
-    def _socket_error(self, error: OSError) -> PhaseError:
+    def _socket_error(self, error: OSError | MemoryError) -> PhaseError:
         self.icmp = read_icmp(self._sock)
         return phase_error(error)
 

@@ -1,8 +1,11 @@
-"""The soft limit on open file descriptors (RLIMIT_NOFILE)."""
+"""File descriptors: the soft limit (RLIMIT_NOFILE), and whether one is left."""
 
 from __future__ import annotations
 
 import resource
+import socket
+
+from egressd.net.sockets.errors import SHORTAGES
 
 RESERVED = 192
 """Descriptors kept for everything that is not a probe: a third of them are for clients of the HTTP server."""
@@ -19,3 +22,12 @@ def allow_descriptors(wanted: int) -> int:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return soft
+
+
+def shortage() -> int | None:
+    """Return the errno with which this host refuses a descriptor; None where one is left."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    except OSError as error:
+        return error.errno if error.errno in SHORTAGES else None
+    return None

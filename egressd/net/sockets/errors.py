@@ -10,6 +10,10 @@ from egressd.net.scrub import scrub
 
 DETAIL_LIMIT = 200
 
+SHORTAGES = frozenset(
+    (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.ENOSR)
+)
+"""What a call ends with where this host lacks something; ENOSPC: epoll(7) watches too many descriptors."""
 _BY_ERRNO = {
     errno.ETIMEDOUT: Failure.TIMEOUT,
     errno.ECONNREFUSED: Failure.REFUSED,
@@ -31,7 +35,7 @@ _BY_ERRNO = {
         Failure.UNREACHABLE,
     ),
     **dict.fromkeys(
-        (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN),
+        (*SHORTAGES, errno.EADDRNOTAVAIL, errno.EAGAIN),
         Failure.NO_RESOURCES,
     ),
 }
@@ -59,21 +63,26 @@ class NotProcessedError(PhaseError):
         """The HTTP version to send it with."""
 
 
-def failure_of(error: OSError) -> Failure:
+def failure_of(error: OSError | MemoryError) -> Failure:
     """Return the failure of a connect, read or write. A TimeoutError without errno is our own timer."""
+    if isinstance(error, MemoryError):
+        return Failure.NO_RESOURCES
     if error.errno is None and isinstance(error, TimeoutError):
         return Failure.TIMEOUT
     return _BY_ERRNO.get(error.errno or 0, Failure.OS_ERROR)
 
 
-def detail_of(error: OSError) -> str:
+def detail_of(error: OSError | MemoryError) -> str:
     """Return an error as `SYMBOL: text of strerror(3)`."""
+    if isinstance(error, MemoryError):
+        return "ENOMEM: out of memory"
     if error.errno is None:
         return scrub(str(error), DETAIL_LIMIT)
     symbol = errno.errorcode.get(error.errno, str(error.errno))
     return scrub(f"{symbol}: {error.strerror}", DETAIL_LIMIT)
 
 
-def phase_error(error: OSError) -> PhaseError:
+def phase_error(error: OSError | MemoryError) -> PhaseError:
     """Return an error of a connect, read or write as the end of a phase."""
-    return PhaseError(failure_of(error), detail_of(error), error.errno)
+    number = errno.ENOMEM if isinstance(error, MemoryError) else error.errno
+    return PhaseError(failure_of(error), detail_of(error), number)

@@ -10,7 +10,7 @@ import socket
 
 from egressd.model.observation import Failure
 from egressd.model.settings import Source
-from egressd.net.sockets.errors import PhaseError, detail_of, phase_error
+from egressd.net.sockets.errors import SHORTAGES, PhaseError, detail_of, phase_error
 from egressd.net.sockets.kernel import queue_icmp
 
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -77,6 +77,8 @@ def bind_to(sock: socket.socket, source: Source) -> None:
         if source.address is not None:
             _bind_address(sock, source.address)
     except OSError as error:
+        if error.errno in SHORTAGES:
+            raise phase_error(error) from None
         where = source.address or source.interface
         detail = f"cannot leave from {where} (source {source.name}): {detail_of(error)}"
         raise PhaseError(Failure.INVALID_SOURCE, detail, error.errno) from None

@@ -202,6 +202,8 @@ def _moment(moment: datetime | None) -> str | None:
 def _try(read: Callable[[], T], otherwise: T) -> T:
     try:
         return read()
+    except (MemoryError, OSError, ImportError):  # this host lacks something
+        raise
     except Exception:  # noqa: BLE001 - hostile DER: cryptography raises many exceptions, each means "unreadable"
         return otherwise
 

@@ -70,7 +70,7 @@ async def _send_and_read(
                 received.feed(data)
     except PhaseError as error:
         return error
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         return phase_error(error)
     return _classify(received)
 

@@ -58,6 +58,8 @@ def is_signed_by(certificate: RawCertificate, issuer: RawCertificate) -> bool | 
         return _verify(certificate, key)
     except InvalidSignature:
         return False
+    except (MemoryError, OSError, ImportError):  # this host lacks something
+        raise
     except Exception:  # noqa: BLE001 - odd keys, parameters and encodings: cryptography raises many exceptions
         return None
 
@@ -67,6 +69,8 @@ def _load_key(der: bytes) -> PublicKeyTypes | None:
     """Load a key; None where it can't be read, or takes longer to use than the agent allows."""
     try:
         key = load_der_public_key(der)
+    except (MemoryError, OSError, ImportError):
+        raise
     except Exception:  # noqa: BLE001 - as above
         return None
     return None if isinstance(key, rsa.RSAPublicKey) and not _is_usual(key) else key
