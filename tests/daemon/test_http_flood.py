@@ -64,9 +64,11 @@ def test_a_flood_of_connections(tmp_path: Path, config: Path, lab: Lab, many_des
         running.until(lambda: len(running.events("sweep")) > before + 2, "sweeps")
         assert running.get("/-/ready")[0] == 200
         assert 'target="own-0/mcr.microsoft.com:443"} 1.0' in running.get("/metrics")[1]
-        loud = [line for line in running.lines() if line["level"] in ("warning", "error")]
-        (line,) = loud
-        assert line["event"].startswith("too many connections to the HTTP server")
+        events = [line["event"] for line in running.lines()]
+        assert len([one for one in events if one.startswith("too many connections to the HTTP")]) == 1
+        assert [
+            one for one in events if "accept" in one or "xception" in one or "internal error" in one
+        ] == []
         begun = time.monotonic()
         assert running.stop()[0] == 0
         assert time.monotonic() - begun < 60  # only for what hangs
