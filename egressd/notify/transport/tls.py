@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from pathlib import Path
+
+from egressd.errors import UnreadableFileError
+from egressd.inputfile import read_file
 
 
 async def tls_context(ca_file: str | None) -> ssl.SSLContext:
@@ -17,6 +21,11 @@ async def tls_context(ca_file: str | None) -> ssl.SSLContext:
 
 
 def _make(ca_file: str | None) -> ssl.SSLContext:
+    if ca_file is not None:
+        try:
+            read_file(Path(ca_file), limit=0)  # OpenSSL would wait for the writer of a pipe, and never end
+        except UnreadableFileError as error:
+            raise OSError(0, str(error).removeprefix(f"cannot read {ca_file}: ")) from None
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # On by default from Python 3.13: a CA of one's own often lacks the extensions this asks for.
