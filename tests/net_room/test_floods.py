@@ -147,3 +147,17 @@ async def test_floods_of_a_proxy(floods: Flooding, name: str) -> None:
     failed = expected_answer(name)
     usual = {None, Failure.PROXY_PAGE, Failure.PROXY_STATUS}
     assert seen.failure in (usual if failed in (None, Failure.MALFORMED) and seen.status else {failed})
+
+
+@pytest.mark.parametrize("name", SESSION_FLOODS)
+async def test_floods_of_a_proxy_in_tls(floods: Flooding, store: TrustStore, name: str) -> None:
+    """A proxy that is reached over TLS can flood inside its own session too."""
+    _, session = await handshake(
+        await connect(floods, name), "proxy.flood.test", store=store, alpn=(), timeout=NEVER
+    )
+    assert session is not None
+    seen = await open_tunnel(
+        session, Proxy(url="https://proxy.flood.test:3129"), f"{HOST}:443", timeout=NEVER
+    )
+    session.close()
+    assert seen.failure is Failure.FLOOD
