@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -52,11 +53,15 @@ class Flooding:
 
 
 @contextmanager
-def flooding(*names: str, rate: int = 0, folder: Path | None = None) -> Iterator[Flooding]:
-    """Run servers in a process of their own. No name: all of them. `rate`: bytes per second of each."""
+def flooding(*names: str, rate: int = 0, nice: int = 0, folder: Path | None = None) -> Iterator[Flooding]:
+    """Run servers in a process of their own. No name: all of them.
+
+    `rate`: bytes per second of each. `nice`: as in nice(1), so that the processor goes to others first.
+    """
     with tempfile.TemporaryDirectory(prefix="floods-") as own:
         where = folder or Path(own)
-        command = [sys.executable, "-m", "tests.hostile.floods.serve", f"--rate={rate}", str(where), *names]
+        command = [sys.executable, "-m", "tests.hostile.floods.serve", f"--rate={rate}", f"--nice={nice}"]
+        command += [str(where), *names]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
@@ -80,6 +85,8 @@ def servers() -> dict[str, Serve]:
 def _tunnel(peer: Peer) -> None:
     """Open a tunnel to the port that is asked for, or pass a request in clear on; nothing leaves loopback."""
     head = peer.read_until(END)
+    if END not in head:  # the client closed
+        return
     method, target, _ = head.split(maxsplit=2)
     host, _, port = target.removeprefix(b"http://").partition(b"/")[0].rpartition(b":")
     if not host.endswith(DOMAIN.rstrip(".").encode()):
@@ -177,9 +184,11 @@ def main() -> None:
     """Serve until the input ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rate", type=int, default=0)
+    parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*")
     asked = parser.parse_args()
+    os.nice(asked.nice)
     known = servers()
     authority = CertificateAuthority(asked.folder)
     ports = {
