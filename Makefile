@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := check
-.PHONY: demo test quick coverage search check style bench bench-scrape soak docs lock wheelhouse clean
+.PHONY: demo test ordinary quick coverage search check style bench bench-scrape soak docs lock wheelhouse clean
 
 demo: $(VENV)/.runtime  ## Sweep a simulated Azure with faults, on loopback, and show the report
 	@scripts/demo $(BIN)/egressd
@@ -48,8 +48,15 @@ bench: $(VENV)/.dev  ## CPU, wall time and memory beside Debian's prometheus-bla
 bench-scrape: $(VENV)/.dev  ## What a scrape of 500 targets x 3 sources costs, and how long it holds up the loop
 	$(BIN)/python -m bench.scrape $(ARGS)
 
-soak: $(VENV)/.dev  ## Thousands of sweeps of the lab at full speed: does anything grow? Then kill -9, again and again
+soak: $(VENV)/.dev  ## Thousands of sweeps of the lab at full speed: does anything grow? Then a day of bad days
 	$(BIN)/python -m bench.soak $(ARGS)
+	EGRESSD_SOAK_SWEEPS=1440 EGRESSD_SOAK_KILLS=50 $(BIN)/python -m pytest -q -o timeout=0 tests/soak
+
+ORDINARY := tests/config tests/state tests/web tests/cli/test_files.py tests/cli/test_output.py \
+	tests/cli/test_config_check.py tests/cli/test_history.py tests/cli/test_maintenance.py \
+	tests/daemon/test_reload_errors.py tests/daemon/test_stale_file.py tests/daemon/test_run.py
+ordinary: $(VENV)/.dev  ## The tests in which permissions matter; as root, on a copy, by a user without rights
+	@scripts/ordinary $(BIN)/python -m pytest -q -m '$(PLAIN)' -p no:cacheprovider $(wildcard $(ORDINARY)) $(ARGS)
 
 docs: $(VENV)/.dev  ## Write the generated pages again
 	PYTHONPATH=. $(BIN)/python scripts/docs.py
