@@ -11,7 +11,7 @@ import random
 import sys
 from contextlib import AsyncExitStack
 
-from egressd.lab.authority import LeafKind
+from egressd.lab.leaf import LeafKind
 from tests.hostile.peers import HEADS, Edit, Ending, Script, running
 
 KINDS = ("broken", "odd", "h2", "http")
