@@ -74,7 +74,8 @@ class StateStore:
     _clock: clock.StepWatch = field(default_factory=clock.StepWatch)
 
     def __post_init__(self) -> None:
-        self.holder.current = _remembered(self.holder.current, ClockStep.none(self._clock.began))
+        began = self._clock.began
+        self._move_moments(lambda: ClockStep.none(began))
         self.saved = self.holder.current
 
     async def apply(
@@ -165,9 +166,15 @@ class StateStore:
         moment, by = self._clock.read()
         if by:
             log.warning("the clock was set", seconds=round(by.total_seconds(), 1))
-            step = ClockStep(began=began, before=moment - by, now=moment)
-            self.holder.current = _remembered(self.holder.current, step)
+            self._move_moments(lambda: ClockStep(began=began, before=moment - by, now=moment))
         return moment
+
+    def _move_moments(self, step: Callable[[], ClockStep]) -> None:
+        """Make what is remembered go by the clock as it is now."""
+        current = self.holder.current
+        self.holder.current = attempt(
+            Part.STANDINGS, current, lambda: _remembered(self.holder.current, step())
+        )
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Make a snapshot with other settings current, fitted to its receivers."""
