@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Self
 
 EVERY = 0.1
-LIMIT = 5.0
-"""Seconds after which a question is given up."""
+LIMIT = 30.0
+"""Seconds after which a question is given up: on a busy machine it waits for a processor first."""
 
 
 @dataclass
