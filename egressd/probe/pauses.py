@@ -116,7 +116,7 @@ class Pauses:
             self._lost.append((now.monotonic, seconds))
         if seconds < self.least:
             return
-        log.warning("this host paused: what was probed meanwhile is probed again", seconds=round(seconds, 1))
+        log.info("this host paused: what was probed meanwhile is probed again", seconds=round(seconds, 1))
         taken = max(0.0, now.monotonic - before.monotonic - TICK)
         self.ended = now.monotonic
         for limit in self._limits:
