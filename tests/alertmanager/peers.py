@@ -34,7 +34,7 @@ receivers:
 PORT = "PORT"
 """In a configuration, the port of the webhook."""
 FLAGS = ("--cluster.peer-timeout=5s", "--cluster.settle-timeout=2s")
-TIMEOUT = 90.0
+TIMEOUT = 120.0
 """Seconds until a wait fails."""
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from operator import itemgetter
 
 import pytest
 
 from tests.alertmanager.hour import Hour, Mode, running_hour
 from tests.alertmanager.pages import FIRING, RESOLVED, Told, Wrong, mistakes
-from tests.alertmanager.peers import PROGRAM
+from tests.alertmanager.peers import PROGRAM, until
 
 pytestmark = [
     pytest.mark.alone,
@@ -41,51 +40,104 @@ MODES = {
 }
 if SECONDS >= 300:
     MODES["unheard"] = Mode(receiver=True, scraped=True, heard=False)
-SWITCH, END = 22.0, 53.0
-"""When the daemon `switch` is given a receiver, and when everything is told; in minutes."""
 TARGET, CAUSE = "EgressTargetUnreachable", "EgressCause"
-WRONG = (
-    Wrong(began=1, ended=28, alertname=TARGET, labels={"host": RESET, "reason": "tls_reset_after_hello"}),
-    Wrong(began=2, ended=29.5, alertname=TARGET, labels={"host": REFUSED, "reason": "tcp_refused"}),
-    Wrong(began=3, ended=31, alertname=TARGET, labels={"host": UNRESOLVED, "reason": "dns_servfail"}),
-    Wrong(began=4, ended=32.5, alertname=CAUSE, labels={"reason": "site_inspection_exemption_incomplete"}),
-    Wrong(began=5, ended=38.5, alertname=CAUSE, labels={"reason": "dns_refused_name"}),
-)
+FAULTS = {
+    "reset": (TARGET, {"host": RESET, "reason": "tls_reset_after_hello"}),
+    "refused": (TARGET, {"host": REFUSED, "reason": "tcp_refused"}),
+    "unresolved": (TARGET, {"host": UNRESOLVED, "reason": "dns_servfail"}),
+    "inspected": (CAUSE, {"reason": "site_inspection_exemption_incomplete"}),
+    "together": (CAUSE, {"reason": "dns_refused_name"}),
+}
 """What is wrong on every daemon, the last repaired host by host; and one target flaps."""
-Step = tuple[float, Callable[[], None]]
+Step = tuple[float, str, Callable[[], None]]
 
 
-def script(hour: Hour) -> Iterator[Step]:
-    """Yield what happens, and at which minute."""
+def breaking(hour: Hour) -> Iterator[Step]:
+    """Yield what breaks: the minutes to wait before, its name, and how."""
     fault = hour.faults
-    yield 1, partial(fault, f"on tls_reset={RESET}")
-    yield 2, hour.gate.close
-    yield 3, partial(fault, f"on dns_servfail={UNRESOLVED}")
-    yield 4, partial(fault, f"on inspection={INSPECTED}")
-    yield 5, partial(fault, f"on {' '.join(f'dns_refused={one}' for one in TOGETHER)}")
-    yield 10, hour.sites["both"].restart_after_kill
-    yield 14, hour.peers[1].kill
-    yield 18, hour.peers[1].start
-    yield SWITCH, partial(hour.sites["switch"].reload, hour.urls)
-    yield 28, partial(fault, f"off tls_reset={RESET}")
-    yield 29.5, hour.gate.open
-    yield 31, partial(fault, "off dns_servfail")
-    yield 32.5, partial(fault, "off inspection")
-    for number, host in enumerate(TOGETHER):
-        yield 34 + 1.5 * number, partial(fault, f"off dns_refused={host}")
-    for number in range(8):
-        yield 6 + 2 * number, partial(fault, f"{('on', 'off')[number % 2]} tls_fin={FLAPPING}")
-    yield END, lambda: None
+    yield 1, "reset", partial(fault, f"on tls_reset={RESET}")
+    yield 1, "refused", hour.gate.close
+    yield 1, "unresolved", partial(fault, f"on dns_servfail={UNRESOLVED}")
+    yield 1, "inspected", partial(fault, f"on inspection={INSPECTED}")
+    yield 1, "together", partial(fault, f"on {' '.join(f'dns_refused={one}' for one in TOGETHER)}")
+    for number in range(4):
+        yield 1, "", partial(fault, f"{('on', 'off')[number % 2]} tls_fin={FLAPPING}")
+    yield 1, "", hour.sites["both"].restart_after_kill
+    yield 3, "", hour.peers[1].kill
+    yield 4, "", hour.peers[1].start
+    for number in range(4):
+        yield 1, "", partial(fault, f"{('on', 'off')[number % 2]} tls_fin={FLAPPING}")
+
+
+def mending(hour: Hour) -> Iterator[Step]:
+    """Yield the repairs, the last one host by host."""
+    fault = hour.faults
+    yield 1, "reset", partial(fault, f"off tls_reset={RESET}")
+    yield 1.5, "refused", hour.gate.open
+    yield 1.5, "unresolved", partial(fault, "off dns_servfail")
+    yield 1.5, "inspected", partial(fault, "off inspection")
+    for host in TOGETHER:
+        yield 1.5, "together", partial(fault, f"off dns_refused={host}")
+
+
+def play(hour: Hour, steps: Iterator[Step]) -> dict[str, float]:
+    """Do it, and return when each had happened last."""
+    times: dict[str, float] = {}
+    for minutes, name, act in steps:
+        hour.wait_until(hour.now() + minutes)
+        act()
+        times[name] = hour.now()
+    return times
+
+
+def count_told(hour: Hour, status: str, sites: Iterable[str], *, by: bool | None = None) -> bool:
+    """Return whether the sites were told of every fault with a status; `by`: by egressd."""
+    return all(
+        any(
+            one.labels["alertname"] == name and labels.items() <= one.labels.items()
+            for one in hour.told(site)
+            if one.status == status and (by is None or one.by_egressd is by)
+        )
+        for site in sites
+        for name, labels in FAULTS.values()
+    )
+
+
+def wait_for_told(hour: Hour, status: str, *sites: str, by: bool | None = None) -> None:
+    """Wait until all is told."""
+    until(lambda: count_told(hour, status, sites, by=by), lambda: [hour.told(site) for site in sites])
 
 
 @pytest.fixture(scope="module")
-def hour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hour]:
-    """Run the hour."""
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hour, tuple[Wrong, ...]]]:
+    """Run the hour; return it with what was wrong, and when."""
     with running_hour(tmp_path_factory.mktemp("hour"), HOSTS, DIVISOR, MODES) as made:
-        for minute, act in sorted(script(made), key=itemgetter(0)):
-            made.wait_until(minute)
-            act()
-        yield made
+        began = play(made, breaking(made))
+        wait_for_told(made, FIRING, *MODES)
+        made.sites["switch"].reload(made.urls)
+        wait_for_told(made, FIRING, "switch", by=True)
+        wait_for_told(made, RESOLVED, "switch", by=False)
+        ended = play(made, mending(made))
+        wait_for_told(made, RESOLVED, *MODES)
+        wait_for_told(made, RESOLVED, "switch", by=True)
+        made.wait_until(made.now() + 6)  # longer than a group's interval: what would be told again is told
+        yield (
+            made,
+            tuple(
+                Wrong(began=began[one], ended=ended[one], alertname=name, labels=labels)
+                for one, (name, labels) in FAULTS.items()
+            ),
+        )
+
+
+@pytest.fixture
+def hour(story: tuple[Hour, tuple[Wrong, ...]]) -> Hour:
+    return story[0]
+
+
+@pytest.fixture
+def wrong(story: tuple[Hour, tuple[Wrong, ...]]) -> tuple[Wrong, ...]:
+    return story[1]
 
 
 def of_network(hour: Hour, site: str) -> list[Told]:
@@ -95,20 +147,20 @@ def of_network(hour: Hour, site: str) -> list[Told]:
 
 
 @pytest.mark.parametrize("site", [name for name in MODES if name != "switch"])
-def test_each_fault_is_told_once_by_its_speaker(hour: Hour, site: str) -> None:
+def test_each_fault_is_told_once_by_its_speaker(hour: Hour, wrong: tuple[Wrong, ...], site: str) -> None:
     """What is wrong is told once, while it is wrong, and ended once, after its repair; and nothing else."""
     found = of_network(hour, site)
-    assert list(mistakes(found, WRONG)) == []
+    assert list(mistakes(found, wrong)) == []
     assert {one.by_egressd for one in found} == {site in ("receiver", "both")}
 
 
-def test_a_change_of_the_speaker_leaves_no_gap(hour: Hour) -> None:
+def test_a_change_of_the_speaker_leaves_no_gap(hour: Hour, wrong: tuple[Wrong, ...]) -> None:
     """Each speaker tells of each fault once, and the rules end theirs when egressd has opened its own."""
     found = of_network(hour, "switch")
-    for each in WRONG:
+    for each in wrong:
         about = [(one.by_egressd, one.status) for one in found if each.is_told_by(one)]
         assert about == [(False, FIRING), (True, FIRING), (False, RESOLVED), (True, RESOLVED)], found
-    assert list(mistakes((one for one in found if one.by_egressd), WRONG)) == []
+    assert list(mistakes((one for one in found if one.by_egressd), wrong)) == []
 
 
 @pytest.mark.parametrize("site", MODES)
