@@ -54,7 +54,7 @@ soak: $(VENV)/.dev  ## Thousands of sweeps of the lab at full speed: does anythi
 
 ORDINARY := tests/config tests/state tests/web tests/cli/test_files.py tests/cli/test_output.py \
 	tests/cli/test_config_check.py tests/cli/test_history.py tests/cli/test_maintenance.py \
-	tests/daemon/test_reload_errors.py tests/daemon/test_stale_file.py tests/daemon/test_run.py
+	tests/daemon/test_reload_errors.py tests/daemon/test_stale_file.py
 ordinary: $(VENV)/.dev  ## The tests in which permissions matter; as root, on a copy, by a user without rights
 	@scripts/ordinary $(BIN)/python -m pytest -q -m '$(PLAIN)' -p no:cacheprovider $(wildcard $(ORDINARY)) $(ARGS)
 

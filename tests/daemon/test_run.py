@@ -85,7 +85,9 @@ def test_a_bad_web_configuration_is_reported_and_not_loaded(tmp_path: Path, conf
         assert good not in running.get("/metrics")[1]
         running.process.send_signal(signal.SIGHUP)
         assert "the last reload was refused" in running.wait_for("READY=1")
-        (refused,) = running.events("configuration is bad, the old one stays")
+        said = "configuration is bad, the old one stays"
+        running.until(lambda: running.events(said), said)
+        (refused,) = running.events(said)
         assert [one.startswith(f"{web}:1: basic_auth_user: unknown") for one in refused["problems"]] == [True]
         put(config, settings(lab))
         running.process.send_signal(signal.SIGHUP)
