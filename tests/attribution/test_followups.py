@@ -403,3 +403,21 @@ def test_http2_that_fails_is_compared_with_http1() -> None:
         site.control(ControlKind.REPEAT, dns(), tcp(), tls(), broken)
         found = [one.kind for one in plan_followups(site.recording()) if one.kind is ControlKind.HTTP1]
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "dead"),
+    [
+        ("www..broken.example", True),
+        (f"{'a' * 64}.example", True),
+        ("127.0.0.1", False),
+        ("far.example", False),
+    ],
+)
+def test_a_redirect_to_what_is_no_name_is_a_dead_end(host: str, dead: bool) -> None:
+    """Nobody has to go there to know; everything else that is not followed is not known."""
+    site = Site()
+    place = f"https://{host}/"
+    site.add(trail(dns(), tcp(), tls(), replace(http(302), headers=(("location", place),), redirect=place)))
+    (found,) = judge(site.recording()).verdicts
+    assert ("http_redirect_dead_end" in found.verdict.also) is dead

@@ -69,7 +69,17 @@ def damaged(draw: st.DrawFn) -> list[tuple[str, str, str]]:
             for key, body in connection.execute(f"SELECT {column}, body FROM {table}")
         ]
     chosen = draw(st.lists(st.sampled_from(rows), min_size=1, max_size=4))
-    return [(table, key, json.dumps(draw(changed_document(json.loads(body))))) for table, key, body in chosen]
+    return [(table, key, draw(changed_body(body))) for table, key, body in chosen]
+
+
+@st.composite
+def changed_body(draw: st.DrawFn, body: str) -> str:
+    """Draw another body: JSON where it is JSON, any text where it is a moment."""
+    try:
+        document = json.loads(body)
+    except json.JSONDecodeError:
+        return draw(st.text(max_size=40) | st.datetimes().map(str))
+    return json.dumps(draw(changed_document(document)))
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

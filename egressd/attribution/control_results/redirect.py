@@ -35,17 +35,22 @@ def followed(context: TrailContext) -> tuple[Trail, ...]:
 
 
 def dead_end(context: TrailContext) -> bool:
-    """Whether following a redirect ended in a failure, or in a circle.
+    """Whether following a redirect ended in a failure, or in a circle, or it leads to what can't be a name.
 
     What was not followed to its end proves nothing: egressd does not go everywhere that a peer sends it.
     """
     hops = followed(context)
     if not hops:
-        return False
+        return _is_no_name(host_led_to(context))
     last = hops[-1].last
     if not isinstance(last, HttpObservation) or last.redirect is None:
         return last is None or last.failure is not None
     return _place(last.redirect) in {_place(_url(one)) for one in hops}
+
+
+def _is_no_name(host: str) -> bool:
+    """Return whether a host that is not empty has a label that no name can have (RFC 1035 section 2.3.4)."""
+    return host != "" and not all(0 < len(one) <= 63 for one in host.removesuffix(".").split("."))
 
 
 def _url(hop: Trail) -> str:

@@ -455,7 +455,7 @@ HTTP: tuple[Reason, ...] = (
         title="A redirect leads nowhere",
         meaning="The endpoint answers, and sends clients on to a host that can't be reached, or in a "
         "circle. Clients that follow it fail there: the other host needs a rule of its own.",
-        signal="Following the redirect ended in a failure, or did not end after some hops.",
+        signal="Following the redirect ended in a failure or in a circle, or no host can have the name.",
         evidence=(
             "http.redirect: where the answer leads",
             "controls.redirect: each hop and how it ended",
