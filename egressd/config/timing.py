@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from egressd.fields.parse import config_duration
-from egressd.model.settings import Settings
+from egressd.model.settings import Limits, Settings
 
 DESCRIPTORS_EACH = 2
 """Descriptors that one probe may hold: a connection, and a query to a resolver."""
@@ -33,7 +33,7 @@ def timing_warnings(settings: Settings) -> Iterator[str]:
             )
         if seconds > PATIENT:
             yield f"probe.{name}: {config_duration(seconds)} is how long one silent target may delay a sweep"
-        if name != "deadline" and seconds > limits.deadline:
+        if limits.deadline < seconds != getattr(Limits(), name):  # a default was not written by anybody
             yield (
                 f"probe.{name}: {config_duration(seconds)} is never reached: probe.deadline ends all after "
                 f"{config_duration(limits.deadline)}"

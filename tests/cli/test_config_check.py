@@ -178,6 +178,7 @@ def test_times_that_can_t_work_are_mistakes(tmp_path: Path, document: dict[str, 
     [
         ({"interval": "1s"}, "interval: 1s is shorter than probe.deadline (20s)"),
         ({"interval": "20s"}, None),
+        ({"probe": {"deadline": "3s"}}, None),
         ({"interval": "1d"}, "interval: 1d is how long a fault may go unseen"),
         ({"probe": {"connect_timeout": "500ms"}}, "probe.connect_timeout: 500ms is less than a second"),
         ({"probe": {"connect_timeout": "30s"}}, "probe.connect_timeout: 30s is never reached"),

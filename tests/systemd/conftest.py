@@ -77,7 +77,7 @@ def configure(machine: Machine, **changes: Any) -> None:
     """Write the lab's configuration with an interval of a few seconds, and changes."""
     settings = yaml.safe_load((machine.root / "srv/lab.yml").read_text(encoding="utf-8"))
     settings["trust"] |= {name: f"/srv/{name}.pem" for name in TRUST_FILES}
-    settings["probe"]["deadline"] = "2s"
+    settings["probe"] |= dict.fromkeys(("deadline", "dns_timeout", "http_timeout"), "2s")
     machine.write(CONFIG, yaml.safe_dump(settings | {"interval": "6s"} | changes))
 
 
