@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from inspect import isgeneratorfunction
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -68,6 +69,12 @@ def boom(*_: object, **__: object) -> None:
     raise RecursionError("maximum recursion depth exceeded")
 
 
+def boom_when_read(*_: object, **__: object) -> Iterator[None]:
+    """Fail as our own code would, where it is a generator."""
+    boom()
+    yield
+
+
 def functions() -> Iterator[tuple[str, FunctionType]]:
     """Yield every function and method of the pure rooms that can be given another code."""
     for _, name, _ in pkgutil.walk_packages(egressd.__path__, "egressd."):
@@ -96,7 +103,7 @@ def failing(function: FunctionType) -> Iterator[None]:
     """Let a function raise, whoever calls it."""
     code: CodeType = function.__code__
     kept = function.__defaults__, function.__kwdefaults__
-    function.__code__ = boom.__code__
+    function.__code__ = (boom_when_read if isgeneratorfunction(function) else boom).__code__
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -132,7 +132,7 @@ def test_a_state_from_the_future_is_taken_for_one_of_now(play: Play, times: Time
 
 
 @pytest.fixture
-def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], int]:
+def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float, float], int]]:
     """Return a function that lets seconds pass, sets the clock, prunes, and counts the events kept."""
     now, elapsed = clock.now(), [0.0]
     monkeypatch.setattr(clock, "elapsed", lambda: elapsed[0])
@@ -150,7 +150,8 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float,
         store = Store(tmp_path)  # a daemon that is started again prunes at once
         return len(read_history(tmp_path, since="2000", until="3000", target=None).events)
 
-    return prune
+    yield prune
+    store.close()
 
 
 def test_a_clock_set_ahead_does_not_empty_the_history(history: Callable[[float, float], int]) -> None:
