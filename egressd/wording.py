@@ -1,4 +1,4 @@
-"""Formats for values in messages and reports."""
+"""Formats for values in messages and reports, and stamps of time."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def is_stamp(text: str) -> bool:
         return text.endswith("Z") and datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
+
+
+def seconds_between(begin: str, end: str) -> float:
+    """Return the seconds from one stamp to another; ValueError where one is no time."""
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
 
 
 def span(seconds: float) -> str:

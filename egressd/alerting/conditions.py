@@ -61,15 +61,19 @@ def conditions_of(
     """
     found: dict[str, Condition] = {}
     for rule in _rules(context):
-        bugs: list[Exception] = []
-        made = {
-            one.id: one
-            for one in isolate_each(Part.ALERTS, lambda _, bug: bugs.append(bug), rule.make(context, now))  # noqa: B023 - used up in this turn
-        }
-        for bug in bugs:
-            on_bug(Part.ALERTS, bug)
-        found |= _before(context, rule) | made if bugs else made
+        found |= _made(context, rule, now, on_bug)
     return tuple(found[key] for key in sorted(found))
+
+
+def _made(context: AlertContext, rule: _Rule, now: datetime, on_bug: OnBug) -> dict[str, Condition]:
+    bugs: list[Exception] = []
+
+    def note(part: Part, bug: Exception) -> None:
+        bugs.append(bug)
+        on_bug(part, bug)
+
+    made = {one.id: one for one in isolate_each(Part.ALERTS, note, rule.make(context, now))}
+    return _before(context, rule) | made if bugs else made
 
 
 def _before(context: AlertContext, rule: _Rule) -> dict[str, Condition]:

@@ -113,10 +113,7 @@ class Reloader:
         except EgressdError as mistake:
             problems = mistake.problems if isinstance(mistake, ConfigError) else (str(mistake),)
             return await self._refuse(problems, now)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # of a file that this user can't read, or that has no such name
+        except (OSError, ValueError) as error:  # of a file that can't be read, or of its name
             return await self._refuse((f"the configuration can't be read: {error}",), now)
         before = self.holder.current.settings
         self._warn_of_restart(before, settings)

@@ -16,7 +16,7 @@ from egressd.clock import StepWatch
 from egressd.model.observation import HttpObservation, Timestamp, TlsObservation
 from egressd.model.plan import ControlKind, Plan
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
-from egressd.wording import stamp
+from egressd.wording import seconds_between, stamp
 
 NOT_YET = "not probed yet"
 EVIDENCE_INTERVALS = 2
@@ -120,7 +120,7 @@ class LatestResults:
     def _counts(self, control: Control, now: Timestamp) -> bool:
         """Whether a control is young enough at a time to be evidence."""
         began, limit = _moment(control.trails), self._limit(control)
-        return began is None or limit is None or abs(_seconds(began, now)) <= limit
+        return began is None or limit is None or abs(seconds_between(began, now)) <= limit
 
     def _limit(self, control: Control) -> float | None:
         """Return the seconds after which a control is no evidence; None: it always is."""
@@ -173,10 +173,6 @@ def _fails(record: ProbeRecord) -> bool:
 def _moment(trails: Iterable[Trail]) -> Timestamp | None:
     """Return when the first of some trails began; None: none of them shows."""
     return min((trail.observations[0].started for trail in trails if trail.observations), default=None)
-
-
-def _seconds(begin: Timestamp, end: Timestamp) -> float:
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
 
 
 def record_signature(record: ProbeRecord) -> Signature:

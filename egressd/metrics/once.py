@@ -5,19 +5,17 @@ Metrics of the daemon are left out: a counter that starts at zero in each file c
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from egressd.metrics.limits import offline_limits
 from egressd.metrics.table import METRICS, MetricType
 from egressd.metrics.writing import write_snapshot
 from egressd.model.catalog import Catalog
-from egressd.model.recording import Recording
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
 from egressd.model.standing import Standings
 from egressd.model.verdict import Sweep
 from egressd.standing import advance
 from egressd.standing.lifecycle import Thresholds
+from egressd.wording import seconds_between
 
 DAEMON_ONLY = frozenset(
     {
@@ -71,6 +69,7 @@ def _snapshot(sweep: Sweep) -> Snapshot:
     standings, _ = advance(
         Standings(), sweep, now=recording.finished, thresholds=Thresholds(explicit=1, silent=1, better=1)
     )
+    seconds = seconds_between(recording.started, recording.finished)
     return Snapshot(
         settings=Settings(),
         config=ConfigStatus(digest=recording.plan.config_digest, since=recording.started),
@@ -78,10 +77,5 @@ def _snapshot(sweep: Sweep) -> Snapshot:
         plan=recording.plan,
         sweep=sweep,
         standings=standings,
-        counters=Counters(sweep_seconds=_seconds(recording), completed=recording.finished),
+        counters=Counters(sweep_seconds=seconds, completed=recording.finished),
     )
-
-
-def _seconds(recording: Recording) -> float:
-    started, finished = (datetime.fromisoformat(one) for one in (recording.started, recording.finished))
-    return (finished - started).total_seconds()

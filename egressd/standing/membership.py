@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from egressd.model.observation import Timestamp
 from egressd.model.standing import Belief, FindingStanding, Standing
 from egressd.model.verdict import Finding, Outcome
+from egressd.wording import seconds_between
 
 SETTLE = 600.0
 """Seconds after a repair before what is left may be explained in another way: repairs come in steps."""
@@ -105,7 +105,7 @@ def remainder(
     left = {one: looks.get(one, REMOVED) for one in old.explained if one not in named}
     repaired_at = now if any(one.repaired for one in left.values()) else old.repaired_at
     recovering = tuple(name for name, one in left.items() if one.recovering)
-    in_repair = bool(recovering) or (repaired_at is not None and _seconds(repaired_at, now) < SETTLE)
+    in_repair = bool(recovering) or (repaired_at is not None and seconds_between(repaired_at, now) < SETTLE)
     failing = tuple(
         name
         for name, one in left.items()
@@ -135,7 +135,3 @@ def remainder(
 def _same_claim(old: FindingStanding, look: LastLook) -> bool:
     """Whether the target itself is said to fail for the reason of the finding, by the same party."""
     return all((one.reason, one.blame) == (old.reason, old.blame) for one in look.failing)
-
-
-def _seconds(begin: Timestamp, end: Timestamp) -> float:
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()

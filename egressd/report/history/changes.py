@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
@@ -30,7 +29,7 @@ from egressd.model.observation import Timestamp
 from egressd.model.standing import Belief
 from egressd.model.verdict import Blame, Confidence, Outcome
 from egressd.report.text import clean
-from egressd.wording import count, span
+from egressd.wording import count, name_first, seconds_between, span
 
 TOGETHER = 120.0
 """Seconds within which targets that change in the same way changed together."""
@@ -118,7 +117,7 @@ def _grouped(events: Sequence[Event], known: Sequence[Event]) -> list[_Entry]:
             continue
         key = _key(one)
         entry = current.get(key)
-        if entry is None or _seconds(entry.event.at, one.at) > TOGETHER or _is_in(one, entry):
+        if entry is None or seconds_between(entry.event.at, one.at) > TOGETHER or _is_in(one, entry):
             entry = current[key] = _Entry(one)
             entries.append(entry)
         entry.places.append(one)
@@ -153,7 +152,7 @@ def _ends(events: Sequence[Event]) -> dict[int, Timestamp]:
 def _add_overrun(one: SweepOverran, entries: list[_Entry]) -> None:
     """Put a sweep that took too long to those right before it."""
     near = next((entry for entry in reversed(entries) if isinstance(entry.event, SweepOverran)), None)
-    if near is not None and _seconds((near.overruns or [one])[-1].at, one.at) <= TOGETHER:
+    if near is not None and seconds_between((near.overruns or [one])[-1].at, one.at) <= TOGETHER:
         near.overruns.append(one)
     else:
         entries.append(_Entry(one, overruns=[one]))
@@ -165,7 +164,7 @@ def _belongs(one: PlaceEvent, cause: _Entry, until: Timestamp | None) -> bool:
     A finding names the targets that it began with; those that failed for the same reason came later. What was
     over by then (`until`) was another fault.
     """
-    if isinstance(one, TargetRemoved) or abs(_seconds(cause.event.at, one.at)) > TOGETHER:
+    if isinstance(one, TargetRemoved) or abs(seconds_between(cause.event.at, one.at)) > TOGETHER:
         return False
     if until is not None and until < cause.event.at:
         return False
@@ -212,7 +211,7 @@ def _said(entry: _Entry, *, several: bool) -> tuple[Word, str, bool]:
         case FindingOpened():
             return Word.CAUSE, _opened(event, entry.places), False
         case FindingClosed():
-            lasted = span(_seconds(event.since, event.at))
+            lasted = span(seconds_between(event.since, event.at))
             fixed = f"{count(len(_targets(entry.places)), 'target')} ok again" if entry.places else "gone"
             return Word.OVER, f"{fixed} after {lasted}: {event.reason}: {event.title}", True
         case NoticePosted():
@@ -234,7 +233,9 @@ def _changed(event: TargetChanged, places: Sequence[PlaceEvent], *, several: boo
     after, before = event.after, event.before
     was = f", was {_state(before)}" if before and before.outcome is not Outcome.OK else ""
     if after.outcome is Outcome.OK:
-        lasted = f" after {span(_seconds(event.before_since, event.since))}" if event.before_since else ""
+        lasted = (
+            f" after {span(seconds_between(event.before_since, event.since))}" if event.before_since else ""
+        )
         return Word.GOOD, _about(places, f"ok again{lasted}{was}", several=several), True
     word = {Outcome.DEGRADED: Word.DEGRADED, Outcome.UNKNOWN: Word.UNKNOWN}.get(after.outcome, Word.BAD)
     blames = {
@@ -300,9 +301,7 @@ def _targets(places: Iterable[PlaceEvent]) -> tuple[str, ...]:
 
 def _hosts(targets: Iterable[str]) -> str:
     """Name hosts with their ports, each once, though several endpoints share one."""
-    names = tuple(dict.fromkeys(one.partition("/")[2] or one for one in targets))
-    more = f" and {len(names) - MOST_HOSTS} more" if len(names) > MOST_HOSTS else ""
-    return f"{', '.join(names[:MOST_HOSTS])}{more}"
+    return name_first((one.partition("/")[2] or one for one in targets), most=MOST_HOSTS)
 
 
 def _state(belief: Belief) -> str:
@@ -311,7 +310,3 @@ def _state(belief: Belief) -> str:
 
 def _blamed(blame: Blame, sure: Confidence | None) -> str:
     return f"{blame}" + (f" ({sure})" if sure else "")
-
-
-def _seconds(before: Timestamp, after: Timestamp) -> float:
-    return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
