@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from egressd.attribution.control_results.hops import failure_hop, router_before
 from egressd.attribution.facts.proxy import auth_schemes, proxy_refusal, redirect_host
+from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import Reason
@@ -120,6 +121,7 @@ def values_of_control(index: SweepIndex, control: Control) -> dict[str, str]:
     address = dial.remote_address if dial is not None else control.address or ""
     local = host_port(dial.local_address or "", dial.local_port or 0) if dial is not None else source
     remote = host_port(address, control.port) if address else host_port(control.host, control.port)
+    proxies = (trail.path for trail in control.trails if trail.path != DIRECT)
     return {
         "host": control.host or address,
         "port": str(control.port),
@@ -131,7 +133,7 @@ def values_of_control(index: SweepIndex, control: Control) -> dict[str, str]:
         "flow": f"{local} to {remote}",
         "resolver": next((trail.resolver for trail in control.trails), ""),
         "time": seen[0].started if seen else index.recording.started,
-        "proxy": index.recording.vantage.proxy or "",
+        "proxy": next(proxies, index.recording.vantage.proxy or ""),
     }
 
 

@@ -54,7 +54,14 @@ def evidence_lines(context: TrailContext, phase: Phase | None) -> tuple[str, ...
         for control in context.index.controls.get(context.probe.id, ())
         for line in control_lines(control, context.trail)
     )
-    return tuple(dict.fromkeys((*lines, *_tries(context), *controls)))
+    return tuple(dict.fromkeys((*lines, *_tries(context), *controls, *_route(context))))
+
+
+def _route(context: TrailContext) -> Iterator[str]:
+    """Yield whose way it is, where that is not the configured path."""
+    if (route := context.probe.route) is not None:
+        plan = context.index.recording.plan
+        yield f"not by the configured path: {plan.path_of(context.probe)}, {plan.route(route).why}"
 
 
 def _tries(context: TrailContext) -> Iterator[str]:

@@ -96,8 +96,8 @@ def refuse_sources(settings: Settings, flags: Flags) -> None:
 def settings_secrets(settings: Settings) -> tuple[str, ...]:
     """Return the secrets of proxies and receivers, which no log line may show."""
     found: tuple[str, ...] = ()
-    if settings.proxy is not None or settings.plain_proxy is not None:
+    if settings.proxies:
         from egressd.net.tunnel import proxy_secrets
 
-        found = proxy_secrets(settings.proxy, settings.plain_proxy)
+        found = proxy_secrets(*settings.proxies)
     return (*found, *settings.notify.secrets())

@@ -14,7 +14,7 @@ from egressd.errors import UnreadableFileError
 from egressd.inputfile import read_file
 from egressd.model.endpoint import Role
 from egressd.model.settings import Proxy, Settings, Source
-from egressd.planning.bypass import bypass_entry
+from egressd.planning.path.bypass import bypass_entry
 
 AGENT_PROFILE = "connected-machine"
 API_PORT = 6443

@@ -220,11 +220,11 @@ class Session:
 def open_context(settings: Settings, plan: Plan) -> ProbeContext:
     """Load what probing needs: modules, the trust stores and the DNS resolvers. Raises ConfigError."""
     import_late_modules()
-    proxy = settings.proxy
+    own_authorities = {one.ca_file for one in settings.proxies if one.ca_file is not None}
     return ProbeContext(
         plan=plan,
         store=load_trust(settings.trust).load(),
         resolvers=expand_resolvers(settings.resolvers),
-        proxy_store=load_trust(Trust(store=proxy.ca_file)).load() if proxy and proxy.ca_file else None,
-        secrets=proxy_secrets(settings.proxy, settings.plain_proxy),
+        proxy_stores={one: load_trust(Trust(store=one)).load() for one in own_authorities},
+        secrets=proxy_secrets(*settings.proxies),
     )

@@ -138,6 +138,8 @@ class Endpoint:
     """Whether a private endpoint may answer for it."""
     internal: bool = False
     """Whether a private address is the expected answer (a server on the operator's own network)."""
+    route: str | None = None
+    """The route it takes, by name; None: the configured path."""
     path: str = "/"
     expect: Expect = field(default_factory=Expect)
     samples: Samples = field(default_factory=Samples)

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from egressd.model.endpoint import Expect, Inspection, Need, Protocol, Role, SampleKind
-from egressd.model.settings import ConnectTo, Family, Limits, Proxy, Resolver, Source, Trust, proxy_for
+from egressd.model.settings import (
+    ConnectTo,
+    Family,
+    Limits,
+    ProbeRoute,
+    Proxy,
+    Resolver,
+    Source,
+    Trust,
+    proxy_for,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +46,8 @@ class Target:
     internal: bool = False
     owned: bool | None = None
     """Whether the operator runs the server: no catalog row covers it. None: a report that does not say."""
+    route: str | None = None
+    """The route it takes; None: the configured path."""
 
     @property
     def shown_host(self) -> str:
@@ -63,7 +75,10 @@ class Probe:
     """Ids of the targets it decides."""
     url_path: str = "/"
     expect: Expect = field(default_factory=Expect)
+    route: str | None = None
+    """The route it takes; None: the configured path."""
     via_proxy: bool = False
+    """Whether it goes through a proxy: that of its route, or the configured one."""
     bypassed_by: str = ""
     """The entry of the proxy's bypass list that matches the host; empty: none."""
     contrast: bool = False
@@ -180,8 +195,10 @@ class ControlPlan:
     """`host:port` for CONNECT; then `address` is the proxy's. Empty: no proxy is used."""
     url: str = ""
     """What to fetch from `host` and `port`."""
+    route: str | None = None
+    """The route of the fetch; None: the configured path."""
     via_proxy: bool = False
-    """Whether programs on this host would fetch the URL through the proxy."""
+    """Whether programs on this host would fetch the URL through a proxy."""
     connect_to: ConnectTo | None = None
     """Another address to connect to for the URL."""
     private: bool = False
@@ -232,6 +249,8 @@ class Plan:
     proxy: Proxy | None = None
     plain_proxy: Proxy | None = None
     """The proxy for plain HTTP, where it is another one."""
+    routes: tuple[ProbeRoute, ...] = ()
+    """The routes that targets take besides the configured path."""
     unsampled: tuple[Unsampled, ...] = ()
     coverage: tuple[Coverage, ...] = ()
     notes: tuple[str, ...] = ()
@@ -239,11 +258,17 @@ class Plan:
     strict: bool = False
     """Whether a degraded required target fails the sweep."""
 
-    def proxy_of(self, protocol: Protocol) -> Proxy | None:
-        """Return the proxy for a protocol; None: direct."""
-        return proxy_for(protocol, self.plain_proxy, self.proxy)
+    def proxy_of(self, probe: Probe) -> Proxy | None:
+        """Return the proxy that a probe would be sent to, by its route or as configured; None: direct."""
+        if probe.route is None:
+            return proxy_for(probe.protocol, self.plain_proxy, self.proxy)
+        return proxy_for(probe.protocol, self.route(probe.route).proxy)
+
+    def route(self, name: str) -> ProbeRoute:
+        """Return a route of the plan by its name."""
+        return next(one for one in self.routes if one.name == name)
 
     def path_of(self, probe: Probe) -> str:
         """Return the path of a probe: `direct`, or the proxy as `scheme://host:port`."""
-        proxy = self.proxy_of(probe.protocol) if probe.via_proxy else None
+        proxy = self.proxy_of(probe) if probe.via_proxy else None
         return proxy.url if proxy is not None else "direct"

@@ -75,6 +75,18 @@ class Proxy:
     """The environment variables it was read from; empty for the configuration."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRoute:
+    """A way for rows that do not take the configured path: by a proxy of their own, or directly."""
+
+    name: str
+    """Stable: endpoints, targets and probes name their route by it."""
+    proxy: Proxy | None
+    """None: directly, whatever proxy is configured."""
+    why: str
+    """One clause: whose way it is, and where that is written."""
+
+
 def proxy_for(protocol: Protocol, *proxies: Proxy | None) -> Proxy | None:
     """Return the first proxy that carries a protocol: plain HTTP is forwarded, all else is tunnelled."""
     traffic = Traffic.PLAIN if protocol is Protocol.HTTP else Traffic.TUNNELS
@@ -165,6 +177,8 @@ class Settings:
     proxy: Proxy | None = None
     plain_proxy: Proxy | None = None
     """The proxy of plain HTTP, if the environment sets another one for it."""
+    routes: tuple[ProbeRoute, ...] = ()
+    """Ways besides the configured path; names are unique."""
     compare_paths: bool = False
     """Whether every target a proxy could carry is probed both directly and through it."""
     strict: bool = False
@@ -187,3 +201,9 @@ class Settings:
     """Settings that are allowed and probably not meant."""
     digest: str = ""
     """SHA-256 of the configuration as read, without secrets."""
+
+    @property
+    def proxies(self) -> tuple[Proxy, ...]:
+        """Every proxy that a probe may go through."""
+        some = (self.proxy, self.plain_proxy, *(one.proxy for one in self.routes))
+        return tuple(one for one in some if one is not None)

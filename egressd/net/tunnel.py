@@ -116,12 +116,12 @@ def _basic_credentials(proxy: Proxy) -> str:
     return base64.b64encode(f"{proxy.username}:{proxy.password or ''}".encode()).decode()
 
 
-def proxy_secrets(*proxies: Proxy | None) -> tuple[str, ...]:
+def proxy_secrets(*proxies: Proxy) -> tuple[str, ...]:
     """Return every form of the proxies' passwords that must never be shown, the longest first."""
     error = {
         text
         for proxy in proxies
-        if proxy is not None and proxy.password
+        if proxy.password
         for text in (_basic_credentials(proxy), proxy.password, quote(proxy.password, safe=""))
     }
     return tuple(sorted(error, key=lambda text: (-len(text), text)))

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from egressd.model.endpoint import Protocol, SampleKind
 from egressd.model.plan import ControlKind, ControlPlan, Probe, Target
-from egressd.model.settings import ConnectTo, Family, Settings, Source, proxy_for
+from egressd.model.settings import ConnectTo, Family, Settings, Source
+from egressd.planning.path.choice import proxy_on_path
 from egressd.planning.pattern import glob_matches
 from egressd.wording import host_port
 
@@ -170,7 +171,7 @@ def stays_on_loopback(settings: Settings, probes: tuple[Probe, ...]) -> bool:
 
 def _first_address(probe: Probe, settings: Settings) -> str:
     """Return the address a probe connects to first, or the host name if DNS decides."""
-    proxy = proxy_for(probe.protocol, settings.plain_proxy, settings.proxy)
+    proxy = proxy_on_path(probe.protocol, settings, route=probe.route)
     if probe.via_proxy and proxy is not None:
         return urlsplit(proxy.url).hostname or ""
     return probe.connect_to.address if probe.connect_to else probe.host

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from egressd.model.catalog import Catalog, Discovery, DiscoveryCall
 from egressd.model.endpoint import Endpoint, Expect, Need, Role, SampleKind
 from egressd.model.plan import Plan, Target, Unsampled
-from egressd.model.settings import Resolver, Settings
+from egressd.model.settings import ProbeRoute, Resolver, Settings
 from egressd.planning.controls import base_controls, nxdomain_controls
 from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sample, expand
+from egressd.planning.path.choice import goes_through_proxy, route_named
 from egressd.planning.pattern import glob_matches_host, is_catalog_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders, region_notes
-from egressd.planning.probes import goes_through_proxy, plan_probes
+from egressd.planning.probes import plan_probes
 from egressd.planning.select import (
     apply_overrides,
     endpoint_matches,
@@ -78,6 +79,7 @@ def make_plan(
         limits=settings.limits,
         proxy=settings.proxy,
         plain_proxy=settings.plain_proxy,
+        routes=_routes_taken(draft.targets, settings),
         unsampled=tuple(draft.unsampled),
         coverage=coverage(expansions, draft.targets),
         notes=(*_notes(catalog, settings, every=every, draft=draft), *control_notes),
@@ -143,6 +145,11 @@ def _sample_matches(only: tuple[str, ...], one: Expansion, sample: Sample) -> bo
     return any(glob_matches_host(glob, sample.host) or glob_matches_host(glob, one.pattern) for glob in only)
 
 
+def _routes_taken(targets: Iterable[Target], settings: Settings) -> tuple[ProbeRoute, ...]:
+    taken = dict.fromkeys(one.route for one in targets if one.route is not None)
+    return tuple(route_named(one, settings.routes) for one in taken)
+
+
 def _draft(expansions: Iterable[Expansion], settings: Settings, catalog: Catalog) -> _Draft:
     draft = _Draft()
     for one in expansions:
@@ -204,6 +211,7 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, owned: bool) 
         private_link=endpoint.private_link,
         internal=endpoint.internal,
         owned=owned,
+        route=endpoint.route,
     )
 
 
@@ -219,7 +227,9 @@ def _notes(
     if left_out := (*skipped_by_override(catalog, settings), *draft.skipped):
         yield f"skipped by an override: {', '.join(left_out)}"
     yield from _unmatched_overrides(catalog, settings, every)
-    internal = {(one.host, one.port, one.protocol) for one in draft.targets if one.internal}
+    internal = {
+        (one.host, one.port, one.protocol) for one in draft.targets if one.internal and one.route is None
+    }
     if through := sorted({one[0] for one in internal if goes_through_proxy(*one, settings)}):
         yield f"internal hosts would go through the proxy; `proxy.bypass` should name {', '.join(through)}"
     roles = {role for target in draft.targets for role in target.roles}

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from egressd.model.endpoint import Protocol, SampleKind
+from egressd.model.endpoint import SampleKind
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe, Target
-from egressd.model.settings import Proxy, Settings, Source, proxy_for
-from egressd.planning.bypass import bypass_entry
+from egressd.model.settings import Settings, Source
 from egressd.planning.controls import redirection, stays_on_loopback
+from egressd.planning.path.bypass import bypass_entry
+from egressd.planning.path.choice import goes_through_proxy, proxy_on_path
 from egressd.wording import host_port
 
-PROXIED = (Protocol.HTTPS, Protocol.HTTP, Protocol.WSS, Protocol.TLS)
-"""Protocols that programs send through a proxy."""
 VIA_PROXY = "|proxy"
-"""The end of the id of a probe through a proxy."""
+"""The end of the id of a probe through the configured proxy; a route adds its own name instead."""
 
 
 @dataclass(slots=True)
@@ -45,24 +44,15 @@ def sources_for(target: Target, settings: Settings) -> tuple[Source, ...]:
     return tuple(source for source in settings.sources if set(source.roles) & set(target.roles))
 
 
-def goes_through_proxy(host: str, port: int, protocol: Protocol, settings: Settings) -> bool:
-    """Return whether the programs that will run there would send it to the proxy."""
-    proxy = _proxy_for(protocol, settings)
-    return proxy is not None and not bypass_entry(host, port, proxy.bypass)
-
-
-def _proxy_for(protocol: Protocol, settings: Settings) -> Proxy | None:
-    if protocol not in PROXIED:
-        return None
-    return proxy_for(protocol, settings.plain_proxy, settings.proxy)
-
-
 def _contrast(probe: Probe, settings: Settings) -> Iterator[Probe]:
     """Yield the same probe along the other path, if paths are compared.
 
-    A random label is probed along one path: it proves a rule, and there is no host to reach.
+    A random label is probed along one path: it proves a rule, and there is no host to reach. So is what takes
+    a route: the other path is that of the rest.
     """
-    if not settings.compare_paths or probe.siblings or _proxy_for(probe.protocol, settings) is None:
+    if not settings.compare_paths or probe.siblings or probe.route is not None:
+        return
+    if proxy_on_path(probe.protocol, settings) is None:
         return
     flipped = replace(probe, via_proxy=not probe.via_proxy, bypassed_by="", contrast=True)
     if probe.via_proxy:
@@ -73,14 +63,15 @@ def _contrast(probe: Probe, settings: Settings) -> Iterator[Probe]:
 
 
 def _probe(target: Target, source: Source, settings: Settings, siblings: tuple[str, ...]) -> Probe:
-    proxy = _proxy_for(target.protocol, settings)
+    proxy = proxy_on_path(target.protocol, settings, route=target.route)
     entry = bypass_entry(target.host, target.port, proxy.bypass) if proxy is not None else ""
     via_proxy = proxy is not None and not entry
     shown = target.pattern if target.sample is SampleKind.RANDOM else target.host
     path = target.path if target.protocol.speaks_http else ""
     address = f"{target.protocol}://{host_port(shown, target.port)}{path}"
+    way = f"|{target.route}" if target.route is not None else VIA_PROXY if via_proxy else ""
     return Probe(
-        id=f"{source.name}|{address}{VIA_PROXY if via_proxy else ''}",
+        id=f"{source.name}|{address}{way}",
         host=target.host,
         port=target.port,
         protocol=target.protocol,
@@ -88,6 +79,7 @@ def _probe(target: Target, source: Source, settings: Settings, siblings: tuple[s
         targets=(),
         url_path=target.path,
         expect=target.expect,
+        route=target.route,
         via_proxy=via_proxy,
         bypassed_by=entry,
         # The proxy dials the target: it is not ours to redirect.
@@ -124,7 +116,7 @@ def _route(one: ControlPlan, settings: Settings) -> ControlPlan:
     return replace(
         one,
         connect_to=redirection(one.host, one.port, settings.connect_to),
-        via_proxy=goes_through_proxy(one.host, one.port, one.protocol, settings),
+        via_proxy=goes_through_proxy(one.host, one.port, one.protocol, settings, route=one.route),
     )
 
 

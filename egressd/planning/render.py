@@ -27,6 +27,7 @@ def render_plan(plan: Plan, *, width: int = WIDTH) -> str:
     """Render a plan; nothing secret is in it."""
     parts = [
         _heading(plan, width=width),
+        _routes(plan, width=width),
         _targets(plan, width=width),
         _unsampled(plan, width=width),
         _coverage(plan, width=width),
@@ -90,6 +91,15 @@ def _path(plan: Plan) -> str:
     return ", ".join(parts) or "direct"
 
 
+def _routes(plan: Plan, *, width: int) -> str:
+    """List the ways besides the configured path."""
+    lines = (
+        f"{one.name}: {f'through {one.proxy.url}' if one.proxy else 'direct'}: {one.why}"
+        for one in plan.routes
+    )
+    return _bullets("Routes", lines, width=width)
+
+
 def _source(one: Source) -> str:
     where = " on ".join(part for part in (one.address, one.interface) if part) or "chosen by the kernel"
     return f"{one.name}: {where}; roles {', '.join(one.roles)}"
@@ -134,6 +144,8 @@ def _sample_and_sources(one: Target, probes: list[Probe]) -> str:
 def _source_and_path(probe: Probe) -> str:
     to = probe.connect_to
     path = " via proxy" if probe.via_proxy else f" direct ({probe.bypassed_by})" if probe.bypassed_by else ""
+    if probe.route is not None:
+        path = f" by {probe.route}" + (f", direct ({probe.bypassed_by})" if probe.bypassed_by else "")
     if probe.contrast:
         path = f"{path or ' direct'} to compare"
     return probe.source + path + (f" to {host_port(to.address, to.port)}" if to else "")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from egressd.clock import monotonic
 from egressd.model.observation import DnsObservation
 from egressd.model.plan import Plan
-from egressd.model.settings import Family, Limits, Resolver, Source
+from egressd.model.settings import Family, Limits, Proxy, Resolver, Source
 from egressd.net import resolve
 from egressd.net.dns.message import RecordType
 from egressd.net.trust import TrustStore
@@ -44,8 +44,8 @@ class ProbeContext:
     plan: Plan
     store: TrustStore
     resolvers: tuple[Resolver, ...]
-    proxy_store: TrustStore | None = None
-    """Verifies a TLS proxy that has a CA of its own; None: `store` does."""
+    proxy_stores: Mapping[str, TrustStore] = field(default_factory=dict)
+    """By CA file: verify the TLS proxies that have a CA of their own."""
     secrets: tuple[str, ...] = ()
     """Texts to redact in observations: a peer may echo them."""
     control_cache: ControlCache = field(default_factory=ControlCache)
@@ -67,6 +67,10 @@ class ProbeContext:
     def source(self, name: str) -> Source:
         """Return a source of the plan by its name."""
         return next(one for one in self.plan.sources if one.name == name)
+
+    def store_of(self, proxy: Proxy) -> TrustStore:
+        """Return what verifies a TLS proxy."""
+        return self.store if proxy.ca_file is None else self.proxy_stores[proxy.ca_file]
 
     async def look_up(
         self,

@@ -24,7 +24,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 def proxy_of(probe: Probe, context: ProbeContext) -> Proxy:
     """Return the proxy that a probe goes through."""
-    proxy = context.plan.proxy_of(probe.protocol)
+    proxy = context.plan.proxy_of(probe)
     if proxy is None:
         raise RuntimeError(f"probe {probe.id} goes through a proxy, but the plan has none")
     return proxy
@@ -42,7 +42,7 @@ async def find_proxy_candidates(
 async def run_probe_via_proxy(
     probe: Probe, context: ProbeContext, *, source: Source, deadline: Deadline
 ) -> tuple[Trail, ...]:
-    """Run a probe through the plan's proxy.
+    """Run a probe through its proxy.
 
     In each attempt the addresses of the proxy are tried in turn, as clients do, until one accepts the
     connection. Attempts are made as planned. Every try leaves a trail.
@@ -95,12 +95,12 @@ async def connect_to_proxy(conversation: Conversation, proxy: Proxy, address: st
     url = urlsplit(proxy.url)
     if not await conversation.dial(address, url.port or DEFAULT_PORTS[url.scheme]):
         return False
-    store = conversation.context.proxy_store or conversation.context.store
+    store = conversation.context.store_of(proxy)
     return url.scheme != "https" or await conversation.start_tls(url.hostname or "", alpn=(), store=store)
 
 
 async def tunnel_via_proxy(conversation: Conversation, address: str, *, authority: str) -> bool:
-    """Open a tunnel through the plan's proxy at an address; return whether it was granted."""
+    """Open a tunnel through the proxy of a conversation at an address; return whether it was granted."""
     proxy = proxy_of(conversation.probe, conversation.context)
     connected = await connect_to_proxy(conversation, proxy, address)
     return connected and await conversation.tunnel(proxy, authority=authority)

@@ -18,9 +18,8 @@ from pydantic_core import SchemaValidator, ValidationError
 from egressd.errors import ReportFileError
 from egressd.model.endpoint import Expect, Inspection, Need, Protocol, Role, SampleKind
 from egressd.model.observation import Certificate, Observation, Phase, Timestamp, TlsObservation
-from egressd.model.plan import ControlPlan, Coverage, Probe, Unsampled
 from egressd.model.recording import Baseline, ClockReading, Control, Trail, VantageSource
-from egressd.model.settings import Family, Limits, Resolver, Source, Traffic, Trust
+from egressd.model.settings import Family
 from egressd.model.verdict import (
     Blame,
     Confidence,
@@ -31,6 +30,7 @@ from egressd.model.verdict import (
     Suspect,
     Verdict,
 )
+from egressd.report.plan_entry import PlanEntry
 from egressd.report.sweep_diff import SweepDiff
 from egressd.yamlfile import render_path
 
@@ -181,6 +181,7 @@ class TargetEntry:
     private_link: bool = False
     internal: bool = False
     owned: bool | None = None
+    route: str | None = None
     outcome: Outcome
     phase: Phase | None
     reason: str | None
@@ -205,45 +206,6 @@ class ControlEntry(Control):
 
     trails: tuple[ObservedTrail, ...]
     subject_trails: tuple[ObservedTrail, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeEntry(Probe):
-    """A probe; if it has no trails, `skipped` or `bug` gives the reason."""
-
-    skipped: str = ""
-    bug: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyEntry:
-    """The proxy without credentials."""
-
-    url: str
-    bypass: tuple[str, ...]
-    ca_file: str | None = None
-    carries: tuple[Traffic, ...] = tuple(Traffic)
-    origin: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanEntry:
-    """The rest of the plan, which judging again needs besides the targets."""
-
-    region: str | None
-    cloud: str
-    sources: tuple[Source, ...]
-    resolvers: tuple[Resolver, ...]
-    trust: Trust
-    limits: Limits
-    proxy: ProxyEntry | None
-    plain_proxy: ProxyEntry | None = None
-    probes: tuple[ProbeEntry, ...]
-    controls: tuple[ControlPlan, ...]
-    unsampled: tuple[Unsampled, ...]
-    coverage: tuple[Coverage, ...]
-    notes: tuple[str, ...]
-    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

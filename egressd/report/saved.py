@@ -15,16 +15,13 @@ from egressd.errors import ReportFileError
 from egressd.model.observation import Observation, TlsObservation
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
-from egressd.model.settings import Proxy
+from egressd.model.settings import ProbeRoute, Proxy
 from egressd.model.verdict import SourceVerdict, Sweep, TargetVerdict, Verdict
 from egressd.report.document import (
     MAX_ITEMS,
     CatalogEntry,
     ControlEntry,
     ObservedTrail,
-    PlanEntry,
-    ProbeEntry,
-    ProxyEntry,
     Report,
     RunEntry,
     SampleEntry,
@@ -36,6 +33,7 @@ from egressd.report.document import (
     parse_report,
     report_adapter,
 )
+from egressd.report.plan_entry import PlanEntry, ProbeEntry, ProxyEntry, RouteEntry
 from egressd.report.summary import by_profile, count_outcomes, outcomes_of
 from egressd.report.sweep_diff import diff_since_baseline
 from egressd.wording import is_stamp
@@ -135,12 +133,21 @@ def _plan(sweep: Sweep) -> PlanEntry:
         for one in plan.probes
     )
     return convert_fields(
-        PlanEntry, plan, proxy=_proxy(plan.proxy), plain_proxy=_proxy(plan.plain_proxy), probes=probes
+        PlanEntry,
+        plan,
+        proxy=_proxy_entry(plan.proxy),
+        plain_proxy=_proxy_entry(plan.plain_proxy),
+        routes=tuple(convert_fields(RouteEntry, one, proxy=_proxy_entry(one.proxy)) for one in plan.routes),
+        probes=probes,
     )
 
 
-def _proxy(proxy: Proxy | None) -> ProxyEntry | None:
+def _proxy_entry(proxy: Proxy | None) -> ProxyEntry | None:
     return convert_fields(ProxyEntry, proxy) if proxy else None
+
+
+def _proxy(entry: ProxyEntry | None) -> Proxy | None:
+    return convert_fields(Proxy, entry) if entry else None
 
 
 def _targets(sweep: Sweep) -> Iterator[TargetEntry]:
@@ -190,8 +197,9 @@ def _plan_of(report: Report) -> Plan:
         config_digest=report.run.config_digest,
         targets=tuple(convert_fields(Target, one, sample=one.sample.kind) for one in report.targets),
         probes=tuple(convert_fields(Probe, one) for one in plan.probes),
-        proxy=convert_fields(Proxy, plan.proxy) if plan.proxy else None,
-        plain_proxy=convert_fields(Proxy, plan.plain_proxy) if plan.plain_proxy else None,
+        proxy=_proxy(plan.proxy),
+        plain_proxy=_proxy(plan.plain_proxy),
+        routes=tuple(convert_fields(ProbeRoute, one, proxy=_proxy(one.proxy)) for one in plan.routes),
     )
 
 
@@ -225,21 +233,31 @@ def _check(report: Report) -> None:
         ("target", [one.id for one in report.targets]),
         ("probe", [one.id for one in plan.probes]),
         ("source", [one.name for one in plan.sources]),
+        ("route", [one.name for one in plan.routes]),
     ):
         if len(set(names)) < len(names):
             raise ReportFileError(f"duplicate name: {what}")
-    targets, sources = {one.id for one in report.targets}, {one.name for one in plan.sources}
-    for probe in plan.probes:
-        if len(set(probe.targets)) < len(probe.targets):
-            raise ReportFileError(f"probe {probe.id[:80]!r} names a target twice")
-        if not targets.issuperset(probe.targets) or probe.source not in sources:
-            raise ReportFileError(f"probe {probe.id!r} names a target or source that is not there")
+    _check_references(report)
     if len({name for one in report.targets for name in one.profiles}) > MAX_ITEMS:
         raise ReportFileError(f"too big: more than {MAX_ITEMS} profiles")
     if any(len(one.trails) + len(one.subject_trails) > MAX_TRAILS for one in report.controls):
         raise ReportFileError(f"a control has more than {MAX_TRAILS} trails")
     for moment in _moments(report):
         _check_time(moment)
+
+
+def _check_references(report: Report) -> None:
+    """Check that what probes and targets name is there."""
+    plan = report.plan
+    targets, sources = {one.id for one in report.targets}, {one.name for one in plan.sources}
+    for probe in plan.probes:
+        if len(set(probe.targets)) < len(probe.targets):
+            raise ReportFileError(f"probe {probe.id[:80]!r} names a target twice")
+        if not targets.issuperset(probe.targets) or probe.source not in sources:
+            raise ReportFileError(f"probe {probe.id!r} names a target or source that is not there")
+    taken = {one.route for one in plan.probes} | {one.route for one in report.targets}
+    if taken - {None, *(one.name for one in plan.routes)}:
+        raise ReportFileError("a probe or target names a route that is not there")
 
 
 def _moments(report: Report) -> Iterator[str]:

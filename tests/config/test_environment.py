@@ -14,7 +14,7 @@ from egressd.config.environment import NEVER_PROXIED, read_environment
 from egressd.errors import ConfigError, UsageError
 from egressd.model.endpoint import Protocol
 from egressd.model.settings import Settings, Traffic, proxy_for
-from egressd.planning.bypass import bypass_entry
+from egressd.planning.path.bypass import bypass_entry
 
 URL = "http://proxy.corp.example:3128"
 CANARY = "c4n4ry-s3cret"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.planning.bypass import bypass_entry
+from egressd.planning.path.bypass import bypass_entry
 
 
 @pytest.mark.parametrize(

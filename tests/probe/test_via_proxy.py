@@ -14,7 +14,7 @@ from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, HttpObservation, Phase, ProxyObservation, TcpObservation
 from egressd.model.plan import Plan, Probe
 from egressd.model.recording import Trail
-from egressd.model.settings import Family, Limits, Proxy, Resolver, Source, Trust
+from egressd.model.settings import Family, Limits, ProbeRoute, Proxy, Resolver, Source, Trust
 from egressd.net.trust import load_trust
 from egressd.net.tunnel import proxy_secrets
 from egressd.probe.budget import Deadline
@@ -168,3 +168,18 @@ async def test_ipv6_targets_are_bracketed() -> None:
             await run_probe(probe, context_of(probe, port))
     assert received[0].startswith(b"CONNECT [fd00::1]:443 HTTP/1.1\r\n")
     assert received[1].startswith(b"GET http://[fd00::1]:8080/crl?x=1 HTTP/1.1\r\nhost: [fd00::1]:8080\r\n")
+
+
+async def test_a_route_has_a_proxy_of_its_own() -> None:
+    """It gets the request and its own credentials; the configured proxy gets neither."""
+    probe = replace(probe_of(Protocol.HTTPS, 443), route="packages")
+    denied = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    async with scripted_proxy(denied) as (usual, idle), scripted_proxy(denied) as (own, received):
+        context = context_of(probe, usual)
+        proxy = Proxy(url=f"http://127.0.0.1:{own}", username="apt", password="other")
+        route = ProbeRoute(name="packages", proxy=proxy, why="as apt is configured")
+        context = replace(context, plan=replace(context.plan, routes=(route,)))
+        (trail,) = (await run_probe(probe, context)).trails
+    assert trail.path == proxy.url
+    assert base64.b64encode(b"apt:other") in received[0]
+    assert not idle

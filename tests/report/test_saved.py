@@ -31,7 +31,7 @@ from egressd.model.observation import (
 )
 from egressd.model.plan import Target, Unsampled
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail
-from egressd.model.settings import Proxy
+from egressd.model.settings import ProbeRoute, Proxy
 from egressd.model.verdict import Outcome, Sweep
 from egressd.report.document import MAX_VALUES
 from egressd.report.saved import from_json, to_document, to_json
@@ -181,6 +181,34 @@ def test_credentials_are_left_out(sweep_of: SweepOf, row: RowOf) -> None:
     assert from_json(text).plan.proxy == Proxy(url="http://proxy:3128", bypass=(".corp",))
 
 
+def test_routes_are_saved_without_credentials(sweep_of: SweepOf, row: RowOf) -> None:
+    """A replay knows which way a target went; a report of before has none."""
+    sweep = sweep_of(row())
+    plan = sweep.recording.plan
+    routes = (
+        ProbeRoute(
+            name="apt", proxy=Proxy(url="http://apt:8080", username="u-canary", password="hunter2"), why="apt"
+        ),
+        ProbeRoute(name="straight", proxy=None, why="no proxy"),
+    )
+    taken = replace(
+        plan,
+        routes=routes,
+        probes=tuple(replace(one, route="apt", via_proxy=True) for one in plan.probes),
+        targets=tuple(replace(one, route="apt") for one in plan.targets),
+    )
+    text = to_json(replace(sweep, recording=replace(sweep.recording, plan=taken)))
+    assert "hunter2" not in text
+    assert "u-canary" not in text
+    read = from_json(text).plan
+    assert [read.path_of(one) for one in read.probes] == ["http://apt:8080"]
+    assert read.targets == taken.targets
+    assert read.routes[1] == routes[1]
+    old = json.loads(to_json(sweep))
+    del old["plan"]["routes"], old["targets"][0]["route"], old["plan"]["probes"][0]["route"]
+    assert from_json(json.dumps(old)).plan == plan
+
+
 def _broken(sweep: Sweep, change: Callable[[dict[str, Any]], object]) -> str:
     document = to_document(sweep)
     change(document)
@@ -211,6 +239,12 @@ def _broken(sweep: Sweep, change: Callable[[dict[str, Any]], object]) -> str:
         (lambda one: one["plan"]["probes"].append(one["plan"]["probes"][0]), "duplicate name: probe"),
         (lambda one: one["plan"]["probes"][0].update(source="x"), "probe 'p0' names a target or source"),
         (lambda one: one["plan"]["probes"][0].update(targets=["x"]), "probe 'p0' names a target or source"),
+        (lambda one: one["plan"]["probes"][0].update(route="x"), "names a route that is not there"),
+        (lambda one: one["targets"][0].update(route="x"), "names a route that is not there"),
+        (
+            lambda one: one["plan"].update(routes=[{"name": "x", "proxy": None, "why": ""}] * 2),
+            "duplicate name: route",
+        ),
         (lambda one: one["targets"][0]["trails"][0].update(probe="p1"), "a probe that is not its own"),
         (
             lambda one: one["targets"][0]["trails"][0]["observations"][0].update(phase="sorcery"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, Phase
@@ -25,14 +26,14 @@ def other_host(context: TrailContext) -> str:
     """Return a name to compare with: one that worked, else any other of the plan; empty: there is none."""
     own = {context.probe.host.lower(), (context.tls.sni if context.tls is not None else "").lower()}
     worked = sorted(name for names in context.index.answered_sni.values() for name in names)
-    known = (*worked, *planned_hosts(context, via_proxy=False))
+    known = (*worked, *hosts_on_path(context, DIRECT))
     return next((name for name in known if name.lower() not in own and _is_name(name)), "")
 
 
-def planned_hosts(context: TrailContext, *, via_proxy: bool) -> list[str]:
-    """Return the hosts that are probed directly, or through the proxy; random labels are left out."""
-    probes = context.index.probes.values()
-    return sorted(one.host for one in probes if one.via_proxy is via_proxy and not one.siblings)
+def hosts_on_path(context: TrailContext, path: str) -> list[str]:
+    """Return the hosts that are probed directly, or through one proxy; random labels are left out."""
+    plan = context.index.recording.plan
+    return sorted(one.host for one in plan.probes if not one.siblings and plan.path_of(one) == path)
 
 
 def _is_name(text: str) -> bool:
@@ -100,7 +101,7 @@ def hello_control(
         max_segment=max_segment,
         why=why,
     )
-    return replace(plan, tunnel=host_port(host, port)) if context.proxied else plan
+    return replace(plan, tunnel=host_port(host, port), route=context.probe.route) if context.proxied else plan
 
 
 def is_forged(context: TrailContext) -> bool:

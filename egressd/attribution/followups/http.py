@@ -65,8 +65,9 @@ def _destination(context: TrailContext) -> Destination | None:
 
 
 def _follow(context: TrailContext, at: Destination) -> ControlPlan:
+    route = context.probe.route
     return ControlPlan(
-        id=f"{ControlKind.REDIRECT.value}:{context.source}|{at.url}",
+        id=f"{ControlKind.REDIRECT.value}:{context.source}|{at.url}" + (f"|{route}" if route else ""),
         kind=ControlKind.REDIRECT,
         source=context.source,
         subject=context.probe.id,
@@ -75,5 +76,6 @@ def _follow(context: TrailContext, at: Destination) -> ControlPlan:
         port=at.port,
         protocol=Protocol(at.scheme),
         url=at.url,
+        route=route,
         private=is_in_own_network(context.index, context.probe, context.trail),
     )

@@ -9,7 +9,7 @@ from egressd.attribution.control_results.contrast import ROUNDS
 from egressd.attribution.control_results.tries import works_sometimes
 from egressd.attribution.facts.proxy import BAD_GATEWAY, inspected_answer
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.followups.control import is_forged, planned_hosts
+from egressd.attribution.followups.control import hosts_on_path, is_forged
 from egressd.attribution.followups.repeats import is_repeatable, is_silent, repeats_ran
 from egressd.attribution.trail_judgement import TrailJudgement
 from egressd.model.endpoint import Protocol
@@ -89,7 +89,7 @@ def _other_name(context: TrailContext) -> str:
     """Return a name to compare with: one that was answered through this proxy, else any that was not."""
     own = context.probe.host.lower()
     answered = sorted(context.index.tunnel_answered_sni.get(context.trail.path, frozenset()))
-    known = (*answered, *planned_hosts(context, via_proxy=True))
+    known = (*answered, *hosts_on_path(context, context.trail.path))
     return next((name for name in known if name.lower() != own), "")
 
 
@@ -114,4 +114,5 @@ def _control(
         port=port,
         protocol=protocol,
         tunnel=host_port(context.probe.host, port),
+        route=context.probe.route,
     )

@@ -29,6 +29,7 @@ async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: flo
         source=control.source,
         targets=(),
         url_path=control.url,
+        route=control.route,
         via_proxy=control.via_proxy,
         connect_to=control.connect_to,
     )

@@ -230,6 +230,7 @@ def _probe_of(control: ControlPlan, context: ProbeContext) -> Probe:
         protocol=protocol,
         source=control.source,
         targets=(),
+        route=control.route,
     )
 
 
