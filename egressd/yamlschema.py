@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -34,15 +34,15 @@ def matching(pattern: str, message: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def build(kind: type[Value], part: BaseModel, *, without: str = "", **changes: object) -> Value:
+def build(kind: type[Value], part: BaseModel, *, without: Collection[str] = (), **changes: object) -> Value:
     """Build a value from the fields of the same names; a list becomes a tuple without duplicates.
 
-    `without` names a field that the value does not have.
+    `without` names fields that the value does not have.
     """
     copied = {
         name: tuple(dict.fromkeys(given)) if isinstance(given, list) else given
         for name, given in vars(part).items()
-        if name != without and name not in changes
+        if name not in without and name not in changes
     }
     return kind(**copied, **changes)
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, assert_never
 
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Endpoint, Inspection, Need, Protocol, Role
+from egressd.model.endpoint import Direction, Endpoint, Inspection, Need, Protocol, Role
 from egressd.model.settings import Settings
 from egressd.planning.pattern import glob_matches_host
 from egressd.planning.placeholder import (
@@ -41,8 +41,12 @@ class FirewallRule:
     sources: list[str]
     """Addresses the role's probes leave from; empty if the operator gave none."""
     destination: str
-    port: int
+    port: int | None
+    """The first port; None with ICMP."""
     transport: str
+    last_port: int | None = None
+    """The last port of a range."""
+    direction: str = Direction.OUTBOUND.value
     protocols: list[str] = field(default_factory=list)
     tls_inspection: str = "n/a"
     """`allowed`, `forbidden`, or `n/a` without TLS."""
@@ -84,19 +88,17 @@ def firewall_rules(catalog: Catalog, settings: Settings) -> tuple[FirewallRule, 
         settings.only,
         lambda glob: any(_selected(row.endpoint, replace(settings, only=(glob,)), values) for row in every),
     )
-    rules: dict[tuple[Role, str, int, str], FirewallRule] = {}
+    rules: dict[tuple[Role, str, str, str, Direction], FirewallRule] = {}
     for role in Role:
         for row in every:
             endpoint = row.endpoint
             if role not in endpoint.roles or not _selected(endpoint, settings, values):
                 continue
-            for destination, port in _destinations(endpoint, settings, values):
+            for place in _destinations(endpoint, settings, values):
                 for transport in _transports(endpoint.protocol):
-                    rule = rules.setdefault(
-                        (role, destination, port, transport),
-                        _new_rule(role, destination, port, transport, settings),
-                    )
-                    _merge(rule, endpoint)
+                    new = _new_rule(role, place, transport, endpoint, settings)
+                    key = (role, new.destination, _ports(new), transport, endpoint.direction)
+                    _merge(rules.setdefault(key, new), endpoint)
     return tuple(rules.values())
 
 
@@ -112,7 +114,7 @@ def _selected(endpoint: Endpoint, settings: Settings, values: PlaceholderValues)
 
 def _destinations(
     endpoint: Endpoint, settings: Settings, values: PlaceholderValues
-) -> Iterator[tuple[str, int]]:
+) -> Iterator[tuple[str, int | None]]:
     servers = [one for one in settings.resolvers if one.address is not None]
     if endpoint.pattern == RESOLVER and servers:
         yield from ((one.address or "", one.port) for one in servers)
@@ -132,19 +134,30 @@ def _transports(protocol: Protocol) -> tuple[str, ...]:
             return ("UDP",)
         case Protocol.HTTPS | Protocol.HTTP | Protocol.TLS | Protocol.WSS | Protocol.TCP:
             return ("TCP",)
+        case Protocol.ICMP:
+            return ("ICMP",)
         case _:
             assert_never(protocol)
 
 
-def _new_rule(role: Role, destination: str, port: int, transport: str, settings: Settings) -> FirewallRule:
+def _ports(rule: FirewallRule) -> str:
+    """Return the port or range of a rule, as firewalls write it."""
+    return "-".join(str(one) for one in (rule.port, rule.last_port) if one is not None)
+
+
+def _new_rule(
+    role: Role, place: tuple[str, int | None], transport: str, endpoint: Endpoint, settings: Settings
+) -> FirewallRule:
     sources = [one for one in settings.sources if role in one.roles]
     places = [one.address or (f"interface {one.interface}" if one.interface else "") for one in sources]
     return FirewallRule(
         role=role.value,
         sources=list(dict.fromkeys(place for place in places if place)),
-        destination=destination,
-        port=port,
+        destination=place[0],
+        port=place[1],
+        last_port=endpoint.last_port,
         transport=transport,
+        direction=endpoint.direction.value,
     )
 
 
@@ -180,7 +193,7 @@ def _cells(rule: FirewallRule) -> dict[str, str]:
         "role": rule.role,
         "sources": " ".join(rule.sources),
         "destination": rule.destination,
-        "port": str(rule.port),
+        "port": _ports(rule),
         "transport": rule.transport,
         "protocols": " ".join(rule.protocols),
         "tls_inspection": rule.tls_inspection,
@@ -244,7 +257,7 @@ def _markdown_row(rule: FirewallRule) -> str:
     reach = f" ({rule.subdomains})" if rule.subdomains else ""
     row = (
         f"`{rule.destination}`{reach}",
-        f"{rule.port}/{rule.transport}",
+        "/".join(part for part in (_ports(rule), rule.transport) if part),
         rule.tls_inspection,
         cells["websocket"],
         need,

@@ -11,16 +11,18 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from egressd.catalog.rows import RowReader
-from egressd.catalog.schema import ProfileFile, RegionsFile
+from egressd.catalog.schema import FeaturesFile, ProfileFile, RegionsFile
 from egressd.errors import ConfigError
 from egressd.inputfile import is_file, why_unusable
-from egressd.model.catalog import Catalog, DiscoveryCall, Profile, Region
+from egressd.model.catalog import Catalog, DiscoveryCall, Feature, Profile, Region
 from egressd.yamlfile import Document, read_text, read_yaml
 from egressd.yamlschema import build, problems_of
 
 DATA = Path(__file__).parent / "data"
 REGIONS = "regions.yaml"
+FEATURES = "features.yaml"
 
+_NO_FEATURES = FeaturesFile.model_validate({"schema": "egressd.features/1", "features": []})
 Model = TypeVar("Model", bound=BaseModel)
 Validated = tuple[Document, ProfileFile | None]
 """A file, and its header if that is valid."""
@@ -32,27 +34,35 @@ def load_catalog(directory: Path | None = None) -> Catalog:
     Raises ConfigError with every problem of every file: file, line, row id.
     """
     texts = _texts(DATA if directory is None else directory)
+    profiles = sum(name not in (REGIONS, FEATURES) for name, _ in texts)
     problems: list[str] = []
     documents = dict(_documents(texts, problems))
     regions = _regions(documents.pop(REGIONS, None), problems)
+    unread = len(documents) + 1 < len(texts)
+    features = _features(documents.pop(FEATURES, None), problems, unread=unread)
     files = [(one, _validated(ProfileFile, one, problems)) for one in documents.values()]
-    reader = RowReader(calls=frozenset(one.name for one in regions.discoveries) if regions else None)
+    reader = RowReader(
+        calls=frozenset(one.name for one in regions.discoveries) if regions else None,
+        features=frozenset(one.name for one in features.features) if features else None,
+        regions=frozenset(one.name for one in regions.regions) if regions else None,
+    )
     for document, file in files:
         reader.read(
             document,
             profile=file.profile.name if file else "",
             documents=file.documents if file else None,
         )
-    problems += [*reader.problems, *_profile_problems(files, complete=len(files) == len(texts) - 1)]
-    if problems or regions is None:
+    problems += [*reader.problems, *_profile_problems(files, complete=len(files) == profiles)]
+    if problems or regions is None or features is None:
         raise ConfigError(tuple(problems))
     return Catalog(
         revision=regions.revision,
         digest=_digest(texts),
-        profiles=tuple(build(Profile, file.profile) for _, file in files if file),
+        profiles=tuple(_profile(file) for _, file in files if file),
         endpoints=tuple(reader.endpoints),
         regions=tuple(build(Region, one, values=tuple(one.values.items())) for one in regions.regions),
         discoveries=tuple(build(DiscoveryCall, one) for one in regions.discoveries),
+        features=tuple(build(Feature, one) for one in features.features),
     )
 
 
@@ -63,12 +73,12 @@ def load_profile(path: Path) -> Catalog:
     """
     text, problems = read_text(path), list[str]()
     documents = [document for _, document in _documents([(str(path), text)], problems)]
-    reader = RowReader(calls=None)
+    reader = RowReader(calls=None, features=None, regions=None)
     profiles = []
     for document in documents:
         file = _validated(ProfileFile, document, problems)
         if file is not None:
-            profiles.append(build(Profile, file.profile))
+            profiles.append(_profile(file))
             reader.read(document, profile=file.profile.name, documents=file.documents)
     problems += reader.problems
     if problems:
@@ -146,6 +156,28 @@ def _regions(document: Document | None, problems: list[str]) -> RegionsFile | No
         place = document.where(("regions", index, "values"))
         problems += [f"{place}: {key} has a meaning of its own" for key in taken]
     return file
+
+
+def _features(document: Document | None, problems: list[str], *, unread: bool) -> FeaturesFile | None:
+    """Return the features; without a file there are none, and None means that the file is wrong."""
+    if document is None:
+        return None if unread else _NO_FEATURES
+    file = _validated(FeaturesFile, document, problems)
+    if file is None:
+        return None
+    names = [one.name for one in file.features]
+    problems += [
+        f"{document.where(('features', index))}: {name} is there twice"
+        for index, name in enumerate(names)
+        if name in names[:index]
+    ]
+    return file
+
+
+def _profile(file: ProfileFile) -> Profile:
+    header = file.profile
+    regions = tuple((cloud, tuple(names)) for cloud, names in header.regions.items())
+    return build(Profile, header, regions=regions)
 
 
 def _duplicates(document: Document, key: str, names: Sequence[tuple[str, str]]) -> Iterator[str]:

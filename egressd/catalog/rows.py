@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
-from egressd.catalog.check import RowLocation, row_problems
-from egressd.catalog.schema import VALID_ROW, DocumentRow, EndpointRow
-from egressd.model.endpoint import Endpoint, Expect, Provenance, Samples
+from egressd.catalog.check import Problem, RowLocation, row_problems
+from egressd.catalog.schema import OWN_PROFILE, VALID_ROW, CloudRow, DocumentRow, EndpointRow, ProvenanceRow
+from egressd.model.endpoint import Cloud, CloudTerms, Endpoint, Expect, Provenance, Samples
 from egressd.yamlfile import Document
 from egressd.yamlschema import build, problems_of
 
@@ -28,6 +28,10 @@ class RowReader:
 
     calls: frozenset[str] | None
     """The names of the discovery calls; None if they are not known."""
+    features: frozenset[str] | None
+    """The names of the features; None if they are not known."""
+    regions: frozenset[str] | None
+    """The names of the regions; None if they are not known."""
     endpoints: list[Endpoint] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     _seen: dict[str, str] = field(default_factory=dict)
@@ -44,7 +48,7 @@ class RowReader:
             location = self._location(document, index, raw)
             row = self._row(location, {**defaults, **raw})
             if row is not None:
-                found = row_problems(row, documents=documents, calls=self.calls)
+                found = (*row_problems(row, documents=documents), *self._unknown(row))
                 self.problems += [location.problem(path, message) for path, message in found]
                 self.endpoints.append(_endpoint(location.id, row, profile=profile, documents=documents))
 
@@ -87,6 +91,24 @@ class RowReader:
         self.problems.append(location.problem(("id",), message))
         return location
 
+    def _unknown(self, row: EndpointRow) -> Iterator[Problem]:
+        """Yield what the row names and the other files do not have."""
+        features = {("feature",): row.feature} | {
+            ("clouds", cloud, "feature"): terms.feature for cloud, terms in row.clouds.items()
+        }
+        for path, feature in features.items():
+            if self.features is not None and feature is not None and feature not in self.features:
+                yield path, f"{feature!r} is no feature of features.yaml"
+        regions = {("regions", at): name for at, name in enumerate(row.regions)} | {
+            ("samples", "templated_in", at): name for at, name in enumerate(row.samples.templated_in)
+        }
+        for place, region in regions.items():
+            if self.regions is not None and region not in self.regions:
+                yield place, f"{region!r} is no region of regions.yaml"
+        call = row.samples.discovered
+        if self.calls is not None and call is not None and call not in self.calls:
+            yield ("samples", "discovered"), f"{call!r} is no discovery call of regions.yaml"
+
     def _row(self, location: RowLocation, merged: Raw) -> EndpointRow | None:
         merged.pop("id", None)
         try:
@@ -115,14 +137,39 @@ def _row_document(location: RowLocation, merged: Raw) -> Document:
 def _endpoint(
     name: str, row: EndpointRow, *, profile: str, documents: Mapping[str, DocumentRow] | None
 ) -> Endpoint:
-    source = (documents or {}).get(row.provenance.document)
+    first, last = row.port or (None, None)
     return build(
         Endpoint,
         row,
+        without=("path",),
         id=name,
         profile=profile,
-        path=row.path or "/",
+        port=first,
+        last_port=last,
+        gateway=tuple(
+            (profile if asking == OWN_PROFILE else asking, word) for asking, word in row.gateway.items()
+        ),
+        paths=tuple(row.paths) or (row.path or "/",),
         expect=build(Expect, row.expect),
         samples=build(Samples, row.samples),
-        provenance=build(Provenance, source, without="title", document=source.title) if source else None,
+        clouds=tuple(row.clouds),
+        by_cloud=tuple(
+            _terms(cloud, terms, documents) for cloud, terms in row.clouds.items() if terms.model_fields_set
+        ),
+        provenance=_provenance(row.provenance, documents),
     )
+
+
+def _terms(cloud: Cloud, terms: CloudRow, documents: Mapping[str, DocumentRow] | None) -> CloudTerms:
+    return build(
+        CloudTerms,
+        terms,
+        cloud=cloud,
+        provenance=_provenance(terms.provenance, documents) if terms.provenance else None,
+    )
+
+
+def _provenance(row: ProvenanceRow, documents: Mapping[str, DocumentRow] | None) -> Provenance | None:
+    """Return the document of a row; None if the file's header is wrong."""
+    source = (documents or {}).get(row.document)
+    return build(Provenance, source, without=("title",), document=source.title) if source else None

@@ -5,14 +5,27 @@ Checks between values (a sample and its pattern, an id and all others) are in `c
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from egressd.model.endpoint import Cloud, Inspection, Need, Protocol, Role
+from egressd.model.endpoint import (
+    Cloud,
+    Direction,
+    Forwarding,
+    Inspection,
+    Need,
+    Protocol,
+    Role,
+)
 from egressd.yamlschema import StrictModel, matching
 
 _NAME = "must be lower-case letters, digits and `-`"
+_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
+_LAST_PORT = 65535
+OWN_PROFILE = "own"
+"""Stands for the file's own profile where `gateway` is one word."""
 _DATE = r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?"
 _HOST = "must be a host in lower case, with `*` or {placeholder} at most: no scheme, port or path"
 
@@ -45,6 +58,8 @@ class SamplesRow(StrictModel):
 
     documented: list[Host] = []
     templated: list[Host] = []
+    templated_in: list[Word] = []
+    derived: list[Host] = []
     discovered: Name | None = None
     random: bool = False
 
@@ -55,25 +70,72 @@ class ProvenanceRow(StrictModel):
     document: Text
 
 
+class CloudRow(StrictModel):
+    """What differs in one cloud."""
+
+    need: Annotated[Need, Field(strict=False)] | None = None
+    condition: Text | None = None
+    feature: Name | None = None
+    since: Date | None = None
+    until: Date | None = None
+    provenance: ProvenanceRow | None = None
+
+
+def _by_name(clouds: object) -> object:
+    """Read a list of clouds as a mapping in which nothing differs."""
+    if isinstance(clouds, list) and all(isinstance(one, str) for one in clouds):
+        return {name: {} for name in clouds}
+    return clouds
+
+
+def _parse_ports(given: object) -> object:
+    """Read a port, or a range as text, as the first and the last port."""
+    found = _RANGE.fullmatch(given) if isinstance(given, str) else None
+    if found is not None and 1 <= int(found[1]) < int(found[2]) <= _LAST_PORT:
+        return int(found[1]), int(found[2])
+    if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= _LAST_PORT:
+        return given, None
+    shown = f", not {given!r}" if isinstance(given, str | int) and len(str(given)) <= 40 else ""
+    raise ValueError(f"must be a port from 1 to {_LAST_PORT}, or a range such as 10124-10139{shown}")
+
+
+def _by_profile(word: object) -> object:
+    """Read one word as that of the file's own profile."""
+    return {OWN_PROFILE: word} if isinstance(word, str) else word
+
+
+Ports = Annotated[tuple[int, int | None], BeforeValidator(_parse_ports)]
+CloudName = Annotated[Cloud, Field(strict=False)]
+ForwardingName = Annotated[Forwarding, Field(strict=False)]
+
+
 class EndpointRow(StrictModel):
     """One row, defaults included."""
 
     service: Text
     pattern: Host
-    port: Annotated[int, Field(ge=1, le=65535)]
+    port: Ports | None = None
     protocol: Annotated[Protocol, Field(strict=False)]
     roles: Annotated[list[Annotated[Role, Field(strict=False)]], Field(min_length=1)]
     need: Annotated[Need, Field(strict=False)]
     condition: Text | None = None
+    feature: Name | None = None
+    direction: Annotated[Direction, Field(strict=False)] = Direction.OUTBOUND
+    gateway: Annotated[dict[Name, ForwardingName], BeforeValidator(_by_profile)] = {}
+    one_of: Name | None = None
+    regions: list[Word] = []
     purpose: Text
     inspection: Annotated[Inspection, Field(strict=False)] = Inspection.TOLERATED
     private_link: bool = False
     internal: bool = False
     deep: bool = False
     path: UrlPath | None = None
+    paths: list[UrlPath] = []
     expect: ExpectRow = ExpectRow()
     samples: SamplesRow = SamplesRow()
-    clouds: Annotated[list[Annotated[Cloud, Field(strict=False)]], Field(min_length=1)] = [Cloud.PUBLIC]
+    clouds: Annotated[dict[CloudName, CloudRow], BeforeValidator(_by_name), Field(min_length=1)] = {
+        Cloud.PUBLIC: CloudRow()
+    }
     since: Date | None = None
     until: Date | None = None
     provenance: ProvenanceRow
@@ -85,7 +147,9 @@ class ProfileHeader(StrictModel):
     name: Name
     title: Text
     summary: Text
+    audience: Text | None = None
     includes: list[Name] = []
+    regions: dict[CloudName, Annotated[list[Word], Field(min_length=1)]] = {}
     offline_limit_days: Annotated[int, Field(ge=1)] | None = None
 
 
@@ -135,6 +199,20 @@ class RegionsFile(StrictModel):
     revision: Date
     regions: list[RegionRow]
     discoveries: list[DiscoveryRow] = []
+
+
+class FeatureRow(StrictModel):
+    """A feature that conditional rows depend on."""
+
+    name: Name
+    title: Text
+
+
+class FeaturesFile(StrictModel):
+    """features.yaml."""
+
+    schema_: Annotated[Literal["egressd.features/1"], Field(alias="schema")]
+    features: list[FeatureRow]
 
 
 VALID_ROW: dict[str, object] = {

@@ -63,10 +63,10 @@ class Services:
 
 def sort_ports(catalog: Catalog) -> Services:
     """Sort the TCP ports of the catalog by protocol; where rows differ, TLS wins."""
-    rows = catalog.endpoints
-    tls = HTTPS_PORTS | {row.port for row in rows if row.protocol.encrypted}
-    http = (HTTP_PORTS | {row.port for row in rows if row.protocol is Protocol.HTTP}) - tls
-    tcp = {row.port for row in rows if row.protocol is Protocol.TCP} - tls - http
+    rows = [(row.port, row.protocol) for row in catalog.endpoints if row.port and row.last_port is None]
+    tls = HTTPS_PORTS | {port for port, protocol in rows if protocol.encrypted}
+    http = (HTTP_PORTS | {port for port, protocol in rows if protocol is Protocol.HTTP}) - tls
+    tcp = {port for port, protocol in rows if protocol is Protocol.TCP} - tls - http
     return Services(tls=tuple(sorted(tls)), http=tuple(sorted(http)), tcp=tuple(sorted(tcp)))
 
 

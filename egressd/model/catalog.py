@@ -14,10 +14,26 @@ class Profile:
     name: str
     title: str
     summary: str
+    audience: str | None = None
+    """Who needs it, in one line."""
     includes: tuple[str, ...] = ()
     """Profiles whose endpoints this product needs as well."""
     offline_limit_days: int | None = None
     """Days the product may be offline before it can't recover; None if no limit is documented."""
+    regions: tuple[tuple[Cloud, tuple[str, ...]], ...] = ()
+    """The regions that a document names for the product, by cloud; a cloud that is left out isn't limited."""
+
+    def regions_in(self, cloud: Cloud) -> tuple[str, ...] | None:
+        """Return the regions of a cloud in which the product is offered; None if no document lists them."""
+        return next((names for one, names in self.regions if one is cloud), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """A part of a product that not everybody uses; conditional rows depend on it."""
+
+    name: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +84,7 @@ class Catalog:
     endpoints: tuple[Endpoint, ...]
     regions: tuple[Region, ...]
     discoveries: tuple[DiscoveryCall, ...]
+    features: tuple[Feature, ...] = ()
 
     def region(self, name: str, cloud: Cloud) -> Region | None:
         """Return a region of a cloud by its name, or None."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
 class Protocol(StrEnum):
-    """What is spoken on the port. `wss` is a WebSocket upgrade inside TLS; `tls` stops after TLS."""
+    """What is spoken on the port. `wss` is a WebSocket upgrade inside TLS; `tls` stops after TLS.
+
+    `icmp` has no port, and is never probed.
+    """
 
     HTTPS = "https"
     HTTP = "http"
@@ -17,6 +20,7 @@ class Protocol(StrEnum):
     UDP = "udp"
     NTP = "ntp"
     DNS = "dns"
+    ICMP = "icmp"
 
     @property
     def encrypted(self) -> bool:
@@ -44,6 +48,42 @@ class Role(StrEnum):
     APPLIANCE = "appliance"
     CONTROL_PLANE = "control-plane"
     MACHINE = "machine"
+    NODE = "node"
+    """A machine of an Azure Local system."""
+    CLUSTER = "cluster"
+    """Nodes and pods of a Kubernetes cluster."""
+    CONSOLE = "console"
+    """An administrator's workstation: a management console or a browser."""
+    WINDOWS_ADMIN_CENTER = "windows-admin-center"
+    WSUS = "wsus"
+    SITE_SERVER = "site-server"
+    """Of Configuration Manager, as the roles after it are; it stands for site systems without one."""
+    SERVICE_CONNECTION_POINT = "service-connection-point"
+    SOFTWARE_UPDATE_POINT = "software-update-point"
+    DISTRIBUTION_POINT = "distribution-point"
+    CONNECTION_POINT = "connection-point"
+    """Of a cloud management gateway."""
+    CLIENT = "client"
+    """Of WSUS or of Configuration Manager."""
+    REPLICATION_APPLIANCE = "replication-appliance"
+    """Of Azure Site Recovery."""
+
+
+class Direction(StrEnum):
+    """Who connects: the role to the endpoint, the endpoint to the role, or each to the other."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+    BOTH = "both"
+
+
+class Forwarding(StrEnum):
+    """What a document says of a row where an Azure Arc gateway is used."""
+
+    FORWARDED = "forwarded"
+    """The gateway carries it."""
+    DIRECT = "direct"
+    """It must be reached without the gateway."""
 
 
 class Inspection(StrEnum):
@@ -65,13 +105,15 @@ class SampleKind(StrEnum):
     """Where a concrete host of an endpoint comes from.
 
     `exact`: the document names the host itself. `given`: the operator did. `documented`, `templated`
-    and `discovered` prove one host of a wildcard; `random` proves the wildcard rule.
+    and `discovered` prove one host of a wildcard; `random` proves the wildcard rule. `derived` is a name
+    that egressd made and no document shows: it may not exist.
     """
 
     EXACT = "exact"
     GIVEN = "given"
     DOCUMENTED = "documented"
     TEMPLATED = "templated"
+    DERIVED = "derived"
     DISCOVERED = "discovered"
     RANDOM = "random"
 
@@ -100,6 +142,10 @@ class Samples:
     documented: tuple[str, ...] = ()
     templated: tuple[str, ...] = ()
     """Hosts with `{region}`, `{his}`, `{gas}` or a key of the operator's `values:`."""
+    templated_in: tuple[str, ...] = ()
+    """The regions for which a document shows the templated hosts; elsewhere they are derived. Empty: all."""
+    derived: tuple[str, ...] = ()
+    """Hosts, with or without placeholders, that no document shows."""
     discovered: str | None = None
     """The name of a discovery call, e.g. `service-bus-allowlist`."""
     random: bool = False
@@ -118,6 +164,19 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloudTerms:
+    """What differs in one cloud; None where the row's own value holds there as well."""
+
+    cloud: Cloud
+    need: Need | None = None
+    condition: str | None = None
+    feature: str | None = None
+    since: str | None = None
+    until: str | None = None
+    provenance: Provenance | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One documented row. `id` is a stable name, never an address."""
 
@@ -126,12 +185,24 @@ class Endpoint:
     service: str
     pattern: str
     """A host name, a wildcard, or a host with placeholders (`{region}`)."""
-    port: int
+    port: int | None
+    """The first port; None with `icmp`."""
     protocol: Protocol
     roles: tuple[Role, ...]
     need: Need
     condition: str | None = None
     """What a conditional row is conditional on, in words."""
+    feature: str | None = None
+    """The feature that must be in use for a conditional row to count."""
+    last_port: int | None = None
+    """The last port of a range; None if there is one port only."""
+    direction: Direction = Direction.OUTBOUND
+    gateway: tuple[tuple[str, Forwarding], ...] = ()
+    """What the documents of profiles say of it where an Azure Arc gateway is used, by profile."""
+    one_of: str | None = None
+    """The name of a group of rows of the profile, of which one that works is enough."""
+    regions: tuple[str, ...] = ()
+    """The regions that have the row; empty: all."""
     purpose: str = ""
     inspection: Inspection = Inspection.TOLERATED
     private_link: bool = False
@@ -140,7 +211,7 @@ class Endpoint:
     """Whether a private address is the expected answer (a server on the operator's own network)."""
     route: str | None = None
     """The route it takes, by name; None: the configured path."""
-    path: str = "/"
+    paths: tuple[str, ...] = ("/",)
     expect: Expect = field(default_factory=Expect)
     samples: Samples = field(default_factory=Samples)
     deep: bool = False
@@ -149,8 +220,39 @@ class Endpoint:
     since: str | None = None
     until: str | None = None
     provenance: Provenance | None = None
+    by_cloud: tuple[CloudTerms, ...] = ()
+    """What differs in single clouds."""
+
+    @property
+    def path(self) -> str:
+        """The first documented path."""
+        return self.paths[0]
+
+    @property
+    def ports(self) -> str:
+        """The port or the range, as firewalls write it; empty with `icmp`."""
+        ends = [str(one) for one in (self.port, self.last_port) if one is not None]
+        return "-".join(ends)
 
     @property
     def is_wildcard(self) -> bool:
         """Whether the pattern stands for many hosts."""
         return "*" in self.pattern
+
+    def in_cloud(self, cloud: Cloud) -> Endpoint:
+        """Return the row as it is in a cloud: with that cloud's need, dates and document."""
+        terms = next((one for one in self.by_cloud if one.cloud is cloud), None)
+        if terms is None:
+            return self
+        need = terms.need or self.need
+        conditional = need is Need.CONDITIONAL
+        return replace(
+            self,
+            need=need,
+            condition=terms.condition or (self.condition if conditional else None),
+            feature=terms.feature or (self.feature if conditional else None),
+            since=terms.since or self.since,
+            until=terms.until or self.until,
+            provenance=terms.provenance or self.provenance,
+            by_cloud=(),
+        )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from egressd.model.catalog import Discovery
-from egressd.model.endpoint import Endpoint, Protocol, SampleKind
+from egressd.model.endpoint import Direction, Endpoint, Protocol, SampleKind
 from egressd.model.settings import Resolver
 from egressd.planning.pattern import pattern_covers, replace_wildcard
 from egressd.planning.placeholder import (
@@ -77,19 +77,35 @@ def expand(rows: Iterable[SelectedRow], context: ExpansionContext) -> tuple[Expa
 def _concrete(row: SelectedRow, context: ExpansionContext) -> Expansion:
     endpoint = row.endpoint
     blank = Expansion(row=row, pattern=substitute_known(endpoint.pattern, context.values))
-    if endpoint.protocol is Protocol.UDP:
-        return replace(blank, notes=("UDP without a known protocol can't be verified",))
+    why = _why_not_probed(endpoint, context.values)
+    if endpoint.port is None or why is not None:
+        return replace(blank, notes=(why or "",))
     if endpoint.pattern == RESOLVER and "resolver" not in context.values.given:
         return _resolver_samples(blank, context)
     filled = substitute(endpoint.pattern, context.values)
     if filled.missing:
         return replace(blank, notes=(why_missing(filled.missing, context.values),))
     if endpoint.is_wildcard:
-        return _wildcard(blank, filled, context)
+        return _wildcard(blank, filled, context, port=endpoint.port)
     hosts, refused = _hosts(filled)
     kind = _sample_kind(row, filled)
     samples = tuple(Sample(host=host, port=endpoint.port, kind=kind) for host in hosts)
     return replace(blank, samples=samples, notes=refused)
+
+
+def _why_not_probed(endpoint: Endpoint, values: PlaceholderValues) -> str | None:
+    """Return why no probe can answer for a row, which then is a rule to ask for only; None if one can."""
+    if endpoint.direction is Direction.INBOUND:
+        return "the connection comes from the other side: only a probe over there can prove it"
+    if endpoint.protocol is Protocol.ICMP or endpoint.port is None:
+        return "ICMP is not probed: no program depends on its answer"
+    if endpoint.protocol is Protocol.UDP:
+        return "UDP without a known protocol can't be verified"
+    if endpoint.last_port is not None:
+        return f"a range of ports: which of {endpoint.ports} answers depends on the server"
+    if endpoint.regions and values.region is None:
+        return NEEDS_REGION
+    return None
 
 
 def _sample_kind(row: SelectedRow, filled: Substitution) -> SampleKind:
@@ -115,21 +131,21 @@ def _resolver_samples(blank: Expansion, context: ExpansionContext) -> Expansion:
     return replace(blank, samples=samples)
 
 
-def _wildcard(blank: Expansion, patterns: Substitution, context: ExpansionContext) -> Expansion:
-    """Collect documented, templated and discovered hosts, each once, under its first kind."""
+def _wildcard(blank: Expansion, patterns: Substitution, context: ExpansionContext, *, port: int) -> Expansion:
+    """Collect documented, templated, discovered and derived hosts, each once, under its first kind."""
     found: dict[str, SampleKind] = {}
     notes: list[str] = []
     missing: list[str] = []
     endpoint, own = blank.row.endpoint, blank.row.own
     for text in endpoint.samples.documented:
         found.setdefault(text.lower(), SampleKind.GIVEN if own else SampleKind.DOCUMENTED)
-    for text in endpoint.samples.templated:
+    for text, kind in _forms(endpoint, context.values):
         filled = substitute(text, context.values)
         missing += filled.missing
         hosts, refused = _hosts(filled)
         notes += refused
         for host in hosts:
-            found.setdefault(host, SampleKind.GIVEN if own or filled.given else SampleKind.TEMPLATED)
+            found.setdefault(host, SampleKind.GIVEN if own or filled.given else kind)
     kept = {host: kind for host, kind in found.items() if _covered(endpoint, patterns, host)}
     notes += [f"{host} is outside the pattern" for host in found if host not in kept]
     hosts, discovery_notes = _discovered(endpoint, patterns, context)
@@ -139,8 +155,18 @@ def _wildcard(blank: Expansion, patterns: Substitution, context: ExpansionContex
     kept |= dict.fromkeys(chosen, SampleKind.DISCOVERED)
     if missing := [name for name in missing if name != "his" or not hosts]:
         notes.append(why_missing(missing, context.values))
-    samples = tuple(Sample(host=host, port=endpoint.port, kind=kind) for host, kind in kept.items())
+    samples = tuple(Sample(host=host, port=port, kind=kind) for host, kind in kept.items())
     return replace(blank, samples=samples, notes=tuple(dict.fromkeys((*notes, *discovery_notes))))
+
+
+def _forms(endpoint: Endpoint, values: PlaceholderValues) -> Iterator[tuple[str, SampleKind]]:
+    """Yield the names to fill in, with what vouches for them: a document, or egressd alone."""
+    samples = endpoint.samples
+    shown = not samples.templated_in or values.region in samples.templated_in
+    for text in samples.templated:
+        yield text, SampleKind.TEMPLATED if shown else SampleKind.DERIVED
+    for text in samples.derived:
+        yield text, SampleKind.DERIVED
 
 
 def _discovered(
@@ -184,7 +210,9 @@ def _with_random(one: Expansion, hosts: tuple[str, ...], context: ExpansionConte
     endpoint = one.row.endpoint
     patterns = substitute(endpoint.pattern, context.values)
     sends_name = endpoint.protocol.encrypted or endpoint.protocol.speaks_http
-    if not (endpoint.is_wildcard and endpoint.samples.random and patterns.texts and sends_name):
+    random = endpoint.is_wildcard and endpoint.samples.random and sends_name
+    port, why = endpoint.port, _why_not_probed(endpoint, context.values)
+    if port is None or why is not None or not (random and patterns.texts):
         return one
     siblings = tuple(sample.host for sample in one.samples) or tuple(
         host for host in hosts if _covered(endpoint, patterns, host)
@@ -194,14 +222,10 @@ def _with_random(one: Expansion, hosts: tuple[str, ...], context: ExpansionConte
     if not siblings:
         note = "no host of the pattern is known, so there is no address to send a random name to"
         return replace(one, notes=one.notes or (note,))
-    labels = tuple(_random(endpoint, patterns, context.label, siblings[:MOST_SIBLINGS]))
+    hosts = tuple(replace_wildcard(pattern.lower(), context.label) for pattern in patterns.texts)
+    labels = tuple(
+        Sample(host=host, port=port, kind=SampleKind.RANDOM, siblings=siblings[:MOST_SIBLINGS])
+        for host in hosts
+        if is_host(host)
+    )
     return replace(one, samples=(*one.samples, *labels))
-
-
-def _random(
-    endpoint: Endpoint, patterns: Substitution, label: str, siblings: tuple[str, ...]
-) -> Iterator[Sample]:
-    for pattern in patterns.texts:
-        host = replace_wildcard(pattern.lower(), label)
-        if is_host(host):
-            yield Sample(host=host, port=endpoint.port, kind=SampleKind.RANDOM, siblings=siblings)

@@ -183,17 +183,25 @@ def _add_targets(draft: _Draft, one: Expansion, settings: Settings, catalog: Cat
             continue
         given = sample.kind is SampleKind.GIVEN or endpoint.internal
         owned = given and not is_catalog_host(catalog.endpoints, sample.host)
-        target = _target(endpoint, one, sample, owned=owned)
-        draft.targets.append(target)
-        if sample.siblings:
-            draft.siblings[target.id] = sample.siblings
+        rule = sample.kind is SampleKind.RANDOM
+        for path in endpoint.paths[:1] if rule else endpoint.paths:
+            target = _target(endpoint, one, sample, path=path, owned=owned)
+            draft.targets.append(target)
+            if sample.siblings:
+                draft.siblings[target.id] = sample.siblings
 
 
-def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, owned: bool) -> Target:
-    """Make a target. A random label proves a rule: it decides no exit code and expects no body."""
+def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, path: str, owned: bool) -> Target:
+    """Make a target.
+
+    A random label proves a rule: it decides no exit code and expects no body. Nor does a derived name decide:
+    it may not exist. Only further paths of a host are part of an id.
+    """
     rule = sample.kind is SampleKind.RANDOM
+    undecided = rule or sample.kind is SampleKind.DERIVED
+    place = host_port(one.pattern if rule else sample.host, sample.port)
     return Target(
-        id=f"{endpoint.id}/{host_port(one.pattern if rule else sample.host, sample.port)}",
+        id=f"{endpoint.id}/{place}{path if path != endpoint.path else ''}",
         endpoint=endpoint.id,
         profiles=one.row.profiles,
         service=endpoint.service,
@@ -202,10 +210,10 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, owned: bool) 
         host=sample.host,
         port=sample.port,
         protocol=endpoint.protocol,
-        need=Need.OPTIONAL if rule else endpoint.need,
-        condition=None if rule else endpoint.condition,
+        need=Need.OPTIONAL if undecided else endpoint.need,
+        condition=None if undecided else endpoint.condition,
         roles=endpoint.roles,
-        path=endpoint.path,
+        path=path,
         expect=Expect() if rule else endpoint.expect,
         inspection=endpoint.inspection,
         private_link=endpoint.private_link,

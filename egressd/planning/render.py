@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from egressd.model.endpoint import Need, SampleKind
 from egressd.model.plan import Plan, Probe, Target
-from egressd.model.settings import Source, Traffic
+from egressd.model.settings import ALL_ROLES, Source, Traffic
 from egressd.wording import count, host_port
 
 WIDTH = 100
@@ -102,7 +102,8 @@ def _routes(plan: Plan, *, width: int) -> str:
 
 def _source(one: Source) -> str:
     where = " on ".join(part for part in (one.address, one.interface) if part) or "chosen by the kernel"
-    return f"{one.name}: {where}; roles {', '.join(one.roles)}"
+    roles = "every role" if set(one.roles) == set(ALL_ROLES) else f"roles {', '.join(one.roles)}"
+    return f"{one.name}: {where}; {roles}"
 
 
 def _targets(plan: Plan, *, width: int) -> str:

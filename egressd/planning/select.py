@@ -47,10 +47,16 @@ def _selected_rows(catalog: Catalog, settings: Settings) -> Iterator[SelectedRow
     _refuse_duplicate_ids([*catalog.endpoints, *settings.endpoints])
     for profile, asked_by in _needed_by(catalog, settings.profiles).items():
         for endpoint in catalog.endpoints:
-            if endpoint.profile == profile and settings.cloud in endpoint.clouds:
-                yield SelectedRow(endpoint=endpoint, profiles=tuple(asked_by))
+            if endpoint.profile == profile and _exists(endpoint, settings):
+                yield SelectedRow(endpoint=endpoint.in_cloud(settings.cloud), profiles=tuple(asked_by))
     for endpoint in settings.endpoints:
         yield _own_row(endpoint)
+
+
+def _exists(endpoint: Endpoint, settings: Settings) -> bool:
+    """Return whether the row exists in the cloud and the region; without a region, all of the cloud's do."""
+    somewhere = not endpoint.regions or settings.region is None
+    return settings.cloud in endpoint.clouds and (somewhere or settings.region in endpoint.regions)
 
 
 def apply_overrides(
@@ -67,7 +73,7 @@ def apply_overrides(
             need=one.need or endpoint.need,
             condition=endpoint.condition if one.need in (None, Need.CONDITIONAL) else None,
             inspection=one.inspection or endpoint.inspection,
-            path=one.path or endpoint.path,
+            paths=(one.path,) if one.path else endpoint.paths,
             expect=one.expect or endpoint.expect,
         )
     return endpoint

@@ -52,6 +52,8 @@ async def run_probe(probe: Probe, context: ProbeContext) -> ProbeRecord:
                 trails = await run_probe_via_proxy(probe, context, source=run.source, deadline=deadline)
             else:
                 trails = await _each_candidate(run, _attempt_conversation)
+        case Protocol.ICMP:
+            trails = ()  # a rule to ask for: no plan has a probe of it
         case _:
             assert_never(probe.protocol)
     return ProbeRecord(probe=probe.id, trails=trails)

@@ -44,7 +44,7 @@ def with_rows(catalog: Catalog, *rows: Endpoint) -> Catalog:
     return replace(catalog, endpoints=rows)
 
 
-def summary(catalog: Catalog, settings: Settings) -> list[tuple[str, str, int, str]]:
+def summary(catalog: Catalog, settings: Settings) -> list[tuple[str, str, int | None, str]]:
     return [(one.role, one.destination, one.port, one.transport) for one in firewall_rules(catalog, settings)]
 
 

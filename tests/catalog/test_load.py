@@ -121,7 +121,10 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_others(catalog_dir: Path) -> 
     change(catalog_dir, "machine.yaml", "port: 123", "port: 0")
     problems = broken(catalog_dir)
     assert problems[0].startswith("bridge.yaml:1: not valid YAML")
-    assert "machine.yaml:8: m-time.port: must be at least 1, not 0" in problems
+    assert (
+        "machine.yaml:8: m-time.port: must be a port from 1 to 65535, or a range such as 10124-10139, not 0"
+        in problems
+    )
 
 
 @pytest.mark.parametrize(

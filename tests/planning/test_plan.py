@@ -456,7 +456,7 @@ def test_different_expectations_are_different_probes(catalog: Catalog, row: Make
     """Another path or expected answer is another conversation, with an id of its own."""
     rows = (
         row("a", "x.example"),
-        row("b", "x.example", path="/b"),
+        row("b", "x.example", paths=("/b",)),
         row("c", "x.example", expect=Expect(status=(200,))),
         row("d", "x.example"),
     )

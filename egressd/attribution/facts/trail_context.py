@@ -39,6 +39,7 @@ LAST_PHASE = {
     Protocol.UDP: Phase.NTP,
     Protocol.NTP: Phase.NTP,
     Protocol.DNS: Phase.DNS,
+    Protocol.ICMP: Phase.DNS,
 }
 
 HANDSHAKE_FAILURE, UNRECOGNIZED_NAME, CERTIFICATE_REQUIRED = 40, 112, 116
