@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Endpoint, Need
+from egressd.model.endpoint import Cloud, Endpoint, Need
 from egressd.model.plan import Plan
 from egressd.model.settings import Settings
 from egressd.planning.placeholder import placeholder_values, substitute_known
@@ -58,6 +58,20 @@ def render_show(
         hint = f"did you mean {' or '.join(near)}?" if near else "`egressd catalog list` shows them"
         raise UsageError(f"cannot find a row with the id or pattern {match!r}: {hint}")
     return "\n".join("\n".join(_row(one, plan, width=width)) + "\n" for one in rows)
+
+
+def render_regions(catalog: Catalog, cloud: Cloud | None, *, width: int = WIDTH) -> str:
+    """Render the regions, of one cloud or all, with the products whose documents name their regions."""
+    cells = [("REGION", "CLOUD", "PRODUCTS WITH A LIST OF REGIONS")]
+    for one in catalog.regions:
+        if cloud in (None, one.cloud):
+            offered = (
+                profile.name
+                for profile in catalog.profiles
+                if one.name in (profile.regions_in(one.cloud) or ())
+            )
+            cells.append((one.name, one.cloud.value, ", ".join(offered) or "-"))
+    return table(cells, indent="", width=width)
 
 
 def _rows(catalog: Catalog, settings: Settings, rows: list[SelectedRow], *, width: int) -> str:

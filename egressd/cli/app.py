@@ -87,7 +87,16 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
 @app.callback(invoke_without_command=True)
 @guarded
 @options.takes_flags(
-    "region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only", "deadline", "strict"
+    "region",
+    "allow_unknown_region",
+    "cloud",
+    "profiles",
+    "sources",
+    "proxy",
+    "compare_paths",
+    "only",
+    "deadline",
+    "strict",
 )
 def root_command(
     ctx: typer.Context,
@@ -161,7 +170,9 @@ def _misplaced(ctx: typer.Context, flag: str) -> str:
 
 @app.command()
 @guarded
-@options.takes_flags("region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only")
+@options.takes_flags(
+    "region", "allow_unknown_region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only"
+)
 def plan(
     *,
     config_file: options.ConfigFile = None,

@@ -16,6 +16,7 @@ from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode
+from egressd.model.endpoint import Cloud
 
 catalog_app = typer.Typer(
     help="Look at the endpoints, export the rules to ask for, import a list.",
@@ -49,7 +50,7 @@ def catalog_main() -> None:
 
 @catalog_app.command("list")
 @guarded
-@options.takes_flags("region", "cloud", "profiles", "only")
+@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "only")
 def catalog_list(
     *,
     config_file: options.ConfigFile = None,
@@ -65,7 +66,7 @@ def catalog_list(
 
 @catalog_app.command("show")
 @guarded
-@options.takes_flags("region", "cloud", "profiles")
+@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles")
 def catalog_show(
     match: Annotated[
         str, typer.Argument(metavar="ENDPOINT", help="An id or pattern; `*` stands for anything.")
@@ -84,9 +85,23 @@ def catalog_show(
     return ExitCode.OK
 
 
+@catalog_app.command("regions")
+@guarded
+def catalog_regions(
+    *,
+    cloud: Annotated[Cloud | None, typer.Option("--cloud", help="Only regions of this Azure cloud.")] = None,
+) -> ExitCode:
+    """List the regions, and which products' documents name them."""
+    from egressd.catalog import load_catalog
+    from egressd.catalog.table import render_regions
+
+    write(render_regions(load_catalog(), cloud, width=width()), None)
+    return ExitCode.OK
+
+
 @catalog_app.command("export")
 @guarded
-@options.takes_flags("region", "cloud", "profiles", "sources", "only")
+@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "sources", "only")
 def catalog_export(
     *,
     config_file: options.ConfigFile = None,

@@ -85,6 +85,9 @@ Profiles = Annotated[
 ]
 FLAG_OPTIONS: Mapping[str, Any] = {
     "region": _text("--region", "NAME", "Azure region, such as westeurope."),
+    "allow_unknown_region": Annotated[
+        bool, typer.Option("--allow-unknown-region", help="Take a region that is newer than the catalog.")
+    ],
     "cloud": Annotated[Cloud | None, typer.Option("--cloud", help="Azure cloud.")],
     "profiles": Profiles,
     "sources": _texts(
@@ -127,7 +130,7 @@ def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., 
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    default = False if name in ("compare_paths", "strict") else None
+    default = False if name in ("allow_unknown_region", "compare_paths", "strict") else None
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=FLAG_OPTIONS[name]
     )

@@ -31,7 +31,9 @@ def convert(file: File, *, host: bool = True) -> Settings:
     return Settings(
         region=file.region,
         cloud=file.cloud,
+        allow_unknown_region=file.allow_unknown_region,
         profiles=tuple(dict.fromkeys(file.profiles)),
+        profiles_chosen="profiles" in file.model_fields_set,
         interval=file.interval,
         sources=tuple(build(Source, one) for one in file.sources),
         resolvers=tuple(parse_resolver(one) for one in dict.fromkeys(file.resolvers)),

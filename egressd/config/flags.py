@@ -10,6 +10,7 @@ from egressd.errors import UsageError
 from egressd.fields import parse
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import Proxy, Settings, Source
+from egressd.planning.region import normalize_region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,8 @@ class Flags:
     """Flags as given on the command line. None or empty if not given."""
 
     region: str | None = None
+    allow_unknown_region: bool = False
+    """Whether a region that the catalog does not know is taken as written."""
     cloud: Cloud | None = None
     profiles: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -33,22 +36,29 @@ class Flags:
 
 def apply_flags(flags: Flags, settings: Settings) -> Settings:
     """Apply flags over settings. Raises UsageError, and ConfigError for the proxy variables."""
-    if flags.region is not None and not (flags.region.isascii() and flags.region.isalnum()):
-        raise UsageError(f"--region must be a region such as westeurope, not {flags.region!r}")
     limits = settings.limits
     if flags.deadline is not None:
         limits = replace(limits, sweep_deadline=_deadline(flags.deadline))
     settings = _with_proxy(flags, settings)
     return replace(
         settings,
-        region=flags.region.lower() if flags.region else settings.region,
+        region=_region(flags.region) or settings.region,
+        allow_unknown_region=flags.allow_unknown_region or settings.allow_unknown_region,
         cloud=flags.cloud or settings.cloud,
         profiles=flags.profiles or settings.profiles,
+        profiles_chosen=bool(flags.profiles) or settings.profiles_chosen,
         sources=_sources(flags.sources) or settings.sources,
         only=flags.only or settings.only,
         limits=limits,
         strict=flags.strict,
     )
+
+
+def _region(text: str | None) -> str | None:
+    try:
+        return None if text is None else normalize_region(text)
+    except ValueError as error:
+        raise UsageError(f"--region {error}") from None
 
 
 def _deadline(text: str) -> float:

@@ -15,13 +15,13 @@ from egressd.config.alerts.warnings import alert_warnings
 from egressd.config.flags import Flags, apply_flags
 from egressd.config.timing import timing_warnings
 from egressd.config.warnings import appliance_warnings
-from egressd.errors import ConfigError
+from egressd.errors import ConfigError, UsageError
 from egressd.fields.checks import Problem
 from egressd.fields.files import FileReading, exposed_secrets
 from egressd.inputfile import is_file
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
-from egressd.planning.placeholder import region_notes
+from egressd.planning.region import absent_products, place_problem
 from egressd.yamlfile import Document, read_text, read_yaml
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def load_settings(
     """
     settings = Settings() if path is None else _read(path, catalog, host=host, more=more)
     settings = apply_flags(flags, settings)
-    region = region_notes(catalog, settings) if catalog is not None else ()
+    if catalog is not None:
+        settings = _placed(settings, catalog)
     found = (
-        *region,
         *settings.warnings,
         *settings.environment,
         *appliance_warnings(settings),
@@ -66,6 +66,24 @@ def load_settings(
     )
     warnings = tuple(dict.fromkeys(found))
     return replace(settings, digest=digest(settings), warnings=warnings)
+
+
+def _placed(settings: Settings, catalog: Catalog) -> Settings:
+    """Leave out usual products that do not exist in the region or cloud; one that was chosen is a mistake."""
+    known = {one.name for one in catalog.profiles}
+    profiles = tuple(name for name in settings.profiles if name in known)
+    if settings.profiles_chosen:
+        if problem := place_problem(catalog, replace(settings, profiles=profiles)):
+            raise UsageError(problem)
+        return settings
+    if problem := place_problem(catalog, replace(settings, profiles=())):
+        raise UsageError(problem)
+    absent = dict(absent_products(catalog, profiles, region=settings.region, cloud=settings.cloud))
+    return replace(
+        settings,
+        profiles=tuple(name for name in settings.profiles if name not in absent),
+        warnings=(*settings.warnings, *(f"left out: {why}" for why in absent.values())),
+    )
 
 
 def find_file(path: Path | None) -> Path | None:
@@ -77,7 +95,14 @@ def find_file(path: Path | None) -> Path | None:
 
 def digest(settings: Settings) -> str:
     """Return the SHA-256 of settings without secrets: equal settings, equal digest."""
-    bare = replace(settings, notify=settings.notify.without_secrets(), digest="", environment=(), warnings=())
+    bare = replace(
+        settings,
+        notify=settings.notify.without_secrets(),
+        profiles_chosen=False,
+        digest="",
+        environment=(),
+        warnings=(),
+    )
     values = asdict(bare)
     for proxy in (values["proxy"], values["plain_proxy"]):
         if proxy is not None:

@@ -30,6 +30,7 @@ from egressd.fields.types import (
 )
 from egressd.model.endpoint import Inspection, Need
 from egressd.model.settings import ALL_ROLES, Settings
+from egressd.planning.region import normalize_region
 from egressd.yamlschema import StrictModel, matching
 
 _DEFAULT = Settings()
@@ -250,15 +251,11 @@ class StatePart(StrictModel):
 class File(StrictModel):
     """The whole file. Every key has a default: no file is needed."""
 
-    region: (
-        Annotated[
-            str,
-            matching(r"[a-z0-9]{2,40}", "must be a region's short name, such as westeurope"),
-            TypeName(text="region"),
-        ]
-        | None
-    ) = None
-    """The Azure region, such as `westeurope`; needed where a host name carries one."""
+    region: Annotated[str, AfterValidator(normalize_region), TypeName(text="region")] | None = None
+    """The Azure region, such as `westeurope` or `West Europe`; needed where a host name carries one. A region
+    that the catalog does not have, or in which a product is not offered, is a mistake."""
+    allow_unknown_region: bool = False
+    """Take a region as written that the catalog does not have: one that is newer."""
     cloud: CloudName = _DEFAULT.cloud
     """The Azure cloud."""
     profiles: list[Name] = list(_DEFAULT.profiles)

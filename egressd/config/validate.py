@@ -10,8 +10,11 @@ from collections.abc import Iterator
 
 from egressd.fields.checks import Problem, as_items, as_mapping, credential_problems, did_you_mean, duplicates
 from egressd.model.catalog import Catalog
+from egressd.model.endpoint import Cloud
+from egressd.model.settings import Settings
 from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import placeholders
+from egressd.planning.region import normalize_region, place_problem
 from egressd.yamlfile import KeyPath
 
 
@@ -65,6 +68,7 @@ def _against_catalog(file: dict[str, object], catalog: Catalog) -> Iterator[Prob
     for index, name in enumerate(as_items(file.get("profiles"))):
         if isinstance(name, str) and name not in profiles:
             yield ("profiles", index), f"no such profile: {name[:60]!r}{did_you_mean(name, profiles)}"
+    yield from _place(file, catalog)
     taken = {one.id for one in catalog.endpoints}
     for index, row in enumerate(as_items(file.get("endpoints"))):
         own = as_mapping(row).get("id")
@@ -74,6 +78,30 @@ def _against_catalog(file: dict[str, object], catalog: Catalog) -> Iterator[Prob
     for key in as_mapping(file.get("values")):
         if key not in known:
             yield ("values", key), f"no endpoint has this placeholder{did_you_mean(key, sorted(known))}"
+
+
+def _place(file: dict[str, object], catalog: Catalog) -> Iterator[Problem]:
+    """Require a region that the catalog has, and products that exist there."""
+    region, cloud = _region(file.get("region")), file.get("cloud", Cloud.PUBLIC.value)
+    if cloud not in tuple(Cloud):
+        return
+    known = [one.name for one in catalog.profiles]
+    names = tuple(one for one in as_items(file.get("profiles")) if isinstance(one, str) and one in known)
+    place = Settings(
+        region=region,
+        cloud=Cloud(str(cloud)),
+        profiles=names,
+        allow_unknown_region=file.get("allow_unknown_region") is True,
+    )
+    if problem := place_problem(catalog, place):
+        yield ("region",) if region is not None else ("cloud",), problem
+
+
+def _region(value: object) -> str | None:
+    try:
+        return normalize_region(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _placeholders(catalog: Catalog) -> set[str]:

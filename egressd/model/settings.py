@@ -168,8 +168,12 @@ class Settings:
     """All settings. Everything has a default: no file is needed."""
 
     region: str | None = None
+    allow_unknown_region: bool = False
+    """Whether a region that the catalog does not know is taken as written."""
     cloud: Cloud = Cloud.PUBLIC
     profiles: tuple[str, ...] = ("resource-bridge", "connected-machine")
+    profiles_chosen: bool = False
+    """Whether the operator named the profiles; the others are the usual ones, as far as they exist there."""
     interval: float = 60.0
     sources: tuple[Source, ...] = (Source(name="default"),)
     resolvers: tuple[Resolver, ...] = (Resolver(name=SYSTEM_RESOLVER),)

@@ -88,7 +88,7 @@ def _concrete(row: SelectedRow, context: ExpansionContext) -> Expansion:
     if endpoint.is_wildcard:
         return _wildcard(blank, filled, context, port=endpoint.port)
     hosts, refused = _hosts(filled)
-    kind = _sample_kind(row, filled)
+    kind = _sample_kind(row, filled, context.values)
     samples = tuple(Sample(host=host, port=endpoint.port, kind=kind) for host in hosts)
     return replace(blank, samples=samples, notes=refused)
 
@@ -108,11 +108,13 @@ def _why_not_probed(endpoint: Endpoint, values: PlaceholderValues) -> str | None
     return None
 
 
-def _sample_kind(row: SelectedRow, filled: Substitution) -> SampleKind:
+def _sample_kind(row: SelectedRow, filled: Substitution, values: PlaceholderValues) -> SampleKind:
     """Return the sample kind of a row without a wildcard."""
     if row.own or filled.given:
         return SampleKind.GIVEN
-    return SampleKind.EXACT if filled.texts == (row.endpoint.pattern,) else SampleKind.TEMPLATED
+    if filled.texts == (row.endpoint.pattern,):
+        return SampleKind.EXACT
+    return SampleKind.TEMPLATED if values.region_known else SampleKind.DERIVED
 
 
 def _hosts(filled: Substitution) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -162,7 +164,7 @@ def _wildcard(blank: Expansion, patterns: Substitution, context: ExpansionContex
 def _forms(endpoint: Endpoint, values: PlaceholderValues) -> Iterator[tuple[str, SampleKind]]:
     """Yield the names to fill in, with what vouches for them: a document, or egressd alone."""
     samples = endpoint.samples
-    shown = not samples.templated_in or values.region in samples.templated_in
+    shown = values.region_known and values.region in (samples.templated_in or (values.region,))
     for text in samples.templated:
         yield text, SampleKind.TEMPLATED if shown else SampleKind.DERIVED
     for text in samples.derived:

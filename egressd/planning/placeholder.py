@@ -5,7 +5,6 @@ A placeholder without a value is never guessed; it becomes a note that says what
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Iterable, Mapping
@@ -31,6 +30,8 @@ class PlaceholderValues:
     """Placeholders whose value is the operator's."""
     regional: frozenset[str]
     """Placeholders that depend on the region, even if this region has no value."""
+    region_known: bool
+    """Whether the catalog has the region: names made from any other one may not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ def placeholder_values(catalog: Catalog, settings: Settings) -> PlaceholderValue
         values=values | given,
         given=frozenset(given),
         regional=frozenset(regional),
+        region_known=settings.region is None or catalog.region(settings.region, settings.cloud) is not None,
     )
 
 
@@ -103,21 +105,6 @@ def why_missing(names: Iterable[str], values: PlaceholderValues) -> str:
     if others:
         reasons.append("needs values: " + ", ".join(others))
     return "; ".join(reasons)
-
-
-def region_notes(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
-    """Warn of a region the catalog does not know: a typing mistake looks like a firewall."""
-    name = settings.region
-    if name is None or catalog.region(name, settings.cloud) is not None:
-        return ()
-    elsewhere = [one.cloud.value for one in catalog.regions if one.name == name]
-    known = [one.name for one in catalog.regions if one.cloud is settings.cloud]
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f" (it is a region of cloud {elsewhere[0]})" if elsewhere else ""
-    if near and not elsewhere:
-        hint = f" (did you mean {' or '.join(near)}?)"
-    unknown = f"region {name} is not in the catalog for cloud {settings.cloud.value}{hint}"
-    return (f"{unknown}; host names use it as written",)
 
 
 def is_address(text: str) -> bool:

@@ -18,7 +18,7 @@ from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sample, expand
 from egressd.planning.path.choice import goes_through_proxy, route_named
 from egressd.planning.pattern import glob_matches_host, is_catalog_host
-from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders, region_notes
+from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders
 from egressd.planning.probes import plan_probes
 from egressd.planning.select import (
     apply_overrides,
@@ -228,7 +228,8 @@ def _notes(
 ) -> Iterator[str]:
     """Yield what the reader of the plan should know."""
     yield from settings.environment
-    yield from region_notes(catalog, settings)
+    if settings.region is not None and catalog.region(settings.region, settings.cloud) is None:
+        yield f"region {settings.region} is not in the catalog: names made from it decide nothing"
     waiting = [one.row.endpoint.id for one in every if _selected(one, settings.only) and _needs_region(one)]
     if waiting:
         yield f"no region is given: not or only partly sampled are {', '.join(waiting)}"

@@ -120,18 +120,23 @@ def _own_row(endpoint: Endpoint) -> SelectedRow:
     )
 
 
+def profiles_with_included(catalog: Catalog, name: str) -> tuple[str, ...]:
+    """Return a profile and all that it includes, nearest first."""
+    includes = {profile.name: profile.includes for profile in catalog.profiles}
+    found, waiting = dict.fromkeys([name]), [name]
+    while waiting:
+        new = [one for one in includes.get(waiting.pop(0), ()) if one not in found]
+        found |= dict.fromkeys(new)
+        waiting += new
+    return tuple(found)
+
+
 def _needed_by(catalog: Catalog, names: Iterable[str]) -> dict[str, list[str]]:
     """Return every selected or included profile, in order, with the selected ones that need it."""
-    includes = {profile.name: profile.includes for profile in catalog.profiles}
     found: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
-        waiting = [name]
-        while waiting:
-            profile = waiting.pop(0)
-            asked_by = found.setdefault(profile, [])
-            if name not in asked_by:
-                asked_by.append(name)
-                waiting += includes.get(profile, ())
+        for profile in profiles_with_included(catalog, name):
+            found.setdefault(profile, []).append(name)
     return found
 
 

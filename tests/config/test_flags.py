@@ -58,8 +58,11 @@ def test_another_proxy_does_not_get_the_password() -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (Flags(region="West Europe"), "--region must be a region such as westeurope, not 'West Europe'"),
-        (Flags(region=""), "--region must be a region such as westeurope, not ''"),
+        (
+            Flags(region="west/europe"),
+            "--region must be a region such as westeurope or 'West Europe', not 'west/europe'",
+        ),
+        (Flags(region=""), "--region must be a region such as westeurope or 'West Europe', not ''"),
         (Flags(deadline="90"), "--deadline must be a duration such as 500ms, 60s, 5m, 2h or 90d, not '90'"),
         (
             Flags(sources=("a=10.0.0.1", "a=10.0.0.2")),

@@ -30,7 +30,17 @@ DEFAULT_INTERVAL = "5s"
 
 
 @guarded
-@options.takes_flags("region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only", "deadline")
+@options.takes_flags(
+    "region",
+    "allow_unknown_region",
+    "cloud",
+    "profiles",
+    "sources",
+    "proxy",
+    "compare_paths",
+    "only",
+    "deadline",
+)
 def watch(
     *,
     config_file: options.ConfigFile = None,
