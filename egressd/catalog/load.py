@@ -14,7 +14,7 @@ from egressd.catalog.rows import RowReader
 from egressd.catalog.schema import FeaturesFile, ProfileFile, RegionsFile
 from egressd.errors import ConfigError
 from egressd.inputfile import is_file, why_unusable
-from egressd.model.catalog import Catalog, DiscoveryCall, Feature, Profile, Region
+from egressd.model.catalog import Catalog, DiscoveryCall, Feature, Inclusion, Profile, Region
 from egressd.yamlfile import Document, read_text, read_yaml
 from egressd.yamlschema import build, problems_of
 
@@ -53,6 +53,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
             documents=file.documents if file else None,
         )
     problems += [*reader.problems, *_profile_problems(files, complete=len(files) == profiles)]
+    problems += _inclusion_problems(files, reader.features)
     if problems or regions is None or features is None:
         raise ConfigError(tuple(problems))
     return Catalog(
@@ -177,7 +178,8 @@ def _features(document: Document | None, problems: list[str], *, unread: bool) -
 def _profile(file: ProfileFile) -> Profile:
     header = file.profile
     regions = tuple((cloud, tuple(names)) for cloud, names in header.regions.items())
-    return build(Profile, header, regions=regions)
+    conditions = tuple(build(Inclusion, row, profile=name) for name, row in header.include_conditions.items())
+    return build(Profile, header, regions=regions, include_conditions=conditions)
 
 
 def _duplicates(document: Document, key: str, names: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -204,6 +206,17 @@ def _profile_problems(files: Sequence[Validated], *, complete: bool) -> Iterator
                 yield f"{place}: there is no profile {include!r}"
             elif name in _included(include, known):
                 yield f"{place}: {include} includes {name} again"
+
+
+def _inclusion_problems(files: Sequence[Validated], features: frozenset[str] | None) -> Iterator[str]:
+    """Yield conditions of what is not included, and those on a feature that does not exist."""
+    for document, file in files:
+        for name, row in file.profile.include_conditions.items() if file else ():
+            place = document.where(("profile", "include_conditions", name))
+            if file is not None and name not in file.profile.includes:
+                yield f"{place}: has no effect: {name} is not under `includes`"
+            if features is not None and row.feature not in features:
+                yield f"{place}.feature: {row.feature!r} is no feature of features.yaml"
 
 
 def _included(name: str, includes: dict[str, list[str]]) -> set[str]:

@@ -128,6 +128,7 @@ class EndpointRow(StrictModel):
     inspection: Annotated[Inspection, Field(strict=False)] = Inspection.TOLERATED
     private_link: bool = False
     internal: bool = False
+    unprobed: Text | None = None
     deep: bool = False
     path: UrlPath | None = None
     paths: list[UrlPath] = []
@@ -141,6 +142,13 @@ class EndpointRow(StrictModel):
     provenance: ProvenanceRow
 
 
+class InclusionRow(StrictModel):
+    """What must be in use for an included profile to be required."""
+
+    feature: Name
+    condition: Text
+
+
 class ProfileHeader(StrictModel):
     """The product of a file."""
 
@@ -149,6 +157,7 @@ class ProfileHeader(StrictModel):
     summary: Text
     audience: Text | None = None
     includes: list[Name] = []
+    include_conditions: dict[Name, InclusionRow] = {}
     regions: dict[CloudName, Annotated[list[Word], Field(min_length=1)]] = {}
     offline_limit_days: Annotated[int, Field(ge=1)] | None = None
 

@@ -115,7 +115,8 @@ class Responder:
     def _correct(self, request: LabRequest, host: str, port: int) -> LabResponse:
         if request.headers.get("upgrade", "").lower() == "websocket" and ".servicebus." in host:
             return _websocket_upgrade(request)
-        if fnmatchcase(host, "*.dl.delivery.mp.microsoft.com") and port == 80:
+        is_file = fnmatchcase(host, "*.dl.delivery.mp.microsoft.com") or request.path.endswith(".cab")
+        if is_file and port == 80:
             return _download(request)
         found = self._fixed_response(request.path, host)
         return found if found is not None else _service(*_known_response(host, request.path))

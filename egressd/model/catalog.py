@@ -8,6 +8,16 @@ from egressd.model.endpoint import Cloud, Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inclusion:
+    """What an included profile depends on: without it, nothing of it is required."""
+
+    profile: str
+    feature: str
+    condition: str
+    """The same in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """The endpoints of one product."""
 
@@ -18,6 +28,8 @@ class Profile:
     """Who needs it, in one line."""
     includes: tuple[str, ...] = ()
     """Profiles whose endpoints this product needs as well."""
+    include_conditions: tuple[Inclusion, ...] = ()
+    """What some of these depend on."""
     offline_limit_days: int | None = None
     """Days the product may be offline before it can't recover; None if no limit is documented."""
     regions: tuple[tuple[Cloud, tuple[str, ...]], ...] = ()

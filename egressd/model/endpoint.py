@@ -209,6 +209,8 @@ class Endpoint:
     """Whether a private endpoint may answer for it."""
     internal: bool = False
     """Whether a private address is the expected answer (a server on the operator's own network)."""
+    unprobed: str | None = None
+    """Why the row is a rule to ask for only; None if it is probed."""
     route: str | None = None
     """The route it takes, by name; None: the configured path."""
     paths: tuple[str, ...] = ("/",)

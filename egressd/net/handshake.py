@@ -55,7 +55,7 @@ async def handshake(
     """
     watch = Stopwatch()
     try:
-        context = store.context(alpn, names=not _is_refused_by_openssl(host))
+        context = (store := store.for_host(host)).context(alpn, names=not _is_refused_by_openssl(host))
     except (OSError, MemoryError) as error:  # also of OpenSSL: the roots were read before
         stream.close()
         return _not_started(watch, host, alpn, _shortage(error)), None

@@ -1,12 +1,16 @@
 """Root certificates: those the agent would trust, and those of the public web.
 
 OpenSSL verifies with the first, by the rules of the agent (Go's), the same on every Python version. The
-second only tells TLS inspection from a broken chain.
+second only tells TLS inspection from a broken chain. A few vendors' clients carry roots of their own; for the
+names of these vendors, and for no others, they count as both.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -31,16 +35,66 @@ _LEGACY_SERVER_CONNECT = 0x4
 """SSL_OP_LEGACY_SERVER_CONNECT of openssl/ssl.h; Python has a name for it since 3.12."""
 
 
+_VENDOR_FOLDER = Path(__file__).parent / "vendor_roots"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorRoots:
+    """Roots outside the public web that a vendor's own clients have, for the vendor's own names.
+
+    Nobody else can issue under them, so that a chain to one of them was not made on the way.
+    """
+
+    domains: tuple[str, ...]
+    pem: str
+    """Text of PEM certificates; a subordinate authority among them is an anchor, too."""
+
+    def holds_for(self, host: str) -> bool:
+        """Return whether a host is one of the vendor's."""
+        name = host.lower().removesuffix(".")
+        return any(name == one or name.endswith(f".{one}") for one in self.domains)
+
+
+def vendor_roots() -> tuple[VendorRoots, ...]:
+    """Return the roots of Microsoft's products, and those of Red Hat's subscription manager."""
+    return tuple(
+        VendorRoots(domains=domains, pem=(_VENDOR_FOLDER / name).read_text(encoding="ascii"))
+        for name, domains in (
+            ("microsoft.pem", ("microsoft.com", "windows.com", "windowsupdate.com")),
+            ("red-hat.pem", ("redhat.com",)),
+        )
+    )
+
+
 class TrustStore:
     """SSL contexts, one per ALPN offer, and the roots they trust."""
 
-    def __init__(self, trust: Trust, *, verifies: bool = True) -> None:
+    def __init__(
+        self, trust: Trust, *, verifies: bool = True, vendors: Iterable[VendorRoots] | None = None
+    ) -> None:
         self._trust = trust
+        self._vendors = vendor_roots() if vendors is None else tuple(vendors)
+        self._vendor_pem: str | None = None
+        self._vendor_stores: dict[VendorRoots, TrustStore] = {}
         self._store_pem = None if trust.store == SYSTEM else _read_pem(trust.store)
         self._public_file = None if trust.public_roots == BUNDLED else trust.public_roots
         self._system = _system_ders() if trust.store == SYSTEM and verifies else []
         self._verifies = verifies
         self._contexts: dict[tuple[tuple[str, ...], bool], ssl.SSLContext] = {}
+
+    def for_host(self, host: str) -> TrustStore:
+        """Return the store to verify a host with: this one, or one that has its vendor's roots as well."""
+        vendor = next((one for one in self._vendors if one.holds_for(host)), None)
+        if vendor is None:
+            return self
+        if vendor not in self._vendor_stores:
+            store: TrustStore = copy(self)
+            store.__dict__.pop("unverified", None)
+            store._vendors, store._vendor_pem, store._contexts = (), vendor.pem, {}
+            ders = _ders(vendor.pem)
+            store.public, store.trusted = self.public.extended(ders), self.trusted.extended(ders)
+            self._vendor_stores[vendor] = store
+        return self._vendor_stores[vendor]
 
     def context(self, alpn: tuple[str, ...], *, names: bool = True) -> ssl.SSLContext:
         """Return the context that offers these ALPN protocols; without `names` it checks the chain alone."""
@@ -72,6 +126,9 @@ class TrustStore:
                 context.load_verify_locations(cadata=b"".join(self._system))
         else:
             context.load_verify_locations(cadata=self._store_pem)
+        if self._verifies and self._vendor_pem is not None:
+            context.load_verify_locations(cadata=self._vendor_pem)
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # Red Hat's is no root, but one below it
         return context
 
     @cached_property
@@ -80,7 +137,7 @@ class TrustStore:
 
         Only for a request without secrets; its observation is marked `unverified`.
         """
-        store = TrustStore(self._trust, verifies=False)
+        store = TrustStore(self._trust, verifies=False, vendors=self._vendors)
         store.public, store.trusted = self.public, self.trusted
         return store
 

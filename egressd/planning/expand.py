@@ -95,6 +95,8 @@ def _concrete(row: SelectedRow, context: ExpansionContext) -> Expansion:
 
 def _why_not_probed(endpoint: Endpoint, values: PlaceholderValues) -> str | None:
     """Return why no probe can answer for a row, which then is a rule to ask for only; None if one can."""
+    if endpoint.unprobed is not None:
+        return endpoint.unprobed
     if endpoint.direction is Direction.INBOUND:
         return "the connection comes from the other side: only a probe over there can prove it"
     if endpoint.protocol is Protocol.ICMP or endpoint.port is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from egressd.errors import UsageError
-from egressd.model.catalog import Catalog
+from egressd.model.catalog import Catalog, Inclusion
 from egressd.model.endpoint import Endpoint, Need
 from egressd.model.settings import ALL_ROLES, Override, Settings
 from egressd.planning.pattern import glob_matches, glob_matches_host, pattern_covers
@@ -45,10 +45,12 @@ def skipped_by_override(catalog: Catalog, settings: Settings) -> tuple[str, ...]
 def _selected_rows(catalog: Catalog, settings: Settings) -> Iterator[SelectedRow]:
     _refuse_unknown(settings.profiles, [profile.name for profile in catalog.profiles])
     _refuse_duplicate_ids([*catalog.endpoints, *settings.endpoints])
+    conditions = _conditions(catalog, settings.profiles)
     for profile, asked_by in _needed_by(catalog, settings.profiles).items():
         for endpoint in catalog.endpoints:
             if endpoint.profile == profile and _exists(endpoint, settings):
-                yield SelectedRow(endpoint=endpoint.in_cloud(settings.cloud), profiles=tuple(asked_by))
+                one = _under(conditions[profile], endpoint.in_cloud(settings.cloud))
+                yield SelectedRow(endpoint=one, profiles=tuple(asked_by))
     for endpoint in settings.endpoints:
         yield _own_row(endpoint)
 
@@ -138,6 +140,31 @@ def _needed_by(catalog: Catalog, names: Iterable[str]) -> dict[str, list[str]]:
         for profile in profiles_with_included(catalog, name):
             found.setdefault(profile, []).append(name)
     return found
+
+
+def _conditions(catalog: Catalog, names: Iterable[str]) -> dict[str, Inclusion | None]:
+    """Return what each selected or included profile depends on; None where one way to it has no condition.
+
+    Of two conditions on the way to a profile, the nearer one counts.
+    """
+    profiles = {profile.name: profile for profile in catalog.profiles}
+    found: dict[str, Inclusion | None] = {}
+    waiting: list[tuple[str, Inclusion | None]] = [(name, None) for name in names]
+    while waiting:
+        name, on = waiting.pop(0)
+        if name in found and (on is not None or found[name] is None):
+            continue
+        found[name] = on
+        own = {one.profile: one for one in profiles[name].include_conditions}
+        waiting += [(one, own.get(one, on)) for one in profiles[name].includes]
+    return found
+
+
+def _under(on: Inclusion | None, endpoint: Endpoint) -> Endpoint:
+    """Return the row as it is needed under the condition on which its profile is included."""
+    if on is None or endpoint.need is not Need.REQUIRED:
+        return endpoint
+    return replace(endpoint, need=Need.CONDITIONAL, condition=on.condition, feature=on.feature)
 
 
 def _refuse_unknown(names: Iterable[str], known: list[str]) -> None:

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from egressd.clock import monotonic, now
 from egressd.model.observation import Failure, TlsAlert, TlsObservation
+from egressd.model.settings import Trust
 from egressd.net.handshake import handshake
 from egressd.net.stream import TlsAlertError
 from egressd.net.tls.session import TlsStream
+from egressd.net.trust import TrustStore, VendorRoots
 
 HOST = "web.test"
 
@@ -64,6 +66,33 @@ async def test_wildcard_for_a_label_with_an_underscore(attempt: Any, pki: Any, n
     seen, session = await attempt(tls=pki.server(leaf), host="a_b.web.test")
     assert (seen.verify_code, session is not None) == (code, code == 0)
     assert seen.failure is (Failure.VERIFY if code else None)
+    if session is not None:
+        session.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "anchored"),
+    [
+        ("fe3.delivery.vendor.test", True),
+        ("vendor.test", True),
+        ("agent.test", False),
+        ("myvendor.test", False),
+    ],
+)
+@pytest.mark.parametrize("below", [False, True])
+async def test_roots_of_a_vendor(attempt: Any, pki: Any, host: str, anchored: bool, below: bool) -> None:
+    """A vendor's own root verifies its own names, also where it is an authority below a root nobody has.
+
+    For any other name, the same authority is as unknown as before.
+    """
+    root = pki.issue("Vendor Root", authority=True)
+    issuer = pki.issue("Vendor Authority", issuer=root, authority=True) if below else root
+    leaf = pki.issue("leaf", issuer=issuer, names=(host,))
+    vendor = VendorRoots(domains=("vendor.test",), pem=issuer.pem.decode())
+    trust = Trust(store=pki.file(pki.root), public_roots=pki.file(pki.other_root))
+    seen, session = await attempt(tls=pki.server(leaf), host=host, store=TrustStore(trust, vendors=(vendor,)))
+    assert (session is not None, seen.failure) == (anchored, None if anchored else Failure.VERIFY)
+    assert (seen.facts.publicly_anchored, seen.facts.store_anchored) == (anchored, anchored)
     if session is not None:
         session.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 
 from egressd.errors import ConfigError
 from egressd.model.settings import Trust
-from egressd.net.trust import load_trust
+from egressd.net.tls.certificates import parse_certificate
+from egressd.net.trust import load_trust, vendor_roots
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,44 @@ def test_the_offer_is_the_agents() -> None:
     older = [name for name in offered if not name.startswith("TLS_")]
     assert len(older) == 10
     assert all(name.startswith("ECDHE-") for name in older)
+
+
+def test_vendor_roots_are_those_their_vendors_published() -> None:
+    """Each certificate has the digest that was compared with another source, and ends when that says."""
+    found = {
+        (one.facts.sha256.upper(), (one.facts.not_after or "")[:10])
+        for vendor in vendor_roots()
+        for one in map(parse_certificate, ders_of(vendor.pem))
+    }
+    assert found == {
+        ("847DF6A78497943F27FC72EB93F9A637320A02B561D0A91B09E87A7807ED7C61", "2036-03-22"),
+        ("CACA93B9D23D2B6FA76E8B8471931E0DF3EC6F63AF3CDBB936C41954A1872326", "2043-02-27"),
+        ("84024E7F03AC5A858B6F6279A686390DCAA1852C80576A06A078D897B201AD51", "2030-03-13"),
+    }
+
+
+def ders_of(pem: str) -> list[bytes]:
+    blocks = re.findall("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)
+    return [ssl.PEM_cert_to_DER_cert(one) for one in blocks]
+
+
+@pytest.mark.parametrize(
+    ("host", "more"),
+    [
+        ("fe3.delivery.mp.microsoft.com", 2),
+        ("FE3.Delivery.mp.Microsoft.com.", 2),
+        ("cdn.redhat.com", 1),
+        ("gbl.his.arc.azure.com", 0),
+        ("notmicrosoft.com", 0),
+        ("microsoft.com.evil.example", 0),
+        ("10.0.0.1", 0),
+    ],
+)
+def test_vendor_roots_hold_for_the_vendor_s_names_only(pki: Any, host: str, more: int) -> None:
+    """A name outside the vendor's domains is verified as if there were no such roots."""
+    base = pki.store(pki.root, public=(pki.other_root,))
+    store = base.for_host(host)
+    assert (len(store.public), len(store.trusted)) == (1 + more, 1 + more)
+    assert store is base.for_host(host)
+    assert (len(base.public), len(base.trusted)) == (1, 1)
+    assert len(base.unverified.for_host(host).public) == 1 + more

@@ -37,6 +37,7 @@ def planned(catalog: Catalog, *rows: Endpoint, settings: Settings = HERE) -> Pla
     [
         ({"last_port": 10139}, "a range of ports: which of 443-10139 answers depends on the server"),
         ({"port": None, "protocol": Protocol.ICMP}, "ICMP is not probed: no program depends on its answer"),
+        ({"unprobed": "nothing tells how it answers"}, "nothing tells how it answers"),
         ({"protocol": Protocol.UDP}, "UDP without a known protocol can't be verified"),
         (
             {"direction": Direction.INBOUND},

@@ -69,6 +69,15 @@ class RootSet:
         self._by_subject.setdefault(root.raw.subject.key, []).append(root)
         self._digests.add(root.facts.sha256)
 
+    def extended(self, ders: Iterable[bytes]) -> RootSet:
+        """Return a set that has these roots as well."""
+        other = RootSet(())
+        other._digests = set(self._digests)
+        other._by_subject = {name: list(roots) for name, roots in self._by_subject.items()}
+        for der in ders:
+            other._add(der)
+        return other
+
     def __len__(self) -> int:
         return len(self._digests)
 
