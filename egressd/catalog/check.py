@@ -49,8 +49,8 @@ def row_problems(row: EndpointRow, *, documents: Mapping[str, object] | None) ->
 def _pattern(row: EndpointRow) -> Iterator[Problem]:
     if not is_host(_without_placeholders(row.pattern).replace("*", "x")):
         yield ("pattern",), f"{row.pattern!r} is not a host name or wildcard"
-    if row.deep and not row.pattern.startswith("*."):
-        yield ("deep",), "has no effect: the pattern does not start with `*.`"
+    if row.deep and not row.pattern.startswith("*"):
+        yield ("deep",), "has no effect: the pattern does not start with `*`"
     if "{resolver}" in row.pattern and row.pattern != RESOLVER:
         yield ("pattern",), f"{RESOLVER} must be the whole pattern"
 

@@ -18,13 +18,13 @@ def pattern_covers(pattern: str, host: str, *, deep: bool = False) -> bool:
     """Return whether a firewall rule for the pattern would let the host through.
 
     `*` is one label at the left, or any part of the label it is written in. With `deep`, a leading `*` is
-    one or more labels. A wildcard never covers its apex.
+    one or more labels, or the start of a label with any number before it. A wildcard never covers its apex.
     """
     wanted, given = _labels(pattern), _labels(host)
-    if deep and wanted[0] == "*" and len(given) > len(wanted):
+    if deep and wanted[0].startswith("*") and (deeper := len(given) - len(wanted)) > 0:
         if not all(given):
             return False
-        given = given[len(given) - len(wanted) :]
+        given = [".".join(given[: deeper + 1]), *given[deeper + 1 :]]
     if len(wanted) != len(given):
         return False
     return all(bool(label) and _glob(part, label) for part, label in zip(wanted, given, strict=True))

@@ -14,7 +14,6 @@ from egressd.errors import ConfigError
 from egressd.model.catalog import DiscoveryCall, Profile, Region
 from egressd.model.endpoint import Cloud, Endpoint, Need, Protocol, Provenance, Role, Samples
 from egressd.planning.pattern import pattern_covers
-from egressd.planning.placeholder import placeholders
 
 
 def broken(directory: Path) -> tuple[str, ...]:
@@ -165,28 +164,6 @@ def test_the_package_s_own_catalog_loads() -> None:
         for host in endpoint.samples.documented:
             pattern = re.sub(r"\{[a-z_]+\}", "*", endpoint.pattern)
             assert pattern_covers(pattern, host, deep=endpoint.deep), f"{endpoint.id}: {host}"
-
-
-def test_every_placeholder_of_the_package_has_a_source() -> None:
-    """A placeholder is a region's, the resolver's, or one that `values:` is documented to give."""
-    catalog = load_catalog()
-    regional = {"region", "his", "gas", "resolver"} | {
-        key for one in catalog.regions for key, _ in one.values
-    }
-    theirs = {
-        "scvmm_server", "appliance_vm", "appliance_vm_peer", "control_plane", "private_cloud",
-        "esxi_host", "moc_agent", "key_vault", "arc_gateway",
-        "wsus_server", "wsus_upstream", "cmg_prefix", "logic_app", "update_point", "update_point_peer",
-        "distribution_point", "management_point", "site_system", "sql_server", "pxe_point",
-        "domain_controller", "wake_up_peer",
-    }  # fmt: skip
-    used = {
-        name
-        for endpoint in catalog.endpoints
-        for text in (endpoint.pattern, *endpoint.samples.templated)
-        for name in placeholders(text)
-    }
-    assert used - regional == theirs
 
 
 def test_files_in_clear_expect_what_no_page_is() -> None:
