@@ -88,7 +88,7 @@ async def _sweep(lab: Lab, profiles: tuple[str, ...]) -> Sweep:
     from egressd.cli.once import sweep_until_stopped
 
     async with lab:
-        return await sweep_until_stopped(lab.settings(*profiles), lab.catalog)
+        return await sweep_until_stopped(lab.settings(*profiles, values=lab.values), lab.catalog)
 
 
 async def _serve(lab: Lab, profiles: tuple[str, ...], config_write: Path | None) -> None:
@@ -98,7 +98,7 @@ async def _serve(lab: Lab, profiles: tuple[str, ...], config_write: Path | None)
     stop = asyncio.Event()
     async with lab:
         if config_write is not None:
-            lab.write_config(config_write, *profiles)
+            lab.write_config(config_write, *profiles, values=lab.values)
             print_line(f"probe it from another terminal: egressd --once --config.file {config_write}")
         with stopped_by_signals(stop):
             print_line("the lab is open on 127.0.0.1; Ctrl-C closes it; `help` lists its commands")

@@ -37,16 +37,23 @@ from egressd.lab.sockets import (
     closed_port,
 )
 from egressd.lab.tls import LabTlsServer
-from egressd.lab.zone import PUBLIC_NETWORK, build_zone, his_hosts, region_values, relay_hosts
+from egressd.lab.zone import (
+    PUBLIC_NETWORK,
+    build_zone,
+    expected_files,
+    his_hosts,
+    lab_values,
+    region_values,
+    relay_hosts,
+)
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Protocol
-from egressd.model.settings import Settings, Trust
+from egressd.model.settings import DEFAULT_PROFILES, Settings, Trust
 
 SKEW = timedelta(hours=1)
 BLACKHOLE_ADDRESSES = (LOOPBACK, "127.0.0.2", "127.0.0.3", "127.0.0.4")
 """Addresses that drop packets: several, so that egressd can tell a blocked network from a dead server."""
 DEFAULT_REGION = "westeurope"
-DEFAULT_PROFILES = ("resource-bridge", "connected-machine")
 HTTPS_PORTS = frozenset({443})
 HTTP_PORTS = frozenset({80})
 """Ports that are served even without a row in the catalog."""
@@ -130,6 +137,11 @@ class Lab:
         if switches != self.active.switches:
             self.set_faults(switches)
         return output
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """A value for every placeholder of the catalog that operators fill in; the lab serves these hosts."""
+        return lab_values(self.catalog)
 
     def settings(self, *profiles: str, values: Mapping[str, str] = MappingProxyType({})) -> Settings:
         """Return settings for a sweep of the lab with its current faults."""
@@ -222,6 +234,7 @@ class Lab:
             his_host=his_hosts(values, self.cloud)[1],
             issuing_certificate=self.authority.issuing_certificate,
             revocation_list=self.authority.revocation_list,
+            files=expected_files(self.catalog),
         )
 
 

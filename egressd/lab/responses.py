@@ -19,6 +19,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from egressd.lab.leaf import AIA_FOLDER, CRL_PATH, PKI_HOST
+from egressd.lab.zone import LabFile
 
 IMAGE_BYTES = 8 * 1024 * 1024
 ENDLESS_BYTES = 64 * 1024 * 1024
@@ -105,6 +106,7 @@ class Responder:
     his_host: str = ""
     issuing_certificate: Callable[[], bytes] = bytes
     revocation_list: Callable[[], bytes] = bytes
+    files: tuple[LabFile, ...] = ()
 
     def answer(self, request: LabRequest, *, host: str, port: int, effect: str | None) -> LabResponse:
         """Return the response to a request, changed by the effect of a fault."""
@@ -118,8 +120,21 @@ class Responder:
         is_file = fnmatchcase(host, "*.dl.delivery.mp.microsoft.com") or request.path.endswith(".cab")
         if is_file and port == 80:
             return _download(request)
-        found = self._fixed_response(request.path, host)
+        found = self._fixed_response(request.path, host) or self._file(request, host)
         return found if found is not None else _service(*_known_response(host, request.path))
+
+    def _file(self, request: LabRequest, host: str) -> LabResponse | None:
+        """Return what a row expects of this request."""
+        expect = next((one.expect for one in self.files if one.answers(host, request.target)), None)
+        if expect is None:
+            return None
+        if expect.der:
+            return _bytes(self.issuing_certificate(), "application/pkix-cert")
+        found = _download(request)
+        kind = ("content-type", expect.content_type or "application/octet-stream")
+        return replace(
+            found.with_headers(kind, drop="content-type"), status=next(iter(expect.status), found.status)
+        )
 
     def _fixed_response(self, path: str, host: str) -> LabResponse | None:
         if path == "/urls/allowlist" and host.startswith("guestnotificationservice."):

@@ -1,4 +1,4 @@
-"""The names that exist in the lab, and their addresses, which are never connected to.
+"""The names that exist in the lab, their addresses, which are never connected to, and the files behind them.
 
 The zone of a wildcard holds the documented hosts only, as in reality: a random label does not exist.
 """
@@ -6,12 +6,13 @@ The zone of a wildcard holds the documented hosts only, as in reality: a random 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Cloud, Endpoint
+from egressd.model.endpoint import Cloud, Endpoint, Expect
+from egressd.planning.pattern import pattern_covers
+from egressd.planning.placeholder import PLACEHOLDER, RESOLVER, placeholders, regional_placeholders
 
 EXTRA = ("www.microsoft.com", "www.msftconnecttest.com", "time.windows.com", "crl.microsoft.com")
 """Hosts that probes and controls use besides those of the catalog."""
@@ -27,14 +28,15 @@ VALUES: Mapping[str, str] = {
     "key_vault": "egressd-lab",
     "arc_gateway": "00000000-0000-4000-8000-000000000000",
 }
-"""Values as under `values:` of a configuration; these hosts exist in the lab."""
+"""Values as under `values:` of a configuration that look like servers; `lab_values` makes the others."""
+LABEL = "egressd-lab"
+"""The value of a placeholder that is a part of a name."""
 RELAY_ZONES = {Cloud.PUBLIC: "servicebus.windows.net", Cloud.USGOV: "servicebus.usgovcloudapi.net"}
 HIS_ZONES = {
     Cloud.PUBLIC: "his.arc.azure.com",
     Cloud.USGOV: "his.arc.azure.us",
     Cloud.CHINA: "his.arc.azure.cn",
 }
-PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,29 @@ class Zone:
         return any(host.endswith("." + name.lower().rstrip(".")) for host in self.hosts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabFile:
+    """What a row of the catalog expects at its paths."""
+
+    pattern: str
+    deep: bool
+    paths: tuple[str, ...]
+    expect: Expect
+
+    def answers(self, host: str, target: str) -> bool:
+        """Return whether a request is for it."""
+        return target in self.paths and pattern_covers(self.pattern, host, deep=self.deep)
+
+
+def expected_files(catalog: Catalog) -> tuple[LabFile, ...]:
+    """Return what the rows of the catalog expect at their paths."""
+    return tuple(
+        LabFile(pattern=PLACEHOLDER.sub("*", row.pattern), deep=row.deep, paths=row.paths, expect=row.expect)
+        for row in catalog.endpoints
+        if row.expect != Expect() and ".dl.delivery." not in row.pattern
+    )
+
+
 def build_zone(catalog: Catalog, *, region: str, cloud: Cloud) -> Zone:
     """Return the zone of a region: every concrete host of the catalog."""
     values = region_values(catalog, region=region, cloud=cloud)
@@ -59,9 +84,23 @@ def build_zone(catalog: Catalog, *, region: str, cloud: Cloud) -> Zone:
     return Zone(hosts=frozenset((*hosts, *EXTRA, *relay_hosts(region, cloud), *his_hosts(values, cloud))))
 
 
+def lab_values(catalog: Catalog) -> dict[str, str]:
+    """Return a value for every placeholder that an operator would fill in: these hosts exist in the lab."""
+    mine = (
+        {*placeholders(text)} for row in catalog.endpoints for text in row.written_hosts if text != RESOLVER
+    )
+    names = set[str]().union(*mine) - regional_placeholders(catalog)
+    servers = {row.pattern for row in catalog.endpoints}
+    made = {
+        name: f"{name.replace('_', '-')}.{PRIVATE_DOMAIN}" if f"{{{name}}}" in servers else LABEL
+        for name in sorted(names)
+    }
+    return made | {name: value for name, value in VALUES.items() if name in names}
+
+
 def region_values(catalog: Catalog, *, region: str, cloud: Cloud) -> dict[str, str]:
     """Return the placeholder values of a region."""
-    values = {**VALUES, "region": region}
+    values = {**lab_values(catalog), "region": region}
     known = catalog.region(region, cloud)
     if known is not None:
         codes = {"his": known.his, "gas": known.gas}
@@ -85,8 +124,7 @@ def his_hosts(values: Mapping[str, str], cloud: Cloud) -> tuple[str, str]:
 
 def _hosts_of(row: Endpoint, values: Mapping[str, str]) -> Iterator[str]:
     """Yield the concrete hosts of a row; those with an unknown placeholder are left out."""
-    written: Iterable[str] = (row.pattern, *row.samples.documented, *row.samples.templated)
-    for one in written:
+    for one in row.written_hosts:
         host = PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), one).lower()
         if "*" not in host and "{" not in host:
             yield host

@@ -237,6 +237,12 @@ class Endpoint:
         return "-".join(ends)
 
     @property
+    def written_hosts(self) -> tuple[str, ...]:
+        """The pattern and the samples as they are written, with their placeholders."""
+        samples = self.samples
+        return (self.pattern, *samples.documented, *samples.templated, *samples.derived)
+
+    @property
     def is_wildcard(self) -> bool:
         """Whether the pattern stands for many hosts."""
         return "*" in self.pattern

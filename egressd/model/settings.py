@@ -18,6 +18,8 @@ class Family(StrEnum):
 
 ALL_ROLES = tuple(Role)
 SYSTEM_RESOLVER = "system"
+DEFAULT_PROFILES = ("resource-bridge", "connected-machine")
+"""The profiles that are checked where nobody chooses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,7 @@ class Settings:
     allow_unknown_region: bool = False
     """Whether a region that the catalog does not know is taken as written."""
     cloud: Cloud = Cloud.PUBLIC
-    profiles: tuple[str, ...] = ("resource-bridge", "connected-machine")
+    profiles: tuple[str, ...] = DEFAULT_PROFILES
     profiles_chosen: bool = False
     """Whether the operator named the profiles; the others are the usual ones, as far as they exist there."""
     interval: float = 60.0

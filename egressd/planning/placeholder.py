@@ -51,7 +51,6 @@ def placeholders(text: str) -> tuple[str, ...]:
 
 def placeholder_values(catalog: Catalog, settings: Settings) -> PlaceholderValues:
     """Collect the known values; the operator's win over the catalog's."""
-    regional = {"region", "his", "gas", *(key for one in catalog.regions for key, _ in one.values)}
     values: dict[str, tuple[str, ...]] = {}
     if settings.region is not None:
         values["region"] = (settings.region,)
@@ -67,9 +66,14 @@ def placeholder_values(catalog: Catalog, settings: Settings) -> PlaceholderValue
         region=settings.region,
         values=values | given,
         given=frozenset(given),
-        regional=frozenset(regional),
+        regional=regional_placeholders(catalog),
         region_known=settings.region is None or catalog.region(settings.region, settings.cloud) is not None,
     )
+
+
+def regional_placeholders(catalog: Catalog) -> frozenset[str]:
+    """Return the placeholders that a region fills in."""
+    return frozenset({"region", "his", "gas", *(key for one in catalog.regions for key, _ in one.values)})
 
 
 def substitute(text: str, values: PlaceholderValues) -> Substitution:
