@@ -33,8 +33,8 @@ class RuleFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
-class ChangeFormat(StrEnum):
-    """What the changes of a catalog are written as."""
+class ListFormat(StrEnum):
+    """What a list of profiles, or of changes, is written as."""
 
     TEXT = "text"
     JSON = "json"
@@ -46,6 +46,26 @@ catalog_app.command("import")(catalog_import)
 @catalog_app.callback()
 def catalog_main() -> None:
     """Look at the endpoints, export the rules to ask for, import a list."""
+
+
+@catalog_app.command("profiles")
+@guarded
+def catalog_profiles(
+    *,
+    fmt: Annotated[
+        ListFormat, typer.Option("--format", help="What the profiles are written as.")
+    ] = ListFormat.TEXT,
+    output: options.Output = None,
+) -> ExitCode:
+    """List the products that can be checked: for whom, in which clouds and regions, with how many rows."""
+    from egressd.catalog import load_catalog
+    from egressd.catalog.profiles import render_profiles, render_profiles_json
+
+    check_output(output)
+    catalog = load_catalog()
+    as_json = fmt is ListFormat.JSON
+    write(render_profiles_json(catalog) if as_json else render_profiles(catalog, width=width()), output)
+    return ExitCode.OK
 
 
 @catalog_app.command("list")
@@ -135,8 +155,8 @@ def catalog_diff(
     ] = None,
     *,
     fmt: Annotated[
-        ChangeFormat, typer.Option("--format", help="What the changes are written as.")
-    ] = ChangeFormat.TEXT,
+        ListFormat, typer.Option("--format", help="What the changes are written as.")
+    ] = ListFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
     """Show which rows were added, removed and changed from one catalog to another."""
@@ -147,7 +167,7 @@ def catalog_diff(
     changes = compare_catalogs(*load_pair(before, after))
     text = (
         render_catalog_diff_json(changes)
-        if fmt is ChangeFormat.JSON
+        if fmt is ListFormat.JSON
         else render_catalog_diff_text(changes, width=width())
     )
     write(text, output)
