@@ -32,6 +32,9 @@ _HOST = "must be a host in lower case, with `*` or {placeholder} at most: no sch
 Name = Annotated[str, matching(r"[a-z0-9][a-z0-9-]{0,63}", _NAME)]
 Word = Annotated[str, matching(r"[a-z0-9][a-z0-9_-]{0,63}", _NAME)]
 Key = Annotated[str, matching(r"[a-z][a-z0-9_]{0,63}", "must be lower-case letters, digits and `_`")]
+Tag = Annotated[
+    str, matching(r"[A-Za-z][A-Za-z0-9]{0,62}(\.[A-Za-z0-9]+)?", "must be a service tag such as AzureMonitor")
+]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Host = Annotated[str, matching(r"(?:[a-z0-9_.*-]|\{[a-z][a-z0-9_]*\}){1,253}", _HOST)]
 UrlPath = Annotated[str, matching(r"/[!-~]{0,499}", "must start with `/` and hold no spaces")]
@@ -124,6 +127,7 @@ class EndpointRow(StrictModel):
     gateway: Annotated[dict[Name, ForwardingName], BeforeValidator(_by_profile)] = {}
     one_of: Name | None = None
     regions: list[Word] = []
+    service_tags: list[Tag] = []
     purpose: Text
     inspection: Annotated[Inspection, Field(strict=False)] = Inspection.TOLERATED
     private_link: bool = False

@@ -16,7 +16,7 @@ from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode
-from egressd.model.endpoint import Cloud
+from egressd.model.endpoint import Cloud, Need, Role
 
 catalog_app = typer.Typer(
     help="Look at the endpoints, export the rules to ask for, import a list.",
@@ -121,22 +121,30 @@ def catalog_regions(
 
 @catalog_app.command("export")
 @guarded
-@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "sources", "only")
+@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "sources", "proxy", "only")
 def catalog_export(
     *,
     config_file: options.ConfigFile = None,
     flags: Flags,
+    role: Annotated[
+        list[Role] | None,
+        typer.Option("--role", metavar="ROLE", help="Only what machines of this role need; repeatable."),
+    ] = None,
+    need: Annotated[
+        list[Need] | None, typer.Option("--need", help="Only rules of this need; repeatable.")
+    ] = None,
     fmt: Annotated[
         RuleFormat, typer.Option("--format", help="What the rules are written as.")
     ] = RuleFormat.CSV,
     output: options.Output = None,
 ) -> ExitCode:
-    """Export the firewall rules to ask for, per machine role."""
-    from egressd.catalog.export import export_rules
+    """Export the firewall rules to ask for: from the host, and from the proxy where there is one."""
+    from egressd.catalog.export import RuleFilter, export_rules
 
     check_output(output)
     settings, catalog = read_settings(config_file, flags)
-    write(export_rules(catalog, settings, fmt.value), output)
+    wanted = RuleFilter(roles=tuple(role or ()), needs=tuple(need or ()))
+    write(export_rules(catalog, settings, fmt.value, wanted), output)
     return ExitCode.OK
 
 

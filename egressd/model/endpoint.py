@@ -203,6 +203,8 @@ class Endpoint:
     """The name of a group of rows of the profile, of which one that works is enough."""
     regions: tuple[str, ...] = ()
     """The regions that have the row; empty: all."""
+    service_tags: tuple[str, ...] = ()
+    """Azure service tags that cover it, where a document says so."""
     purpose: str = ""
     inspection: Inspection = Inspection.TOLERATED
     private_link: bool = False

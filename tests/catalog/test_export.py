@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from egressd.catalog import load_catalog
-from egressd.catalog.export import FORMATS, export_rules, firewall_rules
+from egressd.catalog.export import FORMATS, Format, RuleFilter, export_rules, firewall_rules
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Cloud, Endpoint, Inspection, Need, Protocol, Role
-from egressd.model.settings import Override, Resolver, Settings, Source
+from egressd.model.endpoint import Cloud, Direction, Endpoint, Inspection, Need, Protocol, Role
+from egressd.model.settings import Override, Proxy, Resolver, Settings, Source
 
 SETTINGS = Settings(region="westeurope", profiles=("machine",))
 
@@ -44,18 +44,122 @@ def with_rows(catalog: Catalog, *rows: Endpoint) -> Catalog:
     return replace(catalog, endpoints=rows)
 
 
-def summary(catalog: Catalog, settings: Settings) -> list[tuple[str, str, int | None, str]]:
-    return [(one.role, one.destination, one.port, one.transport) for one in firewall_rules(catalog, settings)]
-
-
-def test_one_rule_per_role_and_destination(catalog: Catalog) -> None:
-    """Rules are grouped by role; a row for two roles is two rules."""
-    assert summary(catalog, SETTINGS) == [
-        ("management", "time.example", 123, "UDP"),
-        ("appliance", "management.example", 443, "TCP"),
-        ("appliance", "*.his.example", 443, "TCP"),
-        ("machine", "time.example", 123, "UDP"),
+def summary(catalog: Catalog, settings: Settings) -> list[tuple[str, str, str, str]]:
+    return [
+        (" ".join(one.roles), one.destination, one.ports, one.transport)
+        for one in firewall_rules(catalog, settings)
     ]
+
+
+def test_one_rule_per_destination(catalog: Catalog) -> None:
+    """A row for two roles is one rule; the strictest needs come first."""
+    assert summary(catalog, SETTINGS) == [
+        ("appliance", "management.example", "443", "TCP"),
+        ("appliance", "*.his.example", "443", "TCP"),
+        ("management machine", "time.example", "123", "UDP"),
+    ]
+
+
+def test_roles_of_several_rows_are_merged(catalog: Catalog) -> None:
+    """Each role that needs the destination is named once, in the order of rows."""
+    rows = (
+        row("a", "x.example", roles=(Role.MACHINE,)),
+        row("b", "x.example", roles=(Role.APPLIANCE, Role.MACHINE)),
+    )
+    assert summary(with_rows(catalog, *rows), SETTINGS) == [("machine appliance", "x.example", "443", "TCP")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (RuleFilter(roles=(Role.MACHINE,)), [("machine", "time.example")]),
+        (
+            RuleFilter(needs=(Need.REQUIRED,)),
+            [("appliance", "management.example"), ("appliance", "*.his.example")],
+        ),
+        (RuleFilter(roles=(Role.NODE,)), []),
+    ],
+)
+def test_rules_of_some_roles_and_needs(
+    catalog: Catalog, wanted: RuleFilter, expected: list[tuple[str, str]]
+) -> None:
+    """A rule names the roles that were asked for, and no others."""
+    rules = firewall_rules(catalog, SETTINGS, wanted)
+    assert [(" ".join(one.roles), one.destination) for one in rules] == expected
+
+
+def test_ranges_directions_and_icmp(catalog: Catalog) -> None:
+    """What no probe can prove is a rule all the same; both directions are two rules."""
+    rows = (
+        row("range", "x.example", port=10124, last_port=10139, protocol=Protocol.TLS),
+        row("ping", "y.example", port=None, protocol=Protocol.ICMP, direction=Direction.INBOUND),
+        row("both", "z.example", port=22, protocol=Protocol.TCP, direction=Direction.BOTH),
+    )
+    found = firewall_rules(with_rows(catalog, *rows), SETTINGS)
+    assert [(one.destination, one.ports, one.transport, one.direction.value) for one in found] == [
+        ("x.example", "10124-10139", "TCP", "outbound"),
+        ("y.example", "", "ICMP", "inbound"),
+        ("z.example", "22", "TCP", "outbound"),
+        ("z.example", "22", "TCP", "inbound"),
+    ]
+    text = export_rules(with_rows(catalog, *rows), SETTINGS, "markdown")
+    assert "## To: appliance\n\nDestinations: not given\n\n| source |" in text
+
+
+PROXIED = Proxy(url="http://proxy.corp.example:3128", bypass=("y.example",))
+
+
+def test_a_proxy_makes_two_lists(catalog: Catalog) -> None:
+    """Hosts reach the proxy, and the proxy reaches the world; what bypasses it, and UDP, stays direct."""
+    rows = (
+        row("a", "x.example"),
+        row("b", "*.w.example", need=Need.OPTIONAL),
+        row("c", "y.example"),
+        row("d", "time.example", port=123, protocol=Protocol.NTP),
+    )
+    source = Source(name="a", address="10.0.0.1")
+    settings = replace(SETTINGS, proxy=PROXIED, sources=(source,))
+    found = firewall_rules(with_rows(catalog, *rows), settings)
+    assert [(one.leg.value, one.sources, one.destination, one.ports, one.need.value) for one in found] == [
+        ("direct", ["10.0.0.1"], "y.example", "443", "required"),
+        ("direct", ["10.0.0.1"], "time.example", "123", "required"),
+        ("to-proxy", ["10.0.0.1"], "proxy.corp.example", "3128", "required"),
+        ("from-proxy", ["proxy.corp.example"], "x.example", "443", "required"),
+        ("from-proxy", ["proxy.corp.example"], "*.w.example", "443", "optional"),
+    ]
+    text = export_rules(with_rows(catalog, *rows), settings, "markdown")
+    assert "## From the proxy http://proxy.corp.example:3128\n\nSources: proxy.corp.example\n" in text
+
+
+def test_a_proxy_s_credentials_are_in_no_rule(catalog: Catalog) -> None:
+    """Rules go to other people."""
+    proxy = replace(PROXIED, username="svc", password="hunter2-secret")
+    for fmt in FORMATS:
+        text = export_rules(catalog, replace(SETTINGS, proxy=proxy, profiles=("bridge",)), fmt)
+        assert "hunter2" not in text
+        assert "svc" not in text
+
+
+def test_paths_tags_features_and_alternatives(catalog: Catalog) -> None:
+    """A rule says what a device by URL or tag needs; a row for the whole host ends the list of paths."""
+    one = row(
+        "a",
+        "x.example",
+        paths=("/one", "/two"),
+        service_tags=("AzureMonitor",),
+        need=Need.CONDITIONAL,
+        condition="SQL is used",
+        feature="sql",
+        one_of="ways",
+    )
+    (rule,) = firewall_rules(with_rows(catalog, one), SETTINGS)
+    assert (rule.paths, rule.service_tags, rule.features) == (["/one", "/two"], ["AzureMonitor"], ["sql"])
+    assert rule.one_of == ["bridge: ways"]
+    text = export_rules(with_rows(catalog, one), SETTINGS, "markdown")
+    assert "| `x.example/one` `x.example/two` | 443/TCP" in text
+    assert "(one of bridge: ways is enough)" in text
+    (whole,) = firewall_rules(with_rows(catalog, one, row("b", "x.example")), SETTINGS)
+    assert (whole.paths, whole.features) == ([], [])
 
 
 def test_rows_with_the_same_destination_become_one_rule(catalog: Catalog) -> None:
@@ -87,8 +191,8 @@ def test_dns_rules_have_both_transports_and_the_configured_servers(catalog: Cata
     dns = with_rows(catalog, row("dns", "{resolver}", port=53, protocol=Protocol.DNS))
     given = replace(SETTINGS, resolvers=(Resolver(name="10.0.0.53:5353", address="10.0.0.53", port=5353),))
     assert summary(dns, given) == [
-        ("appliance", "10.0.0.53", 5353, "UDP"),
-        ("appliance", "10.0.0.53", 5353, "TCP"),
+        ("appliance", "10.0.0.53", "5353", "UDP"),
+        ("appliance", "10.0.0.53", "5353", "TCP"),
     ]
     assert {destination for _, destination, _, _ in summary(dns, SETTINGS)} == {"<your DNS servers>"}
 
@@ -109,17 +213,17 @@ def test_placeholders_are_filled_or_left_open(catalog: Catalog) -> None:
     ]
 
 
-def test_sources_of_the_role_are_named(catalog: Catalog) -> None:
-    """The source address is part of the rule, where the operator gave it."""
+def test_sources_of_the_roles_are_named(catalog: Catalog) -> None:
+    """Every source that has one of the roles is part of the rule, where the operator gave an address."""
     sources = (
         Source(name="a", address="10.0.0.1", roles=(Role.APPLIANCE,)),
         Source(name="b", interface="eth1", roles=(Role.APPLIANCE, Role.MACHINE)),
     )
     rules = firewall_rules(catalog, replace(SETTINGS, sources=sources))
-    assert {rule.role: rule.sources for rule in rules} == {
-        "management": [],
-        "appliance": ["10.0.0.1", "interface eth1"],
-        "machine": ["interface eth1"],
+    assert {rule.destination: rule.sources for rule in rules} == {
+        "management.example": ["10.0.0.1", "interface eth1"],
+        "*.his.example": ["10.0.0.1", "interface eth1"],
+        "time.example": ["interface eth1"],
     }
 
 
@@ -129,11 +233,11 @@ def test_overrides_clouds_only_and_own_rows_count(catalog: Catalog) -> None:
     own = row("own", "own.example", profile="", roles=())
     settings = replace(SETTINGS, endpoints=(own,), overrides=(Override(match="a", need=Need.OPTIONAL),))
     rules = firewall_rules(rows, settings)
-    assert [(rule.destination, rule.need) for rule in rules if rule.role == "appliance"] == [
-        ("a.example", Need.OPTIONAL),
+    assert [(rule.destination, rule.need) for rule in rules if "appliance" in rule.roles] == [
         ("own.example", Need.REQUIRED),
+        ("a.example", Need.OPTIONAL),
     ]
-    assert {rule.role for rule in rules if rule.destination == "own.example"} == set(Role)
+    assert [set(rule.roles) for rule in rules if rule.destination == "own.example"] == [set(Role)]
     skipped = replace(settings, overrides=(Override(match="a.*", skip=True),), only=("*.example",))
     assert {rule.destination for rule in firewall_rules(rows, skipped)} == {"own.example"}
 
@@ -142,19 +246,26 @@ def test_csv_reads_back(catalog: Catalog) -> None:
     """The CSV is RFC 4180 with a heading, a line per rule, and the documents that ask for it."""
     text = export_rules(catalog, SETTINGS, "csv")
     lines = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert text.count("\r\n") == len(lines) + 1 == 5
-    assert lines[2] == {
-        "role": "appliance",
+    assert text.count("\r\n") == len(lines) + 1 == 4
+    assert lines[1] == {
+        "leg": "direct",
+        "proxy": "",
+        "roles": "appliance",
         "sources": "",
+        "direction": "outbound",
         "destination": "*.his.example",
         "port": "443",
         "transport": "TCP",
         "protocols": "https",
+        "paths": "",
         "tls_inspection": "allowed",
         "websocket": "no",
         "subdomains": "one label",
         "need": "required",
         "condition": "",
+        "features": "",
+        "one_of": "",
+        "service_tags": "",
         "services": "Identity",
         "purposes": "Identify.",
         "documents": "The list (2026-09-09)",
@@ -183,25 +294,25 @@ def test_json_names_schema_catalog_and_selection(catalog: Catalog) -> None:
         "westeurope",
         ["machine"],
     )
-    assert [rule["destination"] for rule in document["rules"]][1:3] == ["management.example", "*.his.example"]
-    assert document["rules"][2]["documents"] == ["The list (2026-09-09)"]
+    assert [rule["destination"] for rule in document["rules"]][:2] == ["management.example", "*.his.example"]
+    assert document["rules"][1]["documents"] == ["The list (2026-09-09)"]
 
 
-def test_markdown_has_a_table_per_role(catalog: Catalog) -> None:
+def test_markdown_has_a_table_per_group_of_roles(catalog: Catalog) -> None:
     """The Markdown can be pasted into a ticket; a bar in a text does not break the table."""
     own = row("own", "own.example", service="a | b")
     text = export_rules(catalog, replace(SETTINGS, profiles=(), endpoints=(own,)), "markdown")
     assert "## From: appliance\n" in text
-    assert "| `own.example` | 443/TCP | allowed | no | required | a \\| b. Purpose of own. |\n" in text
+    assert "| `own.example` | 443/TCP | allowed | no | required |  | a \\| b. Purpose of own. |\n" in text
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_every_format_of_the_package_s_catalog(fmt: str) -> None:
+def test_every_format_of_the_package_s_catalog(fmt: Format) -> None:
     """The data that ships can be exported for every cloud in every format."""
     catalog = load_catalog()
     for cloud in Cloud:
         settings = Settings(cloud=cloud)
-        assert "required" in export_rules(catalog, settings, fmt)  # type: ignore[arg-type]  # one of FORMATS
+        assert "required" in export_rules(catalog, settings, fmt)
 
 
 def test_unknown_profile(catalog: Catalog) -> None:

@@ -1,0 +1,220 @@
+"""Make the rules of the selected rows: one per destination, whatever roles need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import assert_never
+from urllib.parse import urlsplit
+
+from egressd.catalog.export.rule import STRENGTH, FirewallRule, Leg
+from egressd.model.catalog import Catalog
+from egressd.model.endpoint import Direction, Endpoint, Inspection, Need, Protocol, Role
+from egressd.model.settings import Proxy, Settings
+from egressd.planning.path.choice import goes_through_proxy, proxy_on_path
+from egressd.planning.pattern import glob_matches_host
+from egressd.planning.placeholder import (
+    RESOLVER,
+    PlaceholderValues,
+    placeholder_values,
+    substitute,
+    substitute_known,
+)
+from egressd.planning.select import endpoint_may_match, refuse_unmatched, select
+
+Place = tuple[str, int | None]
+"""A destination and its first port."""
+_LEGS = tuple(Leg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFilter:
+    """Which rows become rules; empty: all."""
+
+    roles: tuple[Role, ...] = ()
+    needs: tuple[Need, ...] = ()
+
+    def takes(self, endpoint: Endpoint) -> bool:
+        """Return whether a row is wanted."""
+        wanted = not self.roles or bool(set(self.roles) & set(endpoint.roles))
+        return wanted and (not self.needs or endpoint.need in self.needs)
+
+
+def firewall_rules(
+    catalog: Catalog, settings: Settings, only: RuleFilter | None = None
+) -> tuple[FirewallRule, ...]:
+    """Return one rule per leg, destination, port, transport and direction; the strictest needs first.
+
+    Where a proxy is configured, rows that go through it are two rules: from the host to the proxy, and from
+    the proxy on. Raises UsageError for an `--only` that matches no row.
+    """
+    only = only or RuleFilter()
+    values, every = placeholder_values(catalog, settings), select(catalog, settings)
+    refuse_unmatched(
+        settings.only,
+        lambda glob: any(_selected(row.endpoint, replace(settings, only=(glob,)), values) for row in every),
+    )
+    rules: dict[tuple[object, ...], FirewallRule] = {}
+    for row in every:
+        if not (_selected(row.endpoint, settings, values) and only.takes(row.endpoint)):
+            continue
+        for new in _rules_of(row.endpoint, settings, values, only):
+            key = (new.leg, new.proxy, new.destination, new.ports, new.transport, new.direction)
+            _merge(rules.setdefault(key, new), new)
+    return tuple(sorted(rules.values(), key=lambda one: (_LEGS.index(one.leg), STRENGTH.index(one.need))))
+
+
+def _selected(endpoint: Endpoint, settings: Settings, values: PlaceholderValues) -> bool:
+    """Return whether `--only`, if given, matches the row."""
+    pattern = substitute_known(endpoint.pattern, values)
+    return (
+        not settings.only
+        or endpoint_may_match(endpoint, settings.only)
+        or any(glob_matches_host(glob, pattern) for glob in settings.only)
+    )
+
+
+def _rules_of(
+    endpoint: Endpoint, settings: Settings, values: PlaceholderValues, only: RuleFilter
+) -> Iterator[FirewallRule]:
+    """Yield the rules of one row, unmerged."""
+    roles = [one for one in Role if one in endpoint.roles and (not only.roles or one in only.roles)]
+    both = endpoint.direction is Direction.BOTH
+    directions = (Direction.OUTBOUND, Direction.INBOUND) if both else (endpoint.direction,)
+    for place in _places(endpoint, settings, values):
+        for transport in _transports(endpoint.protocol):
+            for direction in directions:
+                plain = replace(_rule(endpoint, place), transport=transport, direction=direction)
+                plain.roles = [one.value for one in roles]
+                plain.sources = _addresses(roles, settings)
+                yield from _legs(plain, endpoint, settings)
+
+
+def _places(endpoint: Endpoint, settings: Settings, values: PlaceholderValues) -> Iterator[Place]:
+    servers = [one for one in settings.resolvers if one.address is not None]
+    if endpoint.pattern == RESOLVER and servers:
+        yield from ((one.address or "", one.port) for one in servers)
+        return
+    if endpoint.pattern == RESOLVER:
+        yield "<your DNS servers>", endpoint.port
+        return
+    for text in substitute(endpoint.pattern, values).texts or (substitute_known(endpoint.pattern, values),):
+        yield text.lower(), endpoint.port
+
+
+def _transports(protocol: Protocol) -> tuple[str, ...]:
+    match protocol:
+        case Protocol.DNS:
+            return "UDP", "TCP"
+        case Protocol.NTP | Protocol.UDP:
+            return ("UDP",)
+        case Protocol.HTTPS | Protocol.HTTP | Protocol.TLS | Protocol.WSS | Protocol.TCP:
+            return ("TCP",)
+        case Protocol.ICMP:
+            return ("ICMP",)
+        case _:
+            assert_never(protocol)
+
+
+def _rule(endpoint: Endpoint, place: Place) -> FirewallRule:
+    document = endpoint.provenance
+    dated = f" ({document.date})" if document and document.date else ""
+    paths = [one for one in endpoint.paths if one != "/"] if endpoint.protocol.speaks_http else []
+    reach = "any depth" if endpoint.deep else "one label"
+    return FirewallRule(
+        destination=place[0],
+        port=place[1],
+        last_port=endpoint.last_port,
+        protocols=[endpoint.protocol.value],
+        paths=paths,
+        tls_inspection=_inspection(endpoint),
+        websocket=endpoint.protocol is Protocol.WSS,
+        subdomains=reach if endpoint.is_wildcard else "",
+        need=endpoint.need,
+        conditions=[endpoint.condition] if endpoint.condition else [],
+        features=[endpoint.feature] if endpoint.feature else [],
+        one_of=[f"{endpoint.profile}: {endpoint.one_of}"] if endpoint.one_of else [],
+        service_tags=list(endpoint.service_tags),
+        services=[endpoint.service],
+        purposes=[endpoint.purpose] if endpoint.purpose else [],
+        documents=[document.document + dated] if document else [],
+        endpoints=[endpoint.id],
+    )
+
+
+def _inspection(endpoint: Endpoint) -> str:
+    if not endpoint.protocol.encrypted:
+        return "n/a"
+    return "forbidden" if endpoint.inspection is Inspection.FORBIDDEN else "allowed"
+
+
+def _addresses(roles: Iterable[Role], settings: Settings) -> list[str]:
+    wanted = set(roles)
+    sources = [one for one in settings.sources if wanted & set(one.roles)]
+    places = [one.address or (f"interface {one.interface}" if one.interface else "") for one in sources]
+    return list(dict.fromkeys(place for place in places if place))
+
+
+def _legs(rule: FirewallRule, endpoint: Endpoint, settings: Settings) -> Iterator[FirewallRule]:
+    """Yield a rule as it is, or both halves of the way by the proxy."""
+    proxy = proxy_on_path(endpoint.protocol, settings, route=endpoint.route)
+    if proxy is None or rule.port is None or rule.direction is Direction.INBOUND:
+        yield rule
+    elif goes_through_proxy(rule.destination, rule.port, endpoint.protocol, settings, route=endpoint.route):
+        host = urlsplit(proxy.url).hostname or ""
+        yield _to_proxy(rule, proxy)
+        yield replace(rule, leg=Leg.FROM_PROXY, proxy=proxy.url, sources=[host])
+    else:
+        yield rule
+
+
+def _to_proxy(rule: FirewallRule, proxy: Proxy) -> FirewallRule:
+    url = urlsplit(proxy.url)
+    return FirewallRule(
+        leg=Leg.TO_PROXY,
+        proxy=proxy.url,
+        roles=list(rule.roles),
+        sources=list(rule.sources),
+        destination=url.hostname or "",
+        port=url.port,
+        transport="TCP",
+        protocols=[url.scheme],
+        need=rule.need,
+        services=["Proxy"],
+        purposes=["Carry everything that the proxy then asks for."],
+    )
+
+
+def _merge(rule: FirewallRule, other: FirewallRule) -> None:
+    """Merge another row into a rule; the strictest demand wins."""
+    if "forbidden" in (rule.tls_inspection, other.tls_inspection):
+        rule.tls_inspection = "forbidden"
+    elif rule.tls_inspection == "n/a":
+        rule.tls_inspection = other.tls_inspection
+    rule.subdomains = "any depth" if "any depth" in (rule.subdomains, other.subdomains) else rule.subdomains
+    rule.websocket |= other.websocket
+    rule.need = min(rule.need, other.need, key=STRENGTH.index)
+    rule.paths = [] if not (rule.paths and other.paths) else _joined(rule.paths, other.paths)
+    for name in _LISTS:
+        setattr(rule, name, _joined(getattr(rule, name), getattr(other, name)))
+    if rule.need is Need.REQUIRED:
+        rule.conditions, rule.features = [], []
+
+
+_LISTS = (
+    "roles",
+    "sources",
+    "protocols",
+    "conditions",
+    "features",
+    "one_of",
+    "service_tags",
+    "services",
+    "purposes",
+    "documents",
+    "endpoints",
+)
+
+
+def _joined(some: list[str], more: list[str]) -> list[str]:
+    return list(dict.fromkeys([*some, *more]))
