@@ -96,7 +96,7 @@ def rules_of(
     included: bool = False,
 ) -> set[Fact]:
     """Return what the rules of a profile ask for, of its own rows only unless `included`."""
-    catalog = _catalog()
+    catalog = shipped_catalog()
     if not included:
         alone = tuple(replace(one, includes=()) for one in catalog.profiles)
         catalog = replace(catalog, profiles=alone)
@@ -116,5 +116,6 @@ def differences(expected: set[Fact], rules: set[Fact]) -> list[str]:
 
 
 @cache
-def _catalog() -> Catalog:
+def shipped_catalog() -> Catalog:
+    """Return the catalog of the package, read once."""
     return load_catalog()
