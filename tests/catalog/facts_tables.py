@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from egressd.catalog import load_catalog
-from egressd.catalog.export import FirewallRule, firewall_rules
+from egressd.catalog.export import firewall_rules
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint
 from egressd.model.settings import Settings
@@ -102,11 +102,7 @@ def rules_of(
         catalog = replace(catalog, profiles=alone)
     catalog = replace(catalog, endpoints=tuple(filter(keep, catalog.endpoints)))
     settings = Settings(cloud=cloud, region=region, profiles=(profile,), values=tuple((values or {}).items()))
-    return {(one.destination, _ports(one)) for one in firewall_rules(catalog, settings)}
-
-
-def _ports(rule: FirewallRule) -> str:
-    return "-".join(str(one) for one in (rule.port, rule.last_port) if one is not None) or "-"
+    return {(one.destination, one.ports or "-") for one in firewall_rules(catalog, settings)}
 
 
 def differences(expected: set[Fact], rules: set[Fact]) -> list[str]:

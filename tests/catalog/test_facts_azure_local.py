@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from egressd.catalog.export import firewall_rules
-from egressd.model.endpoint import Cloud, Endpoint, Forwarding, Need, Protocol
+from egressd.model.endpoint import Cloud, Direction, Endpoint, Forwarding, Need, Protocol
 from egressd.model.settings import Resolver, Settings
 from egressd.planning import make_plan
 from egressd.planning.pattern import pattern_covers
@@ -223,15 +223,18 @@ def test_transports_and_directions_of_the_internal_rules() -> None:
         for one in firewall_rules(shipped_catalog(), Settings(region="eastus", profiles=("azure-local",)))
         if one.destination in SIDES.values()
     ]
-    asked = {
-        (one.destination, "-".join(str(p) for p in (one.port, one.last_port) if p) or "-", one.transport)
-        for one in rules
-    }
+    asked = {(one.destination, one.ports or "-", one.transport) for one in rules}
     assert asked == internal()
+    node = "<azure_local_node>"
     between = {
-        one.direction for one in rules if one.role == "node" and one.destination == "<azure_local_node>"
+        way: {
+            one.ports
+            for one in rules
+            if one.destination == node and one.direction is way and "node" in one.roles
+        }
+        for way in Direction
     }
-    assert between == {"both"}
+    assert between[Direction.OUTBOUND] == between[Direction.INBOUND] == {"30301", "445", "5445", "5985", ""}
 
 
 @pytest.mark.parametrize("profile", ["azure-local", "azure-local-vm", "aks-arc"])

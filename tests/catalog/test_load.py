@@ -166,28 +166,6 @@ def test_the_package_s_own_catalog_loads() -> None:
             assert pattern_covers(pattern, host, deep=endpoint.deep), f"{endpoint.id}: {host}"
 
 
-def test_every_placeholder_of_the_package_has_a_source() -> None:
-    """A placeholder is a region's, the resolver's, or one that `values:` is documented to give."""
-    catalog = load_catalog()
-    regional = {"region", "his", "gas", "resolver"} | {
-        key for one in catalog.regions for key, _ in one.values
-    }
-    page = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
-    block = (
-        page.partition("## What you have to fill in")[2]
-        .partition("```yaml\nvalues:\n")[2]
-        .partition("```")[0]
-    )
-    theirs = set(re.findall(r"^  ([a-z_]+): ", block, re.MULTILINE))
-    used = {
-        name
-        for endpoint in catalog.endpoints
-        for text in (endpoint.pattern, *endpoint.samples.templated, *endpoint.samples.derived)
-        for name in placeholders(text)
-    }
-    assert used - regional == theirs
-
-
 def test_files_in_clear_expect_what_no_page_is() -> None:
     """Every row on port 80 that asks for a file says what is in it, or never is: anybody can answer."""
     rows = [one for one in load_catalog().endpoints if one.protocol is Protocol.HTTP and one.port == 80]
