@@ -9,6 +9,7 @@ from scripts.pages.configuration import render_reference
 from scripts.pages.floors import render_architecture, render_names, render_ontology
 from scripts.pages.lab import render_lab_page
 from scripts.pages.metrics import render_metrics_page
+from scripts.pages.profiles import profile_pages
 from scripts.pages.reason_codes import render_reason_page
 from scripts.pages.schema import render_schema
 from tests.proofs import proofs
@@ -24,6 +25,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/lab.md": render_lab_page,
     "docs/metrics.md": render_metrics_page,
     "docs/reason-codes.md": lambda: render_reason_page(proofs()),
+    **profile_pages(),
 }
 """Path within the repository, and the function that makes its text."""
 
@@ -33,6 +35,7 @@ def main() -> None:
     for name, make in PAGES.items():
         path, text = ROOT / name, make()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {name}")
 
