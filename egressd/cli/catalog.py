@@ -169,7 +169,7 @@ def catalog_diff(
 ) -> ExitCode:
     """Show which rows were added, removed and changed from one catalog to another."""
     from egressd.catalog.diff import compare_catalogs, render_catalog_diff_json, render_catalog_diff_text
-    from egressd.catalog.load import load_pair
+    from egressd.catalog.read import load_pair
 
     check_output(output)
     changes = compare_catalogs(*load_pair(before, after))

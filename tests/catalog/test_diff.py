@@ -9,7 +9,7 @@ import pytest
 
 from egressd.catalog import load_catalog
 from egressd.catalog.diff import compare_catalogs, render_catalog_diff_json, render_catalog_diff_text
-from egressd.catalog.load import load_pair
+from egressd.catalog.read import load_pair
 from egressd.errors import ConfigError
 
 
