@@ -13,7 +13,7 @@ from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.partial_faults import intermittent, partial_faults
 from egressd.attribution.rules.certificate import is_inspected, is_private_ca
-from egressd.attribution.rules.dns import PRIVATE_LINK, is_private_link_capable
+from egressd.attribution.rules.dns import PRIVATE_LINK, is_overruled, is_private_link_capable
 from egressd.attribution.rules.http import proof_of_answer
 from egressd.attribution.trail_judgement import NOT_PROBED, Match, TrailJudgement
 from egressd.model.endpoint import Inspection
@@ -43,7 +43,7 @@ class ProbeJudgement:
 
 def judge_probe(judgements: Iterable[TrailJudgement]) -> ProbeJudgement:
     """Judge all trails of a probe; there is at least one."""
-    every = sorted(judgements, key=lambda one: one.rank)
+    every = sorted((one for one in judgements if not is_overruled(one.context)), key=lambda one: one.rank)
     lacks_family = {one.context.trail.family for one in every if _lacks_family(one.context)}
     dials = [one for one in every if _is_dial(one) and one.context.trail.family not in lacks_family]
     lookups = [one for one in every if one.context.trail.address is None]

@@ -74,6 +74,35 @@ def render_regions(catalog: Catalog, cloud: Cloud | None, *, width: int = WIDTH)
     return table(cells, indent="", width=width)
 
 
+def render_features(catalog: Catalog, *, width: int = WIDTH) -> str:
+    """Render every feature, and the profiles with rows that depend on it."""
+    rows = [("FEATURE", "PROFILES", "WHAT IT IS")]
+    rows += [
+        (one.name, ", ".join(_profiles_with(catalog, one.name)) or "-", one.title) for one in catalog.features
+    ]
+    return table(rows, width=width, indent="") if catalog.features else "no row depends on a feature\n"
+
+
+def feature_document(catalog: Catalog) -> list[dict[str, object]]:
+    """Return every feature as data: name, title and profiles."""
+    return [
+        {"name": one.name, "title": one.title, "profiles": _profiles_with(catalog, one.name)}
+        for one in catalog.features
+    ]
+
+
+def _profiles_with(catalog: Catalog, feature: str) -> list[str]:
+    named = {
+        row.profile
+        for row in catalog.endpoints
+        if feature in (row.feature, *(terms.feature for terms in row.by_cloud))
+    }
+    named |= {
+        one.name for one in catalog.profiles if feature in {on.feature for on in one.include_conditions}
+    }
+    return [one.name for one in catalog.profiles if one.name in named]
+
+
 def _rows(catalog: Catalog, settings: Settings, rows: list[SelectedRow], *, width: int) -> str:
     """Lay out the rows of a profile by need."""
     values = placeholder_values(catalog, settings)

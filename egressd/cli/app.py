@@ -91,6 +91,8 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
     "allow_unknown_region",
     "cloud",
     "profiles",
+    "features",
+    "private_link",
     "sources",
     "proxy",
     "compare_paths",
@@ -171,7 +173,16 @@ def _misplaced(ctx: typer.Context, flag: str) -> str:
 @app.command()
 @guarded
 @options.takes_flags(
-    "region", "allow_unknown_region", "cloud", "profiles", "sources", "proxy", "compare_paths", "only"
+    "region",
+    "allow_unknown_region",
+    "cloud",
+    "profiles",
+    "features",
+    "private_link",
+    "sources",
+    "proxy",
+    "compare_paths",
+    "only",
 )
 def plan(
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +35,7 @@ class RuleFormat(StrEnum):
 
 
 class ListFormat(StrEnum):
-    """What a list of profiles, or of changes, is written as."""
+    """What a list of profiles, of features or of changes is written as."""
 
     TEXT = "text"
     JSON = "json"
@@ -70,7 +71,7 @@ def catalog_profiles(
 
 @catalog_app.command("list")
 @guarded
-@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "only")
+@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "features", "only")
 def catalog_list(
     *,
     config_file: options.ConfigFile = None,
@@ -84,9 +85,28 @@ def catalog_list(
     return ExitCode.OK
 
 
+@catalog_app.command("features")
+@guarded
+def catalog_features(
+    fmt: Annotated[
+        ListFormat, typer.Option("--format", help="What the list is written as.")
+    ] = ListFormat.TEXT,
+) -> ExitCode:
+    """List what `features` in the configuration and `--feature` can name, and which profiles have it."""
+    from egressd.catalog import load_catalog
+    from egressd.catalog.table import feature_document, render_features
+
+    catalog = load_catalog()
+    if fmt is ListFormat.JSON:
+        write(json.dumps(feature_document(catalog), indent=2) + "\n", None)
+    else:
+        write(render_features(catalog, width=width()), None)
+    return ExitCode.OK
+
+
 @catalog_app.command("show")
 @guarded
-@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles")
+@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "features")
 def catalog_show(
     match: Annotated[
         str, typer.Argument(metavar="ENDPOINT", help="An id or pattern; `*` stands for anything.")
@@ -121,7 +141,9 @@ def catalog_regions(
 
 @catalog_app.command("export")
 @guarded
-@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "sources", "proxy", "only")
+@options.takes_flags(
+    "region", "allow_unknown_region", "cloud", "profiles", "features", "sources", "proxy", "only"
+)
 def catalog_export(
     *,
     config_file: options.ConfigFile = None,

@@ -101,6 +101,16 @@ FLAG_OPTIONS: Mapping[str, Any] = {
     "strict": Annotated[
         bool, typer.Option("--strict", help="Exit 1 also for a required target that is degraded.")
     ],
+    "features": _texts(
+        "--feature", "NAME", "What of the products is in use; repeat for more. `catalog features` lists them."
+    ),
+    "private_link": Annotated[
+        bool | None,
+        typer.Option(
+            "--private-link/--no-private-link",
+            help="Whether names must be private by an Arc private link scope.",
+        ),
+    ],
     "deadline": _text("--deadline", "TIME", "The most the sweep may take, such as 90s."),
 }
 """The options of a command line that fill `Flags`, by field."""
@@ -117,7 +127,8 @@ def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., 
 
         @wraps(command)
         def run(*args: Any, **kwargs: Any) -> Result:
-            given = {name: value for name in names if (value := kwargs.pop(name))}
+            taken = {name: kwargs.pop(name) for name in names}
+            given: dict[str, Any] = {name: value for name, value in taken.items() if value or value is False}
             lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
             return command(*args, flags=Flags(**given | lists), **kwargs)
 

@@ -30,6 +30,10 @@ class Flags:
     only: tuple[str, ...] = ()
     strict: bool = False
     """Whether a degraded required target fails the sweep."""
+    features: tuple[str, ...] = ()
+    """What of the products is in use."""
+    private_link: bool | None = None
+    """Whether an Azure Arc private link scope is in use."""
     deadline: str | None = None
     """The most the sweep may take, as a duration."""
 
@@ -51,6 +55,8 @@ def apply_flags(flags: Flags, settings: Settings) -> Settings:
         only=flags.only or settings.only,
         limits=limits,
         strict=flags.strict,
+        features=tuple(dict.fromkeys(flags.features)) or settings.features,
+        private_link=settings.private_link if flags.private_link is None else flags.private_link,
     )
 
 

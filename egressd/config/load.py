@@ -22,6 +22,7 @@ from egressd.inputfile import is_file
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
 from egressd.planning.region import absent_products, place_problem
+from egressd.planning.select import feature_notes
 from egressd.yamlfile import Document, read_text, read_yaml
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def load_settings(
     if catalog is not None:
         settings = _placed(settings, catalog)
     found = (
+        *(feature_notes(catalog, settings) if catalog is not None else ()),
         *settings.warnings,
         *settings.environment,
         *appliance_warnings(settings),

@@ -180,6 +180,8 @@ class EndpointPart(StrictModel):
     """Only `required` endpoints decide the exit code."""
     condition: Line | None = None
     """What a `conditional` endpoint is conditional on, in words."""
+    one_of: Name | None = None
+    """The name of a choice: of the endpoints with the same one, one that works is enough."""
     purpose: Line | None = None
     """What for; it goes into the rules to ask for."""
     path: Annotated[str, AfterValidator(types.checked_url_path), TypeName(text="path")] = "/"
@@ -260,6 +262,14 @@ class File(StrictModel):
     """The Azure cloud."""
     profiles: list[Name] = list(_DEFAULT.profiles)
     """The products whose endpoints are probed; `[]` leaves only `endpoints`."""
+    features: list[Name] | None = None
+    """What of the products is in use, such as `sql`; `egressd catalog features` lists them. Conditional
+    endpoints of these count as required, and those of all other features are not probed. Without it, all
+    conditional endpoints are probed, and none decides the exit code."""
+    private_link: bool | None = None
+    """Whether an Azure Arc private link scope is in use. `true`: the names of the scope must resolve to
+    private addresses and all others to public ones. `false`: none of them may be private. Without it:
+    either is right, and a mixture is not."""
     interval: Annotated[Duration, types.duration_between(0.1, 31 * 86400.0)] = _DEFAULT.interval
     """How often the daemon sweeps."""
     sources: Annotated[list[SourcePart], Field(min_length=1)] = [SourcePart(name="default")]

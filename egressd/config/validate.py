@@ -68,6 +68,10 @@ def _against_catalog(file: dict[str, object], catalog: Catalog) -> Iterator[Prob
     for index, name in enumerate(as_items(file.get("profiles"))):
         if isinstance(name, str) and name not in profiles:
             yield ("profiles", index), f"no such profile: {name[:60]!r}{did_you_mean(name, profiles)}"
+    features = [one.name for one in catalog.features]
+    for index, name in enumerate(as_items(file.get("features"))):
+        if isinstance(name, str) and name not in features:
+            yield ("features", index), f"no such feature: {name[:60]!r}{did_you_mean(name, features)}"
     yield from _place(file, catalog)
     taken = {one.id for one in catalog.endpoints}
     for index, row in enumerate(as_items(file.get("endpoints"))):

@@ -48,6 +48,13 @@ class Target:
     """Whether the operator runs the server: no catalog row covers it. None: a report that does not say."""
     route: str | None = None
     """The route it takes; None: the configured path."""
+    one_of: str | None = None
+    """The choice of rows it belongs to, of which one that works is enough: profile and name."""
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether it can decide anything: a random label need not exist, nor a name that egressd derived."""
+        return self.sample not in (SampleKind.RANDOM, SampleKind.DERIVED)
 
     @property
     def shown_host(self) -> str:
@@ -217,6 +224,12 @@ class Unsampled:
     pattern: str
     need: Need
     why: str
+    feature: str | None = None
+    """The feature that is not in use, for which it is left out."""
+    lacks: tuple[str, ...] = ()
+    """What the operator could give so that it is probed: `region`, or keys of `values`."""
+    one_of: str | None = None
+    """The choice of rows it belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +270,8 @@ class Plan:
     """Notes for the reader of a plan: discovery calls that failed, skipped rows, ..."""
     strict: bool = False
     """Whether a degraded required target fails the sweep."""
+    private_link: bool | None = None
+    """Whether an Azure Arc private link scope is in use; None: it is not known."""
 
     def proxy_of(self, probe: Probe) -> Proxy | None:
         """Return the proxy that a probe would be sent to, by its route or as configured; None: direct."""

@@ -189,6 +189,11 @@ class Settings:
     """Whether every target a proxy could carry is probed both directly and through it."""
     strict: bool = False
     """Whether a degraded required target fails a sweep."""
+    features: tuple[str, ...] | None = None
+    """What of the products is in use: conditional rows of it are required, those of the rest left out. None:
+    it is not known."""
+    private_link: bool | None = None
+    """Whether an Azure Arc private link scope is in use; None: it is not known."""
     limits: Limits = field(default_factory=Limits)
     endpoints: tuple[Endpoint, ...] = ()
     overrides: tuple[Override, ...] = ()

@@ -15,6 +15,7 @@ from egressd.planning.placeholder import (
     PlaceholderValues,
     Substitution,
     is_host,
+    lacking,
     substitute,
     substitute_known,
     why_missing,
@@ -25,6 +26,8 @@ MOST_DISCOVERED = 8
 """Hosts probed of a discovered list, which may name hundreds."""
 MOST_SIBLINGS = 4
 """Hosts whose addresses a random label may borrow."""
+REGION = ("region",)
+"""What a row lacks without a region."""
 NOT_CALLED = "not called"
 """Why a discovery call has no answer yet: it is made when a sweep begins."""
 
@@ -60,6 +63,8 @@ class Expansion:
     """The pattern with its placeholders substituted, as far as they are known."""
     samples: tuple[Sample, ...] = ()
     notes: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    """What the operator could give, for want of which samples are missing: `region`, or keys of `values`."""
 
     @property
     def why(self) -> str:
@@ -77,14 +82,15 @@ def expand(rows: Iterable[SelectedRow], context: ExpansionContext) -> tuple[Expa
 def _concrete(row: SelectedRow, context: ExpansionContext) -> Expansion:
     endpoint = row.endpoint
     blank = Expansion(row=row, pattern=substitute_known(endpoint.pattern, context.values))
-    why = _why_not_probed(endpoint, context.values)
+    why = _why_not_probed(row, context.values)
     if endpoint.port is None or why is not None:
-        return replace(blank, notes=(why or "",))
+        return replace(blank, notes=(why or "",), lacks=REGION if why == NEEDS_REGION else ())
     if endpoint.pattern == RESOLVER and "resolver" not in context.values.given:
         return _resolver_samples(blank, context)
     filled = substitute(endpoint.pattern, context.values)
     if filled.missing:
-        return replace(blank, notes=(why_missing(filled.missing, context.values),))
+        missing = why_missing(filled.missing, context.values)
+        return replace(blank, notes=(missing,), lacks=lacking(filled.missing, context.values))
     if endpoint.is_wildcard:
         return _wildcard(blank, filled, context, port=endpoint.port)
     hosts, refused = _hosts(filled)
@@ -93,8 +99,11 @@ def _concrete(row: SelectedRow, context: ExpansionContext) -> Expansion:
     return replace(blank, samples=samples, notes=refused)
 
 
-def _why_not_probed(endpoint: Endpoint, values: PlaceholderValues) -> str | None:
-    """Return why no probe can answer for a row, which then is a rule to ask for only; None if one can."""
+def _why_not_probed(row: SelectedRow, values: PlaceholderValues) -> str | None:
+    """Return why a row is not probed, or can't be: then it is a rule to ask for only; None if it can."""
+    endpoint = row.endpoint
+    if row.waits_for is not None:
+        return f"feature {row.waits_for} is not in use"
     if endpoint.unprobed is not None:
         return endpoint.unprobed
     if endpoint.direction is Direction.INBOUND:
@@ -153,14 +162,25 @@ def _wildcard(blank: Expansion, patterns: Substitution, context: ExpansionContex
     kept = {host: kind for host, kind in found.items() if _covered(endpoint, patterns, host)}
     notes += [f"{host} is outside the pattern" for host in found if host not in kept]
     hosts, discovery_notes = _discovered(endpoint, patterns, context)
+    guessed = [host for host, kind in kept.items() if kind is SampleKind.DERIVED]
+    kept |= {host: SampleKind.DISCOVERED for host in guessed if host in hosts}
     chosen = _evenly_spaced([host for host in hosts if host not in kept])
     if len(chosen) < len(hosts):
         discovery_notes = (*discovery_notes, f"{len(chosen)} of {len(hosts)} discovered hosts are probed")
     kept |= dict.fromkeys(chosen, SampleKind.DISCOVERED)
     if missing := [name for name in missing if name != "his" or not hosts]:
         notes.append(why_missing(missing, context.values))
-    samples = tuple(Sample(host=host, port=port, kind=kind) for host, kind in kept.items())
-    return replace(blank, samples=samples, notes=tuple(dict.fromkeys((*notes, *discovery_notes))))
+    samples = sorted(
+        (Sample(host=host, port=port, kind=kind) for host, kind in kept.items()),
+        key=lambda one: one.kind is SampleKind.DERIVED,
+    )
+    needs_region = NEEDS_REGION in discovery_notes
+    return replace(
+        blank,
+        samples=tuple(samples),
+        notes=tuple(dict.fromkeys((*notes, *discovery_notes))),
+        lacks=tuple(dict.fromkeys((*lacking(missing, context.values), *(REGION if needs_region else ())))),
+    )
 
 
 def _forms(endpoint: Endpoint, values: PlaceholderValues) -> Iterator[tuple[str, SampleKind]]:
@@ -215,11 +235,14 @@ def _with_random(one: Expansion, hosts: tuple[str, ...], context: ExpansionConte
     patterns = substitute(endpoint.pattern, context.values)
     sends_name = endpoint.protocol.encrypted or endpoint.protocol.speaks_http
     random = endpoint.is_wildcard and endpoint.samples.random and sends_name
-    port, why = endpoint.port, _why_not_probed(endpoint, context.values)
+    port, why = endpoint.port, _why_not_probed(one.row, context.values)
     if port is None or why is not None or not (random and patterns.texts):
         return one
-    siblings = tuple(sample.host for sample in one.samples) or tuple(
-        host for host in hosts if _covered(endpoint, patterns, host)
+    sure = (sample.host for sample in one.samples if sample.kind is not SampleKind.DERIVED)
+    siblings = (
+        tuple(sure)
+        or tuple(sample.host for sample in one.samples)
+        or tuple(host for host in hosts if _covered(endpoint, patterns, host))
     )
     # A wildcard does not cover its apex, but one front end usually serves both, and only the rule is tested.
     siblings = siblings or tuple(host for host in hosts if _is_apex(patterns, host))

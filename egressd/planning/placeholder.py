@@ -111,6 +111,12 @@ def why_missing(names: Iterable[str], values: PlaceholderValues) -> str:
     return "; ".join(reasons)
 
 
+def lacking(names: Iterable[str], values: PlaceholderValues) -> tuple[str, ...]:
+    """Return which of the missing values the operator can give: `region`, or keys of `values`."""
+    found = ("region" if name in values.regional else name for name in names)
+    return tuple(dict.fromkeys(name for name in found if name != "region" or values.region is None))
+
+
 def is_address(text: str) -> bool:
     """Return whether a text is an IP address."""
     try:

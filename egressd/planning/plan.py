@@ -19,11 +19,14 @@ from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sam
 from egressd.planning.path.choice import goes_through_proxy, route_named
 from egressd.planning.pattern import glob_matches_host, is_catalog_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders
+from egressd.planning.private_link import private_link_notes
 from egressd.planning.probes import plan_probes
 from egressd.planning.select import (
     apply_overrides,
     endpoint_matches,
     endpoint_may_match,
+    feature_notes,
+    needed_by,
     refuse_unmatched,
     select,
     skipped_by_override,
@@ -82,8 +85,15 @@ def make_plan(
         routes=_routes_taken(draft.targets, settings),
         unsampled=tuple(draft.unsampled),
         coverage=coverage(expansions, draft.targets),
-        notes=(*_notes(catalog, settings, every=every, draft=draft), *control_notes),
+        notes=(
+            *_notes(catalog, settings, every=every, draft=draft),
+            *private_link_notes(
+                settings, needed_by(catalog, settings.profiles), targets=draft.targets, probes=planned
+            ),
+            *control_notes,
+        ),
         strict=settings.strict,
+        private_link=settings.private_link,
     )
 
 
@@ -92,7 +102,7 @@ def calls_needed(catalog: Catalog, settings: Settings) -> tuple[DiscoveryCall, .
     wanted = {
         row.endpoint.samples.discovered
         for row in select(catalog, settings)
-        if not settings.only or endpoint_may_match(row.endpoint, settings.only)
+        if row.waits_for is None and (not settings.only or endpoint_may_match(row.endpoint, settings.only))
     }
     return tuple(
         call
@@ -156,13 +166,31 @@ def _draft(expansions: Iterable[Expansion], settings: Settings, catalog: Catalog
         endpoint = one.row.endpoint
         idle = _no_source_for(endpoint.roles, settings)
         if idle or not one.samples:
-            why = idle or one.why
-            draft.unsampled.append(
-                Unsampled(endpoint=endpoint.id, pattern=one.pattern, need=endpoint.need, why=why)
-            )
+            draft.unsampled.append(_unsampled(one, idle))
             continue
         _add_targets(draft, one, settings, catalog)
     return draft
+
+
+def _unsampled(one: Expansion, idle: str) -> Unsampled:
+    """Return why a row has no target; `idle` says that no source has a role of it, unless it is empty."""
+    waits_for = one.row.waits_for
+    return Unsampled(
+        endpoint=one.row.endpoint.id,
+        pattern=one.pattern,
+        need=one.row.endpoint.need,
+        why=one.why if waits_for is not None else idle or one.why,
+        feature=waits_for,
+        lacks=() if idle else one.lacks,
+        one_of=_choice(one.row.endpoint),
+    )
+
+
+def _choice(endpoint: Endpoint) -> str | None:
+    """Return the choice that a row belongs to; names of different profiles are different choices."""
+    if endpoint.one_of is None:
+        return None
+    return f"{endpoint.profile}/{endpoint.one_of}" if endpoint.profile else endpoint.one_of
 
 
 def _no_source_for(roles: tuple[Role, ...], settings: Settings) -> str:
@@ -220,6 +248,7 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, path: str, ow
         internal=endpoint.internal,
         owned=owned,
         route=endpoint.route,
+        one_of=_choice(endpoint),
     )
 
 
@@ -230,6 +259,7 @@ def _notes(
     yield from settings.environment
     if settings.region is not None and catalog.region(settings.region, settings.cloud) is None:
         yield f"region {settings.region} is not in the catalog: names made from it decide nothing"
+    yield from feature_notes(catalog, settings)
     waiting = [one.row.endpoint.id for one in every if _selected(one, settings.only) and _needs_region(one)]
     if waiting:
         yield f"no region is given: not or only partly sampled are {', '.join(waiting)}"

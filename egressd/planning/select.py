@@ -11,6 +11,7 @@ from egressd.errors import UsageError
 from egressd.model.catalog import Catalog, Inclusion
 from egressd.model.endpoint import Endpoint, Need
 from egressd.model.settings import ALL_ROLES, Override, Settings
+from egressd.planning.features import feature_not_in_use, refuse_unknown_features, with_features
 from egressd.planning.pattern import glob_matches, glob_matches_host, pattern_covers
 
 
@@ -23,17 +24,24 @@ class SelectedRow:
     """The selected profiles that need it."""
     own: bool = False
     """Whether the operator added it."""
+    waits_for: str | None = None
+    """The feature that is not in use, for which it is left out."""
 
 
 def select(catalog: Catalog, settings: Settings) -> tuple[SelectedRow, ...]:
     """Return the rows in the order of profiles and files, the operator's own last.
 
-    Raises UsageError for a profile that does not exist and for an id that is taken.
+    Raises UsageError for a profile or a feature that does not exist and for an id that is taken.
     """
     changed = (
-        (row, apply_overrides(row.endpoint, settings.overrides)) for row in _selected_rows(catalog, settings)
+        (row, apply_overrides(with_features(row.endpoint, settings.features), settings.overrides))
+        for row in _selected_rows(catalog, settings)
     )
-    return tuple(replace(row, endpoint=endpoint) for row, endpoint in changed if endpoint is not None)
+    return tuple(
+        replace(row, endpoint=endpoint, waits_for=feature_not_in_use(endpoint, settings.features))
+        for row, endpoint in changed
+        if endpoint is not None
+    )
 
 
 def skipped_by_override(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
@@ -43,10 +51,11 @@ def skipped_by_override(catalog: Catalog, settings: Settings) -> tuple[str, ...]
 
 
 def _selected_rows(catalog: Catalog, settings: Settings) -> Iterator[SelectedRow]:
+    refuse_unknown_features(settings, catalog)
     _refuse_unknown(settings.profiles, [profile.name for profile in catalog.profiles])
     _refuse_duplicate_ids([*catalog.endpoints, *settings.endpoints])
     conditions = _conditions(catalog, settings.profiles)
-    for profile, asked_by in _needed_by(catalog, settings.profiles).items():
+    for profile, asked_by in needed_by(catalog, settings.profiles).items():
         for endpoint in catalog.endpoints:
             if endpoint.profile == profile and _exists(endpoint, settings):
                 one = _under(conditions[profile], endpoint.in_cloud(settings.cloud))
@@ -59,6 +68,13 @@ def _exists(endpoint: Endpoint, settings: Settings) -> bool:
     """Return whether the row exists in the cloud and the region; without a region, all of the cloud's do."""
     somewhere = not endpoint.regions or settings.region is None
     return settings.cloud in endpoint.clouds and (somewhere or settings.region in endpoint.regions)
+
+
+def feature_notes(catalog: Catalog, settings: Settings) -> Iterator[str]:
+    """Yield that a feature is none of the selected products': probably not what was meant."""
+    used = {row.endpoint.feature for row in _selected_rows(catalog, settings)} if settings.features else set()
+    if idle := [one for one in settings.features or () if one not in used]:
+        yield f"no endpoint of the selected profiles depends on feature {', '.join(idle)}: it changes nothing"
 
 
 def apply_overrides(
@@ -133,7 +149,7 @@ def profiles_with_included(catalog: Catalog, name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _needed_by(catalog: Catalog, names: Iterable[str]) -> dict[str, list[str]]:
+def needed_by(catalog: Catalog, names: Iterable[str]) -> dict[str, list[str]]:
     """Return every selected or included profile, in order, with the selected ones that need it."""
     found: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):

@@ -55,3 +55,5 @@ class PlanEntry:
     coverage: tuple[Coverage, ...]
     notes: tuple[str, ...]
     strict: bool = False
+    private_link: bool | None = None
+    """Whether an Azure Arc private link scope is in use, as configured; null: it is not known."""

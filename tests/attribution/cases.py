@@ -34,6 +34,7 @@ from tests.attribution.dns_scenes import (
     other_family_by_control,
     raced,
     resolver_row,
+    scope_in_use,
     slow_for_all,
     wildcard,
 )
@@ -3164,6 +3165,35 @@ DNS_SCENES = (
         outcome=DEGRADED,
         least=CONFIRMED,
         blame=Blame.DNS_RESOLVER,
+    ),
+    Scene(
+        name="private-link-scope-with-a-public-name",
+        build=scope_in_use(dns(ADDRESS)),
+        reason="dns_private_link_public",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+        blame=Blame.DNS_RESOLVER,
+    ),
+    Scene(
+        name="private-link-scope-beside-a-public-aaaa",
+        build=scope_in_use(dns("10.20.0.5"), dns("2001:db8::5", v6=True)),
+        reason="dns_private_link_one_family",
+        outcome=DEGRADED,
+        least=CONFIRMED,
+        blame=Blame.DNS_RESOLVER,
+    ),
+    Scene(
+        name="private-link-scope-with-a-private-name",
+        build=scope_in_use(dns("10.20.0.5")),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="private-link-scope-and-a-zone-that-is-too-wide",
+        build=scope_in_use(dns("10.20.0.5"), host="login.microsoftonline.com", capable=False),
+        reason="dns_private_link_unexpected",
+        outcome=DEGRADED,
+        least=CONFIRMED,
     ),
     Scene(
         name="private-link-throughout",

@@ -212,3 +212,25 @@ def mixed_scope(*, others_private: bool = False) -> Callable[[], Site]:
         return site
 
     return build
+
+
+def scope_in_use(*answers: DnsObservation, host: str = HOST, capable: bool = True) -> Callable[[], Site]:
+    """A private link scope is in use, and every address that is given for a name works."""
+
+    def build() -> Site:
+        site = Site(scope_in_use=True)
+        trails = [
+            trail(
+                replace(one, name=host),
+                tcp(address=one.answers[0]),
+                tls(sni=host),
+                http(),
+                family=Family.IPV6 if one.type == "AAAA" else Family.IPV4,
+            )
+            for one in answers
+        ]
+        site.add(*trails, host=host, private_link=capable)
+        site.add(good("works.example", "203.0.113.80"), host="works.example")
+        return site
+
+    return build

@@ -355,6 +355,7 @@ class Site:
         resolvers: tuple[str, ...] = (RESOLVER,),
         public_roots: str = "bundled",
         clock_offset: float | None = 0.0,
+        scope_in_use: bool | None = None,
     ) -> None:
         self.targets: list[Target] = []
         self.probes: list[Probe] = []
@@ -364,6 +365,7 @@ class Site:
         self.resolvers = resolvers
         self.public_roots = public_roots
         self.clock_offset = clock_offset
+        self.scope_in_use = scope_in_use
         self.limits = Limits()
         self.started = NOW
         self.clock_readings: tuple[ClockReading, ...] = ()
@@ -487,6 +489,7 @@ class Site:
                 resolvers=(Resolver(name="system"),),
                 trust=Trust(public_roots=self.public_roots, public_networks=PUBLIC_NETWORKS),
                 limits=self.limits,
+                private_link=self.scope_in_use,
             ),
             vantage=Vantage(
                 host="here",

@@ -11,6 +11,7 @@ from egressd.attribution.detectors import missing_rules, path
 from egressd.attribution.detectors.detector_input import DetectorInput, Verdicts
 from egressd.attribution.detectors.environment import nxdomain_rewriting, unused_proxy
 from egressd.attribution.detectors.inspection import inspected
+from egressd.attribution.detectors.private_link import private_endpoints
 from egressd.attribution.detectors.revocation import revocation
 from egressd.attribution.detectors.source import missing_for_source
 from egressd.attribution.facts.sweep_index import SweepIndex
@@ -29,6 +30,7 @@ UNCLAIMING: tuple[Callable[[DetectorInput], list[Finding]], ...] = (
 
 DETECTORS: tuple[Callable[[DetectorInput], list[Finding]], ...] = (
     missing_for_source,
+    private_endpoints,
     path.outage,
     path.clock,
     path.proxy_needed,

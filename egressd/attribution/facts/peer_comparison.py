@@ -6,21 +6,29 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from egressd.attribution.facts.address import neighbourhood_of, parse_ip
+from egressd.attribution.facts.address import (
+    AddressKind,
+    Networks,
+    is_nat64,
+    kind_of_address,
+    neighbourhood_of,
+    parse_ip,
+)
 from egressd.attribution.facts.loss_pattern import LossPatterns
 from egressd.attribution.facts.stats import observations
 from egressd.model.observation import DnsObservation, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control, Trail
-from egressd.model.settings import SYSTEM_RESOLVER
+from egressd.model.settings import SYSTEM_RESOLVER, Family
 
 TLS13 = "TLSv1.3"
 PRIVATE_LINK = "privatelink."
 MOST_SPREAD = 4
 """Addresses in a row: names lie within so many times their number."""
 LEAST_NAMES, LEAST_DOMAINS = 3, 2
+ARC_SCOPE = "Azure Arc"
 _SCOPES = {
-    "Azure Arc": re.compile(
+    ARC_SCOPE: re.compile(
         r"(.+\.)?(his\.arc|guestconfiguration|kubernetesconfiguration)\.azure\.(com|us|cn)\.?"
     ),
     "Azure Monitor": re.compile(
@@ -29,6 +37,28 @@ _SCOPES = {
 }
 """By product: the names of one scope. https://learn.microsoft.com/azure/azure-arc/servers/private-link-security,
 https://learn.microsoft.com/azure/azure-monitor/fundamentals/private-link-security."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameView:
+    """What a name leads to for programs of this host: by family, private endpoints and public addresses."""
+
+    private: frozenset[Family]
+    public: frozenset[Family]
+    answers: Mapping[str, tuple[str, ...]]
+    """The addresses, by resolver."""
+
+    def gives(self, address: str) -> bool:
+        """Return whether programs are given the address."""
+        return any(address in some for some in self.answers.values())
+
+    @property
+    def shown(self) -> str:
+        """The addresses and who gives them, for people."""
+        places: dict[tuple[str, ...], list[str]] = {}
+        for resolver, some in self.answers.items():
+            places.setdefault(some, []).append(resolver)
+        return "; ".join(f"{' '.join(some)} by {' and '.join(one)}" for some, one in places.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +75,21 @@ class PeerComparison:
 
     invented: frozenset[tuple[str, str]]
     """By source: addresses in a row that names of several owners got, none of which answers."""
-    private_scopes: Mapping[tuple[str, str], Mapping[str, bool]]
-    """By source and private link scope: the names answered, and whether as private endpoints."""
+    names: Mapping[tuple[str, str], NameView]
+    """By source and name: what it leads to, of those that were answered."""
 
     @classmethod
     def build(
-        cls, trails: Mapping[str, tuple[Trail, ...]], controls: Mapping[str, tuple[Control, ...]]
+        cls,
+        trails: Mapping[str, tuple[Trail, ...]],
+        controls: Mapping[str, tuple[Control, ...]],
+        *,
+        public: Networks = (),
     ) -> PeerComparison:
-        """Compare the trails, by probe, and the controls, by subject, of a sweep."""
+        """Compare the trails, by probe, and the controls, by subject, of a sweep.
+
+        `public` are networks that count as the Internet although they are reserved.
+        """
         every = tuple(trail for some in trails.values() for trail in some)
         sound = [(trail, tls) for trail in every if (tls := _public_handshake(trail)) is not None]
         working = {trail.address for trail, _ in sound}
@@ -63,7 +100,7 @@ class PeerComparison:
                 key for trail, tls in sound if tls.version == TLS13 for key in _keys(trail, tls)
             ),
             invented=invented_addresses(every),
-            private_scopes=names_by_scope(every),
+            names=views_of_names(every, public),
             nxdomain_rewrites=_nxdomain_rewrites(controls.get("", ()), working=working),
         )
 
@@ -71,10 +108,24 @@ class PeerComparison:
         """Whether a resolver gives the address for names that can't exist."""
         return address in self.nxdomain_rewrites.get((source, resolver), frozenset())
 
+    def view(self, source: str, name: str) -> NameView | None:
+        """Return what a name leads to from a source; None where nothing is known."""
+        return self.names.get((source, name.lower().rstrip(".")))
+
+    def scope_names(self, source: str, scope: str) -> dict[str, NameView]:
+        """Return the names of a private link scope that were answered for a source."""
+        return {
+            name: one
+            for (asker, name), one in self.names.items()
+            if asker == source and (one.private or one.public) and scope_of(name) == scope
+        }
+
     def is_scope_mixed(self, source: str, name: str) -> bool:
         """Return whether the names of a private link scope are private in part."""
         scope = scope_of(name)
-        return scope is not None and len(set(self.private_scopes.get((source, scope), {}).values())) > 1
+        if scope is None:
+            return False
+        return len({bool(one.private) for one in self.scope_names(source, scope).values()}) > 1
 
 
 def domain_of(host: str) -> str:
@@ -119,16 +170,48 @@ def scope_of(name: str) -> str | None:
     return next((scope for scope, names in _SCOPES.items() if names.fullmatch(name.lower())), None)
 
 
-def names_by_scope(trails: Iterable[Trail]) -> Mapping[tuple[str, str], Mapping[str, bool]]:
-    """Return, by source and scope, the names that were answered, and whether by a private-link alias."""
-    found: dict[tuple[str, str], dict[str, bool]] = {}
+def views_of_names(trails: Iterable[Trail], public: Networks = ()) -> Mapping[tuple[str, str], NameView]:
+    """Return, by source and name, the kinds of addresses that programs are given.
+
+    A nameserver that knows none of getaddrinfo's private addresses is not what programs ask: the names are in
+    the hosts file, which is a documented way of private link.
+    """
+    found: dict[tuple[str, str], list[DnsObservation]] = {}
     for trail, one in observations(trails, DnsObservation):
-        scope = scope_of(one.name) if one.answers else None
-        if scope is not None:
-            private = PRIVATE_LINK in " ".join(one.cnames).lower()
-            names = found.setdefault((trail.source, scope), {})
-            names[one.name.lower()] = names.get(one.name.lower(), False) or private
+        if one.answers:
+            found.setdefault((trail.source, one.name.lower().rstrip(".")), []).append(one)
+    return {key: _view(answers, public) for key, answers in found.items()}
+
+
+def _view(answers: list[DnsObservation], public: Networks) -> NameView:
+    private = [one for one in answers if _is_private(one, public)]
+    if private and all(one.resolver == SYSTEM_RESOLVER for one in private):
+        answers = [one for one in answers if one.resolver == SYSTEM_RESOLVER]
+    return NameView(
+        private=frozenset(_family(one) for one in private),
+        public=frozenset(_family(one) for one in answers if _is_public(one, public)),
+        answers=_by_resolver(answers),
+    )
+
+
+def _by_resolver(answers: list[DnsObservation]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for one in answers:
+        found[one.resolver] = tuple(dict.fromkeys((*found.get(one.resolver, ()), *one.answers)))
     return found
+
+
+def _family(one: DnsObservation) -> Family:
+    return Family.IPV6 if one.type == "AAAA" else Family.IPV4
+
+
+def _is_private(one: DnsObservation, public: Networks) -> bool:
+    return any(kind_of_address(answer, public) is AddressKind.PRIVATE for answer in one.answers)
+
+
+def _is_public(answer: DnsObservation, public: Networks) -> bool:
+    ordinary = (one for one in answer.answers if kind_of_address(one, public) is AddressKind.ORDINARY)
+    return any(not is_nat64(one) for one in ordinary)
 
 
 def invented_addresses(trails: Iterable[Trail]) -> frozenset[tuple[str, str]]:

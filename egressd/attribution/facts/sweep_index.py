@@ -142,7 +142,7 @@ class SweepIndex:
             proven_names=_sets(proven_names(comparable)),
             private_issuers=_sets(private_authorities(every, public=known_authorities)),
             public_authorities=known_authorities,
-            peers=PeerComparison.build(seen, controls),
+            peers=PeerComparison.build(seen, controls, public=plan.trust.public_networks),
             revocation_hosts=_revocation_hosts(every),
             redirects_in_clear=_sets(_redirects_in_clear(everything)),
             sessions_cut=_sets(_sessions_cut(every)),

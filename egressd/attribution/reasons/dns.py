@@ -316,11 +316,13 @@ DNS: tuple[Reason, ...] = (
     Reason(
         code="dns_private_link_unexpected",
         phase=Phase.DNS,
-        title="A private endpoint answers for a public-only name",
-        meaning="The name resolves to a private endpoint, and Microsoft documents none for it. It works "
-        "now; the owner of that endpoint decides how long, and updates of the service may miss it.",
+        title="A private endpoint answers for a public name",
+        meaning="The name resolves to a private endpoint, and either Microsoft documents none for it or "
+        "`private_link: false` says that none is in use. It works now; the owner of that endpoint decides "
+        "how long, and updates of the service may miss it.",
         signal="`privatelink.` in the CNAME chain and a private answer, for a row of the catalog that is "
-        "not private-link capable.",
+        "not private-link capable; with `private_link: true` any private answer for such a row, with "
+        "`private_link: false` one for a name of the scope.",
         evidence=(
             "dns.cnames, dns.answers: the zone and the private address",
             "target.private_link: false by the documents",
@@ -832,6 +834,47 @@ DNS: tuple[Reason, ...] = (
         "the leftover zone that answers for {host}.",
         confirm=steps(DIG, "Compare with another name of the product: all private, or all public."),
         needs=("private link",),
+    ),
+    Reason(
+        code="dns_private_link_public",
+        phase=Phase.DNS,
+        title="A name of the private link scope is public",
+        meaning="`private_link: true` says that a private link scope is in use, and this name of it resolves "
+        "to a public address. The agent takes all of its names by private link or none; where the scope or a "
+        "firewall forbids the public way, nothing answers there.",
+        signal="A public address for a private-link capable name of the scope; an entry of the hosts file "
+        "counts as an answer.",
+        evidence=(
+            "dns.answers, dns.cnames: the public address, and whether an alias leads into a private zone",
+            "trails.resolver: who answers publicly",
+        ),
+        suspects=ZONE_LINKED,
+        severity=Outcome.DEGRADED,
+        advice="At {resolver}, forward the zone of {host} to where its private DNS zone (`privatelink...`) "
+        "is linked, with a record for it, or name its private endpoint in the hosts file of {source}. If no "
+        "private link scope is meant to be in use, set `private_link: false`.",
+        confirm=steps(DIG, "A private address is expected."),
+        needs=("private link",),
+    ),
+    Reason(
+        code="dns_private_link_one_family",
+        phase=Phase.DNS,
+        title="A name is private in one address family only",
+        meaning="The name resolves to a private endpoint in one address family, and to a public address in "
+        "the other, which this host can use as well. Programs take either, so they get past the private "
+        "link.",
+        signal="A private A record beside a public AAAA record, or the reverse, for a name of the scope in "
+        "use.",
+        evidence=(
+            "dns.type, dns.answers: the public address of one type",
+            "trails.family: the family that is public",
+        ),
+        suspects=ZONE_LINKED,
+        severity=Outcome.DEGRADED,
+        advice="{host} is private over {other_family} only: at {resolver}, let the zone answer the other "
+        "family with a private address or with none, not with {address}.",
+        confirm=steps(DIG, "Ask for A and for AAAA: both private, or one of them empty."),
+        needs=("private link", "IPv6"),
     ),
     Reason(
         code="dns_unknown",

@@ -46,10 +46,12 @@ def firewall_rules(
     """Return one rule per leg, destination, port, transport and direction; the strictest needs first.
 
     Where a proxy is configured, rows that go through it are two rules: from the host to the proxy, and from
-    the proxy on. Raises UsageError for an `--only` that matches no row.
+    the proxy on. Rows whose feature is not in use are left out. Raises UsageError for an `--only` that
+    matches no row.
     """
     only = only or RuleFilter()
-    values, every = placeholder_values(catalog, settings), select(catalog, settings)
+    values = placeholder_values(catalog, settings)
+    every = tuple(row for row in select(catalog, settings) if row.waits_for is None)
     refuse_unmatched(
         settings.only,
         lambda glob: any(_selected(row.endpoint, replace(settings, only=(glob,)), values) for row in every),

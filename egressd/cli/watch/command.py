@@ -35,6 +35,8 @@ DEFAULT_INTERVAL = "5s"
     "allow_unknown_region",
     "cloud",
     "profiles",
+    "features",
+    "private_link",
     "sources",
     "proxy",
     "compare_paths",

@@ -7,7 +7,7 @@ those for an address that is not the server's, `private_link` those of private z
 from __future__ import annotations
 
 from egressd.attribution.facts.peer_comparison import PRIVATE_LINK
-from egressd.attribution.rules.dns.private_link import is_private_link_capable
+from egressd.attribution.rules.dns.private_link import is_overruled, is_private_link_capable
 from egressd.attribution.rules.dns.table import DNS
 
-__all__ = ["DNS", "PRIVATE_LINK", "is_private_link_capable"]
+__all__ = ["DNS", "PRIVATE_LINK", "is_overruled", "is_private_link_capable"]

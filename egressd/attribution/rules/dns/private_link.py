@@ -1,13 +1,25 @@
-"""Conditions about private endpoints: dead, forgotten, split between resolvers, mixed with public ones."""
+"""Conditions about private endpoints: dead, forgotten, split between resolvers, mixed with public ones.
+
+Where the configuration says whether a private link scope is in use, answers are held to that.
+"""
 
 from __future__ import annotations
 
-from egressd.attribution.control_results.resolvers import given_address, name_answered, other_resolver_answers
+from egressd.attribution.control_results.resolvers import (
+    given_address,
+    name_answered,
+    other_resolver_answers,
+    other_type_answered,
+    says_blocked,
+)
 from egressd.attribution.facts.address import AddressKind
-from egressd.attribution.facts.peer_comparison import PRIVATE_LINK
+from egressd.attribution.facts.peer_comparison import ARC_SCOPE, PRIVATE_LINK, NameView, scope_of
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.dns.lookup import nodata, nxdomain
+from egressd.model.endpoint import SampleKind
 from egressd.model.observation import Phase
+from egressd.model.settings import SYSTEM_RESOLVER
+from egressd.model.verdict import Confidence, Outcome
 
 _PUBLIC = (AddressKind.ORDINARY, AddressKind.LEGACY)
 
@@ -23,9 +35,77 @@ def private_link(context: TrailContext) -> bool:
     return context.index.kind_of_address(given_address(context)) is AddressKind.PRIVATE
 
 
+def _scope_in_use(context: TrailContext) -> bool | None:
+    """Return what the configuration says of a private link scope; None where it says nothing."""
+    return context.index.recording.plan.private_link
+
+
+def expects_private(context: TrailContext) -> bool:
+    """Whether the name belongs to the private link scope in use, so that it must not be public.
+
+    A key vault or Resource Manager may have a private endpoint of its own: both answers are right for those.
+    A random or a guessed name proves nothing about a zone.
+    """
+    proves_nothing = context.random or context.target.sample is SampleKind.DERIVED
+    return _scope_in_use(context) is True and not proves_nothing and _is_in_scope(context)
+
+
+def _is_in_scope(context: TrailContext) -> bool:
+    in_scope = context.owned or scope_of(context.probe.host) == ARC_SCOPE
+    return in_scope and is_private_link_capable(context)
+
+
+def _view(context: TrailContext) -> NameView | None:
+    return context.index.peers.view(context.source, context.probe.host)
+
+
+def is_overruled(context: TrailContext) -> bool:
+    """Whether programs do not get this answer: the private address is in the hosts file of this host."""
+    view = _view(context) if name_answered(context) and expects_private(context) else None
+    return view is not None and not view.gives(given_address(context))
+
+
+def _is_public(context: TrailContext) -> bool:
+    kind = context.index.kind_of_address(given_address(context))
+    return name_answered(context) and kind is AddressKind.ORDINARY
+
+
+def public_in_one_family(context: TrailContext) -> bool:
+    """Whether a name of the scope is private in the other address family, and public in this one."""
+    view = _view(context) if expects_private(context) and _is_public(context) else None
+    return view is not None and bool(view.private) and context.trail.family not in view.private
+
+
+def public_in_scope(context: TrailContext) -> bool:
+    """Whether a name of the private link scope in use has a public address.
+
+    Where resolvers disagree and it works, that is what is wrong.
+    """
+    if not (_is_public(context) and expects_private(context)):
+        return False
+    view = _view(context)
+    return not (context.complete and view is not None and view.private)
+
+
+def outcome_of_public(context: TrailContext) -> Outcome | None:
+    """Call it degraded where the public address can be used."""
+    return Outcome.DEGRADED if context.complete else Outcome.BLOCKED
+
+
 def record_missing(context: TrailContext) -> bool:
-    """Whether a private zone hides the public record and has none of its own."""
-    return (nxdomain(context) or nodata(context)) and _has_alias(context)
+    """Whether a private zone hides the public record and has none of its own.
+
+    With a scope in use, a name of it that does not exist has most likely no record there.
+    """
+    absent = nxdomain(context) or nodata(context)
+    if absent and _has_alias(context):
+        return True
+    return absent and expects_private(context) and not (says_blocked(context) or other_type_answered(context))
+
+
+def sure_of_missing_record(context: TrailContext) -> Confidence:
+    """Return medium where no alias leads into the zone: a filter could say the same."""
+    return Confidence.HIGH if _has_alias(context) else Confidence.MEDIUM
 
 
 def private_link_dead(context: TrailContext) -> bool:
@@ -41,10 +121,20 @@ def private_link_works(context: TrailContext) -> bool:
 
 
 def private_link_undocumented(context: TrailContext) -> bool:
-    """Whether a private endpoint works for a row of the catalog that has none by the documents."""
-    if context.target.internal or context.given or is_private_link_capable(context):
+    """Whether a private endpoint works for a name that is public by the documents, or as configured."""
+    if context.target.internal:
         return False
-    return private_link_works(context)
+    if _scope_in_use(context) is False and _is_in_scope(context):
+        return private_link_works(context)
+    if context.given or is_private_link_capable(context):
+        return False
+    by_any_way = _scope_in_use(context) is True and not context.random and context.complete
+    return private_link_works(context) or (by_any_way and _has_private_address(context))
+
+
+def _has_private_address(context: TrailContext) -> bool:
+    kind = context.index.kind_of_address(given_address(context))
+    return name_answered(context) and kind is AddressKind.PRIVATE
 
 
 def is_private_link_capable(context: TrailContext) -> bool:
@@ -55,6 +145,8 @@ def is_private_link_capable(context: TrailContext) -> bool:
 def private_link_split(context: TrailContext) -> bool:
     """Whether another resolver gives a public address for the same name."""
     kind = context.index.kind_of_address
+    if expects_private(context) and context.trail.resolver == SYSTEM_RESOLVER:
+        return False  # each nameserver is judged by its own trails
     return private_link(context) and any(
         one.answers and all(kind(answer) in _PUBLIC for answer in one.answers)
         for one in other_resolver_answers(context)
@@ -66,4 +158,6 @@ def private_link_mixed(context: TrailContext) -> bool:
     own = context.dns
     if own is None or not private_link(context) or private_link_split(context):
         return False
+    if _scope_in_use(context) is True:
+        return False  # then the public ones are wrong
     return context.index.peers.is_scope_mixed(context.source, own.name)

@@ -63,7 +63,10 @@ DNS = RuleTable(
         Rule(
             reason="dns_private_zone_missing_record",
             when=private_link.record_missing,
-            certainty=at(Confidence.HIGH),
+            certainty=Certainty(
+                text="High where an alias leads into a private zone, medium where the configuration does.",
+                of=private_link.sure_of_missing_record,
+            ),
         ),
         Rule(reason="dns_no_recursion", when=lookup.no_recursion),
         Rule(
@@ -108,6 +111,16 @@ DNS = RuleTable(
                 text=("Confirmed where labels of unrelated zones get the address, medium for one zone."),
                 of=answer.sure_of_rewriting,
             ),
+        ),
+        Rule(
+            reason="dns_private_link_one_family",
+            when=private_link.public_in_one_family,
+            outcome=private_link.outcome_of_public,
+        ),
+        Rule(
+            reason="dns_private_link_public",
+            when=private_link.public_in_scope,
+            outcome=private_link.outcome_of_public,
         ),
         Rule(
             reason="dns_bogon_answer",
