@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from egressd.catalog import load_catalog
-from egressd.model.endpoint import Cloud, Endpoint, Role
+from egressd.model.endpoint import Cloud, Endpoint, Forwarding, Role
 from tests.catalog.facts_tables import Fact, Row, differences, facts_in, facts_of, read_rows, rules_of
 
 WSUS_PORTS = ("80", "443", "8530", "8531")
@@ -223,3 +223,12 @@ def test_regions_of_update_manager() -> None:
     (profile,) = (one for one in load_catalog().profiles if one.name == "update-manager")
     assert {cloud: set(names) for cloud, names in profile.regions} == expected
     assert [len(expected[cloud]) for cloud in Cloud] == [31, 2, 3]
+
+
+def test_a_gateway_carries_no_updates() -> None:
+    """Beside an Arc gateway, its own page asks for the list of Windows Update; the others are not in its list."""
+    profiles = ("windows-update", "linux-repositories", "update-manager")
+    rows = [one for one in load_catalog().endpoints if one.profile in profiles]
+    words = {word for one in rows for asking, word in one.gateway if asking == "update-manager"}
+    assert words == {Forwarding.DIRECT}
+    assert all(one.profile in dict(one.gateway) for one in rows)
