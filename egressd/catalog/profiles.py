@@ -72,6 +72,7 @@ def _summary(profile: Profile, rows: list[Endpoint], regional: frozenset[str]) -
         if found:
             needs[cloud] = found
     features = {row.in_cloud(cloud).feature or "" for row in rows for cloud in row.clouds}
+    features |= {one.feature for one in profile.include_conditions}
     written = [text for row in rows for text in row.written_hosts if text != RESOLVER]
     names = {name for text in written for name in placeholders(text)}
     return ProfileSummary(
@@ -99,13 +100,18 @@ def _facts(one: ProfileSummary) -> Iterator[tuple[str, str]]:
         figures = ", ".join(f"{some[need]} {need}" for need in NEEDS if some.get(need))
         yield "" if number else "rows", f"{cloud}: {sum(some.values())} ({figures})"
     if one.profile.includes:
-        yield "includes", ", ".join(one.profile.includes)
+        yield "includes", ", ".join(map(_shown_inclusion, one.profile.includes_by_feature))
     for cloud, names in one.profile.regions:
         yield "regions", f"{cloud}: {', '.join(names)}"
     if one.features:
         yield "features", ", ".join(one.features)
     if one.values:
         yield "values", ", ".join(one.values)
+
+
+def _shown_inclusion(included: tuple[str, str | None]) -> str:
+    name, feature = included
+    return name if feature is None else f"{name} (feature {feature})"
 
 
 def _fields(one: ProfileSummary) -> dict[str, object]:
@@ -117,6 +123,7 @@ def _fields(one: ProfileSummary) -> dict[str, object]:
         "audience": profile.audience,
         "default": one.default,
         "includes": list(profile.includes),
+        "include_conditions": {one.profile: one.feature for one in profile.include_conditions},
         "clouds": {cloud.value: _figures(some) for cloud, some in one.needs.items()},
         "regions": {cloud.value: list(names) for cloud, names in profile.regions},
         "features": list(one.features),

@@ -35,6 +35,12 @@ class Profile:
     regions: tuple[tuple[Cloud, tuple[str, ...]], ...] = ()
     """The regions that a document names for the product, by cloud; a cloud that is left out isn't limited."""
 
+    @property
+    def includes_by_feature(self) -> tuple[tuple[str, str | None], ...]:
+        """The included profiles, each with the feature it depends on, if any."""
+        features = {one.profile: one.feature for one in self.include_conditions}
+        return tuple((name, features.get(name)) for name in self.includes)
+
     def regions_in(self, cloud: Cloud) -> tuple[str, ...] | None:
         """Return the regions of a cloud in which the product is offered; None if no document lists them."""
         return next((names for one, names in self.regions if one is cloud), None)

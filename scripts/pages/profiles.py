@@ -94,7 +94,11 @@ def _facts(one: ProfileSummary) -> Iterator[str]:
     )
     yield f"For: {profile.audience or profile.summary}"
     if profile.includes:
-        yield "Includes: " + ", ".join(f"[{other}]({other}.md)" for other in profile.includes)
+        links = (
+            f"[{other}]({other}.md)" + (f" (feature `{feature}`)" if feature else "")
+            for other, feature in profile.includes_by_feature
+        )
+        yield "Includes: " + ", ".join(links)
     for cloud, some in one.needs.items():
         figures = ", ".join(f"{some[need]} {need}" for need in NEEDS if some.get(need))
         yield f"Rows in cloud {cloud}: {sum(some.values())} ({figures})"

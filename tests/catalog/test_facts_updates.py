@@ -226,7 +226,7 @@ def test_regions_of_update_manager() -> None:
 
 
 def test_a_gateway_carries_no_updates() -> None:
-    """Beside an Arc gateway, its own page asks for the list of Windows Update; the others are not in its list."""
+    """Its own page asks for the list of Windows Update beside it; the other hosts are not in its list."""
     profiles = ("windows-update", "linux-repositories", "update-manager")
     rows = [one for one in load_catalog().endpoints if one.profile in profiles]
     words = {word for one in rows for asking, word in one.gateway if asking == "update-manager"}
