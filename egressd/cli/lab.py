@@ -19,10 +19,15 @@ from egressd.cli.output import print_line, width, write, write_report
 from egressd.cli.outputfile import check_output
 from egressd.errors import ExitCode, UsageError
 from egressd.model.endpoint import Cloud
+from egressd.model.settings import Settings
 
 if TYPE_CHECKING:
     from egressd.lab import Lab
     from egressd.model.verdict import Sweep
+
+
+USUAL_REGIONS = {Cloud.PUBLIC: "westeurope", Cloud.USGOV: "usgovvirginia", Cloud.CHINA: "chinaeast2"}
+"""The region of each cloud that is simulated if none is given."""
 
 
 @guarded
@@ -36,8 +41,9 @@ def lab(
     demo: Annotated[bool, typer.Option("--demo", help="Switch a handful of faults on.")] = False,
     list_faults: Annotated[bool, typer.Option("--list", help="List every fault, and exit.")] = False,
     region: Annotated[
-        str, typer.Option("--region", metavar="NAME", help="Azure region to simulate.")
-    ] = "westeurope",
+        str | None,
+        typer.Option("--region", metavar="NAME", help="Azure region to simulate, if not a usual one."),
+    ] = None,
     cloud: Annotated[Cloud, typer.Option("--cloud", help="Azure cloud to simulate.")] = Cloud.PUBLIC,
     profile: options.Profiles = None,
     port_base: Annotated[
@@ -70,10 +76,13 @@ def lab(
         raise UsageError("--config.write needs a lab that stays open; leave --once out")
     check_output(output)
     configure_logging(log_level, log_format)
-    made = Lab(
-        faults=[*(DEMO if demo else ()), *(fault or ())], region=region, cloud=cloud, port_base=port_base
-    )
     profiles = tuple(profile or ())
+    made = Lab(
+        faults=[*(DEMO if demo else ()), *(fault or ())],
+        region=_simulated_region(region, cloud, profiles),
+        cloud=cloud,
+        port_base=port_base,
+    )
     if not once:
         asyncio.run(_serve(made, profiles, config_write))
         return ExitCode.OK
@@ -82,6 +91,20 @@ def lab(
     sweep = asyncio.run(_sweep(made, profiles))
     write_report(sweep, fmt, output)
     return exit_code(sweep)
+
+
+def _simulated_region(region: str | None, cloud: Cloud, profiles: tuple[str, ...]) -> str:
+    """Return the region to simulate. Raises UsageError where it, or a product in it, does not exist."""
+    from egressd.catalog import load_catalog
+    from egressd.planning.region import normalize_region, place_problem
+
+    try:
+        name = USUAL_REGIONS[cloud] if region is None else normalize_region(region)
+    except ValueError as error:
+        raise UsageError(f"--region {error}") from None
+    if problem := place_problem(load_catalog(), Settings(region=name, cloud=cloud, profiles=profiles)):
+        raise UsageError(problem)
+    return name
 
 
 async def _sweep(lab: Lab, profiles: tuple[str, ...]) -> Sweep:

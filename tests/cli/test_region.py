@@ -71,3 +71,16 @@ def test_the_regions_are_listed() -> None:
     assert done.returncode == 0
     assert "chinanorth3" in done.stdout
     assert "westeurope" not in done.stdout
+
+
+def test_the_lab_simulates_no_region_that_does_not_exist() -> None:
+    """Nor a product where it is not offered; each cloud has a usual region."""
+    done = run("lab", "--once", "--region", "westeurop")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean westeurope" in done.stderr
+    away = run("lab", "--once", "--profile", "azure-local", "--region", "Brazil South")
+    assert away.returncode == 2
+    assert "azure-local is not offered in region brazilsouth, but in eastus" in away.stderr
+    gov = run("lab", "--once", "--cloud", "usgov", "--profile", "hybrid-worker")
+    assert gov.returncode == 0
+    assert "region usgovvirginia, cloud usgov" in " ".join(gov.stdout.split())
