@@ -253,7 +253,7 @@ def test_every_required_row_is_sampled_or_says_why(profile: str, region: str) ->
 
 
 def test_pages_in_clear_are_told_from_answers() -> None:
-    """Where a file or a status is known to be there, its bytes are asked for, which no page on the way has."""
+    """Where a file or a status is known to be there, its bytes are asked for: no page on the way has them."""
     rows = [one for one in shipped_catalog().endpoints if one.profile == "azure-local"]
     clear = [one for one in rows if one.protocol is Protocol.HTTP and one.need is Need.REQUIRED]
     proven = {one.id for one in clear if one.expect.der or one.expect.sha256}
