@@ -16,6 +16,10 @@ from egressd.yamlfile import Document, KeyPath
 Value = TypeVar("Value")
 
 
+_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
+_LAST_PORT = 65535
+
+
 class StrictModel(BaseModel):
     """A mapping of a file: unknown keys and wrong types are mistakes, nothing is converted."""
 
@@ -32,6 +36,17 @@ def matching(pattern: str, message: str) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def parse_ports(given: object) -> object:
+    """Read a port, or a range as text, as the first and the last port."""
+    found = _RANGE.fullmatch(given) if isinstance(given, str) else None
+    if found is not None and 1 <= int(found[1]) < int(found[2]) <= _LAST_PORT:
+        return int(found[1]), int(found[2])
+    if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= _LAST_PORT:
+        return given, None
+    shown = f", not {given!r}" if isinstance(given, str | int) and len(str(given)) <= 40 else ""
+    raise ValueError(f"must be a port from 1 to {_LAST_PORT}, or a range such as 10124-10139{shown}")
 
 
 def build(kind: type[Value], part: BaseModel, *, without: Collection[str] = (), **changes: object) -> Value:

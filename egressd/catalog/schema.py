@@ -5,7 +5,6 @@ Checks between values (a sample and its pattern, an id and all others) are in `c
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -19,11 +18,9 @@ from egressd.model.endpoint import (
     Protocol,
     Role,
 )
-from egressd.yamlschema import StrictModel, matching
+from egressd.yamlschema import StrictModel, matching, parse_ports
 
 _NAME = "must be lower-case letters, digits and `-`"
-_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
-_LAST_PORT = 65535
 OWN_PROFILE = "own"
 """Stands for the file's own profile where `gateway` is one word."""
 _DATE = r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?"
@@ -91,23 +88,12 @@ def _by_name(clouds: object) -> object:
     return clouds
 
 
-def _parse_ports(given: object) -> object:
-    """Read a port, or a range as text, as the first and the last port."""
-    found = _RANGE.fullmatch(given) if isinstance(given, str) else None
-    if found is not None and 1 <= int(found[1]) < int(found[2]) <= _LAST_PORT:
-        return int(found[1]), int(found[2])
-    if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= _LAST_PORT:
-        return given, None
-    shown = f", not {given!r}" if isinstance(given, str | int) and len(str(given)) <= 40 else ""
-    raise ValueError(f"must be a port from 1 to {_LAST_PORT}, or a range such as 10124-10139{shown}")
-
-
 def _by_profile(word: object) -> object:
     """Read one word as that of the file's own profile."""
     return {OWN_PROFILE: word} if isinstance(word, str) else word
 
 
-Ports = Annotated[tuple[int, int | None], BeforeValidator(_parse_ports)]
+Ports = Annotated[tuple[int, int | None], BeforeValidator(parse_ports)]
 CloudName = Annotated[Cloud, Field(strict=False)]
 ForwardingName = Annotated[Forwarding, Field(strict=False)]
 

@@ -89,19 +89,21 @@ def _password(path: str) -> str:
 
 
 def _endpoint(part: EndpointPart) -> Endpoint:
-    """Convert an endpoint of the operator's own: it has no profile, and every cloud has it."""
+    """Convert an endpoint of the operator's own: it has no profile, and every cloud unless it names some."""
     return build(
         Endpoint,
         part,
         without=("host", "path"),
         profile="",
-        paths=(part.path,),
+        port=part.port[0] if part.port else None,
+        last_port=part.port[1] if part.port else None,
+        paths=tuple(part.paths) or (part.path or "/",),
         service=part.service or part.id,
         pattern=part.host or part.pattern or "",
         purpose=part.purpose or "",
         expect=build(Expect, part.expect),
         samples=build(Samples, part.samples),
-        clouds=tuple(Cloud),
+        clouds=tuple(part.clouds) or tuple(Cloud),
     )
 
 

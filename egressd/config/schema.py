@@ -14,6 +14,7 @@ from egressd.fields import parse, types
 from egressd.fields.types import (
     Address,
     CloudName,
+    DirectionName,
     Duration,
     FamilyName,
     Host,
@@ -22,13 +23,15 @@ from egressd.fields.types import (
     Name,
     NeedName,
     Port,
+    Ports,
     ProtocolName,
     RoleName,
     TypeName,
+    UrlPath,
     UserName,
     Values,
 )
-from egressd.model.endpoint import Inspection, Need
+from egressd.model.endpoint import Direction, Inspection, Need
 from egressd.model.settings import ALL_ROLES, Settings
 from egressd.planning.region import normalize_region
 from egressd.yamlschema import StrictModel, matching
@@ -162,18 +165,29 @@ class EndpointPart(StrictModel):
     service: Line | None = None
     """What it is, for people; without it, the id."""
     host: Host | None = None
-    """The host to probe. Either this, or `pattern` with `samples`."""
-    pattern: Annotated[str, AfterValidator(parse.parse_pattern), TypeName(text="wildcard")] | None = None
-    """The wildcard a firewall rule would name, such as `*.corp.example`."""
+    """The host to probe. Either this, or `pattern`."""
+    pattern: Annotated[str, AfterValidator(parse.parse_pattern), TypeName(text="pattern")] | None = None
+    """The wildcard a firewall rule would name, such as `*.corp.example`, or a host with placeholders:
+    `{region}`, `{resolver}`, or names of your own that `values` fills in."""
     samples: Annotated[
         SamplesPart, BeforeValidator(types.documented_samples), TypeName(text="list of hosts")
     ] = SamplesPart()
-    """Hosts that stand for the pattern; each must match it. `{documented: [...], random: true}` also
-    tests the rule itself, by a random label."""
-    port: Port
-    """The TCP port, or the UDP port of `ntp` and `dns`."""
+    """Hosts that stand for the wildcard; each must match it. `{documented: [...], random: true}` also
+    tests the rule itself, by a random label. A wildcard without samples is a rule that is not probed."""
+    deep: bool = False
+    """Whether the wildcard covers several labels; without it, `*` is exactly one."""
+    port: Ports | None = None
+    """The TCP port, or the UDP port of `ntp` and `dns`; none with `icmp`. A range such as `"10124-10139"` is
+    a rule that is not probed."""
     protocol: ProtocolName
-    """The protocol."""
+    """The protocol. Endpoints of `udp` and `icmp` are rules that are not probed."""
+    direction: DirectionName = Direction.OUTBOUND
+    """`inbound`: the endpoint connects to the role, which makes a rule that is not probed; `both`: each to
+    the other."""
+    clouds: list[CloudName] = []
+    """The clouds that have it; empty: all."""
+    regions: list[Name] = []
+    """The regions that have it; empty: all."""
     roles: list[RoleName] = []
     """The machines that need it; empty: all of them."""
     need: NeedName = Need.REQUIRED
@@ -184,8 +198,10 @@ class EndpointPart(StrictModel):
     """The name of a choice: of the endpoints with the same one, one that works is enough."""
     purpose: Line | None = None
     """What for; it goes into the rules to ask for."""
-    path: Annotated[str, AfterValidator(types.checked_url_path), TypeName(text="path")] = "/"
-    """The path to request."""
+    path: UrlPath | None = None
+    """The path to request; without it, `/`."""
+    paths: list[UrlPath] = []
+    """The paths to request, where there are several."""
     expect: ExpectPart = ExpectPart()
     """What a right answer looks like."""
     inspection: InspectionName = Inspection.TOLERATED

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from egressd.fields.checks import Problem, as_items, as_mapping, credential_problems, did_you_mean, duplicates
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Cloud
+from egressd.model.endpoint import Cloud, Protocol
 from egressd.model.settings import Settings
 from egressd.planning.pattern import pattern_covers
-from egressd.planning.placeholder import placeholders
+from egressd.planning.placeholder import PLACEHOLDER, placeholders
 from egressd.planning.region import normalize_region, place_problem
 from egressd.yamlfile import KeyPath
 
@@ -45,21 +45,42 @@ def _proxy(value: object) -> Iterator[Problem]:
 
 
 def _hosts(row: dict[str, object], path: KeyPath) -> Iterator[Problem]:
-    """Require a host, or a pattern with samples it covers."""
-    pattern, given = row.get("pattern"), row.get("samples")
-    below: KeyPath = ("samples",) if isinstance(given, list) else ("samples", "documented")
-    samples = as_items(given if isinstance(given, list) else as_mapping(given).get("documented"))
+    """Require a host or a pattern, and what fits it."""
+    yield from _port_and_path(row, path)
     if row.get("host") is not None:
         for key in ("pattern", "samples"):
             if row.get(key) is not None:
                 yield (*path, key), "cannot stand beside host"
+    elif isinstance(pattern := row.get("pattern"), str):
+        yield from _samples(row, pattern, path)
+    elif pattern is None:
+        yield path, "must have a host or a pattern"
+
+
+def _port_and_path(row: dict[str, object], path: KeyPath) -> Iterator[Problem]:
+    """Require a port where the protocol has one."""
+    if row.get("protocol") == Protocol.ICMP and row.get("port") is not None:
+        yield (*path, "port"), "has no effect: icmp has no ports"
+    elif row.get("protocol") != Protocol.ICMP and row.get("port") is None:
+        yield (*path, "port"), "is missing"
+    if row.get("path") is not None and row.get("paths") is not None:
+        yield (*path, "paths"), "cannot stand beside path"
+
+
+def _samples(row: dict[str, object], pattern: str, path: KeyPath) -> Iterator[Problem]:
+    """Require samples that the pattern covers."""
+    given = row.get("samples")
+    below: KeyPath = ("samples",) if isinstance(given, list) else ("samples", "documented")
+    samples = as_items(given if isinstance(given, list) else as_mapping(given).get("documented"))
+    deep, loose = row.get("deep") is True, PLACEHOLDER.sub("*", pattern)
+    if deep and not pattern.startswith("*."):
+        yield (*path, "deep"), "has no effect: the pattern does not start with `*.`"
+    if "*" not in pattern:
+        if samples and loose != pattern:
+            yield (*path, "samples"), "have no effect: the pattern is not a wildcard"
         return
-    if pattern is None:
-        yield path, "must have a host, or a pattern with samples"
-    elif not samples:
-        yield (*path, "pattern"), "needs samples: hosts that stand for it"
     for index, sample in enumerate(samples):
-        if isinstance(sample, str) and isinstance(pattern, str) and not pattern_covers(pattern, sample):
+        if isinstance(sample, str) and not pattern_covers(loose, sample, deep=deep):
             yield (*path, *below, index), f"{sample[:60]!r} does not match the pattern {pattern[:60]!r}"
 
 
@@ -78,7 +99,7 @@ def _against_catalog(file: dict[str, object], catalog: Catalog) -> Iterator[Prob
         own = as_mapping(row).get("id")
         if isinstance(own, str) and own in taken:
             yield ("endpoints", index, "id"), f"{own!r} is an id of the catalog; change that row in overrides"
-    known = _placeholders(catalog)
+    known = _placeholders(catalog) | _own_placeholders(file)
     for key in as_mapping(file.get("values")):
         if key not in known:
             yield ("values", key), f"no endpoint has this placeholder{did_you_mean(key, sorted(known))}"
@@ -106,6 +127,12 @@ def _region(value: object) -> str | None:
         return normalize_region(value) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def _own_placeholders(file: dict[str, object]) -> set[str]:
+    """Return the names of the placeholders in the operator's own rows."""
+    patterns = (as_mapping(row).get("pattern") for row in as_items(file.get("endpoints")))
+    return {name for one in patterns if isinstance(one, str) for name in placeholders(one)}
 
 
 def _placeholders(catalog: Catalog) -> set[str]:

@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from egressd.model.settings import SYSTEM_RESOLVER, Resolver
-from egressd.planning.placeholder import is_address, is_host
+from egressd.planning.placeholder import PLACEHOLDER, RESOLVER, is_address, is_host
 from egressd.wording import host_port
 
 _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
@@ -155,13 +155,19 @@ def parse_host(text: str) -> str:
 
 
 def parse_pattern(text: str) -> str:
-    """Read a host with a `*` in it: `*.corp.example`, `azgn*.corp.example`."""
+    """Read a host with `*` or a placeholder in it: `*.corp.example`, `azgn*.corp`, `{vault}.corp.example`."""
     pattern = text.lower().removesuffix(".")
-    if "*" not in pattern:
-        raise ValueError("must have a * in it; for a single host use host")
-    first, dot, _ = pattern.partition(".")
-    if not dot or pattern.count("*") > 1 or "*" not in first or not is_host(pattern.replace("*", "x")):
-        raise ValueError("must be a host name with one * in its first label, such as *.corp.example")
+    if "*" not in pattern and not PLACEHOLDER.search(pattern):
+        raise ValueError("must have a * or a {placeholder} in it; for a single host use host")
+    plain = PLACEHOLDER.sub("x", pattern)
+    first, dot, _ = plain.partition(".")
+    stars = plain.count("*")
+    if stars > 1 or (stars and ("*" not in first or not dot)) or not is_host(plain.replace("*", "x")):
+        raise ValueError(
+            "must be a host name with one * in its first label, such as *.corp.example, or {placeholders}"
+        )
+    if RESOLVER in pattern and pattern != RESOLVER:
+        raise ValueError(f"{RESOLVER} must be the whole pattern")
     return pattern
 
 

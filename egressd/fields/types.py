@@ -9,9 +9,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
 from egressd.fields import files, parse
-from egressd.model.endpoint import Cloud, Inspection, Need, Protocol, Role
+from egressd.model.endpoint import Cloud, Direction, Inspection, Need, Protocol, Role
 from egressd.model.settings import Family
-from egressd.yamlschema import matching
+from egressd.yamlschema import matching, parse_ports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +77,6 @@ def documented_samples(given: object) -> object:
 def checked_resolver(text: str) -> str:
     """Check a resolver; it stays as it is written."""
     return parse.parse_resolver(text).name
-
-
-def _not_udp(protocol: Protocol) -> Protocol:
-    if protocol is Protocol.UDP:
-        raise ValueError("cannot be udp: silence proves nothing; ntp and dns can be probed")
-    return protocol
 
 
 def checked_url_path(text: str) -> str:
@@ -151,10 +145,10 @@ FamilyName = Annotated[Family, Strict(False)]
 RoleName = Annotated[Role, Strict(False)]
 NeedName = Annotated[Need, Strict(False)]
 InspectionName = Annotated[Inspection, Strict(False)]
-ProtocolName = Annotated[
-    Protocol,
-    Strict(False),
-    AfterValidator(_not_udp),
-    TypeName(text="`https`, `http`, `tls`, `wss`, `tcp`, `ntp`, `dns`"),
+ProtocolName = Annotated[Protocol, Strict(False)]
+DirectionName = Annotated[Direction, Strict(False)]
+Ports = Annotated[
+    tuple[int, int | None], BeforeValidator(parse_ports), TypeName(text="port, or a range as text")
 ]
+UrlPath = Annotated[str, AfterValidator(checked_url_path), TypeName(text="path")]
 BaseUrl = Annotated[str, AfterValidator(parse.parse_base_url), TypeName(text="URL")]

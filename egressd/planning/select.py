@@ -61,7 +61,8 @@ def _selected_rows(catalog: Catalog, settings: Settings) -> Iterator[SelectedRow
                 one = _under(conditions[profile], endpoint.in_cloud(settings.cloud))
                 yield SelectedRow(endpoint=one, profiles=tuple(asked_by))
     for endpoint in settings.endpoints:
-        yield _own_row(endpoint)
+        if _exists(endpoint, settings):
+            yield _own_row(endpoint)
 
 
 def _exists(endpoint: Endpoint, settings: Settings) -> bool:

@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 from egressd.cli.app import app
 from egressd.cli.importing.rows import import_rows
-from egressd.cli.importing.table import TextRow, read_table
 from egressd.config import Flags, load_settings
+from egressd.documents.listed import ListedRow
+from egressd.documents.read import read_document
 from egressd.errors import EgressdError
 from egressd.model.endpoint import Need, Protocol, Role
 
@@ -24,7 +25,7 @@ def run(*words: str, stdin: str | None = None) -> Result:
 
 
 def rows(text: str, name: str = "list.csv") -> list[dict[str, object]]:
-    return [one.row for one in import_rows(read_table(text, name).rows)]
+    return [one.row for one in import_rows(read_document(text, name).rows)]
 
 
 def test_a_vendors_list_becomes_configuration(tmp_path: Path) -> None:
@@ -86,20 +87,20 @@ def test_every_bad_row_is_named_at_once(tmp_path: Path) -> None:
     """Every bad row is named with line and host; nothing is written unless they may be skipped."""
     path = tmp_path / "list.csv"
     path.write_text(
-        "host,port,protocol\ngood.example,443,https\nbad host,443,https\n*.wild.example,443,https\n"
-        "range.example,1-9,tcp\nlog.example,514,udp\nodd.example,443,quic\n,443,https\n",
+        "host,port,protocol,role,need\ngood.example,443,https,,\nany.example,any,https,,\n1.2.3,443,https,,\n"
+        "odd.example,443,quic,,\n,443,https,,\nrole.example,443,https,gateway,\nneed.example,443,https,,maybe\n",
         encoding="utf-8",
     )
     done = run("import", str(path))
     assert (done.exit_code, done.stdout) == (78, "")
     places = dict.fromkeys(tuple(line.split(": ")[:2]) for line in done.stderr.splitlines())
     assert list(places) == [
-        (f"{path}:3", "bad host"),
-        (f"{path}:4", "*.wild.example"),
-        (f"{path}:5", "range.example"),
-        (f"{path}:6", "log.example"),
-        (f"{path}:7", "odd.example"),
-        (f"{path}:8", "no host"),
+        (f"{path}:3", "any.example"),
+        (f"{path}:4", "1.2.3"),
+        (f"{path}:5", "odd.example"),
+        (f"{path}:6", "no host"),
+        (f"{path}:7", "role.example"),
+        (f"{path}:8", "need.example"),
     ]
     done = run("import", str(path), "--skip-bad")
     assert done.exit_code == 0
@@ -107,7 +108,42 @@ def test_every_bad_row_is_named_at_once(tmp_path: Path) -> None:
     assert done.stderr.count("left out: ") >= 6
 
 
-def test_a_wildcard_needs_samples() -> None:
+def test_what_can_not_be_probed_is_kept(tmp_path: Path) -> None:
+    """Wildcards, ranges, UDP, ICMP, placeholders and words are rules: written, loaded, and named."""
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "host,port,protocol\n*.wild.example,443,https\nrange.example,1-9,tcp\nlog.example,514,udp\n"
+        "ping.example,,icmp\n<vault-name>.vault.example,443,https\nURL of the WinRM service,5985,http\n"
+        "<region>.his.example,443,https\n",
+        encoding="utf-8",
+    )
+    own = tmp_path / "own.yml"
+    done = run("import", str(path), "--output", str(own))
+    assert (done.exit_code, done.stdout) == (0, "")
+    kept = "kept as a rule that is not probed"
+    assert done.stderr.splitlines() == [
+        f"{path}:2: *.wild.example: {kept}: no samples stand for the wildcard",
+        f"{path}:3: range.example: {kept}: a range of ports",
+        f"{path}:4: log.example: {kept}: udp can't be proved",
+        f"{path}:5: ping.example: {kept}: icmp can't be proved",
+        f"{path}:6: {{vault_name}}.vault.example: {kept}: needs values: vault_name",
+        f"{path}:7: URL of the WinRM service: {kept}: needs values: url_of_the_winrm_service",
+    ]
+    own.write_text(own.read_text("utf-8") + "region: eastus\nprofiles: []\n", encoding="utf-8")
+    plan = CliRunner().invoke(app, ["plan", "--config.file", str(own)], env={"COLUMNS": "200"})
+    assert plan.exit_code == 0
+    assert "Plan: 1 target " in plan.stdout
+    assert "https://eastus.his.example:443" in plan.stdout
+    for why in (
+        "needs values: vault_name",
+        "no sample is documented",
+        "a range of ports",
+        "ICMP is not probed",
+    ):
+        assert why in " ".join(plan.stdout.split())
+
+
+def test_samples_stand_for_a_wildcard() -> None:
     """`samples` may come as a column, or as the catalog writes them."""
     (row,) = rows("pattern,port,samples\n*.cdn.example,443,a.cdn.example b.cdn.example\n")
     assert (row["pattern"], row["samples"]) == ("*.cdn.example", ["a.cdn.example", "b.cdn.example"])
@@ -136,21 +172,22 @@ def test_the_strictest_need_wins() -> None:
 
 def test_ids_are_unique() -> None:
     """An id that is taken gets a number; a given one is kept."""
-    raws = tuple(
-        TextRow(line=2, cells={"host": host, "port": "443", "id": "x"}) for host in ("a.example", "b.example")
-    )
-    assert [one.row["id"] for one in import_rows(raws)] == ["x", "x-2"]
+    raws = [
+        ListedRow(pattern=host, text=host, line=2, origin="-", number=1, port="443", id=given)
+        for host, given in (("a.example", "x"), ("b.example", "x"), ("c.example", "7"))
+    ]
+    assert [one.row["id"] for one in import_rows(raws)] == ["x", "x-2", "c-example-443"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no column is called host"),
-        ("a,b\n1,2\n", "no column is called host"),
+        ("", "it is empty"),
+        ("a,b\n1,2\n", "no row of it can be used"),
         ("{}", "neither a list of endpoints nor has one in it"),
         ("[1, 2]", "must be a mapping of keys to values"),
         ("[{", "not valid YAML"),
-        ("host,port\na.example,443,extra\n", "has 1 cells more than the heading"),
+        ("host,port\na.example,443,extra\n", "has 1 cell more than the heading"),
         ('host,port\n"a.example,443\n', "not valid CSV"),
         ("host,port\n" + "a.example,443\n" * 5001, "more than 5000 rows"),
     ],
@@ -169,7 +206,7 @@ def test_any_text_gives_rows_or_a_message(text: str) -> None:
     """Any file gives rows or an EgressdError."""
     for name in ("list.csv", "list.json"):
         try:
-            import_rows(read_table(f"host,port\n{text}" if name.endswith("csv") else text, name).rows)
+            import_rows(read_document(f"host,port\n{text}" if name.endswith("csv") else text, name).rows)
         except EgressdError:
             continue
 

@@ -96,13 +96,16 @@ def test_invalid_bypass_entries(text: str) -> None:
         parse.parse_bypass(text)
 
 
-@pytest.mark.parametrize("text", ["*.corp", "azgn*.corp.example", "*-x.corp"])
+@pytest.mark.parametrize(
+    "text",
+    ["*.corp", "azgn*.corp.example", "*-x.corp", "{vault}.corp.example", "*.{region}.corp", "{server}"],
+)
 def test_patterns(text: str) -> None:
-    """A star stands in the first label, alone or inside it."""
+    """A star stands in the first label, alone or inside it; a placeholder anywhere."""
     assert parse.parse_pattern(text) == text
 
 
-@pytest.mark.parametrize("text", ["corp", "a.*.corp", "*.*", "*", "**.corp"])
+@pytest.mark.parametrize("text", ["corp", "a.*.corp", "*.*", "*", "**.corp", "{A b}.corp", "{resolver}.corp"])
 def test_invalid_patterns(text: str) -> None:
     """A pattern that no firewall rule can express is refused, such as `*` alone."""
     with pytest.raises(ValueError, match="must "):

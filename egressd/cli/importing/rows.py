@@ -1,120 +1,132 @@
-"""Convert rows of text to endpoints of a configuration. Pure; mistakes are left to the schema."""
+"""Convert rows of a document to endpoints of a configuration. Pure; mistakes are left to the schema."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-from egressd.cli.importing.table import TextRow
+from egressd.documents.listed import ListedRow
+from egressd.documents.words import USUAL, need_of
 from egressd.model.endpoint import Need, Protocol
+from egressd.planning.placeholder import PLACEHOLDER
 
 Row = dict[str, object]
 
-PROTOCOLS = {53: Protocol.DNS, 80: Protocol.HTTP, 123: Protocol.NTP, 443: Protocol.HTTPS}
-"""The protocol of a port, if the list has none."""
 _NEEDS = tuple(need.value for need in (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL))
-_WORDS = {"yes": True, "true": True, "no": False, "false": False}
-_LONGEST = 200
+_DEFAULT_PORT = "443"
+_PORTS = {protocol: str(port) for port, protocol in USUAL.items()}
+_CATALOG_ONLY = frozenset({"provenance", "since", "until", "clouds", "gateway", "one_of", "feature"})
+"""Keys of a catalog row that an endpoint of the configuration does not have."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ImportedEndpoint:
-    """An endpoint, and the line it was first read from."""
+    """An endpoint, and where it was first read."""
 
     line: int
+    origin: str
+    text: str
     row: Row
+    problems: list[str] = field(default_factory=list)
+    port_implied: bool = False
+
+    @property
+    def why_not_probed(self) -> str | None:
+        """Why it is a rule that no probe can prove; None if it is probed, given what it names."""
+        pattern, port = str(self.row.get("pattern", "")), self.row.get("port")
+        names = [one for one in PLACEHOLDER.findall(pattern) if one not in ("region", "resolver")]
+        if self.row.get("direction") == "inbound":
+            return "it connects from the other side"
+        if self.row.get("protocol") in (Protocol.UDP.value, Protocol.ICMP.value):
+            return f"{self.row['protocol']} can't be proved"
+        if isinstance(port, str):
+            return "a range of ports"
+        if names:
+            return f"needs values: {', '.join(names)}"
+        return "no samples stand for the wildcard" if "*" in pattern and not self.row.get("samples") else None
 
 
-def import_rows(raws: tuple[TextRow, ...]) -> tuple[ImportedEndpoint, ...]:
-    """Return the endpoints of rows; rows with the same host, port and protocol are merged."""
+def import_rows(rows: Iterable[ListedRow]) -> tuple[ImportedEndpoint, ...]:
+    """Return the endpoints of rows; rows with the same host, port, protocol and place are merged."""
     found: dict[tuple[object, ...], ImportedEndpoint] = {}
-    for raw in raws:
-        for row in _rows(raw):
-            key = (row.get("host", row.get("pattern")), row.get("port"), row.get("protocol"), row.get("path"))
+    for one in rows:
+        for row in _rows(one):
+            place = (str(row.get("clouds")), str(row.get("regions")), row.get("direction"))
+            key = (_host(row) or one.text, row.get("port"), row.get("protocol"), row.get("path"), *place)
             if key in found:
                 _merge(found[key].row, row)
+                found[key].problems += [why for why in one.problems if why not in found[key].problems]
             else:
-                found[key] = ImportedEndpoint(line=raw.line, row=row)
+                found[key] = ImportedEndpoint(
+                    line=one.line,
+                    origin=one.origin,
+                    text=one.text,
+                    row=row,
+                    problems=list(one.problems),
+                    port_implied=one.port is None and one.protocol is None,
+                )
     _set_ids(list(found.values()))
     return tuple(found.values())
 
 
-def _rows(raw: TextRow) -> Iterator[Row]:
-    """Yield an endpoint for every port and protocol of a row."""
-    cells = raw.cells
-    host, scheme, port, path = _split_location(cells.get("host", ""))
-    shared = _shared_fields(cells)
-    if path and "path" not in shared:
-        shared["path"] = path
-    for number in _ports(cells.get("port", "")) or [port]:
-        for protocol in _split_list(cells.get("protocol", "")) or [scheme]:
-            row: Row = {"id": cells.get("id", "")}
-            row["pattern" if "*" in host else "host"] = host
-            if number is not None:
-                row["port"] = number
-            spoken = _protocol(protocol, number, cells.get("transport", ""))
-            if spoken:
-                row["protocol"] = spoken
-            yield row | shared
+def _host(row: Row) -> object:
+    return row.get("host", row.get("pattern"))
 
 
-def _split_location(text: str) -> tuple[str, str, int | None, str]:
-    """Split a URL or `host:port` into host, scheme, port and path; anything else is a host."""
-    if "://" not in text:
-        host, colon, port = text.rpartition(":")
-        if colon and port.isdecimal() and ":" not in host:
-            return host.lower(), "", int(port), ""
-        return text.lower(), "", None, ""
-    try:
-        url = urlsplit(text)
-        scheme, port_number = url.scheme.lower(), url.port
-    except ValueError:
-        return text, "", None, ""
-    usual = {"https": 443, "wss": 443, "http": 80}.get(scheme)
-    path = url.path if url.path != "/" else ""
-    return (url.hostname or text).lower(), scheme, port_number or usual, path
+def _rows(one: ListedRow) -> Iterator[Row]:
+    own = dict(one.keys)
+    if "id" in own:
+        yield _own_row(own)
+        return
+    yield {"id": one.id or ""} | _destination(one) | _shared(one) | own
 
 
-def _ports(text: str) -> list[object]:
-    """Read `443`, `80, 443` or `TCP/443`; anything else is kept, for the schema to report."""
-    words = [re.sub(r"(?i)^(tcp|udp)[/:]?", "", one) for one in _split_list(text)]
-    return [int(one) if one.isdecimal() and len(one) < 6 else one for one in words if one]
-
-
-def _split_list(text: str) -> list[str]:
-    return [one.lower() for one in re.split(r"[\s,;]+", text) if one]
-
-
-def _protocol(word: str, port: object, transport: str) -> str:
-    """Return the protocol: as listed, or by the port."""
-    if word and word not in {"udp", "tcp"}:
-        return word
-    usual = PROTOCOLS.get(port) if isinstance(port, int) else None
-    datagram = "udp" in (word, transport.lower())
-    if usual is not None and (not datagram or usual in (Protocol.DNS, Protocol.NTP)):
-        return usual.value
-    return "udp" if datagram else "tcp"
-
-
-def _shared_fields(cells: dict[str, str]) -> Row:
-    """Return the fields that all endpoints of a row share."""
-    row: Row = {key: cells[key][:_LONGEST] for key in ("service", "purpose", "condition") if key in cells}
-    if "need" in cells:
-        row["need"] = cells["need"].lower()
-    if "path" in cells:
-        row["path"] = cells["path"]
-    for key in ("roles", "samples"):
-        if key in cells:
-            row[key] = _split_list(cells[key])
-    for key in ("internal", "private_link"):
-        if key in cells:
-            row[key] = _WORDS.get(cells[key].lower(), cells[key])
-    inspection = cells.get("inspection", "").lower()
-    if inspection not in {"", "n/a", "allowed", "tolerated"}:
-        row["inspection"] = inspection
+def _own_row(own: Row) -> Row:
+    """Return a row that is one of ours already; of a catalog row, what an endpoint can have."""
+    if "provenance" not in own:
+        return own
+    row = {key: value for key, value in own.items() if key not in _CATALOG_ONLY}
+    samples = row.get("samples")
+    if isinstance(samples, dict):
+        kept = {key: samples[key] for key in ("documented", "random") if key in samples}
+        row = row | {"samples": kept} if kept else {key: row[key] for key in row if key != "samples"}
+    if re.fullmatch(r"[a-z0-9._-]+", str(row.get("pattern", ""))):
+        row["host"] = row.pop("pattern")
     return row
+
+
+def _destination(one: ListedRow) -> Row:
+    pattern = one.pattern or ""
+    row: Row = {}
+    if pattern:
+        row["pattern" if "*" in pattern or PLACEHOLDER.search(pattern) else "host"] = pattern
+    port = one.port
+    if port is None and one.protocol is not Protocol.ICMP and not one.problems:
+        port = _DEFAULT_PORT if one.protocol is None else _PORTS.get(one.protocol, _DEFAULT_PORT)
+    if port is not None:
+        row["port"] = int(port) if port.isdecimal() else port
+    row["protocol"] = (
+        one.protocol or USUAL.get(int(port) if port and port.isdecimal() else 0, Protocol.TCP)
+    ).value
+    if one.inbound:
+        row["direction"] = "inbound"
+    return row
+
+
+def _shared(one: ListedRow) -> Row:
+    """Return the fields that are the same for all ports and protocols of a row."""
+    need, condition = (one.need, one.when) if one.need is not None else need_of(one.when or "")
+    row: Row = {"service": one.service, "purpose": one.purpose, "path": one.path}
+    if need is not None:
+        row["need"] = need.value
+    if need is Need.CONDITIONAL:
+        row["condition"] = condition
+    row["roles"] = [role.value for role in one.roles]
+    row["samples"] = list(one.samples)
+    row["clouds"] = [one.cloud.value] if one.cloud is not None else []
+    row["regions"] = [one.region] if one.region is not None else []
+    return {key: value for key, value in row.items() if value not in (None, "", [])}
 
 
 def _merge(row: Row, other: Row) -> None:
@@ -124,27 +136,33 @@ def _merge(row: Row, other: Row) -> None:
         row["roles"] = list(dict.fromkeys([*roles, *more]))
     else:
         row.pop("roles", None)  # a row without roles is for every machine
-    needs = [one.get("need", Need.REQUIRED.value) for one in (row, other)]
-    if all(need in _NEEDS for need in needs):
-        row["need"] = min(needs, key=lambda need: _NEEDS.index(str(need)))
+    needs = [str(one.get("need", Need.REQUIRED.value)) for one in (row, other)]
+    if all(need in _NEEDS for need in needs) and ("need" in row or "need" in other):
+        row["need"] = min(needs, key=_NEEDS.index)
     if row.get("need") != Need.CONDITIONAL.value:
         row.pop("condition", None)
+    if "inspection" in other:
+        row.setdefault("inspection", other["inspection"])
 
 
 def _set_ids(found: list[ImportedEndpoint]) -> None:
     """Set an id for every endpoint that has none or a duplicate."""
     taken: set[str] = set()
     for one in found:
-        given = str(one.row["id"])
-        name = given or _slug(f"{one.row.get('host', one.row.get('pattern'))}-{one.row.get('port', '')}")
-        number, base = 2, name
+        given = str(one.row.get("id") or "")
+        number = given.isdecimal()  # the number of a row in a list is no name
+        name = (
+            given
+            if given and not number
+            else _slug(f"{_host(one.row) or one.text}-{one.row.get('port', '')}")
+        )
+        last, base = 2, name
         while name in taken:
-            name, number = f"{base[:60]}-{number}", number + 1
+            name, last = f"{base[:60]}-{last}", last + 1
         taken.add(name)
         one.row["id"] = name
 
 
 def _slug(text: str) -> str:
-    return (
-        re.sub(r"[^a-z0-9]+", "-", text.lower().replace("*", "any")).strip("-")[:63].strip("-") or "endpoint"
-    )
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower().replace("*", "any")).strip("-")
+    return name[:63].strip("-") or "endpoint"
