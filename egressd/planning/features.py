@@ -27,11 +27,11 @@ def refuse_unknown_features(settings: Settings, catalog: Catalog) -> None:
 
 
 def with_features(endpoint: Endpoint, features: Collection[str] | None) -> Endpoint:
-    """Return a row as required where its feature is in use."""
+    """Return a row as required, and as one to probe, where its feature is in use."""
     in_use = features is not None and endpoint.feature is not None and endpoint.feature in features
     if endpoint.need is not Need.CONDITIONAL or not in_use:
         return endpoint
-    return replace(endpoint, need=Need.REQUIRED, condition=None)
+    return replace(endpoint, need=Need.REQUIRED, condition=None, unprobed=None)
 
 
 def feature_not_in_use(endpoint: Endpoint, features: Collection[str] | None) -> str | None:

@@ -33,15 +33,18 @@ def select(catalog: Catalog, settings: Settings) -> tuple[SelectedRow, ...]:
 
     Raises UsageError for a profile or a feature that does not exist and for an id that is taken.
     """
-    changed = (
-        (row, apply_overrides(with_features(row.endpoint, settings.features), settings.overrides))
-        for row in _selected_rows(catalog, settings)
-    )
-    return tuple(
-        replace(row, endpoint=endpoint, waits_for=feature_not_in_use(endpoint, settings.features))
-        for row, endpoint in changed
-        if endpoint is not None
-    )
+    return tuple(_changed(_selected_rows(catalog, settings), settings))
+
+
+def _changed(rows: Iterable[SelectedRow], settings: Settings) -> Iterator[SelectedRow]:
+    """Yield rows as features and overrides make them; an override of the need puts a row in use by itself."""
+    for row in rows:
+        plain = row.endpoint if row.waits_for else with_features(row.endpoint, settings.features)
+        endpoint = apply_overrides(plain, settings.overrides)
+        if endpoint is not None:
+            waits_for = row.waits_for if endpoint.need is plain.need else None
+            waits_for = waits_for or feature_not_in_use(endpoint, settings.features)
+            yield replace(row, endpoint=endpoint, waits_for=waits_for)
 
 
 def skipped_by_override(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
@@ -56,10 +59,15 @@ def _selected_rows(catalog: Catalog, settings: Settings) -> Iterator[SelectedRow
     _refuse_duplicate_ids([*catalog.endpoints, *settings.endpoints])
     conditions = _conditions(catalog, settings.profiles)
     for profile, asked_by in needed_by(catalog, settings.profiles).items():
+        on = conditions[profile]
+        idle = on is not None and settings.features is not None and on.feature not in settings.features
         for endpoint in catalog.endpoints:
             if endpoint.profile == profile and _exists(endpoint, settings):
-                one = _under(conditions[profile], endpoint.in_cloud(settings.cloud))
-                yield SelectedRow(endpoint=one, profiles=tuple(asked_by))
+                yield SelectedRow(
+                    endpoint=_under(on, endpoint.in_cloud(settings.cloud)),
+                    profiles=tuple(asked_by),
+                    waits_for=on.feature if on is not None and idle else None,
+                )
     for endpoint in settings.endpoints:
         if _exists(endpoint, settings):
             yield _own_row(endpoint)

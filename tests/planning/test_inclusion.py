@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from egressd.model.catalog import Catalog, Inclusion, Profile
+from egressd.model.catalog import Catalog, Feature, Inclusion, Profile
 from egressd.model.endpoint import Endpoint, Need
-from egressd.model.settings import Settings
+from egressd.model.settings import Override, Settings
+from egressd.planning import make_plan
 from egressd.planning.select import select
 
 Make = Callable[..., Endpoint]
@@ -40,7 +41,8 @@ def offices(catalog: Catalog, row: Make) -> Catalog:
         row("c-time", "time.example", profile="clocks"),
         row("l-line", "line.example", profile="lines"),
     )
-    return replace(catalog, profiles=PROFILES, endpoints=rows)
+    features = tuple(Feature(name=name, title=name) for name in ("wan", "tax", "clocks"))
+    return replace(catalog, profiles=PROFILES, endpoints=rows, features=features)
 
 
 def needs(catalog: Catalog, *profiles: str) -> dict[str, tuple[str, str | None, str | None]]:
@@ -69,3 +71,54 @@ def test_one_way_without_a_condition_is_enough(offices: Catalog, profiles: tuple
     found = needs(offices, *profiles)
     assert found["w-hub"] == found["l-line"] == ("required", None, None)
     assert found["c-time"] == ("conditional", "it keeps time", "clocks")
+
+
+def probed(catalog: Catalog, *features: str, overrides: tuple[Override, ...] = ()) -> dict[str, Need]:
+    settings = Settings(profiles=("machine",), features=features, overrides=overrides)
+    return {one.endpoint: one.need for one in make_plan(catalog, settings, label="zz").targets}
+
+
+def test_in_use_they_are_required(offices: Catalog) -> None:
+    """What the included profile has of other features still waits for those."""
+    assert probed(offices, "wan") == {
+        "w-hub": Need.REQUIRED,
+        "w-extra": Need.OPTIONAL,
+        "l-line": Need.REQUIRED,
+    }
+    assert probed(offices, "wan", "tax")["w-tax"] is Need.REQUIRED
+
+
+def test_out_of_use_nothing_of_the_profile_is_probed(offices: Catalog) -> None:
+    """Neither its optional rows nor those of features in use elsewhere; each says for what it waits."""
+    assert probed(offices, "tax") == {}
+    made = make_plan(offices, Settings(profiles=("machine",), features=("tax",)), label="zz")
+    assert {one.endpoint: one.feature for one in made.unsampled} == {
+        "w-hub": "wan",
+        "w-extra": "wan",
+        "w-tax": "wan",
+        "c-time": "clocks",
+        "l-line": "wan",
+    }
+
+
+def test_an_override_puts_a_row_in_use(offices: Catalog) -> None:
+    """The operator knows better."""
+    found = probed(offices, "tax", overrides=(Override(match="w-extra", need=Need.REQUIRED),))
+    assert found == {"w-extra": Need.REQUIRED}
+
+
+def test_a_feature_in_use_makes_a_row_one_to_probe(offices: Catalog, row: Make) -> None:
+    """A server that answers some networks only is asked where the operator says that this is one."""
+    one = row(
+        "w-own",
+        "own.example",
+        profile="wan",
+        need=Need.CONDITIONAL,
+        condition="x",
+        feature="tax",
+        unprobed="it answers addresses of its own network only",
+    )
+    few = replace(offices, endpoints=(one,))
+    assert probed(few, "wan", "tax") == {"w-own": Need.REQUIRED}
+    made = make_plan(few, Settings(profiles=("wan",)), label="zz")
+    assert [one.why for one in made.unsampled] == ["it answers addresses of its own network only"]
