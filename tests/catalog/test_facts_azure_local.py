@@ -86,6 +86,7 @@ FOR_ANY_REGION = {
 """Rows of the gateway's page that are written for any region; each region's own are compared."""
 
 
+VENDORS = {"DataON": "dataon", "Dell": "dell", "HPE": "hpe", "Hitachi": "hitachi", "Lenovo": "lenovo"}
 LIKE_NO = ("centralindia", "japaneast", "southcentralus")
 """The regions whose lists say no where the lists differ."""
 
@@ -214,6 +215,39 @@ def test_the_column_on_the_arc_gateway(region: str) -> None:
     wanted |= {fact: way for name, way in REGIONAL.items() for fact in facts_of(regional[name])}
     found = {fact: dict(row.gateway).get("azure-local") for fact, row in rows_in(region) if row.until is None}
     assert {fact: found[fact] for fact in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("cloud", "column"), [(Cloud.PUBLIC, "Went, public"), (Cloud.USGOV, "Went, US Gov Virginia")]
+)
+def test_dates_of_withdrawn_rows(cloud: Cloud, column: str) -> None:
+    """A row that the lists lost is optional from that day, and one that came back is no longer withdrawn."""
+    rows = select(shipped_catalog(), Settings(cloud=cloud, profiles=("azure-local",)))
+    lost = {(one.endpoint.pattern, one.endpoint.ports): one.endpoint for one in rows if one.endpoint.until}
+    spelled = {"yourarcgatewayendpointid": "{arc_gateway}"}
+    table = read_rows("azure-local-withdrawn")
+    dated = {
+        fact: one[column]
+        for one in table
+        for fact in facts_in([one], host="Host", port="Port", spelled=spelled)
+    }
+    wanted = {fact: date for fact, date in dated.items() if date[0].isdigit()}
+    assert {fact: lost[fact].until for fact in wanted} == wanted
+    assert {lost[fact].need for fact in wanted} == {Need.OPTIONAL}
+    assert not any(fact in lost for fact, date in dated.items() if date == "listed")
+
+
+def test_vendors_are_features_of_their_own() -> None:
+    """Who has one vendor's hardware is not asked for the others' hosts."""
+    rows = [one for one in shipped_catalog().endpoints if one.profile == "azure-local"]
+    by_feature = {name: {one.pattern for one in rows if one.feature == name} for name in VENDORS.values()}
+    for row in read_rows("azure-local-oem"):
+        ((host, _),) = facts_of(row["Host"], row["Port"])
+        assert host in by_feature[VENDORS[row["OEM"]]] or host.startswith(("crl3.", "crl4.")), host
+    links = [one for one in rows if one.feature in VENDORS.values() and one.pattern == "aka.ms"]
+    assert len(links) == len(VENDORS)
+    paths = {path.lower() for one in links for path in one.paths}
+    assert all(one.startswith(("/azurestacksbeupdate/", "/lenovosbe")) for one in paths)
 
 
 def test_transports_and_directions_of_the_internal_rules() -> None:
