@@ -34,7 +34,7 @@ def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> 
     )
     for row in rows:
         if not settings.only or endpoint_may_match(row.endpoint, settings.only):
-            groups.setdefault("your own endpoints" if row.own else row.endpoint.profile, []).append(row)
+            groups.setdefault(row.endpoint.profile or "your own endpoints", []).append(row)
     headings = {name: f"{name}: {titles[name]}" if name in titles else name for name in groups}
     parts = [
         f"{headings[name]}\n{_rows(catalog, settings, rows, width=width)}" for name, rows in groups.items()
@@ -51,7 +51,7 @@ def render_show(
 
     Raises UsageError if none matches.
     """
-    known = [*catalog.endpoints, *settings.endpoints]
+    known = [*catalog.endpoints, *settings.added_endpoints]
     rows = [one for one in known if endpoint_matches(one, (match,))]
     if not rows:
         near = difflib.get_close_matches(match, [one.id for one in known], n=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -61,9 +62,13 @@ def catalog_profiles(
     """List the products that can be checked: for whom, in which clouds and regions, with how many rows."""
     from egressd.catalog import load_catalog
     from egressd.catalog.profiles import render_profiles, render_profiles_json
+    from egressd.config.load import read_this_host
+    from egressd.model.settings import Settings
 
     check_output(output)
     catalog = load_catalog()
+    found = read_this_host(Settings()).host.endpoints
+    catalog = replace(catalog, endpoints=(*catalog.endpoints, *found))
     as_json = fmt is ListFormat.JSON
     write(render_profiles_json(catalog) if as_json else render_profiles(catalog, width=width()), output)
     return ExitCode.OK

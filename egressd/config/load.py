@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -20,7 +21,7 @@ from egressd.fields.checks import Problem
 from egressd.fields.files import FileReading, exposed_secrets
 from egressd.inputfile import is_file
 from egressd.model.catalog import Catalog
-from egressd.model.settings import Settings
+from egressd.model.settings import THIS_HOST, Settings
 from egressd.planning.region import absent_products, place_problem
 from egressd.planning.select import feature_notes
 from egressd.yamlfile import Document, read_text, read_yaml
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = Path("/etc/egressd/egressd.yml")
 """Read if it exists and no other file is named."""
+HOST_ROOT = Path("/")
+"""Where the files of this host's package managers are."""
 NO_FLAGS = Flags()
 
 
@@ -58,10 +61,13 @@ def load_settings(
     settings = apply_flags(flags, settings)
     if catalog is not None:
         settings = _placed(settings, catalog)
+    if host and THIS_HOST in settings.profiles:
+        settings = read_this_host(settings)
     found = (
         *(feature_notes(catalog, settings) if catalog is not None else ()),
         *settings.warnings,
         *settings.environment,
+        *settings.host.notes,
         *appliance_warnings(settings),
         *alert_warnings(settings),
         *timing_warnings(settings),
@@ -88,6 +94,13 @@ def _placed(settings: Settings, catalog: Catalog) -> Settings:
     )
 
 
+def read_this_host(settings: Settings) -> Settings:
+    """Put the rows, routes and notes of this host's package managers into settings."""
+    from egressd.repositories import with_this_host  # noqa: PLC0415 - most runs don't need it
+
+    return with_this_host(settings, root=HOST_ROOT, environ=os.environ, machine=platform.machine())
+
+
 def find_file(path: Path | None) -> Path | None:
     """Return the file to read: the one named, else the default one if it can be read."""
     if path is not None:
@@ -106,7 +119,8 @@ def digest(settings: Settings) -> str:
         warnings=(),
     )
     values = asdict(bare)
-    for proxy in (values["proxy"], values["plain_proxy"]):
+    routes = (one["proxy"] for one in values["routes"])
+    for proxy in (values["proxy"], values["plain_proxy"], *routes):
         if proxy is not None:
             del proxy["password"]
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))

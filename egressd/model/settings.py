@@ -20,6 +20,8 @@ ALL_ROLES = tuple(Role)
 SYSTEM_RESOLVER = "system"
 DEFAULT_PROFILES = ("resource-bridge", "connected-machine")
 """The profiles that are checked where nobody chooses."""
+THIS_HOST = "this-host"
+"""The profile whose rows are read from the files of this host's package managers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,15 @@ class StateKeep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostRepositories:
+    """What the package managers of this host are configured to use; read if its profile is chosen."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What could not be read or is not probed, and which manager goes another way than egressd."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. Everything has a default: no file is needed."""
 
@@ -196,6 +207,7 @@ class Settings:
     """Whether an Azure Arc private link scope is in use; None: it is not known."""
     limits: Limits = field(default_factory=Limits)
     endpoints: tuple[Endpoint, ...] = ()
+    host: HostRepositories = field(default_factory=HostRepositories)
     overrides: tuple[Override, ...] = ()
     connect_to: tuple[ConnectTo, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
@@ -212,6 +224,11 @@ class Settings:
     """Settings that are allowed and probably not meant."""
     digest: str = ""
     """SHA-256 of the configuration as read, without secrets."""
+
+    @property
+    def added_endpoints(self) -> tuple[Endpoint, ...]:
+        """The rows that are not the catalog's: those of this host, and the operator's own."""
+        return (*self.host.endpoints, *self.endpoints)
 
     @property
     def proxies(self) -> tuple[Proxy, ...]:

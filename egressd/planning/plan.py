@@ -257,6 +257,7 @@ def _notes(
 ) -> Iterator[str]:
     """Yield what the reader of the plan should know."""
     yield from settings.environment
+    yield from settings.host.notes
     if settings.region is not None and catalog.region(settings.region, settings.cloud) is None:
         yield f"region {settings.region} is not in the catalog: names made from it decide nothing"
     yield from feature_notes(catalog, settings)
@@ -283,7 +284,7 @@ def _needs_region(one: Expansion) -> bool:
 
 def _unmatched_overrides(catalog: Catalog, settings: Settings, every: tuple[Expansion, ...]) -> Iterator[str]:
     """Report overrides that match nothing: probably a typing mistake."""
-    known = [*catalog.endpoints, *settings.endpoints]
+    known = [*catalog.endpoints, *settings.added_endpoints]
     hosts = {sample.host for one in every for sample in one.samples}
     for one in settings.overrides:
         if any(endpoint_matches(endpoint, (one.match,)) for endpoint in known):

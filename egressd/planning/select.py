@@ -23,7 +23,7 @@ class SelectedRow:
     profiles: tuple[str, ...]
     """The selected profiles that need it."""
     own: bool = False
-    """Whether the operator added it."""
+    """Whether the operator added it, here or in the files of this host."""
     waits_for: str | None = None
     """The feature that is not in use, for which it is left out."""
 
@@ -56,7 +56,7 @@ def skipped_by_override(catalog: Catalog, settings: Settings) -> tuple[str, ...]
 def _selected_rows(catalog: Catalog, settings: Settings) -> Iterator[SelectedRow]:
     refuse_unknown_features(settings, catalog)
     _refuse_unknown(settings.profiles, [profile.name for profile in catalog.profiles])
-    _refuse_duplicate_ids([*catalog.endpoints, *settings.endpoints])
+    _refuse_duplicate_ids([*catalog.endpoints, *settings.added_endpoints])
     conditions = _conditions(catalog, settings.profiles)
     for profile, asked_by in needed_by(catalog, settings.profiles).items():
         on = conditions[profile]
@@ -68,6 +68,8 @@ def _selected_rows(catalog: Catalog, settings: Settings) -> Iterator[SelectedRow
                     profiles=tuple(asked_by),
                     waits_for=on.feature if on is not None and idle else None,
                 )
+    for endpoint in settings.host.endpoints:
+        yield SelectedRow(endpoint=endpoint, profiles=(endpoint.profile,), own=True)
     for endpoint in settings.endpoints:
         if _exists(endpoint, settings):
             yield _own_row(endpoint)

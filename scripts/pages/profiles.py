@@ -11,6 +11,8 @@ from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Direction, Endpoint, Provenance
 
 FOLDER = "docs/catalog"
+HOST_ROWS = "[read from the host](../catalog.md#this-hosts-own-repositories)"
+"""Stands for the rows of a profile that has none in the catalog."""
 COLUMNS = (
     "id",
     "host",
@@ -58,7 +60,10 @@ def render_profile(one: ProfileSummary) -> str:
     rows = [row for row in _catalog().endpoints if row.profile == one.profile.name]
     documents = _documents(rows)
     head = PAGE_HEAD.format(title=one.profile.title, summary=one.profile.summary)
-    lines = [head, *(f"- {fact}" for fact in _facts(one)), "", "## Rows", "", _line(COLUMNS)]
+    lines = [head, *(f"- {fact}" for fact in _facts(one)), "", "## Rows", ""]
+    if not rows:
+        return "\n".join([*lines, f"{HOST_ROWS}."]) + "\n"
+    lines.append(_line(COLUMNS))
     lines += [_line("---" for _ in COLUMNS)]
     lines += [_line(_cells(row, documents)) for row in rows]
     lines += ["", "## Documents", ""]
@@ -81,6 +86,8 @@ def _index_lines(one: ProfileSummary) -> Iterator[str]:
     name = f"[{profile.name}]({profile.name}.md)" + (" *default*" if one.default else "")
     includes = ", ".join(f"[{other}]({other}.md)" for other in profile.includes)
     first = (name, profile.audience or profile.summary)
+    if not one.needs:
+        yield _line((*first, HOST_ROWS, "", "", "", includes))
     for number, (cloud, some) in enumerate(one.needs.items()):
         figures = [str(some.get(need, 0)) for need in NEEDS]
         yield _line((*(("", "") if number else first), cloud, *figures, "" if number else includes))
