@@ -17,17 +17,14 @@ from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.output import print_line, width, write, write_report
 from egressd.cli.outputfile import check_output
+from egressd.config import Flags, load_settings
 from egressd.errors import ExitCode, UsageError
 from egressd.model.endpoint import Cloud
-from egressd.model.settings import Settings
 
 if TYPE_CHECKING:
     from egressd.lab import Lab
+    from egressd.model.settings import Settings
     from egressd.model.verdict import Sweep
-
-
-USUAL_REGIONS = {Cloud.PUBLIC: "westeurope", Cloud.USGOV: "usgovvirginia", Cloud.CHINA: "chinaeast2"}
-"""The region of each cloud that is simulated if none is given."""
 
 
 @guarded
@@ -42,7 +39,7 @@ def lab(
     list_faults: Annotated[bool, typer.Option("--list", help="List every fault, and exit.")] = False,
     region: Annotated[
         str | None,
-        typer.Option("--region", metavar="NAME", help="Azure region to simulate, if not a usual one."),
+        typer.Option("--region", metavar="NAME", help="Azure region to simulate; else a usual one."),
     ] = None,
     cloud: Annotated[Cloud, typer.Option("--cloud", help="Azure cloud to simulate.")] = Cloud.PUBLIC,
     profile: options.Profiles = None,
@@ -76,35 +73,35 @@ def lab(
         raise UsageError("--config.write needs a lab that stays open; leave --once out")
     check_output(output)
     configure_logging(log_level, log_format)
-    profiles = tuple(profile or ())
+    place = _place(region, cloud, tuple(profile or ()))
     made = Lab(
         faults=[*(DEMO if demo else ()), *(fault or ())],
-        region=_simulated_region(region, cloud, profiles),
-        cloud=cloud,
+        region=place.region or "",
+        cloud=place.cloud,
         port_base=port_base,
     )
     if not once:
-        asyncio.run(_serve(made, profiles, config_write))
+        asyncio.run(_serve(made, place.profiles, config_write))
         return ExitCode.OK
     from egressd.report.summary import exit_code
 
-    sweep = asyncio.run(_sweep(made, profiles))
+    sweep = asyncio.run(_sweep(made, place.profiles))
     write_report(sweep, fmt, output)
     return exit_code(sweep)
 
 
-def _simulated_region(region: str | None, cloud: Cloud, profiles: tuple[str, ...]) -> str:
-    """Return the region to simulate. Raises UsageError where it, or a product in it, does not exist."""
-    from egressd.catalog import load_catalog
-    from egressd.planning.region import normalize_region, place_problem
+def _place(region: str | None, cloud: Cloud, profiles: tuple[str, ...]) -> Settings:
+    """Return the region, cloud and profiles to simulate.
 
-    try:
-        name = USUAL_REGIONS[cloud] if region is None else normalize_region(region)
-    except ValueError as error:
-        raise UsageError(f"--region {error}") from None
-    if problem := place_problem(load_catalog(), Settings(region=name, cloud=cloud, profiles=profiles)):
-        raise UsageError(problem)
-    return name
+    Raises:
+        UsageError: there is no such region, or a chosen product does not exist there.
+    """
+    from egressd.catalog import load_catalog
+    from egressd.lab.zone import usual_region
+
+    catalog = load_catalog()
+    flags = Flags(region=region or usual_region(catalog, cloud, profiles), cloud=cloud, profiles=profiles)
+    return load_settings(None, flags, catalog=catalog)
 
 
 async def _sweep(lab: Lab, profiles: tuple[str, ...]) -> Sweep:

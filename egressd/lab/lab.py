@@ -39,6 +39,7 @@ from egressd.lab.sockets import (
 from egressd.lab.tls import LabTlsServer
 from egressd.lab.zone import (
     PUBLIC_NETWORK,
+    USUAL_REGIONS,
     build_zone,
     expected_files,
     his_hosts,
@@ -53,7 +54,6 @@ from egressd.model.settings import DEFAULT_PROFILES, Settings, Trust
 SKEW = timedelta(hours=1)
 BLACKHOLE_ADDRESSES = (LOOPBACK, "127.0.0.2", "127.0.0.3", "127.0.0.4")
 """Addresses that drop packets: several, so that egressd can tell a blocked network from a dead server."""
-DEFAULT_REGION = "westeurope"
 HTTPS_PORTS = frozenset({443})
 HTTP_PORTS = frozenset({80})
 """Ports that are served even without a row in the catalog."""
@@ -83,7 +83,7 @@ class Lab:
 
     faults: Iterable[str | Switch] = ()
     catalog: Catalog = field(default_factory=load_catalog)
-    region: str = DEFAULT_REGION
+    region: str = USUAL_REGIONS[Cloud.PUBLIC]
     cloud: Cloud = Cloud.PUBLIC
     port_base: int = 0
     """The first port to listen on; 0: free ones."""

@@ -6,13 +6,14 @@ The zone of a wildcard holds the documented hosts only, as in reality: a random 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint, Expect
 from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import PLACEHOLDER, RESOLVER, placeholders, regional_placeholders
+from egressd.planning.region import absent_products
 
 EXTRA = ("www.microsoft.com", "www.msftconnecttest.com", "time.windows.com", "crl.microsoft.com")
 """Hosts that probes and controls use besides those of the catalog."""
@@ -31,6 +32,7 @@ VALUES: Mapping[str, str] = {
 """Values as under `values:` of a configuration that look like servers; `lab_values` makes the others."""
 LABEL = "egressd-lab"
 """The value of a placeholder that is a part of a name."""
+USUAL_REGIONS = {Cloud.PUBLIC: "westeurope", Cloud.USGOV: "usgovvirginia", Cloud.CHINA: "chinaeast2"}
 RELAY_ZONES = {Cloud.PUBLIC: "servicebus.windows.net", Cloud.USGOV: "servicebus.usgovcloudapi.net"}
 HIS_ZONES = {
     Cloud.PUBLIC: "his.arc.azure.com",
@@ -107,6 +109,18 @@ def region_values(catalog: Catalog, *, region: str, cloud: Cloud) -> dict[str, s
         values |= {name: code for name, code in codes.items() if code is not None}
         values |= dict(known.values)
     return values
+
+
+def usual_region(catalog: Catalog, cloud: Cloud, profiles: Iterable[str]) -> str:
+    """Return the cloud's usual region, or the first in which all the profiles exist."""
+    wanted = tuple(profiles)
+    names = [USUAL_REGIONS[cloud], *(one.name for one in catalog.regions if one.cloud is cloud)]
+    offered = (
+        name
+        for name in names
+        if not any(True for _ in absent_products(catalog, wanted, region=name, cloud=cloud))
+    )
+    return next(offered, USUAL_REGIONS[cloud])
 
 
 def relay_hosts(region: str, cloud: Cloud) -> tuple[str, ...]:
