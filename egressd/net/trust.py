@@ -19,6 +19,7 @@ from egressd.inputfile import read_file
 from egressd.model.settings import Trust
 from egressd.net.sockets.descriptors import shortage
 from egressd.net.tls.anchors import RootSet
+from egressd.net.tls.certificates import parse_certificate
 
 SYSTEM = "system"
 BUNDLED = "bundled"
@@ -75,6 +76,7 @@ class TrustStore:
         self._trust = trust
         self._vendors = vendor_roots() if vendors is None else tuple(vendors)
         self._vendor_pem: str | None = None
+        self._has_subordinate_anchor = False
         self._vendor_stores: dict[VendorRoots, TrustStore] = {}
         self._store_pem = None if trust.store == SYSTEM else _read_pem(trust.store)
         self._public_file = None if trust.public_roots == BUNDLED else trust.public_roots
@@ -92,6 +94,7 @@ class TrustStore:
             store.__dict__.pop("unverified", None)
             store._vendors, store._vendor_pem, store._contexts = (), vendor.pem, {}
             ders = _ders(vendor.pem)
+            store._has_subordinate_anchor = not all(parse_certificate(one).facts.self_signed for one in ders)
             store.public, store.trusted = self.public.extended(ders), self.trusted.extended(ders)
             self._vendor_stores[vendor] = store
         return self._vendor_stores[vendor]
@@ -128,7 +131,8 @@ class TrustStore:
             context.load_verify_locations(cadata=self._store_pem)
         if self._verifies and self._vendor_pem is not None:
             context.load_verify_locations(cadata=self._vendor_pem)
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # Red Hat's is no root, but one below it
+            if self._has_subordinate_anchor:
+                context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return context
 
     @cached_property

@@ -232,3 +232,17 @@ def test_a_gateway_carries_no_updates() -> None:
     words = {word for one in rows for asking, word in one.gateway if asking == "update-manager"}
     assert words == {Forwarding.DIRECT}
     assert all(one.profile in dict(one.gateway) for one in rows)
+
+
+def test_hosts_that_came_and_went() -> None:
+    """A host that another one replaced is probed still, and decides nothing."""
+    rows = {one.pattern: one for one in load_catalog().endpoints if one.profile == "configuration-manager"}
+    old, new = rows["configmgrbits.azureedge.net"], rows["configmgrbits.cdn.manage.microsoft.com"]
+    assert (old.until, old.need.value, new.since, new.need.value) == (
+        "2025-03",
+        "optional",
+        "2025-03",
+        "required",
+    )
+    gone = [rows["sccmconnected-a01.cloudapp.net"], rows["test.stats.update.microsoft.com"]]
+    assert {(one.until, one.need.value) for one in gone} == {("2022-04", "optional")}

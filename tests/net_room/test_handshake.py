@@ -97,6 +97,18 @@ async def test_roots_of_a_vendor(attempt: Any, pki: Any, host: str, anchored: bo
         session.close()
 
 
+async def test_inspection_of_a_vendor_s_name(attempt: Any, pki: Any) -> None:
+    """Another authority that signs the vendor's name is as private as for any other name."""
+    vendor = VendorRoots(domains=("vendor.test",), pem=pki.issue("Vendor Root", authority=True).pem.decode())
+    device = pki.issue("Gateway CA", authority=True)
+    leaf = pki.issue("leaf", issuer=device, names=("fe3.vendor.test",))
+    trust = Trust(store=pki.file(pki.root), public_roots=pki.file(pki.other_root))
+    seen, session = await attempt(
+        tls=pki.server(leaf), host="fe3.vendor.test", store=TrustStore(trust, vendors=(vendor,))
+    )
+    assert (session, seen.failure, seen.facts.publicly_anchored) == (None, Failure.VERIFY, False)
+
+
 async def test_root_of_the_store_that_has_expired(attempt: Any, pki: Any) -> None:
     """The path is that of the newer public root: in time, though this host's store says expired."""
     past = now() - timedelta(days=40)

@@ -126,6 +126,20 @@ def ders_of(pem: str) -> list[bytes]:
     return [ssl.PEM_cert_to_DER_cert(one) for one in blocks]
 
 
+def test_only_an_authority_below_a_root_makes_an_anchor_of_its_own(pki: Any) -> None:
+    """Microsoft's are roots: for its names a store verifies by the same rules as for any other."""
+    base = pki.store(pki.root)
+    flags = {
+        host: bool(base.for_host(host).context(()).verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN)
+        for host in ("fe3.delivery.mp.microsoft.com", "cdn.redhat.com", "gbl.his.arc.azure.com")
+    }
+    assert flags == {
+        "fe3.delivery.mp.microsoft.com": False,
+        "cdn.redhat.com": True,
+        "gbl.his.arc.azure.com": False,
+    }
+
+
 @pytest.mark.parametrize(
     ("host", "more"),
     [
