@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ from egressd.model.endpoint import Cloud
 
 if TYPE_CHECKING:
     from egressd.lab import Lab
+    from egressd.model.catalog import Catalog
     from egressd.model.settings import Settings
     from egressd.model.verdict import Sweep
 
@@ -61,6 +63,7 @@ def lab(
 
     Without --once it stays open until Ctrl-C and takes commands on stdin; `help` lists them.
     """
+    from egressd.catalog import load_catalog
     from egressd.lab import DEMO, Lab
     from egressd.lab.faults.console import list_faults as render_faults
 
@@ -73,9 +76,11 @@ def lab(
         raise UsageError("--config.write needs a lab that stays open; leave --once out")
     check_output(output)
     configure_logging(log_level, log_format)
-    place = _place(region, cloud, tuple(profile or ()))
+    catalog = load_catalog()
+    place = _place(catalog, region, cloud, tuple(profile or ()))
     made = Lab(
         faults=[*(DEMO if demo else ()), *(fault or ())],
+        catalog=_with_host_rows(catalog, place),
         region=place.region or "",
         cloud=place.cloud,
         port_base=port_base,
@@ -90,18 +95,22 @@ def lab(
     return exit_code(sweep)
 
 
-def _place(region: str | None, cloud: Cloud, profiles: tuple[str, ...]) -> Settings:
+def _place(catalog: Catalog, region: str | None, cloud: Cloud, profiles: tuple[str, ...]) -> Settings:
     """Return the region, cloud and profiles to simulate.
 
     Raises:
         UsageError: there is no such region, or a chosen product does not exist there.
     """
-    from egressd.catalog import load_catalog
     from egressd.lab.zone import usual_region
 
-    catalog = load_catalog()
     flags = Flags(region=region or usual_region(catalog, cloud, profiles), cloud=cloud, profiles=profiles)
     return load_settings(None, flags, catalog=catalog)
+
+
+def _with_host_rows(catalog: Catalog, place: Settings) -> Catalog:
+    """Add this host's repositories, if that profile was chosen; nothing in a lab is behind their proxies."""
+    rows = (replace(one, route=None) for one in place.host.endpoints)
+    return replace(catalog, endpoints=(*catalog.endpoints, *rows))
 
 
 async def _sweep(lab: Lab, profiles: tuple[str, ...]) -> Sweep:

@@ -77,3 +77,18 @@ def test_the_lab_takes_the_usual_region_of_a_cloud() -> None:
     done = egressd("lab", "--once", "--cloud", "china", "--format", "json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["plan"]["region"] == "chinaeast2"
+
+
+def test_the_lab_serves_the_repositories_of_this_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What apt is configured to use is simulated without the proxy it goes through."""
+    sources = tmp_path / "etc/apt/sources.list"
+    sources.parent.mkdir(parents=True)
+    sources.write_text("deb http://mirror.corp.example:8081/ubuntu jammy main\n")
+    (tmp_path / "etc/apt/apt.conf").write_text('Acquire::http::Proxy "http://proxy.corp.example:3128";\n')
+    monkeypatch.setattr("egressd.config.load.HOST_ROOT", tmp_path)
+    done = run_in_process("lab", "--once", "--profile", "this-host", "--format", "json")
+    assert done.exit_code == 0, done.output
+    (target,) = json.loads(done.stdout)["targets"]
+    assert (target["host"], target["port"]) == ("mirror.corp.example", 8081)
