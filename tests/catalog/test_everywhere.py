@@ -10,7 +10,7 @@ from egressd.catalog import load_catalog
 from egressd.catalog.export import Leg, firewall_rules
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Need
-from egressd.model.settings import Proxy, Resolver, Settings
+from egressd.model.settings import THIS_HOST, Proxy, Resolver, Settings
 from egressd.planning import make_plan
 from egressd.planning.region import place_problem
 
@@ -23,7 +23,9 @@ def shipped() -> Catalog:
     return load_catalog()
 
 
-PLACES = [(profile.name, cloud) for profile in shipped().profiles for cloud in Cloud]
+LISTED = [profile for profile in shipped().profiles if profile.name != THIS_HOST]
+"""Profiles with rows in the catalog: those of this host are read from its own files."""
+PLACES = [(profile.name, cloud) for profile in LISTED for cloud in Cloud]
 
 
 def regions(profile: str, cloud: Cloud) -> list[Settings]:
@@ -72,7 +74,7 @@ def test_by_a_proxy_everything_is_asked_for_as_well(profile: str, cloud: Cloud) 
 
 def test_every_profile_is_for_somebody() -> None:
     """Each says for whom it is, and has a row in some cloud; conditional rows say on what."""
-    for profile in shipped().profiles:
+    for profile in LISTED:
         rows = [one for one in shipped().endpoints if one.profile == profile.name]
         assert rows or profile.includes, profile.name
         assert profile.audience, profile.name
