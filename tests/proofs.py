@@ -18,6 +18,10 @@ UNPROVEN = ROOT / "docs" / "unproven.md"
 SINGLE = {
     "site_wildcard_rule_incomplete": "tests/lab/test_across_names.py::test_wildcard_rule_incomplete",
     "local_paused": "tests/daemon/test_pauses.py::test_a_host_that_stands_still_again_and_again_is_named",
+    "proxy_arc_unreachable": "tests/lab/test_arc_gateway.py::test_an_arc_proxy_that_is_gone",
+    "proxy_arc_no_gateway": "tests/lab/test_arc_gateway.py::test_a_gateway_that_is_blocked",
+    "proxy_arc_denied": "tests/lab/test_arc_gateway.py::test_a_name_that_the_gateway_does_not_forward",
+    "proxy_arc_failed": "tests/lab/test_arc_gateway.py::test_an_agent_that_opens_no_tunnel",
     "dns_private_link_unexpected": "tests/lab/test_across_names.py::test_unexpected_private_endpoint",
 }
 """Tests that are in no table."""

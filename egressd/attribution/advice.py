@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from egressd.attribution.control_results.hops import failure_hop, router_before
-from egressd.attribution.facts.proxy import auth_schemes, proxy_refusal, redirect_host
+from egressd.attribution.facts.proxy import auth_schemes, goes_by_arc_proxy, proxy_refusal, redirect_host
 from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
@@ -95,7 +95,7 @@ def values_of(context: TrailContext) -> dict[str, str]:
         "address": address,
         "remote": remote,
         "local": local,
-        "flow": f"the connection of {context.trail.path} to {place}"
+        "flow": f"the connection of {context.trail.path} to {_beyond_proxy(context)}"
         if context.proxied
         else f"{local} to {remote}",
         "sni": context.tls.sni if context.tls is not None else context.probe.host,
@@ -144,6 +144,12 @@ def certificate_names(context: TrailContext) -> str:
         return ""
     leaf = tls.chain[0]
     return listed(leaf.san) or leaf.subject or "no name that can be read"
+
+
+def _beyond_proxy(context: TrailContext) -> str:
+    """Return where a proxy connects to for a trail: the Arc proxy goes to the gateway, whatever is asked."""
+    gateway = context.index.recording.plan.arc_gateway if goes_by_arc_proxy(context) else None
+    return host_port(gateway, 443) if gateway else host_port(context.probe.host, context.probe.port)
 
 
 def _address(context: TrailContext) -> str:

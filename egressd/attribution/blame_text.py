@@ -42,7 +42,7 @@ _WHAT: Mapping[Blame, str] = {
     Blame.FIREWALL_L3L4: "an L3/L4 firewall (address, port)",
     Blame.FIREWALL_L7: "an L7 firewall (URL, application)",
     Blame.TLS_INSPECTION: "a TLS inspection device",
-    Blame.EXPLICIT_PROXY: "the configured proxy",
+    Blame.EXPLICIT_PROXY: "the proxy it goes through",
     Blame.TRANSPARENT_PROXY: "a transparent proxy",
     Blame.PATH_MTU_LINK: "a link with a smaller MTU",
     Blame.NAT_DEVICE: "the NAT device",

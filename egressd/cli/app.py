@@ -95,6 +95,7 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
     "private_link",
     "sources",
     "proxy",
+    "arc_gateway",
     "compare_paths",
     "only",
     "deadline",
@@ -181,6 +182,7 @@ def _misplaced(ctx: typer.Context, flag: str) -> str:
     "private_link",
     "sources",
     "proxy",
+    "arc_gateway",
     "compare_paths",
     "only",
 )

@@ -111,7 +111,7 @@ def catalog_features(
 
 @catalog_app.command("show")
 @guarded
-@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "features")
+@options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "features", "arc_gateway")
 def catalog_show(
     match: Annotated[
         str, typer.Argument(metavar="ENDPOINT", help="An id or pattern; `*` stands for anything.")
@@ -147,7 +147,15 @@ def catalog_regions(
 @catalog_app.command("export")
 @guarded
 @options.takes_flags(
-    "region", "allow_unknown_region", "cloud", "profiles", "features", "sources", "proxy", "only"
+    "region",
+    "allow_unknown_region",
+    "cloud",
+    "profiles",
+    "features",
+    "sources",
+    "proxy",
+    "arc_gateway",
+    "only",
 )
 def catalog_export(
     *,

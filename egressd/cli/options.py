@@ -94,6 +94,11 @@ FLAG_OPTIONS: Mapping[str, Any] = {
         "--source", "[NAME=]ADDRESS", "Local address or interface to leave from; repeat for more."
     ),
     "proxy": _text("--proxy", "URL", "Proxy to go through; `env` reads HTTPS_PROXY etc.; or `none`."),
+    "arc_gateway": _text(
+        "--arc-gateway",
+        "URL",
+        "Azure Arc gateway in use: https://contoso.gw.arc.azure.com, the prefix, or `none`.",
+    ),
     "compare_paths": Annotated[
         bool, typer.Option("--compare-paths", help="Probe directly and by the proxy, and say which works.")
     ],

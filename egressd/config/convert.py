@@ -11,12 +11,24 @@ from pathlib import Path
 
 from egressd.config.alerts.convert import convert_alerts, convert_notify
 from egressd.config.environment import EnvironmentProxies, read_environment
+from egressd.config.gateway import with_gateway
 from egressd.config.schema import EndpointPart, File, OverridePart, ProxyPart
 from egressd.errors import ConfigError
 from egressd.fields.files import read_secret
 from egressd.fields.parse import parse_resolver
 from egressd.model.endpoint import Cloud, Endpoint, Expect, Samples
-from egressd.model.settings import ConnectTo, Limits, Override, Proxy, Settings, Source, StateKeep, Trust, Web
+from egressd.model.settings import (
+    ArcGateway,
+    ConnectTo,
+    Limits,
+    Override,
+    Proxy,
+    Settings,
+    Source,
+    StateKeep,
+    Trust,
+    Web,
+)
 from egressd.yamlschema import build
 
 
@@ -28,7 +40,7 @@ def convert(file: File, *, host: bool = True) -> Settings:
     """
     proxies = _proxies(file.proxy, host=host) if file.proxy else EnvironmentProxies()
     controls = file.probe.controls
-    return Settings(
+    settings = Settings(
         region=file.region,
         cloud=file.cloud,
         allow_unknown_region=file.allow_unknown_region,
@@ -53,6 +65,9 @@ def convert(file: File, *, host: bool = True) -> Settings:
         alerting=convert_alerts(file.alerts),
         notify=convert_notify(file.notify, host=host),
     )
+    if file.arc_gateway is None:
+        return settings
+    return with_gateway(settings, ArcGateway(prefix=file.arc_gateway, proxy=file.arc_proxy))
 
 
 def _proxies(part: ProxyPart, *, host: bool) -> EnvironmentProxies:

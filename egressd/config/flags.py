@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 
 from egressd.config.environment import EnvironmentProxies, read_environment
+from egressd.config.gateway import gateway_from_flag
 from egressd.errors import UsageError
 from egressd.fields import parse
 from egressd.model.endpoint import Cloud
@@ -26,6 +27,8 @@ class Flags:
     """`ADDRESS`, `INTERFACE`, or either as `name=...`."""
     proxy: str | None = None
     """A URL, `env` for the proxy variables of the environment, or `none`."""
+    arc_gateway: str | None = None
+    """A URL, a prefix, or `none`."""
     compare_paths: bool = False
     only: tuple[str, ...] = ()
     strict: bool = False
@@ -44,7 +47,7 @@ def apply_flags(flags: Flags, settings: Settings) -> Settings:
     if flags.deadline is not None:
         limits = replace(limits, sweep_deadline=_deadline(flags.deadline))
     settings = _with_proxy(flags, settings)
-    return replace(
+    settings = replace(
         settings,
         region=_region(flags.region) or settings.region,
         allow_unknown_region=flags.allow_unknown_region or settings.allow_unknown_region,
@@ -58,6 +61,7 @@ def apply_flags(flags: Flags, settings: Settings) -> Settings:
         features=tuple(dict.fromkeys(flags.features)) or settings.features,
         private_link=settings.private_link if flags.private_link is None else flags.private_link,
     )
+    return gateway_from_flag(flags.arc_gateway, settings)
 
 
 def _region(text: str | None) -> str | None:

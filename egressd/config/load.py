@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from egressd.config.alerts.warnings import alert_warnings
 from egressd.config.flags import Flags, apply_flags
+from egressd.config.gateway import gateway_warnings
 from egressd.config.timing import timing_warnings
 from egressd.config.warnings import appliance_warnings
 from egressd.errors import ConfigError, UsageError
@@ -69,6 +70,7 @@ def load_settings(
         *settings.environment,
         *settings.host.notes,
         *appliance_warnings(settings),
+        *gateway_warnings(settings),
         *alert_warnings(settings),
         *timing_warnings(settings),
     )

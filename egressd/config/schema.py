@@ -306,6 +306,15 @@ class File(StrictModel):
     proxy: Annotated[ProxyPart | None, BeforeValidator(types.refuse_text)] = None
     """An explicit proxy. Without it, everything is reached directly; the environment is not read unless
     it is asked for."""
+    arc_gateway: (
+        Annotated[str, AfterValidator(parse.parse_arc_gateway), TypeName(text="URL or prefix")] | None
+    ) = None
+    """The Azure Arc gateway in use, such as `https://contoso.gw.arc.azure.com`: what it forwards for all
+    products that ask for it is then tried through the Arc proxy, the rest as configured. See
+    `docs/proxies.md`."""
+    arc_proxy: Annotated[str, AfterValidator(parse.parse_proxy_url), TypeName(text="URL")] | None = None
+    """The Arc proxy, where it is not this host's own at port 40343: on Azure Local, appliances and clusters
+    use that of the cluster's address. Only beside `arc_gateway`."""
     probe: ProbePart = ProbePart()
     """How hard to try."""
     endpoints: list[EndpointPart] = []

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from egressd.config.gateway import cloud_problem
 from egressd.fields.checks import Problem, as_items, as_mapping, credential_problems, did_you_mean, duplicates
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Protocol
 from egressd.model.settings import Settings
+from egressd.planning.path.gateway import PLACEHOLDER
 from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import PLACEHOLDER, placeholders
 from egressd.planning.region import normalize_region, place_problem
@@ -24,6 +26,7 @@ def cross_field_problems(data: object, catalog: Catalog | None) -> Iterator[Prob
     yield from duplicates(file, "endpoints", "id")
     yield from duplicates(file, "sources", "name")
     yield from _proxy(file.get("proxy"))
+    yield from _arc_gateway(file)
     for index, row in enumerate(as_items(file.get("endpoints"))):
         yield from _hosts(as_mapping(row), ("endpoints", index))
     if catalog is not None:
@@ -42,6 +45,19 @@ def _proxy(value: object) -> Iterator[Problem]:
     elif proxy.get("url") is None:
         yield ("proxy",), "must have a url, or from_environment: true"
     yield from credential_problems(proxy, ("proxy",))
+
+
+def _arc_gateway(file: dict[str, object]) -> Iterator[Problem]:
+    """Refuse a gateway where there is none, its prefix in two places, and its proxy alone."""
+    if file.get("arc_gateway") is None:
+        if file.get("arc_proxy") is not None:
+            yield ("arc_proxy",), "stands only beside arc_gateway"
+        return
+    cloud = file.get("cloud")
+    if cloud in tuple(Cloud) and (problem := cloud_problem(Cloud(str(cloud)))):
+        yield ("arc_gateway",), f"cannot stand beside cloud: {cloud}: {problem}"
+    if as_mapping(file.get("values")).get(PLACEHOLDER) is not None:
+        yield ("values", PLACEHOLDER), "stands in arc_gateway already; remove it here"
 
 
 def _hosts(row: dict[str, object], path: KeyPath) -> Iterator[Problem]:

@@ -7,10 +7,12 @@ import secrets
 from egressd.errors import AbsentSourceError
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.plan import Plan
-from egressd.model.settings import Settings
+from egressd.model.settings import ARC_PROXY_PORT, Settings
 from egressd.net.resolve import system_nameservers
+from egressd.net.sockets.listening import loopback_listener
 from egressd.net.vantage import local_addresses, local_interfaces, unusable_sources
 from egressd.planning import make_plan
+from egressd.wording import host_port
 
 MAX_SHOWN = 12
 """Addresses, or interfaces, listed in the error about one that does not exist."""
@@ -19,7 +21,7 @@ MAX_SHOWN = 12
 def plan_sweep(
     settings: Settings, catalog: Catalog, *, label: str = "", discoveries: tuple[Discovery, ...] = ()
 ) -> Plan:
-    """Plan a sweep; this host's resolver files are read, nothing is sent.
+    """Plan a sweep; this host's resolver files and list of sockets are read, nothing is sent.
 
     `label` is the random label of wildcard samples; empty: a new one.
 
@@ -33,7 +35,14 @@ def plan_sweep(
         discoveries=discoveries,
         label=label or f"egressd-probe-{secrets.token_hex(4)}",
         nameservers=nameservers,
+        arc_proxy=_listening_arc_proxy() if settings.arc_gateway else None,
     )
+
+
+def _listening_arc_proxy() -> str | None:
+    """Return the URL of the Arc proxy on this host, by the kernel's list of sockets; None: there is none."""
+    address = loopback_listener(ARC_PROXY_PORT)
+    return f"http://{host_port(address, ARC_PROXY_PORT)}" if address else None
 
 
 def refuse_absent_sources(settings: Settings) -> None:

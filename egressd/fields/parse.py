@@ -9,13 +9,15 @@ import re
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-from egressd.model.settings import SYSTEM_RESOLVER, Resolver
+from egressd.model.settings import ARC_GATEWAY_DOMAIN, SYSTEM_RESOLVER, Resolver
 from egressd.planning.placeholder import PLACEHOLDER, RESOLVER, is_address, is_host
 from egressd.wording import host_port
 
 _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}){unit})?" for unit, _ in _UNITS))
 _PROXY_PORTS = {"http": 80, "https": 443}
+_ARC_GATEWAY = f"https://contoso.{ARC_GATEWAY_DOMAIN}"
+_ARC_PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def parse_duration(text: object) -> float:
@@ -125,6 +127,31 @@ def _proxy_problem(url: SplitResult, host: str) -> str:
     if url.path not in {"", "/"} or url.query or url.fragment:
         return "must end after the port"
     return ""
+
+
+def parse_arc_gateway(text: str) -> str:
+    """Read the URL or the prefix of an Azure Arc gateway; return the prefix, in lower case.
+
+    The message never repeats it: there may be a password in it.
+    """
+    bare = "://" not in text and "." not in text
+    try:
+        url = urlsplit(
+            f"https://{text}.{ARC_GATEWAY_DOMAIN}" if bare else text if "://" in text else f"https://{text}"
+        )
+        host, port = (url.hostname or "").removesuffix("."), url.port
+    except ValueError:
+        raise ValueError(f"must be a URL such as {_ARC_GATEWAY}") from None
+    if "@" in url.netloc:
+        raise ValueError(f"must not hold a user name or password; write it as {_ARC_GATEWAY}")
+    prefix, _, domain = host.partition(".")
+    if domain != ARC_GATEWAY_DOMAIN or not _ARC_PREFIX.fullmatch(prefix) or not text.isprintable():
+        raise ValueError(f"must be a URL below {ARC_GATEWAY_DOMAIN}, such as {_ARC_GATEWAY}")
+    if url.scheme != "https" or port not in (None, 443):
+        raise ValueError(f"must be reached by https on port 443, as in {_ARC_GATEWAY}")
+    if url.path not in {"", "/"} or "?" in text or "#" in text:
+        raise ValueError(f"must end after the host, as in {_ARC_GATEWAY}")
+    return prefix
 
 
 def parse_network(text: str) -> str:

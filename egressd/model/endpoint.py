@@ -86,6 +86,15 @@ class Forwarding(StrEnum):
     """It must be reached without the gateway."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayUse:
+    """What an Azure Arc gateway in use means for a row, over all products that ask for it."""
+
+    word: Forwarding | None
+    """None: no document says."""
+    why: str
+
+
 class Inspection(StrEnum):
     """Whether Microsoft tolerates TLS inspection on the way to the endpoint."""
 

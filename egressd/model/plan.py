@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from egressd.model.endpoint import Expect, Inspection, Need, Protocol, Role, SampleKind
+from egressd.model.endpoint import Expect, GatewayUse, Inspection, Need, Protocol, Role, SampleKind
 from egressd.model.settings import (
     ConnectTo,
     Family,
@@ -50,6 +50,8 @@ class Target:
     """The route it takes; None: the configured path."""
     one_of: str | None = None
     """The choice of rows it belongs to, of which one that works is enough: profile and name."""
+    gateway: GatewayUse | None = None
+    """What the Azure Arc gateway in use means for it; None: none is in use, or the row is the operator's."""
 
     @property
     def is_proof(self) -> bool:
@@ -262,6 +264,8 @@ class Plan:
     proxy: Proxy | None = None
     plain_proxy: Proxy | None = None
     """The proxy for plain HTTP, where it is another one."""
+    arc_gateway: str | None = None
+    """The host of the Azure Arc gateway in use."""
     routes: tuple[ProbeRoute, ...] = ()
     """The routes that targets take besides the configured path."""
     unsampled: tuple[Unsampled, ...] = ()

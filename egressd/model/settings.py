@@ -91,6 +91,28 @@ class ProbeRoute:
     """One clause: whose way it is, and where that is written."""
 
 
+ARC_ROUTE = "arc-gateway"
+"""The name of the route by the Arc proxy, to what an Azure Arc gateway forwards."""
+ARC_PROXY_PORT = 40343
+"""Where the Connected Machine agent's Arc proxy listens; on Azure Local also at the cluster's address."""
+ARC_GATEWAY_DOMAIN = "gw.arc.azure.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArcGateway:
+    """The Azure Arc gateway in use."""
+
+    prefix: str
+    """The first label of its URL, as `az arcgateway list` prints it."""
+    proxy: str | None = None
+    """The URL of the Arc proxy; None: the one on this host, if it listens."""
+
+    @property
+    def host(self) -> str:
+        """The host of its URL."""
+        return f"{self.prefix}.{ARC_GATEWAY_DOMAIN}"
+
+
 def proxy_for(protocol: Protocol, *proxies: Proxy | None) -> Proxy | None:
     """Return the first proxy that carries a protocol: plain HTTP is forwarded, all else is tunnelled."""
     traffic = Traffic.PLAIN if protocol is Protocol.HTTP else Traffic.TUNNELS
@@ -196,6 +218,8 @@ class Settings:
     """The proxy of plain HTTP, if the environment sets another one for it."""
     routes: tuple[ProbeRoute, ...] = ()
     """Ways besides the configured path; names are unique."""
+    arc_gateway: ArcGateway | None = None
+    """None: no row goes by an Azure Arc gateway."""
     compare_paths: bool = False
     """Whether every target a proxy could carry is probed both directly and through it."""
     strict: bool = False

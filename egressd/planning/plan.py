@@ -16,6 +16,7 @@ from egressd.model.settings import ProbeRoute, Resolver, Settings
 from egressd.planning.controls import base_controls, nxdomain_controls
 from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sample, expand
+from egressd.planning.path.arc_proxy import gateway_notes, route_by_gateway
 from egressd.planning.path.choice import goes_through_proxy, route_named
 from egressd.planning.pattern import glob_matches_host, is_catalog_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders
@@ -51,17 +52,19 @@ def make_plan(
     discoveries: tuple[Discovery, ...] = (),
     label: str,
     nameservers: tuple[Resolver, ...] = (),
+    arc_proxy: str | None = None,
 ) -> Plan:
     """Plan a sweep.
 
     `label` is the random label put in the place of a `*`. `nameservers` are those of this host: they
-    stand for the resolver `system`.
+    stand for the resolver `system`. `arc_proxy` is the URL of the Arc proxy that listens on this host.
 
     Raises UsageError for a profile that does not exist, an endpoint id that is taken, and an `--only`
     that matches nothing.
     """
     context = _context(catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers)
-    every = expand(select(catalog, settings), context)
+    rows, settings = route_by_gateway(select(catalog, settings), settings, listening=arc_proxy)
+    every = expand(rows, context)
     refuse_unmatched(settings.only, lambda glob: any(_selected(one, (glob,)) for one in every))
     expansions = tuple(one for one in every if _selected(one, settings.only))
     draft = _draft(expansions, settings, catalog)
@@ -82,6 +85,7 @@ def make_plan(
         limits=settings.limits,
         proxy=settings.proxy,
         plain_proxy=settings.plain_proxy,
+        arc_gateway=settings.arc_gateway.host if settings.arc_gateway else None,
         routes=_routes_taken(draft.targets, settings),
         unsampled=tuple(draft.unsampled),
         coverage=coverage(expansions, draft.targets),
@@ -164,7 +168,7 @@ def _draft(expansions: Iterable[Expansion], settings: Settings, catalog: Catalog
     draft = _Draft()
     for one in expansions:
         endpoint = one.row.endpoint
-        idle = _no_source_for(endpoint.roles, settings)
+        idle = _no_source_for(endpoint.roles, settings) or one.row.stand_in or ""
         if idle or not one.samples:
             draft.unsampled.append(_unsampled(one, idle))
             continue
@@ -173,7 +177,7 @@ def _draft(expansions: Iterable[Expansion], settings: Settings, catalog: Catalog
 
 
 def _unsampled(one: Expansion, idle: str) -> Unsampled:
-    """Return why a row has no target; `idle` says that no source has a role of it, unless it is empty."""
+    """Return why a row has no target; `idle` says that it is not probed from here, unless it is empty."""
     waits_for = one.row.waits_for
     return Unsampled(
         endpoint=one.row.endpoint.id,
@@ -249,6 +253,7 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, path: str, ow
         owned=owned,
         route=endpoint.route,
         one_of=_choice(endpoint),
+        gateway=one.row.gateway,
     )
 
 
@@ -261,6 +266,7 @@ def _notes(
     if settings.region is not None and catalog.region(settings.region, settings.cloud) is None:
         yield f"region {settings.region} is not in the catalog: names made from it decide nothing"
     yield from feature_notes(catalog, settings)
+    yield from gateway_notes((one.row for one in every if _selected(one, settings.only)), settings)
     waiting = [one.row.endpoint.id for one in every if _selected(one, settings.only) and _needs_region(one)]
     if waiting:
         yield f"no region is given: not or only partly sampled are {', '.join(waiting)}"

@@ -105,6 +105,7 @@ def _with_unique_ids(drafts: Iterable[_Draft]) -> Iterator[Probe]:
 
 def route_fetches(controls: Iterable[ControlPlan], settings: Settings, plan: Plan) -> tuple[ControlPlan, ...]:
     """Set the path of each fetch; if all probes stay on loopback, drop fetches that would leave this host."""
+    settings = replace(settings, routes=plan.routes)  # that of an Arc gateway is made with the plan
     lab = stays_on_loopback(settings, plan.probes)
     routed = (_route(one, settings) for one in controls)
     return tuple(one for one in routed if not (lab and _leaves_host(one)))

@@ -71,6 +71,7 @@ def _heading(plan: Plan, *, width: int) -> str:
         f"Plan: {size}, {place}, catalog of {plan.catalog_revision}",
         f"DNS: {resolvers}",
         f"Path: {_path(plan)}",
+        *([f"Azure Arc gateway: {plan.arc_gateway}"] if plan.arc_gateway else []),
         "",
         "Sources",
         *(f"  {_source(one)}" for one in plan.sources),
@@ -118,7 +119,7 @@ def _targets(plan: Plan, *, width: int) -> str:
     lines: list[str] = ["Targets"]
     for endpoint, some in itertools.groupby(plan.targets, key=lambda one: one.endpoint):
         targets = list(some)
-        heading = f"{endpoint}: {targets[0].service} ({_need(targets[0])})"
+        heading = f"{endpoint}: {targets[0].service} ({_need(targets[0])}){_gateway(targets[0])}"
         lines.append(wrap(heading, first="  ", width=width))
         lines += [_target(one, rests[one.id], space=space) for one in targets]
     return "\n".join(lines if plan.targets else [*lines, "  none"]) + "\n"
@@ -126,6 +127,14 @@ def _targets(plan: Plan, *, width: int) -> str:
 
 def _need(target: Target) -> str:
     return f"{target.need}: {target.condition}" if target.condition else target.need
+
+
+def _gateway(target: Target) -> str:
+    """Say what the Azure Arc gateway in use means for a row, and why."""
+    if target.gateway is None:
+        return ""
+    word = target.gateway.word
+    return "; gateway: not documented" if word is None else f"; gateway: {word}, {target.gateway.why}"
 
 
 def _target(one: Target, rest: str, *, space: int) -> str:

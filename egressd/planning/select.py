@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog, Inclusion
-from egressd.model.endpoint import Endpoint, Need
+from egressd.model.endpoint import Endpoint, GatewayUse, Need
 from egressd.model.settings import ALL_ROLES, Override, Settings
 from egressd.planning.features import feature_not_in_use, refuse_unknown_features, with_features
+from egressd.planning.path.gateway import gateway_use, is_gateway, required, row_of_gateway
 from egressd.planning.pattern import glob_matches, glob_matches_host, pattern_covers
 
 
@@ -26,6 +27,10 @@ class SelectedRow:
     """Whether the operator added it, here or in the files of this host."""
     waits_for: str | None = None
     """The feature that is not in use, for which it is left out."""
+    gateway: GatewayUse | None = None
+    """What the Azure Arc gateway in use means for it; None: none is in use, or the row is the operator's."""
+    stand_in: str | None = None
+    """Why another row is probed for it; None: it is probed itself."""
 
 
 def select(catalog: Catalog, settings: Settings) -> tuple[SelectedRow, ...]:
@@ -33,7 +38,7 @@ def select(catalog: Catalog, settings: Settings) -> tuple[SelectedRow, ...]:
 
     Raises UsageError for a profile or a feature that does not exist and for an id that is taken.
     """
-    return tuple(_changed(_selected_rows(catalog, settings), settings))
+    return tuple(_changed(_by_gateway(_selected_rows(catalog, settings), settings), settings))
 
 
 def _changed(rows: Iterable[SelectedRow], settings: Settings) -> Iterator[SelectedRow]:
@@ -73,6 +78,22 @@ def _selected_rows(catalog: Catalog, settings: Settings) -> Iterator[SelectedRow
     for endpoint in settings.endpoints:
         if _exists(endpoint, settings):
             yield _own_row(endpoint)
+
+
+def _by_gateway(rows: Iterable[SelectedRow], settings: Settings) -> Iterator[SelectedRow]:
+    """Say of each row what the Azure Arc gateway in use means for it; the gateway itself is required."""
+    gateway, known = settings.arc_gateway, False
+    for row in rows:
+        if gateway is None or row.own:
+            yield row
+            continue
+        itself = is_gateway(row.endpoint)
+        known = known or itself
+        row = replace(row, endpoint=required(row.endpoint), waits_for=None) if itself else row
+        yield replace(row, gateway=gateway_use(row.endpoint, row.profiles))
+    if gateway is not None and not known:
+        endpoint = row_of_gateway(gateway)
+        yield SelectedRow(endpoint=endpoint, profiles=settings.profiles, gateway=gateway_use(endpoint, ()))
 
 
 def _exists(endpoint: Endpoint, settings: Settings) -> bool:

@@ -12,7 +12,7 @@ from egressd.model.endpoint import Protocol
 from egressd.model.observation import Phase
 from egressd.model.plan import ControlPlan, Probe
 from egressd.model.recording import Trail
-from egressd.model.settings import Proxy, Source
+from egressd.model.settings import SYSTEM_RESOLVER, Proxy, Resolver, Source
 from egressd.net.tunnel import proxy_auth_headers
 from egressd.probe.budget import Deadline
 from egressd.probe.candidates import Candidate, find_candidates
@@ -36,6 +36,8 @@ async def find_proxy_candidates(
     """Return the addresses of the proxy of a probe, and a trail for each DNS answer that adds none."""
     host = urlsplit(proxy_of(probe, context).url).hostname or ""
     hop = replace(probe, host=host, siblings=(), connect_to=None)
+    if host == "localhost":  # no question for DNS servers (RFC 6761 section 6.3)
+        context = replace(context, resolvers=(Resolver(name=SYSTEM_RESOLVER),))
     return await find_candidates(hop, context, source=source, deadline=deadline)
 
 

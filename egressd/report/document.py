@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 from pydantic_core import SchemaValidator, ValidationError
 
 from egressd.errors import ReportFileError
-from egressd.model.endpoint import Expect, Inspection, Need, Protocol, Role, SampleKind
+from egressd.model.endpoint import Expect, GatewayUse, Inspection, Need, Protocol, Role, SampleKind
 from egressd.model.observation import Certificate, Observation, Phase, Timestamp, TlsObservation
 from egressd.model.recording import Baseline, ClockReading, Control, Trail, VantageSource
 from egressd.model.settings import Family
@@ -182,6 +182,7 @@ class TargetEntry:
     internal: bool = False
     owned: bool | None = None
     route: str | None = None
+    gateway: GatewayUse | None = None
     outcome: Outcome
     phase: Phase | None
     reason: str | None

@@ -48,6 +48,7 @@ class PlanEntry:
     limits: Limits
     proxy: ProxyEntry | None
     plain_proxy: ProxyEntry | None = None
+    arc_gateway: str | None = None
     routes: tuple[RouteEntry, ...] = ()
     probes: tuple[ProbeEntry, ...]
     controls: tuple[ControlPlan, ...]

@@ -21,6 +21,12 @@ from egressd.model.observation import (
 from egressd.model.plan import ControlKind
 from egressd.model.verdict import Blame, Confidence, Outcome
 from tests.attribution import control_scenes
+from tests.attribution.arc_scenes import (
+    FORWARDED,
+    GATEWAY_REACHED,
+    GATEWAY_SILENT,
+    by_arc_proxy,
+)
 from tests.attribution.dns_scenes import (
     LIE,
     asked_again,
@@ -3205,7 +3211,68 @@ DNS_SCENES = (
 )
 
 
+ARC_SCENES = (
+    Scene(
+        name="arc-proxy-gone",
+        build=by_arc_proxy(),
+        reason="proxy_arc_unreachable",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.LOCAL_HOST,
+    ),
+    Scene(
+        name="arc-403",
+        build=by_arc_proxy(connect(403), gateway=GATEWAY_REACHED),
+        reason="proxy_arc_denied",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="arc-502-and-the-gateway-answers",
+        build=by_arc_proxy(connect(502), gateway=GATEWAY_REACHED),
+        reason="proxy_arc_failed",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+        blame=Blame.EXPLICIT_PROXY,
+    ),
+    Scene(
+        name="arc-502-and-the-gateway-was-not-tried",
+        build=by_arc_proxy(connect(502)),
+        reason="proxy_arc_failed",
+        outcome=BLOCKED,
+        least=CONFIRMED,
+    ),
+    Scene(
+        name="arc-silence",
+        build=by_arc_proxy(connect(None, Failure.TIMEOUT), gateway=GATEWAY_REACHED),
+        reason="proxy_arc_failed",
+        outcome=BLOCKED,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="arc-502-and-no-gateway",
+        build=by_arc_proxy(connect(502), gateway=GATEWAY_SILENT),
+        reason="proxy_arc_no_gateway",
+        outcome=BLOCKED,
+        most=HIGH,
+    ),
+    Scene(
+        name="arc-407-of-the-proxy-before-the-gateway",
+        build=by_arc_proxy(connect(407, headers={"proxy-authenticate": "NTLM"}), gateway=GATEWAY_REACHED),
+        reason="proxy_arc_denied",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="arc-through",
+        build=by_arc_proxy(connect(), tls(sni=FORWARDED), http(), gateway=GATEWAY_SILENT),
+        reason=None,
+        outcome=OK,
+    ),
+)
+
 SCENES = (
+    *ARC_SCENES,
     *DNS_SCENES,
     *HELLOS,
     *PEERS,

@@ -33,7 +33,7 @@ from egressd.model.recording import (
     Vantage,
     VantageSource,
 )
-from egressd.model.settings import Family, Limits, Resolver, Source, Trust
+from egressd.model.settings import Family, Limits, ProbeRoute, Resolver, Source, Trust
 from egressd.model.verdict import Sweep, Verdict
 
 NOW = "2026-11-20T03:10:04.120Z"
@@ -370,6 +370,8 @@ class Site:
         self.started = NOW
         self.clock_readings: tuple[ClockReading, ...] = ()
         self.proxy_variables: tuple[str, ...] = ()
+        self.routes: tuple[ProbeRoute, ...] = ()
+        self.arc_gateway: str | None = None
 
     def add(
         self,
@@ -385,6 +387,7 @@ class Site:
         owned: bool | None = None,
         private_link: bool = False,
         via_proxy: bool = False,
+        route: str | None = None,
         contrast: bool = False,
         source: str = SOURCE,
         skipped: str = "",
@@ -424,6 +427,7 @@ class Site:
                 source=source,
                 targets=(target,),
                 via_proxy=via_proxy,
+                route=route,
                 contrast=contrast,
                 siblings=siblings,
             )
@@ -490,6 +494,8 @@ class Site:
                 trust=Trust(public_roots=self.public_roots, public_networks=PUBLIC_NETWORKS),
                 limits=self.limits,
                 private_link=self.scope_in_use,
+                routes=self.routes,
+                arc_gateway=self.arc_gateway,
             ),
             vantage=Vantage(
                 host="here",

@@ -18,6 +18,7 @@ from egressd.model.observation import Certificate, ChainFacts, Failure, Observat
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Trail
 from egressd.model.verdict import Blame
+from tests.attribution.arc_scenes import GATEWAY_INSPECTED, GATEWAY_REACHED, by_arc_proxy
 from tests.attribution.cases import PRIVATE, SCENES
 from tests.attribution.dns_scenes import asked_again, injected
 from tests.attribution.recordings import (
@@ -295,6 +296,14 @@ ROWS: Mapping[str, Row] = {
         Phase.TLS,
         signed_for("login.microsoftonline.com", "gbl.his.arc.azure.com"),
         signed_for("a.corp.example", "b.corp.example"),
+    ),
+    "arc_gateway_reached": Row(
+        Phase.PROXY,
+        by_arc_proxy(connect(502), gateway=GATEWAY_REACHED),
+        by_arc_proxy(connect(502), gateway=GATEWAY_INSPECTED),
+    ),
+    "arc_proxy_opens_tunnels": Row(
+        Phase.PROXY, by_arc_proxy(connect(502), beside=True), by_arc_proxy(connect(502))
     ),
     "answer_injected": Row(
         Phase.DNS, scene("injected-denial"), injected(DENIED, answer=dns(failure=Failure.TIMEOUT))

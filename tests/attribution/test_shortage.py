@@ -52,7 +52,7 @@ def test_starved_controls_say_nothing(scene: object) -> None:
     assert found.findings == none.findings
 
 
-@pytest.mark.parametrize("scene", SCENES[:40], ids=lambda one: one.name)
+@pytest.mark.parametrize("scene", SCENES[:48], ids=lambda one: one.name)
 def test_starved_probes_blame_this_host(scene: object) -> None:
     """Where every trail found no descriptor, nothing is known, and the host of egressd is why."""
     recording = scene.build().recording()  # type: ignore[attr-defined]  # a scene

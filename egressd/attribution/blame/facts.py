@@ -32,7 +32,14 @@ from egressd.attribution.facts.certificate import (
     signs_unrelated_names,
 )
 from egressd.attribution.facts.peer_comparison import domain_of
-from egressd.attribution.facts.proxy import BAD_GATEWAY, names_web_server, plain_request, proxy_refusal
+from egressd.attribution.facts.proxy import (
+    BAD_GATEWAY,
+    arc_gateway_reached,
+    goes_by_arc_proxy,
+    names_web_server,
+    plain_request,
+    proxy_refusal,
+)
 from egressd.attribution.facts.sweep_index import is_cut
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import product_of
@@ -241,7 +248,7 @@ def _signs_unrelated_names(accusation: Accusation) -> bool:
 def _answered_connect(accusation: Accusation) -> bool:
     """Whether the listener at the proxy's address answered for itself, and not for what is beyond it."""
     tunnel = accusation.context.tunnel
-    if accusation.phase is not Phase.PROXY or tunnel is None:
+    if accusation.phase is not Phase.PROXY or tunnel is None or goes_by_arc_proxy(accusation.context):
         return False
     own = tunnel.failure is Failure.PROXY_STATUS and tunnel.status not in BAD_GATEWAY
     return own or tunnel.failure is Failure.PROXY_PAGE
@@ -266,6 +273,8 @@ def _is_no_proxy(accusation: Accusation) -> bool:
 def _no_tunnel_for_anybody(accusation: Accusation) -> bool:
     """Whether the same proxy opened no tunnel to names of unrelated owners either."""
     context, index = accusation.context, accusation.context.index
+    if goes_by_arc_proxy(context):  # the gateway is the far end, whatever name is asked for
+        return False
     if accusation.phase is not Phase.PROXY or context.trail.path in index.working_proxies:
         return False
     tried = {
@@ -274,6 +283,18 @@ def _no_tunnel_for_anybody(accusation: Accusation) -> bool:
         if any(one.path == context.trail.path and one.seen(Phase.PROXY) is not None for one in trails)
     }
     return len(tried) > 1
+
+
+def _arc_gateway_reached(accusation: Accusation) -> bool:
+    context = accusation.context
+    refused = accusation.phase is Phase.PROXY and goes_by_arc_proxy(context)
+    return refused and arc_gateway_reached(context) is True
+
+
+def _arc_proxy_opens_tunnels(accusation: Accusation) -> bool:
+    context = accusation.context
+    refused = accusation.phase is Phase.PROXY and goes_by_arc_proxy(context)
+    return refused and context.trail.path in context.index.working_proxies
 
 
 def _other_name_in_tunnel(accusation: Accusation) -> bool:
@@ -331,6 +352,18 @@ FACTS: tuple[Fact, ...] = (
         says="the same proxy opened no tunnel to names of unrelated owners either",
         holds=_no_tunnel_for_anybody,
         rules_out=FAR_END,
+    ),
+    Fact(
+        name="arc_gateway_reached",
+        says="the gateway's own URL proved its name, so the way to it is open, and no other one is needed",
+        holds=_arc_gateway_reached,
+        rules_out=frozenset({Blame.FIREWALL_L7, Blame.FIREWALL_L3L4}),
+    ),
+    Fact(
+        name="arc_proxy_opens_tunnels",
+        says="the same Arc proxy opened tunnels to other names, so its way to the gateway is open",
+        holds=_arc_proxy_opens_tunnels,
+        rules_out=frozenset({Blame.FIREWALL_L7, Blame.FIREWALL_L3L4}),
     ),
     Fact(
         name="other_name_in_tunnel",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from egressd.attribution.facts.stats import seen_since
 from egressd.attribution.facts.sweep_index import host_of
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import CDN_HEADERS, PROXY_SERVERS, product_of
 from egressd.model.observation import Failure, HttpObservation, ProxyObservation, TlsObservation
 from egressd.model.plan import ControlKind
+from egressd.model.settings import ARC_ROUTE
 
 ProxyAnswer = ProxyObservation | HttpObservation
 
@@ -22,6 +24,31 @@ PROXY_STATUSES = frozenset({407, 511})
 BASIC = "basic"
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]{0,30})(?=\s*(?:,|$)|\s+[A-Za-z0-9+/=])")
+
+
+def goes_by_arc_proxy(context: TrailContext) -> bool:
+    """Whether the trail goes through the Arc proxy, to what an Azure Arc gateway forwards."""
+    return context.probe.route == ARC_ROUTE and context.proxied
+
+
+def arc_gateway_reached(context: TrailContext) -> bool | None:
+    """Whether the gateway's own URL was reached: its name was proven, or every try of it failed.
+
+    None: neither, as where it was not tried, or where TLS inspection answered for it.
+    """
+    index = context.index
+    probes = index.probes_by_host.get(index.recording.plan.arc_gateway or "", ())
+    trails = [
+        trail
+        for probe in probes
+        if seen_since(own := index.trails.get(probe.id, ()), index.recording.evidence_since)
+        for trail in own
+    ]
+    facts = [one.facts for trail in trails for one in trail.handshakes if one.failure is None]
+    if any(one is not None and one.publicly_anchored for one in facts):
+        return True
+    failed = all(trail.last is not None and trail.last.failure is not None for trail in trails)
+    return False if trails and failed else None
 
 
 def headers_of(one: ProxyAnswer | None) -> dict[str, str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from egressd.attribution.blame.suspects import (
     ANSWER_TO_CONNECT,
+    ARC_FAILS,
+    ARC_PROXY,
+    ARC_REFUSES,
     BEYOND_PROXY,
     CONFIGURED_PROXY,
     CONNECT_UNANSWERED,
     DIRECT_RULE,
+    NO_ARC_GATEWAY,
     NO_PROXY_THERE,
     PROXYS_RESOLVER,
     RESOLVER,
@@ -39,6 +43,84 @@ PROXY: tuple[Reason, ...] = (
         advice="Correct the host name of the proxy {proxy} in the configuration, or add it to the zone that "
         "{resolver} serves.",
         confirm=steps("$ getent ahosts PROXY-HOST", "$ dig @{resolver} PROXY-HOST A"),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_arc_unreachable",
+        phase=Phase.PROXY,
+        title="The Arc proxy of this host does not answer",
+        meaning="The Connected Machine agent's Arc proxy listened when the sweep was planned and takes no "
+        "connection now. It runs on this host, so no device of the network is on the way to it.",
+        signal="The connection to the Arc proxy on loopback was refused or timed out.",
+        evidence=(
+            "tcp.remote_address, tcp.remote_port: the Arc proxy",
+            "tcp.failure, tcp.errno: how it failed",
+            "trails.path: the Arc proxy",
+        ),
+        suspects=ARC_PROXY,
+        severity=Outcome.BLOCKED,
+        advice="See why nothing takes connections at {proxy} on this host: start the Connected Machine agent "
+        "and its Arc proxy again. No rule of the network is in question.",
+        confirm=steps("$ azcmagent show", "Look at `Agent Status` and `Using HTTPS Proxy`."),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_arc_no_gateway",
+        phase=Phase.PROXY,
+        title="The Arc proxy does not get to the gateway",
+        meaning="The Arc proxy opens no tunnel, and the Azure Arc gateway's own URL is not reached from here "
+        "either. All that the gateway forwards fails with it: mend the way to the gateway first.",
+        signal="CONNECT at the Arc proxy failed, and so did every probe of the gateway's own URL.",
+        evidence=(
+            "proxy.status, proxy.failure: what the Arc proxy answered",
+            "trails.path: the Arc proxy",
+        ),
+        suspects=NO_ARC_GATEWAY,
+        severity=Outcome.BLOCKED,
+        advice="Mend the way to the Azure Arc gateway first: its own row says where it ends. Then this name "
+        "needs nothing of its own, as the gateway forwards it.",
+        advice_for=(Blame.FIREWALL_L7, Blame.FIREWALL_L3L4, Blame.EXPLICIT_PROXY, Blame.AZURE_SERVICE),
+        confirm=steps(CURL_PROXY, "Then the same for the gateway's own URL, without this proxy."),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_arc_denied",
+        phase=Phase.PROXY,
+        title="The Arc gateway does not forward the name",
+        meaning="The agent's Arc proxy refuses a tunnel to a name that Microsoft documents as forwarded. The "
+        "gateway's list lacks it, the agent is not tied to this gateway, or the agent's bypass list sends it "
+        "elsewhere. A firewall rule for the name would not help.",
+        signal="CONNECT at the Arc proxy was answered by a 3xx or 4xx status.",
+        evidence=(
+            "proxy.status, proxy.headers: the answer",
+            "proxy.authority: the name and port requested",
+            "trails.path: the Arc proxy",
+        ),
+        suspects=ARC_REFUSES,
+        severity=Outcome.BLOCKED,
+        advice="On the host of {proxy}, see that the agent's connection type is gateway and that it is tied "
+        "to this one, then ask why {place} is not forwarded: it answers {status}.",
+        confirm=steps("$ azcmagent show", "$ azcmagent check", CURL_PROXY),
+        needs=("proxy",),
+    ),
+    Reason(
+        code="proxy_arc_failed",
+        phase=Phase.PROXY,
+        title="The Arc proxy opens no tunnel",
+        meaning="The agent's Arc proxy took the request and gets no tunnel through the gateway. The agent, "
+        "the gateway or the service behind it fails; where the gateway's own URL is reached, no firewall is "
+        "in question.",
+        signal="CONNECT at the Arc proxy was answered by a 5xx status, or not at all.",
+        evidence=(
+            "proxy.status, proxy.failure, proxy.body: all that is known",
+            "trails.path: the Arc proxy",
+            "controls.repeat: whether it happens again",
+        ),
+        suspects=ARC_FAILS,
+        severity=Outcome.BLOCKED,
+        advice="Look up CONNECT {place} at {time} in the log of the agent's Arc proxy {proxy}, and see that "
+        "the agent is tied to this gateway and up to date.",
+        confirm=steps("$ azcmagent show", "$ azcmagent check", CURL_PROXY),
         needs=("proxy",),
     ),
     Reason(

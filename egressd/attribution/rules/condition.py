@@ -40,9 +40,9 @@ def phase_failed(phase: Phase, *failures: Failure) -> Condition:
     return OnFailure(lambda context: (one := observed(context)) is not None and one.failure in wanted)
 
 
-def failed_in(phase: Phase) -> Condition:
-    """Hold where the trail's first failure is in a phase."""
-    return OnFailure(lambda context: context.failed_in is phase)
+def failed_in(*phases: Phase) -> Condition:
+    """Hold where the trail's first failure is in one of the phases."""
+    return OnFailure(lambda context: context.failed_in in phases)
 
 
 def both(one: Condition, other: Condition) -> Condition:

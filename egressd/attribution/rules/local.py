@@ -124,6 +124,6 @@ def _when(rule: Rule, phase: Phase) -> Condition:
     return both(failed_in(phase), rule.when)
 
 
-def exhausted_in(phase: Phase) -> Rule:
-    """Return the rule for a phase on an open connection, which this host can still run out of memory for."""
-    return Rule(reason="local_resource_exhausted", when=both(failed_in(phase), _exhausted))
+def exhausted_in(*phases: Phase) -> Rule:
+    """Return the rule for phases in which this host can run out of descriptors or memory."""
+    return Rule(reason="local_resource_exhausted", when=both(failed_in(*phases), _exhausted))

@@ -8,12 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from egressd.attribution.blame.suspects import LISTENER_REFUSES, Signature
+from egressd.attribution.blame.suspects import (
+    LISTENER_REFUSES,
+    NO_PROXY_ON_ROUTE,
+    ROUTE_REFUSES,
+    Signature,
+)
 from egressd.attribution.certainty import OBSERVED, SILENCE, at, contrasted, unless
 from egressd.attribution.control_results.contrast import sni_contrast
+from egressd.attribution.facts.address import parse_ip
 from egressd.attribution.facts.proxy import (
     BAD_GATEWAY,
+    arc_gateway_reached,
     auth_schemes,
+    goes_by_arc_proxy,
     headers_of,
     inspected_answer,
     is_anonymous,
@@ -87,8 +95,14 @@ def _port_denied(context: TrailContext) -> bool:
 
 
 def _who_is_no_proxy(context: TrailContext) -> Signature | None:
-    """Who answered CONNECT by HTTP can be asked; where nobody did, our own configuration comes first."""
-    return LISTENER_REFUSES if proxy_refusal(context) is not None else None
+    """Who answered CONNECT by HTTP can be asked; where nobody did, the configuration comes first.
+
+    A route's proxy is that of another program: its configuration is the host's, not egressd's.
+    """
+    answered = proxy_refusal(context) is not None
+    if context.probe.route is not None:
+        return ROUTE_REFUSES if answered else NO_PROXY_ON_ROUTE
+    return LISTENER_REFUSES if answered else None
 
 
 def _other_ports(context: TrailContext) -> Iterator[Trail]:
@@ -141,6 +155,36 @@ def _silent(context: TrailContext) -> bool:
 def _unanswered(context: TrailContext) -> bool:
     answer = context.tunnel or plain_request(context)
     return answer is not None and answer.failure is Failure.TIMEOUT and answer.status is None
+
+
+def _arc_proxy_gone(context: TrailContext) -> bool:
+    """Whether the Arc proxy of this host does not take connections: no device is on the way there."""
+    ours = goes_by_arc_proxy(context) and _is_on_loopback(context)
+    return ours and _unreachable(context)
+
+
+def _is_on_loopback(context: TrailContext) -> bool:
+    address = parse_ip(context.dialled[0])
+    return address is not None and address.is_loopback
+
+
+def _arc_without_gateway(context: TrailContext) -> bool:
+    return _arc_failed(context) and arc_gateway_reached(context) is False
+
+
+def _arc_denied(context: TrailContext) -> bool:
+    status = context.tunnel.status if context.tunnel is not None else None
+    return _arc_failed(context) and status is not None and 300 <= status < 500
+
+
+def _arc_failed(context: TrailContext) -> bool:
+    """Whether the Arc proxy took CONNECT and opened no tunnel."""
+    tunnel = context.tunnel
+    return goes_by_arc_proxy(context) and tunnel is not None and tunnel.failure is not None
+
+
+def _is_silent(context: TrailContext) -> bool:
+    return context.tunnel is not None and context.tunnel.status is None
 
 
 def _hung_up(context: TrailContext) -> bool:
@@ -216,10 +260,14 @@ def _block_page(context: TrailContext) -> bool:
 PROXY = RuleTable(
     phase=Phase.PROXY,
     rules=(
-        exhausted_in(Phase.PROXY),
+        exhausted_in(Phase.TCP, Phase.PROXY),
         Rule(reason="proxy_name_unresolvable", when=_unresolvable),
         Rule(reason="proxy_certificate_untrusted", when=_untrusted),
         Rule(reason="proxy_not_connect_capable", when=_no_proxy, suspects=_who_is_no_proxy),
+        Rule(reason="proxy_arc_unreachable", when=_arc_proxy_gone),
+        Rule(reason="proxy_arc_no_gateway", when=_arc_without_gateway, certainty=SILENCE),
+        Rule(reason="proxy_arc_denied", when=_arc_denied),
+        Rule(reason="proxy_arc_failed", when=_arc_failed, certainty=unless(_is_silent, OBSERVED)),
         Rule(reason="proxy_unreachable", when=_unreachable),
         Rule(reason="proxy_auth_unsupported", when=_scheme_unsupported),
         Rule(reason="proxy_auth_rejected", when=_credentials_rejected),

@@ -39,6 +39,7 @@ DEFAULT_INTERVAL = "5s"
     "private_link",
     "sources",
     "proxy",
+    "arc_gateway",
     "compare_paths",
     "only",
     "deadline",

@@ -6,13 +6,35 @@ import asyncio
 import errno
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 PROC = Path("/proc")
+
+
+def _kernel_address(family: socket.AddressFamily, text: str) -> str:
+    """Write an address as the kernel's lists do: words of 32 bits in the order of this machine."""
+    packed = socket.inet_pton(family, text)
+    words = (int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, len(packed), 4))
+    return "".join(f"{one:08X}" for one in words)
+
+
 _LISTEN = "0A"
 """TCP_LISTEN of net/tcp_states.h, as /proc/net/tcp writes it."""
 
+_AT_IPV4_LOOPBACK = frozenset(
+    _kernel_address(family, text)
+    for family, text in (
+        (socket.AF_INET, "127.0.0.1"),
+        (socket.AF_INET, "0.0.0.0"),
+        (socket.AF_INET6, "::ffff:127.0.0.1"),
+        (socket.AF_INET6, "::"),
+    )
+)
+"""Addresses, as /proc/net/tcp and tcp6 write them, at which a socket accepts for 127.0.0.1. `::` does as
+well, unless it is for IPv6 only, which the list does not say."""
+_AT_IPV6_LOOPBACK = frozenset({_kernel_address(socket.AF_INET6, "::1")})
 BACKLOG = 128
 TcpSocket = socket.socket
 
@@ -81,12 +103,28 @@ def port_holders(port: int) -> tuple[str, ...]:
     return tuple(_named(one) for one in processes if _has_any(one, sockets))
 
 
+def loopback_listener(port: int) -> str | None:
+    """Return the loopback address at which something listens on a TCP port; None: nothing does.
+
+    Read from the kernel's list (proc_net_tcp(5)), without a connection; None where that can't be read.
+    """
+    places = {words[1].rpartition(":")[0] for words in _listening(port)}
+    if places & _AT_IPV4_LOOPBACK:
+        return "127.0.0.1"
+    return "::1" if places & _AT_IPV6_LOOPBACK else None
+
+
 def _listening_inodes(port: int) -> Iterator[str]:
+    return (words[9] for words in _listening(port))
+
+
+def _listening(port: int) -> Iterator[list[str]]:
+    """Yield the words of each row of a socket that listens on a port."""
     for name in ("tcp", "tcp6"):
         for row in _text(PROC / "net" / name).splitlines()[1:]:
             words = row.split()
             if words[3] == _LISTEN and int(words[1].rpartition(":")[2], 16) == port:
-                yield words[9]
+                yield words
 
 
 def _has_any(process: Path, sockets: set[str]) -> bool:
