@@ -417,7 +417,6 @@ class Site:
                     private_link=private_link,
                 )
             )
-        siblings = ("sibling.example",) if sample is SampleKind.RANDOM else ()
         self.probes.append(
             Probe(
                 id=probe,
@@ -429,7 +428,7 @@ class Site:
                 via_proxy=via_proxy,
                 route=route,
                 contrast=contrast,
-                siblings=siblings,
+                siblings=("sibling.example",) if sample is SampleKind.RANDOM else (),
             )
         )
         self.records.append(ProbeRecord(probe=probe, trails=trails, skipped=skipped, bug=bug))
