@@ -9,7 +9,7 @@ from egressd.errors import UsageError
 from egressd.fields.parse import parse_arc_gateway
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import ArcGateway, Settings
-from egressd.planning.path.gateway import PLACEHOLDER
+from egressd.planning.path.gateway import VALUE_NAME
 
 NONE = "none"
 
@@ -35,8 +35,8 @@ def gateway_from_flag(text: str | None, settings: Settings) -> Settings:
 
 def with_gateway(settings: Settings, gateway: ArcGateway | None) -> Settings:
     """Return settings with another gateway, or none, and its prefix as the value of its placeholder."""
-    values = tuple(one for one in settings.values if one[0] != PLACEHOLDER)
-    own = ((PLACEHOLDER, gateway.prefix),) if gateway is not None else ()
+    values = tuple(one for one in settings.values if one[0] != VALUE_NAME)
+    own = ((VALUE_NAME, gateway.prefix),) if gateway is not None else ()
     kept = settings.values if gateway is None and settings.arc_gateway is None else (*values, *own)
     return replace(settings, arc_gateway=gateway, values=kept)
 
@@ -49,7 +49,7 @@ def cloud_problem(cloud: Cloud) -> str:
         case Cloud.USGOV:
             return (
                 "the gateway exists in the public cloud only; for the row that Azure Local's list of this "
-                f"cloud has nevertheless, give the prefix under values as {PLACEHOLDER}"
+                f"cloud has nevertheless, give the prefix under values as {VALUE_NAME}"
             )
         case Cloud.CHINA:
             return "the gateway exists in the public cloud only"

@@ -13,7 +13,7 @@ from egressd.fields.checks import Problem, as_items, as_mapping, credential_prob
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Protocol
 from egressd.model.settings import Settings
-from egressd.planning.path.gateway import PLACEHOLDER
+from egressd.planning.path.gateway import VALUE_NAME
 from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import PLACEHOLDER, placeholders
 from egressd.planning.region import normalize_region, place_problem
@@ -56,8 +56,8 @@ def _arc_gateway(file: dict[str, object]) -> Iterator[Problem]:
     cloud = file.get("cloud")
     if cloud in tuple(Cloud) and (problem := cloud_problem(Cloud(str(cloud)))):
         yield ("arc_gateway",), f"cannot stand beside cloud: {cloud}: {problem}"
-    if as_mapping(file.get("values")).get(PLACEHOLDER) is not None:
-        yield ("values", PLACEHOLDER), "stands in arc_gateway already; remove it here"
+    if as_mapping(file.get("values")).get(VALUE_NAME) is not None:
+        yield ("values", VALUE_NAME), "stands in arc_gateway already; remove it here"
 
 
 def _hosts(row: dict[str, object], path: KeyPath) -> Iterator[Problem]:

@@ -89,8 +89,8 @@ def _by_gateway(rows: Iterable[SelectedRow], settings: Settings) -> Iterator[Sel
             continue
         itself = is_gateway(row.endpoint)
         known = known or itself
-        row = replace(row, endpoint=required(row.endpoint), waits_for=None) if itself else row
-        yield replace(row, gateway=gateway_use(row.endpoint, row.profiles))
+        changed = replace(row, endpoint=required(row.endpoint), waits_for=None) if itself else row
+        yield replace(changed, gateway=gateway_use(row.endpoint, row.profiles))
     if gateway is not None and not known:
         endpoint = row_of_gateway(gateway)
         yield SelectedRow(endpoint=endpoint, profiles=settings.profiles, gateway=gateway_use(endpoint, ()))

@@ -14,7 +14,7 @@ from egressd.model.settings import ALL_ROLES, ARC_GATEWAY_DOMAIN, ArcGateway
 from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import placeholders
 
-PLACEHOLDER = "arc_gateway"
+VALUE_NAME = "arc_gateway"
 HTTPS_PORT = 443
 FORWARDED_IN_CLEAR = ("*.update.microsoft.com", "www.microsoft.com")
 """All that the gateway forwards of plain HTTP, by Microsoft's list of what it forwards."""
@@ -24,7 +24,7 @@ ENCRYPTED = (Protocol.HTTPS, Protocol.WSS, Protocol.TLS)
 def is_gateway(endpoint: Endpoint) -> bool:
     """Return whether a row is the gateway's own URL."""
     texts = (endpoint.pattern, *endpoint.samples.templated)
-    return any(PLACEHOLDER in placeholders(text) for text in texts) and ARC_GATEWAY_DOMAIN in endpoint.pattern
+    return any(VALUE_NAME in placeholders(text) for text in texts) and ARC_GATEWAY_DOMAIN in endpoint.pattern
 
 
 def required(endpoint: Endpoint) -> Endpoint:
