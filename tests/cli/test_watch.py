@@ -168,10 +168,11 @@ def test_many_changes_at_once_take_a_line_each(failing_sweep: Sweep) -> None:
 
 def test_the_status_line_counts_targets(failing_sweep: Sweep, all_ok_sweep: Sweep) -> None:
     """The status line has the numbers of ok and failing required targets, and the current activity."""
-    assert messages.progress_text(failing_sweep, "x") == "113 of 114 targets ok, 1 required target to go; x"
-    assert (
-        messages.progress_text(all_ok_sweep, "x") == "114 of 114 targets ok, every required target is ok; x"
-    )
+    count = len(failing_sweep.verdicts)
+    failing = messages.progress_text(failing_sweep, "x")
+    assert failing == f"{count - 1} of {count} targets ok, 1 required target to go; x"
+    ok = messages.progress_text(all_ok_sweep, "x")
+    assert ok == f"{count} of {count} targets ok, every required target is ok; x"
 
 
 @pytest.mark.parametrize(
@@ -280,7 +281,7 @@ def test_a_change_window(tmp_path: Path) -> None:
         _until(watch, CLOCK + rf"GOOD     {OTHER}:443: ")
         rest, errors = watch.communicate(timeout=300)
     assert watch.returncode == 0
-    assert rest.endswith("PASS: 39 required targets, all reachable (exit code 0)\n")
+    assert re.search(r"^PASS: \d+ required targets, all reachable \(exit code 0\)\n\Z", rest, re.MULTILINE)
     assert errors == f"egressd: wrote {report}: {rest.splitlines()[-1]}\n"
     assert "\x1b" not in start + seen + rest + errors
     assert is_over(read_saved(report))
