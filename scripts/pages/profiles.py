@@ -151,8 +151,8 @@ def _cells(row: Endpoint, documents: Mapping[Provenance, int]) -> Iterator[str]:
 
 def _host(row: Endpoint) -> str:
     reach = " (any depth)" if row.deep else ""
-    paths = [f"`{path}`" for path in row.paths if path != "/"]
-    return f"`{row.pattern}`{reach}" + "".join(f"<br>{path}" for path in paths)
+    more = [f"`{path}`" for path in row.paths if path != "/"] + [f"tag `{tag}`" for tag in row.service_tags]
+    return f"`{row.pattern}`{reach}" + "".join(f"<br>{one}" for one in more)
 
 
 def _roles(row: Endpoint) -> str:

@@ -180,3 +180,19 @@ def test_machine_configuration_is_offered_where_the_list_says() -> None:
     assert counts == {Cloud.PUBLIC: 42, Cloud.USGOV: 3, Cloud.CHINA: 4}
     listed = {row["Region name"] for row in read_rows("machine-configuration")}
     assert {name for _, names in profile.regions for name in names} == listed
+
+
+@pytest.mark.parametrize(
+    ("profile", "tags"),
+    [
+        ("windows-admin-center", {"WindowsAdminCenter"}),
+        ("defender", {"MicrosoftDefenderForEndpoint", "OneDsCollector"}),
+        ("azure-monitor-agent", {"AzureMonitor", "AzureResourceManager"}),
+        ("hybrid-worker", {"GuestAndHybridManagement", "AzureMonitor"}),
+    ],
+)
+def test_service_tags(profile: str, tags: set[str]) -> None:
+    """The tags that a list names in place of hosts, and never for a data collection endpoint."""
+    rows = rows_of(profile).values()
+    assert {tag for one in rows for tag in one.service_tags} == tags
+    assert not any(one.service_tags for one in rows if "ingest.monitor" in one.pattern)
