@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import structlog
@@ -24,7 +25,7 @@ from egressd.model.plan import ControlPlan, Plan, Probe
 from egressd.model.recording import Baseline, ProbeRecord, Recording
 from egressd.model.settings import Settings, Trust
 from egressd.model.verdict import Sweep
-from egressd.net.trust import load_trust
+from egressd.net.trust import VendorRoots, load_trust, read_roots
 from egressd.net.tunnel import proxy_secrets
 from egressd.planning import calls_needed
 from egressd.planning.probes import route_fetches
@@ -221,9 +222,12 @@ def open_context(settings: Settings, plan: Plan) -> ProbeContext:
     """Load what probing needs: modules, the trust stores and the DNS resolvers. Raises ConfigError."""
     import_late_modules()
     own_authorities = {one.ca_file for one in settings.proxies if one.ca_file is not None}
+    own_roots = tuple(
+        VendorRoots(domains=(host,), pem=read_roots(Path(file))) for host, file in settings.host.authorities
+    )
     return ProbeContext(
         plan=plan,
-        store=load_trust(settings.trust).load(),
+        store=load_trust(settings.trust, own=own_roots).load(),
         resolvers=expand_resolvers(settings.resolvers),
         proxy_stores={one: load_trust(Trust(store=one)).load() for one in own_authorities},
         secrets=proxy_secrets(*settings.proxies),

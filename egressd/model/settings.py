@@ -194,6 +194,8 @@ class HostRepositories:
     """What the package managers of this host are configured to use; read if its profile is chosen."""
 
     endpoints: tuple[Endpoint, ...] = ()
+    authorities: tuple[tuple[str, str], ...] = ()
+    """Hosts, and files of authorities that a package manager verifies them with."""
     notes: tuple[str, ...] = ()
     """What could not be read or is not probed, and which manager goes another way than egressd."""
 

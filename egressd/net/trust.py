@@ -77,7 +77,7 @@ class TrustStore:
         self._vendors = vendor_roots() if vendors is None else tuple(vendors)
         self._vendor_pem: str | None = None
         self._has_subordinate_anchor = False
-        self._vendor_stores: dict[VendorRoots, TrustStore] = {}
+        self._vendor_stores: dict[tuple[VendorRoots, ...], TrustStore] = {}
         self._store_pem = None if trust.store == SYSTEM else _read_pem(trust.store)
         self._public_file = None if trust.public_roots == BUNDLED else trust.public_roots
         self._system = _system_ders() if trust.store == SYSTEM and verifies else []
@@ -86,18 +86,19 @@ class TrustStore:
 
     def for_host(self, host: str) -> TrustStore:
         """Return the store to verify a host with: this one, or one that has its vendor's roots as well."""
-        vendor = next((one for one in self._vendors if one.holds_for(host)), None)
-        if vendor is None:
+        vendors = tuple(one for one in self._vendors if one.holds_for(host))
+        if not vendors:
             return self
-        if vendor not in self._vendor_stores:
+        if vendors not in self._vendor_stores:
             store: TrustStore = copy(self)
             store.__dict__.pop("unverified", None)
-            store._vendors, store._vendor_pem, store._contexts = (), vendor.pem, {}
-            ders = _ders(vendor.pem)
+            pem = "\n".join(one.pem for one in vendors)
+            store._vendors, store._vendor_pem, store._contexts = (), pem, {}
+            ders = _ders(pem)
             store._has_subordinate_anchor = not all(parse_certificate(one).facts.self_signed for one in ders)
             store.public, store.trusted = self.public.extended(ders), self.trusted.extended(ders)
-            self._vendor_stores[vendor] = store
-        return self._vendor_stores[vendor]
+            self._vendor_stores[vendors] = store
+        return self._vendor_stores[vendors]
 
     def context(self, alpn: tuple[str, ...], *, names: bool = True) -> ssl.SSLContext:
         """Return the context that offers these ALPN protocols; without `names` it checks the chain alone."""
@@ -175,8 +176,8 @@ class TrustStore:
         )
 
 
-def load_trust(trust: Trust) -> TrustStore:
-    """Load the PEM files of the trust settings.
+def load_trust(trust: Trust, *, own: Iterable[VendorRoots] = ()) -> TrustStore:
+    """Load the PEM files of the trust settings; `own` are roots that programs of this host have besides.
 
     Raises:
         ConfigError: a file can't be read, or holds no certificate.
@@ -193,7 +194,14 @@ def load_trust(trust: Trust) -> TrustStore:
             problems += [f"{key}: {problem}" for problem in error.problems]
     if problems:
         raise ConfigError(tuple(problems))
-    return TrustStore(trust)
+    return TrustStore(trust, vendors=(*vendor_roots(), *own))
+
+
+def read_roots(path: Path) -> str:
+    """Return the text of a PEM file. Raises ConfigError if no certificate can be read from it."""
+    pem = _read_pem(str(path))
+    _check_pem(pem, str(path))
+    return pem
 
 
 def _read_pem(path: str) -> str:

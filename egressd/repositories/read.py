@@ -28,7 +28,7 @@ def with_this_host(settings: Settings, *, root: Path, environ: Mapping[str, str]
     `root` is the folder that stands for `/`, `machine` the architecture as the kernel names it.
     """
     host = PackageHost(files=HostFiles(root=root), environ=environ, machine=machine)
-    rows = HostRows(settings=settings)
+    rows = HostRows(settings=settings, root=root)
     for read in READERS:
         rows.add(read(host))
     notes = (*rows.notes(), *dict.fromkeys(host.files.notes))
@@ -36,5 +36,7 @@ def with_this_host(settings: Settings, *, root: Path, environ: Mapping[str, str]
         notes = (NOTHING, *notes)
     if len(notes) > MOST_NOTES:
         notes = (*notes[:MOST_NOTES], f"{len(notes) - MOST_NOTES} more notes on this host's files")
-    found = HostRepositories(endpoints=tuple(rows.endpoints.values()), notes=notes)
+    found = HostRepositories(
+        endpoints=tuple(rows.endpoints.values()), authorities=tuple(rows.authorities), notes=notes
+    )
     return replace(settings, host=found, routes=(*settings.routes, *rows.routes.values()))

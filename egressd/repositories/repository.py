@@ -35,6 +35,16 @@ DIRECT_BY_DEFAULT = RepositoryPath()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """How a package manager verifies certificates, where not by the system's rules alone."""
+
+    place: str
+    """File and line."""
+    authorities: str | None = None
+    """A file of authorities; None: rules that egressd has not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     """What a package manager fetches first of a repository, or of a mirror of it."""
 
@@ -51,8 +61,8 @@ class Repository:
     need: Need = Need.REQUIRED
     mirrors_of: str | None = None
     """The list it is a mirror of, one of which is enough; None: it is the only one."""
-    unverified: str | None = None
-    """Why its certificate is trusted by other rules than the system's; None: by the system's."""
+    verification: Verification | None = None
+    """None: by the system's rules."""
     client_certificate: bool = False
     """Whether the manager has a certificate to show there."""
 

@@ -6,13 +6,25 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from egressd.errors import ConfigError
 from egressd.model.endpoint import Cloud, Endpoint, Inspection, Provenance, Role
 from egressd.model.settings import THIS_HOST, ProbeRoute, Proxy, Settings
+from egressd.net.trust import read_roots
 from egressd.planning.path.choice import goes_through_proxy, proxy_on_path
 from egressd.repositories.repository import PackageTool, Repository
 from egressd.wording import name_first
 
+SYSTEM_BUNDLES = frozenset(
+    {
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    }
+)
+"""Files that are the system's trust store, by distribution."""
 MOST_ROWS = 1000
 """Rows of one host: a sweep must end, whatever a file holds."""
 MOST_HOSTS_NAMED = 4
@@ -24,6 +36,10 @@ class HostRows:
     """What is made of repositories, given the path that is configured for the rest."""
 
     settings: Settings
+    root: Path
+    """The folder that stands for `/`."""
+    authorities: dict[tuple[str, str], None] = field(default_factory=dict)
+    """Hosts, and files of authorities for them."""
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     routes: dict[tuple[PackageTool, Proxy | None], ProbeRoute] = field(default_factory=dict)
     hosts: dict[str, list[str]] = field(default_factory=dict)
@@ -49,7 +65,7 @@ class HostRows:
         return tuple(found)
 
     def _endpoint(self, name: str, one: Repository) -> Endpoint:
-        unprobed = one.way.unknown or one.unverified
+        unprobed = one.way.unknown or self._unverifiable(one)
         group = hashlib.sha256(one.mirrors_of.encode()).hexdigest()[:8] if one.mirrors_of else None
         return Endpoint(
             id=name,
@@ -70,6 +86,21 @@ class HostRows:
             route=None if unprobed else self._route(one),
             unprobed=f"{one.manager}: {unprobed}" if unprobed else None,
         )
+
+    def _unverifiable(self, one: Repository) -> str | None:
+        """Return why egressd can't verify its certificate as the manager does; None if it can."""
+        rules = one.verification
+        if rules is None or rules.authorities in SYSTEM_BUNDLES:
+            return None
+        if rules.authorities is None:
+            return f"its certificate is verified by rules of its own ({rules.place})"
+        file = self.root / rules.authorities.lstrip("/")
+        try:
+            read_roots(file)
+        except ConfigError as error:
+            return f"its certificate is verified with a file of authorities ({rules.place}): {error}"
+        self.authorities.setdefault((one.url.host, str(file)))
+        return None
 
     def _route(self, one: Repository) -> str | None:
         """Return the name of the manager's route; None where the configured path is the same."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,16 +40,23 @@ def egressd(
     )
 
 
+def _inside(plain: socket.socket, tls: ssl.SSLContext | None) -> socket.socket:
+    plain.settimeout(5)
+    return plain if tls is None else tls.wrap_socket(plain, server_side=True)
+
+
 @contextmanager
-def answering_server(status: str = "200 OK") -> Iterator[tuple[int, list[str]]]:
+def answering_server(
+    status: str = "200 OK", tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[int, list[str]]]:
     """Answer every request alike; give the port, and the request lines with their logins as they arrive."""
     requests: list[str] = []
 
     def serve(server: socket.socket) -> None:
         with suppress(OSError):
             while True:
-                with server.accept()[0] as one, suppress(OSError):
-                    one.settimeout(5)
+                plain, _ = server.accept()
+                with plain, suppress(OSError), _inside(plain, tls) as one:
                     lines = one.recv(65536).decode("latin-1").split("\r\n")
                     login = [
                         line.partition(": ")[2] for line in lines if line.lower().startswith("proxy-auth")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from egressd.repositories.apt.read import read_apt
-from egressd.repositories.repository import Repository
+from egressd.repositories.repository import Repository, Verification
 from tests.repositories.conftest import FakeHost
 
 MAIN = "/etc/apt/sources.list"
@@ -209,9 +209,9 @@ def test_certificates_by_other_rules(host: FakeHost) -> None:
     host.write(MAIN, SOURCES)
     host.write(CONF, 'Acquire::https::CaInfo "/etc/ssl/corp.pem";')
     plain, secure = host.read(read_apt)
-    assert plain.unverified is None
-    assert f"{CONF}:1" in (secure.unverified or "")
+    assert plain.verification is None
+    assert secure.verification == Verification(place=f"{CONF}:1", authorities="/etc/ssl/corp.pem")
     host.write(CONF, 'Acquire::https::secure.corp.example { Verify-Peer "false"; SslCert "/x"; };')
     secure = host.read(read_apt)[1]
-    assert "not verified" in (secure.unverified or "")
+    assert secure.verification == Verification(place=f"{CONF}:1")
     assert secure.client_certificate

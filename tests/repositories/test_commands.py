@@ -11,6 +11,8 @@ import pytest
 
 from egressd.config import Flags, load_settings
 from egressd.config import load as load_module
+from egressd.lab.authority import CertificateAuthority
+from egressd.lab.leaf import LeafKind
 from egressd.model.settings import Proxy
 from tests.ordinary_user import ordinary_user
 from tests.repositories.conftest import FakeHost
@@ -133,6 +135,24 @@ def test_a_sweep_of_a_healthy_host(host: FakeHost) -> None:
         assert done.returncode == 0, done.stderr
     assert straight == ["GET /debian/dists/bookworm/InRelease HTTP/1.1"]
     assert nothing == []
+
+
+def test_a_mirror_with_an_authority_of_its_own(host: FakeHost, tmp_path: Path) -> None:
+    """A certificate that only the manager's own file vouches for is right for that host."""
+    authority = CertificateAuthority(tmp_path)
+    context = authority.context("localhost", LeafKind.GOOD)
+    context.set_alpn_protocols([])
+    with answering_server(tls=context) as (mirror, requests):
+        repository = f"[a]\nbaseurl=https://localhost:{mirror}/os\nsslcacert=/etc/corp.pem\n"
+        host.write("/etc/yum.repos.d/a.repo", repository)
+        host.write("/etc/corp.pem", authority.trust_store.read_bytes())
+        trusted = egressd(host.root, "--once", "--profile", "this-host", "--format", "json")
+        host.write("/etc/corp.pem", "no certificate")
+        unread = egressd(host.root, "plan", "--profile", "this-host")
+    assert [one["outcome"] for one in json.loads(trusted.stdout)["targets"]] == ["ok"], trusted.stdout
+    assert trusted.returncode == 0
+    assert "GET /os/repodata/repomd.xml HTTP/1.1" in requests
+    assert "a.repo:3): cannot use" in " ".join(unread.stdout.split())
 
 
 def test_nothing_is_configured(host: FakeHost) -> None:

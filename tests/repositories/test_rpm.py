@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from egressd.model.endpoint import Need
-from egressd.repositories.repository import Repository
+from egressd.repositories.repository import Repository, Verification
 from egressd.repositories.rpm.dnf import read_dnf
 from egressd.repositories.rpm.zypper import read_zypper
 from tests.repositories.conftest import FakeHost
@@ -108,8 +108,10 @@ def test_settings_of_dnf(host: FakeHost) -> None:
     proxy = found[0].way.proxy
     assert proxy is not None
     assert (proxy.username, proxy.password) == ("svc", "s3cret-word")
-    assert ["not verified" in (one.unverified or "") for one in found] == [True, False]
-    assert "/srv/repos/a.repo:3" in (found[1].unverified or "")
+    assert [one.verification for one in found] == [
+        Verification(place="/etc/yum.conf:8"),
+        Verification(place="/srv/repos/a.repo:3", authorities="/x.pem"),
+    ]
     assert found[1].client_certificate
     assert any(note.startswith("/srv/repos/b.repo:1") for note in host.notes)
 

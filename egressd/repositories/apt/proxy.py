@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from egressd.repositories.apt.configuration import AptConfiguration, AptValue
 from egressd.repositories.apt.login import find_login
+from egressd.repositories.apt.source import NO_WORDS
 from egressd.repositories.files import HostFiles
 from egressd.repositories.proxy import proxy_way, unusable_proxy
-from egressd.repositories.repository import DIRECT_BY_DEFAULT, PackageHost, RepositoryPath
+from egressd.repositories.repository import DIRECT_BY_DEFAULT, PackageHost, RepositoryPath, Verification
 from egressd.repositories.url import RepositoryUrl
 
 DIRECT = "DIRECT"
@@ -35,25 +36,26 @@ def apt_way(url: RepositoryUrl, configuration: AptConfiguration, host: PackageHo
     return proxy_way(found.text, origin=found.place, ports=ports, login=login)
 
 
-def verification(url: RepositoryUrl, configuration: AptConfiguration) -> str | None:
-    """Return how apt verifies a certificate by other rules than the system's; None: by the system's."""
+def verification(url: RepositoryUrl, configuration: AptConfiguration) -> Verification | None:
+    """Return how apt verifies a certificate, where not by the system's rules."""
     if url.scheme != "https":
         return None
-    for option, kind in (("CaInfo", "file"), ("CAPath", "folder")):
-        found = _setting(f"{url.host}::{option}", url, configuration) or _setting(option, url, configuration)
-        if found is not None:
-            return f"its certificate is verified with a {kind} of its own ({found.place})"
-    for option in ("Verify-Peer", "Verify-Host"):
-        found = _setting(f"{url.host}::{option}", url, configuration) or _setting(option, url, configuration)
-        if found is not None and found.text.lower() in ("no", "false", "without", "off", "disable", "0"):
-            return f"its certificate is not verified ({found.place})"
-    return None
+    for option in ("Verify-Peer", "Verify-Host", "CAPath"):
+        found = _of_host(option, url, configuration)
+        if found is not None and (option == "CAPath" or found.text.lower() in NO_WORDS):
+            return Verification(place=found.place)
+    found = _of_host("CaInfo", url, configuration)
+    return Verification(place=found.place, authorities=found.text) if found else None
 
 
 def shows_certificate(url: RepositoryUrl, configuration: AptConfiguration) -> bool:
     """Return whether apt has a client certificate for the host."""
-    names = (f"{url.host}::SslCert", "SslCert")
-    return url.scheme == "https" and any(_setting(one, url, configuration) for one in names)
+    return url.scheme == "https" and _of_host("SslCert", url, configuration) is not None
+
+
+def _of_host(option: str, url: RepositoryUrl, configuration: AptConfiguration) -> AptValue | None:
+    """Return an option of the host, else of the scheme."""
+    return _setting(f"{url.host}::{option}", url, configuration) or _setting(option, url, configuration)
 
 
 def _setting(name: str, url: RepositoryUrl, configuration: AptConfiguration) -> AptValue | None:

@@ -121,7 +121,7 @@ class _Reader:
             way=apt_way(url, self.configuration, self.host),
             purpose=purpose,
             mirrors_of=mirrors_of,
-            unverified=verification(url, self.configuration),
+            verification=verification(url, self.configuration),
             client_certificate=shows_certificate(url, self.configuration),
         )
 

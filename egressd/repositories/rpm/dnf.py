@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from egressd.model.endpoint import Need
 from egressd.repositories.mirror import read_mirrors
 from egressd.repositories.proxy import Credentials, bypassed, environment_way, proxy_way
-from egressd.repositories.repository import PackageHost, PackageTool, Repository, RepositoryPath
+from egressd.repositories.repository import PackageHost, PackageTool, Repository, RepositoryPath, Verification
 from egressd.repositories.rpm.ini import IniSection, IniValue, ini_switch, read_sections
 from egressd.repositories.rpm.variable import read_variables, substitute_variables
 from egressd.repositories.url import RepositoryUrl, parse_repository_url, scheme_of
@@ -113,7 +113,7 @@ class _Dnf:
             purpose=purpose,
             need=need,
             mirrors_of=mirrors_of,
-            unverified=self._verification(section, url),
+            verification=self._verification(section, url),
             client_certificate=self._setting(section, "sslclientcert") is not None,
         )
 
@@ -137,16 +137,15 @@ class _Dnf:
         user, password = (self._setting(section, f"proxy_{one}") for one in ("username", "password"))
         return None if user is None else (user.text, password.text if password else "")
 
-    def _verification(self, section: IniSection, url: RepositoryUrl) -> str | None:
-        """Return how a certificate is verified by other rules than the system's; None: by the system's."""
+    def _verification(self, section: IniSection, url: RepositoryUrl) -> Verification | None:
+        """Return how a certificate is verified, where not by the system's rules."""
         if url.scheme != "https":
             return None
         verify = self._setting(section, "sslverify")
         if verify is not None and not ini_switch(self.host.files, verify, default=True):
-            return f"its certificate is not verified ({verify.place})"
-        authority = self._setting(section, "sslcacert")
-        where = f" ({authority.place})" if authority else ""
-        return f"its certificate is verified with a file of its own{where}" if authority else None
+            return Verification(place=verify.place)
+        file = self._setting(section, "sslcacert")
+        return Verification(place=file.place, authorities=self._filled(file.text)) if file else None
 
     def _setting(self, section: IniSection, key: str) -> IniValue | None:
         return section.get(key) or self.main.get(key)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from egressd.model.endpoint import Need
 from egressd.repositories.mirror import read_mirrors
 from egressd.repositories.proxy import Credentials, bypassed, environment_way, in_domain, proxy_way
-from egressd.repositories.repository import PackageHost, PackageTool, Repository, RepositoryPath
+from egressd.repositories.repository import PackageHost, PackageTool, Repository, RepositoryPath, Verification
 from egressd.repositories.rpm.curlrc import CURLRC, proxy_login
 from egressd.repositories.rpm.ini import IniSection, IniValue, ini_switch, read_sections
 from egressd.repositories.rpm.variable import read_variables, substitute_variables
@@ -131,7 +131,7 @@ class _Zypper:
             purpose=purpose,
             need=need,
             mirrors_of=mirrors_of,
-            unverified=_verification(url, parameters, place),
+            verification=_verification(url, parameters, place),
             client_certificate="ssl_clientcert" in parameters,
         )
 
@@ -205,11 +205,7 @@ def _sent(query: str) -> str:
     return "&".join(one for one in query.split("&") if one.partition("=")[0] not in OWN_PARAMETERS)
 
 
-def _verification(url: RepositoryUrl, parameters: Mapping[str, str], place: str) -> str | None:
-    """Return how a certificate is verified by other rules than the system's; None: by the system's."""
-    if url.scheme != "https":
-        return None
-    if parameters.get("ssl_verify", "yes") != "yes":
-        return f"its certificate is verified in part or not at all ({place})"
-    own = "ssl_capath" in parameters
-    return f"its certificate is verified with a folder of its own ({place})" if own else None
+def _verification(url: RepositoryUrl, parameters: Mapping[str, str], place: str) -> Verification | None:
+    """Return how a certificate is verified, where not by the system's rules."""
+    own = parameters.get("ssl_verify", "yes") != "yes" or "ssl_capath" in parameters
+    return Verification(place=place) if own and url.scheme == "https" else None
