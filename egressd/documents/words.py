@@ -149,6 +149,13 @@ def read_roles(text: str) -> tuple[tuple[Role, ...], bool, tuple[str, ...]]:
 def read_gateway(text: str) -> bool | None:
     """Read whether an Azure Arc gateway carries a row: `Yes. 2408 or later`, `No`, `true`."""
     word = re.match(r"[a-z]+", text_of_cell(text).lower())
-    return {"yes": True, "true": True, "supported": True, "no": False, "false": False, "not": False}.get(
-        word[0] if word else ""
-    )
+    return {
+        "yes": True,
+        "true": True,
+        "supported": True,
+        "forwarded": True,
+        "no": False,
+        "false": False,
+        "not": False,
+        "direct": False,
+    }.get(word[0] if word else "")

@@ -12,10 +12,11 @@ import pytest
 
 from egressd.catalog import load_catalog
 from egressd.catalog.export import FORMATS, Format, RuleFilter, export_rules, firewall_rules
+from egressd.catalog.export.rule import Leg
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Cloud, Direction, Endpoint, Inspection, Need, Protocol, Role
-from egressd.model.settings import Override, Proxy, Resolver, Settings, Source
+from egressd.model.endpoint import Cloud, Direction, Endpoint, Forwarding, Inspection, Need, Protocol, Role
+from egressd.model.settings import ArcGateway, Override, Proxy, Resolver, Settings, Source
 
 SETTINGS = Settings(region="westeurope", profiles=("machine",))
 
@@ -129,6 +130,48 @@ def test_a_proxy_makes_two_lists(catalog: Catalog) -> None:
     ]
     text = export_rules(with_rows(catalog, *rows), settings, "markdown")
     assert "## From the proxy http://proxy.corp.example:3128\n\nSources: proxy.corp.example\n" in text
+
+
+def test_what_a_gateway_forwards_needs_no_rule(catalog: Catalog) -> None:
+    """It comes last and says so; what is not forwarded says why, and the gateway's own URL is required."""
+    rows = (
+        row("f", "x.example", gateway=(("bridge", Forwarding.FORWARDED),)),
+        row("d", "y.example", gateway=(("bridge", Forwarding.DIRECT),)),
+        row("u", "z.example"),
+        row("p", "x.example", port=80, protocol=Protocol.HTTP, gateway=(("bridge", Forwarding.FORWARDED),)),
+    )
+    settings = replace(SETTINGS, profiles=("bridge",), arc_gateway=ArcGateway(prefix="contoso"))
+    found = firewall_rules(with_rows(catalog, *rows), settings)
+    url = "https://contoso.gw.arc.azure.com"
+    assert [(one.leg.value, one.proxy, one.destination, one.ports, one.gateway) for one in found] == [
+        ("direct", "", "y.example", "443", ["direct: bridge must reach this without it"]),
+        ("direct", "", "z.example", "443", ["no document says whether it forwards this for bridge"]),
+        ("direct", "", "x.example", "80", ["direct: it forwards no plain HTTP to this host"]),
+        ("direct", "", "contoso.gw.arc.azure.com", "443", ["direct: it is the gateway"]),
+        ("by-gateway", url, "x.example", "443", ["forwarded: documented for bridge"]),
+    ]
+    text = export_rules(with_rows(catalog, *rows), settings, "markdown")
+    forwarded = text.partition(f"## Forwarded by the Azure Arc gateway {url}: no rule is needed")[2]
+    assert "`x.example`" in forwarded
+    assert "y.example" not in forwarded
+    elsewhere = replace(settings, arc_gateway=ArcGateway(prefix="contoso", proxy="http://10.0.0.9:40343"))
+    (leg,) = (one for one in firewall_rules(with_rows(catalog, *rows), elsewhere) if one.leg is Leg.TO_PROXY)
+    assert (leg.destination, leg.ports) == ("10.0.0.9", "40343")
+
+
+def test_a_gateway_stands_behind_a_proxy(catalog: Catalog) -> None:
+    """The proxy before the gateway gets a rule to the gateway, and none to what that forwards."""
+    rows = (row("f", "x.example", gateway=(("bridge", Forwarding.FORWARDED),)), row("u", "z.example"))
+    settings = replace(
+        SETTINGS, profiles=("bridge",), proxy=PROXIED, arc_gateway=ArcGateway(prefix="contoso")
+    )
+    found = firewall_rules(with_rows(catalog, *rows), settings)
+    assert [(one.leg.value, one.destination) for one in found] == [
+        ("to-proxy", "proxy.corp.example"),
+        ("from-proxy", "z.example"),
+        ("from-proxy", "contoso.gw.arc.azure.com"),
+        ("by-gateway", "x.example"),
+    ]
 
 
 def test_a_proxy_s_credentials_are_in_no_rule(catalog: Catalog) -> None:
@@ -265,6 +308,7 @@ def test_csv_reads_back(catalog: Catalog) -> None:
         "condition": "",
         "features": "",
         "one_of": "",
+        "gateway": "",
         "service_tags": "",
         "services": "Identity",
         "purposes": "Identify.",

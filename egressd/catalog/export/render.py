@@ -59,6 +59,7 @@ def _cells(rule: FirewallRule) -> dict[str, str]:
         "condition": "; or ".join(rule.conditions),
         "features": " ".join(rule.features),
         "one_of": "; ".join(rule.one_of),
+        "gateway": "; ".join(rule.gateway),
         "service_tags": " ".join(rule.service_tags),
         "services": "; ".join(rule.services),
         "purposes": " ".join(rule.purposes),
@@ -97,7 +98,10 @@ def _markdown(rules: tuple[FirewallRule, ...], catalog: Catalog, settings: Setti
     profiles = ", ".join(settings.profiles) or "none"
     place = f"cloud {settings.cloud.value}, region {settings.region or 'not given'}"
     lines = ["# Firewall rules", "", f"Profiles: {profiles}; {place}; catalog of {catalog.revision}."]
-    ordered = sorted(rules, key=lambda one: [one.leg is Leg.FROM_PROXY, one.direction is Direction.INBOUND])
+    last = (Leg.FROM_PROXY, Leg.BY_GATEWAY)
+    ordered = sorted(
+        rules, key=lambda one: ((one.leg in last) + (one.leg is last[-1]), one.direction is Direction.INBOUND)
+    )
     groups: dict[tuple[str, str], list[FirewallRule]] = {}
     for rule in ordered:
         groups.setdefault((_heading(rule), ", ".join(rule.sources) or "not given"), []).append(rule)
@@ -110,6 +114,8 @@ def _markdown(rules: tuple[FirewallRule, ...], catalog: Catalog, settings: Setti
 def _heading(rule: FirewallRule) -> str:
     if rule.leg is Leg.FROM_PROXY:
         return f"From the proxy {rule.proxy}"
+    if rule.leg is Leg.BY_GATEWAY:
+        return f"Forwarded by the Azure Arc gateway {rule.proxy}: no rule is needed"
     preposition = "To" if rule.direction is Direction.INBOUND else "From"
     everybody = set(rule.roles) == set(Role)
     return f"{preposition}: {'every role' if everybody else ', '.join(rule.roles)}"
@@ -139,6 +145,7 @@ def _markdown_row(rule: FirewallRule) -> str:
         cells["websocket"],
         need,
         cells["service_tags"],
-        f"{cells['services']}. {cells['purposes']}",
+        f"{cells['services']}. {cells['purposes']}"
+        + (f" Arc gateway: {cells['gateway']}." if rule.gateway else ""),
     )
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |"

@@ -12,11 +12,15 @@ STRENGTH = (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL)
 
 
 class Leg(StrEnum):
-    """Which part of the way a rule is for: all of it, that to a proxy, or that from the proxy on."""
+    """Which part of the way a rule is for: all of it, that to a proxy, or that from the proxy on.
+
+    What an Azure Arc gateway forwards needs no rule of its own: it is listed to say so.
+    """
 
     DIRECT = "direct"
     TO_PROXY = "to-proxy"
     FROM_PROXY = "from-proxy"
+    BY_GATEWAY = "by-gateway"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,7 +29,7 @@ class FirewallRule:
 
     leg: Leg = Leg.DIRECT
     proxy: str = ""
-    """The URL of the proxy that the leg goes to or from; empty: none."""
+    """The URL of the proxy that the leg goes to or from, or of the gateway that forwards; empty: none."""
     roles: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     """Addresses the roles' probes leave from; empty if the operator gave none."""
@@ -51,6 +55,8 @@ class FirewallRule:
     """What must be in use for it to count, by the names of features."""
     one_of: list[str] = field(default_factory=list)
     """Groups of rules of which one is enough."""
+    gateway: list[str] = field(default_factory=list)
+    """What the Azure Arc gateway in use means for it, and why; empty: none is in use."""
     service_tags: list[str] = field(default_factory=list)
     """Azure service tags that cover it, where a document names them."""
     services: list[str] = field(default_factory=list)

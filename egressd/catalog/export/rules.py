@@ -8,9 +8,11 @@ from typing import assert_never
 from urllib.parse import urlsplit
 
 from egressd.catalog.export.rule import STRENGTH, FirewallRule, Leg
+from egressd.fields.parse import is_loopback_host
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Direction, Endpoint, Inspection, Need, Protocol, Role
 from egressd.model.settings import Proxy, Settings
+from egressd.planning.path.arc_proxy import is_forwarded
 from egressd.planning.path.choice import goes_through_proxy, proxy_on_path
 from egressd.planning.pattern import glob_matches_host
 from egressd.planning.placeholder import (
@@ -20,7 +22,7 @@ from egressd.planning.placeholder import (
     substitute,
     substitute_known,
 )
-from egressd.planning.select import endpoint_may_match, refuse_unmatched, select
+from egressd.planning.select import SelectedRow, endpoint_may_match, refuse_unmatched, select
 
 Place = tuple[str, int | None]
 """A destination and its first port."""
@@ -46,8 +48,8 @@ def firewall_rules(
     """Return one rule per leg, destination, port, transport and direction; the strictest needs first.
 
     Where a proxy is configured, rows that go through it are two rules: from the host to the proxy, and from
-    the proxy on. Rows whose feature is not in use are left out. Raises UsageError for an `--only` that
-    matches no row.
+    the proxy on. What an Azure Arc gateway forwards comes last. Rows whose feature is not in use are left
+    out. Raises UsageError for an `--only` that matches no row.
     """
     only = only or RuleFilter()
     values = placeholder_values(catalog, settings)
@@ -60,7 +62,7 @@ def firewall_rules(
     for row in every:
         if not (_selected(row.endpoint, settings, values) and only.takes(row.endpoint)):
             continue
-        for new in _rules_of(row.endpoint, settings, values, only):
+        for new in _rules_of(row, settings, values, only):
             key = (new.leg, new.proxy, new.destination, new.ports, new.transport, new.direction)
             _merge(rules.setdefault(key, new), new)
     return tuple(sorted(rules.values(), key=lambda one: (_LEGS.index(one.leg), STRENGTH.index(one.need))))
@@ -77,9 +79,10 @@ def _selected(endpoint: Endpoint, settings: Settings, values: PlaceholderValues)
 
 
 def _rules_of(
-    endpoint: Endpoint, settings: Settings, values: PlaceholderValues, only: RuleFilter
+    row: SelectedRow, settings: Settings, values: PlaceholderValues, only: RuleFilter
 ) -> Iterator[FirewallRule]:
     """Yield the rules of one row, unmerged."""
+    endpoint = row.endpoint
     roles = [one for one in Role if one in endpoint.roles and (not only.roles or one in only.roles)]
     both = endpoint.direction is Direction.BOTH
     directions = (Direction.OUTBOUND, Direction.INBOUND) if both else (endpoint.direction,)
@@ -89,7 +92,11 @@ def _rules_of(
                 plain = replace(_rule(endpoint, place), transport=transport, direction=direction)
                 plain.roles = [one.value for one in roles]
                 plain.sources = _addresses(roles, settings)
-                yield from _legs(plain, endpoint, settings)
+                if is_forwarded(row) and direction is Direction.OUTBOUND:
+                    yield from _by_gateway(plain, row, settings)
+                else:
+                    plain.gateway = _gateway(row)
+                    yield from _legs(plain, endpoint, settings)
 
 
 def _places(endpoint: Endpoint, settings: Settings, values: PlaceholderValues) -> Iterator[Place]:
@@ -157,6 +164,24 @@ def _addresses(roles: Iterable[Role], settings: Settings) -> list[str]:
     return list(dict.fromkeys(place for place in places if place))
 
 
+def _gateway(row: SelectedRow) -> list[str]:
+    """Say what the Azure Arc gateway in use means for a row, and why."""
+    if row.gateway is None:
+        return []
+    word = row.gateway.word
+    return [row.gateway.why if word is None else f"{word.value}: {row.gateway.why}"]
+
+
+def _by_gateway(rule: FirewallRule, row: SelectedRow, settings: Settings) -> Iterator[FirewallRule]:
+    """Yield what the gateway forwards, and the way to an Arc proxy elsewhere."""
+    gateway = settings.arc_gateway
+    if gateway is None:
+        return
+    if gateway.proxy is not None and not is_loopback_host(urlsplit(gateway.proxy).hostname or ""):
+        yield _to_proxy(rule, Proxy(url=gateway.proxy))
+    yield replace(rule, leg=Leg.BY_GATEWAY, proxy=f"https://{gateway.host}", gateway=_gateway(row))
+
+
 def _legs(rule: FirewallRule, endpoint: Endpoint, settings: Settings) -> Iterator[FirewallRule]:
     """Yield a rule as it is, or both halves of the way by the proxy."""
     proxy = proxy_on_path(endpoint.protocol, settings, route=endpoint.route)
@@ -210,6 +235,7 @@ _LISTS = (
     "conditions",
     "features",
     "one_of",
+    "gateway",
     "service_tags",
     "services",
     "purposes",

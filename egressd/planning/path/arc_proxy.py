@@ -41,11 +41,11 @@ def _arc_proxy(gateway: ArcGateway, configured: Proxy | None, *, listening: str 
 
 
 def _routed(row: SelectedRow) -> SelectedRow:
-    return replace(row, endpoint=replace(row.endpoint, route=ARC_ROUTE)) if _forwarded(row) else row
+    return replace(row, endpoint=replace(row.endpoint, route=ARC_ROUTE)) if is_forwarded(row) else row
 
 
 def _stood_for(row: SelectedRow, gateway: ArcGateway) -> SelectedRow:
-    if row.gateway is None or not _forwarded(row):
+    if row.gateway is None or not is_forwarded(row):
         return row
     return replace(
         row,
@@ -70,6 +70,7 @@ def gateway_notes(rows: Iterable[SelectedRow], settings: Settings) -> Iterator[s
         )
 
 
-def _forwarded(row: SelectedRow) -> bool:
+def is_forwarded(row: SelectedRow) -> bool:
+    """Return whether the gateway in use forwards a row, which has no route of its own."""
     forwarded = row.gateway is not None and row.gateway.word is Forwarding.FORWARDED
     return forwarded and row.endpoint.route is None
