@@ -7,14 +7,19 @@ without it.
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+import yaml
 
+from egressd.attribution import judge
 from egressd.engine.once import run_once
 from egressd.lab import Lab
 from egressd.lab.zone import VALUES
@@ -23,6 +28,7 @@ from egressd.model.endpoint import Endpoint, Forwarding
 from egressd.model.settings import ARC_ROUTE, ArcGateway
 from egressd.model.verdict import Blame, Confidence, Outcome, Sweep, Verdict
 from egressd.planning.pattern import pattern_covers
+from egressd.report.saved import from_json
 
 PREFIX = VALUES["arc_gateway"]
 GATEWAY = f"{PREFIX}.gw.arc.azure.com"
@@ -220,3 +226,45 @@ async def test_an_arc_proxy_that_is_gone(annotated: Catalog) -> None:
         Confidence.CONFIRMED,
     )
     assert verdict(sweep, GATEWAY).outcome is Outcome.OK
+
+
+FORWARDED, NOT_FORWARDED = "dp.stackhci.azure.com", "login.microsoftonline.com"
+"""Hosts of Azure Local, as the package's own catalog has them."""
+
+
+async def run(path: Path, *words: str) -> tuple[int | None, str]:
+    """Run the program; return its exit code and what it printed."""
+    command = (sys.executable, "-m", "egressd", *words, "--config.file", str(path))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    return process.returncode, out.decode()
+
+
+async def test_the_program_with_a_gateway(catalog: Catalog, tmp_path: Path) -> None:
+    """The report says of each row which way it went and why; a replay says the same."""
+    path = tmp_path / "egressd.yml"
+    only = [word for host in (FORWARDED, NOT_FORWARDED, GATEWAY) for word in ("--only", host)]
+    async with Lab(catalog=catalog, region="eastus") as lab, arc_proxy(lab) as proxy:
+        lab.write_config(path, "azure-local")
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document |= {"arc_gateway": f"https://{GATEWAY}", "arc_proxy": proxy.url}
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        code, out = await run(path, "--once", "--format", "json", *only)
+        _, without = await run(path, "plan", "--arc-gateway", "none", "--only", FORWARDED)
+    report = json.loads(out)
+    shown = {
+        one["host"]: (one["outcome"], one["gateway"]["word"], one["route"], one["by_source"][0]["path"])
+        for one in report["targets"]
+        if one["port"] == 443
+    }
+    assert code == 0
+    assert shown == {
+        FORWARDED: ("ok", "forwarded", ARC_ROUTE, proxy.url),
+        NOT_FORWARDED: ("ok", "direct", None, "direct"),
+        GATEWAY: ("ok", "direct", None, "direct"),
+    }
+    assert report["plan"]["arc_gateway"] == GATEWAY
+    assert [one["proxy"]["url"] for one in report["plan"]["routes"]] == [proxy.url]
+    assert judge(from_json(out)).verdicts
+    assert FORWARDED in without
+    assert "gateway" not in without

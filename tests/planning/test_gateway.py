@@ -74,7 +74,7 @@ def test_without_an_arc_proxy_the_gateway_stands_for_it(planned: Planned) -> Non
     (left,) = plan.unsampled
     assert (left.endpoint, left.need) == ("f", Need.REQUIRED)
     assert left.why == (
-        f"documented for bridge; no Arc proxy listens on this host, so {GATEWAY} is probed for it"
+        f"forwarded (documented for bridge): {GATEWAY} stands for it, as no Arc proxy listens here"
     )
     assert any("no Arc proxy listens on this host (port 40343)" in note for note in plan.notes)
 

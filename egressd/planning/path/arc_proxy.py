@@ -49,7 +49,7 @@ def _stood_for(row: SelectedRow, gateway: ArcGateway) -> SelectedRow:
         return row
     return replace(
         row,
-        stand_in=f"{row.gateway.why}; no Arc proxy listens on this host, so {gateway.host} is probed for it",
+        stand_in=f"forwarded ({row.gateway.why}): {gateway.host} stands for it, as no Arc proxy listens here",
     )
 
 
