@@ -184,7 +184,7 @@ def test_a_proxy_s_credentials_are_in_no_rule(catalog: Catalog) -> None:
 
 
 def test_paths_tags_features_and_alternatives(catalog: Catalog) -> None:
-    """A rule says what a device by URL or tag needs; a row for the whole host ends the list of paths."""
+    """A rule says what is probed and which tags cover it; what is pasted into a device is the whole host."""
     one = row(
         "a",
         "x.example",
@@ -199,10 +199,10 @@ def test_paths_tags_features_and_alternatives(catalog: Catalog) -> None:
     assert (rule.paths, rule.service_tags, rule.features) == (["/one", "/two"], ["AzureMonitor"], ["sql"])
     assert rule.one_of == ["bridge: ways"]
     text = export_rules(with_rows(catalog, one), SETTINGS, "markdown")
-    assert "| `x.example/one` `x.example/two` | 443/TCP" in text
+    assert "| `x.example` | 443/TCP" in text
     assert "(one of bridge: ways is enough)" in text
     (whole,) = firewall_rules(with_rows(catalog, one, row("b", "x.example")), SETTINGS)
-    assert (whole.paths, whole.features) == ([], [])
+    assert (whole.paths, whole.features) == (["/one", "/two"], [])
 
 
 def test_rows_with_the_same_destination_become_one_rule(catalog: Catalog) -> None:

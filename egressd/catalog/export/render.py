@@ -139,7 +139,7 @@ def _markdown_row(rule: FirewallRule) -> str:
         need += f" (one of {cells['one_of']} is enough)"
     reach = f" ({rule.subdomains})" if rule.subdomains else ""
     row = (
-        " ".join(f"`{rule.destination}{path}`" for path in rule.paths or ("",)) + reach,
+        f"`{rule.destination}`{reach}",
         "/".join(part for part in (rule.ports, rule.transport) if part),
         rule.tls_inspection,
         cells["websocket"],

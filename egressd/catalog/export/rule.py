@@ -43,7 +43,7 @@ class FirewallRule:
     direction: Direction = Direction.OUTBOUND
     protocols: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
-    """Documented paths, for devices that allow by URL; empty: the whole host."""
+    """The paths that are probed. A rule allows the whole host all the same: no document lists every path."""
     tls_inspection: str = "n/a"
     """`allowed`, `forbidden`, or `n/a` without TLS."""
     websocket: bool = False

@@ -221,7 +221,6 @@ def _merge(rule: FirewallRule, other: FirewallRule) -> None:
     rule.subdomains = "any depth" if "any depth" in (rule.subdomains, other.subdomains) else rule.subdomains
     rule.websocket |= other.websocket
     rule.need = min(rule.need, other.need, key=STRENGTH.index)
-    rule.paths = [] if not (rule.paths and other.paths) else _joined(rule.paths, other.paths)
     for name in _LISTS:
         setattr(rule, name, _joined(getattr(rule, name), getattr(other, name)))
     if rule.need is Need.REQUIRED:
@@ -232,6 +231,7 @@ _LISTS = (
     "roles",
     "sources",
     "protocols",
+    "paths",
     "conditions",
     "features",
     "one_of",
