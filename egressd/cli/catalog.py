@@ -13,6 +13,7 @@ import typer
 from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.importing.command import catalog_import
+from egressd.cli.importing.drift import catalog_drift
 from egressd.cli.output import width, write
 from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
@@ -43,6 +44,7 @@ class ListFormat(StrEnum):
 
 
 catalog_app.command("import")(catalog_import)
+catalog_app.command("drift")(catalog_drift)
 
 
 @catalog_app.callback()
