@@ -76,7 +76,7 @@ def _show(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(str(one) for one in value)
+        return ", ".join(_show(one) for one in value)
     if isinstance(value, StrEnum | str | int):
         return str(value)
     parts = ((one.name, getattr(value, one.name)) for one in fields(value))  # type: ignore[arg-type]  # a value of the model
@@ -121,7 +121,8 @@ def _blocks(changes: CatalogChanges) -> Iterator[list[str]]:
 
 
 def _row(one: Endpoint) -> str:
-    return f"{one.id}: {one.pattern} {one.port} {one.protocol} ({one.need}), {one.service}"
+    ports = f"{one.ports} {one.protocol}".lstrip()
+    return f"{one.id}: {one.pattern} {ports} ({one.need}), {one.service}"
 
 
 def render_catalog_diff_json(changes: CatalogChanges) -> str:

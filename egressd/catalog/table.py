@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Cloud, Endpoint, Need
+from egressd.model.endpoint import Cloud, Direction, Endpoint, Need
 from egressd.model.plan import Plan
 from egressd.model.settings import Settings
 from egressd.planning.placeholder import placeholder_values, substitute_known
@@ -19,6 +19,12 @@ from egressd.planning.select import (
     refuse_unmatched,
     select,
 )
+
+_DIRECTIONS = {
+    Direction.OUTBOUND: "",
+    Direction.INBOUND: "from there to the machines that need it",
+    Direction.BOTH: "both, each to the other",
+}
 
 
 def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> str:
@@ -49,6 +55,8 @@ def render_show(
 ) -> str:
     """Render the rows whose id or pattern matches, selected or not, and their targets in the plan.
 
+    A row is shown as it is in the selected cloud, if it exists there.
+
     Raises UsageError if none matches.
     """
     known = [*catalog.endpoints, *settings.added_endpoints]
@@ -57,7 +65,8 @@ def render_show(
         near = difflib.get_close_matches(match, [one.id for one in known], n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "`egressd catalog list` shows them"
         raise UsageError(f"cannot find a row with the id or pattern {match!r}: {hint}")
-    return "\n".join("\n".join(_row(one, plan, width=width)) + "\n" for one in rows)
+    here = (one.in_cloud(settings.cloud) for one in rows)
+    return "\n".join("\n".join(_row(one, plan, width=width)) + "\n" for one in here)
 
 
 def render_regions(catalog: Catalog, cloud: Cloud | None, *, width: int = WIDTH) -> str:
@@ -111,7 +120,7 @@ def _rows(catalog: Catalog, settings: Settings, rows: list[SelectedRow], *, widt
         some = [row.endpoint for row in rows if row.endpoint.need is need]
         cells += [(f"{need}:", "", "")] if some else []
         cells += [
-            (f"  {one.id}", f"{one.port} {one.protocol}", substitute_known(one.pattern, values))
+            (f"  {one.id}", f"{one.ports} {one.protocol}".lstrip(), substitute_known(one.pattern, values))
             for one in some
         ]
     return table(cells, width=width)
@@ -140,16 +149,22 @@ def _facts(one: Endpoint) -> Iterator[tuple[str, str]]:
     """Yield keys and values; the caller leaves out empty ones."""
     yield "profile", one.profile
     yield "host", one.pattern + (" (any depth)" if one.deep else "")
-    yield "port", f"{one.port}, {one.protocol}"
-    yield "path", one.path if one.protocol.speaks_http and one.path != "/" else ""
+    yield "port", ", ".join(word for word in (one.ports, one.protocol) if word)
+    yield "path", ", ".join(one.paths) if one.protocol.speaks_http and one.paths != ("/",) else ""
+    yield "direction", _DIRECTIONS[one.direction]
     yield "needed from", ", ".join(one.roles)
     yield "need", f"{one.need}: {one.condition}" if one.condition else one.need
+    yield "feature", one.feature or ""
+    yield "one of", f"{one.one_of}: one working row of the group is enough" if one.one_of else ""
+    yield "regions", ", ".join(one.regions)
     yield "purpose", one.purpose
     yield "TLS inspection", one.inspection if one.protocol.encrypted else ""
     yield "private link", "a private endpoint may answer" if one.private_link else ""
     yield "internal", "on your own network" if one.internal else ""
+    yield "Arc gateway", ", ".join(f"{said} for {profile}" for profile, said in one.gateway)
     yield "documented", ", ".join(one.samples.documented)
-    yield "templated", ", ".join(one.samples.templated)
+    yield "templated", _templated(one)
+    yield "derived", ", ".join(one.samples.derived)
     yield "discovered", one.samples.discovered or ""
     yield "random label", "yes" if one.samples.random else ""
     yield "clouds", ", ".join(one.clouds)
@@ -158,6 +173,11 @@ def _facts(one: Endpoint) -> Iterator[tuple[str, str]]:
     if source is not None:
         yield "document", source.document + (f", {source.date}" if source.date else "")
         yield "file", (source.path or "") + (f" @ {source.commit[:12]}" if source.commit else "")
+
+
+def _templated(one: Endpoint) -> str:
+    where = f" (in {', '.join(one.samples.templated_in)}; derived elsewhere)"
+    return ", ".join(one.samples.templated) + (where if one.samples.templated_in else "")
 
 
 def _listed(one: Endpoint) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from egressd.catalog import load_catalog
 from egressd.catalog.diff import compare_catalogs, render_catalog_diff_json, render_catalog_diff_text
 from egressd.catalog.read import load_pair
 from egressd.errors import ConfigError
+from egressd.model.endpoint import Cloud, CloudTerms, Forwarding, Protocol
 
 
 @pytest.fixture
@@ -56,6 +58,31 @@ def test_text_fits_and_shows_what_to_request(catalog_dir: Path, newer: Path) -> 
     assert "ADDED: request these\n  b-manager: management.example 443 https (required)" in text
     assert "m-time: need required, was conditional" in text
     assert all(len(line) <= 60 for line in text.splitlines())
+
+
+def test_kinds_of_rows_are_written_in_words(catalog_dir: Path) -> None:
+    """Ranges, gateways and what differs in a cloud are words, and no value of the program."""
+    catalog = load_catalog(catalog_dir)
+    row = replace(
+        catalog.endpoints[0],
+        port=None,
+        protocol=Protocol.ICMP,
+        gateway=(("bridge", Forwarding.DIRECT),),
+        by_cloud=(CloudTerms(cloud=Cloud.USGOV, until="2026-09-09"),),
+    )
+    text = render_catalog_diff_text(
+        compare_catalogs(catalog, replace(catalog, endpoints=(row, *catalog.endpoints[1:]))), width=100
+    )
+    flat = " ".join(text.split())
+    assert "port none, was 443" in flat
+    assert "gateway bridge, direct, was none" in flat
+    assert "by_cloud cloud usgov; until 2026-09-09, was none" in flat
+    added = compare_catalogs(
+        replace(catalog, endpoints=catalog.endpoints[1:]), replace(catalog, endpoints=(row,))
+    )
+    assert "  b-arm: management.example icmp (required), Resource Manager\n" in render_catalog_diff_text(
+        added
+    )
 
 
 def test_equal_catalogs_have_no_changes(catalog_dir: Path) -> None:

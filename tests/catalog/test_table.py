@@ -12,7 +12,17 @@ from egressd.catalog.export import firewall_rules
 from egressd.catalog.table import render_list, render_show
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Cloud
+from egressd.model.endpoint import (
+    Cloud,
+    CloudTerms,
+    Direction,
+    Endpoint,
+    Forwarding,
+    Need,
+    Protocol,
+    Role,
+    Samples,
+)
 from egressd.model.settings import Settings
 from egressd.planning import make_plan
 
@@ -94,6 +104,69 @@ def test_show(catalog: Catalog) -> None:
         "                  egressd-probe-0.his.example (random)\n"
         "  note            discovery his-region is called when a sweep begins\n"
     )
+
+
+KINDS = Endpoint(
+    id="b-kinds",
+    profile="bridge",
+    service="Kinds",
+    pattern="*.kinds.example",
+    port=10124,
+    last_port=10139,
+    protocol=Protocol.HTTPS,
+    roles=(Role.NODE,),
+    need=Need.CONDITIONAL,
+    condition="it is used",
+    feature="used",
+    direction=Direction.BOTH,
+    gateway=(("bridge", Forwarding.FORWARDED), ("machine", Forwarding.DIRECT)),
+    one_of="either",
+    regions=("westeurope",),
+    purpose="Be of every kind.",
+    paths=("/a", "/b"),
+    samples=Samples(
+        templated=("{region}.kinds.example",), templated_in=("eastus",), derived=("x.kinds.example",)
+    ),
+    clouds=(Cloud.PUBLIC, Cloud.USGOV),
+    since="2024-03",
+    by_cloud=(CloudTerms(cloud=Cloud.USGOV, need=Need.OPTIONAL, until="2026-09-09"),),
+)
+
+
+def test_show_has_every_kind_of_a_row(catalog: Catalog) -> None:
+    """A range, both directions, a feature, a gateway, a group, regions, paths and derived names are shown."""
+    text = show(replace(catalog, endpoints=(KINDS,)), SETTINGS, "b-kinds")
+    for line in (
+        "port            10124-10139, https",
+        "path            /a, /b",
+        "direction       both, each to the other",
+        "need            conditional: it is used",
+        "feature         used",
+        "one of          either: one working row of the group is enough",
+        "regions         westeurope",
+        "Arc gateway     forwarded for bridge, direct for machine",
+        "templated       {region}.kinds.example (in eastus; derived elsewhere)",
+        "derived         x.kinds.example",
+        "listed          since 2024-03",
+    ):
+        assert f"  {line}\n" in text
+
+
+def test_show_is_of_the_selected_cloud(catalog: Catalog) -> None:
+    """Need and dates of a row are those of the cloud that is asked for."""
+    text = show(replace(catalog, endpoints=(KINDS,)), Settings(cloud=Cloud.USGOV, profiles=()), "b-kinds")
+    assert "  need            optional\n" in text
+    assert "  listed          since 2024-03 until 2026-09-09\n" in text
+
+
+def test_a_row_without_a_port_is_listed_without_one(catalog: Catalog) -> None:
+    """ICMP has no port, and none is made up."""
+    icmp = replace(
+        KINDS, pattern="node.example", protocol=Protocol.ICMP, port=None, last_port=None, samples=Samples()
+    )
+    one = replace(catalog, endpoints=(icmp,))
+    assert "  port            icmp\n" in show(one, SETTINGS, "b-kinds")
+    assert "    b-kinds     icmp  node.example\n" in render_list(one, SETTINGS)
 
 
 def test_show_finds_rows_by_pattern_selected_or_not(catalog: Catalog) -> None:
