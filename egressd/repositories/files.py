@@ -52,12 +52,15 @@ class HostFiles:
         if not _exists(found):
             return ()
         try:
-            names = sorted(name for name in os.listdir(found) if accepts(name))  # noqa: PTH208 - names alone
+            accepted = sorted(name for name in os.listdir(found) if accepts(name))  # noqa: PTH208 - names alone
         except OSError as error:
             if not os.access(found, os.R_OK | os.X_OK):
                 self.closed.append(folder)
             self.note(folder, f"cannot read it: {why_unusable(found, error)}")
             return ()
+        names = [name for name in accepted if name.isprintable()]
+        if len(names) < len(accepted):
+            self.note(folder, "files whose names can't be printed are not read")
         if len(names) > MOST_FILES:
             self.note(folder, f"only the first {MOST_FILES} of {len(names)} files are read")
         return tuple(f"{folder.rstrip('/')}/{name}" for name in names[:MOST_FILES])

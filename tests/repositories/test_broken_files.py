@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -78,6 +79,17 @@ def test_pipes_folders_sockets_and_links(host: FakeHost) -> None:
                     server.bind(f"/proc/self/fd/{short}/{path.name}")
                 os.close(short)
     assert good_rows(host) == GOOD_HOSTS
+
+
+def test_names_that_no_terminal_should_see(host: FakeHost) -> None:
+    """A file with an escape sequence in its name, or bytes that are no text, is not read, and it is said."""
+    host.write("/etc/yum.repos.d/\x1b[31m.repo", "[a]\nbaseurl=http://escape.corp.example\n")
+    folder = os.fsencode(host.root / "etc/yum.repos.d")
+    Path(os.fsdecode(folder + b"/\xff.repo")).write_text("[b]\nbaseurl=http://bytes.corp.example\n")
+    assert good_rows(host) == GOOD_HOSTS
+    assert host.settings().host.notes == (
+        "/etc/yum.repos.d: files whose names can't be printed are not read",
+    )
 
 
 def test_circles(host: FakeHost) -> None:

@@ -96,6 +96,13 @@ def test_show_and_export(configured: FakeHost) -> None:
     ]
 
 
+def test_the_profile_is_listed_with_its_rows(configured: FakeHost) -> None:
+    """Whoever chooses among the profiles sees how many rows this host has."""
+    done = egressd(configured.root, "catalog", "profiles", "--format", "json")
+    found = next(one for one in json.loads(done.stdout)["profiles"] if one["name"] == "this-host")
+    assert found["clouds"]["public"] == {"rows": 4, "required": 4, "conditional": 0, "optional": 0}
+
+
 @pytest.mark.skipif(shutil.which("apt-get") is None, reason="needs apt")
 def test_the_same_requests_as_apt(host: FakeHost) -> None:
     """Through a proxy with a login, and directly past it: both ask for the same, on the same connections."""
