@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from egressd.catalog import load_catalog
-from egressd.model.endpoint import Cloud, Endpoint, Need, Role, SampleKind
+from egressd.model.endpoint import Cloud, Endpoint, Forwarding, Need, Role, SampleKind
 from egressd.model.settings import Settings
 from egressd.planning import make_plan
+from egressd.planning.pattern import pattern_covers
+from egressd.planning.placeholder import PLACEHOLDER
 from tests.catalog.facts_tables import Fact, Row, differences, facts_in, read_rows, rules_of
 
 CATALOG = load_catalog()
@@ -196,3 +198,32 @@ def test_service_tags(profile: str, tags: set[str]) -> None:
     rows = rows_of(profile).values()
     assert {tag for one in rows for tag in one.service_tags} == tags
     assert not any(one.service_tags for one in rows if "ingest.monitor" in one.pattern)
+
+
+ON_ARC_MACHINES = (
+    "azure-monitor-agent",
+    "defender",
+    "hybrid-worker",
+    "machine-configuration",
+    "windows-admin-center",
+)
+NO_PROXY_AT_ALL = "ama-custom-metrics"
+
+
+@pytest.mark.parametrize("profile", ON_ARC_MACHINES)
+def test_arc_gateway(profile: str) -> None:
+    """A row is forwarded where the gateway's list has its host and port, unless a page keeps it direct."""
+    forwarded = facts_in(read_rows("gateway-forwarded"), host="Host")
+    direct = facts_in(read_rows("machine-gateway"), host="Host pattern")
+    for row in rows_of(profile).values():
+        said = dict(row.gateway).get(profile)
+        if Cloud.PUBLIC not in row.clouds:
+            assert said is None, row.id  # there is no gateway elsewhere
+            continue
+        name = PLACEHOLDER.sub("x", row.pattern)
+        listed = any(
+            port == row.ports and (name == host or pattern_covers(host, name.replace("*", "x"), deep=True))
+            for host, port in forwarded
+        )
+        expected = listed and (name, row.ports) not in direct and row.id != NO_PROXY_AT_ALL
+        assert said is (Forwarding.FORWARDED if expected else Forwarding.DIRECT), row.id
