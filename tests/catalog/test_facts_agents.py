@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from egressd.catalog import load_catalog
 from egressd.model.endpoint import Cloud, Need
 from tests.catalog.facts_tables import Fact, Row, differences, facts_in, read_rows, rules_of
 
@@ -28,10 +29,10 @@ EARLIER = {
         ("aka.ms", "443"), ("login.windows.net", "443"), ("*.blob.core.windows.net", "443"),
         ("*.gw.arc.azure.com", "443"),
     },
-    Cloud.USGOV: {("aka.ms", "443")},
-    Cloud.CHINA: {("aka.ms", "443")},
+    Cloud.USGOV: {("aka.ms", "443"), ("*.vault.usgovcloudapi.net", "443")},
+    Cloud.CHINA: {("aka.ms", "443"), ("*.vault.azure.cn", "443")},
 }  # fmt: skip
-"""Rows the list once had, and the gateway's own."""
+"""Rows the list once had, the gateway's own, and the key vault that an extension reads."""
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,14 @@ def test_machine(cloud: Cloud, own: str, others: str | None) -> None:
     }
     expected = facts(rows, cloud, port=PORT) | facts(more, cloud, port=PORT) - covered | EARLIER[cloud]
     assert differences(expected, rules_of("connected-machine", cloud=cloud, region=REGIONS[cloud])) == []
+
+
+def test_service_tags() -> None:
+    """Each tag of the page is on the rows it can be told for; two of them stand for no name."""
+    listed = {row["Tag"] for row in read_rows("machine-service-tags")}
+    tags = {tag for one in load_catalog().endpoints if one.id.startswith("cm-") for tag in one.service_tags}
+    assert listed - tags == {"AzureTrafficManager", "AzureFrontDoor.Frontend"}
+    assert tags < listed
 
 
 @pytest.mark.parametrize(

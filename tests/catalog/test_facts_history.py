@@ -74,6 +74,8 @@ def names(one: Endpoint, host: str, row: Row) -> bool:
         return False
     if "government" in row["Remark"] and one.until is None:
         return False
+    if "SQL" in row["Remark"] and "-sql-" not in one.id:
+        return False
     if "port 80" in row["Host"]:
         return one.port == 80 and host in one.samples.documented
     return spelled(one.pattern) == host and (one.port, host) != (80, "*.dl.delivery.mp.microsoft.com")

@@ -60,6 +60,9 @@ CORRECTIONS: Mapping[str, tuple[str, ...]] = {
         "-cm-entra-partner-online-china/* conditional *",
         "+cm-entra-partner-online-china/* required *",
     ),
+    "the gateway's page names the vault of the Key Vault extension": (
+        "+cm-key-vault* unsampled conditional *.vault.*",
+    ),
     # Rows of the bridge in US Government.
     "the list of Arc-enabled Kubernetes has them, as in the public cloud": (
         "+rb-guest-notification-hosts-gov/* random optional *",
