@@ -160,6 +160,7 @@ def _facts(one: Endpoint) -> Iterator[tuple[str, str]]:
     yield "purpose", one.purpose
     yield "TLS inspection", one.inspection if one.protocol.encrypted else ""
     yield "private link", "a private endpoint may answer" if one.private_link else ""
+    yield "Arc gateway", ", ".join(f"{word} for {name}" for name, word in one.gateway)
     yield "internal", "on your own network" if one.internal else ""
     yield "Arc gateway", ", ".join(f"{said} for {profile}" for profile, said in one.gateway)
     yield "documented", ", ".join(one.samples.documented)

@@ -81,7 +81,7 @@ class Session:
         self.stop = stop or asyncio.Event()
         age = EVIDENCE_INTERVALS * settings.interval if reuse else None
         self.results = LatestResults(reuse=reuse, evidence_age=age)
-        self.plan = plan or self._make_plan()
+        self.plan = plan or self._make_plan(before=None)
         self.context = open_context(settings, self.plan)
 
     async def discover(self) -> None:
@@ -209,12 +209,14 @@ class Session:
     def _new_context(self) -> ProbeContext:
         return self.context.fresh(self.plan, expand_resolvers(self.settings.resolvers))
 
-    def _make_plan(self) -> Plan:
+    def _make_plan(self, *, before: Plan | None) -> Plan:
         label = hourly_label(self.schedule.identity, clock.now().timestamp())
-        return plan_sweep(self.settings, self.catalog, label=label, discoveries=self.discoveries)
+        return plan_sweep(
+            self.settings, self.catalog, label=label, discoveries=self.discoveries, before=before
+        )
 
     def _replan(self) -> None:
-        self.plan = self._make_plan()
+        self.plan = self._make_plan(before=self.plan)
         self.results = self.results.within(self.plan)
 
 

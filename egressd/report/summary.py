@@ -8,7 +8,7 @@ from datetime import datetime
 
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
-from egressd.model.recording import Recording, Vantage
+from egressd.model.recording import Recording
 from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
 from egressd.wording import count, host_port
 
@@ -118,7 +118,7 @@ def _degraded(sweep: Sweep) -> str:
 def headline(sweep: Sweep) -> str:
     """State in one line the counts, and where the sweep was made from."""
     counts = count_outcomes(outcomes_of(sweep).values())
-    return f"{counts_text(counts)}; from {describe_vantage(sweep.recording.vantage)}"
+    return f"{counts_text(counts)}; from {describe_vantage(sweep.recording)}"
 
 
 def counts_text(one: OutcomeCounts) -> str:
@@ -134,8 +134,9 @@ def counts_text(one: OutcomeCounts) -> str:
     return f"{count(one.targets, 'target')}, {', '.join(parts)}"
 
 
-def describe_vantage(vantage: Vantage) -> str:
+def describe_vantage(recording: Recording) -> str:
     """Describe in one line where a sweep was made from."""
+    vantage, gateway = recording.vantage, recording.plan.arc_gateway
     sources = [
         one.name + (f" ({where})" if (where := one.address or one.interface) else "")
         for one in vantage.sources
@@ -148,6 +149,7 @@ def describe_vantage(vantage: Vantage) -> str:
         else ""
     )
     through = f"through {vantage.proxy}" if vantage.proxy else "direct"
+    through += f", Arc gateway {gateway}" if gateway else ""
     return f"{vantage.host}{named}, {through}, resolvers {', '.join(vantage.resolvers) or 'none'}{skew}"
 
 

@@ -82,7 +82,7 @@ def _headline(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
     made = f"egressd {__version__}, {recording.started}, {seconds_of(recording):.1f} s"
     lines = [
         *fold(f"{made}, {place}cloud {plan.cloud}, catalog {plan.catalog_revision}", width=width),
-        *fold(f"from {describe_vantage(recording.vantage)}", width=width, rest="  "),
+        *fold(f"from {describe_vantage(recording)}", width=width, rest="  "),
     ]
     summary = counts_text(count_outcomes(outcomes_of(sweep).values()))
     return [colourize(line, Style.BOLD, colour=colour) for line in fold(summary, width=width)] + lines

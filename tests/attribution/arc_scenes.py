@@ -26,6 +26,7 @@ GATEWAY = "contoso.gw.arc.azure.com"
 FORWARDED = "agentserviceapi.guestconfiguration.azure.com"
 GATEWAY_REACHED = good(GATEWAY)
 GATEWAY_SILENT = trail(dns(ADDRESS, name=GATEWAY), tcp(Failure.TIMEOUT))
+GATEWAY_UNKNOWN = trail(dns(name=GATEWAY, failure=Failure.NXDOMAIN, rcode="NXDOMAIN"))
 GATEWAY_INSPECTED = trail(
     dns(ADDRESS, name=GATEWAY),
     tcp(),

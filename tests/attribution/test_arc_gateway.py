@@ -15,6 +15,7 @@ from tests.attribution.arc_scenes import (
     GATEWAY_INSPECTED,
     GATEWAY_REACHED,
     GATEWAY_SILENT,
+    GATEWAY_UNKNOWN,
     by_arc_proxy,
 )
 from tests.attribution.recordings import Site, connect, verdict_of
@@ -61,6 +62,14 @@ def test_the_way_to_the_gateway_comes_first() -> None:
     assert verdict.reason == "proxy_arc_no_gateway"
     assert verdict.blame_confidence is Confidence.LOW
     assert "Mend the way to the Azure Arc gateway first" in verdict.advice
+
+
+def test_who_answers_for_names_comes_first_where_the_gateway_has_no_address() -> None:
+    """No firewall is a suspect for a name that is not found."""
+    verdict = judged(by_arc_proxy(connect(502), gateway=GATEWAY_UNKNOWN))
+    assert verdict.reason == "proxy_arc_no_gateway"
+    assert verdict.blame is Blame.DNS_RESOLVER
+    assert not FIREWALLS & suspects(verdict)
 
 
 def test_texts_name_the_arc_proxy_and_the_gateway() -> None:

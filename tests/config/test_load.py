@@ -296,7 +296,8 @@ def test_every_example_in_the_shipped_file_is_right(load: Callable[[str], Settin
     made = load(text.replace("/etc/egressd/", f"{tmp_path}/"))
     assert made.region == "westeurope"
     assert made.proxy is not None
-    assert [len(one) for one in (made.sources, made.endpoints, made.overrides, made.values)] == [3, 2, 2, 1]
+    assert [len(one) for one in (made.sources, made.endpoints, made.overrides, made.values)] == [3, 2, 2, 2]
+    assert made.arc_gateway is not None
     assert {one.type for one in made.notify.receivers} == set(BY_TYPE)
     assert (len(made.notify.routes), len(made.alerting.maintenance)) == (4, 1)
     assert not [one for one in made.warnings if "proxy" not in one]

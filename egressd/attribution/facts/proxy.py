@@ -9,8 +9,9 @@ from egressd.attribution.facts.stats import seen_since
 from egressd.attribution.facts.sweep_index import host_of
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import CDN_HEADERS, PROXY_SERVERS, product_of
-from egressd.model.observation import Failure, HttpObservation, ProxyObservation, TlsObservation
+from egressd.model.observation import Failure, HttpObservation, Phase, ProxyObservation, TlsObservation
 from egressd.model.plan import ControlKind
+from egressd.model.recording import Trail
 from egressd.model.settings import ARC_ROUTE
 
 ProxyAnswer = ProxyObservation | HttpObservation
@@ -36,19 +37,27 @@ def arc_gateway_reached(context: TrailContext) -> bool | None:
 
     None: neither, as where it was not tried, or where TLS inspection answered for it.
     """
-    index = context.index
-    probes = index.probes_by_host.get(index.recording.plan.arc_gateway or "", ())
-    trails = [
-        trail
-        for probe in probes
-        if seen_since(own := index.trails.get(probe.id, ()), index.recording.evidence_since)
-        for trail in own
-    ]
+    trails = _gateway_trails(context)
     facts = [one.facts for trail in trails for one in trail.handshakes if one.failure is None]
     if any(one is not None and one.publicly_anchored for one in facts):
         return True
     failed = all(trail.last is not None and trail.last.failure is not None for trail in trails)
     return False if trails and failed else None
+
+
+def arc_gateway_ends(context: TrailContext) -> frozenset[Phase]:
+    """Return the phases that the tries of the gateway's own URL got to; of several, DNS does not count."""
+    found = frozenset(trail.last.phase for trail in _gateway_trails(context) if trail.last is not None)
+    return found - {Phase.DNS} or found
+
+
+def _gateway_trails(context: TrailContext) -> list[Trail]:
+    index = context.index
+    probes = index.probes_by_host.get(index.recording.plan.arc_gateway or "", ())
+    since = index.recording.evidence_since
+    return [
+        trail for probe in probes if seen_since(own := index.trails.get(probe.id, ()), since) for trail in own
+    ]
 
 
 def headers_of(one: ProxyAnswer | None) -> dict[str, str]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from egressd.attribution.blame.suspects import (
+    GATEWAY_UNKNOWN,
     LISTENER_REFUSES,
     NO_PROXY_ON_ROUTE,
     ROUTE_REFUSES,
@@ -19,6 +20,7 @@ from egressd.attribution.control_results.contrast import sni_contrast
 from egressd.attribution.facts.address import parse_ip
 from egressd.attribution.facts.proxy import (
     BAD_GATEWAY,
+    arc_gateway_ends,
     arc_gateway_reached,
     auth_schemes,
     goes_by_arc_proxy,
@@ -172,6 +174,11 @@ def _arc_without_gateway(context: TrailContext) -> bool:
     return _arc_failed(context) and arc_gateway_reached(context) is False
 
 
+def _who_keeps_it_from_gateway(context: TrailContext) -> Signature | None:
+    """Where the gateway's name is not found, who answers for names comes first."""
+    return GATEWAY_UNKNOWN if Phase.DNS in arc_gateway_ends(context) else None
+
+
 def _arc_denied(context: TrailContext) -> bool:
     status = context.tunnel.status if context.tunnel is not None else None
     return _arc_failed(context) and status is not None and 300 <= status < 500
@@ -265,7 +272,12 @@ PROXY = RuleTable(
         Rule(reason="proxy_certificate_untrusted", when=_untrusted),
         Rule(reason="proxy_not_connect_capable", when=_no_proxy, suspects=_who_is_no_proxy),
         Rule(reason="proxy_arc_unreachable", when=_arc_proxy_gone),
-        Rule(reason="proxy_arc_no_gateway", when=_arc_without_gateway, certainty=SILENCE),
+        Rule(
+            reason="proxy_arc_no_gateway",
+            when=_arc_without_gateway,
+            certainty=SILENCE,
+            suspects=_who_keeps_it_from_gateway,
+        ),
         Rule(reason="proxy_arc_denied", when=_arc_denied),
         Rule(reason="proxy_arc_failed", when=_arc_failed, certainty=unless(_is_silent, OBSERVED)),
         Rule(reason="proxy_unreachable", when=_unreachable),

@@ -88,6 +88,7 @@ def _summary(settings: Settings) -> str:
         f"region {settings.region or 'not set'}; sources {len(settings.sources)}; "
         f"resolvers {', '.join(one.name for one in settings.resolvers)}; "
         f"proxy {', '.join(one.url for one in proxies) or 'none'}; "
+        f"{f'Arc gateway {settings.arc_gateway.host}; ' if settings.arc_gateway else ''}"
         f"own endpoints {len(settings.endpoints)}; receivers {len(settings.notify.receivers)}; "
         f"digest {settings.digest[:12]}"
     )

@@ -161,7 +161,7 @@ def _facts(sweep: Sweep) -> Iterator[tuple[str, str]]:
     recording, plan = sweep.recording, sweep.recording.plan
     place = f"region {plan.region or 'not given'}, cloud {plan.cloud}, catalog {plan.catalog_revision}"
     yield "when", f"{recording.started} to {recording.finished} ({seconds_of(recording):.1f} s)"
-    yield "from", describe_vantage(recording.vantage)
+    yield "from", describe_vantage(recording)
     yield "for", place
     yield (
         "by",
