@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -100,7 +99,7 @@ def read_this_host(settings: Settings) -> Settings:
     """Put the rows, routes and notes of this host's package managers into settings."""
     from egressd.repositories import with_this_host  # noqa: PLC0415 - most runs don't need it
 
-    return with_this_host(settings, root=HOST_ROOT, environ=os.environ, machine=platform.machine())
+    return with_this_host(settings, root=HOST_ROOT, environ=os.environ, machine=os.uname().machine)
 
 
 def find_file(path: Path | None) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from egressd.model.endpoint import Need
+from egressd.model.settings import Proxy
 from egressd.repositories.repository import Repository, Verification
 from egressd.repositories.rpm.dnf import read_dnf
 from egressd.repositories.rpm.zypper import read_zypper
@@ -86,6 +87,17 @@ def test_proxies_of_dnf(
     host.write(REPO, f"[x]\nbaseurl=https://mirror.corp.example/\n{repository}\n")
     host.environ = environ
     assert way(host.read(read_dnf)) == {"mirror.corp.example": expected}
+
+
+@pytest.mark.parametrize("word", ["_none_", ""])
+def test_a_proxy_that_is_refused_has_its_line(host: FakeHost, word: str) -> None:
+    """Where a repository says that it wants no proxy, that line is why it goes directly."""
+    host.write("/etc/dnf/dnf.conf", f"[main]\nproxy={PROXY}\n")
+    host.write(REPO, f"[x]\nproxy={word}\nbaseurl=https://mirror.corp.example/\n")
+    path = host.read(read_dnf)[0].way
+    assert (path.proxy, path.origin) == (None, f"{REPO}:2")
+    note = next(one for one in host.settings(Proxy(url="http://other.corp.example:1")).host.notes)
+    assert f"dnf goes to mirror.corp.example directly, {REPO}:2" in note
 
 
 def test_settings_of_dnf(host: FakeHost) -> None:

@@ -9,7 +9,14 @@ from fnmatch import fnmatchcase
 from egressd.model.endpoint import Need
 from egressd.repositories.mirror import read_mirrors
 from egressd.repositories.proxy import Credentials, bypassed, environment_way, proxy_way
-from egressd.repositories.repository import PackageHost, PackageTool, Repository, RepositoryPath, Verification
+from egressd.repositories.repository import (
+    DIRECT_BY_DEFAULT,
+    PackageHost,
+    PackageTool,
+    Repository,
+    RepositoryPath,
+    Verification,
+)
 from egressd.repositories.rpm.ini import IniSection, IniValue, ini_switch, read_sections
 from egressd.repositories.rpm.variable import read_variables, substitute_variables
 from egressd.repositories.url import RepositoryUrl, parse_repository_url, scheme_of
@@ -131,7 +138,9 @@ class _Dnf:
             return bypassed(way, url, self.host.environ)
         if not setting.has("proxy") and self.main_path in self.host.files.closed:
             return RepositoryPath(unknown=f"its proxy may be in {self.main_path}, which this user can't read")
-        return environment_way(url, self.host.environ)
+        way = environment_way(url, self.host.environ)
+        refused = setting.values.get("proxy")
+        return RepositoryPath(origin=refused[-1].place) if refused and way == DIRECT_BY_DEFAULT else way
 
     def _login(self, section: IniSection) -> Credentials | None:
         user, password = (self._setting(section, f"proxy_{one}") for one in ("username", "password"))
