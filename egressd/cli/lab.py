@@ -70,10 +70,9 @@ def lab(
     if list_faults:
         write(render_faults(width=width()) + "\n", None)
         return ExitCode.OK
-    if not once and (output is not None or fmt is not options.Format.TABLE):
-        raise UsageError("--format and --output need --once: without it the lab makes no report")
-    if once and config_write is not None:
-        raise UsageError("--config.write needs a lab that stays open; leave --once out")
+    _refuse_unfit(
+        once=once, report=output is not None or fmt is not options.Format.TABLE, config=config_write
+    )
     check_output(output)
     configure_logging(log_level, log_format)
     catalog = load_catalog()
@@ -85,14 +84,25 @@ def lab(
         cloud=place.cloud,
         port_base=port_base,
     )
-    if not once:
-        asyncio.run(_serve(made, place.profiles, config_write))
-        return ExitCode.OK
+    if once:
+        return _report(asyncio.run(_sweep(made, place.profiles)), fmt, output)
+    asyncio.run(_serve(made, place.profiles, config_write))
+    return ExitCode.OK
+
+
+def _report(sweep: Sweep, fmt: options.Format, output: Path | None) -> ExitCode:
     from egressd.report.summary import exit_code
 
-    sweep = asyncio.run(_sweep(made, place.profiles))
     write_report(sweep, fmt, output)
     return exit_code(sweep)
+
+
+def _refuse_unfit(*, once: bool, report: bool, config: Path | None) -> None:
+    """Refuse options that have no effect together. Raises UsageError."""
+    if report and not once:
+        raise UsageError("--format and --output need --once: without it the lab makes no report")
+    if once and config is not None:
+        raise UsageError("--config.write needs a lab that stays open; leave --once out")
 
 
 def _place(catalog: Catalog, region: str | None, cloud: Cloud, profiles: tuple[str, ...]) -> Settings:
