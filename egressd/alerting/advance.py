@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from egressd.alerting.conditions import conditions_of
-from egressd.alerting.context import AlertContext, Pair
+from egressd.alerting.context import AlertContext
 from egressd.alerting.inhibit import OF_ONE_TARGET, Inhibitor
 from egressd.alerting.lifecycle import AlertSignal, hold_seconds, next_alert_state
 from egressd.alerting.notices import next_notice
@@ -21,6 +21,7 @@ from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, Resolution, Silence
 from egressd.model.notification import Flapping
 from egressd.model.snapshot import Snapshot
+from egressd.model.verdict import Pair
 from egressd.wording import stamp
 
 KEPT = 900.0

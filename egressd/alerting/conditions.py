@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from egressd.alerting.context import AlertContext, Pair, cause_id
+from egressd.alerting.context import AlertContext, cause_id
 from egressd.alerting.inhibit import OF_ONE_TARGET
 from egressd.alerting.own import OWN, own_conditions
 from egressd.alerting.summary import cause_summary
 from egressd.attribution.reasons import find_reason
 from egressd.errors import OnBug, Part, isolate_each, raise_bug
 from egressd.model.alert import AlertName, Condition
-from egressd.model.endpoint import Need
+from egressd.model.endpoint import Need, SampleKind
 from egressd.model.notification import Labels, Severity
 from egressd.model.observation import Timestamp
 from egressd.model.plan import Target
 from egressd.model.standing import Belief, FindingStanding, Lifecycle, Standing
-from egressd.model.verdict import Blame, Outcome
+from egressd.model.verdict import Blame, Outcome, Pair
 from egressd.standing.results import INTERCEPTED, TargetResult
 from egressd.wording import stamp
 
@@ -98,7 +98,9 @@ def _rules(context: AlertContext) -> Iterator[_Rule]:
 
 def _causes(context: AlertContext, _: datetime) -> Iterator[Condition]:
     for one in context.causes:
-        yield _cause(context, one)
+        failing = {pair for pair in context.failing if pair[0] in one.explained}
+        if not failing or not failing <= context.spared:
+            yield _cause(context, one)
 
 
 def _cause(context: AlertContext, one: FindingStanding) -> Condition:
@@ -126,8 +128,13 @@ def _cause(context: AlertContext, one: FindingStanding) -> Condition:
 
 
 def _target(one: Standing, context: AlertContext, _: datetime) -> Iterator[Condition]:
-    """Yield at most one condition of a target and source, and that it flaps."""
+    """Yield at most one condition of a target and source, and that it flaps.
+
+    None of one whose alternative works, nor of a name that egressd derived.
+    """
     target, result = context.targets[one.target], context.results.get(one.key)
+    if one.key in context.spared or target.sample is SampleKind.DERIVED:
+        return
     if one.state is Lifecycle.FLAPPING:
         yield _flapping(context, target, one)
     outcome = one.belief.outcome
@@ -154,7 +161,7 @@ def _unreachable(context: AlertContext, target: Target, one: Standing) -> Condit
         host=target.shown_host,
         port=str(target.port),
     )
-    severity = BY_NEED[target.need]
+    severity = Severity.WARNING if one.key in context.undecided else BY_NEED[target.need]
     return _of_target(
         context, AlertName.UNREACHABLE, target, one, "can't be reached", severity=severity, labels=labels
     )
@@ -229,6 +236,8 @@ def _expiring(context: AlertContext, now: datetime) -> Iterator[Condition]:
     """Yield certificates that expire soon, one per host, port and source."""
     found: dict[tuple[str, str, int], list[TargetResult]] = {}
     for (name, source), result in context.results.items():
+        if context.targets[name].sample is SampleKind.DERIVED:
+            continue
         if result.chain_expiry is not None and result.chain_expiry - now.timestamp() < EXPIRING_WITHIN:
             target = context.targets[name]
             found.setdefault((source, target.shown_host, target.port), []).append(result)

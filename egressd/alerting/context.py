@@ -13,12 +13,9 @@ from egressd.model.notification import Labels
 from egressd.model.plan import Target
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import FindingStanding, Lifecycle, Standing
-from egressd.model.verdict import Outcome, Sweep
+from egressd.model.verdict import Outcome, Pair, Sweep, choices_of, spared
 from egressd.standing.flapping import UP
 from egressd.standing.results import TargetResult, results_of
-
-Pair = tuple[str, str]
-"""A target's id and a source's name."""
 
 
 def cause_id(finding: FindingStanding) -> str:
@@ -54,10 +51,32 @@ class AlertContext:
         return frozenset(one.key for one in self.standings if not one.up and not one.unknown)
 
     @cached_property
+    def _beliefs(self) -> Mapping[Pair, Outcome]:
+        return {one.key: one.belief.outcome for one in self.standings}
+
+    @cached_property
+    def spared(self) -> frozenset[Pair]:
+        """Targets and sources that are believed to fail and need not work: an alternative does."""
+        plan = self.sweep.recording.plan
+        return frozenset(spared(choices_of(plan.targets, plan.unsampled, self._beliefs), self._beliefs))
+
+    @cached_property
+    def undecided(self) -> frozenset[Pair]:
+        """Targets and sources that fail, and whose alternatives may work: it is not known yet."""
+        plan = self.sweep.recording.plan
+        return frozenset(
+            (target, one.source)
+            for one in choices_of(plan.targets, plan.unsampled, self._beliefs)
+            if one.outcome is Outcome.UNKNOWN
+            for target in one.members
+        )
+
+    @cached_property
     def down(self) -> frozenset[str]:
-        """Targets blocked or down from at least one source."""
+        """Targets blocked or down from at least one source, where no alternative works."""
         bad = (Outcome.BLOCKED, Outcome.DOWN)
-        return frozenset(one.target for one in self.standings if one.belief.outcome in bad)
+        failing = (one for one in self.standings if one.belief.outcome in bad)
+        return frozenset(one.target for one in failing if one.key not in self.spared)
 
     @cached_property
     def causes(self) -> tuple[FindingStanding, ...]:

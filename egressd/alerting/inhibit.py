@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from egressd.alerting.context import AlertContext, Pair, cause_id
+from egressd.alerting.context import AlertContext, cause_id
 from egressd.alerting.silences import covers_target
 from egressd.model.alert import SILENCE_PREFIX, SUSPECTED, AlertName, Condition, Silence
+from egressd.model.verdict import Pair
 
 OF_ONE_TARGET = frozenset(
     {AlertName.UNREACHABLE, AlertName.UNKNOWN, AlertName.DEGRADED, AlertName.INTERCEPTED, AlertName.FLAPPING}

@@ -13,23 +13,26 @@ from egressd.attribution.advice import advise, values_of
 from egressd.attribution.blame.elimination import attribute, usual_attribution, with_attribution
 from egressd.attribution.blame.facts import Accusation
 from egressd.attribution.blame.request import request
-from egressd.attribution.certainty import weigh
+from egressd.attribution.blame.suspects import with_egressd_first
+from egressd.attribution.certainty import lower, weigh
 from egressd.attribution.detectors import detect_findings
 from egressd.attribution.evidence import evidence_lines, redirect_lines
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.isolation import index_recording
 from egressd.attribution.path_comparison import compare_paths
-from egressd.attribution.probe_judgement import judge_probe
+from egressd.attribution.probe_judgement import ProbeJudgement, judge_probe
 from egressd.attribution.reasons import REASONS
 from egressd.attribution.target_judgement import TargetJudgement
-from egressd.attribution.trail_judgement import judge_trail
+from egressd.attribution.trail_judgement import Match, judge_trail
 from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.plan import Probe, Target
 from egressd.model.recording import HOST_PAUSED, ProbeRecord, Recording
 from egressd.model.verdict import Blame, Confidence, Outcome, SourceVerdict, Sweep, TargetVerdict, Verdict
 
 INTERNAL_ERROR = "internal_error"
+DERIVED_NAME_ABSENT = "dns_derived_name_absent"
+DERIVED_NAME = "is a name that egressd derived: no document shows it"
 
 
 def judge(recording: Recording, *, on_bug: OnBug = raise_bug) -> Sweep:
@@ -186,6 +189,8 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
     reason, values = REASONS[match.code], values_of(context)
     sure = weigh(context, match.rule.certainty)
     accusation = Accusation(context=context, reason=match.code, phase=phase)
+    if context.derived and not result.outcome.reachable:
+        return _verdict_of_guess(result, accusation, match, sure)
     found = attribute(accusation, match.suspects, most=sure, values=values)
     verdict = Verdict(
         outcome=result.outcome,
@@ -196,6 +201,28 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
         flags=result.flags,
         evidence=evidence_lines(context, phase),
         advice=request(reason, advise(reason, context, values), found, values),
+    )
+    return with_attribution(verdict, found)
+
+
+def _verdict_of_guess(
+    result: ProbeJudgement, accusation: Accusation, match: Match, sure: Confidence
+) -> Verdict:
+    """Return the verdict of a derived name that fails: it accuses nobody, and decides nothing."""
+    context, values = accusation.context, values_of(accusation.context)
+    absent = REASONS[DERIVED_NAME_ABSENT]
+    own = match.code == DERIVED_NAME_ABSENT
+    suspects = match.suspects if own else with_egressd_first(match.suspects)
+    found = attribute(accusation, suspects, most=sure if own else lower(sure, Confidence.LOW), values=values)
+    verdict = Verdict(
+        outcome=Outcome.UNKNOWN,
+        phase=match.phase,
+        reason=match.code,
+        confidence=sure,
+        also=result.also,
+        flags=(*result.flags, "derived_name"),
+        evidence=(*evidence_lines(context, accusation.phase), f"{context.probe.host} {DERIVED_NAME}"),
+        advice=absent.advise(values),
     )
     return with_attribution(verdict, found)
 

@@ -42,7 +42,17 @@ class ProbeJudgement:
 
 
 def judge_probe(judgements: Iterable[TrailJudgement]) -> ProbeJudgement:
-    """Judge all trails of a probe; there is at least one."""
+    """Judge all trails of a probe; there is at least one.
+
+    That a name which egressd derived fails is not known to mean anything.
+    """
+    every = tuple(judgements)
+    found = _judge_probe(every)
+    guess = found.match is not None and found.match.context.derived
+    return replace(found, outcome=Outcome.UNKNOWN) if guess and not found.outcome.reachable else found
+
+
+def _judge_probe(judgements: Iterable[TrailJudgement]) -> ProbeJudgement:
     every = sorted((one for one in judgements if not is_overruled(one.context)), key=lambda one: one.rank)
     lacks_family = {one.context.trail.family for one in every if _lacks_family(one.context)}
     dials = [one for one in every if _is_dial(one) and one.context.trail.family not in lacks_family]

@@ -13,7 +13,7 @@ from egressd.model.plan import Plan
 from egressd.model.recording import ProbeRecord
 from egressd.model.snapshot import BUCKETS, Counters, Histogram
 from egressd.model.standing import Standings
-from egressd.model.verdict import Sweep
+from egressd.model.verdict import Sweep, deciding_outcomes
 
 
 def count_results(
@@ -62,7 +62,9 @@ def reachable_profiles(
     before: Mapping[str, Timestamp], plan: Plan, standings: Standings, *, now: Timestamp
 ) -> Mapping[str, Timestamp]:
     """Return when each profile of the plan was last reachable: every required target of it."""
-    down = {one.target for one in standings.targets if not one.up}
+    outcomes = {one.key: one.belief.outcome for one in standings.targets}
+    deciding = deciding_outcomes(plan.targets, plan.unsampled, outcomes)
+    down = {target for (target, _), outcome in deciding.items() if not outcome.reachable}
     seen = {one.target for one in standings.targets}
     found: dict[str, Timestamp] = {}
     for profile in dict.fromkeys(name for one in plan.targets for name in one.profiles):

@@ -18,7 +18,7 @@ from egressd.model.endpoint import SampleKind
 from egressd.model.plan import Plan, Probe
 from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
-from egressd.report.summary import exit_code
+from egressd.report.summary import code_of_targets
 
 FIRST_WINDOW = 10.0
 """Seconds over which the first sweep is spread: shorter, as users wait for it."""
@@ -159,7 +159,7 @@ def next_turn(plan: Plan, sweep: Sweep | None, *, since: float, every: float) ->
 
 def is_over(sweep: Sweep) -> bool:
     """Say whether every required target can be reached."""
-    return exit_code(sweep) is ExitCode.OK
+    return code_of_targets(sweep) is ExitCode.OK
 
 
 def failing_keys(sweep: Sweep) -> frozenset[tuple[str, str]]:

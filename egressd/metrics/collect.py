@@ -12,12 +12,19 @@ from egressd.bugs import attempt, report_bug
 from egressd.errors import Part, isolate_each
 from egressd.metrics.table import MOST_REASONS, OTHER_REASONS
 from egressd.model.alert import AlertState
-from egressd.model.endpoint import Need
+from egressd.model.endpoint import SampleKind
 from egressd.model.notification import Severity
 from egressd.model.plan import Target
 from egressd.model.snapshot import Counters, Snapshot
 from egressd.model.standing import FindingStanding
-from egressd.model.verdict import Outcome, Sweep, Verdict
+from egressd.model.verdict import (
+    Outcome,
+    Sweep,
+    Verdict,
+    deciding_by_target,
+    outcomes_by_pair,
+    spared_in,
+)
 from egressd.standing.results import TargetResult, results_of, unix
 
 Row = tuple[tuple[str, ...], float]
@@ -145,6 +152,7 @@ def _of_sweep(sweep: Sweep, limits: Mapping[str, float]) -> Iterator[tuple[str, 
     yield "target_info", [(_describe(one), 1) for one in plan.targets]
     up = _profiles(sweep)
     yield "profile_up", [((name,), float(good)) for name, good in up.items()]
+    yield "target_not_needed", [(pair, 1) for pair in _not_needed(sweep)]
     yield "profile_offline_limit_seconds", [((name,), limits[name]) for name in up if name in limits]
     yield "wildcard_samples", _wildcards(sweep)
     offset = sweep.recording.vantage.clock_offset_seconds
@@ -165,12 +173,19 @@ def _describe(target: Target) -> tuple[str, ...]:
     )
 
 
+def _not_needed(sweep: Sweep) -> list[tuple[str, str]]:
+    """Return targets and sources that are no reason for an alert, although they are not ok."""
+    guessed = {one.id for one in sweep.recording.plan.targets if one.sample is SampleKind.DERIVED}
+    fails = (pair for pair, one in outcomes_by_pair(sweep).items() if one is not Outcome.OK)
+    return sorted(spared_in(sweep).keys() | {pair for pair in fails if pair[0] in guessed})
+
+
 def _profiles(sweep: Sweep) -> dict[str, bool]:
     """Return for each profile whether all its required targets are reachable; True if it has none."""
-    outcomes = {one.target: one.verdict.outcome for one in sweep.verdicts}
+    outcomes = deciding_by_target(sweep)
     found: dict[str, bool] = {}
     for target in sweep.recording.plan.targets:
-        good = target.need is not Need.REQUIRED or outcomes[target.id].reachable
+        good = outcomes.get(target.id, Outcome.OK).reachable
         for name in filter(None, target.profiles):
             found[name] = found.get(name, True) and good
     return found

@@ -224,6 +224,14 @@ _ROWS = (
         "1 for a target that a finding explains which is not confirmed yet: the next probes decide.",
     ),
     _metric(
+        "target_not_needed",
+        MetricType.GAUGE,
+        "target source",
+        "at most N x S",
+        "1 for a target that is not ok and is no reason for an alert: an alternative to it works, or egressd "
+        "derived its name.",
+    ),
+    _metric(
         "profile_up",
         MetricType.GAUGE,
         "profile",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from egressd.model.endpoint import Need
 from egressd.model.observation import Phase
+from egressd.model.plan import Target, Unsampled
 from egressd.model.recording import Recording
 
 
@@ -165,3 +168,128 @@ class Sweep:
     verdicts: tuple[TargetVerdict, ...]
     """In the order of the plan's targets."""
     findings: tuple[Finding, ...]
+
+
+Pair = tuple[str, str]
+"""A target's id and a source's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Rows of which one that works is enough, as they stand from one source."""
+
+    name: str
+    source: str
+    rows: Mapping[str, Outcome]
+    """The outcome of each row, the unprobed ones included, which are unknown."""
+    members: Mapping[str, str]
+    """The rows of the targets that were probed, by target id."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """That of the best row."""
+        return min(self.rows.values(), key=lambda one: one.severity)
+
+    @property
+    def working(self) -> str | None:
+        """The id of a row that works, the best one; None: none does."""
+        best = min(self.rows, key=lambda one: self.rows[one].severity)
+        return best if self.rows[best].reachable else None
+
+
+def choices_of(
+    targets: Iterable[Target], unsampled: Iterable[Unsampled], outcomes: Mapping[Pair, Outcome]
+) -> tuple[Choice, ...]:
+    """Return the choices of a plan as they stand from each source; `outcomes` are those known by now."""
+    by_id = {one.id: one for one in targets if one.one_of is not None}
+    unprobed = [(one.one_of, one.endpoint) for one in unsampled if one.one_of is not None]
+    groups: dict[tuple[str, str], dict[str, list[tuple[Target, Outcome]]]] = {}
+    for (name, source), outcome in outcomes.items():
+        target = by_id.get(name)
+        if target is not None:
+            rows = groups.setdefault((target.one_of or "", source), {})
+            rows.setdefault(target.endpoint, []).append((target, outcome))
+    return tuple(
+        Choice(
+            name=name,
+            source=source,
+            rows={row: Outcome.UNKNOWN for one, row in unprobed if one == name}
+            | {row: _outcome_of_row(some) for row, some in rows.items()},
+            members={target.id: row for row, some in rows.items() for target, _ in some},
+        )
+        for (name, source), rows in groups.items()
+    )
+
+
+def _outcome_of_row(some: Iterable[tuple[Target, Outcome]]) -> Outcome:
+    """Return the worst outcome of the targets that can decide; without any, one that works is enough."""
+    some = tuple(some)
+    proof = [outcome for target, outcome in some if target.is_proof]
+    if proof:
+        return max(proof, key=lambda one: one.severity)
+    best = min((outcome for _, outcome in some), key=lambda one: one.severity)
+    return best if best.reachable else Outcome.UNKNOWN
+
+
+def spared(choices: Iterable[Choice], outcomes: Mapping[Pair, Outcome]) -> dict[Pair, str]:
+    """Return the targets and sources that need not work, each with the id of the alternative that does."""
+    found: dict[Pair, str] = {}
+    for one in choices:
+        if (working := one.working) is not None:
+            pairs = [(member, one.source) for member, row in one.members.items() if row != working]
+            found |= {pair: working for pair in pairs if outcomes[pair].severity > one.outcome.severity}
+    return found
+
+
+def deciding_outcomes(
+    targets: Iterable[Target], unsampled: Iterable[Unsampled], outcomes: Mapping[Pair, Outcome]
+) -> dict[Pair, Outcome]:
+    """Return the outcomes that decide whether the plan is well: those of required targets.
+
+    Of a choice with a row that works, those of the others do not count; while it is not known whether an
+    alternative works, that none does is not proved.
+    """
+    targets = tuple(targets)
+    required = {one.id for one in targets if one.need is Need.REQUIRED}
+    choices = choices_of(targets, unsampled, outcomes)
+    excused = spared(choices, outcomes)
+    found = {pair: one for pair, one in outcomes.items() if pair[0] in required and pair not in excused}
+    for choice in choices:
+        for pair in ((member, choice.source) for member in choice.members):
+            if pair in found:
+                found[pair] = min(found[pair], choice.outcome, key=lambda one: one.severity)
+    return found
+
+
+def outcomes_by_pair(sweep: Sweep) -> dict[Pair, Outcome]:
+    """Return the outcome of each target from each source; the source is empty where there was none."""
+    return {
+        (one.target, source): outcome
+        for one in sweep.verdicts
+        for source, outcome in [(by.source, by.verdict.outcome) for by in one.by_source]
+        or [("", one.verdict.outcome)]
+    }
+
+
+def deciding_by_target(sweep: Sweep) -> dict[str, Outcome]:
+    """Return the outcomes that decide a sweep, by target: the worst of its sources."""
+    plan = sweep.recording.plan
+    found: dict[str, Outcome] = {}
+    for (target, _), outcome in deciding_outcomes(
+        plan.targets, plan.unsampled, outcomes_by_pair(sweep)
+    ).items():
+        found[target] = max(found.get(target, outcome), outcome, key=lambda one: one.severity)
+    return found
+
+
+def spared_in(sweep: Sweep) -> dict[Pair, str]:
+    """Return the targets and sources of a sweep that need not work, each with the alternative that does."""
+    plan, outcomes = sweep.recording.plan, outcomes_by_pair(sweep)
+    return spared(choices_of(plan.targets, plan.unsampled, outcomes), outcomes)
+
+
+def spared_targets(sweep: Sweep) -> dict[str, str]:
+    """Return the targets that need not work from any source they fail from, each with an alternative."""
+    excused, outcomes = spared_in(sweep), outcomes_by_pair(sweep)
+    needed = {pair[0] for pair, one in outcomes.items() if not one.reachable and pair not in excused}
+    return {target: row for (target, _), row in excused.items() if target not in needed}

@@ -11,7 +11,7 @@ import io
 
 from egressd.attribution.blame.claims import suspect_lines
 from egressd.model.plan import Target
-from egressd.model.verdict import SourceVerdict, Sweep
+from egressd.model.verdict import SourceVerdict, Sweep, spared_in
 from egressd.report.text import clean
 from egressd.report.ticket.connection import Connection, connection_of, trails_of
 
@@ -42,6 +42,7 @@ COLUMNS = (
     "blame_confidence",
     "suspects",
     "decided_by",
+    "not_needed",
 )
 _FORMULA = ("=", "+", "-", "@")
 
@@ -52,10 +53,13 @@ def render_csv(sweep: Sweep) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     trails = trails_of(sweep)
+    excused = spared_in(sweep)
     targets = {one.id: one for one in sweep.recording.plan.targets}
     for judged in sweep.verdicts:
         for one in (*judged.by_source, *judged.other_path):
-            row = _row(targets[judged.target], one, connection_of(judged.target, one, trails))
+            connection = connection_of(judged.target, one, trails)
+            alternative = excused.get((judged.target, one.source), "")
+            row = (*_row(targets[judged.target], one, connection), alternative)
             writer.writerow(_harmless(cell) for cell in row)
     return out.getvalue()
 

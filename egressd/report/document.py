@@ -183,6 +183,10 @@ class TargetEntry:
     owned: bool | None = None
     route: str | None = None
     gateway: GatewayUse | None = None
+    one_of: str | None = None
+    """The choice of endpoints it belongs to, of which one that works is enough."""
+    not_needed: str | None = None
+    """The endpoint that works in its place, so that it does not decide; null: there is none."""
     outcome: Outcome
     phase: Phase | None
     reason: str | None

@@ -6,15 +6,25 @@ phase and suspects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from egressd.attribution.blame.claims import sureness, who_text
 from egressd.attribution.reasons import REASONS
 from egressd.model.endpoint import Need
 from egressd.model.observation import Phase
 from egressd.model.plan import Target
-from egressd.model.verdict import Blame, Confidence, Finding, Outcome, RuledOut, Suspect, Sweep, Verdict
+from egressd.model.verdict import (
+    Blame,
+    Confidence,
+    Finding,
+    Outcome,
+    RuledOut,
+    Suspect,
+    Sweep,
+    Verdict,
+    spared_targets,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +47,8 @@ class ReportedFinding:
     evidence: tuple[str, ...]
     """The most telling line first."""
     advice: str
+    spared: Mapping[str, str] = field(default_factory=dict)
+    """Targets of it that need not work, each with the endpoint that works in its place."""
 
     @property
     def what(self) -> str:
@@ -51,14 +63,27 @@ class ReportedFinding:
 
     @property
     def required(self) -> int:
-        """How many of its targets are required."""
-        return sum(one.need is Need.REQUIRED for one in self.targets)
+        """How many of its targets are required, and have no alternative that works."""
+        return sum(one.need is Need.REQUIRED and one.id not in self.spared for one in self.targets)
+
+    @property
+    def not_needed(self) -> str:
+        """Which endpoints work in the place of its targets; empty where some targets have no alternative."""
+        if not self.targets or any(one.id not in self.spared for one in self.targets):
+            return ""
+        names = dict.fromkeys(self.spared[one.id] for one in self.targets)
+        return (
+            f"alternative {' and '.join(names)} works"
+            if len(names) == 1
+            else (f"alternatives {' and '.join(names)} work")
+        )
 
 
 def reported_findings(sweep: Sweep) -> tuple[ReportedFinding, ...]:
     """Return what reports show, the worst first; of equals the one with more required targets."""
     verdicts = {one.target: one.verdict for one in sweep.verdicts}
     targets = {one.id: one for one in sweep.recording.plan.targets}
+    excused = spared_targets(sweep)
     explained = {name for finding in sweep.findings for name in finding.targets}
     found = [_from_finding(one, verdicts, targets) for one in sweep.findings]
     unexplained = [
@@ -66,8 +91,13 @@ def reported_findings(sweep: Sweep) -> tuple[ReportedFinding, ...]:
         for name, one in verdicts.items()
         if one.outcome is not Outcome.OK and name not in explained
     ]
-    found += _grouped(unexplained)
-    return tuple(sorted(found, key=_rank))
+    found += _grouped(unexplained, excused)
+    return tuple(sorted((_with_spared(one, excused) for one in found), key=_rank))
+
+
+def _with_spared(finding: ReportedFinding, excused: Mapping[str, str]) -> ReportedFinding:
+    spared = {one.id: excused[one.id] for one in finding.targets if one.id in excused}
+    return replace(finding, spared=spared) if spared else finding
 
 
 def _rank(finding: ReportedFinding) -> tuple[bool, bool, int, int]:
@@ -107,7 +137,9 @@ def _verdict_without_targets(finding: Finding) -> Verdict:
     return Verdict(outcome=Outcome.OK if harmless else Outcome.DEGRADED)
 
 
-def _grouped(unexplained: Iterable[tuple[Target, Verdict]]) -> Iterator[ReportedFinding]:
+def _grouped(
+    unexplained: Iterable[tuple[Target, Verdict]], excused: Mapping[str, str]
+) -> Iterator[ReportedFinding]:
     groups: dict[tuple[object, ...], list[tuple[Target, Verdict]]] = {}
     for target, verdict in unexplained:
         suspects = tuple(one.blame for one in verdict.suspects)
@@ -118,6 +150,7 @@ def _grouped(unexplained: Iterable[tuple[Target, Verdict]]) -> Iterator[Reported
             verdict.blame,
             verdict.blame_confidence,
             suspects,
+            target.id in excused,
         )
         groups.setdefault(key, []).append((target, verdict))
     for members in groups.values():

@@ -16,7 +16,7 @@ from egressd.model.observation import Observation, TlsObservation
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
 from egressd.model.settings import ProbeRoute, Proxy
-from egressd.model.verdict import SourceVerdict, Sweep, TargetVerdict, Verdict
+from egressd.model.verdict import SourceVerdict, Sweep, TargetVerdict, Verdict, spared_targets
 from egressd.report.document import (
     MAX_ITEMS,
     CatalogEntry,
@@ -159,16 +159,19 @@ def _targets(sweep: Sweep) -> Iterator[TargetEntry]:
     for probe in plan.probes:
         for target in probe.targets:
             probes[target].append(probe.id)
+    excused = spared_targets(sweep)
     for one in plan.targets:
         entries = tuple(
             convert_fields(TrailEntry, trail, probe=probe)
             for probe in probes[one.id]
             for trail in trails[probe]
         )
-        yield _target(one, verdicts[one.id], entries)
+        yield _target(one, verdicts[one.id], entries, not_needed=excused.get(one.id))
 
 
-def _target(target: Target, judged: TargetVerdict, trails: tuple[TrailEntry, ...]) -> TargetEntry:
+def _target(
+    target: Target, judged: TargetVerdict, trails: tuple[TrailEntry, ...], *, not_needed: str | None
+) -> TargetEntry:
     verdict = {one.name: getattr(judged.verdict, one.name) for one in fields(Verdict)}
     return convert_fields(
         TargetEntry,
@@ -177,6 +180,7 @@ def _target(target: Target, judged: TargetVerdict, trails: tuple[TrailEntry, ...
         by_source=_source_entries(judged.by_source),
         other_path=_source_entries(judged.other_path),
         trails=trails,
+        not_needed=not_needed,
         **verdict,
     )
 

@@ -8,13 +8,23 @@ from datetime import datetime
 
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
+from egressd.model.plan import Unsampled
 from egressd.model.recording import Recording
-from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
+from egressd.model.verdict import (
+    Outcome,
+    OutcomeCounts,
+    Sweep,
+    choices_of,
+    deciding_by_target,
+    outcomes_by_pair,
+)
 from egressd.wording import count, host_port
 
 FAILING = frozenset({Outcome.BLOCKED, Outcome.DOWN})
 MOST_DEGRADED = 6
 """Degraded targets that a conclusion names."""
+MOST_WANTED = 4
+"""Missing values that it names."""
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> OutcomeCounts:
@@ -46,7 +56,15 @@ def by_profile(sweep: Sweep) -> dict[str, OutcomeCounts]:
 
 
 def exit_code(sweep: Sweep) -> ExitCode:
-    """Return the exit code. Only required targets decide; others never fail a sweep."""
+    """Return the exit code. Only required endpoints decide; others never fail a sweep."""
+    code = code_of_targets(sweep)
+    if code is ExitCode.OK and unproved(sweep):
+        return ExitCode.UNKNOWN
+    return code
+
+
+def code_of_targets(sweep: Sweep) -> ExitCode:
+    """Return the exit code by what was probed, whatever could not be."""
     if sweep.recording.interrupted:
         return ExitCode.INTERRUPTED
     outcomes = required_outcomes(sweep)
@@ -57,6 +75,21 @@ def exit_code(sweep: Sweep) -> ExitCode:
     return ExitCode.OK
 
 
+def unproved(sweep: Sweep) -> tuple[Unsampled, ...]:
+    """Return the required endpoints that were not probed for want of what the operator could give.
+
+    One whose alternative works is not among them.
+    """
+    plan = sweep.recording.plan
+    missing = [one for one in plan.unsampled if one.need is Need.REQUIRED and one.lacks]
+    if not any(one.one_of for one in missing):
+        return tuple(missing)
+    choices = choices_of(plan.targets, plan.unsampled, outcomes_by_pair(sweep))
+    stuck = {one.name for one in choices if one.working is None}
+    known = {one.name for one in choices}
+    return tuple(one for one in missing if one.one_of not in known - stuck)
+
+
 def _failures(sweep: Sweep) -> frozenset[Outcome]:
     """Return the outcomes that fail a sweep; with `--strict` also that of what works and has a fault."""
     return FAILING | {Outcome.DEGRADED} if sweep.recording.plan.strict else FAILING
@@ -64,19 +97,18 @@ def _failures(sweep: Sweep) -> frozenset[Outcome]:
 
 def degraded_required(sweep: Sweep) -> tuple[str, ...]:
     """Return the required targets that are degraded, as `host:port`, each once."""
-    outcomes = outcomes_of(sweep)
+    outcomes = deciding_by_target(sweep)
     found = (
         one.id.partition("/")[2] or host_port(one.host, one.port)
         for one in sweep.recording.plan.targets
-        if one.need is Need.REQUIRED and outcomes[one.id] is Outcome.DEGRADED
+        if outcomes.get(one.id) is Outcome.DEGRADED
     )
     return tuple(dict.fromkeys(found))
 
 
 def required_outcomes(sweep: Sweep) -> tuple[Outcome, ...]:
-    """Return the outcomes of the required targets, in the plan's order."""
-    outcomes = outcomes_of(sweep)
-    return tuple(outcomes[one.id] for one in sweep.recording.plan.targets if one.need is Need.REQUIRED)
+    """Return the outcomes of the required targets that decide."""
+    return tuple(deciding_by_target(sweep).values())
 
 
 def conclude(sweep: Sweep) -> str:
@@ -97,12 +129,20 @@ def conclude(sweep: Sweep) -> str:
         case ExitCode.INTERRUPTED:
             text = f"INTERRUPTED: {bad}, {unsure}"
         case _:
-            text = (
-                f"UNSURE: no failure proved, {unsure}"
-                if required
-                else "UNSURE: no required target was probed"
-            )
-    return f"{text}{_degraded(sweep)} (exit code {code.value})"
+            seen = f"UNSURE: no failure proved, {unsure}" if unknown else "UNSURE: no failure proved"
+            text = seen if required else "UNSURE: no required target was probed"
+    return f"{text}{_unproved(sweep)}{_degraded(sweep)} (exit code {code.value})"
+
+
+def _unproved(sweep: Sweep) -> str:
+    """Say how many required endpoints were not probed for want of a region or values; empty: none."""
+    missing = unproved(sweep)
+    if not missing:
+        return ""
+    wanted = dict.fromkeys(name for one in missing for name in one.lacks)
+    named = ", ".join(f"`{name}`" for name in list(wanted)[:MOST_WANTED])
+    more = f" and {len(wanted) - MOST_WANTED} more" if len(wanted) > MOST_WANTED else ""
+    return f"; {count(len(missing), 'required endpoint')} not probed for want of {named}{more}"
 
 
 def _degraded(sweep: Sweep) -> str:

@@ -66,12 +66,17 @@ def _findings(
     """Yield a heading for each group of outcomes, then its findings; degraded ones in short."""
     findings = [one for one in reported_findings(sweep) if one.outcome in outcomes]
     for title, some, style in _SECTIONS:
-        chosen = [one for one in findings if one.outcome in some]
+        chosen = [one for one in findings if one.outcome in some and not one.not_needed]
         full = some != (Outcome.DEGRADED,)
         if chosen:
             yield [colourize(title, style, colour=colour)]
         for number, one in enumerate(chosen, 1):
             yield _finding(one, number, width=width, colour=colour, full=full)
+    spared = [one for one in findings if one.not_needed]
+    if spared:
+        yield [colourize("NOT NEEDED", Style.BOLD, colour=colour)]
+    for number, one in enumerate(spared, 1):
+        yield _finding(one, number, width=width, colour=colour, full=True)
 
 
 def _headline(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
@@ -100,6 +105,8 @@ def _finding(finding: ReportedFinding, number: int, *, width: int, colour: bool,
 def _parts(finding: ReportedFinding, *, full: bool) -> Iterator[tuple[str, str]]:
     """Yield the parts of a finding, each with its name."""
     yield "what", f"{finding.what}; {_members(finding)}"
+    if finding.not_needed:
+        yield "but", f"not needed: {finding.not_needed}"
     if finding.blame:
         yield "who", finding.who
     if full:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from egressd.alerting import active_silences, advance_alerts, silenced_pairs
 from egressd.clock import timestamp
@@ -21,6 +22,7 @@ from tests.standing.sweeps import PLAN, sweep
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 SOURCES = ("default",)
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def target(name: str, need: Need = Need.REQUIRED) -> Target:
@@ -39,8 +41,14 @@ def target(name: str, need: Need = Need.REQUIRED) -> Target:
     )
 
 
-def plan_of(targets: Mapping[str, Need], sources: tuple[str, ...] = SOURCES) -> Plan:
-    """Return a plan of targets, each probed from every source."""
+def plan_of(
+    targets: Mapping[str, Need],
+    sources: tuple[str, ...] = SOURCES,
+    *,
+    choices: Mapping[str, str] = NOTHING,
+    derived: frozenset[str] = frozenset(),
+) -> Plan:
+    """Return a plan of targets, each probed from every source; `choices` by target, `derived` are guesses."""
     probes = tuple(
         Probe(
             id=f"{name}@{source}",
@@ -53,7 +61,14 @@ def plan_of(targets: Mapping[str, Need], sources: tuple[str, ...] = SOURCES) -> 
         for name in targets
         for source in sources
     )
-    made = tuple(target(name, need) for name, need in targets.items())
+    made = tuple(
+        replace(
+            target(name, need),
+            one_of=choices.get(name),
+            sample=SampleKind.DERIVED if name in derived else SampleKind.EXACT,
+        )
+        for name, need in targets.items()
+    )
     return replace(PLAN, targets=made, probes=probes)
 
 
@@ -75,6 +90,8 @@ class AlertSimulation:
 
     targets: dict[str, Need]
     sources: tuple[str, ...] = SOURCES
+    choices: Mapping[str, str] = field(default_factory=dict)
+    derived: frozenset[str] = frozenset()
     rules: Alerting = field(default_factory=lambda: Alerting(instance="here:10980"))
     now: datetime = START
     sweeps: int = 0
@@ -111,7 +128,7 @@ class AlertSimulation:
         for name, word in (words or {}).items():
             for key in [one for one in seen if name in (one, one.partition("@")[0])]:
                 seen[key] = word
-        plan = plan_of(self.targets, self.sources)
+        plan = plan_of(self.targets, self.sources, choices=self.choices, derived=self.derived)
         one = sweep(self.sweeps, seen, findings=findings)
         one = replace(one, recording=replace(one.recording, plan=plan))
         standings, _ = advance(

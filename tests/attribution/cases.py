@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from egressd.attribution.reasons import ALERTS, alert_code
-from egressd.model.endpoint import Expect, Protocol, SampleKind
+from egressd.model.endpoint import Expect, Need, Protocol, SampleKind
 from egressd.model.observation import (
     ChainFacts,
     DnsObservation,
@@ -28,6 +28,7 @@ from tests.attribution.arc_scenes import (
     by_arc_proxy,
 )
 from tests.attribution.dns_scenes import (
+    GONE,
     LIE,
     asked_again,
     at_address,
@@ -3171,6 +3172,15 @@ DNS_SCENES = (
         outcome=DEGRADED,
         least=CONFIRMED,
         blame=Blame.DNS_RESOLVER,
+    ),
+    Scene(
+        name="derived-name-absent",
+        build=alone(dns(**GONE, soa=True), sample=SampleKind.DERIVED, need=Need.OPTIONAL),
+        reason="dns_derived_name_absent",
+        outcome=UNKNOWN,
+        least=CONFIRMED,
+        blame=Blame.EGRESSD_ENV,
+        flags=("derived_name",),
     ),
     Scene(
         name="private-link-scope-with-a-public-name",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from egressd.model.endpoint import Expect, Inspection, Need, Protocol, SampleKind
@@ -23,7 +24,7 @@ from egressd.model.observation import (
     TlsAlert,
     TlsObservation,
 )
-from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe, Target
+from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe, Target, Unsampled
 from egressd.model.recording import (
     ClockReading,
     Control,
@@ -346,6 +347,9 @@ def good(host: str = HOST, address: str = ADDRESS, port: int = 443) -> Trail:
     return trail(dns(address, name=host), tcp(address=address, port=port), *secure, http())
 
 
+PROBE = Probe(id="", host=HOST, port=443, protocol=Protocol.HTTPS, source=SOURCE, targets=())
+
+
 class Site:
     """A recording under construction: targets with their trails, and controls."""
 
@@ -366,6 +370,7 @@ class Site:
         self.public_roots = public_roots
         self.clock_offset = clock_offset
         self.scope_in_use = scope_in_use
+        self.unsampled: tuple[Unsampled, ...] = ()
         self.limits = Limits()
         self.started = NOW
         self.clock_readings: tuple[ClockReading, ...] = ()
@@ -386,6 +391,9 @@ class Site:
         internal: bool = False,
         owned: bool | None = None,
         private_link: bool = False,
+        need: Need = Need.REQUIRED,
+        one_of: str | None = None,
+        row: str = "row",
         via_proxy: bool = False,
         route: str | None = None,
         contrast: bool = False,
@@ -394,14 +402,16 @@ class Site:
         bug: str = "",
     ) -> str:
         """Add a target with its probe and record; return the target's id."""
-        target = f"row/{host}:{port}"
-        known = {one.id for one in self.targets}
-        probe = f"{host}:{port}/{source}/{len(self.probes)}"
-        if target not in known:
+        target = f"{row}/{host}:{port}"
+        name = f"{host}:{port}/{source}/{len(self.probes)}"
+        probe = replace(PROBE, id=name, host=host, port=port, protocol=protocol, source=source)
+        probe = replace(probe, targets=(target,), via_proxy=via_proxy, route=route, contrast=contrast)
+        siblings = ("sibling.example",) if sample is SampleKind.RANDOM else ()
+        if all(one.id != target for one in self.targets):
             self.targets.append(
                 Target(
                     id=target,
-                    endpoint="row",
+                    endpoint=row,
                     profiles=("connected-machine",),
                     service="Service",
                     pattern=pattern or host,
@@ -409,7 +419,8 @@ class Site:
                     host=host,
                     port=port,
                     protocol=protocol,
-                    need=Need.REQUIRED,
+                    need=need,
+                    one_of=one_of,
                     expect=expect or Expect(),
                     inspection=inspection,
                     internal=internal,
@@ -417,21 +428,8 @@ class Site:
                     private_link=private_link,
                 )
             )
-        self.probes.append(
-            Probe(
-                id=probe,
-                host=host,
-                port=port,
-                protocol=protocol,
-                source=source,
-                targets=(target,),
-                via_proxy=via_proxy,
-                route=route,
-                contrast=contrast,
-                siblings=("sibling.example",) if sample is SampleKind.RANDOM else (),
-            )
-        )
-        self.records.append(ProbeRecord(probe=probe, trails=trails, skipped=skipped, bug=bug))
+        self.probes.append(replace(probe, siblings=siblings))
+        self.records.append(ProbeRecord(probe=name, trails=trails, skipped=skipped, bug=bug))
         return target
 
     def control(
@@ -495,6 +493,7 @@ class Site:
                 private_link=self.scope_in_use,
                 routes=self.routes,
                 arc_gateway=self.arc_gateway,
+                unsampled=self.unsampled,
             ),
             vantage=Vantage(
                 host="here",

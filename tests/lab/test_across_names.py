@@ -6,8 +6,11 @@ from dataclasses import replace
 
 from egressd.catalog import load_catalog
 from egressd.engine.once import run_once
+from egressd.errors import ExitCode
 from egressd.lab import Lab
-from egressd.model.verdict import Outcome, Sweep
+from egressd.model.endpoint import Samples
+from egressd.model.verdict import Blame, Outcome, Sweep
+from egressd.report.summary import exit_code
 
 CATALOG = load_catalog()
 
@@ -35,3 +38,20 @@ async def test_unexpected_private_endpoint() -> None:
     said = {one.target: one.verdict for one in sweep.verdicts if "/mcr.microsoft.com:" in one.target}
     assert {one.reason for one in said.values()} == {"dns_private_link_unexpected"}
     assert {one.outcome for one in said.values()} == {Outcome.DEGRADED}
+
+
+async def test_absent_derived_name() -> None:
+    """A name that egressd derived does not exist: nobody is accused, and it does not decide."""
+    guess = "northpole.his.arc.azure.com"
+    (known,) = [one for one in CATALOG.endpoints if one.id == "cm-identity"]
+    samples = Samples(documented=("gbl.his.arc.azure.com",), derived=(guess,))
+    catalog = replace(CATALOG, endpoints=(replace(known, samples=samples),))
+    async with Lab(catalog=catalog, faults=(f"dns_nxdomain={guess}",)) as lab:
+        sweep = await run_once(replace(lab.settings("connected-machine"), overrides=()), catalog)
+
+    said = {one.target: one.verdict for one in sweep.verdicts}
+    verdict = said[f"cm-identity/{guess}:443"]
+    assert (verdict.outcome, verdict.reason) == (Outcome.UNKNOWN, "dns_derived_name_absent")
+    assert verdict.blame is Blame.EGRESSD_ENV
+    assert exit_code(sweep) is ExitCode.OK
+    assert sweep.findings == ()

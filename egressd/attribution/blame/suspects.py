@@ -33,6 +33,12 @@ def _only(*parties: Blame) -> Signature:
     return Signature(parties=parties)
 
 
+def with_egressd_first(signature: Signature) -> Signature:
+    """Return a signature for a name that egressd made up: that is the first explanation."""
+    own = (_B.EGRESSD_ENV, *signature.own) if signature.own else ()
+    return Signature(parties=(_B.EGRESSD_ENV, *signature.parties), own=own)
+
+
 HOST = _only(_B.LOCAL_HOST)
 EGRESSD_ITSELF = _only(_B.EGRESSD_ENV)
 FIRST_HOP = _only(_B.LOCAL_GATEWAY)

@@ -36,6 +36,7 @@ DETECTORS: tuple[Callable[[DetectorInput], list[Finding]], ...] = (
     path.proxy_needed,
     inspected,
     path.path_wide,
+    missing_rules.choice,
     missing_rules.port80,
     missing_rules.wildcard,
     missing_rules.suffix,

@@ -31,8 +31,11 @@ class DetectorInput:
     def build(
         cls, index: SweepIndex, judgements: Iterable[TargetJudgement], verdicts: Verdicts
     ) -> DetectorInput:
-        """Return the input with no target claimed yet."""
-        judgements = tuple(judgements)
+        """Return the input with no target claimed yet.
+
+        Names that egressd derived and that fail are no proof of anything.
+        """
+        judgements = tuple(one for one in judgements if one.outcome.reachable or not is_guess(one))
         return cls(index=index, judgements=judgements, worst=_worst(judgements), verdicts=verdicts)
 
     @property
@@ -66,3 +69,9 @@ def _worst(judgements: Iterable[TargetJudgement]) -> tuple[TargetJudgement, ...]
 def is_random(one: TargetJudgement) -> bool:
     """Whether the host is a random label."""
     return one.target.sample is SampleKind.RANDOM
+
+
+def is_guess(one: TargetJudgement) -> bool:
+    """Whether a name that egressd derived failed: nothing vouches for it."""
+    match = one.result.match if one.result is not None else None
+    return match is not None and match.context.derived

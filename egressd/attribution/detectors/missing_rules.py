@@ -1,10 +1,11 @@
-"""Detectors of firewall rules that are missing: for port 80, for a wildcard, or for the names below one."""
+"""Detectors of firewall rules that are missing: for one of several alternatives, port 80, or a wildcard."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 
+from egressd.attribution.advice import listed
 from egressd.attribution.blame.elimination import SharedFact
 from egressd.attribution.blame.parties import FAR_END
 from egressd.attribution.certainty import highest
@@ -12,7 +13,8 @@ from egressd.attribution.detectors.build import build_finding, find_devices
 from egressd.attribution.detectors.detector_input import DetectorInput, is_random
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.target_judgement import TargetJudgement
-from egressd.model.verdict import Blame, Confidence, Finding, Outcome
+from egressd.model.verdict import Blame, Confidence, Finding, Outcome, choices_of
+from egressd.wording import host_port
 
 NO_RULE = re.compile(
     r"tls_(sni_(reset|dropped)|reset_|fin_|stall|plaintext|partial|alert|all_hellos)"
@@ -31,6 +33,30 @@ ANSWERED_ELSEWHERE = SharedFact(
     rules_out=FAR_END,
     points_to=(Blame.FIREWALL_L7, Blame.FIREWALL_L3L4, Blame.EXPLICIT_PROXY, Blame.DNS_FILTER),
 )
+
+
+def choice(inputs: DetectorInput) -> list[Finding]:
+    """Detect that no row of a choice works from some source: one finding for all of them."""
+    plan = inputs.index.recording.plan
+    outcomes = {(one.target.id, one.source): one.outcome for one in inputs.judgements}
+    failing: defaultdict[str, set[str]] = defaultdict(set)
+    for one in choices_of(plan.targets, plan.unsampled, outcomes):
+        if one.outcome in (Outcome.BLOCKED, Outcome.DOWN):
+            failing[one.name] |= {name for name in one.members if not outcomes[name, one.source].reachable}
+    open_by_id = {one.target.id: one for one in inputs.open if one.target.is_proof}
+    return [
+        _choice(inputs, name, [open_by_id[one] for one in sorted(members) if one in open_by_id])
+        for name, members in sorted(failing.items())
+        if all(one in open_by_id or not inputs.index.targets[one].is_proof for one in members)
+    ]
+
+
+def _choice(inputs: DetectorInput, name: str, some: list[TargetJudgement]) -> Finding:
+    places = listed(dict.fromkeys(host_port(one.target.host, one.target.port) for one in some))
+    needed = f"one of {places} is needed"
+    return build_finding(
+        inputs, "site_choice_unreachable", name, some, shown=needed, facts=(), host=places, lines=(needed,)
+    )
 
 
 def port80(inputs: DetectorInput) -> list[Finding]:

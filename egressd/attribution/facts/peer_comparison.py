@@ -16,8 +16,9 @@ from egressd.attribution.facts.address import (
 )
 from egressd.attribution.facts.loss_pattern import LossPatterns
 from egressd.attribution.facts.stats import observations
+from egressd.model.endpoint import SampleKind
 from egressd.model.observation import DnsObservation, TcpObservation, TlsObservation
-from egressd.model.plan import ControlKind
+from egressd.model.plan import ControlKind, Target
 from egressd.model.recording import Control, Trail
 from egressd.model.settings import SYSTEM_RESOLVER, Family
 
@@ -126,6 +127,13 @@ class PeerComparison:
         if scope is None:
             return False
         return len({bool(one.private) for one in self.scope_names(source, scope).values()}) > 1
+
+
+def hosts_derived(targets: Iterable[Target]) -> frozenset[str]:
+    """Return the hosts, in lower case, that egressd derived and that no other target vouches for."""
+    targets = tuple(targets)
+    derived = {one.host.lower() for one in targets if one.sample is SampleKind.DERIVED}
+    return frozenset(derived - {one.host.lower() for one in targets if one.is_proof})
 
 
 def domain_of(host: str) -> str:

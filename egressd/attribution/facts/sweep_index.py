@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from egressd.attribution.facts.address import AddressKind, kind_of_address
 from egressd.attribution.facts.chain import private_authorities, proven_names, public_authorities
-from egressd.attribution.facts.peer_comparison import PeerComparison, domain_of
+from egressd.attribution.facts.peer_comparison import PeerComparison, domain_of, hosts_derived
 from egressd.attribution.facts.stats import (
     ANSWERS,
     DIRECT,
@@ -96,6 +96,8 @@ class SweepIndex:
     """Hosts of the operator's own network."""
     catalog_hosts: frozenset[str]
     """Hosts of the catalog, as opposed to the operator's own endpoints."""
+    derived_hosts: frozenset[str]
+    """Hosts that egressd derived and nothing vouches for: they need not exist."""
     peers: PeerComparison
     revocation_hosts: frozenset[str]
     """Hosts named by the received chains for CRLs, OCSP and issuers."""
@@ -146,6 +148,7 @@ class SweepIndex:
             revocation_hosts=_revocation_hosts(every),
             redirects_in_clear=_sets(_redirects_in_clear(everything)),
             sessions_cut=_sets(_sessions_cut(every)),
+            derived_hosts=hosts_derived(plan.targets),
             private_hosts=frozenset(target.host.lower() for target in plan.targets if target.private_link),
             internal_hosts=frozenset(target.host.lower() for target in plan.targets if target.internal),
             catalog_hosts=frozenset(

@@ -121,6 +121,15 @@ class TrailContext:
         return self.target.sample is SampleKind.RANDOM
 
     @property
+    def derived(self) -> bool:
+        """Whether the name is egressd's own guess: it need not exist, nor be what its row stands for.
+
+        A random label sent to the address of a guess is one as well.
+        """
+        asked = (self.probe.host, *(self.probe.siblings if self.random else ()))
+        return any(one.lower().rstrip(".") in self.index.derived_hosts for one in asked)
+
+    @property
     def last_phase(self) -> Phase:
         """The phase a complete conversation ends with."""
         usual = LAST_PHASE[self.probe.protocol]

@@ -31,9 +31,16 @@ def other_host(context: TrailContext) -> str:
 
 
 def hosts_on_path(context: TrailContext, path: str) -> list[str]:
-    """Return the hosts that are probed directly, or through one proxy; random labels are left out."""
-    plan = context.index.recording.plan
-    return sorted(one.host for one in plan.probes if not one.siblings and plan.path_of(one) == path)
+    """Return the hosts that are probed directly, or through one proxy.
+
+    Random labels are left out, and names that egressd derived: neither need exist.
+    """
+    plan, derived = context.index.recording.plan, context.index.derived_hosts
+    return sorted(
+        one.host
+        for one in plan.probes
+        if not one.siblings and one.host.lower() not in derived and plan.path_of(one) == path
+    )
 
 
 def _is_name(text: str) -> bool:

@@ -133,7 +133,9 @@ _ABOUT_ADDRESS = frozenset({ControlKind.SMALL_MSS, ControlKind.PORT_CONTRAST, Co
 
 def _for_probe(probe: Probe, index: SweepIndex, budget: _Budget) -> Iterator[ControlPlan]:
     """Yield the controls one probe calls for: for every address that fails, whatever works beside it."""
-    contexts = () if probe.contrast else tuple(probe_contexts(index, probe))
+    if probe.contrast or probe.host.lower() in index.derived_hosts:
+        return  # it decides nothing
+    contexts = tuple(probe_contexts(index, probe))
     failing = [one for one in contexts if one.failing is not None]
     if not failing:
         return  # most of a sweep ends here

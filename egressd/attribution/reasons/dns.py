@@ -186,6 +186,24 @@ DNS: tuple[Reason, ...] = (
         confirm=steps(DIG, DIG_OTHER, "$ dig {host} A +trace"),
     ),
     Reason(
+        code="dns_derived_name_absent",
+        phase=Phase.DNS,
+        title="A name that egressd derived does not exist",
+        meaning="No document shows this name: egressd made it from the form of others, to have a host to try "
+        "below a wildcard. That it does not exist says nothing of the network, or of the service.",
+        signal="NXDOMAIN, or no address, for a name that no document, discovery or configuration names.",
+        evidence=(
+            "target.sample: derived",
+            "dns.rcode, dns.answers: no such name, or no address",
+        ),
+        suspects=EGRESSD_ITSELF,
+        severity=Outcome.UNKNOWN,
+        advice="Ask nobody: {host} was a guess. To have its row probed, name a real host below the same "
+        "pattern in `endpoints:`; `overrides: [{{match: {host}, skip: true}}]` leaves the guess out.",
+        confirm=steps(DIG, "A name that no document shows need not exist."),
+        needs=("derived sample",),
+    ),
+    Reason(
         code="dns_nodata_filtered",
         phase=Phase.DNS,
         title="A DNS filter returns an empty answer",

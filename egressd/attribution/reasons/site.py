@@ -48,6 +48,30 @@ SITE: tuple[Reason, ...] = (
         needs=("several targets",),
     ),
     Reason(
+        code="site_choice_unreachable",
+        phase=None,
+        title="None of several alternatives can be reached",
+        meaning="The documents ask for one of these endpoints, whichever: one that works is enough. Here "
+        "none does.",
+        signal="Every row of one choice failed, from the same source.",
+        evidence=(
+            "target.one_of: the choice",
+            "trails: how each alternative failed",
+        ),
+        suspects=NOTHING_KNOWN,
+        severity=Outcome.BLOCKED,
+        advice="Open one of {host} for {source}: whichever suits, the others are not needed then.",
+        advice_for=(
+            Blame.FIREWALL_L3L4,
+            Blame.FIREWALL_L7,
+            Blame.EXPLICIT_PROXY,
+            Blame.UNKNOWN_MIDDLEBOX,
+            Blame.ENDPOINT_OWNER,
+        ),
+        confirm=_SWEEP,
+        needs=("several targets",),
+    ),
+    Reason(
         code="site_source_rule_missing",
         phase=None,
         title="A source address is missing in the rule",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from egressd.attribution.blame.claims import who_text
 from egressd.engine.schedule import WATCH_ALL_EVERY
 from egressd.fields.parse import config_duration
-from egressd.model.endpoint import Need
-from egressd.model.verdict import Outcome, Sweep, Verdict
+from egressd.model.verdict import Sweep, Verdict, deciding_by_target
 from egressd.report.render_diff import change_line
 from egressd.report.summary import outcomes_of
 from egressd.report.sweep_diff import Change, ChangeKind
@@ -62,7 +61,7 @@ def progress_text(sweep: Sweep, doing: str) -> str:
     """Return the status line: how many targets are ok, and what happens now."""
     outcomes = outcomes_of(sweep)
     ok = sum(one.reachable for one in outcomes.values())
-    missing = _required_missing(sweep, outcomes)
+    missing = sum(not one.reachable for one in deciding_by_target(sweep).values())
     wait = f"{count(missing, 'required target')} to go" if missing else "every required target is ok"
     return clean(f"{ok} of {count(len(outcomes), 'target')} ok, {wait}; {doing}")
 
@@ -80,11 +79,6 @@ def time_of_day(timestamp: str) -> str:
 
 def _is_worse(one: Change) -> bool:
     return one.kind in (ChangeKind.NEW_FAILURE, ChangeKind.OTHER_REASON)
-
-
-def _required_missing(sweep: Sweep, outcomes: dict[str, Outcome]) -> int:
-    required: Iterable[str] = (one.id for one in sweep.recording.plan.targets if one.need is Need.REQUIRED)
-    return sum(not outcomes[name].reachable for name in required)
 
 
 def _details(verdict: Verdict, *, width: int) -> Iterator[str]:

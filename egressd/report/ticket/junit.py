@@ -1,8 +1,8 @@
 """The report as JUnit XML, for a CI server: a test case for every target and source.
 
 A required target that is blocked or down is a failure; one that is unknown is an error, because missing
-evidence is not a pass. Optional and conditional targets never fail: if not reachable they are skipped, with
-the reason.
+evidence is not a pass. Optional and conditional targets never fail, nor do those with an alternative that
+works: if not reachable they are skipped, with the reason.
 """
 
 from __future__ import annotations
@@ -13,9 +13,16 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from egressd import __version__
 from egressd.attribution.blame.claims import ruled_out_lines, sureness, who_text
-from egressd.model.endpoint import Need
 from egressd.model.plan import Target
-from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Verdict
+from egressd.model.verdict import (
+    Outcome,
+    SourceVerdict,
+    Sweep,
+    Verdict,
+    deciding_outcomes,
+    outcomes_by_pair,
+    spared_in,
+)
 from egressd.report.summary import conclude, exit_code, seconds_of
 from egressd.report.text import clean
 from egressd.report.ticket.connection import Trails, milliseconds, trails_of
@@ -31,6 +38,10 @@ class JunitCase:
     judged: SourceVerdict
     seconds: float
     strict: bool
+    decides: Outcome | None
+    """The outcome that counts for the sweep; None: it does not decide."""
+    alternative: str | None
+    """The endpoint that works in its place."""
 
     @property
     def result(self) -> str:
@@ -38,9 +49,16 @@ class JunitCase:
         outcome = self.judged.verdict.outcome
         if outcome is Outcome.OK or (outcome is Outcome.DEGRADED and not self.strict):
             return "passed"
-        if self.target.need is not Need.REQUIRED:
+        if self.decides is None:
             return "skipped"
-        return "error" if outcome is Outcome.UNKNOWN else "failure"
+        return "error" if self.decides is Outcome.UNKNOWN else "failure"
+
+    @property
+    def why_skipped(self) -> str:
+        """Why it does not decide."""
+        if self.alternative is not None:
+            return f"not needed, alternative {self.alternative} works"
+        return self.target.need
 
 
 def render_junit(sweep: Sweep) -> str:
@@ -56,12 +74,20 @@ def render_junit(sweep: Sweep) -> str:
 
 
 def _cases(sweep: Sweep, trails: Trails) -> Iterable[JunitCase]:
-    targets = {one.id: one for one in sweep.recording.plan.targets}
+    plan, outcomes, excused = sweep.recording.plan, outcomes_by_pair(sweep), spared_in(sweep)
+    deciding = deciding_outcomes(plan.targets, plan.unsampled, outcomes)
+    targets = {one.id: one for one in plan.targets}
     for judged in sweep.verdicts:
         for one in judged.by_source:
             spent = milliseconds(judged.target, one, trails) / 1000
-            target, strict = targets[judged.target], sweep.recording.plan.strict
-            yield JunitCase(target=target, judged=one, seconds=spent, strict=strict)
+            yield JunitCase(
+                target=targets[judged.target],
+                judged=one,
+                seconds=spent,
+                strict=plan.strict,
+                decides=deciding.get((judged.target, one.source)),
+                alternative=excused.get((judged.target, one.source)),
+            )
 
 
 def _numbers(cases: tuple[JunitCase, ...]) -> dict[str, str]:
@@ -111,7 +137,7 @@ def _case(suite: Element, one: JunitCase) -> None:
         time=f"{one.seconds:.3f}",
     )
     if one.result == "skipped":
-        SubElement(case, "skipped", message=clean(f"{one.target.need}: {_message(verdict)}"))
+        SubElement(case, "skipped", message=clean(f"{one.why_skipped}: {_message(verdict)}"))
     elif one.result != "passed":
         kind = clean(verdict.reason or "unknown")
         SubElement(case, one.result, message=clean(_message(verdict)), type=kind).text = _body(verdict)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from egressd import __version__
 from egressd.attribution.blame.claims import ruled_out_lines, suspect_lines
 from egressd.errors import ExitCode
-from egressd.model.endpoint import Need
 from egressd.model.plan import Target
-from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep
+from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep, deciding_by_target
 from egressd.report.findings import ReportedFinding, reported_findings
 from egressd.report.render_diff import diff_lines, summarize_diff
 from egressd.report.summary import (
@@ -30,11 +29,12 @@ from egressd.report.sweep_diff import diff_since_baseline
 from egressd.report.ticket.connection import Connection, Trails, connection_of, trails_of
 from egressd.wording import host_port, name_first
 
-SECTIONS = (
+SECTIONS: tuple[tuple[str, tuple[Outcome, ...] | None], ...] = (
     ("Failing", (Outcome.BLOCKED, Outcome.DOWN)),
     ("Degraded", (Outcome.DEGRADED,)),
     ("Unknown", (Outcome.UNKNOWN,)),
     ("For information", (Outcome.OK,)),
+    ("Not needed: an alternative works", None),
 )
 
 
@@ -113,7 +113,7 @@ def page_of(sweep: Sweep) -> ReportPage:
         ReportSection(
             title=title,
             findings=tuple(
-                (one, _connections(one, sweep, trails)) for one in findings if one.outcome in outcomes
+                (one, _connections(one, sweep, trails)) for one in findings if _belongs(one, outcomes)
             ),
         )
         for title, outcomes in SECTIONS
@@ -133,11 +133,18 @@ def page_of(sweep: Sweep) -> ReportPage:
     )
 
 
+def _belongs(finding: ReportedFinding, outcomes: tuple[Outcome, ...] | None) -> bool:
+    """Return whether a finding belongs to a section; no outcomes: to that of what is not needed."""
+    if finding.not_needed or outcomes is None:
+        return bool(finding.not_needed) and outcomes is None
+    return finding.outcome in outcomes
+
+
 def _headline(sweep: Sweep) -> str:
     """State the conclusion, and name the first required targets that can't be reached."""
-    outcomes = outcomes_of(sweep)
-    required = (one for one in sweep.recording.plan.targets if one.need is Need.REQUIRED)
-    failing = [_place(one) for one in required if outcomes[one.id] in (Outcome.BLOCKED, Outcome.DOWN)]
+    outcomes = deciding_by_target(sweep)
+    bad = (Outcome.BLOCKED, Outcome.DOWN)
+    failing = [_place(one) for one in sweep.recording.plan.targets if outcomes.get(one.id) in bad]
     return f"{conclude(sweep)}: {name_first(failing)}" if failing else conclude(sweep)
 
 
@@ -149,6 +156,7 @@ def facts_of(finding: ReportedFinding) -> tuple[tuple[str, str], ...]:
     facts = (
         ("reason", finding.reason),
         ("what happened", finding.what),
+        ("not needed", finding.not_needed),
         ("who caused it", finding.who),
         *(("what decides", line) for line in suspect_lines(finding.suspects)),
         *(("ruled out", line) for line in ruled_out_lines(finding.ruled_out)),

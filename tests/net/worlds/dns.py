@@ -169,6 +169,19 @@ def private_link(network: Network) -> Config:
     return settings(network, endpoint(HEALTHY), *names)
 
 
+def private_link_in_use(network: Network) -> Config:
+    """Let a scope be in use: one name is private, one is public, one is private over IPv4 only."""
+    network.router.ip("route", "add", SERVICE_ADDRESSES, "via", "198.51.100.2")
+    network.server.ip("route", "add", "local", SERVICE_ADDRESSES, "dev", "lo")
+    names = ("linked", "left-public", "half-public")
+    return start_services(
+        network,
+        {"linked": "10.40.0.5", "left-public": "203.0.113.20", "half-public": "10.40.0.6 2001:db8:113::20"},
+        private_link=True,
+        probe={"families": ["ipv4", "ipv6"]},
+    ) | {"endpoints": [endpoint(HEALTHY), *(endpoint(host(label), private_link=True) for label in names)]}
+
+
 def split_private_link(network: Network) -> Config:
     """Give one resolver the private zone, and the other the public records."""
     network.router.ip("route", "add", SERVICE_ADDRESSES, "via", "198.51.100.2")
@@ -421,6 +434,23 @@ DNS_WORLDS = (
             row(
                 "dns_private_zone_missing_record_in_dnsmasq",
                 "forgotten down dns_private_zone_missing_record dns_resolver high",
+            ),
+        ),
+    ),
+    World(
+        name="dns_private_link_in_use",
+        build=private_link_in_use,
+        rows=(
+            row("dns_private_link_as_configured", "linked ok - - -"),
+            row(
+                "dns_private_link_public_in_unbound",
+                "left-public degraded dns_private_link_public dns_resolver medium..high",
+                finding="dns_private_link_public",
+            ),
+            row(
+                "dns_private_link_one_family_in_unbound",
+                "half-public degraded dns_private_link_one_family dns_resolver medium..high",
+                finding="dns_private_link_public",
             ),
         ),
     ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.net.scenario import Config, World, row, start_services
+from tests.net.run_egressd import endpoint
+from tests.net.scenario import Config, World, host, row, start_services
 from tests.net.topology import ABSENT_HOST, Network
 
 
@@ -25,7 +26,41 @@ def second_appliance(network: Network) -> Config:
     return start_services(network, names, sources=sources)
 
 
+def alternatives(network: Network) -> Config:
+    """Reject both ports of one choice, and one of two of another."""
+    network.firewall.rules("forward", "tcp dport { 8530, 8531, 8443 } reject with icmp type admin-prohibited")
+    built = start_services(network, {"updates": "203.0.113.20", "relay": "203.0.113.21"})
+    ports = (
+        ("updates", 8530, "none"),
+        ("updates", 8531, "none"),
+        ("relay", 8443, "some"),
+        ("relay", 443, "some"),
+    )
+    choices = [
+        endpoint(host(label), port=port, protocol="tcp", one_of=choice) for label, port, choice in ports
+    ]
+    return built | {"endpoints": [built["endpoints"][0], *choices]}
+
+
 SITE_WORLDS = (
+    World(
+        name="site_alternatives",
+        build=alternatives,
+        rows=(
+            row(
+                "site_choice_without_an_alternative_that_works",
+                "updates:8530 blocked tcp_admin_prohibited firewall_l3l4 high",
+                finding="site_choice_unreachable",
+                says=f"one of {host('updates')}:8530, {host('updates')}:8531 is needed",
+            ),
+            row(
+                "site_choice_second_alternative",
+                "updates:8531 blocked tcp_admin_prohibited firewall_l3l4 high",
+                finding="site_choice_unreachable",
+            ),
+            row("site_choice_not_needed", "relay:8443 blocked tcp_admin_prohibited firewall_l3l4 high"),
+        ),
+    ),
     World(
         name="site_outage",
         build=outage,

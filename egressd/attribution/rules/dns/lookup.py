@@ -63,6 +63,13 @@ def _other_names_prompt(context: TrailContext) -> bool:
     return context.dns is not None and bool(context.resolver_stats.prompt - {context.dns.name.lower()})
 
 
+def derived_name_absent(context: TrailContext) -> bool:
+    """Whether there is no such name as egressd derived, as far as is known: it was a guess."""
+    if not (context.derived and _denied(context)) or says_blocked(context):
+        return False
+    return not (answered_by_other_resolver(context) or other_type_answered(context))
+
+
 def silent(context: TrailContext) -> bool:
     """Whether no message came back, over UDP or over the TCP that was tried after it."""
     if _timed_out(context):

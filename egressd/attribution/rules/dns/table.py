@@ -60,6 +60,7 @@ DNS = RuleTable(
         Rule(reason="dns_refused_name", when=lookup.refused_name, certainty=at(Confidence.HIGH)),
         Rule(reason="dns_servfail", when=lookup.servfail),
         Rule(reason="dns_query_rejected", when=lookup.query_rejected),
+        Rule(reason="dns_derived_name_absent", when=lookup.derived_name_absent),
         Rule(
             reason="dns_private_zone_missing_record",
             when=private_link.record_missing,
