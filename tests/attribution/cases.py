@@ -1865,6 +1865,8 @@ def _wss(answer: Observation) -> Callable[[], Site]:
 
 BINARY = Expect(status=(200, 206), content_type="application/octet-stream")
 HTML = {"content-type": "text/html; charset=utf-8"}
+CAB = {"content-type": "application/vnd.ms-cab-compressed"}
+RANGED = Expect(status=(206,), not_content_type="text/html", min_bytes=1024)
 JSON = {"content-type": "application/json"}
 
 
@@ -2107,6 +2109,47 @@ HTTP = (
         build=_clear(http(416), expect=Expect(min_bytes=1000)),
         reason="http_range_blocked",
         outcome=DEGRADED,
+    ),
+    Scene(
+        name="status-expected-of-a-product-s-page",
+        build=_clear(http(403, body=BLOCK), expect=Expect(status=(200, 403, 404))),
+        reason="http_block_page",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="status-expected-of-an-own-server-s-page",
+        build=_clear(http(403, body=BLOCK), expect=Expect(status=(200, 403, 404)), owned=True),
+        reason=None,
+        outcome=OK,
+        most=MEDIUM,
+    ),
+    Scene(
+        name="redirect-expected-and-led-away",
+        build=_clear(
+            http(302, headers={"location": "http://login.guest-network.example/"}),
+            expect=Expect(status=(200, 302, 404)),
+        ),
+        reason="http_captive_portal",
+        outcome=BLOCKED,
+    ),
+    Scene(
+        name="range-ignored",
+        build=_clear(http(200, headers=CAB, received=8000), expect=RANGED),
+        reason="http_range_blocked",
+        outcome=DEGRADED,
+    ),
+    Scene(
+        name="range-answered",
+        build=_clear(http(206, headers=CAB, received=1024), expect=RANGED),
+        reason=None,
+        outcome=OK,
+    ),
+    Scene(
+        name="range-replaced",
+        build=_clear(http(200, headers=HTML, received=8000), expect=RANGED),
+        reason="http_content_replaced",
+        outcome=BLOCKED,
+        least=HIGH,
     ),
     Scene(
         name="replaced",

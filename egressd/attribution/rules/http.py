@@ -92,9 +92,17 @@ def _is_authenticated(context: TrailContext) -> bool:
 
 
 def _expected(context: TrailContext) -> bool:
-    """Whether the answer is what the row expects: then nothing about its status is a fault."""
+    """Whether the answer is what the row expects: then nothing about its status is a fault.
+
+    A status that the catalog expects excuses no device's page, and no redirect that leads away: anybody on
+    the way can write it. What the operator says of an own server holds.
+    """
     answer = _answer(context)
-    return answer is not None and answer.failure is None and meets(answer, context.target.expect)
+    if answer is None or answer.failure is not None or not meets(answer, context.target.expect):
+        return False
+    by_status_alone = context.tls is None and not context.owned and not _wants_content(context)
+    foreign = bool(product_of(answer)) or (answer.status in REDIRECTS and _leads_away(context))
+    return not (by_status_alone and foreign)
 
 
 def _azure_firewall(context: TrailContext) -> bool:
@@ -195,9 +203,13 @@ def _no_der(context: TrailContext) -> bool:
 
 
 def _range_blocked(context: TrailContext) -> bool:
-    ranged = context.target.expect.min_bytes is not None
-    refused = _status(context) == 416 or (_status(context) == 403 and not _unproven(context))
-    return ranged and refused and not _wanted(context)
+    """Whether a range was refused, or the whole file came where nothing but a range is expected."""
+    answer, expect = _answer(context), context.target.expect
+    if answer is None or expect.min_bytes is None or _wanted(context):
+        return False
+    if answer.status == 200:
+        return expect.status == (206,) and answer.failure is None and content_right(answer, expect)
+    return answer.status == 416 or (answer.status == 403 and not _unproven(context))
 
 
 def _unexpected_status(context: TrailContext) -> bool:
