@@ -15,6 +15,22 @@ LARGEST_FILE = 1 << 20
 """Bytes; no configuration written by hand or by a program comes near."""
 MOST_FILES = 500
 """Files read of one folder."""
+MOST_BYTES = 16 << 20
+"""Bytes read of one host."""
+LONGEST_LINE = 8192
+"""Characters; what reads a line may look at it more than once."""
+MOST_NOTES = 1000
+"""Notes kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """A line of a list."""
+
+    text: str
+    tags: tuple[str, ...]
+    """Of apt: `priority:1`, `type:index`, `arch:amd64`."""
+    place: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,6 +41,10 @@ class HostFiles:
     notes: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     """Paths that exist and that this user may not read."""
+    mirrors: dict[str, tuple[Mirror, ...]] = field(default_factory=dict)
+    """The lists of mirrors read so far."""
+    size: int = 0
+    """Bytes read so far."""
 
     def lines(self, path: str) -> tuple[str, ...] | None:
         """Return the lines of a text file; None if there is none, or none that can be read."""
@@ -36,15 +56,24 @@ class HostFiles:
         except UnreadableFileError as error:
             if not os.access(found, os.R_OK):
                 self.closed.append(path)
-            self.notes.append(str(error))
+            self._keep(str(error))
             return None
         if len(data) > LARGEST_FILE:
             self.note(path, "not read: it is larger than 1 MiB")
             return None
+        self.size += len(data)
+        if self.size > MOST_BYTES:
+            self.note(path, "not read: the files of this host are larger than 16 MiB together")
+            return None
         if b"\0" in data:
             self.note(path, "not read: it is not a text file")
             return None
-        return tuple(data.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n"))
+        lines = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n")
+        long = [number for number, line in enumerate(lines, 1) if len(line) > LONGEST_LINE]
+        for number in long:
+            lines[number - 1] = ""
+            self.note(f"{path}:{number}", f"not read: the line has more than {LONGEST_LINE} characters")
+        return tuple(lines)
 
     def names(self, folder: str, accepts: Callable[[str], bool]) -> tuple[str, ...]:
         """Return the paths of the accepted files of a folder, sorted; none if there is no such folder."""
@@ -67,11 +96,15 @@ class HostFiles:
 
     def note(self, place: str, text: str) -> None:
         """Keep a note on a file, or a line of it."""
-        self.notes.append(f"{short_text(place)}: {text}")
+        self._keep(f"{short_text(place)}: {text}")
 
     def exists(self, path: str) -> bool:
         """Return whether there is such a file or folder, or something that can't be followed."""
         return _exists(self._below(path))
+
+    def _keep(self, note: str) -> None:
+        if len(self.notes) < MOST_NOTES:
+            self.notes.append(note)
 
     def _below(self, path: str) -> Path:
         return self.root / path.lstrip("/")

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from egressd.repositories.files import HostFiles
+from egressd.repositories.files import HostFiles, Mirror
 
 MOST_MIRRORS = 32
 """Mirrors taken of one list: one that works is enough, and a list may name hundreds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mirror:
-    """A line of a list."""
+def read_mirrors(files: HostFiles, path: str, *, named_at: str) -> tuple[Mirror, ...]:
+    """Return the mirrors of a list; lists in it are not followed. Each list is read once."""
+    if not files.exists(path):
+        files.note(named_at, "the list of mirrors that it names is not there")
+        return ()
+    if path not in files.mirrors:
+        files.mirrors[path] = tuple(_mirrors(files, path))
+    return files.mirrors[path]
 
-    text: str
-    tags: tuple[str, ...]
-    """Of apt: `priority:1`, `type:index`, `arch:amd64`."""
-    place: str
 
-
-def read_mirrors(files: HostFiles, path: str, *, named_at: str) -> Iterator[Mirror]:
-    """Yield the mirrors of a list; lists in it are not followed."""
+def _mirrors(files: HostFiles, path: str) -> Iterator[Mirror]:
     lines = files.lines(path)
     if lines is None:
-        if not files.exists(path):
-            files.note(named_at, "the list of mirrors that it names is not there")
         return
     named = [(number, line) for number, line in enumerate(lines, 1) if _names_mirror(line)]
     if not named:

@@ -27,6 +27,8 @@ SYSTEM_BUNDLES = frozenset(
 """Files that are the system's trust store, by distribution."""
 MOST_ROWS = 1000
 """Rows of one host: a sweep must end, whatever a file holds."""
+MOST_REPOSITORIES = 20_000
+"""Repositories looked at, however many of them are one row."""
 MOST_HOSTS_NAMED = 4
 LONGEST_ID = 64
 
@@ -44,24 +46,25 @@ class HostRows:
     routes: dict[tuple[PackageTool, Proxy | None], ProbeRoute] = field(default_factory=dict)
     hosts: dict[str, list[str]] = field(default_factory=dict)
     """The hosts that take each route."""
-    left_out: int = 0
+    incomplete: bool = False
+    """Whether there are more repositories than rows."""
 
     def add(self, repositories: Iterable[Repository]) -> None:
         """Make a row of each; the same address by the same manager is one."""
-        for one in repositories:
+        for number, one in enumerate(repositories):
             name = row_id(one)
-            if name in self.endpoints:
-                continue
-            if len(self.endpoints) >= MOST_ROWS:
-                self.left_out += 1
-                continue
-            self.endpoints[name] = self._endpoint(name, one)
+            full = len(self.endpoints) >= MOST_ROWS and name not in self.endpoints
+            if full or number >= MOST_REPOSITORIES:
+                self.incomplete = True
+                return
+            if name not in self.endpoints:
+                self.endpoints[name] = self._endpoint(name, one)
 
     def notes(self) -> tuple[str, ...]:
         """Say which managers go another way than egressd, and to where."""
         found = [self._difference(*key, route) for key, route in self.routes.items()]
-        if self.left_out:
-            found.append(f"{self.left_out} more repositories of this host are left out")
+        if self.incomplete:
+            found.append(f"this host has more than {MOST_ROWS} repositories: the rest is left out")
         return tuple(found)
 
     def _endpoint(self, name: str, one: Repository) -> Endpoint:

@@ -110,11 +110,54 @@ def test_circles(host: FakeHost) -> None:
 def test_long_lists_are_bounded(host: FakeHost) -> None:
     """Thousands of sources and mistakes give a bounded number of rows and notes, and the bound is said."""
     lines = "".join(f"deb http://h{number}.corp.example x main\n" for number in range(3000))
-    host.write("/etc/apt/sources.list", lines + "nonsense\n" * 3000)
+    host.write("/etc/apt/sources.list", "nonsense\n" * 3000 + lines)
     found = host.settings().host
     assert len(found.endpoints) == 1000
     assert len(found.notes) == MOST_NOTES + 1
-    assert any("2000 more repositories" in note for note in found.notes)
+    assert any("more than 1000 repositories" in note for note in found.notes)
+
+
+MEGABYTE = 1_000_000
+MANY = "".join(f" http://h{number}.corp.example/\n" for number in range(20_000))
+COSTLY = {
+    "brackets": ("/etc/apt/sources.list", "deb " + "[" * MEGABYTE),
+    "quotes": ("/etc/apt/sources.list", ("deb " + '["' * 3000 + "\n") * 150),
+    "stanza": (
+        "/etc/apt/sources.list.d/a.sources",
+        f"Types: deb\nURIs:\n{MANY}Suites:\n" + " a\n" * 50_000 + "Components: m\n",
+    ),
+    "folders": (
+        "/etc/apt/sources.list.d/a.sources",
+        "Types: deb\nURIs:\n" + " file:/a\n" * 50_000 + "Suites:\n" + " b\n" * 50_000 + "Components: m\n",
+    ),
+    "lists": (
+        "/etc/apt/sources.list",
+        "deb mirror+file:/etc/apt/sources.list x main\n" * 20_000,
+    ),
+    "blocks": ("/etc/apt/apt.conf", "a{" * 400_000),
+    "block lines": ("/etc/apt/apt.conf", "a{\n" * 300_000),
+    "architecture": ("/etc/apt/apt.conf", f'APT::Architecture "{"x" * 8000}";'),
+    "sections": ("/etc/yum.repos.d/a.repo", "[a]\nmirrorlist=file:///etc/yum.repos.d/a.repo\n" * 20_000),
+    "lines": ("/etc/yum.repos.d/a.repo", "[a]\nbaseurl=\n" + " x\n" * 300_000),
+    "variables": ("/etc/yum.repos.d/a.repo", "[a]\nbaseurl=http://" + "$a" * 4000),
+    "value": ("/etc/dnf/vars/a", "$a" * 4000),
+    "overrides": ("/etc/dnf/repos.override.d/a.repo", "[*]\nenabled=1\n" * 60_000),
+    "login": ("/root/.curlrc", ("proxy-user x" + " " * 8000 + "y\n") * 120),
+    "proxy": ("/etc/sysconfig/proxy", "PROXY_ENABLED=yes\nHTTP_PROXY=http://p\nNO_PROXY=" + "a," * 4000),
+    "release": ("/etc/os-release", ("A=" + " " * 8000 + '"x\n') * 120),
+}
+"""Files of a megabyte that would cost hours if something looked at each part once for each other part."""
+
+
+@pytest.mark.parametrize("name", sorted(COSTLY))
+def test_costly_files_end(host: FakeHost, name: str) -> None:
+    """However a file is made, reading it ends, with a bounded number of rows and notes."""
+    place, text = COSTLY[name]
+    host.write("/etc/zypp/repos.d/many.repo", "".join(f"[{one}]\nbaseurl=http://z\n" for one in range(500)))
+    host.write(place, text)
+    found = host.settings().host
+    assert len(found.endpoints) <= 1500
+    assert len(found.notes) <= MOST_NOTES + 1
 
 
 @pytest.mark.parametrize(

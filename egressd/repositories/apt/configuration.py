@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 from egressd.repositories.apt.filename import is_part
 from egressd.repositories.files import HostFiles
+from egressd.repositories.proxy import Credentials
 
 MOST_INCLUDES = 10
 """How deep files may include each other."""
+MOST_SCOPES = 30
+"""How deep blocks may stand in each other."""
 DEFAULTS = {
     "dir": "/",
     "dir::etc": "etc/apt/",
@@ -39,6 +42,8 @@ class AptConfiguration:
     """Values by their full name in lower case; the last one that is set counts."""
 
     values: dict[str, AptValue] = field(default_factory=dict)
+    logins: dict[str, Credentials | None] = field(default_factory=dict)
+    """Of proxies, as far as they were looked for."""
 
     def find(self, name: str) -> AptValue | None:
         """Return a value that is set and not empty."""
@@ -146,6 +151,8 @@ class AptConfigurationReader:
                     self.configuration.values[full] = AptValue(text=value, place=f"{path}:{number}")
                 if end == "{":
                     scopes.append(name)
+                if len(scopes) > MOST_SCOPES:
+                    raise _AptSyntaxError("blocks are nested too deep")
         elif end == "{":
             raise _AptSyntaxError("a block has no name")
         if end == "}" and scopes:

@@ -32,7 +32,9 @@ def apt_way(url: RepositoryUrl, configuration: AptConfiguration, host: PackageHo
     if "://" not in found.text:
         return unusable_proxy(found.place, "does not start with http://")
     ports = {"http": 443 if url.scheme == "https" else 80, "https": 443}
-    login = find_login(found.text, configuration, host.files)
+    if found.text not in configuration.logins:
+        configuration.logins[found.text] = find_login(found.text, configuration, host.files)
+    login = configuration.logins[found.text]
     return proxy_way(found.text, origin=found.place, ports=ports, login=login)
 
 

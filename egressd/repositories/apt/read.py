@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from egressd.repositories.apt.configuration import AptConfiguration, read_apt_configuration
 from egressd.repositories.apt.proxy import apt_way, shows_certificate, verification
 from egressd.repositories.apt.source import AptSource, read_sources
-from egressd.repositories.mirror import Mirror, read_mirrors
+from egressd.repositories.files import Mirror
+from egressd.repositories.mirror import read_mirrors
 from egressd.repositories.repository import PackageHost, PackageTool, Repository
 from egressd.repositories.url import RepositoryUrl, parse_repository_url, scheme_of
 from egressd.repositories.wording import short_text
@@ -22,6 +25,9 @@ ARCHITECTURES = {
     **dict.fromkeys(("i386", "i486", "i586", "i686"), "i386"),
 }
 """Debian's names of architectures where they differ from the kernel's."""
+MOST_SOURCES = 2000
+"""Addresses and suites; a stanza names each with each."""
+_ARCHITECTURE = re.compile(r"[a-z0-9-]{1,32}")
 LOCAL_LISTS = ("mirror+file", "mirror+copy")
 REMOTE_LISTS = {"mirror": "http", "mirror+http": "http", "mirror+https": "https"}
 UNREACHED = {
@@ -41,14 +47,13 @@ class _Reader:
     configuration: AptConfiguration
 
     def repositories(self) -> Iterator[Repository]:
-        found = self.configuration.find("APT::Architecture")
         sources = read_sources(
             self.host.files,
             self.configuration.path("Dir::Etc::sourcelist"),
             self.configuration.path("Dir::Etc::sourceparts"),
-            architecture=found.text if found else ARCHITECTURES.get(self.host.machine, self.host.machine),
+            architecture=self._architecture(),
         )
-        for source in sources:
+        for source in islice(sources, MOST_SOURCES):
             scheme = scheme_of(source.uri)
             if scheme in LOCAL_LISTS:
                 yield from self._mirrors(source)
@@ -56,6 +61,11 @@ class _Reader:
                 yield from self._remote_list(source, REMOTE_LISTS[scheme])
             else:
                 yield from self._repository(source)
+
+    def _architecture(self) -> str:
+        found = self.configuration.find("APT::Architecture")
+        usual = ARCHITECTURES.get(self.host.machine, self.host.machine)
+        return found.text if found is not None and _ARCHITECTURE.fullmatch(found.text) else usual
 
     def _repository(
         self, source: AptSource, *, mirrors_of: str | None = None, place: str | None = None

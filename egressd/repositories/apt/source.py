@@ -12,7 +12,7 @@ from egressd.repositories.files import HostFiles
 TYPES = ("deb", "deb-src")
 NO_WORDS = ("no", "false", "without", "off", "disable", "0")
 """What apt reads as no."""
-_WORD = re.compile(r'(?:"[^"]*"|\[[^\]]*\]|[^\s"\[])+')
+_PLAIN = re.compile(r'[^\s"\[]+')
 _OPTIONS = re.compile(r"\[[^\]]*\]")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _FIELD = re.compile(r"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
@@ -75,12 +75,32 @@ def _parse_line(text: str) -> tuple[str, str]:
         if options is None:
             raise _MalformedSourceError("its options do not end with ]")
         rest = rest[options.end() :]
-    words = _WORD.findall(rest)
+    words = list(_words(rest))
     if len(words) < 2:
         raise _MalformedSourceError("it has no suite" if words else "it has no address")
     uri, suite, *components = (_unquoted(word) for word in words)
     _check_components(suite, components)
     return uri, suite
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield the words of a line; spaces in quotes and brackets are part of a word."""
+    start = at = 0
+    while at < len(text):
+        if text[at] in '"[':
+            end = text.find('"' if text[at] == '"' else "]", at + 1)
+            if end < 0:
+                raise _MalformedSourceError("a quote or a bracket does not end")
+            at = end + 1
+        elif plain := _PLAIN.match(text, at):
+            at = plain.end()
+        else:
+            if start < at:
+                yield text[start:at]
+            at += 1
+            start = at
+    if start < at:
+        yield text[start:at]
 
 
 def _check_components(suite: str, components: list[str]) -> None:

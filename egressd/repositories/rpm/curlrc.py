@@ -8,12 +8,13 @@ from urllib.parse import unquote
 from egressd.repositories.proxy import Credentials
 
 CURLRC = "/root/.curlrc"
-_OPTION = re.compile(r"\s*-*proxy-user[\s=:]+(.+?)\s*")
+_OPTION = re.compile(r"-*proxy-user[\s=:]+(?=[^\s=:])")
 
 
 def proxy_login(lines: tuple[str, ...]) -> Credentials | None:
     """Return the user name and the password; None if there are none."""
-    found = [match[1] for line in lines if (match := _OPTION.fullmatch(line))]
+    stripped = (line.strip() for line in lines)
+    found = [line[match.end() :] for line in stripped if (match := _OPTION.match(line))]
     if not found:
         return None
     text = found[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import islice
 
 from egressd.model.endpoint import Need
 from egressd.repositories.mirror import read_mirrors
@@ -17,7 +18,7 @@ from egressd.repositories.repository import (
     RepositoryPath,
     Verification,
 )
-from egressd.repositories.rpm.ini import IniSection, IniValue, ini_switch, read_sections
+from egressd.repositories.rpm.ini import MOST_SECTIONS, IniSection, IniValue, ini_switch, read_sections
 from egressd.repositories.rpm.variable import read_variables, substitute_variables
 from egressd.repositories.url import RepositoryUrl, parse_repository_url, scheme_of
 from egressd.repositories.wording import short_text
@@ -30,6 +31,8 @@ OVERRIDES = ("/usr/share/dnf5/repos.override.d", "/etc/dnf/repos.override.d")
 VARIABLES = ("/etc/yum/vars", "/etc/dnf/vars")
 INDEX = "repodata/repomd.xml"
 NO_PROXY_WORDS = ("", "_none_")
+MOST_OVERRIDES = 200
+"""Sections of override files; each is compared with every repository."""
 LISTS = ("metalink", "mirrorlist")
 """Keys that name a list of mirrors; the first that is there is fetched."""
 
@@ -176,10 +179,11 @@ def read_dnf(host: PackageHost) -> Iterator[Repository]:
         main.values |= section.values
     folders = main.get("reposdir")
     variables = main.get("varsdir")
-    sections = [one for one in every if one.name != "main"]
+    sections = [one for one in every if one.name != "main"][:MOST_SECTIONS]
     for folder in folders.words() if folders else FOLDERS:
         for one in files.names(folder, _is_repository_file):
-            sections += (section for section in read_sections(files, one) if section.name != "main")
+            found = (section for section in read_sections(files, one) if section.name != "main")
+            sections += islice(found, MOST_SECTIONS - len(sections))
     reader = _Dnf(
         host=host,
         main=main,
@@ -192,12 +196,12 @@ def read_dnf(host: PackageHost) -> Iterator[Repository]:
 
 def _override(host: PackageHost, sections: list[IniSection]) -> None:
     """Put the values of override files over those of the repositories that their sections name."""
-    for folder in OVERRIDES:
-        for path in host.files.names(folder, _is_repository_file):
-            for override in read_sections(host.files, path):
-                for section in sections:
-                    if fnmatchcase(section.name, override.name):
-                        section.values |= override.values
+    paths = [one for folder in OVERRIDES for one in host.files.names(folder, _is_repository_file)]
+    overrides = (one for path in paths for one in read_sections(host.files, path))
+    for override in islice(overrides, MOST_OVERRIDES):
+        for section in sections:
+            if fnmatchcase(section.name, override.name):
+                section.values |= override.values
 
 
 def _is_repository_file(name: str) -> bool:

@@ -7,20 +7,30 @@ from dataclasses import dataclass, field
 
 from egressd.repositories.files import HostFiles
 
+MOST_SECTIONS = 2000
+"""Sections read of one folder."""
+MOST_WORDS = 1000
+"""Words of one value."""
 YES_WORDS = ("1", "yes", "true", "on", "enabled")
 NO_WORDS = ("0", "no", "false", "off", "disabled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IniValue:
-    """A value and where it stands."""
+    """A value and where it stands; it may go on in further lines."""
 
-    text: str
+    first: str
     place: str
+    more: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join((self.first, *self.more)).strip()
 
     def words(self) -> list[str]:
         """Split a list: at spaces, commas and line ends."""
-        return self.text.replace(",", " ").split()
+        return self.text.replace(",", " ").split()[:MOST_WORDS]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,15 +69,14 @@ def read_sections(files: HostFiles, path: str) -> Iterator[IniSection]:
         elif section is None:
             files.note(place, "it stands in no section")
         elif _continues(line, key):
-            last = section.values[key][-1]
-            section.values[key][-1] = IniValue(text=f"{last.text}\n{text}".strip(), place=last.place)
+            section.values[key][-1].more.append(text)
         else:
             name, equals, value = text.partition("=")
             key = name.strip().lower() if equals else ""
             if not key:
                 files.note(place, "it is neither a section nor a value")
             else:
-                section.values.setdefault(key, []).append(IniValue(text=value.strip(), place=place))
+                section.values.setdefault(key, []).append(IniValue(first=value.strip(), place=place))
     if section is not None:
         yield section
 

@@ -13,11 +13,14 @@ BASE_ARCHITECTURES = {
     **dict.fromkeys(("armv7l", "armv7hl", "armv8l"), "armhfp"),
 }
 """Base architectures where they differ from the kernel's."""
+LONGEST_VALUE = 200
+LONGEST_TEXT = 4096
+"""Characters; a longer text is no address of a repository, and stays as it is."""
 MOST_ROUNDS = 8
 """How often a word in braces may hold another variable."""
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::([-+])([^${}]*))?\})", re.ASCII)
 _NAME = re.compile(r"\w{1,64}", re.ASCII)
-_RELEASE = re.compile(r'(\w+)=["\']?([^"\']*)["\']?\s*', re.ASCII)
+_RELEASE = re.compile(r'(\w+)=["\']?([^"\']*)["\']?', re.ASCII)
 
 
 def read_variables(host: PackageHost, *folders: str) -> dict[str, str]:
@@ -28,7 +31,7 @@ def read_variables(host: PackageHost, *folders: str) -> dict[str, str]:
     for folder in folders:
         for path in host.files.names(folder, lambda name: bool(_NAME.fullmatch(name))):
             first = next(iter(host.files.lines(path) or ()), "").strip()
-            values[path.rpartition("/")[2]] = first
+            values[path.rpartition("/")[2]] = first[:LONGEST_VALUE]
     major, _, minor = values.get("releasever", "").partition(".")
     return {"releasever_major": major, "releasever_minor": minor} | values
 
@@ -41,7 +44,7 @@ def release_version(files: HostFiles) -> str | None:
     known: dict[str, str] = {}
     for path in ("/etc/os-release", "/usr/lib/os-release"):
         for line in files.lines(path) or ():
-            if found := _RELEASE.fullmatch(line):
+            if found := _RELEASE.fullmatch(line.strip()):
                 known.setdefault(found[1], found[2])
     platform = re.fullmatch(r"platform:[a-z]+(\d+)", known.get("PLATFORM_ID", ""))
     return platform[1] if platform else known.get("VERSION_ID") or None
@@ -49,6 +52,8 @@ def release_version(files: HostFiles) -> str | None:
 
 def substitute_variables(text: str, values: Mapping[str, str]) -> str:
     """Replace variables; one that is not known stays as it is written."""
+    if len(text) > LONGEST_TEXT:
+        return text
     for _ in range(MOST_ROUNDS):
         replaced = _VARIABLE.sub(lambda found: _value(found, values), text)
         if replaced == text or len(replaced) > 4 * len(text) + 1000:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from urllib.parse import parse_qs
 
 from egressd.model.endpoint import Need
@@ -12,7 +13,7 @@ from egressd.repositories.mirror import read_mirrors
 from egressd.repositories.proxy import Credentials, bypassed, environment_way, in_domain, proxy_way
 from egressd.repositories.repository import PackageHost, PackageTool, Repository, RepositoryPath, Verification
 from egressd.repositories.rpm.curlrc import CURLRC, proxy_login
-from egressd.repositories.rpm.ini import IniSection, IniValue, ini_switch, read_sections
+from egressd.repositories.rpm.ini import MOST_SECTIONS, IniSection, IniValue, ini_switch, read_sections
 from egressd.repositories.rpm.variable import read_variables, substitute_variables
 from egressd.repositories.url import RepositoryUrl, parse_repository_url, scheme_of
 from egressd.repositories.wording import short_text
@@ -32,6 +33,8 @@ OWN_PARAMETERS = frozenset(
     }
 )
 """Parameters of a URL that zypper takes for itself and never sends."""
+MOST_ENTRIES = 1000
+"""Entries of NO_PROXY that count."""
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(\w+)=(.*)", re.ASCII)
 
 
@@ -41,6 +44,8 @@ class _Zypper:
     values: Mapping[str, str]
     system: Mapping[str, IniValue]
     """The variables of /etc/sysconfig/proxy."""
+    login: Credentials | None
+    """Of .curlrc."""
 
     def repositories(self, sections: Iterator[IniSection]) -> Iterator[Repository]:
         for section in sections:
@@ -148,7 +153,7 @@ class _Zypper:
             return RepositoryPath(origin=origin)
         if text:
             user = parameters.get("proxyuser")
-            login = (user, parameters.get("proxypass", "")) if user else self._login()
+            login = (user, parameters.get("proxypass", "")) if user else self.login
             return bypassed(proxy_way(text, origin=origin, login=login), url, self.host.environ)
         return self._system_way(url) or environment_way(url, self.host.environ)
 
@@ -161,14 +166,11 @@ class _Zypper:
         if enabled is None or enabled.text == "no" or proxy is None or not proxy.text:
             return None
         bypass = self.system.get("NO_PROXY")
-        entries = bypass.words() if bypass else []
+        entries = bypass.words()[:MOST_ENTRIES] if bypass else []
         if bypass and (entries == ["*"] or any(in_domain(url.host, one) for one in entries)):
             return RepositoryPath(origin=bypass.place)
-        way = proxy_way(proxy.text, origin=proxy.place, login=self._login())
+        way = proxy_way(proxy.text, origin=proxy.place, login=self.login)
         return bypassed(way, url, self.host.environ)
-
-    def _login(self) -> Credentials | None:
-        return proxy_login(self.host.files.lines(CURLRC) or ())
 
     def _filled(self, text: str) -> str:
         return substitute_variables(text, self.values)
@@ -182,14 +184,20 @@ def read_zypper(host: PackageHost) -> Iterator[Repository]:
     repositories, services = (
         found.text if found else usual for found, usual in zip(folders, (REPOSITORIES, SERVICES), strict=True)
     )
-    reader = _Zypper(host=host, values=read_variables(host, VARIABLES), system=_assignments(host, PROXY_FILE))
+    reader = _Zypper(
+        host=host,
+        values=read_variables(host, VARIABLES),
+        system=_assignments(host, PROXY_FILE),
+        login=proxy_login(files.lines(CURLRC) or ()),
+    )
     yield from reader.services(_sections(host, services, ".service"))
     yield from reader.repositories(_sections(host, repositories, ".repo"))
 
 
 def _sections(host: PackageHost, folder: str, extension: str) -> Iterator[IniSection]:
-    for path in host.files.names(folder, lambda name: name.endswith(extension) and name[0] != "."):
-        yield from read_sections(host.files, path)
+    paths = host.files.names(folder, lambda name: name.endswith(extension) and name[0] != ".")
+    every = (section for path in paths for section in read_sections(host.files, path))
+    yield from islice(every, MOST_SECTIONS)
 
 
 def _assignments(host: PackageHost, path: str) -> dict[str, IniValue]:
@@ -197,7 +205,7 @@ def _assignments(host: PackageHost, path: str) -> dict[str, IniValue]:
     found: dict[str, IniValue] = {}
     for number, line in enumerate(host.files.lines(path) or (), 1):
         if (one := _ASSIGNMENT.fullmatch(line)) is not None:
-            found[one[1]] = IniValue(text=one[2].strip().strip("\"'").strip(), place=f"{path}:{number}")
+            found[one[1]] = IniValue(first=one[2].strip().strip("\"'").strip(), place=f"{path}:{number}")
     return found
 
 
