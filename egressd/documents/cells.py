@@ -25,6 +25,7 @@ from egressd.documents.words import (
     read_ports,
     read_protocols,
     read_roles,
+    usual_port,
 )
 from egressd.model.endpoint import Cloud, Protocol
 
@@ -124,9 +125,11 @@ def _known_name(words: str) -> str | None:
 def _combined(
     ports: tuple[str, ...], protocols: tuple[Protocol, ...]
 ) -> Iterator[tuple[str | None, Protocol | None]]:
-    for port in ports or (None,):
+    for port in ports:
         for protocol in protocol_on(port, protocols) or (None,):
             yield port, protocol
+    if not ports:
+        yield from ((usual_port(protocol), protocol) for protocol in protocols or (None,))
 
 
 _SCHEMES = {

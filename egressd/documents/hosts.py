@@ -77,7 +77,7 @@ class WrittenHost:
 
 def text_of_cell(text: str) -> str:
     """Return a cell as people read it: on one line, without markup, control characters or logins."""
-    text = _LINK.sub(r"\1", _SUPERSCRIPT.sub("", _COMMENT.sub("", text)))
+    text = _LINK.sub(r"\1", _SUPERSCRIPT.sub("", _COMMENT.sub("", text[:LONGEST])))
     text = html.unescape(_TAG.sub(" ", _BREAK.sub(" ", text)))
     text = _ESCAPED.sub(r"\1", re.sub(r"\*\*|__|`", "", text))
     return one_line(text)

@@ -47,7 +47,7 @@ _NEEDS = {
     "conditional": Need.CONDITIONAL,
 }
 _ROLES = (
-    (Role.MANAGEMENT, re.compile(r"management machine|host machine|workstation|deployment machine")),
+    (Role.MANAGEMENT, re.compile(r"\b(?:management|mgmt|host|deployment) machine|workstation")),
     (Role.APPLIANCE, re.compile(r"appliance")),
     (Role.CONTROL_PLANE, re.compile(r"control[- ]plane")),
 )
@@ -114,6 +114,13 @@ def protocol_on(port: str | None, spoken: tuple[Protocol, ...]) -> tuple[Protoco
     return spoken
 
 
+def usual_port(protocol: Protocol | None) -> str | None:
+    """Return the port of a protocol that has one."""
+    if protocol is Protocol.WSS:
+        return "443"
+    return next((str(port) for port, one in USUAL.items() if one is protocol), None)
+
+
 def read_need(text: str) -> tuple[Need | None, str | None]:
     """Read a need, and the condition that may follow it after a colon."""
     text = re.sub(r"\(one of [^()]*\)", "", text_of_cell(text))
@@ -140,10 +147,18 @@ def read_roles(text: str) -> tuple[tuple[Role, ...], bool, tuple[str, ...]]:
     words = [one for one in re.split(r"[\s,;]+", text) if one]
     if words and all(one in _ROLE_NAMES for one in words):
         return tuple(dict.fromkeys(Role(one) for one in words)), False, ()
-    roles = tuple(role for role, pattern in _ROLES if pattern.search(text))
+    roles = _worded_roles(text)
     inbound = "inbound" in text and not re.search(r"outbound|bi-?directional|both", text)
     alone = len(words) == 1 and not roles and not _DIRECTIONS.fullmatch(text)
     return roles, inbound, (f"role {one_line(text)[:40]!r} is not known",) if alone else ()
+
+
+def _worded_roles(text: str) -> tuple[Role, ...]:
+    """Return the roles that a sentence begins with; none if it names an unknown machine beside them."""
+    who = re.split(r"\.(?:\s|$)| need| must", re.sub(r"\([^()]*\)", "", text), maxsplit=1)[0]
+    parts = [one for one in re.split(r",|\+|&|/|\band\b|\bor\b", who) if re.search(r"[a-z]", one)]
+    found = [[role for role, pattern in _ROLES if pattern.search(one)] for one in parts]
+    return tuple(dict.fromkeys(role for some in found for role in some)) if all(found) else ()
 
 
 def read_gateway(text: str) -> bool | None:

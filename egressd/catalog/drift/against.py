@@ -122,7 +122,7 @@ class _Comparer:
         """Return the rows that can be compared, with their clouds, and the number of the others."""
         hosts = [row for row in listing.rows if row.pattern is not None and not row.prose]
         hosts = [row for row in hosts if not is_left_out(row.pattern or "")]
-        general = self.against.cloud or listing.cloud or self._cloud(hosts)
+        general = self.against.cloud or listing.cloud or self._cloud(listing, hosts)
         found = [(row.cloud or general, row) for row in hosts]
         if self.against.cloud is not None:
             found = [(cloud, row) for cloud, row in found if cloud is self.against.cloud]
@@ -130,11 +130,16 @@ class _Comparer:
             found = [(cloud, row) for cloud, row in found if row.region in (None, self.against.region)]
         return found, len(listing.rows) - len(found)
 
-    def _cloud(self, rows: Iterable[ListedRow]) -> Cloud:
-        """Return the cloud that most of the rows without one are of."""
+    def _cloud(self, listing: Listing, rows: Iterable[ListedRow]) -> Cloud:
+        """Return the cloud that most of the rows without one are of.
+
+        Of several, the public one, but of an export, which is complete, the one with the fewest rows.
+        """
         unsaid = [row.pattern for row in rows if row.cloud is None and row.pattern is not None]
         known = {cloud: sum(bool(self._aligner(cloud).aligned(one)) for one in unsaid) for cloud in Cloud}
-        return max(known, key=lambda one: known[one])
+        names = self._included(self._exported_profiles(listing)) if listing.exported else set()
+        sizes = {one: sum(row.profile in names for row in self._aligner(one).rows) for one in Cloud}
+        return max(Cloud, key=lambda one: (known[one], -sizes[one]))
 
     def _aligner(self, cloud: Cloud) -> Aligner:
         if cloud not in self._aligners:

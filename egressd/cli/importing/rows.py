@@ -79,6 +79,8 @@ def _rows(one: ListedRow) -> Iterator[Row]:
     if "id" in own:
         yield _own_row(own)
         return
+    if not (one.pattern or "").startswith("*."):
+        own.pop("deep", None)  # a wildcard inside of a label reaches no further
     yield {"id": one.id or ""} | _destination(one) | _shared(one) | own
 
 

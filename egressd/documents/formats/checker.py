@@ -35,7 +35,7 @@ def target_rows(entry: Entry, source: RowSource, line: int) -> tuple[list[Listed
         "service": ", ".join(_texts(keys.get("service"))) or title,
         "purpose": one_line(str(keys.get("description") or title)),
         "protocol": "/".join(protocols),
-        "gateway": str(keys.get("arcgateway") or ""),
+        "gateway": str(keys.get("arcgateway", "")),
         "need": str(keys.get("severity") or ""),
         "when": ", ".join(_texts(keys.get("operationtype"))),
         "region": region,

@@ -114,7 +114,7 @@ class _PageReader(HTMLParser):
         elif tag in ("td", "th") and self._tables:
             self._end_cell()
             self._tables[-1].is_header &= tag == "th"
-            self._collect("cell")
+            self._collect(self._cell_kind())
         elif tag in ("sup", "sub"):
             self._collect("skip")
         elif tag in _CODE:
@@ -126,6 +126,8 @@ class _PageReader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in self._open:
+            if len(self._open) >= MOST_DEPTH and not self._hidden:
+                self._end(tag)
             return
         visible = not self._hidden
         while self._open:
@@ -146,7 +148,7 @@ class _PageReader(HTMLParser):
             self._finish(tag)
         elif tag in ("sup", "sub"):
             self._finish("skip")
-        elif tag in ("td", "th"):
+        elif tag in ("td", "th") and self._tables:
             self._end_cell()
         elif tag == "tr":
             self._end_row()
@@ -185,14 +187,17 @@ class _PageReader(HTMLParser):
         elif kind == "pre":
             plain = text.replace("`", "").strip("\n")
             self._add(Fence(lines=tuple((line + at, one) for at, one in enumerate(plain.split("\n")))))
-        elif kind == "cell" and self._tables:
-            self._tables[-1].cells.append(_cell(text))
+        elif kind.startswith("cell"):
+            self._tables[int(kind[4:]) - 1].cells.append(_cell(text))
         elif kind.startswith("h"):
             self._add(Heading(level=int(kind[1]), text=" ".join(text.split())))
 
     def _end_cell(self) -> None:
-        if any(kind == "cell" for kind, _, _ in self._texts):
-            self._finish("cell")
+        self._finish(self._cell_kind())
+
+    def _cell_kind(self) -> str:
+        """Return the kind of a cell of the innermost table, apart from those of the tables around it."""
+        return f"cell{len(self._tables)}"
 
     def _end_row(self) -> None:
         if not self._tables:
