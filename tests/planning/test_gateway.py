@@ -195,6 +195,12 @@ def test_only_what_a_tunnel_carries(row: Make, pattern: str, protocol: Protocol,
     assert gateway_use(row("a", pattern, protocol=protocol, gateway=FORWARDED), ("bridge",)).word is word
 
 
+def test_the_operators_own_network_needs_no_gateway(row: Make) -> None:
+    """Whatever the product's other rows say."""
+    use = gateway_use(row("a", "vmm.corp.example", internal=True, gateway=FORWARDED), ("bridge",))
+    assert (use.word, use.why) == (Forwarding.DIRECT, "it is on your own network")
+
+
 def test_the_plan_says_which_and_why(planned: Planned) -> None:
     """Row by row, with the way in the heading and what is not documented in the notes."""
     text = render_plan(planned(), width=200)

@@ -57,6 +57,8 @@ def gateway_use(endpoint: Endpoint, profiles: Sequence[str]) -> GatewayUse:
     """
     if ARC_GATEWAY_DOMAIN in endpoint.pattern:
         return GatewayUse(word=Forwarding.DIRECT, why="it is the gateway")
+    if endpoint.internal:
+        return GatewayUse(word=Forwarding.DIRECT, why="it is on your own network")
     if endpoint.protocol not in (*ENCRYPTED, Protocol.HTTP):
         return GatewayUse(word=Forwarding.DIRECT, why=f"it forwards no {endpoint.protocol.value}")
     if endpoint.protocol is Protocol.HTTP and not _is_forwarded_in_clear(endpoint):
