@@ -69,7 +69,7 @@ class HostRows:
 
     def _endpoint(self, name: str, one: Repository) -> Endpoint:
         unprobed = one.way.unknown or self._unverifiable(one)
-        group = hashlib.sha256(one.mirrors_of.encode()).hexdigest()[:8] if one.mirrors_of else None
+        group = f"{one.manager}-{_slug(one.mirrors_of)}"[:LONGEST_ID] if one.mirrors_of else None
         return Endpoint(
             id=name,
             profile=THIS_HOST,
@@ -83,7 +83,7 @@ class HostRows:
             # A client certificate can't be shown through TLS inspection.
             inspection=Inspection.FORBIDDEN if one.client_certificate else Inspection.TOLERATED,
             paths=(one.url.request,),
-            one_of=f"{one.manager}-{group}" if group else None,
+            one_of=group,
             clouds=tuple(Cloud),
             provenance=Provenance(document=one.place),
             route=None if unprobed else self._route(one),

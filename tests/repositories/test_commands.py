@@ -223,3 +223,18 @@ def test_the_same_way_shares_probes(host: FakeHost) -> None:
     assert host.rows(Proxy(url=proxy.url, username="svc", password="x"))["plain.corp.example"].route
     bypassing = Proxy(url=proxy.url, bypass=("plain.corp.example",))
     assert host.rows(bypassing)["plain.corp.example"].route == "apt-cache-corp-example-3142"
+
+
+def test_one_mirror_of_a_list_is_enough(host: FakeHost) -> None:
+    """Mirrors of a list, and several addresses of a repository, are one group; each group has its own name."""
+    host.write(MAIN, "deb mirror+file:/etc/apt/mirrors.txt bookworm main\n")
+    host.write("/etc/apt/mirrors.txt", "http://a.corp.example/\nhttp://b.corp.example/\n")
+    host.write("/etc/yum.repos.d/a.repo", "[base]\nbaseurl=http://c.corp.example http://d.corp.example\n")
+    host.write("/etc/yum.repos.d/b.repo", "[alone]\nbaseurl=http://e.corp.example\n")
+    assert {name: one.one_of for name, one in host.rows().items()} == {
+        "a.corp.example": "apt-etc-apt-mirrors-txt-bookworm",
+        "b.corp.example": "apt-etc-apt-mirrors-txt-bookworm",
+        "c.corp.example": "dnf-base",
+        "d.corp.example": "dnf-base",
+        "e.corp.example": None,
+    }
