@@ -15,6 +15,7 @@ from egressd.lab.authority import CertificateAuthority
 from egressd.lab.leaf import LeafKind
 from egressd.model.settings import Proxy
 from tests.ordinary_user import ordinary_user
+from tests.ports import closed_port
 from tests.repositories.conftest import FakeHost
 from tests.repositories.programs import answering_server, egressd
 from tests.repositories.test_apt_programs import apt
@@ -133,14 +134,17 @@ def test_the_same_requests_as_apt(host: FakeHost) -> None:
 
 
 def test_a_sweep_of_a_healthy_host(host: FakeHost) -> None:
-    """A configuration with the profile and a proxy of its own: each manager goes its own way, exit 0."""
+    """With a proxy of egressd: apt goes its own way, one mirror of two is enough, exit 0."""
     with answering_server() as (own, nothing), answering_server() as (mirror, straight):
-        host.write(MAIN, f"deb http://127.0.0.1:{mirror}/debian bookworm main\n")
-        config = host.root / "egressd.yml"
-        config.write_text(f"profiles: [this-host]\nproxy: {{url: 'http://127.0.0.1:{own}'}}\n")
-        done = egressd(host.root, "--once", "--config.file", str(config))
-        assert done.returncode == 0, done.stderr
-    assert straight == ["GET /debian/dists/bookworm/InRelease HTTP/1.1"]
+        host.write(MAIN, "deb mirror+file:/etc/apt/mirrors.txt bookworm main\n")
+        with closed_port() as dead:
+            lines = (f"http://127.0.0.1:{port}/debian\n" for port in (dead, mirror))
+            host.write("/etc/apt/mirrors.txt", "".join(lines))
+            config = host.root / "egressd.yml"
+            config.write_text(f"profiles: [this-host]\nproxy: {{url: 'http://127.0.0.1:{own}'}}\n")
+            done = egressd(host.root, "--once", "--config.file", str(config))
+    assert done.returncode == 0, done.stdout
+    assert set(straight) == {"GET /debian/dists/bookworm/InRelease HTTP/1.1"}
     assert nothing == []
 
 
@@ -226,7 +230,7 @@ def test_the_same_way_shares_probes(host: FakeHost) -> None:
 
 
 def test_one_mirror_of_a_list_is_enough(host: FakeHost) -> None:
-    """Mirrors of a list, and several addresses of a repository, are one group; each group has its own name."""
+    """Mirrors of a list, and several addresses of a repository, are one group with a name of its own."""
     host.write(MAIN, "deb mirror+file:/etc/apt/mirrors.txt bookworm main\n")
     host.write("/etc/apt/mirrors.txt", "http://a.corp.example/\nhttp://b.corp.example/\n")
     host.write("/etc/yum.repos.d/a.repo", "[base]\nbaseurl=http://c.corp.example http://d.corp.example\n")
