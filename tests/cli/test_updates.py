@@ -63,7 +63,12 @@ def test_what_breaks_updates(profile: str, faults: dict[str, str], found: dict[s
             {"wu-client", "wu-content", "wu-revocation"},
             {"lx-", "um-", "wu-optimization-au"},
         ),
-        (("wsus",), {"um-wsus-http", "um-wsus-https"}, {"lx-", "wu-", "um-hotpatch"}),
+        (("windows", "wsus"), {"um-wsus-http", "um-wsus-https"}, {"lx-", "wu-", "cm-licence"}),
+        (
+            ("windows", "windows-update", "hotpatch"),
+            {"cm-licence", "cm-installer-windows"},
+            {"cm-installer-linux"},
+        ),
         (("linux", "rhui"), {"lx-rhui"}, {"lx-rhel", "wu-"}),
     ],
 )
