@@ -183,6 +183,8 @@ def test_files_this_user_may_not_read(open_folder: Path) -> None:
     for place in closed:
         host.write(place, "")
         (host.root / place.lstrip("/")).chmod(0)
+    host.write("/root/.curlrc", "")
+    (host.root / "root").chmod(0)
     done = egressd(host.root, "plan", "--profile", "this-host", before=ordinary_user())
     text = " ".join(done.stdout.split())
     assert "Plan: 0 targets" in text
@@ -190,6 +192,7 @@ def test_files_this_user_may_not_read(open_folder: Path) -> None:
     for place in closed:
         assert f"its proxy may be in {place}, which this user can't read" in text
     assert "Permission denied" in text
+    assert ".curlrc" not in text
 
 
 def test_changes_are_noticed_at_a_reload(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from urllib.parse import parse_qs
 
@@ -44,8 +44,8 @@ class _Zypper:
     values: Mapping[str, str]
     system: Mapping[str, IniValue]
     """The variables of /etc/sysconfig/proxy."""
-    login: Credentials | None
-    """Of .curlrc."""
+    logins: list[Credentials | None] = field(default_factory=list)
+    """That of .curlrc, once it was needed: ordinary users may not enter root's home."""
 
     def repositories(self, sections: Iterator[IniSection]) -> Iterator[Repository]:
         for section in sections:
@@ -153,7 +153,7 @@ class _Zypper:
             return RepositoryPath(origin=origin)
         if text:
             user = parameters.get("proxyuser")
-            login = (user, parameters.get("proxypass", "")) if user else self.login
+            login = (user, parameters.get("proxypass", "")) if user else self._login()
             return bypassed(proxy_way(text, origin=origin, login=login), url, self.host.environ)
         return self._system_way(url) or environment_way(url, self.host.environ)
 
@@ -169,8 +169,13 @@ class _Zypper:
         entries = bypass.words()[:MOST_ENTRIES] if bypass else []
         if bypass and (entries == ["*"] or any(in_domain(url.host, one) for one in entries)):
             return RepositoryPath(origin=bypass.place)
-        way = proxy_way(proxy.text, origin=proxy.place, login=self.login)
+        way = proxy_way(proxy.text, origin=proxy.place, login=self._login())
         return bypassed(way, url, self.host.environ)
+
+    def _login(self) -> Credentials | None:
+        if not self.logins:
+            self.logins.append(proxy_login(self.host.files.lines(CURLRC) or ()))
+        return self.logins[0]
 
     def _filled(self, text: str) -> str:
         return substitute_variables(text, self.values)
@@ -188,7 +193,6 @@ def read_zypper(host: PackageHost) -> Iterator[Repository]:
         host=host,
         values=read_variables(host, VARIABLES),
         system=_assignments(host, PROXY_FILE),
-        login=proxy_login(files.lines(CURLRC) or ()),
     )
     yield from reader.services(_sections(host, services, ".service"))
     yield from reader.repositories(_sections(host, repositories, ".repo"))
