@@ -353,3 +353,24 @@ def test_wrong_use(tmp_path: Path) -> None:
         done = drift(*words)
         assert (done.exit_code, done.stdout) == (2, ""), words
         assert "Traceback" not in done.stderr
+
+
+def test_pages_on_something_near_are_not_accused(tmp_path: Path) -> None:
+    """In a folder, a page that only shares hosts with a document is named, and nothing is said of its rows."""
+    rows = BRIDGE.read_text("utf-8").splitlines()
+    some = [one for one in rows[:22] if "graph" not in one]
+    (tmp_path / "near.md").write_text("\n".join([*some, PLANTED]), encoding="utf-8")
+    (tmp_path / "list.md").write_text("\n".join(rows), encoding="utf-8")
+    done = drift(tmp_path, "--format", "json")
+    document = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert [one["name"] for one in document["documents"]] == ["list.md"]
+    assert document["notes"] == ["near.md: not compared: like no document of the catalog; name its --profile"]
+
+
+def test_an_include_of_two_pages_is_one_document(tmp_path: Path) -> None:
+    """Rows are counted once, whichever pages include their file."""
+    (tmp_path / "list.md").write_text(changed_bridge(), encoding="utf-8")
+    for name in ("one.md", "two.md"):
+        (tmp_path / name).write_text("[!INCLUDE [x](list.md)]\n", encoding="utf-8")
+    assert lines(drift(tmp_path)) == THREE

@@ -6,6 +6,8 @@ import json
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from egressd.documents.read import decode_document, format_of
 from egressd.errors import ConfigError, EgressdError, UsageError
@@ -329,3 +331,25 @@ def test_hostile_repetition_ends(name: str, part: str) -> None:
     """Whatever is repeated, every reader ends soon, with rows or a message: no cost grows with the square."""
     with suppress(EgressdError):
         read(part * 10_000, name)
+
+
+PIECES = st.sampled_from(
+    ["| URL | Port |\n", "|---|---|\n", "| `a.example` | 443 |\n", "# [x](#tab/y)\n", "```\n", "- `b.example`\n",  # noqa: E501
+     "<table>", "<tr>", "<td>", "</td>", "</table>", "<section data-tab='x'>", "</section>", "<li>", "<pre>", "<code>",  # noqa: E501
+     "&lt;", ",", ";", '"', "\n", "host,port\n", "c.example:443", "[!INCLUDE [x](y.md)]\n", "---\n", "{", "}", "[",  # noqa: E501
+     "]", ":", "<sup>", "|", "\\", "<Objects>", "<Property Name='Targets'>", "</Property>", "https://", "<region>", "*",  # noqa: E501
+     "\u202e", "\x00", "\ud800", "1"]
+)  # fmt: skip
+PIECE_NAMES = ["x.md", "x.html", "x.csv", "x.json", "x.xml", "x.yml", "x"]
+
+
+@given(
+    st.lists(PIECES, max_size=40),
+    st.sampled_from(PIECE_NAMES),
+)
+def test_any_text_gives_rows_or_a_message(pieces: list[str], name: str) -> None:
+    """Whatever stands in a document, it gives rows or a message for its author."""
+    with suppress(EgressdError):
+        for row in read("".join(pieces), name).rows:
+            assert row.text.isprintable()
+            assert row.pattern is None or row.pattern.isascii()

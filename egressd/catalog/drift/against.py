@@ -66,35 +66,42 @@ def compare_documents(catalog: Catalog, read: FolderListings, against: Against) 
     Raises UsageError: there is nothing in them that the catalog has, or no row at all.
     """
     comparer = _Comparer(catalog=catalog, against=against)
-    parts = [part for listing in read.listings for part in _by_origin(listing)]
+    parts = _by_origin(read.listings)
+    alone = len(parts) == 1
     found: list[DocumentDrift] = []
     notes = [*read.notes, *(note for one in read.listings if not one.rows for note in one.notes)]
     for part in parts:
         drift = comparer.compare(part)
-        if drift is not None:
-            found.append(drift)
-        else:
+        if drift is None:
             notes.append(f"{part.name}: not compared: no row of it is in the catalog; name its --profile")
+        elif drift.assumed == "nothing" and not alone:
+            notes.append(f"{part.name}: not compared: like no document of the catalog; name its --profile")
+        else:
+            found.append(drift)
     if not found:
-        why = notes[-1] if parts and len(parts) == 1 else "no row of it is in the catalog"
-        raise UsageError(
-            f"cannot compare {against.place}: " + (why if parts else "it holds no list of endpoints")
-        )
+        why = "no row of it is in the catalog" if alone else "no document in it is like one of the catalog"
+        why = f"{why}; --profile says what it stands for" if parts else "it holds no list of endpoints"
+        raise UsageError(f"cannot compare {against.place}: {why}")
     return Drift(revision=catalog.revision, digest=catalog.digest, documents=tuple(found), notes=tuple(notes))
 
 
-def _by_origin(listing: Listing) -> list[Listing]:
-    """Return the parts of a page by the file that they stand in: each file is a document of its own."""
-    origins = dict.fromkeys(row.origin for row in listing.rows)
-    return [
-        replace(
-            listing,
-            name=origin,
-            rows=tuple(row for row in listing.rows if row.origin == origin),
-            notes=listing.notes if origin == listing.name else (),
-        )
-        for origin in origins
-    ]
+def _by_origin(listings: Iterable[Listing]) -> list[Listing]:
+    """Return the documents by the file that rows stand in, whichever pages include it."""
+    found: dict[str, Listing] = {}
+    for listing in listings:
+        for origin in dict.fromkeys(row.origin for row in listing.rows):
+            rows = tuple(row for row in listing.rows if row.origin == origin)
+            own = origin == listing.name
+            known = found.get(origin)
+            if known is None:
+                found[origin] = replace(
+                    listing, name=origin, rows=rows, notes=listing.notes if own else (), cloud=listing.cloud
+                )
+            else:
+                places = {(one.line, one.pattern, one.port, one.cloud) for one in known.rows}
+                more = [row for row in rows if (row.line, row.pattern, row.port, row.cloud) not in places]
+                found[origin] = replace(known, rows=(*known.rows, *more))
+    return list(found.values())
 
 
 @dataclass(slots=True, kw_only=True)

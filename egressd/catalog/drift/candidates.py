@@ -12,8 +12,12 @@ from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint, Provenance
 from egressd.planning.placeholder import PLACEHOLDER
 
+MOST_MISSING = 8
+"""A copy of a document lacks no more than one in so many of its hosts; of a short one, one."""
 MOST_OF = 0.75
-"""The part of a document's hosts that a file must have to be taken for a copy of it."""
+"""The part of its own hosts by which another document shows in a page that includes it."""
+LEAST_ALIKE = 0.6
+"""The hosts that a file and a document share, as a part of all that either has, for the one to be a copy."""
 NEARLY_ALL = 0.8
 """The part of a file's hosts that a document must have, for another product's row in the file to be news."""
 LEAST_OF_ANOTHER = 3
@@ -128,8 +132,9 @@ class Likeness:
 
     @property
     def is_copy(self) -> bool:
-        """Whether the file can be taken for a copy; of a short document one host may be missing."""
-        return self.share >= MOST_OF or (self.there > 1 and self.wanted - self.there == 1)
+        """Whether the file can be taken for a copy, and not for a page on something near to it."""
+        missing = self.wanted - self.there
+        return self.there > 1 and missing <= max(1, self.wanted // MOST_MISSING) and self.whole >= LEAST_ALIKE
 
 
 def likeness(document: CatalogDocument, seen: Mapping[Cloud, frozenset[str]], rows: int) -> Likeness:
