@@ -49,7 +49,7 @@ def test_a_source_of_the_command_line_is_wrong_usage(tmp_path: Path, words: tupl
 def test_a_watch_without_targets_is_refused(tmp_path: Path) -> None:
     """A watch whose filters match no target is refused."""
     path = tmp_path / "egressd.yml"
-    path.write_text("resolvers: [127.0.0.1]\ncloud: china\nprofiles: [resource-bridge]\n", encoding="utf-8")
+    path.write_text("resolvers: [127.0.0.1]\nprofiles: []\n", encoding="utf-8")
     done = run("watch", "--config.file", str(path))
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == "egressd: cannot watch: the plan has no target; `egressd plan` says why\n"
