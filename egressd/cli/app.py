@@ -44,8 +44,8 @@ app = typer.Typer(
     help="Say which phase of network egress failed, who is to blame, and what to ask for.",
     epilog=(
         "Exit codes: 0 every required target is ok or degraded; 1 some are blocked or down; 2 wrong usage; "
-        "3 some are unknown; 70 a bug; 74 the output can't be written; 75 the daemon can't listen now; "
-        "78 bad configuration; 130 interrupted."
+        "3 some are unknown, or lack a region or value; 70 a bug; 74 the output can't be written; "
+        "75 the daemon can't listen now; 78 bad configuration; 130 interrupted."
     ),
 )
 config_app = typer.Typer(help="Look at the configuration.", rich_markup_mode=None, no_args_is_help=True)

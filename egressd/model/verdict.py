@@ -202,7 +202,8 @@ def choices_of(
 ) -> tuple[Choice, ...]:
     """Return the choices of a plan as they stand from each source; `outcomes` are those known by now."""
     by_id = {one.id: one for one in targets if one.one_of is not None}
-    unprobed = [(one.one_of, one.endpoint) for one in unsampled if one.one_of is not None]
+    usable = (one for one in unsampled if one.feature is None)  # what is not in use is no alternative
+    unprobed = [(one.one_of, one.endpoint) for one in usable if one.one_of is not None]
     groups: dict[tuple[str, str], dict[str, list[tuple[Target, Outcome]]]] = {}
     for (name, source), outcome in outcomes.items():
         target = by_id.get(name)

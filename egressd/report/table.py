@@ -47,7 +47,8 @@ def render_table(sweep: Sweep, *, width: int = 80, colour: bool = False) -> str:
     width = max(width, LEAST_WIDTH)
     blocks = [_headline(sweep, width=width, colour=colour), *_findings(sweep, width=width, colour=colour)]
     blocks += _since(sweep, width=width)
-    blocks += [_unsampled(sweep, width=width), _notes(sweep, width=width), _profiles(sweep, width=width)]
+    blocks += [_unsampled(sweep, width=width), _not_in_use(sweep, width=width)]
+    blocks += [_notes(sweep, width=width), _profiles(sweep, width=width)]
     blocks.append(_conclusion(sweep, width=width, colour=colour))
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
@@ -145,19 +146,30 @@ def _since(sweep: Sweep, *, width: int) -> list[list[str]]:
 
 
 def _unsampled(sweep: Sweep, *, width: int) -> list[str]:
-    """Name the endpoints without a sample, grouped by the reason."""
+    """Name the endpoints that were not probed, grouped by the reason: those that have no sample host."""
+    rows = [one for one in sweep.recording.plan.unsampled if one.feature is None]
+    return _left_out("NOT PROBED: no sample host is known for these endpoints", rows, width=width)
+
+
+def _not_in_use(sweep: Sweep, *, width: int) -> list[str]:
+    """Name those that were left out because their feature is not in use."""
+    rows = [one for one in sweep.recording.plan.unsampled if one.feature is not None]
+    return _left_out("NOT IN USE, and so not probed", rows, width=width)
+
+
+def _left_out(title: str, unsampled: list[Unsampled], *, width: int) -> list[str]:
     groups: dict[str, list[Unsampled]] = {}
-    for one in sweep.recording.plan.unsampled:
+    for one in unsampled:
         groups.setdefault(one.why, []).append(one)
     if not groups:
         return []
-    lines = fold("NOT PROBED: no sample host is known for these endpoints", width=width)
+    lines = fold(title, width=width)
     for why, rows in groups.items():
         required = _required(sum(one.need is Need.REQUIRED for one in rows), len(rows))
         names = ", ".join(one.endpoint for one in rows[:MOST_NAMES])
         more = f" and {len(rows) - MOST_NAMES} more (see `egressd plan`)" if len(rows) > MOST_NAMES else ""
-        text = f"{why}: {names}{more}; {required}"
-        lines += fold(text, width=width, first="  - ")
+        counted = "" if rows[0].feature is not None else f"; {required}"
+        lines += fold(f"{why}: {names}{more}{counted}", width=width, first="  - ")
     return lines
 
 

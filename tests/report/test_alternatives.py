@@ -78,6 +78,19 @@ def test_one_that_works_is_enough() -> None:
     assert all(one.required == 0 for one in reported_findings(sweep))
 
 
+def test_what_is_not_in_use_is_told_apart_from_what_has_no_sample() -> None:
+    """A reader sees which rows were left out on purpose."""
+    made = site(working=(8531,))
+    idle = replace(unprobed(need=Need.CONDITIONAL), why="feature sql is not in use", feature="sql")
+    made.unsampled = (idle, unprobed("region"))
+    text = render_table(judged(made))
+
+    assert "NOT IN USE, and so not probed\n  - feature sql is not in use: b-row" in text
+    assert (
+        "NOT PROBED: no sample host is known for these endpoints\n  - no value: b-row; all required" in text
+    )
+
+
 def test_formats_say_which_alternative_works() -> None:
     """JSON, CSV, JUnit and metrics: a program sees that it does not decide."""
     sweep = judged(site(working=(8531,), failing=(8530,)))
@@ -117,6 +130,14 @@ def test_an_alternative_that_nobody_tried_may_work() -> None:
 
     assert exit_code(sweep) is ExitCode.UNKNOWN
     assert sweep.findings == ()
+
+
+def test_what_is_not_in_use_is_no_alternative() -> None:
+    """A row whose feature is not in use was left out on purpose: the others must do."""
+    made = site(failing=(443,))
+    made.unsampled = (replace(unprobed(one_of=CHOICE), endpoint="ws-range", feature="ranges"),)
+
+    assert exit_code(judged(made)) is ExitCode.FAILED
 
 
 def test_a_row_works_when_all_its_names_do() -> None:
