@@ -356,7 +356,7 @@ def test_wrong_use(tmp_path: Path) -> None:
 
 
 def test_pages_on_something_near_are_not_accused(tmp_path: Path) -> None:
-    """In a folder, a page that only shares hosts with a document is named, and nothing is said of its rows."""
+    """In a folder, a page that shares hosts with a document is named, and nothing is said of its rows."""
     rows = BRIDGE.read_text("utf-8").splitlines()
     some = [one for one in rows[:22] if "graph" not in one]
     (tmp_path / "near.md").write_text("\n".join([*some, PLANTED]), encoding="utf-8")

@@ -48,6 +48,14 @@ TARGETS = [
         "ARCGateway": False,
     },
     {
+        "Service": ["System"],
+        "Title": "User Proxy",
+        "Severity": "Critical",
+        "Endpoint": None,
+        "Protocol": [],
+        "ARCGateway": False,
+    },
+    {
         "Service": ["Fairfax"],
         "Title": "Arc",
         "Severity": "INFORMATIONAL",
@@ -71,7 +79,8 @@ def test_targets_of_the_environment_checker() -> None:
     ]
     assert listing.count == 3
     assert [one.split(": ", 1)[1] for one in listing.notes] == [
-        "name.example: DNS: asks for a name only, no port"
+        "name.example: DNS: asks for a name at most, no port",
+        "no host: User Proxy: asks for a name at most, no port",
     ]
     assert listing.unused == ()
 
@@ -193,6 +202,12 @@ def test_community_lists() -> None:
         ("b.example 443 https", "westeurope", False),
     ]
     assert (listing.count, listing.unused) == (3, ())
+
+
+def test_a_key_called_endpoint() -> None:
+    """A list of one's own may call the host so, and has ports beside it."""
+    text = json.dumps([{"endpoint": "a.example", "port": 8443, "protocol": "HTTPS", "severity": "critical"}])
+    assert rules(text, "x.json") == ["a.example 8443 https"]
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,16 @@ from egressd.documents.hosts import one_line
 from egressd.documents.listed import Cells, ListedRow
 
 Entry = Mapping[str, object]
+_SIGNS = {"severity", "protocol", "arcgateway"}
 
 
 def is_target(entry: object) -> bool:
-    """Whether a mapping is a target: `Endpoint` is a list, beside a severity or a protocol."""
+    """Whether a mapping is a target: an `Endpoint` without a port, beside a severity or a protocol."""
     if not isinstance(entry, Mapping):
         return False
     keys = {str(key).lower(): value for key, value in entry.items()}
-    return isinstance(keys.get("endpoint"), list | str) and bool(
-        {"severity", "protocol", "arcgateway"} & keys.keys()
-    )
+    named = isinstance(keys.get("endpoint", 0), list | str | None)
+    return named and not {"port", "ports"} & keys.keys() and bool(_SIGNS & keys.keys())
 
 
 def target_rows(entry: Entry, source: RowSource, line: int) -> tuple[list[ListedRow], str | None]:
@@ -29,7 +29,7 @@ def target_rows(entry: Entry, source: RowSource, line: int) -> tuple[list[Listed
     hosts, protocols = _texts(keys.get("endpoint")), _texts(keys.get("protocol"))
     title = one_line(str(keys.get("title") or keys.get("name") or ""))[:100]
     if not protocols:
-        return [], f"{', '.join(hosts)[:100]}: {title}: asks for a name only, no port"
+        return [], f"{', '.join(hosts)[:100] or 'no host'}: {title}: asks for a name at most, no port"
     region = _region(keys.get("region"))
     cells = {
         "service": ", ".join(_texts(keys.get("service"))) or title,
