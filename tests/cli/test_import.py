@@ -59,10 +59,10 @@ def test_a_vendors_list_becomes_configuration(tmp_path: Path) -> None:
     assert found["pair-example-443"].need is Need.OPTIONAL
 
 
-@pytest.mark.parametrize("fmt", ["csv", "json"])
+@pytest.mark.parametrize("fmt", ["csv", "json", "markdown"])
 def test_an_export_can_be_imported(tmp_path: Path, fmt: str) -> None:
     """The rules of `catalog export` are read; roles of one destination are one endpoint again."""
-    rules = tmp_path / f"rules.{fmt}"
+    rules = tmp_path / f"rules.{fmt.replace('markdown', 'md')}"
     export = (
         "export",
         "--format",
