@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,35 @@ def test_proxy_env_without_variables_is_noted_in_the_plan(
     asked = run("plan", "--config.file", str(path), "--proxy", "env")
     assert "neither HTTPS_PROXY nor HTTP_PROXY" in " ".join(asked.stdout.split())
     assert "HTTPS_PROXY" not in run("plan", "--config.file", str(path)).stdout
+
+
+def test_a_feature_that_does_not_exist_is_refused_with_suggestions(tmp_path: Path) -> None:
+    """By flag it is wrong usage, by file a bad configuration; the list of features names what there is."""
+    path = tmp_path / "egressd.yml"
+    path.write_text("features: [arc-gatewya]\n", encoding="utf-8")
+
+    by_flag = run("plan", "--region", "westeurope", "--feature", "arc-gatewya")
+    by_file = run("plan", "--region", "westeurope", "--config.file", str(path))
+
+    assert (by_flag.exit_code, by_flag.stdout) == (2, "")
+    assert by_flag.stderr.startswith(
+        "egressd: cannot find the feature 'arc-gatewya': did you mean arc-gateway"
+    )
+    assert (by_file.exit_code, by_file.stdout) == (78, "")
+    assert "features[0]: no such feature: 'arc-gatewya'; did you mean 'arc-gateway'?" in by_file.stderr
+    assert "arc-gateway" in {
+        one["name"] for one in json.loads(run("catalog", "features", "--format", "json").stdout)
+    }
+
+
+def test_a_flag_wins_over_what_the_file_says_of_features_and_private_link(tmp_path: Path) -> None:
+    """`--no-private-link` and `--feature` replace the keys of the file."""
+    path = tmp_path / "egressd.yml"
+    path.write_text("features: [sql]\nprivate_link: true\nregion: westeurope\n", encoding="utf-8")
+    words = ("plan", "--config.file", str(path))
+
+    as_written, flagged = run(*words), run(*words, "--no-private-link", "--feature", "arc-gateway")
+
+    assert "does not support a private link scope" in as_written.stdout
+    assert "private_link:" not in flagged.stdout
+    assert "feature sql is not in use" in " ".join(flagged.stdout.split())
