@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from egressd.catalog.compiled import compile_catalog
+from egressd.catalog.load import DATA, load_catalog
 from scripts.pages.configuration import render_reference
 from scripts.pages.floors import render_architecture, render_names, render_ontology
 from scripts.pages.lab import render_lab_page
@@ -16,12 +18,14 @@ from tests.proofs import proofs
 
 ROOT = Path(__file__).parents[1]
 
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/architecture.md": render_architecture,
     "docs/ontology.md": render_ontology,
     "docs/names.md": render_names,
     "docs/configuration.md": render_reference,
     "egressd/report/sweep-1.schema.json": render_schema,
+    "egressd/catalog/data/compiled.json": lambda: compile_catalog(load_catalog(DATA)),
     "docs/lab.md": render_lab_page,
     "docs/metrics.md": render_metrics_page,
     "docs/reason-codes.md": lambda: render_reason_page(proofs()),
