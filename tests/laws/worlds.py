@@ -103,7 +103,7 @@ def with_healthy(recording: Recording, count: int) -> Recording:
 
 
 def healthy_targets(sweep: Sweep) -> set[str]:
-    """Return the targets that work directly."""
+    """Return the targets that work."""
     return {one.target for one in sweep.verdicts if one.verdict.reason is None and one.by_source}
 
 
