@@ -18,6 +18,9 @@ from egressd.model.settings import (
     proxy_for,
 )
 
+AT_HOST = " at "
+"""Stands between a choice and its host, where rows are ways to the same hosts and each must offer one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from egressd.model.endpoint import Need
 from egressd.model.observation import Phase
-from egressd.model.plan import Target, Unsampled
+from egressd.model.plan import AT_HOST, Target, Unsampled
 from egressd.model.recording import Recording
 
 
@@ -214,12 +214,17 @@ def choices_of(
         Choice(
             name=name,
             source=source,
-            rows={row: Outcome.UNKNOWN for one, row in unprobed if one == name}
+            rows={row: Outcome.UNKNOWN for one, row in unprobed if name in (one, _at_a_host(name, one))}
             | {row: _outcome_of_row(some) for row, some in rows.items()},
             members={target.id: row for row, some in rows.items() for target, _ in some},
         )
         for (name, source), rows in groups.items()
     )
+
+
+def _at_a_host(name: str, choice: str) -> str | None:
+    """Return the name if it is that choice at one of several hosts."""
+    return name if name.startswith(f"{choice}{AT_HOST}") else None
 
 
 def _outcome_of_row(some: Iterable[tuple[Target, Outcome]]) -> Outcome:

@@ -7,7 +7,7 @@ give the same plan, in the same order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from egressd.model.catalog import Catalog, Discovery, DiscoveryCall
 from egressd.model.endpoint import Endpoint, Expect, Need, Role, SampleKind
@@ -16,11 +16,12 @@ from egressd.model.settings import ProbeRoute, Resolver, Settings
 from egressd.planning.controls import base_controls, nxdomain_controls
 from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sample, expand
+from egressd.planning.modes.choices import Choices, name_choices
+from egressd.planning.modes.private_link import private_link_notes
 from egressd.planning.path.arc_proxy import gateway_notes, route_by_gateway
 from egressd.planning.path.choice import goes_through_proxy, route_named
 from egressd.planning.pattern import glob_matches_host, is_catalog_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders
-from egressd.planning.private_link import private_link_notes
 from egressd.planning.probes import plan_probes
 from egressd.planning.select import (
     apply_overrides,
@@ -43,6 +44,7 @@ class _Draft:
     siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unsampled: list[Unsampled] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    choices: Choices = field(default_factory=Choices)
 
 
 def make_plan(
@@ -164,19 +166,19 @@ def _routes_taken(targets: Iterable[Target], settings: Settings) -> tuple[ProbeR
     return tuple(route_named(one, settings.routes) for one in taken)
 
 
-def _draft(expansions: Iterable[Expansion], settings: Settings, catalog: Catalog) -> _Draft:
-    draft = _Draft()
+def _draft(expansions: tuple[Expansion, ...], settings: Settings, catalog: Catalog) -> _Draft:
+    draft = _Draft(choices=name_choices(expansions))
     for one in expansions:
         endpoint = one.row.endpoint
         idle = _no_source_for(endpoint.roles, settings) or one.row.stand_in or ""
         if idle or not one.samples:
-            draft.unsampled.append(_unsampled(one, idle))
+            draft.unsampled.append(_unsampled(one, idle, draft.choices))
             continue
         _add_targets(draft, one, settings, catalog)
     return draft
 
 
-def _unsampled(one: Expansion, idle: str) -> Unsampled:
+def _unsampled(one: Expansion, idle: str, choices: Choices) -> Unsampled:
     """Return why a row has no target; `idle` says that it is not probed from here, unless it is empty."""
     waits_for = one.row.waits_for
     return Unsampled(
@@ -186,15 +188,8 @@ def _unsampled(one: Expansion, idle: str) -> Unsampled:
         why=one.why if waits_for is not None else idle or one.why,
         feature=waits_for,
         lacks=() if idle else one.lacks,
-        one_of=_choice(one.row.endpoint),
+        one_of=choices.of_row(one.row.endpoint),
     )
-
-
-def _choice(endpoint: Endpoint) -> str | None:
-    """Return the choice that a row belongs to; names of different profiles are different choices."""
-    if endpoint.one_of is None:
-        return None
-    return f"{endpoint.profile}/{endpoint.one_of}" if endpoint.profile else endpoint.one_of
 
 
 def _no_source_for(roles: tuple[Role, ...], settings: Settings) -> str:
@@ -217,7 +212,8 @@ def _add_targets(draft: _Draft, one: Expansion, settings: Settings, catalog: Cat
         owned = given and not is_catalog_host(catalog.endpoints, sample.host)
         rule = sample.kind is SampleKind.RANDOM
         for path in endpoint.paths[:1] if rule else endpoint.paths:
-            target = _target(endpoint, one, sample, path=path, owned=owned)
+            choice = draft.choices.of_host(endpoint, sample.host)
+            target = replace(_target(endpoint, one, sample, path=path, owned=owned), one_of=choice)
             draft.targets.append(target)
             if sample.siblings:
                 draft.siblings[target.id] = sample.siblings
@@ -252,7 +248,6 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, path: str, ow
         internal=endpoint.internal,
         owned=owned,
         route=endpoint.route,
-        one_of=_choice(endpoint),
         gateway=one.row.gateway,
     )
 

@@ -11,7 +11,7 @@ from egressd.errors import UsageError
 from egressd.model.catalog import Catalog, Inclusion
 from egressd.model.endpoint import Endpoint, GatewayUse, Need
 from egressd.model.settings import ALL_ROLES, Override, Settings
-from egressd.planning.features import feature_not_in_use, refuse_unknown_features, with_features
+from egressd.planning.modes.features import feature_not_in_use, refuse_unknown_features, with_features
 from egressd.planning.path.gateway import gateway_use, is_gateway, required, row_of_gateway
 from egressd.planning.pattern import glob_matches, glob_matches_host, pattern_covers
 

@@ -111,7 +111,7 @@ def test_law_14_in_any_order(seed: int) -> None:
 
 
 def works_where_more_would(sweep: Sweep) -> bool:
-    """Return whether something works already: directly, if anything was tried directly, as what is added is."""
+    """Return whether something works already; directly, if anything was tried so: what is added works so."""
     working = healthy_targets(sweep)
     direct = {name for one in sweep.recording.plan.probes if not one.via_proxy for name in one.targets}
     return bool(working & direct if direct else working)
