@@ -15,9 +15,9 @@ demo: $(VENV)/.runtime  ## Sweep a simulated Azure with faults, on loopback, and
 test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
-QUICK := tests/planning tests/attribution tests/standing tests/alerting tests/catalog tests/report tests/metrics \
+QUICK := tests/planning tests/attribution tests/standing tests/alerting tests/catalog tests/documents tests/report tests/metrics \
 	tests/config tests/notify/content tests/test_yamlfile.py tests/test_proofs.py tests/test_house.py
-MEASURED := $(QUICK) tests/engine tests/state tests/probe tests/net_room tests/web
+MEASURED := $(QUICK) tests/repositories tests/engine tests/state tests/probe tests/net_room tests/web
 PLAIN := not servers and not machine and not alone
 
 quick: $(VENV)/.dev  ## Run the tests of the rooms without I/O, and the house test: about a minute
@@ -52,7 +52,7 @@ soak: $(VENV)/.dev  ## Thousands of sweeps of the lab at full speed: does anythi
 	$(BIN)/python -m bench.soak $(ARGS)
 	EGRESSD_SOAK_SWEEPS=1440 EGRESSD_SOAK_KILLS=50 $(BIN)/python -m pytest -q -o timeout=0 tests/soak
 
-ORDINARY := tests/config tests/state tests/web tests/cli/test_files.py tests/cli/test_output.py \
+ORDINARY := tests/config tests/repositories tests/state tests/web tests/cli/test_files.py tests/cli/test_output.py \
 	tests/cli/test_config_check.py tests/cli/test_history.py tests/cli/test_maintenance.py \
 	tests/daemon/test_reload_errors.py tests/daemon/test_stale_file.py
 ordinary: $(VENV)/.dev  ## The tests in which permissions matter; as root, on a copy, by a user without rights
