@@ -86,21 +86,7 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
 
 @app.callback(invoke_without_command=True)
 @guarded
-@options.takes_flags(
-    "region",
-    "allow_unknown_region",
-    "cloud",
-    "profiles",
-    "features",
-    "private_link",
-    "sources",
-    "proxy",
-    "arc_gateway",
-    "compare_paths",
-    "only",
-    "deadline",
-    "strict",
-)
+@options.takes_flags(*options.PLAN_FLAGS, "deadline", "strict")
 def root_command(
     ctx: typer.Context,
     *,
@@ -173,19 +159,7 @@ def _misplaced(ctx: typer.Context, flag: str) -> str:
 
 @app.command()
 @guarded
-@options.takes_flags(
-    "region",
-    "allow_unknown_region",
-    "cloud",
-    "profiles",
-    "features",
-    "private_link",
-    "sources",
-    "proxy",
-    "arc_gateway",
-    "compare_paths",
-    "only",
-)
+@options.takes_flags(*options.PLAN_FLAGS)
 def plan(
     *,
     config_file: options.ConfigFile = None,

@@ -119,6 +119,10 @@ FLAG_OPTIONS: Mapping[str, Any] = {
     "deadline": _text("--deadline", "TIME", "The most the sweep may take, such as 90s."),
 }
 """The options of a command line that fill `Flags`, by field."""
+PLACE_FLAGS = ("region", "allow_unknown_region", "cloud", "profiles", "features", "private_link")
+"""What is looked at: the products, where they are, and what of them is in use."""
+PLAN_FLAGS = (*PLACE_FLAGS, "sources", "proxy", "arc_gateway", "compare_paths", "only")
+"""What a plan is made of."""
 
 
 def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:

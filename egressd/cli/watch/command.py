@@ -30,20 +30,7 @@ DEFAULT_INTERVAL = "5s"
 
 
 @guarded
-@options.takes_flags(
-    "region",
-    "allow_unknown_region",
-    "cloud",
-    "profiles",
-    "features",
-    "private_link",
-    "sources",
-    "proxy",
-    "arc_gateway",
-    "compare_paths",
-    "only",
-    "deadline",
-)
+@options.takes_flags(*options.PLAN_FLAGS, "deadline")
 def watch(
     *,
     config_file: options.ConfigFile = None,
