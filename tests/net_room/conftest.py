@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import socket
 import ssl
@@ -28,6 +29,17 @@ from egressd.net.trust import TrustStore, load_trust
 from tests import ports
 
 HERE = Source(name="here")
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Keep objects of other tests from the garbage collector: their number is no cost of what is measured."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 NOW = datetime.now(UTC)
 
 

@@ -160,6 +160,7 @@ def recorded(ders: Iterable[bytes]) -> object:
     )
 
 
+@pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("craft", CRAFTED)
 def test_cost_is_bounded(craft: str) -> None:
     """No chain of the size that OpenSSL takes keeps the loop busy, or makes a large record."""

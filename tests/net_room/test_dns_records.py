@@ -105,6 +105,7 @@ CRAFTED: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("craft", CRAFTED)
 def test_cost_is_bounded(craft: str) -> None:
     """No answer keeps the loop busy, complete or cut."""
