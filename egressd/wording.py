@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 
@@ -44,6 +44,16 @@ def name_first(names: Iterable[str], *, most: int = 2) -> str:
     known = list(dict.fromkeys(names))
     more = len(known) - most
     return ", ".join(known[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def either_of(names: Sequence[str]) -> str:
+    """Write alternatives: `a`, `a or b`, `a, b or c`."""
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def port_range(first: int | None, last: int | None) -> str:
+    """Write a port or a range as firewalls do; empty where there is no port."""
+    return "-".join(str(one) for one in (first, last) if one is not None)
 
 
 def bracketed(host: str) -> str:

@@ -13,7 +13,7 @@ from egressd.model.notification import Labels
 from egressd.model.plan import Target
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import FindingStanding, Lifecycle, Standing
-from egressd.model.verdict import Outcome, Pair, Sweep, choices_of, spared
+from egressd.model.verdict import Choice, Outcome, Pair, Sweep, choices_of, spared
 from egressd.standing.flapping import UP
 from egressd.standing.results import TargetResult, results_of
 
@@ -55,18 +55,21 @@ class AlertContext:
         return {one.key: one.belief.outcome for one in self.standings}
 
     @cached_property
+    def _choices(self) -> tuple[Choice, ...]:
+        plan = self.sweep.recording.plan
+        return choices_of(plan.targets, plan.unsampled, self._beliefs)
+
+    @cached_property
     def spared(self) -> frozenset[Pair]:
         """Targets and sources that are believed to fail and need not work: an alternative does."""
-        plan = self.sweep.recording.plan
-        return frozenset(spared(choices_of(plan.targets, plan.unsampled, self._beliefs), self._beliefs))
+        return frozenset(spared(self._choices, self._beliefs))
 
     @cached_property
     def undecided(self) -> frozenset[Pair]:
         """Targets and sources that fail, and whose alternatives may work: it is not known yet."""
-        plan = self.sweep.recording.plan
         return frozenset(
             (target, one.source)
-            for one in choices_of(plan.targets, plan.unsampled, self._beliefs)
+            for one in self._choices
             if one.outcome is Outcome.UNKNOWN
             for target in one.members
         )

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from egressd.model.catalog import Catalog, Profile
-from egressd.model.endpoint import Cloud, Endpoint, Need
+from egressd.model.endpoint import NEEDS_BY_STRENGTH, Cloud, Endpoint, Need
 from egressd.model.settings import DEFAULT_PROFILES
 from egressd.planning.placeholder import RESOLVER, placeholders, regional_placeholders
 from egressd.planning.render import WIDTH, wrap
 from egressd.wording import count
 
-NEEDS = (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL)
 _LABEL = 12
 """Columns of a label, with the two before it."""
 
@@ -94,10 +93,15 @@ def _block(one: ProfileSummary, *, width: int) -> Iterator[str]:
         yield wrap(text, first=f"  {label:<{_LABEL - 2}}", rest=" " * _LABEL, width=width)
 
 
+def need_figures(rows: Mapping[Need, int]) -> str:
+    """Write numbers of rows by need, the strictest first: `3 required, 1 optional`."""
+    return ", ".join(f"{rows[need]} {need}" for need in NEEDS_BY_STRENGTH if rows.get(need))
+
+
 def _facts(one: ProfileSummary) -> Iterator[tuple[str, str]]:
     yield "for", one.profile.audience or one.profile.summary
     for number, (cloud, some) in enumerate(one.needs.items()):
-        figures = ", ".join(f"{some[need]} {need}" for need in NEEDS if some.get(need))
+        figures = need_figures(some)
         yield "" if number else "rows", f"{cloud}: {sum(some.values())} ({figures})"
     if one.profile.includes:
         yield "includes", ", ".join(map(_shown_inclusion, one.profile.includes_by_feature))
@@ -133,4 +137,4 @@ def _fields(one: ProfileSummary) -> dict[str, object]:
 
 
 def _figures(some: Mapping[Need, int]) -> dict[str, int]:
-    return {"rows": sum(some.values()), **{need.value: some.get(need, 0) for need in NEEDS}}
+    return {"rows": sum(some.values()), **{need.value: some.get(need, 0) for need in NEEDS_BY_STRENGTH}}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Cloud, Direction, Endpoint, Need
+from egressd.model.endpoint import NEEDS_BY_STRENGTH, Cloud, Direction, Endpoint
 from egressd.model.plan import Plan
 from egressd.model.settings import Settings
 from egressd.planning.placeholder import placeholder_values, substitute_known
@@ -116,7 +116,7 @@ def _rows(catalog: Catalog, settings: Settings, rows: list[SelectedRow], *, widt
     """Lay out the rows of a profile by need."""
     values = placeholder_values(catalog, settings)
     cells = [("ID", "PORT", "HOST")]
-    for need in (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL):
+    for need in NEEDS_BY_STRENGTH:
         some = [row.endpoint for row in rows if row.endpoint.need is need]
         cells += [(f"{need}:", "", "")] if some else []
         cells += [

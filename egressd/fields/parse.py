@@ -9,13 +9,13 @@ import re
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
+from egressd.destination import DEFAULT_PORTS
 from egressd.model.settings import ARC_GATEWAY_DOMAIN, SYSTEM_RESOLVER, Resolver
 from egressd.planning.placeholder import PLACEHOLDER, RESOLVER, is_address, is_host
 from egressd.wording import host_port
 
 _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}){unit})?" for unit, _ in _UNITS))
-_PROXY_PORTS = {"http": 80, "https": 443}
 _ARC_GATEWAY = f"https://contoso.{ARC_GATEWAY_DOMAIN}"
 _ARC_PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -114,13 +114,13 @@ def parse_proxy_url(text: str) -> str:
         raise ValueError("must be a URL such as http://proxy.corp.example:3128") from None
     if problem := _proxy_problem(url, host):
         raise ValueError(problem)
-    return f"{url.scheme}://{host_port(host, port or _PROXY_PORTS[url.scheme])}"
+    return f"{url.scheme}://{host_port(host, port or DEFAULT_PORTS[url.scheme])}"
 
 
 def _proxy_problem(url: SplitResult, host: str) -> str:
     if "@" in url.netloc:
         return "must not hold a user name or password; use username and password_file"
-    if url.scheme not in _PROXY_PORTS:
+    if url.scheme not in DEFAULT_PORTS:
         return "must start with http:// or https://"
     if not is_host(host):
         return "must name a host, as in http://proxy.corp.example:3128"

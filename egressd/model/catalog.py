@@ -67,6 +67,13 @@ class Region:
     values: tuple[tuple[str, str], ...] = ()
     """Other placeholders of the region, e.g. `appliance` = `scus`."""
 
+    @property
+    def codes(self) -> dict[str, str]:
+        """What the region's placeholders stand for: its name, and every code that is documented."""
+        documented = {"his": self.his, "gas": self.gas}
+        known = {key: code for key, code in documented.items() if code is not None}
+        return {"region": self.name, **known, **dict(self.values)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryCall:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from egressd.wording import port_range
+
 
 class Protocol(StrEnum):
     """What is spoken on the port. `wss` is a WebSocket upgrade inside TLS; `tls` stops after TLS.
@@ -39,6 +41,10 @@ class Need(StrEnum):
     REQUIRED = "required"
     OPTIONAL = "optional"
     CONDITIONAL = "conditional"
+
+
+NEEDS_BY_STRENGTH = (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL)
+"""The strictest first."""
 
 
 class Role(StrEnum):
@@ -125,6 +131,11 @@ class SampleKind(StrEnum):
     DERIVED = "derived"
     DISCOVERED = "discovered"
     RANDOM = "random"
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether a host of the kind must exist, so that it can decide anything."""
+        return self not in (SampleKind.RANDOM, SampleKind.DERIVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,8 +255,7 @@ class Endpoint:
     @property
     def ports(self) -> str:
         """The port or the range, as firewalls write it; empty with `icmp`."""
-        ends = [str(one) for one in (self.port, self.last_port) if one is not None]
-        return "-".join(ends)
+        return port_range(self.port, self.last_port)
 
     @property
     def written_hosts(self) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ class Target:
     @property
     def is_proof(self) -> bool:
         """Whether it can decide anything: a random label need not exist, nor a name that egressd derived."""
-        return self.sample not in (SampleKind.RANDOM, SampleKind.DERIVED)
+        return self.sample.is_proof
 
     @property
     def shown_host(self) -> str:

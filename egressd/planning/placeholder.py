@@ -56,9 +56,7 @@ def placeholder_values(catalog: Catalog, settings: Settings) -> PlaceholderValue
         values["region"] = (settings.region,)
         known = catalog.region(settings.region, settings.cloud)
         if known is not None:
-            values |= {key: (value,) for key, value in known.values}
-            values |= {"his": (known.his,)} if known.his else {}
-            values |= {"gas": (known.gas,)} if known.gas else {}
+            values |= {key: (code,) for key, code in known.codes.items()}
     given: dict[str, tuple[str, ...]] = {}
     for key, value in settings.values:
         given[key] = (*given.get(key, ()), value)

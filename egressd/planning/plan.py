@@ -16,7 +16,7 @@ from egressd.model.settings import ProbeRoute, Resolver, Settings
 from egressd.planning.controls import base_controls, nxdomain_controls
 from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sample, expand
-from egressd.planning.modes.choices import Choices, name_choices
+from egressd.planning.modes.choices import Choices, choice_of_row, name_choices
 from egressd.planning.modes.private_link import private_link_notes
 from egressd.planning.path.arc_proxy import gateway_notes, route_by_gateway
 from egressd.planning.path.choice import goes_through_proxy, route_named
@@ -172,13 +172,13 @@ def _draft(expansions: tuple[Expansion, ...], settings: Settings, catalog: Catal
         endpoint = one.row.endpoint
         idle = _no_source_for(endpoint.roles, settings) or one.row.stand_in or ""
         if idle or not one.samples:
-            draft.unsampled.append(_unsampled(one, idle, draft.choices))
+            draft.unsampled.append(_unsampled(one, idle))
             continue
         _add_targets(draft, one, settings, catalog)
     return draft
 
 
-def _unsampled(one: Expansion, idle: str, choices: Choices) -> Unsampled:
+def _unsampled(one: Expansion, idle: str) -> Unsampled:
     """Return why a row has no target; `idle` says that it is not probed from here, unless it is empty."""
     waits_for = one.row.waits_for
     return Unsampled(
@@ -188,7 +188,7 @@ def _unsampled(one: Expansion, idle: str, choices: Choices) -> Unsampled:
         why=one.why if waits_for is not None else idle or one.why,
         feature=waits_for,
         lacks=() if idle else one.lacks,
-        one_of=choices.of_row(one.row.endpoint),
+        one_of=choice_of_row(one.row.endpoint),
     )
 
 
@@ -226,7 +226,6 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, path: str, ow
     it may not exist. Only further paths of a host are part of an id.
     """
     rule = sample.kind is SampleKind.RANDOM
-    undecided = rule or sample.kind is SampleKind.DERIVED
     place = host_port(one.pattern if rule else sample.host, sample.port)
     return Target(
         id=f"{endpoint.id}/{place}{path if path != endpoint.path else ''}",
@@ -238,8 +237,8 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, path: str, ow
         host=sample.host,
         port=sample.port,
         protocol=endpoint.protocol,
-        need=Need.OPTIONAL if undecided else endpoint.need,
-        condition=None if undecided else endpoint.condition,
+        need=endpoint.need if sample.kind.is_proof else Need.OPTIONAL,
+        condition=endpoint.condition if sample.kind.is_proof else None,
         roles=endpoint.roles,
         path=path,
         expect=Expect() if rule else endpoint.expect,

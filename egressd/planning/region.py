@@ -13,6 +13,7 @@ from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import Settings
 from egressd.planning.select import profiles_with_included
+from egressd.wording import either_of
 
 REGION_NAME = re.compile(r"[a-z0-9]{2,40}")
 ALLOWED = "--allow-unknown-region is for regions newer than the catalog"
@@ -55,7 +56,7 @@ def unknown_region(catalog: Catalog, settings: Settings) -> str | None:
 def _meant(catalog: Catalog, region: str, cloud: Cloud) -> str:
     known = [one.name for one in catalog.regions if one.cloud is cloud]
     if near := difflib.get_close_matches(region, known, n=NEAREST):
-        return f"did you mean {_either(near)}?"
+        return f"did you mean {either_of(near)}?"
     return f"known are {_some(known)} (`egressd catalog regions`)"
 
 
@@ -84,7 +85,7 @@ def _why_absent(catalog: Catalog, name: str, region: str | None, cloud: Cloud) -
     included = profiles_with_included(catalog, name)
     clouds = {cloud for row in catalog.endpoints if row.profile in included for cloud in row.clouds}
     if cloud not in clouds and clouds:
-        return f"{name} does not exist in cloud {cloud.value}, but in {_either(_in_order(clouds))}"
+        return f"{name} does not exist in cloud {cloud.value}, but in {either_of(_in_order(clouds))}"
     if region is None or catalog.region(region, cloud) is None:
         return None
     for profile in catalog.profiles:
@@ -98,11 +99,6 @@ def _why_absent(catalog: Catalog, name: str, region: str | None, cloud: Cloud) -
 def _in_order(clouds: Iterable[Cloud]) -> list[str]:
     found = set(clouds)
     return [one.value for one in Cloud if one in found]
-
-
-def _either(names: Sequence[str]) -> str:
-    *rest, last = names
-    return f"{', '.join(rest)} or {last}" if rest else last
 
 
 def _some(names: Sequence[str]) -> str:

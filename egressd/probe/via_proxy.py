@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from egressd.destination import DEFAULT_PORTS
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Phase
 from egressd.model.plan import ControlPlan, Probe
@@ -18,8 +19,6 @@ from egressd.probe.budget import Deadline
 from egressd.probe.candidates import Candidate, find_candidates
 from egressd.probe.context import ProbeContext
 from egressd.probe.conversation import Conversation, build_request, tls_and_http
-
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def proxy_of(probe: Probe, context: ProbeContext) -> Proxy:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import quote, urlsplit
 
+from egressd.destination import DEFAULT_PORTS
 from egressd.model.endpoint import Protocol
 from egressd.planning.placeholder import is_host
 from egressd.repositories.wording import plain_path, plain_query
@@ -14,7 +15,6 @@ from egressd.wording import bracketed
 
 LONGEST_URL = 2000
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,40}):")
-_PORTS = {"http": 80, "https": 443}
 _IN_PATH = "/%~:+@!$&'()*,;=[]"
 """Characters that stand in a path as they are: package managers encode the others."""
 
@@ -38,7 +38,7 @@ class RepositoryUrl:
     @property
     def shown(self) -> str:
         """The URL for people: the port only where it is not the usual one, and no query."""
-        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{bracketed(self.host)}{port}{plain_path(self.path).rstrip('/')}"
 
     @property
@@ -61,7 +61,7 @@ def scheme_of(text: str) -> str:
 def parse_repository_url(text: str) -> RepositoryUrl:
     """Read an `http` or `https` URL. ValueError with the rest of a sentence, which never repeats the URL."""
     scheme = scheme_of(text)
-    if scheme not in _PORTS:
+    if scheme not in DEFAULT_PORTS:
         raise ValueError("is no http or https URL")
     if len(text) > LONGEST_URL:
         raise ValueError("has a URL of more than 2000 characters")
@@ -77,7 +77,7 @@ def parse_repository_url(text: str) -> RepositoryUrl:
     return RepositoryUrl(
         scheme=scheme,
         host=host,
-        port=port or _PORTS[scheme],
+        port=port or DEFAULT_PORTS[scheme],
         path=encoded(url.path) or "/",
         query=quote(url.query, safe=_IN_PATH + "?"),
     )

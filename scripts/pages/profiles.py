@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 
 from egressd.catalog import load_catalog
-from egressd.catalog.profiles import NEEDS, ProfileSummary, summarize_profiles
+from egressd.catalog.profiles import ProfileSummary, need_figures, summarize_profiles
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Cloud, Direction, Endpoint, Provenance
+from egressd.model.endpoint import NEEDS_BY_STRENGTH, Cloud, Direction, Endpoint, Provenance
 
 FOLDER = "docs/catalog"
 HOST_ROWS = "[read from the host](../catalog.md#this-hosts-own-repositories)"
@@ -89,7 +89,7 @@ def _index_lines(one: ProfileSummary) -> Iterator[str]:
     if not one.needs:
         yield _line((*first, HOST_ROWS, "", "", "", includes))
     for number, (cloud, some) in enumerate(one.needs.items()):
-        figures = [str(some.get(need, 0)) for need in NEEDS]
+        figures = [str(some.get(need, 0)) for need in NEEDS_BY_STRENGTH]
         yield _line((*(("", "") if number else first), cloud, *figures, "" if number else includes))
 
 
@@ -107,7 +107,7 @@ def _facts(one: ProfileSummary) -> Iterator[str]:
         )
         yield "Includes: " + ", ".join(links)
     for cloud, some in one.needs.items():
-        figures = ", ".join(f"{some[need]} {need}" for need in NEEDS if some.get(need))
+        figures = need_figures(some)
         yield f"Rows in cloud {cloud}: {sum(some.values())} ({figures})"
     for cloud, names in profile.regions:
         yield f"Regions of cloud {cloud}: {', '.join(names)}"

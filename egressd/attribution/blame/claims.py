@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from egressd.attribution.blame_text import CALL, blame_and_team, blame_text
 from egressd.model.verdict import Blame, Confidence, RuledOut, Suspect
+from egressd.wording import either_of
 
 LIKELY = frozenset({Confidence.HIGH, Confidence.MEDIUM})
 """Not proven, but the first suspect stands out."""
@@ -34,7 +35,7 @@ def ruled_out_lines(ruled_out: Iterable[RuledOut]) -> tuple[str, ...]:
     by_fact: dict[str, list[str]] = {}
     for one in ruled_out:
         by_fact.setdefault(one.by, []).append(blame_text(one.blame))
-    return tuple(f"{_either(names)}: {fact}" for fact, names in by_fact.items())
+    return tuple(f"{either_of(names)}: {fact}" for fact, names in by_fact.items())
 
 
 def suspect_lines(suspects: Iterable[Suspect]) -> tuple[str, ...]:
@@ -49,15 +50,11 @@ def _named(blame: Blame, sure: Confidence | None, suspects: Sequence[Suspect]) -
     if sure is Confidence.CONFIRMED or not others:
         return f"{first}; {sureness(sure)}"
     if sure in LIKELY:
-        return f"most likely {first}, else {_either(others)}; {sureness(sure)}"
-    return f"{_either([first, *others])}: not decided"
+        return f"most likely {first}, else {either_of(others)}; {sureness(sure)}"
+    return f"{either_of([first, *others])}: not decided"
 
 
 def _deciding(blame: Blame, sure: Confidence | None, suspects: Iterable[Suspect]) -> tuple[str, ...]:
     if sure in (None, Confidence.CONFIRMED):
         return ()
     return tuple(f"decides: {one.decided_by}" for one in suspects if one.blame is blame)
-
-
-def _either(names: Sequence[str]) -> str:
-    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -10,7 +10,6 @@ from egressd.attribution.detectors.build import build_finding
 from egressd.attribution.detectors.detector_input import DetectorInput
 from egressd.attribution.facts.peer_comparison import NameView, scope_of
 from egressd.attribution.target_judgement import TargetJudgement, device_of
-from egressd.model.endpoint import SampleKind
 from egressd.model.verdict import Finding
 
 PUBLIC = "dns_private_link_public"
@@ -56,9 +55,8 @@ def _of_scope(inputs: DetectorInput, scope: str, wrong: list[TargetJudgement]) -
 
 def _beside(inputs: DetectorInput, scope: str) -> Iterator[TargetJudgement]:
     """Yield the other names of the scope, which are right by themselves."""
-    proofless = (SampleKind.RANDOM, SampleKind.DERIVED)
     for one in inputs.reachable:
-        if one.code or one.target.sample in proofless or scope_of(one.probe.host) != scope:
+        if one.code or not one.target.is_proof or scope_of(one.probe.host) != scope:
             continue
         view = _view(inputs, one)
         if view is not None and (view.private or view.public):

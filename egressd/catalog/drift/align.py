@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from egressd.model.catalog import Catalog, Region
+from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint
 from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import PLACEHOLDER, placeholders
@@ -34,20 +34,11 @@ def region_codes(catalog: Catalog, cloud: Cloud) -> Mapping[str, Mapping[str, fr
     """Return the regions by code, for each placeholder that regions fill in."""
     found: dict[str, dict[str, set[str]]] = {}
     for region in catalog.regions:
-        for name, code in _codes(region):
+        for name, code in region.codes.items():
             codes = found.setdefault(name, {})
             if region.cloud is cloud:
                 codes.setdefault(code, set()).add(region.name)
     return {name: {code: frozenset(one) for code, one in codes.items()} for name, codes in found.items()}
-
-
-def _codes(region: Region) -> Iterable[tuple[str, str]]:
-    yield "region", region.name
-    if region.his:
-        yield "his", region.his
-    if region.gas:
-        yield "gas", region.gas
-    yield from region.values
 
 
 @dataclass(slots=True)

@@ -19,6 +19,8 @@ from egressd.model.settings import Settings
 Format = Literal["csv", "json", "markdown"]
 FORMATS: tuple[Format, ...] = ("csv", "json", "markdown")
 
+_SECTIONS = {Leg.DIRECT: 0, Leg.TO_PROXY: 0, Leg.FROM_PROXY: 1, Leg.BY_GATEWAY: 2}
+"""The order of legs in a document for people: first what hosts reach, with or without a proxy."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -98,10 +100,7 @@ def _markdown(rules: tuple[FirewallRule, ...], catalog: Catalog, settings: Setti
     profiles = ", ".join(settings.profiles) or "none"
     place = f"cloud {settings.cloud.value}, region {settings.region or 'not given'}"
     lines = ["# Firewall rules", "", f"Profiles: {profiles}; {place}; catalog of {catalog.revision}."]
-    last = (Leg.FROM_PROXY, Leg.BY_GATEWAY)
-    ordered = sorted(
-        rules, key=lambda one: ((one.leg in last) + (one.leg is last[-1]), one.direction is Direction.INBOUND)
-    )
+    ordered = sorted(rules, key=lambda one: (_SECTIONS[one.leg], one.direction is Direction.INBOUND))
     groups: dict[tuple[str, str], list[FirewallRule]] = {}
     for rule in ordered:
         groups.setdefault((_heading(rule), ", ".join(rule.sources) or "not given"), []).append(rule)

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from egressd.model.endpoint import Direction, Need
-
-STRENGTH = (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL)
-"""Needs, the strictest first."""
+from egressd.wording import port_range
 
 
 class Leg(StrEnum):
@@ -67,4 +65,4 @@ class FirewallRule:
     @property
     def ports(self) -> str:
         """The port or the range, as firewalls write it; empty with ICMP."""
-        return "-".join(str(one) for one in (self.port, self.last_port) if one is not None)
+        return port_range(self.port, self.last_port)

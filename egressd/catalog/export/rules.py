@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from egressd.catalog.export.rule import STRENGTH, FirewallRule, Leg
+from egressd.catalog.export.rule import FirewallRule, Leg
 from egressd.fields.parse import is_loopback_host
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Direction, Endpoint, Inspection, Need, Protocol, Role
+from egressd.model.endpoint import NEEDS_BY_STRENGTH, Direction, Endpoint, Inspection, Need, Protocol, Role
 from egressd.model.settings import Proxy, Settings
 from egressd.planning.path.arc_proxy import is_forwarded
 from egressd.planning.path.choice import goes_through_proxy, proxy_on_path
@@ -65,7 +65,9 @@ def firewall_rules(
         for new in _rules_of(row, settings, values, only):
             key = (new.leg, new.proxy, new.destination, new.ports, new.transport, new.direction)
             _merge(rules.setdefault(key, new), new)
-    return tuple(sorted(rules.values(), key=lambda one: (_LEGS.index(one.leg), STRENGTH.index(one.need))))
+    return tuple(
+        sorted(rules.values(), key=lambda one: (_LEGS.index(one.leg), NEEDS_BY_STRENGTH.index(one.need)))
+    )
 
 
 def _selected(endpoint: Endpoint, settings: Settings, values: PlaceholderValues) -> bool:
@@ -220,7 +222,7 @@ def _merge(rule: FirewallRule, other: FirewallRule) -> None:
         rule.tls_inspection = other.tls_inspection
     rule.subdomains = "any depth" if "any depth" in (rule.subdomains, other.subdomains) else rule.subdomains
     rule.websocket |= other.websocket
-    rule.need = min(rule.need, other.need, key=STRENGTH.index)
+    rule.need = min(rule.need, other.need, key=NEEDS_BY_STRENGTH.index)
     for name in _LISTS:
         setattr(rule, name, _joined(getattr(rule, name), getattr(other, name)))
     if rule.need is Need.REQUIRED:

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from egressd.documents.listed import ListedRow
-from egressd.documents.words import USUAL, need_of
-from egressd.model.endpoint import Need, Protocol
+from egressd.documents.words import USUAL, need_of, usual_port
+from egressd.model.endpoint import NEEDS_BY_STRENGTH, Need, Protocol
 from egressd.planning.placeholder import PLACEHOLDER
 
 Row = dict[str, object]
 
-_NEEDS = tuple(need.value for need in (Need.REQUIRED, Need.CONDITIONAL, Need.OPTIONAL))
+_NEEDS = tuple(need.value for need in NEEDS_BY_STRENGTH)
 _DEFAULT_PORT = "443"
-_PORTS = {protocol: str(port) for port, protocol in USUAL.items()}
 _CATALOG_ONLY = frozenset({"provenance", "since", "until", "clouds", "gateway", "one_of", "feature"})
 """Keys of a catalog row that an endpoint of the configuration does not have."""
 
@@ -105,7 +104,7 @@ def _destination(one: ListedRow) -> Row:
         row["pattern" if "*" in pattern or PLACEHOLDER.search(pattern) else "host"] = pattern
     port = one.port
     if port is None and one.protocol is not Protocol.ICMP and not one.problems:
-        port = _DEFAULT_PORT if one.protocol is None else _PORTS.get(one.protocol, _DEFAULT_PORT)
+        port = usual_port(one.protocol) or _DEFAULT_PORT
     if port is not None:
         row["port"] = int(port) if port.isdecimal() else port
     row["protocol"] = (

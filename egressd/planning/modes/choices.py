@@ -16,16 +16,17 @@ class Choices:
 
     per_host: frozenset[str] = frozenset()
 
-    def of_row(self, endpoint: Endpoint) -> str | None:
-        """Return the choice that a row belongs to; names of different profiles are different choices."""
-        if endpoint.one_of is None:
-            return None
-        return f"{endpoint.profile}/{endpoint.one_of}" if endpoint.profile else endpoint.one_of
-
     def of_host(self, endpoint: Endpoint, host: str) -> str | None:
         """Return the choice that a host of a row belongs to."""
-        name = self.of_row(endpoint)
+        name = choice_of_row(endpoint)
         return f"{name}{AT_HOST}{host}" if name in self.per_host else name
+
+
+def choice_of_row(endpoint: Endpoint) -> str | None:
+    """Return the choice that a row belongs to; names of different profiles are different choices."""
+    if endpoint.one_of is None:
+        return None
+    return f"{endpoint.profile}/{endpoint.one_of}" if endpoint.profile else endpoint.one_of
 
 
 def name_choices(expansions: Iterable[Expansion]) -> Choices:
@@ -33,7 +34,7 @@ def name_choices(expansions: Iterable[Expansion]) -> Choices:
     patterns: dict[str, set[str]] = {}
     hosts: dict[str, set[str]] = {}
     for one in expansions:
-        name = Choices().of_row(one.row.endpoint)
+        name = choice_of_row(one.row.endpoint)
         if name is not None:
             patterns.setdefault(name, set()).add(one.row.endpoint.pattern)
             hosts.setdefault(name, set()).update(sample.host for sample in one.samples)

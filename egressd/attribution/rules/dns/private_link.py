@@ -16,7 +16,6 @@ from egressd.attribution.facts.address import AddressKind
 from egressd.attribution.facts.peer_comparison import ARC_SCOPE, PRIVATE_LINK, NameView, scope_of
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.dns.lookup import nodata, nxdomain
-from egressd.model.endpoint import SampleKind
 from egressd.model.observation import Phase
 from egressd.model.settings import SYSTEM_RESOLVER
 from egressd.model.verdict import Confidence, Outcome
@@ -46,8 +45,7 @@ def expects_private(context: TrailContext) -> bool:
     A key vault or Resource Manager may have a private endpoint of its own: both answers are right for those.
     A random or a guessed name proves nothing about a zone.
     """
-    proves_nothing = context.random or context.target.sample is SampleKind.DERIVED
-    return _scope_in_use(context) is True and not proves_nothing and _is_in_scope(context)
+    return _scope_in_use(context) is True and context.target.is_proof and _is_in_scope(context)
 
 
 def _is_in_scope(context: TrailContext) -> bool:
