@@ -16,7 +16,7 @@ test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
 QUICK := tests/planning tests/attribution tests/standing tests/alerting tests/catalog tests/documents tests/report tests/metrics \
-	tests/config tests/notify/content tests/test_yamlfile.py tests/test_proofs.py tests/test_house.py
+	tests/config tests/notify/content tests/manual tests/test_yamlfile.py tests/test_proofs.py tests/test_house.py
 MEASURED := $(QUICK) tests/repositories tests/engine tests/state tests/probe tests/net_room tests/web
 PLAIN := not servers and not machine and not alone
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from egressd.catalog.compiled import compile_catalog
 from egressd.catalog.load import DATA, load_catalog
+from scripts.pages.blame import render_blame_page
 from scripts.pages.configuration import render_reference
 from scripts.pages.floors import render_architecture, render_names, render_ontology
 from scripts.pages.lab import render_lab_page
 from scripts.pages.metrics import render_metrics_page
 from scripts.pages.profiles import profile_pages
-from scripts.pages.reason_codes import render_reason_page
+from scripts.pages.reason_codes import reason_pages
 from scripts.pages.schema import render_schema
 from tests.proofs import proofs
 
@@ -23,13 +24,14 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/architecture.md": render_architecture,
     "docs/ontology.md": render_ontology,
     "docs/names.md": render_names,
+    "docs/blame.md": render_blame_page,
     "docs/configuration.md": render_reference,
     "egressd/report/sweep-1.schema.json": render_schema,
     "egressd/catalog/data/compiled.json": lambda: compile_catalog(load_catalog(DATA)),
     "docs/lab.md": render_lab_page,
     "docs/metrics.md": render_metrics_page,
-    "docs/reason-codes.md": lambda: render_reason_page(proofs()),
     **profile_pages(),
+    **reason_pages(proofs()),
 }
 """Path within the repository, and the function that makes its text."""
 

@@ -1,11 +1,10 @@
-"""Reason codes on a terminal, as a list, and in the manual."""
+"""Reason codes on a terminal and as a list."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -18,10 +17,7 @@ from egressd.report.explain import (
     render_reason_list,
     suggest,
 )
-from scripts.pages.reason_codes import render_reason_page
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "reason-codes.md"
 EVERY = pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS.keys())
 
 
@@ -107,28 +103,3 @@ def test_the_list_has_every_code_once_and_fits() -> None:
 def test_every_blame_has_a_text() -> None:
     """No value of the model is shown as a bare identifier."""
     assert len({blame_text(blame) for blame in Blame}) == len(Blame)
-
-
-def test_the_page_has_a_heading_per_code_and_links_to_each() -> None:
-    """Links of alerts and of the contents lead to a heading that exists."""
-    page = render_reason_page({})
-    assert re.findall(r"^### (.+)$", page, flags=re.MULTILINE) == list(REASONS)
-    assert re.findall(r"\]\(#([a-z0-9_]+)\)", page) == list(REASONS)
-
-
-def test_the_page_shows_no_bare_placeholder_or_markup() -> None:
-    """No unfilled template, and no angle bracket that Markdown would drop as HTML, outside of code."""
-    page = re.sub(r"<!--.*?-->", "", render_reason_page({}), flags=re.DOTALL)
-    prose = re.sub(r"```sh\n.*?```|`[^`\n]*`", "", page, flags=re.DOTALL)
-    assert [line for line in prose.splitlines() if re.search(r"[{}<>]", line)] == []
-
-
-def test_the_page_names_proofs_or_says_why_not() -> None:
-    """Each code names the tests that show it; one without leads to the page that says why."""
-    page = render_reason_page({"tls_sni_reset": ("namespaces: `some_row`",)})
-    proven = re.findall(r"^\*Proven by:\* (.+)$", page, flags=re.MULTILINE)
-    assert len(proven) == len(REASONS)
-    assert proven[list(REASONS).index("tls_sni_reset")] == "namespaces: `some_row`"
-    assert set(proven) - {"namespaces: `some_row`"} == {
-        "no test on a network: see [unproven.md](unproven.md)"
-    }
