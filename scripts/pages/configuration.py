@@ -22,7 +22,7 @@ from egressd.notify.schema import ReceiverSettings
 HEAD = """# Configuration
 
 Made by `make docs` from the schemas in `egressd/config` and `egressd/notify`. A commented example is
-`config/egressd.yml`.
+`config/egressd.yml`; whole files for five kinds of site are in [its examples](../config/examples/README.md).
 
 `egressd --once` needs no file. It reads `--config.file`, else `/etc/egressd/egressd.yml` where there is one;
 flags win over the file. `egressd config check` lists every mistake at once, each as
