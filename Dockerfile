@@ -20,6 +20,7 @@ RUN if [ -d requirements/wheels ]; then \
     /build/bin/python -m pip --python /opt/egressd/bin/python install --quiet -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY egressd egressd
+COPY docs docs
 RUN /build/bin/python -m build --wheel --no-isolation --outdir dist . >/dev/null && \
     PIP_REQUIRE_HASHES=0 /build/bin/python -m pip --python /opt/egressd/bin/python install --quiet \
         --no-index --no-deps dist/*.whl && \

@@ -4,48 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import LooseHeaders
 
-from egressd import clock
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.metrics.exposition import Exposition, choose_form
 from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog
 from egressd.model.snapshot import Snapshot
-from egressd.web.connection.page import PageMaker, compressed, send_page
+from egressd.web.connection.page import PageMaker
 from egressd.web.json_api import SweepJson, alerts_document, targets_document
 from egressd.web.middleware import Gate, refuse
+from egressd.web.pages import PageHandlers
 from egressd.web.probing import ProbeEndpoint
-from egressd.web.status import render_status
 
 RELOAD_TIMEOUT = 30.0
 """Seconds to wait for a reload."""
 MOST_NAMES = 100
 """Metrics that `name[]` may select at once."""
-_REFUSED = re.compile(r"q=0(\.0*)?")
 JSON = {hdrs.CONTENT_TYPE: "application/json; charset=utf-8"}
-PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
 def make_app(gate: Gate, holder: SnapshotHolder, intents: Intents, catalog: Catalog) -> web.Application:
     """Return the application; its only state is caches."""
     app = web.Application(middlewares=[gate.check])
     app.on_response_prepare.append(gate.add_headers)
+    pages = PageMaker()
     handlers = Handlers(
         holder=holder,
         intents=intents,
         exposition=Exposition(offline_limits(catalog)),
         sweeps=SweepJson(),
-        pages=PageMaker(),
+        pages=pages,
         probe_endpoint=ProbeEndpoint(holder=holder, catalog=catalog),
     )
-    app.router.add_get("/", handlers.status)
+    for path, handler in PageHandlers(holder=holder, pages=pages).routes():
+        app.router.add_get(path, handler)
     app.router.add_get("/metrics", handlers.metrics)
     app.router.add_get("/probe", handlers.probe)
     app.router.add_get("/-/healthy", handlers.healthy)
@@ -69,20 +66,12 @@ class Handlers:
     pages: PageMaker
     probe_endpoint: ProbeEndpoint
 
-    async def status(self, request: web.Request) -> web.StreamResponse:
-        """Serve the status page."""
-        snapshot, stalled = self.holder.current, self.holder.watchdog.stalled
-        headers = {hdrs.CONTENT_TYPE: "text/html; charset=utf-8", "Content-Security-Policy": PAGE_POLICY}
-        return await self._send(
-            request, lambda: render_status(snapshot, now=clock.now(), stalled=stalled).encode(), headers
-        )
-
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Serve the metrics."""
         form = choose_form(",".join(request.headers.getall(hdrs.ACCEPT, [])))
         names = tuple(request.query.getall("name[]", []))[:MOST_NAMES]
         snapshot = self.holder.current
-        return await self._send(
+        return await self.pages.answer(
             request,
             lambda: self.exposition.render(snapshot, form=form, names=names),
             {hdrs.CONTENT_TYPE: form, hdrs.VARY: hdrs.ACCEPT},
@@ -123,7 +112,7 @@ class Handlers:
         sweep = self.holder.current.sweep
         if sweep is None:
             return refuse(request, 503, "the first sweep is not done")
-        return await self._send(request, lambda: self.sweeps.render(sweep), JSON)
+        return await self.pages.answer(request, lambda: self.sweeps.render(sweep), JSON)
 
     async def targets(self, request: web.Request) -> web.StreamResponse:
         """Serve every target with its last verdicts and standings."""
@@ -141,31 +130,4 @@ class Handlers:
         def write() -> bytes:
             return (json.dumps(document(snapshot), indent=2) + "\n").encode()
 
-        return await self._send(request, write, JSON)
-
-    async def _send(
-        self,
-        request: web.Request,
-        write: Callable[[], bytes],
-        headers: LooseHeaders,
-        *,
-        variant: Hashable = None,
-    ) -> web.StreamResponse:
-        """Send a page, compressed for clients that accept gzip, and tell caches that it varies by that."""
-        response = web.StreamResponse(headers=headers)
-        response.headers.add(hdrs.VARY, hdrs.ACCEPT_ENCODING)
-        zipped = takes_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, [])))
-        if zipped:
-            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
-        body = await self.pages.make(
-            request.path, (zipped, variant), lambda: compressed(write()) if zipped else write()
-        )
-        return await send_page(request, response, body)
-
-
-def takes_gzip(accepted: str) -> bool:
-    """Whether an `Accept-Encoding` header accepts gzip; weight 0 refuses it (RFC 9110 section 12.5.3)."""
-    parts = [part.partition(";")[::2] for part in accepted[:2000].lower().split(",")]
-    weights = {coding.strip(): parameter.replace(" ", "") for coding, parameter in parts}
-    found = weights.get("gzip", weights.get("*"))
-    return found is not None and _REFUSED.fullmatch(found) is None
+        return await self.pages.answer(request, write, JSON)

@@ -108,9 +108,9 @@ class _StatusPage:
     unsampled: tuple[Unsampled, ...]
 
 
-def render_status(snapshot: Snapshot, *, now: datetime, stalled: bool) -> str:
+def render_status(snapshot: Snapshot, *, now: datetime, stalled: bool) -> bytes:
     """Render the page; all values are escaped."""
-    return _template().render(page=_page(snapshot, now=now, stalled=stalled))
+    return _template().render(page=_page(snapshot, now=now, stalled=stalled)).encode()
 
 
 @cache

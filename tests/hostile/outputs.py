@@ -171,7 +171,7 @@ def check_pages(snapshot: Snapshot) -> None:
     for openmetrics in (False, True):
         write_snapshot(snapshot, limits=LIMITS, openmetrics=openmetrics)
     metric_names(write_snapshot(snapshot, limits=LIMITS, openmetrics=False))
-    page = render_status(snapshot, now=clock.now(), stalled=False)
+    page = render_status(snapshot, now=clock.now(), stalled=False).decode()
     assert "<script>alert" not in page
     for document in (alerts_document(snapshot), targets_document(snapshot)):
         json.dumps(document, allow_nan=False)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import LooseHeaders
 
 from egressd import clock
 
@@ -21,6 +23,7 @@ THREADS = 2
 PIECE = 64 * 1024
 """Bytes that are handed to a connection before the client must have taken some."""
 _LEVEL = 6
+_REFUSED = re.compile(r"q=0(\.0*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,29 @@ class PageMaker:
     _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _waiting: Counter[str] = field(default_factory=Counter)
     _made: dict[str, _Made] = field(default_factory=dict)
+
+    async def answer(
+        self,
+        request: web.Request,
+        write: Callable[[], bytes],
+        headers: LooseHeaders,
+        *,
+        name: str = "",
+        variant: Hashable = None,
+    ) -> web.StreamResponse:
+        """Send a page, compressed for clients that accept gzip, and tell caches that it varies by that.
+
+        `name` is the page's, one of few (empty: its path); `variant` tells apart what it says to whom.
+        """
+        response = web.StreamResponse(headers=headers)
+        response.headers.add(hdrs.VARY, hdrs.ACCEPT_ENCODING)
+        zipped = takes_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, [])))
+        if zipped:
+            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+        body = await self.make(
+            name or request.path, (zipped, variant), lambda: compressed(write()) if zipped else write()
+        )
+        return await send_page(request, response, body)
 
     async def make(self, name: str, key: Hashable, write: Callable[[], bytes]) -> bytes:
         """Return a page; `key` tells its variants apart."""
@@ -76,3 +102,11 @@ async def send_page(request: web.Request, response: web.StreamResponse, body: by
     except ConnectionError:
         pass  # it has left, or was too slow
     return response
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether an `Accept-Encoding` header accepts gzip; weight 0 refuses it (RFC 9110 section 12.5.3)."""
+    parts = [part.partition(";")[::2] for part in accepted[:2000].lower().split(",")]
+    weights = {coding.strip(): parameter.replace(" ", "") for coding, parameter in parts}
+    found = weights.get("gzip", weights.get("*"))
+    return found is not None and _REFUSED.fullmatch(found) is None

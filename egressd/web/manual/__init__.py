@@ -1,0 +1,1 @@
+"""The manual that the daemon serves itself, for networks without an Internet."""
