@@ -20,7 +20,7 @@ from egressd.web.manual.document import (
 )
 from egressd.web.manual.reason import render_reason, render_reasons
 from egressd.web.middleware import Handler
-from egressd.web.status import render_status
+from egressd.web.status.page import render_status
 from egressd.web.template import POLICY, STATIC, render_page, root_of, static_file
 
 HTML = {hdrs.CONTENT_TYPE: "text/html; charset=utf-8", "Content-Security-Policy": POLICY}

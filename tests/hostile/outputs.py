@@ -46,7 +46,7 @@ from egressd.report.sweep_diff import compare_sweeps
 from egressd.state import Persistence
 from egressd.state.history import history_json, read_history
 from egressd.web.json_api import alerts_document, targets_document
-from egressd.web.status import render_status
+from egressd.web.status.page import render_status
 from tests.notify.samples import sample_receiver
 
 RULES = Alerting(explicit=1, silent=1, better=1, instance="here:10980", reminder=60.0)

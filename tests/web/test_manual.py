@@ -140,7 +140,7 @@ def test_markdown_becomes_what_the_forge_shows() -> None:
     text += "| a | b |\n| --- | --- |\n| 1 | <i> |\n"
     found = markdown_to_html(text, {"a.md#b": "../a#b", "https://example.com/": "https://example.com/"}.get)
     assert found.title == "The x_y code"
-    assert [one.anchor for one in found.headings] == ["the-x_y-code", "twice", "twice-1"]
+    assert found.anchors == ("the-x_y-code", "twice", "twice-1")
     assert "generated" not in found.html
     assert "&lt;b&gt;no" in found.html
     assert re.findall(r'href="([^"]*)"', found.html) == ["../a#b", "https://example.com/"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -20,21 +20,13 @@ Locate = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heading:
-    """A heading of a document."""
-
-    level: int
-    text: str
-    anchor: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedMarkdown:
     """A document as HTML."""
 
     title: str
     """The text of its first heading; empty: it has none."""
-    headings: tuple[Heading, ...]
+    anchors: tuple[str, ...]
+    """Those of its headings, in order."""
     html: str
 
 
@@ -48,8 +40,8 @@ def markdown_to_html(text: str, locate: Locate) -> RenderedMarkdown:
         if token.type == "th_open":
             token.attrSet("scope", "col")
     return RenderedMarkdown(
-        title=headings[0].text if headings else "",
-        headings=headings,
+        title=headings[0][0] if headings else "",
+        anchors=tuple(anchor for _, anchor in headings),
         html=parser.renderer.render(tokens, parser.options, {}),
     )
 
@@ -59,8 +51,8 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def _mark_headings(tokens: list[Token]) -> Iterable[Heading]:
-    """Give each heading its anchor, the second of a name with a number, and yield them."""
+def _mark_headings(tokens: list[Token]) -> Iterator[tuple[str, str]]:
+    """Give each heading its anchor, the second of a name with a number; yield text and anchor."""
     seen: Counter[str] = Counter()
     for token, inline in pairwise(tokens):
         if token.type != "heading_open":
@@ -70,7 +62,7 @@ def _mark_headings(tokens: list[Token]) -> Iterable[Heading]:
         number, seen[anchor] = seen[anchor], seen[anchor] + 1
         anchor = f"{anchor}-{number}" if number else anchor
         token.attrSet("id", anchor)
-        yield Heading(level=int(token.tag[1:]), text=text, anchor=anchor)
+        yield text, anchor
 
 
 def anchor_of(heading: str) -> str:

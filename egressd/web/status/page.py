@@ -115,7 +115,7 @@ def render_status(snapshot: Snapshot, *, now: datetime, stalled: bool) -> bytes:
 
 @cache
 def _template() -> Template:
-    text = (files("egressd.web") / "status.html").read_text(encoding="utf-8")
+    text = (files("egressd.web") / "templates" / "status.html").read_text(encoding="utf-8")
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(text)
 
 
