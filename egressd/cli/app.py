@@ -20,7 +20,7 @@ from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.output import print_line, width, write
 from egressd.cli.outputfile import check_output
-from egressd.cli.saved import diff, read_baseline, replay
+from egressd.cli.saved import diff, read_baseline, replay, rules
 from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
 from egressd.cli.service.maintenance import maintenance_app
@@ -56,6 +56,7 @@ app.add_typer(maintenance_app, name="maintenance")
 app.command()(watch)
 app.command()(lab)
 app.command()(replay)
+app.command()(rules)
 app.command()(diff)
 app.command()(history)
 app.command()(healthcheck)

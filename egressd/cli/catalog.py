@@ -28,14 +28,6 @@ catalog_app = typer.Typer(
 )
 
 
-class RuleFormat(StrEnum):
-    """What rules are written as."""
-
-    CSV = "csv"
-    JSON = "json"
-    MARKDOWN = "markdown"
-
-
 class ListFormat(StrEnum):
     """What a list of profiles, of features or of changes is written as."""
 
@@ -170,18 +162,17 @@ def catalog_export(
     need: Annotated[
         list[Need] | None, typer.Option("--need", help="Only rules of this need; repeatable.")
     ] = None,
-    fmt: Annotated[
-        RuleFormat, typer.Option("--format", help="What the rules are written as.")
-    ] = RuleFormat.CSV,
+    fmt: options.RuleLanguage = options.RuleFormat.CSV,
     output: options.Output = None,
 ) -> ExitCode:
     """Export the firewall rules to ask for: from the host, and from the proxy where there is one."""
-    from egressd.catalog.export import RuleFilter, export_rules
+    from egressd.catalog.export import RuleFilter, planned_rules
+    from egressd.firewall.languages import LANGUAGES
 
     check_output(output)
     settings, catalog = read_settings(config_file, flags)
     wanted = RuleFilter(roles=tuple(role or ()), needs=tuple(need or ()))
-    write(export_rules(catalog, settings, fmt.value, wanted), output)
+    write(LANGUAGES[fmt].render(planned_rules(catalog, settings, wanted)), output)
     return ExitCode.OK
 
 

@@ -30,6 +30,15 @@ class Format(StrEnum):
     PROMETHEUS = "prometheus"
 
 
+class RuleFormat(StrEnum):
+    """The languages of rules; a test keeps them the same as `firewall.languages`, which is loaded late."""
+
+    LIST = "list"
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
@@ -43,6 +52,9 @@ ReportFormat = Annotated[Format, typer.Option("--format", help="What the report 
 Output = Annotated[
     Path | None,
     typer.Option("--output", metavar="FILE", help="Write to this file, not to stdout.", readable=False),
+]
+RuleLanguage = Annotated[
+    RuleFormat, typer.Option("--format", help="The language that the rules are written in.")
 ]
 LogLevel = Annotated[Level, typer.Option("--log.level", help="Least level to log.")]
 BaselineFile = Annotated[

@@ -14,8 +14,9 @@ from egressd.cli.input import read_input
 from egressd.cli.output import width, write, write_report
 from egressd.cli.outputfile import check_output
 from egressd.errors import ExitCode, ReportFileError, UsageError
+from egressd.model.endpoint import Need
 from egressd.model.recording import Baseline
-from egressd.model.verdict import Sweep
+from egressd.model.verdict import Sweep, Team
 
 Saved = Annotated[
     Path,
@@ -44,6 +45,32 @@ def replay(
     sweep = read_saved(file)
     write_report(sweep, fmt, output)
     return exit_code(sweep)
+
+
+@guarded
+def rules(
+    file: Saved,
+    *,
+    fmt: options.RuleLanguage = options.RuleFormat.LIST,
+    team: Annotated[
+        list[Team] | None, typer.Option("--team", help="Only what this team can add; repeat for more.")
+    ] = None,
+    need: Annotated[
+        list[Need] | None, typer.Option("--need", help="Only rules of this need; repeat for more.")
+    ] = None,
+    output: options.Output = None,
+) -> ExitCode:
+    """Write the rules that a report's failures ask for, in the language of a device."""
+    from egressd.firewall import Asks
+    from egressd.firewall.languages import LANGUAGES
+
+    check_output(output)
+    asks = Asks(read_saved(file))
+    wanted = (
+        one for one in asks.rules() if (not team or one.team in team) and (not need or one.need in need)
+    )
+    write(LANGUAGES[fmt].render(asks.document(wanted)), output)
+    return ExitCode.OK
 
 
 @guarded

@@ -55,6 +55,19 @@ class Target:
     """The choice of rows it belongs to, of which one that works is enough: profile and name."""
     gateway: GatewayUse | None = None
     """What the Azure Arc gateway in use means for it; None: none is in use, or the row is the operator's."""
+    row_need: Need | None = None
+    """The need of the row, where the target's is less because its name proves nothing; None: the same."""
+    deep: bool = False
+    """Whether the `*` of the pattern covers several labels."""
+    last_port: int | None = None
+    """The last port of the row's range; None if there is one port only."""
+    service_tags: tuple[str, ...] = ()
+    """Azure service tags that cover it, where a document says so."""
+
+    @property
+    def asked_need(self) -> Need:
+        """The need that a rule for it has."""
+        return self.row_need or self.need
 
     @property
     def is_proof(self) -> bool:

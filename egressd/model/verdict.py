@@ -64,6 +64,45 @@ class Blame(StrEnum):
     UNKNOWN_MIDDLEBOX = "unknown_middlebox"
 
 
+class Team(StrEnum):
+    """Who can change what a party does."""
+
+    FIREWALL = "firewall"
+    PROXY = "proxy"
+    DNS = "dns"
+    INSPECTION = "inspection"
+    AZURE = "azure"
+    """The service's own support, and that of certificate authorities."""
+    LOCAL = "local"
+    """Who runs the probing host, and the operator's own servers."""
+
+
+_TEAMS: Mapping[Blame, Team] = {
+    Blame.LOCAL_HOST: Team.LOCAL,
+    Blame.LOCAL_GATEWAY: Team.LOCAL,
+    Blame.DNS_RESOLVER: Team.DNS,
+    Blame.DNS_FILTER: Team.DNS,
+    Blame.FIREWALL_L3L4: Team.FIREWALL,
+    Blame.FIREWALL_L7: Team.FIREWALL,
+    Blame.TLS_INSPECTION: Team.INSPECTION,
+    Blame.EXPLICIT_PROXY: Team.PROXY,
+    Blame.TRANSPARENT_PROXY: Team.PROXY,
+    Blame.PATH_MTU_LINK: Team.FIREWALL,
+    Blame.NAT_DEVICE: Team.FIREWALL,
+    Blame.UPSTREAM_PATH: Team.FIREWALL,
+    Blame.AZURE_SERVICE: Team.AZURE,
+    Blame.ENDPOINT_OWNER: Team.LOCAL,
+    Blame.PKI_ENDPOINT: Team.AZURE,
+    Blame.EGRESSD_ENV: Team.LOCAL,
+    Blame.UNKNOWN_MIDDLEBOX: Team.FIREWALL,
+}
+
+
+def team_of(blame: Blame) -> Team:
+    """Return the team to ask about a party."""
+    return _TEAMS[blame]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
     """A party that can have caused a failure and that no fact rules out."""
@@ -146,6 +185,10 @@ class Finding:
     blame_confidence: Confidence | None = None
     suspects: tuple[Suspect, ...] = ()
     ruled_out: tuple[RuledOut, ...] = ()
+    sources: tuple[str, ...] = ()
+    """Names of the sources it was seen from; empty in reports of older versions."""
+    places: tuple[str, ...] = ()
+    """`host:port` it is about besides its targets, such as revocation servers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

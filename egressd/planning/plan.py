@@ -248,6 +248,10 @@ def _target(endpoint: Endpoint, one: Expansion, sample: Sample, *, path: str, ow
         owned=owned,
         route=endpoint.route,
         gateway=one.row.gateway,
+        row_need=None if sample.kind.is_proof else endpoint.need,
+        deep=endpoint.deep,
+        last_port=endpoint.last_port,
+        service_tags=endpoint.service_tags,
     )
 
 

@@ -23,7 +23,6 @@ from egressd.model.settings import Family
 from egressd.model.verdict import (
     Blame,
     Confidence,
-    Finding,
     Outcome,
     OutcomeCounts,
     RuledOut,
@@ -31,6 +30,7 @@ from egressd.model.verdict import (
     Verdict,
 )
 from egressd.report.plan_entry import PlanEntry
+from egressd.report.rule_entry import FindingEntry, RuleEntry
 from egressd.report.sweep_diff import SweepDiff
 from egressd.yamlfile import render_path
 
@@ -50,7 +50,7 @@ MAX_ROWS = 50_000
 _ROWS = frozenset(
     (
         *("targets", "findings", "probes", "controls", "unsampled", "coverage", "notes"),
-        *("trails", "marks", "changes", "findings_opened", "findings_closed"),
+        *("trails", "marks", "changes", "findings_opened", "findings_closed", "rules"),
     )
 )
 MAX_TEXT = 4096
@@ -185,6 +185,10 @@ class TargetEntry:
     gateway: GatewayUse | None = None
     one_of: str | None = None
     """The choice of endpoints it belongs to, of which one that works is enough."""
+    row_need: Need | None = None
+    deep: bool = False
+    last_port: int | None = None
+    service_tags: tuple[str, ...] = ()
     not_needed: str | None = None
     """The endpoint that works in its place, so that it does not decide; null: there is none."""
     outcome: Outcome
@@ -222,9 +226,11 @@ class Report:
     vantage: VantageEntry
     summary: SummaryEntry
     targets: tuple[TargetEntry, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[FindingEntry, ...]
     controls: tuple[ControlEntry, ...]
     plan: PlanEntry
+    rules: tuple[RuleEntry, ...] = ()
+    """The rules that all failures ask for, those that no finding explains included."""
     baseline: Baseline | None = None
     """The baseline of the sweep."""
     changes: SweepDiff | None = None
@@ -232,7 +238,7 @@ class Report:
 
 
 # pydantic applies it to the whole tree, which consists of plain dataclasses.
-Report.__pydantic_config__ = {"strict": True, "allow_inf_nan": False}  # type: ignore[attr-defined]  # ours
+Report.__pydantic_config__ = {"strict": True, "allow_inf_nan": False, "serialize_by_alias": True}  # type: ignore[attr-defined]  # ours
 
 
 @cache

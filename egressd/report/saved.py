@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from egressd import __version__
 from egressd.errors import ReportFileError
+from egressd.firewall import Asks
 from egressd.model.observation import Observation, TlsObservation
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
@@ -34,6 +35,7 @@ from egressd.report.document import (
     report_adapter,
 )
 from egressd.report.plan_entry import PlanEntry, ProbeEntry, ProxyEntry, RouteEntry
+from egressd.report.rule_entry import FindingEntry, rule_entries
 from egressd.report.summary import by_profile, count_outcomes, outcomes_of
 from egressd.report.sweep_diff import diff_since_baseline
 from egressd.wording import is_stamp
@@ -92,7 +94,7 @@ def from_json(text: str) -> Recording:
 def to_report(sweep: Sweep) -> Report:
     """Convert a sweep to its report."""
     recording = sweep.recording
-    plan = recording.plan
+    plan, asks = recording.plan, Asks(sweep)
     return Report(
         schema="egressd.sweep/1",
         run=RunEntry(
@@ -110,7 +112,10 @@ def to_report(sweep: Sweep) -> Report:
             SummaryEntry, count_outcomes(outcomes_of(sweep).values()), by_profile=by_profile(sweep)
         ),
         targets=tuple(_targets(sweep)),
-        findings=sweep.findings,
+        findings=tuple(
+            convert_fields(FindingEntry, one, rules=rule_entries(asks.of_finding(one)))
+            for one in sweep.findings
+        ),
         controls=tuple(
             convert_fields(
                 ControlEntry,
@@ -121,6 +126,7 @@ def to_report(sweep: Sweep) -> Report:
             for one in recording.controls
         ),
         plan=_plan(sweep),
+        rules=rule_entries(asks.rules()),
         baseline=recording.baseline,
         changes=diff_since_baseline(sweep),
     )

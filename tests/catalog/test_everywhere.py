@@ -7,7 +7,8 @@ from functools import cache
 import pytest
 
 from egressd.catalog import load_catalog
-from egressd.catalog.export import Leg, firewall_rules
+from egressd.catalog.export import firewall_rules
+from egressd.firewall import Leg
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Need
 from egressd.model.settings import THIS_HOST, Proxy, Resolver, Settings

@@ -28,7 +28,7 @@ def test_the_schema_is_valid_and_describes_its_keys() -> None:
     certificate = schema["$defs"]["Certificate"]
     assert set(certificate["required"]) == set(certificate["properties"])
     assert certificate["properties"]["sha256"]["description"] == "Of the DER, lower-case hex."
-    assert schema["$defs"]["Finding"]["properties"]["title"] == {"type": "string"}
+    assert schema["$defs"]["FindingEntry"]["properties"]["title"] == {"type": "string"}
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def build_finding(
         confidence=sure,
         title=_title(reason, key if shown is None else shown),
         targets=tuple(dict.fromkeys(one.target.id for one in some)),
+        sources=tuple(sorted({one.source for one in some})),
         evidence=_evidence(some, lines),
         advice=verdicts[0].advice
         if own and len(some) == 1
@@ -112,11 +113,14 @@ def finding_about_path(
     values: Mapping[str, str] | None = None,
     suspects: Signature | None = None,
     ruled_out: Mapping[Blame, str] = NONE_RULED_OUT,
+    sources: Iterable[str] = (),
+    places: Iterable[str] = (),
 ) -> Finding:
     """Return a finding without targets, about the path or this host.
 
-    `suspects`: who can have caused it, where what was seen shows more than the reason's usual ones;
-    `ruled_out`: who of them did not, each with the fact.
+    `places`: what it is about, as `host:port`, seen from `sources`, by name. `suspects`: who can have caused
+    it, where what was seen shows more than the reason's usual ones; `ruled_out`: who of them did not, each
+    with the fact.
     """
     reason = REASONS[code]
     found = usual_attribution(
@@ -132,6 +136,8 @@ def finding_about_path(
         confidence=sure,
         title=title or reason.title,
         targets=(),
+        sources=tuple(sorted(set(sources))),
+        places=tuple(dict.fromkeys(places)),
         evidence=evidence,
         advice=request(reason, reason.advise(values or {}), found, values or {}),
     )

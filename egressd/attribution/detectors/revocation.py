@@ -29,6 +29,7 @@ from egressd.model.observation import Failure, Observation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control
 from egressd.model.verdict import Blame, Confidence, Finding
+from egressd.wording import host_port
 
 UNREACHABLE, TAMPERED = "pki_revocation_unreachable", "pki_revocation_tampered"
 SUSPECTS: Mapping[FetchEnd, Signature] = {
@@ -89,6 +90,8 @@ def _finding(index: SweepIndex, end: FetchEnd, some: list[FailedFetch]) -> Findi
         values=known | {"host": listed(hosts), "source": listed(sources)},
         suspects=_suspects(end, some),
         ruled_out=_ruled_out(some),
+        sources=(one.control.source for one in some),
+        places=(host_port(one.url.at.host, one.url.at.port) for one in some),
     )
 
 

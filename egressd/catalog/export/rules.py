@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import assert_never
 from urllib.parse import urlsplit
 
-from egressd.catalog.export.rule import FirewallRule, Leg
 from egressd.fields.parse import is_loopback_host
+from egressd.firewall.document import Origin, RuleSet
+from egressd.firewall.rule import (
+    ANY_DEPTH,
+    ONE_LABEL,
+    FirewallRule,
+    Leg,
+    inspection_text,
+    merged,
+    transports_of,
+)
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import NEEDS_BY_STRENGTH, Direction, Endpoint, Inspection, Need, Protocol, Role
+from egressd.model.endpoint import Direction, Endpoint, Need, Protocol, Role
 from egressd.model.settings import Proxy, Settings
 from egressd.planning.path.arc_proxy import is_forwarded
 from egressd.planning.path.choice import goes_through_proxy, proxy_on_path
@@ -26,7 +34,6 @@ from egressd.planning.select import SelectedRow, endpoint_may_match, refuse_unma
 
 Place = tuple[str, int | None]
 """A destination and its first port."""
-_LEGS = tuple(Leg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +65,20 @@ def firewall_rules(
         settings.only,
         lambda glob: any(_selected(row.endpoint, replace(settings, only=(glob,)), values) for row in every),
     )
-    rules: dict[tuple[object, ...], FirewallRule] = {}
-    for row in every:
-        if not (_selected(row.endpoint, settings, values) and only.takes(row.endpoint)):
-            continue
-        for new in _rules_of(row, settings, values, only):
-            key = (new.leg, new.proxy, new.destination, new.ports, new.transport, new.direction)
-            _merge(rules.setdefault(key, new), new)
-    return tuple(
-        sorted(rules.values(), key=lambda one: (_LEGS.index(one.leg), NEEDS_BY_STRENGTH.index(one.need)))
+    wanted = (row for row in every if _selected(row.endpoint, settings, values) and only.takes(row.endpoint))
+    return merged(new for row in wanted for new in _rules_of(row, settings, values, only))
+
+
+def planned_rules(catalog: Catalog, settings: Settings, only: RuleFilter | None = None) -> RuleSet:
+    """Return the rules of the selected rows, and which they are. Raises UsageError as `firewall_rules`."""
+    origin = Origin(
+        catalog_revision=catalog.revision,
+        catalog_digest=catalog.digest,
+        cloud=settings.cloud.value,
+        region=settings.region,
+        profiles=settings.profiles,
     )
+    return RuleSet(rules=firewall_rules(catalog, settings, only), origin=origin)
 
 
 def _selected(endpoint: Endpoint, settings: Settings, values: PlaceholderValues) -> bool:
@@ -89,7 +100,7 @@ def _rules_of(
     both = endpoint.direction is Direction.BOTH
     directions = (Direction.OUTBOUND, Direction.INBOUND) if both else (endpoint.direction,)
     for place in _places(endpoint, settings, values):
-        for transport in _transports(endpoint.protocol):
+        for transport in transports_of(endpoint.protocol):
             for direction in directions:
                 plain = replace(_rule(endpoint, place), transport=transport, direction=direction)
                 plain.roles = [one.value for one in roles]
@@ -113,32 +124,18 @@ def _places(endpoint: Endpoint, settings: Settings, values: PlaceholderValues) -
         yield text.lower(), endpoint.port
 
 
-def _transports(protocol: Protocol) -> tuple[str, ...]:
-    match protocol:
-        case Protocol.DNS:
-            return "UDP", "TCP"
-        case Protocol.NTP | Protocol.UDP:
-            return ("UDP",)
-        case Protocol.HTTPS | Protocol.HTTP | Protocol.TLS | Protocol.WSS | Protocol.TCP:
-            return ("TCP",)
-        case Protocol.ICMP:
-            return ("ICMP",)
-        case _:
-            assert_never(protocol)
-
-
 def _rule(endpoint: Endpoint, place: Place) -> FirewallRule:
     document = endpoint.provenance
     dated = f" ({document.date})" if document and document.date else ""
     paths = [one for one in endpoint.paths if one != "/"] if endpoint.protocol.speaks_http else []
-    reach = "any depth" if endpoint.deep else "one label"
+    reach = ANY_DEPTH if endpoint.deep else ONE_LABEL
     return FirewallRule(
         destination=place[0],
         port=place[1],
         last_port=endpoint.last_port,
         protocols=[endpoint.protocol.value],
         paths=paths,
-        tls_inspection=_inspection(endpoint),
+        tls_inspection=inspection_text(endpoint.protocol, endpoint.inspection),
         websocket=endpoint.protocol is Protocol.WSS,
         subdomains=reach if endpoint.is_wildcard else "",
         need=endpoint.need,
@@ -151,12 +148,6 @@ def _rule(endpoint: Endpoint, place: Place) -> FirewallRule:
         documents=[document.document + dated] if document else [],
         endpoints=[endpoint.id],
     )
-
-
-def _inspection(endpoint: Endpoint) -> str:
-    if not endpoint.protocol.encrypted:
-        return "n/a"
-    return "forbidden" if endpoint.inspection is Inspection.FORBIDDEN else "allowed"
 
 
 def _addresses(roles: Iterable[Role], settings: Settings) -> list[str]:
@@ -212,39 +203,3 @@ def _to_proxy(rule: FirewallRule, proxy: Proxy) -> FirewallRule:
         services=["Proxy"],
         purposes=["Carry everything that the proxy then asks for."],
     )
-
-
-def _merge(rule: FirewallRule, other: FirewallRule) -> None:
-    """Merge another row into a rule; the strictest demand wins."""
-    if "forbidden" in (rule.tls_inspection, other.tls_inspection):
-        rule.tls_inspection = "forbidden"
-    elif rule.tls_inspection == "n/a":
-        rule.tls_inspection = other.tls_inspection
-    rule.subdomains = "any depth" if "any depth" in (rule.subdomains, other.subdomains) else rule.subdomains
-    rule.websocket |= other.websocket
-    rule.need = min(rule.need, other.need, key=NEEDS_BY_STRENGTH.index)
-    for name in _LISTS:
-        setattr(rule, name, _joined(getattr(rule, name), getattr(other, name)))
-    if rule.need is Need.REQUIRED:
-        rule.conditions, rule.features = [], []
-
-
-_LISTS = (
-    "roles",
-    "sources",
-    "protocols",
-    "paths",
-    "conditions",
-    "features",
-    "one_of",
-    "gateway",
-    "service_tags",
-    "services",
-    "purposes",
-    "documents",
-    "endpoints",
-)
-
-
-def _joined(some: list[str], more: list[str]) -> list[str]:
-    return list(dict.fromkeys([*some, *more]))

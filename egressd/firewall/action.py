@@ -1,0 +1,109 @@
+"""What would mend a failure: by its reason, and by who is asked.
+
+Only what a rule can mend has one. A slow link, a lost packet, a device's defect and a certificate that ends
+have none: asking for a rule there would send people the wrong way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from egressd.firewall.rule import Action
+from egressd.model.verdict import Blame, Confidence, Suspect, Team, team_of
+
+SURE = frozenset({Confidence.CONFIRMED, Confidence.HIGH})
+"""From here on only the party that is blamed is asked; below, whoever of the suspects can act."""
+_ACTIONS: Mapping[Team, Action] = {
+    Team.FIREWALL: Action.ALLOW,
+    Team.PROXY: Action.ALLOW,
+    Team.DNS: Action.RESOLVE,
+    Team.INSPECTION: Action.EXEMPT,
+}
+"""What each team can add for a name; others have no rules."""
+AT_RESOLVER = frozenset(
+    {"dns_resolver_unreachable", "dns_udp_blocked", "dns_tcp_blocked", "dns_admin_prohibited"}
+)
+"""Failures of the way to a resolver: a firewall is asked to allow that, not the name."""
+ABOUT_OTHERS = frozenset({"site_choice_unreachable", "site_change_correlated", "site_outage"})
+"""Findings that say no more than their targets' own verdicts do of what to change."""
+_WITHOUT = frozenset(
+    {
+        *(
+            "dns_slow",
+            "dns_intermittent",
+            "dns_malformed",
+            "dns_edns_or_fragment_dropped",
+            "dns_edns_unsupported",
+        ),
+        *(
+            "dns_aaaa_broken",
+            "dns_transparent_proxy",
+            "dns_nxdomain_rewritten",
+            "dns_private_link_unexpected",
+        ),
+        *("dns_private_link_split", "dns_private_zone_missing_record", "dns_private_link_mixed"),
+        *(
+            "dns_private_link_public",
+            "dns_private_link_one_family",
+            "dns_other_family_only",
+            "dns_search_list",
+        ),
+        *("dns_resolvers_disagree", "dns_unknown", "tcp_unreachable", "tcp_routing_loop", "tcp_ipv6_broken"),
+        *(
+            "tcp_ipv4_broken",
+            "tcp_rate_limited",
+            "tcp_idle_session_dropped",
+            "nat_ports_exhausted",
+            "path_loss",
+        ),
+        *("path_intermittent", "path_some_ips_broken", "path_ipv4_broken", "path_ipv6_broken", "tcp_unknown"),
+        *(
+            "proxy_name_unresolvable",
+            "proxy_arc_unreachable",
+            "proxy_not_connect_capable",
+            "proxy_auth_required",
+        ),
+        *(
+            "proxy_auth_unsupported",
+            "proxy_auth_rejected",
+            "proxy_certificate_untrusted",
+            "proxy_rate_limited",
+        ),
+        *("proxy_login_required", "proxy_unknown", "tls_pmtu_blackhole_inbound"),
+        *("tls_pmtu_blackhole_outbound", "tls_large_hello_intolerant", "tls_sni_position_intolerant"),
+        *("tls_partial_then_stall", "tls_protocol_error", "tls_flood", "tls_unknown", "tls_mitm_partial"),
+        *("http_truncated", "http_range_blocked", "http_stale_cache", "http_slow_download", "http_flood"),
+        *("http_h2_broken", "http_malformed_answer", "http_unproven_answer", "http_unknown", "ntp_unknown"),
+        *("ntp_kiss_of_death", "ntp_unsynchronized", "not_probed", "internal_error"),
+    }
+)
+
+
+def who_can_act(
+    reason: str, blame: Blame | None, sure: Confidence | None, suspects: Sequence[Suspect]
+) -> tuple[Blame, Action] | None:
+    """Return the party to ask and what of it; None where no rule would help.
+
+    A party that is blamed for sure is asked alone. Until then the first suspect that can add a rule is.
+    """
+    if blame is None or reason in _WITHOUT:
+        return None
+    parties = (blame,) if sure in SURE else (blame, *(one.blame for one in suspects))
+    for party in parties:
+        if (action := _ACTIONS.get(team_of(party))) is not None and _fits(reason, party, action):
+            return party, action
+    return None
+
+
+def _fits(reason: str, party: Blame, action: Action) -> bool:
+    """Return whether an action can mend a reason: a resolver no handshake, inspection no lookup."""
+    if reason in AT_RESOLVER:
+        return action is Action.ALLOW
+    about_names = reason.startswith("dns_")
+    match action:
+        case Action.RESOLVE:
+            return about_names or reason == "proxy_upstream_dns_failed" or party is Blame.DNS_FILTER
+        case Action.EXEMPT:
+            return reason.startswith(("tls_", "http_", "proxy_", "site_"))
+        case Action.ALLOW:
+            return not about_names or reason in ("dns_private_link_unreachable", "dns_doubtful_address")

@@ -1,0 +1,50 @@
+"""Rules with where they come from: what every language renders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from egressd.firewall.rule import FirewallRule
+from egressd.wording import count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where rules come from: a plan, or the failures of a report."""
+
+    catalog_revision: str
+    catalog_digest: str
+    cloud: str
+    region: str | None
+    profiles: tuple[str, ...]
+    run: str | None = None
+    """The id of the sweep whose failures ask for them; None: they are those of a plan."""
+    started: str | None = None
+    """When that sweep began, RFC 3339 in UTC."""
+    host: str | None = None
+    """The host that it was made from."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Plain lines for a heading."""
+        return tuple(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        if self.run is not None:
+            yield f"What failed from {self.host} at {self.started} (run {self.run})."
+        place = f"cloud {self.cloud}, region {self.region or 'not given'}"
+        yield f"Profiles: {', '.join(self.profiles) or 'none'}; {place}; catalog of {self.catalog_revision}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """Rules, required ones first, and their origin."""
+
+    rules: tuple[FirewallRule, ...]
+    origin: Origin
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """Lines to begin a document with: how many rules, and where they come from."""
+        return (f"egressd: {count(len(self.rules), 'rule')} to ask for.", *self.origin.lines)

@@ -1,0 +1,18 @@
+"""The languages that rules are written in, by the name that `--format` takes.
+
+Each says what its device can and can't express: what is allowed beside what is asked for, what is not
+allowed, and what was left out stand in the text as comments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from egressd.firewall.languages.language import Language
+from egressd.firewall.languages.people import csv, json, markdown, plain
+
+LANGUAGES: Mapping[str, Language] = {
+    one.name: one for one in (plain.LANGUAGE, csv.LANGUAGE, json.LANGUAGE, markdown.LANGUAGE)
+}
+
+__all__ = ["LANGUAGES", "Language"]

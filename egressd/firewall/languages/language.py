@@ -1,0 +1,51 @@
+"""What a device's language can say of a name, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from egressd.firewall.document import RuleSet
+
+
+class Depth(StrEnum):
+    """How many labels a device's form of a leading `*` covers."""
+
+    NONE = "none"
+    """It has no wildcards."""
+    ONE = "one label"
+    ANY = "any depth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wildcards:
+    """The names that a device can say."""
+
+    exact: bool = True
+    """Whether a plain host is that host alone, without the names below it."""
+    depth: Depth
+    apex: bool
+    """Whether the form for `*.x` covers `x` as well."""
+    inside_label: bool
+    """Whether a `*` can be a part of a label, as in `azgn*.x`."""
+    matched_on: str
+    """What the device compares: `SNI or Host`, `DNS answers`, ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """One output of `egressd rules`."""
+
+    name: str
+    title: str
+    suffix: str
+    """That of its files, with the dot."""
+    comment: str
+    """What begins a comment line; empty: the language has none."""
+    wildcards: Wildcards
+    document: str
+    """The vendor's document that the forms are taken from, with version or date; empty: our own format."""
+    tried: str
+    """The programs that its output was run with; empty: it was not tried on a device."""
+    render: Callable[[RuleSet], str]

@@ -1,0 +1,38 @@
+"""Rules as JSON, by the schema `egressd.rules/1`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from egressd.firewall.document import RuleSet
+from egressd.firewall.languages.language import Language
+from egressd.firewall.languages.people.as_asked import AS_ASKED
+
+
+def _render(asked: RuleSet) -> str:
+    """Write the rules and their origin as one object."""
+    origin = asked.origin
+    report = {"run": origin.run, "started": origin.started, "host": origin.host} if origin.run else None
+    document = {
+        "schema": "egressd.rules/1",
+        "catalog": {"revision": origin.catalog_revision, "digest": origin.catalog_digest},
+        "cloud": origin.cloud,
+        "region": origin.region,
+        "profiles": list(origin.profiles),
+        "report": report,
+        "rules": [asdict(rule) for rule in asked.rules],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+LANGUAGE = Language(
+    name="json",
+    title="JSON, by the schema egressd.rules/1",
+    suffix=".json",
+    comment="",
+    wildcards=AS_ASKED,
+    document="",
+    tried="",
+    render=_render,
+)

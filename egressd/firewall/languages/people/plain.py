@@ -1,0 +1,61 @@
+"""Rules as a plain list of hosts, one per line; ports and sources stand in comments above them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from egressd.firewall.document import RuleSet
+from egressd.firewall.languages.language import Language
+from egressd.firewall.languages.people.as_asked import AS_ASKED
+from egressd.firewall.rule import Action, FirewallRule, Leg
+from egressd.model.endpoint import Direction
+
+_MEANING = (
+    "A leading *. stands for one label or more, and not for the name behind it; a * inside a label for",
+    "a part of that label.",
+)
+
+
+def _render(asked: RuleSet) -> str:
+    """Write the destinations by leg, port, sources and need, required ones first."""
+    groups: dict[str, list[str]] = {}
+    for rule in asked.rules:
+        groups.setdefault(_about(rule), []).append(rule.destination)
+    lines = [f"# {line}" for line in (*asked.heading, *(_MEANING if asked.rules else ()))]
+    for about, names in groups.items():
+        lines += ["", f"# {about}", *dict.fromkeys(names)]
+    return "\n".join(lines) + "\n"
+
+
+def _about(rule: FirewallRule) -> str:
+    return ", ".join(_facts(rule))
+
+
+def _facts(rule: FirewallRule) -> Iterator[str]:
+    yield "/".join(part for part in (rule.transport.lower(), rule.ports) if part)
+    other = "to" if rule.direction is Direction.INBOUND else "from"
+    yield f"{other} {' '.join(rule.sources) or 'addresses that are not known'}"
+    if rule.direction is Direction.INBOUND:
+        yield "inbound"
+    if rule.action is not Action.ALLOW:
+        yield "no TLS inspection" if rule.action is Action.EXEMPT else "answered as public DNS does"
+    match rule.leg:
+        case Leg.AT_PROXY:
+            yield f"let through by {rule.proxy}"
+        case Leg.BY_GATEWAY:
+            yield f"forwarded by {rule.proxy}: no rule is needed"
+        case Leg.DIRECT | Leg.TO_PROXY | Leg.FROM_PROXY:
+            pass
+    yield rule.need.value
+
+
+LANGUAGE = Language(
+    name="list",
+    title="plain host list",
+    suffix=".txt",
+    comment="#",
+    wildcards=AS_ASKED,
+    document="",
+    tried="",
+    render=_render,
+)
