@@ -94,7 +94,7 @@ def root_command(
     once: Annotated[bool, typer.Option("--once", help="Sweep once, report, and exit.")] = False,
     config_file: options.ConfigFile = None,
     flags: Flags,
-    fmt: options.ReportFormat = options.Format.TABLE,
+    fmt: options.ReportFormat = None,
     output: options.Output = None,
     baseline: options.BaselineFile = None,
     web_listen: options.WebListen = None,

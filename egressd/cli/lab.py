@@ -54,7 +54,7 @@ def lab(
             "--config.write", metavar="FILE", help="Write a configuration for the lab there.", readable=False
         ),
     ] = None,
-    fmt: options.ReportFormat = options.Format.TABLE,
+    fmt: options.ReportFormat = None,
     output: options.Output = None,
     log_level: options.LogLevel = Level.WARN,
     log_format: options.LogFormat = Form.HUMAN,
@@ -70,9 +70,7 @@ def lab(
     if list_faults:
         write(render_faults(width=width()) + "\n", None)
         return ExitCode.OK
-    _refuse_unfit(
-        once=once, report=output is not None or fmt is not options.Format.TABLE, config=config_write
-    )
+    _refuse_unfit(once=once, report=output is not None or fmt is not None, config=config_write)
     check_output(output)
     configure_logging(log_level, log_format)
     catalog = load_catalog()
@@ -90,7 +88,7 @@ def lab(
     return ExitCode.OK
 
 
-def _report(sweep: Sweep, fmt: options.Format, output: Path | None) -> ExitCode:
+def _report(sweep: Sweep, fmt: options.Format | None, output: Path | None) -> ExitCode:
     from egressd.report.summary import exit_code
 
     write_report(sweep, fmt, output)

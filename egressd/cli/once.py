@@ -32,7 +32,7 @@ def sweep_once(
     settings: Settings,
     catalog: Catalog,
     *,
-    fmt: Format,
+    fmt: Format | None,
     output: Path | None,
     baseline: Baseline | None = None,
 ) -> ExitCode:

@@ -48,7 +48,30 @@ ConfigFile = Annotated[
         readable=False,
     ),
 ]
-ReportFormat = Annotated[Format, typer.Option("--format", help="What the report is written as.")]
+FORMAT_OF_SUFFIX: Mapping[str, Format] = {
+    ".json": Format.JSON,
+    ".md": Format.MARKDOWN,
+    ".markdown": Format.MARKDOWN,
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".xml": Format.JUNIT,
+    ".csv": Format.CSV,
+    ".prom": Format.PROMETHEUS,
+}
+"""What a file is written as whose format is not given; any other is a table."""
+
+
+def format_for(fmt: Format | None, output: Path | None) -> Format:
+    """Return the format as given, else by the suffix of the file."""
+    if fmt is not None:
+        return fmt
+    return FORMAT_OF_SUFFIX.get(output.suffix.lower(), Format.TABLE) if output is not None else Format.TABLE
+
+
+ReportFormat = Annotated[
+    Format | None,
+    typer.Option("--format", help="What the report is written as; else by the suffix of --output."),
+]
 Output = Annotated[
     Path | None,
     typer.Option("--output", metavar="FILE", help="Write to this file, not to stdout.", readable=False),

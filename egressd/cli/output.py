@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from egressd.cli.guard import discard_stdout, print_stderr
-from egressd.cli.options import Format
+from egressd.cli.options import Format, format_for
 from egressd.cli.outputfile import write_output
 from egressd.errors import OutputError
 from egressd.inputfile import why_unusable
@@ -21,8 +21,12 @@ READABLE = 0o644
 """The mode of files for another service: node_exporter runs as another user, whatever our umask."""
 
 
-def write_report(sweep: Sweep, fmt: Format, output: Path | None) -> None:
-    """Write a report, and print a summary on stderr if it went to a file."""
+def write_report(sweep: Sweep, fmt: Format | None, output: Path | None) -> None:
+    """Write a report, and print a summary on stderr if it went to a file.
+
+    No format: that of the file's suffix.
+    """
+    fmt = format_for(fmt, output)
     text = render(sweep, fmt, terminal=output is None)
     if output is None:
         if not to_stdout(text):

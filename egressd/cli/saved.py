@@ -35,7 +35,7 @@ class DiffFormat(StrEnum):
 def replay(
     file: Saved,
     *,
-    fmt: options.ReportFormat = options.Format.TABLE,
+    fmt: options.ReportFormat = None,
     output: options.Output = None,
 ) -> ExitCode:
     """Judge a saved sweep again, by the rules of this version."""
@@ -83,8 +83,9 @@ def diff(
     ],
     *,
     fmt: Annotated[
-        DiffFormat, typer.Option("--format", help="What the changes are written as.")
-    ] = DiffFormat.TEXT,
+        DiffFormat | None,
+        typer.Option("--format", help="What the changes are written as; else by the suffix of --output."),
+    ] = None,
     output: options.Output = None,
 ) -> ExitCode:
     """Show what changed between two saved sweeps; exit code 1 if something fails that did not before."""
@@ -95,7 +96,9 @@ def diff(
     if str(before) == str(after) == "-":
         raise UsageError("only one of the two reports can come from stdin")
     changes = compare_sweeps(read_saved(before), read_saved(after))
-    text = render_diff_json(changes) if fmt is DiffFormat.JSON else render_diff_text(changes, width=width())
+    named_json = output is not None and output.suffix.lower() == ".json"
+    as_json = fmt is DiffFormat.JSON or (fmt is None and named_json)
+    text = render_diff_json(changes) if as_json else render_diff_text(changes, width=width())
     write(text, output)
     return ExitCode.FAILED if changes.new_failures else ExitCode.OK
 

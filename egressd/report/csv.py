@@ -1,7 +1,7 @@
 """The report as CSV: one row per target and source, for a spreadsheet or a ticket.
 
 No cell starts like a formula. The connection is the one that decided the verdict, to find its entry in a
-firewall's log.
+firewall's log. Required endpoints that were not probed for want of an option have a row as well.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import csv
 import io
 
 from egressd.attribution.blame.claims import suspect_lines
-from egressd.model.plan import Target
-from egressd.model.verdict import SourceVerdict, Sweep, spared_in
+from egressd.model.observation import Phase
+from egressd.model.plan import Target, Unsampled
+from egressd.model.verdict import Outcome, SourceVerdict, Sweep, spared_in
+from egressd.report.summary import option_of, unproved
 from egressd.report.text import clean
 from egressd.report.ticket.connection import Connection, connection_of, trails_of
 
@@ -43,6 +45,7 @@ COLUMNS = (
     "suspects",
     "decided_by",
     "not_needed",
+    *(f"{phase}_ms" for phase in Phase),
 )
 _FORMULA = ("=", "+", "-", "@")
 
@@ -59,9 +62,32 @@ def render_csv(sweep: Sweep) -> str:
         for one in (*judged.by_source, *judged.other_path):
             connection = connection_of(judged.target, one, trails)
             alternative = excused.get((judged.target, one.source), "")
-            row = (*_row(targets[judged.target], one, connection), alternative)
+            row = (*_row(targets[judged.target], one, connection), alternative, *_latency(connection))
             writer.writerow(_harmless(cell) for cell in row)
+    for missing in unproved(sweep):
+        writer.writerow(_harmless(cell) for cell in _not_probed(missing))
     return out.getvalue()
+
+
+def _not_probed(one: Unsampled) -> tuple[str, ...]:
+    """Return the row of an endpoint that was not probed, and for want of what."""
+    wanted = " and ".join(option_of(name) for name in one.lacks)
+    known = {
+        "endpoint": one.endpoint,
+        "host": one.pattern,
+        "need": one.need.value,
+        "outcome": Outcome.UNKNOWN.value,
+        "reason": "not_probed",
+        "evidence": one.why,
+        "advice": f"Give {wanted}, so that it is probed.",
+    }
+    return tuple(known.get(name, "") for name in COLUMNS)
+
+
+def _latency(connection: Connection) -> tuple[str, ...]:
+    """Return the milliseconds of each phase; empty where it was not reached."""
+    spent = dict(connection.latency)
+    return tuple(f"{spent[phase]:.1f}" if phase in spent else "" for phase in Phase)
 
 
 def _row(target: Target, judged: SourceVerdict, connection: Connection) -> tuple[str, ...]:

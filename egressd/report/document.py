@@ -124,10 +124,19 @@ class VantageEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryEntry(OutcomeCounts):
-    """Targets by outcome."""
+    """Targets by outcome, and what the sweep says as a whole."""
 
     by_profile: dict[str, OutcomeCounts]
-    """A target counts for each of its profiles."""
+    """A target counts for each of its profiles; own endpoints count under `own endpoints`."""
+    conclusion: str = ""
+    """The sentence that every format ends or begins with."""
+    exit_code: int | None = None
+    notices: tuple[str, ...] = ()
+    """What to read before anything else, such as that there is no public DNS."""
+    required_not_probed: tuple[str, ...] = ()
+    """Required endpoints that were not probed for want of an option, so that nothing is proved of them."""
+    missing_options: tuple[str, ...] = ()
+    """The options and keys that would have them probed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

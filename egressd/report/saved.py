@@ -36,7 +36,16 @@ from egressd.report.document import (
 )
 from egressd.report.plan_entry import PlanEntry, ProbeEntry, ProxyEntry, RouteEntry
 from egressd.report.rule_entry import FindingEntry, rule_entries
-from egressd.report.summary import by_profile, count_outcomes, outcomes_of
+from egressd.report.summary import (
+    by_profile,
+    conclude,
+    count_outcomes,
+    exit_code,
+    missing_options,
+    notices,
+    outcomes_of,
+    unproved,
+)
 from egressd.report.sweep_diff import diff_since_baseline
 from egressd.wording import is_stamp
 
@@ -108,9 +117,7 @@ def to_report(sweep: Sweep) -> Report:
             evidence_since=recording.evidence_since,
         ),
         vantage=convert_fields(VantageEntry, recording.vantage, trust=dict(recording.vantage.trust)),
-        summary=convert_fields(
-            SummaryEntry, count_outcomes(outcomes_of(sweep).values()), by_profile=by_profile(sweep)
-        ),
+        summary=_summary(sweep),
         targets=tuple(_targets(sweep)),
         findings=tuple(
             convert_fields(FindingEntry, one, rules=rule_entries(asks.of_finding(one)))
@@ -145,6 +152,19 @@ def _plan(sweep: Sweep) -> PlanEntry:
         plain_proxy=_proxy_entry(plan.plain_proxy),
         routes=tuple(convert_fields(RouteEntry, one, proxy=_proxy_entry(one.proxy)) for one in plan.routes),
         probes=probes,
+    )
+
+
+def _summary(sweep: Sweep) -> SummaryEntry:
+    return convert_fields(
+        SummaryEntry,
+        count_outcomes(outcomes_of(sweep).values()),
+        by_profile=by_profile(sweep),
+        conclusion=conclude(sweep),
+        exit_code=exit_code(sweep).value,
+        notices=notices(sweep),
+        required_not_probed=tuple(one.endpoint for one in unproved(sweep)),
+        missing_options=missing_options(sweep),
     )
 
 

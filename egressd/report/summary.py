@@ -18,13 +18,18 @@ from egressd.model.verdict import (
     deciding_by_target,
     outcomes_by_pair,
 )
+from egressd.report.public_dns import without_public_dns
 from egressd.wording import count, host_port
 
 FAILING = frozenset({Outcome.BLOCKED, Outcome.DOWN})
 MOST_DEGRADED = 6
 """Degraded targets that a conclusion names."""
 MOST_WANTED = 4
-"""Missing values that it names."""
+"""Missing options that it names."""
+OWN_ENDPOINTS = "own endpoints"
+"""Where targets count that no profile has; with a blank, so that no profile is called so."""
+_FLAGS = {"region": "--region", "arc_gateway": "--arc-gateway", "endpoints": "endpoints"}
+"""What gives what is missing: an option or a key; the rest is given under `values`."""
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> OutcomeCounts:
@@ -46,11 +51,14 @@ def outcomes_of(sweep: Sweep) -> dict[str, Outcome]:
 
 
 def by_profile(sweep: Sweep) -> dict[str, OutcomeCounts]:
-    """Count targets by profile and outcome, in the plan's order; a target counts for each of its profiles."""
+    """Count targets by profile and outcome, in the plan's order; a target counts for each of its profiles.
+
+    The operator's own endpoints, which no profile has, are counted under a name of their own.
+    """
     outcomes = outcomes_of(sweep)
     found: dict[str, list[Outcome]] = {}
     for target in sweep.recording.plan.targets:
-        for profile in target.profiles:
+        for profile in target.profiles or (OWN_ENDPOINTS,):
             found.setdefault(profile, []).append(outcomes[target.id])
     return {profile: count_outcomes(some) for profile, some in found.items()}
 
@@ -131,16 +139,49 @@ def conclude(sweep: Sweep) -> str:
         case _:
             seen = f"UNSURE: no failure proved, {unsure}" if unknown else "UNSURE: no failure proved"
             text = seen if required else "UNSURE: no required target was probed"
-    return f"{text}{_unproved(sweep)}{_degraded(sweep)} (exit code {code.value})"
+    return f"{_with_public_dns(text, sweep)}{_unproved(sweep)}{_degraded(sweep)} (exit code {code.value})"
+
+
+def notices(sweep: Sweep) -> tuple[str, ...]:
+    """Return what to read before anything else: no public DNS, then what was not probed and why."""
+    dns = without_public_dns(sweep.recording)
+    missing = unproved(sweep)
+    wanted = {option_of(lack): lack for one in missing for lack in one.lacks}
+    waiting = (
+        f"{count(number, 'required endpoint')} not probed for want of {option}, so nothing is proved of "
+        f"{'it' if number == 1 else 'them'}."
+        for option, lack in wanted.items()
+        if (number := sum(lack in one.lacks for one in missing))
+    )
+    return (*([dns.text] if dns is not None else []), *waiting)
+
+
+def _with_public_dns(text: str, sweep: Sweep) -> str:
+    """Say first that there is no public DNS, from which the rest follows."""
+    missing = without_public_dns(sweep.recording)
+    if missing is None:
+        return text
+    state, _, rest = text.partition(": ")
+    return f"{state}: {missing.short}; {rest}"
+
+
+def missing_options(sweep: Sweep) -> tuple[str, ...]:
+    """Return the options for want of which required endpoints were not probed, as they are written."""
+    wanted = dict.fromkeys(name for one in unproved(sweep) for name in one.lacks)
+    return tuple(option_of(name) for name in wanted)
+
+
+def option_of(lack: str) -> str:
+    """Return what gives something that a row lacks: an option, or a key of the configuration."""
+    return _FLAGS.get(lack, f"values.{lack}")
 
 
 def _unproved(sweep: Sweep) -> str:
-    """Say how many required endpoints were not probed for want of a region or values; empty: none."""
-    missing = unproved(sweep)
+    """Say how many required endpoints were not probed, and for want of which options; empty: none."""
+    missing, wanted = unproved(sweep), missing_options(sweep)
     if not missing:
         return ""
-    wanted = dict.fromkeys(name for one in missing for name in one.lacks)
-    named = ", ".join(f"`{name}`" for name in list(wanted)[:MOST_WANTED])
+    named = ", ".join(wanted[:MOST_WANTED])
     more = f" and {len(wanted) - MOST_WANTED} more" if len(wanted) > MOST_WANTED else ""
     return f"; {count(len(missing), 'required endpoint')} not probed for want of {named}{more}"
 

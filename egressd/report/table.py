@@ -15,6 +15,7 @@ from egressd.model.plan import Target, Unsampled
 from egressd.model.verdict import Outcome, Sweep
 from egressd.planning.render import table
 from egressd.report.findings import ReportedFinding, reported_findings
+from egressd.report.public_dns import without_public_dns
 from egressd.report.render_diff import diff_blocks, summarize_diff
 from egressd.report.summary import (
     by_profile,
@@ -45,7 +46,8 @@ _SECTIONS = (
 def render_table(sweep: Sweep, *, width: int = 80, colour: bool = False) -> str:
     """Render a sweep; no line is wider than `width`, which is at least 50."""
     width = max(width, LEAST_WIDTH)
-    blocks = [_headline(sweep, width=width, colour=colour), *_findings(sweep, width=width, colour=colour)]
+    blocks = [_no_public_dns(sweep, width=width, colour=colour), _headline(sweep, width=width, colour=colour)]
+    blocks += _findings(sweep, width=width, colour=colour)
     blocks += _since(sweep, width=width)
     blocks += [_unsampled(sweep, width=width), _not_in_use(sweep, width=width)]
     blocks += [_notes(sweep, width=width), _profiles(sweep, width=width)]
@@ -78,6 +80,13 @@ def _findings(
         yield [colourize("NOT NEEDED", Style.BOLD, colour=colour)]
     for number, one in enumerate(spared, 1):
         yield _finding(one, number, width=width, colour=colour, full=True)
+
+
+def _no_public_dns(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
+    """Say first that there is no public DNS, if so: the rest follows from it."""
+    missing = without_public_dns(sweep.recording)
+    lines = fold(missing.text, width=width) if missing is not None else []
+    return [colourize(line, Style.RED, colour=colour) for line in lines]
 
 
 def _headline(sweep: Sweep, *, width: int, colour: bool) -> list[str]:

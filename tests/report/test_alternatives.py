@@ -201,12 +201,12 @@ def test_a_degraded_alternative_is_one_that_works() -> None:
 @pytest.mark.parametrize(
     ("row", "code", "said"),
     [
-        (unprobed("region"), ExitCode.UNKNOWN, "1 required endpoint not probed for want of `region`"),
-        (unprobed("key_vault", "region"), ExitCode.UNKNOWN, "for want of `key_vault`, `region`"),
+        (unprobed("region"), ExitCode.UNKNOWN, "1 required endpoint not probed for want of --region"),
+        (unprobed("key_vault", "region"), ExitCode.UNKNOWN, "for want of values.key_vault, --region"),
         (unprobed(), ExitCode.OK, ""),
         (unprobed("region", need=Need.CONDITIONAL), ExitCode.OK, ""),
         (unprobed("region", one_of=CHOICE), ExitCode.OK, ""),
-        (unprobed("region", one_of="other/choice"), ExitCode.UNKNOWN, "for want of `region`"),
+        (unprobed("region", one_of="other/choice"), ExitCode.UNKNOWN, "for want of --region"),
     ],
 )
 def test_what_the_operator_could_have_said(row: Unsampled, code: ExitCode, said: str) -> None:
@@ -227,7 +227,7 @@ def test_a_failure_outweighs_what_is_missing() -> None:
     made.unsampled = (unprobed("region"),)
 
     assert conclude(judged(made)) == (
-        "FAIL: 1 required target blocked or down; 1 required endpoint not probed for want of `region` "
+        "FAIL: 1 required target blocked or down; 1 required endpoint not probed for want of --region "
         "(exit code 1)"
     )
 

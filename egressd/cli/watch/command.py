@@ -42,7 +42,8 @@ def watch(
         str | None, typer.Option("--for", metavar="TIME", help="End after this long, whatever the state.")
     ] = None,
     fmt: Annotated[
-        options.Format | None, typer.Option("--format", help="What the last report is written as.")
+        options.Format | None,
+        typer.Option("--format", help="What the last report is written as; else by the suffix of --output."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -80,7 +81,7 @@ def watch(
         one.screen.show_status("")
     _close(sweep, one.screen)
     if output is not None:
-        write_report(sweep, fmt or options.Format.TABLE, output)
+        write_report(sweep, fmt, output)
     return exit_code(sweep)
 
 

@@ -32,6 +32,13 @@ class Connection:
     bytes_sent: int | None = None
     """In the TLS handshake."""
     bytes_received: int | None = None
+    latency: tuple[tuple[Phase, float], ...] = ()
+    """Milliseconds of each phase, in order; the last is that of the failure, if there was one."""
+
+    @property
+    def latency_text(self) -> str:
+        """Milliseconds by phase in words: `dns 2 ms, tcp 12 ms`."""
+        return ", ".join(f"{phase} {spent:.0f} ms" for phase, spent in self.latency)
 
 
 NO_CONNECTION = Connection()
@@ -50,10 +57,22 @@ def trails_of(sweep: Sweep) -> Trails:
 
 def connection_of(target: str, judged: SourceVerdict, trails: Trails) -> Connection:
     """Return the connection that decided the verdict of a target from a source along a path."""
+    trail = deciding_trail(target, judged, trails)
+    return _connection(trail) if trail is not None else NO_CONNECTION
+
+
+def deciding_trail(target: str, judged: SourceVerdict, trails: Trails) -> Trail | None:
+    """Return the trail that decided it; None: it was not probed."""
     own = trails.get((target, judged.source, judged.path), ())
-    for trail in sorted(own, key=lambda one: _weight(judged.verdict, one), reverse=True)[:1]:
-        return _connection(trail)
-    return NO_CONNECTION
+    return max(own, key=lambda one: _weight(judged.verdict, one), default=None)
+
+
+def latency_of(trail: Trail) -> tuple[tuple[Phase, float], ...]:
+    """Return the milliseconds that each phase of a trail took, in order."""
+    spent: dict[Phase, float] = {}
+    for one in trail.observations:
+        spent[one.phase] = spent.get(one.phase, 0.0) + one.elapsed_ms
+    return tuple(spent.items())
 
 
 def milliseconds(target: str, judged: SourceVerdict, trails: Trails) -> float:
@@ -87,6 +106,7 @@ def _connection(trail: Trail) -> Connection:
         sni=hello.sni if hello else "",
         bytes_sent=hello.bytes_sent if hello else None,
         bytes_received=hello.bytes_received if hello else None,
+        latency=latency_of(trail),
     )
 
 
@@ -95,7 +115,9 @@ def _query(trail: Trail) -> Connection:
     query = _first(trail.observations, DnsObservation)
     if query is None:
         return NO_CONNECTION
-    return Connection(time=query.started, transport="DNS", remote_address=query.resolver)
+    return Connection(
+        time=query.started, transport="DNS", remote_address=query.resolver, latency=latency_of(trail)
+    )
 
 
 def _first(observations: Iterable[object], kind: type[T]) -> T | None:

@@ -1,8 +1,8 @@
 """The report as JUnit XML, for a CI server: a test case for every target and source.
 
 A required target that is blocked or down is a failure; one that is unknown is an error, because missing
-evidence is not a pass. Optional and conditional targets never fail, nor do those with an alternative that
-works: if not reachable they are skipped, with the reason.
+evidence is not a pass. So is one that was not probed for want of an option. Optional and conditional targets
+never fail, nor do those with an alternative that works: if not reachable they are skipped, with the reason.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from egressd import __version__
 from egressd.attribution.blame.claims import ruled_out_lines, sureness, who_text
-from egressd.model.plan import Target
+from egressd.model.plan import Target, Unsampled
 from egressd.model.verdict import (
     Outcome,
     SourceVerdict,
@@ -23,7 +23,7 @@ from egressd.model.verdict import (
     outcomes_by_pair,
     spared_in,
 )
-from egressd.report.summary import conclude, exit_code, seconds_of
+from egressd.report.summary import conclude, exit_code, option_of, seconds_of, unproved
 from egressd.report.text import clean
 from egressd.report.ticket.connection import Trails, milliseconds, trails_of
 
@@ -64,11 +64,14 @@ class JunitCase:
 def render_junit(sweep: Sweep) -> str:
     """Render a sweep: one suite for each source, in the order of the plan."""
     trails = trails_of(sweep)
-    cases = tuple(_cases(sweep, trails))
+    cases, missing = tuple(_cases(sweep, trails)), unproved(sweep)
     spent = f"{seconds_of(sweep.recording):.3f}"
-    root = Element("testsuites", {"name": "egressd", **_numbers(cases), "time": spent})
+    numbers = _numbers([*(one.result for one in cases), *("error" for _ in missing)])
+    root = Element("testsuites", {"name": "egressd", **numbers, "time": spent})
     for source in dict.fromkeys(one.judged.source for one in cases):
         _suite(root, sweep, source, tuple(one for one in cases if one.judged.source == source))
+    if missing:
+        _not_probed(root, sweep, missing)
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
@@ -90,10 +93,10 @@ def _cases(sweep: Sweep, trails: Trails) -> Iterable[JunitCase]:
             )
 
 
-def _numbers(cases: tuple[JunitCase, ...]) -> dict[str, str]:
-    found = [one.result for one in cases]
+def _numbers(found: list[str]) -> dict[str, str]:
+    """Count results as JUnit does."""
     return {
-        "tests": str(len(cases)),
+        "tests": str(len(found)),
         "failures": str(found.count("failure")),
         "errors": str(found.count("error")),
         "skipped": str(found.count("skipped")),
@@ -101,17 +104,42 @@ def _numbers(cases: tuple[JunitCase, ...]) -> dict[str, str]:
 
 
 def _suite(root: Element, sweep: Sweep, source: str, cases: tuple[JunitCase, ...]) -> None:
+    numbers = _numbers([one.result for one in cases])
+    seconds = sum(one.seconds for one in cases)
+    suite = _new_suite(root, sweep, f"egressd from {source}", numbers, seconds=seconds)
+    for one in cases:
+        _case(suite, one)
+
+
+def _not_probed(root: Element, sweep: Sweep, missing: tuple[Unsampled, ...]) -> None:
+    """Add the required endpoints that were not probed for want of an option, as a suite of errors."""
+    numbers = _numbers(["error" for _ in missing])
+    suite = _new_suite(root, sweep, "egressd: not probed", numbers, seconds=0)
+    for one in missing:
+        case = SubElement(
+            suite,
+            "testcase",
+            classname=clean(f"egressd.{one.endpoint}"),
+            name=clean(f"{one.pattern} not probed"),
+            time="0.000",
+        )
+        wanted = " and ".join(option_of(name) for name in one.lacks)
+        text = f"required, and not probed for want of {wanted}: {one.why}"
+        SubElement(case, "error", message=clean(text), type="not_probed").text = clean(text)
+
+
+def _new_suite(root: Element, sweep: Sweep, name: str, numbers: dict[str, str], *, seconds: float) -> Element:
     recording = sweep.recording
     head = {
-        "name": clean(f"egressd from {source}"),
-        **_numbers(cases),
-        "time": f"{sum(one.seconds for one in cases):.3f}",
+        "name": clean(name),
+        **numbers,
+        "time": f"{seconds:.3f}",
         "timestamp": recording.started.partition(".")[0],  # readers of JUnit take no fraction and no zone
         "hostname": clean(recording.vantage.host),
     }
     suite = SubElement(root, "testsuite", head)
     properties = SubElement(suite, "properties")
-    for name, value in (
+    for key, value in (
         ("egressd", __version__),
         ("run", recording.id),
         ("cloud", recording.plan.cloud),
@@ -120,9 +148,8 @@ def _suite(root: Element, sweep: Sweep, source: str, cases: tuple[JunitCase, ...
         ("conclusion", conclude(sweep)),
         ("exit_code", str(exit_code(sweep).value)),
     ):
-        SubElement(properties, "property", name=name, value=clean(value))
-    for one in cases:
-        _case(suite, one)
+        SubElement(properties, "property", name=key, value=clean(value))
+    return suite
 
 
 def _case(suite: Element, one: JunitCase) -> None:

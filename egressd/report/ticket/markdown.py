@@ -38,11 +38,13 @@ def render_markdown(sweep: Sweep) -> str:
     page = page_of(sweep)
     blocks = [
         f"# egressd: {inline(page.headline)}",
+        *(f"> **{inline(one)}**" for one in page.notices),
         "\n".join(
             [f"- {name}: {inline(value)}" for name, value in page.facts] + [f"- result: {page.counts}"]
         ),
         *(block for section in page.sections for block in _section(section)),
         *_list("Changes", page.changes),
+        *_profiles(page),
         *_unsampled(page),
         *_list("Notes", page.notes),
         "## All targets",
@@ -126,6 +128,22 @@ def _target_cells(one: TargetRow) -> tuple[str, ...]:
 def _reason_cell(verdict: Verdict) -> str:
     facts = (verdict.reason or "", f"in {verdict.phase}" if verdict.phase else "", verdict.blame or "")
     return ", ".join(one for one in facts if one)
+
+
+def _profiles(page: ReportPage) -> Iterator[str]:
+    if page.profiles:
+        yield "## Products"
+        rows = (
+            (
+                name,
+                *(
+                    str(number)
+                    for number in (one.targets, one.ok, one.degraded, one.blocked, one.down, one.unknown)
+                ),
+            )
+            for name, one in page.profiles
+        )
+        yield _table(("profile", "targets", "ok", "degraded", "blocked", "down", "unknown"), rows)
 
 
 def _unsampled(page: ReportPage) -> Iterator[str]:

@@ -22,6 +22,7 @@ from egressd.report.summary import (
     counts_text,
     describe_vantage,
     exit_code,
+    notices,
     outcomes_of,
     seconds_of,
 )
@@ -95,6 +96,8 @@ class ReportPage:
     state: str
     """`good`, `bad` or `unsure`."""
     counts: str
+    notices: tuple[str, ...]
+    """What to read before anything else."""
     facts: tuple[tuple[str, str], ...]
     sections: tuple[ReportSection, ...]
     changes: tuple[str, ...]
@@ -123,6 +126,7 @@ def page_of(sweep: Sweep) -> ReportPage:
         headline=_headline(sweep),
         state={ExitCode.OK: "good", ExitCode.FAILED: "bad"}.get(exit_code(sweep), "unsure"),
         counts=counts_text(count_outcomes(outcomes_of(sweep).values())),
+        notices=notices(sweep),
         facts=tuple(_facts(sweep)),
         sections=tuple(one for one in sections if one.findings),
         changes=tuple(_changes(sweep)),
