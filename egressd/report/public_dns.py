@@ -62,7 +62,7 @@ def without_public_dns(recording: Recording) -> NoPublicDns | None:
             continue
         endings.setdefault(source, {}).setdefault(one.name, _ending(one))
         asked_of[one.resolver] = None
-    found = tuple(name for name, some in endings.items() if name not in answered and _are_telling(some))
+    found = tuple(name for name, some in endings.items() if name not in answered and _are_enough(some))
     if not found:
         return None
     merged = {name: how for source in found for name, how in endings[source].items()}
@@ -100,7 +100,7 @@ def _ending(one: DnsObservation) -> str:
     return _KINDS.get(one.failure) or one.rcode or str(one.failure).replace("_", " ")
 
 
-def _are_telling(names: Iterable[str]) -> bool:
+def _are_enough(names: Iterable[str]) -> bool:
     names = tuple(names)
     domains = {".".join(one.rstrip(".").split(".")[-2:]) for one in names}
     return len(names) >= LEAST_NAMES and len(domains) >= LEAST_DOMAINS
