@@ -20,7 +20,7 @@ from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.output import print_line, width, write
 from egressd.cli.outputfile import check_output
-from egressd.cli.saved import diff, read_baseline, replay, rules
+from egressd.cli.saved import diff, only_failed, read_baseline, replay, rules
 from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
 from egressd.cli.service.maintenance import maintenance_app
@@ -97,6 +97,7 @@ def root_command(
     fmt: options.ReportFormat = None,
     output: options.Output = None,
     baseline: options.BaselineFile = None,
+    only_failed_in: options.OnlyFailed = None,
     web_listen: options.WebListen = None,
     web_config: options.WebConfig = None,
     log_level: options.MaybeLogLevel = None,
@@ -113,6 +114,7 @@ def root_command(
     if not once:
         _refuse_flags(ctx, "fmt", "output", why="needs --once: the daemon makes no report")
         _refuse_flags(ctx, "baseline", why="needs --once: the daemon keeps a history of its own")
+        _refuse_flags(ctx, "only_failed_in", why="needs --once: the daemon probes everything")
         _refuse_flags(ctx, "strict", why="needs --once: it changes the exit code")
         _refuse_flags(ctx, "compare_paths", why="needs --once: the daemon follows one path")
         load_daemon: Callable[[], DaemonCommand] = ctx.obj
@@ -124,6 +126,7 @@ def root_command(
     check_output(output)
     settings, catalog = read_settings(config_file, flags)
     refuse_sources(settings, flags)
+    settings = only_failed(settings, only_failed_in, baseline=baseline)
     configure_logging(log_level or Level.WARN, log_format or Form.HUMAN, secrets=settings_secrets(settings))
     return sweep_once(settings, catalog, fmt=fmt, output=output, baseline=read_baseline(baseline))
 
@@ -165,6 +168,7 @@ def plan(
     *,
     config_file: options.ConfigFile = None,
     flags: Flags,
+    only_failed_in: options.OnlyFailed = None,
     output: options.Output = None,
 ) -> ExitCode:
     """Print what would be probed, from where, and why; touch nothing."""
@@ -173,6 +177,7 @@ def plan(
 
     check_output(output)
     settings, catalog = read_settings(config_file, flags)
+    settings = only_failed(settings, only_failed_in)
     columns = width() if output is None else 100
     write(render_plan(plan_sweep(settings, catalog), width=columns), output)
     return ExitCode.OK

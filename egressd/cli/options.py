@@ -86,6 +86,15 @@ BaselineFile = Annotated[
         "--baseline", metavar="FILE", help="A saved JSON report to measure the sweep against.", readable=False
     ),
 ]
+OnlyFailed = Annotated[
+    Path | None,
+    typer.Option(
+        "--only-failed",
+        metavar="FILE",
+        help="Only what failed in a saved JSON report, and the required endpoints that it could not probe.",
+        readable=False,
+    ),
+]
 LogFormat = Annotated[Form, typer.Option("--log.format", help="How log lines are written.")]
 MaybeLogLevel = Annotated[
     Level | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from egressd.cli.outputfile import check_output
 from egressd.errors import ExitCode, ReportFileError, UsageError
 from egressd.model.endpoint import Need
 from egressd.model.recording import Baseline
+from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep, Team
 
 Saved = Annotated[
@@ -110,6 +112,25 @@ def read_baseline(file: Path | None) -> Baseline | None:
     from egressd.attribution import baseline_of
 
     return baseline_of(read_saved(file))
+
+
+def only_failed(settings: Settings, file: Path | None, *, baseline: Path | None = None) -> Settings:
+    """Limit what is probed to what failed in a report.
+
+    Raises:
+        ReportFileError: it can't be read, or is no report.
+        UsageError: nothing failed there, or it is to come from stdin together with the baseline.
+    """
+    if file is None:
+        return settings
+    from egressd.engine.failed import failed_before
+
+    if str(file) == str(baseline) == "-":
+        raise UsageError("only one of --only-failed and --baseline can come from stdin")
+    failed = failed_before(read_saved(file), strict=settings.strict)
+    if not failed.endpoints:
+        raise UsageError(f"nothing failed in {file}; leave --only-failed out to probe everything")
+    return replace(settings, only_failed=failed)
 
 
 def read_saved(file: Path) -> Sweep:

@@ -162,6 +162,8 @@ class ControlKind(StrEnum):
     """Send `GET /` in a session whose chain did not verify: a block page, or TLS inspection only?"""
     REPEAT = "repeat"
     """Run the same probe again, until it works or was tried often enough: one failure proves nothing."""
+    KNOWN_GOOD = "known_good"
+    """Probe what was reached before, where only what failed is probed again: is it everything that fails?"""
     CLOCK = "clock"
     """One NTP reply or HTTP `Date` header, to check this host's clock."""
 

@@ -201,6 +201,24 @@ class HostRepositories:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedBefore:
+    """What failed in an earlier sweep: that alone is probed again."""
+
+    started: str
+    """When that sweep was, in UTC."""
+    place: str
+    """Its cloud and region, for people."""
+    targets: frozenset[str]
+    """Ids of the targets that failed."""
+    unprobed: frozenset[str]
+    """Ids of the required endpoints that had no target."""
+    endpoints: frozenset[str]
+    """Ids of the endpoints of both."""
+    worked: frozenset[tuple[str, int]]
+    """Hosts and ports that were reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. Everything has a default: no file is needed."""
 
@@ -244,6 +262,8 @@ class Settings:
     notify: Notify = field(default_factory=Notify)
     only: tuple[str, ...] = ()
     """Patterns of `--only`: probe just the endpoints whose id, pattern or host matches one."""
+    only_failed: FailedBefore | None = None
+    """Probe just what failed then."""
     environment: tuple[str, ...] = ()
     """Warnings about the proxy variables of the environment, if they are used."""
     warnings: tuple[str, ...] = ()

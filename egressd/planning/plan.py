@@ -11,12 +11,19 @@ from dataclasses import dataclass, field, replace
 
 from egressd.model.catalog import Catalog, Discovery, DiscoveryCall
 from egressd.model.endpoint import Endpoint, Expect, Need, Role, SampleKind
-from egressd.model.plan import Plan, Target, Unsampled
+from egressd.model.plan import ControlPlan, Plan, Probe, Target, Unsampled
 from egressd.model.settings import ProbeRoute, Resolver, Settings
 from egressd.planning.controls import base_controls, nxdomain_controls
 from egressd.planning.coverage import coverage
 from egressd.planning.expand import NOT_CALLED, Expansion, ExpansionContext, Sample, expand
 from egressd.planning.modes.choices import Choices, choice_of_row, name_choices
+from egressd.planning.modes.failed_before import (
+    failed_notes,
+    failed_rows,
+    failed_targets,
+    known_good_controls,
+    refuse_foreign,
+)
 from egressd.planning.modes.private_link import private_link_notes
 from egressd.planning.path.arc_proxy import gateway_notes, route_by_gateway
 from egressd.planning.path.choice import goes_through_proxy, route_named
@@ -61,26 +68,29 @@ def make_plan(
     `label` is the random label put in the place of a `*`. `nameservers` are those of this host: they
     stand for the resolver `system`. `arc_proxy` is the URL of the Arc proxy that listens on this host.
 
-    Raises UsageError for a profile that does not exist, an endpoint id that is taken, and an `--only`
-    that matches nothing.
+    Raises UsageError for a profile that does not exist, an endpoint id that is taken, an `--only` that
+    matches nothing, and an `--only-failed` of which nothing is selected.
     """
     context = _context(catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers)
     rows, settings = route_by_gateway(select(catalog, settings), settings, listening=arc_proxy)
     every = expand(rows, context)
     refuse_unmatched(settings.only, lambda glob: any(_selected(one, (glob,)) for one in every))
     expansions = tuple(one for one in every if _selected(one, settings.only))
+    refuse_foreign(settings.only_failed, (one.row.endpoint.id for one in expansions), settings)
     draft = _draft(expansions, settings, catalog)
-    planned = plan_probes(draft.targets, settings, siblings=draft.siblings)
-    controls, control_notes = base_controls(settings, planned)
+    targets = failed_targets(draft.targets, settings.only_failed)
+    unsampled = failed_rows(draft.unsampled, targets, settings.only_failed)
+    planned = plan_probes(targets, settings, siblings=draft.siblings)
+    controls, control_notes = _controls(draft.targets, planned, settings, label=label)
     return Plan(
         region=settings.region,
         cloud=settings.cloud.value,
         catalog_revision=catalog.revision,
         catalog_digest=catalog.digest,
         config_digest=settings.digest,
-        targets=tuple(draft.targets),
+        targets=targets,
         probes=planned,
-        controls=(*controls, *nxdomain_controls(draft.targets, planned, settings.sources, label=label)),
+        controls=controls,
         sources=settings.sources,
         resolvers=settings.resolvers,
         trust=settings.trust,
@@ -89,12 +99,13 @@ def make_plan(
         plain_proxy=settings.plain_proxy,
         arc_gateway=settings.arc_gateway.host if settings.arc_gateway else None,
         routes=_routes_taken(draft.targets, settings),
-        unsampled=tuple(draft.unsampled),
-        coverage=coverage(expansions, draft.targets),
+        unsampled=unsampled,
+        coverage=coverage(_of_rows(expansions, (*targets, *unsampled)), targets),
         notes=(
+            *failed_notes(draft.targets, targets, settings),
             *_notes(catalog, settings, every=every, draft=draft),
             *private_link_notes(
-                settings, needed_by(catalog, settings.profiles), targets=draft.targets, probes=planned
+                settings, needed_by(catalog, settings.profiles), targets=targets, probes=planned
             ),
             *control_notes,
         ),
@@ -108,12 +119,20 @@ def calls_needed(catalog: Catalog, settings: Settings) -> tuple[DiscoveryCall, .
     wanted = {
         row.endpoint.samples.discovered
         for row in select(catalog, settings)
-        if row.waits_for is None and (not settings.only or endpoint_may_match(row.endpoint, settings.only))
+        if row.waits_for is None and _may_be_probed(row.endpoint, settings)
     }
     return tuple(
         call
         for call in catalog.discoveries
         if call.name in wanted and call.cloud is settings.cloud and _can_be_made(call, settings)
+    )
+
+
+def _may_be_probed(endpoint: Endpoint, settings: Settings) -> bool:
+    """Return whether some host of a row may be selected."""
+    failed = settings.only_failed
+    return (not settings.only or endpoint_may_match(endpoint, settings.only)) and (
+        failed is None or endpoint.id in failed.endpoints
     )
 
 
@@ -159,6 +178,20 @@ def _selected(one: Expansion, only: tuple[str, ...]) -> bool:
 
 def _sample_matches(only: tuple[str, ...], one: Expansion, sample: Sample) -> bool:
     return any(glob_matches_host(glob, sample.host) or glob_matches_host(glob, one.pattern) for glob in only)
+
+
+def _controls(
+    targets: list[Target], planned: tuple[Probe, ...], settings: Settings, *, label: str
+) -> tuple[tuple[ControlPlan, ...], tuple[str, ...]]:
+    """Return the controls beside the probes, and notes on what is left out."""
+    base, notes = base_controls(settings, planned)
+    rewriting = nxdomain_controls(targets, planned, settings.sources, label=label)
+    return (*base, *rewriting, *known_good_controls(targets, planned, settings)), notes
+
+
+def _of_rows(expansions: tuple[Expansion, ...], some: Iterable[Target | Unsampled]) -> tuple[Expansion, ...]:
+    kept = {one.endpoint for one in some}
+    return tuple(one for one in expansions if one.row.endpoint.id in kept)
 
 
 def _routes_taken(targets: Iterable[Target], settings: Settings) -> tuple[ProbeRoute, ...]:

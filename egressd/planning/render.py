@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from egressd.model.endpoint import Need, SampleKind
-from egressd.model.plan import Plan, Probe, Target
+from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe, Target
 from egressd.model.settings import ALL_ROLES, Source, Traffic
 from egressd.wording import count, host_port
 
@@ -181,19 +181,15 @@ def _coverage(plan: Plan, *, width: int) -> str:
 
 
 def _controls(plan: Plan, *, width: int) -> str:
-    lines = (
-        f"{one.id}: {_action(one.host)}{_destination(one.address, one.port)}: {one.why}"
-        for one in plan.controls
-    )
+    lines = (f"{one.id}: {_action(one)}: {one.why}" for one in plan.controls)
     return _bullets("Controls", lines, width=width)
 
 
-def _action(host: str) -> str:
-    return f"query {host} at " if host else "connect to "
-
-
-def _destination(address: str | None, port: int) -> str:
-    return host_port(address, port) if address is not None else "every resolver"
+def _action(control: ControlPlan) -> str:
+    if control.kind is ControlKind.KNOWN_GOOD:
+        return f"probe {control.protocol}://{host_port(control.host, control.port)}"
+    place = host_port(control.address, control.port) if control.address is not None else "every resolver"
+    return f"query {control.host} at {place}" if control.host else f"connect to {place}"
 
 
 def _bullets(title: str, lines: Iterable[str], *, width: int) -> str:

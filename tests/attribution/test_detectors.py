@@ -263,6 +263,20 @@ def test_outage_explains_what_no_single_cause_does() -> None:
     assert (only(site).reason, len(only(site).targets)) == ("site_outage", 3)
 
 
+def test_what_failed_before_is_no_outage_while_a_known_good_host_is_reached() -> None:
+    """Probing again only what failed shows no dead line: a control reached the Internet."""
+    site = Site()
+    site.add(trail(dns(failure=Failure.TIMEOUT, name="a.example")), host="a.example")
+    for name, address in (("b.example", "203.0.113.1"), ("c.example", "203.0.113.2")):
+        site.add(trail(tcp(Failure.TIMEOUT, address=address)), host=name)
+    site.control(ControlKind.KNOWN_GOOD, *good("d.example", "203.0.113.4").observations, subject=None)
+    sweep = judge(site.recording())
+    assert not {"site_outage", "tcp_egress_all_blocked", "dns_resolver_unreachable"} & {
+        *(one.reason for one in sweep.findings),
+        *(one.verdict.reason for one in sweep.verdicts),
+    }
+
+
 def test_a_target_is_in_one_finding_at_most() -> None:
     """Findings never overlap, whatever is wrong at the same time."""
     site = Site(clock_offset=86_400.0)

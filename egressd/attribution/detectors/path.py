@@ -88,9 +88,17 @@ def outage(inputs: DetectorInput) -> list[Finding]:
     """Detect that nothing is reached, with more reasons than one cause would give."""
     probed = [one for one in inputs.worst if one.code not in EGRESSD_CODES]
     codes = {one.code for one in probed}
-    if inputs.reachable or len({one.probe.host for one in probed}) < 3 or len(codes) < 2:
+    reached = bool(inputs.reachable) or _known_good_works(inputs.index)
+    if reached or len({one.probe.host for one in probed}) < 3 or len(codes) < 2:
         return []
     return [build_finding(inputs, "site_outage", "", probed)] if codes <= OUTAGE_CODES else []
+
+
+def _known_good_works(index: SweepIndex) -> bool:
+    """Return whether a host that is probed as a control is reached."""
+    controls = (one for one in index.recording.controls if one.kind is ControlKind.KNOWN_GOOD)
+    ends = (trail.last for one in controls for trail in one.trails)
+    return any(one is not None and one.failure is None for one in ends)
 
 
 def clock(inputs: DetectorInput) -> list[Finding]:

@@ -13,7 +13,7 @@ from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.output import write_report
 from egressd.cli.outputfile import check_output
-from egressd.cli.saved import read_baseline
+from egressd.cli.saved import only_failed, read_baseline
 from egressd.cli.settings import read_settings, refuse_sources, settings_secrets
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -52,6 +52,7 @@ def watch(
         ),
     ] = None,
     baseline: options.BaselineFile = None,
+    only_failed_in: options.OnlyFailed = None,
     log_level: options.LogLevel = Level.WARN,
     log_format: options.LogFormat = Form.HUMAN,
 ) -> ExitCode:
@@ -68,6 +69,7 @@ def watch(
     check_output(output)
     settings, catalog = read_settings(config_file, flags)
     refuse_sources(settings, flags)
+    settings = only_failed(settings, only_failed_in, baseline=baseline)
     configure_logging(log_level, log_format, secrets=settings_secrets(settings))
     from egressd.cli.watch.watch import Watch
     from egressd.engine.session import Session

@@ -20,6 +20,7 @@ from egressd.probe.controls.redirect import follow_redirect
 from egressd.probe.controls.revocation import fetch_url
 from egressd.probe.controls.rounds import GAP_SECONDS, Converse, repeat, take_turns
 from egressd.probe.conversation import ALPN, ALPN_HTTP1, Conversation, run_conversation
+from egressd.probe.run import run_probe
 from egressd.probe.via_proxy import proxy_of, run_control_via_proxy
 from egressd.wording import host_port
 
@@ -57,6 +58,8 @@ async def run_control(control: ControlPlan, context: ProbeContext, *, gap: float
             | ControlKind.CLOCK
         ):
             trails = (await _converse(control, context),)
+        case ControlKind.KNOWN_GOOD:
+            trails = (await run_probe(_known_good(control), context)).trails
         case ControlKind.REPEAT:
             trails = await _repeat(control, context, gap=gap)
         case (
@@ -231,6 +234,21 @@ def _probe_of(control: ControlPlan, context: ProbeContext) -> Probe:
         source=control.source,
         targets=(),
         route=control.route,
+    )
+
+
+def _known_good(control: ControlPlan) -> Probe:
+    return Probe(
+        id=control.id,
+        host=control.host,
+        port=control.port,
+        protocol=control.protocol,
+        source=control.source,
+        targets=(),
+        url_path=control.url,
+        route=control.route,
+        via_proxy=control.via_proxy,
+        connect_to=control.connect_to,
     )
 
 
