@@ -1,12 +1,10 @@
-"""Rules, dashboard, runbooks and examples are valid and consistent with the code and each other."""
+"""Rules, runbooks and examples are valid and consistent with the code and each other."""
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,50 +13,10 @@ import yaml
 from egressd.metrics.table import METRICS, MetricType
 from egressd.model.verdict import Outcome
 from tests.prometheus.conftest import CONFIG, RULES, RUNBOOKS, needs_promtool, promtool
+from tests.prometheus.expressions import LABELS, OTHERS, exposed, expressions, metrics_in, rules
 
-DASHBOARD = json.loads((CONFIG / "grafana" / "egressd.json").read_text(encoding="utf-8"))
 RUNBOOK_URL = re.compile(r"https://docs\.corp\.example/egressd/runbooks/([a-z]+\.md)#([a-z]+)")
-OTHERS = {"up", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
-OTHERS |= {"ALERTS"}
-"""Metrics that Prometheus and its client library add."""
-LABELS = {"job", "instance", "target", "source", "reason", "blame", "le"}
-
-
-def rules() -> list[dict[str, Any]]:
-    """Every rule that is shipped."""
-    loaded = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in RULES)
-    return [rule for file in loaded for group in file["groups"] for rule in group["rules"]]
-
-
 ALERTS = [one for one in rules() if "alert" in one]
-
-
-def panels() -> list[dict[str, Any]]:
-    """Every panel but the headings."""
-    return [one for one in DASHBOARD["panels"] if one["type"] != "row"]
-
-
-def expressions() -> Iterator[str]:
-    """Every expression of the rules and the dashboard."""
-    yield from (one["expr"] for one in rules())
-    yield from (target["expr"] for panel in panels() for target in panel["targets"])
-
-
-def exposed() -> set[str]:
-    """The names of every sample that egressd can expose."""
-    names = {one.full for one in METRICS.values()}
-    histograms = [one.full for one in METRICS.values() if one.type is MetricType.HISTOGRAM]
-    return names | {f"{name}_{suffix}" for name in histograms for suffix in ("bucket", "sum", "count")}
-
-
-def metrics_in(expression: str) -> set[str]:
-    """The metric names of an expression: words that are not PromQL keywords or functions."""
-    bare = re.sub(r'"[^"]*"', '""', expression)
-    bare = re.sub(r"\b(by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
-    bare = re.sub(r"\{[^}]*\}", " ", bare)
-    bare = re.sub(r"\[[^]]*\]|\boffset \w+", " ", bare)
-    words = re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\(|[a-zA-Z0-9_:])", bare)
-    return set(words) - {"and", "or", "unless", "bool"}
 
 
 def test_every_metric_exists() -> None:
@@ -161,54 +119,6 @@ def test_amtool_checks_the_alertmanager_example() -> None:
     path = CONFIG / "alertmanager" / "alertmanager.yml"
     done = subprocess.run(["amtool", "check-config", path], capture_output=True, text=True, check=False)
     assert (done.returncode, "SUCCESS" in done.stdout) == (0, True), done.stdout + done.stderr
-
-
-def test_the_dashboard_keeps_the_linters_rules() -> None:
-    """The dashboard has one data source variable, variables that refresh, and is not editable."""
-    variables = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
-    assert [one["label"] for one in variables.values() if one["type"] == "datasource"] == ["Data Source"]
-    assert DASHBOARD["editable"] is False
-    assert DASHBOARD["id"] is None
-    assert DASHBOARD["uid"]
-    assert DASHBOARD["tags"] == ["egressd"]
-    assert "__inputs" not in DASHBOARD
-    for name in ("job", "instance"):
-        one = variables[name]
-        assert (one["label"], one["multi"], one["allValue"], one["refresh"]) == (name, True, ".+", 2)
-        assert one["datasource"]["uid"] == "${datasource}"
-
-
-@pytest.mark.parametrize("panel", panels(), ids=lambda one: one["title"])
-def test_a_panel_keeps_the_linters_rules(panel: dict[str, Any]) -> None:
-    """Every panel has title, description, unit, data source variable, and selectors by job and instance."""
-    assert panel["title"]
-    assert panel["description"].endswith(".")
-    assert panel["fieldConfig"]["defaults"]["unit"]
-    assert panel["datasource"]["uid"] == "${datasource}"
-    assert panel["targets"]
-    for target in panel["targets"]:
-        assert target["datasource"]["uid"] == "${datasource}"
-        selectors = re.findall(r"(?:egressd|process)_[a-z_]+\{([^}]*)\}", target["expr"])
-        assert len(selectors) == len(metrics_in(target["expr"]) - {"vector"}) or len(selectors) > 1
-        assert all('job=~"$job"' in one and 'instance=~"$instance"' in one for one in selectors)
-        for window in re.findall(r"\[([^]]*)\]", target["expr"]):
-            assert window == "$__rate_interval"
-
-
-def test_panels_do_not_overlap() -> None:
-    """No two panels overlap on the 24-column grid."""
-    taken: set[tuple[int, int]] = set()
-    for one in DASHBOARD["panels"]:
-        place = one["gridPos"]
-        assert place["x"] + place["w"] <= 24
-        cells = {
-            (x, y)
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
-        }
-        assert not cells & taken, one["title"]
-        taken |= cells
-    assert len({one["id"] for one in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
 
 
 @needs_promtool

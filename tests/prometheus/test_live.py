@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,7 @@ import yaml
 from tests.pausing_loop import with_long_timeouts
 from tests.ports import free_port
 from tests.prometheus.conftest import CONFIG, RULES
+from tests.prometheus.expressions import panels, shown_annotations
 
 pytestmark = [
     pytest.mark.skipif(
@@ -55,6 +57,10 @@ class LiveSetup:
         """Query Prometheus' API."""
         with urllib.request.urlopen(f"http://{self.prometheus}/api/v1/{path}", timeout=TIMEOUT) as answer:
             return json.load(answer)["data"]
+
+    def ask(self, expression: str) -> Any:
+        """Return the answer to an instant query."""
+        return self.query(f"query?{urllib.parse.urlencode({'query': expression})}")["result"]
 
     def firing(self, *names: str) -> list[Alert]:
         """Return the firing alerts of these names."""
@@ -215,6 +221,40 @@ def test_one_cause_is_one_alert(live: LiveSetup) -> None:
         )[0]
     )
     until(lambda: not live.firing("EgressTargetUnreachable"), "the target alerts are inhibited")
+    live.fault("off")
+    until(lambda: not live.firing("EgressCause", "EgressTargetUnreachable"), "it resolves")
+
+
+QUIET = {
+    "Offline budget used": "no product with a limit is probed",
+    "Products": "no product is probed",
+    "Download throughput of $target": "nothing is downloaded",
+    "Clock of the host": "the clock is not known yet",
+    "Notifications": "there are no receivers",
+    "Wildcards and their samples": "there are no wildcards",
+}
+"""Panels that may be empty in this setup, and why."""
+
+
+def filled(expression: str) -> str:
+    """Put what Grafana puts where everything is chosen in place of the variables."""
+    text = expression.replace("$__rate_interval", "1m").replace("$__range", "10m")
+    return re.sub(r"\$(job|instance|source|target)", ".+", text).replace("$profile", ".*")
+
+
+def empty_panels(live: LiveSetup) -> set[str]:
+    """Ask Prometheus each expression of the dashboard; return the panels of which one has no answer."""
+    expressions = [(panel["title"], target["expr"]) for panel in panels() for target in panel["targets"]]
+    return {title for title, one in expressions if not live.ask(filled(one))}
+
+
+def test_every_panel_and_annotation_is_answered(live: LiveSetup) -> None:
+    """Prometheus takes each expression of the dashboard; with a fault every panel has data but the quiet."""
+    live.fault("on tls_reset=m*")
+    until(lambda: live.firing("EgressCause"), "a finding")
+    until(lambda: empty_panels(live) <= set(QUIET), "every panel has data")
+    for one in shown_annotations():
+        assert bool(live.ask(filled(one["expr"]))) or one["name"] == "Maintenance"
     live.fault("off")
     until(lambda: not live.firing("EgressCause", "EgressTargetUnreachable"), "it resolves")
 
