@@ -15,10 +15,11 @@ from egressd import __version__
 from egressd.cli import options
 from egressd.cli.catalog import catalog_app
 from egressd.cli.config.check import config_check
+from egressd.cli.display import width
 from egressd.cli.guard import discard_stdout, guarded, print_stderr
 from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, configure_logging
-from egressd.cli.output import print_line, width, write
+from egressd.cli.output import print_line, write
 from egressd.cli.outputfile import check_output
 from egressd.cli.saved import diff, only_failed, read_baseline, replay, rules
 from egressd.cli.service.healthcheck import healthcheck
@@ -87,6 +88,7 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
 
 @app.callback(invoke_without_command=True)
 @guarded
+@options.takes_display("colour", "quiet", "verbose")
 @options.takes_flags(*options.PLAN_FLAGS, "deadline", "strict")
 def root_command(
     ctx: typer.Context,
@@ -102,7 +104,7 @@ def root_command(
     web_config: options.WebConfig = None,
     log_level: options.MaybeLogLevel = None,
     log_format: options.MaybeLogFormat = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.")] = False,
 ) -> ExitCode | None:
     """Run as a daemon; sweep once (`--once`); or run a command."""
     if version:
@@ -163,6 +165,7 @@ def _misplaced(ctx: typer.Context, flag: str) -> str:
 
 @app.command()
 @guarded
+@options.takes_display("quiet")
 @options.takes_flags(*options.PLAN_FLAGS)
 def plan(
     *,
@@ -178,8 +181,7 @@ def plan(
     check_output(output)
     settings, catalog = read_settings(config_file, flags)
     settings = only_failed(settings, only_failed_in)
-    columns = width() if output is None else 100
-    write(render_plan(plan_sweep(settings, catalog), width=columns), output)
+    write(render_plan(plan_sweep(settings, catalog), width=width(output)), output)
     return ExitCode.OK
 
 
@@ -194,7 +196,7 @@ def explain(
     from egressd.attribution.reasons import REASONS
     from egressd.report.explain import render_explanation, render_reason_list, suggest
 
-    columns = min(width(), 100)
+    columns = width(most=100)
     if reason is None:
         write(render_reason_list(width=columns), None)
         return ExitCode.OK

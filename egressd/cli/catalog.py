@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from egressd.cli import options
+from egressd.cli.display import width
 from egressd.cli.guard import guarded
 from egressd.cli.importing.command import catalog_import
 from egressd.cli.importing.drift import catalog_drift
-from egressd.cli.output import width, write
+from egressd.cli.output import write
 from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
@@ -49,7 +50,7 @@ def catalog_main() -> None:
 def catalog_profiles(
     *,
     fmt: Annotated[
-        ListFormat, typer.Option("--format", help="What the profiles are written as.")
+        ListFormat, typer.Option("--format", "-f", help="What the profiles are written as.")
     ] = ListFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
@@ -64,7 +65,7 @@ def catalog_profiles(
     found = read_this_host(Settings()).host.endpoints
     catalog = replace(catalog, endpoints=(*catalog.endpoints, *found))
     as_json = fmt is ListFormat.JSON
-    write(render_profiles_json(catalog) if as_json else render_profiles(catalog, width=width()), output)
+    write(render_profiles_json(catalog) if as_json else render_profiles(catalog, width=width(output)), output)
     return ExitCode.OK
 
 
@@ -88,7 +89,7 @@ def catalog_list(
 @guarded
 def catalog_features(
     fmt: Annotated[
-        ListFormat, typer.Option("--format", help="What the list is written as.")
+        ListFormat, typer.Option("--format", "-f", help="What the list is written as.")
     ] = ListFormat.TEXT,
 ) -> ExitCode:
     """List what `features` in the configuration and `--feature` can name, and which profiles have it."""
@@ -191,7 +192,7 @@ def catalog_diff(
     ] = None,
     *,
     fmt: Annotated[
-        ListFormat, typer.Option("--format", help="What the changes are written as.")
+        ListFormat, typer.Option("--format", "-f", help="What the changes are written as.")
     ] = ListFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
@@ -204,7 +205,7 @@ def catalog_diff(
     text = (
         render_catalog_diff_json(changes)
         if fmt is ListFormat.JSON
-        else render_catalog_diff_text(changes, width=width())
+        else render_catalog_diff_text(changes, width=width(output))
     )
     write(text, output)
     return ExitCode.OK

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from egressd.cli import options
+from egressd.cli.display import width
 from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, configure_logging
-from egressd.cli.output import print_line, width, write, write_report
+from egressd.cli.output import print_line, write, write_report
 from egressd.cli.outputfile import check_output
 from egressd.config import Flags, load_settings
 from egressd.errors import ExitCode, UsageError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 @guarded
+@options.takes_display("colour", "quiet", "verbose")
 def lab(
     *,
     once: Annotated[bool, typer.Option("--once", help="Sweep the lab once, report, and exit.")] = False,
@@ -41,7 +43,7 @@ def lab(
     list_faults: Annotated[bool, typer.Option("--list", help="List every fault, and exit.")] = False,
     region: Annotated[
         str | None,
-        typer.Option("--region", metavar="NAME", help="Azure region to simulate; else a usual one."),
+        typer.Option("--region", "-r", metavar="NAME", help="Azure region to simulate; else a usual one."),
     ] = None,
     cloud: Annotated[Cloud, typer.Option("--cloud", help="Azure cloud to simulate.")] = Cloud.PUBLIC,
     profile: options.Profiles = None,

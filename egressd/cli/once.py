@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from egressd.cli.display import DISPLAY, note
 from egressd.cli.guard import print_stderr, write_stderr
 from egressd.cli.options import Format
 from egressd.cli.output import write_report
@@ -41,7 +42,7 @@ def sweep_once(
     sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
     write_report(sweep, fmt, output)
     if (changes := diff_since_baseline(sweep)) is not None:
-        print_stderr(f"since the baseline: {summarize_diff(changes)}")
+        note(f"since the baseline: {summarize_diff(changes)}")
     return exit_code(sweep)
 
 
@@ -99,8 +100,8 @@ def is_rewritable(stream: TextIO) -> bool:
 
 @contextmanager
 def progress_line() -> Iterator[ProgressLine | None]:
-    """Give a progress line where stderr is a terminal that can rewrite one."""
-    if not is_rewritable(sys.stderr):
+    """Give a progress line where stderr is a terminal that can rewrite one, and nobody asked for quiet."""
+    if DISPLAY.quiet or not is_rewritable(sys.stderr):
         yield None
         return
     line = ProgressLine()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from egressd.cli.display import Colour, set_display
 from egressd.cli.log import Form, Level
 from egressd.config import Flags
+from egressd.errors import UsageError
 from egressd.model.endpoint import Cloud
 
 Result = TypeVar("Result")
@@ -43,6 +45,7 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option(
         "--config.file",
+        "-c",
         metavar="FILE",
         help="Configuration; else /etc/egressd/egressd.yml, if there.",
         readable=False,
@@ -70,14 +73,14 @@ def format_for(fmt: Format | None, output: Path | None) -> Format:
 
 ReportFormat = Annotated[
     Format | None,
-    typer.Option("--format", help="What the report is written as; else by the suffix of --output."),
+    typer.Option("--format", "-f", help="What the report is written as; else by the suffix of --output."),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", metavar="FILE", help="Write to this file, not to stdout.", readable=False),
+    typer.Option("--output", "-o", metavar="FILE", help="Write to this file, not to stdout.", readable=False),
 ]
 RuleLanguage = Annotated[
-    RuleFormat, typer.Option("--format", help="The language that the rules are written in.")
+    RuleFormat, typer.Option("--format", "-f", help="The language that the rules are written in.")
 ]
 LogLevel = Annotated[Level, typer.Option("--log.level", help="Least level to log.")]
 BaselineFile = Annotated[
@@ -116,28 +119,29 @@ WebConfig = Annotated[
 ]
 
 
-def _text(flag: str, metavar: str, about: str) -> Any:
-    return Annotated[str | None, typer.Option(flag, metavar=metavar, help=about)]
+def _text(flags: str, metavar: str, about: str) -> Any:
+    return Annotated[str | None, typer.Option(*flags.split(), metavar=metavar, help=about)]
 
 
-def _texts(flag: str, metavar: str, about: str) -> Any:
-    return Annotated[list[str] | None, typer.Option(flag, metavar=metavar, help=about)]
+def _texts(flags: str, metavar: str, about: str) -> Any:
+    return Annotated[list[str] | None, typer.Option(*flags.split(), metavar=metavar, help=about)]
 
 
 Profiles = Annotated[
-    list[str] | None, typer.Option("--profile", metavar="NAME", help="Product to check; repeat for more.")
+    list[str] | None,
+    typer.Option("--profile", "-p", metavar="NAME", help="Product to check; repeat for more."),
 ]
 FLAG_OPTIONS: Mapping[str, Any] = {
-    "region": _text("--region", "NAME", "Azure region, such as westeurope."),
+    "region": _text("--region -r", "NAME", "Azure region, such as westeurope."),
     "allow_unknown_region": Annotated[
         bool, typer.Option("--allow-unknown-region", help="Take a region that is newer than the catalog.")
     ],
     "cloud": Annotated[Cloud | None, typer.Option("--cloud", help="Azure cloud.")],
     "profiles": Profiles,
     "sources": _texts(
-        "--source", "[NAME=]ADDRESS", "Local address or interface to leave from; repeat for more."
+        "--source -s", "[NAME=]ADDRESS", "Local address or interface to leave from; repeat for more."
     ),
-    "proxy": _text("--proxy", "URL", "Proxy to go through; `env` reads HTTPS_PROXY etc.; or `none`."),
+    "proxy": _text("--proxy -x", "URL", "Proxy to go through; `env` reads HTTPS_PROXY etc.; or `none`."),
     "arc_gateway": _text(
         "--arc-gateway",
         "URL",
@@ -169,6 +173,39 @@ PLAN_FLAGS = (*PLACE_FLAGS, "sources", "proxy", "arc_gateway", "compare_paths", 
 """What a plan is made of."""
 
 
+DISPLAY_OPTIONS: Mapping[str, Any] = {
+    "colour": Annotated[
+        Colour,
+        typer.Option("--color", "--colour", help="When to colour: auto is on a terminal without NO_COLOR."),
+    ],
+    "quiet": Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only what is wrong: no progress, no notes.")
+    ],
+    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="List what passed, too.")],
+}
+"""The options that fill the `Display`, by field."""
+
+
+def takes_display(*names: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Add these options of display to a command; they take effect before it begins."""
+
+    def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
+        signature = inspect.signature(command, eval_str=True)
+
+        @wraps(command)
+        def run(*args: Any, **kwargs: Any) -> Result:
+            taken = {name: kwargs.pop(name) for name in names}
+            if taken.get("quiet") and taken.get("verbose"):
+                raise UsageError("--quiet and --verbose exclude each other")
+            set_display(**taken)
+            return command(*args, **kwargs)
+
+        added = (_parameter(name, DISPLAY_OPTIONS[name]) for name in names)
+        return _with_signature(run, signature, [*signature.parameters.values(), *added])
+
+    return decorate
+
+
 def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Replace a command's parameter `flags: Flags` by the options of these fields."""
 
@@ -176,7 +213,9 @@ def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., 
         signature = inspect.signature(command, eval_str=True)
         parameters: list[inspect.Parameter] = []
         for one in signature.parameters.values():
-            parameters += [_parameter(name) for name in names] if one.name == "flags" else [one]
+            parameters += (
+                [_parameter(name, FLAG_OPTIONS[name]) for name in names] if one.name == "flags" else [one]
+            )
 
         @wraps(command)
         def run(*args: Any, **kwargs: Any) -> Result:
@@ -185,16 +224,25 @@ def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., 
             lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
             return command(*args, flags=Flags(**given | lists), **kwargs)
 
-        # Typer reads a command's parameters from these two.
-        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in parameters}
-        return run
+        return _with_signature(run, signature, parameters)
 
     return decorate
 
 
-def _parameter(name: str) -> inspect.Parameter:
-    default = False if name in ("allow_unknown_region", "compare_paths", "strict") else None
+def _with_signature(
+    run: Callable[..., Result], signature: inspect.Signature, parameters: Sequence[inspect.Parameter]
+) -> Callable[..., Result]:
+    """Give a function the two attributes that typer reads a command's parameters from."""
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+def _parameter(name: str, annotation: Any) -> inspect.Parameter:
+    defaults: dict[str, object] = {
+        "colour": Colour.AUTO,
+        **dict.fromkeys(("allow_unknown_region", "compare_paths", "strict", "quiet", "verbose"), False),
+    }
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=FLAG_OPTIONS[name]
+        name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=annotation
     )

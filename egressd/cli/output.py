@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import sys
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal, TextIO
 
-from egressd.cli.guard import discard_stdout, print_stderr
+from egressd.cli.display import DISPLAY, note, wants_colour, width
+from egressd.cli.guard import discard_stdout
 from egressd.cli.options import Format, format_for
 from egressd.cli.outputfile import write_output
 from egressd.errors import OutputError
@@ -27,7 +27,7 @@ def write_report(sweep: Sweep, fmt: Format | None, output: Path | None) -> None:
     No format: that of the file's suffix.
     """
     fmt = format_for(fmt, output)
-    text = render(sweep, fmt, terminal=output is None)
+    text = render(sweep, fmt, output=output)
     if output is None:
         if not to_stdout(text):
             raise OutputError("cannot write the report to stdout: its reader has gone")
@@ -35,18 +35,14 @@ def write_report(sweep: Sweep, fmt: Format | None, output: Path | None) -> None:
     write(text, output, mode=READABLE if fmt is Format.PROMETHEUS else None)
     from egressd.report.summary import conclude
 
-    print_stderr(f"wrote {output}: {conclude(sweep)}")
+    note(f"wrote {output}: {conclude(sweep)}")
 
 
-def render(sweep: Sweep, fmt: Format, *, terminal: bool) -> str:
-    """Render a sweep; `terminal` lets a table fit itself to stdout, if that is one."""
+def render(sweep: Sweep, fmt: Format, *, output: Path | None) -> str:
+    """Render a sweep; a table fits itself to stdout, or to the file that it is for."""
     match fmt:
         case Format.TABLE:
-            from egressd.report.table import render_table
-
-            if not terminal:
-                return render_table(sweep)
-            return render_table(sweep, width=width(), colour=wants_colour())
+            return _render_for_people(sweep, columns=width(output), colour=wants_colour(output))
         case Format.JSON:
             from egressd.report.saved import to_json
 
@@ -62,6 +58,15 @@ def render(sweep: Sweep, fmt: Format, *, terminal: bool) -> str:
             return render_prometheus(sweep, load_catalog())
         case _:
             return _render_ticket(sweep, fmt)
+
+
+def _render_for_people(sweep: Sweep, *, columns: int, colour: bool) -> str:
+    """Render a sweep as a table; with `--quiet` only what fails, and nothing where all is well."""
+    from egressd.report.table import render_failures, render_table
+
+    if DISPLAY.quiet:
+        return render_failures(sweep, width=columns, colour=colour)
+    return render_table(sweep, width=columns, colour=colour, verbose=DISPLAY.verbose)
 
 
 def _render_ticket(sweep: Sweep, fmt: Literal[Format.MARKDOWN, Format.HTML, Format.JUNIT]) -> str:
@@ -100,21 +105,6 @@ def write(text: str, output: Path | None, *, mode: int | None = None) -> None:
 def print_line(line: str) -> None:
     """Write a line to stdout at once."""
     to_stdout(line + "\n")
-
-
-def width() -> int:
-    """Return the width of the terminal, at most 120; 80 for a file or a pipe."""
-    return min(shutil.get_terminal_size((80, 24)).columns, 120) if is_terminal() else 80
-
-
-def is_terminal() -> bool:
-    """Return whether people read stdout directly."""
-    return sys.stdout.isatty()
-
-
-def wants_colour() -> bool:
-    """Return whether stdout is a terminal that may be coloured."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def allow_any_text(stream: TextIO) -> None:

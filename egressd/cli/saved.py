@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Annotated
 import typer
 
 from egressd.cli import options
+from egressd.cli.display import width
 from egressd.cli.guard import guarded
-from egressd.cli.input import read_input
-from egressd.cli.output import width, write, write_report
+from egressd.cli.output import write, write_report
 from egressd.cli.outputfile import check_output
-from egressd.errors import ExitCode, ReportFileError, UsageError
+from egressd.errors import ExitCode, ReportFileError, UnreadableFileError, UsageError
+from egressd.inputfile import read_file_or_pipe
 from egressd.model.endpoint import Need
 from egressd.model.recording import Baseline
 from egressd.model.settings import Settings
@@ -34,6 +36,7 @@ class DiffFormat(StrEnum):
 
 
 @guarded
+@options.takes_display("colour", "quiet", "verbose")
 def replay(
     file: Saved,
     *,
@@ -86,7 +89,9 @@ def diff(
     *,
     fmt: Annotated[
         DiffFormat | None,
-        typer.Option("--format", help="What the changes are written as; else by the suffix of --output."),
+        typer.Option(
+            "--format", "-f", help="What the changes are written as; else by the suffix of --output."
+        ),
     ] = None,
     output: options.Output = None,
 ) -> ExitCode:
@@ -100,7 +105,7 @@ def diff(
     changes = compare_sweeps(read_saved(before), read_saved(after))
     named_json = output is not None and output.suffix.lower() == ".json"
     as_json = fmt is DiffFormat.JSON or (fmt is None and named_json)
-    text = render_diff_json(changes) if as_json else render_diff_text(changes, width=width())
+    text = render_diff_json(changes) if as_json else render_diff_text(changes, width=width(output))
     write(text, output)
     return ExitCode.FAILED if changes.new_failures else ExitCode.OK
 
@@ -145,6 +150,20 @@ def read_saved(file: Path) -> Sweep:
     from egressd.report.saved import from_json
 
     try:
-        return judge(from_json(read_input(file, limit=MAX_CHARACTERS)), on_bug=report_bug)
+        return judge(from_json(_read_text(file, limit=MAX_CHARACTERS)), on_bug=report_bug)
     except (ReportFileError, UsageError) as error:
         raise ReportFileError(f"cannot read {file} as a report: {error}") from None
+
+
+def _read_text(file: Path, *, limit: int) -> str:
+    """Read UTF-8 text, up to one byte beyond `limit`. Raises UsageError with the reason alone."""
+    try:
+        if str(file) == "-":
+            return sys.stdin.buffer.read(limit + 1).decode()
+        return read_file_or_pipe(file, limit=limit).decode()
+    except UnicodeDecodeError:
+        raise UsageError("not UTF-8 text") from None
+    except UnreadableFileError as error:
+        raise UsageError(str(error).removeprefix(f"cannot read {file}: ")) from None
+    except OSError as error:  # of stdin
+        raise UsageError(error.strerror or str(error)) from None

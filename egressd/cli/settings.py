@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from egressd.cli.guard import print_stderr
+from egressd.cli.display import note
 from egressd.config import Flags, load_settings
 from egressd.config.addresses import (
     concerns_appliance,
@@ -56,7 +56,7 @@ def read_settings(config_file: Path | None, flags: Flags) -> tuple[Settings, Cat
 
     path = find_file(config_file)
     if path is not None and config_file is None:
-        print_stderr(f"using {path}")
+        note(f"using {path}")
     catalog = load_catalog()
     return load_settings(path, flags, catalog=catalog), catalog
 

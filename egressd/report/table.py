@@ -43,16 +43,29 @@ _SECTIONS = (
 )
 
 
-def render_table(sweep: Sweep, *, width: int = 80, colour: bool = False) -> str:
-    """Render a sweep; no line is wider than `width`, which is at least 50."""
+def render_table(sweep: Sweep, *, width: int = 80, colour: bool = False, verbose: bool = False) -> str:
+    """Render a sweep; no line is wider than `width`, which is at least 50.
+
+    `verbose` lists what passed, too.
+    """
     width = max(width, LEAST_WIDTH)
     blocks = [_no_public_dns(sweep, width=width, colour=colour), _headline(sweep, width=width, colour=colour)]
     blocks += _findings(sweep, width=width, colour=colour)
+    blocks += [_passed(sweep, width=width, colour=colour)] if verbose else []
     blocks += _since(sweep, width=width)
     blocks += [_unsampled(sweep, width=width), _not_in_use(sweep, width=width)]
     blocks += [_notes(sweep, width=width), _profiles(sweep, width=width)]
     blocks.append(_conclusion(sweep, width=width, colour=colour))
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
+
+
+def render_failures(sweep: Sweep, *, width: int = 80, colour: bool = False) -> str:
+    """Render what makes a sweep fail, and how it ended; empty if it is a success."""
+    if exit_code(sweep) is ExitCode.OK:
+        return ""
+    width = max(width, LEAST_WIDTH)
+    conclusion = "\n".join(_conclusion(sweep, width=width, colour=colour))
+    return f"{render_findings(sweep, width=width, colour=colour)}{conclusion}\n"
 
 
 def render_findings(sweep: Sweep, *, width: int = 80, colour: bool = False) -> str:
@@ -143,6 +156,17 @@ def _hosts(targets: Iterable[Target]) -> str:
     more = len(names) - MOST_HOSTS
     shown = ", ".join(names[:MOST_HOSTS])
     return f"{shown} and {more} more (--format json or csv lists all)" if more > 0 else shown or "-"
+
+
+def _passed(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
+    """List the targets that are ok, each host of a service once."""
+    outcomes = outcomes_of(sweep)
+    passed = (one for one in sweep.recording.plan.targets if outcomes[one.id] is Outcome.OK)
+    named = dict.fromkeys(
+        f"{one.id.partition('/')[2] or one.host} {one.protocol}: {one.service}" for one in passed
+    )
+    lines = [line for text in named for line in fold(text, width=width, first="  - ")]
+    return [colourize("PASSED", Style.GREEN, colour=colour), *lines] if lines else []
 
 
 def _since(sweep: Sweep, *, width: int) -> list[list[str]]:

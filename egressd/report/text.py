@@ -9,6 +9,9 @@ import textwrap
 import unicodedata
 from enum import StrEnum
 
+UNWRAPPED = 1_000_000
+"""A width for text that is not to be wrapped: `grep` finds a sentence only where it is one line."""
+
 
 class Style(StrEnum):
     """SGR parameters (ECMA-48)."""

@@ -83,7 +83,7 @@ def produce_everything(recording: Recording) -> Sweep:
     plan_followups(recording)
     for record in recording.records:
         record_signature(record)
-    texts = {fmt: render(sweep, fmt, terminal=False) for fmt in Format}
+    texts = {fmt: render(sweep, fmt, output=None) for fmt in Format}
     check_texts(texts)
     again = from_json(texts[Format.JSON])
     assert judge(again) == replace(sweep, recording=again)
@@ -123,9 +123,9 @@ def check_differences(sweep: Sweep) -> None:
     same = compare_sweeps(sweep, sweep)
     assert same.new_failures == ()
     for fresh in (judge(replace(sweep.recording, baseline=one)) for one in (baseline, empty)):
-        text = render(fresh, Format.TABLE, terminal=False)
+        text = render(fresh, Format.TABLE, output=None)
         assert [line for line in text.split("\n") if not line.isprintable()] == []
-        render(fresh, Format.JSON, terminal=False)
+        render(fresh, Format.JSON, output=None)
         changes = compare_sweeps(sweep, fresh)
         json.loads(render_diff_json(changes))
         for line in (

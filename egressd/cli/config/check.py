@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from egressd.cli import options
-from egressd.cli.guard import guarded, print_stderr
+from egressd.cli.display import note
+from egressd.cli.guard import guarded
 from egressd.cli.output import print_line
 from egressd.cli.settings import reserved_address_warnings
 from egressd.config.load import NO_FLAGS, find_file, load_settings
@@ -34,7 +35,7 @@ def config_check(*, config_file: options.ConfigFile = None, no_host: NoHost = Fa
 
     path = find_file(config_file)
     if path is not None and config_file is None:
-        print_stderr(f"using {path}")
+        note(f"using {path}")
     catalog = load_catalog()
     settings = _checked(path, catalog) if no_host else _checked_here(path, catalog)
     print_line(_summary(settings))

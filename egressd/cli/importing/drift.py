@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from egressd.cli import options
+from egressd.cli.display import width
 from egressd.cli.guard import guarded
-from egressd.cli.output import width, write
+from egressd.cli.output import write
 from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
@@ -40,7 +41,7 @@ def catalog_drift(
     config_file: options.ConfigFile = None,
     flags: Flags,
     fmt: Annotated[
-        DriftFormat, typer.Option("--format", help="What the drift is written as.")
+        DriftFormat, typer.Option("--format", "-f", help="What the drift is written as.")
     ] = DriftFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
@@ -69,6 +70,8 @@ def catalog_drift(
             place=str(against),
         ),
     )
-    text = render_drift_json(drift) if fmt is DriftFormat.JSON else render_drift_text(drift, width=width())
+    text = (
+        render_drift_json(drift) if fmt is DriftFormat.JSON else render_drift_text(drift, width=width(output))
+    )
     write(text, output)
     return ExitCode.FAILED if drift.drifted else ExitCode.OK

@@ -13,8 +13,9 @@ import typer
 
 from egressd import clock
 from egressd.cli import options
+from egressd.cli.display import is_terminal, wants_colour, width
 from egressd.cli.guard import guarded, print_stderr
-from egressd.cli.output import is_terminal, wants_colour, width, write
+from egressd.cli.output import write
 from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
@@ -39,7 +40,10 @@ class HistoryFormat(StrEnum):
 Target = Annotated[
     str | None,
     typer.Option(
-        "--target", metavar="PATTERN", help="Only targets whose id, endpoint or host matches; `*` allowed."
+        "--target",
+        "-t",
+        metavar="PATTERN",
+        help="Only targets whose id, endpoint or host matches; `*` allowed.",
     ),
 ]
 Since = Annotated[
@@ -52,7 +56,9 @@ Reasons = Annotated[
 ]
 Sources = Annotated[
     list[str] | None,
-    typer.Option("--source", metavar="PATTERN", help="Only what was seen from this source; repeatable."),
+    typer.Option(
+        "--source", "-s", metavar="PATTERN", help="Only what was seen from this source; repeatable."
+    ),
 ]
 Kinds = Annotated[list[EventKind] | None, typer.Option("--kind", help="Only what is about this; repeatable.")]
 Full = Annotated[
@@ -61,6 +67,7 @@ Full = Annotated[
 
 
 @guarded
+@options.takes_display("colour", "quiet")
 def history(
     *,
     config_file: options.ConfigFile = None,
@@ -72,7 +79,7 @@ def history(
     kind: Kinds = None,
     full: Full = False,
     fmt: Annotated[
-        HistoryFormat, typer.Option("--format", help="What it is written as.")
+        HistoryFormat, typer.Option("--format", "-f", help="What it is written as.")
     ] = HistoryFormat.TABLE,
     output: options.Output = None,
 ) -> ExitCode:
@@ -106,7 +113,7 @@ def history(
         return ExitCode.OK
     from egressd.report.history import render_compact, render_history
 
-    columns, colour = (width(), wants_colour()) if output is None else (100, False)
+    columns, colour = width(output), wants_colour(output)
     if full:
         write(render_history(found, width=columns, colour=colour), output)
         return ExitCode.OK

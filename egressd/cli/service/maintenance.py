@@ -52,12 +52,13 @@ def maintenance_start(
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Name of the silence.")] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option("--source", metavar="PATTERN", help="Only probes from these sources; repeatable."),
+        typer.Option("--source", "-s", metavar="PATTERN", help="Only probes from these sources; repeatable."),
     ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
             "--target",
+            "-t",
             metavar="PATTERN",
             help="Only targets whose id, endpoint or host matches; repeatable.",
         ),

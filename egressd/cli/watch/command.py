@@ -30,6 +30,7 @@ DEFAULT_INTERVAL = "5s"
 
 
 @guarded
+@options.takes_display("colour", "quiet")
 @options.takes_flags(*options.PLAN_FLAGS, "deadline")
 def watch(
     *,
@@ -43,12 +44,14 @@ def watch(
     ] = None,
     fmt: Annotated[
         options.Format | None,
-        typer.Option("--format", help="What the last report is written as; else by the suffix of --output."),
+        typer.Option(
+            "--format", "-f", help="What the last report is written as; else by the suffix of --output."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", metavar="FILE", help="Write a report of the last state there.", readable=False
+            "--output", "-o", metavar="FILE", help="Write a report of the last state there.", readable=False
         ),
     ] = None,
     baseline: options.BaselineFile = None,

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from egressd.cli.display import wants_colour, width
 from egressd.cli.guard import write_stderr
 from egressd.cli.once import is_rewritable
-from egressd.cli.output import to_stdout, wants_colour, width
+from egressd.cli.output import to_stdout
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from egressd.model.event import History
 from egressd.model.observation import Timestamp
 from egressd.report.history.changes import LONGEST_WORD, ChangeLine, Word, change_lines_of
 from egressd.report.history.full import history_head
-from egressd.report.text import Style, colourize
+from egressd.report.text import UNWRAPPED, Style, colourize
 
 _STYLES = {
     Word.BAD: Style.RED,
@@ -23,7 +23,7 @@ _STYLES = {
 
 def render_compact(history: History, *, width: int | None = 80, colour: bool = False) -> str:
     """Render the changes of a time range; lines are cut at `width`, and begin with the whole date without."""
-    lines = [*history_head(history, width or 100), ""]
+    lines = [*history_head(history, width or UNWRAPPED), ""]
     if history.already:
         lines += ["NOT OK AT THE START", *_lines(history, before=True, width=width, colour=colour), ""]
         lines += ["THEN"] if history.events else []
