@@ -39,6 +39,13 @@ class RuleFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     MARKDOWN = "markdown"
+    AZURE_FIREWALL = "azure-firewall"
+    BICEP = "bicep"
+    TERRAFORM = "terraform"
+    PALOALTO = "paloalto"
+    FORTIGATE = "fortigate"
+    CILIUM = "cilium"
+    CALICO = "calico"
 
 
 ConfigFile = Annotated[

@@ -8,11 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from egressd.firewall.languages.devices import fortigate, paloalto
+from egressd.firewall.languages.devices.azure import arm, bicep, terraform
+from egressd.firewall.languages.devices.kubernetes import calico, cilium
 from egressd.firewall.languages.language import Language
 from egressd.firewall.languages.people import csv, json, markdown, plain
 
 LANGUAGES: Mapping[str, Language] = {
-    one.name: one for one in (plain.LANGUAGE, csv.LANGUAGE, json.LANGUAGE, markdown.LANGUAGE)
+    one.name: one
+    for one in (
+        plain.LANGUAGE,
+        csv.LANGUAGE,
+        json.LANGUAGE,
+        markdown.LANGUAGE,
+        arm.LANGUAGE,
+        bicep.LANGUAGE,
+        terraform.LANGUAGE,
+        paloalto.LANGUAGE,
+        fortigate.LANGUAGE,
+        cilium.LANGUAGE,
+        calico.LANGUAGE,
+    )
 }
 
 __all__ = ["LANGUAGES", "Language"]

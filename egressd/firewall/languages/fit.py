@@ -45,6 +45,9 @@ def fit(rule: FirewallRule, device: Wildcards) -> Fit:
         return Fit(reach=Reach.EXACT, form=name)
     if device.depth is Depth.NONE:
         return _no_wildcards(name)
+    if device.leading_part and name.startswith("*"):
+        deeper = "" if rule.subdomains == ANY_DEPTH else f"names with more labels before {rest} pass as well"
+        return Fit(reach=Reach.WIDER if deeper else Reach.EXACT, form=name, why=deeper)
     return Fit(
         reach=Reach.WIDER, form=f"*.{rest}", why=f"{name} can't be said: every name under {rest} passes"
     )
@@ -69,6 +72,9 @@ def _leading(rule: FirewallRule, rest: str, device: Wildcards) -> Fit:
         more.append(f"names with more labels before {rest}")
     if device.apex:
         more.append(rest)
+    if device.depth is Depth.UNKNOWN:
+        why = f"whether names with more labels before {rest}, and {rest} itself, pass is not documented"
+        return Fit(reach=Reach.WIDER, form=name, why=why)
     why = f"{' and '.join(more)} pass as well" if more else ""
     return Fit(reach=Reach.WIDER if more else Reach.EXACT, form=name, why=why)
 

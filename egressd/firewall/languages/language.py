@@ -16,6 +16,9 @@ class Depth(StrEnum):
     """It has no wildcards."""
     ONE = "one label"
     ANY = "any depth"
+    AS_ASKED = "one label or any depth"
+    """It has a form for each."""
+    UNKNOWN = "not documented"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +28,12 @@ class Wildcards:
     exact: bool = True
     """Whether a plain host is that host alone, without the names below it."""
     depth: Depth
-    apex: bool
-    """Whether the form for `*.x` covers `x` as well."""
+    apex: bool | None
+    """Whether the form for `*.x` covers `x` as well; None: not documented."""
     inside_label: bool
     """Whether a `*` can be a part of a label, as in `azgn*.x`."""
+    leading_part: bool = False
+    """Whether a `*` that begins the name can be a part of a label, as in `*gn.x`; it then has any depth."""
     matched_on: str
     """What the device compares: `SNI or Host`, `DNS answers`, ..."""
 
@@ -49,3 +54,5 @@ class Language:
     tried: str
     """The programs that its output was run with; empty: it was not tried on a device."""
     render: Callable[[RuleSet], str]
+    remarks: tuple[str, ...] = ()
+    """What one must know before pasting; they stand above the rules."""

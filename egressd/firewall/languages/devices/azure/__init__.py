@@ -1,0 +1,1 @@
+"""Rules for Azure Firewall policies: one model, written as an ARM template, as Bicep and for Terraform."""

@@ -1,0 +1,1 @@
+"""Rules as policies of Kubernetes networks: sources are labels there, not addresses."""

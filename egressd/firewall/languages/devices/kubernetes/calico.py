@@ -1,0 +1,136 @@
+"""Calico Enterprise and Calico Cloud policies: names from trusted DNS answers, sources by label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import yaml
+
+from egressd.firewall.document import RuleSet
+from egressd.firewall.languages.devices.choice import FROM_NAMES, Entry, Omitted, choose, is_ip
+from egressd.firewall.languages.devices.comments import as_comments, introduce
+from egressd.firewall.languages.devices.kubernetes.sources import LABEL, by_sources, describe
+from egressd.firewall.languages.devices.names import Names
+from egressd.firewall.languages.language import Depth, Language, Wildcards
+from egressd.firewall.rule import FirewallRule
+from egressd.model.endpoint import Direction
+
+_WILDCARDS = Wildcards(
+    depth=Depth.ANY, apex=False, inside_label=False, matched_on="answers of trusted DNS servers"
+)
+_LONGEST_NAME = 253
+
+
+def _render(asked: RuleSet) -> str:
+    """Write one policy for each set of sources."""
+    found = [_choose(rule) for rule in asked.rules]
+    groups = by_sources(one for one in found if isinstance(one, Entry))
+    lines = [*as_comments("#", introduce(asked, LANGUAGE, found))]
+    if groups:
+        lines += as_comments("#", describe(tuple(groups)))
+    names = Names(_LONGEST_NAME, prefix="egressd-")
+    documents = [_policy(names.numbered("sources", key), key, some) for key, some in groups.items()]
+    if any(not is_ip(name) for some in groups.values() for one in some for name in one.names):
+        documents.insert(0, _document("egressd-dns", (), {"egress": list(_dns())}))
+    for one in documents:
+        lines += ["---", yaml.safe_dump(one, sort_keys=False, width=10**6).rstrip("\n")]
+    return "\n".join(lines) + "\n"
+
+
+def _choose(rule: FirewallRule) -> Entry | Omitted:
+    found = choose(rule, _WILDCARDS)
+    if isinstance(found, Omitted):
+        return found
+    if rule.direction is Direction.INBOUND and not is_ip(rule.destination):
+        return Omitted(rule=rule, why=FROM_NAMES)
+    return found
+
+
+def _policy(name: str, sources: tuple[str, ...], some: Sequence[Entry]) -> dict[str, object]:
+    inward: list[dict[str, object]] = []
+    for one in some:
+        if one.rule.direction is Direction.INBOUND:
+            inward += [rule for rule in _inward(one) if rule not in inward]
+    outward = _merged([one for one in some if one.rule.direction is not Direction.INBOUND])
+    sides: dict[str, object] = {"ingress": inward, "egress": outward}
+    return _document(name, sources, {key: rules for key, rules in sides.items() if rules})
+
+
+def _document(name: str, sources: tuple[str, ...], sides: Mapping[str, object]) -> dict[str, object]:
+    values = ", ".join(f"'{one}'" for one in sources)
+    selector = f"{LABEL} in {{ {values} }}" if values else f"has({LABEL})"
+    types = [side.capitalize() for side in sides]
+    return {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "GlobalNetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {"selector": selector, "types": types, **sides},
+    }
+
+
+def _dns() -> Iterator[dict[str, object]]:
+    for transport in ("UDP", "TCP"):
+        to = {
+            "namespaceSelector": "projectcalico.org/name == 'kube-system'",
+            "selector": "k8s-app == 'kube-dns'",
+            "ports": [53],
+        }
+        yield {"action": "Allow", "protocol": transport, "destination": to}
+
+
+def _merged(entries: Sequence[Entry]) -> list[dict[str, object]]:
+    """Return one rule for each protocol, set of ports, and kind of destination."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for one in entries:
+        kind = "nets" if is_ip(one.names[0]) else "domains"
+        for transport in _transports(one.rule):
+            known = found.setdefault((transport, one.rule.ports, kind), [])
+            known += [text for text in map(_net, one.names) if text not in known]
+    return [
+        {"action": "Allow", "protocol": transport, "destination": {kind: names, **_ports(ports)}}
+        for (transport, ports, kind), names in found.items()
+    ]
+
+
+def _inward(entry: Entry) -> Iterator[dict[str, object]]:
+    rule = entry.rule
+    for transport in _transports(rule):
+        plain: dict[str, object] = {"action": "Allow", "protocol": transport}
+        plain["source"] = {"nets": [_net(one) for one in entry.names]}
+        yield plain | ({"destination": _ports(rule.ports)} if rule.ports else {})
+
+
+def _transports(rule: FirewallRule) -> tuple[str, ...]:
+    """Return the protocols by the names that Calico has for them."""
+    if rule.transport != "ICMP":
+        return (rule.transport,)
+    if is_ip(rule.destination):
+        return ("ICMPv6",) if ":" in rule.destination else ("ICMP",)
+    return "ICMP", "ICMPv6"
+
+
+def _net(name: str) -> str:
+    return f"{name}/{128 if ':' in name else 32}" if is_ip(name) else name
+
+
+def _ports(ports: str) -> dict[str, list[int | str]]:
+    if not ports:
+        return {}
+    return {"ports": [ports.replace("-", ":") if "-" in ports else int(ports)]}
+
+
+LANGUAGE = Language(
+    name="calico",
+    title="Calico Enterprise or Calico Cloud policies",
+    suffix=".yaml",
+    comment="#",
+    wildcards=_WILDCARDS,
+    document="the Tigera pages on DNS policy and on global network policies (Calico Cloud 23.0)",
+    tried="",
+    render=_render,
+    remarks=(
+        "Domains in policies are documented for Calico Enterprise and Calico Cloud",
+        "What no policy allows is denied to the pods that one selects, as soon as one selects them",
+        "Names pass every other name at the same addresses as well; pods must ask a trusted DNS server",
+    ),
+)
