@@ -1,6 +1,7 @@
 """Write the golden files of languages that were not tried on a device.
 
-`python -m tests.firewall.devices.golden` writes them. They are read by people, beside the vendor's document that each names, before they are committed.
+`python -m tests.firewall.devices.golden` writes them. People read them, beside the vendor's document that
+each names, before they are committed.
 """
 
 from __future__ import annotations

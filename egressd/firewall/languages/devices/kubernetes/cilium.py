@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import yaml
-
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.choice import FROM_NAMES, Entry, Omitted, choose, is_ip
 from egressd.firewall.languages.devices.comments import as_comments, introduce
-from egressd.firewall.languages.devices.kubernetes.sources import LABEL, by_sources, describe
+from egressd.firewall.languages.devices.kubernetes.sources import LABEL, by_sources, describe, dump
 from egressd.firewall.languages.devices.names import Names
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import ANY_DEPTH, FirewallRule
@@ -45,9 +43,7 @@ def _render(asked: RuleSet) -> str:
     documents = [_policy(names.numbered("sources", key), key, some) for key, some in groups.items()]
     if any(not is_ip(name) for some in groups.values() for one in some for name in one.names):
         documents.insert(0, _document("egressd-dns", (), {"egress": [_DNS]}))
-    for one in documents:
-        lines += ["---", yaml.safe_dump(one, sort_keys=False, width=10**6).rstrip("\n")]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *dump(documents)]) + "\n"
 
 
 def _choose(rule: FirewallRule) -> Entry | Omitted:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+import yaml
 
 from egressd.firewall.languages.devices.choice import Entry, is_ip
 from egressd.firewall.languages.devices.names import Names
@@ -23,6 +25,13 @@ def by_sources(entries: Iterable[Entry]) -> Groups:
         key = tuple(values.name(_spelled(source)) for source in sorted(set(one.rule.sources)))
         groups.setdefault(key, []).append(one)
     return groups
+
+
+def dump(documents: Sequence[object]) -> Iterator[str]:
+    """Yield the lines of a file of documents; without any, a list with nothing in it."""
+    for one in documents or [{"apiVersion": "v1", "kind": "List", "items": []}]:
+        yield "---"
+        yield yaml.safe_dump(one, sort_keys=False, width=10**6).rstrip("\n")
 
 
 def describe(groups: Iterable[Sequence[str]]) -> tuple[str, ...]:
