@@ -6,6 +6,8 @@ Each raises ValueError with the rest of a sentence that starts with the key: "mu
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +18,7 @@ from egressd.wording import host_port
 
 _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}){unit})?" for unit, _ in _UNITS))
+_TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 _ARC_GATEWAY = f"https://contoso.{ARC_GATEWAY_DOMAIN}"
 _ARC_PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -30,6 +33,25 @@ def parse_duration(text: object) -> float:
     if seconds <= 0:
         raise ValueError("must be longer than 0s")
     return seconds
+
+
+def parse_moment(text: str, *, now: datetime) -> datetime:
+    """Read a duration ago, or a time in UTC; a time of day alone is the last one that has passed."""
+    with suppress(ValueError, OverflowError):
+        return now - timedelta(seconds=parse_duration(text))
+    if _TIME_OF_DAY.fullmatch(text):
+        hour, minute, second = (int(one) for one in (text + ":0").split(":")[:3])
+        found = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
+        return found if found <= now else found - timedelta(days=1)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        examples = "2h, or a UTC time such as 03:10 or 2026-11-20T03:10"
+        raise ValueError(f"must be a duration such as {examples}, not {text[:60]!r}") from None
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:  # the first and the last day of datetime, in another time zone
+        raise ValueError(f"is out of range: {text!r}") from None
 
 
 def config_duration(seconds: float) -> str:

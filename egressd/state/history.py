@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -33,6 +34,9 @@ MOST_EVENTS = 5000
 _EVENTS = """
 SELECT kind, body FROM events WHERE at >= ? AND at <= ? AND kind != 'sweep' ORDER BY id
 """
+_NEWEST = """
+SELECT kind, body FROM events WHERE at >= ? AND at <= ? AND kind != 'sweep' ORDER BY id DESC LIMIT ?
+"""
 _BEFORE = """
 SELECT kind, body FROM events WHERE id IN (
     SELECT max(id) FROM events WHERE target IS NOT NULL AND at < ? GROUP BY target, source
@@ -59,13 +63,29 @@ def read_history(
     until: Timestamp,
     target: str | None,
     selection: Selection | None = None,
+    most: int | None = None,
 ) -> History:
     """Return the events of a period; `target`: a pattern of ids, endpoints and hosts, None: all.
 
-    `selection` may ask for more than that; its target is the other one.
+    `selection` may ask for more than that; its target is the other one. `most` bounds how many events are
+    read, the newest; without it a search goes through all of the period.
 
     Raises:
         HistoryError: there is no history, or it can't be read.
+    """
+    wanted = replace(selection or Selection(), target=target)
+    try:
+        with closing(connect_to_history(directory)) as connection:
+            return _read(connection, since=since, until=until, wanted=wanted, most=most)
+    except (sqlite3.Error, ValueError) as error:
+        raise _unreadable(directory / FILE, error) from None
+
+
+def connect_to_history(directory: Path) -> sqlite3.Connection:
+    """Open the history for reading, while a daemon writes or not.
+
+    Raises:
+        HistoryError: there is none, or it can't be opened.
     """
     path = directory / FILE
     try:
@@ -73,17 +93,16 @@ def read_history(
             raise HistoryError(f"no history in {directory}: no daemon has kept its state there yet")
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, timeout=5.0)
-        connection.text_factory = decode_text
-        try:
-            return _read(
-                connection, since=since, until=until, wanted=replace(selection or Selection(), target=target)
-            )
-        finally:
-            connection.close()
     except (sqlite3.Error, OSError, ValueError) as error:
-        raise HistoryError(
-            f"cannot read {path}: {error}; run it as root or as the daemon's user, on the daemon's host"
-        ) from None
+        raise _unreadable(path, error) from None
+    connection.text_factory = decode_text
+    return connection
+
+
+def _unreadable(path: Path, error: Exception) -> HistoryError:
+    return HistoryError(
+        f"cannot read {path}: {error}; run it as root or as the daemon's user, on the daemon's host"
+    )
 
 
 def mentions_targets(history: History) -> bool:
@@ -96,7 +115,12 @@ def mentions_targets(history: History) -> bool:
 
 
 def _read(
-    connection: sqlite3.Connection, *, since: Timestamp, until: Timestamp, wanted: Selection
+    connection: sqlite3.Connection,
+    *,
+    since: Timestamp,
+    until: Timestamp,
+    wanted: Selection,
+    most: int | None,
 ) -> History:
     unreadable: list[ValueError] = []
     earlier = chain.from_iterable(
@@ -108,7 +132,8 @@ def _read(
     events: deque[Event] = deque(
         maxlen=MOST_EVENTS + 1
     )  # a pattern may match few of many: all are read, few are kept
-    found = _events(connection.execute(_EVENTS, (since, until)), unreadable)
+    rows, left_out = _rows(connection, since, until, most)
+    found = _events(rows, unreadable)
     events.extend(wanted.select(found, causes=causes, changed=changed))
     sweeps, first, last = connection.execute(_SWEEPS, (since, until)).fetchone()
     return History(
@@ -117,9 +142,19 @@ def _read(
         already=already,
         events=tuple(events)[-MOST_EVENTS:],
         watch=SweepActivity(sweeps=sweeps, first=first, last=last),
-        cut=len(events) > MOST_EVENTS,
+        cut=left_out or len(events) > MOST_EVENTS,
         unreadable=len(unreadable),
     )
+
+
+def _rows(
+    connection: sqlite3.Connection, since: Timestamp, until: Timestamp, most: int | None
+) -> tuple[Iterable[tuple[object, object]], bool]:
+    """Return the rows of a period, the oldest first, and whether there are more than may be read."""
+    if most is None:
+        return connection.execute(_EVENTS, (since, until)), False
+    found = connection.execute(_NEWEST, (since, until, most + 1)).fetchall()
+    return reversed(found[:most]), len(found) > most
 
 
 def _not_ok(events: Iterable[Event]) -> Iterator[FindingOpened | TargetChanged]:

@@ -64,14 +64,15 @@ def event_matches(one: Event, pattern: str) -> bool:
     """Whether an event is about no target, or about one whose id, endpoint or host matches."""
     match one:
         case TargetChanged() | TargetRemoved():
-            return _target_matches(one.target, pattern)
+            return target_matches(one.target, pattern)
         case FindingOpened() | NoticePosted():
-            return not one.targets or any(_target_matches(target, pattern) for target in one.targets)
+            return not one.targets or any(target_matches(target, pattern) for target in one.targets)
         case _:
             return True
 
 
-def _target_matches(target: str, pattern: str) -> bool:
+def target_matches(target: str, pattern: str) -> bool:
+    """Whether the id, endpoint or host of a target matches a pattern."""
     endpoint, _, place = target.partition("/")
     host = place.rpartition(":")[0]
     wanted = pattern.lower()

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
+from egressd import clock
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.metrics.exposition import Exposition, choose_form
 from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog
 from egressd.model.snapshot import Snapshot
+from egressd.state.history import HistoryError
+from egressd.web.api.document import SweepJson, alerts_document, targets_document
+from egressd.web.api.history import (
+    EVENT_KEYS,
+    TIMELINE_KEYS,
+    BadQueryError,
+    HistoryQuery,
+    history_document,
+    parse_query,
+    timeline_document,
+)
 from egressd.web.connection.page import PageMaker
-from egressd.web.json_api import SweepJson, alerts_document, targets_document
 from egressd.web.middleware import Gate, refuse
 from egressd.web.pages import PageHandlers
 from egressd.web.probing import ProbeEndpoint
@@ -52,6 +64,8 @@ def make_app(gate: Gate, holder: SnapshotHolder, intents: Intents, catalog: Cata
     app.router.add_get("/api/v1/sweep", handlers.sweep)
     app.router.add_get("/api/v1/targets", handlers.targets)
     app.router.add_get("/api/v1/alerts", handlers.alerts)
+    app.router.add_get("/api/v1/history", handlers.history)
+    app.router.add_get("/api/v1/timeline", handlers.timeline)
     return app
 
 
@@ -122,12 +136,37 @@ class Handlers:
         """Serve the unresolved alerts, the silences and the receivers."""
         return await self._listed(request, alerts_document)
 
+    async def history(self, request: web.Request) -> web.StreamResponse:
+        """Serve what changed, when and why, as `egressd history --format json` writes it."""
+        return await self._queried(request, EVENT_KEYS, history_document)
+
+    async def timeline(self, request: web.Request) -> web.StreamResponse:
+        """Serve what each target was believed to be, from when to when."""
+        return await self._queried(
+            request, TIMELINE_KEYS, lambda snapshot, asked: _json(timeline_document(snapshot, asked))
+        )
+
+    async def _queried(
+        self,
+        request: web.Request,
+        keys: Sequence[str],
+        write: Callable[[Snapshot, HistoryQuery], bytes],
+    ) -> web.StreamResponse:
+        snapshot = self.holder.current
+        try:
+            asked = parse_query(request.query, keys, now=clock.now())
+            return await self.pages.answer(request, lambda: write(snapshot, asked), JSON, variant=asked)
+        except BadQueryError as error:
+            return refuse(request, HTTPStatus.BAD_REQUEST, str(error))
+        except HistoryError as error:
+            return refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
     async def _listed(
         self, request: web.Request, document: Callable[[Snapshot], object]
     ) -> web.StreamResponse:
         snapshot = self.holder.current
+        return await self.pages.answer(request, lambda: _json(document(snapshot)), JSON)
 
-        def write() -> bytes:
-            return (json.dumps(document(snapshot), indent=2) + "\n").encode()
 
-        return await self.pages.answer(request, write, JSON)
+def _json(document: object) -> bytes:
+    return (json.dumps(document, indent=2) + "\n").encode()

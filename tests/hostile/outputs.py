@@ -45,7 +45,7 @@ from egressd.report.saved import from_json
 from egressd.report.sweep_diff import compare_sweeps
 from egressd.state import Persistence
 from egressd.state.history import history_json, read_history
-from egressd.web.json_api import alerts_document, targets_document
+from egressd.web.api.document import alerts_document, targets_document
 from egressd.web.status.page import render_status
 from tests.notify.samples import sample_receiver
 

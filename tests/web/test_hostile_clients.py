@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from egressd.web.api.document import SweepJson
 from egressd.web.connection import admission, listener, protocol
 from egressd.web.connection.page import PageMaker
-from egressd.web.json_api import SweepJson
 from tests.metrics.snapshots import Row, make_snapshot, make_sweep
 from tests.web.conftest import Running, Start, until
 from tests.web.test_access import TLS, ask, client, issue, write

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -20,14 +19,13 @@ from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
-from egressd.fields.parse import parse_duration
+from egressd.fields.parse import parse_moment
 from egressd.model.event import EventKind
 from egressd.model.settings import Settings
 from egressd.wording import count
 
 DEFAULT_DIRECTORY = Path("/var/lib/egressd")
 """Where the shipped service keeps its state."""
-TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 
 
 class HistoryFormat(StrEnum):
@@ -136,21 +134,6 @@ def directory_in(settings: Settings) -> Path:
 def parse_time_flag(text: str, *, now: datetime, flag: str) -> datetime:
     """Parse a duration ago, or a time in UTC; a time of day alone is the last one that has passed."""
     try:
-        return now - timedelta(seconds=parse_duration(text))
-    except (ValueError, OverflowError):
-        pass
-    if TIME_OF_DAY.fullmatch(text):
-        hour, minute, second = (int(one) for one in (text + ":0").split(":")[:3])
-        found = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
-        return found if found <= now else found - timedelta(days=1)
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{flag} must be a duration such as 2h, or a UTC time such as 03:10 or 2026-11-20T03:10, "
-            f"not {text!r}"
-        ) from None
-    try:
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except OverflowError:  # the first and the last day of datetime, in another time zone
-        raise UsageError(f"{flag} is out of range: {text!r}") from None
+        return parse_moment(text, now=now)
+    except ValueError as error:
+        raise UsageError(f"{flag} {error}") from None

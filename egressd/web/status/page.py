@@ -19,7 +19,7 @@ from egressd.model.plan import Unsampled
 from egressd.model.snapshot import ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
 from egressd.report.summary import by_profile, count_outcomes, outcomes_of
-from egressd.web.json_api import by_urgency
+from egressd.web.api.document import by_urgency
 from egressd.wording import count, name_first, span
 
 MOST_ROWS = 500
