@@ -37,7 +37,7 @@ _ROUTINE = "SELECT at FROM events WHERE id = (SELECT min(id) FROM events WHERE r
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RecordedChange:
     """One change of a belief, without its evidence."""
 
     target: str
@@ -76,7 +76,7 @@ class ChangeRecord:
 
     since: Timestamp
     """From when on all changes are in it."""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RecordedChange, ...] = ()
     """The oldest first."""
     pauses: tuple[Span, ...] = ()
     """When no daemon ran, as far as that is on record; the oldest first."""
@@ -117,12 +117,12 @@ def _read(connection: sqlite3.Connection, since: Timestamp) -> ChangeRecord:
     )
 
 
-def _change(row: tuple[object, ...]) -> Change | None:
+def _change(row: tuple[object, ...]) -> RecordedChange | None:
     """Read a row; None: it is damaged."""
     at, target, source, found = row
     try:
         since, before_since, before, after, reason = json.loads(str(found))
-        return Change(
+        return RecordedChange(
             target=str(target),
             source=str(source),
             since=_stamp(since or at),
@@ -151,8 +151,8 @@ def _pauses(connection: sqlite3.Connection, first: int, since: Timestamp) -> Ite
         before = connection.execute(_BEFORE, (number,)).fetchone()
         if before is None or not (is_stamp(str(at)) and is_stamp(str(before[0]))):
             continue
-        told = before[1] == "stopped" or (routine is not None and routine[0] <= before[0])
-        if told and before[0] < at:
+        known = before[1] == "stopped" or (routine is not None and routine[0] <= before[0])
+        if known and before[0] < at:
             yield Span(begin=before[0], end=at)
 
 
@@ -160,7 +160,7 @@ def timelines(
     record: ChangeRecord, standings: Iterable[Standing], *, since: Timestamp, until: Timestamp
 ) -> dict[Pair, tuple[Segment, ...]]:
     """Return what each target was believed to be from each source, the oldest first; gaps are not known."""
-    changes: dict[Pair, list[Change]] = {}
+    changes: dict[Pair, list[RecordedChange]] = {}
     for one in record.changes:
         changes.setdefault((one.target, one.source), []).append(one)
     since = max(since, record.since)
@@ -170,7 +170,7 @@ def timelines(
     }
 
 
-def _segments(changes: list[Change], standing: Standing, until: Timestamp) -> Iterator[Segment]:
+def _segments(changes: list[RecordedChange], standing: Standing, until: Timestamp) -> Iterator[Segment]:
     """Yield the segments that changes tell of, then the one that holds."""
     for number, one in enumerate(changes):
         if number == 0 and one.before is not None and one.before_since is not None:
