@@ -31,7 +31,7 @@ coverage: $(VENV)/.dev  ## Report line and branch coverage of each room whose te
 
 ROUNDS ?= 5
 search: $(VENV)/.dev  ## Hold every property to examples it has not seen: ROUNDS=20 for longer
-	for round in $$(seq $(ROUNDS)); do EGRESSD_EXAMPLES=search $(BIN)/python -m pytest -q -m hypothesis $(ARGS) || exit; done
+	for round in $$(seq $(ROUNDS)); do TEST_EXAMPLES=search $(BIN)/python -m pytest -q -m hypothesis $(ARGS) || exit; done
 
 check: style test  ## Everything a change must pass
 
@@ -50,7 +50,7 @@ bench-scrape: $(VENV)/.dev  ## What a scrape of 500 targets x 3 sources costs, a
 
 soak: $(VENV)/.dev  ## Thousands of sweeps of the lab at full speed: does anything grow? Then a day of bad days
 	$(BIN)/python -m bench.soak $(ARGS)
-	EGRESSD_SOAK_SWEEPS=1440 EGRESSD_SOAK_KILLS=50 $(BIN)/python -m pytest -q -o timeout=0 tests/soak
+	TEST_SOAK_SWEEPS=1440 TEST_SOAK_KILLS=50 $(BIN)/python -m pytest -q -o timeout=0 tests/soak
 
 ORDINARY := tests/config tests/repositories tests/state tests/web tests/cli/test_files.py tests/cli/test_output.py \
 	tests/cli/test_config_check.py tests/cli/test_history.py tests/cli/test_maintenance.py \

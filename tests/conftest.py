@@ -31,7 +31,7 @@ LENIENT = settings(
 )
 settings.register_profile("same", LENIENT, derandomize=True)
 settings.register_profile("search", LENIENT, max_examples=500, print_blob=True)
-settings.load_profile(os.environ.get("EGRESSD_EXAMPLES", "same"))
+settings.load_profile(os.environ.get("TEST_EXAMPLES", "same"))
 
 NAMES_OF_THIS_HOST = frozenset({"localhost", "ip6-localhost", socket.gethostname()})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -21,6 +22,8 @@ from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.output import print_line, write
 from egressd.cli.outputfile import check_output
+from egressd.cli.reference.commandline import CommandLine
+from egressd.cli.reference.variables import announce_variables, unknown_variables
 from egressd.cli.saved import diff, only_failed, read_baseline, replay, rules
 from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
@@ -43,11 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Say which phase of network egress failed, who is to blame, and what to ask for.",
-    epilog=(
-        "Exit codes: 0 every required target is ok or degraded; 1 some are blocked or down; 2 wrong usage; "
-        "3 some are unknown, or lack a region or value; 70 a bug; 74 the output can't be written; "
-        "75 the daemon can't listen now; 78 bad configuration; 130 interrupted."
-    ),
+    cls=CommandLine,
 )
 config_app = typer.Typer(help="Look at the configuration.", rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
@@ -110,15 +109,22 @@ def root_command(
     if version:
         print_line(f"egressd {__version__}")
         return ExitCode.OK
+    unknown = _unknown_variables(ctx)
+    daemon = ctx.invoked_subcommand is None and not once
+    if unknown and not daemon:
+        print_stderr("\n".join(unknown))
     if ctx.invoked_subcommand is not None:
         _refuse_flags_before(ctx)
         return None
-    if not once:
+    announce_variables(ctx)
+    if daemon:
         _refuse_flags(ctx, "fmt", "output", why="needs --once: the daemon makes no report")
         _refuse_flags(ctx, "baseline", why="needs --once: the daemon keeps a history of its own")
         _refuse_flags(ctx, "only_failed_in", why="needs --once: the daemon probes everything")
         _refuse_flags(ctx, "strict", why="needs --once: it changes the exit code")
         _refuse_flags(ctx, "compare_paths", why="needs --once: the daemon follows one path")
+        # By the environment they are for sweeps beside the daemon, which goes on without.
+        flags = replace(flags, strict=False, compare_paths=False, warnings=unknown)
         load_daemon: Callable[[], DaemonCommand] = ctx.obj
         web = WebFlags(listen=web_listen, config_file=web_config)
         return load_daemon()(config_file, flags, web, level=log_level, form=log_format)
@@ -131,6 +137,10 @@ def root_command(
     settings = only_failed(settings, only_failed_in, baseline=baseline)
     configure_logging(log_level or Level.WARN, log_format or Form.HUMAN, secrets=settings_secrets(settings))
     return sweep_once(settings, catalog, fmt=fmt, output=output, baseline=read_baseline(baseline))
+
+
+def _unknown_variables(ctx: typer.Context) -> tuple[str, ...]:
+    return unknown_variables(ctx.command, os.environ) if isinstance(ctx.command, TyperGroup) else ()
 
 
 def _refuse_flags(ctx: typer.Context, *names: str, why: str) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from egressd.cli.display import Colour, set_display
 from egressd.cli.log import Form, Level
+from egressd.cli.reference.variables import is_from_environment, used_variables
 from egressd.config import Flags
 from egressd.errors import UsageError
 from egressd.model.endpoint import Cloud
@@ -198,17 +199,22 @@ def takes_display(*names: str) -> Callable[[Callable[..., Result]], Callable[...
 
     def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
         signature = inspect.signature(command, eval_str=True)
+        take_context, context_parameters = _context(signature)
 
         @wraps(command)
         def run(*args: Any, **kwargs: Any) -> Result:
             taken = {name: kwargs.pop(name) for name in names}
+            context = take_context(kwargs)
             if taken.get("quiet") and taken.get("verbose"):
-                raise UsageError("--quiet and --verbose exclude each other")
+                taken |= {name: False for name in taken if is_from_environment(context, name)}
+                if taken["quiet"] and taken["verbose"]:
+                    raise UsageError("--quiet and --verbose exclude each other")
             set_display(**taken)
             return command(*args, **kwargs)
 
         added = (_parameter(name, DISPLAY_OPTIONS[name]) for name in names)
-        return _with_signature(run, signature, [*signature.parameters.values(), *added])
+        parameters = [*signature.parameters.values(), *added, *context_parameters]
+        return _with_signature(run, signature, parameters)
 
     return decorate
 
@@ -218,6 +224,7 @@ def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., 
 
     def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
         signature = inspect.signature(command, eval_str=True)
+        take_context, context_parameters = _context(signature)
         parameters: list[inspect.Parameter] = []
         for one in signature.parameters.values():
             parameters += (
@@ -229,11 +236,23 @@ def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., 
             taken = {name: kwargs.pop(name) for name in names}
             given: dict[str, Any] = {name: value for name, value in taken.items() if value or value is False}
             lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
-            return command(*args, flags=Flags(**given | lists), **kwargs)
+            used = used_variables(take_context(kwargs), names)
+            return command(*args, flags=Flags(**given | lists, variables=used), **kwargs)
 
-        return _with_signature(run, signature, parameters)
+        return _with_signature(run, signature, [*parameters, *context_parameters])
 
     return decorate
+
+
+def _context(
+    signature: inspect.Signature,
+) -> tuple[Callable[[dict[str, Any]], typer.Context], tuple[inspect.Parameter, ...]]:
+    """Return what takes typer's context from the arguments of a command, and the parameter to add for it."""
+    known = [one.name for one in signature.parameters.values() if one.annotation is typer.Context]
+    if known:
+        return lambda arguments: arguments[known[0]], ()
+    added = inspect.Parameter("context_", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    return lambda arguments: arguments.pop("context_"), (added,)
 
 
 def _with_signature(

@@ -39,6 +39,10 @@ class Flags:
     """Whether an Azure Arc private link scope is in use."""
     deadline: str | None = None
     """The most the sweep may take, as a duration."""
+    variables: tuple[str, ...] = ()
+    """The environment variables that gave some of these flags."""
+    warnings: tuple[str, ...] = ()
+    """Environment variables that look like flags, and mean nothing."""
 
 
 def apply_flags(flags: Flags, settings: Settings) -> Settings:
@@ -59,6 +63,7 @@ def apply_flags(flags: Flags, settings: Settings) -> Settings:
         limits=limits,
         strict=flags.strict,
         features=tuple(dict.fromkeys(flags.features)) or settings.features,
+        variables=flags.variables,
         private_link=settings.private_link if flags.private_link is None else flags.private_link,
     )
     return gateway_from_flag(flags.arc_gateway, settings)

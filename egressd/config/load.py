@@ -67,6 +67,7 @@ def load_settings(
         *(feature_notes(catalog, settings) if catalog is not None else ()),
         *settings.warnings,
         *settings.environment,
+        *flags.warnings,
         *settings.host.notes,
         *appliance_warnings(settings),
         *gateway_warnings(settings),
@@ -117,6 +118,7 @@ def digest(settings: Settings) -> str:
         profiles_chosen=False,
         digest="",
         environment=(),
+        variables=(),
         warnings=(),
     )
     values = asdict(bare)

@@ -266,6 +266,8 @@ class Settings:
     """Probe just what failed then."""
     environment: tuple[str, ...] = ()
     """Warnings about the proxy variables of the environment, if they are used."""
+    variables: tuple[str, ...] = ()
+    """The environment variables that set flags."""
     warnings: tuple[str, ...] = ()
     """Settings that are allowed and probably not meant."""
     digest: str = ""

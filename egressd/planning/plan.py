@@ -293,6 +293,8 @@ def _notes(
 ) -> Iterator[str]:
     """Yield what the reader of the plan should know."""
     yield from settings.environment
+    if settings.variables:
+        yield f"set by environment variables: {', '.join(settings.variables)}"
     yield from settings.host.notes
     if settings.region is not None and catalog.region(settings.region, settings.cloud) is None:
         yield f"region {settings.region} is not in the catalog: names made from it decide nothing"

@@ -2,7 +2,7 @@
 
 Two Alertmanagers, of which one is killed and comes back, with the shipped configuration; Prometheus with the
 shipped rules; one daemon for each mode, of which one is killed and one is given a receiver by a reload while
-everything fails. `EGRESSD_HOUR` is how many seconds it takes: 3600 is an hour with the files as they are.
+everything fails. `TEST_HOUR` is how many seconds it takes: 3600 is an hour with the files as they are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ pytestmark = [
         reason="Debian's packages prometheus and prometheus-alertmanager are not installed",
     ),
 ]
-SECONDS = float(os.environ.get("EGRESSD_HOUR", "90"))
+SECONDS = float(os.environ.get("TEST_HOUR", "90"))
 DIVISOR = 3600 / SECONDS
 REFUSED, RESET, UNRESOLVED = "packages.microsoft.com", "mcr.microsoft.com", "graph.microsoft.com"
 INSPECTED, FINE, FLAPPING = "management.azure.com", "aka.ms", "download.microsoft.com"

@@ -58,9 +58,9 @@ BOUNDARY = frozenset(
     }
 )
 """What catches the others, and what it falls back on."""
-EVERY = int(os.environ.get("EGRESSD_FAULTS_EVERY", "5"))
+EVERY = int(os.environ.get("TEST_FAULTS_EVERY", "5"))
 """One function in so many is made to fail; 1: all of them."""
-TURN = int(os.environ.get("EGRESSD_FAULTS_TURN", "0"))
+TURN = int(os.environ.get("TEST_FAULTS_TURN", "0"))
 RECORDING = next(one for one in SCENES if one.name == "proxy-untold").build().recording()
 
 

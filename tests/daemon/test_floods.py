@@ -1,6 +1,6 @@
 """Peers that send without end, all kinds at once: who is well stays ok, health answers, signals are obeyed.
 
-`EGRESSD_FLOOD_SWEEPS` is the number of sweeps to look at, `EGRESSD_FLOOD_RATE` the bytes per second of each
+`TEST_FLOOD_SWEEPS` is the number of sweeps to look at, `TEST_FLOOD_RATE` the bytes per second of each
 peer (0: as many as are taken).
 """
 
@@ -25,8 +25,8 @@ from tests.hostile.floods.kinds import ALL_FLOODS
 from tests.hostile.floods.serve import LOOPBACK, flooding
 
 pytestmark = pytest.mark.alone
-SWEEPS = int(os.environ.get("EGRESSD_FLOOD_SWEEPS", "2"))
-RATE = int(os.environ.get("EGRESSD_FLOOD_RATE", "1000000"))
+SWEEPS = int(os.environ.get("TEST_FLOOD_SWEEPS", "2"))
+RATE = int(os.environ.get("TEST_FLOOD_RATE", "1000000"))
 HEALTH_SECONDS = 1.0
 NICE = 15
 """Floods cost their servers as much as their client: what is tested goes first."""

@@ -17,7 +17,7 @@ from tests.daemon.process import Lab, daemon, settings
 
 DESCRIPTORS = 400
 """What the daemon may open: fewer than the flood has connections."""
-FLOOD = int(os.environ.get("EGRESSD_FLOOD", "700"))
+FLOOD = int(os.environ.get("TEST_FLOOD", "700"))
 REQUESTS = (
     b"",
     b"GET /metrics HTT",

@@ -1,6 +1,6 @@
 """A host that is stopped for seconds: nobody else is blamed, and what is wrong is still found.
 
-`EGRESSD_PAUSES` is how often a sweep and a daemon are stopped, at other moments each time.
+`TEST_PAUSES` is how often a sweep and a daemon are stopped, at other moments each time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 
 from tests.daemon.process import Lab, Running, daemon, put, settings
 
-PAUSES = int(os.environ.get("EGRESSD_PAUSES", "1"))
+PAUSES = int(os.environ.get("TEST_PAUSES", "1"))
 SECONDS = 4.0
 """Longer than every timeout of the configuration."""
 BLOCKED = "mcr.microsoft.com"

@@ -1,6 +1,6 @@
 """No false alarm in a healthy network: 200 targets, 1 % packet loss, many sweeps.
 
-EGRESSD_SWEEPS is the number of sweeps, even; the default suits a run of all tests.
+TEST_SWEEPS is the number of sweeps, even; the default suits a run of all tests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.net import repeated_sweeps
 from tests.net.scenario import start_services
 from tests.net.topology import Network
 
-SWEEPS = int(os.environ.get("EGRESSD_SWEEPS", "8"))
+SWEEPS = int(os.environ.get("TEST_SWEEPS", "8"))
 TARGETS = 200
 USABLE = ("ok", "degraded")
 AT_ONCE = 2

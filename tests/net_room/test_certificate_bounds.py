@@ -20,7 +20,7 @@ from egressd.net.tls.certificates import parse_certificate
 from egressd.net.tls.chain import chain_facts
 from tests.hostile.peers import flight_with
 
-CHAINS = int(os.environ.get("EGRESSD_TEST_CHAINS", "250"))
+CHAINS = int(os.environ.get("TEST_CHAINS", "250"))
 """Connections of the test that shows a new chain on each; 5,000 take a minute or two."""
 GROWTH = 24 * 1024 * 1024
 SECONDS = 0.4

@@ -37,10 +37,10 @@ from tests.state.save_loop import broken_chains
 
 __all__ = ["lab"]
 
-SWEEPS = int(os.environ.get("EGRESSD_SOAK_SWEEPS", "12"))
-KILLS = int(os.environ.get("EGRESSD_SOAK_KILLS", "2"))
-SEED = os.environ.get("EGRESSD_SOAK_SEED", "1")
-FIGURES = os.environ.get("EGRESSD_SOAK_FIGURES", "")
+SWEEPS = int(os.environ.get("TEST_SOAK_SWEEPS", "12"))
+KILLS = int(os.environ.get("TEST_SOAK_KILLS", "2"))
+SEED = os.environ.get("TEST_SOAK_SEED", "1")
+FIGURES = os.environ.get("TEST_SOAK_FIGURES", "")
 """A file for the figures."""
 INTERVAL = "400ms"
 FLOODS = ("hello-requests", "empty-records", "large-certificate", "tickets", "one-byte-data")

@@ -25,7 +25,7 @@ from egressd.state.rescue import MOST_NUMBERS
 from tests.standing.sweeps import at
 from tests.state.test_persistence import failing, snapshot
 
-TIMES = int(os.environ.get("EGRESSD_DAMAGES", "36"))
+TIMES = int(os.environ.get("TEST_DAMAGES", "36"))
 """300 and more take a minute."""
 EVENTS = 300
 Damage = Callable[[Path, random.Random], None]

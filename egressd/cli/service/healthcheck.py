@@ -1,6 +1,6 @@
 """`egressd healthcheck`: whether a running daemon is healthy. Container images have no curl.
 
-The health command of an image is fixed at build time, so each option has an environment variable.
+The health command of an image is fixed at build time, so it is set by environment variables.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from egressd.cli.output import write
 from egressd.errors import ExitCode, UsageError
 from egressd.model.settings import Web
 
-VARIABLES = "EGRESSD_HEALTHCHECK"
 OWN_ANSWERS = ("egressd is healthy\n", "egressd is ready\n")
 """What `/-/healthy` and `/-/ready` answer: a block page, or another program on that port, does not."""
 DEFAULT_URL = f"http://{Web().listen}/-/healthy"
@@ -27,15 +26,12 @@ def healthcheck(
     *,
     url: Annotated[
         str,
-        typer.Option(
-            "--url", envvar=f"{VARIABLES}_URL", metavar="URL", help="What to ask; /-/ready is another choice."
-        ),
+        typer.Option("--url", metavar="URL", help="What to ask; /-/ready is another choice."),
     ] = DEFAULT_URL,
     username: Annotated[
         str | None,
         typer.Option(
             "--username",
-            envvar=f"{VARIABLES}_USERNAME",
             metavar="NAME",
             help="User, where the daemon wants one.",
         ),
@@ -44,7 +40,6 @@ def healthcheck(
         Path | None,
         typer.Option(
             "--password.file",
-            envvar=f"{VARIABLES}_PASSWORD_FILE",
             metavar="FILE",
             help="A file with the user's password.",
             readable=False,
@@ -54,7 +49,6 @@ def healthcheck(
         Path | None,
         typer.Option(
             "--ca.file",
-            envvar=f"{VARIABLES}_CA_FILE",
             metavar="FILE",
             help="The roots its certificate must lead to; without it, those of the system.",
             readable=False,
