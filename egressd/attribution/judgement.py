@@ -6,10 +6,11 @@ A verdict makes two claims: what happened, by the rules, and who caused it, by e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
-from egressd.attribution.advice import advise, values_of
+from egressd.attribution.advice import advise, values_of, values_of_all
 from egressd.attribution.blame.elimination import attribute, usual_attribution, with_attribution
 from egressd.attribution.blame.facts import Accusation
 from egressd.attribution.blame.request import request
@@ -57,7 +58,7 @@ def _judge(recording: Recording, on_bug: OnBug) -> Sweep:
         for key, one in _judge_targets(index, on_bug, contrast=False).items()
     ]
     judgements, verdicts = _with_verdicts(judgements, on_bug)
-    _, other_verdicts = _with_verdicts(others.values(), on_bug)
+    _, other_verdicts = _with_verdicts(tuple(others.values()), on_bug)
     own = _by_target(index, judgements, verdicts)
     other_path = _by_target(index, others.values(), other_verdicts)
     targets = tuple(_target_verdict(one, own[one.id], other_path[one.id]) for one in recording.plan.targets)
@@ -82,22 +83,27 @@ def _compared(own: TargetJudgement, other: TargetJudgement | None, on_bug: OnBug
 
 
 def _with_verdicts(
-    judgements: Iterable[TargetJudgement], on_bug: OnBug
+    judgements: Sequence[TargetJudgement], on_bug: OnBug
 ) -> tuple[list[TargetJudgement], dict[tuple[str, str], Verdict]]:
     """Return judgements with their verdicts; where a verdict has a bug, the judgement is that."""
     kept: list[TargetJudgement] = []
     verdicts: dict[tuple[str, str], Verdict] = {}
+    alike: defaultdict[tuple[str, str], list[TrailContext]] = defaultdict(list)
     for one in judgements:
+        if one.result is not None and one.result.match is not None:
+            alike[one.target.id, one.code].append(one.result.match.context)
+    for one in judgements:
+        same = tuple(alike[one.target.id, one.code])
         judgement, verdict = isolate(
-            Part.JUDGEMENT, on_bug, partial(_with_verdict, one), partial(_with_failure, one, on_bug)
+            Part.JUDGEMENT, on_bug, partial(_with_verdict, one, same), partial(_with_failure, one, on_bug)
         )
         kept.append(judgement)
         verdicts[one.target.id, one.source] = verdict
     return kept, verdicts
 
 
-def _with_verdict(one: TargetJudgement) -> tuple[TargetJudgement, Verdict]:
-    return one, _verdict(one)
+def _with_verdict(one: TargetJudgement, alike: Sequence[TrailContext]) -> tuple[TargetJudgement, Verdict]:
+    return one, _verdict(one, alike)
 
 
 def _with_failure(one: TargetJudgement, on_bug: OnBug, why: str) -> tuple[TargetJudgement, Verdict]:
@@ -172,7 +178,8 @@ def _judge_target(
     return TargetJudgement(target=target, probe=probe, result=judge_probe(map(judge_trail, contexts)))
 
 
-def _verdict(judgement: TargetJudgement) -> Verdict:
+def _verdict(judgement: TargetJudgement, alike: Sequence[TrailContext]) -> Verdict:
+    """Return the verdict; `alike`: from which sources the target ends like this, which one ask names."""
     result = judgement.result
     if result is None:
         return _unknown(judgement)
@@ -186,7 +193,8 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
             evidence=tuple(line for one in result.notes for line in redirect_lines(one.context)),
         )
     context, phase = match.context, match.phase or match.context.failed_in
-    reason, values = REASONS[match.code], values_of(context)
+    contexts = (context, *(one for one in alike if one is not context))
+    reason, values = REASONS[match.code], values_of_all(contexts)
     sure = weigh(context, match.rule.certainty)
     accusation = Accusation(context=context, reason=match.code, phase=phase)
     if context.derived and not result.outcome.reachable:
@@ -200,7 +208,7 @@ def _verdict(judgement: TargetJudgement) -> Verdict:
         also=result.also,
         flags=result.flags,
         evidence=evidence_lines(context, phase),
-        advice=request(reason, advise(reason, context, values), found, values),
+        advice=request(reason, advise(reason, contexts, values), found, values),
     )
     return with_attribution(verdict, found)
 
@@ -249,4 +257,26 @@ def _target_verdict(
         unknown = Verdict(outcome=Outcome.UNKNOWN, reason="not_probed", blame=Blame.EGRESSD_ENV)
         return TargetVerdict(target=target.id, verdict=unknown, by_source=())
     worst = max(own, key=lambda one: one.verdict.outcome.severity)
-    return TargetVerdict(target=target.id, verdict=worst.verdict, by_source=own, other_path=other_path)
+    verdict = _for_every_source(worst, own)
+    return TargetVerdict(target=target.id, verdict=verdict, by_source=own, other_path=other_path)
+
+
+def _for_every_source(worst: SourceVerdict, own: tuple[SourceVerdict, ...]) -> Verdict:
+    """Return the worst verdict with what other sources that fail saw, and what is to be asked for them."""
+    verdict = worst.verdict
+    failing = [
+        one for one in own if one is not worst and one.verdict.reason and not one.verdict.outcome.reachable
+    ]
+    if verdict.outcome.reachable or not failing:
+        return verdict
+    otherwise = [one for one in failing if one.verdict.reason != verdict.reason]
+    asks = (
+        f"From {one.source} it ends otherwise ({one.verdict.reason}): {one.verdict.advice}"
+        for one in otherwise
+    )
+    seen = (line for one in failing for line in one.verdict.evidence[:1])
+    return replace(
+        verdict,
+        evidence=tuple(dict.fromkeys((*verdict.evidence, *seen))),
+        advice=" ".join((verdict.advice, *asks)),
+    )

@@ -90,6 +90,7 @@ class Asks:
     sweep: Sweep
     _targets: dict[str, Target] = field(init=False)
     _verdicts: dict[Pair, SourceVerdict] = field(init=False)
+    _worst: dict[str, str | None] = field(init=False)
     _trails: dict[Pair, tuple[Trail, ...]] = field(init=False)
     _addresses: dict[str, list[str]] = field(init=False)
     _sources: dict[str, Source] = field(init=False)
@@ -105,6 +106,7 @@ class Asks:
             for by in one.by_source
             if by.verdict.outcome in FAILING and (one.target, by.source) not in excused
         }
+        self._worst = {one.target: one.verdict.reason for one in self.sweep.verdicts}
         self._trails, self._addresses = self._seen()
 
     def rules(self) -> tuple[FirewallRule, ...]:
@@ -122,12 +124,18 @@ class Asks:
 
     def of_finding(self, finding: Finding) -> tuple[FirewallRule, ...]:
         """Return the rules that a finding asks for, from every source concerned."""
-        if finding.reason in ABOUT_OTHERS:
-            every = self._pairs(finding)
-            return merged(
-                rule for pair in every for rule in self.of_pairs(self._verdicts[pair].verdict, (pair,))
-            )
-        return (*self.of_pairs(finding, self._pairs(finding)), *self._of_places(finding))
+        pairs = self._pairs(finding)
+        other = [one for one in pairs if finding.reason in ABOUT_OTHERS or self._ends_otherwise(one, finding)]
+        return (
+            *self.of_pairs(finding, (one for one in pairs if one not in other)),
+            *merged(rule for one in other for rule in self.of_pairs(self._verdicts[one].verdict, (one,))),
+            *self._of_places(finding),
+        )
+
+    def _ends_otherwise(self, pair: Pair, finding: Finding) -> bool:
+        """Whether a target fails from a source in another way than the one that the finding is about."""
+        reason = self._verdicts[pair].verdict.reason
+        return reason not in (finding.reason, self._worst[pair[0]])
 
     def of_pairs(self, cause: Cause, pairs: Iterable[Pair]) -> tuple[FirewallRule, ...]:
         """Return the rules that a cause asks for, for targets and sources that fail by it."""

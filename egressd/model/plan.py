@@ -80,6 +80,11 @@ class Target:
         return self.pattern if self.sample is SampleKind.RANDOM else self.host
 
     @property
+    def destination(self) -> str:
+        """The name to ask a rule for: the wildcard of its row, else the host."""
+        return self.pattern if "*" in self.pattern or self.sample is SampleKind.RANDOM else self.host
+
+    @property
     def is_own(self) -> bool:
         """Whether the operator runs the server, as far as is known: Azure is never to blame for it."""
         return self.owned if self.owned is not None else self.internal or self.sample is SampleKind.GIVEN

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from egressd.attribution.blame.claims import sureness, who_text
 from egressd.attribution.reasons import REASONS
@@ -25,6 +26,11 @@ from egressd.model.verdict import (
     Verdict,
     spared_targets,
 )
+from egressd.wording import count
+
+MOST_ASKS = 4
+"""Different asks of one group that are written out."""
+MOST_LINES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +176,20 @@ def _grouped(
             suspects=surest.suspects,
             ruled_out=surest.ruled_out,
             targets=tuple(target for target, _ in members),
-            evidence=surest.evidence,
-            advice=surest.advice,
+            evidence=tuple(dict.fromkeys((*surest.evidence, *_first_lines(members)))),
+            advice=_advice_of([surest, *(verdict for _, verdict in members)]),
         )
+
+
+def _first_lines(members: Iterable[tuple[Target, Verdict]]) -> Iterator[str]:
+    for _, verdict in islice(members, MOST_LINES):
+        yield from verdict.evidence[:1]
+
+
+def _advice_of(verdicts: Iterable[Verdict]) -> str:
+    """Return what to ask for each target of a group: none of them is left out of it."""
+    texts = list(dict.fromkeys(one.advice for one in verdicts if one.advice))
+    rest = len(texts) - MOST_ASKS
+    if rest > 0:
+        texts[MOST_ASKS:] = [f"For {count(rest, 'more target')} the JSON report has what to ask for."]
+    return " ".join(texts)

@@ -188,7 +188,7 @@ def test_advice_for_several_targets_names_them() -> None:
         site.add(reset(f"r{number}.example"), host=f"r{number}.example")
     site.add(good("b.example"), host="b.example")
     finding = only(site)
-    assert "r0.example, r1.example, r2.example, r3.example and 2 more" in finding.advice
+    assert "r0.example, r1.example, r2.example, r3.example, r4.example, r5.example" in finding.advice
     assert finding.evidence[0].startswith("10.20.0.11:40112 -> 203.0.113.9:443 at ")
     assert finding.evidence[1] == "6 targets from source default"
 

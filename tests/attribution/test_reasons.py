@@ -250,7 +250,7 @@ def test_an_ipv6_endpoint_is_written_in_brackets(reason: Reason) -> None:
     values = values_of(V6_TRAIL)
     assert values["remote"] == f"[{V6}]:443"
     assert f"[{V6_RESOLVER}]:53" in values["resolver"]
-    for text in (advise(reason, V6_TRAIL, values), reason.confirmation(values)):
+    for text in (advise(reason, (V6_TRAIL,), values), reason.confirmation(values)):
         assert re.findall(r"(?<!\[)2001:db8::\d+:\d+", text) == []
 
 
@@ -360,9 +360,9 @@ def test_the_table_is_immutable() -> None:
 def test_advice_is_filled_in() -> None:
     """Known values are filled in; unknown ones are words in capitals."""
     advice = REASONS["tls_sni_dropped"].advise(
-        {"host": "gbl.his.arc.azure.com", "port": "443", "protocol": "https", "sni": "gbl.his.arc.azure.com"}
+        {"destination": "*.his.arc.azure.com", "service": "https/443", "sni": "gbl.his.arc.azure.com"}
     )
-    assert advice.startswith("Allow https/443 from SOURCE to gbl.his.arc.azure.com:")
+    assert advice.startswith("Allow https/443 from SOURCE to *.his.arc.azure.com:")
     assert "{" not in advice
 
 

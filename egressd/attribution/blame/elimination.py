@@ -48,7 +48,7 @@ def attribute(
     return Attribution(
         blame=left[0],
         confidence=lower(level, most),
-        suspects=_suspects(left, values),
+        suspects=with_deciders(left, values),
         ruled_out=tuple(RuledOut(blame=one, by=by) for one, by in ruled_out.items()),
     )
 
@@ -65,7 +65,7 @@ def usual_attribution(
     return Attribution(
         blame=left[0],
         confidence=lower(_level(left, pointed=False), most),
-        suspects=_suspects(left, values),
+        suspects=with_deciders(left, values),
         ruled_out=tuple(
             RuledOut(blame=one, by=ruled_out[one]) for one in signature.parties if one not in left
         ),
@@ -166,5 +166,6 @@ def _level(left: Sequence[Blame], *, pointed: bool) -> Confidence:
             return Confidence.LOW
 
 
-def _suspects(parties: Iterable[Blame], values: Mapping[str, str]) -> tuple[Suspect, ...]:
+def with_deciders(parties: Iterable[Blame], values: Mapping[str, str]) -> tuple[Suspect, ...]:
+    """Return parties with what decides whether each did it."""
     return tuple(Suspect(blame=one, decided_by=fill_template(DECIDED_BY[one], values)) for one in parties)

@@ -24,15 +24,14 @@ ASK_OF: Mapping[Blame, str] = {
     "mended.",
     _B.DNS_FILTER: "Have the log of the DNS filter looked up for {host} from {source} at {time}, and the "
     "name answered as public DNS does.",
-    _B.FIREWALL_L3L4: "Have the firewall's log looked up for {flow} at {time}, and the rule that "
-    "acted there changed.",
-    _B.FIREWALL_L7: "Have the firewall's URL or application log looked up for {flow} at {time}, "
+    _B.FIREWALL_L3L4: "Have the firewall's log looked up for {flow}, and the rule that acted there changed.",
+    _B.FIREWALL_L7: "Have the firewall's URL or application log looked up for {flow}, "
     "and the policy that acted on {host} changed.",
-    _B.TLS_INSPECTION: "Have the decryption log looked up for {flow} at {time}, and {host} exempted.",
-    _B.EXPLICIT_PROXY: "Have the access log of {proxy} looked up for {place} from {local} at {time}, and "
+    _B.TLS_INSPECTION: "Have the decryption log looked up for {flow}, and {destination} exempted.",
+    _B.EXPLICIT_PROXY: "Have the access log of {proxy} looked up for {place} from {ends}, and "
     "what it shows mended.",
-    _B.TRANSPARENT_PROXY: "Have the log of the proxy on the way looked up for {flow} at {time}, "
-    "and {host} passed on unchanged.",
+    _B.TRANSPARENT_PROXY: "Have the log of the proxy on the way looked up for {flow}, "
+    "and {destination} passed on unchanged.",
     _B.PATH_MTU_LINK: "Find the link with the smaller MTU between {source} and {address}: clamp the TCP "
     "segment size there, or let ICMP that says `too big` through.",
     _B.NAT_DEVICE: "Check the source NAT pool and the session limits for {source} at {time}.",
@@ -40,11 +39,11 @@ ASK_OF: Mapping[Blame, str] = {
     _B.AZURE_SERVICE: "Report it to the service with {place}, {remote} and {time}; this network has nothing "
     "to change.",
     _B.ENDPOINT_OWNER: "Have the log and the configuration of the server behind {place} looked at, for "
-    "{flow} at {time}.",
+    "{flow}.",
     _B.PKI_ENDPOINT: "Report it to the certificate authority that runs {host}, with {time}; this network "
     "has nothing to change.",
     _B.EGRESSD_ENV: "Check the configuration of egressd and its log, and run again.",
-    _B.UNKNOWN_MIDDLEBOX: "Find the device between {source} and {address} that acted on {local} at {time}: a "
+    _B.UNKNOWN_MIDDLEBOX: "Find the device between {source} and {address} that acted on {ends}: a "
     "packet capture on both sides of each shows it.",
 }
 """What to ask of a party whatever it did; a template for `fill_template`."""

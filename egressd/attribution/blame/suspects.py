@@ -162,7 +162,7 @@ GATEWAY_UNKNOWN = _only(_B.DNS_RESOLVER, _B.DNS_FILTER, _B.AZURE_SERVICE, _B.EXP
 """The Arc proxy answers for itself, for the gateway, and for whoever stands before the gateway."""
 DIRECT_RULE = _only(_B.FIREWALL_L3L4)
 
-LOG = "for {flow} at {time}"
+LOG = "for {flow}"
 DECIDED_BY: Mapping[Blame, str] = {
     _B.LOCAL_HOST: "the host's own packet filter, routes and trust store at {time}",
     _B.LOCAL_GATEWAY: "another host behind the same gateway, at the same time",
@@ -171,13 +171,13 @@ DECIDED_BY: Mapping[Blame, str] = {
     _B.FIREWALL_L3L4: f"the firewall's traffic log {LOG}",
     _B.FIREWALL_L7: f"the firewall's URL or application log {LOG}",
     _B.TLS_INSPECTION: f"the decryption log of the inspecting device {LOG}",
-    _B.EXPLICIT_PROXY: "the access log of {proxy} for {place} from {local} at {time}",
+    _B.EXPLICIT_PROXY: "the access log of {proxy} for {place} from {ends}",
     _B.TRANSPARENT_PROXY: f"the access log of the proxy on the way {LOG}",
     _B.PATH_MTU_LINK: "a packet capture on both ends of the link, or a ping with DF set and growing size",
     _B.NAT_DEVICE: "the translation table and port usage of the NAT device at {time}",
     _B.UPSTREAM_PATH: "the provider's routing towards {address} at {time}, and another site's result",
     _B.AZURE_SERVICE: "the same from another network, and the service's status page",
-    _B.ENDPOINT_OWNER: "the log and configuration of the server behind {place}, for {flow} at {time}",
+    _B.ENDPOINT_OWNER: "the log and configuration of the server behind {place}, for {flow}",
     _B.PKI_ENDPOINT: "the same download from another network",
     _B.EGRESSD_ENV: "egressd's configuration and log",
     _B.UNKNOWN_MIDDLEBOX: "a packet capture on both sides of each device between {source} and {address}",

@@ -1,4 +1,4 @@
-"""Build findings: title, evidence and advice for several targets at once.
+"""Build findings: title, evidence and advice for several targets at once, from every source they fail from.
 
 The first line of evidence is one that can be searched for in a log; the number of targets comes after it.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from egressd.attribution.advice import advise_all, listed, values_of
+from egressd.attribution.advice import advise_all, source_order, values_of, values_of_all
 from egressd.attribution.blame.elimination import (
     NONE_RULED_OUT,
     Attribution,
@@ -17,6 +18,7 @@ from egressd.attribution.blame.elimination import (
     common_attribution,
     narrowed,
     usual_attribution,
+    with_deciders,
 )
 from egressd.attribution.blame.request import request
 from egressd.attribution.blame.suspects import Signature
@@ -27,6 +29,7 @@ from egressd.attribution.evidence import evidence_lines
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import REASONS, Reason
 from egressd.attribution.target_judgement import TargetJudgement, device_of
+from egressd.model.plan import Plan
 from egressd.model.verdict import Blame, Confidence, Finding, Verdict
 from egressd.wording import count
 
@@ -68,23 +71,22 @@ def build_finding(
     leave are the suspects, less those whom the facts rule out; None: the usual ones, for a code that no
     target has.
     """
-    reason = REASONS[code]
+    reason, group = REASONS[code], Concerned.build(inputs, some)
     verdicts = [inputs.verdict(one) for one in some]
     own = code in {one.code for one in some}
-    contexts = [one.deciding_match.context for one in some if one.deciding_match is not None]
     sure = sure or _confidence(verdicts, own=own)
-    known = _values(contexts) | values
-    same_device = len({_identity(one) for one in some}) == 1 and bool(_identity(some[0]))
     found = _attribution(
         reason,
         verdicts,
         own=own or facts is not None,
-        same_device=same_device or len(some) == 1,
+        same_device=_is_same_device(some),
         sure=sure,
-        values=known,
+        values=group.values | values,
     )
     if facts:
         found = narrowed(found, facts, most=sure)
+    found = group.decided(found)
+    one_verdict = verdicts[0].advice if own and len(some) == 1 else None
     return Finding(
         id=finding_id(code, key),
         reason=code,
@@ -93,13 +95,13 @@ def build_finding(
         suspects=found.suspects,
         ruled_out=found.ruled_out,
         confidence=sure,
-        title=_title(reason, key if shown is None else shown),
+        title=titled(reason, key if shown is None else shown, group.sources, inputs.index.recording.plan),
         targets=tuple(dict.fromkeys(one.target.id for one in some)),
-        sources=tuple(sorted({one.source for one in some})),
-        evidence=_evidence(some, lines),
-        advice=verdicts[0].advice
-        if own and len(some) == 1
-        else request(reason, advise_all(reason, contexts, **values), found, known),
+        evidence=_evidence(group, lines),
+        advice=" ".join(
+            (one_verdict or _ask(reason, group, found, values), *_otherwise(inputs, group.others))
+        ),
+        sources=group.sources,
     )
 
 
@@ -113,8 +115,8 @@ def finding_about_path(
     values: Mapping[str, str] | None = None,
     suspects: Signature | None = None,
     ruled_out: Mapping[Blame, str] = NONE_RULED_OUT,
-    sources: Iterable[str] = (),
-    places: Iterable[str] = (),
+    sources: tuple[str, ...] = (),
+    places: tuple[str, ...] = (),
 ) -> Finding:
     """Return a finding without targets, about the path or this host.
 
@@ -136,15 +138,90 @@ def finding_about_path(
         confidence=sure,
         title=title or reason.title,
         targets=(),
-        sources=tuple(sorted(set(sources))),
-        places=tuple(dict.fromkeys(places)),
         evidence=evidence,
         advice=request(reason, reason.advise(values or {}), found, values or {}),
+        sources=sources,
+        places=places,
     )
 
 
-def _title(reason: Reason, shown: str) -> str:
-    return f"{reason.title} ({shown})" if shown else reason.title
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concerned:
+    """The judgements of a cause, from every source."""
+
+    alike: tuple[TargetJudgement, ...]
+    """Those of the cause, and how the same targets end alike from other sources."""
+    others: tuple[TargetJudgement, ...]
+    """How the same targets fail in other ways from other sources."""
+
+    @classmethod
+    def build(cls, inputs: DetectorInput, some: Sequence[TargetJudgement]) -> Concerned:
+        """Return the judgements of a cause with those of other sources."""
+        alike = (*some, *inputs.alike(some))
+        return cls(alike=alike, others=inputs.otherwise(alike))
+
+    @property
+    def contexts(self) -> list[TrailContext]:
+        """What shows the cause."""
+        return _contexts(self.alike)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of its sources, in the order of the plan."""
+        return _sources((*self.alike, *self.others))
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values of placeholders."""
+        return _values(self.contexts)
+
+    def decided(self, found: Attribution) -> Attribution:
+        """Return an attribution whose deciding log lines are those of every source."""
+        contexts = self.contexts
+        if len(source_order(contexts)) < 2:
+            return found
+        every = self.values
+        values = values_of(contexts[0]) | {name: every[name] for name in ("source", "ends", "flow")}
+        return replace(found, suspects=with_deciders((one.blame for one in found.suspects), values))
+
+
+def _sources(some: Iterable[TargetJudgement]) -> tuple[str, ...]:
+    return source_order(_contexts(some))
+
+
+def _contexts(some: Iterable[TargetJudgement]) -> list[TrailContext]:
+    return [one.deciding_match.context for one in some if one.deciding_match is not None]
+
+
+def _ask(reason: Reason, group: Concerned, found: Attribution, values: dict[str, str]) -> str:
+    return request(reason, advise_all(reason, group.contexts, **values), found, group.values | values)
+
+
+def _otherwise(inputs: DetectorInput, others: Iterable[TargetJudgement]) -> Iterator[str]:
+    """Yield what to ask for where the same targets fail from other sources in other ways."""
+    groups: defaultdict[str, list[TargetJudgement]] = defaultdict(list)
+    for one in others:
+        groups[one.code].append(one)
+    for code, some in sorted(groups.items()):
+        reason, group = REASONS[code], Concerned(alike=tuple(some), others=())
+        verdicts = [inputs.verdict(one) for one in some]
+        sure = _confidence(verdicts, own=True)
+        found = _attribution(reason, verdicts, own=True, same_device=False, sure=sure, values=group.values)
+        asked = _ask(reason, group, group.decided(found), {})
+        yield f"From {', '.join(group.sources)} it ends otherwise ({code}): {asked}"
+
+
+def titled(reason: Reason, shown: str, sources: tuple[str, ...], plan: Plan) -> str:
+    """Return a title with what tells the cause from others, and its sources where the plan has several."""
+    title = f"{reason.title} ({shown})" if shown else reason.title
+    named = [one for one in sources if one not in shown]
+    return f"{title} from {', '.join(sources)}" if named and len(plan.sources) > 1 else title
+
+
+def _is_same_device(some: Sequence[TargetJudgement]) -> bool:
+    """Whether something of the device itself shows that it is one, or a single target speaks."""
+    known = {_identity(one) for one in some}
+    return len(some) == 1 or (len(known) == 1 and known != {""})
 
 
 def _identity(one: TargetJudgement) -> str:
@@ -173,20 +250,23 @@ def _attribution(
 
 
 def _values(contexts: list[TrailContext]) -> dict[str, str]:
-    return values_of(contexts[0]) if contexts else {}
+    return values_of_all(contexts) if contexts else {}
 
 
-def _evidence(some: list[TargetJudgement], lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Return one deciding line, the number of targets, then the deciding lines of others up to a limit."""
-    matches = [one.deciding_match for one in some if one.deciding_match is not None]
-    shown = (line for one in matches for line in evidence_lines(one.context, one.phase)[:1])
-    deciding = list(dict.fromkeys(shown))
-    return (*deciding[:1], *lines, _affected(some), *deciding[1:MOST_LINES])
+def _evidence(group: Concerned, lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a deciding line, the number of targets, then a line of each other source, and some of others."""
+    found: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for one in (*group.alike, *group.others):
+        if (match := one.deciding_match) is not None:
+            found[one.source].update(dict.fromkeys(evidence_lines(match.context, match.phase)[:1]))
+    firsts = dict.fromkeys(next(iter(found[name])) for name in group.sources if found[name])
+    deciding = list(firsts | dict.fromkeys(line for seen in found.values() for line in seen))
+    return (*deciding[:1], *lines, _affected(group), *deciding[1 : max(MOST_LINES, len(firsts))])
 
 
-def _affected(some: list[TargetJudgement]) -> str:
-    targets = count(len({one.target.id for one in some}), "target")
-    return f"{targets} from source {listed(sorted({one.source for one in some}))}"
+def _affected(group: Concerned) -> str:
+    targets, sources = count(len({one.target.id for one in group.alike}), "target"), group.sources
+    return f"{targets} from source{'s' if len(sources) > 1 else ''} {', '.join(sources)}"
 
 
 def finding_id(code: str, key: str) -> str:

@@ -52,6 +52,29 @@ class DetectorInput:
         """Targets that are reachable."""
         return tuple(one for one in self.worst if one.outcome.reachable)
 
+    def alike(self, some: Iterable[TargetJudgement]) -> tuple[TargetJudgement, ...]:
+        """Return how the same targets end alike from other sources."""
+        known = {(one.target.id, one.code) for one in some}
+        pairs = {(one.target.id, one.source) for one in some}
+        return tuple(
+            one
+            for one in self.judgements
+            if (one.target.id, one.code) in known and (one.target.id, one.source) not in pairs
+        )
+
+    def otherwise(self, some: Iterable[TargetJudgement]) -> tuple[TargetJudgement, ...]:
+        """Return how the same targets fail in other ways from other sources."""
+        known = {one.target.id for one in some if not one.outcome.reachable}
+        pairs = {(one.target.id, one.source) for one in some}
+        return tuple(
+            one
+            for one in self.judgements
+            if one.target.id in known
+            and (one.target.id, one.source) not in pairs
+            and not one.outcome.reachable
+            and one.code not in EGRESSD_CODES
+        )
+
     def verdict(self, one: TargetJudgement) -> Verdict:
         """Return the verdict of a judgement."""
         return self.verdicts[one.target.id, one.source]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from egressd.attribution.detectors.build import finding_about_path
+from egressd.attribution.advice import source_address
+from egressd.attribution.detectors.build import finding_about_path, titled
 from egressd.attribution.detectors.detector_input import DetectorInput
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.sweep_index import SweepIndex
@@ -33,13 +34,19 @@ def _rewriting(index: SweepIndex, source: str, resolver: str, addresses: frozens
         reason.code,
         f"{source} {resolver}",
         sure=Confidence.CONFIRMED,
-        title=f"{reason.title} ({resolver})",
+        title=titled(reason, resolver, (source,), index.recording.plan),
         evidence=tuple(
             f"{resolver} queried for {one.type} {one.name} at {one.started}: {' '.join(one.answers)}, "
             f"and there is no such name"
             for one in answers
         ),
-        values={"source": source, "resolver": resolver, "host": answers[0].name, "time": answers[0].started},
+        sources=(source,),
+        values={
+            "source": source_address(index, source),
+            "resolver": resolver,
+            "host": answers[0].name,
+            "time": answers[0].started,
+        },
     )
 
 

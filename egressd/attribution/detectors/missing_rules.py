@@ -52,7 +52,9 @@ def choice(inputs: DetectorInput) -> list[Finding]:
 
 
 def _choice(inputs: DetectorInput, name: str, some: list[TargetJudgement]) -> Finding:
-    places = listed(dict.fromkeys(host_port(one.target.host, one.target.port) for one in some))
+    places = listed(
+        (host_port(one.target.destination, one.target.port) for one in some), "names with their ports"
+    )
     needed = f"one of {places} is needed"
     return build_finding(
         inputs, "site_choice_unreachable", name, some, shown=needed, facts=(), host=places, lines=(needed,)
@@ -88,7 +90,6 @@ def wildcard(inputs: DetectorInput) -> list[Finding]:
             some,
             sure=_baseline_confidence(inputs, some),
             facts=() if _baseline_confidence(inputs, some) is None else (ANSWERED_ELSEWHERE,),
-            host=pattern,
         )
         for (pattern, port), some in sorted(missed.items())
     ]

@@ -81,6 +81,7 @@ def _proven_by_control(index: SweepIndex, code: str, source: str, kind: ControlK
         title=f"{REASONS[code].title} ({source})",
         evidence=(*seen, *answered),
         values=values_of_control(index, controls[0]),
+        sources=(source,),
     )
 
 

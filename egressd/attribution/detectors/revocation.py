@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from egressd.attribution.advice import listed, source_address, values_of_control
+from egressd.attribution.advice import source_address, values_of_control
 from egressd.attribution.blame.parties import BEHIND_PROXY, NAME_PARTIES
 from egressd.attribution.blame.suspects import (
     REVOCATION_ABSENT,
@@ -19,7 +19,7 @@ from egressd.attribution.blame.suspects import (
     REVOCATION_UNREACHABLE,
     Signature,
 )
-from egressd.attribution.detectors.build import finding_about_path
+from egressd.attribution.detectors.build import finding_about_path, titled
 from egressd.attribution.detectors.revocation_answer import FailedFetch, FetchEnd, end_of, same_pages
 from egressd.attribution.evidence import control_lines
 from egressd.attribution.facts.certificate import certificate_urls
@@ -29,7 +29,7 @@ from egressd.model.observation import Failure, Observation
 from egressd.model.plan import ControlKind
 from egressd.model.recording import Control
 from egressd.model.verdict import Blame, Confidence, Finding
-from egressd.wording import host_port
+from egressd.wording import host_port, name_first
 
 UNREACHABLE, TAMPERED = "pki_revocation_unreachable", "pki_revocation_tampered"
 SUSPECTS: Mapping[FetchEnd, Signature] = {
@@ -44,6 +44,7 @@ USUAL = frozenset({FetchEnd.SILENT, FetchEnd.REPLACED})
 MARKED = "the answer names a device, or has a status that only a device on the way gives"
 SAME_PAGE = "the same page came for hosts of different owners"
 MOST_LINES = 8
+MOST_IN_TITLE = 4
 
 
 def revocation(index: SweepIndex) -> list[Finding]:
@@ -77,22 +78,35 @@ def _last(control: Control) -> Observation | None:
 def _finding(index: SweepIndex, end: FetchEnd, some: list[FailedFetch]) -> Finding:
     code = TAMPERED if end is FetchEnd.REPLACED else UNREACHABLE
     hosts = list(dict.fromkeys(one.url.at.host for one in some))
-    sources = sorted({source_address(index, one.control.source) for one in some})
-    lines = [line for one in some for line in control_lines(one.control)]
-    named = [f"{one.url.at.url} is named for {one.url.kind}" for one in some]
+    sources = tuple(dict.fromkeys(one.control.source for one in some))  # in the order of the plan
     known = values_of_control(index, some[0].control)
+    addresses = dict.fromkeys(source_address(index, one) for one in sources)
     return finding_about_path(
         code,
         "" if end in USUAL else end.value,
         sure=_sure(some),
-        title=f"{REASONS[code].title} ({listed(hosts)})",
-        evidence=tuple(dict.fromkeys((*lines[:1], *named[:MOST_LINES], *lines[1:MOST_LINES]))),
-        values=known | {"host": listed(hosts), "source": listed(sources)},
+        title=titled(REASONS[code], name_first(hosts, most=MOST_IN_TITLE), sources, index.recording.plan),
+        evidence=_evidence(some, sources),
+        values=known
+        | {name: ", ".join(hosts) for name in ("host", "destination")}
+        | {"source": ", ".join(addresses)},
         suspects=_suspects(end, some),
         ruled_out=_ruled_out(some),
-        sources=(one.control.source for one in some),
-        places=(host_port(one.url.at.host, one.url.at.port) for one in some),
+        sources=sources,
+        places=tuple(dict.fromkeys(host_port(one.url.at.host, one.url.at.port) for one in some)),
     )
+
+
+def _evidence(some: list[FailedFetch], sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the connection of each source, then every URL, then other connections up to a limit."""
+    lines = {
+        source: [line for one in some if one.control.source == source for line in control_lines(one.control)]
+        for source in sources
+    }
+    firsts = [line for seen in lines.values() for line in seen[:1]]
+    named = [f"{one.url.at.url} is named for {one.url.kind}" for one in some]
+    others = [line for seen in lines.values() for line in seen[1:]]
+    return tuple(dict.fromkeys((*firsts, *named, *others[: MOST_LINES - 1])))
 
 
 def _sure(some: list[FailedFetch]) -> Confidence:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from egressd.attribution.advice import listed, source_address
+from egressd.attribution.advice import source_address
 from egressd.attribution.blame.elimination import SharedFact
 from egressd.attribution.blame.parties import FAR_END
 from egressd.attribution.certainty import highest, lower
@@ -61,7 +61,7 @@ def _finding(
     addresses = {one.source: source_address(inputs.index, one.source) for one in some}
     every = (view for one in some for view in targets[one.target.id])
     reached = {one.source for one in every if one.outcome.reachable} - set(addresses)
-    peers = listed(sorted(source_address(inputs.index, one) for one in reached))
+    peers = ", ".join(sorted({source_address(inputs.index, one) for one in reached}))
     named = ", ".join(
         name if name == address else f"{name}, {address}" for name, address in addresses.items()
     )
@@ -73,7 +73,7 @@ def _finding(
         sure=_sure(inputs, some),
         lines=(f"the same {_count(some)} reached from {peers}",),
         facts=(OTHER_SOURCE,),
-        source=listed(list(addresses.values())),
+        source=", ".join(dict.fromkeys(addresses.values())),
         peers=peers,
     )
 

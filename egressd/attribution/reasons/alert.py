@@ -27,7 +27,7 @@ class _Row(NamedTuple):
     severity: Outcome = Outcome.BLOCKED
 
 
-_EXEMPT = "exempt {host} from TLS inspection for {source}."
+_EXEMPT = "exempt {destination} from TLS inspection for {source}."
 _DEVICE = "Find out who ended TLS for {source} at {remote} at {time}, the server or a device before it, and "
 
 _ROWS = (
@@ -51,7 +51,7 @@ _ROWS = (
         "bad_record_mac",
         "The peer could not decrypt our record",
         "Bytes were changed between the two ends: by a device that rewrites them, or by broken hardware.",
-        _DEVICE + "bypass it for {host}; then look for errors on the link.",
+        _DEVICE + "bypass it for {destination}; then look for errors on the link.",
     ),
     _Row(
         22,

@@ -45,7 +45,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         ),
         suspects=UNKNOWN_AUTHORITY,
         severity=Outcome.BLOCKED,
-        advice="Exempt {host} from TLS inspection for {source}: the certificate is signed by {issuer} "
+        advice="Exempt {destination} from TLS inspection for {source}: the certificate is signed by {issuer} "
         "instead of a public CA. Exempt by server name (SNI), for the whole list of Azure names in this "
         "report.",
         confirm=steps(_ISSUER, "The issuer is not a public CA."),
@@ -64,8 +64,8 @@ CERTIFICATE: tuple[Reason, ...] = (
         ),
         suspects=TRUSTED_AUTHORITY,
         severity=Outcome.DEGRADED,
-        advice="Exempt {host} from TLS inspection for {source}, although it works today: the certificate is "
-        "signed by {issuer}, and components that pin certificates will not accept it.",
+        advice="Exempt {destination} from TLS inspection for {source}, although it works today: the "
+        "certificate is signed by {issuer}, and components that pin certificates will not accept it.",
         confirm=steps(_ISSUER, CHAIN),
     ),
     Reason(
@@ -82,8 +82,8 @@ CERTIFICATE: tuple[Reason, ...] = (
         ),
         suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
-        advice="Allow {host} for {source} in the URL or web-filter policy: the firewall answers with its "
-        "block page, signed by {issuer} (FortiGate: web filter log at {time}).",
+        advice="Allow {destination} for {source} in the URL or web-filter policy: the firewall answers with "
+        "its block page, signed by {issuer} (FortiGate: web filter log at {time}).",
         confirm=steps("$ curl -skv https://{place}/ \\\n  --connect-to ::{remote}", _ISSUER),
     ),
     Reason(
@@ -103,7 +103,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         suspects=UNKNOWN_AUTHORITY,
         severity=Outcome.BLOCKED,
         advice="On the TLS inspection device: update the root store, let it fetch intermediates over port "
-        "80, check its clock; or exempt {host} for {source}. Its certificate comes from {issuer}.",
+        "80, check its clock; or exempt {destination} for {source}. Its certificate comes from {issuer}.",
         confirm=steps(_ISSUER),
     ),
     Reason(
@@ -138,7 +138,7 @@ CERTIFICATE: tuple[Reason, ...] = (
         suspects=INSPECTION,
         severity=Outcome.BLOCKED,
         advice="Renew the CA {issuer} on the TLS inspection device and install it where it is needed; "
-        "better, exempt {host} for {source}.",
+        "better, exempt {destination} for {source}.",
         confirm=steps(_ISSUER),
     ),
     Reason(

@@ -142,8 +142,8 @@ DNS: tuple[Reason, ...] = (
         ),
         suspects=NAME_REFUSED,
         severity=Outcome.BLOCKED,
-        advice="Allow {host} in the DNS policy of {resolver}; other names are served to {source}, so it is "
-        "not the access list.",
+        advice="Allow {destination} in the DNS policy of {resolver}; other names are served to {source}, so "
+        "it is not the access list.",
         confirm=steps(DIG, "$ dig @{resolver} www.microsoft.com A", "Only the first is REFUSED."),
     ),
     Reason(
@@ -163,8 +163,8 @@ DNS: tuple[Reason, ...] = (
         ),
         suspects=NAME_DENIED,
         severity=Outcome.BLOCKED,
-        advice="Allow {host} in the DNS filter or response-policy zone behind {resolver}; look in its DNS "
-        "security log (on FortiGate: the DNS filter log) at {time} for client {source}.",
+        advice="Allow {destination} in the DNS filter or response-policy zone behind {resolver}; look in its "
+        "DNS security log (on FortiGate: the DNS filter log) at {time} for client {source}.",
         confirm=steps(DIG, DIG_OTHER, DIG_SIBLING, "A genuine NXDOMAIN carries an SOA record."),
     ),
     Reason(
@@ -218,7 +218,8 @@ DNS: tuple[Reason, ...] = (
         ),
         suspects=NAME_DENIED,
         severity=Outcome.BLOCKED,
-        advice="Allow {host} in the DNS filter behind {resolver}: it returns an empty answer to {source}.",
+        advice="Allow {destination} in the DNS filter behind {resolver}: it returns an empty answer to "
+        "{source}.",
         confirm=steps(DIG, DIG_OTHER, "The first shows `ANSWER: 0`, the second does not."),
     ),
     Reason(
@@ -274,8 +275,8 @@ DNS: tuple[Reason, ...] = (
         ),
         suspects=DNS_TAKEN_OVER,
         severity=Outcome.BLOCKED,
-        advice="In the DNS security product behind {resolver}, allow {host}: it is answered with the block "
-        "address {address}; the product's log names the category for client {source}.",
+        advice="In the DNS security product behind {resolver}, allow {destination}: {host} is answered with "
+        "the block address {address}; the product's log names the category for client {source}.",
         confirm=steps(DIG, DIG_OTHER, "$ whois {address}"),
     ),
     Reason(
@@ -366,7 +367,7 @@ DNS: tuple[Reason, ...] = (
         ),
         suspects=SYN_UNANSWERED,
         severity=Outcome.BLOCKED,
-        advice="Route and allow {protocol}/{port} from {source} to the private endpoint {address} over "
+        advice="Route and allow {service} from {source} to the private endpoint {address} over "
         "ExpressRoute or VPN; or remove the stale private zone, so that {host} resolves publicly.",
         confirm=steps(DIG, CONNECT, "$ ip route get {address}"),
     ),

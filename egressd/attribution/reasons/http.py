@@ -80,8 +80,9 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
-        advice="Allow {host} for {source} in the web filter; the block page at {time} names the policy or "
-        "the category to change (FortiGate: web filter log; PAN: URL filtering log; Squid: access.log).",
+        advice="Allow {destination} for {source} in the web filter; the block page at {time} names the "
+        "policy or the category to change (FortiGate: web filter log; PAN: URL filtering log; Squid: "
+        "access.log).",
         confirm=steps(CURL_PLAIN, "Read the page."),
     ),
     Reason(
@@ -97,7 +98,7 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
-        advice="Add an application rule for {host} ({protocol}:{port}) from {source} on the Azure Firewall; "
+        advice="Add an application rule for {destination} ({service}) from {source} on the Azure Firewall; "
         "see AZFWApplicationRule at {time}. A wildcard does not cover its bare domain: add that one too.",
         confirm=steps(CURL_PLAIN),
     ),
@@ -187,8 +188,8 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=SESSION_CUT,
         severity=Outcome.DEGRADED,
-        advice="Raise the size limit or exempt {host} from scanning on the proxy for {source}: downloads "
-        "are cut off. If the point varies, look for loss on the line.",
+        advice="Raise the size limit or exempt {destination} from scanning on the proxy for {source}: "
+        "downloads are cut off. If the point varies, look for loss on the line.",
         advice_for=(Blame.TRANSPARENT_PROXY,),
         confirm=steps("$ curl -sv -o /dev/null https://{place}/", "curl reports `transfer closed`."),
     ),
@@ -205,8 +206,8 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=ANSWERED_BY_PROXY,
         severity=Outcome.DEGRADED,
-        advice="Allow range requests from {source} to {host} on the proxy (FortiGate and Squid can strip "
-        "them for scanning).",
+        advice="Allow range requests from {source} to {destination} on the proxy (FortiGate and Squid can "
+        "strip them for scanning).",
         advice_for=(Blame.TRANSPARENT_PROXY,),
         confirm=steps("$ curl -sv -o /dev/null -r 0-1023 https://{place}/", "Expect 206."),
     ),
@@ -238,8 +239,8 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=SESSION_CUT,
         severity=Outcome.BLOCKED,
-        advice="Allow WebSocket (the HTTP/1.1 upgrade) from {source} to {place} on the proxy or firewall; "
-        "the TLS session itself is let through.",
+        advice="Allow WebSocket (the HTTP/1.1 upgrade, {service}) from {source} to {destination} on the "
+        "proxy or firewall; the TLS session itself is let through.",
         advice_for=(Blame.TRANSPARENT_PROXY, Blame.FIREWALL_L7),
         confirm=steps(_UPGRADE),
     ),
@@ -259,7 +260,7 @@ HTTP: tuple[Reason, ...] = (
         ),
         suspects=SESSION_CUT,
         severity=Outcome.DEGRADED,
-        advice="Exempt {host} from TLS inspection for {source}, or repair HTTP/2 on the device that "
+        advice="Exempt {destination} from TLS inspection for {source}, or repair HTTP/2 on the device that "
         "terminates the session.",
         advice_for=(Blame.TLS_INSPECTION,),
         confirm=steps(_HTTP2, _HTTP1),

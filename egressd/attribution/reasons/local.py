@@ -112,7 +112,7 @@ LOCAL: tuple[Reason, ...] = (
         ),
         suspects=HOST,
         severity=Outcome.BLOCKED,
-        advice="On the probing host, allow outgoing {protocol}/{port} from {source} in nftables, iptables or "
+        advice="On the probing host, allow outgoing {service} from {source} in nftables, iptables or "
         "firewalld; the corporate firewall is not involved.",
         confirm=steps("$ nft list ruleset", "$ iptables -S OUTPUT", CONNECT),
     ),

@@ -251,8 +251,8 @@ PROXY: tuple[Reason, ...] = (
         ),
         suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Allow CONNECT to {place} for {source} on {proxy}; it answers {status}. The access log has "
-        "the line at {time} (Squid: TCP_DENIED/403).",
+        advice="Allow CONNECT to {destination}, port {port}, for {source} on {proxy}; it answers {status}. "
+        "The access log has the line at {time} (Squid: TCP_DENIED/403).",
         confirm=steps(CURL_PROXY, "Expect `200` to CONNECT."),
         needs=("proxy",),
     ),
@@ -345,8 +345,9 @@ PROXY: tuple[Reason, ...] = (
         ),
         suspects=ANSWER_TO_CONNECT,
         severity=Outcome.BLOCKED,
-        advice="Allow CONNECT to {place} for {source} on {proxy}: it answers {status} and then sends a page "
-        "instead of a tunnel. The page names the policy, or shows that {proxy} is no proxy.",
+        advice="Allow CONNECT to {destination}, port {port}, for {source} on {proxy}: it answers {status} "
+        "and then sends a page instead of a tunnel. The page names the policy, or shows that {proxy} is no "
+        "proxy.",
         confirm=steps(CURL_PROXY, "TLS fails with `wrong version number`."),
         needs=("proxy",),
     ),
@@ -364,8 +365,8 @@ PROXY: tuple[Reason, ...] = (
         ),
         suspects=ANSWER_TO_CONNECT,
         severity=Outcome.BLOCKED,
-        advice="Allow CONNECT to {place} for {source} on {proxy}: it answers {status}. Its access log at "
-        "{time} has the cause.",
+        advice="Allow CONNECT to {destination}, port {port}, for {source} on {proxy}: it answers {status}. "
+        "Its access log at {time} has the cause.",
         confirm=steps(CURL_PROXY, "Look at the status of the answer to CONNECT."),
         needs=("proxy",),
     ),
@@ -417,7 +418,7 @@ PROXY: tuple[Reason, ...] = (
         evidence=("proxy.status: 502 or 503", _SQUID_ERRNO + ": 111"),
         suspects=BEYOND_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Allow tcp/{port} to {host} from the outside address of {proxy}: its own connection is "
+        advice="Allow tcp/{port} to {destination} from the outside address of {proxy}: its own connection is "
         "refused. The rule for {source} is not the one in question.",
         confirm=steps("On the proxy:", "$ nc -vz -w 8 {host} {port}"),
         needs=("proxy",),
@@ -433,8 +434,8 @@ PROXY: tuple[Reason, ...] = (
         evidence=("proxy.status: 503 or 504", _SQUID_ERRNO + ": 110", "proxy.elapsed_ms: long"),
         suspects=BEYOND_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Allow tcp/{port} to {host} from the outside address of {proxy}: its SYN stays unanswered. "
-        "The rule for {source} is not the one in question.",
+        advice="Allow tcp/{port} to {destination} from the outside address of {proxy}: its SYN stays "
+        "unanswered. The rule for {source} is not the one in question.",
         confirm=steps("On the proxy:", "$ nc -vz -w 8 {host} {port}"),
         needs=("proxy",),
     ),
@@ -544,8 +545,8 @@ PROXY: tuple[Reason, ...] = (
         ),
         suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Allow {host} in the policy of {proxy}: it denies the name with a block page inside the "
-        "tunnel, signed by {issuer}.",
+        advice="Allow {destination} in the policy of {proxy}: it denies the name with a block page inside "
+        "the tunnel, signed by {issuer}.",
         confirm=steps("$ curl -skv -x {proxy} https://{place}/"),
         needs=("proxy",),
     ),
@@ -564,7 +565,7 @@ PROXY: tuple[Reason, ...] = (
         suspects=UNKNOWN_AUTHORITY,
         severity=Outcome.BLOCKED,
         advice="On {proxy}, update the root store, allow it to fetch intermediates over port 80, and check "
-        "its clock; better still, exempt {host} from inspection.",
+        "its clock; better still, exempt {destination} from inspection.",
         confirm=steps(PROXY_CLIENT_HELLO, "Read the `issuer=` line."),
         needs=("proxy",),
     ),
@@ -601,8 +602,8 @@ PROXY: tuple[Reason, ...] = (
         ),
         suspects=CONFIGURED_PROXY,
         severity=Outcome.BLOCKED,
-        advice="Put {host} on the proxy bypass list of {source}, or correct the policy of {proxy}: the "
-        "direct path works.",
+        advice="Put {destination} on the proxy bypass list of {source}, or correct the policy of {proxy}: "
+        "the direct path works.",
         confirm=steps(CURL_PROXY, CURL_DIRECT),
         needs=("proxy", "direct path"),
     ),

@@ -22,7 +22,6 @@ PLACEHOLDERS = frozenset(
         "resolver",
         "issuer",
         "names",
-        "protocol",
         "time",
         "proxy",
         "status",
@@ -30,18 +29,23 @@ PLACEHOLDERS = frozenset(
         "location",
         "place",
         "remote",
-        "local",
+        "ends",
         "flow",
+        "destination",
+        "service",
     }
 )
-"""The names a template may use in braces. `place` is host and port, `remote` and `local` address and port of
-the two ends of the connection, as URLs write them (an IPv6 address in brackets); `flow` is what a log of the
-path has for it: both ends, or the proxy's own connection."""
+"""The names a template may use in braces. `destination` is what a rule is for, a wildcard or a host, and
+`host` what was tried; `service` is protocol and port. `place` is host and port, `remote` address and port of
+the far end, as URLs write them (an IPv6 address in brackets); `ends` is our own end with the time, `flow`
+what a log of the path has for it, with the time: both ends, or the proxy's own connection. What concerns
+several targets or sources names each."""
 _PAIRS = {
     "place": "HOST:PORT",
     "remote": "ADDRESS:PORT",
-    "local": "SOURCE:PORT",
-    "flow": "SOURCE:PORT to ADDRESS:PORT",
+    "service": "PROTOCOL/PORT",
+    "ends": "SOURCE:PORT at TIME",
+    "flow": "SOURCE:PORT to ADDRESS:PORT at TIME",
 }
 
 

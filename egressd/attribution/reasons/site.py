@@ -42,7 +42,7 @@ SITE: tuple[Reason, ...] = (
         ),
         suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
-        advice="Allow {host} as a whole, {protocol}/{port} from {source}: every name below it that was tried "
+        advice="Allow {destination} as a whole, {service} from {source}: every name below it that was tried "
         "is blocked, and others are not.",
         confirm=_SWEEP,
         needs=("several targets",),
@@ -85,7 +85,7 @@ SITE: tuple[Reason, ...] = (
         ),
         suspects=DIRECT_RULE,
         severity=Outcome.BLOCKED,
-        advice="Add {source} to the rules that already let {peers} reach {host}, {protocol}/{port}: nothing "
+        advice="Add {source} to the rules that already let {peers} reach {destination}, {service}: nothing "
         "else differs.",
         confirm=steps("$ curl -sv -o /dev/null --interface {source} https://{place}/", _SWEEP),
         needs=("several sources",),
@@ -105,7 +105,7 @@ SITE: tuple[Reason, ...] = (
         ),
         suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
-        advice="Replace the single host rules by the documented wildcard for {host}, {protocol}/{port} "
+        advice="Replace the single host rules by the documented wildcard for {destination}, {service} "
         "from {source}: a random name below it is blocked while the known ones pass.",
         confirm=steps(
             "$ openssl s_client -connect {remote} \\\n  -servername RANDOM-LABEL.DOMAIN </dev/null",
@@ -164,8 +164,8 @@ SITE: tuple[Reason, ...] = (
         ),
         suspects=INSPECTION,
         severity=Outcome.BLOCKED,
-        advice="Add {host} to the TLS inspection exemption for {source}: signed by {issuer}, while other "
-        "names come with their own certificates.",
+        advice="Add {destination} to the TLS inspection exemption for {source}: signed by {issuer}, while "
+        "other names come with their own certificates.",
         confirm=_SWEEP,
         needs=("several targets",),
     ),

@@ -63,7 +63,7 @@ TCP: tuple[Reason, ...] = (
         ),
         suspects=SYN_UNANSWERED,
         severity=Outcome.BLOCKED,
-        advice="Allow {protocol}/{port} from {source} to the full service tag behind {host}, not to "
+        advice="Allow {service} from {source} to the full service tag behind {destination}, not to "
         "single addresses: {address} is dropped without an answer. The SYN of {time} "
         "is in the drop log.",
         confirm=steps(CONNECT, TRACE, "The last router shown is the one before the drop."),
@@ -82,8 +82,8 @@ TCP: tuple[Reason, ...] = (
         ),
         suspects=PORT_UNANSWERED,
         severity=Outcome.BLOCKED,
-        advice="Add tcp/{port} to the rule from {source} to {host}: the address {address} already connects "
-        "on another port. 443 carries the agents, 80 the revocation lists.",
+        advice="Add tcp/{port} to the rule from {source} to {destination}: the address {address} already "
+        "connects on another port. 443 carries the agents, 80 the revocation lists.",
         confirm=steps("$ nc -vz -w 8 {address} 443", "$ nc -vz -w 8 {address} 80"),
     ),
     Reason(
@@ -118,8 +118,8 @@ TCP: tuple[Reason, ...] = (
         ),
         suspects=REFUSED_ON_THE_WAY,
         severity=Outcome.BLOCKED,
-        advice="Allow tcp/{port} from {source} to {host}: the device just behind {offender} resets the SYN, "
-        "the server never saw it.",
+        advice="Allow tcp/{port} from {source} to {destination}: the device just behind {offender} resets "
+        "the SYN, the server never saw it.",
         confirm=steps(TRACE, CAPTURE),
         needs=("hop limit sweep",),
     ),
@@ -136,8 +136,8 @@ TCP: tuple[Reason, ...] = (
         ),
         suspects=REFUSED,
         severity=Outcome.BLOCKED,
-        advice="On the device reporting itself as {offender}: allow tcp/{port} from {source} to {host} "
-        "({address}); it rejects with port unreachable.",
+        advice="On the device reporting itself as {offender}: allow tcp/{port} from {source} to "
+        "{destination} ({address}); it rejects with port unreachable.",
         confirm=steps(CONNECT, "$ tcpdump -n -i any 'icmp or icmp6'"),
     ),
     Reason(
@@ -154,8 +154,8 @@ TCP: tuple[Reason, ...] = (
         ),
         suspects=FIREWALL,
         severity=Outcome.BLOCKED,
-        advice="On the device reporting itself as {offender}: allow tcp/{port} from {source} to {host} "
-        "({address}). Its deny rule hit at {time}.",
+        advice="On the device reporting itself as {offender}: allow tcp/{port} from {source} to "
+        "{destination} ({address}). Its deny rule hit at {time}.",
         confirm=steps(CONNECT, "$ tcpdump -n -i any 'icmp or icmp6'"),
     ),
     Reason(
@@ -206,7 +206,7 @@ TCP: tuple[Reason, ...] = (
         suspects=CLOSED_AFTER_ACCEPT,
         severity=Outcome.BLOCKED,
         advice="Find the device that accepts tcp/{port} from {source} in the name of {address} and resets "
-        "it at {time}; allow {host} there, or repair its own connection to the server.",
+        "it at {time}; allow {destination} there, or repair its own connection to the server.",
         confirm=steps(CONNECT, CAPTURE),
     ),
     Reason(
@@ -294,7 +294,7 @@ TCP: tuple[Reason, ...] = (
         ),
         suspects=SYN_UNANSWERED,
         severity=Outcome.DEGRADED,
-        advice="Allow {protocol}/{port} from {source} to every address of {host}: {address} is dropped. If "
+        advice="Allow {service} from {source} to every address of {destination}: {address} is dropped. If "
         "the rule is an FQDN object, let firewall and clients use the same resolver.",
         confirm=steps(DIG, CONNECT, "Try each address of the answer."),
     ),

@@ -46,9 +46,9 @@ TLS: tuple[Reason, ...] = (
         ),
         suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
-        advice="Allow {sni} for {source} in the URL, FQDN or App-ID policy: TCP to {remote} completes and "
-        "the ClientHello carrying that name is reset. Look at {time} in the PAN traffic log (subtype deny) "
-        "and URL log, AZFWApplicationRule, or the FortiGate web filter and application logs.",
+        advice="Allow {destination} for {source} in the URL, FQDN or App-ID policy: TCP to {remote} "
+        "completes and the ClientHello carrying {sni} is reset. Look at {time} in the PAN traffic log "
+        "(subtype deny) and URL log, AZFWApplicationRule, or the FortiGate web filter and application logs.",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "Only the first ends in a reset."),
     ),
     Reason(
@@ -68,7 +68,7 @@ TLS: tuple[Reason, ...] = (
         ),
         suspects=HELLO_NOT_ACKNOWLEDGED,
         severity=Outcome.BLOCKED,
-        advice="Allow {protocol}/{port} from {source} to {host}: the TCP handshake completes and the "
+        advice="Allow {service} from {source} to {destination}: the TCP handshake completes and the "
         "ClientHello carrying {sni} is dropped. Check the URL or App-ID policy, not the address rule (PAN "
         "traffic log at {time}, subtype drop or deny; AZFWApplicationRule; FortiGate application control).",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "Only the first hangs."),
@@ -127,7 +127,7 @@ TLS: tuple[Reason, ...] = (
         ),
         suspects=RESET_AFTER_HELLO,
         severity=Outcome.BLOCKED,
-        advice="Allow {sni} from {source} on the proxy or L7 firewall in the path: it accepts the "
+        advice="Allow {destination} from {source} on the proxy or L7 firewall in the path: it accepts the "
         "ClientHello to {remote} and closes without an answer at {time}.",
         confirm=steps(CLIENT_HELLO, CLIENT_HELLO_OTHER, "`unexpected eof` only for the first."),
     ),
@@ -226,7 +226,7 @@ TLS: tuple[Reason, ...] = (
         suspects=LARGE_HELLO,
         severity=Outcome.BLOCKED,
         advice="Update the TLS proxy between {source} and {host}: it misses the SNI unless it comes early "
-        "in the ClientHello. Exempt {host} from it until then.",
+        "in the ClientHello. Exempt {destination} from it until then.",
         confirm=steps(CLIENT_HELLO, "$ curl -sv -o /dev/null https://{place}/", "Compare the certificates."),
         needs=("ClientHello with the SNI last",),
     ),
@@ -263,8 +263,8 @@ TLS: tuple[Reason, ...] = (
         ),
         suspects=ANSWERED_IN_CLEAR,
         severity=Outcome.BLOCKED,
-        advice="Allow {place} for {source} on the device that answers TLS with plain HTTP at {time}; "
-        "its page names the product and the policy.",
+        advice="Allow {destination}, port {port}, for {source} on the device that answers TLS with plain "
+        "HTTP at {time}; its page names the product and the policy.",
         confirm=steps("$ curl -sv http://{place}/ \\\n  --connect-to ::{remote}"),
     ),
     Reason(
@@ -408,8 +408,8 @@ TLS: tuple[Reason, ...] = (
         ),
         suspects=INSPECTION,
         severity=Outcome.DEGRADED,
-        advice="Exempt {host} from TLS inspection for {source}, or allow HTTP/2 (ALPN h2) on the device that "
-        "terminates the session: the resource bridge depends on it.",
+        advice="Exempt {destination} from TLS inspection for {source}, or allow HTTP/2 (ALPN h2) on the "
+        "device that terminates the session: the resource bridge depends on it.",
         confirm=steps(
             "$ openssl s_client -connect {remote} -servername {sni} \\\n  -alpn h2,http/1.1 </dev/null",
             "Look for `ALPN protocol: h2`.",

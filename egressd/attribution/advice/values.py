@@ -1,17 +1,15 @@
-"""The advice of a reason, with hosts, addresses and times filled in."""
+"""The values that fill a template: hosts, addresses and times, as they were seen and as rules name them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from egressd.attribution.advice.names import listed, some_of
 from egressd.attribution.control_results.hops import failure_hop, router_before
 from egressd.attribution.facts.proxy import auth_schemes, goes_by_arc_proxy, proxy_refusal, redirect_host
 from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.reasons import Reason
-from egressd.attribution.reasons.by_path import holds_in_tunnel
-from egressd.model.endpoint import Inspection
 from egressd.model.observation import (
     DnsObservation,
     HttpObservation,
@@ -23,93 +21,109 @@ from egressd.model.recording import Control
 from egressd.model.settings import SYSTEM_RESOLVER, Family
 from egressd.wording import host_port
 
-FORBIDDEN = "The documents for this endpoint do not allow TLS inspection: exempt it."
-FORBIDDEN_FOR = "The documents do not allow TLS inspection for"
-ABOUT_INSPECTION = ("tls_mitm_", "site_inspection_")
 OWN_RESOLVERS = "the resolvers of this host"
 UNNAMED_SCHEME = "a scheme that it does not name"
 UNNAMED_PLACE = "a place that it does not name"
-MOST_NAMES = 4
-"""Names listed in a sentence; the rest is counted."""
-
-
-def advise(reason: Reason, context: TrailContext, values: Mapping[str, str]) -> str:
-    """Return the advice of a reason for one trail, of the values of its placeholders.
-
-    Empty where it does not hold for the trail's path.
-    """
-    if context.proxied and not holds_in_tunnel(reason):
-        return ""
-    text = reason.advise(values)
-    forbidden = reason.code.startswith("tls_mitm_") and context.target.inspection is Inspection.FORBIDDEN
-    return f"{text} {FORBIDDEN}" if forbidden else text
-
-
-def advise_all(reason: Reason, contexts: Sequence[TrailContext], **values: str) -> str:
-    """Return the advice of a reason for several targets; it names the first few. `values` override.
-
-    Empty where it does not hold for the path of one of them.
-    """
-    if not contexts:
-        return reason.advise(values)
-    if any(one.proxied for one in contexts) and not holds_in_tunnel(reason):
-        return ""
-    every = [values_of(context) for context in contexts]
-    known = dict(every[0])
-    for name in ("host", "sni", "address", "source", "port", "protocol", "place", "remote"):
-        known[name] = listed(dict.fromkeys(one[name] for one in every))
-    text = reason.advise(known | values)
-    if not reason.code.startswith(ABOUT_INSPECTION):
-        return text
-    forbidden = dict.fromkeys(
-        context.probe.host for context in contexts if context.target.inspection is Inspection.FORBIDDEN
-    )
-    return f"{text} {FORBIDDEN_FOR} {listed(forbidden)}." if forbidden else text
-
-
-def listed(names: Iterable[str]) -> str:
-    """List the first few names and count the rest: `a, b, c, d and 26 more`."""
-    known = [one for one in names if one]
-    shown = ", ".join(known[:MOST_NAMES])
-    return f"{shown} and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else shown
+THIS_HOST = "this host"
+LISTED: Mapping[str, str] = {
+    "host": "hosts",
+    "destination": "names",
+    "sni": "names",
+    "place": "hosts with their ports",
+    "address": "addresses",
+    "remote": "addresses with their ports",
+    "offender": "addresses",
+    "resolver": "resolvers",
+    "issuer": "authorities",
+    "proxy": "proxies",
+    "service": "ports",
+    "port": "ports",
+}
+"""What differs between targets, and what several of them are called."""
 
 
 def source_address(index: SweepIndex, name: str) -> str:
-    """Return the address of a source: as observed, else as configured, else its name."""
+    """Return the address of a source: as observed, else as configured, else its name.
+
+    The only source, where nothing is known of it, is this host.
+    """
     seen = next(iter(index.source_addresses.get(name, ())), "")
-    named = (one for one in index.recording.vantage.sources if one.name == name)
-    return seen or next((one.address or one.interface or "" for one in named), "") or name
+    sources = index.recording.vantage.sources
+    named = (one for one in sources if one.name == name)
+    known = seen or next((one.address or one.interface or "" for one in named), "")
+    return known or (name if len(sources) > 1 else THIS_HOST)
 
 
 def values_of(context: TrailContext) -> dict[str, str]:
-    """Return the known values of the placeholders."""
-    icmp = context.icmp
-    address, local = _address(context), _local(context)
-    remote, place = _remote(context, address), host_port(context.probe.host, context.probe.port)
+    """Return the known values of the placeholders for one conversation.
+
+    A random label stands for a wildcard, which is named in its place.
+    """
+    icmp, target = context.icmp, context.target
+    address, local, host = _address(context), _local(context), shown_host(context)
+    remote, time, port = _remote(context, address), _time(context), str(context.probe.port)
     return {
-        "host": context.probe.host,
-        "port": str(context.probe.port),
+        "host": host,
+        "destination": target.destination,
+        "port": port,
+        "service": f"{context.probe.protocol.value}/{port}",
         "other_family": "IPv4" if context.trail.family is Family.IPV6 else "IPv6",
-        "place": place,
+        "place": host_port(host, context.probe.port),
         "source": _source(context),
         "address": address,
         "remote": remote,
-        "local": local,
-        "flow": f"the connection of {context.trail.path} to {_beyond_proxy(context)}"
+        "ends": f"{local} at {time}",
+        "flow": f"the connection of {context.trail.path} to {_beyond_proxy(context)} at {time}"
         if context.proxied
-        else f"{local} to {remote}",
-        "sni": context.tls.sni if context.tls is not None else context.probe.host,
+        else f"{local} to {remote} at {time}",
+        "sni": context.tls.sni if context.tls is not None and not context.random else host,
         "offender": icmp.offender if icmp is not None else router_before(context, failure_hop(context) or 0),
         "resolver": context.trail.resolver,
         "issuer": context.issuer,
         "names": certificate_names(context),
-        "protocol": context.probe.protocol.value,
-        "time": _time(context),
+        "time": time,
         "proxy": context.trail.path if context.proxied else context.index.recording.vantage.proxy or "",
         "status": _status(context),
         "location": redirect_host(proxy_refusal(context)) or UNNAMED_PLACE,
         "schemes": ", ".join(auth_schemes(proxy_refusal(context))) or UNNAMED_SCHEME,
     }
+
+
+def values_of_all(contexts: Sequence[TrailContext]) -> dict[str, str]:
+    """Return the values for several conversations, of one target or of many: every source is named.
+
+    What differs otherwise is listed where a sentence can hold it, and else counted. A connection is named for
+    each source, the first one.
+    """
+    every = [values_of(one) for one in contexts]
+    first_by_source = dict(zip(map(_source_name, reversed(contexts)), reversed(every), strict=True))
+    firsts = [first_by_source[name] for name in source_order(contexts)]
+    return (
+        every[0]
+        | {name: listed((one[name] for one in every), noun) for name, noun in LISTED.items()}
+        | {name: _each(one[name] for one in firsts) for name in ("source", "ends", "flow")}
+    )
+
+
+def source_order(contexts: Iterable[TrailContext]) -> tuple[str, ...]:
+    """Return the names of the sources that conversations left from, in the order of the plan."""
+    seen = {one.source: one.index for one in contexts}
+    plan = next((index.recording.plan.sources for index in seen.values()), ())
+    known = [one.name for one in plan if one.name in seen]
+    return (*known, *sorted(seen.keys() - known))
+
+
+def _source_name(context: TrailContext) -> str:
+    return context.source
+
+
+def _each(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(one for one in names if one))
+
+
+def shown_host(context: TrailContext) -> str:
+    """Return the host to name: in the place of a random label its wildcard."""
+    return context.target.pattern if context.random else context.probe.host
 
 
 def values_of_control(index: SweepIndex, control: Control) -> dict[str, str]:
@@ -120,19 +134,21 @@ def values_of_control(index: SweepIndex, control: Control) -> dict[str, str]:
     dial = next(dials, None)
     address = dial.remote_address if dial is not None else control.address or ""
     local = host_port(dial.local_address or "", dial.local_port or 0) if dial is not None else source
+    time = seen[0].started if seen else index.recording.started
     remote = host_port(address, control.port) if address else host_port(control.host, control.port)
     proxies = (trail.path for trail in control.trails if trail.path != DIRECT)
     return {
         "host": control.host or address,
+        "destination": control.host or address,
         "port": str(control.port),
         "place": host_port(control.host or address, control.port),
         "source": source,
         "address": address or control.host,
         "remote": remote,
-        "local": local,
-        "flow": f"{local} to {remote}",
+        "ends": f"{local} at {time}",
+        "flow": f"{local} to {remote} at {time}",
         "resolver": next((trail.resolver for trail in control.trails), ""),
-        "time": seen[0].started if seen else index.recording.started,
+        "time": time,
         "proxy": next(proxies, index.recording.vantage.proxy or ""),
     }
 
@@ -143,13 +159,13 @@ def certificate_names(context: TrailContext) -> str:
     if tls is None or not tls.chain:
         return ""
     leaf = tls.chain[0]
-    return listed(leaf.san) or leaf.subject or "no name that can be read"
+    return some_of(leaf.san) or leaf.subject or "no name that can be read"
 
 
 def _beyond_proxy(context: TrailContext) -> str:
     """Return where a proxy connects to for a trail: the Arc proxy goes to the gateway, whatever is asked."""
     gateway = context.index.recording.plan.arc_gateway if goes_by_arc_proxy(context) else None
-    return host_port(gateway, 443) if gateway else host_port(context.probe.host, context.probe.port)
+    return host_port(gateway, 443) if gateway else host_port(shown_host(context), context.probe.port)
 
 
 def _address(context: TrailContext) -> str:
@@ -177,7 +193,7 @@ def _remote(context: TrailContext, address: str) -> str:
 
 def _tunnel(context: TrailContext) -> str:
     """Name the far end of a conversation through a proxy."""
-    return f"{context.trail.path}'s tunnel to {host_port(context.probe.host, context.probe.port)}"
+    return f"{context.trail.path}'s tunnel to {host_port(shown_host(context), context.probe.port)}"
 
 
 def _local(context: TrailContext) -> str:
