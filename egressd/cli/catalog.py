@@ -15,7 +15,7 @@ from egressd.cli.display import width
 from egressd.cli.guard import guarded
 from egressd.cli.importing.command import catalog_import
 from egressd.cli.importing.drift import catalog_drift
-from egressd.cli.output import write
+from egressd.cli.output import write, write_rules
 from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
@@ -168,12 +168,11 @@ def catalog_export(
 ) -> ExitCode:
     """Export the firewall rules to ask for: from the host, and from the proxy where there is one."""
     from egressd.catalog.export import RuleFilter, planned_rules
-    from egressd.firewall.languages import LANGUAGES
 
     check_output(output)
     settings, catalog = read_settings(config_file, flags)
     wanted = RuleFilter(roles=tuple(role or ()), needs=tuple(need or ()))
-    write(LANGUAGES[fmt].render(planned_rules(catalog, settings, wanted)), output)
+    write_rules(planned_rules(catalog, settings, wanted), fmt, output)
     return ExitCode.OK
 
 

@@ -37,9 +37,12 @@ class RuleFormat(StrEnum):
     """The languages of rules; a test keeps them the same as `firewall.languages`, which is loaded late."""
 
     LIST = "list"
+    EDL = "edl"
     CSV = "csv"
     JSON = "json"
     MARKDOWN = "markdown"
+    SQUID = "squid"
+    DNSMASQ_NFTABLES = "dnsmasq-nftables"
     AZURE_FIREWALL = "azure-firewall"
     BICEP = "bicep"
     TERRAFORM = "terraform"

@@ -11,9 +11,10 @@ from typing import Literal, TextIO
 
 from egressd.cli.display import DISPLAY, note, wants_colour, width
 from egressd.cli.guard import discard_stdout
-from egressd.cli.options import Format, format_for
+from egressd.cli.options import Format, RuleFormat, format_for
 from egressd.cli.outputfile import write_output
 from egressd.errors import OutputError
+from egressd.firewall.document import RuleSet
 from egressd.inputfile import why_unusable
 from egressd.model.verdict import Sweep
 
@@ -36,6 +37,16 @@ def write_report(sweep: Sweep, fmt: Format | None, output: Path | None) -> None:
     from egressd.report.summary import conclude
 
     note(f"wrote {output}: {conclude(sweep)}")
+
+
+def write_rules(rules: RuleSet, fmt: RuleFormat, output: Path | None) -> None:
+    """Write rules in a language, and print on stderr what the language has no comments for."""
+    from egressd.firewall.languages import LANGUAGES
+
+    language = LANGUAGES[fmt]
+    write(language.render(rules), output)
+    for one in language.notes(rules):
+        note(one)
 
 
 def render(sweep: Sweep, fmt: Format, *, output: Path | None) -> str:

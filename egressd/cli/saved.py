@@ -13,7 +13,7 @@ import typer
 from egressd.cli import options
 from egressd.cli.display import width
 from egressd.cli.guard import guarded
-from egressd.cli.output import write, write_report
+from egressd.cli.output import write, write_report, write_rules
 from egressd.cli.outputfile import check_output
 from egressd.errors import ExitCode, ReportFileError, UnreadableFileError, UsageError
 from egressd.inputfile import read_file_or_pipe
@@ -67,14 +67,13 @@ def rules(
 ) -> ExitCode:
     """Write the rules that a report's failures ask for, in the language of a device."""
     from egressd.firewall import Asks
-    from egressd.firewall.languages import LANGUAGES
 
     check_output(output)
     asks = Asks(read_saved(file))
     wanted = (
         one for one in asks.rules() if (not team or one.team in team) and (not need or one.need in need)
     )
-    write(LANGUAGES[fmt].render(asks.document(wanted)), output)
+    write_rules(asks.document(wanted), fmt, output)
     return ExitCode.OK
 
 

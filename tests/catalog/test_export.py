@@ -366,7 +366,7 @@ def test_every_format_of_the_package_s_catalog(fmt: str) -> None:
     catalog = load_catalog()
     for cloud in Cloud:
         settings = Settings(cloud=cloud)
-        assert "required" in export_rules(catalog, settings, fmt)
+        assert "guestnotificationservice" in export_rules(catalog, settings, fmt)
 
 
 def test_unknown_profile(catalog: Catalog) -> None:

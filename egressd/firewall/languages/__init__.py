@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from egressd.firewall.languages.devices import fortigate, paloalto
+from egressd.firewall.languages.devices import dnsmasq_nftables, edl, fortigate, paloalto, squid
 from egressd.firewall.languages.devices.azure import arm, bicep, terraform
 from egressd.firewall.languages.devices.kubernetes import calico, cilium
 from egressd.firewall.languages.language import Language
@@ -18,9 +18,12 @@ LANGUAGES: Mapping[str, Language] = {
     one.name: one
     for one in (
         plain.LANGUAGE,
+        edl.LANGUAGE,
         csv.LANGUAGE,
         json.LANGUAGE,
         markdown.LANGUAGE,
+        squid.LANGUAGE,
+        dnsmasq_nftables.LANGUAGE,
         arm.LANGUAGE,
         bicep.LANGUAGE,
         terraform.LANGUAGE,

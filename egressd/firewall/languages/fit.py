@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from egressd.firewall.languages.language import Depth, Wildcards
 from egressd.firewall.rule import ANY_DEPTH, FirewallRule
+from egressd.planning.placeholder import is_address, is_host
 
 
 class Reach(StrEnum):
@@ -34,6 +35,8 @@ def fit(rule: FirewallRule, device: Wildcards) -> Fit:
     name = rule.destination
     if "<" in name:
         return Fit(reach=Reach.IMPOSSIBLE, form="", why=f"{name} stands for a name of yours: give its value")
+    if "%" in name or not is_host(name.lower().replace("*", "x")):
+        return Fit(reach=Reach.IMPOSSIBLE, form="", why=f"{name!a} is neither a host name nor an address")
     if not rule.is_wildcard:
         return _exact(name, device)
     first, _, rest = name.partition(".")
@@ -48,13 +51,12 @@ def fit(rule: FirewallRule, device: Wildcards) -> Fit:
     if device.leading_part and name.startswith("*"):
         deeper = "" if rule.subdomains == ANY_DEPTH else f"names with more labels before {rest} pass as well"
         return Fit(reach=Reach.WIDER if deeper else Reach.EXACT, form=name, why=deeper)
-    return Fit(
-        reach=Reach.WIDER, form=f"*.{rest}", why=f"{name} can't be said: every name under {rest} passes"
-    )
+    every = f"{rest} and every name under it pass" if device.apex else f"every name under {rest} passes"
+    return Fit(reach=Reach.WIDER, form=f"*.{rest}", why=f"{name} can't be said: {every}")
 
 
 def _exact(name: str, device: Wildcards) -> Fit:
-    if device.exact or name.replace(".", "").isdigit() or ":" in name:
+    if device.exact or is_address(name):
         return Fit(reach=Reach.EXACT, form=name)
     return Fit(reach=Reach.WIDER, form=name, why=f"names under {name} pass as well")
 
@@ -75,7 +77,7 @@ def _leading(rule: FirewallRule, rest: str, device: Wildcards) -> Fit:
     if device.depth is Depth.UNKNOWN:
         why = f"whether names with more labels before {rest}, and {rest} itself, pass is not documented"
         return Fit(reach=Reach.WIDER, form=name, why=why)
-    why = f"{' and '.join(more)} pass as well" if more else ""
+    why = f"{' and '.join(more)} pass{'es' if more == [rest] else ''} as well" if more else ""
     return Fit(reach=Reach.WIDER if more else Reach.EXACT, form=name, why=why)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,3 +56,5 @@ class Language:
     render: Callable[[RuleSet], str]
     remarks: tuple[str, ...] = ()
     """What one must know before pasting; they stand above the rules."""
+    notes: Callable[[RuleSet], Iterable[str]] = lambda _: ()
+    """What a text without comments can't say itself: what it allows besides, and what it lacks."""

@@ -5,5 +5,5 @@ from __future__ import annotations
 from egressd.firewall.languages.language import Depth, Wildcards
 
 AS_ASKED = Wildcards(
-    depth=Depth.ANY, apex=False, inside_label=True, matched_on="nothing: for people and programs"
+    depth=Depth.AS_ASKED, apex=False, inside_label=True, matched_on="nothing: for people and programs"
 )
