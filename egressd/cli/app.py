@@ -129,7 +129,7 @@ def root_command(
         web = WebFlags(listen=web_listen, config_file=web_config)
         return load_daemon()(config_file, flags, web, level=log_level, form=log_format)
     _refuse_flags(ctx, "web_listen", "web_config", why="is for the daemon; leave --once out")
-    from egressd.cli.once import sweep_once
+    from egressd.cli.sweep.once import sweep_once
 
     check_output(output)
     settings, catalog = read_settings(config_file, flags)

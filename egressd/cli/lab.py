@@ -124,7 +124,7 @@ def _with_host_rows(catalog: Catalog, place: Settings) -> Catalog:
 
 
 async def _sweep(lab: Lab, profiles: tuple[str, ...]) -> Sweep:
-    from egressd.cli.once import sweep_until_stopped
+    from egressd.cli.sweep.once import sweep_until_stopped
 
     async with lab:
         return await sweep_until_stopped(lab.settings(*profiles, values=lab.values), lab.catalog)
@@ -132,7 +132,7 @@ async def _sweep(lab: Lab, profiles: tuple[str, ...]) -> Sweep:
 
 async def _serve(lab: Lab, profiles: tuple[str, ...], config_write: Path | None) -> None:
     """Keep the lab open until a signal comes; carry out commands from stdin."""
-    from egressd.cli.once import stopped_by_signals
+    from egressd.cli.sweep.once import stopped_by_signals
 
     stop = asyncio.Event()
     async with lab:

@@ -26,6 +26,7 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    JSONL = "jsonl"
     MARKDOWN = "markdown"
     HTML = "html"
     JUNIT = "junit"
@@ -64,6 +65,8 @@ ConfigFile = Annotated[
 ]
 FORMAT_OF_SUFFIX: Mapping[str, Format] = {
     ".json": Format.JSON,
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
     ".md": Format.MARKDOWN,
     ".markdown": Format.MARKDOWN,
     ".html": Format.HTML,

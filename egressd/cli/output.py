@@ -34,9 +34,15 @@ def write_report(sweep: Sweep, fmt: Format | None, output: Path | None) -> None:
             raise OutputError("cannot write the report to stdout: its reader has gone")
         return
     write(text, output, mode=READABLE if fmt is Format.PROMETHEUS else None)
-    from egressd.report.summary import conclude
+    confirm_output(sweep, output)
 
-    note(f"wrote {output}: {conclude(sweep)}")
+
+def confirm_output(sweep: Sweep, output: Path | None) -> None:
+    """Print a summary on stderr if the report went to a file."""
+    if output is not None:
+        from egressd.report.summary import conclude
+
+        note(f"wrote {output}: {conclude(sweep)}")
 
 
 def write_rules(rules: RuleSet, fmt: RuleFormat, output: Path | None) -> None:
@@ -58,6 +64,10 @@ def render(sweep: Sweep, fmt: Format, *, output: Path | None) -> str:
             from egressd.report.saved import to_json
 
             return to_json(sweep)
+        case Format.JSONL:
+            from egressd.report.stream import render_stream
+
+            return render_stream(sweep)
         case Format.CSV:
             from egressd.report.csv import render_csv
 
@@ -151,7 +161,12 @@ def _write_all(stream: TextIO, text: str) -> None:
         stream.flush()
         return
     stream.flush()
-    left = memoryview(text.encode(stream.encoding, stream.errors or "strict"))
+    write_bytes(number, text.encode(stream.encoding, stream.errors or "strict"))
+
+
+def write_bytes(number: int, data: bytes) -> None:
+    """Write all of it to a descriptor, which another program may have made non-blocking. Raises OSError."""
+    left = memoryview(data)
     while left:
         try:
             left = left[os.write(number, left) :]

@@ -63,6 +63,17 @@ def write_output(path: Path, data: bytes, *, mode: int | None) -> None:
         _write(_open_special(path, existing), data)
 
 
+def open_output(path: Path) -> int:
+    """Open a file to be written bit by bit: it is empty, and keeps owner and mode. Raises OSError."""
+    number = _descriptor(path)
+    if number is not None:
+        return os.dup(number)
+    existing = _stat(path)
+    if existing is not None and not stat.S_ISREG(existing.st_mode):
+        return _open_special(path, existing)
+    return os.open(_target(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+
+
 def _descriptor(path: Path) -> int | None:
     """Return the descriptor that a path stands for: the file behind it may be open for appending."""
     found = _DESCRIPTOR.fullmatch(str(path))

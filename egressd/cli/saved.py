@@ -95,8 +95,8 @@ def diff(
     output: options.Output = None,
 ) -> ExitCode:
     """Show what changed between two saved sweeps; exit code 1 if something fails that did not before."""
-    from egressd.report.render_diff import render_diff_json, render_diff_text
-    from egressd.report.sweep_diff import compare_sweeps
+    from egressd.report.diff.render_diff import render_diff_json, render_diff_text
+    from egressd.report.diff.sweep_diff import compare_sweeps
 
     check_output(output)
     if str(before) == str(after) == "-":

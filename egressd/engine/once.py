@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from egressd.engine.latest import RecordChange
 from egressd.engine.session import OnDone, Session
 from egressd.model.catalog import Catalog
+from egressd.model.plan import Plan
 from egressd.model.recording import Baseline, ProbeRecord
 from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
@@ -24,17 +26,30 @@ class Progress:
     failing: int
 
 
+class SweepListener(Protocol):
+    """Is told of a sweep while it runs."""
+
+    def planned(self, plan: Plan) -> None:
+        """Take the plan, before anything is probed."""
+        ...
+
+    def probed(self, record: ProbeRecord) -> None:
+        """Take the record of a probe that ended."""
+        ...
+
+
 async def run_once(
     settings: Settings,
     catalog: Catalog,
     *,
     progress: Callable[[Progress], None] | None = None,
+    listener: SweepListener | None = None,
     stop: asyncio.Event | None = None,
     baseline: Baseline | None = None,
 ) -> Sweep:
     """Plan, probe and judge once, against a baseline if there is one.
 
-    `progress` is called as each probe ends; setting `stop` ends the sweep early.
+    `progress` and `listener` are called as each probe ends; setting `stop` ends the sweep early.
 
     Raises:
         ConfigError: a trust store can't be read.
@@ -42,7 +57,16 @@ async def run_once(
     """
     session = Session(settings, catalog, baseline=baseline, stop=stop)
     await session.discover()
-    return await session.sweep(on_done=_counter(len(session.plan.probes), progress))
+    count = _counter(len(session.plan.probes), progress)
+    if listener is None:
+        return await session.sweep(on_done=count)
+    listener.planned(session.plan)
+
+    def on_done(record: ProbeRecord, change: RecordChange) -> None:
+        count(record, change)
+        listener.probed(record)
+
+    return await session.sweep(on_done=on_done)
 
 
 def run_sweep(settings: Settings, catalog: Catalog, *, baseline: Baseline | None = None) -> Sweep:

@@ -29,9 +29,9 @@ from egressd.model.verdict import (
     Suspect,
     Verdict,
 )
+from egressd.report.diff.sweep_diff import SweepDiff
 from egressd.report.plan_entry import PlanEntry
 from egressd.report.rule_entry import FindingEntry, RuleEntry
-from egressd.report.sweep_diff import SweepDiff
 from egressd.yamlfile import render_path
 
 SCHEMA = "egressd.sweep/1"
@@ -169,8 +169,8 @@ class TrailEntry(ObservedTrail):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetEntry:
-    """A target, its verdict (the worst of its sources) and its trails."""
+class JudgedTarget:
+    """A target and its verdict, the worst of its sources."""
 
     id: str
     endpoint: str
@@ -215,6 +215,12 @@ class TargetEntry:
     by_source: tuple[SourceEntry, ...]
     other_path: tuple[SourceEntry, ...] = ()
     """Verdicts along the path that is not in use, where both paths were compared; for information only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEntry(JudgedTarget):
+    """A judged target and its trails."""
+
     trails: tuple[TrailEntry, ...]
 
 

@@ -18,6 +18,7 @@ from egressd.model.plan import Plan, Probe, Target
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
 from egressd.model.settings import ProbeRoute, Proxy
 from egressd.model.verdict import SourceVerdict, Sweep, TargetVerdict, Verdict, spared_targets
+from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.document import (
     MAX_ITEMS,
     CatalogEntry,
@@ -46,7 +47,6 @@ from egressd.report.summary import (
     outcomes_of,
     unproved,
 )
-from egressd.report.sweep_diff import diff_since_baseline
 from egressd.wording import is_stamp
 
 T = TypeVar("T")

@@ -14,9 +14,10 @@ from egressd.model.endpoint import Need
 from egressd.model.plan import Target, Unsampled
 from egressd.model.verdict import Outcome, Sweep
 from egressd.planning.render import table
+from egressd.report.diff.render_diff import diff_blocks, summarize_diff
+from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.findings import ReportedFinding, reported_findings
 from egressd.report.public_dns import without_public_dns
-from egressd.report.render_diff import diff_blocks, summarize_diff
 from egressd.report.summary import (
     by_profile,
     conclude,
@@ -27,7 +28,6 @@ from egressd.report.summary import (
     outcomes_of,
     seconds_of,
 )
-from egressd.report.sweep_diff import diff_since_baseline
 from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of a report, made from its dataclasses: `sweep-1.schema.json`."""
+"""The JSON Schemas of a report and of a stream, made from their dataclasses."""
 
 from __future__ import annotations
 
@@ -10,23 +10,47 @@ from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from egressd.model import endpoint, observation, plan, recording, settings, verdict
 from egressd.report import document
+from egressd.report.diff import sweep_diff
+from egressd.report.stream import line
 
-_MODULES: tuple[ModuleType, ...] = (document, endpoint, observation, plan, recording, settings, verdict)
+_MODULES: tuple[ModuleType, ...] = (
+    line,
+    sweep_diff,
+    document,
+    endpoint,
+    observation,
+    plan,
+    recording,
+    settings,
+    verdict,
+)
 _NOISE = ("title", "default")
 
 
 def render_schema() -> str:
-    """Render the schema as it is shipped. Every key is always written, so every key is required."""
-    made = document.report_adapter().json_schema(mode="serialization")
+    """Render the schema of a report as it is shipped."""
+    return _render(document.report_adapter(), document.SCHEMA, "Report")
+
+
+def render_stream_schema() -> str:
+    """Render the schema of a line of a stream as it is shipped."""
+    return _render(line.line_adapter(), line.STREAM, "")
+
+
+def _render(adapter: TypeAdapter[Any], schema: str, root: str) -> str:
+    """Render a schema. Every key is always written, so every key is required."""
+    made = adapter.json_schema(mode="serialization", by_alias=True)
     for name, one in made["$defs"].items():
         _tidy(one, name)
-    _tidy(made, "Report")
+    _tidy(made, root)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:{document.SCHEMA.replace('/', ':')}",
-        "title": document.SCHEMA,
+        "$id": f"urn:{schema.replace('/', ':')}",
+        "title": schema,
     }
     return json.dumps(head | made, indent=1) + "\n"
 

@@ -23,7 +23,7 @@ from egressd.engine.latest import LatestResults, RecordChange
 from egressd.engine.schedule import MIN_GAP, WATCH_ALL_EVERY, gap_before, is_over, next_turn
 from egressd.model.recording import Recording
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.sweep_diff import compare_baselines
+from egressd.report.diff.sweep_diff import compare_baselines
 from tests.pausing_loop import EGRESSD, with_long_timeouts
 
 HOST, OTHER = "mcr.microsoft.com", "packages.microsoft.com"

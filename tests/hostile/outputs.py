@@ -39,10 +39,10 @@ from egressd.notify.content.message import Message
 from egressd.notify.receivers import BY_TYPE
 from egressd.notify.transport.http import HttpTransport
 from egressd.notify.transport.smtp import SmtpTransport
+from egressd.report.diff.render_diff import render_diff_json, render_diff_text
+from egressd.report.diff.sweep_diff import compare_sweeps
 from egressd.report.history import render_history
-from egressd.report.render_diff import render_diff_json, render_diff_text
 from egressd.report.saved import from_json
-from egressd.report.sweep_diff import compare_sweeps
 from egressd.state import Persistence
 from egressd.state.history import history_json, read_history
 from egressd.web.api.document import alerts_document, targets_document

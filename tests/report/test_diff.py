@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from egressd.model.verdict import Outcome, Sweep, TargetVerdict
-from egressd.report.render_diff import render_diff_json, render_diff_text
-from egressd.report.sweep_diff import ChangeKind, compare_sweeps
+from egressd.report.diff.render_diff import render_diff_json, render_diff_text
+from egressd.report.diff.sweep_diff import ChangeKind, compare_sweeps
 
 SweepOf = Callable[..., Sweep]
 RowOf = Callable[..., Any]

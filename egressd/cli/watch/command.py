@@ -98,7 +98,7 @@ def _seconds(flag: str, text: str) -> float:
 
 
 async def _run(one: Watch) -> Sweep:
-    from egressd.cli.once import stopped_by_signals
+    from egressd.cli.sweep.once import stopped_by_signals
 
     with stopped_by_signals(one.session.stop, clear=one.screen.clear):
         return await one.run()

@@ -8,9 +8,9 @@ from egressd.attribution.blame.claims import who_text
 from egressd.engine.schedule import WATCH_ALL_EVERY
 from egressd.fields.parse import config_duration
 from egressd.model.verdict import Sweep, Verdict, deciding_by_target
-from egressd.report.render_diff import change_line
+from egressd.report.diff.render_diff import change_line
+from egressd.report.diff.sweep_diff import Change, ChangeKind
 from egressd.report.summary import outcomes_of
-from egressd.report.sweep_diff import Change, ChangeKind
 from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
 

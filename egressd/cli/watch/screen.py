@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from egressd.cli.display import wants_colour, width
 from egressd.cli.guard import write_stderr
-from egressd.cli.once import is_rewritable
 from egressd.cli.output import to_stdout
+from egressd.cli.sweep.once import is_rewritable
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from egressd.engine.session import Session
 from egressd.errors import UsageError
 from egressd.model.recording import Baseline, ProbeRecord, Recording
 from egressd.model.verdict import Sweep
+from egressd.report.diff.sweep_diff import Change, ChangeKind, compare_baselines
 from egressd.report.summary import headline
-from egressd.report.sweep_diff import Change, ChangeKind, compare_baselines
 from egressd.report.table import render_findings
 
 SETTLE = 0.3

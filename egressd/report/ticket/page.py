@@ -13,8 +13,9 @@ from egressd.attribution.blame.claims import ruled_out_lines, suspect_lines
 from egressd.errors import ExitCode
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep, deciding_by_target
+from egressd.report.diff.render_diff import diff_lines, summarize_diff
+from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.findings import ReportedFinding, reported_findings
-from egressd.report.render_diff import diff_lines, summarize_diff
 from egressd.report.summary import (
     by_profile,
     conclude,
@@ -26,7 +27,6 @@ from egressd.report.summary import (
     outcomes_of,
     seconds_of,
 )
-from egressd.report.sweep_diff import diff_since_baseline
 from egressd.report.ticket.connection import Connection, Trails, connection_of, trails_of
 from egressd.wording import host_port, name_first
 

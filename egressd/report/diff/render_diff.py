@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from egressd.report.sweep_diff import Change, ChangeKind, SweepDiff
+from egressd.report.diff.sweep_diff import Change, ChangeKind, SweepDiff
 from egressd.report.text import fold
 from egressd.wording import count
 

@@ -7,24 +7,27 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
-from egressd.cli.display import DISPLAY, note
+from egressd import clock
+from egressd.cli.display import DISPLAY, is_terminal, note
 from egressd.cli.guard import print_stderr, write_stderr
-from egressd.cli.options import Format
-from egressd.cli.output import write_report
+from egressd.cli.options import Format, format_for
+from egressd.cli.output import confirm_output, write_report
 from egressd.cli.outputfile import check_output
+from egressd.cli.sweep.stream import LineStream
 from egressd.engine.once import Progress, run_once
 from egressd.errors import ExitCode
 from egressd.model.catalog import Catalog
-from egressd.model.recording import Baseline
+from egressd.model.plan import Plan, Probe
+from egressd.model.recording import Baseline, ProbeRecord
 from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
-from egressd.report.render_diff import summarize_diff
+from egressd.report.diff.render_diff import summarize_diff
+from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.summary import exit_code
-from egressd.report.sweep_diff import diff_since_baseline
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,8 +42,12 @@ def sweep_once(
 ) -> ExitCode:
     """Sweep and report; changes since a baseline are summarized on stderr."""
     check_output(output)
-    sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
-    write_report(sweep, fmt, output)
+    if format_for(fmt, output) is Format.JSONL:
+        sweep = asyncio.run(stream_until_stopped(settings, catalog, output=output, baseline=baseline))
+        confirm_output(sweep, output)
+    else:
+        sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
+        write_report(sweep, fmt, output)
     if (changes := diff_since_baseline(sweep)) is not None:
         note(f"since the baseline: {summarize_diff(changes)}")
     return exit_code(sweep)
@@ -55,16 +62,63 @@ async def sweep_until_stopped(
         return await run_once(settings, catalog, progress=line, stop=stop, baseline=baseline)
 
 
-@contextmanager
-def stopped_by_signals(stop: asyncio.Event, *, clear: Callable[[], None] | None = None) -> Iterator[None]:
-    """Set an event on the first SIGINT or SIGTERM, and abort on the second.
+async def stream_until_stopped(
+    settings: Settings, catalog: Catalog, *, output: Path | None, baseline: Baseline | None = None
+) -> Sweep:
+    """Sweep until done and write lines meanwhile; a reader that goes ends it."""
+    from egressd.report.stream import verdict_lines
 
-    `clear` makes room on a terminal for the message about it.
+    stop = asyncio.Event()
+    shown = progress_line() if output is not None or not is_terminal() else nullcontext()
+    with shown as line, LineStream(output, stop.set) as stream:
+        clear = line.clear if line else None
+        with stopped_by_signals(stop, clear=clear, abort=stream.end_at_once):
+            listener = SweepLines(stream)
+            sweep = await run_once(
+                settings, catalog, progress=line, listener=listener, stop=stop, baseline=baseline
+            )
+            stream.write(*verdict_lines(sweep, at=clock.timestamp()))
+    return sweep
+
+
+class SweepLines:
+    """Writes the lines about a sweep while it runs."""
+
+    def __init__(self, stream: LineStream) -> None:
+        self._stream = stream
+        self._probes: dict[str, Probe] = {}
+
+    def planned(self, plan: Plan) -> None:
+        """Write the first line."""
+        from egressd.report.stream import start_line
+
+        self._probes = {one.id: one for one in plan.probes}
+        self._stream.write(start_line(plan, at=clock.timestamp()))
+
+    def probed(self, record: ProbeRecord) -> None:
+        """Write the line about a probe."""
+        from egressd.report.stream import probe_line
+
+        self._stream.write(probe_line(self._probes[record.probe], record, at=clock.timestamp()))
+
+
+@contextmanager
+def stopped_by_signals(
+    stop: asyncio.Event,
+    *,
+    clear: Callable[[], None] | None = None,
+    abort: Callable[[], None] | None = None,
+) -> Iterator[None]:
+    """Set an event on the first SIGINT or SIGTERM, and end the process on the second.
+
+    `clear` makes room on a terminal for the message about it; `abort` is called before the process ends.
     """
     loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
         if stop.is_set():
+            if abort is not None:
+                abort()
             os._exit(ExitCode.INTERRUPTED)
         stop.set()
         if clear is not None:

@@ -1,0 +1,1 @@
+"""`egressd --once`: one sweep with its progress, its signals and its report or its lines."""

@@ -1,0 +1,1 @@
+"""What changed between two sweeps, and how that is written. Pure."""
