@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from egressd.attribution.blame_text import CALL, blame_text
-from egressd.model.verdict import Blame
+from egressd.model.verdict import Blame, Team, team_of
 from scripts.pages.splice import splice
 
 
 def render_blame_page() -> str:
-    """Render the page with a row for each blame value, ordered by the team to call."""
-    rows = ["| `blame` | who that is | call |", "| --- | --- | --- |"]
-    by_team = sorted(Blame, key=lambda one: list(CALL.values()).index(CALL[one]))
-    rows += [f"| `{one}` | {blame_text(one)} | {CALL[one]} |" for one in by_team]
+    """Render the page with a row for each blame value, by the team that can change what it does."""
+    rows = ["| `blame` | who that is | `--team` | call |", "| --- | --- | --- | --- |"]
+    rows += [
+        f"| `{blame}` | {blame_text(blame)} | `{team}` | {CALL[blame]} |"
+        for team in Team
+        for blame in Blame
+        if team_of(blame) is team
+    ]
     return splice("docs/blame.md", table="\n".join(rows))
