@@ -14,12 +14,14 @@
 # the parameter for proxy addresses.
 # fe80::1%eth0 ${z} is no address: put its addresses into the parameter for host addresses.
 # a*.example.net tcp/443: a*.example.net cannot be said: every name under example.net passes.
-# Left out (that is neither a host name nor an address): x ; y ${z} %{z} $(reboot) id */ end config system admin
-# # [concat( a )] tcp/443, fe80::1%x ${z} tcp/443, tcp/443.
+# x ; y ${z} %{z} $(reboot) id */ end config system admin # [concat( a )] tcp/443: left out ( x ; y ${z} %{z}
+# $(reboot) id */ nend nconfig system admin n# [concat( a )] xe9 u2028 is neither a host name nor an address).
 # c.example.net tcp/443: left out (this is for the policy of the proxy x ; y ${z} %{z} $(reboot) id */ end
 # config system admin # [concat( a )] itself).
+# fe80::1%x ${z} tcp/443: left out ( fe80::1%x ${z} is neither a host name nor an address).
 # * tcp/443: left out (* has a * behind the first label).
 # *.*.example.net tcp/443: left out (*.*.example.net has a * behind the first label).
+# tcp/443: left out ( is neither a host name nor an address).
 
 variable "egressd_firewall_policy_id" {
   type        = string
@@ -54,7 +56,7 @@ resource "azurerm_firewall_policy_rule_collection_group" "egressd" {
 
     rule {
       name              = "optional-https-443"
-      description       = "For x ; y $${z} %%{z} $(reboot) id */ end config system admin # [concat( a )]"
+      description       = "For x'; \"y\" $${z} %%{z} $(reboot) `id` */ ? end config system admin # \\ [concat('a')]"
       source_addresses  = ["10.20.0.11"]
       destination_fqdns = ["good.example.net"]
 
@@ -66,7 +68,7 @@ resource "azurerm_firewall_policy_rule_collection_group" "egressd" {
 
     rule {
       name              = "optional-https-443-2"
-      description       = "For x ; y $${z} %%{z} $(reboot) id */ end config system admin # [concat( a )]; Web"
+      description       = "For x'; \"y\" $${z} %%{z} $(reboot) `id` */ ? end config system admin # \\ [concat('a')]; Web"
       source_addresses  = var.egressd_host_addresses
       destination_fqdns = ["good.example.net", "d.example.net"]
 
@@ -78,7 +80,7 @@ resource "azurerm_firewall_policy_rule_collection_group" "egressd" {
 
     rule {
       name              = "optional-https-443-3"
-      description       = "For x ; y $${z} %%{z} $(reboot) id */ end config system admin # [concat( a )]; [concat( evaluated )]"
+      description       = "For x'; \"y\" $${z} %%{z} $(reboot) `id` */ ? end config system admin # \\ [concat('a')]; [concat('evaluated')]"
       source_addresses  = ["10.20.0.11", "10.20.0.12"]
       destination_fqdns = ["*.example.net", "e.example.net", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy.zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz.example.net"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,8 +10,8 @@ from egressd.firewall.languages.fit import Fit, Reach, fit
 from egressd.firewall.languages.language import Wildcards
 from egressd.firewall.rule import Action, FirewallRule, Leg
 from egressd.model.endpoint import Direction
+from egressd.planning.placeholder import is_host
 
-_NAME = re.compile(r"(?!.{254})[a-z0-9_*-]{1,63}(\.[a-z0-9_*-]{1,63})*", re.IGNORECASE)
 FROM_NAMES = "where connections come from is compared with addresses, not with names"
 
 
@@ -77,11 +76,6 @@ def choose(
     return Entry(rule=rule, names=(found.form,), remarks=(found.why,) if found.why else ())
 
 
-def is_name(text: str) -> bool:
-    """Return whether a text is an address or a host name, with stars or without: no quote, no space."""
-    return is_ip(text) or _NAME.fullmatch(text) is not None
-
-
 def is_ip(text: str) -> bool:
     """Return whether a text is an IP address."""
     return _version(text) is not None
@@ -109,7 +103,7 @@ def other_family(rule: FirewallRule) -> str:
 
 
 def _is_host(text: str) -> bool:
-    return is_name(text) and "*" not in text
+    return "%" not in text and is_host(text.lower())
 
 
 def _version(text: str) -> int | None:
@@ -136,8 +130,6 @@ def _no_rule(rule: FirewallRule, actions: frozenset[Action]) -> str:
             pass
     if rule.action not in actions:
         return _other_action(rule.action)
-    if "<" not in rule.destination and not is_name(rule.destination):
-        return "that is neither a host name nor an address"
     if rule.direction is Direction.INBOUND and rule.is_wildcard:
         return "connections can't be told by a wildcard of where they come from"
     return ""

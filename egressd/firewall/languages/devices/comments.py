@@ -24,14 +24,18 @@ def as_comments(sign: str, lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{sign} {plain_line(line)}".rstrip() for line in lines)
 
 
+def printable_line(text: str) -> str:
+    """Return a text on one line, in ASCII; for where a language has quotes of its own."""
+    return " ".join("".join(one if " " <= one <= "~" else " " for one in text).split())
+
+
 def plain_line(text: str) -> str:
     """Return a text on one line, in ASCII and without quotes, backslashes and question marks.
 
     A console may read on behind an open quote or a backslash; a question mark asks it for help.
     """
     spelled = text.replace("can't", "cannot")
-    plain = "".join(one if " " <= one <= "~" and one not in _READ_ON else " " for one in spelled)
-    return " ".join(plain.split())
+    return printable_line("".join(" " if one in _READ_ON else one for one in spelled))
 
 
 def _wrapped(text: str) -> list[str]:

@@ -28,7 +28,7 @@ from egressd.firewall.languages.devices.choice import (
     is_ip,
     sources_of,
 )
-from egressd.firewall.languages.devices.comments import introduce, plain_line
+from egressd.firewall.languages.devices.comments import introduce, printable_line
 from egressd.firewall.languages.devices.names import Names
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import Action, FirewallRule, Leg
@@ -237,7 +237,7 @@ def _name(key: _Key, names: Names, of: object) -> str:
 def _description(some: Iterable[Entry]) -> str:
     """Say what the rule is for, by as many services as there is room for."""
     text = ""
-    for service in dict.fromkeys(plain_line(text) for one in some for text in one.rule.services):
+    for service in dict.fromkeys(printable_line(text) for one in some for text in one.rule.services):
         longer = f"{text}; {service}" if text else f"For {service}"
         if len(longer) <= _LONGEST_DESCRIPTION:
             text = longer
