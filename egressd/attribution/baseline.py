@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from egressd.attribution.facts.baseline_entries import addresses_of
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.sweep_index import answered_tls
 from egressd.model.endpoint import SampleKind
@@ -12,21 +13,36 @@ from egressd.model.plan import Target
 from egressd.model.recording import Baseline, BaselineEntry, Trail
 from egressd.model.verdict import SourceVerdict, Sweep
 
+INSPECTED = ("tls_mitm_", "site_inspection_")
+
 
 def baseline_of(sweep: Sweep) -> Baseline:
     """Return the entries of a judged sweep, in its order."""
     recording = sweep.recording
+    inspected = {
+        one.source
+        for judged in sweep.verdicts
+        for one in judged.by_source
+        if (one.verdict.reason or "").startswith(INSPECTED)
+    }
     targets = {one.id: one for one in recording.plan.targets}
     trails = _trails(sweep)
     return Baseline(
         run=recording.id,
         started=recording.started,
         marks=tuple(
-            _entry(targets[judged.target], one, trails.get((judged.target, one.source), ()))
+            _entry(
+                targets[judged.target],
+                one,
+                trails.get((judged.target, one.source), ()),
+                inspected=one.source in inspected,
+            )
             for judged in sweep.verdicts
             for one in judged.by_source
         ),
         findings=tuple((one.id, one.title) for one in sweep.findings),
+        host=recording.vantage.host,
+        addresses=addresses_of(recording),
     )
 
 
@@ -40,7 +56,10 @@ def _trails(sweep: Sweep) -> dict[tuple[str, str], tuple[Trail, ...]]:
     return found
 
 
-def _entry(target: Target, judged: SourceVerdict, trails: Iterable[Trail]) -> BaselineEntry:
+def _entry(
+    target: Target, judged: SourceVerdict, trails: Iterable[Trail], *, inspected: bool
+) -> BaselineEntry:
+    """Return the entry of a target from a source; with `inspected` a device on the way may answer for it."""
     tls = _handshake(trails)
     return BaselineEntry(
         target=target.id,
@@ -48,11 +67,21 @@ def _entry(target: Target, judged: SourceVerdict, trails: Iterable[Trail]) -> Ba
         outcome=judged.verdict.outcome.value,
         reason=judged.verdict.reason,
         random=target.sample is SampleKind.RANDOM,
-        answered=answered_tls(tls) if tls is not None else None,
+        answered=_answered(tls, inspected=inspected) if tls is not None else None,
         ending=ending_of(tls) if tls is not None else "",
         alpn=tls.alpn if tls is not None else None,
         version=tls.version if tls is not None else None,
+        public=tls.facts.publicly_anchored if tls is not None and tls.facts is not None else None,
     )
+
+
+def _answered(tls: TlsObservation, *, inspected: bool) -> bool | None:
+    """Return whether the far end answered; None where it may have been a device on the way."""
+    if not answered_tls(tls):
+        return False
+    if tls.facts is not None:
+        return True if tls.facts.publicly_anchored else None
+    return None if inspected else True
 
 
 def _handshake(trails: Iterable[Trail]) -> TlsObservation | None:

@@ -140,12 +140,15 @@ class BaselineEntry:
     random: bool = False
     """Whether the host was a random label."""
     answered: bool | None = None
-    """Whether a ServerHello or an alert was received; None where TLS was not tried."""
+    """Whether the far end's ServerHello or an alert was received; None where TLS was not tried, or where a
+    device on the way answers in the far end's name."""
     ending: str = ""
     """How the handshake failed, with the number of an alert; empty: it succeeded."""
     alpn: str | None = None
     version: str | None = None
     """The TLS version negotiated, as `alpn` is the protocol."""
+    public: bool | None = None
+    """Whether the chain of that handshake leads to a public root: by then the server itself had answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +160,10 @@ class Baseline:
     marks: tuple[BaselineEntry, ...]
     findings: tuple[tuple[str, str], ...] = ()
     """Ids and titles of its findings."""
+    host: str | None = None
+    """The host that made it; None: a report of an older version, which does not say."""
+    addresses: tuple[str, ...] = ()
+    """The addresses of that host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,3 +123,59 @@ def test_json_has_every_change(sweep_of: SweepOf, row: RowOf) -> None:
     assert (found["schema"], found["new_failures"]) == ("egressd.diff/1", 1)
     (change,) = found["changes"]
     assert (change["kind"], change["target"]) == ("new_failure", "row-0/mcr.microsoft.com:443")
+
+
+@pytest.mark.parametrize("why", ["not_probed", "internal_error", "local_paused"])
+@pytest.mark.parametrize(
+    ("now", "kind"), [(BLOCKED, ChangeKind.FIRST_FAILURE), (DEGRADED, ChangeKind.FIRST_RESULT)]
+)
+def test_what_was_not_looked_at_is_neither_new_nor_mended(
+    sweep_of: SweepOf, row: RowOf, why: str, now: Outcome, kind: ChangeKind
+) -> None:
+    """A baseline that was interrupted says nothing of the rest: no new failure, and nothing recovered."""
+    found = compare_sweeps(sweep_of(row(outcome=UNKNOWN, reason=why)), sweep_of(row(outcome=now)))
+    assert [one.kind for one in found.changes] == [kind]
+    assert found.new_failures == ()
+    assert "not looked at before" in render_diff_text(found).lower()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kinds"),
+    [
+        (BLOCKED, BLOCKED, []),
+        (OK, OK, []),
+        (OK, BLOCKED, [ChangeKind.NEW_FAILURE, ChangeKind.REMOVED]),
+        (BLOCKED, OK, [ChangeKind.ADDED, ChangeKind.REMOVED]),
+    ],
+)
+def test_another_sample_of_a_row_is_the_same_row(
+    sweep_of: SweepOf, row: RowOf, before: Outcome, after: Outcome, kinds: list[ChangeKind]
+) -> None:
+    """A service names other hosts each time: the rule that is missing is the one that was missing."""
+    one, other = row(host="n1.example", outcome=before), row(host="n2.example", outcome=after)
+    found = compare_sweeps(sweep_of(one), sweep_of(other))
+    assert [change.kind for change in found.changes] == kinds
+    assert found.unchanged == (0 if kinds else 1)
+
+
+def test_another_hosts_sources_are_compared_by_target(sweep_of: SweepOf, row: RowOf) -> None:
+    """A baseline from another host has other source names: its targets are not gone, and ours not new."""
+    before = sweep_of(row(outcome=BLOCKED), row(host="b.example"))
+    for host, now, kinds in (
+        (BLOCKED, OK, []),
+        (BLOCKED, BLOCKED, [ChangeKind.NEW_FAILURE] * 2),
+        (OK, OK, [ChangeKind.RECOVERED] * 2),
+    ):
+        after = sweep_of(row(outcome=host), row(host="b.example", outcome=now))
+        verdicts = tuple(
+            replace(
+                one,
+                by_source=tuple(
+                    replace(one.by_source[0], source=name) for name in ("appliance-1", "appliance-2")
+                ),
+            )
+            for one in after.verdicts
+        )
+        found = compare_sweeps(before, replace(after, verdicts=verdicts))
+        assert [one.kind for one in found.changes] == kinds
+        assert found.unchanged == 4 - len(kinds)

@@ -28,8 +28,8 @@ EVERY_OWNER = SharedFact(
     rules_out=FAR_END | {Blame.LOCAL_GATEWAY},
     points_to=(Blame.FIREWALL_L3L4,),
 )
-ANSWERED_ELSEWHERE = SharedFact(
-    says="the far end answers unknown names from another network",
+ANSWERED_BEFORE = SharedFact(
+    says="the far end answered unknown names in the baseline",
     rules_out=FAR_END,
     points_to=(Blame.FIREWALL_L7, Blame.FIREWALL_L3L4, Blame.EXPLICIT_PROXY, Blame.DNS_FILTER),
 )
@@ -89,7 +89,7 @@ def wildcard(inputs: DetectorInput) -> list[Finding]:
             f"{pattern}:{port}",
             some,
             sure=_baseline_confidence(inputs, some),
-            facts=() if _baseline_confidence(inputs, some) is None else (ANSWERED_ELSEWHERE,),
+            facts=() if _baseline_confidence(inputs, some) is None else (ANSWERED_BEFORE,),
         )
         for (pattern, port), some in sorted(missed.items())
     ]

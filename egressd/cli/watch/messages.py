@@ -22,9 +22,11 @@ WORD = 9
 
 _KINDS = {
     ChangeKind.NEW_FAILURE: ("BAD", Style.RED),
+    ChangeKind.FIRST_FAILURE: ("BAD", Style.RED),
     ChangeKind.OTHER_REASON: ("BAD", Style.RED),
     ChangeKind.NOW_UNKNOWN: ("UNKNOWN", Style.YELLOW),
     ChangeKind.RECOVERED: ("GOOD", Style.GREEN),
+    ChangeKind.FIRST_RESULT: ("GOOD", Style.GREEN),
     ChangeKind.WORSE: ("DEGRADED", Style.YELLOW),
     ChangeKind.BETTER: ("GOOD", Style.GREEN),
     ChangeKind.ADDED: ("NEW", Style.BOLD),
@@ -78,7 +80,7 @@ def time_of_day(timestamp: str) -> str:
 
 
 def _is_worse(one: Change) -> bool:
-    return one.kind in (ChangeKind.NEW_FAILURE, ChangeKind.OTHER_REASON)
+    return one.kind in (ChangeKind.NEW_FAILURE, ChangeKind.FIRST_FAILURE, ChangeKind.OTHER_REASON)
 
 
 def _details(verdict: Verdict, *, width: int) -> Iterator[str]:

@@ -22,7 +22,13 @@ from egressd.report.table import render_findings
 
 SETTLE = 0.3
 """Seconds to let what changes together change together."""
-AT_ONCE = (ChangeKind.NEW_FAILURE, ChangeKind.RECOVERED, ChangeKind.BETTER)
+AT_ONCE = (
+    ChangeKind.NEW_FAILURE,
+    ChangeKind.FIRST_FAILURE,
+    ChangeKind.RECOVERED,
+    ChangeKind.FIRST_RESULT,
+    ChangeKind.BETTER,
+)
 """What is reported while a pass is under way; other changes wait for its controls."""
 
 

@@ -14,9 +14,11 @@ from egressd.wording import count
 SCHEMA = "egressd.diff/1"
 HEADINGS = {
     ChangeKind.NEW_FAILURE: "NEW FAILURES",
+    ChangeKind.FIRST_FAILURE: "FAILING, NOT LOOKED AT BEFORE",
     ChangeKind.OTHER_REASON: "FAILING FOR ANOTHER REASON",
     ChangeKind.NOW_UNKNOWN: "NOW UNKNOWN",
     ChangeKind.RECOVERED: "RECOVERED",
+    ChangeKind.FIRST_RESULT: "REACHABLE, NOT LOOKED AT BEFORE",
     ChangeKind.WORSE: "DEGRADED NOW",
     ChangeKind.BETTER: "NO LONGER DEGRADED",
     ChangeKind.ADDED: "NEW TARGETS",
@@ -86,9 +88,11 @@ def summarize_diff(changes: SweepDiff) -> str:
         *(
             f"{number} {words}"
             for kind, words in (
+                (ChangeKind.FIRST_FAILURE, "failing and not looked at before"),
                 (ChangeKind.OTHER_REASON, "failing for another reason"),
                 (ChangeKind.NOW_UNKNOWN, "now unknown"),
                 (ChangeKind.RECOVERED, "recovered"),
+                (ChangeKind.FIRST_RESULT, "reachable and not looked at before"),
                 (ChangeKind.WORSE, "degraded now"),
                 (ChangeKind.BETTER, "no longer degraded"),
                 (ChangeKind.ADDED, "new"),

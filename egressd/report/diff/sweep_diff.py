@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from egressd.attribution import baseline_of
@@ -17,12 +17,16 @@ class ChangeKind(StrEnum):
 
     NEW_FAILURE = "new_failure"
     """Blocked or down now; not before, or not a target before."""
+    FIRST_FAILURE = "first_failure"
+    """Blocked or down now; not looked at before, so that nobody knows whether it is new."""
     OTHER_REASON = "other_cause"
     """Blocked or down as before, for another reason."""
     NOW_UNKNOWN = "unsure"
-    """Reachable before, unknown now."""
+    """Known before, unknown now."""
     RECOVERED = "mended"
     """Blocked, down or unknown before, reachable now."""
+    FIRST_RESULT = "first_result"
+    """Reachable now; not looked at before."""
     WORSE = "worse"
     """Ok before, degraded now."""
     BETTER = "better"
@@ -33,7 +37,11 @@ class ChangeKind(StrEnum):
     """No longer a target."""
 
 
+Key = tuple[str, str]
+"""A target's id and a source's name."""
 FAILING = frozenset({Outcome.BLOCKED, Outcome.DOWN})
+NOT_SEEN = frozenset({"not_probed", "internal_error", "local_paused"})
+"""Reasons of a target that was not looked at: neither a failure nor a success has begun since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,8 @@ def diff_since_baseline(sweep: Sweep) -> SweepDiff | None:
 
 def compare_baselines(before: Baseline, after: Baseline) -> SweepDiff:
     """Compare two baselines, the summaries kept of sweeps."""
-    old, new = _by_key(before.marks), _by_key(after.marks)
+    old, new = _by_key(_same_sources(before, after)), _by_key(after.marks)
+    old = _same_samples(old, new)
     keys = dict.fromkeys((*new, *old))
     found = [one for key in keys if (one := _change(old.get(key), new.get(key))) is not None]
     same = [new[key] for key in new if key in old and _change(old[key], new[key]) is None]
@@ -108,8 +117,67 @@ def compare_baselines(before: Baseline, after: Baseline) -> SweepDiff:
     )
 
 
-def _by_key(marks: Iterable[BaselineEntry]) -> dict[tuple[str, str], BaselineEntry]:
+def _by_key(marks: Iterable[BaselineEntry]) -> dict[Key, BaselineEntry]:
     return {(one.target, one.source): one for one in marks}
+
+
+def _same_sources(before: Baseline, after: Baseline) -> tuple[BaselineEntry, ...]:
+    """Return the earlier entries by the sources of the later sweep.
+
+    Where no source has the same name, as in a baseline from another host, each target is compared with what
+    was seen of it there: at worst.
+    """
+    old, new = ({one.source: None for one in marks} for marks in (before.marks, after.marks))
+    if old.keys() & new.keys() or not new:
+        return before.marks
+    worst: dict[str, BaselineEntry] = {}
+    for one in before.marks:
+        known = worst.setdefault(one.target, one)
+        if Outcome(one.outcome).severity > Outcome(known.outcome).severity:
+            worst[one.target] = one
+    seen_from: dict[str, list[str]] = {}
+    for one in after.marks:
+        seen_from.setdefault(one.target, []).append(one.source)
+    return tuple(
+        replace(one, source=source)
+        for one in worst.values()
+        for source in seen_from.get(one.target, list(new)[:1])
+    )
+
+
+def _same_samples(
+    old: Mapping[Key, BaselineEntry], new: Mapping[Key, BaselineEntry]
+) -> dict[Key, BaselineEntry]:
+    """Return the earlier entries with another sample of a row in the place of one that is no target any more.
+
+    Hosts of a wildcard that a service names are others each time; the row that they stand for is the same.
+    """
+    left = [one for key, one in old.items() if key not in new]
+    found = dict(old)
+    for key, entry in new.items():
+        if key in old:
+            continue
+        alike = [one for one in left if _row(one) == _row(entry) and _end(one) == _end(entry)]
+        other = min(
+            alike, key=lambda one: (one.outcome != entry.outcome, one.reason != entry.reason), default=None
+        )
+        if other is not None:
+            left.remove(other)
+            del found[other.target, other.source]
+            found[key] = other
+    return found
+
+
+def _end(one: BaselineEntry) -> Outcome | None:
+    """Return how an entry ended; None: it failed, in whatever way."""
+    outcome = Outcome(one.outcome)
+    return None if outcome in FAILING else outcome
+
+
+def _row(one: BaselineEntry) -> tuple[str, str, str, bool]:
+    """Return the row, the port with the path, and the source of an entry."""
+    endpoint, _, place = one.target.partition("/")
+    return endpoint, place.rpartition(":")[2], one.source, one.random
 
 
 def _titles(one: Baseline, *, without: Baseline) -> tuple[str, ...]:
@@ -142,6 +210,8 @@ def _kind(before: BaselineEntry | None, after: BaselineEntry | None) -> ChangeKi
     if before is None:
         return ChangeKind.NEW_FAILURE if now in FAILING else ChangeKind.ADDED
     was = Outcome(before.outcome)
+    if was is Outcome.UNKNOWN and before.reason in NOT_SEEN and now is not Outcome.UNKNOWN:
+        return ChangeKind.FIRST_FAILURE if now in FAILING else ChangeKind.FIRST_RESULT
     if now in FAILING:
         other = before.reason != after.reason or was is not now
         return (ChangeKind.OTHER_REASON if other else None) if was in FAILING else ChangeKind.NEW_FAILURE
