@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from egressd.attribution.facts.baseline_entries import addresses_of
+from egressd.attribution.facts.baseline_entries import addresses_of_host
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.sweep_index import answered_tls
 from egressd.model.endpoint import SampleKind
@@ -42,7 +42,7 @@ def baseline_of(sweep: Sweep) -> Baseline:
         ),
         findings=tuple((one.id, one.title) for one in sweep.findings),
         host=recording.vantage.host,
-        addresses=addresses_of(recording),
+        addresses=addresses_of_host(recording),
     )
 
 

@@ -42,7 +42,7 @@ def is_elsewhere(baseline: Baseline, recording: Recording) -> bool:
     """Whether the baseline is known to be of another host, with no address in common."""
     if baseline.host is None or not baseline.addresses:
         return False
-    here = addresses_of(recording)
+    here = addresses_of_host(recording)
     return baseline.host != recording.vantage.host and bool(here) and set(baseline.addresses).isdisjoint(here)
 
 
@@ -52,7 +52,7 @@ def _is_open(baseline: Baseline) -> bool:
     return bool(outcomes & REACHED) and not outcomes & FAILED
 
 
-def addresses_of(recording: Recording) -> tuple[str, ...]:
+def addresses_of_host(recording: Recording) -> tuple[str, ...]:
     """Return the addresses of the host that made a sweep."""
     trails = (trail for record in recording.records for trail in record.trails)
     seen = (one.local_address for _, one in observations(trails, TcpObservation))
