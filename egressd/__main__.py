@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from egressd import __version__
 from egressd.errors import ExitCode
 
 TYPE_CHECKING = False  # importing `typing` would cost more than `--version` does
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
     try:
-        if sys.argv[1:] == ["--version"] and _wrote(f"egressd {__version__}\n"):
+        if sys.argv[1:] in (["--version"], ["-V"]) and _wrote_version():
             return
         from egressd.cli.app import run_cli  # noqa: PLC0415 - loaded late, see the module's docstring
 
@@ -32,10 +31,13 @@ def load_daemon() -> DaemonCommand:
     return run_daemon
 
 
-def _wrote(text: str) -> bool:
+def _wrote_version() -> bool:
     """Write to stdout, unbuffered; where that fails, the command line reports why."""
+    from egressd.cli.reference.version import version_text  # noqa: PLC0415 - see the module's docstring
+
+    text = version_text().encode()
     try:
-        return os.write(1, text.encode()) == len(text)
+        return os.write(1, text) == len(text)
     except OSError:
         return False
 

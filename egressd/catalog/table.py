@@ -34,13 +34,8 @@ def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> 
     """
     titles = {profile.name: profile.title for profile in catalog.profiles}
     groups: dict[str, list[SelectedRow]] = {}
-    rows = select(catalog, settings)
-    refuse_unmatched(
-        settings.only, lambda glob: any(endpoint_may_match(row.endpoint, (glob,)) for row in rows)
-    )
-    for row in rows:
-        if not settings.only or endpoint_may_match(row.endpoint, settings.only):
-            groups.setdefault(row.endpoint.profile or "your own endpoints", []).append(row)
+    for row in selected_rows(catalog, settings):
+        groups.setdefault(row.endpoint.profile or "your own endpoints", []).append(row)
     headings = {name: f"{name}: {titles[name]}" if name in titles else name for name in groups}
     parts = [
         f"{headings[name]}\n{_rows(catalog, settings, rows, width=width)}" for name, rows in groups.items()
@@ -48,6 +43,18 @@ def render_list(catalog: Catalog, settings: Settings, *, width: int = WIDTH) -> 
     if not parts:
         return f"no endpoints for cloud {settings.cloud.value}\n"
     return "\n".join(parts)
+
+
+def selected_rows(catalog: Catalog, settings: Settings) -> tuple[SelectedRow, ...]:
+    """Return the rows of the selected profiles and cloud, and the operator's own, as far as `--only` wants.
+
+    Raises UsageError for an `--only` that matches none.
+    """
+    rows = select(catalog, settings)
+    refuse_unmatched(
+        settings.only, lambda glob: any(endpoint_may_match(row.endpoint, (glob,)) for row in rows)
+    )
+    return tuple(row for row in rows if not settings.only or endpoint_may_match(row.endpoint, settings.only))
 
 
 def render_show(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from typing import Annotated, Protocol
 import typer
 from typer.core import TyperGroup
 
-from egressd import __version__
 from egressd.cli import options
 from egressd.cli.catalog import catalog_app
 from egressd.cli.config.check import config_check
@@ -20,10 +20,13 @@ from egressd.cli.display import width
 from egressd.cli.guard import discard_stdout, guarded, print_stderr
 from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, configure_logging
-from egressd.cli.output import print_line, write
+from egressd.cli.output import write
 from egressd.cli.outputfile import check_output
 from egressd.cli.reference.commandline import CommandLine
+from egressd.cli.reference.completion import ASKED, completion
+from egressd.cli.reference.explain import explain
 from egressd.cli.reference.variables import announce_variables, unknown_variables
+from egressd.cli.reference.version import version_text
 from egressd.cli.saved import diff, only_failed, read_baseline, replay, rules
 from egressd.cli.service.healthcheck import healthcheck
 from egressd.cli.service.history import history
@@ -77,6 +80,10 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
     for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, stream) is None:  # closed by the caller
             setattr(sys, stream, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open
+    if ASKED in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined] # by its own module
+
+        completion_init()
     try:
         app(prog_name="egressd", obj=load_daemon)
     except OSError as error:  # from typer's own output, such as --help: commands are guarded
@@ -107,7 +114,7 @@ def root_command(
 ) -> ExitCode | None:
     """Run as a daemon; sweep once (`--once`); or run a command."""
     if version:
-        print_line(f"egressd {__version__}")
+        write(version_text(), None)
         return ExitCode.OK
     unknown = _unknown_variables(ctx)
     daemon = ctx.invoked_subcommand is None and not once
@@ -182,40 +189,29 @@ def plan(
     config_file: options.ConfigFile = None,
     flags: Flags,
     only_failed_in: options.OnlyFailed = None,
+    fmt: Annotated[
+        options.ListFormat, typer.Option("--format", "-f", help="What the plan is written as.")
+    ] = options.ListFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
     """Print what would be probed, from where, and why; touch nothing."""
     from egressd.engine.plan import plan_sweep
+    from egressd.planning.document import plan_document
     from egressd.planning.render import render_plan
 
     check_output(output)
     settings, catalog = read_settings(config_file, flags)
     settings = only_failed(settings, only_failed_in)
-    write(render_plan(plan_sweep(settings, catalog), width=width(output)), output)
+    made = plan_sweep(settings, catalog)
+    if fmt is options.ListFormat.JSON:
+        write(json.dumps(plan_document(made), indent=2, ensure_ascii=False) + "\n", output)
+    else:
+        write(render_plan(made, width=width(output)), output)
     return ExitCode.OK
 
 
-@app.command()
-@guarded
-def explain(
-    reason: Annotated[
-        str | None, typer.Argument(metavar="REASON", help="A reason code, such as tls_sni_reset.")
-    ] = None,
-) -> ExitCode:
-    """Explain a reason code; without one, list them all."""
-    from egressd.attribution.reasons import REASONS
-    from egressd.report.explain import render_explanation, render_reason_list, suggest
-
-    columns = width(most=100)
-    if reason is None:
-        write(render_reason_list(width=columns), None)
-        return ExitCode.OK
-    if reason not in REASONS:
-        near = suggest(reason)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`egressd explain` lists them"
-        raise UsageError(f"no reason code is called {reason!r}: {hint}")
-    write(render_explanation(REASONS[reason], width=columns), None)
-    return ExitCode.OK
+app.command()(explain)
+app.command()(completion)
 
 
 @config_app.callback()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from egressd.cli.importing.command import catalog_import
 from egressd.cli.importing.drift import catalog_drift
 from egressd.cli.output import write, write_rules
 from egressd.cli.outputfile import check_output
+from egressd.cli.reference.values import complete_endpoints
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode
@@ -27,13 +27,6 @@ catalog_app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-
-
-class ListFormat(StrEnum):
-    """What a list of profiles, of features or of changes is written as."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 catalog_app.command("import")(catalog_import)
@@ -50,8 +43,8 @@ def catalog_main() -> None:
 def catalog_profiles(
     *,
     fmt: Annotated[
-        ListFormat, typer.Option("--format", "-f", help="What the profiles are written as.")
-    ] = ListFormat.TEXT,
+        options.ListFormat, typer.Option("--format", "-f", help="What the profiles are written as.")
+    ] = options.ListFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
     """List the products that can be checked: for whom, in which clouds and regions, with how many rows."""
@@ -64,7 +57,7 @@ def catalog_profiles(
     catalog = load_catalog()
     found = read_this_host(Settings()).host.endpoints
     catalog = replace(catalog, endpoints=(*catalog.endpoints, *found))
-    as_json = fmt is ListFormat.JSON
+    as_json = fmt is options.ListFormat.JSON
     write(render_profiles_json(catalog) if as_json else render_profiles(catalog, width=width(output)), output)
     return ExitCode.OK
 
@@ -76,12 +69,24 @@ def catalog_list(
     *,
     config_file: options.ConfigFile = None,
     flags: Flags,
+    fmt: Annotated[
+        options.ListFormat, typer.Option("--format", "-f", help="What the list is written as.")
+    ] = options.ListFormat.TEXT,
+    output: options.Output = None,
 ) -> ExitCode:
     """List the endpoints of the selected products."""
+    from egressd.catalog.document import render_endpoints_json
     from egressd.catalog.table import render_list
 
+    check_output(output)
     settings, catalog = read_settings(config_file, flags)
-    write(render_list(catalog, settings, width=width()), None)
+    as_json = fmt is options.ListFormat.JSON
+    text = (
+        render_endpoints_json(catalog, settings)
+        if as_json
+        else render_list(catalog, settings, width=width(output))
+    )
+    write(text, output)
     return ExitCode.OK
 
 
@@ -89,15 +94,15 @@ def catalog_list(
 @guarded
 def catalog_features(
     fmt: Annotated[
-        ListFormat, typer.Option("--format", "-f", help="What the list is written as.")
-    ] = ListFormat.TEXT,
+        options.ListFormat, typer.Option("--format", "-f", help="What the list is written as.")
+    ] = options.ListFormat.TEXT,
 ) -> ExitCode:
     """List what `features` in the configuration and `--feature` can name, and which profiles have it."""
     from egressd.catalog import load_catalog
     from egressd.catalog.table import feature_document, render_features
 
     catalog = load_catalog()
-    if fmt is ListFormat.JSON:
+    if fmt is options.ListFormat.JSON:
         write(json.dumps(feature_document(catalog), indent=2) + "\n", None)
     else:
         write(render_features(catalog, width=width()), None)
@@ -109,7 +114,12 @@ def catalog_features(
 @options.takes_flags("region", "allow_unknown_region", "cloud", "profiles", "features", "arc_gateway")
 def catalog_show(
     match: Annotated[
-        str, typer.Argument(metavar="ENDPOINT", help="An id or pattern; `*` stands for anything.")
+        str,
+        typer.Argument(
+            metavar="ENDPOINT",
+            help="An id or pattern; `*` stands for anything.",
+            autocompletion=complete_endpoints,
+        ),
     ],
     *,
     config_file: options.ConfigFile = None,
@@ -191,8 +201,8 @@ def catalog_diff(
     ] = None,
     *,
     fmt: Annotated[
-        ListFormat, typer.Option("--format", "-f", help="What the changes are written as.")
-    ] = ListFormat.TEXT,
+        options.ListFormat, typer.Option("--format", "-f", help="What the changes are written as.")
+    ] = options.ListFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
     """Show which rows were added, removed and changed from one catalog to another."""
@@ -203,7 +213,7 @@ def catalog_diff(
     changes = compare_catalogs(*load_pair(before, after))
     text = (
         render_catalog_diff_json(changes)
-        if fmt is ListFormat.JSON
+        if fmt is options.ListFormat.JSON
         else render_catalog_diff_text(changes, width=width(output))
     )
     write(text, output)

@@ -19,6 +19,7 @@ from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.cli.output import print_line, write, write_report
 from egressd.cli.outputfile import check_output
+from egressd.cli.reference.values import complete_faults, complete_regions
 from egressd.config import Flags, load_settings
 from egressd.errors import ExitCode, UsageError
 from egressd.model.endpoint import Cloud
@@ -29,22 +30,36 @@ if TYPE_CHECKING:
     from egressd.model.settings import Settings
     from egressd.model.verdict import Sweep
 
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        metavar="FAULT=HOST",
+        help="Switch a fault on; repeat for more.",
+        autocompletion=complete_faults,
+    ),
+]
+SimulatedRegion = Annotated[
+    str | None,
+    typer.Option(
+        "--region",
+        "-r",
+        metavar="NAME",
+        help="Azure region to simulate; else a usual one.",
+        autocompletion=complete_regions,
+    ),
+]
+
 
 @guarded
 @options.takes_display("colour", "quiet", "verbose")
 def lab(
     *,
     once: Annotated[bool, typer.Option("--once", help="Sweep the lab once, report, and exit.")] = False,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option("--fault", metavar="FAULT=HOST", help="Switch a fault on; repeat for more."),
-    ] = None,
+    fault: Faults = None,
     demo: Annotated[bool, typer.Option("--demo", help="Switch a handful of faults on.")] = False,
     list_faults: Annotated[bool, typer.Option("--list", help="List every fault, and exit.")] = False,
-    region: Annotated[
-        str | None,
-        typer.Option("--region", "-r", metavar="NAME", help="Azure region to simulate; else a usual one."),
-    ] = None,
+    region: SimulatedRegion = None,
     cloud: Annotated[Cloud, typer.Option("--cloud", help="Azure cloud to simulate.")] = Cloud.PUBLIC,
     profile: options.Profiles = None,
     port_base: Annotated[

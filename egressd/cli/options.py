@@ -13,12 +13,15 @@ import typer
 
 from egressd.cli.display import Colour, set_display
 from egressd.cli.log import Form, Level
+from egressd.cli.reference.values import complete_features, complete_profiles, complete_regions
 from egressd.cli.reference.variables import is_from_environment, used_variables
 from egressd.config import Flags
 from egressd.errors import UsageError
 from egressd.model.endpoint import Cloud
 
 Result = TypeVar("Result")
+Complete = Callable[[], list[str]]
+"""Returns what a shell completes a value with."""
 
 
 class Format(StrEnum):
@@ -51,6 +54,13 @@ class RuleFormat(StrEnum):
     FORTIGATE = "fortigate"
     CILIUM = "cilium"
     CALICO = "calico"
+
+
+class ListFormat(StrEnum):
+    """What a command that only prints writes."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 ConfigFile = Annotated[
@@ -133,20 +143,28 @@ WebConfig = Annotated[
 ]
 
 
-def _text(flags: str, metavar: str, about: str) -> Any:
-    return Annotated[str | None, typer.Option(*flags.split(), metavar=metavar, help=about)]
+def _text(flags: str, metavar: str, about: str, complete: Complete | None = None) -> Any:
+    option = typer.Option(*flags.split(), metavar=metavar, help=about, autocompletion=complete)
+    return Annotated[str | None, option]
 
 
-def _texts(flags: str, metavar: str, about: str) -> Any:
-    return Annotated[list[str] | None, typer.Option(*flags.split(), metavar=metavar, help=about)]
+def _texts(flags: str, metavar: str, about: str, complete: Complete | None = None) -> Any:
+    option = typer.Option(*flags.split(), metavar=metavar, help=about, autocompletion=complete)
+    return Annotated[list[str] | None, option]
 
 
 Profiles = Annotated[
     list[str] | None,
-    typer.Option("--profile", "-p", metavar="NAME", help="Product to check; repeat for more."),
+    typer.Option(
+        "--profile",
+        "-p",
+        metavar="NAME",
+        help="Product to check; repeat for more.",
+        autocompletion=complete_profiles,
+    ),
 ]
 FLAG_OPTIONS: Mapping[str, Any] = {
-    "region": _text("--region -r", "NAME", "Azure region, such as westeurope."),
+    "region": _text("--region -r", "NAME", "Azure region, such as westeurope.", complete_regions),
     "allow_unknown_region": Annotated[
         bool, typer.Option("--allow-unknown-region", help="Take a region that is newer than the catalog.")
     ],
@@ -169,7 +187,10 @@ FLAG_OPTIONS: Mapping[str, Any] = {
         bool, typer.Option("--strict", help="Exit 1 also for a required target that is degraded.")
     ],
     "features": _texts(
-        "--feature", "NAME", "What of the products is in use; repeat for more. `catalog features` lists them."
+        "--feature",
+        "NAME",
+        "What of the products is in use; repeat for more. `catalog features` lists them.",
+        complete_features,
     ),
     "private_link": Annotated[
         bool | None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -26,13 +25,6 @@ Saved = Annotated[
     Path,
     typer.Argument(metavar="FILE", help="A report written with --format json; - is stdin.", readable=False),
 ]
-
-
-class DiffFormat(StrEnum):
-    """What changes are written as."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @guarded
@@ -87,7 +79,7 @@ def diff(
     ],
     *,
     fmt: Annotated[
-        DiffFormat | None,
+        options.ListFormat | None,
         typer.Option(
             "--format", "-f", help="What the changes are written as; else by the suffix of --output."
         ),
@@ -103,7 +95,7 @@ def diff(
         raise UsageError("only one of the two reports can come from stdin")
     changes = compare_sweeps(read_saved(before), read_saved(after))
     named_json = output is not None and output.suffix.lower() == ".json"
-    as_json = fmt is DiffFormat.JSON or (fmt is None and named_json)
+    as_json = fmt is options.ListFormat.JSON or (fmt is None and named_json)
     text = render_diff_json(changes) if as_json else render_diff_text(changes, width=width(output))
     write(text, output)
     return ExitCode.FAILED if changes.new_failures else ExitCode.OK

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +19,15 @@ from typer.testing import CliRunner, Result
 
 from egressd import __version__
 from egressd.__main__ import load_daemon
+from egressd.catalog import load_catalog
 from egressd.cli.app import app
 from tests.pausing_loop import EGRESSD, with_long_timeouts
 
+VERSION = (
+    rf"egressd {re.escape(__version__)}\ncatalog {load_catalog().revision} \(sha256 [0-9a-f]{{12}}\)\n"
+    rf"python {re.escape(platform.python_version())}\n"
+    rf"openssl {re.escape(ssl.OPENSSL_VERSION.removeprefix('OpenSSL '))}\n"
+)
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80"}
 
 
@@ -60,13 +68,17 @@ def test_the_version_needs_no_libraries() -> None:
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"egressd {__version__}\n"), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(VERSION, done.stdout)
 
 
 def test_the_version_wins_over_other_flags() -> None:
     """`--version` together with other flags prints the version."""
     done = egressd("--once", "--version")
-    assert (done.returncode, done.stdout) == (0, f"egressd {__version__}\n")
+    assert done.returncode == 0
+    assert re.fullmatch(VERSION, done.stdout)
+    assert egressd("-V").stdout == done.stdout
+    assert load_catalog().digest.startswith(done.stdout.split("sha256 ")[1][:12])
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from egressd.cli import options
-from egressd.cli.display import note
+from egressd.cli.config.document import render_check_json
+from egressd.cli.display import DISPLAY, note
 from egressd.cli.guard import guarded
-from egressd.cli.output import print_line
+from egressd.cli.output import print_line, write
 from egressd.cli.settings import reserved_address_warnings
 from egressd.config.load import NO_FLAGS, find_file, load_settings
-from egressd.errors import ConfigError, ExitCode
+from egressd.errors import ConfigError, ExitCode, UsageError
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
 
@@ -29,7 +30,15 @@ NoHost = Annotated[
 
 
 @guarded
-def config_check(*, config_file: options.ConfigFile = None, no_host: NoHost = False) -> ExitCode:
+@options.takes_display("quiet")
+def config_check(
+    *,
+    config_file: options.ConfigFile = None,
+    no_host: NoHost = False,
+    fmt: Annotated[
+        options.ListFormat, typer.Option("--format", "-f", help="What the answer is written as.")
+    ] = options.ListFormat.TEXT,
+) -> ExitCode:
     """List every mistake of the configuration at once; look up the names of your own hosts."""
     from egressd.catalog import load_catalog
 
@@ -37,10 +46,22 @@ def config_check(*, config_file: options.ConfigFile = None, no_host: NoHost = Fa
     if path is not None and config_file is None:
         note(f"using {path}")
     catalog = load_catalog()
-    settings = _checked(path, catalog) if no_host else _checked_here(path, catalog)
-    print_line(_summary(settings))
+    try:
+        settings = _checked(path, catalog) if no_host else _checked_here(path, catalog)
+    except (ConfigError, UsageError) as error:
+        if fmt is options.ListFormat.TEXT:
+            raise
+        mistakes = error.problems if isinstance(error, ConfigError) else str(error).split("\n")
+        write(render_check_json(path, settings=None, mistakes=mistakes, warnings=()), None)
+        return error.exit_code
     found = settings.warnings if no_host else (*settings.warnings, *reserved_address_warnings(settings))
-    for warning in dict.fromkeys(found):
+    warnings = tuple(dict.fromkeys(found))
+    if fmt is options.ListFormat.JSON:
+        write(render_check_json(path, settings=settings, mistakes=(), warnings=warnings), None)
+        return ExitCode.OK
+    if not DISPLAY.quiet:
+        print_line(_summary(settings))
+    for warning in warnings:
         print_line(f"warning: {warning}")
     return ExitCode.OK
 

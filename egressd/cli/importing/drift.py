@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +15,6 @@ from egressd.cli.outputfile import check_output
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode, UnreadableFileError, UsageError
-
-
-class DriftFormat(StrEnum):
-    """What the drift is written as."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @guarded
@@ -41,8 +33,8 @@ def catalog_drift(
     config_file: options.ConfigFile = None,
     flags: Flags,
     fmt: Annotated[
-        DriftFormat, typer.Option("--format", "-f", help="What the drift is written as.")
-    ] = DriftFormat.TEXT,
+        options.ListFormat, typer.Option("--format", "-f", help="What the drift is written as.")
+    ] = options.ListFormat.TEXT,
     output: options.Output = None,
 ) -> ExitCode:
     """Compare a document with the catalog: which rows came, went and changed; exit 1 if any did.
@@ -71,7 +63,9 @@ def catalog_drift(
         ),
     )
     text = (
-        render_drift_json(drift) if fmt is DriftFormat.JSON else render_drift_text(drift, width=width(output))
+        render_drift_json(drift)
+        if fmt is options.ListFormat.JSON
+        else render_drift_text(drift, width=width(output))
     )
     write(text, output)
     return ExitCode.FAILED if drift.drifted else ExitCode.OK

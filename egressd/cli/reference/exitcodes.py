@@ -34,6 +34,7 @@ EXIT_CODES: Mapping[str, Codes] = {
     "healthcheck": {ExitCode.OK: "the daemon is well", ExitCode.FAILED: "it is not, or does not answer"},
     "plan": {**DONE, **CONFIGURED},
     "explain": DONE,
+    "completion": DONE,
     "catalog profiles": {**DONE, **CONFIGURED},
     "catalog list": {**DONE, **CONFIGURED},
     "catalog features": DONE,

@@ -16,6 +16,7 @@ from egressd.cli.display import is_terminal, wants_colour, width
 from egressd.cli.guard import guarded, print_stderr
 from egressd.cli.output import write
 from egressd.cli.outputfile import check_output
+from egressd.cli.reference.values import complete_reasons
 from egressd.cli.settings import read_settings
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -50,7 +51,12 @@ Since = Annotated[
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="The same; without it, now.")]
 Reasons = Annotated[
     list[str] | None,
-    typer.Option("--reason", metavar="PATTERN", help="Only changes with this reason; repeatable."),
+    typer.Option(
+        "--reason",
+        metavar="PATTERN",
+        help="Only changes with this reason; repeatable.",
+        autocompletion=complete_reasons,
+    ),
 ]
 Sources = Annotated[
     list[str] | None,

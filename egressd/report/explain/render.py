@@ -1,17 +1,16 @@
-"""Reason codes on a terminal: the explanation of one, and the list of all."""
+"""Reason codes and blame words on a terminal: the explanation of one, and lists."""
 
 from __future__ import annotations
 
-import difflib
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from egressd.attribution.blame_text import blame_text
+from egressd.attribution.blame_text import CALL, blame_text
 from egressd.attribution.reasons import CHAPTERS, REASONS, Reason, fill_template
 from egressd.attribution.reasons.by_path import confirmation_by_proxy
 from egressd.attribution.rules.certainties import certainty_text
-from egressd.model.verdict import Outcome
+from egressd.model.verdict import Blame, Outcome, team_of
 
 _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.OK: "ok (for information)",
@@ -38,20 +37,29 @@ def render_explanation(reason: Reason, *, width: int = 80) -> str:
     return "\n".join(head + [f"\n{title}\n{body}" for title, body in sections]) + "\n"
 
 
-def suggest(code: str) -> tuple[str, ...]:
-    """Return up to five codes that may have been meant, the closest first."""
-    asked = code.strip().lower().replace("-", "_")[:80]
-    within = [one for one in REASONS if len(asked) > 2 and asked in one]
-    close = difflib.get_close_matches(asked, REASONS, n=5, cutoff=0.6)
-    return tuple(dict.fromkeys(within + close))[:5]
+def render_blame(blame: Blame, *, width: int = 80) -> str:
+    """Render what a blame word means: who it is, whom to call, and which reason codes it can have caused."""
+    named = [one for one in REASONS.values() if blame in one.suspects.parties]
+    first = [one for one in named if one.suspects.usual is blame]
+    later = [one for one in named if one.suspects.usual is not blame]
+    head = textwrap.wrap(f"{blame.value}: {blame_text(blame)}", width, subsequent_indent="  ")
+    call = _prose(f"{CALL[blame]}; its rules and tickets: --team {team_of(blame)}", width=width)
+    sections = [("Whom to call", call)]
+    sections += (
+        [("Reason codes for which it is thought of first", _entries(first, width=width))] if first else []
+    )
+    sections += [("Reason codes that it can have caused", _entries(later, width=width))] if later else []
+    return "\n".join(head + [f"\n{title}\n{body}" for title, body in sections]) + "\n"
 
 
 def render_reason_list(*, width: int = 80) -> str:
     """Render every code with its title, chapter by chapter."""
-    return "\n".join(
-        "\n".join([chapter, *(_entry(one, width=width) for one in table), ""])
-        for chapter, table in CHAPTERS.items()
-    )
+    return "\n".join(f"{chapter}\n{_entries(table, width=width)}\n" for chapter, table in CHAPTERS.items())
+
+
+def render_titles(reasons: Iterable[Reason], *, width: int = 80) -> str:
+    """Render reason codes with their titles."""
+    return f"{_entries(reasons, width=width)}\n"
 
 
 def usual_values(reason: Reason) -> str:
@@ -87,6 +95,10 @@ def command_blocks(text: str) -> Iterator[tuple[bool, list[str]]]:
     """Split a check by hand into runs of command lines (True) and runs of prose (False)."""
     for command, block in groupby(text.split("\n"), key=lambda line: line.startswith(("$ ", "  "))):
         yield command, list(block)
+
+
+def _entries(reasons: Iterable[Reason], *, width: int) -> str:
+    return "\n".join(_entry(one, width=width) for one in reasons)
 
 
 def _entry(reason: Reason, *, width: int) -> str:
