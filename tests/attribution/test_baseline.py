@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from egressd.report.sweep_diff import compare_sweeps
 
 from egressd.attribution import baseline_of, judge
 from egressd.model.endpoint import SampleKind
 from egressd.model.observation import Failure, TlsObservation
 from egressd.model.recording import Baseline
 from egressd.model.verdict import Confidence, Outcome, Sweep, Verdict
+from egressd.report.diff.sweep_diff import compare_sweeps
 from egressd.report.saved import from_json, to_json
 from tests.attribution.cases import UNACKED
 from tests.attribution.recordings import OTHER_ADDRESS, Site, dns, facts, good, http, tcp, tls, trail
