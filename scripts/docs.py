@@ -9,6 +9,7 @@ from egressd.catalog.compiled import compile_catalog
 from egressd.catalog.load import DATA, load_catalog
 from scripts.pages.blame import render_blame_page
 from scripts.pages.configuration import render_reference
+from scripts.pages.firewall_languages import render_firewall_languages
 from scripts.pages.floors import render_architecture, render_names, render_ontology
 from scripts.pages.lab import render_lab_page
 from scripts.pages.metrics import render_metrics_page
@@ -31,6 +32,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "egressd/catalog/data/compiled.json": lambda: compile_catalog(load_catalog(DATA)),
     "docs/lab.md": render_lab_page,
     "docs/metrics.md": render_metrics_page,
+    "docs/firewall-languages.md": render_firewall_languages,
     **profile_pages(),
     **reason_pages(proofs()),
 }
