@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -322,3 +323,21 @@ def test_trail_without_address_or_info_is_described() -> None:
     verdict = judge(site.recording()).verdicts[0].verdict
     assert "acknowledged" not in verdict.evidence[0]
     assert any(line.startswith("control sni_contrast worked") for line in verdict.evidence)
+
+
+def test_what_ends_in_different_hands_is_no_missing_suffix() -> None:
+    """A filtered name and a closed port under one wildcard lack no rule that one team could add."""
+    site = Site()
+    site.add(good("well.example"), host="well.example", row="well")
+    more: dict[str, Any] = {"pattern": "*.zone.example", "sample": SampleKind.DOCUMENTED}
+    site.add(
+        trail(dns("0.0.0.0", name="a.zone.example"), tcp(Failure.REFUSED, address="0.0.0.0")),
+        host="a.zone.example",
+        row="a",
+        **more,
+    )
+    closed = tcp(Failure.REFUSED, address="203.0.113.77")
+    site.add(
+        trail(dns("203.0.113.77", name="b.zone.example"), closed), host="b.zone.example", row="b", **more
+    )
+    assert "site_suffix_rule_missing" not in {one.reason for one in findings(site)}

@@ -13,7 +13,7 @@ from egressd.attribution.detectors.build import build_finding, find_devices
 from egressd.attribution.detectors.detector_input import DetectorInput, is_random
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.target_judgement import TargetJudgement
-from egressd.model.verdict import Blame, Confidence, Finding, Outcome, choices_of
+from egressd.model.verdict import Blame, Confidence, Finding, Outcome, choices_of, team_of
 from egressd.wording import host_port
 
 NO_RULE = re.compile(
@@ -114,8 +114,17 @@ def suffix(inputs: DetectorInput) -> list[Finding]:
     return [
         build_finding(inputs, "site_suffix_rule_missing", f"{pattern}:{port}", some, facts=(), host=pattern)
         for (pattern, port), some in sorted(groups.items())
-        if port in passing and _missing(some) and all(one.target.id in unclaimed for one in some)
+        if port in passing
+        and _missing(some)
+        and all(one.target.id in unclaimed for one in some)
+        and _have_one_team(inputs, some)
     ]
+
+
+def _have_one_team(inputs: DetectorInput, some: list[TargetJudgement]) -> bool:
+    """Whether one team is asked about all: a filtered name and a closed port lack no rule in common."""
+    blamed = {inputs.verdict(one).blame for one in some}
+    return len({team_of(one) for one in blamed if one is not None}) == 1
 
 
 def _missing(some: list[TargetJudgement]) -> bool:
