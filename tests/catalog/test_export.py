@@ -116,8 +116,8 @@ def test_ranges_directions_and_icmp(catalog: Catalog) -> None:
 PROXIED = Proxy(url="http://proxy.corp.example:3128", bypass=("y.example",))
 
 
-def test_a_proxy_makes_two_lists(catalog: Catalog) -> None:
-    """Hosts reach the proxy, and the proxy reaches the world; what bypasses it, and UDP, stays direct."""
+def test_a_proxy_makes_three_lists(catalog: Catalog) -> None:
+    """Hosts reach the proxy, it lets them, and reaches the world; what bypasses it, and UDP, stays direct."""
     rows = (
         row("a", "x.example"),
         row("b", "*.w.example", need=Need.OPTIONAL),
@@ -131,6 +131,8 @@ def test_a_proxy_makes_two_lists(catalog: Catalog) -> None:
         ("direct", ["10.0.0.1"], "y.example", "443", "required"),
         ("direct", ["10.0.0.1"], "time.example", "123", "required"),
         ("to-proxy", ["10.0.0.1"], "proxy.corp.example", "3128", "required"),
+        ("at-proxy", ["10.0.0.1"], "x.example", "443", "required"),
+        ("at-proxy", ["10.0.0.1"], "*.w.example", "443", "optional"),
         ("from-proxy", ["proxy.corp.example"], "x.example", "443", "required"),
         ("from-proxy", ["proxy.corp.example"], "*.w.example", "443", "optional"),
     ]
@@ -174,6 +176,8 @@ def test_a_gateway_stands_behind_a_proxy(catalog: Catalog) -> None:
     found = firewall_rules(with_rows(catalog, *rows), settings)
     assert [(one.leg.value, one.destination) for one in found] == [
         ("to-proxy", "proxy.corp.example"),
+        ("at-proxy", "z.example"),
+        ("at-proxy", "contoso.gw.arc.azure.com"),
         ("from-proxy", "z.example"),
         ("from-proxy", "contoso.gw.arc.azure.com"),
         ("by-gateway", "x.example"),

@@ -123,7 +123,8 @@ def test_a_name_that_is_none_is_left_out(name: str, leg: Leg) -> None:
     text = written("squid", made(name, leg=leg), made("good.example", leg=leg))
     squid = Squid.of(text)
     assert len(squid.lines) == 1
-    assert squid.acls["egressd_1_name"] == [["dstdomain", "-n", "good.example"]]
+    (name,) = [one for one in squid.acls if one.endswith("_name")]
+    assert squid.acls[name] == [["dstdomain", "-n", "good.example"]]
     assert "left out" in text.lower()
 
 
@@ -201,13 +202,21 @@ def test_what_must_not_be_inspected_is_spliced() -> None:
     """An exemption is a splice line behind a peek, from its sources and for its names alone."""
     exempt = {"action": Action.EXEMPT, "team": Team.INSPECTION, "leg": Leg.AT_PROXY}
     text = written("squid", made("a.example", **exempt), made("azgn*.b.example", **exempt))
-    assert [line for line in text.splitlines() if line.startswith("ssl_bump")] == [
-        "ssl_bump peek egressd_1_hello egressd_1_from egressd_1_port",
-        "ssl_bump splice egressd_1_from egressd_1_port egressd_1_name",
-        "ssl_bump splice egressd_1_from egressd_1_port egressd_1_pattern",
+    plain = re.sub(r"egressd_[0-9a-f]{8}", "egressd", text)
+    assert [line for line in plain.splitlines() if line.startswith("ssl_bump")] == [
+        "ssl_bump peek egressd_hello egressd_from egressd_port",
+        "ssl_bump splice egressd_from egressd_port egressd_name",
+        "ssl_bump splice egressd_from egressd_port egressd_pattern",
     ]
-    assert "acl egressd_1_name ssl::server_name a.example" in text
+    assert "acl egressd_name ssl::server_name a.example" in plain
     assert "http_access allow" not in text
+
+
+def test_texts_of_two_reports_share_no_acl() -> None:
+    """squid joins acls of one name, so two files beside each other would open one to the sources of both."""
+    one = Squid.of(written("squid", made("a.example", sources=["10.20.0.11"])))
+    two = Squid.of(written("squid", made("b.example", sources=["10.20.0.12"], port=8443)))
+    assert not set(one.acls) - {"SSL_ports"} & set(two.acls)
 
 
 def test_without_rules_it_is_a_comment() -> None:

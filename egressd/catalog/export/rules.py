@@ -20,6 +20,7 @@ from egressd.firewall.rule import (
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Direction, Endpoint, Need, Protocol, Role
 from egressd.model.settings import Proxy, Settings
+from egressd.model.verdict import Team
 from egressd.planning.path.arc_proxy import is_forwarded
 from egressd.planning.path.choice import goes_through_proxy, proxy_on_path
 from egressd.planning.pattern import glob_matches_host
@@ -54,9 +55,9 @@ def firewall_rules(
 ) -> tuple[FirewallRule, ...]:
     """Return one rule per leg, destination, port, transport and direction; the strictest needs first.
 
-    Where a proxy is configured, rows that go through it are two rules: from the host to the proxy, and from
-    the proxy on. What an Azure Arc gateway forwards comes last. Rows whose feature is not in use are left
-    out. Raises UsageError for an `--only` that matches no row.
+    Where a proxy is configured, rows that go through it are three rules: from the host to the proxy, at the
+    proxy, and from it on. What an Azure Arc gateway forwards comes last. Rows whose feature is not in use are
+    left out. Raises UsageError for an `--only` that matches no row.
     """
     only = only or RuleFilter()
     values = placeholder_values(catalog, settings)
@@ -176,13 +177,14 @@ def _by_gateway(rule: FirewallRule, row: SelectedRow, settings: Settings) -> Ite
 
 
 def _legs(rule: FirewallRule, endpoint: Endpoint, settings: Settings) -> Iterator[FirewallRule]:
-    """Yield a rule as it is, or both halves of the way by the proxy."""
+    """Yield a rule as it is, or both halves of the way by the proxy and what the proxy itself must allow."""
     proxy = proxy_on_path(endpoint.protocol, settings, route=endpoint.route)
     if proxy is None or rule.port is None or rule.direction is Direction.INBOUND:
         yield rule
     elif goes_through_proxy(rule.destination, rule.port, endpoint.protocol, settings, route=endpoint.route):
         host = urlsplit(proxy.url).hostname or ""
         yield _to_proxy(rule, proxy)
+        yield replace(rule, leg=Leg.AT_PROXY, proxy=proxy.url, team=Team.PROXY)
         yield replace(rule, leg=Leg.FROM_PROXY, proxy=proxy.url, sources=[host])
     else:
         yield rule

@@ -33,6 +33,7 @@ _USE = (
     f"# nft insert rule {_TABLE} forward jump {_CHAIN}    # once, where the forward chain does not do it yet",
 )
 _REMARKS = (
+    "This text replaces the last one: what that allowed is blocked again, unless it is in here as well",
     "A host comes with all names below it, and a wildcard with the name behind its star",
     "A rule is kept by address: every other name that shares one passes as well",
     "The clients must ask this dnsmasq, which must be restarted after the file was loaded",

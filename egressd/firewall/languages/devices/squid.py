@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.choice import Entry, Omitted, is_ip, sources_of
@@ -77,8 +78,8 @@ def _render(asked: RuleSet) -> str:
             for use in _uses(one.rule):
                 groups.setdefault(_group(one.rule, use), []).append(one.rule)
     lines = [*as_comments("#", introduce(asked, LANGUAGE, found)), *_ports(groups)]
-    for number, (group, rules) in enumerate(groups.items(), start=1):
-        lines += _lines(f"egressd_{number}", group, rules)
+    for group, rules in groups.items():
+        lines += _lines(group, rules)
     return "\n".join(lines) + "\n"
 
 
@@ -140,14 +141,21 @@ def _ports(groups: Iterable[_Group]) -> Iterator[str]:
         yield from (f"acl SSL_ports port {one}" for one in tunnels)
 
 
-def _lines(name: str, group: _Group, rules: Iterable[FirewallRule]) -> Iterator[str]:
+def _acl_prefix(group: _Group, names: Iterable[str]) -> str:
+    """Return how the acls of a group begin: squid joins acls of one name, also those of two texts."""
+    text = "\n".join((repr(group), *names))
+    return f"egressd_{sha256(text.encode(errors='surrogatepass')).hexdigest()[:8]}"
+
+
+def _lines(group: _Group, rules: list[FirewallRule]) -> Iterator[str]:
+    named = [(*_name_acl(rule, group.use), rule) for rule in rules]
+    name = _acl_prefix(group, (line for _, line, _ in named))
     yield ""
     yield from as_comments("#", (group.heading, *((_ORDER,) if group.use is _Use.EXEMPT else ())))
     yield from (f"acl {name}_from src {one}" for one in group.sources)
     yield f"acl {name}_port port {group.ports}"
     kinds, written = dict[str, None](), set[str]()
-    for rule in rules:
-        kind, line = _name_acl(rule, group.use)
+    for kind, line, rule in named:
         if line not in written:
             written.add(line)
             yield from as_comments("#", (f"{rule.need.value}: {'; '.join(rule.services)}",))
@@ -174,10 +182,14 @@ def _name_acl(rule: FirewallRule, use: _Use) -> tuple[str, str]:
 
 
 def _expression(pattern: str, *, deep: bool) -> str:
-    """Write a pattern as a regular expression of squid; a name may come with the root's dot."""
+    """Write a pattern as a regular expression of squid; a name may come with the root's dot.
+
+    squid warns of `^.*`, which changes nothing.
+    """
     part = "." if deep and pattern.startswith("*") else "[^.]"
     star = f"{part}+" if pattern.startswith("*.") else f"{part}*"
-    return f"^{pattern.replace('.', '[.]').replace('*', star, 1)}[.]?$"
+    expression = f"^{pattern.replace('.', '[.]').replace('*', star, 1)}[.]?$"
+    return expression.removeprefix("^.*")
 
 
 def _allow(name: str, group: _Group, kinds: Iterable[str]) -> Iterator[str]:
