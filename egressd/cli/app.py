@@ -38,6 +38,7 @@ from egressd.cli.settings import (
     refuse_sources,
     settings_secrets,
 )
+from egressd.cli.ticket import TicketFlags, takes_ticket
 from egressd.cli.watch.command import watch
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -96,6 +97,7 @@ def run_cli(load_daemon: Callable[[], DaemonCommand]) -> None:
 @guarded
 @options.takes_display("colour", "quiet", "verbose")
 @options.takes_flags(*options.PLAN_FLAGS, "deadline", "strict")
+@takes_ticket
 def root_command(
     ctx: typer.Context,
     *,
@@ -104,6 +106,7 @@ def root_command(
     flags: Flags,
     fmt: options.ReportFormat = None,
     output: options.Output = None,
+    ticket: TicketFlags,
     baseline: options.BaselineFile = None,
     only_failed_in: options.OnlyFailed = None,
     web_listen: options.WebListen = None,
@@ -125,7 +128,8 @@ def root_command(
         return None
     announce_variables(ctx)
     if daemon:
-        _refuse_flags(ctx, "fmt", "output", why="needs --once: the daemon makes no report")
+        made = ("fmt", "output", "team", "split", "every_target")
+        _refuse_flags(ctx, *made, why="needs --once: the daemon makes no report")
         _refuse_flags(ctx, "baseline", why="needs --once: the daemon keeps a history of its own")
         _refuse_flags(ctx, "only_failed_in", why="needs --once: the daemon probes everything")
         _refuse_flags(ctx, "strict", why="needs --once: it changes the exit code")
@@ -139,11 +143,13 @@ def root_command(
     from egressd.cli.sweep.once import sweep_once
 
     check_output(output)
+    ticket.check(fmt, output)
     settings, catalog = read_settings(config_file, flags)
     refuse_sources(settings, flags)
     settings = only_failed(settings, only_failed_in, baseline=baseline)
     configure_logging(log_level or Level.WARN, log_format or Form.HUMAN, secrets=settings_secrets(settings))
-    return sweep_once(settings, catalog, fmt=fmt, output=output, baseline=read_baseline(baseline))
+    before = read_baseline(baseline)
+    return sweep_once(settings, catalog, fmt=fmt, output=output, baseline=before, ticket=ticket)
 
 
 def _unknown_variables(ctx: typer.Context) -> tuple[str, ...]:

@@ -241,7 +241,7 @@ def takes_display(*names: str) -> Callable[[Callable[..., Result]], Callable[...
 
         added = (_parameter(name, DISPLAY_OPTIONS[name]) for name in names)
         parameters = [*signature.parameters.values(), *added, *context_parameters]
-        return _with_signature(run, signature, parameters)
+        return with_signature(run, signature, parameters)
 
     return decorate
 
@@ -266,7 +266,7 @@ def takes_flags(*names: str) -> Callable[[Callable[..., Result]], Callable[..., 
             used = used_variables(take_context(kwargs), names)
             return command(*args, flags=Flags(**given | lists, variables=used), **kwargs)
 
-        return _with_signature(run, signature, [*parameters, *context_parameters])
+        return with_signature(run, signature, [*parameters, *context_parameters])
 
     return decorate
 
@@ -282,7 +282,7 @@ def _context(
     return lambda arguments: arguments.pop("context_"), (added,)
 
 
-def _with_signature(
+def with_signature(
     run: Callable[..., Result], signature: inspect.Signature, parameters: Sequence[inspect.Parameter]
 ) -> Callable[..., Result]:
     """Give a function the two attributes that typer reads a command's parameters from."""

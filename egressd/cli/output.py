@@ -16,19 +16,20 @@ from egressd.cli.outputfile import write_output
 from egressd.errors import OutputError
 from egressd.firewall.document import RuleSet
 from egressd.inputfile import why_unusable
-from egressd.model.verdict import Sweep
+from egressd.model.verdict import Sweep, Team
+from egressd.report.ticket.scope import WHOLE, TicketScope
 
 READABLE = 0o644
 """The mode of files for another service: node_exporter runs as another user, whatever our umask."""
 
 
-def write_report(sweep: Sweep, fmt: Format | None, output: Path | None) -> None:
+def write_report(sweep: Sweep, fmt: Format | None, output: Path | None, scope: TicketScope = WHOLE) -> None:
     """Write a report, and print a summary on stderr if it went to a file.
 
     No format: that of the file's suffix.
     """
     fmt = format_for(fmt, output)
-    text = render(sweep, fmt, output=output)
+    text = render(sweep, fmt, output=output, scope=scope)
     if output is None:
         if not to_stdout(text):
             raise OutputError("cannot write the report to stdout: its reader has gone")
@@ -55,11 +56,14 @@ def write_rules(rules: RuleSet, fmt: RuleFormat, output: Path | None) -> None:
         note(one)
 
 
-def render(sweep: Sweep, fmt: Format, *, output: Path | None) -> str:
-    """Render a sweep; a table fits itself to stdout, or to the file that it is for."""
+def render(sweep: Sweep, fmt: Format, *, output: Path | None, scope: TicketScope = WHOLE) -> str:
+    """Render a sweep; a table fits itself to stdout, or to the file that it is for.
+
+    Formats for people show what is in the scope, those for programs everything.
+    """
     match fmt:
         case Format.TABLE:
-            return _render_for_people(sweep, columns=width(output), colour=wants_colour(output))
+            return _render_for_people(sweep, scope.team, columns=width(output), colour=wants_colour(output))
         case Format.JSON:
             from egressd.report.saved import to_json
 
@@ -69,38 +73,40 @@ def render(sweep: Sweep, fmt: Format, *, output: Path | None) -> str:
 
             return render_stream(sweep)
         case Format.CSV:
-            from egressd.report.csv import render_csv
+            from egressd.report.ticket.csv import render_csv
 
-            return render_csv(sweep)
+            return render_csv(sweep, scope.team)
         case Format.PROMETHEUS:
             from egressd.catalog import load_catalog
             from egressd.metrics.once import render_prometheus
 
             return render_prometheus(sweep, load_catalog())
         case _:
-            return _render_ticket(sweep, fmt)
+            return _render_ticket(sweep, fmt, scope)
 
 
-def _render_for_people(sweep: Sweep, *, columns: int, colour: bool) -> str:
+def _render_for_people(sweep: Sweep, team: Team | None, *, columns: int, colour: bool) -> str:
     """Render a sweep as a table; with `--quiet` only what fails, and nothing where all is well."""
     from egressd.report.table import render_failures, render_table
 
     if DISPLAY.quiet:
-        return render_failures(sweep, width=columns, colour=colour)
-    return render_table(sweep, width=columns, colour=colour, verbose=DISPLAY.verbose)
+        return render_failures(sweep, width=columns, colour=colour, team=team)
+    return render_table(sweep, width=columns, colour=colour, verbose=DISPLAY.verbose, team=team)
 
 
-def _render_ticket(sweep: Sweep, fmt: Literal[Format.MARKDOWN, Format.HTML, Format.JUNIT]) -> str:
+def _render_ticket(
+    sweep: Sweep, fmt: Literal[Format.MARKDOWN, Format.HTML, Format.JUNIT], scope: TicketScope
+) -> str:
     """Render a sweep for tickets and CI."""
     match fmt:
         case Format.MARKDOWN:
             from egressd.report.ticket.markdown import render_markdown
 
-            return render_markdown(sweep)
+            return render_markdown(sweep, scope)
         case Format.HTML:
             from egressd.report.ticket.html import render_html
 
-            return render_html(sweep)
+            return render_html(sweep, scope)
         case Format.JUNIT:
             from egressd.report.ticket.junit import render_junit
 

@@ -12,8 +12,9 @@ import typer
 from egressd.cli import options
 from egressd.cli.display import width
 from egressd.cli.guard import guarded
-from egressd.cli.output import write, write_report, write_rules
+from egressd.cli.output import write, write_rules
 from egressd.cli.outputfile import check_output
+from egressd.cli.ticket import TicketFlags, takes_ticket, write_tickets
 from egressd.errors import ExitCode, ReportFileError, UnreadableFileError, UsageError
 from egressd.inputfile import read_file_or_pipe
 from egressd.model.endpoint import Need
@@ -29,18 +30,21 @@ Saved = Annotated[
 
 @guarded
 @options.takes_display("colour", "quiet", "verbose")
+@takes_ticket
 def replay(
     file: Saved,
     *,
     fmt: options.ReportFormat = None,
     output: options.Output = None,
+    ticket: TicketFlags,
 ) -> ExitCode:
     """Judge a saved sweep again, by the rules of this version."""
     from egressd.report.summary import exit_code
 
     check_output(output)
+    ticket.check(fmt, output)
     sweep = read_saved(file)
-    write_report(sweep, fmt, output)
+    write_tickets(sweep, fmt, output, ticket)
     return exit_code(sweep)
 
 

@@ -53,6 +53,8 @@ class ReportedFinding:
     evidence: tuple[str, ...]
     """The most telling line first."""
     advice: str
+    finding: Finding | None = None
+    """The finding of the sweep; None: targets that no finding explains."""
     spared: Mapping[str, str] = field(default_factory=dict)
     """Targets of it that need not work, each with the endpoint that works in its place."""
 
@@ -133,6 +135,7 @@ def _from_finding(
         targets=tuple(targets[name] for name in members),
         evidence=finding.evidence,
         advice=finding.advice,
+        finding=finding,
     )
 
 

@@ -5,14 +5,14 @@ Failures first, one entry for each finding; plain characters, so that it can be 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from egressd import __version__
 from egressd.attribution.blame.claims import ruled_out_lines
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target, Unsampled
-from egressd.model.verdict import Outcome, Sweep
+from egressd.model.verdict import Outcome, Sweep, Team
 from egressd.planning.render import table
 from egressd.report.diff.render_diff import diff_blocks, summarize_diff
 from egressd.report.diff.sweep_diff import diff_since_baseline
@@ -29,6 +29,9 @@ from egressd.report.summary import (
     seconds_of,
 )
 from egressd.report.text import Style, clean, colourize, fold
+from egressd.report.ticket.connection import connection_of, trails_of
+from egressd.report.ticket.scope import TEAM_NAMES
+from egressd.report.ticket.teams import findings_of_team
 from egressd.wording import count
 
 LEAST_WIDTH = 50
@@ -43,14 +46,24 @@ _SECTIONS = (
 )
 
 
-def render_table(sweep: Sweep, *, width: int = 80, colour: bool = False, verbose: bool = False) -> str:
+def render_table(
+    sweep: Sweep,
+    *,
+    width: int = 80,
+    colour: bool = False,
+    verbose: bool = False,
+    team: Team | None = None,
+) -> str:
     """Render a sweep; no line is wider than `width`, which is at least 50.
 
-    `verbose` lists what passed, too.
+    `verbose` lists what passed, too, and how long each phase took. With a team only its findings.
     """
     width = max(width, LEAST_WIDTH)
+    if team is not None:
+        return _team_table(sweep, team, width=width, colour=colour, verbose=verbose)
     blocks = [_no_public_dns(sweep, width=width, colour=colour), _headline(sweep, width=width, colour=colour)]
-    blocks += _findings(sweep, width=width, colour=colour)
+    findings = reported_findings(sweep)
+    blocks += _findings(findings, width=width, colour=colour, latency=_latency(sweep, verbose=verbose))
     blocks += [_passed(sweep, width=width, colour=colour)] if verbose else []
     blocks += _since(sweep, width=width)
     blocks += [_unsampled(sweep, width=width), _not_in_use(sweep, width=width)]
@@ -59,11 +72,38 @@ def render_table(sweep: Sweep, *, width: int = 80, colour: bool = False, verbose
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
 
-def render_failures(sweep: Sweep, *, width: int = 80, colour: bool = False) -> str:
+def _team_table(sweep: Sweep, team: Team, *, width: int, colour: bool, verbose: bool) -> str:
+    """Render the findings of one team, and how the sweep ended."""
+    findings = findings_of_team(sweep, team)
+    latency = _latency(sweep, verbose=verbose)
+    blocks = [
+        _no_public_dns(sweep, width=width, colour=colour),
+        fold(f"{count(len(findings), 'finding')} for {TEAM_NAMES[team]}", width=width),
+        *_findings(findings, width=width, colour=colour, latency=latency),
+        _conclusion(sweep, width=width, colour=colour),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
+
+
+def _latency(sweep: Sweep, *, verbose: bool) -> Mapping[str, str]:
+    """Return the latency of each target by its id; empty unless it is asked for."""
+    if not verbose:
+        return {}
+    trails = trails_of(sweep)
+    return {
+        judged.target: connection_of(judged.target, one, trails).latency_text
+        for judged in sweep.verdicts
+        for one in reversed(judged.by_source)
+    }
+
+
+def render_failures(sweep: Sweep, *, width: int = 80, colour: bool = False, team: Team | None = None) -> str:
     """Render what makes a sweep fail, and how it ended; empty if it is a success."""
     if exit_code(sweep) is ExitCode.OK:
         return ""
     width = max(width, LEAST_WIDTH)
+    if team is not None:
+        return _team_table(sweep, team, width=width, colour=colour, verbose=False)
     conclusion = "\n".join(_conclusion(sweep, width=width, colour=colour))
     return f"{render_findings(sweep, width=width, colour=colour)}{conclusion}\n"
 
@@ -71,28 +111,30 @@ def render_failures(sweep: Sweep, *, width: int = 80, colour: bool = False) -> s
 def render_findings(sweep: Sweep, *, width: int = 80, colour: bool = False) -> str:
     """Render the findings whose outcome is not ok; empty if there are none."""
     width = max(width, LEAST_WIDTH)
-    bad = set(Outcome) - {Outcome.OK}
-    blocks = _findings(sweep, width=width, colour=colour, outcomes=bad)
+    findings = [one for one in reported_findings(sweep) if one.outcome is not Outcome.OK]
+    blocks = _findings(findings, width=width, colour=colour, latency={})
     return "".join("\n".join(lines) + "\n\n" for lines in blocks)
 
 
 def _findings(
-    sweep: Sweep, *, width: int, colour: bool, outcomes: Container[Outcome] = tuple(Outcome)
+    findings: Sequence[ReportedFinding], *, width: int, colour: bool, latency: Mapping[str, str]
 ) -> Iterator[list[str]]:
-    """Yield a heading for each group of outcomes, then its findings; degraded ones in short."""
-    findings = [one for one in reported_findings(sweep) if one.outcome in outcomes]
+    """Yield a heading for each group of outcomes, then its findings; degraded ones in short.
+
+    `latency` is by target; empty: it is not shown.
+    """
     for title, some, style in _SECTIONS:
         chosen = [one for one in findings if one.outcome in some and not one.not_needed]
         full = some != (Outcome.DEGRADED,)
         if chosen:
             yield [colourize(title, style, colour=colour)]
         for number, one in enumerate(chosen, 1):
-            yield _finding(one, number, width=width, colour=colour, full=full)
+            yield _finding(one, number, width=width, colour=colour, full=full, latency=latency)
     spared = [one for one in findings if one.not_needed]
     if spared:
         yield [colourize("NOT NEEDED", Style.BOLD, colour=colour)]
     for number, one in enumerate(spared, 1):
-        yield _finding(one, number, width=width, colour=colour, full=True)
+        yield _finding(one, number, width=width, colour=colour, full=True, latency=latency)
 
 
 def _no_public_dns(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
@@ -116,11 +158,19 @@ def _headline(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
     return [colourize(line, Style.BOLD, colour=colour) for line in fold(summary, width=width)] + lines
 
 
-def _finding(finding: ReportedFinding, number: int, *, width: int, colour: bool, full: bool) -> list[str]:
+def _finding(
+    finding: ReportedFinding,
+    number: int,
+    *,
+    width: int,
+    colour: bool,
+    full: bool,
+    latency: Mapping[str, str],
+) -> list[str]:
     """Render title, both claims and hosts of a finding; `full` adds who is ruled out, and the evidence."""
     title = fold(finding.title, width=width, first=f"{number:2}. ")
     lines = [colourize(line, Style.BOLD, colour=colour) for line in title]
-    for name, text in _parts(finding, full=full):
+    for name, text in (*_parts(finding, full=full), *_took(finding, latency)):
         lines += fold(text, width=width, first=f"    {name:7}")
     return lines
 
@@ -142,6 +192,13 @@ def _parts(finding: ReportedFinding, *, full: bool) -> Iterator[tuple[str, str]]
         yield "ask", finding.advice
 
 
+def _took(finding: ReportedFinding, latency: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield how long each phase took, target by target."""
+    for one in finding.targets:
+        if spent := latency.get(one.id):
+            yield "took", f"{one.id.partition('/')[2] or one.host}: {spent}"
+
+
 def _members(finding: ReportedFinding) -> str:
     if not finding.targets:
         return "about the path"
@@ -159,11 +216,12 @@ def _hosts(targets: Iterable[Target]) -> str:
 
 
 def _passed(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
-    """List the targets that are ok, each host of a service once."""
-    outcomes = outcomes_of(sweep)
+    """List the targets that are ok, each host of a service once, with the latency of its phases."""
+    outcomes, latency = outcomes_of(sweep), _latency(sweep, verbose=True)
     passed = (one for one in sweep.recording.plan.targets if outcomes[one.id] is Outcome.OK)
     named = dict.fromkeys(
-        f"{one.id.partition('/')[2] or one.host} {one.protocol}: {one.service}" for one in passed
+        f"{one.id.partition('/')[2] or one.host} {one.protocol}: {one.service}; {latency.get(one.id, '')}"
+        for one in passed
     )
     lines = [line for text in named for line in fold(text, width=width, first="  - ")]
     return [colourize("PASSED", Style.GREEN, colour=colour), *lines] if lines else []

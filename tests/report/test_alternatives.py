@@ -18,11 +18,11 @@ from egressd.model.endpoint import Need, Protocol, SampleKind
 from egressd.model.observation import Failure, Observation
 from egressd.model.plan import Unsampled
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.csv import render_csv
 from egressd.report.findings import reported_findings
 from egressd.report.saved import from_json, to_json
 from egressd.report.summary import code_of_targets, conclude, exit_code
 from egressd.report.table import render_table
+from egressd.report.ticket.csv import render_csv
 from egressd.report.ticket.junit import render_junit
 from tests.attribution.recordings import Site, dns, good, tcp, tls, trail
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.csv import COLUMNS, render_csv
+from egressd.report.ticket.csv import COLUMNS, render_csv
 
 SweepOf = Callable[..., Sweep]
 RowOf = Callable[..., object]

@@ -17,10 +17,10 @@ from egressd.model.plan import Unsampled
 from egressd.model.recording import ProbeRecord, Trail
 from egressd.model.settings import Family
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.csv import render_csv
 from egressd.report.saved import from_json, to_document, to_json
 from egressd.report.summary import by_profile, conclude, exit_code
 from egressd.report.table import render_table
+from egressd.report.ticket.csv import render_csv
 from egressd.report.ticket.html import render_html
 from egressd.report.ticket.junit import render_junit
 from egressd.report.ticket.markdown import render_markdown

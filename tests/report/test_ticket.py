@@ -18,6 +18,7 @@ from egressd.model.verdict import Outcome, Sweep
 from egressd.report.ticket.html import render_html
 from egressd.report.ticket.junit import render_junit
 from egressd.report.ticket.markdown import inline, render_markdown
+from egressd.report.ticket.scope import TicketScope
 
 SweepOf = Callable[..., Sweep]
 RowOf = Callable[..., object]
@@ -80,9 +81,9 @@ def test_reports_have_the_fields_of_a_firewall_log(mixed: Sweep, render: Callabl
 
 
 @pytest.mark.parametrize("render", [render_markdown, render_html])
-def test_findings_come_before_the_table(mixed: Sweep, render: Callable[[Sweep], str]) -> None:
+def test_findings_come_before_the_table(mixed: Sweep, render: Callable[..., str]) -> None:
     """Failing findings first, then degraded and unknown ones, then every target, the worst first."""
-    text = render(mixed)
+    text = render(mixed, TicketScope(every_target=True))
     places = [text.index(word) for word in ("Failing", "Degraded", "Unknown", "All targets")]
     assert places == sorted(places)
     table = text[places[-1] :]
@@ -91,14 +92,26 @@ def test_findings_come_before_the_table(mixed: Sweep, render: Callable[[Sweep], 
 
 
 def test_markdown_has_the_intended_structure(mixed: Sweep) -> None:
-    """A Markdown reader finds the headings, a code block for each finding's evidence, and the tables."""
+    """A Markdown reader finds each finding's rules, log rows, check and suspects, in this order."""
     tokens = MarkdownIt("commonmark").enable("table").parse(render_markdown(mixed))
-    kinds = [one.type for one in tokens]
-    assert kinds.count("table_open") == kinds.count("fence") + 2 == 6
     headings = [tokens[n + 1].content for n, one in enumerate(tokens) if one.type == "heading_open"]
     assert headings[0].startswith("egressd: FAIL: ")
-    assert headings[1] == "Failing"
-    assert headings[-1] == "All targets"
+    assert headings[1:8] == [
+        "Failing",
+        "1. No SYN to this address is answered",
+        "Rules to add",
+        "Rows to look for in the log",
+        "Check by hand: blocked.example:443",
+        "What decides",
+        "What is known",
+    ]
+    assert headings[-1] == "Targets that are not ok"
+    kinds = [one.type for one in tokens]
+    findings = sum(one.startswith("Rows to look for") for one in headings)
+    rules = headings.count("Rules to add")
+    assert findings == 4
+    assert kinds.count("fence") == 2 * findings  # commands and evidence
+    assert kinds.count("table_open") == findings + rules + 2  # log rows, rules, products and targets
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -15,9 +15,10 @@ from egressd import clock
 from egressd.cli.display import DISPLAY, is_terminal, note
 from egressd.cli.guard import print_stderr, write_stderr
 from egressd.cli.options import Format, format_for
-from egressd.cli.output import confirm_output, write_report
+from egressd.cli.output import confirm_output
 from egressd.cli.outputfile import check_output
 from egressd.cli.sweep.stream import LineStream
+from egressd.cli.ticket import NO_TICKET, TicketFlags, write_tickets
 from egressd.engine.once import Progress, run_once
 from egressd.errors import ExitCode
 from egressd.model.catalog import Catalog
@@ -39,6 +40,7 @@ def sweep_once(
     fmt: Format | None,
     output: Path | None,
     baseline: Baseline | None = None,
+    ticket: TicketFlags = NO_TICKET,
 ) -> ExitCode:
     """Sweep and report; changes since a baseline are summarized on stderr."""
     check_output(output)
@@ -47,7 +49,7 @@ def sweep_once(
         confirm_output(sweep, output)
     else:
         sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
-        write_report(sweep, fmt, output)
+        write_tickets(sweep, fmt, output, ticket)
     if (changes := diff_since_baseline(sweep)) is not None:
         note(f"since the baseline: {summarize_diff(changes)}")
     return exit_code(sweep)

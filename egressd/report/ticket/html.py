@@ -6,17 +6,29 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
 
 from egressd.model.verdict import Sweep
 from egressd.report.text import clean
-from egressd.report.ticket.page import facts_of, page_of
+from egressd.report.ticket.page import page_of
+from egressd.report.ticket.rule_row import rule_columns
+from egressd.report.ticket.scope import WHOLE, TicketScope
 
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
-def render_html(sweep: Sweep) -> str:
-    """Render a sweep; text from the network is escaped and free of control characters."""
-    return _template().render(page=page_of(sweep), facts_of=facts_of) + "\n"
+def render_html(sweep: Sweep, scope: TicketScope = WHOLE) -> str:
+    """Render a sweep, or one team's ticket of it.
+
+    Text from the network is escaped and free of control characters.
+    """
+    page = page_of(sweep, scope)
+    return _template().render(page=page, columns_of=rule_columns, indent_of=_indent_of) + "\n"
+
+
+def _indent_of(line: str) -> Markup:
+    """Return the blanks that a line of a command begins with; every other value loses its own."""
+    return Markup(" " * (len(line) - len(line.lstrip(" "))))  # noqa: S704 - blanks alone
 
 
 @cache

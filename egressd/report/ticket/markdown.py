@@ -1,4 +1,4 @@
-"""The report as Markdown, for a ticket: findings with advice and evidence first, then every target.
+"""The report as Markdown, for a ticket: findings with rules, log rows and checks first, then the targets.
 
 Text from the network is a code span or a code block wherever it is more than plain words, so that no Markdown
 reader makes a link, an image, a mention or markup of it.
@@ -7,48 +7,52 @@ reader makes a link, an image, a mention or markup of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from egressd.model.verdict import Sweep, Verdict
-from egressd.report.findings import ReportedFinding
 from egressd.report.text import clean
-from egressd.report.ticket.page import ConnectionRow, ReportPage, ReportSection, TargetRow, facts_of, page_of
+from egressd.report.ticket.connection_row import ConnectionRow
+from egressd.report.ticket.entry import TicketEntry
+from egressd.report.ticket.page import ReportPage, ReportSection, TargetRow, page_of
+from egressd.report.ticket.rule_row import RuleRow, rule_columns
+from egressd.report.ticket.scope import WHOLE, TicketScope
 
-_TARGET_HEADING = ("outcome", "target", "need", "source", "reason", "for")
+_TARGET_HEADING = ("outcome", "target", "need", "source", "reason", "latency", "for")
 _CONNECTION_HEADING = (
-    "target",
-    "outcome",
     "time (UTC)",
     "from",
     "to",
     "SNI",
+    "target",
+    "outcome",
     "TLS bytes sent / received",
+    "latency",
     "source",
     "path",
 )
-_PLAIN = re.compile(r"[A-Za-z0-9(),;:'\"%+=/.-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9(),;:'\"%+=/.?-]*")
 """A word without Markdown markup; links are checked apart."""
 _LINK = re.compile(r"://|www\.", re.IGNORECASE)
-_PARTS = re.compile(r"(\(?)(.*?)([).,;:]*)")
+_PARTS = re.compile(r"(\(?)(.*?)([).,;:?]*)")
 """Brackets and punctuation around a word are no part of it."""
 
 
-def render_markdown(sweep: Sweep) -> str:
-    """Render a sweep as GitHub-flavoured Markdown."""
-    page = page_of(sweep)
+def render_markdown(sweep: Sweep, scope: TicketScope = WHOLE) -> str:
+    """Render a sweep, or one team's ticket of it, as GitHub-flavoured Markdown."""
+    page = page_of(sweep, scope)
     blocks = [
         f"# egressd: {inline(page.headline)}",
-        *(f"> **{inline(one)}**" for one in page.notices),
+        *(f"> [!WARNING]\n> {inline(one)}" for one in page.notices),
         "\n".join(
             [f"- {name}: {inline(value)}" for name, value in page.facts] + [f"- result: {page.counts}"]
         ),
-        *(block for section in page.sections for block in _section(section)),
+        *_rules("## Rules to add", page.rules),
+        *(block for section in page.sections for block in _section(section, rules=page.rules_by_finding)),
         *_list("Changes", page.changes),
         *_profiles(page),
         *_unsampled(page),
         *_list("Notes", page.notes),
-        "## All targets",
-        _table(_TARGET_HEADING, (_target_cells(one) for one in page.rows)),
+        *_targets(page),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -60,11 +64,15 @@ def inline(text: str, *, cell: bool = False) -> str:
     return re.sub(r"\\*\|", r"\\|", words) if cell else words
 
 
-def block(lines: Iterable[str]) -> str:
-    """Write lines as a code block with a fence longer than any in them."""
-    text = "\n".join(clean(line) for line in lines)
+def block(lines: Iterable[str], *, indented: bool = False) -> str:
+    """Write lines as a code block with a fence longer than any in them; `indented` keeps leading blanks."""
+    text = "\n".join(f"{_indent(line) if indented else ''}{clean(line)}" for line in lines)
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}text\n{text}\n{fence}"
+
+
+def _indent(line: str) -> str:
+    return " " * (len(line) - len(line.lstrip(" ")))
 
 
 def _word(word: str) -> str:
@@ -81,33 +89,55 @@ def _longest_run(text: str) -> int:
     return max((len(run) for run in re.findall("`+", text)), default=0)
 
 
-def _section(section: ReportSection) -> Iterator[str]:
+def _rules(title: str, rules: Sequence[RuleRow]) -> Iterator[str]:
+    """Yield a table of rules under a title; nothing where there are none."""
+    if not rules:
+        return
+    yield title
+    yield _table(*rule_columns(rules))
+
+
+def _section(section: ReportSection, *, rules: bool) -> Iterator[str]:
     yield f"## {section.title}"
-    for number, (finding, connections) in enumerate(section.findings, 1):
-        yield from _finding(finding, connections, number)
+    for number, one in enumerate(section.entries, 1):
+        yield from _finding(one, number, rules=rules)
 
 
-def _finding(finding: ReportedFinding, connections: tuple[ConnectionRow, ...], number: int) -> Iterator[str]:
+def _finding(one: TicketEntry, number: int, *, rules: bool) -> Iterator[str]:
+    """Yield what its reader needs, in the order of use: ask, rules, log, check, suspects, evidence."""
+    finding = one.finding
     yield f"### {number}. {inline(finding.title)}"
     if finding.advice:
         yield f"**Ask for:** {inline(finding.advice)}"
-    yield "\n".join(f"- {name}: {inline(value)}" for name, value in facts_of(finding))
+    if rules:
+        yield from _rules("#### Rules to add", one.rules)
+    if one.connections:
+        yield "#### Rows to look for in the log"
+        yield _table(_CONNECTION_HEADING, (_connection_cells(row) for row in one.connections))
+    if one.by_hand:
+        yield f"#### Check by hand: {inline(one.checked)}"
+        yield block(one.by_hand, indented=True)
+    if one.decides:
+        yield "#### What decides"
+        yield "\n".join(f"- {inline(line)}" for line in one.decides)
+    yield "#### What is known"
+    known = (*one.facts, *(("ruled out", line) for line in one.ruled_out))
+    yield "\n".join(f"- {name}: {inline(value)}" for name, value in known)
     if finding.evidence:
         yield "Evidence:\n\n" + block(finding.evidence)
-    if connections:
-        yield _table(_CONNECTION_HEADING, (_connection_cells(one) for one in connections))
 
 
 def _connection_cells(one: ConnectionRow) -> tuple[str, ...]:
     ends = f"{one.connection.transport} {one.remote}" if one.remote else ""
     return (
-        one.place,
-        one.outcome,
         one.connection.time,
         one.local,
         ends,
         one.connection.sni,
+        one.place,
+        one.outcome,
         one.size,
+        one.connection.latency_text,
         one.source,
         one.path,
     )
@@ -121,6 +151,7 @@ def _target_cells(one: TargetRow) -> tuple[str, ...]:
         one.target.need,
         one.judged.source,
         _reason_cell(verdict),
+        one.connection.latency_text,
         one.target.service,
     )
 
@@ -128,6 +159,15 @@ def _target_cells(one: TargetRow) -> tuple[str, ...]:
 def _reason_cell(verdict: Verdict) -> str:
     facts = (verdict.reason or "", f"in {verdict.phase}" if verdict.phase else "", verdict.blame or "")
     return ", ".join(one for one in facts if one)
+
+
+def _targets(page: ReportPage) -> Iterator[str]:
+    if page.rows:
+        yield f"## {page.rows_title}"
+        yield _table(_TARGET_HEADING, (_target_cells(one) for one in page.rows))
+    if page.rows_left_out:
+        verb = "is" if page.rows_left_out == 1 else "are"
+        yield f"{page.rows_left_out} more {verb} ok; `--all` lists every one."
 
 
 def _profiles(page: ReportPage) -> Iterator[str]:

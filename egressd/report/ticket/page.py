@@ -1,4 +1,4 @@
-"""The content of the Markdown and HTML reports: findings first, then every target.
+"""The content of the Markdown and HTML reports: findings first, then the targets.
 
 Pure. Text is as it came from the network; the renderers escape it.
 """
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from egressd import __version__
-from egressd.attribution.blame.claims import ruled_out_lines, suspect_lines
 from egressd.errors import ExitCode
+from egressd.firewall import Asks
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep, deciding_by_target
 from egressd.report.diff.render_diff import diff_lines, summarize_diff
 from egressd.report.diff.sweep_diff import diff_since_baseline
-from egressd.report.findings import ReportedFinding, reported_findings
+from egressd.report.findings import ReportedFinding
 from egressd.report.summary import (
     by_profile,
     conclude,
@@ -27,8 +27,12 @@ from egressd.report.summary import (
     outcomes_of,
     seconds_of,
 )
-from egressd.report.ticket.connection import Connection, Trails, connection_of, trails_of
-from egressd.wording import host_port, name_first
+from egressd.report.ticket.connection import Connection, connection_of, trails_of
+from egressd.report.ticket.connection_row import shown_place
+from egressd.report.ticket.entry import TicketEntry, ticket_entries
+from egressd.report.ticket.rule_row import RuleRow, rule_rows
+from egressd.report.ticket.scope import TEAM_NAMES, WHOLE, TicketScope
+from egressd.wording import count, name_first
 
 SECTIONS: tuple[tuple[str, tuple[Outcome, ...] | None], ...] = (
     ("Failing", (Outcome.BLOCKED, Outcome.DOWN)),
@@ -40,39 +44,11 @@ SECTIONS: tuple[tuple[str, tuple[Outcome, ...] | None], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionRow:
-    """One connection of a finding; targets that share it are one row."""
-
-    place: str
-    """`host:port`."""
-    source: str
-    path: str
-    outcome: Outcome
-    connection: Connection
-
-    @property
-    def local(self) -> str:
-        """The local end: `address:port`."""
-        return _join(self.connection.local_address, self.connection.local_port)
-
-    @property
-    def remote(self) -> str:
-        """The remote end: `address:port`, or the resolver that was queried."""
-        return _join(self.connection.remote_address, self.connection.remote_port)
-
-    @property
-    def size(self) -> str:
-        """Bytes of the TLS handshake, sent and received."""
-        one = self.connection
-        return "" if one.bytes_sent is None else f"{one.bytes_sent} / {one.bytes_received or 0}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSection:
     """The findings of one group of outcomes."""
 
     title: str
-    findings: tuple[tuple[ReportedFinding, tuple[ConnectionRow, ...]], ...]
+    entries: tuple[TicketEntry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +57,12 @@ class TargetRow:
 
     target: Target
     judged: SourceVerdict
+    connection: Connection
 
     @property
     def place(self) -> str:
         """`host:port`, with a `*` for a random label."""
-        return _place(self.target)
+        return shown_place(self.target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +76,8 @@ class ReportPage:
     notices: tuple[str, ...]
     """What to read before anything else."""
     facts: tuple[tuple[str, str], ...]
+    rules: tuple[RuleRow, ...]
+    """All rules that the team of a ticket can add; a report for everybody has them by finding only."""
     sections: tuple[ReportSection, ...]
     changes: tuple[str, ...]
     """What changed since a baseline; the first line is the summary."""
@@ -106,34 +85,44 @@ class ReportPage:
     """Endpoint, need, and why there is no sample host."""
     notes: tuple[str, ...]
     profiles: tuple[tuple[str, OutcomeCounts], ...]
+    rows_title: str
     rows: tuple[TargetRow, ...]
+    rows_left_out: int
+    """How many targets that are ok are not listed."""
+
+    @property
+    def rules_by_finding(self) -> bool:
+        """Whether each finding has its own rules as well: not where one finding has them all."""
+        return not self.rules or sum(len(one.entries) for one in self.sections) > 1
 
 
-def page_of(sweep: Sweep) -> ReportPage:
-    """Build the content of a sweep's report."""
-    findings, trails = reported_findings(sweep), trails_of(sweep)
+def page_of(sweep: Sweep, scope: TicketScope = WHOLE) -> ReportPage:
+    """Build the content of a sweep's report, or of one team's ticket."""
+    asks, plan = Asks(sweep), sweep.recording.plan
+    entries = tuple(
+        one for one in ticket_entries(sweep, asks) if scope.team is None or scope.team in one.teams
+    )
+    every, whole = tuple(_rows(sweep, entries, scope)), scope.team is None
+    rows = tuple(one for one in every if scope.every_target or one.judged.verdict.outcome is not Outcome.OK)
     sections = (
-        ReportSection(
-            title=title,
-            findings=tuple(
-                (one, _connections(one, sweep, trails)) for one in findings if _belongs(one, outcomes)
-            ),
-        )
+        ReportSection(title=title, entries=tuple(one for one in entries if _belongs(one.finding, outcomes)))
         for title, outcomes in SECTIONS
     )
-    plan = sweep.recording.plan
     return ReportPage(
-        headline=_headline(sweep),
+        headline=_headline(sweep, entries, scope),
         state={ExitCode.OK: "good", ExitCode.FAILED: "bad"}.get(exit_code(sweep), "unsure"),
         counts=counts_text(count_outcomes(outcomes_of(sweep).values())),
         notices=notices(sweep),
-        facts=tuple(_facts(sweep)),
-        sections=tuple(one for one in sections if one.findings),
-        changes=tuple(_changes(sweep)),
-        unsampled=tuple((one.endpoint, one.need.value, one.why) for one in plan.unsampled),
-        notes=plan.notes,
-        profiles=tuple(by_profile(sweep).items()),
-        rows=tuple(_rows(sweep)),
+        facts=tuple(_facts(sweep, scope)),
+        rules=() if whole else rule_rows(one for one in asks.rules() if one.team is scope.team),
+        sections=tuple(one for one in sections if one.entries),
+        changes=tuple(_changes(sweep)) if whole else (),
+        unsampled=tuple((one.endpoint, one.need.value, one.why) for one in plan.unsampled) if whole else (),
+        notes=plan.notes if whole else (),
+        profiles=tuple(by_profile(sweep).items()) if whole else (),
+        rows_title="All targets" if scope.every_target and whole else "Targets that are not ok",
+        rows=rows,
+        rows_left_out=len(every) - len(rows),
     )
 
 
@@ -144,34 +133,28 @@ def _belongs(finding: ReportedFinding, outcomes: tuple[Outcome, ...] | None) -> 
     return finding.outcome in outcomes
 
 
-def _headline(sweep: Sweep) -> str:
-    """State the conclusion, and name the first required targets that can't be reached."""
+def _headline(sweep: Sweep, entries: tuple[TicketEntry, ...], scope: TicketScope) -> str:
+    """State the conclusion, and name the first required targets that can't be reached.
+
+    A team's ticket says who is asked instead, and of how much.
+    """
+    if scope.team is not None:
+        asked = TEAM_NAMES[scope.team]
+        if not entries:
+            return f"nothing to ask of {asked}"
+        targets = {target.id for one in entries for target in one.finding.targets}
+        return f"for {asked}: {count(len(entries), 'finding')} about {count(len(targets), 'target')}"
     outcomes = deciding_by_target(sweep)
     bad = (Outcome.BLOCKED, Outcome.DOWN)
-    failing = [_place(one) for one in sweep.recording.plan.targets if outcomes.get(one.id) in bad]
+    failing = [shown_place(one) for one in sweep.recording.plan.targets if outcomes.get(one.id) in bad]
     return f"{conclude(sweep)}: {name_first(failing)}" if failing else conclude(sweep)
 
 
-def facts_of(finding: ReportedFinding) -> tuple[tuple[str, str], ...]:
-    """Return the facts of a finding besides evidence and advice, as names and values."""
-    concerned = (
-        f"{len(finding.targets)}, {finding.required} of them required" if finding.targets else "the path"
-    )
-    facts = (
-        ("reason", finding.reason),
-        ("what happened", finding.what),
-        ("not needed", finding.not_needed),
-        ("who caused it", finding.who),
-        *(("what decides", line) for line in suspect_lines(finding.suspects)),
-        *(("ruled out", line) for line in ruled_out_lines(finding.ruled_out)),
-        ("targets", concerned),
-    )
-    return tuple((name, value) for name, value in facts if value)
-
-
-def _facts(sweep: Sweep) -> Iterator[tuple[str, str]]:
+def _facts(sweep: Sweep, scope: TicketScope) -> Iterator[tuple[str, str]]:
     recording, plan = sweep.recording, sweep.recording.plan
     place = f"region {plan.region or 'not given'}, cloud {plan.cloud}, catalog {plan.catalog_revision}"
+    if scope.team is not None:
+        yield "sweep", conclude(sweep)
     yield "when", f"{recording.started} to {recording.finished} ({seconds_of(recording):.1f} s)"
     yield "from", describe_vantage(recording)
     yield "for", place
@@ -179,25 +162,6 @@ def _facts(sweep: Sweep) -> Iterator[tuple[str, str]]:
         "by",
         f"egressd {__version__}, run {recording.id}, configuration {plan.config_digest[:12] or 'none'}",
     )
-
-
-def _connections(finding: ReportedFinding, sweep: Sweep, trails: Trails) -> tuple[ConnectionRow, ...]:
-    """Return the connections of a finding, each once, in the order of its targets."""
-    verdicts = {one.target: one.by_source for one in sweep.verdicts}
-    found: dict[ConnectionRow, None] = {}
-    for target in finding.targets:
-        for judged in verdicts[target.id]:
-            if judged.verdict.outcome is Outcome.OK and finding.outcome is not Outcome.OK:
-                continue
-            row = ConnectionRow(
-                place=_place(target),
-                source=judged.source,
-                path=judged.path,
-                outcome=judged.verdict.outcome,
-                connection=connection_of(target.id, judged, trails),
-            )
-            found[row] = None
-    return tuple(found)
 
 
 def _changes(sweep: Sweep) -> Iterator[str]:
@@ -208,22 +172,21 @@ def _changes(sweep: Sweep) -> Iterator[str]:
             yield from (f"{heading.capitalize()}: {line}" for line in lines)
 
 
-def _rows(sweep: Sweep) -> Iterator[TargetRow]:
-    """Yield every target and source, the worst outcome first, else in the order of the plan."""
-    targets = {one.id: one for one in sweep.recording.plan.targets}
+def _rows(sweep: Sweep, entries: tuple[TicketEntry, ...], scope: TicketScope) -> Iterator[TargetRow]:
+    """Yield the targets from each source, the worst outcome first, else in the order of the plan.
+
+    Those of a team's ticket are the targets of its findings.
+    """
+    concerned = {target.id for one in entries for target in one.finding.targets}
+    targets, trails = {one.id: one for one in sweep.recording.plan.targets}, trails_of(sweep)
     rows = [
-        TargetRow(target=targets[judged.target], judged=one)
+        TargetRow(
+            target=targets[judged.target],
+            judged=one,
+            connection=connection_of(judged.target, one, trails),
+        )
         for judged in sweep.verdicts
+        if scope.team is None or judged.target in concerned
         for one in judged.by_source
     ]
     yield from sorted(rows, key=lambda one: -one.judged.verdict.outcome.severity)
-
-
-def _place(target: Target) -> str:
-    return target.id.partition("/")[2] or host_port(target.host, target.port)
-
-
-def _join(address: str, port: int | None) -> str:
-    if port is None:
-        return address
-    return host_port(address, port)

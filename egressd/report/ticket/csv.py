@@ -12,10 +12,11 @@ import io
 from egressd.attribution.blame.claims import suspect_lines
 from egressd.model.observation import Phase
 from egressd.model.plan import Target, Unsampled
-from egressd.model.verdict import Outcome, SourceVerdict, Sweep, spared_in
+from egressd.model.verdict import Outcome, SourceVerdict, Sweep, Team, spared_in
 from egressd.report.summary import option_of, unproved
 from egressd.report.text import clean
 from egressd.report.ticket.connection import Connection, connection_of, trails_of
+from egressd.report.ticket.teams import targets_of_team
 
 COLUMNS = (
     "target",
@@ -50,21 +51,29 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@")
 
 
-def render_csv(sweep: Sweep) -> str:
-    """Render a sweep in the order of its plan, with CRLF line ends (RFC 4180)."""
+def render_csv(sweep: Sweep, team: Team | None = None) -> str:
+    """Render a sweep in the order of its plan, with CRLF line ends (RFC 4180).
+
+    With a team only what it can mend: the failing targets of its findings.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     trails = trails_of(sweep)
     excused = spared_in(sweep)
     targets = {one.id: one for one in sweep.recording.plan.targets}
+    concerned = None if team is None else targets_of_team(sweep, team)
     for judged in sweep.verdicts:
+        if concerned is not None and judged.target not in concerned:
+            continue
         for one in (*judged.by_source, *judged.other_path):
+            if concerned is not None and one.verdict.outcome is Outcome.OK:
+                continue
             connection = connection_of(judged.target, one, trails)
             alternative = excused.get((judged.target, one.source), "")
             row = (*_row(targets[judged.target], one, connection), alternative, *_latency(connection))
             writer.writerow(_harmless(cell) for cell in row)
-    for missing in unproved(sweep):
+    for missing in unproved(sweep) if team is None else ():
         writer.writerow(_harmless(cell) for cell in _not_probed(missing))
     return out.getvalue()
 
