@@ -21,6 +21,7 @@ RUN if [ -d requirements/wheels ]; then \
 COPY pyproject.toml README.md LICENSE ./
 COPY egressd egressd
 COPY docs docs
+COPY share share
 RUN /build/bin/python -m build --wheel --no-isolation --outdir dist . >/dev/null && \
     PIP_REQUIRE_HASHES=0 /build/bin/python -m pip --python /opt/egressd/bin/python install --quiet \
         --no-index --no-deps dist/*.whl && \

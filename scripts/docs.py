@@ -12,6 +12,7 @@ from scripts.pages.configuration import render_reference
 from scripts.pages.firewall_languages import render_firewall_languages
 from scripts.pages.floors import render_architecture, render_names, render_ontology
 from scripts.pages.lab import render_lab_page
+from scripts.pages.manual import manual_pages
 from scripts.pages.metrics import render_metrics_page
 from scripts.pages.profiles import profile_pages
 from scripts.pages.reason_codes import reason_pages
@@ -33,6 +34,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/lab.md": render_lab_page,
     "docs/metrics.md": render_metrics_page,
     "docs/firewall-languages.md": render_firewall_languages,
+    **manual_pages(),
     **profile_pages(),
     **reason_pages(proofs()),
 }
@@ -44,7 +46,7 @@ def main() -> None:
     for name, make in PAGES.items():
         path, text = ROOT / name, make()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {name}")
 
