@@ -131,21 +131,23 @@ def test_words_from_outside_end_no_comment() -> None:
 
 
 def test_families_follow_the_sources() -> None:
-    """An IPv6 source gets a set of its own family; without a known source there is one of each."""
+    """An IPv6 source gets a set of its own family, and IPv4 sources none."""
     assert "_v6" not in written(LANGUAGE, made("a.example"))
     six = written(LANGUAGE, made("a.example", sources=["2001:db8::11"]))
     assert "6#inet#filter#egressd_1_v6" in six
     assert "_v4" not in six
-    unknown = written(LANGUAGE, made("a.example", sources=[]))
-    assert "4#inet#filter#egressd_1_v4,6#inet#filter#egressd_1_v6" in unknown
-    assert "no source address is known" in unknown
+    other = written(LANGUAGE, made("192.0.2.7", sources=["2001:db8::11"]))
+    assert Firewall.of(other).rules == []
+    assert "no source address of IPv4 is known" in other
 
 
-def test_a_source_without_address_opens_nothing() -> None:
-    """A rule from an interface is not written for everybody."""
-    text = written(LANGUAGE, made("a.example", sources=["interface eth0"]))
-    assert Firewall.of(text).rules == []
-    assert "no address of interface eth0 is known" in text
+@pytest.mark.parametrize("sources", [[], ["interface eth0"], ["proxy.example"]])
+def test_sources_without_an_address_open_nothing(sources: list[str]) -> None:
+    """An address of documentation stands for what is not known, and the text says to replace it."""
+    text = written(LANGUAGE, made("a.example", sources=sources, leg=Leg.FROM_PROXY))
+    assert "put the right one in place of 192.0.2.1" in text
+    assert Firewall.of(text).allows("192.0.2.1", "a.example", 443)
+    assert not Firewall.of(text).allows("10.20.0.11", "a.example", 443)
 
 
 def test_other_transports_addresses_and_directions() -> None:
@@ -174,7 +176,6 @@ def test_other_transports_addresses_and_directions() -> None:
         (made("h.example", action=Action.EXEMPT, team=Team.INSPECTION), "exemption from TLS inspection"),
         (made("h.example", leg=Leg.AT_PROXY), "policy of the proxy"),
         (made("h.example", leg=Leg.BY_GATEWAY), "no rule is needed"),
-        (made("h.example", leg=Leg.FROM_PROXY, sources=["proxy.example"]), "no address of proxy.example"),
         (made("<scvmm_server>"), "give its value"),
     ],
 )

@@ -141,14 +141,20 @@ def test_words_from_outside_end_no_comment() -> None:
     Squid.of(text)
 
 
-def test_a_source_without_address_opens_nothing() -> None:
-    """A rule from an interface is not written for every client; one from both says which source it lacks."""
-    only = written("squid", made("a.example", sources=["interface eth0"]))
-    assert "http_access" not in only.replace("`http_access deny all`", "")
-    assert "no address of interface eth0 is known" in only
-    both = written("squid", made("a.example", sources=["10.20.0.11", "interface eth0"]))
-    assert "not from interface eth0" in both
-    assert not Squid.of(both).allows(Request("10.20.0.12", "a.example", 443, ""))
+@pytest.mark.parametrize("sources", [[], ["interface eth0"], ["proxy.example"], ["fe80::1%eth0"]])
+def test_sources_without_an_address_open_nothing(sources: list[str]) -> None:
+    """An address of documentation stands for what is not known, and the text says to replace it."""
+    text = written("squid", made("a.example", sources=sources))
+    assert "put the right one in place of 192.0.2.1" in text
+    assert Squid.of(text).allows(Request("192.0.2.1", "a.example", 443, ""))
+    assert not Squid.of(text).allows(Request("10.20.0.11", "a.example", 443, ""))
+
+
+def test_a_source_of_two_without_an_address_is_told() -> None:
+    """The other source is allowed, and the text says which it lacks."""
+    text = written("squid", made("a.example", sources=["10.20.0.11", "interface eth0"]))
+    assert "not from interface eth0" in text
+    assert Squid.of(text).allows(Request("10.20.0.11", "a.example", 443, ""))
 
 
 def test_ports_that_squid_refuses_first_are_added() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from egressd.firewall.document import RuleSet
-from egressd.firewall.languages.devices.choice import Entry, Omitted, choose, is_ip, sources_of
+from egressd.firewall.languages.devices.choice import NOWHERE, Entry, Omitted, choose, is_ip, sources_of
 from egressd.firewall.languages.devices.comments import as_comments, introduce
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import ANY_DEPTH, Action, FirewallRule
@@ -47,7 +47,6 @@ class _Flow:
     """What may pass between own addresses and a set of others."""
 
     own: tuple[str, ...]
-    """Addresses; empty: none is known, so it is for all."""
     versions: tuple[int, ...]
     transport: str
     ports: str
@@ -88,12 +87,19 @@ def _choose(rule: FirewallRule) -> Entry | Omitted:
     unknown = ", ".join((*sources.hosts, *sources.others))
     if isinstance(found, Omitted):
         return found
-    if unknown and not sources.is_known:
-        return Omitted(rule=rule, why=f"no address of {unknown} is known, and it is not for everybody")
-    if unknown:
-        return replace(found, remarks=(*found.remarks, f"not from {unknown}, whose address is not known"))
-    notes = () if sources.is_known else ("Where no source address is known, it passes from everywhere",)
-    return replace(found, notes=notes)
+    if why := _no_common_version(rule):
+        return Omitted(rule=rule, why=why)
+    notes = () if sources.is_known else (f"Sources are not known: put the right one in place of {NOWHERE}",)
+    remarks = (f"not from {unknown}, whose address is not known",) if unknown else ()
+    return replace(found, notes=notes, remarks=(*found.remarks, *remarks))
+
+
+def _no_common_version(rule: FirewallRule) -> str:
+    """Say that an address can't be reached from the sources, which are of the other version."""
+    version = 6 if ":" in rule.destination else 4
+    if not is_ip(rule.destination) or version in _flow(rule).versions:
+        return ""
+    return f"no source address of IPv{version} is known"
 
 
 def _plan(entries: Iterable[Entry]) -> _Plan:
@@ -119,10 +125,10 @@ def _plan(entries: Iterable[Entry]) -> _Plan:
 
 def _flow(rule: FirewallRule) -> _Flow:
     own = sources_of(rule.sources)
-    known = tuple(version for version, some in ((4, own.v4), (6, own.v6)) if some)
+    known = (*own.v4, *own.v6) or (NOWHERE,)
     return _Flow(
-        own=(*own.v4, *own.v6),
-        versions=known or tuple(_FAMILIES),
+        own=known,
+        versions=tuple(sorted({6 if ":" in one else 4 for one in known})),
         transport=rule.transport.lower(),
         ports=rule.ports,
         inbound=rule.direction is Direction.INBOUND,
@@ -200,8 +206,7 @@ def _match(flow: _Flow, version: int, others: str) -> str:
     header = _FAMILIES[version][0]
     own_side, other_side = ("daddr", "saddr") if flow.inbound else ("saddr", "daddr")
     own = [one for one in flow.own if (":" in one) == (version == 6)]
-    parts = [f"{header} {own_side} {_anonymous(own)}"] if own else []
-    parts.append(f"{header} {other_side} {others}")
+    parts = [f"{header} {own_side} {_anonymous(own)}", f"{header} {other_side} {others}"]
     if flow.transport == "icmp":
         parts.append(f"meta l4proto {'icmp' if version == 4 else 'ipv6-icmp'}")
     else:

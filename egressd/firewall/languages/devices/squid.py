@@ -12,7 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from egressd.firewall.document import RuleSet
-from egressd.firewall.languages.devices.choice import Entry, Omitted, is_ip, sources_of
+from egressd.firewall.languages.devices.choice import NOWHERE, Entry, Omitted, is_ip, sources_of
 from egressd.firewall.languages.devices.comments import as_comments, introduce
 from egressd.firewall.languages.fit import Reach, fit
 from egressd.firewall.languages.language import Depth, Language, Wildcards
@@ -58,14 +58,13 @@ class _Group:
     use: _Use
     proxy: str
     sources: tuple[str, ...]
-    """Addresses; empty: none is known."""
     ports: str
 
     @property
     def heading(self) -> str:
         """What the lines of the group are for."""
         by = f", at {self.proxy}" if self.proxy else ""
-        return f"{self.use.value} to port {self.ports}, from {', '.join(self.sources) or 'every client'}{by}"
+        return f"{self.use.value} to port {self.ports}, from {', '.join(self.sources)}{by}"
 
 
 def _render(asked: RuleSet) -> str:
@@ -88,12 +87,10 @@ def _choose(rule: FirewallRule, *, behind_proxy: bool) -> Entry | Omitted:
         return Omitted(rule=rule, why=why)
     sources = sources_of(rule.sources)
     unknown = ", ".join((*sources.hosts, *sources.others))
-    if unknown and not sources.is_known:
-        return Omitted(rule=rule, why=f"no address of {unknown} is known, and not every client may")
     found = fit(rule, WILDCARDS)
     if found.reach is Reach.IMPOSSIBLE:
         return Omitted(rule=rule, why=found.why)
-    notes = () if sources.is_known else ("Where no source address is known, every client of this squid may",)
+    notes = () if sources.is_known else (f"Sources are not known: put the right one in place of {NOWHERE}",)
     remarks = (f"not from {unknown}, whose address is not known",) if unknown else ()
     return Entry(rule=rule, names=(found.form,), remarks=remarks, notes=notes)
 
@@ -121,7 +118,8 @@ def _uses(rule: FirewallRule) -> tuple[_Use, ...]:
 
 def _group(rule: FirewallRule, use: _Use) -> _Group:
     sources = sources_of(rule.sources)
-    return _Group(use=use, proxy=rule.proxy, sources=(*sources.v4, *sources.v6), ports=rule.ports)
+    known = (*sources.v4, *sources.v6) or (NOWHERE,)
+    return _Group(use=use, proxy=rule.proxy, sources=known, ports=rule.ports)
 
 
 def _ports(groups: Iterable[_Group]) -> Iterator[str]:
@@ -163,7 +161,7 @@ def _lines(group: _Group, rules: list[FirewallRule]) -> Iterator[str]:
             kinds[kind] = None
     match group.use:
         case _Use.EXEMPT:
-            yield from _splice(name, group, kinds)
+            yield from _splice(name, kinds)
         case _Use.CONNECT | _Use.PLAIN:
             yield from _allow(name, group, kinds)
 
@@ -196,16 +194,14 @@ def _allow(name: str, group: _Group, kinds: Iterable[str]) -> Iterator[str]:
     """Yield a line for each kind of name. What squid decrypts is a request of its own, and no plain HTTP."""
     yield f"acl {name}_plain proto HTTP"
     scheme = f"{name}_plain" if group.use is _Use.PLAIN else f"!{name}_plain"
-    source = f" {name}_from" if group.sources else ""
-    yield from (f"http_access allow {scheme}{source} {name}_port {name}_{kind}" for kind in kinds)
+    yield from (f"http_access allow {scheme} {name}_from {name}_port {name}_{kind}" for kind in kinds)
 
 
-def _splice(name: str, group: _Group, kinds: Iterable[str]) -> Iterator[str]:
+def _splice(name: str, kinds: Iterable[str]) -> Iterator[str]:
     """Yield lines that look at the ClientHello first: an intercepted connection has its name there only."""
     yield f"acl {name}_hello at_step SslBump1"
-    source = f" {name}_from" if group.sources else ""
-    yield f"ssl_bump peek {name}_hello{source} {name}_port"
-    yield from (f"ssl_bump splice{source} {name}_port {name}_{kind}" for kind in kinds)
+    yield f"ssl_bump peek {name}_hello {name}_from {name}_port"
+    yield from (f"ssl_bump splice {name}_from {name}_port {name}_{kind}" for kind in kinds)
 
 
 LANGUAGE = Language(
