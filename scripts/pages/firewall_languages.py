@@ -27,6 +27,9 @@ device can't say, so that no domain of other people is opened.
 Sources that are not known are never *any*: they are parameters without a value, labels, or an object with
 an address of documentation (192.0.2.1), which opens nothing until it is replaced.
 
+What is pasted for one report changes nothing that was pasted for another: rules, policies and objects have a
+digest of their content in their names, and Azure Firewall has a rule collection group for each report.
+
 ## What a name means on each
 
 *Compared* is what the device looks at. *`*.x`* is what its form for a leading star covers, and *x itself*

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import hcl2
@@ -120,7 +121,7 @@ def test_no_text_of_a_rule_is_evaluated(rules: tuple[FirewallRule, ...]) -> None
     policy = r"parameters\('firewallPolicyName'\)"
     own = re.compile(
         r"\[(parameters\('\w+'\)|add\(parameters\('priority'\), 1\)"
-        rf"|concat\({policy}, '/egressd(-service-tags)?'\)|resourceId\('[\w./]+', {policy}, 'egressd'\))\]"
+        rf"|concat\({policy}, '/egressd-[\w-]+'\)|resourceId\('[\w./]+', {policy}, 'egressd-[\w-]+'\))\]"
     )
     for text in _texts(template(*rules)):
         assert not text.startswith("[") or text.startswith("[[") or own.fullmatch(text)
@@ -287,6 +288,21 @@ def test_service_tags_never_stand_alone() -> None:
     assert found["destinationPorts"] == ["443"]
     assert "a.example.net" in json.dumps(written(*rules))
     assert "AzureArc" not in json.dumps(written(*rules))
+
+
+def test_each_report_has_a_group_of_its_own() -> None:
+    """What is deployed for one report replaces nothing of another; a plan replaces the last plan."""
+    names = []
+    for run in ("run-1", "run-2", "x' ]", None):
+        document = asked((web("a.example.net", service_tags=["Storage"]),))
+        document = replace(document, origin=replace(document.origin, run=run))
+        text = LANGUAGES["azure-firewall"].render(document)
+        names += re.findall(r"/(egressd[\w-]*)'", text)
+        assert set(_bicep(LANGUAGES["bicep"].render(document))) == set(names[-2:])
+        assert set(_terraform(LANGUAGES["terraform"].render(document))) == set(names[-2:])
+    assert len(set(names)) == 8
+    assert names[:2] == ["egressd-run-1", "egressd-run-1-tags"]
+    assert names[6:] == ["egressd", "egressd-tags"]
 
 
 def test_ipv6_and_unknown_sources_are_said() -> None:

@@ -133,6 +133,16 @@ def test_policies_allow_every_source_and_nothing_else() -> None:
     assert services["egressd-udp-123"] == {"protocol": ["TCP/UDP/SCTP"], "udp-portrange": ["123"]}
 
 
+def test_a_later_report_changes_no_earlier_policy() -> None:
+    """Rules of two reports, pasted one after the other, allow what each allows, and nothing crossed."""
+    first, second = web("a.example.net", sources=["10.0.0.1"]), web("b.example.net", sources=["10.0.0.2"])
+    names = [next(iter(typed(one).tables["firewall policy"].values()))["name"] for one in (first, second)]
+    assert names[0] != names[1]
+    alike = (web("a_b.example.net"), web("a-b.example.net"), web("any.x.example"), web("*.x.example"))
+    objects = [set(typed(one).tables["firewall address"]) for one in alike]
+    assert len(set.union(*objects)) == len(alike) + 2  # and the two sources, which are the same
+
+
 def test_long_lists_are_added_by_parts() -> None:
     """No line has more than eight members, and none is lost."""
     hosts = [f"h{number}.example.net" for number in range(300)]

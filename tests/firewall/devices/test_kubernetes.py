@@ -148,4 +148,14 @@ def test_dns_is_allowed_where_names_are() -> None:
     """Names are learnt from DNS answers: a policy with names brings one for DNS, one without does not."""
     for name in ("cilium", "calico"):
         assert documents(name, web("a.example.net"))[0]["metadata"]["name"] == "egressd-dns"
-        assert [one["metadata"]["name"] for one in documents(name, web("192.0.2.7"))] == ["egressd-sources"]
+        assert [one["metadata"]["name"] for one in documents(name, web("192.0.2.7"))] != ["egressd-dns"]
+
+
+def test_a_later_report_replaces_no_earlier_policy() -> None:
+    """What is applied for another report is another object, unless it is the same policy."""
+    for name in ("cilium", "calico"):
+        found = [
+            documents(name, web(host))[1]["metadata"]["name"]
+            for host in ("a.example", "b.example", "a.example")
+        ]
+        assert found[0] == found[2] != found[1]

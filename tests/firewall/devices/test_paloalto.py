@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -105,6 +106,31 @@ def test_entries_match_exactly(destination: str, reach: str, passes: list[str], 
     assert all(_matches(entry, one) for one in passes)
     assert not any(_matches(entry, one) for one in does_not)
     assert "pass as well" not in LANGUAGES["paloalto"].render(asked((web(destination, subdomains=reach),)))
+
+
+def test_a_later_report_changes_no_earlier_rule() -> None:
+    """`set` adds to what has the same name: rules and categories of another content have other names."""
+    first, second = web("a.example.net", sources=["10.0.0.1"]), web("b.example.net", sources=["10.0.0.2"])
+    names = [
+        {one[key] for one in commands(rule) for key in ("rule", "category") if key in one}
+        for rule in (first, second)
+    ]
+    assert not names[0] & names[1]
+    assert list(commands(first)) == list(commands(web("a.example.net", sources=["10.0.0.1"])))
+
+
+def test_an_address_that_was_filled_in_is_not_taken_back() -> None:
+    """The object for an unknown address is that of one report: another report has one of its own."""
+    made = []
+    for run in ("run-1", "run-2", None):
+        document = asked((web("a.example.net", sources=[]), web("b.example.net", sources=["interface eth0"])))
+        document = replace(document, origin=replace(document.origin, run=run))
+        text = LANGUAGES["paloalto"].render(document)
+        (name,) = set(re.findall(r"set address (\S+) ip-netmask 192\.0\.2\.1/32", text))
+        assert text.count(f"source {name} destination") == 2
+        assert text.count(f"{name} stands for") == 2
+        made.append(name)
+    assert len(set(made)) == 3
 
 
 def test_apex_is_an_entry_of_its_own() -> None:

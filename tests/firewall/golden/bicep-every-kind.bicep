@@ -7,7 +7,7 @@
 // One-label wildcards pass deeper names as well; network rules know no wildcards.
 // Network rules with names work only with the DNS proxy of the policy turned on.
 // Network rules are judged before application rules, whatever the priorities.
-// A deployment replaces the rule collection group of the same name: let nothing else be in it.
+// A deployment replaces the rule collection group of its name; give each group a priority of its own.
 // Service tags are in a group of their own that is off: they pass far more than the hosts.
 // Azure Firewall knows no IPv6: the source 2001:db8::11 is left out.
 // Sources are not known: put their addresses into the parameter for host addresses.
@@ -55,7 +55,7 @@ resource policy 'Microsoft.Network/firewallPolicies@2024-05-01' existing = {
 
 resource egressd 'Microsoft.Network/firewallPolicies/ruleCollectionGroups@2024-05-01' = {
   parent: policy
-  name: 'egressd'
+  name: 'egressd-20261129t101500z-1-5e6aff'
   properties: {
     priority: priority
     ruleCollections: [
@@ -409,7 +409,7 @@ resource egressd 'Microsoft.Network/firewallPolicies/ruleCollectionGroups@2024-0
 
 resource egressdServiceTags 'Microsoft.Network/firewallPolicies/ruleCollectionGroups@2024-05-01' = if (allowServiceTags) {
   parent: policy
-  name: 'egressd-service-tags'
+  name: 'egressd-20261129t101500z-1-5e6aff-tags'
   dependsOn: [
     egressd
   ]

@@ -7,7 +7,7 @@
 // One-label wildcards pass deeper names as well; network rules know no wildcards.
 // Network rules with names work only with the DNS proxy of the policy turned on.
 // Network rules are judged before application rules, whatever the priorities.
-// A deployment replaces the rule collection group of the same name: let nothing else be in it.
+// A deployment replaces the rule collection group of its name; give each group a priority of its own.
 // x ; y ${z} %{z} $(reboot) id */ end config system admin # [concat( a )] is no address: put its addresses into
 // the parameter for host addresses.
 // x ; y ${z} %{z} $(reboot) id */ end config system admin # [concat( a )] is no address: put its addresses into
@@ -43,7 +43,7 @@ resource policy 'Microsoft.Network/firewallPolicies@2024-05-01' existing = {
 
 resource egressd 'Microsoft.Network/firewallPolicies/ruleCollectionGroups@2024-05-01' = {
   parent: policy
-  name: 'egressd'
+  name: 'egressd-20261129t101500z-1-5e6aff'
   properties: {
     priority: priority
     ruleCollections: [

@@ -7,7 +7,7 @@
 # One-label wildcards pass deeper names as well; network rules know no wildcards.
 # Network rules with names work only with the DNS proxy of the policy turned on.
 # Network rules are judged before application rules, whatever the priorities.
-# A deployment replaces the rule collection group of the same name: let nothing else be in it.
+# A deployment replaces the rule collection group of its name; give each group a priority of its own.
 # Service tags are in a group of their own that is off: they pass far more than the hosts.
 # Azure Firewall knows no IPv6: the source 2001:db8::11 is left out.
 # Sources are not known: put their addresses into the parameter for host addresses.
@@ -60,7 +60,7 @@ variable "egressd_allow_service_tags" {
 }
 
 resource "azurerm_firewall_policy_rule_collection_group" "egressd" {
-  name               = "egressd"
+  name               = "egressd-20261129t101500z-1-5e6aff"
   firewall_policy_id = var.egressd_firewall_policy_id
   priority           = var.egressd_priority
 
@@ -309,7 +309,7 @@ resource "azurerm_firewall_policy_rule_collection_group" "egressd" {
 resource "azurerm_firewall_policy_rule_collection_group" "egressd_service_tags" {
   count = var.egressd_allow_service_tags ? 1 : 0
 
-  name               = "egressd-service-tags"
+  name               = "egressd-20261129t101500z-1-5e6aff-tags"
   firewall_policy_id = var.egressd_firewall_policy_id
   priority           = var.egressd_priority + 1
 

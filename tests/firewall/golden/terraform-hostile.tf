@@ -7,7 +7,7 @@
 # One-label wildcards pass deeper names as well; network rules know no wildcards.
 # Network rules with names work only with the DNS proxy of the policy turned on.
 # Network rules are judged before application rules, whatever the priorities.
-# A deployment replaces the rule collection group of the same name: let nothing else be in it.
+# A deployment replaces the rule collection group of its name; give each group a priority of its own.
 # x ; y ${z} %{z} $(reboot) id */ end config system admin # [concat( a )] is no address: put its addresses into
 # the parameter for host addresses.
 # x ; y ${z} %{z} $(reboot) id */ end config system admin # [concat( a )] is no address: put its addresses into
@@ -45,7 +45,7 @@ variable "egressd_proxy_addresses" {
 }
 
 resource "azurerm_firewall_policy_rule_collection_group" "egressd" {
-  name               = "egressd"
+  name               = "egressd-20261129t101500z-1-5e6aff"
   firewall_policy_id = var.egressd_firewall_policy_id
   priority           = var.egressd_priority
 

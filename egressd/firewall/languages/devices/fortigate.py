@@ -17,6 +17,7 @@ from egressd.firewall.languages.devices.choice import (
 )
 from egressd.firewall.languages.devices.comments import as_comments, introduce
 from egressd.firewall.languages.devices.names import Names
+from egressd.firewall.languages.devices.placeholder import NOWHERE, Placeholders, placeholders
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import Action, FirewallRule, Leg
 from egressd.model.endpoint import Direction, Need
@@ -26,10 +27,6 @@ _WILDCARDS = Wildcards(
 )
 _LONGEST_NAME, _LONGEST_POLICY = 63, 35
 """Of objects up to 6.0 (79 since), and of policies."""
-_PLACEHOLDER = "192.0.2.1"
-"""An address of documentation (RFC 5737): it opens nothing until it is replaced."""
-_UNKNOWN = {True: "egressd-proxy-address", False: "egressd-host-address"}
-"""Objects for addresses that are not known: the proxy's, or the hosts'."""
 _NEEDS = {Need.REQUIRED: "req", Need.CONDITIONAL: "cond", Need.OPTIONAL: "opt"}
 _ON_A_LINE = 8
 """Members of a list that one command adds."""
@@ -56,7 +53,7 @@ class _Script:
     services: dict[str, list[str]] = field(default_factory=dict)
     policies: list[list[str]] = field(default_factory=list)
     exempt: dict[str, list[str]] = field(default_factory=dict)
-    _names: Names = field(default_factory=lambda: Names(_LONGEST_NAME, reserved=_UNKNOWN.values()))
+    _names: Names = field(default_factory=lambda: Names(_LONGEST_NAME))
     _policy_names: Names = field(default_factory=lambda: Names(_LONGEST_POLICY))
 
     def address(self, text: str, *, version: int) -> str:
@@ -71,10 +68,9 @@ class _Script:
             table[name] = [f"set ip6 {text}/128"]
         return name
 
-    def unknown(self, *, proxy: bool) -> str:
-        """Define the object for an address that is not known, and return its name."""
-        name = _UNKNOWN[proxy]
-        self.v4[name] = [f"set subnet {_PLACEHOLDER} 255.255.255.255", 'set comment "Replace the address"']
+    def placeholder(self, name: str) -> str:
+        """Define the object that stands for an address that is not known, and return its name."""
+        self.v4[name] = [f"set subnet {NOWHERE} 255.255.255.255", 'set comment "Replace the address"']
         return name
 
     def service(self, key: _Key) -> tuple[str, ...]:
@@ -92,14 +88,15 @@ class _Script:
         """Return the name of an object for exemptions."""
         return self._names.name(f"{text} exempt")
 
-    def policy_name(self, key: _Key) -> str:
-        """Return the name of a policy."""
-        return self._policy_names.numbered(key.words, key)
+    def policy_name(self, key: _Key, others: tuple[str, ...]) -> str:
+        """Return the name of a policy: it is refused where the same one exists, and no other is."""
+        return self._policy_names.marked(key.words, (key, others))
 
 
 def _render(asked: RuleSet) -> str:
     """Write a script for the console; policies get the next free numbers."""
-    found = [_choose(rule) for rule in asked.rules]
+    unknown = placeholders(asked)
+    found = [_choose(rule, unknown) for rule in asked.rules]
     script = _Script()
     groups: dict[_Key, list[Entry]] = {}
     for one in found:
@@ -110,7 +107,7 @@ def _render(asked: RuleSet) -> str:
         else:
             groups.setdefault(_key(one.rule), []).append(one)
     for key, some in groups.items():
-        _add(script, key, some)
+        _add(script, key, some, unknown.of(some[0].rule))
     lines = [*as_comments("#", introduce(asked, LANGUAGE, found))]
     for table, entries in (
         ("firewall address", script.v4),
@@ -123,24 +120,20 @@ def _render(asked: RuleSet) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _choose(rule: FirewallRule) -> Entry | Omitted:
+def _choose(rule: FirewallRule, unknown: Placeholders) -> Entry | Omitted:
     found = choose(rule, _WILDCARDS, actions=(Action.ALLOW, Action.EXEMPT))
     if isinstance(found, Omitted):
         return found
     if why := other_family(rule):
         return Omitted(rule=rule, why=why)
-    return replace(found, notes=tuple(_notes(rule)))
+    return replace(found, notes=tuple(_notes(rule, unknown)))
 
 
-def _notes(rule: FirewallRule) -> Iterator[str]:
+def _notes(rule: FirewallRule, unknown: Placeholders) -> Iterator[str]:
     if rule.action is Action.EXEMPT:
         yield "Wildcard objects are for the ssl-exempt list of your ssl-ssh-profile: add them there"
-        return
-    name = _UNKNOWN[rule.leg is Leg.FROM_PROXY]
-    for one in sources_of(rule.sources).others:
-        yield f"{one} is no address: {name} stands for it, give it the right address"
-    if not rule.sources:
-        yield f"Sources are not known: {name} stands for them, give it the right address"
+    else:
+        yield from unknown.notes(rule)
 
 
 def _key(rule: FirewallRule) -> _Key:
@@ -162,13 +155,13 @@ def _exempt(script: _Script, entry: Entry) -> None:
         script.exempt[script.exempt_name(name)] = [f'set wildcard-fqdn "{name}"']
 
 
-def _add(script: _Script, key: _Key, some: list[Entry]) -> None:
+def _add(script: _Script, key: _Key, some: list[Entry], unknown: str) -> None:
     """Add the objects and the policy of a group, for each family that its sources have."""
     own = sources_of(key.sources)
     others = tuple(dict.fromkeys(name for one in some for name in one.names))
     hosts4 = [script.address(one, version=4) for one in (*own.v4, *own.hosts)]
     if own.others or not key.sources:
-        hosts4.append(script.unknown(proxy=key.leg is Leg.FROM_PROXY))
+        hosts4.append(script.placeholder(unknown))
     hosts6 = [script.address(one, version=6) for one in own.v6]
     others4 = [script.address(one, version=4) for one in others if _has(one, 4)] if hosts4 else []
     others6 = [script.address(one, version=6) for one in others if _has(one, 6)] if hosts6 else []
@@ -176,7 +169,7 @@ def _add(script: _Script, key: _Key, some: list[Entry]) -> None:
         hosts4 = []
     if not others6:
         hosts6 = []
-    lines = [f'set name "{script.policy_name(key)}"', 'set srcintf "any"', 'set dstintf "any"']
+    lines = [f'set name "{script.policy_name(key, others)}"', 'set srcintf "any"', 'set dstintf "any"']
     for suffix, hosts, far in (("", hosts4, others4), ("6", hosts6, others6)):
         inward, outward = (far, hosts) if key.inbound else (hosts, far)
         lines += [*_list(f"srcaddr{suffix}", inward), *_list(f"dstaddr{suffix}", outward)]
@@ -237,5 +230,6 @@ LANGUAGE = Language(
         "A wildcard object is filled from DNS answers that pass through the unit: empty until a host asks",
         "Hosts and unit must use the same resolver, and no DNS over HTTPS",
         "Objects with names pass every other name at the same address as well",
+        "Policies to the Internet have set nat enable: take it out where another device translates",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from egressd.firewall.document import RuleSet
@@ -16,6 +16,7 @@ from egressd.firewall.languages.devices.choice import (
 )
 from egressd.firewall.languages.devices.comments import as_comments, introduce
 from egressd.firewall.languages.devices.names import Names
+from egressd.firewall.languages.devices.placeholder import NOWHERE, Placeholders, placeholders
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import ANY_DEPTH, Action, FirewallRule, Leg
 from egressd.model.endpoint import Direction, Need, Protocol
@@ -30,10 +31,7 @@ _WEB = frozenset({Protocol.HTTPS.value, Protocol.WSS.value, Protocol.TLS.value, 
 _USUAL_PORTS = frozenset({80, 443})
 _LONGEST_OBJECT, _LONGEST_CATEGORY = 63, 31
 _LONGEST_ENTRY = 255
-_PLACEHOLDER = "192.0.2.1"
-"""An address of documentation (RFC 5737): it opens nothing until it is replaced."""
 _NEEDS = {Need.REQUIRED: "req", Need.CONDITIONAL: "cond", Need.OPTIONAL: "opt"}
-_UNKNOWN = {True: "egressd-proxy-address", False: "egressd-host-address"}
 
 
 @dataclass(slots=True)
@@ -44,7 +42,7 @@ class _Script:
     rules: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     """Of the rules, to move them."""
-    _addresses: Names = field(default_factory=lambda: Names(_LONGEST_OBJECT, reserved=_UNKNOWN.values()))
+    _addresses: Names = field(default_factory=lambda: Names(_LONGEST_OBJECT))
     _rules: Names = field(default_factory=lambda: Names(_LONGEST_OBJECT))
     _categories: Names = field(default_factory=lambda: Names(_LONGEST_CATEGORY))
     _services: Names = field(default_factory=lambda: Names(_LONGEST_OBJECT))
@@ -56,10 +54,10 @@ class _Script:
         self.objects[f"set address {name} {kind}"] = None
         return name
 
-    def unknown(self, *, proxy: bool) -> str:
-        """Define the object for an address that is not known, and return its name."""
-        self.objects[f"set address {_UNKNOWN[proxy]} ip-netmask {_PLACEHOLDER}/32"] = None
-        return _UNKNOWN[proxy]
+    def placeholder(self, name: str) -> str:
+        """Define the object that stands for an address that is not known, and return its name."""
+        self.objects[f"set address {name} ip-netmask {NOWHERE}/32"] = None
+        return name
 
     def service(self, rule: FirewallRule) -> str:
         """Define the service of a rule's ports, and return its name."""
@@ -68,17 +66,17 @@ class _Script:
         self.objects[f"set service {name} protocol {kind} port {rule.ports}"] = None
         return name
 
-    def category(self, words: str, thing: object, entries: Iterable[str]) -> str:
+    def category(self, words: str, entries: Sequence[str]) -> str:
         """Define a custom URL category, one entry a command, and return its name."""
-        name = self._categories.numbered(words, thing)
+        name = self._categories.marked(words, entries)
         self.objects[f'set profiles custom-url-category {name} type "URL List"'] = None
         for entry in entries:
             self.objects[f"set profiles custom-url-category {name} list {entry}"] = None
         return name
 
-    def rule_name(self, words: str, thing: object) -> str:
-        """Return the name of a rule."""
-        return self._rules.numbered(words, thing)
+    def rule_name(self, words: str, content: object) -> str:
+        """Return the name of a rule: a rule of another content, pasted later, changes nothing in it."""
+        return self._rules.marked(words, content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +95,15 @@ class _Key:
 
 def _render(asked: RuleSet) -> str:
     """Write commands for the configuration mode; nothing is committed."""
-    found = [_choose(rule) for rule in asked.rules]
+    unknown = placeholders(asked)
+    found = [_choose(rule, unknown) for rule in asked.rules]
     groups: dict[_Key, list[Entry]] = {}
     for one in found:
         if isinstance(one, Entry):
             groups.setdefault(_key(one.rule), []).append(one)
     script = _Script()
     for key, some in groups.items():
-        _add(script, key, some)
+        _add(script, key, some, unknown.of(some[0].rule))
     lines = [*as_comments("#", introduce(asked, LANGUAGE, found))]
     for part in (list(script.objects), script.rules):
         lines += ["", *part] if part else []
@@ -118,7 +117,7 @@ def _moves(names: list[str]) -> Iterator[str]:
     yield from (f"move rulebase security rules {name} top" for name in reversed(names))
 
 
-def _choose(rule: FirewallRule) -> Entry | Omitted:
+def _choose(rule: FirewallRule, unknown: Placeholders) -> Entry | Omitted:
     by_category = _has_category(rule)
     actions = (Action.ALLOW, Action.EXEMPT) if by_category else (Action.ALLOW,)
     found = choose(rule, CATEGORY if by_category else _OBJECT, actions=actions)
@@ -129,20 +128,12 @@ def _choose(rule: FirewallRule) -> Entry | Omitted:
     if any(len(name) + 1 > _LONGEST_ENTRY for name in found.names):
         return Omitted(rule=rule, why=f"an entry has at most {_LONGEST_ENTRY} characters")
     remarks = (*found.remarks, *_remarks(rule, by_category=by_category))
-    return replace(found, remarks=remarks, notes=tuple(_notes(rule)))
+    return replace(found, remarks=remarks, notes=tuple(unknown.notes(rule)))
 
 
 def _remarks(rule: FirewallRule, *, by_category: bool) -> Iterator[str]:
     if by_category and rule.port not in _USUAL_PORTS:
         yield "whether an entry without a port is compared on this port is not documented"
-
-
-def _notes(rule: FirewallRule) -> Iterator[str]:
-    name = _UNKNOWN[rule.leg is Leg.FROM_PROXY]
-    for one in sources_of(rule.sources).others:
-        yield f"{one} is no address: {name} stands for it, give it the right address"
-    if not rule.sources:
-        yield f"Sources are not known: {name} stands for them, give it the right address"
 
 
 def _has_category(rule: FirewallRule) -> bool:
@@ -169,21 +160,21 @@ def _key(rule: FirewallRule) -> _Key:
     )
 
 
-def _add(script: _Script, key: _Key, some: list[Entry]) -> None:
+def _add(script: _Script, key: _Key, some: list[Entry], unknown: str) -> None:
     """Add the objects and the rule of a group."""
     rule = some[0].rule
     own = sources_of(key.sources)
     hosts = [script.address(one) for one in (*own.v4, *own.v6, *own.hosts)]
     if own.others or not key.sources:
-        hosts.append(script.unknown(proxy=key.leg is Leg.FROM_PROXY))
+        hosts.append(script.placeholder(unknown))
     names = tuple(dict.fromkeys(name for one in some for name in one.names))
     if key.by_category:
         entries = dict.fromkeys(_entry(one.rule, name) for one in some for name in one.names)
-        category, others = script.category(key.words, key, entries), ["any"]
+        category, others = script.category(key.words, tuple(entries)), ["any"]
     else:
         category, others = "any", [script.address(one) for one in names]
     inward, outward = (others, hosts) if key.inbound else (hosts, others)
-    name = script.rule_name(key.words, key)
+    name = script.rule_name(key.words, (key, names, category))
     start = f"from any to any source {_members(inward)} destination {_members(outward)}"
     if key.action is Action.EXEMPT:
         rest = f"category {category} action no-decrypt type ssl-forward-proxy"

@@ -9,10 +9,8 @@ from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.azure.model import (
     API_VERSION,
     DESCRIPTIONS,
-    GROUP,
     PARAMETERS,
     PRIORITY,
-    TAG_GROUP,
     Addresses,
     Collection,
     NetworkRule,
@@ -62,11 +60,11 @@ def _parameter(kind: str, about: str) -> dict[str, Value]:
 
 def _resources(policy: Policy) -> Iterator[Value]:
     if policy.collections:
-        yield _group(GROUP, "[parameters('priority')]", policy.collections)
+        yield _group(policy.group, "[parameters('priority')]", policy.collections)
     if policy.tags:
-        before = f"[resourceId('{_TYPE}', {_POLICY}, '{GROUP}')]"
+        before = f"[resourceId('{_TYPE}', {_POLICY}, '{policy.group}')]"
         extra: dict[str, Value] = {"condition": "[parameters('allowServiceTags')]", "dependsOn": [before]}
-        yield extra | _group(TAG_GROUP, "[add(parameters('priority'), 1)]", (policy.tags,))
+        yield extra | _group(policy.tag_group, "[add(parameters('priority'), 1)]", (policy.tags,))
 
 
 def _group(name: str, priority: str, collections: tuple[Collection, ...]) -> dict[str, Value]:

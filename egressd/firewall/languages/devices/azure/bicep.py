@@ -8,10 +8,8 @@ from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.azure.model import (
     API_VERSION,
     DESCRIPTIONS,
-    GROUP,
     PARAMETERS,
     PRIORITY,
-    TAG_GROUP,
     Addresses,
     Collection,
     NetworkRule,
@@ -32,9 +30,9 @@ def _render(asked: RuleSet) -> str:
     policy = make_policy(asked, LANGUAGE)
     lines = [*as_comments("//", policy.lines)]
     if policy.collections:
-        lines += ["", *_parameters(policy), *_policy(), *_group(policy.collections)]
+        lines += ["", *_parameters(policy), *_policy(), *_group(policy)]
     if policy.tags:
-        lines += _tag_group(policy.tags)
+        lines += _tag_group(policy.tag_group, policy.tags)
     return "\n".join(lines) + "\n"
 
 
@@ -58,15 +56,20 @@ def _policy() -> Iterator[str]:
     yield from ("  name: firewallPolicyName", "}", "")
 
 
-def _group(collections: tuple[Collection, ...]) -> Iterator[str]:
+def _group(policy: Policy) -> Iterator[str]:
     yield f"resource egressd '{_TYPE}' = {{"
-    yield from ("  parent: policy", f"  name: '{GROUP}'", "  properties: {", "    priority: priority")
-    yield from _collections(collections)
+    yield from (
+        "  parent: policy",
+        f"  name: {_quoted(policy.group)}",
+        "  properties: {",
+        "    priority: priority",
+    )
+    yield from _collections(policy.collections)
 
 
-def _tag_group(tags: Collection) -> Iterator[str]:
+def _tag_group(name: str, tags: Collection) -> Iterator[str]:
     yield from ("", f"resource egressdServiceTags '{_TYPE}' = if (allowServiceTags) {{", "  parent: policy")
-    yield from (f"  name: '{TAG_GROUP}'", "  dependsOn: [", "    egressd", "  ]")
+    yield from (f"  name: {_quoted(name)}", "  dependsOn: [", "    egressd", "  ]")
     yield from ("  properties: {", "    priority: priority + 1")
     yield from _collections((tags,))
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 API_VERSION = "2024-05-01"
-GROUP, TAG_GROUP = "egressd", "egressd-service-tags"
 PRIORITY = 500
 
 
@@ -75,11 +74,18 @@ class Collection:
 class Policy:
     """Everything to write: collections, and what was not known."""
 
+    group: str
+    """The rule collection group that the collections are in."""
     lines: tuple[str, ...]
     """What stands above the rules."""
     collections: tuple[Collection, ...]
     tags: Collection | None
     """Service tags as destinations, in a group of its own that is off until it is asked for."""
+
+    @property
+    def tag_group(self) -> str:
+        """Return the name of the group of service tags."""
+        return f"{self.group}-tags"
 
     @property
     def unknown(self) -> tuple[Unknown, ...]:

@@ -44,7 +44,7 @@ REMARKS = (
     "One-label wildcards pass deeper names as well; network rules know no wildcards",
     "Network rules with names work only with the DNS proxy of the policy turned on",
     "Network rules are judged before application rules, whatever the priorities",
-    "A deployment replaces the rule collection group of the same name: let nothing else be in it",
+    "A deployment replaces the rule collection group of its name; give each group a priority of its own",
 )
 _WEB: dict[str, str] = {
     Protocol.HTTPS.value: "Https",
@@ -57,7 +57,7 @@ _MOST_PORTS = 64
 """A longer range is no list of protocols any more."""
 _MOST_FQDNS = 100
 _TAG = re.compile(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)*")
-_LONGEST_NAME, _LONGEST_DESCRIPTION = 80, 300
+_LONGEST_GROUP, _LONGEST_NAME, _LONGEST_DESCRIPTION = 60, 80, 300
 _IPV4_ONLY = "Azure Firewall knows no IPv6: {} left out"
 
 
@@ -96,6 +96,7 @@ def make_policy(asked: RuleSet, language: Language) -> Policy:
         ("egressd-application", 300, allowed),
     )
     return Policy(
+        group=_group(asked),
         lines=introduce(asked, language, found),
         collections=tuple(
             Collection(name=name, priority=priority, rules=tuple(some))
@@ -104,6 +105,12 @@ def make_policy(asked: RuleSet, language: Language) -> Policy:
         ),
         tags=Collection(name="egressd-service-tags", priority=100, rules=tags) if tags else None,
     )
+
+
+def _group(asked: RuleSet) -> str:
+    """Name the group: what failed is added beside what was added before, and a plan replaces the last one."""
+    run = asked.origin.run
+    return Names(_LONGEST_GROUP).name(run) if run else "egressd"
 
 
 def _choose(rule: FirewallRule) -> Entry | Omitted:

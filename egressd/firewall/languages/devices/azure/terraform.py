@@ -8,9 +8,7 @@ from itertools import groupby
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.azure.model import (
     DESCRIPTIONS,
-    GROUP,
     PRIORITY,
-    TAG_GROUP,
     Addresses,
     Collection,
     NetworkRule,
@@ -34,9 +32,9 @@ def _render(asked: RuleSet) -> str:
     policy = make_policy(asked, LANGUAGE)
     lines = [*as_comments("#", policy.lines)]
     if policy.collections:
-        lines += [*_variables(policy), *_group(policy.collections)]
+        lines += [*_variables(policy), *_group(policy)]
     if policy.tags:
-        lines += _tag_group(policy.tags)
+        lines += _tag_group(policy.tag_group, policy.tags)
     return "\n".join(lines) + "\n"
 
 
@@ -58,18 +56,18 @@ def _variable(name: str, kind: str, about: str, *, default: str = "") -> Iterato
     yield from ("", f'variable "{name}" {{', *_aligned(facts), "}")
 
 
-def _group(collections: tuple[Collection, ...]) -> Iterator[str]:
+def _group(policy: Policy) -> Iterator[str]:
     yield from ("", f'resource "{_RESOURCE}" "egressd" {{')
-    yield from _aligned(_place(GROUP, "var.egressd_priority"))
-    for one in collections:
+    yield from _aligned(_place(policy.group, "var.egressd_priority"))
+    for one in policy.collections:
         yield from _collection(one)
     yield "}"
 
 
-def _tag_group(tags: Collection) -> Iterator[str]:
+def _tag_group(name: str, tags: Collection) -> Iterator[str]:
     yield from ("", f'resource "{_RESOURCE}" "egressd_service_tags" {{')
     yield from ("  count = var.egressd_allow_service_tags ? 1 : 0", "")
-    yield from _aligned(_place(TAG_GROUP, "var.egressd_priority + 1"))
+    yield from _aligned(_place(name, "var.egressd_priority + 1"))
     yield from _collection(tags)
     yield from ("", f"  depends_on = [{_RESOURCE}.egressd]", "}")
 

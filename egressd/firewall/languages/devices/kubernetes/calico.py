@@ -27,7 +27,7 @@ def _render(asked: RuleSet) -> str:
     if groups:
         lines += as_comments("#", describe(tuple(groups)))
     names = Names(_LONGEST_NAME, prefix="egressd-")
-    documents = [_policy(names.numbered("sources", key), key, some) for key, some in groups.items()]
+    documents = [_policy(names, key, some) for key, some in groups.items()]
     if any(not is_ip(name) for some in groups.values() for one in some for name in one.names):
         documents.insert(0, _document("egressd-dns", (), {"egress": list(_dns())}))
     return "\n".join([*lines, *dump(documents)]) + "\n"
@@ -42,13 +42,14 @@ def _choose(rule: FirewallRule) -> Entry | Omitted:
     return found
 
 
-def _policy(name: str, sources: tuple[str, ...], some: Sequence[Entry]) -> dict[str, object]:
+def _policy(names: Names, sources: tuple[str, ...], some: Sequence[Entry]) -> dict[str, object]:
     inward: list[dict[str, object]] = []
     for one in some:
         if one.rule.direction is Direction.INBOUND:
             inward += [rule for rule in _inward(one) if rule not in inward]
     outward = _merged([one for one in some if one.rule.direction is not Direction.INBOUND])
     sides: dict[str, object] = {"ingress": inward, "egress": outward}
+    name = names.marked("sources", (sources, sides))
     return _document(name, sources, {key: rules for key, rules in sides.items() if rules})
 
 

@@ -40,7 +40,7 @@ def _render(asked: RuleSet) -> str:
     if groups:
         lines += as_comments("#", describe(tuple(groups)))
     names = Names(_LONGEST_NAME, prefix="egressd-")
-    documents = [_policy(names.numbered("sources", key), key, some) for key, some in groups.items()]
+    documents = [_policy(names, key, some) for key, some in groups.items()]
     if any(not is_ip(name) for some in groups.values() for one in some for name in one.names):
         documents.insert(0, _document("egressd-dns", (), {"egress": [_DNS]}))
     return "\n".join([*lines, *dump(documents)]) + "\n"
@@ -62,10 +62,11 @@ def _remarks(rule: FirewallRule) -> Iterator[str]:
         yield f"before Cilium 1.19 names with more than {_OLDER_DEPTH} labels for the star do not pass"
 
 
-def _policy(name: str, sources: tuple[str, ...], some: Sequence[Entry]) -> dict[str, object]:
+def _policy(names: Names, sources: tuple[str, ...], some: Sequence[Entry]) -> dict[str, object]:
     inward = [_rule(one) for one in some if one.rule.direction is Direction.INBOUND]
     outward = [_rule(one) for one in some if one.rule.direction is not Direction.INBOUND]
     sides = {"egress": _merged(outward), "ingress": _merged(inward)}
+    name = names.marked("sources", (sources, sides))
     return _document(name, sources, {key: rules for key, rules in sides.items() if rules})
 
 

@@ -47,4 +47,4 @@ def describe(groups: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 def _spelled(source: str) -> str:
     """Write an IPv6 address in full, so that no two look alike without their colons."""
-    return ipaddress.ip_address(source).exploded if is_ip(source) else source
+    return ipaddress.ip_address(source).exploded.replace(":", "-") if is_ip(source) else source
