@@ -17,7 +17,7 @@ from egressd.firewall.languages.devices.choice import (
 )
 from egressd.firewall.languages.devices.comments import as_comments, introduce
 from egressd.firewall.languages.devices.names import Names
-from egressd.firewall.languages.devices.placeholder import NOWHERE, Placeholders, placeholders
+from egressd.firewall.languages.devices.placeholder import NOWHERE, Placeholders, placeholder_names
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import Action, FirewallRule, Leg
 from egressd.model.endpoint import Direction, Need
@@ -95,7 +95,7 @@ class _Script:
 
 def _render(asked: RuleSet) -> str:
     """Write a script for the console; policies get the next free numbers."""
-    unknown = placeholders(asked)
+    unknown = placeholder_names(asked)
     found = [_choose(rule, unknown) for rule in asked.rules]
     script = _Script()
     groups: dict[_Key, list[Entry]] = {}

@@ -16,7 +16,7 @@ from egressd.firewall.languages.devices.choice import (
 )
 from egressd.firewall.languages.devices.comments import as_comments, introduce
 from egressd.firewall.languages.devices.names import Names
-from egressd.firewall.languages.devices.placeholder import NOWHERE, Placeholders, placeholders
+from egressd.firewall.languages.devices.placeholder import NOWHERE, Placeholders, placeholder_names
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import ANY_DEPTH, Action, FirewallRule, Leg
 from egressd.model.endpoint import Direction, Need, Protocol
@@ -95,7 +95,7 @@ class _Key:
 
 def _render(asked: RuleSet) -> str:
     """Write commands for the configuration mode; nothing is committed."""
-    unknown = placeholders(asked)
+    unknown = placeholder_names(asked)
     found = [_choose(rule, unknown) for rule in asked.rules]
     groups: dict[_Key, list[Entry]] = {}
     for one in found:

@@ -34,7 +34,7 @@ class Placeholders:
             yield f"Sources are not known: {self.of(rule)} stands for them, give it the right address"
 
 
-def placeholders(asked: RuleSet) -> Placeholders:
+def placeholder_names(asked: RuleSet) -> Placeholders:
     """Return names for a document: another report must not take back the address that one was given."""
     names, run = Names(_LONGEST), asked.origin.run
     return Placeholders(hosts=names.marked("host-address", run), proxy=names.marked("proxy-address", run))
