@@ -98,6 +98,16 @@ _WITHOUT = frozenset(
 """What no rule mends, in the order of the manual."""
 
 
+def says_who(reason: str, blame: Blame | None, sure: Confidence | None, suspects: Sequence[Suspect]) -> bool:
+    """Return whether a cause says who is asked, or that no rule would help.
+
+    What is only suspected of parties that have no rules says neither: then its targets' own verdicts do.
+    """
+    if reason in ABOUT_OTHERS:
+        return False
+    return reason in _WITHOUT or sure in SURE or who_can_act(reason, blame, sure, suspects) is not None
+
+
 def who_can_act(
     reason: str, blame: Blame | None, sure: Confidence | None, suspects: Sequence[Suspect]
 ) -> tuple[Blame, Action] | None:

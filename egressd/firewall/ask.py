@@ -9,7 +9,7 @@ from typing import Protocol as Shape
 from urllib.parse import urlsplit
 
 from egressd.destination import DEFAULT_PORTS
-from egressd.firewall.action import ABOUT_OTHERS, AT_RESOLVER, who_can_act
+from egressd.firewall.action import AT_RESOLVER, says_who, who_can_act
 from egressd.firewall.document import Origin, RuleSet
 from egressd.firewall.rule import (
     ANY_DEPTH,
@@ -114,9 +114,8 @@ class Asks:
         found: list[FirewallRule] = []
         explained: set[Pair] = set()
         for finding in self.sweep.findings:
-            if finding.reason not in ABOUT_OTHERS:
-                found += self.of_finding(finding)
-                explained.update(self._pairs(finding))
+            found += self.of_finding(finding)
+            explained.update(self._pairs(finding))
         for pair, judged in self._verdicts.items():
             if pair not in explained:
                 found += self.of_pairs(judged.verdict, (pair,))
@@ -125,7 +124,8 @@ class Asks:
     def of_finding(self, finding: Finding) -> tuple[FirewallRule, ...]:
         """Return the rules that a finding asks for, from every source concerned."""
         pairs = self._pairs(finding)
-        other = [one for one in pairs if finding.reason in ABOUT_OTHERS or self._ends_otherwise(one, finding)]
+        speaks = says_who(finding.reason, finding.blame, finding.blame_confidence, finding.suspects)
+        other = [one for one in pairs if not speaks or self._ends_otherwise(one, finding)]
         return (
             *self.of_pairs(finding, (one for one in pairs if one not in other)),
             *merged(rule for one in other for rule in self.of_pairs(self._verdicts[one].verdict, (one,))),
