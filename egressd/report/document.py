@@ -30,8 +30,8 @@ from egressd.model.verdict import (
     Verdict,
 )
 from egressd.report.diff.sweep_diff import SweepDiff
-from egressd.report.plan_entry import PlanEntry
-from egressd.report.rule_entry import FindingEntry, RuleEntry
+from egressd.report.entries.plan import PlanEntry
+from egressd.report.entries.rule import FindingEntry, RuleEntry
 from egressd.yamlfile import render_path
 
 SCHEMA = "egressd.sweep/1"

@@ -35,8 +35,8 @@ from egressd.report.document import (
     parse_report,
     report_adapter,
 )
-from egressd.report.plan_entry import PlanEntry, ProbeEntry, ProxyEntry, RouteEntry
-from egressd.report.rule_entry import FindingEntry, rule_entries
+from egressd.report.entries.plan import PlanEntry, ProbeEntry, ProxyEntry, RouteEntry
+from egressd.report.entries.rule import FindingEntry, rule_entries
 from egressd.report.summary import (
     by_profile,
     conclude,

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from egressd.firewall import Action, FirewallRule
 from egressd.firewall.rule import ANY_DEPTH
 from egressd.model.endpoint import Protocol
-from egressd.model.observation import Failure, Observation
+from egressd.model.observation import Failure, NtpObservation, Observation, TcpObservation
 from egressd.model.plan import Plan, Probe
 from egressd.model.recording import ProbeRecord, Recording, Trail, Vantage, VantageSource
 from egressd.model.settings import Family
@@ -125,11 +125,16 @@ def _trail(firewall: Firewall, plan: Plan, probe: Probe, local: str) -> Trail:
     looked_up = probe.siblings[0] if probe.siblings else probe.host
     manner = firewall.blocks(local, probe.host, probe.port)
     seen = tuple(_cut(_conversation(plan, probe, looked_up), manner, probe))
-    seen = tuple(replace(one, local_address=local) if hasattr(one, "local_address") else one for one in seen)
+    seen = tuple(
+        replace(one, local_address=local) if isinstance(one, TcpObservation | NtpObservation) else one
+        for one in seen
+    )
     return Trail(
         source=probe.source,
         family=Family.IPV4,
-        address=next((one.remote_address for one in seen if hasattr(one, "remote_address")), None),
+        address=next(
+            (one.remote_address for one in seen if isinstance(one, TcpObservation | NtpObservation)), None
+        ),
         path="direct",
         observations=seen,
         resolver=RESOLVER,

@@ -16,7 +16,7 @@ from egressd.model.observation import Failure
 from egressd.model.recording import Recording, Trail
 from egressd.model.settings import Proxy, Source
 from egressd.model.verdict import Blame, Confidence, Suspect, Team, team_of
-from egressd.report.rule_entry import rule_entries
+from egressd.report.entries.rule import rule_entries
 from tests.attribution.cases import SCENES
 from tests.attribution.recordings import HOST, PROXY, RESOLVER, Site, connect, dns, good, tcp, trail
 

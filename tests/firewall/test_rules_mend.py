@@ -1,4 +1,4 @@
-"""The rules of a report, added to the firewall that blocked, let the next sweep pass and open nothing else."""
+"""The rules of a report, added to the firewall that blocked, let the next sweep pass and open no more."""
 
 from __future__ import annotations
 

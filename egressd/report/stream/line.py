@@ -19,8 +19,8 @@ from egressd.report.document import (
     SummaryEntry,
     VantageEntry,
 )
-from egressd.report.plan_entry import ProbeEntry
-from egressd.report.rule_entry import FindingEntry, RuleEntry
+from egressd.report.entries.plan import ProbeEntry
+from egressd.report.entries.rule import FindingEntry, RuleEntry
 
 STREAM = "egressd.stream/1"
 

@@ -12,7 +12,7 @@ from egressd.model.recording import ProbeRecord
 from egressd.model.verdict import Sweep
 from egressd.report.diff.sweep_diff import SweepDiff
 from egressd.report.document import CatalogEntry, JudgedTarget, ObservedTrail, Report
-from egressd.report.plan_entry import ProbeEntry
+from egressd.report.entries.plan import ProbeEntry
 from egressd.report.saved import convert_fields, to_report
 from egressd.report.stream.line import (
     FindingLine,
