@@ -85,7 +85,7 @@ def test_every_language_names_both_sources_and_no_random_label(saved: Path, lang
         assert SECOND in result.stdout
 
 
-WITHOUT_SOURCES: frozenset[str] = frozenset()
+WITHOUT_SOURCES = frozenset({"edl"})
 """Languages of names alone: sources stand elsewhere on such a device."""
 
 

@@ -142,6 +142,11 @@ def _trail(firewall: Firewall, plan: Plan, probe: Probe, local: str) -> Trail:
     )
 
 
+def dials(seen: Iterable[Observation]) -> Iterable[TcpObservation | NtpObservation]:
+    """Return what has both ends of a connection."""
+    return (one for one in seen if isinstance(one, TcpObservation | NtpObservation))
+
+
 def address_of(host: str) -> str:
     """Return the address of a host: one of 762, which many share as on a content network."""
     number = zlib.crc32(host.encode()) % 762
