@@ -8,12 +8,14 @@ from pathlib import Path
 from egressd.catalog.compiled import compile_catalog
 from egressd.catalog.load import DATA, load_catalog
 from scripts.pages.blame import render_blame_page
+from scripts.pages.commands import render_commands_page
 from scripts.pages.configuration import render_reference
 from scripts.pages.firewall_languages import render_firewall_languages
 from scripts.pages.floors import render_architecture, render_names, render_ontology
 from scripts.pages.lab import render_lab_page
 from scripts.pages.manual import manual_pages
 from scripts.pages.metrics import render_metrics_page
+from scripts.pages.pictures import pictures
 from scripts.pages.profiles import profile_pages
 from scripts.pages.reason_codes import reason_pages
 from scripts.pages.schema import render_schema, render_stream_schema
@@ -27,6 +29,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/ontology.md": render_ontology,
     "docs/names.md": render_names,
     "docs/blame.md": render_blame_page,
+    "docs/commands.md": render_commands_page,
     "docs/configuration.md": render_reference,
     "egressd/report/sweep-1.schema.json": render_schema,
     "egressd/report/stream/stream-1.schema.json": render_stream_schema,
@@ -35,6 +38,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/metrics.md": render_metrics_page,
     "docs/firewall-languages.md": render_firewall_languages,
     **manual_pages(),
+    **pictures(),
     **profile_pages(),
     **reason_pages(proofs()),
 }

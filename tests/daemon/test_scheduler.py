@@ -114,9 +114,11 @@ def test_a_fault_is_confirmed_within_the_stated_bound(play: Play, how: str, offs
     play(scenario())
 
 
-def test_the_readme_states_the_bound() -> None:
-    """The README has the bound for the defaults and the general formula."""
-    text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+def test_the_manual_states_the_bound() -> None:
+    """The manual has the bound for the defaults and the general formula."""
+    text = " ".join(
+        (Path(__file__).parents[2] / "docs" / "how-it-works.md").read_text(encoding="utf-8").split()
+    )
     assert "`interval + 5 x probe.deadline + 7 s`, 167 s with the defaults" in text
     for interval, deadline in ((60.0, 20.0), (300.0, 8.0)):
         schedule = Schedule.of(Settings(interval=interval, limits=Limits(deadline=deadline)), "here")

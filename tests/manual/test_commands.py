@@ -72,7 +72,8 @@ def mistake(line: str) -> str:
         if name not in known:
             return f"no option {name}"
         choices = known[name].split("|") if known[name] else []
-        if choices and (value if equals else following) not in choices:
+        shown = value if equals else following
+        if choices and shown not in choices and not shown.isupper():  # NAME stands for one of them
             return f"{name} takes {known[name]}"
     return ""
 

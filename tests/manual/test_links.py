@@ -55,3 +55,14 @@ def test_a_broken_link_is_seen(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert list(broken(page)) == ["gone.md", "other.md#gone"]
+
+
+def test_the_index_has_every_page() -> None:
+    """Each page of the manual is linked from its index; pages of profiles and decisions from theirs."""
+    index = ROOT / "docs" / "README.md"
+    linked = {
+        (index.parent / one.partition("#")[0]).resolve() for one in LINK.findall(index.read_text("utf-8"))
+    }
+    pages = {*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/reasons").glob("*.md")}
+    pages |= set((ROOT / "docs/runbooks").glob("*.md"))
+    assert pages - {index} - linked == set()

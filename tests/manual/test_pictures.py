@@ -1,0 +1,65 @@
+"""The pictures of the manual are whole SVG, small, safe in a page, and show what the reports say today."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from scripts.pages.pictures import draw_page, draw_terminal, pictures, replay
+
+ROOT = Path(__file__).parents[2]
+PICTURES = {path: make() for path, make in pictures().items()}
+EACH = pytest.mark.parametrize("path", sorted(PICTURES))
+
+
+def words(picture: str) -> str:
+    """Return the text of a picture on one line."""
+    return " ".join(" ".join(ET.fromstring(picture).itertext()).split())
+
+
+@EACH
+def test_a_picture_is_whole_small_and_asks_for_nothing(path: str) -> None:
+    """It is well-formed, below 200 KB, without scripts, and loads nothing from elsewhere."""
+    picture = PICTURES[path]
+    root = ET.fromstring(picture)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert len(picture.encode()) < 200_000
+    assert [one for one in root.iter() if re.search("script|image|link|iframe", str(one.tag))] == []
+    names = [name for one in root.iter() for name in one.attrib if name.startswith("on") or "href" in name]
+    assert names == []
+    assert not re.search(r"url\(|@import|@font-face", picture)
+
+
+@EACH
+def test_a_picture_is_shown_in_the_readme(path: str) -> None:
+    """Each has its place, with words for those who don't see it."""
+    shown = re.findall(r"!\[([^\]]{20,})\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert path in {file for _, file in shown}
+
+
+def test_the_report_is_in_the_picture_whole() -> None:
+    """Every word of today's table stands in the picture, and both sources do."""
+    text = replay("--color", "never", "--format", "table")
+    assert words(PICTURES["docs/pictures/report.svg"]).endswith(" ".join(text.split()))
+    assert "10.20.0.11" in text
+    assert "10.20.0.12" in text
+
+
+def test_the_ticket_has_what_its_team_needs() -> None:
+    """The picture has the ask, the pattern, and both sources."""
+    text = words(PICTURES["docs/pictures/ticket.svg"])
+    assert "*.his.arc.azure.com" in text
+    assert "10.20.0.11, 10.20.0.12" in text
+
+
+def test_hostile_text_stays_text() -> None:
+    """Markup in a report opens no element in a picture, and what HTML lets open is closed."""
+    drawn = draw_terminal("\x1b[1ma <b>&\x1b[0m </text><script>x</script>\n")
+    assert words(drawn).endswith("a <b>& </text><script>x</script>")
+    page = "<style>p{color:red}</style><body><p title='\"<'>a &lt;b&gt;<br><ul><li>one<li>two</ul></body>"
+    assert words(draw_page(page, width=9, height=9)).endswith("a <b> one two")
+    with pytest.raises(ValueError, match="no script in its body"):
+        draw_page("<body><script>x</script></body>", width=9, height=9)
