@@ -40,7 +40,9 @@ def fit(rule: FirewallRule, device: Wildcards) -> Fit:
     if not rule.is_wildcard:
         return _exact(name, device)
     first, _, rest = name.partition(".")
-    if "*" in rest or not rest:
+    if not rest:
+        return Fit(reach=Reach.IMPOSSIBLE, form="", why=f"{name} has no domain behind its *")
+    if "*" in rest:
         return Fit(reach=Reach.IMPOSSIBLE, form="", why=f"{name} has a * behind the first label")
     if first == "*":
         return _leading(rule, rest, device)

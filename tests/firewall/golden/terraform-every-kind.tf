@@ -7,7 +7,7 @@
 # One-label wildcards pass deeper names as well; network rules know no wildcards.
 # Network rules with names work only with the DNS proxy of the policy turned on.
 # Network rules are judged before application rules, whatever the priorities.
-# A deployment replaces the rule collection group of its name; give each group a priority of its own.
+# Let nothing else be in the rule collection group of this name, and give it a priority of its own.
 # Service tags are in a group of their own that is off: they pass far more than the hosts.
 # Azure Firewall knows no IPv6: the source 2001:db8::11 is left out.
 # Sources are not known: put their addresses into the parameter for host addresses.

@@ -7,7 +7,7 @@
 # One-label wildcards pass deeper names as well; network rules know no wildcards.
 # Network rules with names work only with the DNS proxy of the policy turned on.
 # Network rules are judged before application rules, whatever the priorities.
-# A deployment replaces the rule collection group of its name; give each group a priority of its own.
+# Let nothing else be in the rule collection group of this name, and give it a priority of its own.
 # x ; y ${z} %{z} $(reboot) id */ end config system admin # [concat( a )] is no address: put its addresses into
 # the parameter for host addresses.
 # x ; y ${z} %{z} $(reboot) id */ end config system admin # [concat( a )] is no address: put its addresses into
@@ -19,7 +19,7 @@
 # c.example.net tcp/443: left out (this is for the policy of the proxy x ; y ${z} %{z} $(reboot) id */ end
 # config system admin # [concat( a )] itself).
 # fe80::1%x ${z} tcp/443: left out ( fe80::1%x ${z} is neither a host name nor an address).
-# * tcp/443: left out (* has a * behind the first label).
+# * tcp/443: left out (* has no domain behind its *).
 # *.*.example.net tcp/443: left out (*.*.example.net has a * behind the first label).
 # tcp/443: left out ( is neither a host name nor an address).
 

@@ -126,7 +126,10 @@ def _choose(rule: FirewallRule, unknown: Placeholders) -> Entry | Omitted:
         return found
     if why := other_family(rule):
         return Omitted(rule=rule, why=why)
-    return replace(found, notes=tuple(_notes(rule, unknown)))
+    remarks = found.remarks
+    if rule.is_wildcard and sources_of(rule.sources).v6:
+        remarks = (*remarks, "whether an IPv6 object can be a wildcard is not documented")
+    return replace(found, remarks=remarks, notes=tuple(_notes(rule, unknown)))
 
 
 def _notes(rule: FirewallRule, unknown: Placeholders) -> Iterator[str]:

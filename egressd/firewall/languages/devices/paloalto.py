@@ -41,7 +41,7 @@ class _Script:
     objects: dict[str, None] = field(default_factory=dict)
     rules: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    """Of the rules, to move them."""
+    """Of the rules, behind their rulebase, to move them."""
     _addresses: Names = field(default_factory=lambda: Names(_LONGEST_OBJECT))
     _rules: Names = field(default_factory=lambda: Names(_LONGEST_OBJECT))
     _categories: Names = field(default_factory=lambda: Names(_LONGEST_CATEGORY))
@@ -114,7 +114,7 @@ def _render(asked: RuleSet) -> str:
 
 def _moves(names: list[str]) -> Iterator[str]:
     yield "New rules stand at the end, and the first rule that matches decides. To put them on top, type:"
-    yield from (f"move rulebase security rules {name} top" for name in reversed(names))
+    yield from (f"move rulebase {name} top" for name in reversed(names))
 
 
 def _choose(rule: FirewallRule, unknown: Placeholders) -> Entry | Omitted:
@@ -145,7 +145,7 @@ def _has_category(rule: FirewallRule) -> bool:
 
 def _key(rule: FirewallRule) -> _Key:
     inbound = rule.direction is Direction.INBOUND
-    what = {Action.EXEMPT: "nodecrypt"}.get(rule.action, _NEEDS[rule.need])
+    what = {Action.EXEMPT: "exempt"}.get(rule.action, _NEEDS[rule.need])
     place = {Leg.TO_PROXY: "toproxy", Leg.FROM_PROXY: "fromproxy"}.get(rule.leg, "in" if inbound else "")
     words = "-".join(one for one in (what, rule.transport.lower(), rule.ports, place) if one)
     return _Key(
@@ -177,13 +177,14 @@ def _add(script: _Script, key: _Key, some: list[Entry], unknown: str) -> None:
     name = script.rule_name(key.words, (key, names, category))
     start = f"from any to any source {_members(inward)} destination {_members(outward)}"
     if key.action is Action.EXEMPT:
+        named = f"decryption rules {name}"
         rest = f"category {category} action no-decrypt type ssl-forward-proxy"
-        script.rules.append(f"set rulebase decryption rules {name} {start} {rest}")
-        return
-    with_ports = f"application any service {script.service(rule)}" if rule.ports else _ICMP
-    rest = f"{with_ports} category {category} action allow log-end yes"
-    script.rules.append(f"set rulebase security rules {name} {start} {rest}")
-    script.names.append(name)
+    else:
+        named = f"security rules {name}"
+        with_ports = f"application any service {script.service(rule)}" if rule.ports else _ICMP
+        rest = f"{with_ports} category {category} action allow log-end yes"
+    script.rules.append(f"set rulebase {named} {start} {rest}")
+    script.names.append(named)
 
 
 _ICMP = "application [ icmp ping ipv6-icmp ] service application-default"

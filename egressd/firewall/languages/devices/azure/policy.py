@@ -44,7 +44,7 @@ REMARKS = (
     "One-label wildcards pass deeper names as well; network rules know no wildcards",
     "Network rules with names work only with the DNS proxy of the policy turned on",
     "Network rules are judged before application rules, whatever the priorities",
-    "A deployment replaces the rule collection group of its name; give each group a priority of its own",
+    "Let nothing else be in the rule collection group of this name, and give it a priority of its own",
 )
 _WEB: dict[str, str] = {
     Protocol.HTTPS.value: "Https",
