@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
 from egressd import clock
 from egressd.attribution.reasons import find_reason
 from egressd.daemon.holder import SnapshotHolder
+from egressd.firewall.languages import LANGUAGES
 from egressd.web.connection.page import PageMaker
 from egressd.web.manual.document import (
     RUNBOOKS,
@@ -19,8 +21,9 @@ from egressd.web.manual.document import (
     render_document,
 )
 from egressd.web.manual.reason import render_reason, render_reasons
-from egressd.web.middleware import Handler
-from egressd.web.status.page import render_status
+from egressd.web.middleware import Handler, refuse
+from egressd.web.status.filters import page_query
+from egressd.web.status.page import StatusPage
 from egressd.web.template import POLICY, STATIC, render_page, root_of, static_file
 
 HTML = {hdrs.CONTENT_TYPE: "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
@@ -32,10 +35,12 @@ class PageHandlers:
 
     holder: SnapshotHolder
     pages: PageMaker
+    status_page: StatusPage = field(default_factory=StatusPage)
 
     def routes(self) -> Iterator[tuple[str, Handler]]:
         """Yield each path with its handler."""
         yield "/", self.status
+        yield "/rules/{language}", self.rules
         yield "/static/{name}", self.static
         yield "/reasons", self.reasons
         yield "/reasons/{code}", self.reason
@@ -44,14 +49,30 @@ class PageHandlers:
         yield "/runbooks/{name}", self.runbook
 
     async def status(self, request: web.Request) -> web.StreamResponse:
-        """Serve the status page."""
+        """Serve the status page; whatever its address asks for, a page is served."""
         snapshot, stalled = self.holder.current, self.holder.watchdog.stalled
-        policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+        query = page_query(request.query)
         return await self.pages.answer(
             request,
-            lambda: render_status(snapshot, now=clock.now(), stalled=stalled),
-            {**HTML, "Content-Security-Policy": policy},
+            lambda: self.status_page.render(snapshot, now=clock.now(), stalled=stalled, query=query),
+            HTML,
             name="/",
+            variant=query,
+        )
+
+    async def rules(self, request: web.Request) -> web.StreamResponse:
+        """Serve the rules that the last sweep asks for, in the language of a device."""
+        language, sweep = LANGUAGES.get(request.match_info["language"]), self.holder.current.sweep
+        if language is None:
+            raise web.HTTPNotFound
+        if sweep is None:
+            return refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, "the first sweep is not done")
+        headers = {
+            hdrs.CONTENT_TYPE: "text/plain; charset=utf-8",
+            hdrs.CONTENT_DISPOSITION: f'inline; filename="egressd-{language.name}{language.suffix}"',
+        }
+        return await self.pages.answer(
+            request, lambda: self.status_page.asks.render(sweep, language).encode(), headers
         )
 
     async def static(self, request: web.Request) -> web.StreamResponse:
@@ -63,7 +84,7 @@ class PageHandlers:
 
     async def reasons(self, request: web.Request) -> web.StreamResponse:
         """Serve the list of the reasons."""
-        return await self._send(request, "/reasons", lambda: render_reasons(root="./"))
+        return await self._send(request, "/reasons", lambda: render_reasons(root=""))
 
     async def reason(self, request: web.Request) -> web.StreamResponse:
         """Serve the page of a reason."""
@@ -77,7 +98,7 @@ class PageHandlers:
         return await self._send(
             request,
             "/docs",
-            lambda: render_page("documents.html", root="./", title="Documents", groups=listed_documents()),
+            lambda: render_page("documents.html", root="", title="Documents", groups=listed_documents()),
         )
 
     async def document(self, request: web.Request) -> web.StreamResponse:

@@ -29,14 +29,14 @@ STATIC: Mapping[str, str] = {
 
 
 def render_page(template: str, *, root: str, **values: object) -> bytes:
-    """Render a template; `root` leads from the page to the status page, as `../`."""
+    """Render a template; `root` leads to the status page, as `../`; empty: it is a neighbour."""
     text = _environment().get_template(template).render(root=root, version=__version__, **values)
     return text.encode()
 
 
 def root_of(path: str) -> str:
-    """Return the way from the page of a path to the status page."""
-    return "../" * (path.count("/") - 1) or "./"
+    """Return the way from the page of a path to the status page; empty for its neighbours."""
+    return "../" * (path.count("/") - 1)
 
 
 @cache

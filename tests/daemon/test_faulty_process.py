@@ -18,7 +18,7 @@ FAULTS = {
     "metrics": "egressd.metrics.collect:_of_alerts=1000000",
     "delivery": "egressd.notify.supervisor:DeliverySupervisor._wanted=2",
     "watchdog": "egressd.daemon.run:replace=1",
-    "http": "egressd.web.pages:render_status=1000000",
+    "http": "egressd.web.status.page:StatusPage.render=1000000",
     "discovery": "egressd.engine.session:Session.refresh=1",
     "probe": "egressd.probe.sweep:clock_offset=1000000",
 }

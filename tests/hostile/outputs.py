@@ -46,7 +46,7 @@ from egressd.report.saved import from_json
 from egressd.state import Persistence
 from egressd.state.history import history_json, read_history
 from egressd.web.api.document import alerts_document, targets_document
-from egressd.web.status.page import render_status
+from egressd.web.status.page import StatusPage
 from tests.notify.samples import sample_receiver
 
 RULES = Alerting(explicit=1, silent=1, better=1, instance="here:10980", reminder=60.0)
@@ -171,7 +171,7 @@ def check_pages(snapshot: Snapshot) -> None:
     for openmetrics in (False, True):
         write_snapshot(snapshot, limits=LIMITS, openmetrics=openmetrics)
     metric_names(write_snapshot(snapshot, limits=LIMITS, openmetrics=False))
-    page = render_status(snapshot, now=clock.now(), stalled=False).decode()
+    page = StatusPage().render(snapshot, now=clock.now(), stalled=False).decode()
     assert "<script>alert" not in page
     for document in (alerts_document(snapshot), targets_document(snapshot)):
         json.dumps(document, allow_nan=False)

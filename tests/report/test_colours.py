@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-PAGES = ("egressd.report.ticket", "report.html"), ("egressd.web", "templates/status.html")
+PAGES = (("egressd.report.ticket", "report.html"),)
 WHITE, DARK = "#ffffff", "#1e1e1e"
 """The lightest of the backgrounds that browsers take for a dark page."""
 

@@ -14,7 +14,7 @@ LIKELY = frozenset({Confidence.HIGH, Confidence.MEDIUM})
 
 def who_text(blame: Blame, sure: Confidence | None, suspects: Sequence[Suspect]) -> str:
     """Say who caused it, how sure that is, and what would decide; `sure` is None in reports of 0.1.0."""
-    return "; ".join((_named(blame, sure, suspects), *_deciding(blame, sure, suspects)))
+    return "; ".join((party_text(blame, sure, suspects), *_deciding(blame, sure, suspects)))
 
 
 def who_and_team(blame: Blame, sure: Confidence | None, suspects: Sequence[Suspect]) -> str:
@@ -22,7 +22,7 @@ def who_and_team(blame: Blame, sure: Confidence | None, suspects: Sequence[Suspe
     if sure is None:
         return blame_and_team(blame)
     call = f"call {CALL[blame]} ({blame.value})"
-    return "; ".join((_named(blame, sure, suspects), call, *_deciding(blame, sure, suspects)))
+    return "; ".join((party_text(blame, sure, suspects), call, *_deciding(blame, sure, suspects)))
 
 
 def sureness(sure: Confidence) -> str:
@@ -43,7 +43,8 @@ def suspect_lines(suspects: Iterable[Suspect]) -> tuple[str, ...]:
     return tuple(f"{blame_text(one.blame)}: {one.decided_by}" for one in suspects)
 
 
-def _named(blame: Blame, sure: Confidence | None, suspects: Sequence[Suspect]) -> str:
+def party_text(blame: Blame, sure: Confidence | None, suspects: Sequence[Suspect]) -> str:
+    """Say who caused it, and how sure that is."""
     first, others = blame_text(blame), [blame_text(one.blame) for one in suspects if one.blame is not blame]
     if sure is None:
         return first

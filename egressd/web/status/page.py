@@ -1,162 +1,232 @@
-"""The status page: what fails, since when, who is to blame, and what to ask for."""
+"""The status page: one snapshot with its history, as a page for a wall, a desk or a telephone."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, Template
-
-from egressd import __version__, clock
-from egressd.attribution.blame.claims import suspect_lines, who_text
-from egressd.model.alert import SILENCE_PREFIX, SUSPECTED, Alert, Condition, Silence
+from egressd import clock
+from egressd.firewall.languages import LANGUAGES, Language
+from egressd.model.alert import Alert, Silence
 from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
 from egressd.model.snapshot import ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
-from egressd.report.summary import by_profile, count_outcomes, outcomes_of
+from egressd.report.summary import count_outcomes
+from egressd.standing.results import TargetResult, results_of
+from egressd.state.history import HistoryError
+from egressd.state.timeline import ChangeRecord, timelines
 from egressd.web.api.document import by_urgency
-from egressd.wording import count, name_first, span
+from egressd.web.api.history import RecentChanges
+from egressd.web.status.asks import SweepAsks
+from egressd.web.status.cards import MOST_CARDS, Card, CardFacts, cards_of, suppression
+from egressd.web.status.certificates import CertificateRow, certificate_rows
+from egressd.web.status.filters import PERIODS, STATES, PageQuery
+from egressd.web.status.moment import Moment, moment_of
+from egressd.web.status.strip import StripScale
+from egressd.web.status.targets import (
+    OWN,
+    ProductGroup,
+    TargetFacts,
+    StatusRow,
+    product_groups,
+    shown_groups,
+)
+from egressd.web.template import render_page
+from egressd.wording import count, name_first
 
-MOST_ROWS = 500
-"""Rows of a table at most; the API has them all."""
+MOST_ROWS = 200
+"""Rows of a list at most; the API has them all."""
+MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ProfileRow:
-    """One profile."""
+class ProductRow:
+    """One product in the overview."""
 
     name: str
     tally: OutcomeCounts
-    reachable: str
+    reachable: Moment | None
+    """When all of its required targets were last reachable."""
+    tiles: tuple[tuple[str, str, Outcome], ...]
+    """Id, host and outcome of each target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _FailingRow:
-    """One target and source that is not ok."""
-
-    target: str
-    need: str
-    source: str
-    outcome: str
-    reason: str
-    state: str
-    since: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _AlertRow:
-    """One open alert."""
-
-    title: str
-    severity: str
-    state: str
-    since: str
-    reason: str
-    party: str
-    suspects: tuple[str, ...]
-    advice: str
-    evidence: tuple[str, ...]
-    targets: tuple[str, ...]
-    sources: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PendingRow:
+class PendingRow:
     """One alert without notifications."""
 
     title: str
     severity: str
-    since: str
+    since: Moment | None
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ReceiverRow:
+class ReceiverRow:
     """One receiver."""
 
     name: str
     kind: str
     waiting: int
-    delivered: str
-    error: str
+    delivered: Moment | None
+    failing: Moment | None
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _StatusPage:
+class SilenceRow:
+    """One silence."""
+
+    name: str
+    words: str
+    ends: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
     """The variables of the template."""
 
     headline: str
-    good: bool
-    version: str
+    mood: str
+    """`good`, `bad` or `waiting`: the name of the page's icon."""
     host: str
-    now: str
-    counts: str
-    completed: str
-    next_sweep: str
+    now: Moment
+    counts: OutcomeCounts | None
+    started: Moment | None
+    completed: Moment | None
+    next_sweep: Moment | None
     notes: tuple[str, ...]
-    alerts: tuple[_AlertRow, ...]
-    pending: tuple[_PendingRow, ...]
-    silences: tuple[str, ...]
-    receivers: tuple[_ReceiverRow, ...]
-    failing: tuple[_FailingRow, ...]
-    profiles: tuple[_ProfileRow, ...]
+    cards: tuple[Card, ...]
+    more_cards: int
+    pending: tuple[PendingRow, ...]
+    silences: tuple[SilenceRow, ...]
+    receivers: tuple[ReceiverRow, ...]
+    products: tuple[ProductRow, ...]
+    certificates: tuple[CertificateRow, ...]
+    rules: int
+    """How many rules the failures of the last sweep ask for."""
+    languages: tuple[Language, ...]
+    groups: tuple[ProductGroup, ...]
+    names: tuple[str, ...]
+    """Of all products."""
+    several: bool
+    """Whether targets are probed from several sources."""
+    left_out: int
+    history_note: str
+    """What is missing of the history; empty: nothing."""
+    query: PageQuery
+    periods: tuple[str, ...]
+    states: tuple[str, ...]
     unsampled: tuple[Unsampled, ...]
 
 
-def render_status(snapshot: Snapshot, *, now: datetime, stalled: bool) -> bytes:
-    """Render the page; all values are escaped."""
-    return _template().render(page=_page(snapshot, now=now, stalled=stalled)).encode()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusPage:
+    """Renders the page; its only state are caches."""
+
+    asks: SweepAsks = field(default_factory=SweepAsks)
+    changes: RecentChanges = field(default_factory=RecentChanges)
+
+    def render(
+        self, snapshot: Snapshot, *, now: datetime, stalled: bool, query: PageQuery | None = None
+    ) -> bytes:
+        """Render the page as of now; all values are escaped."""
+        view = self._view(snapshot, now, stalled=stalled, query=query or PageQuery())
+        return render_page("status.html", root="", title=view.headline, page=view)
+
+    def _view(self, snapshot: Snapshot, now: datetime, *, stalled: bool, query: PageQuery) -> StatusView:
+        sweep, alerts = snapshot.sweep, by_urgency(snapshot.alerts)
+        headline, mood = _headline(snapshot, stalled=stalled)
+        cards = cards_of(
+            (one for one in alerts if one.is_open), CardFacts(snapshot=snapshot, asks=self.asks, now=now)
+        )
+        results = tuple(results_of(sweep)) if sweep else ()
+        groups, note = self._groups(snapshot, sweep, results, query=query, now=now) if sweep else ((), "")
+        shown, left_out = shown_groups(groups, query)
+        rows = [row for group in groups for row in group.rows]
+        return StatusView(
+            headline=headline,
+            mood=mood,
+            host=sweep.recording.vantage.host if sweep else "",
+            now=Moment(stamp=clock.timestamp(now), ago="now"),
+            counts=count_outcomes(row.outcome for row in rows) if sweep else None,
+            started=moment_of(snapshot.started, now),
+            completed=moment_of(snapshot.counters.completed, now),
+            next_sweep=moment_of(snapshot.next_sweep, now),
+            notes=tuple(_notes(snapshot)),
+            cards=cards[:MOST_CARDS],
+            more_cards=max(0, len(cards) - MOST_CARDS),
+            pending=tuple(_pending(one, now) for one in alerts if not one.is_open)[:MOST_ROWS],
+            silences=tuple(_silence(one, now) for one in snapshot.silences),
+            receivers=tuple(_receivers(snapshot, now)),
+            products=tuple(_products(snapshot, sweep, rows, now)) if sweep else (),
+            certificates=certificate_rows(results, now=now),
+            rules=len(self.asks.rules(sweep)) if sweep else 0,
+            languages=tuple(LANGUAGES.values()),
+            groups=shown,
+            names=tuple(one.name for one in groups),
+            several=any(len(row.sources) > 1 for row in rows),
+            left_out=left_out,
+            history_note=note,
+            query=query,
+            periods=tuple(PERIODS),
+            states=STATES,
+            unsampled=sweep.recording.plan.unsampled[:MOST_ROWS] if sweep else (),
+        )
+
+    def _groups(
+        self,
+        snapshot: Snapshot,
+        sweep: Sweep,
+        results: tuple[TargetResult, ...],
+        *,
+        query: PageQuery,
+        now: datetime,
+    ) -> tuple[tuple[ProductGroup, ...], str]:
+        """Return all targets by product, and what is missing of their history."""
+        record, note = self._record(snapshot, query, now)
+        period = PERIODS[query.period]
+        since, until = clock.timestamp(now - period), clock.timestamp(now)
+        facts = TargetFacts(
+            snapshot=snapshot,
+            sweep=sweep,
+            results={(one.target, one.source): one for one in results},
+            segments=timelines(record, snapshot.standings.targets, since=since, until=until),
+            scale=StripScale(begin=now - period, period=period, pauses=record.pauses),
+            now=now,
+        )
+        return product_groups(facts), note
+
+    def _record(self, snapshot: Snapshot, query: PageQuery, now: datetime) -> tuple[ChangeRecord, str]:
+        """Return the changes to show, and what is missing of them; without any, standings tell what holds."""
+        period = PERIODS[query.period]
+        try:
+            found = self.changes.read(snapshot, period, now=now)
+        except HistoryError as error:
+            return ChangeRecord(since=clock.timestamp(now - period)), f"{error}"
+        why = "There are more changes than are shown: what was before the oldest of them is left empty."
+        return found, why if found.cut else ""
 
 
-@cache
-def _template() -> Template:
-    text = (files("egressd.web") / "templates" / "status.html").read_text(encoding="utf-8")
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(text)
-
-
-def _page(snapshot: Snapshot, *, now: datetime, stalled: bool) -> _StatusPage:
-    sweep, alerts = snapshot.sweep, by_urgency(snapshot.alerts)
-    headline, good = _headline(snapshot, stalled=stalled)
-    return _StatusPage(
-        headline=headline,
-        good=good,
-        version=__version__,
-        host=sweep.recording.vantage.host if sweep else "",
-        now=clock.timestamp(now),
-        counts=_counts(count_outcomes(outcomes_of(sweep).values())) if sweep else "",
-        completed=_ago(snapshot.counters.completed, now),
-        next_sweep=_ago(snapshot.next_sweep, now),
-        notes=tuple(_notes(snapshot)),
-        alerts=tuple(_shown(one, now) for one in alerts if one.is_open)[:MOST_ROWS],
-        pending=tuple(_pending(one, now) for one in alerts if not one.is_open)[:MOST_ROWS],
-        silences=tuple(_silence(one, now) for one in snapshot.silences),
-        receivers=tuple(_receivers(snapshot, now)),
-        failing=tuple(_failing(snapshot, sweep, now))[:MOST_ROWS] if sweep else (),
-        profiles=tuple(_profiles(snapshot, sweep, now)) if sweep else (),
-        unsampled=sweep.recording.plan.unsampled[:MOST_ROWS] if sweep else (),
-    )
-
-
-def _headline(snapshot: Snapshot, *, stalled: bool) -> tuple[str, bool]:
+def _headline(snapshot: Snapshot, *, stalled: bool) -> tuple[str, str]:
+    """Say the most important thing, and whether it is good."""
     if stalled:
-        return "The scheduler has stalled: this page is out of date", False
+        return "The scheduler has stalled: this page is out of date", "bad"
     if snapshot.sweep is None:
-        return "Waiting for the first sweep", True
+        return "Waiting for the first sweep", "waiting"
     severities = Counter(one.condition.severity for one in snapshot.alerts if one.is_open)
     urgent = severities[Severity.CRITICAL]
     if urgent:
-        return f"{count(urgent, 'critical alert')} open: {_names_of_urgent(snapshot)}", False
+        return f"{count(urgent, 'critical alert')} open: {_names_of_urgent(snapshot)}", "bad"
     suspect = len({one.target for one in snapshot.standings.targets if not one.settled})
     if suspect:
-        return f"Nothing critical is confirmed; {count(suspect, 'target')} probed again", True
+        return f"Nothing critical is confirmed; {count(suspect, 'target')} probed again", "waiting"
     if severities:
-        return f"Nothing critical; {count(severities.total(), 'alert')} open", True
-    return "Everything required is reachable", True
+        return f"Nothing critical; {count(severities.total(), 'alert')} open", "good"
+    return "Everything required is reachable", "good"
 
 
 def _names_of_urgent(snapshot: Snapshot) -> str:
@@ -168,114 +238,57 @@ def _names_of_urgent(snapshot: Snapshot) -> str:
     return name_first(named or [one.summary for one in urgent])
 
 
-def _counts(counts: OutcomeCounts) -> str:
-    parts = [f"{getattr(counts, one.value)} {one.value}" for one in Outcome if getattr(counts, one.value)]
-    return f"{counts.targets} targets: {', '.join(parts)}"
-
-
 def _notes(snapshot: Snapshot) -> Iterator[str]:
     if not snapshot.config.successful:
         yield "The configuration was changed and is bad; the one before is in force:"
-        yield from snapshot.config.problems[:20]
+        yield from snapshot.config.problems[:MOST_PROBLEMS]
     if snapshot.state.problem:
         yield f"State can't be saved: {snapshot.state.problem}"
 
 
-def _shown(one: Alert, now: datetime) -> _AlertRow:
+def _pending(one: Alert, now: datetime) -> PendingRow:
     about = one.condition
-    words = [one.state.name.lower(), f"in {about.phase}" if about.phase else ""]
-    words.append(f"confidence {about.confidence}" if about.confidence else "")
-    words.append(_suppression(one))
-    return _AlertRow(
+    return PendingRow(
         title=about.summary,
         severity=about.severity,
-        state=", ".join(word for word in words if word),
-        since=_ago(about.since, now),
-        reason=about.reason or "",
-        party=_party(about),
-        suspects=suspect_lines(about.suspects or ()),
-        advice=about.advice,
-        evidence=about.evidence,
-        targets=about.targets,
-        sources=about.sources,
+        since=moment_of(about.since, now),
+        why=suppression(one) or "holds for too short a time",
     )
 
 
-def _party(about: Condition) -> str:
-    if about.blame is None:
-        return "not known yet"
-    return who_text(about.blame, about.blame_confidence, about.suspects or ())
-
-
-def _pending(one: Alert, now: datetime) -> _PendingRow:
-    about = one.condition
-    why = _suppression(one) or "holds for too short a time"
-    return _PendingRow(title=about.summary, severity=about.severity, since=_ago(about.since, now), why=why)
-
-
-def _suppression(one: Alert) -> str:
-    """Say which silences, causes or other alerts suppress an alert; empty: none does."""
-    by = set(one.suppressed_by)
-    silences = sorted(name.removeprefix(SILENCE_PREFIX) for name in by if name.startswith(SILENCE_PREFIX))
-    alerts = sorted(name for name in by - {SUSPECTED} if not name.startswith(SILENCE_PREFIX))
-    parts = (
-        f"silenced by {', '.join(silences)}" if silences else "",
-        f"suppressed by {', '.join(alerts)}" if alerts else "",
-        "a shared cause is suspected" if SUSPECTED in by else "",
-    )
-    return "; ".join(part for part in parts if part)
-
-
-def _silence(one: Silence, now: datetime) -> str:
+def _silence(one: Silence, now: datetime) -> SilenceRow:
     why = f": {one.reason}" if one.reason else ""
     who = f", opened by {one.by}" if one.by else ""
-    return f"{one.name}{why}{who}, ends {_ago(one.ends, now)}"
+    return SilenceRow(name=one.name, words=f"{one.name}{why}{who}", ends=moment_of(one.ends, now))
 
 
-def _receivers(snapshot: Snapshot, now: datetime) -> Iterator[_ReceiverRow]:
+def _receivers(snapshot: Snapshot, now: datetime) -> Iterator[ReceiverRow]:
     known = {one.name: one for one in snapshot.receivers}
     for one in snapshot.settings.notify.receivers:
         status = known.get(one.name) or ReceiverStatus(name=one.name)
-        failing = status.failing_since
-        yield _ReceiverRow(
+        yield ReceiverRow(
             name=one.name,
             kind=one.type,
             waiting=status.waiting,
-            delivered=_ago(status.delivered_at, now),
-            error=f"failing since {_ago(failing, now)}: {status.why}" if failing else "",
+            delivered=moment_of(status.delivered_at, now),
+            failing=moment_of(status.failing_since, now),
+            why=status.why,
         )
 
 
-def _failing(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[_FailingRow]:
-    """Yield what is not ok by its last probe or its standing, the worst first."""
-    standings = {one.key: one for one in snapshot.standings.targets}
-    needs = {one.id: one.need for one in sweep.recording.plan.targets}
-    results = [(judged.target, one) for judged in sweep.verdicts for one in judged.by_source]
-    results.sort(key=lambda pair: -pair[1].verdict.outcome.severity)
-    for target, one in results:
-        standing = standings.get((target, one.source))
-        ok = one.verdict.outcome is Outcome.OK and (standing is None or standing.up)
-        if not ok:
-            yield _FailingRow(
-                target=target,
-                need=needs[target],
-                source=one.source,
-                outcome=one.verdict.outcome,
-                reason=one.verdict.reason or "",
-                state=standing.state.name.lower() if standing else "",
-                since=_ago(standing.since if standing else None, now),
-            )
-
-
-def _profiles(snapshot: Snapshot, sweep: Sweep, now: datetime) -> Iterator[_ProfileRow]:
-    for name, counts in by_profile(sweep).items():
-        yield _ProfileRow(name=name, tally=counts, reachable=_ago(snapshot.counters.profiles.get(name), now))
-
-
-def _ago(moment: str | None, now: datetime) -> str:
-    """Write a time, and how long ago it is or how far ahead."""
-    if moment is None:
-        return "never"
-    seconds = (now - datetime.fromisoformat(moment)).total_seconds()
-    shown = f"{moment[:19]}Z"
-    return f"{shown} (in {span(-seconds)})" if seconds < 0 else f"{shown} ({span(seconds)} ago)"
+def _products(
+    snapshot: Snapshot, sweep: Sweep, shown: Iterable[StatusRow], now: datetime
+) -> Iterator[ProductRow]:
+    """Yield each product with a tile for each of its targets, those that others need as well included."""
+    rows = {row.id: (row.id, row.host, row.outcome) for row in shown}
+    members: dict[str, list[tuple[str, str, Outcome]]] = {}
+    for target in sweep.recording.plan.targets:
+        for name in target.profiles or ("",):
+            members.setdefault(name, []).append(rows[target.id])
+    for name, some in members.items():
+        yield ProductRow(
+            name=name or OWN,
+            tally=count_outcomes(outcome for _, _, outcome in some),
+            reachable=moment_of(snapshot.counters.profiles.get(name), now),
+            tiles=tuple(some),
+        )
