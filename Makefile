@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := check
-.PHONY: demo test ordinary quick coverage search check style bench bench-scrape soak docs lock wheelhouse clean
+.PHONY: demo test ordinary quick coverage search check style bench bench-scrape bench-page soak docs lock wheelhouse clean
 
 demo: $(VENV)/.runtime  ## Sweep a simulated Azure with faults, on loopback, and show the report
 	@scripts/demo $(BIN)/egressd
@@ -47,6 +47,9 @@ bench: $(VENV)/.dev  ## CPU, wall time and memory beside Debian's prometheus-bla
 
 bench-scrape: $(VENV)/.dev  ## What a scrape of 500 targets x 3 sources costs, and how long it holds up the loop
 	$(BIN)/python -m bench.scrape $(ARGS)
+
+bench-page: $(VENV)/.dev  ## What the status page of 1,000 targets with 90 days of changes costs
+	$(BIN)/python -m bench.page $(ARGS)
 
 soak: $(VENV)/.dev  ## Thousands of sweeps of the lab at full speed: does anything grow? Then a day of bad days
 	$(BIN)/python -m bench.soak $(ARGS)

@@ -29,8 +29,8 @@ from egressd.web.status.strip import StripScale
 from egressd.web.status.targets import (
     OWN,
     ProductGroup,
-    TargetFacts,
     StatusRow,
+    TargetFacts,
     product_groups,
     shown_groups,
 )
