@@ -2,50 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 
 from egressd.firewall.ask import Asks
 from egressd.firewall.languages import Language
-from egressd.firewall.rule import Action, FirewallRule, Leg
+from egressd.firewall.rule import FirewallRule
 from egressd.model.verdict import Sweep
-
-_ACTIONS: Mapping[Action, str] = {
-    Action.ALLOW: "allow",
-    Action.EXEMPT: "no TLS inspection",
-    Action.RESOLVE: "resolve",
-}
-_LEGS: Mapping[Leg, str] = {
-    Leg.DIRECT: "",
-    Leg.TO_PROXY: "to the proxy",
-    Leg.AT_PROXY: "in the proxy's policy",
-    Leg.FROM_PROXY: "from the proxy on",
-    Leg.BY_GATEWAY: "forwarded by the gateway",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleRow:
-    """One rule on a card."""
-
-    action: str
-    service: str
-    """Transport and port; empty: it is about a name."""
-    destination: str
-    sources: tuple[str, ...]
-    need: str
-    team: str
-    leg: str
-    note: str
-    """Service tags, and the hosts of a wildcard that failed."""
-
-    @property
-    def line(self) -> str:
-        """The rule as one line of text."""
-        origin = ", ".join(self.sources) or "this host"
-        way = ("for", origin, "the name") if not self.service else ("from", origin, "to")
-        words = (self.action, self.service, *way, self.destination, f"({self.need})", self.leg)
-        return " ".join(word for word in words if word)
+from egressd.report.ticket.rule_row import RuleRow
 
 
 class SweepAsks:
@@ -83,35 +46,12 @@ class SweepAsks:
         return self._asks
 
 
-def rule_rows(rules: Iterable[FirewallRule]) -> tuple[RuleRow, ...]:
-    """Return rules as a card shows them."""
-    return tuple(
-        RuleRow(
-            action=_ACTIONS[one.action],
-            service=_service(one),
-            destination=one.destination,
-            sources=tuple(one.sources),
-            need=one.need,
-            team=one.team,
-            leg=_LEGS[one.leg],
-            note=_note(one),
-        )
-        for one in rules
-    )
+def copied_text(rows: Iterable[RuleRow]) -> str:
+    """Return rules as lines of text, to paste them into a request."""
+    return "".join(f"{_line(one)}\n" for one in rows)
 
 
-def _service(rule: FirewallRule) -> str:
-    """Return transport and port; empty for a name, which is looked up whatever it is used for."""
-    if rule.action is Action.RESOLVE:
-        return ""
-    return "/".join(part for part in (rule.transport, rule.ports) if part)
-
-
-def _note(rule: FirewallRule) -> str:
-    parts = (
-        "as public DNS does" if rule.action is Action.RESOLVE else "",
-        f"service tag {', '.join(rule.service_tags)}" if rule.service_tags else "",
-        f"seen failing: {', '.join(rule.hosts)}" if rule.hosts else "",
-        f"when {'; '.join(rule.conditions)}" if rule.conditions else "",
-    )
-    return "; ".join(part for part in parts if part)
+def _line(row: RuleRow) -> str:
+    tags = f"service tags {row.service_tags}" if row.service_tags else ""
+    more = "; ".join(part for part in (row.need, tags, row.note) if part)
+    return f"{row.action} {row.port} from {row.sources} to {row.destination} ({more})"

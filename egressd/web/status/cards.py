@@ -14,8 +14,9 @@ from egressd.model.alert import SILENCE_PREFIX, SUSPECTED, Alert, AlertName, Ale
 from egressd.model.notification import Severity
 from egressd.model.snapshot import Snapshot
 from egressd.model.verdict import team_of
+from egressd.report.ticket.rule_row import SURE, RuleRow, rule_rows
 from egressd.web.manual.document import runbook_place
-from egressd.web.status.asks import RuleRow, SweepAsks, rule_rows
+from egressd.web.status.asks import SweepAsks, copied_text
 from egressd.web.status.moment import Moment, moment_of
 from egressd.wording import count
 
@@ -51,11 +52,13 @@ class Card:
     targets: tuple[str, ...]
     sources: tuple[str, ...]
     rules: tuple[RuleRow, ...]
+    sure: bool
+    """Whether it is sure enough whom to ask for them; else they are a question."""
 
     @property
     def copied(self) -> str:
         """What the copy button takes: the rules as text."""
-        return "".join(f"{one.line}\n" for one in self.rules)
+        return copied_text(self.rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,7 @@ def _card(some: list[Alert], facts: CardFacts) -> Card:
     about = first.condition
     reason = find_reason(about.reason) if about.reason else None
     targets = tuple(dict.fromkeys(name for one in some for name in one.condition.targets))
+    rules = _rules(about, targets, facts)
     evidence = tuple(dict.fromkeys(line for one in some for line in one.condition.evidence))
     return Card(
         id=f"card-{first.id}",
@@ -117,7 +121,8 @@ def _card(some: list[Alert], facts: CardFacts) -> Card:
         more_evidence=max(0, len(evidence) - MOST_EVIDENCE),
         targets=targets,
         sources=tuple(dict.fromkeys(name for one in some for name in one.condition.sources)),
-        rules=rule_rows(_rules(about, targets, facts)),
+        rules=rule_rows(rules),
+        sure=all(one.confidence is None or one.confidence in SURE for one in rules),
     )
 
 
