@@ -16,6 +16,7 @@ from egressd.planning.select import (
     SelectedRow,
     endpoint_matches,
     endpoint_may_match,
+    names_of_rows,
     refuse_unmatched,
     select,
 )
@@ -52,7 +53,9 @@ def selected_rows(catalog: Catalog, settings: Settings) -> tuple[SelectedRow, ..
     """
     rows = select(catalog, settings)
     refuse_unmatched(
-        settings.only, lambda glob: any(endpoint_may_match(row.endpoint, (glob,)) for row in rows)
+        settings.only,
+        lambda glob: any(endpoint_may_match(row.endpoint, (glob,)) for row in rows),
+        lambda: names_of_rows(rows),
     )
     return tuple(row for row in rows if not settings.only or endpoint_may_match(row.endpoint, settings.only))
 

@@ -7,17 +7,19 @@ import select
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from egressd.cli.display import DISPLAY, note, wants_colour, width
 from egressd.cli.guard import discard_stdout
 from egressd.cli.options import Format, RuleFormat, format_for
 from egressd.cli.outputfile import write_output
 from egressd.errors import OutputError
-from egressd.firewall.document import RuleSet
 from egressd.inputfile import why_unusable
 from egressd.model.verdict import Sweep, Team
 from egressd.report.ticket.scope import WHOLE, TicketScope
+
+if TYPE_CHECKING:
+    from egressd.firewall.document import RuleSet
 
 READABLE = 0o644
 """The mode of files for another service: node_exporter runs as another user, whatever our umask."""

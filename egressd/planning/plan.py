@@ -35,6 +35,7 @@ from egressd.planning.select import (
     endpoint_matches,
     endpoint_may_match,
     feature_notes,
+    names_of_rows,
     needed_by,
     refuse_unmatched,
     select,
@@ -74,7 +75,11 @@ def make_plan(
     context = _context(catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers)
     rows, settings = route_by_gateway(select(catalog, settings), settings, listening=arc_proxy)
     every = expand(rows, context)
-    refuse_unmatched(settings.only, lambda glob: any(_selected(one, (glob,)) for one in every))
+    refuse_unmatched(
+        settings.only,
+        lambda glob: any(_selected(one, (glob,)) for one in every),
+        lambda: (*names_of_rows(rows), *(sample.host for one in every for sample in one.samples)),
+    )
     expansions = tuple(one for one in every if _selected(one, settings.only))
     refuse_foreign(settings.only_failed, (one.row.endpoint.id for one in expansions), settings)
     draft = _draft(expansions, settings, catalog)

@@ -142,18 +142,31 @@ def endpoint_may_match(endpoint: Endpoint, globs: Iterable[str]) -> bool:
     )
 
 
-def refuse_unmatched(only: tuple[str, ...], names: Callable[[str], bool]) -> None:
+def refuse_unmatched(
+    only: tuple[str, ...], names: Callable[[str], bool], known: Callable[[], Iterable[str]]
+) -> None:
     """Refuse patterns of `--only` that match nothing: an empty sweep must not look like success.
 
+    `known` gives what could have been named.
+
     Raises:
-        UsageError: naming all of them.
+        UsageError: naming all of them, with what may have been meant.
     """
     unmatched = [glob for glob in only if not names(glob)]
     if unmatched:
+        every = sorted(set(known()))
+        near = [one for glob in unmatched for one in difflib.get_close_matches(glob, every, n=1, cutoff=0.75)]
+        meant = f"; did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
         raise UsageError(
             f"cannot find an endpoint for --only {', '.join(unmatched)}: "
-            "no selected id, pattern or host matches (`egressd catalog list` shows them)"
+            f"no selected id, pattern or host matches (`egressd catalog list` shows them){meant}"
         )
+
+
+def names_of_rows(rows: Iterable[SelectedRow]) -> Iterator[str]:
+    """Yield the id and the pattern of each row."""
+    for row in rows:
+        yield from (row.endpoint.id, row.endpoint.pattern)
 
 
 def _override_matches(one: Override, endpoint: Endpoint, host: str | None) -> bool:

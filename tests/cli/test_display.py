@@ -19,14 +19,14 @@ from egressd.cli.display import WIDEST
 from tests.pausing_loop import EGRESSD
 
 BARE = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
-HOST = "mcr.microsoft.com"
+HOST = "packages.microsoft.com"
 
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, str]:
     """Saved reports of the lab: a sound one (True), and one in which a required host is reset (False)."""
     folder = tmp_path_factory.mktemp("saved")
-    words = ("lab", "--once", "-f", "json", "-o")
+    words = ("lab", "--once", "-p", "connected-machine", "-f", "json", "-o")
     for name, fault in (("sound", ()), ("broken", ("--fault", f"tls_reset={HOST}"))):
         subprocess.run([*EGRESSD, *words, str(folder / name), *fault], check=False, capture_output=True)
     return {True: str(folder / "sound"), False: str(folder / "broken")}
@@ -138,7 +138,7 @@ def test_verbose_lists_what_passed(reports: dict[bool, str]) -> None:
     plain, more = run("replay", reports[False]).stdout, run("replay", "-v", reports[False]).stdout
     assert "PASSED" not in plain
     passed = more[more.index("PASSED") :].split("\n\n")[0].splitlines()
-    assert len(set(passed)) == len(passed) > 80
+    assert len(set(passed)) == len(passed) > 20
     assert [line for line in passed if f" {HOST}:" in line] == []
     assert "egressd-probe-" not in "".join(passed)
 

@@ -100,3 +100,28 @@ def test_a_flag_wins_over_what_the_file_says_of_features_and_private_link(tmp_pa
     assert "does not support a private link scope" in as_written.stdout
     assert "private_link:" not in flagged.stdout
     assert "feature sql is not in use" in " ".join(flagged.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("plan", "--cloud", "azurechina"), "is not one of public, usgov, china; did you mean china?"),
+        (("rules", "x", "-f", "palo-alto"), "did you mean paloalto?"),
+        (("rules", "x", "--team", "firewal"), "did you mean firewall?"),
+        (("--once", "--log.level", "warning"), "did you mean warn?"),
+        (("catalog", "export", "--need", "REQUIRD"), "did you mean required?"),
+        (("plan", "--only", "mcr.microsft.com"), "did you mean mcr.microsoft.com?"),
+        (("catalog", "list", "--only", "rb-mrc"), "did you mean rb-mcr?"),
+        (("lab", "--once", "--fault", "tls_rest=x"), "did you mean tls_reset or tcp_reset?"),
+        (("completion", "fsh"), "did you mean fish"),
+        (("plan", "--regoin", "x"), "--region"),
+        (("catalog", "lst"), "list"),
+        (("plan", "-f", "nonsense"), "'nonsense' is not one of text, json"),
+    ],
+)
+def test_what_was_meant_is_suggested(words: tuple[str, ...], message: str) -> None:
+    """A name that does not exist is wrong usage, and the closest that does is named."""
+    done = run(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in " ".join(done.stderr.split())
+    assert "Value error" not in done.stderr

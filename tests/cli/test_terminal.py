@@ -52,6 +52,15 @@ def test_a_configuration_writes_nothing_to_the_terminal(tmp_path: Path, document
         ("plan", "--profile", HOSTILE),
         ("healthcheck", "--url", f"http://{HOSTILE}"),
         ("history", "--since", HOSTILE),
+        ("plan", f"--regi{HOSTILE}"),
+        ("plan", HOSTILE),
+        (f"pla{HOSTILE}",),
+        ("catalog", f"lis{HOSTILE}"),
+        ("plan", "--cloud", f"public{HOSTILE}"),
+        ("lab", "--port.base", HOSTILE),
+        ("rules", "x", "--team", HOSTILE),
+        ("explain", HOSTILE),
+        ("completion", HOSTILE),
     ],
 )
 def test_a_flag_writes_nothing_to_the_terminal(words: tuple[str, ...]) -> None:

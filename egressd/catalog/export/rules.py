@@ -31,7 +31,7 @@ from egressd.planning.placeholder import (
     substitute,
     substitute_known,
 )
-from egressd.planning.select import SelectedRow, endpoint_may_match, refuse_unmatched, select
+from egressd.planning.select import SelectedRow, endpoint_may_match, names_of_rows, refuse_unmatched, select
 
 Place = tuple[str, int | None]
 """A destination and its first port."""
@@ -65,6 +65,7 @@ def firewall_rules(
     refuse_unmatched(
         settings.only,
         lambda glob: any(_selected(row.endpoint, replace(settings, only=(glob,)), values) for row in every),
+        lambda: names_of_rows(every),
     )
     wanted = (row for row in every if _selected(row.endpoint, settings, values) and only.takes(row.endpoint))
     return merged(new for row in wanted for new in _rules_of(row, settings, values, only))

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from egressd.cli.reference.choices import suggest_choices
 from egressd.cli.reference.exitcodes import EXIT_CODES, exit_code_line
 from egressd.cli.reference.variables import all_commands, announce_variables, name_variables
 
@@ -26,6 +27,7 @@ class CommandLine(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         name_variables(self, os.environ)
+        suggest_choices(self)
         for path, command in all_commands(self):
             words = " ".join(path)
             if words in EXIT_CODES:

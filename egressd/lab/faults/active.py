@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from egressd.lab.faults.fault import Fault, Layer
 from egressd.lab.faults.network import DNS, NTP, TCP
 from egressd.lab.faults.session import CERTIFICATE, HTTP, IMAGES, RELAYS, TLS
 from egressd.planning.pattern import glob_matches_host
+from egressd.wording import either_of
 
 FAULTS: Mapping[str, Fault] = {one.name: one for one in (*DNS, *TCP, *TLS, *CERTIFICATE, *HTTP, *NTP)}
 """All faults by name, in the order of the phases."""
@@ -45,7 +47,9 @@ def parse_switch(text: str) -> Switch:
     if not equals or not where.strip():
         raise UsageError(f"cannot read the fault {text!r}: write FAULT=HOST, where HOST may contain `*`")
     if fault is None:
-        raise UsageError(f"cannot find a fault named {name.strip()!r}: `egressd lab --list` names them all")
+        near = difflib.get_close_matches(name.strip(), FAULTS, n=2)
+        hint = f"did you mean {either_of(near)}?" if near else "`egressd lab --list` names them all"
+        raise UsageError(f"cannot find a fault named {name.strip()!r}: {hint}")
     pattern, _, port = where.strip().lower().partition(":")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
         raise UsageError(f"cannot read the port of {text!r}: it is a number from 1 to 65535")

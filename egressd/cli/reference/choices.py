@@ -1,0 +1,68 @@
+"""What was meant by a value that an option does not have, and mistakes shown without control characters."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from egressd.cli.log import printable
+from egressd.cli.reference.variables import all_commands
+from egressd.wording import either_of
+
+NOT_ONE_OF = re.compile(r"(?:Value error, )?'(?P<given>.*)' is not one of (?P<known>'.*')\.?", re.DOTALL)
+
+
+def suggest_choices(root: TyperGroup) -> None:
+    """Let errors about values say what may have been meant, and no error move the cursor."""
+    for _, command in all_commands(root):
+        for one in command.params:
+            setattr(one, "process_value", _suggesting(one.process_value))  # noqa: B010 - of this parameter
+        for name in ("make_context", "resolve_command"):
+            if hasattr(command, name):
+                setattr(command, name, _printing(getattr(command, name)))
+
+
+def _printing(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Show what a script passes on from others as text: click repeats it as it is."""
+
+    @wraps(parse)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return parse(*args, **kwargs)
+        except Exception as error:
+            message = getattr(error, "message", None)
+            if isinstance(message, str):
+                setattr(error, "message", printable(message))  # noqa: B010 - typer exports few of its errors
+            raise
+
+    return run
+
+
+def _suggesting(process: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def run(context: Any, value: Any) -> Any:
+        try:
+            return process(context, value)
+        except typer.BadParameter as error:
+            error.message = choice_message(error.message)
+            raise
+
+    return run
+
+
+def choice_message(message: str) -> str:
+    """Return typer's message about a value, with the closest choices at its end."""
+    found = NOT_ONE_OF.fullmatch(message)
+    if found is None:
+        return message
+    given, known = found["given"], re.findall(r"'([^']*)'", found["known"])
+    asked = given.lower()[:80]
+    near = [one for one in known if len(asked) > 2 and (one in asked or asked in one)]
+    near = near or difflib.get_close_matches(asked, known, n=2)
+    hint = f"; did you mean {either_of(near[:2])}?" if near else ""
+    return f"{given!r} is not one of {', '.join(known)}{hint}"
