@@ -179,6 +179,15 @@ FLAG_OPTIONS: Mapping[str, Any] = {
         "URL",
         "Azure Arc gateway in use: https://contoso.gw.arc.azure.com, the prefix, or `none`.",
     ),
+    "service_tags": Annotated[
+        Path | None,
+        typer.Option(
+            "--service-tags",
+            metavar="FILE",
+            help="Microsoft's ServiceTags_*.json, where the firewall allows by address.",
+            readable=False,
+        ),
+    ],
     "compare_paths": Annotated[
         bool, typer.Option("--compare-paths", help="Probe directly and by the proxy, and say which works.")
     ],
@@ -204,7 +213,7 @@ FLAG_OPTIONS: Mapping[str, Any] = {
 """The options of a command line that fill `Flags`, by field."""
 PLACE_FLAGS = ("region", "allow_unknown_region", "cloud", "profiles", "features", "private_link")
 """What is looked at: the products, where they are, and what of them is in use."""
-PLAN_FLAGS = (*PLACE_FLAGS, "sources", "proxy", "arc_gateway", "compare_paths", "only")
+PLAN_FLAGS = (*PLACE_FLAGS, "sources", "proxy", "arc_gateway", "service_tags", "compare_paths", "only")
 """What a plan is made of."""
 
 

@@ -16,6 +16,7 @@ from egressd.config.schema import EndpointPart, File, OverridePart, ProxyPart
 from egressd.errors import ConfigError
 from egressd.fields.files import read_secret
 from egressd.fields.parse import parse_resolver
+from egressd.fields.service_tags import read_service_tags
 from egressd.model.endpoint import Cloud, Endpoint, Expect, Samples
 from egressd.model.settings import (
     ArcGateway,
@@ -23,6 +24,7 @@ from egressd.model.settings import (
     Limits,
     Override,
     Proxy,
+    ServiceTags,
     Settings,
     Source,
     StateKeep,
@@ -55,6 +57,7 @@ def convert(file: File, *, host: bool = True) -> Settings:
         proxy=proxies.proxy,
         plain_proxy=proxies.plain_proxy,
         environment=proxies.warnings,
+        service_tags=_service_tags(file.service_tags) if host and file.service_tags else None,
         limits=build(Limits, file.probe, without=("controls",), **vars(controls)),
         endpoints=tuple(_endpoint(one) for one in file.endpoints),
         overrides=tuple(_override(one) for one in file.overrides),
@@ -94,6 +97,13 @@ def _completed(proxy: Proxy | None, part: ProxyPart, *, host: bool) -> Proxy | N
         return proxy
     password = _password(part.password_file) if host else None
     return replace(proxy, username=part.username, password=password)
+
+
+def _service_tags(path: str) -> ServiceTags:
+    try:
+        return read_service_tags(Path(path))
+    except ValueError as error:  # it could be read a moment ago
+        raise ConfigError((f"service_tags: {error}",)) from None
 
 
 def _password(path: str) -> str:

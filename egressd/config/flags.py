@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from egressd.config.environment import EnvironmentProxies, read_environment
 from egressd.config.gateway import gateway_from_flag
 from egressd.errors import UsageError
 from egressd.fields import parse
+from egressd.fields.service_tags import read_service_tags
 from egressd.model.endpoint import Cloud
-from egressd.model.settings import Proxy, Settings, Source
+from egressd.model.settings import Proxy, ServiceTags, Settings, Source
 from egressd.planning.region import normalize_region
 
 
@@ -29,6 +31,8 @@ class Flags:
     """A URL, `env` for the proxy variables of the environment, or `none`."""
     arc_gateway: str | None = None
     """A URL, a prefix, or `none`."""
+    service_tags: Path | None = None
+    """Microsoft's file of address ranges."""
     compare_paths: bool = False
     only: tuple[str, ...] = ()
     strict: bool = False
@@ -53,6 +57,7 @@ def apply_flags(flags: Flags, settings: Settings) -> Settings:
     settings = _with_proxy(flags, settings)
     settings = replace(
         settings,
+        service_tags=_service_tags(flags.service_tags) or settings.service_tags,
         region=_region(flags.region) or settings.region,
         allow_unknown_region=flags.allow_unknown_region or settings.allow_unknown_region,
         cloud=flags.cloud or settings.cloud,
@@ -74,6 +79,13 @@ def _region(text: str | None) -> str | None:
         return None if text is None else normalize_region(text)
     except ValueError as error:
         raise UsageError(f"--region {error}") from None
+
+
+def _service_tags(path: Path | None) -> ServiceTags | None:
+    try:
+        return None if path is None else read_service_tags(path)
+    except ValueError as error:
+        raise UsageError(f"--service-tags {error}") from None
 
 
 def _deadline(text: str) -> float:

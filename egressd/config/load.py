@@ -69,6 +69,7 @@ def load_settings(
         *settings.environment,
         *flags.warnings,
         *settings.host.notes,
+        *(settings.service_tags.notes if settings.service_tags is not None else ()),
         *appliance_warnings(settings),
         *gateway_warnings(settings),
         *alert_warnings(settings),
@@ -120,6 +121,7 @@ def digest(settings: Settings) -> str:
         environment=(),
         variables=(),
         warnings=(),
+        service_tags=replace(settings.service_tags, tags=(), notes=()) if settings.service_tags else None,
     )
     values = asdict(bare)
     routes = (one["proxy"] for one in values["routes"])

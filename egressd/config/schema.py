@@ -315,6 +315,12 @@ class File(StrictModel):
     arc_proxy: Annotated[str, AfterValidator(parse.parse_proxy_url), TypeName(text="URL")] | None = None
     """The Arc proxy, where it is not this host's own at port 40343: on Azure Local, appliances and clusters
     use that of the cluster's address. Only beside `arc_gateway`."""
+    service_tags: (
+        Annotated[str, AfterValidator(types.service_tags_path), TypeName(text="JSON file")] | None
+    ) = None
+    """Microsoft's weekly list of address ranges, such as `ServiceTags_Public_20261123.json`, for a firewall
+    that allows by address: rules then name the tag that has the addresses seen, and addresses outside of it
+    are told. A file older than two weeks is noted."""
     probe: ProbePart = ProbePart()
     """How hard to try."""
     endpoints: list[EndpointPart] = []

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
 from egressd.fields import files, parse
+from egressd.fields.service_tags import read_service_tags
 from egressd.model.endpoint import Cloud, Direction, Inspection, Need, Protocol, Role
 from egressd.model.settings import Family
 from egressd.yamlschema import matching, parse_ports
@@ -39,6 +40,14 @@ def readable_path(text: str, info: ValidationInfo) -> str:
     path = resolve_path(text, info)
     if reading_of(info).host:
         files.check_readable(path)
+    return str(path)
+
+
+def service_tags_path(text: str, info: ValidationInfo) -> str:
+    """Require a file of service tags."""
+    path = resolve_path(text, info)
+    if reading_of(info).host:
+        read_service_tags(path)
     return str(path)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol as Shape
 from urllib.parse import urlsplit
 
+from egressd.attribution.service_tags import tag_of
 from egressd.destination import DEFAULT_PORTS
 from egressd.firewall.action import AT_RESOLVER, says_who, who_can_act
 from egressd.firewall.document import Origin, RuleSet
@@ -174,7 +175,12 @@ class Asks:
             yield from self._to_resolver(party, pair, sources)
             return
         for transport in transports_of(target.protocol):
-            plain = replace(_of_target(target, party), transport=transport, sources=sources)
+            plain = replace(
+                _of_target(target, party),
+                transport=transport,
+                sources=sources,
+                service_tag=tag_of(self.sweep.recording.plan, target, self._trails.get(pair, ())),
+            )
             yield from _on_path(plain, party, judged)
 
     def _of_places(self, finding: Finding) -> tuple[FirewallRule, ...]:
@@ -330,6 +336,7 @@ def _leg(rule: FirewallRule, party: _Party, path: str, *, to_proxy: bool) -> Ite
             conditions=[],
             one_of=[],
             service_tags=[],
+            service_tag=None,
             services=["Proxy"],
             endpoints=[],
             hosts=[],

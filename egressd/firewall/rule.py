@@ -77,6 +77,8 @@ class FirewallRule:
     """What the Azure Arc gateway in use means for it, and why; empty: none is in use."""
     service_tags: list[str] = field(default_factory=list)
     """Azure service tags that cover it, where a document names them."""
+    service_tag: str | None = None
+    """That of them which has the addresses seen, by Microsoft's file; None: no file is given, or none has."""
     services: list[str] = field(default_factory=list)
     purposes: list[str] = field(default_factory=list)
     documents: list[str] = field(default_factory=list)
@@ -107,6 +109,7 @@ class FirewallRule:
         self.websocket |= other.websocket
         self.need = min(self.need, other.need, key=NEEDS_BY_STRENGTH.index)
         self.confidence = _surest(self.confidence, other.confidence)
+        self.service_tag = self.service_tag or other.service_tag
         for name in _LISTS:
             setattr(self, name, list(dict.fromkeys([*getattr(self, name), *getattr(other, name)])))
         if self.need is Need.REQUIRED:

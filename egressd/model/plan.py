@@ -13,6 +13,7 @@ from egressd.model.settings import (
     ProbeRoute,
     Proxy,
     Resolver,
+    ServiceTags,
     Source,
     Trust,
     proxy_for,
@@ -299,6 +300,8 @@ class Plan:
     """Whether a degraded required target fails the sweep."""
     private_link: bool | None = None
     """Whether an Azure Arc private link scope is in use; None: it is not known."""
+    service_tags: ServiceTags | None = None
+    """The address ranges of its targets' service tags; None: no file of them is given."""
 
     def proxy_of(self, probe: Probe) -> Proxy | None:
         """Return the proxy that a probe would be sent to, by its route or as configured; None: direct."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from egressd.model.endpoint import Cloud, Endpoint, Expect, Inspection, Need, Protocol, Role
@@ -219,6 +220,34 @@ class FailedBefore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTag:
+    """The address ranges of one Azure service tag, in all regions."""
+
+    name: str
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTags:
+    """Microsoft's list of address ranges, as read from its weekly file."""
+
+    dated: str | None
+    """The day it is of, as its name or the file's time says: `2026-11-23`; None: neither says."""
+    change_number: int | None
+    """Rises whenever a tag changes; None: the file has none."""
+    tags: tuple[ServiceTag, ...] = field(repr=False)
+    digest: str
+    """SHA-256 of the file."""
+    notes: tuple[str, ...] = ()
+    """What of it could not be read, and whether it is old."""
+
+    def only(self, names: Iterable[str]) -> ServiceTags:
+        """Return the same with these tags alone."""
+        wanted = {one.lower() for one in names}
+        return replace(self, tags=tuple(one for one in self.tags if one.name.lower() in wanted))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. Everything has a default: no file is needed."""
 
@@ -249,6 +278,8 @@ class Settings:
     it is not known."""
     private_link: bool | None = None
     """Whether an Azure Arc private link scope is in use; None: it is not known."""
+    service_tags: ServiceTags | None = None
+    """The address ranges of service tags; None: no file is given."""
     limits: Limits = field(default_factory=Limits)
     endpoints: tuple[Endpoint, ...] = ()
     host: HostRepositories = field(default_factory=HostRepositories)

@@ -25,6 +25,7 @@ from egressd.planning.modes.failed_before import (
     refuse_foreign,
 )
 from egressd.planning.modes.private_link import private_link_notes
+from egressd.planning.modes.service_tags import ranges_for, service_tag_notes
 from egressd.planning.path.arc_proxy import gateway_notes, route_by_gateway
 from egressd.planning.path.choice import goes_through_proxy, route_named
 from egressd.planning.pattern import glob_matches_host, is_catalog_host
@@ -109,6 +110,7 @@ def make_plan(
         notes=(
             *failed_notes(draft.targets, targets, settings),
             *_notes(catalog, settings, every=every, draft=draft),
+            *service_tag_notes(settings, targets),
             *private_link_notes(
                 settings, needed_by(catalog, settings.profiles), targets=targets, probes=planned
             ),
@@ -116,6 +118,7 @@ def make_plan(
         ),
         strict=settings.strict,
         private_link=settings.private_link,
+        service_tags=ranges_for(settings, targets),
     )
 
 

@@ -50,7 +50,7 @@ MAX_ROWS = 50_000
 _ROWS = frozenset(
     (
         *("targets", "findings", "probes", "controls", "unsampled", "coverage", "notes"),
-        *("trails", "marks", "changes", "findings_opened", "findings_closed", "rules"),
+        *("trails", "marks", "changes", "findings_opened", "findings_closed", "rules", "tags", "prefixes"),
     )
 )
 MAX_TEXT = 4096

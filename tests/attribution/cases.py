@@ -76,6 +76,7 @@ from tests.attribution.recordings import (
     info,
     ntp,
     query,
+    service_tags,
     tcp,
     tls,
     trail,
@@ -109,6 +110,14 @@ class Scene:
     blame: Blame | None = None
     also: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+
+
+def outside_service_tag() -> Site:
+    """A server that proves its name at an address that its tag does not have."""
+    site = Site()
+    site.service_tags = service_tags(AzureArcInfrastructure=("198.51.100.0/24",))
+    site.add(good(), tags=("AzureArcInfrastructure",))
+    return site
 
 
 def alone(*seen: Observation, **target: Any) -> Callable[[], Site]:
@@ -968,6 +977,13 @@ DNS = (
         outcome=DEGRADED,
     ),
     Scene(name="one-lost-datagram", build=_lossy(1), reason=None, outcome=OK),
+    Scene(
+        name="outside-its-service-tag",
+        build=outside_service_tag,
+        reason=None,
+        outcome=OK,
+        also=("dns_address_outside_service_tag",),
+    ),
     Scene(
         name="dns64",
         build=alone(dns("64:ff9b::cb00:7109", v6=True), tcp(address="64:ff9b::cb00:7109"), tls(), http()),

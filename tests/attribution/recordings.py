@@ -34,7 +34,16 @@ from egressd.model.recording import (
     Vantage,
     VantageSource,
 )
-from egressd.model.settings import Family, Limits, ProbeRoute, Resolver, Source, Trust
+from egressd.model.settings import (
+    Family,
+    Limits,
+    ProbeRoute,
+    Resolver,
+    ServiceTag,
+    ServiceTags,
+    Source,
+    Trust,
+)
 from egressd.model.verdict import Sweep, Verdict
 
 NOW = "2026-11-20T03:10:04.120Z"
@@ -347,6 +356,12 @@ def good(host: str = HOST, address: str = ADDRESS, port: int = 443) -> Trail:
     return trail(dns(address, name=host), tcp(address=address, port=port), *secure, http())
 
 
+def service_tags(**prefixes: tuple[str, ...]) -> ServiceTags:
+    """Return the ranges of tags."""
+    tags = tuple(ServiceTag(name=name, prefixes=some) for name, some in prefixes.items())
+    return ServiceTags(dated="2026-11-16", change_number=400, tags=tags, digest="ab" * 32)
+
+
 PROBE = Probe(id="", host=HOST, port=443, protocol=Protocol.HTTPS, source=SOURCE, targets=())
 
 
@@ -377,6 +392,7 @@ class Site:
         self.proxy_variables: tuple[str, ...] = ()
         self.routes: tuple[ProbeRoute, ...] = ()
         self.arc_gateway: str | None = None
+        self.service_tags: ServiceTags | None = None
 
     def add(
         self,
@@ -391,6 +407,7 @@ class Site:
         internal: bool = False,
         owned: bool | None = None,
         private_link: bool = False,
+        tags: tuple[str, ...] = (),
         need: Need = Need.REQUIRED,
         one_of: str | None = None,
         row: str = "row",
@@ -426,6 +443,7 @@ class Site:
                     internal=internal,
                     owned=owned,
                     private_link=private_link,
+                    service_tags=tags,
                 )
             )
         self.probes.append(replace(probe, siblings=siblings))
@@ -491,6 +509,7 @@ class Site:
                 trust=Trust(public_roots=self.public_roots, public_networks=PUBLIC_NETWORKS),
                 limits=self.limits,
                 private_link=self.scope_in_use,
+                service_tags=self.service_tags,
                 routes=self.routes,
                 arc_gateway=self.arc_gateway,
                 unsampled=self.unsampled,

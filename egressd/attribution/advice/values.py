@@ -37,6 +37,7 @@ LISTED: Mapping[str, str] = {
     "issuer": "authorities",
     "proxy": "proxies",
     "service": "ports",
+    "tags": "service tags",
     "port": "ports",
 }
 """What differs between targets, and what several of them are called."""
@@ -76,6 +77,7 @@ def values_of(context: TrailContext) -> dict[str, str]:
         "flow": f"the connection of {context.trail.path} to {_beyond_proxy(context)} at {time}"
         if context.proxied
         else f"{local} to {remote} at {time}",
+        "tags": ", ".join(target.service_tags),
         "sni": context.tls.sni if context.tls is not None and not context.random else host,
         "offender": icmp.offender if icmp is not None else router_before(context, failure_hop(context) or 0),
         "resolver": context.trail.resolver,

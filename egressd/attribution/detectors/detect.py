@@ -15,6 +15,7 @@ from egressd.attribution.detectors.private_link import private_endpoints
 from egressd.attribution.detectors.revocation import revocation
 from egressd.attribution.detectors.source import missing_for_source
 from egressd.attribution.facts.sweep_index import SweepIndex
+from egressd.attribution.service_tags.incomplete import incomplete_tags
 from egressd.attribution.target_judgement import TargetJudgement
 from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.verdict import Finding
@@ -38,6 +39,7 @@ DETECTORS: tuple[Callable[[DetectorInput], list[Finding]], ...] = (
     path.path_wide,
     missing_rules.choice,
     missing_rules.port80,
+    incomplete_tags,
     missing_rules.wildcard,
     missing_rules.suffix,
     path.compared_paths,

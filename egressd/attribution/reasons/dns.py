@@ -439,8 +439,8 @@ DNS: tuple[Reason, ...] = (
         ),
         suspects=RESOLVER,
         severity=Outcome.OK,
-        advice="Refresh the service-tag file on the firewall; tags change weekly. Address rules built from "
-        "an older one will miss {address}.",
+        advice="{address} of {host} is in no range of the service tag {tags}: load the current file, as "
+        "ranges change weekly. A firewall whose rules were made from an older one will miss it.",
         confirm=steps(DIG, CLIENT_HELLO),
         informational=True,
         needs=("service tag file",),

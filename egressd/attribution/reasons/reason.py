@@ -33,6 +33,7 @@ PLACEHOLDERS = frozenset(
         "flow",
         "destination",
         "service",
+        "tags",
     }
 )
 """The names a template may use in braces. `destination` is what a rule is for, a wildcard or a host, and

@@ -117,18 +117,16 @@ SITE: tuple[Reason, ...] = (
         code="site_service_tag_incomplete",
         phase=None,
         title="Address rules cover only part of the service tags",
-        meaning="Addresses inside some service tags pass and those outside fail. The address list on the "
-        "firewall lacks a tag, or is old.",
-        signal="The targets that fail have addresses outside the prefixes of those that pass.",
-        evidence=(
-            "tcp.remote_address, tcp.failure: which addresses fail",
-            "controls.address_contrast: which pass",
-        ),
+        meaning="Addresses inside some service tags connect and those of another do not. The address list on "
+        "the firewall may lack a tag, or be old; or that service is down.",
+        signal="Of two names or more of one service tag no address connects; addresses of other tags do, "
+        "from the same source to the same port.",
+        evidence=("tcp.remote_address, tcp.failure: which addresses fail, and which connect",),
         suspects=DIRECT_RULE,
         severity=Outcome.BLOCKED,
-        advice="Load the current service-tag file and allow, from {source}, all tags that Azure Arc needs "
-        "(AzureActiveDirectory, AzureTrafficManager, AzureResourceManager, AzureArcInfrastructure in full, "
-        "Storage, AzureFrontDoor.Frontend); {address} is outside what is allowed.",
+        advice="Allow the service tag {tags} in full, {service} from {source}, by Microsoft's current file: "
+        "nothing of it that was tried connects ({address}), and addresses of {peers} do. A region of a tag, "
+        "or single addresses, are not enough.",
         confirm=_SWEEP,
         needs=("several targets", "service tag file"),
     ),

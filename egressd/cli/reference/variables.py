@@ -24,6 +24,7 @@ SHARED = frozenset(
         "--source",
         "--proxy",
         "--arc-gateway",
+        "--service-tags",
         "--compare-paths",
         "--only",
         "--deadline",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from egressd.model.plan import ControlPlan, Coverage, Probe, Unsampled
-from egressd.model.settings import Limits, Resolver, Source, Traffic, Trust
+from egressd.model.settings import Limits, Resolver, ServiceTags, Source, Traffic, Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +58,5 @@ class PlanEntry:
     strict: bool = False
     private_link: bool | None = None
     """Whether an Azure Arc private link scope is in use, as configured; null: it is not known."""
+    service_tags: ServiceTags | None = None
+    """The address ranges of the targets' service tags; null: no file of them was given."""

@@ -40,8 +40,9 @@ class RuleEntry:
     """The wildcard; null: one host."""
     need: Need
     service_tag: str | None
-    """The first of the Azure service tags that cover it, where a document names one."""
+    """The one that has the addresses seen, by Microsoft's file; null: no file was given, or none has."""
     service_tags: tuple[str, ...]
+    """Azure service tags that cover it, where a document names them."""
     leg: Leg
     via: str | None
     """The proxy that the leg goes to, through or from; null: none."""
@@ -78,7 +79,7 @@ def _entries(rule: FirewallRule) -> Iterator[RuleEntry]:
             sni=rule.destination if encrypted and not rule.is_wildcard else None,
             pattern=rule.destination if rule.is_wildcard else None,
             need=rule.need,
-            service_tag=rule.service_tags[0] if rule.service_tags else None,
+            service_tag=rule.service_tag,
             service_tags=tuple(rule.service_tags),
             leg=rule.leg,
             via=rule.proxy or None,

@@ -7,6 +7,7 @@ from egressd.attribution.rules.condition import both, either, is_prohibited, pha
 from egressd.attribution.rules.dns import answer, lookup, private_link, transport
 from egressd.attribution.rules.local import local_rules
 from egressd.attribution.rules.rule import Rule, RuleTable
+from egressd.attribution.service_tags.ranges import outside_its_tags
 from egressd.model.observation import Failure, Phase
 from egressd.model.verdict import Confidence, Outcome
 
@@ -168,5 +169,6 @@ DNS = RuleTable(
         ),
         Rule(reason="dns_intermittent", when=transport.lossy, certainty=at(Confidence.MEDIUM)),
         Rule(reason="dns_dns64_synthesized", when=answer.synthesized),
+        Rule(reason="dns_address_outside_service_tag", when=outside_its_tags, certainty=at(Confidence.LOW)),
     ),
 )
