@@ -6,10 +6,12 @@ Failures first, one entry for each finding; plain characters, so that it can be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from egressd import __version__
 from egressd.attribution.blame.claims import ruled_out_lines
 from egressd.errors import ExitCode
+from egressd.firewall import Asks
 from egressd.model.endpoint import Need
 from egressd.model.plan import Target, Unsampled
 from egressd.model.verdict import Outcome, Sweep, Team
@@ -30,8 +32,9 @@ from egressd.report.summary import (
 )
 from egressd.report.text import Style, clean, colourize, fold
 from egressd.report.ticket.connection import connection_of, trails_of
+from egressd.report.ticket.rule_row import rule_lines
 from egressd.report.ticket.scope import TEAM_NAMES
-from egressd.report.ticket.teams import findings_of_team
+from egressd.report.ticket.teams import findings_of_team, rules_of_reported
 from egressd.wording import count
 
 LEAST_WIDTH = 50
@@ -44,6 +47,15 @@ _SECTIONS = (
     ("UNKNOWN", (Outcome.UNKNOWN,), Style.YELLOW),
     ("FOR INFORMATION", (Outcome.OK,), Style.BOLD),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Details:
+    """What findings are shown with."""
+
+    asks: Asks
+    latency: Mapping[str, str] = field(default_factory=dict)
+    """The latency of each target by its id; empty: it is not shown."""
 
 
 def render_table(
@@ -63,7 +75,7 @@ def render_table(
         return _team_table(sweep, team, width=width, colour=colour, verbose=verbose)
     blocks = [_no_public_dns(sweep, width=width, colour=colour), _headline(sweep, width=width, colour=colour)]
     findings = reported_findings(sweep)
-    blocks += _findings(findings, width=width, colour=colour, latency=_latency(sweep, verbose=verbose))
+    blocks += _findings(findings, width=width, colour=colour, details=_details(sweep, verbose=verbose))
     blocks += [_passed(sweep, width=width, colour=colour)] if verbose else []
     blocks += _since(sweep, width=width)
     blocks += [_unsampled(sweep, width=width), _not_in_use(sweep, width=width)]
@@ -75,20 +87,22 @@ def render_table(
 def _team_table(sweep: Sweep, team: Team, *, width: int, colour: bool, verbose: bool) -> str:
     """Render the findings of one team, and how the sweep ended."""
     findings = findings_of_team(sweep, team)
-    latency = _latency(sweep, verbose=verbose)
+    details = _details(sweep, verbose=verbose)
     blocks = [
         _no_public_dns(sweep, width=width, colour=colour),
         fold(f"{count(len(findings), 'finding')} for {TEAM_NAMES[team]}", width=width),
-        *_findings(findings, width=width, colour=colour, latency=latency),
+        *_findings(findings, width=width, colour=colour, details=details),
         _conclusion(sweep, width=width, colour=colour),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
 
-def _latency(sweep: Sweep, *, verbose: bool) -> Mapping[str, str]:
-    """Return the latency of each target by its id; empty unless it is asked for."""
-    if not verbose:
-        return {}
+def _details(sweep: Sweep, *, verbose: bool) -> _Details:
+    return _Details(asks=Asks(sweep), latency=_latency(sweep) if verbose else {})
+
+
+def _latency(sweep: Sweep) -> Mapping[str, str]:
+    """Return the latency of each target by its id."""
     trails = trails_of(sweep)
     return {
         judged.target: connection_of(judged.target, one, trails).latency_text
@@ -112,29 +126,26 @@ def render_findings(sweep: Sweep, *, width: int = 80, colour: bool = False) -> s
     """Render the findings whose outcome is not ok; empty if there are none."""
     width = max(width, LEAST_WIDTH)
     findings = [one for one in reported_findings(sweep) if one.outcome is not Outcome.OK]
-    blocks = _findings(findings, width=width, colour=colour, latency={})
+    blocks = _findings(findings, width=width, colour=colour, details=_details(sweep, verbose=False))
     return "".join("\n".join(lines) + "\n\n" for lines in blocks)
 
 
 def _findings(
-    findings: Sequence[ReportedFinding], *, width: int, colour: bool, latency: Mapping[str, str]
+    findings: Sequence[ReportedFinding], *, width: int, colour: bool, details: _Details
 ) -> Iterator[list[str]]:
-    """Yield a heading for each group of outcomes, then its findings; degraded ones in short.
-
-    `latency` is by target; empty: it is not shown.
-    """
+    """Yield a heading for each group of outcomes, then its findings; degraded ones in short."""
     for title, some, style in _SECTIONS:
         chosen = [one for one in findings if one.outcome in some and not one.not_needed]
         full = some != (Outcome.DEGRADED,)
         if chosen:
             yield [colourize(title, style, colour=colour)]
         for number, one in enumerate(chosen, 1):
-            yield _finding(one, number, width=width, colour=colour, full=full, latency=latency)
+            yield _finding(one, number, width=width, colour=colour, full=full, details=details)
     spared = [one for one in findings if one.not_needed]
     if spared:
         yield [colourize("NOT NEEDED", Style.BOLD, colour=colour)]
     for number, one in enumerate(spared, 1):
-        yield _finding(one, number, width=width, colour=colour, full=True, latency=latency)
+        yield _finding(one, number, width=width, colour=colour, full=True, details=details)
 
 
 def _no_public_dns(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
@@ -165,12 +176,14 @@ def _finding(
     width: int,
     colour: bool,
     full: bool,
-    latency: Mapping[str, str],
+    details: _Details,
 ) -> list[str]:
-    """Render title, both claims and hosts of a finding; `full` adds who is ruled out, and the evidence."""
+    """Render title, claims, hosts and rules of a finding; `full` adds who is ruled out, and the evidence."""
     title = fold(finding.title, width=width, first=f"{number:2}. ")
     lines = [colourize(line, Style.BOLD, colour=colour) for line in title]
-    for name, text in (*_parts(finding, full=full), *_took(finding, latency)):
+    rules = rule_lines(rules_of_reported(finding, details.asks))
+    asked = (("rule", one) for one in rules)
+    for name, text in (*_parts(finding, full=full), *asked, *_took(finding, details.latency)):
         lines += fold(text, width=width, first=f"    {name:7}")
     return lines
 
@@ -193,10 +206,10 @@ def _parts(finding: ReportedFinding, *, full: bool) -> Iterator[tuple[str, str]]
 
 
 def _took(finding: ReportedFinding, latency: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield how long each phase took, target by target."""
-    for one in finding.targets:
-        if spent := latency.get(one.id):
-            yield "took", f"{one.id.partition('/')[2] or one.host}: {spent}"
+    """Yield how long each phase took, host by host."""
+    known = ((one, latency.get(one.id)) for one in finding.targets)
+    texts = (f"{one.id.partition('/')[2] or one.host}: {spent}" for one, spent in known if spent)
+    yield from (("took", text) for text in dict.fromkeys(texts))
 
 
 def _members(finding: ReportedFinding) -> str:
@@ -217,7 +230,7 @@ def _hosts(targets: Iterable[Target]) -> str:
 
 def _passed(sweep: Sweep, *, width: int, colour: bool) -> list[str]:
     """List the targets that are ok, each host of a service once, with the latency of its phases."""
-    outcomes, latency = outcomes_of(sweep), _latency(sweep, verbose=True)
+    outcomes, latency = outcomes_of(sweep), _latency(sweep)
     passed = (one for one in sweep.recording.plan.targets if outcomes[one.id] is Outcome.OK)
     named = dict.fromkeys(
         f"{one.id.partition('/')[2] or one.host} {one.protocol}: {one.service}; {latency.get(one.id, '')}"

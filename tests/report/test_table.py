@@ -106,11 +106,13 @@ def test_findings_are_sorted_by_importance(sweep_of: SweepOf, row: RowOf) -> Non
 
 
 def test_many_hosts_are_cut_short(sweep_of: SweepOf, row: RowOf) -> None:
-    """Eight hosts are named; the rest is counted, with a pointer to the full list."""
+    """Eight hosts are named, the rest is counted, with a pointer to the full list; a rule names all."""
     text = render_table(
         sweep_of(*(row(host=f"h{one:02}.example", outcome=Outcome.BLOCKED) for one in range(20)))
     )
-    assert len(re.findall(r"h\d\d\.example", text)) == 8
+    shown, _, rule = text.partition("    rule ")
+    assert len(re.findall(r"h\d\d\.example", shown)) == 8
+    assert len(set(re.findall(r"h\d\d\.example", rule))) == 20
     assert "and 12 more (--format json or csv lists all)" in " ".join(text.split())
 
 

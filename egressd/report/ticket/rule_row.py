@@ -61,6 +61,31 @@ def rule_columns(rows: Sequence[RuleRow]) -> tuple[tuple[str, ...], tuple[tuple[
     return heading, tuple(tuple(one.cells[n] for n in used) for one in rows)
 
 
+def rule_lines(rules: Iterable[FirewallRule]) -> tuple[str, ...]:
+    """Return rules in sentences, those that differ by name alone in one: complete, however many there are."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for rule in rules:
+        row = _row(rule)
+        where = "; ".join((row.need, *_leg(rule)))
+        key = _sentence(rule, row.sources), where
+        groups.setdefault(key, []).append(row.destination)
+    return tuple(f"{start} {', '.join(names)} ({where})" for (start, where), names in groups.items())
+
+
+def _sentence(rule: FirewallRule, sources: str) -> str:
+    """Begin the sentence about a rule; names follow."""
+    port = "/".join(part for part in (rule.transport.lower(), rule.ports) if part)
+    match rule.action:
+        case Action.ALLOW:
+            return f"allow {port} from {sources} to"
+        case Action.EXEMPT:
+            return f"exempt from TLS inspection {port} from {sources} to"
+        case Action.RESOLVE:
+            return f"answer DNS queries from {sources} as public DNS does for"
+        case _:
+            assert_never(rule.action)
+
+
 def _row(rule: FirewallRule) -> RuleRow:
     condition = f": {'; or '.join(rule.conditions)}" if rule.conditions else ""
     return RuleRow(
